@@ -1,0 +1,171 @@
+"""What an analysis needs, in one object with three faces: a predicate on series, a query, and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from isocenter.errors import Refused
+from isocenter.record import Series
+
+__all__ = ["Need", "Unmet"]
+
+_WORDS = {
+    "CT": "CT", "MR": "MR", "PT": "PET", "US": "ultrasound", "CR": "computed radiograph", "DX": "digital radiograph",
+    "MG": "mammogram", "SEG": "segmentation", "RTSTRUCT": "radiotherapy structure set", "SM": "slide",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """One predicate that a series did not meet: what was wanted and what was there."""
+
+    predicate: str
+    wanted: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"needs {self.wanted}; {self.found}"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Which series an analysis can work on.
+
+    Args:
+        modality: DICOM Modality, or several that will do; empty for any series with pixels.
+        gives: ``"volume"`` (a `Volume`) or ``"regions"`` (a tuple of `Region`, from RTSTRUCT or SEG).
+        body_part: words of which one must stand in Body Part Examined, or in the descriptions where it is empty.
+        axis: a leading axis that the volume must have (time, echo, b_value, ...); checked again on the volume.
+        at_least, at_most: number of instances or frames.
+        slice_mm: allowed (smallest, largest) Slice Thickness in millimetres.
+        facts: header facts that must hold: keyword -> allowed values, e.g. ``{"ViewPosition": ("PA", "AP")}``. A fact
+            that the header does not state does not refuse; the analysis looks at the pixels then.
+        optional: the analysis runs without it and is given None.
+        every: run once for each series that meets the need, not only for the best one.
+
+    Raises:
+        Refused: when `gives` is neither of the two.
+
+    >>> Need(modality="CT", at_least=20).sentence()
+    'CT with at least 20 images'
+    """
+
+    modality: str | tuple[str, ...] = ()
+    gives: str = "volume"
+    body_part: tuple[str, ...] = ()
+    axis: str = ""
+    at_least: int = 1
+    at_most: int | None = None
+    slice_mm: tuple[float, float] | None = None
+    facts: Mapping[str, tuple[str, ...]] | None = None
+    optional: bool = False
+    every: bool = False
+
+    def __post_init__(self) -> None:
+        if self.gives not in ("volume", "regions"):
+            raise Refused(f"gives='{self.gives}'", "a need gives a 'volume' or 'regions'")
+        if isinstance(self.modality, str):
+            object.__setattr__(self, "modality", (self.modality,))
+
+    # ---- face one: a predicate -------------------------------------------------------------------------------
+
+    def unmet(self, series: Series) -> tuple[Unmet, ...]:
+        """Every predicate that this series does not meet; empty when it will do."""
+        return tuple(
+            u
+            for u in (
+                self._modality(series),
+                self._pixels(series),
+                self._body_part(series),
+                self._count(series),
+                self._thickness(series),
+                *self._facts(series),
+            )
+            if u is not None
+        )
+
+    def _modality(self, series: Series) -> Unmet | None:
+        if not self.modality or series.modality in self.modality:
+            return None
+        return Unmet(
+            "modality",
+            self._named(),
+            f"series {series.number} is {_WORDS.get(series.modality, series.modality or 'of unknown modality')}",
+        )
+
+    def _pixels(self, series: Series) -> Unmet | None:
+        if self.gives == "regions" or any(i.rows and i.columns for i in series.instances):
+            return None
+        return Unmet("pixels", "images", f"series {series.number} has no pixels")
+
+    def _body_part(self, series: Series) -> Unmet | None:
+        if not self.body_part:
+            return None
+        said = series.body_part or f"{series.description} {series.facts.get('ProtocolName', '')}"
+        if not said.strip() or any(word.lower() in said.lower() for word in self.body_part):
+            return None
+        if not series.body_part:
+            return None  # free text that names no part refuses nothing; the analysis looks at the pixels
+        return Unmet("body part", " or ".join(self.body_part), f"series {series.number} is of {said.strip()}")
+
+    def _count(self, series: Series) -> Unmet | None:
+        n = sum(max(1, i.frames) for i in series.instances)
+        if n < self.at_least:
+            return Unmet("images", f"at least {self.at_least} images", f"series {series.number} has {n}")
+        if self.at_most is not None and n > self.at_most:
+            return Unmet("images", f"at most {self.at_most} images", f"series {series.number} has {n}")
+        return None
+
+    def _thickness(self, series: Series) -> Unmet | None:
+        if self.slice_mm is None:
+            return None
+        thick = series.facts.get("SliceThickness")
+        if thick is None or self.slice_mm[0] <= float(thick) <= self.slice_mm[1]:
+            return None
+        low, high = self.slice_mm
+        return Unmet(
+            "slice thickness", f"slices of {low:g} to {high:g} mm", f"series {series.number} has {float(thick):g} mm"
+        )
+
+    def _facts(self, series: Series) -> tuple[Unmet, ...]:
+        unmet = []
+        for keyword, wanted in (self.facts or {}).items():
+            value = series.facts.get(keyword)
+            if value not in (None, "", []) and str(value) not in wanted:
+                unmet.append(Unmet(keyword, f"{keyword} {' or '.join(wanted)}", f"series {series.number} has {value}"))
+        return tuple(unmet)
+
+    # ---- face two: a query -----------------------------------------------------------------------------------
+
+    def query(self) -> dict[str, Any]:
+        """Search keys on series that find candidates; the predicate decides."""
+        return {"Modality": list(self.modality)} if self.modality else {}
+
+    # ---- face three: a sentence ------------------------------------------------------------------------------
+
+    def sentence(self) -> str:
+        """The need in plain words, for "why was this not analysed?"."""
+        said = self._named()
+        if self.body_part:
+            said += f" of {' or '.join(self.body_part).lower()}"
+        parts = []
+        if self.at_least > 1:
+            parts.append(f"at least {self.at_least} images")
+        if self.at_most is not None:
+            parts.append(f"at most {self.at_most} image{'s' if self.at_most > 1 else ''}")
+        if self.axis:
+            parts.append(f"a {self.axis.replace('_', ' ')} axis")
+        if self.slice_mm:
+            parts.append(f"slices of {self.slice_mm[0]:g} to {self.slice_mm[1]:g} mm")
+        for keyword, wanted in (self.facts or {}).items():
+            parts.append(f"{keyword} {' or '.join(wanted)}")
+        if parts:
+            said += " with " + ", ".join(parts)
+        return said + (" (optional)" if self.optional else "")
+
+    def _named(self) -> str:
+        if not self.modality:
+            return "any series with images"
+        return " or ".join(_WORDS.get(m, m) for m in self.modality)

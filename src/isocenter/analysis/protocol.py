@@ -1,0 +1,140 @@
+"""What an analysis is: one question asked of a study, with declared needs and declared yields.
+
+An analysis is a class without state in one file of `catalogue/`, or in a stranger's package under the entry point
+group ``isocenter.analyses``::
+
+    class PETUptake:
+        \"\"\"How much tracer the lesions took up: SUVmax, SUVpeak, SUVmean, MTV and TLG.\"\"\"
+
+        name, version = "pet_uptake", "1"
+        needs = {"pet": Need(modality="PT"), "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True)}
+        yields = (Yield(what=codes.ABNORMAL_UPTAKE, units=("{SUVbw}g/ml", "mL")),)
+
+        def run(self, pet: Volume, lesions: tuple[Region, ...] | None, *, threshold: float = 0.41) -> Answer: ...
+
+`run` is a plain function of Volumes: in a notebook it is called without any archive. It returns an `Answer`, or
+raises `Refused` (which becomes *declined, because …*). Its keyword-only parameters, typed and with defaults, become
+the flags of the command line, the fields of the web form and the table of the manual.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from isocenter.analysis.need import Need
+from isocenter.errors import Refused
+from isocenter.record import Code, Curve, Finding, Measurement, Outcome, Urgency
+from isocenter.space import Volume
+
+__all__ = ["Analysis", "Answer", "Limits", "Parameter", "Yield", "parameters"]
+
+
+@dataclass(frozen=True)
+class Yield:
+    """Something that an analysis may say. What it does not declare, it may not say: the run holds it to its yields.
+
+    Args:
+        what: code of a finding or of a study-level measurement.
+        maps: names of maps it may return.
+        units: UCUM units its measurements may have.
+        urgency: how soon a person should look when this is found.
+    """
+
+    what: Code | None = None
+    maps: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    urgency: Urgency = Urgency.ROUTINE
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a run may take before it is stopped and says so."""
+
+    seconds: float = 120.0
+    memory_mib: int = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What `run` returns: one of three answers with its substance in memory.
+
+    Make it with `found`, `none` or `declined`.
+
+    Args:
+        maps: name -> Volume on the grid of an input.
+        sensitivity: names of those maps that only show where a model was sensitive.
+    """
+
+    outcome: Outcome
+    findings: tuple[Finding, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    maps: Mapping[str, Volume] | None = None
+    sensitivity: tuple[str, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @classmethod
+    def found(cls, *findings: Finding, measurements: tuple[Measurement, ...] = (), **more: Any) -> Answer:
+        """It looked and found this. `reasons` may carry remarks, such as a warning that limits the numbers."""
+        return cls(Outcome.FOUND, findings, measurements, **more)
+
+    @classmethod
+    def none(cls, *, measurements: tuple[Measurement, ...] = (), **more: Any) -> Answer:
+        """It looked and found none; measurements of the whole may still be given."""
+        return cls(Outcome.NONE, (), measurements, **more)
+
+    @classmethod
+    def declined(cls, *reasons: str) -> Answer:
+        """It did not look, because …; no number is given.
+
+        Raises:
+            Refused: without a reason.
+        """
+        if not reasons:
+            raise Refused("declined without a reason", "the reader must learn why")
+        return cls(Outcome.DECLINED, reasons=reasons)
+
+
+@runtime_checkable
+class Analysis(Protocol):
+    """The contract. Optional class attributes: `limits` (`Limits`), `weights` (name of a model in ``models/``; `run`
+    is then given ``weights=`` an open ONNX session), `about` (dictionary: intended use, not for, sources, level)."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    needs: ClassVar[Mapping[str, Need]]
+    yields: ClassVar[tuple[Yield, ...]]
+    run: Any
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One typed keyword of `run`: the flag, the form field and the manual's row are made from it."""
+
+    name: str
+    kind: type
+    default: Any
+    choices: tuple[Any, ...] = ()
+
+
+def parameters(analysis: Analysis | type[Any]) -> tuple[Parameter, ...]:
+    """Keyword-only parameters of `run`, without `weights`.
+
+    Raises:
+        Refused: for a parameter without a type or a default.
+    """
+    hints = typing.get_type_hints(analysis.run)
+    found = []
+    for name, p in inspect.signature(analysis.run).parameters.items():
+        if p.kind is not inspect.Parameter.KEYWORD_ONLY or name == "weights":
+            continue
+        if p.default is inspect.Parameter.empty or name not in hints:
+            raise Refused(f"parameter '{name}' of {analysis.name}", "it needs a type and a default")
+        kind = hints[name]
+        choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
+        found.append(Parameter(name, type(choices[0]) if choices else kind, p.default, choices))
+    return tuple(found)

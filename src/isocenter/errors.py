@@ -1,0 +1,101 @@
+"""Every way in which Isocenter says no.
+
+One tree, so that a caller may catch as widely or as narrowly as is wanted::
+
+    IsocenterError
+    ├── Refused              the data cannot carry what was asked (also a ValueError)
+    │   ├── NotWhole         a file is truncated, lies about its lengths, or is not DICOM
+    │   ├── NotAVolume       a series does not make one regular volume
+    │   └── Conflict         the same identity with other content
+    ├── NotFound             nothing has that name (also a LookupError)
+    ├── Forbidden            the rule that refused, and who can grant it (also a PermissionError)
+    ├── WrongState           the life cycle has no such step from here
+    ├── Unavailable          disk full, port taken, folder in use: the world below said no (also an OSError)
+    ├── LimitReached         more time, memory or depth than was allowed
+    └── MissingPart          an optional dependency or a model file is not there
+
+Each message is built from three parts: *what* was wrong with its value, *why* that matters, and what to *do*.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Conflict",
+    "Forbidden",
+    "IsocenterError",
+    "LimitReached",
+    "MissingPart",
+    "NotAVolume",
+    "NotFound",
+    "NotWhole",
+    "Refused",
+    "Unavailable",
+    "WrongState",
+]
+
+
+class IsocenterError(Exception):
+    """The root: whoever catches this catches all of ours and nothing else.
+
+    Args:
+        what: what was wrong, with the offending value.
+        why: why it matters, in words that a technologist understands.
+        do: what to do about it.
+
+    >>> str(IsocenterError("Slice spacing is 0 mm", "slices would lie on each other", "send the series again"))
+    'Slice spacing is 0 mm: slices would lie on each other. Send the series again.'
+    """
+
+    def __init__(self, what: str, why: str = "", do: str = "") -> None:
+        self.what, self.why, self.do = what, why, do
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        said = f"{self.what}: {self.why}" if self.why else self.what
+        if not self.do:
+            return said
+        return f"{said.rstrip('.')}. {self.do[0].upper()}{self.do[1:].rstrip('.')}."
+
+    def __reduce__(self) -> tuple[type[IsocenterError], tuple[str, str, str]]:
+        # Refusals cross process borders whole: an analysis runs in a process of its own.
+        return type(self), (self.what, self.why, self.do)
+
+
+class Refused(IsocenterError, ValueError):
+    """The data cannot carry what was asked; a number is never returned where a precondition failed."""
+
+
+class NotWhole(Refused):
+    """A file is truncated, its lengths lie, or it is not DICOM at all."""
+
+
+class NotAVolume(Refused):
+    """A series does not make one regular volume, and the reason is shown."""
+
+
+class Conflict(Refused):
+    """The same identity arrived with other content; nothing is overwritten."""
+
+
+class NotFound(IsocenterError, LookupError):
+    """Nothing has that name."""
+
+
+class Forbidden(IsocenterError, PermissionError):
+    """A rule refused; the message names the rule and who can grant it."""
+
+
+class WrongState(IsocenterError):
+    """The table of the life cycle has no such step from this state."""
+
+
+class Unavailable(IsocenterError, OSError):
+    """The world below said no: a full disk, a port in use, a folder locked by another server."""
+
+
+class LimitReached(IsocenterError):
+    """More time, memory or depth than was allowed."""
+
+
+class MissingPart(IsocenterError):
+    """An optional dependency or a model file is not there; the message says how to get it."""

@@ -1,0 +1,120 @@
+"""Coded words: (code, scheme, meaning), as DICOM, SNOMED CT, RadLex and UCUM write them.
+
+Only codes that the project itself writes stand here, one line each, so that a reader of our objects can look every
+one up. SNOMED CT codes are those of the DICOM subset (PS3.16), whose use in DICOM is free of licence; the scheme
+``99ISO`` holds our own words for what no public scheme has a code for yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Code", "UNITS", "known"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """One coded word.
+
+    >>> str(Code("39607008", "SCT", "Lung"))
+    'Lung'
+    """
+
+    code: str
+    scheme: str
+    meaning: str
+
+    def __str__(self) -> str:
+        return self.meaning
+
+
+_DCM, _SCT, _ISO = "DCM", "SCT", "99ISO"
+
+# ---- findings
+OPACITY = Code("RID28530", "RADLEX", "Opacity")
+ABNORMAL_UPTAKE = Code("RID39241", "RADLEX", "Increased uptake")
+LESION = Code("52988006", _SCT, "Lesion")
+NEOPLASM = Code("108369006", _SCT, "Neoplasm")
+STRUCTURE = Code("91723000", _SCT, "Anatomical structure")
+REGION = Code("111030", _DCM, "Image Region")
+QUALITY_ISSUE = Code("111101", _DCM, "Image Quality")
+HEADER_MISMATCH = Code("header-mismatch", _ISO, "Image is not what its header says")
+
+# ---- sites and sides
+LUNG = Code("39607008", _SCT, "Lung")
+CHEST = Code("51185008", _SCT, "Chest")
+HEART = Code("80891009", _SCT, "Heart")
+BRAIN = Code("12738006", _SCT, "Brain")
+BODY = Code("38266002", _SCT, "Entire body")
+LEFT = Code("7771000", _SCT, "Left")
+RIGHT = Code("24028007", _SCT, "Right")
+BOTH = Code("51440002", _SCT, "Bilateral")
+
+# ---- measurements
+VOLUME = Code("118565006", _SCT, "Volume")
+LENGTH = Code("410668003", _SCT, "Length")
+LONG_AXIS = Code("103339001", _SCT, "Long axis")
+SHORT_AXIS = Code("103340004", _SCT, "Short axis")
+DIAMETER = Code("81827009", _SCT, "Diameter")
+AREA = Code("42798000", _SCT, "Area")
+ANGLE = Code("1483009", _SCT, "Angle")
+COUNT = Code("246205007", _SCT, "Quantity")
+MEAN = Code("373098007", _SCT, "Mean")
+MAXIMUM = Code("56851009", _SCT, "Maximum")
+MINIMUM = Code("255605001", _SCT, "Minimum")
+STANDARD_DEVIATION = Code("386136009", _SCT, "Standard Deviation")
+PROBABILITY = Code("2339001", _SCT, "Probability")
+SUVBW = Code("126401", _DCM, "SUVbw")
+SUVLBM = Code("126402", _DCM, "SUVlbm")
+SUVBSA = Code("126403", _DCM, "SUVbsa")
+SUVIBW = Code("126404", _DCM, "SUVibw")
+SUV_MAX = Code("suv-max", _ISO, "SUVmax")
+SUV_PEAK = Code("suv-peak", _ISO, "SUVpeak")
+SUV_MEAN = Code("suv-mean", _ISO, "SUVmean")
+MTV = Code("126033", _DCM, "Total Lesion Metabolic Volume")
+TLG = Code("126035", _DCM, "Total Lesion Glycolysis")
+SURFACE_AREA = Code("surface-area", _ISO, "Surface area")
+COMPONENTS = Code("component-count", _ISO, "Number of connected components")
+SIGNAL_TO_NOISE = Code("111120", _DCM, "Signal to noise ratio")
+
+# ---- words that forms need
+ALGORITHM_NAME = Code("111001", _DCM, "Algorithm Name")
+ALGORITHM_VERSION = Code("111003", _DCM, "Algorithm Version")
+
+UNITS: dict[str, str] = {
+    "mL": "milliliter",
+    "mm": "millimeter",
+    "cm": "centimeter",
+    "mm2": "square millimeter",
+    "cm2": "square centimeter",
+    "mm3": "cubic millimeter",
+    "deg": "degree",
+    "s": "second",
+    "ms": "millisecond",
+    "1/s": "per second",
+    "%": "percent",
+    "1": "no units",
+    "{counts}": "counts",
+    "{pixels}": "pixels",
+    "{ratio}": "ratio",
+    "{score}": "score",
+    "{arbitrary}": "arbitrary units",
+    "g": "gram",
+    "kg": "kilogram",
+    "g/ml": "gram per milliliter",
+    "{SUVbw}g/ml": "SUVbw gram per milliliter",
+    "{SUVlbm}g/ml": "SUVlbm gram per milliliter",
+    "{SUVibw}g/ml": "SUVibw gram per milliliter",
+    "{SUVbsa}cm2/ml": "SUVbsa square centimeter per milliliter",
+    "Bq/mL": "becquerel per milliliter",
+    "[hnsf'U]": "Hounsfield unit",
+    "dB": "decibel",
+}
+"""UCUM units that the project writes, with the meaning that goes into a coded entry."""
+
+_BY_KEY = {(c.scheme, c.code): c for c in list(globals().values()) if isinstance(c, Code)}
+
+
+def known() -> dict[tuple[str, str], Code]:
+    """Every code of this table by (scheme, code); an analysis may bring others, but never the same with other words."""
+    return dict(_BY_KEY)

@@ -1,0 +1,87 @@
+"""Something that happened. Events are appended to one journal and chained by hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from isocenter.record.plain import digest_of
+
+__all__ = ["GENESIS", "Event", "Kind", "Sealed"]
+
+GENESIS = "0" * 64
+"""The hash before the first event."""
+
+
+class Kind(StrEnum):
+    """What can happen. One line each; `flow.py` says what the house does of itself after it."""
+
+    INSTANCES_RECEIVED = "InstancesReceived"  # details.instances: [{sop_uid, series_uid, study_uid, digest}]
+    INSTANCE_SET_ASIDE = "InstanceSetAside"  # same UID, other digest: quarantined
+    INSTANCES_REJECTED = "InstancesRejected"  # not whole, not DICOM: reason
+    PLANNED = "Planned"  # details.bindings: [{analysis, version, series}]
+    DECLINED = "Declined"  # details: analysis, predicate, wanted, found
+    RESULT_MADE = "ResultMade"  # subject: study; details.result: digest
+    ANALYSIS_FAILED = "AnalysisFailed"
+    READING_OPENED = "ReadingOpened"
+    READING_CLOSED = "ReadingClosed"
+    OPINION_LOCKED = "OpinionLocked"
+    REPORT_DRAFTED = "ReportDrafted"
+    REPORT_SIGNED = "ReportSigned"
+    REPORT_AMENDED = "ReportAmended"
+    SENT = "Sent"
+    SEND_FAILED = "SendFailed"
+    PERSON_ADDED = "PersonAdded"
+    SIGNED_IN = "SignedIn"
+    SIGN_IN_REFUSED = "SignInRefused"
+    SIGNED_OUT = "SignedOut"
+    VIEWED = "Viewed"
+    EXPORTED = "Exported"
+    REFUSED = "Refused"  # a policy said no
+    MODEL_TRAINED = "ModelTrained"
+    MODEL_JUDGED = "ModelJudged"
+    MODEL_RELEASED = "ModelReleased"
+    MODEL_STOPPED = "ModelStopped"
+    PEER_ADDED = "PeerAdded"
+    STARTED = "Started"
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened, when, who did it, to what.
+
+    Args:
+        kind: one of `Kind`.
+        time: aware UTC.
+        who: account, AE title or ``"isocenter"``.
+        subject: what it is about: a Study UID for everything on a study, else a name.
+        details: plain JSON.
+    """
+
+    kind: Kind
+    time: datetime
+    who: str
+    subject: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An event in its place in the chain: `hash` covers the number, the previous hash and the event."""
+
+    number: int
+    previous: str
+    event: Event
+    hash: str
+
+    @classmethod
+    def after(cls, number: int, previous: str, event: Event) -> Sealed:
+        """Seal an event behind the one whose hash is `previous`."""
+        return cls(number, previous, event, digest_of([number, previous, event]))
+
+    def is_whole(self) -> bool:
+        """Whether the hash still fits the content."""
+        return self.hash == digest_of([self.number, self.previous, self.event])

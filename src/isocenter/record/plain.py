@@ -1,0 +1,126 @@
+"""Records as plain JSON, both ways, and their identity by digest.
+
+A record is a frozen dataclass. Its JSON is made from its fields and read back by its type hints, so that no record
+needs a reader of its own; its digest is SHA-256 over the canonical text (sorted keys, no spaces, UTF-8), so that the
+same content has the same identity on every machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import types
+import typing
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar
+
+from isocenter.errors import Refused
+
+__all__ = ["canonical", "digest_of", "from_plain", "to_plain"]
+
+T = TypeVar("T")
+
+
+def to_plain(value: Any) -> Any:
+    """Plain JSON values of a record, or of anything that records are made of.
+
+    Raises:
+        Refused: for a float that JSON has no word for, or a type that no record holds.
+    """
+    if value is None or (isinstance(value, (bool, int, str)) and not isinstance(value, Enum)):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Refused(f"the number {value}", "JSON has no word for it and a record must be readable everywhere")
+        return value
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): to_plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(v) for v in value]
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a numpy scalar
+        return to_plain(value.item())
+    raise Refused(f"a value of type {type(value).__name__}", "no record holds it")
+
+
+def from_plain(kind: Any, data: Any) -> Any:
+    """Read what `to_plain` wrote, into the type named by `kind`.
+
+    Raises:
+        Refused: when the data does not fit the type; the message names the field.
+    """
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return data
+    if origin in (typing.Union, types.UnionType):
+        if data is None and type(None) in args:
+            return None
+        return from_plain(next(a for a in args if a is not type(None)), data)
+    if origin is tuple:
+        _must_be(data, list | tuple, kind)
+        if len(args) == 2 and args[1] is Ellipsis:
+            return tuple(from_plain(args[0], v) for v in data)
+        return tuple(from_plain(a, v) for a, v in zip(args, data, strict=True))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        _must_be(data, Mapping, kind)
+        return {k: from_plain(args[1], v) for k, v in data.items()}
+    if kind is float:
+        _must_be(data, int | float, kind)
+        return float(data)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(data)
+    if kind is datetime or kind is date:
+        return kind.fromisoformat(data)
+    if hasattr(kind, "from_json"):
+        return kind.from_json(data)
+    if dataclasses.is_dataclass(kind):
+        _must_be(data, Mapping, kind)
+        hints = _hints(kind)
+        unknown = set(data) - set(hints)
+        if unknown:
+            raise Refused(f"{getattr(kind, '__name__', kind)} with field {sorted(unknown)}", "it has no such field")
+        try:
+            return kind(**{name: from_plain(hints[name], value) for name, value in data.items()})
+        except TypeError as missing:
+            raise Refused(f"{getattr(kind, '__name__', kind)}: {missing}", "a field is missing") from missing
+    if isinstance(kind, type):
+        _must_be(data, kind, kind)
+    return data
+
+
+def canonical(value: Any) -> bytes:
+    """The one text of a record: sorted keys, no spaces, UTF-8."""
+    return json.dumps(
+        to_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode("utf-8", "surrogatepass")
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of the canonical text, in hexadecimal.
+
+    >>> digest_of({"b": 1, "a": 2}) == digest_of({"a": 2, "b": 1})
+    True
+    """
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return {f.name: typing.get_type_hints(kind)[f.name] for f in dataclasses.fields(kind)}
+
+
+def _must_be(data: Any, wanted: Any, kind: Any) -> None:
+    if not isinstance(data, wanted) or (isinstance(data, bool) and kind in (int, float)):
+        raise Refused(f"{data!r:.60}", f"expected {getattr(kind, '__name__', kind)}")

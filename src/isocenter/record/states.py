@@ -1,0 +1,72 @@
+"""Life cycles as tables that can be read aloud: (state, event) -> (sentence, next state)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from isocenter.errors import WrongState
+
+__all__ = ["JOB", "MODEL", "READING", "Table", "allowed", "step"]
+
+Table = Mapping[tuple[str, str], tuple[str, str]]
+
+READING: Table = {
+    ("waiting", "open"): ("a reader takes the study", "open"),
+    ("open", "correct"): ("the reader keeps, changes, strikes or adds a finding", "open"),
+    ("open", "word"): ("the reader changes the words of the report", "open"),
+    ("open", "lapse"): ("the reader leaves it unsigned; it waits again, corrections kept", "waiting"),
+    ("open", "sign"): ("the reader signs; the report is sealed by name and digest", "signed"),
+    ("signed", "open"): ("a reader opens the signed study to amend it", "amending"),
+    ("amending", "correct"): ("the reader keeps, changes, strikes or adds a finding", "amending"),
+    ("amending", "word"): ("the reader changes the words of the report", "amending"),
+    ("amending", "lapse"): ("the reader leaves it; the signed report stands", "signed"),
+    ("amending", "sign"): ("the reader signs the amendment; both versions are kept", "signed"),
+}
+"""The life of a reading. The study's report is final exactly in the states signed and amending."""
+
+JOB: Table = {
+    ("waiting", "start"): ("a worker takes the job", "running"),
+    ("running", "finish"): ("the work is done", "done"),
+    ("running", "fail"): ("the work failed; the reason is kept", "failed"),
+    ("running", "lose"): ("the worker died; another takes over from the last finished step", "waiting"),
+    ("failed", "retry"): ("a person asks for another try", "waiting"),
+    ("waiting", "cancel"): ("a person withdraws the job", "cancelled"),
+    ("running", "cancel"): ("a person withdraws the job", "cancelled"),
+}
+"""The life of a job."""
+
+MODEL: Table = {
+    ("candidate", "shadow"): ("runs beside, unseen by readers", "shadow"),
+    ("candidate", "reject"): ("did not pass the gate", "rejected"),
+    ("shadow", "release"): ("a named person releases it through the gate", "released"),
+    ("shadow", "reject"): ("did not hold in shadow", "rejected"),
+    ("released", "suspend"): ("stopped everywhere; no new result is shown", "suspended"),
+    ("suspended", "release"): ("a named person releases it again, with a reason", "released"),
+    ("suspended", "retire"): ("never used again; its results stay explained", "retired"),
+    ("released", "retire"): ("replaced by a child", "retired"),
+}
+"""The life of a model. A model never takes a step by itself."""
+
+
+def step(table: Table, state: str, event: str) -> str:
+    """The next state.
+
+    Raises:
+        WrongState: when the table has no such line; the message lists what is possible from here.
+
+    >>> step(READING, "waiting", "open")
+    'open'
+    """
+    try:
+        return table[state, event][1]
+    except KeyError:
+        possible = allowed(table, state)
+        raise WrongState(
+            f"'{event}' is not possible in state '{state}'",
+            f"possible are: {', '.join(possible) or 'none, it is a final state'}",
+        ) from None
+
+
+def allowed(table: Table, state: str) -> tuple[str, ...]:
+    """Events that the table knows from this state, in its order."""
+    return tuple(event for (at, event) in table if at == state)

@@ -1,0 +1,181 @@
+"""A part of the patient: a mask on a grid, or points, lines and boxes in patient space.
+
+A region is what a finding points to. It is small when written: a mask is cropped to its box, packed to bits and
+compressed, so that a result with its regions is one JSON text with one digest.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import LimitReached, Refused
+from isocenter.space.geometry import Geometry
+
+__all__ = ["Region", "Shape"]
+
+_LARGEST_MASK = 2**31  # voxels; a lie in a header must not become an allocation
+
+
+class Shape(StrEnum):
+    """What a region is made of."""
+
+    MASK = "mask"
+    POINT = "point"
+    POLYLINE = "polyline"
+    POLYGON = "polygon"
+    BOX = "box"  # two opposite corners, on the grid's axes
+    ELLIPSE = "ellipse"  # ends of the long axis, then ends of the short axis
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of the patient on the grid of one series.
+
+    Args:
+        geometry: the grid on which it was drawn or computed.
+        shape: what it is made of.
+        mask: (slices, rows, columns) bool, for `Shape.MASK`.
+        points_mm: (n, 3) in patient space, for all others.
+        series_uid: the series whose grid this is; empty when it stands alone.
+        instance_uid: the image that carries a two-dimensional shape.
+        label: name of the structure as its author wrote it (segment label, ROI name).
+
+    Raises:
+        Refused: when the mask does not fit the grid, is empty of meaning, or points are missing.
+    """
+
+    geometry: Geometry
+    shape: Shape = Shape.MASK
+    mask: npt.NDArray[np.bool_] | None = None
+    points_mm: npt.NDArray[np.float64] | None = None
+    series_uid: str = ""
+    instance_uid: str = ""
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", Shape(self.shape))
+        if self.shape == Shape.MASK:
+            if self.mask is None or tuple(self.mask.shape) != self.geometry.shape:
+                raise Refused(
+                    f"mask of shape {None if self.mask is None else tuple(self.mask.shape)}",
+                    f"the grid has {self.geometry.shape}",
+                )
+            object.__setattr__(self, "mask", np.asarray(self.mask, dtype=bool))
+            return
+        points = np.array(self.points_mm if self.points_mm is not None else [], dtype=np.float64).reshape(-1, 3)
+        least = {Shape.POINT: 1, Shape.POLYLINE: 2, Shape.POLYGON: 3, Shape.BOX: 2, Shape.ELLIPSE: 4}[self.shape]
+        if len(points) < least or not np.isfinite(points).all():
+            raise Refused(f"{self.shape} with {len(points)} points", f"it needs at least {least} finite points")
+        object.__setattr__(self, "points_mm", points)
+
+    @cached_property
+    def voxels(self) -> int:
+        """Number of voxels in the mask; 0 for shapes without a mask."""
+        return int(np.count_nonzero(self.mask)) if self.mask is not None else 0
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume by voxel counting, in millilitres."""
+        return self.voxels * self.geometry.voxel_volume_mm3 / 1000.0
+
+    @cached_property
+    def bounds(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """Smallest index box (start, stop) that holds the region, within the grid.
+
+        Raises:
+            Refused: when the mask is empty.
+        """
+        if self.mask is not None:
+            if not self.voxels:
+                raise Refused("an empty mask", "it has no place")
+            start, stop = [], []
+            for axis in range(3):
+                hit = np.flatnonzero(self.mask.any(axis=tuple(a for a in range(3) if a != axis)))
+                start.append(int(hit[0]))
+                stop.append(int(hit[-1]) + 1)
+        else:
+            index = np.round(self.geometry.to_index(self.points_mm)).astype(int)
+            high = np.array(self.geometry.shape) - 1
+            start = np.clip(index.min(axis=0), 0, high).tolist()
+            stop = (np.clip(index.max(axis=0), 0, high) + 1).tolist()
+        return (start[0], start[1], start[2]), (stop[0], stop[1], stop[2])
+
+    @cached_property
+    def centre_mm(self) -> tuple[float, float, float]:
+        """Centre of mass of the mask, or mean of the points, in patient space."""
+        if self.mask is not None:
+            (a, b, c), (x, y, z) = self.bounds
+            index = np.argwhere(self.mask[a:x, b:y, c:z]).mean(axis=0) + (a, b, c)
+            centre = self.geometry.to_patient(index)
+        else:
+            assert self.points_mm is not None
+            centre = self.points_mm.mean(axis=0)
+        return float(centre[0]), float(centre[1]), float(centre[2])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Region):
+            return NotImplemented
+        return self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash((self.geometry, self.shape, self.label, self.voxels))
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back voxel for voxel."""
+        said: dict[str, Any] = {
+            "geometry": self.geometry.to_json(),
+            "shape": self.shape.value,
+            "series_uid": self.series_uid,
+            "instance_uid": self.instance_uid,
+            "label": self.label,
+        }
+        if self.mask is None:
+            assert self.points_mm is not None
+            said["points_mm"] = self.points_mm.tolist()
+            return said
+        if not self.voxels:
+            said["mask"] = {"start": [0, 0, 0], "stop": [0, 0, 0], "bits": ""}
+            return said
+        start, stop = self.bounds
+        cut = self.mask[start[0] : stop[0], start[1] : stop[1], start[2] : stop[2]]
+        bits = base64.b64encode(zlib.compress(np.packbits(cut).tobytes(), 6)).decode("ascii")
+        said["mask"] = {"start": list(start), "stop": list(stop), "bits": bits}
+        return said
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Region:
+        """Read what `to_json` wrote.
+
+        Raises:
+            LimitReached: when the text claims more voxels than any image has.
+            Refused: when the box leaves the grid or the bits do not fill it.
+        """
+        geometry = Geometry.from_json(data["geometry"])
+        shape = Shape(data["shape"])
+        rest = {k: str(data.get(k, "")) for k in ("series_uid", "instance_uid", "label")}
+        if shape != Shape.MASK:
+            return cls(geometry, shape, None, np.array(data["points_mm"], dtype=np.float64), **rest)
+        if int(np.prod(geometry.shape, dtype=np.int64)) > _LARGEST_MASK:
+            raise LimitReached(f"a mask of {geometry.shape} voxels", "no image is that large")
+        mask = np.zeros(geometry.shape, dtype=bool)
+        start, stop = data["mask"]["start"], data["mask"]["stop"]
+        size = [b - a for a, b in zip(start, stop, strict=True)]
+        count = int(np.prod(size))
+        if count:
+            if min(start) < 0 or min(size) < 1 or any(b > n for b, n in zip(stop, geometry.shape, strict=True)):
+                raise Refused(f"mask box {start} to {stop}", f"outside the grid {geometry.shape}")
+            inflate = zlib.decompressobj()
+            raw = inflate.decompress(base64.b64decode(data["mask"]["bits"]), (count + 7) // 8)
+            if len(raw) != (count + 7) // 8:
+                raise Refused("mask bits", f"{len(raw)} bytes for {count} voxels")
+            bits = np.unpackbits(np.frombuffer(raw, np.uint8), count=count).astype(bool).reshape(size)
+            mask[start[0] : stop[0], start[1] : stop[1], start[2] : stop[2]] = bits
+        return cls(geometry, shape, mask, None, **rest)
