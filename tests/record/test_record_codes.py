@@ -10,7 +10,7 @@ from isocenter.record.codes import UNITS, Code, known
 # Codes of public schemes that pydicom's copy of PS3.16 does not hold, each with the page where it is defined.
 ELSEWHERE: dict[tuple[str, str], str] = {}
 
-PUBLIC = sorted(((c.scheme, c.code) for c in known().values() if c.scheme != "99ISO"))
+PUBLIC = sorted((c.scheme, c.code) for c in known().values() if c.scheme != "99ISO")
 
 
 def meanings(scheme: str, code: str) -> set[str]:
