@@ -7,7 +7,7 @@ group ``isocenter.analyses``::
         \"\"\"How much tracer the lesions took up: SUVmax, SUVpeak, SUVmean, MTV and TLG.\"\"\"
 
         name, version = "pet_uptake", "1"
-        needs = {"pet": Need(modality="PT"), "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True)}
+        needs = {"pet": Need(modality="PT"), "lesions": Need(modality="RTSTRUCT", gives="regions", optional=True)}
         yields = (Yield(what=codes.ABNORMAL_UPTAKE, units=("{SUVbw}g/ml", "mL")),)
 
         def run(self, pet: Volume, lesions: tuple[Region, ...] | None, *, threshold: float = 0.41) -> Answer: ...

@@ -189,8 +189,8 @@ class Geometry:
     def contains(self, mm: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Whether each point lies within the voxels, their outer half steps included."""
         index = self.to_index(mm)
-        inside: npt.NDArray[np.bool_] = ((index >= -0.5) & (index <= np.array(self.shape) - 0.5)).all(axis=-1)
-        return inside
+        inside = (index >= -0.5) & (index <= np.array(self.shape) - 0.5)
+        return np.asarray(np.all(inside, axis=-1), dtype=np.bool_)
 
     def corners_mm(self) -> npt.NDArray[np.float64]:
         """(8, 3) centres of the corner voxels."""

@@ -102,6 +102,7 @@ class Region:
                 start.append(int(hit[0]))
                 stop.append(int(hit[-1]) + 1)
         else:
+            assert self.points_mm is not None
             index = np.round(self.geometry.to_index(self.points_mm)).astype(int)
             high = np.array(self.geometry.shape) - 1
             start = np.clip(index.min(axis=0), 0, high).tolist()
@@ -113,7 +114,7 @@ class Region:
         """Centre of mass of the mask, or mean of the points, in patient space."""
         if self.mask is not None:
             (a, b, c), (x, y, z) = self.bounds
-            index = np.argwhere(self.mask[a:x, b:y, c:z]).mean(axis=0) + (a, b, c)
+            index = np.argwhere(self.mask[a:x, b:y, c:z]).mean(axis=0) + np.array([a, b, c])
             centre = self.geometry.to_patient(index)
         else:
             assert self.points_mm is not None

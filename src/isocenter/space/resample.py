@@ -89,6 +89,19 @@ def _one(array: npt.NDArray[Any], source: Geometry, onto: Geometry, method: str,
         offset=step[:3, 3],
         output_shape=onto.shape,
         order={"nearest": 0, "linear": 1, "bspline": 3}[method],
-        cval=outside,
+        mode="nearest",
     )
+    result[~_within(step, source.shape, onto.shape)] = outside
     return result
+
+
+def _within(
+    step: npt.NDArray[np.float64], source: tuple[int, int, int], onto: tuple[int, int, int]
+) -> npt.NDArray[np.bool_]:
+    """Which voxel centres of `onto` lie within the voxels of `source`, whose outer faces are half a step out."""
+    i, j, k = np.ogrid[: onto[0], : onto[1], : onto[2]]
+    inside = np.ones(onto, dtype=bool)
+    for axis, n in enumerate(source):
+        at = step[axis, 0] * i + step[axis, 1] * j + step[axis, 2] * k + step[axis, 3]
+        inside &= (at >= -0.5 - 1e-6) & (at <= n - 0.5 + 1e-6)
+    return inside

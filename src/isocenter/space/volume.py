@@ -45,8 +45,8 @@ class Volume:
         axes: leading axes in order.
         facts: what the header said, by DICOM keyword; read-only and plain JSON values.
         series_uid: the series it was made from.
-        instance_uids: SOP Instance UIDs it was made from: one for each (leading axis position and) slice in array order,
-            or one for a multi-frame object.
+        instance_uids: SOP Instance UIDs it was made from: one for each (leading axis position and) slice in array
+            order, or one for a multi-frame object.
 
     Raises:
         Refused: when array and geometry do not fit.
@@ -112,8 +112,8 @@ class Volume:
 
     def cropped(self, start: tuple[int, int, int], stop: tuple[int, int, int]) -> Volume:
         """The part from `start` up to but without `stop`; patient coordinates stay."""
-        cut = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
-        return self._with(self.array[(..., *cut)], self.geometry.cropped(start, stop))
+        cut: tuple[Any, ...] = (..., *(slice(a, b) for a, b in zip(start, stop, strict=True)))
+        return self._with(self.array[cut], self.geometry.cropped(start, stop))
 
     def padded(self, before: tuple[int, int, int], after: tuple[int, int, int], value: float = 0) -> Volume:
         """Grown by voxels of one value; patient coordinates stay."""

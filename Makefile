@@ -1,0 +1,62 @@
+# Two commands matter: `make demo` and `make test`. Both need Python 3.11+ and make, nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+EXTRAS ?= test
+# What the environment was made from: a change of either makes it anew.
+STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
+comma  := ,
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo serve test check lint types contracts browser bench docs web clean
+
+demo: $(VENV)/.made-core ## set up all that is needed and run the main job
+	$(BIN)/isocenter demo $(ARGS)
+
+serve: $(VENV)/.made-core
+	$(BIN)/isocenter serve $(ARGS)
+
+test: $(STAMP) check ## checks, then every test
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: lint contracts types ## ruff, import contracts, mypy strict
+
+lint: $(STAMP)
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+browser: $(STAMP) ## every browser test
+	$(BIN)/python -m pytest -m browser tests/browser
+
+bench: $(STAMP) ## speed, beside peers where they are installed
+	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
+
+docs: $(VENV)/.made-core ## the generated pages of the manual
+	$(BIN)/isocenter manual docs/look-up
+
+$(VENV)/bin/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+
+# uv is ten times faster than pip but knows nothing of pip's configuration; where it finds no index, pip does the work.
+$(VENV)/.made-core: pyproject.toml hatch_build.py | $(VENV)/bin/uv
+	$(call install,.)
+	touch $@
+
+$(STAMP): pyproject.toml hatch_build.py | $(VENV)/bin/uv
+	$(call install,.[$(EXTRAS)])
+	touch $@ $(VENV)/.made-core
+
+define install
+	UV_FIND_LINKS="$${UV_FIND_LINKS:-$$PIP_FIND_LINKS}" $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --quiet -e '$(1)' \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check -e '$(1)'
+endef
+
+clean:
+	rm -rf $(VENV) dist build artefacts src/isocenter/doors/web web/node_modules

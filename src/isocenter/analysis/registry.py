@@ -1,0 +1,117 @@
+"""Which analyses there are: those in `catalogue/` and those of strangers, found by entry point, in no list of ours."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any
+
+from isocenter.analysis.protocol import Analysis
+from isocenter.errors import NotFound, Refused
+
+__all__ = ["GROUP", "Registry", "discover", "load"]
+
+GROUP = "isocenter.analyses"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Analyses by name, and what could not be loaded with its reason (one broken stranger stops nobody else)."""
+
+    analyses: dict[str, Analysis] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def get(self, name: str) -> Analysis:
+        """The analysis of that name.
+
+        Raises:
+            NotFound: with the names that there are, and the reason where it is there but broken.
+        """
+        if name in self.analyses:
+            return self.analyses[name]
+        if name in self.broken:
+            raise NotFound(f"analysis '{name}'", f"it could not be loaded: {self.broken[name]}")
+        raise NotFound(f"analysis '{name}'", f"there are: {', '.join(sorted(self.analyses)) or 'none'}")
+
+
+def discover() -> Registry:
+    """Load every analysis of the entry point group ``isocenter.analyses``: modules, packages or classes."""
+    found: dict[str, Analysis] = {}
+    broken: dict[str, str] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name != "shipped", p.name)):
+        for name, thing in _things(point, broken):
+            if name in found:
+                broken[f"{point.name}:{name}"] = "the name is taken by another analysis"
+            else:
+                found[name] = thing
+    return Registry(dict(sorted(found.items())), broken)
+
+
+def load(path: str) -> Analysis:
+    """One analysis by ``module:Class``, ``module`` or name in the registry; for `isocenter check` and worker processes.
+
+    Raises:
+        NotFound: when nothing is there.
+        Refused: when the module holds several and none was named.
+    """
+    if ":" not in path and "." not in path:
+        return discover().get(path)
+    module, _, name = path.partition(":")
+    try:
+        held = importlib.import_module(module)
+    except ImportError as missing:
+        raise NotFound(f"module '{module}'", str(missing), "install it or give its import path") from missing
+    if name:
+        thing = getattr(held, name, None)
+        if thing is None:
+            raise NotFound(f"'{name}' in module '{module}'")
+        made: Any = thing() if inspect.isclass(thing) else thing
+        return made  # type: ignore[no-any-return]
+    classes = list(_classes(held))
+    if len(classes) != 1:
+        raise Refused(f"module '{module}' holds {len(classes)} analyses", "one is needed", f"say {module}:ClassName")
+    only: Analysis = classes[0]()
+    return only
+
+
+def address(analysis: Analysis) -> str:
+    """``module:Class``, by which another process finds the same analysis."""
+    kind = type(analysis)
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _things(point: EntryPoint, broken: dict[str, str]) -> Iterator[tuple[str, Analysis]]:
+    try:
+        held: Any = point.load()
+    except Exception as fault:  # whatever a stranger's module raises, the others go on
+        broken[point.name] = f"{type(fault).__name__}: {fault}"
+        return
+    if inspect.isclass(held):
+        kind: Any = held
+        yield kind.name, kind()
+        return
+    for module in _modules(held, broken):
+        for each in _classes(module):
+            yield each.name, each()
+
+
+def _modules(held: ModuleType, broken: dict[str, str]) -> Iterator[ModuleType]:
+    yield held
+    for info in pkgutil.iter_modules(getattr(held, "__path__", [])):
+        try:
+            yield importlib.import_module(f"{held.__name__}.{info.name}")
+        except Exception as fault:
+            broken[info.name] = f"{type(fault).__name__}: {fault}"
+
+
+def _classes(module: ModuleType) -> Iterator[type[Any]]:
+    for thing in vars(module).values():
+        if not inspect.isclass(thing) or thing.__module__ != module.__name__ or thing.__name__.startswith("_"):
+            continue
+        if all(hasattr(thing, word) for word in ("name", "version", "needs", "yields", "run")):
+            yield thing

@@ -1,0 +1,251 @@
+"""Run one analysis: inputs in, a Result with origin and receipt out, inside its limits.
+
+The analysis itself is a plain function. Everything that a site owes to its readers is added here: parameters
+checked, refusals turned into *declined, because …*, findings held to what was declared, regions written and read
+back, cost counted, and a process of its own when strangers' code or hostile pixels must not harm the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from isocenter import __version__
+from isocenter.analysis.protocol import Analysis, Answer, Limits, parameters
+from isocenter.analysis.registry import address, load
+from isocenter.errors import IsocenterError, LimitReached, Refused
+from isocenter.record import Finding, Map, Measurement, Origin, Outcome, Receipt, Result, Urgency, digest_of
+from isocenter.space import Region, Volume
+
+__all__ = ["Inputs", "Run", "Request", "run", "run_apart"]
+
+Inputs = Mapping[str, Any]
+"""Need name -> Volume, tuple of Region, or None where an optional need found nothing."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run, on what, for whom. `load` gives the inputs where they are needed, in the process that runs."""
+
+    analysis: str  # ``module:Class`` or name
+    study_uid: str
+    load: Callable[[], Inputs]
+    now: datetime
+    parameters: Mapping[str, Any] | None = None
+    digests: tuple[str, ...] = ()
+    series: tuple[str, ...] = ()
+    models: str = ""  # folder of a site's own weights
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run gives: the Result, and the blobs (digest -> bytes) that it names."""
+
+    result: Result
+    blobs: Mapping[str, bytes]
+
+
+_ORDER = [Urgency.ROUTINE, Urgency.TODAY, Urgency.SOON, Urgency.NOW]
+
+
+def run(request: Request, analysis: Analysis | None = None) -> Run:
+    """Run in this process.
+
+    Returns:
+        always a Result: found, none, or declined with its reasons. What goes wrong in an analysis is a declined
+        answer that says so; it never stops the study.
+    """
+    from pathlib import Path
+
+    started = time.monotonic()
+    held = analysis if analysis is not None else load(request.analysis)
+    blobs: dict[str, bytes] = {}
+    model = ""
+    chosen: dict[str, Any] = {}
+    try:
+        chosen = _chosen(held, request.parameters or {})
+        inputs = dict(request.load())
+        if weights := getattr(held, "weights", ""):
+            from isocenter.analysis import weights as shelf
+
+            extra = Path(request.models) if request.models else None
+            model = shelf.model(weights, extra)[0].digest
+            inputs["weights"] = shelf.open_session(weights, extra)
+        answer = held.run(**inputs, **chosen)
+        if not isinstance(answer, Answer):
+            raise Refused(f"{held.name} returned {type(answer).__name__}", "run must return an Answer")
+        answer = _named(_held_to_yields(held, answer), request, held)
+        maps = _maps(answer, blobs)
+    except IsocenterError as refusal:
+        answer, maps = Answer.declined(str(refusal)), ()
+    except MemoryError:
+        answer, maps = Answer.declined(_over_memory(held)), ()
+    except Exception as fault:  # a fault in one analysis must not stop the others
+        answer, maps = (
+            Answer.declined(
+                f"it failed: {type(fault).__name__}: {fault}. This is a fault of the analysis, not of the images"
+            ),
+            (),
+        )
+    origin = Origin("machine", held.name, held.version, model, chosen)
+    receipt = Receipt(
+        tuple(sorted(request.digests)), request.series, __version__, round(time.monotonic() - started, 3), _peak_mib()
+    )
+    if answer.outcome is Outcome.DECLINED:
+        blobs = {}
+    result = Result(
+        request.study_uid, answer.outcome, origin, request.now, answer.reasons, answer.findings, answer.measurements,
+        maps, answer.curves, _urgency(held, answer), receipt,
+    )  # fmt: skip
+    return Run(result, blobs)
+
+
+def run_apart(request: Request) -> Run:
+    """Run in a process of its own with the limits of the analysis; whatever happens there, this process goes on."""
+    held = load(request.analysis)
+    limits: Limits = getattr(held, "limits", Limits())
+    here, there = _context().Pipe(duplex=False)
+    child = _context().Process(target=_apart, args=(there, request, address(held), limits.memory_mib), daemon=True)
+    child.start()
+    there.close()
+    try:
+        if here.poll(limits.seconds):
+            return here.recv()  # type: ignore[no-any-return]
+        reason = f"it took more than {limits.seconds:g} s, its limit"
+    except EOFError:
+        child.join(5)
+        reason = f"its process ended with code {child.exitcode}: out of memory, or a fault in a library"
+    finally:
+        here.close()
+        if child.is_alive():
+            child.kill()
+        child.join(5)
+    return _declined(request, held, reason, limits.seconds)
+
+
+def _apart(pipe: Connection, request: Request, where: str, memory_mib: int) -> None:
+    _limit_memory(memory_mib)
+    try:
+        pipe.send(run(replace(request, analysis=where)))
+    except MemoryError:
+        held = load(where)
+        pipe.send(_declined(request, held, _over_memory(held), 0.0))
+    finally:
+        pipe.close()
+
+
+def _context() -> Any:
+    # A fork server is one quiet process: its children start in milliseconds and inherit no thread or lock of ours.
+    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    if sys.platform != "win32":
+        context.set_forkserver_preload(["isocenter.analysis.run", "scipy.ndimage", "onnxruntime"])
+    return context
+
+
+def _limit_memory(memory_mib: int) -> None:
+    """Bound what the child may take beyond what its libraries have mapped at the start."""
+    if not sys.platform.startswith("linux"):
+        return
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        mapped = int(statm.read().split()[0]) * resource.getpagesize()
+    most = mapped + memory_mib * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _declined(request: Request, held: Analysis, reason: str, seconds: float) -> Run:
+    origin = Origin("machine", held.name, held.version, "", dict(request.parameters or {}))
+    receipt = Receipt(tuple(sorted(request.digests)), request.series, __version__, seconds, 0.0)
+    return Run(Result(request.study_uid, Outcome.DECLINED, origin, request.now, (reason,), receipt=receipt), {})
+
+
+def _over_memory(held: Analysis) -> str:
+    limits: Limits = getattr(held, "limits", Limits())
+    return str(LimitReached(f"it needed more than {limits.memory_mib} MiB of memory", "its limit", "crop the series"))
+
+
+def _chosen(held: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
+    known = {p.name: p for p in parameters(held)}
+    for name in given:
+        if name not in known:
+            raise Refused(f"parameter '{name}'", f"{held.name} has {', '.join(known) or 'no parameters'}")
+    chosen: dict[str, Any] = {}
+    for name, p in known.items():
+        value = given.get(name, p.default)
+        try:
+            chosen[name] = value if value is None or isinstance(value, p.kind) else p.kind(value)
+        except (TypeError, ValueError) as wrong:
+            raise Refused(f"{name} = {value!r}", f"it must be a {p.kind.__name__}") from wrong
+        if p.choices and chosen[name] not in p.choices:
+            raise Refused(f"{name} = {value!r}", f"it must be one of {', '.join(map(str, p.choices))}")
+    return chosen
+
+
+def _held_to_yields(held: Analysis, answer: Answer) -> Answer:
+    """What an analysis did not declare, it may not say."""
+    codes = {y.what for y in held.yields if y.what}
+    units = {u for y in held.yields for u in y.units}
+    maps = {m for y in held.yields for m in y.maps}
+    for finding in answer.findings:
+        if finding.what not in codes:
+            raise Refused(f"{held.name} found '{finding.what}'", "it does not declare that in its yields")
+    said: list[Measurement] = [*answer.measurements, *(m for f in answer.findings for m in f.measurements)]
+    for measurement in said:
+        if measurement.unit not in units:
+            raise Refused(f"{held.name} gave {measurement.what} in {measurement.unit}", "it does not declare that unit")
+    for name in answer.maps or {}:
+        if name not in maps:
+            raise Refused(f"{held.name} gave the map '{name}'", "it does not declare that in its yields")
+    return answer
+
+
+def _named(answer: Answer, request: Request, held: Analysis) -> Answer:
+    """Give each finding its tracking identity, the same for the same input, and prove that its region reads back."""
+    findings: list[Finding] = []
+    for number, finding in enumerate(answer.findings):
+        if finding.where is not None and Region.from_json(finding.where.to_json()) != finding.where:
+            raise Refused(f"the region of '{finding.what}'", "it did not read back as it was written")
+        key = digest_of([request.study_uid, held.name, sorted(request.digests), number, finding.what])
+        findings.append(finding if finding.tracking else replace(finding, tracking=f"2.25.{int(key[:31], 16)}"))
+    return replace(answer, findings=tuple(findings))
+
+
+def _maps(answer: Answer, blobs: dict[str, bytes]) -> tuple[Map, ...]:
+    maps = []
+    for name, volume in (answer.maps or {}).items():
+        data = _npy(volume)
+        digest = hashlib.sha256(data).hexdigest()
+        blobs[digest] = data
+        finite = volume.array[np.isfinite(volume.array)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        kind = "sensitivity" if name in answer.sensitivity else "parametric"
+        maps.append(
+            Map(name, volume.quantity, volume.unit, volume.geometry, digest, kind, volume.series_uid, low, high)
+        )
+    return tuple(maps)
+
+
+def _npy(volume: Volume) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(volume.array, dtype=np.float32), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _urgency(held: Analysis, answer: Answer) -> Urgency:
+    found = {f.what for f in answer.findings}
+    levels: Sequence[Urgency] = [y.urgency for y in held.yields if y.what in found]
+    return max(levels, key=_ORDER.index, default=Urgency.ROUTINE)
+
+
+def _peak_mib() -> float:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0, 1)

@@ -1,0 +1,47 @@
+"""Every setting once, with its default and the reason for it.
+
+Settings are read from the environment (``ISOCENTER_…``) or given by the command line; the manual's page is made from
+this class. Nothing here has a default password, and nothing listens beyond loopback unless it is told to.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+class Settings(BaseSettings):
+    """Where things are kept, who may reach them, and how much they may take."""
+
+    model_config = SettingsConfigDict(env_prefix="ISOCENTER_", extra="ignore", frozen=True)
+
+    folder: Path = Field(Path("isocenter-archive"), description="Where the archive lives: database, blobs, secrets.")
+    database: str = Field("", description="SQLAlchemy URL; empty means SQLite in the folder.")
+    blobs: str = Field("", description="Object store URL (s3://bucket/prefix); empty means a folder in the folder.")
+    host: str = Field("127.0.0.1", description="Address of web server and DICOM listener: loopback unless told.")
+    port: int = Field(8042, description="Port of the web server; 0 takes a free one.")
+    dicom_port: int = Field(11112, description="Port of the DICOM listener (IANA dicom); 0 takes a free one.")
+    aet: str = Field("ISOCENTER", description="Our application entity title.")
+    peers: str = Field(
+        "", description="DICOM peers as AET@host:port, separated by commas. Nobody else may associate."
+    )
+    names: str = Field("", description="Host names under which browsers may reach us, beside loopback; by commas.")
+    workers: int = Field(2, description="Analyses that run at the same time: one a core of a small machine.")
+    quiet_s: float = Field(2.0, description="A study is planned when nothing has arrived for it for so long.")
+    unzip_mib: int = Field(8192, description="A ZIP may hold so much in all; more is refused as a bomb.")
+    models: str = Field("", description="Folder with a site's own models, looked at before those that ship.")
+    demo: bool = Field(False, description="Marks every screen and print as a demonstration.")
+
+    @property
+    def database_url(self) -> str:
+        """The database, SQLite in the folder when none was named."""
+        return self.database or f"sqlite:///{(self.folder / 'archive.sqlite').resolve()}"
+
+    @property
+    def blobs_url(self) -> str:
+        """The object store, a folder when none was named."""
+        return self.blobs or str((self.folder / "blobs").resolve())
