@@ -1,0 +1,182 @@
+"""Who may do what, as one table; everything that is not in it is refused.
+
+Each verb of the house stands in `RULES` with the roles that may do it and the sentence that a refused person reads.
+A door or a site asks `must`; whoever wants to show the rule beforehand asks `why`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from isocenter.errors import Forbidden, Refused
+
+__all__ = ["NOBODY", "RULES", "Person", "Role", "Rule", "may", "must", "why"]
+
+
+class Role(StrEnum):
+    """What a person is here for. One account has one role."""
+
+    ADMIN = "admin"  # runs the site: people, peers, models; may also read, so that one person can run a demonstration
+    READER = "reader"  # reads studies and signs reports
+    RESEARCHER = "researcher"  # analyses and exports; signs nothing and sees no duty list
+    SERVICE = "service"  # a DICOM or DICOMweb peer: sends, searches and retrieves
+    PATIENT = "patient"  # has no rights here yet: a portal would need consent and release rules first
+    NONE = "none"  # has not signed in
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks: the name of the account and its role.
+
+    Raises:
+        Refused: when the role is not one of `Role`.
+
+    >>> Person("ito", "reader").role is Role.READER
+    True
+    """
+
+    name: str
+    role: Role
+
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "role", Role(self.role))
+        except ValueError:
+            raise Refused(f"the role '{self.role}'", "no rule knows it", f"take one of {', '.join(Role)}") from None
+
+
+NOBODY = Person("", Role.NONE)
+"""Whoever has not signed in."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the table.
+
+    Args:
+        name: of the rule, as a refusal names it.
+        roles: those who may.
+        about: what it allows, in words that go after "may".
+        grants: who can give a person the right, in words.
+    """
+
+    name: str
+    roles: frozenset[Role]
+    about: str
+    grants: str = "an administrator of this site can give you such a role"
+
+
+_A, _R, _S, _P = Role.ADMIN, Role.READER, Role.RESEARCHER, Role.SERVICE
+_STAFF = (_A, _R, _S)
+
+
+def _rule(name: str, about: str, *roles: Role) -> tuple[str, Rule]:
+    return name, Rule(name, frozenset(roles), about)
+
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    dict(
+        (
+            # without an account
+            _rule("health", "ask whether the server lives", *Role),
+            _rule("page", "load the pages themselves, which hold no data", *Role),
+            _rule("sign_in", "sign in", *Role),
+            # one's own account
+            _rule("me", "see the own name and role, and sign out", _A, _R, _S, _P),
+            # the archive
+            _rule("find", "search studies", _A, _R, _S, _P),
+            _rule("study", "see what a study holds", _A, _R, _S, _P),
+            _rule("instance", "retrieve images", _A, _R, _S, _P),
+            _rule("receive", "send images in", _A, _R, _S, _P),
+            _rule("send", "send a study to another system", _A, _R),
+            # what the machine says
+            _rule("results", "see results of analyses", *_STAFF),
+            _rule("plan", "see what was analysed and what not, and why", *_STAFF),
+            _rule("analyse", "have a study analysed", *_STAFF),
+            _rule("explain", "follow a number back to its images", *_STAFF),
+            _rule("catalogue", "see which analyses there are", *_STAFF),
+            _rule("models", "see which models there are, with their evidence", *_STAFF),
+            # reading
+            _rule("worklist", "see the list of studies to read", _A, _R),
+            _rule("reading", "see the state of a reading", _A, _R),
+            _rule("open", "take a study to read it", _A, _R),
+            _rule("lapse", "leave a study unsigned", _A, _R),
+            _rule("correct", "keep, change, strike or add a finding", _A, _R),
+            _rule("word", "change the words of a report", _A, _R),
+            _rule("sign", "sign a report", _A, _R),
+            _rule("report", "see a report", _A, _R),
+            # the house
+            _rule("events", "hear that something changed", *_STAFF),
+            _rule("export", "take measurements and figures out", *_STAFF),
+            _rule("train", "train and judge a model", _A, _S),
+            _rule("release", "release or stop a model", _A),
+            _rule("audit", "read the whole journal", _A),
+            _rule("people", "add people and peers", _A),
+            _rule("metrics", "read the figures of the running server", _A),
+        )
+    )
+)
+"""verb -> its rule. A verb that is not here is allowed to nobody."""
+
+
+def may(person: Person, verb: str) -> bool:
+    """Whether the table allows it; False for a verb that the table does not have.
+
+    >>> may(Person("ito", Role.READER), "sign"), may(NOBODY, "sign"), may(Person("ito", Role.ADMIN), "fly")
+    (True, False, False)
+    """
+    rule = RULES.get(verb)
+    return rule is not None and person.role in rule.roles
+
+
+def must(person: Person, verb: str, subject: str = "") -> None:
+    """Go on only if the person may.
+
+    Args:
+        person: who asks.
+        verb: what is to be done.
+        subject: to what; it is not repeated in the message, since a refusal must not tell what there is.
+
+    Raises:
+        Forbidden: naming the rule and who can grant it.
+    """
+    if may(person, verb):
+        return
+    rule = RULES.get(verb)
+    if rule is None:
+        raise Forbidden(
+            f"'{verb}' has no rule", "what no rule allows is forbidden", "a developer has to add it to the rules"
+        )
+    if person.role is Role.NONE:
+        raise Forbidden(
+            f"not signed in (rule '{rule.name}')", f"only people with an account may {rule.about}", "sign in"
+        )
+    raise Forbidden(
+        f"rule '{rule.name}' refuses the role '{person.role}'",
+        f"only {_listed(rule.roles)} may {rule.about}",
+        rule.grants,
+    )
+
+
+def why(person: Person, verb: str) -> str:
+    """The rule in one sentence, allowed or not.
+
+    >>> why(Person("ito", Role.READER), "sign")
+    "Allowed: rule 'sign' lets admin and reader sign a report."
+    >>> why(Person("gray", Role.RESEARCHER), "sign")
+    "Refused: rule 'sign' lets only admin and reader sign a report; you are researcher."
+    """
+    rule = RULES.get(verb)
+    if rule is None:
+        return f"Refused: no rule knows '{verb}'."
+    if person.role in rule.roles:
+        return f"Allowed: rule '{rule.name}' lets {_listed(rule.roles)} {rule.about}."
+    return f"Refused: rule '{rule.name}' lets only {_listed(rule.roles)} {rule.about}; you are {person.role}."
+
+
+def _listed(roles: frozenset[Role]) -> str:
+    named = [r.value for r in Role if r in roles and r is not Role.NONE]
+    return " and ".join((", ".join(named[:-1]), named[-1])) if len(named) > 1 else named[0]

@@ -1,0 +1,96 @@
+"""Who may do what: the table itself, line by line, and how it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from isocenter.errors import Forbidden, Refused
+from isocenter.govern import policy
+from isocenter.govern.policy import NOBODY, RULES, Person, Role, may, must, why
+
+# The policy once more, by hand: a changed right has to be changed in two places, on purpose.
+ALLOWED = {
+    "health": "admin reader researcher service patient none",
+    "page": "admin reader researcher service patient none",
+    "sign_in": "admin reader researcher service patient none",
+    "me": "admin reader researcher service",
+    "find": "admin reader researcher service",
+    "study": "admin reader researcher service",
+    "instance": "admin reader researcher service",
+    "receive": "admin reader researcher service",
+    "send": "admin reader",
+    "results": "admin reader researcher",
+    "plan": "admin reader researcher",
+    "analyse": "admin reader researcher",
+    "explain": "admin reader researcher",
+    "catalogue": "admin reader researcher",
+    "models": "admin reader researcher",
+    "worklist": "admin reader",
+    "reading": "admin reader",
+    "open": "admin reader",
+    "lapse": "admin reader",
+    "correct": "admin reader",
+    "word": "admin reader",
+    "sign": "admin reader",
+    "report": "admin reader",
+    "events": "admin reader researcher",
+    "export": "admin reader researcher",
+    "train": "admin researcher",
+    "release": "admin",
+    "audit": "admin",
+    "people": "admin",
+    "metrics": "admin",
+}
+
+
+def test_every_verb_stands_in_both_tables() -> None:
+    assert set(RULES) == set(ALLOWED)
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("verb", sorted(ALLOWED))
+def test_every_verb_and_role(verb: str, role: Role) -> None:
+    person = Person("somebody", role)
+    if role.value in ALLOWED[verb].split():
+        must(person, verb, "1.2.3")
+        assert why(person, verb).startswith("Allowed")
+    else:
+        with pytest.raises(Forbidden) as refused:
+            must(person, verb, "1.2.3")
+        assert f"'{verb}'" in refused.value.what, "the refusal names its rule"
+        assert refused.value.do, "and says who can grant it"
+        assert why(person, verb).startswith("Refused")
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_verb_without_a_rule_is_forbidden_to_everyone(role: Role) -> None:
+    with pytest.raises(Forbidden, match="no rule"):
+        must(Person("root", role), "delete_everything")
+    assert "no rule knows" in why(Person("root", role), "delete_everything")
+
+
+def test_a_refusal_does_not_repeat_what_it_protects() -> None:
+    with pytest.raises(Forbidden) as refused:
+        must(Person("x", Role.SERVICE), "report", "DOE^JANE")
+    assert "DOE" not in str(refused.value)
+
+
+def test_someone_not_signed_in_is_told_to_sign_in() -> None:
+    with pytest.raises(Forbidden, match="Sign in"):
+        must(NOBODY, "worklist")
+
+
+def test_an_unknown_role_is_refused() -> None:
+    with pytest.raises(Refused, match="king"):
+        Person("x", "king")  # type: ignore[arg-type]
+
+
+def test_the_table_cannot_be_changed_at_run_time() -> None:
+    with pytest.raises(TypeError):
+        policy.RULES["sign"] = RULES["health"]  # type: ignore[index]
+
+
+def test_patient_and_nobody_may_do_nothing_that_touches_data() -> None:
+    harmless = {"health", "page", "sign_in"}
+    assert {v for v in RULES if may(NOBODY, v)} == harmless
+    assert {v for v in RULES if may(Person("p", Role.PATIENT), v)} == harmless
