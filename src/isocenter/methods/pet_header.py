@@ -1,0 +1,197 @@
+"""What a PET header says about dose, body and times, and where headers are known to mislead.
+
+The facts are a mapping of DICOM keywords to plain values, with the items of the Radiopharmaceutical Information
+Sequence lifted to the top. The delicate part is the moment that an image is decay-corrected to: DICOM says the start
+of the scan, but Series Time is rewritten when a series is reconstructed or processed again, and the time of injection
+often carries no date.
+
+Source: QIBA FDG-PET/CT profile 1.14, appendix on vendor-neutral SUV; DICOM PS3.3 C.8.9.1 and C.8.9.2.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from isocenter.errors import Refused
+from isocenter.methods.suv import Scan
+
+__all__ = ["KEYWORDS", "injected_at", "nuclide", "read", "scan_started_at"]
+
+KEYWORDS = (
+    "Units", "SUVType", "DecayCorrection", "CorrectedImage", "Manufacturer",
+    "PatientWeight", "PatientSize", "PatientSex",
+    "RadionuclideTotalDose", "RadionuclideHalfLife", "RadionuclideCodeMeaning",
+    "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
+    "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration",
+    "GEScanDateTime", "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor",
+)  # fmt: skip
+"""Every fact that is looked at. The last three are private: GE (0009,100D), Philips (7053,1000) and (7053,1009).
+Acquisition Date and Time are the earliest of the series; Frame Reference Time and Actual Frame Duration (ms) belong to
+that same image."""
+
+_ELEMENTS = {
+    "fluorine": "F", "carbon": "C", "nitrogen": "N", "oxygen": "O", "gallium": "Ga", "copper": "Cu", "zirconium": "Zr",
+    "rubidium": "Rb", "iodine": "I",
+}  # fmt: skip
+_DATED_NUCLIDE_S = 86400.0  # beyond this half-life people are scanned days later, and a time without date says nothing
+_SAME_DAY = timedelta(hours=12)
+
+
+def read(facts: Mapping[str, Any]) -> Scan:
+    """The typed record of a PET header. What is missing stays None; `suv.conversion` decides what it needs.
+
+    Raises:
+        Refused: when a time or a number cannot be read, or two statements about the injection contradict each other.
+
+    >>> read({"Units": "GML", "PatientWeight": "71.0"}).weight_kg
+    71.0
+    """
+    half_life = _number(facts, "RadionuclideHalfLife")
+    decay = _text(facts, "DecayCorrection").upper()
+    units = _text(facts, "Units").upper()
+    remarks: tuple[str, ...] = ()
+    uptake = None
+    if decay == "START" and units in ("BQML", "CNTS"):
+        started, said_scan = scan_started_at(facts, half_life)
+        injected, said_dose = injected_at(facts, started, half_life)
+        remarks = (*said_scan, *said_dose)
+        if started is not None and injected is not None:
+            uptake = (started - injected).total_seconds()
+    corrected = facts.get("CorrectedImage")
+    if isinstance(corrected, str):
+        corrected = corrected.split("\\") if corrected else None
+    return Scan(
+        units=units,
+        suv_type=_text(facts, "SUVType").upper(),
+        decay=decay,
+        corrected=None if not corrected else tuple(str(c) for c in corrected),
+        activity_bq=_number(facts, "RadionuclideTotalDose"),
+        half_life_s=half_life,
+        uptake_s=uptake,
+        weight_kg=_number(facts, "PatientWeight"),
+        height_m=_number(facts, "PatientSize"),
+        sex=_text(facts, "PatientSex").upper(),
+        philips_suv=_number(facts, "PhilipsSUVScaleFactor"),
+        philips_bqml=_number(facts, "PhilipsActivityConcentrationScaleFactor"),
+        nuclide=nuclide(_text(facts, "RadionuclideCodeMeaning")),
+        remarks=remarks,
+    )
+
+
+def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tuple[datetime | None, tuple[str, ...]]:
+    """The moment that an image with Decay Correction START is corrected to, with remarks; None where it is unknown.
+
+    GE's private scan time is believed first. Series Time is right unless it lies after the first acquisition: then
+    the series was made again later, and the start is computed from the frame (its mean activity is reached at Frame
+    Reference Time), or is the first acquisition.
+    """
+    private = _datetime(facts, "GEScanDateTime")
+    if private is not None:
+        return private, ()
+    series = _moment(facts, "SeriesDate", "SeriesTime")
+    acquired = _moment(facts, "AcquisitionDate", "AcquisitionTime", otherwise="SeriesDate")
+    if series is None or acquired is None:
+        return series or acquired, ()
+    if series <= acquired:
+        return series, ()
+    reference, duration = _number(facts, "FrameReferenceTime"), _number(facts, "ActualFrameDuration")
+    late = f"Series Time is {(series - acquired).total_seconds():.0f} s later than the first acquisition"
+    if reference and duration and half_life_s and "GE" not in _text(facts, "Manufacturer").upper():
+        decay = math.log(2.0) / half_life_s
+        lost = decay * duration / 1000.0
+        mean_at = math.log(lost / -math.expm1(-lost)) / decay
+        started = acquired - timedelta(seconds=reference / 1000.0 - mean_at)
+        return started, (f"{late}; the start of the scan was computed from Frame Reference Time",)
+    return acquired, (f"{late}; the first acquisition was taken as start of the scan",)
+
+
+def injected_at(
+    facts: Mapping[str, Any], started: datetime | None, half_life_s: float | None
+) -> tuple[datetime | None, tuple[str, ...]]:
+    """The moment of injection, with remarks; None where it is unknown.
+
+    A time without a date is on the day of the scan, or on the day before when the scan ran past midnight.
+
+    Raises:
+        Refused: when a long-lived nuclide has a time but no date, or date-time and time contradict each other.
+    """
+    full = _datetime(facts, "RadiopharmaceuticalStartDateTime")
+    clock = _text(facts, "RadiopharmaceuticalStartTime")
+    if full is not None:
+        if clock and abs(_seconds_of_day(full) - _seconds_of_day(_parsed("19000101" + clock, clock))) > 60.0:
+            raise Refused(
+                f"injection at {full:%H:%M:%S} and at {clock}",
+                "Radiopharmaceutical Start DateTime and Start Time contradict each other",
+                "correct the wrong one",
+            )
+        return full, ()
+    if not clock or started is None:
+        return None, ()
+    if half_life_s and half_life_s > _DATED_NUCLIDE_S:
+        raise Refused(
+            f"injection at {clock} without a date",
+            f"with a half-life of {half_life_s / 3600.0:.0f} h the scan may be days later",
+            "complete Radiopharmaceutical Start DateTime",
+        )
+    same = _parsed(f"{started:%Y%m%d}{clock}", clock)
+    before = same - timedelta(days=1)
+    if same > started and started - before <= _SAME_DAY:
+        return before, ("the injection was taken to be on the day before the scan, which ran past midnight",)
+    return same, ()
+
+
+def nuclide(meaning: str) -> str:
+    """Element and mass number out of the many ways to write a nuclide; empty when it cannot be told.
+
+    >>> nuclide("^18^Fluorine"), nuclide("F^18^"), nuclide("18F"), nuclide("Gallium-68")
+    ('F-18', 'F-18', 'F-18', 'Ga-68')
+    """
+    mass = re.search(r"\d{1,3}", meaning)
+    words = re.findall(r"[A-Za-z]+", meaning)
+    if mass is None or not words:
+        return ""
+    element = next((_ELEMENTS[w.lower()] for w in words if w.lower() in _ELEMENTS), words[0].capitalize())
+    return f"{element}-{mass.group()}"
+
+
+def _text(facts: Mapping[str, Any], keyword: str) -> str:
+    value = facts.get(keyword)
+    return "" if value is None else str(value).strip()
+
+
+def _number(facts: Mapping[str, Any], keyword: str) -> float | None:
+    said = _text(facts, keyword)
+    if not said:
+        return None
+    try:
+        return float(said)
+    except ValueError as wrong:
+        raise Refused(f"{keyword} '{said}'", "it is not a number", "correct the header") from wrong
+
+
+def _moment(facts: Mapping[str, Any], day: str, clock: str, otherwise: str = "") -> datetime | None:
+    date, time = _text(facts, day) or _text(facts, otherwise), _text(facts, clock)
+    return _parsed(date + time, f"{date} {time}") if date and time else None
+
+
+def _datetime(facts: Mapping[str, Any], keyword: str) -> datetime | None:
+    said = _text(facts, keyword)
+    # A UTC offset is dropped: Series Time carries none, and scanners write both by the same wall clock.
+    return _parsed(re.sub(r"[+-]\d{4}$", "", said), said) if len(said) >= 12 else None
+
+
+def _parsed(digits: str, said: str) -> datetime:
+    whole, _, fraction = digits.replace(":", "").partition(".")
+    try:
+        moment = datetime.strptime(whole.ljust(14, "0"), "%Y%m%d%H%M%S")
+        return moment + timedelta(seconds=float(f"0.{fraction}") if fraction else 0.0)
+    except ValueError as wrong:
+        raise Refused(f"time '{said}'", "it is not a DICOM time", "correct the header") from wrong
+
+
+def _seconds_of_day(moment: datetime) -> float:
+    return moment.hour * 3600.0 + moment.minute * 60.0 + moment.second

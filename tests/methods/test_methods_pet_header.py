@@ -1,0 +1,160 @@
+"""Times, doses and bodies as PET headers write them."""
+
+from datetime import datetime
+
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.methods import pet_header, suv
+
+# The header of STS_001 (TCIA Soft-tissue-Sarcoma), as its instances write it.
+STS_001 = {
+    "Units": "BQML",
+    "DecayCorrection": "START",
+    "CorrectedImage": ["DECY", "ATTN", "SCAT", "DTIM", "RAN", "RADL", "DCAL", "SLSENS", "NORM"],
+    "Manufacturer": "GE MEDICAL SYSTEMS",
+    "PatientSex": "M",
+    "PatientSize": "1.63",
+    "PatientWeight": "71.0",
+    "RadionuclideTotalDose": "3.88777472E8",
+    "RadionuclideHalfLife": "6588.0",
+    "RadionuclideCodeMeaning": "18F",
+    "RadiopharmaceuticalStartTime": "103500.00",
+    "SeriesDate": "20000907",
+    "SeriesTime": "112011.00",
+    "AcquisitionDate": "20000907",
+    "AcquisitionTime": "112011.00",
+    "FrameReferenceTime": "0.0",
+    "ActualFrameDuration": "240000",
+}
+
+
+def test_a_real_header_gives_the_known_factor() -> None:
+    scan = pet_header.read(STS_001)
+    assert scan.uptake_s == 2711.0
+    assert scan.nuclide == "F-18"
+    assert suv.conversion(scan).factor == pytest.approx(2.4290297661e-4, rel=1e-9)
+    assert scan.remarks == ()
+
+
+def test_numbers_may_come_as_numbers_and_lists_as_text() -> None:
+    scan = pet_header.read({**STS_001, "PatientWeight": 71, "CorrectedImage": "DECY\\ATTN"})
+    assert scan.weight_kg == 71.0
+    assert scan.corrected == ("DECY", "ATTN")
+
+
+def test_nothing_known_stays_unknown() -> None:
+    scan = pet_header.read({"CorrectedImage": ""})
+    assert (scan.units, scan.weight_kg, scan.corrected, scan.uptake_s, scan.nuclide) == ("", None, None, None, "")
+
+
+def test_an_injection_before_midnight() -> None:
+    night = {**STS_001, "RadiopharmaceuticalStartTime": "233000", "SeriesTime": "003000", "AcquisitionTime": "003000"}
+    scan = pet_header.read(night)
+    assert scan.uptake_s == 3600.0
+    assert "past midnight" in scan.remarks[0]
+
+
+def test_an_injection_after_the_scan_is_not_moved_a_day() -> None:
+    scan = pet_header.read({**STS_001, "RadiopharmaceuticalStartTime": "113000"})
+    assert scan.uptake_s == -589.0
+    with pytest.raises(Refused, match="589 s after the scan"):
+        suv.conversion(scan)
+
+
+def test_a_full_date_time_is_believed() -> None:
+    scan = pet_header.read({**STS_001, "RadiopharmaceuticalStartDateTime": "20000907103500.50+0100"})
+    assert scan.uptake_s == 2710.5
+
+
+def test_dates_shifted_apart_are_refused_later() -> None:
+    # Seen in public data: de-identification moved the date of injection by one day and left the scan's.
+    scan = pet_header.read({**STS_001, "RadiopharmaceuticalStartDateTime": "20000908103500.00"})
+    with pytest.raises(Refused, match="after the scan"):
+        suv.conversion(scan)
+
+
+def test_two_times_of_one_injection() -> None:
+    with pytest.raises(Refused, match="contradict each other"):
+        pet_header.read({**STS_001, "RadiopharmaceuticalStartDateTime": "20000907093500"})
+
+
+def test_a_long_lived_nuclide_needs_a_date() -> None:
+    with pytest.raises(Refused, match="may be days later"):
+        pet_header.read({**STS_001, "RadionuclideHalfLife": "282276", "RadionuclideCodeMeaning": "Zirconium-89"})
+
+
+def test_a_series_made_again_later_starts_at_its_acquisition() -> None:
+    scan = pet_header.read({**STS_001, "SeriesTime": "180000"})
+    assert scan.uptake_s == 2711.0
+    assert "later than the first acquisition" in scan.remarks[0]
+
+
+def test_a_series_made_again_later_with_frame_times() -> None:
+    # 20 min frame of C-11: its mean activity is reached before its middle, so half the frame is not the answer.
+    facts = {
+        **STS_001,
+        "Manufacturer": "SIEMENS",
+        "SeriesTime": "180000",
+        "RadionuclideHalfLife": "1223",
+        "RadionuclideCodeMeaning": "C-11",
+        "FrameReferenceTime": "566029.0",
+        "ActualFrameDuration": "1200000",
+    }
+    started, said = pet_header.scan_started_at(facts, 1223.0)
+    assert started is not None
+    assert abs((started - datetime(2000, 9, 7, 11, 20, 11)).total_seconds()) < 25.0
+    assert "Frame Reference Time" in said[0]
+
+
+def test_a_private_time_of_ge_comes_first() -> None:
+    scan = pet_header.read({**STS_001, "SeriesTime": "180000", "GEScanDateTime": "20000907112011.00"})
+    assert (scan.uptake_s, scan.remarks) == (2711.0, ())
+
+
+def test_without_times_there_is_no_uptake() -> None:
+    none = {k: v for k, v in STS_001.items() if "Time" not in k}
+    assert pet_header.read(none).uptake_s is None
+    assert pet_header.read({**STS_001, "RadiopharmaceuticalStartTime": ""}).uptake_s is None
+
+
+def test_only_a_series_time() -> None:
+    facts = {k: v for k, v in STS_001.items() if not k.startswith("Acquisition")}
+    assert pet_header.read(facts).uptake_s == 2711.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"PatientWeight": "heavy"}, "PatientWeight 'heavy'"),
+        ({"SeriesTime": "996099"}, "not a DICOM time"),
+    ],
+)
+def test_unreadable_values(change: dict[str, str], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        pet_header.read({**STS_001, **change})
+
+
+@pytest.mark.parametrize(
+    ("meaning", "name"),
+    [("^18^Fluorine", "F-18"), ("F^18^", "F-18"), ("18F", "F-18"), ("Gallium 68", "Ga-68"), ("FDG", ""), ("", "")],
+)
+def test_nuclides_in_many_spellings(meaning: str, name: str) -> None:
+    assert pet_header.nuclide(meaning) == name
+
+
+def test_times_are_not_asked_of_an_image_in_suv() -> None:
+    assert pet_header.read({**STS_001, "Units": "GML", "SeriesTime": "nonsense"}).uptake_s is None
+
+
+def test_every_keyword_that_is_read_is_listed() -> None:
+    class Listening(dict):  # type: ignore[type-arg]
+        asked: set[str] = set()
+
+        def get(self, key: str, default: object = None) -> object:
+            self.asked.add(key)
+            return super().get(key, default)
+
+    for change in ({}, {"SeriesTime": "180000"}, {"SeriesTime": "180000", "FrameReferenceTime": "120000"}):
+        pet_header.read(Listening({**STS_001, **change}))
+    assert Listening.asked == set(pet_header.KEYWORDS)
