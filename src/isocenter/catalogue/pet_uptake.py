@@ -1,0 +1,257 @@
+"""PET: how much tracer the lesions took up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.methods import pet_header, suv, uptake
+from isocenter.record import Finding, Measurement, codes
+from isocenter.space import Geometry, Reference, Region, Volume, resample_region
+
+__all__ = ["PETUptake"]
+
+_BW, _LEAN = "{SUVbw}g/ml", "{SUVlbm}g/ml"
+_FORMULAE = {"james128": "SUL, James 128", "janmahasatian": "SUL, Janmahasatian"}
+_MOST_FINDINGS = 20
+_LIVER = re.compile(r"\bliver\b|\bhepar\b|^leber\b", re.IGNORECASE)
+_HEADER: Mapping[str, Any] = {
+    "Units": "BQML", "DecayCorrection": "START", "CorrectedImage": ["DECY", "ATTN"], "PatientWeight": "70",
+    "PatientSize": "1.75", "PatientSex": "F", "RadionuclideTotalDose": "350000000", "RadionuclideHalfLife": "6586",
+    "RadionuclideCodeMeaning": "^18^Fluorine", "RadiopharmaceuticalStartTime": "100000", "SeriesDate": "20240102",
+    "SeriesTime": "110000", "AcquisitionDate": "20240102", "AcquisitionTime": "110000",
+}  # fmt: skip
+
+
+class PETUptake:
+    """How much tracer did the lesions take up: SUVmax, SUVpeak, SUVmean, metabolic volume and total glycolysis?"""
+
+    name, version = "pet_uptake", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "pet": Need(modality="PT"),
+        "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
+    }
+    yields = (
+        Yield(what=codes.ABNORMAL_UPTAKE, units=(_BW, _LEAN, "mL", "g", "1")),
+        Yield(what=codes.MTV, units=("mL",)),
+        Yield(what=codes.TLG, units=("g",)),
+    )
+    limits = Limits(seconds=60.0, memory_mib=4096)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Measure uptake of lesions that a person has drawn, or list hot spots for a person to look at.",
+        "not_for": "Telling disease from physiological uptake; dose planning.",
+        "sources": ("QIBA FDG-PET/CT 1.14", "EANM FDG 2.0 (Boellaard 2015)", "PERCIST 1.0 (Wahl 2009)"),
+        "level": "validated against the SUV reference values of IBSI and MIRP for Soft-tissue-Sarcoma",
+    }
+
+    def run(
+        self,
+        pet: Volume,
+        lesions: tuple[Region, ...] | None,
+        *,
+        threshold: Literal["41%", "4.0", "2.5", "PERCIST"] = "41%",
+        find_above: float = 4.0,
+        smallest_ml: float = 1.0,
+        structures: str = "",
+    ) -> Answer:
+        """Measure drawn lesions, or those that a threshold finds.
+
+        Args:
+            pet: one static PET image in Bq/mL, Philips counts, or SUV.
+            lesions: drawn on any grid of the same frame of reference; None or empty to look for hot spots.
+            threshold: definition of the metabolic volume: 41 % of the lesion's SUVmax, SUV 4.0 or 2.5, or PERCIST
+                (1.5 times liver mean plus two standard deviations, in SUL; needs a region named liver).
+            find_above: SUV from which a hot spot counts, when no lesions are given.
+            smallest_ml: hot spots below this volume are left out, when no lesions are given.
+            structures: take only those regions whose name has this word.
+
+        Raises:
+            Refused: when SUV cannot be computed, the lesions lie in another frame of reference, or PERCIST has no
+                liver to compare with.
+        """
+        scan = _Scan.of(pet)
+        drawn = tuple(r for r in lesions or () if structures.lower() in r.label.lower())
+        if lesions and not drawn:
+            raise Refused(f"no region named '{structures}'", f"there are {', '.join(r.label for r in lesions)}")
+        liver = next((r for r in lesions or () if _LIVER.search(r.label)), None)
+        cut = _Cut(threshold, scan, liver)
+        targets = [r for r in drawn if not _LIVER.search(r.label)]
+        remarks: list[str] = []
+        if targets:
+            regions = _on_grid(targets, scan.geometry, remarks)
+        else:
+            regions = _hot_spots(scan, pet.series_uid, find_above, smallest_ml, remarks)
+        findings = [_finding(region, scan, cut, drawn=bool(targets)) for region in regions]
+        reasons = (*scan.remarks, *remarks)
+        if not findings:
+            return Answer.none(reasons=reasons)
+        totals = tuple(
+            Measurement(what, sum(m.value for f in findings for m in f.measurements if m.what == what), unit,
+                        definition=cut.name)
+            for what, unit in ((codes.MTV, "mL"), (codes.TLG, "g"))
+        )  # fmt: skip
+        return Answer.found(*findings, measurements=totals, reasons=reasons)
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Hot balls of known uptake in a warm body: (inputs, truth) pairs for ``isocenter check``."""
+        grid = Geometry.regular(shape=(24, 40, 40), spacing_mm=(4.0, 4.0, 4.0), frame_of_reference="2.25.1")
+        place = grid.to_patient(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1))
+        ball = np.linalg.norm(place - grid.to_patient((12, 16, 22)), axis=-1) <= 14.0
+        per_suv = 1.0 / suv.conversion(pet_header.read(_HEADER)).factor
+        # A fixed gradient stands for the body: every voxel has a value of its own, without any chance.
+        body = 0.5 + 0.4 * np.cos(place / 40.0).prod(axis=-1)
+        array = (np.where(ball, 8.0, body) * per_suv).astype(np.float32)
+        pet = Volume(array, grid, "activity concentration", "Bq/mL", facts=_HEADER, series_uid="2.25.2")
+        volume = float(ball.sum()) * 0.064
+        measured = {"SUVmax": (8.0, 1e-4), "SUVpeak": (8.0, 1e-4), str(codes.MTV): (volume, 1e-6)}
+        truth = {"answer": "found", "findings": 1, "measurements": measured}
+        yield {"pet": pet, "lesions": (Region(grid, mask=ball, label="lesion"),)}, truth
+        yield {"pet": pet, "lesions": None}, truth
+        cold = Volume((body * per_suv).astype(np.float32), grid, "activity concentration", "Bq/mL", facts=_HEADER)
+        yield {"pet": cold, "lesions": None}, {"answer": "none"}
+        weightless = {k: v for k, v in _HEADER.items() if k != "PatientWeight"}
+        yield (
+            {"pet": Volume(array, grid, facts=weightless), "lesions": None},
+            {"answer": "declined", "words": "weight missing"},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """SUVbw on its grid, with the factors to lean body mass that the body allows."""
+
+    suvbw: npt.NDArray[np.float32]
+    geometry: Geometry
+    lean: Mapping[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, pet: Volume) -> _Scan:
+        for axis in pet.axes:
+            if len(axis) > 1:
+                raise Refused(
+                    f"PET with {len(axis)} values of {axis.name}",
+                    "SUV is read from one static image",
+                    "choose or average frames first",
+                )
+        array = pet.array.reshape(pet.geometry.shape)
+        if pet.geometry.reference is not Reference.PATIENT:
+            raise Refused(f"PET in {pet.geometry.reference.value} coordinates", "volumes need millimetres")
+        if not np.isfinite(array).all():
+            raise Refused("PET with values that are not numbers", "a mean over them would not be one")
+        if array.min() == array.max():
+            raise Refused(f"PET with one value everywhere ({float(array.flat[0]):g})", "there is no image in it")
+        header = pet_header.read(pet.facts)
+        known = suv.conversion(header)
+        lean, remarks = {}, list(known.remarks)
+        try:
+            lean = {name: suv.from_suvbw(header, formula) for formula, name in _FORMULAE.items()}
+        except Refused as why:
+            remarks.append(f"SUL is not given: {why}")
+        scaled = np.asarray(array, dtype=np.float32) if known.factor == 1.0 else (array * known.factor)
+        return cls(scaled.astype(np.float32, copy=False), pet.geometry, lean, tuple(remarks))
+
+
+class _Cut:
+    """Which voxels of a lesion make its metabolic volume."""
+
+    def __init__(self, threshold: str, scan: _Scan, liver: Region | None) -> None:
+        self.name = {"41%": "41 % of SUVmax", "PERCIST": "PERCIST"}.get(threshold, f"SUVbw {threshold}")
+        self.share, self.level, self.scale = 0.0, 0.0, 1.0
+        if threshold == "41%":
+            self.share = 0.41
+        elif threshold == "PERCIST":
+            if liver is None:
+                raise Refused("PERCIST without a liver", "its threshold is made from the liver", "add a region 'liver'")
+            if _FORMULAE["james128"] not in scan.lean:
+                raise Refused("PERCIST without SUL", "it needs lean body mass", "complete size and sex of the patient")
+            self.scale = scan.lean[_FORMULAE["james128"]]
+            on_grid = _on_grid([liver], scan.geometry, [])[0]
+            assert on_grid.mask is not None
+            self.level = uptake.liver_threshold(scan.suvbw * self.scale, scan.geometry, on_grid.mask)
+        else:
+            self.level = float(threshold)
+
+    def of(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The lesion's values (SUVbw) that count, in the scale of this definition."""
+        scaled = values * self.scale
+        return scaled[scaled >= (self.share * scaled.max() if self.share else self.level)]
+
+
+def _on_grid(regions: list[Region], grid: Geometry, remarks: list[str]) -> list[Region]:
+    placed = []
+    for region in regions:
+        if region.mask is None:
+            remarks.append(f"{region.label or 'a region'} is a {region.shape.value} without voxels and was left out")
+            continue
+        moved = region if region.geometry.same_grid(grid) else resample_region(region, grid)
+        if moved.voxels:
+            placed.append(moved)
+        else:
+            remarks.append(f"{region.label or 'a region'} holds no voxel of the PET and was left out")
+    if not placed:
+        raise Refused("none of the regions can be measured", "; ".join(remarks), "draw them on this PET")
+    return placed
+
+
+def _hot_spots(scan: _Scan, series: str, level: float, smallest_ml: float, remarks: list[str]) -> list[Region]:
+    least = max(1, int(np.ceil(smallest_ml * 1000.0 / scan.geometry.voxel_volume_mm3)))
+    spots = uptake.hot_components(scan.suvbw, level, voxels_at_least=least)
+    remarks.append(
+        f"no lesions were given: hot spots from SUV {level:g} and {smallest_ml:g} mL were taken. "
+        "Physiological uptake (brain, heart, kidneys, bladder, bowel) is not told apart from disease"
+    )
+    if len(spots) > _MOST_FINDINGS:
+        remarks.append(f"{len(spots)} hot spots; the {_MOST_FINDINGS} hottest are listed")
+    return [
+        Region(scan.geometry, mask=s.whole(scan.geometry.shape), series_uid=series, label=f"hot spot {i}")
+        for i, s in enumerate(spots[:_MOST_FINDINGS], start=1)
+    ]
+
+
+def _finding(region: Region, scan: _Scan, cut: _Cut, *, drawn: bool) -> Finding:
+    assert region.mask is not None
+    values = scan.suvbw[region.mask].astype(np.float64)
+    (a, b, c), (x, y, z) = region.bounds
+    hottest, mean = float(values.max()), float(values.mean())
+    peak = uptake.best_mean(scan.suvbw, scan.geometry, region.mask)
+    hot = cut.of(values)
+    volume = hot.size * scan.geometry.voxel_volume_mm3 / 1000.0
+    whole = "whole contour" if drawn else "whole hot spot"
+    sul = cut.scale != 1.0
+    said = [
+        Measurement(codes.SUV_MAX, hottest, _BW, definition="SUVbw"),
+        Measurement(codes.SUV_MEAN, mean, _BW, definition=f"SUVbw, {whole}"),
+        Measurement(codes.COUNT, region.voxels, "1", definition=f"voxels, {whole}"),
+        Measurement(codes.VOLUME, region.volume_ml, "mL", definition=whole),
+        Measurement(codes.MTV, volume, "mL", definition=cut.name),
+        Measurement(codes.TLG, float(hot.mean()) * volume if hot.size else 0.0, "g", definition=cut.name),
+    ]
+    if hot.size:
+        said.append(
+            Measurement(codes.SUV_MEAN, float(hot.mean()), _LEAN if sul else _BW, definition=f"above {cut.name}")
+        )
+    if peak is not None:
+        said.insert(1, Measurement(codes.SUV_PEAK, peak, _BW, definition="SUVbw, 1 mL sphere"))
+    for name, factor in scan.lean.items():
+        said.append(Measurement(codes.SUV_MAX, hottest * factor, _LEAN, definition=name))
+        said.append(Measurement(codes.SUV_MEAN, mean * factor, _LEAN, definition=f"{name}, {whole}"))
+        if peak is not None:
+            said.append(Measurement(codes.SUV_PEAK, peak * factor, _LEAN, definition=f"{name}, 1 mL sphere"))
+    words = f"{region.label or 'Lesion'}: SUVmax {hottest:.1f}, metabolic volume {volume:.1f} mL ({cut.name})."
+    edge = min(a, b, c) == 0 or any(stop == n for stop, n in zip((x, y, z), scan.geometry.shape, strict=True))
+    return Finding(
+        codes.ABNORMAL_UPTAKE,
+        where=region,
+        measurements=tuple(said),
+        words=words + (" It reaches the edge of the image." if edge else ""),
+    )
