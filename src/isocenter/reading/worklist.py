@@ -1,0 +1,259 @@
+"""What to read next, and why it stands where it stands.
+
+The plain list, without any AI, is what a careful duty desk would make by hand: studies that a person called STAT
+first, then whatever is due next, where a study is due one class limit after it arrived and the class is what was
+requested. Within one class that is the order of arrival.
+
+AI may raise a study, never lower one, and its raise is worth less than two things: a person's STAT, and a study whose
+own limit is near or past. So with AI on
+
+1. STAT, by the requester, in order of arrival;
+2. studies whose class limit is near or past, the earliest limit first: nobody starves, however many the AI raises;
+3. everything else by the earlier of its own limit and the limit of the level to which AI raised it.
+
+A study in (2) can only be preceded by a STAT, or by a study whose own limit ends earlier; whoever arrives after its
+limit has passed comes after it unless a person says STAT. Where no AI raised anything the three steps are the plain
+list exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
+
+from isocenter.errors import Refused
+from isocenter.record import Study, Urgency
+
+__all__ = ["LIMITS", "Entry", "Raise", "Waiting", "narrowed", "order", "requested"]
+
+LIMITS: Mapping[Urgency, timedelta] = MappingProxyType(
+    {
+        Urgency.NOW: timedelta(minutes=30),
+        Urgency.SOON: timedelta(hours=2),
+        Urgency.TODAY: timedelta(hours=8),
+        Urgency.ROUTINE: timedelta(hours=24),
+    }
+)
+"""Within which time after arrival a study of a class should be read."""
+
+_NEAR = timedelta(hours=1)  # a limit is near an hour before it ends, or a quarter of it before where that is less
+_LEVELS = tuple(Urgency)  # most urgent first
+_REQUESTED: Mapping[str, Urgency] = MappingProxyType(
+    # Requested Procedure Priority (0040,1003), and words that HL7 orders use for the same
+    {
+        "STAT": Urgency.NOW,
+        "S": Urgency.NOW,
+        "HIGH": Urgency.SOON,
+        "URGENT": Urgency.SOON,
+        "ASAP": Urgency.SOON,
+        "A": Urgency.SOON,
+        "MEDIUM": Urgency.TODAY,
+    }
+)
+
+
+class Raise(NamedTuple):
+    """What an analysis found that should not wait: the level it declares for it, and its words."""
+
+    level: Urgency
+    finding: str
+    analysis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One study that is not yet read, as the archive knows it.
+
+    Args:
+        study: with or without its series.
+        arrived: when its last image came; aware.
+        modalities, instances: what the study holds.
+        state: of its reading, from the table of readings.
+        reader: who has it open, empty where nobody has.
+        raises: what AI found that should not wait.
+        ai: what AI has said so far: found, none, declined, waiting (not yet), or off.
+
+    Raises:
+        Refused: when the time of arrival has no zone.
+    """
+
+    study: Study
+    arrived: datetime
+    modalities: tuple[str, ...] = ()
+    instances: int = 0
+    state: str = "waiting"
+    reader: str = ""
+    raises: tuple[Raise, ...] = ()
+    ai: str = "off"
+
+    def __post_init__(self) -> None:
+        if self.arrived.tzinfo is None:
+            raise Refused(
+                f"arrival at {self.arrived} without a time zone", "waiting times would be wrong", "give aware UTC"
+            )
+
+
+class Entry(NamedTuple):
+    """One row of the worklist.
+
+    Args:
+        waiting: the study.
+        level: its class: as requested, or as raised by AI where that is more urgent.
+        why: why it stands here, in words; never empty.
+        due: when it should be read, None once it is signed.
+        waits: since arrival.
+        moved_up: places gained against the list without AI; negative where others were put before it.
+    """
+
+    waiting: Waiting
+    level: Urgency
+    why: str
+    due: datetime | None
+    waits: timedelta
+    moved_up: int
+
+
+def requested(study: Study) -> Urgency:
+    """The class that a person asked for; what is not written or not known is routine.
+
+    >>> from isocenter.record import Patient
+    >>> requested(Study("1.2", Patient("p"), priority="stat")).value
+    'now'
+    """
+    return _REQUESTED.get(study.priority.strip().upper(), Urgency.ROUTINE)
+
+
+def order(entries: Sequence[Waiting], now: datetime, *, with_ai: bool) -> list[Entry]:
+    """The list, most urgent first, each row with its reason.
+
+    The order depends only on the studies and the time, not on the order in which they are given.
+
+    Args:
+        entries: studies in any order. Signed ones, where there are any, stand at the end.
+        now: aware.
+        with_ai: whether AI may raise; without it the plain list results and no row says anything of AI.
+    """
+    moment = now.timestamp()
+    facts = [_facts(w, with_ai) for w in entries]
+    plain = sorted(range(len(entries)), key=lambda i: facts[i].plain_key)
+    if not any(f.raised for f in facts):
+        places: Sequence[int] = range(len(entries))
+        listed = plain
+    else:
+        places = [0] * len(entries)
+        for place, i in enumerate(plain):
+            places[i] = place
+        listed = sorted(range(len(entries)), key=lambda i: facts[i].key(moment))
+        places = [places[i] for i in listed]
+    return [
+        _entry(entries[i], facts[i], now, moment, before - place)
+        for place, (i, before) in enumerate(zip(listed, places, strict=True))
+    ]
+
+
+class _Facts(NamedTuple):
+    """What the order of one study follows from; times in seconds, so that comparing is cheap."""
+
+    band: int  # 0 STAT, 2 others, 3 signed
+    own_due: float
+    due: float  # with AI, never later than own_due
+    near: float  # from when on its own limit is near
+    arrived: float
+    uid: str
+    asked: Urgency
+    raised: Raise | None
+
+    @property
+    def plain_key(self) -> tuple[int, float, float, str]:
+        return self.band, self.own_due, self.arrived, self.uid
+
+    def key(self, moment: float) -> tuple[int, float, float, str]:
+        if self.band == 2 and self.near <= moment:
+            return 1, self.own_due, self.arrived, self.uid
+        return self.band, self.due, self.arrived, self.uid
+
+
+def _facts(waiting: Waiting, with_ai: bool) -> _Facts:
+    asked = requested(waiting.study)
+    arrived = waiting.arrived.timestamp()
+    own_due = arrived + _SECONDS[asked]
+    raised: Raise | None = None
+    if with_ai and waiting.raises:
+        most = min(waiting.raises, key=lambda r: _SECONDS[r.level])
+        raised = most if _SECONDS[most.level] < _SECONDS[asked] else None
+    if waiting.state == "signed":
+        band, raised = 3, None
+    else:
+        band = 0 if asked is Urgency.NOW else 2
+    due = min(own_due, arrived + _SECONDS[raised.level]) if raised else own_due
+    return _Facts(band, own_due, due, own_due - _MARGIN[asked], arrived, waiting.study.uid, asked, raised)
+
+
+_SECONDS = {level: limit.total_seconds() for level, limit in LIMITS.items()}
+_MARGIN = {level: min(_NEAR, limit / 4).total_seconds() for level, limit in LIMITS.items()}
+
+
+def _entry(waiting: Waiting, facts: _Facts, now: datetime, moment: float, moved_up: int) -> Entry:
+    signed = facts.band == 3
+    level = facts.raised.level if facts.raised else facts.asked
+    due = None if signed else datetime.fromtimestamp(facts.due, UTC)
+    return Entry(waiting, level, _why(facts, moment, moved_up), due, max(now - waiting.arrived, timedelta()), moved_up)
+
+
+def _why(facts: _Facts, moment: float, moved_up: int) -> str:
+    if facts.band == 3:
+        return "signed"
+    if facts.band == 0:
+        return "STAT, by the requester"
+    if facts.own_due <= moment:
+        return "past the limit of its class"
+    if facts.near <= moment:
+        return "limit of its class near"
+    if facts.raised:
+        return f"AI: {facts.raised.finding}, moved up {moved_up}" if moved_up > 0 else f"AI: {facts.raised.finding}"
+    return "arrival" if facts.asked is Urgency.ROUTINE else f"asked for {facts.asked.value}, by the requester"
+
+
+def narrowed(entries: Iterable[Entry], query: str, now: datetime) -> list[Entry]:
+    """The rows that fit every word of a filter, in their order.
+
+    ``mod:CT``, ``is:waiting`` (open, signed, amending; due for past its limit; raised for raised by AI) and
+    ``level:now`` are understood; every other word is looked for in name, id, accession and description.
+
+    Raises:
+        Refused: for a filter word that does not exist.
+    """
+    words = query.split()
+    kept = list(entries)
+    for word in words:
+        name, colon, value = word.partition(":")
+        if not colon or not value or name.lower() not in ("mod", "is", "level"):
+            kept = [e for e in kept if word.casefold() in _text(e)]
+        elif name.lower() == "mod":
+            kept = [e for e in kept if value.upper() in e.waiting.modalities]
+        elif name.lower() == "level":
+            kept = [e for e in kept if e.level.value == _one_of(value, [level.value for level in _LEVELS])]
+        else:
+            state = _one_of(value, ["waiting", "open", "signed", "amending", "due", "raised"])
+            if state == "due":
+                kept = [e for e in kept if e.due is not None and e.due <= now]
+            elif state == "raised":
+                kept = [e for e in kept if e.why.startswith("AI:")]
+            else:
+                kept = [e for e in kept if e.waiting.state == state]
+    return kept
+
+
+def _one_of(value: str, known: Sequence[str]) -> str:
+    if value.lower() not in known:
+        raise Refused(f"the filter word '{value}'", "it is not known", f"take one of {', '.join(known)}")
+    return value.lower()
+
+
+def _text(entry: Entry) -> str:
+    study = entry.waiting.study
+    name = study.patient.name.replace("^", " ")
+    return f"{name} {study.patient.id} {study.accession} {study.description}".casefold()
