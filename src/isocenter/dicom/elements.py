@@ -394,9 +394,7 @@ class _Walk:
             raise _short(end, 8, 0)
         return at
 
-    def sequence(
-        self, at: int, end: int, depth: int, explicit: bool, *, open_end: bool
-    ) -> tuple[list[Dataset], int]:
+    def sequence(self, at: int, end: int, depth: int, explicit: bool, *, open_end: bool) -> tuple[list[Dataset], int]:
         """Walk the items of a sequence; returns them and the byte behind them."""
         if depth > DEEPEST:
             raise LimitReached(

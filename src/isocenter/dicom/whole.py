@@ -77,7 +77,9 @@ def whole(data: bytes | memoryview) -> File:
             )
         if known is not None and known.image:
             raise NotWhole(
-                f"a {known.name.removesuffix(' Storage')} without pixel data", "the file is only a header", "send it again"
+                f"a {known.name.removesuffix(' Storage')} without pixel data",
+                "the file is only a header",
+                "send it again",
             )
         if known is not None and known.needs and known.needs not in file.dataset:
             raise NotWhole(

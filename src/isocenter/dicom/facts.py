@@ -1,0 +1,340 @@
+"""Which header values go with a record: what planning, assembling, searching and uptake need, and nothing more.
+
+One line a value: tag, keyword, kind, and whether a series shares it (S) or each instance has its own (I). A value
+that a series should share and does not is moved to the instances when their records are merged, so nothing is lost.
+
+Kinds: ``t`` text, ``T`` list of texts, ``d`` decimal, ``D`` list of decimals, ``n`` whole number, ``b`` binary
+number, ``B`` list of binary numbers, ``w`` raw words kept as they stand. What is no finite number is kept as its
+text, so that whoever computes with it refuses it by name.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any, NamedTuple
+
+from isocenter.dicom.elements import Dataset, File
+
+__all__ = ["Row", "instance_facts", "rows", "series_facts", "text"]
+
+
+class Row(NamedTuple):
+    """One header value: where it stands, its keyword, and how it is read."""
+
+    tag: int
+    keyword: str
+    kind: str
+    shared: bool
+
+
+_TABLE = """
+00080005 SpecificCharacterSet T S
+00080008 ImageType T I
+00080021 SeriesDate w S
+00080022 AcquisitionDate w I
+00080023 ContentDate w I
+0008002A AcquisitionDateTime w I
+00080030 StudyTime w S
+00080031 SeriesTime w S
+00080032 AcquisitionTime w I
+00080033 ContentTime w I
+00080068 PresentationIntentType t S
+00080070 Manufacturer t S
+00080080 InstitutionName t S
+00081010 StationName t S
+00081090 ManufacturerModelName t S
+00082144 RecommendedDisplayFrameRate n I
+00101010 PatientAge w S
+00101020 PatientSize d S
+00101030 PatientWeight d S
+00180010 ContrastBolusAgent t S
+00180015 BodyPartExamined t S
+00180020 ScanningSequence T S
+00180021 SequenceVariant T S
+00180022 ScanOptions T S
+00180023 MRAcquisitionType t S
+00180024 SequenceName t I
+00180040 CineRate n I
+00180050 SliceThickness d S
+00180060 KVP d I
+00180080 RepetitionTime d S
+00180081 EchoTime d I
+00180082 InversionTime d I
+00180086 EchoNumbers n I
+00180087 MagneticFieldStrength d S
+00180088 SpacingBetweenSlices d S
+00180090 DataCollectionDiameter d S
+00180091 EchoTrainLength n S
+00181000 DeviceSerialNumber t S
+00181020 SoftwareVersions T S
+00181030 ProtocolName t S
+00181060 TriggerTime d I
+00181062 NominalInterval n I
+00181063 FrameTime d I
+00181065 FrameTimeVector D I
+00181066 FrameDelay d I
+00181088 HeartRate n S
+00181090 CardiacNumberOfImages n S
+00181100 ReconstructionDiameter d S
+00181111 DistanceSourceToPatient d I
+00181110 DistanceSourceToDetector d I
+00181114 EstimatedRadiographicMagnificationFactor d I
+00181120 GantryDetectorTilt d I
+00181151 XRayTubeCurrent n I
+00181152 Exposure n I
+00181164 ImagerPixelSpacing D I
+00181210 ConvolutionKernel t S
+00181242 ActualFrameDuration n I
+00181314 FlipAngle d I
+00182010 NominalScannedPixelSpacing D I
+00185100 PatientPosition w S
+00185101 ViewPosition w S
+00189073 AcquisitionDuration b S
+00189087 DiffusionBValue b I
+00189089 DiffusionGradientOrientation B I
+00200012 AcquisitionNumber n I
+00200032 ImagePositionPatient D I
+00200037 ImageOrientationPatient D I
+00200052 FrameOfReferenceUID w S
+00200060 Laterality w S
+00200062 ImageLaterality w I
+00200100 TemporalPositionIdentifier n I
+00200105 NumberOfTemporalPositions n S
+00200110 TemporalResolution d S
+00201041 SliceLocation d I
+00280002 SamplesPerPixel b I
+00280004 PhotometricInterpretation w I
+00280006 PlanarConfiguration b I
+00280030 PixelSpacing D I
+00280034 PixelAspectRatio D I
+00280051 CorrectedImage T S
+00280100 BitsAllocated b I
+00280101 BitsStored b I
+00280102 HighBit b I
+00280103 PixelRepresentation b I
+00280120 PixelPaddingValue b S
+00280301 BurnedInAnnotation w S
+00281050 WindowCenter D I
+00281051 WindowWidth D I
+00281052 RescaleIntercept d I
+00281053 RescaleSlope d I
+00281054 RescaleType w I
+00281056 VOILUTFunction w I
+00282110 LossyImageCompression w S
+00282112 LossyImageCompressionRatio D S
+00321060 RequestedProcedureDescription t S
+00400254 PerformedProcedureStepDescription t S
+00541000 SeriesType T S
+00541001 Units w S
+00541002 CountsSource w S
+00541006 SUVType w S
+00541100 RandomsCorrectionMethod w S
+00541101 AttenuationCorrectionMethod t S
+00541102 DecayCorrection w S
+00541105 ScatterCorrectionMethod t S
+00541300 FrameReferenceTime d I
+00541321 DecayFactor d I
+00541322 DoseCalibrationFactor d I
+00541330 ImageIndex b I
+00540081 NumberOfSlices b S
+00540101 NumberOfTimeSlices b S
+3004000E DoseGridScaling d I
+30040002 DoseUnits w I
+30060002 StructureSetLabel t S
+"""
+
+# Values that only some makers write, each behind the name of its owner (PS3.5 section 7.8.1).
+_PRIVATE = (
+    (0x7053, "Philips PET Private Group", 0x00, "PhilipsSUVScaleFactor", "d", True),
+    (0x7053, "Philips PET Private Group", 0x09, "PhilipsActivityConcentrationScaleFactor", "d", True),
+    (0x0019, "SIEMENS MR HEADER", 0x0A, "SiemensImagesInMosaic", "b", False),
+    (0x0019, "SIEMENS MR HEADER", 0x0C, "SiemensBValue", "d", False),
+    (0x0019, "SIEMENS MR HEADER", 0x0E, "SiemensDiffusionGradientDirection", "B", False),
+    (0x0043, "GEMS_PARM_01", 0x39, "GEBValue", "D", False),
+    (0x0019, "GEMS_ACQU_01", 0xBB, "GEDiffusionGradientX", "d", False),
+    (0x0019, "GEMS_ACQU_01", 0xBC, "GEDiffusionGradientY", "d", False),
+    (0x0019, "GEMS_ACQU_01", 0xBD, "GEDiffusionGradientZ", "d", False),
+)
+
+_DRUG = 0x00540016
+_OF_DRUG = (
+    Row(0x00180031, "Radiopharmaceutical", "t", True),
+    Row(0x00181072, "RadiopharmaceuticalStartTime", "w", True),
+    Row(0x00181073, "RadiopharmaceuticalStopTime", "w", True),
+    Row(0x00181074, "RadionuclideTotalDose", "d", True),
+    Row(0x00181075, "RadionuclideHalfLife", "d", True),
+    Row(0x00181076, "RadionuclidePositronFraction", "d", True),
+    Row(0x00181078, "RadiopharmaceuticalStartDateTime", "w", True),
+    Row(0x00181079, "RadiopharmaceuticalStopDateTime", "w", True),
+)
+# Sequence -> keyword under which its first item's code meaning stands.
+_CODES = ((0x00082218, "AnatomicRegion"), (0x00540220, "ViewCode"), (0x00181200, "Calibration"))
+_VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080102, 0x00080104
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """The table, in the order of the tags."""
+    found = []
+    for line in _TABLE.strip().splitlines():
+        tag, keyword, kind, level = line.split()
+        if keyword != "-" and kind != "-":
+            found.append(Row(int(tag, 16), keyword, kind, level == "S"))
+    return tuple(sorted(found))
+
+
+@cache
+def _by_tag() -> dict[int, Row]:
+    return {row.tag: row for row in rows()}
+
+
+def text(file: File, tag: int, charsets: tuple[str, ...], among: Dataset | None = None) -> str:
+    """A text in its character set; bytes that the set does not know become replacement marks, never an exception."""
+    slot = (file.dataset if among is None else among).get(tag)
+    if slot is None or slot[3] is not None:
+        return ""
+    raw = file.raw(slot)
+    if raw.isascii() and b"\x1b" not in raw:
+        return raw.decode("ascii").strip(" \0")
+    return _decoded(raw, charsets).strip(" \0")
+
+
+def _decoded(raw: bytes, charsets: tuple[str, ...]) -> str:
+    only = charsets[0] if len(charsets) == 1 else ""
+    quick = {"ISO_IR 192": "utf-8", "ISO_IR 100": "latin-1", "GB18030": "gb18030"}.get(only)
+    if quick:
+        return raw.decode(quick, "replace")
+    import warnings
+
+    from pydicom.charset import convert_encodings, decode_bytes
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an unknown set falls back to the default one; the name stays readable
+        try:
+            encodings = convert_encodings(list(charsets) or None)
+            # Components of a name are encoded one by one: an escape sequence ends with its component.
+            return str(decode_bytes(raw, encodings, {"\\", "^", "="}))
+        except (LookupError, ValueError):
+            return raw.decode("latin-1")
+
+
+def _read(file: File, row: Row, charsets: tuple[str, ...], among: Dataset) -> Any:
+    kind = row.kind
+    if kind in "bB":
+        found = [_plain(v) for v in file.numbers(row.tag, among, "d" if kind == "B" else "H")]
+        return (found or None) if kind == "B" else (found[0] if found else None)
+    if kind == "w":
+        return file.ascii(row.tag, among) or None
+    said = text(file, row.tag, charsets, among)
+    if not said:
+        slot = among[row.tag]
+        if kind in "dDn" and slot[0] in ("FD", "FL", "US", "SS"):
+            found = [_plain(v) for v in file.numbers(row.tag, among)]
+            return found if kind == "D" else (found[0] if found else None)
+        return None
+    if kind == "t":
+        return said
+    if kind == "T":
+        return [part.strip(" \0") for part in said.split("\\")]
+    if kind == "D":
+        return [_number(part) for part in said.split("\\")]
+    value = _number(said.split("\\")[0])
+    return int(value) if kind == "n" and isinstance(value, float) and value.is_integer() else value
+
+
+def _number(part: str) -> float | str:
+    try:
+        value = float(part)
+    except ValueError:
+        return part.strip()
+    return value if math.isfinite(value) else part.strip()
+
+
+def _plain(value: float) -> float | int | str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def instance_facts(file: File, charsets: tuple[str, ...]) -> dict[str, Any]:
+    """Facts of one instance alone."""
+    return _collect(file, charsets, shared=False)
+
+
+def series_facts(file: File, charsets: tuple[str, ...]) -> dict[str, Any]:
+    """Facts that a series should share, as this instance has them."""
+    found = _collect(file, charsets, shared=True)
+    for drug in file.items(_DRUG)[:1]:
+        for row in _OF_DRUG:
+            if row.tag in drug:
+                value = _read(file, row, charsets, drug)
+                if value is not None:
+                    found[row.keyword] = value
+        for nuclide in file.items(0x00540300, drug)[:1]:
+            found["Radionuclide"] = text(file, _MEANING, charsets, nuclide)
+            found["RadionuclideCode"] = [file.ascii(_VALUE, nuclide), file.ascii(_SCHEME, nuclide)]
+    for tag, keyword in _CODES:
+        for item in file.items(tag)[:1]:
+            found[keyword] = text(file, _MEANING, charsets, item)
+    _references(file, found)
+    return found
+
+
+def _collect(file: File, charsets: tuple[str, ...], *, shared: bool) -> dict[str, Any]:
+    table, dataset = _by_tag(), file.dataset
+    found: dict[str, Any] = {}
+    for tag in dataset:
+        row = table.get(tag)
+        if row is not None and row.shared is shared:
+            value = _read(file, row, charsets, dataset)
+            if value is not None:
+                found[row.keyword] = value
+    for group, owner, offset, keyword, kind, of_series in _PRIVATE:
+        if of_series is shared:
+            tag = _private(file, group, owner, offset)
+            if tag in dataset:
+                value = _read(file, Row(tag, keyword, kind, shared), charsets, dataset)
+                if value is not None:
+                    found[keyword] = value
+    if not shared:
+        _real_world(file, charsets, found)
+    return found
+
+
+def _private(file: File, group: int, owner: str, offset: int) -> int:
+    for block in range(0x10, 0x20):
+        tag = group << 16 | block
+        if tag in file.dataset and file.ascii(tag) == owner:
+            return group << 16 | block << 8 | offset
+    return 0
+
+
+def _real_world(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> None:
+    """The first linear real-world value map: stored value to unit (PS3.3 C.7.6.16.2.11)."""
+    for item in file.items(0x00409096)[:1]:
+        slope = file.numbers(0x00409225, item, "d")
+        intercept = file.numbers(0x00409224, item, "d")
+        if slope and math.isfinite(slope[0]):
+            found["RealWorldValueSlope"] = slope[0]
+            found["RealWorldValueIntercept"] = intercept[0] if intercept and math.isfinite(intercept[0]) else 0.0
+            for unit in file.items(0x004008EA, item)[:1]:
+                found["RealWorldValueUnit"] = text(file, _VALUE, charsets, unit)
+
+
+def _references(file: File, found: dict[str, Any]) -> None:
+    """Which series a structure set or a segmentation was drawn on, and which regions it names."""
+    series: list[str] = []
+    for frame in file.items(0x30060010):
+        for study in file.items(0x30060012, frame):
+            for one in file.items(0x30060014, study):
+                series.append(file.ascii(0x0020000E, one))
+    for one in file.items(0x00081115):
+        series.append(file.ascii(0x0020000E, one))
+    if any(series):
+        found["ReferencedSeriesUIDs"] = sorted({uid for uid in series if uid})
+    charsets = tuple(file.ascii(0x00080005).split("\\")) if 0x00080005 in file.dataset else ()
+    names = [text(file, 0x30060026, charsets, roi) for roi in file.items(0x30060020)]
+    names += [text(file, 0x00620005, charsets, segment) for segment in file.items(0x00620002)]
+    if names:
+        found["RegionNames"] = names

@@ -1,0 +1,166 @@
+"""What people really have: a folder, a file, a ZIP archive, a DICOMDIR. Names and bytes, one by one, never unpacked.
+
+Nothing is written to disk and nothing is held but one file, so an import of a whole CD takes the memory of its
+largest image. A member of an archive that cannot be read is told by its name, and the next one is read.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from isocenter.dicom.elements import parse
+from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused, Unavailable
+
+__all__ = ["scan"]
+
+_LARGEST = 8 << 30  # bytes of one file; whole-slide images are the largest that exist
+_FREE, _RATIO = 64 << 20, 200  # an archive member may inflate to 64 MiB, or to this many times its size
+_CHUNK = 1 << 20
+_FILE_ID, _RECORDS = 0x00041500, 0x00041220
+# What lies beside images on every disc and in every repository, and is no image that was lost.
+_BESIDE = {".ds_store", "thumbs.db", "desktop.ini", "autorun.inf"}
+
+
+def scan(path: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
+    """Every file under a path with its bytes, or with the reason why it could not be read.
+
+    Args:
+        path: a folder (searched to its depth, in order of names), a file, a ZIP archive, or a DICOMDIR, whose
+            referenced files are read.
+
+    Yields:
+        (name, bytes or error). Names are relative to the path, with ``archive.zip!/member`` for archive members.
+        The bytes are not judged here: `check_whole` does that.
+
+    Raises:
+        NotFound: when the path itself does not exist.
+    """
+    path = Path(path)
+    if path.is_dir():
+        yield from _folder(path)
+    elif path.exists():
+        yield from _file(path, path.name)
+    else:
+        raise NotFound(f"no file or folder {path}", "", "check the path")
+
+
+def _folder(root: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
+    try:
+        inside = sorted(root.iterdir())
+    except OSError as fault:
+        yield root.name, _unreadable(root.name, fault)
+        return
+    for path in inside:
+        if path.name.lower() in _BESIDE or path.name.startswith("._") or path.name == "__MACOSX":
+            continue
+        if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+            yield path.name, Refused(f"{path.name} is a link out of the folder", "", "copy the file into the folder")
+        elif path.is_dir():
+            if path.is_symlink():
+                continue  # its files are found where they lie; a link may also lead in a circle
+            for name, found in _folder(path):
+                yield f"{path.name}/{name}", found
+        elif path.name.upper() == "DICOMDIR":
+            continue  # the files that it lists lie in the same folder and are read themselves
+        else:
+            yield from _file(path, path.name)
+
+
+def _file(path: Path, name: str) -> Iterator[tuple[str, bytes | IsocenterError]]:
+    try:
+        if not path.is_file():
+            yield name, Refused(f"{name} is no regular file", "a device or a pipe has no end", "leave it out")
+            return
+        if path.stat().st_size > _LARGEST:
+            yield name, LimitReached(f"{name} has more than {_LARGEST >> 30} GiB", "no image is that large")
+            return
+        with path.open("rb") as handle:
+            if handle.read(4) == b"PK\x03\x04":
+                yield from _archive(path, name)
+                return
+            handle.seek(0)
+            data = handle.read()
+    except OSError as fault:
+        yield name, _unreadable(name, fault)
+        return
+    if path.name.upper().startswith("DICOMDIR") and data[128:132] == b"DICM":
+        yield from _directory(path, data)
+    else:
+        yield name, data
+
+
+def _unreadable(name: str, fault: OSError) -> Unavailable:
+    return Unavailable(f"{name} cannot be read", fault.strerror or str(fault), "check the disk and the permissions")
+
+
+# ---- archives ------------------------------------------------------------------------------------------------------
+
+
+def _archive(path: Path, name: str) -> Iterator[tuple[str, bytes | IsocenterError]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if not member.is_dir() and PurePosixPath(member.filename).name.lower() not in _BESIDE:
+                    yield f"{name}!/{member.filename}", _member(archive, member)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as fault:
+        yield name, NotWhole(f"{name} is a damaged ZIP archive", str(fault), "pack it again")
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | IsocenterError:
+    said = member.filename
+    parts = PurePosixPath(said.replace("\\", "/")).parts
+    if ".." in parts or said.startswith(("/", "\\")) or (len(said) > 1 and said[1] == ":"):
+        # Nothing is unpacked, so such a name can do no harm here; but an archive that tries is not from a scanner.
+        return Refused(f"archive member {said[:80]!r}", "its name leads out of the archive", "pack it again")
+    if member.flag_bits & 1:
+        return Refused(f"archive member {said[:80]!r} is encrypted", "it cannot be read", "unpack it with its password")
+    most = min(_LARGEST, _FREE + _RATIO * member.compress_size)
+    out = io.BytesIO()
+    try:
+        with archive.open(member) as stream:
+            while chunk := stream.read(_CHUNK):
+                if out.tell() + len(chunk) > most:
+                    return LimitReached(
+                        f"archive member {said[:80]!r} grows beyond {most >> 20} MiB",
+                        "no image compresses so well; this would fill the memory",
+                        "leave it out",
+                    )
+                out.write(chunk)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as fault:
+        return NotWhole(f"archive member {said[:80]!r} is damaged", str(fault), "pack it again")
+    return out.getvalue()
+
+
+# ---- DICOMDIR ------------------------------------------------------------------------------------------------------
+
+
+def _directory(path: Path, data: bytes) -> Iterator[tuple[str, bytes | IsocenterError]]:
+    try:
+        directory = parse(data)
+    except IsocenterError as fault:
+        yield path.name, fault
+        return
+    root = path.parent.resolve()
+    for record in directory.items(_RECORDS):
+        parts = [p for p in directory.ascii(_FILE_ID, record).split("\\") if p]
+        if not parts:
+            continue
+        name = "/".join(p.strip() for p in parts)
+        target = (root / name).resolve()
+        if not target.is_relative_to(root) or any(p.strip() in ("..", ".") or "/" in p for p in parts):
+            yield (
+                name[:80],
+                Refused(
+                    f"DICOMDIR names the file {name[:80]!r}",
+                    "it lies outside the folder of the DICOMDIR",
+                    "leave it out",
+                ),
+            )
+        elif not target.is_file():
+            yield name, NotFound(f"DICOMDIR names {name}, which is not there", "the copy is not complete", "copy again")
+        else:
+            yield from _file(target, name)
