@@ -89,16 +89,11 @@ class PETUptake:
             regions = _on_grid(targets, scan.geometry, remarks)
         else:
             regions = _hot_spots(scan, pet.series_uid, find_above, smallest_ml, remarks)
-        findings = [_finding(region, scan, cut, drawn=bool(targets)) for region in regions]
         reasons = (*scan.remarks, *remarks)
-        if not findings:
+        if not regions:
             return Answer.none(reasons=reasons)
-        totals = tuple(
-            Measurement(what, sum(m.value for f in findings for m in f.measurements if m.what == what), unit,
-                        definition=cut.name)
-            for what, unit in ((codes.MTV, "mL"), (codes.TLG, "g"))
-        )  # fmt: skip
-        return Answer.found(*findings, measurements=totals, reasons=reasons)
+        findings = [_finding(region, scan, cut, drawn=bool(targets)) for region in regions]
+        return Answer.found(*findings, measurements=_totals(regions, scan, cut), reasons=reasons)
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -181,10 +176,10 @@ class _Cut:
         else:
             self.level = float(threshold)
 
-    def of(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The lesion's values (SUVbw) that count, in the scale of this definition."""
-        scaled = values * self.scale
-        return scaled[scaled >= (self.share * scaled.max() if self.share else self.level)]
+    def of(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Which of a lesion's values (SUVbw) count."""
+        least = self.share * float(values.max()) if self.share else self.level / self.scale
+        return np.asarray(values >= least, dtype=np.bool_)
 
 
 def _on_grid(regions: list[Region], grid: Geometry, remarks: list[str]) -> list[Region]:
@@ -218,13 +213,27 @@ def _hot_spots(scan: _Scan, series: str, level: float, smallest_ml: float, remar
     ]
 
 
+def _totals(regions: list[Region], scan: _Scan, cut: _Cut) -> tuple[Measurement, ...]:
+    """Metabolic volume and glycolysis of all lesions together; where contours overlap, a voxel counts once."""
+    every = np.zeros(scan.geometry.shape, dtype=bool)
+    for region in regions:
+        assert region.mask is not None
+        every[region.mask] |= cut.of(scan.suvbw[region.mask].astype(np.float64))
+    ml = scan.geometry.voxel_volume_mm3 / 1000.0
+    glycolysis = float(scan.suvbw[every].sum(dtype=np.float64)) * cut.scale * ml
+    return (
+        Measurement(codes.MTV, float(np.count_nonzero(every)) * ml, "mL", definition=f"{cut.name}, all lesions"),
+        Measurement(codes.TLG, glycolysis, "g", definition=f"{cut.name}, all lesions"),
+    )
+
+
 def _finding(region: Region, scan: _Scan, cut: _Cut, *, drawn: bool) -> Finding:
     assert region.mask is not None
     values = scan.suvbw[region.mask].astype(np.float64)
     (a, b, c), (x, y, z) = region.bounds
     hottest, mean = float(values.max()), float(values.mean())
     peak = uptake.best_mean(scan.suvbw, scan.geometry, region.mask)
-    hot = cut.of(values)
+    hot = values[cut.of(values)] * cut.scale
     volume = hot.size * scan.geometry.voxel_volume_mm3 / 1000.0
     whole = "whole contour" if drawn else "whole hot spot"
     sul = cut.scale != 1.0

@@ -1,0 +1,126 @@
+"""Any segmentation or structure set: how large its structures are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.methods.volumetry import Extent, measure
+from isocenter.record import Code, Finding, Measurement, codes
+from isocenter.space import Geometry, Reference, Region
+
+__all__ = ["SPHERICITY", "Volumetry"]
+
+SPHERICITY = Code("sphericity", "99ISO", "Sphericity")
+_SMALL = 27  # voxels: below three in each direction, half a voxel of border is a third of the size
+
+
+class Volumetry:
+    """How large is each segmented structure: volume, diameters, surface, and in how many parts?"""
+
+    name, version = "volumetry", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", every=True),
+    }
+    yields = (Yield(what=codes.STRUCTURE, units=("mL", "mm", "mm2", "{counts}", "{ratio}")),)
+    limits = Limits(seconds=120.0, memory_mib=4096)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Measure structures that a person or another analysis has outlined.",
+        "not_for": "Judging whether an outline is right; RECIST sums, which need a person's choice of lesions.",
+        "sources": ("IBSI 1 (Zwanenburg 2020)", "RECIST 1.1 (Eisenhauer 2009)"),
+        "level": "validated against the IBSI digital phantom; exact on balls, ellipsoids and boxes",
+    }
+
+    def run(self, structures: tuple[Region, ...], *, smallest_ml: float = 0.0) -> Answer:
+        """Measure each structure.
+
+        Args:
+            structures: masks on grids with patient coordinates.
+            smallest_ml: structures below this volume are left out.
+
+        Raises:
+            Refused: when none of the structures can be measured; the message says why for each.
+        """
+        findings: list[Finding] = []
+        remarks: list[str] = []
+        small = 0
+        for number, region in enumerate(structures, start=1):
+            called = region.label or f"structure {number}"
+            try:
+                size = measure(region)
+            except Refused as why:
+                remarks.append(f"{called}: {why}")
+                continue
+            if size.volume_ml < smallest_ml:
+                small += 1
+                continue
+            findings.append(_finding(region, called, size))
+            remarks += _doubts(region, called, size)
+        if small:
+            remarks.append(f"{small} below {smallest_ml:g} mL left out")
+        if findings:
+            return Answer.found(*findings, reasons=tuple(remarks))
+        if small:
+            return Answer.none(reasons=tuple(remarks))
+        raise Refused("no structure can be measured", "; ".join(remarks) or "the set is empty")
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """A box, a ball in two parts and an uncalibrated mask: (inputs, truth) pairs for ``isocenter check``."""
+        grid = Geometry.regular(shape=(20, 30, 40), spacing_mm=(3.0, 1.0, 1.5), frame_of_reference="2.25.1")
+        box = np.zeros(grid.shape, dtype=bool)
+        box[5:9, 10:22, 8:16] = True
+        truth: Mapping[str, Any] = {
+            "answer": "found",
+            "findings": 1,
+            "measurements": {str(codes.VOLUME): (4 * 12 * 8 * 4.5 / 1000.0, 1e-9), str(codes.COMPONENTS): (1, 0)},
+        }
+        yield {"structures": (Region(grid, mask=box, label="box"),)}, truth
+        place = grid.to_patient(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1))
+        ball = np.linalg.norm(place - grid.to_patient((9.5, 14.5, 20.0)), axis=-1) <= 11.0
+        apart = ball.copy()
+        apart[9:11] = False
+        measured = {str(codes.DIAMETER): (22.0, 2.0)}
+        yield {"structures": (Region(grid, mask=ball, label="ball"),)}, {"answer": "found", "measurements": measured}
+        yield (
+            {"structures": (Region(grid, mask=apart, label="two caps"),)},
+            {"answer": "found", "measurements": {str(codes.COMPONENTS): (2, 0)}},
+        )
+        pixels = Geometry.regular(shape=grid.shape, reference=Reference.PIXEL)
+        yield {"structures": (Region(pixels, mask=box),)}, {"answer": "declined", "words": "millimetres"}
+
+
+def _finding(region: Region, called: str, size: Extent) -> Finding:
+    parts = f" in {size.components} parts" if size.components > 1 else ""
+    return Finding(
+        codes.STRUCTURE,
+        where=region,
+        measurements=(
+            Measurement(codes.VOLUME, size.volume_ml, "mL", definition="voxel counting"),
+            Measurement(codes.VOLUME, size.mesh_volume_ml, "mL", definition="marching cubes at one half"),
+            Measurement(codes.LONG_AXIS, size.axes.long_mm, "mm", definition="RECIST 1.1, axial, largest part"),
+            Measurement(codes.SHORT_AXIS, size.axes.short_mm, "mm", definition="perpendicular in the same slice"),
+            Measurement(codes.DIAMETER, size.diameter_mm, "mm", definition="IBSI maximum 3D diameter, largest part"),
+            Measurement(codes.SURFACE_AREA, size.surface_mm2, "mm2", definition="IBSI, marching cubes at one half"),
+            Measurement(SPHERICITY, size.sphericity, "{ratio}", definition="IBSI"),
+            Measurement(codes.COMPONENTS, size.components, "{counts}", definition="26 neighbours"),
+        ),
+        words=f"{called}: {size.volume_ml:.1f} mL{parts}, {size.axes.long_mm:.0f} x {size.axes.short_mm:.0f} mm axial.",
+    )
+
+
+def _doubts(region: Region, called: str, size: Extent) -> list[str]:
+    doubts = []
+    if size.cut:
+        doubts.append(f"{called} reaches the edge of the image and may go on outside")
+    if region.voxels < _SMALL:
+        doubts.append(f"{called} has {region.voxels} voxels: its sizes are rough")
+    if size.components > 1:
+        share = 100.0 * size.largest_ml / size.volume_ml
+        doubts.append(f"{called}: diameters are those of the largest of {size.components} parts ({share:.0f} %)")
+    return doubts
