@@ -1,0 +1,195 @@
+"""What every object that we write says of its maker, its patient and its source images.
+
+Identity is derived, never drawn: the same part of the same result has the same UID on every machine, so that an
+object which is sent twice is the same object and an archive keeps one of it.
+"""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import NotFound, NotWhole, Refused
+from isocenter.record import Code, Origin, Result, Series, Study
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = [
+    "ANALYSIS_FAMILY",
+    "EQUIPMENT",
+    "MAKER",
+    "Sources",
+    "algorithm_words",
+    "coded",
+    "dump",
+    "header",
+    "headers",
+    "load",
+    "must_belong",
+    "series_of",
+    "settle",
+    "uid",
+    "version",
+]
+
+Sources = Callable[[str], bytes]
+"""Gives the stored file of a SOP Instance UID."""
+
+MAKER = "Isocenter"
+_NAMESPACE = uuid.UUID("5f5b2f60-0b3c-5f1c-9f35-9b0f4f6f8a11")  # ours, drawn once; it only keeps our names apart
+_SEXES = ("M", "F", "O")
+_EMPTY_ALLOWED = (
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
+    "StudyTime", "ReferringPhysicianName",
+)  # fmt: skip
+
+ANALYSIS_FAMILY = Code("123110", "DCM", "Artificial Intelligence")
+
+
+@cache
+def version() -> str:
+    """The version of this software."""
+    return metadata.version("isocenter")
+
+
+def EQUIPMENT() -> dict[str, str]:  # noqa: N802  (read as a constant; a function so that nothing is looked up at import)
+    """Who made the object, in highdicom's keywords."""
+    return {
+        "manufacturer": MAKER,
+        "manufacturer_model_name": f"{MAKER} (research software)",
+        "software_versions": version(),
+        "device_serial_number": version(),
+    }
+
+
+def uid(*words: str) -> str:
+    """A UID that follows from words (PS3.5 B.2: 2.25 and a name-based UUID of RFC 4122).
+
+    >>> uid("result", "seg") == uid("result", "seg") != uid("result", "sr")
+    True
+    """
+    return f"2.25.{uuid.uuid5(_NAMESPACE, chr(31).join(words)).int}"
+
+
+def coded(code: Code) -> Any:
+    """A code as highdicom takes it; the meaning is cut to the 64 characters that DICOM allows."""
+    from highdicom.sr import CodedConcept
+
+    return CodedConcept(value=code.code, scheme_designator=code.scheme, meaning=code.meaning[:64])
+
+
+def algorithm_words(origin: Origin) -> tuple[str, str]:
+    """Name and version for an algorithm identification (TID 4019)."""
+    return origin.name[:64], (origin.version or "0")[:64]
+
+
+def load(data: bytes, *, pixels: bool = True) -> Dataset:
+    """Read a stored file.
+
+    Raises:
+        NotWhole: when it is not DICOM.
+    """
+    from pydicom import dcmread
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        return dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
+    except (InvalidDicomError, EOFError) as bad:
+        raise NotWhole(f"{len(data)} bytes", f"not a DICOM file ({bad})", "give the stored Part 10 file") from bad
+
+
+def header(sources: Sources, sop_uid: str) -> Dataset:
+    """The header of a source image, made fit to be cited: empty where it lacks what the standard lets be empty."""
+    found = load(sources(sop_uid), pixels=False)
+    for keyword in _EMPTY_ALLOWED:
+        if keyword not in found:
+            setattr(found, keyword, "" if keyword != "PatientBirthDate" else None)
+    if found.PatientSex not in _SEXES:
+        found.PatientSex = ""  # a value outside the standard would make our object faulty too
+    for keyword in _EMPTY_ALLOWED:
+        element = found[keyword]
+        if element.VR == "PN":
+            # Text travels as Unicode: the source's character set must not bind what our own texts may say.
+            element.value = str(element.value)
+    for keyword in ("ConsultingPhysicianName", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy"):
+        if keyword in found:
+            del found[keyword]  # people who have no part in this object
+    found.SpecificCharacterSet = "ISO_IR 192"
+    return found
+
+
+def headers(sources: Sources, sop_uids: Iterable[str]) -> list[Dataset]:
+    """Headers of several source images, in the given order."""
+    return [header(sources, one) for one in sop_uids]
+
+
+def series_of(study: Study, series_uid: str) -> Series:
+    """The series of a study by UID.
+
+    Raises:
+        NotFound: when the study has no such series; the message lists those that it has.
+    """
+    for series in study.series:
+        if series.uid == series_uid:
+            return series
+    raise NotFound(
+        f"series {series_uid or '(none named)'}",
+        f"study {study.uid} has {', '.join(s.uid for s in study.series) or 'no series'}",
+        "name the series on whose grid the region lies",
+    )
+
+
+def must_belong(result: Result, study: Study) -> None:
+    """Refuse to write a result into the study of somebody else.
+
+    Raises:
+        Refused: when the study is not the one that the result is about.
+    """
+    if result.study_uid != study.uid:
+        raise Refused(
+            f"a result of study {result.study_uid} for study {study.uid}",
+            "it would be filed with the wrong patient",
+            "give the study that the result is about",
+        )
+
+
+def settle(made: Any, when: datetime, *names: str) -> None:
+    """Give an object of highdicom our dates and derived UIDs in place of the clock's and of chance.
+
+    Args:
+        made: the dataset; changed in place.
+        when: when the result was made; it is when the content was made, however often it is written.
+        names: words from which the UIDs inside the object are derived.
+    """
+    day, clock = when.strftime("%Y%m%d"), when.strftime("%H%M%S.%f")
+    made.InstanceCreationDate, made.InstanceCreationTime = day, clock
+    for keyword, value in (("ContentDate", day), ("ContentTime", clock)):
+        if keyword in made:
+            setattr(made, keyword, value)
+    made.SeriesDate, made.SeriesTime = day, clock
+    if offset := when.strftime("%z"):
+        made.TimezoneOffsetFromUTC = offset
+    organization = uid(*names, "dimensions")
+    for item in made.get("DimensionOrganizationSequence", []):
+        item.DimensionOrganizationUID = organization
+    for item in made.get("DimensionIndexSequence", []):
+        item.DimensionOrganizationUID = organization
+    for item in made.get("ContributingEquipmentSequence", []):
+        if item.get("ContributionDateTime"):
+            item.ContributionDateTime = day + clock
+    made.SpecificCharacterSet = "ISO_IR 192"
+
+
+def dump(made: Any) -> bytes:
+    """The bytes of a dataset as a Part 10 file."""
+    from pydicom import dcmwrite
+
+    out = io.BytesIO()
+    dcmwrite(out, made, enforce_file_format=True)
+    return out.getvalue()

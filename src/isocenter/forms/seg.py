@@ -1,0 +1,436 @@
+"""Regions as a DICOM Segmentation, and a Segmentation as regions.
+
+A reader in any viewer sees the region where we saw it: on the same voxels of the same series, marked with who drew
+it (an algorithm by name and version, or a person) and followed through time by its tracking UID. Three encodings
+(PS3.3 C.8.20): one bit for each segment, fractions of probability or of occupancy, and one label for each voxel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import LimitReached, Refused
+from isocenter.forms import maker, planes
+from isocenter.forms.maker import Sources
+from isocenter.record import Code, Finding, Result, Study, Verdict, codes
+from isocenter.space import Geometry, Reference, Region, Shape, Volume
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["Kind", "check_labelmap", "identity", "read", "read_fractions", "segments", "tracking_uid", "write", "write_fractions"]
+
+_LARGEST = 2**31  # voxels; a lie in a header must not become an allocation
+_OFF_GRID = 0.02  # of a voxel: DICOM writes positions with 16 characters
+
+_ALTERED = Code("49755003", "SCT", "Morphologically Altered Structure")
+_ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
+_ANATOMICAL = (codes.STRUCTURE, codes.LUNG, codes.CHEST, codes.HEART, codes.BRAIN, codes.BODY)
+
+
+class Kind(StrEnum):
+    """How voxels say that they belong to a segment."""
+
+    BINARY = "BINARY"  # one bit for each segment; segments may overlap
+    PROBABILITY = "PROBABILITY"  # 0 to 1 in 255 steps: how likely
+    OCCUPANCY = "OCCUPANCY"  # 0 to 1 in 255 steps: how much of the voxel
+    LABELMAP = "LABELMAP"  # one number for each voxel; segments may not overlap
+
+
+@dataclass(frozen=True)
+class _Segment:
+    finding: Finding
+    region: Region
+    number: int
+
+    @property
+    def label(self) -> str:
+        return (self.region.label or str(self.finding.what))[:64]
+
+
+def segments(result: Result) -> tuple[tuple[tuple[int, Finding], ...], ...]:
+    """Findings that become segments, one group for each grid, numbered from 1 in the order of the result.
+
+    Findings that a person struck, and those without voxels, are left out.
+    """
+    groups: list[list[tuple[int, Finding]]] = []
+    for finding in result.findings:
+        where = finding.where
+        if where is None or where.shape != Shape.MASK or not where.voxels or finding.verdict is Verdict.STRUCK:
+            continue
+        for group in groups:
+            first = group[0][1].where
+            if first is not None and first.series_uid == where.series_uid and first.geometry == where.geometry:
+                group.append((len(group) + 1, finding))
+                break
+        else:
+            groups.append([(1, finding)])
+    return tuple(tuple(g) for g in groups)
+
+
+def identity(result: Result, group: int, kind: Kind | str = Kind.BINARY) -> tuple[str, str]:
+    """(Series Instance UID, SOP Instance UID) that `write` gives to the object of one group."""
+    words = (result.id, "seg", Kind(kind).value, str(group))
+    return maker.uid(*words, "series"), maker.uid(*words, "instance")
+
+
+def write(result: Result, study: Study, sources: Sources, *, kind: Kind | str = Kind.BINARY) -> tuple[bytes, ...]:
+    """One Segmentation for each grid on which the result has regions.
+
+    Args:
+        result: of a machine (written as AUTOMATIC) or of a person (SEMIAUTOMATIC where it corrects a machine's
+            result, else MANUAL).
+        study: the study that the result is about, with its series and instances.
+        sources: gives the stored file of a SOP Instance UID; only headers are read.
+        kind: the encoding; a mask in a fractional encoding is 0 or 1.
+
+    Raises:
+        Refused: when no finding has voxels, the grid is sheared (tilted gantry), segments of a label map overlap, or
+            the grid has no place in the source images.
+        NotFound: when the study has no such series.
+    """
+    maker.must_belong(result, study)
+    kind = Kind(kind)
+    groups = segments(result)
+    if not groups:
+        raise Refused("a result without regions", "a Segmentation needs voxels", "write a structured report instead")
+    made = []
+    for number, group in enumerate(groups):
+        parts = [_Segment(f, f.where, n) for n, f in group if f.where is not None]
+        stack = np.stack([p.region.mask for p in parts if p.region.mask is not None], axis=-1)
+        made.append(_object(result, study, sources, kind, parts, stack, identity(result, number, kind)))
+    return tuple(made)
+
+
+def write_fractions(
+    fractions: Volume, finding: Finding, result: Result, study: Study, sources: Sources, *, kind: Kind | str
+) -> bytes:
+    """One segment whose voxels say how likely, or how much, they belong to it.
+
+    Args:
+        fractions: values from 0 to 1; they are kept in 255 steps.
+        finding: what the segment is.
+        kind: `Kind.PROBABILITY` or `Kind.OCCUPANCY`.
+
+    Raises:
+        Refused: when a value lies outside 0 to 1, or `kind` is not fractional.
+    """
+    maker.must_belong(result, study)
+    kind = Kind(kind)
+    if kind not in (Kind.PROBABILITY, Kind.OCCUPANCY):
+        raise Refused(f"fractions as {kind}", "it has no fractions", "choose PROBABILITY or OCCUPANCY")
+    values = np.asarray(fractions.array, dtype=np.float32)
+    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+        raise Refused("fractions outside 0 to 1", "they are neither a probability nor an occupancy")
+    region = Region(fractions.geometry, mask=values > 0, series_uid=fractions.series_uid, label=str(finding.what))
+    words = (result.id, "fractions", kind.value, fractions.quantity, finding.tracking)
+    both = maker.uid(*words, "series"), maker.uid(*words, "instance")
+    return _object(result, study, sources, kind, [_Segment(finding, region, 1)], values[..., None], both)
+
+
+def _object(
+    result: Result,
+    study: Study,
+    sources: Sources,
+    kind: Kind,
+    parts: Sequence[_Segment],
+    stack: npt.NDArray[Any],
+    uids: tuple[str, str],
+) -> bytes:
+    import highdicom as hd
+    from highdicom.seg import Segmentation
+
+    grid = parts[0].region.geometry
+    if grid.reference == Reference.PATIENT and not grid.is_orthogonal:
+        raise Refused(
+            "a sheared grid (tilted gantry)",
+            "most viewers place the slices of a Segmentation along their normal and would show it shifted",
+            "resample the region onto an upright grid first",
+        )
+    array: npt.NDArray[Any] = stack.astype(np.float32) if kind in (Kind.PROBABILITY, Kind.OCCUPANCY) else stack
+    if kind is Kind.LABELMAP:
+        array = _labels(stack, parts)
+    elif stack.dtype == bool and kind is Kind.BINARY:
+        array = stack.astype(np.uint8)
+    cited = _cited(study, parts[0].region, sources)
+    pixels: Any
+    if grid.reference == Reference.PATIENT:
+        named = None if kind is Kind.LABELMAP else {"SegmentNumber": [p.number for p in parts]}
+        pixels = hd.Volume(array, grid.affine, "PATIENT", cited[0].FrameOfReferenceUID, channels=named)
+    else:
+        pixels = array  # a single projection: pixel for pixel on the source image
+    made = Segmentation(
+        source_images=cited,
+        pixel_array=pixels,
+        segmentation_type="FRACTIONAL" if kind in (Kind.PROBABILITY, Kind.OCCUPANCY) else kind.value,
+        fractional_type=kind.value if kind in (Kind.PROBABILITY, Kind.OCCUPANCY) else None,
+        max_fractional_value=255,
+        segment_descriptions=[_description(p, result) for p in parts],
+        series_instance_uid=uids[0],
+        series_number=9001,
+        sop_instance_uid=uids[1],
+        instance_number=1,
+        omit_empty_frames=True,
+        content_label=f"{kind.value[:11]}_SEG",
+        content_description=(f"{result.origin.name}: research, not for diagnosis")[:64],
+        content_creator_name=result.origin.name[:64] if result.origin.kind == "person" else None,
+        series_description=f"{result.origin.name[:48]} regions",
+        content_qualification="RESEARCH" if kind is not Kind.LABELMAP else None,
+        **maker.EQUIPMENT(),
+    )
+    maker.settle(made, result.made, result.id, kind.value, uids[1])
+    return maker.dump(made)
+
+
+def _labels(stack: npt.NDArray[Any], parts: Sequence[_Segment]) -> npt.NDArray[Any]:
+    """One number for each voxel; overlap is refused because one of the two would be lost."""
+    twice = int(np.count_nonzero(np.count_nonzero(stack, axis=-1) > 1))
+    if twice:
+        raise Refused(
+            f"{twice} voxels belong to more than one segment",
+            "a label map has one label for each voxel, so one region would silently lose them",
+            "write BINARY, which allows overlap",
+        )
+    labels = np.zeros(stack.shape[:-1], dtype=np.uint16 if len(parts) > 255 else np.uint8)
+    for i, part in enumerate(parts):
+        labels[stack[..., i] > 0] = part.number
+    return labels
+
+
+def _description(part: _Segment, result: Result) -> Any:
+    from highdicom import AlgorithmIdentificationSequence
+    from highdicom.seg import SegmentDescription
+
+    finding = part.finding
+    category = _ANATOMY if finding.what in _ANATOMICAL else _ALTERED
+    how, identification = _by_whom(finding, result), None
+    if how != "MANUAL":
+        if result.origin.kind == "machine":
+            name, number = maker.algorithm_words(result.origin)
+        else:
+            name, number = "Correction of a machine result", maker.version()
+        identification = AlgorithmIdentificationSequence(
+            name=name, family=maker.coded(maker.ANALYSIS_FAMILY), version=number, source=maker.MAKER
+        )
+    tracking = finding.tracking or maker.uid(result.id, str(part.number))
+    return SegmentDescription(
+        segment_number=part.number,
+        segment_label=part.label,
+        segmented_property_category=maker.coded(category),
+        segmented_property_type=maker.coded(finding.what),
+        algorithm_type=how,
+        algorithm_identification=identification,
+        tracking_uid=tracking_uid(tracking),
+        tracking_id=tracking[:64],
+        anatomic_regions=[maker.coded(finding.site)] if finding.site else None,
+    )
+
+
+def tracking_uid(tracking: str) -> str:
+    """A finding's tracking identity as a UID; words that are no UID get one that follows from them."""
+    from pydicom.uid import UID
+
+    return tracking if UID(tracking).is_valid and "." in tracking else maker.uid("tracking", tracking)
+
+
+def _by_whom(finding: Finding, result: Result) -> str:
+    if result.origin.kind == "machine":
+        return "AUTOMATIC"
+    return "SEMIAUTOMATIC" if result.replaces and finding.verdict is not Verdict.ADDED else "MANUAL"
+
+
+def _cited(study: Study, region: Region, sources: Sources) -> list[Dataset]:
+    images = planes.cited(planes.planes(study, region, sources))
+    first = images[0]
+    if region.geometry.reference != Reference.PATIENT and int(first.get("NumberOfFrames", 1) or 1) > 1:
+        raise Refused(
+            f"image {first.SOPInstanceUID} has {first.NumberOfFrames} frames and no patient space",
+            "DICOM has no Segmentation for such a film",
+            "write a structured report with image coordinates instead",
+        )
+    return images
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read(data: bytes, geometry: Geometry | None = None) -> tuple[Region, ...]:
+    """Every segment as a region, in the order of segment numbers; a fraction counts from one half.
+
+    Args:
+        data: a stored Segmentation of any of the three types, ours or a stranger's.
+        geometry: the grid that is wanted, such as that of the source series; without it, the smallest grid that
+            holds the frames that the object has.
+
+    Raises:
+        Refused: when it is no Segmentation, its frames make no regular grid, or voxels lie outside `geometry`.
+    """
+    opened = _open(data)
+    series_uid, instance_uid = _of(opened)
+    return tuple(
+        Region(
+            grid,
+            mask=array >= (0.5 if array.dtype.kind == "f" else 1),
+            series_uid=series_uid,
+            instance_uid=instance_uid if grid.reference != Reference.PATIENT else "",
+            label=label,
+        )
+        for label, array, grid in _each(opened, geometry)
+    )
+
+
+def read_fractions(data: bytes, geometry: Geometry | None = None) -> tuple[Volume, ...]:
+    """Every segment of a FRACTIONAL object with its values from 0 to 1.
+
+    Raises:
+        Refused: when the object is not FRACTIONAL.
+    """
+    opened = _open(data)
+    if opened.SegmentationType != "FRACTIONAL":
+        raise Refused(f"a Segmentation of type {opened.SegmentationType}", "it holds no fractions", "use read")
+    quantity = str(opened.get("SegmentationFractionalType", "PROBABILITY")).lower()
+    return tuple(
+        Volume(array.astype(np.float32), grid, quantity, "1", series_uid=_of(opened)[0])
+        for _, array, grid in _each(opened, geometry)
+    )
+
+
+def _open(data: bytes) -> Any:
+    from highdicom.seg import Segmentation
+
+    found = maker.load(data)
+    if found.get("Modality") != "SEG" or "SegmentSequence" not in found:
+        raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a DICOM Segmentation")
+    try:
+        return Segmentation.from_dataset(found, copy=False)
+    except (ValueError, AttributeError, TypeError, KeyError) as bad:
+        raise Refused("a Segmentation that cannot be read", str(bad)[:200]) from bad
+
+
+def _of(opened: Any) -> tuple[str, str]:
+    for item in opened.get("ReferencedSeriesSequence", []):
+        images = item.get("ReferencedInstanceSequence", [])
+        return str(item.SeriesInstanceUID), str(images[0].ReferencedSOPInstanceUID) if images else ""
+    return "", ""
+
+
+def _each(opened: Any, wanted: Geometry | None) -> list[tuple[str, npt.NDArray[Any], Geometry]]:
+    labels = {int(s.SegmentNumber): str(s.get("SegmentLabel", "")) for s in opened.SegmentSequence}
+    numbers = [int(n) for n in opened.segment_numbers]
+    if not opened.get("FrameOfReferenceUID"):
+        return [(labels[n], *_flat(opened, n, wanted)) for n in numbers]
+    return [(labels[n], *_placed(opened, n, wanted)) for n in numbers]
+
+
+def _flat(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDArray[Any], Geometry]:
+    """A segment on a projection image, which has no patient space."""
+    frames = np.asarray(opened.pixel_array).reshape(-1, int(opened.Rows), int(opened.Columns))
+    if opened.SegmentationType == "LABELMAP":
+        array: npt.NDArray[Any] = (frames[:1] == number).astype(np.uint8)
+    else:
+        shared = opened.SharedFunctionalGroupsSequence[0]
+        each = opened.get("PerFrameFunctionalGroupsSequence", [])
+        said = [
+            int((g if "SegmentIdentificationSequence" in g else shared)
+                .SegmentIdentificationSequence[0].ReferencedSegmentNumber)
+            for g in each
+        ]  # fmt: skip
+        array = frames[[i for i, n in enumerate(said) if n == number]]
+        if not len(array):
+            array = np.zeros((1, *frames.shape[1:]), frames.dtype)
+        if opened.SegmentationType == "FRACTIONAL":
+            array = array.astype(np.float32) / float(opened.MaximumFractionalValue)
+    if wanted is None:
+        return array, Geometry.regular(shape=(1, *array.shape[1:]), reference=Reference.PIXEL)
+    if wanted.shape != (1, *array.shape[1:]):
+        raise Refused(f"a Segmentation of {array.shape[1:]} for an image of {wanted.shape}", "they are two images")
+    return array, wanted
+
+
+def _placed(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDArray[Any], Geometry]:
+    """A segment with its frames put where their positions say."""
+    try:
+        where = opened.get_volume_geometry()
+        if where is None:
+            raise Refused("frames that make no regular grid", "their positions are not evenly spaced along the normal")
+        if int(np.prod(where.spatial_shape, dtype=np.int64)) > _LARGEST:
+            raise LimitReached(f"a grid of {tuple(where.spatial_shape)} voxels", "no image is that large")
+        volume = opened.get_volume(segment_numbers=[number])
+    except (ValueError, RuntimeError, TypeError, AttributeError) as bad:
+        if isinstance(bad, Refused):
+            raise
+        raise Refused("frames that make no regular grid", str(bad)[:200]) from bad
+    array = np.asarray(volume.array)[..., 0]
+    slide = str(volume.coordinate_system.value) != "PATIENT"
+    own = Geometry(
+        volume.affine,
+        array.shape,
+        str(opened.FrameOfReferenceUID),
+        Reference.PLANE if slide else Reference.PATIENT,
+    )
+    return (array, own) if wanted is None else (_onto(array, own, wanted), wanted)
+
+
+def _onto(array: npt.NDArray[Any], own: Geometry, wanted: Geometry) -> npt.NDArray[Any]:
+    """Voxels moved, never interpolated, from one grid onto another that shares their centres."""
+    own.must_share_frame(wanted)
+    affine = own.affine.copy()
+    if own.shape[0] == 1:
+        # One frame does not say how far the next slice lies; the wanted grid does.
+        normal = np.cross(affine[:3, 1], affine[:3, 2])
+        axis = int(np.abs(wanted.directions.T @ (normal / np.linalg.norm(normal))).argmax())
+        affine[:3, 0] = wanted.affine[:3, axis]
+    step = np.linalg.inv(wanted.affine) @ affine
+    turn = np.round(step[:3, :3])
+    index = np.argwhere(array != 0)
+    exact = index @ step[:3, :3].T + step[:3, 3]
+    target = np.round(exact).astype(np.int64)
+    fits = np.array_equal(np.sort(np.abs(turn).sum(axis=0)), np.ones(3)) and abs(abs(np.linalg.det(turn)) - 1) < 1e-9
+    if not fits or (len(index) and np.abs(exact - target).max() > _OFF_GRID):
+        raise Refused(
+            "a Segmentation on another grid than the one wanted",
+            "its voxels lie between those of the grid",
+            "read it without a grid and resample the region",
+        )
+    if len(index) and ((target < 0).any() or (target >= np.array(wanted.shape)).any()):
+        raise Refused("a Segmentation that reaches beyond the wanted grid", "voxels would be lost")
+    out = np.zeros(wanted.shape, dtype=array.dtype)
+    out[tuple(target.T)] = array[tuple(index.T)]
+    return out
+
+
+def check_labelmap(data: bytes) -> tuple[str, ...]:
+    """What is wrong with a label map by PS3.3 C.8.20; empty when nothing is.
+
+    Debian's validator does not know this object, so its rules are held here: every value that a pixel has is
+    described, segment numbers are unique, no two frames lie at one place, and the padding value is the background.
+    """
+    found = maker.load(data)
+    if found.get("SegmentationType") != "LABELMAP":
+        return (f"Segmentation Type is {found.get('SegmentationType')}, not LABELMAP",)
+    wrong = []
+    if found.SOPClassUID != "1.2.840.10008.5.1.4.1.1.66.7":
+        wrong.append(f"SOP Class is {found.SOPClassUID}")
+    numbers = [int(s.SegmentNumber) for s in found.SegmentSequence]
+    if len(set(numbers)) != len(numbers):
+        wrong.append("two segments have the same number")
+    if missing := sorted(set(np.unique(found.pixel_array).tolist()) - set(numbers)):
+        wrong.append(f"pixels have values without a segment: {missing}")
+    places = [
+        tuple(float(x) for x in g.PlanePositionSequence[0].ImagePositionPatient)
+        for g in found.get("PerFrameFunctionalGroupsSequence", [])
+        if "PlanePositionSequence" in g
+    ]
+    if len(set(places)) != len(places):
+        wrong.append("two frames lie at the same place")
+    if found.get("PixelPaddingValue") not in (None, 0):
+        wrong.append(f"Pixel Padding Value is {found.PixelPaddingValue}, the background is 0")
+    if found.get("SegmentsOverlap", "NO") != "NO":
+        wrong.append(f"Segments Overlap is {found.SegmentsOverlap}")
+    return tuple(wrong)
