@@ -1,0 +1,61 @@
+"""What a door needs of the site behind it: five verbs. Doors translate and call; they decide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from isocenter.govern.policy import Person
+from isocenter.record.study import Study
+
+__all__ = ["Archive", "Stored"]
+
+
+class Stored(Protocol):
+    """What became of one file.
+
+    `status` is "stored" or "there" when the instance is durable, "conflict" when the same UID is held with other
+    content and this file was set aside; any other word is a refusal, and `reason` says why.
+    """
+
+    @property
+    def sop_uid(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class Archive(Protocol):
+    """The verbs of `isocenter.site.Site` that doors call."""
+
+    def receive(self, files: Iterable[bytes], *, sender: str, who: Person) -> Sequence[Stored]:
+        """Keep Part 10 files; durable on return. One answer a file, in order."""
+        ...
+
+    def find(
+        self,
+        level: str,
+        keys: Mapping[str, str],
+        *,
+        who: Person,
+        limit: int | None = None,
+        offset: int = 0,
+        fuzzy: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Rows by DICOM keyword that match the keys (PS3.4 C.2.2.2) at level PATIENT, STUDY, SERIES or IMAGE."""
+        ...
+
+    def study(self, uid: str, *, who: Person) -> Study:
+        """The whole record of a study; NotFound."""
+        ...
+
+    def instance(self, sop_uid: str, *, who: Person) -> bytes:
+        """The stored file; NotFound."""
+        ...
+
+    def peers(self) -> Sequence[Mapping[str, Any]]:
+        """Who may call and be called: `aet`, `host`, `port`."""
+        ...

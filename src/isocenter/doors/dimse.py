@@ -1,0 +1,488 @@
+"""The DICOM port: what a scanner, a workstation or another archive talks to.
+
+C-ECHO, C-STORE, C-FIND, C-MOVE and C-GET as provider, Patient and Study Root. An image is answered with success only
+after `site.receive` returned, that is, when it is durable. Who may call is an allow-list of AE titles and addresses.
+
+What a sender hears after C-STORE (PS3.4 table B.2-1, PS3.7 section 9.1.1.1.9 and annex C):
+
+======  ================================================================================================
+0x0000  durable, or it was there already with the same content
+0x0111  duplicate SOP instance: the UID is held with other content; this one was set aside, nothing overwritten
+0x0117  invalid SOP instance: the UID is no UID (letters, path characters, over 64)
+0x0124  not authorised
+0xA700  out of resources: disk full, a limit reached; send again later
+0xA900  the data set is another class or instance than the command says
+0xC000  cannot understand: not whole, not DICOM; the reason stands in Error Comment
+0x0110  processing failure: our fault; the log has the reason
+======  ================================================================================================
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from isocenter.dicom.header import ae_title
+from isocenter.doors import commands, identifiers, part10
+from isocenter.doors.archive import Archive
+from isocenter.doors.dimse_scu import Peer
+from isocenter.doors.negotiation import (
+    APPLICATION,
+    FIND,
+    GET,
+    MOVE,
+    VERIFICATION,
+    Proposal,
+    accept,
+    read_request,
+    reject,
+)
+from isocenter.doors.retrieve import Retrieval, get, move
+from isocenter.doors.upper_layer import Context, Ended, Link, Message
+from isocenter.errors import (
+    Conflict,
+    Forbidden,
+    IsocenterError,
+    LimitReached,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+from isocenter.govern.policy import Person
+
+__all__ = ["Listener", "status_of"]
+
+LOG = logging.getLogger("isocenter.doors.dimse")
+
+
+def status_of(error: BaseException) -> tuple[int, str]:
+    """The DIMSE status and comment for an error.
+
+    >>> status_of(Unavailable("Disk full"))
+    (42752, 'Disk full')
+    """
+    if isinstance(error, Unavailable | LimitReached):
+        return 0xA700, commands.comment(str(error))
+    if isinstance(error, Forbidden):
+        return 0x0124, commands.comment(str(error))
+    if isinstance(error, Conflict):
+        return 0x0111, commands.comment(str(error))
+    if isinstance(error, Refused | NotFound):
+        return 0xC000, commands.comment(str(error))
+    return 0x0110, "processing failure, see the log of the archive"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """An association as the handlers see it."""
+
+    link: Link
+    calling: str
+    who: Person
+
+
+# Result, source, reason of A-ASSOCIATE-RJ (PS3.8 table 9-21): permanent by the user, or transient by the provider.
+_UNKNOWN_CALLER, _UNKNOWN_CALLED, _UNKNOWN_APPLICATION, _FULL = (1, 1, 3), (1, 1, 7), (1, 1, 2), (2, 3, 2)
+
+
+class _Rejection(Exception):
+    def __init__(self, reason: tuple[int, int, int], error: IsocenterError) -> None:
+        super().__init__(str(error))
+        self.reason, self.error = reason, error
+
+
+class Listener:
+    """The provider of one AE title on one port, one thread for each association.
+
+    Args:
+        site: what stores and finds.
+        aet: our AE title; callers must use it.
+        host, port: where to listen; port 0 takes a free one.
+        who: the person (service account) that stands behind a calling AE title; Forbidden where there is none.
+        associations: most associations at once; more are rejected as "local limit exceeded", a transient reason.
+        artim_s: longest wait for the first request of a connection.
+        idle_s: longest silence within an association.
+        largest_instance: bytes of one instance.
+        said_no: called with every refusal at this door, for the journal.
+    """
+
+    def __init__(
+        self,
+        site: Archive,
+        *,
+        aet: str,
+        host: str = "127.0.0.1",
+        port: int,
+        who: Callable[[str], Person],
+        associations: int = 32,
+        artim_s: float = 30.0,
+        idle_s: float = 300.0,
+        largest_instance: int = 4 * 2**30,
+        said_no: Callable[[IsocenterError], None] | None = None,
+    ) -> None:
+        self._site, self._who, self._said_no = site, who, said_no
+        self.aet, self._host, self._port = ae_title(aet), host, port
+        self._limit, self._artim_s, self._idle_s, self._largest = associations, artim_s, idle_s, largest_instance
+        self._socket: socket.socket | None = None
+        self._threads: dict[threading.Thread, Link] = {}
+        self._established = 0
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What came through this door since it was opened: stored, there, conflict, rejected, refused, broken, ..."""
+        with self._lock:
+            return dict(self._counts)
+
+    def _count(self, what: str) -> None:
+        with self._lock:
+            self._counts[what] += 1
+
+    # opening and closing
+
+    def start(self) -> int:
+        """Listen; the port that was taken.
+
+        Raises:
+            Unavailable: the port is in use, or not ours to take.
+        """
+        sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((self._host, self._port))
+            sock.listen(128)
+        except OSError as error:
+            sock.close()
+            raise Unavailable(
+                f"Port {self._port} on {self._host} cannot be opened ({error.strerror or error})",
+                "another program listens there, perhaps a second Isocenter, or the address is not this machine's",
+                "stop it or choose another DICOM port in the settings",
+            ) from None
+        self._socket = sock
+        self._accepting = threading.Thread(target=self._accept, args=(sock,), name="dimse-accept", daemon=True)
+        self._accepting.start()
+        return int(sock.getsockname()[1])
+
+    def stop(self, *, grace_s: float = 10.0) -> None:
+        """Take no more calls, let instances on their way be answered, end all associations."""
+        sock, self._socket = self._socket, None
+        if sock is None:
+            return
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
+        self._accepting.join()
+        with self._lock:
+            open_now = dict(self._threads)
+        for link in open_now.values():
+            # Only the reading half: an answer that is still owed can be given.
+            with suppress(OSError):
+                link.sock.shutdown(socket.SHUT_RD)
+        deadline = time.monotonic() + grace_s
+        for thread, link in open_now.items():
+            thread.join(max(0.0, deadline - time.monotonic()))
+            link.close()
+
+    def _accept(self, sock: socket.socket) -> None:
+        while True:
+            try:
+                connection, address = sock.accept()
+            except OSError:
+                if self._socket is None:
+                    return
+                # Out of file descriptors, or a peer that hung up at once: neither may close the door.
+                LOG.exception("a connection could not be accepted")
+                continue
+            with self._lock:
+                crowded = len(self._threads) >= 4 * self._limit
+            if crowded:
+                self._count("crowded")
+                connection.close()
+                continue
+            link = Link(connection, self._artim_s, self._largest)
+            thread = threading.Thread(target=self._serve, args=(link, address[0]), name="dimse", daemon=True)
+            with self._lock:
+                self._threads[thread] = link
+            thread.start()
+
+    # one association
+
+    def _serve(self, link: Link, address: str) -> None:
+        established = False
+        try:
+            call = self._admit(link, address)
+            if call is None:
+                return
+            established = True
+            link.timeout_s = self._idle_s
+            link.sock.settimeout(self._idle_s)
+            while (message := link.receive()) is not None:
+                self._answer(call, message)
+        except Ended as end:
+            self._count("ended")
+            LOG.info("association from %s ended: %s", address, end)
+        except IsocenterError as error:
+            self._count("broken")
+            LOG.warning("association from %s aborted: %s", address, error)
+        except Exception:
+            self._count("failed")
+            LOG.exception("association from %s failed", address)
+            link.abort()
+        finally:
+            link.close()
+            with self._lock:
+                self._threads.pop(threading.current_thread(), None)
+                self._established -= established
+
+    def _admit(self, link: Link, address: str) -> _Call | None:
+        """Hear who calls and either accept or reject, with the reason for both sides."""
+        proposal = read_request(link)
+        try:
+            calling, who = self._recognise(proposal, address)
+        except _Rejection as no:
+            self._count("refused")
+            self._tell(no.error)
+            reject(link, no.reason)
+            return None
+        try:
+            accept(link, proposal)
+        except BaseException:
+            with self._lock:
+                self._established -= 1
+            raise
+        self._count("accepted")
+        return _Call(link, calling, who)
+
+    def _recognise(self, proposal: Proposal, address: str) -> tuple[str, Person]:
+        """Who calls, if they may; their place among the associations is taken when this returns."""
+        try:
+            calling = ae_title(proposal.calling)
+            self._known(calling, address)
+            who = self._who(calling)
+        except (Forbidden, Refused) as error:
+            raise _Rejection(_UNKNOWN_CALLER, error) from None
+        if proposal.called != self.aet:
+            raise _Rejection(
+                _UNKNOWN_CALLED,
+                Forbidden(
+                    f"AE '{calling}' from {address} called {proposal.called[:16]!a}",
+                    f"this archive is '{self.aet}'",
+                    f"set the called AE title at '{calling}' to '{self.aet}'",
+                ),
+            )
+        if proposal.application != APPLICATION:
+            raise _Rejection(
+                _UNKNOWN_APPLICATION,
+                Forbidden(
+                    f"Application context {proposal.application[:64]!a}", "it is not DICOM's", "look at the sender"
+                ),
+            )
+        with self._lock:
+            full = self._established >= self._limit
+            self._established += not full
+        if full:
+            raise _Rejection(
+                _FULL,
+                Forbidden(
+                    f"An association of '{calling}' from {address}",
+                    f"{self._limit} are open, the limit",
+                    "let it try again, or raise the limit of associations",
+                ),
+            )
+        return calling, who
+
+    def _known(self, calling: str, address: str) -> None:
+        hosts = [str(p.get("host", "")) for p in self._site.peers() if p.get("aet") == calling]
+        if not hosts:
+            raise Forbidden(
+                f"AE '{calling}' from {address} is not known",
+                "only listed devices may send to or ask this archive",
+                f"add it with its AE title '{calling}' and host {address} to the DICOM peers in the settings",
+            )
+        if not any(host in ("", "*") or address in _addresses(host) for host in hosts):
+            raise Forbidden(
+                f"AE '{calling}' is known at {', '.join(hosts)} but called from {address}",
+                "anybody can claim an AE title; the address must fit",
+                f"correct the host of '{calling}' in the DICOM peers, or set it to '*' to allow any",
+            )
+
+    def _tell(self, error: IsocenterError) -> None:
+        LOG.warning("%s", error)
+        if self._said_no is not None:
+            self._said_no(error)
+
+    # services
+
+    def _answer(self, call: _Call, message: Message) -> None:
+        """Serve one request; whatever goes wrong becomes a status, and the association lives on."""
+        words = message.words
+        context = call.link.contexts[message.context]
+        field = words["CommandField"]
+        service = {
+            commands.C_STORE_RQ: self._store,
+            commands.C_FIND_RQ: self._find,
+            commands.C_MOVE_RQ: self._move,
+            commands.C_GET_RQ: self._get,
+            commands.C_ECHO_RQ: self._echo,
+        }.get(field)
+        if field == commands.C_CANCEL_RQ:
+            return  # what it would cancel has been answered already
+        try:
+            if service is None:
+                self._respond(call, message, 0x0211, f"unrecognised operation 0x{field:04X}")
+            else:
+                service(call, context, message)
+        except Ended:
+            raise
+        except Exception as error:
+            if isinstance(error, IsocenterError):
+                LOG.warning("request of '%s' refused: %s", call.calling, error)
+            else:
+                LOG.exception("request of '%s' failed", call.calling)
+            self._count("rejected")
+            status, comment = status_of(error)
+            self._respond(call, message, status, comment)
+
+    def _respond(
+        self, call: _Call, message: Message, status: int, comment: str = "", *, data: bytes | None = None
+    ) -> None:
+        asked = message.words
+        words: dict[str, int | str] = {
+            "CommandField": asked["CommandField"] | commands.RESPONSE,
+            "MessageIDBeingRespondedTo": asked.get("MessageID", 0),
+            "Status": status,
+        }
+        for word in ("AffectedSOPClassUID", "AffectedSOPInstanceUID"):
+            if part10.is_uid(asked.get(word, "")):
+                words[word] = asked[word]
+        if comment:
+            words["ErrorComment"] = commands.comment(comment)
+        call.link.send(message.context, words, data)
+
+    def _echo(self, call: _Call, context: Context, message: Message) -> None:
+        if context.abstract != VERIFICATION:
+            return self._respond(call, message, 0x0122, "not the context of verification")
+        self._count("echo")
+        return self._respond(call, message, 0x0000)
+
+    def _store(self, call: _Call, context: Context, message: Message) -> None:
+        sop_class = message.words.get("AffectedSOPClassUID", "")
+        sop_uid = message.words.get("AffectedSOPInstanceUID", "")
+        if not part10.is_uid(sop_uid):
+            return self._turn_away(call, message, 0x0117, "the SOP Instance UID is not a UID")
+        if sop_class != context.abstract:
+            return self._turn_away(call, message, 0xA900, "SOP class differs from the presentation context")
+        if not message.data:
+            return self._turn_away(call, message, 0xC000, "no data set came with the request")
+        head = message.data[0] if len(message.data[0]) > 4096 else b"".join(message.data)
+        claimed = part10.identity(head, context.syntax)
+        if claimed is not None and claimed != (sop_class, sop_uid):
+            return self._turn_away(call, message, 0xA900, "the data set is another class or instance than the command")
+        file = b"".join((part10.wrap(sop_class, sop_uid, context.syntax), *message.data))
+        message.data.clear()
+        (stored,) = self._site.receive([file], sender=call.calling, who=call.who)
+        if stored.status in ("stored", "there"):
+            self._count(stored.status)
+            return self._respond(call, message, 0x0000)
+        status = 0x0111 if stored.status == "conflict" else 0xC000
+        return self._turn_away(call, message, status, stored.reason, counted=stored.status)
+
+    def _turn_away(self, call: _Call, message: Message, status: int, reason: str, *, counted: str = "rejected") -> None:
+        self._count(counted)
+        LOG.warning("instance from '%s' not stored, status 0x%04X: %s", call.calling, status, reason)
+        self._respond(call, message, status, reason)
+
+    def _find(self, call: _Call, context: Context, message: Message) -> None:
+        root = FIND.get(context.abstract)
+        if root is None:
+            return self._respond(call, message, 0x0122, "not a query context")
+        asked = identifiers.read(message.data, context.syntax)
+        try:
+            level, keys = identifiers.keys_of(asked, root)
+        except Refused as error:
+            return self._respond(call, message, 0xA900, str(error))
+        self._count("find")
+        for row in identifiers.pages(self._site, level, keys, call.who):
+            if self._cancelled(call, message):
+                return self._respond(call, message, 0xFE00)
+            data, complete = identifiers.answer(asked, row, level=level, aet=self.aet, syntax=context.syntax)
+            self._respond(call, message, 0xFF00 if complete else 0xFF01, data=data)
+        return self._respond(call, message, 0x0000)
+
+    def _cancelled(self, call: _Call, message: Message) -> bool:
+        while call.link.waiting():
+            came = call.link.receive()
+            if came is None:
+                raise Ended("released amid a request")
+            if came.words["CommandField"] == commands.C_CANCEL_RQ:
+                if came.words.get("MessageIDBeingRespondedTo") == message.words.get("MessageID"):
+                    return True
+            else:
+                # One operation at a time was negotiated (PS3.7 D.3.3.3: no window means one).
+                self._respond(call, came, 0x0211, "one operation at a time")
+        return False
+
+    def _retrieval(self, call: _Call, context: Context, message: Message, roots: Mapping[str, str]) -> Retrieval | None:
+        root = roots.get(context.abstract)
+        if root is None:
+            self._respond(call, message, 0x0122, "not a retrieval context")
+            return None
+        asked = identifiers.read(message.data, context.syntax)
+        try:
+            level, keys = identifiers.keys_of(asked, root)
+            named = identifiers.unique_keys(level, keys)
+        except Refused as error:
+            self._respond(call, message, 0xA900, str(error))
+            return None
+        return Retrieval(
+            link=call.link,
+            message=message,
+            syntax=context.syntax,
+            instances=identifiers.instances(self._site, named, call.who),
+            fetch=lambda uid: self._site.instance(uid, who=call.who),
+            cancelled=lambda: self._cancelled(call, message),
+        )
+
+    def _move(self, call: _Call, context: Context, message: Message) -> None:
+        wanted = str(message.words.get("MoveDestination", ""))
+        known = next((p for p in self._site.peers() if p.get("aet") == wanted and p.get("port")), None)
+        if known is None:
+            error = Forbidden(
+                f"Move destination {wanted[:16]!a}, asked for by '{call.calling}', is not known",
+                "images go to listed destinations only",
+                "add it with AE title, host and port to the DICOM peers in the settings",
+            )
+            self._tell(error)
+            self._count("refused")
+            return self._respond(call, message, 0xA801, "move destination is not known here")
+        retrieval = self._retrieval(call, context, message, MOVE)
+        if retrieval is not None:
+            self._count("move")
+            move(
+                retrieval,
+                Peer(wanted, str(known["host"]), int(known["port"])),
+                calling=self.aet,
+                origin=(call.calling, int(message.words.get("MessageID", 0))),
+            )
+        return None
+
+    def _get(self, call: _Call, context: Context, message: Message) -> None:
+        retrieval = self._retrieval(call, context, message, GET)
+        if retrieval is not None:
+            self._count("get")
+            get(retrieval)
+
+
+def _addresses(host: str) -> set[str]:
+    """The addresses of a host name; its own text where it cannot be resolved."""
+    try:
+        return {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return {host}

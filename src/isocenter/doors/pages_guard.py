@@ -1,0 +1,236 @@
+"""What stands between the network and the pages: names, origins, sizes, headers, and errors that tell no secrets.
+
+It is plain ASGI, one layer around everything (DICOMweb and the event stream included): a body is counted while it
+flows, and a stream stays a stream.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+import traceback
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from isocenter.errors import (
+    Conflict,
+    Forbidden,
+    IsocenterError,
+    LimitReached,
+    MissingPart,
+    NotFound,
+    Refused,
+    Unavailable,
+    WrongState,
+)
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from isocenter.doors.pages_figures import Figures
+
+__all__ = ["CSP", "LOOPBACK", "Guard", "error_body", "status_of"]
+
+CSP = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
+    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+"""What a page may load: itself only. 'wasm-unsafe-eval' lets the image codecs (JPEG 2000, JPEG-LS, HTJ2K) compile."""
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names that never leave this machine."""
+
+_HEADERS = (
+    ("content-security-policy", CSP),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_STATUS: tuple[tuple[type[IsocenterError], int], ...] = (
+    (Conflict, 409),
+    (WrongState, 409),
+    (NotFound, 404),
+    (Forbidden, 403),
+    (LimitReached, 413),
+    (MissingPart, 503),
+    (Unavailable, 507),
+    (Refused, 400),
+)
+_log = logging.getLogger("isocenter.pages")
+
+
+def status_of(error: IsocenterError) -> int:
+    """The HTTP status of a refusal.
+
+    >>> status_of(NotFound("no such study"))
+    404
+    """
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def error_body(what: str, why: str = "", do: str = "", *, kind: str) -> dict[str, Any]:
+    """The one JSON shape of every error."""
+    return {"error": {"what": what, "why": why, "do": do, "kind": kind}}
+
+
+class Guard:
+    """The outer layer.
+
+    Args:
+        app: what it guards.
+        names: host names, beside loopback, under which browsers may reach the server. A page of a stranger whose name
+            was made to point to this machine (DNS rebinding) carries the stranger's name, and is refused.
+        largest: bytes that a body may have.
+        largest_under: for addresses beginning so, another limit (images are larger than decisions).
+        figures: where answers are counted.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        names: Collection[str],
+        largest: int,
+        largest_under: Iterable[tuple[str, int]] = (),
+        figures: Figures,
+    ) -> None:
+        self._app = app
+        self._names = LOOPBACK | {n.lower() for n in names}
+        self._largest, self._largest_under = largest, tuple(largest_under)
+        self._figures = figures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, guarded."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        answer = _Answer(send, private=not str(scope["path"]).startswith("/assets/"))
+        try:
+            refusal = self._refusal(scope)
+            if refusal:
+                await answer.refuse(*refusal)
+            else:
+                await self._app(scope, _Counted(receive, self._limit(scope)), answer)
+        except _TooLarge:
+            await answer.refuse(*_too_large(self._limit(scope)))
+        except Exception as error:
+            await answer.refuse(500, _ours(error, scope))
+        finally:
+            self._figures.answered(scope, answer.status, time.perf_counter() - begun)
+
+    def _refusal(self, scope: Scope) -> tuple[int, dict[str, Any]] | None:
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        host = headers.get("host", "")
+        if _name(host) not in self._names:
+            return 421, error_body(
+                "this server does not answer to that host name",
+                "a stranger's page could otherwise reach it through your browser",
+                "use localhost, or add the name to the setting 'names'",
+                kind="Refused",
+            )
+        if scope["method"] not in _SAFE and "authorization" not in headers and not _same_origin(headers, host):
+            return 403, error_body(
+                "this write does not come from a page of this server",
+                "a stranger's page could otherwise act in your name",
+                "use the pages themselves, or send the header Origin of this server, or Authorization",
+                kind="Forbidden",
+            )
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self._limit(scope):
+            return _too_large(self._limit(scope))
+        return None
+
+    def _limit(self, scope: Scope) -> int:
+        path = str(scope["path"])
+        return next((n for begin, n in self._largest_under if path.startswith(begin)), self._largest)
+
+
+class _TooLarge(Exception):  # noqa: N818 - it never leaves this file
+    """A body grew beyond its limit while it was read."""
+
+
+class _Counted:
+    """The incoming body, counted: a length that lies, or none at all, does not get past the limit."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._left = receive, limit
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise _TooLarge
+        return message
+
+
+class _Answer:
+    """The outgoing answer: the headers that every answer carries, and what its status was."""
+
+    def __init__(self, send: Send, *, private: bool) -> None:
+        self._send, self._private = send, private
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            headers = [(k, v) for k, v in message.get("headers", ()) if k.lower() != b"server"]
+            named = {k.lower() for k, _ in headers}
+            for name, value in (*_HEADERS, *((("cache-control", "no-store"),) if self._private else ())):
+                if name.encode() not in named:
+                    headers.append((name.encode(), value.encode()))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    async def refuse(self, status: int, body: dict[str, Any]) -> None:
+        """Answer with an error, unless an answer has begun: then nothing true can be added to it."""
+        if self.status:
+            return
+        data = json.dumps(body).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
+        await self({"type": "http.response.start", "status": status, "headers": headers})
+        await self({"type": "http.response.body", "body": data})
+
+
+def _too_large(limit: int) -> tuple[int, dict[str, Any]]:
+    return 413, error_body(
+        f"a body of more than {limit} bytes", "so much is not taken at once", "send it in parts", kind="LimitReached"
+    )
+
+
+def _ours(error: Exception, scope: Scope) -> dict[str, Any]:
+    """An error that is our fault: the log says where in the code, and neither log nor answer says what was in hand."""
+    number = secrets.token_hex(4)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    route = getattr(scope.get("route"), "path", "unknown address")
+    _log.error(
+        "error %s: %s in %s line %s, at %s", number, type(error).__name__, Path(last.filename).name, last.lineno, route
+    )
+    return error_body(
+        f"something went wrong on the server (error {number})",
+        "this is our fault, not yours; nothing that was acknowledged is lost",
+        "try again; if it stays, give this number to whoever runs the server",
+        kind="Error",
+    )
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _same_origin(headers: dict[str, str], host: str) -> bool:
+    origin = headers.get("origin", "")
+    return origin.partition("://")[2].lower() == host.lower() if origin.startswith(("http://", "https://")) else False

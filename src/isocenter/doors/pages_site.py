@@ -1,0 +1,106 @@
+"""What the pages call: the verbs of a site, as far as a browser needs them.
+
+The pages are written against this shape and not against the site itself, so that their tests can bring a small one of
+their own, and so that this list says at a glance what a browser can make the house do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.govern.policy import Person
+from isocenter.reading.report import Report
+from isocenter.reading.session import Correction, Reading
+from isocenter.reading.worklist import Entry
+from isocenter.record import Result, Sealed, Study
+from isocenter.space import Geometry
+
+__all__ = ["PagesSite"]
+
+
+class PagesSite(Protocol):
+    """Each verb checks the policy for `who`, acts, and appends what happened; refusals come from `isocenter.errors`."""
+
+    def sign_in(self, name: str, password: str, *, address: str) -> str:
+        """A session token. Forbidden for a wrong name or password, LimitReached after too many."""
+
+    def sign_in_by_link(self, link: str, *, address: str) -> str:
+        """A session token for a one-time link."""
+
+    def sign_out(self, token: str) -> None:
+        """End the session."""
+
+    def person_of(self, token: str) -> Person:
+        """Who holds this token; `NOBODY` when it is unknown or has expired."""
+
+    def worklist(self, *, who: Person, with_ai: bool = True) -> list[Entry]:
+        """The rows in their order."""
+
+    def study(self, uid: str, *, who: Person) -> Study:
+        """The whole study."""
+
+    def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
+        """(id, Result): the latest of each chain, newest last."""
+
+    def result(self, id: str, *, who: Person) -> Result:
+        """One result, also one that was replaced."""
+
+    def why(self, study_uid: str, *, who: Person) -> Sequence[Mapping[str, Any]]:
+        """For every analysis: analysis, about, answer (found, none, declined, waiting, failed), reasons."""
+
+    def geometry_of(self, sop_uid: str, *, frame: int = 0, who: Person) -> Geometry:
+        """Of one image: one slice, its step the distance to the next slice or its thickness."""
+
+    def series_of(self, sop_uid: str, *, who: Person) -> str:
+        """The series that holds an image."""
+
+    def map_of(self, result_id: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
+        """The values of a map on its own grid."""
+
+    def reading(self, study_uid: str, *, who: Person) -> Reading:
+        """The state of the reading."""
+
+    def open(self, study_uid: str, *, who: Person) -> Reading:
+        """Take the study."""
+
+    def lapse(self, study_uid: str, *, version: int, who: Person) -> Reading:
+        """Leave the study unsigned."""
+
+    def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
+        """Decide on a finding."""
+
+    def word(
+        self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person
+    ) -> Reading:
+        """Change, add or remove a sentence of the report."""
+
+    def sign(self, study_uid: str, *, version: int, who: Person) -> Reading:
+        """Seal and sign the report."""
+
+    def report(self, study_uid: str, *, who: Person) -> Report:
+        """The report as it is being worded, or the latest signed one."""
+
+    def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
+        """The report for print."""
+
+    def analyses(self, *, who: Person) -> Sequence[Mapping[str, Any]]:
+        """The catalogue."""
+
+    def models(self, *, who: Person) -> Sequence[Mapping[str, Any]]:
+        """The models with their cards."""
+
+    def explain(self, id: str, *, who: Person) -> Mapping[str, Any]:
+        """The chain behind a result or a report."""
+
+    def events(self, *, since: int, limit: int, who: Person) -> Sequence[Sealed]:
+        """What happened after an event's number."""
+
+    def head(self) -> int:
+        """Number of the newest event."""
+
+    def counts(self, *, who: Person) -> Mapping[str, int]:
+        """How much the archive holds."""
