@@ -1,0 +1,205 @@
+"""Arriving instances become rows of patient, study, series and instance.
+
+The first word about a study stands and later instances only fill what was empty; of the patient, the latest word
+stands, because departments correct names. A header value is a fact of its series as long as all instances agree on
+it; when one disagrees, every instance keeps its own, so that nothing is said of a series that is not true of all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from isocenter.store import tables as t
+from isocenter.store.matching import name_keys, plain_date, person_key, time_key
+
+__all__ = ["fold_instances"]
+
+_ABSENT = object()
+
+
+def fold_instances(told: Mapping[str, Any], arrived: str, connection: sa.Connection) -> None:
+    """Fold one `Kind.INSTANCES_RECEIVED`.
+
+    Args:
+        told: its details: ``study`` (without series), ``series`` by UID, ``instances``, each with its UIDs.
+        arrived: the event's time.
+        connection: in the journal's transaction.
+    """
+    study, items = told["study"], told["instances"]
+    _fold_patient(study["patient"], connection)
+    modalities = {one["modality"] for one in told["series"].values()}
+    new_series = _fold_series(study["uid"], told["series"], items, connection)
+    _fold_study(study, arrived, modalities, new_series, items, connection)
+
+
+def _fold_patient(told: Mapping[str, Any], connection: sa.Connection) -> None:
+    table = t.patient
+    row = _patient_columns(told)
+    mine = (table.c.id == row["id"]) & (table.c.issuer == row["issuer"])
+    known = connection.execute(sa.select(table).where(mine)).mappings().first()
+    if known is None:
+        connection.execute(table.insert(), row)
+        return
+    latest = {**known, **{name: value for name, value in row.items() if value}}
+    if row["name"]:
+        latest |= {name: value for name, value in row.items() if name.startswith("name")}
+    if latest != dict(known):
+        connection.execute(table.update().where(mine), latest)
+
+
+def _patient_columns(told: Mapping[str, Any]) -> dict[str, Any]:
+    alphabetic, ideographic, phonetic = name_keys(told["name"])
+    return {
+        "id": told["id"],
+        "issuer": told["issuer"],
+        "name": told["name"],
+        "name_key": alphabetic,
+        "name_ideographic": ideographic,
+        "name_phonetic": phonetic,
+        "birth_date": plain_date(told["birth_date"]),
+        "sex": told["sex"],
+    }
+
+
+def _fold_study(
+    told: Mapping[str, Any],
+    arrived: str,
+    modalities: set[str],
+    new_series: int,
+    items: Sequence[Mapping[str, Any]],
+    connection: sa.Connection,
+) -> None:
+    table = t.study
+    mine = table.c.uid == told["uid"]
+    known = connection.execute(sa.select(table).where(mine)).mappings().first()
+    patient = _patient_columns(told["patient"])
+    said: dict[str, Any] = {
+        "uid": told["uid"],
+        "patient_id": patient.pop("id"),
+        "patient_name": patient.pop("name"),
+        **patient,
+        "accession": told["accession"],
+        "date": plain_date(told["date"]),
+        "time": told["time"],
+        "time_key": time_key(told["time"]),
+        "description": told["description"],
+        "referring": told["referring"],
+        "referring_key": person_key(told["referring"]),
+        "priority": told["priority"],
+    }
+    row = said if known is None else {name: known[name] or value for name, value in said.items()}
+    counted = known or {"modalities": "", "series_count": 0, "instance_count": 0, "bytes": 0}
+    row |= {
+        "arrived": arrived,
+        "modalities": "\\".join(sorted(modalities.union(filter(None, counted["modalities"].split("\\"))) - {""})),
+        "series_count": counted["series_count"] + new_series,
+        "instance_count": counted["instance_count"] + len(items),
+        "bytes": counted["bytes"] + sum(item["size"] for item in items),
+    }
+    if known is None:
+        connection.execute(table.insert(), row)
+    else:
+        connection.execute(table.update().where(mine), row)
+
+
+class _Agreement:
+    """Which header values all instances of a series share, while instances are added to it."""
+
+    def __init__(self, facts: dict[str, Any], varying: set[str]) -> None:
+        self.facts, self.varying = facts, varying
+        self.pushed: dict[str, Any] = {}  # values that were the series' and are now each instance's own
+        self.added: list[dict[str, Any]] = []
+
+    def add(self, shared: Mapping[str, Any], own: dict[str, Any]) -> None:
+        """One more instance: what its header says of the series, and of itself."""
+        if self.varying or shared != self.facts:
+            for name in sorted((self.facts.keys() | shared.keys()) - self.varying):
+                if self.facts.get(name, _ABSENT) != shared.get(name, _ABSENT):
+                    self._part(name)
+            own |= {name: shared[name] for name in self.varying & shared.keys() if name not in own}
+        self.added.append(own)
+
+    def _part(self, name: str) -> None:
+        self.varying.add(name)
+        if name in self.facts:
+            value = self.pushed[name] = self.facts.pop(name)
+            for earlier in self.added:
+                earlier.setdefault(name, value)
+
+
+def _fold_series(
+    study_uid: str,
+    told: Mapping[str, Mapping[str, Any]],
+    items: Sequence[Mapping[str, Any]],
+    connection: sa.Connection,
+) -> int:
+    """Fold the series and their instances; returns how many series are new."""
+    table = t.series
+    found = connection.execute(sa.select(table).where(table.c.uid.in_(list(told)))).mappings()
+    known = {row["uid"]: dict(row) for row in found}
+    instances: list[dict[str, Any]] = []
+    for uid, said in told.items():
+        mine = [item for item in items if item["series_uid"] == uid]
+        before = known.get(uid)
+        facts = json.loads(before["facts"]) if before else dict(mine[0].get("series_facts", said["facts"]))
+        agreement = _Agreement(facts, set(json.loads(before["varying"])) if before else set())
+        for item in mine:
+            own = dict(item["facts"])
+            agreement.add(item.get("series_facts", said["facts"]), own)
+        if before and agreement.pushed:
+            _push_down(uid, agreement.pushed, connection)
+        instances += [_instance_row(study_uid, i, own) for i, own in zip(mine, agreement.added, strict=True)]
+        row = _series_row(study_uid, uid, said, before, agreement, len(mine))
+        if before is None:
+            connection.execute(table.insert(), row)
+        else:
+            connection.execute(table.update().where(table.c.uid == uid), row)
+    connection.execute(t.instance.insert(), instances)
+    return len(told) - len(known)
+
+
+def _series_row(
+    study_uid: str,
+    uid: str,
+    said: Mapping[str, Any],
+    before: Mapping[str, Any] | None,
+    agreement: _Agreement,
+    count: int,
+) -> dict[str, Any]:
+    names = ("modality", "number", "description", "body_part", "laterality", "frame_of_reference")
+    row = {name: said[name] for name in names}
+    if before is not None:
+        row = {name: value if before[name] in (None, "") else before[name] for name, value in row.items()}
+        count += before["instance_count"]
+    return {
+        "uid": uid,
+        "study_uid": study_uid,
+        **row,
+        "facts": _json(agreement.facts),
+        "varying": _json(sorted(agreement.varying)),
+        "instance_count": count,
+    }
+
+
+def _instance_row(study_uid: str, item: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("series_uid", "sop_uid", "sop_class", "transfer_syntax", "digest", "size", "number")
+    sizes = ("rows", "columns", "frames")
+    return {"study_uid": study_uid, **{name: item[name] for name in (*names, *sizes)}, "facts": _json(own)}
+
+
+def _push_down(series_uid: str, pushed: Mapping[str, Any], connection: sa.Connection) -> None:
+    """Give every earlier instance of a series the values that no longer hold for all of it."""
+    table = t.instance
+    found = connection.execute(sa.select(table.c.sop_uid, table.c.facts).where(table.c.series_uid == series_uid))
+    changed = [{"of": uid, "now": _json({**pushed, **json.loads(facts)})} for uid, facts in found]
+    if changed:
+        update = table.update().where(table.c.sop_uid == sa.bindparam("of")).values(facts=sa.bindparam("now"))
+        connection.execute(update, changed)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,330 @@
+"""Bytes by their digest: what was received stays what was received.
+
+A stored file is named by the SHA-256 of its bytes. So a file cannot be changed without its name telling, the same
+image sent twice is kept once, and a copy on another machine can be checked without asking anyone.
+
+On a local folder the blob of digest ``ab12…`` lies at ``ab/ab12…``. It is written by `Disk` and not by obstore, whose
+local store renames a file without flushing it (seen with strace on obstore 0.12.1): after a power cut the image would
+be gone although its sender was told that it is safe. Everything else (reading, listing, memory, S3) is obstore.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from isocenter.errors import NotFound, Refused, Unavailable
+from isocenter.store.disk import Disk
+
+__all__ = ["Blobs"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_INCOMING = ".incoming"
+_LIFE = secrets.token_hex(4)  # tells this process from an earlier one that had the same number
+_TURN = itertools.count()
+_FLUSHERS = 8  # flushes in flight; beyond this a disk gains nothing
+
+
+class Blobs:
+    """A content-addressed store.
+
+    Args:
+        url: a path or ``file:///path``, ``memory://``, or ``s3://bucket/prefix`` (endpoint, region and keys as
+            obstore takes them, from ``options`` or the usual ``AWS_…`` environment).
+        disk: the system calls for a local folder.
+        options: configuration of a remote store.
+
+    Raises:
+        Unavailable: when the folder cannot be made.
+
+    >>> blobs = Blobs("memory://")
+    >>> digest = blobs.put(b"an image")
+    >>> blobs.get(digest), blobs.put(b"an image") == digest
+    (b'an image', True)
+    """
+
+    def __init__(self, url: str, *, disk: Disk | None = None, options: dict[str, str] | None = None) -> None:
+        self._disk = disk or Disk()
+        self._folder = _local_folder(url)
+        self._suspect: set[str] = set()
+        self._pool: ThreadPoolExecutor | None = None
+        if self._folder is not None:
+            self._prepare(self._folder)
+        self._store = _open(url, self._folder, options or {})
+
+    def put(self, data: bytes) -> str:
+        """Keep the bytes and return their digest. When this returns, they survive a power cut.
+
+        Raises:
+            Unavailable: the disk is full, broken or gone; nothing is half there.
+        """
+        return self.put_many([data])[0]
+
+    def put_many(self, many: Sequence[bytes]) -> list[str]:
+        """Keep many at once: files are flushed side by side, and each folder once for all of them.
+
+        Raises:
+            Unavailable: as `put`; none of them counts as kept then, though some may already be there.
+        """
+        digests = list(self._map(_sha256, many))
+        new = dict(zip(digests, many, strict=True))
+        if self._folder is None:
+            self._map(self._send, new.items())
+            return digests
+        folder, shards = self._folder, sorted({digest[:2] for digest in new})
+        try:
+            self._map(self._write, new.items())
+            self._map(lambda shard: self._flush(folder / shard), shards)
+        except Unavailable:
+            # A flush that failed once is never believed later: the kernel may have dropped the pages meanwhile.
+            self._suspect.update(new)
+            raise
+        self._suspect.difference_update(new)
+        return digests
+
+    def get(self, digest: str, *, check: bool = True) -> bytes:
+        """The bytes of a digest.
+
+        Args:
+            digest: SHA-256, hexadecimal.
+            check: compute the digest of what was read; about 1 ms a megabyte.
+
+        Raises:
+            NotFound: no such blob.
+            Refused: the bytes no longer fit the digest: the disk has changed them.
+            Unavailable: the store cannot be read.
+        """
+        import obstore
+        from obstore.exceptions import BaseError, NotFoundError
+
+        try:
+            data = bytes(obstore.get(self._store, _key(digest)).bytes())
+        except (NotFoundError, FileNotFoundError):
+            raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here") from None
+        except (OSError, BaseError) as error:
+            raise _unavailable(error, "blob could not be read") from error
+        if check and _sha256(data) != digest:
+            raise Refused(
+                f"blob {digest[:16]}… no longer fits its digest",
+                "its bytes were changed on disk after they were stored",
+                "restore it from a copy; it will not be shown as an image",
+            )
+        return data
+
+    def path(self, digest: str) -> Path | None:
+        """Where the blob lies, for readers that want a local file; None in memory or on S3.
+
+        Raises:
+            NotFound: no such blob.
+        """
+        if self._folder is None:
+            return None
+        found = self._folder / _key(digest)
+        if not found.exists():
+            raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here")
+        return found
+
+    def __contains__(self, digest: object) -> bool:
+        return isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None and self._size(digest) is not None
+
+    def digests(self) -> Iterator[str]:
+        """Every digest that is kept, in no promised order."""
+        import obstore
+
+        for page in obstore.list(self._store):
+            for entry in page:
+                name = str(entry["path"]).rsplit("/", 1)[-1]
+                if _DIGEST.fullmatch(name) and str(entry["path"]) == _key(name):
+                    yield name
+
+    def scrub(self) -> Iterator[tuple[str, str]]:
+        """Read every blob and name those that no longer fit their digest: (digest, what is wrong)."""
+        for digest in list(self.digests()):
+            try:
+                self.get(digest)
+            except (NotFound, Refused, Unavailable) as wrong:
+                yield digest, str(wrong)
+
+    def close(self) -> None:
+        """Let go of the threads; what was put stays."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    # ---- the local folder
+
+    def _prepare(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / _INCOMING).mkdir(exist_ok=True)
+            for shard in range(256):
+                (folder / f"{shard:02x}").mkdir(exist_ok=True)
+            _sweep(folder / _INCOMING)
+        except OSError as error:
+            raise _unavailable(error, f"the folder '{folder}' cannot hold images") from error
+        self._flush(folder)
+        self._flush(folder.parent)
+
+    def _write(self, item: tuple[str, bytes]) -> None:
+        digest, data = item
+        assert self._folder is not None
+        final = self._folder / _key(digest)
+        if digest not in self._suspect and _holds(final, data):
+            self._flush(final)
+            return
+        temporary = self._folder / _INCOMING / f"{os.getpid()}-{_LIFE}-{next(_TURN)}"
+        try:
+            self._fill(temporary, data)
+            self._disk.name(temporary, final)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._disk.remove(temporary)
+            raise _unavailable(error, "the image could not be stored") from error
+
+    def _fill(self, temporary: Path, data: bytes) -> None:
+        descriptor = self._disk.create(temporary)
+        try:
+            rest = memoryview(data)
+            while rest:
+                went = self._disk.write(descriptor, rest)
+                if went <= 0:
+                    raise OSError(errno.EIO, "the disk took no bytes")
+                rest = rest[went:]
+            self._disk.flush(descriptor)
+        finally:
+            self._disk.close(descriptor)
+
+    def _flush(self, path: Path) -> None:
+        try:
+            descriptor = self._disk.open_to_flush(path)
+            try:
+                self._disk.flush(descriptor)
+            finally:
+                self._disk.close(descriptor)
+        except OSError as error:
+            raise _unavailable(error, "the disk did not confirm what was written") from error
+
+    # ---- other stores
+
+    def _send(self, item: tuple[str, bytes]) -> None:
+        import obstore
+        from obstore.exceptions import BaseError
+
+        digest, data = item
+        try:
+            # A put there is all or nothing, so a name with the right size is the whole object.
+            if self._size(digest) != len(data):
+                obstore.put(self._store, _key(digest), data)
+        except (OSError, BaseError) as error:
+            raise _unavailable(error, "the image could not be stored") from error
+
+    def _size(self, digest: str) -> int | None:
+        import obstore
+        from obstore.exceptions import NotFoundError
+
+        try:
+            return int(obstore.head(self._store, _key(digest))["size"])
+        except (NotFoundError, FileNotFoundError):
+            return None
+
+    def _map(self, work: Callable[[T], R], over: Any) -> list[R]:
+        """Do the work on each, side by side; when one fails all have ended before the first failure is raised."""
+        items = list(over)
+        if len(items) < 2:
+            return [work(item) for item in items]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_FLUSHERS, thread_name_prefix="blobs")
+        futures = [self._pool.submit(work, item) for item in items]
+        failures = [future.exception() for future in futures]
+        for failure in failures:
+            if failure is not None:
+                raise failure
+        return [future.result() for future in futures]
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _key(digest: str) -> str:
+    if not _DIGEST.fullmatch(digest):
+        raise Refused(f"'{digest:.80}'", "a blob is named by 64 hexadecimal digits and nothing else")
+    return f"{digest[:2]}/{digest}"
+
+
+def _local_folder(url: str) -> Path | None:
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path)).resolve()
+    if "://" in url:
+        return None
+    return Path(url).resolve()
+
+
+def _open(url: str, folder: Path | None, options: dict[str, str]) -> Any:
+    from obstore.store import LocalStore, MemoryStore, from_url
+
+    if folder is not None:
+        return LocalStore(folder)
+    if url.startswith("memory:"):
+        return MemoryStore()
+    try:
+        return from_url(url, **options)
+    except Exception as error:
+        raise Refused(f"the address '{url}'", f"no object store has it ({error})", "see the setting `blobs`") from error
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether exactly these bytes lie there already; a torn file from before a crash does not count."""
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
+
+
+def _sweep(incoming: Path) -> None:
+    """Remove what a process that has died was still writing; nobody was told of it."""
+    for left in incoming.iterdir():
+        writer, _, life = left.name.partition("-")
+        if not writer.isdigit() or not _alive(int(writer), life.split("-")[0]):
+            left.unlink(missing_ok=True)
+
+
+def _alive(pid: int, life: str) -> bool:
+    if pid == os.getpid():
+        return life == _LIFE
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it lives, under another account
+    return True
+
+
+_MEANING = {
+    errno.ENOSPC: ("the disk is full", "free some space, then send again"),
+    errno.EDQUOT: ("the quota of this account is used up", "raise the quota, then send again"),
+    errno.EIO: ("the disk reports an error", "look at the disk's own log before sending again"),
+    errno.EROFS: ("the disk is read-only", "mount it for writing, then send again"),
+    errno.EACCES: ("this account may not write there", "give it the folder, then send again"),
+}
+
+
+def _unavailable(error: BaseException, what: str) -> Unavailable:
+    number = getattr(error, "errno", None)
+    why, do = _MEANING.get(number or 0, (str(error), "nothing of it counts as received; send again when this is mended"))
+    return Unavailable(what, why, do)

@@ -1,0 +1,249 @@
+"""The database of one archive: SQLite in one file, or PostgreSQL by address, with the same behaviour.
+
+Every change goes through `Database.write`. Callers that come while a transaction is being made durable wait together,
+and the next transaction carries all of them: five scanners that send at once pay for one flush of the disk, not five
+(group commit). A caller is answered only after the transaction that carries its change is on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from isocenter.errors import Refused, Unavailable
+from isocenter.store.lock import FolderLock
+
+__all__ = ["HEAD", "Database"]
+
+T = TypeVar("T")
+
+HEAD = "0001"
+"""The newest migration; a database that stands there is opened without loading alembic."""
+
+
+class _Request(Generic[T]):
+    """One caller's change, and what became of it."""
+
+    def __init__(self, work: Callable[[sa.Connection], T]) -> None:
+        self.work = work
+        self.done = False
+        self.value: T | None = None
+        self.failure: BaseException | None = None
+
+    def settle(self, value: T | None, failure: BaseException | None = None) -> None:
+        self.value, self.failure, self.done = value, failure, True
+
+
+class Database:
+    """An open database, migrated to the newest tables.
+
+    Args:
+        url: ``sqlite:////folder/isocenter.sqlite`` or ``postgresql+psycopg://…``.
+        server: take the folder's lock; at most one process may (SQLite only).
+
+    Raises:
+        Unavailable: the database cannot be reached, a second server is on the folder, or it was made by a newer
+            version of Isocenter.
+    """
+
+    def __init__(self, url: str, *, server: bool = False) -> None:
+        self.url = sa.make_url(_with_driver(url))
+        self._lock: FolderLock | None = None
+        self._waiting: deque[_Request[Any]] = deque()
+        self._turn = threading.Lock()
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:
+            folder = _folder_of(self.url)
+            folder.mkdir(parents=True, exist_ok=True)
+            if server:
+                self._lock = FolderLock(folder)
+        try:
+            self.engine = self._engine()
+            self._migrate()
+        except BaseException:
+            self._let_go()
+            raise
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection that sees one moment of the archive.
+
+        Raises:
+            Unavailable: the database cannot be read.
+        """
+        with _told(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do the work in a transaction and return its value when that transaction is durable.
+
+        The work may run together with others' in one transaction; it sees what those before it did, and when it
+        raises, only its own changes are undone. It may be run twice when a shared transaction has to be repeated.
+
+        Raises:
+            Unavailable: the disk is full, or the database cannot be reached; nothing of the work is kept.
+        """
+        mine: _Request[T] = _Request(work)
+        self._waiting.append(mine)
+        with self._turn:
+            if not mine.done:
+                together = []
+                while self._waiting:
+                    together.append(self._waiting.popleft())
+                self._commit(together)
+        if mine.failure is not None:
+            raise mine.failure
+        return cast(T, mine.value)
+
+    def close(self) -> None:
+        """Close every connection and let go of the folder."""
+        self.engine.dispose()
+        self._let_go()
+
+    # ---- one transaction for all who wait
+
+    def _commit(self, together: list[_Request[Any]]) -> None:
+        try:
+            if len(together) == 1:
+                self._commit_one(together[0])
+            else:
+                self._commit_many(together)
+        except BaseException as failure:
+            for request in together:
+                if not request.done:
+                    request.settle(None, failure)
+            if not isinstance(failure, Exception):
+                raise
+
+    def _commit_one(self, request: _Request[Any]) -> None:
+        with _told(), self._begin() as connection:
+            value = request.work(connection)
+        request.settle(value)
+
+    def _commit_many(self, together: list[_Request[Any]]) -> None:
+        values: list[tuple[Any, Exception | None]] = []
+        try:
+            with _told(), self._begin() as connection:
+                for request in together:
+                    values.append(_try_alone(request.work, connection))
+        except Unavailable:
+            # One that fills the disk must not take the others with it: each has a transaction of its own now.
+            for request in together:
+                self._commit([request])
+            return
+        for request, (value, failure) in zip(together, values, strict=True):
+            request.settle(value, failure)
+
+    @contextlib.contextmanager
+    def _begin(self) -> Iterator[sa.Connection]:
+        with self.engine.connect().execution_options(isocenter_write=True) as connection, connection.begin():
+            yield connection
+
+    # ---- the engine
+
+    def _engine(self) -> sa.Engine:
+        if not self.is_sqlite:
+            return sa.create_engine(self.url, pool_pre_ping=True)
+        engine = sa.create_engine(
+            self.url, connect_args={"timeout": 30.0, "check_same_thread": False}, pool_size=16, max_overflow=48
+        )
+        sa.event.listen(engine, "connect", _settle_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _migrate(self) -> None:
+        with self.read() as connection:
+            has = sa.inspect(connection).has_table("alembic_version")
+            stands = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if has else None
+        if stands == HEAD:
+            return
+        from isocenter.store.migrations import upgrade
+
+        with _told():
+            upgrade(self.engine, stands)
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def _try_alone(work: Callable[[sa.Connection], Any], connection: sa.Connection) -> tuple[Any, Exception | None]:
+    """Run one work in the shared transaction; undo only it when it refuses. A failing database is raised."""
+    part = connection.begin_nested()
+    try:
+        value = work(connection)
+    except exc.DBAPIError:
+        raise
+    except Exception as failure:
+        part.rollback()
+        return None, failure
+    part.commit()
+    return value, None
+
+
+def _settle_sqlite(connection: Any, _record: object) -> None:
+    # The driver must not open transactions by itself: ours begin with the lock that their work needs.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "cache_size = -65536",
+        "temp_store = MEMORY",
+        "wal_autocheckpoint = 4000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("isocenter_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Say a failing database in words."""
+    try:
+        yield
+    except exc.IntegrityError:
+        raise  # ours, not the world's: a fault of the program must stay visible as one
+    except (exc.OperationalError, exc.InterfaceError, exc.InternalError) as error:
+        said = str(error.orig)
+        for sign, why, do in (
+            ("full", "the disk is full", "free some space, then try again"),
+            ("locked", "another process has held it for half a minute", "see which one, or wait"),
+            ("unable to open", "the file cannot be opened", "see that the folder is there and may be written"),
+            ("readonly", "it is read-only", "see that this account may write there"),
+            ("I/O error", "the disk reports an error", "look at the disk's own log"),
+            ("malformed", "its file is damaged", "restore it from a copy, or rebuild it from the journal"),
+            ("not a database", "the file is something else", "give another file"),
+        ):
+            if sign in said:
+                raise Unavailable("the database did not take or give its data", f"{why} ({said})", do) from error
+        raise Unavailable("the database cannot be reached", said.strip(), "see the setting `database`") from error
+
+
+def _with_driver(url: str) -> str:
+    """A bare ``postgresql://`` means psycopg 3, the one that is installed."""
+    for short in ("postgres://", "postgresql://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url.removeprefix(short)
+    if not url.startswith(("sqlite:", "postgresql+psycopg:")):
+        raise Refused(f"the database '{url}'", "it is neither sqlite:///… nor postgresql://…", "see `database`")
+    return url
+
+
+def _folder_of(url: sa.URL) -> Path:
+    if not url.database or url.database == ":memory:":
+        raise Refused("a database in memory", "an archive must survive its process", "name a file")
+    return Path(url.database).resolve().parent

@@ -1,0 +1,225 @@
+"""Images come in: bytes first, then the index and the journal in one transaction, then the acknowledgement.
+
+The same image again is a success and changes nothing. Another image under an identity that is taken is set aside: its
+bytes are kept, the event says why, and what was there stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from isocenter.errors import Refused
+from isocenter.record.event import Event, Kind
+from isocenter.record.plain import to_plain
+from isocenter.record.study import Instance, Series, Study
+from isocenter.store import tables as t
+from isocenter.store.blobs import Blobs
+from isocenter.store.database import Database
+from isocenter.store.journal import Journal, append_within
+
+__all__ = ["Stored", "receive"]
+
+_PER_EVENT = 250  # instances in one journal entry; a longer one is slow to read back
+_PER_ROUND = 500  # files in one transaction; a longer one keeps other senders waiting
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of one received file.
+
+    Args:
+        sop_uid: its SOP Instance UID.
+        status: ``"stored"``, ``"there"`` (the same bytes were here before) or ``"conflict"`` (set aside).
+        digest: SHA-256 of its bytes; the name of its blob.
+        reason: why it was set aside; empty otherwise.
+    """
+
+    sop_uid: str
+    status: str
+    digest: str
+    reason: str = ""
+
+
+def receive(
+    database: Database,
+    blobs: Blobs,
+    journal: Journal,
+    files: Sequence[tuple[bytes, Study]],
+    sender: str,
+    now: datetime,
+) -> list[Stored]:
+    """Keep files with what their headers say. When this returns, they survive a power cut.
+
+    Args:
+        database, blobs, journal: of one archive.
+        files: bytes of each file with the record of its one instance.
+        sender: who sent it: AE title, account or ``"isocenter"``.
+        now: aware UTC.
+
+    Returns:
+        one answer a file, in their order.
+
+    Raises:
+        Refused: a record that is not of one instance.
+        Unavailable: disk or database said no; none of this call's remaining files is acknowledged.
+    """
+    answers: list[Stored] = []
+    for start in range(0, len(files), _PER_ROUND):
+        part = files[start : start + _PER_ROUND]
+        arrivals = [_Arrival(*_only(study)) for _, study in part]
+        digests = blobs.put_many([data for data, _ in part])
+        for arrival, digest, (data, _) in zip(arrivals, digests, part, strict=True):
+            arrival.seal(digest, len(data))
+        answers += database.write(lambda connection, a=arrivals: _take_in(connection, a, sender, now))  # type: ignore[misc]
+    return answers
+
+
+class _Arrival:
+    """One instance on its way in, as plain values that every database can hold."""
+
+    def __init__(self, study: Study, series: Series, instance: Instance) -> None:
+        self.study = _storable(_without(to_plain_of(study), "series", "arrived"))
+        self.series = _storable(_without(to_plain_of(series), "instances", "uid"))
+        self.item = _storable({"study_uid": study.uid, "series_uid": series.uid, **to_plain_of(instance)})
+        self.study_uid, self.series_uid, self.sop_uid = study.uid, series.uid, instance.sop_uid
+        self.patient = (self.study["patient"]["id"], self.study["patient"]["issuer"])
+
+    def seal(self, digest: str, size: int) -> None:
+        self.item["digest"], self.item["size"] = digest, size
+
+
+def to_plain_of(record: Study | Series | Instance) -> dict[str, Any]:
+    """The plain fields of a record of one instance."""
+    plain: dict[str, Any] = to_plain(record)
+    return plain
+
+
+def _take_in(connection: sa.Connection, arrivals: Sequence[_Arrival], sender: str, now: datetime) -> list[Stored]:
+    connection.execute(sa.select(t.chain.c.number).with_for_update())  # decide only when nobody else can
+    known = _Known(connection, arrivals)
+    answers: list[Stored] = []
+    new: dict[str, list[_Arrival]] = {}
+    aside: list[Event] = []
+    for one in arrivals:
+        digest = one.item["digest"]
+        status, reason = known.judge(one)
+        answers.append(Stored(one.sop_uid, status, digest, reason))
+        if status == "stored":
+            known.add(one)
+            new.setdefault(one.study_uid, []).append(one)
+        elif status == "conflict" and known.set_aside_now(one):
+            aside.append(_set_aside_event(one, reason, sender, now))
+    events = [event for uid, some in new.items() for event in _received_events(uid, some, sender, now)]
+    append_within(connection, events + aside, None)
+    return answers
+
+
+class _Known:
+    """What the archive knows of the identities of some arrivals, kept up to date while they are judged."""
+
+    def __init__(self, connection: sa.Connection, arrivals: Sequence[_Arrival]) -> None:
+        sop_uids = {a.sop_uid for a in arrivals}
+        c = t.instance.c
+        self._instances = _pairs(connection, c.sop_uid, (c.digest, c.series_uid), sop_uids)
+        self._series = _pairs(connection, t.series.c.uid, (t.series.c.study_uid,), {a.series_uid for a in arrivals})
+        s = t.study.c
+        self._studies = _pairs(connection, s.uid, (s.patient_id, s.issuer), {a.study_uid for a in arrivals})
+        self._connection, self._aside = connection, set[tuple[str, str]]()
+
+    def judge(self, one: _Arrival) -> tuple[str, str]:
+        """("stored" | "there" | "conflict", reason)."""
+        before = self._instances.get(one.sop_uid)
+        if before is not None:
+            if before[0] == one.item["digest"]:
+                return "there", ""
+            return "conflict", f"SOP Instance UID {one.sop_uid} is here already with other content"
+        home = self._series.get(one.series_uid)
+        if home is not None and home[0] != one.study_uid:
+            return "conflict", f"series {one.series_uid} belongs to study {home[0]}, not {one.study_uid}"
+        owner = self._studies.get(one.study_uid)
+        if owner is not None and tuple(owner) != one.patient:
+            return "conflict", f"study {one.study_uid} belongs to another patient than '{one.patient[0]}'"
+        return "stored", ""
+
+    def add(self, one: _Arrival) -> None:
+        self._instances[one.sop_uid] = (one.item["digest"], one.series_uid)
+        self._series[one.series_uid] = (one.study_uid,)
+        self._studies[one.study_uid] = one.patient
+
+    def set_aside_now(self, one: _Arrival) -> bool:
+        """Whether this file is set aside for the first time; a sender that repeats itself is not written down again."""
+        key = (one.sop_uid, str(one.item["digest"]))
+        if key in self._aside:
+            return False
+        self._aside.add(key)
+        c = t.set_aside.c
+        query = sa.select(c.event).where((c.sop_uid == key[0]) & (c.digest == key[1]))
+        return self._connection.execute(query).first() is None
+
+
+def _pairs(
+    connection: sa.Connection, key: sa.Column[str], values: tuple[sa.Column[str], ...], wanted: set[str]
+) -> dict[str, tuple[str, ...]]:
+    found = connection.execute(sa.select(key, *values).where(key.in_(sorted(wanted))))
+    return {row[0]: tuple(row[1:]) for row in found}
+
+
+def _received_events(study_uid: str, some: Sequence[_Arrival], sender: str, now: datetime) -> Iterable[Event]:
+    for start in range(0, len(some), _PER_EVENT):
+        part = some[start : start + _PER_EVENT]
+        series: dict[str, dict[str, Any]] = {}
+        for one in part:
+            said = series.setdefault(one.series_uid, one.series)
+            if said["facts"] != one.series["facts"]:
+                one.item["series_facts"] = one.series["facts"]
+        study = dict(part[0].study)
+        for one in part:
+            study |= {name: value for name, value in one.study.items() if not study[name]}
+        details = {"study": study, "series": series, "instances": [one.item for one in part]}
+        yield Event(Kind.INSTANCES_RECEIVED, now, sender, study_uid, details)
+
+
+def _set_aside_event(one: _Arrival, reason: str, sender: str, now: datetime) -> Event:
+    details = {
+        "sop_uid": one.sop_uid,
+        "series_uid": one.series_uid,
+        "study_uid": one.study_uid,
+        "digest": one.item["digest"],
+        "size": one.item["size"],
+        "reason": reason,
+    }
+    return Event(Kind.INSTANCE_SET_ASIDE, now, sender, one.study_uid, details)
+
+
+def _only(study: Study) -> tuple[Study, Series, Instance]:
+    if len(study.series) != 1 or len(study.series[0].instances) != 1:
+        raise Refused(
+            f"a record of {study.instance_count} instances for one file", "a file holds exactly one instance"
+        )
+    series, instance = study.series[0], study.series[0].instances[0]
+    for name, uid in (("Study", study.uid), ("Series", series.uid), ("SOP", instance.sop_uid)):
+        if not uid:
+            raise Refused(f"an image without {name} Instance UID", "it could never be found again", "see its sender")
+    return study, series, instance
+
+
+def _without(plain: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in plain.items() if name not in names}
+
+
+def _storable(value: Any) -> Any:
+    """Replace the two things that a header may hold and no database takes: NUL and half a character."""
+    if isinstance(value, str):
+        if value.isascii():
+            return value.replace("\0", "\ufffd") if "\0" in value else value
+        return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {_storable(name): _storable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    return value

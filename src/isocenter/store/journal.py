@@ -1,0 +1,204 @@
+"""The journal: everything that happened, in order, each entry sealed behind the one before.
+
+Nothing in it is ever changed. Whoever edits, removes or reorders an entry breaks the chain of hashes at that entry,
+and `verify` names it. An event and what it means for the index become durable in one transaction, so no reader ever
+sees the one without the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from isocenter.errors import Conflict, Refused
+from isocenter.record.event import GENESIS, Event, Kind, Sealed
+from isocenter.record.plain import canonical
+from isocenter.store import tables as t
+from isocenter.store.blobs import Blobs
+from isocenter.store.database import Database
+from isocenter.store.projection import project
+
+__all__ = ["Journal", "append_within", "entries"]
+
+_PAGE = 1000
+
+
+class Journal:
+    """The journal of one archive.
+
+    Args:
+        database: where it stands.
+        blobs: where results lie; needed to append `Kind.RESULT_MADE`.
+    """
+
+    def __init__(self, database: Database, blobs: Blobs | None = None) -> None:
+        self._database, self._blobs = database, blobs
+
+    def append(self, *events: Event, seen: int | None = None) -> tuple[Sealed, ...]:
+        """Append events, all or none, together with what they mean for the index; durable on return.
+
+        Args:
+            events: in the order in which they happened; times are aware UTC.
+            seen: the version of the reading (of the first event's subject) that the writer had before their eyes.
+
+        Raises:
+            Conflict: someone else wrote to this reading after `seen`.
+            WrongState: the reading's life has no such step; nothing is appended.
+            Refused: an event that cannot be kept (a time without zone, a result that is not there).
+            Unavailable: the disk or the database said no.
+        """
+        return self._database.write(lambda connection: append_within(connection, events, self._blobs, seen=seen))
+
+    def since(
+        self,
+        number: int = 0,
+        *,
+        kinds: Collection[Kind] = (),
+        subject: str = "",
+        who: str = "",
+        limit: int = 1000,
+        newest_first: bool = False,
+    ) -> list[Sealed]:
+        """Entries after a number (when newest first: before it, where it is not 0), narrowed as asked."""
+        table = t.event
+        query = sa.select(table).limit(limit)
+        if newest_first:
+            query = query.order_by(table.c.number.desc())
+            query = query.where(table.c.number < number) if number else query
+        else:
+            query = query.order_by(table.c.number).where(table.c.number > number)
+        if kinds:
+            query = query.where(table.c.kind.in_([str(kind) for kind in kinds]))
+        if subject:
+            query = query.where(table.c.subject == subject)
+        if who:
+            query = query.where(table.c.who == who)
+        with self._database.read() as connection:
+            return [_sealed(row) for row in connection.execute(query)]
+
+    def head(self) -> tuple[int, str]:
+        """Number and hash of the last entry; (0, 64 zeros) before the first."""
+        with self._database.read() as connection:
+            number, last = connection.execute(sa.select(t.chain.c.number, t.chain.c.hash)).one()
+        return int(number), str(last)
+
+    def verify(self) -> int:
+        """Walk the whole chain; returns the number of entries.
+
+        Raises:
+            Refused: naming the first entry that was edited, removed or put elsewhere.
+        """
+        number, previous = 0, GENESIS
+        with self._database.read() as connection:
+            end = connection.execute(sa.select(t.chain.c.number, t.chain.c.hash)).one()
+            for row in _rows(connection):
+                number += 1
+                if row.number != number:
+                    raise _broken(number, f"it is missing; the next one is {row.number}")
+                if row.previous != previous:
+                    raise _broken(number, "it does not follow the one before it")
+                text = _event_text(row.time, row.kind, row.who, row.subject, row.details)
+                if row.hash != _hash(number, previous, text):
+                    raise _broken(number, "its content is not what was sealed")
+                previous = row.hash
+        if (end.number, end.hash) != (number, previous):
+            raise _broken(number + 1, f"it is missing; the journal once had {end.number} entries")
+        return number
+
+
+def append_within(
+    connection: sa.Connection, events: Sequence[Event], blobs: Blobs | None, *, seen: int | None = None
+) -> tuple[Sealed, ...]:
+    """Append in a transaction that the caller has opened for writing; raises as `Journal.append`."""
+    number, previous = connection.execute(sa.select(t.chain.c.number, t.chain.c.hash).with_for_update()).one()
+    if seen is not None and events:
+        _must_be_latest(connection, events[0].subject, seen)
+    sealed, rows = [], []
+    for event in events:
+        number += 1
+        entry, row = _seal(number, previous, event)
+        sealed.append(entry)
+        rows.append(row)
+        previous = entry.hash
+    if rows:
+        connection.execute(t.event.insert(), rows)
+        for entry in sealed:
+            project(entry, blobs, connection)
+        connection.execute(t.chain.update(), {"number": number, "hash": previous})
+    return tuple(sealed)
+
+
+def entries(connection: sa.Connection) -> Iterator[Sealed]:
+    """Every entry, oldest first."""
+    return map(_sealed, _rows(connection))
+
+
+def _rows(connection: sa.Connection) -> Iterator[Any]:
+    table, last = t.event, -(1 << 62)
+    while page := connection.execute(
+        sa.select(table).where(table.c.number > last).order_by(table.c.number).limit(_PAGE)
+    ).all():
+        yield from page
+        last = page[-1].number
+
+
+def _must_be_latest(connection: sa.Connection, study_uid: str, seen: int) -> None:
+    table = t.reading
+    row = connection.execute(sa.select(table.c.version).where(table.c.study_uid == study_uid)).first()
+    version = row.version if row is not None else 0
+    if version != seen:
+        raise Conflict(
+            f"this reading stands at version {version}, not {seen}",
+            "someone else wrote to it meanwhile",
+            "look at what has changed, then write again",
+        )
+
+
+def _seal(number: int, previous: str, event: Event) -> tuple[Sealed, dict[str, Any]]:
+    """Seal as `Sealed.after` does, making the long text of the details only once."""
+    if event.time.utcoffset() != timedelta(0):
+        raise Refused(f"an event at {event.time}", "its time must be UTC and say so", "use datetime.now(UTC)")
+    text = canonical(event.details).decode("utf-8", "surrogatepass")
+    if not text.isascii():
+        text.encode()  # a lone surrogate can be stored by no database: refuse here, not in the middle
+    row = {
+        "number": number,
+        "time": event.time.isoformat(),
+        "kind": str(event.kind),
+        "who": event.who,
+        "subject": event.subject,
+        "details": text,
+        "previous": previous,
+    }
+    row["hash"] = _hash(number, previous, _event_text(row["time"], row["kind"], event.who, event.subject, text))
+    return Sealed(number, previous, event, str(row["hash"])), row
+
+
+def _event_text(time: str, kind: str, who: str, subject: str, details: str) -> str:
+    """The canonical text of an event whose details are canonical text already."""
+    rest = ",".join(f'"{n}":{_quoted(v)}' for n, v in (("kind", kind), ("subject", subject), ("time", time)))
+    return f'{{"details":{details},{rest},"who":{_quoted(who)}}}'
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _hash(number: int, previous: str, event_text: str) -> str:
+    return hashlib.sha256(f'[{number},"{previous}",{event_text}]'.encode()).hexdigest()
+
+
+def _sealed(row: Any) -> Sealed:
+    event = Event(Kind(row.kind), datetime.fromisoformat(row.time), row.who, row.subject, json.loads(row.details))
+    return Sealed(row.number, row.previous, event, row.hash)
+
+
+def _broken(number: int, why: str) -> Refused:
+    return Refused(
+        f"the journal is broken at entry {number}", why, "compare it with a copy; what follows cannot be trusted"
+    )

@@ -1,0 +1,36 @@
+"""The index made again from the journal, as if everything had just happened once more."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from isocenter.store.blobs import Blobs
+from isocenter.store.database import Database
+from isocenter.store.journal import entries
+from isocenter.store.projection import project
+from isocenter.store.tables import PROJECTION, chain
+
+__all__ = ["rebuild"]
+
+
+def rebuild(database: Database, blobs: Blobs) -> int:
+    """Drop what the index holds and fold the whole journal again, in one transaction; returns the number of events.
+
+    Readers see the old index until the new one is whole; senders wait.
+
+    Raises:
+        NotFound, Refused: a result's bytes are lost or damaged; the old index then stays as it was.
+        Unavailable: disk or database said no.
+    """
+
+    def again(connection: sa.Connection) -> int:
+        connection.execute(sa.select(chain.c.number).with_for_update())
+        for table in PROJECTION:
+            connection.execute(table.delete())
+        count = 0
+        for entry in entries(connection):
+            project(entry, blobs, connection)
+            count += 1
+        return count
+
+    return database.write(again)

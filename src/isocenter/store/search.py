@@ -1,0 +1,188 @@
+"""C-FIND and QIDO-RS as one query: which column answers which keyword, at which level."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from isocenter.errors import Refused
+from isocenter.store import tables as t
+from isocenter.store.matching import (
+    fact,
+    match_date,
+    match_name,
+    match_number,
+    match_text,
+    match_time,
+    match_uid,
+)
+
+__all__ = ["LEVELS", "find", "study_conditions"]
+
+LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
+
+_s, _p, _e, _i = t.study.c, t.patient.c, t.series.c, t.instance.c
+
+# keyword -> (kind of matching, column); the order is that of the returned rows
+_PATIENT: dict[str, tuple[str, Any]] = {
+    "PatientID": ("text", _p.id),
+    "IssuerOfPatientID": ("text", _p.issuer),
+    "PatientName": ("name", _p.name),
+    "PatientBirthDate": ("date", _p.birth_date),
+    "PatientSex": ("text", _p.sex),
+}
+_STUDY: dict[str, tuple[str, Any]] = {
+    "PatientID": ("text", _s.patient_id),
+    "IssuerOfPatientID": ("text", _s.issuer),
+    "PatientName": ("name", _s.patient_name),
+    "PatientBirthDate": ("date", _s.birth_date),
+    "PatientSex": ("text", _s.sex),
+    "StudyInstanceUID": ("uid", _s.uid),
+    "StudyDate": ("date", _s.date),
+    "StudyTime": ("time", _s.time),
+    "AccessionNumber": ("text", _s.accession),
+    "StudyDescription": ("text", _s.description),
+    "ReferringPhysicianName": ("person", _s.referring),
+    "ModalitiesInStudy": ("modalities", _s.modalities),
+    "NumberOfStudyRelatedSeries": ("count", _s.series_count),
+    "NumberOfStudyRelatedInstances": ("count", _s.instance_count),
+}
+_SERIES: dict[str, tuple[str, Any]] = {
+    "SeriesInstanceUID": ("uid", _e.uid),
+    "Modality": ("text", _e.modality),
+    "SeriesNumber": ("number", _e.number),
+    "SeriesDescription": ("text", _e.description),
+    "BodyPartExamined": ("text", _e.body_part),
+    "Laterality": ("text", _e.laterality),
+    "FrameOfReferenceUID": ("uid", _e.frame_of_reference),
+    "NumberOfSeriesRelatedInstances": ("count", _e.instance_count),
+}
+_IMAGE: dict[str, tuple[str, Any]] = {
+    "SOPInstanceUID": ("uid", _i.sop_uid),
+    "SOPClassUID": ("uid", _i.sop_class),
+    "AvailableTransferSyntaxUID": ("uid", _i.transfer_syntax),
+    "InstanceNumber": ("number", _i.number),
+    "Rows": ("number", _i.rows),
+    "Columns": ("number", _i.columns),
+    "NumberOfFrames": ("number", _i.frames),
+}
+
+
+def find(
+    connection: sa.Connection, level: str, keys: Mapping[str, str], *, limit: int | None, offset: int, fuzzy: bool
+) -> list[dict[str, Any]]:
+    """Rows by keyword; see `isocenter.store.index.Index.find`."""
+    search = {"PATIENT": _patients, "STUDY": _studies, "SERIES": _series, "IMAGE": _images}.get(level.upper())
+    if search is None:
+        raise Refused(f"the level '{level:.20}'", f"known are {', '.join(LEVELS)}")
+    query = search(dict(keys), connection.dialect.name, fuzzy)
+    # SQLite knows no OFFSET without LIMIT.
+    query = query.limit(-1 if limit is None and connection.dialect.name == "sqlite" else limit).offset(offset)
+    return [_row(row) for row in connection.execute(query).mappings()]
+
+
+def study_conditions(keys: Mapping[str, str], dialect: str, *, fuzzy: bool = False) -> list[sa.ColumnElement[bool]]:
+    """What these keys ask of the study table."""
+    return _conditions(_STUDY, keys, dialect, fuzzy)
+
+
+def _patients(keys: dict[str, str], dialect: str, fuzzy: bool) -> sa.Select[Any]:
+    of = (_s.patient_id == _p.id) & (_s.issuer == _p.issuer)
+    numbers = {
+        "NumberOfPatientRelatedStudies": sa.func.count(),
+        "NumberOfPatientRelatedSeries": sa.func.coalesce(sa.func.sum(_s.series_count), 0),
+        "NumberOfPatientRelatedInstances": sa.func.coalesce(sa.func.sum(_s.instance_count), 0),
+    }
+    counted = [sa.select(n).where(of).scalar_subquery().label(name) for name, n in numbers.items()]
+    query = sa.select(*_labelled(_PATIENT), *counted).where(*_conditions(_PATIENT, keys, dialect, fuzzy))
+    below = {name: value for name, value in keys.items() if name not in _PATIENT}
+    conditions = _conditions(_STUDY, below, dialect, fuzzy)
+    if conditions:
+        query = query.where(sa.exists().where(of, *conditions))
+    return query.order_by(_p.id, _p.issuer)
+
+
+def _studies(keys: dict[str, str], dialect: str, fuzzy: bool) -> sa.Select[Any]:
+    query = sa.select(*_labelled(_STUDY)).where(*_conditions(_STUDY, keys, dialect, fuzzy))
+    return query.order_by(_s.arrived.desc(), _s.uid.desc())
+
+
+def _series(keys: dict[str, str], dialect: str, fuzzy: bool) -> sa.Select[Any]:
+    query = sa.select(*_labelled(_STUDY | _SERIES), _e.facts.label("series_facts"))
+    query = query.join_from(t.study, t.series, _e.study_uid == _s.uid)
+    conditions = _conditions(_STUDY | _SERIES, keys, dialect, fuzzy)
+    conditions += _about_facts(keys, _STUDY | _SERIES | _IMAGE, (_e.facts,), dialect)
+    return query.where(*conditions).order_by(_s.arrived.desc(), _s.uid.desc(), _e.number.is_(None), _e.number, _e.uid)
+
+
+def _images(keys: dict[str, str], dialect: str, fuzzy: bool) -> sa.Select[Any]:
+    columns = _STUDY | _SERIES | _IMAGE
+    query = sa.select(*_labelled(columns), _e.facts.label("series_facts"), _i.facts.label("facts"))
+    query = query.join_from(t.study, t.series, _e.study_uid == _s.uid).join(t.instance, _i.series_uid == _e.uid)
+    conditions = _conditions(columns, keys, dialect, fuzzy)
+    conditions += _about_facts(keys, columns, (_i.facts, _e.facts), dialect)
+    in_order = (_e.number.is_(None), _e.number, _e.uid, _i.number.is_(None), _i.number, _i.sop_uid)
+    return query.where(*conditions).order_by(_s.arrived.desc(), _s.uid.desc(), *in_order)
+
+
+def _labelled(columns: Mapping[str, tuple[str, Any]]) -> list[sa.Label[Any]]:
+    return [column.label(keyword) for keyword, (_, column) in columns.items()]
+
+
+def _conditions(
+    columns: Mapping[str, tuple[str, Any]], keys: Mapping[str, str], dialect: str, fuzzy: bool
+) -> list[sa.ColumnElement[bool]]:
+    found = []
+    for keyword, value in keys.items():
+        kind, column = columns.get(keyword, ("", None))
+        text = str(value).strip()
+        if text.strip("*") and kind in _MATCHES:  # a count is returned, never matched
+            found.append(_MATCHES[kind](column, text, dialect, fuzzy))
+    return found
+
+
+def _name(column: Any, key: str, dialect: str, fuzzy: bool) -> sa.ColumnElement[bool]:
+    c = column.table.c
+    return match_name((c.name_key, c.name_ideographic, c.name_phonetic), key, dialect, fuzzy=fuzzy)
+
+
+def _modalities(_column: Any, key: str, dialect: str, _fuzzy: bool) -> sa.ColumnElement[bool]:
+    wanted = match_text(_e.modality, key.replace(",", "\\"), dialect)
+    return sa.exists().where(_e.study_uid == _s.uid, wanted).correlate(t.study)
+
+
+_MATCHES: dict[str, Callable[[Any, str, str, bool], sa.ColumnElement[bool]]] = {
+    "text": lambda column, key, dialect, _: match_text(column, key, dialect),
+    "uid": lambda column, key, _dialect, _: match_uid(column, key),
+    "date": lambda column, key, _dialect, _: match_date(column, key),
+    "time": lambda column, key, _dialect, _: match_time(column.table.c.time_key, key),
+    "number": lambda column, key, _dialect, _: match_number(column, key),
+    "name": _name,
+    "person": lambda column, key, dialect, fuzzy: match_name((column.table.c.referring_key,), key, dialect, fuzzy=fuzzy),
+    "modalities": _modalities,
+}
+
+
+def _about_facts(
+    keys: Mapping[str, str], columns: Mapping[str, Any], where: tuple[Any, ...], dialect: str
+) -> list[sa.ColumnElement[bool]]:
+    """Keys that no column answers are looked for among the header facts, if they look like a keyword at all."""
+    found = []
+    for keyword, value in keys.items():
+        text = str(value).strip()
+        if keyword in columns or not text.strip("*") or not re.fullmatch(r"[A-Z][A-Za-z0-9]{2,63}", keyword):
+            continue
+        found.append(sa.or_(*(match_text(fact(column, keyword, dialect), text, dialect) for column in where)))
+    return found
+
+
+def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    told = dict(row)
+    if "ModalitiesInStudy" in told:
+        told["ModalitiesInStudy"] = [one for one in told["ModalitiesInStudy"].split("\\") if one]
+    facts = {**json.loads(told.pop("series_facts", "{}")), **json.loads(told.pop("facts", "{}"))}
+    return {**facts, **told}
