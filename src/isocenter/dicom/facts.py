@@ -39,12 +39,14 @@ _TABLE = """
 00080031 SeriesTime w S
 00080032 AcquisitionTime w I
 00080033 ContentTime w I
+00080060 Modality w S
 00080068 PresentationIntentType t S
 00080070 Manufacturer t S
 00080080 InstitutionName t S
 00081010 StationName t S
 00081090 ManufacturerModelName t S
 00082144 RecommendedDisplayFrameRate n I
+00100040 PatientSex w S
 00101010 PatientAge w S
 00101020 PatientSize d S
 00101030 PatientWeight d S
@@ -86,6 +88,7 @@ _TABLE = """
 00181164 ImagerPixelSpacing D I
 00181210 ConvolutionKernel t S
 00181242 ActualFrameDuration n I
+00181312 InPlanePhaseEncodingDirection w S
 00181314 FlipAngle d I
 00182010 NominalScannedPixelSpacing D I
 00185100 PatientPosition w S
@@ -148,6 +151,7 @@ _TABLE = """
 _PRIVATE = (
     (0x7053, "Philips PET Private Group", 0x00, "PhilipsSUVScaleFactor", "d", True),
     (0x7053, "Philips PET Private Group", 0x09, "PhilipsActivityConcentrationScaleFactor", "d", True),
+    (0x0009, "GEMS_PETD_01", 0x0D, "GEScanDateTime", "w", True),
     (0x0019, "SIEMENS MR HEADER", 0x0A, "SiemensImagesInMosaic", "b", False),
     (0x0019, "SIEMENS MR HEADER", 0x0C, "SiemensBValue", "d", False),
     (0x0019, "SIEMENS MR HEADER", 0x0E, "SiemensDiffusionGradientDirection", "B", False),
