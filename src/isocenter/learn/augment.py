@@ -1,0 +1,81 @@
+"""Pictures changed in ways that do not change their answer, a whole batch at once."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from isocenter.learn.recipes import Augmentation
+
+__all__ = ["augmented", "blurred", "levelled", "resized"]
+
+
+def levelled(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Grey values stretched so that the 1st and 99th percentile of each picture become black and white.
+
+    >>> levelled(np.tile(np.arange(100, 150, dtype=np.uint8), (1, 50, 1)))[0, 0, [0, 25, 49]]
+    array([  0, 130, 255], dtype=uint8)
+    """
+    out = np.empty_like(pictures)
+    for row, picture in enumerate(pictures):
+        low, high = np.percentile(picture, (1, 99))
+        out[row] = np.clip((picture - low) * (255.0 / max(high - low, 1.0)) + 0.5, 0, 255)
+    return out
+
+
+def resized(batch: Tensor, size: int) -> Tensor:
+    """Brought to size × size by bilinear interpolation with anti-aliasing; (n, 1, rows, columns) in and out."""
+    return functional.interpolate(batch, (size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
+def blurred(batch: Tensor) -> Tensor:
+    """Smoothed with a 5 × 5 binomial kernel, borders repeated."""
+    line = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    kernel = (line[:, None] * line[None, :])[None, None]
+    return functional.conv2d(functional.pad(batch, (2, 2, 2, 2), mode="replicate"), kernel)
+
+
+def augmented(batch: Tensor, how: Augmentation, size: int, random: torch.Generator) -> Tensor:
+    """Changed at random within the bounds of the recipe.
+
+    Args:
+        batch: (n, 1, rows, columns) in 0 … 1.
+        size: rows and columns of what is returned.
+        random: the only source of chance, so that a run can be repeated.
+    """
+    n = len(batch)
+
+    def draw(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand(shape or (n,), generator=random) * (high - low) + low
+
+    low, high = math.log(how.scale[0]), math.log(how.scale[1])
+    zoom = draw(low, high).exp()
+    across, down = zoom * draw(low / 2, high / 2).exp(), zoom * draw(low / 2, high / 2).exp()
+    turn = draw(-how.rotate_deg, how.rotate_deg) * (math.pi / 180)
+    flip = torch.where(draw(0, 1) < how.mirror, -1.0, 1.0)
+    matrix = torch.stack(
+        [
+            torch.stack([turn.cos() / across * flip, -turn.sin() / down, draw(-1, 1) * 2 * how.shift], 1),
+            torch.stack([turn.sin() / across * flip, turn.cos() / down, draw(-1, 1) * 2 * how.shift], 1),
+        ],
+        1,
+    )
+    grid = functional.affine_grid(matrix, [n, 1, size, size], align_corners=False)
+    x = functional.grid_sample(batch, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+    edge = math.log(1 + how.curve)
+    x = x.clamp(0, 1) ** draw(-edge, edge).exp().view(n, 1, 1, 1)
+    slope = functional.interpolate(draw(-how.field, how.field, n, 1, 2, 2), (size, size), mode="bilinear")
+    x = x * (1 + slope)
+    x = x + draw(-how.sharpness, how.sharpness).view(n, 1, 1, 1) * (x - blurred(x))
+    x = x + torch.randn(x.shape, generator=random) * draw(0, how.noise).view(n, 1, 1, 1)
+    for row in torch.nonzero(draw(0, 1) < how.erase).flatten().tolist():
+        tall, wide = (int(v) for v in (draw(0.1, 0.35, 2) * size).tolist())
+        top, left = int(draw(0, size - tall, 1)), int(draw(0, size - wide, 1))
+        x[row, 0, top : top + tall, left : left + wide] = float(draw(0, 1, 1))
+    return x

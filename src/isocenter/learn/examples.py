@@ -1,0 +1,222 @@
+"""Labelled pictures read from disk, split by person, with near-duplicates kept on one side."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+
+__all__ = ["Examples", "near_duplicates", "person", "read_folder", "read_npz", "split"]
+
+_SUFFIXES = (".jpeg", ".jpg", ".png")
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Pictures with their labels.
+
+    Args:
+        pictures: (n, rows, columns) of 8-bit grey values.
+        labels: (n,) class of each picture.
+        subtypes: (n,) kind within the positive class; -1 where it does not apply or is not known.
+        names: file or row that each came from.
+        groups: (n,) number of the person; pictures of one person share it.
+        digest: SHA-256 over names, labels and pixels.
+    """
+
+    pictures: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    subtypes: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    groups: npt.NDArray[np.int64]
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, which: npt.NDArray[np.int64]) -> Examples:
+        """The part with these indices, with a digest of its own."""
+        names = tuple(self.names[i] for i in which)
+        parts = self.pictures[which], self.labels[which]
+        return Examples(*parts, self.subtypes[which], names, self.groups[which], _digest(names, *parts[::-1]))
+
+
+def person(name: str) -> str:
+    """The person number in a file name of the chest radiograph collection; the stem itself where there is none.
+
+    The numbers of the two classes are counted apart, so the class letter stays in front.
+
+    >>> person("person1000_bacteria_2931.jpeg"), person("NORMAL2-IM-0383-0001-0002.jpeg")
+    ('person1000', 'normal0383')
+    """
+    if match := re.match(r"person(\d+)_", name):
+        return f"person{match[1]}"
+    if match := re.match(r"(?:NORMAL2-)?IM-(\d+)-", name):
+        return f"normal{match[1]}"
+    return Path(name).stem
+
+
+def _digest(names: Sequence[str], labels: npt.NDArray[Any], pictures: npt.NDArray[Any]) -> str:
+    sha = hashlib.sha256("\n".join(names).encode())
+    sha.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
+    sha.update(np.ascontiguousarray(pictures).tobytes())
+    return sha.hexdigest()
+
+
+def read_folder(
+    folder: Path, negative: str, positive: str, subtypes: Sequence[str] = (), *, size: int = 224
+) -> Examples:
+    """Pictures from one folder per class; a ``train`` or ``test`` level in between is looked through.
+
+    Args:
+        folder: holds ``NEGATIVE/*.jpeg`` and ``POSITIVE/*.jpeg``, at any depth.
+        subtypes: words in the file name that name the kind of a positive.
+        size: rows and columns that pictures of other shapes are brought to (stretched, as the collection was).
+
+    Raises:
+        Refused: when a class has no pictures, or a file cannot be read.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    found: list[tuple[Path, int]] = []
+    for label, name in enumerate((negative, positive)):
+        files = sorted(p for p in folder.rglob("*") if p.parent.name == name and p.suffix.lower() in _SUFFIXES)
+        if not files:
+            raise Refused(
+                f"no pictures of class '{name}' under {folder}",
+                "a classifier learns and is judged on both classes",
+                f"give a folder that holds '{negative}' and '{positive}'",
+            )
+        found += [(path, label) for path in files]
+    pictures = np.empty((len(found), size, size), np.uint8)
+    for row, (path, _) in enumerate(found):
+        try:
+            with Image.open(path) as image:
+                grey = image.convert("L")
+        except (OSError, UnidentifiedImageError) as e:
+            raise Refused(f"cannot read {path.name}", str(e), "take the file out or replace it") from e
+        pictures[row] = np.asarray(grey if grey.size == (size, size) else grey.resize((size, size), 2))
+    labels = np.array([label for _, label in found], np.int64)
+    kinds = np.full(len(found), -1, np.int64)
+    for row, (path, label) in enumerate(found):
+        for kind, word in enumerate(subtypes):
+            if label == 1 and word in path.name:
+                kinds[row] = kind
+    names = tuple(path.relative_to(folder).as_posix() for path, _ in found)
+    return Examples(pictures, labels, kinds, names, _numbered([person(p.name) for p, _ in found]),
+                    _digest(names, labels, pictures))  # fmt: skip
+
+
+def read_npz(path: Path, *, size: int = 224) -> Examples:
+    """Pictures from a file in the manner of MedMNIST: arrays ``<split>_images`` and ``<split>_labels``.
+
+    All splits in the file are read, in the order train, val, test, then others. Labels may have the shape (n,) or
+    (n, 1). Without person numbers every picture counts as a person of its own.
+
+    Raises:
+        Refused: when an image array has no labels, counts differ, or there are more than two classes.
+    """
+    from PIL import Image
+
+    with np.load(path, allow_pickle=False) as held:
+        arrays = {name: held[name] for name in held.files}
+    order = {"train": 0, "val": 1, "test": 2}
+    parts = sorted((k.removesuffix("_images") for k in arrays if k.endswith("_images")), key=lambda k: order.get(k, 3))
+    if not parts and "images" in arrays:
+        parts, arrays = ["all"], {"all_images": arrays["images"], "all_labels": arrays.get("labels", np.empty(0))}
+    if not parts:
+        raise Refused(f"{path.name} holds {sorted(arrays)}", "arrays named '<split>_images' are wanted")
+    pictures, labels, names = [], [], []
+    for part in parts:
+        images, truth = arrays[f"{part}_images"], arrays.get(f"{part}_labels")
+        if truth is None or len(truth) != len(images):
+            raise Refused(
+                f"{path.name}: {len(images)} pictures and {0 if truth is None else len(truth)} labels in '{part}'",
+                "every picture needs one label",
+            )
+        grey = images if images.ndim == 3 else np.asarray(np.mean(images, axis=-1), np.uint8)
+        for row in grey:
+            pictures.append(np.asarray(Image.fromarray(np.asarray(row, np.uint8)).resize((size, size), 3)))
+        labels.append(np.asarray(truth).reshape(len(images), -1)[:, 0])
+        names += [f"{part}/{i:05d}" for i in range(len(images))]
+    truth = np.concatenate(labels).astype(np.int64)
+    if set(np.unique(truth)) - {0, 1}:
+        raise Refused(f"labels {sorted(set(truth.tolist()))}", "this task has the classes 0 and 1")
+    stack = np.stack(pictures)
+    return Examples(stack, truth, np.full(len(truth), -1, np.int64), tuple(names), np.arange(len(truth)),
+                    _digest(names, truth, stack))  # fmt: skip
+
+
+def _numbered(keys: Sequence[str]) -> npt.NDArray[np.int64]:
+    number: dict[str, int] = {}
+    return np.array([number.setdefault(k, len(number)) for k in keys], np.int64)
+
+
+def near_duplicates(pictures: npt.NDArray[np.uint8], *, alike: float = 0.985) -> list[tuple[int, int]]:
+    """Pairs of pictures that show nearly the same, whatever their brightness.
+
+    Every picture is averaged to 28 × 28, freed of the mean picture, and scaled to unit length; a pair counts when the
+    product of two such vectors (their correlation) is above `alike`.
+
+    >>> noise = np.random.default_rng(0).integers(0, 255, (3, 56, 56), dtype=np.uint8)
+    >>> noise[2] = np.minimum(noise[0] // 2 + 40, 255)
+    >>> near_duplicates(noise)
+    [(0, 2)]
+    """
+    n, rows, columns = pictures.shape
+    by, bx = max(1, rows // 28), max(1, columns // 28)
+    cut = pictures[:, : rows // by * by, : columns // bx * bx]
+    small = cut.reshape(n, rows // by, by, columns // bx, bx).mean((2, 4), dtype=np.float32).reshape(n, -1)
+    small -= small.mean(1, keepdims=True)
+    small /= np.maximum(small.std(1, keepdims=True), 1e-6)
+    if n > 50:  # the common anatomy would make every chest alike; of few pictures no mean can be taken
+        small -= small.mean(0)
+    small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, n, 1024):
+        product = small[start : start + 1024] @ small.T
+        for a, b in np.argwhere(product > alike):
+            if start + a < b:
+                pairs.append((int(start + a), int(b)))
+    return pairs
+
+
+def split(examples: Examples, part: float, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
+    """Indices for training and for validation, and how many pairs of near-duplicates were kept together.
+
+    People, not pictures, are drawn, in each class apart; people who share a near-duplicate count as one.
+
+    Raises:
+        Refused: when a class is missing on one side.
+    """
+    groups = examples.groups.copy()
+    pairs = near_duplicates(examples.pictures)
+    for a, b in pairs:
+        if groups[a] != groups[b]:
+            groups[groups == groups[b]] = groups[a]
+    rng = np.random.default_rng(seed)
+    held: set[int] = set()
+    for label in (0, 1):
+        own = np.unique(groups[examples.labels == label])
+        rng.shuffle(own)
+        wanted, got = part * np.count_nonzero(examples.labels == label), 0
+        for group in own:
+            if got >= wanted:
+                break
+            held.add(int(group))
+            got += int(np.count_nonzero((groups == group) & (examples.labels == label)))
+    inside = np.isin(groups, list(held))
+    train, validation = np.flatnonzero(~inside), np.flatnonzero(inside)
+    for name, side in (("training", train), ("validation", validation)):
+        if len(np.unique(examples.labels[side])) < 2:
+            raise Refused(f"the {name} part has one class only", "both classes are needed on both sides",
+                          "give more people, or a larger validation part")  # fmt: skip
+    return train, validation, len(pairs)
