@@ -18,16 +18,26 @@ import numpy.typing as npt
 from isocenter.errors import LimitReached, Refused
 from isocenter.forms import maker, planes
 from isocenter.forms.maker import Sources
+from isocenter.forms.regrid import onto
 from isocenter.record import Code, Finding, Result, Study, Verdict, codes
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["Kind", "check_labelmap", "identity", "read", "read_fractions", "segments", "tracking_uid", "write", "write_fractions"]
+__all__ = [
+    "Kind",
+    "check_labelmap",
+    "identity",
+    "read",
+    "read_fractions",
+    "segments",
+    "tracking_uid",
+    "write",
+    "write_fractions",
+]
 
 _LARGEST = 2**31  # voxels; a lie in a header must not become an allocation
-_OFF_GRID = 0.02  # of a voxel: DICOM writes positions with 16 characters
 
 _ALTERED = Code("49755003", "SCT", "Morphologically Altered Structure")
 _ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
@@ -374,35 +384,7 @@ def _placed(opened: Any, number: int, wanted: Geometry | None) -> tuple[npt.NDAr
         str(opened.FrameOfReferenceUID),
         Reference.PLANE if slide else Reference.PATIENT,
     )
-    return (array, own) if wanted is None else (_onto(array, own, wanted), wanted)
-
-
-def _onto(array: npt.NDArray[Any], own: Geometry, wanted: Geometry) -> npt.NDArray[Any]:
-    """Voxels moved, never interpolated, from one grid onto another that shares their centres."""
-    own.must_share_frame(wanted)
-    affine = own.affine.copy()
-    if own.shape[0] == 1:
-        # One frame does not say how far the next slice lies; the wanted grid does.
-        normal = np.cross(affine[:3, 1], affine[:3, 2])
-        axis = int(np.abs(wanted.directions.T @ (normal / np.linalg.norm(normal))).argmax())
-        affine[:3, 0] = wanted.affine[:3, axis]
-    step = np.linalg.inv(wanted.affine) @ affine
-    turn = np.round(step[:3, :3])
-    index = np.argwhere(array != 0)
-    exact = index @ step[:3, :3].T + step[:3, 3]
-    target = np.round(exact).astype(np.int64)
-    fits = np.array_equal(np.sort(np.abs(turn).sum(axis=0)), np.ones(3)) and abs(abs(np.linalg.det(turn)) - 1) < 1e-9
-    if not fits or (len(index) and np.abs(exact - target).max() > _OFF_GRID):
-        raise Refused(
-            "a Segmentation on another grid than the one wanted",
-            "its voxels lie between those of the grid",
-            "read it without a grid and resample the region",
-        )
-    if len(index) and ((target < 0).any() or (target >= np.array(wanted.shape)).any()):
-        raise Refused("a Segmentation that reaches beyond the wanted grid", "voxels would be lost")
-    out = np.zeros(wanted.shape, dtype=array.dtype)
-    out[tuple(target.T)] = array[tuple(index.T)]
-    return out
+    return (array, own) if wanted is None else (onto(array, own, wanted), wanted)
 
 
 def check_labelmap(data: bytes) -> tuple[str, ...]:

@@ -109,7 +109,12 @@ def identity(result: Result) -> tuple[str, str]:
 
 
 def write(
-    result: Result, study: Study, sources: Sources, *, segmentations: Sequence[bytes] = (), signed: Signature | None = None
+    result: Result,
+    study: Study,
+    sources: Sources,
+    *,
+    segmentations: Sequence[bytes] = (),
+    signed: Signature | None = None,
 ) -> bytes:
     """A Comprehensive 3D SR of one result.
 
@@ -293,7 +298,9 @@ class _Scene:
         made = Plain(
             tracking_identifier=TrackingIdentifier(uid=name, identifier=f"{self.result.origin.name}: whole study"[:64]),
             measurements=[_measurement(m) for m in self.result.measurements] or None,
-            qualitative_evaluations=[QualitativeEvaluation(maker.coded(_FINDING), maker.coded(_ABSENT))] if none else None,
+            qualitative_evaluations=[QualitativeEvaluation(maker.coded(_FINDING), maker.coded(_ABSENT))]
+            if none
+            else None,
             algorithm_id=self._algorithm(),
             source_images=self._whole_image(),
         )

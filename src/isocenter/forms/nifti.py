@@ -1,0 +1,77 @@
+"""A volume or a mask as a NIfTI file, right way round.
+
+NIfTI counts to the patient's right side as negative (RAS) where DICOM counts it as positive (LPS); this is the one
+place where the sign changes. The file is the same bytes each time it is written.
+"""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+
+from isocenter.errors import Refused
+from isocenter.space import Geometry, Reference, Region, Volume
+
+__all__ = ["write"]
+
+
+def write(what: Volume | Region, *, compressed: bool = True) -> bytes:
+    """The file's bytes (NIfTI-1, millimetres; ``.nii.gz`` when compressed).
+
+    Args:
+        what: a volume with at most one leading axis, or a region with a mask (written as 0 and 1).
+        compressed: with gzip.
+
+    Raises:
+        Refused: without patient coordinates, for shapes without a mask, or for more than one leading axis.
+    """
+    import nibabel
+
+    array, grid, step, unit = _parts(what)
+    if grid.reference != Reference.PATIENT:
+        raise Refused(
+            "an image without patient coordinates", "NIfTI would claim a place for it", "export a PNG or DICOM instead"
+        )
+    moved = np.moveaxis(array, 0, -1) if array.ndim == 4 else array
+    turned = np.transpose(moved, (2, 1, 0, 3) if array.ndim == 4 else (2, 1, 0))
+    image = nibabel.Nifti1Image(np.ascontiguousarray(turned), grid.ras_affine())
+    image.header.set_xyzt_units("mm", unit)
+    image.set_sform(grid.ras_affine(), code="scanner")
+    if grid.is_orthogonal:
+        image.set_qform(grid.ras_affine(), code="scanner")
+    else:
+        image.set_qform(None, code="unknown")  # a quaternion cannot hold a sheared grid; the affine above does
+    if array.ndim == 4:
+        image.header["pixdim"][4] = step
+    image.header["descrip"] = b"Isocenter, research software"
+    plain: bytes = image.to_bytes()
+    return gzip.compress(plain, 6, mtime=0) if compressed else plain
+
+
+def _parts(what: Volume | Region) -> tuple[np.ndarray, Geometry, float, str]:
+    if isinstance(what, Region):
+        if what.mask is None:
+            raise Refused(f"a region of shape {what.shape}", "NIfTI holds voxels only", "give a mask")
+        return what.mask.astype(np.uint8), what.geometry, 1.0, "sec"
+    if len(what.axes) > 1:
+        raise Refused(
+            f"axes {[a.name for a in what.axes]}", "NIfTI files are read with one leading axis", "take one with at()"
+        )
+    array = what.array
+    if array.dtype.kind not in "buif":
+        raise Refused(f"voxels of type {array.dtype}", "NIfTI readers expect plain numbers")
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    elif array.dtype in (np.int64, np.uint64):
+        if array.size and (array.max() > 2**31 - 1 or array.min() < -(2**31)):
+            raise Refused("integers beyond 32 bits", "few NIfTI readers take them")
+        array = array.astype(np.int32)
+    elif array.dtype == np.float16:
+        array = array.astype(np.float32)
+    step, unit = 1.0, "sec"
+    if what.axes and what.axes[0].unit in ("s", "ms") and len(what.axes[0]) > 1:
+        values = what.axes[0].values
+        step = float(values[1]) - float(values[0])
+        unit = "sec" if what.axes[0].unit == "s" else "msec"
+    return array, what.geometry, step, unit
