@@ -1,0 +1,318 @@
+"""Figures as SVG, drawn by hand: curves, bars, the bull's-eye of the heart, and an image with its findings.
+
+Every figure says its units on its axes, works in print and on a screen without colour (shape or dash beside colour),
+and holds no script; text that comes from a file is escaped. The colours are those of the reading room.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.forms.words import SHOWN_UNIT
+from isocenter.record import Curve
+from isocenter.space import Volume
+
+__all__ = ["CONTOUR_COLOURS", "PERSON", "Outlined", "bars", "bullseye", "curve", "key_image", "slice_png"]
+
+CONTOUR_COLOURS = ("#F0A202", "#63C5F5", "#1FA37A", "#FFF27A", "#4C7DFF", "#D9552B")
+"""Contours on images, in order; beyond six a dash pattern is added."""
+PERSON = "#FFFFFF"
+_INK, _MUTED, _RULE, _ACCENT = "#16202A", "#4A5A6A", "#D5DDE5", "#0B5CAD"
+_LINES = ("#0B5CAD", "#9C1C10", "#0B6B4F", "#946200", "#4A2A73", "#16202A")  # on white; contrast at least 5
+_DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 3", "10 4")
+_FONT = 'font-family="Inter, Liberation Sans, Arial, sans-serif"'
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 34, 46
+
+
+@dataclass(frozen=True, eq=False)
+class Outlined:
+    """A named outline on an image: lines of (n, 2) column and row, with the first pixel's centre at (0, 0)."""
+
+    name: str
+    lines: Sequence[npt.NDArray[np.float64]]
+    machine: bool = True
+
+
+def curve(of: Curve, *, width: int = 480, height: int = 280) -> str:
+    """A curve with each of its named y values as a line of its own colour and dash.
+
+    Raises:
+        Refused: when the curve is empty or its lengths differ.
+    """
+    if not of.x or not of.y or any(len(v) != len(of.x) for v in of.y.values()):
+        raise Refused(f"curve '{of.name}'", "it has no points, or y values that do not fit its x values")
+    xs, everything = _ticks(min(of.x), max(of.x)), [v for line in of.y.values() for v in line]
+    ys = _ticks(min(0.0, min(everything)), max(everything))
+    frame = _Frame(width, height, (xs[0], xs[-1]), (ys[0], ys[-1]))
+    parts = [_axes(frame, xs, ys, _with_unit(of.x_name, of.x_unit), _with_unit("", of.y_unit))]
+    for i, (name, line) in enumerate(of.y.items()):
+        points = " ".join(f"{_n(frame.x(a))},{_n(frame.y(b))}" for a, b in zip(of.x, line, strict=True))
+        colour, dash = _LINES[i % len(_LINES)], _DASHES[i % len(_DASHES)]
+        style = f'fill="none" stroke="{colour}" stroke-width="1.8" stroke-dasharray={quoteattr(dash or "none")}'
+        parts.append(f'<polyline points="{points}" {style}/>')
+        if len(of.y) > 1:
+            y = _TOP + 6 + 15 * i
+            parts.append(f'<line x1="{width - 128}" x2="{width - 104}" y1="{y}" y2="{y}" {style}/>')
+            parts.append(_text(width - 98, y + 4, name, size=11))
+    return _svg(width, height, of.name, "".join(parts))
+
+
+def bars(values: Mapping[str, float], *, title: str, unit: str, width: int = 480, height: int = 260) -> str:
+    """A bar for each name, with its number on it.
+
+    Raises:
+        Refused: without values, or with one that is not finite.
+    """
+    if not values or not all(math.isfinite(v) for v in values.values()):
+        raise Refused(f"bars of '{title}'", "there is nothing to draw, or a value is not a number")
+    ys = _ticks(min(0.0, *values.values()), max(0.0, *values.values()))
+    frame = _Frame(width, height, (0.0, float(len(values))), (ys[0], ys[-1]))
+    parts = [_axes(frame, [], ys, "", _with_unit("", unit))]
+    for i, (name, value) in enumerate(values.items()):
+        left, right = frame.x(i + 0.18), frame.x(i + 0.82)
+        top, foot = sorted((frame.y(value), frame.y(0)))
+        parts.append(
+            f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" height="{_n(foot - top)}" fill="{_ACCENT}"/>'
+        )
+        parts.append(_text((left + right) / 2, top - 4, f"{value:.4g}", size=11, anchor="middle"))
+        parts.append(_text((left + right) / 2, height - _BOTTOM + 15, name, size=11, anchor="middle"))
+    return _svg(width, height, title, "".join(parts))
+
+
+_RINGS = ((6, 1.0, 0.72), (6, 0.72, 0.44), (4, 0.44, 0.18), (1, 0.18, 0.0))
+
+
+def bullseye(values: Sequence[float | None], *, title: str, unit: str, low: float, high: float, size: int = 320) -> str:
+    """The 17 segments of the left ventricle (AHA 2002): base outside, apex in the middle, septum on the left.
+
+    Args:
+        values: segment 1 to 17; None where there is none.
+        low, high: values of the ends of the colour scale, which runs from dark to bright (cividis).
+
+    Raises:
+        Refused: when there are not 17 values, or the scale has no extent.
+    """
+    if len(values) != 17 or not low < high:
+        raise Refused(f"{len(values)} values from {low} to {high}", "a bull's-eye has 17 segments and a scale")
+    middle, radius = size / 2, size / 2 - 26
+    parts, number = [], 0
+    for count, outer, inner in _RINGS:
+        # Segment 1 (and 7, 13) is anterior, on top; numbers run counter-clockwise over the septum (left).
+        width = 360 / count
+        for k in range(count):
+            value = values[number]
+            number += 1
+            from_angle = 90 - width / 2 + k * width
+            fill = _cividis((value - low) / (high - low)) if value is not None else "#FFFFFF"
+            parts.append(_sector(middle, middle + 10, radius * outer, radius * inner, from_angle, width, fill))
+            at = math.radians(from_angle + width / 2)
+            r = radius * (outer + inner) / 2 if inner else 0.0
+            shown = "–" if value is None else f"{value:.3g}"
+            bright = value is None or (value - low) / (high - low) > 0.5
+            parts.append(
+                _text(
+                    middle + r * math.cos(at),
+                    middle + 10 - r * math.sin(at) + 4,
+                    shown,
+                    size=11,
+                    anchor="middle",
+                    fill=_INK if bright else "#FFFFFF",
+                )
+            )
+    legend = f"{low:g} dark to {high:g} bright {SHOWN_UNIT.get(unit, unit)}".strip()
+    parts.append(_text(middle, size + 6, legend, size=11, anchor="middle", fill=_MUTED))
+    return _svg(size, size + 14, title, "".join(parts))
+
+
+def key_image(
+    png: bytes,
+    shape: tuple[int, int],
+    outlined: Sequence[Outlined] = (),
+    *,
+    spacing_mm: tuple[float, float] = (1.0, 1.0),
+    caption: str = "",
+    width: int = 420,
+) -> str:
+    """An image with its findings outlined: two points of colour on a black halo, dashed where a machine drew it.
+
+    Args:
+        png: the image, as rendered.
+        shape: its rows and columns; outlines are in these pixels.
+        spacing_mm: between rows and between columns, for the true proportions.
+        caption: one line beneath.
+
+    Raises:
+        Refused: when the bytes are no PNG or the proportions make no picture.
+    """
+    if png[:8] != b"\x89PNG\r\n\x1a\n":
+        raise Refused(f"{len(png)} bytes", "a key image is made from a PNG")
+    rows, columns = shape
+    if min(rows, columns) < 1 or not all(math.isfinite(s) and s > 0 for s in spacing_mm):
+        raise Refused(f"an image of {shape} pixels of {spacing_mm} mm", "it has no size")
+    tall = round(width * rows * spacing_mm[0] / (columns * spacing_mm[1]))
+    sx, sy = width / columns, tall / rows
+    parts = [
+        f'<image width="{width}" height="{tall}" preserveAspectRatio="none" '
+        f'href="data:image/png;base64,{base64.b64encode(png).decode("ascii")}"/>'
+    ]
+    for i, one in enumerate(outlined):
+        colour = CONTOUR_COLOURS[i % len(CONTOUR_COLOURS)] if one.machine else PERSON
+        dash = "5 3" if one.machine else "none"
+        if i >= len(CONTOUR_COLOURS):
+            dash = "2 3"
+        for line in one.lines:
+            # outlines count from the centre of a pixel, the picture from its corner
+            at = (np.asarray(line, dtype=np.float64) + 0.5) * (sx, sy)
+            if len(at) == 1:
+                x, y = at[0]
+                mark = f"M{_n(x - 7)},{_n(y)}h14M{_n(x)},{_n(y - 7)}v14"
+            else:
+                mark = "M" + "L".join(f"{_n(x)},{_n(y)}" for x, y in at)
+            parts.append(f'<path d="{mark}" fill="none" stroke="#000000" stroke-width="4" stroke-linejoin="round"/>')
+            parts.append(f'<path d="{mark}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>')
+        if one.lines:
+            at = (np.asarray(one.lines[0], dtype=np.float64) + 0.5) * (sx, sy)
+            x, y = float(at[:, 0].max()) + 6, float(at[:, 1].mean()) + 4
+            anchor = "start"
+            if x > width * 0.75:
+                x, anchor = float(at[:, 0].min()) - 6, "end"
+            words = f"{'◇' if one.machine else '●'} {one.name}"
+            halo = 'stroke="#000000" stroke-width="3" paint-order="stroke"'
+            parts.append(_text(x, y, words, size=12, anchor=anchor, fill=colour, more=halo))
+    foot = 20 if caption else 0
+    if caption:
+        parts.append(_text(0, tall + 14, caption, size=11, fill=_MUTED))
+    return _svg(width, tall + foot, "", "".join(parts), label=caption or "Key image")
+
+
+def slice_png(volume: Volume, index: int, low: float, high: float) -> bytes:
+    """One slice as an 8-bit grey PNG; values at or below `low` are black, at or above `high` white.
+
+    Raises:
+        Refused: when the volume has leading axes, there is no such slice, or the window has no width.
+    """
+    if volume.axes:
+        raise Refused(f"a volume with axes {[a.name for a in volume.axes]}", "a picture shows one of them", "use at()")
+    if not 0 <= index < volume.geometry.shape[0]:
+        raise Refused(f"slice {index}", f"the volume has {volume.geometry.shape[0]}")
+    if not low < high:
+        raise Refused(f"a window from {low} to {high}", "it has no width")
+    values = np.nan_to_num(np.asarray(volume.array[index], dtype=np.float64), nan=low)
+    grey = np.round(np.clip((values - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    raw = b"".join(b"\x00" + row.tobytes() for row in grey)
+    head = struct.pack(">IIBBBBB", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(raw, 6)), (b"IEND", b""))
+    body = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+# ---- the parts of a figure -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Frame:
+    width: int
+    height: int
+    across: tuple[float, float]
+    up: tuple[float, float]
+
+    def x(self, value: float) -> float:
+        a, b = self.across
+        return _LEFT + (value - a) / (b - a) * (self.width - _LEFT - _RIGHT)
+
+    def y(self, value: float) -> float:
+        a, b = self.up
+        return self.height - _BOTTOM - (value - a) / (b - a) * (self.height - _TOP - _BOTTOM)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """About five round numbers that hold the range."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise Refused(f"a range from {low} to {high}", "it cannot be drawn")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    rough = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [i * step for i in range(first, last + 1)]
+
+
+def _axes(frame: _Frame, xs: Sequence[float], ys: Sequence[float], below: str, beside: str) -> str:
+    parts = []
+    left, right = _LEFT, frame.width - _RIGHT
+    for y in ys:
+        at = _n(frame.y(y))
+        parts.append(f'<line x1="{left}" x2="{right}" y1="{at}" y2="{at}" stroke="{_RULE}"/>')
+        parts.append(_text(left - 6, frame.y(y) + 4, f"{y:g}", size=11, anchor="end", fill=_MUTED))
+    foot = frame.height - _BOTTOM
+    parts.append(f'<line x1="{left}" x2="{right}" y1="{foot}" y2="{foot}" stroke="{_INK}"/>')
+    for x in xs:
+        at = _n(frame.x(x))
+        parts.append(f'<line x1="{at}" x2="{at}" y1="{foot}" y2="{foot + 4}" stroke="{_INK}"/>')
+        parts.append(_text(frame.x(x), foot + 16, f"{x:g}", size=11, anchor="middle", fill=_MUTED))
+    parts.append(_text((left + right) / 2, frame.height - 10, below, size=12, anchor="middle"))
+    if beside:
+        parts.append(_text(10, _TOP - 10, beside, size=12))
+    return "".join(parts)
+
+
+def _sector(cx: float, cy: float, outer: float, inner: float, start: float, width: float, fill: str) -> str:
+    edge = f'fill="{fill}" stroke="#FFFFFF" stroke-width="1.5"'
+    if width >= 360:
+        return f'<circle cx="{_n(cx)}" cy="{_n(cy)}" r="{_n(outer)}" {edge}/>'
+    a, b = math.radians(start), math.radians(start + width)
+
+    def at(radius: float, angle: float) -> str:
+        return f"{_n(cx + radius * math.cos(angle))},{_n(cy - radius * math.sin(angle))}"
+
+    return (
+        f'<path d="M{at(outer, a)}A{_n(outer)},{_n(outer)} 0 0 0 {at(outer, b)}L{at(inner, b)}'
+        f'A{_n(inner)},{_n(inner)} 0 0 1 {at(inner, a)}Z" {edge}/>'
+    )
+
+
+_CIVIDIS = ((0, 34, 78), (60, 77, 110), (124, 123, 120), (187, 173, 108), (254, 232, 56))
+
+
+def _cividis(part: float) -> str:
+    at = min(1.0, max(0.0, part)) * (len(_CIVIDIS) - 1)
+    i = min(int(at), len(_CIVIDIS) - 2)
+    mixed = (round(a + (b - a) * (at - i)) for a, b in zip(_CIVIDIS[i], _CIVIDIS[i + 1], strict=True))
+    return "#{:02X}{:02X}{:02X}".format(*mixed)
+
+
+def _with_unit(name: str, unit: str) -> str:
+    shown = SHOWN_UNIT.get(unit, unit)
+    return f"{name} ({shown})" if name and shown else name or shown
+
+
+def _text(x: float, y: float, words: str, *, size: int, anchor: str = "start", fill: str = _INK, more: str = "") -> str:
+    clean = "".join(c if c.isprintable() else " " for c in words)
+    return (
+        f'<text x="{_n(x)}" y="{_n(y)}" font-size="{size}" text-anchor="{anchor}" fill="{fill}" {more}>'
+        f"{escape(clean)}</text>"
+    )
+
+
+def _n(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _svg(width: int, height: int, title: str, inside: str, label: str = "") -> str:
+    head = _text(_LEFT if title else 0, 18, title, size=13, more='font-weight="600"') if title else ""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" aria-label={quoteattr("".join(c if c.isprintable() else " " for c in title or label))} {_FONT}>'
+        f"{head}{inside}</svg>\n"
+    )

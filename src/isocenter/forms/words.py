@@ -1,0 +1,96 @@
+"""Numbers, units and things in the words of a report, rounded the same way everywhere."""
+
+from __future__ import annotations
+
+import math
+
+from isocenter.record import Code, Finding, Measurement, codes
+
+__all__ = ["SHOWN_UNIT", "decimals", "name_of", "number", "one_line", "quantity", "side"]
+
+SHOWN_UNIT = {
+    "{SUVbw}g/ml": "", "{SUVlbm}g/ml": "", "{SUVibw}g/ml": "", "{SUVbsa}cm2/ml": "", "1": "", "{counts}": "",
+    "{ratio}": "", "{score}": "", "{arbitrary}": "a.u.", "{pixels}": "px", "[hnsf'U]": "HU", "deg": "°", "mm2": "mm²",
+    "cm2": "cm²", "mm3": "mm³", "1/s": "/s",
+}  # fmt: skip
+"""UCUM units as they are read by people; units that are not here are shown as they are written."""
+
+_DECIMALS = {
+    "mm": 1,
+    "cm": 1,
+    "mm2": 0,
+    "cm2": 1,
+    "mm3": 0,
+    "%": 1,
+    "deg": 0,
+    "[hnsf'U]": 0,
+    "{counts}": 0,
+    "{pixels}": 0,
+}
+
+
+def decimals(value: float, unit: str) -> int:
+    """Digits after the point: fixed for a unit where readers expect it, else three figures that count.
+
+    >>> decimals(12.34, "mm"), decimals(0.01234, "mL"), decimals(123.4, "mL")
+    (1, 4, 0)
+    """
+    if unit in _DECIMALS:
+        return _DECIMALS[unit]
+    if unit.startswith("{SUV"):
+        return 2
+    if value == 0:
+        return 0
+    return min(6, max(0, 2 - math.floor(math.log10(abs(value)))))
+
+
+def number(value: float, unit: str) -> str:
+    """A value with its unit as it stands in a report.
+
+    >>> number(21.6761, "{SUVbw}g/ml"), number(3.2046, "mL"), number(31.0, "%"), number(-12.4, "[hnsf'U]")
+    ('21.68', '3.20 mL', '31.0 %', '-12 HU')
+    """
+    text = f"{value:.{decimals(value, unit)}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    shown = SHOWN_UNIT.get(unit, unit)
+    return f"{text}{'' if shown == '°' else ' '}{shown}".rstrip()
+
+
+def quantity(measured: Measurement) -> str:
+    """A measurement in words: its name, its number, and its bounds and definition where it has them.
+
+    >>> quantity(Measurement(codes.MTV, 3.2, "mL", 3.0, 3.4, "41 %"))
+    'metabolic volume 3.20 mL (95 % interval 3.00 to 3.40; 41 %)'
+    """
+    name = measured.what.meaning
+    name = name if name[:2].isupper() else name[0].lower() + name[1:]
+    more = []
+    if measured.low is not None and measured.high is not None:
+        shown = decimals(measured.value, measured.unit)
+        more.append(f"95 % interval {measured.low:.{shown}f} to {measured.high:.{shown}f}")
+    if measured.definition:
+        more.append(measured.definition)
+    return f"{name} {number(measured.value, measured.unit)}{f' ({chr(59).join(more)})' if more else ''}".replace(
+        ";", "; "
+    )
+
+
+def side(code: Code | None) -> str:
+    """``left``, ``right``, ``bilateral`` or nothing."""
+    return {codes.LEFT: "left", codes.RIGHT: "right", codes.BOTH: "bilateral"}.get(code, "") if code else ""
+
+
+def name_of(finding: Finding) -> str:
+    """A finding in a few words: what, and where.
+
+    >>> name_of(Finding(codes.OPACITY, site=codes.LUNG, laterality=codes.LEFT))
+    'Opacity, left lung'
+    """
+    place = " ".join(w for w in (side(finding.laterality), str(finding.site).lower() if finding.site else "") if w)
+    return f"{finding.what}, {place}" if place else str(finding.what)
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks or control characters, spaces joined."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
