@@ -26,12 +26,10 @@ class Settings(BaseSettings):
     port: int = Field(8042, description="Port of the web server; 0 takes a free one.")
     dicom_port: int = Field(11112, description="Port of the DICOM listener (IANA dicom); 0 takes a free one.")
     aet: str = Field("ISOCENTER", description="Our application entity title.")
-    peers: str = Field(
-        "", description="DICOM peers as AET@host:port, separated by commas. Nobody else may associate."
-    )
+    peers: str = Field("", description="DICOM peers as AET@host:port, separated by commas. Nobody else may associate.")
     names: str = Field("", description="Host names under which browsers may reach us, beside loopback; by commas.")
     workers: int = Field(2, description="Analyses that run at the same time: one a core of a small machine.")
-    quiet_s: float = Field(2.0, description="A study is planned when nothing has arrived for it for so long.")
+    quiet_s: float = Field(0.5, description="A study is analysed when nothing has arrived for it for so long.")
     unzip_mib: int = Field(8192, description="A ZIP may hold so much in all; more is refused as a bomb.")
     models: str = Field("", description="Folder with a site's own models, looked at before those that ship.")
     demo: bool = Field(False, description="Marks every screen and print as a demonstration.")

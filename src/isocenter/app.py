@@ -1,0 +1,269 @@
+"""Composition: settings become one Site, one server, one worker. Nothing is decided here but who is given what."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import NotFound, Refused, Unavailable
+from isocenter.settings import Settings
+
+if TYPE_CHECKING:
+    from isocenter.site import Site
+    from isocenter.store.jobs import Jobs
+
+__all__ = ["House", "now", "open_house"]
+
+
+def now() -> datetime:
+    """The one place where the machine's clock is asked."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class House:
+    """A Site with what runs around it: jobs, follower, web server and DICOM listener.
+
+    Made by `open_house`; `start` brings up what listens, `close` takes everything down again.
+    """
+
+    settings: Settings
+    site: Site
+    database: Any
+    web_port: int = 0
+    dicom_port: int = 0
+    _jobs: Jobs | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _closing: list[Callable[[], None]] = field(default_factory=list)
+
+    # ---- first start -----------------------------------------------------------------------------------------
+
+    def first_person(self) -> str:
+        """Make the administrator where there is nobody yet; the secret's file, or empty when people exist.
+
+        The secret is drawn, written for its owner's eyes only, and printed nowhere.
+        """
+        from isocenter.govern.policy import Role
+        from isocenter.site import HOUSE_ADMIN
+
+        if self.site.index.people():
+            return ""
+        secret = secrets.token_urlsafe(24)
+        place = self.settings.folder / "secrets" / "admin"
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secret + "\n")
+        self.site.add_person("admin", Role.ADMIN, secret, who=HOUSE_ADMIN)
+        return str(place)
+
+    def sign_in_link(self, name: str = "admin") -> str:
+        """An address that signs its bearer in once."""
+        return f"http://{self.settings.host}:{self.web_port}/sign-in?token={self.site.link(name)}"
+
+    # ---- jobs ------------------------------------------------------------------------------------------------
+
+    def start_work(self, executor: str = "") -> None:
+        """Take jobs: in this process the waiting, in processes of their own the analyses."""
+        from isocenter.store.jobs import Jobs
+
+        self._jobs = Jobs(
+            self._jobs_url(),
+            executor=executor or f"{socket.gethostname()}-{os.getpid()}",
+            run={"analyse": self._analyse, "send": self._send},
+        )
+        self._jobs.start(concurrency=self.settings.workers)
+        self._closing.append(self._jobs.stop)
+
+    def start_following(self) -> None:
+        """Watch the journal and hand over what `flow.FLOW` says."""
+        from isocenter.flow import Follower
+        from isocenter.site import fingerprint
+
+        assert self._jobs is not None
+        jobs = self._jobs
+        self.follower = Follower(
+            self.site.journal.since,
+            lambda verb, study, key: jobs.submit(verb, study, key=key) and None,
+            lambda study: fingerprint(self.site.index.study(study)),
+            now,
+            self.settings.quiet_s,
+            self.settings.folder / "flow.mark",
+        )
+        thread = threading.Thread(target=self.follower.follow, args=(self._stop,), name="flow", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            self._stop.set()
+            thread.join(5)
+
+        self._closing.append(stop)
+
+    def settled(self) -> bool:
+        """Whether nothing is waiting: the follower has read everything and no job is left."""
+        assert self._jobs is not None
+        return self.follower.is_level(self.site.head()) and self._jobs.waiting() == 0
+
+    def waiting(self) -> int:
+        """Jobs that are not done."""
+        return self._jobs.waiting() if self._jobs is not None else 0
+
+    def _jobs_url(self) -> str:
+        if self.settings.database:
+            return self.settings.database
+        return f"sqlite:///{(self.settings.folder / 'jobs.sqlite').resolve()}"
+
+    def _analyse(self, study: str) -> int:
+        from isocenter.site import HOUSE
+
+        return len(self.site.analyse(study, who=HOUSE))
+
+    def _send(self, study: str, destination: str, what: str = "all") -> int:
+        from isocenter.site import HOUSE
+
+        answers = self.site.send(study, destination, who=HOUSE, what=what)
+        lost = [reason for _, reason in answers if reason]
+        if lost:
+            raise Unavailable(f"{len(lost)} of {len(answers)} objects were not acknowledged", lost[0], "it is retried")
+        return len(answers)
+
+    # ---- what listens ----------------------------------------------------------------------------------------
+
+    def start_listening(self) -> None:
+        """Open the DICOM port."""
+        from isocenter.doors.dimse import Listener
+
+        listener = Listener(self.site, aet=self.settings.aet, host=self.settings.host, port=self.settings.dicom_port)
+        self.dicom_port = listener.start()
+        self._closing.append(listener.stop)
+
+    def start_web(self) -> None:
+        """Open the web server: pages, JSON and DICOMweb."""
+        import uvicorn
+
+        from isocenter.doors import pages
+
+        application = pages.application(self.site, demo=self.settings.demo, clock=now, names=self._names())
+        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind((self.settings.host, self.settings.port))
+        except OSError as taken:
+            held.close()
+            raise Unavailable(
+                f"port {self.settings.port} on {self.settings.host}",
+                f"it cannot be opened ({taken.strerror})",
+                "stop the other program, or give another port with --port",
+            ) from taken
+        self.web_port = held.getsockname()[1]
+        server = uvicorn.Server(
+            uvicorn.Config(application, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        )
+        thread = threading.Thread(target=server.run, args=([held],), name="web", daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 30
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise Unavailable("the web server", "it did not start", "see the lines above")
+            time.sleep(0.01)
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join(5)
+            held.close()
+
+        self._closing.append(stop)
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(n.strip() for n in self.settings.names.split(",") if n.strip())
+
+    def add_known_peers(self) -> None:
+        """Let the peers named in the settings associate."""
+        from isocenter.site import HOUSE_ADMIN
+
+        known = {(p["aet"], p["host"], p["port"]) for p in self.site.peers()}
+        for aet, host, port in peers_of(self.settings.peers):
+            if (aet, host, port) not in known:
+                self.site.add_peer(aet, host, port, who=HOUSE_ADMIN)
+
+    def close(self) -> None:
+        """Take everything down, the newest first."""
+        for stop in reversed(self._closing):
+            stop()
+        self._closing.clear()
+        self.database.close()
+
+
+def peers_of(text: str) -> Iterator[tuple[str, str, int]]:
+    """Read ``AET@host:port,…``.
+
+    Raises:
+        Refused: when a part does not read so.
+
+    >>> list(peers_of("CT1@192.0.2.7:104"))
+    [('CT1', '192.0.2.7', 104)]
+    """
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        aet, at, address = part.partition("@")
+        host, colon, port = address.rpartition(":")
+        if not (at and colon and aet and host and port.isdigit() and 0 < int(port) < 65536):
+            raise Refused(f"peer '{part}'", "it is not AET@host:port", "write for example CT1@192.0.2.7:104")
+        yield aet, host, int(port)
+
+
+def open_house(settings: Settings, *, server: bool = False, apart: bool = True, make: bool = True) -> House:
+    """Open the archive of a folder.
+
+    Args:
+        server: take the folder's lock: only one server serves a folder.
+        make: make a new archive where there is none.
+
+    Raises:
+        NotFound: when there is no archive and none shall be made.
+        Unavailable: when another server holds the folder, or the disk says no.
+    """
+    from isocenter.analysis.registry import discover
+    from isocenter.doors.dimse_scu import send
+    from isocenter.site import Site
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.database import Database
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+    if not make and not settings.database and not (settings.folder / "archive.sqlite").exists():
+        raise NotFound(
+            f"an archive in '{settings.folder}'",
+            "the folder holds none",
+            "make one with `isocenter receive PATH`, or name it with --folder",
+        )
+    with _readable_refusal(settings.folder):
+        settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.database_url, server=server)
+    blobs = Blobs(settings.blobs_url)
+    journal = Journal(database, blobs)
+    index = Index(database, blobs)
+
+    def dicom_send(peer: Any, files: Sequence[bytes]) -> Sequence[tuple[str, str]]:
+        return [(s.sop_uid, s.reason) for s in send(peer, files, calling=settings.aet)]
+
+    site = Site(database, blobs, journal, index, discover(), now, {"dicom": dicom_send}, settings.models, apart)
+    return House(settings, site, database)
+
+
+@contextlib.contextmanager
+def _readable_refusal(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as refused:
+        raise Unavailable(
+            f"folder '{folder}'", f"it cannot be used ({refused.strerror})", "name another with --folder"
+        ) from refused

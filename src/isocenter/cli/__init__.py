@@ -1,0 +1,76 @@
+"""The verbs as commands. Every command has ``--json``; whoever may read the folder acts as its administrator."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="isocenter",
+    help="From the scanner to a signed report, and from signed reports back to better models. Research software.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON text instead of words.")]
+Where = Annotated[
+    Path | None, typer.Option("--folder", help="Folder of the archive.", envvar="ISOCENTER_FOLDER", show_default=False)
+]
+
+
+def main() -> None:
+    """Run a command; a refusal is a sentence and exit code 2, never a stack trace."""
+    from isocenter.errors import IsocenterError
+
+    try:
+        app()
+    except IsocenterError as refusal:
+        _refuse(refusal)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _refuse(refusal: Any) -> None:
+    if "--json" in sys.argv:
+        import json
+
+        said = {"what": refusal.what, "why": refusal.why, "do": refusal.do, "kind": type(refusal).__name__}
+        print(json.dumps({"error": said}, indent=2, ensure_ascii=False))
+    print(f"isocenter: {refusal}", file=sys.stderr)
+
+
+def settings(folder: Path | None = None, **given: Any) -> Any:
+    """Settings from the environment, with what the command line gave."""
+    from isocenter.settings import Settings
+
+    said = {k: v for k, v in given.items() if v is not None}
+    return Settings(**({"folder": folder} if folder else {}), **said)
+
+
+def version(shown: bool) -> None:
+    """Print the version and stop."""
+    if shown:
+        from isocenter import __version__
+
+        print(f"isocenter {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _isocenter(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+from isocenter.cli import archive, asking, learning, reading, server  # noqa: E402, F401  (they add their commands)

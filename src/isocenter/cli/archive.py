@@ -1,0 +1,288 @@
+"""Commands on the archive: receive, studies, send, explain, peer, person, verify, rebuild."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isocenter.cli import Json, Where, app, settings
+
+__all__ = ["ledger"]
+
+
+@app.command()
+def receive(
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders, ZIPs or DICOMDIRs.")],
+    wrap: Annotated[str, typer.Option(help="Take JPEG and PNG too, as DICOM of this modality (DX, CR, OT).")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Take images in; ends with a ledger: expected = stored + already there + rejected, with each reason."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    house = open_house(settings(folder))
+    try:
+        with screen.progress("receiving") as told:
+            result = ledger(house.site, paths, wrap=wrap, told=told)
+    finally:
+        house.close()
+    screen.answer(result)
+    show_ledger(screen, result)
+    if result["rejected"] or result["conflict"]:
+        raise typer.Exit(1)
+
+
+def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *a: None) -> dict[str, Any]:
+    """Receive everything under some paths and count what became of each file."""
+    from isocenter.errors import IsocenterError, NotFound
+    from isocenter.loading import whole_files
+    from isocenter.site import HOUSE
+
+    missing = [p for p in paths if not p.exists()]
+    if missing:
+        raise NotFound(f"'{missing[0]}'", "there is no such file or folder", "check the path")
+    wrapper = _wrapper(wrap) if wrap else None
+    counts: Counter[str] = Counter()
+    reasons: list[dict[str, str]] = []
+    names: list[str] = []
+    batch: list[bytes] = []
+
+    def hand_over() -> None:
+        for name, stored in zip(names, site.receive(batch, sender="cli", who=HOUSE), strict=True):
+            counts[stored.status] += 1
+            if stored.status in ("conflict", "rejected"):
+                reasons.append({"file": name, "status": stored.status, "reason": stored.reason})
+        names.clear()
+        batch.clear()
+
+    for path in paths:
+        for name, given in whole_files(path, wrap=wrapper):
+            if isinstance(given, IsocenterError):
+                counts["rejected"] += 1
+                reasons.append({"file": name, "status": "rejected", "reason": str(given)})
+                continue
+            names.append(name)
+            batch.append(given)
+            if len(batch) >= 64 or sum(map(len, batch)) > 64 * 2**20:
+                hand_over()
+                told(path.name, counts.total(), counts.total())
+    hand_over()
+    return {
+        "expected": counts.total(),
+        "stored": counts["stored"],
+        "there": counts["there"],
+        "conflict": counts["conflict"],
+        "rejected": counts["rejected"],
+        "reasons": reasons,
+    }
+
+
+def show_ledger(screen: Any, result: dict[str, Any]) -> None:
+    """The ledger in words; it adds up, and says so."""
+    screen.say(
+        f"expected {result['expected']} = stored {result['stored']} + already there {result['there']}"
+        f" + set aside {result['conflict']} + rejected {result['rejected']}"
+    )
+    if result["reasons"]:
+        rows = [(r["file"], r["status"], r["reason"]) for r in result["reasons"][:50]]
+        screen.table("", ("file", "", "reason"), rows)
+        if len(result["reasons"]) > 50:
+            screen.say(f"and {len(result['reasons']) - 50} more: --json lists all")
+
+
+def _wrapper(modality: str) -> Any:
+    from isocenter.app import now
+    from isocenter.dicom.header import wrap_image
+
+    body_part, view = ("CHEST", "PA") if modality in ("DX", "CR") else ("", "")
+    return lambda data, name: wrap_image(data, name, now(), modality=modality, body_part=body_part, view=view)
+
+
+@app.command()
+def studies(
+    limit: Annotated[int, typer.Option(help="Rows of a page.")] = 50,
+    offset: Annotated[int, typer.Option(help="Rows to leave out before.")] = 0,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """What the archive holds, the newest first."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen, person
+    from isocenter.site import HOUSE
+
+    screen = Screen(as_json)
+    house = open_house(settings(folder), make=False)
+    try:
+        rows = house.site.find("STUDY", {}, who=HOUSE, limit=limit, offset=offset)
+        total = house.site.counts(who=HOUSE)["studies"]
+        held = [house.site.study(r["StudyInstanceUID"], who=HOUSE) for r in rows]
+    finally:
+        house.close()
+    screen.answer({"studies": rows, "total": total, "offset": offset})
+    screen.table(
+        f"{len(rows)} of {total} studies", ("date", "patient", "study", "kind", "images", "uid"),
+        [(s.date, person(s.patient), s.description, "/".join(s.modalities), s.instance_count, s.uid) for s in held],
+    )  # fmt: skip
+
+
+@app.command()
+def send(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    destination: Annotated[str, typer.Argument(help="AE title of a known peer.")],
+    what: Annotated[str, typer.Option(help="all, images or results.")] = "all",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Send a study with its results to another system."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+    from isocenter.site import HOUSE_ADMIN
+
+    screen = Screen(as_json)
+    house = open_house(settings(folder), make=False)
+    try:
+        answers = house.site.send(study, destination, who=HOUSE_ADMIN, what=what)
+    finally:
+        house.close()
+    lost = [{"sop_uid": uid, "reason": reason} for uid, reason in answers if reason]
+    screen.answer({"sent": len(answers) - len(lost), "failed": lost})
+    screen.say(f"{len(answers) - len(lost)} of {len(answers)} objects acknowledged by {destination}")
+    for row in lost:
+        screen.say(f"  {row['sop_uid']}: {row['reason']}")
+    if lost:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(help="Result, report, tracking UID, study, image, or number of an event.")],
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Why does it say so? From the signature back to the sender."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+    from isocenter.site import HOUSE_ADMIN
+
+    screen = Screen(as_json)
+    house = open_house(settings(folder), make=False)
+    try:
+        chain = house.site.explain(name, who=HOUSE_ADMIN)
+    finally:
+        house.close()
+    screen.answer(chain)
+    screen.say(f"{chain['about']} of study {chain['study']['uid']} (patient {chain['study']['patient']})")
+    for signature in chain["signatures"]:
+        screen.say(f"signed {signature['time']} by {signature['who']}, event {signature['number']}")
+    for result in chain["results"]:
+        said = result["said_by"]
+        screen.say(
+            f"{result['id'][:12]} {result['outcome']} by {said['kind']} {said['name']} {said['version']}".rstrip()
+        )
+        for finding in result["findings"]:
+            screen.say(f"   {finding['what']} ({finding['verdict']}): {finding['words']}")
+        for read in result["inputs"]:
+            kept = "as received" if read["still_as_received"] else "NO LONGER as received"
+            screen.say(f"   from {read['images']} images of series {read['series']} ({read['modality']}), {kept}")
+    for event in chain["events"]:
+        screen.say(f"{event['number']:>6} {event['time']} {event['kind']} by {event['who']}")
+
+
+@app.command()
+def peer(
+    aet: Annotated[str, typer.Argument(help="Application entity title of the peer.")],
+    host: Annotated[str, typer.Argument(help="Its address.")],
+    port: Annotated[int, typer.Argument(help="Its DICOM port.")],
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Let a DICOM peer associate, and know where to send to it."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+    from isocenter.site import HOUSE_ADMIN
+
+    screen = Screen(as_json)
+    house = open_house(settings(folder))
+    try:
+        house.site.add_peer(aet, host, port, who=HOUSE_ADMIN)
+    finally:
+        house.close()
+    screen.answer({"aet": aet, "host": host, "port": port})
+    screen.say(f"{aet} at {host}:{port} may associate and be sent to")
+
+
+@app.command()
+def person(
+    name: Annotated[str, typer.Argument(help="Name of the account.")],
+    role: Annotated[str, typer.Argument(help="admin, reader, researcher or service.")],
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Give somebody an account; the password is asked for and never shown."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+    from isocenter.govern.policy import Role
+    from isocenter.site import HOUSE_ADMIN
+
+    secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    screen = Screen(as_json)
+    house = open_house(settings(folder))
+    try:
+        house.site.add_person(name, Role(role), secret, who=HOUSE_ADMIN)
+    finally:
+        house.close()
+    screen.answer({"name": name, "role": role})
+    screen.say(f"{name} may sign in as {role}")
+
+
+@app.command()
+def verify(folder: Where = None, as_json: Json = False) -> None:
+    """Check the journal's chain and every stored byte against its digest."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+    from isocenter.errors import IsocenterError
+
+    screen = Screen(as_json)
+    house = open_house(settings(folder), make=False)
+    broken: list[str] = []
+    checked = 0
+    try:
+        entries = house.site.journal.verify()
+        with screen.progress("reading blobs") as told:
+            for digest in house.site.blobs.digests():
+                try:
+                    house.site.blobs.get(digest)
+                except IsocenterError as fault:
+                    broken.append(str(fault))
+                checked += 1
+                told(digest[:8], checked, checked)
+    finally:
+        house.close()
+    screen.answer({"events": entries, "blobs": checked, "broken": broken})
+    screen.say(f"journal: {entries} events, chain unbroken. Blobs: {checked} read, {len(broken)} broken")
+    for line in broken:
+        screen.say(f"  {line}")
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rebuild(folder: Where = None, as_json: Json = False) -> None:
+    """Drop the index and make it again from the journal and the blobs."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+    from isocenter.store import rebuild as make_again
+
+    screen = Screen(as_json)
+    house = open_house(settings(folder), make=False, server=True)
+    try:
+        events = make_again(house.database, house.site.blobs)
+    finally:
+        house.close()
+    screen.answer({"events": events})
+    screen.say(f"index made again from {events} events")

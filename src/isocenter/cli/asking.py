@@ -1,0 +1,233 @@
+"""Commands on analyses: analyses, analyse, why, check, models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isocenter.cli import Json, Where, app, settings
+
+__all__: list[str] = []
+
+
+@app.command()
+def analyses(as_json: Json = False) -> None:
+    """The catalogue: what each analysis asks, and what it needs, in sentences."""
+    from isocenter.analysis.registry import discover
+    from isocenter.cli.screen import Screen
+    from isocenter.site import describe
+
+    screen = Screen(as_json)
+    registry = discover()
+    rows = [describe(a) for a in registry.analyses.values()]
+    screen.answer({"analyses": rows, "broken": registry.broken})
+    for row in rows:
+        screen.say(f"{row['name']} {row['version']}: {row['about'].splitlines()[0]}")
+        for name, sentence in row["needs"].items():
+            screen.say(f"   {name}: {sentence}")
+        for p in row["parameters"]:
+            screen.say(f"   --set {p['name']}={p['default']}  ({p['type']})")
+    for name, reason in registry.broken.items():
+        screen.say(f"{name} could not be loaded: {reason}")
+
+
+@app.command()
+def analyse(
+    what: Annotated[str, typer.Argument(help="A path (no archive needed) or a Study Instance UID.")],
+    only: Annotated[str, typer.Option(help="Name of one analysis.")] = "",
+    given: Annotated[list[str] | None, typer.Option("--set", help="A parameter: name=value.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for SEG, SR, parametric maps, NIfTI, meshes and figures.")
+    ] = None,
+    wrap: Annotated[str, typer.Option(help="Take JPEG and PNG too, as DICOM of this modality (DX, CR, OT).")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Analyse a folder of images, or a study of the archive; prints a list of results."""
+    from isocenter.cli.screen import Screen
+    from isocenter.forms.answer import answer
+
+    screen = Screen(as_json)
+    parameters = _parameters(given or [])
+    with screen.progress("analysing") as told:
+        if Path(what).exists():
+            done = _of_path(Path(what), only, parameters, out, wrap, told, screen)
+        else:
+            done = _of_study(what, only, parameters, out, folder, told)
+    screen.answer([answer(r) for r in done])
+    _show(screen, done)
+
+
+def _parameters(given: list[str]) -> dict[str, Any]:
+    import ast
+
+    from isocenter.errors import Refused
+
+    chosen: dict[str, Any] = {}
+    for part in given:
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise Refused(f"--set {part}", "it is not name=value")
+        try:
+            chosen[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            chosen[name] = value  # a word
+    return chosen
+
+
+def _of_path(
+    path: Path, only: str, parameters: dict[str, Any], out: Path | None, wrap: str, told: Any, screen: Any
+) -> list[Any]:
+    from isocenter.analysis.plan import plan
+    from isocenter.analysis.registry import address, discover
+    from isocenter.analysis.run import Request, run_apart
+    from isocenter.app import now
+    from isocenter.cli.archive import _wrapper
+    from isocenter.cli.written import write_out
+    from isocenter.errors import Refused
+    from isocenter.loading import Loading, read_folder
+    from isocenter.record import Origin, Outcome, Result
+
+    registry = discover()
+    chosen = [registry.get(only)] if only else list(registry.analyses.values())
+    held = read_folder(path, wrap=_wrapper(wrap) if wrap else None)
+    for name, reason in held.rejected:
+        screen.warn(f"{name}: {reason}")
+    if not held.studies:
+        raise Refused(
+            f"'{path}'", f"no DICOM image was found in it ({len(held.rejected)} files refused)",
+            "give a folder with DICOM files, or --wrap DX for JPEG radiographs",
+        )  # fmt: skip
+    results: list[Result] = []
+    for study in held.studies:
+        planned = plan(chosen, study)
+        for number, binding in enumerate(planned.bindings):
+            told(binding.analysis, number, len(planned.bindings))
+            analysis = registry.get(binding.analysis)
+            load = Loading(study, analysis.needs, binding.series, held)
+            series = tuple(uid for uids in binding.series.values() for uid in uids)
+            done = run_apart(Request(address(analysis), study.uid, load, now(), parameters, load.digests, series))
+            results.append(done.result)
+            if out is not None:
+                write_out(out, study, done.result, done.blobs, held)
+        for declined in planned.declined:
+            origin = Origin("machine", declined.analysis, registry.get(declined.analysis).version)
+            results.append(Result(study.uid, Outcome.DECLINED, origin, now(), declined.sentences()))
+    return results
+
+
+def _of_study(
+    uid: str, only: str, parameters: dict[str, Any], out: Path | None, folder: Path | None, told: Any
+) -> list[Any]:
+    from isocenter.app import open_house
+    from isocenter.cli.written import write_out
+    from isocenter.site import HOUSE_ADMIN
+
+    house = open_house(settings(folder), make=False)
+    try:
+        done = house.site.analyse(uid, who=HOUSE_ADMIN, only=only, parameters=parameters, told=told)
+        if out is not None:
+            study = house.site.study(uid, who=HOUSE_ADMIN)
+            for _, result in done:
+                blobs = {m.digest: house.site.blobs.get(m.digest) for m in result.maps}
+                write_out(out, study, result, blobs, house.site.blobs.get)
+    finally:
+        house.close()
+    return [result for _, result in done]
+
+
+def _show(screen: Any, results: list[Any]) -> None:
+    for result in results:
+        screen.say(f"{result.origin.name} {result.origin.version}: {result.outcome.value}")
+        for reason in result.reasons:
+            screen.say(f"   because {reason}")
+        for finding in result.findings:
+            certainty = "" if finding.certainty is None else f" (certainty {finding.certainty:.2f})"
+            screen.say(f"   {finding.words or finding.what}{certainty}")
+            for m in finding.measurements:
+                screen.say(f"      {m.what} {m.value:.4g} {m.unit}")
+        for m in result.measurements:
+            screen.say(f"   {m.what} {m.value:.4g} {m.unit}")
+
+
+@app.command()
+def why(
+    study: Annotated[str, typer.Argument(help="Study Instance UID, or a path.")],
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """What was not analysed on a study, and why."""
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    rows = _why_path(Path(study)) if Path(study).exists() else _why_study(study, folder)
+    screen.answer({"study": study, "analyses": rows})
+    for row in rows:
+        screen.say(f"{row['analysis']}: {row['answer']}")
+        for reason in row["reasons"]:
+            screen.say(f"   {reason}")
+
+
+def _why_study(uid: str, folder: Path | None) -> list[dict[str, Any]]:
+    from isocenter.app import open_house
+    from isocenter.site import HOUSE_ADMIN
+
+    house = open_house(settings(folder), make=False)
+    try:
+        return house.site.why(uid, who=HOUSE_ADMIN)
+    finally:
+        house.close()
+
+
+def _why_path(path: Path) -> list[dict[str, Any]]:
+    from isocenter.analysis.plan import plan
+    from isocenter.analysis.registry import discover
+    from isocenter.loading import read_folder
+
+    rows = []
+    for study in read_folder(path).studies:
+        planned = plan(discover().analyses.values(), study)
+        rows += [{"analysis": b.analysis, "answer": "can run", "reasons": []} for b in planned.bindings]
+        rows += [
+            {"analysis": d.analysis, "answer": "declined", "reasons": list(d.sentences())} for d in planned.declined
+        ]
+    return rows
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="Name of an analysis, or module:Class.")],
+    as_json: Json = False,
+) -> None:
+    """Is it a good analysis? The same suite that our own pass."""
+    from isocenter.analysis.registry import load
+    from isocenter.cli.screen import Screen
+    from isocenter.testing.checks import check as examine
+
+    screen = Screen(as_json)
+    checks = examine(load(name))
+    failed = [c for c in checks if not c.passed]
+    screen.answer({"analysis": name, "passed": not failed, "checks": checks})
+    for c in checks:
+        screen.say(f"{'pass' if c.passed else 'FAIL'}  {c.name}: {c.words}")
+    screen.say(f"{len(checks) - len(failed)} of {len(checks)} checks passed")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """Models with their evidence."""
+    from isocenter.analysis.weights import models as shelf
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    chosen = settings()
+    held = [m for m, _ in shelf(Path(chosen.models) if chosen.models else None).values()]
+    screen.answer({"models": held})
+    screen.table(
+        "", ("model", "version", "state", "for", "digest"),
+        [(m.name, m.version, m.state, m.card.get("intended_use", ""), m.digest[:12]) for m in held],
+    )  # fmt: skip

@@ -1,0 +1,101 @@
+"""What the demonstration loads and what it says at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+__all__ = ["load", "samples", "show", "summary"]
+
+
+def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
+    """Receive the images of the demonstration, or those of a folder; the ledger."""
+    from isocenter.cli.archive import ledger
+    from isocenter.site import HOUSE
+
+    if data is not None:
+        return ledger(house.site, [data], wrap=wrap, told=told)
+    counts: Counter[str] = Counter()
+    reasons = []
+    for name, files in _shipped():
+        told(name, counts.total(), counts.total())
+        for stored in house.site.receive(files, sender="demo", who=HOUSE):
+            counts[stored.status] += 1
+            if stored.status in ("conflict", "rejected"):
+                reasons.append({"file": name, "status": stored.status, "reason": stored.reason})
+    return {
+        "expected": counts.total(), "stored": counts["stored"], "there": counts["there"],
+        "conflict": counts["conflict"], "rejected": counts["rejected"], "reasons": reasons,
+    }  # fmt: skip
+
+
+def _shipped() -> Iterator[tuple[str, list[bytes]]]:
+    from isocenter.testing.phantoms import demo_patients
+
+    yield "real samples", list(samples())
+    for phantom in demo_patients():
+        yield "in-silico patients", list(phantom.files)
+
+
+def samples() -> Iterator[bytes]:
+    """Real images that come with the dependencies: pydicom's test files and nibabel's anatomical volume."""
+    from isocenter.testing.samples import shipped
+
+    yield from shipped()
+
+
+def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The closing table: studies, analyses run, declined and why, top of the list."""
+    from isocenter.record import Outcome
+    from isocenter.site import HOUSE, HOUSE_ADMIN
+
+    counts = site.counts(who=HOUSE)
+    entries = site.worklist(who=HOUSE_ADMIN)
+    runs: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    drafts = 0
+    for entry in entries:
+        for row in site.why(entry.waiting.study.uid, who=HOUSE):
+            if row["answer"] == Outcome.DECLINED.value:
+                reasons.update(f"{row['analysis']}: {r}" for r in row["reasons"][:1])
+            runs[row["answer"]] += 1
+        drafts += bool(site.report(entry.waiting.study.uid, who=HOUSE_ADMIN).sentences)
+    return {
+        "studies": counts["studies"],
+        "instances": counts["instances"],
+        "ledger": ledger,
+        "analyses": {answer: runs[answer] for answer in ("found", "none", "declined", "waiting")},
+        "declined": [{"reason": reason, "times": n} for reason, n in reasons.most_common(10)],
+        "drafts": drafts,
+        "top": [
+            {
+                "study": e.waiting.study.uid,
+                "patient": e.waiting.study.patient.id,
+                "description": e.waiting.study.description,
+                "level": e.level.value,
+                "why": e.why,
+            }
+            for e in entries[:8]
+        ],
+        "seconds": round(seconds, 1),
+    }  # fmt: skip
+
+
+def show(screen: Any, closing: dict[str, Any]) -> None:
+    """The closing table in words."""
+    from isocenter.cli.archive import show_ledger
+
+    runs = closing["analyses"]
+    show_ledger(screen, closing["ledger"])
+    screen.say(
+        f"{closing['studies']} studies, {closing['instances']} images; analyses: {runs['found']} found something,"
+        f" {runs['none']} looked and found none, {runs['declined']} declined; {closing['drafts']} reports drafted;"
+        f" {closing['seconds']} s"
+    )
+    screen.table(
+        "\nTop of the worklist", ("level", "why here", "patient", "study"),
+        [(e["level"], e["why"], e["patient"], e["description"]) for e in closing["top"]],
+    )  # fmt: skip
+    screen.table("\nDeclined, because", ("times", "reason"), [(r["times"], r["reason"]) for r in closing["declined"]])

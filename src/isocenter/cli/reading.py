@@ -1,0 +1,195 @@
+"""Commands of a reading: worklist, open, correct, sign, report."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isocenter.cli import Json, Where, app, settings
+
+__all__: list[str] = []
+
+Who = Annotated[str, typer.Option("--as", help="Account that acts; your own name when left out.")]
+
+
+@contextmanager
+def _site(folder: Path | None) -> Iterator[Any]:
+    from isocenter.app import open_house
+
+    house = open_house(settings(folder), make=False)
+    try:
+        yield house.site
+    finally:
+        house.close()
+
+
+def _reader(site: Any, name: str) -> Any:
+    """Who acts: a named account with its role, or the owner of the folder."""
+    from isocenter.errors import NotFound
+    from isocenter.govern.policy import Person, Role
+
+    if not name:
+        return Person(getpass.getuser(), Role.ADMIN)
+    found = site.index.person(name)
+    if found is None:
+        raise NotFound(f"account '{name}'", "nobody has that name", "add it with `isocenter person`")
+    return Person(name, Role(found["role"]))
+
+
+@app.command()
+def worklist(
+    ai: Annotated[bool, typer.Option("--ai/--no-ai", help="With or without what analyses say.")] = True,
+    limit: Annotated[int, typer.Option(help="Rows of a page.")] = 50,
+    offset: Annotated[int, typer.Option(help="Rows to leave out before.")] = 0,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """What to read next, and why."""
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    with _site(folder) as site:
+        entries = site.worklist(who=_reader(site, ""), with_ai=ai)
+    page = entries[offset : offset + limit]
+    screen.answer({"rows": [_plain(e) for e in page], "total": len(entries), "offset": offset})
+    screen.table(
+        f"{len(page)} of {len(entries)} studies wait",
+        ("level", "why here", "patient", "study", "kind", "state", "uid"),
+        [_row(e) for e in page],
+    )
+
+
+def _plain(entry: Any) -> dict[str, Any]:
+    w = entry.waiting
+    return {
+        "study": w.study.uid, "patient": w.study.patient, "description": w.study.description, "state": w.state,
+        "modalities": list(w.modalities), "instances": w.instances, "reader": w.reader, "ai": w.ai,
+        "level": entry.level, "why": entry.why, "due": entry.due, "waits_s": entry.waits.total_seconds(),
+        "moved_up": entry.moved_up,
+    }  # fmt: skip
+
+
+def _row(entry: Any) -> tuple[Any, ...]:
+    from isocenter.cli.screen import person
+
+    w = entry.waiting
+    kinds = "/".join(w.modalities)
+    return entry.level.value, entry.why, person(w.study.patient), w.study.description, kinds, w.state, w.study.uid
+
+
+@app.command(name="open")
+def open_(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    who: Who = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Take a study to read it: its findings with their numbers, and the report as it stands."""
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    with _site(folder) as site:
+        reader = _reader(site, who)
+        reading = site.open(study, who=reader)
+        results = site.results(study, who=reader)
+        report = site.report(study, who=reader)
+    screen.answer({"reading": reading, "findings": _findings(results), "report": report})
+    screen.say(f"{study} is open, version {reading.version}")
+    screen.table(
+        "findings", ("tracking", "who", "what", "verdict", "words"),
+        [(f["tracking"], f["by"], f["what"], f["verdict"], f["words"]) for f in _findings(results)],
+    )  # fmt: skip
+    for sentence in report.sentences:
+        screen.say(f"{'◇' if sentence.machine else '●'} {sentence.text}")
+
+
+def _findings(results: list[Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "tracking": f.tracking, "result": digest, "by": r.origin.name, "what": str(f.what),
+            "verdict": f.verdict.value, "words": f.words, "certainty": f.certainty,
+        }
+        for digest, r in results for f in r.findings
+    ]  # fmt: skip
+
+
+@app.command()
+def correct(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    tracking: Annotated[str, typer.Argument(help="Tracking UID of the finding, from `open`.")],
+    verdict: Annotated[str, typer.Argument(help="kept, changed or struck.")],
+    words: Annotated[str, typer.Option(help="New words of a changed finding.")] = "",
+    reason: Annotated[str, typer.Option(help="Why it was changed or struck.")] = "",
+    who: Who = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Keep, change or strike one finding; your answer replaces the machine's and both are kept."""
+    from isocenter.cli.screen import Screen
+    from isocenter.errors import NotFound
+    from isocenter.reading.session import Correction
+    from isocenter.record import Verdict
+
+    screen = Screen(as_json)
+    with _site(folder) as site:
+        reader = _reader(site, who)
+        held = [d for d, r in site.results(study, who=reader) if any(f.tracking == tracking for f in r.findings)]
+        if not held:
+            raise NotFound(
+                f"finding '{tracking}'", "the study has none of that name", "list them with `isocenter open`"
+            )
+        version = site.reading(study, who=reader).version
+        correction = Correction(Verdict(verdict), tracking=tracking, result=held[-1], words=words, reason=reason)
+        reading = site.correct(study, correction, version=version, who=reader)
+    screen.answer({"reading": reading})
+    screen.say(f"{verdict}; version {reading.version}")
+
+
+@app.command()
+def sign(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    who: Who = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Sign the report: sealed by name and digest."""
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    with _site(folder) as site:
+        reader = _reader(site, who)
+        reading = site.sign(study, version=site.reading(study, who=reader).version, who=reader)
+    screen.answer({"reading": reading})
+    screen.say(f"signed by {reading.signed_by}, report {reading.reports[-1][:12]}")
+
+
+@app.command()
+def report(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    pdf: Annotated[Path | None, typer.Option(help="Write the report as PDF/A to this file.")] = None,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """The report: the draft, or what was signed."""
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    with _site(folder) as site:
+        reader = _reader(site, "")
+        held = site.report(study, who=reader)
+        if pdf is not None:
+            pdf.write_bytes(site.report_pdf(study, who=reader))
+    screen.answer(held)
+    section = ""
+    for sentence in held.sentences:
+        if sentence.section != section:
+            section = sentence.section
+            screen.say(section.upper())
+        screen.say(f"  {'◇' if sentence.machine else '●'} {sentence.text}")
+    if pdf is not None:
+        screen.say(f"written to {pdf}")

@@ -1,0 +1,79 @@
+"""What a command prints: words and tables for people, one JSON text for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["Screen"]
+
+
+class Screen:
+    """Where a command says what it has to say.
+
+    With `as_json` only `answer` prints, to standard output, and nothing else gets in its way; progress and remarks go
+    to standard error.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def answer(self, data: Any) -> None:
+        """The JSON of the command; printed only when it was asked for."""
+        if self.as_json:
+            from isocenter.record import to_plain
+
+            print(json.dumps(to_plain(data), indent=2, ensure_ascii=False))
+
+    def say(self, words: str) -> None:
+        """A line for a person."""
+        if not self.as_json:
+            self._console().print(words, highlight=False, markup=False, soft_wrap=True)
+
+    def warn(self, words: str) -> None:
+        """A line that a person should see whatever is printed."""
+        print(words, file=sys.stderr)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table for a person; every cell is text, never markup."""
+        if self.as_json:
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            made.add_column(column, overflow="fold")
+        for row in rows:
+            made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        self._console().print(made)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Any]:
+        """Counts on standard error while something takes long; call what is given with (words, done, of)."""
+        if not sys.stderr.isatty():
+            yield lambda words, done, of: None
+            return
+        from rich.console import Console
+        from rich.progress import Progress, TextColumn
+
+        with Progress(
+            TextColumn("{task.description}"), TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+            console=Console(stderr=True), transient=True,
+        ) as bar:  # fmt: skip
+            task = bar.add_task(what, total=0)
+            yield lambda words, done, of: bar.update(task, description=f"{what}: {words}", completed=done, total=of)
+
+    def _console(self) -> Any:
+        from rich.console import Console
+
+        return Console(soft_wrap=False)
+
+
+def person(row: Mapping[str, Any] | Any) -> str:
+    """A patient in one cell: name with its caret as a comma, then the identifier."""
+    name = str(getattr(row, "name", "")).replace("^", ", ").strip(", ")
+    return f"{name} ({row.id})" if name else str(row.id)

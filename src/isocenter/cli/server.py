@@ -1,0 +1,149 @@
+"""Commands that stay: demo, serve, work; and the manual's generated pages."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isocenter.cli import Json, Where, app, settings
+
+__all__: list[str] = []
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder, ZIP or DICOMDIR; without it, phantoms and samples.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the web server; 0 takes a free one.")] = None,
+    dicom_port: Annotated[int | None, typer.Option(help="Port of the DICOM listener; 0 takes a free one.")] = None,
+    wrap: Annotated[str, typer.Option(help="Take JPEG and PNG too, as DICOM of this modality (DX, CR, OT).")] = "",
+    headless: Annotated[bool, typer.Option("--headless", help="Do the same and exit, for machines.")] = False,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """The main job, whole: load studies, analyse, order the worklist, draft the reports, open the doors."""
+    from isocenter.app import open_house
+    from isocenter.cli.demonstration import load, show, summary
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    started = time.monotonic()
+    chosen = settings(folder or Path("isocenter-demo"), port=port, dicom_port=dicom_port, demo=data is None)
+    house = open_house(chosen, server=True)
+    try:
+        house.first_person()
+        house.add_known_peers()
+        house.start_work()
+        house.start_following()
+        if not headless:
+            house.start_listening()
+            house.start_web()
+        with screen.progress("demo") as told:
+            ledger = load(house, data, wrap, told)
+            _wait(house, told)
+        closing = summary(house.site, ledger, time.monotonic() - started)
+        if headless:
+            screen.answer(closing)
+            show(screen, closing)
+            return
+        link = house.sign_in_link()
+        screen.answer(closing | {"address": link})
+        show(screen, closing)
+        screen.say(f"\nOpen {link}")
+        screen.say(f"DICOM listens on {chosen.host}:{house.dicom_port} as {chosen.aet}. Stop with Ctrl+C.")
+        _until_told()
+    finally:
+        house.close()
+
+
+def _wait(house: Any, told: Any) -> None:
+    """Until nothing is left to do; counts instead of a spinner."""
+    while not house.settled():
+        waiting = house.waiting()
+        told("analysing", 0, waiting)
+        time.sleep(0.05)
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="Port of the web server; 0 takes a free one.")] = None,
+    dicom_port: Annotated[int | None, typer.Option(help="Port of the DICOM listener; 0 takes a free one.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address; loopback unless told.")] = None,
+    peers: Annotated[str | None, typer.Option(help="DICOM peers: AET@host:port, by commas.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Analyses at the same time; 0 leaves them to `work`.")] = None,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Archive, DICOM listener, web server and workers, until Ctrl+C."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    chosen = settings(folder, port=port, dicom_port=dicom_port, host=host, peers=peers, workers=workers)
+    house = open_house(chosen, server=True)
+    try:
+        secret = house.first_person()
+        house.add_known_peers()
+        house.start_work()
+        house.start_following()
+        house.start_listening()
+        house.start_web()
+        said = {"web": house.web_port, "dicom": house.dicom_port, "aet": chosen.aet, "link": house.sign_in_link()}
+        screen.answer(said)
+        if secret:
+            screen.say(f"The administrator's password was drawn and lies in {secret}")
+        screen.say(f"Open {said['link']}")
+        screen.say(f"DICOM listens on {chosen.host}:{house.dicom_port} as {chosen.aet}. Stop with Ctrl+C.")
+        _until_told()
+    finally:
+        house.close()
+
+
+@app.command()
+def work(
+    workers: Annotated[int | None, typer.Option(help="Analyses at the same time.")] = None,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Take jobs of a running server, here or on another machine with the same database and object store."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    house = open_house(settings(folder, workers=workers), make=False)
+    try:
+        house.start_work()
+        screen.answer({"workers": house.settings.workers})
+        screen.say(f"{house.settings.workers} workers take jobs. Stop with Ctrl+C.")
+        _until_told()
+    finally:
+        house.close()
+
+
+@app.command()
+def manual(
+    folder: Annotated[Path, typer.Argument(help="Where the generated pages go.")] = Path("docs/look-up"),
+    as_json: Json = False,
+) -> None:
+    """Write the generated pages of the manual: settings, commands, analyses, life cycles, conformance."""
+    from isocenter.cli.pages import write_manual
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    written = write_manual(folder)
+    screen.answer({"pages": [str(p) for p in written]})
+    screen.say(f"{len(written)} pages written to {folder}")
+
+
+def _until_told() -> None:
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    while not stop.wait(3600):
+        pass

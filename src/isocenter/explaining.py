@@ -1,0 +1,179 @@
+"""Why does it say so? The whole chain of anything printed, from the signature back to the sender.
+
+Whatever is named (a report, a result, a finding's tracking UID, a study, an image, the number of an event), the
+answer walks the same way down: who signed, what a person changed, what a machine said with which weights and
+parameters, from which stored bytes, received when and from whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.policy import Person, must
+from isocenter.record import Kind, Result, Sealed, Study, to_plain
+
+if TYPE_CHECKING:
+    from isocenter.site import Site
+
+__all__ = ["explain"]
+
+_PAGE = 5000
+
+
+def explain(site: Site, name: str, *, who: Person) -> dict[str, Any]:
+    """The chain behind a name.
+
+    Args:
+        name: digest of a report or a result (or its first 8 characters and more), tracking UID, Study or SOP Instance
+            UID, or the number of an event.
+
+    Raises:
+        NotFound: when nothing has that name.
+    """
+    must(who, "explain", name)
+    study_uid, about = _study_of(site, name)
+    study = site.index.study(study_uid)
+    events = site.journal.since(0, subject=study_uid, limit=_PAGE)
+    results = site.index.results(study_uid, replaced=True)
+    return {
+        "asked": name,
+        "about": about,
+        "study": {"uid": study.uid, "patient": study.patient.id, "description": study.description},
+        "signatures": [_told(e) for e in events if e.event.kind in (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)],
+        "results": [_result(site, digest, result, study) for digest, result in _wanted(results, name)],
+        "events": [_told(e) for e in events],
+    }
+
+
+def _study_of(site: Site, name: str) -> tuple[str, str]:
+    if name.isdigit() and len(name) < 12:
+        for sealed in site.journal.since(int(name) - 1, limit=1):
+            if sealed.number == int(name) and sealed.event.subject:
+                return sealed.event.subject, f"event {name}: {sealed.event.kind}"
+        raise NotFound(f"event {name}", "the journal has no event of that number about a study")
+    try:
+        return site.index.study(name).uid, "study"
+    except NotFound:
+        pass
+    try:
+        return site.index.instance(name)[0].uid, "image"
+    except NotFound:
+        pass
+    return _study_of_digest(site, name)
+
+
+def _study_of_digest(site: Site, name: str) -> tuple[str, str]:
+    """A result, a report or a finding: the journal names the study of each."""
+    number = 0
+    while page := site.journal.since(number, kinds=_SPEAKING, limit=_PAGE):
+        for sealed in page:
+            for key in ("result", "report"):
+                digest = str(sealed.event.details.get(key, ""))
+                if len(name) >= 8 and digest.startswith(name):
+                    return sealed.event.subject, key
+            if name.startswith("2.25.") and _tracks(site, sealed, name):
+                return sealed.event.subject, "finding"
+        number = page[-1].number
+    raise NotFound(f"'{name}'", "no report, result, finding, study, image or event has that name")
+
+
+_SPEAKING = (Kind.RESULT_MADE, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
+
+
+def _tracks(site: Site, sealed: Sealed, tracking: str) -> bool:
+    digest = str(sealed.event.details.get("result", ""))
+    if not digest:
+        return False
+    try:
+        return any(f.tracking == tracking for f in site.index.result(digest).findings)
+    except (NotFound, Refused):
+        return False
+
+
+def _wanted(results: list[tuple[str, Result]], name: str) -> list[tuple[str, Result]]:
+    """The results that the name is about: itself and all it replaced; every one when the name is a whole study."""
+    by_digest = dict(results)
+    start = [d for d, r in results if d.startswith(name) or any(f.tracking == name for f in r.findings)]
+    if not start:
+        return results
+    chain: list[str] = []
+    for digest in start:
+        at = digest
+        while at and at in by_digest and at not in chain:
+            chain.append(at)
+            at = by_digest[at].replaces
+    return [(d, by_digest[d]) for d in chain]
+
+
+def _result(site: Site, digest: str, result: Result, study: Study) -> dict[str, Any]:
+    return {
+        "id": digest,
+        "outcome": result.outcome.value,
+        "said_by": to_plain(result.origin),
+        "model": _model(site, result.origin.model),
+        "made": result.made.isoformat(),
+        "replaces": result.replaces,
+        "reasons": list(result.reasons),
+        "findings": [
+            {
+                "tracking": f.tracking,
+                "what": str(f.what),
+                "verdict": f.verdict.value,
+                "reason": f.reason,
+                "words": f.words,
+                "measurements": [to_plain(m) for m in f.measurements],
+            }
+            for f in result.findings
+        ],
+        "measurements": [to_plain(m) for m in result.measurements],
+        "code": result.receipt.code,
+        "seconds": result.receipt.seconds,
+        "inputs": _inputs(site, result, study),
+    }
+
+
+def _model(site: Site, digest: str) -> Mapping[str, Any] | None:
+    if not digest:
+        return None
+    from pathlib import Path
+
+    from isocenter.analysis import weights
+
+    for held, _ in weights.models(Path(site.shelf) if site.shelf else None).values():
+        if held.digest == digest:
+            return {"name": held.name, "version": held.version, "digest": digest, "examples": held.examples}
+    return {"digest": digest, "name": "no longer on the shelf"}
+
+
+def _inputs(site: Site, result: Result, study: Study) -> list[dict[str, Any]]:
+    wanted = set(result.receipt.inputs)
+    rows: list[dict[str, Any]] = []
+    for series in study.series:
+        read = [i for i in series.instances if i.digest in wanted]
+        if read:
+            rows.append(
+                {
+                    "series": series.uid,
+                    "modality": series.modality,
+                    "images": len(read),
+                    "first": {"sop_uid": read[0].sop_uid, "digest": read[0].digest},
+                    "still_as_received": all(i.digest in site.blobs for i in read),
+                }
+            )
+    return rows
+
+
+def _told(sealed: Sealed) -> dict[str, Any]:
+    details = {k: v for k, v in sealed.event.details.items() if k not in ("instances", "credential")}
+    if isinstance(named := sealed.event.details.get("instances"), list):
+        details["instances"] = len(named)
+    return {
+        "number": sealed.number,
+        "kind": sealed.event.kind.value,
+        "time": sealed.event.time.isoformat(),
+        "who": sealed.event.who,
+        "details": details,
+        "hash": sealed.hash,
+    }

@@ -1,0 +1,210 @@
+"""From the series that a plan names to the Volumes and Regions that an analysis is given.
+
+Everything here can travel to another process: an analysis reads and decodes its images where it runs, so that hostile
+pixels harm a child that has limits and not the server.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from isocenter.analysis.need import Need
+from isocenter.errors import IsocenterError, NotAVolume, Refused
+from isocenter.record import Series, Study
+from isocenter.space import Region, Volume
+
+__all__ = ["Folder", "Loading", "read_folder", "regions_of", "volumes_of"]
+
+Get = Callable[[str], bytes]
+"""Digest -> the stored file."""
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Read a stored file by its SOP Instance UID or by its digest."""
+
+    get: Get
+    digests: Mapping[str, str]
+
+    def __call__(self, key: str) -> bytes:
+        return self.get(self.digests.get(key, key))
+
+
+@dataclass(frozen=True)
+class Loading:
+    """The inputs of one run, made when called.
+
+    Args:
+        study: whole, as the index knows it.
+        needs: of the analysis.
+        series: need name -> Series Instance UIDs, from the plan.
+        get: digest -> bytes; must survive pickling.
+    """
+
+    study: Study
+    needs: Mapping[str, Need]
+    series: Mapping[str, tuple[str, ...]]
+    get: Get
+
+    def __call__(self) -> dict[str, Any]:
+        """Need name -> Volume, tuple of Region, or None.
+
+        Raises:
+            Refused: when a series does not give what was asked; the message says why.
+        """
+        by_uid = {s.uid: s for s in self.study.series}
+        given: dict[str, Any] = {}
+        for name, need in self.needs.items():
+            chosen = [by_uid[uid] for uid in self.series.get(name, ())]
+            if not chosen:
+                given[name] = None
+            elif need.gives == "regions":
+                given[name] = tuple(r for s in chosen for r in regions_of(self.study, s, self.get))
+            else:
+                given[name] = _with_axis(volumes_of(chosen[0], self.get), need, chosen[0])
+        return given
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Digests of every instance that is read."""
+        used = {uid for uids in self.series.values() for uid in uids}
+        return tuple(sorted(i.digest for s in self.study.series if s.uid in used for i in s.instances))
+
+
+def volumes_of(series: Series, get: Get) -> list[Volume]:
+    """All volumes of a series, best first."""
+    from isocenter.dicom.assemble import assemble
+
+    return assemble(series, _Files(get, {i.sop_uid: i.digest for i in series.instances}))
+
+
+def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
+    """Regions that an RTSTRUCT or SEG series draws, on the grid on which they were drawn.
+
+    Raises:
+        Refused: when the series is neither, or the images that it refers to are not in the study.
+    """
+    files = _Files(get, {i.sop_uid: i.digest for s in study.series for i in s.instances})
+    if series.modality == "SEG":
+        from isocenter.forms import seg
+
+        return tuple(r for i in series.instances for r in seg.read(files(i.sop_uid)))
+    if series.modality == "RTSTRUCT":
+        from isocenter.dicom.assemble import regions
+
+        return regions(series, files, _drawn_on(study, series, get))
+    raise Refused(f"series {series.number} is {series.modality}", "it draws no regions", "give an RTSTRUCT or SEG")
+
+
+def _drawn_on(study: Study, series: Series, get: Get) -> Volume | None:
+    named = set(series.facts.get("ReferencedSeriesUIDs", ()))
+    images = [s for s in study.series if any(i.rows for i in s.instances) and s.modality != "SEG"]
+    named_images = [s for s in images if s.uid in named]
+    framed = [s for s in images if series.frame_of_reference and s.frame_of_reference == series.frame_of_reference]
+    for candidate in named_images or framed:
+        return volumes_of(candidate, get)[0]
+    raise Refused(
+        "the images on which the structures were drawn are not in the study",
+        "contours have no grid without them",
+        "send the referenced series as well",
+    )
+
+
+def _with_axis(volumes: list[Volume], need: Need, series: Series) -> Volume:
+    if not volumes:
+        raise NotAVolume(f"series {series.number}", "it gave no volume")
+    if not need.axis:
+        return volumes[0]
+    for volume in volumes:
+        if any(a.name == need.axis and len(a) > 1 for a in volume.axes):
+            return volume
+    raise Refused(f"series {series.number} has no {need.axis} axis", f"the analysis needs {need.sentence()}")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Studies read from a path without any archive: where each file is, by digest.
+
+    Members of a ZIP are laid into a temporary folder, named by digest and never by their own names.
+    """
+
+    studies: tuple[Study, ...]
+    paths: Mapping[str, str]
+    rejected: tuple[tuple[str, str], ...] = ()
+    _spill: Any = field(default=None, repr=False, compare=False)
+
+    def __call__(self, digest: str) -> bytes:
+        return Path(self.paths[digest]).read_bytes()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Folder, ((), dict(self.paths), ())
+
+
+def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None) -> Folder:
+    """Read a file, folder, ZIP or DICOMDIR: every instance is checked whole before its header is believed.
+
+    Args:
+        wrap: makes DICOM of a JPEG or PNG, when images of that kind are wanted.
+    """
+    from isocenter.dicom.header import merge, read_header
+
+    spill = tempfile.TemporaryDirectory(prefix="isocenter-")
+    records: list[Study] = []
+    paths: dict[str, str] = {}
+    rejected: list[tuple[str, str]] = []
+    for name, given in whole_files(path, wrap=wrap):
+        if isinstance(given, IsocenterError):
+            rejected.append((name, str(given)))
+            continue
+        try:
+            record = read_header(given)
+        except IsocenterError as refusal:
+            rejected.append((name, str(refusal)))
+            continue
+        digest = record.series[0].instances[0].digest
+        if digest not in paths:
+            paths[digest] = _kept(name, given, digest, Path(spill.name), wrapped=wrap is not None)
+            records.append(record)
+    try:
+        studies = tuple(merge(records))
+    except Refused as clash:
+        raise Refused(f"{path.name}", str(clash)) from clash
+    return Folder(studies, paths, tuple(rejected), spill)
+
+
+def whole_files(
+    path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
+) -> Iterator[tuple[str, bytes | IsocenterError]]:
+    """Every file under a path that is a whole DICOM object, and the reason for each that is not."""
+    from isocenter.dicom.header import check_whole, scan
+
+    for name, given in scan(path):
+        if isinstance(given, IsocenterError):
+            yield name, given
+            continue
+        data = given
+        try:
+            if wrap is not None and (data[:2] == b"\xff\xd8" or data[:8] == b"\x89PNG\r\n\x1a\n"):
+                data = wrap(data, name)
+            check_whole(data)
+        except IsocenterError as refusal:
+            yield name, refusal
+        else:
+            yield name, data
+
+
+def _kept(name: str, data: bytes, digest: str, spill: Path, *, wrapped: bool) -> str:
+    here = Path(name)
+    if not wrapped and here.is_file() and here.stat().st_size == len(data):
+        return str(here.resolve())
+    (spill / digest).write_bytes(data)
+    return str(spill / digest)
+
+
+def instances_of(studies: Iterable[Study]) -> int:
+    """Number of instances in all of them."""
+    return sum(s.instance_count for s in studies)

@@ -1,0 +1,610 @@
+"""The verbs of the house: receive find send | plan analyse | open correct sign | explain.
+
+A verb asks the policy, acts, and appends one event. Doors translate their protocol and call a verb; they decide
+nothing. Everything that a verb needs from the world (clock, storage, network) is a value passed in.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isocenter.analysis import plan as planning
+from isocenter.analysis.protocol import parameters
+from isocenter.analysis.registry import Registry, address
+from isocenter.analysis.run import Request, run, run_apart
+from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused
+from isocenter.govern import people
+from isocenter.govern.policy import NOBODY, Person, Role, must
+from isocenter.loading import Loading, volumes_of
+from isocenter.reading import report as reports
+from isocenter.reading import session
+from isocenter.reading import worklist as lists
+from isocenter.record import (
+    Event,
+    Kind,
+    Origin,
+    Outcome,
+    Result,
+    Sealed,
+    Study,
+    Urgency,
+    Verdict,
+    canonical,
+    digest_of,
+    to_plain,
+)
+from isocenter.store.intake import Stored, receive
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from isocenter.space import Geometry
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.database import Database
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["HOUSE", "HOUSE_ADMIN", "Send", "Site", "describe", "fingerprint"]
+
+HOUSE = Person("isocenter", Role.SERVICE)
+"""The house itself: what it does by `flow.py` it does under this name."""
+
+HOUSE_ADMIN = Person("isocenter", Role.ADMIN)
+"""The house at its first start, when there is nobody yet who could add the first person."""
+
+Send = Callable[[Mapping[str, Any], Sequence[bytes]], Sequence[tuple[str, str]]]
+"""A destination and files -> for each file its SOP Instance UID and the reason of failure, empty when acknowledged."""
+
+_BATCH_FILES, _BATCH_BYTES, _PAGE = 64, 64 * 2**20, 2000
+
+
+@dataclass
+class Site:
+    """One archive with its analyses and its people.
+
+    Args:
+        send: network kind ("dicom") -> how to send there.
+        shelf: folder of the site's own weights, or empty.
+        apart: whether analyses run in a process of their own; False only in a notebook or a test.
+    """
+
+    database: Database
+    blobs: Blobs
+    journal: Journal
+    index: Index
+    registry: Registry
+    clock: Callable[[], datetime]
+    send_by: Mapping[str, Send] = field(default_factory=dict)
+    shelf: str = ""
+    apart: bool = True
+
+    def __post_init__(self) -> None:
+        self._one_at_a_time = threading.RLock()
+        self._sessions = people.Sessions()
+        self._links = people.Links()
+        self._tries = people.Tries()
+
+    # ---- receive, find ---------------------------------------------------------------------------------------
+
+    def receive(self, files: Iterable[bytes], *, sender: str, who: Person) -> list[Stored]:
+        """Take instances in: whole, known, durable, or refused with the reason. Durable when this returns.
+
+        Returns:
+            one `Stored` for each file, in order: stored, there, conflict (set aside) or rejected.
+        """
+        must(who, "receive", sender)
+        answers: list[Stored] = []
+        batch: list[bytes] = []
+        size = 0
+        for data in files:
+            batch.append(data)
+            size += len(data)
+            if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
+                answers += self._take(batch, sender)
+                batch, size = [], 0
+        return answers + self._take(batch, sender)
+
+    def _take(self, batch: Sequence[bytes], sender: str) -> list[Stored]:
+        from isocenter.dicom.header import check_whole, read_header
+
+        good: list[tuple[bytes, Study]] = []
+        places: list[int] = []
+        answers: list[Stored | None] = [None] * len(batch)
+        for place, data in enumerate(batch):
+            try:
+                check_whole(data)
+                good.append((data, read_header(data)))
+                places.append(place)
+            except IsocenterError as refusal:
+                answers[place] = Stored("", "rejected", "", str(refusal))
+        if refused := [a.reason for a in answers if a is not None]:
+            self._tell(Kind.INSTANCES_REJECTED, sender, "", count=len(refused), reasons=sorted(set(refused))[:20])
+        for place, stored in zip(
+            places, receive(self.database, self.blobs, self.journal, good, sender, self.clock()), strict=True
+        ):
+            answers[place] = stored
+        return [a for a in answers if a is not None]
+
+    def find(
+        self,
+        level: str,
+        keys: Mapping[str, str],
+        *,
+        who: Person,
+        limit: int | None = None,
+        offset: int = 0,
+        fuzzy: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Rows by DICOM keyword for a query of one level: PATIENT, STUDY, SERIES or IMAGE."""
+        must(who, "find")
+        return self.index.find(level, keys, limit=limit, offset=offset, fuzzy=fuzzy)
+
+    def study(self, uid: str, *, who: Person) -> Study:
+        """One study, whole."""
+        must(who, "study", uid)
+        return self.index.study(uid)
+
+    def studies(self, *, who: Person, limit: int = 100, offset: int = 0) -> list[Study]:
+        """Studies without their series, the newest first."""
+        must(who, "find")
+        return self.index.studies(limit=limit, offset=offset)
+
+    def instance(self, sop_uid: str, *, who: Person) -> bytes:
+        """The stored file of one instance, as it was received."""
+        must(who, "instance", sop_uid)
+        return self.blobs.get(self.index.instance(sop_uid)[2].digest)
+
+    def series_of(self, sop_uid: str, *, who: Person) -> str:
+        """Series Instance UID of an instance."""
+        must(who, "instance", sop_uid)
+        return self.index.instance(sop_uid)[1].uid
+
+    def geometry_of(self, sop_uid: str, *, frame: int = 0, who: Person) -> Geometry:
+        """Where one image lies: a grid of one slice."""
+        must(who, "instance", sop_uid)
+        _, series, instance = self.index.instance(sop_uid)
+        alone = replace(series, instances=(instance,))
+        grid = volumes_of(alone, self.blobs.get)[0].geometry
+        slice_ = min(frame, grid.shape[0] - 1)
+        return grid.cropped((slice_, 0, 0), (slice_ + 1, grid.shape[1], grid.shape[2]))
+
+    def counts(self, *, who: Person) -> dict[str, int]:
+        """How much the archive holds."""
+        must(who, "find")
+        return self.index.counts()
+
+    # ---- plan, analyse ---------------------------------------------------------------------------------------
+
+    def planned(self, study_uid: str, *, who: Person) -> planning.Plan:
+        """Which analysis runs on which series, and why the others do not. Asks only; nothing is recorded."""
+        must(who, "plan", study_uid)
+        return planning.plan(self.registry.analyses.values(), self.index.study(study_uid))
+
+    def analyse(
+        self,
+        study_uid: str,
+        *,
+        who: Person,
+        only: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        told: Callable[[str, int, int], None] = lambda name, done, of: None,
+    ) -> list[tuple[str, Result]]:
+        """Run what the plan binds. What was already answered by the same version on the same bytes is not run again.
+
+        Args:
+            only: name of one analysis; empty for all.
+            told: progress: name, runs done, runs in all.
+        """
+        must(who, "analyse", study_uid)
+        study = self.index.study(study_uid)
+        chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
+        plan = planning.plan(chosen, study)
+        self._tell(
+            Kind.PLANNED, who.name, study_uid, fingerprint=fingerprint(study),
+            bindings=[{"analysis": b.analysis, "series": to_plain(b.series)} for b in plan.bindings],
+            declined=[{"analysis": d.analysis, "reasons": list(d.sentences())} for d in plan.declined],
+        )  # fmt: skip
+        made: list[tuple[str, Result]] = []
+        for number, binding in enumerate(plan.bindings):
+            told(binding.analysis, number, len(plan.bindings))
+            made.append(self._run(study, binding, parameters or {}, who))
+        return made
+
+    def _run(
+        self, study: Study, binding: planning.Binding, given: Mapping[str, Any], who: Person
+    ) -> tuple[str, Result]:
+        analysis = self.registry.get(binding.analysis)
+        load = Loading(study, analysis.needs, binding.series, self.blobs.get)
+        series = tuple(uid for uids in binding.series.values() for uid in uids)
+        before = [(d, r) for d, r in self.index.results(study.uid) if _same_question(r, analysis.name, series)]
+        for digest, result in before:
+            if result.receipt.inputs == load.digests and _same_asking(result, analysis, given, self.shelf):
+                return digest, result
+        request = Request(address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf)
+        done = run_apart(request) if self.apart else run(request, analysis)
+        result = replace(done.result, replaces=before[-1][0] if before else "")
+        if done.blobs:
+            self.blobs.put_many(list(done.blobs.values()))
+        return self._keep(result, who.name), result
+
+    def _keep(self, result: Result, who: str) -> str:
+        digest = self.blobs.put(canonical(result))
+        self._tell(Kind.RESULT_MADE, who, result.study_uid, result=digest)
+        return digest
+
+    def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
+        """Latest of each chain, newest last; what may not be shown yet is not in it."""
+        must(who, "results", study_uid)
+        return self.index.results(study_uid)
+
+    def result(self, digest: str, *, who: Person) -> Result:
+        """One result by its digest."""
+        found = self.index.result(digest)
+        must(who, "results", found.study_uid)
+        return found
+
+    def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
+        """Values of a map, float32 on its grid."""
+        import io
+
+        import numpy as np
+
+        for held in self.result(result, who=who).maps:
+            if held.name == name:
+                values: npt.NDArray[np.float32] = np.load(io.BytesIO(self.blobs.get(held.digest)), allow_pickle=False)
+                return values
+        raise NotFound(f"map '{name}'", f"result {result[:12]} has none of that name")
+
+    def why(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:
+        """Each analysis with its answer on this study: found, none, declined (with reasons), waiting."""
+        must(who, "plan", study_uid)
+        study = self.index.study(study_uid)
+        said = self.index.results(study_uid)
+        rows = []
+        asked = planning.plan(self.registry.analyses.values(), study)
+        for binding in asked.bindings:
+            series = tuple(uid for uids in binding.series.values() for uid in uids)
+            mine = [r for _, r in said if r.receipt.series == series and _analysis_of(r) == binding.analysis]
+            answer = mine[-1].outcome.value if mine else "waiting"
+            reasons = mine[-1].reasons if mine else ("its turn has not come yet",)
+            rows.append(self._answer_row(binding.analysis, answer, reasons, series))
+        for declined in asked.declined:
+            rows.append(self._answer_row(declined.analysis, "declined", declined.sentences(), ()))
+        return rows
+
+    def _answer_row(self, name: str, answer: str, reasons: Sequence[str], series: Sequence[str]) -> dict[str, Any]:
+        about = (type(self.registry.get(name)).__doc__ or "").strip().splitlines()[0]
+        return {"analysis": name, "about": about, "answer": answer, "reasons": list(reasons), "series": list(series)}
+
+    def analyses(self, *, who: Person) -> list[dict[str, Any]]:
+        """The catalogue: what each asks, needs in words, yields, parameters, limits."""
+        must(who, "catalogue")
+        return [describe(a) for a in self.registry.analyses.values()] + [
+            {"name": name, "broken": reason} for name, reason in self.registry.broken.items()
+        ]
+
+    def models(self, *, who: Person) -> list[dict[str, Any]]:
+        """Every model with its card and evidence."""
+        from isocenter.analysis import weights
+
+        must(who, "models")
+        extra = Path(self.shelf) if self.shelf else None
+        return [to_plain(m) for m, _ in weights.models(extra).values()]
+
+    # ---- worklist and reading --------------------------------------------------------------------------------
+
+    def worklist(self, *, who: Person, with_ai: bool = True) -> list[lists.Entry]:
+        """Studies that wait to be read, most urgent first with the reason."""
+        must(who, "worklist")
+        return lists.order(list(self._waiting()), self.clock(), with_ai=with_ai)
+
+    def _waiting(self) -> Iterator[lists.Waiting]:
+        offset = 0
+        while page := self.index.studies(limit=_PAGE, offset=offset):
+            offset += len(page)
+            uids = [s.uid for s in page]
+            heads, readings = self.index.result_heads(uids), self.index.readings(uids)
+            sizes = self.index.sizes(uids)
+            for study in page:
+                said, reading = heads.get(study.uid, []), readings[study.uid]
+                yield lists.Waiting(
+                    study, study.arrived or self.clock(), study.modalities, sizes.get(study.uid, 0),
+                    reading["state"], reading["by"] or "", self._raises(said), _ai_state(said),
+                )  # fmt: skip
+
+    def _raises(self, said: Sequence[Mapping[str, Any]]) -> tuple[lists.Raise, ...]:
+        """What machines found that should not wait, unless a person has struck it."""
+        raises = []
+        for head in said:
+            if head["urgency"] == Urgency.ROUTINE.value or head["outcome"] != Outcome.FOUND.value:
+                continue
+            result = self.index.result(head["digest"])
+            words = sorted({str(f.what) for f in result.findings if f.verdict is not Verdict.STRUCK})
+            if words:
+                raises.append(
+                    lists.Raise(Urgency(head["urgency"]), ", ".join(words).lower(), session.machine_of(result)[0])
+                )
+        return tuple(raises)
+
+    def reading(self, study_uid: str, *, who: Person) -> session.Reading:
+        """The state of a study's reading."""
+        must(who, "reading", study_uid)
+        self.index.study(study_uid)
+        return session.fold(study_uid, self._events(study_uid))
+
+    def open(self, study_uid: str, *, who: Person) -> session.Reading:
+        """Take the study; nobody else can until it is signed or left."""
+        return self._step(study_uid, who, "open", lambda r: session.open(r, who=who.name, now=self.clock()))
+
+    def lapse(self, study_uid: str, *, version: int, who: Person) -> session.Reading:
+        """Leave the study unsigned; corrections are kept."""
+        return self._step(
+            study_uid, who, "lapse", lambda r: session.lapse(r, version=version, who=who.name, now=self.clock())
+        )
+
+    def correct(self, study_uid: str, correction: session.Correction, *, version: int, who: Person) -> session.Reading:
+        """Keep, change, strike or add one finding: a Result of a person that replaces the machine's."""
+        return self._step(
+            study_uid, who, "correct",
+            lambda r: session.correct(
+                r, correction, self.index.results(study_uid), version=version, who=who.name, now=self.clock()
+            ),
+        )  # fmt: skip
+
+    def word(
+        self, study_uid: str, sentence: str, text: str, *, version: int, section: str = "", who: Person
+    ) -> session.Reading:
+        """Change the words of one sentence of the report, or add one."""
+        return self._step(
+            study_uid, who, "word",
+            lambda r: session.word(
+                r, self._draft(study_uid, r), sentence, text, version=version, section=section, who=who.name,
+                now=self.clock(),
+            ),
+        )  # fmt: skip
+
+    def sign(self, study_uid: str, *, version: int, who: Person) -> session.Reading:
+        """Seal the report by name and digest."""
+        return self._step(
+            study_uid, who, "sign",
+            lambda r: session.sign(
+                r, self._draft(study_uid, r), self.index.results(study_uid), version=version, who=who.name,
+                now=self.clock(),
+            ),
+        )  # fmt: skip
+
+    def _step(
+        self, study_uid: str, who: Person, verb: str, act: Callable[[session.Reading], session.Step]
+    ) -> session.Reading:
+        must(who, verb, study_uid)
+        with self._one_at_a_time:  # two browsers race for one study: one wins, the other is told who
+            self.index.study(study_uid)
+            step = act(session.fold(study_uid, self._events(study_uid)))
+            for record in (step.result, step.report):
+                if record is not None:
+                    self.blobs.put(canonical(record))
+            self.journal.append(*step.events)
+            return session.fold(study_uid, self._events(study_uid))
+
+    def _events(self, study_uid: str) -> list[Sealed]:
+        return self.journal.since(0, subject=study_uid, limit=100_000)
+
+    def _draft(self, study_uid: str, reading: session.Reading) -> reports.Report:
+        return reports.current(
+            self.index.study(study_uid), self.index.results(study_uid), reading, self._sealed(reading)
+        )
+
+    def _sealed(self, reading: session.Reading) -> tuple[reports.Report, ...]:
+        import json
+
+        from isocenter.record import from_plain
+
+        return tuple(from_plain(reports.Report, json.loads(self.blobs.get(d))) for d in reading.reports)
+
+    def report(self, study_uid: str, *, who: Person) -> reports.Report:
+        """The draft, or the latest signed report."""
+        must(who, "report", study_uid)
+        return self._draft(study_uid, session.fold(study_uid, self._events(study_uid)))
+
+    # ---- people ----------------------------------------------------------------------------------------------
+
+    def add_person(self, name: str, role: Role, password: str, *, who: Person) -> None:
+        """Give somebody an account."""
+        must(who, "people", name)
+        if self.index.person(name):
+            raise Refused(f"an account '{name}'", "it exists already", "choose another name")
+        self._tell(Kind.PERSON_ADDED, who.name, name, role=role.value, credential=people.hash_password(password))
+
+    def sign_in(self, name: str, password: str, *, address: str) -> str:
+        """A session token.
+
+        Raises:
+            Forbidden: one message for every cause, so that names cannot be guessed.
+            LimitReached: after too many tries.
+        """
+        now = self.clock()
+        self._tries.check(f"{name}|{address}", now)
+        found = self.index.person(name)
+        if not people.fits(found["credential"] if found else None, password):
+            self._tries.failed(f"{name}|{address}", now)
+            self._tell(Kind.SIGN_IN_REFUSED, name[:64], "", address=address)
+            raise Forbidden("name or password", "they do not belong together", "try again, or ask an administrator")
+        self._tries.passed(f"{name}|{address}")
+        return self._begin(name, address)
+
+    def link(self, name: str) -> str:
+        """A one-time sign-in link's secret for an account."""
+        return self._links.issue(name, self.clock())
+
+    def sign_in_by_link(self, link: str, *, address: str) -> str:
+        """A session token for a one-time link; the link is spent."""
+        return self._begin(self._links.redeem(link, self.clock()), address)
+
+    def _begin(self, name: str, address: str) -> str:
+        found = self.index.person(name)
+        if found is None:
+            raise Forbidden(f"account '{name}'", "it does not exist any more", "ask an administrator")
+        token, _ = self._sessions.begin(Person(name, Role(found["role"])), self.clock())
+        self._tell(Kind.SIGNED_IN, name, "", address=address)
+        return token
+
+    def sign_out(self, token: str) -> None:
+        """End a session."""
+        person = self.person_of(token)
+        self._sessions.end(token)
+        if person is not NOBODY:
+            self._tell(Kind.SIGNED_OUT, person.name, "")
+
+    def person_of(self, token: str) -> Person:
+        """Whose session this is; nobody's when unknown or expired."""
+        return self._sessions.of(token, self.clock())
+
+    def add_peer(self, aet: str, host: str, port: int, *, who: Person) -> None:
+        """Let a DICOM peer associate, and know where to send to it."""
+        must(who, "people", aet)
+        self._tell(Kind.PEER_ADDED, who.name, aet, aet=aet, host=host, port=port, kind="dicom")
+
+    def peers(self) -> list[dict[str, Any]]:
+        """DICOM peers that may associate."""
+        return self.index.peers()
+
+    # ---- send, explain ---------------------------------------------------------------------------------------
+
+    def send(self, study_uid: str, destination: str, *, who: Person, what: str = "all") -> list[tuple[str, str]]:
+        """Send images and results of a study to a peer.
+
+        Returns:
+            for each object its SOP Instance UID and, where it was not acknowledged, the reason.
+        """
+        must(who, "send", study_uid)
+        peer = next((p for p in self.index.peers() if p["aet"] == destination), None)
+        if peer is None:
+            known = ", ".join(p["aet"] for p in self.index.peers()) or "none"
+            raise NotFound(f"destination '{destination}'", f"known are: {known}", "add it with `isocenter peer`")
+        study = self.index.study(study_uid)
+        files: list[bytes] = []
+        if what in ("all", "images"):
+            files += [self.blobs.get(i.digest) for s in study.series for i in s.instances]
+        if what in ("all", "results"):
+            files += self.objects(study_uid, who=who)
+        answers = list(self.send_by[peer["kind"]](peer, files))
+        lost = [reason for _, reason in answers if reason]
+        self._tell(
+            Kind.SEND_FAILED if lost else Kind.SENT, who.name, study_uid, destination=destination,
+            objects=len(answers), failed=len(lost), reasons=sorted(set(lost))[:5],
+        )  # fmt: skip
+        return answers
+
+    def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
+        """The study's results as DICOM objects: SEG and SR of the latest of each chain."""
+        from isocenter.forms import dicom_objects
+
+        must(who, "export", study_uid)
+        study = self.index.study(study_uid)
+        return dicom_objects(study, self.index.results(study_uid), self._source, self._map_bytes)
+
+    def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
+        """The report as PDF/A; a draft says so on every page."""
+        must(who, "report", study_uid)
+        study = self.index.study(study_uid)
+        reading = session.fold(study_uid, self._events(study_uid))
+        report = self._draft(study_uid, reading)
+        return reports.pdf(study, report, self.index.results(study_uid), self._source)
+
+    def _source(self, sop_uid: str) -> bytes:
+        return self.blobs.get(self.index.instance(sop_uid)[2].digest)
+
+    def _map_bytes(self, digest: str) -> bytes:
+        return self.blobs.get(digest)
+
+    def events(self, *, since: int, limit: int, who: Person) -> list[Sealed]:
+        """The journal from a number on."""
+        must(who, "events")
+        return self.journal.since(since, limit=limit)
+
+    def head(self) -> int:
+        """Number of the newest event."""
+        return self.journal.head()[0]
+
+    def explain(self, id: str, *, who: Person) -> dict[str, Any]:
+        """The whole chain of something printed: from signature through finding, result and model to the sender."""
+        from isocenter.explaining import explain
+
+        return explain(self, id, who=who)
+
+    # ---- one event -------------------------------------------------------------------------------------------
+
+    def _tell(self, kind: Kind, who: str, subject: str, **details: Any) -> None:
+        self.journal.append(Event(kind, self.clock(), who, subject, details))
+
+
+def _ai_state(said: Sequence[Mapping[str, Any]]) -> str:
+    """What AI has said of a study, in one word: the strongest of its answers."""
+    outcomes = {head["outcome"] for head in said}
+    return next((o for o in ("found", "none", "declined") if o in outcomes), "waiting")
+
+
+def fingerprint(study: Study) -> str:
+    """Digest of what a study holds: the same bytes give the same, whatever the order of arrival."""
+    return digest_of(sorted(i.digest for s in study.series for i in s.instances))
+
+
+def describe(analysis: Any) -> dict[str, Any]:
+    """An analysis in words and numbers, from its declarations."""
+    from isocenter.analysis.protocol import Limits
+
+    limits = getattr(analysis, "limits", Limits())
+    return {
+        "name": analysis.name,
+        "version": analysis.version,
+        "about": (type(analysis).__doc__ or "").strip(),
+        "needs": {name: need.sentence() for name, need in analysis.needs.items()},
+        "yields": [
+            {
+                "what": to_plain(y.what) if y.what else None,
+                "maps": list(y.maps),
+                "units": list(y.units),
+                "urgency": y.urgency.value,
+            }
+            for y in analysis.yields
+        ],
+        "parameters": [
+            {"name": p.name, "type": p.kind.__name__, "default": p.default, "choices": list(p.choices)}
+            for p in parameters(analysis)
+        ],
+        "weights": getattr(analysis, "weights", ""),
+        "limits": {"seconds": limits.seconds, "memory_mib": limits.memory_mib},
+        "card": to_plain(getattr(analysis, "about", {})),
+    }
+
+
+def _analysis_of(result: Result) -> str:
+    return result.origin.name if result.origin.kind == "machine" else str(result.origin.parameters.get("analysis", ""))
+
+
+def _same_question(result: Result, name: str, series: tuple[str, ...]) -> bool:
+    origin: Origin = result.origin
+    return origin.kind == "machine" and origin.name == name and result.receipt.series == series
+
+
+def _same_asking(result: Result, analysis: Any, given: Mapping[str, Any], models: str) -> bool:
+    """Whether the earlier answer was by the same version with the same parameters and weights."""
+    from isocenter.analysis import weights
+
+    if result.origin.version != analysis.version:
+        return False
+    wanted = {p.name: given.get(p.name, p.default) for p in parameters(analysis)}
+    if any(result.origin.parameters.get(k) != v for k, v in wanted.items()):
+        return False
+    if name := getattr(analysis, "weights", ""):
+        held = weights.models(Path(models) if models else None).get(name)
+        if held is None or held[0].digest != result.origin.model:
+            return False
+    # A run that was stopped by a limit or failed is worth another try when a person asks again.
+    return not (result.outcome is Outcome.DECLINED and not result.origin.parameters and wanted)

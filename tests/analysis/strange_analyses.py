@@ -1,0 +1,116 @@
+"""Analyses that misbehave, each in its own way: the runner must hold every one."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.record import Finding, Measurement, Urgency, codes
+from isocenter.space import Region, Volume
+
+
+class Bright:
+    """Is there anything bright?"""
+
+    name, version = "bright", "1"
+    needs: ClassVar[dict[str, Need]] = {"image": Need()}
+    yields: ClassVar[tuple[Yield, ...]] = (
+        Yield(what=codes.LESION, units=("mL",), maps=("heat",), urgency=Urgency.SOON),
+    )
+
+    def run(self, image: Volume, *, above: float = 0.5, mode: Literal["a", "b"] = "a") -> Answer:
+        mask = image.array > above
+        if not mask.any():
+            return Answer.none()
+        region = Region(image.geometry, mask=mask)
+        found = Finding(codes.LESION, 0.9, region, (Measurement(codes.VOLUME, region.volume_ml, "mL"),))
+        heat = image.like(image.array.astype(np.float32), quantity="sensitivity", unit="1")
+        return Answer.found(found, maps={"heat": heat}, sensitivity=("heat",))
+
+
+class _Base(Bright):
+    """Odd."""
+
+
+class Refusing(_Base):
+    """Does it refuse?"""
+
+    def run(self, image: Volume) -> Answer:
+        raise Refused("slices are 9 mm thick", "a nodule could hide", "scan with 1 mm")
+
+
+class Failing(_Base):
+    """Does it fail?"""
+
+    def run(self, image: Volume) -> Answer:
+        raise ZeroDivisionError("oops")
+
+
+class Undeclared(_Base):
+    """Does it say what it did not declare?"""
+
+    def run(self, image: Volume) -> Answer:
+        return Answer.found(Finding(codes.NEOPLASM))
+
+
+class UndeclaredUnit(_Base):
+    """Does it use another unit?"""
+
+    def run(self, image: Volume) -> Answer:
+        return Answer.found(Finding(codes.LESION, measurements=(Measurement(codes.LENGTH, 1.0, "mm"),)))
+
+
+class UndeclaredMap(_Base):
+    """Does it draw another map?"""
+
+    def run(self, image: Volume) -> Answer:
+        return Answer.none(maps={"other": image})
+
+
+class NoAnswer(_Base):
+    """Does it answer at all?"""
+
+    def run(self, image: Volume) -> Any:
+        return 42
+
+
+class Endless(_Base):
+    """Does it ever end?"""
+
+    limits = Limits(seconds=0.5)
+
+    def run(self, image: Volume) -> Answer:
+        while True:
+            pass
+
+
+class Greedy(_Base):
+    """Does it take all memory?"""
+
+    limits = Limits(seconds=60, memory_mib=200)
+
+    def run(self, image: Volume) -> Answer:
+        np.ones((1000, 1000, 1000))
+        return Answer.none()
+
+
+class Dying(_Base):
+    """Does it die?"""
+
+    def run(self, image: Volume) -> Answer:
+        os.kill(os.getpid(), 9)
+        return Answer.none()
+
+
+class Weighted(_Base):
+    """Does it have weights?"""
+
+    weights = "no_such_model"
+
+    def run(self, image: Volume, *, weights: Any = None) -> Answer:
+        return Answer.none()

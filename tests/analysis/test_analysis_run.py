@@ -1,0 +1,158 @@
+"""A run always gives a Result: found, none, or declined with its reason; whatever the analysis does."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.analysis import registry, weights
+from isocenter.analysis.run import Request, run, run_apart
+from isocenter.errors import MissingPart, NotFound, Refused
+from isocenter.record import Model, Outcome, Result, Urgency, from_plain, to_plain
+from isocenter.space import Geometry, Volume
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+class Inputs:
+    """One volume; travels to another process."""
+
+    def __call__(self) -> dict[str, Any]:
+        array = np.zeros((3, 8, 8), np.float32)
+        array[1, 2:4, 2:4] = 1.0
+        return {"image": Volume(array, Geometry.regular(shape=(3, 8, 8), spacing_mm=(5, 2, 2)))}
+
+
+def request(name: str, **given: Any) -> Request:
+    return Request(f"strange_analyses:{name}", "1.2", _volume, NOW, given, ("d2", "d1"), ("1.1",))
+
+
+def _volume() -> dict[str, Any]:
+    return Inputs()()
+
+
+def test_a_found_answer_carries_origin_receipt_and_urgency() -> None:
+    done = run(request("Bright", above=0.25))
+    result = done.result
+    assert result.outcome is Outcome.FOUND
+    assert result.urgency is Urgency.SOON
+    assert result.findings[0].measurements[0].value == pytest.approx(4 * 20 / 1000)
+    assert result.origin.parameters == {"above": 0.25, "mode": "a"}
+    assert result.receipt.inputs == ("d1", "d2")
+    assert result.findings[0].tracking.startswith("2.25.")
+    assert from_plain(Result, to_plain(result)).id == result.id
+    (heat,) = result.maps
+    assert heat.kind == "sensitivity"
+    assert hashlib.sha256(done.blobs[heat.digest]).hexdigest() == heat.digest
+    assert np.load(io.BytesIO(done.blobs[heat.digest]), allow_pickle=False).dtype == np.float32
+
+
+def test_the_same_input_gives_the_same_findings_and_tracking() -> None:
+    first, second = run(request("Bright")).result, run(request("Bright")).result
+    assert first.findings == second.findings
+
+
+def test_looked_and_found_none_is_its_own_answer() -> None:
+    assert run(request("Bright", above=2.0)).result.outcome is Outcome.NONE
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("Refusing", "a nodule could hide"),
+        ("Failing", "fault of the analysis, not of the images"),
+        ("Undeclared", "does not declare"),
+        ("UndeclaredUnit", "does not declare that unit"),
+        ("UndeclaredMap", "does not declare"),
+        ("NoAnswer", "must return an Answer"),
+        ("Weighted", "are not there"),
+    ],
+)
+def test_whatever_goes_wrong_is_a_declined_answer_that_says_so(name: str, word: str) -> None:
+    result = run(request(name)).result
+    assert result.outcome is Outcome.DECLINED
+    assert word in result.reasons[0]
+    assert not result.findings
+    assert not result.maps
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [({"abov": 1}, "bright has above, mode"), ({"above": "x"}, "must be a float"), ({"mode": "c"}, "one of a, b")],
+)
+def test_wrong_parameters_are_refused_by_name(given: dict[str, Any], word: str) -> None:
+    result = run(request("Bright", **given)).result
+    assert result.outcome is Outcome.DECLINED
+    assert word in result.reasons[0]
+
+
+def test_a_run_apart_gives_the_same_as_a_run_here() -> None:
+    here, apart = run(request("Bright")), run_apart(request("Bright"))
+    assert apart.result.findings == here.result.findings
+    assert apart.blobs == here.blobs
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("Endless", "more than 0.5 s"), ("Greedy", "200 MiB"), ("Dying", "ended with code -9"), ("Failing", "oops")],
+)
+def test_limits_hold_and_the_next_run_works(name: str, word: str) -> None:
+    assert word in run_apart(request(name)).result.reasons[0]
+    assert run_apart(request("Bright")).result.outcome is Outcome.FOUND
+
+
+def test_analyses_are_loaded_by_address_and_refused_by_name() -> None:
+    assert registry.load("strange_analyses:Bright").name == "bright"
+    assert registry.address(registry.load("strange_analyses:Bright")) == "strange_analyses:Bright"
+    with pytest.raises(Refused, match="Say strange_analyses:ClassName"):
+        registry.load("strange_analyses:")
+    with pytest.raises(NotFound, match="Nothing"):
+        registry.load("strange_analyses:Nothing")
+    with pytest.raises(NotFound, match="install it"):
+        registry.load("no_such_module_anywhere:X")
+    with pytest.raises(NotFound, match="there are"):
+        registry.discover().get("no_such_analysis")
+
+
+def test_the_analyses_that_ship_are_found_without_a_list() -> None:
+    found = registry.discover()
+    assert found.broken == {}
+    assert {"image_quality", "chest_xray_opacity", "pet_uptake", "volumetry"} <= set(found.analyses)
+
+
+def _shelve(folder: Path, data: bytes, digest: str) -> None:
+    place = folder / "toy"
+    place.mkdir(parents=True)
+    (place / "model.onnx").write_bytes(data)
+    (place / "model.json").write_text(json.dumps(to_plain(Model("toy", "1", digest))), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("data", "digest", "word"),
+    [
+        (b"\x80\x04pickle", "", "could run code"),
+        (b"PK\x03\x04zip", "", "could run code"),
+        (b"not an onnx file", None, "cannot be opened"),
+        (b"changed", "0" * 64, "not the model whose evidence"),
+    ],
+)
+def test_weights_that_are_not_what_the_card_names_are_never_opened(
+    tmp_path: Path, data: bytes, digest: str | None, word: str
+) -> None:
+    _shelve(tmp_path, data, hashlib.sha256(data).hexdigest() if digest is None else digest)
+    with pytest.raises(Refused, match=word):
+        weights.open_session("toy", tmp_path)
+
+
+def test_a_missing_model_file_says_where_to_put_it(tmp_path: Path) -> None:
+    with pytest.raises(MissingPart, match="into models/toy"):
+        weights.open_session("toy", tmp_path)
