@@ -112,6 +112,16 @@ class Index:
                     of[one["study_uid"]].append(_series(one, ()))
         return [_study(row, tuple(of[row["uid"]])) for row in rows]
 
+    def sizes(self, study_uids: Sequence[str]) -> dict[str, int]:
+        """Number of instances of each study."""
+        found: dict[str, int] = {}
+        with self._database.read() as connection:
+            for start in range(0, len(study_uids), _MANY):
+                some = t.study.c.uid.in_(list(study_uids[start : start + _MANY]))
+                rows = connection.execute(sa.select(t.study.c.uid, t.study.c.instance_count).where(some))
+                found.update((row[0], int(row[1])) for row in rows)
+        return found
+
     def study(self, uid: str) -> Study:
         """A whole study with every series and instance.
 

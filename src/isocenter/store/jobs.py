@@ -1,0 +1,347 @@
+"""Durable jobs: work that was promised is done, whatever is killed when.
+
+A job is a named callable with plain arguments, kept by DBOS in SQLite or PostgreSQL. Inside it, `step` marks what must
+not be done twice: a job whose worker was killed goes on at the step that was interrupted, with the answers of the
+earlier steps as they were. What is not in a step is done again from its beginning. `progress` tells how far it is.
+
+Every worker keeps saying that it lives. When one falls silent, another puts its unfinished jobs back into the queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+
+from isocenter.errors import NotFound, Refused, Unavailable, WrongState
+from isocenter.record.states import JOB, step as next_state
+from isocenter.store.jobs_text import PlainText
+from isocenter.store.lease import Leases
+
+if TYPE_CHECKING:
+    from dbos import DBOSClient
+
+__all__ = ["Jobs", "progress", "step"]
+
+T = TypeVar("T")
+
+_QUEUE = "isocenter"
+_WORKFLOW = "isocenter_job"
+_VERSION = "isocenter-jobs-1"  # DBOS goes on only with jobs of its own version: bump it when old jobs must not go on
+_STATES = {
+    "DELAYED": "waiting",
+    "ENQUEUED": "waiting",
+    "PENDING": "running",
+    "SUCCESS": "done",
+    "ERROR": "failed",
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
+    "CANCELLED": "cancelled",
+}
+_UNFINISHED = ["DELAYED", "ENQUEUED", "PENDING"]
+
+_current: ContextVar[tuple[Jobs, str] | None] = ContextVar("isocenter_job", default=None)
+_serving: Jobs | None = None
+
+
+class Jobs:
+    """The jobs of one archive: anyone may submit; a process that calls `start` works on them.
+
+    Args:
+        database_url: of the archive. Beside an SQLite archive the jobs have a file of their own, ``jobs.sqlite``; in
+            PostgreSQL they share the database, in a schema of their own.
+        executor: name of this process among the workers, another one at every start.
+        run: kind of job -> what does it. Arguments and answers are plain JSON values.
+        lease_s: how long a worker may be silent before its jobs are taken over. Clocks of the machines have to agree
+            better than this.
+        poll_s: how often a worker looks for new jobs.
+        clock: seconds since 1970.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        executor: str,
+        run: Mapping[str, Callable[..., Any]],
+        lease_s: float = 30.0,
+        poll_s: float = 0.1,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        from dbos import DBOSClient, run_dbos_database_migrations
+
+        self._run, self._executor, self._poll_s = dict(run), executor, poll_s
+        self._url = _jobs_url(database_url)
+        self._stopped, self._thread = threading.Event(), None
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
+        try:
+            run_dbos_database_migrations(self._url)
+            self.leases = Leases(self._url, executor, lease_s=lease_s, clock=clock)
+            self._client: DBOSClient = DBOSClient(
+                system_database_url=self._url, serializer=PlainText(), application_name="isocenter"
+            )
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            raise Unavailable("the jobs cannot be kept", str(error), "see the setting `database`") from error
+        self._lease_s = lease_s
+
+    # ---- for everyone
+
+    def submit(self, kind: str, *args: Any, key: str, delay_s: float = 0.0, priority: int = 5) -> str:
+        """Promise a job; returns its key. When this returns, the promise survives a crash.
+
+        The same key is one job: while it waits for its delay, submitting it again pushes it back; later it changes
+        nothing.
+
+        Args:
+            kind: a name that the workers know.
+            args: plain JSON values.
+            key: what makes it this job and no other, such as ``"plan:1.2.840…:17"``.
+            delay_s: how long it stays quiet before it may start.
+            priority: 1 goes first; equals go in the order of their coming.
+
+        Raises:
+            Refused: arguments that are not plain JSON, an unknown kind, or a priority below 1.
+        """
+        if kind not in self._run:
+            raise Refused(f"a job of kind '{kind}'", f"known are {', '.join(sorted(self._run)) or 'none'}")
+        if not key or priority < 1:
+            raise Refused(f"a job with key '{key}' and priority {priority}", "a key is not empty; priorities begin at 1")
+        PlainText().serialize(list(args))
+        if delay_s > 0 and self._exists(key):
+            self._client.set_workflow_delay(key, delay_seconds=delay_s)
+            return key
+        options: dict[str, Any] = {
+            "workflow_name": _WORKFLOW,
+            "queue_name": _QUEUE,
+            "workflow_id": key,
+            "app_version": _VERSION,
+            "priority": priority,
+        }
+        if delay_s > 0:
+            options["delay_seconds"] = delay_s
+        self._client.enqueue(options, kind, list(args))  # type: ignore[arg-type]
+        return key
+
+    def state(self, key: str) -> dict[str, Any]:
+        """Where a job stands.
+
+        Returns:
+            ``state`` (a word of `isocenter.record.states.JOB`), ``kind``, ``args``, ``answer`` (when done), ``reason``
+            (when failed), ``progress`` (0 to 1, or None), ``words``, ``executor``.
+
+        Raises:
+            NotFound: no such job.
+        """
+        found = self._client.list_workflows(workflow_ids=[key])
+        if not found:
+            raise NotFound(f"job '{key}'", "none was submitted under that key")
+        told = found[0]
+        args = list((told.input or {"args": ("", [])})["args"])
+        how_far, words = self.leases.note(key)
+        return {
+            "state": _STATES[told.status],
+            "kind": args[0],
+            "args": args[1],
+            "answer": told.output,
+            "reason": str(told.error) if told.error is not None else "",
+            "progress": how_far,
+            "words": words,
+            "executor": told.executor_id or "",
+        }
+
+    def waiting(self) -> int:
+        """Jobs that are not finished: waiting or running."""
+        found = self._client.list_workflows(
+            status=_UNFINISHED, queue_name=_QUEUE, load_input=False, load_output=False
+        )
+        return len(found)
+
+    def cancel(self, key: str) -> None:
+        """Withdraw a job; a running one stops before its next step.
+
+        Raises:
+            NotFound: no such job.
+            WrongState: it is finished.
+        """
+        next_state(JOB, self.state(key)["state"], "cancel")
+        self._client.cancel_workflow(key)
+
+    def retry(self, key: str) -> None:
+        """Give a failed job another try, from its beginning.
+
+        Raises:
+            NotFound: no such job.
+            WrongState: it has not failed.
+        """
+        next_state(JOB, self.state(key)["state"], "retry")
+        self._client.rewind_workflow(key, application_version=_VERSION, queue_name=_QUEUE)
+
+    def drain(self, timeout_s: float) -> None:
+        """Wait until no job is unfinished.
+
+        Raises:
+            Unavailable: some still are after that time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while left := self.waiting():
+            if time.monotonic() > deadline:
+                raise Unavailable(f"{left} jobs are unfinished after {timeout_s:g} s", "a worker is slow or missing")
+            self._stopped.wait(min(0.05, timeout_s))
+            if self._stopped.is_set():
+                time.sleep(0.05)  # this process does not work any more, others may
+
+    # ---- for workers
+
+    def start(self, *, concurrency: int) -> None:
+        """Work on jobs, so many at a time, in threads of this process; returns at once.
+
+        Raises:
+            WrongState: this process works already (DBOS allows one worker in a process).
+        """
+        global _serving
+        if _serving is not None:
+            raise WrongState("a second worker in one process", "DBOS keeps one", "start another process")
+        from dbos import DBOS
+
+        self.leases.beat()
+        DBOS(
+            config={
+                "name": "isocenter",
+                "system_database_url": self._url,
+                "application_version": _VERSION,
+                "executor_id": self._executor,
+                "log_level": "CRITICAL",  # a failed job is told by its state
+                "enable_otlp": False,  # nothing leaves this machine
+                "serializer": PlainText(),
+                "use_listen_notify": False,
+            }
+        )
+        _register()
+        _serving = self
+        self._stopped.clear()
+        try:
+            DBOS.launch()
+            DBOS.register_queue(
+                _QUEUE, worker_concurrency=concurrency, polling_interval_sec=self._poll_s, on_conflict="always_update"
+            )
+        except BaseException:
+            _serving = None
+            DBOS.destroy()
+            raise
+        self._thread = threading.Thread(target=self._live, name="jobs-lease", daemon=True)
+        self._thread.start()
+
+    def stop(self, *, wait_s: int = 5) -> None:
+        """Finish what runs (for at most `wait_s`), then work no more; what is left is taken over by others."""
+        global _serving
+        if _serving is self:
+            from dbos import DBOS
+
+            self._stopped.set()
+            if self._thread is not None:
+                self._thread.join()
+            DBOS.destroy(workflow_completion_timeout_sec=wait_s)
+            self.leases.give_up()
+            _serving = None
+
+    def close(self) -> None:
+        """Stop, and let go of the database."""
+        self.stop()
+        self._client.destroy()
+        self.leases.close()
+
+    def take_over(self) -> list[str]:
+        """Put the jobs of silent workers back into the queue; returns their keys. Workers do this by themselves."""
+        if not self.leases.may_reap():
+            return []
+        alive = self.leases.alive()
+        running = self._client.list_workflows(status="PENDING", queue_name=_QUEUE, load_input=False, load_output=False)
+        lost = [one.workflow_id for one in running if one.executor_id not in alive]
+        for key in lost:
+            next_state(JOB, "running", "lose")
+            self._client.resume_workflow(key, queue_name=_QUEUE)
+        return lost
+
+    def _live(self) -> None:
+        while not self._stopped.wait(self._lease_s / 4):
+            with contextlib.suppress(sa.exc.SQLAlchemyError, OSError):  # an unreachable database is tried again
+                self.leases.beat()
+                self.take_over()
+
+    def _exists(self, key: str) -> bool:
+        return bool(self._client.list_workflows(workflow_ids=[key], load_input=False, load_output=False))
+
+    def _do(self, key: str, kind: str, args: list[Any]) -> Any:
+        work = self._run.get(kind)
+        if work is None:
+            raise Refused(f"a job of kind '{kind}'", "this worker does not know it", "start a worker of the same version")
+        token = _current.set((self, key))
+        try:
+            answer = work(*args)
+            PlainText().serialize(answer)
+            return answer
+        finally:
+            _current.reset(token)
+
+
+def step(name: str, work: Callable[..., T], *args: Any) -> T:
+    """Do one part of a job, and remember its answer, so that after a crash it is not done again.
+
+    Outside a job it is a plain call. Answers are plain JSON values.
+
+    >>> step("add", lambda a, b: a + b, 1, 2)
+    3
+    """
+    if _current.get() is None:
+        return work(*args)
+    from dbos import DBOS
+
+    return DBOS.run_step({"name": name}, work, *args)
+
+
+def progress(fraction: float, words: str = "") -> None:
+    """Tell how far the running job is, from 0 to 1; outside a job it does nothing.
+
+    Raises:
+        Refused: a fraction outside 0 to 1.
+    """
+    if not 0.0 <= fraction <= 1.0:
+        raise Refused(f"progress {fraction}", "it lies between 0 and 1")
+    current = _current.get()
+    if current is not None:
+        jobs, key = current
+        jobs.leases.write_note(key, fraction, words)
+
+
+def _register() -> None:
+    from dbos import DBOS
+
+    @DBOS.workflow(name=_WORKFLOW)
+    def isocenter_job(kind: str, args: list[Any]) -> Any:
+        assert _serving is not None
+        return _serving._do(str(DBOS.workflow_id), kind, args)
+
+
+def _jobs_url(database_url: str) -> str:
+    url = sa.make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        if not url.database:
+            raise Refused("jobs in memory", "a promise must survive its process", "name a file")
+        from pathlib import Path
+
+        file = Path(url.database).resolve().parent / "jobs.sqlite"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{file}"
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    raise Refused(f"the database '{url}'", "it is neither SQLite nor PostgreSQL", "see the setting `database`")
+
+
