@@ -19,7 +19,7 @@ from isocenter.dicom.facts import instance_facts, series_facts, text
 from isocenter.dicom.scan import scan
 from isocenter.dicom.whole import check_whole, whole
 from isocenter.dicom.wrap import wrap_image
-from isocenter.errors import Refused
+from isocenter.errors import Conflict, Refused
 from isocenter.record import Instance, Patient, Series, Study
 
 __all__ = ["ae_title", "check_whole", "merge", "read_header", "scan", "wrap_image"]
@@ -158,9 +158,11 @@ def merge(studies: Iterable[Study], *, refused: Callable[[Refused], None] | None
 
     Args:
         studies: records of single instances, or of studies that grew apart.
-        refused: told of each study that cannot be one, while the others are merged; without it the first one raises.
+        refused: told of each study that cannot be one, and of each instance that appears with two contents, while
+            the others are merged; without it the first one raises.
 
     Raises:
+        Conflict: when one instance appears with two contents.
         Refused: when one study or one series carries two patients, or a series stands in two studies: whose image it
             is must not be guessed.
     """
@@ -181,7 +183,7 @@ def merge(studies: Iterable[Study], *, refused: Callable[[Refused], None] | None
         try:
             if uid in wrong:
                 raise wrong[uid]
-            whole_studies.append(_merged(parts))
+            whole_studies.append(_merged(parts, refused))
         except Refused as fault:
             if refused is None:
                 raise
@@ -189,7 +191,7 @@ def merge(studies: Iterable[Study], *, refused: Callable[[Refused], None] | None
     return whole_studies
 
 
-def _merged(parts: list[Study]) -> Study:
+def _merged(parts: list[Study], refused: Callable[[Refused], None] | None) -> Study:
     first = parts[0]
     patients: dict[tuple[str, str], Patient] = {}
     for part in parts:
@@ -198,7 +200,7 @@ def _merged(parts: list[Study]) -> Study:
         a, b = list(patients)[:2]
         where = next((s.number for p in parts if (p.patient.id, p.patient.issuer) == b for s in p.series), None)
         raise Refused(
-            f"study {first.uid} carries the patients {a[0] or 'without ID'} and {b[0] or 'without ID'} (series {where})",
+            f"study {first.uid} carries the patients {a[0] or 'without ID'} and, in series {where}, {b[0] or 'without ID'}",
             "images of one person may have been filed under another",
             "find the wrong patient at the sender and send the study again",
         )
@@ -206,7 +208,7 @@ def _merged(parts: list[Study]) -> Study:
     for part in parts:
         for one in part.series:
             series.setdefault(one.uid, []).append(one)
-    whole_series = [_merged_series(many) for many in series.values()]
+    whole_series = [_merged_series(many, refused) for many in series.values()]
     whole_series.sort(key=lambda s: (s.number is None, s.number or 0, s.uid))
     return replace(
         first,
@@ -222,7 +224,7 @@ def _merged(parts: list[Study]) -> Study:
     )
 
 
-def _merged_series(many: list[Series]) -> Series:
+def _merged_series(many: list[Series], refused: Callable[[Refused], None] | None) -> Series:
     first = many[0]
     modalities = [one.modality for one in many for _ in one.instances]
     modality = max(modalities, key=lambda m: (modalities.count(m), m == first.modality), default=first.modality)
@@ -235,11 +237,15 @@ def _merged_series(many: list[Series]) -> Series:
         for instance in one.instances:
             there = instances.get(instance.sop_uid)
             if there is not None and there.digest != instance.digest:
-                raise Refused(
+                fault = Conflict(
                     f"instance {instance.sop_uid} appears with two contents",
                     "one of them is not what was sent first",
                     "ask the sender which is right",
                 )
+                if refused is None:
+                    raise fault
+                refused(fault)  # the first stands, as it does in the archive
+                continue
             facts = {**own, **instance.facts} if own else instance.facts
             instances[instance.sop_uid] = replace(instance, facts=facts) if own else instance
     ordered = sorted(instances.values(), key=lambda i: (i.number is None, i.number or 0, i.sop_uid))

@@ -102,7 +102,7 @@ def _is_grey(picture: Any) -> bool:
     import numpy as np
 
     if picture.mode not in ("RGB", "RGBA", "P", "LA"):
-        return picture.mode == "L"
+        return bool(picture.mode == "L")
     colour = np.asarray(picture.convert("RGB")).astype(np.int16)
     # JPEG rounds each colour by itself: a grey picture stored as colour differs by a level or two.
     return bool((np.ptp(colour, axis=-1) <= 3).all())

@@ -1,0 +1,403 @@
+"""Stored pixels to numbers, to a picture, or to the bytes of one frame.
+
+Native pixels are read straight from the file. Compressed ones are opened by the first library that can: GDCM,
+OpenJPEG and the RLE decoder through pydicom, and SimpleITK as the last, which alone opens 12-bit JPEG Extended.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.dicom.conformance import native_syntaxes
+from isocenter.dicom.elements import PIXELS, File, parse
+from isocenter.dicom.whole import native_length
+from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused
+
+__all__ = ["frame_count", "frames", "native", "raw_frame", "rendered"]
+
+_SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES, _ROWS, _COLUMNS = (
+    0x00280002,
+    0x00280004,
+    0x00280006,
+    0x00280008,
+    0x00280010,
+    0x00280011,
+)
+_ALLOCATED, _STORED, _SIGNED = 0x00280100, 0x00280101, 0x00280103
+_FLOAT_PIXELS, _DOUBLE_PIXELS = 0x7FE00008, 0x7FE00009
+_EXPLICIT, _BIG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
+_LARGEST = 1 << 33  # bytes that decoded pixels of one object may take
+
+
+def frame_count(file: File) -> int:
+    """Number of Frames; 1 where the header has none."""
+    said = file.decimals(_FRAMES)
+    return int(said[0]) if said and said[0] == said[0] and said[0] >= 1 else 1
+
+
+def frames(data: bytes, which: Sequence[int] | None = None) -> npt.NDArray[Any]:
+    """Decoded stored values.
+
+    Args:
+        data: a whole Part 10 file.
+        which: frame numbers from 0, in the order wanted; None for all.
+
+    Returns:
+        (n, rows, columns) stored values of the type that the header names (no rescale applied, palette indices as
+        they stand), or (n, rows, columns, 3) RGB for colour, whatever colour space it was stored in.
+
+    Raises:
+        Refused: when there are no pixels, or no decoder opens them.
+        NotFound: when a frame number is not there.
+        LimitReached: when they would take more than 8 GiB.
+    """
+    file = parse(data, until_pixels=True)
+    count = frame_count(file)
+    wanted = list(range(count)) if which is None else [int(n) for n in which]
+    for number in wanted:
+        if not 0 <= number < count:
+            raise NotFound(f"frame {number + 1}", f"the image has {count}", "ask for a frame that is there")
+    size = file.integer(_ROWS) * file.integer(_COLUMNS) * file.integer(_SAMPLES, 1) * max(len(wanted), 1)
+    if size * max(file.integer(_ALLOCATED, 8) // 8, 1) > _LARGEST:
+        raise LimitReached(f"{len(wanted)} frames of {size >> 20} million values", "too many at once", "ask for fewer")
+    straight = native(file)
+    if straight is not None:
+        return straight if which is None else straight[wanted]
+    return _decoded(data, file, wanted)
+
+
+def native(file: File) -> npt.NDArray[Any] | None:
+    """All frames of native grey, palette or RGB pixels without a copy where possible; None for any other.
+
+    Raises:
+        Refused: when there are no pixels.
+        NotWhole: when there are fewer than the header says.
+    """
+    for tag, kind in ((_FLOAT_PIXELS, "f4"), (_DOUBLE_PIXELS, "f8")):
+        if tag in file.dataset:
+            return _shaped(file, tag, ("<" if file.little else ">") + kind)
+    slot = file.dataset.get(PIXELS)
+    if slot is None:
+        raise Refused("the object has no pixels", "there is nothing to show or to measure", "choose an image")
+    if slot[0] == "fragments" or file.syntax not in native_syntaxes():
+        return None
+    if file.ascii(_PHOTOMETRIC).startswith("YBR"):
+        return None
+    bits = file.integer(_ALLOCATED)
+    if bits == 1:
+        return _bits(file)
+    letter = "i" if file.integer(_SIGNED) else "u"
+    stored = _shaped(file, PIXELS, f"{'<' if file.little else '>'}{letter}{bits // 8}")
+    if slot[0] == "OW" and bits == 8 and not file.little:
+        return None  # bytes lie swapped in big-endian words; pydicom knows
+    return _masked(stored, file)
+
+
+def _shaped(file: File, tag: int, kind: str) -> npt.NDArray[Any]:
+    samples, count = file.integer(_SAMPLES, 1), frame_count(file)
+    rows, columns = file.integer(_ROWS), file.integer(_COLUMNS)
+    slot = file.dataset[tag]
+    wanted = native_length(file) if tag == PIXELS else rows * columns * count * samples * np.dtype(kind).itemsize
+    if slot[2] - slot[1] < wanted:
+        raise NotWhole(f"{slot[2] - slot[1]} bytes of pixels, {wanted} are needed", "a part is missing", "send it again")
+    flat = np.frombuffer(file.data, dtype=kind, count=wanted // np.dtype(kind).itemsize, offset=slot[1])
+    if samples == 1:
+        return flat.reshape(count, rows, columns)
+    if file.integer(_PLANAR) == 1:
+        return np.moveaxis(flat.reshape(count, samples, rows, columns), 1, -1)
+    return flat.reshape(count, rows, columns, samples)
+
+
+def _bits(file: File) -> npt.NDArray[Any]:
+    slot = file.dataset[PIXELS]
+    rows, columns, count = file.integer(_ROWS), file.integer(_COLUMNS), frame_count(file)
+    if slot[2] - slot[1] < native_length(file):
+        raise NotWhole(f"{slot[2] - slot[1]} bytes of bits", "a part is missing", "send it again")
+    packed = np.frombuffer(file.data, np.uint8, count=slot[2] - slot[1], offset=slot[1])
+    if not file.little and slot[0] == "OW":
+        packed = packed[: len(packed) // 2 * 2].reshape(-1, 2)[:, ::-1].reshape(-1)
+    return np.unpackbits(packed, count=rows * columns * count, bitorder="little").reshape(count, rows, columns)
+
+
+def _masked(stored: npt.NDArray[Any], file: File) -> npt.NDArray[Any]:
+    """Bits above Bits Stored may hold overlays of old; they are no part of the value."""
+    allocated, used = file.integer(_ALLOCATED), file.integer(_STORED)
+    if not 0 < used < allocated or stored.dtype.itemsize > 4:
+        return stored
+    if stored.dtype.kind == "u":
+        return stored if not stored.size or int(stored.max()) < (1 << used) else stored & ((1 << used) - 1)
+    low, high = -(1 << (used - 1)), (1 << (used - 1)) - 1
+    if not stored.size or (int(stored.min()) >= low and int(stored.max()) <= high):
+        return stored
+    shift = allocated - used
+    return np.right_shift(np.left_shift(stored, shift), shift)
+
+
+def _decoded(data: bytes, file: File, wanted: list[int]) -> npt.NDArray[Any]:
+    import pydicom
+    from pydicom.pixels import get_decoder
+
+    faults: list[str] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(io.BytesIO(data))
+            decoder = get_decoder(file.syntax)
+            out = [decoder.as_array(dataset, index=number)[0] for number in wanted]
+        stacked: npt.NDArray[Any] = np.stack(out)
+        return stacked
+    except IsocenterError:
+        raise
+    except Exception as fault:  # every decoder has exceptions of its own
+        faults.append(str(fault).splitlines()[-1].strip())
+    try:
+        return _last(data, file)[wanted]
+    except Exception as fault:  # SimpleITK raises RuntimeError, and others on what it does not know
+        faults.append(str(fault).splitlines()[-1].strip())
+    raise Refused(
+        f"pixels in transfer syntax {file.syntax} cannot be decoded",
+        "; ".join(faults)[:300],
+        "the compressed stream may be damaged: send it again, or in another transfer syntax",
+    )
+
+
+def _last(data: bytes, file: File) -> npt.NDArray[Any]:
+    """SimpleITK reads files only, and takes slope and intercept into account; both are undone."""
+    import tempfile
+    from pathlib import Path
+
+    import SimpleITK as sitk
+
+    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
+        path = Path(folder) / "one.dcm"
+        path.write_bytes(data)
+        reader = sitk.ImageFileReader()
+        reader.SetImageIO("GDCMImageIO")
+        reader.SetFileName(str(path))
+        image = reader.Execute()
+    array = sitk.GetArrayFromImage(image)
+    slope, intercept = (file.decimals(0x00281053) or (1.0,))[0], (file.decimals(0x00281052) or (0.0,))[0]
+    if (slope, intercept) != (1.0, 0.0):
+        array = np.round((array - intercept) / slope)
+    shape = (frame_count(file), file.integer(_ROWS), file.integer(_COLUMNS))
+    letter = "i" if file.integer(_SIGNED) else "u"
+    stored: npt.NDArray[Any] = array.reshape(shape if array.size == np.prod(shape) else (*shape, -1))
+    return stored.astype(f"{letter}{max(file.integer(_ALLOCATED, 16) // 8, 1)}")
+
+
+# ---- one frame as it is stored -------------------------------------------------------------------------------------
+
+
+def raw_frame(data: bytes, number: int) -> tuple[bytes, str]:
+    """The bytes of one frame as they are stored, and their transfer syntax: what WADO-RS gives.
+
+    Native frames are given in little endian, whatever the file holds.
+
+    Args:
+        data: a whole Part 10 file.
+        number: frame number from 0.
+
+    Raises:
+        NotFound: when the frame is not there.
+        Refused: when there are no pixels, or the fragments cannot be told apart.
+    """
+    file = parse(data, until_pixels=True)
+    count = frame_count(file)
+    if not 0 <= number < count:
+        raise NotFound(f"frame {number + 1}", f"the image has {count}", "ask for a frame that is there")
+    slot = file.dataset.get(PIXELS) or file.dataset.get(_FLOAT_PIXELS) or file.dataset.get(_DOUBLE_PIXELS)
+    if slot is None:
+        raise Refused("the object has no pixels", "there is no frame to give", "choose an image")
+    if slot[0] == "fragments":
+        joined = b"".join(bytes(file.data[a:b]) for a, b in _fragments(file, slot[3], count)[number])
+        return joined, file.syntax
+    if file.integer(_ALLOCATED) == 1:
+        one = np.packbits(_bits(file)[number], axis=None, bitorder="little").tobytes()
+        return one, _EXPLICIT
+    length = native_length(file) // count
+    value = file.data[slot[1] : slot[2]]
+    width = max(file.integer(_ALLOCATED) // 8, 2 if slot[0] == "OW" else 1)
+    if file.syntax == _BIG and width > 1:
+        value = np.frombuffer(value, f">u{width}", count=len(value) // width).astype(f"<u{width}").tobytes()
+    found = bytes(value[number * length : (number + 1) * length])
+    return found, _EXPLICIT
+
+
+def _fragments(file: File, places: list[tuple[int, int]], count: int) -> list[list[tuple[int, int]]]:
+    table, rest = places[0], places[1:]
+    if len(rest) == count:
+        return [[one] for one in rest]
+    if count == 1:
+        return [rest]
+    starts: list[int] = []
+    if table[1] > table[0]:
+        starts = np.frombuffer(file.data, "<u4", count=(table[1] - table[0]) // 4, offset=table[0]).tolist()
+    elif 0x7FE00001 in file.dataset:
+        slot = file.dataset[0x7FE00001]
+        starts = np.frombuffer(file.data, "<u8", count=(slot[2] - slot[1]) // 8, offset=slot[1]).tolist()
+    if len(starts) == count:
+        # Offsets count from the first fragment's item tag, 8 bytes before its value.
+        first = rest[0][0] - 8
+        begins = [start + first + 8 for start in starts]
+    else:
+        begins = [a for a, b in rest if bytes(file.data[a : a + 2]) in (b"\xff\xd8", b"\xff\x4f")]
+    index = {a: n for n, (a, _) in enumerate(rest)}
+    if len(begins) != count or any(begin not in index for begin in begins):
+        raise Refused(
+            f"{len(rest)} fragments for {count} frames and no table that tells them apart",
+            "a frame could be given with the pixels of another",
+            "send the image in another transfer syntax",
+        )
+    cuts = [index[begin] for begin in begins] + [len(rest)]
+    return [rest[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+
+
+# ---- a picture -----------------------------------------------------------------------------------------------------
+
+
+def rendered(
+    data: bytes,
+    frame: int = 0,
+    *,
+    window: tuple[float, float] | None = None,
+    size: int | None = None,
+    annotate: bool = False,
+) -> bytes:
+    """One frame as a PNG of 8 bits, as a radiologist would see it first.
+
+    Rescale, then the window asked for, or the VOI LUT or window of the header, or the range of the values where the
+    header has neither; MONOCHROME1 turned so that bone is white; palettes and YBR as RGB (PS3.14, PS3.3 C.11.2).
+
+    Args:
+        data: a whole Part 10 file.
+        frame: frame number from 0.
+        window: (centre, width) in rescaled values.
+        size: longest edge in pixels, for a thumbnail; the picture is never enlarged.
+        annotate: write name, identity and date into the picture.
+
+    Raises:
+        Refused, NotFound: as `frames`.
+    """
+    import pydicom
+    from PIL import Image
+
+    stored = frames(data, [frame])[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
+        grey = _to_display(stored, header, frame, window)
+    picture = Image.fromarray(grey)
+    if size is not None and max(picture.size) > size > 0:
+        picture.thumbnail((size, size))
+    if annotate:
+        _annotate(picture, header)
+    out = io.BytesIO()
+    picture.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def _to_display(
+    stored: npt.NDArray[Any], header: Any, frame: int, window: tuple[float, float] | None
+) -> npt.NDArray[np.uint8]:
+    photometric = str(header.get("PhotometricInterpretation", "MONOCHROME2"))
+    if photometric == "PALETTE COLOR":
+        from pydicom.pixels.processing import apply_color_lut
+
+        stored = apply_color_lut(stored, header)
+        photometric = "RGB"
+    if stored.ndim == 3:
+        if stored.dtype == np.uint8:
+            return np.ascontiguousarray(stored[..., :3])
+        top = max(int(stored.max()), 1)
+        return np.asarray(stored[..., :3].astype(np.float64) * 255 / top, np.uint8)
+    values, groups = _rescaled(stored, header, frame)
+    if window is None and "VOILUTSequence" in header and header.VOILUTSequence:
+        from pydicom.pixels.processing import apply_voi
+
+        values = apply_voi(stored, header).astype(np.float64)
+        unit = _scaled(values, float(values.min()), float(values.max()))
+    else:
+        unit = _windowed(values, header, groups, window)
+    if photometric == "MONOCHROME1" or str(header.get("PresentationLUTShape", "")) == "INVERSE":
+        unit = 1.0 - unit
+    return np.asarray(np.round(unit * 255), np.uint8)
+
+
+def _rescaled(stored: npt.NDArray[Any], header: Any, frame: int) -> tuple[npt.NDArray[np.float64], list[Any]]:
+    groups: list[Any] = []
+    if "PerFrameFunctionalGroupsSequence" in header and frame < len(header.PerFrameFunctionalGroupsSequence):
+        groups.append(header.PerFrameFunctionalGroupsSequence[frame])
+    groups += list(header.get("SharedFunctionalGroupsSequence", []))
+    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
+    for group in groups:
+        for item in group.get("PixelValueTransformationSequence", []):
+            slope = item.get("RescaleSlope", 1) if slope is None else slope
+            intercept = item.get("RescaleIntercept", 0) if intercept is None else intercept
+    values = stored.astype(np.float64)
+    try:
+        values = values * float(1 if slope is None else slope) + float(0 if intercept is None else intercept)
+    except (TypeError, ValueError):
+        return stored.astype(np.float64), groups
+    return values, groups
+
+
+def _windowed(
+    values: npt.NDArray[np.float64], header: Any, groups: list[Any], window: tuple[float, float] | None
+) -> npt.NDArray[np.float64]:
+    function = str(header.get("VOILUTFunction", "LINEAR")).upper()
+    if window is None:
+        centre, width = header.get("WindowCenter"), header.get("WindowWidth")
+        for group in groups:
+            for item in group.get("FrameVOILUTSequence", []):
+                centre = item.get("WindowCenter") if centre is None else centre
+                width = item.get("WindowWidth") if width is None else width
+        window = _pair(centre, width)
+    if window is None:
+        low, high = (float(v) for v in np.percentile(values, (0.5, 99.5)))
+        return _scaled(values, low, high)
+    centre, width = window
+    if function == "SIGMOID":
+        return 1.0 / (1.0 + np.exp(-4.0 * (values - centre) / width))
+    if function == "LINEAR" and width > 1:
+        # PS3.3 C.11.2.1.2.1: the window of an integer image ends half a value earlier on each side.
+        return np.clip((values - (centre - 0.5)) / (width - 1) + 0.5, 0.0, 1.0)
+    return np.clip((values - centre) / max(width, 1e-9) + 0.5, 0.0, 1.0)
+
+
+def _pair(centre: Any, width: Any) -> tuple[float, float] | None:
+    try:
+        first = [float(v[0]) if hasattr(v, "__len__") and not isinstance(v, str) else float(v) for v in (centre, width)]
+    except (TypeError, ValueError, IndexError):
+        return None
+    if not np.isfinite(first).all() or first[1] <= 0:
+        return None
+    return first[0], first[1]
+
+
+def _scaled(values: npt.NDArray[np.float64], low: float, high: float) -> npt.NDArray[np.float64]:
+    if not high > low:
+        return np.zeros_like(values)
+    return np.clip((values - low) / (high - low), 0.0, 1.0)
+
+
+def _annotate(picture: Any, header: Any) -> None:
+    from PIL import ImageDraw
+
+    said = [
+        str(header.get("PatientName", "")),
+        str(header.get("PatientID", "")),
+        f"{header.get('StudyDate', '')} {header.get('Modality', '')}",
+        str(header.get("SeriesDescription", "")),
+    ]
+    draw = ImageDraw.Draw(picture)
+    text = "\n".join(line for line in said if line.strip())
+    # Pillow's built-in font has Latin letters only; a name in another script is shown by its first, Latin component.
+    text = text.split("=")[0].encode("latin-1", "replace").decode("latin-1")
+    colour = 255 if picture.mode == "L" else (255, 255, 255)
+    draw.multiline_text((4, 4), text, fill=colour, stroke_width=1, stroke_fill=0 if picture.mode == "L" else (0, 0, 0))
