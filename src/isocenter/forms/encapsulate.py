@@ -1,0 +1,84 @@
+"""A report's PDF inside a DICOM object, so that the archive files it with the study, and out again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from isocenter.errors import Refused
+from isocenter.forms import maker
+from isocenter.forms.maker import Sources
+from isocenter.record import Code, Study
+
+__all__ = ["read", "write"]
+
+_REPORT = Code("11528-7", "LN", "Radiology Report")
+_PDF_STORAGE = "1.2.840.10008.5.1.4.1.1.104.1"
+
+
+def write(pdf: bytes, study: Study, sources: Sources, *, when: datetime, title: str, identity: str) -> bytes:
+    """An Encapsulated PDF object (PS3.3 A.45.1).
+
+    Args:
+        pdf: the document; kept byte by byte.
+        study: the study to file it with; its first image lends patient and study.
+        title: of the document.
+        identity: what makes this version of the report this one, such as its digest; the UIDs follow from it.
+
+    Raises:
+        Refused: when the bytes are no PDF or the study has no instance.
+    """
+    from pydicom import Dataset, FileMetaDataset
+    from pydicom.uid import UID, ExplicitVRLittleEndian
+
+    if not pdf.startswith(b"%PDF-"):
+        raise Refused(f"{len(pdf)} bytes that do not begin with %PDF-", "it is not a PDF document")
+    first = next((i for s in study.series for i in s.instances), None)
+    if first is None:
+        raise Refused(f"study {study.uid} has no instance", "there is no patient to file the document with")
+    image = maker.header(sources, first.sop_uid)
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = UID(_PDF_STORAGE)
+    made.SOPInstanceUID = maker.uid(study.uid, "pdf", identity)
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    for keyword in (
+        "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
+        "StudyTime", "ReferringPhysicianName", "StudyInstanceUID",
+    ):  # fmt: skip
+        setattr(made, keyword, image.get(keyword, ""))
+    if image.get("StudyDescription"):
+        made.StudyDescription = image.StudyDescription
+    made.SeriesInstanceUID = maker.uid(study.uid, "pdf", "series")
+    made.SeriesNumber, made.InstanceNumber, made.Modality = 9004, 1, "DOC"
+    made.SeriesDescription = "Report"
+    made.Manufacturer = maker.MAKER
+    made.ManufacturerModelName = maker.EQUIPMENT()["manufacturer_model_name"]
+    made.SoftwareVersions = made.DeviceSerialNumber = maker.version()
+    made.ConversionType = "WSD"
+    made.BurnedInAnnotation = "YES"
+    made.DocumentTitle = title[:1024]
+    name = Dataset()
+    name.CodeValue, name.CodingSchemeDesignator, name.CodeMeaning = _REPORT.code, _REPORT.scheme, _REPORT.meaning
+    made.ConceptNameCodeSequence = [name]
+    made.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    made.ContentDate = made.ContentTime = made.AcquisitionDateTime = ""
+    maker.settle(made, when, study.uid, "pdf", identity)
+    made.AcquisitionDateTime = when.strftime("%Y%m%d%H%M%S")
+    made.EncapsulatedDocument = pdf + b"\x00" * (len(pdf) % 2)
+    made.EncapsulatedDocumentLength = len(pdf)
+    return maker.dump(made)
+
+
+def read(data: bytes) -> bytes:
+    """The document inside, byte by byte.
+
+    Raises:
+        Refused: when the object holds no PDF.
+    """
+    found = maker.load(data)
+    if found.get("MIMETypeOfEncapsulatedDocument") != "application/pdf" or "EncapsulatedDocument" not in found:
+        raise Refused(f"an object of SOP Class {found.get('SOPClassUID')}", "it holds no PDF document")
+    held = bytes(found.EncapsulatedDocument)
+    length = found.get("EncapsulatedDocumentLength")
+    return held[: int(length)] if length is not None else held.rstrip(b"\x00")

@@ -1,0 +1,214 @@
+"""The report on paper: a PDF/A that says on every page whose it is, and whether it is a draft.
+
+Text of files and people enters the page as data, never as markup, so that no name or sentence can change the layout
+or read a file. The same report gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from isocenter.errors import Refused
+from isocenter.forms import maker, words
+from isocenter.forms.text import SECTIONS, Sentence, latest
+from isocenter.record import Outcome, Result, Study, Verdict
+
+__all__ = ["Picture", "Seal", "report"]
+
+_STATEMENT = "Research software: not a medical device, not for diagnosis. What a machine says is marked as such."
+_ORDER = ("Impression", *(s for s in SECTIONS if s != "Impression"))
+_LIMITS = {"sentences": 2000, "pictures": 24}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A key image: an SVG of `plot.key_image` or another figure, and one line that says what it shows."""
+
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Who signed, when, and the digest of what was signed; `amends` is the digest of the version before."""
+
+    name: str
+    when: datetime
+    digest: str
+    amends: str = ""
+
+
+def report(
+    study: Study,
+    sentences: Sequence[Sentence],
+    results: Sequence[Result],
+    *,
+    when: datetime,
+    seal: Seal | None = None,
+    pictures: Sequence[Picture] = (),
+    form: str = "pdf",
+) -> bytes:
+    """The report of a study as PDF/A-2b.
+
+    Args:
+        study: whose it is.
+        sentences: in the reader's words or as drafted; a sentence carries the numbers [n] of its findings.
+        results: from which it was made; those that are replaced are left out, struck findings are only counted.
+        when: the time that the document bears.
+        seal: of the signature; without it, every page says DRAFT.
+        pictures: key images, at most 24.
+        form: ``"pdf"``, or ``"png"`` for the first page as a picture.
+
+    Raises:
+        Refused: for more than a report holds, an unknown form, or a picture that cannot be drawn.
+    """
+    import typst
+
+    if len(sentences) > _LIMITS["sentences"] or len(pictures) > _LIMITS["pictures"]:
+        raise Refused(
+            f"{len(sentences)} sentences and {len(pictures)} pictures",
+            f"a report holds at most {_LIMITS['sentences']} and {_LIMITS['pictures']}",
+        )
+    if form not in ("pdf", "png"):
+        raise Refused(f"a report as '{form}'", "known are pdf and png")
+    data = _content(study, sentences, latest(results), seal, pictures)
+    try:
+        return _set(data, form, when)
+    except typst.TypstError as bad:
+        if "could not be displayed" not in str(bad):
+            raise Refused("a report that cannot be set", str(bad)[:300], "check the key images") from bad
+    # PDF/A takes no character without a glyph, and no machine has every script: such characters are given by number.
+    data = _by_number(data)
+    data["closing"].append("Characters that the fonts of this machine lack are given as their Unicode number.")
+    try:
+        return _set(data, form, when)
+    except typst.TypstError as bad:
+        raise Refused("a report that cannot be set", str(bad)[:300], "check the key images") from bad
+
+
+def _set(data: dict[str, Any], form: str, when: datetime) -> bytes:
+    import typst
+
+    made: Any = typst.compile(
+        Path(__file__).with_name("report.typ").read_bytes(),
+        format=form,
+        ppi=110.0 if form == "png" else None,
+        sys_inputs={"report": json.dumps(data, ensure_ascii=False)},
+        pdf_standards=["a-2b"] if form == "pdf" else [],
+        timestamp=int(when.timestamp()),
+    )
+    return bytes(made[0] if isinstance(made, list) else made)
+
+
+def _by_number(value: Any) -> Any:
+    if isinstance(value, str):
+        return "".join(c if ord(c) < 0x530 or 0x2010 <= ord(c) < 0x2600 else f"[U+{ord(c):04X}]" for c in value)
+    if isinstance(value, dict):
+        return {k: _by_number(v) for k, v in value.items()}
+    return [_by_number(v) for v in value] if isinstance(value, list) else value
+
+
+def _content(
+    study: Study, sentences: Sequence[Sentence], results: Sequence[Result], seal: Seal | None, pictures: Sequence[Picture]
+) -> dict[str, Any]:
+    numbers, rows = _measurements(results)
+    sections = []
+    for name in _ORDER:
+        mine = [
+            {
+                "text": words.one_line(s.text),
+                "machine": s.machine and seal is None,
+                "refs": sorted({numbers[t] for t in s.findings if t in numbers}),
+            }
+            for s in sentences
+            if s.section == name
+        ]
+        if mine:
+            sections.append({"name": name, "sentences": mine})
+    clean = words.one_line
+    patient = study.patient
+    name = clean(patient.name.replace("^", " ").strip()) or "(no name)"
+    return {
+        "title": f"Report {clean(study.accession or study.uid)}",
+        "author": clean(seal.name) if seal else maker.MAKER,
+        "draft": seal is None,
+        "state": _state(seal),
+        "state-more": f"digest {seal.digest[:16]}" if seal else "not signed; the words and numbers of machines are unconfirmed",
+        "identity": [
+            ["Patient", name],
+            ["Patient ID", clean(patient.id) or "–"],
+            ["Born, sex", f"{patient.birth_date or '–'}, {clean(patient.sex) or '–'}"],
+            ["Study", clean(study.description) or ", ".join(study.modalities) or "–"],
+            ["Date", str(study.date or "–")],
+            ["Accession", clean(study.accession) or "–"],
+        ],
+        "foot": f"{name} · {clean(patient.id) or '–'} · {clean(study.accession) or study.uid}",
+        "statement": _STATEMENT,
+        "sections": sections,
+        "measurements": rows,
+        "pictures": [{"svg": p.svg, "caption": clean(p.caption)} for p in pictures],
+        "made": [_provenance(r) for r in results],
+        "closing": _closing(study, results, seal),
+    }
+
+
+def _state(seal: Seal | None) -> str:
+    if seal is None:
+        return "DRAFT"
+    said = f"{'Amended and signed' if seal.amends else 'Signed'} by {words.one_line(seal.name)}"
+    return f"{said}, {seal.when:%Y-%m-%d %H:%M %Z}".rstrip()
+
+
+def _measurements(results: Sequence[Result]) -> tuple[dict[str, int], list[list[str]]]:
+    """Numbers [n] of the findings by tracking identity, and the rows of the table."""
+    numbers: dict[str, int] = {}
+    rows: list[list[str]] = []
+    count = 0
+    for result in results:
+        who = words.one_line(f"{result.origin.name} {result.origin.version}")
+        for finding in result.findings:
+            if finding.verdict is Verdict.STRUCK:
+                continue
+            count += 1
+            if finding.tracking:
+                numbers[finding.tracking] = count
+            for i, m in enumerate(finding.measurements):
+                first = [f"[{count}]", words.one_line(words.name_of(finding))] if i == 0 else ["", ""]
+                rows.append([*first, m.what.meaning, words.number(m.value, m.unit), who])
+        for m in result.measurements:
+            rows.append(["", "Whole study", m.what.meaning, words.number(m.value, m.unit), who])
+    return numbers, rows
+
+
+def _provenance(result: Result) -> list[str]:
+    who = words.one_line(f"{result.origin.name} {result.origin.version}")
+    answer = {Outcome.FOUND: "found", Outcome.NONE: "none", Outcome.DECLINED: "not looked"}[result.outcome]
+    how = []
+    if result.outcome is Outcome.DECLINED:
+        how.append(words.one_line("; ".join(result.reasons)))
+    if result.origin.kind == "person":
+        said = [f.verdict for f in result.findings]
+        counts = [f"{said.count(v)} {v.value}" for v in Verdict if v is not Verdict.UNDECIDED and v in said]
+        how.append(", ".join(counts) or "read")
+        how.append("opinion given before any AI was seen" if result.origin.unaided else "with AI output at hand")
+    if result.origin.model:
+        how.append(f"model {result.origin.model[:12]}")
+    if result.receipt.inputs:
+        how.append(f"{len(result.receipt.inputs)} images in {result.receipt.seconds:.1f} s")
+    how.append(f"result {result.id[:12]}")
+    return [who, answer, ", ".join(h for h in how if h)]
+
+
+def _closing(study: Study, results: Sequence[Result], seal: Seal | None) -> list[str]:
+    struck = sum(f.verdict is Verdict.STRUCK for r in results for f in r.findings)
+    lines = [f"Study {study.uid}. {maker.MAKER} {maker.version()}."]
+    if struck:
+        lines.append(f"{struck} finding{'s' if struck > 1 else ''} of machines struck by the reader and not reported.")
+    if seal:
+        lines.append(f"Sealed {seal.digest}." + (f" Amends {seal.amends}." if seal.amends else ""))
+    return lines
