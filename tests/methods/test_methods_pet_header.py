@@ -18,7 +18,7 @@ STS_001 = {
     "PatientWeight": "71.0",
     "RadionuclideTotalDose": "3.88777472E8",
     "RadionuclideHalfLife": "6588.0",
-    "RadionuclideCodeMeaning": "18F",
+    "Radionuclide": "18F",
     "RadiopharmaceuticalStartTime": "103500.00",
     "SeriesDate": "20000907",
     "SeriesTime": "112011.00",
@@ -81,7 +81,7 @@ def test_two_times_of_one_injection() -> None:
 
 def test_a_long_lived_nuclide_needs_a_date() -> None:
     with pytest.raises(Refused, match="may be days later"):
-        pet_header.read({**STS_001, "RadionuclideHalfLife": "282276", "RadionuclideCodeMeaning": "Zirconium-89"})
+        pet_header.read({**STS_001, "RadionuclideHalfLife": "282276", "Radionuclide": "Zirconium-89"})
 
 
 def test_a_series_made_again_later_starts_at_its_acquisition() -> None:
@@ -97,7 +97,7 @@ def test_a_series_made_again_later_with_frame_times() -> None:
         "Manufacturer": "SIEMENS",
         "SeriesTime": "180000",
         "RadionuclideHalfLife": "1223",
-        "RadionuclideCodeMeaning": "C-11",
+        "Radionuclide": "C-11",
         "FrameReferenceTime": "566029.0",
         "ActualFrameDuration": "1200000",
     }

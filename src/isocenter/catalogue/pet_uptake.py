@@ -26,7 +26,7 @@ _LIVER = re.compile(r"\bliver\b|\bhepar\b|^leber\b", re.IGNORECASE)
 _HEADER: Mapping[str, Any] = {
     "Units": "BQML", "DecayCorrection": "START", "CorrectedImage": ["DECY", "ATTN"], "PatientWeight": "70",
     "PatientSize": "1.75", "PatientSex": "F", "RadionuclideTotalDose": "350000000", "RadionuclideHalfLife": "6586",
-    "RadionuclideCodeMeaning": "^18^Fluorine", "RadiopharmaceuticalStartTime": "100000", "SeriesDate": "20240102",
+    "Radionuclide": "^18^Fluorine", "RadiopharmaceuticalStartTime": "100000", "SeriesDate": "20240102",
     "SeriesTime": "110000", "AcquisitionDate": "20240102", "AcquisitionTime": "110000",
 }  # fmt: skip
 

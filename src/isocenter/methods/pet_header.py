@@ -24,7 +24,7 @@ __all__ = ["KEYWORDS", "injected_at", "nuclide", "read", "scan_started_at"]
 KEYWORDS = (
     "Units", "SUVType", "DecayCorrection", "CorrectedImage", "Manufacturer",
     "PatientWeight", "PatientSize", "PatientSex",
-    "RadionuclideTotalDose", "RadionuclideHalfLife", "RadionuclideCodeMeaning",
+    "RadionuclideTotalDose", "RadionuclideHalfLife", "Radionuclide",
     "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
     "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration",
     "GEScanDateTime", "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor",
@@ -77,7 +77,7 @@ def read(facts: Mapping[str, Any]) -> Scan:
         sex=_text(facts, "PatientSex").upper(),
         philips_suv=_number(facts, "PhilipsSUVScaleFactor"),
         philips_bqml=_number(facts, "PhilipsActivityConcentrationScaleFactor"),
-        nuclide=nuclide(_text(facts, "RadionuclideCodeMeaning")),
+        nuclide=nuclide(_text(facts, "Radionuclide")),
         remarks=remarks,
     )
 
