@@ -105,7 +105,9 @@ def _shaped(file: File, tag: int, kind: str) -> npt.NDArray[Any]:
     slot = file.dataset[tag]
     wanted = native_length(file) if tag == PIXELS else rows * columns * count * samples * np.dtype(kind).itemsize
     if slot[2] - slot[1] < wanted:
-        raise NotWhole(f"{slot[2] - slot[1]} bytes of pixels, {wanted} are needed", "a part is missing", "send it again")
+        raise NotWhole(
+            f"{slot[2] - slot[1]} bytes of pixels, {wanted} are needed", "a part is missing", "send it again"
+        )
     flat = np.frombuffer(file.data, dtype=kind, count=wanted // np.dtype(kind).itemsize, offset=slot[1])
     if samples == 1:
         return flat.reshape(count, rows, columns)

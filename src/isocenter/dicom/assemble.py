@@ -1,0 +1,261 @@
+"""A series to Volumes: every voxel in its place, with its unit, or the proof that it cannot be.
+
+What an analysis is given comes from here, so this room rather refuses than guesses: a hole in a stack, an orientation
+that is no number, a doubled slice are told with their numbers, and no volume is made of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.dicom.conformance import storage_class
+from isocenter.dicom.elements import parse
+from isocenter.dicom.pixels import frames, native
+from isocenter.dicom.placed import Placed, classic, enhanced, gamma_tomography, mosaic
+from isocenter.dicom.plane import plane
+from isocenter.dicom.quantity import quantity
+from isocenter.dicom.regions import regions
+from isocenter.dicom.stack import Stack, stacks
+from isocenter.errors import LimitReached, NotAVolume
+from isocenter.record import Instance, Series
+from isocenter.space import Volume
+
+__all__ = ["assemble", "regions"]
+
+Read = Callable[[str], bytes]
+
+_LARGEST = 1 << 34  # bytes of one volume
+_NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "DOC", "REG", "ECG", "ANN", "FID"})
+_SLIDES = "1.2.840.10008.5.1.4.1.1.77.1.6"
+_STEPPED = {"1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.481.2"}  # nuclear medicine, dose
+# Radiographs may state a position of detector or patient that places no slice.
+_PLANAR = frozenset({"CR", "DX", "MG", "XA", "RF", "RG", "US", "ES", "XC", "OT", "SC", "PX", "IO", "GM", "IVUS", "OP"})
+
+
+def assemble(series: Series, read: Read) -> list[Volume]:
+    """The Volumes of a series, the largest first.
+
+    Slices with a place in the patient become stacks, with leading axes where several frames share a place. Images
+    without one become a Volume each. CT is int16 in Hounsfield units where its rescale is whole-numbered, colour is
+    uint8, everything else float32. Groups of frames that make no stack beside one that does (scouts in the same
+    series) are named in the fact ``NotAssembled``.
+
+    Args:
+        series: the record, whole.
+        read: Instance digest -> Part 10 bytes.
+
+    Raises:
+        NotAVolume: when the series does not make a regular volume; the message proves it with numbers.
+        LimitReached: when it would take more than 16 GiB.
+        Refused: when pixels cannot be decoded.
+    """
+    images = [i for i in series.instances if i.rows and i.columns]
+    if series.modality in _NOT_IMAGES or not images:
+        raise NotAVolume(
+            f"series {series.number} ({series.modality or 'no modality'}) has no image",
+            "there is nothing to make a volume of",
+            "choose a series with images; structure sets and segmentations give regions",
+        )
+    if any(i.sop_class == _SLIDES for i in images):
+        raise NotAVolume("a whole-slide image", "it is read by tiles, not as one volume", "open it in a slide viewer")
+    placed: list[Placed] = []
+    planar: list[Instance] = []
+    for instance in images:
+        found = _placed(series, instance, read)
+        placed += found
+        if not found:
+            planar.append(instance)
+    volumes = []
+    if placed:
+        volumes = _volumes(series, placed, read)
+    volumes += [plane(series, instance, read(instance.digest)) for instance in planar]
+    return volumes
+
+
+def _placed(series: Series, instance: Instance, read: Read) -> list[Placed]:
+    """Its frames in the patient; none for an image without a place."""
+    kind = storage_class(instance.sop_class)
+    if kind is not None and kind.multiframe:
+        file = parse(read(instance.digest))
+        if file.items(0x52009230) and _has_place(file):
+            return enhanced(instance, file)
+        return []
+    if instance.sop_class in _STEPPED and instance.frames > 1:
+        return gamma_tomography(series, instance, parse(read(instance.digest)))
+    if instance.frames > 1 or series.modality in _PLANAR:
+        return []
+    if "MOSAIC" in (instance.facts.get("ImageType") or []):
+        return mosaic(series, instance, read)
+    found = classic(series, instance)
+    if found is None and series.modality in ("CT", "MR", "PT"):
+        if len(series.instances) > 1:
+            raise NotAVolume(
+                f"image {instance.number} states no position or orientation in the patient",
+                "the slices cannot be placed; Slice Location is not trusted",
+                "export the series with Image Position and Image Orientation (Patient)",
+            )
+        return []
+    return [found] if found else []
+
+
+def _has_place(file: Any) -> bool:
+    shared, own = (file.items(0x52009229) or [{}])[0], file.items(0x52009230)[0]
+    return any(0x00209113 in group for group in (shared, own))
+
+
+def _volumes(series: Series, placed: list[Placed], read: Read) -> list[Volume]:
+    facts = series.facts
+    first = series.instances[0].facts
+    images = facts.get("CardiacNumberOfImages")
+    cardiac = (
+        (isinstance(images, int) and images > 1)
+        or any(one.keys.get("trigger") for one in placed if one.frame)
+        or "CARDIAC" in (first.get("ImageType") or [])
+    )
+    repetition = facts.get("RepetitionTime") if "EP" in (facts.get("ScanningSequence") or []) else None
+    found, faults = stacks(
+        placed,
+        frame_of_reference=series.frame_of_reference,
+        cardiac=cardiac,
+        repetition_s=float(repetition) / 1000.0 if isinstance(repetition, (int, float)) and repetition else None,
+        same_pixels=lambda a, b: _same(a, b, read),
+    )
+    volumes = []
+    for stack in found:
+        if faults:
+            stack.notes["NotAssembled"] = [str(fault) for fault in faults]
+        volumes.append(_filled(series, stack, read))
+    return volumes
+
+
+def _same(a: Placed, b: Placed, read: Read) -> bool:
+    return bool(np.array_equal(frames(read(a.digest), [a.frame]), frames(read(b.digest), [b.frame])))
+
+
+# ---- filling -------------------------------------------------------------------------------------------------------
+
+
+class _DoesNotFitError(Exception):
+    """A value leaves the range of int16; the volume is filled again as float32."""
+
+
+def _filled(series: Series, stack: Stack, read: Read) -> Volume:
+    shape = (len(stack.order), stack.geometry.shape[1], stack.geometry.shape[2])
+    size = int(np.prod(shape, dtype=np.int64)) * 4
+    if size > _LARGEST:
+        raise LimitReached(
+            f"{size >> 30} GiB for one volume of {shape}", "it would fill the memory", "split the series"
+        )
+    whole = series.modality == "CT" and all(
+        one.slope.is_integer() and one.intercept.is_integer() and abs(one.slope) < 1024 for one in stack.order
+    )
+    try:
+        array = _fill(stack, read, np.empty(shape, np.int16 if whole else np.float32))
+    except _DoesNotFitError:
+        array = _fill(stack, read, np.empty(shape, np.float32))
+    facts = _facts(series, stack)
+    what, unit = quantity(series.modality, facts)
+    return Volume(
+        array.reshape(*(len(axis) for axis in stack.axes), *stack.geometry.shape),
+        stack.geometry,
+        what,
+        unit,
+        stack.axes,
+        facts,
+        series.uid,
+        tuple(one.sop_uid for one in stack.order),
+    )
+
+
+def _fill(stack: Stack, read: Read, out: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Every frame decoded into its place; each file is read once."""
+    by: dict[str, list[tuple[int, Placed]]] = {}
+    for n, one in enumerate(stack.order):
+        by.setdefault(one.digest, []).append((n, one))
+    lock = Lock()
+
+    def fill_one(digest: str) -> None:
+        with lock:  # a reader may be an open archive, which only one may move in
+            data = read(digest)
+        todo = by[digest]
+        file = parse(data, until_pixels=True)
+        straight = native(file)
+        if straight is None:
+            numbers = sorted({one.frame for _, one in todo})
+            straight = frames(data, numbers)
+            at = {number: n for n, number in enumerate(numbers)}
+        else:
+            at = {one.frame: one.frame for _, one in todo}
+        for n, one in todo:
+            _place(straight[at[one.frame]], one, out[n])
+
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(fill_one, by):
+            pass
+    return out
+
+
+def _place(stored: npt.NDArray[Any], one: Placed, into: npt.NDArray[Any]) -> None:
+    if one.tile is not None:
+        stored = stored[one.tile[0] : one.tile[0] + one.rows, one.tile[1] : one.tile[1] + one.columns]
+    if stored.ndim != 2 or stored.shape != into.shape:
+        raise NotAVolume(
+            f"an image of shape {stored.shape} in a stack of {into.shape}", "colour or size differ", "export it again"
+        )
+    if into.dtype == np.int16:
+        slope, intercept = int(one.slope), int(one.intercept)
+        ends = sorted(int(v) * slope + intercept for v in (stored.min(), stored.max()))
+        if ends[0] < -32768 or ends[1] > 32767:
+            raise _DoesNotFitError
+        np.copyto(into, stored, casting="unsafe")  # in int16 arithmetic wraps, and the result is known to fit
+        if slope != 1:
+            into *= np.int16(slope)
+        if intercept:
+            into += np.array(intercept).astype(np.int16)
+        return
+    if one.slope == 1.0:
+        np.copyto(into, stored, casting="unsafe")
+    else:
+        np.multiply(stored, np.float32(one.slope), out=into, casting="unsafe", dtype=np.float32)
+    if one.intercept:
+        into += np.float32(one.intercept)
+
+
+# ---- facts ---------------------------------------------------------------------------------------------------------
+
+_EARLIEST = ("AcquisitionTime", "AcquisitionDate", "AcquisitionDateTime", "ContentTime", "FrameReferenceTime")
+_OF_ONE_SLICE = frozenset({"ImagePositionPatient", "SliceLocation", "ImageIndex", "ContentTime", "WindowCenter"})
+
+
+def _facts(series: Series, stack: Stack) -> dict[str, Any]:
+    """What all share; of times the earliest; and under ``PerPhase`` what differs from phase to phase."""
+    facts: dict[str, Any] = dict(series.facts)
+    of = {i.sop_uid: i.facts for i in series.instances}
+    used = [of[one.sop_uid] for one in stack.order]
+    unique = list({id(f): f for f in used}.values())
+    for keyword in sorted({k for f in unique for k in f}):
+        values = [f.get(keyword) for f in unique]
+        if all(v == values[0] for v in values[1:]):
+            facts[keyword] = values[0]
+        elif keyword in _EARLIEST:
+            facts[keyword] = min((v for v in values if v is not None), key=str if keyword != _EARLIEST[-1] else float)
+    slices = stack.geometry.shape[0]
+    phases = [used[n : n + slices] for n in range(0, len(used), slices)]
+    if len(phases) > 1:
+        per_phase = {}
+        for keyword in sorted({k for f in unique for k in f} - _OF_ONE_SLICE):
+            if keyword in facts and keyword not in _EARLIEST:
+                continue
+            values = [[f.get(keyword) for f in phase] for phase in phases]
+            if all(all(v == row[0] for v in row) for row in values):
+                per_phase[keyword] = [row[0] for row in values]
+        facts["PerPhase"] = per_phase
+    facts.update(stack.notes)
+    return facts

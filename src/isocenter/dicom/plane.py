@@ -1,0 +1,139 @@
+"""Images without a place in the patient: radiographs, ultrasound, angiography, photographs, captures.
+
+Lengths in them are true in the detector's plane where the header calibrates it, and in pixels where it does not;
+volumes and positions in the patient are never true, and the geometry says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.dicom.elements import File, parse
+from isocenter.dicom.pixels import frames
+from isocenter.dicom.placed import scale
+from isocenter.dicom.quantity import quantity
+from isocenter.errors import LimitReached
+from isocenter.record import Instance, Series
+from isocenter.space import Axis, Geometry, Reference, Volume
+
+__all__ = ["plane"]
+
+_LARGEST = 1 << 32  # bytes of one decoded image or cine
+_REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
+    0x00186011,
+    0x00186024,
+    0x00186026,
+    0x0018602C,
+    0x0018602E,
+    0x00186012,
+)
+_CENTIMETRES, _TISSUE = 3, 1
+
+
+def plane(series: Series, instance: Instance, data: bytes) -> Volume:
+    """One radiograph, capture or cine as a Volume of one slice.
+
+    MONOCHROME1 is turned so that the smallest value is black, and the fact `InvertedFromMonochrome1` notes it. Colour
+    has the leading axis ``channel``, a cine the leading axis ``time`` in seconds.
+
+    Raises:
+        Refused: when the pixels cannot be decoded.
+        LimitReached: when they would take more than 4 GiB.
+    """
+    facts: dict[str, Any] = {**series.facts, **instance.facts}
+    if instance.rows * instance.columns * instance.frames * 4 > _LARGEST:
+        raise LimitReached(f"{instance.frames} frames of {instance.rows} by {instance.columns}", "too much at once")
+    file = parse(data)
+    stored = frames(data)
+    palette = facts.get("PhotometricInterpretation") == "PALETTE COLOR"
+    if palette:
+        stored = _palette(data, stored)
+    axes: list[Axis] = []
+    if stored.shape[0] > 1:
+        axes.append(_time(file, facts, stored.shape[0]))
+    if stored.ndim == 4:
+        axes.append(Axis("channel", ("R", "G", "B")[: stored.shape[-1]]))
+        array = np.ascontiguousarray(np.moveaxis(stored, -1, 1))[:, :, None]
+        what, unit = "colour", "1"
+    else:
+        array = _real(stored, facts, instance)[:, None]
+        what, unit = quantity(series.modality, facts)
+    if stored.shape[0] == 1:
+        array = array[0]
+    spacing, reference, source = _spacing(file, facts, series.modality)
+    facts["SpacingFrom"] = source
+    geometry = Geometry.regular(
+        shape=(1, instance.rows, instance.columns), spacing_mm=(1.0, *spacing), reference=reference
+    )
+    return Volume(array, geometry, what, unit, tuple(axes), facts, series.uid, (instance.sop_uid,))
+
+
+def _real(stored: npt.NDArray[Any], facts: dict[str, Any], instance: Instance) -> npt.NDArray[np.float32]:
+    slope, intercept = scale(facts, f"image {instance.number}")
+    values = stored.astype(np.float32)
+    if facts.get("PhotometricInterpretation") == "MONOCHROME1":
+        # The darkest value of MONOCHROME1 is the largest that fits; turned about it no value becomes negative.
+        signed = bool(facts.get("PixelRepresentation"))
+        bits = int(facts.get("BitsStored") or 16)
+        values = np.float32(-1 if signed else 2**bits - 1) - values
+        facts["InvertedFromMonochrome1"] = True
+    if (slope, intercept) != (1.0, 0.0):
+        values *= np.float32(slope)
+        values += np.float32(intercept)
+    return values
+
+
+def _palette(data: bytes, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    import io
+    import warnings
+
+    import pydicom
+    from pydicom.pixels.processing import apply_color_lut
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
+        coloured = np.asarray(apply_color_lut(stored, header))[..., :3]
+    return (coloured >> 8).astype(np.uint8) if coloured.dtype == np.uint16 else coloured
+
+
+def _time(file: File, facts: Mapping[str, Any], count: int) -> Axis:
+    """Seconds of each frame from Frame Time Vector, Frame Time, or the rates; frame numbers where none is stated."""
+    vector = facts.get("FrameTimeVector")
+    if isinstance(vector, list) and len(vector) == count and all(isinstance(v, (int, float)) for v in vector):
+        return Axis("time", tuple(round(float(v), 6) for v in np.cumsum(vector) / 1000.0), "s")
+    step = facts.get("FrameTime")
+    seconds = float(step) / 1000.0 if isinstance(step, (int, float)) and step > 0 else 0.0
+    for rate in ("CineRate", "RecommendedDisplayFrameRate"):
+        value = facts.get(rate)
+        if not seconds and isinstance(value, (int, float)) and value > 0:
+            seconds = 1.0 / float(value)
+    if not seconds:
+        return Axis("time", tuple(range(count)), "")
+    return Axis("time", tuple(round(n * seconds, 6) for n in range(count)), "s")
+
+
+def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple[float, float], Reference, str]:
+    for region in file.items(_REGIONS):
+        if file.integer(_UNITS_X, 0, region) == _CENTIMETRES == file.integer(_UNITS_Y, 0, region):
+            x, y = file.numbers(_DELTA_X, region, "d"), file.numbers(_DELTA_Y, region, "d")
+            if x and y and _positive(abs(x[0]), abs(y[0])) and file.integer(_SPATIAL, 0, region) == _TISSUE:
+                return (abs(y[0]) * 10.0, abs(x[0]) * 10.0), Reference.PLANE, "SequenceOfUltrasoundRegions"
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        pair = facts.get(keyword)
+        if isinstance(pair, list) and len(pair) == 2 and _positive(*pair):
+            down = 1.0
+            if keyword == "ImagerPixelSpacing":
+                said = facts.get("EstimatedRadiographicMagnificationFactor")
+                down = float(said) if isinstance(said, (int, float)) and said > 0.5 else 1.0
+            return (float(pair[0]) / down, float(pair[1]) / down), Reference.PLANE, keyword
+    return (1.0, 1.0), Reference.PIXEL, "none"
+
+
+def _positive(*values: Any) -> bool:
+    return all(isinstance(v, (int, float)) and math.isfinite(v) and v > 0 for v in values)

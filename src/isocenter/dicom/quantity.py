@@ -1,0 +1,46 @@
+"""What a voxel's number says: its quantity and its UCUM unit, from the words that each modality uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["quantity"]
+
+_PET = {
+    "BQML": ("activity concentration", "Bq/mL"),
+    "CNTS": ("counts", "{counts}"),
+    "PROPCNTS": ("counts", "{arbitrary}"),
+    "CPS": ("count rate", "{counts}/s"),
+    "GML": ("SUVbw", "g/ml"),
+    "CM2ML": ("SUVbsa", "cm2/ml"),
+    "PCNT": ("fraction", "%"),
+    "NONE": ("fraction", "1"),
+}
+_SUV = {"BW": ("SUVbw", "g/ml"), "LBM": ("SUVlbm", "g/ml"), "BSA": ("SUVbsa", "cm2/ml"), "IBW": ("SUVibw", "g/ml")}
+
+
+def quantity(modality: str, facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Quantity and UCUM unit of rescaled values.
+
+    >>> quantity("CT", {})
+    ('attenuation', "[hnsf'U]")
+    >>> quantity("PT", {"Units": "BQML"})
+    ('activity concentration', 'Bq/mL')
+    """
+    if modality == "CT":
+        said = str(facts.get("RescaleType") or "HU").upper()
+        if said in ("HU", "HU_MOD", "US"):
+            return "attenuation", "[hnsf'U]"
+        return "intensity", "{arbitrary}"
+    if modality == "PT":
+        units = str(facts.get("Units") or "").upper()
+        if units == "GML" and facts.get("SUVType"):
+            return _SUV.get(str(facts["SUVType"]).upper(), ("SUVbw", "g/ml"))
+        return _PET.get(units, ("intensity", "{arbitrary}"))
+    if facts.get("DoseGridScaling") is not None:
+        return ("dose", "Gy") if str(facts.get("DoseUnits", "GY")).upper() == "GY" else ("dose", "%")
+    unit = facts.get("RealWorldValueUnit")
+    if unit and "RescaleSlope" not in facts:
+        return "real-world value", str(unit)
+    return "intensity", "{arbitrary}"

@@ -1,0 +1,178 @@
+"""RTSTRUCT contours to masks on the grid of the series they were drawn on.
+
+A structure set stores polygons in patient millimetres, each in one plane. A voxel belongs to the structure when its
+centre lies inside an odd number of the polygons of its plane, so that a ring drawn as two outlines keeps its hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.dicom.elements import Dataset, File, parse
+from isocenter.dicom.facts import text
+from isocenter.errors import NotFound, Refused
+from isocenter.record import Series
+from isocenter.space import Geometry, Reference, Region, Shape, Volume
+
+__all__ = ["fill_polygon", "regions"]
+
+_ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
+_NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
+_FRAME = 0x30060024
+_OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
+_LOST = 0.01  # part of a structure's contours that may lie outside the grid before it is refused
+
+
+def regions(series: Series, read: Callable[[str], bytes], onto: Volume | None) -> tuple[Region, ...]:
+    """The structures of a structure set as masks on a volume's grid.
+
+    Args:
+        series: the RTSTRUCT series; all its instances are read.
+        read: Instance digest -> Part 10 bytes.
+        onto: the volume of the series that was drawn on. Without it closed contours stand as polygons in patient
+            space, one region for each structure with its largest outline.
+
+    Returns:
+        One region for each structure that has contours, in the order of the file; `label` is the ROI name.
+
+    Raises:
+        NotFound: when the series holds no structure set.
+        Refused: when contours lie outside the volume, between its slices, or in another frame of reference; the
+            message names the structure and how many of its contours are affected.
+    """
+    found: list[Region] = []
+    seen = False
+    for instance in series.instances:
+        file = parse(read(instance.digest))
+        if _CONTOURS_OF in file.dataset or _ROIS in file.dataset:
+            seen = True
+            found += _structures(file, onto)
+    if not seen:
+        raise NotFound(
+            f"no structure set in series {series.number} ({series.modality})",
+            "",
+            "choose a series of modality RTSTRUCT",
+        )
+    return tuple(found)
+
+
+def _structures(file: File, onto: Volume | None) -> list[Region]:
+    charsets = tuple(file.ascii(0x00080005).split("\\")) if 0x00080005 in file.dataset else ()
+    names, frames = {}, {}
+    for roi in file.items(_ROIS):
+        number = file.ascii(_NUMBER, roi)
+        names[number] = text(file, _NAME, charsets, roi) or f"structure {number}"
+        frames[number] = file.ascii(_FRAME, roi)
+    found = []
+    for drawn in file.items(_CONTOURS_OF):
+        number = file.ascii(_REFERENCED, drawn)
+        label = names.get(number, f"structure {number}")
+        outlines = _outlines(file, drawn, label)
+        if not outlines:
+            continue
+        if onto is None:
+            found.append(_polygon(outlines, label, frames.get(number, "")))
+        else:
+            _same_frame(frames.get(number, ""), onto.geometry, label)
+            mask = _mask(outlines, onto.geometry, label)
+            found.append(Region(onto.geometry, Shape.MASK, mask, None, onto.series_uid, "", label))
+    return found
+
+
+def _outlines(file: File, drawn: Dataset, label: str) -> list[npt.NDArray[np.float64]]:
+    found = []
+    for contour in file.items(_CONTOURS, drawn):
+        if file.ascii(_KIND, contour) not in ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR"):
+            continue  # points and open lines enclose nothing
+        points = np.array(file.decimals(_POINTS, contour), dtype=np.float64)
+        if len(points) % 3 or not np.isfinite(points).all():
+            raise Refused(
+                f"a contour of '{label}' has {len(points)} coordinates or one that is no number",
+                "its outline is damaged",
+                "export the structure set again",
+            )
+        if len(points) >= 9:
+            found.append(points.reshape(-1, 3))
+    return found
+
+
+def _same_frame(frame: str, geometry: Geometry, label: str) -> None:
+    if geometry.reference is not Reference.PATIENT:
+        raise Refused(f"'{label}' on an image without patient coordinates", "contours have no place there")
+    if frame and geometry.frame_of_reference and frame != geometry.frame_of_reference:
+        raise Refused(
+            f"'{label}' was drawn in frame of reference {frame}, the image is in {geometry.frame_of_reference}",
+            "positions in two frames of reference cannot be compared",
+            "choose the series that the structure set refers to",
+        )
+
+
+def _polygon(outlines: list[npt.NDArray[np.float64]], label: str, frame: str) -> Region:
+    largest = max(outlines, key=len)
+    centre = largest.mean(axis=0)
+    grid = Geometry.regular(
+        shape=(1, 1, 1), origin_mm=(float(centre[0]), float(centre[1]), float(centre[2])), frame_of_reference=frame
+    )
+    return Region(grid, Shape.POLYGON, None, largest, label=label)
+
+
+def _mask(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: str) -> npt.NDArray[np.bool_]:
+    mask = np.zeros(geometry.shape, dtype=bool)
+    outside = between = 0
+    for points in outlines:
+        index = geometry.to_index(points)
+        depth = index[:, 0]
+        level = float(np.median(depth))
+        number = int(np.rint(level))
+        if np.abs(depth - level).max() > _OFF_PLANE or abs(level - number) > _OFF_PLANE - 1e-6:
+            between += 1
+        elif not 0 <= number < geometry.shape[0]:
+            outside += 1
+        elif (index[:, 1:] < -1.0).any() or (index[:, 1:] > np.array(geometry.shape[1:])).any():
+            outside += 1
+        else:
+            mask[number] ^= fill_polygon(index[:, 1:], (geometry.shape[1], geometry.shape[2]))
+    if between:
+        raise Refused(
+            f"{between} of {len(outlines)} contours of '{label}' do not lie in a slice of the image",
+            "they were drawn on another series or another orientation",
+            "choose the series that the structure set refers to",
+        )
+    if outside > _LOST * len(outlines):
+        raise Refused(
+            f"{outside} of {len(outlines)} contours of '{label}' lie outside the image",
+            "its volume would be too small",
+            "choose the series that the structure set refers to",
+        )
+    return mask
+
+
+def fill_polygon(points: npt.NDArray[np.float64], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Pixels whose centres lie inside a closed polygon, by the even-odd rule.
+
+    Each row is cut with all edges at once: a pixel is inside when an odd number of crossings lies to its left.
+
+    Args:
+        points: (n, 2) corners as (row, column), fractional.
+        shape: (rows, columns).
+
+    >>> fill_polygon(np.array([[0.5, 0.5], [0.5, 3.5], [2.5, 3.5], [2.5, 0.5]]), (4, 5)).sum()
+    np.int64(6)
+    """
+    mask = np.zeros(shape, dtype=bool)
+    y0, x0 = points[:, 0], points[:, 1]
+    y1, x1 = np.roll(y0, -1), np.roll(x0, -1)
+    low, high = max(0, int(np.ceil(y0.min()))), min(shape[0] - 1, int(np.floor(y0.max())))
+    columns: Any = np.arange(shape[1])
+    for row in range(low, high + 1):
+        # Half-open in the row direction, so that a corner on the row is counted once.
+        crossing = (y0 <= row) != (y1 <= row)
+        if crossing.any():
+            a, b = y0[crossing], y1[crossing]
+            at = np.sort(x0[crossing] + (row - a) / (b - a) * (x1[crossing] - x0[crossing]))
+            mask[row] = np.searchsorted(at, columns, side="right") % 2 == 1
+    return mask

@@ -1,0 +1,360 @@
+"""Frames to regular stacks, or the proof that they are none.
+
+Slices are ordered by Image Position (Patient) along the normal of their plane; Slice Location is never asked, for it
+is optional, rounded, and on some scanners relative to the table. Where several frames share a place, what tells them
+apart (echo, b-value, direction, energy, heart phase, time) becomes a leading axis. A gap, a doubled slice, or a place
+with more frames than another refuses the series, with the numbers that prove it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.dicom.placed import Placed
+from isocenter.errors import IsocenterError, NotAVolume, Refused
+from isocenter.space import Axis, Geometry
+
+__all__ = ["Stack", "stacks"]
+
+_SAME_DIRECTION = 1e-3  # greatest difference of a direction cosine within one stack
+_APART_MM = 0.02  # closer than this, two frames lie at one place
+_REGULAR = 0.05  # a slice may lie this part of the slice distance beside its place on the regular grid
+_DISCRETE = ("echo", "inversion", "flip", "energy", "b_value", "direction")
+_UNITS = {"echo": "ms", "inversion": "ms", "flip": "deg", "energy": "kV", "b_value": "s/mm2", "direction": "1"}
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Frames in array order (leading axes first, then slices), the grid they fill, and what was noted on the way."""
+
+    geometry: Geometry
+    axes: tuple[Axis, ...]
+    order: tuple[Placed, ...]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def stacks(
+    frames: list[Placed],
+    *,
+    frame_of_reference: str = "",
+    cardiac: bool = False,
+    repetition_s: float | None = None,
+    same_pixels: Callable[[Placed, Placed], bool] = lambda a, b: False,
+) -> tuple[list[Stack], list[IsocenterError]]:
+    """Sort frames into regular stacks.
+
+    Args:
+        frames: of one series.
+        frame_of_reference: of the series.
+        cardiac: whether trigger times count from the heart beat.
+        repetition_s: seconds between two volumes, where no frame states its time.
+        same_pixels: whether two frames at one place hold the same values, asked only for doubled slices.
+
+    Returns:
+        The stacks, largest first, and why the other groups of frames made none.
+
+    Raises:
+        NotAVolume: when the largest group makes no regular stack.
+    """
+    rules = _Rules(frame_of_reference, cardiac, repetition_s, same_pixels)
+    groups = sorted(_planes(frames), key=lambda g: -len(g) * g[0].rows * g[0].columns)
+    found: list[Stack] = []
+    faults: list[IsocenterError] = []
+    for n, group in enumerate(groups):
+        try:
+            found += _split(group, rules)
+        except Refused as fault:
+            if n == 0:
+                raise
+            faults.append(fault)
+    found.sort(key=lambda s: -len(s.order) * s.geometry.shape[1] * s.geometry.shape[2])
+    return found, faults
+
+
+@dataclass(frozen=True)
+class _Rules:
+    frame_of_reference: str
+    cardiac: bool
+    repetition_s: float | None
+    same_pixels: Callable[[Placed, Placed], bool]
+
+
+def _planes(frames: list[Placed]) -> list[list[Placed]]:
+    """Frames of one size, one spacing, one orientation and one stack."""
+    groups: list[list[Placed]] = []
+    for one in frames:
+        row, column = one.orientation[:3], one.orientation[3:]
+        lengths = np.linalg.norm(row), np.linalg.norm(column)
+        if abs(lengths[0] - 1) > 0.01 or abs(lengths[1] - 1) > 0.01 or abs(float(row @ column)) > 0.01:
+            raise NotAVolume(
+                f"Image Orientation (Patient) {np.round(one.orientation, 4).tolist()}",
+                "its two directions are not at right angles or not of length one",
+                "export the series again",
+            )
+        for group in groups:
+            first = group[0]
+            if (
+                (first.rows, first.columns, first.stack) == (one.rows, one.columns, one.stack)
+                and np.allclose(first.spacing, one.spacing, rtol=1e-3, atol=1e-5)
+                and np.abs(first.orientation - one.orientation).max() <= _SAME_DIRECTION
+            ):
+                group.append(one)
+                break
+        else:
+            groups.append([one])
+    return groups
+
+
+def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
+    """One stack, or several where frames of different kinds share their places (magnitude and phase, fat and water)."""
+    cells = _places(group)
+    if max(len(cell) for cell in cells) == 1:
+        return [_stack(cells, rules)]
+    for key in (lambda p: p.kind, lambda p: p.keys.get("acquisition")):
+        parts: dict[Any, list[Placed]] = {}
+        for one in group:
+            parts.setdefault(key(one), []).append(one)
+        if len(parts) > 1 and (key(group[0]) == group[0].kind or not _even(cells)):
+            try:
+                return [_stack(_places(part), rules) for part in parts.values()]
+            except NotAVolume:
+                continue
+    return [_stack(cells, rules)]
+
+
+def _even(cells: list[list[Placed]]) -> bool:
+    return len({len(cell) for cell in cells}) == 1
+
+
+def _normal(one: Placed) -> npt.NDArray[np.float64]:
+    normal: npt.NDArray[np.float64] = np.cross(one.orientation[:3], one.orientation[3:])
+    return normal / np.linalg.norm(normal)
+
+
+def _places(group: list[Placed]) -> list[list[Placed]]:
+    """Frames by place, ordered along the normal."""
+    normal = _normal(group[0])
+    depth = np.array([one.position @ normal for one in group])
+    apart = min(_APART_MM, 0.1 * min(group[0].spacing))
+    cells: list[list[Placed]] = []
+    last = -np.inf
+    for n in np.argsort(depth, kind="stable"):
+        if depth[n] - last > apart:
+            cells.append([])
+            last = depth[n]
+        cells[-1].append(group[int(n)])
+    return cells
+
+
+def _stack(cells: list[list[Placed]], rules: _Rules) -> Stack:
+    notes: dict[str, Any] = {}
+    cells = _without_doubles(cells, rules, notes)
+    geometry = _grid(cells, rules.frame_of_reference)
+    if len(cells[0]) == 1:
+        return Stack(geometry, (), tuple(cell[0] for cell in cells), notes)
+    axes, phases = _phases(cells, rules, notes)
+    return Stack(geometry, axes, tuple(one for phase in phases for one in phase), notes)
+
+
+def _without_doubles(cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]) -> list[list[Placed]]:
+    """Every place with equally many frames; copies of one frame are dropped and noted, anything else refuses."""
+    usual = Counter(len(cell) for cell in cells).most_common(1)[0][0]
+    kept, dropped = [], []
+    for number, cell in enumerate(cells, 1):
+        if len(cell) > usual:
+            unlike: list[Placed] = []
+            for one in cell:
+                if any(rules.same_pixels(one, other) for other in unlike):
+                    dropped.append(one.sop_uid)
+                else:
+                    unlike.append(one)
+            cell = unlike
+        if len(cell) != usual:
+            raise NotAVolume(
+                f"slice {number} of {len(cells)} has {len(cell)} images where others have {usual}",
+                "images are missing, or there are too many, at one place",
+                "send the series again, complete",
+            )
+        kept.append(cell)
+    if dropped:
+        notes["DoubledInstances"] = sorted(dropped)
+    return kept
+
+
+def _grid(cells: list[list[Placed]], frame_of_reference: str) -> Geometry:
+    first = cells[0][0]
+    normal = _normal(first)
+    apart = max(min(_APART_MM, 0.1 * min(first.spacing)), 1e-6)
+    for cell in cells:
+        spread = max(float(np.abs(one.position - cell[0].position).max()) for one in cell)
+        if spread > max(apart, 0.5 * min(first.spacing)):
+            raise NotAVolume(
+                f"images of one slice lie {spread:.2f} mm apart in their plane",
+                "they are not the same place of the patient",
+                "send the parts as series of their own",
+            )
+    places = np.array([cell[0].position for cell in cells])
+    if len(places) == 1:
+        step = normal * (first.thickness if first.thickness > 0 else 1.0)
+    else:
+        _must_be_regular(places @ normal)
+        step = (places[-1] - places[0]) / (len(places) - 1)
+        distance = float(step @ normal)
+        ideal = places[0] + np.arange(len(places))[:, None] * step
+        off = float(np.linalg.norm(places - ideal, axis=1).max())
+        if off > max(_REGULAR * distance, apart):
+            raise NotAVolume(
+                f"slices lie up to {off:.2f} mm beside a straight line",
+                "they do not make one regular grid",
+                "send the parts as series of their own",
+            )
+    return Geometry.from_dicom(
+        position=places[0],
+        orientation=first.orientation,
+        pixel_spacing=first.spacing,
+        slice_step=step,
+        shape=(len(places), first.rows, first.columns),
+        frame_of_reference=frame_of_reference,
+    )
+
+
+def _must_be_regular(depth: npt.NDArray[np.float64]) -> None:
+    steps = np.diff(depth)
+    usual = float(np.median(steps))
+    wide = np.flatnonzero(steps > usual * (1 + 2 * _REGULAR) + 1e-3)
+    if len(wide) and float(steps.max()) >= 1.5 * usual:
+        said = []
+        number = 1  # counted as they would be numbered if none were missing
+        for n, step in enumerate(steps):
+            many = round(float(step) / usual) - 1
+            if n in wide and many >= 1:
+                which = f"{number + 1}" if many == 1 else f"{number + 1}-{number + many}"
+                said.append(f"slice {which} missing: gap of {step:g} mm where {usual:g} mm")
+            number += max(many, 0) + 1
+        if said:
+            raise NotAVolume(
+                "; ".join(said[:3]) + (f" and {len(said) - 3} gaps more" if len(said) > 3 else ""),
+                "a volume with holes would give wrong volumes and shapes",
+                "send the series again, complete",
+            )
+    if float(np.abs(steps - usual).max()) > max(2 * _REGULAR * usual, 1e-3):
+        raise NotAVolume(
+            f"slice distances vary from {steps.min():g} to {steps.max():g} mm",
+            "the slices do not make one regular grid",
+            "send the parts as series of their own",
+        )
+
+
+# ---- frames that share their places --------------------------------------------------------------------------------
+
+
+def _phases(
+    cells: list[list[Placed]], rules: _Rules, notes: dict[str, Any]
+) -> tuple[tuple[Axis, ...], list[list[Placed]]]:
+    """Leading axes, and for each position along them the frames of all places."""
+    names = _telling(cells)
+    combos = Counter(tuple(one.keys.get(name) for name in names) for one in cells[0])
+    repeats = set(combos.values())
+    values = [sorted({combo[n] for combo in combos}, key=_order) for n in range(len(names))]
+    full = len(combos) == int(np.prod([len(v) for v in values])) and len(repeats) == 1
+    sorted_cells: list[dict[tuple[Any, ...], list[Placed]]] = []
+    clock = _clock(cells, names, rules) if max(repeats) > 1 else ""
+    for cell in cells:
+        by: dict[tuple[Any, ...], list[Placed]] = {}
+        for one in cell:
+            by.setdefault(tuple(one.keys.get(name) for name in names), []).append(one)
+        for many in by.values():
+            many.sort(key=lambda p: p.keys.get(clock) or 0.0 if clock else 0.0)
+        sorted_cells.append(by)
+    if full:
+        return _product(names, values, repeats.pop(), sorted_cells, clock, rules)
+    listed = [(combo, n) for combo, many in combos.items() for n in range(many)]
+    listed.sort(key=lambda c: float(np.mean([by[c[0]][c[1]].keys.get("number") or 0.0 for by in sorted_cells])))
+    main = "b_value" if "b_value" in names else names[0]
+    axis = Axis(main, tuple(combo[names.index(main)] for combo, _ in listed), _UNITS[main])
+    for name in names:
+        if name != main:
+            notes[f"along_{main}_{name}"] = [combo[names.index(name)] for combo, _ in listed]
+    return (axis,), [[by[combo][n] for by in sorted_cells] for combo, n in listed]
+
+
+def _order(value: Any) -> Any:
+    return (0, ()) if value is None else (1, value if isinstance(value, tuple) else (value,))
+
+
+def _telling(cells: list[list[Placed]]) -> list[str]:
+    """Keys that differ within a place, and in the same way at every place."""
+    names = []
+    for name in _DISCRETE:
+        patterns = [Counter(one.keys.get(name) for one in cell) for cell in cells]
+        if len(patterns[0]) > 1 and all(p == patterns[0] for p in patterns[1:]):
+            names.append(name)
+    return names
+
+
+def _clock(cells: list[list[Placed]], names: list[str], rules: _Rules) -> str:
+    """The key that orders frames of one place in time."""
+    order = ["temporal", "offset", "moment", "reference", "trigger", "content", "acquisition", "number"]
+    if rules.cardiac:
+        order.insert(0, "trigger")
+    for key in order:
+        if all(_distinct(cell, names, key) for cell in cells):
+            return key
+    raise NotAVolume(
+        f"{len(cells[0])} images at one place and nothing that tells them apart",
+        "echo, b-value, direction, energy, trigger and times are all equal",
+        "send the parts as series of their own",
+    )
+
+
+def _distinct(cell: list[Placed], names: list[str], key: str) -> bool:
+    by: dict[tuple[Any, ...], list[Any]] = {}
+    for one in cell:
+        by.setdefault(tuple(one.keys.get(name) for name in names), []).append(one.keys.get(key))
+    return all(None not in many and len(set(many)) == len(many) for many in by.values())
+
+
+def _product(
+    names: list[str],
+    values: list[list[Any]],
+    repeats: int,
+    cells: list[dict[tuple[Any, ...], list[Placed]]],
+    clock: str,
+    rules: _Rules,
+) -> tuple[tuple[Axis, ...], list[list[Placed]]]:
+    axes = [Axis(name, tuple(v), _UNITS[name]) for name, v in zip(names, values, strict=True)]
+    combos: list[tuple[Any, ...]] = [()]
+    for v in values:
+        combos = [(*combo, one) for combo in combos for one in v]
+    phases = []
+    if repeats > 1:
+        axes.insert(0, _time(cells, repeats, clock, rules))
+    for n in range(repeats):
+        for combo in combos:
+            phases.append([by[combo][n] for by in cells])
+    return tuple(axes), phases
+
+
+def _time(cells: list[dict[tuple[Any, ...], list[Placed]]], repeats: int, clock: str, rules: _Rules) -> Axis:
+    def means(key: str) -> list[float] | None:
+        table = [[many[n].keys.get(key) for by in cells for many in by.values()] for n in range(repeats)]
+        if any(v is None for row in table for v in row):
+            return None
+        found = [float(np.mean(row)) for row in table]
+        return found if all(b > a for a, b in zip(found, found[1:], strict=False)) else None
+
+    if clock == "trigger" and rules.cardiac:
+        return Axis("trigger", tuple(round(v, 6) for v in means("trigger") or range(repeats)), "ms")
+    for key, second in (("offset", 1.0), ("reference", 1e-3), ("moment", 1.0), ("trigger", 1e-3)):
+        found = means(key)
+        if found is not None:
+            return Axis("time", tuple(round((v - found[0]) * second, 6) for v in found), "s")
+    if rules.repetition_s:
+        return Axis("time", tuple(round(n * rules.repetition_s, 6) for n in range(repeats)), "s")
+    return Axis("time", tuple(range(repeats)), "")
