@@ -1,0 +1,312 @@
+"""DICOMweb: QIDO-RS, WADO-RS and STOW-RS (PS3.18) on the same verbs as the DICOM port.
+
+Errors are the house's JSON, without stack traces and without a word of what a file says. The standard's statuses: 400 a
+request that cannot be understood, 404 nothing there, 406 nothing that the client takes, 409 nothing stored, 413 too
+large, 415 not a body for storing, 507 no room.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from isocenter.doors import dicomweb_query, dicomweb_rendered, dicomweb_retrieve, multipart
+from isocenter.doors.archive import Archive
+from isocenter.doors.dicomweb_store import Storing
+from isocenter.doors.media import NotAcceptable, wishes
+from isocenter.doors.pages_guard import error_body, status_of
+from isocenter.doors.part10 import is_uid
+from isocenter.errors import Forbidden, IsocenterError, LimitReached, NotFound, NotWhole, Refused
+from isocenter.govern.policy import Person, Role
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["router"]
+
+LOG: Final = logging.getLogger("isocenter.doors.dicomweb")
+PersonOf = Callable[["Request"], Person]
+
+_STUDY: Final = "/studies/{study}"
+_SERIES: Final = _STUDY + "/series/{series}"
+_INSTANCE: Final = _SERIES + "/instances/{instance}"
+_FRAMES: Final = _INSTANCE + "/frames/{frames}"
+
+
+class _Unsupported(Refused):
+    """A body that is no body for storing (415)."""
+
+
+def router(site: Archive, person_of: PersonOf, *, limits: multipart.Limits | None = None) -> APIRouter:
+    """The routes of DICOMweb, to be mounted under ``/dicom-web``.
+
+    Args:
+        site: what stores and finds.
+        person_of: who asks; Forbidden, or a person without a role, is answered with 401.
+        limits: bounds of a body that stores.
+    """
+    from fastapi import APIRouter
+
+    made = APIRouter()
+    door = _Door(site, person_of, limits or multipart.Limits())
+    for path, level in (
+        ("/studies", "STUDY"),
+        ("/series", "SERIES"),
+        ("/instances", "IMAGE"),
+        (_STUDY + "/series", "SERIES"),
+        (_STUDY + "/instances", "IMAGE"),
+        (_SERIES + "/instances", "IMAGE"),
+    ):
+        made.add_route(path, door.guarded(partial(door.search, level)), methods=["GET"])
+    for path in ("/studies", _STUDY):
+        made.add_route(path, door.guarded_async(door.store), methods=["POST"])
+    for path in (_STUDY, _SERIES, _INSTANCE):
+        made.add_route(path, door.guarded(door.whole), methods=["GET"])
+        made.add_route(path + "/metadata", door.guarded(door.metadata), methods=["GET"])
+        made.add_route(path + "/rendered", door.guarded(door.rendered), methods=["GET"])
+        made.add_route(path + "/thumbnail", door.guarded(door.thumbnail), methods=["GET"])
+    made.add_route(_FRAMES, door.guarded(door.frames), methods=["GET"])
+    made.add_route(_FRAMES + "/rendered", door.guarded(door.rendered), methods=["GET"])
+    made.add_route(_FRAMES + "/thumbnail", door.guarded(door.thumbnail), methods=["GET"])
+    made.add_route(_INSTANCE + "/bulkdata/{path:path}", door.guarded(door.bulk), methods=["GET"])
+    return made
+
+
+class _Door:
+    def __init__(self, site: Archive, person_of: PersonOf, limits: multipart.Limits) -> None:
+        self._site, self._person_of, self._limits = site, person_of, limits
+
+    # errors and identity
+
+    def guarded(self, verb: Callable[[Request, Person], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """A plain function, run beside the event loop, with its errors said in the house's way."""
+        from starlette.concurrency import run_in_threadpool
+
+        async def answer(request: Request) -> Response:
+            return await run_in_threadpool(verb, request, self._person(request))
+
+        return self.guarded_async(answer, identified=True)
+
+    def guarded_async(
+        self, verb: Callable[..., Awaitable[Response]], *, identified: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """An async function with its errors said in the house's way."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                for name in ("study", "series", "instance"):
+                    uid = request.path_params.get(name)
+                    if uid is not None and not is_uid(uid):
+                        raise NotFound(f"{name} of that UID", "a UID has digits and dots, at most 64", "search first")
+                return await (verb(request) if identified else verb(request, self._person(request)))
+            except IsocenterError as error:
+                return _refusal(error)
+            except Exception as error:
+                from starlette.requests import ClientDisconnect
+
+                if isinstance(error, ClientDisconnect):
+                    return _said(400, error_body("the client hung up", kind="Refused"))
+                if type(error).__module__.startswith("isocenter."):
+                    raise  # the outer guard counts bodies and answers itself
+                LOG.exception("%s failed", request.scope.get("route", ""))
+                return _said(500, error_body("the archive failed", "it was written to its log", kind="Failure"))
+
+        return endpoint
+
+    def _person(self, request: Request) -> Person:
+        person = self._person_of(request)
+        if person.role is Role.NONE:
+            raise _NotSignedIn("not signed in", "images are shown to known people and devices only", "sign in")
+        return person
+
+    def _base(self, request: Request) -> str:
+        path = request.url.path
+        cut = min((at for at in map(path.find, ("/studies", "/series", "/instances")) if at >= 0), default=len(path))
+        server = request.scope.get("server") or ("", None)
+        place = request.url.netloc
+        if request.url.port is None and server[1] and request.url.hostname == server[0]:
+            # Some clients leave the port out of Host; a proxy's name never equals our own address.
+            place = f"{place}:{server[1]}"
+        return f"{request.url.scheme}://{place}{path[:cut]}"
+
+    # QIDO-RS
+
+    def search(self, level: str, request: Request, who: Person) -> Response:
+        from starlette.responses import Response
+
+        said = wishes(request.headers.get("accept"), request.query_params.get("accept"))
+        if not any(w.takes("application/dicom+json") or w.takes("application/json") for w in said):
+            raise NotAcceptable(
+                "None of the media types asked for", "searches are answered in application/dicom+json", ""
+            )
+        query = dicomweb_query.parse(request.query_params.multi_items())
+        words = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID"}
+        fixed = {words[name]: uid for name, uid in request.path_params.items()}
+        rows = dicomweb_query.search(self._site, level, query, fixed, self._base(request), who)
+        headers = {}
+        warnings = list(query.warnings)
+        if rows and len(rows) == query.limit and not query.limited:
+            warnings.append("there may be more rows; ask with offset")
+        if warnings:
+            headers["Warning"] = ", ".join(f'299 isocenter "{text}"' for text in warnings)
+        body = json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
+        return Response(body, headers=headers, media_type="application/dicom+json")
+
+    # WADO-RS
+
+    def _target(self, request: Request, who: Person) -> dicomweb_retrieve.Target:
+        p = request.path_params
+        return dicomweb_retrieve.find_target(
+            self._site, who, self._base(request), p["study"], p.get("series"), p.get("instance")
+        )
+
+    def _answer(
+        self, request: Request, target: dicomweb_retrieve.Target, make: Callable[[], dicomweb_retrieve.Body]
+    ) -> Response:
+        """A streamed answer with an entity tag, or 304 where the client has it already."""
+        from starlette.responses import Response, StreamingResponse
+
+        asked = f"{request.url.path}?{request.url.query}|{request.headers.get('accept', '')}"
+        tag = f'"{target.tag}-{_short(asked)}"'
+        headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "private, no-cache"}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        body = make()
+        return StreamingResponse(body.pieces, headers=headers, media_type=body.type)
+
+    def _wishes(self, request: Request) -> list[Any]:
+        return wishes(request.headers.get("accept"), request.query_params.get("accept"))
+
+    def whole(self, request: Request, who: Person) -> Response:
+        target = self._target(request, who)
+        said = self._wishes(request)
+        return self._answer(request, target, lambda: dicomweb_retrieve.whole(self._site, who, target, said))
+
+    def metadata(self, request: Request, who: Person) -> Response:
+        target = self._target(request, who)
+        said = self._wishes(request)
+        return self._answer(request, target, lambda: dicomweb_retrieve.metadata(self._site, who, target, said))
+
+    def frames(self, request: Request, who: Person) -> Response:
+        target = self._target(request, who)
+        numbers = dicomweb_retrieve.frame_numbers(request.path_params["frames"])
+        instance = target.instances[0][1]
+        said = self._wishes(request)
+
+        def make() -> dicomweb_retrieve.Body:
+            data = self._site.instance(instance.sop_uid, who=who)
+            return dicomweb_retrieve.frames(data, numbers, instance.transfer_syntax, said)
+
+        return self._answer(request, target, make)
+
+    def bulk(self, request: Request, who: Person) -> Response:
+        target = self._target(request, who)
+        instance = target.instances[0][1]
+        said = self._wishes(request)
+
+        def make() -> dicomweb_retrieve.Body:
+            data = self._site.instance(instance.sop_uid, who=who)
+            return dicomweb_retrieve.bulk(data, request.path_params["path"], instance.transfer_syntax, said)
+
+        return self._answer(request, target, make)
+
+    def rendered(self, request: Request, who: Person) -> Response:
+        return self._picture(request, who, dicomweb_rendered.asked(request.query_params))
+
+    def thumbnail(self, request: Request, who: Person) -> Response:
+        return self._picture(request, who, dicomweb_rendered.asked({"viewport": "128,128", **request.query_params}))
+
+    def _picture(self, request: Request, who: Person, picture: dicomweb_rendered.Picture) -> Response:
+        target = self._target(request, who)
+        kind = dicomweb_rendered.type_of(self._wishes(request))
+        instance = dicomweb_retrieve.first_image(target)
+        frame = dicomweb_retrieve.frame_numbers(request.path_params.get("frames", "1"))[0] - 1
+
+        def make() -> dicomweb_retrieve.Body:
+            data = self._site.instance(instance.sop_uid, who=who)
+            return dicomweb_retrieve.Body(kind, iter((dicomweb_rendered.render(data, frame, picture, kind),)))
+
+        return self._answer(request, target, make)
+
+    # STOW-RS
+
+    async def store(self, request: Request, who: Person) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        said = wishes(request.headers.get("accept"))
+        if not any(w.takes("application/dicom+json") or w.takes("application/json") for w in said):
+            raise NotAcceptable("None of the media types asked for", "the answer is application/dicom+json", "")
+        base, study = self._base(request), request.path_params.get("study")
+        storing = Storing(self._site, who, who.name, base, study)
+        broken: IsocenterError | None = None
+        try:
+            async for data in self._files(request):
+                if storing.add(data):
+                    await run_in_threadpool(storing.flush)
+        except (NotWhole, LimitReached) as error:
+            broken = error
+        await run_in_threadpool(storing.flush)
+        if broken is not None:
+            # What came whole before the break is stored and said so; a body with nothing whole in it is refused.
+            if not storing.stored and not storing.failed:
+                raise broken
+            storing.refuse(broken)
+        if not storing.stored and not storing.failed and not storing.unnamed:
+            raise Refused("a body without a single file", "there was nothing to store", "send DICOM files as parts")
+        return _said(storing.status, storing.answer(), "application/dicom+json")
+
+    async def _files(self, request: Request) -> AsyncIterator[bytes]:
+        kind, params = multipart.content_type(request.headers.get("content-type", ""))
+        if kind == "application/dicom":
+            body = bytearray()
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > self._limits.part:
+                    raise LimitReached(f"A file over {self._limits.part} bytes", "one may not be larger", "")
+            yield bytes(body)
+            return
+        if kind != "multipart/related" or params.get("type", "application/dicom").lower() != "application/dicom":
+            raise _Unsupported(
+                "a body of another type",
+                'files are taken as multipart/related; type="application/dicom", or one as application/dicom',
+                "set Content-Type",
+            )
+        async for part in multipart.read(request.stream(), multipart.boundary_of(params), self._limits):
+            yield part.data
+
+
+class _NotSignedIn(Forbidden):
+    """Nobody is known behind the request (401)."""
+
+
+def _refusal(error: IsocenterError) -> Response:
+    kind = type(error).__name__.lstrip("_")
+    status = status_of(error)
+    headers = {}
+    if isinstance(error, NotAcceptable):
+        status = 406
+    elif isinstance(error, _Unsupported):
+        status = 415
+    elif isinstance(error, _NotSignedIn):
+        status, kind = 401, "Forbidden"
+        headers["WWW-Authenticate"] = 'Basic realm="Isocenter"'
+    return _said(status, error_body(error.what, error.why, error.do, kind=kind), headers=headers)
+
+
+def _said(
+    status: int, body: Mapping[str, Any], media: str = "application/json", *, headers: Mapping[str, str] | None = None
+) -> Response:
+    from starlette.responses import Response
+
+    return Response(json.dumps(body).encode(), status, dict(headers or {}), media_type=media)
+
+
+def _short(text: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
