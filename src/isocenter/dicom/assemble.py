@@ -253,9 +253,9 @@ def _facts(series: Series, stack: Stack) -> dict[str, Any]:
         for keyword in sorted({k for f in unique for k in f} - _OF_ONE_SLICE):
             if keyword in facts and keyword not in _EARLIEST:
                 continue
-            values = [[f.get(keyword) for f in phase] for phase in phases]
-            if all(all(v == row[0] for v in row) for row in values):
-                per_phase[keyword] = [row[0] for row in values]
+            table = [[f.get(keyword) for f in phase] for phase in phases]
+            if all(all(v == row[0] for v in row) for row in table):
+                per_phase[keyword] = [row[0] for row in table]
         facts["PerPhase"] = per_phase
     facts.update(stack.notes)
     return facts

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,8 @@ def _masked(stored: npt.NDArray[Any], file: File) -> npt.NDArray[Any]:
     if not stored.size or (int(stored.min()) >= low and int(stored.max()) <= high):
         return stored
     shift = allocated - used
-    return np.right_shift(np.left_shift(stored, shift), shift)
+    kept: npt.NDArray[Any] = np.right_shift(np.left_shift(stored, shift), shift)
+    return kept
 
 
 def _decoded(data: bytes, file: File, wanted: list[int]) -> npt.NDArray[Any]:
@@ -257,7 +259,7 @@ def _fragments(file: File, places: list[tuple[int, int]], count: int) -> list[li
             "send the image in another transfer syntax",
         )
     cuts = [index[begin] for begin in begins] + [len(rest)]
-    return [rest[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [rest[a:b] for a, b in pairwise(cuts)]
 
 
 # ---- a picture -----------------------------------------------------------------------------------------------------

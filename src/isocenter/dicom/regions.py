@@ -130,9 +130,7 @@ def _mask(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: st
         number = int(np.rint(level))
         if np.abs(depth - level).max() > _OFF_PLANE or abs(level - number) > _OFF_PLANE - 1e-6:
             between += 1
-        elif not 0 <= number < geometry.shape[0]:
-            outside += 1
-        elif (index[:, 1:] < -1.0).any() or (index[:, 1:] > np.array(geometry.shape[1:])).any():
+        elif not 0 <= number < geometry.shape[0] or not _within(index[:, 1:], geometry):
             outside += 1
         else:
             mask[number] ^= fill_polygon(index[:, 1:], (geometry.shape[1], geometry.shape[2]))
@@ -149,6 +147,11 @@ def _mask(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: st
             "choose the series that the structure set refers to",
         )
     return mask
+
+
+def _within(corners: npt.NDArray[np.float64], geometry: Geometry) -> bool:
+    """Whether an outline stays on the image, one pixel at its edge forgiven."""
+    return bool((corners >= -1.0).all() and (corners <= np.array(geometry.shape[1:])).all())
 
 
 def fill_polygon(points: npt.NDArray[np.float64], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:

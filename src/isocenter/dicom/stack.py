@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -116,11 +117,12 @@ def _split(group: list[Placed], rules: _Rules) -> list[Stack]:
     cells = _places(group)
     if max(len(cell) for cell in cells) == 1:
         return [_stack(cells, rules)]
-    for key in (lambda p: p.kind, lambda p: p.keys.get("acquisition")):
+    for name in ("kind", "acquisition"):
         parts: dict[Any, list[Placed]] = {}
         for one in group:
-            parts.setdefault(key(one), []).append(one)
-        if len(parts) > 1 and (key(group[0]) == group[0].kind or not _even(cells)):
+            parts.setdefault(one.kind if name == "kind" else one.keys.get(name), []).append(one)
+        # Acquisitions that repeat every place are the steps of a time series, not volumes of their own.
+        if len(parts) > 1 and (name == "kind" or not _even(cells)):
             try:
                 return [_stack(_places(part), rules) for part in parts.values()]
             except NotAVolume:
@@ -343,11 +345,11 @@ def _product(
 
 def _time(cells: list[dict[tuple[Any, ...], list[Placed]]], repeats: int, clock: str, rules: _Rules) -> Axis:
     def means(key: str) -> list[float] | None:
-        table = [[many[n].keys.get(key) for by in cells for many in by.values()] for n in range(repeats)]
+        table: list[list[Any]] = [[m[n].keys.get(key) for by in cells for m in by.values()] for n in range(repeats)]
         if any(v is None for row in table for v in row):
             return None
         found = [float(np.mean(row)) for row in table]
-        return found if all(b > a for a, b in zip(found, found[1:], strict=False)) else None
+        return found if all(b > a for a, b in pairwise(found)) else None
 
     if clock == "trigger" and rules.cardiac:
         return Axis("trigger", tuple(round(v, 6) for v in means("trigger") or range(repeats)), "ms")
