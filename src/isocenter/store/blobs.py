@@ -19,6 +19,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -42,10 +43,10 @@ class Blobs:
     """A content-addressed store.
 
     Args:
-        url: a path or ``file:///path``, ``memory://``, or ``s3://bucket/prefix`` (endpoint, region and keys as
-            obstore takes them, from ``options`` or the usual ``AWS_…`` environment).
+        url: a path or ``file:///path``, ``memory://``, or ``s3://bucket/prefix``.
         disk: the system calls for a local folder.
-        options: configuration of a remote store.
+        options: of S3, as obstore names them (``endpoint``, ``region``, ``access_key_id``, ``secret_access_key``);
+            what is not given comes from the usual ``AWS_…`` environment.
 
     Raises:
         Unavailable: when the folder cannot be made.
@@ -275,16 +276,28 @@ def _local_folder(url: str) -> Path | None:
 
 
 def _open(url: str, folder: Path | None, options: dict[str, str]) -> Any:
-    from obstore.store import LocalStore, MemoryStore, from_url
+    from obstore.store import LocalStore, MemoryStore, S3Store
 
     if folder is not None:
         return LocalStore(folder)
-    if url.startswith("memory:"):
+    parts = urlsplit(url)
+    if parts.scheme == "memory":
         return MemoryStore()
+    if parts.scheme != "s3" or not parts.netloc:
+        raise Refused(
+            f"the address '{url}'", "no object store has it", "write a folder, memory:// or s3://bucket/prefix"
+        )
+    endpoint = options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL", "")
     try:
-        return from_url(url, **options)
+        return S3Store(
+            parts.netloc,
+            prefix=parts.path.strip("/") or None,
+            client_options={"allow_http": endpoint.startswith("http://")},
+            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
+            **options,
+        )
     except Exception as error:
-        raise Refused(f"the address '{url}'", f"no object store has it ({error})", "see the setting `blobs`") from error
+        raise Refused(f"the address '{url}'", f"its options do not fit ({error})", "see the setting `blobs`") from error
 
 
 def _holds(path: Path, data: bytes) -> bool:

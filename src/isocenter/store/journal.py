@@ -164,8 +164,10 @@ def _seal(number: int, previous: str, event: Event) -> tuple[Sealed, dict[str, A
     if event.time.utcoffset() != timedelta(0):
         raise Refused(f"an event at {event.time}", "its time must be UTC and say so", "use datetime.now(UTC)")
     text = canonical(event.details).decode("utf-8", "surrogatepass")
-    if not text.isascii():
-        text.encode()  # a lone surrogate can be stored by no database: refuse here, not in the middle
+    try:
+        f"{text}{event.who}{event.subject}".encode()
+    except UnicodeEncodeError as error:
+        raise Refused("an event with half a character in it", "no database can hold it", "mend the text") from error
     row = {
         "number": number,
         "time": event.time.isoformat(),
