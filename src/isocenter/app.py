@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import NotFound, Refused, Unavailable
+from isocenter.errors import Forbidden, NotFound, Refused, Unavailable
 from isocenter.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class House:
         The secret is drawn, written for its owner's eyes only, and printed nowhere.
         """
         from isocenter.govern.policy import Role
-        from isocenter.site import HOUSE_ADMIN
+        from isocenter.site import HOUSE
 
         if self.site.index.people():
             return ""
@@ -63,7 +63,7 @@ class House:
         descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secret + "\n")
-        self.site.add_person("admin", Role.ADMIN, secret, who=HOUSE_ADMIN)
+        self.site.add_person("admin", Role.ADMIN, secret, who=HOUSE)
         return str(place)
 
     def sign_in_link(self, name: str = "admin") -> str:
@@ -77,11 +77,12 @@ class House:
         from isocenter.store.jobs import Jobs
 
         self._jobs = Jobs(
-            self._jobs_url(),
-            executor=executor or f"{socket.gethostname()}-{os.getpid()}",
+            self.settings.database_url,
+            executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
             run={"analyse": self._analyse, "send": self._send},
         )
         self._jobs.start(concurrency=self.settings.workers)
+        self._closing.append(self._jobs.close)
         self._closing.append(self._jobs.stop)
 
     def start_following(self) -> None:
@@ -91,9 +92,13 @@ class House:
 
         assert self._jobs is not None
         jobs = self._jobs
+
+        def submit(verb: str, study: str, key: str) -> None:
+            jobs.submit(verb, study, key=key)
+
         self.follower = Follower(
             self.site.journal.since,
-            lambda verb, study, key: jobs.submit(verb, study, key=key) and None,
+            submit,
             lambda study: fingerprint(self.site.index.study(study)),
             now,
             self.settings.quiet_s,
@@ -117,11 +122,6 @@ class House:
         """Jobs that are not done."""
         return self._jobs.waiting() if self._jobs is not None else 0
 
-    def _jobs_url(self) -> str:
-        if self.settings.database:
-            return self.settings.database
-        return f"sqlite:///{(self.settings.folder / 'jobs.sqlite').resolve()}"
-
     def _analyse(self, study: str) -> int:
         from isocenter.site import HOUSE
 
@@ -142,9 +142,27 @@ class House:
         """Open the DICOM port."""
         from isocenter.doors.dimse import Listener
 
-        listener = Listener(self.site, aet=self.settings.aet, host=self.settings.host, port=self.settings.dicom_port)
+        listener = Listener(
+            self.site,
+            aet=self.settings.aet,
+            host=self.settings.host,
+            port=self.settings.dicom_port,
+            who=self._caller,
+            said_no=self.site.refused,
+        )
         self.dicom_port = listener.start()
         self._closing.append(listener.stop)
+
+    def _caller(self, aet: str) -> Any:
+        from isocenter.govern.policy import Person, Role
+
+        if not any(p["aet"] == aet for p in self.site.peers()):
+            raise Forbidden(
+                f"AE title '{aet}'",
+                "it is not among the known peers, and nobody else may associate",
+                f"add it with `isocenter peer {aet} HOST PORT`",
+            )
+        return Person(aet, Role.SERVICE)
 
     def start_web(self) -> None:
         """Open the web server: pages, JSON and DICOMweb."""
@@ -188,12 +206,12 @@ class House:
 
     def add_known_peers(self) -> None:
         """Let the peers named in the settings associate."""
-        from isocenter.site import HOUSE_ADMIN
+        from isocenter.site import HOUSE
 
         known = {(p["aet"], p["host"], p["port"]) for p in self.site.peers()}
         for aet, host, port in peers_of(self.settings.peers):
             if (aet, host, port) not in known:
-                self.site.add_peer(aet, host, port, who=HOUSE_ADMIN)
+                self.site.add_peer(aet, host, port, who=HOUSE)
 
     def close(self) -> None:
         """Take everything down, the newest first."""
@@ -232,7 +250,7 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
         Unavailable: when another server holds the folder, or the disk says no.
     """
     from isocenter.analysis.registry import discover
-    from isocenter.doors.dimse_scu import send
+    from isocenter.doors.dimse_scu import Peer, send
     from isocenter.site import Site
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
@@ -253,7 +271,9 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
     index = Index(database, blobs)
 
     def dicom_send(peer: Any, files: Sequence[bytes]) -> Sequence[tuple[str, str]]:
-        return [(s.sop_uid, s.reason) for s in send(peer, files, calling=settings.aet)]
+        to = Peer(peer["aet"], peer["host"], int(peer["port"]))
+        answers = send(to, files, calling=settings.aet)
+        return [(s.sop_uid, "" if s.ok else s.comment or f"status {s.status}") for s in answers]
 
     site = Site(database, blobs, journal, index, discover(), now, {"dicom": dicom_send}, settings.models, apart)
     return House(settings, site, database)

@@ -6,7 +6,7 @@ nothing. Everything that a verb needs from the world (clock, storage, network) i
 
 from __future__ import annotations
 
-import threading
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -50,13 +50,10 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["HOUSE", "HOUSE_ADMIN", "Send", "Site", "describe", "fingerprint"]
+__all__ = ["HOUSE", "Send", "Site", "describe", "fingerprint"]
 
-HOUSE = Person("isocenter", Role.SERVICE)
-"""The house itself: what it does by `flow.py` it does under this name."""
-
-HOUSE_ADMIN = Person("isocenter", Role.ADMIN)
-"""The house at its first start, when there is nobody yet who could add the first person."""
+HOUSE = Person("isocenter", Role.ADMIN)
+"""The house itself: what it does by `flow.py`, or for whoever owns the folder, it does under this name."""
 
 Send = Callable[[Mapping[str, Any], Sequence[bytes]], Sequence[tuple[str, str]]]
 """A destination and files -> for each file its SOP Instance UID and the reason of failure, empty when acknowledged."""
@@ -85,7 +82,6 @@ class Site:
     apart: bool = True
 
     def __post_init__(self) -> None:
-        self._one_at_a_time = threading.RLock()
         self._sessions = people.Sessions()
         self._links = people.Links()
         self._tries = people.Tries()
@@ -336,81 +332,78 @@ class Site:
         """The state of a study's reading."""
         must(who, "reading", study_uid)
         self.index.study(study_uid)
-        return session.fold(study_uid, self._events(study_uid))
+        return self._reading(study_uid)
+
+    def _reading(self, study_uid: str) -> session.Reading:
+        row = self.index.reading(study_uid)
+        last = self.journal.since(subject=study_uid, who=str(row["by"] or ""), limit=1, newest_first=True)
+        return session.Reading.of(study_uid, row, last[0].event.time if last and row["by"] else None)
 
     def open(self, study_uid: str, *, who: Person) -> session.Reading:
         """Take the study; nobody else can until it is signed or left."""
-        return self._step(study_uid, who, "open", lambda r: session.open(r, who=who.name, now=self.clock()))
+        must(who, "open", study_uid)
+        self.index.study(study_uid)
+        reading = self._reading(study_uid)
+        return self._happened(reading, session.open_reading(reading, who.name, self.clock()))
 
     def lapse(self, study_uid: str, *, version: int, who: Person) -> session.Reading:
         """Leave the study unsigned; corrections are kept."""
-        return self._step(
-            study_uid, who, "lapse", lambda r: session.lapse(r, version=version, who=who.name, now=self.clock())
-        )
+        must(who, "lapse", study_uid)
+        reading = self._reading(study_uid)
+        return self._happened(reading, session.lapse(reading, who.name, self.clock(), version=version))
 
     def correct(self, study_uid: str, correction: session.Correction, *, version: int, who: Person) -> session.Reading:
         """Keep, change, strike or add one finding: a Result of a person that replaces the machine's."""
-        return self._step(
-            study_uid, who, "correct",
-            lambda r: session.correct(
-                r, correction, self.index.results(study_uid), version=version, who=who.name, now=self.clock()
-            ),
-        )  # fmt: skip
+        must(who, "correct", study_uid)
+        reading, latest = self._reading(study_uid), self.index.results(study_uid)
+        result = session.correct(reading, latest, correction, who.name, self.clock(), version=version)
+        made = Event(Kind.RESULT_MADE, self.clock(), who.name, study_uid, {"result": self.blobs.put(canonical(result))})
+        return self._happened(reading, (made,))
 
     def word(
-        self, study_uid: str, sentence: str, text: str, *, version: int, section: str = "", who: Person
+        self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person
     ) -> session.Reading:
-        """Change the words of one sentence of the report, or add one."""
-        return self._step(
-            study_uid, who, "word",
-            lambda r: session.word(
-                r, self._draft(study_uid, r), sentence, text, version=version, section=section, who=who.name,
-                now=self.clock(),
-            ),
-        )  # fmt: skip
+        """Change the words of one sentence of the report, add one, or take one out (empty text)."""
+        must(who, "word", study_uid)
+        reading = self._reading(study_uid)
+        worded = reports.reword(self._current(reading), sentence_id, text, section=section)
+        held = self.blobs.put(canonical(worded))
+        return self._happened(reading, session.word(reading, who.name, self.clock(), version=version, report=held))
 
     def sign(self, study_uid: str, *, version: int, who: Person) -> session.Reading:
         """Seal the report by name and digest."""
-        return self._step(
-            study_uid, who, "sign",
-            lambda r: session.sign(
-                r, self._draft(study_uid, r), self.index.results(study_uid), version=version, who=who.name,
-                now=self.clock(),
-            ),
-        )  # fmt: skip
-
-    def _step(
-        self, study_uid: str, who: Person, verb: str, act: Callable[[session.Reading], session.Step]
-    ) -> session.Reading:
-        must(who, verb, study_uid)
-        with self._one_at_a_time:  # two browsers race for one study: one wins, the other is told who
-            self.index.study(study_uid)
-            step = act(session.fold(study_uid, self._events(study_uid)))
-            for record in (step.result, step.report):
-                if record is not None:
-                    self.blobs.put(canonical(record))
-            self.journal.append(*step.events)
-            return session.fold(study_uid, self._events(study_uid))
-
-    def _events(self, study_uid: str) -> list[Sealed]:
-        return self.journal.since(0, subject=study_uid, limit=100_000)
-
-    def _draft(self, study_uid: str, reading: session.Reading) -> reports.Report:
-        return reports.current(
-            self.index.study(study_uid), self.index.results(study_uid), reading, self._sealed(reading)
+        must(who, "sign", study_uid)
+        reading, latest = self._reading(study_uid), self.index.results(study_uid)
+        session.sign(reading, latest, who.name, self.clock(), version=version, report="to be sealed")
+        sealed = reports.seal(self._current(reading), latest, who.name, self.clock())
+        held = self.blobs.put(canonical(sealed))
+        return self._happened(
+            reading, session.sign(reading, latest, who.name, self.clock(), version=version, report=held)
         )
 
-    def _sealed(self, reading: session.Reading) -> tuple[reports.Report, ...]:
-        import json
-
-        from isocenter.record import from_plain
-
-        return tuple(from_plain(reports.Report, json.loads(self.blobs.get(d))) for d in reading.reports)
+    def _happened(self, reading: session.Reading, events: Sequence[Event]) -> session.Reading:
+        if events:  # `seen` makes the database itself the judge where two processes race
+            self.journal.append(*events, seen=reading.version)
+        return self._reading(reading.study_uid)
 
     def report(self, study_uid: str, *, who: Person) -> reports.Report:
-        """The draft, or the latest signed report."""
+        """The report as it is being worded, or the latest signed one."""
         must(who, "report", study_uid)
-        return self._draft(study_uid, session.fold(study_uid, self._events(study_uid)))
+        return self._current(self._reading(study_uid))
+
+    def _current(self, reading: session.Reading) -> reports.Report:
+        study = self.index.study(reading.study_uid)
+        latest = self.index.results(reading.study_uid)
+        if reading.state == "signed":
+            return self._kept(reading.reports[-1])
+        if reading.draft:
+            return reports.redraft(self._kept(reading.draft), study, latest)
+        if reading.state == "amending":
+            return reports.redraft(reports.amend(self._kept(reading.reports[-1])), study, latest)
+        return reports.begin(study, latest)
+
+    def _kept(self, digest: str) -> reports.Report:
+        return reports.Report.from_json(json.loads(self.blobs.get(digest)))
 
     # ---- people ----------------------------------------------------------------------------------------------
 
@@ -468,13 +461,18 @@ class Site:
     def add_peer(self, aet: str, host: str, port: int, *, who: Person) -> None:
         """Let a DICOM peer associate, and know where to send to it."""
         must(who, "people", aet)
-        self._tell(Kind.PEER_ADDED, who.name, aet, aet=aet, host=host, port=port, kind="dicom")
+        told = {"aet": aet, "host": host, "port": port, "kind": "dicom"}
+        self.journal.append(Event(Kind.PEER_ADDED, self.clock(), who.name, aet, told))
 
     def peers(self) -> list[dict[str, Any]]:
         """DICOM peers that may associate."""
         return self.index.peers()
 
     # ---- send, explain ---------------------------------------------------------------------------------------
+
+    def refused(self, refusal: IsocenterError) -> None:
+        """A door said no before any verb was reached; the journal keeps it."""
+        self._tell(Kind.REFUSED, HOUSE.name, "", what=refusal.what, why=refusal.why)
 
     def send(self, study_uid: str, destination: str, *, who: Person, what: str = "all") -> list[tuple[str, str]]:
         """Send images and results of a study to a peer.
@@ -503,25 +501,26 @@ class Site:
 
     def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
         """The study's results as DICOM objects: SEG and SR of the latest of each chain."""
-        from isocenter.forms import dicom_objects
+        from isocenter.forms.bundle import dicom
 
         must(who, "export", study_uid)
         study = self.index.study(study_uid)
-        return dicom_objects(study, self.index.results(study_uid), self._source, self._map_bytes)
+        objects: list[bytes] = []
+        for _, result in self.index.results(study_uid):
+            objects += [f.data for f in dicom(result, study, self._source, self.blobs.get).files]
+        return objects
 
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
         """The report as PDF/A; a draft says so on every page."""
-        must(who, "report", study_uid)
-        study = self.index.study(study_uid)
-        reading = session.fold(study_uid, self._events(study_uid))
-        report = self._draft(study_uid, reading)
-        return reports.pdf(study, report, self.index.results(study_uid), self._source)
+        from isocenter.forms import pdf
+
+        report = self.report(study_uid, who=who)
+        study, results = self.index.study(study_uid), [r for _, r in self.index.results(study_uid)]
+        seal = pdf.Seal(report.by, report.signed, report.digest) if report.signed else None
+        return pdf.report(study, report.sentences, results, when=report.signed or self.clock(), seal=seal)
 
     def _source(self, sop_uid: str) -> bytes:
         return self.blobs.get(self.index.instance(sop_uid)[2].digest)
-
-    def _map_bytes(self, digest: str) -> bytes:
-        return self.blobs.get(digest)
 
     def events(self, *, since: int, limit: int, who: Person) -> list[Sealed]:
         """The journal from a number on."""

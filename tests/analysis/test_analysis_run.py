@@ -117,7 +117,7 @@ def test_analyses_are_loaded_by_address_and_refused_by_name() -> None:
         registry.load("strange_analyses:")
     with pytest.raises(NotFound, match="Nothing"):
         registry.load("strange_analyses:Nothing")
-    with pytest.raises(NotFound, match="install it"):
+    with pytest.raises(NotFound, match="Install it"):
         registry.load("no_such_module_anywhere:X")
     with pytest.raises(NotFound, match="there are"):
         registry.discover().get("no_such_analysis")

@@ -51,8 +51,10 @@ def settings(folder: Path | None = None, **given: Any) -> Any:
     """Settings from the environment, with what the command line gave."""
     from isocenter.settings import Settings
 
-    said = {k: v for k, v in given.items() if v is not None}
-    return Settings(**({"folder": folder} if folder else {}), **said)
+    said: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    if folder is not None:
+        said["folder"] = folder
+    return Settings(**said)
 
 
 def version(shown: bool) -> None:

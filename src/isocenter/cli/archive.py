@@ -141,12 +141,12 @@ def send(
     """Send a study with its results to another system."""
     from isocenter.app import open_house
     from isocenter.cli.screen import Screen
-    from isocenter.site import HOUSE_ADMIN
+    from isocenter.site import HOUSE
 
     screen = Screen(as_json)
     house = open_house(settings(folder), make=False)
     try:
-        answers = house.site.send(study, destination, who=HOUSE_ADMIN, what=what)
+        answers = house.site.send(study, destination, who=HOUSE, what=what)
     finally:
         house.close()
     lost = [{"sop_uid": uid, "reason": reason} for uid, reason in answers if reason]
@@ -167,12 +167,12 @@ def explain(
     """Why does it say so? From the signature back to the sender."""
     from isocenter.app import open_house
     from isocenter.cli.screen import Screen
-    from isocenter.site import HOUSE_ADMIN
+    from isocenter.site import HOUSE
 
     screen = Screen(as_json)
     house = open_house(settings(folder), make=False)
     try:
-        chain = house.site.explain(name, who=HOUSE_ADMIN)
+        chain = house.site.explain(name, who=HOUSE)
     finally:
         house.close()
     screen.answer(chain)
@@ -204,12 +204,12 @@ def peer(
     """Let a DICOM peer associate, and know where to send to it."""
     from isocenter.app import open_house
     from isocenter.cli.screen import Screen
-    from isocenter.site import HOUSE_ADMIN
+    from isocenter.site import HOUSE
 
     screen = Screen(as_json)
     house = open_house(settings(folder))
     try:
-        house.site.add_peer(aet, host, port, who=HOUSE_ADMIN)
+        house.site.add_peer(aet, host, port, who=HOUSE)
     finally:
         house.close()
     screen.answer({"aet": aet, "host": host, "port": port})
@@ -227,13 +227,13 @@ def person(
     from isocenter.app import open_house
     from isocenter.cli.screen import Screen
     from isocenter.govern.policy import Role
-    from isocenter.site import HOUSE_ADMIN
+    from isocenter.site import HOUSE
 
     secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     screen = Screen(as_json)
     house = open_house(settings(folder))
     try:
-        house.site.add_person(name, Role(role), secret, who=HOUSE_ADMIN)
+        house.site.add_person(name, Role(role), secret, who=HOUSE)
     finally:
         house.close()
     screen.answer({"name": name, "role": role})

@@ -123,13 +123,13 @@ def _of_study(
 ) -> list[Any]:
     from isocenter.app import open_house
     from isocenter.cli.written import write_out
-    from isocenter.site import HOUSE_ADMIN
+    from isocenter.site import HOUSE
 
     house = open_house(settings(folder), make=False)
     try:
-        done = house.site.analyse(uid, who=HOUSE_ADMIN, only=only, parameters=parameters, told=told)
+        done = house.site.analyse(uid, who=HOUSE, only=only, parameters=parameters, told=told)
         if out is not None:
-            study = house.site.study(uid, who=HOUSE_ADMIN)
+            study = house.site.study(uid, who=HOUSE)
             for _, result in done:
                 blobs = {m.digest: house.site.blobs.get(m.digest) for m in result.maps}
                 write_out(out, study, result, blobs, house.site.blobs.get)
@@ -172,11 +172,11 @@ def why(
 
 def _why_study(uid: str, folder: Path | None) -> list[dict[str, Any]]:
     from isocenter.app import open_house
-    from isocenter.site import HOUSE_ADMIN
+    from isocenter.site import HOUSE
 
     house = open_house(settings(folder), make=False)
     try:
-        return house.site.why(uid, who=HOUSE_ADMIN)
+        return house.site.why(uid, who=HOUSE)
     finally:
         house.close()
 

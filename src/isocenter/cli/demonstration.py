@@ -49,10 +49,10 @@ def samples() -> Iterator[bytes]:
 def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]:
     """The closing table: studies, analyses run, declined and why, top of the list."""
     from isocenter.record import Outcome
-    from isocenter.site import HOUSE, HOUSE_ADMIN
+    from isocenter.site import HOUSE
 
     counts = site.counts(who=HOUSE)
-    entries = site.worklist(who=HOUSE_ADMIN)
+    entries = site.worklist(who=HOUSE)
     runs: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     drafts = 0
@@ -61,7 +61,7 @@ def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]
             if row["answer"] == Outcome.DECLINED.value:
                 reasons.update(f"{row['analysis']}: {r}" for r in row["reasons"][:1])
             runs[row["answer"]] += 1
-        drafts += bool(site.report(entry.waiting.study.uid, who=HOUSE_ADMIN).sentences)
+        drafts += bool(site.report(entry.waiting.study.uid, who=HOUSE).sentences)
     return {
         "studies": counts["studies"],
         "instances": counts["instances"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +71,8 @@ def _life_cycles() -> str:
     parts = ["# Life cycles\n\nMade from `record/states.py` and `flow.py`.\n"]
     tables: Mapping[str, Any] = {"Reading": states.READING, "Job": states.JOB, "Model": states.MODEL}
     for title, table in tables.items():
-        rows = [(at, event, sentence, then) for (at, event), (sentence, then) in table.items()]
-        parts.append(f"## {title}\n\n" + _table(("state", "event", "what happens", "next state"), rows))
+        steps = [(at, event, sentence, then) for (at, event), (sentence, then) in table.items()]
+        parts.append(f"## {title}\n\n" + _table(("state", "event", "what happens", "next state"), steps))
     rows = [(r.event.value, r.verb, r.sentence) for r in FLOW]
     parts.append("## What the house does of itself\n\n" + _table(("after", "it does", "in words"), rows))
     return "\n".join(parts)
@@ -84,7 +84,7 @@ def _events() -> str:
     return "# Events\n\nMade from `record/event.py`.\n\n" + _table(("event",), [(k.value,) for k in Kind])
 
 
-def _table(columns: tuple[str, ...], rows: list[Any]) -> str:
+def _table(columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> str:
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,7 +73,7 @@ class Screen:
         return Console(soft_wrap=False)
 
 
-def person(row: Mapping[str, Any] | Any) -> str:
+def person(row: Any) -> str:
     """A patient in one cell: name with its caret as a comma, then the identifier."""
     name = str(getattr(row, "name", "")).replace("^", ", ").strip(", ")
     return f"{name} ({row.id})" if name else str(row.id)

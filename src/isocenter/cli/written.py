@@ -17,7 +17,7 @@ def write_out(
     folder: Path, study: Study, result: Result, blobs: Mapping[str, bytes], get: Callable[[str], bytes]
 ) -> list[Path]:
     """Files of one result in a folder of its own, named by analysis and result, never by a DICOM value."""
-    from isocenter.forms import files_of
+    from isocenter.forms.bundle import everything
     from isocenter.record import to_plain
 
     where = {i.sop_uid: i.digest for s in study.series for i in s.instances}
@@ -25,7 +25,12 @@ def write_out(
     place.mkdir(parents=True, exist_ok=True)
     (place / "result.json").write_text(json.dumps(to_plain(result), indent=2, ensure_ascii=False), "utf-8")
     written = [place / "result.json"]
-    for name, data in files_of(study, result, lambda uid: get(where[uid]), lambda digest: blobs[digest]):
-        (place / name).write_bytes(data)
-        written.append(place / name)
+    bundle = everything(result, study, lambda uid: get(where[uid]), lambda digest: blobs[digest])
+    for file in bundle.files:
+        (place / file.name).write_bytes(file.data)
+        written.append(place / file.name)
+    if bundle.left:
+        reasons = "".join(f"{left.name}: {left.why}\n" for left in bundle.left)
+        (place / "left-out.txt").write_text(reasons, "utf-8")
+        written.append(place / "left-out.txt")
     return written
