@@ -1,0 +1,97 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { Source } from "../api/load";
+import { type AnalysisCard, type Coded, meaning } from "../api/shapes";
+import { bind } from "../keys/keyboard";
+import { Key } from "../kit/marks";
+import { Empty, Show } from "../kit/states";
+import { go, to } from "../router";
+import { count, spoken, unit } from "../words";
+
+/** What can be computed, on what, and within which limits. */
+export function AnalysesPage({ name }: { name: string }) {
+  const source = useRef<Source<AnalysisCard[]>>(null);
+  source.current ??= new Source(async (abort) => {
+    const answer = await ask<{ analyses: AnalysisCard[] } | AnalysisCard[]>("/api/analyses", { abort });
+    return Array.isArray(answer) ? answer : answer.analyses;
+  });
+  const all = source.current;
+  const field = useRef<HTMLInputElement>(null);
+  const [filter, setFilter] = useState("");
+  useEffect(() => void all.load(), []);
+  const shown = (all.value ?? []).filter((one) => `${one.name} ${aboutOf(one)} ${needsOf(one).join(" ")}`.toLowerCase().includes(filter.toLowerCase()));
+  useEffect(() => {
+    const step = (by: number) => {
+      const at = shown.findIndex((one) => one.name === name);
+      const next = shown[Math.min(shown.length - 1, Math.max(0, at + by))];
+      if (next) go(to.analyses(next.name), { replace: true });
+    };
+    return bind("analyses", { filter: () => field.current?.focus(), down: () => step(1), up: () => step(-1) });
+  }, [name, filter, all.state.value]);
+  return (
+    <>
+      <header class="bar" data-region tabIndex={-1}>
+        <h1>Analyses</h1>
+        <label class="filter"><span class="hidden">Filter</span><Key of="/" /><input ref={field} type="search" placeholder="organ, modality, name" onInput={(event) => setFilter(event.currentTarget.value)} /></label>
+        <span class="muted" role="status">{all.value && count(shown.length, "analysis", "analyses")}</span>
+      </header>
+      <main class="catalogue" data-region tabIndex={-1}>
+        <Show state={all.state.value} what="the catalogue" again={() => void all.load()}>
+          {() => shown.length ? <ul>{shown.map((one) => <Card key={one.name} card={one} current={one.name === name} />)}</ul>
+            : <Empty title={filter ? "No analysis fits the filter" : "No analysis is installed"}>{filter ? `Nothing fits “${filter}”.` : "Install a package that brings one; isocenter check tells whether it is a good one."}</Empty>}
+        </Show>
+      </main>
+    </>
+  );
+}
+
+function Card({ card, current }: { card: AnalysisCard; current: boolean }) {
+  const ref = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (current) ref.current?.scrollIntoView({ block: "nearest" });
+  }, [current]);
+  const state = card.state ?? (card.model && typeof card.model === "object" ? card.model.state : undefined);
+  return (
+    <li ref={ref} aria-current={current ? "true" : undefined}>
+      <h2><a href={to.analyses(card.name)}>{spoken(card.name)}</a> <span class="id">{card.name} {card.version}</span>{state && <span class="tag">{state}</span>}</h2>
+      <p>{aboutOf(card)}</p>
+      <dl class="facts">
+        <div><dt>Needs</dt><dd>{needsOf(card).map((need) => <div key={need}>{need}</div>)}</dd></div>
+        <div><dt>Yields</dt><dd>{card.yields.map(yieldWords).filter(Boolean).join(" · ") || "remarks only"}</dd></div>
+        {card.parameters.length > 0 && (
+          <div><dt>Parameters</dt><dd>{card.parameters.map((one) => <div key={one.name}><code>{one.name}</code> <span class="muted">{one.kind}</span> {JSON.stringify(one.default)}</div>)}</dd></div>
+        )}
+        {card.limits && <div><dt>Limits</dt><dd>{[card.limits.seconds && `${card.limits.seconds}\u2009s`, card.limits.memory_mib && `${card.limits.memory_mib}\u2009MiB`].filter(Boolean).join(" · ")}</dd></div>}
+        {card.model && <div><dt>Model</dt><dd><a href={`/api/models?name=${encodeURIComponent(modelName(card))}`} target="_blank" rel="noopener">{modelName(card)}: card and evidence</a></dd></div>}
+        {facts(card).map(([name, words]) => <div key={name}><dt>{spoken(name)}</dt><dd>{words}</dd></div>)}
+      </dl>
+    </li>
+  );
+}
+
+function aboutOf(card: AnalysisCard): string {
+  if (typeof card.about === "string") return card.about;
+  return String(card.about?.intended_use ?? card.about?.about ?? "");
+}
+
+function facts(card: AnalysisCard): [string, string][] {
+  if (typeof card.about === "string" || !card.about) return [];
+  return Object.entries(card.about)
+    .filter(([name]) => name !== "intended_use" && name !== "about")
+    .map(([name, value]) => [name, Array.isArray(value) ? value.join("; ") : String(value)]);
+}
+
+function needsOf(card: AnalysisCard): string[] {
+  return Array.isArray(card.needs) ? card.needs.map(String) : Object.entries(card.needs ?? {}).map(([name, words]) => `${name}: ${words}`);
+}
+
+function yieldWords(one: unknown): string {
+  if (typeof one === "string") return one;
+  const { what, maps = [], units = [] } = one as { what?: Coded | string | null; maps?: string[]; units?: string[] };
+  const named = [...units.map(unit).filter(Boolean), ...maps.map((map) => `map ${map}`)].join(", ");
+  return [meaning(what), named && `(${named})`].filter(Boolean).join(" ");
+}
+
+function modelName(card: AnalysisCard): string {
+  return typeof card.model === "string" ? card.model : `${card.model?.name ?? card.name} ${card.model?.version ?? ""}`.trim();
+}

@@ -1,0 +1,71 @@
+import { signal } from "@preact/signals";
+
+/** A refusal in the server's own words: what failed, why, and what to do. */
+export class Trouble extends Error {
+  constructor(
+    readonly status: number,
+    readonly what: string,
+    readonly why: string,
+    readonly remedy: string,
+    readonly kind: string,
+  ) {
+    super(why ? `${what}: ${why}` : what);
+  }
+
+  /** Whether another person's act came first. */
+  get cameSecond(): boolean {
+    return this.status === 409;
+  }
+
+  /** Whether the server could not be reached, so that the same act may succeed later. */
+  get unreached(): boolean {
+    return this.status === 0;
+  }
+}
+
+/** False as soon as a call could not reach the server; true again with the next answer. */
+export const reachable = signal(true);
+
+/** Counts up whenever the server says that nobody is signed in. */
+export const signedOut = signal(0);
+
+interface Ask {
+  method?: "GET" | "POST" | "PUT";
+  body?: unknown;
+  deadline_s?: number;
+  abort?: AbortSignal;
+}
+
+/** One call to the JSON beneath the pages. No call waits for ever: it ends by its deadline, and says so. */
+export async function ask<T>(path: string, { method = "GET", body, deadline_s = 20, abort }: Ask = {}): Promise<T> {
+  const clock = AbortSignal.timeout(deadline_s * 1000);
+  let answer: Response;
+  try {
+    answer = await fetch(path, {
+      method,
+      signal: abort ? AbortSignal.any([clock, abort]) : clock,
+      credentials: "same-origin",
+      headers: body === undefined ? { Accept: "application/json" } : { Accept: "application/json", "Content-Type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (abort?.aborted) throw error;
+    if (clock.aborted) throw new Trouble(0, "No answer", `the server said nothing for ${deadline_s} s`, "Try again", "late");
+    reachable.value = false;
+    throw new Trouble(0, "The server cannot be reached", "the connection failed", "Check that Isocenter is running, then try again", "offline");
+  }
+  reachable.value = true;
+  if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T;
+  if (answer.status === 401) signedOut.value += 1;
+  throw await troubleOf(answer);
+}
+
+async function troubleOf(answer: Response): Promise<Trouble> {
+  try {
+    const { error, detail } = await answer.json();
+    if (error) return new Trouble(answer.status, error.what ?? answer.statusText, error.why ?? "", error.do ?? "", error.kind ?? "");
+    return new Trouble(answer.status, `Refused (${answer.status})`, JSON.stringify(detail ?? ""), "", "");
+  } catch {
+    return new Trouble(answer.status, `The server answered ${answer.status}`, answer.statusText, "Try again; if it stays, look into the server's log", "");
+  }
+}

@@ -1,0 +1,213 @@
+/** What the server answers, as the pages read it. Names are those of the JSON; what may be missing is optional. */
+
+export interface Coded {
+  code: string;
+  scheme: string;
+  meaning: string;
+}
+
+export interface Me {
+  name: string;
+  role: string;
+  demo: boolean;
+}
+
+export interface Patient {
+  id: string;
+  name: string;
+  sex?: string;
+  birth_date?: string | null;
+}
+
+export type Level = "now" | "soon" | "today" | "routine";
+
+export interface Row {
+  study: string;
+  patient: Patient;
+  accession: string;
+  date: string | null;
+  description: string;
+  modalities: string[];
+  instances: number;
+  state: string;
+  level: Level;
+  why: string;
+  due: string | null;
+  waits_s: number;
+  moved_up: number;
+  ai: AiState | null;
+  reader: string;
+}
+
+export interface AiState {
+  state: "found" | "none" | "declined" | "waiting" | "off";
+  words: string[];
+}
+
+export interface Worklist {
+  rows: Row[];
+  next: string | number | null;
+  total: number;
+}
+
+export interface Reading {
+  state: "waiting" | "open" | "signed" | "amending";
+  by: string;
+  version: number | string;
+  opened?: string | null;
+  signed?: string | null;
+  signed_by?: string;
+}
+
+export interface Instance {
+  sop_uid: string;
+  frames: number;
+}
+
+export interface Series {
+  uid: string;
+  modality: string;
+  number: number | null;
+  description: string;
+  images: number;
+  viewable: boolean;
+  frame_of_reference: string | null;
+  instances: Instance[];
+}
+
+export interface Study {
+  uid: string;
+  patient: Patient;
+  accession: string;
+  date: string | null;
+  description: string;
+  modalities: string[];
+  reading: Reading;
+  series: Series[];
+}
+
+export interface Measurement {
+  what: Coded;
+  value: number;
+  unit: string;
+  low?: number | null;
+  high?: number | null;
+  definition?: string;
+}
+
+export interface Where {
+  series_uid: string;
+  instance_uid: string;
+  shape: string;
+  label: string;
+  centre_mm: [number, number, number] | null;
+  bounds?: unknown;
+  volume_ml: number | null;
+  instances: string[];
+  has_mask: boolean;
+}
+
+export type Verdict = "undecided" | "kept" | "changed" | "struck" | "added";
+
+export interface Finding {
+  tracking: string;
+  what: Coded;
+  certainty: number | null;
+  words: string;
+  verdict: Verdict;
+  reason: string;
+  site: Coded | null;
+  laterality: Coded | null;
+  measurements: Measurement[];
+  where: Where | null;
+}
+
+export interface MapInfo {
+  name: string;
+  quantity?: string;
+  unit?: string;
+  kind?: string;
+  series_uid?: string;
+  low?: number;
+  high?: number;
+}
+
+export interface Origin {
+  kind: "machine" | "person";
+  name: string;
+  version?: string;
+}
+
+export interface Result {
+  id: string;
+  analysis: string;
+  version: string;
+  answer: "found" | "none" | "declined";
+  reasons: string[];
+  findings: Finding[];
+  measurements: Measurement[];
+  maps: (MapInfo | string)[];
+  model: string | { name?: string; version?: string } | null;
+  origin: Origin | string;
+  seconds: number;
+}
+
+export interface Planned {
+  analysis: string;
+  about: string;
+  answer: "found" | "none" | "declined" | "waiting" | "failed";
+  reasons: string[];
+}
+
+export interface Sentence {
+  id: string;
+  section: string;
+  text: string;
+  machine: boolean;
+  findings: string[];
+}
+
+export interface Report {
+  state: string;
+  version: number | string;
+  sentences: Sentence[];
+  signed: Signed | null;
+  disagreements?: { sentence: string; what: string }[];
+}
+
+export interface Signed {
+  by: string;
+  at: string;
+  digest: string;
+}
+
+export interface Hang {
+  name: string;
+  layout: string;
+  series: string[];
+  window: { name: string; centre: number; width: number } | null;
+}
+
+export interface Parameter {
+  name: string;
+  kind: string;
+  default: unknown;
+  about?: string;
+}
+
+export interface AnalysisCard {
+  name: string;
+  version: string;
+  about: string | Record<string, unknown>;
+  needs: string[] | Record<string, string>;
+  yields: unknown[];
+  parameters: Parameter[];
+  limits: { seconds?: number; memory_mib?: number } | null;
+  model?: string | { name?: string; version?: string; state?: string } | null;
+  state?: string;
+}
+
+/** The words of a coded or plain name. */
+export function meaning(what: Coded | string | null | undefined): string {
+  return typeof what === "string" ? what : (what?.meaning ?? "");
+}

@@ -1,0 +1,39 @@
+import { signal } from "@preact/signals";
+import { ask, signedOut } from "./api/door";
+import { hangUp } from "./api/live";
+import type { Me } from "./api/shapes";
+import { address, go, place } from "./router";
+
+/** Who is signed in; null while nobody is, undefined while we do not know yet. */
+export const me = signal<Me | null | undefined>(undefined);
+
+export async function whoAmI(): Promise<void> {
+  try {
+    me.value = await ask<Me>("/api/me");
+  } catch {
+    me.value = null;
+  }
+}
+
+/** Send whoever is not signed in to the door, and remember where they wanted to go. */
+export function guardTheDoor(): void {
+  signedOut.subscribe((count) => {
+    if (!count) return;
+    me.value = null;
+    hangUp();
+    const here = address.peek();
+    if (place.peek().page !== "sign-in") go(`/sign-in?to=${encodeURIComponent(here.pathname + here.search)}`, { replace: true });
+  });
+}
+
+export async function signOut(): Promise<void> {
+  await ask("/api/sign-out", { method: "POST" });
+  hangUp();
+  me.value = null;
+  go("/sign-in");
+}
+
+/** May this person decide and sign? The server decides; this only keeps inert what would be refused. */
+export function mayRead(): boolean {
+  return me.value?.role === "admin" || me.value?.role === "reader";
+}

@@ -1,0 +1,95 @@
+import { useEffect, useRef } from "preact/hooks";
+import { ask } from "../api/door";
+import { Source } from "../api/load";
+import type { Planned, Report, Sentence, Study } from "../api/shapes";
+import { bind, keyOf } from "../keys/keyboard";
+import { Key } from "../kit/marks";
+import { Empty, Show } from "../kit/states";
+import { go, to } from "../router";
+import { day, moment, person, spoken } from "../words";
+
+interface Whole {
+  study: Study;
+  report: Report;
+  plan: Planned[];
+}
+
+/** The report as it prints: identity on top, state in a frame, sentences, and how it was made. */
+export function ReportPage({ study: uid }: { study: string }) {
+  const source = useRef<Source<Whole>>(null);
+  source.current ??= new Source(async (abort) => {
+    const [study, report, plan] = await Promise.all([
+      ask<Study>(`/api/studies/${uid}`, { abort }),
+      ask<Report>(`/api/readings/${uid}/report`, { abort }),
+      ask<{ analyses: Planned[] }>(`/api/studies/${uid}/plan`, { abort }),
+    ]);
+    return { study, report, plan: plan.analyses };
+  });
+  const whole = source.current;
+  useEffect(() => {
+    void whole.load();
+    return bind("report", { leave: () => go(to.study(uid)), print: () => print() });
+  }, []);
+  const signed = isSigned(whole.value?.report);
+  return (
+    <>
+      <header class="bar no-print" data-region tabIndex={-1}>
+        <h1>Report</h1>
+        <span class="gap" />
+        <a class="button" href={to.study(uid)}>Back to the study <Key of={keyOf("report", "leave")} /></a>
+        <button type="button" onClick={() => print()}>Print <Key of={keyOf("report", "print")} /></button>
+        {signed && <a class="button primary" href={`/api/readings/${uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>}
+      </header>
+      <main class="desk" data-region tabIndex={-1}>
+        <Show state={whole.state.value} what="the report" again={() => void whole.load()}>{(value) => <Paper {...value} />}</Show>
+      </main>
+    </>
+  );
+}
+
+export function isSigned(report: Report | null | undefined): boolean {
+  return !!report && (report.state === "signed" || !!report.signed);
+}
+
+function Paper({ study, report, plan }: Whole) {
+  const signed = isSigned(report);
+  const sections = [...new Set(report.sentences.map((one) => one.section))];
+  const declined = plan.filter((one) => one.answer === "declined" || one.answer === "failed");
+  return (
+    <article class={signed ? "paper" : "paper draft"} aria-label="Report">
+      <header>
+        <h2 class="title">Report</h2>
+        <strong class="stamp">{signed ? "FINAL, signed" : "DRAFT, not signed"}</strong>
+      </header>
+      <dl class="identity">
+        <div><dt>Patient</dt><dd>{person(study.patient.name)}</dd></div>
+        <div><dt>ID</dt><dd>{study.patient.id || "none"}</dd></div>
+        <div><dt>Born</dt><dd>{study.patient.birth_date ? day(study.patient.birth_date) : "not stated"}{study.patient.sex ? `, ${study.patient.sex}` : ""}</dd></div>
+        <div><dt>Accession</dt><dd>{study.accession || "none"}</dd></div>
+        <div><dt>Study</dt><dd>{study.description || study.modalities.join(" ")}</dd></div>
+        <div><dt>Date</dt><dd>{day(study.date)}</dd></div>
+      </dl>
+      {sections.length === 0 && <Empty title="No sentence yet">Open the study to write the report.</Empty>}
+      {sections.map((section) => (
+        <section key={section}>
+          <h3>{spoken(section)}</h3>
+          {report.sentences.filter((one) => one.section === section && one.text).map((one) => <Line key={one.id} sentence={one} signed={signed} />)}
+        </section>
+      ))}
+      <section class="made">
+        <h3>How this report was made</h3>
+        <p>
+          {signed ? `Signed by ${report.signed?.by ?? "a reader"}${report.signed?.at ? ` ${moment(report.signed.at)} UTC` : ""}.` : "Not signed: a draft, not to be acted upon."}{" "}
+          {report.sentences.some((one) => one.machine) && "Sentences marked ◇ are a machine's words that a person has not touched. "}
+          {declined.length > 0 && `Not looked: ${declined.map((one) => `${spoken(one.analysis)} (${one.reasons.join("; ")})`).join(", ")}. `}
+          {report.signed?.digest && <>Digest <span class="id">{report.signed.digest.slice(0, 16)}…</span>. </>}
+          Research software, not for diagnosis.
+        </p>
+      </section>
+    </article>
+  );
+}
+
+function Line({ sentence, signed }: { sentence: Sentence; signed: boolean }) {
+  return <p class={sentence.machine && !signed ? "machine" : undefined}>{sentence.machine && <span aria-label="machine">◇ </span>}{sentence.text}</p>;
+}

@@ -1,0 +1,67 @@
+import { computed, signal } from "@preact/signals";
+import { asTrouble } from "../api/load";
+import type { Trouble } from "../api/door";
+
+/** Another person's act came first: what we wanted, and how to send it again on top of theirs. */
+export interface Conflict {
+  mine: string;
+  trouble: Trouble;
+  again: () => void;
+}
+
+interface Act {
+  words: string;
+  send: () => Promise<void>;
+}
+
+const RETRY_MS = 2000;
+
+/** Each act goes to the server at once, one after the other. What could not be sent waits, is counted, and is sent again: nothing is ever unsaved. */
+export class Acts {
+  readonly waiting = signal<readonly Act[]>([]);
+  readonly unsent = computed(() => this.waiting.value.length);
+  readonly trouble = signal<Trouble | null>(null);
+  readonly conflict = signal<Conflict | null>(null);
+  readonly saved = signal<Date | null>(null);
+  private busy = false;
+  private clock = 0;
+
+  constructor(private readonly afterConflict: () => Promise<void>) {}
+
+  do(words: string, send: () => Promise<void>): void {
+    this.trouble.value = null;
+    this.waiting.value = [...this.waiting.value, { words, send }];
+    void this.work();
+  }
+
+  stop(): void {
+    clearTimeout(this.clock);
+  }
+
+  private async work(): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    clearTimeout(this.clock);
+    for (let act = this.waiting.value[0]; act; act = this.waiting.value[0]) {
+      try {
+        await act.send();
+        this.saved.value = new Date();
+      } catch (error) {
+        const trouble = asTrouble(error);
+        if (trouble.unreached) {
+          this.clock = window.setTimeout(() => void this.work(), RETRY_MS);
+          break;
+        }
+        const refused = act;
+        if (trouble.cameSecond) {
+          await this.afterConflict();
+          this.conflict.value = { mine: refused.words, trouble, again: () => this.do(refused.words, refused.send) };
+        } else {
+          this.trouble.value = trouble;
+        }
+      }
+      this.waiting.value = this.waiting.value.slice(1);
+    }
+    this.busy = false;
+  }
+}

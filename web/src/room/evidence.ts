@@ -1,0 +1,40 @@
+import { signal } from "@preact/signals";
+import type { Finding } from "../api/shapes";
+import type { Picture } from "../viewer/series";
+
+const DWELL_MS = 200;
+
+/** What was really on screen, for at least 200 ms: pictures for the slice bar, findings so that Keep wakes only after their evidence was seen. */
+export class Evidence {
+  readonly pictures = signal<ReadonlySet<string>>(new Set());
+  readonly findings = signal<ReadonlySet<string>>(new Set());
+  private clock = 0;
+
+  /** This picture is on screen now, with or without the drawing over it. */
+  onScreen(picture: Picture | null, series: string, findings: Finding[], drawn: boolean): void {
+    clearTimeout(this.clock);
+    if (!picture) return;
+    this.clock = window.setTimeout(() => {
+      if (!this.pictures.value.has(picture.imageId)) this.pictures.value = new Set(this.pictures.value).add(picture.imageId);
+      if (!drawn) return;
+      this.sawFindings(findings.filter((finding) => lies(finding, picture.sop, series)));
+    }, DWELL_MS);
+  }
+
+  sawFindings(findings: Finding[]): void {
+    const fresh = findings.filter((finding) => !this.findings.value.has(finding.tracking));
+    if (fresh.length) this.findings.value = new Set([...this.findings.value, ...fresh.map((finding) => finding.tracking)]);
+  }
+
+  stop(): void {
+    clearTimeout(this.clock);
+  }
+}
+
+/** Whether a finding is on this image. A statement on the whole has its evidence on every image. */
+export function lies({ where }: Finding, sop: string, series: string): boolean {
+  if (!where) return true;
+  if (where.instances.length) return where.instances.includes(sop);
+  if (where.instance_uid) return where.instance_uid === sop;
+  return !where.series_uid || where.series_uid === series;
+}

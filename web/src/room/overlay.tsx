@@ -1,0 +1,84 @@
+import { type Signal } from "@preact/signals";
+import { useEffect, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import type { StackView } from "../viewer/stack";
+import { lies } from "./evidence";
+import type { Found } from "./session";
+
+/** Same finding, same colour; persons draw in white. Machine lines are dashed, so that nobody needs the colour. */
+const COLOURS = ["#F0A202", "#63C5F5", "#1FA37A", "#FFF27A", "#4C7DFF", "#D9552B"];
+
+export function colourOf(one: Found): string {
+  return one.machine ? COLOURS[(one.number - 1) % COLOURS.length]! : "#FFFFFF";
+}
+
+export interface ShownMap {
+  result: string;
+  name: string;
+  kind: string;
+  unit: string;
+}
+
+type Line = [number, number][];
+type Drawn = { one: Found; contours: Line[] };
+
+const kept = new Map<string, Promise<Line[]>>();
+
+/** Contours of an image are asked for once. */
+function contours(one: Found, sop: string, frame: number): Promise<Line[]> {
+  const path = `/api/results/${one.result.id}/contours/${encodeURIComponent(one.finding.tracking)}?sop=${sop}&frame=${frame}`;
+  let lines = kept.get(path);
+  if (!lines) {
+    lines = ask<{ contours: Line[] }>(path).then((answer) => answer.contours);
+    lines.catch(() => kept.delete(path));
+    kept.set(path, lines);
+  }
+  return lines;
+}
+
+/** Drawing over the image: lines of 2 px with a black halo of 1 px, at the image's own pixels, whatever the zoom. */
+export function Overlay({ view, found, active, hidden, map }: { view: StackView; found: Found[]; active: string; hidden: Signal<boolean>; map: ShownMap | null }) {
+  const [drawn, setDrawn] = useState<Drawn[]>([]);
+  const picture = view.picture.value;
+  const series = view.series.value?.uid ?? "";
+  const here = picture ? found.filter((one) => one.finding.where && one.finding.verdict !== "struck" && lies(one.finding, picture.sop, series)) : [];
+  useEffect(() => {
+    if (!picture) return setDrawn([]);
+    let current = true;
+    void Promise.all(here.map(async (one) => ({ one, contours: await contours(one, picture.sop, picture.frame).catch(() => []) }))).then((all) => current && setDrawn(all));
+    return () => void (current = false);
+  }, [picture?.imageId, here.map((one) => one.result.id + one.finding.tracking + one.finding.verdict).join()]);
+
+  const affine = view.affine.value;
+  if (!affine || !picture || hidden.value) return null;
+  const [a, b, c, d, e, f] = affine;
+  const [columns, rows] = view.size.value;
+  const at = ([x, y]: [number, number]) => [a * x + c * y + e, b * x + d * y + f] as const;
+  const path = (line: Line) => line.map((point, i) => `${i ? "L" : "M"}${at(point).map((v) => v.toFixed(1)).join(" ")}`).join("") + (line.length > 2 ? "Z" : "");
+  return (
+    <svg class="overlay" aria-hidden="true">
+      {map && (
+        <image class="map" href={`/api/results/${map.result}/maps/${encodeURIComponent(map.name)}.png?sop=${picture.sop}`} x={-0.5} y={-0.5} width={columns} height={rows} preserveAspectRatio="none" transform={`matrix(${affine.join(" ")})`} />
+      )}
+      {drawn.map(({ one, contours }) => {
+        const colour = colourOf(one);
+        const outline = contours.filter((line) => line.length > 1).map(path).join("");
+        const points = contours.filter((line) => line.length === 1).map((line) => at(line[0]!));
+        const corner = contours.flat().map(at).reduce<readonly [number, number] | null>((best, point) => (!best || point[0] - point[1] > best[0] - best[1] ? point : best), null);
+        return (
+          <g key={one.finding.tracking} class={one.finding.tracking === active ? "active" : undefined} data-finding={one.number}>
+            {outline && <path class="halo" d={outline} />}
+            {outline && <path class={one.machine ? "line dashed" : "line"} d={outline} stroke={colour} />}
+            {points.map(([x, y]) => (
+              <g key={`${x},${y}`}>
+                <circle class="halo" cx={x} cy={y} r={8} />
+                <circle class={one.machine ? "line dashed" : "line"} cx={x} cy={y} r={8} stroke={colour} />
+              </g>
+            ))}
+            {corner && <text x={corner[0] + 6} y={corner[1] - 4} fill={colour}>{one.machine ? "◇" : "●"} {one.number}</text>}
+          </g>
+        );
+      })}
+    </svg>
+  );
+}

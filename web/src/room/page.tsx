@@ -1,0 +1,136 @@
+import { signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+import "../style/room.css";
+import { ask } from "../api/door";
+import type { Worklist } from "../api/shapes";
+import { bind } from "../keys/keyboard";
+import { Failed, Loading, Stale } from "../kit/states";
+import { go, to } from "../router";
+import { rowToTake } from "../worklist/rows";
+import { Desk } from "./desk";
+import { Findings } from "./findings";
+import { PatientBar, useOnlyStudy } from "./patient-bar";
+import { ReportPanel } from "./report-panel";
+import { Session } from "./session";
+import { ConflictDialog, SignDialog } from "./sign";
+import { Stage } from "./stage";
+import { Thumbnails } from "./thumbnails";
+import { ToolBar } from "./tool-bar";
+
+const otherStudy = signal<string | null>(null); // one window shows one study, so one signal is enough
+
+/** Read, decide and sign, with the eye on the image. */
+export function RoomPage({ study: uid }: { study: string }) {
+  const [desk] = useState(() => new Desk(new Session(uid)));
+  const { session } = desk;
+  useEffect(() => {
+    void session.begin();
+    return () => (session.end(), desk.end());
+  }, []);
+  useOnlyStudy(uid, (other) => (otherStudy.value = other));
+  useRoomKeys(desk);
+  const state = session.study.state.value;
+  if (state.at === "loading") return <main><Loading what="the study" /></main>;
+  if (state.at === "failed") return <main><Failed trouble={state.trouble} again={() => void session.begin()} /><p class="state"><a href={to.worklist}>Back to the worklist</a></p></main>;
+  const trouble = session.acts.trouble.value;
+  return (
+    <>
+      <PatientBar session={session} study={state.value} leave={() => void desk.leave()} sign={() => desk.askToSign()} />
+      {state.stale && <Stale time={state.time} again={() => void session.study.load()} />}
+      {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{trouble.what}{trouble.why && `: ${trouble.why}`}. {trouble.remedy}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
+      <main class="room" inert={otherStudy.value !== null}>
+        <div class="images">
+          <ToolBar desk={desk} />
+          <Stage desk={desk} />
+          <Thumbnails desk={desk} />
+        </div>
+        <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
+          <Findings desk={desk} />
+          <ReportPanel desk={desk} />
+          <Signed desk={desk} />
+        </aside>
+      </main>
+      {otherStudy.value !== null && (
+        <div class="frozen" role="alert">
+          <h2><span class="soon" aria-hidden="true">▲</span> Another study is open in another window</h2>
+          <p>Two studies at once is how a report gets to the wrong patient. Close one of the windows; this one goes on by itself.</p>
+        </div>
+      )}
+      <SignDialog desk={desk} />
+      <ConflictDialog desk={desk} />
+    </>
+  );
+}
+
+function Signed({ desk }: { desk: Desk }) {
+  const { session } = desk;
+  const signed = session.report.value?.signed;
+  if (session.reading.value?.state !== "signed" || !signed) return null;
+  return (
+    <section class="signed" aria-label="Signed" role="status">
+      <h2 class="fine"><span aria-hidden="true">✓</span> Signed by {signed.by}</h2>
+      <p class="muted">{signed.at.slice(0, 16).replace("T", " ")} UTC · digest <span class="id">{signed.digest.slice(0, 12)}…</span></p>
+      <div class="acts">
+        <button type="button" class="primary" onClick={() => void nextStudy()}>Next study <kbd aria-hidden="true">N</kbd></button>
+        <a class="button" href={`/api/readings/${session.uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>
+        <a class="button" href={to.report(session.uid)}>As it prints</a>
+      </div>
+    </section>
+  );
+}
+
+async function nextStudy(): Promise<void> {
+  const list = await ask<Worklist>("/api/worklist?limit=50&q=is:waiting");
+  const row = rowToTake(list.rows);
+  go(row ? to.study(row.study) : to.worklist);
+}
+
+function useRoomKeys(desk: Desk): void {
+  const bound = useRef(desk);
+  useEffect(() => {
+    const { session } = bound.current;
+    const on = (act: (one: NonNullable<ReturnType<Desk["current"]>>) => void) => () => {
+      const one = desk.current();
+      if (one) act(one);
+    };
+    const decide = (act: Parameters<typeof on>[0]) => on((one) => session.mine.value && one.finding.verdict !== "struck" && act(one));
+    return bind(
+      "room",
+      {
+        "slice+1": () => desk.stack?.step(1),
+        "slice-1": () => desk.stack?.step(-1),
+        "slice+10": () => desk.stack?.step(10),
+        "slice-10": () => desk.stack?.step(-10),
+        first: () => void desk.stack?.at(0),
+        last: () => void desk.stack?.at(Number.MAX_SAFE_INTEGER),
+        "series+1": () => desk.nextSeries(1),
+        "series-1": () => desk.nextSeries(-1),
+        ...Object.fromEntries([1, 2, 3, 4, 5].map((n) => [`window-${n}`, () => desk.preset(n)])),
+        "tool-window": () => desk.stack?.take("window"),
+        "tool-zoom": () => desk.stack?.take("zoom"),
+        "tool-pan": () => desk.stack?.take("pan"),
+        invert: () => desk.stack?.invert(),
+        reset: () => desk.stack?.reset(),
+        cine: () => desk.stack?.play(),
+        layout: () => desk.toggleLayout(),
+        hide: () => (desk.hidden.value = true),
+        map: () => desk.nextMap(),
+        "finding+1": () => desk.step(1),
+        "finding-1": () => desk.step(-1),
+        jump: on((one) => desk.jump(one)),
+        keep: decide((one) => one.finding.verdict === "undecided" && desk.keep(one)),
+        change: decide((one) => desk.edit(one, "changed")),
+        strike: decide((one) => desk.edit(one, "struck")),
+        add: () => session.mine.value && (desk.adding.value = true),
+        report: () => document.querySelector<HTMLElement>("#report textarea")?.focus(),
+        sign: () => desk.askToSign(),
+        next: () => {
+          if (!session.mine.value) void nextStudy();
+          else desk.askToSign(); // an open study is signed or left first, never lost by one key
+        },
+        leave: () => (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : void desk.leave()),
+      },
+      { hide: () => (desk.hidden.value = false) },
+    );
+  }, []);
+}

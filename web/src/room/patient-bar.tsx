@@ -1,0 +1,66 @@
+import type { Study } from "../api/shapes";
+import { keyOf } from "../keys/keyboard";
+import { Key } from "../kit/marks";
+import { me } from "../me";
+import { age, clock, day, person } from "../words";
+import { useEffect, useRef } from "preact/hooks";
+import type { Session } from "./session";
+
+/** Who this is. One study owns the screen; its identity stands above image and report alike. */
+export function PatientBar({ session, study, leave, sign }: { session: Session; study: Study; leave: () => void; sign: () => void }) {
+  const { patient } = study;
+  const reading = session.reading.value;
+  const years = age(patient.birth_date, study.date);
+  return (
+    <header class="bar patient" aria-label="Patient" data-region tabIndex={-1}>
+      <button type="button" class="quiet" onClick={leave} aria-label="Back to the worklist">← <Key of={keyOf("room", "leave")} /></button>
+      <h1>{person(patient.name)}</h1>
+      <span class="id">{patient.id}</span>
+      {patient.birth_date && <span>b. {day(patient.birth_date)}{years && ` (${years})`}</span>}
+      {patient.sex && <span>{patient.sex}</span>}
+      {study.accession && <span>Acc <span class="id">{study.accession}</span></span>}
+      <span class="what">{study.description || study.modalities.join(" ")} {day(study.date)}</span>
+      <span class="gap" />
+      <Saved session={session} />
+      <State session={session} />
+      {session.mine.value && <button type="button" class="primary" onClick={sign}>Sign <Key of="Ctrl ↵" /></button>}
+      {reading?.state === "signed" && <a class="button" href={`/api/readings/${study.uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>}
+      {reading?.state === "signed" && me.value && <button type="button" onClick={() => session.open()}>Amend</button>}
+    </header>
+  );
+}
+
+function State({ session }: { session: Session }) {
+  const reading = session.reading.value;
+  if (!reading) return null;
+  if (reading.state === "signed") return <span class="tag fine"><span aria-hidden="true">✓</span> Signed by {reading.signed_by || reading.by || "a reader"}</span>;
+  if (session.mine.value) return <span class="tag person"><span aria-hidden="true">●</span> {reading.state === "amending" ? "You amend" : "You read"}</span>;
+  if (reading.by) return <span class="tag soon"><span aria-hidden="true">▲</span> {reading.by} has it open: read only</span>;
+  return <span class="muted">not open: read only</span>;
+}
+
+function Saved({ session }: { session: Session }) {
+  const { acts } = session;
+  if (acts.unsent.value) return <span class="soon" role="status" title={acts.waiting.value.map((act) => act.words).join("\n")}>{acts.unsent.value} being sent</span>;
+  return acts.saved.value ? <span class="muted" role="status">saved {clock(acts.saved.value)}</span> : null;
+}
+
+/** A study in another window: two patients at once is how reports get mixed up, so both windows stop until one is closed. */
+export function useOnlyStudy(uid: string, other: (study: string | null) => void): void {
+  const window_id = useRef(crypto.randomUUID?.() ?? String(Math.random()));
+  useEffect(() => {
+    const channel = new BroadcastChannel("isocenter-study");
+    const open = new Map<string, string>();
+    const tell = (kind: string) => channel.postMessage({ kind, uid, from: window_id.current });
+    channel.onmessage = ({ data }: MessageEvent<{ kind: string; uid: string; from: string }>) => {
+      if (data.kind === "closed") open.delete(data.from);
+      else open.set(data.from, data.uid);
+      if (data.kind === "opened") tell("here");
+      other([...open.values()].find((one) => one !== uid) ?? null);
+    };
+    const bye = () => tell("closed");
+    tell("opened");
+    addEventListener("pagehide", bye);
+    return () => (bye(), removeEventListener("pagehide", bye), channel.close());
+  }, [uid]);
+}

@@ -1,0 +1,127 @@
+import { computed, signal } from "@preact/signals";
+import { ask } from "../api/door";
+import { type Happening, onHappening } from "../api/live";
+import { Source } from "../api/load";
+import { type Finding, type Planned, type Reading, type Report, type Result, type Study, type Verdict } from "../api/shapes";
+import { mayRead, me } from "../me";
+import { Acts } from "./acts";
+
+/** A finding with the result that carries it and its number on this page. */
+export interface Found {
+  number: number;
+  result: Result;
+  finding: Finding;
+  /** Whether the words are still a machine's: nobody added or changed them. */
+  machine: boolean;
+}
+
+export interface Decision {
+  verdict: Exclude<Verdict, "undecided">;
+  words?: string;
+  reason?: string;
+  where?: { shape: "point"; instance_uid: string; points_px: [number, number][] };
+}
+
+/** One person's session with one study: what is known of it, what was decided, and every act on its way to the server. */
+export class Session {
+  readonly study: Source<Study>;
+  readonly results: Source<Result[]>;
+  readonly plan: Source<Planned[]>;
+  readonly report: Source<Report>;
+  readonly reading = signal<Reading | null>(null);
+  readonly acts = new Acts(() => this.refresh());
+
+  readonly found = computed<Found[]>(() =>
+    (this.results.value ?? [])
+      .flatMap((result) => result.findings.map((finding) => ({ result, finding, machine: finding.verdict !== "added" && finding.verdict !== "changed" })))
+      .map((one, i) => ({ ...one, number: i + 1 })),
+  );
+  readonly undecided = computed(() => this.found.value.filter((one) => one.finding.verdict === "undecided").length);
+  /** This person holds the study: acts are possible. */
+  readonly mine = computed(() => {
+    const reading = this.reading.value;
+    return !!reading && (reading.state === "open" || reading.state === "amending") && reading.by === me.value?.name;
+  });
+
+  private forget: () => void = () => undefined;
+  private clock = 0;
+
+  constructor(readonly uid: string) {
+    const at = `/api/studies/${uid}`;
+    this.study = new Source((abort) => ask<Study>(at, { abort }));
+    this.results = new Source(async (abort) => (await ask<{ results: Result[] }>(`${at}/results`, { abort })).results);
+    this.plan = new Source(async (abort) => (await ask<{ analyses: Planned[] }>(`${at}/plan`, { abort })).analyses);
+    this.report = new Source((abort) => ask<Report>(`/api/readings/${uid}/report`, { abort }));
+  }
+
+  async begin(): Promise<void> {
+    this.forget = onHappening((happening) => this.hear(happening));
+    await this.study.load();
+    this.reading.value = this.study.value?.reading ?? null;
+    if (this.reading.value?.state === "waiting" && mayRead()) this.open();
+    await Promise.all([this.results.load(), this.plan.load(), this.report.load()]);
+  }
+
+  end(): void {
+    this.forget();
+    clearTimeout(this.clock);
+    this.acts.stop();
+    for (const source of [this.study, this.results, this.plan, this.report]) source.stop();
+  }
+
+  async refresh(): Promise<void> {
+    this.reading.value = await ask<Reading>(`/api/readings/${this.uid}`);
+    await Promise.all([this.results.load(), this.plan.load(), this.report.load()]);
+  }
+
+  open(): void {
+    this.acts.do("open the study", async () => {
+      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/open`, { method: "POST" });
+    });
+  }
+
+  /** Give the study back unsigned; corrections stay. */
+  async lapse(): Promise<void> {
+    if (this.mine.value) this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/lapse`, { method: "POST", body: { version: this.version } });
+  }
+
+  decide(one: Found | null, decision: Decision): void {
+    const name = one ? one.finding.words || one.finding.what.meaning : (decision.words ?? "");
+    this.acts.do(`${decision.verdict}: ${name}${decision.words && one ? `: ${decision.words}` : ""}`, async () => {
+      // A correction makes a new result: the newest one that holds this finding is the one to correct.
+      const now = one && this.found.value.find((other) => other.finding.tracking === one.finding.tracking);
+      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/correct`, {
+        method: "POST",
+        body: { version: this.version, tracking: one?.finding.tracking ?? "", result: now?.result.id ?? one?.result.id ?? "", ...decision },
+      });
+      await Promise.all([this.results.load(), this.report.load()]);
+    });
+  }
+
+  word(id: string, text: string, section?: string): void {
+    this.acts.do(`report: ${text || "sentence removed"}`, async () => {
+      const report = await ask<Report>(`/api/readings/${this.uid}/report/sentences/${encodeURIComponent(id)}`, { method: "PUT", body: { version: this.version, text, section } });
+      this.report.put(report);
+      const reading = this.reading.value;
+      if (reading) this.reading.value = { ...reading, version: report.version };
+    });
+  }
+
+  sign(): void {
+    this.acts.do("sign", async () => {
+      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/sign`, { method: "POST", body: { version: this.version }, deadline_s: 60 });
+      await Promise.all([this.report.load(), this.results.load()]);
+    });
+  }
+
+  private get version(): number | string {
+    return this.reading.value?.version ?? 0;
+  }
+
+  /** Something happened to this study. Our own acts answer for themselves; others' are fetched. */
+  private hear({ kind, subject, who }: Happening): void {
+    if (subject !== this.uid || who === me.value?.name || kind === "Viewed") return;
+    clearTimeout(this.clock);
+    this.clock = window.setTimeout(() => void this.refresh().catch(() => undefined), 300);
+  }
+}

@@ -1,0 +1,83 @@
+import { wadors } from "@cornerstonejs/dicom-image-loader";
+import { type Attributes, numberOf, numbers, text } from "./attributes";
+import { within } from "./deadline";
+import { steps } from "./order";
+import { sidesOf } from "./sides";
+import { start } from "./start";
+
+/** One picture of a series: the image that carries it and the frame in it, counted from 0. */
+export interface Picture {
+  imageId: string;
+  sop: string;
+  frame: number;
+  /** Letters of the patient's sides at the edges of the picture (right, bottom), where the header states them. */
+  sides: [right: string, bottom: string] | null;
+}
+
+/** A series ready to be drawn, its pictures in the order in which people scroll. */
+export interface Loaded {
+  uid: string;
+  modality: string;
+  pictures: Picture[];
+  /** Number of pictures that share one place (phases of a beat, echoes); 1 where each place has one. */
+  phases: number;
+  /** Milliseconds from picture to picture, as the header says it; null where it does not. */
+  frame_ms: number | null;
+  /** Why these pictures are no volume; empty where they are one. */
+  noVolume: string;
+}
+
+type Entry = { attributes: Attributes; picture: Picture };
+
+/** Fetch what the server knows of a series and hand it to the image loader. */
+export async function loadSeries(study: string, series: string): Promise<Loaded> {
+  await start(); // the loader only keeps what it is told after its start
+  const base = `/dicom-web/studies/${study}/series/${series}`;
+  const answer = await within(20, "The description of the series", fetch(`${base}/metadata`, { headers: { Accept: "application/dicom+json" }, credentials: "same-origin" }));
+  if (!answer.ok) throw new Error(`the server answered ${answer.status} for the description of the series`);
+  const instances = (await answer.json()) as Attributes[];
+  if (!instances.length) throw new Error("the series has no images");
+  const first = instances[0]!;
+  const entries: Entry[] = [];
+  for (const attributes of instances) {
+    if (!text(attributes, "00080060")) attributes["00080060"] = { vr: "CS", Value: ["OT"] }; // without it the loader never answers
+    const sop = text(attributes, "00080018");
+    const frames = numberOf(attributes, "00280008") ?? 1;
+    const sides = sidesOf(numbers(attributes, "00200037"), (attributes["00200020"]?.Value ?? []).map(String));
+    for (let frame = 0; frame < frames; frame++) {
+      const imageId = `wadors:${location.origin}${base}/instances/${sop}/frames/${frame + 1}`;
+      wadors.metaDataManager.add(imageId, attributes as never);
+      entries.push({ attributes, picture: { imageId, sop, frame, sides } });
+    }
+  }
+  const single = entries.length === instances.length;
+  const ordered = single ? steps(entries.map((entry) => ({ ...entry, position: numbers(entry.attributes, "00200032"), orientation: numbers(entry.attributes, "00200037"), order: orderOf(entry.attributes) }))) : { items: entries, phases: 1, gap: "several frames in one image" };
+  return {
+    uid: series,
+    modality: text(first, "00080060"),
+    pictures: ordered.items.map((entry) => entry.picture),
+    phases: ordered.phases,
+    frame_ms: frameTime(first),
+    noVolume: reasonAgainst(first, entries.length, ordered.gap),
+  };
+}
+
+function orderOf(of: Attributes): number[] {
+  return ["00181060", "00200100", "00180081", "00200013"].map((tag) => numberOf(of, tag) ?? 0);
+}
+
+function frameTime(of: Attributes): number | null {
+  const time = numberOf(of, "00181063");
+  if (time && time > 0) return time;
+  const rate = numberOf(of, "00082144") ?? numberOf(of, "00180040");
+  if (rate && rate > 0) return 1000 / rate;
+  const beat = numberOf(of, "00181062");
+  const phases = numberOf(of, "00181090");
+  return beat && phases ? beat / phases : null;
+}
+
+function reasonAgainst(of: Attributes, pictures: number, gap: string): string {
+  if ((numberOf(of, "00280002") ?? 1) > 1) return "colour images";
+  if (pictures < 4) return pictures === 1 ? "one image only" : `only ${pictures} images`;
+  return gap;
+}

@@ -1,0 +1,31 @@
+import * as core from "@cornerstonejs/core";
+import { init as startLoader } from "@cornerstonejs/dicom-image-loader";
+import * as tools from "@cornerstonejs/tools";
+
+let started: Promise<void> | null = null;
+let volumes = true;
+
+/** Start the viewer's engine once. Without WebGL single images are drawn by the processor and planes are refused. */
+export function start(): Promise<void> {
+  started ??= (async () => {
+    volumes = hasWebGL();
+    core.init();
+    if (!volumes) core.setUseCPURendering(true);
+    core.cache.setMaxCacheSize(768 * 2 ** 20);
+    await startLoader({ maxWebWorkers: Math.max(1, Math.min(4, (navigator.hardwareConcurrency || 2) - 1)) });
+    await tools.init();
+    for (const tool of [tools.WindowLevelTool, tools.PanTool, tools.ZoomTool, tools.StackScrollTool]) tools.addTool(tool);
+  })();
+  return started;
+}
+
+/** Whether this browser can draw planes through a volume. */
+export function canDrawVolumes(): boolean {
+  return volumes;
+}
+
+function hasWebGL(): boolean {
+  const context = document.createElement("canvas").getContext("webgl2");
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return !!context;
+}

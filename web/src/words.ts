@@ -1,0 +1,86 @@
+/** Times, dates and numbers as the pages write them: ISO dates, 24 hours, a unit behind a thin space. */
+
+const THIN = "\u2009";
+
+export function waited(seconds: number): string {
+  const minutes = Math.max(0, Math.floor(seconds / 60));
+  if (minutes < 60) return `${minutes}${THIN}min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours}${THIN}h ${String(minutes % 60).padStart(2, "0")}`;
+  return `${Math.floor(hours / 24)}${THIN}d`;
+}
+
+export function clock(time: Date): string {
+  return time.toTimeString().slice(0, 8);
+}
+
+/** A DICOM or ISO date as ISO; anything else as it came. */
+export function day(date: string | null | undefined): string {
+  if (!date) return "no date";
+  if (/^\d{8}$/.test(date)) return `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}`;
+  return date.slice(0, 10);
+}
+
+export function moment(time: string): string {
+  return `${time.slice(0, 10)} ${time.slice(11, 16)}`;
+}
+
+/** Whole years at the day of the study, where both dates are known. */
+export function age(born: string | null | undefined, at: string | null | undefined): string {
+  if (!born || !at) return "";
+  const [from, until] = [day(born), day(at)];
+  if (!/^\d{4}-\d\d-\d\d$/.test(from) || !/^\d{4}-\d\d-\d\d$/.test(until)) return "";
+  const years = Number(until.slice(0, 4)) - Number(from.slice(0, 4)) - (until.slice(5) < from.slice(5) ? 1 : 0);
+  return years >= 0 ? String(years) : "";
+}
+
+/** A patient's name as DICOM writes it (Family^Given^…) in the order that people read. */
+export function person(name: string): string {
+  const [family = "", given = ""] = name.split("=")[0]!.split("^");
+  return given ? `${family}, ${given}` : family || "no name";
+}
+
+/** Three significant figures: more would pretend to a precision that no method here has. */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) return "not a number";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toString();
+  if (size < 0.001) return value.toExponential(2);
+  return value.toPrecision(3).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");
+}
+
+const units: Record<string, string> = {
+  "1": "", "{ratio}": "", "{fraction}": "", "{counts}": "", "{count}": "", "mm2": "mm²", "mm3": "mm³", "cm2": "cm²", "cm3": "cm³",
+  "ml": "mL", "mL": "mL", "[hnsf'U]": "HU", "{SUVbw}g/ml": "SUVbw", "{SUVbw}g/mL": "SUVbw", "{SUVlbm}g/ml": "SUVlbm", "{SUVbsa}cm2/ml": "SUVbsa",
+  "um": "µm", "deg": "°",
+}; // prettier-ignore
+
+/** A UCUM unit as people write it. */
+export function unit(ucum: string): string {
+  return units[ucum] ?? ucum.replace(/^\{(.*)\}$/, "$1");
+}
+
+/** Value, interval and unit in one phrase. */
+export function quantity(value: number, ucum: string, low?: number | null, high?: number | null): string {
+  const interval = low != null && high != null ? ` (${number(low)}–${number(high)})` : "";
+  const words = unit(ucum);
+  return `${number(value)}${interval}${words ? THIN + words : ""}`;
+}
+
+export function sure(certainty: number): string {
+  if (certainty >= 0.9) return "very likely";
+  if (certainty >= 0.7) return "likely";
+  if (certainty >= 0.4) return "possible";
+  return "unlikely";
+}
+
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+/** `chest_xray_opacity` as words. */
+export function spoken(name: string): string {
+  const words = name.replace(/_/g, " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
