@@ -51,7 +51,8 @@ _LEAST_MEDIASTINUM = -0.2  # good 0.2 and more
 _METAL_HU, _METAL_ML = 3000.0, 0.1  # 12-bit CT ends at 3071 HU; enamel and cortical bone stay below 3000
 _MOST_CT_NOISE_HU = 150.0  # sharp lung kernels reach about 100
 _AIR_HU = 50.0  # air is -1000 HU by definition; scanners are held to a few HU
-_MOST_LOSSY = 15.0  # compression beyond the range that position papers discuss for most images
+_MUCH_AIR = 0.25  # below that, foam and cushions (-900 HU) may outweigh the air about the patient
+_MOST_LOSSY = 20.0  # our choice: published limits for radiographs, CT and MR mostly lie below
 _LEAST_LUNG, _LONG_CHEST_MM = 0.03, 150.0  # a whole chest holds lung: one third of its voxels
 
 
@@ -209,7 +210,7 @@ class _Look:
 
     @cached_property
     def levels(self) -> int:
-        return max(greys.levels(f) for f in self.sampled[: max(1, len(self.sampled) // 2)])
+        return max(greys.levels(f) for f in (self.sampled[0], self.sampled[-1]))
 
     @property
     def unit(self) -> str:
@@ -323,10 +324,10 @@ def _ct(look: _Look) -> Iterator[Finding]:
     if greys.looks_unshifted(look.values):
         yield _mismatch("Soft tissue lies near 1000 and nothing below fat: the rescale to Hounsfield units is missing.")
         return
-    air = look.values[(look.values > -1100) & (look.values < -850) & (look.values > look.values.min() + 1)]
-    if air.size > 0.05 * look.values.size:
-        counts, edges = np.histogram(air, bins=25, range=(-1100, -850))
-        mode = float(edges[int(counts.argmax())] + 5.0)
+    air = look.values[(look.values > -1020) & (look.values < -850)]  # padding was brought to -1024
+    if air.size > _MUCH_AIR * look.values.size:
+        counts, edges = np.histogram(air, bins=34, range=(-1020, -850))
+        mode = float(edges[int(counts.argmax())] + 2.5)
         if abs(mode + 1000.0) > _AIR_HU / look.strictness:
             yield _mismatch(f"Air lies at {mode:.0f} HU in place of -1000.", Measurement(codes.MEAN, mode, "[hnsf'U]"))
     if look.image.geometry.reference is Reference.PATIENT:
@@ -394,9 +395,10 @@ def _declared(look: _Look) -> Iterator[Finding]:
     told = facts.get("LossyImageCompressionRatio")
     every = told if isinstance(told, list | tuple) else [told]
     ratio = max((float(r) for r in every if isinstance(r, int | float)), default=0.0)
-    if ratio > _MOST_LOSSY / look.strictness:
+    if look.modality in _RECORDED and ratio > _MOST_LOSSY / look.strictness:
         yield _issue(
-            f"Compressed {ratio:.0f}:1 with loss: fine detail may be gone.", Measurement(codes.COUNT, ratio, "{ratio}")
+            f"The header tells of compression {ratio:.0f}:1 with loss: fine detail may be gone.",
+            Measurement(codes.COUNT, ratio, "{ratio}"),
         )
 
 

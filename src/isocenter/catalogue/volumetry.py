@@ -85,7 +85,7 @@ class Volumetry:
         ball = np.linalg.norm(place - grid.to_patient((9.5, 14.5, 20.0)), axis=-1) <= 11.0
         apart = ball.copy()
         apart[9:11] = False
-        measured = {str(codes.DIAMETER): (22.0, 2.0)}
+        measured = {str(codes.DIAMETER): (22.0, 3.0)}  # half a step of 3 mm more at either end
         yield {"structures": (Region(grid, mask=ball, label="ball"),)}, {"answer": "found", "measurements": measured}
         yield (
             {"structures": (Region(grid, mask=apart, label="two caps"),)},
