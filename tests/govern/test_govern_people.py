@@ -121,6 +121,14 @@ def test_a_silent_session_ends_and_a_busy_one_lives_until_its_day_is_over() -> N
     assert sessions.of(busy, NOON) == NOBODY, "an ended session does not come back with the clock"
 
 
+def test_listening_does_not_keep_a_session_awake() -> None:
+    sessions = Sessions(idle=timedelta(hours=1))
+    token, _ = sessions.begin(ITO, NOON)
+    for minutes in range(0, 60, 10):
+        assert sessions.of(token, NOON + timedelta(minutes=minutes), touch=False) == ITO
+    assert sessions.of(token, NOON + timedelta(hours=1), touch=False) == NOBODY
+
+
 def test_signing_out_ends_the_session() -> None:
     sessions = Sessions()
     token, _ = sessions.begin(ITO, NOON)

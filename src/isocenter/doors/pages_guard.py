@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
+
 from isocenter.errors import (
     Conflict,
     Forbidden,
@@ -120,8 +122,6 @@ class Guard:
                 await answer.refuse(*refusal)
             else:
                 await self._app(scope, _Counted(receive, self._limit(scope)), answer)
-        except _TooLarge:
-            await answer.refuse(*_too_large(self._limit(scope)))
         except Exception as error:
             await answer.refuse(500, _ours(error, scope))
         finally:
@@ -137,7 +137,7 @@ class Guard:
                 "use localhost, or add the name to the setting 'names'",
                 kind="Refused",
             )
-        if scope["method"] not in _SAFE and "authorization" not in headers and not _same_origin(headers, host):
+        if scope["method"] not in _SAFE and not _same_origin(headers, host):
             return 403, error_body(
                 "this write does not come from a page of this server",
                 "a stranger's page could otherwise act in your name",
@@ -154,22 +154,18 @@ class Guard:
         return next((n for begin, n in self._largest_under if path.startswith(begin)), self._largest)
 
 
-class _TooLarge(Exception):  # noqa: N818 - it never leaves this file
-    """A body grew beyond its limit while it was read."""
-
-
 class _Counted:
     """The incoming body, counted: a length that lies, or none at all, does not get past the limit."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._left = receive, limit
+        self._receive, self._left, self._limit = receive, limit, limit
 
     async def __call__(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
-                raise _TooLarge
+                raise HTTPException(413, f"a body of more than {self._limit} bytes")
         return message
 
 
@@ -232,5 +228,13 @@ def _name(host: str) -> str:
 
 
 def _same_origin(headers: dict[str, str], host: str) -> bool:
-    origin = headers.get("origin", "")
-    return origin.partition("://")[2].lower() == host.lower() if origin.startswith(("http://", "https://")) else False
+    """Whether a write comes from our own page, or from a program that is no browser and says who it is.
+
+    Browsers name the origin of every write. One that names none is a program; it has no cookie that a stranger's page
+    could use, and has to bring its own authorization.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return "authorization" in headers
+    scheme, _, name = origin.partition("://")
+    return scheme in ("http", "https") and name.lower() == host.lower()

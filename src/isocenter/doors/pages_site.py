@@ -34,8 +34,8 @@ class PagesSite(Protocol):
     def sign_out(self, token: str) -> None:
         """End the session."""
 
-    def person_of(self, token: str) -> Person:
-        """Who holds this token; `NOBODY` when it is unknown or has expired."""
+    def person_of(self, token: str, *, touch: bool = True) -> Person:
+        """Who holds this token; `NOBODY` when it is unknown or has expired. Without `touch` it is not kept awake."""
 
     def worklist(self, *, who: Person, with_ai: bool = True) -> list[Entry]:
         """The rows in their order."""

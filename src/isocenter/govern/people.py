@@ -169,8 +169,11 @@ class Sessions:
             self._kept[session.digest] = session
         return token, session
 
-    def of(self, token: str, now: datetime) -> Person:
-        """The person behind a token, whose idle time starts again; `NOBODY` when there is none."""
+    def of(self, token: str, now: datetime, *, touch: bool = True) -> Person:
+        """The person behind a token; `NOBODY` when there is none.
+
+        The idle time starts again, unless `touch` is off: a page that only listens keeps nobody signed in.
+        """
         digest = secret_digest(token)
         with self._lock:
             session = self._kept.get(digest)
@@ -179,7 +182,8 @@ class Sessions:
             if not self._lives(session, now):
                 del self._kept[digest]
                 return NOBODY
-            self._kept[digest] = replace(session, seen=max(session.seen, now))
+            if touch:
+                self._kept[digest] = replace(session, seen=max(session.seen, now))
             return session.person
 
     def end(self, token: str) -> Person:

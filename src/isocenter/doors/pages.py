@@ -1,0 +1,121 @@
+"""The JSON beneath the browser, the pages themselves, and the stream of events, as one application.
+
+Each idea has its router in a file beside this one; here they are put together behind the guard. The application
+translates and calls a verb of the site; it decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from isocenter.doors import (
+    pages_catalogue,
+    pages_events,
+    pages_people,
+    pages_reading,
+    pages_study,
+    pages_web,
+    pages_worklist,
+)
+from isocenter.doors.pages_figures import Figures
+from isocenter.doors.pages_guard import Guard, error_body, status_of
+from isocenter.doors.pages_who import NotSignedIn
+from isocenter.errors import IsocenterError
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from isocenter.doors.pages_site import PagesSite
+
+__all__ = ["application"]
+
+_JSON_BYTES = 2 * 2**20  # a decision with a drawn outline has a few kilobytes
+_IMAGE_BYTES = 2**31  # one STOW request
+
+
+def application(
+    site: PagesSite,
+    *,
+    demo: bool,
+    clock: Callable[[], datetime],
+    dicomweb_router: APIRouter | None = None,
+    names: Collection[str] = (),
+    web: Path | None = None,
+    pause: Callable[[], Awaitable[Any]] | None = None,
+) -> FastAPI:
+    """The web application of a site.
+
+    Args:
+        site: whose verbs are called.
+        demo: every page then says that this is a demonstration.
+        clock: aware UTC now.
+        dicomweb_router: DICOMweb, where it is served beside the pages.
+        names: host names, beside loopback, under which browsers may come.
+        web: folder of the built pages; where it is not given, that of the package.
+        pause: waits between two looks into the journal for the stream of events; half a second by default.
+    """
+    app = FastAPI(title="Isocenter", docs_url=None, redoc_url=None, openapi_url=None)
+    figures = Figures()
+    app.state.site, app.state.demo, app.state.clock = site, demo, clock
+    app.state.figures, app.state.web = figures, web or pages_web.built()
+    app.state.pause = pause or _half_a_second
+    for part in (pages_people, pages_worklist, pages_study, pages_reading, pages_catalogue, pages_events):
+        app.include_router(part.router)
+    if dicomweb_router is not None:
+        app.include_router(dicomweb_router)
+    app.include_router(pages_web.router)  # last: it takes every address that is left
+    app.add_exception_handler(IsocenterError, _refused)
+    app.add_exception_handler(RequestValidationError, _not_understood)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_middleware(
+        Guard, names=names, largest=_JSON_BYTES, largest_under=(("/dicom-web/", _IMAGE_BYTES),), figures=figures
+    )
+    return app
+
+
+async def _half_a_second() -> None:
+    await asyncio.sleep(0.5)
+
+
+def _refused(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, IsocenterError)
+    if isinstance(error, NotSignedIn):
+        status, headers = 401, {"WWW-Authenticate": "Bearer"}
+    else:
+        status, headers = status_of(error), {}
+    body = error_body(error.what, error.why, error.do, kind=type(error).__name__)
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def _not_understood(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    # Where and why, but not what was sent: it may hold a name, and it would end in a log.
+    wrong = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:5]]
+    return JSONResponse(
+        error_body(
+            "; ".join(wrong), "the request does not fit", "look into the interface's description", kind="Refused"
+        ),
+        status_code=400,
+    )
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    what, kind = _HTTP.get(error.status_code, (str(error.detail), "Refused"))
+    return JSONResponse(error_body(what, kind=kind), status_code=error.status_code, headers=error.headers)
+
+
+_HTTP = {
+    404: ("nothing has this address", "NotFound"),
+    405: ("this address does not take that method", "Refused"),
+    413: ("a body larger than is taken at once", "LimitReached"),
+}

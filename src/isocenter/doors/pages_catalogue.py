@@ -1,0 +1,57 @@
+"""The catalogue, the models, the chain behind a number, and how the server does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.policy import Person
+from isocenter.record import to_plain
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+@router.get("/api/analyses")
+def analyses(site: SiteHere, who: Annotated[Person, needs("catalogue")]) -> Any:
+    """Every analysis with its needs as sentences, its parameters and its limits."""
+    here: PagesSite = site
+    return {"analyses": [to_plain(line) for line in here.analyses(who=who)]}
+
+
+@router.get("/api/models")
+def models(site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
+    """Every model with its card and its evidence."""
+    here: PagesSite = site
+    return {"models": [to_plain(line) for line in here.models(who=who)]}
+
+
+@router.get("/api/explain/{id}")
+def explain(id: Annotated[str, Path(max_length=128)], site: SiteHere, who: Annotated[Person, needs("explain")]) -> Any:
+    """From a result or a report back to the images, the code and the sender."""
+    here: PagesSite = site
+    return to_plain(here.explain(id, who=who))
+
+
+@router.get("/api/openapi.json", include_in_schema=False)
+def openapi(request: Request, _: Annotated[Person, needs("me")]) -> Any:
+    """This interface in the words of OpenAPI."""
+    return request.app.openapi()
+
+
+@router.get("/healthz")
+def healthz(_: Annotated[Person, needs("health")]) -> Any:
+    """Whether the server answers."""
+    return {"ok": True}
+
+
+@router.get("/metrics", include_in_schema=False)
+def metrics(request: Request, site: SiteHere, who: Annotated[Person, needs("metrics", loopback=True)]) -> Response:
+    """Figures for Prometheus, without a name or an identifier in them."""
+    here: PagesSite = site
+    text = request.app.state.figures.text(here.counts(who=who))
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

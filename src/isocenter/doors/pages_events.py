@@ -1,0 +1,114 @@
+"""What happens in the house, told to open pages as it happens (server-sent events).
+
+An event says that something changed, never what: a page that may see it asks for it. The browser resumes with the
+number of the last event that it heard, so that nothing is missed while a laptop sleeps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs, token_of
+from isocenter.govern.policy import Person, may
+from isocenter.record import Kind
+
+if TYPE_CHECKING:
+    from isocenter.record import Sealed
+
+__all__ = ["TOLD", "router", "stream"]
+
+TOLD = frozenset(
+    {
+        Kind.INSTANCES_RECEIVED,
+        Kind.PLANNED,
+        Kind.DECLINED,
+        Kind.RESULT_MADE,
+        Kind.ANALYSIS_FAILED,
+        Kind.READING_OPENED,
+        Kind.READING_CLOSED,
+        Kind.REPORT_DRAFTED,
+        Kind.REPORT_SIGNED,
+        Kind.REPORT_AMENDED,
+        Kind.SENT,
+        Kind.SEND_FAILED,
+        Kind.MODEL_RELEASED,
+        Kind.MODEL_STOPPED,
+    }
+)
+"""What a page may hear. Who signed in, who looked at what, and what was refused is for the audit."""
+
+_AT_ONCE = 200
+_BREATH = 30  # pauses without an event until a line of comment shows that the channel lives
+
+router = APIRouter()
+
+
+@router.get("/api/events", include_in_schema=False)
+async def events(
+    request: Request,
+    site: SiteHere,
+    who: Annotated[Person, needs("events", touch=False)],
+    last_event_id: Annotated[str, Header(max_length=20)] = "",
+) -> StreamingResponse:
+    """The stream; it ends when the browser leaves, the session ends, or the server stops."""
+    here: PagesSite = site
+    since = int(last_event_id) if last_event_id.isdecimal() else await run_in_threadpool(here.head)
+    token, pause = token_of(request), request.app.state.pause
+
+    async def goes_on() -> bool:
+        if await request.is_disconnected():
+            return False
+        now = await run_in_threadpool(here.person_of, token, touch=False)
+        return now == who and may(now, "events")
+
+    return StreamingResponse(
+        stream(here, who, since, goes_on=goes_on, pause=pause),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def stream(
+    site: PagesSite,
+    who: Person,
+    since: int,
+    *,
+    goes_on: Callable[[], Awaitable[bool]],
+    pause: Callable[[], Awaitable[Any]],
+) -> AsyncIterator[str]:
+    """Lines of the stream, from after an event's number until `goes_on` says no; `pause` waits between two looks."""
+    yield "retry: 2000\n\n"
+    quiet = 0
+    while await goes_on():
+        found = await run_in_threadpool(site.events, since=since, limit=_AT_ONCE, who=who)
+        for sealed in found:
+            since = sealed.number
+            if sealed.event.kind in TOLD:
+                quiet = 0
+                yield f"id: {sealed.number}\ndata: {_said(sealed)}\n\n"
+        if len(found) == _AT_ONCE:
+            continue
+        quiet += 1
+        if quiet % _BREATH == 0:
+            yield ": still here\n\n"
+        await pause()
+
+
+def _said(sealed: Sealed) -> str:
+    event = sealed.event
+    return json.dumps(
+        {
+            "number": sealed.number,
+            "kind": event.kind.value,
+            "subject": event.subject,
+            "who": event.who,
+            "time": event.time.isoformat(),
+        }
+    )

@@ -1,0 +1,192 @@
+"""Records as the JSON that the pages read. What they mean stands at the records; here they only get their names."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from isocenter.doors.pages_overlay import crossed
+from isocenter.doors.pages_planes import in_order, planes
+from isocenter.forms.answer import place
+from isocenter.reading.hanging import Hanging, Window
+from isocenter.reading.report import Report
+from isocenter.reading.session import Reading, machine_of
+from isocenter.reading.worklist import Entry
+from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, to_plain
+
+__all__ = ["hanging", "patient", "reading", "report", "result", "row", "study"]
+
+_NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "AU"})
+
+
+def patient(who: Patient) -> dict[str, Any]:
+    """Who was imaged."""
+    born = who.birth_date.isoformat() if who.birth_date else None
+    return {"id": who.id, "name": who.name, "sex": who.sex, "birth_date": born}
+
+
+def row(entry: Entry) -> dict[str, Any]:
+    """One row of the worklist."""
+    waiting, told = entry.waiting, entry.waiting.study
+    return {
+        "study": told.uid,
+        "patient": patient(told.patient),
+        "accession": told.accession,
+        "date": told.date.isoformat() if told.date else None,
+        "description": told.description,
+        "modalities": list(waiting.modalities),
+        "instances": waiting.instances,
+        "state": waiting.state,
+        "level": entry.level.value,
+        "why": entry.why,
+        "due": _iso(entry.due),
+        "waits_s": round(entry.waits.total_seconds()),
+        "moved_up": entry.moved_up,
+        "ai": {"state": waiting.ai, "words": ", ".join(dict.fromkeys(r.finding for r in waiting.raises))},
+        "reader": waiting.reader,
+    }
+
+
+def reading(state: Reading) -> dict[str, Any]:
+    """The state of a reading; its version is what the next write has to name."""
+    return {
+        "study": state.study_uid,
+        "state": state.state,
+        "by": state.by,
+        "version": state.version,
+        "opened": _iso(state.opened),
+        "signed": _iso(state.signed),
+        "signed_by": state.by if state.state == "signed" else "",
+    }
+
+
+def study(whole: Study, state: Reading | None) -> dict[str, Any]:
+    """A study with its series and images; without a reading for those who may not see it."""
+    return {
+        "uid": whole.uid,
+        "patient": patient(whole.patient),
+        "accession": whole.accession,
+        "date": whole.date.isoformat() if whole.date else None,
+        "description": whole.description,
+        "modalities": list(whole.modalities),
+        "reading": reading(state) if state else None,
+        "series": [_series(s) for s in whole.series],
+    }
+
+
+def _series(series: Series) -> dict[str, Any]:
+    pictures = [i for i in in_order(series) if i.rows and i.columns and i.frames]
+    return {
+        "uid": series.uid,
+        "modality": series.modality,
+        "number": series.number,
+        "description": series.description,
+        "images": len(pictures),
+        "viewable": bool(pictures) and series.modality not in _NO_PICTURES,
+        "frame_of_reference": series.frame_of_reference,
+        "instances": [{"sop_uid": i.sop_uid, "frames": i.frames} for i in pictures],
+    }
+
+
+def result(id: str, told: Result, whole: Study) -> dict[str, Any]:
+    """One answer, with where its findings lie in images of the study."""
+    analysis, version, model = machine_of(told)
+    lying: dict[str, dict[str, Any]] = {}  # where the images of a series lie, worked out once a series
+    return {
+        "id": id,
+        "analysis": analysis or told.origin.name,
+        "version": version,
+        "answer": told.outcome.value,
+        "reasons": list(told.reasons),
+        "findings": [_finding(f, whole, lying) for f in told.findings],
+        "measurements": [_measurement(m) for m in told.measurements],
+        "maps": [
+            {"name": m.name, "quantity": m.quantity, "unit": m.unit, "kind": m.kind, "series_uid": m.series_uid,
+             "low": m.low, "high": m.high}
+            for m in told.maps
+        ],
+        "model": model or None,
+        "origin": {"kind": told.origin.kind, "name": told.origin.name, "version": told.origin.version,
+                   "unaided": told.origin.unaided, "parameters": to_plain(told.origin.parameters)},
+        "made": _iso(told.made),
+        "seconds": told.receipt.seconds,
+    }  # fmt: skip
+
+
+def _finding(finding: Finding, whole: Study, lying: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    where = place(finding.where)
+    if where is not None and finding.where is not None:
+        uid = finding.where.series_uid
+        if uid not in lying:
+            lying[uid] = next((_planes(s) for s in whole.series if s.uid == uid), {})
+        where["instances"] = crossed(finding.where, lying[uid])
+        where["has_mask"] = finding.where.mask is not None
+    return {
+        "tracking": finding.tracking,
+        "what": _code(finding.what),
+        "certainty": finding.certainty,
+        "words": finding.words,
+        "verdict": finding.verdict.value,
+        "reason": finding.reason,
+        "site": _code(finding.site),
+        "laterality": _code(finding.laterality),
+        "measurements": [_measurement(m) for m in finding.measurements],
+        "where": where,
+    }
+
+
+def _planes(series: Series) -> dict[str, Any]:
+    """Where the images lie; a single image is crossed by whatever was found on its series."""
+    pictures = [i for i in series.instances if i.rows]
+    known = planes(series)
+    return known if known or len(pictures) != 1 else {pictures[0].sop_uid: None}
+
+
+def report(told: Report, state: Reading, doubts: list[dict[str, str]]) -> dict[str, Any]:
+    """A report with the version of its reading, and where its words and the findings disagree."""
+    return {
+        "study": told.study_uid,
+        "state": told.state,
+        "version": state.version,
+        "number": told.number,
+        "sentences": [
+            {"id": s.id, "section": s.section, "text": s.text, "machine": s.machine, "findings": list(s.findings)}
+            for s in told.sentences
+        ],
+        "disagreements": doubts,
+        "signed": {"by": told.by, "time": _iso(told.signed), "digest": told.digest} if told.digest else None,
+    }
+
+
+def hanging(hung: Hanging) -> dict[str, Any]:
+    """How a study is hung."""
+    return {
+        "name": hung.name,
+        "layout": hung.layout,
+        "series": list(hung.series),
+        "window": _window(hung.window),
+        "presets": [_window(w) for w in hung.presets],
+    }
+
+
+def _window(window: Window | None) -> dict[str, Any] | None:
+    return {"name": window.name, "centre": window.centre, "width": window.width} if window else None
+
+
+def _code(code: Code | None) -> dict[str, str] | None:
+    return {"code": code.code, "scheme": code.scheme, "meaning": code.meaning} if code else None
+
+
+def _measurement(told: Measurement) -> dict[str, Any]:
+    return {
+        "what": _code(told.what),
+        "value": told.value,
+        "unit": told.unit,
+        "low": told.low,
+        "high": told.high,
+        "definition": told.definition,
+    }
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

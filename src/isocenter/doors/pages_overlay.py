@@ -1,0 +1,277 @@
+"""Where a finding lies on one image: contours in its pixels, and maps as coloured overlays.
+
+A finding is kept in patient space on the grid on which it was computed. The browser shows one image of some series.
+What joins them is the affine of that image itself, so that a contour is right on any series of the same frame of
+reference, and is refused on any other. Pixel coordinates are (column, row); whole numbers are centres of pixels.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.record import Map
+from isocenter.space import Geometry, Reference, Region, Shape
+
+__all__ = ["contours", "crossed", "overlay", "png"]
+
+Contours = list[list[tuple[float, float]]]
+
+# Eight colours of the map "inferno" (matplotlib, CC0) at equal steps; between them it is close to straight.
+_INFERNO = np.array(
+    [
+        (0, 0, 4),
+        (40, 11, 84),
+        (101, 21, 110),
+        (159, 42, 99),
+        (212, 72, 66),
+        (245, 125, 21),
+        (250, 193, 39),
+        (252, 255, 164),
+    ],
+    dtype=np.float64,
+)
+_LARGEST = 4096 * 4096
+
+
+def contours(region: Region, image: Geometry, *, sop_uid: str, series_uid: str = "") -> Contours:
+    """The outline of a region on one image; empty where it does not touch it.
+
+    Args:
+        region: of a finding.
+        image: the grid of the image: one slice.
+        sop_uid, series_uid: which image that is.
+
+    Returns:
+        lists of (column, row); closed outlines end where they begin.
+
+    Raises:
+        Refused: region and image share no space.
+    """
+    onto = _shared(region, image, sop_uid, series_uid)
+    if onto is None:
+        return []
+    if region.shape is Shape.MASK:
+        return _outline(region, onto)
+    assert region.points_mm is not None
+    index = onto.to_index(region.points_mm)
+    if region.shape is Shape.BOX:
+        return _box(region, onto)
+    if np.abs(index[:, 0]).max() > 0.5 + 1e-6:
+        return []
+    points = index[:, [2, 1]]
+    if region.shape is Shape.ELLIPSE:
+        points = _ellipse(points)
+    if region.shape in (Shape.POLYGON, Shape.ELLIPSE):
+        points = np.vstack([points, points[:1]])
+    return [_rounded(points)]
+
+
+def crossed(region: Region, planes: dict[str, Geometry]) -> list[str]:
+    """Which images of a series a region crosses, by SOP Instance UID, in the order given.
+
+    Args:
+        planes: image -> its grid, for images of the region's own series.
+    """
+    if region.instance_uid:
+        return [region.instance_uid]
+    if len(planes) == 1:
+        return list(planes)
+    if region.geometry.reference is not Reference.PATIENT or (region.mask is not None and not region.voxels):
+        return []
+    hit = []
+    for uid, plane in planes.items():
+        depth = plane.to_index(_depth_points(region))[:, 0]
+        # For a mask every voxel plane counts by itself, so that a gap between two parts is a gap.
+        if region.mask is not None and _parallel(region.geometry, plane):
+            half = max(0.5, 0.5 * region.geometry.spacing_mm[0] / plane.spacing_mm[0])
+            inside = bool((np.abs(depth) <= half + 1e-6).any())
+        else:
+            inside = bool(depth.min() <= 0.5 and depth.max() >= -0.5)
+        if inside:
+            hit.append(uid)
+    return hit
+
+
+def overlay(
+    shown: Map, values: npt.NDArray[np.float32], image: Geometry, *, sop_uid: str = "", series_uid: str = ""
+) -> npt.NDArray[np.uint8]:
+    """A map as colours with transparency on one image.
+
+    Below its lowest value the map is transparent, so that the image stays what one sees; colours are inferno, from
+    `low` to `high` of the map (of its values, where both are equal).
+
+    Returns:
+        (rows, columns, 4) RGBA.
+
+    Raises:
+        Refused: map and image share no space, or the image is larger than 4096 x 4096.
+    """
+    from scipy.ndimage import map_coordinates
+
+    if image.shape[1] * image.shape[2] > _LARGEST:
+        raise Refused(f"an image of {image.shape[1]} x {image.shape[2]} pixels", "an overlay is at most 4096 x 4096")
+    if tuple(values.shape) != shown.geometry.shape:
+        raise Refused(f"map values of shape {tuple(values.shape)}", f"its grid has {shown.geometry.shape}")
+    onto = _in_space(shown.geometry, image, shown.series_uid == series_uid != "")
+    where = _pixels_in(shown.geometry, onto)
+    inside = np.all((where >= -0.5) & (where <= np.array(shown.geometry.shape)[:, None, None] - 0.5), axis=0)
+    known = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
+    finite = np.isfinite(known)
+    low, high = (shown.low, shown.high) if shown.high > shown.low else _range(known, finite)
+    level = (np.where(finite, known, low) - low) / (high - low) if high > low else np.zeros_like(known)
+    seen = map_coordinates(level, where, order=1, mode="nearest")
+    valid = map_coordinates(finite.astype(np.float64), where, order=0, mode="nearest") > 0.5
+    rgba = np.zeros((*seen.shape, 4), dtype=np.uint8)
+    scaled = np.clip(seen, 0, 1) * (len(_INFERNO) - 1)
+    for channel in range(3):
+        rgba[..., channel] = np.round(np.interp(scaled, np.arange(len(_INFERNO)), _INFERNO[:, channel]))
+    rgba[..., 3] = np.round(255 * np.clip(seen, 0, 1) ** 0.5)
+    rgba[~(inside & valid & (seen > 0))] = 0
+    return rgba
+
+
+def png(rgba: npt.NDArray[np.uint8]) -> bytes:
+    """A PNG file of (rows, columns, 4) RGBA (ISO/IEC 15948), without filters."""
+    rows, columns = rgba.shape[:2]
+    lines = np.zeros((rows, 1 + 4 * columns), dtype=np.uint8)
+    lines[:, 1:] = rgba.reshape(rows, -1)
+    head = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+    )
+
+
+# ---- the common space
+
+
+def _shared(region: Region, image: Geometry, sop_uid: str, series_uid: str) -> Geometry | None:
+    """The image's grid in the region's coordinates; None where the region is drawn on another image."""
+    if region.instance_uid and region.geometry.reference is not Reference.PATIENT:
+        if region.instance_uid != sop_uid:
+            return None
+        return _in_space(region.geometry, image, True)
+    same = bool(region.series_uid) and region.series_uid == series_uid
+    if region.instance_uid and region.instance_uid != sop_uid and region.shape is not Shape.MASK and same:
+        return None  # a mark that a person drew on one image of this series belongs to that image
+    return _in_space(region.geometry, image, same or region.instance_uid == sop_uid != "")
+
+
+def _in_space(grid: Geometry, image: Geometry, own: bool) -> Geometry:
+    """The image's grid, when positions in both mean the same.
+
+    Args:
+        own: the grid was made from this very image or its series, so that no frame of reference has to vouch for it.
+    """
+    if grid.reference is Reference.PATIENT and image.reference is Reference.PATIENT:
+        if not own or (grid.frame_of_reference and image.frame_of_reference):
+            grid.must_share_frame(image)
+        return image
+    if own and grid.reference is image.reference:
+        return image  # the same plane, in its own millimetres or pixels
+    if own and grid.shape[1:] == image.shape[1:]:
+        # Pixel for pixel: the image's own grid as the analysis saw it, without patient space.
+        return Geometry(grid.affine, (1, image.shape[1], image.shape[2]), grid.frame_of_reference, grid.reference)
+    raise Refused(
+        "an image without patient coordinates",
+        "it can only carry what was made from it, pixel for pixel",
+        "look at the finding on its own image",
+    )
+
+
+def _pixels_in(grid: Geometry, image: Geometry) -> npt.NDArray[np.float64]:
+    """(3, rows, columns): for each pixel centre its fractional index in a grid."""
+    steps = np.linalg.inv(grid.affine) @ image.affine
+    row, column = np.meshgrid(np.arange(image.shape[1]), np.arange(image.shape[2]), indexing="ij")
+    where: npt.NDArray[np.float64] = (
+        steps[:3, 1, None, None] * row + steps[:3, 2, None, None] * column + steps[:3, 3, None, None]
+    )
+    return where
+
+
+# ---- outlines
+
+
+def _outline(region: Region, image: Geometry) -> Contours:
+    from skimage.measure import find_contours
+
+    assert region.mask is not None
+    where = _pixels_in(region.geometry, image)
+    index = np.floor(where + 0.5 + 1e-6).astype(np.int64)  # a pixel just between two voxels always takes the same one
+    limits = np.array(region.geometry.shape)[:, None, None]
+    inside = np.all((index >= 0) & (index < limits), axis=0)
+    slices, rows, columns = (np.where(inside, part, 0) for part in index)
+    hit = region.mask[slices, rows, columns] & inside
+    if not hit.any():
+        return []
+    # A rim of background closes outlines that run along the edge of the image.
+    lines = find_contours(np.pad(hit, 1).astype(np.float64), 0.5)
+    return [_rounded(line[:, ::-1] - 1.0) for line in lines]
+
+
+def _box(region: Region, image: Geometry) -> Contours:
+    """The section of a box with the image plane: the box stands on the axes of its own grid."""
+    assert region.points_mm is not None
+    ends = region.geometry.to_index(region.points_mm[:2])
+    low, high = ends.min(axis=0), ends.max(axis=0)
+    if high[0] - low[0] < 1e-6:  # drawn in one plane: it has the thickness of that plane
+        low[0], high[0] = low[0] - 0.5, high[0] + 0.5
+    corners = np.array([(s, r, c) for s in (low[0], high[0]) for r in (low[1], high[1]) for c in (low[2], high[2])])
+    at = image.to_index(region.geometry.to_patient(corners))
+    cut = []
+    for a in range(8):
+        for bit in (1, 2, 4):
+            b = a | bit
+            if b == a:
+                continue
+            da, db = at[a, 0], at[b, 0]
+            if da * db <= 0 and da != db:
+                cut.append(at[a] + (at[b] - at[a]) * (da / (da - db)))
+    if len(cut) < 3:
+        return []
+    points = np.unique(np.round(np.array(cut)[:, [2, 1]], 6), axis=0)
+    around = points - points.mean(axis=0)
+    points = points[np.argsort(np.arctan2(around[:, 1], around[:, 0]))]
+    return [_rounded(np.vstack([points, points[:1]]))]
+
+
+def _ellipse(ends: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """64 points of an ellipse from the ends of its long, then of its short axis."""
+    centre = ends[:4].mean(axis=0)
+    long, short = (ends[1] - ends[0]) / 2, (ends[3] - ends[2]) / 2
+    turn = np.linspace(0, 2 * np.pi, 64, endpoint=False)[:, None]
+    points: npt.NDArray[np.float64] = centre + np.cos(turn) * long + np.sin(turn) * short
+    return points
+
+
+def _rounded(points: npt.NDArray[np.float64]) -> list[tuple[float, float]]:
+    return [(round(float(c), 3), round(float(r), 3)) for c, r in points]
+
+
+# ---- depth
+
+
+def _depth_points(region: Region) -> npt.NDArray[np.float64]:
+    """Points whose depths tell which planes a region crosses: a mask's slices, or corners."""
+    if region.mask is None:
+        assert region.points_mm is not None
+        return region.points_mm
+    (s0, r0, c0), (s1, r1, c1) = region.bounds
+    filled = np.flatnonzero(region.mask[s0:s1].any(axis=(1, 2))) + s0
+    corners = [(float(s), r, c) for s in filled for r in (r0 - 0.5, r1 - 0.5) for c in (c0 - 0.5, c1 - 0.5)]
+    return region.geometry.to_patient(corners)
+
+
+def _parallel(a: Geometry, b: Geometry) -> bool:
+    """Whether both have their rows and columns in one plane."""
+    normals = [np.cross(g.directions[:, 1], g.directions[:, 2]) for g in (a, b)]
+    return bool(abs(float(normals[0] @ normals[1])) > 0.999 * float(np.prod([np.linalg.norm(n) for n in normals])))
+
+
+def _range(values: npt.NDArray[np.float64], finite: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    return (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)

@@ -1,0 +1,89 @@
+"""Sign-in, sign-out, and who one is."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from pydantic import BaseModel, Field
+
+from isocenter.doors.pages_guard import error_body
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_web import index
+from isocenter.doors.pages_who import COOKIE, SiteHere, needs, token_of
+from isocenter.errors import LimitReached
+from isocenter.govern.policy import Person
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+
+class SignIn(BaseModel):
+    """Name and password of an account."""
+
+    name: str = Field(max_length=200)
+    password: str = Field(max_length=1024)
+
+
+@router.get("/sign-in", include_in_schema=False)
+def open_link(request: Request, site: SiteHere, _: Annotated[Person, needs("sign_in")], token: str = "") -> Response:
+    """A one-time link: it sets the cookie and goes to the first page; without a token it is the sign-in page."""
+    if not token:
+        return index(request)
+    here: PagesSite = site
+    session = here.sign_in_by_link(token[:1024], address=_address(request))
+    answer = RedirectResponse("/", status_code=303)
+    _remember(answer, request, session)
+    return answer
+
+
+@router.post("/api/sign-in")
+def sign_in(
+    asked: SignIn, request: Request, response: Response, site: SiteHere, _: Annotated[Person, needs("sign_in")]
+) -> Any:
+    """Sign in with name and password."""
+    here: PagesSite = site
+    try:
+        session = here.sign_in(asked.name, asked.password, address=_address(request))
+    except LimitReached as refused:
+        seconds = re.search(r"(\d+) s\b", refused.do)
+        return JSONResponse(
+            error_body(refused.what, refused.why, refused.do, kind="LimitReached"),
+            status_code=429,
+            headers={"Retry-After": seconds[1] if seconds else "60"},
+        )
+    _remember(response, request, session)
+    return _me(here.person_of(session), request)
+
+
+@router.post("/api/sign-out")
+def sign_out(request: Request, response: Response, site: SiteHere, _: Annotated[Person, needs("me")]) -> Any:
+    """End the session, here and on the server."""
+    here: PagesSite = site
+    here.sign_out(token_of(request))
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    return {"signed_out": True}
+
+
+@router.get("/api/me")
+def me(request: Request, who: Annotated[Person, needs("me")]) -> Any:
+    """Name and role of whoever is signed in, and whether this is a demonstration."""
+    return _me(who, request)
+
+
+def _me(person: Person, request: Request) -> dict[str, Any]:
+    return {"name": person.name, "role": person.role.value, "demo": request.app.state.demo}
+
+
+def _remember(response: Response, request: Request, session: str) -> None:
+    # A session cookie without age: it goes with the browser, and the server's own limits hold before that.
+    response.set_cookie(
+        COOKIE, session, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
+    )
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

@@ -1,0 +1,97 @@
+"""Where each image of a series lies, from the header values in the record: no file is opened for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from isocenter.errors import Refused
+from isocenter.record import Instance, Series
+from isocenter.space import Geometry
+
+__all__ = ["in_order", "planes"]
+
+
+def planes(series: Series) -> dict[str, Geometry]:
+    """SOP Instance UID -> grid of one slice, for every image whose header says where it lies, from foot to head of its
+    stack. The slice step is the distance to the next image, else the slice thickness, else 1 mm."""
+    placed = []
+    for instance in series.instances:
+        grid = _plane(instance, series)
+        if grid is not None:
+            placed.append((instance.sop_uid, grid))
+    if not placed:
+        return {}
+    normal = placed[0][1].directions[:, 0]
+    depth = [float(grid.affine[:3, 3] @ normal) for _, grid in placed]
+    order = sorted(range(len(placed)), key=lambda i: (depth[i], placed[i][0]))
+    gaps = [b - a for a, b in zip(sorted(depth), sorted(depth)[1:], strict=False) if b - a > 1e-3]
+    step = min(gaps) if gaps else _number(series.facts, "SliceThickness") or 1.0
+    return {placed[i][0]: _stepped(placed[i][1], step) for i in order}
+
+
+def in_order(series: Series) -> list[Instance]:
+    """The images of a series as one scrolls through them: along the normal of the stack where each has a place of its
+    own, else by Instance Number."""
+    where = planes(series)
+    numbered = sorted(
+        series.instances, key=lambda i: (i.number is None, i.number if i.number is not None else 0, i.sop_uid)
+    )
+    if len(where) != len(series.instances) or len(where) < 2:
+        return numbered
+    grids = list(where.values())
+    normal = grids[0].directions[:, 0]
+    same = all(abs(float(g.directions[:, 0] @ normal)) > 0.999 for g in grids)
+    depth = {uid: float(g.affine[:3, 3] @ normal) for uid, g in where.items()}
+    several = len({round(d, 2) for d in depth.values()}) < len(depth)  # phases or echoes at one place
+    if not same or several:
+        return numbered
+    along = sorted(series.instances, key=lambda i: depth[i.sop_uid])
+    # Keep the way round in which the scanner numbered them.
+    return along if along[0].sop_uid == numbered[0].sop_uid else along[::-1] if _falls(along) else along
+
+
+def _falls(along: list[Instance]) -> bool:
+    first, last = along[0].number, along[-1].number
+    return first is not None and last is not None and first > last
+
+
+def _plane(instance: Instance, series: Series) -> Geometry | None:
+    position = _numbers(instance, series, "ImagePositionPatient", 3)
+    orientation = _numbers(instance, series, "ImageOrientationPatient", 6)
+    spacing = _numbers(instance, series, "PixelSpacing", 2)
+    if position is None or orientation is None or spacing is None or not instance.rows or not instance.columns:
+        return None
+    along = np.array(orientation).reshape(2, 3)
+    try:
+        return Geometry.from_dicom(
+            position=position,
+            orientation=orientation,
+            pixel_spacing=spacing,
+            slice_step=np.cross(along[0], along[1]),
+            shape=(1, instance.rows, instance.columns),
+            frame_of_reference=series.frame_of_reference,
+        )
+    except Refused:
+        return None  # a header without a sensible place: the image can be shown, but nothing is placed on it
+
+
+def _stepped(grid: Geometry, step: float) -> Geometry:
+    affine = grid.affine.copy()
+    affine[:3, 0] *= step / np.linalg.norm(affine[:3, 0])
+    return Geometry(affine, grid.shape, grid.frame_of_reference, grid.reference)
+
+
+def _numbers(instance: Instance, series: Series, keyword: str, count: int) -> list[float] | None:
+    value = instance.facts.get(keyword, series.facts.get(keyword))
+    if not isinstance(value, list | tuple) or len(value) != count:
+        return None
+    numbers = [float(v) for v in value if isinstance(v, int | float)]
+    return numbers if len(numbers) == count else None
+
+
+def _number(facts: Mapping[str, Any], keyword: str) -> float:
+    value = facts.get(keyword)
+    return float(value) if isinstance(value, int | float) and value > 0 else 0.0

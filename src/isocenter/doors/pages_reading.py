@@ -1,0 +1,203 @@
+"""Reading: take a study, decide on findings, word the report, sign. Every write names the version that it saw."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, Field
+
+from isocenter.doors import pages_json
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_study import Uid, content
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.errors import Refused
+from isocenter.govern.policy import Person
+from isocenter.reading.report import disagreements
+from isocenter.reading.session import Correction
+from isocenter.record import Code, Measurement, Verdict
+from isocenter.space import Region, Shape
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+_Version = Annotated[int, Field(ge=0)]
+_Text = Annotated[str, Field(max_length=4000)]
+_Point = Annotated[list[float], Field(min_length=2, max_length=3)]
+_SentenceId = Annotated[str, Path(min_length=1, max_length=160)]
+
+
+class Seen(BaseModel):
+    """The version that the writer saw."""
+
+    version: _Version
+
+
+class Coded(BaseModel):
+    """A coded word."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+    scheme: Annotated[str, Field(min_length=1, max_length=16)]
+    meaning: Annotated[str, Field(min_length=1, max_length=64)]
+
+    def record(self) -> Code:
+        """As a record."""
+        return Code(self.code, self.scheme, self.meaning)
+
+
+class Measured(BaseModel):
+    """A number with meaning and UCUM unit."""
+
+    what: Coded
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    unit: Annotated[str, Field(min_length=1, max_length=32)]
+
+
+class Place(BaseModel):
+    """A mark that a person drew on an image: in its pixels, or in patient space."""
+
+    shape: Literal["point", "polyline", "polygon", "box", "ellipse"]
+    instance_uid: Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
+    frame: Annotated[int, Field(ge=0, le=100_000)] = 0
+    points_px: Annotated[list[_Point], Field(max_length=10_000)] | None = None
+    points_mm: Annotated[list[_Point], Field(max_length=10_000)] | None = None
+    label: Annotated[str, Field(max_length=64)] = ""
+
+
+class Decision(BaseModel):
+    """What a reader says of one finding."""
+
+    version: _Version
+    tracking: Annotated[str, Field(max_length=128)] = ""
+    result: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    verdict: Literal["kept", "changed", "struck", "added"]
+    what: Coded | None = None
+    words: _Text | None = None
+    measurements: Annotated[list[Measured], Field(max_length=100)] | None = None
+    where: Place | None = None
+    site: Coded | None = None
+    laterality: Coded | None = None
+    reason: _Text = ""
+
+
+class Words(BaseModel):
+    """A sentence; with a section it may be a new one."""
+
+    version: _Version
+    text: _Text
+    section: Annotated[str, Field(max_length=64)] = ""
+
+
+@router.get("/api/readings/{uid}")
+def reading(uid: Uid, site: SiteHere, who: Annotated[Person, needs("reading")]) -> Any:
+    """Who has the study, and at which version it is."""
+    here: PagesSite = site
+    return pages_json.reading(here.reading(uid, who=who))
+
+
+@router.post("/api/readings/{uid}/open")
+def open_study(uid: Uid, site: SiteHere, who: Annotated[Person, needs("open")]) -> Any:
+    """Take the study, or amend a signed one. One reader at a time."""
+    here: PagesSite = site
+    return pages_json.reading(here.open(uid, who=who))
+
+
+@router.post("/api/readings/{uid}/lapse")
+def lapse(uid: Uid, seen: Seen, site: SiteHere, who: Annotated[Person, needs("lapse")]) -> Any:
+    """Leave it unsigned; corrections and words are kept."""
+    here: PagesSite = site
+    return pages_json.reading(here.lapse(uid, version=seen.version, who=who))
+
+
+@router.post("/api/readings/{uid}/correct")
+def correct(uid: Uid, decision: Decision, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
+    """Keep, change, strike or add one finding."""
+    here: PagesSite = site
+    correction = Correction(
+        verdict=Verdict(decision.verdict),
+        tracking=decision.tracking,
+        result=decision.result,
+        what=decision.what.record() if decision.what else None,
+        words=decision.words,
+        measurements=_measurements(decision.measurements),
+        where=_region(decision.where, here, who) if decision.where else None,
+        site=decision.site.record() if decision.site else None,
+        laterality=decision.laterality.record() if decision.laterality else None,
+        reason=decision.reason,
+    )
+    return pages_json.reading(here.correct(uid, correction, version=decision.version, who=who))
+
+
+@router.post("/api/readings/{uid}/sign")
+def sign(uid: Uid, seen: Seen, site: SiteHere, who: Annotated[Person, needs("sign")]) -> Any:
+    """Seal the report with the reader's name; nothing may be undecided."""
+    here: PagesSite = site
+    return pages_json.reading(here.sign(uid, version=seen.version, who=who))
+
+
+@router.get("/api/readings/{uid}/report")
+def report(uid: Uid, site: SiteHere, who: Annotated[Person, needs("report")]) -> Any:
+    """The report as it stands, with where its words and the findings disagree."""
+    return _report(site, uid, who)
+
+
+@router.put("/api/readings/{uid}/sentences/{id}")
+def sentence(uid: Uid, id: _SentenceId, words: Words, site: SiteHere, who: Annotated[Person, needs("word")]) -> Any:
+    """Change a sentence, add one (with its section), or take one out (empty text)."""
+    here: PagesSite = site
+    here.word(uid, id, words.text, version=words.version, section=words.section, who=who)
+    return _report(here, uid, who)
+
+
+@router.get("/api/readings/{uid}/report.pdf")
+def report_pdf(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person, needs("report")]) -> Response:
+    """The report for print."""
+    here: PagesSite = site
+    now: datetime = request.app.state.clock()
+    # No name of a person in the name of the file: it ends up in download folders.
+    name = f"report-{now:%Y%m%d-%H%M%S}.pdf"
+    return Response(
+        here.report_pdf(uid, who=who),
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'inline; filename="{name}"'},
+    )
+
+
+def _report(site: PagesSite, uid: str, who: Person) -> dict[str, Any]:
+    told = site.report(uid, who=who)
+    doubts = told.disagreements if told.digest else disagreements(told, content(site.results(uid, who=who)))
+    listed = [{"sentence": d.sentence, "what": d.what} for d in doubts]
+    return pages_json.report(told, site.reading(uid, who=who), listed)
+
+
+def _measurements(many: list[Measured] | None) -> tuple[Measurement, ...] | None:
+    return None if many is None else tuple(Measurement(m.what.record(), m.value, m.unit) for m in many)
+
+
+def _region(place: Place, site: PagesSite, who: Person) -> Region:
+    """A drawn mark in patient space, by the affine of the image on which it was drawn."""
+    image = site.geometry_of(place.instance_uid, frame=place.frame, who=who)
+    if (place.points_px is None) == (place.points_mm is None):
+        raise Refused("a mark with neither or both of points_px and points_mm", "it has one place", "give one of them")
+    wanted = 2 if place.points_px is not None else 3
+    given = place.points_px if place.points_px is not None else place.points_mm or []
+    if any(len(p) != wanted or not np.isfinite(p).all() for p in given):
+        raise Refused(f"a mark whose points are not {wanted} finite numbers each", "it has no place", "draw it again")
+    points = np.array(given, dtype=np.float64).reshape(-1, wanted)
+    if place.points_px is not None:
+        index = np.column_stack([np.zeros(len(points)), points[:, 1], points[:, 0]])
+        points = image.to_patient(index)
+    if not image.contains(points).all():
+        raise Refused("a mark outside its image", "it would point at nothing", "draw it on the image")
+    return Region(
+        image,
+        Shape(place.shape),
+        None,
+        points,
+        series_uid=site.series_of(place.instance_uid, who=who),
+        instance_uid=place.instance_uid,
+        label=place.label,
+    )

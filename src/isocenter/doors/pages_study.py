@@ -1,0 +1,112 @@
+"""A study with its images, its results, where they lie on an image, and what was not looked at."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from isocenter.doors import pages_json
+from isocenter.doors.pages_overlay import contours, overlay, png
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.errors import NotFound
+from isocenter.govern.policy import Person, may
+from isocenter.reading.disclosure import Mode, disclosed
+from isocenter.reading.hanging import hang
+from isocenter.record import Result
+
+__all__ = ["Digest", "Uid", "content", "router"]
+
+Uid = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")]
+Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
+_SopUid = Annotated[str, Query(pattern=r"^[0-9.]{1,64}$")]
+_Frame = Annotated[int, Query(ge=0, le=100_000)]
+
+router = APIRouter()
+
+
+@router.get("/api/studies/{uid}")
+def study(uid: Uid, site: SiteHere, who: Annotated[Person, needs("study")]) -> Any:
+    """What the study holds, images in the order in which one scrolls through them."""
+    here: PagesSite = site
+    whole = here.study(uid, who=who)
+    return pages_json.study(whole, here.reading(uid, who=who) if may(who, "reading") else None)
+
+
+@router.get("/api/studies/{uid}/hang")
+def hung(uid: Uid, site: SiteHere, who: Annotated[Person, needs("study")]) -> Any:
+    """Which series first, in which window."""
+    here: PagesSite = site
+    return pages_json.hanging(hang(here.study(uid, who=who)))
+
+
+@router.get("/api/studies/{uid}/results")
+def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) -> Any:
+    """The latest answer of each analysis and person."""
+    here: PagesSite = site
+    whole = here.study(uid, who=who)
+    return {"results": [pages_json.result(id, told, whole) for id, told in content(here.results(uid, who=who))]}
+
+
+@router.get("/api/studies/{uid}/plan")
+def plan(uid: Uid, site: SiteHere, who: Annotated[Person, needs("plan")]) -> Any:
+    """What every analysis said of this study, or why it did not look."""
+    here: PagesSite = site
+    return {"analyses": [dict(line) for line in here.why(uid, who=who)]}
+
+
+@router.get("/api/results/{id}/contours/{tracking}")
+def outline(
+    id: Digest,
+    tracking: Annotated[str, Path(max_length=128)],
+    site: SiteHere,
+    who: Annotated[Person, needs("results")],
+    sop: _SopUid,
+    frame: _Frame = 0,
+) -> Any:
+    """The outline of a finding on one image, in its pixels: (column, row), whole numbers are centres of pixels."""
+    here: PagesSite = site
+    told = _result(here, id, who)
+    finding = next((f for f in told.findings if f.tracking == tracking), None)
+    if finding is None:
+        raise NotFound("this result has no such finding", "it may have been replaced", "load the results again")
+    if finding.where is None:
+        return {"contours": []}
+    image = here.geometry_of(sop, frame=frame, who=who)
+    return {"contours": contours(finding.where, image, sop_uid=sop, series_uid=here.series_of(sop, who=who))}
+
+
+@router.get("/api/results/{id}/maps/{name}.png")
+def map_image(
+    id: Digest,
+    name: Annotated[str, Path(max_length=128)],
+    site: SiteHere,
+    who: Annotated[Person, needs("results")],
+    sop: _SopUid,
+    frame: _Frame = 0,
+) -> Response:
+    """A map as a coloured overlay of the size of one image."""
+    here: PagesSite = site
+    told = _result(here, id, who)
+    shown = next((m for m in told.maps if m.name == name), None)
+    if shown is None:
+        raise NotFound("this result has no such map", "it may have been replaced", "load the results again")
+    image = here.geometry_of(sop, frame=frame, who=who)
+    rgba = overlay(shown, here.map_of(id, name, who=who), image, sop_uid=sop, series_uid=here.series_of(sop, who=who))
+    return Response(png(rgba), media_type="image/png")
+
+
+def content(results: list[tuple[str, Result]]) -> list[tuple[str, Result]]:
+    """The results whose content may leave to a browser: every route that shows one asks here.
+
+    All analyses are used concurrently: what they say is shown at once, and marked as a machine's.
+    """
+    return disclosed(results, Mode.CONCURRENT, locked=False)
+
+
+def _result(site: PagesSite, id: str, who: Person) -> Result:
+    told = content([(id, site.result(id, who=who))])
+    if not told:
+        raise NotFound("nothing has this id", "it may have been replaced", "load the results again")
+    return told[0][1]

@@ -1,0 +1,251 @@
+"""The report of a study: a draft from results, a reader's words over it, and a seal when it is signed.
+
+Drafting again after a correction keeps every word that a person wrote, and brings the machine's sentences up to date.
+A sealed report carries who signed, when, and the digest of everything in it; nothing changes it any more. An amendment
+is a new report that names the one it replaces, and both are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from isocenter.errors import Conflict, NotFound, Refused, WrongState
+from isocenter.forms.text import SECTIONS, Sentence, check_sentence, draft
+from isocenter.record import Result, Study, digest_of, from_plain, to_plain
+
+__all__ = ["Disagreement", "Report", "amend", "begin", "disagreements", "redraft", "reword", "seal"]
+
+_LONGEST = 4000  # characters of one sentence; a pasted book is no sentence
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A sentence that says something else than the findings it speaks of, and what."""
+
+    sentence: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is said of a study.
+
+    Args:
+        study_uid: the study.
+        sentences: in the order of the sections.
+        results: ids of the results on which it rests.
+        worded: ids of the sentences that a person wrote or changed.
+        removed: ids of drafted sentences that a person took out.
+        number: 1 for the first report, 2 for its first amendment, …
+        replaces: digest of the sealed report that this one amends.
+        by, signed: who sealed it and when; empty and None before.
+        disagreements: what did not agree with the findings when it was signed; told to the reader, never in the way.
+        digest: SHA-256 of everything else, once it is sealed.
+    """
+
+    study_uid: str
+    sentences: tuple[Sentence, ...]
+    results: tuple[str, ...] = ()
+    worded: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    number: int = 1
+    replaces: str = ""
+    by: str = ""
+    signed: datetime | None = None
+    disagreements: tuple[Disagreement, ...] = ()
+    digest: str = ""
+
+    @property
+    def state(self) -> str:
+        """draft, final, amending (a draft over a signed one) or amended."""
+        if self.digest:
+            return "amended" if self.replaces else "final"
+        return "amending" if self.replaces else "draft"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is sealed and nothing in it was changed since."""
+        return bool(self.digest) and self.digest == digest_of(replace(self, digest=""))
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `from_json` reads back."""
+        names = (
+            "study_uid", "sentences", "results", "worded", "removed", "number", "replaces", "by", "signed",
+            "disagreements", "digest",
+        )  # fmt: skip
+        return {name: to_plain(getattr(self, name)) for name in names}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Report:
+        """Read what `to_json` wrote.
+
+        Raises:
+            Refused: it is no report, or it was changed after it was sealed.
+        """
+        kinds: dict[str, Any] = {
+            "study_uid": str,
+            "sentences": tuple[Sentence, ...],
+            "results": tuple[str, ...],
+            "worded": tuple[str, ...],
+            "removed": tuple[str, ...],
+            "number": int,
+            "replaces": str,
+            "by": str,
+            "signed": datetime | None,
+            "disagreements": tuple[Disagreement, ...],
+            "digest": str,
+        }
+        if set(data) != set(kinds):
+            raise Refused(f"a report with fields {sorted(data)}", "it has others")
+        report = cls(**{name: from_plain(kind, data[name]) for name, kind in kinds.items()})
+        if report.digest and not report.is_whole:
+            raise Refused(
+                f"a report sealed by {report.by} whose content no longer fits its digest",
+                "it was changed after it was signed",
+                "take it from a backup and find out who changed it",
+            )
+        return report
+
+
+def begin(study: Study, latest: Sequence[tuple[str, Result]]) -> Report:
+    """The first draft, from the latest result of each chain."""
+    return redraft(Report(study.uid, ()), study, latest)
+
+
+def redraft(report: Report, study: Study, latest: Sequence[tuple[str, Result]]) -> Report:
+    """The draft brought up to date with the results; a person's sentences stay as they are.
+
+    Raises:
+        WrongState: the report is sealed.
+    """
+    _open(report)
+    mine = {s.id: s for s in report.sentences if s.id in report.worded}
+    fresh = [s for s in _unique(draft(study, [r for _, r in latest])) if s.id not in report.removed]
+    said = [replace(mine.pop(s.id), findings=s.findings) if s.id in mine else s for s in fresh]
+    return replace(
+        report,
+        sentences=_ordered([*said, *mine.values()]),
+        results=tuple(i for i, _ in latest),
+    )
+
+
+def reword(report: Report, sentence_id: str, text: str, *, section: str = "") -> Report:
+    """A person's words: change a sentence, take it out (empty text), or add one (a new id, with its section).
+
+    Raises:
+        WrongState: the report is sealed.
+        NotFound: there is no such sentence and no section for a new one.
+        Refused: the text is too long, or the section does not exist.
+    """
+    _open(report)
+    said = " ".join(text.split())
+    if len(said) > _LONGEST:
+        raise Refused(f"a sentence of {len(said)} characters", f"one has at most {_LONGEST}", "make several of it")
+    if any(not c.isprintable() for c in said):
+        raise Refused("a sentence with control characters", "print and other systems would not take it", "remove them")
+    before = next((s for s in report.sentences if s.id == sentence_id), None)
+    rest = [s for s in report.sentences if s.id != sentence_id]
+    if not said:
+        if before is None:
+            raise NotFound(f"no sentence '{sentence_id}'", "it cannot be taken out", "load the report again")
+        return replace(
+            report,
+            sentences=tuple(rest),
+            removed=_with(report.removed, sentence_id),
+            worded=tuple(i for i in report.worded if i != sentence_id),
+        )
+    if before is None:
+        if not section:
+            raise NotFound(f"no sentence '{sentence_id}'", "it cannot be changed", "name a section to add it")
+        if section not in SECTIONS:
+            raise Refused(
+                f"the section '{section}'", "reports have no such section", f"take one of {', '.join(SECTIONS)}"
+            )
+        if not sentence_id or len(sentence_id) > 128:
+            raise Refused("a new sentence without a short id", "nobody could refer to it", "give it one")
+        said_now = [*rest, Sentence(sentence_id, section, said, machine=False)]
+    else:
+        said_now = [replace(s, text=said, machine=False) if s.id == sentence_id else s for s in report.sentences]
+    return replace(
+        report,
+        sentences=_ordered(said_now),
+        worded=_with(report.worded, sentence_id),
+        removed=tuple(i for i in report.removed if i != sentence_id),
+    )
+
+
+def disagreements(report: Report, latest: Sequence[tuple[str, Result]]) -> tuple[Disagreement, ...]:
+    """Where the words differ from the findings: a number, a side, something struck. Nothing is blocked by it."""
+    findings = [f for _, r in latest for f in r.findings]
+    return tuple(Disagreement(s.id, what) for s in report.sentences for what in check_sentence(s, findings))
+
+
+def seal(report: Report, latest: Sequence[tuple[str, Result]], by: str, now: datetime) -> Report:
+    """Sealed by name and digest.
+
+    Raises:
+        WrongState: it is sealed already.
+        Conflict: the results changed since it was drafted.
+        Refused: there is no name, or not a word to sign.
+    """
+    _open(report)
+    if not by:
+        raise Refused("a seal without a name", "a report answers with a person's name", "sign in")
+    if not report.sentences:
+        raise Refused("a report without a sentence", "there is nothing to sign", "say at least what was seen")
+    if set(report.results) != {i for i, _ in latest}:
+        raise Conflict(
+            "results have changed since this report was drafted",
+            "it would be signed without what is known now",
+            "load the report again and read what changed",
+        )
+    ready = replace(report, by=by, signed=now, disagreements=disagreements(report, latest))
+    return replace(ready, digest=digest_of(ready))
+
+
+def amend(sealed: Report) -> Report:
+    """A draft over a signed report, which stays as it is.
+
+    Raises:
+        WrongState: the report is not sealed.
+    """
+    if not sealed.digest:
+        raise WrongState("an amendment of a draft", "only a signed report is amended", "change the draft itself")
+    return replace(
+        sealed,
+        number=sealed.number + 1,
+        replaces=sealed.digest,
+        by="",
+        signed=None,
+        disagreements=(),
+        digest="",
+    )
+
+
+def _open(report: Report) -> None:
+    if report.digest:
+        raise WrongState(
+            f"this report was signed by {report.by}", "a signed report is not changed", "open the study to amend it"
+        )
+
+
+def _ordered(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    order = {name: place for place, name in enumerate(SECTIONS)}
+    return tuple(sorted(sentences, key=lambda s: order.get(s.section, len(order))))
+
+
+def _unique(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """Two analyses may name a sentence alike; to a reader each is its own."""
+    seen: dict[str, int] = {}
+    named = []
+    for sentence in sentences:
+        count = seen[sentence.id] = seen.get(sentence.id, 0) + 1
+        named.append(sentence if count == 1 else replace(sentence, id=f"{sentence.id}-{count}"))
+    return named
+
+
+def _with(ids: tuple[str, ...], one: str) -> tuple[str, ...]:
+    return ids if one in ids else (*ids, one)

@@ -1,0 +1,346 @@
+"""One study, one person: who has it, what they decided of each finding, and when it may be signed.
+
+Everything here is a pure function: it is given the reading as the index knows it and the time, and gives back the
+events to append. The journal numbers them, and its number is the version that the next writer must have seen, so that
+of two browsers one wins and the other is told who came first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from isocenter.errors import Conflict, NotFound, Refused, WrongState
+from isocenter.record import Code, Event, Finding, Kind, Measurement, Origin, Outcome, Result, Urgency, Verdict
+from isocenter.record.states import READING, step
+from isocenter.space import Region
+
+__all__ = [
+    "LEASE",
+    "Correction",
+    "Reading",
+    "correct",
+    "lapse",
+    "machine_of",
+    "open_reading",
+    "sign",
+    "undecided",
+    "word",
+]
+
+LEASE = timedelta(minutes=30)
+"""How long a reading stays with a reader who does nothing, once somebody else asks for it."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A person's session with a study.
+
+    Args:
+        study_uid: the study.
+        state: from the table of readings.
+        by: who has it open; who signed it, once it is signed.
+        version: number of the last event of this reading; every write names the one that it saw.
+        opened, signed: when; None where it has not happened.
+        touched: when its reader last did something.
+        draft: digest of the report as it is being worded; empty before.
+        reports: digests of the sealed reports, oldest first.
+    """
+
+    study_uid: str
+    state: str = "waiting"
+    by: str = ""
+    version: int = 0
+    opened: datetime | None = None
+    signed: datetime | None = None
+    touched: datetime | None = None
+    draft: str = ""
+    reports: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, study_uid: str, row: Mapping[str, Any], touched: datetime | None = None) -> Reading:
+        """From the row of the index, where times are ISO text and nothing is empty text."""
+        opened, signed = _time(row.get("opened")), _time(row.get("signed"))
+        return cls(
+            study_uid,
+            str(row.get("state") or "waiting"),
+            str(row.get("by") or ""),
+            int(row.get("version") or 0),
+            opened,
+            signed,
+            touched or opened,
+            str(row.get("draft") or ""),
+            tuple(row.get("reports") or ()),
+        )
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a reader says of one finding.
+
+    Args:
+        verdict: kept, changed, struck or added.
+        tracking: the finding's identity; for an added one, a fresh UID.
+        result: the result that holds it, as the reader saw it; may be empty for an added finding.
+        what, words, measurements, where, site, laterality: what is changed; None leaves it as it was.
+        reason: why it was changed or struck; it becomes a label for those who learn from it.
+    """
+
+    verdict: Verdict
+    tracking: str
+    result: str = ""
+    what: Code | None = None
+    words: str | None = None
+    measurements: tuple[Measurement, ...] | None = None
+    where: Region | None = None
+    site: Code | None = None
+    laterality: Code | None = None
+    reason: str = ""
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that this correction sets."""
+        names = ("what", "words", "measurements", "where", "site", "laterality")
+        return {n: getattr(self, n) for n in names if getattr(self, n) is not None}
+
+
+def open_reading(reading: Reading, who: str, now: datetime) -> tuple[Event, ...]:
+    """Take the study. For its own reader this is a reload and changes nothing.
+
+    A reading whose reader did nothing for `LEASE` lapses first: it is not lost behind a closed laptop.
+
+    Raises:
+        WrongState: somebody else has it; the message says who, and since when nothing was done.
+    """
+    if reading.state in ("open", "amending"):
+        if reading.by == who:
+            return ()
+        idle = now - (reading.touched or now)
+        if idle < LEASE:
+            raise WrongState(
+                f"{reading.by} has this study open",
+                f"one reader at a time; the last act was {_minutes(idle)} ago",
+                f"read it without changing it, or ask {reading.by} to leave it",
+            )
+        before = step(READING, reading.state, "lapse")
+        lapsed = _event(Kind.READING_CLOSED, reading, "isocenter", now, by=reading.by, reason="nothing was done")
+        step(READING, before, "open")
+        return lapsed, _event(Kind.READING_OPENED, reading, who, now, by=who)
+    step(READING, reading.state, "open")
+    return (_event(Kind.READING_OPENED, reading, who, now, by=who),)
+
+
+def lapse(reading: Reading, who: str, now: datetime, *, version: int) -> tuple[Event, ...]:
+    """Leave the study unsigned; corrections and words are kept.
+
+    Raises:
+        WrongState: it is not open, or not with this reader.
+        Conflict: another act came first.
+    """
+    _mine(reading, who, "lapse", version)
+    return (_event(Kind.READING_CLOSED, reading, who, now, by=who),)
+
+
+def correct(
+    reading: Reading,
+    latest: Sequence[tuple[str, Result]],
+    correction: Correction,
+    who: str,
+    now: datetime,
+    *,
+    version: int,
+    unaided: bool = False,
+) -> Result:
+    """Keep, change, strike or add one finding: a person's Result that replaces the one it corrects.
+
+    Findings keep their tracking identity, so that the same lesion is found again in the report, in the next study and
+    in what models learn. A struck finding stays in the result with its verdict: forms leave it out, learning does not.
+
+    Args:
+        latest: (id, Result) of the study, the newest of each chain.
+        unaided: the opinion was given before any AI output was seen.
+
+    Returns:
+        the Result to store; its event is a `Kind.RESULT_MADE`.
+
+    Raises:
+        WrongState: the study is not open with this reader.
+        Conflict: another act came first, or the result was replaced since the reader saw it.
+        NotFound: no result of the study has such a finding.
+        Refused: a correction that says nothing, or says too much.
+    """
+    _mine(reading, who, "correct", version)
+    _sensible(correction)
+    if correction.verdict is Verdict.ADDED:
+        return _added(reading, latest, correction, who, now, unaided)
+    known = dict(latest)
+    holders = [i for i, r in latest if any(f.tracking == correction.tracking for f in r.findings)]
+    if correction.result and correction.result not in known:
+        raise Conflict(
+            "this result is no longer the latest", "somebody decided on it since you saw it", "load the findings again"
+        )
+    holder = correction.result or (holders[0] if holders else "")
+    if holder not in holders:
+        raise NotFound(
+            f"no finding '{correction.tracking}' in this result", "nothing can be decided on", "load the findings again"
+        )
+    before = known[holder]
+    findings = tuple(_decided(f, correction) if f.tracking == correction.tracking else f for f in before.findings)
+    return _persons(before, holder, findings, who, now, unaided)
+
+
+def word(reading: Reading, who: str, now: datetime, *, version: int, report: str) -> tuple[Event, ...]:
+    """The words of the report were changed; `report` is the digest of the new draft."""
+    _mine(reading, who, "word", version)
+    return (_event(Kind.REPORT_DRAFTED, reading, who, now, report=report),)
+
+
+def sign(
+    reading: Reading,
+    latest: Iterable[tuple[str, Result]],
+    who: str,
+    now: datetime,
+    *,
+    version: int,
+    report: str,
+) -> tuple[Event, ...]:
+    """Sign: the report of that digest is final. Nothing that a machine found may be left undecided.
+
+    Raises:
+        WrongState: the study is not open with this reader, or findings are undecided; they are listed.
+        Conflict: another act came first.
+        Refused: there is no sealed report to sign.
+    """
+    _mine(reading, who, "sign", version)
+    left = undecided(latest)
+    if left:
+        named = ", ".join(f"{f.what} ({name})" for name, f in left[:5])
+        raise WrongState(
+            f"{len(left)} finding{'s' if len(left) > 1 else ''} undecided: {named}",
+            "a signature answers for every finding, and none is accepted by silence",
+            "keep, change or strike each of them",
+        )
+    if not report:
+        raise Refused("a signature without a report", "nobody could tell what was signed", "seal the report first")
+    kind = Kind.REPORT_AMENDED if reading.state == "amending" else Kind.REPORT_SIGNED
+    return (_event(kind, reading, who, now, report=report),)
+
+
+def undecided(latest: Iterable[tuple[str, Result]]) -> list[tuple[str, Finding]]:
+    """(analysis, finding) for everything on which nobody has decided."""
+    return [
+        (machine_of(result)[0], finding)
+        for _, result in latest
+        for finding in result.findings
+        if finding.verdict is Verdict.UNDECIDED
+    ]
+
+
+def machine_of(result: Result) -> tuple[str, str, str]:
+    """(analysis, version, model) behind a result: its own, or those of the machine's answer that a person corrected.
+
+    A result that a person made from nothing has no analysis.
+    """
+    origin = result.origin
+    if origin.kind == "machine":
+        return origin.name, origin.version, origin.model
+    of = origin.parameters.get("of", {})
+    return str(of.get("analysis", "")), str(of.get("version", "")), str(of.get("model", ""))
+
+
+def _mine(reading: Reading, who: str, event: str, version: int) -> None:
+    """The step is possible, it is this reader's study, and nothing happened that they have not seen."""
+    if reading.state in ("open", "amending") and reading.by != who:
+        raise WrongState(
+            f"{reading.by} has this study open", "only its reader can change it", f"ask {reading.by} to leave it"
+        )
+    if version != reading.version:
+        raise Conflict(
+            f"version {version} of this reading; it is at {reading.version} now",
+            "another act came first, and it must not be lost",
+            "load the study again, then decide",
+        )
+    step(READING, reading.state, event)
+
+
+def _sensible(correction: Correction) -> None:
+    changes, verdict = correction.changes(), correction.verdict
+    if verdict is Verdict.UNDECIDED:
+        raise Refused("the verdict 'undecided'", "a decision can be changed, not taken back", "keep, change or strike")
+    if not correction.tracking:
+        raise Refused("a correction without a tracking identity", "nobody could tell which finding is meant")
+    if verdict is Verdict.CHANGED and not changes:
+        raise Refused("the verdict 'changed' with nothing changed", "it says nothing", "keep it, or say what changes")
+    if verdict in (Verdict.KEPT, Verdict.STRUCK) and changes:
+        raise Refused(
+            f"the verdict '{verdict}' with other {', '.join(changes)}",
+            "it says two things",
+            "use the verdict 'changed'",
+        )
+    if verdict is Verdict.ADDED and correction.what is None:
+        raise Refused("an added finding without a code", "nobody could count or search it", "name what it is")
+
+
+def _decided(finding: Finding, correction: Correction) -> Finding:
+    # A finding that a person added, and then words better, is still one that the machine did not have.
+    keeps_added = finding.verdict is Verdict.ADDED and correction.verdict in (Verdict.KEPT, Verdict.CHANGED)
+    verdict = Verdict.ADDED if keeps_added else correction.verdict
+    return replace(finding, **correction.changes(), verdict=verdict, reason=correction.reason)
+
+
+def _added(
+    reading: Reading,
+    latest: Sequence[tuple[str, Result]],
+    correction: Correction,
+    who: str,
+    now: datetime,
+    unaided: bool,
+) -> Result:
+    if any(f.tracking == correction.tracking for _, r in latest for f in r.findings):
+        raise Conflict(
+            f"a finding '{correction.tracking}' is there already", "it would be counted twice", "change that one"
+        )
+    finding = Finding(
+        **correction.changes(), tracking=correction.tracking, verdict=Verdict.ADDED, reason=correction.reason
+    )
+    known = dict(latest)
+    if correction.result and correction.result not in known:
+        raise Conflict("this result is no longer the latest", "somebody decided on it since", "load the findings again")
+    before = known.get(correction.result)
+    if before is None or before.outcome is Outcome.DECLINED:
+        # What was declined stays declined, with its reasons: a person's finding does not make the machine have looked.
+        return Result(
+            reading.study_uid, Outcome.FOUND, Origin("person", who, unaided=unaided), now, findings=(finding,)
+        )
+    return _persons(before, correction.result, (*before.findings, finding), who, now, unaided)
+
+
+def _persons(
+    before: Result, before_id: str, findings: tuple[Finding, ...], who: str, now: datetime, unaided: bool
+) -> Result:
+    analysis, version, model = machine_of(before)
+    parameters = {"of": {"analysis": analysis, "version": version, "model": model}} if analysis else {}
+    stands = any(f.verdict is not Verdict.STRUCK for f in findings)
+    return replace(
+        before,
+        outcome=Outcome.FOUND,
+        origin=Origin("person", who, parameters=parameters, unaided=unaided),
+        made=now,
+        findings=findings,
+        urgency=before.urgency if stands else Urgency.ROUTINE,
+        replaces=before_id,
+    )
+
+
+def _event(kind: Kind, reading: Reading, who: str, now: datetime, **details: str) -> Event:
+    return Event(kind, now, who, reading.study_uid, details)
+
+
+def _minutes(idle: timedelta) -> str:
+    minutes = max(0, int(idle.total_seconds() // 60))
+    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+
+
+def _time(text: Any) -> datetime | None:
+    return text if isinstance(text, datetime) else datetime.fromisoformat(text) if text else None

@@ -1,0 +1,339 @@
+"""A small house in memory, in the shape that the pages call: real records, real readings, real rights; no database.
+
+It holds one chest radiograph without patient space and one CT with a lesion on slices 3 to 5.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Forbidden, NotFound
+from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
+from isocenter.govern.policy import Person, Role, must
+from isocenter.reading import report as reports
+from isocenter.reading import session
+from isocenter.reading.report import Report
+from isocenter.reading.session import Correction, Reading
+from isocenter.reading.worklist import Entry, Raise, Waiting, order
+from isocenter.record import (
+    Event,
+    Finding,
+    Instance,
+    Kind,
+    Map,
+    Measurement,
+    Origin,
+    Outcome,
+    Patient,
+    Result,
+    Sealed,
+    Series,
+    Study,
+    Urgency,
+    codes,
+)
+from isocenter.record.event import GENESIS
+from isocenter.record.states import READING, step
+from isocenter.space import Geometry, Reference, Region, Shape
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+CT, DX = "1.2.3.1", "1.2.3.2"
+CT_SERIES, DX_SERIES = "1.2.3.1.1", "1.2.3.2.1"
+FRAME = "1.2.3.1.9"
+PASSWORD = "a long sentence to sign in"
+_CREDENTIAL = hash_password(PASSWORD)  # once: it is slow on purpose
+
+GRID = Geometry.regular(
+    shape=(8, 20, 30), spacing_mm=(5.0, 1.0, 1.0), origin_mm=(-15, -10, 40), frame_of_reference=FRAME
+)
+FILM = Geometry.regular(shape=(1, 12, 10), reference=Reference.PIXEL)
+
+
+def _ct() -> Study:
+    instances = tuple(
+        Instance(
+            f"{CT_SERIES}.{k}", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1", f"{k:064x}", 1000, k + 1, 20, 30, 1,
+            {
+                "ImagePositionPatient": [-15.0, -10.0, 40.0 + 5 * k],
+                "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+                "PixelSpacing": [1.0, 1.0],
+            },
+        )
+        for k in reversed(range(8))
+    )  # fmt: skip
+    series = Series(CT_SERIES, "CT", 2, "thorax 5.0", "CHEST", frame_of_reference=FRAME, instances=instances)
+    seg = Series("1.2.3.1.2", "SEG", 9, "segments", instances=(Instance("1.2.3.1.2.1", "x", "y", "e" * 64, 10),))
+    return Study(CT, Patient("ISO-1", "PHANTOM^Anna", date(1960, 1, 1), "F"), "A1", date(2026, 11, 20),
+                 description="CT chest", arrived=NOON - timedelta(minutes=50), series=(seg, series))  # fmt: skip
+
+
+def _dx() -> Study:
+    instance = Instance(
+        f"{DX_SERIES}.1", "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.1.2.1", "d" * 64, 500, 1, 12, 10, 1
+    )
+    series = Series(DX_SERIES, "DX", 1, "PA", "CHEST", instances=(instance,))
+    return Study(DX, Patient("ISO-2", "PHANTOM^Bert"), "A2", date(2026, 11, 20), description="chest pa",
+                 arrived=NOON - timedelta(minutes=5), series=(series,))  # fmt: skip
+
+
+def lesion() -> Finding:
+    mask = np.zeros(GRID.shape, dtype=bool)
+    mask[3:6, 5:9, 10:16] = True
+    return Finding(
+        codes.LESION,
+        0.8,
+        Region(GRID, Shape.MASK, mask, series_uid=CT_SERIES),
+        (Measurement(codes.LONG_AXIS, 6.0, "mm"),),
+        codes.LUNG,
+        codes.LEFT,
+        "A lesion of 6 mm in the left lung.",
+        "2.25.1",
+    )
+
+
+def opacity() -> Finding:
+    mask = np.zeros(FILM.shape, dtype=bool)
+    mask[0, 2:5, 3:7] = True
+    where = Region(FILM, Shape.MASK, mask, series_uid=DX_SERIES, instance_uid=f"{DX_SERIES}.1")
+    return Finding(codes.OPACITY, 0.9, where, words="An opacity.", tracking="2.25.2")
+
+
+class House:
+    """Everything that `PagesSite` asks for; `now` is set by the tests."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+        self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
+        self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
+        self.journal: list[Sealed] = []
+        self.studies = {s.uid: s for s in (_ct(), _dx())}
+        self.kept: dict[str, Result] = {}
+        self.rows: dict[str, dict[str, Any]] = {uid: {} for uid in self.studies}
+        self.drafts: dict[str, Report] = {}
+        self.values = {"sensitivity": np.arange(120, dtype=np.float32).reshape(1, 12, 10)}
+        self.lock = threading.Lock()
+        self.serial = itertools.count(100)
+        self._result(Result(CT, Outcome.FOUND, Origin("machine", "volumetry", "1"), NOON, findings=(lesion(),)))
+        heat = Map("sensitivity", "sensitivity", "1", FILM, "b" * 64, "sensitivity", DX_SERIES, 0.0, 119.0)
+        self._result(
+            Result(DX, Outcome.FOUND, Origin("machine", "chest_xray_opacity", "1", "c" * 64), NOON,
+                   findings=(opacity(),), maps=(heat,), urgency=Urgency.NOW)
+        )  # fmt: skip
+        self._result(Result(DX, Outcome.DECLINED, Origin("machine", "pet_uptake", "1"), NOON, reasons=("no PET",)))
+
+    # ---- what the tests use
+
+    def token(self, role: str) -> str:
+        return self.sessions.begin(self.people[role], self.now)[0]
+
+    def result_of(self, study_uid: str, analysis: str) -> str:
+        return next(i for i, r in self._latest(study_uid) if session.machine_of(r)[0] == analysis)
+
+    def append(self, *events: Event) -> None:
+        for event in events:
+            previous = self.journal[-1].hash if self.journal else GENESIS
+            self.journal.append(Sealed.after(len(self.journal) + 1, previous, event))
+            row = self.rows.get(event.subject)
+            taken = {Kind.READING_OPENED: "open", Kind.READING_CLOSED: "lapse", Kind.REPORT_SIGNED: "sign",
+                     Kind.REPORT_AMENDED: "sign"}.get(event.kind)  # fmt: skip
+            if row is None or (taken is None and event.who == "isocenter"):
+                continue
+            if taken:
+                row["state"] = step(READING, row.get("state", "waiting"), taken)
+                row["by"] = {"lapse": ""}.get(taken, event.who)
+                row["opened" if taken == "open" else "signed"] = event.time.isoformat()
+            row["version"] = len(self.journal)
+
+    def _result(self, result: Result) -> None:
+        self.kept[result.id] = result
+        who = result.origin.name if result.origin.kind == "person" else "isocenter"
+        self.append(Event(Kind.RESULT_MADE, self.now, who, result.study_uid, {"result": result.id}))
+
+    def _latest(self, uid: str) -> list[tuple[str, Result]]:
+        gone = {r.replaces for r in self.kept.values()}
+        return [(i, r) for i, r in self.kept.items() if r.study_uid == uid and i not in gone]
+
+    def _reading(self, uid: str) -> Reading:
+        if uid not in self.rows:
+            raise NotFound("no such study")
+        return Reading.of(uid, self.rows[uid])
+
+    # ---- people
+
+    def sign_in(self, name: str, password: str, *, address: str) -> str:
+        self.tries.check(name, self.now)
+        if not fits(_CREDENTIAL if name in self.people else None, password):
+            self.tries.failed(name, self.now)
+            raise Forbidden("name or password is wrong", "nobody is signed in (rule 'sign_in')", "try again")
+        return self.token(name)
+
+    def sign_in_by_link(self, link: str, *, address: str) -> str:
+        return self.token(self.links.redeem(link, self.now))
+
+    def sign_out(self, token: str) -> None:
+        self.sessions.end(token)
+
+    def person_of(self, token: str, *, touch: bool = True) -> Person:
+        return self.sessions.of(token, self.now, touch=touch)
+
+    # ---- studies
+
+    def worklist(self, *, who: Person, with_ai: bool = True) -> list[Entry]:
+        must(who, "worklist")
+        waiting = []
+        for uid, study in self.studies.items():
+            found = [f for _, r in self._latest(uid) if r.urgency is Urgency.NOW for f in r.findings]
+            state = self._reading(uid)
+            assert study.arrived is not None
+            waiting.append(
+                Waiting(
+                    study, study.arrived, study.modalities, study.instance_count, state.state, state.by,
+                    tuple(Raise(Urgency.NOW, "opacity", "chest_xray_opacity") for _ in found) if with_ai else (),
+                    "found" if with_ai else "off",
+                )
+            )  # fmt: skip
+        return order(waiting, self.now, with_ai=with_ai)
+
+    def study(self, uid: str, *, who: Person) -> Study:
+        must(who, "study", uid)
+        if uid not in self.studies:
+            raise NotFound("no such study", "it was never received", "look into the worklist")
+        return self.studies[uid]
+
+    def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
+        must(who, "results", study_uid)
+        return self._latest(study_uid)
+
+    def result(self, id: str, *, who: Person) -> Result:
+        must(who, "results", id)
+        if id not in self.kept:
+            raise NotFound("no such result")
+        return self.kept[id]
+
+    def why(self, study_uid: str, *, who: Person) -> Sequence[dict[str, Any]]:
+        must(who, "plan", study_uid)
+        return [{"analysis": "pet_uptake", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}]
+
+    def geometry_of(self, sop_uid: str, *, frame: int = 0, who: Person) -> Geometry:
+        must(who, "instance", sop_uid)
+        if sop_uid == f"{DX_SERIES}.1":
+            return FILM
+        slice_number = int(sop_uid.rsplit(".", 1)[1])
+        if not sop_uid.startswith(CT_SERIES) or slice_number > 7:
+            raise NotFound("no such image")
+        return GRID.cropped((slice_number, 0, 0), (slice_number + 1, 20, 30))
+
+    def series_of(self, sop_uid: str, *, who: Person) -> str:
+        must(who, "instance", sop_uid)
+        for study in self.studies.values():
+            for series in study.series:
+                if any(i.sop_uid == sop_uid for i in series.instances):
+                    return series.uid
+        raise NotFound("no such image")
+
+    def map_of(self, result_id: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
+        must(who, "results", result_id)
+        return self.values[name]
+
+    # ---- reading
+
+    def reading(self, study_uid: str, *, who: Person) -> Reading:
+        must(who, "reading", study_uid)
+        return self._reading(study_uid)
+
+    def open(self, study_uid: str, *, who: Person) -> Reading:
+        must(who, "open", study_uid)
+        with self.lock:
+            before = self._reading(study_uid)
+            self.append(*session.open_reading(before, who.name, self.now))
+            if before.state == "signed":
+                self.drafts[study_uid] = reports.amend(self.drafts[study_uid])
+        return self._reading(study_uid)
+
+    def lapse(self, study_uid: str, *, version: int, who: Person) -> Reading:
+        must(who, "lapse", study_uid)
+        with self.lock:
+            self.append(*session.lapse(self._reading(study_uid), who.name, self.now, version=version))
+        return self._reading(study_uid)
+
+    def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
+        must(who, "correct", study_uid)
+        with self.lock:
+            if not correction.tracking:
+                correction = replace(correction, tracking=f"2.25.{next(self.serial)}")
+            self._result(
+                session.correct(self._reading(study_uid), self._latest(study_uid), correction, who.name, self.now,
+                                version=version)
+            )  # fmt: skip
+        return self._reading(study_uid)
+
+    def word(
+        self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person
+    ) -> Reading:
+        must(who, "word", study_uid)
+        with self.lock:
+            worded = session.word(self._reading(study_uid), who.name, self.now, version=version, report="r")
+            told = reports.reword(self._report(study_uid), sentence_id, text, section=section)
+            self.append(*worded)
+            self.drafts[study_uid] = told
+        return self._reading(study_uid)
+
+    def sign(self, study_uid: str, *, version: int, who: Person) -> Reading:
+        must(who, "sign", study_uid)
+        with self.lock:
+            latest = self._latest(study_uid)
+            told = reports.seal(self._report(study_uid), latest, who.name, self.now)
+            self.append(
+                *session.sign(self._reading(study_uid), latest, who.name, self.now, version=version, report=told.digest)
+            )
+            self.drafts[study_uid] = told
+        return self._reading(study_uid)
+
+    def _report(self, uid: str) -> Report:
+        study, latest = self.studies[uid], self._latest(uid)
+        told = self.drafts.get(uid)
+        if told is None:
+            return reports.begin(study, latest)
+        return told if told.digest else reports.redraft(told, study, latest)
+
+    def report(self, study_uid: str, *, who: Person) -> Report:
+        must(who, "report", study_uid)
+        if study_uid not in self.studies:
+            raise NotFound("no such study")
+        return self._report(study_uid)
+
+    def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
+        must(who, "report", study_uid)
+        return b"%PDF-1.7 a report"
+
+    # ---- the rest
+
+    def analyses(self, *, who: Person) -> Sequence[dict[str, Any]]:
+        must(who, "catalogue")
+        return [{"name": "volumetry", "version": "1", "needs": ["any segmentation"]}]
+
+    def models(self, *, who: Person) -> Sequence[dict[str, Any]]:
+        must(who, "models")
+        return []
+
+    def explain(self, id: str, *, who: Person) -> dict[str, Any]:
+        must(who, "explain", id)
+        return {"id": id, "result": self.result(id, who=who)}
+
+    def events(self, *, since: int, limit: int, who: Person) -> Sequence[Sealed]:
+        must(who, "events")
+        return self.journal[since : since + limit]
+
+    def head(self) -> int:
+        return len(self.journal)
+
+    def counts(self, *, who: Person) -> dict[str, int]:
+        return {"studies": len(self.studies)}

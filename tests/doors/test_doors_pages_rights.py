@@ -1,0 +1,117 @@
+"""Every route of the pages with every role, read off the application itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from browser_for_pages import Browser
+from fastapi import APIRouter
+from house_for_pages import CT, DX, DX_SERIES, NOON, House
+
+from isocenter.doors.pages import application
+from isocenter.doors.pages_who import needs, verb_of
+from isocenter.govern.policy import RULES, Role
+
+ROLES = [r.value for r in Role]
+BODIES: dict[str, Any] = {
+    "/api/sign-in": {"name": "nobody-has-this-name", "password": "x"},
+    "/api/readings/{uid}/lapse": {"version": 0},
+    "/api/readings/{uid}/sign": {"version": 0},
+    "/api/readings/{uid}/correct": {"version": 0, "tracking": "2.25.1", "verdict": "kept"},
+    "/api/readings/{uid}/sentences/{id}": {"version": 0, "text": "x"},
+}
+
+
+def routes(app: Any) -> list[tuple[str, str, str | None]]:
+    """(method, path, verb) of every route that the application answers, also those of routers within it."""
+    found = []
+
+    def walk(many: Any, before: str = "") -> None:
+        for route in many:
+            inner = getattr(route, "original_router", None) or getattr(route, "router", None)
+            if getattr(route, "methods", None):
+                found.extend((m, before + route.path, verb_of(route)) for m in sorted(route.methods - {"HEAD"}))
+            elif inner is not None:
+                walk(inner.routes, before)
+            else:
+                found.append(("?", str(route), None))
+
+    walk(app.routes)
+    return found
+
+
+APP_ROUTES = routes(application(House(), demo=True, clock=lambda: NOON))
+
+
+def test_the_routes_of_the_contract_are_there() -> None:
+    paths = {(m, p) for m, p, _ in APP_ROUTES}
+    for line in (
+        "GET /sign-in", "POST /api/sign-in", "POST /api/sign-out", "GET /api/me", "GET /api/worklist",
+        "GET /api/studies/{uid}", "GET /api/studies/{uid}/results", "GET /api/results/{id}/contours/{tracking}",
+        "GET /api/results/{id}/maps/{name}.png", "GET /api/studies/{uid}/plan", "GET /api/studies/{uid}/hang",
+        "POST /api/readings/{uid}/open", "POST /api/readings/{uid}/lapse", "POST /api/readings/{uid}/sign",
+        "POST /api/readings/{uid}/correct", "GET /api/readings/{uid}/report",
+        "PUT /api/readings/{uid}/sentences/{id}", "GET /api/readings/{uid}/report.pdf", "GET /api/analyses",
+        "GET /api/models", "GET /api/explain/{id}", "GET /api/events", "GET /healthz", "GET /metrics",
+    ):  # fmt: skip
+        assert tuple(line.split()) in paths, line
+
+
+@pytest.mark.parametrize(("method", "path", "verb"), APP_ROUTES)
+def test_every_route_declares_a_verb_of_the_table(method: str, path: str, verb: str | None) -> None:
+    assert verb is not None, f"{method} {path} declares no verb: add needs(…)"
+    assert verb in RULES
+
+
+def test_a_route_without_a_verb_would_be_found() -> None:
+    careless = APIRouter()
+
+    @careless.get("/api/everything")
+    def everything() -> str:
+        return "all of it"
+
+    app = application(House(), demo=True, clock=lambda: NOON, dicomweb_router=careless)
+    assert ("GET", "/api/everything", None) in routes(app)
+
+
+def test_a_verb_that_the_table_does_not_have_stops_the_start() -> None:
+    with pytest.raises(KeyError):
+        needs("fly")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_route_with_every_role(role: str) -> None:
+    """Refused exactly where the table refuses: 401 without an account, 403 with another role; never a 500."""
+
+    for method, path, verb in APP_ROUTES:
+        house = House()
+        app = application(house, demo=True, clock=lambda: NOON)
+        address = (
+            path.replace("{uid}", CT)
+            .replace(
+                "{id}", house.result_of(DX, "chest_xray_opacity") if "results" in path or "explain" in path else "x"
+            )
+            .replace("{tracking}", "2.25.2")
+            .replace("{name}", "sensitivity")
+            .replace("{path:path}", "worklist")
+        )
+        if re.search("contours|maps", path):
+            address += f"?sop={DX_SERIES}.1"
+        browser = Browser(app, bearer=house.token(role) if role != "none" else "")
+        if verb == "events" and Role(role) in RULES["events"].roles:
+            continue  # this answer does not end; its own test file hears it
+        answer = browser.ask(method, address, json=BODIES.get(path))
+        allowed = Role(role) in RULES[str(verb)].roles
+        told = f"{role} {method} {path}: {answer.status_code} {answer.text[:200]}"
+        if allowed:
+            refused_name = path == "/api/sign-in" and answer.status_code == 403
+            assert answer.status_code in (200, 303, 409) or refused_name, told
+        else:
+            assert answer.status_code == (401 if role == "none" else 403), told
+            error = answer.json()["error"]
+            assert f"'{verb}'" in error["what"], told
+            assert error["do"], told
+            assert "PHANTOM" not in json.dumps(error), told
