@@ -65,6 +65,13 @@ class Blobs:
         if self._folder is not None:
             self._prepare(self._folder)
         self._store = _open(url, self._folder, options or {})
+        self._made_of = (url, options)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The same store, opened again in another process; memory:// would be another one, and is refused.
+        if self._made_of[0].startswith("memory:"):
+            raise TypeError("a store in memory cannot travel to another process: name a folder")
+        return _opened, self._made_of
 
     def put(self, data: bytes) -> str:
         """Keep the bytes and return their digest. When this returns, they survive a power cut.
@@ -339,5 +346,11 @@ _MEANING = {
 
 def _unavailable(error: BaseException, what: str) -> Unavailable:
     number = getattr(error, "errno", None)
-    why, do = _MEANING.get(number or 0, (str(error), "nothing of it counts as received; send again when this is mended"))
+    why, do = _MEANING.get(
+        number or 0, (str(error), "nothing of it counts as received; send again when this is mended")
+    )
     return Unavailable(what, why, do)
+
+
+def _opened(url: str, options: dict[str, str] | None) -> Blobs:
+    return Blobs(url, options=options)
