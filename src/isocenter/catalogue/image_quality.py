@@ -51,7 +51,7 @@ _LEAST_MEDIASTINUM = -0.2  # good 0.2 and more
 _METAL_HU, _METAL_ML = 3000.0, 0.1  # 12-bit CT ends at 3071 HU; enamel and cortical bone stay below 3000
 _MOST_CT_NOISE_HU = 150.0  # sharp lung kernels reach about 100
 _AIR_HU = 50.0  # air is -1000 HU by definition; scanners are held to a few HU
-_MUCH_AIR = 0.25  # below that, foam and cushions (-900 HU) may outweigh the air about the patient
+_MUCH_AIR = 0.25  # below that, foam and cushions (-900 HU) may be all the air that a cropped image shows
 _MOST_LOSSY = 20.0  # our choice: published limits for radiographs, CT and MR mostly lie below
 _LEAST_LUNG, _LONG_CHEST_MM = 0.03, 150.0  # a whole chest holds lung: one third of its voxels
 
@@ -176,12 +176,19 @@ class _Look:
         return np.concatenate([f.ravel() for f in self.sampled])
 
     @cached_property
-    def finite(self) -> bool:
-        return bool(np.isfinite(self.image.array).all())
+    def extremes(self) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]:
+        """Smallest and largest value of each frame: the only look at every voxel, and NaN shows in it."""
+        each = self.frames.reshape(len(self.frames), -1)
+        return each.min(axis=1), each.max(axis=1)
 
     @cached_property
     def ends(self) -> tuple[float, float]:
-        return float(self.image.array.min()), float(self.image.array.max())
+        low, high = self.extremes
+        return float(low.min()), float(high.max())
+
+    @property
+    def finite(self) -> bool:
+        return bool(np.isfinite(self.ends).all())
 
     @cached_property
     def signal(self) -> tuple[float, float]:
@@ -260,7 +267,7 @@ def _numbers(look: _Look) -> Iterator[Finding]:
 
 def _frames(look: _Look) -> Iterator[Finding]:
     if len(look.frames) > 2:
-        blank = greys.blank_frames(look.frames)
+        blank = greys.blank_frames(*look.extremes)
         if blank:
             yield _issue(f"{len(blank)} blank between others: {_listed(blank)}.", _count(len(blank)))
         if look.modality in ("CT", "MR", "PT") and not look.image.axes:
@@ -325,12 +332,13 @@ def _ct(look: _Look) -> Iterator[Finding]:
         yield _mismatch("Soft tissue lies near 1000 and nothing below fat: the rescale to Hounsfield units is missing.")
         return
     air = look.values[(look.values > -1020) & (look.values < -850)]  # padding was brought to -1024
-    if air.size > _MUCH_AIR * look.values.size:
+    true_air = np.count_nonzero((look.values > -1020) & (look.values < -970))
+    if air.size > _MUCH_AIR * look.values.size and true_air < 0.001 * look.values.size:
         counts, edges = np.histogram(air, bins=34, range=(-1020, -850))
         mode = float(edges[int(counts.argmax())] + 2.5)
         if abs(mode + 1000.0) > _AIR_HU / look.strictness:
             yield _mismatch(f"Air lies at {mode:.0f} HU in place of -1000.", Measurement(codes.MEAN, mode, "[hnsf'U]"))
-    if look.image.geometry.reference is Reference.PATIENT:
+    if look.ends[1] >= _METAL_HU and look.image.geometry.reference is Reference.PATIENT:
         metal = np.count_nonzero(look.image.array >= _METAL_HU) * look.image.geometry.voxel_volume_mm3 / 1000.0
         if metal > _METAL_ML / look.strictness:
             yield _issue(
@@ -380,7 +388,9 @@ def _inverted(look: _Look) -> Iterator[Finding]:
         return
     whole = np.asarray(look.frames[0], dtype=np.float32)
     whole = whole.mean(axis=-1) if whole.ndim == 3 else whole
-    contrast = greys.mediastinum_contrast(-whole if look.image.facts.get(_PHOTOMETRIC) == "MONOCHROME1" else whole)
+    # A volume from the archive was turned already, so that its largest value is white.
+    dark_is_large = facts.get(_PHOTOMETRIC) == "MONOCHROME1" and not facts.get("InvertedFromMonochrome1")
+    contrast = greys.mediastinum_contrast(-whole if dark_is_large else whole)
     if contrast < _LEAST_MEDIASTINUM:
         yield _mismatch(
             "The lungs are brighter than the mediastinum: the image is inverted "
