@@ -304,7 +304,7 @@ class Listener:
             raise Forbidden(
                 f"AE '{calling}' from {address} is not known",
                 "only listed devices may send to or ask this archive",
-                f"add it with its AE title '{calling}' and host {address} to the DICOM peers in the settings",
+                f"add it with `isocenter peer {calling} {address} PORT`, or to the peers in the settings",
             )
         if not any(host in ("", "*") or address in _addresses(host) for host in hosts):
             raise Forbidden(
@@ -457,7 +457,7 @@ class Listener:
             error = Forbidden(
                 f"Move destination {wanted[:16]!a}, asked for by '{call.calling}', is not known",
                 "images go to listed destinations only",
-                "add it with AE title, host and port to the DICOM peers in the settings",
+                f"add it with `isocenter peer {wanted} HOST PORT`, or to the peers in the settings",
             )
             self._tell(error)
             self._count("refused")

@@ -1,0 +1,413 @@
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from io import BytesIO
+
+import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.sop_class import (
+    PatientRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelFind,
+    Verification,
+)
+
+from conftest import Shelf, person_behind
+from isocenter.doors import commands, part10
+from isocenter.doors import negotiation as n
+from isocenter.doors.dimse import Listener, status_of
+from isocenter.doors.upper_layer import connect
+from isocenter.errors import (
+    Conflict,
+    Forbidden,
+    IsocenterError,
+    LimitReached,
+    NotFound,
+    NotWhole,
+    Refused,
+    Unavailable,
+)
+
+Opened = tuple[Listener, int]
+_ALL_SYNTAXES = (
+    "CT_small.dcm",
+    "rtplan.dcm",
+    "MR_small_bigendian.dcm",
+    "image_dfl.dcm",
+    "MR_small_RLE.dcm",
+    "examples_ybr_color.dcm",
+    "JPGExtended.dcm",
+    "SC_rgb_jpeg_gdcm.dcm",
+    "JPEG2000.dcm",
+    "MR2_J2KR.dcm",
+    "MR_small_jpeg_ls_lossless.dcm",
+    "HTJ2KLossless_08_RGB.dcm",
+)
+
+
+def _call(port: int, *classes: str, calling: str = "TESTER", called: str = "ISOCENTER") -> Association:
+    ae = AE(calling)
+    for uid in classes or (Verification,):
+        ae.add_requested_context(uid)
+    return ae.associate("127.0.0.1", port, ae_title=called)
+
+
+def _identity(data: bytes) -> tuple[str, str]:
+    meta = part10.split(data)
+    return part10.identity(data[meta.start :], meta.transfer_syntax) or (meta.sop_class, meta.sop_uid)
+
+
+def _raw(port: int, data: bytes, *, words: dict[str, int | str] | None = None) -> dict[str, int | str]:
+    """Send one file byte for byte; the words of the answer."""
+    meta = part10.split(data)
+    # A file's header may name another instance than its data set does: pydicom's rtplan.dcm is such a one.
+    sop_class, sop_uid = _identity(data)
+    link = connect("127.0.0.1", port, timeout_s=10)
+    n.propose(link, calling="TESTER", called="ISOCENTER", offers=[(sop_class, (meta.transfer_syntax,))])
+    (context,) = link.contexts.values()
+    said: dict[str, int | str] = {
+        "AffectedSOPClassUID": sop_class,
+        "CommandField": commands.C_STORE_RQ,
+        "MessageID": 1,
+        "Priority": 0,
+        "AffectedSOPInstanceUID": sop_uid,
+    }
+    link.send(context.id, {**said, **(words or {})}, data[meta.start :])
+    answer = link.receive()
+    assert answer is not None
+    link.release()
+    return dict(answer.words)
+
+
+def test_echo(listener: Opened) -> None:
+    association = _call(listener[1])
+    assert association.is_established
+    assert association.send_c_echo().Status == 0
+    association.release()
+    assert listener[0].counts["echo"] == 1
+
+
+@pytest.mark.parametrize("name", _ALL_SYNTAXES)
+def test_every_transfer_syntax_is_kept_byte_for_byte(
+    name: str, listener: Opened, shelf: Shelf, sample: Callable[[str], bytes]
+) -> None:
+    path = get_testdata_file(name, download=False)
+    if path is None:
+        pytest.skip(f"pydicom does not ship {name}")
+    data = sample(name)
+
+    assert _raw(listener[1], data)["Status"] == 0
+
+    meta = part10.split(data)
+    kept = shelf.files[_identity(data)[1]]
+    assert kept[part10.split(kept).start :] == data[meta.start :]
+    assert part10.split(kept).transfer_syntax == meta.transfer_syntax
+    assert shelf.senders == ["TESTER"]
+
+
+def test_a_labelmap_segmentation_is_kept(listener: Opened, shelf: Shelf, sample: Callable[[str], bytes]) -> None:
+    dataset = dcmread(BytesIO(sample("CT_small.dcm")))
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.7"
+    made = BytesIO()
+    dataset.save_as(made)
+    assert _raw(listener[1], made.getvalue())["Status"] == 0
+    assert len(shelf.files) == 1
+
+
+def test_the_same_again_is_a_success_and_another_content_a_duplicate(
+    listener: Opened, shelf: Shelf, sample: Callable[[str], bytes]
+) -> None:
+    data = sample("CT_small.dcm")
+    dataset = dcmread(BytesIO(data))
+    dataset.PatientName = "Somebody^Else"
+    other = BytesIO()
+    dataset.save_as(other)
+
+    answers = [_raw(listener[1], d) for d in (data, data, other.getvalue())]
+
+    assert [a["Status"] for a in answers] == [0, 0, 0x0111]
+    assert "already" in str(answers[2]["ErrorComment"])
+    assert len(shelf.files) == 1
+    assert {k: listener[0].counts[k] for k in ("stored", "there", "conflict")} == {
+        "stored": 1,
+        "there": 1,
+        "conflict": 1,
+    }
+
+
+def test_a_truncated_image_is_refused_and_the_association_lives_on(
+    listener: Opened, shelf: Shelf, sample: Callable[[str], bytes]
+) -> None:
+    data = sample("CT_small.dcm")
+    answer = _raw(listener[1], data[:-5000])
+    assert answer["Status"] == 0xC000
+    assert answer["ErrorComment"]
+    assert not shelf.files
+    assert _raw(listener[1], data)["Status"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ({"AffectedSOPInstanceUID": "../../etc/passwd"}, 0x0117),
+        ({"AffectedSOPInstanceUID": ""}, 0x0117),
+        ({"AffectedSOPInstanceUID": "1.2.3"}, 0xA900),
+        ({"AffectedSOPClassUID": "1.2.840.10008.5.1.4.1.1.4"}, 0xA900),
+        ({"CommandField": 0x0150}, 0x0211),
+        ({"CommandField": commands.C_ECHO_RQ}, 0x0122),
+        ({"CommandField": commands.C_FIND_RQ}, 0x0122),
+        ({"CommandField": commands.C_GET_RQ}, 0x0122),
+    ],
+)
+def test_what_a_command_may_not_say(
+    listener: Opened, shelf: Shelf, sample: Callable[[str], bytes], words: dict[str, int | str], status: int
+) -> None:
+    assert _raw(listener[1], sample("CT_small.dcm"), words=words)["Status"] == status
+    assert not shelf.files
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Unavailable("the disk is full"), 0xA700),
+        (LimitReached("too much"), 0xA700),
+        (Forbidden("rule 'receive'"), 0x0124),
+        (Conflict("other content"), 0x0111),
+        (NotWhole("cut"), 0xC000),
+        (Refused("no"), 0xC000),
+        (NotFound("nothing"), 0xC000),
+        (IsocenterError("?"), 0x0110),
+        (RuntimeError("patient DOE^JOHN"), 0x0110),
+    ],
+)
+def test_an_error_becomes_a_status_and_the_next_image_is_taken(
+    listener: Opened, shelf: Shelf, sample: Callable[[str], bytes], error: Exception, status: int
+) -> None:
+    ae = AE("TESTER")
+    dataset = dcmread(BytesIO(sample("CT_small.dcm")))
+    ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
+    association = ae.associate("127.0.0.1", listener[1], ae_title="ISOCENTER")
+    shelf.failure = error
+
+    refused = association.send_c_store(dataset)
+    shelf.failure = None
+    taken = association.send_c_store(dataset)
+    association.release()
+
+    assert (refused.Status, taken.Status) == (status, 0)
+    assert "DOE" not in str(refused.get("ErrorComment", ""))
+    assert listener[0].counts["rejected"] == 1
+    assert status_of(error)[0] == status
+
+
+def test_an_unknown_caller_is_rejected_and_told_how_to_be_known(shelf: Shelf) -> None:
+    said: list[IsocenterError] = []
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, said_no=said.append)
+    port = opened.start()
+    association = _call(port, calling="STRANGER")
+    rejection = association.acceptor.primitive
+    opened.stop()
+
+    assert association.is_rejected
+    assert (rejection.result, rejection.result_source, rejection.diagnostic) == (1, 1, 3)
+    assert "AE 'STRANGER' from 127.0.0.1 is not known" in str(said[0])
+    assert "isocenter peer STRANGER 127.0.0.1" in said[0].do
+    assert opened.counts == {"refused": 1}
+
+
+def test_another_called_title_is_rejected(listener: Opened) -> None:
+    association = _call(listener[1], called="SOMEBODY")
+    rejection = association.acceptor.primitive
+    assert (rejection.result, rejection.result_source, rejection.diagnostic) == (1, 1, 7)
+
+
+def test_a_known_title_from_another_address_is_rejected(listener: Opened, shelf: Shelf) -> None:
+    shelf.listed[:] = [{"aet": "TESTER", "host": "192.0.2.7", "port": 104}]
+    assert _call(listener[1]).is_rejected
+    shelf.listed.append({"aet": "TESTER", "host": "*", "port": 104})
+    assert _call(listener[1]).is_established
+
+
+def test_a_person_that_is_not_there_rejects(shelf: Shelf) -> None:
+    def nobody(aet: str) -> None:
+        raise Forbidden(f"AE title '{aet}'")
+
+    shelf.listed.append({"aet": "TESTER", "host": "127.0.0.1", "port": 0})
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=nobody)  # type: ignore[arg-type]
+    port = opened.start()
+    assert _call(port).is_rejected
+    opened.stop()
+
+
+@pytest.mark.parametrize("title", ["../x", "a/b", "c\\d"])
+def test_path_characters_in_a_title_are_refused(listener: Opened, shelf: Shelf, title: str) -> None:
+    shelf.listed.append({"aet": title, "host": "127.0.0.1", "port": 0})
+    link = connect("127.0.0.1", listener[1], timeout_s=5)
+    request = bytearray(b"\x01\x00\x00\x00\x00\x44\x00\x01\x00\x00" + b"ISOCENTER".ljust(16) + title.encode().ljust(16))
+    link.sock.sendall(bytes(request.ljust(74, b"\0")))
+    assert link.read_pdu()[0] in (3, 7), "rejected or aborted"
+    with pytest.raises(Refused):
+        Listener(shelf, aet=title, port=0, who=person_behind)
+
+
+def test_one_association_too_many_is_rejected_for_now(shelf: Shelf) -> None:
+    shelf.listed.append({"aet": "TESTER", "host": "127.0.0.1", "port": 0})
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, associations=1)
+    port = opened.start()
+    first, second = _call(port), _call(port)
+    assert first.is_established and second.is_rejected
+    assert (second.acceptor.primitive.result, second.acceptor.primitive.diagnostic) == (2, 2)
+    first.release()
+    opened.stop()
+
+
+def test_a_crowd_of_silent_connections_is_turned_away(shelf: Shelf) -> None:
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, associations=1)
+    port = opened.start()
+    crowd = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(5)]
+    assert crowd[4].recv(1) == b"", "the fifth is closed at once"
+    for one in crowd:
+        one.close()
+    opened.stop()
+    assert opened.counts["crowded"] == 1
+
+
+def test_a_silent_connection_is_dropped(shelf: Shelf) -> None:
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, artim_s=0.05)
+    port = opened.start()
+    silent = socket.create_connection(("127.0.0.1", port), 5)
+    assert silent.recv(10)[:1] == b"\x07", "aborted"
+    opened.stop()
+
+
+def test_a_port_in_use_is_said_in_words(listener: Opened, shelf: Shelf) -> None:
+    with pytest.raises(Unavailable) as caught:
+        Listener(shelf, aet="ISOCENTER", port=listener[1], who=person_behind).start()
+    assert f"Port {listener[1]} on 127.0.0.1" in caught.value.what
+    assert "another DICOM port" in caught.value.do
+
+
+def test_an_image_on_its_way_is_answered_when_the_door_closes(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
+    """What was acknowledged is stored, and what was stored is acknowledged, though the server is told to stop."""
+    shelf.listed.append({"aet": "TESTER", "host": "127.0.0.1", "port": 0})
+    inside, go_on = threading.Event(), threading.Event()
+    keep = shelf._keep
+
+    def slowly(data: bytes) -> object:
+        inside.set()
+        assert go_on.wait(10)
+        return keep(data)
+
+    shelf._keep = slowly  # type: ignore[assignment, method-assign]
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind)
+    port = opened.start()
+    answers: list[object] = []
+    sending = threading.Thread(target=lambda: answers.append(_raw(port, sample("CT_small.dcm"))["Status"]))
+    sending.start()
+    assert inside.wait(10)
+    stopping = threading.Thread(target=opened.stop)
+    stopping.start()
+    go_on.set()
+    stopping.join(10)
+    sending.join(10)
+
+    assert answers == [0] and len(shelf.files) == 1
+    with pytest.raises(Unavailable):
+        connect("127.0.0.1", port, timeout_s=1)
+
+
+def test_stopping_twice_does_no_harm(listener: Opened) -> None:
+    listener[0].stop()
+    listener[0].stop()
+
+
+def test_http_on_the_dicom_port_is_turned_away(listener: Opened) -> None:
+    with socket.create_connection(("127.0.0.1", listener[1]), 5) as web:
+        web.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert web.recv(10)[:1] == b"\x07"
+    assert _call(listener[1]).is_established
+
+
+@pytest.fixture
+def filled(listener: Opened, sample: Callable[[str], bytes]) -> Iterator[Opened]:
+    for name in ("CT_small.dcm", "MR_small.dcm", "rtplan.dcm"):
+        assert _raw(listener[1], sample(name))["Status"] == 0
+    yield listener
+
+
+def _find(port: int, model: str, **keys: str) -> list[tuple[int, Dataset | None]]:
+    asked = Dataset()
+    for word, value in keys.items():
+        setattr(asked, word, value)
+    association = _call(port, model)
+    found = [(status.Status, row) for status, row in association.send_c_find(asked, model)]
+    association.release()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "count"),
+    [
+        (PatientRootQueryRetrieveInformationModelFind, "PATIENT", 3),
+        (PatientRootQueryRetrieveInformationModelFind, "STUDY", 3),
+        (StudyRootQueryRetrieveInformationModelFind, "STUDY", 3),
+        (StudyRootQueryRetrieveInformationModelFind, "SERIES", 3),
+        (StudyRootQueryRetrieveInformationModelFind, "IMAGE", 3),
+    ],
+)
+def test_queries_of_every_level(filled: Opened, model: str, level: str, count: int) -> None:
+    found = _find(filled[1], model, QueryRetrieveLevel=level, PatientID="", StudyInstanceUID="")
+    assert [status for status, _ in found] == [0xFF00] * count + [0]
+    rows = [row for _, row in found[:-1]]
+    assert all(
+        row is not None and row.QueryRetrieveLevel == level and row.RetrieveAETitle == "ISOCENTER" for row in rows
+    )
+    assert "1CT1" in {row.PatientID for row in rows if row is not None}
+
+
+def test_a_key_that_is_not_kept_is_answered_empty_with_a_warning(filled: Opened) -> None:
+    found = _find(
+        filled[1],
+        StudyRootQueryRetrieveInformationModelFind,
+        QueryRetrieveLevel="STUDY",
+        PatientID="1CT1",
+        PatientComments="",
+    )
+    assert [status for status, _ in found] == [0xFF01, 0]
+    assert found[0][1] is not None and found[0][1].PatientComments in ("", None)
+
+
+@pytest.mark.parametrize("level", ["PATIENT", "", "PLANET"])
+def test_a_level_that_the_model_does_not_have(filled: Opened, level: str) -> None:
+    found = _find(filled[1], StudyRootQueryRetrieveInformationModelFind, QueryRetrieveLevel=level, PatientID="")
+    assert [status for status, _ in found] == [0xA900]
+
+
+def test_a_query_can_be_cancelled(filled: Opened, shelf: Shelf) -> None:
+    """C-CANCEL that came before the first row is seen before the first row is sent."""
+    link = connect("127.0.0.1", filled[1], timeout_s=5)
+    model = "1.2.840.10008.5.1.4.1.2.2.1"
+    n.propose(link, calling="TESTER", called="ISOCENTER", offers=[(model, (n.IMPLICIT,))])
+    inside, go_on = threading.Event(), threading.Event()
+    find = shelf.find
+
+    def slowly(*args: object, **kwargs: object) -> object:
+        inside.set()
+        assert go_on.wait(10)
+        return find(*args, **kwargs)  # type: ignore[arg-type]
+
+    shelf.find = slowly  # type: ignore[assignment, method-assign]
+    identifier = b"\x08\x00\x52\x00\x06\x00\x00\x00STUDY "
+    words = {"AffectedSOPClassUID": model, "CommandField": commands.C_FIND_RQ, "MessageID": 9}
+    link.send(1, words, identifier)
+    assert inside.wait(10)
+    link.send(1, {"CommandField": commands.C_CANCEL_RQ, "MessageIDBeingRespondedTo": 9})
+    go_on.set()
+    answer = link.receive()
+    assert answer is not None and answer.words["Status"] == 0xFE00
+    link.release()
