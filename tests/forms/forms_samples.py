@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pytest
 from pydicom import Dataset, FileMetaDataset, dcmread, dcmwrite
 from pydicom.data import get_testdata_file
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import ComputedRadiographyImageStorage, CTImageStorage, ExplicitVRLittleEndian
 
 from isocenter.record import Finding, Instance, Measurement, Origin, Outcome, Patient, Receipt, Result, Series, Study
 from isocenter.record import codes as words
-from isocenter.space import Geometry, Region
+from isocenter.space import Geometry, Reference, Region
 
 WHEN = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 STUDY_UID = "1.2.826.0.1.3680043.10.1.1"
@@ -85,9 +85,7 @@ def stack(geometry: Geometry) -> Archive:
         d.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
         d.Rows, d.Columns = geometry.shape[1:]
         d.ImagePositionPatient = [format(x, ".9g") for x in geometry.to_patient((k, 0, 0))]
-        d.ImageOrientationPatient = [
-            format(x, ".9g") for x in (*steps[:, 2] / spacing[2], *steps[:, 1] / spacing[1])
-        ]
+        d.ImageOrientationPatient = [format(x, ".9g") for x in (*steps[:, 2] / spacing[2], *steps[:, 1] / spacing[1])]
         d.PixelSpacing = [format(spacing[1], ".9g"), format(spacing[2], ".9g")]
         d.SliceThickness = format(spacing[0], ".9g")
         d.SamplesPerPixel, d.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -96,6 +94,33 @@ def stack(geometry: Geometry) -> Archive:
         d.PixelData = np.zeros(geometry.shape[1:], np.int16).tobytes()
         files.append(file_bytes(d))
     return record(*files)
+
+
+def radiograph(rows: int = 40, columns: int = 50) -> Archive:
+    """A computed radiograph, which has no patient space."""
+    d = Dataset()
+    d.file_meta = FileMetaDataset()
+    d.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    d.file_meta.MediaStorageSOPClassUID = d.SOPClassUID = ComputedRadiographyImageStorage
+    d.file_meta.MediaStorageSOPInstanceUID = d.SOPInstanceUID = f"{SERIES_UID}.7.1"
+    d.StudyInstanceUID, d.SeriesInstanceUID = STUDY_UID, f"{SERIES_UID}.7"
+    d.PatientID, d.PatientName, d.PatientBirthDate, d.PatientSex = "P1", "Anonymous", "", "U"
+    d.Modality, d.BodyPartExamined, d.ViewPosition = "CR", "CHEST", "PA"
+    d.Rows, d.Columns, d.PixelSpacing = rows, columns, [0.5, 0.5]
+    d.SamplesPerPixel, d.PhotometricInterpretation = 1, "MONOCHROME2"
+    d.BitsAllocated, d.BitsStored, d.HighBit, d.PixelRepresentation = 8, 8, 7, 0
+    d.PixelData = bytes(rows * columns)
+    return record(file_bytes(d))
+
+
+def on_film(study: Study, mask: npt.NDArray[np.bool_] | None = None) -> Region:
+    """A box on a radiograph."""
+    image = study.series[0].instances[0]
+    grid = Geometry.regular(shape=(1, image.rows, image.columns), reference=Reference.PIXEL)
+    if mask is None:
+        mask = np.zeros(grid.shape, bool)
+        mask[0, 10:30, 5:12] = True
+    return Region(grid, mask=mask, series_uid=study.series[0].uid, instance_uid=image.sop_uid, label="opacity")
 
 
 def sample(name: str) -> bytes:
@@ -155,5 +180,5 @@ def dciodvfy(data: bytes, tmp_path: Path) -> list[str]:
         pytest.skip("dciodvfy (Debian package dicom3tools) is not installed")
     path = tmp_path / "object.dcm"
     path.write_bytes(data)
-    said = subprocess.run([program, str(path)], capture_output=True, text=True, check=False)  # noqa: S603
+    said = subprocess.run([program, str(path)], capture_output=True, text=True, check=False)
     return [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]

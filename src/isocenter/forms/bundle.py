@@ -1,109 +1,168 @@
-"""One result in every form that it has: for a folder, and as DICOM objects for another system."""
+"""Every form that one result takes: what ``analyse --out`` writes to a folder and what `send` gives to an archive."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from isocenter.errors import Refused
+from isocenter.errors import IsocenterError
 from isocenter.forms import maps, mesh, nifti, parametric_map, plot, seg, sr
 from isocenter.forms.answer import answer
+from isocenter.forms.maker import Sources
 from isocenter.record import Outcome, Result, Study, Verdict
 from isocenter.space import Reference, Shape
 
-__all__ = ["dicom_objects", "files_of"]
+__all__ = ["Bundle", "Left", "Written", "dicom", "everything"]
 
-Sources = Callable[[str], bytes]
-"""SOP Instance UID -> the stored file."""
-
-Blob = Callable[[str], bytes]
-"""Digest -> bytes."""
-
-_Files = Iterator[tuple[str, bytes]]
+DICOM = "application/dicom"
 
 
-def dicom_objects(
-    study: Study, results: Sequence[tuple[str, Result]], sources: Sources, blob: Blob
-) -> tuple[list[bytes], list[str]]:
-    """SEG, SR and parametric maps of results that say something.
+@dataclass(frozen=True)
+class Written:
+    """One file: a name that is safe in any folder, its media type, its bytes."""
 
-    Returns:
-        the objects, and a line for each form that a result could not take (a tilted gantry has no SEG), so that
-        nothing is left out in silence.
+    name: str
+    media: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Left:
+    """A form that the result could not take, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files of one result, and the forms that were left out with their reasons."""
+
+    files: tuple[Written, ...]
+    left: tuple[Left, ...]
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.files: list[Written] = []
+        self.left: list[Left] = []
+
+    def take(self, name: str, media: str, make: Callable[[], bytes]) -> bytes | None:
+        """Keep what `make` gives, or note why it refused; one form that fails does not cost the others."""
+        try:
+            data = make()
+        except IsocenterError as refused:
+            self.left.append(Left(name, str(refused)))
+            return None
+        self.files.append(Written(name, media, data))
+        return data
+
+
+def dicom(
+    result: Result,
+    study: Study,
+    sources: Sources,
+    blob: Callable[[str], bytes],
+    *,
+    kind: seg.Kind | str = seg.Kind.BINARY,
+    signed: sr.Signature | None = None,
+) -> Bundle:
+    """The DICOM objects of a result: segmentations, parametric maps, and the structured report that cites them.
+
+    Args:
+        result: a declined one has no objects; the bundle is empty.
+        study: that it is about.
+        sources: gives the stored file of a SOP Instance UID.
+        blob: gives a map's voxels by digest.
+        kind: encoding of the segmentations.
+        signed: the person who verified, for a result of a person.
     """
-    objects: list[bytes] = []
-    left_out: list[str] = []
-    for _, result in results:
-        if result.outcome is not Outcome.DECLINED:
-            for _, data in _dicom(study, result, sources, blob, left_out):
-                objects.append(data)
-    return objects, left_out
-
-
-def files_of(study: Study, result: Result, sources: Sources, blob: Blob) -> _Files:
-    """(file name, bytes): answer.json, SEG, SR, parametric maps, NIfTI, meshes, figures; left-out.json says what not.
-
-    Names are made of the analysis' own words and numbers, never of a DICOM value.
-    """
-    left_out: list[str] = []
-    yield "answer.json", json.dumps(answer(result), indent=2, ensure_ascii=False).encode()
+    to = _Collector()
     if result.outcome is not Outcome.DECLINED:
-        yield from _dicom(study, result, sources, blob, left_out)
-        yield from _regions(result, left_out)
-        yield from _maps(result, blob, left_out)
-        for number, curve in enumerate(result.curves, 1):
-            yield f"curve-{number}.svg", plot.curve(curve).encode()
-    if left_out:
-        yield "left-out.json", json.dumps(left_out, indent=2, ensure_ascii=False).encode()
+        _objects(to, result, study, sources, blob, kind, signed)
+    return Bundle(tuple(to.files), tuple(to.left))
 
 
-def _dicom(study: Study, result: Result, sources: Sources, blob: Blob, left_out: list[str]) -> _Files:
+def everything(
+    result: Result,
+    study: Study,
+    sources: Sources,
+    blob: Callable[[str], bytes],
+    *,
+    kind: seg.Kind | str = seg.Kind.BINARY,
+) -> Bundle:
+    """The DICOM objects, and the same as NIfTI, meshes, figures and JSON."""
+    to, stem = _Collector(), _stem(result)
+    plain = json.dumps(answer(result), indent=1, ensure_ascii=False).encode()
+    to.take(f"{stem}.json", "application/json", lambda: plain)
+    if result.outcome is not Outcome.DECLINED:
+        _objects(to, result, study, sources, blob, kind, None)
+        _volumes(to, result, blob)
+    for number, one in enumerate(result.curves, start=1):
+        to.take(f"{stem}.curve{number}.svg", "image/svg+xml", lambda c=one: plot.curve(c).encode())  # type: ignore[misc]
+    return Bundle(tuple(to.files), tuple(to.left))
+
+
+def _objects(
+    to: _Collector,
+    result: Result,
+    study: Study,
+    sources: Sources,
+    blob: Callable[[str], bytes],
+    kind: seg.Kind | str,
+    signed: sr.Signature | None,
+) -> None:
+    stem = _stem(result)
     segmentations: tuple[bytes, ...] = ()
     if seg.segments(result):
         try:
-            segmentations = seg.write(result, study, sources)
-        except Refused as refusal:
-            left_out.append(f"{result.origin.name} as SEG: {refusal}")
-    for number, data in enumerate(segmentations, 1):
-        yield f"segmentation-{number}.dcm", data
-    try:
-        yield "report.dcm", sr.write(result, study, sources, segmentations=segmentations)
-    except Refused as refusal:
-        left_out.append(f"{result.origin.name} as SR: {refusal}")
-    for held in result.maps:
-        try:
-            values = maps.unpack(blob(held.digest), held)
-            yield f"map-{_safe(held.name)}.dcm", parametric_map.write(held, values, result, study, sources)
-        except Refused as refusal:
-            left_out.append(f"{result.origin.name}, map {held.name}, as parametric map: {refusal}")
+            segmentations = seg.write(result, study, sources, kind=kind)
+        except IsocenterError as refused:
+            to.left.append(Left(f"{stem}.seg.dcm", str(refused)))
+    for number, data in enumerate(segmentations, start=1):
+        to.files.append(Written(f"{stem}.seg{number}.dcm", DICOM, data))
+    for one in result.maps:
+        to.take(
+            f"{stem}.map.{_safe(one.name)}.dcm",
+            DICOM,
+            lambda m=one: parametric_map.write(m, maps.unpack(blob(m.digest), m), result, study, sources),  # type: ignore[misc]
+        )
+    to.take(
+        f"{stem}.sr.dcm",
+        DICOM,
+        lambda: sr.write(result, study, sources, segmentations=segmentations, signed=signed),
+    )
 
 
-def _regions(result: Result, left_out: list[str]) -> _Files:
+def _volumes(to: _Collector, result: Result, blob: Callable[[str], bytes]) -> None:
+    stem = _stem(result)
     number = 0
     for finding in result.findings:
         where = finding.where
-        if where is None or where.shape is not Shape.MASK or finding.verdict is Verdict.STRUCK:
+        if where is None or where.shape is not Shape.MASK or not where.voxels or finding.verdict is Verdict.STRUCK:
             continue
+        if where.geometry.reference != Reference.PATIENT:
+            continue  # a projection has neither a place for NIfTI nor a surface
         number += 1
-        if where.geometry.reference is not Reference.PATIENT:
-            left_out.append(f"region {number} as NIfTI and mesh: it has no patient coordinates")
-            continue
-        yield f"region-{number}.nii.gz", nifti.write(where)
-        for kind in ("stl", "glb"):
-            try:
-                yield f"region-{number}.{kind}", mesh.write(where, kind)
-            except Refused as refusal:
-                left_out.append(f"region {number} as {kind}: {refusal}")
+        name = f"{stem}.{number}.{_safe(where.label or finding.what.meaning)}"
+        to.take(f"{name}.nii.gz", "application/gzip", lambda w=where: nifti.write(w))  # type: ignore[misc]
+        to.take(f"{name}.stl", "model/stl", lambda w=where: mesh.write(w, "stl"))  # type: ignore[misc]
+        to.take(f"{name}.glb", "model/gltf-binary", lambda w=where: mesh.write(w, "glb"))  # type: ignore[misc]
+    for one in result.maps:
+        if one.geometry.reference == Reference.PATIENT:
+            to.take(
+                f"{stem}.map.{_safe(one.name)}.nii.gz",
+                "application/gzip",
+                lambda m=one: nifti.write(maps.unpack(blob(m.digest), m)),  # type: ignore[misc]
+            )
 
 
-def _maps(result: Result, blob: Blob, left_out: list[str]) -> _Files:
-    for held in result.maps:
-        try:
-            yield f"map-{_safe(held.name)}.nii.gz", nifti.write(maps.unpack(blob(held.digest), held))
-        except Refused as refusal:
-            left_out.append(f"map {held.name} as NIfTI: {refusal}")
+def _stem(result: Result) -> str:
+    return f"{_safe(result.origin.name)}-{result.id[:8]}"
 
 
 def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40]
+    """A name from a stranger's file as part of a file name: no separators, no dots, never empty."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:40].strip("_") or "unnamed"

@@ -32,6 +32,7 @@ __all__ = [
     "headers",
     "load",
     "must_belong",
+    "person_name",
     "series_of",
     "settle",
     "uid",
@@ -89,6 +90,11 @@ def algorithm_words(origin: Origin) -> tuple[str, str]:
     return origin.name[:64], (origin.version or "0")[:64]
 
 
+def person_name(name: str) -> str:
+    """A name in the form that highdicom takes without a remark: with a caret; `settle` takes a lone one away again."""
+    return name if not name or "^" in name else f"{name}^"
+
+
 def load(data: bytes, *, pixels: bool = True) -> Dataset:
     """Read a stored file.
 
@@ -116,7 +122,7 @@ def header(sources: Sources, sop_uid: str) -> Dataset:
         element = found[keyword]
         if element.VR == "PN":
             # Text travels as Unicode: the source's character set must not bind what our own texts may say.
-            element.value = str(element.value)
+            element.value = person_name(str(element.value))
     for keyword in ("ConsultingPhysicianName", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy"):
         if keyword in found:
             del found[keyword]  # people who have no part in this object
@@ -175,6 +181,9 @@ def settle(made: Any, when: datetime, *names: str) -> None:
     made.SeriesDate, made.SeriesTime = day, clock
     if offset := when.strftime("%z"):
         made.TimezoneOffsetFromUTC = offset
+    for keyword in ("PatientName", "ContentCreatorName", "ReferringPhysicianName"):
+        if made.get(keyword):
+            setattr(made, keyword, str(made.get(keyword)).rstrip("^"))
     organization = uid(*names, "dimensions")
     for item in made.get("DimensionOrganizationSequence", []):
         item.DimensionOrganizationUID = organization

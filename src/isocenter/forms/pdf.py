@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from isocenter.errors import Refused
 from isocenter.forms import maker, words
@@ -51,7 +51,7 @@ def report(
     when: datetime,
     seal: Seal | None = None,
     pictures: Sequence[Picture] = (),
-    form: str = "pdf",
+    form: Literal["pdf", "png"] = "pdf",
 ) -> bytes:
     """The report of a study as PDF/A-2b.
 
@@ -91,17 +91,16 @@ def report(
         raise Refused("a report that cannot be set", str(bad)[:300], "check the key images") from bad
 
 
-def _set(data: dict[str, Any], form: str, when: datetime) -> bytes:
+def _set(data: dict[str, Any], form: Literal["pdf", "png"], when: datetime) -> bytes:
     import typst
 
-    made: Any = typst.compile(
-        Path(__file__).with_name("report.typ").read_bytes(),
-        format=form,
-        ppi=110.0 if form == "png" else None,
-        sys_inputs={"report": json.dumps(data, ensure_ascii=False)},
-        pdf_standards=["a-2b"] if form == "pdf" else [],
-        timestamp=int(when.timestamp()),
-    )
+    template = Path(__file__).with_name("report.typ").read_bytes()
+    inputs = {"report": json.dumps(data, ensure_ascii=False)}
+    at = int(when.timestamp())
+    if form == "pdf":
+        made: Any = typst.compile(template, format="pdf", sys_inputs=inputs, pdf_standards="a-2b", timestamp=at)
+    else:
+        made = typst.compile(template, format="png", ppi=110.0, sys_inputs=inputs, timestamp=at)
     return bytes(made[0] if isinstance(made, list) else made)
 
 
@@ -114,7 +113,11 @@ def _by_number(value: Any) -> Any:
 
 
 def _content(
-    study: Study, sentences: Sequence[Sentence], results: Sequence[Result], seal: Seal | None, pictures: Sequence[Picture]
+    study: Study,
+    sentences: Sequence[Sentence],
+    results: Sequence[Result],
+    seal: Seal | None,
+    pictures: Sequence[Picture],
 ) -> dict[str, Any]:
     numbers, rows = _measurements(results)
     sections = []
@@ -138,7 +141,9 @@ def _content(
         "author": clean(seal.name) if seal else maker.MAKER,
         "draft": seal is None,
         "state": _state(seal),
-        "state-more": f"digest {seal.digest[:16]}" if seal else "not signed; the words and numbers of machines are unconfirmed",
+        "state-more": f"digest {seal.digest[:16]}"
+        if seal
+        else "not signed; the words and numbers of machines are unconfirmed",
         "identity": [
             ["Patient", name],
             ["Patient ID", clean(patient.id) or "–"],

@@ -125,9 +125,10 @@ def _projection(series: Series, region: Region, sources: Sources) -> Dataset:
             "name the image in instance_uid",
         )
     image = maker.header(sources, wanted)
-    if (int(image.Rows), int(image.Columns)) != region.geometry.shape[1:]:
+    size = (int(image.Rows), int(image.Columns))
+    if size != region.geometry.shape[1:]:
         raise Refused(
-            f"a region on a grid of {region.geometry.shape[1:]} for an image of {(int(image.Rows), int(image.Columns))}",
+            f"a region on a grid of {region.geometry.shape[1:]} for an image of {size}",
             "without patient space it must lie pixel for pixel on the image",
         )
     if "ImageOrientationPatient" not in image and "FrameOfReferenceUID" in image:

@@ -31,6 +31,7 @@ _INK, _MUTED, _RULE, _ACCENT = "#16202A", "#4A5A6A", "#D5DDE5", "#0B5CAD"
 _LINES = ("#0B5CAD", "#9C1C10", "#0B6B4F", "#946200", "#4A2A73", "#16202A")  # on white; contrast at least 5
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 3", "10 4")
 _FONT = 'font-family="Inter, Liberation Sans, Arial, sans-serif"'
+_LINE = 14  # pixels between two labels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 34, 46
 
 
@@ -81,9 +82,8 @@ def bars(values: Mapping[str, float], *, title: str, unit: str, width: int = 480
     for i, (name, value) in enumerate(values.items()):
         left, right = frame.x(i + 0.18), frame.x(i + 0.82)
         top, foot = sorted((frame.y(value), frame.y(0)))
-        parts.append(
-            f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(right - left)}" height="{_n(foot - top)}" fill="{_ACCENT}"/>'
-        )
+        size = f'width="{_n(right - left)}" height="{_n(foot - top)}"'
+        parts.append(f'<rect x="{_n(left)}" y="{_n(top)}" {size} fill="{_ACCENT}"/>')
         parts.append(_text((left + right) / 2, top - 4, f"{value:.4g}", size=11, anchor="middle"))
         parts.append(_text((left + right) / 2, height - _BOTTOM + 15, name, size=11, anchor="middle"))
     return _svg(width, height, title, "".join(parts))
@@ -165,6 +165,7 @@ def key_image(
         f'<image width="{width}" height="{tall}" preserveAspectRatio="none" '
         f'href="data:image/png;base64,{base64.b64encode(png).decode("ascii")}"/>'
     ]
+    labels: list[float] = []
     for i, one in enumerate(outlined):
         colour = CONTOUR_COLOURS[i % len(CONTOUR_COLOURS)] if one.machine else PERSON
         dash = "5 3" if one.machine else "none"
@@ -183,6 +184,9 @@ def key_image(
         if one.lines:
             at = (np.asarray(one.lines[0], dtype=np.float64) + 0.5) * (sx, sy)
             x, y = float(at[:, 0].max()) + 6, float(at[:, 1].mean()) + 4
+            while any(abs(y - other) < _LINE for other in labels):
+                y += _LINE
+            labels.append(y)
             anchor = "start"
             if x > width * 0.75:
                 x, anchor = float(at[:, 0].min()) - 6, "end"

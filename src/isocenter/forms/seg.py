@@ -175,25 +175,30 @@ def _object(
         pixels = hd.Volume(array, grid.affine, "PATIENT", cited[0].FrameOfReferenceUID, channels=named)
     else:
         pixels = array  # a single projection: pixel for pixel on the source image
-    made = Segmentation(
-        source_images=cited,
-        pixel_array=pixels,
-        segmentation_type="FRACTIONAL" if kind in (Kind.PROBABILITY, Kind.OCCUPANCY) else kind.value,
-        fractional_type=kind.value if kind in (Kind.PROBABILITY, Kind.OCCUPANCY) else None,
-        max_fractional_value=255,
-        segment_descriptions=[_description(p, result) for p in parts],
-        series_instance_uid=uids[0],
-        series_number=9001,
-        sop_instance_uid=uids[1],
-        instance_number=1,
-        omit_empty_frames=True,
-        content_label=f"{kind.value[:11]}_SEG",
-        content_description=(f"{result.origin.name}: research, not for diagnosis")[:64],
-        content_creator_name=result.origin.name[:64] if result.origin.kind == "person" else None,
-        series_description=f"{result.origin.name[:48]} regions",
-        content_qualification="RESEARCH" if kind is not Kind.LABELMAP else None,
-        **maker.EQUIPMENT(),
-    )
+    try:
+        made = Segmentation(
+            source_images=cited,
+            pixel_array=pixels,
+            segmentation_type="FRACTIONAL" if kind in (Kind.PROBABILITY, Kind.OCCUPANCY) else kind.value,
+            fractional_type=kind.value if kind in (Kind.PROBABILITY, Kind.OCCUPANCY) else None,
+            max_fractional_value=255,
+            segment_descriptions=[_description(p, result) for p in parts],
+            series_instance_uid=uids[0],
+            series_number=9001,
+            sop_instance_uid=uids[1],
+            instance_number=1,
+            omit_empty_frames=True,
+            content_label=f"{kind.value[:11]}_SEG",
+            content_description=(f"{result.origin.name}: research, not for diagnosis")[:64],
+            content_creator_name=maker.person_name(result.origin.name[:63]) if result.origin.kind == "person" else None,
+            series_description=f"{result.origin.name[:48]} regions",
+            content_qualification="RESEARCH" if kind is not Kind.LABELMAP else None,
+            **maker.EQUIPMENT(),
+        )
+    except (ValueError, TypeError, AttributeError, KeyError) as bad:
+        raise Refused(
+            "a Segmentation that these images cannot carry", str(bad)[:300], "check the headers of the source images"
+        ) from bad
     maker.settle(made, result.made, result.id, kind.value, uids[1])
     return maker.dump(made)
 

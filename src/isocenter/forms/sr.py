@@ -163,7 +163,7 @@ def write(
         is_complete=True,
         is_final=signed is not None,
         is_verified=signed is not None,
-        verifying_observer_name=signed.name if signed else None,
+        verifying_observer_name=maker.person_name(signed.name) if signed else None,
         verifying_organization=signed.organisation if signed else None,
         series_description=f"{result.origin.name[:48]} measurements",
         **{k: v for k, v in maker.EQUIPMENT().items() if k != "manufacturer"},
@@ -172,6 +172,7 @@ def write(
     maker.settle(made, result.made, result.id, "sr")
     if signed:
         for observer in made.VerifyingObserverSequence:
+            observer.VerifyingObserverName = str(observer.VerifyingObserverName).rstrip("^")
             observer.VerificationDateTime = signed.when.strftime("%Y%m%d%H%M%S.%f%z")
     return maker.dump(made)
 
@@ -202,7 +203,7 @@ def _observers(result: Result, signed: Signature | None) -> Any:
         person = ObserverContext(
             observer_type=words.DCM.Person,
             observer_identifying_attributes=PersonObserverIdentifyingAttributes(
-                name=signed.name if signed else result.origin.name,
+                name=maker.person_name(signed.name if signed else result.origin.name),
                 login_name=result.origin.name,
                 organization_name=signed.organisation if signed else None,
             ),

@@ -261,7 +261,7 @@ def _numbers(text: str, meant: Sequence[Finding]) -> Iterable[str]:
 
 def _rounds_to(value: float, figure: str, places: int) -> bool:
     # Half a unit of the last place, with room for how binary floats fall on the half.
-    return abs(value - float(figure)) <= 0.5 * 10**-places + 1e-9 * max(1.0, abs(value))
+    return bool(abs(value - float(figure)) <= 0.5 * 10.0**-places + 1e-9 * max(1.0, abs(value)))
 
 
 def _base(value: float, unit: str) -> tuple[float, str]:
