@@ -33,7 +33,8 @@ class StorageClass:
         uid: SOP Class UID.
         name: as the standard writes it.
         image: whether it must carry pixels.
-        needs: tag of an element that every whole object of the class carries; 0 where the class has none.
+        needs: tag of an element that every whole object of the class carries, or carries in place of pixels (dose);
+            0 where the class has none.
         multiframe: whether its geometry stands in functional groups (PS3.3 C.7.6.16).
     """
 
@@ -100,10 +101,10 @@ _STORAGE = """
 9.1.2|General ECG Waveform Storage|54000100
 9.1.3|Ambulatory ECG Waveform Storage|54000100
 9.2.1|Hemodynamic Waveform Storage|54000100
-11.1|Grayscale Softcopy Presentation State Storage|-
-11.2|Color Softcopy Presentation State Storage|-
-11.3|Pseudo-Color Softcopy Presentation State Storage|-
-11.4|Blending Softcopy Presentation State Storage|-
+11.1|Grayscale Softcopy Presentation State Storage|00700082
+11.2|Color Softcopy Presentation State Storage|00700082
+11.3|Pseudo-Color Softcopy Presentation State Storage|00700082
+11.4|Blending Softcopy Presentation State Storage|00700082
 12.1|X-Ray Angiographic Image Storage|i
 12.1.1|Enhanced XA Image Storage|m
 12.2|X-Ray Radiofluoroscopic Image Storage|i
@@ -124,7 +125,7 @@ _STORAGE = """
 66.5|Surface Segmentation Storage|00660002
 66.6|Tractography Results Storage|00660101
 66.7|Label Map Segmentation Storage|m
-67|Real World Value Mapping Storage|-
+67|Real World Value Mapping Storage|00409094
 77.1.1|VL Endoscopic Image Storage|i
 77.1.1.1|Video Endoscopic Image Storage|i
 77.1.2|VL Microscopic Image Storage|i
@@ -136,7 +137,7 @@ _STORAGE = """
 77.1.5.2|Ophthalmic Photography 16 Bit Image Storage|i
 77.1.5.4|Ophthalmic Tomography Image Storage|m
 77.1.6|VL Whole Slide Microscopy Image Storage|i
-88.11|Basic Text SR Storage|-
+88.11|Basic Text SR Storage|0040A730
 88.22|Enhanced SR Storage|0040A730
 88.33|Comprehensive SR Storage|0040A730
 88.34|Comprehensive 3D SR Storage|0040A730
@@ -156,7 +157,7 @@ _STORAGE = """
 128.1|Legacy Converted Enhanced PET Image Storage|m
 130|Enhanced PET Image Storage|m
 481.1|RT Image Storage|i
-481.2|RT Dose Storage|-
+481.2|RT Dose Storage|30040050
 481.3|RT Structure Set Storage|30060080
 481.4|RT Beams Treatment Record Storage|-
 481.5|RT Plan Storage|300A0070

@@ -200,7 +200,7 @@ def _merged(parts: list[Study], refused: Callable[[Refused], None] | None) -> St
         a, b = list(patients)[:2]
         where = next((s.number for p in parts if (p.patient.id, p.patient.issuer) == b for s in p.series), None)
         raise Refused(
-            f"study {first.uid} carries patient {a[0] or 'without ID'}, and patient {b[0] or 'without ID'} in series {where}",
+            f"study {first.uid}: patient {a[0] or 'without ID'}, and in series {where} patient {b[0] or 'without ID'}",
             "images of one person may have been filed under another",
             "find the wrong patient at the sender and send the study again",
         )
