@@ -28,7 +28,7 @@ from isocenter.doors import (
 )
 from isocenter.doors.pages_figures import Figures
 from isocenter.doors.pages_guard import Guard, error_body, status_of
-from isocenter.doors.pages_who import NotSignedIn
+from isocenter.doors.pages_who import NotSignedIn, Programs
 from isocenter.errors import IsocenterError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def application(
         site: whose verbs are called.
         demo: every page then says that this is a demonstration.
         clock: aware UTC now.
-        dicomweb_router: DICOMweb, where it is served beside the pages.
+        dicomweb_router: DICOMweb, to be served under ``/dicom-web`` beside the pages.
         names: host names, beside loopback, under which browsers may come.
         web: folder of the built pages; where it is not given, that of the package.
         pause: waits between two looks into the journal for the stream of events; half a second by default.
@@ -68,10 +68,11 @@ def application(
     app.state.site, app.state.demo, app.state.clock = site, demo, clock
     app.state.figures, app.state.web = figures, web or pages_web.built()
     app.state.pause = pause or _half_a_second
+    app.state.programs = Programs(site)
     for part in (pages_people, pages_worklist, pages_study, pages_reading, pages_catalogue, pages_events):
         app.include_router(part.router)
     if dicomweb_router is not None:
-        app.include_router(dicomweb_router)
+        app.include_router(dicomweb_router, prefix="/dicom-web")
     app.include_router(pages_web.router)  # last: it takes every address that is left
     app.add_exception_handler(IsocenterError, _refused)
     app.add_exception_handler(RequestValidationError, _not_understood)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
-from isocenter.govern.policy import Person
+from isocenter.govern.policy import Person, may
 from isocenter.record import to_plain
 
 __all__ = ["router"]
@@ -51,7 +51,8 @@ def healthz(_: Annotated[Person, needs("health")]) -> Any:
 
 @router.get("/metrics", include_in_schema=False)
 def metrics(request: Request, site: SiteHere, who: Annotated[Person, needs("metrics", loopback=True)]) -> Response:
-    """Figures for Prometheus, without a name or an identifier in them."""
+    """Figures for Prometheus, without a name or an identifier in them; on this machine also without an account."""
     here: PagesSite = site
-    text = request.app.state.figures.text(here.counts(who=who))
+    counts = here.counts(who=who) if may(who, "find") else {}
+    text = request.app.state.figures.text(counts)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

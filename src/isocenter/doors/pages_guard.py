@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from isocenter.doors.pages_figures import Figures
 
-__all__ = ["CSP", "LOOPBACK", "Guard", "error_body", "status_of"]
+__all__ = ["CSP", "LOOPBACK", "Guard", "TooLarge", "error_body", "status_of"]
 
 CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
@@ -154,18 +154,22 @@ class Guard:
         return next((n for begin, n in self._largest_under if path.startswith(begin)), self._largest)
 
 
+class TooLarge(HTTPException):
+    """A body grew beyond its limit while it was read. Whoever reads the body lets it pass, and 413 is answered."""
+
+
 class _Counted:
     """The incoming body, counted: a length that lies, or none at all, does not get past the limit."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._left, self._limit = receive, limit, limit
+        self._receive, self._left = receive, limit
 
     async def __call__(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
-                raise HTTPException(413, f"a body of more than {self._limit} bytes")
+                raise TooLarge(413)
         return message
 
 

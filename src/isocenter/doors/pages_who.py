@@ -6,6 +6,11 @@ with every role; a route that declares none fails it.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hmac
+import secrets
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +23,7 @@ from isocenter.govern.policy import NOBODY, RULES, Person, Role, may, must
 if TYPE_CHECKING:
     from isocenter.doors.pages_site import PagesSite
 
-__all__ = ["COOKIE", "NotSignedIn", "SiteHere", "needs", "token_of", "verb_of"]
+__all__ = ["COOKIE", "NotSignedIn", "Programs", "SiteHere", "needs", "person_of", "token_of", "verb_of"]
 
 COOKIE = "isocenter"
 
@@ -31,6 +36,57 @@ def token_of(request: Request) -> str:
     """The session token of a request: the browser's cookie, or a program's bearer token."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+
+
+def person_of(request: Request) -> Person:
+    """Who asks by cookie, bearer token, or HTTP Basic; `NOBODY` when it is none of them.
+
+    Basic is for DICOMweb programs that know nothing else; browsers are never asked for it.
+
+    Raises:
+        Forbidden, LimitReached: a wrong name or password, or too many of them.
+    """
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        programs: Programs = request.app.state.programs
+        return programs.person_of(value.strip(), request.client.host if request.client else "")
+    token = token_of(request)
+    return site_of(request).person_of(token) if token else NOBODY
+
+
+class Programs:
+    """Programs that send name and password with every request: the slow check is made once a session.
+
+    What is remembered is a keyed digest of what they sent; the key is drawn at start and never leaves the process.
+    """
+
+    _MOST = 1000
+
+    def __init__(self, site: PagesSite) -> None:
+        self._site, self._key = site, secrets.token_bytes(32)
+        self._tokens: dict[bytes, str] = {}
+        self._lock = threading.Lock()
+
+    def person_of(self, sent: str, address: str) -> Person:
+        """Who sent these credentials (base64 of ``name:password``)."""
+        known = hmac.digest(self._key, sent.encode("utf-8", "replace"), "sha256")
+        with self._lock:
+            token = self._tokens.get(known, "")
+        person = self._site.person_of(token) if token else NOBODY
+        if person != NOBODY:
+            return person
+        try:
+            name, colon, password = base64.b64decode(sent, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return NOBODY
+        if not colon:
+            return NOBODY
+        token = self._site.sign_in(name, password, address=address)
+        with self._lock:
+            if len(self._tokens) >= self._MOST:
+                del self._tokens[next(iter(self._tokens))]
+            self._tokens[known] = token
+        return self._site.person_of(token)
 
 
 def site_of(request: Request) -> PagesSite:

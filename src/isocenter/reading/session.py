@@ -13,7 +13,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from isocenter.errors import Conflict, NotFound, Refused, WrongState
-from isocenter.record import Code, Event, Finding, Kind, Measurement, Origin, Outcome, Result, Urgency, Verdict
+from isocenter.record import (
+    Code,
+    Event,
+    Finding,
+    Kind,
+    Measurement,
+    Origin,
+    Outcome,
+    Result,
+    Urgency,
+    Verdict,
+    digest_of,
+)
 from isocenter.record.states import READING, step
 from isocenter.space import Region
 
@@ -82,7 +94,7 @@ class Correction:
 
     Args:
         verdict: kept, changed, struck or added.
-        tracking: the finding's identity; for an added one, a fresh UID.
+        tracking: the finding's identity; an added one is given a fresh UID when it is empty.
         result: the result that holds it, as the reader saw it; may be empty for an added finding.
         what, words, measurements, where, site, laterality: what is changed; None leaves it as it was.
         reason: why it was changed or struck; it becomes a label for those who learn from it.
@@ -268,7 +280,7 @@ def _sensible(correction: Correction) -> None:
     changes, verdict = correction.changes(), correction.verdict
     if verdict is Verdict.UNDECIDED:
         raise Refused("the verdict 'undecided'", "a decision can be changed, not taken back", "keep, change or strike")
-    if not correction.tracking:
+    if not correction.tracking and verdict is not Verdict.ADDED:
         raise Refused("a correction without a tracking identity", "nobody could tell which finding is meant")
     if verdict is Verdict.CHANGED and not changes:
         raise Refused("the verdict 'changed' with nothing changed", "it says nothing", "keep it, or say what changes")
@@ -297,13 +309,10 @@ def _added(
     now: datetime,
     unaided: bool,
 ) -> Result:
-    if any(f.tracking == correction.tracking for _, r in latest for f in r.findings):
-        raise Conflict(
-            f"a finding '{correction.tracking}' is there already", "it would be counted twice", "change that one"
-        )
-    finding = Finding(
-        **correction.changes(), tracking=correction.tracking, verdict=Verdict.ADDED, reason=correction.reason
-    )
+    tracking = correction.tracking or _fresh(reading, correction, who, now)
+    if any(f.tracking == tracking for _, r in latest for f in r.findings):
+        raise Conflict(f"a finding '{tracking}' is there already", "it would be counted twice", "change that one")
+    finding = Finding(**correction.changes(), tracking=tracking, verdict=Verdict.ADDED, reason=correction.reason)
     known = dict(latest)
     if correction.result and correction.result not in known:
         raise Conflict("this result is no longer the latest", "somebody decided on it since", "load the findings again")
@@ -314,6 +323,12 @@ def _added(
             reading.study_uid, Outcome.FOUND, Origin("person", who, unaided=unaided), now, findings=(finding,)
         )
     return _persons(before, correction.result, (*before.findings, finding), who, now, unaided)
+
+
+def _fresh(reading: Reading, correction: Correction, who: str, now: datetime) -> str:
+    """A UID that the same act makes again and no other act makes: 128 bits of a digest under 2.25 (PS3.5 B.2)."""
+    act = digest_of([reading.study_uid, reading.version, who, now, correction.changes()])
+    return f"2.25.{int(act[:32], 16)}"
 
 
 def _persons(
