@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import threading
 import urllib.request
@@ -35,6 +36,10 @@ class CountedDisk(Disk):
         if len(self.calls) - 1 == self.fail_at:
             self.fired = True
             raise OSError(self.error, os.strerror(self.error))
+
+    def make_folder(self, path: Path) -> None:
+        self._step("make_folder")
+        super().make_folder(path)
 
     def create(self, path: Path) -> int:
         self._step("create")
@@ -191,7 +196,7 @@ def test_every_point_where_the_disk_may_say_no(tmp_path: Path, error: int) -> No
     while True:
         disk = CountedDisk(fail_at=started + points, error=error)
         blobs = Blobs(str(tmp_path), disk=disk)
-        data = f"image {error} {points}".encode() * 50
+        data = new_folder_for(tmp_path, f"image {error} {points}")
         try:
             blobs.put(data)
         except Unavailable as told:
@@ -204,7 +209,19 @@ def test_every_point_where_the_disk_may_say_no(tmp_path: Path, error: int) -> No
         assert all(blobs.get(digest) for digest in whole)
         assert blobs.get(blobs.put(data)) == data
         points += 1
-    assert points == 6  # create, write, flush, name, open the folder, flush the folder
+    assert points == 9  # make the folder, open and flush its parent, create, write, flush, name, open and flush it
+
+
+def new_folder_for(root: Path, salt: str) -> bytes:
+    """Bytes whose blob lies in a folder that is not there yet, so that every call of a first write is made."""
+    tries = (f"{salt} {n}".encode() for n in itertools.count())
+    return next(data for data in tries if not (root / digest_of(data)[:2]).exists())
+
+
+def new_in(data: bytes) -> bytes:
+    """Other bytes whose blob lies in the same folder."""
+    wanted = digest_of(data)[:2]
+    return next(one for n in itertools.count() if digest_of(one := b"other %d" % n)[:2] == wanted)
 
 
 def _calls_of_opening(folder: Path) -> list[str]:
@@ -216,7 +233,7 @@ def _calls_of_opening(folder: Path) -> list[str]:
 def test_a_flush_that_failed_is_never_believed_later(tmp_path: Path) -> None:
     """After a failed flush the kernel may have dropped the pages: the file must be written anew, not flushed again."""
     before = len(_calls_of_opening(tmp_path))
-    disk = CountedDisk(fail_at=before + 5, error=errno.EIO)  # the flush of the folder, after the file has its name
+    disk = CountedDisk(fail_at=before + 8, error=errno.EIO)  # the flush of the folder, after the file has its name
     blobs = Blobs(str(tmp_path), disk=disk)
     with pytest.raises(Unavailable, match="did not confirm"):
         blobs.put(DATA)
@@ -253,8 +270,13 @@ def test_one_bad_write_among_many_acknowledges_none(tmp_path: Path) -> None:
 def test_the_order_of_durability(tmp_path: Path) -> None:
     started = len(_calls_of_opening(tmp_path))
     disk = CountedDisk()
-    Blobs(str(tmp_path), disk=disk).put(DATA)
-    assert disk.calls[started:] == ["create", "write", "flush", "name", "open_to_flush", "flush"]
+    blobs = Blobs(str(tmp_path), disk=disk)
+    blobs.put(DATA)
+    write = ["create", "write", "flush", "name", "open_to_flush", "flush"]
+    assert disk.calls[started:] == ["make_folder", "open_to_flush", "flush", *write]
+    disk.calls.clear()
+    blobs.put(new_in(DATA))
+    assert disk.calls == write
 
 
 def test_many_threads_put_the_same_and_different(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ class Blobs:
         self._disk = disk or Disk()
         self._folder = _local_folder(url)
         self._suspect: set[str] = set()
+        self._shards: set[str] = set()  # folders that are known to be durable themselves
         self._pool: ThreadPoolExecutor | None = None
         if self._folder is not None:
             self._prepare(self._folder)
@@ -94,6 +95,7 @@ class Blobs:
             return digests
         folder, shards = self._folder, sorted({digest[:2] for digest in new})
         try:
+            self._make_shards(folder, [shard for shard in shards if shard not in self._shards])
             self._map(self._write, new.items())
             self._map(lambda shard: self._flush(folder / shard), shards)
         except Unavailable:
@@ -178,13 +180,23 @@ class Blobs:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _INCOMING).mkdir(exist_ok=True)
-            for shard in range(256):
-                (folder / f"{shard:02x}").mkdir(exist_ok=True)
             _sweep(folder / _INCOMING)
+            self._shards = {entry.name for entry in folder.iterdir() if len(entry.name) == 2}
         except OSError as error:
             raise _unavailable(error, f"the folder '{folder}' cannot hold images") from error
         self._flush(folder)
         self._flush(folder.parent)
+
+    def _make_shards(self, folder: Path, missing: Sequence[str]) -> None:
+        if not missing:
+            return
+        try:
+            for shard in missing:
+                self._disk.make_folder(folder / shard)
+        except OSError as error:
+            raise _unavailable(error, f"the folder '{folder}' took no folder") from error
+        self._flush(folder)
+        self._shards.update(missing)
 
     def _write(self, item: tuple[str, bytes]) -> None:
         digest, data = item

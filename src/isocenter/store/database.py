@@ -64,11 +64,11 @@ class Database:
             folder.mkdir(parents=True, exist_ok=True)
             if server:
                 self._lock = FolderLock(folder)
+        self.engine = self._engine()
         try:
-            self.engine = self._engine()
             self._migrate()
         except BaseException:
-            self._let_go()
+            self.close()
             raise
 
     @contextlib.contextmanager

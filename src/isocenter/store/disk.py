@@ -16,6 +16,10 @@ __all__ = ["Disk"]
 class Disk:
     """A local disk. Every method is one system call and raises what it raises (`OSError`)."""
 
+    def make_folder(self, path: Path) -> None:
+        """Make a folder, if it is not there yet."""
+        path.mkdir(exist_ok=True)
+
     def create(self, path: Path) -> int:
         """Open a file that must not exist yet; returns its descriptor."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)

@@ -201,7 +201,9 @@ class Index:
             NotFound: no such result.
         """
         if self._blobs is None:
-            raise Refused("an index without the blobs that hold results", "it cannot read one", "Index(database, blobs)")
+            raise Refused(
+                "an index without the blobs that hold results", "it cannot read one", "Index(database, blobs)"
+            )
         with self._database.read() as connection:
             if connection.execute(sa.select(t.result.c.event).where(t.result.c.digest == digest)).first() is None:
                 raise NotFound(f"result {digest:.64}", "the archive has none of that digest")

@@ -113,7 +113,9 @@ class Jobs:
         if kind not in self._run:
             raise Refused(f"a job of kind '{kind}'", f"known are {', '.join(sorted(self._run)) or 'none'}")
         if not key or priority < 1:
-            raise Refused(f"a job with key '{key}' and priority {priority}", "a key is not empty; priorities begin at 1")
+            raise Refused(
+                f"a job with key '{key}' and priority {priority}", "a key is not empty; priorities begin at 1"
+            )
         PlainText().serialize(list(args))
         if delay_s > 0 and self._exists(key):
             self._client.set_workflow_delay(key, delay_seconds=delay_s)
@@ -159,9 +161,7 @@ class Jobs:
 
     def waiting(self) -> int:
         """Jobs that are not finished: waiting or running."""
-        found = self._client.list_workflows(
-            status=_UNFINISHED, queue_name=_QUEUE, load_input=False, load_output=False
-        )
+        found = self._client.list_workflows(status=_UNFINISHED, queue_name=_QUEUE, load_input=False, load_output=False)
         return len(found)
 
     def cancel(self, key: str) -> None:
@@ -282,7 +282,9 @@ class Jobs:
     def _do(self, key: str, kind: str, args: list[Any]) -> Any:
         work = self._run.get(kind)
         if work is None:
-            raise Refused(f"a job of kind '{kind}'", "this worker does not know it", "start a worker of the same version")
+            raise Refused(
+                f"a job of kind '{kind}'", "this worker does not know it", "start a worker of the same version"
+            )
         token = _current.set((self, key))
         try:
             answer = work(*args)
@@ -343,5 +345,3 @@ def _jobs_url(database_url: str) -> str:
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
     raise Refused(f"the database '{url}'", "it is neither SQLite nor PostgreSQL", "see the setting `database`")
-
-

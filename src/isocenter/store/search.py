@@ -162,7 +162,9 @@ _MATCHES: dict[str, Callable[[Any, str, str, bool], sa.ColumnElement[bool]]] = {
     "time": lambda column, key, _dialect, _: match_time(column.table.c.time_key, key),
     "number": lambda column, key, _dialect, _: match_number(column, key),
     "name": _name,
-    "person": lambda column, key, dialect, fuzzy: match_name((column.table.c.referring_key,), key, dialect, fuzzy=fuzzy),
+    "person": lambda column, key, dialect, fuzzy: match_name(
+        (column.table.c.referring_key,), key, dialect, fuzzy=fuzzy
+    ),
     "modalities": _modalities,
 }
 

@@ -57,7 +57,9 @@ event = sa.Table(
 )
 """The journal; triggers refuse every change and removal."""
 
-chain = sa.Table("chain", metadata, sa.Column("id", BIG, primary_key=True, autoincrement=False), _number("number"), _text("hash"))
+chain = sa.Table(
+    "chain", metadata, sa.Column("id", BIG, primary_key=True, autoincrement=False), _number("number"), _text("hash")
+)
 """One row: the end of the chain. Whoever appends holds it; whoever cuts the journal's end off is found by it."""
 
 patient = sa.Table(

@@ -71,9 +71,12 @@ def upgrade() -> None:
         op.create_table(name, *(_column(c, key=True) for c in key), *(_column(c) for c in others.split()))
     for name, table, columns in INDEXES:
         op.create_index(name, table, columns.split())
-    op.bulk_insert(sa.table("chain", sa.column("id"), sa.column("number"), sa.column("hash")), [
-        {"id": 1, "number": 0, "hash": GENESIS},
-    ])
+    op.bulk_insert(
+        sa.table("chain", sa.column("id"), sa.column("number"), sa.column("hash")),
+        [
+            {"id": 1, "number": 0, "hash": GENESIS},
+        ],
+    )
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(

@@ -1,0 +1,182 @@
+"""The database: migrated when it is opened, shared by many writers, held by one server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from store_samples import NOON
+
+from isocenter.errors import Refused, Unavailable
+from isocenter.record import Event, Kind
+from isocenter.store import Database, Journal
+from isocenter.store.database import HEAD
+from isocenter.store.tables import metadata
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(archive: Any) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with archive.database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == HEAD
+
+
+def test_head_is_the_newest_migration() -> None:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    import isocenter.store.migrations as migrations
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+def test_what_was_written_is_there_when_it_is_opened_again(archive: Any) -> None:
+    archive.journal.append(Event(Kind.STARTED, NOON, "isocenter"))
+    again = Database(archive.url)
+    assert Journal(again).verify() == 1
+    again.close()
+
+
+def test_two_that_open_a_new_archive_at_once_both_get_it(database_url: str) -> None:
+    opened: list[Database] = []
+    threads = [threading.Thread(target=lambda: opened.append(Database(database_url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 4 and {Journal(one).head()[0] for one in opened} == {0}
+    for one in opened:
+        one.close()
+
+
+def test_an_archive_of_a_newer_version_is_refused(archive: Any) -> None:
+    with archive.database._begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Unavailable, match="step 9999: a newer version of Isocenter"):
+        Database(archive.url)
+
+
+def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/a.sqlite")
+    with database.read() as connection:
+        ask = lambda name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()  # noqa: E731
+        assert (ask("journal_mode"), ask("synchronous")) == ("wal", 2)  # 2 is FULL
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("mysql://x/y", "neither"), ("sqlite://", "must survive"), ("sqlite:///:memory:", "must survive")],
+)
+def test_what_is_no_database_for_an_archive_is_refused(url: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        Database(url)
+
+
+def test_a_database_out_of_reach_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        Database("postgresql://127.0.0.1:9/nothing?connect_timeout=2")
+    (tmp_path / "a.sqlite").write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    with pytest.raises(Unavailable, match="something else"):
+        Database(f"sqlite:///{tmp_path}/a.sqlite")
+
+
+HOLDER = """
+import sys
+from isocenter.store import Database
+database = Database(sys.argv[1], server=True)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_second_server_on_the_same_folder_is_refused_by_name(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a.sqlite"
+    first = subprocess.Popen([sys.executable, "-c", HOLDER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None and first.stdout.readline() == "held\n"
+        with pytest.raises(Unavailable, match=f"process {first.pid} serves it already. Stop that one"):
+            Database(url, server=True)
+        beside = Database(url)  # a worker or a command may
+        beside.close()
+    finally:
+        first.kill()
+        first.communicate()
+    after_its_death = Database(url, server=True)
+    with pytest.raises(Unavailable, match=f"process {os.getpid()}"):
+        Database(url, server=True)
+    after_its_death.close()
+    Database(url, server=True).close()
+
+
+def test_writers_that_wait_share_one_transaction(archive: Any) -> None:
+    """While one transaction is held up, others queue; all of them are then committed by a single one."""
+    entered, go = threading.Event(), threading.Event()
+    commits: list[int] = []
+    sa.event.listen(archive.database.engine, "commit", lambda _: commits.append(1))
+
+    def slow(connection: sa.Connection) -> int:
+        entered.set()
+        assert go.wait(10)
+        return 0
+
+    answers: list[int] = []
+    threads = [threading.Thread(target=lambda: answers.append(archive.database.write(slow)))]
+    threads[0].start()
+    assert entered.wait(10)
+    for n in range(1, 6):
+        threads.append(threading.Thread(target=lambda n=n: answers.append(archive.database.write(lambda _: n))))
+        threads[-1].start()
+    while len(archive.database._waiting) < 5:
+        pass
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(answers) == [0, 1, 2, 3, 4, 5] and len(commits) == 2
+
+
+def test_when_a_shared_transaction_fails_each_gets_its_own(archive: Any) -> None:
+    """The one whose change breaks the database is told so; those who shared with it are answered."""
+    journal, answers = archive.journal, []
+    entered, go = threading.Event(), threading.Event()
+
+    def slow(_: sa.Connection) -> None:
+        entered.set()
+        assert go.wait(10)
+
+    def broken(connection: sa.Connection) -> None:
+        raise sa.exc.OperationalError("COMMIT", {}, Exception("disk I/O error"))
+
+    def ask(work: Any) -> None:
+        try:
+            answers.append(work())
+        except Unavailable as told:
+            answers.append(told.why.split(" (")[0])
+
+    event = Event(Kind.STARTED, NOON, "isocenter")
+    works = [lambda: archive.database.write(slow), lambda: archive.database.write(broken)]
+    works += [lambda: len(journal.append(event))] * 2
+    threads = [threading.Thread(target=ask, args=(work,)) for work in works]
+    threads[0].start()
+    assert entered.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(archive.database._waiting) < 3:
+        pass
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(map(str, answers)) == ["1", "1", "None", "the disk reports an error"]
+    assert journal.verify() == 2
