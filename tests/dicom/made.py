@@ -91,7 +91,7 @@ def written(ds: Dataset, syntax: str = EXPLICIT) -> bytes:
     ds.file_meta.TransferSyntaxUID = EXPLICIT if syntax in (RLE, J2K) else syntax
     out = io.BytesIO()
     if syntax in (RLE, J2K):
-        ds.compress(syntax)
+        ds.compress(syntax, generate_instance_uid=False)
     if syntax == BIG:
         pydicom.dcmwrite(out, swapped(ds), enforce_file_format=True)
     else:

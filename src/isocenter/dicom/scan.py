@@ -67,10 +67,11 @@ def _folder(root: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
         elif path.name.upper() == "DICOMDIR":
             continue  # the files that it lists lie in the same folder and are read themselves
         else:
-            yield from _file(path, path.name)
+            yield from _file(path, path.name, follow=False)
 
 
-def _file(path: Path, name: str) -> Iterator[tuple[str, bytes | IsocenterError]]:
+def _file(path: Path, name: str, *, follow: bool = True) -> Iterator[tuple[str, bytes | IsocenterError]]:
+    """One file, or what stands in it; `follow` a DICOMDIR to the files that it lists."""
     try:
         if not path.is_file():
             yield name, Refused(f"{name} is no regular file", "a device or a pipe has no end", "leave it out")
@@ -87,7 +88,7 @@ def _file(path: Path, name: str) -> Iterator[tuple[str, bytes | IsocenterError]]
     except OSError as fault:
         yield name, _unreadable(name, fault)
         return
-    if path.name.upper().startswith("DICOMDIR") and data[128:132] == b"DICM":
+    if follow and path.name.upper().startswith("DICOMDIR") and data[128:132] == b"DICM":
         yield from _directory(path, data)
     else:
         yield name, data
@@ -163,4 +164,4 @@ def _directory(path: Path, data: bytes) -> Iterator[tuple[str, bytes | Isocenter
         elif not target.is_file():
             yield name, NotFound(f"DICOMDIR names {name}, which is not there", "the copy is not complete", "copy again")
         else:
-            yield from _file(target, name)
+            yield from _file(target, name, follow=False)

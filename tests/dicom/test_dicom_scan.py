@@ -1,0 +1,130 @@
+"""Folders, files, archives and DICOMDIRs as people have them."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import made
+import pytest
+
+from isocenter.dicom.scan import scan
+from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused
+
+
+def names(path: Path) -> list[str]:
+    return [name for name, _ in scan(path)]
+
+
+def test_a_folder_is_read_to_its_depth_in_order(tmp_path: Path) -> None:
+    (tmp_path / "b" / "c").mkdir(parents=True)
+    (tmp_path / "b" / "c" / "2.dcm").write_bytes(b"two")
+    (tmp_path / "a.dcm").write_bytes(b"one")
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    assert dict(scan(tmp_path)) == {"a.dcm": b"one", "b/c/2.dcm": b"two"}
+
+
+def test_one_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    assert list(scan(tmp_path / "a")) == [("a", b"one")]
+
+
+def test_a_path_that_is_not_there() -> None:
+    with pytest.raises(NotFound):
+        list(scan(Path("/nowhere/at/all")))
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "secret")
+    (tmp_path / "in" / "round").symlink_to(tmp_path / "in")
+    ((_, found),) = scan(tmp_path / "in")
+    assert isinstance(found, Refused) and "link out" in str(found)
+
+
+def test_archives_are_read_without_unpacking(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/1.dcm", made.made(1))
+        archive.writestr("x/2.dcm", made.made(2))
+    before = sorted(tmp_path.rglob("*"))
+    assert dict(scan(tmp_path)) == {"a.zip!/x/1.dcm": made.made(1), "a.zip!/x/2.dcm": made.made(2)}
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_member_that_leads_out_is_refused_and_the_next_one_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "slip.zip", "w") as archive:
+        for evil in ("../../evil.dcm", "/etc/evil", "..\\evil", "C:evil"):
+            archive.writestr(evil, b"evil")
+        archive.writestr("good.dcm", b"good")
+    found = list(scan(tmp_path / "slip.zip"))
+    assert [isinstance(what, Refused) for _, what in found] == [True] * 4 + [False]
+    assert found[-1][1] == b"good" and "leads out" in str(found[0][1])
+    assert not list(tmp_path.parent.glob("evil*"))
+
+
+def test_a_member_that_grows_beyond_its_bound_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb", b"\0" * (120 << 20))
+        archive.writestr("good", b"good")
+    bomb, good = scan(tmp_path / "bomb.zip")
+    assert isinstance(bomb[1], LimitReached) and good[1] == b"good"
+
+
+def test_damaged_and_encrypted_archives_are_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("one", b"one" * 100)
+    data = (tmp_path / "a.zip").read_bytes()
+    (tmp_path / "half.zip").write_bytes(data[: len(data) // 2])
+    ((_, found),) = scan(tmp_path / "half.zip")
+    assert isinstance(found, NotWhole) and "damaged ZIP" in str(found)
+    changed = bytearray(data)
+    changed[data.index(b"oneone") + 5] ^= 0xFF
+    (tmp_path / "bad.zip").write_bytes(bytes(changed))
+    ((_, found),) = scan(tmp_path / "bad.zip")
+    assert isinstance(found, NotWhole) and "damaged" in str(found)
+    locked = bytearray(data)
+    locked[6] |= 1
+    locked[data.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "locked.zip").write_bytes(bytes(locked))
+    ((_, found),) = scan(tmp_path / "locked.zip")
+    assert isinstance(found, Refused) and "encrypted" in str(found)
+
+
+def test_a_dicomdir_gives_the_files_that_it_lists() -> None:
+    found = list(scan(made.SAMPLES / "dicomdirtests" / "DICOMDIR"))
+    assert len(found) == 31 and all(isinstance(data, bytes) for _, data in found)
+    assert found[0][0].startswith("77654033/CR1/")
+
+
+def test_a_folder_with_a_dicomdir_gives_each_file_once() -> None:
+    found = names(made.SAMPLES / "dicomdirtests")
+    assert len(found) == len(set(found)) and "DICOMDIR" not in found
+
+
+def test_a_dicomdir_that_points_outside_or_to_nothing(tmp_path: Path) -> None:
+    data = (made.SAMPLES / "dicomdirtests" / "DICOMDIR").read_bytes()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "6154").write_bytes(b"secret")
+    (tmp_path / "in" / "DICOMDIR").write_bytes(data.replace(b"77654033\\CR1\\6154", b"..\\..\\..\\..\\x6154"))
+    found = dict(scan(tmp_path / "in" / "DICOMDIR"))
+    kinds = {type(what) for what in found.values()}
+    assert kinds == {Refused, NotFound}
+    assert any("outside the folder" in str(what) for what in found.values())
+
+
+def test_a_damaged_dicomdir(tmp_path: Path) -> None:
+    shutil.copy(made.SAMPLES / "dicomdirtests" / "DICOMDIR", tmp_path / "DICOMDIR")
+    data = (tmp_path / "DICOMDIR").read_bytes()
+    (tmp_path / "DICOMDIR").write_bytes(data[:5000])
+    ((_, found),) = scan(tmp_path / "DICOMDIR")
+    assert isinstance(found, IsocenterError)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    import os
+
+    os.mkfifo(tmp_path / "pipe")
+    ((_, found),) = scan(tmp_path)
+    assert isinstance(found, Refused) and "no regular file" in str(found)
