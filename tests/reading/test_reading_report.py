@@ -1,0 +1,214 @@
+"""A draft that follows the results, words that stay, a seal that breaks when touched."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isocenter.errors import Conflict, NotFound, Refused, WrongState
+from isocenter.forms.text import SECTIONS
+from isocenter.reading.report import Report, amend, begin, disagreements, redraft, reword, seal
+from isocenter.record import (
+    Finding,
+    Instance,
+    Measurement,
+    Origin,
+    Outcome,
+    Patient,
+    Result,
+    Series,
+    Study,
+    Verdict,
+    canonical,
+    codes,
+)
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+STUDY = Study(
+    "1.2.3",
+    Patient("p", "PHANTOM^A"),
+    series=(Series("1.2.3.1", "CT", instances=(Instance("1.2.3.1.1", "c", "t", "d", 1, 1, 5, 5, 1),)),),
+)
+
+
+def result(verdict: Verdict = Verdict.UNDECIDED, size: float = 24.0, analysis: str = "volumetry") -> tuple[str, Result]:
+    finding = Finding(
+        codes.LESION,
+        0.8,
+        measurements=(Measurement(codes.LONG_AXIS, size, "mm"),),
+        laterality=codes.LEFT,
+        words="Lesion in the left lung",
+        tracking="2.25.1",
+        verdict=verdict,
+    )
+    told = Result("1.2.3", Outcome.FOUND, Origin("machine", analysis, "1"), NOON, findings=(finding,))
+    return told.id, told
+
+
+def about_lesion(report: Report) -> str:
+    return next(s.id for s in report.sentences if s.section == "Findings" and s.findings == ("2.25.1",))
+
+
+def text_of(report: Report, id: str) -> str:
+    return next(s.text for s in report.sentences if s.id == id)
+
+
+def test_a_draft_marks_the_machines_sentences_and_knows_its_results() -> None:
+    report = begin(STUDY, [result()])
+    assert report.state == "draft"
+    assert report.results == (result()[0],)
+    machine = next(s for s in report.sentences if s.id == about_lesion(report))
+    assert machine.machine
+    assert "24" in machine.text
+    assert len({s.id for s in report.sentences}) == len(report.sentences)
+
+
+def test_a_decided_finding_is_no_longer_the_machines_sentence() -> None:
+    report = redraft(begin(STUDY, [result()]), STUDY, [result(Verdict.KEPT)])
+    assert not next(s for s in report.sentences if s.id == about_lesion(report)).machine
+
+
+def test_a_persons_words_stay_when_the_draft_follows_the_results() -> None:
+    report = begin(STUDY, [result()])
+    id = about_lesion(report)
+    worded = reword(report, id, "  A large lesion   in the left lung, 24 mm. ")
+    assert text_of(worded, id) == "A large lesion in the left lung, 24 mm."
+    later = redraft(worded, STUDY, [result(Verdict.CHANGED, 30.0)])
+    assert text_of(later, id) == "A large lesion in the left lung, 24 mm."
+    assert later.results == (result(Verdict.CHANGED, 30.0)[0],)
+    told = disagreements(later, [result(Verdict.CHANGED, 30.0)])
+    assert [(d.sentence, "24" in d.what) for d in told] == [(id, True)], "the old number is told, not corrected"
+
+
+def test_a_wrong_side_and_a_struck_finding_are_told() -> None:
+    report = begin(STUDY, [result()])
+    id = about_lesion(report)
+    wrong_side = reword(report, id, "Lesion in the right lung.")
+    assert any("right" in d.what for d in disagreements(wrong_side, [result()]))
+    assert any("struck" in d.what for d in disagreements(wrong_side, [result(Verdict.STRUCK)]))
+
+
+def test_a_sentence_is_added_removed_and_stays_removed() -> None:
+    report = begin(STUDY, [result()])
+    added = reword(report, "own-1", "Old rib fracture.", section="Findings")
+    assert text_of(added, "own-1") == "Old rib fracture."
+    assert text_of(redraft(added, STUDY, [result(Verdict.KEPT)]), "own-1") == "Old rib fracture."
+    id = about_lesion(report)
+    gone = redraft(reword(added, id, ""), STUDY, [result(Verdict.KEPT)])
+    assert id not in {s.id for s in gone.sentences}
+    again = reword(gone, id, "It is back.", section="Findings")
+    assert text_of(redraft(again, STUDY, [result()]), id) == "It is back."
+
+
+def test_two_analyses_that_name_a_sentence_alike_keep_both() -> None:
+    many = [
+        (r.id, r)
+        for r in (
+            Result("1.2.3", Outcome.NONE, Origin("machine", "volumetry", "1"), NOON),
+            Result("1.2.3", Outcome.NONE, Origin("machine", "volumetry", "2"), NOON),
+        )
+    ]
+    report = begin(STUDY, many)
+    ids = [s.id for s in report.sentences]
+    assert len(set(ids)) == len(ids)
+    assert sum(i.startswith("none-volumetry") for i in ids) == 2
+
+
+@pytest.mark.parametrize(
+    ("id", "text", "section", "kind"),
+    [
+        ("unknown", "words", "", NotFound),
+        ("unknown", "", "", NotFound),
+        ("new", "words", "Astrology", Refused),
+        ("new", "x" * 4001, "Findings", Refused),
+        ("new", "bell \x07", "Findings", Refused),
+        ("", "words", "Findings", Refused),
+        ("i" * 129, "words", "Findings", Refused),
+    ],
+)
+def test_words_that_are_refused(id: str, text: str, section: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        reword(begin(STUDY, []), id, text, section=section)
+
+
+def test_a_seal_names_its_signer_and_breaks_when_touched() -> None:
+    latest = [result(Verdict.KEPT)]
+    sealed = seal(begin(STUDY, latest), latest, "ito", NOON)
+    assert (sealed.by, sealed.signed, sealed.state) == ("ito", NOON, "final")
+    assert sealed.is_whole
+    data = json.loads(canonical(sealed))
+    assert Report.from_json(data) == sealed
+    data["sentences"][0]["text"] = "Something else."
+    with pytest.raises(Refused, match="changed after it was signed"):
+        Report.from_json(data)
+    assert not replace(sealed, by="gray").is_whole
+
+
+def test_a_sealed_report_takes_no_words_and_no_second_seal() -> None:
+    latest = [result(Verdict.KEPT)]
+    sealed = seal(begin(STUDY, latest), latest, "ito", NOON)
+    for act in (
+        lambda: reword(sealed, sealed.sentences[0].id, "x"),
+        lambda: redraft(sealed, STUDY, latest),
+        lambda: seal(sealed, latest, "ito", NOON),
+    ):
+        with pytest.raises(WrongState, match="ito"):
+            act()
+
+
+def test_disagreements_are_told_at_signing_and_do_not_block() -> None:
+    latest = [result(Verdict.KEPT)]
+    report = begin(STUDY, latest)
+    sealed = seal(reword(report, about_lesion(report), "Lesion of 99 mm."), latest, "ito", NOON)
+    assert any("99" in d.what for d in sealed.disagreements)
+
+
+def test_a_report_that_does_not_know_the_latest_results_is_not_sealed() -> None:
+    with pytest.raises(Conflict, match="results have changed"):
+        seal(begin(STUDY, [result()]), [result(Verdict.KEPT)], "ito", NOON)
+
+
+def test_a_seal_needs_a_name_and_words() -> None:
+    with pytest.raises(Refused, match="without a name"):
+        seal(begin(STUDY, []), [], "", NOON)
+    with pytest.raises(Refused, match="without a sentence"):
+        seal(Report("1.2.3", ()), [], "ito", NOON)
+
+
+def test_an_amendment_replaces_and_both_are_kept() -> None:
+    latest = [result(Verdict.KEPT)]
+    first = seal(begin(STUDY, latest), latest, "ito", NOON)
+    draft = amend(first)
+    assert (draft.state, draft.replaces, draft.number) == ("amending", first.digest, 2)
+    second = seal(reword(draft, "own-1", "Also a fracture.", section="Impression"), latest, "gray", NOON)
+    assert (second.state, second.by, second.is_whole, first.is_whole) == ("amended", "gray", True, True)
+    assert second.digest != first.digest
+    with pytest.raises(WrongState):
+        amend(draft)
+
+
+def test_json_that_is_no_report_is_refused() -> None:
+    with pytest.raises(Refused):
+        Report.from_json({"study_uid": "1"})
+
+
+words = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Zs"]), max_size=60)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), words, st.sampled_from(SECTIONS)), max_size=8))
+def test_law_json_round_trip_and_order_of_sections(acts: list[tuple[str, str, str]]) -> None:
+    report = begin(STUDY, [result()])
+    for id, text, section in acts:
+        try:
+            report = reword(report, id, text, section=section)
+        except NotFound:
+            assert not text.split()
+    assert Report.from_json(json.loads(canonical(report))) == report
+    places = [SECTIONS.index(s.section) for s in report.sentences]
+    assert places == sorted(places)
+    assert redraft(report, STUDY, [result()]) == report, "drafting again from the same results changes nothing"
