@@ -41,7 +41,7 @@ export interface Row {
 
 export interface AiState {
   state: "found" | "none" | "declined" | "waiting" | "off";
-  words: string[];
+  words: string[] | string;
 }
 
 export interface Worklist {
@@ -177,7 +177,8 @@ export interface Report {
 
 export interface Signed {
   by: string;
-  at: string;
+  at?: string;
+  time?: string;
   digest: string;
 }
 
@@ -210,4 +211,9 @@ export interface AnalysisCard {
 /** The words of a coded or plain name. */
 export function meaning(what: Coded | string | null | undefined): string {
   return typeof what === "string" ? what : (what?.meaning ?? "");
+}
+
+/** When a report was signed. */
+export function signedAt(signed: Signed): string {
+  return signed.at ?? signed.time ?? "";
 }

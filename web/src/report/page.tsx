@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
-import type { Planned, Report, Sentence, Study } from "../api/shapes";
+import { type Planned, type Report, type Sentence, type Study, signedAt } from "../api/shapes";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
@@ -79,7 +79,7 @@ function Paper({ study, report, plan }: Whole) {
       <section class="made">
         <h3>How this report was made</h3>
         <p>
-          {signed ? `Signed by ${report.signed?.by ?? "a reader"}${report.signed?.at ? ` ${moment(report.signed.at)} UTC` : ""}.` : "Not signed: a draft, not to be acted upon."}{" "}
+          {signed ? `Signed by ${report.signed?.by ?? "a reader"}${report.signed ? ` ${moment(signedAt(report.signed))} UTC` : ""}.` : "Not signed: a draft, not to be acted upon."}{" "}
           {report.sentences.some((one) => one.machine) && "Sentences marked ◇ are a machine's words that a person has not touched. "}
           {declined.length > 0 && `Not looked: ${declined.map((one) => `${spoken(one.analysis)} (${one.reasons.join("; ")})`).join(", ")}. `}
           {report.signed?.digest && <>Digest <span class="id">{report.signed.digest.slice(0, 16)}…</span>. </>}

@@ -2,10 +2,11 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "../style/room.css";
 import { ask } from "../api/door";
-import type { Worklist } from "../api/shapes";
+import { type Worklist, signedAt } from "../api/shapes";
 import { bind } from "../keys/keyboard";
 import { Failed, Loading, Stale } from "../kit/states";
 import { go, to } from "../router";
+import { moment } from "../words";
 import { rowToTake } from "../worklist/rows";
 import { Desk } from "./desk";
 import { Findings } from "./findings";
@@ -69,7 +70,7 @@ function Signed({ desk }: { desk: Desk }) {
   return (
     <section class="signed" aria-label="Signed" role="status">
       <h2 class="fine"><span aria-hidden="true">✓</span> Signed by {signed.by}</h2>
-      <p class="muted">{signed.at.slice(0, 16).replace("T", " ")} UTC · digest <span class="id">{signed.digest.slice(0, 12)}…</span></p>
+      <p class="muted">{moment(signedAt(signed))} UTC · digest <span class="id">{signed.digest.slice(0, 12)}…</span></p>
       <div class="acts">
         <button type="button" class="primary" onClick={() => void nextStudy()}>Next study <kbd aria-hidden="true">N</kbd></button>
         <a class="button" href={`/api/readings/${session.uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>

@@ -100,7 +100,7 @@ export class Session {
 
   word(id: string, text: string, section?: string): void {
     this.acts.do(`report: ${text || "sentence removed"}`, async () => {
-      const report = await ask<Report>(`/api/readings/${this.uid}/report/sentences/${encodeURIComponent(id)}`, { method: "PUT", body: { version: this.version, text, section } });
+      const report = await ask<Report>(`/api/readings/${this.uid}/sentences/${encodeURIComponent(id)}`, { method: "PUT", body: { version: this.version, text, section } });
       this.report.put(report);
       const reading = this.reading.value;
       if (reading) this.reading.value = { ...reading, version: report.version };

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { within, wordsOf } from "./deadline";
 import type { Loaded } from "./series";
 import type { ViewState } from "./stack";
-import { canDrawVolumes, start } from "./start";
+import { canDrawVolumes, engine, start } from "./start";
 
 export type Plane = "axial" | "sagittal" | "coronal";
 const orientations: Record<Plane, core.Enums.OrientationAxis> = {
@@ -33,7 +33,7 @@ export class PlanesView {
   readonly crosses = signal<Partial<Record<Plane, core.Types.Point2>>>({});
 
   private readonly name = `planes-${++serial}`;
-  private engine: core.RenderingEngine | null = null;
+  private enabled = false;
   private group: tools.Types.IToolGroup | null = null;
   private turn = 0;
   private readonly resized = new ResizeObserver(() => this.fit());
@@ -51,9 +51,9 @@ export class PlanesView {
       const sets = core.utilities.genericViewportDisplaySetMetadataProvider;
       const imageIds = series.pictures.map((one) => one.imageId);
       sets.add(displaySet, { kind: "planar", imageIds, volumeId });
-      this.engine = new core.RenderingEngine(`engine-${this.name}`);
+      this.enabled = true;
       for (const plane of this.all()) {
-        this.engine.enableElement({ viewportId: this.id(plane), element: this.elements[plane], type: core.Enums.ViewportType.PLANAR_NEXT, defaultOptions: { orientation: orientations[plane], background: [0, 0, 0] } as never });
+        engine().enableElement({ viewportId: this.id(plane), element: this.elements[plane], type: core.Enums.ViewportType.PLANAR_NEXT, defaultOptions: { orientation: orientations[plane], background: [0, 0, 0] } as never });
       }
       const volume = (await within(30, "The volume", core.volumeLoader.createAndCacheVolume(volumeId, { imageIds }))) as core.Types.IStreamingImageVolume;
       await within(90, "All images of the volume", loaded(volume));
@@ -64,9 +64,9 @@ export class PlanesView {
         if (range) viewport.setDisplaySetPresentation(displaySet, { voiRange: range });
         this.elements[plane].addEventListener(core.Enums.Events.CAMERA_MODIFIED, () => this.cross());
         this.elements[plane].addEventListener(core.Enums.Events.IMAGE_RENDERED, () => this.cross());
-        if (!(globalThis as any).__nr) this.resized.observe(this.elements[plane]);
+        this.resized.observe(this.elements[plane]);
       }
-      this.tools(); (globalThis as any).__p = { me: this, core, volume };
+      this.tools();
       this.state.value = { at: "there" };
       this.go(centre ?? middle(volume));
     } catch (error) {
@@ -104,8 +104,8 @@ export class PlanesView {
     this.turn += 1;
     this.resized.disconnect();
     if (this.group) tools.ToolGroupManager.destroyToolGroup(this.group.id);
-    this.engine?.destroy();
-    this.engine = null;
+    if (this.enabled) for (const plane of this.all()) engine().disableElement(this.id(plane));
+    this.enabled = false;
     core.utilities.genericViewportDisplaySetMetadataProvider.remove(`set-${this.name}`);
   }
 
@@ -118,27 +118,27 @@ export class PlanesView {
   }
 
   private viewport(plane: Plane): PlanarView {
-    return this.engine!.getViewport(this.id(plane)) as unknown as PlanarView;
+    return engine().getViewport(this.id(plane)) as unknown as PlanarView;
   }
 
   private tools(): void {
     const { MouseBindings } = tools.Enums;
     this.group = tools.ToolGroupManager.createToolGroup(`tools-${this.name}`)!;
     for (const tool of [tools.StackScrollTool, tools.ZoomTool, tools.PanTool]) this.group.addTool(tool.toolName);
-    for (const plane of this.all()) this.group.addViewport(this.id(plane), this.engine!.id);
+    for (const plane of this.all()) this.group.addViewport(this.id(plane), engine().id);
     this.group.setToolActive(tools.StackScrollTool.toolName, { bindings: [{ mouseButton: MouseBindings.Wheel }] });
     this.group.setToolActive(tools.PanTool.toolName, { bindings: [{ mouseButton: MouseBindings.Auxiliary }] });
     this.group.setToolActive(tools.ZoomTool.toolName, { bindings: [{ mouseButton: MouseBindings.Secondary }] });
   }
 
   private fit(): void {
-    this.engine?.resize(true, true);
+    if (this.enabled) engine().resize(true, true);
     this.cross();
   }
 
   private cross(): void {
     const point = this.point.value;
-    if (!point || this.state.value.at !== "there" || !this.engine) return;
+    if (!point || this.state.value.at !== "there" || !this.enabled) return;
     this.crosses.value = Object.fromEntries(this.all().map((plane) => [plane, this.viewport(plane).worldToCanvas(point)]));
   }
 }

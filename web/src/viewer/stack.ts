@@ -4,7 +4,7 @@ import { batch, signal } from "@preact/signals";
 import { within, wordsOf } from "./deadline";
 import type { Preset } from "./presets";
 import type { Loaded, Picture } from "./series";
-import { start } from "./start";
+import { engine, start } from "./start";
 
 /** From pixels of the image (whole numbers are centres) to pixels of the viewport: x = a·col + c·row + e, y = b·col + d·row + f. */
 export type Affine = [a: number, b: number, c: number, d: number, e: number, f: number];
@@ -30,7 +30,7 @@ export class StackView {
   readonly series = signal<Loaded | null>(null);
 
   private readonly id = `stack-${++serial}`;
-  private engine: core.RenderingEngine | null = null;
+  private enabled = false;
   private group: tools.Types.IToolGroup | null = null;
   private readonly resized = new ResizeObserver(() => this.fit());
   private turn = 0;
@@ -70,7 +70,7 @@ export class StackView {
   /** To a picture of the stack, kept inside its ends. */
   async at(index: number): Promise<void> {
     const series = this.series.value;
-    const viewport = this.engine?.getViewport(this.id) as core.StackViewport | undefined;
+    const viewport = this.current();
     if (!series || !viewport || this.state.value.at === "empty") return;
     const wanted = Math.min(series.pictures.length - 1, Math.max(0, index));
     this.index.value = wanted;
@@ -95,13 +95,13 @@ export class StackView {
   }
 
   invert(): void {
-    const viewport = this.engine?.getViewport(this.id) as core.StackViewport | undefined;
+    const viewport = this.current();
     viewport?.setProperties({ invert: !viewport.getProperties().invert });
     viewport?.render();
   }
 
   reset(): void {
-    const viewport = this.engine?.getViewport(this.id) as core.StackViewport | undefined;
+    const viewport = this.current();
     viewport?.resetProperties();
     viewport?.resetCamera();
     viewport?.render();
@@ -156,22 +156,22 @@ export class StackView {
     this.stop();
     this.resized.disconnect();
     if (this.group) tools.ToolGroupManager.destroyToolGroup(this.group.id);
-    this.engine?.destroy();
-    this.engine = null;
+    if (this.enabled) engine().disableElement(this.id);
+    this.enabled = false;
   }
 
   private setRange(range: { lower: number; upper: number } | null): void {
-    const viewport = this.engine?.getViewport(this.id) as core.StackViewport | undefined;
+    const viewport = this.current();
     if (!viewport || !range) return;
     viewport.setProperties({ voiRange: range });
     viewport.render();
   }
 
   private async viewport(): Promise<core.StackViewport> {
-    if (!this.engine) {
+    if (!this.enabled) {
       await start();
-      this.engine = new core.RenderingEngine(`engine-${this.id}`);
-      this.engine.enableElement({ viewportId: this.id, element: this.element, type: core.Enums.ViewportType.STACK });
+      this.enabled = true;
+      engine().enableElement({ viewportId: this.id, element: this.element, type: core.Enums.ViewportType.STACK });
       const { Events } = core.Enums;
       this.element.addEventListener(Events.STACK_NEW_IMAGE, () => this.drawn());
       this.element.addEventListener(Events.CAMERA_MODIFIED, () => this.drawn());
@@ -183,21 +183,25 @@ export class StackView {
       this.group = tools.ToolGroupManager.createToolGroup(`tools-${this.id}`)!;
       for (const name of Object.values(toolNames)) this.group.addTool(name);
       this.group.addTool(tools.StackScrollTool.toolName);
-      this.group.addViewport(this.id, this.engine.id);
+      this.group.addViewport(this.id, engine().id);
       this.group.setToolActive(tools.StackScrollTool.toolName, { bindings: [{ mouseButton: tools.Enums.MouseBindings.Wheel }] });
       this.take(this.tool.value);
     }
-    return this.engine.getViewport(this.id) as core.StackViewport;
+    return this.current()!;
+  }
+
+  private current(): core.StackViewport | undefined {
+    return this.enabled ? (engine().getViewport(this.id) as core.StackViewport | undefined) : undefined;
   }
 
   private fit(): void {
-    this.engine?.resize(true, true);
+    if (this.enabled) engine().resize(true, true);
     this.drawn();
   }
 
   /** Publish what is on screen now, and how its pixels lie in the viewport. */
   private drawn(): void {
-    const viewport = this.engine?.getViewport(this.id) as core.StackViewport | undefined;
+    const viewport = this.current();
     const series = this.series.value;
     const data = viewport?.getImageData();
     if (!viewport || !series || !data) return;

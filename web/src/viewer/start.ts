@@ -19,6 +19,14 @@ export function start(): Promise<void> {
   return started;
 }
 
+let shared: core.RenderingEngine | null = null;
+
+/** The one engine behind all viewports: drawing contexts are few in a browser, and volumes belong to the context that drew them. */
+export function engine(): core.RenderingEngine {
+  if (!shared || shared.hasBeenDestroyed) shared = new core.RenderingEngine("isocenter");
+  return shared;
+}
+
 /** Whether this browser can draw planes through a volume. */
 export function canDrawVolumes(): boolean {
   return volumes;

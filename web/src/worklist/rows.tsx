@@ -108,7 +108,7 @@ function stateWords(row: Row): string {
 
 /** Three answers, never two: found, looked and found none, not looked; and what still runs. */
 function AiMark({ ai }: { ai: AiState | null }) {
-  const words = ai?.words.join(", ") ?? "";
+  const words = [ai?.words ?? []].flat().join(", ");
   switch (ai?.state) {
     case "found":
       return <MachineMark words={words || "found"} />;
