@@ -1,6 +1,7 @@
 """Times, doses and bodies as PET headers write them."""
 
 from datetime import datetime
+from typing import ClassVar
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_times_are_not_asked_of_an_image_in_suv() -> None:
 
 def test_every_keyword_that_is_read_is_listed() -> None:
     class Listening(dict):  # type: ignore[type-arg]
-        asked: set[str] = set()
+        asked: ClassVar[set[str]] = set()
 
         def get(self, key: str, default: object = None) -> object:
             self.asked.add(key)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from hypothesis import strategies as st
 
 from isocenter.errors import Refused
 from isocenter.methods import suv
-
-REFERENCE = Path(os.environ.get("ISOCENTER_REFERENCE", Path(__file__).parents[3] / "shared" / "reference"))
 
 # The raw FDG-PET of patient STS_001 (TCIA Soft-tissue-Sarcoma): GE Discovery ST, BQML, decay correction START.
 STS_001 = suv.Scan(
@@ -52,7 +49,8 @@ def test_lean_masses_of_a_real_scan() -> None:
     ],
 )
 def test_variants_of_cornerstone(variant: str, expected: float) -> None:
-    # Unit-test numbers of cornerstonejs/calculate-suv (MIT): 75 kg, 1.85 m, man, SUVbw 750. Its "lbm" is James with 120.
+    # Unit-test numbers of cornerstonejs/calculate-suv (MIT): 75 kg, 1.85 m, man, SUVbw 750.
+    # Its "lbm" is James with 120.
     scan = suv.Scan(units="GML", weight_kg=75.0, height_m=1.85, sex="M")
     bw = suv.suv(1.0, 100.0, 75_000.0)
     assert bw == 750.0
@@ -60,8 +58,8 @@ def test_variants_of_cornerstone(variant: str, expected: float) -> None:
 
 
 @pytest.mark.data
-def test_the_stored_reference_says_the_same() -> None:
-    file = REFERENCE / "suv-cornerstone" / "expected.json"
+def test_the_stored_reference_says_the_same(reference: Path) -> None:
+    file = reference / "suv-cornerstone" / "expected.json"
     if not file.is_file():
         pytest.skip("suv-cornerstone is not among the reference data")
     said = json.loads(file.read_text())

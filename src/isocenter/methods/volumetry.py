@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+_MANY_CORNERS = 3000
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def largest_diameter_mm(region: Region) -> float:
     assert region.mask is not None
     points = region.geometry.to_patient(_border(region.mask, (0, 1, 2)))
     corners = points[ConvexHull(points).vertices]
-    if len(corners) > 3000:  # pairs would need much memory: only points far from the middle can be an end
+    if len(corners) > _MANY_CORNERS:  # pairs would need much memory: only points far from the middle can be an end
         far = np.linalg.norm(corners - corners.mean(axis=0), axis=1)
         least = _span(corners)
         corners = corners[far >= least - far.max()]
