@@ -168,9 +168,15 @@ class House:
         """Open the web server: pages, JSON and DICOMweb."""
         import uvicorn
 
-        from isocenter.doors import pages
+        from isocenter.doors import dicomweb, pages, pages_who
 
-        application = pages.application(self.site, demo=self.settings.demo, clock=now, names=self._names())
+        application = pages.application(
+            self.site,
+            demo=self.settings.demo,
+            clock=now,
+            dicomweb_router=dicomweb.router(self.site, pages_who.person_of),
+            names=self._names(),
+        )
         held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

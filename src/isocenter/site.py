@@ -454,9 +454,9 @@ class Site:
         if person is not NOBODY:
             self._tell(Kind.SIGNED_OUT, person.name, "")
 
-    def person_of(self, token: str) -> Person:
-        """Whose session this is; nobody's when unknown or expired."""
-        return self._sessions.of(token, self.clock())
+    def person_of(self, token: str, *, touch: bool = True) -> Person:
+        """Whose session this is; nobody's when unknown or expired. Without `touch` the idle clock goes on."""
+        return self._sessions.of(token, self.clock(), touch=touch)
 
     def add_peer(self, aet: str, host: str, port: int, *, who: Person) -> None:
         """Let a DICOM peer associate, and know where to send to it."""

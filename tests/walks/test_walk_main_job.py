@@ -1,0 +1,150 @@
+"""The main job as a newcomer meets it: one command, then open, correct, sign, print and explain, each a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "isocenter"]
+
+
+def isocenter(*words: str, folder: Path | None = None, code: int = 0) -> Any:
+    """Run a command with --json; its answer."""
+    where = ["--folder", str(folder)] if folder else []
+    done = subprocess.run(
+        [*COMMAND, *words, *where, "--json"], capture_output=True, text=True, timeout=240, check=False,
+        env=os.environ | {"ISOCENTER_FOLDER": ""},
+    )  # fmt: skip
+    assert done.returncode == code, (done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The demonstration, run once from nothing."""
+    folder = tmp_path_factory.mktemp("demo") / "archive"
+    return folder, isocenter("demo", "--headless", folder=folder)
+
+
+def test_the_ledger_adds_up_and_everything_was_answered(house: tuple[Path, dict[str, Any]]) -> None:
+    _, closing = house
+    ledger = closing["ledger"]
+    assert ledger["expected"] == ledger["stored"] > 100
+    assert ledger["there"] == ledger["conflict"] == ledger["rejected"] == 0
+    assert closing["analyses"]["waiting"] == 0
+    assert closing["analyses"]["found"] >= 4
+    assert closing["drafts"] == closing["studies"]
+
+
+def test_the_second_start_finds_everything_there(house: tuple[Path, dict[str, Any]]) -> None:
+    folder, first = house
+    again = isocenter("demo", "--headless", folder=folder)
+    assert again["ledger"]["stored"] == 0
+    assert again["ledger"]["there"] == first["ledger"]["stored"]
+    assert again["analyses"] == first["analyses"]
+
+
+def test_no_secret_is_readable_by_others_and_none_is_printed(house: tuple[Path, dict[str, Any]]) -> None:
+    folder, closing = house
+    secret = folder / "secrets" / "admin"
+    assert secret.stat().st_mode & 0o077 == 0
+    assert secret.read_text().strip() not in json.dumps(closing)
+
+
+def test_urgent_studies_are_on_top_with_their_reason(house: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = house
+    rows = isocenter("worklist", folder=folder)["rows"]
+    plain = isocenter("worklist", "--no-ai", folder=folder)["rows"]
+    assert rows[0]["patient"]["id"].startswith("ISO-DEMO")
+    assert rows[0]["why"].startswith("AI: opacity")
+    assert sorted(r["study"] for r in rows) == sorted(r["study"] for r in plain)
+    assert all(not r["why"].startswith("AI") for r in plain)
+    page = isocenter("worklist", "--limit", "2", "--offset", "1", folder=folder)
+    assert [r["study"] for r in page["rows"]] == [r["study"] for r in rows[1:3]]
+
+
+def test_a_study_is_opened_corrected_signed_printed_and_explained(
+    house: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder, _ = house
+    study = isocenter("worklist", folder=folder)["rows"][0]["study"]
+    opened = isocenter("open", study, folder=folder)
+    assert opened["reading"]["state"] == "open"
+    findings = opened["findings"]
+    assert findings
+    refused = isocenter("sign", study, folder=folder, code=2)
+    assert "undecided" in refused["error"]["what"]
+    for finding in findings:
+        isocenter("correct", study, finding["tracking"], "kept", folder=folder)
+    signed = isocenter("sign", study, folder=folder)["reading"]
+    assert signed["state"] == "signed"
+    pdf = tmp_path / "report.pdf"
+    report = isocenter("report", study, "--pdf", str(pdf), folder=folder)
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert report["digest"]
+    chain = isocenter("explain", findings[0]["tracking"], folder=folder)
+    assert chain["signatures"]
+    said = {r["said_by"]["kind"] for r in chain["results"]}
+    assert said == {"person", "machine"}
+    assert all(i["still_as_received"] for r in chain["results"] for i in r["inputs"])
+    kinds = [e["kind"] for e in chain["events"]]
+    assert kinds.index("InstancesReceived") < kinds.index("ResultMade") < kinds.index("ReportSigned")
+    again = isocenter("sign", study, folder=folder, code=2)
+    assert again["error"]["kind"] in ("WrongState", "Conflict")
+
+
+def test_why_says_what_is_missing_in_words(house: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = house
+    study = isocenter("studies", folder=folder)["studies"][0]["StudyInstanceUID"]
+    rows = isocenter("why", study, folder=folder)["analyses"]
+    declined = [r for r in rows if r["answer"] == "declined"]
+    assert declined
+    assert all(reason.startswith("needs ") or len(reason) > 20 for r in declined for reason in r["reasons"])
+
+
+def test_the_journal_is_whole_and_the_index_can_be_made_again(house: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = house
+    before = isocenter("worklist", folder=folder)["rows"]
+    verified = isocenter("verify", folder=folder)
+    assert verified["broken"] == []
+    assert isocenter("rebuild", folder=folder)["events"] == verified["events"]
+    after = isocenter("worklist", folder=folder)["rows"]
+    assert [r["study"] for r in after] == [r["study"] for r in before]
+
+
+def test_a_folder_is_analysed_without_any_archive_and_written_in_every_form(
+    house: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    from isocenter.testing.phantoms import demo_patients
+
+    images = tmp_path / "images"
+    images.mkdir()
+    phantom = next(p for p in demo_patients() if len(p.files) > 50 and "lesions" in str(p.truth))
+    for number, data in enumerate(phantom.files):
+        (images / f"{number}.dcm").write_bytes(data)
+    (images / "note.txt").write_text("not an image")
+    results = isocenter("analyse", str(images), "--only", "volumetry", "--out", str(tmp_path / "out"))
+    assert {r["answer"] for r in results} == {"found"}
+    keys = {
+        "analysis",
+        "version",
+        "answer",
+        "reasons",
+        "findings",
+        "measurements",
+        "maps",
+        "model",
+        "inputs",
+        "seconds",
+    }
+    assert keys <= set(results[0])
+    written = {p.suffix for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert {".json", ".dcm", ".gz", ".stl", ".glb"} <= written
+    assert not (tmp_path / "archive").exists()
