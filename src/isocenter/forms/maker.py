@@ -30,6 +30,7 @@ __all__ = [
     "dump",
     "header",
     "headers",
+    "lay_on",
     "load",
     "must_belong",
     "person_name",
@@ -193,6 +194,15 @@ def settle(made: Any, when: datetime, *names: str) -> None:
         if item.get("ContributionDateTime"):
             item.ContributionDateTime = day + clock
     made.SpecificCharacterSet = "ISO_IR 192"
+
+
+def lay_on(made: Any, image: Dataset) -> None:
+    """Finish an object that lies pixel for pixel on a projection image, which has no patient space."""
+    made.PatientOrientation = image.get("PatientOrientation") or ""
+    for group in made.SharedFunctionalGroupsSequence:
+        # highdicom, like others, reads no pixel size without a slice thickness; the cited image says its size.
+        if "PixelMeasuresSequence" in group:
+            del group.PixelMeasuresSequence
 
 
 def dump(made: Any) -> bytes:

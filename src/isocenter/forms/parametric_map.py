@@ -6,9 +6,10 @@ the UCUM unit, so that any workstation reads the same number under the cursor (P
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.forms import maker, planes
@@ -17,6 +18,9 @@ from isocenter.forms.regrid import onto
 from isocenter.record import Code, Map, Result, Study
 from isocenter.record.result import unit_meaning
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 __all__ = ["identity", "read", "write"]
 
@@ -53,9 +57,8 @@ def write(of: Map, values: Volume, result: Result, study: Study, sources: Source
     if grid.reference != Reference.PATIENT:
         anchor = Region(grid, mask=np.ones(grid.shape, bool), series_uid=of.series_uid)
     images = planes.cited(planes.planes(study, anchor, sources))
-    pixels: Any = array
-    if grid.reference == Reference.PATIENT:
-        pixels = hd.Volume(array, grid.affine, "PATIENT", images[0].FrameOfReferenceUID)
+    affine = grid.affine if grid.reference == Reference.PATIENT else _lend_a_space(images[0])
+    pixels = hd.Volume(array, affine, "PATIENT", images[0].FrameOfReferenceUID)
     mapping = RealWorldValueMapping(
         lut_label=_label(of.name),
         lut_explanation=f"{of.quantity}, {of.kind}"[:64],
@@ -85,9 +88,40 @@ def write(of: Map, values: Volume, result: Result, study: Study, sources: Source
         content_qualification="RESEARCH",
         **maker.EQUIPMENT(),
     )
+    if grid.reference != Reference.PATIENT:
+        maker.lay_on(made, images[0])
+        _take_it_back(made)
     maker.settle(made, result.made, result.id, "map", of.name)
     made.Laterality = images[0].get("Laterality", "") or ""  # asked for by the series module of this object
     return maker.dump(made)
+
+
+def _lend_a_space(image: Dataset) -> npt.NDArray[np.float64]:
+    """Give a projection image a space for as long as the object is built: highdicom builds no map without one."""
+    image.FrameOfReferenceUID = maker.uid(str(image.SOPInstanceUID), "lent")
+    image.ImagePositionPatient, image.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+    image.PixelSpacing, image.SliceThickness = [1, 1], 1
+    return Geometry.regular(shape=(1, int(image.Rows), int(image.Columns))).affine
+
+
+def _take_it_back(made: Any) -> None:
+    """Remove every word of the lent space; the one frame is then ordered by its place in its stack."""
+    from pydicom import Dataset
+    from pydicom.datadict import tag_for_keyword
+
+    for keyword in ("FrameOfReferenceUID", "PositionReferenceIndicator"):
+        if keyword in made:
+            delattr(made, keyword)
+    for group in (*made.SharedFunctionalGroupsSequence, *made.PerFrameFunctionalGroupsSequence):
+        for keyword in ("PlaneOrientationSequence", "PlanePositionSequence"):
+            if keyword in group:
+                delattr(group, keyword)
+    content = made.PerFrameFunctionalGroupsSequence[0].FrameContentSequence[0]
+    content.StackID, content.InStackPositionNumber, content.DimensionIndexValues = "1", 1, [1]
+    index = Dataset()
+    index.DimensionIndexPointer = tag_for_keyword("InStackPositionNumber")
+    index.FunctionalGroupPointer = tag_for_keyword("FrameContentSequence")
+    made.DimensionIndexSequence = [index]
 
 
 def read(data: bytes, geometry: Geometry | None = None) -> Volume:

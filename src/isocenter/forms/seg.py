@@ -200,10 +200,7 @@ def _object(
             "a Segmentation that these images cannot carry", str(bad)[:300], "check the headers of the source images"
         ) from bad
     if grid.reference != Reference.PATIENT:
-        # highdicom, like others, reads no pixel size without a slice thickness; the cited image says its size.
-        for group in made.SharedFunctionalGroupsSequence:
-            if "PixelMeasuresSequence" in group:
-                del group.PixelMeasuresSequence
+        maker.lay_on(made, cited[0])
     maker.settle(made, result.made, result.id, kind.value, uids[1])
     return maker.dump(made)
 
