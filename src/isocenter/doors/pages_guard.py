@@ -39,7 +39,8 @@ __all__ = ["CSP", "LOOPBACK", "Guard", "TooLarge", "error_body", "status_of"]
 
 CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
-    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
 """What a page may load: itself only. 'wasm-unsafe-eval' lets the image codecs (JPEG 2000, JPEG-LS, HTJ2K) compile."""
 

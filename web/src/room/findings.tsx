@@ -51,7 +51,7 @@ function Card({ one, desk }: { one: Found; desk: Desk }) {
       {finding.words && finding.words !== finding.what.meaning && <p>{finding.words}</p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
-        {one.machine && <><Certainty value={finding.certainty} /> · confirmed here: not yet known · </>}
+        {one.machine && <><Certainty value={finding.certainty} />{finding.certainty !== null && " · confirmed here: not yet known"}<br /></>}
         {result.analysis && one.machine && <a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a>}
         {finding.where?.label && ` · ${finding.where.label}`}
         {finding.reason && ` · because: ${finding.reason}`}
@@ -64,8 +64,8 @@ function Card({ one, desk }: { one: Found; desk: Desk }) {
           <button type="button" onClick={() => desk.edit(one, "changed")}>Change <Key of={keyOf("room", "change")} /></button>
           <button type="button" onClick={() => desk.edit(one, "struck")}>Strike <Key of={keyOf("room", "strike")} /></button>
           <span class="gap" />
-          <button type="button" class="quiet" onClick={() => desk.jump(one)}>Jump <Key of="↵" /></button>
-          {finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}>{seen ? "seen ✓" : "not seen yet"}</span>}
+          {finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}>{seen ? "seen ✓" : "not seen"}</span>}
+          {finding.where && <button type="button" class="quiet" onClick={() => desk.jump(one)} aria-label="Jump to the finding"><Key of="↵" /></button>}
         </div>
       )}
       {desk.editing.value?.tracking === finding.tracking && <Editing one={one} desk={desk} as={desk.editing.value.as} />}
