@@ -1,0 +1,148 @@
+"""Signing in and out, as a browser does it."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from browser_for_pages import Browser
+from fastapi import APIRouter, Request
+from house_for_pages import PASSWORD, House
+
+from isocenter.doors.pages import application
+from isocenter.doors.pages_who import person_of
+
+
+def app_of(house: House, **rest: Any) -> Any:
+    return application(house, demo=False, clock=lambda: house.now, **rest)
+
+
+def test_name_and_password_set_a_cookie_that_scripts_cannot_read() -> None:
+    house = House()
+    browser = Browser(app_of(house))
+    answer = browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
+    assert answer.json() == {"name": "reader", "role": "reader", "demo": False}
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert "Secure" not in cookie, "plain HTTP on loopback"
+    assert browser.get("/api/me").json()["name"] == "reader"
+
+
+def test_over_tls_the_cookie_is_secure() -> None:
+    house = House()
+    answer = Browser(app_of(house), scheme="https").post("/api/sign-in", {"name": "reader", "password": PASSWORD})
+    assert "Secure" in answer.headers["set-cookie"]
+
+
+def test_a_wrong_password_and_a_wrong_name_sound_the_same() -> None:
+    browser = Browser(app_of(House()))
+    wrong = [
+        browser.post("/api/sign-in", {"name": name, "password": "not this one at all"}) for name in ("reader", "ghost")
+    ]
+    assert [a.status_code for a in wrong] == [403, 403]
+    assert wrong[0].json() == wrong[1].json()
+    assert "set-cookie" not in wrong[0].headers
+
+
+def test_too_many_tries_are_told_when_to_come_back() -> None:
+    house = House()
+    browser = Browser(app_of(house))
+    for _ in range(5):
+        browser.post("/api/sign-in", {"name": "reader", "password": "not this one at all"})
+    answer = browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == "900"
+    assert answer.json()["error"]["kind"] == "LimitReached"
+    house.now += timedelta(seconds=900)
+    assert browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD}).status_code == 200
+
+
+def test_a_one_time_link_signs_in_once_and_goes_to_the_first_page() -> None:
+    house = House()
+    app = app_of(house)
+    link = house.links.issue("admin", house.now)
+    browser = Browser(app)
+    answer = browser.get(f"/sign-in?token={link}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert browser.get("/api/me").json()["role"] == "admin"
+    again = Browser(app).get(f"/sign-in?token={link}")
+    assert again.status_code == 403
+    assert "set-cookie" not in again.headers
+    assert link not in again.text
+
+
+def test_without_a_token_the_address_is_the_sign_in_page() -> None:
+    answer = Browser(app_of(House())).get("/sign-in")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+def test_signing_out_ends_the_session_on_the_server() -> None:
+    house = House()
+    browser = Browser(app_of(house))
+    browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
+    kept = browser.cookies["isocenter"]
+    assert browser.post("/api/sign-out").status_code == 200
+    assert browser.get("/api/me").status_code == 401
+    assert Browser(app_of(house), bearer=kept).get("/api/me").status_code == 401
+
+
+def test_a_silent_session_has_to_sign_in_again() -> None:
+    house = House()
+    browser = Browser(app_of(house))
+    browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
+    house.now += timedelta(hours=2)
+    answer = browser.get("/api/worklist")
+    assert answer.status_code == 401
+    assert answer.json()["error"]["kind"] == "NotSignedIn"
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("token", ["", "x", "a b c", "é", "0" * 5000])
+def test_a_made_up_token_is_nobody(token: str) -> None:
+    browser = Browser(app_of(House()))
+    browser.headers = {"Authorization": f"Bearer {token}".encode()}  # type: ignore[dict-item]
+    assert browser.get("/api/me").status_code == 401
+
+
+# ---- programs that only know name and password
+
+
+def basic(text: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+def test_programs_sign_in_with_each_request_but_the_password_is_checked_once() -> None:
+    house, router, asked = House(), APIRouter(), []
+    real = house.sign_in
+
+    def counted(name: str, password: str, *, address: str) -> str:
+        asked.append(address)
+        return real(name, password, address=address)
+
+    house.sign_in = counted  # type: ignore[method-assign]
+
+    @router.get("/who")
+    def who(request: Request) -> str:
+        return person_of(request).name
+
+    app = app_of(house, dicomweb_router=router)
+    browser = Browser(app)
+    for _ in range(3):
+        assert browser.get("/dicom-web/who", headers=basic(f"service:{PASSWORD}")).json() == "service"
+    assert asked == ["192.0.2.1"]
+    house.now += timedelta(hours=2)
+    assert browser.get("/dicom-web/who", headers=basic(f"service:{PASSWORD}")).json() == "service"
+    assert len(asked) == 2, "an expired session is begun anew"
+    assert browser.get("/dicom-web/who", headers=basic("service:wrong wrong wrong")).status_code == 403
+    for broken in ("Basic !!!", "Basic " + base64.b64encode(b"no colon").decode(), "Basic", "Digest x"):
+        assert browser.get("/dicom-web/who", headers={"Authorization": broken}).json() == ""
+    assert Browser(app, bearer=house.token("admin")).get("/dicom-web/who").json() == "admin"
+    assert browser.get("/dicom-web/who").json() == ""
+
+
+def test_basic_is_not_taken_by_the_pages_themselves() -> None:
+    assert Browser(app_of(House())).get("/api/me", headers=basic(f"reader:{PASSWORD}")).status_code == 401
