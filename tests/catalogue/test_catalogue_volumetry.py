@@ -1,0 +1,85 @@
+"""Volumetry of several structures at once, with what it remarks and what it declines."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from real_series import loaded, zipped
+
+from isocenter.catalogue.volumetry import SPHERICITY, Volumetry
+from isocenter.errors import Refused
+from isocenter.record import Outcome, codes
+from isocenter.space import Geometry, Reference, Region, Shape
+
+GRID = Geometry.regular(shape=(24, 32, 40), spacing_mm=(2.0, 1.0, 1.0))
+
+
+def box(*sides: tuple[int, int], label: str = "") -> Region:
+    mask = np.zeros(GRID.shape, bool)
+    mask[tuple(slice(a, b) for a, b in sides)] = True
+    return Region(GRID, mask=mask, label=label)
+
+
+BIG = box((4, 14), (5, 25), (5, 25), label="big")
+SMALL = box((18, 20), (5, 7), (5, 7), label="small")
+
+
+def test_each_structure_is_a_finding() -> None:
+    answer = Volumetry().run((BIG, SMALL))
+    assert answer.outcome is Outcome.FOUND
+    assert [f.where for f in answer.findings] == [BIG, SMALL]
+    big = {(m.what, m.definition): m for m in answer.findings[0].measurements}
+    assert big[codes.VOLUME, "voxel counting"].value == pytest.approx(8.0)
+    assert {m.what for m in answer.findings[0].measurements} == {
+        codes.VOLUME, codes.LONG_AXIS, codes.SHORT_AXIS, codes.DIAMETER, codes.SURFACE_AREA, SPHERICITY,
+        codes.COMPONENTS,
+    }  # fmt: skip
+    assert answer.findings[0].words.startswith("big: 8.0 mL")
+    assert any("small has 8 voxels" in r for r in answer.reasons)
+
+
+def test_small_ones_are_left_out_when_asked() -> None:
+    answer = Volumetry().run((BIG, SMALL), smallest_ml=1.0)
+    assert len(answer.findings) == 1
+    assert answer.reasons == ("1 below 1 mL left out",)
+    assert Volumetry().run((SMALL,), smallest_ml=1.0).outcome is Outcome.NONE
+
+
+def test_parts_and_edges_are_remarked() -> None:
+    assert BIG.mask is not None and SMALL.mask is not None
+    both = Region(GRID, mask=BIG.mask | SMALL.mask, label="both")
+    edge = box((0, 5), (5, 9), (5, 9), label="edge")
+    answer = Volumetry().run((both, edge))
+    assert any("largest of 2 parts (100 %)" in r for r in answer.reasons)
+    assert any("edge reaches the edge of the image" in r for r in answer.reasons)
+    assert "in 2 parts" in answer.findings[0].words
+
+
+def test_one_bad_structure_stops_no_other() -> None:
+    empty = Region(GRID, mask=np.zeros(GRID.shape, bool), label="empty")
+    point = Region(GRID, Shape.POINT, points_mm=np.zeros((1, 3)))
+    answer = Volumetry().run((empty, BIG, point))
+    assert len(answer.findings) == 1
+    assert any(r.startswith("empty:") for r in answer.reasons)
+    assert any(r.startswith("structure 3:") for r in answer.reasons)
+
+
+def test_what_cannot_be_measured_is_declined() -> None:
+    flat = Geometry.regular(shape=(1, 8, 8), reference=Reference.PIXEL)
+    with pytest.raises(Refused, match="needs millimetres"):
+        Volumetry().run((Region(flat, mask=np.ones((1, 8, 8), bool), label="shadow"),))
+    with pytest.raises(Refused, match="the set is empty"):
+        Volumetry().run(())
+
+
+@pytest.mark.data
+def test_a_real_structure_set(data: Path) -> None:
+    archive = data / "sarcoma_pet_ct_mr" / "STS_002.zip"
+    if not archive.is_file():
+        pytest.skip("sarcoma_pet_ct_mr is not among the data")
+    _, drawn = loaded(zipped(archive, "/PET/"))
+    answer = Volumetry().run(drawn)
+    size = {(m.what, m.definition): m.value for m in answer.findings[0].measurements}
+    assert size[codes.VOLUME, "voxel counting"] == pytest.approx(54.28, abs=0.01)
+    long, short = (next(v for (w, _), v in size.items() if w == a) for a in (codes.LONG_AXIS, codes.SHORT_AXIS))
+    assert 0 < short <= long <= next(v for (w, _), v in size.items() if w == codes.DIAMETER)
