@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 from isocenter.doors.archive import Archive
 from isocenter.errors import IsocenterError, Refused
@@ -13,6 +13,7 @@ from isocenter.record.study import Instance
 
 __all__ = [
     "LEVELS",
+    "Key",
     "answer",
     "failed_list",
     "instances",
@@ -31,54 +32,78 @@ _UNIQUE: Final = {
     "SERIES": "SeriesInstanceUID",
     "IMAGE": "SOPInstanceUID",
 }
+_OWN: Final = ("QueryRetrieveLevel", "SpecificCharacterSet", "RetrieveAETitle", "InstanceAvailability")
+_WHOLE: Final = ("US", "UL", "UV")
 _PAGE: Final = 1000
 
 
-def read(data: list[bytes] | None, syntax: str) -> Any:
-    """Decode an identifier.
+class Key(NamedTuple):
+    """One element of an identifier: its tag, keyword (empty for private ones), VR, and its value as text."""
+
+    tag: int
+    keyword: str
+    vr: str
+    value: str
+
+
+def read(data: list[bytes] | None, syntax: str) -> list[Key]:
+    """Decode an identifier, without judging its values: a wildcard in a UID is for the search to refuse.
 
     Raises:
         Refused: it cannot be read, or there is none.
     """
+    from pydicom.datadict import dictionary_VR, keyword_for_tag
+    from pydicom.dataelem import RawDataElement
     from pydicom.uid import UID
     from pynetdicom.dsutils import decode
 
     uid = UID(syntax)
+    keys: list[Key] = []
     try:
         dataset = decode(BytesIO(b"".join(data or ())), uid.is_implicit_VR, uid.is_little_endian, uid.is_deflated)
-        dataset.decode()
+        charset: list[str] = []
+        for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset would decode and judge every value
+            element = dataset.get_item(tag)
+            word = keyword_for_tag(tag)
+            vr = element.VR or (dictionary_VR(tag).split(" ")[0] if word else "UN")
+            raw = element.value if isinstance(element, RawDataElement) else b""
+            if word == "SpecificCharacterSet":
+                charset = raw.decode("ascii").strip(" \0").split("\\")
+            keys.append(Key(int(tag), word, vr, _text(raw or b"", vr, charset, uid.is_little_endian)))
     except Exception as error:
         raise Refused("An identifier that cannot be read", type(error).__name__, "look at the sender's query") from None
-    if not len(dataset):
+    if not keys:
         raise Refused("An empty identifier", "it asks for nothing", "name a level and at least one key")
-    return dataset
+    return keys
 
 
-def keys_of(dataset: Any, root: str) -> tuple[str, dict[str, str]]:
+def _text(raw: bytes, vr: str, charset: list[str], little: bool) -> str:
+    from pydicom.charset import decode_bytes, python_encoding
+
+    if vr in _WHOLE:
+        order: Literal["little", "big"] = "little" if little else "big"
+        return str(int.from_bytes(raw, order)) if raw else ""
+    if vr in ("SQ", "OB", "OW", "UN", "FL", "FD", "AT"):
+        return ""
+    encodings = [python_encoding.get(name.strip(), "iso8859") for name in charset] or ["iso8859"]
+    return str(decode_bytes(raw, encodings, {0x5C, 0x5E, 0x3D} if vr == "PN" else {0x5C})).strip(" \0")
+
+
+def keys_of(asked: list[Key], root: str) -> tuple[str, dict[str, str]]:
     """The level and the matching keys of an identifier, by DICOM keyword; empty keys ask for a value in return.
 
     Raises:
         Refused: no level, or one that the information model (Patient or Study Root) does not have.
     """
-    level = str(dataset.get("QueryRetrieveLevel", "") or "").strip().upper()
+    level = next((key.value.upper() for key in asked if key.keyword == "QueryRetrieveLevel"), "")
     allowed = LEVELS if root == "PATIENT" else LEVELS[1:]
     if level not in allowed:
         raise Refused(
             f"Query/Retrieve Level {level[:16]!a}", f"the {root.title()} Root has {', '.join(allowed)}", "set it"
         )
-    keys: dict[str, str] = {}
-    for element in dataset:
-        word = element.keyword
-        if not word or element.VR == "SQ" or word in ("QueryRetrieveLevel", "SpecificCharacterSet"):
-            continue
-        value = element.value
-        if value is None:
-            keys[word] = ""
-        elif element.VM > 1:
-            keys[word] = "\\".join(str(v) for v in value)
-        else:
-            keys[word] = str(value)
-    return level, keys
+    return level, {
+        key.keyword: key.value for key in asked if key.keyword and key.vr != "SQ" and key.keyword not in _OWN
+    }
 
 
 def unique_keys(level: str, keys: Mapping[str, str]) -> dict[str, str]:
@@ -121,7 +146,7 @@ def instances(site: Archive, named: Mapping[str, str], who: Person) -> list[Inst
     ]
 
 
-def answer(asked: Any, row: Mapping[str, Any], *, level: str, aet: str, syntax: str) -> tuple[bytes, bool]:
+def answer(asked: list[Key], row: Mapping[str, Any], *, level: str, aet: str, syntax: str) -> tuple[bytes, bool]:
     """One row as an identifier that holds what was asked, and whether every key asked for is supported."""
     from pydicom.datadict import tag_for_keyword
     from pydicom.dataelem import DataElement
@@ -130,19 +155,17 @@ def answer(asked: Any, row: Mapping[str, Any], *, level: str, aet: str, syntax: 
     made = Dataset()
     complete = True
     ascii_only = True
-    for element in asked:
-        word = element.keyword
-        if word in ("QueryRetrieveLevel", "SpecificCharacterSet") or element.tag.is_private:
+    for key in asked:
+        if not key.keyword or key.keyword in _OWN:
             continue
-        if element.VR == "SQ":
-            made.add(DataElement(element.tag, "SQ", []))
+        if key.vr == "SQ":
+            made.add(DataElement(key.tag, "SQ", []))
             complete = False
             continue
-        if word not in row:
-            complete = False
-        value = _plain(row.get(word))
+        complete = complete and key.keyword in row
+        value = _plain(row.get(key.keyword))
         ascii_only = ascii_only and str(value).isascii()
-        made.add(DataElement(element.tag, element.VR, value, validation_mode=0))
+        made.add(DataElement(key.tag, key.vr, value, validation_mode=0))
     for word, vr, value in (
         ("QueryRetrieveLevel", "CS", level),
         ("RetrieveAETitle", "AE", aet),
@@ -184,19 +207,13 @@ def question(level: str, keys: Mapping[str, str], syntax: str) -> bytes:
     return _encode(made, syntax)
 
 
-def row_of(dataset: Any) -> dict[str, Any]:
-    """An identifier that a peer answered with, as a row by DICOM keyword."""
-    row: dict[str, Any] = {}
-    for element in dataset:
-        if element.keyword and element.VR != "SQ":
-            row[element.keyword] = (
-                [str(v) for v in element.value]
-                if element.VM > 1
-                else ""
-                if element.value is None
-                else str(element.value)
-            )
-    return row
+def row_of(said: list[Key]) -> dict[str, Any]:
+    """An identifier that a peer answered with, as a row by DICOM keyword; several values as a list."""
+    return {
+        key.keyword: key.value.split("\\") if "\\" in key.value else key.value
+        for key in said
+        if key.keyword and key.vr != "SQ" and key.keyword != "SpecificCharacterSet"
+    }
 
 
 def _plain(value: Any) -> Any:

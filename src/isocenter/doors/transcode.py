@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 from isocenter.errors import Refused
 
@@ -18,24 +19,22 @@ def transcode(data: bytes, syntax: str) -> bytes:
     Raises:
         Refused: the pixels cannot be decoded, or the target is a compressed syntax.
     """
-    from pydicom import dcmread
+    from pydicom import dcmread, dcmwrite
     from pydicom.uid import UID
 
     target = UID(syntax)
-    if target.is_compressed:
-        raise Refused(f"Transfer syntax {target.name}", "only native syntaxes are made on the way out", "")
+    if target.is_compressed or not target.is_little_endian:
+        raise Refused(f"Transfer syntax {target.name}", "only native little endian is made on the way out", "")
     try:
         dataset = dcmread(BytesIO(data))
         if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
             dataset.decompress(generate_instance_uid=False)
-        if target.is_little_endian and not dataset.file_meta.TransferSyntaxUID.is_little_endian:
-            # Whole words of pixels are kept as bytes by pydicom; they must be turned here.
+        if not dataset.file_meta.TransferSyntaxUID.is_little_endian:
             _turn_words(dataset)
         dataset.file_meta.TransferSyntaxUID = target
         made = BytesIO()
-        dataset.save_as(
-            made, implicit_vr=target.is_implicit_VR, little_endian=target.is_little_endian, enforce_file_format=True
-        )
+        # dcmwrite takes what was decoded above; Dataset.save_as would refuse to turn the byte order.
+        dcmwrite(made, dataset, enforce_file_format=True)
     except Exception as error:
         raise Refused(
             f"An image that cannot be re-encoded to {target.name}",
@@ -45,14 +44,16 @@ def transcode(data: bytes, syntax: str) -> bytes:
     return made.getvalue()
 
 
-def _turn_words(dataset: object) -> None:
-    from pydicom.dataset import Dataset
-
-    assert isinstance(dataset, Dataset)
-    if dataset.get("BitsAllocated", 8) > 8 and "PixelData" in dataset:
-        raw = bytearray(dataset.PixelData)
-        width = dataset.BitsAllocated // 8
-        turned = bytearray(len(raw))
-        for place in range(width):
-            turned[place::width] = raw[width - 1 - place :: width]
-        dataset.PixelData = bytes(turned)
+def _turn_words(dataset: Any) -> None:
+    """Decode every element of a Big Endian data set, and turn the words that pydicom keeps as bytes."""
+    widths = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
+    for element in dataset.iterall():
+        width = widths.get(element.VR, 1)
+        if element.keyword == "PixelData" and width > 1:
+            width = max(width, int(dataset.get("BitsAllocated", 16)) // 8)
+        raw = element.value
+        if width > 1 and isinstance(raw, bytes) and len(raw) % width == 0:
+            turned = bytearray(len(raw))
+            for place in range(width):
+                turned[place::width] = raw[width - 1 - place :: width]
+            element.value = bytes(turned)
