@@ -215,9 +215,9 @@ def _told() -> Iterator[None]:
     """Say a failing database in words."""
     try:
         yield
-    except exc.IntegrityError:
+    except (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError):
         raise  # ours, not the world's: a fault of the program must stay visible as one
-    except (exc.OperationalError, exc.InterfaceError, exc.InternalError) as error:
+    except (exc.DatabaseError, exc.InterfaceError) as error:
         said = str(error.orig)
         for sign, why, do in (
             ("full", "the disk is full", "free some space, then try again"),

@@ -1,0 +1,63 @@
+"""Child of the kill test: receives images as fast as it can and prints the SOP UID of each acknowledged one.
+
+It loads its code once and forks a receiver for each line ``FOLDER LIFE`` on its input. A receiver has two threads that
+receive one image at a time and one that receives batches. Every line is written at once and is shorter than what a
+pipe takes whole, so a killed receiver leaves no half line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from store_samples import NOON, image
+
+from isocenter.store.blobs import Blobs
+from isocenter.store.database import Database
+from isocenter.store.intake import receive
+from isocenter.store.journal import Journal
+
+
+def bytes_of(sop_uid: str) -> bytes:
+    return sop_uid.encode() * 3000
+
+
+def say(text: str) -> None:
+    os.write(1, text.encode())
+
+
+def live(folder: str, life: str) -> None:
+    database = Database(f"sqlite:///{folder}/isocenter.sqlite", server=True)
+    blobs = Blobs(f"{folder}/blobs")
+    journal = Journal(database, blobs)
+
+    def send(thread: int, batch: int) -> None:
+        n = 0
+        while True:
+            files = []
+            for _ in range(batch):
+                n += 1
+                uid = f"1.2.{life}.{thread}.{n}"
+                files.append((bytes_of(uid), image(n, study=f"1.2.{life}.{thread}", sop=uid)))
+            answers = receive(database, blobs, journal, files, f"S{thread}", NOON)
+            say("".join(f"{a.sop_uid} {a.status} {a.digest}\n" for a in answers))
+
+    say("ready\n")
+    for thread, batch in ((1, 1), (2, 1), (3, 8)):
+        threading.Thread(target=send, args=(thread, batch)).start()
+
+
+def main() -> None:
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            live(*line.split())
+            return
+        say(f"pid {child}\n")
+        os.waitpid(child, 0)
+        say("died\n")
+
+
+if __name__ == "__main__":
+    main()

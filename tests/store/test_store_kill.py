@@ -1,0 +1,101 @@
+"""An acknowledged image is durable, whatever is killed when: 200 SIGKILLs at random instants under load."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kill_receiver import bytes_of
+from store_samples import dump
+
+from isocenter.store import Blobs, Database, Index, Journal, rebuild
+
+KILLS = 200
+HERE = Path(__file__).parent
+
+
+class Receivers:
+    """A process that starts one receiver after the other, and what they say."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.heard = folder, b""
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "kill_receiver.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(HERE)},
+        )
+
+    def until(self, word: bytes, seconds: float = 60.0) -> list[str]:
+        """Lines up to the one that begins with the word, or all that come in the given time when it is empty."""
+        assert self.process.stdout is not None
+        deadline, lines = time.monotonic() + seconds, []
+        while True:
+            while b"\n" in self.heard:
+                line, _, self.heard = self.heard.partition(b"\n")
+                lines.append(line.decode())
+                if word and line.startswith(word):
+                    return lines
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                assert not word, f"no '{word.decode()}' within {seconds} s, but {lines[-3:]}"
+                return lines
+            said = os.read(self.process.stdout.fileno(), 1 << 16)
+            assert said, "the receivers ended by themselves"
+            self.heard += said
+
+    def live_and_die(self, life: int, delay: float) -> list[str]:
+        """One receiver from its start to its violent end; what it acknowledged."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{self.folder} {life}\n".encode())
+        self.process.stdin.flush()
+        start = self.until(b"pid ")
+        # Half of them die while they still open the archive, which is when a crash is being recovered from.
+        lines = self.until(b"ready") if life % 2 else []
+        lines += self.until(b"", delay)
+        os.kill(int(start[-1].split()[1]), signal.SIGKILL)
+        return [line for line in lines + self.until(b"died") if line.startswith("1.2.")]
+
+
+@pytest.fixture
+def receivers(tmp_path: Path) -> Iterator[Receivers]:
+    one = Receivers(tmp_path)
+    yield one
+    one.process.kill()
+    one.process.communicate()
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost(receivers: Receivers) -> None:
+    chance, folder = random.Random(20261120), receivers.folder
+    acknowledged: dict[str, str] = {}
+    for life in range(KILLS):
+        for line in receivers.live_and_die(life, chance.uniform(0.0, 0.15)):
+            uid, status, digest = line.split()
+            assert status == "stored" and digest == hashlib.sha256(bytes_of(uid)).hexdigest()
+            acknowledged[uid] = digest
+    assert len(acknowledged) > KILLS
+
+    database, blobs = Database(f"sqlite:///{folder}/isocenter.sqlite"), Blobs(str(folder / "blobs"))
+    index = Index(database, blobs)
+    assert Journal(database, blobs).verify() > 0
+    known = index.known(list(acknowledged))
+    assert known == acknowledged
+    for uid, digest in acknowledged.items():
+        assert blobs.get(digest) == bytes_of(uid)
+        assert index.find("IMAGE", {"SOPInstanceUID": uid})[0]["SOPInstanceUID"] == uid
+    assert list(blobs.scrub()) == [] and not list((folder / "blobs" / ".incoming").iterdir())
+    before = dump(database)
+    assert {row[5] for row in before["instance"]} <= set(blobs.digests())  # indexed, acknowledged or not: it is there
+    rebuild(database, blobs)
+    assert dump(database) == before
+    database.close()
