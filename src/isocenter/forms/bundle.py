@@ -11,7 +11,7 @@ from isocenter.errors import IsocenterError
 from isocenter.forms import maps, mesh, nifti, parametric_map, plot, seg, sr
 from isocenter.forms.answer import answer
 from isocenter.forms.maker import Sources
-from isocenter.record import Outcome, Result, Study, Verdict
+from isocenter.record import Map, Outcome, Result, Study, Verdict
 from isocenter.space import Reference, Shape
 
 __all__ = ["Bundle", "Left", "Written", "dicom", "everything"]
@@ -124,6 +124,8 @@ def _objects(
     for number, data in enumerate(segmentations, start=1):
         to.files.append(Written(f"{stem}.seg{number}.dcm", DICOM, data))
     for one in result.maps:
+        if one.geometry.reference != Reference.PATIENT:
+            continue  # DICOM has no map without a frame of reference; `everything` writes a picture
         to.take(
             f"{stem}.map.{_safe(one.name)}.dcm",
             DICOM,
@@ -151,12 +153,19 @@ def _volumes(to: _Collector, result: Result, blob: Callable[[str], bytes]) -> No
         to.take(f"{name}.stl", "model/stl", lambda w=where: mesh.write(w, "stl"))  # type: ignore[misc]
         to.take(f"{name}.glb", "model/gltf-binary", lambda w=where: mesh.write(w, "glb"))  # type: ignore[misc]
     for one in result.maps:
-        if one.geometry.reference == Reference.PATIENT:
+        if one.geometry.reference != Reference.PATIENT:
+            to.take(f"{stem}.map.{_safe(one.name)}.png", "image/png", lambda m=one: _picture(m, blob))  # type: ignore[misc]
+        else:
             to.take(
                 f"{stem}.map.{_safe(one.name)}.nii.gz",
                 "application/gzip",
                 lambda m=one: nifti.write(maps.unpack(blob(m.digest), m)),  # type: ignore[misc]
             )
+
+
+def _picture(of: Map, blob: Callable[[str], bytes]) -> bytes:
+    high = of.high if of.high > of.low else of.low + 1.0
+    return plot.map_png(maps.unpack(blob(of.digest), of), 0, of.low, high)
 
 
 def _stem(result: Result) -> str:

@@ -6,10 +6,7 @@ the UCUM unit, so that any workstation reads the same number under the cursor (P
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
-import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.forms import maker, planes
@@ -18,9 +15,6 @@ from isocenter.forms.regrid import onto
 from isocenter.record import Code, Map, Result, Study
 from isocenter.record.result import unit_meaning
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 __all__ = ["identity", "read", "write"]
 
@@ -47,18 +41,21 @@ def write(of: Map, values: Volume, result: Result, study: Study, sources: Source
     grid = of.geometry
     if not values.geometry.same_grid(grid) or values.axes:
         raise Refused(f"voxels of another grid than map '{of.name}'", "numbers would stand at other places")
-    if grid.reference == Reference.PATIENT and not grid.is_orthogonal:
+    if grid.reference != Reference.PATIENT:
+        raise Refused(
+            f"map '{of.name}' on an image without patient space",
+            "a DICOM Parametric Map must lie in a frame of reference (PS3.3 A.75.3)",
+            "write it as a picture instead",
+        )
+    if not grid.is_orthogonal:
         raise Refused("a sheared grid (tilted gantry)", "viewers would show the map shifted", "resample it first")
     array = np.ascontiguousarray(values.array, dtype=np.float32)
     finite = array[np.isfinite(array)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     middle = tuple((n - 1) / 2 for n in grid.shape)
     anchor = Region(grid, Shape.POINT, points_mm=grid.to_patient([middle]), series_uid=of.series_uid)
-    if grid.reference != Reference.PATIENT:
-        anchor = Region(grid, mask=np.ones(grid.shape, bool), series_uid=of.series_uid)
     images = planes.cited(planes.planes(study, anchor, sources))
-    affine = grid.affine if grid.reference == Reference.PATIENT else _lend_a_space(images[0])
-    pixels = hd.Volume(array, affine, "PATIENT", images[0].FrameOfReferenceUID)
+    pixels = hd.Volume(array, grid.affine, "PATIENT", images[0].FrameOfReferenceUID)
     mapping = RealWorldValueMapping(
         lut_label=_label(of.name),
         lut_explanation=f"{of.quantity}, {of.kind}"[:64],
@@ -88,40 +85,9 @@ def write(of: Map, values: Volume, result: Result, study: Study, sources: Source
         content_qualification="RESEARCH",
         **maker.EQUIPMENT(),
     )
-    if grid.reference != Reference.PATIENT:
-        maker.lay_on(made, images[0])
-        _take_it_back(made)
     maker.settle(made, result.made, result.id, "map", of.name)
     made.Laterality = images[0].get("Laterality", "") or ""  # asked for by the series module of this object
     return maker.dump(made)
-
-
-def _lend_a_space(image: Dataset) -> npt.NDArray[np.float64]:
-    """Give a projection image a space for as long as the object is built: highdicom builds no map without one."""
-    image.FrameOfReferenceUID = maker.uid(str(image.SOPInstanceUID), "lent")
-    image.ImagePositionPatient, image.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
-    image.PixelSpacing, image.SliceThickness = [1, 1], 1
-    return Geometry.regular(shape=(1, int(image.Rows), int(image.Columns))).affine
-
-
-def _take_it_back(made: Any) -> None:
-    """Remove every word of the lent space; the one frame is then ordered by its place in its stack."""
-    from pydicom import Dataset
-    from pydicom.datadict import tag_for_keyword
-
-    for keyword in ("FrameOfReferenceUID", "PositionReferenceIndicator"):
-        if keyword in made:
-            delattr(made, keyword)
-    for group in (*made.SharedFunctionalGroupsSequence, *made.PerFrameFunctionalGroupsSequence):
-        for keyword in ("PlaneOrientationSequence", "PlanePositionSequence"):
-            if keyword in group:
-                delattr(group, keyword)
-    content = made.PerFrameFunctionalGroupsSequence[0].FrameContentSequence[0]
-    content.StackID, content.InStackPositionNumber, content.DimensionIndexValues = "1", 1, [1]
-    index = Dataset()
-    index.DimensionIndexPointer = tag_for_keyword("InStackPositionNumber")
-    index.FunctionalGroupPointer = tag_for_keyword("FrameContentSequence")
-    made.DimensionIndexSequence = [index]
 
 
 def read(data: bytes, geometry: Geometry | None = None) -> Volume:
@@ -146,10 +112,6 @@ def read(data: bytes, geometry: Geometry | None = None) -> Volume:
     unit = str(mapping.MeasurementUnitsCodeSequence[0].CodeValue)
     quantity = str(mapping.get("LUTExplanation", "")).split(",")[0] or str(mapping.get("LUTLabel", "value"))
     series_uid = str(found.ReferencedSeriesSequence[0].SeriesInstanceUID) if "ReferencedSeriesSequence" in found else ""
-    if not found.get("FrameOfReferenceUID"):
-        flat = np.frombuffer(found.FloatPixelData, "<f4").reshape(1, int(found.Rows), int(found.Columns))
-        grid = Geometry.regular(shape=(1, int(found.Rows), int(found.Columns)), reference=Reference.PIXEL)
-        return Volume(flat.copy(), grid, quantity, unit, series_uid=series_uid)
     try:
         volume = Image.from_dataset(found, copy=False).get_volume(
             apply_real_world_transform=False,

@@ -22,7 +22,7 @@ from isocenter.forms.words import SHOWN_UNIT
 from isocenter.record import Curve
 from isocenter.space import Volume
 
-__all__ = ["CONTOUR_COLOURS", "PERSON", "Outlined", "bars", "bullseye", "curve", "key_image", "slice_png"]
+__all__ = ["CONTOUR_COLOURS", "PERSON", "Outlined", "bars", "bullseye", "curve", "key_image", "map_png", "slice_png"]
 
 CONTOUR_COLOURS = ("#F0A202", "#63C5F5", "#1FA37A", "#FFF27A", "#4C7DFF", "#D9552B")
 """Contours on images, in order; beyond six a dash pattern is added."""
@@ -205,16 +205,42 @@ def slice_png(volume: Volume, index: int, low: float, high: float) -> bytes:
     Raises:
         Refused: when the volume has leading axes, there is no such slice, or the window has no width.
     """
+    _must_show(volume, index, low, high)
+    values = np.nan_to_num(np.asarray(volume.array[index], dtype=np.float64), nan=low)
+    return _png(np.round(np.clip((values - low) / (high - low), 0, 1) * 255).astype(np.uint8))
+
+
+def map_png(volume: Volume, index: int, low: float, high: float, *, floor: float | None = None) -> bytes:
+    """One slice of a map as an RGBA PNG to lay over its image: inferno from `low` to `high`.
+
+    Values that are not finite, and those below `floor` (by default `low`), are transparent.
+
+    Raises:
+        Refused: as `slice_png`.
+    """
+    _must_show(volume, index, low, high)
+    values = np.asarray(volume.array[index], dtype=np.float64)
+    shown = np.isfinite(values) & (values >= (low if floor is None else floor))
+    part = np.clip((np.where(shown, values, low) - low) / (high - low), 0, 1)
+    stops = np.linspace(0, 1, len(_INFERNO))
+    table = np.array(_INFERNO, dtype=np.float64)
+    colour = np.stack([np.interp(part, stops, table[:, i]) for i in range(3)] + [np.where(shown, 255.0, 0.0)], axis=-1)
+    return _png(np.round(colour).astype(np.uint8))
+
+
+def _must_show(volume: Volume, index: int, low: float, high: float) -> None:
     if volume.axes:
         raise Refused(f"a volume with axes {[a.name for a in volume.axes]}", "a picture shows one of them", "use at()")
     if not 0 <= index < volume.geometry.shape[0]:
         raise Refused(f"slice {index}", f"the volume has {volume.geometry.shape[0]}")
     if not low < high:
         raise Refused(f"a window from {low} to {high}", "it has no width")
-    values = np.nan_to_num(np.asarray(volume.array[index], dtype=np.float64), nan=low)
-    grey = np.round(np.clip((values - low) / (high - low), 0, 1) * 255).astype(np.uint8)
-    raw = b"".join(b"\x00" + row.tobytes() for row in grey)
-    head = struct.pack(">IIBBBBB", grey.shape[1], grey.shape[0], 8, 0, 0, 0, 0)
+
+
+def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """(rows, columns) grey or (rows, columns, 4) RGBA as a PNG file (ISO/IEC 15948)."""
+    raw = b"".join(b"\x00" + row.tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 6 if pixels.ndim == 3 else 0, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(raw, 6)), (b"IEND", b""))
     body = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
     return b"\x89PNG\r\n\x1a\n" + body
@@ -287,6 +313,12 @@ def _sector(cx: float, cy: float, outer: float, inner: float, start: float, widt
 
 
 _CIVIDIS = ((0, 34, 78), (60, 77, 110), (124, 123, 120), (187, 173, 108), (254, 232, 56))
+
+
+_INFERNO = (
+    (0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10),
+    (249, 201, 50), (252, 255, 164),
+)  # fmt: skip
 
 
 def _cividis(part: float) -> str:
