@@ -1,0 +1,148 @@
+"""Chest radiograph of a small child: is there an opacity (pneumonia)?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.methods.picture import enlarged, prepared
+from isocenter.record import Finding, Measurement, Urgency, codes
+from isocenter.space import Volume
+
+__all__ = ["ChestXrayOpacity"]
+
+_FRONTAL = ("PA", "AP")
+_PARTS = ("chest", "thorax", "lung")
+_SMALLEST = 112  # pixels; half of what the network was trained on
+_LONGEST = 1.9  # long side over short side; a film of a whole body, or a strip
+_YOUNGEST, _OLDEST = 0.5, 8.0  # years; trained on children of 1 to 5
+_MAP = "opacity_sensitivity"
+_PREVALENCE = "calibrated where half of the children have an opacity"
+
+
+class ChestXrayOpacity:
+    """Does this frontal chest radiograph of a small child show an opacity, as in pneumonia?"""
+
+    name, version = "chest_xray_opacity", "1"
+    weights = "chest_xray_opacity"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "image": Need(modality=("CR", "DX"), body_part=_PARTS, at_most=4, facts={"ViewPosition": _FRONTAL}, every=True)
+    }
+    yields = (
+        Yield(what=codes.OPACITY, maps=(_MAP,), units=("1",), urgency=Urgency.SOON),
+        Yield(what=codes.PROBABILITY, units=("1",)),
+    )
+    limits = Limits(seconds=60.0, memory_mib=4096)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Bring radiographs of children of 1 to 5 years that may show an opacity to a reader earlier.",
+        "not_for": "Adults and newborns; lateral views; ruling pneumonia out; telling bacteria from viruses.",
+        "sources": ("Kermany 2018, doi 10.1016/j.cell.2018.02.010", "class activation map: Zhou 2016"),
+        "level": "retrospective, one hospital; figures in docs/know/chest_xray_opacity.md",
+    }
+
+    def run(self, image: Volume, *, threshold: float = 0.5, weights: Any = None) -> Answer:
+        """Look at one radiograph.
+
+        Args:
+            image: one frontal chest radiograph, bright where dense.
+            threshold: certainty from which an opacity is reported.
+            weights: an open ONNX session of the model ``chest_xray_opacity``.
+
+        Returns:
+            - *declined* for what is no upright frontal chest of a small child, by header or by its look;
+            - *found* with a certainty and the map ``opacity_sensitivity`` (0 … 1 on the grid of the picture): where
+              the network was sensitive, which is no outline of disease;
+            - *none* with the certainty as a measurement.
+
+        Raises:
+            Refused: when the threshold is no probability, the picture cannot be prepared, or weights are missing.
+        """
+        if not 0.0 < threshold < 1.0:
+            raise Refused(f"threshold {threshold:g}", "a certainty lies between 0 and 1")
+        if weights is None:
+            raise Refused("no weights", "this analysis is a trained network", "open the model chest_xray_opacity")
+        if reasons := _unfit(image):
+            return Answer.declined(*reasons)
+        size = int(weights.get_inputs()[0].shape[-1])
+        seen = prepared(image.array[0], size)[None, None]
+        wanted = ["certainty", "map", "scope", "strangeness"]
+        certainty, places, scope, strangeness = weights.run(wanted, {"image": seen})
+        if reason := _strange(scope[0], float(strangeness[0])):
+            return Answer.declined(reason)
+        sure = float(certainty[0, 0])
+        stated = Measurement(codes.PROBABILITY, sure, "1", definition=_PREVALENCE)
+        if sure < threshold:
+            return Answer.none(measurements=(stated,))
+        finding = Finding(
+            codes.OPACITY,
+            certainty=sure,
+            site=codes.LUNG,
+            words=f"Possible opacity in the lungs (certainty {100 * sure:.0f} %).",
+        )
+        heat = image.like(_heat(places[0, 0], image)[None], quantity="sensitivity", unit="1")
+        return Answer.found(finding, measurements=(stated,), maps={_MAP: heat}, sensitivity=(_MAP,))
+
+
+def _unfit(image: Volume) -> tuple[str, ...]:
+    """Why the picture must not be looked at, by its header and its matrix; empty when it may."""
+    if any(axis.name == "channel" for axis in image.axes):
+        return ("the picture is in colour, and a radiograph is grey",)
+    if image.axes or image.geometry.shape[0] != 1:
+        return (
+            f"it has {image.array.size // (image.array.shape[-1] * image.array.shape[-2])} pictures, one is wanted",
+        )
+    rows, columns = image.geometry.shape[1:]
+    if min(rows, columns) < _SMALLEST:
+        return (f"the picture has {rows} by {columns} pixels, at least {_SMALLEST} are wanted",)
+    if max(rows, columns) > _LONGEST * min(rows, columns):
+        return (f"the picture has {rows} by {columns} pixels: no film of one chest has that shape",)
+    reasons = []
+    view = str(image.facts.get("ViewPosition") or "").strip().upper()
+    if view and view not in _FRONTAL:
+        reasons.append(f"the view is {view}, a frontal one (PA or AP) is wanted")
+    part = str(image.facts.get("BodyPartExamined") or "").strip()
+    if part and not any(word in part.lower() for word in _PARTS):
+        reasons.append(f"the header says {part}, a chest is wanted")
+    age = _years(str(image.facts.get("PatientAge") or ""))
+    if age is not None and not _YOUNGEST <= age <= _OLDEST:
+        reasons.append(f"the patient is {_said(age)} old; the network learnt from children of 1 to 5 years")
+    return tuple(reasons)
+
+
+def _years(age: str) -> float | None:
+    """DICOM's age string (PS3.5 6.2) in years; None where there is none.
+
+    >>> _years("018M"), _years("")
+    (1.5, None)
+    """
+    found = re.fullmatch(r"(\d{1,3})([DWMY])", age.strip())
+    return int(found[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[found[2]] if found else None
+
+
+def _said(years: float) -> str:
+    return f"{years:.0f} years" if years >= 2 else f"{12 * years:.0f} months"
+
+
+def _strange(scope: npt.NDArray[Any], strangeness: float) -> str:
+    """Why the picture does not look like those that the network learnt from; empty when it does."""
+    other, child, adult = (float(v) for v in scope)
+    if child < 0.5:
+        if adult > other:
+            return "it looks like an adult's chest; the network learnt from children of 1 to 5 years"
+        return "it does not look like an upright frontal chest radiograph (other part, turned, inverted or cropped)"
+    if strangeness > 1.0:
+        return f"it lies {strangeness:.1f} times as far from the training pictures as they from each other"
+    return ""
+
+
+def _heat(places: npt.NDArray[np.float32], image: Volume) -> npt.NDArray[np.float32]:
+    """What speaks for an opacity, place by place, scaled so that the strongest place is 1."""
+    smooth = enlarged(np.maximum(places, 0.0), *image.geometry.shape[1:])
+    return np.asarray(smooth / max(float(smooth.max()), 1e-6), np.float32)

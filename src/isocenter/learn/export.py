@@ -1,0 +1,96 @@
+"""From trained networks to one ONNX file that answers, shows where it looked, and says what it must not answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isocenter.errors import Refused
+from isocenter.learn.networks import ResidualNet
+from isocenter.learn.scope import Scope
+from isocenter.methods.calibration import Scale
+
+__all__ = ["OUTPUTS", "Whole", "export"]
+
+OUTPUTS = ("logits", "certainty", "map", "features", "embedding", "scope", "strangeness")
+
+
+class Whole(nn.Module):  # type: ignore[misc]
+    """Picture → everything that an analysis needs.
+
+    Input ``image``: (n, 1, size, size) in 0 … 1, as `isocenter.methods.picture.prepared` makes it. Outputs:
+
+    - ``logits`` (n, 2): opacity; virus against bacteria. Mean of the networks over the picture and its mirror image.
+    - ``certainty`` (n, 2): the same, calibrated.
+    - ``map`` (n, 1, h, w): the opacity logit taken place by place; its mean is the logit.
+    - ``features`` (n, c, h, w), ``embedding`` (n, c): what the logits are linear in.
+    - ``scope`` (n, 3): chance of being something else, a small child's chest, an adult's chest.
+    - ``strangeness`` (n,): distance from the training pictures; above 1 is farther than 499 of 500 of them.
+    """
+
+    def __init__(self, nets: Sequence[ResidualNet], scales: Sequence[Scale], scope: Scope) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+        self.gate = scope.net
+        self.register_buffer("weight", torch.cat([n.head.weight.detach() for n in nets], 1) / len(nets))
+        self.register_buffer("bias", torch.stack([n.head.bias.detach() for n in nets]).mean(0))
+        self.register_buffer("slope", torch.tensor([s.slope for s in scales], dtype=torch.float32))
+        self.register_buffer("offset", torch.tensor([s.offset for s in scales], dtype=torch.float32))
+        self.register_buffer("centre", scope.centre)
+        self.register_buffer("whiten", scope.whiten)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        mirrored = torch.flip(image, (3,))
+        seen = [(net.features(image) + torch.flip(net.features(mirrored), (3,))) / 2 for net in self.nets]
+        features = torch.cat(seen, 1)
+        embedding = features.mean((2, 3))
+        logits = embedding @ self.weight.T + self.bias
+        places = (features * self.weight[0].view(1, -1, 1, 1)).sum(1, keepdim=True) + self.bias[0]
+        small = functional.avg_pool2d(image, 4)
+        far = self.gate.features(small).mean((2, 3))
+        scope = torch.softmax(self.gate.head(far), 1)
+        away = (far - self.centre) @ self.whiten
+        strangeness = (away * away).sum(1).sqrt()
+        certainty = torch.sigmoid(logits * self.slope + self.offset)
+        return logits, certainty, places, features, embedding, scope, strangeness
+
+
+def export(whole: Whole, size: int, path: Path, *, limit_bytes: int = 10_000_000, seed: int = 0) -> tuple[str, float]:
+    """Write the ONNX file and prove that it answers as torch does.
+
+    Returns:
+        SHA-256 of the file, and the largest difference over 100 pictures and all outputs.
+
+    Raises:
+        Refused: when the two differ by more than 1e-4 (of the larger of 1 and the value), or the file is too large.
+    """
+    import onnxruntime as ort
+
+    whole.eval()
+    picture = torch.rand(2, 1, size, size, generator=torch.Generator().manual_seed(seed))
+    torch.onnx.export(
+        whole, (picture,), str(path), input_names=["image"], output_names=list(OUTPUTS), opset_version=18,
+        dynamic_axes={name: {0: "n"} for name in ("image", *OUTPUTS)}, dynamo=False,
+    )  # fmt: skip
+    data = path.read_bytes()
+    if len(data) > limit_bytes:
+        raise Refused(f"{path.name} has {len(data)} bytes", f"a shipped model has at most {limit_bytes}")
+    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(seed)
+    worst = 0.0
+    for number in range(100):
+        coarse = rng.random((1, 1, 5 + number % 30, 5 + number % 30), dtype=np.float32)
+        image = functional.interpolate(torch.from_numpy(coarse), (size, size), mode="bilinear").numpy()
+        with torch.inference_mode():
+            mine = [t.numpy() for t in whole(torch.from_numpy(image))]
+        for one, other in zip(mine, session.run(None, {"image": image}), strict=True):
+            worst = max(worst, float(np.max(np.abs(one - other) / np.maximum(1.0, np.abs(one)))))
+    if worst > 1e-4:
+        raise Refused(f"ONNX differs from torch by {worst:.2e}", "at most 1e-4 is allowed")
+    return hashlib.sha256(data).hexdigest(), worst

@@ -1,0 +1,191 @@
+"""One command from labelled pictures to a model with card and evidence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import isocenter
+from isocenter.errors import Refused, Unavailable
+from isocenter.learn.card import page
+from isocenter.learn.examples import Examples, read_folder, read_npz, split
+from isocenter.learn.export import Whole, export
+from isocenter.learn.fit import answers, fit
+from isocenter.learn.judge import answered, figures
+from isocenter.learn.networks import ResidualNet
+from isocenter.learn.recipes import Classifier2D, recipe
+from isocenter.learn.scope import Others, Scope, fit_scope, read_others
+from isocenter.methods.calibration import Scale, fit_scale
+from isocenter.record import Model, to_plain
+
+__all__ = ["code_digest", "train"]
+
+Progress = Callable[[str], None]
+_GATE = {"child": 0.5, "strangeness": 1.0}
+
+
+def train(
+    task: str,
+    data: Path,
+    out: Path,
+    seed: int = 0,
+    progress: Progress | None = None,
+    *,
+    others: Path | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Model:
+    """Train, calibrate, export and measure; writes ``model.onnx``, ``model.json`` and ``card.md`` into `out`.
+
+    A run that was killed goes on after its last finished epoch when it is started again with the same `out`.
+
+    Args:
+        task: name of a recipe.
+        data: folder with one folder for each class, or an ``.npz`` in the manner of MedMNIST.
+        out: folder for the model; made when it is not there.
+        seed: the same seed, data and code give the same weights on one machine.
+        progress: is told each step in one line.
+        others: MedNIST array for the gate; by default ``mednist/mednist_64.npz`` beside `data`, where it is.
+
+    Returns:
+        The record that was written, a candidate: nobody has released it.
+
+    Raises:
+        NotFound: when there is no such recipe.
+        Refused: when the data have one class only or cannot be read.
+        Unavailable: when `out` cannot be written.
+    """
+    how, tell = recipe(task), progress or (lambda line: None)
+    started = clock()
+    examples = read_npz(data) if data.suffix == ".npz" else read_folder(data, how.negative, how.positive, how.subtypes)
+    inside, aside, pairs = split(examples, how.validation, seed)
+    tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
+    chosen, held = examples.take(inside), examples.take(aside)
+    nets = [
+        fit(how, chosen, seed * 100 + k, checkpoint=out / f"member{k}.checkpoint", progress=tell)
+        for k in range(how.members)
+    ]
+    beside = others or data.parent / "mednist" / "mednist_64.npz"
+    foreign = read_others(beside) if beside.is_file() else None
+    gate_train, gate_test = _foreign(foreign, seed)
+    scope = fit_scope(chosen, gate_train, seed, steps=how.gate_steps, progress=tell)
+    model = _written(how, nets, scope, held, gate_test, out, seed, {
+        "people": {"training": len(np.unique(chosen.groups)), "validation": len(np.unique(held.groups))},
+        "pictures": {"training": len(chosen), "validation": len(held)},
+        "near_duplicates": pairs,
+        "examples": examples.digest,
+        "seconds": round(clock() - started),
+        "others": "MedNIST" if foreign is not None else "none: the gate knows only what chests can be turned into",
+    })  # fmt: skip
+    for k in range(how.members):
+        (out / f"member{k}.checkpoint").unlink(missing_ok=True)
+    tell(f"AUC on validation {model.evidence['metrics']['auc']['value']:.4f}")
+    return model
+
+
+def _foreign(others: Others | None, seed: int) -> tuple[Others | None, Others | None]:
+    """Four fifths of the foreign pictures to train the gate, one fifth to show that it refuses."""
+    if others is None:
+        return None, None
+    held = np.random.default_rng([seed, 9]).random(len(others.adult)) < 0.2
+    return (
+        Others(others.pictures[~held], others.adult[~held]),
+        Others(others.pictures[held], others.adult[held]),
+    )
+
+
+def code_digest() -> str:
+    """Version of the package, and a digest of the files that decide the weights."""
+    sha = hashlib.sha256()
+    folder = Path(__file__).parent
+    for name in ("augment.py", "examples.py", "fit.py", "networks.py", "recipes.py", "scope.py"):
+        sha.update((folder / name).read_bytes())
+    return f"{isocenter.__version__}+{sha.hexdigest()[:12]}"
+
+
+def _scales(nets: list[ResidualNet], held: Examples, size: int) -> list[Scale]:
+    """Calibration on the validation children, each class with the same weight."""
+    logits = np.mean(
+        [(answers(n, held.pictures, size) + answers(n, held.pictures[:, :, ::-1], size)) / 2 for n in nets], axis=0
+    )
+    share = held.labels.mean()
+    weights = np.where(held.labels == 1, 0.5 / share, 0.5 / (1 - share))
+    first = fit_scale(held.labels, logits[:, 0], weights=weights)
+    known = held.subtypes >= 0
+    if len(np.unique(held.subtypes[known])) < 2:
+        return [first, Scale(1.0)]
+    return [first, fit_scale(held.subtypes[known], logits[known, 1])]
+
+
+def _refusals(session: Any, held: Examples, foreign: Others | None, size: int, seed: int) -> dict[str, Any]:
+    """How many wrong pictures are declined, by kind; none of them was seen in training."""
+    some = held.pictures[np.random.default_rng([seed, 8]).permutation(len(held))[:200]]
+    rng = np.random.default_rng([seed, 7])
+    kinds: dict[str, npt.NDArray[np.uint8]] = {
+        "inverted": 255 - some,
+        "upside down": some[:, ::-1],
+        "on the side": np.rot90(some, 1, (1, 2)),
+        "half turn": np.rot90(some, 2, (1, 2)),
+        "a quarter of the picture": some[:, 56:168, 10:122],
+        "noise": rng.integers(0, 256, (100, 224, 224), dtype=np.uint8),
+    }
+    if foreign is not None:
+        flat = np.ptp(np.percentile(foreign.pictures, (1, 99), axis=(1, 2)), axis=0) == 0
+        kinds["adults' chests"] = foreign.pictures[foreign.adult & ~flat]
+        kinds["other parts and modalities (MedNIST)"] = foreign.pictures[~foreign.adult & ~flat]
+    found = {}
+    for kind, pictures in kinds.items():
+        said = answered(session, np.ascontiguousarray(pictures), size)
+        kept = (said["scope"][:, 1] >= _GATE["child"]) & (said["strangeness"] <= _GATE["strangeness"])
+        found[kind] = {"n": len(pictures), "declined": int(np.count_nonzero(~kept))}
+    return found
+
+
+def _written(
+    how: Classifier2D, nets: list[ResidualNet], scope: Scope, held: Examples, foreign: Others | None, out: Path,
+    seed: int, facts: dict[str, Any],
+) -> Model:  # fmt: skip
+    import onnxruntime as ort
+
+    scales = _scales(nets, held, how.size)
+    path = out / "model.onnx"
+    digest, parity = export(Whole(nets, scales, scope), how.size, path, seed=seed)
+    session = ort.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    inputs = {"size": how.size, "between": 224, "percentiles": [1, 99], "threshold": 0.5, "gate": dict(_GATE)}
+    shown = figures(held, answered(session, held.pictures, how.size), inputs, how.subtypes)
+    shown["out_of_scope"] = _refusals(session, held, foreign, how.size, seed)
+    shown["parity"] = parity
+    numbers = {k: v for k, v in asdict(how).items() if k not in ("card", "task")}
+    card = dict(how.card) | {k: facts[k] for k in ("people", "pictures", "near_duplicates")}
+    card["training"] = {
+        "command": f"isocenter train {how.task} --data FOLDER --seed {seed}",
+        "networks": how.members,
+        "parameters": sum(p.numel() for n in nets for p in n.parameters()),
+        "epochs": how.epochs,
+        "seconds of the last run": facts["seconds"],
+        "torch": torch.__version__,
+        "foreign pictures for the gate": facts["others"],
+        "seed": seed,
+        "recipe": json.dumps(to_plain(numbers), sort_keys=True),
+    }
+    model = Model(
+        name=how.task, version="1", digest=digest, examples=facts["examples"], code=code_digest(), card=card,
+        evidence=shown, inputs=inputs,
+    )  # fmt: skip
+    if shown["metrics"]["auc"]["value"] < 0.5:
+        raise Refused(f"AUC {shown['metrics']['auc']['value']:.3f}", "the model is worse than a coin; labels swapped?")
+    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
+    (out / "card.md").write_text(page(model), "utf-8")
+    return model

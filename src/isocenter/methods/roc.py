@@ -1,0 +1,179 @@
+"""How well a score separates two classes: area under the ROC curve with its interval, and operating points.
+
+The area is the chance that a random diseased case scores higher than a random healthy one, ties counting one half
+(Mann-Whitney). Its variance is DeLong's (DeLong 1988), computed by mid-ranks in O(n log n) (Sun & Xu 2014).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+
+__all__ = ["Area", "Point", "auc", "compare", "operating_point", "threshold_for", "wilson"]
+
+
+@dataclass(frozen=True)
+class Area:
+    """Area under the curve with its standard error and interval."""
+
+    value: float
+    error: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a threshold means: counts, and the four rates with 95 % Wilson intervals as (value, low, high)."""
+
+    threshold: float
+    true_positive: int
+    false_positive: int
+    true_negative: int
+    false_negative: int
+
+    @property
+    def sensitivity(self) -> tuple[float, float, float]:
+        """Part of the diseased that is called."""
+        return _rate(self.true_positive, self.true_positive + self.false_negative)
+
+    @property
+    def specificity(self) -> tuple[float, float, float]:
+        """Part of the healthy that is not called."""
+        return _rate(self.true_negative, self.true_negative + self.false_positive)
+
+    @property
+    def accuracy(self) -> tuple[float, float, float]:
+        """Part of all that is right."""
+        right = self.true_positive + self.true_negative
+        return _rate(right, right + self.false_positive + self.false_negative)
+
+
+def _rate(hits: int, of: int) -> tuple[float, float, float]:
+    low, high = wilson(hits, of)
+    return hits / of, low, high
+
+
+def wilson(hits: int, of: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a proportion; it never leaves 0 … 1.
+
+    Raises:
+        Refused: when there are no cases, or more hits than cases.
+
+    >>> low, high = wilson(81, 263)
+    >>> round(low, 4), round(high, 4)
+    (0.2553, 0.3662)
+    """
+    if of < 1 or not 0 <= hits <= of:
+        raise Refused(f"{hits} of {of}", "a proportion needs cases, and no more hits than cases")
+    z = _normal_quantile(0.5 + level / 2)
+    p, n = hits / of, float(of)
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _normal_quantile(p: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(p))
+
+
+def _split(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    truth, score = np.asarray(labels).ravel(), np.asarray(scores, np.float64).ravel()
+    if len(truth) != len(score):
+        raise Refused(f"{len(truth)} labels and {len(score)} scores", "every case needs both")
+    if not np.isfinite(score).all():
+        raise Refused("a score that is not finite", "cases cannot be put in order")
+    if set(np.unique(truth).tolist()) - {0, 1}:
+        raise Refused(f"labels {np.unique(truth).tolist()[:5]}", "labels are 0 (healthy) and 1 (diseased)")
+    diseased, healthy = score[truth == 1], score[truth == 0]
+    if not len(diseased) or not len(healthy):
+        raise Refused("one class only", "a curve needs diseased and healthy cases")
+    return diseased, healthy
+
+
+def _placements(diseased: npt.NDArray[Any], healthy: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """DeLong's components: for each diseased case the part of the healthy below it, and for each healthy the part of
+    the diseased above it, ties one half."""
+    from scipy.stats import rankdata
+
+    m, n = len(diseased), len(healthy)
+    together = rankdata(np.concatenate([diseased, healthy]))
+    v10 = (together[:m] - rankdata(diseased)) / n
+    v01 = 1 - (together[m:] - rankdata(healthy)) / m
+    return v10, v01
+
+
+def auc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) -> Area:
+    """Area under the curve with DeLong's interval, taken on the logit scale so that it stays within 0 … 1.
+
+    Args:
+        labels: (n,) 0 or 1. scores: (n,) higher means more likely diseased.
+        level: of the interval.
+
+    Raises:
+        Refused: for one class only, scores that are not finite, or labels other than 0 and 1.
+
+    >>> round(auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).value, 4)
+    0.75
+    """
+    v10, v01 = _placements(*_split(labels, scores))
+    value = float(v10.mean())
+    spread10 = float(v10.var(ddof=1)) if len(v10) > 1 else 0.0
+    spread01 = float(v01.var(ddof=1)) if len(v01) > 1 else 0.0
+    error = float(np.sqrt(spread10 / len(v10) + spread01 / len(v01)))
+    if error == 0.0 or value in (0.0, 1.0):
+        return Area(value, error, value, value)
+    z = _normal_quantile(0.5 + level / 2)
+    logit, half = float(np.log(value / (1 - value))), z * error / (value * (1 - value))
+    return Area(value, error, float(1 / (1 + np.exp(half - logit))), float(1 / (1 + np.exp(-half - logit))))
+
+
+def compare(labels: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[float, float, float]:
+    """DeLong's paired test of two scores of the same cases: (difference of the areas, Z, two-sided p).
+
+    Raises:
+        Refused: as `auc`; also when the two scores order the cases alike and there is nothing to compare.
+    """
+    from scipy.special import ndtr
+
+    a10, a01 = _placements(*_split(labels, one))
+    b10, b01 = _placements(*_split(labels, other))
+    difference = float(a10.mean() - b10.mean())
+    variance = float((a10 - b10).var(ddof=1)) / len(a10) + float((a01 - b01).var(ddof=1)) / len(a01)
+    if variance <= 0:
+        raise Refused("two scores that order the cases alike", "their areas cannot differ")
+    z = difference / float(np.sqrt(variance))
+    return difference, z, float(2 * ndtr(-abs(z)))
+
+
+def operating_point(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float) -> Point:
+    """The four counts when scores at or above the threshold are called.
+
+    >>> operating_point([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], 0.35).sensitivity[0]
+    1.0
+    """
+    diseased, healthy = _split(labels, scores)
+    tp, fp = int(np.count_nonzero(diseased >= threshold)), int(np.count_nonzero(healthy >= threshold))
+    return Point(float(threshold), tp, fp, len(healthy) - fp, len(diseased) - tp)
+
+
+def threshold_for(labels: npt.ArrayLike, scores: npt.ArrayLike, *, sensitivity: float) -> float:
+    """Highest threshold at which at least this part of the diseased is still called.
+
+    Choose it on validation cases, never on those that the figures are reported for.
+
+    >>> threshold_for([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], sensitivity=0.5)
+    0.8
+    """
+    diseased, _ = _split(labels, scores)
+    wanted = int(np.ceil(sensitivity * len(diseased) - 1e-9))
+    if not 1 <= wanted <= len(diseased):
+        raise Refused(f"sensitivity {sensitivity}", "it must lie above 0 and not above 1")
+    return float(np.sort(diseased)[::-1][wanted - 1])
