@@ -8,21 +8,34 @@ parameters, from which stored bytes, received when and from whom.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, Refused
-from isocenter.govern.policy import Person, must
 from isocenter.record import Kind, Result, Sealed, Study, to_plain
 
 if TYPE_CHECKING:
-    from isocenter.site import Site
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
 
-__all__ = ["explain"]
+__all__ = ["Kept", "explain"]
 
 _PAGE = 5000
 
 
-def explain(site: Site, name: str, *, who: Person) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Kept:
+    """What an explanation is read from."""
+
+    index: Index
+    journal: Journal
+    blobs: Blobs
+    shelf: str = ""
+
+
+def explain(kept: Kept, name: str) -> dict[str, Any]:
     """The chain behind a name.
 
     Args:
@@ -32,48 +45,47 @@ def explain(site: Site, name: str, *, who: Person) -> dict[str, Any]:
     Raises:
         NotFound: when nothing has that name.
     """
-    must(who, "explain", name)
-    study_uid, about = _study_of(site, name)
-    study = site.index.study(study_uid)
-    events = site.journal.since(0, subject=study_uid, limit=_PAGE)
-    results = site.index.results(study_uid, replaced=True)
+    study_uid, about = _study_of(kept, name)
+    study = kept.index.study(study_uid)
+    events = kept.journal.since(0, subject=study_uid, limit=_PAGE)
+    results = kept.index.results(study_uid, replaced=True)
     return {
         "asked": name,
         "about": about,
         "study": {"uid": study.uid, "patient": study.patient.id, "description": study.description},
         "signatures": [_told(e) for e in events if e.event.kind in (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)],
-        "results": [_result(site, digest, result, study) for digest, result in _wanted(results, name)],
+        "results": [_result(kept, digest, result, study) for digest, result in _wanted(results, name)],
         "events": [_told(e) for e in events],
     }
 
 
-def _study_of(site: Site, name: str) -> tuple[str, str]:
+def _study_of(kept: Kept, name: str) -> tuple[str, str]:
     if name.isdigit() and len(name) < 12:
-        for sealed in site.journal.since(int(name) - 1, limit=1):
+        for sealed in kept.journal.since(int(name) - 1, limit=1):
             if sealed.number == int(name) and sealed.event.subject:
                 return sealed.event.subject, f"event {name}: {sealed.event.kind}"
         raise NotFound(f"event {name}", "the journal has no event of that number about a study")
     try:
-        return site.index.study(name).uid, "study"
+        return kept.index.study(name).uid, "study"
     except NotFound:
         pass
     try:
-        return site.index.instance(name)[0].uid, "image"
+        return kept.index.instance(name)[0].uid, "image"
     except NotFound:
         pass
-    return _study_of_digest(site, name)
+    return _study_of_digest(kept, name)
 
 
-def _study_of_digest(site: Site, name: str) -> tuple[str, str]:
+def _study_of_digest(kept: Kept, name: str) -> tuple[str, str]:
     """A result, a report or a finding: the journal names the study of each."""
     number = 0
-    while page := site.journal.since(number, kinds=_SPEAKING, limit=_PAGE):
+    while page := kept.journal.since(number, kinds=_SPEAKING, limit=_PAGE):
         for sealed in page:
             for key in ("result", "report"):
                 digest = str(sealed.event.details.get(key, ""))
                 if len(name) >= 8 and digest.startswith(name):
                     return sealed.event.subject, key
-            if name.startswith("2.25.") and _tracks(site, sealed, name):
+            if name.startswith("2.25.") and _tracks(kept, sealed, name):
                 return sealed.event.subject, "finding"
         number = page[-1].number
     raise NotFound(f"'{name}'", "no report, result, finding, study, image or event has that name")
@@ -82,12 +94,12 @@ def _study_of_digest(site: Site, name: str) -> tuple[str, str]:
 _SPEAKING = (Kind.RESULT_MADE, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
 
 
-def _tracks(site: Site, sealed: Sealed, tracking: str) -> bool:
+def _tracks(kept: Kept, sealed: Sealed, tracking: str) -> bool:
     digest = str(sealed.event.details.get("result", ""))
     if not digest:
         return False
     try:
-        return any(f.tracking == tracking for f in site.index.result(digest).findings)
+        return any(f.tracking == tracking for f in kept.index.result(digest).findings)
     except (NotFound, Refused):
         return False
 
@@ -107,12 +119,12 @@ def _wanted(results: list[tuple[str, Result]], name: str) -> list[tuple[str, Res
     return [(d, by_digest[d]) for d in chain]
 
 
-def _result(site: Site, digest: str, result: Result, study: Study) -> dict[str, Any]:
+def _result(kept: Kept, digest: str, result: Result, study: Study) -> dict[str, Any]:
     return {
         "id": digest,
         "outcome": result.outcome.value,
         "said_by": to_plain(result.origin),
-        "model": _model(site, result.origin.model),
+        "model": _model(kept, result.origin.model),
         "made": result.made.isoformat(),
         "replaces": result.replaces,
         "reasons": list(result.reasons),
@@ -130,24 +142,22 @@ def _result(site: Site, digest: str, result: Result, study: Study) -> dict[str, 
         "measurements": [to_plain(m) for m in result.measurements],
         "code": result.receipt.code,
         "seconds": result.receipt.seconds,
-        "inputs": _inputs(site, result, study),
+        "inputs": _inputs(kept, result, study),
     }
 
 
-def _model(site: Site, digest: str) -> Mapping[str, Any] | None:
+def _model(kept: Kept, digest: str) -> Mapping[str, Any] | None:
     if not digest:
         return None
-    from pathlib import Path
-
     from isocenter.analysis import weights
 
-    for held, _ in weights.models(Path(site.shelf) if site.shelf else None).values():
+    for held, _ in weights.models(Path(kept.shelf) if kept.shelf else None).values():
         if held.digest == digest:
             return {"name": held.name, "version": held.version, "digest": digest, "examples": held.examples}
     return {"digest": digest, "name": "no longer on the shelf"}
 
 
-def _inputs(site: Site, result: Result, study: Study) -> list[dict[str, Any]]:
+def _inputs(kept: Kept, result: Result, study: Study) -> list[dict[str, Any]]:
     wanted = set(result.receipt.inputs)
     rows: list[dict[str, Any]] = []
     for series in study.series:
@@ -159,7 +169,7 @@ def _inputs(site: Site, result: Result, study: Study) -> list[dict[str, Any]]:
                     "modality": series.modality,
                     "images": len(read),
                     "first": {"sop_uid": read[0].sop_uid, "digest": read[0].digest},
-                    "still_as_received": all(i.digest in site.blobs for i in read),
+                    "still_as_received": all(i.digest in kept.blobs for i in read),
                 }
             )
     return rows

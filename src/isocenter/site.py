@@ -533,9 +533,10 @@ class Site:
 
     def explain(self, id: str, *, who: Person) -> dict[str, Any]:
         """The whole chain of something printed: from signature through finding, result and model to the sender."""
-        from isocenter.explaining import explain
+        from isocenter.explaining import Kept, explain
 
-        return explain(self, id, who=who)
+        must(who, "explain", id)
+        return explain(Kept(self.index, self.journal, self.blobs, self.shelf), id)
 
     # ---- one event -------------------------------------------------------------------------------------------
 
