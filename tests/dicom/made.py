@@ -60,7 +60,7 @@ def dataset(
     put_pixels(ds, np.full((4, 6), 1000 + number, np.uint16) if pixels is None else pixels)
     for keyword, value in facts.items():
         if value is None:
-            delattr(ds, keyword)
+            ds.pop(keyword, None)
         else:
             setattr(ds, keyword, value)
     return ds

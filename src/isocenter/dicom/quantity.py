@@ -39,7 +39,8 @@ def quantity(modality: str, facts: Mapping[str, Any]) -> tuple[str, str]:
             return _SUV.get(str(facts["SUVType"]).upper(), ("SUVbw", "g/ml"))
         return _PET.get(units, ("intensity", "{arbitrary}"))
     if facts.get("DoseGridScaling") is not None:
-        return ("dose", "Gy") if str(facts.get("DoseUnits", "GY")).upper() == "GY" else ("dose", "%")
+        # RELATIVE doses refer to a value that the object does not state.
+        return ("dose", "Gy") if str(facts.get("DoseUnits", "GY")).upper() == "GY" else ("relative dose", "1")
     unit = facts.get("RealWorldValueUnit")
     if unit and "RescaleSlope" not in facts:
         return "real-world value", str(unit)
