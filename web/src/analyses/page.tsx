@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
-import { type AnalysisCard, type Coded, meaning } from "../api/shapes";
+import type { AnalysisCard } from "../api/shapes";
 import { bind } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
@@ -57,7 +57,7 @@ function Card({ card, current }: { card: AnalysisCard; current: boolean }) {
       <p>{aboutOf(card)}</p>
       <dl class="facts">
         <div><dt>Needs</dt><dd>{needsOf(card).map((need) => <div key={need}>{need}</div>)}</dd></div>
-        <div><dt>Yields</dt><dd>{card.yields.map(yieldWords).filter(Boolean).join(" · ") || "remarks only"}</dd></div>
+        <div><dt>Yields</dt><dd>{yieldsOf(card).join(" · ") || "remarks only"}</dd></div>
         {card.parameters.length > 0 && (
           <div><dt>Parameters</dt><dd>{card.parameters.map((one) => <div key={one.name}><code>{one.name}</code> <span class="muted">{one.kind}</span> {JSON.stringify(one.default)}</div>)}</dd></div>
         )}
@@ -85,11 +85,13 @@ function needsOf(card: AnalysisCard): string[] {
   return Array.isArray(card.needs) ? card.needs.map(String) : Object.entries(card.needs ?? {}).map(([name, words]) => `${name}: ${words}`);
 }
 
-function yieldWords(one: unknown): string {
-  if (typeof one === "string") return one;
-  const { what, maps = [], units = [] } = one as { what?: Coded | string | null; maps?: string[]; units?: string[] };
-  const named = [...units.map(unit).filter(Boolean), ...maps.map((map) => `map ${map}`)].join(", ");
-  return [meaning(what), named && `(${named})`].filter(Boolean).join(" ");
+/** What it may say, each once; a unit only where it tells something (a long list of units is "many kinds"). */
+function yieldsOf(card: AnalysisCard): string[] {
+  const words = card.yields.map((one) => {
+    const named = [...(one.units.length <= 3 ? one.units.map(unit).filter(Boolean) : []), ...one.maps.map((map) => `map ${map}`)].join(", ");
+    return [one.what?.meaning, named && `(${named})`].filter(Boolean).join(" ");
+  });
+  return [...new Set(words.filter(Boolean))];
 }
 
 function modelName(card: AnalysisCard): string {

@@ -201,16 +201,11 @@ export interface AnalysisCard {
   version: string;
   about: string | Record<string, unknown>;
   needs: string[] | Record<string, string>;
-  yields: unknown[];
+  yields: { what: Coded | null; maps: string[]; units: string[] }[];
   parameters: Parameter[];
   limits: { seconds?: number; memory_mib?: number } | null;
   model?: string | { name?: string; version?: string; state?: string } | null;
   state?: string;
-}
-
-/** The words of a coded or plain name. */
-export function meaning(what: Coded | string | null | undefined): string {
-  return typeof what === "string" ? what : (what?.meaning ?? "");
 }
 
 /** When a report was signed. */

@@ -51,7 +51,7 @@ function Card({ one, desk }: { one: Found; desk: Desk }) {
       {finding.words && finding.words !== finding.what.meaning && <p>{finding.words}</p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
-        {one.machine && <><Certainty value={finding.certainty} />{finding.certainty !== null && " · confirmed here: not yet known"}<br /></>}
+        {one.machine && <><Certainty value={finding.certainty} />{finding.certainty !== null && " · confirmed here: not yet known"}{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}
         {result.analysis && one.machine && <a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a>}
         {finding.where?.label && ` · ${finding.where.label}`}
         {finding.reason && ` · because: ${finding.reason}`}
@@ -64,7 +64,6 @@ function Card({ one, desk }: { one: Found; desk: Desk }) {
           <button type="button" onClick={() => desk.edit(one, "changed")}>Change <Key of={keyOf("room", "change")} /></button>
           <button type="button" onClick={() => desk.edit(one, "struck")}>Strike <Key of={keyOf("room", "strike")} /></button>
           <span class="gap" />
-          {finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}>{seen ? "seen ✓" : "not seen"}</span>}
           {finding.where && <button type="button" class="quiet" onClick={() => desk.jump(one)} aria-label="Jump to the finding"><Key of="↵" /></button>}
         </div>
       )}
@@ -88,12 +87,24 @@ function Origin({ one }: { one: Found }) {
   }
 }
 
+const AT_FIRST = 4;
+
 function Numbers({ of }: { of: Result["measurements"] }) {
   if (!of.length) return null;
+  const few = of.length > AT_FIRST + 1 ? AT_FIRST : of.length;
+  return (
+    <>
+      <NumberList of={of.slice(0, few)} />
+      {few < of.length && <details class="whole"><summary>{of.length - few} more</summary><NumberList of={of.slice(few)} /></details>}
+    </>
+  );
+}
+
+function NumberList({ of }: { of: Result["measurements"] }) {
   return (
     <dl class="numbers">
       {of.map((one) => (
-        <div key={one.what.code + one.definition}>
+        <div key={one.what.code + one.definition + one.unit}>
           <dt>{one.what.meaning}{one.definition && <span class="faint"> {one.definition}</span>}</dt>
           <dd>{quantity(one.value, one.unit, one.low, one.high)}</dd>
         </div>
@@ -153,7 +164,7 @@ function Whole({ results }: { results: Result[] }) {
   return (
     <details class="whole">
       <summary>Measurements of the whole study</summary>
-      {with_numbers.map((result) => <div key={result.id}><h3>{spoken(result.analysis)} <span class="muted">{result.version}</span></h3><Numbers of={result.measurements} /></div>)}
+      {with_numbers.map((result) => <div key={result.id}><h3>{spoken(result.analysis)} <span class="muted">{result.version}</span></h3><NumberList of={result.measurements} /></div>)}
     </details>
   );
 }

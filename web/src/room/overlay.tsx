@@ -55,16 +55,17 @@ export function Overlay({ view, found, active, hidden, map }: { view: StackView;
   const [columns, rows] = view.size.value;
   const at = ([x, y]: [number, number]) => [a * x + c * y + e, b * x + d * y + f] as const;
   const path = (line: Line) => line.map((point, i) => `${i ? "L" : "M"}${at(point).map((v) => v.toFixed(1)).join(" ")}`).join("") + (line.length > 2 ? "Z" : "");
+  const corners = labelPlaces(drawn.map(({ contours }) => contours.flat().map(at)));
   return (
     <svg class="overlay" aria-hidden="true">
       {map && (
         <image class="map" href={`/api/results/${map.result}/maps/${encodeURIComponent(map.name)}.png?sop=${picture.sop}`} x={-0.5} y={-0.5} width={columns} height={rows} preserveAspectRatio="none" transform={`matrix(${affine.join(" ")})`} />
       )}
-      {drawn.map(({ one, contours }) => {
+      {drawn.map(({ one, contours }, i) => {
         const colour = colourOf(one);
         const outline = contours.filter((line) => line.length > 1).map(path).join("");
         const points = contours.filter((line) => line.length === 1).map((line) => at(line[0]!));
-        const corner = contours.flat().map(at).reduce<readonly [number, number] | null>((best, point) => (!best || point[0] - point[1] > best[0] - best[1] ? point : best), null);
+        const corner = corners[i];
         return (
           <g key={one.finding.tracking} class={one.finding.tracking === active ? "active" : undefined} data-finding={one.number}>
             {outline && <path class="halo" d={outline} />}
@@ -75,10 +76,25 @@ export function Overlay({ view, found, active, hidden, map }: { view: StackView;
                 <circle class={one.machine ? "line dashed" : "line"} cx={x} cy={y} r={8} stroke={colour} />
               </g>
             ))}
-            {corner && <text x={corner[0] + 6} y={corner[1] - 4} fill={colour}>{one.machine ? "◇" : "●"} {one.number}</text>}
+            {corner && <text x={corner[0]} y={corner[1]} fill={colour}>{one.machine ? "◇" : "●"} {one.number}</text>}
           </g>
         );
       })}
     </svg>
   );
+}
+
+type Spot = readonly [x: number, y: number];
+
+/** Beside the upper right of each outline, and above one another where outlines share a place. */
+function labelPlaces(outlines: Spot[][]): (Spot | null)[] {
+  const taken: Spot[] = [];
+  return outlines.map((points) => {
+    const corner = points.reduce<Spot | null>((best, point) => (!best || point[0] - point[1] > best[0] - best[1] ? point : best), null);
+    if (!corner) return null;
+    let spot: Spot = [corner[0] + 6, corner[1] - 4];
+    while (taken.some(([x, y]) => Math.abs(x - spot[0]) < 30 && Math.abs(y - spot[1]) < 14)) spot = [spot[0], spot[1] - 14];
+    taken.push(spot);
+    return spot;
+  });
 }

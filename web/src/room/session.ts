@@ -34,7 +34,8 @@ export class Session {
   readonly found = computed<Found[]>(() =>
     (this.results.value ?? [])
       .flatMap((result) => result.findings.map((finding) => ({ result, finding, machine: finding.verdict !== "added" && finding.verdict !== "changed" })))
-      .map((one, i) => ({ ...one, number: i + 1 })),
+      .map((one) => ({ ...one, number: this.numberOf(one.finding.tracking) }))
+      .sort((a, b) => a.number - b.number),
   );
   readonly undecided = computed(() => this.found.value.filter((one) => one.finding.verdict === "undecided").length);
   /** This person holds the study: acts are possible. */
@@ -42,6 +43,9 @@ export class Session {
     const reading = this.reading.value;
     return !!reading && (reading.state === "open" || reading.state === "amending") && reading.by === me.value?.name;
   });
+
+  /** A finding keeps its number, whatever newer result carries it. */
+  private readonly numbers = new Map<string, number>();
 
   private forget: () => void = () => undefined;
   private clock = 0;
@@ -112,6 +116,11 @@ export class Session {
       this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/sign`, { method: "POST", body: { version: this.version }, deadline_s: 60 });
       await Promise.all([this.report.load(), this.results.load()]);
     });
+  }
+
+  private numberOf(tracking: string): number {
+    if (!this.numbers.has(tracking)) this.numbers.set(tracking, this.numbers.size + 1);
+    return this.numbers.get(tracking)!;
   }
 
   private get version(): number | string {

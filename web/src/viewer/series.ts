@@ -1,5 +1,5 @@
 import { wadors } from "@cornerstonejs/dicom-image-loader";
-import { type Attributes, numberOf, numbers, text } from "./attributes";
+import { type Attributes, numberOf, numbers, spellOutPalettes, text } from "./attributes";
 import { within } from "./deadline";
 import { steps } from "./order";
 import { sidesOf } from "./sides";
@@ -41,6 +41,7 @@ export async function loadSeries(study: string, series: string): Promise<Loaded>
   const entries: Entry[] = [];
   for (const attributes of instances) {
     if (!text(attributes, "00080060")) attributes["00080060"] = { vr: "CS", Value: ["OT"] }; // without it the loader never answers
+    spellOutPalettes(attributes);
     const sop = text(attributes, "00080018");
     const frames = numberOf(attributes, "00280008") ?? 1;
     const sides = sidesOf(numbers(attributes, "00200037"), (attributes["00200020"]?.Value ?? []).map(String));
