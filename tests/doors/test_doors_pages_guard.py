@@ -233,22 +233,3 @@ def test_bodies_that_are_no_decision(body: bytes) -> None:
     )
     assert answer.status_code == 400
     assert answer.json()["error"]["what"]
-
-
-# ---- figures
-
-
-def test_figures_are_for_the_admin_or_for_this_machine_and_name_nobody() -> None:
-    house = House()
-    app = app_of(house)
-    Browser(app, bearer=house.token("reader")).get(f"/api/studies/{CT}")
-    assert Browser(app).get("/metrics").status_code == 401
-    assert Browser(app, bearer=house.token("reader")).get("/metrics").status_code == 403
-    local = Browser(app, address="127.0.0.1").get("/metrics")
-    assert local.status_code == 200
-    assert 'route="/api/studies/{uid}"' in local.text
-    assert CT not in local.text
-    handed_on = Browser(app, address="127.0.0.1").get("/metrics", headers={"X-Forwarded-For": "192.0.2.1"})
-    assert handed_on.status_code == 401, "a proxy on this machine does not make a stranger local"
-    admin = Browser(app, bearer=house.token("admin")).get("/metrics")
-    assert 'isocenter_archive{what="studies"} 2.0' in admin.text

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from browser_for_pages import Browser
-from fastapi import APIRouter, Request
 from house_for_pages import PASSWORD, House
 
 from isocenter.doors.pages import application
-from isocenter.doors.pages_who import person_of
 
 
 def app_of(house: House, **rest: Any) -> Any:
@@ -106,43 +103,3 @@ def test_a_made_up_token_is_nobody(token: str) -> None:
     browser = Browser(app_of(House()))
     browser.headers = {"Authorization": f"Bearer {token}".encode()}  # type: ignore[dict-item]
     assert browser.get("/api/me").status_code == 401
-
-
-# ---- programs that only know name and password
-
-
-def basic(text: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
-
-
-def test_programs_sign_in_with_each_request_but_the_password_is_checked_once() -> None:
-    house, router, asked = House(), APIRouter(), []
-    real = house.sign_in
-
-    def counted(name: str, password: str, *, address: str) -> str:
-        asked.append(address)
-        return real(name, password, address=address)
-
-    house.sign_in = counted  # type: ignore[method-assign]
-
-    @router.get("/who")
-    def who(request: Request) -> str:
-        return person_of(request).name
-
-    app = app_of(house, dicomweb_router=router)
-    browser = Browser(app)
-    for _ in range(3):
-        assert browser.get("/dicom-web/who", headers=basic(f"service:{PASSWORD}")).json() == "service"
-    assert asked == ["192.0.2.1"]
-    house.now += timedelta(hours=2)
-    assert browser.get("/dicom-web/who", headers=basic(f"service:{PASSWORD}")).json() == "service"
-    assert len(asked) == 2, "an expired session is begun anew"
-    assert browser.get("/dicom-web/who", headers=basic("service:wrong wrong wrong")).status_code == 403
-    for broken in ("Basic !!!", "Basic " + base64.b64encode(b"no colon").decode(), "Basic", "Digest x"):
-        assert browser.get("/dicom-web/who", headers={"Authorization": broken}).json() == ""
-    assert Browser(app, bearer=house.token("admin")).get("/dicom-web/who").json() == "admin"
-    assert browser.get("/dicom-web/who").json() == ""
-
-
-def test_basic_is_not_taken_by_the_pages_themselves() -> None:
-    assert Browser(app_of(House())).get("/api/me", headers=basic(f"reader:{PASSWORD}")).status_code == 401

@@ -49,13 +49,14 @@ def in_order(series: Series) -> list[Instance]:
     if not same or several:
         return numbered
     along = sorted(series.instances, key=lambda i: depth[i.sop_uid])
-    # Keep the way round in which the scanner numbered them.
-    return along if along[0].sop_uid == numbered[0].sop_uid else along[::-1] if _falls(along) else along
+    return along[::-1] if _falls(along) else along
 
 
 def _falls(along: list[Instance]) -> bool:
-    first, last = along[0].number, along[-1].number
-    return first is not None and last is not None and first > last
+    """Whether the scanner numbered the stack the other way round: its way is kept."""
+    numbers = [i.number for i in along if i.number is not None]
+    steps = [b - a for a, b in zip(numbers, numbers[1:], strict=False)]
+    return sum(s < 0 for s in steps) > sum(s > 0 for s in steps)
 
 
 def _plane(instance: Instance, series: Series) -> Geometry | None:

@@ -1,0 +1,142 @@
+"""Study, results and overlays, as a browser gets them."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+
+import numpy as np
+import pytest
+from browser_for_pages import Browser
+from house_for_pages import CT, CT_SERIES, DX, DX_SERIES, House
+from PIL import Image
+
+from isocenter.doors.pages import application
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+def reader(house: House) -> Browser:
+    return Browser(application(house, demo=True, clock=lambda: house.now), bearer=house.token("reader"))
+
+
+# ---- study
+
+
+def test_a_study_lists_its_series_with_images_in_scrolling_order(reader: Browser) -> None:
+    told = reader.get(f"/api/studies/{CT}").json()
+    assert told["reading"] == {
+        "study": CT, "state": "waiting", "by": "", "version": 0, "opened": None, "signed": None, "signed_by": ""
+    }  # fmt: skip
+    seg, ct = told["series"]
+    assert (seg["viewable"], seg["images"]) == (False, 0)
+    assert (ct["viewable"], ct["images"], ct["modality"], ct["frame_of_reference"]) == (True, 8, "CT", "1.2.3.1.9")
+    assert [i["sop_uid"] for i in ct["instances"]] == [f"{CT_SERIES}.{k}" for k in range(8)]
+    assert {i["frames"] for i in ct["instances"]} == {1}
+
+
+def test_a_study_that_is_not_there(reader: Browser) -> None:
+    answer = reader.get("/api/studies/9.9.9")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["what"] == "no such study"
+
+
+def test_a_device_sees_the_study_and_not_its_reading(house: House) -> None:
+    device = Browser(application(house, demo=True, clock=lambda: house.now), bearer=house.token("service"))
+    assert device.get(f"/api/studies/{CT}").json()["reading"] is None
+
+
+def test_how_it_is_hung(reader: Browser) -> None:
+    told = reader.get(f"/api/studies/{CT}/hang").json()
+    assert (told["name"], told["layout"], told["series"][0]) == ("CT of the chest", "planes", CT_SERIES)
+    assert told["window"] == {"name": "lung", "centre": -600, "width": 1500}
+    assert len(told["presets"]) == 9
+
+
+def test_what_was_not_looked_at_and_why(reader: Browser) -> None:
+    assert reader.get(f"/api/studies/{DX}/plan").json() == {
+        "analyses": [{"analysis": "pet_uptake", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}]
+    }
+
+
+# ---- results
+
+
+def test_results_say_what_where_and_from_which_machine(house: House, reader: Browser) -> None:
+    (told,) = reader.get(f"/api/studies/{CT}/results").json()["results"]
+    assert told["id"] == house.result_of(CT, "volumetry")
+    assert (told["analysis"], told["version"], told["answer"]) == ("volumetry", "1", "found")
+    (finding,) = told["findings"]
+    assert finding["what"] == {"code": "52988006", "scheme": "SCT", "meaning": "Lesion"}
+    assert finding["laterality"]["meaning"] == "Left"
+    assert (finding["certainty"], finding["verdict"], finding["tracking"]) == (0.8, "undecided", "2.25.1")
+    assert finding["measurements"][0]["value"] == 6.0
+    assert finding["measurements"][0]["unit"] == "mm"
+    where = finding["where"]
+    assert where["instances"] == [f"{CT_SERIES}.{k}" for k in (3, 4, 5)]
+    assert where["has_mask"] is True
+    assert where["volume_ml"] == pytest.approx(3 * 4 * 6 * 5 / 1000)
+    assert where["series_uid"] == CT_SERIES
+    assert "bits" not in json.dumps(told), "no voxels in the list"
+
+
+def test_a_declined_answer_comes_with_its_reasons(reader: Browser) -> None:
+    results = reader.get(f"/api/studies/{DX}/results").json()["results"]
+    declined = next(r for r in results if r["answer"] == "declined")
+    assert declined["reasons"] == ["no PET"]
+    found = next(r for r in results if r["answer"] == "found")
+    assert found["model"] == "c" * 64
+    assert found["maps"][0]["kind"] == "sensitivity"
+    assert found["findings"][0]["where"]["instances"] == [f"{DX_SERIES}.1"]
+
+
+def test_a_correction_still_names_the_analysis(house: House, reader: Browser) -> None:
+    version = reader.post(f"/api/readings/{CT}/open").json()["version"]
+    reader.post(f"/api/readings/{CT}/correct", {"version": version, "tracking": "2.25.1", "verdict": "kept"})
+    (told,) = reader.get(f"/api/studies/{CT}/results").json()["results"]
+    assert (told["analysis"], told["origin"]["kind"], told["origin"]["name"]) == ("volumetry", "person", "reader")
+    assert told["findings"][0]["verdict"] == "kept"
+
+
+def test_contours_on_the_image(house: House, reader: Browser) -> None:
+    id = house.result_of(CT, "volumetry")
+    told = reader.get(f"/api/results/{id}/contours/2.25.1?sop={CT_SERIES}.4").json()["contours"]
+    c, r = np.array(told[0]).T
+    assert (c.min(), c.max(), r.min(), r.max()) == (9.5, 15.5, 4.5, 8.5)
+    assert reader.get(f"/api/results/{id}/contours/2.25.1?sop={CT_SERIES}.0").json() == {"contours": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/results/{id}/contours/2.25.77?sop=1.2", 404),
+        ("/api/results/{id}/contours/2.25.1?sop=9.9", 404),
+        ("/api/results/{id}/contours/2.25.1", 400),
+        ("/api/results/{id}/contours/2.25.1?sop=../etc", 400),
+        ("/api/results/{none}/contours/2.25.1?sop=1.2", 404),
+        ("/api/results/{id}/maps/CBF.png?sop=1.2", 404),
+        ("/api/results/{id}/contours/2.25.1?sop={dx}", 400),
+    ],
+)
+def test_overlays_that_do_not_exist(house: House, reader: Browser, path: str, status: int) -> None:
+    id = house.result_of(CT, "volumetry")
+    answer = reader.get(
+        path.replace("{id}", id).replace("{none}", "f" * 64).replace("{dx}", f"{DX_SERIES}.1"), follow_redirects=False
+    )
+    assert answer.status_code == status, answer.text
+
+
+def test_a_map_is_a_picture_of_the_images_size(house: House, reader: Browser) -> None:
+    id = house.result_of(DX, "chest_xray_opacity")
+    answer = reader.get(f"/api/results/{id}/maps/sensitivity.png?sop={DX_SERIES}.1")
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["cache-control"] == "no-store"
+    with Image.open(BytesIO(answer.content)) as image:
+        assert image.size == (10, 12)
+        alpha = np.asarray(image)[..., 3]
+    assert alpha[0, 0] == 0
+    assert alpha[-1, -1] == 255

@@ -1,0 +1,61 @@
+"""The worklist, as a browser gets it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from browser_for_pages import Browser
+from house_for_pages import CT, DX, House
+
+from isocenter.doors.pages import application
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+def reader(house: House) -> Browser:
+    return Browser(application(house, demo=True, clock=lambda: house.now), bearer=house.token("reader"))
+
+
+def test_rows_say_who_what_when_and_why(reader: Browser) -> None:
+    told = reader.get("/api/worklist").json()
+    assert (told["total"], told["next"]) == (2, None)
+    first, second = told["rows"]
+    assert first == {
+        "study": DX, "patient": {"id": "ISO-2", "name": "PHANTOM^Bert", "sex": "", "birth_date": None},
+        "accession": "A2", "date": "2026-11-20", "description": "chest pa", "modalities": ["DX"], "instances": 1,
+        "state": "waiting", "level": "now", "why": "AI: opacity, moved up 1", "due": "2026-11-20T12:25:00+00:00",
+        "waits_s": 300, "moved_up": 1, "ai": {"state": "found", "words": "opacity"}, "reader": "",
+    }  # fmt: skip
+    assert second["patient"]["birth_date"] == "1960-01-01"
+    assert second["moved_up"] == -1
+
+
+def test_without_ai_the_list_is_by_arrival_and_names_no_finding(reader: Browser) -> None:
+    told = reader.get("/api/worklist?ai=off").json()
+    assert [r["study"] for r in told["rows"]] == [CT, DX]
+    assert "opacity" not in json.dumps(told)
+    assert {r["ai"]["state"] for r in told["rows"]} == {"off"}
+
+
+def test_pages_of_rows_follow_one_another(reader: Browser) -> None:
+    first = reader.get("/api/worklist?limit=1").json()
+    second = reader.get(f"/api/worklist?limit=1&cursor={first['next']}").json()
+    assert [r["study"] for r in first["rows"] + second["rows"]] == [DX, CT]
+    assert (first["total"], second["next"]) == (2, None)
+    assert reader.get("/api/worklist?cursor=99").json()["rows"] == []
+
+
+def test_a_filter_is_kept_by_the_server_and_a_wrong_one_is_explained(reader: Browser) -> None:
+    assert [r["study"] for r in reader.get("/api/worklist?q=mod:CT anna").json()["rows"]] == [CT]
+    assert reader.get("/api/worklist?q=is:lost").status_code == 400
+
+
+def test_a_row_shows_who_has_the_study(reader: Browser) -> None:
+    reader.post(f"/api/readings/{CT}/open")
+    row = next(r for r in reader.get("/api/worklist").json()["rows"] if r["study"] == CT)
+    assert (row["state"], row["reader"]) == ("open", "reader")
