@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from pydicom import dcmread
+
+from conftest import READER, Shelf
+from isocenter.doors.dicomweb_query import parse, search
+from isocenter.errors import Refused
+
+
+def test_what_a_url_may_ask() -> None:
+    query = parse(
+        [
+            ("PatientName", "DOE*"),
+            ("0020000D", "1.2,1.3"),
+            ("StudyDate", "20260101-20260131"),
+            ("includefield", "StudyDescription,00081060"),
+            ("includefield", "all"),
+            ("fuzzymatching", "true"),
+            ("limit", "10"),
+            ("offset", "20"),
+        ]
+    )
+    assert query.keys == {"PatientName": "DOE*", "StudyInstanceUID": "1.2\\1.3", "StudyDate": "20260101-20260131"}
+    assert query.include == ("StudyDescription", "NameOfPhysiciansReadingStudy", "all")
+    assert (query.limit, query.offset, query.fuzzy, query.limited) == (10, 20, True, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("limit", "-1"),
+        ("limit", "ten"),
+        ("limit", ""),
+        ("offset", "1.5"),
+        ("limit", "9" * 30),
+        ("limit", "\u0663"),
+        ("fuzzymatching", "perhaps"),
+        ("Shoesize", "43"),
+        ("ZZZZZZZZ", "1"),
+        ("includefield", "Shoesize"),
+        ("RequestAttributesSequence.Shoesize", "43"),
+    ],
+)
+def test_what_a_url_may_not_ask(name: str, value: str) -> None:
+    with pytest.raises(Refused):
+        parse([(name, value)])
+
+
+def test_a_key_within_a_sequence_is_ignored_with_a_warning() -> None:
+    query = parse([("RequestAttributesSequence.ScheduledProcedureStepID", "7")])
+    assert query.keys == {} and "ignored" in query.warnings[0]
+
+
+def test_each_level_has_the_attributes_of_the_standard(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
+    dataset = dcmread(BytesIO(sample("CT_small.dcm")))
+    shelf.files[str(dataset.SOPInstanceUID)] = sample("CT_small.dcm")
+    needed = {
+        "STUDY": ("00080020", "00100020", "0020000D", "00201206", "00201208", "00080061", "00081190"),
+        "SERIES": ("00080060", "0020000E", "00200011", "0020000D", "00081190"),
+        "IMAGE": ("00080018", "00080016", "00200013", "0020000E", "00280010", "00081190"),
+    }
+    for level, tags in needed.items():
+        (row,) = search(shelf, level, parse([]), {}, "http://x", READER)
+        assert set(tags) <= set(row)
+        assert list(row) == sorted(row)
+    (row,) = search(shelf, "IMAGE", parse([]), {}, "http://x", READER)
+    assert row["00081190"]["Value"][0].endswith(f"/instances/{dataset.SOPInstanceUID}")
+
+
+def test_what_the_path_names_is_not_repeated_but_what_is_asked_for_is_there(
+    shelf: Shelf, sample: Callable[[str], bytes]
+) -> None:
+    dataset = dcmread(BytesIO(sample("CT_small.dcm")))
+    shelf.files[str(dataset.SOPInstanceUID)] = sample("CT_small.dcm")
+    fixed = {"StudyInstanceUID": str(dataset.StudyInstanceUID)}
+    (row,) = search(shelf, "SERIES", parse([("includefield", "PatientName")]), fixed, "http://x", READER)
+    assert "00201206" not in row and row["00100010"]["Value"] == [{"Alphabetic": "CompressedSamples^CT1"}]
+    (row,) = search(shelf, "SERIES", parse([("includefield", "all")]), fixed, "http://x", READER)
+    assert "00201206" in row
