@@ -179,9 +179,10 @@ def test_planted_faults_are_found(made: Callable[[], Volume], words: str, kind: 
         volume(ct(), "CT", LossyImageCompressionRatio="3", SpacingBetweenSlices="unknown"),
         volume(mr() + 0.15 * np.roll(mr(), 64, 2), "MR"),  # no phase direction: nothing can be said
         volume(mr() * 50, "PT", **PET_HEADER),
+        volume(RNG.uniform(-4096, 4095, (4, 64, 64)), "MR", ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
     ],
     ids=["blank ends", "padding", "localizer", "turned already", "hand", "lateral", "negative", "odd values",
-         "no direction", "PET"],
+         "no direction", "PET", "MR phase"],
 )  # fmt: skip
 def test_what_is_no_fault(image: Volume) -> None:
     assert said(image) == []

@@ -35,10 +35,9 @@ _RECORDED = (*_RADIOGRAPHS, "CT", "MR", "PT", "NM", "MG", "XA", "RF", "PX", "IO"
 _NO_IMAGE = ("SEG", "RTDOSE", "RTSTRUCT", "PR", "SR", "KO", "RWV", "REG")
 _SHARP = (*_RADIOGRAPHS, "CT", "MR", "MG", "XA", "RF", "PX", "IO")  # emission images and ultrasound have soft edges
 _PHOTOMETRIC = "PhotometricInterpretation"
+_UNITS = tuple(codes.UNITS)  # an image may be in any
 _SAMPLED = 8
 _LARGEST_SIDE = 1024
-_UNITS = ("{arbitrary}", "{counts}", "{pixels}", "{ratio}", "%", "mm", "mL", "1", *sorted(
-    {"[hnsf'U]", "Bq/mL", "g/ml", "{SUVbw}g/ml", "1/s", "s", "ms"}))  # fmt: skip
 
 # Each limit with the room that was seen between good images and planted faults. Good: every sample of pydicom, 15
 # series of sarcoma patients (CT, MR, PET), short-axis cine MR, 20 MR phantom series and 200 chest radiographs.
@@ -300,6 +299,8 @@ def _grey_scale(look: _Look) -> Iterator[Finding]:
 def _noise(look: _Look) -> Iterator[Finding]:
     if look.modality not in _RECORDED or look.image.array.size < 4096:
         return
+    if {"P", "PHASE", "PHASE MAP"} & set(_several(look.image.facts.get("ImageType"))):
+        return  # the phase of air is noise by nature
     ratio, noise = look.signal
     loud = look.modality == "CT" and look.unit == "[hnsf'U]" and noise > _MOST_CT_NOISE_HU / look.strictness
     if 0.0 < ratio < _LEAST_SNR * look.strictness or loud:
@@ -326,7 +327,7 @@ def _ghosts(look: _Look) -> Iterator[Finding]:
 
 
 def _ct(look: _Look) -> Iterator[Finding]:
-    if look.modality != "CT" or look.image.axes or "LOCALIZER" in str(look.image.facts.get("ImageType", "")).upper():
+    if look.modality != "CT" or look.image.axes or "LOCALIZER" in _several(look.image.facts.get("ImageType")):
         return
     if greys.looks_unshifted(look.values):
         yield _mismatch("Soft tissue lies near 1000 and nothing below fat: the rescale to Hounsfield units is missing.")
@@ -410,6 +411,10 @@ def _declared(look: _Look) -> Iterator[Finding]:
             f"The header tells of compression {ratio:.0f}:1 with loss: fine detail may be gone.",
             Measurement(codes.COUNT, ratio, "{ratio}"),
         )
+
+
+def _several(value: Any) -> tuple[str, ...]:
+    return tuple(str(v).upper() for v in (value if isinstance(value, list | tuple) else [value]))
 
 
 def _count(n: int) -> Measurement:
