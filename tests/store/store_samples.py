@@ -55,7 +55,9 @@ def pixels(number: int = 1, salt: str = "") -> bytes:
     return f"image {number} {salt}".encode() * 40
 
 
-def result(study: str = "1.2.1", *, kind: str = "machine", name: str = "chest", replaces: str = "", **more: Any) -> Result:
+def result(
+    study: str = "1.2.1", *, kind: str = "machine", name: str = "chest", replaces: str = "", **more: Any
+) -> Result:
     return Result(study, Outcome.NONE, Origin(kind, name, "1"), NOON, replaces=replaces, **more)
 
 

@@ -65,7 +65,7 @@ class CountedDisk(Disk):
 
 
 def left_over(folder: Path) -> list[Path]:
-    return [p for p in (folder / ".incoming").iterdir()]
+    return list((folder / ".incoming").iterdir())
 
 
 @pytest.mark.parametrize("url", ["memory://", "folder", "file"])

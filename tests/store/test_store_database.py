@@ -104,7 +104,9 @@ sys.stdin.read()
 
 def test_a_second_server_on_the_same_folder_is_refused_by_name(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/a.sqlite"
-    first = subprocess.Popen([sys.executable, "-c", HOLDER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert first.stdout is not None and first.stdout.readline() == "held\n"
         with pytest.raises(Unavailable, match=f"process {first.pid} serves it already. Stop that one"):

@@ -95,7 +95,9 @@ def test_of_each_chain_the_latest(archive: Any) -> None:
 
 
 def test_results_come_back_as_they_were_and_heads_without_reading_them(archive: Any) -> None:
-    one = Result("1.2.1", Outcome.DECLINED, Origin("machine", "chest", "2"), NOON, ("no frontal view",), urgency=Urgency.SOON)
+    one = Result(
+        "1.2.1", Outcome.DECLINED, Origin("machine", "chest", "2"), NOON, ("no frontal view",), urgency=Urgency.SOON
+    )
     digest = tell(archive, one)
     assert archive.index.results("1.2.1") == [(digest, one)]
     (head,) = Index(archive.database).result_heads(["1.2.1", "1.2.2"])["1.2.1"]
@@ -193,9 +195,19 @@ def test_people_and_peers(archive: Any) -> None:
         "added": NOON.isoformat(),
     }
     assert [one["name"] for one in archive.index.people()] == ["aaron", "anna"]
-    append(Event(Kind.PEER_ADDED, NOON, "admin", "PACS", {"aet": "PACS1", "host": "10.0.0.1", "port": 104, "kind": "dimse"}))
+    append(
+        Event(
+            Kind.PEER_ADDED, NOON, "admin", "PACS", {"aet": "PACS1", "host": "10.0.0.1", "port": 104, "kind": "dimse"}
+        )
+    )
     append(Event(Kind.PEER_ADDED, NOON, "admin", "PACS", {"port": 11112}))
-    assert archive.index.peer("PACS") == {"name": "PACS", "aet": "PACS1", "host": "10.0.0.1", "port": 11112, "kind": "dimse"}
+    assert archive.index.peer("PACS") == {
+        "name": "PACS",
+        "aet": "PACS1",
+        "host": "10.0.0.1",
+        "port": 11112,
+        "kind": "dimse",
+    }
 
 
 def test_counts(archive: Any) -> None:
@@ -210,4 +222,6 @@ def test_counts(archive: Any) -> None:
         "set_aside": 0,
         "events": 3,
     }
-    assert counts["bytes"] == sum(i["size"] for e in archive.journal.since() for i in e.event.details.get("instances", []))
+    assert counts["bytes"] == sum(
+        i["size"] for e in archive.journal.since() for i in e.event.details.get("instances", [])
+    )

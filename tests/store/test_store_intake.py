@@ -121,7 +121,11 @@ def test_a_fact_of_the_series_holds_for_all_of_it(archive: Any) -> None:
 
 
 def test_empty_words_are_filled_by_later_instances(archive: Any) -> None:
-    take(archive, (pixels(1), image(1, accession="", description="")), (pixels(2), image(2, accession="A7", description="")))
+    take(
+        archive,
+        (pixels(1), image(1, accession="", description="")),
+        (pixels(2), image(2, accession="A7", description="")),
+    )
     take(archive, (pixels(3), image(3, accession="A8", description="CT abdomen", study="1.2.1")))
     (row,) = archive.index.find("STUDY", {})
     assert (row["AccessionNumber"], row["StudyDescription"]) == ("A7", "CT abdomen")
@@ -188,7 +192,7 @@ def test_a_full_disk_acknowledges_nothing_and_the_next_image_goes_in(archive: An
     disk = FullDisk()
     blobs = Blobs(str(tmp_path / "small"), disk=disk)
     disk.room = 10
-    with pytest.raises(Unavailable, match="the disk is full. Free some space"):
+    with pytest.raises(Unavailable, match=r"the disk is full\. Free some space"):
         take(archive, (pixels(1), image(1)), blobs=blobs)
     assert archive.journal.head()[0] == 0 and archive.index.known(["1.2.1.1.1"]) == {}
     assert list(blobs.digests()) == []

@@ -18,7 +18,7 @@ from isocenter.store import Database, Journal
 
 
 def viewed(n: int, who: str = "reader") -> Event:
-    return Event(Kind.VIEWED, after(n), who, f"1.2.{n % 3}", {"n": n, "word": "Größe 見 \"quoted\""})
+    return Event(Kind.VIEWED, after(n), who, f"1.2.{n % 3}", {"n": n, "word": 'Größe 見 "quoted"'})
 
 
 def test_the_chain_is_the_one_of_the_record(archive: Any) -> None:
@@ -97,7 +97,7 @@ def test_the_database_itself_refuses_to_change_an_event(archive: Any, edit: str)
 
 def test_a_time_without_zone_is_refused(archive: Any) -> None:
     with pytest.raises(Refused, match="must be UTC"):
-        archive.journal.append(Event(Kind.STARTED, datetime(2026, 1, 1), "x"))  # noqa: DTZ001
+        archive.journal.append(Event(Kind.STARTED, datetime(2026, 1, 1), "x"))
     assert archive.journal.head()[0] == 0
 
 

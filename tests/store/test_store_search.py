@@ -14,13 +14,35 @@ from isocenter.store import receive
 from isocenter.store.matching import name_keys, time_key
 
 STUDIES = {
-    "1.2.1": dict(patient=Patient("P1", "Doe^Jane", date(1970, 1, 2), "F", "H"), accession="A1", date=date(2026, 1, 1)),
-    "1.2.2": dict(patient=Patient("P2", "DOE^John^^", None, "M"), accession="a1", date=date(2026, 1, 15), time="0930"),
-    "1.2.3": dict(
-        patient=Patient("P_3", "Yamada^Tarou=山田^太郎=やまだ^たろう", None, "M"), modality="MR", date=date(2026, 2, 1), time="101559.9"
-    ),
-    "1.2.4": dict(patient=Patient("P%4", "Müller^Änne", None, "F"), description="MR [head] 100%_a", date=None, time=""),
-    "1.2.5": dict(patient=Patient("PX3", "van der Doe^Ann", None, ""), modality="PT", referring="Roe^Richard", time="235959"),
+    "1.2.1": {
+        "patient": Patient("P1", "Doe^Jane", date(1970, 1, 2), "F", "H"),
+        "accession": "A1",
+        "date": date(2026, 1, 1),
+    },
+    "1.2.2": {
+        "patient": Patient("P2", "DOE^John^^", None, "M"),
+        "accession": "a1",
+        "date": date(2026, 1, 15),
+        "time": "0930",
+    },
+    "1.2.3": {
+        "patient": Patient("P_3", "Yamada^Tarou=山田^太郎=やまだ^たろう", None, "M"),
+        "modality": "MR",
+        "date": date(2026, 2, 1),
+        "time": "101559.9",
+    },
+    "1.2.4": {
+        "patient": Patient("P%4", "Müller^Änne", None, "F"),
+        "description": "MR [head] 100%_a",
+        "date": None,
+        "time": "",
+    },
+    "1.2.5": {
+        "patient": Patient("PX3", "van der Doe^Ann", None, ""),
+        "modality": "PT",
+        "referring": "Roe^Richard",
+        "time": "235959",
+    },
 }
 
 
@@ -29,7 +51,9 @@ def search(archive: Any) -> Any:
     for n, (uid, more) in enumerate(STUDIES.items()):
         files = [(pixels(1, uid), image(1, study=uid, **more))]
         if uid == "1.2.3":
-            files += [(pixels(i, uid), image(i, study=uid, series="1.2.3.2", **{**more, "modality": "SR"})) for i in (2, 3)]
+            files += [
+                (pixels(i, uid), image(i, study=uid, series="1.2.3.2", **{**more, "modality": "SR"})) for i in (2, 3)
+            ]
         receive(archive.database, archive.blobs, archive.journal, files, "S", after(n))
 
     def ask(level: str = "STUDY", fuzzy: bool = False, **keys: str) -> list[str]:
@@ -159,7 +183,9 @@ def test_patient_level(search: Any) -> None:
 def test_series_level(search: Any) -> None:
     find = search.archive.index.find
     rows = find("SERIES", {"StudyInstanceUID": "1.2.3", "Modality": "SR"})
-    assert [(r["SeriesInstanceUID"], r["NumberOfSeriesRelatedInstances"], r["SeriesNumber"]) for r in rows] == [("1.2.3.2", 2, 1)]
+    assert [(r["SeriesInstanceUID"], r["NumberOfSeriesRelatedInstances"], r["SeriesNumber"]) for r in rows] == [
+        ("1.2.3.2", 2, 1)
+    ]
     assert len(find("SERIES", {"Modality": "CT\\PT", "BodyPartExamined": "CHEST"})) == 4
     assert rows[0]["PixelSpacing"] == [0.7, 0.7] and rows[0]["PatientID"] == "P_3"
     assert len(find("SERIES", {"SeriesNumber": "1"})) == 6 and find("SERIES", {"SeriesNumber": "x"}) == []
@@ -198,4 +224,9 @@ def test_pages_of_rows_are_stable_and_unlimited_by_default(search: Any) -> None:
 def test_keys_of_names_and_times() -> None:
     assert name_keys("  DOE^John^^ ") == ("doe^john", "", "")
     assert name_keys("") == ("", "", "")
-    assert [time_key(t) for t in ("", "10", "10:15", "101530.123456")] == ["", "100000000000", "101500000000", "101530123456"]
+    assert [time_key(t) for t in ("", "10", "10:15", "101530.123456")] == [
+        "",
+        "100000000000",
+        "101500000000",
+        "101530123456",
+    ]

@@ -1,4 +1,4 @@
-"""What endures: blobs by digest, the journal, the index made from it, and durable jobs. The one door to SQL, obstore, DBOS.
+"""What endures: blobs, the journal, the index made from it, durable jobs. The one door to SQL, obstore and DBOS.
 
 Names are loaded when they are first used: SQLAlchemy alone costs a fifth of a second, and most commands need none.
 """
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
     from isocenter.store.index import Index
+    from isocenter.store.intake import Stored, receive
     from isocenter.store.jobs import Jobs
     from isocenter.store.journal import Journal
     from isocenter.store.refold import rebuild
-    from isocenter.store.intake import Stored, receive
 
 __all__ = ["Blobs", "Database", "Index", "Jobs", "Journal", "Stored", "rebuild", "receive"]
 

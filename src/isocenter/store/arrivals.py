@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from isocenter.store import tables as t
-from isocenter.store.matching import name_keys, plain_date, person_key, time_key
+from isocenter.store.matching import name_keys, person_key, plain_date, time_key
 
 __all__ = ["fold_instances"]
 
@@ -92,7 +92,7 @@ def _fold_study(
         "priority": told["priority"],
     }
     row = said if known is None else {name: known[name] or value for name, value in said.items()}
-    counted = known or {"modalities": "", "series_count": 0, "instance_count": 0, "bytes": 0}
+    counted: Mapping[Any, Any] = known or {"modalities": "", "series_count": 0, "instance_count": 0, "bytes": 0}
     row |= {
         "arrived": arrived,
         "modalities": "\\".join(sorted(modalities.union(filter(None, counted["modalities"].split("\\"))) - {""})),

@@ -17,7 +17,7 @@ import itertools
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -97,7 +97,7 @@ class Blobs:
         try:
             self._make_shards(folder, [shard for shard in shards if shard not in self._shards])
             self._map(self._write, new.items())
-            self._map(lambda shard: self._flush(folder / shard), shards)
+            self._map(self._flush, [folder / shard for shard in shards])
         except Unavailable:
             # A flush that failed once is never believed later: the kernel may have dropped the pages meanwhile.
             self._suspect.update(new)
@@ -260,7 +260,7 @@ class Blobs:
         except (NotFoundError, FileNotFoundError):
             return None
 
-    def _map(self, work: Callable[[T], R], over: Any) -> list[R]:
+    def _map(self, work: Callable[[T], R], over: Iterable[T]) -> list[R]:
         """Do the work on each, side by side; when one fails all have ended before the first failure is raised."""
         items = list(over)
         if len(items) < 2:

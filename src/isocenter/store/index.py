@@ -46,7 +46,7 @@ class Index:
             for start in range(0, len(sop_uids), _MANY):
                 some = column.sop_uid.in_(list(sop_uids[start : start + _MANY]))
                 rows = connection.execute(sa.select(column.sop_uid, column.digest).where(some))
-                found.update({uid: digest for uid, digest in rows})
+                found.update(dict(rows))
         return found
 
     def find(
@@ -173,7 +173,7 @@ class Index:
         return [(head["digest"], self.result(head["digest"])) for head in heads]
 
     def result_heads(self, study_uids: Sequence[str], *, replaced: bool = False) -> dict[str, list[dict[str, Any]]]:
-        """What a worklist needs of results, without reading them: digest, outcome, urgency, origin, name, version, made.
+        """What a worklist needs of results: digest, outcome, urgency, origin, name, version, made; none is read.
 
         Args:
             study_uids: whose.

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 
 from isocenter.errors import NotFound, Refused, Unavailable, WrongState
-from isocenter.record.states import JOB, step as next_state
+from isocenter.record.states import JOB
+from isocenter.record.states import step as next_state
 from isocenter.store.jobs_text import PlainText
 from isocenter.store.lease import Leases
 
 if TYPE_CHECKING:
-    from dbos import DBOSClient
+    from dbos import DBOSClient, WorkflowStatus
 
 __all__ = ["Jobs", "progress", "step"]
 
@@ -80,7 +81,8 @@ class Jobs:
 
         self._run, self._executor, self._poll_s = dict(run), executor, poll_s
         self._url = _jobs_url(database_url)
-        self._stopped, self._thread = threading.Event(), None
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
         try:
             run_dbos_database_migrations(self._url)
@@ -94,7 +96,9 @@ class Jobs:
 
     # ---- for everyone
 
-    def submit(self, kind: str, *args: Any, key: str, delay_s: float = 0.0, priority: int = 5) -> str:
+    def submit(
+        self, kind: str, *args: Any, key: str, delay_s: float = 0.0, priority: int = 5, again: bool = False
+    ) -> str:
         """Promise a job; returns its key. When this returns, the promise survives a crash.
 
         The same key is one job: while it waits for its delay, submitting it again pushes it back; later it changes
@@ -103,27 +107,30 @@ class Jobs:
         Args:
             kind: a name that the workers know.
             args: plain JSON values.
-            key: what makes it this job and no other, such as ``"plan:1.2.840…:17"``.
+            key: what makes it this job and no other, such as ``"plan:1.2.840…"``; without ``#``.
             delay_s: how long it stays quiet before it may start.
             priority: 1 goes first; equals go in the order of their coming.
+            again: when the job of this key runs already or is finished, promise it once more; `state` then speaks of
+                the new one. For what has to follow every change, such as planning a study that is still growing.
 
         Raises:
             Refused: arguments that are not plain JSON, an unknown kind, or a priority below 1.
         """
         if kind not in self._run:
             raise Refused(f"a job of kind '{kind}'", f"known are {', '.join(sorted(self._run)) or 'none'}")
-        if not key or priority < 1:
-            raise Refused(
-                f"a job with key '{key}' and priority {priority}", "a key is not empty; priorities begin at 1"
-            )
+        if not key or "#" in key or priority < 1:
+            why = "a key is not empty and has no '#'; priorities begin at 1"
+            raise Refused(f"a job with key '{key}' and priority {priority}", why)
         PlainText().serialize(list(args))
-        if delay_s > 0 and self._exists(key):
-            self._client.set_workflow_delay(key, delay_seconds=delay_s)
+        turn, latest = self._latest(key)
+        if latest is not None and (not again or _STATES[latest.status] == "waiting"):
+            if delay_s > 0:
+                self._client.set_workflow_delay(latest.workflow_id, delay_seconds=delay_s)
             return key
         options: dict[str, Any] = {
             "workflow_name": _WORKFLOW,
             "queue_name": _QUEUE,
-            "workflow_id": key,
+            "workflow_id": f"{key}#{turn + 1}" if turn else key,
             "app_version": _VERSION,
             "priority": priority,
         }
@@ -142,12 +149,9 @@ class Jobs:
         Raises:
             NotFound: no such job.
         """
-        found = self._client.list_workflows(workflow_ids=[key])
-        if not found:
-            raise NotFound(f"job '{key}'", "none was submitted under that key")
-        told = found[0]
+        told = self._one(key)
         args = list((told.input or {"args": ("", [])})["args"])
-        how_far, words = self.leases.note(key)
+        how_far, words = self.leases.note(told.workflow_id)
         return {
             "state": _STATES[told.status],
             "kind": args[0],
@@ -172,7 +176,7 @@ class Jobs:
             WrongState: it is finished.
         """
         next_state(JOB, self.state(key)["state"], "cancel")
-        self._client.cancel_workflow(key)
+        self._client.cancel_workflow(self._one(key).workflow_id)
 
     def retry(self, key: str) -> None:
         """Give a failed job another try, from its beginning.
@@ -182,7 +186,7 @@ class Jobs:
             WrongState: it has not failed.
         """
         next_state(JOB, self.state(key)["state"], "retry")
-        self._client.rewind_workflow(key, application_version=_VERSION, queue_name=_QUEUE)
+        self._client.rewind_workflow(self._one(key).workflow_id, application_version=_VERSION, queue_name=_QUEUE)
 
     def drain(self, timeout_s: float) -> None:
         """Wait until no job is unfinished.
@@ -194,9 +198,7 @@ class Jobs:
         while left := self.waiting():
             if time.monotonic() > deadline:
                 raise Unavailable(f"{left} jobs are unfinished after {timeout_s:g} s", "a worker is slow or missing")
-            self._stopped.wait(min(0.05, timeout_s))
-            if self._stopped.is_set():
-                time.sleep(0.05)  # this process does not work any more, others may
+            time.sleep(min(0.05, timeout_s))
 
     # ---- for workers
 
@@ -276,8 +278,20 @@ class Jobs:
                 self.leases.beat()
                 self.take_over()
 
-    def _exists(self, key: str) -> bool:
-        return bool(self._client.list_workflows(workflow_ids=[key], load_input=False, load_output=False))
+    def _latest(self, key: str) -> tuple[int, WorkflowStatus | None]:
+        """How often a key was promised, and the latest of these jobs."""
+        turns = self._client.list_workflows(workflow_id_prefix=f"{key}#")
+        if turns:
+            last = max(turns, key=lambda one: int(one.workflow_id.rpartition("#")[2]))
+            return int(last.workflow_id.rpartition("#")[2]), last
+        first = self._client.list_workflows(workflow_ids=[key])
+        return (1, first[0]) if first else (0, None)
+
+    def _one(self, key: str) -> WorkflowStatus:
+        _, latest = self._latest(key)
+        if latest is None:
+            raise NotFound(f"job '{key}'", "none was submitted under that key")
+        return latest
 
     def _do(self, key: str, kind: str, args: list[Any]) -> Any:
         work = self._run.get(kind)

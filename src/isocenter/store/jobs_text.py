@@ -54,4 +54,5 @@ def _revive(value: dict[str, Any]) -> Any:
     if set(value) != {_FAILURE}:
         return value
     kind, what, why, do = value[_FAILURE]
-    return getattr(errors, kind, IsocenterError)(what, why, do)
+    known: dict[str, type[IsocenterError]] = {name: getattr(errors, name) for name in errors.__all__}
+    return known.get(kind, IsocenterError)(what, why, do)

@@ -168,7 +168,7 @@ def _seal(number: int, previous: str, event: Event) -> tuple[Sealed, dict[str, A
         f"{text}{event.who}{event.subject}".encode()
     except UnicodeEncodeError as error:
         raise Refused("an event with half a character in it", "no database can hold it", "mend the text") from error
-    row = {
+    row: dict[str, Any] = {
         "number": number,
         "time": event.time.isoformat(),
         "kind": str(event.kind),
@@ -178,7 +178,7 @@ def _seal(number: int, previous: str, event: Event) -> tuple[Sealed, dict[str, A
         "previous": previous,
     }
     row["hash"] = _hash(number, previous, _event_text(row["time"], row["kind"], event.who, event.subject, text))
-    return Sealed(number, previous, event, str(row["hash"])), row
+    return Sealed(number, previous, event, row["hash"]), row
 
 
 def _event_text(time: str, kind: str, who: str, subject: str, details: str) -> str:

@@ -63,6 +63,12 @@ class Leases:
         with self._engine.connect() as connection:
             return set(connection.execute(sa.select(_lease.c.executor).where(fresh)).scalars()) - {_REAPER}
 
+    def beat_of(self, executor: str) -> float:
+        """When a worker was last heard of; 0 where it never was."""
+        with self._engine.connect() as connection:
+            beat = connection.execute(sa.select(_lease.c.beat).where(_lease.c.executor == executor)).scalar()
+        return float(beat or 0.0)
+
     def may_reap(self) -> bool:
         """Whether this worker is the one that looks after the dead, for one lease from now on."""
         now, c = self._clock(), _lease.c

@@ -127,7 +127,8 @@ def fact(column: Column, keyword: str, dialect: str) -> Column:
         return sa.cast(sa.func.json_extract(column, f'$."{keyword}"'), sa.Text())
     from sqlalchemy.dialects.postgresql import JSONB
 
-    return sa.cast(column, JSONB)[keyword].astext
+    found: Column = sa.cast(column, JSONB)[keyword].astext
+    return found
 
 
 def _one(column: Column, key: str, dialect: str) -> Condition:
