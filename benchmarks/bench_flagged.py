@@ -2,7 +2,7 @@
 
     python benchmarks/bench_flagged.py [--repeat 5]
 
-One house as `isocenter serve` makes it (SQLite, a folder, jobs, analyses in processes of their own); the clock runs from
+One house as `isocenter serve` makes it (SQLite, a folder, jobs, analyses apart); the clock runs from
 the call that receives the file to the first worklist on which the study stands raised. No peer does this walk.
 """
 
@@ -27,7 +27,7 @@ def main() -> None:
     chosen = parser.parse_args()
     files = [
         chest.patient(
-            seed=10 + i, opacity="right lower", volume_ml=320.0,
+            seed=1 + i, opacity="right lower",
             person=Person(f"BENCH-{i}", "PHANTOM^CHEST", "O", "20230105", 0.96, 14.5),
         ).files
         for i in range(chosen.repeat + 1)

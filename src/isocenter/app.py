@@ -104,6 +104,8 @@ class House:
             self.settings.quiet_s,
             self.settings.folder / "flow.mark",
         )
+        for study in self.site.failures():  # a fault that was mended must not leave studies behind
+            jobs.submit("analyse", study, key=f"analyse:{study}:again:{secrets.token_hex(8)}")
         thread = threading.Thread(target=self.follower.follow, args=(self._stop,), name="flow", daemon=True)
         thread.start()
 
@@ -125,7 +127,11 @@ class House:
     def _analyse(self, study: str) -> int:
         from isocenter.site import HOUSE
 
-        return len(self.site.analyse(study, who=HOUSE))
+        try:
+            return len(self.site.analyse(study, who=HOUSE))
+        except Exception as fault:
+            self.site.failed(study, f"{type(fault).__name__}: {fault}")
+            raise
 
     def _send(self, study: str, destination: str, what: str = "all") -> int:
         from isocenter.site import HOUSE

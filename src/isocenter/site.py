@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
-from isocenter.analysis.protocol import parameters
+from isocenter.analysis.describing import describe, same_asking, same_question
 from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, run, run_apart
 from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused
@@ -27,7 +27,6 @@ from isocenter.reading import worklist as lists
 from isocenter.record import (
     Event,
     Kind,
-    Origin,
     Outcome,
     Result,
     Sealed,
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["HOUSE", "Send", "Site", "describe", "fingerprint"]
+__all__ = ["HOUSE", "Send", "Site", "fingerprint"]
 
 HOUSE = Person("isocenter", Role.ADMIN)
 """The house itself: what it does by `flow.py`, or for whoever owns the folder, it does under this name."""
@@ -218,9 +217,9 @@ class Site:
         analysis = self.registry.get(binding.analysis)
         load = Loading(study, analysis.needs, binding.series, self.blobs.get)
         series = tuple(uid for uids in binding.series.values() for uid in uids)
-        before = [(d, r) for d, r in self.index.results(study.uid) if _same_question(r, analysis.name, series)]
+        before = [(d, r) for d, r in self.index.results(study.uid) if same_question(r, analysis.name, series)]
         for digest, result in before:
-            if result.receipt.inputs == load.digests and _same_asking(result, analysis, given, self.shelf):
+            if result.receipt.inputs == load.digests and same_asking(result, analysis, given, self.shelf):
                 return digest, result
         request = Request(address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf)
         done = run_apart(request) if self.apart else run(request, analysis)
@@ -233,6 +232,19 @@ class Site:
         digest = self.blobs.put(canonical(result))
         self._tell(Kind.RESULT_MADE, who, result.study_uid, result=digest)
         return digest
+
+    def failed(self, study_uid: str, reason: str) -> None:
+        """An analysis of this study could not even be tried; the reason is kept and shown."""
+        self._tell(Kind.ANALYSIS_FAILED, HOUSE.name, study_uid, reason=reason[:500])
+
+    def failures(self) -> list[str]:
+        """Studies whose last attempt at analysis failed."""
+        state: dict[str, Kind] = {}
+        number = 0
+        while page := self.journal.since(number, kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED), limit=_PAGE):
+            state.update((s.event.subject, s.event.kind) for s in page)
+            number = page[-1].number
+        return [study for study, last in state.items() if last is Kind.ANALYSIS_FAILED]
 
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
         """Latest of each chain, newest last; what may not be shown yet is not in it."""
@@ -263,12 +275,18 @@ class Site:
         study = self.index.study(study_uid)
         said = self.index.results(study_uid)
         rows = []
+        last = self.journal.since(
+            subject=study_uid, kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED), limit=1, newest_first=True
+        )
+        unsaid = ("waiting", "its turn has not come yet")
+        if last and last[0].event.kind is Kind.ANALYSIS_FAILED:
+            unsaid = ("failed", f"{last[0].event.details['reason']}; it is tried again at the next start")
         asked = planning.plan(self.registry.analyses.values(), study)
         for binding in asked.bindings:
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             mine = [r for _, r in said if r.receipt.series == series and _analysis_of(r) == binding.analysis]
-            answer = mine[-1].outcome.value if mine else "waiting"
-            reasons = mine[-1].reasons if mine else ("its turn has not come yet",)
+            answer = mine[-1].outcome.value if mine else unsaid[0]
+            reasons = mine[-1].reasons if mine else unsaid[1:]
             rows.append(self._answer_row(binding.analysis, answer, reasons, series))
         for declined in asked.declined:
             rows.append(self._answer_row(declined.analysis, "declined", declined.sentences(), ()))
@@ -555,56 +573,5 @@ def fingerprint(study: Study) -> str:
     return digest_of(sorted(i.digest for s in study.series for i in s.instances))
 
 
-def describe(analysis: Any) -> dict[str, Any]:
-    """An analysis in words and numbers, from its declarations."""
-    from isocenter.analysis.protocol import Limits
-
-    limits = getattr(analysis, "limits", Limits())
-    return {
-        "name": analysis.name,
-        "version": analysis.version,
-        "about": (type(analysis).__doc__ or "").strip(),
-        "needs": {name: need.sentence() for name, need in analysis.needs.items()},
-        "yields": [
-            {
-                "what": to_plain(y.what) if y.what else None,
-                "maps": list(y.maps),
-                "units": list(y.units),
-                "urgency": y.urgency.value,
-            }
-            for y in analysis.yields
-        ],
-        "parameters": [
-            {"name": p.name, "type": p.kind.__name__, "default": p.default, "choices": list(p.choices)}
-            for p in parameters(analysis)
-        ],
-        "weights": getattr(analysis, "weights", ""),
-        "limits": {"seconds": limits.seconds, "memory_mib": limits.memory_mib},
-        "card": to_plain(getattr(analysis, "about", {})),
-    }
-
-
 def _analysis_of(result: Result) -> str:
     return result.origin.name if result.origin.kind == "machine" else str(result.origin.parameters.get("analysis", ""))
-
-
-def _same_question(result: Result, name: str, series: tuple[str, ...]) -> bool:
-    origin: Origin = result.origin
-    return origin.kind == "machine" and origin.name == name and result.receipt.series == series
-
-
-def _same_asking(result: Result, analysis: Any, given: Mapping[str, Any], models: str) -> bool:
-    """Whether the earlier answer was by the same version with the same parameters and weights."""
-    from isocenter.analysis import weights
-
-    if result.origin.version != analysis.version:
-        return False
-    wanted = {p.name: given.get(p.name, p.default) for p in parameters(analysis)}
-    if any(result.origin.parameters.get(k) != v for k, v in wanted.items()):
-        return False
-    if name := getattr(analysis, "weights", ""):
-        held = weights.models(Path(models) if models else None).get(name)
-        if held is None or held[0].digest != result.origin.model:
-            return False
-    # A run that was stopped by a limit or failed is worth another try when a person asks again.
-    return not (result.outcome is Outcome.DECLINED and not result.origin.parameters and wanted)

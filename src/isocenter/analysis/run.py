@@ -90,7 +90,7 @@ def run(request: Request, analysis: Analysis | None = None) -> Run:
     except IsocenterError as refusal:
         answer, maps = Answer.declined(str(refusal)), ()
     except MemoryError:
-        answer, maps = Answer.declined(_over_memory(held)), ()
+        answer, maps = Answer.declined(_over_memory(getattr(held, "limits", Limits()).memory_mib)), ()
     except Exception as fault:  # a fault in one analysis must not stop the others
         answer, maps = (
             Answer.declined(
@@ -121,8 +121,12 @@ def run_apart(request: Request) -> Run:
     there.close()
     try:
         if here.poll(limits.seconds):
-            return here.recv()  # type: ignore[no-any-return]
-        reason = f"it took more than {limits.seconds:g} s, its limit"
+            done: Run | str = here.recv()
+            if isinstance(done, Run):
+                return done
+            reason = done
+        else:
+            reason = f"it took more than {limits.seconds:g} s, its limit"
     except EOFError:
         child.join(5)
         reason = f"its process ended with code {child.exitcode}: out of memory, or a fault in a library"
@@ -139,8 +143,9 @@ def _apart(pipe: Connection, request: Request, where: str, memory_mib: int) -> N
     try:
         pipe.send(run(replace(request, analysis=where)))
     except MemoryError:
-        held = load(where)
-        pipe.send(_declined(request, held, _over_memory(held), 0.0))
+        pipe.send(_over_memory(memory_mib))
+    except Exception as fault:  # such as an analysis that cannot be imported here
+        pipe.send(f"it could not be run: {type(fault).__name__}: {fault}")
     finally:
         pipe.close()
 
@@ -169,9 +174,8 @@ def _declined(request: Request, held: Analysis, reason: str, seconds: float) -> 
     return Run(Result(request.study_uid, Outcome.DECLINED, origin, request.now, (reason,), receipt=receipt), {})
 
 
-def _over_memory(held: Analysis) -> str:
-    limits: Limits = getattr(held, "limits", Limits())
-    return str(LimitReached(f"it needed more than {limits.memory_mib} MiB of memory", "its limit", "crop the series"))
+def _over_memory(memory_mib: int) -> str:
+    return str(LimitReached(f"it needed more than {memory_mib} MiB of memory", "its limit", "crop the series"))
 
 
 def _chosen(held: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:

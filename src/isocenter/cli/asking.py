@@ -15,9 +15,9 @@ __all__: list[str] = []
 @app.command()
 def analyses(as_json: Json = False) -> None:
     """The catalogue: what each analysis asks, and what it needs, in sentences."""
+    from isocenter.analysis.describing import describe
     from isocenter.analysis.registry import discover
     from isocenter.cli.screen import Screen
-    from isocenter.site import describe
 
     screen = Screen(as_json)
     registry = discover()

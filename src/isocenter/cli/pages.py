@@ -43,8 +43,8 @@ def _settings() -> str:
 
 
 def _analyses() -> str:
+    from isocenter.analysis.describing import describe
     from isocenter.analysis.registry import discover
-    from isocenter.site import describe
 
     parts = ["# Analyses\n\nMade from what each analysis declares.\n"]
     for analysis in discover().analyses.values():

@@ -144,7 +144,9 @@ def correct(
                 f"finding '{tracking}'", "the study has none of that name", "list them with `isocenter open`"
             )
         version = site.reading(study, who=reader).version
-        correction = Correction(Verdict(verdict), tracking=tracking, result=held[-1], words=words, reason=reason)
+        correction = Correction(
+            Verdict(verdict), tracking=tracking, result=held[-1], words=words or None, reason=reason
+        )
         reading = site.correct(study, correction, version=version, who=reader)
     screen.answer({"reading": reading})
     screen.say(f"{verdict}; version {reading.version}")
@@ -165,7 +167,7 @@ def sign(
         reader = _reader(site, who)
         reading = site.sign(study, version=site.reading(study, who=reader).version, who=reader)
     screen.answer({"reading": reading})
-    screen.say(f"signed by {reading.signed_by}, report {reading.reports[-1][:12]}")
+    screen.say(f"signed by {reading.by}, report {reading.reports[-1][:12]}")
 
 
 @app.command()
