@@ -45,6 +45,7 @@ def dataset(
 ) -> Dataset:
     """One instance; `facts` set attributes by keyword, and None removes one."""
     ds = Dataset()
+    ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID = sop_class
     ds.SOPInstanceUID = f"{series}.{number}"
     ds.StudyInstanceUID, ds.SeriesInstanceUID = study, series

@@ -224,7 +224,9 @@ def test_heart_phases() -> None:
 
 def test_time_and_echo_together() -> None:
     keys = [
-        {"EchoTime": e, "TemporalPositionIdentifier": t, "AcquisitionTime": f"00000{t}"} for t in (1, 2, 3) for e in (5, 9)
+        {"EchoTime": e, "TemporalPositionIdentifier": t, "AcquisitionTime": f"00000{t}"}
+        for t in (1, 2, 3)
+        for e in (5, 9)
     ]
     volume = only(phased(keys))
     checked(volume, ["time", "echo"])
@@ -261,7 +263,9 @@ def test_magnitude_and_phase_are_two_volumes() -> None:
 
 def test_nothing_that_tells_images_apart_refuses() -> None:
     files = [
-        made.made(n, sop_class=made.MR, modality="MR", InstanceNumber="", ImagePositionPatient=[0, 0, n % 3], series="1.2.3")
+        made.made(
+            n, sop_class=made.MR, modality="MR", InstanceNumber="", ImagePositionPatient=[0, 0, n % 3], series="1.2.3"
+        )
         for n in range(6)
     ]
     with pytest.raises(NotAVolume, match="nothing that tells them apart"):
@@ -274,7 +278,8 @@ def test_nothing_that_tells_images_apart_refuses() -> None:
 def test_scouts_in_three_planes_become_three_volumes() -> None:
     planes = ([1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1])
     files = [
-        made.made(n, ImageOrientationPatient=plane, ImagePositionPatient=[float(n)] * 3) for n, plane in enumerate(planes)
+        made.made(n, ImageOrientationPatient=plane, ImagePositionPatient=[float(n)] * 3)
+        for n, plane in enumerate(planes)
     ]
     assert [v.array.shape for v in volumes(files)] == [(1, 4, 6)] * 3
 
@@ -302,7 +307,9 @@ def test_a_radiograph_lies_in_a_plane() -> None:
     volume = only(radiograph(PixelSpacing=None, ImagerPixelSpacing=[0.2, 0.1]))
     assert volume.geometry.reference is Reference.PLANE and volume.geometry.spacing_mm == (1.0, 0.2, 0.1)
     assert volume.facts["SpacingFrom"] == "ImagerPixelSpacing"
-    magnified = only(radiograph(PixelSpacing=None, ImagerPixelSpacing=[0.2, 0.2], EstimatedRadiographicMagnificationFactor=2))
+    magnified = only(
+        radiograph(PixelSpacing=None, ImagerPixelSpacing=[0.2, 0.2], EstimatedRadiographicMagnificationFactor=2)
+    )
     assert magnified.geometry.spacing_mm[1:] == (0.1, 0.1)
     bare = only(radiograph(PixelSpacing=None))
     assert bare.geometry.reference is Reference.PIXEL and bare.facts["SpacingFrom"] == "none"
@@ -455,7 +462,8 @@ def nuclear(**facts: Any) -> list[bytes]:
     return [
         made.made(
             1, sop_class="1.2.840.10008.5.1.4.1.1.20", modality="NM", pixels=pixels, ImagePositionPatient=None,
-            ImageOrientationPatient=None, **{"SpacingBetweenSlices": 4.0, "DetectorInformationSequence": [detector], **facts},
+            ImageOrientationPatient=None,
+            **{"SpacingBetweenSlices": 4.0, "DetectorInformationSequence": [detector], **facts},
         )
     ]  # fmt: skip
 

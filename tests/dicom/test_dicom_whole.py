@@ -137,7 +137,7 @@ def test_an_open_length_on_a_plain_element_is_refused() -> None:
 
 
 def test_pixels_fewer_than_the_header_asks_for() -> None:
-    with pytest.raises(NotWhole, match="48 bytes of pixels where .* ask for 400"):
+    with pytest.raises(NotWhole, match=r"48 bytes of pixels where .* ask for 400"):
         check_whole(made.made(Rows=10, Columns=20))
 
 

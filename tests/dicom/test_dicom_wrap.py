@@ -101,7 +101,9 @@ def test_the_person_in_a_file_name(name: str, patient: str) -> None:
     assert patient_from_name(name) == patient
 
 
-@pytest.mark.parametrize("data", [b"", b"GIF89a" + b"\0" * 50, b"\xff\xd8\xff" + b"\0" * 50, b"\x89PNG\r\n\x1a\n" + b"x"])
+@pytest.mark.parametrize(
+    "data", [b"", b"GIF89a" + b"\0" * 50, b"\xff\xd8\xff" + b"\0" * 50, b"\x89PNG\r\n\x1a\n" + b"x"]
+)
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(Refused, match=r"a\.jpg"):
         wrap_image(data, "a.jpg", NOW)

@@ -110,7 +110,6 @@ _TABLE = """
 00280004 PhotometricInterpretation w I
 00280006 PlanarConfiguration b I
 00280030 PixelSpacing D I
-00280034 PixelAspectRatio D I
 00280051 CorrectedImage T S
 00280100 BitsAllocated b I
 00280101 BitsStored b I
@@ -122,7 +121,7 @@ _TABLE = """
 00281051 WindowWidth D I
 00281052 RescaleIntercept d I
 00281053 RescaleSlope d I
-00281054 RescaleType w I
+00281054 RescaleType t I
 00281056 VOILUTFunction w I
 00282110 LossyImageCompression w S
 00282112 LossyImageCompressionRatio D S

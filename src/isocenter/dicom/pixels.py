@@ -1,7 +1,8 @@
 """Stored pixels to numbers, to a picture, or to the bytes of one frame.
 
-Native pixels are read straight from the file. Compressed ones are opened by the first library that can: GDCM,
-OpenJPEG and the RLE decoder through pydicom, and SimpleITK as the last, which alone opens 12-bit JPEG Extended.
+Native pixels are read straight from the file. Compressed ones are opened in a process of their own by the first
+library that can: OpenJPEG, the RLE decoder and GDCM through pydicom, and SimpleITK as the last, which alone opens
+12-bit JPEG Extended.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.conformance import native_syntaxes
+from isocenter.dicom.decoding import decode
 from isocenter.dicom.elements import PIXELS, File, parse
 from isocenter.dicom.whole import native_length
-from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused
+from isocenter.errors import LimitReached, NotFound, NotWhole, Refused
 
 __all__ = ["frame_count", "frames", "native", "raw_frame", "rendered"]
 
@@ -70,7 +72,9 @@ def frames(data: bytes, which: Sequence[int] | None = None) -> npt.NDArray[Any]:
     straight = native(file)
     if straight is not None:
         return straight if which is None else straight[wanted]
-    return _decoded(data, file, wanted)
+    if file.dataset[PIXELS][0] == "fragments":
+        return decode(data, wanted)
+    return _converted(data, wanted)
 
 
 def native(file: File) -> npt.NDArray[Any] | None:
@@ -143,56 +147,20 @@ def _masked(stored: npt.NDArray[Any], file: File) -> npt.NDArray[Any]:
     return kept
 
 
-def _decoded(data: bytes, file: File, wanted: list[int]) -> npt.NDArray[Any]:
+def _converted(data: bytes, wanted: list[int]) -> npt.NDArray[Any]:
+    """Native YBR to RGB, by pydicom; plain arithmetic that needs no process of its own."""
     import pydicom
     from pydicom.pixels import get_decoder
 
-    faults: list[str] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             dataset = pydicom.dcmread(io.BytesIO(data))
-            decoder = get_decoder(file.syntax)
-            out = [decoder.as_array(dataset, index=number)[0] for number in wanted]
-        stacked: npt.NDArray[Any] = np.stack(out)
-        return stacked
-    except IsocenterError:
-        raise
-    except Exception as fault:  # every decoder has exceptions of its own
-        faults.append(str(fault).splitlines()[-1].strip())
-    try:
-        return _last(data, file)[wanted]
-    except Exception as fault:  # SimpleITK raises RuntimeError, and others on what it does not know
-        faults.append(str(fault).splitlines()[-1].strip())
-    raise Refused(
-        f"pixels in transfer syntax {file.syntax} cannot be decoded",
-        "; ".join(faults)[:300],
-        "the compressed stream may be damaged: send it again, or in another transfer syntax",
-    )
-
-
-def _last(data: bytes, file: File) -> npt.NDArray[Any]:
-    """SimpleITK reads files only, and takes slope and intercept into account; both are undone."""
-    import tempfile
-    from pathlib import Path
-
-    import SimpleITK as sitk
-
-    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
-        path = Path(folder) / "one.dcm"
-        path.write_bytes(data)
-        reader = sitk.ImageFileReader()
-        reader.SetImageIO("GDCMImageIO")
-        reader.SetFileName(str(path))
-        image = reader.Execute()
-    array = sitk.GetArrayFromImage(image)
-    slope, intercept = (file.decimals(0x00281053) or (1.0,))[0], (file.decimals(0x00281052) or (0.0,))[0]
-    if (slope, intercept) != (1.0, 0.0):
-        array = np.round((array - intercept) / slope)
-    shape = (frame_count(file), file.integer(_ROWS), file.integer(_COLUMNS))
-    letter = "i" if file.integer(_SIGNED) else "u"
-    stored: npt.NDArray[Any] = array.reshape(shape if array.size == np.prod(shape) else (*shape, -1))
-    return stored.astype(f"{letter}{max(file.integer(_ALLOCATED, 16) // 8, 1)}")
+            decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
+            stacked: npt.NDArray[Any] = np.stack([decoder.as_array(dataset, index=n)[0] for n in wanted])
+            return stacked
+    except Exception as fault:  # pydicom raises many kinds on odd values
+        raise Refused("pixels cannot be read", str(fault).splitlines()[-1], "export the image again") from fault
 
 
 # ---- one frame as it is stored -------------------------------------------------------------------------------------

@@ -1,0 +1,69 @@
+"""The table of header values, held against the dictionary."""
+
+from __future__ import annotations
+
+import made
+import pydicom
+import pytest
+from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag
+
+from isocenter.dicom.elements import parse
+from isocenter.dicom.facts import Row, instance_facts, rows, series_facts, text
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda r: r.keyword)
+def test_each_line_names_its_tag_and_its_kind_rightly(row: Row) -> None:
+    assert keyword_for_tag(row.tag) == row.keyword
+    vr = dictionary_VR(row.tag)
+    allowed = {
+        "t": {"LO", "SH", "CS", "UC", "ST"}, "T": {"CS", "LO"}, "d": {"DS"}, "D": {"DS"}, "n": {"IS"},
+        "b": {"US", "FD", "US or SS"}, "B": {"FD"}, "w": {"CS", "DA", "TM", "DT", "AS", "UI"},
+    }  # fmt: skip
+    assert vr in allowed[row.kind]
+    if row.kind in "TDB":
+        assert dictionary_VM(row.tag) not in ("1",)
+
+
+def test_private_values_stand_behind_their_owner() -> None:
+    ds = made.dataset(sop_class=made.PT, modality="PT")
+    block = ds.private_block(0x7053, "Philips PET Private Group", create=True)
+    block.add_new(0x00, "DS", "0.000321")
+    block.add_new(0x09, "DS", "2.5")
+    found = series_facts(parse(made.written(ds)), ())
+    assert found["PhilipsSUVScaleFactor"] == 0.000321 and found["PhilipsActivityConcentrationScaleFactor"] == 2.5
+    ds = made.dataset(sop_class=made.PT, modality="PT")
+    ds.private_block(0x7053, "SOMEONE ELSE", create=True).add_new(0x00, "DS", "7")
+    assert "PhilipsSUVScaleFactor" not in series_facts(parse(made.written(ds)), ())
+
+
+def test_codes_and_references_and_real_world_maps() -> None:
+    region, unit, real = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
+    region.CodeMeaning = "Chest"
+    unit.CodeValue = "um2/s"
+    real.RealWorldValueSlope, real.RealWorldValueIntercept = 2.0, 1.0
+    real.RealWorldValueFirstValueMapped, real.RealWorldValueLastValueMapped = 0, 100
+    real["RealWorldValueFirstValueMapped"].VR = real["RealWorldValueLastValueMapped"].VR = "US"
+    real.MeasurementUnitsCodeSequence = [unit]
+    other = pydicom.Dataset()
+    other.SeriesInstanceUID = "1.2.7"
+    ds = made.dataset(
+        AnatomicRegionSequence=[region], RealWorldValueMappingSequence=[real], ReferencedSeriesSequence=[other]
+    )
+    file = parse(made.written(ds))
+    assert series_facts(file, ())["AnatomicRegion"] == "Chest"
+    assert series_facts(file, ())["ReferencedSeriesUIDs"] == ["1.2.7"]
+    found = instance_facts(file, ())
+    assert (found["RealWorldValueSlope"], found["RealWorldValueIntercept"]) == (2.0, 1.0)
+    assert found["RealWorldValueUnit"] == "um2/s"
+
+
+def test_numbers_that_are_none_stay_words() -> None:
+    ds = made.dataset(EchoTime=None)
+    data = made.written(ds).replace(b"0.0\\0.0\\1.0 ", b"NaN\\inf\\1.0 ")
+    assert instance_facts(parse(data), ())["ImagePositionPatient"] == ["NaN", "inf", 1.0]
+
+
+def test_text_of_an_unknown_set_is_never_an_exception() -> None:
+    file = parse(made.made(PatientName="Jérôme", SpecificCharacterSet="ISO_IR 100"))
+    for charset in ("ISO_IR 192", "ISO 2022 IR 87", "nonsense", "ISO_IR 100"):
+        assert text(file, 0x00100010, (charset,)).startswith("J")

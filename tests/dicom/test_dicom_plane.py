@@ -1,0 +1,44 @@
+"""Images without a place in the patient, on the samples that pydicom ships."""
+
+from __future__ import annotations
+
+import made
+import numpy as np
+import pytest
+
+from isocenter.dicom.assemble import assemble
+from isocenter.dicom.plane import plane
+from isocenter.errors import LimitReached
+from isocenter.space import Reference
+
+
+def test_an_ultrasound_cine_sample() -> None:
+    series, read = made.record([(made.SAMPLES / "examples_ybr_color.dcm").read_bytes()])
+    (volume,) = assemble(series, read)
+    assert volume.array.shape == (30, 3, 1, 240, 320) and volume.array.dtype == np.uint8
+    assert [a.name for a in volume.axes] == ["time", "channel"] and volume.axes[0].unit == "s"
+    assert np.all(np.diff(volume.axes[0].values) > 0)
+
+
+def test_a_radiograph_in_monochrome1_sample() -> None:
+    path = made.SAMPLES / "dicomdirtests" / "77654033" / "CR1" / "6154"
+    series, read = made.record([path.read_bytes()])
+    (volume,) = assemble(series, read)
+    assert volume.facts["InvertedFromMonochrome1"] is True and volume.geometry.reference is not Reference.PATIENT
+    assert volume.array.min() >= 0
+
+
+def test_each_radiograph_of_a_series_is_a_volume_of_its_own() -> None:
+    files = [made.made(n, sop_class=made.DX, modality="DX", ViewPosition=view) for n, view in ((1, "PA"), (2, "LL"))]
+    series, read = made.record(files)
+    found = assemble(series, read)
+    assert [v.facts["ViewPosition"] for v in found] == ["PA", "LL"] and [len(v.instance_uids) for v in found] == [1, 1]
+
+
+def test_a_cine_that_would_fill_the_memory_is_refused_before_it_is_decoded() -> None:
+    from dataclasses import replace
+
+    series, read = made.record([made.made(1, modality="US", sop_class=made.US)])
+    large = replace(series.instances[0], rows=10000, columns=10000, frames=1000)
+    with pytest.raises(LimitReached, match="1000 frames"):
+        plane(series, large, read(large.digest))
