@@ -96,6 +96,22 @@ def stack(geometry: Geometry) -> Archive:
     return record(*files)
 
 
+def enhanced(geometry: Geometry) -> Archive:
+    """The same series as one multi-frame object."""
+    import highdicom
+
+    study, sources = stack(geometry)
+    singles = [dcmread(io.BytesIO(sources(i.sop_uid))) for i in study.series[0].instances]
+    made = highdicom.legacy.LegacyConvertedEnhancedCTImage(
+        legacy_datasets=singles,
+        series_instance_uid=SERIES_UID,
+        series_number=2,
+        sop_instance_uid=f"{SERIES_UID}.50",
+        instance_number=1,
+    )
+    return record(file_bytes(made))
+
+
 def radiograph(rows: int = 40, columns: int = 50) -> Archive:
     """A computed radiograph, which has no patient space."""
     d = Dataset()

@@ -1,6 +1,7 @@
 """A region goes into a Segmentation and comes back on the same voxels of the same patient."""
 
 import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from forms_samples import (
     Archive,
     ball,
     dciodvfy,
+    enhanced,
     file_bytes,
     found,
     letter_f,
@@ -26,10 +28,10 @@ from forms_samples import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 
 from isocenter.errors import LimitReached, NotFound, NotWhole, Refused
-from isocenter.forms import seg
+from isocenter.forms import seg, sr
 from isocenter.forms.seg import Kind
 from isocenter.record import Finding, Origin, Outcome, Result, Verdict, codes
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
@@ -257,6 +259,88 @@ def test_a_radiograph_without_patient_space_keeps_its_mask(tmp_path: Path) -> No
     assert dciodvfy(made, tmp_path) == []
     with pytest.raises(Refused, match="two images"):
         seg.read(made, Geometry.regular(shape=(1, 5, 5), reference=Reference.PIXEL))
+
+
+@pytest.mark.peer
+def test_frames_of_a_multi_frame_image_are_cited(axial: Geometry, tmp_path: Path) -> None:
+    study, sources = enhanced(axial)
+    mask = np.zeros(axial.shape, bool)
+    mask[4, 3:6, 3:9] = True
+    (made,) = seg.write(found(Region(axial, mask=mask, series_uid=SERIES_UID)), study, sources)
+    (frame,) = dcmread(io.BytesIO(made)).PerFrameFunctionalGroupsSequence
+    cited = frame.DerivationImageSequence[0].SourceImageSequence[0]
+    origin = dcmread(io.BytesIO(sources(f"{SERIES_UID}.50"))).PerFrameFunctionalGroupsSequence
+    place = origin[int(cited.ReferencedFrameNumber) - 1].PlanePositionSequence[0].ImagePositionPatient
+    assert float(place[2]) == 40.0
+    assert np.array_equal(seg.read(made, axial)[0].mask, mask)
+    assert dciodvfy(made, tmp_path) == []
+
+
+@pytest.mark.data
+@pytest.mark.peer
+def test_a_real_enhanced_mr_carries_a_mask(data_folder: Path, tmp_path: Path) -> None:
+    path = data_folder / "dicom" / "dcm_qa_enh" / "In" / "Siemens" / "XA10" / "6_1.dcm"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    data = path.read_bytes()
+    image = dcmread(io.BytesIO(data))
+    study, sources = record(data)
+    groups = image.PerFrameFunctionalGroupsSequence
+    shared = image.SharedFunctionalGroupsSequence[0]
+
+    def told(keyword: str, frame: int = 0) -> Dataset:
+        return getattr(groups[frame] if keyword in groups[frame] else shared, keyword)[0]
+
+    first, second = (np.array(told("PlanePositionSequence", k).ImagePositionPatient, float) for k in (0, 1))
+    grid = Geometry.from_dicom(
+        position=first,
+        orientation=told("PlaneOrientationSequence").ImageOrientationPatient,
+        pixel_spacing=told("PixelMeasuresSequence").PixelSpacing,
+        slice_step=second - first,
+        shape=(2, image.Rows, image.Columns),
+        frame_of_reference=str(image.FrameOfReferenceUID),
+    )
+    mask = np.zeros(grid.shape, bool)
+    mask[:, 20:40, 10:22] = True
+    region = Region(grid, mask=mask, series_uid=str(image.SeriesInstanceUID))
+    (made,) = seg.write(found(region, study=study.uid), study, sources)
+    assert np.array_equal(seg.read(made, grid)[0].mask, mask)
+    assert dciodvfy(made, tmp_path) == []
+
+
+@pytest.mark.data
+@pytest.mark.peer
+def test_a_real_patient_has_one_region_on_each_modality(data_folder: Path, tmp_path: Path) -> None:
+    path = data_folder / "sarcoma_pet_ct_mr" / "STS_002.zip"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    for folder in ("CT", "PET", "MR_T1"):
+        with zipfile.ZipFile(path) as packed:
+            names = [n for n in packed.namelist() if f"/{folder}/image/" in n and not n.endswith("/")]
+            files = [packed.read(n) for n in names]
+        headers = sorted((dcmread(io.BytesIO(f), stop_before_pixels=True) for f in files), key=_along)
+        study, sources = record(*files)
+        first, last = (np.array(h.ImagePositionPatient, float) for h in (headers[0], headers[-1]))
+        grid = Geometry.from_dicom(
+            position=first,
+            orientation=headers[0].ImageOrientationPatient,
+            pixel_spacing=headers[0].PixelSpacing,
+            slice_step=(last - first) / (len(headers) - 1),
+            shape=(len(headers), headers[0].Rows, headers[0].Columns),
+            frame_of_reference=str(headers[0].FrameOfReferenceUID),
+        )
+        region = replace(ball(grid, 30.0, f"tumour {folder}"), series_uid=str(headers[0].SeriesInstanceUID))
+        result = found(region, study=study.uid)
+        (made,) = seg.write(result, study, sources)
+        (back,) = seg.read(made, grid)
+        assert np.array_equal(back.mask, region.mask) and back.voxels > 100
+        assert dciodvfy(made, tmp_path) == []
+        assert dciodvfy(sr.write(result, study, sources, segmentations=[made]), tmp_path) == []
+
+
+def _along(header: Dataset) -> float:
+    along = np.array(header.ImageOrientationPatient, float)
+    return float(np.cross(along[:3], along[3:]) @ np.array(header.ImagePositionPatient, float))
 
 
 def test_images_that_must_have_a_frame_of_reference_and_have_none_are_refused() -> None:

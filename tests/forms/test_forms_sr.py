@@ -1,6 +1,8 @@
 """Numbers go into a structured report with code, unit and place, and come back as they were."""
 
 import io
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -257,6 +259,31 @@ def test_codes_of_strangers_are_kept(archive: Archive) -> None:
     result = Result(STUDY_UID, Outcome.FOUND, Origin("machine", "x"), WHEN, findings=(finding,), receipt=RECEIPT)
     (back,) = sr.read(sr.write(result, *archive)).findings
     assert back.what == theirs and back.measurements == finding.measurements
+
+
+@pytest.mark.parametrize("tracking", ["lesion-7", "5f2b", "1.2.3.4", "2.25.1"])
+def test_a_tracking_identity_of_any_kind_comes_back(tracking: str, archive: Archive) -> None:
+    result = Result(
+        STUDY_UID, Outcome.FOUND, Origin("machine", "x"), WHEN, findings=(Finding(codes.LESION, tracking=tracking),),
+        receipt=RECEIPT,
+    )  # fmt: skip
+    (back,) = sr.read(sr.write(result, *archive)).findings
+    assert back.tracking == tracking
+
+
+@pytest.mark.peer
+def test_dcmtk_reads_the_tree(archive: Archive, axial: Geometry, tmp_path: Path) -> None:
+    program = shutil.which("dsrdump")
+    if program is None:
+        pytest.skip("dsrdump (Debian package dcmtk) is not installed")
+    path = tmp_path / "report.dcm"
+    result = found(ball(axial))
+    path.write_bytes(sr.write(result, *archive, segmentations=seg.write(result, *archive)))
+    said = subprocess.run([program, "+Pu", str(path)], capture_output=True, text=True, check=False)
+    assert said.returncode == 0 and not said.stderr.strip()
+    value = f"{result.findings[0].measurements[0].value:g}"
+    assert f'"Volume")="{value}" (mL,UCUM,"milliliter")' in said.stdout
+    assert '"Algorithm Name")="volumetry"' in said.stdout
 
 
 def test_what_is_no_report_is_refused(archive: Archive) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import uuid
+import warnings
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
@@ -28,6 +29,7 @@ __all__ = [
     "algorithm_words",
     "coded",
     "dump",
+    "fit",
     "header",
     "headers",
     "lay_on",
@@ -46,6 +48,8 @@ Sources = Callable[[str], bytes]
 MAKER = "Isocenter"
 _NAMESPACE = uuid.UUID("5f5b2f60-0b3c-5f1c-9f35-9b0f4f6f8a11")  # ours, drawn once; it only keeps our names apart
 _SEXES = ("M", "F", "O")
+_SHORT_STRING = 16  # characters that an SH holds
+_COPIED_GROUPS = (0x0008, 0x0010, 0x0020)
 _EMPTY_ALLOWED = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
     "StudyTime", "ReferringPhysicianName",
@@ -112,13 +116,23 @@ def load(data: bytes, *, pixels: bool = True) -> Dataset:
 
 
 def header(sources: Sources, sop_uid: str) -> Dataset:
-    """The header of a source image, made fit to be cited: empty where it lacks what the standard lets be empty."""
-    found = load(sources(sop_uid), pixels=False)
+    """The header of a source image, made fit to be cited."""
+    return fit(load(sources(sop_uid), pixels=False))
+
+
+def fit(found: Dataset) -> Dataset:
+    """A header that can be cited: empty where it lacks what the standard lets be empty, its texts in Unicode."""
+    with warnings.catch_warnings():
+        # Values outside the standard are the sender's; pydicom's remarks on them are no news here.
+        warnings.simplefilter("ignore", UserWarning)
+        for tag in [t for t in found.keys() if t.group in _COPIED_GROUPS]:  # noqa: SIM118  (iterating gives elements)
+            _ = found[tag]  # decoded now, while remarks are off
     for keyword in _EMPTY_ALLOWED:
         if keyword not in found:
             setattr(found, keyword, "" if keyword != "PatientBirthDate" else None)
     if found.PatientSex not in _SEXES:
         found.PatientSex = ""  # a value outside the standard would make our object faulty too
+    found.StudyID = str(found.StudyID or "")[:_SHORT_STRING]  # a label; nothing is found by it
     for keyword in _EMPTY_ALLOWED:
         element = found[keyword]
         if element.VR == "PN":

@@ -53,6 +53,7 @@ def planes(study: Study, region: Region, sources: Sources) -> dict[int, Plane]:
     if multi:
         named = [i for i in multi if i.sop_uid == region.instance_uid]
         image = maker.header(sources, (named or multi)[0].sop_uid)
+        _share(image)
         found = {k: Plane(image, frame) for k, frame in _frames(image, region.geometry).items()}
     else:
         taken = _instances(series, region, sources)
@@ -91,6 +92,14 @@ def _frames(image: Dataset, grid: Geometry) -> dict[int, int]:
             if k is not None:
                 taken.setdefault(k, number)
     return dict(sorted(taken.items()))
+
+
+def _share(image: Dataset) -> None:
+    """Give the shared groups what only the frames say: highdicom looks for it there, though we state our own grid."""
+    shared, frames = image.get("SharedFunctionalGroupsSequence"), image.get("PerFrameFunctionalGroupsSequence")
+    for keyword in ("PixelMeasuresSequence", "PlaneOrientationSequence"):
+        if shared and frames and keyword not in shared[0] and keyword in frames[0]:
+            setattr(shared[0], keyword, getattr(frames[0], keyword))
 
 
 def _slice(grid: Geometry, position: object) -> int | None:

@@ -52,6 +52,8 @@ def curve(of: Curve, *, width: int = 480, height: int = 280) -> str:
     """
     if not of.x or not of.y or any(len(v) != len(of.x) for v in of.y.values()):
         raise Refused(f"curve '{of.name}'", "it has no points, or y values that do not fit its x values")
+    if not all(math.isfinite(v) for line in (of.x, *of.y.values()) for v in line):
+        raise Refused(f"curve '{of.name}'", "it has a value that is not a number and cannot be drawn")
     xs, everything = _ticks(min(of.x), max(of.x)), [v for line in of.y.values() for v in line]
     ys = _ticks(min(0.0, min(everything)), max(everything))
     frame = _Frame(width, height, (xs[0], xs[-1]), (ys[0], ys[-1]))
@@ -267,8 +269,6 @@ class _Frame:
 
 def _ticks(low: float, high: float) -> list[float]:
     """About five round numbers that hold the range."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise Refused(f"a range from {low} to {high}", "it cannot be drawn")
     if low == high:
         low, high = low - 0.5, high + 0.5
     rough = (high - low) / 5

@@ -7,6 +7,7 @@ it (an algorithm by name and version, or a person) and followed through time by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +40,7 @@ __all__ = [
 
 _LARGEST = 2**31  # voxels; a lie in a header must not become an allocation
 
+_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")  # PS3.5 9.1
 _ALTERED = Code("49755003", "SCT", "Morphologically Altered Structure")
 _ANATOMY = Code("123037004", "SCT", "Anatomical Structure")
 _ANATOMICAL = (codes.STRUCTURE, codes.LUNG, codes.CHEST, codes.HEART, codes.BRAIN, codes.BODY)
@@ -251,9 +253,8 @@ def _description(part: _Segment, result: Result) -> Any:
 
 def tracking_uid(tracking: str) -> str:
     """A finding's tracking identity as a UID; words that are no UID get one that follows from them."""
-    from pydicom.uid import UID
-
-    return tracking if UID(tracking).is_valid and "." in tracking else maker.uid("tracking", tracking)
+    valid = len(tracking) <= 64 and _UID.fullmatch(tracking)
+    return tracking if valid else maker.uid("tracking", tracking)
 
 
 def _by_whom(finding: Finding, result: Result) -> str:

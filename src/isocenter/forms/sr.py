@@ -219,7 +219,7 @@ class _Scene:
         self.evidence: dict[str, Dataset] = {}
         self._segments: dict[str, tuple[Dataset, int]] = {}
         for data in segmentations:
-            header = maker.load(data, pixels=False)
+            header = maker.fit(maker.load(data, pixels=False))
             for item in header.SegmentSequence:
                 if "TrackingUID" in item:
                     self._segments[str(item.TrackingUID)] = (header, int(item.SegmentNumber))
@@ -471,11 +471,13 @@ def _group(group: Dataset) -> Group:
     numbers: list[Measurement] = []
     outlines: list[Outline] = []
     images: list[str] = []
-    segment, algorithm, absent = None, ["", ""], False
+    segment, algorithm, absent, identifier = None, ["", ""], False, ""
     for item in group.get("ContentSequence", []):
         kind, name = str(item.ValueType), _name(item)
         if kind == "UIDREF" and name == "112040":
             finding = replace(finding, tracking=str(item.UID))
+        elif kind == "TEXT" and name == "112039":
+            identifier = str(item.TextValue)
         elif kind == "CODE" and name == _FINDING.code and _code(item) == _ABSENT:
             absent = True
         elif kind == "CODE" and name == _FINDING.code:
@@ -503,6 +505,8 @@ def _group(group: Dataset) -> Group:
                 segment = (str(reference.ReferencedSOPInstanceUID), first)
             else:
                 images.append(str(reference.ReferencedSOPInstanceUID))
+    if identifier and seg.tracking_uid(identifier) == finding.tracking:
+        finding = replace(finding, tracking=identifier)  # ours, which is no UID; the UID followed from it
     return Group(
         replace(finding, measurements=tuple(numbers)),
         segment,

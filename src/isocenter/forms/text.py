@@ -114,7 +114,7 @@ def _finding(result: Result, finding: Finding) -> Sentence:
     if told:
         text += f" {_first_upper('; '.join(words.quantity(m) for m in told))}."
     if finding.certainty is not None and _by_machine(result, finding):
-        text += f" Certainty of the analysis {words.number(100 * finding.certainty, '%').replace('.0 ', ' ')}."
+        text += f" Certainty of the analysis {100 * finding.certainty:.0f} %."
     key = finding.tracking or digest_of(finding)[:16]
     return Sentence(
         f"finding-{key}", "Findings", text, _by_machine(result, finding), (finding.tracking,) * bool(finding.tracking)

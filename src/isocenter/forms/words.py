@@ -63,8 +63,7 @@ def quantity(measured: Measurement) -> str:
     >>> quantity(Measurement(codes.MTV, 3.2, "mL", 3.0, 3.4, "41 %"))
     'metabolic volume 3.20 mL (95 % interval 3.00 to 3.40; 41 %)'
     """
-    name = measured.what.meaning
-    name = name if name[:2].isupper() else name[0].lower() + name[1:]
+    name = " ".join(w.lower() if w[1:] == w[1:].lower() else w for w in measured.what.meaning.split())
     more = []
     if measured.low is not None and measured.high is not None:
         shown = decimals(measured.value, measured.unit)

@@ -1,0 +1,144 @@
+"""The printed report says whose it is, whether it is a draft, and lets no text act."""
+
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from forms_samples import WHEN, Archive, ball, found
+
+from isocenter.errors import Refused
+from isocenter.forms import pdf, text
+from isocenter.forms.plot import bars
+from isocenter.forms.text import Sentence
+from isocenter.record import Origin, Outcome, Patient, Result, Verdict
+from isocenter.space import Geometry
+
+SEAL = pdf.Seal("Ito Aiko", WHEN, "ab" * 32)
+
+
+def unpacked(data: bytes) -> bytes:
+    """The document with its compressed streams opened."""
+    parts = [data]
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", data, re.DOTALL):
+        try:
+            parts.append(zlib.decompress(stream))
+        except zlib.error:
+            continue
+    return b"\n".join(parts)
+
+
+def shown(
+    archive: Archive,
+    results: Sequence[Result] = (),
+    *,
+    sentences: Sequence[Sentence] | None = None,
+    seal: pdf.Seal | None = None,
+) -> dict[str, Any]:
+    """What reaches the page: the data that the template is given."""
+    results = results or [found(ball(Geometry.regular(shape=(6, 16, 18))))]
+    told = text.draft(archive[0], results) if sentences is None else sentences
+    return pdf._content(archive[0], told, text.latest(results), seal, ())
+
+
+def test_it_is_a_pdf_for_archives(archive: Archive, axial: Geometry) -> None:
+    results = [found(ball(axial))]
+    data = pdf.report(archive[0], text.draft(archive[0], results), results, when=WHEN)
+    assert data.startswith(b"%PDF-1.7")
+    opened = unpacked(data)
+    assert re.search(rb"pdfaid:part[>=\"]+2", opened) and re.search(rb"pdfaid:conformance[>=\"]+B", opened)
+    assert b"/JavaScript" not in opened and b"/Launch" not in opened and b"/EmbeddedFile" not in opened
+
+
+def test_the_same_report_is_the_same_bytes(archive: Archive, axial: Geometry) -> None:
+    results = [found(ball(axial))]
+    made = [pdf.report(archive[0], text.draft(archive[0], results), results, when=WHEN) for _ in range(2)]
+    assert made[0] == made[1]
+
+
+def test_a_draft_is_a_draft_until_it_is_sealed(archive: Archive) -> None:
+    draft = shown(archive)
+    assert draft["draft"] and draft["state"] == "DRAFT"
+    assert any(s["machine"] for part in draft["sections"] for s in part["sentences"])
+    signed = shown(archive, seal=SEAL)
+    assert not signed["draft"] and signed["state"].startswith("Signed by Ito Aiko, 2026-11-20 09:30")
+    assert not any(s["machine"] for part in signed["sections"] for s in part["sentences"])
+    amended = shown(archive, seal=replace(SEAL, amends="cd" * 32))
+    assert amended["state"].startswith("Amended and signed by") and "cd" * 32 in amended["closing"][-1]
+
+
+def test_draft_and_signed_look_different(archive: Archive) -> None:
+    pictures = [pdf.report(archive[0], [], [], when=WHEN, seal=seal, form="png") for seal in (None, SEAL)]
+    assert all(p.startswith(b"\x89PNG") for p in pictures) and pictures[0] != pictures[1]
+
+
+def test_identity_and_statement_stand_on_every_page(archive: Archive) -> None:
+    data = shown(archive)
+    assert data["foot"].startswith("Müller Jörg · P1 · A1")
+    assert "not for diagnosis" in data["statement"]
+    assert ["Patient", "Müller Jörg"] in data["identity"]
+
+
+def test_sentences_carry_the_numbers_of_their_findings(archive: Archive) -> None:
+    data = shown(archive)
+    (findings,) = (s for s in data["sections"] if s["name"] == "Findings")
+    assert findings["sentences"][0]["refs"] == [1]
+    assert data["measurements"][0][:3] == ["[1]", "Lesion, left lung", "Volume"]
+    assert data["sections"][0]["name"] == "Impression"
+
+
+def test_how_it_was_made_is_told(archive: Archive, axial: Geometry) -> None:
+    machine = replace(found(ball(axial)), origin=Origin("machine", "volumetry", "1", model="ef" * 32))
+    finding = machine.findings[0]
+    person = replace(
+        machine, origin=Origin("person", "ito", unaided=True), replaces=machine.id,
+        findings=(
+            replace(finding, verdict=Verdict.KEPT),
+            replace(finding, verdict=Verdict.STRUCK, tracking="1.9", words="never shown"),
+        ),
+    )  # fmt: skip
+    declined = Result(
+        machine.study_uid, Outcome.DECLINED, Origin("machine", "pet_uptake", "1"), WHEN, reasons=("no PET",)
+    )
+    data = shown(archive, [machine, person, declined])
+    made = {row[0]: row for row in data["made"]}
+    assert "volumetry 1" not in made and "1 kept, 1 struck" in made["ito"][2]
+    assert "before any AI was seen" in made["ito"][2]
+    assert made["pet_uptake 1"][1:] == ["not looked", f"no PET, result {declined.id[:12]}"]
+    assert "1 finding of machines struck by the reader and not reported." in data["closing"]
+    assert "never shown" not in str(data)
+    alone = shown(archive, [machine])
+    assert "model efefefefefef" in alone["made"][0][2]
+
+
+EVIL = '#read("/etc/passwd") $x^2$ *bold* _it_ `raw` <a> @ref \\ #panic() ] ) "quote" // gone'
+
+
+def test_no_text_is_markup(archive: Archive) -> None:
+    study = replace(archive[0], patient=Patient(EVIL, EVIL), description=EVIL, accession=EVIL)
+    data = shown((study, archive[1]), sentences=[Sentence("x", "Findings", EVIL, False)])
+    assert data["sections"][0]["sentences"][0]["text"] == EVIL
+    assert pdf.report(study, [Sentence("x", "Findings", EVIL)], [], when=WHEN).startswith(b"%PDF")
+
+
+def test_scripts_without_a_font_are_given_by_number(archive: Archive) -> None:
+    rare = Sentence("x", "Findings", "\U00013000 and \U0001f9e0.", False)
+    assert pdf.report(archive[0], [rare], [], when=WHEN).startswith(b"%PDF")
+    assert pdf._by_number({"a": ["é \U00013000"]}) == {"a": ["é [U+13000]"]}
+
+
+def test_pictures_are_set(archive: Archive) -> None:
+    bare = pdf.report(archive[0], [], [], when=WHEN)
+    picture = pdf.Picture(bars({"a": 1.0}, title="Volumes", unit="mL"), "Volumes")
+    assert len(pdf.report(archive[0], [], [], when=WHEN, pictures=[picture])) > len(bare)
+
+
+def test_what_cannot_be_set_is_refused(archive: Archive) -> None:
+    with pytest.raises(Refused, match="at most"):
+        pdf.report(archive[0], [Sentence("x", "Findings", "a")] * 2001, [], when=WHEN)
+    with pytest.raises(Refused, match="cannot be set"):
+        pdf.report(archive[0], [], [], when=WHEN, pictures=[pdf.Picture("<svg", "broken")])
+    with pytest.raises(Refused, match="known are pdf and png"):
+        pdf.report(archive[0], [], [], when=WHEN, form="docx")  # type: ignore[arg-type]

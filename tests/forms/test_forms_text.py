@@ -1,0 +1,201 @@
+"""A draft says what was found and what was not looked for, and nothing that a person struck."""
+
+from dataclasses import replace
+
+import pytest
+from forms_samples import STUDY_UID, WHEN, Archive, ball, found
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isocenter.forms import text, words
+from isocenter.forms.text import SECTIONS, Sentence, check_sentence, draft
+from isocenter.record import Finding, Measurement, Origin, Outcome, Patient, Result, Study, Urgency, Verdict, codes
+from isocenter.space import Geometry
+
+MACHINE = Origin("machine", "pet_uptake", "1")
+
+
+def finding(name: str = "a", **more: object) -> Finding:
+    """A finding with numbers and a side."""
+    base = Finding(
+        codes.LESION, 0.934, None,
+        (
+            Measurement(codes.SUV_MAX, 21.6761, "{SUVbw}g/ml"),
+            Measurement(codes.MTV, 3.2046, "mL"),
+            Measurement(codes.LONG_AXIS, 34.04, "mm"),
+        ),
+        codes.LUNG, codes.LEFT, "", f"{STUDY_UID}.{name}",
+    )  # fmt: skip
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def result(*findings: Finding, outcome: Outcome = Outcome.FOUND, origin: Origin = MACHINE, **more: object) -> Result:
+    """A result with these findings."""
+    return Result(STUDY_UID, outcome, origin, WHEN, findings=findings, **more)  # type: ignore[arg-type]
+
+
+def said(study: Study, *results: Result, section: str = "Findings") -> list[Sentence]:
+    """Sentences of one section."""
+    return [s for s in draft(study, results) if s.section == section]
+
+
+def test_a_finding_is_told_with_its_place_and_numbers(archive: Archive) -> None:
+    (one,) = said(archive[0], result(finding()))
+    assert one.text == (
+        "Lesion, left lung. SUVmax 21.68; metabolic volume 3.20 mL; long axis 34.0 mm. Certainty of the analysis 93 %."
+    )
+    assert one.machine and one.findings == (f"{STUDY_UID}.a",)
+    assert check_sentence(one, [finding()]) == ()
+
+
+def test_the_sections_stand_in_order(archive: Archive) -> None:
+    declined = result(outcome=Outcome.DECLINED, reasons=("needs PET; series 1 is CT",))
+    sections = [s.section for s in draft(archive[0], [declined, result(finding())])]
+    assert sections == sorted(sections, key=SECTIONS.index)
+    assert set(sections) == set(SECTIONS)
+
+
+def test_technique_counts_what_was_imaged(archive: Archive) -> None:
+    (one,) = said(archive[0], section="Technique")
+    assert one.text == "Computed tomography, 6 images in 1 series." and not one.machine
+
+
+@given(st.sampled_from(list(Outcome)), st.integers(0, 3))
+def test_a_draft_never_says_normal(outcome: Outcome, count: int) -> None:
+    findings = tuple(finding(str(i)) for i in range(count)) if outcome is Outcome.FOUND else ()
+    reasons = ("no PET",) if outcome is Outcome.DECLINED else ()
+    study = Study(STUDY_UID, Patient("P1"))
+    for one in draft(study, [result(*findings, outcome=outcome, reasons=reasons)]):
+        assert "normal" not in one.text.lower() and "unremarkable" not in one.text.lower()
+        assert one.text.endswith(".") and "\n" not in one.text
+
+
+def test_none_is_not_detected(archive: Archive) -> None:
+    none = result(outcome=Outcome.NONE)
+    assert said(archive[0], none)[0].text == "Increased uptake was not detected by pet_uptake 1."
+    assert (
+        said(archive[0], none, section="Impression")[0].text == "No finding was detected by the analyses named above."
+    )
+
+
+def test_declined_stands_apart_with_its_reason(archive: Archive) -> None:
+    declined = result(outcome=Outcome.DECLINED, reasons=("needs PET; series 1 is CT",))
+    (one,) = said(archive[0], declined, section="Not looked")
+    assert one.text == "Increased uptake was not looked for: needs PET; series 1 is CT."
+    assert said(archive[0], declined) == []
+    assert said(archive[0], declined, section="Impression")[0].text == "No analysis looked at this study."
+
+
+def test_a_struck_finding_is_mentioned_nowhere(archive: Archive) -> None:
+    struck = finding("b", verdict=Verdict.STRUCK, words="A very special shadow.", reason="artefact")
+    person = result(finding(verdict=Verdict.KEPT), struck, origin=Origin("person", "ito"), replaces="x")
+    told = draft(archive[0], [person])
+    assert not any("special" in s.text or f"{STUDY_UID}.b" in s.findings for s in told)
+
+
+def test_a_replaced_result_is_not_told(archive: Archive) -> None:
+    machine = result(finding(words="Machine says so."))
+    person = result(
+        finding(words="Person says so.", verdict=Verdict.CHANGED), origin=Origin("person", "ito"), replaces=machine.id
+    )
+    (one,) = said(archive[0], machine, person)
+    assert one.text.startswith("Person says so.") and not one.machine
+
+
+def test_what_the_person_left_undecided_is_still_the_machines(archive: Archive) -> None:
+    person = result(finding("a", verdict=Verdict.KEPT), finding("b"), origin=Origin("person", "ito"), replaces="x")
+    assert {s.findings[0][-1]: s.machine for s in said(archive[0], person)} == {"a": False, "b": True}
+    drawn = result(finding("c", verdict=Verdict.ADDED), origin=Origin("person", "ito"))
+    assert [s.machine for s in said(archive[0], drawn)] == [False]
+
+
+def test_the_urgent_comes_first_and_the_impression_is_short(archive: Archive) -> None:
+    slow = result(*(finding(str(i), words=f"Slow {i}.") for i in range(4)), urgency=Urgency.ROUTINE)
+    fast = result(finding("z", words="Fast."), urgency=Urgency.NOW, origin=Origin("machine", "brain_bleed", "1"))
+    assert said(archive[0], slow, fast)[0].text.startswith("Fast.")
+    impression = said(archive[0], slow, fast, section="Impression")
+    assert len(impression) == 4 and impression[-1].text == "2 further findings as above."
+
+
+def test_words_that_hold_the_number_do_not_get_it_twice(archive: Archive) -> None:
+    one = finding(words="Lesion with SUVmax 21.68 in the left lung.", certainty=None)
+    (told,) = said(archive[0], result(one))
+    assert told.text.count("21.68") == 1 and "3.20 mL" in told.text
+
+
+def test_sentences_keep_their_names_when_others_come(archive: Archive) -> None:
+    before = {s.id for s in draft(archive[0], [result(finding())])}
+    after = {s.id for s in draft(archive[0], [result(finding(), finding("b"))])}
+    assert before <= after
+    every = [s.id for s in draft(archive[0], [result(finding(), finding("b"))])]
+    assert len(every) == len(set(every))
+
+
+def test_real_results_are_told(archive: Archive, axial: Geometry) -> None:
+    told = said(archive[0], found(ball(axial, 5.0)))
+    assert told[0].text == "Lesion 1. Volume 0.560 mL. Certainty of the analysis 90 %."
+
+
+TIED = (f"{STUDY_UID}.a",)
+
+
+@pytest.mark.parametrize(
+    ("words_of_reader", "wrong"),
+    [
+        ("The lesion measures 34 mm.", ""),
+        ("The lesion measures 3.4 cm.", ""),
+        ("The lesion measures 34.0 mm with SUVmax 21.7.", ""),
+        ("SUV of 21.68, volume 3.2 ml, certainty 93 %.", ""),
+        ("The lesion measures 43 mm.", "43 mm is not what was measured (measured: 34)"),
+        ("The lesion measures 3.5 cm.", "3.5 cm is not what was measured (measured: 3.4)"),
+        ("SUVmax 12.7.", "SUV 12.7 is not what was measured (measured: 21.7)"),
+        ("It enhances by 40 HU.", "40 HU is not what was measured (measured: none)"),
+        ("A lesion of the right lung.", "'right' is not the side of the finding (left)"),
+        ("A lesion of the left lung, seen since 2019, image 12.", ""),
+        ("2 lesions, the larger 34 mm.", ""),
+    ],
+)
+def test_a_readers_words_are_held_against_the_numbers(words_of_reader: str, wrong: str) -> None:
+    told = check_sentence(Sentence("x", "Findings", words_of_reader, False, TIED), [finding()])
+    assert told == ((wrong,) if wrong else ())
+
+
+def test_a_struck_finding_that_is_still_mentioned_is_seen() -> None:
+    struck = finding(verdict=Verdict.STRUCK, reason="artefact")
+    (told,) = check_sentence(Sentence("x", "Findings", "Lesion.", False, TIED), [struck])
+    assert "was struck (artefact)" in told
+
+
+def test_every_sentence_of_a_draft_agrees_with_its_findings() -> None:
+    @given(
+        st.lists(
+            st.tuples(
+                st.floats(0.001, 1e5), st.sampled_from(("mm", "cm", "mL", "%", "{SUVbw}g/ml", "[hnsf'U]", "mm3", "cm2"))
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        st.sampled_from((codes.LEFT, codes.RIGHT, codes.BOTH, None)),
+    )
+    def holds(numbers: list[tuple[float, str]], side: object) -> None:
+        one = finding(
+            measurements=tuple(Measurement(codes.VOLUME, v, u) for v, u in numbers), laterality=side, certainty=0.5
+        )
+        for sentence in draft(Study(STUDY_UID, _nobody()), [result(one)]):
+            assert check_sentence(sentence, [one]) == ()
+
+    holds()
+
+
+def _nobody() -> Patient:
+    return Patient("P1")
+
+
+def test_words_are_rounded_the_same_way_everywhere() -> None:
+    assert words.number(0.0004, "mL") == "0.000400 mL"
+    assert words.number(-0.2, "[hnsf'U]") == "0 HU"
+    assert words.number(90.0, "deg") == "90°"
+    assert words.number(4, "{counts}") == "4"
+    assert words.side(None) == "" and words.side(codes.BOTH) == "bilateral"
+    assert words.one_line("a\nb\x00\u202ec  d") == "a b c d"
+    assert text.latest([]) == ()
