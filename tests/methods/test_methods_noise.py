@@ -68,3 +68,9 @@ def test_signal_to_noise_of_a_ball() -> None:
     )
     assert signal_to_noise(image)[0] == float("inf")
     assert signal_to_noise(np.ones((16, 16))) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("values", [[[5, 6]], [[0, 100], [3, 7]], [[1], [2]]])
+def test_a_handful_of_pixels_has_a_threshold(values: list[list[int]]) -> None:
+    image = np.array(values, dtype=np.uint16)
+    assert image.min() < otsu(image) < image.max()

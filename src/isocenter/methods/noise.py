@@ -43,7 +43,7 @@ def otsu(image: Floats) -> float:
     low, high = (float(v) for v in np.percentile(image, (0.1, 99.9)))
     if high <= low:
         return low
-    counts, edges = np.histogram(image, bins=256, range=(low, high))
+    counts, edges = np.histogram(np.clip(image, low, high), bins=256, range=(low, high))  # outliers count, at the ends
     middles = (edges[:-1] + edges[1:]) / 2.0
     below = np.cumsum(counts).astype(np.float64)
     above = below[-1] - below

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.components import labelled
 from isocenter.space import Geometry
 
 __all__ = ["PEAK_RADIUS_MM", "Component", "above", "best_mean", "hot_components", "liver_threshold", "sphere_weights"]
@@ -110,11 +111,10 @@ def hot_components(array: Floats, threshold: float, *, voxels_at_least: int = 1)
     """
     import cc3d
 
-    hot = np.ascontiguousarray(array >= threshold)
-    labels, count = cc3d.connected_components(hot, connectivity=26, return_N=True)
+    labels, count = labelled(array >= threshold)
     if not count:
         return []
-    statistics = cc3d.statistics(labels)
+    statistics = cc3d.statistics(np.ascontiguousarray(labels))
     found = []
     for label in range(1, count + 1):
         voxels = int(statistics["voxel_counts"][label])

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.components import labelled
 from isocenter.space import Geometry, Reference, Region, surface
 
 __all__ = [
@@ -128,9 +129,8 @@ def to_patient_axes(region: Region) -> Region:
 
 def component_masks(region: Region) -> list[npt.NDArray[np.bool_]]:
     """Connected parts (26 neighbours), largest first."""
-    import cc3d
-
-    labels, count = cc3d.connected_components(np.ascontiguousarray(region.mask), connectivity=26, return_N=True)
+    assert region.mask is not None
+    labels, count = labelled(region.mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     return [labels == 1 + int(i) for i in np.argsort(-sizes, kind="stable")]
 
