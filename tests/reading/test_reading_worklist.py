@@ -267,7 +267,7 @@ def test_ai_shortens_the_wait_of_those_it_raises_at_the_cost_of_the_others() -> 
 # ---- speed
 
 
-def test_ten_thousand_rows_are_ordered_in_fifty_milliseconds() -> None:
+def test_ten_thousand_rows_are_ordered_while_nobody_notices() -> None:
     chance = random.Random(1)
     entries = [
         waiting(
@@ -279,13 +279,14 @@ def test_ten_thousand_rows_are_ordered_in_fifty_milliseconds() -> None:
         for n in range(10_000)
     ]
     best = min(_seconds(entries) for _ in range(7))
-    assert best < 0.15, f"{best * 1000:.0f} ms; about 45 on a free core"
+    assert best < 0.1, f"{best * 1000:.0f} ms; about 40 on a core of its own"
 
 
 def _seconds(entries: list[Waiting]) -> float:
-    begun = time.perf_counter()
+    """Of this thread alone: other work on the machine does not count."""
+    begun = time.thread_time()
     order(entries, NOW, with_ai=True)
-    return time.perf_counter() - begun
+    return time.thread_time() - begun
 
 
 # ---- filters

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -123,7 +124,7 @@ def requested(study: Study) -> Urgency:
     >>> requested(Study("1.2", Patient("p"), priority="stat")).value
     'now'
     """
-    return _REQUESTED.get(study.priority.strip().upper(), Urgency.ROUTINE)
+    return _class_of(study.priority)[0]
 
 
 def order(entries: Sequence[Waiting], now: datetime, *, with_ai: bool) -> list[Entry]:
@@ -177,23 +178,28 @@ class _Facts(NamedTuple):
 
 
 def _facts(waiting: Waiting, with_ai: bool) -> _Facts:
-    asked = requested(waiting.study)
+    asked, limit, margin = _class_of(waiting.study.priority)
     arrived = waiting.arrived.timestamp()
-    own_due = arrived + _SECONDS[asked]
+    own_due = due = arrived + limit
     raised: Raise | None = None
-    if with_ai and waiting.raises:
-        most = min(waiting.raises, key=lambda r: _SECONDS[r.level])
-        raised = most if _SECONDS[most.level] < _SECONDS[asked] else None
     if waiting.state == "signed":
-        band, raised = 3, None
+        band = 3
     else:
         band = 0 if asked is Urgency.NOW else 2
-    due = min(own_due, arrived + _SECONDS[raised.level]) if raised else own_due
-    return _Facts(band, own_due, due, own_due - _MARGIN[asked], arrived, waiting.study.uid, asked, raised)
+        if with_ai and waiting.raises:
+            most = min(waiting.raises, key=lambda r: LIMITS[r.level])
+            soon = LIMITS[most.level].total_seconds()
+            if soon < limit:
+                raised, due = most, arrived + soon
+    return _Facts(band, own_due, due, own_due - margin, arrived, waiting.study.uid, asked, raised)
 
 
-_SECONDS = {level: limit.total_seconds() for level, limit in LIMITS.items()}
-_MARGIN = {level: min(_NEAR, limit / 4).total_seconds() for level, limit in LIMITS.items()}
+@lru_cache(maxsize=256)  # as many rows as the list has, but only a handful of priorities
+def _class_of(priority: str) -> tuple[Urgency, float, float]:
+    """(class, its limit, how long before it the limit is near), in seconds."""
+    asked = _REQUESTED.get(priority.strip().upper(), Urgency.ROUTINE)
+    limit = LIMITS[asked]
+    return asked, limit.total_seconds(), min(_NEAR, limit / 4).total_seconds()
 
 
 def _entry(waiting: Waiting, facts: _Facts, now: datetime, moment: float, moved_up: int) -> Entry:
