@@ -57,11 +57,11 @@ export function Rows({ rows, focused }: { rows: Row[]; focused: Signal<string | 
           </tr>
         </thead>
         <tbody>
-          {first > 0 && <tr aria-hidden="true" style={{ height: first * HEIGHT }}><td colSpan={7} /></tr>}
+          {first > 0 && <tr aria-hidden="true" style={{ height: `${first * HEIGHT}px` }}><td colSpan={7} /></tr>}
           {rows.slice(first, last).map((row, i) => (
             <StudyRow key={row.study} row={row} index={first + i + 2} current={row.study === focused.value} take={() => (focused.value = row.study)} />
           ))}
-          {last < rows.length && <tr aria-hidden="true" style={{ height: (rows.length - last) * HEIGHT }}><td colSpan={7} /></tr>}
+          {last < rows.length && <tr aria-hidden="true" style={{ height: `${(rows.length - last) * HEIGHT}px` }}><td colSpan={7} /></tr>}
         </tbody>
       </table>
     </div>

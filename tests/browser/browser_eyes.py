@@ -1,0 +1,72 @@
+"""How the browser tests look at a page: waiting on a condition, pictures for people, how much of an image is lit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SHOTS = Path(__file__).parents[2] / "artefacts/browser"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-unsafe-swiftshader",
+]
+
+
+def until(look: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """What `look` says as soon as it says something; fails with its last word after the deadline."""
+    end = time.monotonic() + seconds
+    while True:
+        said = look()
+        if said:
+            return said
+        assert time.monotonic() < end, f"nothing after {seconds} s: {said!r}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running demonstration: its address, and the cookies of somebody who has signed in."""
+
+    address: str
+    state: dict[str, Any]
+
+
+def shot(page: Any, name: str) -> None:
+    """Keep a picture of the page, for people to look at."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png")
+
+
+LIT = """number => {
+  const canvas = [...document.querySelectorAll('.viewport canvas.cornerstone-canvas')][number];
+  if (!canvas || !canvas.width || !canvas.height) return 0;
+  const copy = document.createElement('canvas');
+  [copy.width, copy.height] = [canvas.width, canvas.height];
+  const pen = copy.getContext('2d');
+  pen.drawImage(canvas, 0, 0);
+  const pixels = pen.getImageData(0, 0, copy.width, copy.height).data;
+  let lit = 0;
+  for (let i = 0; i < pixels.length; i += 4) if (pixels[i] + pixels[i + 1] + pixels[i + 2] > 60) lit += 1;
+  return lit / (pixels.length / 4);
+}"""
+
+
+def lit(page: Any, viewport: int = 0) -> float:
+    """Which share of a viewport is not black."""
+    return float(page.evaluate(LIT, viewport))
+
+
+def read(page: Any, study: str) -> None:
+    """Open a study in the reading room and wait for its first picture."""
+    page.goto(f"/study/{study}")
+    page.locator(".corner.tr").wait_for()
+    until(lambda: lit(page) > 0.02)

@@ -1,0 +1,117 @@
+"""A real server with the demonstration's studies, and Debian's Chromium in front of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_eyes import FLAGS, Site, until
+
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "src/isocenter/doors/web/index.html"
+START_S = 120.0
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
+    if found is None:
+        pytest.skip("no Chromium on this machine")
+    return found
+
+
+@pytest.fixture(scope="session")
+def playwright(chromium: str) -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="the extra `test` brings playwright")
+    with api.sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Any, chromium: str) -> Iterator[Any]:
+    running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    if not BUILT.is_file():
+        pytest.skip("the pages are not built; run python hatch_build.py")
+    folder = tmp_path_factory.mktemp("demonstration")
+    command = [
+        sys.executable,
+        "-c",
+        "from isocenter.cli import main; main()",
+        "demo",
+        "--folder",
+        str(folder / "archive"),
+        "--port",
+        "0",
+        "--dicom-port",
+        "0",
+    ]
+    told = (folder / "told.txt").open("w+b")
+    server = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT, cwd=folder)
+    try:
+
+        def link() -> str | None:
+            words = (folder / "told.txt").read_text(errors="replace")
+            assert server.poll() is None, words
+            found = re.search(r"http://\S+/sign-in\?token=\S+", words)
+            return found.group(0) if found else None
+
+        first = until(link, START_S)
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(first)
+        page.get_by_role("table", name="Studies to read").wait_for()
+        state = context.storage_state()
+        context.close()
+        yield Site(first.split("/sign-in")[0], state)
+    finally:
+        server.terminate()
+        server.wait(30)
+        told.close()
+
+
+@pytest.fixture
+def context(browser: Any, site: Site) -> Iterator[Any]:
+    """A signed-in browser window's world; it fails the test when a page complains or breaks its content policy."""
+    made = browser.new_context(base_url=site.address, storage_state=site.state, viewport={"width": 1440, "height": 900})
+    made.set_default_timeout(20_000)
+    complaints: list[str] = []
+    expected: list[str] = []
+    made.on("weberror", lambda error: complaints.append(str(error.error)))
+    made.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    made.expected = expected  # type: ignore[attr-defined]
+    yield made
+    made.close()
+    left = [text for text in complaints if not any(part in text for part in expected)]
+    assert not left, left
+
+
+@pytest.fixture
+def page(context: Any) -> Any:
+    return context.new_page()
+
+
+@pytest.fixture
+def studies(page: Any) -> Callable[[str], str]:
+    """The identifier of the first study whose row holds these words."""
+
+    def of(words: str) -> str:
+        answer = page.request.get("/api/worklist?limit=200")
+        rows = answer.json()["rows"]
+        told = {row["study"]: " ".join([row["description"], *row["modalities"], row["patient"]["id"]]) for row in rows}
+        return next(study for study, text in told.items() if words in text)
+
+    return of

@@ -1,0 +1,87 @@
+"""Every page through axe-core, and through the eyes of who enlarges, forces colours or has no mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_eyes import read, shot
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here: the packages of web/ are not installed; run python hatch_build.py")
+    return AXE.read_text()
+
+
+def faults(page: Any, axe: str) -> list[str]:
+    page.evaluate(axe)
+    told = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for one in told["violations"]
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [("/worklist", "tbody tr"), ("/analyses", ".catalogue li"), ("/sign-in", "form"), ("/nowhere", "main h2")],
+)
+def test_pages_without_fault(page: Any, axe: str, path: str, there: str, theme: str) -> None:
+    page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+    page.goto(path)
+    page.locator(there).first.wait_for()
+    assert faults(page, axe) == []
+
+
+@pytest.mark.parametrize("words", ["PET/CT", "Cardiac MR"])
+def test_the_reading_room_without_fault(page: Any, axe: str, studies: Callable[[str], str], words: str) -> None:
+    read(page, studies(words))
+    page.get_by_text("Not looked:").wait_for()
+    assert faults(page, axe) == []
+    page.keyboard.press("f")
+    page.get_by_label("Your finding").wait_for()
+    assert faults(page, axe) == []
+
+
+def test_the_report_and_the_key_sheet_without_fault(page: Any, axe: str, studies: Callable[[str], str]) -> None:
+    page.goto(f"/report/{studies('PET/CT')}")
+    page.locator(".paper .identity").wait_for()
+    assert faults(page, axe) == []
+    shot(page, "report-draft")
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for()
+    assert faults(page, axe) == []
+
+
+def test_twice_as_large_loses_nothing(page: Any) -> None:
+    page.set_viewport_size({"width": 720, "height": 450})  # what 200 % leaves of 1440 x 900
+    page.goto("/analyses")
+    page.locator(".catalogue li").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_forced_colours_keep_the_marks(page: Any) -> None:
+    page.emulate_media(forced_colors="active")
+    page.goto("/worklist")
+    page.locator("tbody tr").first.wait_for()
+    assert any(page.locator("tbody td:first-child").all_inner_texts())
+    shot(page, "worklist-forced-colours")
+
+
+def test_f6_goes_round_the_regions(page: Any, studies: Callable[[str], str]) -> None:
+    read(page, studies("Chest radiograph"))
+    labels = []
+    for _ in range(6):
+        page.keyboard.press("F6")
+        labels.append(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+    assert {"Patient", "Image tools", "Images", "Series", "Findings and report"} <= set(labels)

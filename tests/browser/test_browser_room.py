@@ -1,0 +1,287 @@
+"""The reading room in a real browser: pictures that are lit, outlines where they belong, acts that reach the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from browser_eyes import FLAGS, Site, lit, read, shot, until
+
+pytestmark = pytest.mark.browser
+
+
+def reading(page: Any, study: str) -> dict[str, Any]:
+    told: dict[str, Any] = page.request.get(f"/api/readings/{study}").json()
+    return told
+
+
+def findings(page: Any, study: str) -> dict[str, dict[str, Any]]:
+    results = page.request.get(f"/api/studies/{study}/results").json()["results"]
+    return {one["tracking"]: one for result in results for one in result["findings"]}
+
+
+@pytest.mark.parametrize(
+    "words", ["Chest radiograph", "Abdominal ultrasound", "Cardiac MR", "Brain MR", "PET/CT", "NM"]
+)
+def test_every_kind_of_image_is_drawn(page: Any, studies: Callable[[str], str], words: str) -> None:
+    read(page, studies(words))
+    assert page.locator(".note[role=alert]").count() == 0
+    until(lambda: "/" in page.locator(".corner.tr").inner_text())
+    shot(page, f"room-{words.split('/')[0].split()[0].lower()}")
+
+
+def test_a_palette_of_colours_is_drawn(page: Any, studies: Callable[[str], str]) -> None:
+    study = next(
+        row["study"]
+        for row in page.request.get("/api/worklist?limit=200").json()["rows"]
+        if row["patient"]["name"].startswith("OB")
+    )
+    read(page, study)
+    assert page.locator(".note[role=alert]").count() == 0
+
+
+def test_scroll_window_and_sides(page: Any, studies: Callable[[str], str]) -> None:
+    read(page, studies("PET/CT"))
+    at = page.locator(".corner.tr")
+    first = at.inner_text()
+    page.keyboard.press("ArrowDown")
+    until(lambda: at.inner_text() != first)
+    page.keyboard.press("Home")
+    until(lambda: at.inner_text().startswith("1/"))
+    page.keyboard.press("End")
+    until(lambda: (text := at.inner_text().split("/"))[0] == text[1])
+    soft = page.locator(".corner.bl").inner_text()
+    page.keyboard.press("3")
+    until(lambda: page.locator(".corner.bl").inner_text() != soft)
+    assert "W 1800" in page.locator(".corner.bl").inner_text()
+    assert [page.locator(f".side.{edge}").inner_text() for edge in ("left", "right", "top", "bottom")] == [
+        "R",
+        "L",
+        "A",
+        "P",
+    ]
+
+
+def test_cine_runs_through_the_phases_of_one_place(page: Any, studies: Callable[[str], str]) -> None:
+    read(page, studies("Cardiac MR"))
+    corner = page.locator(".corner.tr")
+    place, phase = corner.inner_text().split(" · ")
+    page.keyboard.press("c")
+    until(lambda: corner.inner_text().split(" · ")[1] != phase)
+    page.keyboard.press("c")
+    assert corner.inner_text().split(" · ")[0] == place
+
+
+def test_three_planes_are_lit_and_share_a_point(page: Any, studies: Callable[[str], str]) -> None:
+    read(page, studies("PET/CT"))
+    page.keyboard.press("l")
+    until(lambda: all(lit(page, viewport) > 0.05 for viewport in range(4)), 40)
+    until(lambda: page.locator(".overlay .cross").count() == 3)
+    shot(page, "room-planes")
+    page.keyboard.press("l")
+    until(lambda: page.locator(".viewport").count() == 1)
+
+
+def test_no_planes_through_a_single_image_and_it_says_why(page: Any, studies: Callable[[str], str]) -> None:
+    read(page, studies("Chest radiograph"))
+    button = page.get_by_role("button", name="Planes")
+    assert button.get_attribute("aria-disabled") == "true"
+    assert "one image only" in (button.get_attribute("title") or "")
+
+
+CENTRES = """() => {
+  const canvas = document.querySelector('.viewport canvas.cornerstone-canvas');
+  const box = document.querySelector('.overlay g[data-finding="1"] path.line').getBBox();
+  const [left, top, wide, high] = [box.x - box.width / 2, box.y - box.height / 2, box.width * 2, box.height * 2];
+  const copy = document.createElement('canvas');
+  [copy.width, copy.height] = [canvas.width, canvas.height];
+  const pen = copy.getContext('2d');
+  pen.drawImage(canvas, 0, 0);
+  const pixels = pen.getImageData(left, top, wide, high);
+  let [sum, x, y] = [0, 0, 0];
+  for (let i = 0; i < pixels.data.length; i += 4) {
+    if (pixels.data[i] < 40) continue;
+    const pixel = i / 4;
+    sum += 1; x += pixel % pixels.width; y += Math.floor(pixel / pixels.width);
+  }
+  const line = document.querySelector('.overlay g[data-finding="1"] path.line');
+  const lit = [left + x / sum + 0.5, top + y / sum + 0.5];
+  return { lit, drawn: [box.x + box.width / 2, box.y + box.height / 2],
+    dashed: line.classList.contains('dashed'), canvas: canvas.height };
+}"""
+
+
+def test_the_outline_lies_on_its_lesion_and_h_hides_it(page: Any, studies: Callable[[str], str]) -> None:
+    study = studies("PET/CT")
+    read(page, study)
+    outline = page.locator('.overlay g[data-finding="1"] path.line')
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    outline.wait_for(state="attached")
+    seen = page.evaluate(CENTRES)
+    rows = 256  # more than any image of the demonstration has: a pixel of the image is at least this large on screen
+    pixel = seen["canvas"] / rows
+    assert seen["dashed"], "a machine's outline is dashed"
+    assert seen["lit"] == pytest.approx(seen["drawn"], abs=max(pixel, 1.5))
+    shot(page, "room-outline")
+    page.keyboard.down("h")
+    until(lambda: outline.count() == 0)
+    page.keyboard.up("h")
+    outline.wait_for(state="attached")
+
+
+def test_decide_on_every_finding_and_nothing_can_be_signed_before(page: Any, studies: Callable[[str], str]) -> None:
+    study = studies("PET/CT")
+    read(page, study)
+    until(lambda: reading(page, study)["by"])
+    told = findings(page, study)
+    cards = page.locator(".card")
+    until(lambda: cards.count() == len(told))
+    assert cards.first.get_by_role("button", name="Keep").get_attribute("aria-disabled") == "true", (
+        "Keep sleeps before evidence"
+    )
+    page.keyboard.press("Control+Enter")
+    dialog = page.get_by_role("dialog", name="Sign")
+    assert dialog.get_by_role("button", name="Sign as").is_disabled()
+    shot(page, "sign-undecided")
+    page.keyboard.press("Escape")
+    refused = page.request.post(
+        f"/api/readings/{study}/sign",
+        data={"version": reading(page, study)["version"]},
+        headers={"Origin": page.url.split("/study")[0]},
+    )
+    assert refused.status >= 400, "and the server refuses it too"
+
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    until(lambda: cards.first.get_by_role("button", name="Keep").get_attribute("aria-disabled") == "false")
+    page.keyboard.press("y")
+    tracking = list(told)
+    until(lambda: findings(page, study)[tracking[0]]["verdict"] == "kept")
+
+    cards.nth(1).click()
+    page.keyboard.press("x")
+    page.get_by_role("button", name="artefact").click()
+    until(lambda: findings(page, study)[tracking[1]]["verdict"] == "struck")
+    assert findings(page, study)[tracking[1]]["reason"] == "artefact"
+
+    cards.nth(2).click()
+    page.keyboard.press("v")
+    page.get_by_label("Words").fill("Hot lesion beside the aorta")
+    page.locator(".editing").get_by_role("button", name="Change").click()
+    until(lambda: findings(page, study)[tracking[2]]["verdict"] == "changed")
+    cards.nth(2).get_by_text("Hot lesion beside the aorta").wait_for()
+    assert "person" in (cards.nth(2).get_attribute("class") or "")
+    shot(page, "room-decided")
+
+
+def test_an_own_finding_with_its_place(page: Any, studies: Callable[[str], str]) -> None:
+    study = studies("Abdominal ultrasound")
+    read(page, study)
+    until(lambda: reading(page, study)["by"])
+    page.keyboard.press("f")
+    page.get_by_label("Your finding").fill("Cyst in the right lobe")
+    box = page.locator(".canvas").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.get_by_text("Marked at column").wait_for()
+    page.locator("form.card").get_by_role("button", name="Add").click()
+    until(lambda: any(one["verdict"] == "added" for one in findings(page, study).values()))
+    page.locator(".overlay circle.line:not(.dashed)").wait_for(state="attached")
+    shot(page, "room-added")
+
+
+def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str], str]) -> None:
+    study = studies("SAMPLE-HEAD")
+    read(page, study)
+    until(lambda: reading(page, study)["by"])
+    page.get_by_label("Add a sentence to Impression").fill("No acute finding on this sample.")
+    page.keyboard.press("Enter")
+    report = f"/api/readings/{study}/report"
+    until(
+        lambda: any(
+            one["text"] == "No acute finding on this sample." for one in page.request.get(report).json()["sentences"]
+        )
+    )
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("dialog", name="Sign").get_by_role("button", name="Sign as").wait_for()
+    shot(page, "sign")
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("heading", name="Signed by").wait_for()
+    until(lambda: reading(page, study)["state"] == "signed")
+    shot(page, "room-signed")
+    pdf = page.request.get(f"/api/readings/{study}/report.pdf")
+    assert pdf.ok
+    assert pdf.body().startswith(b"%PDF")
+    page.get_by_role("link", name="As it prints").first.click()
+    page.get_by_text("FINAL, signed").wait_for()
+    page.get_by_text("No acute finding on this sample.").wait_for()
+    shot(page, "report")
+
+
+def test_a_newer_version_is_shown_beside_ones_own(page: Any, context: Any, studies: Callable[[str], str]) -> None:
+    study = studies("Brain MR")
+    context.expected.append("409")
+    read(page, study)
+    until(lambda: reading(page, study)["by"])
+    here = page.url.split("/study")[0]
+    theirs = {"version": reading(page, study)["version"], "text": "Theirs", "section": "Impression"}
+    put = page.request.put(f"/api/readings/{study}/sentences/theirs", data=theirs, headers={"Origin": here})
+    assert put.ok, put.text()
+    page.get_by_label("Add a sentence to Impression").fill("Mine")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Another version came first")
+    dialog.get_by_text("Mine").wait_for()
+    shot(page, "conflict")
+    dialog.get_by_role("button", name="Send mine on top").click()
+    texts = lambda: [one["text"] for one in page.request.get(f"/api/readings/{study}/report").json()["sentences"]]  # noqa: E731
+    until(lambda: {"Theirs", "Mine"} <= set(texts()))
+
+
+def test_what_could_not_be_sent_waits_and_is_sent_once(page: Any, context: Any, studies: Callable[[str], str]) -> None:
+    study = studies("Chest radiograph")
+    context.expected.append("Failed to load resource")
+    read(page, study)
+    until(lambda: reading(page, study)["by"])
+    page.route("**/api/readings/*/sentences/*", lambda route: route.abort())
+    page.get_by_label("Add a sentence to Impression").fill("Written while offline")
+    page.keyboard.press("Enter")
+    page.get_by_text("1 being sent").wait_for()
+    page.unroute("**/api/readings/*/sentences/*")
+    texts = lambda: [one["text"] for one in page.request.get(f"/api/readings/{study}/report").json()["sentences"]]  # noqa: E731
+    until(lambda: texts().count("Written while offline") == 1)
+    until(lambda: page.get_by_text("being sent").count() == 0)
+    assert texts().count("Written while offline") == 1
+
+
+def test_two_studies_in_two_windows_stop_both(page: Any, context: Any, studies: Callable[[str], str]) -> None:
+    read(page, studies("NM"))
+    second = context.new_page()
+    read(second, studies("Chest radiograph"))
+    for one in (page, second):
+        one.get_by_role("heading", name="Another study is open in another window").wait_for()
+    second.close()
+    page.get_by_role("heading", name="Another study is open in another window").wait_for(state="detached")
+
+
+def test_a_study_that_is_not_there(page: Any, context: Any) -> None:
+    context.expected.append("404")
+    page.goto("/study/1.2.3.4")
+    page.get_by_role("alert").wait_for()
+    page.get_by_role("link", name="Back to the worklist").wait_for()
+
+
+def test_without_webgl_single_images_work_and_planes_say_why(
+    playwright: Any, chromium: str, site: Site, studies: Callable[[str], str]
+) -> None:
+    flags = [flag for flag in FLAGS if flag != "--enable-unsafe-swiftshader"]
+    browser = playwright.chromium.launch(executable_path=chromium, args=[*flags, "--disable-3d-apis"])
+    context = browser.new_context(base_url=site.address, storage_state=site.state)
+    page = context.new_page()
+    assert page.evaluate("document.createElement('canvas').getContext('webgl2')") is None
+    read(page, studies("PET/CT"))
+    page.keyboard.press("l")
+    page.get_by_text("this browser has no WebGL").first.wait_for()
+    shot(page, "room-without-webgl")
+    browser.close()

@@ -1,0 +1,90 @@
+"""Rules of the browser side that need no browser: keys, doors, sizes, and what the lock file records."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "web"
+BUILT = ROOT / "src/isocenter/doors/web"
+SOURCES = sorted((WEB / "src").rglob("*.ts*"))
+
+
+def clashes(table: dict[str, list[dict[str, str]]]) -> list[str]:
+    """Keys that would do two things on one screen; a key that begins a longer one clashes too."""
+    found = []
+    for scope, bound in table.items():
+        alive = [*bound, *(table["everywhere"] if scope != "everywhere" else [])]
+        keys = [one["key"] for one in alive]
+        found += [f"{scope}: {key}" for key in set(keys) if keys.count(key) > 1]
+        found += [f"{scope}: {key} begins {other}" for key in keys for other in keys if other.startswith(f"{key} ")]
+    return found
+
+
+def test_no_key_does_two_things() -> None:
+    assert clashes(json.loads((WEB / "src/keys/table.json").read_text())) == []
+
+
+def test_a_clash_is_seen() -> None:
+    one, two = {"key": "d", "act": "length", "words": ""}, {"key": "d", "act": "delete", "words": ""}
+    assert clashes({"everywhere": [], "room": [one, two]}) == ["room: d"]
+    assert clashes({"everywhere": [one], "room": [{**two, "key": "d w"}]}) == ["room: d begins d w"]
+
+
+def test_every_key_of_the_room_has_an_act() -> None:
+    table = json.loads((WEB / "src/keys/table.json").read_text())
+    page = (WEB / "src/room/page.tsx").read_text()
+    written = [act for one in table["room"] if not (act := one["act"]).startswith("window-")]
+    assert [act for act in written if not re.search(rf'(^|\s)"?{re.escape(act)}"?:', page)] == []
+
+
+def test_only_the_viewer_opens_the_door_to_cornerstone() -> None:
+    outside = [
+        path.relative_to(WEB) for path in SOURCES if "viewer" not in path.parts and "@cornerstonejs" in path.read_text()
+    ]
+    assert outside == []
+    assert any("@cornerstonejs" in path.read_text() for path in SOURCES)
+
+
+def test_nothing_is_made_from_text_that_the_content_policy_forbids() -> None:
+    forbidden = re.compile(r"dangerouslySetInnerHTML|\beval\(|new Function\(|innerHTML\s*=")
+    assert [path.name for path in SOURCES if forbidden.search(path.read_text())] == []
+
+
+def test_the_lock_file_records_no_download_address() -> None:
+    lock = json.loads((WEB / "package-lock.json").read_text())
+    assert [name for name, entry in lock["packages"].items() if "resolved" in entry] == []
+    asked = {"version", "integrity", "dependencies", "optionalDependencies", "peerDependencies", "bin"}
+    told = [{name: value for name, value in entry.items() if name in asked} for entry in lock["packages"].values()]
+    assert "://" not in json.dumps(told)
+
+
+def test_versions_are_exact() -> None:
+    package = json.loads((WEB / "package.json").read_text())
+    wanted = {**package["dependencies"], **package["devDependencies"]}
+    assert [
+        f"{name} {version}" for name, version in wanted.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "budget_kb"), [("shell", "index.html", 60), ("room", "src/room/page.tsx", 1100)]
+)
+def test_a_browser_has_little_to_fetch(name: str, entry: str, budget_kb: int) -> None:
+    if not (BUILT / ".vite/manifest.json").is_file():
+        pytest.skip("the pages are not built; run python hatch_build.py")
+    manifest = json.loads((BUILT / ".vite/manifest.json").read_text())
+
+    def files(key: str) -> set[str]:
+        one = manifest[key]
+        return {one["file"], *one.get("css", []), *(file for other in one.get("imports", []) for file in files(other))}
+
+    fetched = files(entry) - (files("index.html") if entry != "index.html" else set())
+    size = sum(len(gzip.compress((BUILT / file).read_bytes())) for file in fetched) / 1000
+    print(f"{entry}: {size:.1f} kB gzip of {budget_kb}")
+    assert 1 < size <= budget_kb
