@@ -226,9 +226,10 @@ class House:
         must(who, "instance", sop_uid)
         if sop_uid == f"{DX_SERIES}.1":
             return FILM
-        slice_number = int(sop_uid.rsplit(".", 1)[1])
-        if not sop_uid.startswith(CT_SERIES) or slice_number > 7:
+        images = [f"{CT_SERIES}.{k}" for k in range(8)]
+        if sop_uid not in images:
             raise NotFound("no such image")
+        slice_number = images.index(sop_uid)
         return GRID.cropped((slice_number, 0, 0), (slice_number + 1, 20, 30))
 
     def series_of(self, sop_uid: str, *, who: Person) -> str:
@@ -290,6 +291,7 @@ class House:
         must(who, "sign", study_uid)
         with self.lock:
             latest = self._latest(study_uid)
+            session.sign(self._reading(study_uid), latest, who.name, self.now, version=version, report="to be sealed")
             told = reports.seal(self._report(study_uid), latest, who.name, self.now)
             self.append(
                 *session.sign(self._reading(study_uid), latest, who.name, self.now, version=version, report=told.digest)
