@@ -127,6 +127,7 @@ def _row(study: Study, series: Series, instance: Instance) -> dict[str, Any]:
         "SeriesNumber": series.number,
         "SOPInstanceUID": instance.sop_uid,
         "SOPClassUID": instance.sop_class,
+        "AvailableTransferSyntaxUID": instance.transfer_syntax,
         "InstanceNumber": instance.number,
         "Rows": instance.rows,
         "Columns": instance.columns,

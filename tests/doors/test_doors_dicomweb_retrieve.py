@@ -136,16 +136,17 @@ def test_the_picture_that_stands_for_a_study(shelf: Shelf, sample: Callable[[str
     assert retrieve.first_image(_target(shelf, sample("CT_small.dcm"))).rows == 128
 
 
-def test_entity_tags_change_with_the_bytes(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
+def test_entity_tags_change_with_what_arrives(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
     ct = sample("CT_small.dcm")
     one = _target(shelf, ct).tag
     assert _target(shelf, ct).tag == one
-    assert _target(shelf, ct.replace(b"CompressedSamples^CT1", b"CompressedSamples^CT2")).tag != one
+    assert _target(shelf, ct, ct.replace(b"5962.1.1.1.1.1.2004", b"5962.1.1.1.1.2.2004")).tag != one
 
 
 def test_a_series_or_instance_that_is_not_there(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
     target = _target(shelf, sample("CT_small.dcm"))
     study = target.instances[0][0].split("/")[4]
-    for series, instance in (("1.2", None), (None, "1.2")):
+    own = target.instances[0][0].split("/")[6]
+    for series, instance in (("1.2", None), (own, "1.2"), ("1.2", target.instances[0][1].sop_uid)):
         with pytest.raises(NotFound):
             retrieve.find_target(shelf, READER, "http://x", study, series, instance)

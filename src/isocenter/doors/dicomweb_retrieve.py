@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,8 @@ class Target:
 
     @property
     def tag(self) -> str:
-        """An entity tag that changes when any byte of what is named changes."""
-        together = hashlib.sha256("".join(i.digest for _, i in self.instances).encode())
+        """An entity tag that changes with what is named: by its members, since no instance is ever overwritten."""
+        together = hashlib.sha256("/".join(i.sop_uid for _, i in self.instances).encode())
         return together.hexdigest()[:32]
 
 
@@ -54,15 +54,30 @@ def find_target(
         NotFound: there is no such study, series or instance.
     """
     found = []
-    for one in site.study(study, who=who).series:
-        if series is not None and one.uid != series:
-            continue
-        for inst in one.instances:
-            if instance is None or inst.sop_uid == instance:
-                found.append((f"{base}/studies/{study}/series/{one.uid}/instances/{inst.sop_uid}", inst))
+    if series is not None and instance is not None:
+        # Viewers ask image by image: the record of the one image is enough, not that of a study of thousands.
+        keys = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPInstanceUID": instance}
+        for row in site.find("IMAGE", keys, who=who, limit=1):
+            found.append((f"{base}/studies/{study}/series/{series}/instances/{instance}", _instance(row)))
+    else:
+        for one in site.study(study, who=who).series:
+            if series is None or one.uid == series:
+                found += [(f"{base}/studies/{study}/series/{one.uid}/instances/{i.sop_uid}", i) for i in one.instances]
     if not found:
-        raise NotFound("nothing of that name", "the study holds no such series or instance", "search for it first")
+        raise NotFound("nothing of that name", "there is no such study, series or instance", "search for it first")
     return Target(tuple(found))
+
+
+def _instance(row: Mapping[str, Any]) -> Instance:
+    return Instance(
+        str(row["SOPInstanceUID"]),
+        str(row["SOPClassUID"]),
+        str(row["AvailableTransferSyntaxUID"]),
+        digest="",
+        size=0,
+        rows=int(row.get("Rows") or 0),
+        columns=int(row.get("Columns") or 0),
+    )
 
 
 def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
