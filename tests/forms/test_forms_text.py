@@ -31,7 +31,8 @@ def finding(name: str = "a", **more: object) -> Finding:
 
 def result(*findings: Finding, outcome: Outcome = Outcome.FOUND, origin: Origin = MACHINE, **more: object) -> Result:
     """A result with these findings."""
-    return Result(STUDY_UID, outcome, origin, WHEN, findings=findings, **more)  # type: ignore[arg-type]
+    made = more.pop("made", WHEN)
+    return Result(STUDY_UID, outcome, origin, made, findings=findings, **more)  # type: ignore[arg-type]
 
 
 def said(study: Study, *results: Result, section: str = "Findings") -> list[Sentence]:
@@ -114,13 +115,32 @@ def test_the_urgent_comes_first_and_the_impression_is_short(archive: Archive) ->
     fast = result(finding("z", words="Fast."), urgency=Urgency.NOW, origin=Origin("machine", "brain_bleed", "1"))
     assert said(archive[0], slow, fast)[0].text.startswith("Fast.")
     impression = said(archive[0], slow, fast, section="Impression")
+    assert [s.text for s in impression] == ["Lesion, left lung, 5 places."]
+    assert len(impression[0].findings) == 5
+    sites = (codes.LUNG, codes.HEART, codes.BRAIN, codes.CHEST, codes.BODY)
+    many = [finding(str(i), site=site) for i, site in enumerate(sites)]
+    impression = said(archive[0], result(*many), section="Impression")
     assert len(impression) == 4 and impression[-1].text == "2 further findings as above."
 
 
-def test_words_that_hold_the_number_do_not_get_it_twice(archive: Archive) -> None:
+def test_what_is_only_a_structure_makes_no_impression(archive: Archive) -> None:
+    told = said(archive[0], result(finding(what=codes.STRUCTURE)), section="Impression")
+    assert [s.text for s in told] == ["No finding was detected by the analyses named above."]
+
+
+def test_the_same_none_is_said_once(archive: Archive) -> None:
+    quality = Origin("machine", "image_quality", "1")
+    none = [result(origin=quality, outcome=Outcome.NONE, made=WHEN + timedelta(seconds=i)) for i in (0, 1)]
+    told = [s for s in said(archive[0], *none) if "not detected" in s.text]
+    assert len(told) == 1
+
+
+def test_an_analysis_that_chose_its_words_is_quoted_and_one_that_did_not_gives_its_numbers(archive: Archive) -> None:
     one = finding(words="Lesion with SUVmax 21.68 in the left lung.", certainty=None)
     (told,) = said(archive[0], result(one))
-    assert told.text.count("21.68") == 1 and "3.20 mL" in told.text
+    assert told.text == "Lesion with SUVmax 21.68 in the left lung."
+    (told,) = said(archive[0], result(finding(words="", certainty=None)))
+    assert "3.20 mL" in told.text
 
 
 def test_sentences_keep_their_names_when_others_come(archive: Archive) -> None:
@@ -133,7 +153,7 @@ def test_sentences_keep_their_names_when_others_come(archive: Archive) -> None:
 
 def test_real_results_are_told(archive: Archive, axial: Geometry) -> None:
     told = said(archive[0], found(ball(axial, 5.0)))
-    assert told[0].text == "Lesion 1. Volume 0.560 mL. Certainty of the analysis 90 %."
+    assert told[0].text == "Lesion 1. Certainty of the analysis 90 %."
 
 
 TIED = (f"{STUDY_UID}.a",)

@@ -226,7 +226,9 @@ class _Scene:
         self._number = {id(f): n for group in seg.segments(result) for n, f in group}
 
     def modality(self) -> str:
-        return str(next(iter(self.evidence.values())).Modality) if self.evidence else ""
+        """Modality of the images that the result speaks of."""
+        wanted = [f.where.series_uid for f in self.result.findings if f.where] + list(self.result.receipt.series)
+        return next((s.modality for uid in wanted for s in self.study.series if s.uid == uid), "")
 
     def _tracking(self, finding: Finding) -> str:
         number = self._number.get(id(finding), 0)
