@@ -200,6 +200,20 @@ def test_what_is_no_image_is_declined(modality: str) -> None:
         ImageQuality().run(volume(ct(), modality))
 
 
+def test_an_image_without_frames_is_declined() -> None:
+    none = Volume(np.zeros((0, 2, 8, 8)), Geometry.regular(shape=(2, 8, 8)), axes=(Axis("time", (), "s"),))
+    with pytest.raises(Refused, match="without pixels"):
+        ImageQuality().run(none)
+
+
+def test_doubts_about_a_pet_header_are_told() -> None:
+    facts = {
+        **PET_HEADER, "DecayCorrection": "START", "RadionuclideHalfLife": 6000.0, "Radionuclide": "F-18",
+        "SeriesDate": "20240102", "SeriesTime": "110000", "RadiopharmaceuticalStartTime": "100000",
+    }  # fmt: skip
+    assert any(w.startswith("Half-life 6000 s") for w in said(volume(mr() * 50, "PT", **facts)))
+
+
 def test_suv_in_the_file_needs_no_header() -> None:
     held = replace(volume(mr() / 50, "PT"), quantity="SUVbw", unit="g/ml")
     assert said(held) == []

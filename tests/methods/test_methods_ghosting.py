@@ -33,6 +33,9 @@ def test_an_object_that_fills_the_image_leaves_nothing_to_look_at() -> None:
     y, x = np.indices((64, 64)) - 31.5
     assert ghosting(np.where(np.hypot(x, y) < 31, 100.0, 1.0), 0) is None
     assert ghosting(np.full((64, 64), 5.0), 0) is None
+    speck = np.zeros((100, 100))
+    speck[50, 50] = 1.0
+    assert ghosting(speck, 0) is None
 
 
 @pytest.mark.data

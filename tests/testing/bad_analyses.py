@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.errors import Refused
-from isocenter.record import Code, Finding, Measurement, codes
+from isocenter.record import Code, Finding, Measurement, Outcome, codes
 from isocenter.space import Geometry, Region, Volume
 
 GRID = Geometry.regular(shape=(6, 8, 10), spacing_mm=(3.0, 2.0, 1.0))
@@ -345,3 +345,110 @@ class Speechless(Good):
             return made
         held = made.findings[0]
         return Answer.found(Finding(held.what, where=held.where, measurements=held.measurements))
+
+
+class DefaultOutside(Good):
+    """Is the default one of the choices?"""
+
+    def run(self, image: Volume, *, way: Literal["up", "down"] = "left") -> Answer:  # type: ignore[assignment]
+        """`way` is a way."""
+        return super().run(image)
+
+
+class Changeling(Good):
+    """Does it come back as what it was?"""
+
+    def __reduce__(self) -> Any:
+        return Good, ()
+
+
+class NoWeights(Good):
+    """Are its weights anywhere?"""
+
+    weights = "weights_of_nobody"
+
+
+class DeclinesWithNumbers(Good):
+    """Does it give numbers although it declines?"""
+
+    def run(self, image: Volume, *, threshold: float = 50.0) -> Answer:
+        """`threshold` is the value."""
+        try:
+            return super().run(image, threshold=threshold)
+        except Refused:
+            number = Measurement(codes.VOLUME, 0.0, "mL")
+            return Answer(Outcome.DECLINED, measurements=(number,), reasons=("without contrast",))
+
+
+class DeclinesInSilence(Good):
+    """Does it say why it declines?"""
+
+    def run(self, image: Volume, *, threshold: float = 50.0) -> Answer:
+        """`threshold` is the value."""
+        try:
+            return super().run(image, threshold=threshold)
+        except Refused:
+            return Answer.declined(" ")
+
+
+class NoneWithFindings(Good):
+    """Does it find something and call it none?"""
+
+    def answer(self, image: Volume, mask: np.ndarray) -> Answer:
+        return Answer(Outcome.NONE, super().answer(image, mask).findings)
+
+
+class FoundNothing(Good):
+    """Does it find nothing and call it found?"""
+
+    def answer(self, image: Volume, mask: np.ndarray) -> Answer:
+        return super().answer(image, mask) if mask.any() else Answer.found()
+
+
+class Faulty(Good):
+    """Does it fall over its own examples?"""
+
+    def run(self, image: Volume, *, threshold: float = 50.0) -> Answer:
+        """`threshold` is the value."""
+        if not image.array.flags.writeable:
+            raise ValueError("something else")
+        return super().run(image, threshold=threshold)
+
+
+class Burglar(Good):
+    """Does it unlock what was locked?"""
+
+    def run(self, image: Volume, *, threshold: float = 50.0) -> Answer:
+        """`threshold` is the value."""
+        image.array.setflags(write=True)
+        image.array[0, 0, 0] += 1e-3
+        return super().run(image, threshold=threshold)
+
+
+class MapElsewhere(Good):
+    """Does it draw a map on a grid that nobody has?"""
+
+    yields: ClassVar[Any] = (Yield(what=codes.LESION, units=("mL",), maps=("heat",)),)
+
+    def answer(self, image: Volume, mask: np.ndarray) -> Answer:
+        made = super().answer(image, mask)
+        heat = Volume(np.ones((2, 2, 2), np.float32), Geometry.regular(shape=(2, 2, 2)))
+        return Answer.found(*made.findings, maps={"heat": heat}) if made.findings else made
+
+
+class OneSided(Good):
+    """Does it see only one side of the image?"""
+
+    def answer(self, image: Volume, mask: np.ndarray) -> Answer:
+        return super().answer(image, mask) if mask[:, :, 5:].any() else Answer.none()
+
+
+class TellsMore(Good):
+    """Does it give other measurements of a flipped image?"""
+
+    def answer(self, image: Volume, mask: np.ndarray) -> Answer:
+        made = super().answer(image, mask)
+        if not made.findings or image.geometry.affine[0, 2] > 0:
+            return made
+        held = made.findings[0]
+        return Answer.found(Finding(held.what, where=held.where, words="x", measurements=held.measurements * 2))

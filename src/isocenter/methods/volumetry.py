@@ -212,12 +212,9 @@ def _perpendicular(hull: Floats, start: Floats, stop: Floats) -> float:
         crossings = []
         for i in range(len(x)):
             j = (i + 1) % len(x)
-            low, high = min(x[i], x[j]), max(x[i], x[j])
-            if low - 1e-12 <= at <= high + 1e-12:
-                if high - low < 1e-12:
-                    crossings += [y[i], y[j]]
-                else:
-                    crossings.append(y[i] + (y[j] - y[i]) * (at - x[i]) / (x[j] - x[i]))
+            # No side stands upright on the longest diameter: its far end would be farther away still.
+            if min(x[i], x[j]) - 1e-12 <= at <= max(x[i], x[j]) + 1e-12 and x[i] != x[j]:
+                crossings.append(y[i] + (y[j] - y[i]) * (at - x[i]) / (x[j] - x[i]))
         longest = max(longest, max(crossings) - min(crossings))
     return float(longest)
 

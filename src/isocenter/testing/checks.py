@@ -427,8 +427,6 @@ def _can_be_shown(case: _Case) -> str:
                 continue
             if not any(finding.where.geometry.same_grid(g) for g in grids):
                 raise _Fault(f"example {number}: '{finding.what}' lies on a grid that no input has")
-            if Region.from_json(finding.where.to_json()) != finding.where:
-                raise _Fault(f"example {number}: the region of '{finding.what}' does not read back as written")
             shown += 1
         for name, made in (answer.maps or {}).items():
             if not any(made.geometry.same_grid(g) for g in grids):
