@@ -531,11 +531,19 @@ class Site:
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
         """The report as PDF/A; a draft says so on every page."""
         from isocenter.forms import pdf
+        from isocenter.forms.key_images import key_images
 
         report = self.report(study_uid, who=who)
         study, results = self.index.study(study_uid), [r for _, r in self.index.results(study_uid)]
         seal = pdf.Seal(report.by, report.signed, report.digest) if report.signed else None
-        return pdf.report(study, report.sentences, results, when=report.signed or self.clock(), seal=seal)
+        return pdf.report(
+            study,
+            report.sentences,
+            results,
+            when=report.signed or self.clock(),
+            seal=seal,
+            pictures=key_images(study, results, self._source),
+        )
 
     def _source(self, sop_uid: str) -> bytes:
         return self.blobs.get(self.index.instance(sop_uid)[2].digest)

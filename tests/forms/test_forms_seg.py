@@ -207,6 +207,9 @@ def test_fractions_that_are_none_are_refused(archive: Archive, axial: Geometry) 
     volume = Volume(np.full(axial.shape, 1.5, np.float32), axial, series_uid=SERIES_UID)
     with pytest.raises(Refused, match="outside 0 to 1"):
         seg.write_fractions(volume, Finding(codes.LESION), found(), *archive, kind=Kind.OCCUPANCY)
+    nothing = replace(volume, array=np.zeros(axial.shape, np.float32))
+    with pytest.raises(Refused, match="zero everywhere"):
+        seg.write_fractions(nothing, Finding(codes.LESION), found(), *archive, kind=Kind.OCCUPANCY)
     with pytest.raises(Refused, match="has no fractions"):
         seg.write_fractions(volume, Finding(codes.LESION), found(), *archive, kind=Kind.BINARY)
     (binary,) = seg.write(found(ball(axial)), *archive)

@@ -1,6 +1,7 @@
 """A draft says what was found and what was not looked for, and nothing that a person struck."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from forms_samples import STUDY_UID, WHEN, Archive, ball, found

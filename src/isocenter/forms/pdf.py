@@ -185,7 +185,8 @@ def _measurements(results: Sequence[Result]) -> tuple[dict[str, int], list[list[
             for i, m in enumerate(finding.measurements):
                 first = [f"[{count}]", words.one_line(words.name_of(finding))] if i == 0 else ["", ""]
                 rows.append([*first, m.what.meaning, words.number(m.value, m.unit), who])
-        for m in result.measurements:
+        # Numbers of an analysis that looked and found none are in its result; on paper they would bury the others.
+        for m in result.measurements if result.outcome is Outcome.FOUND else ():
             rows.append(["", "Whole study", m.what.meaning, words.number(m.value, m.unit), who])
     return numbers, rows
 

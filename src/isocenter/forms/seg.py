@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +140,8 @@ def write_fractions(
     values = np.asarray(fractions.array, dtype=np.float32)
     if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
         raise Refused("fractions outside 0 to 1", "they are neither a probability nor an occupancy")
+    if not values.any():
+        raise Refused("fractions that are zero everywhere", "there is no segment to write")
     region = Region(fractions.geometry, mask=values > 0, series_uid=fractions.series_uid, label=str(finding.what))
     words = (result.id, "fractions", kind.value, fractions.quantity, finding.tracking)
     both = maker.uid(*words, "series"), maker.uid(*words, "instance")
@@ -165,12 +167,16 @@ def _object(
             "most viewers place the slices of a Segmentation along their normal and would show it shifted",
             "resample the region onto an upright grid first",
         )
+    # Slices without a region are not stored; leaving them out at once spares their headers and their voxels.
+    first = min(p.region.bounds[0][0] for p in parts)
+    last = max(p.region.bounds[1][0] for p in parts)
+    stack, grid = stack[first:last], grid.cropped((first, 0, 0), (last, *grid.shape[1:]))
     array: npt.NDArray[Any] = stack.astype(np.float32) if kind in (Kind.PROBABILITY, Kind.OCCUPANCY) else stack
     if kind is Kind.LABELMAP:
         array = _labels(stack, parts)
     elif stack.dtype == bool and kind is Kind.BINARY:
         array = stack.astype(np.uint8)
-    cited = _cited(study, parts[0].region, sources)
+    cited = _cited(study, replace(parts[0].region, geometry=grid, mask=stack[..., 0] > 0), sources)
     pixels: Any
     if grid.reference == Reference.PATIENT:
         named = None if kind is Kind.LABELMAP else {"SegmentNumber": [p.number for p in parts]}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from isocenter.forms import words
-from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdict
+from isocenter.record import Finding, Outcome, Result, Study, Verdict, codes
 from isocenter.record.plain import digest_of
 
 __all__ = ["SECTIONS", "Sentence", "check_sentence", "draft", "latest"]
@@ -32,6 +32,9 @@ _LOOKED_FOR = {
     "volumetry": "A measurable region",
     "image_quality": "A fault of image quality",
 }
+_NO_OBSERVATION = (codes.STRUCTURE, codes.REGION, codes.QUALITY_ISSUE)
+"""What is measured or said of the image; it is no observation on the patient."""
+
 _IN_IMPRESSION = 3  # findings; an impression that lists all is none
 
 
@@ -73,7 +76,7 @@ def draft(study: Study, results: Sequence[Result]) -> tuple[Sentence, ...]:
     kept = [(r, f) for r in current for f in r.findings if f.verdict is not Verdict.STRUCK]
     kept.sort(key=lambda pair: _weight(*pair))
     said += [_finding(r, f) for r, f in kept]
-    said += [s for r in current for s in _whole(r)]
+    said += list({(s.id, s.text): s for r in current for s in _whole(r)}.values())  # many series, one sentence
     said += _impression(kept, current)
     said += [s for r in current if r.outcome is Outcome.DECLINED for s in _declined(r)]
     order = {name: i for i, name in enumerate(SECTIONS)}
@@ -107,28 +110,19 @@ def _comparison() -> Sentence:
 
 
 def _finding(result: Result, finding: Finding) -> Sentence:
-    text = words.one_line(finding.words) or f"{words.name_of(finding)}."
+    text = words.one_line(finding.words)
+    if not text:  # an analysis that chose its own words chose the numbers that matter; the table holds them all
+        text = f"{words.name_of(finding)}."
+        if finding.measurements:
+            text += f" {_first_upper('; '.join(words.quantity(m) for m in finding.measurements))}."
     if not text.endswith((".", "!", "?")):
         text += "."
-    told = [m for m in finding.measurements if not _stands_in(text, m)]
-    if told:
-        text += f" {_first_upper('; '.join(words.quantity(m) for m in told))}."
     if finding.certainty is not None and _by_machine(result, finding):
         text += f" Certainty of the analysis {100 * finding.certainty:.0f} %."
     key = finding.tracking or digest_of(finding)[:16]
     return Sentence(
         f"finding-{key}", "Findings", text, _by_machine(result, finding), (finding.tracking,) * bool(finding.tracking)
     )
-
-
-def _stands_in(text: str, measured: Measurement) -> bool:
-    shown = words.number(measured.value, measured.unit)
-    return bool(re.search(rf"(?<![\d.]){re.escape(shown)}(?!\d)", text)) and not _is_bare(shown)
-
-
-def _is_bare(shown: str) -> bool:
-    # A number without a unit may stand in the words by chance ("lesion 1"); then the measurement is told again.
-    return re.fullmatch(r"-?\d+", shown) is not None
 
 
 def _whole(result: Result) -> list[Sentence]:
@@ -143,7 +137,9 @@ def _whole(result: Result) -> list[Sentence]:
         looked = _LOOKED_FOR.get(result.origin.name, f"A finding of {result.origin.name.replace('_', ' ')}")
         text = f"{looked} was not detected" + (f" by {name}." if machine else ".")
         said.append(Sentence(f"none-{result.origin.name}", "Findings", text, machine))
-    if result.measurements and not (result.findings and len(struck) == len(result.findings)):
+    # Numbers of the whole belong to something that was found; of what looked and found none, the table has them.
+    found = result.outcome is Outcome.FOUND and len(struck) < len(result.findings)
+    if result.measurements and (found or (not result.findings and result.outcome is Outcome.FOUND)):
         text = _first_upper("; ".join(words.quantity(m) for m in result.measurements)) + "."
         said.append(Sentence(f"whole-{result.origin.name}", "Findings", text, machine))
     if result.reasons and not struck:
@@ -153,27 +149,23 @@ def _whole(result: Result) -> list[Sentence]:
 
 
 def _impression(kept: Sequence[tuple[Result, Finding]], current: Sequence[Result]) -> list[Sentence]:
+    alike: dict[tuple[str, bool], list[Finding]] = {}
+    for result, finding in kept:
+        if finding.what in _NO_OBSERVATION:
+            continue
+        alike.setdefault((words.name_of(finding), _by_machine(result, finding)), []).append(finding)
     told = []
-    for result, finding in kept[:_IN_IMPRESSION]:
-        key = finding.tracking or digest_of(finding)[:16]
-        told.append(
-            Sentence(
-                f"impression-{key}",
-                "Impression",
-                f"{words.name_of(finding)}.",
-                _by_machine(result, finding),
-                (finding.tracking,) * bool(finding.tracking),
-            )
-        )
-    more = len(kept) - len(told)
+    for (name, machine), findings in list(alike.items())[:_IN_IMPRESSION]:
+        key = findings[0].tracking or digest_of(findings[0])[:16]
+        text = f"{name}." if len(findings) == 1 else f"{name}, {len(findings)} places."
+        tied = tuple(f.tracking for f in findings if f.tracking)
+        told.append(Sentence(f"impression-{key}", "Impression", text, machine, tied))
+    more = sum(len(findings) for findings in list(alike.values())[_IN_IMPRESSION:])
     if more > 0:
-        told.append(
-            Sentence("impression-more", "Impression", f"{_many(more, 'further finding')} as above.", any(
-                _by_machine(r, f) for r, f in kept[_IN_IMPRESSION:]
-            ))
-        )  # fmt: skip
+        machine = any(by for _, by in list(alike)[_IN_IMPRESSION:])
+        told.append(Sentence("impression-more", "Impression", f"{_many(more, 'further finding')} as above.", machine))
     looked = [r for r in current if r.outcome is not Outcome.DECLINED]
-    if not kept and looked:
+    if not alike and looked:
         machine = any(r.origin.kind == "machine" for r in looked)
         text = "No finding was detected by the analyses named above." if machine else "No finding was kept."
         told.append(Sentence("impression-none", "Impression", text, machine))

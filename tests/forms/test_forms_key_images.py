@@ -1,0 +1,63 @@
+"""A report's pictures: the slice on which a finding is largest, with its outline; struck findings have none."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from isocenter.dicom.assemble import assemble
+from isocenter.dicom.header import merge, read_header
+from isocenter.forms.key_images import key_images
+from isocenter.record import Finding, Origin, Outcome, Result, Verdict, codes
+from isocenter.space import Region
+from isocenter.testing.phantoms import Person, pet_ct
+
+
+@pytest.fixture(scope="module")
+def trunk() -> tuple[object, dict[str, bytes], Result]:
+    files = pet_ct.patient(person=Person("P", "PHANTOM^TRUNK", "F", "19610214", 1.66, 68.0)).files
+    records = [(data, read_header(data)) for data in files]
+    (study,) = merge(r for _, r in records)
+    by_uid = {r.series[0].instances[0].sop_uid: d for d, r in records}
+    by_digest = {hashlib.sha256(d).hexdigest(): d for d in files}
+    ct = next(s for s in study.series if s.modality == "CT")
+    grid = assemble(ct, by_digest.__getitem__)[0].geometry
+    import numpy as np
+
+    mask = np.zeros(grid.shape, bool)
+    mask[20:30, 60:80, 60:80] = True
+    mask[24, 50:90, 50:90] = True
+    where = Region(grid, mask=mask, series_uid=ct.uid, label="ball")
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    result = Result(
+        study.uid,
+        Outcome.FOUND,
+        Origin("machine", "volumetry", "1"),
+        made,
+        findings=(Finding(codes.LESION, where=where),),
+    )
+    return study, by_uid, result
+
+
+def test_the_picture_is_of_the_slice_on_which_the_finding_is_largest(trunk: tuple) -> None:  # type: ignore[type-arg]
+    study, files, result = trunk
+    (picture,) = key_images(study, [result], files.__getitem__)
+    assert picture.caption == "Lesion: ball, slice 25 of 60"
+    assert picture.svg.startswith("<svg")
+    assert "<image" in picture.svg
+
+
+def test_a_struck_finding_and_one_without_a_place_have_no_picture(trunk: tuple) -> None:  # type: ignore[type-arg]
+    study, files, result = trunk
+    struck = replace(result.findings[0], verdict=Verdict.STRUCK)
+    nowhere = replace(result.findings[0], where=None)
+    assert key_images(study, [replace(result, findings=(struck, nowhere))], files.__getitem__) == ()
+
+
+def test_an_image_that_cannot_be_drawn_costs_only_its_picture(trunk: tuple) -> None:  # type: ignore[type-arg]
+    study, files, result = trunk
+    cut = {uid: data[:3000] for uid, data in files.items()}
+    assert key_images(study, [result], cut.__getitem__) == ()
