@@ -2,10 +2,12 @@
 
     python benchmarks/bench_receive.py [--images 600] [--peers isocenter,orthanc] [--repeat 3] [--folder FOLDER]
 
-Every image is answered only after it is durable. The sender is DCMTK's storescu, one process for each association, with
-TCP_NODELAY=1 in its environment (without it DCMTK waits for delayed acknowledgements; `--nagle` shows that). Orthanc runs
-with TCP_NODELAY=1 as well and with synchronous storage, in a network namespace of its own, because Debian's build listens
-on all interfaces.
+Every image is answered only after it is durable. The sender is DCMTK's storescu, one process for each association,
+with TCP_NODELAY=1 in its environment (without it DCMTK waits for delayed acknowledgements; `--nagle` shows that).
+Orthanc runs with TCP_NODELAY=1 as well and with synchronous storage. Debian's build listens on all interfaces, so run
+this program in a network namespace: ``unshare -rn sh -c "ip link set lo up; python benchmarks/bench_receive.py"``.
+
+`--peers door` is our DICOM port before an archive that keeps nothing: what the port alone can do.
 """
 
 from __future__ import annotations
@@ -72,6 +74,23 @@ def send(paths: list[Path], port: int, called: str, associations: int, *, nodela
     return took
 
 
+_DOOR = """
+import sys
+from types import SimpleNamespace
+from isocenter.doors.dimse import Listener
+from isocenter.govern.policy import Person, Role
+class Nothing:
+    def receive(self, files, *, sender, who):
+        return [SimpleNamespace(status="stored", sop_uid="", digest="", reason="") for _ in files]
+    def peers(self):
+        return [{"aet": "BENCH", "host": "127.0.0.1", "port": 0}]
+listener = Listener(Nothing(), aet="ISOCENTER", port=0, who=lambda a: Person(a, Role.SERVICE))
+print(listener.start(), flush=True)
+sys.stdin.readline()
+listener.stop()
+print(listener.counts["stored"], flush=True)
+"""
+
 _SERVE = """
 import sys
 from isocenter.app import open_house
@@ -90,10 +109,10 @@ house.close()
 
 
 @contextmanager
-def isocenter(folder: Path) -> Iterator[tuple[int, Callable[[], int]]]:
+def isocenter(folder: Path, program: str = _SERVE) -> Iterator[tuple[int, Callable[[], int]]]:
     """Our server in a process of its own: its port, and how many instances it holds when asked to end."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None and process.stdin is not None
     out, into = process.stdout, process.stdin
@@ -108,6 +127,13 @@ def isocenter(folder: Path) -> Iterator[tuple[int, Callable[[], int]]]:
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def door(folder: Path) -> Iterator[tuple[int, Callable[[], int]]]:
+    """Our port alone."""
+    with isocenter(folder, _DOOR) as served:
+        yield served
 
 
 @contextmanager
@@ -166,7 +192,7 @@ def main() -> None:
     parser.add_argument("--nagle", action="store_true", help="leave Nagle's algorithm on at the sender")
     parser.add_argument("--folder", type=Path, default=None, help="where the archives are made; a temporary one else")
     given = parser.parse_args()
-    peers = {"isocenter": (isocenter, "ISOCENTER"), "orthanc": (orthanc, "ORTHANC")}
+    peers = {"isocenter": (isocenter, "ISOCENTER"), "door": (door, "ISOCENTER"), "orthanc": (orthanc, "ORTHANC")}
     with tempfile.TemporaryDirectory(dir=given.folder) as temporary:
         images = Path(temporary) / "images"
         images.mkdir()

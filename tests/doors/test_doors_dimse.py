@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
@@ -21,7 +23,7 @@ from conftest import Shelf, person_behind
 from isocenter.doors import commands, part10
 from isocenter.doors import negotiation as n
 from isocenter.doors.dimse import Listener, status_of
-from isocenter.doors.upper_layer import connect
+from isocenter.doors.upper_layer import Ended, Link, connect
 from isocenter.errors import (
     Conflict,
     Forbidden,
@@ -411,3 +413,69 @@ def test_a_query_can_be_cancelled(filled: Opened, shelf: Shelf) -> None:
     answer = link.receive()
     assert answer is not None and answer.words["Status"] == 0xFE00
     link.release()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_conversation_that_was_tampered_with_harms_nobody_else(
+    listener: Opened, shelf: Shelf, sample: Callable[[str], bytes], data: st.DataObject
+) -> None:
+    """Bytes of a good conversation, cut, flipped or doubled anywhere: the port goes on, and keeps whole images only."""
+    talk = bytearray(_conversation(sample("rtplan.dcm")))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(talk) - 1))
+        match data.draw(st.sampled_from(["flip", "cut", "double", "noise"])):
+            case "flip":
+                talk[at] ^= 1 << data.draw(st.integers(0, 7))
+            case "cut":
+                del talk[at : at + data.draw(st.integers(1, 50))]
+            case "double":
+                talk[at:at] = talk[at : at + 40]
+            case "noise":
+                talk[at : at + 8] = data.draw(st.binary(min_size=8, max_size=8))
+        talk = talk or bytearray(1)
+    with socket.create_connection(("127.0.0.1", listener[1]), 10) as line:
+        try:
+            line.sendall(bytes(talk))
+            line.shutdown(socket.SHUT_WR)
+            while line.recv(65_536):
+                pass
+        except OSError:
+            pass  # aborted amid our noise
+    association = _call(listener[1])
+    assert association.is_established and association.send_c_echo().Status == 0
+    association.release()
+    for kept in shelf.files.values():
+        assert len(kept) > 1000
+    assert listener[0].counts.get("failed", 0) == 0
+
+
+def _conversation(data: bytes) -> bytes:
+    """What a sender says: association request, one C-STORE, release."""
+    meta, (sop_class, sop_uid) = part10.split(data), _identity(data)
+    said = bytearray()
+
+    class Recorder:
+        def setsockopt(self, *_: object) -> None: ...
+        def settimeout(self, *_: object) -> None: ...
+        def shutdown(self, *_: object) -> None: ...
+        def close(self) -> None: ...
+        def recv_into(self, *_: object) -> int:
+            return 0
+
+        def sendall(self, some: bytes) -> None:
+            said.extend(some)
+
+    link = Link(Recorder(), 1)  # type: ignore[arg-type]
+    with pytest.raises(Ended):
+        n.propose(link, calling="TESTER", called="ISOCENTER", offers=[(sop_class, (meta.transfer_syntax,))])
+    words: dict[str, int | str] = {
+        "AffectedSOPClassUID": sop_class,
+        "CommandField": commands.C_STORE_RQ,
+        "MessageID": 1,
+        "Priority": 0,
+        "AffectedSOPInstanceUID": sop_uid,
+    }
+    link.send(1, words, data[meta.start :])
+    link.release()
+    return bytes(said)

@@ -123,7 +123,7 @@ class Listener:
         associations: int = 32,
         artim_s: float = 30.0,
         idle_s: float = 300.0,
-        largest_instance: int = 4 * 2**30,
+        largest_instance: int = 2 * 2**30,
         said_no: Callable[[IsocenterError], None] | None = None,
     ) -> None:
         self._site, self._who, self._said_no = site, who, said_no
@@ -132,6 +132,7 @@ class Listener:
         self._socket: socket.socket | None = None
         self._threads: dict[threading.Thread, Link] = {}
         self._established = 0
+        self._closing = threading.Event()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
@@ -175,6 +176,7 @@ class Listener:
         sock, self._socket = self._socket, None
         if sock is None:
             return
+        self._closing.set()
         with suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
         sock.close()
@@ -195,10 +197,11 @@ class Listener:
             try:
                 connection, address = sock.accept()
             except OSError:
-                if self._socket is None:
+                if self._closing.is_set():
                     return
-                # Out of file descriptors, or a peer that hung up at once: neither may close the door.
+                # Out of file descriptors, or a peer that hung up at once: neither may close the door, nor make it spin.
                 LOG.exception("a connection could not be accepted")
+                self._closing.wait(0.1)
                 continue
             with self._lock:
                 crowded = len(self._threads) >= 4 * self._limit
