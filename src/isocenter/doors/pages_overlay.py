@@ -83,18 +83,18 @@ def crossed(region: Region, planes: dict[str, Geometry]) -> list[str]:
         return list(planes)
     if region.geometry.reference is not Reference.PATIENT or (region.mask is not None and not region.voxels):
         return []
-    hit = []
-    for uid, plane in planes.items():
-        depth = plane.to_index(_depth_points(region))[:, 0]
+    affines = np.stack([plane.affine for plane in planes.values()])
+    points = _depth_points(region)
+    points = np.column_stack([points, np.ones(len(points))])
+    depth = np.linalg.inv(affines)[:, 0] @ points.T  # (images, points), in steps of each image
+    between = (depth.min(axis=1) <= 0.5) & (depth.max(axis=1) >= -0.5)
+    if region.mask is not None:
         # For a mask every voxel plane counts by itself, so that a gap between two parts is a gap.
-        if region.mask is not None and _parallel(region.geometry, plane):
-            half = max(0.5, 0.5 * region.geometry.spacing_mm[0] / plane.spacing_mm[0])
-            inside = bool((np.abs(depth) <= half + 1e-6).any())
-        else:
-            inside = bool(depth.min() <= 0.5 and depth.max() >= -0.5)
-        if inside:
-            hit.append(uid)
-    return hit
+        steps = np.linalg.norm(affines[:, :3, 0], axis=1)
+        half = np.maximum(0.5, 0.5 * region.geometry.spacing_mm[0] / steps)
+        near = (np.abs(depth) <= half[:, None] + 1e-6).any(axis=1)
+        between = np.where(_parallel(region.geometry, affines), near, between)
+    return [uid for uid, inside in zip(planes, between, strict=True) if inside]
 
 
 def overlay(
@@ -267,10 +267,12 @@ def _depth_points(region: Region) -> npt.NDArray[np.float64]:
     return region.geometry.to_patient(corners)
 
 
-def _parallel(a: Geometry, b: Geometry) -> bool:
-    """Whether both have their rows and columns in one plane."""
-    normals = [np.cross(g.directions[:, 1], g.directions[:, 2]) for g in (a, b)]
-    return bool(abs(float(normals[0] @ normals[1])) > 0.999 * float(np.prod([np.linalg.norm(n) for n in normals])))
+def _parallel(grid: Geometry, affines: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """(images,) whether rows and columns of each image lie in one plane with those of the grid."""
+    own = np.cross(grid.affine[:3, 1], grid.affine[:3, 2])
+    others = np.cross(affines[:, :3, 1], affines[:, :3, 2])
+    same: npt.NDArray[np.bool_] = np.abs(others @ own) > 0.999 * np.linalg.norm(own) * np.linalg.norm(others, axis=1)
+    return same
 
 
 def _range(values: npt.NDArray[np.float64], finite: npt.NDArray[np.bool_]) -> tuple[float, float]:

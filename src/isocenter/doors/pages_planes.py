@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def planes(series: Series) -> dict[str, Geometry]:
     normal = placed[0][1].directions[:, 0]
     depth = [float(grid.affine[:3, 3] @ normal) for _, grid in placed]
     order = sorted(range(len(placed)), key=lambda i: (depth[i], placed[i][0]))
-    gaps = [b - a for a, b in zip(sorted(depth), sorted(depth)[1:], strict=False) if b - a > 1e-3]
+    gaps = [b - a for a, b in pairwise(sorted(depth)) if b - a > 1e-3]
     step = min(gaps) if gaps else _number(series.facts, "SliceThickness") or 1.0
     return {placed[i][0]: _stepped(placed[i][1], step) for i in order}
 
@@ -55,7 +56,7 @@ def in_order(series: Series) -> list[Instance]:
 def _falls(along: list[Instance]) -> bool:
     """Whether the scanner numbered the stack the other way round: its way is kept."""
     numbers = [i.number for i in along if i.number is not None]
-    steps = [b - a for a, b in zip(numbers, numbers[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(numbers)]
     return sum(s < 0 for s in steps) > sum(s > 0 for s in steps)
 
 
