@@ -150,7 +150,6 @@ def surface_and_volume(region: Region) -> tuple[float, float]:
 def largest_diameter_mm(region: Region) -> float:
     """Largest distance between two points of the border in three dimensions, exact by its convex hull."""
     from scipy.spatial import ConvexHull
-    from scipy.spatial.distance import pdist
 
     assert region.mask is not None
     points = region.geometry.to_patient(_border(region.mask, (0, 1, 2)))
@@ -159,7 +158,7 @@ def largest_diameter_mm(region: Region) -> float:
         far = np.linalg.norm(corners - corners.mean(axis=0), axis=1)
         least = _span(corners)
         corners = corners[far >= least - far.max()]
-    return float(pdist(corners).max())
+    return _farthest(corners)
 
 
 def axes_of(region: Region) -> Axes:
@@ -167,24 +166,28 @@ def axes_of(region: Region) -> Axes:
 
     "Axial" is the array plane closest to the patient's axial plane. Call it on one connected part.
     """
+    from scipy.spatial import ConvexHull
+
     assert region.mask is not None
-    best: tuple[float, float, tuple[float, float, float]] = (-1.0, -1.0, (0.0, 0.0, 0.0))
     geometry = region.geometry
     along = _order(geometry)[0]
     mask = np.moveaxis(region.mask, along, 0)
-    rest = tuple(a for a in range(3) if a != along)
-    step = geometry.affine[:3, list(rest)]
-    flat = _flattened(step)
+    rest = [a for a in range(3) if a != along]
+    flat = _flattened(geometry.affine[:3, rest])
+    hulls: list[tuple[float, int, Floats]] = []
     for k in np.flatnonzero(mask.any(axis=(1, 2))):
         border = _border(mask[k][None], (1, 2))[:, 1:]
-        long, short = in_plane_axes(border @ flat.T)
-        if (round(long, 6), round(short, 6)) > (round(best[0], 6), round(best[1], 6)):
-            middle = border.mean(axis=0)
-            index = np.zeros(3)
-            index[along], index[list(rest)] = k, middle
-            x, y, z = geometry.to_patient(index)
-            best = (long, short, (float(x), float(y), float(z)))
-    return Axes(*best)
+        hull = border[ConvexHull(border).vertices]
+        hulls.append((_farthest(hull @ flat.T), int(k), hull))
+    longest = max(long for long, _, _ in hulls)
+    # Perpendiculars cost more than diameters and are wanted of the longest alone, and of those as long as it.
+    best = [(in_plane_axes(hull @ flat.T)[1], k, hull) for long, k, hull in hulls if long > longest - 1e-6]
+    short = max(one for one, _, _ in best)
+    _, where, hull = next(b for b in best if b[0] > short - 1e-6)
+    index = np.zeros(3)
+    index[along], index[rest] = where, hull.mean(axis=0)
+    x, y, z = geometry.to_patient(index)
+    return Axes(longest, short, (float(x), float(y), float(z)))
 
 
 def in_plane_axes(points_mm: Floats) -> tuple[float, float]:
@@ -202,6 +205,12 @@ def in_plane_axes(points_mm: Floats) -> tuple[float, float]:
     # Several pairs may be equally long (a square's diagonals): the one with the longest perpendicular counts.
     pairs = np.argwhere(np.triu(distances >= long - 1e-9))
     return long, max(_perpendicular(hull, hull[i], hull[j]) for i, j in pairs)
+
+
+def _farthest(points: Floats) -> float:
+    from scipy.spatial.distance import pdist
+
+    return float(pdist(points).max())
 
 
 def _perpendicular(hull: Floats, start: Floats, stop: Floats) -> float:
