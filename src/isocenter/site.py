@@ -430,7 +430,7 @@ class Site:
         must(who, "people", name)
         if self.index.person(name):
             raise Refused(f"an account '{name}'", "it exists already", "choose another name")
-        self._tell(Kind.PERSON_ADDED, who.name, name, role=role.value, credential=people.hash_password(password))
+        self._tell(Kind.PERSON_ADDED, who.name, name, role=Role(role).value, credential=people.hash_password(password))
 
     def sign_in(self, name: str, password: str, *, address: str) -> str:
         """A session token.

@@ -16,7 +16,8 @@ from isocenter.forms.contours import contours
 from isocenter.forms.maker import Sources
 from isocenter.forms.pdf import Picture
 from isocenter.forms.planes import planes
-from isocenter.record import Finding, Result, Study, Verdict
+from isocenter.record import Finding, Result, Study, Verdict, codes
+from isocenter.space import Region
 
 __all__ = ["key_images"]
 
@@ -33,9 +34,14 @@ def key_images(study: Study, results: Sequence[Result], sources: Sources, *, at_
         for finding in result.findings
         if finding.where is not None and finding.where.voxels and finding.verdict is not Verdict.STRUCK
     ]
-    placed.sort(key=lambda pair: pair[0].where.volume_ml if pair[0].where else 0.0, reverse=True)
-    pictures = []
-    for finding, result in placed[:at_most]:
+    # An observation before what is only measured; of two on the same voxels, the first is enough.
+    placed.sort(key=lambda pair: (pair[0].what == codes.STRUCTURE, -(pair[0].where.volume_ml if pair[0].where else 0)))
+    pictures: list[Picture] = []
+    shown: list[Region | None] = []
+    for finding, result in placed:
+        if len(pictures) == at_most or finding.where in shown:
+            continue
+        shown.append(finding.where)
         try:
             pictures.append(_picture(study, finding, result, sources))
         except IsocenterError:
@@ -58,6 +64,5 @@ def _picture(study: Study, finding: Finding, result: Result, sources: Sources) -
         (rows, columns),
         [plot.Outlined(name, contours(region, index), machine=result.origin.kind == "machine")],
         spacing_mm=region.geometry.spacing_mm[1:],
-        caption=said,
     )
     return Picture(svg, said)

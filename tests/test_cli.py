@@ -1,0 +1,61 @@
+"""The command line starts fast, refuses in sentences, and speaks JSON when asked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from isocenter.cli import app
+
+HEAVY = ("numpy", "pydicom", "sqlalchemy", "fastapi", "onnxruntime", "torch", "scipy", "SimpleITK", "rich", "dbos")
+
+
+def test_no_command_loads_what_it_does_not_need() -> None:
+    code = "import sys; import isocenter.cli; print([m for m in %r if m in sys.modules])" % (HEAVY,)  # noqa: UP031
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_it_starts_in_under_half_a_second() -> None:
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "isocenter", "--version"], capture_output=True, check=True)
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.5, times
+
+
+@pytest.mark.parametrize("name", sorted({c.name or c.callback.__name__.rstrip("_") for c in app.registered_commands}))  # type: ignore[union-attr]
+def test_every_command_has_json_and_says_what_it_does(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "isocenter", name, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "--json" in done.stdout
+    assert len(done.stdout.splitlines()) > 5
+
+
+def test_a_refusal_is_a_sentence_or_an_error_in_json_never_a_trace() -> None:
+    plain = subprocess.run(
+        [sys.executable, "-m", "isocenter", "studies", "--folder", "/nonexistent/x"], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert plain.returncode == 2
+    assert plain.stderr.startswith("isocenter: ")
+    spoken = subprocess.run(
+        [sys.executable, "-m", "isocenter", "studies", "--folder", "/nonexistent/x", "--json"], capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert json.loads(spoken.stdout)["error"]["kind"] == "NotFound"
+
+
+def test_analyses_are_listed_with_their_needs_as_sentences() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "isocenter", "analyses", "--json"], capture_output=True, text=True, check=True
+    )
+    rows = {r["name"]: r for r in json.loads(done.stdout)["analyses"]}
+    assert rows["pet_uptake"]["needs"]["pet"].startswith("PET")
+    assert all(r["about"] for r in rows.values())
