@@ -38,6 +38,8 @@ def test_a_mask_is_outlined_on_its_slices_only() -> None:
     mask[1, 2:5, 2:5] = True
     region = Region(GRID, mask=mask)
     assert [len(contours(region, k)) for k in (-1, 0, 1, 2, 3)] == [0, 0, 1, 0, 0]
+    assert contours(region, 1)[0].min(axis=0).tolist() == [1.5, 1.5]
+    assert contours(Region(GRID, mask=np.zeros(GRID.shape, bool)), 1) == []
 
 
 @pytest.mark.parametrize(

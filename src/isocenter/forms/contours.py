@@ -36,7 +36,12 @@ def contours(region: Region, index: int) -> list[npt.NDArray[np.float64]]:
     Shapes without a mask are shown on the slice nearest to each of them.
     """
     if region.mask is not None:
-        return outlines(region.mask[index]) if 0 <= index < region.geometry.shape[0] else []
+        if not region.voxels:
+            return []
+        (first, top, left), (last, foot, right) = region.bounds
+        if not first <= index < last:
+            return []
+        return [line + (left, top) for line in outlines(region.mask[index, top:foot, left:right])]
     assert region.points_mm is not None
     at = region.geometry.to_index(region.points_mm)
     if round(float(at[:, 0].mean())) != index:

@@ -331,6 +331,10 @@ class _Scene:
         from highdicom.sr import ImageRegion, SourceImageForRegion
 
         made = []
+        if where.mask is not None and where.voxels:
+            (first, *_), (last, *_) = where.bounds
+            grid = where.geometry.cropped((first, 0, 0), (last, *where.geometry.shape[1:]))
+            where = replace(where, geometry=grid, mask=where.mask[first:last])
         carried = planes.planes(self.study, where, self.sources)
         for index, plane in carried.items():
             for line in contours(where, index):
