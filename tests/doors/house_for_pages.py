@@ -324,7 +324,7 @@ class House:
 
     def models(self, *, who: Person) -> Sequence[dict[str, Any]]:
         must(who, "models")
-        return []
+        return [{"name": "chest_xray_opacity", "digest": "c" * 64}, {"name": "lung_nodule", "digest": "d" * 64}]
 
     def explain(self, id: str, *, who: Person) -> dict[str, Any]:
         must(who, "explain", id)

@@ -24,7 +24,10 @@ def reader(house: House) -> Browser:
 
 def test_catalogue_models_and_explanation(house: House, reader: Browser) -> None:
     assert reader.get("/api/analyses").json()["analyses"][0]["needs"] == ["any segmentation"]
-    assert reader.get("/api/models").json() == {"models": []}
+    assert [m["name"] for m in reader.get("/api/models").json()["models"]] == ["chest_xray_opacity", "lung_nodule"]
+    for name in ("lung_nodule", "d" * 64):
+        assert [m["name"] for m in reader.get(f"/api/models?name={name}").json()["models"]] == ["lung_nodule"]
+    assert reader.get("/api/models?name=nothing").json() == {"models": []}
     id = house.result_of(CT, "volumetry")
     assert reader.get(f"/api/explain/{id}").json()["result"] == json.loads(json.dumps(to_plain(house.kept[id])))
 

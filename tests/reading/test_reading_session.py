@@ -176,6 +176,11 @@ def test_a_finding_added_to_nothing_is_a_result_of_its_own_with_a_fresh_uid() ->
     assert other.findings[0].tracking != finding.tracking
 
 
+def test_a_finding_in_words_only_is_coded_as_a_finding() -> None:
+    (finding,) = decide(Correction(Verdict.ADDED, "", words="An old fracture.")).findings
+    assert (finding.what.scheme, finding.what.code, finding.words) == ("DCM", "121071", "An old fracture.")
+
+
 def test_a_finding_added_to_an_answer_none_makes_it_found() -> None:
     latest = [machine(outcome=Outcome.NONE)]
     made = decide(Correction(Verdict.ADDED, "2.25.9", latest[0][0], what=codes.LESION), latest)
@@ -209,7 +214,8 @@ def test_an_opinion_before_any_ai_is_marked_as_such() -> None:
         (Correction(Verdict.CHANGED, "2.25.1"), Refused, "nothing changed"),
         (Correction(Verdict.KEPT, "2.25.1", words="other"), Refused, "two things"),
         (Correction(Verdict.STRUCK, "2.25.1", what=codes.LESION), Refused, "two things"),
-        (Correction(Verdict.ADDED, "2.25.9"), Refused, "without a code"),
+        (Correction(Verdict.ADDED, "2.25.9"), Refused, "says nothing"),
+        (Correction(Verdict.ADDED, "2.25.9", words="  "), Refused, "says nothing"),
         (Correction(Verdict.ADDED, "2.25.1", what=codes.LESION), Conflict, "there already"),
         (Correction(Verdict.ADDED, "2.25.9", "f" * 64, what=codes.LESION), Conflict, "latest"),
         (Correction(Verdict.KEPT, "2.25.8"), NotFound, "2.25.8"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
@@ -24,10 +24,13 @@ def analyses(site: SiteHere, who: Annotated[Person, needs("catalogue")]) -> Any:
 
 
 @router.get("/api/models")
-def models(site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
-    """Every model with its card and its evidence."""
+def models(
+    site: SiteHere, who: Annotated[Person, needs("models")], name: Annotated[str, Query(max_length=128)] = ""
+) -> Any:
+    """Every model with its card and its evidence; with a name or a digest, that one."""
     here: PagesSite = site
-    return {"models": [to_plain(line) for line in here.models(who=who)]}
+    told = [to_plain(line) for line in here.models(who=who)]
+    return {"models": [m for m in told if not name or name in (m.get("name"), m.get("digest"))]}
 
 
 @router.get("/api/explain/{id}")

@@ -290,8 +290,8 @@ def _sensible(correction: Correction) -> None:
             "it says two things",
             "use the verdict 'changed'",
         )
-    if verdict is Verdict.ADDED and correction.what is None:
-        raise Refused("an added finding without a code", "nobody could count or search it", "name what it is")
+    if verdict is Verdict.ADDED and correction.what is None and not (correction.words or "").strip():
+        raise Refused("an added finding without code and words", "it says nothing", "say in words what it is")
 
 
 def _decided(finding: Finding, correction: Correction) -> Finding:
@@ -312,7 +312,8 @@ def _added(
     tracking = correction.tracking or _fresh(reading, correction, who, now)
     if any(f.tracking == tracking for _, r in latest for f in r.findings):
         raise Conflict(f"a finding '{tracking}' is there already", "it would be counted twice", "change that one")
-    finding = Finding(**correction.changes(), tracking=tracking, verdict=Verdict.ADDED, reason=correction.reason)
+    said = {"what": _UNNAMED, **correction.changes()}
+    finding = Finding(**said, tracking=tracking, verdict=Verdict.ADDED, reason=correction.reason)
     known = dict(latest)
     if correction.result and correction.result not in known:
         raise Conflict("this result is no longer the latest", "somebody decided on it since", "load the findings again")
@@ -323,6 +324,9 @@ def _added(
             reading.study_uid, Outcome.FOUND, Origin("person", who, unaided=unaided), now, findings=(finding,)
         )
     return _persons(before, correction.result, (*before.findings, finding), who, now, unaided)
+
+
+_UNNAMED = Code("121071", "DCM", "Finding")  # what a reader has put in words only
 
 
 def _fresh(reading: Reading, correction: Correction, who: str, now: datetime) -> str:
