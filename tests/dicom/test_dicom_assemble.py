@@ -403,6 +403,10 @@ def groups(frame: dict[str, Any], *, everywhere: bool = False) -> Dataset:
         ds.CardiacSynchronizationSequence = [item(NominalCardiacTriggerDelayTime=float(frame["trigger"]))]
     if "slope" in frame:
         ds.PixelValueTransformationSequence = [item(RescaleSlope=frame["slope"], RescaleIntercept=1, RescaleType="US")]
+    if "real" in frame:
+        unit = item(CodeValue=frame["real"], CodingSchemeDesignator="UCUM", CodeMeaning="unit")
+        real = item(RealWorldValueSlope=0.5, RealWorldValueIntercept=0.0, MeasurementUnitsCodeSequence=[unit])
+        ds.RealWorldValueMappingSequence = [real]
     if "kind" in frame:
         ds.MRImageFrameTypeSequence = [item(FrameType=["ORIGINAL", "PRIMARY", frame["kind"], "NONE"])]
     return ds
@@ -412,6 +416,14 @@ def test_enhanced_frames_in_any_order() -> None:
     volume = only([enhanced([{"z": z, "slope": 2} for z in (6, 0, 3)])])
     assert volume.array[:, 0, 0].tolist() == [3.0, 5.0, 1.0]
     assert volume.geometry.spacing_mm == (3.0, 2.0, 1.5) and volume.geometry.origin_mm == (1.0, 2.0, 0.0)
+
+
+def test_a_real_world_map_scales_and_names_the_unit_where_the_rescale_is_none() -> None:
+    volume = only([enhanced([{"z": z, "real": "um2/s"} for z in (0, 3, 6)])])
+    assert volume.array[:, 0, 0].tolist() == [0.0, 0.5, 1.0]
+    assert (volume.quantity, volume.unit) == ("real-world value", "um2/s")
+    rescaled = only([enhanced([{"z": z, "real": "um2/s", "slope": 2} for z in (0, 3, 6)])])
+    assert rescaled.array[:, 0, 0].tolist() == [1.0, 3.0, 5.0] and rescaled.unit == "{arbitrary}"
 
 
 def test_enhanced_time_echo_and_b() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import made
 import numpy as np
 import pytest
+from pydicom.dataset import Dataset
 
 from isocenter.dicom.assemble import assemble
 from isocenter.dicom.plane import plane
-from isocenter.errors import LimitReached
+from isocenter.errors import LimitReached, Refused
 from isocenter.space import Reference
 
 
@@ -42,3 +43,23 @@ def test_a_cine_that_would_fill_the_memory_is_refused_before_it_is_decoded() -> 
     large = replace(series.instances[0], rows=10000, columns=10000, frames=1000)
     with pytest.raises(LimitReached, match="1000 frames"):
         plane(series, large, read(large.digest))
+
+
+def with_table(entries: int) -> bytes:
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [4, 1000, 16], np.arange(10, 10 + entries, dtype=np.uint16).tobytes()
+    table["LUTDescriptor"].VR, table["LUTData"].VR = "US", "OW"
+    pixels = np.array([[0, 1000, 1001], [1002, 1003, 5000]], np.uint16)
+    return made.made(1, sop_class=made.DX, modality="DX", pixels=pixels, ModalityLUTSequence=[table])
+
+
+def test_a_modality_table_turns_stored_into_real_values() -> None:
+    series, read = made.record([with_table(4)])
+    (volume,) = assemble(series, read)
+    assert volume.array[0].tolist() == [[10, 10, 11], [12, 13, 13]] and volume.facts["ModalityLUT"] is True
+
+
+def test_a_modality_table_that_is_too_short_refuses() -> None:
+    series, read = made.record([with_table(2)])
+    with pytest.raises(Refused, match="Modality LUT of 2 entries where 4"):
+        assemble(series, read)

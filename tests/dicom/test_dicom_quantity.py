@@ -20,6 +20,8 @@ from isocenter.dicom.quantity import quantity
         ("PT", {"Units": "GML"}, ("SUVbw", "g/ml")),
         ("PT", {"Units": "GML", "SUVType": "LBM"}, ("SUVlbm", "g/ml")),
         ("PT", {"Units": "CM2ML"}, ("SUVbsa", "cm2/ml")),
+        ("PT", {"RealWorldValueUnit": "Bq/ml"}, ("activity concentration", "Bq/mL")),
+        ("PT", {"RealWorldValueUnit": "{SUVbw}g/ml"}, ("SUVbw", "g/ml")),
         ("PT", {}, ("intensity", "{arbitrary}")),
         ("MR", {}, ("intensity", "{arbitrary}")),
         ("MR", {"RealWorldValueUnit": "um2/s"}, ("real-world value", "um2/s")),

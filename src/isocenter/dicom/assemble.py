@@ -161,6 +161,8 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
     except _DoesNotFitError:
         array = _fill(stack, read, np.empty(shape, np.float32))
     facts = _facts(series, stack)
+    if stack.order[0].unit and len({one.unit for one in stack.order}) == 1:
+        facts["RealWorldValueUnit"] = stack.order[0].unit
     what, unit = quantity(series.modality, facts)
     return Volume(
         array.reshape(*(len(axis) for axis in stack.axes), *stack.geometry.shape),

@@ -34,6 +34,7 @@ class Placed:
         spacing: between rows, between columns, mm.
         thickness: of the slice, mm; 0 where unknown.
         slope, intercept: stored value to real value.
+        unit: UCUM unit of a real-world map, where that is what scales the frame.
         kind: words of Image Type or Frame Type, without those that number or name a single image.
         keys: what may differ between frames at one place: echo, b_value, direction, energy, trigger, time, ...
         tile: (row, column) of the first pixel in the stored frame, for mosaics.
@@ -50,6 +51,7 @@ class Placed:
     thickness: float = 0.0
     slope: float = 1.0
     intercept: float = 0.0
+    unit: str = ""
     kind: tuple[str, ...] = ()
     stack: str = ""
     keys: Mapping[str, Any] = field(default_factory=dict)
@@ -234,20 +236,7 @@ def _enhanced_frame(instance: Instance, file: File, shared: Dataset, own: Datase
         raise NotAVolume(
             f"{where} states no position or orientation in the patient", "its place is unknown", "export it again"
         )
-    transform = _group(file, 0x00289145, own, shared)
-    facts: dict[str, Any] = {}
-    if 0x00281053 in transform:
-        facts = {
-            "RescaleSlope": (file.decimals(0x00281053, transform) or (None,))[0],
-            "RescaleIntercept": (file.decimals(0x00281052, transform) or (0.0,))[0],
-        }
-    else:
-        real = _group(file, 0x00409096, own, shared)
-        if 0x00409225 in real:
-            facts = {
-                "RealWorldValueSlope": file.numbers(0x00409225, real, "d")[0],
-                "RealWorldValueIntercept": (file.numbers(0x00409224, real, "d") or (0.0,))[0],
-            }
+    facts = _enhanced_scale(file, own, shared)
     slope, intercept = scale(facts, where)
     content = _group(file, 0x00209111, own, shared)
     return Placed(
@@ -262,10 +251,26 @@ def _enhanced_frame(instance: Instance, file: File, shared: Dataset, own: Datase
         thickness=(file.decimals(0x00180050, measures) or (0.0,))[0],
         slope=slope,
         intercept=intercept,
+        unit=str(facts.get("RealWorldValueUnit", "")),
         kind=_frame_type(file, own, shared),
         stack=file.ascii(0x00209056, content),
         keys=_enhanced_keys(instance, file, own, shared, content, number),
     )
+
+
+def _enhanced_scale(file: File, own: Dataset, shared: Dataset) -> dict[str, Any]:
+    """Rescale of a frame, or its real-world map where the rescale is none and the map says more."""
+    transform, real = _group(file, 0x00289145, own, shared), _group(file, 0x00409096, own, shared)
+    slope = (file.decimals(0x00281053, transform) or (None,))[0]
+    intercept = (file.decimals(0x00281052, transform) or (0.0,))[0]
+    if (slope is None or (slope, intercept) == (1.0, 0.0)) and 0x00409225 in real:
+        unit = (file.items(0x004008EA, real) or [{}])[0]
+        return {
+            "RealWorldValueSlope": file.numbers(0x00409225, real, "d")[0],
+            "RealWorldValueIntercept": (file.numbers(0x00409224, real, "d") or (0.0,))[0],
+            "RealWorldValueUnit": file.ascii(0x00080100, unit),
+        }
+    return {} if slope is None else {"RescaleSlope": slope, "RescaleIntercept": intercept}
 
 
 def _frame_type(file: File, own: Dataset, shared: Dataset) -> tuple[str, ...]:

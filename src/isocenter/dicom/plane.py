@@ -17,7 +17,7 @@ from isocenter.dicom.elements import File, parse
 from isocenter.dicom.pixels import frames
 from isocenter.dicom.placed import scale
 from isocenter.dicom.quantity import quantity
-from isocenter.errors import LimitReached
+from isocenter.errors import LimitReached, Refused
 from isocenter.record import Instance, Series
 from isocenter.space import Axis, Geometry, Reference, Volume
 
@@ -32,6 +32,7 @@ _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
     0x0018602E,
     0x00186012,
 )
+_MODALITY_LUT, _DESCRIPTOR, _LUT = 0x00283000, 0x00283002, 0x00283006
 _CENTIMETRES, _TISSUE = 3, 1
 
 
@@ -42,7 +43,7 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
     has the leading axis ``channel``, a cine the leading axis ``time`` in seconds.
 
     Raises:
-        Refused: when the pixels cannot be decoded.
+        Refused: when the pixels cannot be decoded, or a look-up table is shorter than it says.
         LimitReached: when they would take more than 4 GiB.
     """
     facts: dict[str, Any] = {**series.facts, **instance.facts}
@@ -61,7 +62,7 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
         array = np.ascontiguousarray(np.moveaxis(stored, -1, 1))[:, :, None]
         what, unit = "colour", "1"
     else:
-        array = _real(stored, facts, instance)[:, None]
+        array = _real(_looked_up(stored, file, facts), facts, instance)[:, None]
         what, unit = quantity(series.modality, facts)
     if stored.shape[0] == 1:
         array = array[0]
@@ -86,6 +87,27 @@ def _real(stored: npt.NDArray[Any], facts: dict[str, Any], instance: Instance) -
         values *= np.float32(slope)
         values += np.float32(intercept)
     return values
+
+
+def _looked_up(stored: npt.NDArray[Any], file: File, facts: dict[str, Any]) -> npt.NDArray[Any]:
+    """Stored values through the Modality LUT, where a radiograph has one (PS3.3 C.11.1)."""
+    for table in file.items(_MODALITY_LUT):
+        descriptor = file.numbers(_DESCRIPTOR, table)
+        if len(descriptor) != 3:
+            continue
+        count, first = int(descriptor[0]) or 65536, int(descriptor[1])
+        slot = table.get(_LUT)
+        width = "u2" if descriptor[2] > 8 else "u1"
+        values = np.frombuffer(file.raw(slot) if slot else b"", ("<" if file.little else ">") + width)
+        if len(values) < count:
+            raise Refused(
+                f"a Modality LUT of {len(values)} entries where {count} are said",
+                "stored values cannot be turned into real ones",
+                "export the image again",
+            )
+        facts["ModalityLUT"] = True
+        return np.asarray(values[np.clip(stored.astype(np.int64) - first, 0, count - 1)])
+    return stored
 
 
 def _palette(data: bytes, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:

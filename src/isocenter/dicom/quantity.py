@@ -17,6 +17,11 @@ _PET = {
     "PCNT": ("fraction", "%"),
     "NONE": ("fraction", "1"),
 }
+# Real-world units of enhanced objects (CID 84, CID 85), lower case, to the words of the classic ones.
+_REAL = {
+    "bq/ml": "BQML", "{counts}": "CNTS", "g/ml": "GML", "g/ml{suvbw}": "GML", "{suvbw}g/ml": "GML",
+    "cm2/ml{suvbsa}": "CM2ML", "{suvbsa}cm2/ml": "CM2ML",
+}  # fmt: skip
 _SUV = {"BW": ("SUVbw", "g/ml"), "LBM": ("SUVlbm", "g/ml"), "BSA": ("SUVbsa", "cm2/ml"), "IBW": ("SUVibw", "g/ml")}
 
 
@@ -34,7 +39,7 @@ def quantity(modality: str, facts: Mapping[str, Any]) -> tuple[str, str]:
             return "attenuation", "[hnsf'U]"
         return "intensity", "{arbitrary}"
     if modality == "PT":
-        units = str(facts.get("Units") or "").upper()
+        units = str(facts.get("Units") or _REAL.get(str(facts.get("RealWorldValueUnit", "")).lower(), "")).upper()
         if units == "GML" and facts.get("SUVType"):
             return _SUV.get(str(facts["SUVType"]).upper(), ("SUVbw", "g/ml"))
         return _PET.get(units, ("intensity", "{arbitrary}"))
