@@ -37,6 +37,8 @@ def _parts(body: retrieve.Body) -> list[bytes]:
         (_DICOM, EXPLICIT),
         (_DICOM + f"; transfer-syntax={EXPLICIT}", EXPLICIT),
         (_DICOM + "; transfer-syntax=1.2.840.10008.1.2", "1.2.840.10008.1.2"),
+        (f"{_DICOM}; transfer-syntax=1.2.840.10008.1.2.4.90, {_DICOM}; transfer-syntax={_RLE};q=0.5", _RLE),
+        (f"{_DICOM}; transfer-syntax=1.2.840.10008.1.2.4.90, {_DICOM}", EXPLICIT),
     ],
 )
 def test_the_transfer_syntax_is_the_one_asked_for(

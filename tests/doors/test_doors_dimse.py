@@ -47,7 +47,6 @@ _ALL_SYNTAXES = (
     "JPEG2000.dcm",
     "MR_small_jp2klossless.dcm",
     "MR_small_jpeg_ls_lossless.dcm",
-    "SC_rgb_jls_lossy_sample.dcm",
 )
 
 

@@ -17,11 +17,12 @@ from pynetdicom.sop_class import (
 )
 
 from conftest import Shelf, person_behind
+from isocenter.doors import commands, identifiers, part10
 from isocenter.doors import negotiation as n
-from isocenter.doors import part10
 from isocenter.doors.dimse import Listener
 from isocenter.doors.dimse_scu import Peer, move
 from isocenter.doors.retrieve import Retrieval
+from isocenter.doors.upper_layer import connect
 from isocenter.errors import Unavailable
 
 _CT, _RLE = "CT_small.dcm", "MR_small_RLE.dcm"
@@ -241,3 +242,26 @@ def test_some_failed_is_a_warning() -> None:
     said = wire.said[-1]
     assert said["Status"] == 0xB000
     assert [said[f"NumberOf{w}Suboperations"] for w in ("Completed", "Failed", "Warning")] == [1, 1, 1]
+
+
+def test_a_cancel_that_overtakes_an_answer_is_obeyed_before_the_next(
+    listener: tuple[Listener, int], shelf: Shelf, sample: Callable[[str], bytes]
+) -> None:
+    (ct,) = _fill(shelf, sample, _CT)
+    second = sample(_CT).replace(b"5962.1.1.1.1.1.2004", b"5962.1.1.1.1.2.2004")
+    shelf.files[str(dcmread(BytesIO(second)).SOPInstanceUID)] = second
+    link = connect("127.0.0.1", listener[1], timeout_s=10)
+    model = str(StudyRootQueryRetrieveInformationModelGet)
+    offers = [(model, (n.IMPLICIT,)), (str(CTImageStorage), (n.EXPLICIT,))]
+    n.propose(link, calling="TESTER", called="ISOCENTER", offers=offers, as_provider=(str(CTImageStorage),))
+    keys = {"StudyInstanceUID": str(ct.StudyInstanceUID)}
+    words: dict[str, int | str] = {"AffectedSOPClassUID": model, "CommandField": commands.C_GET_RQ, "MessageID": 3}
+    link.send(1, words, identifiers.question("STUDY", keys, n.IMPLICIT))
+    asked = link.receive()
+    assert asked is not None and asked.words["CommandField"] == commands.C_STORE_RQ
+    link.send(1, {"CommandField": commands.C_CANCEL_RQ, "MessageIDBeingRespondedTo": 3})
+    answer: dict[str, int | str] = {"CommandField": 0x8001, "MessageIDBeingRespondedTo": 1, "Status": 0}
+    link.send(asked.context, answer)
+    said = [link.receive(), link.receive()]
+    assert [m.words["Status"] for m in said if m is not None] == [0xFF00, 0xFE00]
+    link.release()

@@ -159,6 +159,15 @@ def test_a_data_set_over_the_limit_is_refused(ends: tuple[Link, Link]) -> None:
         right.receive()
 
 
+def test_a_data_set_of_crumbs_counts_as_the_memory_it_takes(ends: tuple[Link, Link]) -> None:
+    left, right = ends
+    right.largest_message = 10_000
+    command = commands.encode({**_WORDS, "CommandDataSetType": 1})
+    left.sock.sendall(_pdu(_piece(1, 3, command)) + _pdu(_piece(1, 0, b"x") * 200))
+    with pytest.raises(LimitReached, match="10000 bytes"):
+        right.receive()
+
+
 def test_nagle_is_off(ends: tuple[Link, Link]) -> None:
     for end in ends:
         assert end.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0

@@ -16,6 +16,7 @@ from isocenter.doors import dicom_json
 from isocenter.doors.archive import Archive
 from isocenter.doors.media import EXPLICIT, NotAcceptable, Wish, frame_type, frame_wish
 from isocenter.doors.multipart import Part, new_boundary, write
+from isocenter.doors.negotiation import IMPLICIT
 from isocenter.doors.transcode import transcode
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person
@@ -97,12 +98,12 @@ def whole(site: Archive, who: Person, target: Target, said: Sequence[Wish]) -> B
     Raises:
         NotAcceptable: the client takes neither the stored transfer syntaxes nor a native one.
     """
-    wish = _dicom_wish(said, single=len(target.instances) == 1)
+    taken = _dicom_wishes(said, single=len(target.instances) == 1)
 
     def files() -> Iterator[tuple[bytes, str]]:
         for _, instance in target.instances:
             data = site.instance(instance.sop_uid, who=who)
-            wanted = instance.transfer_syntax if wish.syntax == "*" or wish.type == "*/*" else wish.syntax or EXPLICIT
+            wanted = _syntax_for(taken, instance.transfer_syntax)
             if wanted != instance.transfer_syntax:
                 try:
                     data = transcode(data, wanted)
@@ -110,24 +111,33 @@ def whole(site: Archive, who: Person, target: Target, said: Sequence[Wish]) -> B
                     raise NotAcceptable(error.what, error.why, "ask for transfer-syntax=*") from None
             yield data, wanted
 
-    if not wish.many and wish.type == "application/dicom":
+    if not taken[0].many and taken[0].type == "application/dicom":
         data, syntax = next(files())
         return Body(f"application/dicom; transfer-syntax={syntax}", iter((data,)))
     parts = (Part({"Content-Type": f"application/dicom; transfer-syntax={s}"}, d) for d, s in files())
     return _multipart("application/dicom", parts)
 
 
-def _dicom_wish(said: Sequence[Wish], *, single: bool) -> Wish:
-    for wish in said:
-        if wish.type == "*/*" or (wish.type == "application/dicom" and (wish.many or single)):
-            return wish
-        if wish.many and wish.takes("application/dicom"):
-            return wish
-    raise NotAcceptable(
-        "None of the media types asked for",
-        'instances are given as multipart/related; type="application/dicom", and one alone as application/dicom',
-        "ask for one of these",
-    )
+def _dicom_wishes(said: Sequence[Wish], *, single: bool) -> list[Wish]:
+    """The wishes that files can fulfil, dearest first; all in one shape, alone or in parts, as the dearest has it."""
+    fitting = [w for w in said if w.takes("application/dicom") and (w.many or single or w.type == "*/*")]
+    if not fitting:
+        raise NotAcceptable(
+            "None of the media types asked for",
+            'instances are given as multipart/related; type="application/dicom", and one alone as application/dicom',
+            "ask for one of these",
+        )
+    return [w for w in fitting if w.many == fitting[0].many]
+
+
+def _syntax_for(taken: Sequence[Wish], stored: str) -> str:
+    """The stored transfer syntax where any wish takes it, else the dearest one that can be made of it."""
+    if any(w.syntax in ("*", stored) or (w.type == "*/*" and not w.syntax) for w in taken):
+        return stored
+    native = [w.syntax or EXPLICIT for w in taken if w.syntax in ("", EXPLICIT, IMPLICIT)]
+    if stored in native:
+        return stored
+    return native[0] if native else taken[0].syntax
 
 
 def _multipart(kind: str, parts: Iterator[Part]) -> Body:

@@ -9,7 +9,7 @@ from isocenter.doors import commands, identifiers, part10
 from isocenter.doors.dimse_scu import Peer, Sender
 from isocenter.doors.negotiation import EXPLICIT, IMPLICIT
 from isocenter.doors.transcode import transcode
-from isocenter.doors.upper_layer import Ended, Link, Message
+from isocenter.doors.upper_layer import Context, Ended, Link, Message
 from isocenter.errors import IsocenterError, Refused
 from isocenter.record.study import Instance
 
@@ -107,25 +107,30 @@ def get(retrieval: Retrieval) -> None:
         if retrieval.cancelled():
             return retrieval.say(0xFE00)
         try:
-            retrieval.count(instance.sop_uid, _sub_operation(retrieval, instance, number % 65_535 + 1))
+            context, data = _readied(retrieval, instance)
         except IsocenterError:
             retrieval.count(instance.sop_uid, None)
+        else:
+            retrieval.count(instance.sop_uid, _offer(retrieval, instance, context, data, number % 65_535 + 1))
         retrieval.say(0xFF00)
     return retrieval.finish()
 
 
-def _sub_operation(retrieval: Retrieval, instance: Instance, number: int) -> int:
-    link = retrieval.link
-    able = [c for c in link.contexts.values() if c.we_send and c.abstract == instance.sop_class]
+def _readied(retrieval: Retrieval, instance: Instance) -> tuple[Context, bytes]:
+    """A context on which the asker takes the instance, and the file in that encoding."""
+    able = [c for c in retrieval.link.contexts.values() if c.we_send and c.abstract == instance.sop_class]
     context = next((c for c in able if c.syntax == instance.transfer_syntax), None)
-    data: bytes
     if context is not None:
-        data = retrieval.fetch(instance.sop_uid)
-    else:
-        context = next((c for c in able if c.syntax in (EXPLICIT, IMPLICIT)), None)
-        if context is None:
-            raise Refused(f"SOP class {instance.sop_class}", "the asker offered no context to take it", "offer one")
-        data = transcode(retrieval.fetch(instance.sop_uid), context.syntax)
+        return context, retrieval.fetch(instance.sop_uid)
+    context = next((c for c in able if c.syntax in (EXPLICIT, IMPLICIT)), None)
+    if context is None:
+        raise Refused(f"SOP class {instance.sop_class}", "the asker offered no context to take it", "offer one")
+    return context, transcode(retrieval.fetch(instance.sop_uid), context.syntax)
+
+
+def _offer(retrieval: Retrieval, instance: Instance, context: Context, data: bytes, number: int) -> int:
+    """One C-STORE sub-operation; the asker's status."""
+    link = retrieval.link
     words: dict[str, int | str] = {
         "AffectedSOPClassUID": instance.sop_class,
         "CommandField": commands.C_STORE_RQ,
@@ -134,11 +139,11 @@ def _sub_operation(retrieval: Retrieval, instance: Instance, number: int) -> int
         "AffectedSOPInstanceUID": instance.sop_uid,
     }
     link.send(context.id, words, memoryview(data)[part10.split(data).start :])
-    answer = link.receive()
-    # A C-CANCEL may overtake the answer; it is kept in mind by cutting the list of what is still to do.
-    while answer is not None and answer.words["CommandField"] == commands.C_CANCEL_RQ:
-        retrieval.cancelled = lambda: True
-        answer = link.receive()
-    if answer is None:
-        raise Ended("released amid a retrieval")
-    return int(answer.words.get("Status", 0x0110))
+    while (answer := link.receive()) is not None:
+        field = answer.words["CommandField"]
+        if field == commands.C_STORE_RQ | commands.RESPONSE:
+            return int(answer.words.get("Status", 0x0110))
+        if field == commands.C_CANCEL_RQ:
+            # It overtook the answer, and is obeyed before the next instance.
+            retrieval.cancelled = lambda: True
+    raise Ended("released amid a retrieval")

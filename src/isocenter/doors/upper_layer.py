@@ -194,7 +194,8 @@ class Link:
                 self.abort()
                 raise NotWhole("A data set without a command", "nobody said what to do with it", "look at the sender")
             data.append(fragment)
-            size += len(fragment)
+            # A fragment of one byte costs far more than a byte of memory; it is counted as what it costs.
+            size += max(len(fragment), 128)
             if size > self.largest_message:
                 self.abort()
                 raise LimitReached(
