@@ -119,6 +119,20 @@ def test_two_analyses_that_name_a_sentence_alike_keep_both() -> None:
     assert sum(i.startswith("none-volumetry") for i in ids) == 2
 
 
+def test_a_sentence_on_the_whole_study_keeps_its_identity_through_a_correction() -> None:
+    whole = (Measurement(codes.VOLUME, 12.0, "mL"),)
+    id, told = result()
+    told = replace(told, measurements=whole)
+    report = reword(begin(STUDY, [(id, told)]), "whole-volumetry", "Twelve millilitres in all.")
+    made = replace(
+        told,
+        origin=Origin("person", "ito", parameters={"of": {"analysis": "volumetry", "version": "1", "model": ""}}),
+        replaces=id,
+    )
+    later = redraft(report, STUDY, [(made.id, made)])
+    assert [s.text for s in later.sentences if s.id.startswith("whole")] == ["Twelve millilitres in all."]
+
+
 @pytest.mark.parametrize(
     ("id", "text", "section", "kind"),
     [

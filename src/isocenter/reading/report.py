@@ -14,6 +14,7 @@ from typing import Any
 
 from isocenter.errors import Conflict, NotFound, Refused, WrongState
 from isocenter.forms.text import SECTIONS, Sentence, check_sentence, draft
+from isocenter.reading.session import machine_of
 from isocenter.record import Result, Study, digest_of, from_plain, to_plain
 
 __all__ = ["Disagreement", "Report", "amend", "begin", "disagreements", "redraft", "reword", "seal"]
@@ -123,7 +124,7 @@ def redraft(report: Report, study: Study, latest: Sequence[tuple[str, Result]]) 
     """
     _open(report)
     mine = {s.id: s for s in report.sentences if s.id in report.worded}
-    fresh = [s for s in _unique(draft(study, [r for _, r in latest])) if s.id not in report.removed]
+    fresh = [s for s in _unique(draft(study, [_named(r) for _, r in latest])) if s.id not in report.removed]
     said = [replace(mine.pop(s.id), findings=s.findings) if s.id in mine else s for s in fresh]
     return replace(
         report,
@@ -245,6 +246,13 @@ def _unique(sentences: Sequence[Sentence]) -> list[Sentence]:
         count = seen[sentence.id] = seen.get(sentence.id, 0) + 1
         named.append(sentence if count == 1 else replace(sentence, id=f"{sentence.id}-{count}"))
     return named
+
+
+def _named(result: Result) -> Result:
+    """A correction under the name of the analysis that it corrects: its sentences keep their identity, and two
+    analyses that one person corrected stay two."""
+    analysis, version, _ = machine_of(result)
+    return replace(result, origin=replace(result.origin, name=analysis, version=version)) if analysis else result
 
 
 def _with(ids: tuple[str, ...], one: str) -> tuple[str, ...]:
