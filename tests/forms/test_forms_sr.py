@@ -216,15 +216,17 @@ def test_a_machine_cannot_be_verified(archive: Archive, axial: Geometry) -> None
         sr.write(found(ball(axial)), *archive, signed=sr.Signature("Ito^Aiko", "Demo", WHEN))
 
 
-def test_suv_is_told_in_the_words_of_dicom(archive: Archive) -> None:
-    numbers = tuple(
-        Measurement(c, 3.5, "{SUVbw}g/ml") for c in (codes.SUV_MAX, codes.SUV_PEAK, codes.SUV_MEAN, codes.SUVBW)
-    )
+@pytest.mark.parametrize(
+    ("unit", "code"),
+    [("{SUVbw}g/ml", "126401"), ("{SUVlbm}g/ml", "126402"), ("{SUVbsa}cm2/ml", "126403"), ("{SUVibw}g/ml", "126404")],
+)
+def test_suv_is_told_in_the_words_of_dicom(unit: str, code: str, archive: Archive) -> None:
+    numbers = tuple(Measurement(c, 3.5, unit) for c in (codes.SUV_MAX, codes.SUV_PEAK, codes.SUV_MEAN, codes.SUVBW))
     result = Result(
         STUDY_UID, Outcome.FOUND, Origin("machine", "pet", "1"), WHEN, measurements=numbers, receipt=RECEIPT
     )
     data = sr.write(result, *archive)
-    assert b"suv-max" not in data and b"126401" in data
+    assert b"suv-max" not in data and code.encode() in data
     assert sr.read(data).groups[0].finding.measurements == numbers
 
 

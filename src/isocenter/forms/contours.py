@@ -41,7 +41,7 @@ def contours(region: Region, index: int) -> list[npt.NDArray[np.float64]]:
         (first, top, left), (last, foot, right) = region.bounds
         if not first <= index < last:
             return []
-        return [line + (left, top) for line in outlines(region.mask[index, top:foot, left:right])]
+        return [line + np.array([left, top]) for line in outlines(region.mask[index, top:foot, left:right])]
     assert region.points_mm is not None
     at = region.geometry.to_index(region.points_mm)
     if round(float(at[:, 0].mean())) != index:

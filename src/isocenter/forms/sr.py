@@ -43,12 +43,13 @@ _UPPER, _LOWER = "R-00364", "R-00362"
 
 # Codes of ours that DICOM says in two words: what was measured, and how the region was summarised (CID 7464).
 _PEAK = Code("126031", "DCM", "Peak Value Within ROI")
-_IN_TWO_WORDS = {
-    codes.SUV_MAX: (codes.SUVBW, codes.MAXIMUM),
-    codes.SUV_MEAN: (codes.SUVBW, codes.MEAN),
-    codes.SUV_PEAK: (codes.SUVBW, _PEAK),
+_SUMMARIES = {codes.SUV_MAX: codes.MAXIMUM, codes.SUV_MEAN: codes.MEAN, codes.SUV_PEAK: _PEAK}
+_SUV_BY_UNIT = {
+    "{SUVbw}g/ml": codes.SUVBW,
+    "{SUVlbm}g/ml": codes.SUVLBM,
+    "{SUVbsa}cm2/ml": codes.SUVBSA,
+    "{SUVibw}g/ml": codes.SUVIBW,
 }
-_IN_ONE_WORD = {((a.scheme, a.code), (b.scheme, b.code)): one for one, (a, b) in _IN_TWO_WORDS.items()}
 
 
 @dataclass(frozen=True)
@@ -409,7 +410,9 @@ def _measurement(number: Measurement) -> Any:
     from highdicom.sr import Measurement as Num
     from highdicom.sr import MeasurementProperties
 
-    name, derivation = _IN_TWO_WORDS.get(number.what, (number.what, None))
+    name, derivation = number.what, None
+    if number.what in _SUMMARIES and number.unit in _SUV_BY_UNIT:
+        name, derivation = _SUV_BY_UNIT[number.unit], _SUMMARIES[number.what]
     method = None
     if number.definition:
         method = Code(f"d-{digest_of(number.definition)[:12]}", "99ISO", number.definition)
@@ -532,8 +535,9 @@ def _number(item: Dataset) -> Measurement:
     for child in item.get("ContentSequence", []):
         if str(child.ValueType) == "CODE" and _name(child) == "121401":
             derivation = _code(child)
-            one = _IN_ONE_WORD.get(((what.scheme, what.code), (derivation.scheme, derivation.code)))
-            what = one or what
+            ours = [suv for suv, summary in _SUMMARIES.items() if _same(summary, derivation)]
+            if ours and any(_same(suv, what) for suv in _SUV_BY_UNIT.values()):
+                what = ours[0]
         elif str(child.ValueType) == "CODE" and _name(child) in ("370129005", "G-C036"):
             definition = _code(child).meaning
         elif str(child.ValueType) == "NUM" and _name(child) in (_UPPER, "371886008"):
@@ -542,6 +546,10 @@ def _number(item: Dataset) -> Measurement:
             low = float(child.MeasuredValueSequence[0].NumericValue)
     exact = float(value) if value is not None else float(measured.NumericValue)
     return Measurement(what, exact, unit, low, high, definition)
+
+
+def _same(one: Code, other: Code) -> bool:
+    return (one.scheme, one.code) == (other.scheme, other.code)
 
 
 def _outline(item: Dataset) -> Outline:
