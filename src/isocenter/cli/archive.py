@@ -88,11 +88,15 @@ def show_ledger(screen: Any, result: dict[str, Any]) -> None:
         f"expected {result['expected']} = stored {result['stored']} + already there {result['there']}"
         f" + set aside {result['conflict']} + rejected {result['rejected']}"
     )
-    if result["reasons"]:
-        rows = [(r["file"], r["status"], r["reason"]) for r in result["reasons"][:50]]
-        screen.table("", ("file", "", "reason"), rows)
-        if len(result["reasons"]) > 50:
-            screen.say(f"and {len(result['reasons']) - 50} more: --json lists all")
+    alike: dict[tuple[str, str], list[str]] = {}
+    for said in result["reasons"]:
+        alike.setdefault((said["status"], said["reason"]), []).append(said["file"])
+    screen.table(
+        "", ("files", "", "reason", "such as"),
+        [(len(files), status, reason, files[0]) for (status, reason), files in list(alike.items())[:30]],
+    )  # fmt: skip
+    if len(alike) > 30:
+        screen.say(f"and {len(alike) - 30} more reasons: --json lists every file")
 
 
 def _wrapper(modality: str) -> Any:

@@ -39,7 +39,7 @@ class Screen:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table for a person; every cell is text, never markup."""
-        if self.as_json:
+        if self.as_json or not rows:
             return
         from rich.table import Table
         from rich.text import Text
