@@ -20,6 +20,23 @@ __all__ = ["fold_instances"]
 
 _ABSENT = object()
 
+# Statements are built once: writing them anew for each image costs more than running them.
+_patient = (t.patient.c.id == sa.bindparam("of_id")) & (t.patient.c.issuer == sa.bindparam("of_issuer"))
+_FIND_PATIENT, _ADD_PATIENT = sa.select(t.patient).where(_patient), t.patient.insert()
+_CHANGE_PATIENT = t.patient.update().where(_patient)
+_FIND_STUDY, _ADD_STUDY = sa.select(t.study).where(t.study.c.uid == sa.bindparam("of_uid")), t.study.insert()
+_CHANGE_STUDY = t.study.update().where(t.study.c.uid == sa.bindparam("of_uid"))
+_FIND_SERIES = sa.select(t.series).where(t.series.c.uid.in_(sa.bindparam("uids", expanding=True)))
+_ADD_SERIES = t.series.insert()
+_CHANGE_SERIES = t.series.update().where(t.series.c.uid == sa.bindparam("of_uid"))
+_ADD_INSTANCES = t.instance.insert()
+_FACTS_OF_SERIES = sa.select(t.instance.c.sop_uid, t.instance.c.facts).where(
+    t.instance.c.series_uid == sa.bindparam("of_uid")
+)
+_CHANGE_FACTS = (
+    t.instance.update().where(t.instance.c.sop_uid == sa.bindparam("of_uid")).values(facts=sa.bindparam("now"))
+)
+
 
 def fold_instances(told: Mapping[str, Any], arrived: str, connection: sa.Connection) -> None:
     """Fold one `Kind.INSTANCES_RECEIVED`.
@@ -37,18 +54,17 @@ def fold_instances(told: Mapping[str, Any], arrived: str, connection: sa.Connect
 
 
 def _fold_patient(told: Mapping[str, Any], connection: sa.Connection) -> None:
-    table = t.patient
     row = _patient_columns(told)
-    mine = (table.c.id == row["id"]) & (table.c.issuer == row["issuer"])
-    known = connection.execute(sa.select(table).where(mine)).mappings().first()
+    mine = {"of_id": row["id"], "of_issuer": row["issuer"]}
+    known = connection.execute(_FIND_PATIENT, mine).mappings().first()
     if known is None:
-        connection.execute(table.insert(), row)
+        connection.execute(_ADD_PATIENT, row)
         return
     latest = {**known, **{name: value for name, value in row.items() if value}}
     if row["name"]:
         latest |= {name: value for name, value in row.items() if name.startswith("name")}
     if latest != dict(known):
-        connection.execute(table.update().where(mine), latest)
+        connection.execute(_CHANGE_PATIENT, {**latest, **mine})
 
 
 def _patient_columns(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,9 +89,8 @@ def _fold_study(
     items: Sequence[Mapping[str, Any]],
     connection: sa.Connection,
 ) -> None:
-    table = t.study
-    mine = table.c.uid == told["uid"]
-    known = connection.execute(sa.select(table).where(mine)).mappings().first()
+    mine = {"of_uid": told["uid"]}
+    known = connection.execute(_FIND_STUDY, mine).mappings().first()
     patient = _patient_columns(told["patient"])
     said: dict[str, Any] = {
         "uid": told["uid"],
@@ -101,9 +116,9 @@ def _fold_study(
         "bytes": counted["bytes"] + sum(item["size"] for item in items),
     }
     if known is None:
-        connection.execute(table.insert(), row)
+        connection.execute(_ADD_STUDY, row)
     else:
-        connection.execute(table.update().where(mine), row)
+        connection.execute(_CHANGE_STUDY, {**row, **mine})
 
 
 class _Agreement:
@@ -138,8 +153,7 @@ def _fold_series(
     connection: sa.Connection,
 ) -> int:
     """Fold the series and their instances; returns how many series are new."""
-    table = t.series
-    found = connection.execute(sa.select(table).where(table.c.uid.in_(list(told)))).mappings()
+    found = connection.execute(_FIND_SERIES, {"uids": list(told)}).mappings()
     known = {row["uid"]: dict(row) for row in found}
     instances: list[dict[str, Any]] = []
     for uid, said in told.items():
@@ -155,10 +169,10 @@ def _fold_series(
         instances += [_instance_row(study_uid, i, own) for i, own in zip(mine, agreement.added, strict=True)]
         row = _series_row(study_uid, uid, said, before, agreement, len(mine))
         if before is None:
-            connection.execute(table.insert(), row)
+            connection.execute(_ADD_SERIES, row)
         else:
-            connection.execute(table.update().where(table.c.uid == uid), row)
-    connection.execute(t.instance.insert(), instances)
+            connection.execute(_CHANGE_SERIES, {**row, "of_uid": uid})
+    connection.execute(_ADD_INSTANCES, instances)
     return len(told) - len(known)
 
 
@@ -193,12 +207,10 @@ def _instance_row(study_uid: str, item: Mapping[str, Any], own: Mapping[str, Any
 
 def _push_down(series_uid: str, pushed: Mapping[str, Any], connection: sa.Connection) -> None:
     """Give every earlier instance of a series the values that no longer hold for all of it."""
-    table = t.instance
-    found = connection.execute(sa.select(table.c.sop_uid, table.c.facts).where(table.c.series_uid == series_uid))
-    changed = [{"of": uid, "now": _json({**pushed, **json.loads(facts)})} for uid, facts in found]
+    found = connection.execute(_FACTS_OF_SERIES, {"of_uid": series_uid})
+    changed = [{"of_uid": uid, "now": _json({**pushed, **json.loads(facts)})} for uid, facts in found]
     if changed:
-        update = table.update().where(table.c.sop_uid == sa.bindparam("of")).values(facts=sa.bindparam("now"))
-        connection.execute(update, changed)
+        connection.execute(_CHANGE_FACTS, changed)
 
 
 def _json(value: Any) -> str:

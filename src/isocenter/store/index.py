@@ -46,7 +46,7 @@ class Index:
             for start in range(0, len(sop_uids), _MANY):
                 some = column.sop_uid.in_(list(sop_uids[start : start + _MANY]))
                 rows = connection.execute(sa.select(column.sop_uid, column.digest).where(some))
-                found.update(dict(rows))
+                found.update({row.sop_uid: row.digest for row in rows})
         return found
 
     def find(

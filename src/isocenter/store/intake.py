@@ -20,12 +20,18 @@ from isocenter.record.study import Instance, Series, Study
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
-from isocenter.store.journal import Journal, append_within
+from isocenter.store.journal import HOLD_END, Journal, append_within
 
 __all__ = ["Stored", "receive"]
 
 _PER_EVENT = 250  # instances in one journal entry; a longer one is slow to read back
 _PER_ROUND = 500  # files in one transaction; a longer one keeps other senders waiting
+
+# Built once: writing SQL anew for each image costs more than running it.
+_uids: sa.BindParameter[Any] = sa.bindparam("uids", expanding=True)
+_INSTANCES = sa.select(t.instance.c.sop_uid, t.instance.c.digest).where(t.instance.c.sop_uid.in_(_uids))
+_SERIES = sa.select(t.series.c.uid, t.series.c.study_uid).where(t.series.c.uid.in_(_uids))
+_STUDIES = sa.select(t.study.c.uid, t.study.c.patient_id, t.study.c.issuer).where(t.study.c.uid.in_(_uids))
 
 
 @dataclass(frozen=True)
@@ -83,9 +89,11 @@ class _Arrival:
     """One instance on its way in, as plain values that every database can hold."""
 
     def __init__(self, study: Study, series: Series, instance: Instance) -> None:
-        self.study = _storable(_without(to_plain_of(study), "series", "arrived"))
-        self.series = _storable(_without(to_plain_of(series), "instances", "uid"))
-        self.item = _storable({"study_uid": study.uid, "series_uid": series.uid, **to_plain_of(instance)})
+        self.study = _storable(to_plain(study))
+        (self.series,) = self.study.pop("series")
+        (item,) = self.series.pop("instances")
+        del self.study["arrived"], self.series["uid"]
+        self.item: dict[str, Any] = {"study_uid": study.uid, "series_uid": series.uid, **item}
         self.study_uid, self.series_uid, self.sop_uid = study.uid, series.uid, instance.sop_uid
         self.patient = (self.study["patient"]["id"], self.study["patient"]["issuer"])
 
@@ -93,14 +101,8 @@ class _Arrival:
         self.item["digest"], self.item["size"] = digest, size
 
 
-def to_plain_of(record: Study | Series | Instance) -> dict[str, Any]:
-    """The plain fields of a record of one instance."""
-    plain: dict[str, Any] = to_plain(record)
-    return plain
-
-
 def _take_in(connection: sa.Connection, arrivals: Sequence[_Arrival], sender: str, now: datetime) -> list[Stored]:
-    connection.execute(sa.select(t.chain.c.number).with_for_update())  # decide only when nobody else can
+    connection.execute(HOLD_END)  # decide only while nobody else can
     known = _Known(connection, arrivals)
     answers: list[Stored] = []
     new: dict[str, list[_Arrival]] = {}
@@ -123,12 +125,9 @@ class _Known:
     """What the archive knows of the identities of some arrivals, kept up to date while they are judged."""
 
     def __init__(self, connection: sa.Connection, arrivals: Sequence[_Arrival]) -> None:
-        sop_uids = {a.sop_uid for a in arrivals}
-        c = t.instance.c
-        self._instances = _pairs(connection, c.sop_uid, (c.digest, c.series_uid), sop_uids)
-        self._series = _pairs(connection, t.series.c.uid, (t.series.c.study_uid,), {a.series_uid for a in arrivals})
-        s = t.study.c
-        self._studies = _pairs(connection, s.uid, (s.patient_id, s.issuer), {a.study_uid for a in arrivals})
+        self._instances = _found(connection, _INSTANCES, {a.sop_uid for a in arrivals})
+        self._series = _found(connection, _SERIES, {a.series_uid for a in arrivals})
+        self._studies = _found(connection, _STUDIES, {a.study_uid for a in arrivals})
         self._connection, self._aside = connection, set[tuple[str, str]]()
 
     def judge(self, one: _Arrival) -> tuple[str, str]:
@@ -147,7 +146,7 @@ class _Known:
         return "stored", ""
 
     def add(self, one: _Arrival) -> None:
-        self._instances[one.sop_uid] = (one.item["digest"], one.series_uid)
+        self._instances[one.sop_uid] = (one.item["digest"],)
         self._series[one.series_uid] = (one.study_uid,)
         self._studies[one.study_uid] = one.patient
 
@@ -162,11 +161,8 @@ class _Known:
         return self._connection.execute(query).first() is None
 
 
-def _pairs(
-    connection: sa.Connection, key: sa.Column[str], values: tuple[sa.Column[str], ...], wanted: set[str]
-) -> dict[str, tuple[str, ...]]:
-    found = connection.execute(sa.select(key, *values).where(key.in_(sorted(wanted))))
-    return {row[0]: tuple(row[1:]) for row in found}
+def _found(connection: sa.Connection, query: sa.Select[Any], uids: set[str]) -> dict[str, tuple[str, ...]]:
+    return {row[0]: tuple(row[1:]) for row in connection.execute(query, {"uids": sorted(uids)})}
 
 
 def _received_events(study_uid: str, some: Sequence[_Arrival], sender: str, now: datetime) -> Iterable[Event]:
@@ -204,10 +200,6 @@ def _only(study: Study) -> tuple[Study, Series, Instance]:
         if not uid:
             raise Refused(f"an image without {name} Instance UID", "it could never be found again", "see its sender")
     return study, series, instance
-
-
-def _without(plain: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in plain.items() if name not in names}
 
 
 def _storable(value: Any) -> Any:

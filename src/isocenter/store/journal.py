@@ -23,9 +23,12 @@ from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 from isocenter.store.projection import project
 
-__all__ = ["Journal", "append_within", "entries"]
+__all__ = ["HOLD_END", "Journal", "append_within", "entries"]
 
 _PAGE = 1000
+HOLD_END = sa.select(t.chain.c.number, t.chain.c.hash).with_for_update()
+"""Reads the end of the chain and keeps it until the transaction ends: who appends holds it."""
+_MOVE_END, _ADD_EVENTS = t.chain.update(), t.event.insert()
 
 
 class Journal:
@@ -115,7 +118,7 @@ def append_within(
     connection: sa.Connection, events: Sequence[Event], blobs: Blobs | None, *, seen: int | None = None
 ) -> tuple[Sealed, ...]:
     """Append in a transaction that the caller has opened for writing; raises as `Journal.append`."""
-    number, previous = connection.execute(sa.select(t.chain.c.number, t.chain.c.hash).with_for_update()).one()
+    number, previous = connection.execute(HOLD_END).one()
     if seen is not None and events:
         _must_be_latest(connection, events[0].subject, seen)
     sealed, rows = [], []
@@ -126,10 +129,10 @@ def append_within(
         rows.append(row)
         previous = entry.hash
     if rows:
-        connection.execute(t.event.insert(), rows)
+        connection.execute(_ADD_EVENTS, rows)
         for entry in sealed:
             project(entry, blobs, connection)
-        connection.execute(t.chain.update(), {"number": number, "hash": previous})
+        connection.execute(_MOVE_END, {"number": number, "hash": previous})
     return tuple(sealed)
 
 

@@ -23,6 +23,7 @@ from isocenter.store.matching import (
 
 __all__ = ["LEVELS", "find", "study_conditions"]
 
+_FEW = 3000  # series of a modality; fewer are looked up, more are walked to
 LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
 
 _s, _p, _e, _i = t.study.c, t.patient.c, t.series.c, t.instance.c
@@ -79,10 +80,30 @@ def find(
     search = {"PATIENT": _patients, "STUDY": _studies, "SERIES": _series, "IMAGE": _images}.get(level.upper())
     if search is None:
         raise Refused(f"the level '{level:.20}'", f"known are {', '.join(LEVELS)}")
-    query = search(dict(keys), connection.dialect.name, fuzzy)
+    asked, dialect = dict(keys), connection.dialect.name
+    rare = None if level.upper() == "PATIENT" else _rare_modality(connection, asked.get("ModalitiesInStudy", ""))
+    if rare is not None:
+        del asked["ModalitiesInStudy"]
+    query = search(asked, dialect, fuzzy)
+    if rare is not None:
+        query = query.where(_s.uid.in_(rare))
     # SQLite knows no OFFSET without LIMIT.
-    query = query.limit(-1 if limit is None and connection.dialect.name == "sqlite" else limit).offset(offset)
+    query = query.limit(-1 if limit is None and dialect == "sqlite" else limit).offset(offset)
     return [_row(row) for row in connection.execute(query).mappings()]
+
+
+def _rare_modality(connection: sa.Connection, key: str) -> sa.Select[Any] | None:
+    """The studies of a modality that few have, or None when many do.
+
+    Walking the studies in their order until a page is full is fast for a common modality and slow for a rare one.
+    """
+    key = str(key).strip()
+    if not key.strip("*"):
+        return None
+    wanted = match_text(_e.modality, key.replace(",", "\\"), connection.dialect.name)
+    of_it = sa.select(_e.study_uid).where(wanted)
+    count = connection.execute(sa.select(sa.func.count()).select_from(of_it.limit(_FEW).subquery())).scalar_one()
+    return of_it if count < _FEW else None
 
 
 def study_conditions(keys: Mapping[str, str], dialect: str, *, fuzzy: bool = False) -> list[sa.ColumnElement[bool]]:
