@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
@@ -107,6 +109,19 @@ def test_the_object_says_truthfully_what_was_done() -> None:
     assert ds.PatientIdentityRemoved == "YES" and "pixels not searched" in ds.DeidentificationMethod
     assert [c.CodeValue for c in ds.DeidentificationMethodCodeSequence] == ["113100", "113107", "113108"]
     assert ds.LongitudinalTemporalInformationModified == "MODIFIED" and len(ds.DeidentificationMethod) <= 64
+
+
+@pytest.mark.peer
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "examples_overlay.dcm", "JPEG2000.dcm"])
+def test_a_valid_object_stays_valid(name: str, tmp_path: Path) -> None:
+    data = (made.SAMPLES / name).read_bytes()
+    errors = []
+    for stage in (data, deidentify(data, key=KEY)):
+        (tmp_path / "one.dcm").write_bytes(stage)
+        said = subprocess.run(["dciodvfy", tmp_path / "one.dcm"], capture_output=True, text=True, check=False).stderr
+        errors.append([line for line in said.splitlines() if line.startswith("Error")])
+    assert len(errors[1]) <= len(errors[0])
 
 
 def test_pixels_and_geometry_stay() -> None:

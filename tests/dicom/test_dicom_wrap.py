@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from datetime import datetime
+from pathlib import Path
 
 import made
 import numpy as np
@@ -120,3 +123,20 @@ def test_a_picture_of_a_billion_pixels_is_refused() -> None:
     data += struct.pack(">I", zlib.crc32(b"IDAT" + body)) + struct.pack(">I", 0) + b"IEND" + b"\xaeB`\x82"
     with pytest.raises((LimitReached, Refused)):
         wrap_image(data, "a.png", NOW)
+
+
+@pytest.mark.peer
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
+def test_wrapped_pictures_are_valid_secondary_captures(tmp_path: Path) -> None:
+    for n, data in enumerate((picture("PNG", GREY), picture("JPEG", GREY), picture("JPEG", COLOUR))):
+        for modality in ("OT", "DX"):
+            path = tmp_path / f"{n}{modality}.dcm"
+            part = "CHEST" if modality == "DX" else ""
+            path.write_bytes(wrap_image(data, "a.png", NOW, modality=modality, body_part=part))
+            said = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False).stderr
+            assert not [line for line in said.splitlines() if line.startswith("Error")]
+
+
+def test_a_name_with_control_characters_is_written_without_them() -> None:
+    study = read_header(wrap_image(picture("PNG", GREY), "per\x00son3\n_\x1b[2J.png", NOW))
+    assert study.patient.id == "person3" and study.series[0].description == "person3_[2J.png"

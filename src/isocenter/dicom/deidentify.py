@@ -30,14 +30,14 @@ _TABLE = """
 Z AccessionNumber ReferringPhysicianName PatientBirthDate StudyID ConsultingPhysicianName
 Z PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest
 D PatientID PatientName ContentCreatorName VerifyingObserverName PersonName VerifyingOrganization ReviewerName
-D StructureSetLabel RTPlanLabel ROIName SegmentLabel TrackingID TextValue
+D DeviceSerialNumber StructureSetLabel RTPlanLabel ROIName SegmentLabel TrackingID TextValue
 S StudyDate SeriesDate AcquisitionDate ContentDate AcquisitionDateTime StructureSetDate RTPlanDate ReviewDate
 S DateTime Date ObservationDateTime VerificationDateTime DateOfSecondaryCapture FrameAcquisitionDateTime
 S FrameReferenceDateTime RadiopharmaceuticalStartDateTime RadiopharmaceuticalStopDateTime
 K StudyTime SeriesTime AcquisitionTime ContentTime StructureSetTime RTPlanTime ReviewTime Time
 K TimeOfSecondaryCapture RadiopharmaceuticalStartTime RadiopharmaceuticalStopTime
 X InstitutionName InstitutionAddress InstitutionalDepartmentName InstitutionCodeSequence
-X StationName DeviceSerialNumber OperatorsName OperatorIdentificationSequence PerformingPhysicianName
+X StationName OperatorsName OperatorIdentificationSequence PerformingPhysicianName
 X PhysiciansOfRecord PhysiciansOfRecordIdentificationSequence NameOfPhysiciansReadingStudy RequestingPhysician
 X ReferringPhysicianIdentificationSequence ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers
 X OtherPatientIDs OtherPatientIDsSequence OtherPatientNames PatientBirthName PatientMotherBirthName
@@ -213,9 +213,10 @@ def _action(element: Any) -> str:
         return listed
     if element.VR == "UI":
         return "U"
-    if not element.keyword or element.VR in _TELLING_VRS:
+    if not element.keyword or element.VR in ("UN", "OB", "OW"):
         return "X"  # what nobody has judged is not let out
-    return "K"
+    # Emptied and not removed: many attributes must stand there, if only without a value (Type 2).
+    return "Z" if element.VR in _TELLING_VRS else "K"
 
 
 def _shifted(value: Any, days: int) -> Any:

@@ -137,6 +137,7 @@ def _baseline(data: bytes) -> bool:
 def _dataset(name: str, now: datetime, digest: str, modality: str, body_part: str, view: str, patient_id: str) -> Any:
     from pydicom.dataset import Dataset
 
+    name = "".join(c for c in name if c.isprintable())
     patient = patient_id or patient_from_name(name)
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 192"
@@ -160,6 +161,8 @@ def _dataset(name: str, now: datetime, digest: str, modality: str, body_part: st
     ds.SeriesNumber, ds.InstanceNumber = 1, 1
     if body_part:
         ds.BodyPartExamined = body_part
+    else:
+        ds.Laterality = ""  # of an unknown part it must stand there, if only without a value
     if view:
         ds.ViewPosition = view
     return ds
