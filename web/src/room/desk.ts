@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { ask } from "../api/door";
-import type { Hang, Series } from "../api/shapes";
+import type { Coded, Hang, Series } from "../api/shapes";
 import { go, setQuery, to } from "../router";
 import { wordsOf } from "../viewer/deadline";
 import { PlanesView, type Plane } from "../viewer/planes";
@@ -191,9 +191,9 @@ export class Desk {
     if (next) this.choose(next);
   }
 
-  add(words: string): void {
+  add(words: string, what: Coded, laterality?: Coded): void {
     const mark = this.mark.value;
-    this.session.decide(null, { verdict: "added", words, where: mark ? { shape: "point", instance_uid: mark.sop, points_px: [mark.pixel] } : undefined });
+    this.session.decide(null, { verdict: "added", words, what, laterality, where: mark ? { shape: "point", instance_uid: mark.sop, points_px: [mark.pixel] } : undefined });
     this.stopAdding();
   }
 

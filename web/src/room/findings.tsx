@@ -6,6 +6,7 @@ import { to } from "../router";
 import { quantity, spoken } from "../words";
 import { colourOf } from "./overlay";
 import type { Desk } from "./desk";
+import choices from "./kinds.json";
 import type { Found } from "./session";
 
 /** What was found, one card each; what was looked for and not found; and what was not looked for, and why. Three answers, never two. */
@@ -144,10 +145,16 @@ function grab(element: HTMLElement | null): void {
 /** A person's own finding: words, and a place when they click on the image. */
 function Adding({ desk }: { desk: Desk }) {
   const [words, setWords] = useState("");
+  const [kind, setKind] = useState(0);
+  const [side, setSide] = useState(-1);
   const place = desk.mark.value;
   return (
-    <form class="card person editing" aria-label="Add a finding" onSubmit={(event) => (event.preventDefault(), desk.add(words.trim()))} onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); desk.stopAdding(); } }}>
+    <form class="card person editing" aria-label="Add a finding" onSubmit={(event) => (event.preventDefault(), desk.add(words.trim(), choices.kinds[kind]!, choices.sides[side]))} onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); desk.stopAdding(); } }}>
       <label>Your finding<textarea rows={2} value={words} placeholder="Small effusion, right" onInput={(event) => setWords(event.currentTarget.value)} ref={grab} /></label>
+      <div class="choices">
+        <label>Kind<select value={kind} onChange={(event) => setKind(Number(event.currentTarget.value))}>{choices.kinds.map((one, i) => <option key={one.code} value={i}>{one.meaning}</option>)}</select></label>
+        <label>Side<select value={side} onChange={(event) => setSide(Number(event.currentTarget.value))}><option value={-1}>none</option>{choices.sides.map((one, i) => <option key={one.code} value={i}>{one.meaning}</option>)}</select></label>
+      </div>
       <p class="muted">{place ? `Marked at column ${Math.round(place.pixel[0])}, row ${Math.round(place.pixel[1])} of the image on screen.` : "Click on the image to mark the place, or leave it without one."}</p>
       <div class="acts">
         <button class="primary" disabled={!words.trim()}>Add</button>

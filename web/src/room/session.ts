@@ -2,7 +2,7 @@ import { computed, signal } from "@preact/signals";
 import { ask } from "../api/door";
 import { type Happening, onHappening } from "../api/live";
 import { Source } from "../api/load";
-import { type Finding, type Planned, type Reading, type Report, type Result, type Study, type Verdict } from "../api/shapes";
+import type { Coded, Finding, Planned, Reading, Report, Result, Study, Verdict } from "../api/shapes";
 import { mayRead, me } from "../me";
 import { Acts } from "./acts";
 
@@ -19,6 +19,8 @@ export interface Decision {
   verdict: Exclude<Verdict, "undecided">;
   words?: string;
   reason?: string;
+  what?: Coded;
+  laterality?: Coded;
   where?: { shape: "point"; instance_uid: string; points_px: [number, number][] };
 }
 
