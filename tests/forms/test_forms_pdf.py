@@ -13,7 +13,7 @@ from isocenter.errors import Refused
 from isocenter.forms import pdf, text
 from isocenter.forms.plot import bars
 from isocenter.forms.text import Sentence
-from isocenter.record import Origin, Outcome, Patient, Result, Verdict
+from isocenter.record import Measurement, Origin, Outcome, Patient, Result, Verdict, codes
 from isocenter.space import Geometry
 
 SEAL = pdf.Seal("Ito Aiko", WHEN, "ab" * 32)
@@ -85,8 +85,15 @@ def test_sentences_carry_the_numbers_of_their_findings(archive: Archive) -> None
     data = shown(archive)
     (findings,) = (s for s in data["sections"] if s["name"] == "Findings")
     assert findings["sentences"][0]["refs"] == [1]
-    assert data["measurements"][0][:3] == ["[1]", "Lesion, left lung", "Volume"]
+    assert data["measurements"][0][:3] == ["[1]", "Lesion, left lung: ball", "Volume"]
     assert data["sections"][0]["name"] == "Impression"
+
+
+def test_numbers_of_one_name_are_told_apart_by_their_definition(archive: Archive, axial: Geometry) -> None:
+    result = found(ball(axial))
+    numbers = tuple(Measurement(codes.VOLUME, v, "mL", definition=d) for v, d in ((1.0, "voxels"), (0.9, "surface")))
+    named = replace(result, findings=(replace(result.findings[0], measurements=numbers),))
+    assert [row[2] for row in shown(archive, [named])["measurements"]] == ["Volume (voxels)", "Volume (surface)"]
 
 
 def test_how_it_was_made_is_told(archive: Archive, axial: Geometry) -> None:

@@ -181,6 +181,18 @@ def test_a_readers_words_are_held_against_the_numbers(words_of_reader: str, wron
     assert told == ((wrong,) if wrong else ())
 
 
+def test_a_number_of_a_definition_is_no_measurement() -> None:
+    one = finding(measurements=(Measurement(codes.MTV, 18.8, "mL", definition="41 % of SUVmax"),))
+    assert check_sentence(Sentence("x", "Findings", "MTV 18.8 mL (41 % of SUVmax).", False, TIED), [one]) == ()
+    assert check_sentence(Sentence("x", "Findings", "MTV 18.8 mL (50 % of SUVmax).", False, TIED), [one])
+
+
+def test_normalisations_of_suv_are_told_apart() -> None:
+    assert [words.number(2.5, u) for u in ("{SUVbw}g/ml", "{SUVlbm}g/ml", "{SUVbsa}cm2/ml")] == [
+        "2.50", "2.50 (lbm)", "2.50 (bsa)",
+    ]  # fmt: skip
+
+
 def test_a_struck_finding_that_is_still_mentioned_is_seen() -> None:
     struck = finding(verdict=Verdict.STRUCK, reason="artefact")
     (told,) = check_sentence(Sentence("x", "Findings", "Lesion.", False, TIED), [struck])

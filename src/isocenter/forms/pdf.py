@@ -16,7 +16,7 @@ from typing import Any, Literal
 from isocenter.errors import Refused
 from isocenter.forms import maker, words
 from isocenter.forms.text import SECTIONS, Sentence, latest
-from isocenter.record import Outcome, Result, Study, Verdict
+from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdict
 
 __all__ = ["Picture", "Seal", "report"]
 
@@ -183,12 +183,22 @@ def _measurements(results: Sequence[Result]) -> tuple[dict[str, int], list[list[
             if finding.tracking:
                 numbers[finding.tracking] = count
             for i, m in enumerate(finding.measurements):
-                first = [f"[{count}]", words.one_line(words.name_of(finding))] if i == 0 else ["", ""]
-                rows.append([*first, m.what.meaning, words.number(m.value, m.unit), who])
+                first = [f"[{count}]", _named(finding)] if i == 0 else ["", ""]
+                rows.append([*first, _measure(m), words.number(m.value, m.unit), who])
         # Numbers of an analysis that looked and found none are in its result; on paper they would bury the others.
         for m in result.measurements if result.outcome is Outcome.FOUND else ():
-            rows.append(["", "Whole study", m.what.meaning, words.number(m.value, m.unit), who])
+            rows.append(["", "Whole study", _measure(m), words.number(m.value, m.unit), who])
     return numbers, rows
+
+
+def _named(finding: Finding) -> str:
+    label = finding.where.label if finding.where else ""
+    return words.one_line(f"{words.name_of(finding)}: {label}" if label else words.name_of(finding))
+
+
+def _measure(number: Measurement) -> str:
+    # Two numbers of one name differ by their definition; without it the table would contradict itself.
+    return words.one_line(f"{number.what} ({number.definition})" if number.definition else str(number.what))
 
 
 def _provenance(result: Result) -> list[str]:

@@ -236,6 +236,8 @@ def check_sentence(sentence: Sentence, findings: Sequence[Finding]) -> tuple[str
 def _numbers(text: str, meant: Sequence[Finding]) -> Iterable[str]:
     held = [_base(v, m.unit) for f in meant for m in f.measurements for v in (m.value, m.low, m.high) if v is not None]
     held += [(100 * f.certainty, "%") for f in meant if f.certainty is not None]
+    # "41 % of SUVmax" is how something was defined, not what was measured.
+    held += [claimed for f in meant for m in f.measurements for claimed in _claims(m.definition)]
     for claim in _CLAIM.finditer(text):
         unit, figure = (claim["unit"] or "").lower(), claim["number"].replace(",", ".")
         if not unit and not claim["suv"]:
@@ -249,6 +251,15 @@ def _numbers(text: str, meant: Sequence[Finding]) -> Iterable[str]:
             known = ", ".join(f"{v / factor:.{places}f}" for v in same) or "none"
             shown = f"SUV {claim['number']}" if base == "SUV" else f"{claim['number']} {claim['unit']}"
             yield f"{shown} is not what was measured (measured: {known})"
+
+
+def _claims(definition: str) -> list[tuple[float, str]]:
+    found = []
+    for claim in _CLAIM.finditer(definition):
+        if claim["unit"]:
+            base, factor = _AS_MM_OR_ML[claim["unit"].lower()]
+            found.append((float(claim["number"].replace(",", ".")) * factor, base))
+    return found
 
 
 def _rounds_to(value: float, figure: str, places: int) -> bool:
