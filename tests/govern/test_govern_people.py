@@ -33,6 +33,18 @@ def test_no_account_no_password_and_a_broken_credential_never_fit(credential: st
     assert not fits(credential, "admin")
 
 
+def test_many_guesses_at_once_are_all_answered() -> None:
+    credential = hash_password("the lung is a sponge")
+    got: list[bool] = []
+    threads = [threading.Thread(target=lambda: got.append(fits(credential, "not this one"))) for _ in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert got == [False] * 6
+    assert fits(credential, "the lung is a sponge"), "and the right one after them"
+
+
 def test_a_longer_password_with_the_same_first_letters_does_not_fit() -> None:
     long = "correct horse " * 73
     credential = hash_password(long[:1024])

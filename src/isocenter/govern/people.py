@@ -27,6 +27,7 @@ __all__ = ["Link", "Links", "Session", "Sessions", "Tries", "fits", "hash_passwo
 
 _SHORTEST = 12
 _LONGEST = 1024  # argon2 would take more; a guesser must not make us hash megabytes
+_HASHING = threading.BoundedSemaphore(2)  # each hash takes 64 MiB: many guesses at once wait for one another
 
 
 def secret_digest(token: str) -> str:
@@ -61,7 +62,8 @@ def fits(credential: str | None, password: str) -> bool:
 
     known = credential or _nobodys_credential()
     try:
-        right = _hasher().verify(known, password[:_LONGEST])
+        with _HASHING:
+            right = _hasher().verify(known, password[:_LONGEST])
     except (VerificationError, InvalidHashError):
         return False
     return right and bool(credential) and len(password) <= _LONGEST
