@@ -19,7 +19,7 @@ export function AnalysesPage({ name }: { name: string }) {
   const field = useRef<HTMLInputElement>(null);
   const [filter, setFilter] = useState("");
   useEffect(() => void all.load(), []);
-  const shown = (all.value ?? []).filter((one) => `${one.name} ${aboutOf(one)} ${needsOf(one).join(" ")}`.toLowerCase().includes(filter.toLowerCase()));
+  const shown = (all.value ?? []).filter((one) => `${one.name} ${one.about} ${needsOf(one).join(" ")}`.toLowerCase().includes(filter.toLowerCase()));
   useEffect(() => {
     const step = (by: number) => {
       const at = shown.findIndex((one) => one.name === name);
@@ -50,39 +50,29 @@ function Card({ card, current }: { card: AnalysisCard; current: boolean }) {
   useEffect(() => {
     if (current) ref.current?.scrollIntoView({ block: "nearest" });
   }, [current]);
-  const state = card.state ?? (card.model && typeof card.model === "object" ? card.model.state : undefined);
   return (
     <li ref={ref} aria-current={current ? "true" : undefined}>
-      <h2><a href={to.analyses(card.name)}>{spoken(card.name)}</a> <span class="id">{card.name} {card.version}</span>{state && <span class="tag">{state}</span>}</h2>
-      <p>{aboutOf(card)}</p>
+      <h2><a href={to.analyses(card.name)}>{spoken(card.name)}</a> <span class="id">{card.name} {card.version}</span></h2>
+      <p>{card.about}</p>
       <dl class="facts">
         <div><dt>Needs</dt><dd>{needsOf(card).map((need) => <div key={need}>{need}</div>)}</dd></div>
         <div><dt>Yields</dt><dd>{yieldsOf(card).join(" · ") || "remarks only"}</dd></div>
+        {Object.entries(card.card).map(([name, words]) => <div key={name}><dt>{spoken(name)}</dt><dd>{[words].flat().join(" · ")}</dd></div>)}
         {card.parameters.length > 0 && (
-          <div><dt>Parameters</dt><dd>{card.parameters.map((one) => <div key={one.name}><code>{one.name}</code> <span class="muted">{one.kind}</span> {JSON.stringify(one.default)}</div>)}</dd></div>
+          <div>
+            <dt>Parameters</dt>
+            <dd>{card.parameters.map((one) => <div key={one.name}><code>{one.name}</code> {String(one.default) || "empty"} <span class="muted">{one.choices.length ? `one of ${one.choices.join(", ")}` : one.type}</span></div>)}</dd>
+          </div>
         )}
-        {card.limits && <div><dt>Limits</dt><dd>{[card.limits.seconds && `${card.limits.seconds}\u2009s`, card.limits.memory_mib && `${card.limits.memory_mib}\u2009MiB`].filter(Boolean).join(" · ")}</dd></div>}
-        {card.model && <div><dt>Model</dt><dd><a href={`/api/models?name=${encodeURIComponent(modelName(card))}`} target="_blank" rel="noopener">{modelName(card)}: card and evidence</a></dd></div>}
-        {facts(card).map(([name, words]) => <div key={name}><dt>{spoken(name)}</dt><dd>{words}</dd></div>)}
+        <div><dt>Limits</dt><dd>{card.limits.seconds}{"\u2009"}s · {card.limits.memory_mib}{"\u2009"}MiB</dd></div>
+        {card.weights && <div><dt>Model</dt><dd><a href="/api/models" target="_blank" rel="noopener">{card.weights}: card and evidence, as JSON</a></dd></div>}
       </dl>
     </li>
   );
 }
 
-function aboutOf(card: AnalysisCard): string {
-  if (typeof card.about === "string") return card.about;
-  return String(card.about?.intended_use ?? card.about?.about ?? "");
-}
-
-function facts(card: AnalysisCard): [string, string][] {
-  if (typeof card.about === "string" || !card.about) return [];
-  return Object.entries(card.about)
-    .filter(([name]) => name !== "intended_use" && name !== "about")
-    .map(([name, value]) => [name, Array.isArray(value) ? value.join("; ") : String(value)]);
-}
-
 function needsOf(card: AnalysisCard): string[] {
-  return Array.isArray(card.needs) ? card.needs.map(String) : Object.entries(card.needs ?? {}).map(([name, words]) => `${name}: ${words}`);
+  return Object.entries(card.needs).map(([name, words]) => `${name}: ${words}`);
 }
 
 /** What it may say, each once; a unit only where it tells something (a long list of units is "many kinds"). */
@@ -92,8 +82,4 @@ function yieldsOf(card: AnalysisCard): string[] {
     return [one.what?.meaning, named && `(${named})`].filter(Boolean).join(" ");
   });
   return [...new Set(words.filter(Boolean))];
-}
-
-function modelName(card: AnalysisCard): string {
-  return typeof card.model === "string" ? card.model : `${card.model?.name ?? card.name} ${card.model?.version ?? ""}`.trim();
 }

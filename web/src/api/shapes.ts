@@ -191,21 +191,22 @@ export interface Hang {
 
 export interface Parameter {
   name: string;
-  kind: string;
+  type: string;
   default: unknown;
-  about?: string;
+  choices: unknown[];
 }
 
 export interface AnalysisCard {
   name: string;
   version: string;
-  about: string | Record<string, unknown>;
-  needs: string[] | Record<string, string>;
+  about: string;
+  needs: Record<string, string>;
   yields: { what: Coded | null; maps: string[]; units: string[] }[];
   parameters: Parameter[];
-  limits: { seconds?: number; memory_mib?: number } | null;
-  model?: string | { name?: string; version?: string; state?: string } | null;
-  state?: string;
+  weights: string | null;
+  limits: { seconds: number; memory_mib: number };
+  /** Intended use, not for, sources, level of evidence: whatever its author states. */
+  card: Record<string, string | string[]>;
 }
 
 /** When a report was signed. */

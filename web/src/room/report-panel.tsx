@@ -6,7 +6,7 @@ import { to } from "../router";
 import { spoken } from "../words";
 import type { Desk } from "./desk";
 
-const SECTIONS = ["findings", "impression"];
+const WRITTEN = ["Findings", "Impression"];
 const QUIET_MS = 700;
 
 /** The report as sentences. A machine's keeps its dashed rule until a person touches it; each leads back to its finding. */
@@ -14,7 +14,7 @@ export function ReportPanel({ desk }: { desk: Desk }) {
   const { session } = desk;
   const report = session.report.value;
   if (!report) return null;
-  const sections = [...new Set([...report.sentences.map((one) => one.section), ...(session.mine.value ? SECTIONS.filter((name) => !report.sentences.some((one) => one.section.toLowerCase() === name)) : [])])];
+  const sections = [...new Set([...report.sentences.map((one) => one.section), ...(session.mine.value ? WRITTEN.filter((name) => !report.sentences.some((one) => one.section === name)) : [])])];
   return (
     <section aria-label="Report" class="report-panel" id="report">
       <h2>
@@ -26,7 +26,7 @@ export function ReportPanel({ desk }: { desk: Desk }) {
         <div key={section}>
           <h3>{spoken(section)}</h3>
           {report.sentences.filter((one) => one.section === section).map((one) => <Line key={one.id} sentence={one} desk={desk} />)}
-          {session.mine.value && <Fresh section={section} desk={desk} />}
+          {session.mine.value && WRITTEN.includes(section) && <Fresh section={section} desk={desk} />}
         </div>
       ))}
     </section>

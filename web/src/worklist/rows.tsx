@@ -79,7 +79,7 @@ function StudyRow({ row, index, current, take }: { row: Row; index: number; curr
       <td>{done ? <span class="faint">read</span> : <LevelMark level={row.level} due={due(row.due)} />}</td>
       <td class={row.moved_up > 0 ? undefined : "muted"}>
         {row.why}
-        {row.moved_up > 0 && <span class="muted"> · moved up {row.moved_up}</span>}
+        {row.moved_up > 0 && !row.why.includes("moved up") && <span class="muted"> · moved up {row.moved_up}</span>}
       </td>
       <td>{person(row.patient.name)} <span class="id">{row.patient.id}</span></td>
       <td>
