@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,6 +57,21 @@ def settings(folder: Path | None = None, **given: Any) -> Any:
     if folder is not None:
         said["folder"] = folder
     return Settings(**said)
+
+
+@contextmanager
+def house(folder: Path | None, *, make: bool = False, serving: bool = False) -> Iterator[Any]:
+    """The archive of a folder, closed afterwards; a new one only where `make` allows.
+
+    With `serving`, nobody else may serve the folder meanwhile.
+    """
+    from isocenter.app import open_house
+
+    held = open_house(settings(folder), make=make, server=serving)
+    try:
+        yield held
+    finally:
+        held.close()
 
 
 def version(shown: bool) -> None:

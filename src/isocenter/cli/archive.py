@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocenter.cli import Json, Where, app, settings
+from isocenter.cli import Json, Where, app, house
 
 __all__ = ["ledger"]
 
@@ -21,16 +21,11 @@ def receive(
     as_json: Json = False,
 ) -> None:
     """Take images in; ends with a ledger: expected = stored + already there + rejected, with each reason."""
-    from isocenter.app import open_house
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
-    house = open_house(settings(folder))
-    try:
-        with screen.progress("receiving") as told:
-            result = ledger(house.site, paths, wrap=wrap, told=told)
-    finally:
-        house.close()
+    with house(folder, make=True) as held, screen.progress("receiving") as told:
+        result = ledger(held.site, paths, wrap=wrap, told=told)
     screen.answer(result)
     show_ledger(screen, result)
     if result["rejected"] or result["conflict"]:
@@ -115,22 +110,18 @@ def studies(
     as_json: Json = False,
 ) -> None:
     """What the archive holds, the newest first."""
-    from isocenter.app import open_house
     from isocenter.cli.screen import Screen, person
     from isocenter.site import HOUSE
 
     screen = Screen(as_json)
-    house = open_house(settings(folder), make=False)
-    try:
-        rows = house.site.find("STUDY", {}, who=HOUSE, limit=limit, offset=offset)
-        total = house.site.counts(who=HOUSE)["studies"]
-        held = [house.site.study(r["StudyInstanceUID"], who=HOUSE) for r in rows]
-    finally:
-        house.close()
+    with house(folder) as held:
+        rows = held.site.find("STUDY", {}, who=HOUSE, limit=limit, offset=offset)
+        total = held.site.counts(who=HOUSE)["studies"]
+        whole = [held.site.study(r["StudyInstanceUID"], who=HOUSE) for r in rows]
     screen.answer({"studies": rows, "total": total, "offset": offset})
     screen.table(
         f"{len(rows)} of {total} studies", ("date", "patient", "study", "kind", "images", "uid"),
-        [(s.date, person(s.patient), s.description, "/".join(s.modalities), s.instance_count, s.uid) for s in held],
+        [(s.date, person(s.patient), s.description, "/".join(s.modalities), s.instance_count, s.uid) for s in whole],
     )  # fmt: skip
 
 
@@ -143,16 +134,12 @@ def send(
     as_json: Json = False,
 ) -> None:
     """Send a study with its results to another system."""
-    from isocenter.app import open_house
     from isocenter.cli.screen import Screen
     from isocenter.site import HOUSE
 
     screen = Screen(as_json)
-    house = open_house(settings(folder), make=False)
-    try:
-        answers = house.site.send(study, destination, who=HOUSE, what=what)
-    finally:
-        house.close()
+    with house(folder) as held:
+        answers = held.site.send(study, destination, who=HOUSE, what=what)
     lost = [{"sop_uid": uid, "reason": reason} for uid, reason in answers if reason]
     screen.answer({"sent": len(answers) - len(lost), "failed": lost})
     screen.say(f"{len(answers) - len(lost)} of {len(answers)} objects acknowledged by {destination}")
@@ -169,16 +156,12 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Why does it say so? From the signature back to the sender."""
-    from isocenter.app import open_house
     from isocenter.cli.screen import Screen
     from isocenter.site import HOUSE
 
     screen = Screen(as_json)
-    house = open_house(settings(folder), make=False)
-    try:
-        chain = house.site.explain(name, who=HOUSE)
-    finally:
-        house.close()
+    with house(folder) as held:
+        chain = held.site.explain(name, who=HOUSE)
     screen.answer(chain)
     screen.say(f"{chain['about']} of study {chain['study']['uid']} (patient {chain['study']['patient']})")
     for signature in chain["signatures"]:
@@ -206,16 +189,12 @@ def peer(
     as_json: Json = False,
 ) -> None:
     """Let a DICOM peer associate, and know where to send to it."""
-    from isocenter.app import open_house
     from isocenter.cli.screen import Screen
     from isocenter.site import HOUSE
 
     screen = Screen(as_json)
-    house = open_house(settings(folder))
-    try:
-        house.site.add_peer(aet, host, port, who=HOUSE)
-    finally:
-        house.close()
+    with house(folder, make=True) as held:
+        held.site.add_peer(aet, host, port, who=HOUSE)
     screen.answer({"aet": aet, "host": host, "port": port})
     screen.say(f"{aet} at {host}:{port} may associate and be sent to")
 
@@ -228,18 +207,14 @@ def person(
     as_json: Json = False,
 ) -> None:
     """Give somebody an account; the password is asked for and never shown."""
-    from isocenter.app import open_house
     from isocenter.cli.screen import Screen
     from isocenter.govern.policy import Role
     from isocenter.site import HOUSE
 
     secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     screen = Screen(as_json)
-    house = open_house(settings(folder))
-    try:
-        house.site.add_person(name, Role(role), secret, who=HOUSE)
-    finally:
-        house.close()
+    with house(folder, make=True) as held:
+        held.site.add_person(name, Role(role), secret, who=HOUSE)
     screen.answer({"name": name, "role": role})
     screen.say(f"{name} may sign in as {role}")
 
@@ -247,26 +222,22 @@ def person(
 @app.command()
 def verify(folder: Where = None, as_json: Json = False) -> None:
     """Check the journal's chain and every stored byte against its digest."""
-    from isocenter.app import open_house
     from isocenter.cli.screen import Screen
     from isocenter.errors import IsocenterError
 
     screen = Screen(as_json)
-    house = open_house(settings(folder), make=False)
     broken: list[str] = []
     checked = 0
-    try:
-        entries = house.site.journal.verify()
+    with house(folder) as held:
+        entries = held.site.journal.verify()
         with screen.progress("reading blobs") as told:
-            for digest in house.site.blobs.digests():
+            for digest in held.site.blobs.digests():
                 try:
-                    house.site.blobs.get(digest)
+                    held.site.blobs.get(digest)
                 except IsocenterError as fault:
                     broken.append(str(fault))
                 checked += 1
                 told(digest[:8], checked, checked)
-    finally:
-        house.close()
     screen.answer({"events": entries, "blobs": checked, "broken": broken})
     screen.say(f"journal: {entries} events, chain unbroken. Blobs: {checked} read, {len(broken)} broken")
     for line in broken:
@@ -278,15 +249,11 @@ def verify(folder: Where = None, as_json: Json = False) -> None:
 @app.command()
 def rebuild(folder: Where = None, as_json: Json = False) -> None:
     """Drop the index and make it again from the journal and the blobs."""
-    from isocenter.app import open_house
     from isocenter.cli.screen import Screen
     from isocenter.store import rebuild as make_again
 
     screen = Screen(as_json)
-    house = open_house(settings(folder), make=False, server=True)
-    try:
-        events = make_again(house.database, house.site.blobs)
-    finally:
-        house.close()
+    with house(folder, serving=True) as held:
+        events = make_again(held.database, held.site.blobs)
     screen.answer({"events": events})
     screen.say(f"index made again from {events} events")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocenter.cli import Json, Where, app, settings
+from isocenter.cli import Json, Where, app, house, settings
 
 __all__: list[str] = []
 
@@ -121,20 +121,16 @@ def _of_path(
 def _of_study(
     uid: str, only: str, parameters: dict[str, Any], out: Path | None, folder: Path | None, told: Any
 ) -> list[Any]:
-    from isocenter.app import open_house
     from isocenter.cli.written import write_out
     from isocenter.site import HOUSE
 
-    house = open_house(settings(folder), make=False)
-    try:
-        done = house.site.analyse(uid, who=HOUSE, only=only, parameters=parameters, told=told)
+    with house(folder) as held:
+        done = held.site.analyse(uid, who=HOUSE, only=only, parameters=parameters, told=told)
         if out is not None:
-            study = house.site.study(uid, who=HOUSE)
+            study = held.site.study(uid, who=HOUSE)
             for _, result in done:
-                blobs = {m.digest: house.site.blobs.get(m.digest) for m in result.maps}
-                write_out(out, study, result, blobs, house.site.blobs.get)
-    finally:
-        house.close()
+                blobs = {m.digest: held.site.blobs.get(m.digest) for m in result.maps}
+                write_out(out, study, result, blobs, held.site.blobs.get)
     return [result for _, result in done]
 
 
@@ -171,14 +167,11 @@ def why(
 
 
 def _why_study(uid: str, folder: Path | None) -> list[dict[str, Any]]:
-    from isocenter.app import open_house
     from isocenter.site import HOUSE
 
-    house = open_house(settings(folder), make=False)
-    try:
-        return house.site.why(uid, who=HOUSE)
-    finally:
-        house.close()
+    with house(folder) as held:
+        rows: list[dict[str, Any]] = held.site.why(uid, who=HOUSE)
+        return rows
 
 
 def _why_path(path: Path) -> list[dict[str, Any]]:

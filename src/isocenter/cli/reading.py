@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from isocenter.cli import Json, Where, app, settings
+from isocenter.cli import Json, Where, app, house
 
 __all__: list[str] = []
 
 Who = Annotated[str, typer.Option("--as", help="Account that acts; your own name when left out.")]
-
-
-@contextmanager
-def _site(folder: Path | None) -> Iterator[Any]:
-    from isocenter.app import open_house
-
-    house = open_house(settings(folder), make=False)
-    try:
-        yield house.site
-    finally:
-        house.close()
 
 
 def _reader(site: Any, name: str) -> Any:
@@ -53,7 +40,8 @@ def worklist(
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
-    with _site(folder) as site:
+    with house(folder) as held:
+        site = held.site
         entries = site.worklist(who=_reader(site, ""), with_ai=ai)
     page = entries[offset : offset + limit]
     screen.answer({"rows": [_plain(e) for e in page], "total": len(entries), "offset": offset})
@@ -93,7 +81,8 @@ def open_(
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
-    with _site(folder) as site:
+    with house(folder) as held:
+        site = held.site
         reader = _reader(site, who)
         reading = site.open(study, who=reader)
         results = site.results(study, who=reader)
@@ -136,16 +125,17 @@ def correct(
     from isocenter.record import Verdict
 
     screen = Screen(as_json)
-    with _site(folder) as site:
+    with house(folder) as held:
+        site = held.site
         reader = _reader(site, who)
-        held = [d for d, r in site.results(study, who=reader) if any(f.tracking == tracking for f in r.findings)]
-        if not held:
+        holders = [d for d, r in site.results(study, who=reader) if any(f.tracking == tracking for f in r.findings)]
+        if not holders:
             raise NotFound(
                 f"finding '{tracking}'", "the study has none of that name", "list them with `isocenter open`"
             )
         version = site.reading(study, who=reader).version
         correction = Correction(
-            Verdict(verdict), tracking=tracking, result=held[-1], words=words or None, reason=reason
+            Verdict(verdict), tracking=tracking, result=holders[-1], words=words or None, reason=reason
         )
         reading = site.correct(study, correction, version=version, who=reader)
     screen.answer({"reading": reading})
@@ -163,7 +153,8 @@ def sign(
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
-    with _site(folder) as site:
+    with house(folder) as held:
+        site = held.site
         reader = _reader(site, who)
         reading = site.sign(study, version=site.reading(study, who=reader).version, who=reader)
     screen.answer({"reading": reading})
@@ -181,14 +172,15 @@ def report(
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
-    with _site(folder) as site:
+    with house(folder) as held:
+        site = held.site
         reader = _reader(site, "")
-        held = site.report(study, who=reader)
+        report_ = site.report(study, who=reader)
         if pdf is not None:
             pdf.write_bytes(site.report_pdf(study, who=reader))
-    screen.answer(held)
+    screen.answer(report_)
     section = ""
-    for sentence in held.sentences:
+    for sentence in report_.sentences:
         if sentence.section != section:
             section = sentence.section
             screen.say(section.upper())
