@@ -212,11 +212,11 @@ class House:
         must(who, "results", study_uid)
         return self._latest(study_uid)
 
-    def result(self, id: str, *, who: Person) -> Result:
-        must(who, "results", id)
-        if id not in self.kept:
+    def result(self, digest: str, *, who: Person) -> Result:
+        must(who, "results", digest)
+        if digest not in self.kept:
             raise NotFound("no such result")
-        return self.kept[id]
+        return self.kept[digest]
 
     def why(self, study_uid: str, *, who: Person) -> Sequence[dict[str, Any]]:
         must(who, "plan", study_uid)
@@ -240,8 +240,8 @@ class House:
                     return series.uid
         raise NotFound("no such image")
 
-    def map_of(self, result_id: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
-        must(who, "results", result_id)
+    def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
+        must(who, "results", result)
         return self.values[name]
 
     # ---- reading

@@ -79,7 +79,7 @@ def crossed(region: Region, planes: dict[str, Geometry]) -> list[str]:
     """
     if region.instance_uid:
         return [region.instance_uid]
-    if len(planes) == 1:
+    if len(planes) < 2:
         return list(planes)
     if region.geometry.reference is not Reference.PATIENT or (region.mask is not None and not region.voxels):
         return []

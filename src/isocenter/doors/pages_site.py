@@ -46,7 +46,7 @@ class PagesSite(Protocol):
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
         """(id, Result): the latest of each chain, newest last."""
 
-    def result(self, id: str, *, who: Person) -> Result:
+    def result(self, digest: str, *, who: Person) -> Result:
         """One result, also one that was replaced."""
 
     def why(self, study_uid: str, *, who: Person) -> Sequence[Mapping[str, Any]]:
@@ -58,7 +58,7 @@ class PagesSite(Protocol):
     def series_of(self, sop_uid: str, *, who: Person) -> str:
         """The series that holds an image."""
 
-    def map_of(self, result_id: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
+    def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
         """The values of a map on its own grid."""
 
     def reading(self, study_uid: str, *, who: Person) -> Reading:
