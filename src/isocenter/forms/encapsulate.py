@@ -53,7 +53,7 @@ def write(pdf: bytes, study: Study, sources: Sources, *, when: datetime, title: 
     made.SeriesNumber, made.InstanceNumber, made.Modality = 9004, 1, "DOC"
     made.SeriesDescription = "Report"
     made.Manufacturer = maker.MAKER
-    made.ManufacturerModelName = maker.EQUIPMENT()["manufacturer_model_name"]
+    made.ManufacturerModelName = maker.equipment()["manufacturer_model_name"]
     made.SoftwareVersions = made.DeviceSerialNumber = maker.version()
     made.ConversionType = "WSD"
     made.BurnedInAnnotation = "YES"
@@ -76,9 +76,10 @@ def read(data: bytes) -> bytes:
     Raises:
         Refused: when the object holds no PDF.
     """
-    found = maker.load(data)
-    if found.get("MIMETypeOfEncapsulatedDocument") != "application/pdf" or "EncapsulatedDocument" not in found:
-        raise Refused(f"an object of SOP Class {found.get('SOPClassUID')}", "it holds no PDF document")
-    held = bytes(found.EncapsulatedDocument)
-    length = found.get("EncapsulatedDocumentLength")
-    return held[: int(length)] if length is not None else held.rstrip(b"\x00")
+    with maker.reading("an encapsulated document"):
+        found = maker.load(data)
+        if found.get("MIMETypeOfEncapsulatedDocument") != "application/pdf" or "EncapsulatedDocument" not in found:
+            raise Refused(f"an object of SOP Class {found.get('SOPClassUID')}", "it holds no PDF document")
+        held = bytes(found.EncapsulatedDocument)
+        length = found.get("EncapsulatedDocumentLength")
+        return held[: int(length)] if length is not None else held.rstrip(b"\x00")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import uuid
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import NotFound, NotWhole, Refused
+from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused
 from isocenter.record import Code, Origin, Result, Series, Study
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANALYSIS_FAMILY",
-    "EQUIPMENT",
+    "equipment",
     "MAKER",
     "Sources",
     "algorithm_words",
@@ -36,6 +37,7 @@ __all__ = [
     "load",
     "must_belong",
     "person_name",
+    "reading",
     "series_of",
     "settle",
     "uid",
@@ -64,7 +66,7 @@ def version() -> str:
     return metadata.version("isocenter")
 
 
-def EQUIPMENT() -> dict[str, str]:  # noqa: N802  (read as a constant; a function so that nothing is looked up at import)
+def equipment() -> dict[str, str]:
     """Who made the object, in highdicom's keywords."""
     return {
         "manufacturer": MAKER,
@@ -107,17 +109,38 @@ def load(data: bytes, *, pixels: bool = True) -> Dataset:
         NotWhole: when it is not DICOM.
     """
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
-    try:
+    with reading("a stored file"):
         return dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
-    except (InvalidDicomError, EOFError) as bad:
-        raise NotWhole(f"{len(data)} bytes", f"not a DICOM file ({bad})", "give the stored Part 10 file") from bad
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn whatever a broken object makes the libraries raise into one refusal.
+
+    Four random bytes in a header make pydicom raise five kinds of exception and highdicom a dozen; none of them may
+    reach a worker's top level.
+
+    Raises:
+        NotWhole: for anything but an error of ours, which passes as it is.
+        LimitReached: for nesting that is too deep, or more memory than there is.
+    """
+    try:
+        yield
+    except IsocenterError:
+        raise
+    except (RecursionError, MemoryError) as deep:
+        raise LimitReached(what, f"it is nested too deeply or claims too much ({type(deep).__name__})") from deep
+    except Exception as bad:
+        raise NotWhole(
+            f"{what} that cannot be read", f"{type(bad).__name__}: {bad}"[:300], "send the file again"
+        ) from bad
 
 
 def header(sources: Sources, sop_uid: str) -> Dataset:
     """The header of a source image, made fit to be cited."""
-    return fit(load(sources(sop_uid), pixels=False))
+    with reading(f"the header of image {sop_uid}"):
+        return fit(load(sources(sop_uid), pixels=False))
 
 
 def fit(found: Dataset) -> Dataset:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isocenter.errors import Refused
+from isocenter.errors import LimitReached, Refused
 from isocenter.forms import maker, planes
 from isocenter.forms.maker import Sources
 from isocenter.forms.regrid import onto
@@ -17,6 +17,8 @@ from isocenter.record.result import unit_meaning
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 __all__ = ["identity", "read", "write"]
+
+_LARGEST = 2**31  # voxels; a lie in a header must not become an allocation
 
 
 def identity(result: Result, name: str) -> tuple[str, str]:
@@ -83,7 +85,7 @@ def write(of: Map, values: Volume, result: Result, study: Study, sources: Source
         content_description=f"{of.quantity}: {of.kind}, research"[:64],
         series_description=f"{result.origin.name[:40]}: {of.name}"[:64],
         content_qualification="RESEARCH",
-        **maker.EQUIPMENT(),
+        **maker.equipment(),
     )
     maker.settle(made, result.made, result.id, "map", of.name)
     made.Laterality = images[0].get("Laterality", "") or ""  # asked for by the series module of this object
@@ -102,30 +104,41 @@ def read(data: bytes, geometry: Geometry | None = None) -> Volume:
     """
     from highdicom.image import Image
 
-    found = maker.load(data)
-    if found.SOPClassUID != "1.2.840.10008.5.1.4.1.1.30":
-        raise Refused(f"an object of SOP Class {found.SOPClassUID}", "it is not a Parametric Map")
-    shared = found.SharedFunctionalGroupsSequence[0]
-    mapping = (
-        shared if "RealWorldValueMappingSequence" in shared else found.PerFrameFunctionalGroupsSequence[0]
-    ).RealWorldValueMappingSequence[0]
-    unit = str(mapping.MeasurementUnitsCodeSequence[0].CodeValue)
-    quantity = str(mapping.get("LUTExplanation", "")).split(",")[0] or str(mapping.get("LUTLabel", "value"))
-    series_uid = str(found.ReferencedSeriesSequence[0].SeriesInstanceUID) if "ReferencedSeriesSequence" in found else ""
-    try:
-        volume = Image.from_dataset(found, copy=False).get_volume(
-            apply_real_world_transform=False,
-            apply_modality_transform=False,
-            apply_voi_transform=False,
-            dtype=np.float32,
+    with maker.reading("a Parametric Map"):
+        found = maker.load(data)
+        if found.SOPClassUID != "1.2.840.10008.5.1.4.1.1.30":
+            raise Refused(f"an object of SOP Class {found.SOPClassUID}", "it is not a Parametric Map")
+        shared = found.SharedFunctionalGroupsSequence[0]
+        mapping = (
+            shared if "RealWorldValueMappingSequence" in shared else found.PerFrameFunctionalGroupsSequence[0]
+        ).RealWorldValueMappingSequence[0]
+        unit = str(mapping.MeasurementUnitsCodeSequence[0].CodeValue)
+        quantity = str(mapping.get("LUTExplanation", "")).split(",")[0] or str(mapping.get("LUTLabel", "value"))
+        series_uid = (
+            str(found.ReferencedSeriesSequence[0].SeriesInstanceUID) if "ReferencedSeriesSequence" in found else ""
         )
-    except (ValueError, RuntimeError) as bad:
-        raise Refused("frames that make no regular grid", str(bad)[:200]) from bad
-    array = np.asarray(volume.array)
-    grid = Geometry(volume.affine, array.shape, str(found.FrameOfReferenceUID))
-    if geometry is not None:
-        array, grid = onto(array, grid, geometry), geometry
-    return Volume(array, grid, quantity, unit, series_uid=series_uid)
+        try:
+            opened = Image.from_dataset(found, copy=False)
+            where = opened.get_volume_geometry()
+            if where is None:
+                raise Refused("frames that make no regular grid", "their positions are not evenly spaced")
+            if int(np.prod(where.spatial_shape, dtype=np.int64)) > _LARGEST:
+                raise LimitReached(f"a grid of {tuple(where.spatial_shape)} voxels", "no image is that large")
+            volume = opened.get_volume(
+                apply_real_world_transform=False,
+                apply_modality_transform=False,
+                apply_voi_transform=False,
+                dtype=np.float32,
+            )
+        except (ValueError, RuntimeError) as bad:
+            if isinstance(bad, Refused):
+                raise
+            raise Refused("frames that make no regular grid", str(bad)[:200]) from bad
+        array = np.asarray(volume.array)
+        grid = Geometry(volume.affine, array.shape, str(found.FrameOfReferenceUID))
+        if geometry is not None:
+            array, grid = onto(array, grid, geometry), geometry
+        return Volume(array, grid, quantity, unit, series_uid=series_uid)
 
 
 def _label(name: str) -> str:

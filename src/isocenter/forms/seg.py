@@ -201,7 +201,7 @@ def _object(
             content_creator_name=maker.person_name(result.origin.name[:63]) if result.origin.kind == "person" else None,
             series_description=f"{result.origin.name[:48]} regions",
             content_qualification="RESEARCH" if kind is not Kind.LABELMAP else None,
-            **maker.EQUIPMENT(),
+            **maker.equipment(),
         )
     except (ValueError, TypeError, AttributeError, KeyError) as bad:
         raise Refused(
@@ -295,18 +295,19 @@ def read(data: bytes, geometry: Geometry | None = None) -> tuple[Region, ...]:
     Raises:
         Refused: when it is no Segmentation, its frames make no regular grid, or voxels lie outside `geometry`.
     """
-    opened = _open(data)
-    series_uid, instance_uid = _of(opened)
-    return tuple(
-        Region(
-            grid,
-            mask=array >= (0.5 if array.dtype.kind == "f" else 1),
-            series_uid=series_uid,
-            instance_uid=instance_uid if grid.reference != Reference.PATIENT else "",
-            label=label,
+    with maker.reading("a Segmentation"):
+        opened = _open(data)
+        series_uid, instance_uid = _of(opened)
+        return tuple(
+            Region(
+                grid,
+                mask=array >= (0.5 if array.dtype.kind == "f" else 1),
+                series_uid=series_uid,
+                instance_uid=instance_uid if grid.reference != Reference.PATIENT else "",
+                label=label,
+            )
+            for label, array, grid in _each(opened, geometry)
         )
-        for label, array, grid in _each(opened, geometry)
-    )
 
 
 def read_fractions(data: bytes, geometry: Geometry | None = None) -> tuple[Volume, ...]:
@@ -315,14 +316,15 @@ def read_fractions(data: bytes, geometry: Geometry | None = None) -> tuple[Volum
     Raises:
         Refused: when the object is not FRACTIONAL.
     """
-    opened = _open(data)
-    if opened.SegmentationType != "FRACTIONAL":
-        raise Refused(f"a Segmentation of type {opened.SegmentationType}", "it holds no fractions", "use read")
-    quantity = str(opened.get("SegmentationFractionalType", "PROBABILITY")).lower()
-    return tuple(
-        Volume(array.astype(np.float32), grid, quantity, "1", series_uid=_of(opened)[0])
-        for _, array, grid in _each(opened, geometry)
-    )
+    with maker.reading("a Segmentation"):
+        opened = _open(data)
+        if opened.SegmentationType != "FRACTIONAL":
+            raise Refused(f"a Segmentation of type {opened.SegmentationType}", "it holds no fractions", "use read")
+        quantity = str(opened.get("SegmentationFractionalType", "PROBABILITY")).lower()
+        return tuple(
+            Volume(array.astype(np.float32), grid, quantity, "1", series_uid=_of(opened)[0])
+            for _, array, grid in _each(opened, geometry)
+        )
 
 
 def _open(data: bytes) -> Any:
@@ -407,26 +409,27 @@ def check_labelmap(data: bytes) -> tuple[str, ...]:
     Debian's validator does not know this object, so its rules are held here: every value that a pixel has is
     described, segment numbers are unique, no two frames lie at one place, and the padding value is the background.
     """
-    found = maker.load(data)
-    if found.get("SegmentationType") != "LABELMAP":
-        return (f"Segmentation Type is {found.get('SegmentationType')}, not LABELMAP",)
-    wrong = []
-    if found.SOPClassUID != "1.2.840.10008.5.1.4.1.1.66.7":
-        wrong.append(f"SOP Class is {found.SOPClassUID}")
-    numbers = [int(s.SegmentNumber) for s in found.SegmentSequence]
-    if len(set(numbers)) != len(numbers):
-        wrong.append("two segments have the same number")
-    if missing := sorted(set(np.unique(found.pixel_array).tolist()) - set(numbers)):
-        wrong.append(f"pixels have values without a segment: {missing}")
-    places = [
-        tuple(float(x) for x in g.PlanePositionSequence[0].ImagePositionPatient)
-        for g in found.get("PerFrameFunctionalGroupsSequence", [])
-        if "PlanePositionSequence" in g
-    ]
-    if len(set(places)) != len(places):
-        wrong.append("two frames lie at the same place")
-    if found.get("PixelPaddingValue") not in (None, 0):
-        wrong.append(f"Pixel Padding Value is {found.PixelPaddingValue}, the background is 0")
-    if found.get("SegmentsOverlap", "NO") != "NO":
-        wrong.append(f"Segments Overlap is {found.SegmentsOverlap}")
-    return tuple(wrong)
+    with maker.reading("a Segmentation"):
+        found = maker.load(data)
+        if found.get("SegmentationType") != "LABELMAP":
+            return (f"Segmentation Type is {found.get('SegmentationType')}, not LABELMAP",)
+        wrong = []
+        if found.SOPClassUID != "1.2.840.10008.5.1.4.1.1.66.7":
+            wrong.append(f"SOP Class is {found.SOPClassUID}")
+        numbers = [int(s.SegmentNumber) for s in found.SegmentSequence]
+        if len(set(numbers)) != len(numbers):
+            wrong.append("two segments have the same number")
+        if missing := sorted(set(np.unique(found.pixel_array).tolist()) - set(numbers)):
+            wrong.append(f"pixels have values without a segment: {missing}")
+        places = [
+            tuple(float(x) for x in g.PlanePositionSequence[0].ImagePositionPatient)
+            for g in found.get("PerFrameFunctionalGroupsSequence", [])
+            if "PlanePositionSequence" in g
+        ]
+        if len(set(places)) != len(places):
+            wrong.append("two frames lie at the same place")
+        if found.get("PixelPaddingValue") not in (None, 0):
+            wrong.append(f"Pixel Padding Value is {found.PixelPaddingValue}, the background is 0")
+        if found.get("SegmentsOverlap", "NO") != "NO":
+            wrong.append(f"Segments Overlap is {found.SegmentsOverlap}")
+        return tuple(wrong)

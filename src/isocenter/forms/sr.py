@@ -167,7 +167,7 @@ def write(
         verifying_observer_name=maker.person_name(signed.name) if signed else None,
         verifying_organization=signed.organisation if signed else None,
         series_description=f"{result.origin.name[:48]} measurements",
-        **{k: v for k, v in maker.EQUIPMENT().items() if k != "manufacturer"},
+        **{k: v for k, v in maker.equipment().items() if k != "manufacturer"},
         content_qualification=hd.ContentQualificationValues.RESEARCH if not signed else None,
     )
     maker.settle(made, result.made, result.id, "sr")
@@ -440,21 +440,22 @@ def read(data: bytes) -> Report:
     Raises:
         Refused: when the object is not a structured report with imaging measurements.
     """
-    found = maker.load(data)
-    if found.get("Modality") != "SR" or "ContentSequence" not in found:
-        raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a structured report")
-    groups = [g for g in _walk(found) if _name(g) == "125007"]
-    if not groups and not any(_name(i) == "126010" for i in _walk(found)):
-        raise Refused("a structured report without imaging measurements", "it is not of template TID 1500")
-    observers = found.get("VerifyingObserverSequence", [])
-    verified = found.get("VerificationFlag") == "VERIFIED" and observers
-    return Report(
-        str(found.StudyInstanceUID),
-        str(found.SOPInstanceUID),
-        tuple(_group(g) for g in groups),
-        str(observers[0].VerifyingObserverName) if verified else "",
-        found.get("PreliminaryFlag", "PRELIMINARY") != "FINAL",
-    )
+    with maker.reading("a structured report"):
+        found = maker.load(data)
+        if found.get("Modality") != "SR" or "ContentSequence" not in found:
+            raise Refused(f"an object of modality {found.get('Modality', 'none')}", "it is not a structured report")
+        groups = [g for g in _walk(found) if _name(g) == "125007"]
+        if not groups and not any(_name(i) == "126010" for i in _walk(found)):
+            raise Refused("a structured report without imaging measurements", "it is not of template TID 1500")
+        observers = found.get("VerifyingObserverSequence", [])
+        verified = found.get("VerificationFlag") == "VERIFIED" and observers
+        return Report(
+            str(found.StudyInstanceUID),
+            str(found.SOPInstanceUID),
+            tuple(_group(g) for g in groups),
+            str(observers[0].VerifyingObserverName) if verified else "",
+            found.get("PreliminaryFlag", "PRELIMINARY") != "FINAL",
+        )
 
 
 def _walk(item: Dataset) -> Iterator[Dataset]:
