@@ -87,9 +87,7 @@ def main(folder: Path) -> dict[str, Any]:
         _ask("/modalities/isocenter/store", _ask("/instances"))
         said["orthanc_stored_with_us"] = house.site.counts(who=reader)["instances"]
 
-        query = _ask(
-            "/modalities/isocenter/query", {"Level": "Study", "Query": {"PatientID": "", "StudyDate": "20040101-20041231"}}
-        )
+        query = _ask("/modalities/isocenter/query", {"Level": "Study", "Query": {"StudyDate": "20040101-20041231"}})
         answers = f"/queries/{query['ID']}/answers"
         said["orthanc_found"] = sorted(
             _ask(f"{answers}/{n}/content?simplify")["PatientID"] for n in range(len(_ask(answers)))
