@@ -55,8 +55,7 @@ def augmented(batch: Tensor, how: Augmentation, size: int, random: torch.Generat
 
     low, high = math.log(how.scale[0]), math.log(how.scale[1])
     zoom = draw(low, high).exp()
-    stretch = draw(-how.stretch / 2, how.stretch / 2).exp()
-    across, down = zoom * stretch, zoom / stretch
+    across, down = zoom * draw(low / 2, high / 2).exp(), zoom * draw(low / 2, high / 2).exp()
     turn = draw(-how.rotate_deg, how.rotate_deg) * (math.pi / 180)
     flip = torch.where(draw(0, 1) < how.mirror, -1.0, 1.0)
     matrix = torch.stack(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,10 +75,12 @@ def export(whole: Whole, size: int, path: Path, *, limit_bytes: int = 10_000_000
 
     whole.eval()
     picture = torch.rand(2, 1, size, size, generator=torch.Generator().manual_seed(seed))
-    torch.onnx.export(
-        whole, (picture,), str(path), input_names=["image"], output_names=list(OUTPUTS), opset_version=18,
-        dynamic_axes={name: {0: "n"} for name in ("image", *OUTPUTS)}, dynamo=False,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the older exporter needs no onnxscript at run time
+        torch.onnx.export(
+            whole, (picture,), str(path), input_names=["image"], output_names=list(OUTPUTS), opset_version=18,
+            dynamic_axes={name: {0: "n"} for name in ("image", *OUTPUTS)}, dynamo=False,
+        )  # fmt: skip
     data = path.read_bytes()
     if len(data) > limit_bytes:
         raise Refused(f"{path.name} has {len(data)} bytes", f"a shipped model has at most {limit_bytes}")

@@ -20,9 +20,8 @@ class Augmentation:
     """How far a training picture may be changed while its answer stays the same.
 
     Args:
-        scale: smallest and largest zoom.
-        stretch: largest change of the ratio of width to height (natural logarithm), so that the shape of the film,
-            which differs between wards, tells nothing.
+        scale: smallest and largest zoom; width and height are drawn apart within half of it (in logarithms), so that
+            the shape of the film, which differs between wards, tells little.
         rotate_deg, shift: largest turn in degrees and shift as a part of the width.
         mirror: chance of left and right exchanged.
         curve: strength of a random monotone grey-value curve (gamma from ``1 / (1 + curve)`` to ``1 + curve``).
@@ -33,7 +32,6 @@ class Augmentation:
     """
 
     scale: tuple[float, float] = (0.8, 1.25)
-    stretch: float = 0.35
     rotate_deg: float = 12.0
     shift: float = 0.08
     mirror: float = 0.5
@@ -73,7 +71,7 @@ class Classifier2D:
     widths: tuple[int, ...] = (24, 48, 96, 160)
     validation: float = 0.15
     members: int = 1
-    epochs: int = 26
+    epochs: int = 24
     batch: int = 32
     rate: float = 2e-3
     decay: float = 0.02
@@ -84,7 +82,7 @@ class Classifier2D:
     precision: str = "bfloat16"
     threads: int = 2
     augmentation: Augmentation = field(default_factory=Augmentation)
-    gate_steps: int = 600
+    gate_steps: int = 1500
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 

@@ -166,6 +166,7 @@ def fit_scope(
         others: pictures of other kinds; without them the gate knows only what chests can be turned into.
         steps: of 96 pictures.
     """
+    torch.set_num_threads(1)  # batches this small cost more to share out than to compute
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
     net = ResidualNet(_WIDTHS, 3, 0.1)

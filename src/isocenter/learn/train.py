@@ -174,7 +174,7 @@ def _written(
         "networks": how.members,
         "parameters": sum(p.numel() for n in nets for p in n.parameters()),
         "epochs": how.epochs,
-        "seconds of the last run": facts["seconds"],
+        "seconds since it was started or taken up again": facts["seconds"],
         "torch": torch.__version__,
         "foreign pictures for the gate": facts["others"],
         "seed": seed,

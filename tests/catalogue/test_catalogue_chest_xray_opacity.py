@@ -1,0 +1,169 @@
+"""The chest radiograph analysis: three answers, and a clear reason for each picture that it must not look at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.analysis.weights import open_session
+from isocenter.catalogue.chest_xray_opacity import ChestXrayOpacity
+from isocenter.errors import Refused
+from isocenter.methods.roc import auc
+from isocenter.record import Outcome, codes
+from isocenter.space import Axis, Geometry, Volume
+from isocenter.testing.phantoms import chest
+
+look = ChestXrayOpacity()
+
+
+def film(pixels: Any, **facts: Any) -> Volume:
+    return Volume(np.asarray(pixels, np.float32)[None], Geometry.regular(shape=(1, *pixels.shape)), facts=facts)
+
+
+@pytest.fixture(scope="module")
+def weights() -> Any:
+    return open_session("chest_xray_opacity")
+
+
+@pytest.fixture(scope="module")
+def filled() -> Volume:
+    return film(chest.picture(seed=1, opacity="right lower")[0], ViewPosition="PA", BodyPartExamined="CHEST")
+
+
+def test_an_opacity_is_found_with_certainty_words_and_a_map(weights: Any, filled: Volume) -> None:
+    answer = look.run(filled, weights=weights)
+    assert answer.outcome is Outcome.FOUND
+    (finding,) = answer.findings
+    assert finding.what == codes.OPACITY and finding.site == codes.LUNG
+    assert finding.certainty is not None and finding.certainty >= 0.5
+    assert f"{100 * finding.certainty:.0f} %" in finding.words
+    assert answer.maps is not None and answer.sensitivity == ("opacity_sensitivity",)
+    heat = answer.maps["opacity_sensitivity"]
+    assert heat.geometry.same_grid(filled.geometry) and heat.quantity == "sensitivity" and heat.unit == "1"
+    assert float(heat.array.min()) >= 0 and float(heat.array.max()) == pytest.approx(1.0)
+
+
+def test_a_clear_chest_gives_none_with_its_number(weights: Any) -> None:
+    answer = look.run(film(chest.picture(seed=4)[0]), weights=weights)
+    assert answer.outcome is Outcome.NONE and not answer.findings
+    (stated,) = answer.measurements
+    assert stated.what == codes.PROBABILITY and stated.unit == "1" and stated.value < 0.5
+
+
+def test_filled_lungs_of_in_silico_children_score_above_clear_ones(weights: Any) -> None:
+    scores = [
+        [
+            look.run(film(chest.picture(seed=s, opacity=zone)[0]), weights=weights).measurements[0].value
+            for s in (1, 3, 4)
+        ]
+        for zone in ("", "right lower", "left lower")
+    ]
+    assert (np.array(scores[1]) > scores[0]).all() and (np.array(scores[2]) > scores[0]).all()
+
+
+def test_the_threshold_decides(weights: Any, filled: Volume) -> None:
+    sure = look.run(filled, weights=weights).measurements[0].value
+    assert look.run(filled, threshold=min(sure + 0.01, 0.999), weights=weights).outcome is Outcome.NONE
+    assert look.run(filled, threshold=sure - 0.01, weights=weights).outcome is Outcome.FOUND
+    with pytest.raises(Refused, match="threshold 1"):
+        look.run(filled, threshold=1.0, weights=weights)
+
+
+def test_a_larger_matrix_and_another_grey_scale_change_little(weights: Any, filled: Volume) -> None:
+    fine = film(np.kron(filled.array[0], np.ones((3, 3))) * 11 - 700)
+    one, other = (look.run(v, weights=weights).measurements[0].value for v in (filled, fine))
+    assert other == pytest.approx(one, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({"ViewPosition": "LL"}, "the view is LL"),
+        ({"BodyPartExamined": "HAND"}, "the header says HAND"),
+        ({"PatientAge": "045Y"}, "45 years old"),
+        ({"PatientAge": "010D"}, "0 months old"),
+    ],
+)
+def test_the_header_refuses(weights: Any, filled: Volume, facts: dict[str, str], says: str) -> None:
+    answer = look.run(replace(filled, facts=facts), weights=weights)
+    assert answer.outcome is Outcome.DECLINED and says in answer.reasons[0]
+
+
+def test_the_age_of_a_small_child_does_not_refuse(weights: Any, filled: Volume) -> None:
+    assert look.run(replace(filled, facts={"PatientAge": "036M"}), weights=weights).outcome is Outcome.FOUND
+
+
+def test_the_matrix_refuses(weights: Any) -> None:
+    colour = Volume(
+        np.zeros((3, 1, 200, 200), np.float32),
+        Geometry.regular(shape=(1, 200, 200)),
+        axes=(Axis("channel", tuple("RGB")),),
+    )
+    stack = Volume(np.zeros((2, 200, 200), np.float32), Geometry.regular(shape=(2, 200, 200)))
+    for wrong, says in (
+        (colour, "in colour"),
+        (stack, "2 pictures"),
+        (film(np.zeros((64, 64))), "64 by 64 pixels"),
+        (film(np.zeros((600, 200))), "no film of one chest"),
+    ):
+        answer = look.run(wrong, weights=weights)
+        assert answer.outcome is Outcome.DECLINED and says in answer.reasons[0]
+    with pytest.raises(Refused, match="one grey"):
+        look.run(film(np.zeros((200, 200))), weights=weights)
+
+
+@pytest.mark.parametrize("how", ["inverted", "upside down", "on the side", "noise", "cropped"])
+def test_the_look_refuses(weights: Any, filled: Volume, how: str) -> None:
+    p = filled.array[0]
+    wrong = {
+        "inverted": 4095 - p,
+        "upside down": p[::-1],
+        "on the side": np.rot90(p),
+        "noise": np.random.default_rng(0).random((224, 224)),
+        "cropped": p[200:320, 60:180],
+    }[how]
+    answer = look.run(film(wrong), weights=weights)
+    assert answer.outcome is Outcome.DECLINED
+    assert not answer.maps and not answer.measurements, "no number is given"
+
+
+def test_without_weights_it_says_so(filled: Volume) -> None:
+    with pytest.raises(Refused, match="no weights"):
+        look.run(filled)
+
+
+@pytest.mark.data
+def test_real_films_pass_the_gate_and_are_told_apart(weights: Any, data: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    folder = data / "kermany_cxr" / "train"
+    if not folder.is_dir():
+        pytest.skip("kermany_cxr is not among the real data")
+    truth, score, declined = [], [], 0
+    for label, kind in enumerate(("NORMAL", "PNEUMONIA")):
+        for path in sorted((folder / kind).iterdir())[::40][:30]:
+            answer = look.run(film(np.asarray(image.open(path).convert("L"))), weights=weights)
+            declined += answer.outcome is Outcome.DECLINED
+            if answer.measurements:
+                truth.append(label)
+                score.append(answer.measurements[0].value)
+    assert declined <= 3
+    assert auc(truth, score).value > 0.97
+
+
+@pytest.mark.data
+def test_real_pictures_of_other_kinds_are_declined(weights: Any, data: Path) -> None:
+    path = data / "mednist" / "mednist_64.npz"
+    if not path.is_file():
+        pytest.skip("mednist is not among the real data")
+    with np.load(path) as held:
+        pictures = held["images"][::12]
+    answered = 0
+    for picture in pictures:
+        if np.ptp(np.percentile(picture, (1, 99))) == 0:
+            continue
+        answered += look.run(film(np.kron(picture, np.ones((3, 3)))), weights=weights).outcome is not Outcome.DECLINED
+    assert answered <= 1

@@ -1,0 +1,215 @@
+"""From labelled pictures to a model that can be judged: the whole way, on pictures of spots."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.errors import NotFound, Refused, Unavailable  # noqa: E402
+from isocenter.learn import recipes  # noqa: E402
+from isocenter.learn.export import OUTPUTS, Whole, export  # noqa: E402
+from isocenter.learn.judge import judge  # noqa: E402
+from isocenter.learn.networks import ResidualNet  # noqa: E402
+from isocenter.learn.recipes import Augmentation, Classifier2D  # noqa: E402
+from isocenter.learn.scope import ADULT, CHILD, Others, Scope, fit_scope, read_others, wrong_pictures  # noqa: E402
+from isocenter.learn.train import train  # noqa: E402
+from isocenter.methods.calibration import Scale  # noqa: E402
+from isocenter.record import Model, from_plain  # noqa: E402
+
+TASK = "spots"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Films of 24 people: a frame that is always there, and a spot in the positives."""
+    folder = tmp_path_factory.mktemp("films")
+    rng = np.random.default_rng(0)
+    for i in range(72):
+        film = np.kron(rng.integers(10, 90, (16, 16)), np.ones((4, 4))).astype(np.uint8)  # no two people are alike
+        film[4:8, 8:56] = 200
+        positive = i % 2
+        kind = ("bacteria", "virus")[i % 4 // 2]
+        if positive:
+            film[28:44, 10 if kind == "bacteria" else 40 :][:, :14] = 240
+        name = f"person{i // 3}_{kind}_{i}.png" if positive else f"IM-{i // 3:04d}-{i:04d}.png"
+        path = folder / ("YES" if positive else "NO") / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(film).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path, list[str]]:
+    small = Classifier2D(
+        task=TASK, negative="NO", positive="YES", subtypes=("bacteria", "virus"), widths=(8, 12, 16), epochs=4,
+        batch=12, precision="float32", validation=0.3, gate_steps=12, average=0.8, rate=5e-3,
+        augmentation=Augmentation(rotate_deg=3, mirror=0.0, erase=0.0), card=recipes.recipe("chest_xray_opacity").card,
+    )  # fmt: skip
+    recipes.RECIPES[TASK] = small
+    out, told = tmp_path_factory.mktemp("models") / TASK, []
+    return train(TASK, data, out, seed=3, progress=told.append), out, told
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _tidy() -> object:
+    yield
+    recipes.RECIPES.pop(TASK, None)
+
+
+def test_a_model_comes_out_with_card_and_evidence(trained: tuple[Model, Path, list[str]]) -> None:
+    model, out, told = trained
+    assert sorted(p.name for p in out.iterdir()) == ["card.md", "model.json", "model.onnx"], "no checkpoint is left"
+    assert from_plain(Model, json.loads((out / "model.json").read_text())) == model
+    assert model.state == "candidate" and len(model.digest) == 64 and len(model.examples) == 64
+    assert model.evidence["parity"] <= 1e-4
+    assert model.evidence["out_of_scope"]["inverted"]["n"] > 0
+    page = (out / "card.md").read_text()
+    assert model.digest in page and "## Not for" in page and "adults" in page
+    assert any("epoch 4/4" in line for line in told)
+
+
+def test_judging_gives_figures_with_intervals(trained: tuple[Model, Path, list[str]], data: Path) -> None:
+    model, out, _ = trained
+    said = judge(out, data)
+    assert json.loads(json.dumps(said)) == said, "plain JSON"
+    assert (said["model"], said["task"], said["n"]) == (TASK, TASK, 72)
+    auc = said["metrics"]["auc"]
+    assert auc["low"] <= auc["value"] <= auc["high"] and auc["value"] > 0.9
+    assert {g["name"] for g in said["subgroups"]} == {"bacteria", "virus"}
+    assert 0 <= said["declined"] <= 72
+    assert said["calibration"]["ece"] >= 0
+    assert said["digest"] == model.digest
+
+
+def test_judging_an_npz(trained: tuple[Model, Path, list[str]], tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    films = rng.integers(20, 60, (20, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "some.npz", test_images=films, test_labels=np.arange(20)[:, None] % 2)
+    said = judge(trained[1], tmp_path / "some.npz")
+    assert said["n"] == 20 and said["subgroups"] == []
+
+
+def test_the_same_seed_gives_the_same_file(trained: tuple[Model, Path, list[str]], data: Path, tmp_path: Path) -> None:
+    assert train(TASK, data, tmp_path / "again", seed=3).digest == trained[0].digest
+
+
+def test_bad_data_and_places_are_refused(trained: tuple[Model, Path, list[str]], data: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no recipe"):
+        train("fortune", data, tmp_path)
+    with pytest.raises(NotFound, match="no data"):
+        judge(trained[1], tmp_path / "nowhere")
+    (tmp_path / "data.csv").write_text("a")
+    with pytest.raises(Refused, match="neither a folder"):
+        judge(trained[1], tmp_path / "data.csv")
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Unavailable, match="cannot make"):
+        train(TASK, data, tmp_path / "file" / "model")
+
+
+def test_a_model_that_does_not_fit_its_card_is_not_opened(
+    trained: tuple[Model, Path, list[str]], data: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / TASK
+    folder.mkdir()
+    for path in trained[1].iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    changed = bytearray((folder / "model.onnx").read_bytes())
+    changed[-200] ^= 1
+    (folder / "model.onnx").write_bytes(changed)
+    with pytest.raises(Refused, match="digest"):
+        judge(folder, data)
+
+
+# ---- the gate and the export by themselves
+
+
+def _scope() -> Scope:
+    torch.manual_seed(0)
+    return Scope(ResidualNet((8, 8, 8), 3).eval(), torch.zeros(8), torch.eye(8))
+
+
+def test_wrong_pictures_are_many_kinds_and_repeat() -> None:
+    random = torch.Generator().manual_seed(0)
+    chests, others = torch.rand(10, 1, 56, 56, generator=random), torch.rand(10, 1, 56, 56, generator=random)
+    one = wrong_pictures(chests, others, 44, torch.Generator().manual_seed(1))
+    assert one.shape == (44, 1, 40, 40) and float(one.min()) >= 0 and float(one.max()) <= 1
+    assert torch.equal(one, wrong_pictures(chests, others, 44, torch.Generator().manual_seed(1)))
+    assert len(wrong_pictures(chests, None, 16, torch.Generator().manual_seed(1))) == 16
+
+
+def test_the_gate_learns_to_tell_kinds_apart(tmp_path: Path) -> None:
+    from isocenter.learn.examples import Examples
+
+    rng = np.random.default_rng(0)
+    rows = np.linspace(0, 200, 64)[:, None] * np.ones(64)
+    right = np.clip(rows + rng.normal(0, 8, (40, 64, 64)), 0, 255).astype(np.uint8)  # bright below
+    adult = np.clip(rows + rng.normal(0, 8, (20, 64, 64)), 0, 255).astype(np.uint8)
+    adult[:, 24:40, 24:40] = 255
+    other = rng.integers(0, 255, (20, 64, 64), dtype=np.uint8)
+    np.savez(
+        tmp_path / "o.npz", images=np.r_[adult, other], labels=np.repeat([0, 1], 20), classes=np.array(["CXR", "Hand"])
+    )
+    others: Others = read_others(tmp_path / "o.npz")
+    assert others.adult.sum() == 20
+    examples = Examples(right, np.arange(40) % 2, np.full(40, -1), tuple(map(str, range(40))), np.arange(40), "d")
+    gate = fit_scope(examples, others, 0, steps=120)
+    small = torch.nn.functional.interpolate(
+        torch.from_numpy(np.stack([right[0], adult[0], 255 - right[0]]))[:, None].float() / 255,
+        (40, 40),
+        mode="bilinear",
+        antialias=True,
+    )
+    with torch.inference_mode():
+        said = gate.net(small).argmax(1).tolist()
+        far = ((gate.net.features(small).mean((2, 3)) - gate.centre) @ gate.whiten).norm(dim=1)
+    assert said[0] == CHILD and said[1] == ADULT and said[2] != CHILD
+    assert float(far[0]) < float(far[2])
+
+
+def test_the_map_of_the_export_averages_to_its_logit_and_mirrors_agree(tmp_path: Path) -> None:
+    import onnxruntime as ort
+
+    torch.manual_seed(1)
+    whole = Whole(
+        [ResidualNet((8, 8, 16), 2).eval(), ResidualNet((8, 8, 16), 2).eval()], [Scale(2.0, 1.0), Scale(1.0)], _scope()
+    )
+    digest, worst = export(whole, 64, tmp_path / "m.onnx")
+    assert len(digest) == 64 and worst <= 1e-4
+    session = ort.InferenceSession((tmp_path / "m.onnx").read_bytes(), providers=["CPUExecutionProvider"])
+    assert [o.name for o in session.get_outputs()] == list(OUTPUTS)
+    x = np.random.default_rng(0).random((3, 1, 64, 64), dtype=np.float32)
+    said = dict(zip(OUTPUTS, session.run(None, {"image": x}), strict=True))
+    assert np.allclose(said["map"].mean((1, 2, 3)), said["logits"][:, 0], atol=1e-4)
+    assert np.allclose(said["certainty"][:, 0], 1 / (1 + np.exp(-2 * said["logits"][:, 0] - 1)), atol=1e-5)
+    mirrored = session.run(["logits"], {"image": np.ascontiguousarray(x[..., ::-1])})[0]
+    assert np.allclose(mirrored, said["logits"], atol=1e-4)
+
+
+def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
+    whole = Whole([ResidualNet((8, 8), 2).eval()], [Scale(1.0), Scale(1.0)], _scope())
+    with pytest.raises(Refused, match="at most 1000"):
+        export(whole, 32, tmp_path / "m.onnx", limit_bytes=1000)
+
+
+def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime as ort
+
+    real = ort.InferenceSession
+
+    class Off:
+        def __init__(self, *a: object, **k: object) -> None:
+            self.held = real(*a, **k)
+
+        def run(self, *a: object) -> list[np.ndarray]:
+            return [v + 0.01 for v in self.held.run(*a)]
+
+    monkeypatch.setattr(ort, "InferenceSession", Off)
+    whole = Whole([ResidualNet((8, 8), 2).eval()], [Scale(1.0), Scale(1.0)], _scope())
+    with pytest.raises(Refused, match="differs from torch"):
+        export(whole, 32, tmp_path / "m.onnx")

@@ -1,0 +1,71 @@
+"""Stated certainty against what was true."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.methods.calibration import Scale, brier, expected_error, fit_scale, reliability, sigmoid
+
+
+def test_a_scale_that_was_planted_is_found_again() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, 40_000)
+    labels = rng.random(40_000) < sigmoid(0.6 * logits - 0.8)
+    found = fit_scale(labels, logits)
+    assert found.slope == pytest.approx(0.6, abs=0.02)
+    assert found.offset == pytest.approx(-0.8, abs=0.05)
+    assert fit_scale(labels, logits, offset=False).offset == 0.0
+
+
+def test_fitting_lowers_the_calibration_error_and_keeps_the_order() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 2, 5000)
+    labels = (rng.random(5000) < sigmoid(logits)).astype(int)
+    boastful = 3 * logits
+    scale = fit_scale(labels, boastful)
+    assert expected_error(labels, sigmoid(boastful)) > 0.08
+    assert expected_error(labels, scale(boastful)) < 0.03
+    assert np.array_equal(np.argsort(scale(boastful)), np.argsort(logits))
+
+
+def test_weights_move_the_certainty_to_another_prevalence() -> None:
+    rng = np.random.default_rng(2)
+    labels = (rng.random(20_000) < 0.8).astype(int)
+    logits = rng.normal(2.0 * labels, 1)
+    share = labels.mean()
+    even = fit_scale(labels, logits, weights=np.where(labels == 1, 0.5 / share, 0.5 / (1 - share)))
+    assert even(np.array([1.0]))[0] == pytest.approx(0.5, abs=0.02), "half way between two equal classes"
+    assert fit_scale(labels, logits)(np.array([1.0]))[0] == pytest.approx(0.8, abs=0.02)
+
+
+def test_figures_by_hand() -> None:
+    labels, stated = [0, 1, 1, 1], [0.25, 0.25, 0.75, 0.95]
+    assert brier(labels, stated) == pytest.approx((0.25**2 + 0.75**2 + 0.25**2 + 0.05**2) / 4)
+    assert reliability(labels, stated, bins=2) == [(2, 0.25, 0.5), (2, pytest.approx(0.85), 1.0)]
+    assert expected_error(labels, stated, bins=2) == pytest.approx(0.5 * 0.25 + 0.5 * 0.15)
+    assert reliability([1], [1.0]) == [(1, 1.0, 1.0)], "certainty 1 belongs to the last bin"
+
+
+def test_scikit_learn_agrees_on_the_brier_score() -> None:
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    rng = np.random.default_rng(3)
+    labels, stated = rng.integers(0, 2, 200), rng.random(200)
+    assert brier(labels, stated) == pytest.approx(metrics.brier_score_loss(labels, stated))
+
+
+def test_sigmoid_does_not_overflow() -> None:
+    assert sigmoid([-1e4, 0, 1e4]).tolist() == [0.0, 0.5, 1.0]
+    assert Scale(2.0, 1.0)([0.5]).tolist() == sigmoid([2.0]).tolist()
+
+
+@pytest.mark.parametrize("stated", [[1.2, 0.1], [float("nan"), 0.1], [0.5]])
+def test_what_is_no_probability_is_refused(stated: list[float]) -> None:
+    with pytest.raises(Refused):
+        brier([0, 1], stated)
+
+
+def test_one_class_teaches_no_certainty() -> None:
+    with pytest.raises(Refused, match="one class only"):
+        fit_scale([1, 1], [0.2, 0.3])
