@@ -48,7 +48,7 @@ export function App() {
     case "analyses":
       return <Frame><AnalysesPage name={here.name} /></Frame>;
     case "nowhere":
-      return <Frame><main><Empty title="There is no such page">Nothing lies at {here.path}. <a href={to.worklist}>Go to the worklist</a></Empty></main></Frame>;
+      return <Frame><main><h1 class="hidden">No such page</h1><Empty title="There is no such page">Nothing lies at {here.path}. <a href={to.worklist}>Go to the worklist</a></Empty></main></Frame>;
   }
 }
 
@@ -78,7 +78,7 @@ function Rail() {
       <span class="gap" />
       <button type="button" onClick={() => (sheetOpen.value = true)}><Icon name="keys" />Keys</button>
       <button type="button" onClick={otherTheme}><Icon name="theme" />{theme.value === "dark" ? "Light" : "Dark"}</button>
-      <button type="button" onClick={() => void signOut()} aria-label={`Sign out ${me.value?.name}`}><Icon name="leave" />Leave</button>
+      <button type="button" onClick={() => void signOut()} title={`Sign out ${me.value?.name}`}><Icon name="leave" />Leave</button>
     </nav>
   );
 }

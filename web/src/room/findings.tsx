@@ -44,7 +44,7 @@ function Card({ one, desk }: { one: Found; desk: Desk }) {
   return (
     <article ref={ref} class={`card ${one.machine ? "machine" : "person"} ${finding.verdict}${active ? " active" : ""}`} aria-label={`Finding ${one.number}: ${title}`} aria-current={active ? "true" : undefined} onClick={() => desk.choose(one)}>
       <header>
-        <span class="swatch" style={{ color: colourOf(one) }} aria-hidden="true">{one.machine ? "◇" : "●"} {one.number}</span>
+        <span class="swatch"><i style={{ borderColor: colourOf(one) }} /> {one.number}</span>
         <strong>{title}</strong>
         <span class="gap" />
         <Origin one={one} />
@@ -65,7 +65,7 @@ function Card({ one, desk }: { one: Found; desk: Desk }) {
           <button type="button" onClick={() => desk.edit(one, "changed")}>Change <Key of={keyOf("room", "change")} /></button>
           <button type="button" onClick={() => desk.edit(one, "struck")}>Strike <Key of={keyOf("room", "strike")} /></button>
           <span class="gap" />
-          {finding.where && <button type="button" class="quiet" onClick={() => desk.jump(one)} aria-label="Jump to the finding"><Key of="↵" /></button>}
+          {finding.where && <button type="button" class="quiet" onClick={() => desk.jump(one)}>Jump <Key of="↵" /></button>}
         </div>
       )}
       {desk.editing.value?.tracking === finding.tracking && <Editing one={one} desk={desk} as={desk.editing.value.as} />}

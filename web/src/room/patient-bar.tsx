@@ -13,7 +13,7 @@ export function PatientBar({ session, study, leave, sign }: { session: Session; 
   const years = age(patient.birth_date, study.date);
   return (
     <header class="bar patient" aria-label="Patient" data-region tabIndex={-1}>
-      <button type="button" class="quiet" onClick={leave} aria-label="Back to the worklist">← <Key of={keyOf("room", "leave")} /></button>
+      <button type="button" class="quiet" onClick={leave}><span aria-hidden="true">←</span> Worklist <Key of={keyOf("room", "leave")} /></button>
       <h1>{person(patient.name)}</h1>
       <span class="id">{patient.id}</span>
       {patient.birth_date && <span>b. {day(patient.birth_date)}{years && ` (${years})`}</span>}

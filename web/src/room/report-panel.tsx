@@ -51,7 +51,7 @@ function Line({ sentence, desk }: { sentence: Sentence; desk: Desk }) {
   latest.current = text;
   useEffect(() => () => save(latest.current), []);
   const linked = session.found.value.filter((one) => sentence.findings.includes(one.finding.tracking));
-  const links = linked.map((one) => <button key={one.number} type="button" class="quiet link" aria-label={`Jump to finding ${one.number}`} onClick={() => desk.jump(one)}>[{one.number}]</button>);
+  const links = linked.map((one) => <button key={one.number} type="button" class="quiet link" onClick={() => desk.jump(one)}><span class="hidden">Jump to finding </span>[{one.number}]</button>);
   if (!session.mine.value) return <p class={sentence.machine ? "sentence machine" : "sentence"}>{sentence.machine && <span class="origin" aria-label="machine">◇</span>}{sentence.text} {links}</p>;
   return (
     <div class={sentence.machine ? "sentence machine" : "sentence"}>
