@@ -7,7 +7,7 @@ pixels harm a child that has limits and not the server.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.space import Region, Volume
 
-__all__ = ["Folder", "Loading", "read_folder", "regions_of", "volumes_of"]
+__all__ = ["Folder", "Loading", "files_under", "read_folder", "regions_of", "volumes_of"]
 
 Get = Callable[[str], bytes]
 """Digest -> the stored file."""
@@ -129,7 +129,8 @@ def _with_axis(volumes: list[Volume], need: Need, series: Series) -> Volume:
 class Folder:
     """Studies read from a path without any archive: where each file is, by digest.
 
-    Members of a ZIP are laid into a temporary folder, named by digest and never by their own names.
+    Members of a ZIP are laid into a temporary folder, named by digest and never by their own names; it goes away when
+    the `with` block ends.
     """
 
     studies: tuple[Study, ...]
@@ -139,6 +140,13 @@ class Folder:
 
     def __call__(self, digest: str) -> bytes:
         return Path(self.paths[digest]).read_bytes()
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._spill is not None:
+            self._spill.cleanup()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Folder, ((), dict(self.paths), ())
@@ -156,7 +164,7 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
     records: list[Study] = []
     paths: dict[str, str] = {}
     rejected: list[tuple[str, str]] = []
-    for name, given in whole_files(path, wrap=wrap):
+    for name, given in files_under(path, wrap=wrap):
         if isinstance(given, IsocenterError):
             rejected.append((name, str(given)))
             continue
@@ -169,32 +177,28 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
         if digest not in paths:
             paths[digest] = _kept(name, given, digest, Path(spill.name), wrapped=wrap is not None)
             records.append(record)
-    try:
-        studies = tuple(merge(records))
-    except Refused as clash:
-        raise Refused(f"{path.name}", str(clash)) from clash
-    return Folder(studies, paths, tuple(rejected), spill)
+    studies = merge(records, refused=lambda clash: rejected.append((path.name, str(clash))))
+    return Folder(tuple(studies), paths, tuple(rejected), spill)
 
 
-def whole_files(
+def files_under(
     path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
 ) -> Iterator[tuple[str, bytes | IsocenterError]]:
-    """Every file under a path that is a whole DICOM object, and the reason for each that is not."""
-    from isocenter.dicom.header import check_whole, scan
+    """Every file under a path, pictures wrapped where that is wanted, and the reason for each that cannot be read."""
+    from isocenter.dicom.header import scan
 
     for name, given in scan(path):
-        if isinstance(given, IsocenterError):
+        if wrap is None or isinstance(given, IsocenterError) or not _is_picture(given):
             yield name, given
             continue
-        data = given
         try:
-            if wrap is not None and (data[:2] == b"\xff\xd8" or data[:8] == b"\x89PNG\r\n\x1a\n"):
-                data = wrap(data, name)
-            check_whole(data)
+            yield name, wrap(given, name)
         except IsocenterError as refusal:
             yield name, refusal
-        else:
-            yield name, data
+
+
+def _is_picture(data: bytes) -> bool:
+    return data[:2] == b"\xff\xd8" or data[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def _kept(name: str, data: bytes, digest: str, spill: Path, *, wrapped: bool) -> str:
@@ -203,8 +207,3 @@ def _kept(name: str, data: bytes, digest: str, spill: Path, *, wrapped: bool) ->
         return str(here.resolve())
     (spill / digest).write_bytes(data)
     return str(spill / digest)
-
-
-def instances_of(studies: Iterable[Study]) -> int:
-    """Number of instances in all of them."""
-    return sum(s.instance_count for s in studies)

@@ -106,15 +106,14 @@ class Site:
         return answers + self._take(batch, sender)
 
     def _take(self, batch: Sequence[bytes], sender: str) -> list[Stored]:
-        from isocenter.dicom.header import check_whole, read_header
+        from isocenter.dicom.header import read_header
 
         good: list[tuple[bytes, Study]] = []
         places: list[int] = []
         answers: list[Stored | None] = [None] * len(batch)
         for place, data in enumerate(batch):
             try:
-                check_whole(data)
-                good.append((data, read_header(data)))
+                good.append((data, read_header(data)))  # checks the whole file first
                 places.append(place)
             except IsocenterError as refusal:
                 answers[place] = Stored("", "rejected", "", str(refusal))

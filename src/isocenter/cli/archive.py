@@ -35,13 +35,13 @@ def receive(
 def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *a: None) -> dict[str, Any]:
     """Receive everything under some paths and count what became of each file."""
     from isocenter.errors import IsocenterError, NotFound
-    from isocenter.loading import whole_files
+    from isocenter.loading import files_under
     from isocenter.site import HOUSE
 
     missing = [p for p in paths if not p.exists()]
     if missing:
         raise NotFound(f"'{missing[0]}'", "there is no such file or folder", "check the path")
-    wrapper = _wrapper(wrap) if wrap else None
+    wrapper = wrapper_of(wrap) if wrap else None
     counts: Counter[str] = Counter()
     reasons: list[dict[str, str]] = []
     names: list[str] = []
@@ -56,7 +56,7 @@ def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *
         batch.clear()
 
     for path in paths:
-        for name, given in whole_files(path, wrap=wrapper):
+        for name, given in files_under(path, wrap=wrapper):
             if isinstance(given, IsocenterError):
                 counts["rejected"] += 1
                 reasons.append({"file": name, "status": "rejected", "reason": str(given)})
@@ -94,7 +94,7 @@ def show_ledger(screen: Any, result: dict[str, Any]) -> None:
         screen.say(f"and {len(alike) - 30} more reasons: --json lists every file")
 
 
-def _wrapper(modality: str) -> Any:
+def wrapper_of(modality: str) -> Any:
     from isocenter.app import now
     from isocenter.dicom.header import wrap_image
 

@@ -84,7 +84,7 @@ def _of_path(
     from isocenter.analysis.registry import address, discover
     from isocenter.analysis.run import Request, run_apart
     from isocenter.app import now
-    from isocenter.cli.archive import _wrapper
+    from isocenter.cli.archive import wrapper_of
     from isocenter.cli.written import write_out
     from isocenter.errors import Refused
     from isocenter.loading import Loading, read_folder
@@ -92,30 +92,30 @@ def _of_path(
 
     registry = discover()
     chosen = [registry.get(only)] if only else list(registry.analyses.values())
-    held = read_folder(path, wrap=_wrapper(wrap) if wrap else None)
-    for name, reason in held.rejected:
-        screen.warn(f"{name}: {reason}")
-    if not held.studies:
-        raise Refused(
-            f"'{path}'", f"no DICOM image was found in it ({len(held.rejected)} files refused)",
-            "give a folder with DICOM files, or --wrap DX for JPEG radiographs",
-        )  # fmt: skip
-    results: list[Result] = []
-    for study in held.studies:
-        planned = plan(chosen, study)
-        for number, binding in enumerate(planned.bindings):
-            told(binding.analysis, number, len(planned.bindings))
-            analysis = registry.get(binding.analysis)
-            load = Loading(study, analysis.needs, binding.series, held)
-            series = tuple(uid for uids in binding.series.values() for uid in uids)
-            done = run_apart(Request(address(analysis), study.uid, load, now(), parameters, load.digests, series))
-            results.append(done.result)
-            if out is not None:
-                write_out(out, study, done.result, done.blobs, held)
-        for declined in planned.declined:
-            origin = Origin("machine", declined.analysis, registry.get(declined.analysis).version)
-            results.append(Result(study.uid, Outcome.DECLINED, origin, now(), declined.sentences()))
-    return results
+    with read_folder(path, wrap=wrapper_of(wrap) if wrap else None) as held:
+        for name, reason in held.rejected:
+            screen.warn(f"{name}: {reason}")
+        if not held.studies:
+            raise Refused(
+                f"'{path}'", f"no DICOM image was found in it ({len(held.rejected)} files refused)",
+                "give a folder with DICOM files, or --wrap DX for JPEG radiographs",
+            )  # fmt: skip
+        results: list[Result] = []
+        for study in held.studies:
+            planned = plan(chosen, study)
+            for number, binding in enumerate(planned.bindings):
+                told(binding.analysis, number, len(planned.bindings))
+                analysis = registry.get(binding.analysis)
+                load = Loading(study, analysis.needs, binding.series, held)
+                series = tuple(uid for uids in binding.series.values() for uid in uids)
+                done = run_apart(Request(address(analysis), study.uid, load, now(), parameters, load.digests, series))
+                results.append(done.result)
+                if out is not None:
+                    write_out(out, study, done.result, done.blobs, held)
+            for declined in planned.declined:
+                origin = Origin("machine", declined.analysis, registry.get(declined.analysis).version)
+                results.append(Result(study.uid, Outcome.DECLINED, origin, now(), declined.sentences()))
+        return results
 
 
 def _of_study(
@@ -174,13 +174,19 @@ def _why_study(uid: str, folder: Path | None) -> list[dict[str, Any]]:
         return rows
 
 
+def _studies_of(path: Path) -> tuple[Any, ...]:
+    from isocenter.loading import read_folder
+
+    with read_folder(path) as held:
+        return held.studies
+
+
 def _why_path(path: Path) -> list[dict[str, Any]]:
     from isocenter.analysis.plan import plan
     from isocenter.analysis.registry import discover
-    from isocenter.loading import read_folder
 
     rows = []
-    for study in read_folder(path).studies:
+    for study in _studies_of(path):
         planned = plan(discover().analyses.values(), study)
         rows += [{"analysis": b.analysis, "answer": "can run", "reasons": []} for b in planned.bindings]
         rows += [

@@ -1,0 +1,83 @@
+"""From files to inputs: folders, ZIPs and pictures; regions on their own grid; refusals that name what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from isocenter.analysis.need import Need
+from isocenter.dicom.header import merge, read_header
+from isocenter.errors import Refused
+from isocenter.loading import Loading, read_folder, regions_of
+from isocenter.record import Study
+from isocenter.testing.phantoms import Person, Phantom, pet_ct
+
+
+@pytest.fixture(scope="module")
+def trunk() -> Phantom:
+    return pet_ct.patient(person=Person("P", "PHANTOM^TRUNK", "F", "19610214", 1.66, 68.0))
+
+
+@pytest.fixture(scope="module")
+def kept(trunk: Phantom) -> tuple[Study, dict[str, bytes]]:
+    (study,) = merge(read_header(d) for d in trunk.files)
+    return study, {hashlib.sha256(d).hexdigest(): d for d in trunk.files}
+
+
+def test_a_zip_and_a_folder_give_the_same_study(trunk: Phantom, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as made:
+        for number, data in enumerate(trunk.files):
+            (folder / str(number)).write_bytes(data)
+            made.writestr(f"deep/{number}", data)
+    (folder / "letter.txt").write_text("dear colleague")
+    with read_folder(folder) as plain, read_folder(tmp_path / "images.zip") as packed:
+        assert plain.studies == packed.studies
+        assert len(plain.rejected) == 1
+        digest = plain.studies[0].series[0].instances[0].digest
+        for held in (plain, packed):
+            assert hashlib.sha256(held(digest)).hexdigest() == digest
+            assert pickle.loads(pickle.dumps(held))(digest) == held(digest)
+
+
+def test_inputs_are_made_by_need(kept: tuple[Study, dict[str, bytes]], trunk: Phantom) -> None:
+    study, files = kept
+    by_kind = {s.modality: s.uid for s in study.series}
+    needs = {
+        "pet": Need(modality="PT"),
+        "lesions": Need(modality="RTSTRUCT", gives="regions"),
+        "mr": Need(modality="MR", optional=True),
+    }
+    load = Loading(
+        study, needs, {"pet": (by_kind["PT"],), "lesions": (by_kind["RTSTRUCT"],), "mr": ()}, files.__getitem__
+    )
+    given = load()
+    assert given["mr"] is None
+    assert given["pet"].series_uid == by_kind["PT"]
+    assert len(given["lesions"]) == len(trunk.truth["lesions"])
+    assert len(load.digests) == len([i for s in study.series if s.modality != "CT" for i in s.instances])
+
+
+def test_an_axis_that_is_not_there_is_refused(kept: tuple[Study, dict[str, bytes]]) -> None:
+    study, files = kept
+    ct = next(s for s in study.series if s.modality == "CT")
+    load = Loading(study, {"bolus": Need(modality="CT", axis="time")}, {"bolus": (ct.uid,)}, files.__getitem__)
+    with pytest.raises(Refused, match="no time axis"):
+        load()
+
+
+def test_structures_without_their_images_are_refused(kept: tuple[Study, dict[str, bytes]]) -> None:
+    study, files = kept
+    drawn = next(s for s in study.series if s.modality == "RTSTRUCT")
+    alone = replace(study, series=(drawn,))
+    with pytest.raises(Refused, match="Send the referenced series"):
+        regions_of(alone, drawn, files.__getitem__)
+    ct = next(s for s in study.series if s.modality == "CT")
+    with pytest.raises(Refused, match="draws no regions"):
+        regions_of(study, ct, files.__getitem__)
