@@ -3,7 +3,7 @@
     python benchmarks/bench_store.py [--images 300] [--kib 514] [--folder FOLDER] [--json]
 
 The peer is the disk: the same bytes written, flushed, named and their folder flushed, with nothing else (`floor`).
-Every other figure includes the digest, the index, the journal and their flush. An image is not acknowledged before that.
+Every other figure includes the digest, the index, the journal and their flush: an image is acknowledged after them.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ class Database:
         if not self.is_sqlite:
             return sa.create_engine(self.url, pool_pre_ping=True)
         engine = sa.create_engine(
-            self.url, connect_args={"timeout": 30.0, "check_same_thread": False}, pool_size=16, max_overflow=48
+            self.url, connect_args={"timeout": 30.0, "check_same_thread": False}, pool_size=8, max_overflow=56
         )
         sa.event.listen(engine, "connect", _settle_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
@@ -198,7 +198,7 @@ def _settle_sqlite(connection: Any, _record: object) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
-        "cache_size = -65536",
+        "cache_size = -16384",  # KiB, of each connection
         "temp_store = MEMORY",
         "wal_autocheckpoint = 4000",
     ):
