@@ -116,7 +116,9 @@ def test_the_outline_lies_on_its_lesion_and_h_hides_it(page: Any, studies: Calla
     study = studies("PET/CT")
     read(page, study)
     outline = page.locator('.overlay g[data-finding="4"] path.line')
-    page.locator(".card").nth(3).click()  # a lesion drawn on the CT, measured by volumetry
+    page.locator(".card").nth(3).wait_for()
+    for _ in range(4):  # the fourth is a lesion drawn on the CT, measured by volumetry
+        page.keyboard.press("j")
     page.keyboard.press("Enter")
     outline.wait_for(state="attached")
     seen = page.evaluate(CENTRES)
@@ -159,13 +161,13 @@ def test_decide_on_every_finding_and_nothing_can_be_signed_before(page: Any, stu
     tracking = list(told)
     until(lambda: findings(page, study)[tracking[0]]["verdict"] == "kept")
 
-    cards.nth(1).click()
+    cards.nth(1).locator("header").click()
     page.keyboard.press("x")
     page.get_by_role("button", name="artefact").click()
     until(lambda: findings(page, study)[tracking[1]]["verdict"] == "struck")
     assert findings(page, study)[tracking[1]]["reason"] == "artefact"
 
-    cards.nth(2).click()
+    cards.nth(2).locator("header").click()
     page.keyboard.press("v")
     page.get_by_label("Words", exact=True).fill("Hot lesion beside the aorta")
     page.locator(".editing").get_by_role("button", name="Change").click()

@@ -53,9 +53,8 @@ function Card({ one, desk }: { one: Found; desk: Desk }) {
       <Numbers of={finding.measurements} />
       <p class="muted">
         {one.machine && <><Certainty value={finding.certainty} />{finding.certainty !== null && " · confirmed here: not yet known"}{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}
-        {result.analysis && one.machine && <a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a>}
-        {finding.where?.label && ` · ${finding.where.label}`}
-        {finding.reason && ` · because: ${finding.reason}`}
+        {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}
+        {[finding.where?.label, finding.reason && `because: ${finding.reason}`].filter(Boolean).join(" · ")}
       </p>
       {session.mine.value && finding.verdict !== "struck" && desk.editing.value?.tracking !== finding.tracking && (
         <div class="acts">
