@@ -17,9 +17,10 @@ from isocenter.analysis import plan as planning
 from isocenter.analysis.describing import describe, same_asking, same_question
 from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, run, run_apart
-from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused
+from isocenter.entering import Entrance
+from isocenter.errors import IsocenterError, NotFound, Refused
 from isocenter.govern import people
-from isocenter.govern.policy import NOBODY, Person, Role, must
+from isocenter.govern.policy import Person, Role, must
 from isocenter.loading import Loading, volumes_of
 from isocenter.reading import report as reports
 from isocenter.reading import session
@@ -81,9 +82,7 @@ class Site:
     apart: bool = True
 
     def __post_init__(self) -> None:
-        self._sessions = people.Sessions()
-        self._links = people.Links()
-        self._tries = people.Tries()
+        self._entrance = Entrance(self.index, self.journal, self.clock)
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 
@@ -432,48 +431,24 @@ class Site:
         self._tell(Kind.PERSON_ADDED, who.name, name, role=Role(role).value, credential=people.hash_password(password))
 
     def sign_in(self, name: str, password: str, *, address: str) -> str:
-        """A session token.
-
-        Raises:
-            Forbidden: one message for every cause, so that names cannot be guessed.
-            LimitReached: after too many tries.
-        """
-        now = self.clock()
-        self._tries.check(f"{name}|{address}", now)
-        found = self.index.person(name)
-        if not people.fits(found["credential"] if found else None, password):
-            self._tries.failed(f"{name}|{address}", now)
-            self._tell(Kind.SIGN_IN_REFUSED, name[:64], "", address=address)
-            raise Forbidden("name or password", "they do not belong together", "try again, or ask an administrator")
-        self._tries.passed(f"{name}|{address}")
-        return self._begin(name, address)
+        """A session token; Forbidden in the same words for every cause, LimitReached after too many tries."""
+        return self._entrance.by_password(name, password, address=address)
 
     def link(self, name: str) -> str:
         """A one-time sign-in link's secret for an account."""
-        return self._links.issue(name, self.clock())
+        return self._entrance.link(name)
 
     def sign_in_by_link(self, link: str, *, address: str) -> str:
         """A session token for a one-time link; the link is spent."""
-        return self._begin(self._links.redeem(link, self.clock()), address)
-
-    def _begin(self, name: str, address: str) -> str:
-        found = self.index.person(name)
-        if found is None:
-            raise Forbidden(f"account '{name}'", "it does not exist any more", "ask an administrator")
-        token, _ = self._sessions.begin(Person(name, Role(found["role"])), self.clock())
-        self._tell(Kind.SIGNED_IN, name, "", address=address)
-        return token
+        return self._entrance.by_link(link, address=address)
 
     def sign_out(self, token: str) -> None:
         """End a session."""
-        person = self.person_of(token)
-        self._sessions.end(token)
-        if person is not NOBODY:
-            self._tell(Kind.SIGNED_OUT, person.name, "")
+        self._entrance.leave(token)
 
     def person_of(self, token: str, *, touch: bool = True) -> Person:
         """Whose session this is; nobody's when unknown or expired. Without `touch` the idle clock goes on."""
-        return self._sessions.of(token, self.clock(), touch=touch)
+        return self._entrance.person_of(token, touch=touch)
 
     def add_peer(self, aet: str, host: str, port: int, *, who: Person) -> None:
         """Let a DICOM peer associate, and know where to send to it."""

@@ -1,0 +1,157 @@
+"""Signing in and out, as the house does it: passwords and links are checked, sessions begin and end, the journal tells.
+
+The journal keeps a session's digest and never its token, so that people stay signed in when the server starts again,
+and nobody who reads the journal can sign in with it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import Forbidden
+from isocenter.govern import people
+from isocenter.govern.policy import NOBODY, Person, Role
+from isocenter.record import Event, Kind
+
+if TYPE_CHECKING:
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Entrance"]
+
+_ABSOLUTE = timedelta(hours=12)  # a reader's day
+_PAGE = 500
+_LONGEST_NAME = 64  # of a name that nobody has; what is remembered of strangers stays small
+
+
+@dataclass
+class Entrance:
+    """Who is signed in to one archive.
+
+    Args:
+        index: where accounts are looked up.
+        journal: where sign-ins are told, and whence living sessions are taken up after a restart.
+        clock: aware UTC.
+    """
+
+    index: Index
+    journal: Journal
+    clock: Callable[[], datetime]
+
+    def __post_init__(self) -> None:
+        self._sessions = people.Sessions(absolute=_ABSOLUTE)
+        self._links = people.Links()
+        # A ward sits behind one address: it has more patience than a name.
+        self._names, self._addresses = people.Tries(), people.Tries(allowed=20)
+        self._restoring = threading.Lock()
+        self._restored = False
+
+    def by_password(self, name: str, password: str, *, address: str) -> str:
+        """A session token.
+
+        A name and an address are counted apart: many addresses cannot try one name, nor one address many names. A
+        right password gives the name its tries back, not the address, which may try other names meanwhile.
+
+        Raises:
+            Forbidden: one message for every cause, so that names cannot be guessed.
+            LimitReached: after too many tries with this name, or from this address.
+        """
+        now, short = self.clock(), name[:_LONGEST_NAME]
+        self._addresses.check(address, now)
+        self._names.check(short, now)
+        found = self.index.person(name)
+        if not people.fits(found["credential"] if found and not found["disabled"] else None, password):
+            self._names.failed(short, now)
+            self._addresses.failed(address, now)
+            self._tell(Kind.SIGN_IN_REFUSED, short, address=address)
+            raise Forbidden("name or password", "they do not belong together", "try again, or ask an administrator")
+        self._names.passed(short)
+        return self._begin(name, address)
+
+    def link(self, name: str) -> str:
+        """A one-time link's secret for an account."""
+        return self._links.issue(name, self.clock())
+
+    def by_link(self, link: str, *, address: str) -> str:
+        """A session token for a one-time link; the link is spent.
+
+        Raises:
+            Forbidden: for a link that is not valid, or an account that is closed.
+        """
+        return self._begin(self._links.redeem(link, self.clock()), address)
+
+    def leave(self, token: str) -> None:
+        """End a session."""
+        self._restore()
+        person = self._sessions.end(token)
+        if person != NOBODY:
+            self._tell(Kind.SIGNED_OUT, person.name, session=people.secret_digest(token))
+
+    def person_of(self, token: str, *, touch: bool = True) -> Person:
+        """Whose session this is; nobody's when unknown or expired. Without `touch` the idle clock goes on."""
+        self._restore()
+        return self._sessions.of(token, self.clock(), touch=touch)
+
+    def _begin(self, name: str, address: str) -> str:
+        found = self.index.person(name)
+        if found is None or found["disabled"]:
+            raise Forbidden(f"account '{name}'", "it does not exist any more", "ask an administrator")
+        token, session = self._sessions.begin(Person(name, Role(found["role"])), self.clock())
+        self._tell(
+            Kind.SIGNED_IN, name, address=address, session=session.digest, begun=session.begun.isoformat()
+        )  # fmt: skip
+        return token
+
+    def _restore(self) -> None:
+        """Take up, once, the sessions that were alive when the server stopped."""
+        if self._restored:
+            return
+        with self._restoring:
+            if not self._restored:
+                self._sessions.restore(self._remembered(), self.clock())
+                self._restored = True
+
+    def _remembered(self) -> list[people.Session]:
+        """Sessions that the journal saw begin and not end, within the longest life of one.
+
+        The idle time goes on from the last act of that person which the journal knows: nobody gains by a restart.
+        The role is that which the account has now.
+        """
+        begun: dict[str, Mapping[str, Any]] = {}
+        ended: set[str] = set()
+        for kind, details in self._recent():
+            digest = str(details.get("session", ""))
+            if kind is Kind.SIGNED_OUT:
+                ended.add(digest)
+            elif digest:
+                begun[digest] = details
+        accounts = {one["name"]: one for one in self.index.people() if not one["disabled"]}
+        alive = []
+        for digest, details in begun.items():
+            account = accounts.get(details["name"])
+            if account is None or digest in ended:
+                continue
+            start = datetime.fromisoformat(details["begun"])
+            last = self.journal.since(who=account["name"], limit=1, newest_first=True)
+            seen = max(start, last[0].event.time)
+            alive.append(people.Session(digest, Person(account["name"], Role(account["role"])), start, seen))
+        return alive
+
+    def _recent(self) -> list[tuple[Kind, Mapping[str, Any]]]:
+        oldest, number = self.clock() - _ABSOLUTE, 0
+        found: list[tuple[Kind, Mapping[str, Any]]] = []
+        kinds = (Kind.SIGNED_IN, Kind.SIGNED_OUT)
+        while page := self.journal.since(number, kinds=kinds, limit=_PAGE, newest_first=True):
+            young = [s.event for s in page if s.event.time > oldest]
+            found += [(e.kind, {**e.details, "name": e.who}) for e in young]
+            if len(young) < len(page):
+                break
+            number = page[-1].number
+        return found
+
+    def _tell(self, kind: Kind, who: str, **details: Any) -> None:
+        self.journal.append(Event(kind, self.clock(), who, "", details))

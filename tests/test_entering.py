@@ -1,0 +1,141 @@
+"""People stay signed in over a restart, leave for good, and nobody tries many names or one name from many places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from isocenter.entering import Entrance
+from isocenter.errors import Forbidden, LimitReached
+from isocenter.govern.people import hash_password
+from isocenter.govern.policy import NOBODY, Person, Role
+from isocenter.record import Event, Kind
+from isocenter.store.database import Database
+from isocenter.store.index import Index
+from isocenter.store.journal import Journal
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+PASSWORD = "a long sentence to sign in"
+CREDENTIAL = hash_password(PASSWORD)
+
+
+class Door:
+    """An archive with the reader ito, whose server can be started again; `now` is set by the tests."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = NOON
+        self.database = Database(f"sqlite:///{folder / 'archive.sqlite'}")
+        self.journal = Journal(self.database)
+        self.account("ito", "reader")
+        self.start()
+
+    def start(self) -> None:
+        self.entrance = Entrance(Index(self.database), self.journal, lambda: self.now)
+
+    def account(self, name: str, role: str, *, disabled: bool = False) -> None:
+        told = {"role": role, "credential": CREDENTIAL, "disabled": disabled}
+        self.journal.append(Event(Kind.PERSON_ADDED, self.now, "isocenter", name, told))
+
+    def sign_in(self, name: str = "ito", password: str = PASSWORD, address: str = "192.0.2.1") -> str:
+        return self.entrance.by_password(name, password, address=address)
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    held = Door(tmp_path)
+    yield held
+    held.database.close()
+
+
+def test_a_session_lives_on_after_a_restart(door: Door) -> None:
+    token = door.sign_in()
+    door.start()
+    door.now += timedelta(minutes=50)
+    assert door.entrance.person_of(token) == Person("ito", Role.READER)
+
+
+def test_who_signed_out_stays_out_after_a_restart(door: Door) -> None:
+    token, other = door.sign_in(), door.sign_in()
+    door.start()
+    door.entrance.leave(token)
+    assert door.entrance.person_of(token) == NOBODY
+    door.start()
+    assert door.entrance.person_of(token) == NOBODY
+    assert door.entrance.person_of(other).name == "ito"
+
+
+def test_a_restart_gives_nobody_more_time(door: Door) -> None:
+    token = door.sign_in()
+    door.now += timedelta(minutes=61)
+    door.start()
+    assert door.entrance.person_of(token) == NOBODY, "an hour without an act had passed"
+
+
+def test_an_act_keeps_a_session_awake_over_a_restart_but_not_beyond_its_longest_life(door: Door) -> None:
+    token = door.sign_in()
+    door.now += timedelta(minutes=90)
+    door.journal.append(Event(Kind.REPORT_DRAFTED, door.now, "ito", "1.2", {"report": "x"}))
+    door.start()
+    assert door.entrance.person_of(token).name == "ito"
+    door.now = NOON + timedelta(hours=12)
+    door.journal.append(Event(Kind.REPORT_DRAFTED, door.now, "ito", "1.2", {"report": "x"}))
+    door.start()
+    assert door.entrance.person_of(token) == NOBODY
+
+
+def test_the_role_after_a_restart_is_that_of_now_and_a_closed_account_is_out(door: Door) -> None:
+    token = door.sign_in()
+    door.account("ito", "researcher")
+    door.start()
+    assert door.entrance.person_of(token).role is Role.RESEARCHER
+    door.account("ito", "researcher", disabled=True)
+    door.start()
+    assert door.entrance.person_of(token) == NOBODY
+    with pytest.raises(Forbidden):
+        door.sign_in()
+    with pytest.raises(Forbidden):
+        door.entrance.by_link(door.entrance.link("ito"), address="192.0.2.1")
+
+
+def test_many_sign_ins_are_read_in_pages(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isocenter.entering._PAGE", 2)
+    tokens = [door.sign_in() for _ in range(5)]
+    door.entrance.leave(tokens[1])
+    door.start()
+    assert [door.entrance.person_of(t).name for t in tokens] == ["ito", "", "ito", "ito", "ito"]
+
+
+def test_the_journal_never_holds_a_token_and_says_nothing_of_an_unknown_one(door: Door) -> None:
+    token = door.sign_in()
+    door.entrance.leave(token)
+    door.entrance.leave("never issued")
+    told = [s.event for s in door.journal.since()]
+    assert [e.kind for e in told] == [Kind.PERSON_ADDED, Kind.SIGNED_IN, Kind.SIGNED_OUT]
+    assert token not in repr(told) and told[1].details["session"] == told[2].details["session"]
+
+
+def test_one_name_is_not_tried_from_many_addresses(door: Door) -> None:
+    for number in range(5):
+        with pytest.raises(Forbidden):
+            door.sign_in(password="wrong", address=f"192.0.2.{number}")
+    with pytest.raises(LimitReached, match="wrong tries"):
+        door.sign_in(address="198.51.100.7")
+    door.now += timedelta(minutes=15)
+    assert door.sign_in(address="198.51.100.7")
+
+
+def test_one_address_does_not_try_many_names_even_with_an_account_of_its_own(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isocenter.govern.people.fits", lambda credential, password: password == PASSWORD)  # not slow
+    for number in range(20):
+        with pytest.raises(Forbidden):
+            door.sign_in(f"name{number}", "wrong")
+        if number % 4 == 0:
+            door.sign_in()  # a right password does not give the address its tries back
+    with pytest.raises(LimitReached):
+        door.sign_in()
+    assert door.sign_in(address="198.51.100.7"), "elsewhere the name is free"
