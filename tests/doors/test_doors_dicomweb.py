@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -221,6 +222,34 @@ def test_no_room_is_507_and_a_fault_is_500_without_a_word_of_it(
     web.shelf.failure = RuntimeError("patient DOE^JOHN")
     answer = web.stow(sample("MR_small.dcm"))
     assert answer.status_code == 500 and "DOE" not in answer.text
+
+
+def test_no_log_holds_a_name_that_a_fault_stumbled_on(
+    web: _Web, sample: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = dcmread(BytesIO(sample("CT_small.dcm")))
+    dataset.PatientName = "CANARY^ANNA"
+    held = BytesIO()
+    dataset.save_as(held)
+
+    def stumbles(data: bytes | list[bytes], **_: object) -> None:
+        name = dcmread(BytesIO(data if isinstance(data, bytes) else data[0])).PatientName
+        raise ValueError(f"could not convert string to float: '{name}'")
+
+    def finds(level: str, keys: dict[str, str], **_: object) -> None:
+        raise KeyError(keys["PatientName"])
+
+    monkeypatch.setattr(web.shelf, "receive", lambda files, **_: stumbles(list(files)))
+    monkeypatch.setattr(web.shelf, "find", finds)
+    with caplog.at_level(logging.DEBUG):
+        answers = [web.stow(held.getvalue()), web.client.get("/studies", params={"PatientName": "CANARY*"})]
+    ours = [r for r in caplog.records if not r.name.startswith(("httpx", "httpcore"))]  # the client of this test
+    logged = "\n".join(f"{r.getMessage()} {r.exc_info} {r.exc_text}" for r in ours)
+    for answer, kind in zip(answers, ("ValueError", "KeyError"), strict=True):
+        assert answer.status_code == 500 and "CANARY" not in answer.text
+        reference = answer.json()["error"]["what"].split("error ")[1].rstrip(")")
+        assert f"error {reference}: {kind} in test_doors_dicomweb.py" in logged
+    assert "CANARY" not in logged
 
 
 def test_who_is_not_signed_in_and_who_may_not(web: _Web, place: str) -> None:

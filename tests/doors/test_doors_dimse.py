@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
-from conftest import Shelf, person_behind
+from conftest import Answer, Shelf, person_behind
 from isocenter.doors import commands, part10
 from isocenter.doors import negotiation as n
 from isocenter.doors.dimse import Listener, status_of
@@ -200,6 +201,52 @@ def test_an_error_becomes_a_status_and_the_next_image_is_taken(
     assert "DOE" not in str(refused.get("ErrorComment", ""))
     assert listener[0].counts["rejected"] == 1
     assert status_of(error)[0] == status
+
+
+@pytest.mark.parametrize("kind", [ValueError, Refused])
+def test_no_log_holds_a_name_that_a_fault_stumbled_on(
+    listener: Opened, shelf: Shelf, sample: Callable[[str], bytes], caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch, kind: type[Exception],
+) -> None:  # fmt: skip
+    dataset = dcmread(BytesIO(sample("CT_small.dcm")))
+    dataset.PatientName = "CANARY^ANNA"
+
+    def stumbles(files: list[bytes], **_: object) -> None:
+        raise kind(f"could not read '{dcmread(BytesIO(files[0])).PatientName}'")
+
+    def finds(level: str, keys: dict[str, str], **_: object) -> None:
+        raise kind(keys["PatientName"])
+
+    monkeypatch.setattr(shelf, "receive", stumbles)
+    monkeypatch.setattr(shelf, "find", finds)
+    ae = AE("TESTER")
+    ae.add_requested_context(dataset.SOPClassUID, dataset.file_meta.TransferSyntaxUID)
+    ae.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
+    query = Dataset()
+    query.QueryRetrieveLevel, query.PatientName = "STUDY", "CANARY*"
+    with caplog.at_level(logging.DEBUG, logger="isocenter"):
+        association = ae.associate("127.0.0.1", listener[1], ae_title="ISOCENTER")
+        stored = association.send_c_store(dataset)
+        answers = list(association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind))
+        association.release()
+
+    ours = [r for r in caplog.records if not r.name.startswith("pynetdicom")]  # the client of this test
+    logged = "\n".join(f"{r.getMessage()} {r.exc_info} {r.exc_text}" for r in ours)
+    assert stored.Status != 0 and answers[0][0].Status != 0
+    assert logged.count(kind.__name__) == 2
+    assert "CANARY" not in logged
+
+
+def test_a_refused_image_is_logged_without_its_reason(
+    listener: Opened, shelf: Shelf, sample: Callable[[str], bytes], caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    answer = Answer("", "rejected", "", "study 1.2: patient CANARY^ANNA, and in series 1 patient CANARY^BERT")
+    monkeypatch.setattr(shelf, "receive", lambda files, **_: [answer])
+    with caplog.at_level(logging.DEBUG, logger="isocenter"):
+        said = _raw(listener[1], sample("CT_small.dcm"))
+    assert said["Status"] == 0xC000 and "CANARY" in str(said["ErrorComment"]), "the sender is told what it sent"
+    assert "0xC000 (rejected)" in caplog.text and "CANARY" not in caplog.text
 
 
 def test_an_unknown_caller_is_rejected_and_told_how_to_be_known(shelf: Shelf) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from isocenter.doors import dicomweb_query, dicomweb_rendered, dicomweb_retrieve, multipart
 from isocenter.doors.archive import Archive
 from isocenter.doors.dicomweb_store import Storing
+from isocenter.doors.faults import note
 from isocenter.doors.media import NotAcceptable, wishes
 from isocenter.doors.pages_guard import error_body, status_of
 from isocenter.doors.part10 import is_uid
@@ -113,8 +114,11 @@ class _Door:
                     return _said(400, error_body("the client hung up", kind="Refused"))
                 if type(error).__module__.startswith("isocenter."):
                     raise  # the outer guard counts bodies and answers itself
-                LOG.exception("%s failed", request.scope.get("route", ""))
-                return _said(500, error_body("the archive failed", "it was written to its log", kind="Failure"))
+                reference = note(LOG, error, str(getattr(request.scope.get("route"), "path", "unknown address")))
+                told = error_body(
+                    f"the archive failed (error {reference})", "it was written to its log", kind="Failure"
+                )
+                return _said(500, told)
 
         return endpoint
 

@@ -32,6 +32,7 @@ from isocenter.dicom.header import ae_title
 from isocenter.doors import commands, identifiers, part10
 from isocenter.doors.archive import Archive
 from isocenter.doors.dimse_scu import Peer
+from isocenter.doors.faults import note
 from isocenter.doors.negotiation import (
     APPLICATION,
     FIND,
@@ -196,11 +197,11 @@ class Listener:
         while True:
             try:
                 connection, address = sock.accept()
-            except OSError:
+            except OSError as error:
                 if self._closing.is_set():
                     return
                 # Out of file descriptors, or a peer that hung up at once: neither may close the door, nor make it spin.
-                LOG.exception("a connection could not be accepted")
+                note(LOG, error, "accepting a connection")
                 self._closing.wait(0.1)
                 continue
             with self._lock:
@@ -234,9 +235,9 @@ class Listener:
         except IsocenterError as error:
             self._count("broken")
             LOG.warning("association from %s aborted: %s", address, error)
-        except Exception:
+        except Exception as error:
             self._count("failed")
-            LOG.exception("association from %s failed", address)
+            note(LOG, error, f"an association from {address}")
             link.abort()
         finally:
             link.close()
@@ -346,9 +347,10 @@ class Listener:
             raise
         except Exception as error:
             if isinstance(error, IsocenterError):
-                LOG.warning("request of '%s' refused: %s", call.calling, error)
+                # Not its words: they may quote what was asked for, and that may be a name. The answer has them.
+                LOG.warning("request of '%s' refused: %s", call.calling, type(error).__name__)
             else:
-                LOG.exception("request of '%s' failed", call.calling)
+                note(LOG, error, f"a request of '{call.calling}'")
             self._count("rejected")
             status, comment = status_of(error)
             self._respond(call, message, status, comment)
@@ -399,7 +401,8 @@ class Listener:
 
     def _turn_away(self, call: _Call, message: Message, status: int, reason: str, *, counted: str = "rejected") -> None:
         self._count(counted)
-        LOG.warning("instance from '%s' not stored, status 0x%04X: %s", call.calling, status, reason)
+        # Not the reason: it may quote the header. The answer has it, and the journal what the archive refused.
+        LOG.warning("instance from '%s' not stored, status 0x%04X (%s)", call.calling, status, counted)
         self._respond(call, message, status, reason)
 
     def _find(self, call: _Call, context: Context, message: Message) -> None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import time
-import traceback
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 
+from isocenter.doors.faults import note
 from isocenter.errors import (
     Conflict,
     Forbidden,
@@ -210,12 +208,7 @@ def _too_large(limit: int) -> tuple[int, dict[str, Any]]:
 
 def _ours(error: Exception, scope: Scope) -> dict[str, Any]:
     """An error that is our fault: the log says where in the code, and neither log nor answer says what was in hand."""
-    number = secrets.token_hex(4)
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    route = getattr(scope.get("route"), "path", "unknown address")
-    _log.error(
-        "error %s: %s in %s line %s, at %s", number, type(error).__name__, Path(last.filename).name, last.lineno, route
-    )
+    number = note(_log, error, str(getattr(scope.get("route"), "path", "unknown address")))
     return error_body(
         f"something went wrong on the server (error {number})",
         "this is our fault, not yours; nothing that was acknowledged is lost",
