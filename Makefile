@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS ?= test
 # What the environment was made from: a change of either makes it anew.
-STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
+# What the environment was made for: other extras, or a change of what they are made from, make it anew.
 comma  := ,
+STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
 export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo serve test check lint types contracts browser bench docs web clean
@@ -22,8 +23,8 @@ test: $(STAMP) check ## checks, then every test
 check: lint contracts types ## ruff, import contracts, mypy strict
 
 lint: $(STAMP)
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks hatch_build.py
+	$(BIN)/ruff format --check src tests benchmarks hatch_build.py
 
 contracts: $(STAMP)
 	$(BIN)/lint-imports
@@ -37,6 +38,9 @@ browser: $(STAMP) ## every browser test
 bench: $(STAMP) ## speed, beside peers where they are installed
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done
 
+web: $(VENV)/.made-core ## build the pages again after a change under web/
+	$(call install,.)
+
 docs: $(VENV)/.made-core ## the generated pages of the manual
 	$(BIN)/isocenter manual docs/look-up
 
@@ -45,11 +49,11 @@ $(VENV)/bin/uv:
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 
 # uv is ten times faster than pip but knows nothing of pip's configuration; where it finds no index, pip does the work.
-$(VENV)/.made-core: pyproject.toml hatch_build.py | $(VENV)/bin/uv
+$(VENV)/.made-core: pyproject.toml hatch_build.py web/package-lock.json | $(VENV)/bin/uv
 	$(call install,.)
 	touch $@
 
-$(STAMP): pyproject.toml hatch_build.py | $(VENV)/bin/uv
+$(STAMP): pyproject.toml hatch_build.py web/package-lock.json | $(VENV)/bin/uv
 	$(call install,.[$(EXTRAS)])
 	touch $@ $(VENV)/.made-core
 

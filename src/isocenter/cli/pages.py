@@ -52,7 +52,7 @@ def _analyses() -> str:
         parts.append(f"## {said['name']}\n\nVersion {said['version']}. {said['about'].splitlines()[0]}\n")
         parts.append(_table(("need", "in words"), list(said["needs"].items())))
         yields = [
-            (y["what"]["meaning"] if y["what"] else ", ".join(y["maps"]), ", ".join(y["units"]), y["urgency"])
+            (y["what"]["meaning"] if y["what"] else ", ".join(y["maps"]), _few(y["units"]), y["urgency"])
             for y in said["yields"]
         ]
         parts.append(_table(("may say", "units", "urgency"), yields))
@@ -62,6 +62,10 @@ def _analyses() -> str:
         limits = said["limits"]
         parts.append(f"Limits: {limits['seconds']:g} s, {limits['memory_mib']} MiB.\n")
     return "\n".join(parts)
+
+
+def _few(units: list[str]) -> str:
+    return ", ".join(units) if len(units) <= 8 else "any unit of the table in `record/codes.py`"
 
 
 def _life_cycles() -> str:

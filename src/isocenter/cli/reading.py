@@ -156,7 +156,8 @@ def sign(
     with house(folder) as held:
         site = held.site
         reader = _reader(site, who)
-        reading = site.sign(study, version=site.reading(study, who=reader).version, who=reader)
+        read = site.report(study, who=reader).results
+        reading = site.sign(study, version=site.reading(study, who=reader).version, results=read, who=reader)
     screen.answer({"reading": reading})
     screen.say(f"signed by {reading.by}, report {reading.reports[-1][:12]}")
 

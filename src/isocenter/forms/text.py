@@ -117,7 +117,7 @@ def _finding(result: Result, finding: Finding) -> Sentence:
             text += f" {_first_upper('; '.join(words.quantity(m) for m in finding.measurements))}."
     if not text.endswith((".", "!", "?")):
         text += "."
-    if finding.certainty is not None and _by_machine(result, finding):
+    if finding.certainty is not None and _by_machine(result, finding) and "certainty" not in text.lower():
         text += f" Certainty of the analysis {100 * finding.certainty:.0f} %."
     key = finding.tracking or digest_of(finding)[:16]
     return Sentence(
@@ -139,8 +139,9 @@ def _whole(result: Result) -> list[Sentence]:
         said.append(Sentence(f"none-{result.origin.name}", "Findings", text, machine))
     # Numbers of the whole belong to something that was found; of what looked and found none, the table has them.
     found = result.outcome is Outcome.FOUND and len(struck) < len(result.findings)
-    if result.measurements and (found or (not result.findings and result.outcome is Outcome.FOUND)):
-        text = _first_upper("; ".join(words.quantity(m) for m in result.measurements)) + "."
+    numbers = [m for m in result.measurements if m.what != codes.PROBABILITY]  # a certainty stands with its finding
+    if numbers and (found or (not result.findings and result.outcome is Outcome.FOUND)):
+        text = _first_upper("; ".join(words.quantity(m) for m in numbers)) + "."
         said.append(Sentence(f"whole-{result.origin.name}", "Findings", text, machine))
     if result.reasons and not struck:
         text = words.one_line(f"Remark on {name}: {'; '.join(result.reasons)}")

@@ -36,6 +36,10 @@ def _head() -> Iterator[bytes]:
     image = nib.Nifti1Image.from_bytes(sample.read_bytes())
     values = np.asarray(image.dataobj, dtype=np.float64)
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.affine
+    # NIfTI counts rows from the back; a radiologist expects the nose above: turn the axis with its affine.
+    values = values[:, ::-1]
+    lps[:3, 3] += lps[:3, 1] * (values.shape[1] - 1)
+    lps[:3, 1] *= -1
     steps = lps[:3, :3]
     spacing = np.linalg.norm(steps, axis=0)
     scaled = np.round(4095 * (values - values.min()) / np.ptp(values)).astype(np.uint16)
