@@ -287,7 +287,9 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
         answers = send(to, files, calling=settings.aet)
         return [(s.sop_uid, "" if s.ok else s.comment or f"status {s.status}") for s in answers]
 
-    site = Site(database, blobs, journal, index, discover(), now, {"dicom": dicom_send}, settings.models, apart)
+    site = Site(
+        database, blobs, journal, index, discover(), now, {"dicom": dicom_send}, settings.models, apart, settings.aet
+    )
     return House(settings, site, database)
 
 

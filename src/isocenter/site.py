@@ -33,7 +33,6 @@ from isocenter.record import (
     Sealed,
     Study,
     Urgency,
-    Verdict,
     canonical,
     digest_of,
     to_plain,
@@ -69,6 +68,7 @@ class Site:
         send: network kind ("dicom") -> how to send there.
         shelf: folder of the site's own weights, or empty.
         apart: whether analyses run in a process of their own; False only in a notebook or a test.
+        organisation: where people sign; it stands in the DICOM reports that they verified.
     """
 
     database: Database
@@ -80,9 +80,11 @@ class Site:
     send_by: Mapping[str, Send] = field(default_factory=dict)
     shelf: str = ""
     apart: bool = True
+    organisation: str = "Isocenter site"
 
     def __post_init__(self) -> None:
         self._entrance = Entrance(self.index, self.journal, self.clock)
+        self._read: dict[str, lists.Said] = {}  # by digest of the result, which never changes
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 
@@ -215,8 +217,11 @@ class Site:
         analysis = self.registry.get(binding.analysis)
         load = Loading(study, analysis.needs, binding.series, self.blobs.get)
         series = tuple(uid for uids in binding.series.values() for uid in uids)
-        before = [(d, r) for d, r in self.index.results(study.uid) if same_question(r, analysis.name, series)]
-        for digest, result in before:
+        said = self.index.results(study.uid, replaced=True)
+        after = {r.replaces: r.origin.kind for _, r in said}
+        answered = [(d, r) for d, r in said if same_question(r, analysis.name, series) and after.get(d) != "machine"]
+        before = [(d, r) for d, r in answered if d not in after]
+        for digest, result in answered:  # also one that a person has corrected: it is not asked again behind their back
             if result.receipt.inputs == load.digests and same_asking(result, analysis, given, self.shelf):
                 return digest, result
         request = Request(address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf)
@@ -282,9 +287,12 @@ class Site:
         asked = planning.plan(self.registry.analyses.values(), study)
         for binding in asked.bindings:
             series = tuple(uid for uids in binding.series.values() for uid in uids)
-            mine = [r for _, r in said if r.receipt.series == series and _analysis_of(r) == binding.analysis]
-            answer = mine[-1].outcome.value if mine else unsaid[0]
+            of = binding.analysis
+            mine = [r for _, r in said if r.receipt.series == series and session.machine_of(r)[0] == of]
+            answer = mine[-1].answer.value if mine else unsaid[0]
             reasons = mine[-1].reasons if mine else unsaid[1:]
+            if mine and mine[-1].answer is not mine[-1].outcome:
+                reasons = (f"what it found was struck by {mine[-1].origin.name}",)
             rows.append(self._answer_row(binding.analysis, answer, reasons, series))
         for declined in asked.declined:
             rows.append(self._answer_row(declined.analysis, "declined", declined.sentences(), ()))
@@ -324,25 +332,24 @@ class Site:
             heads, readings = self.index.result_heads(uids), self.index.readings(uids)
             sizes = self.index.sizes(uids)
             for study in page:
-                said, reading = heads.get(study.uid, []), readings[study.uid]
+                said, reading = self._said(heads.get(study.uid, ())), readings[study.uid]
                 yield lists.Waiting(
                     study, study.arrived or self.clock(), study.modalities, sizes.get(study.uid, 0),
-                    reading["state"], reading["by"] or "", self._raises(said), _ai_state(said),
+                    reading["state"], reading["by"] or "", said.raises, said.ai,
                 )  # fmt: skip
 
-    def _raises(self, said: Sequence[Mapping[str, Any]]) -> tuple[lists.Raise, ...]:
-        """What machines found that should not wait, unless a person has struck it."""
-        raises = []
-        for head in said:
-            if head["urgency"] == Urgency.ROUTINE.value or head["outcome"] != Outcome.FOUND.value:
+    def _said(self, heads: Sequence[Mapping[str, Any]]) -> lists.Said:
+        """What is said of a study. Only what a person changed or what is urgent is read, and that once."""
+        said = []
+        for head in heads:
+            digest, urgent = head["digest"], head["urgency"] != Urgency.ROUTINE.value
+            if head["outcome"] != Outcome.FOUND.value or not (urgent or head["origin"] == "person"):
+                said.append(lists.Said(head["outcome"]))
                 continue
-            result = self.index.result(head["digest"])
-            words = sorted({str(f.what) for f in result.findings if f.verdict is not Verdict.STRUCK})
-            if words:
-                raises.append(
-                    lists.Raise(Urgency(head["urgency"]), ", ".join(words).lower(), session.machine_of(result)[0])
-                )
-        return tuple(raises)
+            if digest not in self._read:
+                self._read[digest] = lists.said(self.index.result(digest))
+            said.append(self._read[digest])
+        return lists.together(said)
 
     def reading(self, study_uid: str, *, who: Person) -> session.Reading:
         """The state of a study's reading."""
@@ -386,11 +393,17 @@ class Site:
         held = self.blobs.put(canonical(worded))
         return self._happened(reading, session.word(reading, who.name, self.clock(), version=version, report=held))
 
-    def sign(self, study_uid: str, *, version: int, who: Person) -> session.Reading:
-        """Seal the report by name and digest."""
+    def sign(
+        self, study_uid: str, *, version: int, results: Sequence[str] | None = None, who: Person
+    ) -> session.Reading:
+        """Seal the report by name and digest.
+
+        Args:
+            results: ids of the results that the reader saw; Conflict where another has come since.
+        """
         must(who, "sign", study_uid)
         reading, latest = self._reading(study_uid), self.index.results(study_uid)
-        session.sign(reading, latest, who.name, self.clock(), version=version, report="to be sealed")
+        session.sign(reading, latest, who.name, self.clock(), version=version, report="to be sealed", seen=results)
         sealed = reports.seal(self._current(reading), latest, who.name, self.clock())
         held = self.blobs.put(canonical(sealed))
         return self._happened(
@@ -492,14 +505,22 @@ class Site:
         return answers
 
     def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
-        """The study's results as DICOM objects: SEG and SR of the latest of each chain."""
+        """The study's results as DICOM objects: SEG and SR of the latest of each chain.
+
+        What a person decided and signed goes out verified by name; what a machine says stays unverified.
+        """
         from isocenter.forms.bundle import dicom
+        from isocenter.forms.sr import Signature
 
         must(who, "export", study_uid)
-        study = self.index.study(study_uid)
+        study, sealed = self.index.study(study_uid), self.index.reading(study_uid)["reports"]
+        report = self._kept(sealed[-1]) if sealed else None
         objects: list[bytes] = []
-        for _, result in self.index.results(study_uid):
-            objects += [f.data for f in dicom(result, study, self._source, self.blobs.get).files]
+        for id, result in self.index.results(study_uid):
+            signed = None
+            if report and report.signed and id in report.results and result.origin.kind == "person":
+                signed = Signature(report.by, self.organisation, report.signed)
+            objects += [f.data for f in dicom(result, study, self._source, self.blobs.get, signed=signed).files]
         return objects
 
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
@@ -544,16 +565,6 @@ class Site:
         self.journal.append(Event(kind, self.clock(), who, subject, details))
 
 
-def _ai_state(said: Sequence[Mapping[str, Any]]) -> str:
-    """What AI has said of a study, in one word: the strongest of its answers."""
-    outcomes = {head["outcome"] for head in said}
-    return next((o for o in ("found", "none", "declined") if o in outcomes), "waiting")
-
-
 def fingerprint(study: Study) -> str:
     """Digest of what a study holds: the same bytes give the same, whatever the order of arrival."""
     return digest_of(sorted(i.digest for s in study.series for i in s.instances))
-
-
-def _analysis_of(result: Result) -> str:
-    return result.origin.name if result.origin.kind == "machine" else str(result.origin.parameters.get("analysis", ""))

@@ -287,11 +287,19 @@ class House:
             self.drafts[study_uid] = told
         return self._reading(study_uid)
 
-    def sign(self, study_uid: str, *, version: int, who: Person) -> Reading:
+    def sign(self, study_uid: str, *, version: int, results: Sequence[str] | None = None, who: Person) -> Reading:
         must(who, "sign", study_uid)
         with self.lock:
             latest = self._latest(study_uid)
-            session.sign(self._reading(study_uid), latest, who.name, self.now, version=version, report="to be sealed")
+            session.sign(
+                self._reading(study_uid),
+                latest,
+                who.name,
+                self.now,
+                version=version,
+                report="to be sealed",
+                seen=results,
+            )
             told = reports.seal(self._report(study_uid), latest, who.name, self.now)
             self.append(
                 *session.sign(self._reading(study_uid), latest, who.name, self.now, version=version, report=told.digest)

@@ -96,7 +96,7 @@ def result(id: str, told: Result, whole: Study) -> dict[str, Any]:
         "id": id,
         "analysis": analysis or told.origin.name,
         "version": version,
-        "answer": told.outcome.value,
+        "answer": told.answer.value,
         "reasons": list(told.reasons),
         "findings": [_finding(f, whole, lying) for f in told.findings],
         "measurements": [_measurement(m) for m in told.measurements],
@@ -154,6 +154,7 @@ def report(told: Report, state: Reading, doubts: list[dict[str, str]]) -> dict[s
             for s in told.sentences
         ],
         "disagreements": doubts,
+        "results": list(told.results),
         "signed": {"by": told.by, "time": _iso(told.signed), "digest": told.digest} if told.digest else None,
     }
 

@@ -24,6 +24,7 @@ __all__ = ["router"]
 
 router = APIRouter()
 
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Version = Annotated[int, Field(ge=0)]
 _Text = Annotated[str, Field(max_length=4000)]
 _Point = Annotated[list[float], Field(min_length=2, max_length=3)]
@@ -34,6 +35,12 @@ class Seen(BaseModel):
     """The version that the writer saw."""
 
     version: _Version
+
+
+class Signing(Seen):
+    """The version that the reader saw, and the ids of the results that they had before their eyes."""
+
+    results: Annotated[list[_Digest], Field(max_length=10_000)] | None = None
 
 
 class Coded(BaseModel):
@@ -132,10 +139,10 @@ def correct(uid: Uid, decision: Decision, site: SiteHere, who: Annotated[Person,
 
 
 @router.post("/api/readings/{uid}/sign")
-def sign(uid: Uid, seen: Seen, site: SiteHere, who: Annotated[Person, needs("sign")]) -> Any:
-    """Seal the report with the reader's name; nothing may be undecided."""
+def sign(uid: Uid, seen: Signing, site: SiteHere, who: Annotated[Person, needs("sign")]) -> Any:
+    """Seal the report with the reader's name; nothing may be undecided, and no result unseen."""
     here: PagesSite = site
-    return pages_json.reading(here.sign(uid, version=seen.version, who=who))
+    return pages_json.reading(here.sign(uid, version=seen.version, results=seen.results, who=who))
 
 
 @router.get("/api/readings/{uid}/report")

@@ -78,8 +78,8 @@ class PagesSite(Protocol):
     ) -> Reading:
         """Change, add or remove a sentence of the report."""
 
-    def sign(self, study_uid: str, *, version: int, who: Person) -> Reading:
-        """Seal and sign the report."""
+    def sign(self, study_uid: str, *, version: int, results: Sequence[str] | None = None, who: Person) -> Reading:
+        """Seal and sign the report; `results` are the ids that the reader saw."""
 
     def report(self, study_uid: str, *, who: Person) -> Report:
         """The report as it is being worded, or the latest signed one."""

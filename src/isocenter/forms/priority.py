@@ -48,7 +48,7 @@ def rank(results: Sequence[Result], requested: str = "") -> Priority:
     level, why = _REQUESTED.get(requested.strip().upper(), (Urgency.ROUTINE, ""))
     best = (_ORDER.index(level), 0.0, Priority(level, why))
     for result in latest(results):
-        if result.outcome is not Outcome.FOUND:
+        if result.answer is not Outcome.FOUND:
             continue
         for finding in result.findings:
             if finding.verdict is Verdict.STRUCK or result.urgency is Urgency.ROUTINE:

@@ -38,7 +38,7 @@ def rows(results: Iterable[Result]) -> list[dict[str, Any]]:
             "version": result.origin.version,
             "origin": result.origin.kind,
             "made": result.made.isoformat(),
-            "answer": result.outcome.value,
+            "answer": result.answer.value,
             "reasons": "; ".join(result.reasons),
         }
         mine = [{**head, **_finding(f), **_number(m)} for f in result.findings for m in (f.measurements or (None,))]

@@ -7,7 +7,7 @@ of two browsers one wins and the other is told who came first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -216,15 +216,27 @@ def sign(
     *,
     version: int,
     report: str,
+    seen: Collection[str] | None = None,
 ) -> tuple[Event, ...]:
     """Sign: the report of that digest is final. Nothing that a machine found may be left undecided.
 
+    Args:
+        seen: ids of the results that the reader had before their eyes; None where a program signs what there is.
+
     Raises:
         WrongState: the study is not open with this reader, or findings are undecided; they are listed.
-        Conflict: another act came first.
+        Conflict: another act came first, or a result came that the reader has not seen.
         Refused: there is no sealed report to sign.
     """
     _mine(reading, who, "sign", version)
+    latest = tuple(latest)
+    if seen is not None and set(seen) != {i for i, _ in latest}:
+        fresh = [machine_of(r)[0] or r.origin.name for i, r in latest if i not in seen]
+        raise Conflict(
+            f"results changed since you saw them{': ' + ', '.join(fresh) if fresh else ''}",
+            "nobody signs what they have not seen",
+            "load the study again, read what is new, then sign",
+        )
     left = undecided(latest)
     if left:
         named = ", ".join(f"{f.what} ({name})" for name, f in left[:5])

@@ -26,9 +26,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from isocenter.errors import Refused
-from isocenter.record import Study, Urgency
+from isocenter.reading.session import machine_of
+from isocenter.record import Outcome, Result, Study, Urgency, Verdict
 
-__all__ = ["LIMITS", "Entry", "Raise", "Waiting", "narrowed", "order", "requested"]
+__all__ = ["LIMITS", "Entry", "Raise", "Said", "Waiting", "narrowed", "order", "requested", "said", "together"]
 
 LIMITS: Mapping[Urgency, timedelta] = MappingProxyType(
     {
@@ -62,6 +63,32 @@ class Raise(NamedTuple):
     level: Urgency
     finding: str
     analysis: str
+
+
+class Said(NamedTuple):
+    """What was said of a study: in one word the strongest answer (found, none, declined, waiting), and its raises."""
+
+    ai: str
+    raises: tuple[Raise, ...] = ()
+
+
+def said(result: Result) -> Said:
+    """What one result says: nothing that a person struck, and no raise by what may wait."""
+    words = sorted({str(f.what) for f in result.findings if f.verdict is not Verdict.STRUCK})
+    if result.answer is not Outcome.FOUND or result.urgency is Urgency.ROUTINE or not words:
+        return Said(result.answer.value)
+    return Said(result.answer.value, (Raise(result.urgency, ", ".join(words).lower(), machine_of(result)[0]),))
+
+
+def together(many: Sequence[Said]) -> Said:
+    """What all of them say.
+
+    >>> together([Said("declined"), Said("none")]).ai, together([]).ai
+    ('none', 'waiting')
+    """
+    answers = {one.ai for one in many}
+    strongest = next((o for o in ("found", "none", "declined") if o in answers), "waiting")
+    return Said(strongest, tuple(r for one in many for r in one.raises))
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,15 @@ class Result:
         """SHA-256 of the canonical JSON."""
         return digest_of(self)
 
+    @property
+    def answer(self) -> Outcome:
+        """The answer that stands: where a person struck everything that was found, none is left.
+
+        `outcome` stays what it was, so that what was struck is not forgotten.
+        """
+        struck = bool(self.findings) and all(f.verdict is Verdict.STRUCK for f in self.findings)
+        return Outcome.NONE if struck else self.outcome
+
 
 def unit_meaning(unit: str) -> str:
     """The words of a UCUM unit; the unit itself where the table has none."""
