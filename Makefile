@@ -17,8 +17,10 @@ demo: $(VENV)/.made-core ## set up all that is needed and run the main job
 serve: $(VENV)/.made-core
 	$(BIN)/isocenter serve $(ARGS)
 
+# The browser driver keeps an event loop of its own for the whole process, so those tests have a process to themselves.
 test: $(STAMP) check ## checks, then every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" $(ARGS)
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 check: lint contracts types ## ruff, import contracts, mypy strict
 
