@@ -7,7 +7,7 @@ nothing. Everything that a verb needs from the world (clock, storage, network) i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from isocenter.entering import Entrance
 from isocenter.errors import IsocenterError, NotFound, Refused
 from isocenter.govern import people
 from isocenter.govern.policy import Person, Role, must
+from isocenter.listing import Listing
 from isocenter.loading import Loading, volumes_of
 from isocenter.reading import report as reports
 from isocenter.reading import session
@@ -28,11 +29,9 @@ from isocenter.reading import worklist as lists
 from isocenter.record import (
     Event,
     Kind,
-    Outcome,
     Result,
     Sealed,
     Study,
-    Urgency,
     canonical,
     digest_of,
     to_plain,
@@ -84,7 +83,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self._entrance = Entrance(self.index, self.journal, self.clock)
-        self._read: dict[str, lists.Said] = {}  # by digest of the result, which never changes
+        self._listing = Listing(self.index, self.journal)
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 
@@ -107,6 +106,7 @@ class Site:
         return answers + self._take(batch, sender)
 
     def _take(self, batch: Sequence[bytes], sender: str) -> list[Stored]:
+        from isocenter.dicom.elements import same_object
         from isocenter.dicom.header import read_header
 
         good: list[tuple[bytes, Study]] = []
@@ -120,9 +120,9 @@ class Site:
                 answers[place] = Stored("", "rejected", "", str(refusal))
         if refused := [a.reason for a in answers if a is not None]:
             self._tell(Kind.INSTANCES_REJECTED, sender, "", count=len(refused), reasons=sorted(set(refused))[:20])
-        for place, stored in zip(
-            places, receive(self.database, self.blobs, self.journal, good, sender, self.clock()), strict=True
-        ):
+        now = self.clock()
+        taken = receive(self.database, self.blobs, self.journal, good, sender, now, same=same_object, measured=True)
+        for place, stored in zip(places, taken, strict=True):
             answers[place] = stored
         return [a for a in answers if a is not None]
 
@@ -322,34 +322,7 @@ class Site:
     def worklist(self, *, who: Person, with_ai: bool = True) -> list[lists.Entry]:
         """Studies that wait to be read, most urgent first with the reason."""
         must(who, "worklist")
-        return lists.order(list(self._waiting()), self.clock(), with_ai=with_ai)
-
-    def _waiting(self) -> Iterator[lists.Waiting]:
-        offset = 0
-        while page := self.index.studies(limit=_PAGE, offset=offset):
-            offset += len(page)
-            uids = [s.uid for s in page]
-            heads, readings = self.index.result_heads(uids), self.index.readings(uids)
-            sizes = self.index.sizes(uids)
-            for study in page:
-                said, reading = self._said(heads.get(study.uid, ())), readings[study.uid]
-                yield lists.Waiting(
-                    study, study.arrived or self.clock(), study.modalities, sizes.get(study.uid, 0),
-                    reading["state"], reading["by"] or "", said.raises, said.ai,
-                )  # fmt: skip
-
-    def _said(self, heads: Sequence[Mapping[str, Any]]) -> lists.Said:
-        """What is said of a study. Only what a person changed or what is urgent is read, and that once."""
-        said = []
-        for head in heads:
-            digest, urgent = head["digest"], head["urgency"] != Urgency.ROUTINE.value
-            if head["outcome"] != Outcome.FOUND.value or not (urgent or head["origin"] == "person"):
-                said.append(lists.Said(head["outcome"]))
-                continue
-            if digest not in self._read:
-                self._read[digest] = lists.said(self.index.result(digest))
-            said.append(self._read[digest])
-        return lists.together(said)
+        return lists.order(self._listing.waiting(), self.clock(), with_ai=with_ai)
 
     def reading(self, study_uid: str, *, who: Person) -> session.Reading:
         """The state of a study's reading."""

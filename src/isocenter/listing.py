@@ -1,0 +1,101 @@
+"""What waits to be read, kept level with the journal: only studies of which something was said since are read again.
+
+A worklist is asked for every few seconds and hardly changes in between. The journal knows what did.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from isocenter.reading import worklist as lists
+from isocenter.record import Kind, Outcome, Study, Urgency
+
+if TYPE_CHECKING:
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Listing"]
+
+_ALL = 10_000_000  # studies; more than any archive has
+_FEW = 200  # changed studies up to which they alone are read again
+_SPEAK = (
+    Kind.INSTANCES_RECEIVED,
+    Kind.RESULT_MADE,
+    Kind.READING_OPENED,
+    Kind.READING_CLOSED,
+    Kind.REPORT_SIGNED,
+    Kind.REPORT_AMENDED,
+)
+"""Events after which a row of the worklist may be another; their subject is the study."""
+
+
+@dataclass
+class Listing:
+    """The rows of one archive's worklist, in no order.
+
+    Args:
+        index: where they are read.
+        journal: what tells that one has changed, also by another process.
+    """
+
+    index: Index
+    journal: Journal
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._level = -1  # number of the last event that the rows know of
+        self._rows: dict[str, lists.Waiting] = {}
+        self._said: dict[str, lists.Said] = {}  # by digest of the result, which never changes
+
+    def waiting(self) -> list[lists.Waiting]:
+        """Every study as it stands now."""
+        with self._lock:
+            # First the number, then the rows: what happens in between is read again the next time, and never missed.
+            head = self.journal.head()[0]
+            changed = self._changed(head)
+            if changed is None:
+                # In one question: between two pages a study that arrives again would change its place and be missed.
+                self._rows = self._read(self.index.studies(limit=_ALL))
+            elif changed:
+                few = self.index.studies({"StudyInstanceUID": "\\".join(changed)}, limit=len(changed))
+                self._rows.update(self._read(few))
+            self._level = head
+            return list(self._rows.values())
+
+    def _changed(self, head: int) -> list[str] | None:
+        """Studies of which something was said since the rows were read; None where they are too many."""
+        if self._level < 0 or head < self._level:
+            return None
+        if head == self._level:
+            return []
+        events = self.journal.since(self._level, kinds=_SPEAK, limit=_FEW + 1)
+        return None if len(events) > _FEW else sorted({s.event.subject for s in events})
+
+    def _read(self, studies: Sequence[Study]) -> dict[str, lists.Waiting]:
+        uids = [s.uid for s in studies]
+        heads, readings, sizes = self.index.result_heads(uids), self.index.readings(uids), self.index.sizes(uids)
+        rows = {}
+        for study in studies:
+            assert study.arrived is not None  # the index has it of every study
+            said, reading = self._together(heads.get(study.uid, ())), readings[study.uid]
+            rows[study.uid] = lists.Waiting(
+                study, study.arrived, study.modalities, sizes.get(study.uid, 0), reading["state"], reading["by"] or "",
+                said.raises, said.ai,
+            )  # fmt: skip
+        return rows
+
+    def _together(self, heads: Sequence[Mapping[str, Any]]) -> lists.Said:
+        """What is said of a study. Only what a person changed or what is urgent is read, and that once."""
+        said = []
+        for head in heads:
+            digest, urgent = head["digest"], head["urgency"] != Urgency.ROUTINE.value
+            if head["outcome"] != Outcome.FOUND.value or not (urgent or head["origin"] == "person"):
+                said.append(lists.Said(head["outcome"]))
+                continue
+            if digest not in self._said:
+                self._said[digest] = lists.said(self.index.result(digest))
+            said.append(self._said[digest])
+        return lists.together(said)
