@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from browser_for_pages import Browser
-from house_for_pages import CT, CT_SERIES, DX, DX_SERIES, House
+from house_for_pages import CT, CT_SERIES, DX, DX_SERIES, NOON, House
 
 from isocenter.doors.pages import application
 from isocenter.govern.policy import Person, Role
-from isocenter.record import Verdict
+from isocenter.record import Origin, Outcome, Result, Verdict
 
 
 @pytest.fixture
@@ -180,6 +180,21 @@ def test_of_two_tabs_the_second_write_is_refused_and_nothing_is_doubled(house: H
     assert again.status_code == 409
     assert again.json()["error"]["kind"] == "Conflict"
     assert sum(r.origin.kind == "person" for r in house.kept.values()) == 1
+
+
+def test_a_result_that_came_while_the_reader_read_is_not_signed_unseen(house: House, reader: Browser) -> None:
+    state = act(reader, "open")
+    act(reader, "correct", version=state["version"], tracking="2.25.1", verdict="kept")
+    seen = reader.get(f"/api/readings/{CT}/report").json()
+    assert seen["results"] == [r["id"] for r in reader.get(f"/api/studies/{CT}/results").json()["results"]]
+    house._result(Result(CT, Outcome.NONE, Origin("machine", "late", "1"), NOON))
+    body = {"version": house._reading(CT).version, "results": seen["results"]}
+    answer = reader.post(f"/api/readings/{CT}/sign", body)
+    assert answer.status_code == 409
+    assert answer.json()["error"]["what"] == "results changed since you saw them: late"
+    assert reader.post(f"/api/readings/{CT}/sign", {**body, "results": ["x"]}).status_code == 400
+    now = reader.get(f"/api/readings/{CT}/report").json()
+    assert act(reader, "sign", version=now["version"], results=now["results"])["state"] == "signed"
 
 
 def test_many_browsers_race_for_one_study_and_one_wins(house: House) -> None:

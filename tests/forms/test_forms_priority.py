@@ -43,6 +43,14 @@ def test_a_struck_finding_moves_nothing() -> None:
     assert rank([machine, person]).level is Urgency.ROUTINE
 
 
+def test_a_result_whose_findings_are_all_struck_is_none_found() -> None:
+    person = replace(result(BLEED), findings=(replace(BLEED, verdict=Verdict.STRUCK),) * 2)
+    assert person.outcome is Outcome.FOUND and person.answer is Outcome.NONE
+    assert rank([person]) == rank([result()]) == Priority(Urgency.ROUTINE)
+    assert replace(person, findings=(*person.findings, BLEED)).answer is Outcome.FOUND, "one still stands"
+    assert rank([replace(person, findings=(*person.findings, BLEED))]).level is Urgency.NOW
+
+
 @pytest.mark.parametrize(
     ("asked", "level"), [("STAT", "now"), (" high ", "soon"), ("ROUTINE", "routine"), ("", "routine")]
 )

@@ -9,7 +9,7 @@ import pytest
 from forms_samples import STUDY_UID, WHEN, ball, found
 
 from isocenter.forms import table
-from isocenter.record import Measurement, Origin, Outcome, Result, codes
+from isocenter.record import Measurement, Origin, Outcome, Result, Verdict, codes
 from isocenter.space import Geometry
 
 
@@ -28,6 +28,15 @@ def test_an_answer_without_numbers_keeps_its_row(axial: Geometry) -> None:
     bare = found(ball(axial))
     (row,) = table.rows([replace(bare, findings=(replace(bare.findings[0], measurements=()),))])
     assert row["finding"] == "Lesion" and row["value"] is None
+
+
+def test_what_is_all_struck_answers_none_and_keeps_its_rows(axial: Geometry) -> None:
+    both = found(ball(axial), ball(axial, 2.0))
+    struck = tuple(replace(f, verdict=Verdict.STRUCK) for f in both.findings)
+    for findings, answer in (((struck[0], both.findings[1]), "found"), (struck, "none")):
+        made = table.rows([replace(both, origin=Origin("person", "ito"), findings=findings)])
+        assert {r["answer"] for r in made} == {answer}
+        assert [r["verdict"] for r in made] == [f.verdict.value for f in findings], "learning needs what was struck"
 
 
 def test_parquet_comes_back_with_fixed_types(axial: Geometry) -> None:

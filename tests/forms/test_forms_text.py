@@ -62,6 +62,15 @@ def test_technique_counts_what_was_imaged(archive: Archive) -> None:
     assert one.text == "Computed tomography, 6 images in 1 series." and not one.machine
 
 
+def test_what_is_all_struck_is_drafted_as_nothing_kept(archive: Archive) -> None:
+    struck = finding(verdict=Verdict.STRUCK, words="A very special shadow.")
+    whole = (Measurement(codes.MTV, 3.2046, "mL"),)
+    person = result(struck, origin=Origin("person", "ito"), replaces="x", measurements=whole, reasons=("a remark",))
+    assert said(archive[0], person) == [], "neither the finding nor its numbers are told"
+    (impression,) = said(archive[0], person, section="Impression")
+    assert impression.text == "No finding was kept." and not impression.machine
+
+
 @given(st.sampled_from(list(Outcome)), st.integers(0, 3))
 def test_a_draft_never_says_normal(outcome: Outcome, count: int) -> None:
     findings = tuple(finding(str(i)) for i in range(count)) if outcome is Outcome.FOUND else ()

@@ -267,6 +267,16 @@ def test_a_signature_needs_a_report() -> None:
         sign(OPEN, [], "ito", NOON, version=7, report="")
 
 
+def test_nobody_signs_what_came_after_they_looked() -> None:
+    made = decide(KEEP)
+    late = machine(outcome=Outcome.NONE)
+    with pytest.raises(Conflict, match="results changed since you saw them: volumetry"):
+        sign(OPEN, [(made.id, made), late], "ito", NOON, version=7, report="digest", seen=[made.id])
+    with pytest.raises(Conflict, match="since you saw them: nobody signs"):
+        sign(OPEN, [late], "ito", NOON, version=7, report="digest", seen=[late[0], made.id])
+    assert sign(OPEN, [(made.id, made), late], "ito", NOON, version=7, report="digest", seen=[late[0], made.id])
+
+
 def test_wording_is_an_event_with_the_digest_of_the_draft() -> None:
     (event,) = word(OPEN, "ito", NOON, version=7, report="digest")
     assert (event.kind, event.details["report"]) == (Kind.REPORT_DRAFTED, "digest")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,8 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isocenter.errors import Refused
-from isocenter.reading.worklist import LIMITS, Entry, Raise, Waiting, narrowed, order, requested
-from isocenter.record import Patient, Study, Urgency
+from isocenter.reading.worklist import (
+    LIMITS,
+    Entry,
+    Raise,
+    Said,
+    Waiting,
+    narrowed,
+    order,
+    requested,
+    said,
+    together,
+)
+from isocenter.record import Finding, Origin, Outcome, Patient, Result, Study, Urgency, Verdict, codes
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -33,6 +45,34 @@ def opacity(level: Urgency = Urgency.NOW) -> tuple[Raise, ...]:
 
 def uids(entries: list[Entry]) -> list[str]:
     return [e.waiting.study.uid for e in entries]
+
+
+# ---- what results say of a study
+
+FOUND = Result("1.2", Outcome.FOUND, Origin("machine", "chest_xray_opacity", "1"), NOW, urgency=Urgency.NOW,
+               findings=(Finding(codes.OPACITY, 0.9, tracking="a"), Finding(codes.LESION, tracking="b")))  # fmt: skip
+
+
+def struck(result: Result, *tracking: str) -> Result:
+    """The result once a person struck these findings; its urgency is left, as a careless writer would."""
+    of = {"of": {"analysis": result.origin.name}}
+    findings = tuple(replace(f, verdict=Verdict.STRUCK) if f.tracking in tracking else f for f in result.findings)
+    return replace(result, origin=Origin("person", "ito", parameters=of), findings=findings)
+
+
+def test_what_stands_raises_and_what_a_person_struck_does_not() -> None:
+    assert said(FOUND) == Said("found", (Raise(Urgency.NOW, "lesion, opacity", "chest_xray_opacity"),))
+    assert said(struck(FOUND, "b")) == Said("found", (Raise(Urgency.NOW, "opacity", "chest_xray_opacity"),))
+    assert said(struck(FOUND, "a", "b")) == Said("none"), "all struck is none found"
+    assert said(replace(FOUND, urgency=Urgency.ROUTINE)) == Said("found"), "what may wait raises nothing"
+
+
+def test_the_strongest_answer_speaks_for_the_study() -> None:
+    one, other = said(FOUND), Said("found", (Raise(Urgency.SOON, "uptake", "pet_uptake"),))
+    assert together([Said("declined"), Said("none"), one, other]) == Said("found", one.raises + other.raises)
+    assert together([Said("declined"), Said("none")]).ai == "none"
+    assert together([Said("declined")]).ai == "declined"
+    assert together([]) == Said("waiting")
 
 
 # ---- rows that a reader would recognise
