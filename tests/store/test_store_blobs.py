@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import itertools
 import os
 import threading
 import urllib.request
@@ -191,12 +190,12 @@ def test_what_a_dead_writer_left_is_swept_and_what_a_living_one_writes_is_kept(t
 def test_every_point_where_the_disk_may_say_no(tmp_path: Path, error: int) -> None:
     """No acknowledgement, nothing half-done, a clean error; then the same image goes in."""
     Blobs(str(tmp_path))  # the folders are there: what fails below is writing
-    started = len(_calls_of_opening(tmp_path))
+    started = len(_calls_of_reopening(tmp_path))
     points = 0
     while True:
         disk = CountedDisk(fail_at=started + points, error=error)
         blobs = Blobs(str(tmp_path), disk=disk)
-        data = new_folder_for(tmp_path, f"image {error} {points}")
+        data = f"image {error} {points}".encode()
         try:
             blobs.put(data)
         except Unavailable as told:
@@ -209,19 +208,7 @@ def test_every_point_where_the_disk_may_say_no(tmp_path: Path, error: int) -> No
         assert all(blobs.get(digest) for digest in whole)
         assert blobs.get(blobs.put(data)) == data
         points += 1
-    assert points == 9  # make the folder, open and flush its parent, create, write, flush, name, open and flush it
-
-
-def new_folder_for(root: Path, salt: str) -> bytes:
-    """Bytes whose blob lies in a folder that is not there yet, so that every call of a first write is made."""
-    tries = (f"{salt} {n}".encode() for n in itertools.count())
-    return next(data for data in tries if not (root / digest_of(data)[:2]).exists())
-
-
-def new_in(data: bytes) -> bytes:
-    """Other bytes whose blob lies in the same folder."""
-    wanted = digest_of(data)[:2]
-    return next(one for n in itertools.count() if digest_of(one := b"other %d" % n)[:2] == wanted)
+    assert points == 6  # create, write, flush, name, open and flush its folder
 
 
 def _calls_of_opening(folder: Path) -> list[str]:
@@ -230,10 +217,15 @@ def _calls_of_opening(folder: Path) -> list[str]:
     return disk.calls
 
 
+def _calls_of_reopening(folder: Path) -> list[str]:
+    Blobs(str(folder))
+    return _calls_of_opening(folder)
+
+
 def test_a_flush_that_failed_is_never_believed_later(tmp_path: Path) -> None:
     """After a failed flush the kernel may have dropped the pages: the file must be written anew, not flushed again."""
-    before = len(_calls_of_opening(tmp_path))
-    disk = CountedDisk(fail_at=before + 8, error=errno.EIO)  # the flush of the folder, after the file has its name
+    before = len(_calls_of_reopening(tmp_path))
+    disk = CountedDisk(fail_at=before + 5, error=errno.EIO)  # the flush of the folder, after the file has its name
     blobs = Blobs(str(tmp_path), disk=disk)
     with pytest.raises(Unavailable, match="did not confirm"):
         blobs.put(DATA)
@@ -258,7 +250,7 @@ def test_short_writes_go_on_and_a_disk_that_takes_nothing_is_an_error(tmp_path: 
 
 
 def test_one_bad_write_among_many_acknowledges_none(tmp_path: Path) -> None:
-    started = len(_calls_of_opening(tmp_path))
+    started = len(_calls_of_reopening(tmp_path))
     blobs = Blobs(str(tmp_path), disk=CountedDisk(fail_at=started + 20))
     many = [bytes([i]) * 300 for i in range(30)]
     with pytest.raises(Unavailable):
@@ -268,15 +260,29 @@ def test_one_bad_write_among_many_acknowledges_none(tmp_path: Path) -> None:
 
 
 def test_the_order_of_durability(tmp_path: Path) -> None:
-    started = len(_calls_of_opening(tmp_path))
+    started = len(_calls_of_reopening(tmp_path))
     disk = CountedDisk()
     blobs = Blobs(str(tmp_path), disk=disk)
     blobs.put(DATA)
     write = ["create", "write", "flush", "name", "open_to_flush", "flush"]
-    assert disk.calls[started:] == ["make_folder", "open_to_flush", "flush", *write]
-    disk.calls.clear()
-    blobs.put(new_in(DATA))
-    assert disk.calls == write
+    assert disk.calls[started:] == write
+
+
+def test_the_folders_are_durable_before_the_first_image(tmp_path: Path) -> None:
+    """256 folders at the opening, then one flush of the folder that names them and one of its parent."""
+    assert _calls_of_opening(tmp_path) == ["make_folder"] * 256 + ["open_to_flush", "flush"] * 2
+    assert _calls_of_reopening(tmp_path) == ["open_to_flush", "flush"] * 2
+    assert len([entry for entry in tmp_path.iterdir() if len(entry.name) == 2]) == 256
+
+
+def test_a_digest_that_is_known_is_not_computed_again(tmp_path: Path) -> None:
+    blobs = Blobs(str(tmp_path))
+    assert blobs.put_many([DATA], [digest_of(DATA)]) == [digest_of(DATA)]
+    assert blobs.get(digest_of(DATA)) == DATA
+    wrong = digest_of(b"other")
+    blobs.put_many([DATA], [wrong])
+    with pytest.raises(Refused, match="no longer fits"):
+        blobs.get(wrong)
 
 
 def test_many_threads_put_the_same_and_different(tmp_path: Path) -> None:

@@ -198,3 +198,52 @@ def test_a_full_disk_acknowledges_nothing_and_the_next_image_goes_in(archive: An
     assert list(blobs.digests()) == []
     disk.room = 10**9
     assert take(archive, (pixels(1), image(1)), blobs=blobs)[0].status == "stored"
+
+
+def framed(head: bytes, number: int = 1) -> bytes:
+    """An image behind one of several headers, as files have it."""
+    return head + b"|" + pixels(number)
+
+
+def unframed(one: bytes, other: bytes) -> bool:
+    return one.split(b"|")[1] == other.split(b"|")[1]
+
+
+def by_content(archive: Any, *files: tuple[bytes, Study]) -> Any:
+    return receive(archive.database, archive.blobs, archive.journal, files, "S", NOON, same=unframed)
+
+
+def test_the_same_image_behind_another_header_is_there(archive: Any) -> None:
+    (first,) = by_content(archive, (framed(b"A"), image()))
+    before, head, kept = dump(archive.database), archive.journal.head(), set(archive.blobs.digests())
+    again, new = by_content(archive, (framed(b"B"), image()), (framed(b"B", 2), image(2)))
+    assert (again.status, again.digest, new.status) == ("there", first.digest, "stored")
+    assert set(archive.blobs.digests()) - kept == {new.digest}
+    (alone,) = by_content(archive, (framed(b"C"), image()))
+    assert alone.status == "there" and archive.journal.head()[0] == head[0] + 1
+    assert before != dump(archive.database) and archive.index.instance("1.2.1.1.1")[2].digest == first.digest
+
+
+def test_other_content_behind_another_header_is_set_aside(archive: Any) -> None:
+    by_content(archive, (framed(b"A"), image()))
+    (other,) = by_content(archive, (framed(b"B", 7), image()))
+    assert other.status == "conflict" and archive.blobs.get(other.digest) == framed(b"B", 7)
+
+
+def test_the_same_image_behind_two_headers_in_one_call(archive: Any) -> None:
+    first, second = by_content(archive, (framed(b"A"), image()), (framed(b"B"), image()))
+    assert (first.status, second.status, second.digest) == ("stored", "there", first.digest)
+
+
+def test_what_cannot_be_compared_with_a_damaged_blob_is_set_aside(archive: Any) -> None:
+    (first,) = by_content(archive, (framed(b"A"), image()))
+    archive.blobs.path(first.digest).write_bytes(b"the disk forgot")
+    (second,) = by_content(archive, (framed(b"B"), image()))
+    assert second.status == "conflict" and archive.blobs.get(second.digest) == framed(b"B")
+
+
+def test_the_same_bytes_mend_a_damaged_blob(archive: Any) -> None:
+    (first,) = take(archive, (pixels(), image()))
+    archive.blobs.path(first.digest).write_bytes(b"the disk forgot")
+    assert take(archive, (pixels(), image()))[0].status == "there"
+    assert archive.blobs.get(first.digest) == pixels()

@@ -18,7 +18,7 @@ from typing import Any
 
 from isocenter.errors import IsocenterError, LimitReached, NotWhole
 
-__all__ = ["DEEPEST", "PIXELS", "Dataset", "File", "Slot", "parse"]
+__all__ = ["DEEPEST", "PIXELS", "Dataset", "File", "Slot", "parse", "same_object"]
 
 Slot = tuple[str, int, int, Any]
 """(VR or "" in implicit files, first byte, end, children): children are a list of data sets for a sequence, a list of
@@ -151,6 +151,34 @@ def parse(data: bytes | memoryview, *, until_pixels: bool = False) -> File:
 
 def _parse(data: bytes | memoryview, until_pixels: bool) -> File:
     size = len(data)
+    meta, syntax, start = _head(data)
+    body: bytes | memoryview = data
+    if syntax == _DEFLATED:
+        body, start = _inflate(data, start, size), 0
+    walk = _Walk(body, syntax, until_pixels)
+    dataset: Dataset = {}
+    end = walk.dataset(start, len(body), dataset, 0, walk.explicit_at(start, len(body)), within=False)
+    if not until_pixels and end != len(body):
+        raise NotWhole(f"{len(body) - end} bytes follow the data set", "they belong to no element", "send it again")
+    return File(body, meta, dataset, syntax, data)
+
+
+def same_object(one: bytes, other: bytes) -> bool:
+    """Whether two whole files hold the same data set in the same transfer syntax, byte for byte.
+
+    The file meta information names who wrote the file (PS3.10 section 7.1), so one image has another digest when it
+    came over the network and when it came as a file; what a reader sees is the same.
+
+    Raises:
+        NotWhole: when one of them is no Part 10 file.
+    """
+    (_, mine, at), (_, yours, there) = _head(one), _head(other)
+    return mine == yours and len(one) - at == len(other) - there and one[at:] == other[there:]
+
+
+def _head(data: bytes | memoryview) -> tuple[Dataset, str, int]:
+    """File meta information, transfer syntax, and where the data set begins."""
+    size = len(data)
     if size < 132 or data[128:132] != b"DICM":
         raise NotWhole(*_stranger(data))
     meta: Dataset = {}
@@ -163,15 +191,7 @@ def _parse(data: bytes | memoryview, until_pixels: bool) -> File:
             "without it the bytes can be read in several ways",
             "export the file again with Transfer Syntax UID (0002,0010)",
         )
-    body: bytes | memoryview = data
-    if syntax == _DEFLATED:
-        body, start = _inflate(data, start, size), 0
-    walk = _Walk(body, syntax, until_pixels)
-    dataset: Dataset = {}
-    end = walk.dataset(start, len(body), dataset, 0, walk.explicit_at(start, len(body)), within=False)
-    if not until_pixels and end != len(body):
-        raise NotWhole(f"{len(body) - end} bytes follow the data set", "they belong to no element", "send it again")
-    return File(body, meta, dataset, syntax, data)
+    return meta, syntax, start
 
 
 def _stranger(data: bytes | memoryview) -> tuple[str, str, str]:

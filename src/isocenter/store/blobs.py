@@ -61,7 +61,6 @@ class Blobs:
         self._disk = disk or Disk()
         self._folder = _local_folder(url)
         self._suspect: set[str] = set()
-        self._shards: set[str] = set()  # folders that are known to be durable themselves
         self._pool: ThreadPoolExecutor | None = None
         if self._folder is not None:
             self._prepare(self._folder)
@@ -82,20 +81,24 @@ class Blobs:
         """
         return self.put_many([data])[0]
 
-    def put_many(self, many: Sequence[bytes]) -> list[str]:
+    def put_many(self, many: Sequence[bytes], digests: Sequence[str] | None = None) -> list[str]:
         """Keep many at once: files are flushed side by side, and each folder once for all of them.
+
+        Args:
+            many: the bytes of each.
+            digests: their SHA-256 where the caller has just computed it from these very bytes; computed here else.
+                A wrong one would be found by `get`, when it is too late: it is for `intake` only.
 
         Raises:
             Unavailable: as `put`; none of them counts as kept then, though some may already be there.
         """
-        digests = list(self._map(_sha256, many))
+        digests = list(self._map(_sha256, many) if digests is None else digests)
         new = dict(zip(digests, many, strict=True))
         if self._folder is None:
             self._map(self._send, new.items())
             return digests
         folder, shards = self._folder, sorted({digest[:2] for digest in new})
         try:
-            self._make_shards(folder, [shard for shard in shards if shard not in self._shards])
             self._map(self._write, new.items())
             self._map(self._flush, [folder / shard for shard in shards])
         except Unavailable:
@@ -181,22 +184,15 @@ class Blobs:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / _INCOMING).mkdir(exist_ok=True)
             _sweep(folder / _INCOMING)
-            self._shards = {entry.name for entry in folder.iterdir() if len(entry.name) == 2}
+            # All at once and before the first image: one flush makes them durable, not one flush for each of them.
+            there = {entry.name for entry in folder.iterdir()}
+            for shard in (f"{n:02x}" for n in range(256)):
+                if shard not in there:
+                    self._disk.make_folder(folder / shard)
         except OSError as error:
             raise _unavailable(error, f"the folder '{folder}' cannot hold images") from error
         self._flush(folder)
         self._flush(folder.parent)
-
-    def _make_shards(self, folder: Path, missing: Sequence[str]) -> None:
-        if not missing:
-            return
-        try:
-            for shard in missing:
-                self._disk.make_folder(folder / shard)
-        except OSError as error:
-            raise _unavailable(error, f"the folder '{folder}' took no folder") from error
-        self._flush(folder)
-        self._shards.update(missing)
 
     def _write(self, item: tuple[str, bytes]) -> None:
         digest, data = item

@@ -1,19 +1,21 @@
 """Images come in: bytes first, then the index and the journal in one transaction, then the acknowledgement.
 
 The same image again is a success and changes nothing. Another image under an identity that is taken is set aside: its
-bytes are kept, the event says why, and what was there stays as it was.
+bytes are kept, the event says why, and what was there stays as it was. What "the same image" means where the bytes
+differ is asked of the caller: one image has another file header after each way that it came.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from isocenter.errors import Refused
+from isocenter.errors import NotFound, Refused
 from isocenter.record.event import Event, Kind
 from isocenter.record.plain import to_plain
 from isocenter.record.study import Instance, Series, Study
@@ -40,8 +42,8 @@ class Stored:
 
     Args:
         sop_uid: its SOP Instance UID.
-        status: ``"stored"``, ``"there"`` (the same bytes were here before) or ``"conflict"`` (set aside).
-        digest: SHA-256 of its bytes; the name of its blob.
+        status: ``"stored"``, ``"there"`` (the same image was here before) or ``"conflict"`` (set aside).
+        digest: SHA-256 of the kept bytes, which is the name of their blob.
         reason: why it was set aside; empty otherwise.
     """
 
@@ -58,6 +60,9 @@ def receive(
     files: Sequence[tuple[bytes, Study]],
     sender: str,
     now: datetime,
+    *,
+    same: Callable[[bytes, bytes], bool] = operator.eq,
+    measured: bool = False,
 ) -> list[Stored]:
     """Keep files with what their headers say. When this returns, they survive a power cut.
 
@@ -66,6 +71,8 @@ def receive(
         files: bytes of each file with the record of its one instance.
         sender: who sent it: AE title, account or ``"isocenter"``.
         now: aware UTC.
+        same: whether two files of one SOP Instance UID, of other bytes, hold the same image.
+        measured: the digests in the records were just computed from these very bytes; they are computed here else.
 
     Returns:
         one answer a file, in their order.
@@ -76,40 +83,67 @@ def receive(
     """
     answers: list[Stored] = []
     for start in range(0, len(files), _PER_ROUND):
-        part = files[start : start + _PER_ROUND]
-        arrivals = [_Arrival(*_only(study)) for _, study in part]
-        digests = blobs.put_many([data for data, _ in part])
-        for arrival, digest, (data, _) in zip(arrivals, digests, part, strict=True):
-            arrival.seal(digest, len(data))
-        answers += database.write(lambda connection, a=arrivals: _take_in(connection, a, sender, now))  # type: ignore[misc]
+        arrivals = [_Arrival(*_only(study), data) for data, study in files[start : start + _PER_ROUND]]
+        alike = _Alike(blobs, same)
+        with database.read() as connection:
+            held = _found(connection, _INSTANCES, {one.sop_uid for one in arrivals})
+        new = [one for one in arrivals if not (one.sop_uid in held and alike(one, held[one.sop_uid][0]))]
+        digests = [str(one.item["digest"]) for one in new] if measured else None
+        for one, digest in zip(new, blobs.put_many([one.data for one in new], digests), strict=True):
+            one.item["digest"] = digest
+        taken = iter(_taken(database, new, alike, sender, now) if new else ())
+        kept = set(map(id, new))
+        answers += [
+            next(taken) if id(one) in kept else Stored(one.sop_uid, "there", held[one.sop_uid][0]) for one in arrivals
+        ]
     return answers
+
+
+def _taken(database: Database, new: Sequence[_Arrival], alike: _Alike, sender: str, now: datetime) -> list[Stored]:
+    return database.write(lambda connection: _take_in(connection, new, alike, sender, now))
 
 
 class _Arrival:
     """One instance on its way in, as plain values that every database can hold."""
 
-    def __init__(self, study: Study, series: Series, instance: Instance) -> None:
+    def __init__(self, study: Study, series: Series, instance: Instance, data: bytes) -> None:
         self.study = _storable(to_plain(study))
         (self.series,) = self.study.pop("series")
         (item,) = self.series.pop("instances")
         del self.study["arrived"], self.series["uid"]
-        self.item: dict[str, Any] = {"study_uid": study.uid, "series_uid": series.uid, **item}
+        self.item: dict[str, Any] = {"study_uid": study.uid, "series_uid": series.uid, **item, "size": len(data)}
         self.study_uid, self.series_uid, self.sop_uid = study.uid, series.uid, instance.sop_uid
         self.patient = (self.study["patient"]["id"], self.study["patient"]["issuer"])
 
-    def seal(self, digest: str, size: int) -> None:
-        self.item["digest"], self.item["size"] = digest, size
+        self.data = data
 
 
-def _take_in(connection: sa.Connection, arrivals: Sequence[_Arrival], sender: str, now: datetime) -> list[Stored]:
+class _Alike:
+    """Whether an arrival is the image that is kept under its UID, though its bytes are others."""
+
+    def __init__(self, blobs: Blobs, same: Callable[[bytes, bytes], bool]) -> None:
+        self._blobs, self._same = blobs, same
+
+    def __call__(self, one: _Arrival, held: str) -> bool:
+        if held == one.item["digest"]:
+            return False  # the same bytes are put once more: should the disk have damaged them, they are mended
+        try:
+            kept = self._blobs.get(held)
+        except (NotFound, Refused):
+            return False  # lost or damaged, so nobody can tell; what has come is kept beside it
+        return kept != one.data and self._same(kept, one.data)
+
+
+def _take_in(
+    connection: sa.Connection, arrivals: Sequence[_Arrival], alike: _Alike, sender: str, now: datetime
+) -> list[Stored]:
     connection.execute(HOLD_END)  # decide only while nobody else can
-    known = _Known(connection, arrivals)
+    known = _Known(connection, arrivals, alike)
     answers: list[Stored] = []
     new: dict[str, list[_Arrival]] = {}
     aside: list[Event] = []
     for one in arrivals:
-        digest = one.item["digest"]
-        status, reason = known.judge(one)
+        status, digest, reason = known.judge(one)
         answers.append(Stored(one.sop_uid, status, digest, reason))
         if status == "stored":
             known.add(one)
@@ -124,26 +158,28 @@ def _take_in(connection: sa.Connection, arrivals: Sequence[_Arrival], sender: st
 class _Known:
     """What the archive knows of the identities of some arrivals, kept up to date while they are judged."""
 
-    def __init__(self, connection: sa.Connection, arrivals: Sequence[_Arrival]) -> None:
+    def __init__(self, connection: sa.Connection, arrivals: Sequence[_Arrival], alike: _Alike) -> None:
         self._instances = _found(connection, _INSTANCES, {a.sop_uid for a in arrivals})
         self._series = _found(connection, _SERIES, {a.series_uid for a in arrivals})
         self._studies = _found(connection, _STUDIES, {a.study_uid for a in arrivals})
-        self._connection, self._aside = connection, set[tuple[str, str]]()
+        self._connection, self._aside, self._alike = connection, set[tuple[str, str]](), alike
 
-    def judge(self, one: _Arrival) -> tuple[str, str]:
-        """("stored" | "there" | "conflict", reason)."""
+    def judge(self, one: _Arrival) -> tuple[str, str, str]:
+        """("stored" | "there" | "conflict", digest of what is kept of it, reason)."""
+        digest = str(one.item["digest"])
         before = self._instances.get(one.sop_uid)
         if before is not None:
-            if before[0] == one.item["digest"]:
-                return "there", ""
-            return "conflict", f"SOP Instance UID {one.sop_uid} is here already with other content"
+            # The second question is for two that came at the same moment, neither of which saw the other.
+            if before[0] == digest or self._alike(one, before[0]):
+                return "there", before[0], ""
+            return "conflict", digest, f"SOP Instance UID {one.sop_uid} is here already with other content"
         home = self._series.get(one.series_uid)
         if home is not None and home[0] != one.study_uid:
-            return "conflict", f"series {one.series_uid} belongs to study {home[0]}, not {one.study_uid}"
+            return "conflict", digest, f"series {one.series_uid} belongs to study {home[0]}, not {one.study_uid}"
         owner = self._studies.get(one.study_uid)
         if owner is not None and tuple(owner) != one.patient:
-            return "conflict", f"study {one.study_uid} belongs to another patient than '{one.patient[0]}'"
-        return "stored", ""
+            return "conflict", digest, f"study {one.study_uid} belongs to another patient than '{one.patient[0]}'"
+        return "stored", digest, ""
 
     def add(self, one: _Arrival) -> None:
         self._instances[one.sop_uid] = (one.item["digest"],)
