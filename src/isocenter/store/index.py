@@ -19,6 +19,7 @@ from isocenter.record.study import Instance, Patient, Series, Study
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
+from isocenter.store.decoded import Decoded
 from isocenter.store.search import find, study_conditions
 
 __all__ = ["Index"]
@@ -36,6 +37,7 @@ class Index:
 
     def __init__(self, database: Database, blobs: Blobs | None = None) -> None:
         self._database, self._blobs = database, blobs
+        self._decoded = Decoded()
 
     # ---- images
 
@@ -195,7 +197,7 @@ class Index:
         return found
 
     def result(self, digest: str) -> Result:
-        """One result by its digest.
+        """One result by its digest; its masks are shared with others who ask, and read-only.
 
         Raises:
             NotFound: no such result.
@@ -207,8 +209,11 @@ class Index:
         with self._database.read() as connection:
             if connection.execute(sa.select(t.result.c.event).where(t.result.c.digest == digest)).first() is None:
                 raise NotFound(f"result {digest:.64}", "the archive has none of that digest")
-        result: Result = from_plain(Result, json.loads(self._blobs.get(digest)))
-        return result
+        held = self._decoded.get(digest)
+        if held is None:
+            held = from_plain(Result, json.loads(self._blobs.get(digest)))
+            self._decoded.keep(digest, held)
+        return held
 
     # ---- readings and people
 
