@@ -77,3 +77,18 @@ def test_an_unknown_destination_is_refused_with_those_that_are_known(house: Hous
     house.add_known_peers()
     with pytest.raises(NotFound, match="CT1"):
         house.site.send("1.2", "PACS2", who=HOUSE)
+
+
+def test_who_is_signed_in_stays_so_when_the_house_is_opened_again(tmp_path: Path) -> None:
+    settings = Settings(folder=tmp_path / "archive")
+    first = open_house(settings, server=True)
+    first.site.add_person("ito", "reader", "a long enough secret", who=HOUSE)  # type: ignore[arg-type]
+    token = first.site.sign_in("ito", "a long enough secret", address="192.0.2.1")
+    first.close()
+    again = open_house(settings, server=True)
+    try:
+        assert again.site.person_of(token).name == "ito"
+        again.site.sign_out(token)
+        assert again.site.person_of(token).name == ""
+    finally:
+        again.close()
