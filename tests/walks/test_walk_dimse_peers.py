@@ -220,3 +220,30 @@ def test_orthanc_stores_finds_and_moves(tmp_path: Path) -> None:
     assert said["we_found_at_orthanc"] == ["1CT1", "4MR1"]
     assert said["orthanc_moved_to_us"] == 2
     assert said["pixels_are_the_same"]
+
+
+@pytest.mark.parametrize("network_first", [True, False])
+def test_one_image_over_the_network_and_as_a_file_is_there_and_not_a_conflict(
+    archive: _Archive, network_first: bool
+) -> None:
+    """A file from elsewhere names another implementation in its header; the image in it is the same."""
+    file = _sample("CT_small.dcm").read_bytes()
+    clerk = Person("clerk", Role.ADMIN)
+
+    def over_the_network() -> None:
+        archive.dcmtk("storescu", files=(_sample("CT_small.dcm"),))
+
+    def as_a_file() -> str:
+        (stored,) = archive.house.site.receive([file], sender="folder", who=clerk)
+        return stored.status
+
+    if network_first:
+        over_the_network()
+        assert as_a_file() == "there"
+    else:
+        assert as_a_file() == "stored"
+        over_the_network()
+    assert archive.house.site.index.counts()["instances"] == 1
+    assert len(list(archive.house.site.blobs.digests())) == 1
+    assert [e.event.kind.name for e in archive.house.site.journal.since()].count("INSTANCES_RECEIVED") == 1
+    assert not [e for e in archive.house.site.journal.since() if e.event.kind.name == "INSTANCE_SET_ASIDE"]

@@ -20,6 +20,7 @@ from isocenter.errors import IsocenterError, LimitReached, NotWhole
 
 __all__ = ["DEEPEST", "PIXELS", "Dataset", "File", "Slot", "parse", "same_object"]
 
+_PADDING = 0xFFFCFFFC  # Data Set Trailing Padding, PS3.10 section 7.2
 Slot = tuple[str, int, int, Any]
 """(VR or "" in implicit files, first byte, end, children): children are a list of data sets for a sequence, a list of
 (start, end) for the fragments of encapsulated pixels, and None for a plain value."""
@@ -164,16 +165,41 @@ def _parse(data: bytes | memoryview, until_pixels: bool) -> File:
 
 
 def same_object(one: bytes, other: bytes) -> bool:
-    """Whether two whole files hold the same data set in the same transfer syntax, byte for byte.
+    """Whether two whole files hold the same object: equal transfer syntax, and every element with the same bytes.
 
     The file meta information names who wrote the file (PS3.10 section 7.1), so one image has another digest when it
-    came over the network and when it came as a file; what a reader sees is the same.
+    came over the network and when it came as a file. Senders also leave out group lengths and trailing padding and
+    write the lengths of sequences anew (DCMTK does); these say nothing of the patient and are not compared.
 
     Raises:
-        NotWhole: when one of them is no Part 10 file.
+        NotWhole: when one of them is no whole Part 10 file.
+        LimitReached: as `parse`.
     """
     (_, mine, at), (_, yours, there) = _head(one), _head(other)
-    return mine == yours and len(one) - at == len(other) - there and one[at:] == other[there:]
+    if mine != yours:
+        return False
+    if len(one) - at == len(other) - there and one[at:] == other[there:]:
+        return True
+    a, b = parse(one), parse(other)
+    return _same_elements(a, a.dataset, b, b.dataset)
+
+
+def _same_elements(a: File, mine: Dataset, b: File, yours: Dataset) -> bool:
+    tags, others = ({tag for tag in them if tag & 0xFFFF and tag != _PADDING} for them in (mine, yours))
+    return tags == others and all(_same_value(a, mine[tag], b, yours[tag]) for tag in tags)
+
+
+def _same_value(a: File, mine: Slot, b: File, yours: Slot) -> bool:
+    if mine[0] != yours[0] or (mine[3] is None) != (yours[3] is None):
+        return False
+    if mine[3] is None:
+        return a.raw(mine) == b.raw(yours)
+    if len(mine[3]) != len(yours[3]):
+        return False
+    pairs = zip(mine[3], yours[3], strict=True)
+    if mine[0] == "fragments":
+        return all(bytes(a.data[i:j]) == bytes(b.data[k:m]) for (i, j), (k, m) in pairs)
+    return all(_same_elements(a, x, b, y) for x, y in pairs)
 
 
 def _head(data: bytes | memoryview) -> tuple[Dataset, str, int]:
