@@ -1,4 +1,4 @@
-"""The manual is held to the code: generated pages are what the code says now, and every shipped analysis has its page."""
+"""The manual is held to the code: generated pages say what it says now, and every analysis has its page."""
 
 from __future__ import annotations
 
