@@ -85,7 +85,7 @@ def from_plain(kind: Any, data: Any) -> Any:
         return kind.fromisoformat(data)
     if hasattr(kind, "from_json"):
         return kind.from_json(data)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         _must_be(data, Mapping, kind)
         hints = _hints(kind)
         unknown = set(data) - set(hints)
@@ -117,7 +117,7 @@ def digest_of(value: Any) -> str:
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints(kind: type[Any]) -> dict[str, Any]:
     return {f.name: typing.get_type_hints(kind)[f.name] for f in dataclasses.fields(kind)}
 
 
