@@ -43,6 +43,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield, parameters
 from isocenter.errors import IsocenterError
 from isocenter.record import Code, Instance, Measurement, Outcome, Series, codes, digest_of, to_plain
 from isocenter.space import Geometry, Reference, Region, Volume
+from isocenter.testing.examples import EXAMPLES
 
 __all__ = ["Check", "check"]
 
@@ -238,7 +239,7 @@ def _page(held: Any, folder: Path) -> str:
 
 
 def _asked(held: Any, kind: type[Any], into: list[_Case]) -> str:
-    give = getattr(held, "examples", None)
+    give = getattr(held, "examples", None) or EXAMPLES.get(held.name)
     if give is None:
         raise _Fault("there is no examples(); without inputs of known truth nothing that it says can be checked")
     examples = tuple((dict(i), dict(t)) for i, t in give())
