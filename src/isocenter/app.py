@@ -57,14 +57,22 @@ class House:
 
         if self.site.index.people():
             return ""
-        secret = secrets.token_urlsafe(24)
-        place = self.settings.folder / "secrets" / "admin"
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secret + "\n")
+        secret, place = self.secret("admin")
         self.site.add_person("admin", Role.ADMIN, secret, who=HOUSE)
         return str(place)
+
+    def secret(self, name: str) -> tuple[str, Path]:
+        """A secret of this archive with its file, drawn when it is first needed, readable by its owner alone."""
+        place = self.settings.folder / "secrets" / name
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return place.read_text("ascii").strip(), place
+        drawn = secrets.token_urlsafe(32)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(drawn + "\n")
+        return drawn, place
 
     def sign_in_link(self, name: str = "admin") -> str:
         """An address that signs its bearer in once."""
@@ -74,8 +82,12 @@ class House:
 
     def start_work(self, executor: str = "") -> None:
         """Take jobs: in this process the waiting, in processes of their own the analyses."""
+        from isocenter.analysis.run import preload, warm_up
         from isocenter.store.jobs import Jobs
 
+        analyses = {type(a).__module__ for a in self.site.registry.analyses.values()}
+        preload("isocenter.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", *sorted(analyses))
+        threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
         self._jobs = Jobs(
             self.settings.database_url,
             executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",

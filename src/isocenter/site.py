@@ -477,6 +477,29 @@ class Site:
         )  # fmt: skip
         return answers
 
+    def export(self, study_uid: str, *, key: bytes, who: Person) -> tuple[list[bytes], list[tuple[str, str]]]:
+        """The study's images and results without names, under pseudonyms of a secret key.
+
+        Returns:
+            the de-identified objects, and for each that cannot go out its SOP Instance UID and why (text burned into
+            the pixels, a document, an unknown class): what is not surely clean stays here.
+        """
+        from isocenter.dicom.deidentify import deidentify
+        from isocenter.dicom.header import read_header
+
+        must(who, "export", study_uid)
+        study = self.index.study(study_uid)
+        images = [self.blobs.get(i.digest) for s in study.series for i in s.instances]
+        clean: list[bytes] = []
+        held_back: list[tuple[str, str]] = []
+        for data in images + self.objects(study_uid, who=who):
+            try:
+                clean.append(deidentify(data, key=key))
+            except IsocenterError as refusal:
+                held_back.append((read_header(data).series[0].instances[0].sop_uid, str(refusal)))
+        self._tell(Kind.EXPORTED, who.name, study_uid, objects=len(clean), held_back=len(held_back))
+        return clean, held_back
+
     def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
         """The study's results as DICOM objects: SEG and SR of the latest of each chain.
 

@@ -109,6 +109,19 @@ def test_why_says_what_is_missing_in_words(house: tuple[Path, dict[str, Any]]) -
     assert all(reason.startswith("needs ") or len(reason) > 20 for r in declined for reason in r["reasons"])
 
 
+def test_an_export_carries_no_name(house: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder, _ = house
+    row = next(r for r in isocenter("worklist", folder=folder)["rows"] if r["patient"]["name"] == "PHANTOM^TRUNK")
+    done = isocenter("export", row["study"], str(tmp_path / "out"), folder=folder)
+    files = list((tmp_path / "out").iterdir())
+    assert len(files) == done["written"] > 100
+    assert done["held_back"] == []
+    planted = [b"PHANTOM", row["patient"]["id"].encode(), row["study"].encode()]
+    assert not [f.name for f in files for word in planted if word in f.read_bytes()]
+    refused = isocenter("export", row["study"], str(tmp_path / "out"), folder=folder, code=2)
+    assert "not empty" in refused["error"]["why"]
+
+
 def test_the_journal_is_whole_and_the_index_can_be_made_again(house: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = house
     before = isocenter("worklist", folder=folder)["rows"]

@@ -28,7 +28,7 @@ from isocenter.errors import IsocenterError, LimitReached, Refused
 from isocenter.record import Finding, Map, Measurement, Origin, Outcome, Receipt, Result, Urgency, digest_of
 from isocenter.space import Region, Volume
 
-__all__ = ["Inputs", "Run", "Request", "run", "run_apart"]
+__all__ = ["Inputs", "Request", "Run", "preload", "run", "run_apart", "warm_up"]
 
 Inputs = Mapping[str, Any]
 """Need name -> Volume, tuple of Region, or None where an optional need found nothing."""
@@ -150,11 +150,30 @@ def _apart(pipe: Connection, request: Request, where: str, memory_mib: int) -> N
         pipe.close()
 
 
+_preloaded = ["isocenter.analysis.run", "scipy.ndimage", "onnxruntime"]
+
+
+def preload(*modules: str) -> None:
+    """Modules that the fork server holds ready, so that no run pays for importing them; before the first run."""
+    _preloaded.extend(m for m in modules if m not in _preloaded)
+
+
+def warm_up() -> None:
+    """Start the fork server now and not with the first study."""
+    child = _context().Process(target=_nothing, daemon=True)
+    child.start()
+    child.join()
+
+
+def _nothing() -> None:
+    """A child that only proves that children can be made."""
+
+
 def _context() -> Any:
     # A fork server is one quiet process: its children start in milliseconds and inherit no thread or lock of ours.
     context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
     if sys.platform != "win32":
-        context.set_forkserver_preload(["isocenter.analysis.run", "scipy.ndimage", "onnxruntime"])
+        context.set_forkserver_preload(_preloaded)
     return context
 
 

@@ -150,6 +150,32 @@ def send(
 
 
 @app.command()
+def export(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    out: Annotated[Path, typer.Argument(help="Folder that takes the files; it must be empty or new.")],
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Write a study with its results without names, under pseudonyms that only this archive can repeat."""
+    from isocenter.cli.screen import Screen
+    from isocenter.errors import Refused
+    from isocenter.site import HOUSE
+
+    screen = Screen(as_json)
+    if out.exists() and any(out.iterdir()):
+        raise Refused(f"folder '{out}'", "it is not empty, and old files beside new ones mislead", "name a new one")
+    with house(folder) as held:
+        clean, held_back = held.site.export(study, key=held.secret("pseudonyms")[0].encode(), who=HOUSE)
+    out.mkdir(parents=True, exist_ok=True)
+    for number, data in enumerate(clean, 1):
+        (out / f"{number:06}.dcm").write_bytes(data)
+    rows = [{"sop_uid": uid, "reason": reason} for uid, reason in held_back]
+    screen.answer({"written": len(clean), "held_back": rows})
+    screen.say(f"{len(clean)} objects without names in {out}; {len(rows)} held back")
+    screen.table("", ("object", "reason"), held_back)
+
+
+@app.command()
 def explain(
     name: Annotated[str, typer.Argument(help="Result, report, tracking UID, study, image, or number of an event.")],
     folder: Where = None,
