@@ -88,7 +88,7 @@ class Follower:
         newest = self.since(max(self._read, 0), kinds=[r.event for r in FLOW], limit=1)
         return not self._pending and self._read >= 0 and not newest and head >= 0
 
-    def follow(self, stop: threading.Event, every_s: float = 0.1) -> None:
+    def follow(self, stop: threading.Event, every_s: float = 0.05) -> None:
         """Step until told to stop."""
         while not stop.is_set():
             self.step()
