@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from pydicom import dcmread
+from shelf_for_doors import READER, Shelf
 from starlette.requests import Request
 
-from conftest import READER, Shelf
 from isocenter.doors.dicomweb import router
 from isocenter.doors.multipart import Limits, Part, write
 from isocenter.errors import Forbidden, Unavailable

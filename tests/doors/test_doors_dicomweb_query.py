@@ -5,8 +5,8 @@ from io import BytesIO
 
 import pytest
 from pydicom import dcmread
+from shelf_for_doors import READER, Shelf
 
-from conftest import READER, Shelf
 from isocenter.doors.dicomweb_query import parse, search
 from isocenter.errors import Refused
 

@@ -6,8 +6,8 @@ from io import BytesIO
 
 import pytest
 from pydicom import dcmread
+from shelf_for_doors import READER, Shelf
 
-from conftest import READER, Shelf
 from isocenter.doors import dicomweb_retrieve as retrieve
 from isocenter.doors.media import EXPLICIT, NotAcceptable, wishes
 from isocenter.errors import NotFound, Refused

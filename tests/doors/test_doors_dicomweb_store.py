@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from shelf_for_doors import READER, Shelf
 
-from conftest import READER, Shelf
 from isocenter.doors import dicomweb_store
 from isocenter.doors.dicomweb_store import Storing
 from isocenter.errors import Forbidden, LimitReached, NotWhole, Unavailable

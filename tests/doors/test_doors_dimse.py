@@ -18,8 +18,8 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     Verification,
 )
+from shelf_for_doors import Answer, Shelf, person_behind
 
-from conftest import Answer, Shelf, person_behind
 from isocenter.doors import commands, part10
 from isocenter.doors import negotiation as n
 from isocenter.doors.dimse import Listener, status_of

@@ -10,8 +10,8 @@ from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage, MRImageStorage, RTPlanStorage, Verification
+from shelf_for_doors import Shelf
 
-from conftest import Shelf
 from isocenter.doors import negotiation as n
 from isocenter.doors import part10
 from isocenter.doors.dimse import Listener

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 from pydicom.dataset import Dataset
+from shelf_for_doors import READER, Shelf
 
-from conftest import READER, Shelf
 from isocenter.doors import identifiers
 from isocenter.errors import Refused
 

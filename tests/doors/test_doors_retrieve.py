@@ -15,8 +15,8 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
 )
+from shelf_for_doors import Shelf, person_behind
 
-from conftest import Shelf, person_behind
 from isocenter.doors import commands, identifiers, part10
 from isocenter.doors import negotiation as n
 from isocenter.doors.dimse import Listener
