@@ -70,7 +70,8 @@ class Screen:
     def _console(self) -> Any:
         from rich.console import Console
 
-        return Console(soft_wrap=False)
+        # A pipe has no width; identifiers must come out of it in one piece.
+        return Console(width=None if sys.stdout.isatty() else 240)
 
 
 def person(row: Any) -> str:
