@@ -33,7 +33,10 @@ def test_everything_is_there_and_valid(archive: Archive, axial: Geometry, tmp_pa
     assert made.left == ()
     kinds = sorted(f.name.split(".", 1)[1].rsplit("passwd", 1)[-1] for f in made.files)
     assert kinds == sorted(
-        ["json", "seg1.dcm", "sr.dcm", "map.CBF_x.dcm", "map.CBF_x.nii.gz", ".nii.gz", ".stl", ".glb", "curve1.svg"]
+        [
+            *("json", "seg1.dcm", "sr.dcm", "map.CBF_x.dcm", "map.CBF_x.nii.gz", ".nii.gz", ".stl", ".glb"),
+            *("curve1.svg", "figure1.svg"),
+        ]
     )
     for one in made.files:
         assert "/" not in one.name and ".." not in one.name and one.data

@@ -159,5 +159,5 @@ def test_a_folder_is_analysed_without_any_archive_and_written_in_every_form(
     }
     assert keys <= set(results[0])
     written = {p.suffix for p in (tmp_path / "out").rglob("*") if p.is_file()}
-    assert {".json", ".dcm", ".gz", ".stl", ".glb"} <= written
+    assert {".json", ".dcm", ".gz", ".stl", ".glb", ".svg"} <= written
     assert not (tmp_path / "archive").exists()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from isocenter.errors import IsocenterError
 from isocenter.forms import maps, mesh, nifti, parametric_map, plot, seg, sr
 from isocenter.forms.answer import answer
+from isocenter.forms.key_images import key_images
 from isocenter.forms.maker import Sources
 from isocenter.record import Map, Outcome, Result, Study, Verdict
 from isocenter.space import Reference, Shape
@@ -100,6 +101,8 @@ def everything(
     if result.outcome is not Outcome.DECLINED:
         _objects(to, result, study, sources, blob, kind, None)
         _volumes(to, result, blob)
+        for number, picture in enumerate(key_images(study, [result], sources), start=1):
+            to.take(f"{stem}.figure{number}.svg", "image/svg+xml", lambda p=picture: p.svg.encode())  # type: ignore[misc]
     for number, one in enumerate(result.curves, start=1):
         to.take(f"{stem}.curve{number}.svg", "image/svg+xml", lambda c=one: plot.curve(c).encode())  # type: ignore[misc]
     return Bundle(tuple(to.files), tuple(to.left))
