@@ -31,10 +31,11 @@ def test_everything_is_there_and_valid(archive: Archive, axial: Geometry, tmp_pa
     result, blobs = with_map(axial)
     made = bundle.everything(result, *archive, blobs.__getitem__)
     assert made.left == ()
-    kinds = sorted(f.name.split(".", 1)[1].rsplit("passwd", 1)[-1] for f in made.files)
+    kinds = sorted(f.name.split(".", 1)[1] for f in made.files)
     assert kinds == sorted(
         [
-            *("json", "seg1.dcm", "sr.dcm", "map.CBF_x.dcm", "map.CBF_x.nii.gz", ".nii.gz", ".stl", ".glb"),
+            *("json", "seg1.dcm", "sr.dcm", "map.CBF_x.dcm", "map.CBF_x.nii.gz"),
+            *("region1.nii.gz", "region1.stl", "region1.glb"),
             *("curve1.svg", "figure1.svg"),
         ]
     )

@@ -151,7 +151,7 @@ def _volumes(to: _Collector, result: Result, blob: Callable[[str], bytes]) -> No
         if where.geometry.reference != Reference.PATIENT:
             continue  # a projection has neither a place for NIfTI nor a surface
         number += 1
-        name = f"{stem}.{number}.{_safe(where.label or finding.what.meaning)}"
+        name = f"{stem}.region{number}"  # its label came from a header, and no such value becomes a path
         to.take(f"{name}.nii.gz", "application/gzip", lambda w=where: nifti.write(w))  # type: ignore[misc]
         to.take(f"{name}.stl", "model/stl", lambda w=where: mesh.write(w, "stl"))  # type: ignore[misc]
         to.take(f"{name}.glb", "model/gltf-binary", lambda w=where: mesh.write(w, "glb"))  # type: ignore[misc]
@@ -176,5 +176,5 @@ def _stem(result: Result) -> str:
 
 
 def _safe(name: str) -> str:
-    """A name from a stranger's file as part of a file name: no separators, no dots, never empty."""
+    """A name that an analysis gave, as part of a file name: no separators, no dots, never empty."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:40].strip("_") or "unnamed"
