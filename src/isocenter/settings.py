@@ -30,7 +30,6 @@ class Settings(BaseSettings):
     names: str = Field("", description="Host names under which browsers may reach us, beside loopback; by commas.")
     workers: int = Field(2, description="Analyses that run at the same time: one a core of a small machine.")
     quiet_s: float = Field(0.4, description="A study is analysed when nothing has arrived for it for so long.")
-    unzip_mib: int = Field(8192, description="A ZIP may hold so much in all; more is refused as a bomb.")
     models: str = Field("", description="Folder with a site's own models, looked at before those that ship.")
     demo: bool = Field(False, description="Marks every screen and print as a demonstration.")
 
