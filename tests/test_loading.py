@@ -6,11 +6,12 @@ import hashlib
 import pickle
 import zipfile
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from isocenter.analysis.need import Need
+from isocenter.analysis.need import Dated, Need
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.loading import Loading, read_folder, regions_of
@@ -81,3 +82,36 @@ def test_structures_without_their_images_are_refused(kept: tuple[Study, dict[str
     ct = next(s for s in study.series if s.modality == "CT")
     with pytest.raises(Refused, match="draws no regions"):
         regions_of(study, ct, files.__getitem__)
+
+
+def test_inputs_of_other_days_come_with_their_day_the_oldest_first(kept: tuple[Study, dict[str, bytes]]) -> None:
+    study, files = kept
+    drawn = next(s for s in study.series if s.modality == "RTSTRUCT")
+    pet = next(s for s in study.series if s.modality == "PT")
+    days = [replace(study, uid=f"1.{n}", date=date(2026, n, 1)) for n in (3, 2, 1)]
+    today, *before = (
+        replace(s, series=tuple(replace(x, uid=f"{x.uid}.{s.uid}") for x in s.series)) if s.uid != "1.3" else s
+        for s in days
+    )
+    needs = {
+        "now": Need(modality="PT", dated=True),
+        "last": Need(modality="PT", earlier="last"),
+        "pets": Need(modality="PT", earlier="all"),
+        "none": Need(modality="MR", earlier="all", optional=True),
+    }
+    series = {
+        "now": (pet.uid,), "last": (f"{pet.uid}.1.2",), "pets": (f"{pet.uid}.1.1", f"{pet.uid}.1.2"), "none": (),
+    }  # fmt: skip
+    load = Loading(today, needs, series, files.__getitem__, tuple(before))
+    given = load()
+    assert isinstance(given["now"], Dated)
+    assert (given["now"].day, given["last"].day, given["none"]) == (date(2026, 3, 1), date(2026, 2, 1), None)
+    assert [d.day for d in given["pets"]] == [date(2026, 1, 1), date(2026, 2, 1)]
+    assert given["last"].volume.array.shape == given["now"].volume.array.shape
+    assert set(load.digests) == {i.digest for i in pet.instances}
+    undated = Loading(replace(today, date=None), {"now": needs["now"]}, {"now": (pet.uid,)}, files.__getitem__)
+    with pytest.raises(Refused, match="no place in time"):
+        undated()
+    regions = Need(modality="RTSTRUCT", gives="regions", dated=True)
+    of = Loading(today, {"now": regions}, {"now": (drawn.uid,)}, files.__getitem__)()["now"]
+    assert of.regions and of.study_uid == "1.3"

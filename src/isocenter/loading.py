@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from isocenter.analysis.need import Need
+from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.space import Region, Volume
@@ -43,36 +43,53 @@ class Loading:
         needs: of the analysis.
         series: need name -> Series Instance UIDs, from the plan.
         get: digest -> bytes; must survive pickling.
+        earlier: earlier studies of the patient, for needs that look back.
     """
 
     study: Study
     needs: Mapping[str, Need]
     series: Mapping[str, tuple[str, ...]]
     get: Get
+    earlier: tuple[Study, ...] = ()
 
     def __call__(self) -> dict[str, Any]:
-        """Need name -> Volume, tuple of Region, or None.
+        """Need name -> Volume, tuple of Region, either of them `Dated`, or None.
 
         Raises:
             Refused: when a series does not give what was asked; the message says why.
         """
-        by_uid = {s.uid: s for s in self.study.series}
         given: dict[str, Any] = {}
         for name, need in self.needs.items():
-            chosen = [by_uid[uid] for uid in self.series.get(name, ())]
-            if not chosen:
+            wanted = self.series.get(name, ())
+            whole = self.earlier if need.earlier else (self.study,)
+            parts = [(study, [s for s in study.series if s.uid in wanted]) for study in whole]
+            found = [(study, chosen) for study, chosen in parts if chosen]
+            if not found:
                 given[name] = None
-            elif need.gives == "regions":
-                given[name] = tuple(r for s in chosen for r in regions_of(self.study, s, self.get))
+            elif need.earlier or need.dated:
+                dated = [_dated(study, self._one(study, chosen, need)) for study, chosen in found]
+                given[name] = tuple(sorted(dated, key=lambda d: d.day)) if need.earlier == "all" else dated[0]
             else:
-                given[name] = _with_axis(volumes_of(chosen[0], self.get), need, chosen[0])
+                given[name] = self._one(*found[0], need)
         return given
+
+    def _one(self, study: Study, chosen: list[Series], need: Need) -> Volume | tuple[Region, ...]:
+        if need.gives == "regions":
+            return tuple(r for s in chosen for r in regions_of(study, s, self.get))
+        return _with_axis(volumes_of(chosen[0], self.get), need, chosen[0])
 
     @property
     def digests(self) -> tuple[str, ...]:
         """Digests of every instance that is read."""
         used = {uid for uids in self.series.values() for uid in uids}
-        return tuple(sorted(i.digest for s in self.study.series if s.uid in used for i in s.instances))
+        every = (s for study in (self.study, *self.earlier) for s in study.series)
+        return tuple(sorted(i.digest for s in every if s.uid in used for i in s.instances))
+
+
+def _dated(study: Study, given: Volume | tuple[Region, ...]) -> Dated:
+    if study.date is None:
+        raise Refused("a study without a date", "it has no place in time", "complete Study Date")
+    return Dated(study.uid, study.date, given)
 
 
 def volumes_of(series: Series, get: Get) -> list[Volume]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
 from isocenter.analysis.describing import describe, same_asking, same_question
+from isocenter.analysis.protocol import Analysis
 from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, run, run_apart
 from isocenter.entering import Entrance
@@ -57,6 +58,7 @@ Send = Callable[[Mapping[str, Any], Sequence[bytes]], Sequence[tuple[str, str]]]
 """A destination and files -> for each file its SOP Instance UID and the reason of failure, empty when acknowledged."""
 
 _BATCH_FILES, _BATCH_BYTES, _PAGE = 64, 64 * 2**20, 2000
+_HISTORY = 100  # studies of one patient that a comparison looks through
 
 
 @dataclass
@@ -179,7 +181,9 @@ class Site:
     def planned(self, study_uid: str, *, who: Person) -> planning.Plan:
         """Which analysis runs on which series, and why the others do not. Asks only; nothing is recorded."""
         must(who, "plan", study_uid)
-        return planning.plan(self.registry.analyses.values(), self.index.study(study_uid))
+        study = self.index.study(study_uid)
+        chosen = list(self.registry.analyses.values())
+        return planning.plan(chosen, study, self._earlier(study, chosen))
 
     def analyse(
         self,
@@ -199,7 +203,8 @@ class Site:
         must(who, "analyse", study_uid)
         study = self.index.study(study_uid)
         chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
-        plan = planning.plan(chosen, study)
+        earlier = self._earlier(study, chosen)
+        plan = planning.plan(chosen, study, earlier)
         self._tell(
             Kind.PLANNED, who.name, study_uid, fingerprint=fingerprint(study),
             bindings=[{"analysis": b.analysis, "series": to_plain(b.series)} for b in plan.bindings],
@@ -208,14 +213,26 @@ class Site:
         made: list[tuple[str, Result]] = []
         for number, binding in enumerate(plan.bindings):
             told(binding.analysis, number, len(plan.bindings))
-            made.append(self._run(study, binding, parameters or {}, who))
+            made.append(self._run(study, earlier, binding, parameters or {}, who))
         return made
 
+    def _earlier(self, study: Study, chosen: Sequence[Analysis]) -> tuple[Study, ...]:
+        """Earlier studies of the patient, whole, the newest first; none where no analysis looks back."""
+        if not study.patient.id or not planning.looks_back(chosen):
+            return ()
+        others = self.index.studies({"PatientID": study.patient.id}, limit=_HISTORY, order="-date")
+        return tuple(self.index.study(s.uid) for s in planning.earlier_of(study, others))
+
     def _run(
-        self, study: Study, binding: planning.Binding, given: Mapping[str, Any], who: Person
+        self,
+        study: Study,
+        earlier: tuple[Study, ...],
+        binding: planning.Binding,
+        given: Mapping[str, Any],
+        who: Person,
     ) -> tuple[str, Result]:
         analysis = self.registry.get(binding.analysis)
-        load = Loading(study, analysis.needs, binding.series, self.blobs.get)
+        load = Loading(study, analysis.needs, binding.series, self.blobs.get, earlier)
         series = tuple(uid for uids in binding.series.values() for uid in uids)
         said = self.index.results(study.uid, replaced=True)
         after = {r.replaces: r.origin.kind for _, r in said}
@@ -284,7 +301,8 @@ class Site:
         unsaid = ("waiting", "its turn has not come yet")
         if last and last[0].event.kind is Kind.ANALYSIS_FAILED:
             unsaid = ("failed", f"{last[0].event.details['reason']}; it is tried again at the next start")
-        asked = planning.plan(self.registry.analyses.values(), study)
+        chosen = list(self.registry.analyses.values())
+        asked = planning.plan(chosen, study, self._earlier(study, chosen))
         for binding in asked.bindings:
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             of = binding.analysis

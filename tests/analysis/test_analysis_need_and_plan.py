@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from isocenter.analysis.need import Need
-from isocenter.analysis.plan import plan
+from isocenter.analysis.plan import earlier_of, looks_back, plan
 from isocenter.analysis.protocol import Answer, parameters
 from isocenter.errors import Refused
 from isocenter.record import Instance, Patient, Series, Study
@@ -51,6 +54,8 @@ def test_a_need_reads_as_a_sentence() -> None:
     assert need.query() == {"Modality": ["CR", "DX"]}
     with pytest.raises(Refused, match="'volume' or 'regions'"):
         Need(gives="dreams")
+    with pytest.raises(Refused, match="the 'last' one, or 'all' of them"):
+        Need(earlier="next")
 
 
 class _Lesions:
@@ -126,3 +131,55 @@ def test_parameters_come_from_the_signature() -> None:
 
     with pytest.raises(Refused, match="needs a type and a default"):
         parameters(Untyped())
+
+
+class _Growth:
+    """Has it grown?"""
+
+    name, version, yields = "growth", "1", ()
+    needs = {  # noqa: RUF012
+        "now": Need(modality="CT", dated=True),
+        "before": Need(modality="CT", earlier="last"),
+        "drawn": Need(modality="RTSTRUCT", gives="regions", earlier="all", optional=True),
+    }
+
+    def run(self, now: object, before: object, drawn: object) -> Answer:
+        return Answer.none()
+
+
+def on(day: str, *held: Series, uid: str, patient: Patient = Patient("P")) -> Study:  # noqa: B008
+    return Study(uid, patient, date=date.fromisoformat(day), series=held)
+
+
+def test_earlier_studies_are_those_of_the_same_patient_from_before_the_newest_first() -> None:
+    today = on("2026-03-01", uid="3")
+    first, second = on("2025-01-01", uid="1"), on("2026-01-01", uid="2")
+    others = (
+        first, second, today, on("2026-04-01", uid="4"), on("2025-06-01", uid="5", patient=Patient("Q")),
+        on("2025-06-01", uid="6", patient=Patient("P", issuer="elsewhere")), Study("7", Patient("P")),
+    )  # fmt: skip
+    assert earlier_of(today, others) == (second, first)
+    assert earlier_of(Study("8", Patient("P")), others) == ()
+    assert earlier_of(replace(today, patient=Patient("")), (on("2025-01-01", uid="9", patient=Patient("")),)) == ()
+
+
+def test_a_need_that_looks_back_is_bound_in_the_newest_study_that_has_it_and_in_all_where_all_are_wanted() -> None:
+    like = series(uid="2.1", n=3, description="lung")
+    other = series(uid="2.2", n=90, description="scout")
+    old = on("2025-01-01", series(uid="1.1"), drawn("1.9", "1.1"), uid="1")
+    recent = on("2026-01-01", like, other, drawn("2.9", "2.1"), uid="2")
+    empty = on("2026-02-01", series("MR", uid="4.1"), uid="4")
+    today = on("2026-03-01", series(uid="3.1", description="lung"), uid="3")
+    (binding,) = plan([_Growth()], today, (empty, recent, old)).bindings
+    assert binding.series == {"now": ("3.1",), "before": ("2.1",), "drawn": ("1.9", "2.9")}
+    assert looks_back([_Growth()]) and not looks_back([_Lesions()])
+
+
+def test_what_is_missing_in_the_past_is_said() -> None:
+    today = on("2026-03-01", series(uid="3.1"), uid="3")
+    (declined,) = plan([_Growth()], today).declined
+    assert declined.sentences() == (
+        "needs CT in an earlier study of the patient; no earlier study of this patient is here",
+    )
+    (declined,) = plan([_Growth()], today, (on("2026-02-01", series("MR", uid="4.1"), uid="4"),)).declined
+    assert declined.sentences() == ("needs CT in an earlier study of the patient; this study has MR",)

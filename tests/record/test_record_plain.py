@@ -74,6 +74,10 @@ def test_records_refuse_what_may_not_be_said() -> None:
         Measurement(codes.VOLUME, 1.0, "")
     with pytest.raises(Refused, match="not a number"):
         Measurement(codes.VOLUME, float("nan"), "mL")
+    with pytest.raises(Refused, match="between 0 and 100 of a named norm"):
+        Measurement(codes.VOLUME, 3.0, "mL", percentile=101.0, norm="adults 1.0")
+    with pytest.raises(Refused, match="between 0 and 100 of a named norm"):
+        Measurement(codes.VOLUME, 3.0, "mL", percentile=50.0)
     with pytest.raises(Refused, match="between 0 and 1"):
         Finding(codes.LESION, 1.5)
     with pytest.raises(Refused, match="'machine' or 'person'"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from datetime import date
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from isocenter.analysis.need import Need
+from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.errors import Refused
 from isocenter.record import Code, Finding, Measurement, Outcome, codes
@@ -53,6 +55,42 @@ class Good:
         yield {"image": image(HOT * 0)}, {"answer": "declined", "words": "without contrast"}
 
 
+class GoodOverTime(Good):
+    """By how much has what is brighter than a threshold grown since last time?"""
+
+    name = "good_over_time"
+    needs: ClassVar[dict[str, Need]] = {
+        "image": Need(modality="CT", dated=True),
+        "before": Need(modality="CT", earlier="last"),
+        "all_before": Need(modality="CT", earlier="all", optional=True),
+    }
+
+    def run(  # type: ignore[override]
+        self, image: Dated, before: Dated, all_before: tuple[Dated, ...] | None, *, threshold: float = 50.0
+    ) -> Answer:
+        """`threshold` is the value from which a voxel counts."""
+        masks = []
+        for one in (image, before, *(all_before or ())):
+            array = one.volume.array
+            if not np.isfinite(array).all() or array.min() == array.max():
+                raise Refused("an image without contrast", "nothing to tell apart")
+            masks.append(array >= threshold)
+        if not masks[0].any():
+            return Answer.none()
+        where = Region(image.volume.geometry, mask=masks[0])
+        grown = where.volume_ml - Region(before.volume.geometry, mask=masks[1]).volume_ml
+        volume = Measurement(codes.VOLUME, grown, "mL")
+        return Answer.found(Finding(codes.LESION, where=where, measurements=(volume,), words="A bright part."))
+
+    @classmethod
+    def examples(cls) -> Any:
+        now, then = Dated("2", date(2026, 2, 1), image()), Dated("1", date(2026, 1, 1), image())
+        truth = {"answer": "found", "findings": 1, "measurements": {"Volume": (0.0, 1e-9)}}
+        yield {"image": now, "before": then, "all_before": (then, then)}, truth
+        blank = replace(now, given=image(HOT * 0))
+        yield {"image": blank, "before": then, "all_before": None}, {"answer": "declined", "words": "without contrast"}
+
+
 class NeedsSetUp(Good):
     """How many of these can be made without knowing what for?"""
 
@@ -86,6 +124,12 @@ class AlwaysOn(Good):
     """Does it run on every study there is?"""
 
     needs: ClassVar[Any] = {"image": Need(modality="CT", optional=True)}
+
+
+class Backward(Good):
+    """Was there ever anything bright?"""
+
+    needs: ClassVar[dict[str, Need]] = {"image": Need(modality="CT", earlier="last")}
 
 
 class TakesOther(Good):

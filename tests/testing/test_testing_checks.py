@@ -27,6 +27,7 @@ def test_what_ships_is_good(analysis: type[Any]) -> None:
 def test_a_good_stranger_passes_as_class_and_as_instance() -> None:
     assert failed(check(bad.Good)) == {}
     assert failed(check(bad.Good())) == {}
+    assert failed(check(bad.GoodOverTime)) == {}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,7 @@ def test_a_good_stranger_passes_as_class_and_as_instance() -> None:
         (bad.Silent, "opens with its question", "one sentence"),
         (bad.Needless, "needs are declared", "mapping"),
         (bad.AlwaysOn, "needs are declared", "optional"),
+        (bad.Backward, "needs are declared", "looks back"),
         (bad.TakesOther, "takes what it needs", "run takes image"),
         (bad.TakesAnything, "turns foreign series away", "unknown modality"),
         (bad.Mute, "yields are declared", "may not say anything"),

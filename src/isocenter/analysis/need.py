@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from isocenter.errors import Refused
 from isocenter.record import Series
+from isocenter.space import Region, Volume
 
-__all__ = ["Need", "Unmet"]
+__all__ = ["Dated", "Need", "Unmet"]
 
 _WORDS = {
     "CT": "CT", "MR": "MR", "PT": "PET", "US": "ultrasound", "CR": "computed radiograph", "DX": "digital radiograph",
@@ -29,6 +31,33 @@ class Unmet:
         return f"needs {self.wanted}; {self.found}"
 
 
+@dataclass(frozen=True, eq=False)
+class Dated:
+    """What a need gave, with the study and the day that it is of: what a comparison over time works on.
+
+    Args:
+        study_uid: Study Instance UID.
+        day: Study Date.
+        given: a `Volume`, or a tuple of `Region` where the need gives regions.
+    """
+
+    study_uid: str
+    day: date
+    given: Volume | tuple[Region, ...]
+
+    @property
+    def volume(self) -> Volume:
+        """The volume; the need gave one."""
+        assert isinstance(self.given, Volume)
+        return self.given
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions; the need gave them."""
+        assert isinstance(self.given, tuple)
+        return self.given
+
+
 @dataclass(frozen=True)
 class Need:
     """Which series an analysis can work on.
@@ -44,9 +73,13 @@ class Need:
             that the header does not state does not refuse; the analysis looks at the pixels then.
         optional: the analysis runs without it and is given None.
         every: run once for each series that meets the need, not only for the best one.
+        earlier: sought in earlier studies of the same patient: ``"last"`` in the newest that has it, ``"all"`` in each
+            of them. `run` is then given a `Dated`, or a tuple of them, the oldest first. The first need of an analysis
+            is of the study itself.
+        dated: `run` is given a `Dated` here too, because it compares with another day.
 
     Raises:
-        Refused: when `gives` is neither of the two.
+        Refused: when `gives` or `earlier` is none of its words.
 
     >>> Need(modality="CT", at_least=20).sentence()
     'CT with at least 20 images'
@@ -62,10 +95,14 @@ class Need:
     facts: Mapping[str, tuple[str, ...]] | None = None
     optional: bool = False
     every: bool = False
+    earlier: str = ""
+    dated: bool = False
 
     def __post_init__(self) -> None:
         if self.gives not in ("volume", "regions"):
             raise Refused(f"gives='{self.gives}'", "a need gives a 'volume' or 'regions'")
+        if self.earlier not in ("", "last", "all"):
+            raise Refused(f"earlier='{self.earlier}'", "an earlier study is the 'last' one, or 'all' of them")
         if isinstance(self.modality, str):
             object.__setattr__(self, "modality", (self.modality,))
 
@@ -163,6 +200,10 @@ class Need:
             parts.append(f"{keyword} {' or '.join(wanted)}")
         if parts:
             said += " with " + ", ".join(parts)
+        if self.earlier:
+            said += {"last": " in an earlier study of the patient", "all": " in earlier studies of the patient"}[
+                self.earlier
+            ]
         return said + (" (optional)" if self.optional else "")
 
     def _named(self) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from isocenter.analysis.need import Need, Unmet
 from isocenter.analysis.protocol import Analysis
 from isocenter.record import Series, Study
 
-__all__ = ["Binding", "Declined", "Plan", "plan"]
+__all__ = ["Binding", "Declined", "Plan", "earlier_of", "looks_back", "plan"]
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,47 @@ class Plan:
     declined: tuple[Declined, ...]
 
 
-def plan(analyses: Iterable[Analysis], study: Study) -> Plan:
-    """Bind every analysis to its series, or say what is missing."""
+def plan(analyses: Iterable[Analysis], study: Study, earlier: Sequence[Study] = ()) -> Plan:
+    """Bind every analysis to its series, or say what is missing.
+
+    Args:
+        earlier: earlier studies of the same patient (see `earlier_of`), the newest first.
+    """
     bindings: list[Binding] = []
     declined: list[Declined] = []
     for analysis in analyses:
-        found, unmet = _bind(analysis, study)
+        found, unmet = _bind(analysis, study, earlier)
         bindings.extend(found)
         if not found:
             declined.append(Declined(analysis.name, unmet))
     return Plan(study.uid, tuple(bindings), tuple(declined))
 
 
-def _bind(analysis: Analysis, study: Study) -> tuple[list[Binding], tuple[Unmet, ...]]:
+def earlier_of(study: Study, others: Iterable[Study]) -> tuple[Study, ...]:
+    """The studies of the same patient from before this one, the newest first.
+
+    A study without a date has no place in time: it is before none, and none is before it.
+    """
+    mine = (study.patient.id, study.patient.issuer)
+    if not study.patient.id or study.date is None:
+        return ()
+    before = [
+        s
+        for s in others
+        if s.uid != study.uid
+        and (s.patient.id, s.patient.issuer) == mine
+        and s.date is not None
+        and (s.date, s.time) < (study.date, study.time)
+    ]
+    return tuple(sorted(before, key=lambda s: (s.date, s.time, s.uid), reverse=True))
+
+
+def looks_back(analyses: Iterable[Analysis]) -> bool:
+    """Whether any of them wants an earlier study."""
+    return any(need.earlier for a in analyses for need in a.needs.values())
+
+
+def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[list[Binding], tuple[Unmet, ...]]:
     (first_name, first), *others = analysis.needs.items()
     candidates = [s for s in study.series if not first.unmet(s)]
     if not candidates:
@@ -65,10 +93,13 @@ def _bind(analysis: Analysis, study: Study) -> tuple[list[Binding], tuple[Unmet,
     for main in candidates:
         bound: dict[str, tuple[str, ...]] = {first_name: (main.uid,)}
         for name, need in others:
-            fitting = [s for s in study.series if s.uid != main.uid and not need.unmet(s)]
-            bound[name] = _beside(main, fitting, need)
+            if need.earlier:
+                bound[name] = _before(main, earlier, need)
+            else:
+                fitting = [s for s in study.series if s.uid != main.uid and not need.unmet(s)]
+                bound[name] = _beside(main, fitting, need)
             if not bound[name] and not need.optional:
-                unmet = _nearest(need, study)
+                unmet = _nearest_before(need, earlier) if need.earlier else _nearest(need, study)
                 break
         else:
             bindings.append(Binding(analysis.name, bound))
@@ -83,6 +114,35 @@ def _beside(main: Series, fitting: list[Series], need: Need) -> tuple[str, ...]:
         return tuple(s.uid for s in (drawn or framed))
     chosen = sorted(framed or fitting, key=_preference, reverse=True)[:1]
     return tuple(s.uid for s in chosen)
+
+
+def _before(main: Series, earlier: Sequence[Study], need: Need) -> tuple[str, ...]:
+    """Series of earlier studies, the oldest first: all regions of a study, or the volume most like the main one."""
+    bound: list[tuple[str, ...]] = []
+    for study in earlier:
+        fitting = [s for s in study.series if not need.unmet(s)]
+        if not fitting:
+            continue
+        if need.gives == "regions":
+            bound.append(tuple(s.uid for s in fitting))
+        else:
+            like = max(fitting, key=lambda s: (_likeness(main, s), _preference(s)))
+            bound.append((like.uid,))
+        if need.earlier == "last":
+            break
+    return tuple(uid for uids in reversed(bound) for uid in uids)
+
+
+def _likeness(main: Series, other: Series) -> int:
+    """How much an earlier series was made like the main one: modality, then description, then body part."""
+    same = (main.modality == other.modality, main.description == other.description, main.body_part == other.body_part)
+    return 4 * same[0] + 2 * same[1] + same[2]
+
+
+def _nearest_before(need: Need, earlier: Sequence[Study]) -> tuple[Unmet, ...]:
+    if not earlier:
+        return (Unmet("earlier study", need.sentence(), "no earlier study of this patient is here"),)
+    return _nearest(need, earlier[0])
 
 
 def _preference(series: Series) -> tuple[bool, int, float, str]:

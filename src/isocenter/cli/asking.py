@@ -80,7 +80,7 @@ def _parameters(given: list[str]) -> dict[str, Any]:
 def _of_path(
     path: Path, only: str, parameters: dict[str, Any], out: Path | None, wrap: str, told: Any, screen: Any
 ) -> list[Any]:
-    from isocenter.analysis.plan import plan
+    from isocenter.analysis.plan import earlier_of, plan
     from isocenter.analysis.registry import address, discover
     from isocenter.analysis.run import Request, run_apart
     from isocenter.app import now
@@ -102,11 +102,12 @@ def _of_path(
             )  # fmt: skip
         results: list[Result] = []
         for study in held.studies:
-            planned = plan(chosen, study)
+            earlier = earlier_of(study, held.studies)
+            planned = plan(chosen, study, earlier)
             for number, binding in enumerate(planned.bindings):
                 told(binding.analysis, number, len(planned.bindings))
                 analysis = registry.get(binding.analysis)
-                load = Loading(study, analysis.needs, binding.series, held)
+                load = Loading(study, analysis.needs, binding.series, held, earlier)
                 series = tuple(uid for uids in binding.series.values() for uid in uids)
                 done = run_apart(Request(address(analysis), study.uid, load, now(), parameters, load.digests, series))
                 results.append(done.result)
@@ -182,12 +183,13 @@ def _studies_of(path: Path) -> tuple[Any, ...]:
 
 
 def _why_path(path: Path) -> list[dict[str, Any]]:
-    from isocenter.analysis.plan import plan
+    from isocenter.analysis.plan import earlier_of, plan
     from isocenter.analysis.registry import discover
 
     rows = []
-    for study in _studies_of(path):
-        planned = plan(discover().analyses.values(), study)
+    studies = _studies_of(path)
+    for study in studies:
+        planned = plan(discover().analyses.values(), study, earlier_of(study, studies))
         rows += [{"analysis": b.analysis, "answer": "can run", "reasons": []} for b in planned.bindings]
         rows += [
             {"analysis": d.analysis, "answer": "declined", "reasons": list(d.sentences())} for d in planned.declined

@@ -186,6 +186,9 @@ def _measurement(told: Measurement) -> dict[str, Any]:
         "low": told.low,
         "high": told.high,
         "definition": told.definition,
+        "percentile": told.percentile,
+        "norm": told.norm,
+        "smallest_change": told.smallest_change,
     }
 
 

@@ -82,4 +82,8 @@ def _measurement(number: Measurement) -> dict[str, Any]:
         said["low"], said["high"] = number.low, number.high
     if number.definition:
         said["definition"] = number.definition
+    if number.percentile is not None:
+        said["percentile"], said["norm"] = number.percentile, number.norm
+    if number.smallest_change is not None:
+        said["smallest_change"] = number.smallest_change
     return said

@@ -49,10 +49,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Measurement:
-    """A number with its meaning and its UCUM unit; `low` and `high` bound it where the method knows (95 %).
+    """A number with its meaning and its UCUM unit.
+
+    Args:
+        what: coded quantity.
+        value, unit: the number and its UCUM unit.
+        low, high: bounds of the value where the method knows them (95 %).
+        definition: the named definition, where the field has several: "EANM 41 %", "James 128".
+        percentile: place among people like this one, 0 to 100; only together with `norm`.
+        norm: whose distribution that is: name, version and group ("… women, 60 to 70 years, n 3,410").
+        smallest_change: smallest detectable change between two time points (95 %), in `unit`: a difference below it
+            is within the error of measurement.
 
     Raises:
-        Refused: when the value is not finite or the unit is empty.
+        Refused: when the value is not finite, the unit is empty, or a percentile lies outside 0 to 100 or has no norm.
     """
 
     what: Code
@@ -60,7 +70,10 @@ class Measurement:
     unit: str
     low: float | None = None
     high: float | None = None
-    definition: str = ""  # the named definition, where the field has several: "EANM 41 %", "James 128"
+    definition: str = ""
+    percentile: float | None = None
+    norm: str = ""
+    smallest_change: float | None = None
 
     def __post_init__(self) -> None:
         if not self.unit:
@@ -69,6 +82,12 @@ class Measurement:
             )
         if not abs(float(self.value)) < float("inf"):
             raise Refused(f"{self.what} = {self.value}", "it is not a number", "decline instead")
+        if self.percentile is not None and not (0.0 <= self.percentile <= 100.0 and self.norm):
+            raise Refused(
+                f"{self.what} at percentile {self.percentile} of '{self.norm}'",
+                "a percentile lies between 0 and 100 of a named norm",
+                "name whose distribution it is, or give none",
+            )
         object.__setattr__(self, "value", float(self.value))
 
 

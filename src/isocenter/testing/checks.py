@@ -38,7 +38,7 @@ from typing import Any
 
 import numpy as np
 
-from isocenter.analysis.need import Need
+from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield, parameters
 from isocenter.errors import IsocenterError
 from isocenter.record import Code, Instance, Measurement, Outcome, Series, codes, digest_of, to_plain
@@ -147,6 +147,8 @@ def _needs(held: Any, kind: type[Any]) -> str:
         raise _Fault(f"needs is {needs!r:.60}; it needs a mapping of names to Need")
     if all(n.optional for n in needs.values()):
         raise _Fault("every need is optional: it would run on every study")
+    if next(iter(needs.values())).earlier:
+        raise _Fault("its first need looks back; the first need is of the study that is asked about")
     return "; ".join(n.sentence() for n in needs.values())
 
 
@@ -382,7 +384,8 @@ def _bears_bad_input(case: _Case) -> str:
 
 def _bad(case: _Case) -> Iterator[tuple[str, Mapping[str, Any]]]:
     inputs = next(i for (i, _), a in zip(case.examples, case.answers, strict=True) if a.outcome is not Outcome.DECLINED)
-    for name, value in inputs.items():
+    for name, given in inputs.items():
+        value = given.given if isinstance(given, Dated) else given
         if isinstance(value, Volume):
             floats = value.array.astype(np.float32)
             for what, array in (
@@ -391,15 +394,20 @@ def _bad(case: _Case) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 ("not a number", np.full_like(floats, np.nan)),
                 ("infinite", np.full_like(floats, np.inf)),
             ):
-                yield f"{name} {what}", {**inputs, name: replace(value, array=array)}
+                yield f"{name} {what}", {**inputs, name: _instead(given, replace(value, array=array))}
             one = value.cropped((0, 0, 0), (1, 1, 1))
             yield f"{name} of one voxel", {**{k: None if case.analysis.needs[k].optional else v
-                                              for k, v in inputs.items()}, name: one}  # fmt: skip
+                                              for k, v in inputs.items()}, name: _instead(given, one)}  # fmt: skip
         elif isinstance(value, tuple) and value and all(isinstance(r, Region) for r in value):
             if not case.analysis.needs[name].optional:
-                yield f"{name} empty", {**inputs, name: ()}
+                yield f"{name} empty", {**inputs, name: _instead(given, ())}
             blank = tuple(replace(r, mask=np.zeros_like(r.mask)) for r in value if r.mask is not None)
-            yield f"{name} without voxels", {**inputs, name: blank}
+            yield f"{name} without voxels", {**inputs, name: _instead(given, blank)}
+
+
+def _instead(given: Any, bad: Any) -> Any:
+    """The bad value as it would have come: on its day, where it has one."""
+    return replace(given, given=bad) if isinstance(given, Dated) else bad
 
 
 def _in_limits(case: _Case) -> str:
@@ -464,16 +472,24 @@ def _differ(before: Answer, after: Answer) -> str:
     return ""
 
 
+def _held(value: Any) -> Iterator[Volume | Region]:
+    """The volumes and regions in an input, also those of other days."""
+    if isinstance(value, (Volume, Region)):
+        yield value
+    elif isinstance(value, Dated):
+        yield from _held(value.given)
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _held(one)
+
+
 def _arrays(value: Any) -> list[Any]:
-    if isinstance(value, Volume):
-        return [value.array]
-    return [r.mask for r in value if r.mask is not None] if isinstance(value, tuple) else []
+    arrays = (one.array if isinstance(one, Volume) else one.mask for one in _held(value))
+    return [a for a in arrays if a is not None]
 
 
 def _grids(value: Any) -> list[Geometry]:
-    if isinstance(value, Volume):
-        return [value.geometry]
-    return [r.geometry for r in value] if isinstance(value, tuple) else []
+    return [one.geometry for one in _held(value)]
 
 
 def _in_patient(value: Any) -> bool:
@@ -483,12 +499,12 @@ def _in_patient(value: Any) -> bool:
 def _flipped(value: Any, axis: int) -> Any:
     if isinstance(value, Volume):
         return value.flipped(axis)
-    if isinstance(value, tuple):
-        return tuple(
-            replace(r, geometry=r.geometry.flipped(axis), mask=None if r.mask is None else np.flip(r.mask, axis))
-            for r in value
-        )
-    return value
+    if isinstance(value, Region):
+        mask = None if value.mask is None else np.flip(value.mask, axis)
+        return replace(value, geometry=value.geometry.flipped(axis), mask=mask)
+    if isinstance(value, Dated):
+        return replace(value, given=_flipped(value.given, axis))
+    return tuple(_flipped(one, axis) for one in value) if isinstance(value, tuple) else value
 
 
 _STANDING: tuple[tuple[str, Callable[[Any, type[Any]], str]], ...] = (
