@@ -108,6 +108,14 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("word", "change the words of a report", _A, _R),
             _rule("sign", "sign a report", _A, _R),
             _rule("report", "see a report", _A, _R),
+            # oversight
+            _rule("oversight", "see how long reports took, what triage gave, and how readers and AI agree", _A, _R),
+            _rule("peer", "read again, blind, what was drawn for review", _A, _R),
+            _rule("peer_owner", "draw cases for peer learning and see who read them", _A),
+            _rule("followup", "recommend a follow-up and see which are due", _A, _R),
+            _rule("outcome", "say what turned out to be true", _A, _R),
+            _rule("consult", "ask a colleague about a place in an image, and answer", _A, _R),
+            _rule("segment", "have images analysed that are not kept", *_STAFF),
             # the house
             _rule("events", "hear that something changed", *_STAFF),
             _rule("export", "take measurements and figures out", *_STAFF),

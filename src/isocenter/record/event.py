@@ -46,6 +46,19 @@ class Kind(StrEnum):
     MODEL_RELEASED = "ModelReleased"
     MODEL_STOPPED = "ModelStopped"
     PEER_ADDED = "PeerAdded"
+    STAMPED = "Stamped"  # a moment of an examination, told by RIS or a person: details.stamp, .at, .accession
+    OUTCOME_KNOWN = "OutcomeKnown"  # what turned out to be true: details.analysis, .present, .source
+    # The subject of what is read blind is an id of its own, so that nothing about the study tells who reads it again.
+    PEER_DRAWN = "PeerDrawn"
+    PEER_REVIEWED = "PeerReviewed"
+    PEER_ARBITRATED = "PeerArbitrated"
+    DOUBLE_READ_ASKED = "DoubleReadAsked"
+    DOUBLE_READ_LOCKED = "DoubleReadLocked"
+    DOUBLE_READ_SETTLED = "DoubleReadSettled"
+    FOLLOW_UP_ASKED = "FollowUpAsked"  # subject: study; details.id names the recommendation
+    FOLLOW_UP_MATCHED = "FollowUpMatched"
+    FOLLOW_UP_CLOSED = "FollowUpClosed"
+    REMARKED = "Remarked"  # subject: study; a colleague's words on a place in an image
     STARTED = "Started"
 
 
