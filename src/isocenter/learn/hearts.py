@@ -1,0 +1,217 @@
+"""Outlined short-axis hearts read from disk: cine DICOM with the contours of experts.
+
+The layout is that of the Sunnybrook Cardiac Data (Radau et al., MIDAS J 2009)::
+
+    link.csv                      patient_id,original_id
+    dicoms/PATIENT.zip            the cine of one patient
+    contours/ORIGINAL/i-contours  IM-0001-0048-icontour-manual.txt: endocardium on the image with Instance Number 48
+    contours/ORIGINAL/o-contours  the same for the epicardium
+
+A contour is a closed polygon of "column row" in pixels.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import IsocenterError, Refused
+from isocenter.methods.short_axis import sampled, sampling, turned
+from isocenter.space import Volume
+
+__all__ = ["MARGIN", "Heart", "Hearts", "Outline", "read_hearts", "stacked"]
+
+MARGIN, STEP_MM = 144, 1.5
+# The contours count pixels from 1: moved so, the step of brightness across them is steepest in both directions.
+_FIRST_PIXEL = 1.0
+_NAME = re.compile(r"IM-\d+-(\d+)-([io])contour")
+
+
+@dataclass(frozen=True)
+class Outline:
+    """One contour: where it lies in the cine, and its polygon."""
+
+    phase: int
+    slice: int
+    kind: str  # "i" endocardium, "o" epicardium
+    points: npt.NDArray[np.float64]  # (n, 2) column, row, with the centre of the first pixel at 0
+
+
+@dataclass(frozen=True, eq=False)
+class Heart:
+    """A cine with what experts drew on it."""
+
+    name: str
+    cine: Volume
+    outlines: tuple[Outline, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Hearts:
+    """Slices to learn from, on a grid of `MARGIN` pixels of `STEP_MM` about the heart.
+
+    Args:
+        pictures: (n, 3, m, m): the slice towards the base, the slice, the slice towards the apex.
+        masks: (n, 2, m, m): coverage by the endocardial and by the epicardial outline.
+        known: (n,) whether the epicardium was drawn (or the slice holds no ventricle).
+        centre, radius: (n, 2) of the ventricle in pixels; radius 0 where there is none.
+        names: of the heart that each slice is from.
+    """
+
+    pictures: npt.NDArray[np.float32]
+    masks: npt.NDArray[np.float32]
+    known: npt.NDArray[np.bool_]
+    centre: npt.NDArray[np.float32]
+    radius: npt.NDArray[np.float32]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names, pictures and masks."""
+        sha = hashlib.sha256("\n".join(self.names).encode())
+        for array in (self.pictures, self.masks, self.known, self.centre, self.radius):
+            sha.update(np.ascontiguousarray(array).tobytes())
+        return sha.hexdigest()
+
+    def take(self, which: npt.NDArray[Any]) -> Hearts:
+        """The part with these indices or flags."""
+        index = np.arange(len(self))[which]
+        return Hearts(
+            self.pictures[index], self.masks[index], self.known[index], self.centre[index], self.radius[index],
+            tuple(self.names[i] for i in index),
+        )  # fmt: skip
+
+    def with_more(self, other: Hearts) -> Hearts:
+        """Both together."""
+        names = ("pictures", "masks", "known", "centre", "radius")
+        a, b, c, d, e = (np.concatenate([getattr(self, f), getattr(other, f)]) for f in names)
+        return Hearts(a, b, c, d, e, self.names + other.names)
+
+
+def read_hearts(folder: Path) -> Iterator[Heart]:
+    """Every patient of the folder who has both images and contours.
+
+    Raises:
+        Refused: when there is no link table, a cine cannot be read, or a contour names an image that is not there.
+    """
+    link = folder / "link.csv"
+    if not link.is_file():
+        raise Refused(f"no link.csv in {folder}", "it says which contours belong to which images", "give the folder")
+    with link.open(newline="", encoding="utf-8") as text:
+        rows = list(csv.DictReader(text))
+    count = 0
+    for row in rows:
+        archive = folder / "dicoms" / f"{row['patient_id']}.zip"
+        drawn = folder / "contours" / row["original_id"]
+        if archive.is_file() and drawn.is_dir():
+            count += 1
+            yield _heart(row["original_id"], archive, drawn)
+    if not count:
+        raise Refused(f"no patient with images and contours in {folder}", "there is nothing to learn from")
+
+
+def _heart(name: str, archive: Path, drawn: Path) -> Heart:
+    from isocenter.dicom.assemble import assemble
+    from isocenter.dicom.header import merge, read_header, scan
+
+    blobs, records = {}, []
+    for _, given in scan(archive):
+        if isinstance(given, IsocenterError):
+            raise given
+        record = read_header(given)
+        blobs[record.series[0].instances[0].digest] = given
+        records.append(record)
+    (study,) = merge(records)
+    series = max(study.series, key=lambda s: len(s.instances))
+    cine = assemble(series, blobs.__getitem__)[0]
+    numbers = {i.number: i.sop_uid for i in series.instances}
+    slices = cine.geometry.shape[0]
+    at = {uid: divmod(n, slices) for n, uid in enumerate(cine.instance_uids)}
+    outlines = []
+    for file in sorted(drawn.glob("*-contours/*.txt")):
+        if not (found := _NAME.match(file.name)):
+            continue
+        number = int(found[1])
+        if number not in numbers:
+            raise Refused(f"{file.name}", f"{archive.name} has no image {number}")
+        phase, k = at[numbers[number]]
+        points = np.loadtxt(file, dtype=np.float64).reshape(-1, 2)
+        outlines.append(Outline(phase, k, found[2], points - _FIRST_PIXEL))
+    return Heart(name, cine, tuple(outlines))
+
+
+def coverage(points: npt.NDArray[np.float64], shape: tuple[int, int], fine: int = 4) -> npt.NDArray[np.float32]:
+    """How much of each pixel a polygon (column, row; pixel centres at whole numbers) covers.
+
+    >>> float(coverage(np.array([[0.5, 0.5], [2.5, 0.5], [2.5, 2.5], [0.5, 2.5]]), (4, 4)).sum())
+    4.0
+    """
+    from skimage.draw import polygon2mask
+
+    inner = (points[:, ::-1] + 0.5) * fine - 0.5
+    mask = polygon2mask((shape[0] * fine, shape[1] * fine), inner)
+    return np.asarray(mask.reshape(shape[0], fine, shape[1], fine).mean((1, 3)), np.float32)
+
+
+def stacked(heart: Heart, *, phases: Mapping[int, str] | None = None) -> Hearts:
+    """The slices of the phases on which an endocardium was drawn, as examples.
+
+    Slices of such a phase without a contour hold no ventricle by the experts' rule, and are examples as well.
+    """
+    shape = heart.cine.geometry.shape
+    turn = turned(heart.cine)
+    inner = sorted({o.phase for o in heart.outlines if o.kind == "i"})
+    outer = {o.phase for o in heart.outlines if o.kind == "o"}
+    held = np.zeros((len(inner), 2, *shape), np.float32)
+    for o in heart.outlines:
+        if o.phase in inner:
+            held[inner.index(o.phase), "io".index(o.kind), o.slice] = coverage(o.points, (shape[1], shape[2]))
+    held = held.transpose((0, 1, *(2 + a for a in turn.order)))
+    for axis, flip in enumerate(turn.flips):
+        if flip:
+            held = np.flip(held, 2 + axis)
+    _, dy, dx = turn.geometry.spacing_mm
+    y, x = np.arange(held.shape[3])[:, None], np.arange(held.shape[4])[None, :]
+    cavity = held[:, 0].sum((0, 1))
+    row, column = float((cavity * y).sum() / cavity.sum()), float((cavity * x).sum() / cavity.sum())
+    rows = sampling(held.shape[3], dy, row, MARGIN, STEP_MM)
+    columns = sampling(held.shape[4], dx, column, MARGIN, STEP_MM)
+    pictures = sampled(turn.array[inner], rows, columns)
+    edge = (MARGIN - 96) // 2
+    inside = sampled(turn.array, rows[edge:-edge], columns[edge:-edge])
+    low, high = np.quantile(inside[::4], (0.01, 0.99), axis=(0, 2, 3))
+    pictures = np.clip((pictures - low[None, :, None, None]) / (high - low)[None, :, None, None], -0.2, 2.0)
+    masks = sampled(held, rows, columns)
+    known = [phase in outer for phase in inner]
+    return _examples(heart.name, pictures.astype(np.float32), masks, known)
+
+
+def _examples(name: str, pictures: Any, masks: Any, known: list[bool]) -> Hearts:
+    """(phases, slices, m, m) and (phases, 2, slices, m, m) to one example a slice."""
+    phases, slices = pictures.shape[:2]
+    neighbours = np.clip(np.arange(slices)[:, None] + np.array([-1, 0, 1]), 0, slices - 1)
+    threes = pictures[:, neighbours].reshape(phases * slices, 3, MARGIN, MARGIN)
+    flat = masks.transpose(0, 2, 1, 3, 4).reshape(phases * slices, 2, MARGIN, MARGIN)
+    area = flat.sum((2, 3))
+    line = np.arange(MARGIN)
+    total = np.maximum(area[:, 0], 1e-6)
+    rows = (flat[:, 0].sum(2) * line).sum(1) / total
+    columns = (flat[:, 0].sum(1) * line).sum(1) / total
+    middle = (MARGIN - 1) / 2
+    there = area[:, 0] > 4
+    centre = np.where(there[:, None], np.stack([rows, columns], 1), middle)
+    outer = np.where(area[:, 1] > 0, area[:, 1], area[:, 0] * 1.8)
+    radius = np.sqrt(np.stack([area[:, 0], outer], 1) / np.pi) * there[:, None]
+    sure = np.repeat(known, slices) | ~there
+    return Hearts(threes, flat, sure, centre.astype(np.float32), radius.astype(np.float32), (name,) * (phases * slices))

@@ -1,0 +1,146 @@
+"""Short-axis cine: one orientation for every scanner, where the heart beats, and the window that a network sees.
+
+The stack is turned (permuted and flipped, never interpolated) so that slices run from base to apex, rows to the feet
+and columns to the patient's left: the picture of the textbook, with the septum on the left. So a stack that was sent
+transposed or reversed gives the same voxels, and the same answer.
+
+The heart is found by its beat: of every pixel the amplitude of the first harmonic over the cycle is taken, which is
+large where blood and muscle change places once a beat, and small in the chest wall, the liver and the noise (after
+Lin et al., MICCAI 2006; Avendi et al., Med Image Anal 30 (2016) 108 name the same idea).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.space import Geometry, Volume
+
+__all__ = ["Turned", "beat", "centre_of_beat", "normalised", "sampled", "sampling", "turned"]
+
+Array = npt.NDArray[np.float32]
+_APEX = np.array([0.60, -0.50, -0.62])  # from base to apex in a usual chest: left, front, feet
+
+
+@dataclass(frozen=True, eq=False)
+class Turned:
+    """A cine in the textbook's orientation.
+
+    Args:
+        array: (phases, slices, rows, columns), slices from base to apex.
+        geometry: of the turned grid.
+        order, flips: what was done to the spatial axes, so that a mask can be brought back.
+    """
+
+    array: Array
+    geometry: Geometry
+    order: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+
+    def back(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """A mask on the turned grid, on the grid as it was given."""
+        for axis, flip in enumerate(self.flips):
+            if flip:
+                mask = np.flip(mask, axis)
+        return np.ascontiguousarray(mask.transpose(tuple(int(i) for i in np.argsort(self.order))))
+
+
+def turned(cine: Volume, through: int = 0) -> Turned:
+    """Turn a cine with one leading axis so that it looks like the textbook.
+
+    Args:
+        cine: (phases, then three spatial axes).
+        through: the spatial axis along which slices follow each other.
+
+    Raises:
+        Refused: when there is not exactly one leading axis.
+    """
+    if len(cine.axes) != 1:
+        raise Refused(f"axes {[a.name for a in cine.axes]}", "a cine has one leading axis, the phase of the beat")
+    directions = cine.geometry.directions
+    rest = [a for a in range(3) if a != through]
+    down = max(rest, key=lambda a: (abs(directions[2, a]), -a))
+    across = next(a for a in rest if a != down)
+    order = (through, down, across)
+    geometry = cine.geometry.permuted(order)
+    array = cine.array.transpose((0, *(1 + a for a in order)))
+    d = geometry.directions
+    flips = (bool(d[:, 0] @ _APEX < 0), bool(d[2, 1] > 0), bool(d[0, 2] < 0))
+    for axis, flip in enumerate(flips):
+        if flip:
+            array, geometry = np.flip(array, 1 + axis), geometry.flipped(axis)
+    return Turned(np.ascontiguousarray(array, dtype=np.float32), geometry, order, flips)
+
+
+def beat(array: Array) -> Array:
+    """Amplitude of the first harmonic over the cycle: (phases, …) -> (…)."""
+    n = len(array)
+    angle = 2.0 * np.pi * np.arange(n) / n
+    flat = array.reshape(n, -1)
+    real = np.cos(angle).astype(np.float32) @ flat
+    imaginary = np.sin(angle).astype(np.float32) @ flat
+    return np.asarray(np.hypot(real, imaginary).reshape(array.shape[1:]) * np.float32(2.0 / n), np.float32)
+
+
+def centre_of_beat(array: Array, spacing_mm: tuple[float, float]) -> tuple[float, float]:
+    """Row and column about which the heart beats, over all slices.
+
+    Args:
+        array: (phases, slices, rows, columns).
+        spacing_mm: between rows and between columns.
+
+    Raises:
+        Refused: when nothing changes over the cycle.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    slices = array.shape[1]
+    middle = array[:, slices // 4 : max(slices // 4 + 1, slices - slices // 4)]
+    moving = beat(middle)
+    peak = np.quantile(moving, 0.99, axis=(1, 2))
+    if not np.isfinite(moving).all() or float(peak.max()) < 1e-3 * float(np.abs(middle).max()) or peak.min() <= 0:
+        raise Refused("nothing moves over the cycle", "a cine shows a beating heart", "send the cine series")
+    # Every slice counts the same, however near it lies to the coil, and no bright spot counts for more than its place.
+    even = np.minimum(moving / peak[:, None, None], 1.0)
+    sigma = [0.0, 9.0 / spacing_mm[0], 9.0 / spacing_mm[1]]
+    together = np.sqrt(gaussian_filter(even, sigma)).mean(axis=0)
+    y, x = np.ogrid[: array.shape[2], : array.shape[3]]
+    off = np.hypot((y - (array.shape[2] - 1) / 2) * spacing_mm[0], (x - (array.shape[3] - 1) / 2) * spacing_mm[1])
+    together = together * np.exp(-0.5 * (off / 70.0) ** 2)  # who plans a short axis puts the heart near the middle
+    hot = np.clip(together - 0.6 * float(together.max()), 0, None)
+    row, column = (float(v) for v in np.unravel_index(int(hot.argmax()), hot.shape))
+    for _ in range(5):
+        near = hot * (np.hypot((y - row) * spacing_mm[0], (x - column) * spacing_mm[1]) < 60.0)
+        row, column = float((near * y).sum() / near.sum()), float((near * x).sum() / near.sum())
+    return row, column
+
+
+def sampling(length: int, spacing_mm: float, centre: float, size: int, step_mm: float) -> Array:
+    """(size, length) weights of linear interpolation: `size` samples, `step_mm` apart, about a fractional index.
+
+    >>> sampling(5, 1.0, 2.0, 3, 1.0) @ np.arange(5, dtype=np.float32)
+    array([1., 2., 3.], dtype=float32)
+    """
+    at = np.clip(centre + (np.arange(size) - (size - 1) / 2) * step_mm / spacing_mm, 0, length - 1)
+    wide = max(1.0, step_mm / spacing_mm)  # a triangle as wide as the coarser of the two grids: no aliasing
+    weights = np.clip(1 - np.abs(at[:, None] - np.arange(length)[None, :]) / wide, 0, None)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def sampled(array: Array, rows: Array, columns: Array) -> Array:
+    """Every picture (…, rows, columns) at the places of two `sampling` matrices."""
+    return np.asarray(rows @ array @ columns.T, np.float32)
+
+
+def normalised(array: Array) -> Array:
+    """Grey values of each slice spread so that its 1st percentile is 0 and its 99th is 1, over all phases.
+
+    Args:
+        array: (phases, slices, rows, columns).
+    """
+    low, high = np.quantile(array[:: max(1, len(array) // 4), :, ::2, ::2], (0.01, 0.99), axis=(0, 2, 3))
+    wide = np.maximum(high - low, 1e-6)[None, :, None, None]
+    return np.asarray(np.clip((array - low[None, :, None, None]) / wide, -0.2, 2.0), np.float32)
