@@ -75,11 +75,11 @@ def test_cine_runs_through_the_phases_of_one_place(page: Any, studies: Callable[
 
 def test_three_planes_are_lit_and_share_a_point(page: Any, studies: Callable[[str], str]) -> None:
     read(page, studies("PET/CT"))
-    page.keyboard.press("l")
+    page.keyboard.press("Shift+L")
     until(lambda: all(lit(page, viewport) > 0.05 for viewport in range(4)), 40)
     until(lambda: page.locator(".overlay .cross").count() == 3)
     shot(page, "room-planes")
-    page.keyboard.press("l")
+    page.keyboard.press("Shift+L")
     until(lambda: page.locator(".viewport").count() == 1)
 
 
@@ -283,7 +283,7 @@ def test_without_webgl_single_images_work_and_planes_say_why(
     page = context.new_page()
     assert page.evaluate("document.createElement('canvas').getContext('webgl2')") is None
     read(page, studies("PET/CT"))
-    page.keyboard.press("l")
+    page.keyboard.press("Shift+L")
     page.get_by_text("this browser has no WebGL").first.wait_for()
     shot(page, "room-without-webgl")
     browser.close()

@@ -2,10 +2,8 @@ import { computed, signal } from "@preact/signals";
 import { ask } from "../api/door";
 import type { Coded, Hang, Series } from "../api/shapes";
 import { go, setQuery, to } from "../router";
-import { wordsOf } from "../viewer/deadline";
-import { PlanesView, type Plane } from "../viewer/planes";
+import { Lightbox } from "../viewer/lightbox";
 import { presetsOf } from "../viewer/presets";
-import { type Loaded, loadSeries } from "../viewer/series";
 import { StackView } from "../viewer/stack";
 import { Evidence } from "./evidence";
 import type { ShownMap } from "./overlay";
@@ -21,9 +19,8 @@ export class Desk {
   readonly signing = signal(false);
   readonly hidden = signal(false);
   readonly mapNumber = signal(-1);
-  readonly layout = signal<"one" | "planes">("one");
-  readonly shownSeries = signal("");
-  readonly seriesTrouble = signal("");
+  /** The series in hand. */
+  readonly shownSeries = computed(() => this.lightbox.cells.value[this.lightbox.activeNumber.value]?.series ?? "");
   readonly hang = signal<Hang | null>(null);
 
   readonly viewable = computed<Series[]>(() => {
@@ -42,24 +39,18 @@ export class Desk {
   );
   readonly map = computed<ShownMap | null>(() => this.maps.value[this.mapNumber.value] ?? null);
 
-  private readonly stacked = signal<StackView | null>(null);
-  private readonly planed = signal<PlanesView | null>(null);
-  private readonly kept = new Map<string, Promise<Loaded>>();
-  private turn = 0;
+  readonly lightbox = new Lightbox();
 
   constructor(readonly session: Session) {}
 
+  /** The stack in hand: the active viewport, where it shows stored images, else the first that does. */
   get stack(): StackView | null {
-    return this.stacked.value;
-  }
-
-  get planes(): PlanesView | null {
-    return this.planed.value;
+    const { active, viewports } = this.lightbox;
+    return active.value instanceof StackView ? active.value : (viewports.value.find((one): one is StackView => one instanceof StackView) ?? null);
   }
 
   /** The study is known: hang its first series. */
-  async begin(stack: StackView): Promise<void> {
-    this.stacked.value = stack;
+  async begin(): Promise<void> {
     this.hang.value = await ask<Hang>(`/api/studies/${this.session.uid}/hang`).catch(() => null); // a hanging is a convenience: without it the order of the study stands
     const asked = new URL(location.href).searchParams.get("series");
     const first = this.viewable.value.find((one) => one.uid === asked) ?? this.viewable.value[0];
@@ -67,38 +58,14 @@ export class Desk {
   }
 
   end(): void {
-    this.turn += 1;
     this.evidence.stop();
-    this.planes?.destroy();
-    this.stack?.destroy();
+    this.lightbox.end();
   }
 
   async show(series: string, sop = "", frame = 0): Promise<void> {
-    const stack = this.stack;
-    if (!stack) return;
-    const turn = ++this.turn;
-    const before = this.shownSeries.value;
-    this.shownSeries.value = series;
-    this.seriesTrouble.value = "";
     setQuery("series", series === this.viewable.value[0]?.uid ? "" : series);
-    try {
-      if (!this.kept.has(series)) this.kept.set(series, loadSeries(this.session.uid, series));
-      const loaded = await this.kept.get(series)!;
-      if (turn !== this.turn) return;
-      const at = sop ? loaded.pictures.findIndex((one) => one.sop === sop && one.frame === frame) : -1;
-      if (stack.series.value?.uid === series && before === series) {
-        if (at >= 0) await stack.at(at);
-        return;
-      }
-      if (this.layout.value === "planes") this.oneImage();
-      await stack.show(loaded, at >= 0 ? at : loaded.phases > 1 ? Math.floor(loaded.pictures.length / loaded.phases / 2) * loaded.phases : Math.floor((loaded.pictures.length - 1) / 2));
-      const { window } = this.hang.value ?? { window: null };
-      if (window && series === this.hang.value?.series[0]) stack.window(window);
-      else if (loaded.modality === "CT") stack.window(presetsOf("CT")[0]!);
-    } catch (error) {
-      this.kept.delete(series);
-      if (turn === this.turn) this.seriesTrouble.value = wordsOf(error);
-    }
+    const window = series === this.hang.value?.series[0] ? this.hang.value.window : null;
+    await this.lightbox.show({ kind: "stack", study: this.session.uid, series, window, at: sop ? { sop, frame } : undefined });
   }
 
   nextSeries(by: number): void {
@@ -109,29 +76,18 @@ export class Desk {
   }
 
   preset(number: number): void {
-    const preset = presetsOf(this.stack?.series.value?.modality ?? "")[number - 1];
-    if (preset) this.stack?.window(preset);
+    const { active } = this.lightbox;
+    const preset = presetsOf(active.value?.series.value?.modality ?? "")[number - 1];
+    if (preset) this.lightbox.window(preset);
   }
 
-  /** One image, or three planes through the same volume where the images are one. */
-  toggleLayout(): void {
-    if (this.layout.value === "planes") return this.oneImage();
-    this.layout.value = "planes";
+  /** From one layout to the next that this study can fill. */
+  nextLayout(): void {
+    this.lightbox.nextLayout(this.viewable.value.map((one) => ({ kind: "stack", study: this.session.uid, series: one.uid })));
   }
 
-  showPlanes(elements: Record<Plane, HTMLDivElement>): void {
-    const series = this.stack?.series.value;
-    if (!series) return this.oneImage();
-    const planes = new PlanesView(elements);
-    this.planed.value = planes;
-    const one = this.session.found.value.find((other) => other.finding.tracking === this.active.value);
-    void planes.show(series, this.stack?.range.value ?? null, one?.finding.where?.centre_mm ?? null);
-  }
-
-  private oneImage(): void {
-    this.planes?.destroy();
-    this.planed.value = null;
-    this.layout.value = "one";
+  togglePlanes(): void {
+    this.lightbox.togglePlanes();
   }
 
   nextMap(): void {
@@ -162,8 +118,9 @@ export class Desk {
     const sop = this.middleOf(where.instances) || where.instance_uid;
     const series = this.session.study.value?.series.find((other) => other.instances.some((instance) => instance.sop_uid === sop));
     void this.show(series?.uid ?? where.series_uid, sop);
-    if (where.centre_mm && this.planes) {
-      this.planes.go(where.centre_mm);
+    const planes = this.lightbox.viewports.value.filter((other) => other.kind === "plane" && other.view.value);
+    if (where.centre_mm && planes.length) {
+      this.lightbox.go(where.centre_mm);
       this.evidence.sawFindings([one.finding]);
     }
   }

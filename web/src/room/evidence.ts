@@ -8,17 +8,21 @@ const DWELL_MS = 200;
 export class Evidence {
   readonly pictures = signal<ReadonlySet<string>>(new Set());
   readonly findings = signal<ReadonlySet<string>>(new Set());
-  private clock = 0;
+  private readonly clocks = new Map<string, { clock: number; what: string }>();
 
-  /** This picture is on screen now, with or without the drawing over it. */
-  onScreen(picture: Picture | null, series: string, findings: Finding[], drawn: boolean): void {
-    clearTimeout(this.clock);
-    if (!picture) return;
-    this.clock = window.setTimeout(() => {
+  /** This picture is on screen in a viewport now, with or without the drawing over it. */
+  onScreen(viewport: string, picture: Picture | null, series: string, findings: Finding[], drawn: boolean): void {
+    const what = `${picture?.imageId} ${drawn} ${findings.map((one) => one.tracking).join()}`;
+    const before = this.clocks.get(viewport);
+    if (before?.what === what) return; // it goes on being there
+    clearTimeout(before?.clock);
+    if (!picture) return void this.clocks.delete(viewport);
+    const clock = window.setTimeout(() => {
       if (!this.pictures.value.has(picture.imageId)) this.pictures.value = new Set(this.pictures.value).add(picture.imageId);
       if (!drawn) return;
       this.sawFindings(findings.filter((finding) => lies(finding, picture.sop, series)));
     }, DWELL_MS);
+    this.clocks.set(viewport, { clock, what });
   }
 
   sawFindings(findings: Finding[]): void {
@@ -27,7 +31,7 @@ export class Evidence {
   }
 
   stop(): void {
-    clearTimeout(this.clock);
+    for (const { clock } of this.clocks.values()) clearTimeout(clock);
   }
 }
 

@@ -89,7 +89,8 @@ async function nextStudy(): Promise<void> {
 function useRoomKeys(desk: Desk): void {
   const bound = useRef(desk);
   useEffect(() => {
-    const { session } = bound.current;
+    const { session, lightbox } = bound.current;
+    const active = () => lightbox.active.value;
     const on = (act: (one: NonNullable<ReturnType<Desk["current"]>>) => void) => () => {
       const one = desk.current();
       if (one) act(one);
@@ -98,22 +99,26 @@ function useRoomKeys(desk: Desk): void {
     return bind(
       "room",
       {
-        "slice+1": () => desk.stack?.step(1),
-        "slice-1": () => desk.stack?.step(-1),
-        "slice+10": () => desk.stack?.step(10),
-        "slice-10": () => desk.stack?.step(-10),
-        first: () => void desk.stack?.at(0),
-        last: () => void desk.stack?.at(Number.MAX_SAFE_INTEGER),
+        "slice+1": () => active()?.step(1),
+        "slice-1": () => active()?.step(-1),
+        "slice+10": () => active()?.step(10),
+        "slice-10": () => active()?.step(-10),
+        first: () => void active()?.at(0),
+        last: () => void active()?.at(Math.max(0, active()!.count.value - 1)),
         "series+1": () => desk.nextSeries(1),
         "series-1": () => desk.nextSeries(-1),
-        ...Object.fromEntries([1, 2, 3, 4, 5].map((n) => [`window-${n}`, () => desk.preset(n)])),
-        "tool-window": () => desk.stack?.take("window"),
-        "tool-zoom": () => desk.stack?.take("zoom"),
-        "tool-pan": () => desk.stack?.take("pan"),
-        invert: () => desk.stack?.invert(),
-        reset: () => desk.stack?.reset(),
-        cine: () => desk.stack?.play(),
-        layout: () => desk.toggleLayout(),
+        ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [`window-${n}`, () => desk.preset(n)])),
+        "tool-window": () => (lightbox.tool.value = "window"),
+        "tool-zoom": () => (lightbox.tool.value = "zoom"),
+        "tool-pan": () => (lightbox.tool.value = "pan"),
+        invert: () => active()?.turn("invert"),
+        "flip-horizontal": () => active()?.turn("flip-horizontal"),
+        "flip-vertical": () => active()?.turn("flip-vertical"),
+        rotate: () => active()?.turn("rotate"),
+        reset: () => active()?.reset(),
+        cine: () => lightbox.cine.play(lightbox.viewports.value, active()),
+        layout: () => desk.nextLayout(),
+        planes: () => desk.togglePlanes(),
         hide: () => (desk.hidden.value = true),
         map: () => desk.nextMap(),
         "finding+1": () => desk.step(1),

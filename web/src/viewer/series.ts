@@ -4,6 +4,7 @@ import { within } from "./deadline";
 import { steps } from "./order";
 import { sidesOf } from "./sides";
 import { start } from "./start";
+import type { Point3 } from "./viewport";
 
 /** One picture of a series: the image that carries it and the frame in it, counted from 0. */
 export interface Picture {
@@ -12,17 +13,27 @@ export interface Picture {
   frame: number;
   /** Letters of the patient's sides at the edges of the picture (right, bottom), where the header states them. */
   sides: [right: string, bottom: string] | null;
+  /** Where it lies in the patient (mm, LPS): centre of the first pixel, direction along a row and along a column; null where the header gives none. */
+  place: { position: Point3; row: Point3; column: Point3 } | null;
+  /** Between rows, between columns; null where the header gives none. */
+  spacing_mm: [row: number, column: number] | null;
+  thickness_mm: number;
 }
 
 /** A series ready to be drawn, its pictures in the order in which people scroll. */
 export interface Loaded {
+  study: string;
   uid: string;
   modality: string;
+  /** Frame of Reference UID; empty where the header gives none. */
+  frame: string;
   pictures: Picture[];
+  /** Where a picture stands among them, by its image id. */
+  places: ReadonlyMap<string, number>;
   /** Number of pictures that share one place (phases of a beat, echoes); 1 where each place has one. */
   phases: number;
-  /** Milliseconds from picture to picture, as the header says it; null where it does not. */
-  frame_ms: number | null;
+  /** How long each picture stays in a cine, as the header says it (ms); null where it does not. */
+  durations_ms: number[] | null;
   /** Why these pictures are no volume; empty where they are one. */
   noVolume: string;
 }
@@ -48,18 +59,31 @@ export async function loadSeries(study: string, series: string): Promise<Loaded>
     for (let frame = 0; frame < frames; frame++) {
       const imageId = `wadors:${location.origin}${base}/instances/${sop}/frames/${frame + 1}`;
       wadors.metaDataManager.add(imageId, attributes as never);
-      entries.push({ attributes, picture: { imageId, sop, frame, sides } });
+      entries.push({ attributes, picture: { imageId, sop, frame, sides, ...placeOf(attributes) } });
     }
   }
   const single = entries.length === instances.length;
   const ordered = single ? steps(entries.map((entry) => ({ ...entry, position: numbers(entry.attributes, "00200032"), orientation: numbers(entry.attributes, "00200037"), order: orderOf(entry.attributes) }))) : { items: entries, phases: 1, gap: "several frames in one image" };
   return {
+    study,
     uid: series,
     modality: text(first, "00080060"),
+    frame: text(first, "00200052"),
     pictures: ordered.items.map((entry) => entry.picture),
+    places: new Map(ordered.items.map((entry, i) => [entry.picture.imageId, i])),
     phases: ordered.phases,
-    frame_ms: frameTime(first),
+    durations_ms: frameTime(first) ? ordered.items.map(() => frameTime(first)!) : null,
     noVolume: reasonAgainst(first, entries.length, ordered.gap),
+  };
+}
+
+function placeOf(of: Attributes): Pick<Picture, "place" | "spacing_mm" | "thickness_mm"> {
+  const [position, cosines, spacing] = [numbers(of, "00200032"), numbers(of, "00200037"), numbers(of, "00280030")];
+  const placed = position.length === 3 && cosines.length === 6 && spacing.length === 2;
+  return {
+    place: placed ? { position: position as Point3, row: cosines.slice(0, 3) as Point3, column: cosines.slice(3) as Point3 } : null,
+    spacing_mm: spacing.length === 2 ? (spacing as [number, number]) : null,
+    thickness_mm: numberOf(of, "00180050") ?? 0,
   };
 }
 

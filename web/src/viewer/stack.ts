@@ -1,47 +1,43 @@
 import * as core from "@cornerstonejs/core";
-import * as tools from "@cornerstonejs/tools";
-import { batch, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 import { within, wordsOf } from "./deadline";
-import type { Preset } from "./presets";
 import type { Loaded, Picture } from "./series";
 import { engine, start } from "./start";
-
-/** From pixels of the image (whole numbers are centres) to pixels of the viewport: x = a·col + c·row + e, y = b·col + d·row + f. */
-export type Affine = [a: number, b: number, c: number, d: number, e: number, f: number];
-
-export type ViewState = { at: "empty" } | { at: "loading"; words: string } | { at: "there" } | { at: "failed"; words: string };
-
-export type Tool = "window" | "zoom" | "pan";
-
-const toolNames: Record<Tool, string> = { window: tools.WindowLevelTool.toolName, zoom: tools.ZoomTool.toolName, pan: tools.PanTool.toolName };
+import { type Affine, cross, type Point2, type Point3, plus, type Range, type Shown, toPixel, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
 
 let serial = 0;
 
-/** One viewport on a stack of pictures. It owns its element; what panels need to know it publishes as signals. */
-export class StackView {
+/** One viewport on a stack of stored images. It owns its element; what panels need to know it publishes as signals. */
+export class StackView implements Viewport {
+  readonly id = `stack-${++serial}`;
+  readonly kind = "stack";
   readonly state = signal<ViewState>({ at: "empty" });
   readonly index = signal(0);
   readonly picture = signal<Picture | null>(null);
   readonly affine = signal<Affine | null>(null);
   readonly size = signal<[columns: number, rows: number]>([0, 0]);
-  readonly range = signal<{ lower: number; upper: number } | null>(null);
-  readonly playing = signal(false);
-  readonly tool = signal<Tool>("window");
+  readonly range = signal<Range | null>(null);
+  readonly inverted = signal(false);
   readonly series = signal<Loaded | null>(null);
+  readonly reduced = signal("");
+  readonly name = computed(() => this.series.value?.modality ?? "");
+  readonly count = computed(() => this.series.value?.pictures.length ?? 0);
+  readonly image = computed<Shown | null>(() => {
+    const [picture, affine, [columns, rows]] = [this.picture.value, this.affine.value, this.size.value];
+    return picture && affine ? { picture, affine, columns, rows, spacing_mm: picture.spacing_mm } : null;
+  });
+  readonly view = computed<View | null>(() => (this.image.value ? viewOf(this.image.value, this.series.value?.frame ?? "") : null));
 
-  private readonly id = `stack-${++serial}`;
   private enabled = false;
-  private group: tools.Types.IToolGroup | null = null;
+  private moved = false;
   private readonly resized = new ResizeObserver(() => this.fit());
-  private turn = 0;
-  private clock = 0;
-  private sent: { lower: number; upper: number } | null = null;
+  private turns = 0;
+  private stated: Range | null = null;
 
   constructor(readonly element: HTMLDivElement) {}
 
   async show(series: Loaded, index = 0): Promise<void> {
-    const turn = ++this.turn;
-    this.stop();
+    const turn = ++this.turns;
     batch(() => {
       this.state.value = { at: "loading", words: `image ${index + 1} of ${series.pictures.length}` };
       this.affine.value = null;
@@ -51,19 +47,21 @@ export class StackView {
     });
     try {
       const viewport = await this.viewport();
-      if (turn !== this.turn) return;
+      if (turn !== this.turns) return;
       await within(25, "The image", viewport.setStack(series.pictures.map((one) => one.imageId), index));
-      if (turn !== this.turn) return;
+      if (turn !== this.turns) return;
       viewport.resetCamera();
       viewport.render();
-      this.sent = viewport.getProperties().voiRange ?? null;
+      this.moved = false;
+      this.stated = viewport.getProperties().voiRange ?? null;
       batch(() => {
-        this.range.value = this.sent;
+        this.range.value = this.stated;
+        this.inverted.value = !!viewport.getProperties().invert;
         this.state.value = { at: "there" };
       });
       this.drawn();
     } catch (error) {
-      if (turn === this.turn) this.state.value = { at: "failed", words: wordsOf(error) };
+      if (turn === this.turns) this.state.value = { at: "failed", words: wordsOf(error) };
     }
   }
 
@@ -74,14 +72,14 @@ export class StackView {
     if (!series || !viewport || this.state.value.at === "empty") return;
     const wanted = Math.min(series.pictures.length - 1, Math.max(0, index));
     this.index.value = wanted;
-    const turn = this.turn;
+    const turn = this.turns;
     try {
       await within(25, `Image ${wanted + 1}`, viewport.setImageIdIndex(wanted));
-      if (turn !== this.turn) return;
+      if (turn !== this.turns) return;
       if (this.state.value.at === "failed") this.state.value = { at: "there" };
       viewport.render();
     } catch (error) {
-      if (turn === this.turn && this.index.value === wanted) this.state.value = { at: "failed", words: wordsOf(error) };
+      if (turn === this.turns && this.index.value === wanted) this.state.value = { at: "failed", words: wordsOf(error) };
     }
   }
 
@@ -89,82 +87,90 @@ export class StackView {
     void this.at(this.index.value + by);
   }
 
-  window(preset: Preset): void {
-    if (preset.centre === null || preset.width === null) return this.setRange(this.sent);
-    this.setRange({ lower: preset.centre - preset.width / 2, upper: preset.centre + preset.width / 2 });
+  go(point: Point3): void {
+    const series = this.series.value;
+    if (!series) return;
+    const nearest = nearestPicture(series, point, this.index.value);
+    if (nearest >= 0 && nearest !== this.index.value) void this.at(nearest);
   }
 
-  invert(): void {
+  sent(): Range | null {
+    return this.stated;
+  }
+
+  setRange(range: Range): void {
     const viewport = this.current();
-    viewport?.setProperties({ invert: !viewport.getProperties().invert });
-    viewport?.render();
+    if (!viewport || this.state.value.at !== "there") return;
+    viewport.setProperties({ voiRange: range });
+    viewport.render();
+  }
+
+  pan(dx: number, dy: number): void {
+    const viewport = this.current();
+    if (!viewport) return;
+    const [x, y] = viewport.getPan();
+    viewport.setPan([x + dx, y + dy]);
+    this.moved = true;
+    viewport.render();
+  }
+
+  zoom(factor: number, about?: Point2): void {
+    const viewport = this.current();
+    if (!viewport) return;
+    const fixed = about ?? [this.element.clientWidth / 2, this.element.clientHeight / 2];
+    const held = viewport.canvasToWorld(fixed);
+    viewport.setZoom(viewport.getZoom() * factor);
+    const [x, y] = viewport.worldToCanvas(held);
+    this.pan(fixed[0] - x, fixed[1] - y);
+  }
+
+  turn(act: Turn): void {
+    const viewport = this.current();
+    if (!viewport || this.state.value.at !== "there") return;
+    const { flipHorizontal, flipVertical } = viewport.getCamera();
+    if (act === "invert") {
+      viewport.setProperties({ invert: !viewport.getProperties().invert });
+      this.inverted.value = !!viewport.getProperties().invert;
+    } else if (act === "rotate") viewport.setViewPresentation({ rotation: (viewport.getRotation() + 90) % 360 });
+    else viewport.setCamera(act === "flip-horizontal" ? { flipHorizontal: !flipHorizontal } : { flipVertical: !flipVertical });
+    viewport.render();
+    this.drawn();
   }
 
   reset(): void {
     const viewport = this.current();
+    this.moved = false;
+    viewport?.setViewPresentation({ rotation: 0, flipHorizontal: false, flipVertical: false });
     viewport?.resetProperties();
     viewport?.resetCamera();
     viewport?.render();
-    if (this.sent) this.setRange(this.sent);
+    if (this.stated) this.setRange(this.stated);
+    this.inverted.value = !!viewport?.getProperties().invert;
+    this.drawn();
   }
 
-  take(tool: Tool): void {
-    this.tool.value = tool;
-    for (const name of Object.values(toolNames)) this.group?.setToolPassive(name, { removeAllBindings: true });
-    const { MouseBindings } = tools.Enums;
-    this.group?.setToolActive(toolNames[tool], { bindings: [{ mouseButton: MouseBindings.Primary }] });
-    if (tool !== "pan") this.group?.setToolActive(toolNames.pan, { bindings: [{ mouseButton: MouseBindings.Auxiliary }] });
-    if (tool !== "window") this.group?.setToolActive(toolNames.window, { bindings: [{ mouseButton: MouseBindings.Secondary }] });
-  }
-
-  /** Cine in the header's own time; through the phases of this place where it has several, else through the whole stack. */
-  play(): void {
-    if (this.playing.value) return this.stop();
-    const series = this.series.value;
-    if (!series || series.pictures.length < 2) return;
-    this.playing.value = true;
-    const wait = Math.min(1000, Math.max(15, series.frame_ms ?? 100));
-    const next = async () => {
-      if (!this.playing.value) return;
-      const began = performance.now();
-      const phases = series.phases > 1 ? series.phases : series.pictures.length;
-      const first = Math.floor(this.index.value / phases) * phases;
-      await this.at(first + ((this.index.value - first + 1) % phases));
-      if (this.playing.value) this.clock = window.setTimeout(() => void next(), Math.max(0, wait - (performance.now() - began)));
-    };
-    void next();
-  }
-
-  stop(): void {
-    clearTimeout(this.clock);
-    this.playing.value = false;
+  valueAt(point: Point3): number | null {
+    const [shown, data] = [this.image.value, this.current()?.getImageData()];
+    if (!shown || !data) return null;
+    const pixel = this.view.value ? pixelOf(shown, point) : ([point[0], point[1]] as const);
+    const [column, row] = [Math.round(pixel[0]), Math.round(pixel[1])];
+    if (column < 0 || row < 0 || column >= shown.columns || row >= shown.rows) return null;
+    const value = data.voxelManager?.getAtIJK(column, row, 0);
+    return typeof value === "number" ? value : null;
   }
 
   /** The pixel of the image under a point of the page. */
   pixelAt(x: number, y: number): [number, number] | null {
-    const affine = this.affine.value;
-    if (!affine) return null;
+    if (!this.affine.value) return null;
     const box = this.element.getBoundingClientRect();
-    const [a, b, c, d, e, f] = affine;
-    const [u, v] = [x - box.left - e, y - box.top - f];
-    const area = a * d - b * c;
-    return [(d * u - c * v) / area, (a * v - b * u) / area];
+    return toPixel(this.affine.value, x - box.left, y - box.top);
   }
 
   destroy(): void {
-    this.turn += 1;
-    this.stop();
+    this.turns += 1;
     this.resized.disconnect();
-    if (this.group) tools.ToolGroupManager.destroyToolGroup(this.group.id);
     if (this.enabled) engine().disableElement(this.id);
     this.enabled = false;
-  }
-
-  private setRange(range: { lower: number; upper: number } | null): void {
-    const viewport = this.current();
-    if (!viewport || !range) return;
-    viewport.setProperties({ voiRange: range });
-    viewport.render();
   }
 
   private async viewport(): Promise<core.StackViewport> {
@@ -177,15 +183,9 @@ export class StackView {
       this.element.addEventListener(Events.CAMERA_MODIFIED, () => this.drawn());
       this.element.addEventListener(Events.IMAGE_RENDERED, () => this.drawn());
       this.element.addEventListener(Events.VOI_MODIFIED, (event) => {
-        this.range.value = (event as CustomEvent<{ range: { lower: number; upper: number } }>).detail.range;
+        this.range.value = (event as CustomEvent<{ range: Range }>).detail.range;
       });
       this.resized.observe(this.element);
-      this.group = tools.ToolGroupManager.createToolGroup(`tools-${this.id}`)!;
-      for (const name of Object.values(toolNames)) this.group.addTool(name);
-      this.group.addTool(tools.StackScrollTool.toolName);
-      this.group.addViewport(this.id, engine().id);
-      this.group.setToolActive(tools.StackScrollTool.toolName, { bindings: [{ mouseButton: tools.Enums.MouseBindings.Wheel }] });
-      this.take(this.tool.value);
     }
     return this.current()!;
   }
@@ -194,8 +194,17 @@ export class StackView {
     return this.enabled ? (engine().getViewport(this.id) as core.StackViewport | undefined) : undefined;
   }
 
+  /** Its place has another size: what nobody has zoomed or moved is fitted anew. */
   private fit(): void {
-    if (this.enabled) engine().resize(true, true);
+    if (!this.enabled) return;
+    engine().resize(true, true);
+    if (!this.moved && this.state.value.at === "there") {
+      const viewport = this.current()!;
+      const turned = viewport.getViewPresentation({ rotation: true, flipHorizontal: true, flipVertical: true });
+      viewport.resetCamera({ resetPan: true, resetZoom: true, resetToCenter: true });
+      viewport.setViewPresentation({ rotation: turned.rotation, flipHorizontal: turned.flipHorizontal, flipVertical: turned.flipVertical });
+      viewport.render();
+    }
     this.drawn();
   }
 
@@ -205,17 +214,50 @@ export class StackView {
     const series = this.series.value;
     const data = viewport?.getImageData();
     if (!viewport || !series || !data) return;
-    const shown = series.pictures.findIndex((one) => one.imageId === viewport.getCurrentImageId());
+    const shown = series.places.get(viewport.getCurrentImageId()) ?? -1;
     if (shown < 0) return;
     const place = (column: number, row: number) => viewport.worldToCanvas([...data.imageData.indexToWorld!([column, row, 0])] as core.Types.Point3);
     const half = core.getShouldUseCPURendering() ? 0.5 : 0; // the processor's renderer counts pixels from their corner
     const [origin, right, down] = [place(half, half), place(half + 1, half), place(half, half + 1)];
     const affine: Affine = [right[0] - origin[0], right[1] - origin[1], down[0] - origin[0], down[1] - origin[1], origin[0], origin[1]];
     batch(() => {
-      this.size.value = [data.dimensions[0], data.dimensions[1]];
+      const [columns, rows] = data.dimensions;
+      if (this.size.value[0] !== columns || this.size.value[1] !== rows) this.size.value = [columns, rows];
       if (this.picture.value?.imageId !== series.pictures[shown]!.imageId) this.picture.value = series.pictures[shown]!;
-      if (!this.playing.value) this.index.value = shown;
+      this.index.value = shown;
       if (affine.every(Number.isFinite) && affine.some((value, i) => value !== this.affine.value?.[i])) this.affine.value = affine;
     });
   }
+}
+
+/** The plane of the patient that an image shows, from its own header and from where its pixels lie on the canvas. */
+function viewOf({ picture, affine, spacing_mm }: Shown, frame: string): View | null {
+  const { place } = picture;
+  if (!place || !spacing_mm) return null;
+  const [a, b, c, d] = affine;
+  const area = a * d - b * c;
+  const along = (columns: number, rows: number): Point3 => plus(plus([0, 0, 0], place.row, columns * spacing_mm[1]), place.column, rows * spacing_mm[0]);
+  const [right, down] = [along(d / area, -b / area), along(-c / area, a / area)];
+  const [column, row] = toPixel(affine, 0, 0);
+  return { origin: plus(place.position, along(column, row)), right, down, normal: unit(cross(right, down)), thickness_mm: picture.thickness_mm, frame };
+}
+
+function pixelOf({ picture, spacing_mm }: Shown, point: Point3): [number, number] {
+  const { position, row, column } = picture.place!;
+  const from = plus(point, position, -1);
+  const along = (axis: Point3, size: number) => (from[0] * axis[0] + from[1] * axis[1] + from[2] * axis[2]) / size;
+  return [along(row, spacing_mm![1]), along(column, spacing_mm![0])];
+}
+
+/** The picture whose plane lies nearest to a point of the patient, of the same phase as the one on screen; -1 where pictures have no place. */
+function nearestPicture(series: Loaded, point: Point3, now: number): number {
+  let [best, least] = [-1, Infinity];
+  for (let i = now % series.phases; i < series.pictures.length; i += series.phases) {
+    const { place } = series.pictures[i]!;
+    if (!place) return -1;
+    const normal = cross(place.row, place.column);
+    const away = Math.abs(plus(point, place.position, -1).reduce((sum, value, axis) => sum + value * normal[axis]!, 0));
+    if (away < least) [best, least] = [i, away];
+  }
+  return best;
 }

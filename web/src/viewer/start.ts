@@ -1,6 +1,5 @@
 import * as core from "@cornerstonejs/core";
 import { init as startLoader } from "@cornerstonejs/dicom-image-loader";
-import * as tools from "@cornerstonejs/tools";
 
 let started: Promise<void> | null = null;
 let volumes = true;
@@ -13,8 +12,6 @@ export function start(): Promise<void> {
     if (!volumes) core.setUseCPURendering(true);
     core.cache.setMaxCacheSize(768 * 2 ** 20);
     await startLoader({ maxWebWorkers: Math.max(1, Math.min(4, (navigator.hardwareConcurrency || 2) - 1)) });
-    await tools.init();
-    for (const tool of [tools.WindowLevelTool, tools.PanTool, tools.ZoomTool, tools.StackScrollTool]) tools.addTool(tool);
   })();
   return started;
 }

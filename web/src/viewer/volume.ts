@@ -1,0 +1,112 @@
+import * as core from "@cornerstonejs/core";
+import { signal } from "@preact/signals";
+import { within } from "./deadline";
+import type { Loaded } from "./series";
+import { start } from "./start";
+import { dot, type Point3, plus } from "./viewport";
+
+/** A series as one volume, shared by all viewports that cut through it. It fills while it is shown. */
+export class SeriesVolume {
+  /** How many of its images have come. */
+  readonly come = signal(0);
+  readonly failed = signal("");
+  readonly set: string;
+  private readonly id: string;
+  private volume: core.Types.IStreamingImageVolume | null = null;
+  private readonly ended = new AbortController();
+
+  constructor(readonly series: Loaded) {
+    this.id = `cornerstoneStreamingImageVolume:${series.uid}`;
+    this.set = `set-${series.uid}`;
+  }
+
+  /** Make room for it and begin to fill it; answers before it is full. */
+  async begin(): Promise<this> {
+    await start();
+    const imageIds = this.series.pictures.map((one) => one.imageId);
+    core.utilities.genericViewportDisplaySetMetadataProvider.add(this.set, { kind: "planar", imageIds, volumeId: this.id });
+    const volume = (this.volume = (await within(30, "The volume", core.volumeLoader.createAndCacheVolume(this.id, { imageIds }))) as core.Types.IStreamingImageVolume);
+    const { Events } = core.Enums;
+    const mine = (event: Event) => (event as CustomEvent<{ volumeId: string }>).detail.volumeId === this.id;
+    const on = (kind: string, act: (event: Event) => void) => core.eventTarget.addEventListener(kind, act);
+    const progress = (event: Event) => mine(event) && (this.come.value = (event as CustomEvent<{ framesProcessed: number }>).detail.framesProcessed);
+    const done = (event: Event) => mine(event) && (this.come.value = imageIds.length);
+    const lost = (event: Event) => {
+      const { imageId } = (event as CustomEvent<{ imageId: string }>).detail;
+      if (this.series.places.has(imageId)) this.failed.value = `image ${this.series.places.get(imageId)! + 1} of ${imageIds.length} did not come`;
+    };
+    on(Events.IMAGE_VOLUME_MODIFIED, progress);
+    on(Events.IMAGE_VOLUME_LOADING_COMPLETED, done);
+    on(Events.IMAGE_LOAD_FAILED, lost);
+    this.ended.signal.addEventListener("abort", () => {
+      core.eventTarget.removeEventListener(Events.IMAGE_VOLUME_MODIFIED, progress);
+      core.eventTarget.removeEventListener(Events.IMAGE_VOLUME_LOADING_COMPLETED, done);
+      core.eventTarget.removeEventListener(Events.IMAGE_LOAD_FAILED, lost);
+    });
+    if (volume.loadStatus?.loaded) this.come.value = imageIds.length;
+    else volume.load();
+    return this;
+  }
+
+  get full(): boolean {
+    return this.come.value >= this.series.pictures.length;
+  }
+
+  /** Its middle, in the patient (mm). */
+  middle(): Point3 {
+    const half = this.volume!.dimensions.map((n) => (n - 1) / 2);
+    return [...this.volume!.imageData!.indexToWorld(half as core.Types.Point3)] as Point3;
+  }
+
+  /** How far it reaches along a direction of the patient (mm, between outermost voxel centres), and the step from slice to slice there. */
+  reach(normal: Point3): { low: number; high: number; step: number } {
+    const { dimensions, direction, spacing, origin } = this.volume!;
+    let [low, high] = [dot(origin as Point3, normal), dot(origin as Point3, normal)];
+    let step = Math.min(...spacing);
+    for (let axis = 0; axis < 3; axis++) {
+      const along = dot(Array.from(direction).slice(3 * axis, 3 * axis + 3) as Point3, normal);
+      const length = along * spacing[axis]! * (dimensions[axis]! - 1);
+      if (length > 0) high += length;
+      else low += length;
+      if (Math.abs(along) > 0.999) step = spacing[axis]!;
+    }
+    return { low, high, step };
+  }
+
+  /** The value of the voxel at a point of the patient; null outside. */
+  valueAt(point: Point3): number | null {
+    const { dimensions, voxelManager, imageData } = this.volume!;
+    const index = [...imageData!.worldToIndex(point as core.Types.Point3)].map(Math.round) as Point3;
+    if (index.some((n, axis) => n < 0 || n >= dimensions[axis]!)) return null;
+    const value = voxelManager?.getAtIJK(...index);
+    return typeof value === "number" ? value : null;
+  }
+
+  /** Corner to corner, in the patient (mm). */
+  diagonal(): [Point3, Point3] {
+    const { dimensions, imageData } = this.volume!;
+    const at = (index: Point3) => [...imageData!.indexToWorld(index as core.Types.Point3)] as Point3;
+    return [at([0, 0, 0]), at(dimensions.map((n) => n - 1) as Point3)];
+  }
+
+  get volumeId(): string {
+    return this.id;
+  }
+
+  /** The drawing library's own volume, for layers that live on its grid. */
+  get grid(): core.Types.IImageVolume {
+    return this.volume!;
+  }
+
+  drop(): void {
+    this.ended.abort();
+    this.volume?.cancelLoading?.();
+    core.utilities.genericViewportDisplaySetMetadataProvider.remove(this.set);
+    if (core.cache.getVolume(this.id)) core.cache.removeVolumeLoadObject(this.id);
+  }
+}
+
+/** A point moved along a direction so that it lies at a given depth. */
+export function atDepth(point: Point3, normal: Point3, depth: number): Point3 {
+  return plus(point, normal, depth - dot(point, normal));
+}
