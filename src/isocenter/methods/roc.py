@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Area", "Point", "auc", "compare", "operating_point", "threshold_for", "wilson"]
+__all__ = ["Area", "Point", "auc", "compare", "operating_point", "threshold_for", "wilson", "without_one"]
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,25 @@ def compare(labels: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike) -> 
         raise Refused("two scores that order the cases alike", "their areas cannot differ")
     z = difference / float(np.sqrt(variance))
     return difference, z, float(2 * ndtr(-abs(z)))
+
+
+def without_one(diseased: npt.ArrayLike, healthy: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Areas with each case left out in turn, healthy cases first: what a jackknife over cases needs.
+
+    Args:
+        diseased: (m,) scores, m at least 2; minus infinity is a rating below all others.
+        healthy: (n,) scores, n at least 2.
+
+    >>> without_one([2.0, 3.0], [1.0, 2.5]).tolist()
+    [0.5, 1.0, 1.0, 0.5]
+    """
+    one, other = np.asarray(diseased, np.float64), np.asarray(healthy, np.float64)
+    m, n = len(one), len(other)
+    if min(m, n) < 2:
+        raise Refused(f"{m} diseased and {n} healthy cases", "leaving one out leaves none of a class")
+    v10, v01 = _placements(one, other)
+    area = float(v10.mean())
+    return np.concatenate([(n * area - v01) / (n - 1), (m * area - v10) / (m - 1)])
 
 
 def operating_point(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float) -> Point:

@@ -1,0 +1,130 @@
+"""Answers that hold the truth as often as they promise: split conformal prediction, by class and by group.
+
+A set of labels is given in place of one label, made so that it holds the true label in at least 1 − α of cases like
+those that it was calibrated on, whatever the model (Vovk 2005; Angelopoulos & Bates 2023). Overall coverage is not
+enough: a rare class can be missed almost always while the average holds. So the promise is made for each class
+(Mondrian), and for each class within each group where groups are named, or it is not made at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+
+__all__ = ["Conformal", "calibrate", "coverage", "fewest"]
+
+
+def fewest(alpha: float, *, spread: float = 0.05) -> int:
+    """Calibration cases that a promise of 1 − α needs.
+
+    Below ⌈1/α⌉ − 1 no finite threshold exists. Beyond that, coverage over future cases varies with the calibration
+    cases as a Beta distribution; enough are asked for that its standard deviation is at most `spread`.
+
+    >>> fewest(0.1)
+    35
+    """
+    if not 0 < alpha < 1 or not 0 < spread < 1:
+        raise Refused(f"α = {alpha:g}, spread {spread:g}", "both lie between 0 and 1")
+    return max(int(np.ceil(1 / alpha)) - 1, int(np.ceil(alpha * (1 - alpha) / spread**2)) - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Conformal:
+    """Thresholds of non-conformity (1 − probability) for each class, or for each group and class.
+
+    Args:
+        alpha: part of cases that may miss.
+        thresholds: group -> (classes,) thresholds; the group is None where none were named.
+        cases: group -> (classes,) calibration cases behind each threshold.
+    """
+
+    alpha: float
+    thresholds: Mapping[Hashable, npt.NDArray[np.float64]] = field(default_factory=dict)
+    cases: Mapping[Hashable, npt.NDArray[np.int64]] = field(default_factory=dict)
+
+    def sets(self, probabilities: npt.ArrayLike, groups: Sequence[Hashable] | None = None) -> npt.NDArray[np.bool_]:
+        """(n, classes) which labels each answer holds; more than one means that the case is for a person to decide.
+
+        Raises:
+            Refused: for probabilities of another shape, or a group that was not calibrated.
+        """
+        p = _probabilities(probabilities)
+        of = [None] * len(p) if groups is None else list(groups)
+        if len(of) != len(p):
+            raise Refused(f"{len(of)} groups for {len(p)} cases", "every case belongs to one")
+        if unknown := set(of) - set(self.thresholds):
+            raise Refused(f"the group {sorted(map(str, unknown))[0]}", "nothing was promised for it", "calibrate it")
+        limits = np.stack([self.thresholds[g] for g in of]) if len(of) else np.zeros((0, p.shape[1]))
+        if limits.shape != p.shape:
+            raise Refused(f"{p.shape[1]} classes", f"{limits.shape[1]} were calibrated")
+        return np.asarray(1 - p <= limits)
+
+
+def calibrate(
+    labels: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    *,
+    alpha: float = 0.1,
+    groups: Sequence[Hashable] | None = None,
+    least: int | None = None,
+) -> Conformal:
+    """Find the thresholds on cases that the model was not trained or tuned on.
+
+    Args:
+        labels: (n,) true class, 0 to classes − 1.
+        probabilities: (n, classes).
+        alpha: part of cases that may miss, in each class (of each group).
+        groups: (n,) sex, scanner, site, …
+        least: fewest calibration cases of a class (in a group); `fewest` when None.
+
+    Raises:
+        Refused: the promise, when a class (in a group) has too few cases; the message says how many are missing.
+    """
+    p = _probabilities(probabilities)
+    y = np.asarray(labels).ravel()
+    if len(y) != len(p) or set(np.unique(y).tolist()) - set(range(p.shape[1])):
+        raise Refused(
+            f"{len(y)} labels for {len(p)} cases of {p.shape[1]} classes", "every case has one of the classes"
+        )
+    wanted = max(fewest(alpha) if least is None else least, int(np.ceil(1 / alpha)) - 1)
+    of: list[Any] = [None] * len(p) if groups is None else list(groups)
+    if len(of) != len(p):
+        raise Refused(f"{len(of)} groups for {len(p)} cases", "every case belongs to one")
+    thresholds: dict[Hashable, npt.NDArray[np.float64]] = {}
+    cases: dict[Hashable, npt.NDArray[np.int64]] = {}
+    for group in dict.fromkeys(of):
+        mine = np.array([g == group for g in of])
+        limits, counts = np.zeros(p.shape[1]), np.zeros(p.shape[1], np.int64)
+        for label in range(p.shape[1]):
+            scores = np.sort(1 - p[mine & (y == label), label])
+            counts[label] = len(scores)
+            if len(scores) < wanted:
+                where = f" in group {group}" if group is not None else ""
+                raise Refused(
+                    f"{len(scores)} calibration cases of class {label}{where}",
+                    f"a promise of {1 - alpha:.0%} needs {wanted}",
+                    f"collect {wanted - len(scores)} more, or give no guarantee",
+                )
+            limits[label] = scores[int(np.ceil((len(scores) + 1) * (1 - alpha))) - 1]
+        thresholds[group], cases[group] = limits, counts
+    return Conformal(alpha, thresholds, cases)
+
+
+def coverage(sets: npt.ArrayLike, labels: npt.ArrayLike) -> dict[int, tuple[int, int]]:
+    """Class -> (answers that hold the truth, cases): what was promised, counted on other cases."""
+    held, y = np.asarray(sets, bool), np.asarray(labels).ravel()
+    hit = held[np.arange(len(y)), y]
+    return {int(c): (int(hit[y == c].sum()), int((y == c).sum())) for c in np.unique(y)}
+
+
+def _probabilities(given: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    p = np.asarray(given, np.float64)
+    if p.ndim != 2 or p.shape[1] < 2 or not np.isfinite(p).all() or (p < 0).any() or (p > 1).any():
+        raise Refused(f"probabilities of shape {p.shape}", "(cases, classes), each from 0 to 1")
+    return p
