@@ -87,10 +87,10 @@ class Marks:
     def shares(self, which: Figure) -> npt.NDArray[np.float64]:
         """(diseased, most) how much each lesion counts in a figure; zero where there is none."""
         if which in ("AFROC", "AFROC1"):
-            return self.present * (len(self.counts) / self.counts.sum())
+            return np.asarray(self.present * (len(self.counts) / self.counts.sum()), np.float64)
         if self.weights is not None:
             return np.where(self.present, self.weights, 0.0)
-        return self.present / self.counts[:, None]
+        return np.asarray(self.present / self.counts[:, None], np.float64)
 
 
 def figure(marks: Marks, which: Figure = "wAFROC") -> float:
@@ -157,7 +157,8 @@ def _highest_of_all(marks: Marks) -> tuple[npt.NDArray[np.float64], npt.NDArray[
 def _beaten(ratings: npt.NDArray[Any], rivals: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """How many rivals lie below each rating, ties one half."""
     order = np.sort(rivals)
-    return 0.5 * (np.searchsorted(order, ratings, "left") + np.searchsorted(order, ratings, "right"))
+    twice = np.searchsorted(order, ratings, "left") + np.searchsorted(order, ratings, "right")
+    return np.asarray(0.5 * twice, np.float64)
 
 
 def _beats(rivals: npt.NDArray[Any], ratings: npt.NDArray[Any], shares: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -174,7 +174,7 @@ def _keys(levels: npt.NDArray[np.int64], due: npt.ArrayLike | None) -> Ints:
     return rank * n + here
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _push(heap: Ints, size: int, key: int) -> int:
     at = size
     while at > 0:
@@ -187,7 +187,7 @@ def _push(heap: Ints, size: int, key: int) -> int:
     return size + 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _pop(heap: Ints, size: int) -> int:
     """Take the first out of the heap of this size; the caller counts down."""
     first, last = heap[0], heap[size - 1]
@@ -207,7 +207,7 @@ def _pop(heap: Ints, size: int) -> int:
     return int(first)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _serve(
     arrival: Floats, reading: Floats, level: Ints, key: Ints, readers: int, interrupts: int
 ) -> tuple[Floats, Floats]:
@@ -258,7 +258,7 @@ def _serve(
     return begun, finished
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _take(arrival: Floats, picks: Floats, key: Ints) -> Floats:
     n = len(arrival)
     heap, size, i = np.empty(n, np.int64), 0, 0

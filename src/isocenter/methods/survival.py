@@ -64,7 +64,7 @@ def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.
     times, index = np.unique(t[e], return_inverse=True)
     events = np.bincount(index, minlength=len(times)).astype(np.int64)
     at_risk = (len(t) - np.searchsorted(np.sort(t), times, "left")).astype(np.int64)
-    survival = np.cumprod(1 - events / at_risk)
+    survival = np.asarray(np.cumprod(1 - events / at_risk), np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(np.cumsum(events / (at_risk * (at_risk - events).astype(np.float64))))
         half = np.exp(float(ndtri(0.5 + level / 2)) * error)
