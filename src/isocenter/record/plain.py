@@ -32,8 +32,13 @@ def to_plain(value: Any) -> Any:
     Raises:
         Refused: for a float that JSON has no word for, or a type that no record holds.
     """
-    if value is None or (isinstance(value, (bool, int, str)) and not isinstance(value, Enum)):
+    kind = type(value)
+    if value is None or kind in (str, int, bool) or (isinstance(value, (int, str)) and not isinstance(value, Enum)):
         return value
+    if kind is dict:
+        return {str(k): to_plain(v) for k, v in value.items()}
+    if kind is list:
+        return [to_plain(v) for v in value]
     if isinstance(value, float):
         if not math.isfinite(value):
             raise Refused(f"the number {value}", "JSON has no word for it and a record must be readable everywhere")

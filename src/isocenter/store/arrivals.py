@@ -15,27 +15,30 @@ import sqlalchemy as sa
 
 from isocenter.store import tables as t
 from isocenter.store.matching import name_keys, person_key, plain_date, time_key
+from isocenter.store.statements import Statement
 
 __all__ = ["fold_instances"]
 
 _ABSENT = object()
 
-# Statements are built once: writing them anew for each image costs more than running them.
 _patient = (t.patient.c.id == sa.bindparam("of_id")) & (t.patient.c.issuer == sa.bindparam("of_issuer"))
-_FIND_PATIENT, _ADD_PATIENT = sa.select(t.patient).where(_patient), t.patient.insert()
-_CHANGE_PATIENT = t.patient.update().where(_patient)
-_FIND_STUDY, _ADD_STUDY = sa.select(t.study).where(t.study.c.uid == sa.bindparam("of_uid")), t.study.insert()
-_CHANGE_STUDY = t.study.update().where(t.study.c.uid == sa.bindparam("of_uid"))
-_FIND_SERIES = sa.select(t.series).where(t.series.c.uid.in_(sa.bindparam("uids", expanding=True)))
-_ADD_SERIES = t.series.insert()
-_CHANGE_SERIES = t.series.update().where(t.series.c.uid == sa.bindparam("of_uid"))
-_ADD_INSTANCES = t.instance.insert()
-_FACTS_OF_SERIES = sa.select(t.instance.c.sop_uid, t.instance.c.facts).where(
-    t.instance.c.series_uid == sa.bindparam("of_uid")
+_FIND_PATIENT, _ADD_PATIENT = Statement(sa.select(t.patient).where(_patient)), Statement(t.patient.insert())
+_CHANGE_PATIENT = Statement(t.patient.update().where(_patient))
+_study = t.study.c.uid == sa.bindparam("of_uid")
+_COUNTED = ("arrived", "modalities", "series_count", "instance_count", "bytes")
+_FIND_STUDY, _ADD_STUDY = Statement(sa.select(t.study).where(_study)), Statement(t.study.insert())
+_CHANGE_STUDY = Statement(t.study.update().where(_study))
+# An update touches the index of every column that it names, so the one of each image names few.
+_COUNT_STUDY = Statement(t.study.update().where(_study), columns=_COUNTED)
+_series = t.series.c.uid == sa.bindparam("of_uid")
+_FIND_SERIES, _ADD_SERIES = Statement(sa.select(t.series).where(_series)), Statement(t.series.insert())
+_CHANGE_SERIES = Statement(t.series.update().where(_series))
+_COUNT_SERIES = Statement(t.series.update().where(_series), columns=("instance_count",))
+_ADD_INSTANCES = Statement(t.instance.insert())
+_FACTS_OF_SERIES = Statement(
+    sa.select(t.instance.c.sop_uid, t.instance.c.facts).where(t.instance.c.series_uid == sa.bindparam("of_uid"))
 )
-_CHANGE_FACTS = (
-    t.instance.update().where(t.instance.c.sop_uid == sa.bindparam("of_uid")).values(facts=sa.bindparam("now"))
-)
+_CHANGE_FACTS = Statement(t.instance.update().where(t.instance.c.sop_uid == sa.bindparam("of_uid")), columns=("facts",))
 
 
 def fold_instances(told: Mapping[str, Any], arrived: str, connection: sa.Connection) -> None:
@@ -56,15 +59,15 @@ def fold_instances(told: Mapping[str, Any], arrived: str, connection: sa.Connect
 def _fold_patient(told: Mapping[str, Any], connection: sa.Connection) -> None:
     row = _patient_columns(told)
     mine = {"of_id": row["id"], "of_issuer": row["issuer"]}
-    known = connection.execute(_FIND_PATIENT, mine).mappings().first()
+    known = _FIND_PATIENT.first(connection, mine)
     if known is None:
-        connection.execute(_ADD_PATIENT, row)
+        _ADD_PATIENT.run(connection, row)
         return
     latest = {**known, **{name: value for name, value in row.items() if value}}
     if row["name"]:
         latest |= {name: value for name, value in row.items() if name.startswith("name")}
-    if latest != dict(known):
-        connection.execute(_CHANGE_PATIENT, {**latest, **mine})
+    if latest != known:
+        _CHANGE_PATIENT.run(connection, latest | mine)
 
 
 def _patient_columns(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +93,7 @@ def _fold_study(
     connection: sa.Connection,
 ) -> None:
     mine = {"of_uid": told["uid"]}
-    known = connection.execute(_FIND_STUDY, mine).mappings().first()
+    known = _FIND_STUDY.first(connection, mine)
     patient = _patient_columns(told["patient"])
     said: dict[str, Any] = {
         "uid": told["uid"],
@@ -116,9 +119,10 @@ def _fold_study(
         "bytes": counted["bytes"] + sum(item["size"] for item in items),
     }
     if known is None:
-        connection.execute(_ADD_STUDY, row)
-    else:
-        connection.execute(_CHANGE_STUDY, {**row, **mine})
+        _ADD_STUDY.run(connection, row)
+        return
+    words = any(known[name] != value for name, value in row.items() if name not in _COUNTED)
+    (_CHANGE_STUDY if words else _COUNT_STUDY).run(connection, row | mine)
 
 
 class _Agreement:
@@ -153,8 +157,7 @@ def _fold_series(
     connection: sa.Connection,
 ) -> int:
     """Fold the series and their instances; returns how many series are new."""
-    found = connection.execute(_FIND_SERIES, {"uids": list(told)}).mappings()
-    known = {row["uid"]: dict(row) for row in found}
+    known = {uid: row for uid in told if (row := _FIND_SERIES.first(connection, {"of_uid": uid})) is not None}
     instances: list[dict[str, Any]] = []
     for uid, said in told.items():
         mine = [item for item in items if item["series_uid"] == uid]
@@ -169,10 +172,11 @@ def _fold_series(
         instances += [_instance_row(study_uid, i, own) for i, own in zip(mine, agreement.added, strict=True)]
         row = _series_row(study_uid, uid, said, before, agreement, len(mine))
         if before is None:
-            connection.execute(_ADD_SERIES, row)
+            _ADD_SERIES.run(connection, row)
         else:
-            connection.execute(_CHANGE_SERIES, {**row, "of_uid": uid})
-    connection.execute(_ADD_INSTANCES, instances)
+            same = all(before[name] == value for name, value in row.items() if name != "instance_count")
+            (_COUNT_SERIES if same else _CHANGE_SERIES).run(connection, {**row, "of_uid": uid})
+    _ADD_INSTANCES.run(connection, *instances)
     return len(told) - len(known)
 
 
@@ -207,10 +211,10 @@ def _instance_row(study_uid: str, item: Mapping[str, Any], own: Mapping[str, Any
 
 def _push_down(series_uid: str, pushed: Mapping[str, Any], connection: sa.Connection) -> None:
     """Give every earlier instance of a series the values that no longer hold for all of it."""
-    found = connection.execute(_FACTS_OF_SERIES, {"of_uid": series_uid})
-    changed = [{"of_uid": uid, "now": _json({**pushed, **json.loads(facts)})} for uid, facts in found]
-    if changed:
-        connection.execute(_CHANGE_FACTS, changed)
+    found = _FACTS_OF_SERIES.rows(connection, {"of_uid": series_uid})
+    _CHANGE_FACTS.run(
+        connection, *({"of_uid": uid, "facts": _json({**pushed, **json.loads(facts)})} for uid, facts in found)
+    )
 
 
 def _json(value: Any) -> str:

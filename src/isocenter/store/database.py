@@ -154,7 +154,11 @@ class Database:
         if not self.is_sqlite:
             return sa.create_engine(self.url, pool_pre_ping=True)
         engine = sa.create_engine(
-            self.url, connect_args={"timeout": 30.0, "check_same_thread": False}, pool_size=8, max_overflow=56
+            self.url,
+            connect_args={"timeout": 30.0, "check_same_thread": False},
+            pool_size=8,
+            max_overflow=56,
+            pool_use_lifo=True,  # the connection that was used last has the newest pages
         )
         sa.event.listen(engine, "connect", _settle_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -18,22 +18,25 @@ import sqlalchemy as sa
 from isocenter.errors import NotFound, Refused
 from isocenter.record.event import Event, Kind
 from isocenter.record.plain import to_plain
-from isocenter.record.study import Instance, Series, Study
+from isocenter.record.study import Instance, Patient, Series, Study
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
-from isocenter.store.journal import HOLD_END, Journal, append_within
+from isocenter.store.journal import Journal, append_within, hold_end
+from isocenter.store.statements import Statement
 
 __all__ = ["Stored", "receive"]
 
 _PER_EVENT = 250  # instances in one journal entry; a longer one is slow to read back
 _PER_ROUND = 500  # files in one transaction; a longer one keeps other senders waiting
 
-# Built once: writing SQL anew for each image costs more than running it.
-_uids: sa.BindParameter[Any] = sa.bindparam("uids", expanding=True)
-_INSTANCES = sa.select(t.instance.c.sop_uid, t.instance.c.digest).where(t.instance.c.sop_uid.in_(_uids))
-_SERIES = sa.select(t.series.c.uid, t.series.c.study_uid).where(t.series.c.uid.in_(_uids))
-_STUDIES = sa.select(t.study.c.uid, t.study.c.patient_id, t.study.c.issuer).where(t.study.c.uid.in_(_uids))
+_uid: sa.BindParameter[Any] = sa.bindparam("uid")
+_INSTANCE = Statement(sa.select(t.instance.c.digest).where(t.instance.c.sop_uid == _uid))
+_SERIES = Statement(sa.select(t.series.c.study_uid).where(t.series.c.uid == _uid))
+_STUDY = Statement(sa.select(t.study.c.patient_id, t.study.c.issuer).where(t.study.c.uid == _uid))
+_ASIDE = Statement(
+    sa.select(t.set_aside.c.event).where((t.set_aside.c.sop_uid == _uid) & (t.set_aside.c.digest == sa.bindparam("of")))
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def receive(
         arrivals = [_Arrival(*_only(study), data) for data, study in files[start : start + _PER_ROUND]]
         alike = _Alike(blobs, same)
         with database.read() as connection:
-            held = _found(connection, _INSTANCES, {one.sop_uid for one in arrivals})
+            held = _found(connection, _INSTANCE, {one.sop_uid for one in arrivals})
         new = [one for one in arrivals if not (one.sop_uid in held and alike(one, held[one.sop_uid][0]))]
         digests = [str(one.item["digest"]) for one in new] if measured else None
         for one, digest in zip(new, blobs.put_many([one.data for one in new], digests), strict=True):
@@ -107,14 +110,16 @@ class _Arrival:
     """One instance on its way in, as plain values that every database can hold."""
 
     def __init__(self, study: Study, series: Series, instance: Instance, data: bytes) -> None:
-        self.study = _storable(to_plain(study))
-        (self.series,) = self.study.pop("series")
-        (item,) = self.series.pop("instances")
-        del self.study["arrived"], self.series["uid"]
-        self.item: dict[str, Any] = {"study_uid": study.uid, "series_uid": series.uid, **item, "size": len(data)}
+        self.study = _plain(study, "series", "arrived")
+        self.series = _plain(series, "instances", "uid")
+        self.item: dict[str, Any] = {
+            "study_uid": study.uid,
+            "series_uid": series.uid,
+            **_plain(instance),
+            "size": len(data),
+        }
         self.study_uid, self.series_uid, self.sop_uid = study.uid, series.uid, instance.sop_uid
         self.patient = (self.study["patient"]["id"], self.study["patient"]["issuer"])
-
         self.data = data
 
 
@@ -137,7 +142,7 @@ class _Alike:
 def _take_in(
     connection: sa.Connection, arrivals: Sequence[_Arrival], alike: _Alike, sender: str, now: datetime
 ) -> list[Stored]:
-    connection.execute(HOLD_END)  # decide only while nobody else can
+    hold_end(connection)  # decide only while nobody else can
     known = _Known(connection, arrivals, alike)
     answers: list[Stored] = []
     new: dict[str, list[_Arrival]] = {}
@@ -159,9 +164,9 @@ class _Known:
     """What the archive knows of the identities of some arrivals, kept up to date while they are judged."""
 
     def __init__(self, connection: sa.Connection, arrivals: Sequence[_Arrival], alike: _Alike) -> None:
-        self._instances = _found(connection, _INSTANCES, {a.sop_uid for a in arrivals})
+        self._instances = _found(connection, _INSTANCE, {a.sop_uid for a in arrivals})
         self._series = _found(connection, _SERIES, {a.series_uid for a in arrivals})
-        self._studies = _found(connection, _STUDIES, {a.study_uid for a in arrivals})
+        self._studies = _found(connection, _STUDY, {a.study_uid for a in arrivals})
         self._connection, self._aside, self._alike = connection, set[tuple[str, str]](), alike
 
     def judge(self, one: _Arrival) -> tuple[str, str, str]:
@@ -192,13 +197,11 @@ class _Known:
         if key in self._aside:
             return False
         self._aside.add(key)
-        c = t.set_aside.c
-        query = sa.select(c.event).where((c.sop_uid == key[0]) & (c.digest == key[1]))
-        return self._connection.execute(query).first() is None
+        return not _ASIDE.rows(self._connection, {"uid": key[0], "of": key[1]})
 
 
-def _found(connection: sa.Connection, query: sa.Select[Any], uids: set[str]) -> dict[str, tuple[str, ...]]:
-    return {row[0]: tuple(row[1:]) for row in connection.execute(query, {"uids": sorted(uids)})}
+def _found(connection: sa.Connection, query: Statement, uids: set[str]) -> dict[str, tuple[str, ...]]:
+    return {uid: row for uid in uids for row in query.rows(connection, {"uid": uid})}
 
 
 def _received_events(study_uid: str, some: Sequence[_Arrival], sender: str, now: datetime) -> Iterable[Event]:
@@ -238,14 +241,28 @@ def _only(study: Study) -> tuple[Study, Series, Instance]:
     return study, series, instance
 
 
+_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in (Study, Series, Instance, Patient)}
+
+
+def _plain(record: Study | Series | Instance | Patient, *without: str) -> dict[str, Any]:
+    """The fields of a record as plain values that every database can hold."""
+    return {name: _storable(getattr(record, name)) for name in _FIELDS[type(record)] if name not in without}
+
+
 def _storable(value: Any) -> Any:
-    """Replace the two things that a header may hold and no database takes: NUL and half a character."""
-    if isinstance(value, str):
+    """A plain value, without the two things that a header may hold and no database takes: NUL and half a character."""
+    kind = type(value)
+    if kind is str:
         if value.isascii():
             return value.replace("\0", "\ufffd") if "\0" in value else value
         return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
-    if isinstance(value, dict):
+    if value is None or kind is int or kind is bool:
+        return value
+    if kind is dict:
         return {_storable(name): _storable(one) for name, one in value.items()}
-    if isinstance(value, list):
+    if kind is list:
         return [_storable(one) for one in value]
-    return value
+    if kind is Patient:
+        return _plain(value)
+    made = to_plain(value)
+    return made if type(made) is float else _storable(made)

@@ -22,13 +22,13 @@ from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 from isocenter.store.projection import project
+from isocenter.store.statements import Statement
 
-__all__ = ["HOLD_END", "Journal", "append_within", "entries"]
+__all__ = ["Journal", "append_within", "entries", "hold_end"]
 
 _PAGE = 1000
-HOLD_END = sa.select(t.chain.c.number, t.chain.c.hash).with_for_update()
-"""Reads the end of the chain and keeps it until the transaction ends: who appends holds it."""
-_MOVE_END, _ADD_EVENTS = t.chain.update(), t.event.insert()
+_HOLD_END = Statement(sa.select(t.chain.c.number, t.chain.c.hash).with_for_update())
+_MOVE_END, _ADD_EVENTS = Statement(t.chain.update(), columns=("number", "hash")), Statement(t.event.insert())
 
 
 class Journal:
@@ -114,11 +114,17 @@ class Journal:
         return number
 
 
+def hold_end(connection: sa.Connection) -> tuple[int, str]:
+    """Number and hash of the last entry, kept until the transaction ends: who decides or appends holds it."""
+    ((number, last),) = _HOLD_END.rows(connection, {})
+    return number, last
+
+
 def append_within(
     connection: sa.Connection, events: Sequence[Event], blobs: Blobs | None, *, seen: int | None = None
 ) -> tuple[Sealed, ...]:
     """Append in a transaction that the caller has opened for writing; raises as `Journal.append`."""
-    number, previous = connection.execute(HOLD_END).one()
+    number, previous = hold_end(connection)
     if seen is not None and events:
         _must_be_latest(connection, events[0].subject, seen)
     sealed, rows = [], []
@@ -129,10 +135,10 @@ def append_within(
         rows.append(row)
         previous = entry.hash
     if rows:
-        connection.execute(_ADD_EVENTS, rows)
+        _ADD_EVENTS.run(connection, *rows)
         for entry in sealed:
             project(entry, blobs, connection)
-        connection.execute(_MOVE_END, {"number": number, "hash": previous})
+        _MOVE_END.run(connection, {"number": number, "hash": previous})
     return tuple(sealed)
 
 
