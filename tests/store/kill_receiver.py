@@ -44,8 +44,11 @@ def live(folder: str, life: str) -> None:
             say("".join(f"{a.sop_uid} {a.status} {a.digest}\n" for a in answers))
 
     say("ready\n")
-    for thread, batch in ((1, 1), (2, 1), (3, 8)):
-        threading.Thread(target=send, args=(thread, batch)).start()
+    threads = [threading.Thread(target=send, args=one) for one in ((1, 1), (2, 1), (3, 8))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:  # a main thread that ends takes the pools of threads with it, and batches need one
+        thread.join()
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ import pytest
 from kill_receiver import bytes_of
 from store_samples import dump
 
+import isocenter
 from isocenter.store import Blobs, Database, Index, Journal, rebuild
 
 KILLS = 200
@@ -32,7 +33,7 @@ class Receivers:
             [sys.executable, str(HERE / "kill_receiver.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(HERE)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(Path(isocenter.__file__).parents[1])])},
         )
 
     def until(self, word: bytes, seconds: float = 60.0) -> list[str]:
