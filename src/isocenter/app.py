@@ -136,6 +136,11 @@ class House:
         """Jobs that are not done."""
         return self._jobs.waiting() if self._jobs is not None else 0
 
+    def again(self, study: str) -> None:
+        """Promise a study another plan and analysis, because a person asked for it."""
+        assert self._jobs is not None
+        self._jobs.submit("analyse", study, key=f"analyse:{study}:asked", again=True)
+
     def _analyse(self, study: str) -> int:
         from isocenter.site import HOUSE
 
@@ -186,7 +191,7 @@ class House:
         """Open the web server: pages, JSON and DICOMweb."""
         import uvicorn
 
-        from isocenter.doors import dicomweb, pages, pages_who
+        from isocenter.doors import dicomweb, pages, pages_machine, pages_who
 
         application = pages.application(
             self.site,
@@ -194,6 +199,7 @@ class House:
             clock=now,
             dicomweb_router=dicomweb.router(self.site, pages_who.person_of),
             names=self._names(),
+            machine=pages_machine.Machine(self.settings, self.waiting, self.again if self._jobs is not None else None),
         )
         held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

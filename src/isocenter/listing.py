@@ -24,6 +24,7 @@ _FEW = 200  # changed studies up to which they alone are read again
 _SPEAK = (
     Kind.INSTANCES_RECEIVED,
     Kind.RESULT_MADE,
+    Kind.READING_ASSIGNED,
     Kind.READING_OPENED,
     Kind.READING_CLOSED,
     Kind.REPORT_SIGNED,
@@ -83,7 +84,7 @@ class Listing:
             said, reading = self._together(heads.get(study.uid, ())), readings[study.uid]
             rows[study.uid] = lists.Waiting(
                 study, study.arrived, study.modalities, sizes.get(study.uid, 0), reading["state"], reading["by"] or "",
-                said.raises, said.ai,
+                said.raises, said.ai, assigned=reading["assigned"],
             )  # fmt: skip
         return rows
 

@@ -24,6 +24,7 @@ from isocenter.govern import people
 from isocenter.govern.policy import Person, Role, must
 from isocenter.listing import Listing
 from isocenter.loading import Loading, volumes_of
+from isocenter.preferring import Preferences
 from isocenter.reading import report as reports
 from isocenter.reading import session
 from isocenter.reading import worklist as lists
@@ -37,6 +38,7 @@ from isocenter.record import (
     digest_of,
     to_plain,
 )
+from isocenter.staff import Staff
 from isocenter.store.intake import Stored, receive
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class Site:
     def __post_init__(self) -> None:
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
+        self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index)
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 
@@ -340,7 +343,8 @@ class Site:
     def worklist(self, *, who: Person, with_ai: bool = True) -> list[lists.Entry]:
         """Studies that wait to be read, most urgent first with the reason."""
         must(who, "worklist")
-        return lists.order(self._listing.waiting(), self.clock(), with_ai=with_ai)
+        limits = lists.limits_of(self.preferences.site_wide().get("limits_min") or {})
+        return lists.order(self._listing.waiting(), self.clock(), with_ai=with_ai, limits=limits)
 
     def reading(self, study_uid: str, *, who: Person) -> session.Reading:
         """The state of a study's reading."""
@@ -359,6 +363,15 @@ class Site:
         self.index.study(study_uid)
         reading = self._reading(study_uid)
         return self._happened(reading, session.open_reading(reading, who.name, self.clock()))
+
+    def assign(self, study_uid: str, to: str, *, who: Person) -> session.Reading:
+        """Ask a colleague who may read to read the study; an empty name asks nobody any more."""
+        must(who, "assign", study_uid)
+        self.index.study(study_uid)
+        if to and to not in {one.name for one in self.staff.colleagues(who=who)}:
+            raise NotFound(f"a reader '{to:.64}'", "nobody of that name may read here", "choose one of the readers")
+        reading = self._reading(study_uid)
+        return self._happened(reading, session.assign(reading, to, who.name, self.clock()))
 
     def lapse(self, study_uid: str, *, version: int, who: Person) -> session.Reading:
         """Leave the study unsigned; corrections are kept."""

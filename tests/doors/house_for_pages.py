@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import Forbidden, NotFound
+from isocenter.errors import Forbidden, NotFound, Refused
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
-from isocenter.govern.policy import Person, Role, must
+from isocenter.govern.policy import Person, Role, may, must
+from isocenter.preferring import Preferences
 from isocenter.reading import report as reports
 from isocenter.reading import session
 from isocenter.reading.report import Report
@@ -106,6 +107,45 @@ def opacity() -> Finding:
     return Finding(codes.OPACITY, 0.9, where, words="An opacity.", tracking="2.25.2")
 
 
+class _Told:
+    """The journal of the house, as far as settings ask it."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def head(self) -> tuple[int, str]:
+        return len(self.house.journal), ""
+
+    def append(self, *events: Event) -> None:
+        self.house.append(*events)
+
+    def since(
+        self, number: int = 0, *, kinds: Any = (), subject: str = "", limit: int = 1000, newest_first: bool = False
+    ) -> list[Sealed]:
+        told = [s for s in self.house.journal if s.number > number and s.event.kind in kinds]
+        told = [s for s in told if not subject or s.event.subject == subject]
+        return (told[::-1] if newest_first else told)[:limit]
+
+
+class _Staff:
+    """The people of the house: one for each role, named after it."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def people(self, *, who: Person) -> list[dict[str, Any]]:
+        must(who, "people")
+        added = NOON.isoformat()
+        return [{"name": p.name, "role": p.role.value, "added": added, "disabled": False} for p in self._all()]
+
+    def colleagues(self, *, who: Person) -> list[Person]:
+        must(who, "assign")
+        return [p for p in self._all() if may(p, "open")]
+
+    def _all(self) -> list[Person]:
+        return sorted(self.house.people.values(), key=lambda p: p.name)
+
+
 class House:
     """Everything that `PagesSite` asks for; `now` is set by the tests."""
 
@@ -121,6 +161,8 @@ class House:
         self.values = {"sensitivity": np.arange(120, dtype=np.float32).reshape(1, 12, 10)}
         self.lock = threading.Lock()
         self.serial = itertools.count(100)
+        self.preferences: Any = Preferences(_Told(self), lambda: self.now)  # type: ignore[arg-type]
+        self.staff: Any = _Staff(self)
         self._result(Result(CT, Outcome.FOUND, Origin("machine", "volumetry", "1"), NOON, findings=(lesion(),)))
         heat = Map("sensitivity", "sensitivity", "1", FILM, "b" * 64, "sensitivity", DX_SERIES, 0.0, 119.0)
         self._result(
@@ -142,6 +184,8 @@ class House:
             previous = self.journal[-1].hash if self.journal else GENESIS
             self.journal.append(Sealed.after(len(self.journal) + 1, previous, event))
             row = self.rows.get(event.subject)
+            if event.kind is Kind.READING_ASSIGNED and row is not None:
+                row["assigned"] = event.details["to"]
             taken = {Kind.READING_OPENED: "open", Kind.READING_CLOSED: "lapse", Kind.REPORT_SIGNED: "sign",
                      Kind.REPORT_AMENDED: "sign"}.get(event.kind)  # fmt: skip
             if row is None or (taken is None and event.who == "isocenter"):
@@ -184,7 +228,31 @@ class House:
     def person_of(self, token: str, *, touch: bool = True) -> Person:
         return self.sessions.of(token, self.now, touch=touch)
 
+    def add_person(self, name: str, role: Role, password: str, *, who: Person) -> None:
+        must(who, "people", name)
+        if name in self.people:
+            raise Refused(f"an account '{name}'", "it exists already", "choose another name")
+        hash_password(password)
+        self.people[name] = Person(name, role)
+
     # ---- studies
+
+    def find(
+        self, level: str, keys: Any, *, who: Person, limit: int | None = None, offset: int = 0, fuzzy: bool = False
+    ) -> list[dict[str, Any]]:
+        must(who, "find")
+        wanted = {k: str(v).rstrip("*").casefold() for k, v in keys.items()}
+        rows = [
+            {
+                "StudyInstanceUID": s.uid, "PatientID": s.patient.id, "PatientName": s.patient.name,
+                "PatientBirthDate": f"{s.patient.birth_date:%Y%m%d}" if s.patient.birth_date else "",
+                "PatientSex": s.patient.sex, "StudyDate": f"{s.date:%Y%m%d}" if s.date else "",
+                "AccessionNumber": s.accession, "StudyDescription": s.description,
+                "ModalitiesInStudy": list(s.modalities),
+            }
+            for s in self.studies.values()
+        ]  # fmt: skip
+        return [r for r in rows if all(w in str(r[k]).casefold().replace("^", " ") for k, w in wanted.items())][:limit]
 
     def worklist(self, *, who: Person, with_ai: bool = True) -> list[Entry]:
         must(who, "worklist")
@@ -197,7 +265,7 @@ class House:
                 Waiting(
                     study, study.arrived, study.modalities, study.instance_count, state.state, state.by,
                     tuple(Raise(Urgency.NOW, "opacity", "chest_xray_opacity") for _ in found) if with_ai else (),
-                    "found" if with_ai else "off",
+                    "found" if with_ai else "off", assigned=state.assigned,
                 )
             )  # fmt: skip
         return order(waiting, self.now, with_ai=with_ai)
@@ -257,6 +325,11 @@ class House:
             self.append(*session.open_reading(before, who.name, self.now))
             if before.state == "signed":
                 self.drafts[study_uid] = reports.amend(self.drafts[study_uid])
+        return self._reading(study_uid)
+
+    def assign(self, study_uid: str, to: str, *, who: Person) -> Reading:
+        must(who, "assign", study_uid)
+        self.append(*session.assign(self._reading(study_uid), to, who.name, self.now))
         return self._reading(study_uid)
 
     def lapse(self, study_uid: str, *, version: int, who: Person) -> Reading:

@@ -85,7 +85,7 @@ def test_events_that_happen_while_it_waits_are_told() -> None:
 
 def test_a_quiet_channel_shows_that_it_lives() -> None:
     house = House()
-    assert heard(house, house.head(), 61).count(": still here\n\n") == 2
+    assert heard(house, house.head(), 21).count("event: pulse\ndata: {}\n\n") == 2
 
 
 def test_a_browser_hears_over_the_network_until_its_session_ends() -> None:

@@ -30,7 +30,8 @@ def reader(house: House) -> Browser:
 def test_a_study_lists_its_series_with_images_in_scrolling_order(reader: Browser) -> None:
     told = reader.get(f"/api/studies/{CT}").json()
     assert told["reading"] == {
-        "study": CT, "state": "waiting", "by": "", "version": 0, "opened": None, "signed": None, "signed_by": ""
+        "study": CT, "state": "waiting", "by": "", "version": 0, "assigned": "", "opened": None, "signed": None,
+        "signed_by": "",
     }  # fmt: skip
     seg, ct = told["series"]
     assert (seg["viewable"], seg["images"]) == (False, 0)

@@ -29,7 +29,7 @@ def test_rows_say_who_what_when_and_why(reader: Browser) -> None:
         "study": DX, "patient": {"id": "ISO-2", "name": "PHANTOM^Bert", "sex": "", "birth_date": None},
         "accession": "A2", "date": "2026-11-20", "description": "chest pa", "modalities": ["DX"], "instances": 1,
         "state": "waiting", "level": "now", "why": "AI: opacity, moved up 1", "due": "2026-11-20T12:25:00+00:00",
-        "waits_s": 300, "moved_up": 1, "ai": {"state": "found", "words": "opacity"}, "reader": "",
+        "waits_s": 300, "moved_up": 1, "ai": {"state": "found", "words": "opacity"}, "reader": "", "assigned": "",
     }  # fmt: skip
     assert second["patient"]["birth_date"] == "1960-01-01"
     assert second["moved_up"] == -1
@@ -59,3 +59,16 @@ def test_a_row_shows_who_has_the_study(reader: Browser) -> None:
     reader.post(f"/api/readings/{CT}/open")
     row = next(r for r in reader.get("/api/worklist").json()["rows"] if r["study"] == CT)
     assert (row["state"], row["reader"]) == ("open", "reader")
+
+
+def test_a_study_is_asked_of_somebody_and_found_again_by_them(reader: Browser) -> None:
+    assert reader.post(f"/api/readings/{CT}/assign", {"to": "reader"}).json()["assigned"] == "reader"
+    for words in ("to:me", "to:reader", "is:mine"):
+        assert [r["study"] for r in reader.get(f"/api/worklist?q={words}").json()["rows"]] == [CT], words
+    assert [r["study"] for r in reader.get("/api/worklist?q=to:nobody").json()["rows"]] == [DX]
+
+
+def test_a_filter_knows_days(reader: Browser) -> None:
+    assert reader.get("/api/worklist?q=from:2026-11-20 until:2026-11-20").json()["total"] == 2
+    assert reader.get("/api/worklist?q=from:2026-11-21").json()["total"] == 0
+    assert reader.get("/api/worklist?q=from:yesterday").status_code == 400

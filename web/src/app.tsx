@@ -1,19 +1,17 @@
-import { type ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { AnalysesPage } from "./analyses/page";
-import { reachable } from "./api/door";
-import { asTrouble } from "./api/load";
-import { heard, listen, live } from "./api/live";
+import { useEffect } from "preact/hooks";
+import { listen } from "./api/live";
+import { Foot } from "./frame/foot";
+import { Lazy } from "./frame/lazy";
+import { Rail } from "./frame/rail";
+import { OfflineBar } from "./frame/offline";
 import { bind } from "./keys/keyboard";
 import { KeySheet, sheetOpen } from "./keys/sheet";
-import { Icon } from "./kit/icons";
-import { Empty, Failed, Loading } from "./kit/states";
-import { me, signOut } from "./me";
-import { ReportPage } from "./report/page";
-import { go, place, to } from "./router";
+import { Empty, Loading } from "./kit/states";
+import { me } from "./me";
+import { Palette, paletteOpen } from "./palette/palette";
+import { type Place, go, place, to } from "./router";
 import { SignInPage } from "./sign-in/page";
-import { otherTheme, theme } from "./theme";
-import { clock } from "./words";
+import { otherTheme } from "./theme";
 import { WorklistPage } from "./worklist/page";
 
 /** The frame around every page: rail, page, foot. In the reading room the image owns the screen and the rail is gone. */
@@ -22,8 +20,15 @@ export function App() {
   const person = me.value;
   useEffect(() => bind("everywhere", {
     keys: () => (sheetOpen.value = true),
+    palette: () => (paletteOpen.value = true),
     "go-worklist": () => go(to.worklist),
+    "go-patients": () => go(to.patients()),
     "go-analyses": () => go(to.analyses()),
+    "go-models": () => go(to.models()),
+    "go-cohorts": () => go(to.cohorts()),
+    "go-sharing": () => go(to.sharing()),
+    "go-oversight": () => go(to.oversight()),
+    "go-settings": () => go(to.settings()),
     theme: otherTheme,
     region: nextRegion,
   }), []);
@@ -34,75 +39,64 @@ export function App() {
     if (person === null && here.page !== "sign-in") go(`/sign-in?to=${encodeURIComponent(location.pathname + location.search)}`, { replace: true });
   }, [person, here.page]);
   useEffect(() => {
-    document.title = `${person?.demo ? "DEMO · " : ""}${titles[here.page]} · Isocenter`;
-  }, [here.page, person]);
-  if (here.page === "sign-in") return <Frame bare><SignInPage /></Frame>;
-  if (!person) return <Loading what="who you are" bars={0} />;
-  switch (here.page) {
-    case "worklist":
-      return <Frame><WorklistPage /></Frame>;
-    case "study":
-      return <Frame bare><Room key={here.study} study={here.study} /></Frame>;
-    case "report":
-      return <Frame><ReportPage key={here.study} study={here.study} /></Frame>;
-    case "analyses":
-      return <Frame><AnalysesPage name={here.name} /></Frame>;
-    case "nowhere":
-      return <Frame><main><h1 class="hidden">No such page</h1><Empty title="There is no such page">Nothing lies at {here.path}. <a href={to.worklist}>Go to the worklist</a></Empty></main></Frame>;
-  }
-}
-
-const titles = { worklist: "Worklist", study: "Reading room", report: "Report", analyses: "Analyses", "sign-in": "Sign in", nowhere: "No such page" };
-
-function Frame({ bare = false, children }: { bare?: boolean; children: preact.ComponentChildren }) {
+    document.title = `${person?.demo ? "DEMO · " : ""}${titleOf(here)} · Isocenter`;
+  }, [here, person]);
+  const bare = here.page === "sign-in" || (here.page === "study" && here.part !== "why");
   return (
     <div class={bare ? "frame bare" : "frame"}>
       {!bare && <Rail />}
-      <div class="page">{children}</div>
-      <footer class="foot">
-        {me.value?.demo && <strong class="tag soon">DEMO</strong>}
-        <span>Research software, not for diagnosis</span>
-        <LiveMark />
-      </footer>
+      <div class="page">
+        <OfflineBar />
+        {here.page === "sign-in" ? <SignInPage /> : person ? <Page here={here} /> : <Loading what="who you are" bars={0} />}
+      </div>
+      <Foot />
       <KeySheet />
+      <Palette />
     </div>
   );
 }
 
-function Rail() {
-  const here = place.value.page;
-  return (
-    <nav class="rail" aria-label="Main" data-region tabIndex={-1}>
-      <a href={to.worklist} aria-current={here === "worklist" ? "page" : undefined}><Icon name="worklist" />Worklist</a>
-      <a href={to.analyses()} aria-current={here === "analyses" ? "page" : undefined}><Icon name="analyses" />Analyses</a>
-      <span class="gap" />
-      <button type="button" onClick={() => (sheetOpen.value = true)}><Icon name="keys" />Keys</button>
-      <button type="button" onClick={otherTheme}><Icon name="theme" />{theme.value === "dark" ? "Light" : "Dark"}</button>
-      <button type="button" onClick={() => void signOut()} title={`Sign out ${me.value?.name}`}><Icon name="leave" />Leave</button>
-    </nav>
-  );
+/** The reading room and most pages are chunks of their own: who only looks at the list never loads them. */
+export const loadRoom = () => import("./room/page").then((module) => module.RoomPage);
+
+function Page({ here }: { here: Place }) {
+  const { page, id, part } = here;
+  switch (page) {
+    case "worklist":
+      return <WorklistPage />;
+    case "study":
+      if (part === "why") return <Lazy key={`why ${id}`} what="the reasons" load={() => import("./analyses/why").then((module) => module.WhyPage)} with={{ study: id }} />;
+      return <Lazy key={`study ${id}`} what="the reading room" load={loadRoom} with={{ study: id }} />;
+    case "report":
+      return <Lazy key={`report ${id}`} what="the report" load={() => import("./report/page").then((module) => module.ReportPage)} with={{ study: id }} />;
+    case "patients":
+      return <Lazy key={page} what="the patients" load={() => import("./patients/page").then((module) => module.PatientsPage)} with={{ study: id }} />;
+    case "analyses":
+      return <Lazy key={page} what="the catalogue" load={() => import("./analyses/page").then((module) => module.AnalysesPage)} with={{ name: id }} />;
+    case "models":
+      return <Lazy key={page} what="the models" load={() => import("./models/page").then((module) => module.ModelsPage)} with={{ name: id, part }} />;
+    case "cohorts":
+      return <Lazy key={page} what="the cohorts" load={() => import("./cohorts/page").then((module) => module.CohortsPage)} with={{ id, part }} />;
+    case "sharing":
+      return <Lazy key={page} what="what is shared" load={() => import("./sharing/page").then((module) => module.SharingPage)} with={{ part }} />;
+    case "oversight":
+      return <Lazy key={page} what="the oversight" load={() => import("./oversight/page").then((module) => module.OversightPage)} with={{ part, id }} />;
+    case "settings":
+      return <Lazy key={page} what="the settings" load={() => import("./settings/page").then((module) => module.SettingsPage)} with={{ part }} />;
+    default:
+      return (
+        <main>
+          <h1 class="hidden">No such page</h1>
+          <Empty title="There is no such page">Nothing lies at {here.path}. <a href={to.worklist}>Go to the worklist</a></Empty>
+        </main>
+      );
+  }
 }
 
-/** Whether the live channel speaks, and when it last did. */
-function LiveMark() {
-  if (!me.value) return null;
-  const at = heard.value;
-  if (!reachable.value) return <span class="live soon" role="status">▲ Offline: read-only until the server answers</span>;
-  if (live.value && at) return <span class="live">live · {clock(at)}</span>;
-  return <span class="live">live channel connecting</span>;
-}
-
-/** The reading room is a chunk of its own: who only looks at the list never loads the viewer. */
-export const loadRoom = () => import("./room/page");
-
-function Room({ study }: { study: string }) {
-  const [Page, setPage] = useState<ComponentType<{ study: string }> | null>(null);
-  const [failed, setFailed] = useState<unknown>(null);
-  useEffect(() => {
-    loadRoom().then((module) => setPage(() => module.RoomPage), setFailed);
-  }, []);
-  if (failed) return <Failed trouble={asTrouble(failed)} again={() => location.reload()} />;
-  return Page ? <Page study={study} /> : <Loading what="the reading room" bars={0} />;
+function titleOf({ page, part }: Place): string {
+  if (page === "study" && part === "why") return "Why not analysed";
+  return { worklist: "Worklist", study: "Reading room", report: "Report", patients: "Patients", analyses: "Analyses", models: "Models", cohorts: "Cohorts",
+    sharing: "Sharing", oversight: "Oversight", settings: "Settings", "sign-in": "Sign in", nowhere: "No such page" }[page]; // prettier-ignore
 }
 
 function nextRegion(): void {

@@ -4,13 +4,15 @@ import "./style/base.css";
 import "./style/shell.css";
 import "./style/worklist.css";
 import "./style/pages.css";
+import "./style/tables.css";
+import "./style/palette.css";
 import { App } from "./app";
 import { startKeyboard } from "./keys/keyboard";
 import { guardTheDoor, whoAmI } from "./me";
 import { followLinks } from "./router";
-import { wearTheme } from "./theme";
+import { wearSettings } from "./theme";
 
-wearTheme();
+wearSettings();
 followLinks();
 startKeyboard();
 guardTheDoor();

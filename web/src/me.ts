@@ -3,13 +3,16 @@ import { ask, signedOut } from "./api/door";
 import { hangUp } from "./api/live";
 import type { Me } from "./api/shapes";
 import { address, go, place } from "./router";
+import { fetchMine } from "./settings/mine";
 
 /** Who is signed in; null while nobody is, undefined while we do not know yet. */
 export const me = signal<Me | null | undefined>(undefined);
 
 export async function whoAmI(): Promise<void> {
   try {
-    me.value = await ask<Me>("/api/me");
+    const person = await ask<Me>("/api/me");
+    await fetchMine(person.name).catch(() => undefined); // without settings the shipped ones serve
+    me.value = person;
   } catch {
     me.value = null;
   }
@@ -33,7 +36,17 @@ export async function signOut(): Promise<void> {
   go("/sign-in");
 }
 
-/** May this person decide and sign? The server decides; this only keeps inert what would be refused. */
+/** Whether the table of rights lets this person do something. The server decides; this only keeps inert what would be refused. */
+export function may(verb: string): boolean {
+  return me.value?.rights?.[verb]?.may ?? false;
+}
+
+/** The rule behind a right, in words. */
+export function ruleOf(verb: string): string {
+  return me.value?.rights?.[verb]?.rule ?? "";
+}
+
+/** May this person decide and sign? */
 export function mayRead(): boolean {
   return me.value?.role === "admin" || me.value?.role === "reader";
 }

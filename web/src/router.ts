@@ -1,33 +1,57 @@
 import { computed, signal } from "@preact/signals";
 
-/** Where we are. Every view is an address without a name in it, so that it can be kept, shared and reloaded. */
-export type Place =
-  | { page: "worklist" }
-  | { page: "study"; study: string }
-  | { page: "report"; study: string }
-  | { page: "analyses"; name: string }
-  | { page: "sign-in" }
-  | { page: "nowhere"; path: string };
+/** The pages of the house. Each is the first word of its address; what stands behind it is its own. */
+export const PAGES = ["worklist", "study", "report", "patients", "analyses", "models", "cohorts", "sharing", "oversight", "settings", "sign-in"] as const;
+export type PageName = (typeof PAGES)[number] | "nowhere";
 
+/** Where we are: the page, what it is about (an identifier, never a name), and which part of it. */
+export interface Place {
+  page: PageName;
+  id: string;
+  part: string;
+  path: string;
+}
+
+/** Every view is an address without a name in it, so that it can be kept, shared and reloaded. */
 export const address = signal(new URL(location.href));
 
 export const place = computed<Place>(() => placeOf(address.value.pathname));
 
+/** Pages whose second word is a part of the page; elsewhere it says what the page is about. */
+const PARTED = new Set<string>(["oversight", "settings", "sharing"]);
+/** Pages that are about one thing, and nothing without it. */
+const ABOUT_ONE = new Set<string>(["study", "report"]);
+
 export function placeOf(path: string): Place {
-  const [head = "", tail = ""] = path.split("/").filter(Boolean);
-  if (head === "" || head === "worklist") return { page: "worklist" };
-  if (head === "study" && tail) return { page: "study", study: decodeURIComponent(tail) };
-  if (head === "report" && tail) return { page: "report", study: decodeURIComponent(tail) };
-  if (head === "analyses") return { page: "analyses", name: decodeURIComponent(tail) };
-  if (head === "sign-in") return { page: "sign-in" };
-  return { page: "nowhere", path };
+  const [head = "worklist", second = "", third = ""] = path.split("/").filter(Boolean).map(decoded);
+  const page = PAGES.find((name) => name === head);
+  if (!page || (ABOUT_ONE.has(page) && !second)) return { page: "nowhere", id: "", part: "", path };
+  return PARTED.has(page) ? { page, id: third, part: second, path } : { page, id: second, part: third, path };
 }
+
+function decoded(word: string): string {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word; // a broken escape is no page of ours; it is shown as it came
+  }
+}
+
+const under = (page: PageName, ...words: string[]) => `/${[page, ...words.filter(Boolean).map(encodeURIComponent)].join("/")}`;
 
 export const to = {
   worklist: "/worklist",
-  study: (uid: string) => `/study/${encodeURIComponent(uid)}`,
-  report: (uid: string) => `/report/${encodeURIComponent(uid)}`,
-  analyses: (name = "") => (name ? `/analyses/${encodeURIComponent(name)}` : "/analyses"),
+  study: (uid: string, part = "") => under("study", uid, part),
+  why: (uid: string) => under("study", uid, "why"),
+  report: (uid: string) => under("report", uid),
+  /** The timeline of the person of a study: an address has no patient's name or number in it. */
+  patients: (study = "") => under("patients", study),
+  analyses: (name = "", part = "") => under("analyses", name, part),
+  models: (name = "", part = "") => under("models", name, part),
+  cohorts: (id = "", part = "") => under("cohorts", id, part),
+  sharing: (part = "") => under("sharing", part),
+  oversight: (part = "", id = "") => under("oversight", part, id),
+  settings: (part = "") => under("settings", part),
 };
 
 export function go(path: string, { replace = false } = {}): void {
@@ -35,12 +59,13 @@ export function go(path: string, { replace = false } = {}): void {
   address.value = new URL(location.href);
 }
 
-/** Change one part of the address behind `?`; an empty value takes it out. */
-export function setQuery(name: string, value: string): void {
+/** Change one part of the address behind `?`; an empty value takes it out. With `keep` the browser's Back undoes it. */
+export function setQuery(name: string, value: string, { keep = false } = {}): void {
   const next = new URL(location.href);
+  if (next.searchParams.get(name) === (value || null)) return;
   if (value) next.searchParams.set(name, value);
   else next.searchParams.delete(name);
-  history.replaceState(null, "", next);
+  history[keep ? "pushState" : "replaceState"](history.state, "", next);
   address.value = next;
 }
 

@@ -1,15 +1,27 @@
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
+import { change, mine } from "./settings/mine";
+
+const ofSystem = matchMedia("(prefers-color-scheme: light)");
+const systemLight = signal(ofSystem.matches);
+ofSystem.addEventListener("change", (event) => (systemLight.value = event.matches));
 
 /** Dark is the reading theme, light serves lists in a bright room. Both are made of the same tokens. */
-export const theme = signal<"dark" | "light">(localStorage.getItem("theme") === "light" ? "light" : "dark");
+export const theme = computed<"dark" | "light">(() => {
+  const wanted = mine.value.theme;
+  return wanted === "system" ? (systemLight.value ? "light" : "dark") : wanted;
+});
 
 export function otherTheme(): void {
-  theme.value = theme.value === "dark" ? "light" : "dark";
-  localStorage.setItem("theme", theme.value);
+  void change({ theme: theme.peek() === "dark" ? "light" : "dark" });
 }
 
-export function wearTheme(): void {
+/** What a person set is worn by the whole page: theme, density, motion, and the preview of another colour vision. */
+export function wearSettings(): void {
   effect(() => {
-    document.documentElement.dataset.theme = theme.value;
+    const { dataset } = document.documentElement;
+    dataset.theme = theme.value;
+    dataset.density = mine.value.density;
+    dataset.motion = mine.value.motion;
+    dataset.vision = mine.value.vision;
   });
 }

@@ -20,14 +20,18 @@ from starlette.exceptions import HTTPException
 from isocenter.doors import (
     pages_catalogue,
     pages_events,
+    pages_find,
+    pages_machine,
     pages_people,
     pages_reading,
+    pages_settings,
     pages_study,
     pages_web,
     pages_worklist,
 )
 from isocenter.doors.pages_figures import Figures
 from isocenter.doors.pages_guard import Guard, error_body, status_of
+from isocenter.doors.pages_machine import Machine
 from isocenter.doors.pages_who import NotSignedIn, Programs
 from isocenter.errors import IsocenterError
 
@@ -38,6 +42,17 @@ if TYPE_CHECKING:
 
 __all__ = ["application"]
 
+_PARTS = (
+    pages_people,
+    pages_settings,
+    pages_machine,
+    pages_find,
+    pages_worklist,
+    pages_study,
+    pages_reading,
+    pages_catalogue,
+    pages_events,
+)
 _JSON_BYTES = 2 * 2**20  # a decision with a drawn outline has a few kilobytes
 _IMAGE_BYTES = 2**31  # one STOW request
 
@@ -51,6 +66,7 @@ def application(
     names: Collection[str] = (),
     web: Path | None = None,
     pause: Callable[[], Awaitable[Any]] | None = None,
+    machine: Machine | None = None,
 ) -> FastAPI:
     """The web application of a site.
 
@@ -61,6 +77,7 @@ def application(
         dicomweb_router: DICOMweb, to be served under ``/dicom-web`` beside the pages.
         names: host names, beside loopback, under which browsers may come.
         web: folder of the built pages; where it is not given, that of the package.
+        machine: the server that runs this, for the pages that tell how it does.
         pause: waits between two looks into the journal for the stream of events; half a second by default.
     """
     app = FastAPI(title="Isocenter", docs_url=None, redoc_url=None, openapi_url=None)
@@ -68,8 +85,8 @@ def application(
     app.state.site, app.state.demo, app.state.clock = site, demo, clock
     app.state.figures, app.state.web = figures, web or pages_web.built()
     app.state.pause = pause or _half_a_second
-    app.state.programs = Programs(site)
-    for part in (pages_people, pages_worklist, pages_study, pages_reading, pages_catalogue, pages_events):
+    app.state.programs, app.state.machine = Programs(site), machine or Machine()
+    for part in _PARTS:
         app.include_router(part.router)
     if dicomweb_router is not None:
         app.include_router(dicomweb_router, prefix="/dicom-web")

@@ -31,6 +31,7 @@ TOLD = frozenset(
         Kind.DECLINED,
         Kind.RESULT_MADE,
         Kind.ANALYSIS_FAILED,
+        Kind.READING_ASSIGNED,
         Kind.READING_OPENED,
         Kind.READING_CLOSED,
         Kind.REPORT_DRAFTED,
@@ -45,7 +46,7 @@ TOLD = frozenset(
 """What a page may hear. Who signed in, who looked at what, and what was refused is for the audit."""
 
 _AT_ONCE = 200
-_BREATH = 30  # pauses without an event until a line of comment shows that the channel lives
+_BREATH = 10  # pauses without an event until a pulse shows that the channel lives; five seconds
 
 router = APIRouter()
 
@@ -90,15 +91,21 @@ async def stream(
         found = await run_in_threadpool(site.events, since=since, limit=_AT_ONCE, who=who)
         for sealed in found:
             since = sealed.number
-            if sealed.event.kind in TOLD:
+            if sealed.event.kind in TOLD or _own(sealed, who):
                 quiet = 0
                 yield f"id: {sealed.number}\ndata: {_said(sealed)}\n\n"
         if len(found) == _AT_ONCE:
             continue
         quiet += 1
         if quiet % _BREATH == 0:
-            yield ": still here\n\n"
+            yield "event: pulse\ndata: {}\n\n"  # without an id, so that resuming begins where it should
         await pause()
+
+
+def _own(sealed: Sealed, who: Person) -> bool:
+    """Settings that this person wears: their own, the site's, and shared views. Others' are not told."""
+    worn = (f"me:{who.name}", "site", "views")
+    return sealed.event.kind is Kind.SETTINGS_CHANGED and sealed.event.subject in worn
 
 
 def _said(sealed: Sealed) -> str:

@@ -77,9 +77,10 @@ def status_of(error: IsocenterError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
-def error_body(what: str, why: str = "", do: str = "", *, kind: str) -> dict[str, Any]:
-    """The one JSON shape of every error."""
-    return {"error": {"what": what, "why": why, "do": do, "kind": kind}}
+def error_body(what: str, why: str = "", do: str = "", *, kind: str, event: str = "") -> dict[str, Any]:
+    """The one JSON shape of every error; `event` is the number under which the log has a fault of ours."""
+    told = {"what": what, "why": why, "do": do, "kind": kind}
+    return {"error": {**told, "event": event} if event else told}
 
 
 class Guard:
@@ -214,6 +215,7 @@ def _ours(error: Exception, scope: Scope) -> dict[str, Any]:
         "this is our fault, not yours; nothing that was acknowledged is lost",
         "try again; if it stays, give this number to whoever runs the server",
         kind="Error",
+        event=number,
     )
 
 

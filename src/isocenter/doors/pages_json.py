@@ -44,6 +44,7 @@ def row(entry: Entry) -> dict[str, Any]:
         "moved_up": entry.moved_up,
         "ai": {"state": waiting.ai, "words": ", ".join(dict.fromkeys(r.finding for r in waiting.raises))},
         "reader": waiting.reader,
+        "assigned": waiting.assigned,
     }
 
 
@@ -54,6 +55,7 @@ def reading(state: Reading) -> dict[str, Any]:
         "state": state.state,
         "by": state.by,
         "version": state.version,
+        "assigned": state.assigned,
         "opened": _iso(state.opened),
         "signed": _iso(state.signed),
         "signed_by": state.by if state.state == "signed" else "",

@@ -14,7 +14,7 @@ from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_web import index
 from isocenter.doors.pages_who import COOKIE, SiteHere, needs, token_of
 from isocenter.errors import LimitReached
-from isocenter.govern.policy import Person
+from isocenter.govern.policy import RULES, Person, may, why
 
 __all__ = ["router"]
 
@@ -70,8 +70,8 @@ def sign_out(request: Request, response: Response, site: SiteHere, _: Annotated[
 
 @router.get("/api/me")
 def me(request: Request, who: Annotated[Person, needs("me")]) -> Any:
-    """Name and role of whoever is signed in, and whether this is a demonstration."""
-    return _me(who, request)
+    """Name, role and rights of whoever is signed in, each with its rule, and whether this is a demonstration."""
+    return {**_me(who, request), "rights": {v: {"may": may(who, v), "rule": why(who, v)} for v in RULES}}
 
 
 def _me(person: Person, request: Request) -> dict[str, Any]:

@@ -37,6 +37,12 @@ class Seen(BaseModel):
     version: _Version
 
 
+class Asked(BaseModel):
+    """Who is asked to read a study."""
+
+    to: Annotated[str, Field(max_length=64)] = ""
+
+
 class Signing(Seen):
     """The version that the reader saw, and the ids of the results that they had before their eyes."""
 
@@ -110,6 +116,13 @@ def open_study(uid: Uid, site: SiteHere, who: Annotated[Person, needs("open")]) 
     """Take the study, or amend a signed one. One reader at a time."""
     here: PagesSite = site
     return pages_json.reading(here.open(uid, who=who))
+
+
+@router.post("/api/readings/{uid}/assign")
+def assign(uid: Uid, asked: Asked, site: SiteHere, who: Annotated[Person, needs("assign")]) -> Any:
+    """Ask a colleague to read the study; an empty name asks nobody any more."""
+    here: PagesSite = site
+    return pages_json.reading(here.assign(uid, asked.to, who=who))
 
 
 @router.post("/api/readings/{uid}/lapse")

@@ -12,18 +12,40 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.govern.policy import Person
+from isocenter.govern.policy import Person, Role
+from isocenter.preferring import Preferences
 from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
 from isocenter.reading.worklist import Entry
 from isocenter.record import Result, Sealed, Study
 from isocenter.space import Geometry
+from isocenter.staff import Staff
 
 __all__ = ["PagesSite"]
 
 
 class PagesSite(Protocol):
     """Each verb checks the policy for `who`, acts, and appends what happened; refusals come from `isocenter.errors`."""
+
+    preferences: Preferences
+    """What people and the site have set."""
+    staff: Staff
+    """Who works here."""
+
+    def add_person(self, name: str, role: Role, password: str, *, who: Person) -> None:
+        """Give somebody an account."""
+
+    def find(
+        self,
+        level: str,
+        keys: Mapping[str, str],
+        *,
+        who: Person,
+        limit: int | None = None,
+        offset: int = 0,
+        fuzzy: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Rows by DICOM keyword."""
 
     def sign_in(self, name: str, password: str, *, address: str) -> str:
         """A session token. Forbidden for a wrong name or password, LimitReached after too many."""
@@ -66,6 +88,9 @@ class PagesSite(Protocol):
 
     def open(self, study_uid: str, *, who: Person) -> Reading:
         """Take the study."""
+
+    def assign(self, study_uid: str, to: str, *, who: Person) -> Reading:
+        """Ask a colleague to read the study."""
 
     def lapse(self, study_uid: str, *, version: int, who: Person) -> Reading:
         """Leave the study unsigned."""

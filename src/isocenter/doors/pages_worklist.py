@@ -29,7 +29,7 @@ def worklist(
 ) -> Any:
     """Rows in their order with the reason of each; `ai=off` is the list as it would be without any AI."""
     here: PagesSite = site
-    rows = narrowed(here.worklist(who=who, with_ai=ai == "on"), q, request.app.state.clock())
+    rows = narrowed(here.worklist(who=who, with_ai=ai == "on"), q, request.app.state.clock(), who=who.name)
     shown = rows[cursor : cursor + limit]
     after = cursor + len(shown)
     return {

@@ -86,11 +86,13 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("sign_in", "sign in", *Role),
             # one's own account
             _rule("me", "see the own name and role, and sign out", _A, _R, _S, _P),
+            _rule("settings", "see how the site is set", *_STAFF),
             # the archive
             _rule("find", "search studies", _A, _R, _S, _P),
             _rule("study", "see what a study holds", _A, _R, _S, _P),
             _rule("instance", "retrieve images", _A, _R, _S, _P),
             _rule("receive", "send images in", _A, _R, _S, _P),
+            _rule("patients", "search patients by name", _A, _R),
             _rule("send", "send a study to another system", _A, _R),
             # what the machine says
             _rule("results", "see results of analyses", *_STAFF),
@@ -101,6 +103,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("models", "see which models there are, with their evidence", *_STAFF),
             # reading
             _rule("worklist", "see the list of studies to read", _A, _R),
+            _rule("assign", "ask somebody to read a study", _A, _R),
             _rule("reading", "see the state of a reading", _A, _R),
             _rule("open", "take a study to read it", _A, _R),
             _rule("lapse", "leave a study unsigned", _A, _R),
@@ -121,6 +124,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("export", "take measurements and figures out", *_STAFF),
             _rule("train", "train and judge a model", _A, _S),
             _rule("release", "release or stop a model", _A),
+            _rule("site", "change how the site is set", _A),
             _rule("audit", "read the whole journal", _A),
             _rule("people", "add people and peers", _A),
             _rule("metrics", "read the figures of the running server", _A),

@@ -33,6 +33,7 @@ __all__ = [
     "LEASE",
     "Correction",
     "Reading",
+    "assign",
     "correct",
     "lapse",
     "machine_of",
@@ -59,6 +60,7 @@ class Reading:
         touched: when its reader last did something.
         draft: digest of the report as it is being worded; empty before.
         reports: digests of the sealed reports, oldest first.
+        assigned: who is asked to read it; empty where nobody is.
     """
 
     study_uid: str
@@ -70,6 +72,7 @@ class Reading:
     touched: datetime | None = None
     draft: str = ""
     reports: tuple[str, ...] = ()
+    assigned: str = ""
 
     @classmethod
     def of(cls, study_uid: str, row: Mapping[str, Any], touched: datetime | None = None) -> Reading:
@@ -85,6 +88,7 @@ class Reading:
             touched or opened,
             str(row.get("draft") or ""),
             tuple(row.get("reports") or ()),
+            str(row.get("assigned") or ""),
         )
 
 
@@ -141,6 +145,18 @@ def open_reading(reading: Reading, who: str, now: datetime) -> tuple[Event, ...]
         return lapsed, _event(Kind.READING_OPENED, reading, who, now, by=who)
     step(READING, reading.state, "open")
     return (_event(Kind.READING_OPENED, reading, who, now, by=who),)
+
+
+def assign(reading: Reading, to: str, who: str, now: datetime) -> tuple[Event, ...]:
+    """Ask somebody to read the study, or nobody any more (empty). It is a request: whoever is free may still take it.
+
+    Raises:
+        WrongState: the study does not wait: it is being read, or is read.
+    """
+    if reading.assigned == to:
+        return ()
+    step(READING, reading.state, "assign")
+    return (_event(Kind.READING_ASSIGNED, reading, who, now, to=to, was=reading.assigned),)
 
 
 def lapse(reading: Reading, who: str, now: datetime, *, version: int) -> tuple[Event, ...]:

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -29,7 +30,19 @@ from isocenter.errors import Refused
 from isocenter.reading.session import machine_of
 from isocenter.record import Outcome, Result, Study, Urgency, Verdict
 
-__all__ = ["LIMITS", "Entry", "Raise", "Said", "Waiting", "narrowed", "order", "requested", "said", "together"]
+__all__ = [
+    "LIMITS",
+    "Entry",
+    "Raise",
+    "Said",
+    "Waiting",
+    "limits_of",
+    "narrowed",
+    "order",
+    "requested",
+    "said",
+    "together",
+]
 
 LIMITS: Mapping[Urgency, timedelta] = MappingProxyType(
     {
@@ -40,6 +53,27 @@ LIMITS: Mapping[Urgency, timedelta] = MappingProxyType(
     }
 )
 """Within which time after arrival a study of a class should be read."""
+
+
+def limits_of(minutes: Mapping[str, float]) -> Mapping[Urgency, timedelta]:
+    """The limits with which a site replaces the shipped ones, given in minutes by class.
+
+    Raises:
+        Refused: where a more urgent class would have the longer limit.
+
+    >>> limits_of({"now": 15})[Urgency.NOW], limits_of({}) == LIMITS
+    (datetime.timedelta(seconds=900), True)
+    """
+    limits = {u: timedelta(minutes=float(minutes[u.value])) if u.value in minutes else LIMITS[u] for u in Urgency}
+    for first, second in pairwise(Urgency):
+        if not timedelta(0) < limits[first] <= limits[second]:
+            raise Refused(
+                f"a limit of {limits[first]} for '{first.value}' and of {limits[second]} for '{second.value}'",
+                "the more urgent class must have the shorter limit",
+                "give limits that grow from now to routine",
+            )
+    return limits
+
 
 _NEAR = timedelta(hours=1)  # a limit is near an hour before it ends, or a quarter of it before where that is less
 _LEVELS = tuple(Urgency)  # most urgent first
@@ -101,6 +135,7 @@ class Waiting:
         modalities, instances: what the study holds.
         state: of its reading, from the table of readings.
         reader: who has it open, empty where nobody has.
+        assigned: who was asked to read it, empty where nobody was.
         raises: what AI found that should not wait.
         ai: what AI has said so far: found, none, declined, waiting (not yet), or off.
 
@@ -116,6 +151,7 @@ class Waiting:
     reader: str = ""
     raises: tuple[Raise, ...] = ()
     ai: str = "off"
+    assigned: str = ""
 
     def __post_init__(self) -> None:
         if self.arrived.tzinfo is None:
@@ -151,10 +187,12 @@ def requested(study: Study) -> Urgency:
     >>> requested(Study("1.2", Patient("p"), priority="stat")).value
     'now'
     """
-    return _class_of(study.priority)[0]
+    return _asked(study.priority)
 
 
-def order(entries: Sequence[Waiting], now: datetime, *, with_ai: bool) -> list[Entry]:
+def order(
+    entries: Sequence[Waiting], now: datetime, *, with_ai: bool, limits: Mapping[Urgency, timedelta] = LIMITS
+) -> list[Entry]:
     """The list, most urgent first, each row with its reason.
 
     The order depends only on the studies and the time, not on the order in which they are given.
@@ -163,9 +201,10 @@ def order(entries: Sequence[Waiting], now: datetime, *, with_ai: bool) -> list[E
         entries: studies in any order. Signed ones, where there are any, stand at the end.
         now: aware.
         with_ai: whether AI may raise; without it the plain list results and no row says anything of AI.
+        limits: within which time after arrival a study of each class should be read at this site.
     """
-    moment = now.timestamp()
-    facts = [_facts(w, with_ai) for w in entries]
+    moment, seconds = now.timestamp(), tuple(limits[level].total_seconds() for level in _LEVELS)
+    facts = [_facts(w, with_ai, seconds) for w in entries]
     plain = sorted(range(len(entries)), key=lambda i: facts[i].plain_key)
     if not any(f.raised for f in facts):
         places: Sequence[int] = range(len(entries))
@@ -204,8 +243,8 @@ class _Facts(NamedTuple):
         return self.band, self.due, self.arrived, self.uid
 
 
-def _facts(waiting: Waiting, with_ai: bool) -> _Facts:
-    asked, limit, margin = _class_of(waiting.study.priority)
+def _facts(waiting: Waiting, with_ai: bool, seconds: tuple[float, ...]) -> _Facts:
+    asked, limit, margin = _class_of(waiting.study.priority, seconds)
     arrived = waiting.arrived.timestamp()
     own_due = due = arrived + limit
     raised: Raise | None = None
@@ -214,19 +253,23 @@ def _facts(waiting: Waiting, with_ai: bool) -> _Facts:
     else:
         band = 0 if asked is Urgency.NOW else 2
         if with_ai and waiting.raises:
-            most = min(waiting.raises, key=lambda r: LIMITS[r.level])
-            soon = LIMITS[most.level].total_seconds()
+            most = min(waiting.raises, key=lambda r: _LEVELS.index(r.level))
+            soon = seconds[_LEVELS.index(most.level)]
             if soon < limit:
                 raised, due = most, arrived + soon
     return _Facts(band, own_due, due, own_due - margin, arrived, waiting.study.uid, asked, raised)
 
 
 @lru_cache(maxsize=256)  # as many rows as the list has, but only a handful of priorities
-def _class_of(priority: str) -> tuple[Urgency, float, float]:
+def _class_of(priority: str, seconds: tuple[float, ...]) -> tuple[Urgency, float, float]:
     """(class, its limit, how long before it the limit is near), in seconds."""
-    asked = _REQUESTED.get(priority.strip().upper(), Urgency.ROUTINE)
-    limit = LIMITS[asked]
-    return asked, limit.total_seconds(), min(_NEAR, limit / 4).total_seconds()
+    asked = _asked(priority)
+    limit = seconds[_LEVELS.index(asked)]
+    return asked, limit, min(_NEAR.total_seconds(), limit / 4)
+
+
+def _asked(priority: str) -> Urgency:
+    return _REQUESTED.get(priority.strip().upper(), Urgency.ROUTINE)
 
 
 def _entry(waiting: Waiting, facts: _Facts, now: datetime, moment: float, moved_up: int) -> Entry:
@@ -250,11 +293,13 @@ def _why(facts: _Facts, moment: float, moved_up: int) -> str:
     return "arrival" if facts.asked is Urgency.ROUTINE else f"asked for {facts.asked.value}, by the requester"
 
 
-def narrowed(entries: Iterable[Entry], query: str, now: datetime) -> list[Entry]:
+def narrowed(entries: Iterable[Entry], query: str, now: datetime, *, who: str = "") -> list[Entry]:
     """The rows that fit every word of a filter, in their order.
 
-    ``mod:CT``, ``is:waiting`` (open, signed, amending; due for past its limit; raised for raised by AI) and
-    ``level:now`` are understood; every other word is looked for in name, id, accession and description.
+    ``mod:CT``, ``is:waiting`` (open, signed, amending; due for past its limit; raised for raised by AI; mine for open
+    with or assigned to `who`), ``to:NAME`` (assigned; ``to:me``, ``to:nobody``), ``from:2026-11-20`` and
+    ``until:2026-11-21`` (date of the study) and ``level:now`` are understood; every other word is looked for in name,
+    id, accession and description.
 
     Raises:
         Refused: for a filter word that does not exist.
@@ -263,21 +308,41 @@ def narrowed(entries: Iterable[Entry], query: str, now: datetime) -> list[Entry]
     kept = list(entries)
     for word in words:
         name, colon, value = word.partition(":")
-        if not colon or not value or name.lower() not in ("mod", "is", "level"):
+        if not colon or not value or name.lower() not in ("mod", "is", "level", "to", "from", "until"):
             kept = [e for e in kept if word.casefold() in _text(e)]
+        elif name.lower() == "to":
+            asked = {"me": who, "nobody": ""}.get(value.lower(), value)
+            kept = [e for e in kept if e.waiting.assigned.casefold() == asked.casefold()]
+        elif name.lower() in ("from", "until"):
+            day, first = _day(value), name.lower() == "from"
+            kept = [e for e in kept if (d := e.waiting.study.date) and (d >= day if first else d <= day)]
         elif name.lower() == "mod":
             kept = [e for e in kept if value.upper() in e.waiting.modalities]
         elif name.lower() == "level":
             kept = [e for e in kept if e.level.value == _one_of(value, [level.value for level in _LEVELS])]
         else:
-            state = _one_of(value, ["waiting", "open", "signed", "amending", "due", "raised"])
-            if state == "due":
+            state = _one_of(value, ["waiting", "open", "signed", "amending", "due", "raised", "mine"])
+            if state == "mine":
+                kept = [e for e in kept if who and who in (e.waiting.assigned, _holder(e.waiting))]
+            elif state == "due":
                 kept = [e for e in kept if e.due is not None and e.due <= now]
             elif state == "raised":
                 kept = [e for e in kept if e.why.startswith("AI:")]
             else:
                 kept = [e for e in kept if e.waiting.state == state]
     return kept
+
+
+def _holder(waiting: Waiting) -> str:
+    """Who has the study open; a signed one is nobody's any more."""
+    return waiting.reader if waiting.state in ("open", "amending") else ""
+
+
+def _day(value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise Refused(f"the filter word '{value:.40}'", "it is no date", "write it as 2026-11-20") from None
 
 
 def _one_of(value: str, known: Sequence[str]) -> str:

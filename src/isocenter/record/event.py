@@ -26,6 +26,7 @@ class Kind(StrEnum):
     DECLINED = "Declined"  # details: analysis, predicate, wanted, found
     RESULT_MADE = "ResultMade"  # subject: study; details.result: digest
     ANALYSIS_FAILED = "AnalysisFailed"
+    READING_ASSIGNED = "ReadingAssigned"  # details.to: who is asked to read the study; empty: nobody any more
     READING_OPENED = "ReadingOpened"
     READING_CLOSED = "ReadingClosed"
     OPINION_LOCKED = "OpinionLocked"
@@ -59,6 +60,7 @@ class Kind(StrEnum):
     FOLLOW_UP_MATCHED = "FollowUpMatched"
     FOLLOW_UP_CLOSED = "FollowUpClosed"
     REMARKED = "Remarked"  # subject: study; a colleague's words on a place in an image
+    SETTINGS_CHANGED = "SettingsChanged"  # subject: me:NAME, site or views; details.settings: the whole of them, as set
     STARTED = "Started"
 
 

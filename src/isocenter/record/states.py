@@ -11,6 +11,7 @@ __all__ = ["JOB", "MODEL", "READING", "Table", "allowed", "step"]
 Table = Mapping[tuple[str, str], tuple[str, str]]
 
 READING: Table = {
+    ("waiting", "assign"): ("somebody is asked to read the study; others may still take it", "waiting"),
     ("waiting", "open"): ("a reader takes the study", "open"),
     ("open", "correct"): ("the reader keeps, changes, strikes or adds a finding", "open"),
     ("open", "word"): ("the reader changes the words of the report", "open"),

@@ -24,7 +24,7 @@ __all__ = ["HEAD", "Database"]
 
 T = TypeVar("T")
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a database that stands there is opened without loading alembic."""
 
 

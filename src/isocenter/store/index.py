@@ -298,12 +298,13 @@ def _instance(row: Mapping[Any, Any]) -> Instance:
 
 def _reading(row: Mapping[Any, Any] | None) -> dict[str, Any]:
     if row is None:
-        row = {"state": "waiting", "by": "", "reports": "[]", "version": 0}
+        row = {"state": "waiting", "by": "", "reports": "[]", "assigned": "", "version": 0}
     optional = {name: row.get(name) or None for name in ("opened", "signed", "first", "draft")}
     return {
         "state": row["state"],
         "by": row["by"],
         "reports": json.loads(row["reports"]),
+        "assigned": row["assigned"],
         "version": row["version"],
         **optional,
     }

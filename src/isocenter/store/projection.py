@@ -85,6 +85,7 @@ def _result_made(entry: Sealed, blobs: Blobs | None, connection: sa.Connection) 
 
 
 _STEPS = {
+    Kind.READING_ASSIGNED: "assign",
     Kind.READING_OPENED: "open",
     Kind.READING_CLOSED: "lapse",
     Kind.REPORT_SIGNED: "sign",
@@ -104,7 +105,9 @@ def _read(entry: Sealed, connection: sa.Connection) -> None:
         row["state"] = step(READING, row["state"], _STEPS[event.kind])
     told, time = event.details, event.time.isoformat()
     report = str(told.get("report", ""))
-    if event.kind is Kind.READING_OPENED:
+    if event.kind is Kind.READING_ASSIGNED:
+        row |= {"assigned": str(told.get("to", ""))}
+    elif event.kind is Kind.READING_OPENED:
         row |= {"by": str(told.get("by", event.who)), "opened": time}
     elif event.kind is Kind.READING_CLOSED:
         row |= {"by": ""}
@@ -125,7 +128,7 @@ def _read(entry: Sealed, connection: sa.Connection) -> None:
 
 
 def _unread(study_uid: str) -> dict[str, Any]:
-    empty = dict.fromkeys(("by", "opened", "signed", "first", "draft"), "")
+    empty = dict.fromkeys(("by", "opened", "signed", "first", "draft", "assigned"), "")
     return {"study_uid": study_uid, "state": "waiting", "reports": "[]", "version": 0, **empty}
 
 
@@ -178,6 +181,7 @@ _FOLDS: dict[Kind, Callable[[Sealed, Blobs | None, sa.Connection], None]] = {
     Kind.INSTANCES_RECEIVED: _received,
     Kind.INSTANCE_SET_ASIDE: _set_aside,
     Kind.RESULT_MADE: _result_made,
+    Kind.READING_ASSIGNED: _reading,
     Kind.READING_OPENED: _reading,
     Kind.READING_CLOSED: _reading,
     Kind.OPINION_LOCKED: _reading,

@@ -188,6 +188,7 @@ reading = sa.Table(
     _text("first"),
     _text("draft"),
     _text("reports"),
+    _text("assigned", server_default=""),
     _number("version"),
     sa.Index("reading_state", "state"),
 )

@@ -8,6 +8,8 @@ export class Trouble extends Error {
     readonly why: string,
     readonly remedy: string,
     readonly kind: string,
+    /** Under which number the server's log has it; empty where it is no fault of the server's. */
+    readonly event = "",
   ) {
     super(why ? `${what}: ${why}` : what);
   }
@@ -30,7 +32,7 @@ export const reachable = signal(true);
 export const signedOut = signal(0);
 
 interface Ask {
-  method?: "GET" | "POST" | "PUT";
+  method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
   deadline_s?: number;
   abort?: AbortSignal;
@@ -63,7 +65,7 @@ export async function ask<T>(path: string, { method = "GET", body, deadline_s = 
 async function troubleOf(answer: Response): Promise<Trouble> {
   try {
     const { error, detail } = await answer.json();
-    if (error) return new Trouble(answer.status, error.what ?? answer.statusText, error.why ?? "", error.do ?? "", error.kind ?? "");
+    if (error) return new Trouble(answer.status, error.what ?? answer.statusText, error.why ?? "", error.do ?? "", error.kind ?? "", error.event ?? "");
     return new Trouble(answer.status, `Refused (${answer.status})`, JSON.stringify(detail ?? ""), "", "");
   } catch {
     return new Trouble(answer.status, `The server answered ${answer.status}`, answer.statusText, "Try again; if it stays, look into the server's log", "");

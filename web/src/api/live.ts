@@ -14,7 +14,7 @@ export const live = signal(false);
 const listeners = new Set<(happening: Happening) => void>();
 let source: EventSource | null = null;
 
-/** Open the channel once. The browser itself resumes it with the last event's number. */
+/** Open the channel once. The browser itself resumes it with the last event's number, so that nothing is missed. */
 export function listen(): void {
   if (source) return;
   source = new EventSource("/api/events");
@@ -25,12 +25,12 @@ export function listen(): void {
   source.onerror = () => {
     live.value = false;
   };
-  const onMessage = (message: MessageEvent<string>) => {
+  source.onmessage = (message: MessageEvent<string>) => {
     heard.value = new Date();
     const happening = read(message);
     if (happening) for (const listener of listeners) listener(happening);
   };
-  source.onmessage = onMessage;
+  source.addEventListener("pulse", () => (heard.value = new Date())); // nothing happened, but the channel lives
 }
 
 export function hangUp(): void {
@@ -50,6 +50,6 @@ function read(message: MessageEvent<string>): Happening | null {
     const { kind = "", subject = "", who = "" } = JSON.parse(message.data) as Partial<Happening>;
     return { kind, subject, who };
   } catch {
-    return null; // a keep-alive line is no event
+    return null; // a line that is no event
   }
 }

@@ -1,11 +1,20 @@
 import { type Signal, signal } from "@preact/signals";
 import { Trouble } from "./door";
 
+/** How far a load has come, in things that a person can count. */
+export interface Progress {
+  done: number;
+  of: number;
+  unit: string;
+}
+
 /** What a page knows of something that it asked for. `since` lets a page stay still for the first moments. */
 export type Loaded<T> =
-  | { at: "loading"; since: number }
+  | { at: "loading"; since: number; progress?: Progress }
   | { at: "there"; value: T; time: Date; stale: boolean }
   | { at: "failed"; trouble: Trouble };
+
+export type Tell = (progress: Progress) => void;
 
 /** A value from the server with its state, fetched again on request; late answers of older requests are dropped. */
 export class Source<T> {
@@ -13,22 +22,26 @@ export class Source<T> {
   private turn = 0;
   private abort: AbortController | null = null;
 
-  constructor(private readonly fetcher: (abort: AbortSignal) => Promise<T>) {}
+  constructor(private readonly fetcher: (abort: AbortSignal, tell: Tell) => Promise<T>) {}
 
   get value(): T | null {
     const state = this.state.value;
     return state.at === "there" ? state.value : null;
   }
 
-  /** Ask again. What is on screen stays there, marked stale, until the answer comes. */
+  /** Ask again. What is on screen stays there until the answer comes, and is marked stale when none can come. */
   async load(): Promise<void> {
     const turn = ++this.turn;
     this.abort?.abort();
     this.abort = new AbortController();
     const before = this.state.peek();
     if (before.at !== "there") this.state.value = { at: "loading", since: performance.now() };
+    const tell: Tell = (progress) => {
+      const now = this.state.peek();
+      if (turn === this.turn && now.at === "loading") this.state.value = { ...now, progress };
+    };
     try {
-      const value = await this.fetcher(this.abort.signal);
+      const value = await this.fetcher(this.abort.signal, tell);
       if (turn === this.turn) this.state.value = { at: "there", value, time: new Date(), stale: false };
     } catch (error) {
       if (turn !== this.turn) return;
@@ -46,6 +59,12 @@ export class Source<T> {
   stop(): void {
     this.turn += 1;
     this.abort?.abort();
+  }
+
+  /** A person does not want to wait any longer. */
+  cancel(): void {
+    this.stop();
+    this.state.value = { at: "failed", trouble: new Trouble(-1, "You cancelled this", "it was still being loaded", "Load it again when you want it", "cancelled") };
   }
 }
 

@@ -10,6 +10,8 @@ export interface Me {
   name: string;
   role: string;
   demo: boolean;
+  /** verb -> whether this person may, and the rule in words. */
+  rights: Record<string, { may: boolean; rule: string }>;
 }
 
 export interface Patient {
@@ -37,6 +39,7 @@ export interface Row {
   moved_up: number;
   ai: AiState | null;
   reader: string;
+  assigned: string;
 }
 
 export interface AiState {
@@ -152,11 +155,20 @@ export interface Result {
   seconds: number;
 }
 
+export interface Check {
+  predicate: string;
+  wanted: string;
+  found: string;
+  met: boolean;
+}
+
 export interface Planned {
   analysis: string;
   about: string;
   answer: "found" | "none" | "declined" | "waiting" | "failed";
   reasons: string[];
+  /** Each predicate of the nearest series with the value that was met. */
+  checks?: Check[];
 }
 
 export interface Sentence {

@@ -1,29 +1,39 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import table from "./table.json";
 
-/** One act of a screen with its key. The table is data: the sheet under `?` and the test for clashes read the same. */
+/** One act of a screen with its key. The table is data: the sheet under `?`, the palette and the test for clashes read the same. */
 export interface Bound {
   key: string;
   act: string;
   words: string;
 }
 export type Scope = keyof typeof table;
-export type Acts = Record<string, (event: KeyboardEvent) => void>;
+export type Acts = Record<string, (event?: KeyboardEvent) => void>;
 
-const book: Record<Scope, Bound[]> = table;
+const shipped: Record<Scope, Bound[]> = table;
+export const SCOPES = Object.keys(table) as Scope[];
+
+/** The screens by name, as people call them. */
+export const SCREENS: Record<Scope, string> = {
+  everywhere: "Everywhere", worklist: "Worklist", room: "Reading room", report: "Report", why: "Why was this not analysed", patients: "Patients", analyses: "Analyses",
+  models: "Models", cohorts: "Cohorts", sharing: "Sharing", oversight: "Oversight", settings: "Settings", "sign-in": "Sign in",
+}; // prettier-ignore
+
+/** Keys that this person has changed: "scope.act" -> key. */
+export const ownKeys = signal<Readonly<Record<string, string>>>({});
+
+const book = computed(() => {
+  const own = ownKeys.value;
+  return Object.fromEntries(SCOPES.map((where) => [where, shipped[where].map((bound) => ({ ...bound, key: own[`${where}.${bound.act}`] ?? bound.key }))])) as Record<Scope, Bound[]>;
+});
 
 /** The screen whose keys are alive, and what its acts do. */
 export const scope = signal<Scope>("everywhere");
 const acts: Partial<Record<Scope, Acts>> = {};
 const releases: Partial<Record<Scope, Acts>> = {};
 
-/** Single keys can be switched off for people who dictate or use a switch; chords stay alive. */
-export const singleKeys = signal(localStorage.getItem("single-keys") !== "off");
-
-export function setSingleKeys(on: boolean): void {
-  singleKeys.value = on;
-  localStorage.setItem("single-keys", on ? "on" : "off");
-}
+/** Single keys can be switched off for people who dictate or use a switch; chords stay alive, and so does the palette. */
+export const singleKeys = signal(true);
 
 export function bind(where: Scope, to: Acts, release: Acts = {}): () => void {
   acts[where] = to;
@@ -38,21 +48,43 @@ export function bind(where: Scope, to: Acts, release: Acts = {}): () => void {
 }
 
 export function keysOf(where: Scope): Bound[] {
-  return book[where];
+  return book.value[where];
+}
+
+/** The acts of this screen and of every screen that can be done now, for the palette. */
+export function actsNow(): { where: Scope; bound: Bound; act: () => void }[] {
+  const alive = scope.peek() === "everywhere" ? (["everywhere"] as const) : ([scope.peek(), "everywhere"] as const);
+  return alive.flatMap((where) => keysOf(where).flatMap((bound) => {
+    const act = acts[where]?.[bound.act];
+    return act ? [{ where, bound, act: () => act() }] : [];
+  }));
 }
 
 /** The key of an act as it is shown on a button. */
 export function keyOf(where: Scope, act: string): string {
-  return shown(book[where].find((bound) => bound.act === act)?.key ?? "");
+  return shown(book.value[where].find((bound) => bound.act === act)?.key ?? "");
 }
 
-const names: Record<string, string> = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", PageUp: "PgUp", PageDown: "PgDn", Escape: "Esc" };
+/** Who owns a key already on a screen where this act would be alive too; a key that begins a longer one clashes with it. */
+export function ownerOf(where: Scope, act: string, key: string): { where: Scope; bound: Bound } | null {
+  const alive = where === "everywhere" ? SCOPES : ([where, "everywhere"] as const);
+  for (const other of alive) {
+    for (const bound of book.value[other]) {
+      if (other === where && bound.act === act) continue;
+      if (bound.key === key || bound.key.startsWith(`${key} `) || key.startsWith(`${bound.key} `)) return { where: other, bound };
+    }
+  }
+  return null;
+}
+
+const names: Record<string, string> = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", PageUp: "PgUp", PageDown: "PgDn", Escape: "Esc", " ": "Space" };
 
 export function shown(key: string): string {
+  if (key === " ") return "Space";
   return key
-    .split("+")
-    .map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part))
-    .join("+");
+    .split(" ")
+    .map((stroke) => stroke.split("+").map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join("+"))
+    .join(" ");
 }
 
 function writes(target: EventTarget | null): boolean {
@@ -60,18 +92,21 @@ function writes(target: EventTarget | null): boolean {
   return !!element?.closest?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true]");
 }
 
-function nameOf(event: KeyboardEvent): string {
+/** A key press as the table writes it. */
+export function nameOf(event: KeyboardEvent): string {
   const control = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
   const letter = event.key.length === 1 && /[a-z]/i.test(event.key);
   const shift = event.shiftKey && (letter || event.key.length > 1) ? "Shift+" : "";
   const key = letter ? (shift ? event.key.toUpperCase() : event.key.toLowerCase()) : event.key;
-  return control + shift + key;
+  return control + shift + (control && letter && !shift ? key.toUpperCase() : key);
 }
 
+const PREFIX_MS = 1500;
 let prefix = "";
+let prefixed = 0;
 
 function pressed(event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.isComposing || event.altKey) return;
+  if (event.defaultPrevented || event.isComposing || event.altKey || event.key === "Shift" || event.key === "Control") return;
   const name = nameOf(event);
   const chord = name.startsWith("Ctrl+") || name === "F6";
   if (writes(event.target)) {
@@ -81,12 +116,13 @@ function pressed(event: KeyboardEvent): void {
   }
   if (document.querySelector("dialog[open]")) return; // a dialog owns its own keys
   const button = (event.target as HTMLElement | null)?.closest?.("button, a[href], summary");
-  if (button && (name === "Enter" || name === " ")) return; // the focused control is what Enter means
+  if (button && (name === "Enter" || (name === " " && !button.closest("[data-rows]")))) return; // the focused control is what Enter means
   if (!chord && !singleKeys.peek()) return;
-  const whole = prefix ? `${prefix} ${name}` : name;
+  const whole = prefix && performance.now() - prefixed < PREFIX_MS ? `${prefix} ${name}` : name;
   prefix = "";
-  for (const where of [scope.peek(), "everywhere"] as const) {
-    const bound = book[where].find((one) => one.key === whole);
+  const alive = scope.peek() === "everywhere" ? (["everywhere"] as const) : ([scope.peek(), "everywhere"] as const);
+  for (const where of alive) {
+    const bound = book.peek()[where].find((one) => one.key === whole);
     const act = bound && acts[where]?.[bound.act];
     if (act) {
       event.preventDefault();
@@ -94,12 +130,15 @@ function pressed(event: KeyboardEvent): void {
       return;
     }
   }
-  if (whole === "g") prefix = "g";
+  if (alive.some((where) => book.peek()[where].some((one) => one.key.startsWith(`${whole} `) && one.key !== " "))) {
+    prefix = whole;
+    prefixed = performance.now();
+  }
 }
 
 function released(event: KeyboardEvent): void {
   const where = scope.peek();
-  const bound = book[where].find((one) => one.key.toLowerCase() === event.key.toLowerCase());
+  const bound = book.peek()[where].find((one) => one.key.toLowerCase() === event.key.toLowerCase());
   if (bound) releases[where]?.[bound.act]?.(event);
 }
 

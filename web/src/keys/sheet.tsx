@@ -1,6 +1,8 @@
 import { signal } from "@preact/signals";
 import { Dialog } from "../kit/dialog";
-import { keysOf, scope, setSingleKeys, shown, singleKeys } from "./keyboard";
+import { change } from "../settings/mine";
+import { to } from "../router";
+import { keysOf, scope, shown, singleKeys } from "./keyboard";
 
 export const sheetOpen = signal(false);
 
@@ -23,9 +25,12 @@ export function KeySheet() {
         ))}
       </div>
       <label class="check">
-        <input type="checkbox" checked={singleKeys.value} onChange={(event) => setSingleKeys(event.currentTarget.checked)} /> Single keys act (switch off when you dictate)
+        <input type="checkbox" checked={singleKeys.value} onChange={(event) => void change({ single_keys: event.currentTarget.checked })} /> Single keys act (switch off when you dictate; every act stays in the palette)
       </label>
-      <p><button type="button" class="primary" onClick={() => (sheetOpen.value = false)}>Close</button></p>
+      <p class="acts">
+        <button type="button" class="primary" onClick={() => (sheetOpen.value = false)}>Close</button>
+        <a class="button" href={to.settings()} onClick={() => (sheetOpen.value = false)}>Change keys</a>
+      </p>
     </Dialog>
   );
 }

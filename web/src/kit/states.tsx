@@ -1,11 +1,13 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Loaded } from "../api/load";
+import type { Loaded, Progress, Source } from "../api/load";
 import type { Trouble } from "../api/door";
-import { clock } from "../words";
+import { waitingActs } from "../api/waiting";
+import { clock, count } from "../words";
 
 /** The seven states of every screen, drawn once: empty, loading, error, no permission, refused, offline, stale. */
 
+/** What would be here, and the next act. */
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <section class="state" aria-label={title}>
@@ -15,8 +17,8 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
-/** Nothing for 150 ms, then still bars, after 5 s what we wait for. Never a spinner. */
-export function Loading({ what, bars = 6 }: { what: string; bars?: number }) {
+/** Nothing for 150 ms, then still bars and counts, after 5 s what we wait for and a way out. Never a spinner. */
+export function Loading({ what, bars = 6, progress, cancel }: { what: string; bars?: number; progress?: Progress; cancel?: () => void }) {
   const [waited, setWaited] = useState(0);
   useEffect(() => {
     const soon = setTimeout(() => setWaited(1), 150);
@@ -26,41 +28,70 @@ export function Loading({ what, bars = 6 }: { what: string; bars?: number }) {
   if (waited === 0) return <div class="state" aria-busy="true" />;
   return (
     <section class="state" aria-busy="true" aria-label={`Loading ${what}`}>
-      <p class="muted" role="status">{waited === 2 ? `Still waiting for ${what}. It ends by itself when nothing comes.` : `Loading ${what}`}</p>
+      <p class="muted" role="status">
+        {waited === 2 ? `Still waiting for ${what}.` : `Loading ${what}`}
+        {progress && `: ${progress.done} of ${progress.of} ${progress.unit}`}
+        {waited === 2 && " It ends by itself when nothing comes."}
+      </p>
+      {waited === 2 && cancel && <p><button type="button" onClick={cancel}>Cancel</button></p>}
       {Array.from({ length: bars }, (_, i) => <div key={i} class="bone" />)}
     </section>
   );
 }
 
-export function Failed({ trouble, again }: { trouble: Trouble; again?: () => void }) {
+/** What failed, what still stands, the remedy, and the number under which the server's log has it. */
+export function Failed({ trouble, again, stands }: { trouble: Trouble; again?: () => void; stands?: string }) {
   if (trouble.status === 403) return <NoPermission trouble={trouble} />;
   if (trouble.unreached) return <Offline trouble={trouble} again={again} />;
   return (
     <section class="state" role="alert">
       <h2><span class="soon" aria-hidden="true">▲</span> {trouble.what}</h2>
       {trouble.why && <p>{trouble.why}</p>}
+      {stands && <p class="muted">{stands}</p>}
       {trouble.remedy && <p class="muted">{trouble.remedy}</p>}
-      {again && <button type="button" onClick={again}>Try again</button>}
+      {trouble.event && <p class="muted">Number of this error in the server's log: <span class="id">{trouble.event}</span></p>}
+      {again && <button type="button" onClick={again}>{trouble.kind === "cancelled" ? "Load it" : "Try again"}</button>}
     </section>
   );
 }
 
-export function NoPermission({ trouble }: { trouble: Trouble }) {
+/** The rule that refused, who can grant, and words to ask with. */
+export function NoPermission({ trouble, children }: { trouble: Trouble; children?: ComponentChildren }) {
+  const [copied, setCopied] = useState(false);
+  const request = `I was refused: ${trouble.what}. ${trouble.why}. (${location.pathname})`;
   return (
     <section class="state" role="alert">
       <h2>Not yours to see</h2>
-      <p>{trouble.why || trouble.what}</p>
-      <p class="muted">{trouble.remedy || "An administrator of this site can change your role."}</p>
+      <p>{trouble.what}{trouble.why && `: ${trouble.why}`}.</p>
+      <p class="muted">Who can grant it: {trouble.remedy || "an administrator of this site can change your role"}.</p>
+      {children}
+      <p class="acts">
+        <button type="button" onClick={() => void navigator.clipboard?.writeText(request).then(() => setCopied(true))}>Copy a request</button>
+        {copied && <span class="muted" role="status">Copied: send it to whoever can grant it.</span>}
+      </p>
     </section>
   );
 }
 
+/** One predicate that the data did not meet. */
+export interface Unmet {
+  predicate: string;
+  wanted: string;
+  found: string;
+}
+
 /** The data cannot carry it: what was wanted, what is there. */
-export function Refused({ title, reasons }: { title: string; reasons: string[] }) {
+export function Refused({ title, reasons = [], unmet = [] }: { title: string; reasons?: string[]; unmet?: Unmet[] }) {
   return (
     <section class="refused" aria-label={title}>
       <strong>{title}</strong>
-      <ul>{reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul>
+      {reasons.length > 0 && <ul>{reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul>}
+      {unmet.length > 0 && (
+        <table class="plain">
+          <thead><tr><th scope="col">What</th><th scope="col">Wanted</th><th scope="col">Found</th></tr></thead>
+          <tbody>{unmet.map((one) => <tr key={one.predicate + one.found}><td>{one.predicate}</td><td>{one.wanted}</td><td>{one.found}</td></tr>)}</tbody>
+        </table>
+      )}
     </section>
   );
 }
@@ -69,9 +100,21 @@ export function Offline({ trouble, again }: { trouble: Trouble; again?: () => vo
   return (
     <section class="state" role="alert">
       <h2><span class="soon" aria-hidden="true">▲</span> Offline: {trouble.what.toLowerCase()}</h2>
-      <p class="muted">{trouble.why}. What you did here is kept and sent when the connection is back.</p>
+      <p class="muted">{trouble.why}. What is on screen can be read. <WaitingActs /></p>
       {again && <button type="button" onClick={again}>Try again</button>}
     </section>
+  );
+}
+
+/** Every act that has not reached the server, by name. */
+export function WaitingActs() {
+  const acts = waitingActs.value;
+  if (!acts.length) return <>No act of yours waits.</>;
+  return (
+    <details class="waiting-acts">
+      <summary>{count(acts.length, "act")} of yours {acts.length === 1 ? "waits" : "wait"} to be sent</summary>
+      <ul>{acts.map((words, i) => <li key={i}>{words}</li>)}</ul>
+    </details>
   );
 }
 
@@ -85,8 +128,13 @@ export function Stale({ time, again }: { time: Date; again: () => void }) {
 }
 
 /** Draw a source in whichever state it is. */
-export function Show<T>({ state, what, again, children }: { state: Loaded<T>; what: string; again: () => void; children: (value: T) => ComponentChildren }) {
-  if (state.at === "loading") return <Loading what={what} />;
-  if (state.at === "failed") return <Failed trouble={state.trouble} again={again} />;
+export function Show<T>({ state, what, again, cancel, stands, children }: { state: Loaded<T>; what: string; again: () => void; cancel?: () => void; stands?: string; children: (value: T) => ComponentChildren }) {
+  if (state.at === "loading") return <Loading what={what} progress={state.progress} cancel={cancel} />;
+  if (state.at === "failed") return <Failed trouble={state.trouble} again={again} stands={stands} />;
   return <>{state.stale && <Stale time={state.time} again={again} />}{children(state.value)}</>;
+}
+
+/** The same for a whole source, with its own ways to begin again and to stop. */
+export function Shown<T>({ of, what, stands, children }: { of: Source<T>; what: string; stands?: string; children: (value: T) => ComponentChildren }) {
+  return <Show state={of.state.value} what={what} stands={stands} again={() => void of.load()} cancel={() => of.cancel()}>{children}</Show>;
 }

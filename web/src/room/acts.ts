@@ -1,6 +1,7 @@
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { asTrouble } from "../api/load";
 import type { Trouble } from "../api/door";
+import { tellWaiting } from "../api/waiting";
 
 /** Another person's act came first: what we wanted, and how to send it again on top of theirs. */
 export interface Conflict {
@@ -15,6 +16,7 @@ interface Act {
 }
 
 const RETRY_MS = 2000;
+let places = 0;
 
 /** Each act goes to the server at once, one after the other. What could not be sent waits, is counted, and is sent again: nothing is ever unsaved. */
 export class Acts {
@@ -26,6 +28,9 @@ export class Acts {
   private busy = false;
   private clock = 0;
 
+  private readonly place = `room ${(places += 1)}`;
+  private readonly untell = effect(() => tellWaiting(this.place, this.waiting.value.map((act) => act.words)));
+
   constructor(private readonly afterConflict: () => Promise<void>) {}
 
   do(words: string, send: () => Promise<void>): void {
@@ -34,8 +39,11 @@ export class Acts {
     void this.work();
   }
 
+  /** The page is left. What still waits goes on being sent, and is counted in the foot of every page until it has arrived. */
   stop(): void {
+    if (this.waiting.peek().length) return;
     clearTimeout(this.clock);
+    this.untell();
   }
 
   private async work(): Promise<void> {

@@ -1,0 +1,90 @@
+"""Finding a study by its accession number, or a person by name: what is typed travels in the body, never in an address.
+
+An address ends in histories and logs, and what a person types into a search field may be a patient's name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.policy import Person, may
+
+__all__ = ["router"]
+
+_FEW, _MANY = 8, 200
+_WILD = str.maketrans(dict.fromkeys("*\\", "?"))
+
+router = APIRouter()
+
+
+class Typed(BaseModel):
+    """What a person typed."""
+
+    words: Annotated[str, Field(max_length=64)] = ""
+
+
+@router.post("/api/palette")
+def palette(typed: Typed, site: SiteHere, who: Annotated[Person, needs("find")]) -> Any:
+    """Studies whose accession number begins so, and patients for those who may search them."""
+    here: PagesSite = site
+    words = typed.words.strip().translate(_WILD)
+    if not words:
+        return {"studies": [], "patients": []}
+    rows = here.find("STUDY", {"AccessionNumber": f"{words}*"}, limit=_FEW, who=who)
+    return {
+        "studies": [
+            {
+                "study": row["StudyInstanceUID"],
+                "accession": row["AccessionNumber"],
+                "description": row["StudyDescription"],
+                "date": _day(row["StudyDate"]),
+                "modalities": row["ModalitiesInStudy"],
+            }
+            for row in rows
+        ],
+        "patients": _people(here, words, _FEW, who) if may(who, "patients") else [],
+    }
+
+
+@router.post("/api/patients")
+def patients(typed: Typed, site: SiteHere, who: Annotated[Person, needs("patients")]) -> Any:
+    """Patients whose name or ID begins so, each with the number of studies and the newest of them."""
+    here: PagesSite = site
+    return {"patients": _people(here, typed.words.strip().translate(_WILD), _MANY, who)}
+
+
+def _people(here: PagesSite, words: str, most: int, who: Person) -> list[dict[str, Any]]:
+    """By ID and by the beginnings of the words of a name, each person once."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    keys = [({"PatientName": words}, True), ({"PatientID": f"{words}*"}, False)] if words else [({}, False)]
+    for asked, fuzzy in keys:
+        for row in here.find("STUDY", asked, limit=most * 4, fuzzy=fuzzy, who=who):
+            whom = (row["PatientID"], row.get("IssuerOfPatientID") or "")
+            rows = found.setdefault(whom, [])
+            if all(one["StudyInstanceUID"] != row["StudyInstanceUID"] for one in rows):
+                rows.append(row)
+    return [_patient(rows) for rows in list(found.values())[:most]]
+
+
+def _patient(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    newest = max(rows, key=lambda row: (row["StudyDate"] or "", row["StudyInstanceUID"]))
+    return {
+        "patient": {
+            "id": newest["PatientID"],
+            "name": newest["PatientName"],
+            "sex": newest["PatientSex"],
+            "birth_date": _day(newest["PatientBirthDate"]),
+        },
+        "studies": len(rows),
+        "latest": newest["StudyInstanceUID"],
+        "latest_date": _day(newest["StudyDate"]),
+    }
+
+
+def _day(text: str) -> str | None:
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if text else None

@@ -1,0 +1,110 @@
+"""What the pages know of the running server itself: how it was started, what waits, how full the disk is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.errors import Refused
+from isocenter.govern.policy import Person
+from isocenter.settings import Settings
+
+__all__ = ["Machine", "machine_of", "router"]
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The server behind the pages.
+
+    Args:
+        settings: with which it was started; None for an application that stands alone.
+        waiting: number of jobs that are not done.
+        again: promises a study another plan and analysis; None where no worker listens.
+    """
+
+    settings: Settings | None = None
+    waiting: Callable[[], int] = lambda: 0
+    again: Callable[[str], None] | None = None
+
+    def start(self, *, secrets: bool) -> list[dict[str, Any]]:
+        """What was set at start: name, variable, value, shipped value, meaning. Each needs a restart.
+
+        Args:
+            secrets: whether addresses and folders are told; a password in an address never is.
+        """
+        if self.settings is None:
+            return []
+        return [
+            {
+                "name": name,
+                "variable": f"ISOCENTER_{name.upper()}",
+                "about": field.description,
+                "value": _told(value := getattr(self.settings, name)) if secrets else None,
+                "shipped": _told(field.default),
+                "changed": value != field.default if secrets else None,
+                "restart": True,
+            }
+            for name, field in Settings.model_fields.items()
+        ]
+
+    def disk(self) -> dict[str, int] | None:
+        """Bytes of the disk on which the archive's folder lies: total and free."""
+        if self.settings is None or not self.settings.folder.is_dir():
+            return None
+        usage = shutil.disk_usage(self.settings.folder)
+        return {"total": usage.total, "free": usage.free}
+
+
+def machine_of(request: Request) -> Machine:
+    """The server behind this application."""
+    machine: Machine = request.app.state.machine
+    return machine
+
+
+@router.get("/api/system")
+def system(request: Request, site: SiteHere, who: Annotated[Person, needs("metrics")]) -> Any:
+    """How the server does: version, what it holds, what waits, how full the disk is."""
+    here: PagesSite = site
+    machine = machine_of(request)
+    return {
+        "version": version("isocenter"),
+        "counts": dict(here.counts(who=who)),
+        "waiting": machine.waiting(),
+        "works": machine.again is not None,
+        "disk": machine.disk(),
+        "events": here.head(),
+    }
+
+
+@router.post("/api/studies/{uid}/analyse")
+def analyse(
+    uid: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
+    request: Request,
+    site: SiteHere,
+    who: Annotated[Person, needs("analyse")],
+) -> Any:
+    """Plan and analyse a study again. What the same version has answered on the same bytes is not run again."""
+    here: PagesSite = site
+    here.study(uid, who=who)
+    again = machine_of(request).again
+    if again is None:
+        raise Refused("no worker is running", "this server only shows", "start `isocenter serve` or `isocenter work`")
+    again(uid)
+    return {"study": uid, "promised": True}
+
+
+def _told(value: Any) -> Any:
+    """A value as text where it is no number; a password inside an address is left out."""
+    if isinstance(value, bool | int | float):
+        return value
+    return re.sub(r"(://[^:/@]+):[^@]+@", r"\1:…@", str(value))

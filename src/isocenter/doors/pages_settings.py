@@ -1,0 +1,230 @@
+"""Settings per person and per site, worklist views that are shared, and why something is allowed.
+
+A person's settings live on the server, so that another browser has the same. What the site set at start comes from the
+environment and needs a restart; what it sets while it runs is an event with a reason.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from isocenter.doors.pages_machine import machine_of
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.policy import RULES, Person, Role, may, why
+from isocenter.preferring import Kept
+from isocenter.reading.worklist import LIMITS, limits_of
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+_Name = Annotated[str, Field(min_length=1, max_length=64)]
+_Key = Annotated[str, Field(min_length=1, max_length=32)]
+_Act = Annotated[str, Field(pattern=r"^[a-z-]{1,32}\.[a-z0-9+-]{1,48}$")]
+_Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 60)]
+
+
+class View(BaseModel):
+    """A named question to the worklist."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: _Name
+    q: Annotated[str, Field(max_length=500)] = ""
+    sort: Annotated[str, Field(max_length=32)] = ""
+    ai: bool = True
+
+
+class Mine(BaseModel):
+    """One person's settings, with what is shipped."""
+
+    model_config = ConfigDict(extra="forbid")
+    theme: Literal["dark", "light", "system"] = "dark"
+    density: Literal["compact", "regular", "roomy"] = "regular"
+    motion: Literal["system", "none"] = "system"
+    vision: Literal["own", "protan", "deutan", "tritan"] = "own"
+    single_keys: bool = True
+    keys: Annotated[dict[_Act, _Key], Field(max_length=500)] = {}
+    views: Annotated[list[View], Field(max_length=100)] = []
+    default_view: Annotated[str, Field(max_length=64)] = ""
+    checklist: Literal["open", "closed"] = "open"
+    room: dict[str, Any] = {}
+
+
+class Change(BaseModel):
+    """Some settings of one's own; a name in `forget` goes back to what is shipped."""
+
+    version: Annotated[int, Field(ge=0)] | None = None
+    settings: Mine = Mine()
+    forget: Annotated[list[str], Field(max_length=50)] = []
+
+
+class SiteWide(BaseModel):
+    """What a site sets while it runs."""
+
+    model_config = ConfigDict(extra="forbid")
+    limits_min: dict[Literal["now", "soon", "today", "routine"], _Minutes] | None = None
+
+
+class SiteChange(BaseModel):
+    """A change for everybody, with its reason."""
+
+    version: Annotated[int, Field(ge=0)]
+    settings: SiteWide
+    reason: Annotated[str, Field(max_length=500)]
+
+
+class Account(BaseModel):
+    """A new account."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    role: Literal["admin", "reader", "researcher", "service"]
+    password: Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+@router.get("/api/settings/me")
+def mine(site: SiteHere, who: Annotated[Person, needs("me")]) -> Any:
+    """The own settings, and which of them were changed."""
+    here: PagesSite = site
+    return _mine(here.preferences.mine(who=who))
+
+
+@router.put("/api/settings/me")
+def change_mine(asked: Change, site: SiteHere, who: Annotated[Person, needs("me")]) -> Any:
+    """Change some of the own settings; one key cannot do two things on one screen."""
+    here: PagesSite = site
+    _no_clash(asked.settings.keys)
+    patch = asked.settings.model_dump(exclude_unset=True) | {n: None for n in asked.forget if n in Mine.model_fields}
+    return _mine(here.preferences.change_mine(patch, version=asked.version, who=who))
+
+
+@router.get("/api/settings/site")
+def site_settings(request: Request, site: SiteHere, who: Annotated[Person, needs("settings")]) -> Any:
+    """How the site is set: what it may change while it runs, and what was given at its start."""
+    here: PagesSite = site
+    kept = here.preferences.site(who=who)
+    limits = limits_of(kept.settings.get("limits_min") or {})
+    return {
+        "version": kept.version,
+        "by": kept.by,
+        "when": kept.when.isoformat() if kept.when else None,
+        "may_change": may(who, "site"),
+        "rule": why(who, "site"),
+        "limits_min": {u.value: limits[u].total_seconds() / 60 for u in LIMITS},
+        "limits_shipped_min": {u.value: LIMITS[u].total_seconds() / 60 for u in LIMITS},
+        "changed": sorted(kept.settings),
+        "start": machine_of(request).start(secrets=may(who, "site")),
+    }
+
+
+@router.put("/api/settings/site")
+def change_site(asked: SiteChange, request: Request, site: SiteHere, who: Annotated[Person, needs("site")]) -> Any:
+    """Change how the site is set; the reason is kept."""
+    here: PagesSite = site
+    patch = asked.settings.model_dump(exclude_unset=True)
+    limits_of(patch.get("limits_min") or {})
+    here.preferences.change_site(patch, version=asked.version, reason=asked.reason, who=who)
+    return site_settings(request, here, who)
+
+
+@router.get("/api/people")
+def people(site: SiteHere, who: Annotated[Person, needs("people")]) -> Any:
+    """Everybody with an account."""
+    here: PagesSite = site
+    return {"people": list(here.staff.people(who=who))}
+
+
+@router.post("/api/people")
+def add_person(asked: Account, site: SiteHere, who: Annotated[Person, needs("people")]) -> Any:
+    """Give somebody an account; there is no password but the one that is given here."""
+    here: PagesSite = site
+    here.add_person(asked.name, Role(asked.role), asked.password, who=who)
+    return people(here, who)
+
+
+@router.get("/api/colleagues")
+def colleagues(site: SiteHere, who: Annotated[Person, needs("assign")]) -> Any:
+    """People who can be asked to read a study."""
+    here: PagesSite = site
+    return {"colleagues": [{"name": one.name, "role": one.role.value} for one in here.staff.colleagues(who=who)]}
+
+
+@router.get("/api/settings/{scope}/history")
+def history(
+    scope: Annotated[Literal["me", "site"], Path()], site: SiteHere, who: Annotated[Person, needs("me")]
+) -> Any:
+    """The latest changes: who, when, why, and what became what."""
+    here: PagesSite = site
+    return {"changes": here.preferences.history(scope, who=who)}
+
+
+@router.get("/api/views")
+def views(site: SiteHere, who: Annotated[Person, needs("worklist")]) -> Any:
+    """Worklist views that were shared with everybody."""
+    here: PagesSite = site
+    shared = here.preferences.views(who=who).settings
+    return {"views": [{"name": name, **view} for name, view in sorted(shared.items())]}
+
+
+@router.put("/api/views/{name}")
+def share(
+    name: Annotated[str, Path(min_length=1, max_length=64)],
+    view: View,
+    site: SiteHere,
+    who: Annotated[Person, needs("worklist")],
+) -> Any:
+    """Share a worklist view with everybody."""
+    here: PagesSite = site
+    here.preferences.share_view(name, view.model_dump(exclude={"name"}), who=who)
+    return views(here, who)
+
+
+@router.delete("/api/views/{name}")
+def unshare(
+    name: Annotated[str, Path(min_length=1, max_length=64)], site: SiteHere, who: Annotated[Person, needs("worklist")]
+) -> Any:
+    """Take a shared view of one's own back."""
+    here: PagesSite = site
+    here.preferences.share_view(name, None, who=who)
+    return views(here, who)
+
+
+@router.get("/api/policy/why")
+def policy(
+    site: SiteHere,
+    asks: Annotated[Person, needs("me")],
+    what: Annotated[str, Query(max_length=64)] = "sign",
+    who: Annotated[str, Query(max_length=64)] = "",
+) -> Any:
+    """May this person do that, and by which rule? Of others only somebody who manages people may ask."""
+    here: PagesSite = site
+    person = asks
+    if who and who != asks.name:
+        found = next((one for one in here.staff.people(who=asks) if one["name"] == who), None)
+        if found is None:
+            raise NotFound("no such person", "nobody here has that name", "look into the list of people")
+        person = Person(found["name"], found["role"])
+    if what not in RULES:
+        raise NotFound(f"'{what}'", "no rule knows it", f"known are {', '.join(RULES)}")
+    rule = RULES[what]
+    told = {"who": person.name, "role": person.role.value, "what": what, "may": may(person, what)}
+    return {**told, "about": rule.about, "why": why(person, what), "grants": rule.grants}
+
+
+def _mine(kept: Kept) -> dict[str, Any]:
+    known = {n: v for n, v in kept.settings.items() if n in Mine.model_fields}
+    return {"settings": Mine(**known).model_dump(), "changed": sorted(known), "version": kept.version}
+
+
+def _no_clash(keys: dict[str, str]) -> None:
+    """Refuse two acts of one screen on one key, among this person's own choices; the page knows the whole table."""
+    owner: dict[tuple[str, str], str] = {}
+    for name, key in keys.items():
+        screen, _, act = name.partition(".")
+        other = owner.setdefault((screen, key), act)
+        if other != act:
+            raise Refused(f"the key '{key}' for '{act}'", f"'{other}' has it on the same screen", "take another key")

@@ -1,0 +1,36 @@
+"""How the server does, and asking it to analyse a study again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from browser_for_pages import Browser
+from house_for_pages import CT, House
+
+from isocenter.doors.pages import application
+from isocenter.doors.pages_machine import Machine
+from isocenter.settings import Settings
+
+
+def admin(machine: Machine | None) -> Browser:
+    house = House()
+    return Browser(
+        application(house, demo=False, clock=lambda: house.now, machine=machine), bearer=house.token("admin")
+    )
+
+
+def test_the_system_tells_queue_disk_and_archive(tmp_path: Path) -> None:
+    told = admin(Machine(Settings(folder=tmp_path), lambda: 3, lambda study: None)).get("/api/system").json()
+    assert (told["waiting"], told["works"], told["counts"]) == (3, True, {"studies": 2})
+    assert 0 < told["disk"]["free"] <= told["disk"]["total"]
+    alone = admin(None).get("/api/system").json()
+    assert (alone["works"], alone["disk"]) == (False, None)
+
+
+def test_a_study_is_promised_another_analysis() -> None:
+    asked: list[str] = []
+    one = admin(Machine(again=asked.append))
+    assert one.post(f"/api/studies/{CT}/analyse").json() == {"study": CT, "promised": True}
+    assert one.post("/api/studies/9.9/analyse").status_code == 404
+    assert asked == [CT]
+    assert "no worker" in admin(None).post(f"/api/studies/{CT}/analyse").json()["error"]["what"]

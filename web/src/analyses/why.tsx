@@ -1,0 +1,138 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { onHappening } from "../api/live";
+import { asTrouble, Source } from "../api/load";
+import type { Planned, Study } from "../api/shapes";
+import { bind, keyOf } from "../keys/keyboard";
+import { Key } from "../kit/marks";
+import { Empty, Shown } from "../kit/states";
+import { may, ruleOf } from "../me";
+import { go, to } from "../router";
+import { count, day, spoken } from "../words";
+
+/** The three answers, and the two states before one: each with its own shape and words. */
+const ANSWERS: Record<Planned["answer"] | "after", { shape: string; words: string; css: string }> = {
+  found: { shape: "◇", words: "found", css: "machine-text" },
+  none: { shape: "✓", words: "looked, none", css: "fine" },
+  declined: { shape: "✗", words: "not looked", css: "soon" },
+  waiting: { shape: "⧗", words: "waiting", css: "muted" },
+  failed: { shape: "▲", words: "failed", css: "now" },
+  after: { shape: "◇", words: "after your opinion", css: "machine-text" },
+};
+
+/** Why was this not analysed: every analysis with its answer on one study, each predicate with the value that was met. */
+export function WhyPage({ study }: { study: string }) {
+  const plans = useRef<Source<Planned[]>>(null);
+  plans.current ??= new Source(async (abort) => (await ask<{ analyses: Planned[] }>(`/api/studies/${study}/plan`, { abort })).analyses);
+  const about = useRef<Source<Study>>(null);
+  about.current ??= new Source((abort) => ask<Study>(`/api/studies/${study}`, { abort }));
+  const plan = plans.current;
+  const [at, setAt] = useState(0);
+  const [told, setTold] = useState("");
+  useEffect(() => {
+    void plan.load();
+    void about.current?.load();
+    let due = 0;
+    const forget = onHappening(({ subject }) => {
+      if (subject !== study) return;
+      clearTimeout(due);
+      due = window.setTimeout(() => void plan.load(), 250);
+    });
+    return () => (forget(), clearTimeout(due), plan.stop(), about.current?.stop());
+  }, []);
+  const lines = sorted(plan.value ?? []);
+  useEffect(() => bind("why", {
+    down: () => setAt((now) => Math.min(lines.length - 1, now + 1)),
+    up: () => setAt((now) => Math.max(0, now - 1)),
+    open: () => lines[at] && go(to.analyses(lines[at].analysis)),
+    replan: () => void again(),
+    copy: () => void copy(),
+    leave: () => go(to.study(study)),
+  }), [lines, at]);
+  const again = async () => {
+    if (!may("analyse")) return setTold(ruleOf("analyse"));
+    try {
+      await ask(`/api/studies/${study}/analyse`, { method: "POST" });
+      setTold("Promised: it is planned and analysed again. This page follows.");
+    } catch (error) {
+      setTold(asTrouble(error).message);
+    }
+  };
+  const copy = async () => {
+    await navigator.clipboard.writeText(asText(about.current?.value ?? null, lines));
+    setTold("Copied as text for the scanner team");
+  };
+  const one = about.current.value;
+  return (
+    <>
+      <header class="bar" data-region tabIndex={-1}>
+        <a class="button quiet" href={to.study(study)}><span aria-hidden="true">←</span> Study <Key of={keyOf("why", "leave")} /></a>
+        <h1>Why was this not analysed?</h1>
+        {one && <span class="muted">{one.accession || "no accession"} · {one.description || one.modalities.join(" ")} · {day(one.date)}</span>}
+        <span class="gap" />
+        <span class="muted" role="status">{told}</span>
+        <button type="button" onClick={() => void copy()}>Copy reasons <Key of={keyOf("why", "copy")} /></button>
+        <button type="button" aria-disabled={!may("analyse")} title={may("analyse") ? undefined : ruleOf("analyse")} onClick={() => void again()}>Plan again <Key of={keyOf("why", "replan")} /></button>
+      </header>
+      <main class="catalogue" data-region tabIndex={-1}>
+        <Shown of={plan} what="the reasons" stands="The study and what is known of it are not touched.">
+          {(all) => all.length ? (
+            <>
+              <p class="ledger muted">{ledger(all)}</p>
+              <dl class="why">{sorted(all).map((line, i) => <Line key={line.analysis + i} line={line} current={i === at} />)}</dl>
+            </>
+          ) : <Empty title="No analysis is installed">Install a package that brings one; <code>isocenter check</code> tells whether it is a good one.</Empty>}
+        </Shown>
+      </main>
+    </>
+  );
+}
+
+function Line({ line, current }: { line: Planned; current: boolean }) {
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (current) ref.current?.scrollIntoView({ block: "nearest" });
+  }, [current]);
+  const { shape, words, css } = ANSWERS[line.answer] ?? ANSWERS.waiting;
+  return (
+    <div ref={ref} aria-current={current ? "true" : undefined}>
+      <dt><span class={css}><span aria-hidden="true">{shape}</span> {words}</span> <a href={to.analyses(line.analysis)}>{spoken(line.analysis)}</a></dt>
+      <dd>
+        {line.answer === "declined" && line.checks?.length ? (
+          <table class="plain checks">
+            <thead class="hidden"><tr><th scope="col">Met</th><th scope="col">Wanted</th><th scope="col">Found</th></tr></thead>
+            <tbody>
+              {line.checks.map((check) => (
+                <tr key={check.predicate + check.found}>
+                  <td>{check.met ? <span class="fine">✓<span class="hidden"> met</span></span> : <span class="soon">✗<span class="hidden"> not met</span></span>}</td>
+                  <td>{check.wanted}</td>
+                  <td class="muted">{check.found}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        ) : line.reasons.length ? <ul>{line.reasons.map((reason) => <li key={reason}>{reason}</li>)}</ul> : <span class="muted">{line.about}</span>}
+      </dd>
+    </div>
+  );
+}
+
+/** What needs an eye first: what was not looked at, then what failed or waits, then the answers. */
+function sorted(lines: Planned[]): Planned[] {
+  const order: Record<string, number> = { failed: 0, declined: 1, waiting: 2, found: 3, after: 3, none: 4 };
+  return [...lines].sort((a, b) => (order[a.answer] ?? 5) - (order[b.answer] ?? 5));
+}
+
+/** Each answer counted in a clause of its own: "looked, none" and "not looked" never share one. */
+function ledger(lines: Planned[]): string {
+  const of = (answer: string) => lines.filter((line) => line.answer === answer).length;
+  const said = [`${count(of("found"), "analysis", "analyses")} found something.`, `${count(of("none"), "analysis", "analyses")} looked and found none.`, `${count(of("declined"), "analysis", "analyses")} did not look.`];
+  if (of("waiting")) said.push(`${count(of("waiting"), "analysis", "analyses")} wait.`);
+  if (of("failed")) said.push(`${count(of("failed"), "analysis", "analyses")} failed.`);
+  return said.join(" ");
+}
+
+function asText(study: Study | null, lines: Planned[]): string {
+  const head = study ? `Accession ${study.accession || "none"}, ${study.description || study.modalities.join(" ")}, ${day(study.date)}` : "";
+  return [head, ...lines.filter((line) => line.answer === "declined" || line.answer === "failed").map((line) => `${line.analysis}: ${line.answer === "failed" ? "failed" : "not looked"}, because ${line.reasons.join("; ")}`)].filter(Boolean).join("\n");
+}

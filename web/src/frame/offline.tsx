@@ -1,0 +1,18 @@
+import { reachable } from "../api/door";
+import { heard } from "../api/live";
+import { waitingActs } from "../api/waiting";
+import { WaitingActs } from "../kit/states";
+import { me } from "../me";
+import { clock } from "../words";
+
+/** While the server cannot be reached: read-only, and every act that waits by name. */
+export function OfflineBar() {
+  if (!me.value || (reachable.value && !waitingActs.value.length)) return null;
+  if (reachable.value) return <p class="callout slim" role="status">Being sent: <WaitingActs /></p>;
+  return (
+    <p class="callout slim" role="status">
+      <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span>
+      <span>Offline{heard.value && ` since ${clock(heard.value)}`}: what is on screen can be read. <WaitingActs /></span>
+    </p>
+  );
+}

@@ -1,0 +1,23 @@
+import type { Place } from "../router";
+
+/** Every page has its JSON: the address under /api that holds what this page shows, with the same filters. */
+export function jsonOf({ page, id, part }: Place, query: URLSearchParams): string {
+  const word = encodeURIComponent(id);
+  const asked = query.size ? `?${query}` : "";
+  switch (page) {
+    case "worklist":
+      return `/api/worklist${asked}`;
+    case "study":
+      return part === "why" ? `/api/studies/${word}/plan` : `/api/studies/${word}`;
+    case "report":
+      return `/api/readings/${word}/report`;
+    case "analyses":
+      return id ? `/api/analyses/${word}` : "/api/analyses";
+    case "models":
+      return id ? `/api/models?name=${word}` : "/api/models";
+    case "settings":
+      return part === "site" ? "/api/settings/site" : "/api/settings/me";
+    default:
+      return "";
+  }
+}

@@ -1,0 +1,85 @@
+import { effect, signal } from "@preact/signals";
+import { ask } from "../api/door";
+import { onHappening } from "../api/live";
+import { ownKeys, singleKeys } from "../keys/keyboard";
+
+/** A named question to the worklist: its filter words, its order, and whether AI may raise. */
+export interface View {
+  name: string;
+  q: string;
+  sort: string;
+  ai: boolean;
+}
+
+/** What a person has made theirs; kept on the server, the same in every browser. */
+export interface Mine {
+  theme: "dark" | "light" | "system";
+  density: "compact" | "regular" | "roomy";
+  motion: "system" | "none";
+  vision: "own" | "protan" | "deutan" | "tritan";
+  single_keys: boolean;
+  keys: Record<string, string>;
+  views: View[];
+  /** Name of the view with which the worklist opens; empty for all studies. */
+  default_view: string;
+  checklist: "open" | "closed";
+  /** What the reading room keeps: hanging, mouse, tools. */
+  room: Record<string, unknown>;
+}
+
+export interface Kept {
+  settings: Mine;
+  /** Names of the settings that this person has changed; the others have the shipped value. */
+  changed: string[];
+  version: number;
+}
+
+export const SHIPPED: Mine = {
+  theme: "dark", density: "regular", motion: "system", vision: "own", single_keys: true, keys: {}, views: [], default_view: "", checklist: "open", room: {},
+}; // prettier-ignore
+
+// The last theme that was worn here, so that a page does not flash in the other one before the server has answered.
+const worn = localStorage.getItem("worn");
+
+export const mine = signal<Mine>({ ...SHIPPED, theme: worn === "light" || worn === "system" ? worn : "dark" });
+export const changed = signal<readonly string[]>([]);
+export const known = signal(false);
+
+let version = 0;
+let person = "";
+
+effect(() => {
+  ownKeys.value = mine.value.keys;
+  singleKeys.value = mine.value.single_keys;
+});
+
+function take(kept: Kept): void {
+  mine.value = { ...SHIPPED, ...kept.settings };
+  changed.value = kept.changed;
+  version = kept.version;
+  known.value = true;
+  localStorage.setItem("worn", mine.value.theme);
+}
+
+/** Fetch what this person set, and follow what they set in another browser. */
+export async function fetchMine(name: string): Promise<void> {
+  take(await ask<Kept>("/api/settings/me"));
+  if (person === name) return;
+  person = name;
+  onHappening(({ kind, subject }) => {
+    if (kind === "SettingsChanged" && subject === `me:${person}`) void ask<Kept>("/api/settings/me").then(take, () => undefined);
+  });
+}
+
+/** Change some settings. They act at once, and are taken back when the server refuses. */
+export async function change(patch: Partial<Mine>): Promise<void> {
+  const before = mine.peek();
+  mine.value = { ...before, ...patch };
+  if (!known.peek()) return;
+  try {
+    take(await ask<Kept>("/api/settings/me", { method: "PUT", body: { version, settings: patch } }));
+  } catch (error) {
+    mine.value = before;
+    throw error;
+  }
+}

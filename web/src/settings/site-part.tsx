@@ -1,0 +1,126 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { asTrouble, Source } from "../api/load";
+import { Shown } from "../kit/states";
+import { moment } from "../words";
+import { historyOf } from "./undo";
+
+interface Start {
+  name: string;
+  variable: string;
+  about: string;
+  value: string | number | boolean | null;
+  shipped: string | number | boolean;
+  changed: boolean | null;
+}
+
+interface SiteSettings {
+  version: number;
+  by: string;
+  when: string | null;
+  may_change: boolean;
+  rule: string;
+  limits_min: Record<string, number>;
+  limits_shipped_min: Record<string, number>;
+  changed: string[];
+  start: Start[];
+}
+
+const LEVELS: Record<string, string> = { now: "Now (STAT)", soon: "Soon (high, urgent)", today: "Today (medium)", routine: "Routine" };
+
+/** What the site set: what it may change while it runs, and what needs a restart. */
+export function SitePart({ wanted }: { wanted: string }) {
+  const source = useRef<Source<SiteSettings>>(null);
+  source.current ??= new Source((abort) => ask<SiteSettings>("/api/settings/site", { abort }));
+  const site = source.current;
+  useEffect(() => void site.load(), []);
+  return (
+    <Shown of={site} what="how the site is set">
+      {(told) => (
+        <>
+          {"limits classes due within worklist".includes(wanted) && <Limits told={told} put={(next) => site.put(next)} />}
+          <section aria-labelledby="start">
+            <h2 id="start">Set at start</h2>
+            <p class="muted">From the environment or the command line. Each needs a restart of the server.</p>
+            <table class="plain wide">
+              <thead><tr><th scope="col">Setting</th><th scope="col">Now</th><th scope="col">Shipped</th><th scope="col">What it does</th></tr></thead>
+              <tbody>
+                {told.start.filter((one) => `${one.variable} ${one.about}`.toLowerCase().includes(wanted)).map((one) => (
+                  <tr key={one.name}>
+                    <td class="id">{one.variable}</td>
+                    <td>{one.value === null ? <span class="faint">not told to your role</span> : `${one.value}` || <span class="faint">empty</span>}{one.changed && <span class="muted"> · changed</span>}</td>
+                    <td class="muted">{`${one.shipped}` || "empty"}</td>
+                    <td>{one.about}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </section>
+          <Changes />
+        </>
+      )}
+    </Shown>
+  );
+}
+
+function Limits({ told, put }: { told: SiteSettings; put: (next: SiteSettings) => void }) {
+  const [limits, setLimits] = useState(told.limits_min);
+  const [reason, setReason] = useState("");
+  const [refused, setRefused] = useState("");
+  const summary = useRef<HTMLParagraphElement>(null);
+  const save = async (event: SubmitEvent) => {
+    event.preventDefault();
+    try {
+      put(await ask<SiteSettings>("/api/settings/site", { method: "PUT", body: { version: told.version, reason, settings: { limits_min: limits } } }));
+      setReason("");
+      setRefused("");
+    } catch (error) {
+      setRefused(asTrouble(error).message);
+      requestAnimationFrame(() => summary.current?.focus());
+    }
+  };
+  const touched = JSON.stringify(limits) !== JSON.stringify(told.limits_min);
+  return (
+    <section aria-labelledby="limits">
+      <h2 id="limits">Limits of the classes</h2>
+      <p class="muted">Within how many minutes after its arrival a study of each class is due. They order the worklist at once. {told.when ? `Changed by ${told.by}, ${moment(told.when)} UTC.` : "As shipped."}</p>
+      <form onSubmit={save}>
+        {refused && <p ref={summary} tabIndex={-1} class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+        <div class="limits">
+          {Object.entries(limits).map(([level, minutes]) => (
+            <label key={level}>{LEVELS[level] ?? level}<span class="with-unit"><input type="number" min="1" max="86400" required value={minutes} disabled={!told.may_change} onInput={(event) => setLimits({ ...limits, [level]: Number(event.currentTarget.value) })} /> min</span><span class="muted">shipped {told.limits_shipped_min[level]}</span></label>
+          ))}
+        </div>
+        {told.may_change ? (
+          touched && <div class="reason"><label>Reason, kept in the journal<input required maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label><button class="primary">Change for everybody</button><button type="button" onClick={() => setLimits(told.limits_min)}>Leave as it is</button></div>
+        ) : (
+          <p class="muted">{told.rule}</p>
+        )}
+      </form>
+    </section>
+  );
+}
+
+function Changes() {
+  const source = useRef<Source<Awaited<ReturnType<typeof historyOf>>>>(null);
+  source.current ??= new Source(() => historyOf("site"));
+  const past = source.current;
+  useEffect(() => void past.load(), []);
+  const changes = past.value ?? [];
+  return (
+    <section aria-labelledby="changes">
+      <h2 id="changes">Changes</h2>
+      {changes.length === 0 ? <p class="muted">Nothing was changed since this archive was made.</p> : (
+        <ul class="changes">
+          {changes.map((one) => (
+            <li key={one.version}><span class="muted">{moment(one.when)} UTC</span> <strong>{one.by}</strong>: {one.changes.map((what) => `${what.name.replace(/_/g, " ")} ${words(what.was)} → ${words(what.now)}`).join("; ")}. <span class="muted">{one.reason}</span></li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function words(value: unknown): string {
+  return value === null || value === undefined ? "as shipped" : typeof value === "object" ? Object.entries(value).map(([name, one]) => `${name} ${one}`).join(", ") : String(value);
+}
