@@ -7,7 +7,7 @@ nothing. Everything that a verb needs from the world (clock, storage, network) i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from isocenter.analysis.protocol import Analysis
 from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, run, run_apart
 from isocenter.entering import Entrance
-from isocenter.errors import IsocenterError, NotFound, Refused
+from isocenter.errors import Conflict, IsocenterError, NotFound, Refused
 from isocenter.govern import people
 from isocenter.govern.policy import Person, Role, must
 from isocenter.listing import Listing
@@ -28,6 +28,7 @@ from isocenter.preferring import Preferences
 from isocenter.reading import report as reports
 from isocenter.reading import session
 from isocenter.reading import worklist as lists
+from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
 from isocenter.record import (
     Event,
     Kind,
@@ -89,6 +90,7 @@ class Site:
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index)
+        self._shelf = Shelf()
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 
@@ -173,6 +175,35 @@ class Site:
         grid = volumes_of(alone, self.blobs.get)[0].geometry
         slice_ = min(frame, grid.shape[0] - 1)
         return grid.cropped((slice_, 0, 0), (slice_ + 1, grid.shape[1], grid.shape[2]))
+
+    def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
+        """The images of a series as a reader scrolls through them, without their pixels.
+
+        Args:
+            tag: of a description that the asker has; Conflict where the series has changed since.
+        """
+        must(who, "instance", study_uid)
+        kept = self._shelf.get(study_uid, series_uid, tag) if tag else None
+        if kept is not None:
+            return kept
+        series = next((s for s in self.index.study(study_uid).series if s.uid == series_uid), None)
+        if series is None:
+            raise NotFound(
+                "no such series in this study", "it may have been sent with another one", "look at the study"
+            )
+        found = self._shelf.put(study_uid, shown(series, self.blobs.get))
+        if tag and found.tag != tag:
+            raise Conflict("this series has grown since", "its images are numbered anew", "load its description again")
+        return found
+
+    def slab(
+        self, study_uid: str, series_uid: str, which: Sequence[int], *, tag: str, who: Person
+    ) -> tuple[Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
+        """Real values of several images of a series, in the order asked for; one that cannot be read is its refusal."""
+        of = self.pictures(study_uid, series_uid, tag=tag, who=who)
+        if which and not 0 <= min(which) <= max(which) < len(of.order):
+            raise NotFound(f"image {max(which) + 1}", f"the series has {len(of.order)}", "ask for those that it has")
+        return of, real_values(of, [of.order[n] for n in which], self.blobs.get)
 
     def counts(self, *, who: Person) -> dict[str, int]:
         """How much the archive holds."""

@@ -21,7 +21,7 @@ from isocenter.errors import LimitReached, Refused
 from isocenter.record import Instance, Series
 from isocenter.space import Axis, Geometry, Reference, Volume
 
-__all__ = ["plane"]
+__all__ = ["coloured", "plane"]
 
 _LARGEST = 1 << 32  # bytes of one decoded image or cine
 _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
@@ -108,6 +108,21 @@ def _looked_up(stored: npt.NDArray[Any], file: File, facts: dict[str, Any]) -> n
         facts["ModalityLUT"] = True
         return np.asarray(values[np.clip(stored.astype(np.int64) - first, 0, count - 1)])
     return stored
+
+
+def coloured(data: bytes, stored: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """One frame of an image in colour as red, green and blue of 8 bits, palettes looked up.
+
+    Args:
+        data: the whole Part 10 file.
+        stored: (rows, columns) palette indices, or (rows, columns, 3).
+    """
+    if stored.ndim == 2:
+        return np.asarray(_palette(data, stored), np.uint8)
+    if stored.dtype == np.uint8:
+        return np.asarray(stored[..., :3])
+    top = 1 << max(int(stored.max()).bit_length() - 8, 0)
+    return np.asarray(stored[..., :3] // top, np.uint8)
 
 
 def _palette(data: bytes, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -6,14 +6,16 @@ their own, and so that this list says at a glance what a browser can make the ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.errors import IsocenterError
 from isocenter.govern.policy import Person, Role
 from isocenter.preferring import Preferences
+from isocenter.reading.pictures import Pictures
 from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
 from isocenter.reading.worklist import Entry
@@ -73,6 +75,14 @@ class PagesSite(Protocol):
 
     def why(self, study_uid: str, *, who: Person) -> Sequence[Mapping[str, Any]]:
         """For every analysis: analysis, about, answer (found, none, declined, waiting, failed), reasons."""
+
+    def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
+        """The images of a series as one scrolls through them, without pixels."""
+
+    def slab(
+        self, study_uid: str, series_uid: str, which: Sequence[int], *, tag: str, who: Person
+    ) -> tuple[Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
+        """The real values of several of them."""
 
     def geometry_of(self, sop_uid: str, *, frame: int = 0, who: Person) -> Geometry:
         """Of one image: one slice, its step the distance to the next slice or its thickness."""

@@ -1,7 +1,5 @@
-import { wadors } from "@cornerstonejs/dicom-image-loader";
-import { type Attributes, numberOf, numbers, spellOutPalettes, text } from "./attributes";
-import { within } from "./deadline";
-import { steps } from "./order";
+import * as core from "@cornerstonejs/core";
+import { type Described, each, Slabs } from "./slab";
 import { sidesOf } from "./sides";
 import { start } from "./start";
 import type { Point3 } from "./viewport";
@@ -27,6 +25,10 @@ export interface Loaded {
   modality: string;
   /** Frame of Reference UID; empty where the header gives none. */
   frame: string;
+  /** UCUM unit of the values, and a doubt about it. */
+  unit: string;
+  remark: string;
+  colour: boolean;
   pictures: Picture[];
   /** Where a picture stands among them, by its image id. */
   places: ReadonlyMap<string, number>;
@@ -36,73 +38,97 @@ export interface Loaded {
   durations_ms: number[] | null;
   /** Why these pictures are no volume; empty where they are one. */
   noVolume: string;
+  /** Fetch these pictures, in this order, before anybody asks for them. */
+  prefetch(numbers: number[]): Promise<void>;
 }
 
-type Entry = { attributes: Attributes; picture: Picture };
+const SCHEME = "slab";
+const known = new Map<string, { slabs: Slabs; loaded: Loaded; about: Described }>();
+let registered = false;
 
-/** Fetch what the server knows of a series and hand it to the image loader. */
-export async function loadSeries(study: string, series: string): Promise<Loaded> {
-  await start(); // the loader only keeps what it is told after its start
-  const base = `/dicom-web/studies/${study}/series/${series}`;
-  const answer = await within(20, "The description of the series", fetch(`${base}/metadata`, { headers: { Accept: "application/dicom+json" }, credentials: "same-origin" }));
-  if (!answer.ok) throw new Error(`the server answered ${answer.status} for the description of the series`);
-  const instances = (await answer.json()) as Attributes[];
-  if (!instances.length) throw new Error("the series has no images");
-  const first = instances[0]!;
-  const entries: Entry[] = [];
-  for (const attributes of instances) {
-    if (!text(attributes, "00080060")) attributes["00080060"] = { vr: "CS", Value: ["OT"] }; // without it the loader never answers
-    spellOutPalettes(attributes);
-    const sop = text(attributes, "00080018");
-    const frames = numberOf(attributes, "00280008") ?? 1;
-    const sides = sidesOf(numbers(attributes, "00200037"), (attributes["00200020"]?.Value ?? []).map(String));
-    for (let frame = 0; frame < frames; frame++) {
-      const imageId = `wadors:${location.origin}${base}/instances/${sop}/frames/${frame + 1}`;
-      wadors.metaDataManager.add(imageId, attributes as never);
-      entries.push({ attributes, picture: { imageId, sop, frame, sides, ...placeOf(attributes) } });
-    }
-  }
-  const single = entries.length === instances.length;
-  const ordered = single ? steps(entries.map((entry) => ({ ...entry, position: numbers(entry.attributes, "00200032"), orientation: numbers(entry.attributes, "00200037"), order: orderOf(entry.attributes) }))) : { items: entries, phases: 1, gap: "several frames in one image" };
-  return {
-    study,
-    uid: series,
-    modality: text(first, "00080060"),
-    frame: text(first, "00200052"),
-    pictures: ordered.items.map((entry) => entry.picture),
-    places: new Map(ordered.items.map((entry, i) => [entry.picture.imageId, i])),
-    phases: ordered.phases,
-    durations_ms: frameTime(first) ? ordered.items.map(() => frameTime(first)!) : null,
-    noVolume: reasonAgainst(first, entries.length, ordered.gap),
-  };
+/** Ask the server what a series is, and make its images known to the drawing library. */
+export async function loadSeries(study: string, uid: string): Promise<Loaded> {
+  const [about] = await Promise.all([Slabs.open(study, uid), start()]);
+  register();
+  const imageId = (number: number) => `${SCHEME}:${uid}:${about.tag}:${number}`;
+  const slabs = new Slabs(`/api/studies/${study}/series/${uid}`, about, imageId);
+  const pictures = about.sop.map((sop, number) => pictureOf(about, sop, number, imageId(number)));
+  const durations = pictures.map((_, number) => each(about.duration_ms, number));
+  const loaded: Loaded = {
+    study, uid, pictures,
+    modality: about.modality, frame: about.frame, unit: about.unit, remark: about.remark, colour: about.colour,
+    places: new Map(pictures.map((one, i) => [one.imageId, i])),
+    phases: about.phases,
+    durations_ms: durations.every((one) => one > 0) ? durations : null,
+    noVolume: about.no_volume,
+    prefetch: async (numbers) => void (await Promise.allSettled(numbers.map((number) => core.imageLoader.loadAndCacheImage(imageId(number), { prefetch: true } as never)))),
+  }; // prettier-ignore
+  known.set(`${uid}:${about.tag}`, { slabs, loaded, about });
+  return loaded;
 }
 
-function placeOf(of: Attributes): Pick<Picture, "place" | "spacing_mm" | "thickness_mm"> {
-  const [position, cosines, spacing] = [numbers(of, "00200032"), numbers(of, "00200037"), numbers(of, "00280030")];
+function pictureOf(about: Described, sop: string, number: number, imageId: string): Picture {
+  const [position, cosines, spacing] = [about.position[number]!, each(about.orientation, number), each(about.spacing_mm, number)];
   const placed = position.length === 3 && cosines.length === 6 && spacing.length === 2;
   return {
+    imageId, sop,
+    frame: about.frames[number]!,
+    sides: sidesOf(cosines, each(about.sides, number)),
     place: placed ? { position: position as Point3, row: cosines.slice(0, 3) as Point3, column: cosines.slice(3) as Point3 } : null,
     spacing_mm: spacing.length === 2 ? (spacing as [number, number]) : null,
-    thickness_mm: numberOf(of, "00180050") ?? 0,
-  };
+    thickness_mm: each(about.thickness_mm, number),
+  }; // prettier-ignore
 }
 
-function orderOf(of: Attributes): number[] {
-  return ["00181060", "00200100", "00180081", "00200013"].map((tag) => numberOf(of, tag) ?? 0);
+/** Our own way for images to come (many in one answer), and what is known of each without opening it. */
+function register(): void {
+  if (registered) return;
+  registered = true;
+  core.imageLoader.registerImageLoader(SCHEME, (imageId: string, options?: Record<string, unknown>) => {
+    const { of, number } = find(imageId);
+    // A viewport that waits for its image does not stand in line behind a whole volume.
+    const inLine = !!options?.["prefetch"] || options?.["requestType"] === core.Enums.RequestType.Prefetch;
+    return { promise: of.slabs.load(number, !inLine), cancelFn: () => undefined } as never;
+  });
+  for (const kind of [core.Enums.RequestType.Prefetch, core.Enums.RequestType.Interaction]) core.imageLoadPoolManager.setMaxSimultaneousRequests(kind, 10_000); // they are bundled into few answers
+  core.metaData.addProvider((kind: string, imageId: unknown) => (typeof imageId === "string" && imageId.startsWith(`${SCHEME}:`) ? moduleOf(kind, imageId) : undefined), 10_000);
 }
 
-function frameTime(of: Attributes): number | null {
-  const time = numberOf(of, "00181063");
-  if (time && time > 0) return time;
-  const rate = numberOf(of, "00082144") ?? numberOf(of, "00180040");
-  if (rate && rate > 0) return 1000 / rate;
-  const beat = numberOf(of, "00181062");
-  const phases = numberOf(of, "00181090");
-  return beat && phases ? beat / phases : null;
+function find(imageId: string): { of: { slabs: Slabs; loaded: Loaded; about: Described }; number: number } {
+  const [, uid, tag, number] = imageId.split(":");
+  const of = known.get(`${uid}:${tag}`);
+  if (!of) throw new Error(`nothing is known of ${imageId}`);
+  return { of, number: Number(number) };
 }
 
-function reasonAgainst(of: Attributes, pictures: number, gap: string): string {
-  if ((numberOf(of, "00280002") ?? 1) > 1) return "colour images";
-  if (pictures < 4) return pictures === 1 ? "one image only" : `only ${pictures} images`;
-  return gap;
+function moduleOf(kind: string, imageId: string): unknown {
+  const { of, number } = find(imageId);
+  const { about, loaded } = of;
+  const picture = loaded.pictures[number]!;
+  const signed = about.type === "i2" || about.type === "f4";
+  const bits = 8 * Number(about.type[1]);
+  switch (kind) {
+    case "imagePixelModule":
+      return { bitsAllocated: bits, bitsStored: bits, highBit: bits - 1, samplesPerPixel: about.colour ? 3 : 1, pixelRepresentation: signed ? 1 : 0, photometricInterpretation: about.colour ? "RGB" : about.inverse ? "MONOCHROME1" : "MONOCHROME2", rows: each(about.rows, number), columns: each(about.columns, number) };
+    case "imagePlaneModule": {
+      const [row, column] = picture.spacing_mm ?? [1, 1];
+      const { place } = picture;
+      const cosines = place ? [...place.row, ...place.column] : [1, 0, 0, 0, 1, 0];
+      return { frameOfReferenceUID: about.frame || about.series, rows: each(about.rows, number), columns: each(about.columns, number), imageOrientationPatient: cosines, rowCosines: cosines.slice(0, 3), columnCosines: cosines.slice(3), imagePositionPatient: place?.position ?? [0, 0, 0], sliceThickness: picture.thickness_mm, sliceLocation: number, pixelSpacing: [row, column], rowPixelSpacing: row, columnPixelSpacing: column, usingDefaultValues: !place };
+    }
+    case "generalSeriesModule":
+      return { modality: about.modality, seriesInstanceUID: about.series, studyInstanceUID: loaded.study };
+    case "voiLutModule": {
+      const windows = each(about.windows, number);
+      return windows.length ? { windowCenter: windows.map((one) => one[0]), windowWidth: windows.map((one) => one[1]), voiLUTFunction: core.Enums.VOILUTFunctionType.LINEAR_EXACT } : undefined;
+    }
+    case "modalityLutModule":
+      return { rescaleSlope: 1, rescaleIntercept: 0 };
+    case "sopCommonModule":
+      return { sopInstanceUID: picture.sop };
+    case "transferSyntax":
+      return { transferSyntaxUID: "1.2.840.10008.1.2.1" };
+    default:
+      return undefined;
+  }
 }

@@ -1,5 +1,4 @@
 import * as core from "@cornerstonejs/core";
-import { init as startLoader } from "@cornerstonejs/dicom-image-loader";
 
 let started: Promise<void> | null = null;
 let volumes = true;
@@ -11,7 +10,6 @@ export function start(): Promise<void> {
     core.init();
     if (!volumes) core.setUseCPURendering(true);
     core.cache.setMaxCacheSize(768 * 2 ** 20);
-    await startLoader({ maxWebWorkers: Math.max(1, Math.min(4, (navigator.hardwareConcurrency || 2) - 1)) });
   })();
   return started;
 }

@@ -5,6 +5,8 @@ import type { Loaded } from "./series";
 import { start } from "./start";
 import { dot, type Point3, plus } from "./viewport";
 
+const COARSE = 8;
+
 /** A series as one volume, shared by all viewports that cut through it. It fills while it is shown. */
 export class SeriesVolume {
   /** How many of its images have come. */
@@ -44,8 +46,15 @@ export class SeriesVolume {
       core.eventTarget.removeEventListener(Events.IMAGE_LOAD_FAILED, lost);
     });
     if (volume.loadStatus?.loaded) this.come.value = imageIds.length;
-    else volume.load();
+    else void this.fill(volume);
     return this;
+  }
+
+  /** Every eighth image first, so that all planes show the whole body early; then the rest. */
+  private async fill(volume: core.Types.IStreamingImageVolume): Promise<void> {
+    const count = this.series.pictures.length;
+    await this.series.prefetch(Array.from({ length: Math.ceil(count / COARSE) }, (_, i) => i * COARSE));
+    if (!this.ended.signal.aborted) volume.load();
   }
 
   get full(): boolean {

@@ -1,0 +1,155 @@
+"""A series for the screen: what its images are, and their values, many in one answer.
+
+One request a frame means six at a time over HTTP/1.1, and the description that DICOMweb gives opens every file. Here a
+description comes from the record, and a slab of images as one stream that holds one image in memory at a time.
+
+A slab is a sequence of images, each behind a head of 32 bytes, little-endian:
+
+===== ====== ==========================================================
+bytes type   what
+===== ====== ==========================================================
+0-3   uint32 bytes of values that follow; 0 where the image cannot be read
+4-7   uint32 number of the image, as the description counts from 0
+8-9   uint16 rows
+10-11 uint16 columns
+12    uint8  type: 0 uint8, 1 int16, 2 uint16, 3 float32
+13    uint8  values a pixel: 1, or 3 for red, green, blue
+14-15 uint16 bytes of a reason in UTF-8 that follow where there are no values
+16-23 float64 smallest value
+24-31 float64 largest value
+===== ====== ==========================================================
+
+Values are real ones in the unit that the description names (HU, SUV), row by row.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
+
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_study import Uid
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.errors import IsocenterError, LimitReached
+from isocenter.govern.policy import Person
+from isocenter.reading.pictures import Picture, Pictures
+
+__all__ = ["HEAD", "described", "packed", "router"]
+
+HEAD = struct.Struct("<IIHHBBHdd")
+_TYPES = {"u1": 0, "i2": 1, "u2": 2, "f4": 3}
+_LARGEST = 256 * 2**20  # bytes of one answer; a longer series is asked for in parts
+_SHARED = ("rows", "columns", "orientation", "spacing_mm", "thickness_mm", "sides", "windows", "duration_ms")
+
+router = APIRouter()
+
+
+@router.get("/api/studies/{uid}/series/{series}/pictures")
+def pictures(
+    uid: Uid,
+    series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
+    site: SiteHere,
+    who: Annotated[Person, needs("instance")],
+) -> Any:
+    """The images of a series in the order in which one scrolls, where each lies, and what its values are."""
+    here: PagesSite = site
+    return described(here.pictures(uid, series, who=who))
+
+
+@router.get("/api/studies/{uid}/series/{series}/slab")
+def slab(
+    uid: Uid,
+    series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
+    site: SiteHere,
+    who: Annotated[Person, needs("instance")],
+    tag: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
+    first: Annotated[int, Query(ge=0, le=1_000_000)],
+    count: Annotated[int, Query(ge=1, le=100_000)],
+    step: Annotated[int, Query(ge=1, le=1000)] = 1,
+    small: Annotated[bool, Query()] = False,
+) -> StreamingResponse:
+    """Images `first`, `first + step`, …: `count` of them, or as many as there are. `small`: for a slow line."""
+    here: PagesSite = site
+    known = here.pictures(uid, series, tag=tag, who=who)
+    which = range(first, len(known.order), step)[:count]
+    size = sum(known.order[n].rows * known.order[n].columns for n in which) * _bytes(known)
+    if size > _LARGEST:
+        raise LimitReached(
+            f"{len(which)} images of {size >> 20} MiB", f"one answer has at most {_LARGEST >> 20} MiB", "ask for fewer"
+        )
+    of, values = here.slab(uid, series, which, tag=tag, who=who)
+    body = packed(of, which, values)
+    headers = {"Content-Encoding": "gzip"} if small else {}
+    return StreamingResponse(_gzip(body) if small else body, media_type="application/octet-stream", headers=headers)
+
+
+def _bytes(of: Pictures) -> int:
+    return 3 if of.colour else np.dtype(of.kind).itemsize
+
+
+def packed(
+    of: Pictures, which: range, values: Iterator[npt.NDArray[Any] | IsocenterError]
+) -> Iterator[bytes | memoryview]:
+    """Heads and values, one image after the other."""
+    for number, one in zip(which, values, strict=True):
+        if isinstance(one, IsocenterError):
+            reason = str(one.what).encode()[:1000]
+            yield HEAD.pack(0, number, 0, 0, 0, 0, len(reason), 0.0, 0.0) + reason
+            continue
+        ends = (float(one.min()), float(one.max())) if one.size else (0.0, 0.0)
+        kind, samples = _TYPES[of.kind], 3 if of.colour else 1
+        yield HEAD.pack(one.nbytes, number, one.shape[0], one.shape[1], kind, samples, 0, *ends)
+        yield one.tobytes()
+
+
+def _gzip(parts: Iterator[bytes | memoryview]) -> Iterator[bytes]:
+    """RFC 1952, fast: on a slow line half the bytes come sooner than all of them."""
+    press = zlib.compressobj(1, zlib.DEFLATED, 31)
+    for part in parts:
+        pressed = press.compress(part)
+        if pressed:
+            yield pressed
+    yield press.flush()
+
+
+def described(of: Pictures) -> dict[str, Any]:
+    """The description as JSON: what all images share stands once, what differs stands in a list for each image."""
+    told: dict[str, Any] = {
+        "series": of.series.uid,
+        "modality": of.series.modality,
+        "frame": of.series.frame_of_reference,
+        "unit": of.unit,
+        "remark": of.remark,
+        "type": of.kind,
+        "colour": of.colour,
+        "inverse": of.inverse,
+        "phases": of.phases,
+        "no_volume": of.no_volume,
+        "tag": of.tag,
+        "count": len(of.order),
+        "sop": [p.sop_uid for p in of.order],
+        "frames": [p.frame for p in of.order],
+        "position": [_rounded(p.position) for p in of.order],
+    }
+    for name in _SHARED:
+        each = [_plain(p, name) for p in of.order]
+        told[name] = each[0] if all(value == each[0] for value in each) else {"each": each}
+    return told
+
+
+def _plain(picture: Picture, name: str) -> Any:
+    value = getattr(picture, name)
+    if name == "windows":
+        return [list(window) for window in value]
+    return _rounded(value) if isinstance(value, tuple) else value
+
+
+def _rounded(values: tuple[Any, ...]) -> list[Any]:
+    return [round(v, 6) if isinstance(v, float) else v for v in values]

@@ -1,0 +1,206 @@
+import * as core from "@cornerstonejs/core";
+import { ask } from "../api/door";
+import { within } from "./deadline";
+
+/** Where a series lies and what its images are, as `GET /api/studies/{study}/series/{series}/pictures` says it. */
+export interface Described {
+  series: string;
+  modality: string;
+  frame: string;
+  unit: string;
+  remark: string;
+  type: "u1" | "i2" | "u2" | "f4";
+  colour: boolean;
+  inverse: boolean;
+  phases: number;
+  no_volume: string;
+  tag: string;
+  count: number;
+  sop: string[];
+  frames: number[];
+  position: number[][];
+  rows: Shared<number>;
+  columns: Shared<number>;
+  orientation: Shared<number[]>;
+  spacing_mm: Shared<number[]>;
+  thickness_mm: Shared<number>;
+  sides: Shared<string[]>;
+  windows: Shared<[number, number][]>;
+  duration_ms: Shared<number>;
+}
+
+/** A value that all images share, or one for each. */
+export type Shared<T> = T | { each: T[] };
+
+export function each<T>(value: Shared<T>, number: number): T {
+  return value !== null && typeof value === "object" && !Array.isArray(value) && "each" in (value as object) ? (value as { each: T[] }).each[number]! : (value as T);
+}
+
+const HEAD_BYTES = 32;
+/** Bytes of one answer: small enough that the first images of it are on screen while the rest still comes. */
+const SLAB_BYTES = 24 * 2 ** 20;
+const AT_ONCE = 3;
+const TYPES = [Uint8Array, Int16Array, Uint16Array, Float32Array] as const;
+/** Below this many megabits a second compressing is worth its time. */
+const SLOW_MBIT = 5;
+const DEADLINE_S = 30;
+
+interface Waiting {
+  resolve: (image: core.Types.IImage) => void;
+  reject: (error: Error) => void;
+}
+
+/** Fetches the images of one series in slabs: what somebody waits for first, in stretches, a few answers at a time. */
+export class Slabs {
+  private readonly waiting = new Map<number, Waiting>();
+  private readonly asked = new Set<number>();
+  private urgent: number[] = [];
+  private running = 0;
+  private planned = false;
+
+  constructor(private readonly base: string, readonly about: Described, private readonly imageId: (number: number) => string) {}
+
+  static async open(study: string, series: string): Promise<Described> {
+    return ask<Described>(`/api/studies/${study}/series/${series}/pictures`, { deadline_s: DEADLINE_S });
+  }
+
+  load(number: number, urgent: boolean): Promise<core.Types.IImage> {
+    return new Promise((resolve, reject) => {
+      const before = this.waiting.get(number);
+      this.waiting.set(number, { resolve: (image) => (before?.resolve(image), resolve(image)), reject: (error) => (before?.reject(error), reject(error)) });
+      if (urgent) this.urgent.push(number);
+      if (this.planned) return;
+      this.planned = true;
+      queueMicrotask(() => this.go());
+    });
+  }
+
+  private go(): void {
+    this.planned = false;
+    while (this.running < AT_ONCE || this.urgent.length) {
+      const stretch = this.next();
+      if (!stretch) return;
+      this.running += 1;
+      void this.fetch(...stretch).finally(() => {
+        this.running -= 1;
+        this.go();
+      });
+    }
+  }
+
+  /** The next stretch to ask for: what is urgent, alone and at once; else as many in a row, with one step between them, as one answer may hold. */
+  private next(): [first: number, count: number, step: number] | null {
+    for (let number = this.urgent.shift(); number !== undefined; number = this.urgent.shift()) {
+      if (this.waiting.has(number) && !this.asked.has(number)) return [number, 1, 1];
+    }
+    const wanted = [...this.waiting.keys()].filter((number) => !this.asked.has(number));
+    const first = wanted[0];
+    if (first === undefined) return null;
+    const step = Math.max(1, (wanted[1] ?? first + 1) - first);
+    const bytes = each(this.about.rows, first) * each(this.about.columns, first) * (this.about.colour ? 3 : Number(this.about.type[1]));
+    const most = Math.max(1, Math.floor(SLAB_BYTES / bytes));
+    let count = 1;
+    while (count < most && wanted[count] === first + count * step) count += 1;
+    return [first, count, step];
+  }
+
+  private async fetch(first: number, count: number, step: number): Promise<void> {
+    const numbers = Array.from({ length: count }, (_, i) => first + i * step);
+    for (const number of numbers) this.asked.add(number);
+    try {
+      const slow = ((navigator as { connection?: { downlink?: number } }).connection?.downlink ?? 99) < SLOW_MBIT;
+      const answer = await within(DEADLINE_S, "The images", fetch(`${this.base}/slab?tag=${this.about.tag}&first=${first}&count=${count}&step=${step}${slow ? "&small=true" : ""}`, { credentials: "same-origin" }));
+      if (!answer.ok || !answer.body) throw new Error(await wordsOf(answer));
+      await this.read(answer.body.getReader());
+      this.fail(numbers, new Error("the answer ended before all images had come"));
+    } catch (error) {
+      this.fail(numbers, error as Error);
+    } finally {
+      for (const number of numbers) this.asked.delete(number);
+    }
+  }
+
+  private fail(numbers: number[], error: Error): void {
+    for (const number of numbers) {
+      this.waiting.get(number)?.reject(error);
+      this.waiting.delete(number);
+    }
+  }
+
+  /** Take the stream apart as it comes: each image is handed on when its last byte is there. */
+  private async read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+    let part: Uint8Array = new Uint8Array(0);
+    let at = 0;
+    const fill = async (target: Uint8Array): Promise<boolean> => {
+      let done = 0;
+      while (done < target.length) {
+        if (at >= part.length) {
+          const next = await within(DEADLINE_S, "The next image", reader.read());
+          if (next.done) return false;
+          [part, at] = [next.value, 0];
+        }
+        const take = Math.min(target.length - done, part.length - at);
+        target.set(part.subarray(at, at + take), done);
+        done += take;
+        at += take;
+      }
+      return true;
+    };
+    const head = new Uint8Array(HEAD_BYTES);
+    const view = new DataView(head.buffer);
+    while (await fill(head)) {
+      const [bytes, number, reason] = [view.getUint32(0, true), view.getUint32(4, true), view.getUint16(14, true)];
+      const body = new Uint8Array(bytes || reason);
+      if (!(await fill(body))) return;
+      const waiting = this.waiting.get(number);
+      this.waiting.delete(number);
+      if (!bytes) waiting?.reject(new Error(`image ${number + 1} cannot be read: ${new TextDecoder().decode(body)}`));
+      else waiting?.resolve(this.image(number, body.buffer as ArrayBuffer, view));
+    }
+  }
+
+  private image(number: number, buffer: ArrayBuffer, head: DataView): core.Types.IImage {
+    const [rows, columns, type, samples] = [head.getUint16(8, true), head.getUint16(10, true), head.getUint8(12), head.getUint8(13)];
+    const values = new TYPES[type]!(buffer);
+    const window = each(this.about.windows, number)[0];
+    const [low, high] = [head.getFloat64(16, true), head.getFloat64(24, true)];
+    const [centre, width] = samples === 3 ? [128, 256] : (window ?? [(low + high) / 2, Math.max(high - low, 1e-6)]);
+    const spacing = each(this.about.spacing_mm, number);
+    const voxelManager = core.utilities.VoxelManager.createImageVoxelManager({ scalarData: values, width: columns, height: rows, numberOfComponents: samples });
+    return {
+      imageId: this.imageId(number),
+      rows, columns, height: rows, width: columns,
+      color: samples === 3, rgba: false, numberOfComponents: samples,
+      minPixelValue: low, maxPixelValue: high,
+      slope: 1, intercept: 0, windowCenter: centre, windowWidth: width, invert: this.about.inverse,
+      rowPixelSpacing: spacing[0] ?? 1, columnPixelSpacing: spacing[1] ?? 1,
+      preScale: { enabled: true, scaled: true, scalingParameters: { rescaleSlope: 1, rescaleIntercept: 0, modality: this.about.modality } },
+      sizeInBytes: values.byteLength, dataType: values.constructor.name,
+      voiLUTFunction: core.Enums.VOILUTFunctionType.LINEAR_EXACT,
+      photometricInterpretation: samples === 3 ? "RGB" : this.about.inverse ? "MONOCHROME1" : "MONOCHROME2",
+      imageFrame: undefined, voxelManager, getPixelData: () => values,
+      getCanvas: () => canvasOf(values, rows, columns),
+    } as unknown as core.Types.IImage; // prettier-ignore
+  }
+}
+
+/** A picture in colour for the processor's renderer. */
+function canvasOf(values: ArrayLike<number>, rows: number, columns: number): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [columns, rows];
+  const pen = canvas.getContext("2d")!;
+  const data = pen.createImageData(columns, rows);
+  for (let from = 0, to = 0; from < values.length; to += 4) {
+    data.data[to] = values[from++]!;
+    data.data[to + 1] = values[from++]!;
+    data.data[to + 2] = values[from++]!;
+    data.data[to + 3] = 255;
+  }
+  pen.putImageData(data, 0, 0);
+  return canvas;
+}
+
+async function wordsOf(answer: Response): Promise<string> {
+  const told = (await answer.json().catch(() => null)) as { error?: { what: string } } | null;
+  return told?.error?.what ?? `the server answered ${answer.status}`;
+}
