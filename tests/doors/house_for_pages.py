@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import Forbidden, NotFound, Refused
+from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refused
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.preferring import Preferences
 from isocenter.reading import report as reports
 from isocenter.reading import session
+from isocenter.reading.pictures import Pictures, real_values, shown
 from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
 from isocenter.reading.worklist import Entry, Raise, Waiting, order
@@ -159,6 +160,7 @@ class House:
         self.rows: dict[str, dict[str, Any]] = {uid: {} for uid in self.studies}
         self.drafts: dict[str, Report] = {}
         self.values = {"sensitivity": np.arange(120, dtype=np.float32).reshape(1, 12, 10)}
+        self.files: dict[str, bytes] = {}
         self.lock = threading.Lock()
         self.serial = itertools.count(100)
         self.preferences: Any = Preferences(_Told(self), lambda: self.now)  # type: ignore[arg-type]
@@ -289,6 +291,27 @@ class House:
     def why(self, study_uid: str, *, who: Person) -> Sequence[dict[str, Any]]:
         must(who, "plan", study_uid)
         return [{"analysis": "pet_uptake", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}]
+
+    def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
+        must(who, "instance", study_uid)
+        series = next((s for s in self.study(study_uid, who=who).series if s.uid == series_uid), None)
+        if series is None:
+            raise NotFound("no such series in this study")
+        found = shown(series, self.file)
+        if tag and tag != found.tag:
+            raise Conflict("this series has grown since")
+        return found
+
+    def slab(
+        self, study_uid: str, series_uid: str, which: Sequence[int], *, tag: str, who: Person
+    ) -> tuple[Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
+        of = self.pictures(study_uid, series_uid, tag=tag, who=who)
+        return of, real_values(of, [of.order[n] for n in which], self.file)
+
+    def file(self, digest: str) -> bytes:
+        if digest not in self.files:
+            raise NotFound("its file is not in this house")
+        return self.files[digest]
 
     def geometry_of(self, sop_uid: str, *, frame: int = 0, who: Person) -> Geometry:
         must(who, "instance", sop_uid)
