@@ -28,7 +28,7 @@ class Code:
         return self.meaning
 
 
-_DCM, _SCT, _ISO = "DCM", "SCT", "99ISO"
+_DCM, _SCT, _LN, _ISO = "DCM", "SCT", "LN", "99ISO"
 
 # ---- findings
 OPACITY = Code("112001", _DCM, "Opacity")
@@ -40,12 +40,20 @@ REGION = Code("111030", _DCM, "Image Region")
 QUALITY_ISSUE = Code("111101", _DCM, "Image Quality")
 HEADER_MISMATCH = Code("header-mismatch", _ISO, "Image is not what its header says")
 
+CORONARY_CALCIFICATION = Code("237897009", _SCT, "Vascular Calcification")
+LV_FUNCTION = Code("366188009", _SCT, "Finding of left ventricular function (finding)")
+
 # ---- sites and sides
 LUNG = Code("39607008", _SCT, "Lung")
 CHEST = Code("816094009", _SCT, "Chest")
 HEART = Code("80891009", _SCT, "Heart")
 BRAIN = Code("12738006", _SCT, "Brain")
 BODY = Code("38266002", _SCT, "Entire body")
+LEFT_VENTRICLE = Code("87878005", _SCT, "Left ventricle")
+LEFT_MAIN = Code("3227004", _SCT, "Left Main Coronary Artery")
+LAD = Code("59438005", _SCT, "Left Anterior Descending Coronary Artery")
+CIRCUMFLEX = Code("57396003", _SCT, "Circumflex Coronary Artery")
+RCA = Code("13647002", _SCT, "Right Coronary Artery")
 LEFT = Code("7771000", _SCT, "Left")
 RIGHT = Code("24028007", _SCT, "Right")
 BOTH = Code("51440002", _SCT, "Bilateral")
@@ -77,6 +85,24 @@ SURFACE_AREA = Code("surface-area", _ISO, "Surface area")
 COMPONENTS = Code("component-count", _ISO, "Number of connected components")
 SIGNAL_TO_NOISE = Code("111787", _DCM, "Signal to Noise Ratio")
 
+# ---- measurements of the heart
+LV_EDV = Code("8821-1", _LN, "Left Ventricular ED Volume")
+LV_ESV = Code("8823-7", _LN, "Left Ventricular ES Volume")
+LV_EF = Code("8811-2", _LN, "Left ventricular ejection fraction by MR")
+LV_MASS = Code("18087-7", _LN, "Left Ventricle Mass")
+STROKE_VOLUME = Code("90096001", _SCT, "Stroke Volume")
+CARDIAC_OUTPUT = Code("82799009", _SCT, "Cardiac Output")
+PEAK_EJECTION_RATE = Code("122616", _DCM, "Peak Ejection Rate")
+PEAK_FILLING_RATE = Code("122618", _DCM, "Peak Filling Rate")
+TIME_TO_PEAK_FILLING = Code("peak-fill-time", _ISO, "Time from end-systole to peak filling")
+WALL_THICKNESS = Code("122445", _DCM, "Wall Thickness")
+WALL_THICKENING = Code("lv-thickening", _ISO, "Left ventricular wall thickening")
+CALCIUM_SCORE = Code("450360000", _SCT, "Coronary artery calcium score")
+CALCIUM_VOLUME = Code("112197", _DCM, "Volume of Vascular Calcification")
+CALCIUM_MASS = Code("112199", _DCM, "Mass of Vascular Calcification")
+CALCIUM_DENSITY = Code("calcium-density", _ISO, "Density of coronary calcium")
+CARDIOVASCULAR_RISK = Code("395112001", _SCT, "Cardiovascular event risk (finding)")
+
 # ---- words that forms need
 ALGORITHM_NAME = Code("111001", _DCM, "Algorithm Name")
 ALGORITHM_VERSION = Code("111003", _DCM, "Algorithm Version")
@@ -100,6 +126,11 @@ UNITS: dict[str, str] = {
     "{score}": "score",
     "{arbitrary}": "arbitrary units",
     "g": "gram",
+    "mg": "milligram",
+    "g/m2": "gram per square meter",
+    "mL/m2": "milliliter per square meter",
+    "mL/s": "milliliter per second",
+    "L/min": "liter per minute",
     "kg": "kilogram",
     "g/ml": "gram per milliliter",
     "{SUVbw}g/ml": "SUVbw gram per milliliter",

@@ -6,16 +6,17 @@ cannot be written in a few lines, and the catalogue imports no phantoms; so its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from isocenter.dicom.assemble import assemble
-from isocenter.dicom.header import read_header
-from isocenter.space import Volume
-from isocenter.testing.phantoms import chest
+from isocenter.dicom.assemble import assemble, regions
+from isocenter.dicom.header import merge, read_header
+from isocenter.record import codes
+from isocenter.space import Region, Volume
+from isocenter.testing.phantoms import chest, coronary
 
 __all__ = ["EXAMPLES", "Example"]
 
@@ -40,5 +41,35 @@ def _chest_xray_opacity() -> Iterator[Example]:
     yield {"image": replace(filled, array=noise)}, {"answer": "declined"}
 
 
-EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {"chest_xray_opacity": _chest_xray_opacity}
+def _volumes(files: Sequence[bytes]) -> tuple[list[Volume], tuple[Region, ...]]:
+    """Volumes of the image series, and what a structure set draws on the first of them."""
+    blobs = {}
+    studies = []
+    for data in files:
+        study = read_header(data)
+        blobs[study.series[0].instances[0].digest] = data
+        studies.append(study)
+    (whole,) = merge(studies)
+    volumes = [v for s in whole.series if s.modality != "RTSTRUCT" for v in assemble(s, blobs.__getitem__)]
+    drawn = [r for s in whole.series if s.modality == "RTSTRUCT" for r in regions(s, blobs.__getitem__, volumes[0])]
+    return volumes, tuple(drawn)
+
+
+def _coronary_calcium() -> Iterator[Example]:
+    made = coronary.patient(seed=1, vessels=True)
+    (scan,), arteries = _volumes(made.files)
+    score = str(codes.CALCIUM_SCORE)
+    truth = {"answer": "found", "measurements": {score: (made.truth["agatston"], 1e-6)}, "words": "A2/N4"}
+    yield {"ct": scan, "drawn": arteries}, {**truth, "findings": 4}
+    yield {"ct": scan, "drawn": None}, {**truth, "findings": 1, "words": "CAC-DRS A2"}
+    (clear,), _ = _volumes(coronary.patient(seed=2, plaques={}).files)
+    yield {"ct": clear, "drawn": None}, {"answer": "none", "measurements": {score: (0.0, 0.0)}}
+    low = replace(scan, facts={**scan.facts, "KVP": 100.0})
+    yield {"ct": low, "drawn": None}, {"answer": "declined", "words": "100 kV"}
+
+
+EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
+    "chest_xray_opacity": _chest_xray_opacity,
+    "coronary_calcium": _coronary_calcium,
+}
 """Name of an analysis -> its examples."""

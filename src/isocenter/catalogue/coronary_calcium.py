@@ -1,0 +1,380 @@
+"""CT without contrast: how much calcium is in the coronary arteries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.methods import risk
+from isocenter.methods.calcium import (
+    Calcium,
+    agatston_class,
+    cac_drs,
+    calcium,
+    callister_volume_mm3,
+    is_sharp,
+)
+from isocenter.methods.heart_region import heart_region
+from isocenter.record import Code, Finding, Measurement, codes
+from isocenter.space import Region, Volume, resample_region
+
+__all__ = ["CoronaryCalcium"]
+
+_KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
+_GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
+_VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = (
+    ("left main", re.compile(r"\b(lm|lmca|left[ _-]?main)\b", re.IGNORECASE), codes.LEFT_MAIN),
+    ("left anterior descending", re.compile(r"\b(lad|anterior[ _-]?desc\w*)\b", re.IGNORECASE), codes.LAD),
+    ("left circumflex", re.compile(r"\b(lcx|cx|circumflex)\b", re.IGNORECASE), codes.CIRCUMFLEX),
+    ("right coronary", re.compile(r"\b(rca|right[ _-]?coronary)\b", re.IGNORECASE), codes.RCA),
+)
+_HEART = re.compile(r"heart|cor\b|herz|cardiac", re.IGNORECASE)
+
+Mask = npt.NDArray[np.bool_]
+
+
+class CoronaryCalcium:
+    """How much calcium is in the coronary arteries: Agatston score, volume, mass, CAC-DRS?"""
+
+    name, version = "coronary_calcium", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "ct": Need(modality="CT", at_least=10, body_part=("heart", "chest", "thorax", "cardiac", "coronary")),
+        "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
+    }
+    yields = (
+        Yield(what=codes.CORONARY_CALCIFICATION, units=("{score}", "mm3", "mg", "1", "[hnsf'U]")),
+        Yield(what=codes.CALCIUM_SCORE, units=("{score}",)),
+        Yield(what=codes.CALCIUM_VOLUME, units=("mm3",)),
+        Yield(what=codes.CALCIUM_MASS, units=("mg",)),
+        Yield(what=codes.CALCIUM_DENSITY, units=("1",)),
+        Yield(what=codes.CARDIOVASCULAR_RISK, units=("%",)),
+    )
+    limits = Limits(seconds=60.0, memory_mib=4096)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Count coronary calcium on a gated CT without contrast, for a person to confirm.",
+        "not_for": "Scans with contrast; stents, bypass grafts and valves; telling a narrowed artery from an open one.",
+        "sources": ("Agatston 1990", "SCCT/STR guideline 2016", "CAC-DRS 2018 (Hecht)", "MESA 2015 (McClelland)"),
+        "level": "verified on blocks and phantoms that can be counted; not validated on patients",
+    }
+
+    def run(
+        self,
+        ct: Volume,
+        drawn: tuple[Region, ...] | None,
+        *,
+        convention: Literal["spacing", "area"] = "spacing",
+        neighbours: Literal[8, 4] = 8,
+        gated: Literal["header", "yes", "no"] = "header",
+        heart: Literal["find", "drawn"] = "find",
+        mg_per_mm3_hu: float = 0.0,
+        systolic_mmhg: float = 0.0,
+        cholesterol_mg_dl: float = 0.0,
+        hdl_mg_dl: float = 0.0,
+        ethnicity: Literal["white", "african_american", "chinese", "hispanic"] = "white",
+        diabetes: bool = False,
+        smoker: bool = False,
+        pressure_drug: bool = False,
+        lipid_drug: bool = False,
+        family_history: bool = False,
+    ) -> Answer:
+        """Count the calcium.
+
+        Args:
+            ct: axial slices of 2.5 to 3 mm at 120 kV, without contrast, by a soft kernel.
+            drawn: arteries (named LM, LAD, LCX, RCA) or a heart; without them the heart is looked for.
+            convention: ``spacing`` multiplies the sum of area and weight by slice distance / 3 mm, ``area`` does not.
+            neighbours: pixels of a slice that make one lesion touch in 8 directions, or in 4.
+            gated: whether the scan followed the heart beat; ``header`` believes what the header says. A scan that did
+                not gives a category and no number.
+            heart: ``find`` looks for the heart where none is drawn, ``drawn`` declines then.
+            mg_per_mm3_hu: calibration of the mass from an insert; 0 gives no mass.
+            systolic_mmhg, cholesterol_mg_dl, hdl_mg_dl: with all three, and age and sex in the header, the risk of
+                coronary heart disease within 10 years is given (MESA, with the score); 0 leaves it out.
+            ethnicity, diabetes, smoker, pressure_drug, lipid_drug, family_history: for that risk.
+
+        Raises:
+            Refused: for contrast, another tube voltage, slices of another thickness, a sharp kernel, metal, noise, or
+                when there is no heart to look in.
+        """
+        _must_be_scorable(ct)
+        if mg_per_mm3_hu < 0:
+            raise Refused(f"calibration {mg_per_mm3_hu:g}", "it is positive, or 0 for none")
+        turned = _axial(ct)
+        hu = np.asarray(turned.array, dtype=np.float32)
+        places, remarks = _places(turned, drawn or (), heart)
+        region = np.logical_or.reduce([p.mask for p in places])
+        remarks += _must_be_clean(hu, region)
+        by_beat = _is_gated(ct) if gated == "header" else gated == "yes"
+        spacing = turned.geometry.spacing_mm
+        calibration = mg_per_mm3_hu or None
+
+        def count(mask: Mask) -> Calcium:
+            return calcium(hu, spacing, mask, convention=convention, neighbours=neighbours, mg_per_mm3_hu=calibration)
+
+        found = [(place, count(place.mask)) for place in places]
+        total = sum(c.score for _, c in found)
+        named = [p for p in places if p.site is not None and p.vessel]
+        vessels = sum(1 for p, c in found if p.vessel and c.score > 0) if named else None
+        name = f"Agatston, {'area x weight x spacing / 3 mm' if convention == 'spacing' else 'area x weight'}"
+        if not by_beat:
+            return _categories(found, total, vessels, ct, turned, remarks)
+        measured = _totals(found, total, name, hu, spacing, region)
+        measured += _risk(
+            ct, total, remarks, systolic_mmhg, cholesterol_mg_dl, hdl_mg_dl, ethnicity, diabetes, smoker,
+            pressure_drug, lipid_drug, family_history,
+        )  # fmt: skip
+        said = (f"class {agatston_class(total)}, {cac_drs(total, vessels)}", *remarks)
+        findings = [_finding(place, c, name, ct, turned) for place, c in found if c.score > 0]
+        if not findings:
+            return Answer.none(measurements=measured, reasons=said)
+        return Answer.found(*findings, measurements=measured, reasons=said)
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where to count: pixels, and the artery whose they are."""
+
+    mask: Mask
+    label: str
+    site: Code
+    vessel: bool
+
+
+def _must_be_scorable(ct: Volume) -> None:
+    """What the header must not say."""
+    facts = ct.facts
+    if ct.axes:
+        raise Refused(f"a CT with {[a.name for a in ct.axes]}", "calcium is counted on one image of the chest")
+    if ct.unit != "[hnsf'U]":
+        raise Refused(f"images in {ct.unit}", "the threshold is in Hounsfield units", "send the original CT")
+    agent = str(facts.get("ContrastBolusAgent") or "").strip()
+    if agent and agent.lower() not in ("no", "none", "0", "n", "without"):
+        raise Refused(f"contrast agent '{agent}'", "blood would count as calcium", "score the scan before contrast")
+    kv = facts.get("KVP")
+    if kv is not None and abs(float(kv) - _KV) > 1.0:
+        raise Refused(
+            f"{float(kv):g} kV",
+            "130 HU is calcium's threshold at 120 kV only; it is another one here",
+            "scan at 120 kV",
+        )
+    thick = float(facts.get("SliceThickness") or ct.geometry.spacing_mm[0])
+    apart = ct.geometry.spacing_mm[0]
+    if not _THICK_MM[0] - 0.01 <= thick <= _THICK_MM[1] + 0.01:
+        raise Refused(
+            f"slices of {thick:g} mm",
+            "the score is defined on 2.5 to 3 mm: thin ones count noise, thick ones miss spots",
+            "reconstruct at 3 mm",
+        )
+    if apart > 1.05 * thick:
+        raise Refused(f"slices of {thick:g} mm lie {apart:.2f} mm apart", "calcium in the gaps would be missed")
+    kernel = str(facts.get("ConvolutionKernel") or "")
+    if is_sharp(kernel):
+        raise Refused(f"kernel {kernel}", "a sharp kernel makes noise pass for calcium", "reconstruct with a soft one")
+
+
+def _axial(ct: Volume) -> Volume:
+    """Rows to the back, columns to the patient's left; the slices stay as they were cut."""
+    if ct.geometry.sides[0] not in "HF":
+        raise Refused(f"slices towards {ct.geometry.sides[0]}", "calcium is scored on axial slices", "send those")
+    if min(ct.geometry.shape) < 10 or min(ct.geometry.shape[1:]) < 64:
+        raise Refused(f"images of {ct.geometry.shape}", "a heart does not fit into them")
+    if not np.isfinite(ct.array).all() or float(np.ptp(ct.array)) < 500.0:
+        raise Refused("images without air and tissue in them", "this is no CT of a chest")
+    held = replace(ct, instance_uids=())
+    if held.geometry.sides[1] in "LR":
+        held = held.permuted((0, 2, 1))
+    for axis, wanted in ((0, "H"), (1, "P"), (2, "L")):
+        if held.geometry.sides[axis] != wanted:
+            held = held.flipped(axis)
+    return held
+
+
+def _places(ct: Volume, drawn: tuple[Region, ...], heart: str) -> tuple[list[_Place], list[str]]:
+    """Drawn arteries, else a drawn heart, else the heart that is found."""
+    placed: list[_Place] = []
+    hearts: list[Mask] = []
+    for region in drawn:
+        if region.mask is None:
+            continue
+        moved = region if region.geometry.same_grid(ct.geometry) else resample_region(region, ct.geometry)
+        if not moved.voxels:
+            continue
+        assert moved.mask is not None
+        artery = next(((name, code) for name, words, code in _VESSELS if words.search(region.label)), None)
+        if artery is not None:
+            placed.append(_Place(moved.mask, artery[0], artery[1], True))
+        elif _HEART.search(region.label):
+            hearts.append(moved.mask)
+    if placed:
+        together = np.zeros(ct.geometry.shape, dtype=np.int8)
+        for place in placed:
+            together += place.mask
+        if (together > 1).any():
+            raise Refused("arteries that overlap", "their calcium would count twice", "draw them apart")
+        return placed, []
+    if hearts:
+        mask = np.logical_or.reduce(hearts)
+        return [_Place(mask, "drawn heart", codes.HEART, False)], [
+            "within the drawn heart: valves, aortic root and arteries are not told apart"
+        ]
+    if drawn:
+        raise Refused(
+            f"regions named {', '.join(r.label or 'nothing' for r in drawn)}", "none of them is an artery or a heart",
+            "name them LM, LAD, LCX, RCA or heart",
+        )  # fmt: skip
+    if heart == "drawn":
+        raise Refused("no heart is drawn", "without one, ribs and spine would count", "draw it, or let it be found")
+    mask = heart_region(np.asarray(ct.array, np.float32), ct.geometry.spacing_mm)
+    return [_Place(mask, "heart region", codes.HEART, False)], [
+        "the heart was found between the lungs, in front of the spine: calcium of valves, aortic root and pericardium "
+        "is not told apart from that of the arteries. A person must confirm each spot"
+    ]
+
+
+def _must_be_clean(hu: npt.NDArray[np.float32], region: Mask) -> list[str]:
+    """What the pixels must not show: metal, contrast, noise."""
+    inside = hu[region]
+    if float(inside.max()) > _METAL_HU:
+        raise Refused(
+            f"{float(inside.max()):.0f} HU in the heart", "no calcium is that dense: a stent, valve, clip or lead",
+            "score by hand, leaving the metal out",
+        )  # fmt: skip
+    tissue = inside[(inside > -20.0) & (inside < 700.0)]
+    remarks = []
+    if tissue.size > 2000:
+        usual = float(np.median(tissue))
+        if usual > _CONTRAST_HU:
+            raise Refused(f"a heart of {usual:.0f} HU", "blood without contrast has 30 to 60: contrast was given")
+        noise = 1.4826 * float(np.median(np.abs(tissue - usual)))
+        if noise > _NOISE_HU:
+            raise Refused(
+                f"noise of {noise:.0f} HU", "single bright pixels would count as calcium", "smooth or scan again"
+            )
+        if noise > 0.6 * _NOISE_HU:
+            remarks.append(f"noise of {noise:.0f} HU: the smallest spots may be noise")
+    return remarks
+
+
+def _is_gated(ct: Volume) -> bool:
+    facts = ct.facts
+    if any(facts.get(k) is not None for k in ("HeartRate", "NominalInterval", "TriggerTime", "CardiacNumberOfImages")):
+        return True
+    told = " ".join(str(facts.get(k) or "") for k in ("ScanOptions", "ProtocolName", "ImageType"))
+    return bool(_GATED.search(told))
+
+
+def _categories(
+    found: list[tuple[_Place, Calcium]], total: float, vessels: int | None, ct: Volume, turned: Volume,
+    remarks: list[str],
+) -> Answer:  # fmt: skip
+    """A scan that did not follow the beat: the category alone."""
+    why = "nothing says that the scan followed the heart beat: movement blurs calcium, so a category is given, no score"
+    category = cac_drs(total, vessels)
+    if total <= 0:
+        return Answer.none(reasons=(f"no coronary calcium seen, {category}", why, *remarks))
+    findings = [
+        Finding(
+            codes.CORONARY_CALCIFICATION,
+            where=_back(c.mask, ct, turned, place.label),
+            site=place.site,
+            words=f"Coronary calcium, {place.label}: {category}, not gated.",
+        )
+        for place, c in found
+        if c.score > 0
+    ]
+    return Answer.found(*findings, reasons=(category, why, *remarks))
+
+
+def _totals(
+    found: list[tuple[_Place, Calcium]], total: float, name: str, hu: npt.NDArray[np.float32],
+    spacing: tuple[float, float, float], region: Mask,
+) -> tuple[Measurement, ...]:  # fmt: skip
+    volume = sum(c.volume_mm3 for _, c in found)
+    said = [
+        Measurement(codes.CALCIUM_SCORE, total, "{score}", definition=name),
+        Measurement(codes.CALCIUM_VOLUME, volume, "mm3", definition="pixels counted x slice distance"),
+    ]
+    if volume:
+        isotropic = callister_volume_mm3(hu, spacing, region)
+        said.append(Measurement(codes.CALCIUM_VOLUME, isotropic, "mm3", definition="isotropic, Callister"))
+        area = sum(lesion.area_mm2 for _, c in found for lesion in c.lesions)
+        mean = sum(lesion.area_mm2 * lesion.weight for _, c in found for lesion in c.lesions) / area
+        said.append(
+            Measurement(codes.CALCIUM_DENSITY, mean, "1", definition="mean Agatston weight over the area, 1 to 4")
+        )
+    masses = [c.mass_mg for _, c in found if c.mass_mg is not None]
+    if masses:
+        said.append(Measurement(codes.CALCIUM_MASS, sum(masses), "mg", definition="calibration as given"))
+    return tuple(said)
+
+
+def _finding(place: _Place, c: Calcium, name: str, ct: Volume, turned: Volume) -> Finding:
+    measured = [
+        Measurement(codes.CALCIUM_SCORE, c.score, "{score}", definition=name),
+        Measurement(codes.CALCIUM_VOLUME, c.volume_mm3, "mm3", definition="pixels counted x slice distance"),
+        Measurement(codes.CALCIUM_DENSITY, c.density, "1", definition="mean Agatston weight over the area, 1 to 4"),
+        Measurement(codes.MAXIMUM, c.peak_hu, "[hnsf'U]", definition="brightest pixel"),
+    ]
+    if c.mass_mg is not None:
+        measured.append(Measurement(codes.CALCIUM_MASS, c.mass_mg, "mg", definition="calibration as given"))
+    return Finding(
+        codes.CORONARY_CALCIFICATION,
+        where=_back(c.mask, ct, turned, place.label),
+        measurements=tuple(measured),
+        site=place.site,
+        words=f"Coronary calcium, {place.label}: Agatston {c.score:.0f}, {c.volume_mm3:.0f} mm³.",
+    )
+
+
+def _back(mask: Mask, ct: Volume, turned: Volume, label: str) -> Region:
+    """A mask of the turned images on the grid as it was given."""
+    ours, theirs = turned.geometry.directions, ct.geometry.directions
+    order = [int(np.abs(theirs[:, axis] @ ours).argmax()) for axis in range(3)]
+    moved = mask.transpose(order)
+    for axis in range(3):
+        if float(theirs[:, axis] @ ours[:, order[axis]]) < 0:
+            moved = np.flip(moved, axis)
+    return Region(ct.geometry, mask=np.ascontiguousarray(moved), series_uid=ct.series_uid, label=label)
+
+
+def _risk(
+    ct: Volume, score: float, remarks: list[str], systolic: float, cholesterol: float, hdl: float, ethnicity: Any,
+    diabetes: bool, smoker: bool, pressure_drug: bool, lipid_drug: bool, family: bool,
+) -> tuple[Measurement, ...]:  # fmt: skip
+    """MESA with the score, when all that it needs is there; why not, when only a part is."""
+    given = (systolic, cholesterol, hdl)
+    if not any(given):
+        return ()
+    age = re.fullmatch(r"(\d{3})Y", str(ct.facts.get("PatientAge") or ""))
+    sex = str(ct.facts.get("PatientSex") or "")
+    if not all(given) or age is None or sex not in ("M", "F"):
+        remarks.append("no risk is given: it needs pressure, total and HDL cholesterol, and age and sex in the header")
+        return ()
+    try:
+        found = risk.mesa_2015(
+            sex="M" if sex == "M" else "F",
+            age=int(age[1]),
+            systolic_mmhg=systolic,
+            cholesterol_mg_dl=cholesterol,
+            hdl_mg_dl=hdl,
+            ethnicity=ethnicity,
+            calcium=score,
+            diabetes=diabetes,
+            smoker=smoker,
+            pressure_drug=pressure_drug,
+            lipid_drug=lipid_drug,
+            family_history=family,
+        )
+    except Refused as why:
+        remarks.append(f"no risk is given: {why}")
+        return ()
+    name = f"{found.outcome} within {found.years} years, {found.model}"
+    return (Measurement(codes.CARDIOVASCULAR_RISK, found.percent, "%", definition=name),)

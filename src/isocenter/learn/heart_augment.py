@@ -1,0 +1,131 @@
+"""Hearts changed in ways that keep their outlines known: bent, squeezed, thickened, shaded, blurred, many at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["Bounds", "augmented_hearts"]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How far a picture of a heart may be changed; standard deviations, of logarithms where a factor is drawn.
+
+    Args:
+        rotate_deg, zoom, stretch, shift: of the whole picture; `shift` is the largest, in pixels of the window.
+        cavity, wall: by how much the cavity is squeezed or widened and the wall thinned or thickened about its centre.
+        elastic: pixels by which a coarse lattice is moved.
+        field, gamma, gain: shading by the coil, curve and range of the grey values.
+        tissue: blood and muscle made brighter or darker, each by itself.
+        noise, sharpness: largest added noise, and blur (+) or sharpening (-).
+        alone: chance that the slices above and below are not shown.
+    """
+
+    rotate_deg: float = 18.0
+    zoom: float = 0.12
+    stretch: float = 0.05
+    shift: float = 14.0
+    cavity: float = 0.18
+    wall: float = 0.22
+    elastic: float = 1.2
+    field: float = 0.30
+    gamma: float = 0.22
+    gain: float = 0.20
+    tissue: float = 0.15
+    noise: float = 0.05
+    sharpness: float = 1.2
+    alone: float = 0.1
+
+
+def augmented_hearts(
+    pictures: Tensor, masks: Tensor, centre: Tensor, radius: Tensor, how: Bounds, size: int, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Windows about the left ventricle, changed at random, with their masks.
+
+    Args:
+        pictures: (n, 3, m, m): the slice above, the slice itself, the slice below.
+        masks: (n, 2, m, m) in 0 … 1: within the endocardium, within the epicardium.
+        centre: (n, 2) row and column of the ventricle.
+        radius: (n, 2) mean radius of endocardium and epicardium in pixels; 0 where there is none.
+        size: rows and columns of the windows.
+
+    Returns:
+        (n, 3, size, size) and (n, 2, size, size).
+    """
+    n, side = len(pictures), pictures.shape[-1]
+
+    def normal(sd: float, *shape: int) -> Tensor:
+        return torch.randn(shape or (n,), generator=random).clamp(-2.2, 2.2) * sd
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand(shape or (n,), generator=random) * (high - low) + low
+
+    line = torch.arange(size, dtype=torch.float32) - (size - 1) / 2
+    place = torch.stack(torch.meshgrid(line, line, indexing="ij"), -1)[None] + uniform(
+        -how.shift, how.shift, n, 1, 1, 2
+    )
+    place = place * _squeeze(place.norm(dim=-1), radius, normal(how.cavity).exp(), normal(how.wall).exp())[..., None]
+    turn, zoom = normal(how.rotate_deg) * (math.pi / 180), normal(how.zoom).exp()
+    down, across = zoom * normal(how.stretch).exp(), zoom * normal(how.stretch).exp()
+    matrix = torch.stack(
+        [
+            torch.stack([turn.cos() / down, -turn.sin() / across], -1),
+            torch.stack([turn.sin() / down, turn.cos() / across], -1),
+        ],
+        1,
+    )
+    at = torch.einsum("nij,nrcj->nrci", matrix, place) + centre[:, None, None, :]
+    lattice = functional.interpolate(normal(how.elastic, n, 2, 5, 5), (size, size), mode="bicubic", align_corners=True)
+    at = at + lattice.permute(0, 2, 3, 1)
+    grid = at.flip(-1) * (2.0 / (side - 1)) - 1.0
+    both = functional.grid_sample(
+        torch.cat([pictures, masks], 1), grid, mode="bilinear", padding_mode="border", align_corners=True
+    )
+    return _greys(both[:, :3], both[:, 3:], how, random), both[:, 3:]
+
+
+def _squeeze(distance: Tensor, radius: Tensor, cavity: Tensor, wall: Tensor) -> Tensor:
+    """Factor from the radius after to the radius before: cavity and wall scaled apart, nothing moved far outside."""
+    inner, outer = radius[:, 0].clamp(min=1e-3), radius[:, 1].clamp(min=2e-3)
+    outer = torch.maximum(outer, inner + 2.0)
+    far = 2.2 * outer
+    new_inner = inner * cavity.clamp(0.55, 1.4)
+    new_outer = torch.minimum(new_inner + (outer - inner) * wall.clamp(0.55, 1.8), 1.75 * outer)
+    d = distance
+    i, o, f, a, b = (v[:, None, None] for v in (inner, outer, far, new_inner, new_outer))
+    before = torch.where(
+        d < a, d * i / a, torch.where(d < b, i + (d - a) * (o - i) / (b - a), o + (d - b) * (f - o) / (f - b))
+    )
+    before = torch.where(d >= f, d, before)
+    factor = before / d.clamp(min=1e-3)
+    return torch.where(radius[:, 0, None, None] > 1.5, factor, torch.ones_like(factor))
+
+
+def _greys(x: Tensor, masks: Tensor, how: Bounds, random: torch.Generator) -> Tensor:
+    n, size = len(x), x.shape[-1]
+
+    def draw(sd: float, *shape: int) -> Tensor:
+        return torch.randn(shape, generator=random).clamp(-2.2, 2.2) * sd
+
+    soft = functional.avg_pool2d(functional.pad(masks, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    blood, muscle = soft[:, :1], (soft[:, 1:] - soft[:, :1]).clamp(0, 1)
+    x = x * (draw(how.tissue, n, 1, 1, 1) * blood + draw(how.tissue * 1.3, n, 1, 1, 1) * muscle).exp()
+    slope = functional.interpolate(draw(how.field, n, 1, 3, 3), (size, size), mode="bicubic", align_corners=True)
+    x = x * slope.exp()
+    x = x.clamp(min=0) ** draw(how.gamma, n, 1, 1, 1).exp()
+    x = x * draw(how.gain, n, 1, 1, 1).exp() * draw(how.gain / 2, n, 3, 1, 1).exp()
+    kernel = torch.tensor([1.0, 2.0, 1.0]) / 4
+    kernel = (kernel[:, None] * kernel[None, :])[None, None].expand(3, 1, 3, 3)
+    smooth = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
+    x = x + torch.rand((n, 1, 1, 1), generator=random) * how.sharpness * torch.sign(draw(1.0, n, 1, 1, 1) + 0.5) * (
+        smooth - x
+    )
+    x = x + torch.randn(x.shape, generator=random) * torch.rand((n, 1, 1, 1), generator=random) * how.noise
+    alone = torch.rand(n, generator=random) < how.alone
+    x[alone] = x[alone][:, 1:2].expand(-1, 3, -1, -1)
+    return x

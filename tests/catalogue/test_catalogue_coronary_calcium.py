@@ -1,0 +1,175 @@
+"""Coronary calcium on phantoms that can be counted pixel by pixel, and every scan that must be declined."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from real_series import loaded
+from typer.testing import CliRunner
+
+from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.coronary_calcium import CoronaryCalcium
+from isocenter.cli import app
+from isocenter.errors import Refused
+from isocenter.record import Outcome, codes
+from isocenter.space import Axis, Region, Volume
+from isocenter.testing.phantoms import Phantom, coronary
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return coronary.patient(seed=1, vessels=True)
+
+
+@pytest.fixture(scope="module")
+def scan(phantom: Phantom) -> Volume:
+    return loaded(phantom.files)[0][0]
+
+
+@pytest.fixture(scope="module")
+def arteries(phantom: Phantom) -> tuple[Region, ...]:
+    return loaded(phantom.files)[1]
+
+
+def score(answer: Answer) -> float:
+    return next(m.value for m in answer.measurements if m.what == codes.CALCIUM_SCORE)
+
+
+def test_each_artery_and_the_whole(phantom: Phantom, scan: Volume, arteries: tuple[Region, ...]) -> None:
+    answer = CoronaryCalcium().run(scan, arteries)
+    by_site = {str(f.site): f.measurements[0].value for f in answer.findings}
+    truth = phantom.truth["agatston_of"]
+    assert by_site == {
+        "Left Main Coronary Artery": truth["LM"],
+        "Left Anterior Descending Coronary Artery": truth["LAD"],
+        "Circumflex Coronary Artery": truth["LCX"],
+        "Right Coronary Artery": truth["RCA"],
+    }
+    assert score(answer) == phantom.truth["agatston"]
+    assert "class 101 to 400, CAC-DRS A2/N4" in answer.reasons[0]
+    lad = next(f for f in answer.findings if "Descending" in str(f.site))
+    assert lad.where is not None and lad.where.voxels == 18 + 6
+
+
+def test_the_heart_is_found_and_bone_and_aorta_do_not_count(phantom: Phantom, scan: Volume) -> None:
+    answer = CoronaryCalcium().run(scan, None)
+    assert score(answer) == phantom.truth["agatston"]
+    assert any("not told apart" in r for r in answer.reasons)
+    with pytest.raises(Refused, match="no heart is drawn"):
+        CoronaryCalcium().run(scan, None, heart="drawn")
+
+
+def test_a_drawn_heart_is_taken(phantom: Phantom, scan: Volume) -> None:
+    mask = np.zeros(scan.geometry.shape, bool)
+    mask[16:23, 80:175, 140:230] = True
+    answer = CoronaryCalcium().run(scan, (Region(scan.geometry, mask=mask, label="Heart"),))
+    assert score(answer) == phantom.truth["agatston"] - phantom.truth["agatston_of"]["LM"]  # on a slice further up
+    assert any("within the drawn heart" in r for r in answer.reasons)
+
+
+def test_conventions_and_mass_carry_their_names(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    one = CoronaryCalcium().run(scan, arteries, convention="area", mg_per_mm3_hu=0.0008)
+    assert "area x weight" in one.measurements[0].definition and "/ 3 mm" not in one.measurements[0].definition
+    mass = next(m for m in one.measurements if m.what == codes.CALCIUM_MASS)
+    assert mass.unit == "mg" and 20 < mass.value < 120
+    assert "x spacing / 3 mm" in CoronaryCalcium().run(scan, arteries).measurements[0].definition
+    with pytest.raises(Refused, match="calibration"):
+        CoronaryCalcium().run(scan, arteries, mg_per_mm3_hu=-1.0)
+
+
+def test_a_scan_that_did_not_follow_the_beat_gets_a_category_and_no_number(
+    scan: Volume, arteries: tuple[Region, ...]
+) -> None:
+    gateless = {k: v for k, v in scan.facts.items() if k not in ("HeartRate", "ScanOptions", "ProtocolName")}
+    for answer in (
+        CoronaryCalcium().run(replace(scan, facts=gateless), arteries),
+        CoronaryCalcium().run(scan, arteries, gated="no"),
+    ):
+        assert answer.outcome is Outcome.FOUND
+        assert not answer.measurements and not any(f.measurements for f in answer.findings)
+        assert answer.reasons[0] == "CAC-DRS A2/N4"
+        assert any("a category is given, no score" in r for r in answer.reasons)
+    assert score(CoronaryCalcium().run(replace(scan, facts=gateless), arteries, gated="yes")) > 0
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"ContrastBolusAgent": "Iomeron 400"}, "contrast agent 'Iomeron 400'"),
+        ({"KVP": 100.0}, "100 kV"),
+        ({"SliceThickness": 5.0}, "slices of 5 mm"),
+        ({"SliceThickness": 0.6}, "slices of 0.6 mm"),
+        ({"SliceThickness": 2.5}, "lie 3.00 mm apart"),
+        ({"ConvolutionKernel": "B60f"}, "kernel B60f"),
+    ],
+)
+def test_headers_that_carry_no_score(scan: Volume, facts: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        CoronaryCalcium().run(replace(scan, facts={**scan.facts, **facts}), None)
+
+
+def test_no_agent_is_no_contrast(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    plain = replace(scan, facts={**scan.facts, "ContrastBolusAgent": "NONE"})
+    assert score(CoronaryCalcium().run(plain, arteries)) > 0
+
+
+def test_pixels_that_carry_no_score(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    stent = scan.array.copy()
+    stent[18, 120:124, 180:184] = 2500.0
+    with pytest.raises(Refused, match="stent, valve, clip or lead"):
+        CoronaryCalcium().run(replace(scan, array=stent), None)
+    soft = (scan.array > -20) & (scan.array < 120)
+    with pytest.raises(Refused, match="contrast was given"):
+        CoronaryCalcium().run(replace(scan, array=np.where(soft, scan.array + 200, scan.array)), None)
+    noise = np.random.default_rng(0).normal(0, 55, scan.array.shape).astype(np.float32)
+    with pytest.raises(Refused, match="noise of"):
+        CoronaryCalcium().run(replace(scan, array=scan.array + noise * (scan.array > -200)), None)
+    some = CoronaryCalcium().run(replace(scan, array=scan.array + 0.5 * noise * (scan.array > -200)), arteries)
+    assert some.outcome is Outcome.FOUND
+
+
+def test_what_is_no_axial_chest(scan: Volume) -> None:
+    with pytest.raises(Refused, match="axial slices"):
+        CoronaryCalcium().run(scan.permuted((1, 0, 2)), None)
+    with pytest.raises(Refused, match="no two lungs"):
+        CoronaryCalcium().run(replace(scan, array=np.where(scan.array < -200, -60.0, scan.array)), None)
+    with pytest.raises(Refused, match="does not fit"):
+        CoronaryCalcium().run(scan.cropped((0, 0, 0), (5, 320, 320)), None)
+    with pytest.raises(Refused, match="Hounsfield"):
+        CoronaryCalcium().run(replace(scan, unit="{arbitrary}"), None)
+    two = Volume(np.stack([scan.array] * 2), scan.geometry, scan.quantity, scan.unit, (Axis("time", (0, 1), "s"),))
+    with pytest.raises(Refused, match="one image of the chest"):
+        CoronaryCalcium().run(two, None)
+
+
+def test_regions_that_do_not_say_where_to_count(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    other = replace(arteries[0], label="tumour")
+    with pytest.raises(Refused, match="none of them is an artery or a heart"):
+        CoronaryCalcium().run(scan, (other,))
+    with pytest.raises(Refused, match="overlap"):
+        CoronaryCalcium().run(scan, (arteries[0], replace(arteries[0], label="RCA")))
+
+
+def test_risk_with_the_score(scan: Volume, arteries: tuple[Region, ...]) -> None:
+    known = {"systolic_mmhg": 130.0, "cholesterol_mg_dl": 190.0, "hdl_mg_dl": 50.0}
+    answer = CoronaryCalcium().run(scan, arteries, **known, smoker=True)  # type: ignore[arg-type]
+    risk = next(m for m in answer.measurements if m.what == codes.CARDIOVASCULAR_RISK)
+    assert risk.unit == "%" and "MESA 2015 with calcium" in risk.definition and 5 < risk.value < 40
+    half = CoronaryCalcium().run(scan, arteries, systolic_mmhg=130.0)
+    assert any("no risk is given: it needs" in r for r in half.reasons)
+    wrong = CoronaryCalcium().run(scan, arteries, **{**known, "cholesterol_mg_dl": 5.0})  # type: ignore[arg-type]
+    assert any("Multiply mmol/L" in r for r in wrong.reasons)
+    assert not [m for m in wrong.measurements if m.what == codes.CARDIOVASCULAR_RISK]
+
+
+def test_from_a_folder_of_dicom(phantom: Phantom, tmp_path: Path) -> None:
+    for number, data in enumerate(phantom.files):
+        (tmp_path / f"{number:03d}.dcm").write_bytes(data)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "coronary_calcium", "--json"])
+    assert done.exit_code == 0, done.output
+    (said,) = json.loads(done.stdout)
+    assert said["answer"] == "found" and len(said["findings"]) == 4
+    assert said["measurements"][0]["value"] == phantom.truth["agatston"]
