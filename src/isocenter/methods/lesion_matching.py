@@ -1,0 +1,208 @@
+"""Which lesion of today is which lesion of then: matching by place and overlap, with splits and merges as events.
+
+Both sets lie in one space: the images were registered before, or share a frame of reference. Pairs are chosen together
+and not one by one, so that no lesion takes another's partner (Kuhn-Munkres assignment on overlap and distance). Lesions
+are given as boolean masks on one grid; sizes come from the masks, so that what is matched is what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+
+__all__ = ["Link", "Spot", "doubling_time_days", "match", "spot"]
+
+Event = Literal["same", "new", "gone", "split", "merged"]
+
+
+@dataclass(frozen=True, eq=False)
+class Spot:
+    """A lesion as far as matching needs it.
+
+    Args:
+        centre_mm: (3,) centroid in patient space.
+        radius_mm: of a ball of its volume.
+        voxels: (n, 3) index of its voxels on the common grid.
+        voxel_mm3: volume of one voxel.
+    """
+
+    centre_mm: npt.NDArray[np.float64]
+    radius_mm: float
+    voxels: npt.NDArray[np.int64]
+    voxel_mm3: float
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume by counting."""
+        return len(self.voxels) * self.voxel_mm3 / 1000.0
+
+
+def spot(mask: npt.NDArray[np.bool_], to_patient: npt.NDArray[np.float64]) -> Spot:
+    """A lesion from its mask and the 4 x 4 affine from index to patient millimetres.
+
+    Raises:
+        Refused: for an empty mask.
+    """
+    voxels = np.argwhere(mask)
+    if not len(voxels):
+        raise Refused("a lesion without voxels", "it has no place to be matched by")
+    size = float(abs(np.linalg.det(to_patient[:3, :3])))
+    centre = to_patient[:3, :3] @ voxels.mean(0) + to_patient[:3, 3]
+    radius = (3 * len(voxels) * size / (4 * np.pi)) ** (1 / 3)
+    return Spot(np.asarray(centre, np.float64), float(radius), voxels.astype(np.int64), size)
+
+
+@dataclass(frozen=True)
+class Link:
+    """What became of lesions: places in the lists of then and now.
+
+    ``same`` one and one; ``split`` one then, several now; ``merged`` several then, one now; ``new`` and ``gone`` one
+    side only. `sure` is False when another pairing would have been nearly as good: a person confirms it.
+    """
+
+    event: Event
+    before: tuple[int, ...]
+    now: tuple[int, ...]
+    sure: bool = True
+
+
+def match(before: Sequence[Spot], now: Sequence[Spot], *, reach_mm: float = 10.0) -> tuple[Link, ...]:
+    """Match lesions of two time points.
+
+    Args:
+        before, now: lesions in one space.
+        reach_mm: the error of registration and breathing. Lesions may be the same when they overlap, or when their
+            centres are nearer than this plus half the larger radius.
+
+    Returns:
+        links in the order of the earlier lesions, new ones last. Every lesion is in exactly one.
+
+    Raises:
+        Refused: for a reach that is not positive.
+    """
+    if not reach_mm > 0:
+        raise Refused(f"a reach of {reach_mm:g} mm", "it is the error of registration, above zero")
+    if not before or not now:
+        return (
+            *(Link("gone", (i,), ()) for i in range(len(before))),
+            *(Link("new", (), (j,)) for j in range(len(now))),
+        )
+    shared = _shared(before, now)
+    apart = np.linalg.norm(np.array([s.centre_mm for s in before])[:, None] - [s.centre_mm for s in now], axis=-1)
+    larger = np.maximum.outer([s.radius_mm for s in before], [s.radius_mm for s in now])
+    allowed = (shared > 0) | (apart <= reach_mm + 0.5 * larger)
+    pairs = _assigned(_cost(before, now, shared, apart, larger, reach_mm), allowed)
+    return _linked(before, now, shared, apart, allowed, pairs)
+
+
+def _shared(before: Sequence[Spot], now: Sequence[Spot]) -> npt.NDArray[np.float64]:
+    """(before, now) voxels in common."""
+    counts = np.zeros((len(before), len(now)))
+    lows = [(s.voxels.min(0), s.voxels.max(0)) for s in (*before, *now)]
+    keys = [_keys(s.voxels) for s in (*before, *now)]
+    for i in range(len(before)):
+        for j in range(len(now)):
+            (a, b), (c, d) = lows[i], lows[len(before) + j]
+            if (a <= d).all() and (c <= b).all():
+                counts[i, j] = len(np.intersect1d(keys[i], keys[len(before) + j], assume_unique=True))
+    return counts
+
+
+def _keys(voxels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.asarray((voxels[:, 0] << 42) + (voxels[:, 1] << 21) + voxels[:, 2])
+
+
+def _cost(
+    before: Sequence[Spot],
+    now: Sequence[Spot],
+    shared: npt.NDArray[np.float64],
+    apart: npt.NDArray[np.float64],
+    larger: npt.NDArray[np.float64],
+    reach_mm: float,
+) -> npt.NDArray[np.float64]:
+    """0 for the same voxels, about 1 at the edge of reach without overlap; unlike sizes cost a little more."""
+    sizes_a, sizes_b = (np.array([len(s.voxels) for s in of], float) for of in (before, now))
+    dice = 2 * shared / (sizes_a[:, None] + sizes_b)
+    unlike = np.abs(np.log(np.array([s.radius_mm for s in before])[:, None] / [s.radius_mm for s in now]))
+    return np.asarray(0.5 * (1 - dice) + 0.5 * apart / (reach_mm + 0.5 * larger) + 0.1 * unlike)
+
+
+def _assigned(cost: npt.NDArray[np.float64], allowed: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    from scipy.optimize import linear_sum_assignment
+
+    forbidden = 1e6
+    rows, columns = linear_sum_assignment(np.where(allowed, cost, forbidden))
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if allowed[i, j]]
+
+
+def _linked(
+    before: Sequence[Spot],
+    now: Sequence[Spot],
+    shared: npt.NDArray[np.float64],
+    apart: npt.NDArray[np.float64],
+    allowed: npt.NDArray[np.bool_],
+    pairs: list[tuple[int, int]],
+) -> tuple[Link, ...]:
+    partner_of, owner_of = dict(pairs), {j: i for i, j in pairs}
+    # A leftover that lies mostly in a lesion of the other time is a piece of it.
+    pieces: dict[int, list[int]] = {}
+    for j in range(len(now)):
+        i = int(shared[:, j].argmax())
+        if j not in owner_of and i in partner_of and shared[i, j] >= 0.5 * len(now[j].voxels):
+            pieces.setdefault(i, []).append(j)
+    parents: dict[int, list[int]] = {}
+    for i in range(len(before)):
+        j = int(shared[i].argmax())
+        if i not in partner_of and j in owner_of and shared[i, j] >= 0.5 * len(before[i].voxels):
+            parents.setdefault(j, []).append(i)
+    taken_now = {j for group in pieces.values() for j in group}
+    taken_before = {i for group in parents.values() for i in group}
+    links: list[Link] = []
+    for i in range(len(before)):
+        if i in taken_before:
+            continue
+        if i not in partner_of:
+            links.append(Link("gone", (i,), ()))
+            continue
+        j = partner_of[i]
+        if i in pieces:
+            links.append(Link("split", (i,), (j, *pieces[i])))
+        elif j in parents:
+            links.append(Link("merged", tuple(sorted((i, *parents[j]))), (j,)))
+        else:
+            links.append(Link("same", (i,), (j,), _is_sure(i, j, shared, apart, allowed)))
+    links += [Link("new", (), (j,)) for j in range(len(now)) if j not in owner_of and j not in taken_now]
+    return tuple(links)
+
+
+def _is_sure(
+    i: int, j: int, shared: npt.NDArray[np.float64], apart: npt.NDArray[np.float64], allowed: npt.NDArray[np.bool_]
+) -> bool:
+    """Overlap with no rival, or far nearer than any rival in reach."""
+    rivals = [apart[k, j] for k in np.flatnonzero(allowed[:, j]) if k != i]
+    rivals += [apart[i, k] for k in np.flatnonzero(allowed[i]) if k != j]
+    if not rivals:
+        return True
+    return bool(shared[i, j] > 0 and apart[i, j] <= 0.5 * min(rivals))
+
+
+def doubling_time_days(before_ml: float, now_ml: float, days: float) -> float:
+    """Volume doubling time: days·ln 2 / ln(now/before). Negative when it shrinks: the halving time.
+
+    Raises:
+        Refused: for volumes or days that are not positive, or a volume that did not change, which never doubles.
+
+    >>> round(doubling_time_days(1.0, 4.0, 100.0), 6)
+    50.0
+    """
+    if not (before_ml > 0 and now_ml > 0 and days > 0):
+        raise Refused(f"{before_ml:g} mL, then {now_ml:g} mL after {days:g} days", "growth needs two sizes and a time")
+    if before_ml == now_ml:
+        raise Refused(f"{before_ml:g} mL both times", "what does not grow never doubles")
+    return float(days * np.log(2) / np.log(now_ml / before_ml))
