@@ -174,7 +174,7 @@ _PROGRESS = "RECIST 1.1 4.3.1, progressive disease"
 
 
 def target_response(
-    visit: Visit, baseline_mm: float, nadir_mm: float, *, before: Response | None = None, absolute_mm: float = 5.0
+    visit: Visit, baseline_mm: float, nadir_mm: float, *, before: str | None = None, absolute_mm: float = 5.0
 ) -> Judged:
     """Response of the targets at one visit.
 
