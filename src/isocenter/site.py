@@ -18,12 +18,14 @@ from isocenter.analysis.describing import describe, same_asking, same_question
 from isocenter.analysis.protocol import Analysis
 from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, run, run_apart
+from isocenter.auditing import Auditing
 from isocenter.entering import Entrance
 from isocenter.errors import Conflict, IsocenterError, NotFound, Refused
 from isocenter.govern import people
 from isocenter.govern.policy import Person, Role, must
 from isocenter.listing import Listing
 from isocenter.loading import Loading, volumes_of
+from isocenter.overseeing import Overseeing
 from isocenter.preferring import Preferences
 from isocenter.reading import report as reports
 from isocenter.reading import session
@@ -39,6 +41,7 @@ from isocenter.record import (
     digest_of,
     to_plain,
 )
+from isocenter.reviewing import Reviewing
 from isocenter.staff import Staff
 from isocenter.store.intake import Stored, receive
 
@@ -91,6 +94,9 @@ class Site:
         self._listing = Listing(self.index, self.journal)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index)
         self._shelf = Shelf()
+        self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock)
+        self.reviews = Reviewing(self.index, self.journal, self.clock)
+        self.audits = Auditing(self.journal, self.clock)
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 

@@ -30,6 +30,17 @@ BODIES: dict[str, Any] = {
     "/api/people": {"name": "lee", "role": "reader", "password": "a sentence of some length"},
     "/api/palette": {"words": "A1"},
     "/api/patients": {"words": ""},
+    "/api/studies/{uid}/stamps": {"stamp": "ordered", "at": "2026-11-20T08:00:00Z"},
+    "/api/studies/{uid}/outcome": {"analysis": "volumetry", "present": True, "source": "pathology"},
+    "/api/peer/draw": {"seed": "november"},
+    "/api/peer/{id}/score": {"score": "1"},
+    "/api/double": {"study": CT, "question": "Recall?", "readers": ["ito", "lee"]},
+    "/api/double/{id}/opinion": {"positive": False},
+    "/api/studies/{uid}/followups": {"finding": "nodule", "due": "2027-05-20", "responsible": "Dr Ruiz"},
+    "/api/followups/{id}/match": {"study": CT},
+    "/api/followups/{id}/close": {"reason": "done elsewhere"},
+    "/api/studies/{uid}/remarks": {"words": "a vessel?"},
+    "/api/studies/{uid}/together": {"page": "a1"},
 }
 
 
@@ -100,11 +111,13 @@ def test_every_route_with_every_role(role: str) -> None:
         address = (
             path.replace("{uid}", CT)
             .replace(
-                "{id}", house.result_of(DX, "chest_xray_opacity") if "results" in path or "explain" in path else "x"
+                "{id}", house.result_of(DX, "chest_xray_opacity") if "results" in path or "explain" in path else "a"
             )
             .replace("{tracking}", "2.25.2")
             .replace("{name}", "sensitivity")
             .replace("{scope}", "me")
+            .replace("{thread}", "7")
+            .replace("{analysis}", "volumetry")
             .replace("{path:path}", "worklist")
         )
         if re.search("contours|maps", path):

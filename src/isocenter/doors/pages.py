@@ -22,6 +22,9 @@ from isocenter.doors import (
     pages_events,
     pages_find,
     pages_machine,
+    pages_oversight,
+    pages_oversight_consult,
+    pages_oversight_reviews,
     pages_people,
     pages_pictures,
     pages_reading,
@@ -54,6 +57,9 @@ _PARTS = (
     pages_reading,
     pages_catalogue,
     pages_events,
+    pages_oversight,
+    pages_oversight_reviews,
+    pages_oversight_consult,
 )
 _JSON_BYTES = 2 * 2**20  # a decision with a drawn outline has a few kilobytes
 _IMAGE_BYTES = 2**31  # one STOW request

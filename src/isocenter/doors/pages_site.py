@@ -29,6 +29,9 @@ __all__ = ["PagesSite"]
 class PagesSite(Protocol):
     """Each verb checks the policy for `who`, acts, and appends what happened; refusals come from `isocenter.errors`."""
 
+    oversight: Any  # `isocenter.overseeing.Overseeing`: figures of the department
+    reviews: Any  # `isocenter.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
+    audits: Any  # `isocenter.auditing.Auditing`: the journal as people read it
     preferences: Preferences
     """What people and the site have set."""
     staff: Staff

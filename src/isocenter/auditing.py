@@ -1,0 +1,258 @@
+"""The journal as people read it: sentences, filters, pages, and whether its chain still holds.
+
+An entry is told as a sentence without what was said of a patient: who did what to which study, and when. The chain of
+hashes is walked from the first entry to the last; where one byte was changed, the first entry that does not fit is
+named, and nothing after it can be trusted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import Refused
+from isocenter.govern.policy import Person, may, must
+from isocenter.record import Event, Kind, Sealed
+
+if TYPE_CHECKING:
+    from isocenter.store.journal import Journal
+
+__all__ = ["Auditing", "Query", "query_of", "sentence"]
+
+_PAGE = 2000
+_LOOKED = 100_000  # entries that one request looks through before it answers with what it has
+_FRESH = timedelta(seconds=20)
+_UNEVEN = timedelta(days=1)  # so far a clock that was set back may put entries out of the order of time
+_WORDS = {
+    Kind.INSTANCES_RECEIVED: "sent {n} images",
+    Kind.INSTANCE_SET_ASIDE: "sent an image that differs from the one held; it was set aside",
+    Kind.INSTANCES_REJECTED: "sent {count} files that were rejected",
+    Kind.PLANNED: "planned its analyses",
+    Kind.DECLINED: "declined an analysis",
+    Kind.RESULT_MADE: "recorded result {result}",
+    Kind.ANALYSIS_FAILED: "could not analyse it",
+    Kind.READING_OPENED: "opened it to read",
+    Kind.READING_CLOSED: "left it unsigned",
+    Kind.OPINION_LOCKED: "locked a first opinion ({report})",
+    Kind.REPORT_DRAFTED: "changed words of the report",
+    Kind.REPORT_SIGNED: "signed report {report}",
+    Kind.REPORT_AMENDED: "signed amendment {report}",
+    Kind.SENT: "sent {objects} objects to {destination}",
+    Kind.SEND_FAILED: "could not send {failed} of {objects} objects to {destination}",
+    Kind.PERSON_ADDED: "set up the account",
+    Kind.SIGNED_IN: "signed in",
+    Kind.SIGN_IN_REFUSED: "was refused at the door",
+    Kind.SIGNED_OUT: "signed out",
+    Kind.VIEWED: "looked at it",
+    Kind.EXPORTED: "exported {objects} objects, {held_back} held back",
+    Kind.REFUSED: "was refused: {what}",
+    Kind.MODEL_TRAINED: "trained the model",
+    Kind.MODEL_JUDGED: "judged the model",
+    Kind.MODEL_RELEASED: "released the model",
+    Kind.MODEL_STOPPED: "stopped the model",
+    Kind.PEER_ADDED: "added the peer",
+    Kind.STAMPED: "told that it was {stamp} at {at}",
+    Kind.OUTCOME_KNOWN: "told what turned out to be true for {analysis}",
+    Kind.PEER_DRAWN: "drew a case for peer learning",
+    Kind.PEER_REVIEWED: "reviewed a drawn case",
+    Kind.PEER_ARBITRATED: "settled a drawn case",
+    Kind.DOUBLE_READ_ASKED: "asked for a double reading",
+    Kind.DOUBLE_READ_LOCKED: "locked an opinion in a double reading",
+    Kind.DOUBLE_READ_SETTLED: "settled a double reading",
+    Kind.FOLLOW_UP_ASKED: "recommended a follow-up until {due}",
+    Kind.FOLLOW_UP_MATCHED: "found the follow-up examination",
+    Kind.FOLLOW_UP_CLOSED: "closed a follow-up",
+    Kind.REMARKED: "spoke with a colleague about it",
+    Kind.STARTED: "started",
+}
+_BLIND = (
+    Kind.PEER_DRAWN, Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_ASKED, Kind.DOUBLE_READ_LOCKED,
+    Kind.DOUBLE_READ_SETTLED,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Query:
+    """A filter on the journal.
+
+    Args:
+        who: account, AE title or "isocenter".
+        what: part of a kind ("sign" finds ReportSigned and SignedIn), empty for all.
+        on: a subject, such as a Study UID.
+        since, until: days, both included.
+        words: each must stand in the entry's details (a model's name, a digest's beginning).
+    """
+
+    who: str = ""
+    what: str = ""
+    on: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    words: tuple[str, ...] = ()
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Kinds that fit `what`; all where it is empty."""
+        return tuple(k for k in Kind if self.what.casefold() in k.value.casefold())
+
+    def fits(self, event: Event) -> bool:
+        """Whether an entry passes what the database cannot ask."""
+        if (self.since and event.time < self.since) or (self.until and event.time >= self.until):
+            return False
+        if not self.words:
+            return True
+        told = f"{event.kind} {event.subject} {_plain(event.details)}".casefold()
+        return all(word in told for word in self.words)
+
+
+def query_of(text: str) -> Query:
+    """Read a filter: ``who:ito what:sign on:1.2.3 since:2026-11-01 until:2026-11-30`` and free words.
+
+    Raises:
+        Refused: a filter that does not exist, or a date that is none.
+
+    >>> query_of("who:ito what:sign lung").words
+    ('lung',)
+    """
+    told: dict[str, Any] = {}
+    words = []
+    for part in text.split():
+        name, colon, value = part.partition(":")
+        if not colon:
+            words.append(part.casefold())
+        elif name in ("since", "until"):
+            try:
+                day = datetime.combine(datetime.fromisoformat(value).date(), time(), UTC)
+            except ValueError as wrong:
+                raise Refused(f"{name}:{value:.20}", "it is no date", "write it as 2026-11-30") from wrong
+            told[name] = day + timedelta(days=name == "until")
+        elif name in ("who", "what", "on"):
+            told[name] = value
+        elif name in ("model", "analysis", "result", "report"):
+            words.append(value.casefold())
+        else:
+            raise Refused(f"the filter '{name:.20}:'", "there are who, what, on, since, until, model, analysis")
+    query = Query(**told, words=tuple(words))
+    if query.what and not query.kinds:
+        raise Refused(f"what:{query.what:.20}", "no kind of event has that in its name")
+    return query
+
+
+def sentence(event: Event) -> str:
+    """What happened, in one sentence that names nobody but who did it."""
+    details = {name: _short(value) for name, value in event.details.items()}
+    if isinstance(instances := event.details.get("instances"), list):
+        details["n"] = str(len(instances))
+    words = _WORDS.get(event.kind, event.kind.value)
+    for name in set(_names(words)) - set(details):
+        details[name] = "?"
+    return f"{event.who or 'somebody'} {words.format(**details)}"
+
+
+@dataclass
+class Auditing:
+    """The journal for whoever may read it.
+
+    Args:
+        hears: whether a person may hear of an entry yet; one that they may not is told as withheld.
+    """
+
+    journal: Journal
+    clock: Callable[[], datetime]
+    hears: Callable[[Sealed, Person], bool] = lambda sealed, who: True
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._checked: tuple[datetime, dict[str, Any]] | None = None
+
+    def page(self, *, who: Person, q: str = "", before: int = 0, limit: int = 100) -> dict[str, Any]:
+        """Entries, newest first; whoever may not read the journal gets counts by kind and no row.
+
+        Args:
+            before: number of an entry: older ones only.
+        """
+        must(who, "oversight")
+        query = query_of(q)
+        if not may(who, "audit"):
+            return {"rows": [], "counts": self._counts(), "next": None, "looked": 0, "may_see_rows": False}
+        rows: list[dict[str, Any]] = []
+        looked, at = 0, before
+        for sealed in self._entries(query, before):
+            looked += 1
+            at = sealed.number
+            if query.since and sealed.event.time < query.since - _UNEVEN:
+                at = 0
+                break
+            if query.fits(sealed.event):
+                rows.append(self._row(sealed, who))
+            if len(rows) >= limit or looked >= _LOOKED:
+                break
+        else:
+            at = 0
+        return {"rows": rows, "counts": None, "next": at or None, "looked": looked, "may_see_rows": True}
+
+    def chain(self, *, who: Person) -> dict[str, Any]:
+        """Whether the journal is whole: walked anew, at most once in a few seconds."""
+        must(who, "oversight")
+        with self._lock:
+            now = self.clock()
+            if self._checked is None or not timedelta() <= now - self._checked[0] < _FRESH:
+                self._checked = now, self._walked()
+            return self._checked[1]
+
+    def _walked(self) -> dict[str, Any]:
+        number, last = self.journal.head()
+        try:
+            return {"whole": True, "entries": self.journal.verify(), "head": last, "broken": None}
+        except Refused as broken:
+            told = {"what": broken.what, "why": broken.why, "do": broken.do}
+            return {"whole": False, "entries": number, "head": last, "broken": told}
+
+    def _entries(self, query: Query, before: int) -> Iterator[Sealed]:
+        kinds = query.kinds if query.what else ()
+        at = before
+        while page := self.journal.since(
+            at, kinds=kinds, subject=query.on, who=query.who, limit=_PAGE, newest_first=True
+        ):
+            yield from page
+            at = page[-1].number
+
+    def _counts(self) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        at = 0
+        while page := self.journal.since(at, limit=_PAGE):
+            counts.update(s.event.kind.value for s in page)
+            at = page[-1].number
+        return dict(sorted(counts.items()))
+
+    def _row(self, sealed: Sealed, who: Person) -> dict[str, Any]:
+        event = sealed.event
+        told = {
+            "number": sealed.number, "time": event.time.isoformat(), "kind": event.kind.value, "who": event.who,
+            "subject": event.subject, "words": sentence(event), "hash": sealed.hash,
+            "explains": bool(event.subject) and event.kind not in _BLIND and _is_uid(event.subject),
+        }  # fmt: skip
+        if not self.hears(sealed, who):
+            told |= {"kind": "", "who": "", "words": "withheld until your own opinion is locked", "explains": False}
+        return told
+
+
+def _is_uid(text: str) -> bool:
+    return "." in text and not set(text) - set("0123456789.")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text[:12] if len(text) == 64 and not set(text) - set("0123456789abcdef") else text[:80]
+
+
+def _plain(details: Any) -> str:
+    return " ".join(f"{name} {value}" for name, value in details.items() if name not in ("instances", "credential"))
+
+
+def _names(words: str) -> list[str]:
+    return [part.split("}")[0] for part in words.split("{")[1:]]

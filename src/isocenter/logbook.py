@@ -1,0 +1,77 @@
+"""What the journal tells of each study's way through the department, kept level with it and small.
+
+Figures of a department ask the same events again and again: when a study came, was opened, was signed. They are read
+once, without what is large in them, and afterwards only what is new.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from isocenter.record import Event, Kind
+
+if TYPE_CHECKING:
+    from isocenter.store.journal import Journal
+
+__all__ = ["KEPT", "Logbook"]
+
+_PAGE = 5000
+_BARE = (Kind.INSTANCES_RECEIVED,)  # only when and where: their details hold every image
+
+KEPT = (
+    Kind.STAMPED,
+    Kind.INSTANCES_RECEIVED,
+    Kind.READING_OPENED,
+    Kind.OPINION_LOCKED,
+    Kind.REPORT_DRAFTED,
+    Kind.REPORT_SIGNED,
+    Kind.REPORT_AMENDED,
+    Kind.OUTCOME_KNOWN,
+)
+"""Events of which the figures are made."""
+
+
+@dataclass
+class Logbook:
+    """Events by study, oldest first.
+
+    Args:
+        journal: what it is kept level with, also when another process writes.
+        kinds: which events.
+    """
+
+    journal: Journal
+    kinds: tuple[Kind, ...] = KEPT
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._level = 0
+        self._by_subject: dict[str, list[Event]] = {}
+
+    def by_subject(self) -> Mapping[str, Sequence[Event]]:
+        """Study UID (or another subject) -> its events."""
+        with self._lock:
+            head = self.journal.head()[0]
+            if head < self._level:  # the archive was put back to an older copy
+                self._level, self._by_subject = 0, {}
+            while self._level < head and (page := self.journal.since(self._level, kinds=self.kinds, limit=_PAGE)):
+                for sealed in page:
+                    event = sealed.event
+                    kept = replace(event, details={}) if event.kind in _BARE else event
+                    self._by_subject.setdefault(event.subject, []).append(kept)
+                self._level = page[-1].number
+            self._level = head
+            return dict(self._by_subject)
+
+    def events(self) -> list[Event]:
+        """All of them, oldest first."""
+        many = [event for events in self.by_subject().values() for event in events]
+        return sorted(many, key=_time)
+
+
+def _time(event: Event) -> datetime:
+    return event.time

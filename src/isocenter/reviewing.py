@@ -1,0 +1,322 @@
+"""People who look again: peer learning, double reading, follow-ups, and a colleague's word on an image.
+
+Who reads blind sees neither machine nor colleague until their own word is given. That rule is kept here and asked by
+the rest of the site (`blind`), so that there is one place to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import NotFound
+from isocenter.govern.policy import Person, Role, may, must
+from isocenter.logbook import Logbook
+from isocenter.reading import consultation, double_reading, followup, peer
+from isocenter.reading.session import machine_of
+from isocenter.record import Kind, Outcome, Study
+
+if TYPE_CHECKING:
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Reviewing"]
+
+_ALL = 10_000_000
+_PEER = (Kind.PEER_DRAWN, Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED)
+_DOUBLE = (Kind.DOUBLE_READ_ASKED, Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED)
+_FOLLOW = (Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED)
+_READS = (Kind.READING_OPENED, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
+
+
+@dataclass
+class Reviewing:
+    """What people do after, beside and against one another, on one archive."""
+
+    index: Index
+    journal: Journal
+    clock: Callable[[], datetime]
+
+    def __post_init__(self) -> None:
+        self._peer, self._double = Logbook(self.journal, _PEER), Logbook(self.journal, _DOUBLE)
+        self._follow, self._reads = Logbook(self.journal, _FOLLOW), Logbook(self.journal, _READS)
+
+    def blind(self, study_uid: str, who: Person) -> bool:
+        """Whether this person reads this study blind now: drawn for their review, or as one of two readers.
+
+        Until their own word is given, nothing that a machine or a colleague said of it may reach them.
+        """
+        return study_uid in self.blinded(who)
+
+    def blinded(self, who: Person) -> frozenset[str]:
+        """Studies that this person reads blind now."""
+        again = {r.study for r in self._reviews().values() if r.turn == who.name}
+        pairs = self._pairs().values()
+        return frozenset(again | {p.study for p in pairs if who.name in p.readers and _awaits(p, who.name)})
+
+    # ---- peer learning ---------------------------------------------------------------------------------------
+
+    def peers(self, *, who: Person) -> dict[str, Any]:
+        """One's own cases; for the owner all of them, with names; the figures without names for everybody."""
+        must(who, "peer")
+        owner = may(who, "peer_owner")
+        told = []
+        for one in self._reviews().values():
+            try:
+                told.append(peer.seen_by(one, who.name, owner=owner))
+            except NotFound:
+                continue
+        figures = peer.summary(self._reviews().values())
+        return {"cases": told, "figures": figures, "scores": dict(peer.SCORES), "owner": owner}
+
+    def draw(
+        self,
+        *,
+        who: Person,
+        seed: str,
+        since: date | None = None,
+        until: date | None = None,
+        rate: float | None = None,
+        expected: float = 0.03,
+        half_width: float = 0.02,
+        discordant: int = 0,
+        reviewers: Sequence[str] = (),
+    ) -> int:
+        """Draw signed studies for review; how many.
+
+        Raises:
+            Refused: nothing or nobody to draw; Conflict: the same draw was made before.
+        """
+        must(who, "peer_owner")
+        found = self._reviews()
+        events = peer.draw(
+            self._candidates(since, until), reviewers or self._readers(), seed=seed, who=who.name, now=self.clock(),
+            rate=rate, expected=expected, half_width=half_width, discordant=discordant,
+            already=frozenset(r.study for r in found.values()),
+        )  # fmt: skip
+        peer.must_be_new(found, events)
+        self.journal.append(*events)
+        return len(events)
+
+    def case(self, id: str, *, who: Person) -> dict[str, Any]:
+        """One drawn case as this person may see it."""
+        must(who, "peer", id)
+        return peer.seen_by(self._review(id), who.name, owner=may(who, "peer_owner"))
+
+    def score(self, id: str, score: str, words: str, *, who: Person) -> dict[str, Any]:
+        """Score a drawn case, as its reviewer or as the third reader."""
+        must(who, "peer", id)
+        one = self._review(id)
+        peer.seen_by(one, who.name, owner=may(who, "peer_owner"))  # a stranger does not learn that there is one
+        if one.state == "arbitration":
+            event = peer.arbitrate(one, who.name, score, words, self.clock())
+        else:
+            event = peer.review(one, who.name, score, words, self.clock(), readers=self._readers())
+        self.journal.append(event)
+        return self.case(id, who=who)
+
+    def _reviews(self) -> dict[str, peer.Review]:
+        return peer.fold(self._peer.events())
+
+    def _review(self, id: str) -> peer.Review:
+        found = self._reviews().get(id)
+        if found is None:
+            raise NotFound("no such case", "nothing of this name is yours to see", "look into your own list")
+        return found
+
+    def _candidates(self, since: date | None, until: date | None) -> Iterable[peer.Candidate]:
+        studies = {s.uid: s for s in self.index.studies(limit=_ALL)}
+        for uid, events in self._reads.by_subject().items():
+            sealed = [e for e in events if e.kind is not Kind.READING_OPENED]
+            if not sealed or uid not in studies:
+                continue
+            day = sealed[0].time.date()
+            if (since and day < since) or (until and day >= until):
+                continue
+            authors = frozenset(e.who for e in events)
+            yield peer.Candidate(uid, authors, "+".join(studies[uid].modalities), self._differs(uid))
+
+    def _differs(self, uid: str) -> bool:
+        """An AI found something that was struck, or a person added what none had found."""
+        said = [r for _, r in self.index.results(uid, replaced=True)]
+        found = {machine_of(r)[0]: r.outcome is Outcome.FOUND for r in said if r.origin.kind == "machine"}
+        final = {machine_of(r)[0]: r.answer is Outcome.FOUND for _, r in self.index.results(uid)}
+        return any(final.get(name, was) != was for name, was in found.items())
+
+    def _readers(self) -> list[str]:
+        return sorted(p["name"] for p in self.index.people() if p["role"] == Role.READER and not p["disabled"])
+
+    # ---- double reading --------------------------------------------------------------------------------------
+
+    def pairs(self, *, who: Person) -> dict[str, Any]:
+        """Double readings as this person may see them, and the figures of all."""
+        must(who, "peer")
+        owner = may(who, "peer_owner")
+        told = []
+        for one in self._pairs().values():
+            try:
+                told.append(double_reading.seen_by(one, who.name, owner=owner, may_settle=may(who, "sign")))
+            except NotFound:
+                continue
+        return {"pairs": told, "figures": double_reading.figures(self._pairs().values(), self._truth())}
+
+    def ask_double(self, study_uid: str, question: str, readers: Sequence[str], *, who: Person) -> str:
+        """Ask two readers, who do not see each other's opinion; the id.
+
+        Raises:
+            NotFound: no such study or reader.
+        """
+        must(who, "peer_owner", study_uid)
+        self.index.study(study_uid)
+        known = {p["name"] for p in self.index.people() if p["role"] in (Role.READER, Role.ADMIN)}
+        for name in readers:
+            if name not in known and name != double_reading.AI_READER:
+                raise NotFound(f"a reader '{name:.40}'", "nobody of that name may read here")
+        event = double_reading.ask(study_uid, question, readers, who.name, self.clock())
+        self.journal.append(event)
+        return event.subject
+
+    def lock_double(self, id: str, positive: bool, words: str, *, who: Person) -> dict[str, Any]:
+        """One's own opinion in a double reading, or the third reader's decision."""
+        must(who, "peer", id)
+        pair = self._pairs().get(id)
+        if pair is None:
+            raise NotFound("no such double reading", "nothing of this name is yours to see", "look into your own list")
+        owner = may(who, "peer_owner")
+        double_reading.seen_by(pair, who.name, owner=owner)
+        if pair.state == "discordant" and who.name not in pair.readers:
+            event = double_reading.settle(pair, who.name, positive, words, self.clock())
+        else:
+            event = double_reading.lock(pair, who.name, positive, words, self.clock())
+        self.journal.append(event)
+        return double_reading.seen_by(self._pairs()[id], who.name, owner=owner)
+
+    def _pairs(self) -> dict[str, double_reading.Pair]:
+        return double_reading.fold(self._double.events())
+
+    def _truth(self) -> dict[str, bool]:
+        found: dict[str, bool] = {}
+        for sealed in self.journal.since(kinds=(Kind.OUTCOME_KNOWN,), limit=_ALL):
+            found[sealed.event.subject] = bool(sealed.event.details["present"])
+        return found
+
+    # ---- follow-ups ------------------------------------------------------------------------------------------
+
+    def followups(self, *, who: Person, state: str = "") -> dict[str, Any]:
+        """Every follow-up, what is open first by due date; examinations that may complete one; the adherence."""
+        must(who, "followup")
+        today = self.clock().date()
+        many = self._followups()
+        open_ = followup.queue(many.values(), today)
+        done = [f for f in many.values() if f.completed or f.closed]
+        rows = [followup.plain(f, today) for f in (*open_, *reversed(done))]
+        return {
+            "rows": [r for r in rows if not state or r["state"] == state],
+            "possible": [m for m in self._matches(open_) if not m.sure],
+            "adherence": followup.adherence(many.values(), today),
+            "published": followup.PUBLISHED,
+            "today": today.isoformat(),
+        }
+
+    def ask_followup(
+        self, study_uid: str, *, who: Person, finding: str, due: date, responsible: str, modality: str = "",
+        body_part: str = "",
+    ) -> str:  # fmt: skip
+        """Recommend a follow-up; its id."""
+        must(who, "followup", study_uid)
+        study = self.index.study(study_uid)
+        event = followup.ask(
+            study, finding=finding, due=due, responsible=responsible, who=who.name, now=self.clock(),
+            modality=modality, body_part=body_part,
+        )  # fmt: skip
+        self.journal.append(event)
+        return str(event.details["id"])
+
+    def match_followups(self, *, who: Person) -> int:
+        """Find examinations that surely complete an open follow-up; how many."""
+        must(who, "followup")
+        many = self._followups()
+        sure = [m for m in self._matches(followup.queue(many.values(), self.clock().date())) if m.sure]
+        events = [followup.match(many[m.follow_up], m, who.name, self.clock()) for m in sure]
+        if events:
+            self.journal.append(*events)
+        return len(events)
+
+    def match_followup(self, id: str, study_uid: str, *, who: Person) -> None:
+        """A person says that this examination completes it.
+
+        Raises:
+            NotFound: no such follow-up, or the study does not fit it at all.
+        """
+        must(who, "followup", id)
+        asked = self._followup(id)
+        found = next((m for m in followup.matches([asked], [self.index.study(study_uid)])), None)
+        if found is None:
+            raise NotFound("a fitting examination", "another patient, modality, or before the recommendation")
+        self.journal.append(followup.match(asked, found, who.name, self.clock()))
+
+    def close_followup(self, id: str, reason: str, *, who: Person) -> None:
+        """Close it without an examination, with the reason."""
+        must(who, "followup", id)
+        self.journal.append(followup.close(self._followup(id), reason, who.name, self.clock()))
+
+    def _followups(self) -> dict[str, followup.FollowUp]:
+        return followup.fold(self._follow.events())
+
+    def _followup(self, id: str) -> followup.FollowUp:
+        found = self._followups().get(id)
+        if found is None:
+            raise NotFound(f"follow-up '{id:.40}'", "there is none of that name", "load the list again")
+        return found
+
+    def _matches(self, open_: Sequence[followup.FollowUp]) -> list[followup.Match]:
+        found: list[followup.Match] = []
+        studies: dict[str, list[Study]] = {}
+        for asked in open_:
+            if asked.patient not in studies:
+                keys = {"PatientID": asked.patient.replace("*", "?")}
+                studies[asked.patient] = self.index.studies(keys, limit=1000)
+            found += followup.matches([asked], studies[asked.patient])
+        return found
+
+    # ---- consultation ----------------------------------------------------------------------------------------
+
+    def remarks(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:
+        """Threads on places in the images of a study, the newest first."""
+        must(who, "consult", study_uid)
+        self.index.study(study_uid)
+        if self.blind(study_uid, who):
+            return []
+        return consultation.fold(self.journal.since(subject=study_uid, kinds=(Kind.REMARKED,), limit=_ALL))
+
+    def remark(self, view: consultation.View, words: str, *, thread: int = 0, who: Person) -> list[dict[str, Any]]:
+        """Say something about a view of a study, or answer in a thread."""
+        must(who, "consult", view.study)
+        self._must_show(view)
+        event = consultation.remark(view, words, who.name, self.clock(), thread=thread, known=self._known(view.study))
+        self.journal.append(event)
+        return self.remarks(view.study, who=who)
+
+    def settle(self, study_uid: str, thread: int, *, who: Person) -> list[dict[str, Any]]:
+        """Close a thread."""
+        must(who, "consult", study_uid)
+        self.journal.append(
+            consultation.settle(study_uid, thread, who.name, self.clock(), known=self._known(study_uid))
+        )
+        return self.remarks(study_uid, who=who)
+
+    def _known(self, study_uid: str) -> list[consultation.Remark]:
+        return consultation.remarks(self.journal.since(subject=study_uid, kinds=(Kind.REMARKED,), limit=_ALL))
+
+    def _must_show(self, view: consultation.View) -> None:
+        """The series and the image of a view belong to its study."""
+        study = self.index.study(view.study)
+        series = [s for s in study.series if not view.series or s.uid == view.series]
+        if not series or (view.image and all(i.sop_uid != view.image for s in series for i in s.instances)):
+            raise NotFound("an image of this study", "the address names another's", "load the study again")
+
+
+def _awaits(pair: double_reading.Pair, name: str) -> bool:
+    return pair.state == "reading" and all(o.by != name for o in pair.opinions)

@@ -1,0 +1,112 @@
+"""The journal as people read it: sentences, filters, pages, and a chain that shows one flipped byte."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from department_for_oversight import AI, CHIEF, ITO, Clock, department, uid
+from isocenter.auditing import _WORDS, Auditing, query_of, sentence
+from isocenter.errors import Forbidden, Refused
+from isocenter.govern.policy import Person, Role
+from isocenter.record import Event, Kind
+from isocenter.site import Site
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with department(tmp_path_factory.mktemp("department")) as (site, _):
+        yield site
+
+
+def rows(site: Site, q: str = "", **rest: object) -> list[dict[str, object]]:
+    return site.audits.page(who=CHIEF, q=q, **rest)["rows"]  # type: ignore[arg-type,no-any-return]
+
+
+def test_filters_by_who_what_when_and_words(site: Site) -> None:
+    signed = rows(site, "what:reportsigned")
+    assert len(signed) == 30
+    assert signed[0]["words"] == f"lee signed report {f'{30:064x}'[:12]}"
+    assert len(rows(site, "who:ito what:reportsigned")) == 15
+    assert len(rows(site, f"on:{uid(7)} what:result")) == 1
+    assert len(rows(site, f"analysis:{AI} what:outcome", limit=1000)) == 30
+    assert len(rows(site, "conference", limit=1000)) == 30
+    assert rows(site, "since:2026-11-19") == []
+    assert len(rows(site, "since:2026-11-16 until:2026-11-16 what:reportsigned")) == 30, "until is included"
+    assert rows(site, "until:2026-11-15 what:reportsigned") == []
+
+
+def test_pages_follow_one_another_and_miss_nothing(site: Site) -> None:
+    found, before = [], 0
+    while True:
+        page = site.audits.page(who=CHIEF, before=before, limit=37)
+        found += page["rows"]
+        if page["next"] is None:
+            break
+        before = page["next"]
+    numbers = [row["number"] for row in found]
+    assert numbers == list(range(site.head(), 0, -1))
+    few = site.audits.page(who=CHIEF, q="what:reportsigned who:lee", limit=10)
+    rest = site.audits.page(who=CHIEF, q="what:reportsigned who:lee", limit=10, before=few["next"])
+    assert (len(few["rows"]), len(rest["rows"]), rest["next"]) == (10, 5, None)
+
+
+@pytest.mark.parametrize("q", ["colour:red", "since:soon", "what:nothing-like-that"])
+def test_filters_that_do_not_exist_are_refused(site: Site, q: str) -> None:
+    with pytest.raises(Refused):
+        rows(site, q)
+
+
+def test_counts_only_for_whoever_may_not_read_it(site: Site) -> None:
+    told = site.audits.page(who=ITO)
+    assert (told["rows"], told["may_see_rows"]) == ([], False)
+    assert told["counts"]["ReportSigned"] == 30
+    with pytest.raises(Forbidden):
+        site.audits.page(who=Person("gray", Role.RESEARCHER))
+
+
+def test_what_may_not_be_heard_yet_is_withheld(site: Site) -> None:
+    deaf = Auditing(site.journal, site.clock, lambda sealed, who: sealed.event.kind is not Kind.RESULT_MADE)
+    told = deaf.page(who=CHIEF, q=f"on:{uid(9)}")["rows"]
+    hidden = [row for row in told if row["words"].startswith("withheld")]
+    assert len(hidden) == 2
+    assert {(row["who"], row["kind"], row["explains"]) for row in hidden} == {("", "", False)}
+
+
+def test_every_kind_has_its_sentence_and_none_names_a_patient() -> None:
+    now = Clock()()
+    for kind in Kind:
+        told = sentence(Event(kind, now, "ito", "1.2", {"instances": [1, 2], "report": "a" * 64}))
+        assert told.startswith("ito ")
+        assert "{" not in told
+    assert sentence(Event(Kind.INSTANCES_RECEIVED, now, "CT1", "1.2", {"instances": [1, 2]})) == "CT1 sent 2 images"
+    assert "P01" not in str([sentence(Event(k, now, "", "1.2", {"patient": "P01"})) for k in _WORDS])
+
+
+def test_one_flipped_byte_shows(tmp_path: Path) -> None:
+    with department(tmp_path, read=5) as (site, clock):
+        told = site.audits.chain(who=ITO)
+        assert told["whole"]
+        assert told["entries"] == site.head()
+        with sqlite3.connect(tmp_path / "archive/archive.sqlite") as raw:
+            raw.execute("DROP TRIGGER IF EXISTS event_update")
+            for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                raw.execute(f"DROP TRIGGER {name}")
+            raw.execute("UPDATE event SET who = 'itp' WHERE number = 12")
+        assert site.audits.chain(who=ITO)["whole"], "it is walked at most once in a few seconds"
+        clock.now += timedelta(minutes=1)
+        told = site.audits.chain(who=ITO)
+        assert not told["whole"]
+        assert told["broken"]["what"] == "the journal is broken at entry 12"
+
+
+def test_a_query_in_words() -> None:
+    query = query_of("who:ito what:sign model:lung_nodule since:2026-11-01 until:2026-11-30 Bleed")
+    assert (query.who, query.what, query.words) == ("ito", "sign", ("lung_nodule", "bleed"))
+    assert query.since is not None and query.until is not None
+    assert (query.until - query.since).days == 30
+    assert {k.value for k in query.kinds} >= {"ReportSigned", "SignedIn"}

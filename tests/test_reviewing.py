@@ -1,0 +1,149 @@
+"""People who look again, on a real archive: who is drawn, who is blind, what is found by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from department_for_oversight import CHIEF, ITO, LEE, MONDAY, RUIZ, Clock, department, uid
+from isocenter.errors import Conflict, Forbidden, NotFound, Refused
+from isocenter.govern.policy import Person, Role
+from isocenter.reading.consultation import Mark, View
+from isocenter.record import Patient, Series, Study
+from isocenter.site import Site
+from isocenter.store.intake import receive
+
+BY_NAME = {"ito": ITO, "lee": LEE, "ruiz": RUIZ}
+
+
+@pytest.fixture
+def held(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Clock]]:
+    with department(tmp_path_factory.mktemp("department"), read=12) as both:
+        yield both
+
+
+@pytest.fixture
+def site(held: tuple[Site, Clock]) -> Site:
+    return held[0]
+
+
+def test_a_draw_is_reproducible_and_never_an_own_case(site: Site) -> None:
+    assert site.reviews.draw(who=CHIEF, seed="november", rate=0.5) == 6
+    told = site.reviews.peers(who=CHIEF)
+    assert told["owner"]
+    for case in told["cases"]:
+        assert case["reviewer"] not in case["authors"]
+    with pytest.raises(Refused, match="longer period"):
+        site.reviews.draw(who=CHIEF, seed="x", rate=1, since=date(2026, 12, 1))
+    with pytest.raises(Forbidden):
+        site.reviews.draw(who=ITO, seed="november", rate=0.5)
+    more = site.reviews.draw(who=CHIEF, seed="december", rate=1.0)
+    assert more == 6, "what was drawn before is not drawn again"
+    with pytest.raises((Refused, Conflict)):
+        site.reviews.draw(who=CHIEF, seed="december", rate=1.0)
+
+
+def test_who_reviews_is_blind_until_they_have_scored(site: Site) -> None:
+    site.reviews.draw(who=CHIEF, seed="november", rate=1.0)
+    case = site.reviews.peers(who=CHIEF)["cases"][0]
+    reviewer = BY_NAME[case["reviewer"]]
+    author = BY_NAME[case["authors"][0]]
+    assert site.reviews.blind(case["study"], reviewer)
+    assert not site.reviews.blind(case["study"], author)
+    mine = site.reviews.case(case["id"], who=reviewer)
+    assert case["authors"][0] not in str(mine)
+    with pytest.raises(NotFound):
+        site.reviews.case(case["id"], who=author)
+    with pytest.raises(NotFound):
+        site.reviews.score(case["id"], "1", "", who=author)
+    site.reviews.score(case["id"], "2b", "a second opacity", who=reviewer)
+    assert not site.reviews.blind(case["study"], reviewer)
+    now = next(c for c in site.reviews.peers(who=CHIEF)["cases"] if c["id"] == case["id"])
+    assert now["state"] == "arbitration"
+    third = BY_NAME[now["arbiter"]]
+    assert third not in (reviewer, author)
+    assert site.reviews.blind(case["study"], third)
+    done = site.reviews.score(case["id"], "2a", "hard to see", who=third)
+    assert (done["state"], done["score"]) == ("done", "2a")
+    assert site.reviews.case(case["id"], who=author)["score"] == "2a"
+    assert sum(row.n for row in site.reviews.peers(who=ITO)["figures"]) == 1
+    with pytest.raises(NotFound):
+        site.reviews.case("0" * 24, who=CHIEF)
+
+
+def test_double_reading_is_blind_at_the_door(site: Site) -> None:
+    id = site.reviews.ask_double(uid(3), "Opacity?", ("ito", "lee"), who=CHIEF)
+    assert site.reviews.blind(uid(3), ITO) and site.reviews.blind(uid(3), LEE)
+    before = site.reviews.pairs(who=LEE)["pairs"]
+    site.reviews.lock_double(id, True, "in the left base", who=ITO)
+    assert site.reviews.pairs(who=LEE)["pairs"] == before, "the other's opinion changes nothing that leaves"
+    assert site.reviews.pairs(who=RUIZ)["pairs"] == []
+    assert "left base" not in str(site.reviews.pairs(who=CHIEF))
+    site.reviews.lock_double(id, False, "", who=LEE)
+    third = site.reviews.pairs(who=RUIZ)["pairs"]
+    assert [p["turn"] for p in third] == [True]
+    done = site.reviews.lock_double(id, True, "seen", who=RUIZ)
+    assert (done["state"], done["answer"]) == ("done", True)
+    figures = site.reviews.pairs(who=CHIEF)["figures"]
+    assert (figures.n, figures.reads, figures.ppv.value) == (1, 3, 1.0)
+    with pytest.raises(NotFound, match="may read here"):
+        site.reviews.ask_double(uid(4), "q", ("ito", "nobody"), who=CHIEF)
+    with pytest.raises(NotFound):
+        site.reviews.lock_double("0" * 24, True, "x", who=ITO)
+
+
+def test_a_follow_up_is_found_by_itself_or_is_overdue(held: tuple[Site, Clock]) -> None:
+    site, clock = held
+    asked = {"finding": "nodule", "due": date(2027, 5, 18), "responsible": "Dr Ruiz", "modality": "CT"}
+    first = site.reviews.ask_followup(uid(1), who=ITO, **asked)
+    second = site.reviews.ask_followup(uid(2), who=ITO, **asked)
+    third = site.reviews.ask_followup(uid(3), who=ITO, **asked)
+    for n, on in ((1, date(2027, 5, 10)), (2, date(2026, 12, 1))):
+        series = (Series(f"1.3.{n}.1", "CT"),)
+        later = Study(f"1.3.{n}", Patient(f"P{n:02d}"), date=on, series=series)
+        receive(site.database, site.blobs, site.journal, [(b"later %d" % n, _with_image(later))], "CT1", clock.now)
+    clock.now = MONDAY + timedelta(days=190)
+    told = site.reviews.followups(who=ITO)
+    assert [(m.follow_up, m.study, m.sure) for m in told["possible"]] == [(second, "1.3.2", False)]
+    assert site.reviews.match_followups(who=ITO) == 1
+    assert site.reviews.match_followups(who=ITO) == 0
+    states = {r["id"]: r["state"] for r in site.reviews.followups(who=ITO)["rows"]}
+    assert states == {first: "completed", second: "overdue", third: "overdue"}
+    site.reviews.match_followup(second, "1.3.2", who=ITO)
+    site.reviews.close_followup(third, "done elsewhere", who=ITO)
+    assert site.reviews.followups(who=ITO, state="overdue")["rows"] == []
+    with pytest.raises(NotFound, match="another patient"):
+        fourth = site.reviews.ask_followup(uid(4), who=ITO, **{**asked, "due": date(2028, 1, 1)})
+        site.reviews.match_followup(fourth, "1.3.1", who=ITO)
+    with pytest.raises(NotFound):
+        site.reviews.close_followup("f" * 16, "x", who=ITO)
+
+
+def _with_image(study: Study) -> Study:
+    from isocenter.record import Instance
+
+    series = study.series[0]
+    image = Instance(f"{series.uid}.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1", "", 1, 1, 8, 8, 1)
+    return replace(study, series=(replace(series, instances=(image,)),))
+
+
+def test_a_thread_on_a_place_and_none_for_the_blind(site: Site) -> None:
+    view = View(uid(5), f"{uid(5)}.1", f"{uid(5)}.1.1", marks=(Mark(3, 4),))
+    threads = site.reviews.remark(view, "Vessel or nodule?", who=ITO)
+    number = threads[0]["number"]
+    threads = site.reviews.remark(view, "Vessel.", thread=number, who=LEE)
+    assert [r["who"] for r in threads[0]["remarks"]] == ["ito", "lee"]
+    assert site.reviews.settle(uid(5), number, who=ITO)[0]["settled"]
+    site.reviews.ask_double(uid(5), "q", ("ruiz", "lee"), who=CHIEF)
+    assert site.reviews.remarks(uid(5), who=RUIZ) == []
+    with pytest.raises(NotFound, match="another's"):
+        site.reviews.remark(View(uid(5), f"{uid(6)}.1"), "x", who=ITO)
+    with pytest.raises(NotFound):
+        site.reviews.remark(View(uid(5), image=f"{uid(6)}.1.1"), "x", who=ITO)
+    with pytest.raises(NotFound):
+        site.reviews.remarks("9.9", who=ITO)
+    with pytest.raises(Forbidden):
+        site.reviews.remarks(uid(5), who=Person("gray", Role.RESEARCHER))
