@@ -35,6 +35,7 @@ _WORDS = {
     Kind.DECLINED: "declined an analysis",
     Kind.RESULT_MADE: "recorded result {result}",
     Kind.ANALYSIS_FAILED: "could not analyse it",
+    Kind.READING_ASSIGNED: "asked {to} to read it",
     Kind.READING_OPENED: "opened it to read",
     Kind.READING_CLOSED: "left it unsigned",
     Kind.OPINION_LOCKED: "locked a first opinion ({report})",
@@ -67,6 +68,7 @@ _WORDS = {
     Kind.FOLLOW_UP_MATCHED: "found the follow-up examination",
     Kind.FOLLOW_UP_CLOSED: "closed a follow-up",
     Kind.REMARKED: "spoke with a colleague about it",
+    Kind.SETTINGS_CHANGED: "changed settings",
     Kind.STARTED: "started",
 }
 _BLIND = (

@@ -76,13 +76,18 @@ def zone_of(name: str) -> tzinfo:
 
 @dataclass
 class Overseeing:
-    """The figures of one archive."""
+    """The figures of one archive.
+
+    Args:
+        limits: within which time a class of the list should be read, as the site has set it.
+    """
 
     index: Index
     journal: Journal
     blobs: Blobs
     registry: Registry
     clock: Callable[[], datetime]
+    limits: Callable[[], Mapping[Urgency, timedelta]] = lambda: lists.LIMITS
 
     def __post_init__(self) -> None:
         self._log = Logbook(self.journal)
@@ -245,7 +250,7 @@ class Overseeing:
         return [h for heads in found.values() for h in heads if h["origin"] == "machine" and h["name"] == analysis]
 
     def _cases(self, analysis: str, period: Period) -> tuple[list[Case], int]:
-        log = self._log.by_subject()
+        log, limits = self._log.by_subject(), self.limits()
         studies = self._studies(period)
         heads = self.index.result_heads([s.uid for s in studies], replaced=True)
         cases, late = [], 0
@@ -264,8 +269,8 @@ class Overseeing:
             late += first is not None and not in_time
             cases.append(
                 Case(
-                    study.uid, exam.modality or "other", asked is Urgency.NOW, _minutes(lists.LIMITS[asked]), arrived,
-                    opened, _minutes(lists.LIMITS[level]) if raised and in_time else None,
+                    study.uid, exam.modality or "other", asked is Urgency.NOW, _minutes(limits[asked]), arrived,
+                    opened, _minutes(limits[level]) if raised and in_time else None,
                     raised if first is not None else None, self._present(study.uid, analysis, log.get(study.uid, ())),
                 )
             )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ from isocenter.record import (
     Result,
     Sealed,
     Study,
+    Urgency,
     canonical,
     digest_of,
     to_plain,
@@ -94,9 +95,8 @@ class Site:
         self._listing = Listing(self.index, self.journal)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index)
         self._shelf = Shelf()
-        self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock)
-        self.reviews = Reviewing(self.index, self.journal, self.clock)
-        self.audits = Auditing(self.journal, self.clock)
+        self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
+        self.reviews, self.audits = Reviewing(self.index, self.journal, self.clock), Auditing(self.journal, self.clock)
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 
@@ -380,8 +380,10 @@ class Site:
     def worklist(self, *, who: Person, with_ai: bool = True) -> list[lists.Entry]:
         """Studies that wait to be read, most urgent first with the reason."""
         must(who, "worklist")
-        limits = lists.limits_of(self.preferences.site_wide().get("limits_min") or {})
-        return lists.order(self._listing.waiting(), self.clock(), with_ai=with_ai, limits=limits)
+        return lists.order(self._listing.waiting(), self.clock(), with_ai=with_ai, limits=self._limits())
+
+    def _limits(self) -> Mapping[Urgency, timedelta]:
+        return lists.limits_of(self.preferences.site_wide().get("limits_min") or {})
 
     def reading(self, study_uid: str, *, who: Person) -> session.Reading:
         """The state of a study's reading."""
