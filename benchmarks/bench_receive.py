@@ -95,7 +95,15 @@ import sys
 from types import SimpleNamespace
 from isocenter.doors.dimse import Listener
 from isocenter.govern.policy import Person, Role
+class Room:
+    def __init__(self):
+        self.data = bytearray()
+        self.write = self.data.extend
+    def drop(self):
+        pass
 class Nothing:
+    def incoming(self, *, sender, who):
+        return Room()
     def receive(self, files, *, sender, who):
         return [SimpleNamespace(status="stored", sop_uid="", digest="", reason="") for _ in files]
     def peers(self):

@@ -44,6 +44,7 @@ from isocenter.record import (
 )
 from isocenter.reviewing import Reviewing
 from isocenter.staff import Staff
+from isocenter.store.incoming import Incoming
 from isocenter.store.intake import Stored, receive
 
 if TYPE_CHECKING:
@@ -100,7 +101,12 @@ class Site:
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 
-    def receive(self, files: Iterable[bytes], *, sender: str, who: Person) -> list[Stored]:
+    def incoming(self, *, sender: str, who: Person) -> Incoming:
+        """Room for an instance that is still arriving: give it to `receive` when all has come, or `drop` it."""
+        must(who, "receive", sender)
+        return self.blobs.incoming()
+
+    def receive(self, files: Iterable[bytes | Incoming], *, sender: str, who: Person) -> list[Stored]:
         """Take instances in: whole, known, durable, or refused with the reason. Durable when this returns.
 
         Returns:
@@ -108,29 +114,32 @@ class Site:
         """
         must(who, "receive", sender)
         answers: list[Stored] = []
-        batch: list[bytes] = []
+        batch: list[bytes | Incoming] = []
         size = 0
-        for data in files:
-            batch.append(data)
-            size += len(data)
+        for given in files:
+            batch.append(given)
+            size += len(given.data if isinstance(given, Incoming) else given)
             if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
                 answers += self._take(batch, sender)
                 batch, size = [], 0
         return answers + self._take(batch, sender)
 
-    def _take(self, batch: Sequence[bytes], sender: str) -> list[Stored]:
+    def _take(self, batch: Sequence[bytes | Incoming], sender: str) -> list[Stored]:
         from isocenter.dicom.elements import same_object
         from isocenter.dicom.header import read_header
 
-        good: list[tuple[bytes, Study]] = []
+        good: list[tuple[bytes | Incoming, Study]] = []
         places: list[int] = []
         answers: list[Stored | None] = [None] * len(batch)
-        for place, data in enumerate(batch):
+        for place, given in enumerate(batch):
+            data, digest = (given.data, given.digest()) if isinstance(given, Incoming) else (given, "")
             try:
-                good.append((data, read_header(data)))  # checks the whole file first
+                good.append((given, read_header(data, digest=digest)))  # checks the whole file first
                 places.append(place)
             except IsocenterError as refusal:
                 answers[place] = Stored("", "rejected", "", str(refusal))
+                if isinstance(given, Incoming):
+                    given.drop()
         if refused := [a.reason for a in answers if a is not None]:
             self._tell(Kind.INSTANCES_REJECTED, sender, "", count=len(refused), reasons=sorted(set(refused))[:20])
         now = self.clock()

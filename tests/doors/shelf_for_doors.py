@@ -25,6 +25,20 @@ class Answer:
     reason: str = ""
 
 
+class Room:
+    """A file that is still arriving."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.dropped = 0
+
+    def write(self, piece: bytes | memoryview) -> None:
+        self.data += piece
+
+    def drop(self) -> None:
+        self.dropped += 1
+
+
 @dataclass
 class Shelf:
     """An archive that holds files in a dict and reads their headers with the real reader."""
@@ -33,13 +47,19 @@ class Shelf:
     listed: list[dict[str, Any]] = field(default_factory=list)
     failure: Exception | None = None
     senders: list[str] = field(default_factory=list)
+    rooms: list[Room] = field(default_factory=list)
 
-    def receive(self, files: Iterable[bytes], *, sender: str, who: Person) -> list[Answer]:
+    def incoming(self, *, sender: str, who: Person) -> Room:
+        must(who, "receive")
+        self.rooms.append(Room())
+        return self.rooms[-1]
+
+    def receive(self, files: Iterable[bytes | Room], *, sender: str, who: Person) -> list[Answer]:
         must(who, "receive")
         if self.failure is not None:
             raise self.failure
         self.senders.append(sender)
-        return [self._keep(data) for data in files]
+        return [self._keep(bytes(one.data) if isinstance(one, Room) else one) for one in files]
 
     def _keep(self, data: bytes) -> Answer:
         try:

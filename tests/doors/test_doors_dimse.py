@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -18,7 +19,7 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     Verification,
 )
-from shelf_for_doors import Answer, Shelf, person_behind
+from shelf_for_doors import Answer, Room, Shelf, person_behind
 
 from isocenter.doors import commands, part10
 from isocenter.doors import negotiation as n
@@ -203,6 +204,36 @@ def test_an_error_becomes_a_status_and_the_next_image_is_taken(
     assert status_of(error)[0] == status
 
 
+def test_an_image_that_breaks_off_is_forgotten(listener: Opened, shelf: Shelf, sample: Callable[[str], bytes]) -> None:
+    data = sample("CT_small.dcm")
+    sop_class, sop_uid = _identity(data)
+    link = connect("127.0.0.1", listener[1], timeout_s=10)
+    n.propose(link, calling="TESTER", called="ISOCENTER", offers=[(sop_class, (part10.split(data).transfer_syntax,))])
+    (number,) = link.contexts
+    words = {"CommandField": commands.C_STORE_RQ, "MessageID": 1, "CommandDataSetType": 1}
+    words |= {"AffectedSOPClassUID": sop_class, "AffectedSOPInstanceUID": sop_uid}
+    for control, piece in ((3, commands.encode(words)), (0, data[-20_000:])):
+        link.sock.sendall(struct.pack(">BBLLBB", 4, 0, len(piece) + 6, len(piece) + 2, number, control) + piece)
+    link.close()
+    listener[0].stop()
+    (room,) = shelf.rooms
+    assert room.dropped and len(room.data) > 20_000 and shelf.files == {}
+
+
+@pytest.mark.parametrize("refuses_at", ["the start", "a piece"])
+def test_a_disk_that_is_full_while_an_image_comes(
+    listener: Opened, shelf: Shelf, sample: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch, refuses_at: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise Unavailable("the image could not be stored", "the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((shelf, "incoming") if refuses_at == "the start" else (Room, "write")), full)
+        answer = _raw(listener[1], sample("CT_small.dcm"))
+    assert answer["Status"] == 0xA700 and "full" in str(answer["ErrorComment"]) and shelf.files == {}
+    assert _raw(listener[1], sample("CT_small.dcm"))["Status"] == 0
+
+
 @pytest.mark.parametrize("kind", [ValueError, Refused])
 def test_no_log_holds_a_name_that_a_fault_stumbled_on(
     listener: Opened, shelf: Shelf, sample: Callable[[str], bytes], caplog: pytest.LogCaptureFixture,
@@ -211,8 +242,8 @@ def test_no_log_holds_a_name_that_a_fault_stumbled_on(
     dataset = dcmread(BytesIO(sample("CT_small.dcm")))
     dataset.PatientName = "CANARY^ANNA"
 
-    def stumbles(files: list[bytes], **_: object) -> None:
-        raise kind(f"could not read '{dcmread(BytesIO(files[0])).PatientName}'")
+    def stumbles(files: list[Room], **_: object) -> None:
+        raise kind(f"could not read '{dcmread(BytesIO(files[0].data)).PatientName}'")
 
     def finds(level: str, keys: dict[str, str], **_: object) -> None:
         raise kind(keys["PatientName"])

@@ -65,6 +65,36 @@ def test_a_message_of_many_megabytes_arrives(ends: tuple[Link, Link]) -> None:
     assert came is not None and came.data is not None and b"".join(came.data) == data
 
 
+class Basin:
+    def __init__(self) -> None:
+        self.data, self.dropped = b"", False
+
+    def write(self, piece: memoryview) -> None:
+        self.data += piece
+
+    def drop(self) -> None:
+        self.dropped = True
+
+
+def test_a_data_set_goes_elsewhere_while_it_comes(ends: tuple[Link, Link]) -> None:
+    left, right = ends
+    left.peer_maximum = 134
+    basin, other = Basin(), Basin()
+    for data in (b"one" * 1000, b"two" * 1000):
+        left.send(1, _WORDS, data)
+    came = right.receive(lambda context, words: basin if (context, words["MessageID"]) == (1, 3) else None)
+    assert came is not None and came.data == [] and came.sink is basin and not basin.dropped
+    assert basin.data == b"one" * 1000
+    untaken = right.receive(lambda *_: None)
+    assert untaken is not None and untaken.data is not None and b"".join(untaken.data) == b"two" * 1000
+    command = commands.encode({**_WORDS, "CommandDataSetType": 1})
+    left.sock.sendall(_pdu(_piece(1, 3, command) + _piece(1, 0, b"half")))
+    left.close()
+    with pytest.raises(Ended):
+        right.receive(lambda *_: other)
+    assert other.data == b"half" and other.dropped
+
+
 def test_a_message_without_a_data_set(ends: tuple[Link, Link]) -> None:
     left, right = ends
     left.send(1, {"CommandField": commands.C_ECHO_RQ, "MessageID": 1})

@@ -57,11 +57,11 @@ class File:
         head: the bytes that the slots of `meta` point into.
     """
 
-    data: bytes | memoryview
+    data: bytes | bytearray | memoryview
     meta: Dataset
     dataset: Dataset
     syntax: str
-    head: bytes | memoryview
+    head: bytes | bytearray | memoryview
     _memo: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -129,7 +129,7 @@ class File:
         return found
 
 
-def parse(data: bytes | memoryview, *, until_pixels: bool = False) -> File:
+def parse(data: bytes | bytearray | memoryview, *, until_pixels: bool = False) -> File:
     """Walk a Part 10 file.
 
     Args:
@@ -150,10 +150,10 @@ def parse(data: bytes | memoryview, *, until_pixels: bool = False) -> File:
         raise NotWhole("the file breaks off inside an element", str(fault), "send it again") from fault
 
 
-def _parse(data: bytes | memoryview, until_pixels: bool) -> File:
+def _parse(data: bytes | bytearray | memoryview, until_pixels: bool) -> File:
     size = len(data)
     meta, syntax, start = _head(data)
-    body: bytes | memoryview = data
+    body: bytes | bytearray | memoryview = data
     if syntax == _DEFLATED:
         body, start = _inflate(data, start, size), 0
     walk = _Walk(body, syntax, until_pixels)
@@ -164,7 +164,7 @@ def _parse(data: bytes | memoryview, until_pixels: bool) -> File:
     return File(body, meta, dataset, syntax, data)
 
 
-def same_object(one: bytes, other: bytes) -> bool:
+def same_object(one: bytes | bytearray, other: bytes | bytearray) -> bool:
     """Whether two whole files hold the same object: equal transfer syntax, and every element with the same bytes.
 
     The file meta information names who wrote the file (PS3.10 section 7.1), so one image has another digest when it
@@ -202,7 +202,7 @@ def _same_value(a: File, mine: Slot, b: File, yours: Slot) -> bool:
     return all(_same_elements(a, x, b, y) for x, y in pairs)
 
 
-def _head(data: bytes | memoryview) -> tuple[Dataset, str, int]:
+def _head(data: bytes | bytearray | memoryview) -> tuple[Dataset, str, int]:
     """File meta information, transfer syntax, and where the data set begins."""
     size = len(data)
     if size < 132 or data[128:132] != b"DICM":
@@ -220,7 +220,7 @@ def _head(data: bytes | memoryview) -> tuple[Dataset, str, int]:
     return meta, syntax, start
 
 
-def _stranger(data: bytes | memoryview) -> tuple[str, str, str]:
+def _stranger(data: bytes | bytearray | memoryview) -> tuple[str, str, str]:
     head = bytes(data[:132])
     for magic, name in (
         (b"\xff\xd8\xff", "a JPEG image"),
@@ -249,7 +249,7 @@ def _stranger(data: bytes | memoryview) -> tuple[str, str, str]:
     )
 
 
-def _meta(data: bytes | memoryview, size: int, meta: Dataset) -> int:
+def _meta(data: bytes | bytearray | memoryview, size: int, meta: Dataset) -> int:
     """Read group 2, always explicit little endian; the byte behind it."""
     at, wanted = 132, -1
     while at + 8 <= size:
@@ -280,7 +280,7 @@ def _meta(data: bytes | memoryview, size: int, meta: Dataset) -> int:
     return at
 
 
-def _inflate(data: bytes | memoryview, start: int, size: int) -> bytes:
+def _inflate(data: bytes | bytearray | memoryview, start: int, size: int) -> bytes:
     """Inflate in bounded steps: a bomb is refused after its first megabytes, not after its last."""
     most = min(_INFLATED_MOST, _INFLATED_FREE + _INFLATED_RATIO * (size - start))
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -331,7 +331,7 @@ def _sequences() -> frozenset[int]:
 class _Walk:
     """The bytes and how their numbers are written; the walk itself is `dataset`."""
 
-    def __init__(self, data: bytes | memoryview, syntax: str, until_pixels: bool) -> None:
+    def __init__(self, data: bytes | bytearray | memoryview, syntax: str, until_pixels: bool) -> None:
         self.data, self.until_pixels = data, until_pixels
         self.explicit = syntax != _IMPLICIT
         order = ">" if syntax == _BIG else "<"

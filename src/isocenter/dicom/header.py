@@ -29,13 +29,14 @@ _DATE = re.compile(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
 _DIRECTORY = "1.2.840.10008.1.3.10"
 
 
-def read_header(data: bytes) -> Study:
+def read_header(data: bytes | bytearray, *, digest: str = "") -> Study:
     """The record of one instance: a Study with one Series with one Instance.
 
     The file is held against the same rules as in `check_whole`, for a record of half a file would be believed.
 
     Args:
         data: a whole Part 10 file.
+        digest: its SHA-256 where it was computed from these very bytes already.
 
     Raises:
         NotWhole: when the file is not whole.
@@ -51,7 +52,7 @@ def read_header(data: bytes) -> Study:
         sop_uid=_identity(file, 0x00080018, "SOP Instance UID"),
         sop_class=_identity(file, 0x00080016, "SOP Class UID"),
         transfer_syntax=file.syntax,
-        digest=hashlib.sha256(data).hexdigest(),
+        digest=digest or hashlib.sha256(data).hexdigest(),
         size=len(data),
         number=_whole_number(file, 0x00200013),
         facts=instance_facts(file, charsets),

@@ -24,7 +24,7 @@ _VIDEO = "1.2.840.10008.1.2.4.10"  # MPEG-2, MPEG-4, HEVC: one stream holds all 
 _MOST_BYTES = 1 << 40  # of one object's pixels; beyond it Rows, Columns or Number of Frames lie
 
 
-def check_whole(data: bytes | memoryview | Path) -> None:
+def check_whole(data: bytes | bytearray | memoryview | Path) -> None:
     """Refuse what is not one whole DICOM object.
 
     Args:
@@ -60,7 +60,7 @@ def check_whole(data: bytes | memoryview | Path) -> None:
         raise Unavailable(f"{data.name} cannot be read", str(fault), "check the disk and the permissions") from fault
 
 
-def whole(data: bytes | memoryview) -> File:
+def whole(data: bytes | bytearray | memoryview) -> File:
     """The places of the elements of a file that is whole; raises as `check_whole` does."""
     file = parse(data)
     kind = file.ascii(_CLASS) or file.meta_ascii(_MEDIA_CLASS)

@@ -1,4 +1,4 @@
-"""What a door needs of the site behind it: five verbs. Doors translate and call; they decide nothing."""
+"""What a door needs of the site behind it: six verbs. Doors translate and call; they decide nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from isocenter.govern.policy import Person
 from isocenter.record.study import Study
 
-__all__ = ["Archive", "Stored"]
+__all__ = ["Archive", "Incoming", "Stored"]
 
 
 class Stored(Protocol):
@@ -28,11 +28,32 @@ class Stored(Protocol):
     def reason(self) -> str: ...
 
 
+class Incoming(Protocol):
+    """One file whose bytes are still arriving; it counts for nothing until `Archive.receive` has returned."""
+
+    @property
+    def data(self) -> bytearray:
+        """What came so far."""
+        ...
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Take the next bytes; Unavailable."""
+        ...
+
+    def drop(self) -> None:
+        """Forget it; does nothing to one that was received."""
+        ...
+
+
 class Archive(Protocol):
     """The verbs of `isocenter.site.Site` that doors call."""
 
-    def receive(self, files: Iterable[bytes], *, sender: str, who: Person) -> Sequence[Stored]:
-        """Keep Part 10 files; durable on return. One answer a file, in order."""
+    def incoming(self, *, sender: str, who: Person) -> Any:
+        """Room for a Part 10 file whose bytes are still arriving: an `Incoming` that `receive` takes."""
+        ...
+
+    def receive(self, files: Iterable[Any], *, sender: str, who: Person) -> Sequence[Stored]:
+        """Keep Part 10 files, each as bytes or `Incoming`; durable on return. One answer a file, in order."""
         ...
 
     def find(

@@ -27,10 +27,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from isocenter.dicom.header import ae_title
 from isocenter.doors import commands, identifiers, part10
-from isocenter.doors.archive import Archive
+from isocenter.doors.archive import Archive, Incoming
 from isocenter.doors.dimse_scu import Peer
 from isocenter.doors.faults import note
 from isocenter.doors.negotiation import (
@@ -41,6 +43,7 @@ from isocenter.doors.negotiation import (
     VERIFICATION,
     Proposal,
     accept,
+    prepare,
     read_request,
     reject,
 )
@@ -86,6 +89,27 @@ class _Call:
     link: Link
     calling: str
     who: Person
+
+
+class _Arriving:
+    """An instance whose data set is still coming: it goes to the archive piece by piece, behind a file header."""
+
+    def __init__(self, incoming: Incoming, head: bytes) -> None:
+        self.incoming, self.head = incoming, len(head)
+        self.failure: Exception | None = None
+        self.write(head)
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Take the next bytes; after a failure the rest is only heard, for the sender must be answered."""
+        if self.failure is None:
+            try:
+                self.incoming.write(piece)
+            except Exception as failure:
+                self.failure = failure
+
+    def drop(self) -> None:
+        """Forget it, unless it was received."""
+        self.incoming.drop()
 
 
 # Result, source, reason of A-ASSOCIATE-RJ (PS3.8 table 9-21): permanent by the user, or transient by the provider.
@@ -194,6 +218,7 @@ class Listener:
             link.close()
 
     def _accept(self, sock: socket.socket) -> None:
+        prepare()
         while True:
             try:
                 connection, address = sock.accept()
@@ -227,8 +252,13 @@ class Listener:
             established = True
             link.timeout_s = self._idle_s
             link.sock.settimeout(self._idle_s)
-            while (message := link.receive()) is not None:
-                self._answer(call, message)
+            sink_for = partial(self._sink_for, call)
+            while (message := link.receive(sink_for)) is not None:
+                try:
+                    self._answer(call, message)
+                finally:
+                    if message.sink is not None:
+                        message.sink.drop()
         except Ended as end:
             self._count("ended")
             LOG.info("association from %s ended: %s", address, end)
@@ -384,20 +414,40 @@ class Listener:
             return self._turn_away(call, message, 0x0117, "the SOP Instance UID is not a UID")
         if sop_class != context.abstract:
             return self._turn_away(call, message, 0xA900, "SOP class differs from the presentation context")
-        if not message.data:
+        if message.data is None:
             return self._turn_away(call, message, 0xC000, "no data set came with the request")
-        head = message.data[0] if len(message.data[0]) > 4096 else b"".join(message.data)
-        claimed = part10.identity(head, context.syntax)
+        arriving = message.sink if isinstance(message.sink, _Arriving) else self._arriving(call, context, sop_uid)
+        for piece in message.data:
+            arriving.write(piece)
+        if arriving.failure is not None:
+            raise arriving.failure
+        with memoryview(arriving.incoming.data)[arriving.head :] as data:
+            empty, claimed = not data, part10.identity(data, context.syntax)
+        if empty:
+            return self._turn_away(call, message, 0xC000, "no data set came with the request")
         if claimed is not None and claimed != (sop_class, sop_uid):
             return self._turn_away(call, message, 0xA900, "the data set is another class or instance than the command")
-        file = b"".join((part10.wrap(sop_class, sop_uid, context.syntax), *message.data))
-        message.data.clear()
-        (stored,) = self._site.receive([file], sender=call.calling, who=call.who)
+        (stored,) = self._site.receive([arriving.incoming], sender=call.calling, who=call.who)
         if stored.status in ("stored", "there"):
             self._count(stored.status)
             return self._respond(call, message, 0x0000)
         status = 0x0111 if stored.status == "conflict" else 0xC000
         return self._turn_away(call, message, status, stored.reason, counted=stored.status)
+
+    def _sink_for(self, call: _Call, number: int, words: Mapping[str, Any]) -> _Arriving | None:
+        """Where the data set of a C-STORE goes while it comes; None for others, and for one that will be refused."""
+        context, sop_uid = call.link.contexts[number], words.get("AffectedSOPInstanceUID", "")
+        stores = words["CommandField"] == commands.C_STORE_RQ and words.get("AffectedSOPClassUID") == context.abstract
+        if not stores or not part10.is_uid(sop_uid):
+            return None
+        try:
+            return self._arriving(call, context, sop_uid)
+        except IsocenterError:
+            return None  # the same refusal comes again when the data set has come, and is answered then
+
+    def _arriving(self, call: _Call, context: Context, sop_uid: str) -> _Arriving:
+        incoming = self._site.incoming(sender=call.calling, who=call.who)
+        return _Arriving(incoming, part10.wrap(context.abstract, sop_uid, context.syntax))
 
     def _turn_away(self, call: _Call, message: Message, status: int, reason: str, *, counted: str = "rejected") -> None:
         self._count(counted)

@@ -25,6 +25,7 @@ __all__ = [
     "Proposal",
     "accept",
     "is_storage",
+    "prepare",
     "propose",
     "read_request",
     "reject",
@@ -90,6 +91,11 @@ def _storage_classes() -> tuple[frozenset[str], frozenset[str]]:
 def is_storage(sop_class: str) -> bool:
     """Whether a SOP Class is stored here: every one of the standard's storage classes, and private ones."""
     return sop_class in _storage_classes()[0] or not sop_class.startswith(_DICOM_ROOT)
+
+
+def prepare() -> None:
+    """Load what the first association needs, so that no sender waits for it."""
+    _storage_classes()
 
 
 def read_request(link: Link) -> Proposal:

@@ -11,14 +11,14 @@ import select
 import socket
 import struct
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from isocenter.doors import commands
 from isocenter.errors import IsocenterError, LimitReached, NotWhole, Unavailable
 
-__all__ = ["LARGEST_PDU", "Context", "Ended", "Link", "Message", "connect"]
+__all__ = ["LARGEST_PDU", "Context", "Ended", "Link", "Message", "Sink", "connect"]
 
 LARGEST_PDU: Final = 131_072
 """Bytes of one PDU that we ask for and send at most; the largest that DCMTK uses."""
@@ -49,13 +49,29 @@ class Context:
     we_send: bool = False
 
 
+class Sink(Protocol):
+    """Where the bytes of a data set go while they come."""
+
+    def write(self, piece: memoryview) -> None:
+        """Take the next bytes; they are good during this call only. What goes wrong is told later, not raised."""
+        ...
+
+    def drop(self) -> None:
+        """The rest will not come: forget it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One DIMSE message: the command's words, and the data set's bytes as sent (None where there is none)."""
+    """One DIMSE message: the command's words, and the data set's bytes as sent (None where there is none).
+
+    A data set that was taken by a sink while it came stands there and not in `data`.
+    """
 
     context: int
     words: Mapping[str, Any]
     data: list[bytes] | None
+    sink: Sink | None = None
 
     @property
     def size(self) -> int:
@@ -87,15 +103,15 @@ class Link:
         self.sock.settimeout(self.timeout_s)
         self._buffer = bytearray(_ROOM)
         self._start = self._end = 0
-        self._pieces: deque[tuple[int, int, bytes]] = deque()
+        self._pieces: deque[tuple[int, int, memoryview]] = deque()
 
     # reading
 
     def _fill(self, need: int) -> None:
         """Have at least `need` bytes in the buffer."""
         if len(self._buffer) - self._start < need:
-            room = bytearray(max(need, _ROOM))
             held = self._end - self._start
+            room = self._buffer if need <= len(self._buffer) else bytearray(need)
             room[:held] = self._buffer[self._start : self._end]
             self._buffer, self._start, self._end = room, 0, held
         view = memoryview(self._buffer)
@@ -138,8 +154,11 @@ class Link:
             self._start = self._end = 0
         return kind, body
 
-    def _piece(self) -> tuple[int, int, bytes] | None:
-        """The next fragment: context, message control header, bytes. None when the peer released."""
+    def _piece(self) -> tuple[int, int, memoryview] | None:
+        """The next fragment: context, message control header, bytes. None when the peer released.
+
+        The bytes are good until the next call.
+        """
         while not self._pieces:
             kind, body = self.read_pdu()
             if kind == _DATA:
@@ -149,7 +168,7 @@ class Link:
                     if length < 2 or at + 4 + length > len(body):
                         self.abort()
                         raise NotWhole("A fragment that runs past its PDU", "its length lies", "look at the sender")
-                    self._pieces.append((body[at + 4], body[at + 5], bytes(body[at + 6 : at + 4 + length])))
+                    self._pieces.append((body[at + 4], body[at + 5], body[at + 6 : at + 4 + length]))
                     at += 4 + length
             elif kind == _RELEASE_RQ:
                 self._say(b"\x06\x00\x00\x00\x00\x04\x00\x00\x00\x00")
@@ -161,14 +180,30 @@ class Link:
                 raise NotWhole(f"PDU type {kind} amid an association", "it has no meaning here", "look at the sender")
         return self._pieces.popleft()
 
-    def receive(self) -> Message | None:
+    def receive(self, sink_for: Callable[[int, Mapping[str, Any]], Sink | None] | None = None) -> Message | None:
         """The next whole message; None when the peer released the association.
+
+        Args:
+            sink_for: asked with presentation context and command of each message that brings a data set, whether that
+                data set goes elsewhere while it comes; it stands in `Message.sink` then, and `Message.data` is empty.
 
         Raises:
             Ended, NotWhole, LimitReached: the association is over.
         """
+        sinks: list[Sink] = []
+        try:
+            return self._message(sink_for, sinks)
+        except BaseException:
+            for sink in sinks:
+                sink.drop()
+            raise
+
+    def _message(
+        self, sink_for: Callable[[int, Mapping[str, Any]], Sink | None] | None, sinks: list[Sink]
+    ) -> Message | None:
         command = bytearray()
         words: dict[str, Any] | None = None
+        sink: Sink | None = None
         data: list[bytes] = []
         size = 0
         while (piece := self._piece()) is not None:
@@ -189,11 +224,17 @@ class Link:
                         raise
                     if words["CommandDataSetType"] == commands.NO_DATA:
                         return Message(context, words, None)
+                    sink = sink_for(context, words) if sink_for is not None else None
+                    if sink is not None:
+                        sinks.append(sink)
                 continue
             if words is None:
                 self.abort()
                 raise NotWhole("A data set without a command", "nobody said what to do with it", "look at the sender")
-            data.append(fragment)
+            if sink is None:
+                data.append(bytes(fragment))
+            else:
+                sink.write(fragment)
             # A fragment of one byte costs far more than a byte of memory; it is counted as what it costs.
             size += max(len(fragment), 128)
             if size > self.largest_message:
@@ -202,7 +243,9 @@ class Link:
                     f"A data set over {self.largest_message} bytes", "it would fill the memory", "raise the limit"
                 )
             if control & 2:
-                return Message(context, words, data)
+                return Message(context, words, data, sink)
+        if sink is not None:
+            sink.drop()
         return None
 
     def waiting(self) -> bool:

@@ -11,7 +11,6 @@ be gone although its sender was told that it is safe. Everything else (reading, 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import itertools
 import os
@@ -25,7 +24,8 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from isocenter.errors import NotFound, Refused, Unavailable
-from isocenter.store.disk import Disk
+from isocenter.store.disk import Disk, unavailable
+from isocenter.store.incoming import Incoming, write_all
 
 __all__ = ["Blobs"]
 
@@ -81,18 +81,22 @@ class Blobs:
         """
         return self.put_many([data])[0]
 
-    def put_many(self, many: Sequence[bytes], digests: Sequence[str] | None = None) -> list[str]:
+    def incoming(self) -> Incoming:
+        """Room for an image whose bytes are still to come; `put_many` keeps it, or its `drop` forgets it."""
+        return Incoming(self._disk, None if self._folder is None else self._aside(self._folder))
+
+    def put_many(self, many: Sequence[bytes | Incoming], digests: Sequence[str] | None = None) -> list[str]:
         """Keep many at once: files are flushed side by side, and each folder once for all of them.
 
         Args:
-            many: the bytes of each.
+            many: the bytes of each, or what has come in by `incoming`.
             digests: their SHA-256 where the caller has just computed it from these very bytes; computed here else.
                 A wrong one would be found by `get`, when it is too late: it is for `intake` only.
 
         Raises:
             Unavailable: as `put`; none of them counts as kept then, though some may already be there.
         """
-        digests = list(self._map(_sha256, many) if digests is None else digests)
+        digests = list(self._map(_digest, many) if digests is None else digests)
         new = dict(zip(digests, many, strict=True))
         if self._folder is None:
             self._map(self._send, new.items())
@@ -128,7 +132,7 @@ class Blobs:
         except (NotFoundError, FileNotFoundError):
             raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here") from None
         except (OSError, BaseError) as error:
-            raise _unavailable(error, "blob could not be read") from error
+            raise unavailable(error, "blob could not be read") from error
         if check and _sha256(data) != digest:
             raise Refused(
                 f"blob {digest[:16]}… no longer fits its digest",
@@ -190,38 +194,50 @@ class Blobs:
                 if shard not in there:
                     self._disk.make_folder(folder / shard)
         except OSError as error:
-            raise _unavailable(error, f"the folder '{folder}' cannot hold images") from error
+            raise unavailable(error, f"the folder '{folder}' cannot hold images") from error
         self._flush(folder)
         self._flush(folder.parent)
 
-    def _write(self, item: tuple[str, bytes]) -> None:
+    def _write(self, item: tuple[str, bytes | Incoming]) -> None:
         digest, data = item
         assert self._folder is not None
         final = self._folder / _key(digest)
+        if isinstance(data, Incoming):
+            self._finish(data, final)
+            return
         if digest not in self._suspect and _holds(final, data):
             self._flush(final)
             return
-        temporary = self._folder / _INCOMING / f"{os.getpid()}-{_LIFE}-{next(_TURN)}"
+        temporary = self._aside(self._folder)
         try:
             self._fill(temporary, data)
             self._disk.name(temporary, final)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._disk.remove(temporary)
-            raise _unavailable(error, "the image could not be stored") from error
+            raise unavailable(error, "the image could not be stored") from error
+
+    def _finish(self, incoming: Incoming, final: Path) -> None:
+        assert incoming.place is not None
+        try:
+            incoming.finish()
+            self._disk.name(incoming.place, final)
+        except OSError as error:
+            incoming.drop()
+            raise unavailable(error, "the image could not be stored") from error
+        incoming.named()
 
     def _fill(self, temporary: Path, data: bytes) -> None:
         descriptor = self._disk.create(temporary)
         try:
-            rest = memoryview(data)
-            while rest:
-                went = self._disk.write(descriptor, rest)
-                if went <= 0:
-                    raise OSError(errno.EIO, "the disk took no bytes")
-                rest = rest[went:]
+            write_all(self._disk, descriptor, memoryview(data))
             self._disk.flush(descriptor)
         finally:
             self._disk.close(descriptor)
+
+    def _aside(self, folder: Path) -> Path:
+        """A name that nobody reads, and that `_sweep` knows again after a crash."""
+        return folder / _INCOMING / f"{os.getpid()}-{_LIFE}-{next(_TURN)}"
 
     def _flush(self, path: Path) -> None:
         try:
@@ -231,21 +247,22 @@ class Blobs:
             finally:
                 self._disk.close(descriptor)
         except OSError as error:
-            raise _unavailable(error, "the disk did not confirm what was written") from error
+            raise unavailable(error, "the disk did not confirm what was written") from error
 
     # ---- other stores
 
-    def _send(self, item: tuple[str, bytes]) -> None:
+    def _send(self, item: tuple[str, bytes | Incoming]) -> None:
         import obstore
         from obstore.exceptions import BaseError
 
-        digest, data = item
+        digest, given = item
+        data = bytes(given.data) if isinstance(given, Incoming) else given
         try:
             # A put there is all or nothing, so a name with the right size is the whole object.
             if self._size(digest) != len(data):
                 obstore.put(self._store, _key(digest), data)
         except (OSError, BaseError) as error:
-            raise _unavailable(error, "the image could not be stored") from error
+            raise unavailable(error, "the image could not be stored") from error
 
     def _size(self, digest: str) -> int | None:
         import obstore
@@ -273,6 +290,10 @@ class Blobs:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _digest(given: bytes | Incoming) -> str:
+    return given.digest() if isinstance(given, Incoming) else _sha256(given)
 
 
 def _key(digest: str) -> str:
@@ -341,23 +362,6 @@ def _alive(pid: int, life: str) -> bool:
     except PermissionError:
         pass  # it lives, under another account
     return True
-
-
-_MEANING = {
-    errno.ENOSPC: ("the disk is full", "free some space, then send again"),
-    errno.EDQUOT: ("the quota of this account is used up", "raise the quota, then send again"),
-    errno.EIO: ("the disk reports an error", "look at the disk's own log before sending again"),
-    errno.EROFS: ("the disk is read-only", "mount it for writing, then send again"),
-    errno.EACCES: ("this account may not write there", "give it the folder, then send again"),
-}
-
-
-def _unavailable(error: BaseException, what: str) -> Unavailable:
-    number = getattr(error, "errno", None)
-    why, do = _MEANING.get(
-        number or 0, (str(error), "nothing of it counts as received; send again when this is mended")
-    )
-    return Unavailable(what, why, do)
 
 
 def _opened(url: str, options: dict[str, str] | None) -> Blobs:

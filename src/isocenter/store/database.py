@@ -19,10 +19,13 @@ from sqlalchemy import exc
 
 from isocenter.errors import Refused, Unavailable
 from isocenter.store.lock import FolderLock
+from isocenter.store.statements import Statement
 
 __all__ = ["HEAD", "Database"]
 
 T = TypeVar("T")
+
+_BEGIN_TO_READ, _BEGIN_TO_WRITE = Statement(sa.text("BEGIN")), Statement(sa.text("BEGIN IMMEDIATE"))
 
 HEAD = "0002"
 """The newest migration; a database that stands there is opened without loading alembic."""
@@ -58,6 +61,7 @@ class Database:
         self._lock: FolderLock | None = None
         self._waiting: deque[_Request[Any]] = deque()
         self._turn = threading.Lock()
+        self._writer: sa.Connection | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             folder = _folder_of(self.url)
@@ -87,7 +91,7 @@ class Database:
         """Do the work in a transaction and return its value when that transaction is durable.
 
         The work may run together with others' in one transaction; it sees what those before it did, and when it
-        raises, only its own changes are undone. It may be run twice when a shared transaction has to be repeated.
+        raises, only its own changes are undone: it is run twice when a shared transaction has to be repeated.
 
         Raises:
             Unavailable: the disk is full, or the database cannot be reached; nothing of the work is kept.
@@ -106,6 +110,9 @@ class Database:
 
     def close(self) -> None:
         """Close every connection and let go of the folder."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self.engine.dispose()
         self._let_go()
 
@@ -130,23 +137,33 @@ class Database:
         request.settle(value)
 
     def _commit_many(self, together: list[_Request[Any]]) -> None:
-        values: list[tuple[Any, Exception | None]] = []
         try:
             with _told(), self._begin() as connection:
-                for request in together:
-                    values.append(_try_alone(request.work, connection))
-        except Unavailable:
-            # One that fills the disk must not take the others with it: each has a transaction of its own now.
+                values = [request.work(connection) for request in together]
+        except Exception:
+            # One that refuses, or that fills the disk, must not take the others with it: each has its own now.
             for request in together:
                 self._commit([request])
             return
-        for request, (value, failure) in zip(together, values, strict=True):
-            request.settle(value, failure)
+        for request, value in zip(together, values, strict=True):
+            request.settle(value)
 
     @contextlib.contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
-        with self.engine.connect().execution_options(isocenter_write=True) as connection, connection.begin():
-            yield connection
+        """A transaction for writing. The connection is kept for the next one, unless something went wrong on it."""
+        connection, self._writer = self._writer, None
+        if connection is None:
+            connection = self.engine.connect().execution_options(isocenter_write=True)
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if self.is_sqlite:
+            self._writer = connection
+        else:
+            connection.close()  # the pool looks whether the server is still there
 
     # ---- the engine
 
@@ -159,6 +176,7 @@ class Database:
             pool_size=8,
             max_overflow=56,
             pool_use_lifo=True,  # the connection that was used last has the newest pages
+            pool_reset_on_return=None,  # the driver opens no transaction by itself, see below
         )
         sa.event.listen(engine, "connect", _settle_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
@@ -181,20 +199,6 @@ class Database:
             self._lock = None
 
 
-def _try_alone(work: Callable[[sa.Connection], Any], connection: sa.Connection) -> tuple[Any, Exception | None]:
-    """Run one work in the shared transaction; undo only it when it refuses. A failing database is raised."""
-    part = connection.begin_nested()
-    try:
-        value = work(connection)
-    except exc.DBAPIError:
-        raise
-    except Exception as failure:
-        part.rollback()
-        return None, failure
-    part.commit()
-    return value, None
-
-
 def _settle_sqlite(connection: Any, _record: object) -> None:
     # The driver must not open transactions by itself: ours begin with the lock that their work needs.
     connection.isolation_level = None
@@ -211,7 +215,7 @@ def _settle_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get("isocenter_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    (_BEGIN_TO_WRITE if writes else _BEGIN_TO_READ).run(connection, {})
 
 
 @contextlib.contextmanager

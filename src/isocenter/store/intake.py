@@ -22,6 +22,7 @@ from isocenter.record.study import Instance, Patient, Series, Study
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
+from isocenter.store.incoming import Incoming
 from isocenter.store.journal import Journal, append_within, hold_end
 from isocenter.store.statements import Statement
 
@@ -60,18 +61,18 @@ def receive(
     database: Database,
     blobs: Blobs,
     journal: Journal,
-    files: Sequence[tuple[bytes, Study]],
+    files: Sequence[tuple[bytes | Incoming, Study]],
     sender: str,
     now: datetime,
     *,
-    same: Callable[[bytes, bytes], bool] = operator.eq,
+    same: Callable[[bytes, bytes | bytearray], bool] = operator.eq,
     measured: bool = False,
 ) -> list[Stored]:
     """Keep files with what their headers say. When this returns, they survive a power cut.
 
     Args:
         database, blobs, journal: of one archive.
-        files: bytes of each file with the record of its one instance.
+        files: bytes of each file, or what `Blobs.incoming` took in, with the record of its one instance.
         sender: who sent it: AE title, account or ``"isocenter"``.
         now: aware UTC.
         same: whether two files of one SOP Instance UID, of other bytes, hold the same image.
@@ -85,21 +86,35 @@ def receive(
         Unavailable: disk or database said no; none of this call's remaining files is acknowledged.
     """
     answers: list[Stored] = []
-    for start in range(0, len(files), _PER_ROUND):
-        arrivals = [_Arrival(*_only(study), data) for data, study in files[start : start + _PER_ROUND]]
-        alike = _Alike(blobs, same)
-        with database.read() as connection:
-            held = _found(connection, _INSTANCE, {one.sop_uid for one in arrivals})
-        new = [one for one in arrivals if not (one.sop_uid in held and alike(one, held[one.sop_uid][0]))]
-        digests = [str(one.item["digest"]) for one in new] if measured else None
-        for one, digest in zip(new, blobs.put_many([one.data for one in new], digests), strict=True):
-            one.item["digest"] = digest
-        taken = iter(_taken(database, new, alike, sender, now) if new else ())
-        kept = set(map(id, new))
-        answers += [
-            next(taken) if id(one) in kept else Stored(one.sop_uid, "there", held[one.sop_uid][0]) for one in arrivals
-        ]
+    try:
+        for start in range(0, len(files), _PER_ROUND):
+            arrivals = [_Arrival(*_only(study), given) for given, study in files[start : start + _PER_ROUND]]
+            answers += _round(database, blobs, arrivals, _Alike(blobs, same), sender, now, measured)
+    finally:
+        for given, _ in files:
+            if isinstance(given, Incoming):
+                given.drop()  # those that are kept have their names by now
     return answers
+
+
+def _round(
+    database: Database,
+    blobs: Blobs,
+    arrivals: Sequence[_Arrival],
+    alike: _Alike,
+    sender: str,
+    now: datetime,
+    measured: bool,
+) -> list[Stored]:
+    with database.read() as connection:
+        held = _found(connection, _INSTANCE, {one.sop_uid for one in arrivals})
+    new = [one for one in arrivals if not (one.sop_uid in held and alike(one, held[one.sop_uid][0]))]
+    digests = [str(one.item["digest"]) for one in new] if measured else None
+    for one, digest in zip(new, blobs.put_many([one.given for one in new], digests), strict=True):
+        one.item["digest"] = digest
+    taken = iter(_taken(database, new, alike, sender, now) if new else ())
+    kept = set(map(id, new))
+    return [next(taken) if id(one) in kept else Stored(one.sop_uid, "there", held[one.sop_uid][0]) for one in arrivals]
 
 
 def _taken(database: Database, new: Sequence[_Arrival], alike: _Alike, sender: str, now: datetime) -> list[Stored]:
@@ -109,24 +124,28 @@ def _taken(database: Database, new: Sequence[_Arrival], alike: _Alike, sender: s
 class _Arrival:
     """One instance on its way in, as plain values that every database can hold."""
 
-    def __init__(self, study: Study, series: Series, instance: Instance, data: bytes) -> None:
+    def __init__(self, study: Study, series: Series, instance: Instance, given: bytes | Incoming) -> None:
         self.study = _plain(study, "series", "arrived")
         self.series = _plain(series, "instances", "uid")
         self.item: dict[str, Any] = {
             "study_uid": study.uid,
             "series_uid": series.uid,
             **_plain(instance),
-            "size": len(data),
+            "size": len(given.data if isinstance(given, Incoming) else given),
         }
         self.study_uid, self.series_uid, self.sop_uid = study.uid, series.uid, instance.sop_uid
         self.patient = (self.study["patient"]["id"], self.study["patient"]["issuer"])
-        self.data = data
+        self.given = given
+
+    @property
+    def data(self) -> bytes | bytearray:
+        return self.given.data if isinstance(self.given, Incoming) else self.given
 
 
 class _Alike:
     """Whether an arrival is the image that is kept under its UID, though its bytes are others."""
 
-    def __init__(self, blobs: Blobs, same: Callable[[bytes, bytes], bool]) -> None:
+    def __init__(self, blobs: Blobs, same: Callable[[bytes, bytes | bytearray], bool]) -> None:
         self._blobs, self._same = blobs, same
 
     def __call__(self, one: _Arrival, held: str) -> bool:

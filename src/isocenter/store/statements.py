@@ -31,7 +31,9 @@ class Statement:
     [(3,)]
     """
 
-    def __init__(self, core: sa.Select[Any] | sa.Insert | sa.Update, *, columns: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, core: sa.Select[Any] | sa.Insert | sa.Update | sa.TextClause, *, columns: Sequence[str] | None = None
+    ) -> None:
         self._core, self._columns = core, list(columns) if columns is not None else None
         self._written: dict[str, _Written] = {}
         self._names = [str(column.key) for column in core.selected_columns] if isinstance(core, sa.Select) else []
