@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isocenter.errors import Refused
-from isocenter.methods.lesion_matching import Link, Spot, doubling_time_days, match, spot
+from isocenter.methods.lesion_matching import Link, Spot, Track, doubling_time_days, match, spot, tracks
 
 STEPS = np.array([2.0, 1.5, 1.5])
 AFFINE = np.diag([*STEPS, 1.0])
@@ -75,7 +75,7 @@ def test_what_is_not_moved_matches_itself_whatever_the_order() -> None:
 
 def test_a_lesion_that_falls_apart_and_two_that_grow_together() -> None:
     whole = ball(np.array([50.0, 50, 50]), 12.0)
-    index = whole.voxels
+    index = whole.cells
     middle = index[:, 2] * 1.5
     parts = []
     for keep in (middle < 46, middle > 52):
@@ -113,12 +113,35 @@ def test_volume_and_doubling_time() -> None:
     assert doubling_time_days(2.0, 1.0, 30.0) == pytest.approx(-30.0)
 
 
+def test_lesions_on_different_grids_overlap_in_a_common_lattice() -> None:
+    fine = np.zeros((30, 30, 30), bool)
+    fine[8:20, 8:20, 8:20] = True
+    coarse = np.zeros((10, 30, 30), bool)
+    coarse[3:6, 8:20, 8:20] = True
+    a = spot(fine, np.diag([1.0, 1, 1, 1]), lattice_mm=4.0)
+    b = spot(coarse, np.diag([4.0, 1, 1, 1]), lattice_mm=4.0)
+    assert match([a], [b], reach_mm=0.1) == (Link("same", (0,), (0,)),)
+
+
+def test_lesions_are_followed_through_a_gap_a_split_and_a_merger() -> None:
+    left, right, late = (ball(np.array(c), 6.0) for c in ((40.0, 30, 30), (40.0, 30, 46), (90.0, 90, 90)))
+    both = Spot((left.centre_mm + right.centre_mm) / 2, 2.2, np.unique(np.r_[left.cells, right.cells], axis=0))
+    found = tracks([[left, right], [left], [left, right, late], [both, late]], reach_mm=[5.0] * 3)
+    assert found[0] == Track(((0,), (0,), (0,), (0,)), 0, None, found[0].sure)
+    assert (found[1].at, found[1].merged_into) == (((1,), (), (1,), ()), 0)
+    assert (found[2].at, found[2].began) == (((), (), (2,), (1,)), 2)
+    (whole,) = tracks([[both], [left, right]], reach_mm=[5.0])
+    assert set(whole.at[1]) == {0, 1}
+
+
 def test_each_guard_refuses() -> None:
     one = ball(np.array([50.0, 50, 50]), 5.0)
     with pytest.raises(Refused, match="without voxels"):
         spot(np.zeros(SHAPE, bool), AFFINE)
     with pytest.raises(Refused, match="above zero"):
         match([one], [one], reach_mm=0.0)
+    with pytest.raises(Refused, match="each step needs one"):
+        tracks([[one]], reach_mm=[])
     with pytest.raises(Refused, match="two sizes and a time"):
         doubling_time_days(0.0, 1.0, 10.0)
     with pytest.raises(Refused, match="never doubles"):

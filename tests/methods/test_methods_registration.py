@@ -94,3 +94,11 @@ def test_each_guard_refuses() -> None:
         rigid(several, good)
     with pytest.raises(Refused, match="only masks"):
         carried(Region(GRID, shape="point", points_mm=np.zeros((1, 3))), rigid(good, good), GRID)  # type: ignore[arg-type]
+
+
+def test_two_noises_have_nothing_in_common() -> None:
+    rng = np.random.default_rng(1)
+    one, other = (Volume(rng.normal(size=(20, 30, 30)).astype(np.float32), Geometry.regular(
+        shape=(20, 30, 30), spacing_mm=(4.0, 4.0, 4.0))) for _ in range(2))  # fmt: skip
+    with pytest.raises(Refused, match="nothing in common"):
+        rigid(one, other)

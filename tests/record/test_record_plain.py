@@ -128,7 +128,7 @@ def test_a_sealed_event_shows_any_change() -> None:
 
 def test_life_cycles_refuse_what_is_not_in_the_table() -> None:
     assert states.step(states.READING, "open", "sign") == "signed"
-    with pytest.raises(WrongState, match="possible are: open"):
+    with pytest.raises(WrongState, match="possible are: assign, open"):
         states.step(states.READING, "waiting", "sign")
     with pytest.raises(WrongState, match="final state"):
         states.step(states.MODEL, "retired", "release")

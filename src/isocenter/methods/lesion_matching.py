@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Link", "Spot", "doubling_time_days", "match", "spot"]
+__all__ = ["Link", "Spot", "Track", "doubling_time_days", "match", "spot", "tracks"]
 
 Event = Literal["same", "new", "gone", "split", "merged"]
 
@@ -27,24 +27,28 @@ class Spot:
 
     Args:
         centre_mm: (3,) centroid in patient space.
-        radius_mm: of a ball of its volume.
-        voxels: (n, 3) index of its voxels on the common grid.
-        voxel_mm3: volume of one voxel.
+        volume_ml: by counting voxels.
+        cells: (n, 3) cells of a common lattice that it fills, each once.
     """
 
     centre_mm: npt.NDArray[np.float64]
-    radius_mm: float
-    voxels: npt.NDArray[np.int64]
-    voxel_mm3: float
+    volume_ml: float
+    cells: npt.NDArray[np.int64]
 
     @property
-    def volume_ml(self) -> float:
-        """Volume by counting."""
-        return len(self.voxels) * self.voxel_mm3 / 1000.0
+    def radius_mm(self) -> float:
+        """Of a ball of its volume."""
+        return float((3000.0 * self.volume_ml / (4 * np.pi)) ** (1 / 3))
 
 
-def spot(mask: npt.NDArray[np.bool_], to_patient: npt.NDArray[np.float64]) -> Spot:
-    """A lesion from its mask and the 4 x 4 affine from index to patient millimetres.
+def spot(mask: npt.NDArray[np.bool_], to_patient: npt.NDArray[np.float64], *, lattice_mm: float | None = None) -> Spot:
+    """A lesion from its mask.
+
+    Args:
+        mask: (slices, rows, columns).
+        to_patient: (4, 4) affine from index to the millimetres of the space in which lesions are matched.
+        lattice_mm: size of the cells in which overlap is counted, for lesions on different grids: at least the largest
+            distance of voxels in any of them. None when all masks lie on one grid.
 
     Raises:
         Refused: for an empty mask.
@@ -52,10 +56,10 @@ def spot(mask: npt.NDArray[np.bool_], to_patient: npt.NDArray[np.float64]) -> Sp
     voxels = np.argwhere(mask)
     if not len(voxels):
         raise Refused("a lesion without voxels", "it has no place to be matched by")
-    size = float(abs(np.linalg.det(to_patient[:3, :3])))
-    centre = to_patient[:3, :3] @ voxels.mean(0) + to_patient[:3, 3]
-    radius = (3 * len(voxels) * size / (4 * np.pi)) ** (1 / 3)
-    return Spot(np.asarray(centre, np.float64), float(radius), voxels.astype(np.int64), size)
+    places = voxels @ to_patient[:3, :3].T + to_patient[:3, 3]
+    volume = len(voxels) * float(abs(np.linalg.det(to_patient[:3, :3]))) / 1000.0
+    cells = voxels if lattice_mm is None else np.unique(np.floor(places / lattice_mm).astype(np.int64), axis=0)
+    return Spot(np.asarray(places.mean(0), np.float64), volume, cells.astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,10 @@ def match(before: Sequence[Spot], now: Sequence[Spot], *, reach_mm: float = 10.0
 
 
 def _shared(before: Sequence[Spot], now: Sequence[Spot]) -> npt.NDArray[np.float64]:
-    """(before, now) voxels in common."""
+    """(before, now) cells in common."""
     counts = np.zeros((len(before), len(now)))
-    lows = [(s.voxels.min(0), s.voxels.max(0)) for s in (*before, *now)]
-    keys = [_keys(s.voxels) for s in (*before, *now)]
+    lows = [(s.cells.min(0), s.cells.max(0)) for s in (*before, *now)]
+    keys = [_keys(s.cells) for s in (*before, *now)]
     for i in range(len(before)):
         for j in range(len(now)):
             (a, b), (c, d) = lows[i], lows[len(before) + j]
@@ -114,8 +118,8 @@ def _shared(before: Sequence[Spot], now: Sequence[Spot]) -> npt.NDArray[np.float
     return counts
 
 
-def _keys(voxels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return np.asarray((voxels[:, 0] << 42) + (voxels[:, 1] << 21) + voxels[:, 2])
+def _keys(cells: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.asarray((cells[:, 0] << 42) + (cells[:, 1] << 21) + cells[:, 2])
 
 
 def _cost(
@@ -127,7 +131,7 @@ def _cost(
     reach_mm: float,
 ) -> npt.NDArray[np.float64]:
     """0 for the same voxels, about 1 at the edge of reach without overlap; unlike sizes cost a little more."""
-    sizes_a, sizes_b = (np.array([len(s.voxels) for s in of], float) for of in (before, now))
+    sizes_a, sizes_b = (np.array([len(s.cells) for s in of], float) for of in (before, now))
     dice = 2 * shared / (sizes_a[:, None] + sizes_b)
     unlike = np.abs(np.log(np.array([s.radius_mm for s in before])[:, None] / [s.radius_mm for s in now]))
     return np.asarray(0.5 * (1 - dice) + 0.5 * apart / (reach_mm + 0.5 * larger) + 0.1 * unlike)
@@ -154,12 +158,12 @@ def _linked(
     pieces: dict[int, list[int]] = {}
     for j in range(len(now)):
         i = int(shared[:, j].argmax())
-        if j not in owner_of and i in partner_of and shared[i, j] >= 0.5 * len(now[j].voxels):
+        if j not in owner_of and i in partner_of and shared[i, j] >= 0.5 * len(now[j].cells):
             pieces.setdefault(i, []).append(j)
     parents: dict[int, list[int]] = {}
     for i in range(len(before)):
         j = int(shared[i].argmax())
-        if i not in partner_of and j in owner_of and shared[i, j] >= 0.5 * len(before[i].voxels):
+        if i not in partner_of and j in owner_of and shared[i, j] >= 0.5 * len(before[i].cells):
             parents.setdefault(j, []).append(i)
     taken_now = {j for group in pieces.values() for j in group}
     taken_before = {i for group in parents.values() for i in group}
@@ -190,6 +194,69 @@ def _is_sure(
     if not rivals:
         return True
     return bool(shared[i, j] > 0 and apart[i, j] <= 0.5 * min(rivals))
+
+
+@dataclass(frozen=True)
+class Track:
+    """One lesion through all time points.
+
+    Args:
+        at: for each time point the places in its list; empty where it is not seen, several after a split.
+        began: time point at which it is first seen.
+        merged_into: number of the track that it has grown together with, or None.
+        sure: whether every link of it is.
+    """
+
+    at: tuple[tuple[int, ...], ...]
+    began: int
+    merged_into: int | None = None
+    sure: bool = True
+
+
+def tracks(times: Sequence[Sequence[Spot]], *, reach_mm: Sequence[float]) -> tuple[Track, ...]:
+    """Follow lesions through time points: the first one's, then new ones as they come.
+
+    A lesion that is not seen at one time keeps its last place and may be seen again.
+
+    Args:
+        times: lesions of each time point, the oldest first, all in one space.
+        reach_mm: of each step, one fewer than time points (see `match`).
+
+    Raises:
+        Refused: for fewer than two time points, or as many reaches as do not fit.
+    """
+    if len(times) < 2 or len(reach_mm) != len(times) - 1:
+        raise Refused(f"{len(times)} time points with {len(reach_mm)} reaches", "each step needs one, and two times")
+    at: list[list[tuple[int, ...]]] = [[(i,)] for i in range(len(times[0]))]
+    last = list(times[0])
+    merged: dict[int, int] = {}
+    doubtful: set[int] = set()
+    for step, (spots, reach) in enumerate(zip(times[1:], reach_mm, strict=True), start=1):
+        alive = [n for n in range(len(at)) if n not in merged]
+        for row in at:
+            row.append(())
+        for link in match([last[n] for n in alive], spots, reach_mm=reach):
+            if link.event == "new":
+                at.append([()] * step + [link.now])
+                last.append(spots[link.now[0]])
+                continue
+            owners = sorted((alive[k] for k in link.before), key=lambda n: (-last[n].volume_ml, n))
+            if link.now:
+                at[owners[0]][step] = link.now
+                last[owners[0]] = _together([spots[j] for j in link.now])
+            merged.update(dict.fromkeys(owners[1:], owners[0]))
+            doubtful.update(owners if not link.sure else ())
+    began = [next(n for n, seen in enumerate(row) if seen) for row in at]
+    return tuple(
+        Track(tuple(row), first, merged.get(n), n not in doubtful)
+        for n, (row, first) in enumerate(zip(at, began, strict=True))
+    )
+
+
+def _together(spots: Sequence[Spot]) -> Spot:
+    volume = sum(s.volume_ml for s in spots)
+    centre = sum(s.centre_mm * s.volume_ml for s in spots) / volume
+    return Spot(np.asarray(centre), volume, np.unique(np.concatenate([s.cells for s in spots]), axis=0))
 
 
 def doubling_time_days(before_ml: float, now_ml: float, days: float) -> float:

@@ -55,7 +55,8 @@ def rigid(fixed: Volume, moving: Volume) -> Rigid:
         fixed, moving: without leading axes; of the same or of different modalities.
 
     Raises:
-        Refused: for volumes with leading axes, without contrast, or that overlap by less than 30 % afterwards.
+        Refused: for volumes with leading axes, without contrast, that have no more in common at the end than when they
+            are displaced, or that overlap by less than 30 % afterwards.
     """
     for volume, name in ((fixed, "fixed"), (moving, "moving")):
         if volume.axes and any(len(a) > 1 for a in volume.axes):
@@ -64,6 +65,7 @@ def rigid(fixed: Volume, moving: Volume) -> Rigid:
             raise Refused(f"a {name} scan without contrast", "there is nothing to align")
     one, other = _image(fixed), _image(moving)
     there, similarity = _fit(one, other)  # fixed mm -> moving mm, as ITK has it
+    _must_fit(one, other, there, similarity)
     back, _ = _fit(other, one, start=_inverse(there))
     corners = _corners(fixed.geometry)
     again = _applied(back, _applied(there, corners))
@@ -99,7 +101,7 @@ def _image(volume: Volume) -> SimpleITK.Image:
     array = volume.array.reshape(volume.geometry.shape).astype(np.float32)
     low, high = np.percentile(array[:: max(1, array.shape[0] // 32)], (0.5, 99.5))
     image = to_itk(np.clip(array, low, high), volume.geometry)
-    factors = [max(1, int(_GRID_MM / s)) for s in image.GetSpacing()]
+    factors = [max(1, round(_GRID_MM / s)) for s in image.GetSpacing()]
     if max(factors) > 1:
         image = sitk.BinShrink(image, factors)
     return image
@@ -132,7 +134,7 @@ def _fit(
     method.SetMetricSamplingPercentage(min(1.0, 60_000 / fixed.GetNumberOfPixels()))
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=4.0, minStep=0.01, numberOfIterations=120, gradientMagnitudeTolerance=1e-6
+        learningRate=4.0, minStep=0.01, numberOfIterations=80, gradientMagnitudeTolerance=1e-6
     )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([4, 2, 1])
@@ -148,6 +150,28 @@ def _fit(
     about = np.array(begin.GetCenter())
     matrix[:3, 3] = np.array(begin.GetTranslation()) + about - matrix[:3, :3] @ about
     return matrix, -float(method.GetMetricValue())
+
+
+def _must_fit(
+    fixed: SimpleITK.Image, moving: SimpleITK.Image, there: npt.NDArray[np.float64], similarity: float
+) -> None:
+    """Where two scans have something in common, displacing one by a fifth of the field loses a good part of it."""
+    import SimpleITK as sitk
+
+    displaced = []
+    for axis, (n, mm) in enumerate(zip(fixed.GetSize(), fixed.GetSpacing(), strict=True)):
+        for sign in (-0.2, 0.2):
+            at = sitk.AffineTransform(3)
+            at.SetMatrix(there[:3, :3].flatten().tolist())
+            shift = np.array(fixed.GetDirection()).reshape(3, 3)[:, axis] * sign * n * mm
+            at.SetTranslation((there[:3, 3] + shift).tolist())
+            displaced.append(_similarity(fixed, moving, at))
+    if similarity < 1.15 * max(displaced):
+        raise Refused(
+            f"mutual information of {similarity:.3f}, and {max(displaced):.3f} when displaced",
+            "the scans have nothing in common that could be aligned",
+            "compare scans of one region and kind",
+        )
 
 
 def _similarity(fixed: SimpleITK.Image, moving: SimpleITK.Image, at: SimpleITK.Transform) -> float:

@@ -117,6 +117,7 @@ UNITS: dict[str, str] = {
     "deg": "degree",
     "s": "second",
     "ms": "millisecond",
+    "d": "day",
     "1/s": "per second",
     "%": "percent",
     "1": "no units",

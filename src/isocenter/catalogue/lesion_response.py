@@ -1,0 +1,394 @@
+"""Oncology: what became of the lesions since baseline, and what that is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from isocenter.analysis.need import Dated, Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.methods import recist, registration, volumetry
+from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, spot, tracks
+from isocenter.record import Code, Curve, Finding, Measurement, codes, digest_of
+from isocenter.space import Geometry, Reference, Region, Volume
+
+__all__ = ["LesionResponse"]
+
+CURRENT = Code("112048", "DCM", "Current Response")
+BEST = Code("best-response", "99ISO", "Best overall response")
+SUM = Code("sum-of-diameters", "99ISO", "Sum of diameters of target lesions")
+FROM_BASELINE = Code("change-from-baseline", "99ISO", "Change from baseline")
+FROM_NADIR = Code("change-from-nadir", "99ISO", "Change from nadir")
+DOUBLING = Code("doubling-time", "99ISO", "Volume doubling time")
+NEW = Code("new-lesions", "99ISO", "Number of new lesions")
+
+_NODE = re.compile(r"\b(node|nodes|nodal|ln|lymph)", re.IGNORECASE)
+_BONE = re.compile(r"\b(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
+_WORST_FIT_MM = 10.0
+# QIBA profile "CT Tumor Volume Change for Advanced Disease" (2018): by the longest diameter at baseline.
+_QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
+
+
+class LesionResponse:
+    """What became of the lesions since baseline: growth, new and vanished ones, and the response by a named rule?"""
+
+    name, version = "lesion_response", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "lesions": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
+        "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="all"),
+        "image": Need(modality=("CT", "MR", "PT"), optional=True),
+        "images_before": Need(modality=("CT", "MR", "PT"), earlier="all", optional=True),
+    }
+    yields = (
+        Yield(what=codes.LESION, units=("mm", "mL", "%", "d")),
+        Yield(what=CURRENT, units=("mm", "%", "{counts}")),
+        Yield(what=BEST),
+    )
+    limits = Limits(seconds=300.0, memory_mib=6144)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Propose targets, sums and a response from lesions that a person has outlined at each time.",
+        "not_for": "Deciding: which lesions are targets, whether a new one is malignant and whether non-targets "
+        "progress are a person's to say.",
+        "sources": ("Eisenhauer 2009 (RECIST 1.1)", "Seymour 2017 (iRECIST)", "Lencioni 2010 (mRECIST)",
+                    "QIBA CT Tumor Volume Change 2018"),
+        "level": "rules validated on published cases; matching verified on planted pairs",
+    }  # fmt: skip
+
+    def run(
+        self,
+        lesions: Dated,
+        before: tuple[Dated, ...],
+        image: Volume | None,
+        images_before: tuple[Dated, ...] | None,
+        *,
+        criteria: Literal["RECIST 1.1", "iRECIST", "mRECIST"] = "RECIST 1.1",
+        targets: str = "",
+        stable_days: int = 42,
+        confirmed: bool = True,
+        reach_mm: float = 10.0,
+    ) -> Answer:
+        """Follow the lesions from the oldest study that has outlines (the baseline) to this one.
+
+        Args:
+            lesions: outlines of this study. before: of earlier ones, the oldest first.
+            image, images_before: scans to register by, where frames of reference differ.
+            criteria: rule set; with mRECIST the outlines must be of viable, enhancing tumour.
+            targets: labels of the baseline's target lesions, separated by commas; empty: the largest measurable.
+            stable_days: least time from baseline for a stable disease, by the protocol.
+            confirmed: whether CR and PR must be confirmed after 28 days to be the best response.
+            reach_mm: how far a lesion may have moved beyond the error of registration.
+
+        Raises:
+            Refused: without a baseline, without common place or images to register by, when registration fails, or when
+                a named target is not at baseline.
+        """
+        times = [_time(one) for one in (*before, lesions)]
+        scans = {one.study_uid: one.volume for one in images_before or ()}
+        if image is not None:
+            scans[lesions.study_uid] = image
+        remarks: list[str] = []
+        spaces = [_space(time, times[-1], scans, remarks) for time in times]
+        lattice = max(2.0, *(max(r.geometry.spacing_mm) for time in times for r in time.regions))
+        spots = [
+            [spot(_mask(r), matrix @ r.geometry.affine, lattice_mm=lattice) for r in time.regions]
+            for time, (matrix, _) in zip(times, spaces, strict=True)
+        ]
+        reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(spaces)]
+        followed = tracks(spots, reach_mm=reaches)
+        sized = [[volumetry.measure(r) for r in time.regions] for time in times]
+        chosen = _chosen(times[0], sized[0], targets)
+        remarks += _doubts(followed, times, chosen, bool(targets))
+        visits = _visits(times, sized, followed, chosen)
+        absolute = 0.0 if criteria == "mRECIST" else 5.0
+        judged = recist.responses(visits, absolute_mm=absolute)
+        best = recist.best_response(visits, confirmed=confirmed, stable_days=stable_days, absolute_mm=absolute)
+        target, whole = judged[-1]
+        now = recist.immune_responses(visits)[-1] if criteria == "iRECIST" else whole
+        why = "" if target.response == "none" else f" Targets {target.response} ({target.rule}): {target.why}."
+        found = [
+            *_lesions(times, sized, spots, followed, chosen, isinstance(image, Volume) and image.unit == "[hnsf'U]"),
+            _current(now, why, visits, criteria),
+            Finding(BEST, words=f"Best overall response {best.response} ({best.rule}): {best.why}."),
+        ]
+        curve = _curve(times, sized, followed, visits)
+        return Answer.found(*found, curves=(curve,), reasons=tuple(remarks))
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Balls that shrink by 40 %, grow by half, come and go: (inputs, truth) pairs for ``isocenter check``."""
+        grid = Geometry.regular(shape=(40, 60, 60), spacing_mm=(3.0, 2.0, 2.0), frame_of_reference="2.25.7")
+
+        def drawn(day: int, *balls: tuple[tuple[float, float, float], float, str]) -> Dated:
+            regions = tuple(Region(grid, mask=_ball(grid, c, r), label=label) for c, r, label in balls)
+            return Dated(f"2.25.{day + 1}", date(2026, 1, 1) + timedelta(days=day), regions)
+
+        liver, lung = ((30.0, 60.0, 40.0), 20.0, "liver"), ((90.0, 60.0, 90.0), 15.0, "lung")
+        first = drawn(0, liver, lung)
+        none = {"image": None, "images_before": None}
+        smaller = drawn(60, (liver[0], 12.0, "liver"), (lung[0], 9.0, "lung"))
+        yield (
+            {"lesions": smaller, "before": (first,), **none},
+            {"answer": "found", "findings": 4, "words": "PR"},
+        )
+        again = drawn(120, (liver[0], 18.0, "liver"), (lung[0], 14.0, "lung"), ((60.0, 25.0, 20.0), 6.0, "bone"))
+        yield (
+            {"lesions": again, "before": (first, smaller), **none},
+            {"answer": "found", "words": "a new lesion"},
+        )
+        other = replace(grid, frame_of_reference="2.25.8")
+        elsewhere = Dated("2.25.9", date(2026, 3, 1), (Region(other, mask=_ball(grid, liver[0], 12.0)),))
+        yield (
+            {"lesions": elsewhere, "before": (first,), **none},
+            {"answer": "declined", "words": "frames of reference differ"},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Time:
+    """One study's lesions."""
+
+    study_uid: str
+    day: date
+    regions: tuple[Region, ...]
+
+
+def _ball(grid: Geometry, centre: tuple[float, float, float], radius: float) -> Any:
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
+    return np.linalg.norm((index - np.array(centre) / grid.spacing_mm) * grid.spacing_mm, axis=-1) <= radius
+
+
+def _mask(region: Region) -> Any:
+    assert region.mask is not None
+    return region.mask
+
+
+def _time(of: Dated) -> _Time:
+    """The lesions of a study: masks with voxels, each drawn once."""
+    kept: list[Region] = []
+    for region in of.regions:
+        if region.geometry.reference is not Reference.PATIENT:
+            raise Refused(f"lesions of {of.day} without patient coordinates", "sizes need millimetres")
+        if region.mask is not None and region.voxels and not any(_twice(region, other) for other in kept):
+            kept.append(region)
+    if not kept:
+        raise Refused(f"the study of {of.day} has no lesion with voxels", "there is nothing to follow", "outline them")
+    return _Time(of.study_uid, of.day, tuple(kept))
+
+
+def _twice(one: Region, other: Region) -> bool:
+    """Whether a structure set and a segmentation hold the same outline."""
+    if not one.geometry.same_grid(other.geometry):
+        return False
+    shared = int(np.count_nonzero(_mask(one) & _mask(other)))
+    return 2 * shared > 0.9 * (one.voxels + other.voxels)
+
+
+def _space(time: _Time, last: _Time, scans: Mapping[str, Volume], remarks: list[str]) -> tuple[Any, float]:
+    """(matrix to the last study's millimetres, error of it in mm)."""
+    frames = {r.geometry.frame_of_reference for r in (*time.regions, *last.regions)}
+    if time is last or (len(frames) == 1 and "" not in frames):
+        return np.eye(4), 0.0
+    fixed, moving = scans.get(last.study_uid), scans.get(time.study_uid)
+    if fixed is None or moving is None:
+        raise Refused(
+            f"frames of reference differ between {time.day} and {last.day}",
+            "no images are here to register them by",
+            "send the images on which the lesions were outlined",
+        )
+    fit = registration.rigid(fixed, moving)
+    if fit.residual_mm > _WORST_FIT_MM:
+        raise Refused(
+            f"registration of {time.day} to {last.day} is off by {fit.residual_mm:.0f} mm",
+            f"at most {_WORST_FIT_MM:g} mm is a basis for comparison",
+            "match the lesions by hand",
+        )
+    remarks.append(
+        f"{time.day} was registered to {last.day} rigidly; there and back differ by {fit.residual_mm:.1f} mm"
+    )
+    return fit.matrix, fit.residual_mm
+
+
+def _lesion(region: Region, size: volumetry.Extent) -> recist.Lesion:
+    label = region.label or "unknown"
+    organ = re.sub(r"[\s_\-]*\d+$", "", label).strip().casefold() or label
+    return recist.Lesion(
+        organ, size.axes.long_mm, size.axes.short_mm, bool(_NODE.search(label)), max(region.geometry.spacing_mm),
+        bone=bool(_BONE.search(label)),
+    )  # fmt: skip
+
+
+def _chosen(first: _Time, sizes: Sequence[volumetry.Extent], named: str) -> tuple[int, ...]:
+    """Places of the targets among the baseline's lesions."""
+    lesions = [_lesion(r, s) for r, s in zip(first.regions, sizes, strict=True)]
+    if not named.strip():
+        return recist.choose_targets(lesions)
+    chosen = []
+    for name in (part.strip().casefold() for part in named.split(",")):
+        places = [i for i, r in enumerate(first.regions) if r.label.casefold() == name]
+        if not places:
+            labels = ", ".join(r.label or "unnamed" for r in first.regions)
+            raise Refused(
+                f"target '{name}'", f"the baseline of {first.day} has {labels}", "name lesions of the baseline"
+            )
+        chosen += places
+    return tuple(chosen)
+
+
+def _recorded(track: Track, k: int, times: Sequence[_Time], sized: Sequence[Sequence[volumetry.Extent]]) -> float:
+    """What a lesion adds to the sum at one time: parts of a split are added, a merged one counts with its partner."""
+    parts = [_lesion(times[k].regions[i], sized[k][i]) for i in track.at[k]]
+    first = track.at[track.began][0]
+    node = bool(_NODE.search(times[track.began].regions[first].label))
+    return sum(replace(p, node=node).recorded_mm for p in parts)
+
+
+def _visits(
+    times: Sequence[_Time],
+    sized: Sequence[Sequence[volumetry.Extent]],
+    followed: Sequence[Track],
+    chosen: Sequence[int],
+) -> tuple[recist.Visit, ...]:
+    visits = []
+    others = [n for n, t in enumerate(followed) if t.began == 0 and n not in chosen]
+    for k, time in enumerate(times):
+        mine = [(followed[n], _recorded(followed[n], k, times, sized)) for n in chosen]
+        nodes = [bool(_NODE.search(times[0].regions[t.at[0][0]].label)) for t, _ in mine]
+        gone = all((mm < 10.0 if node else mm == 0) for node, (_, mm) in zip(nodes, mine, strict=True))
+        state: recist.NonTarget = "none"
+        if others:
+            state = "non-CR/non-PD" if any(followed[n].at[k] for n in others) else "CR"
+        fresh = [t for t in followed if 0 < t.began <= k and t.at[k]]
+        visits.append(
+            recist.Visit(
+                (time.day - times[0].day).days,
+                sum(mm for _, mm in mine) if mine else None,
+                gone=gone if mine else None,
+                non_target=state,
+                new=bool(fresh),
+                new_sum_mm=sum(_recorded(t, k, times, sized) for t in fresh),
+                new_count=len(fresh),
+            )
+        )
+    if visits[0].sum_mm is None and visits[0].non_target == "none":
+        raise Refused("no measurable and no other lesion at baseline", "there is nothing to respond")
+    return tuple(visits)
+
+
+def _doubts(followed: Sequence[Track], times: Sequence[_Time], chosen: Sequence[int], named: bool) -> list[str]:
+    said = [
+        f"baseline is {times[0].day}, the oldest study with outlines; targets "
+        + ("as named" if named else "are proposed: the largest measurable, at most five, two in an organ")
+    ]
+    absent = [n + 1 for n, t in enumerate(followed) if t.merged_into is None and not t.at[-1]]
+    if absent:
+        said.append(f"lesion {', '.join(map(str, absent))} is not outlined now and counts as gone: confirm it")
+    if any(t.began == 0 and n not in chosen for n, t in enumerate(followed)):
+        said.append("whether non-target lesions progress is for a person to say; they count as not progressing")
+    if unsure := [n + 1 for n, t in enumerate(followed) if not t.sure]:
+        said.append(f"match unsure for lesion {', '.join(map(str, unsure))}: confirm it")
+    return said
+
+
+def _lesions(
+    times: Sequence[_Time], sized: Sequence[Sequence[volumetry.Extent]], spots: Sequence[Sequence[Spot]],
+    followed: Sequence[Track], chosen: Sequence[int], ct: bool,
+) -> list[Finding]:  # fmt: skip
+    found = []
+    last = len(times) - 1
+    for n, track in enumerate(followed):
+        # The same lesion has the same identity whichever later study is asked.
+        first = times[track.began]
+        key = digest_of([first.study_uid, track.at[track.began][0], "lesion"])
+        for part, i in enumerate(track.at[last]):
+            size = sized[last][i]
+            said = [
+                Measurement(codes.LONG_AXIS, size.axes.long_mm, "mm", definition="RECIST 1.1, axial"),
+                Measurement(codes.SHORT_AXIS, size.axes.short_mm, "mm", definition="perpendicular in the same slice"),
+                _volume(size, sized[track.began][track.at[track.began][0]], ct),
+            ]
+            words = _words(n, track, times, sized, n in chosen)
+            if track.began < last:
+                then = _recorded(track, track.began, times, sized)
+                change = 100.0 * (_recorded(track, last, times, sized) / then - 1.0)
+                said.append(Measurement(FROM_BASELINE, change, "%", definition="recorded diameter"))
+                said += _doubling(track, times, spots)
+            found.append(
+                Finding(
+                    codes.LESION,
+                    where=times[last].regions[i],
+                    measurements=tuple(said),
+                    words=words,
+                    tracking=f"2.25.{int(key[:31], 16) + part}",
+                )
+            )
+    return found
+
+
+def _volume(size: volumetry.Extent, then: volumetry.Extent, ct: bool) -> Measurement:
+    share = next((s for low, high, s in _QIBA_VOLUME if low <= then.axes.long_mm < high), None) if ct else None
+    least = None if share is None else share * then.volume_ml
+    definition = "voxel counting" + ("" if least is None else "; smallest change by QIBA CT volumetry 2018")
+    return Measurement(codes.VOLUME, size.volume_ml, "mL", definition=definition, smallest_change=least)
+
+
+def _doubling(track: Track, times: Sequence[_Time], spots: Sequence[Sequence[Spot]]) -> list[Measurement]:
+    seen = [k for k, at in enumerate(track.at) if at]
+    before, now = seen[-2:] if len(seen) > 1 else (seen[-1], seen[-1])
+    small, large = (sum(spots[k][i].volume_ml for i in track.at[k]) for k in (before, now))
+    days = (times[now].day - times[before].day).days
+    if days <= 0 or small == large:
+        return []
+    value = doubling_time_days(small, large, days)
+    return [Measurement(DOUBLING, value, "d", definition="since the study before; negative: halving")]
+
+
+def _words(
+    n: int, track: Track, times: Sequence[_Time], sized: Sequence[Sequence[volumetry.Extent]], target: bool
+) -> str:
+    last = len(times) - 1
+    label = times[track.began].regions[track.at[track.began][0]].label
+    now = _recorded(track, last, times, sized)
+    said = (
+        f"Lesion {n + 1}"
+        + (f" ({label})" if label else "")
+        + f", {'target' if target else 'not a target'}: {now:.0f} mm"
+    )
+    if track.began == last:
+        return f"{said}, a new lesion."
+    before = next(k for k in range(last - 1, -1, -1) if track.at[k])
+    was = _recorded(track, before, times, sized)
+    event = ", has split" if len(track.at[last]) > len(track.at[before]) else ""
+    return f"{said}, was {was:.0f} mm on {times[before].day}{event}{'' if track.sure else ', match unsure'}."
+
+
+def _current(now: recist.Judged, targets: str, visits: Sequence[recist.Visit], criteria: str) -> Finding:
+    said: list[Measurement] = []
+    first, last = visits[0], visits[-1]
+    if first.sum_mm and last.sum_mm is not None:
+        nadir = min(v.sum_mm for v in visits[:-1] if v.sum_mm is not None)
+        said.append(Measurement(SUM, last.sum_mm, "mm", definition=criteria))
+        said.append(Measurement(FROM_BASELINE, 100.0 * (last.sum_mm / first.sum_mm - 1), "%", definition="sum"))
+        if nadir > 0:
+            said.append(Measurement(FROM_NADIR, 100.0 * (last.sum_mm / nadir - 1), "%", definition="sum"))
+    said.append(Measurement(NEW, last.new_count, "{counts}", definition="since baseline, still there"))
+    words = f"{criteria}: {now.response} ({now.rule}): {now.why}.{targets}"
+    return Finding(CURRENT, measurements=tuple(said), words=words)
+
+
+def _curve(
+    times: Sequence[_Time], sized: Sequence[Sequence[volumetry.Extent]], followed: Sequence[Track],
+    visits: Sequence[recist.Visit],
+) -> Curve:  # fmt: skip
+    lines: dict[str, tuple[float, ...]] = {}
+    if visits[0].sum_mm is not None:
+        lines["sum of targets"] = tuple(float(v.sum_mm or 0.0) for v in visits)
+    for n, track in enumerate(followed[:8]):  # a picture of more lines cannot be read; the findings have them all
+        lines[f"lesion {n + 1}"] = tuple(_recorded(track, k, times, sized) for k in range(len(times)))
+    return Curve("Lesions over time", tuple(float(v.day) for v in visits), "days from baseline", "d", lines, "mm")

@@ -1,0 +1,172 @@
+"""Response from outlines: planted changes, registration between days, a walk from DICOM, and where it must decline."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.analysis.need import Dated
+from isocenter.analysis.plan import earlier_of, plan
+from isocenter.analysis.protocol import Answer
+from isocenter.analysis.run import Request, run
+from isocenter.catalogue.lesion_response import BEST, CURRENT, FROM_BASELINE, NEW, SUM, LesionResponse, _ball
+from isocenter.errors import Refused
+from isocenter.loading import Loading, read_folder
+from isocenter.record import Finding, Outcome, codes
+from isocenter.space import Geometry, Reference, Region, Volume
+from isocenter.testing.phantoms import Person, pet_ct
+from isocenter.testing.phantoms.pet_ct import Ball
+
+GRID = Geometry.regular(shape=(50, 70, 70), spacing_mm=(2.0, 2.0, 2.0), frame_of_reference="2.25.7")
+Drawn = tuple[tuple[float, float, float], float, str]
+LIVER, LUNG, NODE = (30.0, 60.0, 40.0), (80.0, 60.0, 90.0), (60.0, 110.0, 110.0)
+
+
+def on(day: int, *balls: Drawn, grid: Geometry = GRID) -> Dated:
+    regions = tuple(Region(grid, mask=_ball(grid, c, r), label=label) for c, r, label in balls)
+    return Dated(f"2.25.{100 + day}", date(2026, 1, 1) + timedelta(days=day), regions)
+
+
+def ask(*times: Dated, **how: Any) -> Answer:
+    return LesionResponse().run(times[-1], times[:-1], None, None, **how)
+
+
+def the(answer: Answer, what: Any) -> Finding:
+    (found,) = [f for f in answer.findings if f.what == what]
+    return found
+
+
+def value(finding: Finding, what: Any) -> float:
+    return next(m.value for m in finding.measurements if m.what == what)
+
+
+def test_sums_and_changes_are_those_that_were_planted() -> None:
+    answer = ask(on(0, (LIVER, 20, "liver"), (LUNG, 15, "lung")), on(60, (LIVER, 12, "liver"), (LUNG, 9, "lung")))
+    now = the(answer, CURRENT)
+    assert now.words.startswith("RECIST 1.1: PR") and "Targets PR (RECIST 1.1 4.3.1, partial response)" in now.words
+    assert value(now, SUM) == pytest.approx(2 * (12 + 9), abs=4.0)
+    assert value(now, FROM_BASELINE) == pytest.approx(-40, abs=4)
+    assert value(now, NEW) == 0
+    assert the(answer, BEST).words.startswith("Best overall response SD")  # not yet confirmed
+    first = next(f for f in answer.findings if f.where is not None and f.where.label == "liver")
+    assert value(first, codes.VOLUME) == pytest.approx(4 / 3 * np.pi * 1.2**3, rel=0.05)
+    halving = next(m.value for m in first.measurements if m.unit == "d")
+    assert halving == pytest.approx(60 * np.log(2) / np.log((12 / 20) ** 3), rel=0.03)
+    assert answer.curves[0].x == (0.0, 60.0)
+    assert answer.curves[0].y["sum of targets"][1] == pytest.approx(value(now, SUM))
+
+
+def test_a_lesion_keeps_its_identity_whichever_study_is_asked() -> None:
+    first = on(0, (LIVER, 20, "liver"), (LUNG, 15, "lung"))
+    second, third = on(60, (LUNG, 14, "lung"), (LIVER, 16, "liver")), on(120, (LIVER, 15, "liver"), (LUNG, 14, "lung"))
+    seen = [
+        {f.where.label: f.tracking for f in ask(*times).findings if f.where is not None}
+        for times in ((first, second), (first, second, third))
+    ]
+    assert seen[0] == seen[1]
+    assert len(set(seen[0].values())) == 2
+
+
+def test_a_new_lesion_is_progression_and_a_confirmed_response_stays_the_best() -> None:
+    both = [(LIVER, 12, "liver"), (LUNG, 9, "lung")]
+    times = [on(0, (LIVER, 20, "liver"), (LUNG, 15, "lung")), on(60, *both), on(100, *both)]
+    assert "Best overall response PR" in the(ask(*times), BEST).words
+    answer = ask(*times, on(160, *both, ((60.0, 30.0, 110.0), 7, "bone")))
+    assert "PD" in the(answer, CURRENT).words and "a new lesion" in the(answer, CURRENT).words
+    assert value(the(answer, CURRENT), NEW) == 1
+    assert "Best overall response PR" in the(answer, BEST).words
+    assert any("a new lesion." in f.words for f in answer.findings if f.where is not None)
+    immune = ask(*times, on(160, *both, ((60.0, 30.0, 110.0), 7, "bone")), criteria="iRECIST")
+    assert "iUPD" in the(immune, CURRENT).words
+
+
+def test_nodes_count_by_their_short_axis_and_are_gone_below_ten() -> None:
+    first = on(0, (NODE, 10, "lymph node 1"), (LIVER, 15, "liver"))
+    answer = ask(first, on(60, (NODE, 3, "lymph node 1")))
+    assert "CR" in the(answer, CURRENT).words
+    assert value(the(answer, CURRENT), SUM) == pytest.approx(6, abs=2.5)
+    assert any("not outlined now and counts as gone" in r for r in answer.reasons)
+
+
+def test_small_lesions_are_no_targets_and_named_ones_are() -> None:
+    first = on(0, (LIVER, 15, "liver"), (LUNG, 3, "lung"))
+    answer = ask(first, on(60, (LIVER, 15, "liver"), (LUNG, 3, "lung")))
+    assert "non-targets non-CR/non-PD" in the(answer, CURRENT).words
+    named = ask(first, on(60, (LIVER, 15, "liver"), (LUNG, 8, "lung")), targets="lung")
+    assert "PD" in the(named, CURRENT).words
+    with pytest.raises(Refused, match="has liver, lung"):
+        ask(first, first, targets="kidney")
+
+
+def test_mrecist_asks_no_five_millimetres() -> None:
+    first, later = on(0, (LIVER, 7, "liver")), on(60, (LIVER, 8.5, "liver"))
+    assert "PD" not in the(ask(first, later), CURRENT).words
+    assert "PD" in the(ask(first, later, criteria="mRECIST"), CURRENT).words
+
+
+def test_an_outline_that_comes_twice_counts_once() -> None:
+    first = on(0, (LIVER, 20, "liver"), (LIVER, 20, "Liver (RTSTRUCT)"))
+    assert len([f for f in ask(first, on(60, (LIVER, 20, "liver"))).findings if f.where is not None]) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (on(0), on(60, (LIVER, 20, "liver")), "no lesion with voxels"),
+        (on(0, (LIVER, 20, "liver")), on(60), "no lesion with voxels"),
+        (
+            on(0, (LIVER, 20, "liver"), grid=replace(GRID, frame_of_reference="2.25.8")),
+            on(60, (LIVER, 20, "liver")),
+            "no images are here to register",
+        ),
+        (
+            on(0, (LIVER, 20, "liver"), grid=Geometry.regular(shape=GRID.shape, reference=Reference.PIXEL)),
+            on(60, (LIVER, 20, "liver")),
+            "sizes need millimetres",
+        ),
+    ],
+)
+def test_it_declines_where_it_must(before: Dated, now: Dated, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        ask(before, now)
+
+
+def test_a_registration_that_fails_is_no_basis() -> None:
+    rng = np.random.default_rng(1)
+    small = Geometry.regular(shape=(20, 30, 30), spacing_mm=(4.0, 4.0, 4.0), frame_of_reference="2.25.7")
+    other = replace(small, frame_of_reference="2.25.8")
+    noise = [Volume(rng.normal(size=small.shape).astype(np.float32), g) for g in (other, small)]
+    first, now = on(0, (LIVER, 12, "liver"), grid=other), on(60, (LIVER, 12, "liver"), grid=small)
+    with pytest.raises(Refused, match="nothing in common"):
+        LesionResponse().run(now, (first,), noise[1], (Dated(first.study_uid, first.day, noise[0]),))
+
+
+def test_a_folder_of_two_studies_gives_a_response(tmp_path: Path) -> None:
+    """Two CTs with structure sets, each in a frame of reference of its own: registered by the CTs."""
+    who = Person("P1", "PHANTOM^TWICE", "F", "19610214", 1.66, 68.0)
+    balls = (Ball("liver 1", (-62.0, -8.0, 62.0), 26.0, 9.0), Ball("pelvis", (-58.0, -12.0, -62.0), 34.0, 11.0))
+    smaller = tuple(replace(b, diameter_mm=0.55 * b.diameter_mm) for b in balls)
+    for seed, some, at in ((1, balls, datetime(2026, 1, 5, 9, 0)), (2, smaller, datetime(2026, 3, 2, 9, 0))):
+        files = pet_ct.patient(seed=seed, balls=some, person=who, at=at).files
+        for number, data in enumerate([*files[:60], files[-1]]):  # the CT and the structure set
+            (tmp_path / f"{seed}-{number}.dcm").write_bytes(data)
+    analysis = LesionResponse()
+    with read_folder(tmp_path) as held:
+        now = next(s for s in held.studies if s.date == date(2026, 3, 2))
+        earlier = earlier_of(now, held.studies)
+        (binding,) = plan([analysis], now, earlier).bindings
+        load = Loading(now, analysis.needs, binding.series, held, earlier)
+        done = run(Request("lesion_response", now.uid, load, datetime.now(UTC), digests=load.digests), analysis).result
+        (first,) = (s for s in held.studies if s is not now)
+        (declined,) = plan([analysis], first, earlier_of(first, held.studies)).declined
+    assert "no earlier study of this patient is here" in declined.sentences()[0]
+    assert done.answer is Outcome.FOUND, done.reasons
+    assert "PR" in next(f.words for f in done.findings if f.what == CURRENT)
+    assert any("was registered to 2026-03-02 rigidly" in r for r in done.reasons)
+    sizes = [m.value for f in done.findings for m in f.measurements if m.what == codes.LONG_AXIS]
+    assert sorted(sizes) == pytest.approx([0.55 * 26, 0.55 * 34], abs=3.5)
