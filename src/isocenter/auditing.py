@@ -28,7 +28,7 @@ _LOOKED = 100_000  # entries that one request looks through before it answers wi
 _FRESH = timedelta(seconds=20)
 _UNEVEN = timedelta(days=1)  # so far a clock that was set back may put entries out of the order of time
 _WORDS = {
-    Kind.INSTANCES_RECEIVED: "sent {n} images",
+    Kind.INSTANCES_RECEIVED: "sent {n}",
     Kind.INSTANCE_SET_ASIDE: "sent an image that differs from the one held; it was set aside",
     Kind.INSTANCES_REJECTED: "sent {count} files that were rejected",
     Kind.PLANNED: "planned its analyses",
@@ -148,7 +148,7 @@ def sentence(event: Event) -> str:
     """What happened, in one sentence that names nobody but who did it."""
     details = {name: _short(value) for name, value in event.details.items()}
     if isinstance(instances := event.details.get("instances"), list):
-        details["n"] = str(len(instances))
+        details["n"] = f"{len(instances)} image{'' if len(instances) == 1 else 's'}"
     words = _WORDS.get(event.kind, event.kind.value)
     for name in set(_names(words)) - set(details):
         details[name] = "?"

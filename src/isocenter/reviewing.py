@@ -6,6 +6,7 @@ the rest of the site (`blind`), so that there is one place to look at.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +20,7 @@ from isocenter.reading.session import machine_of
 from isocenter.record import Kind, Outcome, Study
 
 if TYPE_CHECKING:
+    from isocenter.store.blobs import Blobs
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
@@ -37,6 +39,7 @@ class Reviewing:
 
     index: Index
     journal: Journal
+    blobs: Blobs
     clock: Callable[[], datetime]
 
     def __post_init__(self) -> None:
@@ -104,6 +107,13 @@ class Reviewing:
         """One drawn case as this person may see it."""
         must(who, "peer", id)
         return peer.seen_by(self._review(id), who.name, owner=may(who, "peer_owner"))
+
+    def reading(self, id: str, *, who: Person) -> dict[str, Any]:
+        """A drawn case with the words that were signed: without names, and without who or what wrote which of them."""
+        case = self.case(id, who=who)
+        sealed = self.index.reading(case["study"])["reports"]
+        report = json.loads(self.blobs.get(sealed[-1])) if sealed else {"sentences": []}
+        return {"case": case, "report": [{"section": s["section"], "text": s["text"]} for s in report["sentences"]]}
 
     def score(self, id: str, score: str, words: str, *, who: Person) -> dict[str, Any]:
         """Score a drawn case, as its reviewer or as the third reader."""

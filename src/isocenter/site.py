@@ -97,7 +97,10 @@ class Site:
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index)
         self._shelf = Shelf()
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
-        self.reviews, self.audits = Reviewing(self.index, self.journal, self.clock), Auditing(self.journal, self.clock)
+        self.reviews, self.audits = (
+            Reviewing(self.index, self.journal, self.blobs, self.clock),
+            Auditing(self.journal, self.clock),
+        )
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 

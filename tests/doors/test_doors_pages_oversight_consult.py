@@ -32,7 +32,9 @@ def test_a_thread_with_its_address(site: Site) -> None:
     path = f"/api/studies/{uid(1)}/remarks"
     place = {"series": f"{uid(1)}.1", "image": f"{uid(1)}.1.1", "window": [40, 400], "marks": [[3, 4.5]]}
     first = ito.post(path, {"words": "Vessel?", **place}).json()["threads"][0]
-    assert first["address"] == f"/study/{uid(1)}?series={uid(1)}.1&image={uid(1)}.1.1&window=40,400&marks=3,4.5"
+    assert (
+        first["address"] == f"/oversight/view/{uid(1)}?series={uid(1)}.1&image={uid(1)}.1.1&window=40,400&marks=3,4.5"
+    )
     told = lee.post(path, {"words": "Yes.", "thread": first["number"]}).json()["threads"]
     assert [r["words"] for r in told[0]["remarks"]] == ["Vessel?", "Yes."]
     assert lee.post(f"{path}/{first['number']}/settle").json()["threads"][0]["settled"]

@@ -32,8 +32,8 @@ NUMBER = st.integers(-100_000, 100_000).map(lambda n: n / 8)
 )
 def test_an_address_gives_the_view_back_and_holds_uids_and_numbers_only(view: View) -> None:
     path, _, query = address(view).partition("?")
-    assert view_of(path.removeprefix("/study/"), query) == view
-    allowed = set("0123456789.,;&=-+e/?") | set("studyseriesimageframewindowmarks")
+    assert view_of(path.removeprefix("/oversight/view/"), query) == view
+    allowed = set("0123456789.,;&=-+e/?") | set("oversightviewseriesimageframewindowmarks")
     assert set(address(view)) <= allowed
 
 
@@ -81,7 +81,7 @@ def test_a_thread_from_the_question_to_its_end() -> None:
     assert [(r["who"], r["words"]) for r in first["remarks"]] == [
         ("ito", "Is this a vessel?"), ("okafor", "Yes, on the next slice it runs on."), ("ito", ""),
     ]  # fmt: skip
-    assert first["address"] == "/study/1.2?series=1.2.3&image=1.2.3.4&frame=2&window=40,400&marks=12,30.5"
+    assert first["address"] == "/oversight/view/1.2?series=1.2.3&image=1.2.3.4&frame=2&window=40,400&marks=12,30.5"
     assert first["place"]["marks"] == [[12, 30.5]]
     again = remark(view, "And on the prior?", "lee", NOW, thread=7, known=known)
     assert not fold(sealed(asked, closed, again))[0]["settled"], "an answer opens it again"

@@ -63,6 +63,13 @@ def case(id: _Id, site: SiteHere, who: Annotated[Person, needs("peer")]) -> Any:
     return to_plain(here.reviews.case(id, who=who))
 
 
+@router.get("/api/peer/{id}/case")
+def blind_case(id: _Id, site: SiteHere, who: Annotated[Person, needs("peer")]) -> Any:
+    """The case with the words that were signed, without names."""
+    here: PagesSite = site
+    return to_plain(here.reviews.reading(id, who=who))
+
+
 @router.post("/api/peer/{id}/score")
 def score(id: _Id, given: Score, site: SiteHere, who: Annotated[Person, needs("peer")]) -> Any:
     """Score a drawn case, as its reviewer or as the third reader."""

@@ -66,7 +66,7 @@ def address(view: View) -> str:
     """The view as a path with a query: no name, no accession number, nothing but UIDs and numbers.
 
     >>> address(View("1.2", "1.2.3", "1.2.3.4", window=(40, 400), marks=(Mark(12, 30.5),)))
-    '/study/1.2?series=1.2.3&image=1.2.3.4&window=40,400&marks=12,30.5'
+    '/oversight/view/1.2?series=1.2.3&image=1.2.3.4&window=40,400&marks=12,30.5'
     """
     told: dict[str, str] = {}
     if view.series:
@@ -80,7 +80,7 @@ def address(view: View) -> str:
     if view.marks:
         told["marks"] = ";".join(f"{_short(m.column)},{_short(m.row)}" for m in view.marks)
     query = urlencode(told, safe=",;")
-    return f"/study/{quote(view.study)}" + (f"?{query}" if query else "")
+    return f"/oversight/view/{quote(view.study)}" + (f"?{query}" if query else "")
 
 
 def _short(value: float) -> str:

@@ -1,17 +1,52 @@
-import { bind } from "../keys/keyboard";
-import { useEffect } from "preact/hooks";
-import { Empty } from "../kit/states";
+import { useEffect, useRef } from "preact/hooks";
+import { bind, keyOf } from "../keys/keyboard";
+import { Tabs } from "../kit/tabs";
+import { go, to } from "../router";
+import { AuditPart } from "./audit-part";
+import { CasePart } from "./case-part";
+import { DoublePart } from "./double-part";
+import { FollowUpPart } from "./followup-part";
+import "./oversight.css";
+import { PeerPart } from "./peer-part";
+import { ReadersPart } from "./readers-part";
+import { TriagePart } from "./triage-part";
+import { TurnaroundPart } from "./turnaround-part";
+import { ViewPart } from "./view-part";
+
+const parts = [
+  { part: "audit", name: "Audit", Part: AuditPart },
+  { part: "turnaround", name: "Turnaround", Part: TurnaroundPart },
+  { part: "peer", name: "Peer learning", Part: PeerPart },
+  { part: "triage", name: "Triage benefit", Part: TriagePart },
+  { part: "readers", name: "Readers with AI", Part: ReadersPart },
+  { part: "followups", name: "Follow-up", Part: FollowUpPart },
+  { part: "double", name: "Double reading", Part: DoublePart },
+];
 
 /** How it came about, how long it took, how good we are, whether AI helped and whom it cost. */
-export function OversightPage(_: { part: string; id: string }) {
-  useEffect(() => bind("oversight", {}), []);
+export function OversightPage({ part, id }: { part: string; id: string }) {
+  const main = useRef<HTMLElement>(null);
+  const here = parts.find((one) => one.part === part) ?? parts[0]!;
+  useEffect(() => {
+    const first = (what: string) => main.current?.querySelector<HTMLElement>(what)?.focus();
+    return bind("oversight", {
+      ...Object.fromEntries(parts.map((one, i) => [`tab-${i + 1}`, () => go(to.oversight(one.part))])),
+      filter: () => first("input[type=search], .controls input, .controls select"),
+      facet: () => first(".controls select"),
+      explain: () => (main.current?.querySelector<HTMLElement>("tr:focus-within [data-explain], [data-explain]") as HTMLElement | null)?.click(),
+      download: () => main.current?.querySelector<HTMLElement>("a[download]")?.click(),
+    });
+  }, []);
+  if (part === "view" && id) return <ViewPart study={id} />;
+  const Shown = here.part === "peer" && id ? () => <CasePart id={id} /> : here.Part;
   return (
     <>
-      <header class="bar" data-region tabIndex={-1}><h1>Oversight</h1></header>
-      <main class="desk-list" data-region tabIndex={-1}>
-        <Empty title="Nothing is counted here yet">
-          <p>Audit, turnaround, peer learning, readers with AI, what triage gave and cost, and follow-up stand here, computed from the journal.</p>
-        </Empty>
+      <header class="bar" data-region tabIndex={-1}>
+        <h1>Oversight</h1>
+        <Tabs label="Parts of oversight" here={here.part} tabs={parts.map((one, i) => ({ part: one.part, name: one.name, at: to.oversight(one.part), key: keyOf("oversight", `tab-${i + 1}`) }))} />
+      </header>
+      <main class="oversight" data-region tabIndex={-1} ref={main}>
+        <Shown key={`${here.part} ${id}`} />
       </main>
     </>
   );

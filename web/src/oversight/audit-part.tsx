@@ -1,0 +1,101 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { Source } from "../api/load";
+import { Key } from "../kit/marks";
+import { Empty, Shown } from "../kit/states";
+import { address, setQuery } from "../router";
+import { Explained } from "./explained";
+
+interface Entry {
+  number: number;
+  time: string;
+  kind: string;
+  who: string;
+  subject: string;
+  words: string;
+  explains: boolean;
+}
+
+interface Journal {
+  rows: Entry[];
+  counts: Record<string, number> | null;
+  next: number | null;
+  looked: number;
+  may_see_rows: boolean;
+}
+
+interface Chain {
+  whole: boolean;
+  entries: number;
+  head: string;
+  broken: { what: string; why: string; do: string } | null;
+}
+
+const wanted = () => address.value.searchParams.get("q") ?? "";
+
+/** The journal as people read it: a sentence an entry, newest first. */
+export function AuditPart() {
+  const [before, setBefore] = useState<number[]>([0]);
+  const at = useRef(0);
+  at.current = before[before.length - 1]!;
+  const source = useRef<Source<Journal>>(null);
+  source.current ??= new Source((abort) => ask<Journal>(`/api/audit?${new URLSearchParams({ q: wanted(), before: String(at.current) })}`, { abort, deadline_s: 60 }));
+  const chain = useRef<Source<Chain>>(null);
+  chain.current ??= new Source((abort) => ask<Chain>("/api/audit/chain", { abort, deadline_s: 120 }));
+  const [explained, setExplained] = useState<string>("");
+  const q = wanted();
+  useEffect(() => void chain.current!.load(), []);
+  useEffect(() => setBefore([0]), [q]);
+  useEffect(() => void source.current!.load(), [q, at.current]);
+  return (
+    <>
+      <form class="controls" role="search" onSubmit={(event) => (event.preventDefault(), setQuery("q", new FormData(event.currentTarget).get("q") as string, { keep: true }))}>
+        <label class="wide">Filter<input key={q} name="q" type="search" defaultValue={q} placeholder="who:ito what:sign on:1.2.3 since:2026-11-01 model:lung_nodule" /></label>
+        <button type="submit">Filter</button>
+        <ChainMark of={chain.current} />
+      </form>
+      <Shown of={source.current} what="the journal">
+        {(told) => !told.may_see_rows ? <Counts counts={told.counts ?? {}} /> : told.rows.length === 0 ? <Empty title={q ? "No entry fits the filter" : "The journal is empty"}>{q && `${told.looked} entries were looked through.`}</Empty> : (
+          <>
+            <table class="plain wide log">
+              <caption class="hidden">Entries of the journal, newest first</caption>
+              <thead><tr><th scope="col">Entry</th><th scope="col">When</th><th scope="col">What happened</th><th scope="col">About</th><th scope="col"><span class="hidden">Explain</span></th></tr></thead>
+              <tbody>
+                {told.rows.map((row) => (
+                  <tr key={row.number}>
+                    <td class="num id">{row.number}</td><td class="id">{row.time.slice(0, 19).replace("T", " ")}</td><td>{row.words}</td>
+                    <td class="id about">{row.subject}</td>
+                    <td>{row.explains && <button type="button" class="quiet" data-explain onClick={() => setExplained(String(row.number))}>Explain <Key of="E" /></button>}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+            <p class="acts">
+              {before.length > 1 && <button type="button" onClick={() => setBefore(before.slice(0, -1))}>Newer</button>}
+              {told.next !== null && <button type="button" onClick={() => setBefore([...before, told.next!])}>Older</button>}
+            </p>
+          </>
+        )}
+      </Shown>
+      {explained && <Explained name={explained} close={() => setExplained("")} />}
+    </>
+  );
+}
+
+function ChainMark({ of }: { of: Source<Chain> }) {
+  const state = of.state.value;
+  if (state.at === "loading") return <span class="chain muted" role="status">Walking the chain of hashes</span>;
+  if (state.at === "failed") return <span class="chain muted" role="status">The chain could not be walked: {state.trouble.what}</span>;
+  const { whole, entries, broken } = state.value;
+  if (whole) return <span class="chain" role="status"><span class="fine" aria-hidden="true">✓</span> chain unbroken over {entries.toLocaleString("en")} entries</span>;
+  return <span class="chain now" role="alert"><span aria-hidden="true">⬢</span> <span class="hidden">Important:</span> {broken!.what}: {broken!.why}. {broken!.do}</span>;
+}
+
+function Counts({ counts }: { counts: Record<string, number> }) {
+  return (
+    <>
+      <p class="callout">You may see how much happened, not what: reading the journal is for an administrator of this site.</p>
+      <table class="plain"><thead><tr><th scope="col">What happened</th><th scope="col" class="num">Times</th></tr></thead><tbody>{Object.entries(counts).map(([kind, n]) => <tr key={kind}><th scope="row">{kind}</th><td class="num">{n.toLocaleString("en")}</td></tr>)}</tbody></table>
+    </>
+  );
+}

@@ -1,0 +1,83 @@
+import { minutes } from "./figures";
+
+/** Plots stand after the table that holds the same figures. Each has a title and says its summary in words. */
+
+interface Range {
+  name: string;
+  value: number;
+  low?: number | null;
+  high?: number | null;
+  ends?: number[];
+}
+
+const ROW = 26, LEFT = 168, RIGHT = 24, TOP = 8, FOOT = 26, WIDTH = 760;
+
+/** One line a group: a dot with its interval, and further marks (90th, 95th). A vertical line is the target or zero. */
+export function Ranges({ title, rows, line, lineName }: { title: string; rows: Range[]; line?: number; lineName?: string }) {
+  if (!rows.length) return null;
+  const all = rows.flatMap((row) => [row.value, row.low ?? row.value, row.high ?? row.value, ...(row.ends ?? [])]).concat(line ?? []);
+  const ticks = ticksOf(Math.min(0, ...all), Math.max(...all, 1e-9));
+  const [from, until] = [ticks[0]!, ticks[ticks.length - 1]!];
+  const x = (value: number) => LEFT + ((value - from) / (until - from || 1)) * (WIDTH - LEFT - RIGHT);
+  const height = TOP + rows.length * ROW + FOOT;
+  const summary = rows.map((row) => `${row.name} ${minutes(row.value)}`).join("; ");
+  return (
+    <figure class="plot">
+      <figcaption>{title}</figcaption>
+      <svg viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={`${title}: ${summary}`}>
+        {ticks.map((tick) => <g key={tick}><path class="grid" d={`M${x(tick)} ${TOP}V${height - FOOT}`} /><text x={x(tick)} y={height - 8} text-anchor="middle">{minutes(tick)}</text></g>)}
+        {line !== undefined && <g><path class="target" d={`M${x(line)} ${TOP}V${height - FOOT}`} />{lineName && <text class="target-name" x={x(line) + (x(line) > WIDTH - 90 ? -4 : 4)} y={TOP + 9} text-anchor={x(line) > WIDTH - 90 ? "end" : "start"}>{lineName}</text>}</g>}
+        {rows.map((row, i) => {
+          const y = TOP + i * ROW + ROW / 2;
+          const ends = row.ends ?? [];
+          return (
+            <g key={row.name}>
+              <text x={LEFT - 12} y={y + 4} text-anchor="end">{row.name}</text>
+              {ends.length > 0 && <path class="reach" d={`M${x(row.value)} ${y}H${x(Math.max(...ends))}`} />}
+              {ends.map((end) => <path key={end} class="end" d={`M${x(end)} ${y - 5}v10`} />)}
+              {row.low != null && row.high != null && <path class="interval" d={`M${x(row.low)} ${y}H${x(row.high)}`} />}
+              <circle class="dot" cx={x(row.value)} cy={y} r="4" />
+            </g>
+          );
+        })}
+      </svg>
+    </figure>
+  );
+}
+
+interface Curve {
+  name: string;
+  dash: boolean;
+  points: [number, number][];
+}
+
+const HIGH = 220;
+
+/** Cumulative shares over minutes; two lines differ by dash as well as by colour. Minutes are spread by their root. */
+export function Cumulative({ title, curves }: { title: string; curves: Curve[] }) {
+  const last = Math.max(...curves.flatMap((one) => one.points.map(([at]) => at)), 1);
+  const x = (at: number) => 52 + Math.sqrt(at / last) * (WIDTH - 52 - RIGHT);
+  const y = (part: number) => TOP + (1 - part) * (HIGH - TOP - FOOT);
+  const marks = [0, 10, 30, 60, 120, 240, 480, 1440].filter((mark) => mark <= last);
+  const half = curves.map((one) => `${one.name}: half within ${minutes(one.points.find(([, part]) => part >= 0.5)?.[0] ?? last)}`).join("; ");
+  return (
+    <figure class="plot">
+      <figcaption>{title}</figcaption>
+      <svg viewBox={`0 0 ${WIDTH} ${HIGH}`} role="img" aria-label={`${title}. ${half}`}>
+        {[0, 0.25, 0.5, 0.75, 1].map((part) => <g key={part}><path class="grid" d={`M52 ${y(part)}H${WIDTH - RIGHT}`} /><text x="44" y={y(part) + 4} text-anchor="end">{Math.round(part * 100)} %</text></g>)}
+        {marks.map((mark) => <text key={mark} x={x(mark)} y={HIGH - 8} text-anchor="middle">{minutes(mark)}</text>)}
+        {curves.map((one) => <path key={one.name} class={one.dash ? "curve plain-order" : "curve"} d={one.points.map(([at, part], i) => `${i ? "L" : "M"}${x(at)} ${y(part)}`).join("")} />)}
+      </svg>
+      <ul class="legend">{curves.map((one) => <li key={one.name}><svg width="28" height="10" aria-hidden="true"><path class={one.dash ? "curve plain-order" : "curve"} d="M0 5H28" /></svg>{one.name}</li>)}</ul>
+    </figure>
+  );
+}
+
+function ticksOf(low: number, high: number): number[] {
+  const rough = (high - low) / 5 || 1;
+  const size = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 3, 5, 6, 10].map((n) => n * size).find((n) => n >= rough) ?? rough;
+  const ticks = [];
+  for (let at = Math.floor(low / step) * step; at < high + step; at += step) ticks.push(Math.round(at * 1e6) / 1e6);
+  return ticks;
+}

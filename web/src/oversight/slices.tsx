@@ -1,0 +1,88 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { Source } from "../api/load";
+import { Empty, Shown } from "../kit/states";
+
+interface Study {
+  uid: string;
+  description: string;
+  series: { uid: string; modality: string; number: number | null; description: string; viewable: boolean; instances: { sop_uid: string; frames: number }[] }[];
+}
+
+/** Where somebody is in a study, and what they mark; pixels are (column, row). */
+export interface Spot {
+  series: string;
+  image: string;
+  frame: number;
+  window: [number, number] | null;
+  marks: [number, number][];
+}
+
+export const nowhere: Spot = { series: "", image: "", frame: 0, window: null, marks: [] };
+
+interface Props {
+  study: string;
+  at: Spot;
+  move: (to: Spot) => void;
+  point?: (place: [number, number] | null) => void;
+  others?: { who: string; place: [number, number] }[];
+}
+
+/** A plain way to look at images, rendered by the server: for a blind review, and for a colleague with a link. */
+export function Slices({ study, ...rest }: Props) {
+  const source = useRef<Source<Study>>(null);
+  source.current ??= new Source((abort) => ask<Study>(`/api/studies/${study}`, { abort }));
+  useEffect(() => void source.current!.load(), []);
+  return <Shown of={source.current} what="the images">{(told) => <Stack told={told} study={study} {...rest} />}</Shown>;
+}
+
+function Stack({ told, study, at, move, point, others = [] }: Props & { told: Study }) {
+  const shown = told.series.filter((one) => one.viewable);
+  const series = shown.find((one) => one.uid === at.series) ?? shown[0];
+  const [size, setSize] = useState<[number, number]>([0, 0]);
+  if (!series) return <Empty title="This study has no images to look at" />;
+  const images = series.instances.flatMap((one) => Array.from({ length: Math.max(1, one.frames) }, (_, frame) => ({ image: one.sop_uid, frame })));
+  const here = Math.max(0, images.findIndex((one) => one.image === at.image && one.frame === at.frame));
+  const now = images[here]!;
+  const go = (index: number) => {
+    const next = images[Math.min(images.length - 1, Math.max(0, index))]!;
+    move({ ...at, series: series.uid, ...next, marks: [] });
+  };
+  const query = at.window ? `?window=${at.window[0]},${at.window[1]},linear` : "";
+  const frames = now.frame || images.filter((one) => one.image === now.image).length > 1 ? `/frames/${now.frame + 1}` : "";
+  const place = (event: MouseEvent): [number, number] => {
+    const box = (event.currentTarget as Element).getBoundingClientRect();
+    return [round(((event.clientX - box.left) / box.width) * size[0] - 0.5), round(((event.clientY - box.top) / box.height) * size[1] - 0.5)];
+  };
+  return (
+    <div class="slices" onKeyDown={(event) => {
+      const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+      if (by && !(event.target as HTMLElement).closest("input, select, textarea")) (event.preventDefault(), go(here + by));
+    }}>
+      <form class="controls" onSubmit={(event) => event.preventDefault()}>
+        <label>Series<select value={series.uid} onChange={(event) => move({ ...nowhere, series: event.currentTarget.value })}>{shown.map((one) => <option key={one.uid} value={one.uid}>{one.modality} {one.number ?? ""} {one.description}</option>)}</select></label>
+        <label class="wide">Image {here + 1} of {images.length}<input type="range" min="0" max={images.length - 1} value={here} onInput={(event) => go(Number(event.currentTarget.value))} /></label>
+        <label>Centre<input class="short" type="number" value={at.window?.[0] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: event.currentTarget.value ? [Number(event.currentTarget.value), at.window?.[1] ?? 400] : null })} /></label>
+        <label>Width<input class="short" type="number" min="1" value={at.window?.[1] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: Number(event.currentTarget.value) > 0 ? [at.window?.[0] ?? 40, Number(event.currentTarget.value)] : null })} /></label>
+      </form>
+      <div class="picture" tabIndex={0} role="img" aria-label={`${series.modality} ${series.description}, image ${here + 1} of ${images.length}, ${at.marks.length} marks`}
+        onWheel={(event) => go(here + (event.deltaY > 0 ? 1 : -1))}
+        onClick={(event) => size[0] && move({ ...at, series: series.uid, ...now, marks: [...at.marks, place(event)].slice(-20) })}
+        onPointerMove={(event) => size[0] && point?.(place(event))} onPointerLeave={() => point?.(null)}>
+        <img src={`/dicom-web/studies/${study}/series/${series.uid}/instances/${now.image}${frames}/rendered${query}`} alt="" draggable={false}
+          onLoad={(event) => setSize([event.currentTarget.naturalWidth, event.currentTarget.naturalHeight])} />
+        {size[0] > 0 && (
+          <svg viewBox={`-0.5 -0.5 ${size[0]} ${size[1]}`} aria-hidden="true">
+            {at.marks.map(([x, y], i) => <g key={i} class="mark"><circle cx={x} cy={y} r={size[0] / 40} /><text x={x + size[0] / 30} y={y} font-size={size[0] / 26}>{i + 1}</text></g>)}
+            {others.map(({ who, place: [x, y] }) => <g key={who} class="other"><path d={`M${x} ${y - size[0] / 30}V${y + size[0] / 30}M${x - size[0] / 30} ${y}H${x + size[0] / 30}`} /><text x={x + size[0] / 40} y={y - size[0] / 60} font-size={size[0] / 26}>{who}</text></g>)}
+          </svg>
+        )}
+      </div>
+      {at.marks.length > 0 && <p class="acts">{at.marks.length} marked <button type="button" class="quiet" onClick={() => move({ ...at, marks: [] })}>Remove the marks</button></p>}
+    </div>
+  );
+}
+
+function round(value: number): number {
+  return Math.round(value * 4) / 4;
+}
