@@ -31,6 +31,7 @@ from isocenter.reading import report as reports
 from isocenter.reading import session
 from isocenter.reading import worklist as lists
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
+from isocenter.receiving import Receiving
 from isocenter.record import (
     Event,
     Kind,
@@ -44,8 +45,6 @@ from isocenter.record import (
 )
 from isocenter.reviewing import Reviewing
 from isocenter.staff import Staff
-from isocenter.store.incoming import Incoming
-from isocenter.store.intake import Stored, receive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +53,9 @@ if TYPE_CHECKING:
     from isocenter.space import Geometry
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
+    from isocenter.store.incoming import Incoming
     from isocenter.store.index import Index
+    from isocenter.store.intake import Stored
     from isocenter.store.journal import Journal
 
 __all__ = ["HOUSE", "Send", "Site", "fingerprint"]
@@ -65,7 +66,7 @@ HOUSE = Person("isocenter", Role.ADMIN)
 Send = Callable[[Mapping[str, Any], Sequence[bytes]], Sequence[tuple[str, str]]]
 """A destination and files -> for each file its SOP Instance UID and the reason of failure, empty when acknowledged."""
 
-_BATCH_FILES, _BATCH_BYTES, _PAGE = 64, 64 * 2**20, 2000
+_PAGE = 2000
 _HISTORY = 100  # studies of one patient that a comparison looks through
 
 
@@ -116,40 +117,7 @@ class Site:
             one `Stored` for each file, in order: stored, there, conflict (set aside) or rejected.
         """
         must(who, "receive", sender)
-        answers: list[Stored] = []
-        batch: list[bytes | Incoming] = []
-        size = 0
-        for given in files:
-            batch.append(given)
-            size += len(given.data if isinstance(given, Incoming) else given)
-            if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
-                answers += self._take(batch, sender)
-                batch, size = [], 0
-        return answers + self._take(batch, sender)
-
-    def _take(self, batch: Sequence[bytes | Incoming], sender: str) -> list[Stored]:
-        from isocenter.dicom.elements import same_object
-        from isocenter.dicom.header import read_header
-
-        good: list[tuple[bytes | Incoming, Study]] = []
-        places: list[int] = []
-        answers: list[Stored | None] = [None] * len(batch)
-        for place, given in enumerate(batch):
-            data, digest = (given.data, given.digest()) if isinstance(given, Incoming) else (given, "")
-            try:
-                good.append((given, read_header(data, digest=digest)))  # checks the whole file first
-                places.append(place)
-            except IsocenterError as refusal:
-                answers[place] = Stored("", "rejected", "", str(refusal))
-                if isinstance(given, Incoming):
-                    given.drop()
-        if refused := [a.reason for a in answers if a is not None]:
-            self._tell(Kind.INSTANCES_REJECTED, sender, "", count=len(refused), reasons=sorted(set(refused))[:20])
-        now = self.clock()
-        taken = receive(self.database, self.blobs, self.journal, good, sender, now, same=same_object, measured=True)
-        for place, stored in zip(places, taken, strict=True):
-            answers[place] = stored
-        return [a for a in answers if a is not None]
+        return Receiving(self.database, self.blobs, self.journal, self.clock).take(files, sender)
 
     def find(
         self,

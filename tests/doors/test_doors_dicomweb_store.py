@@ -20,7 +20,7 @@ def _storing(shelf: Shelf, study: str | None = None) -> Storing:
 def test_all_stored(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
     storing = _storing(shelf, _STUDY)
     storing.add(sample("CT_small.dcm"))
-    storing.flush()
+    storing.keep(storing.batch())
     answer = storing.answer()
     assert storing.status == 200
     assert answer["00081190"]["Value"] == [f"http://x/studies/{_STUDY}"]
@@ -35,7 +35,7 @@ def test_each_failure_has_its_reason(shelf: Shelf, sample: Callable[[str], bytes
     cut = sample("MR_small.dcm")[:-500]
     for data in (ct, ct.replace(b"CompressedSamples^CT1", b"CompressedSamples^CT2"), cut, b"nothing"):
         storing.add(data)
-    storing.flush()
+    storing.keep(storing.batch())
     answer = storing.answer()
     assert storing.status == 202
     reasons = [item["00081197"]["Value"][0] for item in answer["00081198"]["Value"]]
@@ -47,7 +47,7 @@ def test_each_failure_has_its_reason(shelf: Shelf, sample: Callable[[str], bytes
 def test_an_instance_of_another_study_is_not_even_offered(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
     storing = _storing(shelf, "1.2.3")
     storing.add(sample("CT_small.dcm"))
-    storing.flush()
+    storing.keep(storing.batch())
     assert storing.status == 409 and not shelf.files
     assert storing.answer()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA900]
 
@@ -57,7 +57,7 @@ def test_no_room(shelf: Shelf, sample: Callable[[str], bytes], error: Exception)
     shelf.failure = error
     storing = _storing(shelf)
     storing.add(sample("CT_small.dcm"))
-    storing.flush()
+    storing.keep(storing.batch())
     assert storing.status == 507
     assert storing.answer()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA700]
 
@@ -66,13 +66,15 @@ def test_who_may_not_store(shelf: Shelf, sample: Callable[[str], bytes]) -> None
     storing = Storing(shelf, NOBODY, "", "http://x", None)
     storing.add(sample("CT_small.dcm"))
     with pytest.raises(Forbidden):
-        storing.flush()
+        storing.keep(storing.batch())
 
 
 def test_a_batch_is_full_by_number_and_by_size(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     storing = _storing(shelf)
-    assert [storing.add(b"x") for _ in range(dicomweb_store.BATCH_FILES)] == [False] * 63 + [True]
-    storing.flush()
+    assert [storing.add(b"x") for _ in range(dicomweb_store.BATCH_FILES)] == [False] * (
+        dicomweb_store.BATCH_FILES - 1
+    ) + [True]
+    storing.keep(storing.batch())
     monkeypatch.setattr(dicomweb_store, "BATCH_BYTES", 10)
     assert storing.add(b"x" * 10)
 

@@ -135,3 +135,11 @@ def test_slices_that_are_not_there_are_refused() -> None:
         plot.slice_png(Volume(np.zeros(grid.shape), grid), 0, 1, 1)
     with pytest.raises(Refused, match="one of them"):
         plot.map_png(Volume(np.zeros((1, *grid.shape)), grid, axes=(Axis("time", (0,)),)), 0, 0, 1)
+
+
+@pytest.mark.parametrize("shape", [(7, 11, 4), (5, 3)])
+def test_a_png_is_read_back_by_others_pixel_for_pixel(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    with Image.open(io.BytesIO(plot.png(pixels))) as image:
+        assert image.mode == ("RGBA" if len(shape) == 3 else "L")
+        assert np.array_equal(np.asarray(image), pixels)

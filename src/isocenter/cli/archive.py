@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,28 +46,24 @@ def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *
     counts: Counter[str] = Counter()
     reasons: list[dict[str, str]] = []
     names: list[str] = []
-    batch: list[bytes] = []
 
-    def hand_over() -> None:
-        for name, stored in zip(names, site.receive(batch, sender="cli", who=HOUSE), strict=True):
-            counts[stored.status] += 1
-            if stored.status in ("conflict", "rejected"):
-                reasons.append({"file": name, "status": stored.status, "reason": stored.reason})
-        names.clear()
-        batch.clear()
+    def files() -> Iterator[bytes]:
+        for path in paths:
+            for name, given in files_under(path, wrap=wrapper):
+                if isinstance(given, IsocenterError):
+                    counts["rejected"] += 1
+                    reasons.append({"file": name, "status": "rejected", "reason": str(given)})
+                    continue
+                names.append(name)
+                yield given
+                if len(names) % 64 == 0:
+                    told(path.name, len(names), len(names))
 
-    for path in paths:
-        for name, given in files_under(path, wrap=wrapper):
-            if isinstance(given, IsocenterError):
-                counts["rejected"] += 1
-                reasons.append({"file": name, "status": "rejected", "reason": str(given)})
-                continue
-            names.append(name)
-            batch.append(given)
-            if len(batch) >= 64 or sum(map(len, batch)) > 64 * 2**20:
-                hand_over()
-                told(path.name, counts.total(), counts.total())
-    hand_over()
+    answers = site.receive(files(), sender="cli", who=HOUSE)
+    for name, stored in zip(names, answers, strict=True):
+        counts[stored.status] += 1
+        if stored.status in ("conflict", "rejected"):
+            reasons.append({"file": name, "status": stored.status, "reason": stored.reason})
     return {
         "expected": counts.total(),
         "stored": counts["stored"],

@@ -7,6 +7,7 @@ large, 415 not a body for storing, 507 no room.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -248,13 +249,19 @@ class _Door:
         base, study = self._base(request), request.path_params.get("study")
         storing = Storing(self._site, who, who.name, base, study)
         broken: IsocenterError | None = None
+        kept: asyncio.Task[None] | None = None
         try:
             async for data in self._files(request):
                 if storing.add(data):
-                    await run_in_threadpool(storing.flush)
+                    if kept is not None:
+                        await kept
+                    kept = asyncio.create_task(run_in_threadpool(storing.keep, storing.batch()))
         except (NotWhole, LimitReached) as error:
             broken = error
-        await run_in_threadpool(storing.flush)
+        finally:
+            if kept is not None:
+                await kept
+        await run_in_threadpool(storing.keep, storing.batch())
         if broken is not None:
             # What came whole before the break is stored and said so; a body with nothing whole in it is refused.
             if not storing.stored and not storing.failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,13 +14,16 @@ from isocenter.govern.policy import Person
 
 __all__ = ["Storing"]
 
-BATCH_BYTES: Final = 32 * 2**20
-BATCH_FILES: Final = 64
+BATCH_BYTES: Final = 16 * 2**20
+BATCH_FILES: Final = 16
+"""Few enough that what has come is being kept while the rest is still coming."""
 
 
 @dataclass
 class Storing:
     """One STOW request under way: files go in by batches, answers are collected.
+
+    While one batch is kept by `keep`, the next may be filled by `add`.
 
     Args:
         site, who, sender: where to, and in whose name.
@@ -40,14 +44,18 @@ class Storing:
     _size: int = 0
 
     def add(self, data: bytes) -> bool:
-        """Take one file; whether the batch is full and `flush` is due."""
+        """Take one file; whether the batch is full and should be kept."""
         self._batch.append(data)
         self._size += len(data)
         return self._size >= BATCH_BYTES or len(self._batch) >= BATCH_FILES
 
-    def flush(self) -> None:
-        """Store what was taken; what fails is noted with its reason, and the rest goes on."""
+    def batch(self) -> list[bytes]:
+        """What was taken since this was last asked."""
         batch, self._batch, self._size = self._batch, [], 0
+        return batch
+
+    def keep(self, batch: Sequence[bytes]) -> None:
+        """Store a batch; what fails is noted with its reason, and the rest goes on."""
         fitting = [data for data in batch if self._fits(data)]
         if not fitting:
             return
@@ -71,12 +79,10 @@ class Storing:
         self.unnamed.append(_item("", "", 0xC000, str(error)))
 
     def _fits(self, data: bytes) -> bool:
-        from isocenter.dicom.header import read_header
-
         if self.study is None:
             return True
         try:
-            found = read_header(data).uid
+            found = _uids(data)[0]
         except IsocenterError:
             return True  # the site refuses it with the reason, and writes that down
         if found != self.study:
@@ -85,12 +91,9 @@ class Storing:
         return True
 
     def _keep(self, data: bytes) -> None:
-        from isocenter.dicom.header import read_header
-
-        study = read_header(data)
-        series, instance = study.series[0], study.series[0].instances[0]
-        url = f"{self.base}/studies/{study.uid}/series/{series.uid}/instances/{instance.sop_uid}"
-        item = _item(instance.sop_class, instance.sop_uid)
+        study, series, sop_class, sop_uid = _uids(data)
+        item = _item(sop_class, sop_uid)
+        url = f"{self.base}/studies/{study}/series/{series}/instances/{sop_uid}"
         item["00081190"] = {"vr": "UR", "Value": [url]}
         self.stored.append(item)
 
@@ -122,6 +125,15 @@ class Storing:
             if items:
                 made[tag] = {"vr": "SQ", "Value": items}
         return made
+
+
+def _uids(data: bytes) -> tuple[str, str, str, str]:
+    """Study, series, class and instance that a file names; whether it is whole the site decides."""
+    from isocenter.dicom.elements import parse
+
+    file = parse(data, until_pixels=True)
+    study, series, sop_class, sop_uid = map(file.ascii, (0x0020000D, 0x0020000E, 0x00080016, 0x00080018))
+    return study, series, sop_class, sop_uid
 
 
 def _item(sop_class: str, sop_uid: str, reason: int | None = None, words: str = "") -> dict[str, Any]:

@@ -7,34 +7,18 @@ reference, and is refused on any other. Pixel coordinates are (column, row); who
 
 from __future__ import annotations
 
-import struct
-import zlib
-
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.forms.plot import inferno
 from isocenter.record import Map
 from isocenter.space import Geometry, Reference, Region, Shape
 
-__all__ = ["contours", "crossed", "overlay", "png"]
+__all__ = ["contours", "crossed", "overlay"]
 
 Contours = list[list[tuple[float, float]]]
 
-# Eight colours of the map "inferno" (matplotlib, CC0) at equal steps; between them it is close to straight.
-_INFERNO = np.array(
-    [
-        (0, 0, 4),
-        (40, 11, 84),
-        (101, 21, 110),
-        (159, 42, 99),
-        (212, 72, 66),
-        (245, 125, 21),
-        (250, 193, 39),
-        (252, 255, 164),
-    ],
-    dtype=np.float64,
-)
 _LARGEST = 4096 * 4096
 
 
@@ -127,24 +111,10 @@ def overlay(
     seen = map_coordinates(level, where, order=1, mode="nearest")
     valid = map_coordinates(finite.astype(np.float64), where, order=0, mode="nearest") > 0.5
     rgba = np.zeros((*seen.shape, 4), dtype=np.uint8)
-    scaled = np.clip(seen, 0, 1) * (len(_INFERNO) - 1)
-    for channel in range(3):
-        rgba[..., channel] = np.round(np.interp(scaled, np.arange(len(_INFERNO)), _INFERNO[:, channel]))
+    rgba[..., :3] = inferno(seen)
     rgba[..., 3] = np.round(255 * np.clip(seen, 0, 1) ** 0.5)
     rgba[~(inside & valid & (seen > 0))] = 0
     return rgba
-
-
-def png(rgba: npt.NDArray[np.uint8]) -> bytes:
-    """A PNG file of (rows, columns, 4) RGBA (ISO/IEC 15948), without filters."""
-    rows, columns = rgba.shape[:2]
-    lines = np.zeros((rows, 1 + 4 * columns), dtype=np.uint8)
-    lines[:, 1:] = rgba.reshape(rows, -1)
-    head = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)
-    parts = (b"IHDR", head), (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
-    )
 
 
 # ---- the common space

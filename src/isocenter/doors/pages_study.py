@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from isocenter.doors import pages_json
-from isocenter.doors.pages_overlay import contours, overlay, png
+from isocenter.doors.pages_overlay import contours, overlay
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound
+from isocenter.forms.plot import png
 from isocenter.govern.policy import Person, may
 from isocenter.reading.disclosure import Mode, disclosed
 from isocenter.reading.hanging import hang

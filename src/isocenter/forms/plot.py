@@ -22,7 +22,19 @@ from isocenter.forms.words import SHOWN_UNIT
 from isocenter.record import Curve
 from isocenter.space import Volume
 
-__all__ = ["CONTOUR_COLOURS", "PERSON", "Outlined", "bars", "bullseye", "curve", "key_image", "map_png", "slice_png"]
+__all__ = [
+    "CONTOUR_COLOURS",
+    "PERSON",
+    "Outlined",
+    "bars",
+    "bullseye",
+    "curve",
+    "inferno",
+    "key_image",
+    "map_png",
+    "png",
+    "slice_png",
+]
 
 CONTOUR_COLOURS = ("#F0A202", "#63C5F5", "#1FA37A", "#FFF27A", "#4C7DFF", "#D9552B")
 """Contours on images, in order; beyond six a dash pattern is added."""
@@ -209,7 +221,7 @@ def slice_png(volume: Volume, index: int, low: float, high: float) -> bytes:
     """
     _must_show(volume, index, low, high)
     values = np.nan_to_num(np.asarray(volume.array[index], dtype=np.float64), nan=low)
-    return _png(np.round(np.clip((values - low) / (high - low), 0, 1) * 255).astype(np.uint8))
+    return png(np.round(np.clip((values - low) / (high - low), 0, 1) * 255).astype(np.uint8))
 
 
 def map_png(volume: Volume, index: int, low: float, high: float, *, floor: float | None = None) -> bytes:
@@ -224,10 +236,18 @@ def map_png(volume: Volume, index: int, low: float, high: float, *, floor: float
     values = np.asarray(volume.array[index], dtype=np.float64)
     shown = np.isfinite(values) & (values >= (low if floor is None else floor))
     part = np.clip((np.where(shown, values, low) - low) / (high - low), 0, 1)
-    stops = np.linspace(0, 1, len(_INFERNO))
-    table = np.array(_INFERNO, dtype=np.float64)
-    colour = np.stack([np.interp(part, stops, table[:, i]) for i in range(3)] + [np.where(shown, 255.0, 0.0)], axis=-1)
-    return _png(np.round(colour).astype(np.uint8))
+    alpha = np.where(shown, 255, 0).astype(np.uint8)[..., None]
+    return png(np.concatenate([inferno(part), alpha], axis=-1))
+
+
+def inferno(part: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    """The colours of a map: 0 (dark) to 1 (bright) as (…, 3) red, green and blue; beyond that the ends.
+
+    >>> inferno(np.array([0.0, 1.0])).tolist()
+    [[0, 0, 4], [252, 255, 164]]
+    """
+    stops, table = np.linspace(0, 1, len(_INFERNO)), np.array(_INFERNO, dtype=np.float64)
+    return np.round(np.stack([np.interp(part, stops, table[:, i]) for i in range(3)], axis=-1)).astype(np.uint8)
 
 
 def _must_show(volume: Volume, index: int, low: float, high: float) -> None:
@@ -239,11 +259,12 @@ def _must_show(volume: Volume, index: int, low: float, high: float) -> None:
         raise Refused(f"a window from {low} to {high}", "it has no width")
 
 
-def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
+def png(pixels: npt.NDArray[np.uint8]) -> bytes:
     """(rows, columns) grey or (rows, columns, 4) RGBA as a PNG file (ISO/IEC 15948)."""
-    raw = b"".join(b"\x00" + row.tobytes() for row in pixels)
+    lines = np.zeros((len(pixels), 1 + pixels[0].size), dtype=np.uint8)  # the first byte of each says: no filter
+    lines[:, 1:] = pixels.reshape(len(pixels), -1)
     head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 6 if pixels.ndim == 3 else 0, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(raw, 6)), (b"IEND", b""))
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b""))
     body = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
     return b"\x89PNG\r\n\x1a\n" + body
 
@@ -315,6 +336,7 @@ def _sector(cx: float, cy: float, outer: float, inner: float, start: float, widt
 _CIVIDIS = ((0, 34, 78), (60, 77, 110), (124, 123, 120), (187, 173, 108), (254, 232, 56))
 
 
+# Nine colours of the map "inferno" (matplotlib, CC0) at equal steps; between them it is close to straight.
 _INFERNO = (
     (0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10),
     (249, 201, 50), (252, 255, 164),

@@ -1,0 +1,102 @@
+"""Files into the archive, batch by batch: one batch is read while the one before it becomes durable.
+
+Reading (is the file whole, what does its header say, what is its digest) keeps a processor busy; keeping waits for the
+disk most of its time. An import of a folder or of a long request does both at once, and holds at most three batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from isocenter.errors import IsocenterError
+from isocenter.record import Event, Kind, Study
+from isocenter.store.incoming import Incoming
+from isocenter.store.intake import Stored, receive
+
+if TYPE_CHECKING:
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.database import Database
+    from isocenter.store.journal import Journal
+
+__all__ = ["Receiving"]
+
+_FILES, _BYTES = 64, 64 * 2**20  # of one batch
+Given = bytes | Incoming
+Read = tuple[Given, Study] | Stored
+"""A file with its record, or the refusal of one that is not whole."""
+
+
+@dataclass(frozen=True)
+class Receiving:
+    """How files come into one archive."""
+
+    database: Database
+    blobs: Blobs
+    journal: Journal
+    clock: Callable[[], datetime]
+
+    def take(self, files: Iterable[Given], sender: str) -> list[Stored]:
+        """Take files in; those that this returns as stored or there are durable. One answer a file, in their order.
+
+        Raises:
+            Unavailable: disk or database said no; what was kept before stays, and nothing is acknowledged.
+        """
+        batches = _batches(files)
+        first = next(batches, [])
+        second = next(batches, None)
+        if second is None:
+            return self._keep(_read(first), sender)
+        answers: list[Stored] = []
+        with ThreadPoolExecutor(1, thread_name_prefix="receiving") as beside:
+            before: Future[list[Stored]] = beside.submit(self._keep, _read(first), sender)
+            batch: list[Given] | None = second
+            while batch is not None:
+                read = _read(batch)
+                answers += before.result()
+                before = beside.submit(self._keep, read, sender)
+                batch = next(batches, None)
+            return answers + before.result()
+
+    def _keep(self, read: Sequence[Read], sender: str) -> list[Stored]:
+        from isocenter.dicom.elements import same_object
+
+        now = self.clock()
+        if refused := [one.reason for one in read if isinstance(one, Stored)]:
+            said = {"count": len(refused), "reasons": sorted(set(refused))[:20]}
+            self.journal.append(Event(Kind.INSTANCES_REJECTED, now, sender, "", said))
+        good = [one for one in read if not isinstance(one, Stored)]
+        kept = receive(self.database, self.blobs, self.journal, good, sender, now, same=same_object, measured=True)
+        taken = iter(kept)
+        return [one if isinstance(one, Stored) else next(taken) for one in read]
+
+
+def _read(batch: Sequence[Given]) -> list[Read]:
+    from isocenter.dicom.header import read_header
+
+    found: list[Read] = []
+    for given in batch:
+        data, digest = (given.data, given.digest()) if isinstance(given, Incoming) else (given, "")
+        try:
+            found.append((given, read_header(data, digest=digest)))  # checks the whole file first
+        except IsocenterError as refusal:
+            found.append(Stored("", "rejected", "", str(refusal)))
+            if isinstance(given, Incoming):
+                given.drop()
+    return found
+
+
+def _batches(files: Iterable[Given]) -> Iterator[list[Given]]:
+    batch: list[Given] = []
+    size = 0
+    for given in files:
+        batch.append(given)
+        size += len(given.data if isinstance(given, Incoming) else given)
+        if len(batch) >= _FILES or size >= _BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
