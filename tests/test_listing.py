@@ -56,7 +56,11 @@ class Ward:
 
     def finds(self, uid: str, verdict: Verdict = Verdict.UNDECIDED, replaces: str = "") -> str:
         machine = Origin("machine", "volumetry", "1")
-        origin = machine if verdict is Verdict.UNDECIDED else Origin("person", "ito")
+        origin = (
+            machine
+            if verdict is Verdict.UNDECIDED
+            else Origin("person", "ito", parameters={"of": {"analysis": "volumetry"}})
+        )
         finding = Finding(codes.LESION, tracking="a", verdict=verdict)
         result = Result(uid, Outcome.FOUND, origin, NOON, findings=(finding,), urgency=Urgency.NOW, replaces=replaces)
         digest = self.blobs.put(canonical(result))

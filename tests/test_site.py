@@ -20,6 +20,7 @@ from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Res
 from isocenter.settings import Settings
 from isocenter.site import HOUSE, Site
 
+BUSY = "the ward does not answer yet"
 ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.READER)
 
 
@@ -61,10 +62,26 @@ def lesion(tracking: str = "2.25.1") -> Finding:
     return Finding(codes.LESION, 0.8, words="A lesion.", tracking=tracking)
 
 
+def opened(site: Site) -> int:
+    """The reader takes the study and locks that they saw nothing, once; the version."""
+    reading = site.open(study_of(site), who=ITO)
+    if reading.locked is None:
+        reading = site.lock(study_of(site), version=reading.version, nothing=True, who=ITO)
+    return reading.version
+
+
 def decide(site: Site, verdict: Verdict, tracking: str = "2.25.1") -> None:
     study = study_of(site)
-    version = site.open(study, who=ITO).version
+    version = opened(site)
+    looked(site)
     site.correct(study, Correction(verdict, tracking), version=version, who=ITO)
+
+
+def looked(site: Site, who: Person = ITO) -> None:
+    """The evidence of every finding was on the reader's screen."""
+    results = site.results(study_of(site), who=who)
+    shown = [{"result": i, "tracking": f.tracking} for i, r in results for f in r.findings]
+    site.seen(study_of(site), shown, who=who)
 
 
 # ---- signing
@@ -78,10 +95,10 @@ def test_a_result_that_came_while_the_reader_read_is_not_signed_unseen(site: Sit
     says(site, "chest_xray_opacity")
     assert site.reading(study, who=ITO).version == version, "the version alone would not tell"
     with pytest.raises(Conflict, match="results changed since you saw them: chest_xray_opacity"):
-        site.sign(study, version=version, results=seen, who=ITO)
+        site.sign(study, version=version, results=seen, untold=BUSY, who=ITO)
     assert site.reading(study, who=ITO).state == "open"
     seen = site.report(study, who=ITO).results
-    signed = site.sign(study, version=version, results=seen, who=ITO)
+    signed = site.sign(study, version=version, results=seen, untold=BUSY, who=ITO)
     assert signed.state == "signed"
     assert set(site.report(study, who=ITO).results) == set(seen)
 
@@ -107,7 +124,7 @@ def test_what_a_person_signed_goes_out_verified_and_what_a_machine_says_does_not
     says(site, "image_quality")
     decide(site, Verdict.KEPT)
     assert set(flags(site)) == {"UNVERIFIED"}, "a decision is not a signature"
-    site.sign(study, version=site.reading(study, who=ITO).version, who=ITO)
+    site.sign(study, version=site.reading(study, who=ITO).version, untold=BUSY, who=ITO)
     told = flags(site)
     assert set(told) == {"VERIFIED", "UNVERIFIED"}
     assert told["VERIFIED"][1] == "ito of ISOCENTER"
@@ -142,7 +159,7 @@ def test_a_result_whose_findings_are_all_struck_is_none_found_everywhere(site: S
 def test_what_a_person_has_corrected_is_not_asked_again_behind_their_back(site: Site) -> None:
     study = study_of(site)
     ((first, result),) = site.analyse(study, only="image_quality", who=HOUSE)
-    version = site.open(study, who=ITO).version
+    version = opened(site)
     if result.findings:
         site.correct(study, Correction(Verdict.STRUCK, result.findings[0].tracking), version=version, who=ITO)
     else:

@@ -7,7 +7,7 @@ parameters, from which stored bytes, received when and from whom.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,15 @@ _PAGE = 5000
 
 @dataclass(frozen=True)
 class Kept:
-    """What an explanation is read from."""
+    """What an explanation is read from, and what of it the one who asks may see and hear."""
 
     index: Index
     journal: Journal
     blobs: Blobs
     shelf: str = ""
+    sees: Callable[[Result], bool] = lambda result: True
+    hears: Callable[[Sealed], bool] = lambda sealed: True
+    withheld: frozenset[str] = frozenset()
 
 
 def explain(kept: Kept, name: str) -> dict[str, Any]:
@@ -47,8 +50,8 @@ def explain(kept: Kept, name: str) -> dict[str, Any]:
     """
     study_uid, about = _study_of(kept, name)
     study = kept.index.study(study_uid)
-    events = kept.journal.since(0, subject=study_uid, limit=_PAGE)
-    results = kept.index.results(study_uid, replaced=True)
+    events = [e for e in kept.journal.since(0, subject=study_uid, limit=_PAGE) if kept.hears(e)]
+    results = [(d, r) for d, r in kept.index.results(study_uid, replaced=True) if kept.sees(r)]
     return {
         "asked": name,
         "about": about,
@@ -62,7 +65,7 @@ def explain(kept: Kept, name: str) -> dict[str, Any]:
 def _study_of(kept: Kept, name: str) -> tuple[str, str]:
     if name.isdigit() and len(name) < 12:
         for sealed in kept.journal.since(int(name) - 1, limit=1):
-            if sealed.number == int(name) and sealed.event.subject:
+            if sealed.number == int(name) and sealed.event.subject and kept.hears(sealed):
                 return sealed.event.subject, f"event {name}: {sealed.event.kind}"
         raise NotFound(f"event {name}", "the journal has no event of that number about a study")
     try:
@@ -70,7 +73,9 @@ def _study_of(kept: Kept, name: str) -> tuple[str, str]:
     except NotFound:
         pass
     try:
-        return kept.index.instance(name)[0].uid, "image"
+        study, series, _ = kept.index.instance(name)
+        if series.uid not in kept.withheld:
+            return study.uid, "image"
     except NotFound:
         pass
     return _study_of_digest(kept, name)
@@ -83,9 +88,9 @@ def _study_of_digest(kept: Kept, name: str) -> tuple[str, str]:
         for sealed in page:
             for key in ("result", "report"):
                 digest = str(sealed.event.details.get(key, ""))
-                if len(name) >= 8 and digest.startswith(name):
+                if len(name) >= 8 and digest.startswith(name) and kept.hears(sealed):
                     return sealed.event.subject, key
-            if name.startswith("2.25.") and _tracks(kept, sealed, name):
+            if name.startswith("2.25.") and _tracks(kept, sealed, name) and kept.hears(sealed):
                 return sealed.event.subject, "finding"
         number = page[-1].number
     raise NotFound(f"'{name}'", "no report, result, finding, study, image or event has that name")

@@ -81,22 +81,24 @@ class Listing:
         rows = {}
         for study in studies:
             assert study.arrived is not None  # the index has it of every study
-            said, reading = self._together(heads.get(study.uid, ())), readings[study.uid]
+            each, reading = self._each(heads.get(study.uid, ())), readings[study.uid]
+            said = lists.together(each)
             rows[study.uid] = lists.Waiting(
                 study, study.arrived, study.modalities, sizes.get(study.uid, 0), reading["state"], reading["by"] or "",
-                said.raises, said.ai, assigned=reading["assigned"],
+                said.raises, said.ai, assigned=reading["assigned"], said=each,
             )  # fmt: skip
         return rows
 
-    def _together(self, heads: Sequence[Mapping[str, Any]]) -> lists.Said:
-        """What is said of a study. Only what a person changed or what is urgent is read, and that once."""
+    def _each(self, heads: Sequence[Mapping[str, Any]]) -> tuple[lists.Said, ...]:
+        """What each analysis says of a study. Only what a person made or what is urgent is read, and that once."""
         said = []
         for head in heads:
             digest, urgent = head["digest"], head["urgency"] != Urgency.ROUTINE.value
-            if head["outcome"] != Outcome.FOUND.value or not (urgent or head["origin"] == "person"):
-                said.append(lists.Said(head["outcome"]))
+            machine = head["origin"] == "machine"
+            if machine and (head["outcome"] != Outcome.FOUND.value or not urgent):
+                said.append(lists.Said(head["outcome"], (), head["name"]))
                 continue
             if digest not in self._said:
                 self._said[digest] = lists.said(self.index.result(digest))
             said.append(self._said[digest])
-        return lists.together(said)
+        return tuple(one for one in said if one.analysis)  # a finding that a person made is nothing that AI says

@@ -6,39 +6,39 @@ nothing. Everything that a verb needs from the world (clock, storage, network) i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
 from isocenter.analysis.describing import describe, same_asking, same_question
-from isocenter.analysis.protocol import Analysis
 from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, run, run_apart
 from isocenter.auditing import Auditing
+from isocenter.desk import Desk
+from isocenter.disclosing import Disclosing
 from isocenter.entering import Entrance
 from isocenter.errors import Conflict, IsocenterError, NotFound, Refused
 from isocenter.govern import people
-from isocenter.govern.policy import Person, Role, must
+from isocenter.govern.policy import HOUSE, Person, Role, must
 from isocenter.listing import Listing
 from isocenter.loading import Loading, volumes_of
 from isocenter.overseeing import Overseeing
 from isocenter.preferring import Preferences
-from isocenter.reading import report as reports
 from isocenter.reading import session
-from isocenter.reading import worklist as lists
+from isocenter.reading.disclosure import AFTER
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
 from isocenter.receiving import Receiving
 from isocenter.record import (
     Event,
+    Instance,
     Kind,
     Result,
     Sealed,
+    Series,
     Study,
-    Urgency,
     canonical,
     digest_of,
     to_plain,
@@ -60,18 +60,14 @@ if TYPE_CHECKING:
 
 __all__ = ["HOUSE", "Send", "Site", "fingerprint"]
 
-HOUSE = Person("isocenter", Role.ADMIN)
-"""The house itself: what it does by `flow.py`, or for whoever owns the folder, it does under this name."""
-
 Send = Callable[[Mapping[str, Any], Sequence[bytes]], Sequence[tuple[str, str]]]
 """A destination and files -> for each file its SOP Instance UID and the reason of failure, empty when acknowledged."""
 
 _PAGE = 2000
-_HISTORY = 100  # studies of one patient that a comparison looks through
 
 
 @dataclass
-class Site:
+class Site(Desk):
     """One archive with its analyses and its people.
 
     Args:
@@ -102,6 +98,8 @@ class Site:
             Reviewing(self.index, self.journal, self.blobs, self.clock),
             Auditing(self.journal, self.clock),
         )
+        self._disclosing = Disclosing(self.index, self.journal)
+        self._fits = {}
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 
@@ -131,12 +129,12 @@ class Site:
     ) -> list[dict[str, Any]]:
         """Rows by DICOM keyword for a query of one level: PATIENT, STUDY, SERIES or IMAGE."""
         must(who, "find")
-        return self.index.find(level, keys, limit=limit, offset=offset, fuzzy=fuzzy)
+        return self._disclosing.find(level, keys, who, limit=limit, offset=offset, fuzzy=fuzzy)
 
     def study(self, uid: str, *, who: Person) -> Study:
         """One study, whole."""
         must(who, "study", uid)
-        return self.index.study(uid)
+        return self._disclosing.study(self.index.study(uid), who)
 
     def studies(self, *, who: Person, limit: int = 100, offset: int = 0) -> list[Study]:
         """Studies without their series, the newest first."""
@@ -145,18 +143,22 @@ class Site:
 
     def instance(self, sop_uid: str, *, who: Person) -> bytes:
         """The stored file of one instance, as it was received."""
-        must(who, "instance", sop_uid)
-        return self.blobs.get(self.index.instance(sop_uid)[2].digest)
+        return self.blobs.get(self._image(sop_uid, who)[2].digest)
 
     def series_of(self, sop_uid: str, *, who: Person) -> str:
         """Series Instance UID of an instance."""
+        return self._image(sop_uid, who)[1].uid
+
+    def _image(self, sop_uid: str, who: Person) -> tuple[Study, Series, Instance]:
         must(who, "instance", sop_uid)
-        return self.index.instance(sop_uid)[1].uid
+        found = self.index.instance(sop_uid)
+        if found[1].uid in self._disclosing.withheld(who):
+            raise NotFound(f"instance {sop_uid:.64}", "the archive has none of that SOP Instance UID")
+        return found
 
     def geometry_of(self, sop_uid: str, *, frame: int = 0, who: Person) -> Geometry:
         """Where one image lies: a grid of one slice."""
-        must(who, "instance", sop_uid)
-        _, series, instance = self.index.instance(sop_uid)
+        _, series, instance = self._image(sop_uid, who)
         alone = replace(series, instances=(instance,))
         grid = volumes_of(alone, self.blobs.get)[0].geometry
         slice_ = min(frame, grid.shape[0] - 1)
@@ -169,10 +171,12 @@ class Site:
             tag: of a description that the asker has; Conflict where the series has changed since.
         """
         must(who, "instance", study_uid)
-        kept = self._shelf.get(study_uid, series_uid, tag) if tag else None
+        hidden = series_uid in self._disclosing.withheld(who)
+        kept = self._shelf.get(study_uid, series_uid, tag) if tag and not hidden else None
         if kept is not None:
             return kept
-        series = next((s for s in self.index.study(study_uid).series if s.uid == series_uid), None)
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        series = next((s for s in study.series if s.uid == series_uid), None)
         if series is None:
             raise NotFound(
                 "no such series in this study", "it may have been sent with another one", "look at the study"
@@ -201,7 +205,7 @@ class Site:
     def planned(self, study_uid: str, *, who: Person) -> planning.Plan:
         """Which analysis runs on which series, and why the others do not. Asks only; nothing is recorded."""
         must(who, "plan", study_uid)
-        study = self.index.study(study_uid)
+        study = self._disclosing.study(self.index.study(study_uid), who)
         chosen = list(self.registry.analyses.values())
         return planning.plan(chosen, study, self._earlier(study, chosen))
 
@@ -234,14 +238,7 @@ class Site:
         for number, binding in enumerate(plan.bindings):
             told(binding.analysis, number, len(plan.bindings))
             made.append(self._run(study, earlier, binding, parameters or {}, who))
-        return made
-
-    def _earlier(self, study: Study, chosen: Sequence[Analysis]) -> tuple[Study, ...]:
-        """Earlier studies of the patient, whole, the newest first; none where no analysis looks back."""
-        if not study.patient.id or not planning.looks_back(chosen):
-            return ()
-        others = self.index.studies({"PatientID": study.patient.id}, limit=_HISTORY, order="-date")
-        return tuple(self.index.study(s.uid) for s in planning.earlier_of(study, others))
+        return [(i, r) for i, r in made if self._disclosing.sees(r, who)]
 
     def _run(
         self,
@@ -289,13 +286,12 @@ class Site:
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
         """Latest of each chain, newest last; what may not be shown yet is not in it."""
         must(who, "results", study_uid)
-        return self.index.results(study_uid)
+        return self._disclosing.results(study_uid, who)
 
     def result(self, digest: str, *, who: Person) -> Result:
         """One result by its digest."""
-        found = self.index.result(digest)
-        must(who, "results", found.study_uid)
-        return found
+        must(who, "results", digest)
+        return self._disclosing.result(digest, who)
 
     def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
         """Values of a map, float32 on its grid."""
@@ -310,31 +306,41 @@ class Site:
         raise NotFound(f"map '{name}'", f"result {result[:12]} has none of that name")
 
     def why(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:
-        """Each analysis with its answer on this study: found, none, declined (with reasons), waiting."""
+        """Each analysis with its answer on this study: found, none, declined (with reasons), waiting; or that it is
+        told after one's own opinion, which is the same whatever it said."""
         must(who, "plan", study_uid)
-        study = self.index.study(study_uid)
-        said = self.index.results(study_uid)
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        said = self._disclosing.results(study_uid, who)
         rows = []
-        last = self.journal.since(
-            subject=study_uid, kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED), limit=1, newest_first=True
-        )
-        unsaid = ("waiting", "its turn has not come yet")
-        if last and last[0].event.kind is Kind.ANALYSIS_FAILED:
-            unsaid = ("failed", f"{last[0].event.details['reason']}; it is tried again at the next start")
-        chosen = list(self.registry.analyses.values())
+        chosen = [a for a in self.registry.analyses.values() if not self._disclosing.is_silent(a.name, who)]
         asked = planning.plan(chosen, study, self._earlier(study, chosen))
         for binding in asked.bindings:
             series = tuple(uid for uids in binding.series.values() for uid in uids)
-            of = binding.analysis
-            mine = [r for _, r in said if r.receipt.series == series and session.machine_of(r)[0] == of]
-            answer = mine[-1].answer.value if mine else unsaid[0]
-            reasons = mine[-1].reasons if mine else unsaid[1:]
-            if mine and mine[-1].answer is not mine[-1].outcome:
-                reasons = (f"what it found was struck by {mine[-1].origin.name}",)
+            answer, reasons = self._answer(study_uid, binding.analysis, series, said, who)
             rows.append(self._answer_row(binding.analysis, answer, reasons, series))
         for declined in asked.declined:
             rows.append(self._answer_row(declined.analysis, "declined", declined.sentences(), ()))
         return rows
+
+    def _answer(
+        self, study_uid: str, analysis: str, series: tuple[str, ...], said: Sequence[tuple[str, Result]], who: Person
+    ) -> tuple[str, tuple[str, ...]]:
+        if not self._disclosing.tells(study_uid, analysis, who):
+            return AFTER, ("it is told after your own opinion",)
+        mine = [r for _, r in said if r.receipt.series == series and session.machine_of(r)[0] == analysis]
+        if not mine:
+            return self._unsaid(study_uid)
+        if mine[-1].answer is not mine[-1].outcome:
+            return mine[-1].answer.value, (f"what it found was struck by {mine[-1].origin.name}",)
+        return mine[-1].answer.value, mine[-1].reasons
+
+    def _unsaid(self, study_uid: str) -> tuple[str, tuple[str, ...]]:
+        last = self.journal.since(
+            subject=study_uid, kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED), limit=1, newest_first=True
+        )
+        if last and last[0].event.kind is Kind.ANALYSIS_FAILED:
+            return "failed", (f"{last[0].event.details['reason']}; it is tried again at the next start",)
+        return "waiting", ("its turn has not come yet",)
 
     def _answer_row(self, name: str, answer: str, reasons: Sequence[str], series: Sequence[str]) -> dict[str, Any]:
         about = (type(self.registry.get(name)).__doc__ or "").strip().splitlines()[0]
@@ -354,108 +360,6 @@ class Site:
         must(who, "models")
         extra = Path(self.shelf) if self.shelf else None
         return [to_plain(m) for m, _ in weights.models(extra).values()]
-
-    # ---- worklist and reading --------------------------------------------------------------------------------
-
-    def worklist(self, *, who: Person, with_ai: bool = True) -> list[lists.Entry]:
-        """Studies that wait to be read, most urgent first with the reason."""
-        must(who, "worklist")
-        return lists.order(self._listing.waiting(), self.clock(), with_ai=with_ai, limits=self._limits())
-
-    def _limits(self) -> Mapping[Urgency, timedelta]:
-        return lists.limits_of(self.preferences.site_wide().get("limits_min") or {})
-
-    def reading(self, study_uid: str, *, who: Person) -> session.Reading:
-        """The state of a study's reading."""
-        must(who, "reading", study_uid)
-        self.index.study(study_uid)
-        return self._reading(study_uid)
-
-    def _reading(self, study_uid: str) -> session.Reading:
-        row = self.index.reading(study_uid)
-        last = self.journal.since(subject=study_uid, who=str(row["by"] or ""), limit=1, newest_first=True)
-        return session.Reading.of(study_uid, row, last[0].event.time if last and row["by"] else None)
-
-    def open(self, study_uid: str, *, who: Person) -> session.Reading:
-        """Take the study; nobody else can until it is signed or left."""
-        must(who, "open", study_uid)
-        self.index.study(study_uid)
-        reading = self._reading(study_uid)
-        return self._happened(reading, session.open_reading(reading, who.name, self.clock()))
-
-    def assign(self, study_uid: str, to: str, *, who: Person) -> session.Reading:
-        """Ask a colleague who may read to read the study; an empty name asks nobody any more."""
-        must(who, "assign", study_uid)
-        self.index.study(study_uid)
-        if to and to not in {one.name for one in self.staff.colleagues(who=who)}:
-            raise NotFound(f"a reader '{to:.64}'", "nobody of that name may read here", "choose one of the readers")
-        reading = self._reading(study_uid)
-        return self._happened(reading, session.assign(reading, to, who.name, self.clock()))
-
-    def lapse(self, study_uid: str, *, version: int, who: Person) -> session.Reading:
-        """Leave the study unsigned; corrections are kept."""
-        must(who, "lapse", study_uid)
-        reading = self._reading(study_uid)
-        return self._happened(reading, session.lapse(reading, who.name, self.clock(), version=version))
-
-    def correct(self, study_uid: str, correction: session.Correction, *, version: int, who: Person) -> session.Reading:
-        """Keep, change, strike or add one finding: a Result of a person that replaces the machine's."""
-        must(who, "correct", study_uid)
-        reading, latest = self._reading(study_uid), self.index.results(study_uid)
-        result = session.correct(reading, latest, correction, who.name, self.clock(), version=version)
-        made = Event(Kind.RESULT_MADE, self.clock(), who.name, study_uid, {"result": self.blobs.put(canonical(result))})
-        return self._happened(reading, (made,))
-
-    def word(
-        self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person
-    ) -> session.Reading:
-        """Change the words of one sentence of the report, add one, or take one out (empty text)."""
-        must(who, "word", study_uid)
-        reading = self._reading(study_uid)
-        worded = reports.reword(self._current(reading), sentence_id, text, section=section)
-        held = self.blobs.put(canonical(worded))
-        return self._happened(reading, session.word(reading, who.name, self.clock(), version=version, report=held))
-
-    def sign(
-        self, study_uid: str, *, version: int, results: Sequence[str] | None = None, who: Person
-    ) -> session.Reading:
-        """Seal the report by name and digest.
-
-        Args:
-            results: ids of the results that the reader saw; Conflict where another has come since.
-        """
-        must(who, "sign", study_uid)
-        reading, latest = self._reading(study_uid), self.index.results(study_uid)
-        session.sign(reading, latest, who.name, self.clock(), version=version, report="to be sealed", seen=results)
-        sealed = reports.seal(self._current(reading), latest, who.name, self.clock())
-        held = self.blobs.put(canonical(sealed))
-        return self._happened(
-            reading, session.sign(reading, latest, who.name, self.clock(), version=version, report=held)
-        )
-
-    def _happened(self, reading: session.Reading, events: Sequence[Event]) -> session.Reading:
-        if events:  # `seen` makes the database itself the judge where two processes race
-            self.journal.append(*events, seen=reading.version)
-        return self._reading(reading.study_uid)
-
-    def report(self, study_uid: str, *, who: Person) -> reports.Report:
-        """The report as it is being worded, or the latest signed one."""
-        must(who, "report", study_uid)
-        return self._current(self._reading(study_uid))
-
-    def _current(self, reading: session.Reading) -> reports.Report:
-        study = self.index.study(reading.study_uid)
-        latest = self.index.results(reading.study_uid)
-        if reading.state == "signed":
-            return self._kept(reading.reports[-1])
-        if reading.draft:
-            return reports.redraft(self._kept(reading.draft), study, latest)
-        if reading.state == "amending":
-            return reports.redraft(reports.amend(self._kept(reading.reports[-1])), study, latest)
-        return reports.begin(study, latest)
-
-    def _kept(self, digest: str) -> reports.Report:
-        return reports.Report.from_json(json.loads(self.blobs.get(digest)))
 
     # ---- people ----------------------------------------------------------------------------------------------
 
@@ -513,7 +417,7 @@ class Site:
         if peer is None:
             known = ", ".join(p["aet"] for p in self.index.peers()) or "none"
             raise NotFound(f"destination '{destination}'", f"known are: {known}", "add it with `isocenter peer`")
-        study = self.index.study(study_uid)
+        study = self._disclosing.study(self.index.study(study_uid), who)
         files: list[bytes] = []
         if what in ("all", "images"):
             files += [self.blobs.get(i.digest) for s in study.series for i in s.instances]
@@ -538,7 +442,7 @@ class Site:
         from isocenter.dicom.header import read_header
 
         must(who, "export", study_uid)
-        study = self.index.study(study_uid)
+        study = self._disclosing.study(self.index.study(study_uid), who)
         images = [self.blobs.get(i.digest) for s in study.series for i in s.instances]
         clean: list[bytes] = []
         held_back: list[tuple[str, str]] = []
@@ -551,7 +455,8 @@ class Site:
         return clean, held_back
 
     def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
-        """The study's results as DICOM objects: SEG and SR of the latest of each chain.
+        """The study's results as DICOM objects: SEG and SR of the latest of each chain that the sender may see, and
+        nothing of what runs in shadow.
 
         What a person decided and signed goes out verified by name; what a machine says stays unverified.
         """
@@ -562,37 +467,18 @@ class Site:
         study, sealed = self.index.study(study_uid), self.index.reading(study_uid)["reports"]
         report = self._kept(sealed[-1]) if sealed else None
         objects: list[bytes] = []
-        for id, result in self.index.results(study_uid):
+        for id, result in self._disclosing.sent(study_uid, who):
             signed = None
             if report and report.signed and id in report.results and result.origin.kind == "person":
                 signed = Signature(report.by, self.organisation, report.signed)
             objects += [f.data for f in dicom(result, study, self._source, self.blobs.get, signed=signed).files]
         return objects
 
-    def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
-        """The report as PDF/A; a draft says so on every page."""
-        from isocenter.forms import pdf
-        from isocenter.forms.key_images import key_images
-
-        report = self.report(study_uid, who=who)
-        study, results = self.index.study(study_uid), [r for _, r in self.index.results(study_uid)]
-        seal = pdf.Seal(report.by, report.signed, report.digest) if report.signed else None
-        return pdf.report(
-            study,
-            report.sentences,
-            results,
-            when=report.signed or self.clock(),
-            seal=seal,
-            pictures=key_images(study, results, self._source),
-        )
-
-    def _source(self, sop_uid: str) -> bytes:
-        return self.blobs.get(self.index.instance(sop_uid)[2].digest)
-
     def events(self, *, since: int, limit: int, who: Person) -> list[Sealed]:
-        """The journal from a number on."""
+        """The journal from a number on; what a person may not hear of yet has its number and nothing else."""
         must(who, "events")
-        return self.journal.since(since, limit=limit)
+        found = self.journal.since(since, limit=limit)
+        return [sealed if self._disclosing.hears(sealed, who) else _withheld(sealed) for sealed in found]
 
     def head(self) -> int:
         """Number of the newest event."""
@@ -603,12 +489,22 @@ class Site:
         from isocenter.explaining import Kept, explain
 
         must(who, "explain", id)
-        return explain(Kept(self.index, self.journal, self.blobs, self.shelf), id)
+        kept = Kept(
+            self.index, self.journal, self.blobs, self.shelf,
+            sees=lambda result: self._disclosing.sees(result, who),
+            hears=lambda sealed: self._disclosing.hears(sealed, who),
+            withheld=self._disclosing.withheld(who),
+        )  # fmt: skip
+        return explain(kept, id)
 
     # ---- one event -------------------------------------------------------------------------------------------
 
     def _tell(self, kind: Kind, who: str, subject: str, **details: Any) -> None:
         self.journal.append(Event(kind, self.clock(), who, subject, details))
+
+
+def _withheld(sealed: Sealed) -> Sealed:
+    return replace(sealed, event=Event(Kind.WITHHELD, sealed.event.time, ""))
 
 
 def fingerprint(study: Study) -> str:

@@ -65,6 +65,17 @@ def lit(page: Any, viewport: int = 0) -> float:
     return float(page.evaluate(LIT, viewport))
 
 
+def lock(page: Any, study: str) -> None:
+    """Read a study and give the first opinion: nothing to report. What machines say is on screen then."""
+    read(page, study)
+    reading = lambda: page.request.get(f"/api/readings/{study}").json()  # noqa: E731
+    until(lambda: reading()["by"])
+    if reading()["opinion"]["asked"] and not reading()["opinion"]["locked"]:
+        page.get_by_label("In one line").wait_for()
+        page.keyboard.press("0")
+    page.get_by_role("heading", name="Findings").first.wait_for()
+
+
 def read(page: Any, study: str) -> None:
     """Open a study in the reading room and wait for its first picture."""
     page.goto(f"/study/{study}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_eyes import FLAGS, Site, lit, read, shot, until
+from browser_eyes import FLAGS, Site, lit, lock, read, shot, until
 
 pytestmark = pytest.mark.browser
 
@@ -114,7 +114,7 @@ CENTRES = """() => {
 
 def test_the_outline_lies_on_its_lesion_and_h_hides_it(page: Any, studies: Callable[[str], str]) -> None:
     study = studies("PET/CT")
-    read(page, study)
+    lock(page, study)
     outline = page.locator('.overlay g[data-finding="4"] path.line')
     page.locator(".card").nth(3).wait_for()
     for _ in range(4):  # the fourth is a lesion drawn on the CT, measured by volumetry
@@ -134,8 +134,7 @@ def test_the_outline_lies_on_its_lesion_and_h_hides_it(page: Any, studies: Calla
 
 def test_decide_on_every_finding_and_nothing_can_be_signed_before(page: Any, studies: Callable[[str], str]) -> None:
     study = studies("PET/CT")
-    read(page, study)
-    until(lambda: reading(page, study)["by"])
+    lock(page, study)
     told = findings(page, study)
     cards = page.locator(".card")
     until(lambda: cards.count() == len(told))
@@ -163,7 +162,7 @@ def test_decide_on_every_finding_and_nothing_can_be_signed_before(page: Any, stu
 
     cards.nth(1).locator("header").click()
     page.keyboard.press("x")
-    page.get_by_role("button", name="artefact").click()
+    page.keyboard.press("1")
     until(lambda: findings(page, study)[tracking[1]]["verdict"] == "struck")
     assert findings(page, study)[tracking[1]]["reason"] == "artefact"
 
@@ -195,8 +194,7 @@ def test_an_own_finding_with_its_place(page: Any, studies: Callable[[str], str])
 
 def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str], str]) -> None:
     study = studies("SAMPLE-HEAD")
-    read(page, study)
-    until(lambda: reading(page, study)["by"])
+    lock(page, study)
     page.get_by_label("Add a sentence to Impression").fill("No acute finding on this sample.")
     page.keyboard.press("Enter")
     report = f"/api/readings/{study}/report"

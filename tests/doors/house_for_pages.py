@@ -19,11 +19,15 @@ from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refu
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.preferring import Preferences
+from isocenter.reading import disclosure, opinion, session
 from isocenter.reading import report as reports
-from isocenter.reading import session
+from isocenter.reading.comparison import Compared, compare
+from isocenter.reading.disclosure import Mode, Modes, Use
+from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures, real_values, shown
 from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
+from isocenter.reading.undoing import undo
 from isocenter.reading.worklist import Entry, Raise, Waiting, order
 from isocenter.record import (
     Event,
@@ -171,10 +175,13 @@ class House:
         self.drafts: dict[str, Report] = {}
         self.values = {"sensitivity": np.arange(120, dtype=np.float32).reshape(1, 12, 10)}
         self.files: dict[str, bytes] = {}
-        self.lock = threading.Lock()
+        self.lock_ = threading.Lock()
         self.serial = itertools.count(100)
         self.preferences: Any = Preferences(_Told(self), lambda: self.now)  # type: ignore[arg-type]
         self.staff: Any = _Staff(self)
+        self.opinions: dict[tuple[str, str], Opinion] = {}
+        self.looked: set[tuple[str, str]] = set()
+        self.signings: list[dict[str, Any]] = []
         self._result(Result(CT, Outcome.FOUND, Origin("machine", "volumetry", "1"), NOON, findings=(lesion(),)))
         heat = Map("sensitivity", "sensitivity", "1", FILM, "b" * 64, "sensitivity", DX_SERIES, 0.0, 119.0)
         self._result(
@@ -208,10 +215,10 @@ class House:
                 row["opened" if taken == "open" else "signed"] = event.time.isoformat()
             row["version"] = len(self.journal)
 
-    def _result(self, result: Result) -> None:
+    def _result(self, result: Result, **details: Any) -> None:
         self.kept[result.id] = result
         who = result.origin.name if result.origin.kind == "person" else "isocenter"
-        self.append(Event(Kind.RESULT_MADE, self.now, who, result.study_uid, {"result": result.id}))
+        self.append(Event(Kind.RESULT_MADE, self.now, who, result.study_uid, {"result": result.id, **details}))
 
     def _latest(self, uid: str) -> list[tuple[str, Result]]:
         gone = {r.replaces for r in self.kept.values()}
@@ -220,7 +227,7 @@ class House:
     def _reading(self, uid: str) -> Reading:
         if uid not in self.rows:
             raise NotFound("no such study")
-        return Reading.of(uid, self.rows[uid])
+        return replace(Reading.of(uid, self.rows[uid]), locked=self.rows[uid].get("locked"))
 
     # ---- people
 
@@ -353,7 +360,7 @@ class House:
 
     def open(self, study_uid: str, *, who: Person) -> Reading:
         must(who, "open", study_uid)
-        with self.lock:
+        with self.lock_:
             before = self._reading(study_uid)
             self.append(*session.open_reading(before, who.name, self.now))
             if before.state == "signed":
@@ -367,13 +374,13 @@ class House:
 
     def lapse(self, study_uid: str, *, version: int, who: Person) -> Reading:
         must(who, "lapse", study_uid)
-        with self.lock:
+        with self.lock_:
             self.append(*session.lapse(self._reading(study_uid), who.name, self.now, version=version))
         return self._reading(study_uid)
 
     def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
         must(who, "correct", study_uid)
-        with self.lock:
+        with self.lock_:
             if not correction.tracking:
                 correction = replace(correction, tracking=f"2.25.{next(self.serial)}")
             self._result(
@@ -386,16 +393,19 @@ class House:
         self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person
     ) -> Reading:
         must(who, "word", study_uid)
-        with self.lock:
+        with self.lock_:
             worded = session.word(self._reading(study_uid), who.name, self.now, version=version, report="r")
             told = reports.reword(self._report(study_uid), sentence_id, text, section=section)
             self.append(*worded)
             self.drafts[study_uid] = told
         return self._reading(study_uid)
 
-    def sign(self, study_uid: str, *, version: int, results: Sequence[str] | None = None, who: Person) -> Reading:
+    def sign(
+        self, study_uid: str, *, version: int, results: Sequence[str] | None = None, who: Person, **rest: Any
+    ) -> Reading:
         must(who, "sign", study_uid)
-        with self.lock:
+        self.signings.append(rest)
+        with self.lock_:
             latest = self._latest(study_uid)
             session.sign(
                 self._reading(study_uid),
@@ -429,6 +439,57 @@ class House:
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
         must(who, "report", study_uid)
         return b"%PDF-1.7 a report"
+
+    def lock(self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, who: Person) -> Reading:
+        must(who, "lock", study_uid)
+        with self.lock_:
+            reading = self._reading(study_uid)
+            given = opinion.lock(
+                reading, [], who.name, self.now, version=version, line=line, nothing=nothing, modes={}
+            )  # fmt: skip
+            self.append(opinion.locked(reading, given, "0" * 64))
+            self.opinions[study_uid, who.name] = given
+            self.rows[study_uid]["locked"] = self.now
+        return self._reading(study_uid)
+
+    def comparison(self, study_uid: str, *, who: Person) -> tuple[Opinion, list[Compared]]:
+        must(who, "reading", study_uid)
+        given = self.opinions.get((study_uid, who.name))
+        if given is None:
+            raise NotFound("none was locked")
+        return given, compare(given, self._latest(study_uid), {})
+
+    def seen(self, study_uid: str, shown: Sequence[Any], *, who: Person) -> None:
+        must(who, "correct", study_uid)
+        self.looked |= {(study_uid, one["tracking"]) for one in shown}
+
+    def undo(self, study_uid: str, *, version: int, who: Person) -> tuple[Reading, str]:
+        must(who, "correct", study_uid)
+        with self.lock_:
+            events = [e for e in self.journal if e.event.subject == study_uid]
+            undone = undo(
+                self._reading(study_uid), events, self._latest(study_uid), self.kept.__getitem__, who.name, self.now,
+                version=version,
+            )  # fmt: skip
+            assert undone.result is not None
+            self._result(undone.result, undoes=undone.number)
+        return self._reading(study_uid), undone.words
+
+    def modes(self, *, who: Person) -> Modes:
+        must(who, "modes")
+        return Modes().after(self.journal)
+
+    def propose_mode(self, analysis: str, use: Use, mode: Mode, *, reason: str, who: Person) -> Modes:
+        must(who, "mode", analysis)
+        known = self.modes(who=who)
+        self.append(disclosure.propose(known, analysis, use, mode, reason=reason, who=who.name, now=self.now))
+        return self.modes(who=who)
+
+    def confirm_mode(self, analysis: str, use: Use, number: int, *, who: Person) -> Modes:
+        must(who, "mode", analysis)
+        known = self.modes(who=who)
+        self.append(disclosure.confirm(known, analysis, use, number, who=who.name, now=self.now))
+        return self.modes(who=who)
 
     # ---- the rest
 

@@ -32,6 +32,7 @@ def test_a_study_lists_its_series_with_images_in_scrolling_order(reader: Browser
     assert told["reading"] == {
         "study": CT, "state": "waiting", "by": "", "version": 0, "assigned": "", "opened": None, "signed": None,
         "signed_by": "",
+        "opinion": {"asked": False, "locked": None},
     }  # fmt: skip
     seg, ct = told["series"]
     assert (seg["viewable"], seg["images"]) == (False, 0)

@@ -63,9 +63,10 @@ def test_urgent_studies_are_on_top_with_their_reason(house: tuple[Path, dict[str
     rows = isocenter("worklist", folder=folder)["rows"]
     plain = isocenter("worklist", "--no-ai", folder=folder)["rows"]
     assert rows[0]["patient"]["id"].startswith("ISO-DEMO")
-    assert rows[0]["why"].startswith("AI: opacity")
+    assert rows[0]["why"].startswith("raised by AI, moved up")
+    assert "opacity" not in json.dumps(rows).lower(), "triage says how urgent, not what it is"
     assert sorted(r["study"] for r in rows) == sorted(r["study"] for r in plain)
-    assert all(not r["why"].startswith("AI") for r in plain)
+    assert all("AI" not in r["why"] for r in plain)
     page = isocenter("worklist", "--limit", "2", "--offset", "1", folder=folder)
     assert [r["study"] for r in page["rows"]] == [r["study"] for r in rows[1:3]]
 
@@ -77,7 +78,12 @@ def test_a_study_is_opened_corrected_signed_printed_and_explained(
     study = isocenter("worklist", folder=folder)["rows"][0]["study"]
     opened = isocenter("open", study, folder=folder)
     assert opened["reading"]["state"] == "open"
-    findings = opened["findings"]
+    assert opened["findings"] == [], "one's own opinion comes first"
+    early = isocenter("sign", study, folder=folder, code=2)
+    assert "first opinion" in early["error"]["what"]
+    locked = isocenter("lock", study, "--nothing", folder=folder)
+    assert locked["reading"]["locked"]
+    findings = locked["findings"]
     assert findings
     refused = isocenter("sign", study, folder=folder, code=2)
     assert "undecided" in refused["error"]["what"]

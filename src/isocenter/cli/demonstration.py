@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["load", "samples", "show", "summary"]
+__all__ = ["load", "samples", "show", "summary", "use_triage"]
 
 
 def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
@@ -31,6 +31,18 @@ def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def use_triage(house: Any) -> None:
+    """The demonstration shows triage: what an analysis calls urgent raises its study, and the row does not say what
+    it is. Reading stays *unaided first*. A real site sets this with two people, after it has counted whom it delays.
+    """
+    from isocenter.reading.disclosure import Mode, Use
+    from isocenter.record import Urgency
+
+    for analysis in house.site.registry.analyses.values():
+        if any(y.urgency is not Urgency.ROUTINE for y in analysis.yields):
+            house.site.set_mode(analysis.name, Use.WORKLIST, Mode.TRIAGE, reason="the demonstration shows triage")
+
+
 def _shipped() -> Iterator[tuple[str, list[bytes]]]:
     from isocenter.testing.phantoms import demo_patients
 
@@ -48,11 +60,12 @@ def samples() -> Iterator[bytes]:
 
 def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]:
     """The closing table: studies, analyses run, declined and why, top of the list."""
+    from isocenter.govern.policy import Person, Role
     from isocenter.record import Outcome
     from isocenter.site import HOUSE
 
     counts = site.counts(who=HOUSE)
-    entries = site.worklist(who=HOUSE)
+    entries = site.worklist(who=Person("admin", Role.ADMIN))  # as who reads it next will see it
     runs: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     drafts = 0

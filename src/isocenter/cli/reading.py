@@ -85,16 +85,49 @@ def open_(
         site = held.site
         reader = _reader(site, who)
         reading = site.open(study, who=reader)
-        results = site.results(study, who=reader)
-        report = site.report(study, who=reader)
-    screen.answer({"reading": reading, "findings": _findings(results), "report": report})
-    screen.say(f"{study} is open, version {reading.version}")
+        _show(screen, site, study, reading, reader)
+
+
+def _show(screen: Any, site: Any, study: str, reading: Any, reader: Any) -> None:
+    """The study as its reader may see it now; the findings that are printed count as seen."""
+    results = site.results(study, who=reader)
+    report = site.report(study, who=reader)
+    told = _findings(results)
+    if told:
+        site.seen(
+            study, [{"result": f["result"], "tracking": f["tracking"], "shown": "text"} for f in told], who=reader
+        )
+    screen.answer({"reading": reading, "findings": told, "report": report})
+    screen.say(f"{study} is {reading.state}, version {reading.version}")
+    if reading.asked and reading.locked is None:
+        screen.say("Your own opinion comes first: isocenter lock STUDY --nothing, or --line with what you saw.")
     screen.table(
         "findings", ("tracking", "who", "what", "verdict", "words"),
-        [(f["tracking"], f["by"], f["what"], f["verdict"], f["words"]) for f in _findings(results)],
+        [(f["tracking"], f["by"], f["what"], f["verdict"], f["words"]) for f in told],
     )  # fmt: skip
     for sentence in report.sentences:
         screen.say(f"{'◇' if sentence.machine else '●'} {sentence.text}")
+
+
+@app.command()
+def lock(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    line: Annotated[str, typer.Option(help="Your opinion in one line.")] = "",
+    nothing: Annotated[bool, typer.Option("--nothing", help="You have nothing to report.")] = False,
+    who: Who = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Lock your own first opinion; what the analyses say is shown then."""
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        site = held.site
+        reader = _reader(site, who)
+        version = site.reading(study, who=reader).version
+        reading = site.lock(study, version=version, line=line, nothing=nothing, who=reader)
+        _show(screen, site, study, reading, reader)
 
 
 def _findings(results: list[Any]) -> list[dict[str, Any]]:
@@ -145,6 +178,11 @@ def correct(
 @app.command()
 def sign(
     study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    told: Annotated[str, typer.Option(help="Who was told of what is critical.")] = "",
+    method: Annotated[str, typer.Option(help="How they were told: telephone, in person, …")] = "telephone",
+    received: Annotated[str, typer.Option(help="When they received it, ISO; now when left out.")] = "",
+    read_back: Annotated[bool, typer.Option("--read-back", help="They read it back.")] = False,
+    untold: Annotated[str, typer.Option(help="Why nobody could be told of what is critical yet.")] = "",
     who: Who = "",
     folder: Where = None,
     as_json: Json = False,
@@ -157,9 +195,32 @@ def sign(
         site = held.site
         reader = _reader(site, who)
         read = site.report(study, who=reader).results
-        reading = site.sign(study, version=site.reading(study, who=reader).version, results=read, who=reader)
+        before = site.reading(study, who=reader)
+        heard = _communications(site, study, before, reader, told, method, received, read_back) if told else []
+        reading = site.sign(study, version=before.version, results=read, told=heard, untold=untold, who=reader)
     screen.answer({"reading": reading})
     screen.say(f"signed by {reading.by}, report {reading.reports[-1][:12]}")
+
+
+def _communications(
+    site: Any, study: str, before: Any, reader: Any, told: str, method: str, received: str, read_back: bool
+) -> list[Any]:
+    """The six fields for each finding that is critical."""
+    from datetime import datetime
+
+    from isocenter.errors import Refused
+    from isocenter.reading.critical import Communication, critical
+
+    now = site.clock()
+    try:
+        when = datetime.fromisoformat(received) if received else now
+    except ValueError:
+        raise Refused(f"the time '{received}'", "it is no ISO time", "write 2026-11-20T10:31+00:00") from None
+    identified = min(before.locked or before.opened or now, when)
+    return [
+        Communication(f.tracking, identified, reader.name, told, when, method, read_back)
+        for f in critical(site.results(study, who=reader))
+    ]
 
 
 @app.command()

@@ -29,7 +29,7 @@ def demo(
 ) -> None:
     """The main job, whole: load studies, analyse, order the worklist, draft the reports, open the doors."""
     from isocenter.app import open_house
-    from isocenter.cli.demonstration import load, show, summary
+    from isocenter.cli.demonstration import load, show, summary, use_triage
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
@@ -39,6 +39,7 @@ def demo(
     try:
         house.first_person()
         house.add_known_peers()
+        use_triage(house)
         house.start_work()
         house.start_following()
         if not headless:

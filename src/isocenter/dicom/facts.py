@@ -281,6 +281,8 @@ def series_facts(file: File, charsets: tuple[str, ...]) -> dict[str, Any]:
         for item in file.items(tag)[:1]:
             found[keyword] = text(file, _MEANING, charsets, item)
     _references(file, found)
+    if _machine_made(file):
+        found["MadeBy"] = "machine"
     return found
 
 
@@ -341,3 +343,29 @@ def _references(file: File, found: dict[str, Any]) -> None:
     names += [text(file, 0x00620005, charsets, segment) for segment in file.items(0x00620002)]
     if names:
         found["RegionNames"] = names
+
+
+_AUTOMATIC = frozenset({"AUTOMATIC", "SEMIAUTOMATIC"})
+_ALGORITHM_NAME, _OBSERVER_TYPE, _DEVICE = "111001", "121005", "121007"  # DCM
+
+
+def _machine_made(file: File) -> bool:
+    """Whether a segmentation or a report says of itself that an algorithm made it and nobody has verified it."""
+    segments = file.items(0x00620002)
+    if segments:
+        return any(file.ascii(0x00620008, segment) in _AUTOMATIC for segment in segments)
+    if file.ascii(0x00080060) != "SR" or file.ascii(0x0040A493) == "VERIFIED":
+        return False
+    return any(_by_device(file, item, 8) for item in file.items(0x0040A730))
+
+
+def _by_device(file: File, item: Dataset, depth: int) -> bool:
+    """Whether a content item, or one below it, names a device as the observer, or an algorithm (PS3.16 TID 4019)."""
+
+    def code(tag: int) -> str:
+        return next((file.ascii(_VALUE, one) for one in file.items(tag, item)), "")
+
+    name = code(0x0040A043)
+    if name == _ALGORITHM_NAME or (name == _OBSERVER_TYPE and code(0x0040A168) == _DEVICE):
+        return True
+    return depth > 0 and any(_by_device(file, below, depth - 1) for below in file.items(0x0040A730, item))

@@ -22,6 +22,7 @@ from isocenter.doors import (
     pages_events,
     pages_find,
     pages_machine,
+    pages_modes,
     pages_oversight,
     pages_oversight_consult,
     pages_oversight_reviews,
@@ -48,6 +49,7 @@ __all__ = ["application"]
 
 _PARTS = (
     pages_people,
+    pages_modes,
     pages_settings,
     pages_machine,
     pages_find,

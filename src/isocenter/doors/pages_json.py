@@ -9,12 +9,13 @@ from isocenter.doors.pages_overlay import crossed
 from isocenter.doors.pages_planes import in_order, planes
 from isocenter.forms.answer import place
 from isocenter.reading.hanging import Hanging, Window
+from isocenter.reading.opinion import Opinion
 from isocenter.reading.report import Report
 from isocenter.reading.session import Reading, machine_of
 from isocenter.reading.worklist import Entry
 from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, to_plain
 
-__all__ = ["hanging", "patient", "reading", "report", "result", "row", "study"]
+__all__ = ["hanging", "opinion", "patient", "reading", "report", "result", "row", "study"]
 
 _NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "AU"})
 
@@ -59,7 +60,24 @@ def reading(state: Reading) -> dict[str, Any]:
         "opened": _iso(state.opened),
         "signed": _iso(state.signed),
         "signed_by": state.by if state.state == "signed" else "",
+        "opinion": {"asked": state.asked, "locked": _iso(state.locked)},
     }
+
+
+def opinion(given: Opinion) -> dict[str, Any]:
+    """A first opinion as it was locked."""
+    return {
+        "by": given.by,
+        "locked": _iso(given.locked),
+        "nothing": given.nothing,
+        "line": given.line,
+        "findings": [
+            {"tracking": f.tracking, "what": _code(f.what), "words": f.words, "certainty": f.certainty,
+             "site": _code(f.site), "laterality": _code(f.laterality)}
+            for f in given.findings
+        ],
+        "modes": dict(given.modes),
+    }  # fmt: skip
 
 
 def study(whole: Study, state: Reading | None) -> dict[str, Any]:
@@ -100,6 +118,7 @@ def result(id: str, told: Result, whole: Study) -> dict[str, Any]:
         "version": version,
         "answer": told.answer.value,
         "reasons": list(told.reasons),
+        "urgency": told.urgency.value,
         "findings": [_finding(f, whole, lying) for f in told.findings],
         "measurements": [_measurement(m) for m in told.measurements],
         "maps": [
@@ -157,6 +176,10 @@ def report(told: Report, state: Reading, doubts: list[dict[str, str]]) -> dict[s
         ],
         "disagreements": doubts,
         "results": list(told.results),
+        "locked": _iso(told.locked),
+        "changes": list(told.changes),
+        "told": [to_plain(one) for one in told.told],
+        "untold": told.untold,
         "signed": {"by": told.by, "time": _iso(told.signed), "digest": told.digest} if told.digest else None,
     }
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from isocenter.doors import pages_json
 from isocenter.doors.pages_site import PagesSite
-from isocenter.doors.pages_study import Uid, content
+from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import Refused
 from isocenter.govern.policy import Person
+from isocenter.reading.critical import Communication
+from isocenter.reading.opinion import CERTAINTY
 from isocenter.reading.report import disagreements
 from isocenter.reading.session import Correction
-from isocenter.record import Code, Measurement, Verdict
+from isocenter.record import Code, Measurement, Verdict, to_plain
 from isocenter.space import Region, Shape
 
 __all__ = ["router"]
@@ -43,10 +45,62 @@ class Asked(BaseModel):
     to: Annotated[str, Field(max_length=64)] = ""
 
 
+class Told(BaseModel):
+    """Who was told of a critical finding: six fields, and whether they read it back."""
+
+    finding: Annotated[str, Field(max_length=128)]
+    identified: AwareDatetime
+    communicator: Annotated[str, Field(max_length=128)]
+    recipient: Annotated[str, Field(max_length=128)]
+    received: AwareDatetime
+    method: Annotated[str, Field(max_length=64)]
+    read_back: bool = False
+
+    def record(self) -> Communication:
+        """As a record, in UTC."""
+        times = self.identified.astimezone(UTC), self.received.astimezone(UTC)
+        return Communication(
+            self.finding, times[0], self.communicator.strip(), self.recipient.strip(), times[1], self.method,
+            self.read_back,
+        )  # fmt: skip
+
+
+class Screened(BaseModel):
+    """How many images the study has, and how many were on screen."""
+
+    of: Annotated[int, Field(ge=0, le=10**7)]
+    shown: Annotated[int, Field(ge=0, le=10**7)]
+
+
 class Signing(Seen):
-    """The version that the reader saw, and the ids of the results that they had before their eyes."""
+    """The version that the reader saw, the ids of the results that they had before their eyes, who was told."""
 
     results: Annotated[list[_Digest], Field(max_length=10_000)] | None = None
+    told: Annotated[list[Told], Field(max_length=100)] = []
+    untold: Annotated[str, Field(max_length=1000)] = ""
+    shown: Screened | None = None
+
+
+class Look(BaseModel):
+    """A finding whose evidence was on screen, and on which image."""
+
+    result: _Digest
+    tracking: Annotated[str, Field(min_length=1, max_length=128)]
+    sop: Annotated[str, Field(pattern=r"^[0-9.]{0,64}$")] = ""
+    frame: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
+class Looks(BaseModel):
+    """What was on screen."""
+
+    shown: Annotated[list[Look], Field(min_length=1, max_length=1000)]
+
+
+class Locking(Seen):
+    """A first opinion: one line, or that there is nothing to report."""
+
+    line: Annotated[str, Field(max_length=1000)] = ""
+    nothing: bool = False
 
 
 class Coded(BaseModel):
@@ -93,6 +147,8 @@ class Decision(BaseModel):
     where: Place | None = None
     site: Coded | None = None
     laterality: Coded | None = None
+    certainty: Literal["possible", "likely", "certain"] | None = None
+    label: Literal["", "artefact", "normal", "wrong-place", "known", "other"] = ""
     reason: _Text = ""
 
 
@@ -132,6 +188,37 @@ def lapse(uid: Uid, seen: Seen, site: SiteHere, who: Annotated[Person, needs("la
     return pages_json.reading(here.lapse(uid, version=seen.version, who=who))
 
 
+@router.post("/api/readings/{uid}/lock")
+def lock(uid: Uid, said: Locking, site: SiteHere, who: Annotated[Person, needs("lock")]) -> Any:
+    """Lock one's first opinion; what machines say is shown from then on."""
+    here: PagesSite = site
+    return pages_json.reading(here.lock(uid, version=said.version, line=said.line, nothing=said.nothing, who=who))
+
+
+@router.get("/api/readings/{uid}/comparison")
+def compared(uid: Uid, site: SiteHere, who: Annotated[Person, needs("reading")]) -> Any:
+    """One's own first opinion beside what machines say: agrees, adds, differs, and what is one's own alone."""
+    here: PagesSite = site
+    given, lines = here.comparison(uid, who=who)
+    return {"opinion": pages_json.opinion(given), "lines": [to_plain(line) for line in lines]}
+
+
+@router.post("/api/readings/{uid}/seen")
+def seen(uid: Uid, looks: Looks, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
+    """The evidence of these findings was on screen; a finding can be kept only then."""
+    here: PagesSite = site
+    here.seen(uid, [look.model_dump() for look in looks.shown], who=who)
+    return {"seen": len(looks.shown)}
+
+
+@router.post("/api/readings/{uid}/undo")
+def undo(uid: Uid, at: Seen, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
+    """Take back one's own last act."""
+    here: PagesSite = site
+    reading, words = here.undo(uid, version=at.version, who=who)
+    return {"reading": pages_json.reading(reading), "undone": words}
+
+
 @router.post("/api/readings/{uid}/correct")
 def correct(uid: Uid, decision: Decision, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
     """Keep, change, strike or add one finding."""
@@ -146,6 +233,8 @@ def correct(uid: Uid, decision: Decision, site: SiteHere, who: Annotated[Person,
         where=_region(decision.where, here, who) if decision.where else None,
         site=decision.site.record() if decision.site else None,
         laterality=decision.laterality.record() if decision.laterality else None,
+        certainty=CERTAINTY[decision.certainty] if decision.certainty else None,
+        label=decision.label,
         reason=decision.reason,
     )
     return pages_json.reading(here.correct(uid, correction, version=decision.version, who=who))
@@ -155,7 +244,12 @@ def correct(uid: Uid, decision: Decision, site: SiteHere, who: Annotated[Person,
 def sign(uid: Uid, seen: Signing, site: SiteHere, who: Annotated[Person, needs("sign")]) -> Any:
     """Seal the report with the reader's name; nothing may be undecided, and no result unseen."""
     here: PagesSite = site
-    return pages_json.reading(here.sign(uid, version=seen.version, results=seen.results, who=who))
+    return pages_json.reading(
+        here.sign(
+            uid, version=seen.version, results=seen.results, told=[one.record() for one in seen.told],
+            untold=seen.untold, shown=seen.shown.model_dump() if seen.shown else None, who=who,
+        )
+    )  # fmt: skip
 
 
 @router.get("/api/readings/{uid}/report")
@@ -188,7 +282,7 @@ def report_pdf(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person
 
 def _report(site: PagesSite, uid: str, who: Person) -> dict[str, Any]:
     told = site.report(uid, who=who)
-    doubts = told.disagreements if told.digest else disagreements(told, content(site.results(uid, who=who)))
+    doubts = told.disagreements if told.digest else disagreements(told, site.results(uid, who=who))
     listed = [{"sentence": d.sentence, "what": d.what} for d in doubts]
     return pages_json.report(told, site.reading(uid, who=who), listed)
 

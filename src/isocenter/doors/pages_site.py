@@ -15,6 +15,10 @@ import numpy.typing as npt
 from isocenter.errors import IsocenterError
 from isocenter.govern.policy import Person, Role
 from isocenter.preferring import Preferences
+from isocenter.reading.comparison import Compared
+from isocenter.reading.critical import Communication
+from isocenter.reading.disclosure import Mode, Modes, Use
+from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures
 from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
@@ -108,6 +112,18 @@ class PagesSite(Protocol):
     def lapse(self, study_uid: str, *, version: int, who: Person) -> Reading:
         """Leave the study unsigned."""
 
+    def lock(self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, who: Person) -> Reading:
+        """Lock one's first opinion."""
+
+    def modes(self, *, who: Person) -> Modes:
+        """How each analysis is used."""
+
+    def propose_mode(self, analysis: str, use: Use, mode: Mode, *, reason: str, who: Person) -> Modes:
+        """Ask for another mode."""
+
+    def confirm_mode(self, analysis: str, use: Use, number: int, *, who: Person) -> Modes:
+        """Agree to it as a second person."""
+
     def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
         """Decide on a finding."""
 
@@ -116,8 +132,27 @@ class PagesSite(Protocol):
     ) -> Reading:
         """Change, add or remove a sentence of the report."""
 
-    def sign(self, study_uid: str, *, version: int, results: Sequence[str] | None = None, who: Person) -> Reading:
-        """Seal and sign the report; `results` are the ids that the reader saw."""
+    def comparison(self, study_uid: str, *, who: Person) -> tuple[Opinion, Sequence[Compared]]:
+        """One's own first opinion beside what machines say."""
+
+    def seen(self, study_uid: str, shown: Sequence[Mapping[str, Any]], *, who: Person) -> None:
+        """The evidence of findings was on screen."""
+
+    def undo(self, study_uid: str, *, version: int, who: Person) -> tuple[Reading, str]:
+        """Take back one's last act; what it was."""
+
+    def sign(
+        self,
+        study_uid: str,
+        *,
+        version: int,
+        results: Sequence[str] | None = None,
+        told: Sequence[Communication] = (),
+        untold: str = "",
+        shown: Mapping[str, int] | None = None,
+        who: Person,
+    ) -> Reading:
+        """Seal and sign the report; `results` are the ids that the reader saw, `told` who heard what is critical."""
 
     def report(self, study_uid: str, *, who: Person) -> Report:
         """The report as it is being worded, or the latest signed one."""

@@ -13,11 +13,10 @@ from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound
 from isocenter.forms.plot import png
 from isocenter.govern.policy import Person, may
-from isocenter.reading.disclosure import Mode, disclosed
 from isocenter.reading.hanging import hang
 from isocenter.record import Result
 
-__all__ = ["Digest", "Uid", "content", "router"]
+__all__ = ["Digest", "Uid", "router"]
 
 Uid = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
@@ -47,7 +46,7 @@ def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) 
     """The latest answer of each analysis and person."""
     here: PagesSite = site
     whole = here.study(uid, who=who)
-    return {"results": [pages_json.result(id, told, whole) for id, told in content(here.results(uid, who=who))]}
+    return {"results": [pages_json.result(id, told, whole) for id, told in here.results(uid, who=who)]}
 
 
 @router.get("/api/studies/{uid}/plan")
@@ -98,16 +97,5 @@ def map_image(
     return Response(png(rgba), media_type="image/png")
 
 
-def content(results: list[tuple[str, Result]]) -> list[tuple[str, Result]]:
-    """The results whose content may leave to a browser: every route that shows one asks here.
-
-    All analyses are used concurrently: what they say is shown at once, and marked as a machine's.
-    """
-    return disclosed(results, Mode.CONCURRENT, locked=False)
-
-
 def _result(site: PagesSite, id: str, who: Person) -> Result:
-    told = content([(id, site.result(id, who=who))])
-    if not told:
-        raise NotFound("nothing has this id", "it may have been replaced", "load the results again")
-    return told[0][1]
+    return site.result(id, who=who)

@@ -129,6 +129,8 @@ def _whole(result: Result) -> list[Sentence]:
     """What is said of the study as a whole: that nothing was detected, and numbers without a place."""
     if result.outcome is Outcome.DECLINED:
         return []
+    if result.origin.kind == "person" and not result.origin.parameters and not result.findings:
+        return []  # a finding of a person's own, taken back
     said = []
     machine = result.origin.kind == "machine"
     name = f"{result.origin.name} {result.origin.version}".strip()

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from isocenter.errors import Forbidden, Refused
 
-__all__ = ["NOBODY", "RULES", "Person", "Role", "Rule", "may", "must", "why"]
+__all__ = ["HOUSE", "NOBODY", "RULES", "Person", "Role", "Rule", "may", "must", "why"]
 
 
 class Role(StrEnum):
@@ -50,6 +50,10 @@ class Person:
 
 NOBODY = Person("", Role.NONE)
 """Whoever has not signed in."""
+
+HOUSE = Person("isocenter", Role.ADMIN)
+"""The house itself: what it does by `flow.py`, or for whoever owns the folder, it does under this name. It is known by
+being this very object, which nobody who signs in can be."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,15 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("explain", "follow a number back to its images", *_STAFF),
             _rule("catalogue", "see which analyses there are", *_STAFF),
             _rule("models", "see which models there are, with their evidence", *_STAFF),
+            _rule("unveiled", "see what machines said before a reader's own opinion is locked", _S, _P),
+            _rule("modes", "see how each analysis is used here", *_STAFF),
+            _rule("mode", "propose and confirm how an analysis is used", _A, _R),
             # reading
             _rule("worklist", "see the list of studies to read", _A, _R),
             _rule("assign", "ask somebody to read a study", _A, _R),
             _rule("reading", "see the state of a reading", _A, _R),
             _rule("open", "take a study to read it", _A, _R),
+            _rule("lock", "lock a first opinion", _A, _R),
             _rule("lapse", "leave a study unsigned", _A, _R),
             _rule("correct", "keep, change, strike or add a finding", _A, _R),
             _rule("word", "change the words of a report", _A, _R),

@@ -7,18 +7,38 @@ is a new report that names the one it replaces, and both are kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from isocenter.errors import Conflict, NotFound, Refused, WrongState
 from isocenter.forms.text import SECTIONS, Sentence, check_sentence, draft
+from isocenter.reading.critical import Communication
 from isocenter.reading.session import machine_of
 from isocenter.record import Result, Study, digest_of, from_plain, to_plain
 
-__all__ = ["Disagreement", "Report", "amend", "begin", "disagreements", "redraft", "reword", "seal"]
+__all__ = [
+    "Disagreement",
+    "Report",
+    "amend",
+    "begin",
+    "disagreements",
+    "only_words_of",
+    "redraft",
+    "reword",
+    "seal",
+    "unread",
+]
 
+_LATER: dict[str, Any] = {  # fields that reports of older versions do not have
+    "authors": Mapping[str, str],
+    "opinion": str,
+    "locked": datetime | None,
+    "changes": tuple[str, ...],
+    "told": tuple[Communication, ...],
+    "untold": str,
+}
 _LONGEST = 4000  # characters of one sentence; a pasted book is no sentence
 
 
@@ -45,6 +65,10 @@ class Report:
         by, signed: who sealed it and when; empty and None before.
         disagreements: what did not agree with the findings when it was signed; told to the reader, never in the way.
         digest: SHA-256 of everything else, once it is sealed.
+        authors: id of a worded sentence -> who worded it last.
+        opinion, locked: digest of the signer's first opinion, and when it was locked; empty and None where none was.
+        changes: what the report says otherwise than that opinion.
+        told: who was told of critical findings; `untold` says why nobody was yet.
     """
 
     study_uid: str
@@ -58,6 +82,12 @@ class Report:
     signed: datetime | None = None
     disagreements: tuple[Disagreement, ...] = ()
     digest: str = ""
+    authors: Mapping[str, str] = field(default_factory=dict, hash=False)
+    opinion: str = ""
+    locked: datetime | None = None
+    changes: tuple[str, ...] = ()
+    told: tuple[Communication, ...] = ()
+    untold: str = ""
 
     @property
     def state(self) -> str:
@@ -77,7 +107,8 @@ class Report:
             "study_uid", "sentences", "results", "worded", "removed", "number", "replaces", "by", "signed",
             "disagreements", "digest",
         )  # fmt: skip
-        return {name: to_plain(getattr(self, name)) for name in names}
+        later = {name: to_plain(getattr(self, name)) for name in _LATER}  # stay away while they are empty
+        return {name: to_plain(getattr(self, name)) for name in names} | {n: v for n, v in later.items() if v}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:
@@ -99,9 +130,9 @@ class Report:
             "disagreements": tuple[Disagreement, ...],
             "digest": str,
         }
-        if set(data) != set(kinds):
+        if not set(kinds) <= set(data) <= set(kinds) | set(_LATER):
             raise Refused(f"a report with fields {sorted(data)}", "it has others")
-        report = cls(**{name: from_plain(kind, data[name]) for name, kind in kinds.items()})
+        report = cls(**{n: from_plain(k, data[n]) for n, k in (kinds | _LATER).items() if n in data})
         if report.digest and not report.is_whole:
             raise Refused(
                 f"a report sealed by {report.by} whose content no longer fits its digest",
@@ -133,7 +164,19 @@ def redraft(report: Report, study: Study, latest: Sequence[tuple[str, Result]]) 
     )
 
 
-def reword(report: Report, sentence_id: str, text: str, *, section: str = "") -> Report:
+def only_words_of(report: Report, who: str) -> Report:
+    """The draft with nothing in it but what one person worded: what others wrote may tell what they have seen."""
+    mine = tuple(i for i in report.worded if report.authors.get(i) == who)
+    return replace(report, worded=mine, removed=(), sentences=tuple(s for s in report.sentences if s.id in mine))
+
+
+def unread(report: Report) -> Report:
+    """The draft without what it says of analyses: before one's own opinion it speaks of none, not even that none
+    looked."""
+    return replace(report, sentences=tuple(s for s in report.sentences if s.id != "impression-unread"))
+
+
+def reword(report: Report, sentence_id: str, text: str, *, section: str = "", who: str = "") -> Report:
     """A person's words: change a sentence, take it out (empty text), or add one (a new id, with its section).
 
     Raises:
@@ -157,6 +200,7 @@ def reword(report: Report, sentence_id: str, text: str, *, section: str = "") ->
             sentences=tuple(rest),
             removed=_with(report.removed, sentence_id),
             worded=tuple(i for i in report.worded if i != sentence_id),
+            authors={i: by for i, by in report.authors.items() if i != sentence_id},
         )
     if before is None:
         if not section:
@@ -175,6 +219,7 @@ def reword(report: Report, sentence_id: str, text: str, *, section: str = "") ->
         sentences=_ordered(said_now),
         worded=_with(report.worded, sentence_id),
         removed=tuple(i for i in report.removed if i != sentence_id),
+        authors={**report.authors, sentence_id: who} if who else report.authors,
     )
 
 
@@ -184,8 +229,23 @@ def disagreements(report: Report, latest: Sequence[tuple[str, Result]]) -> tuple
     return tuple(Disagreement(s.id, what) for s in report.sentences for what in check_sentence(s, findings))
 
 
-def seal(report: Report, latest: Sequence[tuple[str, Result]], by: str, now: datetime) -> Report:
+def seal(
+    report: Report,
+    latest: Sequence[tuple[str, Result]],
+    by: str,
+    now: datetime,
+    *,
+    opinion: str = "",
+    locked: datetime | None = None,
+    changes: Sequence[str] = (),
+    told: Sequence[Communication] = (),
+    untold: str = "",
+) -> Report:
     """Sealed by name and digest.
+
+    Args:
+        opinion, locked, changes: the signer's first opinion, and what the report says otherwise.
+        told, untold: who was told of critical findings, in addition to what an earlier version says.
 
     Raises:
         WrongState: it is sealed already.
@@ -203,7 +263,10 @@ def seal(report: Report, latest: Sequence[tuple[str, Result]], by: str, now: dat
             "it would be signed without what is known now",
             "load the report again and read what changed",
         )
-    ready = replace(report, by=by, signed=now, disagreements=disagreements(report, latest))
+    ready = replace(
+        report, by=by, signed=now, disagreements=disagreements(report, latest), opinion=opinion, locked=locked,
+        changes=tuple(changes), told=(*report.told, *told), untold=untold,
+    )  # fmt: skip
     return replace(ready, digest=digest_of(ready))
 
 
@@ -223,6 +286,8 @@ def amend(sealed: Report) -> Report:
         signed=None,
         disagreements=(),
         digest="",
+        changes=(),
+        untold="",
     )
 
 

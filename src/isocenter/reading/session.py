@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from isocenter.errors import Conflict, NotFound, Refused, WrongState
@@ -31,12 +32,15 @@ from isocenter.space import Region
 
 __all__ = [
     "LEASE",
+    "REASONS",
     "Correction",
     "Reading",
     "assign",
     "correct",
+    "decisions",
     "lapse",
     "machine_of",
+    "must_be_mine",
     "open_reading",
     "sign",
     "undecided",
@@ -45,6 +49,18 @@ __all__ = [
 
 LEASE = timedelta(minutes=30)
 """How long a reading stays with a reader who does nothing, once somebody else asks for it."""
+
+
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "artefact": "artefact",
+        "normal": "normal variant",
+        "wrong-place": "wrong place",
+        "known": "already known",
+        "other": "other",
+    }
+)
+"""Why a finding is struck: label -> in words, in the order of the keys 1 to 5."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,8 @@ class Reading:
         draft: digest of the report as it is being worded; empty before.
         reports: digests of the sealed reports, oldest first.
         assigned: who is asked to read it; empty where nobody is.
+        asked: whether the one who looks shall give an opinion of their own before they see what machines say.
+        locked: when they did; None before.
     """
 
     study_uid: str
@@ -73,6 +91,8 @@ class Reading:
     draft: str = ""
     reports: tuple[str, ...] = ()
     assigned: str = ""
+    asked: bool = False
+    locked: datetime | None = None
 
     @classmethod
     def of(cls, study_uid: str, row: Mapping[str, Any], touched: datetime | None = None) -> Reading:
@@ -101,7 +121,9 @@ class Correction:
         tracking: the finding's identity; an added one is given a fresh UID when it is empty.
         result: the result that holds it, as the reader saw it; may be empty for an added finding.
         what, words, measurements, where, site, laterality: what is changed; None leaves it as it was.
-        reason: why it was changed or struck; it becomes a label for those who learn from it.
+        certainty: of a person's own finding, on the scale of analyses (`opinion.CERTAINTY` has a person's three steps).
+        label: why it was struck, as one of `REASONS`: a label for those who learn from it.
+        reason: why it was changed or struck, in words.
     """
 
     verdict: Verdict
@@ -113,11 +135,18 @@ class Correction:
     where: Region | None = None
     site: Code | None = None
     laterality: Code | None = None
+    certainty: float | None = None
+    label: str = ""
     reason: str = ""
+
+    @property
+    def because(self) -> str:
+        """The reason as it is kept: its label in words, then the reader's own."""
+        return ": ".join(part for part in (REASONS.get(self.label, ""), self.reason.strip()) if part)
 
     def changes(self) -> dict[str, Any]:
         """The fields that this correction sets."""
-        names = ("what", "words", "measurements", "where", "site", "laterality")
+        names = ("what", "words", "measurements", "where", "site", "laterality", "certainty")
         return {n: getattr(self, n) for n in names if getattr(self, n) is not None}
 
 
@@ -166,7 +195,7 @@ def lapse(reading: Reading, who: str, now: datetime, *, version: int) -> tuple[E
         WrongState: it is not open, or not with this reader.
         Conflict: another act came first.
     """
-    _mine(reading, who, "lapse", version)
+    must_be_mine(reading, who, "lapse", version)
     return (_event(Kind.READING_CLOSED, reading, who, now, by=who),)
 
 
@@ -198,7 +227,7 @@ def correct(
         NotFound: no result of the study has such a finding.
         Refused: a correction that says nothing, or says too much.
     """
-    _mine(reading, who, "correct", version)
+    must_be_mine(reading, who, "correct", version)
     _sensible(correction)
     if correction.verdict is Verdict.ADDED:
         return _added(reading, latest, correction, who, now, unaided)
@@ -220,7 +249,7 @@ def correct(
 
 def word(reading: Reading, who: str, now: datetime, *, version: int, report: str) -> tuple[Event, ...]:
     """The words of the report were changed; `report` is the digest of the new draft."""
-    _mine(reading, who, "word", version)
+    must_be_mine(reading, who, "word", version)
     return (_event(Kind.REPORT_DRAFTED, reading, who, now, report=report),)
 
 
@@ -233,18 +262,27 @@ def sign(
     version: int,
     report: str,
     seen: Collection[str] | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> tuple[Event, ...]:
     """Sign: the report of that digest is final. Nothing that a machine found may be left undecided.
 
     Args:
         seen: ids of the results that the reader had before their eyes; None where a program signs what there is.
+        details: what else the event says, for those who count.
 
     Raises:
-        WrongState: the study is not open with this reader, or findings are undecided; they are listed.
+        WrongState: the study is not open with this reader, their first opinion is asked for and not locked, or
+            findings are undecided; they are listed.
         Conflict: another act came first, or a result came that the reader has not seen.
         Refused: there is no sealed report to sign.
     """
-    _mine(reading, who, "sign", version)
+    must_be_mine(reading, who, "sign", version)
+    if reading.asked and reading.locked is None and reading.state == "open":
+        raise WrongState(
+            "a signature before the first opinion is locked",
+            "here one's own opinion comes first, then what machines say, then the signature",
+            "lock your opinion, decide on what is shown then, and sign",
+        )
     latest = tuple(latest)
     if seen is not None and set(seen) != {i for i, _ in latest}:
         fresh = [machine_of(r)[0] or r.origin.name for i, r in latest if i not in seen]
@@ -264,7 +302,7 @@ def sign(
     if not report:
         raise Refused("a signature without a report", "nobody could tell what was signed", "seal the report first")
     kind = Kind.REPORT_AMENDED if reading.state == "amending" else Kind.REPORT_SIGNED
-    return (_event(kind, reading, who, now, report=report),)
+    return (_event(kind, reading, who, now, **(details or {}), report=report),)
 
 
 def undecided(latest: Iterable[tuple[str, Result]]) -> list[tuple[str, Finding]]:
@@ -275,6 +313,26 @@ def undecided(latest: Iterable[tuple[str, Result]]) -> list[tuple[str, Finding]]
         for finding in result.findings
         if finding.verdict is Verdict.UNDECIDED
     ]
+
+
+def decisions(latest: Iterable[tuple[str, Result]], modes: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What was decided of each finding of a machine: which, by which analysis in which mode, how sure it was, the
+    verdict and its reason. From these alone it can be counted how often a machine is confirmed here."""
+    told = []
+    for _, result in latest:
+        analysis, version, model = machine_of(result)
+        if not analysis:
+            continue
+        told += [
+            {
+                "finding": f.tracking, "what": str(f.what), "analysis": analysis, "version": version, "model": model,
+                "mode": modes.get(analysis, ""), "certainty": f.certainty, "verdict": f.verdict.value,
+                "reason": f.reason,
+            }
+            for f in result.findings
+            if f.verdict is not Verdict.ADDED
+        ]  # fmt: skip
+    return told
 
 
 def machine_of(result: Result) -> tuple[str, str, str]:
@@ -289,7 +347,7 @@ def machine_of(result: Result) -> tuple[str, str, str]:
     return str(of.get("analysis", "")), str(of.get("version", "")), str(of.get("model", ""))
 
 
-def _mine(reading: Reading, who: str, event: str, version: int) -> None:
+def must_be_mine(reading: Reading, who: str, event: str, version: int) -> None:
     """The step is possible, it is this reader's study, and nothing happened that they have not seen."""
     if reading.state in ("open", "amending") and reading.by != who:
         raise WrongState(
@@ -318,6 +376,8 @@ def _sensible(correction: Correction) -> None:
             "it says two things",
             "use the verdict 'changed'",
         )
+    if correction.label and correction.label not in REASONS:
+        raise Refused(f"the reason '{correction.label}'", "it is no label", f"take one of {', '.join(REASONS)}")
     if verdict is Verdict.ADDED and correction.what is None and not (correction.words or "").strip():
         raise Refused("an added finding without code and words", "it says nothing", "say in words what it is")
 
@@ -326,7 +386,7 @@ def _decided(finding: Finding, correction: Correction) -> Finding:
     # A finding that a person added, and then words better, is still one that the machine did not have.
     keeps_added = finding.verdict is Verdict.ADDED and correction.verdict in (Verdict.KEPT, Verdict.CHANGED)
     verdict = Verdict.ADDED if keeps_added else correction.verdict
-    return replace(finding, **correction.changes(), verdict=verdict, reason=correction.reason)
+    return replace(finding, **correction.changes(), verdict=verdict, reason=correction.because)
 
 
 def _added(
@@ -341,7 +401,7 @@ def _added(
     if any(f.tracking == tracking for _, r in latest for f in r.findings):
         raise Conflict(f"a finding '{tracking}' is there already", "it would be counted twice", "change that one")
     said = {"what": _UNNAMED, **correction.changes()}
-    finding = Finding(**said, tracking=tracking, verdict=Verdict.ADDED, reason=correction.reason)
+    finding = Finding(**said, tracking=tracking, verdict=Verdict.ADDED, reason=correction.because)
     known = dict(latest)
     if correction.result and correction.result not in known:
         raise Conflict("this result is no longer the latest", "somebody decided on it since", "load the findings again")
@@ -380,7 +440,7 @@ def _persons(
     )
 
 
-def _event(kind: Kind, reading: Reading, who: str, now: datetime, **details: str) -> Event:
+def _event(kind: Kind, reading: Reading, who: str, now: datetime, **details: Any) -> Event:
     return Event(kind, now, who, reading.study_uid, details)
 
 

@@ -100,18 +100,23 @@ class Raise(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What was said of a study: in one word the strongest answer (found, none, declined, waiting), and its raises."""
+    """What was said of a study: in one word the strongest answer (found, none, declined, waiting), and its raises.
+
+    `analysis` is which one said it; empty where several did, or a person.
+    """
 
     ai: str
     raises: tuple[Raise, ...] = ()
+    analysis: str = ""
 
 
 def said(result: Result) -> Said:
     """What one result says: nothing that a person struck, and no raise by what may wait."""
     words = sorted({str(f.what) for f in result.findings if f.verdict is not Verdict.STRUCK})
+    analysis = machine_of(result)[0]
     if result.answer is not Outcome.FOUND or result.urgency is Urgency.ROUTINE or not words:
-        return Said(result.answer.value)
-    return Said(result.answer.value, (Raise(result.urgency, ", ".join(words).lower(), machine_of(result)[0]),))
+        return Said(result.answer.value, (), analysis)
+    return Said(result.answer.value, (Raise(result.urgency, ", ".join(words).lower(), analysis),), analysis)
 
 
 def together(many: Sequence[Said]) -> Said:
@@ -137,7 +142,8 @@ class Waiting:
         reader: who has it open, empty where nobody has.
         assigned: who was asked to read it, empty where nobody was.
         raises: what AI found that should not wait.
-        ai: what AI has said so far: found, none, declined, waiting (not yet), or off.
+        ai: what AI has said so far: found, none, declined, waiting (not yet), after (the reader's opinion), or off.
+        said: what each analysis said, from which `disclosure.row` makes what a reader may see of it.
 
     Raises:
         Refused: when the time of arrival has no zone.
@@ -152,6 +158,16 @@ class Waiting:
     raises: tuple[Raise, ...] = ()
     ai: str = "off"
     assigned: str = ""
+    said: tuple[Said, ...] = ()
+
+    def shown(self, ai: str, raises: tuple[Raise, ...]) -> Waiting:
+        """The same study with so much of what AI said; what stands behind it stays here."""
+        if (ai, raises) == (self.ai, self.raises) and not self.said:
+            return self
+        return Waiting(
+            self.study, self.arrived, self.modalities, self.instances, self.state, self.reader, raises, ai,
+            self.assigned,
+        )  # fmt: skip
 
     def __post_init__(self) -> None:
         if self.arrived.tzinfo is None:
@@ -289,7 +305,8 @@ def _why(facts: _Facts, moment: float, moved_up: int) -> str:
     if facts.near <= moment:
         return "limit of its class near"
     if facts.raised:
-        return f"AI: {facts.raised.finding}, moved up {moved_up}" if moved_up > 0 else f"AI: {facts.raised.finding}"
+        words = f"AI: {facts.raised.finding}" if facts.raised.finding else "raised by AI"
+        return f"{words}, moved up {moved_up}" if moved_up > 0 else words
     return "arrival" if facts.asked is Urgency.ROUTINE else f"asked for {facts.asked.value}, by the requester"
 
 
@@ -327,7 +344,7 @@ def narrowed(entries: Iterable[Entry], query: str, now: datetime, *, who: str = 
             elif state == "due":
                 kept = [e for e in kept if e.due is not None and e.due <= now]
             elif state == "raised":
-                kept = [e for e in kept if e.why.startswith("AI:")]
+                kept = [e for e in kept if e.why.startswith(("AI:", "raised by AI"))]
             else:
                 kept = [e for e in kept if e.waiting.state == state]
     return kept

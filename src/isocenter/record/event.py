@@ -29,7 +29,7 @@ class Kind(StrEnum):
     READING_ASSIGNED = "ReadingAssigned"  # details.to: who is asked to read the study; empty: nobody any more
     READING_OPENED = "ReadingOpened"
     READING_CLOSED = "ReadingClosed"
-    OPINION_LOCKED = "OpinionLocked"
+    OPINION_LOCKED = "OpinionLocked"  # a reader's first opinion; details.report: digest of the opinion
     REPORT_DRAFTED = "ReportDrafted"
     REPORT_SIGNED = "ReportSigned"
     REPORT_AMENDED = "ReportAmended"
@@ -61,7 +61,10 @@ class Kind(StrEnum):
     FOLLOW_UP_CLOSED = "FollowUpClosed"
     REMARKED = "Remarked"  # subject: study; a colleague's words on a place in an image
     SETTINGS_CHANGED = "SettingsChanged"  # subject: me:NAME, site or views; details.settings: the whole of them, as set
+    MODE_PROPOSED = "ModeProposed"  # subject: analysis; details: use, mode, was, reason
+    MODE_SET = "ModeSet"  # the same, with proposed_by where two people had to agree
     STARTED = "Started"
+    WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ READING: Table = {
     ("waiting", "open"): ("a reader takes the study", "open"),
     ("open", "correct"): ("the reader keeps, changes, strikes or adds a finding", "open"),
     ("open", "word"): ("the reader changes the words of the report", "open"),
+    ("open", "lock"): ("the reader locks their first opinion; what machines say is shown", "open"),
     ("open", "lapse"): ("the reader leaves it unsigned; it waits again, corrections kept", "waiting"),
     ("open", "sign"): ("the reader signs; the report is sealed by name and digest", "signed"),
     ("signed", "open"): ("a reader opens the signed study to amend it", "amending"),

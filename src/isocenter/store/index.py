@@ -6,7 +6,7 @@ The index is a projection of the journal (`isocenter.store.projection`); this fi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -59,6 +59,7 @@ class Index:
         limit: int | None = None,
         offset: int = 0,
         fuzzy: bool = False,
+        without: Collection[str] = (),
     ) -> list[dict[str, Any]]:
         """Search as C-FIND and QIDO-RS do.
 
@@ -68,6 +69,7 @@ class Index:
                 that is not kept is ignored, as the standard has it.
             limit, offset: a page; the order is stable: newest arrival first, then by UID.
             fuzzy: names match by the beginnings of their words.
+            without: series that neither match nor are listed; numbers of related objects still count them.
 
         Returns:
             rows by DICOM keyword: text, numbers as int, dates as YYYYMMDD, ``ModalitiesInStudy`` as a list; with the
@@ -77,7 +79,7 @@ class Index:
             Refused: an unknown level, or a date or time that is none.
         """
         with self._database.read() as connection:
-            return find(connection, level, keys, limit=limit, offset=offset, fuzzy=fuzzy)
+            return find(connection, level, keys, limit=limit, offset=offset, fuzzy=fuzzy, without=without)
 
     def studies(
         self,

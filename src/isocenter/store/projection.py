@@ -88,6 +88,7 @@ _STEPS = {
     Kind.READING_ASSIGNED: "assign",
     Kind.READING_OPENED: "open",
     Kind.READING_CLOSED: "lapse",
+    Kind.OPINION_LOCKED: "lock",
     Kind.REPORT_SIGNED: "sign",
     Kind.REPORT_AMENDED: "sign",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -74,25 +74,36 @@ _IMAGE: dict[str, tuple[str, Any]] = {
 
 
 def find(
-    connection: sa.Connection, level: str, keys: Mapping[str, str], *, limit: int | None, offset: int, fuzzy: bool
+    connection: sa.Connection,
+    level: str,
+    keys: Mapping[str, str],
+    *,
+    limit: int | None,
+    offset: int,
+    fuzzy: bool,
+    without: Collection[str] = (),
 ) -> list[dict[str, Any]]:
     """Rows by keyword; see `isocenter.store.index.Index.find`."""
     search = {"PATIENT": _patients, "STUDY": _studies, "SERIES": _series, "IMAGE": _images}.get(level.upper())
     if search is None:
         raise Refused(f"the level '{level:.20}'", f"known are {', '.join(LEVELS)}")
     asked, dialect = dict(keys), connection.dialect.name
-    rare = None if level.upper() == "PATIENT" else _rare_modality(connection, asked.get("ModalitiesInStudy", ""))
+    rare = None
+    if level.upper() != "PATIENT":
+        rare = _rare_modality(connection, asked.get("ModalitiesInStudy", ""), without)
     if rare is not None:
         del asked["ModalitiesInStudy"]
     query = search(asked, dialect, fuzzy)
     if rare is not None:
         query = query.where(_s.uid.in_(rare))
+    if without and level.upper() in ("SERIES", "IMAGE"):
+        query = query.where(_e.uid.not_in(list(without)))
     # SQLite knows no OFFSET without LIMIT.
     query = query.limit(-1 if limit is None and dialect == "sqlite" else limit).offset(offset)
     return [_row(row) for row in connection.execute(query).mappings()]
 
 
-def _rare_modality(connection: sa.Connection, key: str) -> sa.Select[Any] | None:
+def _rare_modality(connection: sa.Connection, key: str, without: Collection[str]) -> sa.Select[Any] | None:
     """The studies of a modality that few have, or None when many do.
 
     Walking the studies in their order until a page is full is fast for a common modality and slow for a rare one.
@@ -102,6 +113,8 @@ def _rare_modality(connection: sa.Connection, key: str) -> sa.Select[Any] | None
         return None
     wanted = match_text(_e.modality, key.replace(",", "\\"), connection.dialect.name)
     of_it = sa.select(_e.study_uid).where(wanted)
+    if without:
+        return of_it.where(_e.uid.not_in(list(without)))
     count = connection.execute(sa.select(sa.func.count()).select_from(of_it.limit(_FEW).subquery())).scalar_one()
     return of_it if count < _FEW else None
 

@@ -43,7 +43,7 @@ export interface Row {
 }
 
 export interface AiState {
-  state: "found" | "none" | "declined" | "waiting" | "off";
+  state: "found" | "none" | "declined" | "waiting" | "after" | "off";
   words: string[] | string;
 }
 
@@ -60,6 +60,32 @@ export interface Reading {
   opened?: string | null;
   signed?: string | null;
   signed_by?: string;
+  /** Whether one's own opinion comes first here, and when it was locked. */
+  opinion?: { asked: boolean; locked: string | null };
+}
+
+export type Relation = "agrees" | "adds" | "differs" | "yours";
+
+/** How a machine's word stands to one's own first opinion. */
+export interface Compared {
+  relation: Relation;
+  analysis: string;
+  machine: string;
+  own: string;
+  why: string;
+}
+
+export interface Opinion {
+  by: string;
+  locked: string;
+  nothing: boolean;
+  line: string;
+  findings: { tracking: string; what: Coded; words: string; certainty: number | null }[];
+}
+
+export interface Comparison {
+  opinion: Opinion;
+  lines: Compared[];
 }
 
 export interface Instance {
@@ -147,6 +173,7 @@ export interface Result {
   version: string;
   answer: "found" | "none" | "declined";
   reasons: string[];
+  urgency?: Level;
   findings: Finding[];
   measurements: Measurement[];
   maps: (MapInfo | string)[];
@@ -165,7 +192,7 @@ export interface Check {
 export interface Planned {
   analysis: string;
   about: string;
-  answer: "found" | "none" | "declined" | "waiting" | "failed";
+  answer: "found" | "none" | "declined" | "waiting" | "failed" | "after";
   reasons: string[];
   /** Each predicate of the nearest series with the value that was met. */
   checks?: Check[];

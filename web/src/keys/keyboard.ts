@@ -112,7 +112,7 @@ function pressed(event: KeyboardEvent): void {
   if (writes(event.target)) {
     // In a text field only chords act; Escape leaves the field.
     if (name === "Escape") (event.target as HTMLElement).blur();
-    if (!chord) return;
+    if (!chord || name === "Ctrl+Z") return; // a text field takes back its own words
   }
   if (document.querySelector("dialog[open]")) return; // a dialog owns its own keys
   const button = (event.target as HTMLElement | null)?.closest?.("button, a[href], summary");

@@ -1,4 +1,4 @@
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import { ask } from "../api/door";
 import type { Coded, Hang, Series } from "../api/shapes";
 import { go, setQuery, to } from "../router";
@@ -15,6 +15,8 @@ export class Desk {
   readonly active = signal("");
   readonly editing = signal<{ tracking: string; as: "changed" | "struck" } | null>(null);
   readonly adding = signal(false);
+  /** The one line of the first opinion. */
+  readonly line = signal("");
   readonly mark = signal<{ sop: string; pixel: [number, number] } | null>(null);
   readonly signing = signal(false);
   readonly hidden = signal(false);
@@ -41,7 +43,21 @@ export class Desk {
 
   readonly lightbox = new Lightbox();
 
-  constructor(readonly session: Session) {}
+  private readonly told = new Set<string>();
+  private readonly forget: () => void;
+
+  constructor(readonly session: Session) {
+    // The server is told what was seen as soon as it was, and of a finding only once in each result that carries it.
+    this.forget = effect(() => {
+      const seen = this.evidence.findings.value;
+      if (!session.mine.value) return;
+      const fresh = session.found.value.filter((one) => one.machine && seen.has(one.finding.tracking) && !this.told.has(one.finding.tracking));
+      if (!fresh.length) return;
+      for (const one of fresh) this.told.add(one.finding.tracking);
+      const picture = untracked(() => this.stack?.picture.value);
+      session.saw(fresh.map((one) => ({ result: one.result.id, tracking: one.finding.tracking, sop: picture?.sop ?? "", frame: picture?.frame ?? 0 })));
+    });
+  }
 
   /** The stack in hand: the active viewport, where it shows stored images, else the first that does. */
   get stack(): StackView | null {
@@ -58,6 +74,7 @@ export class Desk {
   }
 
   end(): void {
+    this.forget();
     this.evidence.stop();
     this.lightbox.end();
   }
@@ -148,9 +165,9 @@ export class Desk {
     if (next) this.choose(next);
   }
 
-  add(words: string, what: Coded, laterality?: Coded): void {
+  add(words: string, what: Coded, laterality: Coded | undefined, certainty: Decision["certainty"]): void {
     const mark = this.mark.value;
-    this.session.decide(null, { verdict: "added", words, what, laterality, where: mark ? { shape: "point", instance_uid: mark.sop, points_px: [mark.pixel] } : undefined });
+    this.session.decide(null, { verdict: "added", words, what, laterality, certainty, where: mark ? { shape: "point", instance_uid: mark.sop, points_px: [mark.pixel] } : undefined });
     this.stopAdding();
   }
 
@@ -160,7 +177,28 @@ export class Desk {
   }
 
   askToSign(): void {
-    if (this.session.mine.value) this.signing.value = true;
+    if (!this.session.mine.value) return;
+    if (this.session.unaided.value) return this.toOpinion();
+    this.signing.value = true;
+  }
+
+  /** To the panel of the first opinion: it comes before the signature. */
+  toOpinion(): void {
+    document.querySelector<HTMLElement>("#opinion-line")?.focus();
+  }
+
+  /** Lock what was said: the line as it stands, and what was added. */
+  lock(): void {
+    const { session } = this;
+    if (!session.mine.value || !session.unaided.value) return;
+    if (!this.line.value.trim() && !session.found.value.length) return this.toOpinion();
+    session.lock(this.line.value.trim(), false);
+  }
+
+  /** Nothing to report: locked at once, where nothing was said against it. */
+  nothing(): void {
+    const { session } = this;
+    if (session.mine.value && session.unaided.value && !session.found.value.length) session.lock(this.line.value.trim(), true);
   }
 
   async leave(): Promise<void> {

@@ -1,13 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Result } from "../api/shapes";
+import type { Relation, Result } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
 import { Certainty, Key, MachineMark, PersonMark } from "../kit/marks";
 import { to } from "../router";
-import { quantity, spoken } from "../words";
+import { moment, number, quantity, spoken, unit } from "../words";
 import { colourOf } from "./overlay";
 import type { Desk } from "./desk";
 import choices from "./kinds.json";
-import type { Found } from "./session";
+import type { Decision, Found } from "./session";
 
 /** What was found, one card each; what was looked for and not found; and what was not looked for, and why. Three answers, never two. */
 export function Findings({ desk }: { desk: Desk }) {
@@ -21,6 +21,8 @@ export function Findings({ desk }: { desk: Desk }) {
         <span class="gap" />
         {session.mine.value && <button type="button" onClick={() => (desk.adding.value = true)}>Add <Key of={keyOf("room", "add")} /></button>}
       </h2>
+      <Compare desk={desk} />
+      {session.undone.value && <p class="muted" role="status">Undone: {session.undone.value}</p>}
       {desk.adding.value && <Adding desk={desk} />}
       {found.map((one) => <Card key={one.finding.tracking} one={one} desk={desk} />)}
       {found.length === 0 && session.results.state.value.at === "there" && <p class="muted">No finding on this study.</p>}
@@ -30,7 +32,36 @@ export function Findings({ desk }: { desk: Desk }) {
   );
 }
 
-function Card({ one, desk }: { one: Found; desk: Desk }) {
+/** Both opinions side by side: what differs, what AI adds, what agrees. Findings themselves are the cards below. */
+function Compare({ desk }: { desk: Desk }) {
+  const told = desk.session.comparison.value;
+  if (!told) return null;
+  const { opinion, lines } = told;
+  const said = opinion.nothing ? "nothing to report" : [opinion.line, ...opinion.findings.map((one) => one.words || one.what.meaning)].filter(Boolean).join("; ");
+  const counts = (["differs", "adds", "agrees", "yours"] as const).map((relation) => [relation, lines.filter((line) => line.relation === relation).length] as const).filter(([, n]) => n);
+  const loose = lines.filter((line) => !line.machine && line.relation === "differs");
+  return (
+    <div class="compare" aria-label="Compare" role="group">
+      <p><span class="tag person"><span aria-hidden="true">●</span> First opinion</span> {said} <span class="muted">locked {moment(opinion.locked).slice(11)}</span></p>
+      <p class="muted">{counts.length ? counts.map(([relation, n]) => `${n} ${RELATIONS[relation].words}`).join(" · ") : "No analysis has said anything to compare."}</p>
+      {loose.map((line) => <p key={line.analysis + line.own}><Related relation="differs" why={line.why} /></p>)}
+    </div>
+  );
+}
+
+const RELATIONS: Record<Relation, { shape: string; words: string; css: string }> = {
+  differs: { shape: "≠", words: "differs", css: "tag soon" },
+  adds: { shape: "+", words: "AI adds", css: "tag machine" },
+  agrees: { shape: "=", words: "agrees", css: "tag fine" },
+  yours: { shape: "●", words: "yours alone", css: "tag person" },
+};
+
+function Related({ relation, why }: { relation: Relation; why?: string }) {
+  const { shape, words, css } = RELATIONS[relation];
+  return <><span class={css}><span aria-hidden="true">{shape}</span> {words}</span>{why && <span class="muted"> {why}</span>}</>;
+}
+
+export function Card({ one, desk }: { one: Found; desk: Desk }) {
   const { session, evidence } = desk;
   const { finding, result } = one;
   const active = desk.active.value === finding.tracking;
@@ -49,6 +80,7 @@ function Card({ one, desk }: { one: Found; desk: Desk }) {
         <span class="gap" />
         <Origin one={one} />
       </header>
+      {one.compared && <p class="relation"><Related relation={one.compared.relation} why={one.compared.why} /></p>}
       {finding.words && finding.words !== finding.what.meaning && <p>{finding.words}</p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
@@ -113,21 +145,80 @@ function NumberList({ of }: { of: Result["measurements"] }) {
   );
 }
 
-const struck_because = ["artefact", "normal variant", "wrong place", "already known", "other"];
+/** Why a finding is struck: a coded label for the next model, chosen by its number. */
+const STRUCK_BECAUSE = [["artefact", "artefact"], ["normal", "normal variant"], ["wrong-place", "wrong place"], ["known", "already known"], ["other", "other"]] as const;
 
-/** Change asks for the words, strike for the reason: the reason becomes a label for the next model. */
+/** Change asks for words, side and size; strike for the reason, by number. Both take one key and Enter. */
 function Editing({ one, desk, as }: { one: Found; desk: Desk; as: "changed" | "struck" }) {
-  const [words, setWords] = useState(one.finding.words || one.finding.what.meaning);
+  const stop = (event: KeyboardEvent) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    desk.editing.value = null;
+  };
+  return as === "struck" ? <Striking one={one} desk={desk} stop={stop} /> : <Changing one={one} desk={desk} stop={stop} />;
+}
+
+function Striking({ one, desk, stop }: { one: Found; desk: Desk; stop: (event: KeyboardEvent) => void }) {
   const [reason, setReason] = useState("");
-  const done = (because = reason) => desk.decide(one, as === "changed" ? { verdict: "changed", words: words.trim(), reason: because } : { verdict: "struck", reason: because });
+  const strike = (label = "") => desk.decide(one, { verdict: "struck", label, reason: reason.trim() });
+  const choose = (event: KeyboardEvent) => {
+    const choice = STRUCK_BECAUSE[Number(event.key) - 1];
+    if (!choice || (event.target as HTMLElement).matches("input")) return stop(event);
+    event.preventDefault();
+    event.stopPropagation();
+    strike(choice[0]);
+  };
   return (
-    <form class="editing" onSubmit={(event) => (event.preventDefault(), done())} onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); desk.editing.value = null; } }}>
-      {as === "changed" && <label>Words<textarea rows={2} value={words} onInput={(event) => setWords(event.currentTarget.value)} autofocus ref={grab} /></label>}
-      <label>{as === "struck" ? "Why (optional)" : "Reason (optional)"}<input value={reason} list={`reasons-${one.number}`} onInput={(event) => setReason(event.currentTarget.value)} ref={as === "struck" ? grab : undefined} /></label>
-      <datalist id={`reasons-${one.number}`}>{struck_because.map((because) => <option key={because} value={because} />)}</datalist>
-      {as === "struck" && <div class="acts">{struck_because.map((because) => <button key={because} type="button" onClick={() => done(because)}>{because}</button>)}</div>}
+    <form class="editing" aria-label="Strike, because" onSubmit={(event) => (event.preventDefault(), strike())} onKeyDown={choose}>
+      <p class="muted">Why? One key, or Enter without a reason.</p>
+      <div class="acts">{STRUCK_BECAUSE.map(([label, words], i) => <button key={label} type="button" onClick={() => strike(label)} ref={i === 0 ? grab : undefined}>{words} <Key of={String(i + 1)} /></button>)}</div>
+      <label>In words (optional)<input value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label>
       <div class="acts">
-        <button class="primary" disabled={as === "changed" && !words.trim()}>{as === "changed" ? "Change" : "Strike"}</button>
+        <button class="primary">Strike</button>
+        <button type="button" onClick={() => (desk.editing.value = null)}>Not now</button>
+      </div>
+    </form>
+  );
+}
+
+function Changing({ one, desk, stop }: { one: Found; desk: Desk; stop: (event: KeyboardEvent) => void }) {
+  const { finding } = one;
+  const [words, setWords] = useState(finding.words || finding.what.meaning);
+  const [side, setSide] = useState(choices.sides.findIndex((other) => other.code === finding.laterality?.code));
+  const [site, setSite] = useState(choices.sites.findIndex((other) => other.code === finding.site?.code));
+  const [sizes, setSizes] = useState(finding.measurements.map((measured) => number(measured.value)));
+  const [reason, setReason] = useState("");
+  const sized = finding.measurements.some((measured, i) => sizes[i] !== number(measured.value));
+  const wrong = sizes.some((size) => !/^-?\d+([.,]\d+)?(e-?\d+)?$/.test(size));
+  const done = () => {
+    if (!words.trim() || wrong) return;
+    desk.decide(one, {
+      verdict: "changed", words: words.trim(), reason: reason.trim(), laterality: choices.sides[side], site: choices.sites[site],
+      // Only what was typed anew is another number; the others keep all their digits.
+      measurements: sized ? finding.measurements.map((measured, i) => ({ what: measured.what, unit: measured.unit, value: sizes[i] === number(measured.value) ? measured.value : Number(sizes[i]!.replace(",", ".")) })) : undefined,
+    });
+  };
+  return (
+    <form class="editing" aria-label="Change the finding" onSubmit={(event) => (event.preventDefault(), done())} onKeyDown={stop}>
+      <label>Words<textarea rows={2} value={words} onInput={(event) => setWords(event.currentTarget.value)} ref={grab} /></label>
+      <div class="choices">
+        <label>Site<select value={site} onChange={(event) => setSite(Number(event.currentTarget.value))}><option value={-1}>{finding.site && site < 0 ? finding.site.meaning : "as it is"}</option>{choices.sites.map((other, i) => <option key={other.code} value={i}>{other.meaning}</option>)}</select></label>
+        <label>Side<select value={side} onChange={(event) => setSide(Number(event.currentTarget.value))}><option value={-1}>as it is</option>{choices.sides.map((other, i) => <option key={other.code} value={i}>{other.meaning}</option>)}</select></label>
+      </div>
+      {finding.measurements.length > 0 && (
+        <details class="whole">
+          <summary>Sizes</summary>
+          <div class="choices">
+            {finding.measurements.map((measured, i) => (
+              <label key={measured.what.code + i}>{measured.what.meaning}, {unit(measured.unit) || "no unit"}<input inputMode="decimal" value={sizes[i]} onInput={(event) => setSizes(sizes.map((size, at) => (at === i ? event.currentTarget.value.trim() : size)))} /></label>
+            ))}
+          </div>
+        </details>
+      )}
+      {wrong && <p class="soon" role="alert">A size is a number.</p>}
+      <label>Reason (optional)<input value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label>
+      <div class="acts">
+        <button class="primary" disabled={!words.trim() || wrong}>Change</button>
         <button type="button" onClick={() => (desk.editing.value = null)}>Not now</button>
       </div>
     </form>
@@ -141,22 +232,30 @@ function grab(element: HTMLElement | null): void {
   }
 }
 
-/** A person's own finding: words, and a place when they click on the image. */
-function Adding({ desk }: { desk: Desk }) {
+const CERTAIN = [["possible", "▂"], ["likely", "▅"], ["certain", "█"]] as const;
+
+/** A person's own finding: words, a kind, how certain they are in three steps, and a place when they click on the image. */
+export function Adding({ desk }: { desk: Desk }) {
   const [words, setWords] = useState("");
   const [kind, setKind] = useState(0);
   const [side, setSide] = useState(-1);
+  const [certainty, setCertainty] = useState<Decision["certainty"]>("likely");
   const place = desk.mark.value;
+  const kinds = [{ code: "121071", scheme: "DCM", meaning: "Finding" }, ...choices.kinds];
   return (
-    <form class="card person editing" aria-label="Add a finding" onSubmit={(event) => (event.preventDefault(), desk.add(words.trim(), choices.kinds[kind]!, choices.sides[side]))} onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); desk.stopAdding(); } }}>
-      <label>Your finding<textarea rows={2} value={words} placeholder="Small effusion, right" onInput={(event) => setWords(event.currentTarget.value)} ref={grab} /></label>
+    <form class="card person editing" aria-label="Add a finding" onSubmit={(event) => (event.preventDefault(), words.trim() && desk.add(words.trim(), kinds[kind]!, choices.sides[side], certainty))} onKeyDown={(event) => { if (event.key === "Escape") { event.stopPropagation(); desk.stopAdding(); } }}>
+      <label>Your finding<input value={words} placeholder="Small effusion, right" autocomplete="off" onInput={(event) => setWords(event.currentTarget.value)} ref={grab} /></label>
       <div class="choices">
-        <label>Kind<select value={kind} onChange={(event) => setKind(Number(event.currentTarget.value))}>{choices.kinds.map((one, i) => <option key={one.code} value={i}>{one.meaning}</option>)}</select></label>
+        <label>Kind<select value={kind} onChange={(event) => setKind(Number(event.currentTarget.value))}>{kinds.map((one, i) => <option key={one.code} value={i}>{i ? one.meaning : "as worded"}</option>)}</select></label>
         <label>Side<select value={side} onChange={(event) => setSide(Number(event.currentTarget.value))}><option value={-1}>none</option>{choices.sides.map((one, i) => <option key={one.code} value={i}>{one.meaning}</option>)}</select></label>
       </div>
+      <fieldset class="steps">
+        <legend>Certainty</legend>
+        {CERTAIN.map(([step, bar]) => <label key={step}><input type="radio" name="certainty" checked={certainty === step} onChange={() => setCertainty(step)} /> <span aria-hidden="true">{bar}</span> {step}</label>)}
+      </fieldset>
       <p class="muted">{place ? `Marked at column ${Math.round(place.pixel[0])}, row ${Math.round(place.pixel[1])} of the image on screen.` : "Click on the image to mark the place, or leave it without one."}</p>
       <div class="acts">
-        <button class="primary" disabled={!words.trim()}>Add</button>
+        <button class="primary" disabled={!words.trim()}>Add <Key of="↵" /></button>
         <button type="button" onClick={() => desk.stopAdding()}>Not now</button>
       </div>
     </form>
@@ -177,12 +276,26 @@ function Whole({ results }: { results: Result[] }) {
 
 function Answers({ desk }: { desk: Desk }) {
   const plan = desk.session.plan.value ?? [];
-  const of = (...answers: string[]) => plan.filter((one) => answers.includes(one.answer));
-  const [none, not, waiting] = [of("none"), of("declined", "failed"), of("waiting")];
+  const of = (answer: string) => plan.filter((one) => one.answer === answer).map((one) => spoken(one.analysis)).join(", ");
+  const [none, waiting] = [of("none"), of("waiting")];
   return (
     <>
-      {waiting.length > 0 && <p class="answers"><span aria-hidden="true">⧗</span> Still looking: {waiting.map((one) => spoken(one.analysis)).join(", ")}</p>}
-      {none.length > 0 && <p class="answers"><span class="fine" aria-hidden="true">✓</span> Looked, found none: {none.map((one) => spoken(one.analysis)).join(", ")}</p>}
+      {waiting && <p class="answers"><span aria-hidden="true">⧗</span> Still looking: {waiting}</p>}
+      {none && <p class="answers"><span class="fine" aria-hidden="true">✓</span> Looked, found none: {none}</p>}
+      <NotLooked desk={desk} />
+    </>
+  );
+}
+
+/** What no analysis looked for, and why: the same before and after one's opinion, for it follows from the headers. */
+export function NotLooked({ desk }: { desk: Desk }) {
+  const plan = desk.session.plan.value ?? [];
+  const not = plan.filter((one) => one.answer === "declined" || one.answer === "failed");
+  const after = plan.filter((one) => one.answer === "after");
+  const names = [...new Set(after.map((one) => spoken(one.analysis)))].join(", ");
+  return (
+    <>
+      {after.length > 0 && <p class="answers"><span aria-hidden="true">◇</span> After your opinion: {names}</p>}
       {not.length > 0 && (
         <div class="answers">
           <strong>Not looked:</strong>

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "../style/room.css";
+import "../style/opinion.css";
 import { ask } from "../api/door";
 import { type Worklist, signedAt } from "../api/shapes";
 import { bind } from "../keys/keyboard";
@@ -10,6 +11,7 @@ import { moment } from "../words";
 import { rowToTake } from "../worklist/rows";
 import { Desk } from "./desk";
 import { Findings } from "./findings";
+import { FirstOpinion } from "./first-opinion";
 import { PatientBar, useOnlyStudy } from "./patient-bar";
 import { ReportPanel } from "./report-panel";
 import { Session } from "./session";
@@ -46,7 +48,7 @@ export function RoomPage({ study: uid }: { study: string }) {
           <Thumbnails desk={desk} />
         </div>
         <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
-          <Findings desk={desk} />
+          {session.unaided.value ? <FirstOpinion desk={desk} /> : <Findings desk={desk} />}
           <ReportPanel desk={desk} />
           <Signed desk={desk} />
         </aside>
@@ -127,6 +129,9 @@ function useRoomKeys(desk: Desk): void {
         keep: decide((one) => one.finding.verdict === "undecided" && desk.keep(one)),
         change: decide((one) => desk.edit(one, "changed")),
         strike: decide((one) => desk.edit(one, "struck")),
+        nothing: () => desk.nothing(),
+        lock: () => desk.lock(),
+        undo: () => session.mine.value && session.undo(),
         add: () => session.mine.value && (desk.adding.value = true),
         report: () => document.querySelector<HTMLElement>("#report textarea")?.focus(),
         sign: () => desk.askToSign(),

@@ -1,8 +1,8 @@
 import { computed, signal } from "@preact/signals";
 import { ask } from "../api/door";
 import { type Happening, onHappening } from "../api/live";
-import { Source } from "../api/load";
-import type { Coded, Finding, Planned, Reading, Report, Result, Study, Verdict } from "../api/shapes";
+import { asTrouble, Source } from "../api/load";
+import type { Coded, Compared, Comparison, Finding, Planned, Reading, Report, Result, Study, Verdict } from "../api/shapes";
 import { mayRead, me } from "../me";
 import { Acts } from "./acts";
 
@@ -13,14 +13,30 @@ export interface Found {
   finding: Finding;
   /** Whether the words are still a machine's: nobody added or changed them. */
   machine: boolean;
+  /** How it stands to one's own first opinion, where one was given. */
+  compared: Compared | null;
+}
+
+/** What differs stands first, then what machines add, then what agrees, then what is one's own. */
+const ORDER = ["differs", "adds", "agrees", "", "yours"];
+
+/** What a signature carries beside the results: who was told of what is critical, and how much was on screen. */
+export interface Signing {
+  told?: { finding: string; identified: string; communicator: string; recipient: string; received: string; method: string; read_back: boolean }[];
+  untold?: string;
+  shown: { of: number; shown: number };
 }
 
 export interface Decision {
   verdict: Exclude<Verdict, "undecided">;
   words?: string;
+  label?: string;
   reason?: string;
+  certainty?: "possible" | "likely" | "certain";
   what?: Coded;
+  site?: Coded;
   laterality?: Coded;
+  measurements?: { what: Coded; value: number; unit: string }[];
   where?: { shape: "point"; instance_uid: string; points_px: [number, number][] };
 }
 
@@ -30,15 +46,23 @@ export class Session {
   readonly results: Source<Result[]>;
   readonly plan: Source<Planned[]>;
   readonly report: Source<Report>;
+  readonly comparison: Source<Comparison | null>;
   readonly reading = signal<Reading | null>(null);
+  /** What the last undoing took back. */
+  readonly undone = signal("");
   readonly acts = new Acts(() => this.refresh());
 
   readonly found = computed<Found[]>(() =>
     (this.results.value ?? [])
       .flatMap((result) => result.findings.map((finding) => ({ result, finding, machine: finding.verdict !== "added" && finding.verdict !== "changed" })))
-      .map((one) => ({ ...one, number: this.numberOf(one.finding.tracking) }))
-      .sort((a, b) => a.number - b.number),
+      .map((one) => ({ ...one, number: this.numberOf(one.finding.tracking), compared: this.linesOf(one.finding.tracking)[0] ?? null }))
+      .sort((a, b) => ORDER.indexOf(a.compared?.relation ?? "") - ORDER.indexOf(b.compared?.relation ?? "") || a.number - b.number),
   );
+  /** One's own opinion comes first here, and is not locked yet: nothing of a machine is shown. */
+  readonly unaided = computed(() => {
+    const { state, opinion } = this.reading.value ?? {};
+    return !!opinion?.asked && !opinion.locked && (state === "open" || state === "waiting");
+  });
   readonly undecided = computed(() => this.found.value.filter((one) => one.finding.verdict === "undecided").length);
   /** This person holds the study: acts are possible. */
   readonly mine = computed(() => {
@@ -58,6 +82,12 @@ export class Session {
     this.results = new Source(async (abort) => (await ask<{ results: Result[] }>(`${at}/results`, { abort })).results);
     this.plan = new Source(async (abort) => (await ask<{ analyses: Planned[] }>(`${at}/plan`, { abort })).analyses);
     this.report = new Source((abort) => ask<Report>(`/api/readings/${uid}/report`, { abort }));
+    this.comparison = new Source(async (abort) => (this.reading.peek()?.opinion?.locked ? ask<Comparison>(`/api/readings/${uid}/comparison`, { abort }) : null));
+  }
+
+  /** The lines of the comparison that speak of a finding. */
+  linesOf(tracking: string): Compared[] {
+    return (this.comparison.value?.lines ?? []).filter((line) => line.machine === tracking || line.own === tracking);
   }
 
   async begin(): Promise<void> {
@@ -65,19 +95,46 @@ export class Session {
     await this.study.load();
     this.reading.value = this.study.value?.reading ?? null;
     if (this.reading.value?.state === "waiting" && mayRead()) this.open();
-    await Promise.all([this.results.load(), this.plan.load(), this.report.load()]);
+    await Promise.all([this.results.load(), this.plan.load(), this.report.load(), this.comparison.load()]);
   }
 
   end(): void {
     this.forget();
     clearTimeout(this.clock);
     this.acts.stop();
-    for (const source of [this.study, this.results, this.plan, this.report]) source.stop();
+    for (const source of [this.study, this.results, this.plan, this.report, this.comparison]) source.stop();
   }
 
   async refresh(): Promise<void> {
     this.reading.value = await ask<Reading>(`/api/readings/${this.uid}`);
-    await Promise.all([this.results.load(), this.plan.load(), this.report.load()]);
+    await Promise.all([this.results.load(), this.plan.load(), this.report.load(), this.comparison.load()]);
+  }
+
+  /** Lock one's first opinion: what machines say comes on screen, and what machines elsewhere made of the study. */
+  lock(line: string, nothing: boolean): void {
+    this.acts.do("lock the first opinion", async () => {
+      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/lock`, { method: "POST", body: { version: this.version, line, nothing } });
+      await Promise.all([this.study.load(), this.results.load(), this.plan.load(), this.report.load(), this.comparison.load()]);
+    });
+  }
+
+  /** The evidence of these findings was on screen: the server lets nobody keep what it has not been told of. */
+  saw(looks: { result: string; tracking: string; sop: string; frame: number }[]): void {
+    this.acts.do("what was on screen", async () => {
+      await ask(`/api/readings/${this.uid}/seen`, { method: "POST", body: { shown: looks } }).catch((error: unknown) => {
+        if (asTrouble(error).unreached) throw error; // a finding that was replaced meanwhile is told of again
+      });
+    });
+  }
+
+  /** Take back one's last act. */
+  undo(): void {
+    this.acts.do("undo", async () => {
+      const { reading, undone } = await ask<{ reading: Reading; undone: string }>(`/api/readings/${this.uid}/undo`, { method: "POST", body: { version: this.version } });
+      this.reading.value = reading;
+      this.undone.value = undone;
+      await Promise.all([this.results.load(), this.report.load(), this.comparison.load()]);
+    });
   }
 
   open(): void {
@@ -100,6 +157,7 @@ export class Session {
         method: "POST",
         body: { version: this.version, tracking: one?.finding.tracking ?? "", result: now?.result.id ?? one?.result.id ?? "", ...decision },
       });
+      this.undone.value = "";
       await Promise.all([this.results.load(), this.report.load()]);
     });
   }
@@ -113,11 +171,11 @@ export class Session {
     });
   }
 
-  sign(): void {
+  sign(more: Signing): void {
     this.acts.do("sign", async () => {
       // Nobody signs a result that is not on their screen: the server compares.
       const results = this.results.value?.map((one) => one.id);
-      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/sign`, { method: "POST", body: { version: this.version, results }, deadline_s: 60 });
+      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/sign`, { method: "POST", body: { version: this.version, results, ...more }, deadline_s: 60 });
       await Promise.all([this.report.load(), this.results.load()]);
     });
   }

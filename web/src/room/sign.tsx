@@ -1,42 +1,97 @@
+import { useState } from "preact/hooks";
 import { Dialog } from "../kit/dialog";
 import { Key } from "../kit/marks";
 import { me } from "../me";
 import { count, person } from "../words";
 import type { Desk } from "./desk";
 
-/** The last look before a name goes under it: what is undecided, what was not looked for, which images were never on screen. */
+/** The last look before a name goes under it: what is undecided, what was not looked for, which images were never on screen, who was told of what cannot wait. */
 export function SignDialog({ desk }: { desk: Desk }) {
+  return desk.signing.value ? <Signing desk={desk} /> : null;
+}
+
+function Signing({ desk }: { desk: Desk }) {
   const { session } = desk;
-  if (!desk.signing.value) return null;
   const study = session.study.value!;
   const close = () => (desk.signing.value = false);
   const found = session.found.value;
   const undecided = session.undecided.value;
   const not = (session.plan.value ?? []).filter((one) => one.answer === "declined" || one.answer === "failed").length;
   const images = study.series.filter((one) => one.viewable).reduce((sum, one) => sum + one.images, 0);
-  const unseen = Math.max(0, images - desk.evidence.pictures.value.size);
-  const changed = found.filter((one) => ["changed", "struck", "added"].includes(one.finding.verdict)).length;
+  const shown = Math.min(images, desk.evidence.pictures.value.size);
+  const later = found.filter((one) => ["kept", "changed"].includes(one.finding.verdict) && one.compared?.relation === "adds").length;
+  const struck = found.filter((one) => one.finding.verdict === "struck").length;
+  const critical = found.filter((one) => one.result.urgency === "now" && ["kept", "changed"].includes(one.finding.verdict));
+  const [call, setCall] = useState<Call>(() => firstCall(session.reading.value?.opinion?.locked ?? session.reading.value?.opened));
+  const [untold, setUntold] = useState("");
+  const told = !critical.length || !!untold.trim() || !!(call.recipient.trim() && call.communicator.trim() && call.identified && call.received);
+  const ready = !undecided && told;
   const sign = () => {
-    if (undecided) return;
+    if (!ready) return;
     close();
-    session.sign();
+    const by = critical.length && !untold.trim() ? critical.map((one) => ({ ...call, finding: one.finding.tracking, identified: utc(call.identified), received: utc(call.received) })) : [];
+    session.sign({ told: by, untold: critical.length ? untold.trim() : "", shown: { of: images, shown } });
   };
   return (
     <Dialog title={`Sign: ${person(study.patient.name)} · ${study.patient.id}${study.accession ? ` · ${study.accession}` : ""}`} close={close}>
-      <div onKeyDown={(event) => { if (event.key === "Enter" && event.ctrlKey) { event.preventDefault(); sign(); } }}>
+      <form onSubmit={(event) => (event.preventDefault(), sign())} onKeyDown={(event) => { if (event.key === "Enter" && event.ctrlKey) { event.preventDefault(); sign(); } }}>
         <dl class="check-list">
           <div class={undecided ? "soon" : undefined}><dt>Undecided</dt><dd>{undecided === 0 ? "0 ✓" : `${undecided}: keep, change or strike each first`}</dd></div>
           <div><dt>Not looked</dt><dd>{count(not, "analysis", "analyses")}</dd></div>
-          <div><dt>Images not shown</dt><dd>{unseen} of {images}</dd></div>
-          <div><dt>Your changes</dt><dd>{changed}</dd></div>
+          <div><dt>Images not shown</dt><dd>{images - shown} of {images}</dd></div>
+          {session.comparison.value && <div><dt>Changed after AI</dt><dd>{later ? `${count(later, "finding")} that you had not said` : "nothing"}{struck > 0 && ` · ${struck} struck`}</dd></div>}
         </dl>
+        {critical.length > 0 && <Critical names={critical.map((one) => one.finding.what.meaning)} call={call} change={setCall} untold={untold} because={setUntold} />}
         <p class="muted">Signing seals the report with your name, the time and a digest. An amendment later is a new version; this one stays.</p>
         <div class="acts">
-          <button type="button" class="primary" aria-disabled={undecided > 0} disabled={undecided > 0} onClick={sign} autofocus={!undecided}>Sign as {me.value?.name} <Key of="Ctrl ↵" /></button>
+          <button class="primary" aria-disabled={!ready} disabled={undecided > 0} autofocus={ready}>Sign as {me.value?.name} <Key of="Ctrl ↵" /></button>
           <button type="button" onClick={close} autofocus={undecided > 0}>Not yet</button>
         </div>
-      </div>
+      </form>
     </Dialog>
+  );
+}
+
+interface Call {
+  identified: string;
+  communicator: string;
+  recipient: string;
+  received: string;
+  method: string;
+  read_back: boolean;
+}
+
+const METHODS = ["telephone", "in person", "secure message", "video"];
+
+function firstCall(identified: string | null | undefined): Call {
+  return { identified: local(identified ? new Date(identified) : new Date()), communicator: me.value?.name ?? "", recipient: "", received: local(new Date()), method: METHODS[0]!, read_back: false };
+}
+
+/** A time as the field of a form takes it: local, to the second. */
+function local(time: Date): string {
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
+
+function utc(time: string): string {
+  return new Date(time).toISOString();
+}
+
+/** What cannot wait is told to a person. Six fields, or why nobody could be told yet: then it stays open and is asked for again. */
+function Critical({ names, call, change, untold, because }: { names: string[]; call: Call; change: (call: Call) => void; untold: string; because: (words: string) => void }) {
+  const set = <K extends keyof Call>(name: K) => (event: Event) => change({ ...call, [name]: (event.currentTarget as HTMLInputElement).value });
+  return (
+    <fieldset class="critical">
+      <legend><span class="now" aria-hidden="true">⬢</span> Critical: {names.join(", ")}</legend>
+      <div class="choices">
+        <label>Told whom<input value={call.recipient} autocomplete="off" placeholder="Dr Lee, ward 3" onInput={set("recipient")} autofocus /></label>
+        <label>By whom<input value={call.communicator} onInput={set("communicator")} /></label>
+        <label>Identified<input type="datetime-local" step="1" value={call.identified} onInput={set("identified")} /></label>
+        <label>Received<input type="datetime-local" step="1" value={call.received} onInput={set("received")} /></label>
+        <label>How<select value={call.method} onChange={set("method")}>{METHODS.map((one) => <option key={one}>{one}</option>)}</select></label>
+        <label class="tick"><input type="checkbox" checked={call.read_back} onChange={(event) => change({ ...call, read_back: event.currentTarget.checked })} /> read back</label>
+      </div>
+      <label>Or: nobody could be told yet, because<input value={untold} onInput={(event) => because(event.currentTarget.value)} /></label>
+    </fieldset>
   );
 }
 

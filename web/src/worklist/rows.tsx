@@ -116,6 +116,8 @@ function AiMark({ ai }: { ai: AiState | null }) {
       return <span class="fine"><span aria-hidden="true">✓</span> looked, none</span>;
     case "waiting":
       return <span class="muted">waiting</span>;
+    case "after":
+      return <span class="muted" title="The same for every study: what AI says of it is shown after your own opinion">after your opinion</span>;
     case "declined":
       return <span class="muted">not looked</span>;
     default:

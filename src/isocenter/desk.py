@@ -1,0 +1,419 @@
+"""The verbs of a reading: worklist, open, lock, correct, word, sign, report; and how each analysis is used here.
+
+They are verbs of the site (`Site` is made of them), in a file of their own because they are about one person at one
+study. What a person may see while they read is asked of `isocenter.disclosing`, and of nobody else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from isocenter.analysis import plan as planning
+from isocenter.analysis.registry import Registry
+from isocenter.disclosing import Disclosing
+from isocenter.errors import NotFound, WrongState
+from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.listing import Listing
+from isocenter.preferring import Preferences
+from isocenter.reading import comparison, critical, disclosure, opinion, session, undoing
+from isocenter.reading import report as reports
+from isocenter.reading import worklist as lists
+from isocenter.reading.critical import Communication
+from isocenter.reading.disclosure import Mode, Modes, Use
+from isocenter.reading.opinion import Opinion
+from isocenter.record import (
+    Code,
+    Event,
+    Kind,
+    Outcome,
+    Result,
+    Study,
+    Urgency,
+    Verdict,
+    canonical,
+    from_plain,
+    to_plain,
+)
+from isocenter.staff import Staff
+
+if TYPE_CHECKING:
+    from isocenter.analysis.protocol import Analysis
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Desk"]
+
+_HISTORY = 100  # studies of one patient that a comparison looks through
+
+
+class Desk:
+    """What a reader can do; the site that is made of it brings what it works on."""
+
+    blobs: Blobs
+    journal: Journal
+    index: Index
+    registry: Registry
+    clock: Callable[[], datetime]
+    preferences: Preferences
+    staff: Staff
+    _listing: Listing
+    _disclosing: Disclosing
+    _fits: dict[str, tuple[datetime | None, planning.Plan]]
+
+    def _earlier(self, study: Study, chosen: Sequence[Analysis]) -> tuple[Study, ...]:
+        """Earlier studies of the patient, whole, the newest first; none where no analysis looks back."""
+        if not study.patient.id or not planning.looks_back(chosen):
+            return ()
+        others = self.index.studies({"PatientID": study.patient.id}, limit=_HISTORY, order="-date")
+        return tuple(self.index.study(s.uid) for s in planning.earlier_of(study, others))
+
+    def _source(self, sop_uid: str) -> bytes:
+        return self.blobs.get(self.index.instance(sop_uid)[2].digest)
+
+    # ---- how analyses are used -------------------------------------------------------------------------------
+
+    def modes(self, *, who: Person) -> Modes:
+        """How each analysis is used here, and which changes wait for a second person."""
+        must(who, "modes")
+        return self._disclosing.modes()
+
+    def propose_mode(self, analysis: str, use: Use, mode: Mode, *, reason: str, who: Person) -> Modes:
+        """Change how an analysis is used: to *shadow* at once, to anything else once a second person confirms it."""
+        must(who, "mode", analysis)
+        self.registry.get(analysis)
+        modes = self._disclosing.modes()
+        self.journal.append(
+            disclosure.propose(modes, analysis, use, mode, reason=reason, who=who.name, now=self.clock())
+        )
+        return self._disclosing.modes()
+
+    def confirm_mode(self, analysis: str, use: Use, number: int, *, who: Person) -> Modes:
+        """Agree, as a second person, to a proposed change."""
+        must(who, "mode", analysis)
+        modes = self._disclosing.modes()
+        self.journal.append(disclosure.confirm(modes, analysis, use, number, who=who.name, now=self.clock()))
+        return self._disclosing.modes()
+
+    def set_mode(self, analysis: str, use: Use, mode: Mode, *, reason: str) -> None:
+        """The house itself sets a mode where the site has not said anything yet: for its demonstration."""
+        modes = self._disclosing.modes()
+        if (analysis, use) not in modes.set and modes.of(analysis, use) is not mode:
+            details = {"use": use.value, "mode": mode.value, "was": modes.of(analysis, use).value, "reason": reason}
+            self.journal.append(Event(Kind.MODE_SET, self.clock(), HOUSE.name, analysis, details))
+
+    # ---- the worklist ----------------------------------------------------------------------------------------
+
+    def worklist(self, *, who: Person, with_ai: bool = True) -> list[lists.Entry]:
+        """Studies that wait to be read, most urgent first with the reason."""
+        must(who, "worklist")
+        rows = self._disclosing.rows(self._listing.waiting(), who)
+        return lists.order(rows, self.clock(), with_ai=with_ai, limits=self._limits())
+
+    def _limits(self) -> Mapping[Urgency, timedelta]:
+        return lists.limits_of(self.preferences.site_wide().get("limits_min") or {})
+
+    # ---- one reading -----------------------------------------------------------------------------------------
+
+    def reading(self, study_uid: str, *, who: Person) -> session.Reading:
+        """The state of a study's reading, and whether this person's own opinion is asked for and given."""
+        must(who, "reading", study_uid)
+        self.index.study(study_uid)
+        return self._reading(study_uid, who)
+
+    def _reading(self, study_uid: str, who: Person) -> session.Reading:
+        row = self.index.reading(study_uid)
+        last = self.journal.since(subject=study_uid, who=str(row["by"] or ""), limit=1, newest_first=True)
+        known = session.Reading.of(study_uid, row, last[0].event.time if last and row["by"] else None)
+        locked = self._disclosing.locked(study_uid, who)
+        return replace(known, asked=self._disclosing.asks(study_uid, self._fitting(study_uid)), locked=locked)
+
+    def _fitting(self, study_uid: str) -> planning.Plan:
+        """Which analyses fit the study by its headers; made again when more has arrived."""
+        (brief,) = self.index.studies({"StudyInstanceUID": study_uid}, limit=1)
+        held = self._fits.get(study_uid)
+        if held is None or held[0] != brief.arrived:
+            study = self._disclosing.imaged(self.index.study(study_uid))
+            chosen = list(self.registry.analyses.values())
+            held = brief.arrived, planning.plan(chosen, study, self._earlier(study, chosen))
+            self._fits[study_uid] = held
+        return held[1]
+
+    def open(self, study_uid: str, *, who: Person) -> session.Reading:
+        """Take the study; nobody else can until it is signed or left."""
+        must(who, "open", study_uid)
+        self.index.study(study_uid)
+        reading = self._reading(study_uid, who)
+        return self._happened(reading, session.open_reading(reading, who.name, self.clock()), who)
+
+    def assign(self, study_uid: str, to: str, *, who: Person) -> session.Reading:
+        """Ask a colleague who may read to read the study; an empty name asks nobody any more."""
+        must(who, "assign", study_uid)
+        self.index.study(study_uid)
+        if to and to not in {one.name for one in self.staff.colleagues(who=who)}:
+            raise NotFound(f"a reader '{to:.64}'", "nobody of that name may read here", "choose one of the readers")
+        reading = self._reading(study_uid, who)
+        return self._happened(reading, session.assign(reading, to, who.name, self.clock()), who)
+
+    def lapse(self, study_uid: str, *, version: int, who: Person) -> session.Reading:
+        """Leave the study unsigned; corrections are kept."""
+        must(who, "lapse", study_uid)
+        reading = self._reading(study_uid, who)
+        return self._happened(reading, session.lapse(reading, who.name, self.clock(), version=version), who)
+
+    def lock(
+        self, study_uid: str, *, version: int, line: str = "", nothing: bool = False, who: Person
+    ) -> session.Reading:
+        """Lock one's first opinion: from now on this reader sees what machines say of the study."""
+        must(who, "lock", study_uid)
+        reading = self._reading(study_uid, who)
+        own = [(i, r) for i, r in self._disclosing.results(study_uid, who) if _is_own(r, who)]
+        given = opinion.lock(
+            reading, own, who.name, self.clock(), version=version, line=line, nothing=nothing,
+            modes=self._modes_here(study_uid),
+        )  # fmt: skip
+        return self._happened(reading, (opinion.locked(reading, given, self.blobs.put(canonical(given))),), who)
+
+    def _modes_here(self, study_uid: str) -> dict[str, str]:
+        modes, fitting = self._disclosing.modes(), self._fitting(study_uid)
+        return {b.analysis: modes.of(b.analysis, Use.READING).value for b in fitting.bindings}
+
+    def opinion(self, study_uid: str, *, who: Person) -> Opinion:
+        """One's own first opinion as it was locked.
+
+        Raises:
+            NotFound: none was locked by this person.
+        """
+        must(who, "reading", study_uid)
+        if first := self._first(study_uid, who):
+            return first[1]
+        raise NotFound(f"a first opinion of {who.name}", "none was locked on this study", "lock it first")
+
+    def _opinion(self, digest: str) -> Opinion:
+        given: Opinion = from_plain(Opinion, json.loads(self.blobs.get(digest)))
+        return given
+
+    def comparison(self, study_uid: str, *, who: Person) -> tuple[Opinion, list[comparison.Compared]]:
+        """One's own first opinion beside what machines say of the study."""
+        given = self.opinion(study_uid, who=who)
+        latest = self._disclosing.results(study_uid, who)
+        return given, comparison.compare(given, latest, self._looks_for())
+
+    def _looks_for(self) -> dict[str, frozenset[Code]]:
+        return {
+            a.name: frozenset(y.what for y in a.yields if y.what is not None) for a in self.registry.analyses.values()
+        }
+
+    # ---- deciding --------------------------------------------------------------------------------------------
+
+    def seen(self, study_uid: str, shown: Sequence[Mapping[str, Any]], *, who: Person) -> None:
+        """The evidence of findings was on this reader's screen; only then can they be kept.
+
+        Args:
+            shown: for each finding its `tracking`, the `result` that holds it, and what was shown (`sop`, `frame`, …).
+        """
+        must(who, "correct", study_uid)
+        held = {(i, f.tracking) for i, r in self._disclosing.results(study_uid, who) for f in r.findings}
+        before = self._seen(study_uid, who)
+        fresh = [dict(one) for one in shown if one["tracking"] not in before]
+        if any((one["result"], one["tracking"]) not in held for one in fresh):
+            raise NotFound("no such finding in this result", "it may have been replaced", "load the findings again")
+        if fresh:
+            details = {"findings": sorted({one["tracking"] for one in fresh}), "shown": fresh}
+            self.journal.append(Event(Kind.VIEWED, self.clock(), who.name, study_uid, details))
+
+    def _seen(self, study_uid: str, who: Person) -> set[str]:
+        looked = self.journal.since(subject=study_uid, who=who.name, kinds=(Kind.VIEWED,), limit=10_000)
+        return {str(one) for sealed in looked for one in sealed.event.details.get("findings", ())}
+
+    def correct(self, study_uid: str, correction: session.Correction, *, version: int, who: Person) -> session.Reading:
+        """Keep, change, strike or add one finding: a Result of a person that replaces the machine's."""
+        must(who, "correct", study_uid)
+        reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
+        unaided = not any(session.machine_of(r)[0] for _, r in latest)
+        result = session.correct(
+            reading, latest, correction, who.name, self.clock(), version=version,
+            unaided=unaided and reading.state == "open" and reading.locked is None,
+        )  # fmt: skip
+        if correction.verdict is Verdict.KEPT and correction.tracking not in self._seen(study_uid, who):
+            raise WrongState(
+                "a finding kept before its evidence was on screen",
+                "who keeps it answers for having looked at it",
+                "bring it on screen first; Enter jumps to it",
+            )
+        told = self._decision(study_uid, correction, result)
+        made = Event(
+            Kind.RESULT_MADE, self.clock(), who.name, study_uid,
+            {"result": self.blobs.put(canonical(result)), "decision": told},
+        )  # fmt: skip
+        return self._happened(reading, (made,), who)
+
+    def _decision(self, study_uid: str, correction: session.Correction, result: Result) -> dict[str, Any]:
+        """What the journal says of one decision, so that readers and machines can be counted from it alone."""
+        tracking = correction.tracking or result.findings[-1].tracking
+        finding = next(f for f in result.findings if f.tracking == tracking)
+        analysis, machine_version, model = session.machine_of(result)
+        return {
+            "finding": tracking, "what": str(finding.what), "verdict": correction.verdict.value,
+            "label": correction.label, "analysis": analysis, "version": machine_version, "model": model,
+            "mode": self._disclosing.modes().of(analysis, Use.READING).value if analysis else "",
+            "certainty": finding.certainty, "unaided": result.origin.unaided,
+        }  # fmt: skip
+
+    def undo(self, study_uid: str, *, version: int, who: Person) -> tuple[session.Reading, str]:
+        """Take back one's last act; what it was, in words."""
+        must(who, "correct", study_uid)
+        reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
+        events = self.journal.since(subject=study_uid, limit=100_000)
+        undone = undoing.undo(reading, events, latest, self.index.result, who.name, self.clock(), version=version)
+        if undone.result is None:
+            kind, details = Kind.REPORT_DRAFTED, {"report": undone.report}
+        else:
+            kind, details = Kind.RESULT_MADE, {"result": self.blobs.put(canonical(undone.result))}
+        event = Event(kind, self.clock(), who.name, study_uid, {**details, "undoes": undone.number})
+        return self._happened(reading, (event,), who), undone.words
+
+    def word(
+        self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person
+    ) -> session.Reading:
+        """Change the words of one sentence of the report, add one, or take one out (empty text)."""
+        must(who, "word", study_uid)
+        reading = self._reading(study_uid, who)
+        worded = reports.reword(self._drafted(reading, who), sentence_id, text, section=section, who=who.name)
+        held = self.blobs.put(canonical(worded))
+        return self._happened(reading, session.word(reading, who.name, self.clock(), version=version, report=held), who)
+
+    def sign(
+        self,
+        study_uid: str,
+        *,
+        version: int,
+        results: Sequence[str] | None = None,
+        told: Sequence[Communication] = (),
+        untold: str = "",
+        shown: Mapping[str, int] | None = None,
+        who: Person,
+    ) -> session.Reading:
+        """Seal the report by name and digest.
+
+        Args:
+            results: ids of the results that the reader saw; Conflict where another has come since.
+            told, untold: who was told of critical findings, or why nobody was yet.
+            shown: how many images there are (`of`) and how many were on screen (`shown`), as the reader's page counted.
+        """
+        must(who, "sign", study_uid)
+        reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
+        now = self.clock()
+        session.sign(reading, latest, who.name, now, version=version, report="to be sealed", seen=results)
+        draft = self._drafted(reading, who)
+        critical.check(latest, told, untold=untold, now=now, before=[one.finding for one in draft.told])
+        first = self._first(study_uid, who)
+        changes = comparison.changes(first[1], latest) if first else ()
+        sealed = reports.seal(
+            draft, latest, who.name, now, opinion=first[0] if first else "", locked=reading.locked, changes=changes,
+            told=told, untold=untold.strip(),
+        )  # fmt: skip
+        held = self.blobs.put(canonical(sealed))
+        details = {
+            "opened": reading.opened.isoformat() if reading.opened else "",
+            "locked": reading.locked.isoformat() if reading.locked else "",
+            "opinion": first[0] if first else "",
+            "decisions": session.decisions(latest, self._modes_of(latest)),
+            "calls": self._calls(latest, first[1] if first else None),
+            "changes": len(changes), "told": [to_plain(one) for one in told], "untold": untold.strip(),
+            "shown": dict(shown or {}),
+        }  # fmt: skip
+        signed = session.sign(reading, latest, who.name, now, version=version, report=held, details=details)
+        return self._happened(reading, signed, who)
+
+    def _first(self, study_uid: str, who: Person) -> tuple[str, Opinion] | None:
+        for sealed in self.journal.since(subject=study_uid, who=who.name, kinds=(Kind.OPINION_LOCKED,), limit=1):
+            digest = str(sealed.event.details["report"])
+            return digest, self._opinion(digest)
+        return None
+
+    def _modes_of(self, latest: Sequence[tuple[str, Result]]) -> dict[str, str]:
+        modes = self._disclosing.modes()
+        return {name: modes.of(name, Use.READING).value for _, r in latest if (name := session.machine_of(r)[0])}
+
+    def _calls(self, latest: Sequence[tuple[str, Result]], first: Opinion | None) -> list[dict[str, Any]]:
+        """For each analysis that looked: what it said, what the report says, and what the first opinion said."""
+        looks_for, modes = self._looks_for(), self._modes_of(latest)
+        told = []
+        for _, result in latest:
+            analysis, version, _ = session.machine_of(result)
+            if not analysis or result.outcome is Outcome.DECLINED:
+                continue
+            machine = [f for f in result.findings if f.verdict is not Verdict.ADDED]
+            opinion_says = comparison.call(first, result, looks_for.get(analysis, ())) if first else None
+            told.append(
+                {
+                    "analysis": analysis, "version": version, "mode": modes[analysis], "machine": bool(machine),
+                    "final": result.answer is Outcome.FOUND and bool(result.findings), "first": opinion_says,
+                }
+            )  # fmt: skip
+        return told
+
+    def _happened(self, reading: session.Reading, events: Sequence[Event], who: Person) -> session.Reading:
+        if events:  # `seen` makes the database itself the judge where two processes race
+            self.journal.append(*events, seen=reading.version)
+        return self._reading(reading.study_uid, who)
+
+    # ---- the report ------------------------------------------------------------------------------------------
+
+    def report(self, study_uid: str, *, who: Person) -> reports.Report:
+        """The report as it is being worded, or the latest signed one; before one's own opinion, only one's own words
+        and what needs no machine."""
+        must(who, "report", study_uid)
+        reading = self._reading(study_uid, who)
+        if reading.state == "signed":
+            return self._kept(reading.reports[-1])
+        own = "" if self._disclosing.free(study_uid, who, state=reading.state) else who.name
+        drafted = self._drafted(reading, who, only_by=own)
+        return reports.unread(drafted) if own else drafted
+
+    def _drafted(self, reading: session.Reading, who: Person, *, only_by: str = "") -> reports.Report:
+        """The draft, brought up to date with what a person may see.
+
+        Args:
+            only_by: leave out what others have worded, who may have seen more.
+        """
+        study = self._disclosing.study(self.index.study(reading.study_uid), who)
+        latest = self._disclosing.results(reading.study_uid, who)
+        if reading.draft:
+            kept = self._kept(reading.draft)
+            return reports.redraft(reports.only_words_of(kept, only_by) if only_by else kept, study, latest)
+        if reading.state == "amending":
+            return reports.redraft(reports.amend(self._kept(reading.reports[-1])), study, latest)
+        if reading.state == "signed":
+            return self._kept(reading.reports[-1])
+        return reports.begin(study, latest)
+
+    def _kept(self, digest: str) -> reports.Report:
+        return reports.Report.from_json(json.loads(self.blobs.get(digest)))
+
+    def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
+        """The report as PDF/A; a draft says so on every page."""
+        from isocenter.forms import pdf
+        from isocenter.forms.key_images import key_images
+
+        report = self.report(study_uid, who=who)
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        results = [self.index.result(digest) for digest in report.results]
+        seal = pdf.Seal(report.by, report.signed, report.digest, report.replaces) if report.signed else None
+        return pdf.report(
+            study,
+            report.sentences,
+            results,
+            when=report.signed or self.clock(),
+            seal=seal,
+            pictures=key_images(study, results, self._source),
+        )
+
+
+def _is_own(result: Result, who: Person) -> bool:
+    return result.origin.kind == "person" and result.origin.name == who.name and not session.machine_of(result)[0]

@@ -1,0 +1,264 @@
+"""What a person may see now: the rule of `reading.disclosure`, kept level with the journal.
+
+Every verb of the site that could carry a machine's words asks here, so that there is one place to look at: results,
+worklist rows, plans, reports, explanations, events, and images that a machine made elsewhere and sent in. Whoever may
+not see something yet is answered as if it did not exist.
+
+Three kinds of people are not bound, by the rule *unveiled* of `govern.policy`: the house itself, researchers, who
+read no duty list, and DICOM peers, who get what the archive holds. Whoever reads is bound, an administrator too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from isocenter.analysis.plan import Plan
+from isocenter.errors import NotFound
+from isocenter.govern.policy import HOUSE, Person, may
+from isocenter.reading import disclosure, session
+from isocenter.reading import worklist as lists
+from isocenter.reading.disclosure import Mode, Modes, Use
+from isocenter.record import Kind, Result, Sealed, Study
+
+if TYPE_CHECKING:
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Disclosing", "unbound"]
+
+_PAGE = 5000
+_FOLLOWED = (Kind.MODE_PROPOSED, Kind.MODE_SET, Kind.OPINION_LOCKED, Kind.INSTANCES_RECEIVED)
+_OF_MACHINES = (Kind.PLANNED, Kind.DECLINED, Kind.ANALYSIS_FAILED)
+_TELLING = (Kind.REPORT_DRAFTED, Kind.VIEWED)  # acts of another reader that may follow what a machine said
+_MACHINES_WRITE = {"Modality": "SEG\\SR", "MadeBy": "machine"}  # what can say of itself that an algorithm made it
+_SIGNED = ("signed", "amending")
+
+
+@dataclass
+class Disclosing:
+    """What each person may see of one archive.
+
+    Args:
+        index: of the archive.
+        journal: what tells that a mode was set or an opinion locked, also by another process.
+    """
+
+    index: Index
+    journal: Journal
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._level = -1
+        self._modes = Modes()
+        self._locks: dict[tuple[str, str], datetime] = {}  # (study, reader) -> when
+        self._made: dict[str, str] = {}  # series that a machine made elsewhere -> its study
+
+    # ---- level with the journal
+
+    def modes(self) -> Modes:
+        """The modes of the site as they are now."""
+        self._follow()
+        return self._modes
+
+    def locked(self, study_uid: str, who: Person) -> datetime | None:
+        """When a reader locked their first opinion on a study."""
+        self._follow()
+        return self._locks.get((study_uid, who.name))
+
+    def _follow(self) -> None:
+        with self._lock:
+            head = self.journal.head()[0]
+            if head == self._level:
+                return
+            if self._level < 0 or head < self._level:  # at the start, or the archive was put back to an older copy
+                self._modes, self._locks, self._level = Modes(), {}, 0
+                self._made = self._machine_made({})
+                self._read(tuple(k for k in _FOLLOWED if k is not Kind.INSTANCES_RECEIVED), head)
+            else:
+                self._read(_FOLLOWED, head)
+            self._level = head
+
+    def _read(self, kinds: Sequence[Kind], head: int) -> None:
+        number = self._level
+        while page := self.journal.since(number, kinds=kinds, limit=_PAGE):
+            self._modes = self._modes.after(page)
+            for sealed in page:
+                event = sealed.event
+                if event.kind is Kind.OPINION_LOCKED:
+                    self._locks.setdefault((event.subject, event.who), event.time)
+                elif event.kind is Kind.INSTANCES_RECEIVED and _may_be_machines(event.details):
+                    self._made |= self._machine_made({"StudyInstanceUID": event.subject})
+            number = page[-1].number
+            if number >= head:
+                return
+
+    def _machine_made(self, within: Mapping[str, str]) -> dict[str, str]:
+        rows = self.index.find("IMAGE", {**_MACHINES_WRITE, **within})
+        return {str(row["SeriesInstanceUID"]): str(row["StudyInstanceUID"]) for row in rows}
+
+    # ---- who is bound
+
+    def free(self, study_uid: str, who: Person, *, state: str = "") -> bool:
+        """Whether nothing is held back any more: by role, by one's own locked opinion, or because it is signed.
+
+        Args:
+            state: of the reading, where the caller knows it.
+        """
+        if unbound(who) or self.locked(study_uid, who) is not None:
+            return True
+        return (state or str(self.index.reading(study_uid)["state"])) in _SIGNED
+
+    def asks(self, study_uid: str, plan: Plan) -> bool:
+        """Whether the site wants a reader's own opinion before this study is signed: an analysis that reads with
+        them, unaided first, fits the study or has spoken of it. What it said makes no difference."""
+        modes = self.modes()
+        named = {b.analysis for b in plan.bindings}
+        heads = self.index.result_heads([study_uid]).get(study_uid, [])
+        named |= {h["name"] for h in heads if h["origin"] == "machine"}
+        return any(modes.of(name, Use.READING) is Mode.UNAIDED_FIRST for name in named)
+
+    # ---- results
+
+    def results(self, study_uid: str, who: Person, *, replaced: bool = False) -> list[tuple[str, Result]]:
+        """The latest of each chain that a person may see, newest last; all of a chain with `replaced`."""
+        many = [(i, r) for i, r in self.index.results(study_uid, replaced=replaced) if not taken_back(r)]
+        if not many or unbound(who):
+            return many
+        free, modes = self.free(study_uid, who), self.modes()
+        return [(i, r) for i, r in many if disclosure.visible(r, modes, locked=free, who=who.name)]
+
+    def sent(self, study_uid: str, who: Person) -> list[tuple[str, Result]]:
+        """The latest results that may go out of the house: what the sender may see, and nothing that runs in shadow."""
+        modes = self.modes()
+        return [(i, r) for i, r in self.results(study_uid, who) if disclosure.visible(r, modes, locked=True)]
+
+    def is_silent(self, analysis: str, who: Person) -> bool:
+        """Whether an analysis is one of which this person never hears while they read."""
+        return not unbound(who) and not disclosure.may_leave(self.modes().of(analysis, Use.READING), locked=True)
+
+    def tells(self, study_uid: str, analysis: str, who: Person) -> bool:
+        """Whether a person may hear what an analysis answered on a study."""
+        mode = self.modes().of(analysis, Use.READING)
+        return unbound(who) or disclosure.may_leave(mode, locked=self.free(study_uid, who))
+
+    def sees(self, result: Result, who: Person) -> bool:
+        """Whether a person may see one result."""
+        if unbound(who):
+            return True
+        free = self.free(result.study_uid, who)
+        return disclosure.visible(result, self.modes(), locked=free, who=who.name)
+
+    def result(self, digest: str, who: Person) -> Result:
+        """One result by its digest.
+
+        Raises:
+            NotFound: there is none, or not for this person yet; the words are the same.
+        """
+        try:
+            found = self.index.result(digest)
+        except NotFound:
+            found = None
+        if found is None or not self.sees(found, who):
+            raise NotFound("no such result", "it may have been replaced", "load the results again")
+        return found
+
+    # ---- the worklist
+
+    def rows(self, waiting: Sequence[lists.Waiting], who: Person) -> list[lists.Waiting]:
+        """Rows as a person may see them."""
+        if unbound(who):
+            return [w.shown(w.ai, w.raises) for w in waiting]
+        modes = self.modes()
+        hidden: dict[str, int] = {}
+        for study in self._made.values():
+            hidden[study] = hidden.get(study, 0) + 1
+        shown = []
+        for one in waiting:
+            uid = one.study.uid
+            free = one.state in _SIGNED or (uid, who.name) in self._locks
+            if not free and uid in hidden:
+                whole = self._without(self.index.study(uid), self._made)
+                one = replace(one, study=whole, modalities=whole.modalities, instances=whole.instance_count)
+            shown.append(disclosure.row(one, modes, locked=free))
+        return shown
+
+    # ---- events
+
+    def hears(self, sealed: Sealed, who: Person) -> bool:
+        """Whether a person may hear of an event: what machines do on a study is silent until it may be seen."""
+        event = sealed.event
+        if unbound(who) or not event.subject:
+            return True
+        if event.kind is Kind.RESULT_MADE:
+            return self.sees(self.index.result(str(event.details["result"])), who)
+        if event.kind in _OF_MACHINES or (event.kind in _TELLING and event.who != who.name):
+            return self.free(event.subject, who)
+        if event.kind is Kind.INSTANCES_RECEIVED and set(event.details["series"]) <= set(self._made):
+            return self.free(event.subject, who)
+        return True
+
+    # ---- images that a machine made elsewhere
+
+    def withheld(self, who: Person) -> frozenset[str]:
+        """Series that a person may not see yet."""
+        self._follow()
+        if unbound(who) or not self._made:
+            return frozenset()
+        studies = {study: self.free(study, who) for study in set(self._made.values())}
+        return frozenset(series for series, study in self._made.items() if not studies[study])
+
+    def study(self, study: Study, who: Person) -> Study:
+        """A study without the series that a person may not see yet."""
+        return self._without(study, self.withheld(who))
+
+    def imaged(self, study: Study) -> Study:
+        """A study without any series that a machine made elsewhere: what was imaged, the same for everybody."""
+        self._follow()
+        return self._without(study, self._made)
+
+    def find(self, level: str, keys: Mapping[str, str], who: Person, **rest: Any) -> list[dict[str, Any]]:
+        """A search that counts and matches nothing that a person may not see yet."""
+        without = self.withheld(who)
+        rows = self.index.find(level, keys, **rest, without=without)
+        touched = {self._made[series] for series in without}
+        return [self._recounted(row, without, touched) for row in rows] if touched else rows
+
+    def _recounted(self, row: dict[str, Any], without: frozenset[str], touched: set[str]) -> dict[str, Any]:
+        if "StudyInstanceUID" not in row:
+            mine = {s.uid for s in self.index.studies({"PatientID": str(row["PatientID"])}, limit=_PAGE)} & touched
+            lost = [s for uid in mine for s in self.index.study(uid).series if s.uid in without]
+            counts = {"Series": len(lost), "Instances": sum(len(s.instances) for s in lost)}
+            return {**row, **{n: row[n] - c for k, c in counts.items() for n in [f"NumberOfPatientRelated{k}"]}}
+        if row["StudyInstanceUID"] not in touched:
+            return row
+        left = self._without(self.index.study(str(row["StudyInstanceUID"])), without)
+        return {
+            **row,
+            "ModalitiesInStudy": list(left.modalities),
+            "NumberOfStudyRelatedSeries": len(left.series),
+            "NumberOfStudyRelatedInstances": left.instance_count,
+        }
+
+    @staticmethod
+    def _without(study: Study, series: Iterable[str]) -> Study:
+        gone = set(series)
+        left = tuple(s for s in study.series if s.uid not in gone)
+        return study if len(left) == len(study.series) else replace(study, series=left)
+
+
+def taken_back(result: Result) -> bool:
+    """Whether a result is nothing but a person's own finding that they took back."""
+    return bool(result.replaces) and not (result.findings or result.measurements or session.machine_of(result)[0])
+
+
+def unbound(who: Person) -> bool:
+    """Whether the rule does not bind a person: the house itself, and roles that do not read."""
+    return who is HOUSE or may(who, "unveiled")
+
+
+def _may_be_machines(details: Mapping[str, Any]) -> bool:
+    return any(one.get("modality") in ("SEG", "SR") for one in details.get("series", {}).values())

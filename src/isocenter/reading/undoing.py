@@ -1,0 +1,97 @@
+"""Take back one's last act, until the signature. Nothing is erased: what was before is said once more.
+
+The journal keeps the act and its undoing; `undoes` names the one by the other, so that an act is undone once and the
+next step goes one further back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from isocenter.errors import Conflict, WrongState
+from isocenter.reading.session import Reading, machine_of, must_be_mine
+from isocenter.record import Kind, Origin, Outcome, Result, Sealed
+
+__all__ = ["Undone", "undo"]
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What undoing gives: either a result to keep, or the digest of the draft before.
+
+    Args:
+        number: of the event that is undone.
+        words: what it was, for the reader.
+        result: what says once more what was before.
+        report: the draft before; empty where there was none.
+    """
+
+    number: int
+    words: str
+    result: Result | None = None
+    report: str = ""
+
+
+def undo(
+    reading: Reading,
+    events: Sequence[Sealed],
+    latest: Sequence[tuple[str, Result]],
+    get: Callable[[str], Result],
+    who: str,
+    now: datetime,
+    *,
+    version: int,
+) -> Undone:
+    """Take back the last act that this reader did since they opened the study or locked their opinion.
+
+    Args:
+        events: of the study, oldest first.
+        latest: (id, Result) that stand now.
+        get: a result by its digest, also one that was replaced.
+
+    Raises:
+        WrongState: the study is not open with this reader, or nothing is left to undo.
+        Conflict: another act came first, or stands on the one that would be undone.
+    """
+    must_be_mine(reading, who, "correct", version)
+    act = _last(events, who)
+    if act.event.kind is Kind.REPORT_DRAFTED:
+        before = [e for e in events if e.number < act.number and e.event.kind in _DRAFTS]
+        held = before[-1] if before and before[-1].event.kind is Kind.REPORT_DRAFTED else None
+        return Undone(act.number, "words of the report", report=str(held.event.details["report"]) if held else "")
+    digest = str(act.event.details["result"])
+    if digest not in dict(latest):
+        raise Conflict("something was decided on it since", "it would be lost", "load the findings again")
+    said = act.event.details.get("decision", {})
+    words = f"{said.get('verdict', 'decision')}: {said.get('what', 'finding')}"
+    return Undone(act.number, words, result=_before(get(digest), digest, get, who, now))
+
+
+_DRAFTS = (Kind.REPORT_DRAFTED, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
+
+
+def _last(events: Sequence[Sealed], who: str) -> Sealed:
+    undone: set[int] = set()
+    for sealed in reversed(events):
+        event = sealed.event
+        if event.kind in (Kind.READING_OPENED, Kind.OPINION_LOCKED) and event.who == who:
+            break
+        if event.who != who or event.kind not in (Kind.RESULT_MADE, Kind.REPORT_DRAFTED):
+            continue
+        if "undoes" in event.details:
+            undone.add(int(event.details["undoes"]))
+        elif sealed.number not in undone:
+            return sealed
+    raise WrongState("nothing is left to undo", "since you opened the study or locked your opinion")
+
+
+def _before(result: Result, digest: str, get: Callable[[str], Result], who: str, now: datetime) -> Result:
+    if not result.replaces:  # a finding of the reader's own: it is as if it had not been added
+        return Result(result.study_uid, Outcome.NONE, replace(result.origin, parameters={}), now, replaces=digest)
+    before = get(result.replaces)
+    analysis, version, model = machine_of(before)
+    of = {"of": {"analysis": analysis, "version": version, "model": model}} if analysis else {}
+    origin = Origin("person", who, parameters=of, unaided=result.origin.unaided)
+    return replace(before, origin=origin, made=now, replaces=digest)

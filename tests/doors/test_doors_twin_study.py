@@ -1,0 +1,394 @@
+"""The twin study: one has a finding, the other none; before the first opinion nobody can tell which is which.
+
+Two archives hold the same images under the same identifiers at the same time. In one a machine found something that
+cannot wait, with a map, a segmentation and a report sent in from elsewhere; in the other it found none. A reader asks
+for everything that the application offers, route by route as it lists them itself, and listens to its events. Every
+status, header and byte has to be the same.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+from browser_for_pages import Browser
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+
+from isocenter.app import House, open_house
+from isocenter.doors import dicomweb, pages, pages_who
+from isocenter.doors.pages_events import stream
+from isocenter.forms import maps, seg, sr
+from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.reading.disclosure import Mode, Use
+from isocenter.reading.session import Correction
+from isocenter.record import (
+    Finding,
+    Kind,
+    Map,
+    Measurement,
+    Origin,
+    Outcome,
+    Receipt,
+    Result,
+    Urgency,
+    Verdict,
+    canonical,
+    codes,
+)  # fmt: skip
+from isocenter.settings import Settings
+from isocenter.space import Region, Shape, Volume
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.READER)
+STUDY, PRIOR = generate_uid(entropy_srcs=["twin"]), generate_uid(entropy_srcs=["prior"])
+ANALYSIS = "image_quality"  # any that fits a CT: what it says is planted
+TRACKING = "2.25.4711"
+
+
+def image(study: str, number: int = 1) -> bytes:
+    """A CT of pydicom's samples as an image of a study."""
+    made = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
+    made.StudyInstanceUID, made.AccessionNumber = study, study[-4:]
+    made.SeriesInstanceUID = generate_uid(entropy_srcs=[study, "series"])
+    made.SOPInstanceUID = generate_uid(entropy_srcs=[study, str(number)])
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    made.InstanceNumber = number
+    x, y, z = made.ImagePositionPatient
+    made.ImagePositionPatient = [x, y, float(z) + 5.0 * number]
+    out = io.BytesIO()
+    made.save_as(out)
+    return out.getvalue()
+
+
+@dataclass
+class Twin:
+    """One of the two archives."""
+
+    house: House
+    browser: Browser
+    planted: str = ""  # digest of what the machine said
+    elsewhere: tuple[str, ...] = ()  # digests of files that a machine sent in
+
+    @property
+    def site(self) -> Any:
+        return self.house.site
+
+
+@contextmanager
+def archive(folder: Path) -> Iterator[Twin]:
+    house = open_house(Settings(folder=folder), apart=False)
+    try:
+        site = house.site
+        site.clock = lambda: NOON
+        for name in ("ito", "gray"):
+            site._tell(Kind.PERSON_ADDED, "isocenter", name, role="reader", credential="none")
+        site.receive([image(STUDY, n) for n in range(1, 3)] + [image(PRIOR)], sender="CT1", who=HOUSE)
+        app = pages.application(
+            site, demo=False, clock=lambda: NOON, dicomweb_router=dicomweb.router(site, pages_who.person_of)
+        )
+        token = site._entrance._sessions.begin(ITO, site._entrance.clock())[0]
+        yield Twin(house, Browser(app, bearer=token))
+    finally:
+        house.close()
+
+
+def plant(twin: Twin, *, finds: bool) -> None:
+    """A machine looks at both studies; what it says of the newer one is planted."""
+    site = twin.site
+    for study_uid in (PRIOR, STUDY):
+        site._tell(Kind.PLANNED, "isocenter", study_uid, fingerprint="f", bindings=[], declined=[])
+        study = site.index.study(study_uid)
+        receipt = Receipt(series=tuple(s.uid for s in study.series))
+        made = Result(study_uid, Outcome.NONE, Origin("machine", ANALYSIS, "1"), NOON, receipt=receipt)
+        if finds and study_uid == STUDY:
+            made = found(site, made)
+        digest = site.blobs.put(canonical(made))
+        site._tell(Kind.RESULT_MADE, "isocenter", study_uid, result=digest)
+    twin.planted = digest
+    if not finds:
+        for _ in range(2):  # so that what happens afterwards has the same number in both
+            site._tell(Kind.STARTED, "isocenter", "")
+        return
+    study = site.index.study(STUDY)
+    files = list(seg.write(made, study, site._source))
+    files.append(sr.write(made, study, site._source, segmentations=tuple(files)))
+    for data in files:
+        site.receive([data], sender="AI1", who=HOUSE)
+    twin.elsewhere = tuple(s.uid for s in site.index.study(STUDY).series if s.modality in ("SEG", "SR"))
+    assert len(twin.elsewhere) == 2
+
+
+def found(site: Any, none: Result) -> Result:
+    from isocenter.loading import volumes_of
+
+    (series,) = (s for s in site.index.study(STUDY).series if s.modality == "CT")
+    grid = volumes_of(series, site.blobs.get)[0].geometry
+    mask = np.zeros(grid.shape, dtype=bool)
+    mask[:, 40:60, 40:60] = True
+    where = Region(grid, Shape.MASK, mask, series_uid=series.uid, label="lesion")
+    size = Measurement(codes.LONG_AXIS, 13.0, "mm", 12.0, 14.0)
+    lesion = Finding(codes.LESION, 0.97, where, (size,), words="A lesion of 13 mm.", tracking=TRACKING)
+    heat = maps.pack(Volume(np.ones(grid.shape, np.float32), grid, quantity="sensitivity", unit="1"))
+    shown = Map("heat", "sensitivity", "1", grid, site.blobs.put(heat), "sensitivity", series.uid, 0.0, 1.0)
+    return replace(none, outcome=Outcome.FOUND, findings=(lesion,), maps=(shown,), urgency=Urgency.NOW)
+
+
+@contextmanager
+def twins(tmp_path: Path) -> Iterator[tuple[Twin, Twin]]:
+    with ExitStack() as stack:
+        a, b = (stack.enter_context(archive(tmp_path / name)) for name in "ab")
+        yield a, b
+
+
+# ---- everything that can be asked
+
+
+def addresses(app: Any, a: Twin, b: Twin) -> list[str]:
+    """Every GET route, with every value that its parameters may take in either archive."""
+    study = a.site.index.study(STUDY)
+    images = [(s.uid, i.sop_uid) for s in study.series for i in s.instances]
+    head = a.site.head()
+    known: dict[str, list[str]] = {
+        "uid": [STUDY, PRIOR], "study": [STUDY, PRIOR], "frames": ["1"], "path": ["7FE00010", "00620002", "index.html"],
+        "analysis": [ANALYSIS], "scope": ["me", "site", "views"], "tracking": [TRACKING], "name.png": ["heat.png"],
+        "id": [STUDY, a.planted, b.planted, a.planted[:8], TRACKING, *(sop for _, sop in images),
+               *(str(n) for n in range(head + 1))],
+    }  # fmt: skip
+    queries = {
+        "/api/worklist": ["", "?ai=off", "?q=is:raised", "?q=level:now", "?q=mod:SEG", "?q=AI", "?limit=1&cursor=1"],
+        "/dicom-web/studies": ["", "?includefield=all", "?ModalitiesInStudy=SEG", "?limit=1&offset=1"],
+        "/dicom-web/series": ["", "?Modality=SR", "?MadeBy=machine", "?limit=2&offset=1"],
+        "/dicom-web/instances": ["", "?includefield=all", "?limit=3&offset=2"],
+    }
+    asked = []
+    for path in routes(app):
+        parts = re.findall(r"\{([^}]+)\}", path)
+        if {"series", "instance"} & set(parts):
+            for series, sop in images:
+                filled = path.replace("{series}", series).replace("{instance}", sop)
+                asked += fill(filled, known)
+        elif path.startswith("/api/results/"):
+            asked += [f"{one}?sop={sop}" for one in fill(path, known | {"id": known["id"][1:3]}) for _, sop in images]
+        else:
+            asked += [one + query for one in fill(path, known) for query in queries.get(path, [""])]
+    return asked
+
+
+def routes(app: Any) -> Iterator[str]:
+    def walk(many: Any, before: str = "") -> Iterator[str]:
+        for route in many:
+            inner = getattr(route, "original_router", None) or getattr(route, "router", None)
+            if getattr(route, "methods", None):
+                if "GET" in route.methods and before + route.path not in STREAMS:
+                    yield before + route.path
+            elif inner is not None:
+                # What is included under a prefix has it in its context, not in the paths within.
+                yield from walk(
+                    inner.routes, before + str(getattr(getattr(route, "include_context", None), "prefix", ""))
+                )
+
+    return walk(app.routes)
+
+
+STREAMS = {"/api/events"}  # it never ends; it is listened to below
+
+
+def fill(path: str, known: dict[str, list[str]]) -> list[str]:
+    names = [n.split(":")[0] for n in re.findall(r"\{([^}]+)\}", path)]
+    names = ["name.png" if n == "name" and "}.png" in path else n for n in names]
+    path = path.replace("{name}.png", "{name.png}")
+    missing = [n for n in names if n not in known]
+    assert not missing, f"{path}: say in `addresses` what {missing} may be"
+    filled = []
+    for values in itertools.product(*(known[n] for n in names)):
+        one = path
+        for name, value in zip(names, values, strict=True):
+            one = re.sub(rf"\{{{re.escape(name)}(:path)?\}}", value, one)
+        filled.append(one)
+    return filled
+
+
+def answer(browser: Browser, address: str) -> tuple[int, dict[str, str], bytes]:
+    accept = {"Accept": 'multipart/related; type="application/octet-stream"'} if "/bulkdata" in address else {}
+    told = browser.get(address, headers=accept)
+    boundary = re.search(r"boundary=([^;]+)", told.headers.get("content-type", ""))
+    body = told.content.replace(boundary[1].strip('"').encode(), b"") if boundary else told.content
+    body = re.sub(rb'"hash":"[0-9a-f]{64}"', b"", body)  # an identifier: the seal of an event covers all before it
+    headers = {k: re.sub(r"boundary=[^;]+", "", v) for k, v in told.headers.items()}
+    return told.status_code, headers, body
+
+
+def heard(twin: Twin) -> list[str]:
+    async def go() -> list[str]:
+        left = iter([True, True, False])
+
+        async def goes_on() -> bool:
+            return next(left)
+
+        async def pause() -> None:
+            return None
+
+        return [line async for line in stream(twin.site, ITO, 0, goes_on=goes_on, pause=pause)]
+
+    return anyio.run(go)
+
+
+def differences(a: Twin, b: Twin, *, under: str = "/") -> set[str]:
+    """Addresses at which the two are told apart."""
+    asked = {one for one in addresses(a.browser.app, a, b) if one.startswith(under)}
+    assert len(asked) > 40, "the routes were not found"
+    told = {one for one in asked if answer(a.browser, one) != answer(b.browser, one)}
+    return told | ({"/api/events"} if heard(a) != heard(b) else set())
+
+
+# ---- the law
+
+
+def test_law_before_the_first_opinion_twins_cannot_be_told_apart(tmp_path: Path) -> None:
+    with twins(tmp_path) as (a, b):
+        plant(a, finds=True)
+        plant(b, finds=False)
+        assert a.site.head() == b.site.head()
+        assert differences(a, b) == set()
+        read = {one for one in addresses(a.browser.app, a, b) if answer(a.browser, one)[0] == 200}
+        assert {f"/api/studies/{STUDY}/results", f"/api/readings/{STUDY}/report.pdf", "/dicom-web/studies"} <= read
+
+        # A write that is refused may not tell either.
+        version = act(a, b, "open")["version"]
+        keep = {"tracking": TRACKING, "verdict": "kept", "result": a.planted}
+        refuse(a, b, "correct", {"version": version, **keep})
+        refuse(a, b, "sign", {"version": version})
+        refuse(a, b, "seen", {"shown": [{"result": a.planted, "tracking": TRACKING}]})
+        refuse(a, b, "undo", {"version": version})
+        version = act(a, b, "correct", {"version": version, "verdict": "added", "words": "A cyst."})["version"]
+        body = {"version": version, "text": "A cyst.", "section": "Impression"}
+        assert same(a, b, "PUT", f"/api/readings/{STUDY}/sentences/own", body).status_code == 200
+        assert differences(a, b) == set(), "nor while an opinion is being given"
+
+        version = a.site.reading(STUDY, who=ITO).version
+        act(a, b, "lock", {"version": version, "line": "a cyst"})
+        told = differences(a, b)
+        assert {f"/api/studies/{STUDY}/results", f"/api/studies/{STUDY}/plan", "/api/events", "/dicom-web/studies",
+                f"/api/readings/{STUDY}/report"} <= told  # fmt: skip
+
+
+def same(a: Twin, b: Twin, method: str, path: str, body: Any) -> Any:
+    one, other = (t.browser.ask(method, path, json=body) for t in (a, b))
+    assert (one.status_code, one.content) == (other.status_code, other.content), path
+    return one
+
+
+def act(a: Twin, b: Twin, step: str, body: Any = None) -> Any:
+    done = same(a, b, "POST", f"/api/readings/{STUDY}/{step}", body) if step != "lock" else None
+    if done is None:
+        for twin in (a, b):
+            done = twin.browser.post(f"/api/readings/{STUDY}/{step}", body)
+            assert done.status_code == 200, done.text
+    assert done.status_code == 200, done.text
+    return done.json()
+
+
+def refuse(a: Twin, b: Twin, step: str, body: Any) -> None:
+    assert same(a, b, "POST", f"/api/readings/{STUDY}/{step}", body).status_code >= 400
+
+
+def test_another_readers_lock_opens_nothing_for_those_who_have_not_given_theirs(tmp_path: Path) -> None:
+    with twins(tmp_path) as (a, b):
+        plant(a, finds=True)
+        plant(b, finds=False)
+        for twin, keeps in ((a, True), (b, False)):
+            site = twin.site
+            version = site.open(STUDY, who=GRAY).version
+            version = site.lock(STUDY, version=version, nothing=True, who=GRAY).version
+            if keeps:
+                assert site.results(STUDY, who=GRAY)[0][1].findings, "the one who locked sees it"
+                site.seen(STUDY, [{"result": twin.planted, "tracking": TRACKING}], who=GRAY)
+                kept = Correction(Verdict.KEPT, TRACKING)
+                version = site.correct(STUDY, kept, version=version, who=GRAY).version
+                version = site.word(STUDY, "g", "The lesion is real.", version=version, section="Impression",
+                                    who=GRAY).version  # fmt: skip
+            else:
+                for _ in range(2):
+                    site._tell(Kind.STARTED, "isocenter", "")
+                version = site.word(STUDY, "g", "Nothing to add.", version=version, section="Impression",
+                                    who=GRAY).version  # fmt: skip
+            site.lapse(STUDY, version=version, who=GRAY)
+        assert differences(a, b, under="/api") == set()
+
+
+def test_a_signed_study_hides_nothing_any_more(tmp_path: Path) -> None:
+    with archive(tmp_path / "a") as a:
+        plant(a, finds=True)
+        site = a.site
+        version = site.open(STUDY, who=GRAY).version
+        version = site.lock(STUDY, version=version, nothing=True, who=GRAY).version
+        site.seen(STUDY, [{"result": a.planted, "tracking": TRACKING}], who=GRAY)
+        version = site.correct(STUDY, Correction(Verdict.KEPT, TRACKING), version=version, who=GRAY).version
+        assert TRACKING not in a.browser.get(f"/api/studies/{STUDY}/results").text
+        site.sign(STUDY, version=version, untold="nobody answers", who=GRAY)
+        assert TRACKING in a.browser.get(f"/api/studies/{STUDY}/results").text
+        assert any("SEG" in str(row) for row in a.browser.get("/dicom-web/studies?ModalitiesInStudy=SEG").json())
+
+
+@pytest.mark.parametrize(
+    ("use", "mode", "told"),
+    [
+        (Use.READING, Mode.CONCURRENT, {f"/api/studies/{STUDY}/results", "/api/worklist"}),
+        (Use.READING, Mode.SECOND, {f"/api/studies/{STUDY}/plan", f"/api/readings/{STUDY}/report"}),
+        (Use.WORKLIST, Mode.TRIAGE, {"/api/worklist"}),
+        (Use.WORKLIST, Mode.TRIAGE_NAMED, {"/api/worklist"}),
+        (Use.READING, Mode.SHADOW, set()),
+    ],
+)
+def test_what_each_mode_tells(tmp_path: Path, use: Use, mode: Mode, told: set[str]) -> None:
+    """The same comparison in the other modes: it can fail, and triage tells its band and nothing else."""
+    with twins(tmp_path) as (a, b):
+        plant(a, finds=True)
+        plant(b, finds=False)
+        for twin in (a, b):
+            set_mode(twin.site, use, mode)
+        seen = differences(a, b, under="/api")
+        assert told <= seen
+        if use is Use.WORKLIST or mode is Mode.SHADOW:
+            assert {one.split("?")[0] for one in seen} == {one.split("?")[0] for one in told}
+            rows = a.browser.get("/api/worklist").json()["rows"]
+            whys = [row["why"] for row in rows]
+            if mode is Mode.TRIAGE:
+                assert any(why.startswith("raised by AI") for why in whys) and "lesion" not in str(rows).lower()
+            if mode is Mode.TRIAGE_NAMED:
+                assert any(why.startswith("AI: lesion") for why in whys)
+
+
+def set_mode(site: Any, use: Use, mode: Mode) -> None:
+    known = site.propose_mode(ANALYSIS, use, mode, reason="a test", who=ITO)
+    for proposal in list(known.proposals.values()):
+        site.confirm_mode(ANALYSIS, use, proposal.number, who=GRAY)
+    assert site.modes(who=ITO).of(ANALYSIS, use) is mode
+
+
+def test_in_shadow_nothing_is_said_even_after_the_opinion_and_nothing_is_signed_for_it(tmp_path: Path) -> None:
+    with archive(tmp_path / "a") as a:
+        plant(a, finds=True)
+        site = a.site
+        set_mode(site, Use.READING, Mode.SHADOW)
+        version = site.open(STUDY, who=ITO).version
+        version = site.lock(STUDY, version=version, nothing=True, who=ITO).version
+        assert site.results(STUDY, who=ITO) == []
+        assert ANALYSIS not in {row["analysis"] for row in site.why(STUDY, who=ITO)}
+        site.sign(STUDY, version=version, who=ITO)
+        assert a.planted not in site.report(STUDY, who=ITO).results
+        assert site.objects(STUDY, who=HOUSE) == []
+        gray = Person("rita", Role.RESEARCHER)
+        assert [i for i, _ in site.results(STUDY, who=gray)] == [a.planted], "who does not read is not bound"

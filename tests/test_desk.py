@@ -1,0 +1,167 @@
+"""A reading on a real archive: seen before kept, undone until signed, and what the journal says of each decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from isocenter.app import open_house
+from isocenter.errors import Conflict, NotFound, WrongState
+from isocenter.govern.policy import Person, Role
+from isocenter.reading.critical import Communication
+from isocenter.reading.session import Correction
+from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, Urgency, Verdict, canonical, codes
+from isocenter.settings import Settings
+from isocenter.site import HOUSE, Site
+
+ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.READER)
+OF = "image_quality"  # an analysis that fits this image; what it says is planted
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    house = open_house(Settings(folder=tmp_path / "archive"), apart=False)
+    file = Path(str(get_testdata_file("CT_small.dcm", download=False)))
+    house.site.receive([file.read_bytes()], sender="test", who=HOUSE)
+    yield house.site
+    house.close()
+
+
+def study_of(site: Site) -> str:
+    return site.studies(who=HOUSE)[0].uid
+
+
+def says(site: Site, *findings: Finding, urgency: Urgency = Urgency.SOON) -> str:
+    study = site.index.study(study_of(site))
+    made = Result(
+        study.uid, Outcome.FOUND if findings else Outcome.NONE, Origin("machine", OF, "1", "m" * 64), site.clock(),
+        findings=findings, urgency=urgency if findings else Urgency.ROUTINE,
+        receipt=Receipt(series=tuple(s.uid for s in study.series)),
+    )  # fmt: skip
+    digest = site.blobs.put(canonical(made))
+    site.journal.append(Event(Kind.RESULT_MADE, site.clock(), "isocenter", study.uid, {"result": digest}))
+    return digest
+
+
+def lesion(tracking: str = "2.25.1") -> Finding:
+    return Finding(codes.LESION, 0.8, words="A lesion.", tracking=tracking)
+
+
+def begun(site: Site, **opinion: object) -> int:
+    version = site.open(study_of(site), who=ITO).version
+    return site.lock(study_of(site), version=version, who=ITO, **(opinion or {"nothing": True})).version  # type: ignore[arg-type]
+
+
+def verdicts(site: Site) -> dict[str, str]:
+    return {f.tracking: f.verdict.value for _, r in site.results(study_of(site), who=ITO) for f in r.findings}
+
+
+def test_nothing_is_kept_before_it_was_on_screen_nor_by_what_another_saw(site: Site) -> None:
+    study, held = study_of(site), says(site, lesion(), lesion("2.25.2"))
+    version = begun(site)
+    keep = Correction(Verdict.KEPT, "2.25.1")
+    with pytest.raises(WrongState, match="before its evidence was on screen"):
+        site.correct(study, keep, version=version, who=ITO)
+    with pytest.raises(NotFound):
+        site.seen(study, [{"result": held, "tracking": "2.25.9"}], who=ITO)
+    site.seen(study, [{"result": held, "tracking": "2.25.2"}], who=ITO)
+    with pytest.raises(WrongState):
+        site.correct(study, keep, version=version, who=ITO)
+    look = {"result": held, "tracking": "2.25.1", "sop": "1.2.3", "frame": 0}
+    site.seen(study, [look], who=ITO)
+    site.seen(study, [look], who=ITO)
+    looks = site.journal.since(subject=study, kinds=(Kind.VIEWED,))
+    assert [e.event.details["findings"] for e in looks] == [["2.25.2"], ["2.25.1"]], "told again is told once"
+    assert looks[1].event.details["shown"] == [look]
+    site.correct(study, keep, version=version, who=ITO)
+    assert verdicts(site)["2.25.1"] == "kept"
+    strike = Correction(Verdict.STRUCK, "2.25.2", label="artefact")
+    site.correct(study, strike, version=site.reading(study, who=ITO).version, who=ITO)
+    assert verdicts(site)["2.25.2"] == "struck", "to strike takes no look"
+
+
+def test_undo_goes_back_act_by_act_and_stops_at_the_opinion(site: Site) -> None:
+    study, held = study_of(site), says(site, lesion())
+    version = site.open(study, who=ITO).version
+    version = site.correct(study, Correction(Verdict.ADDED, "", words="A cyst."), version=version, who=ITO).version
+    version = site.lock(study, version=version, who=ITO).version
+    site.seen(study, [{"result": held, "tracking": "2.25.1"}], who=ITO)
+    version = site.correct(study, Correction(Verdict.KEPT, "2.25.1"), version=version, who=ITO).version
+    version = site.word(study, "own", "All fine.", section="Impression", version=version, who=ITO).version
+    version = site.word(study, "own", "Not so fine.", version=version, who=ITO).version
+    version = site.correct(study, Correction(Verdict.ADDED, "", words="A scar."), version=version, who=ITO).version
+    assert len(verdicts(site)) == 3
+
+    def text() -> list[str]:
+        return [s.text for s in site.report(study, who=ITO).sentences if s.id == "own"]
+
+    told = []
+    for seen in (["A lesion.", "A cyst."], ["All fine."], [], "undecided"):
+        reading, words = site.undo(study, version=version, who=ITO)
+        version = reading.version
+        told.append(words)
+        if seen == "undecided":
+            assert verdicts(site)["2.25.1"] == "undecided"
+        elif "A cyst." in seen:
+            assert len(verdicts(site)) == 2 and text() == ["Not so fine."]
+        else:
+            assert text() == seen
+    assert told == ["added: Finding", "words of the report", "words of the report", "kept: Lesion"]
+    with pytest.raises(WrongState, match="nothing is left to undo"):
+        site.undo(study, version=version, who=ITO)
+    with pytest.raises(WrongState, match="undecided"):
+        site.sign(study, version=version, who=ITO)
+    with pytest.raises(Conflict):
+        site.undo(study, version=version - 1, who=ITO)
+    assert not any("A scar" in s.text or "ito" in s.text for s in site.report(study, who=ITO).sentences)
+
+
+def test_a_signature_needs_the_opinion_first_where_the_site_asks_for_it(site: Site) -> None:
+    study = study_of(site)
+    reading = site.open(study, who=ITO)
+    assert reading.asked and reading.locked is None
+    with pytest.raises(WrongState, match="before the first opinion is locked"):
+        site.sign(study, version=reading.version, who=ITO)
+    with pytest.raises(NotFound):
+        site.opinion(study, who=ITO)
+    assert site.lock(study, version=reading.version, nothing=True, who=ITO).locked is not None
+    assert site.opinion(study, who=ITO).nothing
+    with pytest.raises(NotFound):
+        site.opinion(study, who=GRAY)
+
+
+def test_the_journal_alone_tells_who_followed_whom(site: Site) -> None:
+    study, held = study_of(site), says(site, lesion(), lesion("2.25.2"), urgency=Urgency.NOW)
+    version = begun(site)
+    site.seen(study, [{"result": held, "tracking": "2.25.1"}], who=ITO)
+    version = site.correct(study, Correction(Verdict.KEPT, "2.25.1"), version=version, who=ITO).version
+    struck = Correction(Verdict.STRUCK, "2.25.2", label="normal", reason="a vessel")
+    version = site.correct(study, struck, version=version, who=ITO).version
+    acts = [sealed.event.details for sealed in site.journal.since(subject=study, who="ito")]
+    decisions = [act["decision"] for act in acts if "decision" in act]
+    assert [(d["finding"], d["verdict"], d["label"], d["mode"]) for d in decisions] == [
+        ("2.25.1", "kept", "", "unaided-first"), ("2.25.2", "struck", "normal", "unaided-first"),
+    ]  # fmt: skip
+    now = site.clock()
+    identified, received = now - timedelta(seconds=5), now - timedelta(seconds=1)
+    told = Communication("2.25.1", identified, "ito", "Dr Lee", received, "telephone", True)
+    with pytest.raises(WrongState, match="critical and told to nobody"):
+        site.sign(study, version=version, who=ITO)
+    site.sign(study, version=version, told=[told], shown={"of": 1, "shown": 1}, who=ITO)
+    said = site.journal.since(subject=study, kinds=(Kind.REPORT_SIGNED,))[0].event.details
+    assert said["calls"] == [
+        {"analysis": OF, "version": "1", "mode": "unaided-first", "machine": True, "final": True, "first": False}
+    ]
+    assert {(d["finding"], d["verdict"], d["certainty"], d["reason"]) for d in said["decisions"]} == {
+        ("2.25.1", "kept", 0.8, ""), ("2.25.2", "struck", 0.8, "normal variant: a vessel"),
+    }  # fmt: skip
+    assert said["opinion"] and said["locked"] and said["shown"] == {"of": 1, "shown": 1}
+    report = site.report(study, who=ITO)
+    assert report.is_whole and report.told == (told,) and report.locked is not None
+    assert report.changes == ("Lesion: not in the first opinion; from image_quality 1.",)
+    lines = site.comparison(study, who=ITO)[1]
+    assert [(line.relation.value, line.machine) for line in lines] == [("adds", "2.25.1"), ("adds", "2.25.2")]
