@@ -91,14 +91,14 @@ class Site(Desk):
     def __post_init__(self) -> None:
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
+        self._disclosing = Disclosing(self.index, self.journal)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index)
         self._shelf = Shelf()
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
         self.reviews, self.audits = (
             Reviewing(self.index, self.journal, self.blobs, self.clock),
-            Auditing(self.journal, self.clock),
+            Auditing(self.journal, self.clock, self._disclosing.hears),
         )
-        self._disclosing = Disclosing(self.index, self.journal)
         self._fits = {}
 
     # ---- receive, find ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from browser_for_pages import Browser
 from fastapi import APIRouter
-from house_for_pages import CT, DX, DX_SERIES, NOON, House
+from house_for_pages import CT, CT_SERIES, DX, DX_SERIES, NOON, House
 
 from isocenter.doors.pages import application
 from isocenter.doors.pages_machine import Machine
@@ -121,6 +121,7 @@ def test_every_route_with_every_role(role: str) -> None:
             .replace("{tracking}", "2.25.2")
             .replace("{name}", "sensitivity")
             .replace("{scope}", "me")
+            .replace("{series}", CT_SERIES)
             .replace("{thread}", "7")
             .replace("{analysis}", "volumetry")
             .replace("{path:path}", "worklist")

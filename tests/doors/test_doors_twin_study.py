@@ -161,6 +161,7 @@ def addresses(app: Any, a: Twin, b: Twin) -> list[str]:
     images = [(s.uid, i.sop_uid) for s in study.series for i in s.instances]
     head = a.site.head()
     known: dict[str, list[str]] = {
+        "thread": ["1"],
         "uid": [STUDY, PRIOR], "study": [STUDY, PRIOR], "frames": ["1"], "path": ["7FE00010", "00620002", "index.html"],
         "analysis": [ANALYSIS], "scope": ["me", "site", "views"], "tracking": [TRACKING], "name.png": ["heat.png"],
         "id": [STUDY, a.planted, b.planted, a.planted[:8], TRACKING, *(sop for _, sop in images),
@@ -202,7 +203,7 @@ def routes(app: Any) -> Iterator[str]:
     return walk(app.routes)
 
 
-STREAMS = {"/api/events"}  # it never ends; it is listened to below
+STREAMS = {"/api/events", "/api/studies/{uid}/together"}  # they never end; the first is listened to below
 
 
 def fill(path: str, known: dict[str, list[str]]) -> list[str]:
@@ -225,7 +226,9 @@ def answer(browser: Browser, address: str) -> tuple[int, dict[str, str], bytes]:
     told = browser.get(address, headers=accept)
     boundary = re.search(r"boundary=([^;]+)", told.headers.get("content-type", ""))
     body = told.content.replace(boundary[1].strip('"').encode(), b"") if boundary else told.content
-    body = re.sub(rb'"hash":"[0-9a-f]{64}"', b"", body)  # an identifier: the seal of an event covers all before it
+    body = re.sub(
+        rb'"(hash|head)":"[0-9a-f]{64}"', b"", body
+    )  # an identifier: the seal of an event covers all before it
     headers = {k: re.sub(r"boundary=[^;]+", "", v) for k, v in told.headers.items()}
     return told.status_code, headers, body
 
