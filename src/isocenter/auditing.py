@@ -79,6 +79,7 @@ _BLIND = (
 
 _OF_MACHINES = (
     Kind.INSTANCES_RECEIVED, Kind.PLANNED, Kind.DECLINED, Kind.RESULT_MADE, Kind.ANALYSIS_FAILED,
+    Kind.VIEWED,
 )  # fmt: skip
 """What a count would tell before a reader's own opinion: that a machine spoke, here or elsewhere."""
 

@@ -119,7 +119,7 @@ def plant(twin: Twin, *, finds: bool) -> None:
     twin.planted = digest
     if not finds:
         for _ in range(2):  # so that what happens afterwards has the same number in both
-            site._tell(Kind.STARTED, "isocenter", "")
+            site._tell(Kind.DECLINED, "isocenter", STUDY)
         return
     study = site.index.study(STUDY)
     files = list(seg.write(made, study, site._source))
@@ -324,7 +324,7 @@ def test_another_readers_lock_opens_nothing_for_those_who_have_not_given_theirs(
                                     who=GRAY).version  # fmt: skip
             else:
                 for _ in range(2):
-                    site._tell(Kind.STARTED, "isocenter", "")
+                    site._tell(Kind.DECLINED, "isocenter", STUDY)
                 version = site.word(STUDY, "g", "Nothing to add.", version=version, section="Impression",
                                     who=GRAY).version  # fmt: skip
             site.lapse(STUDY, version=version, who=GRAY)
