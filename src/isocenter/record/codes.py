@@ -38,6 +38,10 @@ NEOPLASM = Code("108369006", _SCT, "Neoplasm")
 STRUCTURE = Code("91723000", _SCT, "Anatomical Structure")
 REGION = Code("111030", _DCM, "Image Region")
 QUALITY_ISSUE = Code("111101", _DCM, "Image Quality")
+ISCHEMIC_CORE = Code("ischemic-core", _ISO, "Ischemic core")
+PENUMBRA = Code("ischemic-penumbra", _ISO, "Ischemic penumbra")
+ARTERIAL_INPUT = Code("arterial-input", _ISO, "Arterial input")
+VENOUS_OUTPUT = Code("venous-output", _ISO, "Venous output")
 HEADER_MISMATCH = Code("header-mismatch", _ISO, "Image is not what its header says")
 
 CORONARY_CALCIFICATION = Code("237897009", _SCT, "Vascular Calcification")
@@ -84,6 +88,20 @@ TLG = Code("126033", _DCM, "Total Lesion Glycolysis")
 SURFACE_AREA = Code("surface-area", _ISO, "Surface area")
 COMPONENTS = Code("component-count", _ISO, "Number of connected components")
 SIGNAL_TO_NOISE = Code("111787", _DCM, "Signal to Noise Ratio")
+CBF = Code("113055", _DCM, "Regional Cerebral Blood Flow")
+CBV = Code("113056", _DCM, "Regional Cerebral Blood Volume")
+RELATIVE_CBF = Code("126397", _DCM, "Relative Regional Blood Flow")
+RELATIVE_CBV = Code("126398", _DCM, "Relative Regional Blood Volume")
+MTT = Code("113052", _DCM, "Mean Transit Time")
+TTP = Code("113069", _DCM, "Time To Peak")
+TMAX = Code("113084", _DCM, "Tmax")
+MISMATCH_VOLUME = Code("mismatch-volume", _ISO, "Mismatch volume")
+MISMATCH_RATIO = Code("mismatch-ratio", _ISO, "Mismatch ratio")
+HYPOPERFUSION_INTENSITY = Code("hypoperfusion-intensity-ratio", _ISO, "Hypoperfusion intensity ratio")
+TRIAL_RULE = Code("trial-imaging-rule", _ISO, "Imaging rule of a trial met")
+HEAD_MOTION = Code("head-motion", _ISO, "Head motion")
+SCORE = Code("selection-score", _ISO, "Score of a choice")
+WIDTH = Code("curve-width", _ISO, "Width of a curve")
 
 # ---- measurements of the heart
 LV_EDV = Code("8821-1", _LN, "Left Ventricular ED Volume")
@@ -141,6 +159,8 @@ UNITS: dict[str, str] = {
     "Bq/mL": "becquerel per milliliter",
     "[hnsf'U]": "Hounsfield unit",
     "dB": "decibel",
+    "mL/(100.g)/min": "milliliter per 100 gram per minute",
+    "mL/(100.g)": "milliliter per 100 gram",
 }
 """UCUM units that the project writes, with the meaning that goes into a coded entry."""
 

@@ -1,0 +1,198 @@
+"""The passage of a bolus: is the scan fit to be deconvolved, where its baseline ends, and what lies between its frames.
+
+A curve that is cut off, has no baseline or is sampled too coarsely gives numbers as smoothly as a good one. So each
+is looked for, and refused with what was seen. Irregular times are brought to a regular grid, and that is said.
+
+Sources: Wintermark et al., Stroke 39 (2008) 1621 (acquisition); Boxerman et al., Neuro-Oncology 22 (2020) 1262.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+
+__all__ = ["Sampling", "arrival", "must_come_back", "must_keep_signal", "must_not_be_saturated", "sampling"]
+
+Floats = npt.NDArray[np.floating]
+
+SHORTEST_S = 40.0
+COARSEST_S = 3.0
+TRUNCATED = 0.30
+_IRREGULAR = 0.02
+_BASELINE = 2
+_SPARE = 4
+_GONE = 0.08
+_FLAT = 3  # equal samples at the top of a curve
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """Regular times for a scan, and the way to them.
+
+    Args:
+        times_s: (frames,) of the frames that are used, from 0.
+        step_s: of the regular grid, seconds.
+        operator: (samples, frames) linear interpolation; the identity where the scan is regular already.
+        remarks: what was changed, for the reader.
+    """
+
+    times_s: npt.NDArray[np.float64]
+    step_s: float
+    operator: npt.NDArray[np.float64]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def frames(self) -> int:
+        """How many frames of the scan, from the first, are used."""
+        return len(self.times_s)
+
+
+def sampling(times_s: npt.ArrayLike) -> Sampling:
+    """Regular times for a scan.
+
+    A late phase that is coarser than 3 s is left out where what comes before is long enough.
+
+    Args:
+        times_s: (frames,) seconds, rising.
+
+    Raises:
+        Refused: when times do not rise, the scan is shorter than 40 s, or frames lie more than 3 s apart.
+
+    >>> two_phases = [*range(0, 40, 1), *range(40, 70, 3)]
+    >>> found = sampling(two_phases)
+    >>> found.step_s, found.operator.shape, found.remarks[0][:34]
+    (1.0, (68, 50), 'frames lie 1 to 3 s apart: they we')
+    """
+    given = np.asarray(times_s, np.float64)
+    if given.ndim != 1 or len(given) < 3 or not np.isfinite(given).all() or (np.diff(given) <= 0).any():
+        raise Refused("times of frames that do not rise", "a bolus has no course without them", "check the header")
+    remarks: list[str] = []
+    coarse = np.flatnonzero(np.diff(given) > COARSEST_S * (1 + _IRREGULAR))
+    if len(coarse):
+        kept = given[: coarse[0] + 1]
+        if len(kept) < 3 or kept[-1] - kept[0] < SHORTEST_S:
+            raise Refused(
+                f"frames lie up to {np.diff(given).max():.1f} s apart",
+                f"flow cannot be told from frames more than {COARSEST_S:g} s apart",
+                "repeat with one frame a second or two",
+            )
+        remarks.append(
+            f"{len(given) - len(kept)} late frames more than {COARSEST_S:g} s apart were left out; "
+            f"{kept[-1] - kept[0]:.0f} s are used"
+        )
+        given = kept
+    times = given - given[0]
+    steps = np.diff(times)
+    lasts = float(times[-1] + np.median(steps))
+    if lasts < SHORTEST_S:
+        raise Refused(
+            f"a scan of {lasts:.0f} s",
+            f"tissue behind a closed artery fills later than that; {SHORTEST_S:g} s are the least",
+            "scan for 60 s",
+        )
+    if steps.max() - steps.min() <= _IRREGULAR * float(np.median(steps)):
+        return Sampling(times, float(times[-1] / (len(times) - 1)), np.eye(len(times)), tuple(remarks))
+    step = float(np.round(max(steps.min(), 0.25), 3))
+    regular = np.arange(int(np.floor(times[-1] / step + 1e-6)) + 1) * step
+    operator = np.stack([np.interp(regular, times, row) for row in np.eye(len(times))], axis=1)
+    remarks.append(
+        f"frames lie {steps.min():.3g} to {steps.max():.3g} s apart: they were resampled to one every {step:g} s"
+    )
+    return Sampling(times, step, operator, tuple(remarks))
+
+
+def arrival(curve: npt.ArrayLike) -> int:
+    """How many frames lie before the bolus: the frames of the baseline.
+
+    The rise begins where a curve leaves its baseline by 4 % of its height. Where four frames lie before it, the last of
+    them is not used: arteries fill before the mean of many voxels shows it, and a baseline with tracer in it takes area
+    from every curve.
+
+    Args:
+        curve: (frames,) of blood, rising with the tracer.
+
+    Raises:
+        Refused: when the bolus is there from the beginning, or there is none.
+
+    >>> arrival([10, 11, 10, 11, 10, 30, 90, 60, 30, 20])
+    4
+    """
+    values = np.asarray(curve, np.float64)
+    top = int(values.argmax())
+    low = float(values[: max(1, min(top, 3))].min())
+    rise = float(values[top]) - low
+    if not rise > 0:
+        raise Refused("a curve that never rises", "no bolus passes in this scan", "check the injection")
+    below = np.flatnonzero(values[:top] <= low + 0.04 * rise)
+    baseline = int(below[-1]) + 1 if len(below) else 0
+    if baseline < _BASELINE:
+        raise Refused(
+            f"{baseline} frames before the bolus arrives",
+            "without a baseline nobody knows what is tracer and what is tissue",
+            "start the scan earlier",
+        )
+    return baseline - 1 if baseline >= _SPARE else baseline
+
+
+def must_come_back(curve: npt.ArrayLike, what: str) -> None:
+    """Refuse a bolus that the end of the scan cuts off.
+
+    Args:
+        curve: (samples,) concentration.
+
+    Raises:
+        Refused: when the last sample (mean of two) is above 30 % of the peak.
+    """
+    values = np.asarray(curve, np.float64)
+    share = float(values[-2:].mean() / values.max())
+    if share > TRUNCATED:
+        raise Refused(
+            f"{what} ends at {100 * share:.0f} % of its peak",
+            f"the passage is cut off: volumes and transit times would be too small (limit {100 * TRUNCATED:.0f} %)",
+            "scan for longer",
+        )
+
+
+def must_not_be_saturated(frames: npt.ArrayLike, what: str) -> None:
+    """Refuse a curve whose top is flat because the scanner could show no more.
+
+    Args:
+        frames: (frames,) as the scanner gave them, up to a factor; no noise makes neighbours equal.
+
+    Raises:
+        Refused: when three neighbouring frames stand at the maximum.
+    """
+    values = np.asarray(frames, np.float64)
+    at_top = values >= values.max() - 1e-4 * (values.max() - values.min())
+    run = longest = 0
+    for here in at_top:
+        run = run + 1 if here else 0
+        longest = max(longest, run)
+    if longest >= _FLAT:
+        raise Refused(
+            f"{what} stands at {values.max():g} for {longest} frames",
+            "it is saturated: its true peak is higher than the image can say, and flow would be too large",
+            "choose another artery, or repeat with a wider range",
+        )
+
+
+def must_keep_signal(share: npt.ArrayLike, what: str) -> None:
+    """Refuse an MR curve whose signal is gone while the bolus passes.
+
+    Args:
+        share: (frames,) signal as a share of that before the bolus.
+
+    Raises:
+        Refused: when less than 8 % is left in two frames: what remains is noise, and the peak is unknown.
+    """
+    gone = int(np.count_nonzero(np.asarray(share, np.float64) < _GONE))
+    if gone >= 2:
+        raise Refused(
+            f"{what} keeps less than {100 * _GONE:.0f} % of its signal in {gone} frames",
+            "it is saturated: what is left is noise, and its peak is unknown",
+            "choose an artery that is diluted more, or a shorter echo time",
+        )

@@ -1,0 +1,303 @@
+"""A whole perfusion study of the brain, from frames to maps and volumes.
+
+The steps: times made regular, pixels binned to about a millimetre, the head held still, the brain found, artery and
+vein chosen, curves smoothed within the tissue, deconvolved, and volumes taken on one mask. Each step has a file of its
+own in this room; this one puts them in order and refuses what no step could save.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import uniform_filter
+
+from isocenter.errors import Refused
+from isocenter.methods import arterial, bolus, intracranial, motion, stroke
+from isocenter.methods.arterial import Vessel
+from isocenter.methods.binning import binned, unbinned
+from isocenter.methods.perfusion import BRAIN, Deconvolution, Maps
+
+__all__ = ["Examined", "Options", "examine"]
+
+Floats = npt.NDArray[np.floating]
+Mask = npt.NDArray[np.bool_]
+
+_WORKING_MM = 0.9
+_VESSEL = 3.5  # blood volume, in medians of the tissue, from which a voxel is a vessel
+_MOST_VOXELS = 2.0
+_SLAB_MM = 80.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a study is examined.
+
+    Args:
+        threshold: of the deconvolution; 0 lets the noise of the study choose it.
+        oscillation, shape: of the deconvolution.
+        smooth_mm: full width at half maximum of the smoothing in the slice.
+        still: leave motion alone.
+        most_motion_voxels: refuse a head that moved further than this many voxels (of their longest edge).
+        core_share, delay_s, smallest_ml: of the volumes.
+    """
+
+    threshold: float = 0.0
+    oscillation: float = 0.0
+    shape: float = 2.0
+    smooth_mm: float = 5.0
+    still: bool = False
+    most_motion_voxels: float = _MOST_VOXELS
+    core_share: float = 0.30
+    delay_s: float = 6.0
+    smallest_ml: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """What came out, on the grid of the images; maps are NaN outside the tissue.
+
+    Args:
+        maps: of the tissue.
+        tissue: brain without fluid, bone, and large vessels.
+        artery, vein: chosen or drawn; the vein is None where none was found.
+        venous_scale: what the artery was multiplied with; None where the vein could not tell: flow and volume are then
+            relative.
+        times_s: of the frames that were used.
+        moved_mm: how far the head had moved in each frame, before it was brought back.
+        volumes: core and the rest.
+        threshold: of the singular values, as it was given or chosen.
+        remarks: what the reader must know.
+    """
+
+    maps: Maps
+    tissue: Mask
+    artery: Vessel
+    vein: Vessel | None
+    venous_scale: float | None
+    times_s: npt.NDArray[np.float64]
+    moved_mm: npt.NDArray[np.float64]
+    volumes: stroke.Mismatch
+    threshold: float
+    remarks: tuple[str, ...]
+
+
+def examine(
+    frames: npt.NDArray[np.generic],
+    times_s: npt.ArrayLike,
+    spacing_mm: tuple[float, float, float],
+    *,
+    kind: Literal["CT", "MR"] = "CT",
+    echo_time_s: float = 0.0,
+    artery: Mask | None = None,
+    vein: Mask | None = None,
+    options: Options | None = None,
+) -> Examined:
+    """Examine one study.
+
+    Args:
+        frames: (frames, slices, rows, columns): HU, or the signal of T2*-weighted MR.
+        times_s: (frames,) seconds.
+        spacing_mm: along (slice, row, column).
+        kind: CT, or MR by susceptibility.
+        echo_time_s: of MR.
+        artery, vein: drawn by a person, on the grid of the frames; None to choose them.
+
+    Raises:
+        Refused: see the steps; and for motion beyond the limit, an artery below the tissue that it feeds, MR without
+            echo time.
+    """
+    how = options or Options()
+    if kind == "MR" and not 0.001 < echo_time_s < 0.2:
+        raise Refused(
+            f"an echo time of {1000 * echo_time_s:g} ms", "relaxation is signal over echo time", "complete it"
+        )
+    plan = bolus.sampling(times_s)
+    by = max(1, round(_WORKING_MM / spacing_mm[1]))
+    spacing = (spacing_mm[0], spacing_mm[1] * by, spacing_mm[2] * by)
+    work = binned(frames[: plan.frames], by)
+    if not np.isfinite(work).all():
+        raise Refused("images with values that are not numbers", "curves over them would be none")
+    remarks = list(plan.remarks)
+    moved, seen = _hold_still(work, spacing, kind, how, remarks)
+    before = work[:3].mean(axis=0)
+    brain = (intracranial.brain_ct if kind == "CT" else intracranial.brain_mr)(before, spacing)
+    baseline = _baseline(work, brain, falling=kind == "MR")
+    before = work[:baseline].mean(axis=0)
+    tissue = seen & _tissue(kind, before, brain, spacing)
+    _to_concentration(work, before, kind, echo_time_s)
+    feeding, draining = _vessels(work, plan, brain, baseline, artery, vein, by, remarks)
+    _must_be_fit(work, feeding, before, kind, echo_time_s)
+    tissue &= ~_large_vessels(work, brain)
+    calm = intracranial.smooth_within(work, tissue, spacing, how.smooth_mm)[:, tissue]
+    if feeding.peak <= float(np.percentile(calm.max(axis=0), 99.0)):
+        raise Refused(
+            f"an artery with a peak of {feeding.peak:.3g}, below that of tissue",
+            "it is diluted or no artery: flow would be far too large",
+            "draw another",
+        )
+    scale = arterial.venous_scale(feeding, draining) if draining is not None else None
+    if draining is None or scale is None:
+        why = "no vein was found" if draining is None else "the vein's area is below that of the artery"
+        remarks.append(f"flow and volume are relative: {why}, so the dilution of the artery is unknown")
+    inverse = Deconvolution(
+        plan.operator @ feeding.curve * (scale or 1.0), plan.step_s, how.threshold or 0.10, how.oscillation, how.shape,
+        BRAIN, float(plan.times_s[baseline]), _noise(calm, baseline),
+    )  # fmt: skip
+    if not how.threshold:
+        usual = plan.operator @ calm.mean(axis=1, dtype=np.float64)
+        inverse = replace(inverse, threshold=inverse.threshold_for(usual))
+    found = inverse.maps(calm, plan.operator, plan.times_s)
+    return _examined(
+        found, tissue, spacing, by, frames.shape[2:], feeding, draining, scale, plan, moved, how,
+        inverse.threshold, remarks,
+    )  # fmt: skip
+
+
+def _noise(curves: npt.NDArray[np.float32], baseline: int) -> float:
+    """Standard deviation of the curves, from the frames before the bolus."""
+    return float(np.sqrt(curves[:baseline].var(axis=0, ddof=1, dtype=np.float64).mean()))
+
+
+def _examined(
+    found: Maps, tissue: Mask, spacing: tuple[float, float, float], by: int, plane: tuple[int, ...], feeding: Vessel,
+    draining: Vessel | None, scale: float | None, plan: bolus.Sampling, moved: npt.NDArray[np.float64], how: Options,
+    threshold: float, remarks: list[str],
+) -> Examined:  # fmt: skip
+    """Vessels off the tissue, volumes on what is left, and everything back on the grid of the images."""
+    limit = _VESSEL * float(np.median(found.cbv))
+    kept = np.zeros_like(tissue)
+    kept[tissue] = found.cbv <= limit
+    placed = []
+    for values in (found.cbf, found.cbv, found.mtt_s, found.tmax_s, found.ttp_s):
+        whole = np.full(tissue.shape, np.nan, np.float32)
+        whole[tissue] = values
+        whole[~kept] = np.nan
+        placed.append(whole)
+    voxel_ml = float(np.prod(spacing)) / 1000.0
+    volumes = stroke.mismatch(
+        np.nan_to_num(placed[0]), np.nan_to_num(placed[3]), kept, voxel_ml, core_share=how.core_share,
+        delay_s=how.delay_s, smallest_ml=how.smallest_ml,
+    )  # fmt: skip
+    thick = tissue.shape[0] * spacing[0]
+    if thick < _SLAB_MM - 1e-6:
+        remarks.append(f"the slab is {thick / 10:.1f} cm thick, below 8 cm: what is ill outside it is not counted")
+
+    def back(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return unbinned(values, by, (plane[0], plane[1]))
+
+    volumes = stroke.Mismatch(
+        back(volumes.core), back(volumes.hypoperfused), back(volumes.severe), volumes.normal_cbf,
+        voxel_ml / by**2,
+    )  # fmt: skip
+
+    def vessel(one: Vessel) -> Vessel:
+        return Vessel(back(one.where), one.curve, one.score, one.peak, one.peak_s, one.width_s, one.drawn)
+
+    maps = Maps(*(back(p) for p in placed))
+    return Examined(
+        maps, back(kept), vessel(feeding), None if draining is None else vessel(draining), scale, plan.times_s, moved,
+        volumes, threshold, tuple(remarks),
+    )  # fmt: skip
+
+
+def _hold_still(
+    work: npt.NDArray[np.float32], spacing: tuple[float, float, float], kind: str, how: Options, remarks: list[str]
+) -> tuple[npt.NDArray[np.float64], Mask]:
+    everywhere = np.ones(work.shape[1:], bool)
+    if how.still:
+        return np.zeros(len(work)), everywhere
+    reference = work[:3].mean(axis=0)
+    # On CT the skull leads and contrast does not reach its range; on MR all that has signal leads.
+    if kind == "CT":
+        head, shown, lead = reference > -300.0, np.clip(work, -300.0, 1300.0), np.clip(reference, -300.0, 1300.0)
+    else:
+        head, shown, lead = reference > 0.1 * np.percentile(reference, 99.0), work, reference
+    found = motion.estimate(shown, spacing, lead, head)
+    furthest = float(found.largest_mm.max())
+    limit = how.most_motion_voxels * max(spacing)
+    if furthest > limit:
+        frame = int(found.largest_mm.argmax())
+        raise Refused(
+            f"the head moved {furthest:.1f} mm in frame {frame + 1}",
+            f"beyond {limit:.1f} mm ({how.most_motion_voxels:g} voxels) slices no longer show the same brain",
+            "repeat the scan, leave the frames out, or raise most_motion_voxels",
+        )
+    seen = motion.undo(work, spacing, found)
+    if furthest > motion.STILL * min(spacing):
+        many = int(np.count_nonzero(found.largest_mm > motion.STILL * min(spacing)))
+        remarks.append(f"the head moved by up to {furthest:.1f} mm: {many} of {len(work)} frames were brought back")
+    return found.largest_mm, seen
+
+
+def _baseline(work: npt.NDArray[np.float32], brain: Mask, *, falling: bool) -> int:
+    """Frames before the bolus, from the voxels that change most."""
+    inside = work[:, brain]
+    if falling:
+        inside = -inside
+    rise = inside.max(axis=0) - inside[:3].mean(axis=0)
+    most = rise >= np.percentile(rise, 99.0)
+    return bolus.arrival(inside[:, most].mean(axis=1, dtype=np.float64))
+
+
+def _tissue(kind: str, before: Floats, brain: Mask, spacing: tuple[float, float, float]) -> Mask:
+    if kind == "CT":
+        tissue = intracranial.tissue_ct(before, brain, spacing)
+    else:
+        tissue = intracranial.tissue_mr(before, brain)
+    if np.count_nonzero(tissue) < 1000:
+        raise Refused(f"{np.count_nonzero(tissue)} voxels of brain tissue", "there is nothing to map")
+    return tissue
+
+
+def _to_concentration(work: npt.NDArray[np.float32], before: Floats, kind: str, echo_time_s: float) -> None:
+    """In place: HU above the baseline, or the change of R2* (1/s)."""
+    if kind == "CT":
+        work -= before.astype(np.float32)
+        return
+    floor = 0.01 * float(np.percentile(before, 99.0))
+    start = np.maximum(before, floor).astype(np.float32)
+    for frame in work:
+        np.log(np.maximum(frame, floor) / start, out=frame)
+        frame *= np.float32(-1.0 / echo_time_s)
+
+
+def _large_vessels(work: npt.NDArray[np.float32], brain: Mask) -> Mask:
+    """Voxels that tower over the tissue, taken off before smoothing spreads them."""
+    top = np.full(brain.shape, -np.inf, np.float32)
+    for frame in work:
+        np.maximum(top, uniform_filter(frame, (0, 3, 3)), out=top)
+    return np.asarray(top > _VESSEL * float(np.median(top[brain])))
+
+
+def _vessels(
+    work: npt.NDArray[np.float32], plan: bolus.Sampling, brain: Mask, baseline: int, artery: Mask | None,
+    vein: Mask | None, by: int, remarks: list[str],
+) -> tuple[Vessel, Vessel | None]:  # fmt: skip
+    def drawn(mask: Mask) -> Vessel:
+        return arterial.given(work, plan.times_s, binned(mask[None].astype(np.float32), by)[0] >= 0.5 / by)
+
+    if artery is None:
+        feeding = arterial.artery(work, plan.times_s, brain, baseline)
+    else:
+        feeding = drawn(artery)
+    if vein is None:
+        draining = arterial.vein(work, plan.times_s, brain, baseline, feeding)
+    else:
+        draining = drawn(vein)
+    if draining is not None and not draining.drawn and draining.curve[-2:].mean() > 0.5 * draining.peak:
+        remarks.append("the vein is cut off by the end of the scan; it was not used")
+        draining = None
+    return feeding, draining
+
+
+def _must_be_fit(work: npt.NDArray[np.float32], feeding: Vessel, before: Floats, kind: str, echo_time_s: float) -> None:
+    bolus.must_come_back(feeding.curve, "the artery")
+    where = feeding.where
+    if kind == "CT":
+        bolus.must_not_be_saturated(np.median(work[:, where] + before[where], axis=1), "the artery")
+    else:
+        left = np.exp(-echo_time_s * feeding.curve)
+        bolus.must_keep_signal(left, "the artery")

@@ -1,0 +1,269 @@
+"""How a head moved during a scan, and its frames brought back to where the first ones lay.
+
+Each frame is aligned to a reference by a rigid motion of six parameters: Gauss-Newton on the differences of intensity,
+with the gradient of the reference (inverse compositional; Baker & Matthews, IJCV 56 (2004) 221), from coarse to fine.
+Only points where the reference has an edge are asked; each frame may differ by a gain and an offset, and points that
+contrast brightens weigh little (Huber). A frame that hardly moved is left as it is, for interpolation costs sharpness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+from scipy.ndimage import gaussian_filter1d
+
+from isocenter.errors import Refused
+
+__all__ = ["STILL", "Motion", "estimate", "undo"]
+
+Floats = npt.NDArray[np.floating]
+
+_LEVELS_MM = (7.0, 3.5, 1.7)  # in-plane size of a voxel, from coarse to fine
+_POINTS = 8000
+_ITERATIONS = 14
+_ENOUGH_MM = 0.01
+STILL = 0.25
+"""Share of the shortest voxel edge up to which a frame is left as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Where each frame lay.
+
+    Args:
+        turns_rad: (frames, 3) rotation vectors about the centre of the grid, in (slice, row, column) axes.
+        shifts_mm: (frames, 3) along (slice, row, column).
+        largest_mm: (frames,) how far the point of the head that moved most had moved.
+    """
+
+    turns_rad: npt.NDArray[np.float64]
+    shifts_mm: npt.NDArray[np.float64]
+    largest_mm: npt.NDArray[np.float64]
+
+
+def estimate(frames: Floats, spacing_mm: tuple[float, float, float], reference: Floats, head: Floats) -> Motion:
+    """The motion of every frame against a reference.
+
+    Args:
+        frames: (frames, slices, rows, columns).
+        spacing_mm: along (slice, row, column).
+        reference: (slices, rows, columns), such as the mean of the frames before the bolus.
+        head: mask in which edges are looked for.
+
+    Raises:
+        Refused: when the reference has no edges.
+    """
+    poses = np.tile(np.eye(3, 4), (frames.shape[0], 1, 1))
+    edges: npt.NDArray[np.float64] | None = None
+    for level, size in enumerate(_LEVELS_MM):
+        by = max(1, round(size / spacing_mm[1]))
+        if level and by == max(1, round(_LEVELS_MM[level - 1] / spacing_mm[1])):
+            continue
+        small, spacing = _shrunk(reference[None], by)[0], (spacing_mm[0], spacing_mm[1] * by, spacing_mm[2] * by)
+        inside = _shrunk(head[None].astype(np.float32), by)[0] > 0.5
+        points, gradients, values = _edges(small, spacing, inside)
+        moving = _shrunk(frames, by)
+        origin = np.array([0.0, (by - 1) / 2 * spacing_mm[1], (by - 1) / 2 * spacing_mm[2]])
+        centre = np.array([(n - 1) / 2 * s for n, s in zip(reference.shape, spacing_mm, strict=True)])
+        _align(moving, np.array(spacing), origin, centre, points + origin, gradients, values, poses)
+        edges = points + origin - centre
+    assert edges is not None
+    moved = np.einsum("fij,pj->fpi", poses[:, :, :3] - np.eye(3), edges) + poses[:, None, :, 3]
+    return Motion(_vectors(poses[:, :, :3]), poses[:, :, 3].copy(), np.linalg.norm(moved, axis=2).max(axis=1))
+
+
+def undo(frames: Floats, spacing_mm: tuple[float, float, float], motion: Motion) -> npt.NDArray[np.bool_]:
+    """Bring frames back in place, by linear interpolation; frames that hardly moved stay.
+
+    Args:
+        frames: (frames, slices, rows, columns) float32, changed in place.
+
+    Returns:
+        (slices, rows, columns): voxels that every frame saw; the others left the slab in some frame.
+    """
+    seen = np.ones(frames.shape[1:], bool)
+    for n in np.flatnonzero(motion.largest_mm > STILL * min(spacing_mm)):
+        pose = np.column_stack([_matrix(motion.turns_rad[n]), motion.shifts_mm[n]])
+        back, inside = _resampled(np.ascontiguousarray(frames[n], np.float32), np.array(spacing_mm), pose)
+        frames[n] = back
+        seen &= inside
+    return seen
+
+
+def _matrix(turn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rodrigues' formula."""
+    angle = float(np.linalg.norm(turn))
+    if angle < 1e-12:
+        return np.eye(3)
+    a, b, c = turn / angle
+    cross = np.array([[0.0, -c, b], [c, 0.0, -a], [-b, a, 0.0]])
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross)
+
+
+def _vectors(turns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    half = 0.5 * (turns - np.swapaxes(turns, 1, 2))
+    sines = np.stack([half[:, 2, 1], half[:, 0, 2], half[:, 1, 0]], axis=1)
+    size = np.linalg.norm(sines, axis=1, keepdims=True)
+    scale = np.where(size > 1e-12, np.arcsin(np.clip(size, 0, 1)) / np.maximum(size, 1e-12), 1.0)
+    return np.asarray(sines * scale)
+
+
+def _shrunk(frames: Floats, by: int) -> npt.NDArray[np.float32]:
+    """In-plane means of blocks; what is left over at the far edge is dropped."""
+    if by == 1:
+        return np.ascontiguousarray(frames, np.float32)
+    return np.asarray(_block_means(np.ascontiguousarray(frames, np.float32), by))
+
+
+@njit(cache=True, parallel=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _block_means(frames: npt.NDArray[np.float32], by: int) -> npt.NDArray[np.float32]:
+    many, slices, rows, columns = frames.shape
+    out = np.empty((many, slices, rows // by, columns // by), np.float32)
+    for item in prange(many * slices):
+        f, k = item // slices, item % slices
+        for i in range(rows // by):
+            for j in range(columns // by):
+                total = np.float32(0.0)
+                for a in range(by):
+                    for b in range(by):
+                        total += frames[f, k, i * by + a, j * by + b]
+                out[f, k, i, j] = total / (by * by)
+    return out
+
+
+def _edges(
+    image: npt.NDArray[np.float32], spacing_mm: tuple[float, ...], inside: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Points (mm), gradients (1/mm) and values where the reference changes most."""
+    smooth = gaussian_filter1d(gaussian_filter1d(image, 0.7, axis=1), 0.7, axis=2)
+    along = [
+        np.gradient(smooth, s, axis=n) if image.shape[n] > 1 else np.zeros_like(smooth)
+        for n, s in enumerate(spacing_mm)
+    ]
+    steep = np.sqrt(sum(g.astype(np.float64) ** 2 for g in along)) * inside
+    found = np.flatnonzero(steep > 0)
+    if len(found) < 100:
+        raise Refused("a reference without edges", "no motion can be seen on it", "check the images")
+    if len(found) > _POINTS:
+        cut = np.partition(steep.ravel()[found], -_POINTS)[-_POINTS]
+        found = found[steep.ravel()[found] >= cut]
+    index = np.stack(np.unravel_index(found, image.shape), axis=1)
+    gradients = np.stack([g.ravel()[found] for g in along], axis=1).astype(np.float64)
+    return index * np.array(spacing_mm), gradients, smooth.ravel()[found].astype(np.float64)
+
+
+def _align(
+    moving: npt.NDArray[np.float32],
+    spacing: npt.NDArray[np.float64],
+    origin: npt.NDArray[np.float64],
+    centre: npt.NDArray[np.float64],
+    points: npt.NDArray[np.float64],
+    gradients: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    poses: npt.NDArray[np.float64],
+) -> None:
+    """Refine poses, (frames, 3, 4), in place; x in the reference lies at R (x - c) + c + t in the frame."""
+    arm = points - centre
+    jacobian = np.concatenate([np.cross(arm, gradients), gradients], axis=1)
+    smooth = gaussian_filter1d(gaussian_filter1d(moving, 0.7, axis=2), 0.7, axis=3)
+    radius = float(np.linalg.norm(arm, axis=1).max())
+    going = np.arange(len(moving))
+    for _ in range(_ITERATIONS):
+        shown, inside = _sampled(smooth[going], spacing, origin, centre, points, poses[going])
+        left = []
+        for n, frame in enumerate(going):
+            step = _step(shown[n], inside[n], values, jacobian)
+            back = _matrix(-step[:3])
+            poses[frame, :, 3] = poses[frame, :, 3] - poses[frame, :, :3] @ back @ step[3:]
+            poses[frame, :, :3] = poses[frame, :, :3] @ back
+            if np.linalg.norm(step[:3]) * radius + np.linalg.norm(step[3:]) > _ENOUGH_MM:
+                left.append(frame)
+        going = np.array(left, dtype=np.int64)
+        if not len(going):
+            return
+
+
+def _step(
+    shown: npt.NDArray[np.float64],
+    inside: npt.NDArray[np.bool_],
+    values: npt.NDArray[np.float64],
+    jacobian: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """One Gauss-Newton step: gain, offset and six parameters together, each point weighted by Huber."""
+    if np.count_nonzero(inside) < 50:
+        return np.zeros(6)
+    s, v, j = shown[inside], values[inside], jacobian[inside]
+    columns = np.column_stack([j, v, np.ones_like(v)])
+    error = s - v
+    off = error - np.median(error)
+    spread = 1.4826 * float(np.median(np.abs(off))) + 1e-9
+    weight = np.minimum(1.0, 1.345 * spread / np.maximum(np.abs(off), 1e-9))
+    weighted = columns * weight[:, None]
+    normal = weighted.T @ columns
+    scale = np.sqrt(np.maximum(np.diag(normal), 1e-30))
+    # A slab of one slice says nothing on motion through it: a trace of ridge leaves that at zero.
+    solved = np.linalg.solve(normal / np.outer(scale, scale) + 1e-6 * np.eye(8), weighted.T @ error / scale) / scale
+    return np.asarray(solved[:6])
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _linear(image: npt.NDArray[np.float32], z: float, y: float, x: float) -> tuple[float, bool]:
+    """Trilinear value at an index; outside, the nearest voxel and False."""
+    slices, rows, columns = image.shape
+    inside = -0.5 <= z <= slices - 0.5 and -0.5 <= y <= rows - 0.5 and -0.5 <= x <= columns - 0.5
+    z, y, x = min(max(z, 0.0), slices - 1.0), min(max(y, 0.0), rows - 1.0), min(max(x, 0.0), columns - 1.0)
+    k, i, j = min(int(z), max(slices - 2, 0)), min(int(y), max(rows - 2, 0)), min(int(x), max(columns - 2, 0))
+    c, a, b = z - k, y - i, x - j
+    n, m, p = min(k + 1, slices - 1), min(i + 1, rows - 1), min(j + 1, columns - 1)
+    low = (image[k, i, j] * (1 - b) + image[k, i, p] * b) * (1 - a) + (
+        image[k, m, j] * (1 - b) + image[k, m, p] * b
+    ) * a
+    high = (image[n, i, j] * (1 - b) + image[n, i, p] * b) * (1 - a) + (
+        image[n, m, j] * (1 - b) + image[n, m, p] * b
+    ) * a
+    return low * (1 - c) + high * c, inside
+
+
+@njit(cache=True, parallel=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _sampled(
+    frames: npt.NDArray[np.float32],
+    spacing: npt.NDArray[np.float64],
+    origin: npt.NDArray[np.float64],
+    centre: npt.NDArray[np.float64],
+    points: npt.NDArray[np.float64],
+    poses: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    many, count = frames.shape[0], points.shape[0]
+    out, seen = np.empty((many, count)), np.empty((many, count), np.bool_)
+    for f in prange(many):
+        pose = poses[f]
+        for p in range(count):
+            u, v, w = points[p, 0] - centre[0], points[p, 1] - centre[1], points[p, 2] - centre[2]
+            z = pose[0, 0] * u + pose[0, 1] * v + pose[0, 2] * w + pose[0, 3] + centre[0] - origin[0]
+            y = pose[1, 0] * u + pose[1, 1] * v + pose[1, 2] * w + pose[1, 3] + centre[1] - origin[1]
+            x = pose[2, 0] * u + pose[2, 1] * v + pose[2, 2] * w + pose[2, 3] + centre[2] - origin[2]
+            out[f, p], seen[f, p] = _linear(frames[f], z / spacing[0], y / spacing[1], x / spacing[2])
+    return out, seen
+
+
+@njit(cache=True, parallel=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _resampled(
+    frame: npt.NDArray[np.float32], spacing: npt.NDArray[np.float64], pose: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    slices, rows, columns = frame.shape
+    out, seen = np.empty_like(frame), np.empty(frame.shape, np.bool_)
+    c0, c1, c2 = (slices - 1) / 2 * spacing[0], (rows - 1) / 2 * spacing[1], (columns - 1) / 2 * spacing[2]
+    for line in prange(slices * rows):
+        k, i = line // rows, line % rows
+        u, v = k * spacing[0] - c0, i * spacing[1] - c1
+        for j in range(columns):
+            w = j * spacing[2] - c2
+            z = pose[0, 0] * u + pose[0, 1] * v + pose[0, 2] * w + pose[0, 3] + c0
+            y = pose[1, 0] * u + pose[1, 1] * v + pose[1, 2] * w + pose[1, 3] + c1
+            x = pose[2, 0] * u + pose[2, 1] * v + pose[2, 2] * w + pose[2, 3] + c2
+            value, inside = _linear(frame, z / spacing[0], y / spacing[1], x / spacing[2])
+            out[k, i, j], seen[k, i, j] = value, inside
+    return out, seen

@@ -1,0 +1,440 @@
+"""Blood flow, blood volume, transit time and delay of the brain from the passage of a bolus.
+
+The curve of a tissue is the arterial curve convolved with flow times residue. Deconvolution gives their product
+k(t) = F R(t); its peak is the flow, its place the delay (Tmax). The convolution is written as a block-circulant
+matrix, so that a tissue which the bolus reaches before the artery that was chosen is treated like every other (Wu et
+al., Magn Reson Med 50 (2003) 164). A circulant matrix is diagonal under the Fourier transform: its singular values are
+step times the modulus of the artery's spectrum, the pseudo-inverse of all voxels is one matrix, and maps are one
+matrix product.
+
+**Regularisation costs flow.** Small singular values are noise and are left out, and with them goes the sharp rise of
+k(t): at a mean transit time of 3.4 s the peak loses 30 %. How much is known: what is left out is a fixed linear filter,
+so what it does to a residue of a given mean transit time can be computed. The quotient of volume and peak, both
+measured, tells the transit time; a table made for the artery at hand turns the one into the other. Residues between the
+exponential (shape 1) and plug flow differ in how much they lose; shape 2 stands between, and `shape=0` leaves the peak
+as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+from isocenter.errors import Refused
+from isocenter.methods.residue import tissue_curves
+
+__all__ = ["BRAIN", "UNIT_DENSITY", "Deconvolution", "Maps", "Tissue", "oscillation_index"]
+
+Floats = npt.NDArray[np.floating]
+
+_LAGS_S = (-10.0, 40.0)
+_LAG_STEP_S = 1.0  # a coarser scan is interpolated to this, which its limited bandwidth allows
+_CHUNK = 8192
+_TABLE = np.geomspace(2.0, 90.0, 80)  # mean transit times of the table, seconds: no brain is faster
+_OF_NOISE = 2.0  # peak of a residue of noise alone, in standard deviations
+_THRESHOLDS = tuple(np.round(np.geomspace(0.02, 0.8, 16), 4))
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """What turns volumes of plasma into volumes of blood for 100 g of tissue.
+
+    Args:
+        hematocrit_large, hematocrit_small: share of cells in large and in small vessels.
+        density_g_per_ml: of the tissue.
+    """
+
+    hematocrit_large: float = 0.45
+    hematocrit_small: float = 0.25
+    density_g_per_ml: float = 1.04
+
+    @property
+    def factor(self) -> float:
+        """kappa / rho, ml/g.
+
+        >>> round(Tissue().factor, 4)
+        0.7051
+        """
+        return (1.0 - self.hematocrit_large) / (1.0 - self.hematocrit_small) / self.density_g_per_ml
+
+
+BRAIN = Tissue()
+UNIT_DENSITY = Tissue(0.0, 0.0, 1.0)
+"""For digital objects that state flow in ml/100 ml/min of the tracer's own space."""
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """What deconvolution gives for each voxel, float32; NaN where there is no flow to divide by.
+
+    Args:
+        cbf: ml/100 g/min.
+        cbv: ml/100 g.
+        mtt_s: seconds.
+        tmax_s: delay of the peak behind the artery, seconds.
+        ttp_s: from the arrival of the bolus in the artery to the peak of the tissue, seconds.
+    """
+
+    cbf: npt.NDArray[np.float32]
+    cbv: npt.NDArray[np.float32]
+    mtt_s: npt.NDArray[np.float32]
+    tmax_s: npt.NDArray[np.float32]
+    ttp_s: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Deconvolution:
+    """The pseudo-inverse for one artery, ready for any number of voxels.
+
+    Args:
+        artery: (n,) concentration in the artery at regular times.
+        step_s: between samples, seconds.
+        threshold: singular values below this share of the largest are left out (cSVD; Wu 2003 found 0.10 for circular
+            matrices).
+        oscillation: raise the threshold of each voxel until its residue oscillates no more than this (oSVD; Wu 2003:
+            0.035, and 0.065 for low noise); 0 for one threshold.
+        shape: of the transit times that the correction of the peak supposes; 0 for none.
+        tissue: haematocrits and density.
+        arrival_s: of the bolus in the artery, from which time to peak counts.
+        noise: standard deviation of a curve at one time. The largest of many noisy values is too large: the peak is
+            freed of it in squares, as for the magnitude of a noisy signal, and the correction for the filter fades
+            where noise makes the peak. 0 takes the peak as it is.
+
+    Raises:
+        Refused: when the artery has no area, is not finite, or the step is not above zero.
+
+    >>> bolus = [0, 0, 0, 1, 6, 9, 6, 3, 1, 0.5, 0.2, 0, 0, 0, 0, 0]
+    >>> from isocenter.methods.residue import tissue_curves
+    >>> curve = 60 / 6000 * tissue_curves(bolus, 1.5, [4.0], 2.0)
+    >>> maps = Deconvolution(np.array(bolus), 1.5, tissue=UNIT_DENSITY).maps(curve.T)
+    >>> [round(float(v[0]), 1) for v in (maps.cbf, maps.cbv, maps.mtt_s)]
+    [60.0, 4.0, 4.0]
+    """
+
+    artery: Floats
+    step_s: float
+    threshold: float = 0.10
+    oscillation: float = 0.0
+    shape: float = 2.0
+    tissue: Tissue = BRAIN
+    arrival_s: float = 0.0
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        artery = np.asarray(self.artery, np.float64)
+        if artery.ndim != 1 or len(artery) < 4 or not np.isfinite(artery).all():
+            raise Refused(f"an artery of shape {artery.shape}", "it needs a curve of at least four finite samples")
+        if not self.step_s > 0:
+            raise Refused(f"a step of {self.step_s} s", "samples need a distance in time")
+        if not artery.sum() > 0:
+            raise Refused("an artery without area under its curve", "nothing can be divided by it", "choose another")
+        if not 0 < self.threshold < 1 or min(self.oscillation, self.shape, self.noise) < 0:
+            raise Refused(
+                f"threshold {self.threshold}, oscillation {self.oscillation}, shape {self.shape}, noise {self.noise}",
+                "a threshold lies between 0 and 1, the others are not negative",
+            )
+        object.__setattr__(self, "artery", artery)
+
+    # ---- the matrix --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def length(self) -> int:
+        """Rows of the circulant matrix: at least twice the samples, so that the end does not reach the beginning."""
+        return 2 * len(self.artery)
+
+    @cached_property
+    def spectrum(self) -> npt.NDArray[np.complex128]:
+        """Step times the Fourier transform of the artery; its modulus are the singular values."""
+        return np.asarray(self.step_s * np.fft.rfft(self.artery, self.length))
+
+    @cached_property
+    def lags_s(self) -> npt.NDArray[np.float64]:
+        """Delays at which k is looked at: from -10 s, for arteries behind the tissue, to 40 s."""
+        step = self.step_s / max(1, int(np.ceil(self.step_s / _LAG_STEP_S - 1e-9)))
+        reach = len(self.artery) * self.step_s
+        low, high = max(_LAGS_S[0], -reach / 2), min(_LAGS_S[1], reach - self.step_s)
+        return np.asarray(step) * np.arange(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)
+
+    def inverse(self, threshold: float, lags_s: Floats | None = None) -> npt.NDArray[np.float64]:
+        """(lags, samples): concentrations of a tissue -> k at the lags, 1/s."""
+        lags = self.lags_s if lags_s is None else lags_s
+        size = np.abs(self.spectrum)
+        kept = size >= threshold * size.max()
+        gain = np.where(kept, 1.0 / np.where(kept, self.spectrum, 1.0), 0.0)
+        weight = np.full(len(gain), 2.0)
+        weight[0] = weight[-1] = 1.0  # the length is even: the last is the Nyquist frequency
+        turn = 2.0 * np.pi * np.arange(len(gain)) / (self.length * self.step_s)
+        apart = lags[:, None] - self.step_s * np.arange(len(self.artery))[None, :]
+        # Only the time between lag and sample counts, and most pairs share theirs.
+        times, which = np.unique(np.round(apart, 9), return_inverse=True)
+        wave = np.exp(1j * turn[None, :] * times[:, None]) @ (weight * gain)
+        return np.asarray((wave.real / self.length)[which.reshape(apart.shape)], np.float64)
+
+    def volume_weights(self) -> npt.NDArray[np.float64]:
+        """(samples,): area under a tissue's curve as a share of the area under the artery's."""
+        return np.full(len(self.artery), 1.0 / float(self.artery.sum()))
+
+    def correction(self, inverse: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """(volume / peak in seconds, share of the flow that the peak shows), both rising in the first.
+
+        Made by sending residues of known transit time through the same matrix as the voxels.
+        """
+        if not self.shape:
+            return np.array([0.0, 1e6], np.float32), np.ones(2, np.float32)
+        curves = tissue_curves(self.artery, self.step_s, _TABLE, self.shape)
+        peak = _peaks(np.ascontiguousarray(inverse @ curves.T))[0]
+        apparent = (curves @ self.volume_weights()) / peak
+        # What the scan is too short to see falls back: the table ends where it no longer rises.
+        rising = np.flatnonzero(np.diff(apparent) <= 0)
+        end = int(rising[0]) + 1 if len(rising) else len(apparent)
+        return apparent[:end].astype(np.float32), peak[:end].astype(np.float32)
+
+    # ---- maps --------------------------------------------------------------------------------------------------------
+
+    def maps(
+        self, curves: npt.NDArray[np.generic], operator: Floats | None = None, times_s: Floats | None = None
+    ) -> Maps:
+        """Maps of many voxels.
+
+        Args:
+            curves: (samples, ...) concentration; or (frames, ...) what the scanner gave, if `operator` makes
+                concentration of it.
+            operator: (samples, frames) from frames to regular samples of concentration: a baseline taken off,
+                irregular times resampled. It is folded into the inverse and costs nothing.
+            times_s: (frames,) of the curves, where they are not those of the artery.
+
+        Raises:
+            Refused: when samples and artery differ in length.
+        """
+        to = np.eye(len(self.artery)) if operator is None else np.asarray(operator, np.float64)
+        if to.shape[0] != len(self.artery) or curves.shape[0] != to.shape[1]:
+            raise Refused(
+                f"curves of {curves.shape[0]} frames", f"an artery of {len(self.artery)}, operator {to.shape}"
+            )
+        times = self.step_s * np.arange(len(self.artery)) if times_s is None else np.asarray(times_s, np.float64)
+        since = (times - self.arrival_s).astype(np.float32)
+        flat = np.ascontiguousarray(curves.reshape(curves.shape[0], -1), np.float32)
+        out = np.empty((5, flat.shape[1]), np.float32)
+        if self.oscillation:
+            self._calm(flat, to, since, out)
+        else:
+            self._step(self.threshold, to)(flat, since, out)
+        return Maps(*out.reshape(5, *curves.shape[1:]))
+
+    def _step(self, threshold: float, to: Floats) -> _Step:
+        inverse = self.inverse(threshold)
+        stacked = np.vstack([inverse @ to, self.volume_weights() @ to]).astype(np.float32)
+        lags = self.lags_s
+        return _Step(
+            stacked, *self.correction(inverse), float(lags[0]), float(lags[1] - lags[0]), self.tissue.factor,
+            self.noise * self.gain(threshold),
+        )  # fmt: skip
+
+    def gain(self, threshold: float) -> float:
+        """Standard deviation of k (1/s) where that of the curves is 1."""
+        return float(np.sqrt((self.inverse(threshold, np.zeros(1)) ** 2).sum()))
+
+    def threshold_for(self, curve: Floats, share: float = 0.30) -> float:
+        """The lowest threshold, from 0.05 to 0.25, at which noise alone shows less than a share of the usual flow.
+
+        The share is that below which tissue is called a core.
+
+        Args:
+            curve: (samples,) mean concentration of the tissue.
+        """
+        for threshold in (0.05, 0.07, 0.10, 0.15, 0.20):
+            usual = float((self.inverse(threshold) @ curve).max())
+            if _OF_NOISE * self.noise * self.gain(threshold) <= share * usual:
+                return threshold
+        return 0.25
+
+    def _calm(
+        self, flat: npt.NDArray[np.generic], to: Floats, since: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
+    ) -> None:
+        """Each voxel with the lowest threshold at which its residue is calm (oSVD)."""
+        ring = self.step_s * np.arange(self.length)
+        left = np.arange(flat.shape[1])
+        for threshold in _THRESHOLDS:
+            full, work = (self.inverse(threshold, ring) @ to).astype(np.float32), self._step(threshold, to)
+            calm = np.ones(len(left), bool)
+            for start in range(0, len(left), _CHUNK):
+                which = left[start : start + _CHUNK]
+                part = np.ascontiguousarray(flat[:, which], np.float32)
+                if threshold != _THRESHOLDS[-1]:
+                    calm[start : start + _CHUNK] = oscillation_index(full @ part) <= self.oscillation
+                chosen = calm[start : start + _CHUNK]
+                done = np.empty((5, int(chosen.sum())), np.float32)
+                work(np.ascontiguousarray(part[:, chosen]), since, done)
+                out[:, which[chosen]] = done
+            left = left[~calm]
+            if not len(left):
+                return
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """Curves to maps with one threshold."""
+
+    stacked: npt.NDArray[np.float32]
+    apparent: npt.NDArray[np.float32]
+    shown: npt.NDArray[np.float32]
+    first_s: float
+    lag_s: float
+    factor: float
+    noise: float
+
+    def __call__(
+        self, curves: npt.NDArray[np.generic], since: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
+    ) -> None:
+        if curves.shape[1]:
+            _fill(
+                self.stacked, curves, since, out, self.apparent, self.shown, self.first_s, self.lag_s, self.factor,
+                self.noise,
+            )  # fmt: skip
+
+
+def oscillation_index(residues: Floats) -> npt.NDArray[np.float64]:
+    """How much each residue oscillates: summed second differences over length and peak (Wu 2003).
+
+    Args:
+        residues: (lags, voxels), all lags of the circulant matrix.
+
+    >>> oscillation_index(np.array([[1.0], [1.0], [1.0], [1.0]])).tolist()
+    [0.0]
+    """
+    bends = np.abs(residues[2:] - 2 * residues[1:-1] + residues[:-2]).sum(axis=0, dtype=np.float64)
+    peak = residues.max(axis=0).astype(np.float64)
+    return np.where(peak > 0, bends / np.where(peak > 0, peak, 1.0) / len(residues), np.inf)
+
+
+@njit(cache=True, fastmath=False)  # type: ignore[untyped-decorator]
+def _peak(before: float, top: float, after: float) -> tuple[float, float]:
+    """Height and place (in steps) of the parabola through three samples, of which the middle is the largest."""
+    bend = before - 2.0 * top + after
+    if bend >= 0.0:
+        return top, 0.0
+    place = 0.5 * (before - after) / bend
+    return top - 0.25 * (before - after) * place, place
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _peaks(residues: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Height and place (in lags) of each column's peak."""
+    lags, voxels = residues.shape
+    height, where = np.empty(voxels), np.empty(voxels)
+    for v in range(voxels):
+        best = 0
+        for i in range(1, lags):
+            if residues[i, v] > residues[best, v]:
+                best = i
+        height[v], where[v] = residues[best, v], float(best)
+        if 0 < best < lags - 1:
+            top, place = _peak(residues[best - 1, v], residues[best, v], residues[best + 1, v])
+            height[v], where[v] = top, best + place
+    return height, where
+
+
+@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _between(value: float, rising: npt.NDArray[np.float32], given: npt.NDArray[np.float32]) -> float:
+    """Linear interpolation, held at the ends."""
+    low, high = 0, len(rising) - 1
+    if value <= rising[low]:
+        return float(given[low])
+    if value >= rising[high]:
+        return float(given[high])
+    while high - low > 1:
+        middle = (low + high) // 2
+        if rising[middle] <= value:
+            low = middle
+        else:
+            high = middle
+    share = (value - rising[low]) / (rising[high] - rising[low])
+    return float(given[low] + share * (given[high] - given[low]))
+
+
+_BLOCK = 128  # voxels whose curves and residues stay in the first cache
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+def _product(
+    matrix: npt.NDArray[np.float32], part: npt.NDArray[np.float32], into: npt.NDArray[np.float32], n: int
+) -> None:
+    """matrix @ part[:, :n], eight frames at a time: threads of a BLAS would wait for each other at every block."""
+    rows, frames = matrix.shape
+    whole = frames - frames % 8
+    for i in range(rows):
+        for j in range(n):
+            into[i, j] = 0.0
+        for k in range(0, whole, 8):
+            a, b, c, d = matrix[i, k], matrix[i, k + 1], matrix[i, k + 2], matrix[i, k + 3]
+            e, f, g, h = matrix[i, k + 4], matrix[i, k + 5], matrix[i, k + 6], matrix[i, k + 7]
+            for j in range(n):
+                into[i, j] += (
+                    a * part[k, j] + b * part[k + 1, j] + c * part[k + 2, j] + d * part[k + 3, j]
+                    + e * part[k + 4, j] + f * part[k + 5, j] + g * part[k + 6, j] + h * part[k + 7, j]
+                )  # fmt: skip
+        for k in range(whole, frames):
+            a = matrix[i, k]
+            for j in range(n):
+                into[i, j] += a * part[k, j]
+
+
+@njit(cache=True, parallel=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+def _fill(
+    matrix: npt.NDArray[np.float32],
+    curves: npt.NDArray[np.float32],
+    since: npt.NDArray[np.float32],
+    out: npt.NDArray[np.float32],
+    apparent: npt.NDArray[np.float32],
+    shown: npt.NDArray[np.float32],
+    first_s: float,
+    lag_s: float,
+    factor: float,
+    noise: float,
+) -> None:
+    """Peaks, volumes and times of all voxels: rows of `matrix` give k at the lags and, last, the volume."""
+    frames, voxels = curves.shape
+    lags = matrix.shape[0] - 1
+    for block in prange((voxels + _BLOCK - 1) // _BLOCK):
+        start = block * _BLOCK
+        n = min(_BLOCK, voxels - start)
+        part = np.empty((frames, _BLOCK), np.float32)
+        found = np.empty((lags + 1, _BLOCK), np.float32)
+        top, at = np.empty(_BLOCK, np.float32), np.zeros(_BLOCK, np.int32)
+        high, when = np.empty(_BLOCK, np.float32), np.zeros(_BLOCK, np.int32)
+        for k in range(frames):
+            for j in range(n):
+                part[k, j] = curves[k, start + j]  # one block of a row after another is far apart in memory
+        _product(matrix, part, found, n)
+        for j in range(n):
+            top[j], high[j] = found[0, j], part[0, j]
+        for i in range(1, lags):
+            for j in range(n):
+                larger = found[i, j] > top[j]
+                top[j] = found[i, j] if larger else top[j]
+                at[j] = i if larger else at[j]
+        for i in range(1, frames):
+            for j in range(n):
+                larger = part[i, j] > high[j]
+                high[j] = part[i, j] if larger else high[j]
+                when[j] = i if larger else when[j]
+        for j in range(n):
+            v, i = start + j, at[j]
+            height, lag = top[j], float(i)
+            if 0 < i < lags - 1:
+                height, place = _peak(found[i - 1, j], found[i, j], found[i + 1, j])
+                lag += place
+            volume = found[lags, j]
+            height = np.sqrt(max(height * abs(height) - (2.0 * noise) ** 2, 0.0)) if height > 0 else 0.0
+            if height > 0 and volume > 0:
+                sure = max(0.0, 1.0 - (4.0 * noise / height) ** 2)
+                height /= 1.0 - sure * (1.0 - _between(volume / height, apparent, shown))
+            out[0, v] = factor * 6000.0 * height
+            out[1, v] = factor * 100.0 * volume
+            out[2, v] = volume / height if height > 0 else np.nan
+            out[3, v] = first_s + lag_s * lag
+            out[4, v] = since[when[j]]

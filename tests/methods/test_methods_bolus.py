@@ -1,0 +1,68 @@
+"""Whether a scan is fit to be deconvolved: each trap is made once, and refused in words."""
+
+import numpy as np
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.methods import bolus
+
+
+def test_regular_times_stay() -> None:
+    found = bolus.sampling(np.arange(40) * 1.5 + 7.0)
+    assert found.step_s == pytest.approx(1.5) and found.frames == 40 and found.remarks == ()
+    assert np.array_equal(found.operator, np.eye(40))
+
+
+def test_irregular_times_are_resampled_and_that_is_said() -> None:
+    times = np.concatenate([np.arange(0, 40, 1.0), np.arange(40, 70, 2.5)])
+    found = bolus.sampling(times)
+    assert found.step_s == 1.0 and "resampled to one every 1 s" in found.remarks[0]
+    line = 3.0 * times - 2.0
+    assert found.operator @ line == pytest.approx(3.0 * np.arange(found.operator.shape[0]) - 2.0)
+
+
+def test_a_coarse_late_phase_is_left_out() -> None:
+    found = bolus.sampling([*np.arange(0, 45, 1.0), 60.0, 75.0])
+    assert found.frames == 45 and "2 late frames" in found.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (np.arange(20) * 1.5, "a scan of 30 s"),
+        (np.arange(20) * 4.0, "4.0 s apart"),
+        ([*np.arange(0, 30, 1.0), *np.arange(33, 70, 4.0)], "4.0 s apart"),
+        ([0.0, 1.0, 1.0, 2.0], "do not rise"),
+        ([0.0, np.nan, 2.0], "do not rise"),
+    ],
+)
+def test_times_that_will_not_do(times: list[float], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        bolus.sampling(times)
+
+
+def test_the_baseline_ends_before_the_bolus() -> None:
+    curve = np.array([40.0, 41, 40, 39, 41, 40, 55, 120, 240, 180, 90, 60, 50])
+    assert bolus.arrival(curve) == 5  # the sixth frame may hold tracer that this mean does not show
+    assert bolus.arrival(curve[4:]) == 2
+
+
+@pytest.mark.parametrize("curve", [[40, 60, 120, 240, 100, 60], [200, 240, 180, 90, 60], [50.0] * 10])
+def test_no_baseline(curve: list[float]) -> None:
+    with pytest.raises(Refused, match=r"before the bolus arrives|never rises"):
+        bolus.arrival(curve)
+
+
+def test_a_truncated_bolus() -> None:
+    bolus.must_come_back([0, 10, 100, 60, 30, 29, 20], "the artery")
+    with pytest.raises(Refused, match="the artery ends at 50 % of its peak"):
+        bolus.must_come_back([0, 10, 100, 60, 40], "the artery")
+
+
+def test_saturation() -> None:
+    bolus.must_not_be_saturated([40, 90, 260, 261, 200, 100], "the artery")
+    with pytest.raises(Refused, match="saturated"):
+        bolus.must_not_be_saturated([40, 90, 255, 255, 255, 100], "the artery")
+    bolus.must_keep_signal([1, 0.5, 0.05, 0.4, 0.9], "the artery")
+    with pytest.raises(Refused, match="saturated"):
+        bolus.must_keep_signal([1, 0.5, 0.05, 0.04, 0.06, 0.9], "the artery")

@@ -1,0 +1,44 @@
+"""The brain is found within the skull, and fluid is left out of the tissue."""
+
+import numpy as np
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.methods import intracranial
+from isocenter.testing.phantoms import stroke_ct
+from isocenter.testing.phantoms.perfused_head import scene
+
+SPACING = (8.0, 220 / 96, 220 / 96)
+
+
+@pytest.fixture(scope="module")
+def head() -> tuple[np.ndarray, np.ndarray]:
+    array, axes, _ = stroke_ct.frames(size=96, slices=8, step_mm=8.0, times_s=(0.0, 1.0, 2.0))
+    return array.mean(axis=0, dtype=np.float32), scene(np.array([0.0, 1.0]), axes).labels
+
+
+def test_brain_and_tissue_of_a_head(head: tuple[np.ndarray, np.ndarray]) -> None:
+    image, labels = head
+    brain = intracranial.brain_ct(image, SPACING)
+    truth = labels >= 3
+    assert 2 * (brain & truth).sum() / (brain.sum() + truth.sum()) > 0.97
+    assert not brain[labels <= 1].any()
+    tissue = intracranial.tissue_ct(image, brain, SPACING)
+    assert tissue[(labels == 5)].mean() > 0.97
+    assert tissue[labels == 3].mean() < 0.35  # thin fluid shares its voxels with the brain beside it
+
+
+def test_smoothing_takes_nothing_from_outside() -> None:
+    mask = np.zeros((1, 20, 20), bool)
+    mask[:, 5:15, 5:15] = True
+    frames = np.where(mask, 3.0, 1000.0).astype(np.float32)[None]
+    smooth = intracranial.smooth_within(frames, mask, (5.0, 2.0, 2.0), 6.0)
+    assert smooth[0][mask] == pytest.approx(3.0, rel=1e-5) and (smooth[0][~mask] == 0).all()
+    assert np.array_equal(intracranial.smooth_within(frames, mask, (5.0, 2.0, 2.0), 0.0)[0][mask], frames[0][mask])
+
+
+def test_what_is_no_head() -> None:
+    with pytest.raises(Refused, match="no brain on these CT images"):
+        intracranial.brain_ct(np.full((4, 64, 64), -1000.0), SPACING)
+    with pytest.raises(Refused, match="no brain on these MR images"):
+        intracranial.brain_mr(np.zeros((4, 64, 64)), SPACING)
