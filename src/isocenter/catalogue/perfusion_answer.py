@@ -203,7 +203,9 @@ def _of_tissue(found: Examined, absolute: bool) -> list[Measurement]:
         Measurement(codes.VOLUME, volumes.hypoperfused_ml, "mL", definition="hypoperfused tissue, core included"),
         Measurement(codes.MISMATCH_VOLUME, volumes.mismatch_ml, "mL"),
         Measurement(codes.VOLUME, float(np.count_nonzero(tissue)) * volumes.voxel_ml, "mL", definition="brain tissue"),
-        Measurement(codes.HEAD_MOTION, float(found.moved_mm.max()), "mm", definition="largest, before correction"),
+        Measurement(
+            codes.HEAD_MOTION, round(float(found.moved_mm.max()), 1), "mm", definition="largest, before correction"
+        ),
     ]
     if volumes.ratio is not None:
         said.append(Measurement(codes.MISMATCH_RATIO, volumes.ratio, "{ratio}", definition="hypoperfused / core"))

@@ -29,7 +29,7 @@ def unbinned(values: npt.NDArray[Any], by: int, plane: tuple[int, int]) -> npt.N
     return np.ascontiguousarray(values.repeat(by, axis=1).repeat(by, axis=2)[:, : plane[0], : plane[1]])
 
 
-@njit(cache=True, parallel=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, parallel=True, error_model="numpy")
 def _means(frames: npt.NDArray[Any], by: int) -> npt.NDArray[np.float32]:
     many, slices, rows, columns = frames.shape
     tall, wide = (rows + by - 1) // by, (columns + by - 1) // by

@@ -118,7 +118,7 @@ def _shrunk(frames: Floats, by: int) -> npt.NDArray[np.float32]:
     return np.asarray(_block_means(np.ascontiguousarray(frames, np.float32), by))
 
 
-@njit(cache=True, parallel=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, parallel=True, error_model="numpy")
 def _block_means(frames: npt.NDArray[np.float32], by: int) -> npt.NDArray[np.float32]:
     many, slices, rows, columns = frames.shape
     out = np.empty((many, slices, rows // by, columns // by), np.float32)
@@ -209,7 +209,7 @@ def _step(
     return np.asarray(solved[:6])
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _linear(image: npt.NDArray[np.float32], z: float, y: float, x: float) -> tuple[float, bool]:
     """Trilinear value at an index; outside, the nearest voxel and False."""
     slices, rows, columns = image.shape
@@ -227,7 +227,7 @@ def _linear(image: npt.NDArray[np.float32], z: float, y: float, x: float) -> tup
     return low * (1 - c) + high * c, inside
 
 
-@njit(cache=True, parallel=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, parallel=True, error_model="numpy")
 def _sampled(
     frames: npt.NDArray[np.float32],
     spacing: npt.NDArray[np.float64],
@@ -249,7 +249,7 @@ def _sampled(
     return out, seen
 
 
-@njit(cache=True, parallel=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, parallel=True, error_model="numpy")
 def _resampled(
     frame: npt.NDArray[np.float32], spacing: npt.NDArray[np.float64], pose: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:

@@ -311,7 +311,7 @@ def oscillation_index(residues: Floats) -> npt.NDArray[np.float64]:
     return np.where(peak > 0, bends / np.where(peak > 0, peak, 1.0) / len(residues), np.inf)
 
 
-@njit(cache=True, fastmath=False)  # type: ignore[untyped-decorator]
+@njit(cache=True, fastmath=False)
 def _peak(before: float, top: float, after: float) -> tuple[float, float]:
     """Height and place (in steps) of the parabola through three samples, of which the middle is the largest."""
     bend = before - 2.0 * top + after
@@ -321,7 +321,7 @@ def _peak(before: float, top: float, after: float) -> tuple[float, float]:
     return top - 0.25 * (before - after) * place, place
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _peaks(residues: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Height and place (in lags) of each column's peak."""
     lags, voxels = residues.shape
@@ -338,7 +338,7 @@ def _peaks(residues: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], 
     return height, where
 
 
-@njit(cache=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy")
 def _between(value: float, rising: npt.NDArray[np.float32], given: npt.NDArray[np.float32]) -> float:
     """Linear interpolation, held at the ends."""
     low, high = 0, len(rising) - 1
@@ -359,7 +359,7 @@ def _between(value: float, rising: npt.NDArray[np.float32], given: npt.NDArray[n
 _BLOCK = 128  # voxels whose curves and residues stay in the first cache
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+@njit(cache=True, error_model="numpy", fastmath={"contract"})
 def _product(
     matrix: npt.NDArray[np.float32], part: npt.NDArray[np.float32], into: npt.NDArray[np.float32], n: int
 ) -> None:
@@ -383,7 +383,7 @@ def _product(
                 into[i, j] += a * part[k, j]
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+@njit(cache=True, parallel=True, error_model="numpy", fastmath={"contract"})
 def _fill(
     matrix: npt.NDArray[np.float32],
     curves: npt.NDArray[np.float32],
