@@ -25,6 +25,7 @@ from isocenter.govern import people
 from isocenter.govern.policy import HOUSE, Person, Role, must
 from isocenter.listing import Listing
 from isocenter.loading import Loading, volumes_of
+from isocenter.outlining import Marks
 from isocenter.overseeing import Overseeing
 from isocenter.preferring import Preferences
 from isocenter.reading import session
@@ -67,7 +68,7 @@ _PAGE = 2000
 
 
 @dataclass
-class Site(Desk):
+class Site(Desk, Marks):
     """One archive with its analyses and its people.
 
     Args:

@@ -18,6 +18,8 @@ import numpy.typing as npt
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refused
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
 from isocenter.govern.policy import Person, Role, may, must
+from isocenter.marking import Drawn
+from isocenter.outlining import Edit
 from isocenter.preferring import Preferences
 from isocenter.reading import disclosure, opinion, session
 from isocenter.reading import report as reports
@@ -44,6 +46,7 @@ from isocenter.record import (
     Series,
     Study,
     Urgency,
+    Verdict,
     codes,
 )
 from isocenter.record.event import GENESIS
@@ -388,6 +391,12 @@ class House:
                                 version=version)
             )  # fmt: skip
         return self._reading(study_uid)
+
+    def measure(self, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
+        return self.correct(study_uid, Correction(Verdict.ADDED, "", words=drawn.kind), version=version, who=who)
+
+    def segment(self, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
+        return self.correct(study_uid, Correction(Verdict.ADDED, "", words=edit.how), version=version, who=who)
 
     def word(
         self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person

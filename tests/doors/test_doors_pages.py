@@ -46,6 +46,8 @@ BODIES: dict[str, Any] = {
     "/api/followups/{id}/close": {"reason": "done elsewhere"},
     "/api/studies/{uid}/remarks": {"words": "a vessel?"},
     "/api/studies/{uid}/together": {"page": "a1"},
+    "/api/readings/{uid}/measure": {"version": 0, "kind": "length", "points": [[1, 1], [2, 2]]},
+    "/api/studies/{uid}/segment": {"version": 0, "how": "brush", "series_uid": CT_SERIES},
 }
 
 
@@ -126,6 +128,8 @@ def test_every_route_with_every_role(role: str) -> None:
             .replace("{analysis}", "volumetry")
             .replace("{path:path}", "worklist")
         )
+        if path.endswith(("/section", "/mask", "/map", "/measure/{tracking}")):
+            address += f"?point=0,0,40&normal=0,0,1&on={DX_SERIES}&name=sensitivity&version=0"
         if re.search("contours|maps", path):
             address += f"?sop={DX_SERIES}.1"
         browser = Browser(app, bearer=house.token(role) if role != "none" else "")

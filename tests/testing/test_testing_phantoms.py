@@ -17,7 +17,7 @@ import pydicom
 import pytest
 from scipy import ndimage
 
-from isocenter.testing.phantoms import Person, Phantom, brain, chest, cine, demo_patients, pet_ct, ultrasound
+from isocenter.testing.phantoms import Person, Phantom, balls, brain, chest, cine, demo_patients, pet_ct, ultrasound
 from isocenter.testing.phantoms.patient import uid
 
 MAKERS: dict[str, Callable[[], Phantom]] = {
@@ -26,6 +26,7 @@ MAKERS: dict[str, Callable[[], Phantom]] = {
     "cine": cine.patient,
     "brain": brain.patient,
     "ultrasound": ultrasound.patient,
+    "balls": balls.patient,
 }
 
 

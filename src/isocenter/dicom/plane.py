@@ -7,7 +7,7 @@ volumes and positions in the patient are never true, and the geometry says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
     0x0018602E,
     0x00186012,
 )
+_EDGES = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)  # of a region: left, top, right, bottom
 _MODALITY_LUT, _DESCRIPTOR, _LUT = 0x00283000, 0x00283002, 0x00283006
 _CENTIMETRES, _TISSUE = 3, 1
 
@@ -68,6 +69,8 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
         array = array[0]
     spacing, reference, source = _spacing(file, facts, series.modality)
     facts["SpacingFrom"] = source
+    if source == "SequenceOfUltrasoundRegions":
+        facts["UltrasoundRegions"] = list(_regions(file))
     geometry = Geometry.regular(
         shape=(1, instance.rows, instance.columns), spacing_mm=(1.0, *spacing), reference=reference
     )
@@ -156,11 +159,8 @@ def _time(file: File, facts: Mapping[str, Any], count: int) -> Axis:
 
 
 def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple[float, float], Reference, str]:
-    for region in file.items(_REGIONS):
-        if file.integer(_UNITS_X, 0, region) == _CENTIMETRES == file.integer(_UNITS_Y, 0, region):
-            x, y = file.numbers(_DELTA_X, region, "d"), file.numbers(_DELTA_Y, region, "d")
-            if x and y and _positive(abs(x[0]), abs(y[0])) and file.integer(_SPATIAL, 0, region) == _TISSUE:
-                return (abs(y[0]) * 10.0, abs(x[0]) * 10.0), Reference.PLANE, "SequenceOfUltrasoundRegions"
+    for *_, across, down in _regions(file):
+        return (down, across), Reference.PLANE, "SequenceOfUltrasoundRegions"
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
         pair = facts.get(keyword)
         if isinstance(pair, list) and len(pair) == 2 and _positive(*pair):
@@ -170,6 +170,16 @@ def _spacing(file: File, facts: Mapping[str, Any], modality: str) -> tuple[tuple
                 down = float(said) if isinstance(said, (int, float)) and said > 0.5 else 1.0
             return (float(pair[0]) / down, float(pair[1]) / down), Reference.PLANE, keyword
     return (1.0, 1.0), Reference.PIXEL, "none"
+
+
+def _regions(file: File) -> Iterator[list[float]]:
+    """Tissue regions with centimetres in both directions: left, top, right, bottom pixel, mm across, mm down."""
+    for region in file.items(_REGIONS):
+        if file.integer(_UNITS_X, 0, region) == _CENTIMETRES == file.integer(_UNITS_Y, 0, region):
+            x, y = file.numbers(_DELTA_X, region, "d"), file.numbers(_DELTA_Y, region, "d")
+            if x and y and _positive(abs(x[0]), abs(y[0])) and file.integer(_SPATIAL, 0, region) == _TISSUE:
+                edges = [float(file.integer(edge, 0, region)) for edge in _EDGES]
+                yield [*edges, abs(x[0]) * 10.0, abs(y[0]) * 10.0]
 
 
 def _positive(*values: Any) -> bool:

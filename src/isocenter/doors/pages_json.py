@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from isocenter.doors.pages_overlay import crossed
 from isocenter.doors.pages_planes import in_order, planes
 from isocenter.forms.answer import place
@@ -14,6 +16,7 @@ from isocenter.reading.report import Report
 from isocenter.reading.session import Reading, machine_of
 from isocenter.reading.worklist import Entry
 from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, to_plain
+from isocenter.space import Reference, Region
 
 __all__ = ["hanging", "opinion", "patient", "reading", "report", "result", "row", "study"]
 
@@ -121,6 +124,7 @@ def result(id: str, told: Result, whole: Study) -> dict[str, Any]:
         "urgency": told.urgency.value,
         "findings": [_finding(f, whole, lying) for f in told.findings],
         "measurements": [_measurement(m) for m in told.measurements],
+        "curves": to_plain(told.curves),
         "maps": [
             {"name": m.name, "quantity": m.quantity, "unit": m.unit, "kind": m.kind, "series_uid": m.series_uid,
              "low": m.low, "high": m.high}
@@ -142,6 +146,7 @@ def _finding(finding: Finding, whole: Study, lying: dict[str, dict[str, Any]]) -
             lying[uid] = next((_planes(s) for s in whole.series if s.uid == uid), {})
         where["instances"] = crossed(finding.where, lying[uid])
         where["has_mask"] = finding.where.mask is not None
+        where |= _points(finding.where)
     return {
         "tracking": finding.tracking,
         "what": _code(finding.what),
@@ -154,6 +159,16 @@ def _finding(finding: Finding, whole: Study, lying: dict[str, dict[str, Any]]) -
         "measurements": [_measurement(m) for m in finding.measurements],
         "where": where,
     }
+
+
+def _points(where: Region) -> dict[str, Any]:
+    """The frame of reference, and the points of a mark: of the patient, or of the pixels of its image."""
+    patient = where.geometry.reference is Reference.PATIENT
+    told: dict[str, Any] = {"frame": where.geometry.frame_of_reference if patient else "", "points": None}
+    if where.points_mm is not None:
+        points = where.points_mm if patient else where.geometry.to_index(where.points_mm)[:, [2, 1]]
+        told["points"] = np.round(points, 4).tolist()
+    return told
 
 
 def _planes(series: Series) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from isocenter.errors import Refused
 from isocenter.record import Instance, Series
 from isocenter.space import Geometry
 
-__all__ = ["in_order", "planes"]
+__all__ = ["in_order", "planes", "stack_of"]
 
 
 def planes(series: Series) -> dict[str, Geometry]:
@@ -31,6 +31,28 @@ def planes(series: Series) -> dict[str, Geometry]:
     gaps = [b - a for a, b in pairwise(sorted(depth)) if b - a > 1e-3]
     step = min(gaps) if gaps else _number(series.facts, "SliceThickness") or 1.0
     return {placed[i][0]: _stepped(placed[i][1], step) for i in order}
+
+
+def stack_of(series: Series) -> Geometry:
+    """The grid of a series whose images are one regular stack.
+
+    Raises:
+        Refused: images without a place, of different sizes or directions, or unevenly spaced.
+    """
+    where = list(planes(series).values())
+    no_stack = Refused("a series that is no regular stack", "a mask needs one grid", "ask for outlines")
+    if not where or len(where) != sum(1 for i in series.instances if i.rows):
+        raise no_stack
+    first = where[0]
+    steps = np.diff([w.affine[:3, 3] for w in where], axis=0)
+    if any(w.shape != first.shape or np.abs(w.affine[:3, 1:3] - first.affine[:3, 1:3]).max() > 1e-3 for w in where):
+        raise no_stack
+    affine = first.affine.copy()
+    if len(steps):
+        if np.abs(steps - steps.mean(axis=0)).max() > 1e-2:
+            raise no_stack
+        affine[:3, 0] = steps.mean(axis=0)
+    return Geometry(affine, (len(where), *first.shape[1:]), first.frame_of_reference, first.reference)
 
 
 def in_order(series: Series) -> list[Instance]:

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from isocenter.errors import IsocenterError
 from isocenter.govern.policy import Person, Role
+from isocenter.marking import Drawn
+from isocenter.outlining import Edit
 from isocenter.preferring import Preferences
 from isocenter.reading.comparison import Compared
 from isocenter.reading.critical import Communication
@@ -126,6 +128,12 @@ class PagesSite(Protocol):
 
     def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
         """Decide on a finding."""
+
+    def measure(self, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
+        """Keep a mark with its numbers."""
+
+    def segment(self, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
+        """One act on a region that the reader outlines."""
 
     def word(
         self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person

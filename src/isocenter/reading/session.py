@@ -124,6 +124,7 @@ class Correction:
         certainty: of a person's own finding, on the scale of analyses (`opinion.CERTAINTY` has a person's three steps).
         label: why it was struck, as one of `REASONS`: a label for those who learn from it.
         reason: why it was changed or struck, in words.
+        drawn: how it was drawn (tool, window, calibration, clicks), where it was; kept with the result's origin.
     """
 
     verdict: Verdict
@@ -138,6 +139,7 @@ class Correction:
     certainty: float | None = None
     label: str = ""
     reason: str = ""
+    drawn: Mapping[str, Any] | None = None
 
     @property
     def because(self) -> str:
@@ -244,7 +246,7 @@ def correct(
         )
     before = known[holder]
     findings = tuple(_decided(f, correction) if f.tracking == correction.tracking else f for f in before.findings)
-    return _persons(before, holder, findings, who, now, unaided)
+    return _persons(before, holder, findings, who, now, unaided, {correction.tracking: correction.drawn})
 
 
 def word(reading: Reading, who: str, now: datetime, *, version: int, report: str) -> tuple[Event, ...]:
@@ -408,10 +410,10 @@ def _added(
     before = known.get(correction.result)
     if before is None or before.outcome is Outcome.DECLINED:
         # What was declined stays declined, with its reasons: a person's finding does not make the machine have looked.
-        return Result(
-            reading.study_uid, Outcome.FOUND, Origin("person", who, unaided=unaided), now, findings=(finding,)
-        )
-    return _persons(before, correction.result, (*before.findings, finding), who, now, unaided)
+        origin = Origin("person", who, parameters=_drawn({}, {tracking: correction.drawn}), unaided=unaided)
+        return Result(reading.study_uid, Outcome.FOUND, origin, now, findings=(finding,))
+    findings = (*before.findings, finding)
+    return _persons(before, correction.result, findings, who, now, unaided, {tracking: correction.drawn})
 
 
 _UNNAMED = Code("121071", "DCM", "Finding")  # what a reader has put in words only
@@ -423,11 +425,25 @@ def _fresh(reading: Reading, correction: Correction, who: str, now: datetime) ->
     return f"2.25.{int(act[:32], 16)}"
 
 
+def _drawn(before: Mapping[str, Any], fresh: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Parameters of a person's origin: how each finding that they drew was drawn."""
+    held = {**before.get("drawn", {}), **{tracking: said for tracking, said in fresh.items() if said is not None}}
+    return {"drawn": held} if held else {}
+
+
 def _persons(
-    before: Result, before_id: str, findings: tuple[Finding, ...], who: str, now: datetime, unaided: bool
+    before: Result,
+    before_id: str,
+    findings: tuple[Finding, ...],
+    who: str,
+    now: datetime,
+    unaided: bool,
+    drawn: Mapping[str, Mapping[str, Any] | None],
 ) -> Result:
     analysis, version, model = machine_of(before)
-    parameters = {"of": {"analysis": analysis, "version": version, "model": model}} if analysis else {}
+    parameters: dict[str, Any] = {"of": {"analysis": analysis, "version": version, "model": model}} if analysis else {}
+    if before.origin.kind == "person" or any(said is not None for said in drawn.values()):
+        parameters |= _drawn(before.origin.parameters, drawn)
     stands = any(f.verdict is not Verdict.STRUCK for f in findings)
     return replace(
         before,

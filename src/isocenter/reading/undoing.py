@@ -62,11 +62,12 @@ def undo(
         held = before[-1] if before and before[-1].event.kind is Kind.REPORT_DRAFTED else None
         return Undone(act.number, "words of the report", report=str(held.event.details["report"]) if held else "")
     digest = str(act.event.details["result"])
-    if digest not in dict(latest):
+    head = _head(act, events, get)
+    if head not in dict(latest):
         raise Conflict("something was decided on it since", "it would be lost", "load the findings again")
     said = act.event.details.get("decision", {})
     words = f"{said.get('verdict', 'decision')}: {said.get('what', 'finding')}"
-    return Undone(act.number, words, result=_before(get(digest), digest, get, who, now))
+    return Undone(act.number, words, result=_before(get(digest), head, get, who, now))
 
 
 _DRAFTS = (Kind.REPORT_DRAFTED, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
@@ -87,11 +88,24 @@ def _last(events: Sequence[Sealed], who: str) -> Sealed:
     raise WrongState("nothing is left to undo", "since you opened the study or locked your opinion")
 
 
-def _before(result: Result, digest: str, get: Callable[[str], Result], who: str, now: datetime) -> Result:
+def _head(act: Sealed, events: Sequence[Sealed], get: Callable[[str], Result]) -> str:
+    """What stands in place of an act's result: itself, or the undoing of what was built on it since."""
+    undone = {int(e.event.details["undoes"]) for e in events if "undoes" in e.event.details}
+    head = str(act.event.details["result"])
+    for later in (e for e in events if e.number > act.number and "result" in e.event.details):
+        made = str(later.event.details["result"])
+        if (later.number in undone or "undoes" in later.event.details) and get(made).replaces == head:
+            head = made
+    return head
+
+
+def _before(result: Result, head: str, get: Callable[[str], Result], who: str, now: datetime) -> Result:
     if not result.replaces:  # a finding of the reader's own: it is as if it had not been added
-        return Result(result.study_uid, Outcome.NONE, replace(result.origin, parameters={}), now, replaces=digest)
+        return Result(result.study_uid, Outcome.NONE, replace(result.origin, parameters={}), now, replaces=head)
     before = get(result.replaces)
     analysis, version, model = machine_of(before)
     of = {"of": {"analysis": analysis, "version": version, "model": model}} if analysis else {}
-    origin = Origin("person", who, parameters=of, unaided=result.origin.unaided)
-    return replace(before, origin=origin, made=now, replaces=digest)
+    drawn = before.origin.parameters.get("drawn") if before.origin.kind == "person" else None
+    parameters = {**of, **({"drawn": drawn} if drawn else {})}
+    origin = Origin("person", who, parameters=parameters, unaided=result.origin.unaided)
+    return replace(before, origin=origin, made=now, replaces=head)

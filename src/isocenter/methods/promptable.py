@@ -1,0 +1,409 @@
+"""Outline what a reader points at: clicks inside, clicks outside and an optional box give a mask.
+
+A reader who corrects a model, or outlines a lesion that no model knows, points at it once and gets a border; a click
+where the border is wrong moves it. Nothing is trained, so it works on any modality (CT, MR, PET), and it says what it
+cannot do: a click in air, and a thing without a border, are refused.
+
+How: (1) voxels are reached from the clicks inside in the order of their connectedness; of these nested regions the one
+with the steepest rim is the first guess, or the middle of the box where there is one. (2) What the guess and its
+surroundings look like, and how near each voxel is to clicks of either kind, says how likely it is inside. (3) A random
+walk with these priors, held at every click, decides each voxel, and the result is the next guess. Memory is bounded:
+the crop is thinned to at most `64^3` voxels for the walk.
+
+Sources: Udupa and Samarasekera 1996 (connectedness.py); Grady 2005, 2006 and Toivanen 1996 (random_walk.py); Rother
+et al., ACM Trans Graph 23 (2004) 309 (models of inside and outside made again from each result).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from isocenter.errors import Refused
+from isocenter.methods.components import labelled
+from isocenter.methods.connectedness import LEVELS, flood, nested
+from isocenter.methods.random_walk import geodesic_mm, walk
+from isocenter.space import Volume
+
+__all__ = ["Click", "Outlined", "outline"]
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Point = tuple[float, float, float]
+
+_REACH_MM = (20.0, 40.0, 80.0)  # half sides of the crops that are tried, small ones first
+_LARGEST = 64**3  # voxels of a walk
+_AIR_HU = -930.0  # emphysema reaches -950 in single voxels, air outside the body lies below -970
+_ROUNDS, _STILL = 6, 0.03  # guesses at most, and the share of voxels that may still change
+_CORRELATION = 4.0  # voxels over which the walk smooths what the looks of a voxel say
+_APART = 1.0  # standard deviations of the noise by which a region must stand apart from what is around it
+_SUREST, _CLICKED = 0.95, 0.998  # what looks alone may say; what a click may say against them
+_RIM = 0.5  # of a region's cross-section on the rim of the crop: it is cut off
+_NEAR = 0.35  # of the size of the guess: how far a click overrules the looks
+_BINS = 48
+
+
+@dataclass(frozen=True)
+class Click:
+    """A point of the patient that is inside, or outside, of what is meant."""
+
+    mm: Point
+    inside: bool = True
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """What was outlined.
+
+    Args:
+        mask: bool, the part of the volume's grid from `start` to `stop`.
+        start, stop: index box of that part.
+        contrast: of the inside against what is around it, in the volume's unit.
+    """
+
+    mask: Bools
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+    contrast: float
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """The part of the volume that is looked at, thinned, with the prompts on its grid."""
+
+    values: Floats
+    smooth: Floats
+    spacing: tuple[float, float, float]
+    low: Ints
+    high: Ints
+    thin: Ints
+    inside: Bools
+    outside: Bools
+    allowed: Bools
+    open_faces: Bools
+    boxed: bool
+
+
+class _Leak(Refused):
+    """The region reaches the rim of its crop: a larger crop may hold it."""
+
+
+def outline(volume: Volume, clicks: Sequence[Click], box_mm: tuple[Point, Point] | None = None) -> Outlined:
+    """The region that the clicks mean.
+
+    Args:
+        volume: one value for each voxel, on a grid in patient space.
+        clicks: at least one inside, or a box; those outside hold the border back.
+        box_mm: two opposite corners; the region stays within.
+
+    Raises:
+        Refused: no click inside and no box, a click beside the image, outside its box or in air, one voxel clicked as
+            both, or a thing whose border cannot be found (the region leaks).
+    """
+    if volume.axes:
+        raise Refused(f"a volume with axes {[a.name for a in volume.axes]}", "it has several values at each place")
+    inner, outer = _indices(volume, clicks, True), _indices(volume, clicks, False)
+    box = _box(volume, box_mm) if box_mm is not None else None
+    if box is not None and any((p < box[0]).any() or (p >= box[1]).any() for p in inner):
+        raise Refused("a click inside that lies outside its box", "the region stays within the box", "draw it larger")
+    if not len(inner) and box is None:
+        raise Refused("no click inside", "there is nothing to grow from", "click on what is meant")
+    if {tuple(p) for p in inner} & {tuple(p) for p in outer}:
+        raise Refused("one voxel clicked as inside and as outside", "it cannot be both", "take one of them back")
+    _not_air(volume, inner)
+    if box is not None:
+        return _outlined(_crop(volume, inner, outer, box, 0.0))[0]
+    for reach in _REACH_MM:
+        try:
+            outlined, apart = _outlined(_crop(volume, inner, outer, None, reach))
+        except _Leak as leak:
+            last: Refused = leak
+            continue
+        if apart >= _APART:
+            return outlined
+        last = _leaking(2 * reach)  # a patch of noise, or the middle of something larger
+    raise Refused(last.what, last.why, last.do)
+
+
+def _outlined(crop: _Crop) -> tuple[Outlined, float]:
+    """What was outlined, and by how many standard deviations of the noise it stands apart from what is around it."""
+    mask = _first_guess(crop)
+    for _ in range(_ROUNDS):
+        before, mask = mask, _better(crop, mask)
+        if np.count_nonzero(before ^ mask) <= _STILL * np.count_nonzero(mask):
+            break
+    contrast, apart = _contrast(crop, mask)
+    if _cut_off(crop, mask):
+        raise _leaking(_width_mm(crop))
+    if (crop.thin > 1).any():
+        mask = _thick(mask, crop)
+    return Outlined(mask, _three(crop.low), _three(crop.high), contrast), apart
+
+
+def _cut_off(crop: _Crop, mask: Bools) -> bool:
+    """Whether the crop ends a region that goes on: it lies on the crop's rim by half of a cross-section."""
+    on_rim = [
+        np.count_nonzero(mask.take((1, -2)[end], axis=axis))
+        for axis in range(3)
+        for end in (0, 1)
+        if crop.open_faces[axis, end]
+    ]
+    return bool(max(on_rim, default=0) > _RIM * np.count_nonzero(mask) ** (2 / 3))
+
+
+# ---- the prompts on a crop
+
+
+def _indices(volume: Volume, clicks: Sequence[Click], inside: bool) -> Ints:
+    points = np.array([c.mm for c in clicks if c.inside is inside], dtype=np.float64).reshape(-1, 3)
+    if not volume.geometry.contains(points).all():
+        raise Refused("a click beside the image", "there is nothing to see", "click on the image")
+    index = np.round(volume.geometry.to_index(points)).astype(np.int64)
+    return np.clip(index, 0, np.array(volume.geometry.shape) - 1)
+
+
+def _box(volume: Volume, box_mm: tuple[Point, Point]) -> tuple[Ints, Ints]:
+    ends = np.sort(volume.geometry.to_index(np.array(box_mm)), axis=0)
+    low = np.maximum(np.ceil(ends[0] - 1e-6), 0).astype(np.int64)
+    high = np.minimum(np.floor(ends[1] + 1e-6) + 1, volume.geometry.shape).astype(np.int64)
+    if (high - low < 1).any() or np.prod(high - low) < 8:
+        raise Refused("a box without room", "it holds no voxels", "draw it around what is meant, also in depth")
+    return low, high
+
+
+def _not_air(volume: Volume, inner: Ints) -> None:
+    if volume.unit == "[hnsf'U]":
+        level, told = _AIR_HU, f"{_AIR_HU:.0f} HU"
+    else:
+        step = 4 if volume.array.size > 2**18 else 1
+        low, high = (float(v) for v in np.nanpercentile(volume.array[::step, ::step, ::step], (1, 99.5)))
+        level = low + 0.03 * (high - low)
+        told = f"{level:.3g}, 3 % of what the image holds"
+    for at in inner:
+        part = volume.array[tuple(slice(max(0, int(i) - 1), int(i) + 2) for i in at)]
+        middle = float(np.median(part))
+        if not middle > level:
+            raise Refused(
+                f"a click in air (median {middle:.3g} around it, air up to {told})",
+                "there is no tissue to outline",
+                "click on tissue, or draw with the brush",
+            )
+
+
+def _crop(volume: Volume, inner: Ints, outer: Ints, box: tuple[Ints, Ints] | None, reach_mm: float) -> _Crop:
+    shape, spacing = np.array(volume.geometry.shape), np.array(volume.geometry.spacing_mm)
+    if box is not None:
+        margin = np.maximum(3, (box[1] - box[0]) // 4)
+        low, high = np.maximum(box[0] - margin, 0), np.minimum(box[1] + margin, shape)
+    else:
+        margin = np.maximum(3, np.ceil(reach_mm / spacing)).astype(np.int64)
+        low, high = np.maximum(inner.min(axis=0) - margin, 0), np.minimum(inner.max(axis=0) + margin + 1, shape)
+    thin = np.ones(3, dtype=np.int64)
+    while np.prod(np.ceil((high - low) / thin)) > _LARGEST:
+        thin[int(np.argmin(spacing * thin))] += 1
+    cut = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    values = np.asarray(volume.array[cut], dtype=np.float32)
+    values = np.nan_to_num(values, nan=0.0)
+    if (thin > 1).any():  # a mean over what is left out, so that no thin thing is missed
+        values = ndimage.uniform_filter(values, tuple(int(t) for t in thin))
+        starts = [min(int(t) // 2, n - 1) for t, n in zip(thin, values.shape, strict=True)]
+        values = values[tuple(slice(a, None, int(t)) for a, t in zip(starts, thin, strict=True))]
+    step = spacing * thin
+    smooth = ndimage.gaussian_filter(values, tuple(0.7 * float(step.min()) / step))
+    small = values.shape
+    allowed = np.ones(small, dtype=bool)
+    if box is not None:
+        allowed[:] = False
+        first, last = (box[0] - low) // thin, -(-(box[1] - low) // thin)
+        allowed[tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))] = True
+    faces = np.column_stack([low > 0, high < shape]) if box is None else np.zeros((3, 2), dtype=bool)
+    values, smooth = np.ascontiguousarray(values), np.ascontiguousarray(smooth)
+    return _Crop(
+        values, smooth, (float(step[0]), float(step[1]), float(step[2])), low, high, thin,
+        _seeds(inner, low, thin, small), _seeds(outer, low, thin, small), allowed, faces, box is not None,
+    )  # fmt: skip
+
+
+def _seeds(at: Ints, low: Ints, thin: Ints, shape: tuple[int, ...]) -> Bools:
+    seeds = np.zeros(shape, dtype=bool)
+    for point in (at - low) // thin:
+        if (point >= 0).all() and (point < np.array(shape)).all():
+            seeds[tuple(point)] = True
+    return seeds
+
+
+def _thick(mask: Bools, crop: _Crop) -> Bools:
+    """A thinned mask on the voxels of the volume, its border interpolated."""
+    size = crop.high - crop.low
+    at = np.meshgrid(*((np.arange(n) - t // 2) / t for n, t in zip(size, crop.thin, strict=True)), indexing="ij")
+    return np.asarray(ndimage.map_coordinates(mask.astype(np.float32), at, order=1, mode="nearest") > 0.5)
+
+
+def _three(values: Ints) -> tuple[int, int, int]:
+    return int(values[0]), int(values[1]), int(values[2])
+
+
+def _width_mm(crop: _Crop) -> float:
+    return float(max((crop.high - crop.low) * np.array(crop.spacing) / crop.thin))
+
+
+def _leaking(wide_mm: float) -> _Leak:
+    return _Leak(
+        f"the region leaks: within {wide_mm:.0f} mm it has no end",
+        "what was clicked has no border against what is around it",
+        "click outside of it where it ends, or draw a box around it",
+    )
+
+
+# ---- the first guess
+
+
+def _first_guess(crop: _Crop) -> Bools:
+    guess = _middle(crop) if crop.boxed else _steepest(crop)
+    return (guess | crop.inside) & ~crop.outside & crop.allowed
+
+
+def _middle(crop: _Crop) -> Bools:
+    """The ellipsoid that fills the middle of the box: half of its length in each direction."""
+    where = np.nonzero(crop.allowed)
+    low, high = (np.array([f(w) for w in where]) for f in (np.min, np.max))
+    axes = np.ogrid[tuple(slice(0, n) for n in crop.allowed.shape)]
+    far = sum(
+        ((a - (lo + hi) / 2) / max(1.0, 0.35 * (hi - lo + 1))) ** 2 for a, lo, hi in zip(axes, low, high, strict=True)
+    )
+    return np.asarray(far <= 1.0)
+
+
+def _steepest(crop: _Crop) -> Bools:
+    """Of the nested regions around the inner clicks the one with the steepest rim for its size."""
+    smooth = crop.smooth
+    near = ndimage.binary_dilation(crop.inside, iterations=1)
+    centre = float(np.median(smooth[near]))
+    unlike = np.abs(smooth - np.float32(centre))
+    top = float(np.percentile(unlike, 99.0)) or 1.0
+    level = np.minimum(unlike * ((LEVELS - 1) / top), LEVELS - 1)
+    levels = flood(level.astype(np.int32), crop.inside, crop.allowed)
+    told = nested(levels, smooth, np.array(crop.spacing), crop.open_faces)
+    last = min(LEVELS, told.touching)
+    first = int(levels[near].max())
+    if last <= first:
+        first = int(levels[crop.inside].max())
+    if last <= first:
+        raise _leaking(_width_mm(crop))
+    return levels <= first + int(np.argmax(told.rim[first:last]))
+
+
+# ---- better guesses
+
+
+def _better(crop: _Crop, guess: Bools) -> Bools:
+    """The guess made anew from what it and its surroundings look like."""
+    smooth = crop.smooth
+    around = _around(crop, guess)
+    edge = _edge(smooth, guess | around)
+    looks = _looks(smooth, _core(crop, guess), around, edge)
+    prior = _near(crop, guess, looks, edge)
+    held = np.full(guess.shape, -1, np.int8)
+    held[~crop.allowed] = 0
+    held[crop.outside] = 0
+    held[crop.inside] = 1
+    for axis in range(3):  # behind an open face lies what was not asked for
+        for end in (0, 1):
+            if crop.open_faces[axis, end]:
+                held[tuple(-end if a == axis else slice(None) for a in range(3))] = 0
+    held[crop.inside] = 1
+    inside = walk(smooth, crop.spacing, held, prior, edge=edge, weight=1.0 / _CORRELATION**2) >= 0.5
+    return _tidy(inside, crop)
+
+
+def _around(crop: _Crop, guess: Bools) -> Bools:
+    """What lies around a guess: as much of it as the guess is wide, and nothing of its rim."""
+    far = ndimage.distance_transform_edt(~guess, sampling=crop.spacing)
+    wide = max(3.0 * min(crop.spacing), float(np.cbrt(guess.sum() * np.prod(crop.spacing))) / 2)
+    shell = (far > 1.5 * min(crop.spacing)) & (far <= wide)
+    if crop.boxed:
+        shell |= ~crop.allowed
+    return shell if shell.any() else ~guess if not guess.all() else guess
+
+
+def _edge(smooth: Floats, where: Bools) -> float:
+    """A usual step of intensity from voxel to voxel: what a walker crosses easily."""
+    steps = [np.abs(np.diff(smooth, axis=a))[np.logical_and(*_pairs(where, a))] for a in range(3)]
+    every = np.concatenate(steps)
+    usual = 1.4826 * float(np.median(every)) if every.size else 0.0
+    return max(usual, 1e-6 * float(np.ptp(smooth)), 1e-12)
+
+
+def _pairs(where: Bools, axis: int) -> tuple[Bools, Bools]:
+    n = where.shape[axis]
+    return where.take(range(n - 1), axis=axis), where.take(range(1, n), axis=axis)
+
+
+def _looks(smooth: Floats, guess: Bools, around: Bools, edge: float) -> Floats:
+    """How much the intensity of each voxel speaks for inside: histograms of both, smoothed by the noise."""
+    low, high = (float(v) for v in np.percentile(smooth[guess | around], (0.5, 99.5)))
+    if high <= low:
+        return np.full(smooth.shape, 0.5, np.float32)
+    place = np.clip((smooth - low) / (high - low) * (_BINS - 1), 0, _BINS - 1)
+    blur = max(1.0, 1.5 * edge / (high - low) * _BINS)
+    both = []
+    for part in (guess, around):
+        counts = np.bincount(np.round(place[part]).astype(np.int64), minlength=_BINS).astype(np.float64)
+        share = counts / max(1.0, counts.sum())
+        both.append(ndimage.gaussian_filter1d(share, blur, mode="nearest") + 0.02 / _BINS)
+    ratio = np.clip(both[0] / (both[0] + both[1]), 1 - _SUREST, _SUREST)
+    return np.asarray(np.interp(place, np.arange(_BINS), ratio), np.float32)
+
+
+def _core(crop: _Crop, guess: Bools) -> Bools:
+    """A guess without its rim, whose voxels are partly of what is around; all of it where little would be left."""
+    core = ndimage.distance_transform_edt(guess, sampling=crop.spacing) > 1.5 * min(crop.spacing)
+    return core if 5 * np.count_nonzero(core) > np.count_nonzero(guess) else guess
+
+
+def _near(crop: _Crop, guess: Bools, looks: Floats, edge: float) -> Floats:
+    """The looks, overruled around each click by ways that avoid edges: around one inside as far as a third of what is
+    outlined, around one outside at least half way to what was clicked inside."""
+    odds = looks / np.maximum(1 - looks, 1e-6)
+    per_mm = 2.0 * edge / min(crop.spacing)
+    reach = max(3.0 * min(crop.spacing), _NEAR * float(np.cbrt(guess.sum() * np.prod(crop.spacing))))
+    between = 0.0
+    if crop.inside.any():
+        far = geodesic_mm(crop.smooth, crop.spacing, crop.inside, per_mm=per_mm)
+        odds = odds / _doubt(far, reach)
+        between = float(far[crop.outside].min()) if crop.outside.any() else 0.0
+    if crop.outside.any():
+        far = geodesic_mm(crop.smooth, crop.spacing, crop.outside, per_mm=per_mm)
+        odds = odds * _doubt(far, max(reach, between))  # looks of 0.95 yield at half of it
+    return np.asarray(odds / (1 + odds), np.float32)
+
+
+def _doubt(far_mm: Floats, reach_mm: float) -> Floats:
+    return np.asarray(1 - _CLICKED * np.exp(-((far_mm / reach_mm) ** 4)), np.float32)
+
+
+def _tidy(mask: Bools, crop: _Crop) -> Bools:
+    """The parts that hold an inner click (of a box without click the largest), holes filled, no outer click in it."""
+    labels, count = labelled(mask)
+    if crop.inside.any():
+        kept = np.isin(labels, np.unique(labels[crop.inside & mask])) & mask
+    elif count:
+        sizes = np.bincount(labels.ravel())
+        sizes[0] = 0
+        kept = labels == sizes.argmax()
+    else:
+        raise _leaking(_width_mm(crop))
+    return np.asarray(ndimage.binary_fill_holes(kept | crop.inside) & ~crop.outside)
+
+
+def _contrast(crop: _Crop, mask: Bools) -> tuple[float, float]:
+    """Mean inside less mean around it, and its amount in standard deviations of the noise within."""
+    core = _core(crop, mask)
+    step = float(crop.smooth[core].mean() - crop.smooth[_around(crop, mask)].mean())
+    noise = 1.4826 * float(np.median(np.abs(crop.values - crop.smooth)[core]))
+    return step, abs(step) / max(noise, 1e-9)

@@ -1,0 +1,341 @@
+"""A region that a reader outlines on a series, by brush, by a range of values or by clicks, as a correction.
+
+Each act gives the whole region as it is then, so that one step back is the region before. What was clicked is kept
+with the result: after a reload the next click goes on from the clicks before it. Volumes that were outlined last stay
+in memory, within a bound; the first act on a series waits until its images are decoded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.policy import Person, must
+from isocenter.loading import volumes_of
+from isocenter.marking import Drawn, image_of, measured
+from isocenter.methods import brush
+from isocenter.methods.promptable import Click, outline
+from isocenter.reading.session import Correction, Reading
+from isocenter.record import Code, Finding, Measurement, Result, Series, Study, Verdict, codes
+from isocenter.space import Reference, Region, Shape, Volume
+
+if TYPE_CHECKING:
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.index import Index
+
+__all__ = ["HOW", "Edit", "Marks", "Volumes", "outlined"]
+
+HOW = ("brush", "threshold", "click")
+Points = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One act on one region.
+
+    Args:
+        how: one of `HOW`.
+        series_uid, instance_uid, frame: on which images; an instance only where they have no place in the patient.
+        add: paint, or take away; of a click: inside, or outside.
+        points: (n, 3) millimetres of the patient, or (n, 2) column and row of the instance: the way of the brush, the
+            clicked place, or (threshold without brush) nothing.
+        radius: of the brush, in mm (pixels where the image is not calibrated).
+        normal: of the slice on which was painted; None paints a ball.
+        values: the range from low to high that is painted, in the unit of the series.
+        box: two opposite corners, of a threshold or around what is clicked.
+        tracking, result: of the region that is changed; empty for a new one.
+        what, words: what it is, in a code and in words.
+    """
+
+    how: str
+    series_uid: str
+    instance_uid: str = ""
+    frame: int = 0
+    add: bool = True
+    points: Points | None = None
+    radius: float = 0.0
+    normal: tuple[float, float, float] | None = None
+    values: tuple[float, float] | None = None
+    box: Points | None = None
+    tracking: str = ""
+    result: str = ""
+    what: Code | None = None
+    words: str = ""
+
+
+_Before = tuple[str, Finding, Mapping[str, Any]]
+"""The region that is changed: its result, itself, and how it was drawn."""
+
+
+class Volumes:
+    """The series that were outlined last, decoded; safe to use from many threads.
+
+    Args:
+        most: bytes of voxels in all. The newest stays even where it alone has more.
+    """
+
+    def __init__(self, most: int = 512 * 2**20) -> None:
+        self._most, self._held = most, 0
+        self._kept: OrderedDict[tuple[str, ...], Volume] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, series: Series, get: Callable[[str], bytes]) -> Volume:
+        """The largest volume of a series, of one value for each voxel.
+
+        Raises:
+            Refused: the series has several values at each place.
+        """
+        key = (series.uid, *sorted(i.digest for i in series.instances))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        volume = volumes_of(series, get)[0]
+        if volume.axes:
+            raise Refused(
+                f"a series with {', '.join(a.name for a in volume.axes)}",
+                "it has several values at each place, and one outline would not hold for all",
+                "outline a series of one time, such as the first or the mean",
+            )
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = volume
+                self._held += volume.array.nbytes
+            while self._held > self._most and len(self._kept) > 1:
+                _, gone = self._kept.popitem(last=False)
+                self._held -= gone.array.nbytes
+        return volume
+
+
+class _Corrects(Protocol):
+    """What the verbs of marking need of the site that is made of them."""
+
+    index: Index
+    blobs: Blobs
+
+    @property
+    def volumes(self) -> Volumes:
+        """Series that were outlined last."""
+
+    def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
+        """Latest of each chain that this person may see."""
+
+    def result(self, digest: str, *, who: Person) -> Result:
+        """One result, where this person may see it."""
+
+    def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
+        """Keep, change, strike or add one finding."""
+
+
+class Marks:
+    """The verbs of marking: measure and segment. The site is made of them, and brings what they work on."""
+
+    @cached_property
+    def volumes(self) -> Volumes:
+        """Series that were outlined last, decoded."""
+        return Volumes()
+
+    def measure(self: _Corrects, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
+        """A mark with its numbers, as a finding that the reader adds or draws anew."""
+        must(who, "correct", study_uid)
+        correction = measured(self.index.study(study_uid), drawn, self.blobs.get)
+        return self.correct(study_uid, correction, version=version, who=who)
+
+    def segment(self: _Corrects, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
+        """One act on a region that the reader outlines: painted, chosen by its values, or clicked."""
+        must(who, "correct", study_uid)
+        study, latest = self.index.study(study_uid), self.results(study_uid, who=who)
+
+        def before(id: str) -> Result:
+            return self.result(id, who=who)
+
+        correction = outlined(study, edit, latest, self.volumes, self.blobs.get, before)
+        return self.correct(study_uid, correction, version=version, who=who)
+
+
+def outlined(
+    study: Study, edit: Edit, latest: Sequence[tuple[str, Result]], volumes: Volumes, get: Callable[[str], bytes],
+    result_of: Callable[[str], Result],
+) -> Correction:  # fmt: skip
+    """The region as it is after one act, as something that the reader adds or changes.
+
+    Raises:
+        NotFound: no such series or image, or no such region.
+        Refused: an act that changes nothing, that has no place or range, or whose region cannot be outlined.
+    """
+    if edit.how not in HOW:
+        raise Refused(f"outlining by '{edit.how}'", f"known are {', '.join(HOW)}")
+    volume = _volume(study, edit, volumes, get)
+    before = _before(edit, latest)
+    mask, clicks = _mask(volume, edit, before, result_of)
+    region = Region(volume.geometry, Shape.MASK, mask, None, volume.series_uid, edit.instance_uid, _label(edit, before))
+    drawn: dict[str, Any] = {"tool": edit.how, **({"clicks": clicks} if clicks else {})}
+    if before is None:
+        return Correction(
+            Verdict.ADDED, "", what=edit.what or codes.REGION, words=_words(region), measurements=_size(region, volume),
+            where=region, drawn=drawn,
+        )  # fmt: skip
+    return Correction(
+        Verdict.CHANGED, edit.tracking, before[0], what=edit.what, words=_words(region),
+        measurements=_size(region, volume), where=region, drawn=drawn,
+    )  # fmt: skip
+
+
+# ---- on what
+
+
+def _volume(study: Study, edit: Edit, volumes: Volumes, get: Callable[[str], bytes]) -> Volume:
+    series = next((s for s in study.series if s.uid == edit.series_uid), None)
+    if series is None:
+        raise NotFound("this study has no such series", "a region lies on a series of its study", "load it again")
+    if edit.instance_uid:
+        image = image_of(study, (series.uid, edit.instance_uid, edit.frame), get)
+        if image.volume.axes:
+            raise Refused("values of a colour image", "a colour is no range to outline", "measure its area")
+        return image.volume
+    return volumes.of(series, get)
+
+
+def _before(edit: Edit, latest: Sequence[tuple[str, Result]]) -> _Before | None:
+    if not edit.tracking:
+        return None
+    for id, result in latest:
+        for finding in result.findings:
+            if finding.tracking == edit.tracking:
+                if finding.where is None or finding.where.mask is None:
+                    raise Refused("a finding without a region of voxels", "there is nothing to paint on", "add one")
+                drawn = result.origin.parameters.get("drawn", {}).get(edit.tracking, {})
+                return edit.result or id, finding, drawn
+    raise NotFound("no such region on this study", "it may have been undone", "load the findings again")
+
+
+def _label(edit: Edit, before: _Before | None) -> str:
+    if edit.words:
+        return edit.words[:64]
+    if before is not None and before[1].where is not None and before[1].where.label:
+        return before[1].where.label
+    return edit.what.meaning if edit.what else "Region"
+
+
+# ---- the act
+
+
+def _mask(
+    volume: Volume,
+    edit: Edit,
+    before: _Before | None,
+    result_of: Callable[[str], Result],
+) -> tuple[npt.NDArray[np.bool_], list[dict[str, Any]]]:
+    mask = np.zeros(volume.geometry.shape, dtype=bool)
+    if before is not None:
+        where = before[1].where
+        assert where is not None
+        assert where.mask is not None
+        if where.mask.shape != mask.shape or not where.geometry.same_grid(volume.geometry):
+            raise Refused(
+                "a region on another grid than these images", "its voxels are not theirs",
+                "paint on the series on which it was outlined",
+            )  # fmt: skip
+        mask = where.mask
+    if edit.how == "click":
+        return _clicked(volume, edit, before, result_of, mask)
+    return brush.applied(mask, _part(volume, edit), add=edit.add), []
+
+
+def _part(volume: Volume, edit: Edit) -> brush.Part:
+    grid = volume.geometry
+    if edit.how == "brush" or edit.radius > 0:
+        normal = np.array(edit.normal) if edit.normal is not None else None
+        if grid.reference is not Reference.PATIENT:
+            normal = grid.directions[:, 0]  # one image has one slice
+        part = brush.stroke(grid, _points(volume, edit.points), edit.radius, normal)
+    elif edit.box is not None:
+        part = brush.box(grid, _points(volume, edit.box))
+    else:
+        raise Refused("a range without a brush or a box", "the whole image would be meant", "draw where it counts")
+    if edit.values is None:
+        if edit.how == "threshold":
+            raise Refused("a threshold without a range", "every value would be meant", "give the range")
+        return part
+    return brush.within(part, volume.array, *edit.values)
+
+
+def _clicked(
+    volume: Volume,
+    edit: Edit,
+    before: _Before | None,
+    result_of: Callable[[str], Result],
+    mask: npt.NDArray[np.bool_],
+) -> tuple[npt.NDArray[np.bool_], list[dict[str, Any]]]:
+    """All clicks in a row are one question; what was painted or found before them is its base, and stays."""
+    said = list(before[2].get("clicks", [])) if before is not None else []
+    if before is not None and not said and mask.any():
+        said.append({"base": before[0]})
+    if edit.box is not None:
+        said.append({"box": _points(volume, edit.box).tolist()})
+    said += [{"mm": point.tolist(), "inside": edit.add} for point in _points(volume, edit.points)]
+    clicks = [Click((c["mm"][0], c["mm"][1], c["mm"][2]), bool(c["inside"])) for c in said if "mm" in c]
+    boxes = [c["box"] for c in said if "box" in c]
+    found = outline(volume, clicks, (tuple(boxes[-1][0]), tuple(boxes[-1][1])) if boxes else None)
+    made = np.zeros_like(mask)
+    made[brush.Part(found.mask, found.start, found.stop).cut] = found.mask
+    for base in (c["base"] for c in said if "base" in c):
+        kept = next((f.where for f in result_of(base).findings if f.tracking == edit.tracking), None)
+        if kept is not None and kept.mask is not None:
+            made |= kept.mask
+    return made, said
+
+
+def _points(volume: Volume, given: Points | None) -> Points:
+    points = np.asarray(given if given is not None else np.zeros((0, 3)), dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] not in (2, 3) or not np.isfinite(points).all():
+        raise Refused("points that are no places", "they have finite numbers, two or three each", "draw it again")
+    if points.shape[1] == 3:
+        if volume.geometry.reference is not Reference.PATIENT:
+            raise Refused("millimetres of a patient on an image without a place in one", "they mean nothing there")
+        return points
+    if volume.geometry.shape[0] != 1:
+        raise Refused("columns and rows on a volume", "they have no depth", "give points_mm")
+    return volume.geometry.to_patient(np.column_stack([np.zeros(len(points)), points[:, 1], points[:, 0]]))
+
+
+# ---- what is told of it
+
+
+def _size(region: Region, volume: Volume) -> tuple[Measurement, ...]:
+    assert region.mask is not None
+    if not region.voxels:
+        return ()
+    told: list[Measurement] = []
+    if region.geometry.reference is Reference.PATIENT:
+        told.append(Measurement(codes.VOLUME, region.volume_ml, "mL", definition="voxel counting"))
+    else:
+        pixel = float(np.prod(region.geometry.spacing_mm[1:]))
+        unit = "mm2" if region.geometry.reference is Reference.PLANE else "{pixels}"
+        told.append(Measurement(codes.AREA, region.voxels * pixel, unit, definition="pixel counting"))
+    start, stop = region.bounds
+    cut = brush.Part(region.mask, start, stop).cut
+    inside = volume.array[cut][region.mask[cut]].astype(np.float64)
+    if np.isfinite(inside).all():
+        told.append(Measurement(codes.MEAN, float(inside.mean()), volume.unit))
+        if inside.size > 1:
+            told.append(
+                Measurement(codes.STANDARD_DEVIATION, float(inside.std(ddof=1)), volume.unit, definition="n - 1")
+            )
+    return tuple(told)
+
+
+def _words(region: Region) -> str:
+    if not region.voxels:
+        return f"{region.label}: empty."
+    if region.geometry.reference is Reference.PATIENT:
+        return f"{region.label}: {region.volume_ml:.3g} mL."
+    return f"{region.label}: {region.voxels} pixels."
