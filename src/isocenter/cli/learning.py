@@ -15,7 +15,7 @@ __all__: list[str] = []
 @app.command()
 def train(
     task: Annotated[str, typer.Argument(help="Name of a recipe, such as chest_xray_opacity.")],
-    data: Annotated[Path, typer.Option(help="Folder with one folder a class, or a MedMNIST .npz.")],
+    data: Annotated[Path, typer.Option(help="Folder with one folder a class, a MedMNIST .npz, or cine with contours.")],
     out: Annotated[Path, typer.Option(help="Folder for model.onnx and model.json.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
     as_json: Json = False,

@@ -12,6 +12,7 @@ from isocenter.forms import maps, mesh, nifti, parametric_map, plot, seg, sr
 from isocenter.forms.answer import answer
 from isocenter.forms.key_images import key_images
 from isocenter.forms.maker import Sources
+from isocenter.forms.segments import bullseyes
 from isocenter.record import Map, Outcome, Result, Study, Verdict
 from isocenter.space import Reference, Shape
 
@@ -103,6 +104,8 @@ def everything(
         _volumes(to, result, blob)
         for number, picture in enumerate(key_images(study, [result], sources), start=1):
             to.take(f"{stem}.figure{number}.svg", "image/svg+xml", lambda p=picture: p.svg.encode())  # type: ignore[misc]
+    for number, svg in enumerate(bullseyes(result), start=1):
+        to.take(f"{stem}.bullseye{number}.svg", "image/svg+xml", lambda s=svg: s.encode())  # type: ignore[misc]
     for number, one in enumerate(result.curves, start=1):
         to.take(f"{stem}.curve{number}.svg", "image/svg+xml", lambda c=one: plot.curve(c).encode())  # type: ignore[misc]
     return Bundle(tuple(to.files), tuple(to.left))

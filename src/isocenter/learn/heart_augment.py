@@ -27,7 +27,7 @@ class Bounds:
     """
 
     rotate_deg: float = 18.0
-    zoom: float = 0.12
+    zoom: float = 0.16
     stretch: float = 0.05
     shift: float = 14.0
     cavity: float = 0.18

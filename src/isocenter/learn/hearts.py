@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,12 @@ import numpy.typing as npt
 
 from isocenter.errors import IsocenterError, Refused
 from isocenter.methods.short_axis import sampled, sampling, turned
+from isocenter.methods.ventricle import STEP_MM, WINDOW
 from isocenter.space import Volume
 
-__all__ = ["MARGIN", "Heart", "Hearts", "Outline", "read_hearts", "stacked"]
+__all__ = ["MARGIN", "STEP_MM", "Heart", "Hearts", "Outline", "examples_of", "read_hearts", "stacked"]
 
-MARGIN, STEP_MM = 144, 1.5
+MARGIN = 144
 # The contours count pixels from 1: moved so, the step of brightness across them is steepest in both directions.
 _FIRST_PIXEL = 1.0
 _NAME = re.compile(r"IM-\d+-(\d+)-([io])contour")
@@ -56,18 +57,20 @@ class Heart:
 
 @dataclass(frozen=True, eq=False)
 class Hearts:
-    """Slices to learn from, on a grid of `MARGIN` pixels of `STEP_MM` about the heart.
+    """Slices to learn from, on a grid of `MARGIN` pixels of `STEP_MM` about the heart, small in memory.
 
     Args:
-        pictures: (n, 3, m, m): the slice towards the base, the slice, the slice towards the apex.
-        masks: (n, 2, m, m): coverage by the endocardial and by the epicardial outline.
+        pictures: (n, m, m) half-precision grey values.
+        near: (n, 3) rows of the slice towards the base, of the slice itself, of the slice towards the apex.
+        masks: (n, 2, m, m) coverage by the endocardial and by the epicardial outline, 0 to 255.
         known: (n,) whether the epicardium was drawn (or the slice holds no ventricle).
         centre, radius: (n, 2) of the ventricle in pixels; radius 0 where there is none.
         names: of the heart that each slice is from.
     """
 
-    pictures: npt.NDArray[np.float32]
-    masks: npt.NDArray[np.float32]
+    pictures: npt.NDArray[np.float16]
+    near: npt.NDArray[np.int64]
+    masks: npt.NDArray[np.uint8]
     known: npt.NDArray[np.bool_]
     centre: npt.NDArray[np.float32]
     radius: npt.NDArray[np.float32]
@@ -80,23 +83,27 @@ class Hearts:
     def digest(self) -> str:
         """SHA-256 over names, pictures and masks."""
         sha = hashlib.sha256("\n".join(self.names).encode())
-        for array in (self.pictures, self.masks, self.known, self.centre, self.radius):
+        for array in (self.pictures, self.near, self.masks, self.known, self.centre, self.radius):
             sha.update(np.ascontiguousarray(array).tobytes())
         return sha.hexdigest()
 
-    def take(self, which: npt.NDArray[Any]) -> Hearts:
-        """The part with these indices or flags."""
-        index = np.arange(len(self))[which]
-        return Hearts(
-            self.pictures[index], self.masks[index], self.known[index], self.centre[index], self.radius[index],
-            tuple(self.names[i] for i in index),
-        )  # fmt: skip
+    @classmethod
+    def together(cls, parts: Sequence[Hearts]) -> Hearts:
+        """All slices of some sets, in order."""
+        starts = np.cumsum([0] + [len(p) for p in parts])
+        joined = {f: np.concatenate([getattr(p, f) for p in parts]) for f in _ARRAYS if f != "near"}
+        near = np.concatenate([p.near + start for p, start in zip(parts, starts, strict=False)])
+        return cls(near=near, names=tuple(n for p in parts for n in p.names), **joined)
 
-    def with_more(self, other: Hearts) -> Hearts:
-        """Both together."""
-        names = ("pictures", "masks", "known", "centre", "radius")
-        a, b, c, d, e = (np.concatenate([getattr(self, f), getattr(other, f)]) for f in names)
-        return Hearts(a, b, c, d, e, self.names + other.names)
+    def without(self, name: str) -> Hearts:
+        """All slices but those of one heart; neighbours are always of the same heart."""
+        kept = np.array([n != name for n in self.names])
+        place = np.cumsum(kept) - 1
+        held = {f: getattr(self, f)[kept] for f in _ARRAYS if f != "near"}
+        return Hearts(near=place[self.near[kept]], names=tuple(n for n in self.names if n != name), **held)
+
+
+_ARRAYS = ("pictures", "near", "masks", "known", "centre", "radius")
 
 
 def read_hearts(folder: Path) -> Iterator[Heart]:
@@ -164,7 +171,7 @@ def coverage(points: npt.NDArray[np.float64], shape: tuple[int, int], fine: int 
     return np.asarray(mask.reshape(shape[0], fine, shape[1], fine).mean((1, 3)), np.float32)
 
 
-def stacked(heart: Heart, *, phases: Mapping[int, str] | None = None) -> Hearts:
+def stacked(heart: Heart) -> Hearts:
     """The slices of the phases on which an endocardium was drawn, as examples.
 
     Slices of such a phase without a contour hold no ventricle by the experts' rule, and are examples as well.
@@ -188,30 +195,36 @@ def stacked(heart: Heart, *, phases: Mapping[int, str] | None = None) -> Hearts:
     rows = sampling(held.shape[3], dy, row, MARGIN, STEP_MM)
     columns = sampling(held.shape[4], dx, column, MARGIN, STEP_MM)
     pictures = sampled(turn.array[inner], rows, columns)
-    edge = (MARGIN - 96) // 2
-    inside = sampled(turn.array, rows[edge:-edge], columns[edge:-edge])
-    low, high = np.quantile(inside[::4], (0.01, 0.99), axis=(0, 2, 3))
+    edge = (MARGIN - WINDOW) // 2
+    inside = sampled(turn.array[::4], rows, columns)[:, :, edge:-edge, edge:-edge]
+    low, high = np.quantile(inside, (0.01, 0.99), axis=(0, 2, 3))
     pictures = np.clip((pictures - low[None, :, None, None]) / (high - low)[None, :, None, None], -0.2, 2.0)
     masks = sampled(held, rows, columns)
     known = [phase in outer for phase in inner]
-    return _examples(heart.name, pictures.astype(np.float32), masks, known)
+    return examples_of(heart.name, pictures, masks, known)
 
 
-def _examples(name: str, pictures: Any, masks: Any, known: list[bool]) -> Hearts:
-    """(phases, slices, m, m) and (phases, 2, slices, m, m) to one example a slice."""
+def examples_of(name: str, pictures: npt.NDArray[Any], masks: npt.NDArray[Any], known: Sequence[bool]) -> Hearts:
+    """(phases, slices, m, m) pictures and (phases, 2, slices, m, m) masks as one example a slice."""
     phases, slices = pictures.shape[:2]
-    neighbours = np.clip(np.arange(slices)[:, None] + np.array([-1, 0, 1]), 0, slices - 1)
-    threes = pictures[:, neighbours].reshape(phases * slices, 3, MARGIN, MARGIN)
+    one = np.clip(np.arange(slices)[:, None] + np.array([-1, 0, 1]), 0, slices - 1)
+    near = (np.arange(phases)[:, None, None] * slices + one[None]).reshape(-1, 3)
     flat = masks.transpose(0, 2, 1, 3, 4).reshape(phases * slices, 2, MARGIN, MARGIN)
     area = flat.sum((2, 3))
     line = np.arange(MARGIN)
     total = np.maximum(area[:, 0], 1e-6)
     rows = (flat[:, 0].sum(2) * line).sum(1) / total
     columns = (flat[:, 0].sum(1) * line).sum(1) / total
-    middle = (MARGIN - 1) / 2
     there = area[:, 0] > 4
-    centre = np.where(there[:, None], np.stack([rows, columns], 1), middle)
+    centre = np.where(there[:, None], np.stack([rows, columns], 1), (MARGIN - 1) / 2)
     outer = np.where(area[:, 1] > 0, area[:, 1], area[:, 0] * 1.8)
     radius = np.sqrt(np.stack([area[:, 0], outer], 1) / np.pi) * there[:, None]
-    sure = np.repeat(known, slices) | ~there
-    return Hearts(threes, flat, sure, centre.astype(np.float32), radius.astype(np.float32), (name,) * (phases * slices))
+    return Hearts(
+        pictures.reshape(phases * slices, MARGIN, MARGIN).astype(np.float16),
+        near.astype(np.int64),
+        np.round(np.clip(flat, 0, 1) * 255).astype(np.uint8),
+        np.repeat(np.asarray(known, bool), slices) | ~there,
+        centre.astype(np.float32),
+        radius.astype(np.float32),
+        (name,) * (phases * slices),
+    )

@@ -12,7 +12,7 @@ from typing import Any
 
 from isocenter.errors import NotFound
 
-__all__ = ["RECIPES", "Augmentation", "Classifier2D", "recipe"]
+__all__ = ["OWN_TRAINING", "RECIPES", "Augmentation", "Classifier2D", "recipe"]
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,10 @@ RECIPES: dict[str, Classifier2D] = {
 }
 
 
+OWN_TRAINING: Mapping[str, str] = {"cardiac_cine": "isocenter.learn.heart"}
+"""Tasks that are no classifier of pictures -> the module whose `train(data, out, seed, tell, clock)` makes a model."""
+
+
 def recipe(task: str) -> Classifier2D:
     """The recipe of a task.
 
@@ -131,5 +135,6 @@ def recipe(task: str) -> Classifier2D:
     'PNEUMONIA'
     """
     if task not in RECIPES:
-        raise NotFound(f"no recipe '{task}'", f"there are recipes for {', '.join(sorted(RECIPES))}")
+        known = ", ".join(sorted([*RECIPES, *OWN_TRAINING]))
+        raise NotFound(f"no recipe '{task}'", f"there are recipes for {known}")
     return RECIPES[task]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from isocenter.learn.export import Whole, export
 from isocenter.learn.fit import answers, fit
 from isocenter.learn.judge import answered, figures
 from isocenter.learn.networks import ResidualNet
-from isocenter.learn.recipes import Classifier2D, recipe
+from isocenter.learn.recipes import OWN_TRAINING, Classifier2D, recipe
 from isocenter.learn.scope import Others, Scope, fit_scope, read_others
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
@@ -49,7 +50,8 @@ def train(
 
     Args:
         task: name of a recipe.
-        data: folder with one folder for each class, or an ``.npz`` in the manner of MedMNIST.
+        data: folder with one folder for each class, or an ``.npz`` in the manner of MedMNIST; for `cardiac_cine` a
+            folder of cine and contours.
         out: folder for the model; made when it is not there.
         seed: the same seed, data and code give the same weights on one machine.
         progress: is told each step in one line.
@@ -63,8 +65,11 @@ def train(
         Refused: when the data have one class only or cannot be read.
         Unavailable: when `out` cannot be written.
     """
-    how, tell = recipe(task), progress or (lambda line: None)
-    started = clock()
+    tell = progress or (lambda line: None)
+    if task in OWN_TRAINING:  # not a classifier of pictures: its module has a training of its own
+        model: Model = importlib.import_module(OWN_TRAINING[task]).train(data, out, seed, tell, clock)
+        return model
+    how, started = recipe(task), clock()
     examples = read_npz(data) if data.suffix == ".npz" else read_folder(data, how.negative, how.positive, how.subtypes)
     inside, aside, pairs = split(examples, how.validation, seed)
     tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")

@@ -36,6 +36,7 @@ __all__ = [
     "ejection_of_contours",
     "filling",
     "mass_g",
+    "outline_mm",
     "polygon_area_mm2",
     "rim",
     "slice_spacing_mm",
@@ -266,39 +267,48 @@ def filling(volumes_ml: npt.ArrayLike, phase_ms: float) -> Filling:
 def rim(endo: npt.NDArray[np.bool_], muscle: npt.NDArray[np.bool_], spacing_mm: tuple[float, float]) -> float:
     """Part of the circumference of the cavity (0 to 1) that has muscle right outside, in one slice.
 
+    72 rays leave the centre of the cavity; on each, what lies 1.5 and 3 mm behind its last point inside is looked at.
+
     Args:
         endo, muscle: (rows, columns) masks of the cavity and of the muscle around it.
         spacing_mm: between rows and between columns.
     """
-    from scipy.ndimage import map_coordinates
-
-    if not endo.any():
+    rows, columns = np.nonzero(endo)
+    if not len(rows):
         return 0.0
-    points, outward = _outline(endo, spacing_mm)
-    hit = np.zeros(len(points), dtype=bool)
-    for out_mm in (1.5, 3.0):
-        at = (points + out_mm * outward) / np.array(spacing_mm)
-        hit |= map_coordinates(muscle.astype(np.float32), at.T, order=1) > 0.5
+    centre = np.array([rows.mean() * spacing_mm[0], columns.mean() * spacing_mm[1]])
+    reach = float(np.hypot(np.ptp(rows) * spacing_mm[0], np.ptp(columns) * spacing_mm[1])) + 1.0
+    out = np.arange(0.0, reach, 0.5)
+    angle = np.linspace(0.0, 2.0 * np.pi, 72, endpoint=False)
+    ray = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+
+    def read(mask: npt.NDArray[np.bool_], away: Floats) -> npt.NDArray[np.bool_]:
+        at = centre + away[..., None] * ray[:, None, :]
+        index = np.rint(at / np.array(spacing_mm)).astype(np.intp)
+        inside = np.all((index >= 0) & (index < np.array(mask.shape)), axis=-1)
+        index = np.clip(index, 0, np.array(mask.shape) - 1)
+        found: npt.NDArray[np.bool_] = mask[index[..., 0], index[..., 1]] & inside
+        return found
+
+    within = read(endo, np.broadcast_to(out, (72, len(out))))
+    last = out[len(out) - 1 - np.argmax(within[:, ::-1], axis=1)]
+    hit = read(muscle, last[:, None] + np.array([[1.5, 3.0]])).any(axis=1) & within.any(axis=1)
     return float(hit.mean())
 
 
-def _outline(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float]) -> tuple[Floats, Floats]:
-    """Points on the longest outline of a mask, evenly spaced, in mm (row, column), with outward unit normals."""
+def outline_mm(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float]) -> Floats:
+    """The longest outline of a mask, (n, 2) row and column in millimetres, freed of the stairs of its pixels.
+
+    Raises:
+        Refused: when the mask is empty.
+    """
+    from scipy.ndimage import gaussian_filter
     from skimage.measure import find_contours
 
-    lines = find_contours(np.pad(mask.astype(np.float32), 1), 0.5)
-    line = max(lines, key=len)[:, :] - 1.0
-    points = np.asarray(line[:-1] * np.array(spacing_mm), dtype=np.float64)
-    step = np.linalg.norm(np.diff(points, axis=0, append=points[:1]), axis=1)
-    length = np.concatenate([[0.0], np.cumsum(step)])
-    even = np.linspace(0.0, length[-1], 121)[:-1]
-    closed = np.vstack([points, points[:1]])
-    points = np.stack([np.interp(even, length, closed[:, i]) for i in range(2)], axis=1)
-    # A short running mean takes the stairs out of the outline before its direction is asked.
-    smooth = sum(np.roll(points, k, axis=0) for k in range(-3, 4)) / 7.0
-    tangent = np.roll(smooth, -1, axis=0) - np.roll(smooth, 1, axis=0)
-    normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
-    if float(((points - points.mean(axis=0)) * normal).sum(axis=1).mean()) < 0:
-        normal = -normal
-    return points, normal
+    if not mask.any():
+        raise Refused("an empty mask", "it has no outline")
+    soft = gaussian_filter(np.pad(mask.astype(np.float32), 3), 0.8)
+    line = max(find_contours(soft, 0.5), key=len, default=None)
+    if line is None:  # so thin that smoothing takes it away
+        line = max(find_contours(np.pad(mask.astype(np.float32), 3), 0.5), key=len)
+    return np.asarray((line[:-1] - 3.0) * np.array(spacing_mm), dtype=np.float64)

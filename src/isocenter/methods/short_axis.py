@@ -19,10 +19,11 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.space import Geometry, Volume
 
-__all__ = ["Turned", "beat", "centre_of_beat", "normalised", "sampled", "sampling", "turned"]
+__all__ = ["APEX", "Taps", "Turned", "beat", "centre_of_beat", "sampled", "sampling", "turned", "unsampling"]
 
 Array = npt.NDArray[np.float32]
-_APEX = np.array([0.60, -0.50, -0.62])  # from base to apex in a usual chest: left, front, feet
+APEX = np.array([0.60, -0.50, -0.62])
+"""From base to apex in a usual chest: left, front, feet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def turned(cine: Volume, through: int = 0) -> Turned:
     geometry = cine.geometry.permuted(order)
     array = cine.array.transpose((0, *(1 + a for a in order)))
     d = geometry.directions
-    flips = (bool(d[:, 0] @ _APEX < 0), bool(d[2, 1] > 0), bool(d[0, 2] < 0))
+    flips = (bool(d[:, 0] @ APEX < 0), bool(d[2, 1] > 0), bool(d[0, 2] < 0))
     for axis, flip in enumerate(flips):
         if flip:
             array, geometry = np.flip(array, 1 + axis), geometry.flipped(axis)
@@ -101,10 +102,10 @@ def centre_of_beat(array: Array, spacing_mm: tuple[float, float]) -> tuple[float
     middle = array[:, slices // 4 : max(slices // 4 + 1, slices - slices // 4)]
     moving = beat(middle)
     peak = np.quantile(moving, 0.99, axis=(1, 2))
-    if not np.isfinite(moving).all() or float(peak.max()) < 1e-3 * float(np.abs(middle).max()) or peak.min() <= 0:
+    if not np.isfinite(moving).all() or float(peak.max()) < 1e-3 * float(np.abs(middle).max()):
         raise Refused("nothing moves over the cycle", "a cine shows a beating heart", "send the cine series")
     # Every slice counts the same, however near it lies to the coil, and no bright spot counts for more than its place.
-    even = np.minimum(moving / peak[:, None, None], 1.0)
+    even = np.minimum(moving / np.maximum(peak, 0.01 * peak.max())[:, None, None], 1.0)
     sigma = [0.0, 9.0 / spacing_mm[0], 9.0 / spacing_mm[1]]
     together = np.sqrt(gaussian_filter(even, sigma)).mean(axis=0)
     y, x = np.ogrid[: array.shape[2], : array.shape[3]]
@@ -118,29 +119,48 @@ def centre_of_beat(array: Array, spacing_mm: tuple[float, float]) -> tuple[float
     return row, column
 
 
-def sampling(length: int, spacing_mm: float, centre: float, size: int, step_mm: float) -> Array:
-    """(size, length) weights of linear interpolation: `size` samples, `step_mm` apart, about a fractional index.
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """Linear interpolation along one axis: for each sample the indices that it is made of and their weights."""
 
-    >>> sampling(5, 1.0, 2.0, 3, 1.0) @ np.arange(5, dtype=np.float32)
-    array([1., 2., 3.], dtype=float32)
+    index: npt.NDArray[np.intp]  # (samples, taps)
+    weight: Array  # (samples, taps)
+
+
+def sampling(length: int, spacing_mm: float, centre: float, size: int, step_mm: float) -> Taps:
+    """Interpolation of `size` samples, `step_mm` apart, about a fractional index of an axis; its ends are repeated.
+
+    >>> sampled(np.arange(5, dtype=np.float32)[None], sampling(1, 1, 0, 1, 1), sampling(5, 1.0, 2.5, 3, 1.0))
+    array([[1.5, 2.5, 3.5]], dtype=float32)
     """
     at = np.clip(centre + (np.arange(size) - (size - 1) / 2) * step_mm / spacing_mm, 0, length - 1)
-    wide = max(1.0, step_mm / spacing_mm)  # a triangle as wide as the coarser of the two grids: no aliasing
-    weights = np.clip(1 - np.abs(at[:, None] - np.arange(length)[None, :]) / wide, 0, None)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    # Where the samples lie much coarser than the pixels, each is a mean over its neighbourhood: no aliasing.
+    return _taps(at, length, step_mm / spacing_mm if step_mm >= 1.5 * spacing_mm else 1.0)
 
 
-def sampled(array: Array, rows: Array, columns: Array) -> Array:
-    """Every picture (…, rows, columns) at the places of two `sampling` matrices."""
-    return np.asarray(rows @ array @ columns.T, np.float32)
+def unsampling(length: int, spacing_mm: float, centre: float, size: int, step_mm: float) -> Taps:
+    """The way back: reads `size` samples at each index of the axis that they were taken from; 0 outside of them."""
+    at = (np.arange(length) - centre) * spacing_mm / step_mm + (size - 1) / 2
+    taps = _taps(np.clip(at, 0, size - 1), size, 1.0)
+    inside = (at > -0.5) & (at < size - 0.5)
+    return Taps(taps.index, np.asarray(taps.weight * inside[:, None], np.float32))
 
 
-def normalised(array: Array) -> Array:
-    """Grey values of each slice spread so that its 1st percentile is 0 and its 99th is 1, over all phases.
+def _taps(at: npt.NDArray[np.float64], length: int, wide: float) -> Taps:
+    first = np.floor(at - wide).astype(np.intp)[:, None] + np.arange(int(2 * np.ceil(wide)) + 1)[None, :]
+    weight = np.clip(1.0 - np.abs(first - at[:, None]) / wide, 0.0, None)
+    weight *= (first >= 0) & (first < length)
+    weight /= weight.sum(axis=1, keepdims=True)
+    used = weight.max(axis=0) > 0
+    return Taps(np.clip(first[:, used], 0, length - 1), np.asarray(weight[:, used], np.float32))
 
-    Args:
-        array: (phases, slices, rows, columns).
-    """
-    low, high = np.quantile(array[:: max(1, len(array) // 4), :, ::2, ::2], (0.01, 0.99), axis=(0, 2, 3))
-    wide = np.maximum(high - low, 1e-6)[None, :, None, None]
-    return np.asarray(np.clip((array - low[None, :, None, None]) / wide, -0.2, 2.0), np.float32)
+
+def sampled(array: Array, rows: Taps, columns: Taps) -> Array:
+    """Every picture (…, rows, columns) at the places of two `sampling`s."""
+    made = np.zeros((*array.shape[:-2], len(rows.index), array.shape[-1]), np.float32)
+    for k in range(rows.index.shape[1]):
+        made += array[..., rows.index[:, k], :] * rows.weight[:, k, None]
+    across = np.zeros((*made.shape[:-1], len(columns.index)), np.float32)
+    for k in range(columns.index.shape[1]):
+        across += made[..., columns.index[:, k]] * columns.weight[:, k]
+    return across

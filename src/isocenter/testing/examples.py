@@ -17,7 +17,7 @@ from isocenter.dicom.header import merge, read_header
 from isocenter.record import codes
 from isocenter.space import Region, Volume
 from isocenter.testing.perfused_examples import ct_perfusion
-from isocenter.testing.phantoms import chest, coronary
+from isocenter.testing.phantoms import chest, coronary, heart
 
 __all__ = ["EXAMPLES", "Example"]
 
@@ -69,7 +69,20 @@ def _coronary_calcium() -> Iterator[Example]:
     yield {"ct": low, "drawn": None}, {"answer": "declined", "words": "100 kV"}
 
 
+def _cardiac_cine() -> Iterator[Example]:
+    made = heart.patient(seed=3, kind="healthy", outlines=True, phases=8, slices=11, size=96)
+    (stack,), outlines = _volumes(made.files)
+    truth = made.truth
+    exact = {str(codes.LV_EDV): (truth["edv_ml"], 1.5), str(codes.LV_ESV): (truth["esv_ml"], 1.5)}
+    yield {"cine": stack, "drawn": outlines}, {"answer": "found", "findings": 3, "measurements": exact}
+    near = {str(codes.LV_EDV): (truth["edv_ml"], 12.0), str(codes.LV_ESV): (truth["esv_ml"], 10.0)}
+    yield {"cine": stack, "drawn": None}, {"answer": "found", "findings": 3, "measurements": near}
+    few = stack.cropped((2, 0, 0), (7, 96, 96))
+    yield {"cine": few, "drawn": None}, {"answer": "declined", "words": "5 slices"}
+
+
 EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
+    "cardiac_cine": _cardiac_cine,
     "chest_xray_opacity": _chest_xray_opacity,
     "coronary_calcium": _coronary_calcium,
     "ct_perfusion": ct_perfusion,

@@ -1,0 +1,90 @@
+"""The command of cardiovascular risk: one person, one published model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from isocenter.cli import Json, app
+
+__all__: list[str] = []
+
+_US, _EUROPE = ("mesa", "framingham", "pce", "prevent"), ("score2", "score2-op")
+
+
+@app.command()
+def risk(
+    model: Annotated[str, typer.Option(help="mesa, framingham, pce, prevent, score2 or score2-op.")],
+    sex: Annotated[str, typer.Option(help="M or F.")],
+    age: Annotated[float, typer.Option(help="Years.")],
+    systolic: Annotated[float, typer.Option(help="Systolic pressure, mmHg.")],
+    cholesterol: Annotated[float | None, typer.Option(help="Total cholesterol, in --unit.")] = None,
+    hdl: Annotated[float | None, typer.Option(help="HDL cholesterol, in --unit.")] = None,
+    unit: Annotated[str, typer.Option(help="mg/dL or mmol/L; by default what the model was published in.")] = "",
+    outcome: Annotated[str, typer.Option(help="PREVENT: CVD, ASCVD or HF.")] = "CVD",
+    years: Annotated[int, typer.Option(help="PREVENT: 10 or 30.")] = 10,
+    egfr: Annotated[float | None, typer.Option(help="PREVENT: glomerular filtration, mL/min/1.73 m2.")] = None,
+    bmi: Annotated[float | None, typer.Option(help="PREVENT, heart failure: kg/m2.")] = None,
+    calcium: Annotated[float | None, typer.Option(help="MESA: Agatston score.")] = None,
+    ethnicity: Annotated[
+        str, typer.Option(help="MESA, PCE: white, african_american; MESA also chinese, hispanic.")
+    ] = "white",
+    region: Annotated[str, typer.Option(help="SCORE2: low, moderate, high or 'very high'.")] = "low",
+    diabetes: Annotated[bool, typer.Option("--diabetes", help="Has diabetes.")] = False,
+    smoker: Annotated[bool, typer.Option("--smoker", help="Smokes now.")] = False,
+    pressure_drug: Annotated[bool, typer.Option("--pressure-drug", help="Takes drugs against high pressure.")] = False,
+    statin: Annotated[bool, typer.Option("--statin", help="Takes a statin (MESA: any lipid drug).")] = False,
+    family_history: Annotated[bool, typer.Option("--family-history", help="MESA: heart attack in the family.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Cardiovascular risk of one person by a published model; what lies outside its range is refused."""
+    from isocenter.cli.screen import Screen
+    from isocenter.errors import Refused
+    from isocenter.methods import risk as models
+
+    if model not in (*_US, *_EUROPE):
+        raise Refused(f"model '{model}'", f"there are {', '.join((*_US, *_EUROPE))}")
+    total, good = _in_unit(model, cholesterol, unit), _in_unit(model, hdl, unit)
+    given: dict[str, Any] = {"sex": sex, "age": age, "systolic_mmhg": systolic, "diabetes": diabetes, "smoker": smoker}
+    if model != "prevent" and (total is None or good is None):
+        raise Refused("no total or HDL cholesterol", f"{model} needs both", "give --cholesterol and --hdl")
+    if model in _EUROPE:
+        ask = models.score2 if model == "score2" else models.score2_op
+        given |= {"cholesterol_mmol_l": total, "hdl_mmol_l": good, "region": region}
+        found = ask(**given)
+    else:
+        given |= {"cholesterol_mg_dl": total, "hdl_mg_dl": good, "pressure_drug": pressure_drug}
+        if model == "mesa":
+            given |= {"ethnicity": ethnicity, "calcium": calcium, "lipid_drug": statin}
+            found = models.mesa_2015(**given, family_history=family_history)
+        elif model == "framingham":
+            found = models.framingham_2008(**given)
+        elif model == "pce":
+            found = models.pce_2013(**given | {"ethnicity": ethnicity})
+        elif egfr is None:
+            raise Refused("no glomerular filtration", "PREVENT needs it", "give --egfr")
+        else:
+            given |= {"egfr_ml_min": egfr, "bmi_kg_m2": bmi, "outcome": outcome, "years": years, "statin": statin}
+            found = models.prevent_2023(**given)
+    screen = Screen(as_json)
+    held = models.esc_class(found.percent, age) if model in _EUROPE else ""
+    screen.answer({"risk": found, "class": held})
+    screen.say(f"{found.percent:.1f} % {found.outcome} within {found.years} years, {found.model}")
+    for line in (f"class by ESC 2021: {held}" if held else "", *found.remarks, f"after {found.source}"):
+        if line:
+            screen.say(f"   {line}")
+
+
+def _in_unit(model: str, value: float | None, unit: str) -> float | None:
+    """A cholesterol in the unit in which the model was published."""
+    from isocenter.errors import Refused
+    from isocenter.methods.risk import MMOL_PER_MG_DL
+
+    wanted = "mmol/L" if model in _EUROPE else "mg/dL"
+    named = {"": wanted, "mg/dl": "mg/dL", "mmol/l": "mmol/L"}.get(unit.lower())
+    if named is None:
+        raise Refused(f"unit '{unit}'", "cholesterol is given in mg/dL or mmol/L")
+    if value is None or named == wanted:
+        return value
+    return value * MMOL_PER_MG_DL if wanted == "mmol/L" else value / MMOL_PER_MG_DL

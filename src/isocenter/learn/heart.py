@@ -1,0 +1,282 @@
+"""One command from outlined hearts to the network of `cardiac_cine`, with its card and its evidence.
+
+Evidence is leave-one-patient-out: the network is fitted again without each patient, by the same recipe, and outlines
+that patient's whole cine from the images alone, so that the numbers are those that a new patient would see.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import isocenter
+from isocenter.errors import IsocenterError, Refused, Unavailable
+from isocenter.learn.heart_fit import HeartRecipe, fit_heart, virtual_hearts
+from isocenter.learn.heart_network import HeartNet
+from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
+from isocenter.methods import cine
+from isocenter.methods.short_axis import turned
+from isocenter.methods.ventricle import STEP_MM, WINDOW, Outlined, outline
+from isocenter.methods.virtual_heart import VirtualHeart
+from isocenter.record import Model, to_plain
+from isocenter.space import Axis, Geometry, Volume
+
+__all__ = ["compared", "export_heart", "train"]
+
+Progress = Callable[[str], None]
+_CARD: dict[str, Any] = {
+    "title": "Left ventricle on short-axis cine MR",
+    "intended_use": "Outline the left ventricle on a short-axis cine, so that volumes, ejection fraction and mass can "
+    "be checked and signed by a person who sees the outlines.",
+    "not_for": [
+        "right ventricle, atria, other planes, other sequences than balanced steady-state cine",
+        "children, congenital heart disease, pacemaker artefacts: never seen in training",
+        "numbers without a look at the outlines",
+    ],
+    "source": "Sunnybrook Cardiac Data (Radau et al., MIDAS J 2009; CC0 1.0), the patients named below; and virtual "
+    "hearts in closed form (isocenter.methods.virtual_heart)",
+    "licence": "data CC0 1.0; weights Apache-2.0",
+    "limits": [
+        "two patients with heart failure after infarction, one scanner (GE 1.5 T), one group of experts",
+        "papillary muscles belong to the cavity, the base is cut by the rule of half a ring of muscle",
+        "end-systolic epicardium was learnt from virtual hearts alone",
+    ],
+}
+
+
+def train(
+    data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float] = time.monotonic,
+    recipe: HeartRecipe | None = None,
+) -> Model:  # fmt: skip
+    """Fit, leave out, export and measure; writes ``model.onnx``, ``model.json`` and ``card.md`` into `out`.
+
+    Args:
+        data: folder in the layout of the Sunnybrook Cardiac Data (`isocenter.learn.hearts`).
+        out: folder for the model; a run that was killed goes on there after its last hundred steps.
+
+    Raises:
+        Refused: when the folder holds no outlined heart, or the network is no use.
+        Unavailable: when `out` cannot be written.
+    """
+    how, started = recipe or HeartRecipe(), clock()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
+    patients = list(read_hearts(data))
+    examples = Hearts.together([*(stacked(h) for h in patients), virtual_hearts(how.virtual, seed)])
+    tell(f"{len(patients)} patients and {how.virtual} virtual hearts, {len(examples)} slices")
+    whole = fit_heart(how, examples, seed, checkpoint=out / "whole.checkpoint", progress=tell)
+    left_out = []
+    for patient in patients if len(patients) > 1 else ():
+        tell(f"without {patient.name}")
+        some, file = examples.without(patient.name), out / f"without-{patient.name}.checkpoint"
+        net = fit_heart(how, some, seed, checkpoint=file, progress=tell)
+        left_out.append(compared(patient, net))
+        tell(f"{patient.name}, never seen: {_told(left_out[-1])}")
+    evidence: dict[str, Any] = {
+        "left_out": left_out,
+        "virtual": [_virtual(seed * 1000 + 900 + k, whole) for k in range(6)],
+        "metrics": _summary(left_out),
+    }
+    digest, evidence["parity"] = export_heart(whole, out / "model.onnx", seed=seed)
+    card = _CARD | {
+        "people": [h.name for h in patients],
+        "training": {
+            "command": f"isocenter train {how.task} --data FOLDER --seed {seed}",
+            "parameters": sum(p.numel() for p in whole.parameters()),
+            "seconds since it was started or taken up again": round(clock() - started),
+            "torch": torch.__version__,
+            "seed": seed,
+            "recipe": json.dumps(to_plain(asdict(how)), sort_keys=True),
+        },
+    }
+    model = Model(
+        name=how.task, version="1", digest=digest, examples=examples.digest, code=code_digest(), card=card,
+        evidence=evidence, inputs={"window": WINDOW, "step_mm": STEP_MM, "percentiles": [1, 99]},
+    )  # fmt: skip
+    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
+    (out / "card.md").write_text(_page(model), "utf-8")
+    for file in out.glob("*.checkpoint"):
+        file.unlink()
+    return model
+
+
+def code_digest() -> str:
+    """Version of the package, and a digest of the files that decide the weights."""
+    sha = hashlib.sha256()
+    folder = Path(__file__).parent
+    methods = [folder.parent / "methods" / f"{name}.py" for name in ("short_axis", "virtual_heart")]
+    for file in (*(folder / f"{n}.py" for n in ("heart_augment", "heart_fit", "heart_network", "hearts")), *methods):
+        sha.update(file.read_bytes())
+    return f"{isocenter.__version__}+{sha.hexdigest()[:12]}"
+
+
+def asked(net: HeartNet) -> Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]:
+    """The network as `outline` asks it."""
+
+    def ask(slices: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        with torch.inference_mode():
+            said: npt.NDArray[np.float32] = net(torch.from_numpy(slices)).numpy()
+        return said
+
+    return ask
+
+
+def compared(patient: Heart, net: HeartNet) -> dict[str, Any]:
+    """What the network finds on the images of one patient, beside what the experts drew."""
+    truth = _drawn(patient)
+    try:
+        found = outline(turned(patient.cine), asked(net))
+    except IsocenterError as why:
+        return {"name": patient.name, "truth": truth, "found": None, "why": str(why)}
+    return {"name": patient.name, "truth": truth, "found": _measured(found, patient.cine), "agreement": found.agreement}
+
+
+def _drawn(patient: Heart) -> dict[str, float]:
+    geometry = patient.cine.geometry
+
+    def placed(points: npt.NDArray[np.float64], k: int) -> npt.NDArray[np.float64]:
+        return geometry.to_patient(np.stack([np.full(len(points), k), points[:, 1], points[:, 0]], axis=1))
+
+    inner: dict[int, list[npt.ArrayLike]] = {}
+    areas: dict[tuple[str, int, int], float] = {}
+    for o in patient.outlines:
+        areas[o.kind, o.phase, o.slice] = cine.polygon_area_mm2(placed(o.points, o.slice))
+        if o.kind == "i":
+            inner.setdefault(o.phase, []).append(placed(o.points, o.slice))
+    spacing = geometry.spacing_mm[0]
+    found = cine.ejection_of_contours(inner, spacing)
+    both = [(p, k) for kind, p, k in areas if kind == "o" and ("i", p, k) in areas]
+    mass = cine.mass_g([areas["o", p, k] for p, k in both], [areas["i", p, k] for p, k in both], spacing)
+    return {"edv_ml": found.edv_ml, "esv_ml": found.esv_ml, "ef_percent": found.ef_percent, "mass_g": mass}
+
+
+def _measured(found: Outlined, volume: Volume) -> dict[str, float]:
+    edv, esv = float(found.volumes_ml[found.ed]), float(found.volumes_ml[found.es])
+    muscle_ml = float(found.muscle["ed"].sum()) * volume.geometry.voxel_volume_mm3 / 1000.0
+    return {
+        "edv_ml": edv,
+        "esv_ml": esv,
+        "ef_percent": 100.0 * (1.0 - esv / edv),
+        "mass_g": cine.MUSCLE_G_PER_ML * muscle_ml,
+    }
+
+
+def _virtual(seed: int, net: HeartNet) -> dict[str, Any]:
+    """A virtual heart that was not trained on, as a whole cine of ten phases."""
+    heart = VirtualHeart(seed)
+    shape, apart = heart.shape, 9.0
+    depths = np.arange(-1.4 * apart, shape.length_mm + shape.wall_mm + apart, apart)
+    squeeze = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(10) / 10)
+    made = heart.rendered(depths, squeeze, size=128, step_mm=1.5)
+    geometry = Geometry.regular(shape=(len(depths), 128, 128), spacing_mm=(apart, 1.5, 1.5))
+    turn = np.array([[0.62, -0.15, 0.77, 0], [-0.67, 0.41, 0.62, 0], [-0.41, -0.90, 0.16, 0], [0, 0, 0, 1.0]])
+    geometry = Geometry(turn @ np.diag([apart, 1.5, 1.5, 1.0]), geometry.shape)
+    volume = Volume(made.pictures, geometry, axes=(Axis("trigger", tuple(range(10)), "ms"),))
+    ml = apart * 1.5 * 1.5 / 1000.0
+    volumes = made.cavity.sum(axis=(1, 2, 3), dtype=np.float64) * ml
+    muscle = float((made.epicardium - made.cavity)[int(volumes.argmax())].sum(dtype=np.float64)) * ml
+    truth = {"edv_ml": float(volumes.max()), "esv_ml": float(volumes.min()), "mass_g": 1.05 * muscle}
+    truth["ef_percent"] = 100.0 * (1.0 - truth["esv_ml"] / truth["edv_ml"])
+    try:
+        found = outline(turned(volume), asked(net))
+    except IsocenterError as why:
+        return {"name": f"virtual {seed}", "truth": truth, "found": None, "why": str(why)}
+    return {"name": f"virtual {seed}", "truth": truth, "found": _measured(found, volume), "agreement": found.agreement}
+
+
+def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Largest and mean difference of what was found, and how many were declined."""
+    found = [r for r in rows if r["found"] is not None]
+    summary: dict[str, Any] = {"n": len(rows), "declined": len(rows) - len(found)}
+    for key in ("edv_ml", "esv_ml", "ef_percent", "mass_g"):
+        off = [r["found"][key] - r["truth"][key] for r in found]
+        summary[key] = {"mean": float(np.mean(off)), "largest": float(np.max(np.abs(off)))} if off else None
+    return summary
+
+
+def export_heart(net: HeartNet, path: Path, *, seed: int = 0, limit_bytes: int = 10_000_000) -> tuple[str, float]:
+    """Write the ONNX file, for any number of slices and any window, and prove that it answers as torch does.
+
+    Returns:
+        SHA-256 of the file, and the largest difference of a probability.
+
+    Raises:
+        Refused: when the two differ by more than 1e-4, or the file is too large.
+    """
+    import onnxruntime as ort
+
+    net.eval()
+    random = torch.Generator().manual_seed(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the older exporter needs no onnxscript at run time
+        torch.onnx.export(
+            net, (torch.rand(2, 3, WINDOW, WINDOW, generator=random),), str(path), input_names=["slices"],
+            output_names=["logits"], opset_version=18, dynamo=False,
+            dynamic_axes={n: {0: "n", 2: "rows", 3: "columns"} for n in ("slices", "logits")},
+        )  # fmt: skip
+    data = path.read_bytes()
+    if len(data) > limit_bytes:
+        raise Refused(f"{path.name} has {len(data)} bytes", f"a shipped model has at most {limit_bytes}")
+    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for number in range(20):
+        side = WINDOW if number % 2 else 72
+        x = torch.rand(1 + number % 3, 3, side, side, generator=random)
+        with torch.inference_mode():
+            mine = torch.sigmoid(net(x)).numpy()
+        theirs = 1.0 / (1.0 + np.exp(-session.run(None, {"slices": x.numpy()})[0]))
+        worst = max(worst, float(np.abs(mine - theirs).max()))
+    if worst > 1e-4:
+        raise Refused(f"ONNX differs from torch by {worst:.2e}", "at most 1e-4 is allowed")
+    return hashlib.sha256(data).hexdigest(), worst
+
+
+def _told(row: dict[str, Any]) -> str:
+    if row["found"] is None:
+        return f"declined, {row['why']}"
+    pairs = (f"{key} {row['found'][key]:.1f} for {row['truth'][key]:.1f}" for key in row["truth"])
+    return ", ".join(pairs)
+
+
+def _page(model: Model) -> str:
+    """The card as a page, written from the record."""
+    card, shown = model.card, model.evidence
+    lines = [
+        f"# {card['title']}", "",
+        f"Model `{model.name}` version {model.version}, SHA-256 `{model.digest}`, state: {model.state}.",
+        "Research software; not a medical device. This page is written by the training; do not edit it.", "",
+        "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
+        "## Limits", "", *[f"- {line}" for line in card["limits"]], "", "## Data", "", card["source"] + ".", "",
+        f"Patients: {', '.join(card['people'])}. Licence: {card['licence']}. Digest of the examples "
+        f"`{model.examples[:16]}…`.", "", "## Training", "",
+        *[f"- {name}: {value}" for name, value in card["training"].items()], "",
+        "## Evidence", "",
+        "Each patient outlined by a network that was fitted without that patient, from the images alone, beside the "
+        "experts' outlines; then virtual hearts that were not trained on.", "",
+        "| heart | EDV mL | ESV mL | EF % | mass g | agreement |", "|---|---|---|---|---|---|",
+        *_rows(shown["left_out"]), *_rows(shown["virtual"]), "",
+        f"ONNX and torch differ by at most {shown['parity']:.1e} in a probability.", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _rows(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        truth = row["truth"]
+        if row["found"] is None:
+            yield f"| {row['name']} | declined: {row['why']} | | | | |"
+            continue
+        cells = [f"{row['found'][k]:.1f} ({truth[k]:.1f})" for k in ("edv_ml", "esv_ml", "ef_percent", "mass_g")]
+        yield f"| {row['name']}, found (truth) | {' | '.join(cells)} | {row['agreement']:.3f} |"

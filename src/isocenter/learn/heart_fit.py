@@ -1,0 +1,170 @@
+"""One fit of the heart network on outlined slices: seeded, resumable, with a moving average of the weights."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from isocenter.learn.heart_augment import Bounds, augmented_hearts
+from isocenter.learn.heart_network import HeartNet
+from isocenter.learn.hearts import MARGIN, STEP_MM, Hearts, examples_of
+from isocenter.methods.ventricle import WINDOW
+from isocenter.methods.virtual_heart import VirtualHeart
+
+__all__ = ["HeartRecipe", "fit_heart", "virtual_hearts"]
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class HeartRecipe:
+    """All that decides the weights, beside the examples.
+
+    Args:
+        task: name of the task and of the model.
+        widths: channels of the network from the finest grid to the coarsest.
+        virtual: hearts in closed form that are added. real_share: part of what is shown that comes from patients.
+        empty: how often a slice without a ventricle is shown, beside 1 for one with.
+        steps, batch, rate, decay: the schedule (AdamW, 100 steps to warm up, cosine to zero).
+        average: decay of the moving average of the weights.
+        threads: CPU threads; part of the recipe because the order of sums depends on it.
+        bounds: of the augmentation.
+    """
+
+    task: str = "cardiac_cine"
+    widths: tuple[int, ...] = (16, 32, 64, 96)
+    virtual: int = 80
+    real_share: float = 0.6
+    empty: float = 0.7
+    steps: int = 700
+    batch: int = 12
+    rate: float = 3e-3
+    decay: float = 0.02
+    average: float = 0.995
+    threads: int = 1
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+def virtual_hearts(count: int, seed: int) -> Hearts:
+    """Hearts in closed form near both ends of the beat, cut as a scanner cuts them; one in eight in a plain chest."""
+    made = []
+    for k in range(count):
+        rng = np.random.default_rng([seed, k, 5])
+        heart = VirtualHeart(seed * 100_000 + k, plain=k % 8 == 7)
+        shape, apart = heart.shape, float(rng.uniform(7.5, 11.0))
+        depths = np.arange(rng.uniform(-2.2, -0.8) * apart, shape.length_mm + shape.wall_mm + apart, apart)
+        drawn = heart.rendered(
+            depths, (rng.uniform(0.0, 0.25), rng.uniform(0.6, 1.0)), size=MARGIN, step_mm=STEP_MM,
+            thickness_mm=float(rng.uniform(6, 10)), noise=float(rng.uniform(0.01, 0.05)),
+        )  # fmt: skip
+        edge = (MARGIN - WINDOW) // 2
+        low, high = np.quantile(drawn.pictures[:, :, edge:-edge, edge:-edge], (0.01, 0.99), axis=(0, 2, 3))
+        grey = (drawn.pictures - low[None, :, None, None]) / (high - low)[None, :, None, None]
+        masks = np.stack([drawn.cavity, drawn.epicardium], axis=1)
+        made.append(examples_of(f"virtual {k}", np.clip(grey, -0.2, 2.0), masks, [True, True]))
+    return Hearts.together(made)
+
+
+def _loss(logits: Tensor, masks: Tensor, known: Tensor) -> Tensor:
+    """Cross entropy and Dice; where no epicardium was drawn, only what lies in the cavity is known to lie within it."""
+    drawn = known.view(-1, 1, 1)
+    outer = torch.where(drawn, masks[:, 1], torch.ones_like(masks[:, 1]))
+    weight = torch.stack([torch.ones_like(outer), torch.maximum(drawn.float(), (masks[:, 0] > 0.95).float())], 1)
+    target = torch.stack([masks[:, 0], outer], 1)
+    cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
+    entropy = cross.sum((2, 3)) / weight.sum((2, 3)).clamp(min=100)
+    said, truth = torch.sigmoid(logits) * weight, target * weight
+    both = (said * said).sum((2, 3)) + (truth * truth).sum((2, 3))
+    dice = 1 - (2 * (said * truth).sum((2, 3)) + 20) / (both + 20)
+    return (4 * entropy + dice).mean()
+
+
+def _shares(hearts: Hearts, recipe: HeartRecipe) -> npt.NDArray[np.float64]:
+    """How often each slice is shown: patients and virtual hearts by their share, slices without a ventricle less."""
+    real = np.array([not name.startswith("virtual") for name in hearts.names])
+    weight = np.where(hearts.radius[:, 0] > 0, 1.0, recipe.empty)
+    for which, share in ((real, recipe.real_share), (~real, 1.0 - recipe.real_share)):
+        if which.any():
+            weight[which] *= share / weight[which].sum()
+    return np.asarray(weight / weight.sum(), np.float64)
+
+
+def fit_heart(
+    recipe: HeartRecipe,
+    hearts: Hearts,
+    seed: int,
+    *,
+    checkpoint: Path | None = None,
+    progress: Progress = lambda line: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> HeartNet:
+    """Train on all of these slices and return the averaged network, ready to answer.
+
+    Args:
+        checkpoint: file that holds the state after each hundred steps; a run that was killed goes on from there, and
+            one of another recipe, seed or set of examples is not taken up.
+    """
+    torch.set_num_threads(recipe.threads)
+    torch.manual_seed(seed)
+    random = torch.Generator().manual_seed(seed)
+    net = HeartNet(recipe.widths).to(memory_format=torch.channels_last)
+    averaged = HeartNet(recipe.widths)
+    averaged.load_state_dict(net.state_dict())
+    optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    pictures, masks, near = (torch.from_numpy(a) for a in (hearts.pictures, hearts.masks, hearts.near))
+    known, centre, radius = (torch.from_numpy(a) for a in (hearts.known, hearts.centre, hearts.radius))
+    shares = torch.from_numpy(_shares(hearts, recipe)).float()
+    key, first = repr((asdict(recipe), seed, hearts.digest)), 0
+    if checkpoint is not None and checkpoint.exists():
+        held: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+        if held["key"] == key:
+            net.load_state_dict(held["net"])
+            averaged.load_state_dict(held["averaged"])
+            optimiser.load_state_dict(held["optimiser"])
+            random.set_state(held["random"])
+            first = int(held["step"])
+            progress(f"taken up after step {first}")
+    started, seen = clock(), 0.0
+    for step in range(first, recipe.steps):
+        which = torch.multinomial(shares, recipe.batch, replacement=True, generator=random)
+        threes, both = pictures[near[which]].float(), masks[which].float() / 255
+        x, truth = augmented_hearts(threes, both, centre[which], radius[which], recipe.bounds, WINDOW, random)
+        for group in optimiser.param_groups:
+            falling = 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps)
+            group["lr"] = recipe.rate * min(1.0, (step + 1) / 100) * falling
+        loss = _loss(net(x.contiguous(memory_format=torch.channels_last)), truth, known[which])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        seen += float(loss.detach())
+        keep = min(recipe.average, step / (step + 20))
+        with torch.no_grad():
+            for mine, theirs in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
+                if mine.is_floating_point():
+                    mine.mul_(keep).add_(theirs, alpha=1 - keep)
+                else:
+                    mine.copy_(theirs)
+        if (step + 1) % 100 == 0:
+            progress(f"step {step + 1} of {recipe.steps}: loss {seen / 100:.4f}, {clock() - started:.0f} s")
+            seen = 0.0
+            if checkpoint is not None:
+                state = {
+                    "key": key, "net": net.state_dict(), "averaged": averaged.state_dict(),
+                    "optimiser": optimiser.state_dict(), "random": random.get_state(), "step": step + 1,
+                }  # fmt: skip
+                half = checkpoint.with_suffix(".half")
+                torch.save(state, half)
+                half.replace(checkpoint)
+    averaged.eval()
+    return averaged

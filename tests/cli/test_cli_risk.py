@@ -1,0 +1,71 @@
+"""The command of risk says what the published examples say, in either unit, and refuses what they do not hold for."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from isocenter.cli import app
+from isocenter.errors import Refused
+
+PREVENT = ["--model", "prevent", "--age", "50", "--systolic", "160", "--cholesterol", "200", "--hdl", "45", "--egfr",
+           "90", "--bmi", "35", "--diabetes", "--pressure-drug"]  # fmt: skip
+SCORE2 = ["--model", "score2", "--age", "50", "--sex", "M", "--systolic", "140", "--smoker"]
+
+
+def asked(*words: str) -> dict:  # type: ignore[type-arg]
+    done = CliRunner().invoke(app, ["risk", *words, "--json"])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("more", "printed"),
+    [(["--sex", "F"], 14.7), (["--sex", "M", "--outcome", "HF"], 10.6), (["--sex", "F", "--years", "30"], 53.0)],
+)
+def test_prevent(more: list[str], printed: float) -> None:
+    assert round(asked(*PREVENT, *more)["risk"]["percent"], 1) == printed
+
+
+def test_either_unit() -> None:
+    for words in (["--cholesterol", "6.3", "--hdl", "1.4"],
+                  ["--cholesterol", str(6.3 / 0.02586), "--hdl", str(1.4 / 0.02586), "--unit", "mg/dL"]):  # fmt: skip
+        said = asked(*SCORE2, *words)
+        assert round(said["risk"]["percent"], 1) == 6.3 and said["class"] == "high"
+
+
+def test_the_other_models() -> None:
+    mesa = ["--sex", "M", "--age", "70", "--systolic", "130", "--cholesterol", "190", "--hdl", "50"]
+    with_score = asked("--model", "mesa", *mesa, "--ethnicity", "hispanic", "--pressure-drug", "--calcium", "0")
+    assert round(with_score["risk"]["percent"], 2) == 3.06
+    man = ["--sex", "M", "--age", "55", "--systolic", "140", "--cholesterol", "213", "--hdl", "50"]
+    assert round(asked("--model", "framingham", *man)["risk"]["percent"], 2) == 13.53
+    woman = ["--sex", "F", "--age", "55", "--systolic", "120", "--cholesterol", "213", "--hdl", "50"]
+    assert round(asked("--model", "pce", *woman)["risk"]["percent"], 2) == 2.05
+    old = ["--sex", "F", "--age", "75", "--systolic", "140", "--cholesterol", "5.5", "--hdl", "1.3", "--smoker"]
+    assert round(asked("--model", "score2-op", *old)["risk"]["percent"]) == 15
+
+
+def test_for_people() -> None:
+    done = CliRunner().invoke(app, ["risk", *SCORE2, "--cholesterol", "6.3", "--hdl", "1.4"])
+    assert (
+        "6.3 % cardiovascular disease within 10 years, SCORE2" in done.output
+        and "class by ESC 2021: high" in done.output
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        ([*SCORE2, "--cholesterol", "200", "--hdl", "50"], "Divide mg/dL"),
+        ([*SCORE2, "--cholesterol", "6.3"], "no total or HDL"),
+        ([*SCORE2, "--cholesterol", "6.3", "--hdl", "1.4", "--unit", "g/l"], "unit 'g/l'"),
+        ([*PREVENT[:-6], "--sex", "F"], "glomerular filtration"),
+        (["--model", "grace", "--sex", "F", "--age", "50", "--systolic", "120"], "model 'grace'"),
+    ],
+)
+def test_what_is_refused(words: list[str], refusal: str) -> None:
+    with pytest.raises(Refused, match=refusal):
+        asked(*words)

@@ -1,0 +1,83 @@
+"""The rules by which slices, phases and outlines are chosen, on painted ventricles of known size."""
+
+import numpy as np
+import pytest
+from painted_ventricle import ask, beating, cine
+
+from isocenter.errors import Refused
+from isocenter.methods.short_axis import turned
+from isocenter.methods.ventricle import outline
+
+
+def volume_ml(radii: np.ndarray, apart: float = 10.0) -> np.ndarray:
+    return (np.pi * radii**2).sum(axis=1) * apart / 1000.0
+
+
+def test_volumes_phases_and_slices() -> None:
+    radii = beating()
+    found = outline(turned(cine(radii)), ask)
+    truth = volume_ml(radii)
+    assert (found.ed, found.es) == (0, int(truth.argmin())) or truth[found.ed] == pytest.approx(truth.max(), rel=0.01)
+    assert found.volumes_ml[found.ed] == pytest.approx(truth.max(), rel=0.02)
+    assert found.volumes_ml[found.es] == pytest.approx(truth.min(), rel=0.03)
+    assert found.volumes_ml == pytest.approx(truth, rel=0.12)
+    assert found.slices["ed"] == tuple(range(2, 10)) and not found.open_base and not found.open_apex
+    assert found.agreement > 0.95
+    muscle = float(found.muscle["ed"].sum()) * 0.0225
+    ring = (np.pi * ((radii[0] + 9) ** 2 - radii[0] ** 2) * (radii[0] > 0)).sum() / 100.0
+    assert muscle == pytest.approx(ring, rel=0.04)
+
+
+def test_a_heart_far_from_the_middle_is_found() -> None:
+    radii = beating()
+    found = outline(turned(cine(radii, centre=(-35.0, 38.0))), ask)
+    assert found.volumes_ml[found.ed] == pytest.approx(volume_ml(radii).max(), rel=0.02)
+
+
+@pytest.mark.parametrize("spacing", [(8.0, 1.25, 1.25), (10.0, 2.0, 2.0), (6.0, 1.5, 1.5)])
+def test_any_spacing(spacing: tuple[float, float, float]) -> None:
+    radii = beating()
+    found = outline(turned(cine(radii, spacing=spacing)), ask)
+    assert found.volumes_ml[found.ed] == pytest.approx(volume_ml(radii, spacing[0]).max(), rel=0.03)
+
+
+def test_a_basal_slice_needs_half_a_ring() -> None:
+    radii = beating()
+    for gap, counts in ((0.35, True), (0.65, False)):
+        found = outline(turned(cine(radii, gaps={2: gap})), ask)
+        assert (2 in found.slices["ed"]) is counts, gap
+
+
+def test_a_basal_slice_much_smaller_than_the_next_is_no_part_of_the_ventricle() -> None:
+    radii = beating()
+    radii[:, 2] *= 0.5
+    assert 2 not in outline(turned(cine(radii)), ask).slices["ed"]
+
+
+def test_a_second_bright_disk_does_not_count() -> None:
+    radii = beating()
+    plain, other = cine(radii), cine(radii * 0.3, centre=(-50.0, -60.0))
+    both = np.maximum(plain.array, other.array)
+    found = outline(turned(plain.like(both, quantity="intensity", unit="1", axes=plain.axes)), ask)
+    assert found.volumes_ml[found.ed] == pytest.approx(volume_ml(radii).max(), rel=0.02)
+
+
+def test_open_ends_are_seen() -> None:
+    radii = beating()
+    whole = cine(radii)
+    base = outline(turned(whole.cropped((3, 0, 0), (11, 128, 128))), ask)
+    assert base.open_base and not base.open_apex
+    apex = outline(turned(whole.cropped((0, 0, 0), (8, 128, 128))), ask)
+    assert apex.open_apex and not apex.open_base
+
+
+def test_what_is_no_ventricle_is_refused() -> None:
+    radii = beating()
+    with pytest.raises(Refused, match="nothing moves"):
+        outline(turned(cine(np.repeat(radii[:1], 16, axis=0))), ask)
+    with pytest.raises(Refused, match="a ventricle in 0 slices"):
+        outline(turned(cine(radii, gaps=dict.fromkeys(range(11), 0.9))), ask)
+    short = radii.copy()
+    short[:, 4:] = 0
+    with pytest.raises(Refused, match="crosses more of a short-axis stack"):
+        outline(turned(cine(short)), ask)
