@@ -20,7 +20,7 @@ from isocenter.auditing import Auditing
 from isocenter.desk import Desk
 from isocenter.disclosing import Disclosing
 from isocenter.entering import Entrance
-from isocenter.errors import Conflict, IsocenterError, NotFound, Refused
+from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refused
 from isocenter.govern import people
 from isocenter.govern.policy import HOUSE, Person, Role, must
 from isocenter.listing import Listing
@@ -31,6 +31,8 @@ from isocenter.preferring import Preferences
 from isocenter.reading import session
 from isocenter.reading.disclosure import AFTER
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
+from isocenter.reading.priors import Prior
+from isocenter.reading.priors import priors as ranked
 from isocenter.receiving import Receiving
 from isocenter.record import (
     Event,
@@ -164,6 +166,21 @@ class Site(Desk, Marks):
         grid = volumes_of(alone, self.blobs.get)[0].geometry
         slice_ = min(frame, grid.shape[0] - 1)
         return grid.cropped((slice_, 0, 0), (slice_ + 1, grid.shape[1], grid.shape[2]))
+
+    def priors(self, study_uid: str, *, who: Person) -> tuple[list[Prior], int]:
+        """Earlier studies of the same patient, whole, the best to compare with first; and how many are withheld."""
+        must(who, "study", study_uid)
+        study = self.index.study(study_uid)
+        others = self.index.studies({"PatientID": study.patient.id}, limit=_HISTORY, order="-date")
+        allowed, withheld = [], 0
+        for other in planning.earlier_of(study, others):
+            try:
+                must(who, "study", other.uid)
+            except Forbidden:
+                withheld += 1
+            else:
+                allowed.append(self.index.study(other.uid))
+        return ranked(study, allowed), withheld
 
     def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
         """The images of a series as a reader scrolls through them, without their pixels.

@@ -27,6 +27,7 @@ from isocenter.reading.comparison import Compared, compare
 from isocenter.reading.disclosure import Mode, Modes, Use
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures, real_values, shown
+from isocenter.reading.priors import Prior, priors
 from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
 from isocenter.reading.undoing import undo
@@ -311,6 +312,9 @@ class House:
     def why(self, study_uid: str, *, who: Person) -> Sequence[dict[str, Any]]:
         must(who, "plan", study_uid)
         return [{"analysis": "pet_uptake", "about": "Uptake", "answer": "declined", "reasons": ["no PET"]}]
+
+    def priors(self, study_uid: str, *, who: Person) -> tuple[list[Prior], int]:
+        return priors(self.study(study_uid, who=who), self.studies.values()), 0
 
     def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
         must(who, "instance", study_uid)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import date
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,9 +57,38 @@ def test_a_device_sees_the_study_and_not_its_reading(house: House) -> None:
 
 def test_how_it_is_hung(reader: Browser) -> None:
     told = reader.get(f"/api/studies/{CT}/hang").json()
-    assert (told["name"], told["layout"], told["series"][0]) == ("CT of the chest", "planes", CT_SERIES)
+    assert (told["name"], told["series"][0]) == ("CT of the chest", CT_SERIES)
+    assert [stage["layout"] for stage in told["stages"]] == ["1x1", "planes"]
+    axial = told["stages"][1]["places"][1]
+    assert (axial["series"], axial["plane"], axial["prior"]) == (CT_SERIES, "axial", False)
+    assert {"words": "an earlier study of the region", "met": False} in told["rules"]
     assert told["window"] == {"name": "lung", "centre": -600, "width": 1500}
     assert len(told["presets"]) == 9
+
+
+def test_a_prior_hangs_beside_the_study_on_the_side_that_the_site_chose(house: House, reader: Browser) -> None:
+    ct = house.studies[CT]
+    before = replace(
+        ct, uid="1.2.3.7", date=date(2026, 4, 2), series=tuple(replace(s, uid=f"{s.uid}.7") for s in ct.series)
+    )
+    house.studies[before.uid] = before
+    told = reader.get(f"/api/studies/{CT}/priors").json()
+    assert told["withheld"] == 0
+    (one,) = told["priors"]
+    assert (one["study"], one["days"], one["region"], one["same_region"]) == ("1.2.3.7", 232, "chest", True)
+    assert [p["prior"] for p in hung_with_prior(reader)] == [True, False]
+    admin = Browser(application(house, demo=True, clock=lambda: house.now), bearer=house.token("admin"))
+    changed = admin.put(
+        "/api/settings/site", {"version": 0, "settings": {"prior_side": "right"}, "reason": "as we read films"}
+    )
+    assert changed.status_code == 200, changed.text
+    assert [p["prior"] for p in hung_with_prior(reader)] == [False, True]
+
+
+def hung_with_prior(reader: Browser) -> list[dict[str, Any]]:
+    stages = reader.get(f"/api/studies/{CT}/hang").json()["stages"]
+    found: list[dict[str, Any]] = next(s["places"] for s in stages if s["name"] == "with prior")
+    return found
 
 
 def test_what_was_not_looked_at_and_why(reader: Browser) -> None:

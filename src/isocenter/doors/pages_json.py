@@ -10,15 +10,16 @@ import numpy as np
 from isocenter.doors.pages_overlay import crossed
 from isocenter.doors.pages_planes import in_order, planes
 from isocenter.forms.answer import place
-from isocenter.reading.hanging import Hanging, Window
+from isocenter.reading.hanging import Hanging, Hung, Window
 from isocenter.reading.opinion import Opinion
+from isocenter.reading.priors import Prior
 from isocenter.reading.report import Report
 from isocenter.reading.session import Reading, machine_of
 from isocenter.reading.worklist import Entry
 from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, to_plain
 from isocenter.space import Reference, Region
 
-__all__ = ["hanging", "opinion", "patient", "reading", "report", "result", "row", "study"]
+__all__ = ["hanging", "opinion", "patient", "prior", "reading", "report", "result", "row", "study"]
 
 _NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "AU"})
 
@@ -203,10 +204,36 @@ def hanging(hung: Hanging) -> dict[str, Any]:
     """How a study is hung."""
     return {
         "name": hung.name,
-        "layout": hung.layout,
         "series": list(hung.series),
         "window": _window(hung.window),
         "presets": [_window(w) for w in hung.presets],
+        "rules": [{"words": words, "met": met} for words, met in hung.rules],
+        "stages": [
+            {"name": name, "layout": layout, "places": [_place(p) for p in places]}
+            for name, layout, places in hung.stages
+        ],
+    }
+
+
+def _place(hung: Hung) -> dict[str, Any]:
+    return {
+        "study": hung.study_uid, "series": hung.series_uid, "plane": hung.plane, "over": hung.over_uid,
+        "sop": hung.sop_uid, "prior": hung.prior,
+    }  # fmt: skip
+
+
+def prior(one: Prior) -> dict[str, Any]:
+    """An earlier study, and how it stands to the one of today."""
+    return {
+        "study": one.study.uid,
+        "date": one.study.date.isoformat() if one.study.date else None,
+        "description": one.study.description,
+        "modalities": list(one.study.modalities),
+        "region": one.region,
+        "days": one.days,
+        "same_region": one.same_region,
+        "shared": list(one.modalities),
+        "series": [_series(s) for s in one.study.series],
     }
 
 

@@ -67,6 +67,7 @@ class SiteWide(BaseModel):
     """What a site sets while it runs."""
 
     model_config = ConfigDict(extra="forbid")
+    prior_side: Literal["left", "right"] | None = None
     limits_min: dict[Literal["now", "soon", "today", "routine"], _Minutes] | None = None
 
 

@@ -22,6 +22,7 @@ from isocenter.reading.critical import Communication
 from isocenter.reading.disclosure import Mode, Modes, Use
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures
+from isocenter.reading.priors import Prior
 from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
 from isocenter.reading.worklist import Entry
@@ -84,6 +85,9 @@ class PagesSite(Protocol):
 
     def why(self, study_uid: str, *, who: Person) -> Sequence[Mapping[str, Any]]:
         """For every analysis: analysis, about, answer (found, none, declined, waiting, failed), reasons."""
+
+    def priors(self, study_uid: str, *, who: Person) -> tuple[list[Prior], int]:
+        """Earlier studies, the best to compare with first, and how many may not be seen."""
 
     def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
         """The images of a series as one scrolls through them, without pixels."""

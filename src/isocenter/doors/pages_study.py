@@ -36,9 +36,19 @@ def study(uid: Uid, site: SiteHere, who: Annotated[Person, needs("study")]) -> A
 
 @router.get("/api/studies/{uid}/hang")
 def hung(uid: Uid, site: SiteHere, who: Annotated[Person, needs("study")]) -> Any:
-    """Which series first, in which window."""
+    """What hangs where, stage by stage, in which window, and which rules of the protocol were met."""
     here: PagesSite = site
-    return pages_json.hanging(hang(here.study(uid, who=who)))
+    earlier = [p.study for p in here.priors(uid, who=who)[0] if p.same_region]
+    side = str(here.preferences.site_wide().get("prior_side") or "left")
+    return pages_json.hanging(hang(here.study(uid, who=who), earlier, prior_side=side))
+
+
+@router.get("/api/studies/{uid}/priors")
+def priors(uid: Uid, site: SiteHere, who: Annotated[Person, needs("study")]) -> Any:
+    """Earlier studies of the patient; those that this person may not see are only counted."""
+    here: PagesSite = site
+    found, withheld = here.priors(uid, who=who)
+    return {"priors": [pages_json.prior(one) for one in found], "withheld": withheld}
 
 
 @router.get("/api/studies/{uid}/results")
