@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -46,6 +48,9 @@ def browser(playwright: Any, chromium: str) -> Iterator[Any]:
 def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if not BUILT.is_file():
         pytest.skip("the pages are not built; run python hatch_build.py")
+    if kept := os.environ.get("ISOCENTER_BROWSER_SITE"):  # a demonstration that runs already: its address and cookies
+        yield Site(**json.loads(Path(kept).read_text()))
+        return
     folder = tmp_path_factory.mktemp("demonstration")
     command = [
         sys.executable,
@@ -69,18 +74,22 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
             found = re.search(r"http://\S+/sign-in\?token=\S+", words)
             return found.group(0) if found else None
 
-        first = until(link, START_S)
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(first)
-        page.get_by_role("table", name="Studies to read").wait_for()
-        state = context.storage_state()
-        context.close()
-        yield Site(first.split("/sign-in")[0], state)
+        yield signed_in(browser, until(link, START_S))
     finally:
         server.terminate()
         server.wait(30)
         told.close()
+
+
+def signed_in(browser: Any, link: str) -> Site:
+    """Follow a link that signs in, once; its cookies serve all tests."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(link)
+    page.get_by_role("table", name="Studies to read").wait_for()
+    state = context.storage_state()
+    context.close()
+    return Site(link.split("/sign-in")[0], state)
 
 
 @pytest.fixture

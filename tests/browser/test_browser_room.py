@@ -77,7 +77,7 @@ def test_three_planes_are_lit_and_share_a_point(page: Any, studies: Callable[[st
     read(page, studies("PET/CT"))
     page.keyboard.press("Shift+L")
     until(lambda: all(lit(page, viewport) > 0.05 for viewport in range(4)), 40)
-    until(lambda: page.locator(".overlay .cross").count() == 3)
+    until(lambda: page.locator(".overlay .cross").count() >= 3)
     shot(page, "room-planes")
     page.keyboard.press("Shift+L")
     until(lambda: page.locator(".viewport").count() == 1)

@@ -223,9 +223,35 @@ export interface Signed {
 
 export interface Hang {
   name: string;
-  layout: string;
   series: string[];
   window: { name: string; centre: number; width: number } | null;
+  /** What the protocol asks for, and whether this study has it. */
+  rules: { words: string; met: boolean }[];
+  stages: HangStage[];
+}
+
+export interface HangStage {
+  name: string;
+  layout: "1x1" | "1x2" | "2x2" | "planes";
+  places: { study: string; series: string; plane: "" | "axial" | "sagittal" | "coronal"; over: string; sop: string; prior: boolean }[];
+}
+
+/** An earlier study of the patient; `withheld` counts those that may not be seen. */
+export interface Priors {
+  priors: Prior[];
+  withheld: number;
+}
+
+export interface Prior {
+  study: string;
+  date: string | null;
+  description: string;
+  modalities: string[];
+  region: string;
+  days: number;
+  same_region: boolean;
+  shared: string[];
+  series: Series[];
 }
 
 export interface Parameter {

@@ -1,11 +1,13 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
-import { ask } from "../api/door";
-import type { Coded, Hang, Series } from "../api/shapes";
+import type { Coded, Series } from "../api/shapes";
 import { go, setQuery, to } from "../router";
 import { Lightbox } from "../viewer/lightbox";
+import type { Tool } from "../viewer/mouse";
+import { PlaneView } from "../viewer/plane";
 import { presetsOf } from "../viewer/presets";
 import { StackView } from "../viewer/stack";
 import { Evidence } from "./evidence";
+import { Hanging } from "./hanging";
 import type { ShownMap } from "./overlay";
 import type { Decision, Found, Session } from "./session";
 
@@ -23,11 +25,12 @@ export class Desk {
   readonly mapNumber = signal(-1);
   /** The series in hand. */
   readonly shownSeries = computed(() => this.lightbox.cells.value[this.lightbox.activeNumber.value]?.series ?? "");
-  readonly hang = signal<Hang | null>(null);
+  /** The earlier study is shown in the viewport in hand as long as a key is held. */
+  readonly peeking = signal(false);
 
   readonly viewable = computed<Series[]>(() => {
     const series = (this.session.study.value?.series ?? []).filter((one) => one.viewable);
-    const order = this.hang.value?.series ?? [];
+    const order = this.hanging.hang.value?.series ?? [];
     const rank = (one: Series) => (order.includes(one.uid) ? order.indexOf(one.uid) : order.length);
     return [...series].sort((a, b) => rank(a) - rank(b));
   });
@@ -42,11 +45,21 @@ export class Desk {
   readonly map = computed<ShownMap | null>(() => this.maps.value[this.mapNumber.value] ?? null);
 
   readonly lightbox = new Lightbox();
+  readonly hanging: Hanging;
+  /** A series of this study that may be laid over its anatomy: PET, where it is not itself in hand. */
+  readonly uptake = computed(() => {
+    const pet = this.viewable.value.find((one) => one.modality === "PT");
+    const inHand = this.viewable.value.find((one) => one.uid === this.shownSeries.value);
+    return pet && inHand && inHand.modality !== "PT" && this.lightbox.canCut(inHand.uid) ? pet.uid : "";
+  });
+  /** What lies over the planes now. */
+  readonly fused = computed(() => this.lightbox.viewports.value.map((one) => (one instanceof PlaneView ? one.fused.value : null)).find(Boolean) ?? null);
 
   private readonly told = new Set<string>();
   private readonly forget: () => void;
 
   constructor(readonly session: Session) {
+    this.hanging = new Hanging(session.uid, this.lightbox);
     // The server is told what was seen as soon as it was, and of a finding only once in each result that carries it.
     this.forget = effect(() => {
       const seen = this.evidence.findings.value;
@@ -67,9 +80,10 @@ export class Desk {
 
   /** The study is known: hang its first series. */
   async begin(): Promise<void> {
-    this.hang.value = await ask<Hang>(`/api/studies/${this.session.uid}/hang`).catch(() => null); // a hanging is a convenience: without it the order of the study stands
-    const asked = new URL(location.href).searchParams.get("series");
-    const first = this.viewable.value.find((one) => one.uid === asked) ?? this.viewable.value[0];
+    await this.hanging.load();
+    const asked = this.viewable.value.find((one) => one.uid === new URL(location.href).searchParams.get("series"));
+    if (!asked && this.hanging.show()) return;
+    const first = asked ?? this.viewable.value[0];
     if (first) await this.show(first.uid);
   }
 
@@ -81,7 +95,8 @@ export class Desk {
 
   async show(series: string, sop = "", frame = 0): Promise<void> {
     setQuery("series", series === this.viewable.value[0]?.uid ? "" : series);
-    const window = series === this.hang.value?.series[0] ? this.hang.value.window : null;
+    const hang = this.hanging.hang.value;
+    const window = series === hang?.series[0] ? hang.window : null;
     await this.lightbox.show({ kind: "stack", study: this.session.uid, series, window, at: sop ? { sop, frame } : undefined });
   }
 
@@ -94,7 +109,8 @@ export class Desk {
 
   preset(number: number): void {
     const { active } = this.lightbox;
-    const preset = presetsOf(active.value?.series.value?.modality ?? "")[number - 1];
+    const series = active.value?.series.value;
+    const preset = presetsOf(series?.modality ?? "", series?.unit)[number - 1];
     if (preset) this.lightbox.window(preset);
   }
 
@@ -103,8 +119,20 @@ export class Desk {
     this.lightbox.nextLayout(this.viewable.value.map((one) => ({ kind: "stack", study: this.session.uid, series: one.uid })));
   }
 
-  togglePlanes(): void {
-    this.lightbox.togglePlanes();
+  /** What the left button does; whatever had it gives it back. */
+  takeTool(tool: Tool): void {
+    this.lightbox.hand.value = null;
+    this.lightbox.tool.value = tool;
+  }
+
+  fuse(): void {
+    if (this.uptake.value) this.lightbox.toggleFused(this.uptake.value);
+  }
+
+  /** Stronger or weaker colours over the planes. */
+  stepOpacity(by: number): void {
+    const { opacity } = this.lightbox;
+    opacity.value = Math.round(Math.min(1, Math.max(0, opacity.value + 0.1 * by)) * 100) / 100;
   }
 
   nextMap(): void {

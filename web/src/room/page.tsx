@@ -9,6 +9,7 @@ import { Failed, Loading, Stale } from "../kit/states";
 import { go, to } from "../router";
 import { moment } from "../words";
 import { rowToTake } from "../worklist/rows";
+import { TILT } from "../viewer/cross";
 import { Desk } from "./desk";
 import { Findings } from "./findings";
 import { FirstOpinion } from "./first-opinion";
@@ -18,7 +19,7 @@ import { Session } from "./session";
 import { ConflictDialog, SignDialog } from "./sign";
 import { Stage } from "./stage";
 import { Thumbnails } from "./thumbnails";
-import { ToolBar } from "./tool-bar";
+import { PlaneBar, ToolBar } from "./tool-bar";
 
 const otherStudy = signal<string | null>(null); // one window shows one study, so one signal is enough
 
@@ -43,7 +44,7 @@ export function RoomPage({ study: uid }: { study: string }) {
       {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{trouble.what}{trouble.why && `: ${trouble.why}`}. {trouble.remedy}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
       <main class="room" inert={otherStudy.value !== null}>
         <div class="images">
-          <ToolBar desk={desk} />
+          <div><ToolBar desk={desk} /><PlaneBar desk={desk} /></div>
           <Stage desk={desk} />
           <Thumbnails desk={desk} />
         </div>
@@ -110,9 +111,9 @@ function useRoomKeys(desk: Desk): void {
         "series+1": () => desk.nextSeries(1),
         "series-1": () => desk.nextSeries(-1),
         ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [`window-${n}`, () => desk.preset(n)])),
-        "tool-window": () => (lightbox.tool.value = "window"),
-        "tool-zoom": () => (lightbox.tool.value = "zoom"),
-        "tool-pan": () => (lightbox.tool.value = "pan"),
+        "tool-window": () => desk.takeTool("window"),
+        "tool-zoom": () => desk.takeTool("zoom"),
+        "tool-pan": () => desk.takeTool("pan"),
         invert: () => active()?.turn("invert"),
         "flip-horizontal": () => active()?.turn("flip-horizontal"),
         "flip-vertical": () => active()?.turn("flip-vertical"),
@@ -120,7 +121,20 @@ function useRoomKeys(desk: Desk): void {
         reset: () => active()?.reset(),
         cine: () => lightbox.cine.play(lightbox.viewports.value, active()),
         layout: () => desk.nextLayout(),
-        planes: () => desk.togglePlanes(),
+        planes: () => lightbox.togglePlanes(),
+        cross: () => lightbox.toggleCross(),
+        "tilt-left": () => lightbox.cross.tilt(active(), -TILT),
+        "tilt-right": () => lightbox.cross.tilt(active(), TILT),
+        slab: () => lightbox.nextSlab(),
+        fuse: () => desk.fuse(),
+        "opacity+1": () => desk.stepOpacity(1),
+        "opacity-1": () => desk.stepOpacity(-1),
+        body: () => lightbox.toggleBody(),
+        pin: () => lightbox.pin(),
+        "stage+1": () => desk.hanging.step(1),
+        "stage-1": () => desk.hanging.step(-1),
+        "viewport+1": () => lightbox.choose((lightbox.activeNumber.value + 1) % Math.max(1, lightbox.viewports.value.length)),
+        peek: () => (desk.peeking.value = true),
         hide: () => (desk.hidden.value = true),
         map: () => desk.nextMap(),
         "finding+1": () => desk.step(1),
@@ -141,7 +155,7 @@ function useRoomKeys(desk: Desk): void {
         },
         leave: () => (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : void desk.leave()),
       },
-      { hide: () => (desk.hidden.value = false) },
+      { hide: () => (desk.hidden.value = false), peek: () => (desk.peeking.value = false) },
     );
   }, []);
 }

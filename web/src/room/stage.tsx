@@ -1,12 +1,16 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { cutLines } from "../viewer/cross";
 import type { Cell } from "../viewer/lightbox";
+import { PlaneView } from "../viewer/plane";
 import { sidesOn } from "../viewer/sides";
 import { StackView } from "../viewer/stack";
-import { fromPixel, type Point2, toCanvas, type Viewport, type ViewState } from "../viewer/viewport";
-import { number } from "../words";
+import { fromPixel, inPlane, type Point2, toCanvas, type Viewport, type ViewState } from "../viewer/viewport";
+import { number, unit } from "../words";
 import type { Desk } from "./desk";
+import { Hanging } from "./hanging";
 import { Overlay } from "./overlay";
+import { Peek } from "./peek";
 import { SliceBar } from "./slice-bar";
 
 /** Where the images stand: one viewport for each cell of the light box, with what must be read beside it. */
@@ -35,9 +39,10 @@ function Place({ desk, number, cell }: { desk: Desk; number: number; cell: Cell 
   const view = lightbox.viewports.value.find((one) => one.element === element.current);
   const many = lightbox.cells.value.length > 1;
   return (
-    <div class="viewport" data-active={many && number === Math.max(0, lightbox.activeNumber.value) ? "" : undefined} data-viewport={view?.id}>
+    <div class="viewport" data-active={many && number === Math.max(0, lightbox.activeNumber.value) ? "" : undefined} data-viewport={view?.id} data-plane={view?.view.value ? JSON.stringify(view.view.value) : undefined}>
       <div class="canvas" ref={element} role="img" aria-label={view ? spokenLine(view) : "No image yet"} data-marking={desk.adding.value || undefined} onClick={(event) => markPlace(desk, view, event)} style={lightbox.hand.value ? { cursor: lightbox.hand.value.cursor } : undefined} />
       {view && <Drawn desk={desk} view={view} />}
+      {view && desk.peeking.value && view === lightbox.active.value && <Peek desk={desk} over={view} />}
       {view ? <Corners desk={desk} view={view} number={number} /> : <Note state={{ at: "loading", words: "the series" }} />}
     </div>
   );
@@ -69,15 +74,22 @@ function Drawn({ desk, view }: { desk: Desk; view: Viewport }) {
   );
 }
 
-/** The point that all planes go through, and the place that somebody marked. */
+/** Where the other planes cut this one, through the point that they share; and the place that somebody marked. */
 function Cross({ desk, view }: { desk: Desk; view: Viewport }) {
+  const { lightbox } = desk;
+  const [point, at, mark, image] = [lightbox.point.value, view.view.value, desk.mark.value, view.image.value];
   const spots: Point2[] = [];
-  const [point, at, mark] = [desk.lightbox.point.value, view.view.value, desk.mark.value];
-  if (point && at && view.kind === "plane") spots.push(toCanvas(at, point).slice(0, 2) as Point2);
-  const image = view.image.value;
   if (mark && image && mark.sop === image.picture.sop) spots.push(fromPixel(image.affine, ...mark.pixel));
-  if (!spots.length) return null;
-  return <svg class="overlay" aria-hidden="true">{spots.map(([x, y]) => <path key={`${x} ${y}`} class="cross" d={`M${x - 12} ${y}h9M${x + 3} ${y}h9M${x} ${y - 12}v9M${x} ${y + 3}v9`} />)}</svg>;
+  const planes = view.kind !== "volume" && lightbox.viewports.value.some((one) => one.kind === "plane" && one.series.value?.frame === view.series.value?.frame);
+  const lines = planes ? cutLines(lightbox, view) : [];
+  if (point && at && (view.kind === "plane" || (lines.length > 0 && inPlane(at, point)))) spots.push(toCanvas(at, point).slice(0, 2) as Point2);
+  if (!spots.length && !lines.length) return null;
+  return (
+    <svg class="overlay" aria-hidden="true">
+      {lines.map(({ other, through: [x, y], along: [u, v] }) => <path key={other.id} class={`cut ${other.plane}`} d={[-1, 1].map((way) => `M${x + way * 26 * u} ${y + way * 26 * v}L${x + way * 3000 * u} ${y + way * 3000 * v}`).join("")} />)}
+      {spots.map(([x, y]) => <path key={`${x} ${y}`} class="cross" d={`M${x - 12} ${y}h9M${x + 3} ${y}h9M${x} ${y - 12}v9M${x} ${y + 3}v9`} />)}
+    </svg>
+  );
 }
 
 function Corners({ desk, view, number: place }: { desk: Desk; view: Viewport; number: number }) {
@@ -86,25 +98,54 @@ function Corners({ desk, view, number: place }: { desk: Desk; view: Viewport; nu
   const again = () => desk.lightbox.again(place);
   if (trouble) return <Note state={{ at: "failed", words: trouble }} again={again} />;
   if (!series) return <Note state={{ at: "loading", words: "the series" }} />;
-  const about = desk.viewable.value.find((one) => one.uid === series.uid);
   const range = view.range.value;
   const sides = sidesOn(view);
   const [at, all, phases] = [view.index.value, view.count.value, view.kind === "stack" ? series.phases : 1];
+  const slab = view instanceof PlaneView ? view.slab.value : null;
   return (
     <>
-      <span class="corner tl">{view.kind === "plane" ? `${view.name.value}  ` : ""}{series.modality} {about?.number !== null && about?.number !== undefined && <>#{about.number} </>}{about?.description}</span>
+      <span class="corner tl"><Whose desk={desk} view={view} place={place} /></span>
       <span class="corner tr">{phases > 1 ? `${Math.floor(at / phases) + 1}/${all / phases} · phase ${(at % phases) + 1}/${phases}` : all > 0 && `${at + 1}/${all}`}</span>
-      <span class="corner bl">{range && `C ${number((range.lower + range.upper) / 2)}  W ${number(range.upper - range.lower)}`}</span>
-      <span class="corner br">
-        {view.reduced.value && <span class="soon">▲ reduced: {view.reduced.value}</span>}
-        {desk.map.value && view.kind === "stack" && (desk.map.value.kind === "sensitivity" ? "◇ map: where the model was sensitive; no outline of disease" : `◇ map: ${desk.map.value.name} ${desk.map.value.unit}`)}
-        {desk.hidden.value && "drawing hidden"}
+      <span class="corner bl">
+        {slab && `${{ mip: "MIP", mean: "Mean", minip: "MinIP" }[slab.blend]} ${slab.thickness_mm} mm\n`}
+        {range && `C ${number((range.lower + range.upper) / 2)}  W ${number(range.upper - range.lower)}`}{series.unit && !series.colour && !series.unit.startsWith("{") && ` ${unit(series.unit)}`}{series.unit.includes("SUV") && " SUV"}
       </span>
+      <Below desk={desk} view={view} place={place} />
       {sides && (["left", "right", "top", "bottom"] as const).map((edge) => <span key={edge} class={`side ${edge}`}>{sides[edge]}</span>)}
       <SliceBar view={view} seen={desk.evidence.pictures.value} />
       <Note state={view.state.value} again={again} />
     </>
   );
+}
+
+/** Which series this is; of an earlier study, which one, and how it goes along. */
+function Whose({ desk, view, place }: { desk: Desk; view: Viewport; place: number }) {
+  const series = view.series.value!;
+  const { lightbox, hanging } = desk;
+  const own = series.study === desk.session.uid;
+  const prior = own ? undefined : hanging.priors.value?.priors.find((one) => one.study === series.study);
+  const about = (own ? desk.viewable.value : (prior?.series ?? [])).find((one) => one.uid === series.uid);
+  const lead = lightbox.active.value;
+  const how = lead && lead !== view && lightbox.cells.value[place]?.kind === "stack" && lightbox.layout.value !== "planes" ? lightbox.links.how(lead, view) : null;
+  return (
+    <>
+      {!own && <strong class="prior">{prior ? `PRIOR ${Hanging.said(prior)}` : "PRIOR"}{"\n"}</strong>}
+      {view.kind !== "stack" && `${view.name.value}  `}{series.modality} {about?.number != null && `#${about.number} `}{about?.description}
+      {how && `\n${{ frame: "together, same frame", pinned: "together, pinned by hand", no: "alone · S pins the pair" }[how]}`}
+    </>
+  );
+}
+
+function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: number }) {
+  const said: preact.ComponentChildren[] = [];
+  const [refusal, series, map] = [desk.lightbox.refusals.value.get(place), view.series.value!, desk.map.value];
+  if (refusal) said.push(<span class="soon">▲ {refusal}</span>);
+  if (view.reduced.value) said.push(<span class="soon">▲ reduced: {view.reduced.value}</span>);
+  if (view instanceof PlaneView && view.fused.value) said.push(`${view.fused.value.volume.series.modality} over ${series.modality}, one frame of reference`);
+  if (series.remark && (series.modality === "PT")) said.push(<span class="soon">▲ {series.remark}</span>);
+  if (map && view.kind === "stack") said.push(map.kind === "sensitivity" ? "◇ map: where the model was sensitive; no outline of disease" : `◇ map: ${map.name} ${map.unit}`);
+  if (desk.hidden.value) said.push("drawing hidden");
+  return <span class="corner br">{said.map((one, i) => <span key={i}>{one}{i < said.length - 1 && "\n"}</span>)}</span>;
 }
 
 function Note({ state, again }: { state: ViewState; again?: () => void }) {

@@ -1,8 +1,10 @@
 import { useEffect, useRef } from "preact/hooks";
-import { count } from "../words";
+import type { Prior, Series } from "../api/shapes";
+import { count, day } from "../words";
 import type { Desk } from "./desk";
+import { Hung } from "./tool-bar";
 
-/** The series of this study. What is no image (structures, reports) is named, not drawn. */
+/** The series of this study and the earlier studies. What is no image (structures, reports) is named, not drawn. */
 export function Thumbnails({ desk }: { desk: Desk }) {
   const study = desk.session.study.value!;
   const others = study.series.filter((one) => !one.viewable);
@@ -12,16 +14,51 @@ export function Thumbnails({ desk }: { desk: Desk }) {
   }, [desk.shownSeries.value]);
   return (
     <nav class="thumbnails" aria-label="Series" ref={strip} data-region tabIndex={-1}>
-      {desk.viewable.value.map((one) => (
-        <button type="button" key={one.uid} aria-pressed={one.uid === desk.shownSeries.value} onClick={() => void desk.show(one.uid)}>
-          <img src={`/dicom-web/studies/${study.uid}/series/${one.uid}/thumbnail?viewport=96,96`} alt="" loading="lazy" width={48} height={48} />
-          <span>
-            <strong>{one.modality}</strong> {one.description}
-            <small>{count(one.images, "image")}</small>
-          </span>
-        </button>
-      ))}
+      {desk.viewable.value.map((one) => <Thumbnail key={one.uid} study={study.uid} series={one} pressed={one.uid === desk.shownSeries.value} choose={() => void desk.show(one.uid)} />)}
       {others.length > 0 && <p class="muted">{others.map((one) => `${one.modality} ${one.description}`.trim()).join(" · ")}</p>}
+      <Earlier desk={desk} />
+      <span class="gap" />
+      <Hung desk={desk} />
     </nav>
+  );
+}
+
+function Thumbnail({ study, series, pressed, choose }: { study: string; series: Series; pressed: boolean; choose: () => void }) {
+  return (
+    <button type="button" aria-pressed={pressed} onClick={choose}>
+      <img src={`/dicom-web/studies/${study}/series/${series.uid}/thumbnail?viewport=96,96`} alt="" loading="lazy" width={48} height={48} />
+      <span>
+        <strong>{series.modality}</strong> {series.description}
+        <small>{count(series.images, "image")}</small>
+      </span>
+    </button>
+  );
+}
+
+/** No earlier study, and earlier studies that may not be seen, are different answers. */
+function Earlier({ desk }: { desk: Desk }) {
+  const told = desk.hanging.priors.value;
+  if (!told) return null;
+  const { priors, withheld } = told;
+  const hung = desk.lightbox.cells.value.find((one) => one.prior)?.study;
+  return (
+    <>
+      <span class="rule" />
+      <p class="muted">{priors.length ? "Earlier" : withheld ? "" : "No earlier study here"}{withheld > 0 && ` ${count(withheld, "earlier study", "earlier studies")} you may not see`}</p>
+      {priors.map((one) => <EarlierStudy key={one.study} prior={one} pressed={one.study === hung} compare={() => desk.hanging.compare(one)} />)}
+    </>
+  );
+}
+
+function EarlierStudy({ prior, pressed, compare }: { prior: Prior; pressed: boolean; compare: () => void }) {
+  const series = prior.series.find((one) => one.viewable);
+  return (
+    <button type="button" class="earlier" aria-pressed={pressed} aria-disabled={!series} title={series ? "Hang it beside what is in hand" : "It has no image that can be drawn"} onClick={series ? compare : undefined}>
+      {series && <img src={`/dicom-web/studies/${prior.study}/series/${series.uid}/thumbnail?viewport=96,96`} alt="" loading="lazy" width={48} height={48} />}
+      <span>
+        <strong>{day(prior.date)}</strong> {prior.modalities.join(" ")} {prior.description}
+        <small>{prior.days} days before{prior.same_region ? "" : prior.region ? `, ${prior.region}` : ", region not stated"}</small>
+      </span>
+    </button>
   );
 }

@@ -1,32 +1,107 @@
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
+import { gradient } from "../viewer/maps";
 import { presetsOf } from "../viewer/presets";
+import type { Blend } from "../viewer/plane";
+import { unit } from "../words";
 import type { Desk } from "./desk";
+
+const blends: Record<Blend, string> = { mip: "MIP (largest)", mean: "Mean", minip: "MinIP (smallest)" };
+const key = (act: string) => <Key of={keyOf("room", act)} />;
 
 /** Tools with their keys. What cannot work here says why. */
 export function ToolBar({ desk }: { desk: Desk }) {
   const { lightbox } = desk;
   const active = lightbox.active.value;
   const series = active?.series.value;
-  const key = (act: string) => <Key of={keyOf("room", act)} />;
-  const presets = presetsOf(series?.modality ?? "");
-  const many = (series?.pictures.length ?? 0) > 1;
+  const presets = presetsOf(series?.modality ?? "", series?.unit);
+  const many = active?.kind === "stack" && (series?.pictures.length ?? 0) > 1;
+  const flat = series?.noVolume ?? "";
+  const planes = lightbox.layout.value === "planes";
+  const uptake = desk.uptake.value;
   return (
     <div class="tools" role="toolbar" aria-label="Image tools" data-region tabIndex={-1}>
       {(["window", "zoom", "pan"] as const).map((tool) => (
-        <button type="button" key={tool} aria-pressed={lightbox.tool.value === tool} onClick={() => (lightbox.tool.value = tool)}>{{ window: "Window", zoom: "Zoom", pan: "Pan" }[tool]} {key(`tool-${tool}`)}</button>
+        <button type="button" key={tool} aria-pressed={!lightbox.hand.value && lightbox.tool.value === tool} onClick={() => desk.takeTool(tool)}>{{ window: "Window", zoom: "Zoom", pan: "Pan" }[tool]} {key(`tool-${tool}`)}</button>
       ))}
+      {presets.length > 1 && (
+        <details class="menu">
+          <summary>Presets <kbd aria-hidden="true">1–{presets.length}</kbd></summary>
+          <div>{presets.map((preset, i) => <button type="button" class="quiet" key={preset.name} onClick={() => lightbox.window(preset)}>{preset.name} {key(`window-${i + 1}`)}</button>)}</div>
+        </details>
+      )}
+      <details class="menu">
+        <summary>Turn</summary>
+        <div>
+          <button type="button" class="quiet" onClick={() => active?.turn("invert")}>Invert {key("invert")}</button>
+          <button type="button" class="quiet" onClick={() => active?.turn("flip-horizontal")}>Flip left and right {key("flip-horizontal")}</button>
+          <button type="button" class="quiet" onClick={() => active?.turn("flip-vertical")}>Flip top and bottom {key("flip-vertical")}</button>
+          <button type="button" class="quiet" onClick={() => active?.turn("rotate")}>Rotate {key("rotate")}</button>
+          <button type="button" class="quiet" onClick={() => active?.reset()}>Reset {key("reset")}</button>
+        </div>
+      </details>
       <span class="rule" />
-      {presets.length > 1 && presets.map((preset, i) => <button type="button" class="quiet" key={preset.name} onClick={() => lightbox.window(preset)}>{preset.name} {key(`window-${i + 1}`)}</button>)}
-      <button type="button" class="quiet" onClick={() => active?.turn("invert")}>Invert {key("invert")}</button>
-      <button type="button" class="quiet" onClick={() => active?.reset()}>Reset {key("reset")}</button>
-      <span class="rule" />
-      {many && <button type="button" class="quiet" aria-pressed={lightbox.cine.playing.value} onClick={() => lightbox.cine.play(lightbox.viewports.value, active)}>{lightbox.cine.playing.value ? "Stop" : "Cine"} {key("cine")}</button>}
-      <button type="button" class="quiet" aria-pressed={lightbox.layout.value === "planes"} aria-disabled={!!series?.noVolume} title={series?.noVolume ? `No planes: ${series.noVolume}` : undefined} onClick={() => (series?.noVolume ? undefined : desk.togglePlanes())}>
-        Planes {key("planes")}
-      </button>
+      {many && <button type="button" class="quiet" aria-pressed={lightbox.cine.playing.value} title={series?.durations_ms ? "In the true time of the images" : "The images state no time: ten a second"} onClick={() => lightbox.cine.play(lightbox.viewports.value, active)}>{lightbox.cine.playing.value ? "Stop" : "Cine"} {key("cine")}</button>}
+      <button type="button" class="quiet" aria-pressed={planes} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : undefined} onClick={() => (flat ? undefined : lightbox.togglePlanes())}>Planes {key("planes")}</button>
+      <button type="button" class="quiet" aria-pressed={lightbox.hand.value === lightbox.cross} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : "A press moves the point; a press on a line turns its plane"} onClick={() => !flat && lightbox.toggleCross()}>Crosshair {key("cross")}</button>
+      <button type="button" class="quiet" aria-pressed={!!lightbox.slab.value} aria-disabled={!!flat} title={flat ? `No slab: ${flat}` : undefined} onClick={() => !flat && lightbox.nextSlab()}>Slab {key("slab")}</button>
+      {uptake && <button type="button" class="quiet" aria-pressed={lightbox.cells.value.some((one) => one.over)} onClick={() => lightbox.toggleFused(uptake)}>Fuse {key("fuse")}</button>}
+      <button type="button" class="quiet" aria-pressed={lightbox.cells.value.some((one) => one.kind === "volume")} aria-disabled={!!flat} title={flat ? `No 3D: ${flat}` : undefined} onClick={() => !flat && lightbox.toggleBody()}>3D {key("body")}</button>
       <button type="button" class="quiet" onClick={() => desk.nextLayout()}>Layout {key("layout")}</button>
       {desk.maps.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!desk.map.value} onClick={() => desk.nextMap()}>Map {key("map")}</button>}
     </div>
+  );
+}
+
+/** What goes with the planes: how thick they are, and what lies over them. */
+export function PlaneBar({ desk }: { desk: Desk }) {
+  if (!desk.fused.value && !(desk.lightbox.slab.value && desk.lightbox.layout.value === "planes")) return null;
+  return <div class="tools" role="toolbar" aria-label="Slab and fusion"><Slab desk={desk} /><Fusion desk={desk} /></div>;
+}
+
+function Slab({ desk }: { desk: Desk }) {
+  const { lightbox } = desk;
+  const slab = lightbox.slab.value;
+  if (!slab || lightbox.layout.value !== "planes") return null;
+  return (
+    <span class="with">
+      <select aria-label="What a slab shows" value={slab.blend} onChange={(event) => (lightbox.slab.value = { ...slab, blend: event.currentTarget.value as Blend })}>
+        {(Object.keys(blends) as Blend[]).map((blend) => <option key={blend} value={blend}>{blends[blend]}</option>)}
+      </select>
+      <label>Slab <input type="number" aria-label="Slab thickness in mm" min={1} max={500} step={1} value={slab.thickness_mm} onChange={(event) => lightbox.setThickness(Math.min(500, Math.max(1, Number(event.currentTarget.value) || 1)))} /> mm</label>
+    </span>
+  );
+}
+
+function Fusion({ desk }: { desk: Desk }) {
+  const { lightbox } = desk;
+  const fused = desk.fused.value;
+  if (!fused) return null;
+  const words = unit(fused.volume.series.unit);
+  return (
+    <span class="with">
+      <span class="colour-bar" role="img" aria-label={`Colours from ${fused.range.lower} to ${fused.range.upper} ${words}`}>{fused.range.lower} <i style={{ background: gradient }} /> {fused.range.upper} {words}</span>
+      <label>Opacity {key("opacity-1")}{key("opacity+1")} <input type="range" min={0} max={1} step={0.05} value={lightbox.opacity.value} onInput={(event) => (lightbox.opacity.value = Number(event.currentTarget.value))} /></label>
+      <label>From <input type="number" aria-label="Nothing is drawn below" min={fused.range.lower} max={fused.range.upper} step={0.1} value={lightbox.threshold.value} onChange={(event) => (lightbox.threshold.value = Number(event.currentTarget.value) || 0)} /> {words}</label>
+    </span>
+  );
+}
+
+/** By which protocol this study hangs, how much of it was met, and which stage is up. */
+export function Hung({ desk }: { desk: Desk }) {
+  const { hanging } = desk;
+  const { short, long } = hanging.words.value;
+  const stages = hanging.stages.value;
+  if (!short) return null;
+  return (
+    <details class="menu end">
+      <summary title={long}>{short}</summary>
+      <div>
+        <ul>{hanging.hang.value!.rules.map((rule) => <li key={rule.words}><span class={rule.met ? "fine" : "soon"}>{rule.met ? "✓" : "✗"}</span> {rule.words}</li>)}</ul>
+        <p class="muted">Stages {key("stage-1")} {key("stage+1")}</p>
+        {stages.map((stage, i) => <button type="button" class="quiet" key={stage.name} aria-pressed={i === hanging.stage.value} onClick={() => ((hanging.stage.value = i), hanging.show())}>{stage.name}</button>)}
+        <button type="button" disabled={hanging.kept} onClick={() => hanging.keep()}>{hanging.kept ? "Kept as mine" : "Keep this stage as mine"}</button>
+      </div>
+    </details>
   );
 }

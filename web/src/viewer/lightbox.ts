@@ -1,24 +1,31 @@
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import type { ComponentType } from "preact";
+import { BodyView } from "./body";
 import { Cine } from "./cine";
+import { CrossHand } from "./cross";
 import { wordsOf } from "./deadline";
+import { Links } from "./links";
 import { hand, Mouse, tool } from "./mouse";
-import { type Plane, PlaneView } from "./plane";
+import { type Blend, type Plane, PlaneView } from "./plane";
 import { type Preset, presetsOf } from "./presets";
 import { type Loaded, loadSeries } from "./series";
-import { StackView } from "./stack";
-import type { Point3, Range, Viewport } from "./viewport";
+import { nearestPicture, StackView } from "./stack";
+import { type Point3, type Range, toPatient, type Viewport } from "./viewport";
 import { SeriesVolume } from "./volume";
 
 /** What one place of the light box shows. */
 export interface Cell {
-  kind: "stack" | "plane";
+  kind: "stack" | "plane" | "volume";
   study: string;
   series: string;
   plane?: Plane;
+  /** Another series of the study, drawn over the plane in colour. */
+  over?: string;
+  /** Of an earlier study. */
+  prior?: boolean;
   window?: { centre: number; width: number } | null;
   /** The image to begin with; else the middle one. */
-  at?: { sop: string; frame: number };
+  at?: { sop: string; frame?: number };
 }
 
 export type Layout = "1x1" | "1x2" | "2x2" | "planes";
@@ -26,7 +33,11 @@ export type Layout = "1x1" | "1x2" | "2x2" | "planes";
 /** A drawing over every viewport (see viewport.ts). */
 export type Layer = ComponentType<{ viewport: Viewport }>;
 
-const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, planes: 4 };
+export const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, planes: 4 };
+const PLANES = ["axial", "sagittal", "coronal"] as const;
+const BLENDS: (Blend | null)[] = [null, "mip", "mean", "minip"];
+
+type View = StackView | PlaneView | BodyView;
 
 /** The light box: which viewports there are, what hangs in each, which one the keys act on, and what goes through them together. */
 export class Lightbox {
@@ -40,15 +51,25 @@ export class Lightbox {
   /** The point of the patient that the planes go through (mm). */
   readonly point = signal<Point3 | null>(null);
   readonly cine = new Cine();
+  readonly links = new Links();
   readonly tool = tool;
   readonly hand = hand;
-  /** Why a cell is empty, by its number. */
+  readonly cross = new CrossHand(this);
+  /** How thick the planes are, and what becomes of the voxels in them. */
+  readonly slab = signal<{ blend: Blend; thickness_mm: number } | null>(null);
+  readonly thickness_mm = signal(10);
+  /** Colours over a plane: how strong, and from which value. */
+  readonly opacity = signal(0.6);
+  readonly threshold = signal(1.5);
+  /** Why a cell is empty, or lacks what should lie over it, by its number. */
   readonly trouble = signal<ReadonlyMap<number, string>>(new Map());
+  readonly refusals = signal<ReadonlyMap<number, string>>(new Map());
 
-  private readonly mounted = new Map<number, Viewport>();
+  private readonly mounted = new Map<number, View>();
   private readonly kept = new Map<string, Promise<Loaded>>();
   private readonly volumes = new Map<string, Promise<SeriesVolume>>();
   private readonly hung = new Map<Viewport, Cell>();
+  private readonly forgets = [this.links.start(() => this.active.value, () => this.viewports.peek()), this.together(), this.carryPoint()];
 
   /** Draw over every viewport; the answer takes the drawing away. */
   addLayer(layer: Layer): () => void {
@@ -61,7 +82,7 @@ export class Lightbox {
     batch(() => {
       this.layout.value = layout;
       this.cells.value = cells.slice(0, sizes[layout]);
-      this.activeNumber.value = Math.min(this.activeNumber.peek(), this.cells.value.length - 1);
+      this.activeNumber.value = Math.max(0, Math.min(this.activeNumber.peek(), this.cells.value.length - 1));
     });
   }
 
@@ -102,22 +123,23 @@ export class Lightbox {
 
   /** A cell has its element: a viewport comes to life in it, and follows what the cell says. */
   mount(number: number, kind: Cell["kind"], plane: Plane | undefined, element: HTMLDivElement): () => void {
-    const view = kind === "stack" ? new StackView(element) : new PlaneView(element, plane ?? "axial");
+    const view = kind === "stack" ? new StackView(element) : kind === "plane" ? new PlaneView(element, plane ?? "axial") : new BodyView(element);
     if (view instanceof PlaneView) view.pointed = (point) => this.go(point);
     const mouse = new Mouse(view, () => this.choose(number));
     this.mounted.set(number, view);
     this.publish();
-    const forget = effect(() => {
-      const cell = this.cells.value[number];
-      if (cell?.kind === kind && cell.plane === plane) untracked(() => void this.fill(number, view, cell));
-    });
-    const share = effect(() => {
-      const [range, series] = [view.range.value, view.series.peek()?.uid];
-      if (range) untracked(() => this.viewports.peek().forEach((one) => one !== view && one.series.peek()?.uid === series && !sameRange(one.range.peek(), range) && one.setRange(range)));
-    });
+    const forgets = [
+      effect(() => {
+        const cell = this.cells.value[number];
+        if (cell?.kind === kind && cell.plane === plane) untracked(() => void this.fill(number, view, cell));
+      }),
+      effect(() => {
+        const [range, series] = [view.range.value, view.series.peek()?.uid];
+        if (range) untracked(() => this.viewports.peek().forEach((one) => one !== view && one.series.peek()?.uid === series && !sameRange(one.range.peek(), range) && one.setRange(range)));
+      }),
+    ];
     return () => {
-      forget();
-      share();
+      for (const forget of forgets) forget();
       mouse.destroy();
       view.destroy();
       this.hung.delete(view);
@@ -135,111 +157,215 @@ export class Lightbox {
   /** To a series, wherever it hangs; where it does not, into the active place. */
   async show(cell: Cell): Promise<void> {
     const here = this.stackOf(cell.series);
-    const number = here ? this.viewports.peek().indexOf(here) : Math.max(0, this.activeNumber.peek());
     if (here) {
-      this.choose(number);
+      this.choose(this.viewports.peek().indexOf(here));
       return cell.at && here.at(pictureAt(here.series.peek()!, cell.at));
     }
+    const number = Math.max(0, this.activeNumber.peek());
     if (this.cells.peek()[number]?.kind === "stack" && this.layout.peek() !== "planes") this.put(number, cell);
     else this.hang("1x1", [cell]);
   }
 
   /** From one layout to the next; `series` are those that may be hung beside the one in hand. */
   nextLayout(series: Cell[]): void {
-    const first = this.cells.peek()[Math.max(0, this.activeNumber.peek())];
-    if (!first) return;
-    const shown: Cell = { ...first, kind: "stack", plane: undefined, at: undefined };
+    const shown = this.inHand();
+    if (!shown) return;
     const others = [shown, ...series.filter((one) => one.series !== shown.series)];
     const fits = (Object.keys(sizes) as Layout[]).filter((layout) => layout === "1x1" || (layout === "planes" ? this.canCut(shown.series) : others.length >= sizes[layout] - (layout === "2x2" ? 1 : 0)));
     const next = fits[(fits.indexOf(this.layout.peek()) + 1) % fits.length]!;
-    this.hang(next, next === "planes" ? cut(shown) : others);
     this.activeNumber.value = 0;
+    this.hang(next, next === "planes" ? cut(shown) : others);
   }
 
   /** Three planes through the series in hand beside its images; the same again takes them away. */
   togglePlanes(): void {
-    const first = this.cells.peek()[Math.max(0, this.activeNumber.peek())];
-    if (!first) return;
-    const shown: Cell = { ...first, kind: "stack", plane: undefined, at: undefined };
+    const shown = this.inHand();
+    if (!shown) return;
     if (this.layout.peek() === "planes") this.hang("1x1", [shown]);
     else if (this.canCut(shown.series)) this.hang("planes", cut(shown));
   }
 
-  private canCut(series: string): boolean {
-    const loaded = this.viewports.peek().find((one) => one.series.peek()?.uid === series)?.series.peek();
-    return !!loaded && !loaded.noVolume;
+  /** The first place turns into a body to turn about, or back into images. */
+  toggleBody(): void {
+    const shown = this.inHand();
+    if (!shown) return;
+    const first = this.cells.peek()[0]!;
+    if (first.kind === "volume") this.put(0, shown);
+    else if (this.canCut(shown.series)) (this.put(0, { ...shown, kind: "volume" }), this.choose(0));
+  }
+
+  /** Another series over the planes in colour, or none. */
+  toggleFused(over: string): void {
+    const shown = this.inHand();
+    if (!shown) return;
+    const fused = this.cells.peek().some((one) => one.over);
+    this.hang("planes", cut(shown).map((one) => (one.kind === "plane" && !fused ? { ...one, over } : one)));
+  }
+
+  /** Thin planes, then slabs: largest value, mean, smallest value, and thin again. */
+  nextSlab(): void {
+    if (this.layout.peek() !== "planes") this.togglePlanes();
+    const next = BLENDS[(BLENDS.indexOf(this.slab.peek()?.blend ?? null) + 1) % BLENDS.length]!;
+    this.slab.value = next && { blend: next, thickness_mm: this.thickness_mm.peek() };
+  }
+
+  setThickness(mm: number): void {
+    this.thickness_mm.value = mm;
+    const slab = this.slab.peek();
+    if (slab) this.slab.value = { ...slab, thickness_mm: mm };
   }
 
   /** A window for the active viewport and all that show the same series. */
   window(preset: Preset): void {
     const active = this.active.peek();
-    const range = preset.centre !== null && preset.width !== null ? { lower: preset.centre - preset.width / 2, upper: preset.centre + preset.width / 2 } : active?.sent?.();
+    const range = preset.centre !== null && preset.width !== null ? { lower: preset.centre - preset.width / 2, upper: preset.centre + preset.width / 2 } : active?.sent();
     if (range) active?.setRange(range);
+  }
+
+  /** Pin the pair as it stands, or let it go. */
+  pin(): void {
+    const active = this.active.peek();
+    if (active) this.links.pin(active, this.viewports.peek());
+  }
+
+  toggleCross(): void {
+    this.hand.value = this.hand.peek() === this.cross ? null : this.cross;
+    if (this.hand.peek() && this.layout.peek() !== "planes") this.togglePlanes();
+  }
+
+  again(number: number): void {
+    const [view, cell] = [this.mounted.get(number), this.cells.peek()[number]];
+    if (cell && view) {
+      this.hung.delete(view);
+      void this.fill(number, view, cell);
+    }
   }
 
   end(): void {
     this.cine.stop();
+    for (const forget of this.forgets) forget();
     for (const volume of this.volumes.values()) void volume.then((one) => one.drop(), () => undefined); // one that never came has nothing to drop
     this.volumes.clear();
     hand.value = null;
+  }
+
+  /** The series in hand as a stack of its images. */
+  private inHand(): Cell | null {
+    const cell = this.cells.peek()[Math.max(0, this.activeNumber.peek())];
+    return cell ? { ...cell, kind: "stack", plane: undefined, over: undefined, at: undefined } : null;
+  }
+
+  canCut(series: string): boolean {
+    const loaded = this.viewports.value.find((one) => one.series.value?.uid === series)?.series.value;
+    return !!loaded && !loaded.noVolume;
   }
 
   private publish(): void {
     this.viewports.value = [...this.mounted.entries()].sort((a, b) => a[0] - b[0]).map(([, view]) => view);
   }
 
-  private async fill(number: number, view: StackView | PlaneView, cell: Cell): Promise<void> {
+  /** Slab and colours are the same in all planes. */
+  private together(): () => void {
+    return effect(() => {
+      const [slab, opacity, threshold] = [this.slab.value, this.opacity.value, this.threshold.value];
+      for (const one of this.viewports.value) {
+        if (!(one instanceof PlaneView) || one.state.value.at !== "there") continue;
+        untracked(() => {
+          const { blend, thickness_mm } = one.slab.peek() ?? {};
+          if (blend !== slab?.blend || thickness_mm !== slab?.thickness_mm) one.setSlab(slab);
+          const fused = one.fused.peek();
+          if (fused && (fused.opacity !== opacity || fused.threshold !== threshold)) void one.fuse({ ...fused, opacity, threshold });
+        });
+      }
+    });
+  }
+
+  /** The point that the planes share stays in the plane that is scrolled. */
+  private carryPoint(): () => void {
+    return effect(() => {
+      const active = this.active.value;
+      const view = active instanceof PlaneView ? active.view.value : null;
+      const point = this.point.peek();
+      if (!view || !point) return;
+      const away = (view.origin[0] - point[0]) * view.normal[0] + (view.origin[1] - point[1]) * view.normal[1] + (view.origin[2] - point[2]) * view.normal[2];
+      if (Math.abs(away) > 0.01) this.point.value = [point[0] + away * view.normal[0], point[1] + away * view.normal[1], point[2] + away * view.normal[2]];
+    });
+  }
+
+  private async fill(number: number, view: View, cell: Cell): Promise<void> {
     const before = this.hung.get(view);
-    if (before?.series === cell.series && before.at === cell.at) return; // it hangs there already
+    if (before?.series === cell.series && before.at === cell.at && before.over === cell.over) return; // it hangs there already
     this.hung.set(view, cell);
     const current = () => this.hung.get(view) === cell;
-    this.say(number, "");
+    this.say(this.trouble, number, "");
     try {
       const series = await this.load(cell.study, cell.series);
       if (!current()) return;
-      const range = opening(cell, series);
+      const range = this.rangeOf(series.uid) ?? opening(cell, series);
       if (view instanceof StackView) {
-        await view.show(series, cell.at ? pictureAt(series, cell.at) : middle(series));
+        await view.show(series, cell.at ? pictureAt(series, cell.at) : this.beginning(series));
         if (range && current()) view.setRange(range);
-      } else {
-        const volume = await this.volume(series);
-        this.point.value ??= volume.middle();
-        if (current()) await view.show(volume, this.rangeOf(series.uid) ?? range, this.point.peek());
+        return;
       }
+      const volume = await this.volume(series);
+      if (!current()) return;
+      if (view instanceof BodyView) return await view.show(volume);
+      this.point.value ??= volume.middle();
+      if (before?.series !== cell.series) await view.show(volume, range, this.point.peek());
+      if (current()) await this.fuse(number, view, cell, series);
     } catch (error) {
       if (!current()) return;
       this.hung.delete(view);
-      this.say(number, wordsOf(error));
+      this.say(this.trouble, number, wordsOf(error));
     }
   }
 
-  again(number: number): void {
-    const [view, cell] = [this.mounted.get(number), this.cells.peek()[number]];
-    if (cell && (view instanceof StackView || view instanceof PlaneView)) {
-      this.hung.delete(view);
-      void this.fill(number, view, cell);
+  /** Colours over a plane, where both series share a frame of reference; else the refusal in words. */
+  private async fuse(number: number, view: PlaneView, cell: Cell, series: Loaded): Promise<void> {
+    this.say(this.refusals, number, "");
+    if (!cell.over) return view.fuse(null);
+    const over = await this.load(cell.study, cell.over);
+    if (!series.frame || over.frame !== series.frame) {
+      await view.fuse(null);
+      return this.say(this.refusals, number, `${over.modality} and ${series.modality} do not share a frame of reference: register them, or read them side by side`);
     }
+    if (over.noVolume) return this.say(this.refusals, number, `${over.modality} cannot be laid over: ${over.noVolume}`);
+    const range = opening({ ...cell, window: null }, over) ?? { lower: 0, upper: 5 };
+    await view.fuse({ volume: await this.volume(over), range, opacity: this.opacity.peek(), threshold: this.threshold.peek() });
+  }
+
+  /** Where a stack begins: at the place that is looked at already, else in its middle. */
+  private beginning(series: Loaded): number {
+    const active = this.active.peek();
+    const view = active?.view.peek();
+    if (active && view && series.frame && active.series.peek()?.frame === series.frame && active.series.peek()?.uid !== series.uid) {
+      const at = nearestPicture(series, toPatient(view, active.element.clientWidth / 2, active.element.clientHeight / 2));
+      if (at >= 0) return at;
+    }
+    const { pictures, phases } = series;
+    return phases > 1 ? Math.floor(pictures.length / phases / 2) * phases : Math.floor((pictures.length - 1) / 2);
   }
 
   private rangeOf(series: string): Range | null {
     return this.viewports.peek().find((one) => one.series.peek()?.uid === series && one.range.peek())?.range.peek() ?? null;
   }
 
-  private say(number: number, words: string): void {
-    const next = new Map(this.trouble.peek());
+  private say(where: typeof this.trouble, number: number, words: string): void {
+    if ((where.peek().get(number) ?? "") === words) return;
+    const next = new Map(where.peek());
     if (words) next.set(number, words);
     else next.delete(number);
-    this.trouble.value = next;
+    where.value = next;
   }
 }
 
-function cut(shown: Cell): Cell[] {
-  return [shown, ...(["axial", "sagittal", "coronal"] as const).map((plane): Cell => ({ ...shown, kind: "plane", plane }))];
+export function cut(shown: Cell): Cell[] {
+  return [shown, ...PLANES.map((plane): Cell => ({ ...shown, kind: "plane", plane }))];
 }
 
 /** The window to open with: what the hanging says, else the first preset, else what the image says itself. */
 function opening(cell: Cell, series: Loaded): Range | null {
-  const window = cell.window ?? presetsOf(series.modality)[0];
+  const window = cell.window ?? presetsOf(series.modality, series.unit)[0];
   if (!window || window.centre === null || window.width === null) return null;
   return { lower: window.centre - window.width / 2, upper: window.centre + window.width / 2 };
 }
@@ -248,11 +374,6 @@ function sameRange(a: Range | null, b: Range): boolean {
   return !!a && Math.abs(a.lower - b.lower) < 1e-6 && Math.abs(a.upper - b.upper) < 1e-6;
 }
 
-function pictureAt(series: Loaded, at: { sop: string; frame: number }): number {
-  return Math.max(0, series.pictures.findIndex((one) => one.sop === at.sop && one.frame === at.frame));
-}
-
-function middle(series: Loaded): number {
-  const { pictures, phases } = series;
-  return phases > 1 ? Math.floor(pictures.length / phases / 2) * phases : Math.floor((pictures.length - 1) / 2);
+function pictureAt(series: Loaded, at: { sop: string; frame?: number }): number {
+  return Math.max(0, series.pictures.findIndex((one) => one.sop === at.sop && one.frame === (at.frame ?? 0)));
 }

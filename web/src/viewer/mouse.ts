@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import type { Hand, Point2, Viewport } from "./viewport";
 
-export type Tool = "window" | "zoom" | "pan" | "cross";
+export type Tool = "window" | "zoom" | "pan";
 
 /** What a drag with the left button does, in every viewport alike. */
 export const tool = signal<Tool>("window");
@@ -11,10 +11,11 @@ export const hand = signal<Hand | null>(null);
 
 /** How many pixels of a drag double the width of a window, and its size on screen. */
 const DRAG_PX = 250;
+const CLICK_PX = 3;
 
 /** Mouse, pen and wheel of one viewport: left is the tool in hand, middle pans, right windows, the wheel scrolls. Every drag has a key as well. */
 export class Mouse {
-  private drag: { tool: Tool | "hand"; at: Point2; pointer: number } | null = null;
+  private drag: { tool: Tool | "hand"; at: Point2; began: Point2; moved: boolean } | null = null;
   private wheel = 0;
   private readonly ended = new AbortController();
 
@@ -41,9 +42,8 @@ export class Mouse {
     const does = taken ? "hand" : event.button === 0 ? left : event.button === 1 ? "pan" : event.button === 2 ? "window" : null;
     if (!does) return;
     if (event.button === 1) event.preventDefault(); // else the browser scrolls
-    this.drag = { tool: does, at, pointer: event.pointerId };
+    this.drag = { tool: does, at, began: at, moved: false };
     this.viewport.element.setPointerCapture(event.pointerId);
-    if (does === "cross") this.viewport.point?.(at);
   }
 
   private move(event: PointerEvent): void {
@@ -52,11 +52,12 @@ export class Mouse {
     if (!drag) return hand.peek()?.over?.(viewport, at, event);
     const [dx, dy] = [at[0] - drag.at[0], at[1] - drag.at[1]];
     const from = drag.at;
+    drag.moved ||= Math.hypot(at[0] - drag.began[0], at[1] - drag.began[1]) > CLICK_PX;
+    if (!drag.moved && drag.tool !== "hand") return; // a hand that shakes is a click, not a drag
     drag.at = at;
     if (drag.tool === "hand") return hand.peek()?.move?.(viewport, at, event);
     if (drag.tool === "pan") viewport.pan(dx, dy);
     else if (drag.tool === "zoom") viewport.zoom(2 ** (-dy / DRAG_PX), from);
-    else if (drag.tool === "cross") viewport.point?.(at);
     else this.window(dx, dy);
   }
 
@@ -64,6 +65,7 @@ export class Mouse {
     const { drag } = this;
     this.drag = null;
     if (drag?.tool === "hand") hand.peek()?.up?.(this.viewport, this.where(event), event);
+    else if (drag && !drag.moved && event.button === 0) this.viewport.point?.(this.where(event));
   }
 
   /** To the right wider, down darker, both in steps of the window itself, so that SUV and HU feel alike. */

@@ -1,8 +1,10 @@
 import * as core from "@cornerstonejs/core";
 import { batch, computed, effect, signal } from "@preact/signals";
 import { within, wordsOf } from "./deadline";
+import { FUSED, registerMaps } from "./maps";
 import type { Loaded } from "./series";
 import { canDrawVolumes, engine, start } from "./start";
+import { thicken } from "./thick";
 import { cross, dot, minus, type Point2, type Point3, plus, type Range, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
 import { atDepth, type SeriesVolume } from "./volume";
 
@@ -14,6 +16,16 @@ export const looks: Record<Plane, { towards: Point3; up: Point3; name: string }>
   sagittal: { towards: [1, 0, 0], up: [0, 0, 1], name: "SAG" },
   coronal: { towards: [0, -1, 0], up: [0, 0, 1], name: "COR" },
 };
+
+/** Another volume drawn over the plane, in colour. */
+export interface Fused {
+  volume: SeriesVolume;
+  range: Range;
+  /** Of the colours, 0 to 1. */
+  opacity: number;
+  /** In the unit of the volume; below it nothing is drawn. */
+  threshold: number;
+}
 
 /** How the voxels within a slab become one value. */
 export type Blend = "mip" | "mean" | "minip";
@@ -38,6 +50,7 @@ export class PlaneView implements Viewport {
   readonly range = signal<Range | null>(null);
   readonly inverted = signal(false);
   readonly slab = signal<{ blend: Blend; thickness_mm: number } | null>(null);
+  readonly fused = signal<Fused | null>(null);
   readonly index = signal(0);
   readonly count = signal(0);
   readonly oblique = signal(false);
@@ -73,6 +86,7 @@ export class PlaneView implements Viewport {
       if (!this.enabled) this.enable();
       await within(60, "The plane", this.viewport.setDisplaySets({ displaySetId: volume.set, options: { orientation: this.orientation(), role: "source" } }));
       if (turn !== this.turns) return;
+      thicken(this.viewport.getActors());
       if (range) this.viewport.setDisplaySetPresentation(volume.set, { voiRange: range });
       this.forget();
       this.forget = effect(() => {
@@ -83,6 +97,8 @@ export class PlaneView implements Viewport {
         this.range.value = range ?? this.viewport.getDefaultVOIRange(volume.set) ?? null;
         this.state.value = { at: "there" };
       });
+      this.fused.value = null;
+      if (this.slab.value) this.setSlab(this.slab.value);
       this.go(centre ?? volume.middle());
     } catch (error) {
       if (turn === this.turns) this.state.value = { at: "failed", words: wordsOf(error) };
@@ -143,9 +159,26 @@ export class PlaneView implements Viewport {
     const volume = this.volume.value;
     this.slab.value = slab;
     if (!volume || this.state.value.at !== "there") return;
-    this.viewport.setDisplaySetPresentation(volume.set, { blendMode: blends[slab?.blend ?? "mip"], slabThickness: slab?.thickness_mm ?? 0 });
+    for (const set of [volume.set, this.fused.value?.volume.set ?? ""]) if (set) this.viewport.setDisplaySetPresentation(set, { blendMode: blends[slab?.blend ?? "mip"], slabThickness: slab?.thickness_mm ?? 0 });
     this.viewport.render();
     this.drawn();
+  }
+
+  /** Draw another volume over the plane; whoever calls has made sure that both share a frame of reference. Null takes it away. */
+  async fuse(over: Fused | null): Promise<void> {
+    const before = this.fused.peek();
+    if (this.state.value.at !== "there") return;
+    if (before && before.volume !== over?.volume) this.viewport.removeData(before.volume.set);
+    const fresh = over && before?.volume !== over.volume;
+    this.fused.value = over;
+    if (over && fresh) {
+      registerMaps();
+      await within(60, "The second volume", this.viewport.addDisplaySet(over.volume.set, { orientation: this.orientation(), role: "overlay" }));
+      if (this.fused.peek()?.volume !== over.volume) return;
+      thicken(this.viewport.getActors());
+    }
+    if (over) this.viewport.setDisplaySetPresentation(over.volume.set, { voiRange: over.range, colormap: { name: FUSED, opacity: over.opacity, threshold: over.threshold } });
+    this.viewport.render();
   }
 
   setRange(range: Range): void {

@@ -3,7 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { within, wordsOf } from "./deadline";
 import type { Loaded, Picture } from "./series";
 import { engine, start } from "./start";
-import { type Affine, cross, type Point2, type Point3, plus, type Range, type Shown, toPixel, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
+import { type Affine, cross, type Point2, type Point3, plus, type Range, type Shown, toCanvas, toPixel, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
 
 let serial = 0;
 
@@ -62,7 +62,7 @@ export class StackView implements Viewport {
         this.inverted.value = !!viewport.getProperties().invert;
         this.state.value = { at: "there" };
       });
-      this.drawn();
+      this.fit();
       void series.prefetch(outwards(index, series.pictures.length));
     } catch (error) {
       if (turn === this.turns) this.state.value = { at: "failed", words: wordsOf(error) };
@@ -107,6 +107,19 @@ export class StackView implements Viewport {
     if (!viewport || this.state.value.at !== "there") return;
     viewport.setProperties({ voiRange: range });
     viewport.render();
+  }
+
+  /** Lie as another viewport does: the same millimetres a pixel, the same place in the middle, as far as both look the same way. */
+  match(view: View, middle: Point3): void {
+    const mine = this.view.value;
+    const viewport = this.current();
+    if (!mine || !viewport) return;
+    viewport.setZoom((viewport.getZoom() * Math.hypot(...mine.right)) / Math.hypot(...view.right));
+    viewport.render();
+    this.drawn();
+    const [x, y] = toCanvas(this.view.value!, middle);
+    this.pan(this.element.clientWidth / 2 - x, this.element.clientHeight / 2 - y);
+    this.drawn();
   }
 
   pan(dx: number, dy: number): void {
@@ -264,7 +277,7 @@ function pixelOf({ picture, spacing_mm }: Shown, point: Point3): [number, number
 }
 
 /** The picture whose plane lies nearest to a point of the patient, of the same phase as the one on screen; -1 where pictures have no place. */
-function nearestPicture(series: Loaded, point: Point3, now: number): number {
+export function nearestPicture(series: Loaded, point: Point3, now = 0): number {
   let [best, least] = [-1, Infinity];
   for (let i = now % series.phases; i < series.pictures.length; i += series.phases) {
     const { place } = series.pictures[i]!;

@@ -88,7 +88,7 @@ export interface Viewport {
   pan(dx: number, dy: number): void;
   /** By a factor, about a point of the canvas (its middle where none is given). */
   zoom(factor: number, about?: Point2): void;
-  /** Bring all planes through what lies under a point of the canvas. */
+  /** Somebody points at what lies under a point of the canvas. */
   point?(at: Point2): void;
   turn(act: Turn): void;
   reset(): void;

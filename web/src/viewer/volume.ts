@@ -1,5 +1,5 @@
 import * as core from "@cornerstonejs/core";
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { within } from "./deadline";
 import type { Loaded } from "./series";
 import { start } from "./start";
@@ -57,13 +57,23 @@ export class SeriesVolume {
     if (!this.ended.signal.aborted) volume.load();
   }
 
+  /** When all of it is there; refuses after a deadline. */
+  whole(): Promise<void> {
+    if (this.full) return Promise.resolve();
+    return within(120, "The whole volume", new Promise((resolve) => {
+      const forget = effect(() => {
+        if (this.full) queueMicrotask(() => (forget(), resolve()));
+      });
+    }));
+  }
+
   get full(): boolean {
     return this.come.value >= this.series.pictures.length;
   }
 
-  /** Its middle, in the patient (mm). */
+  /** The voxel in its middle, in the patient (mm). */
   middle(): Point3 {
-    const half = this.volume!.dimensions.map((n) => (n - 1) / 2);
+    const half = this.volume!.dimensions.map((n) => Math.floor((n - 1) / 2));
     return [...this.volume!.imageData!.indexToWorld(half as core.Types.Point3)] as Point3;
   }
 

@@ -1,0 +1,104 @@
+import { computed, signal } from "@preact/signals";
+import { ask } from "../api/door";
+import type { Hang, HangStage, Prior, Priors } from "../api/shapes";
+import { change, mine } from "../settings/mine";
+import type { Cell, Lightbox } from "../viewer/lightbox";
+import { day } from "../words";
+
+/** How this study hangs: the protocol that fits, its stages, and the earlier studies that may stand beside it. */
+export class Hanging {
+  readonly hang = signal<Hang | null>(null);
+  /** Null until the server has answered: "no priors" is a statement. */
+  readonly priors = signal<Priors | null>(null);
+  readonly stage = signal(0);
+  readonly stages = computed<HangStage[]>(() => this.hang.value?.stages ?? []);
+  /** The earlier study that is compared with. */
+  readonly prior = computed<Prior | null>(() => {
+    const hung = this.lightbox.cells.value.find((one) => one.prior)?.study ?? this.stages.value.flatMap((one) => one.places).find((one) => one.prior)?.study;
+    const all = this.priors.value?.priors ?? [];
+    return all.find((one) => one.study === hung) ?? all[0] ?? null;
+  });
+  /** "CT of the chest, 4 of 5 rules", and each rule in words. */
+  readonly words = computed(() => {
+    const hang = this.hang.value;
+    if (!hang) return { short: "", long: "" };
+    const met = hang.rules.filter((one) => one.met).length;
+    return { short: `hung as ${hang.name}, ${met} of ${hang.rules.length} rules`, long: hang.rules.map((one) => `${one.met ? "✓" : "✗"} ${one.words}`).join("\n") };
+  });
+
+  constructor(private readonly study: string, private readonly lightbox: Lightbox) {}
+
+  /** Ask how it hangs. Both are conveniences: without them the order of the study stands. */
+  async load(): Promise<void> {
+    void ask<Priors>(`/api/studies/${this.study}/priors`).then((found) => (this.priors.value = found), () => undefined);
+    this.hang.value = await ask<Hang>(`/api/studies/${this.study}/hang`).catch(() => null);
+    const kept = this.keptStage();
+    this.stage.value = Math.max(0, this.stages.value.findIndex((one) => one.name === kept));
+  }
+
+  /** Hang the stage that is up; false where there is none. */
+  show(): boolean {
+    const stage = this.stages.value[this.stage.value];
+    if (!stage) return false;
+    this.lightbox.activeNumber.value = Math.max(0, stage.places.findIndex((one) => !one.prior));
+    this.lightbox.hang(stage.layout, stage.places.map((place) => this.cell(place)));
+    return true;
+  }
+
+  step(by: number): void {
+    const many = this.stages.value.length;
+    if (!many) return;
+    this.stage.value = (this.stage.value + by + many) % many;
+    this.show();
+  }
+
+  /** The next time a study hangs by this protocol, it begins with the stage that is up. */
+  keep(): void {
+    const [hang, stage] = [this.hang.value, this.stages.value[this.stage.value]];
+    if (hang && stage) void change({ room: { ...mine.value.room, stages: { ...this.keptStages(), [hang.name]: stage.name } } });
+  }
+
+  get kept(): boolean {
+    const now = this.stages.value[this.stage.value]?.name;
+    return !!now && this.keptStage() === now;
+  }
+
+  /** Put an earlier study beside what is in hand. */
+  compare(prior: Prior): void {
+    const cells = this.lightbox.cells.value;
+    const own = cells.find((one) => !one.prior && one.kind === "stack") ?? cells[0];
+    const series = prior.series.filter((one) => one.viewable);
+    const modality = this.lightbox.viewports.value.find((one) => one.series.value?.uid === own?.series)?.series.value?.modality;
+    const best = series.find((one) => one.modality === modality) ?? series[0];
+    if (!own || !best) return;
+    this.lightbox.activeNumber.value = 0;
+    this.lightbox.hang("1x2", [{ ...own, kind: "stack", plane: undefined, over: undefined }, { kind: "stack", study: prior.study, series: best.uid, prior: true }]);
+  }
+
+  /** "2026-04-02  −213 d", for whoever stands before an image of it. */
+  static said(prior: Prior): string {
+    return `${day(prior.date)}  −${prior.days} d`;
+  }
+
+  private cell(place: HangStage["places"][number]): Cell {
+    const first = this.hang.value?.series[0];
+    return {
+      kind: place.plane ? "plane" : "stack",
+      study: place.study,
+      series: place.series,
+      plane: place.plane || undefined,
+      over: place.over || undefined,
+      prior: place.prior,
+      window: place.series === first || place.prior ? this.hang.value!.window : null,
+      at: place.sop ? { sop: place.sop } : undefined,
+    };
+  }
+
+  private keptStages(): Record<string, string> {
+    return (mine.value.room["stages"] as Record<string, string> | undefined) ?? {};
+  }
+
+  private keptStage(): string {
+    return this.keptStages()[this.hang.value?.name ?? ""] ?? "";
+  }
+}

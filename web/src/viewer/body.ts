@@ -1,0 +1,107 @@
+import * as core from "@cornerstonejs/core";
+import { computed, signal } from "@preact/signals";
+import { within, wordsOf } from "./deadline";
+import type { Loaded } from "./series";
+import { canDrawVolumes, engine, start } from "./start";
+import type { Point2, Point3, Range, Turn, View, Viewport, ViewState } from "./viewport";
+import type { SeriesVolume } from "./volume";
+
+/** What a 3-D picture shows of a volume, by modality: the drawing library's own transfer functions. */
+const presets: Record<string, string> = { CT: "CT-Bone", MR: "MR-Default", PT: "MR-MIP" };
+
+let serial = 0;
+
+/** The volume as a body to turn about; made only when somebody asks for it, for it takes seconds. */
+export class BodyView implements Viewport {
+  readonly id = `body-${++serial}`;
+  readonly kind = "volume";
+  readonly name = signal("3D");
+  readonly state = signal<ViewState>({ at: "empty" });
+  readonly series = signal<Loaded | null>(null);
+  readonly volume = signal<SeriesVolume | null>(null);
+  readonly view = signal<View | null>(null);
+  readonly image = signal(null);
+  readonly range = signal<Range | null>(null);
+  readonly index = signal(0);
+  readonly count = signal(0);
+  readonly reduced = computed(() => {
+    const volume = this.volume.value;
+    return volume && !volume.full ? `${volume.come.value} of ${volume.series.pictures.length} images` : "";
+  });
+
+  private enabled = false;
+  private turns = 0;
+  private readonly resized = new ResizeObserver(() => this.enabled && engine().resize(true, true));
+
+  constructor(readonly element: HTMLDivElement) {}
+
+  async show(volume: SeriesVolume): Promise<void> {
+    const turn = ++this.turns;
+    this.series.value = volume.series;
+    this.state.value = { at: "loading", words: "the body, some seconds" };
+    try {
+      await start();
+      if (!canDrawVolumes()) throw new Error("this browser has no WebGL");
+      await volume.whole();
+      if (turn !== this.turns) return;
+      if (!this.enabled) {
+        this.enabled = true;
+        engine().enableElement({ viewportId: this.id, element: this.element, type: core.Enums.ViewportType.VOLUME_3D, defaultOptions: { orientation: core.Enums.OrientationAxis.CORONAL, background: [0, 0, 0] } });
+        this.resized.observe(this.element);
+      }
+      await within(60, "The body", core.setVolumesForViewports(engine(), [{ volumeId: volume.volumeId }], [this.id]));
+      if (turn !== this.turns) return;
+      this.viewport.setProperties({ preset: presets[volume.series.modality] ?? "MR-Default" });
+      this.viewport.render();
+      this.volume.value = volume;
+      this.state.value = { at: "there" };
+    } catch (error) {
+      if (turn === this.turns) this.state.value = { at: "failed", words: wordsOf(error) };
+    }
+  }
+
+  /** Turn the body: to the right and down, in pixels of a drag. */
+  pan(dx: number, dy: number): void {
+    if (this.state.value.at !== "there") return;
+    const camera = (this.viewport as unknown as { getVtkActiveCamera(): { azimuth(a: number): void; elevation(a: number): void; orthogonalizeViewUp(): void } }).getVtkActiveCamera(); // protected in the types, and the only way to turn
+    camera.azimuth(-dx / 2);
+    camera.elevation(dy / 2);
+    camera.orthogonalizeViewUp();
+    this.viewport.render();
+  }
+
+  zoom(factor: number): void {
+    if (this.state.value.at !== "there") return;
+    this.viewport.setZoom(this.viewport.getZoom() * factor);
+    this.viewport.render();
+  }
+
+  step(by: number): void {
+    this.pan(-10 * by, 0);
+  }
+
+  reset(): void {
+    if (this.state.value.at !== "there") return;
+    this.viewport.resetCamera();
+    this.viewport.render();
+  }
+
+  at = () => Promise.resolve();
+  go = (_point: Point3) => undefined;
+  setRange = (_range: Range) => undefined;
+  sent = () => null;
+  turn = (_act: Turn) => undefined;
+  valueAt = () => null;
+  point = (_at: Point2) => undefined;
+
+  destroy(): void {
+    this.turns += 1;
+    this.resized.disconnect();
+    if (this.enabled) engine().disableElement(this.id);
+    this.enabled = false;
+  }
+
+  private get viewport(): core.VolumeViewport3D {
+    return engine().getViewport(this.id) as core.VolumeViewport3D;
+  }
+}
