@@ -67,6 +67,7 @@ Send = Callable[[Mapping[str, Any], Sequence[bytes]], Sequence[tuple[str, str]]]
 """A destination and files -> for each file its SOP Instance UID and the reason of failure, empty when acknowledged."""
 
 _PAGE = 2000
+_PRIORS = 100  # earlier studies of one patient that are looked at
 
 
 @dataclass
@@ -171,7 +172,7 @@ class Site(Desk, Marks):
         """Earlier studies of the same patient, whole, the best to compare with first; and how many are withheld."""
         must(who, "study", study_uid)
         study = self.index.study(study_uid)
-        others = self.index.studies({"PatientID": study.patient.id}, limit=_HISTORY, order="-date")
+        others = self.index.studies({"PatientID": study.patient.id}, limit=_PRIORS, order="-date")
         allowed, withheld = [], 0
         for other in planning.earlier_of(study, others):
             try:
@@ -179,7 +180,7 @@ class Site(Desk, Marks):
             except Forbidden:
                 withheld += 1
             else:
-                allowed.append(self.index.study(other.uid))
+                allowed.append(self._disclosing.study(self.index.study(other.uid), who))
         return ranked(study, allowed), withheld
 
     def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
