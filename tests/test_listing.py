@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from isocenter.errors import NotFound
 from isocenter.listing import Listing
-from isocenter.reading.worklist import Waiting
+from isocenter.reading.worklist import Waiting, order
 from isocenter.record import (
     Event,
     Finding,
@@ -118,19 +119,36 @@ def test_only_what_changed_is_read_again(ward: Ward, monkeypatch: pytest.MonkeyP
         ward.arrives(f"1.{number}")
     ward.listing.waiting()
     read: list[str] = []
-    studies = ward.index.studies
+    listed = ward.index.listed
 
-    def noted(*words: object, **rest: object) -> list[Study]:
-        found = studies(*words, **rest)  # type: ignore[arg-type]
-        read.extend(s.uid for s in found)
+    def noted(uids: list[str] | None = None) -> list[tuple[Study, tuple[str, ...], int]]:
+        found = listed(uids)
+        read.extend(study.uid for study, _, _ in found)
         return found
 
-    monkeypatch.setattr(ward.index, "studies", noted)
+    monkeypatch.setattr(ward.index, "listed", noted)
     assert len(ward.listing.waiting()) == 5 and read == [], "nothing was said, nothing is read"
     ward.tells(Kind.SIGNED_IN, "", address="x")
     assert len(ward.listing.waiting()) == 5 and read == [], "a sign-in changes no row"
     ward.finds("1.3")
     assert len(ward.listing.waiting()) == 5 and read == ["1.3"]
+
+
+def test_a_result_that_cannot_be_read_raises_nothing_and_stops_no_list(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        ward.arrives(f"1.{number}", number + 1)
+    ward.finds("1.2")
+
+    def lost(digest: str) -> Result:
+        raise NotFound(f"result {digest}", "its bytes are gone")
+
+    monkeypatch.setattr(ward.index, "result", lost)
+    rows = ward.listing.waiting()
+    assert {row.raises for row in rows} == {()}
+    now = NOON + timedelta(minutes=1)
+    assert order(rows, now, with_ai=True) == order(rows, now, with_ai=False), "the plain list, exactly"
 
 
 def test_after_many_changes_the_whole_list_is_read(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from pydicom.data import get_testdata_file
 from isocenter.app import open_house
 from isocenter.errors import Forbidden, NotFound, WrongState
 from isocenter.govern.policy import Person, Role
+from isocenter.reading.session import Correction
+from isocenter.record import Verdict
 from isocenter.settings import Settings
 from isocenter.site import HOUSE, Site
 
@@ -56,3 +58,15 @@ def test_the_limits_of_the_site_order_its_list_at_once(site: Site) -> None:
     after = site.worklist(who=ITO)[0].due
     assert before and after
     assert (before - after).total_seconds() == pytest.approx(60 * (24 * 60 - 8))
+
+
+def test_first_steps_are_read_from_the_journal(site: Site) -> None:
+    study = site.studies(who=HOUSE)[0].uid
+    assert site.staff.first_steps(who=ITO) == {"take": False, "opinion": False, "strike": False, "sign": False}
+    version = site.open(study, who=ITO).version
+    added = Correction(Verdict.ADDED, "2.25.7", words="A nodule.")
+    version = site.correct(study, added, version=version, who=ITO).version
+    assert site.staff.first_steps(who=ITO)["strike"] is False
+    version = site.correct(study, Correction(Verdict.STRUCK, "2.25.7"), version=version, who=ITO).version
+    site.sign(study, version=version, who=ITO)
+    assert site.staff.first_steps(who=ITO) == {"take": True, "opinion": False, "strike": True, "sign": True}

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import Forbidden, NotFound, Refused, Unavailable
+from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable
 from isocenter.settings import Settings
 
 if TYPE_CHECKING:
@@ -224,12 +224,21 @@ class House:
                 raise Unavailable("the web server", "it did not start", "see the lines above")
             time.sleep(0.01)
 
+        # The first person who asks for the list shall not wait until ten thousand studies are read.
+        threading.Thread(target=self._read_ahead, name="worklist", daemon=True).start()
+
         def stop() -> None:
             server.should_exit = True
             thread.join(5)
             held.close()
 
         self._closing.append(stop)
+
+    def _read_ahead(self) -> None:
+        from isocenter.site import HOUSE
+
+        with contextlib.suppress(IsocenterError):  # whoever asks hears it; here nobody does
+            self.site.worklist(who=HOUSE)
 
     def _names(self) -> tuple[str, ...]:
         return tuple(n.strip() for n in self.settings.names.split(",") if n.strip())

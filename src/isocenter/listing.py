@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from isocenter.errors import IsocenterError
 from isocenter.reading import worklist as lists
-from isocenter.record import Kind, Outcome, Study, Urgency
+from isocenter.record import Kind, Outcome, Urgency
 
 if TYPE_CHECKING:
     from isocenter.store.index import Index
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Listing"]
 
-_ALL = 10_000_000  # studies; more than any archive has
+_UNREAD: Mapping[str, Any] = {"state": "waiting", "by": "", "assigned": ""}  # nobody has opened it yet
 _FEW = 200  # changed studies up to which they alone are read again
 _SPEAK = (
     Kind.INSTANCES_RECEIVED,
@@ -59,10 +60,9 @@ class Listing:
             changed = self._changed(head)
             if changed is None:
                 # In one question: between two pages a study that arrives again would change its place and be missed.
-                self._rows = self._read(self.index.studies(limit=_ALL))
+                self._rows = self._read(None)
             elif changed:
-                few = self.index.studies({"StudyInstanceUID": "\\".join(changed)}, limit=len(changed))
-                self._rows.update(self._read(few))
+                self._rows.update(self._read(changed))
             self._level = head
             return list(self._rows.values())
 
@@ -75,16 +75,15 @@ class Listing:
         events = self.journal.since(self._level, kinds=_SPEAK, limit=_FEW + 1)
         return None if len(events) > _FEW else sorted({s.event.subject for s in events})
 
-    def _read(self, studies: Sequence[Study]) -> dict[str, lists.Waiting]:
-        uids = [s.uid for s in studies]
-        heads, readings, sizes = self.index.result_heads(uids), self.index.readings(uids), self.index.sizes(uids)
+    def _read(self, uids: Sequence[str] | None) -> dict[str, lists.Waiting]:
+        heads, readings = self.index.result_heads(uids), self.index.readings(uids)
         rows = {}
-        for study in studies:
+        for study, modalities, instances in self.index.listed(uids):
             assert study.arrived is not None  # the index has it of every study
-            each, reading = self._each(heads.get(study.uid, ())), readings[study.uid]
+            each, reading = self._each(heads.get(study.uid, ())), readings.get(study.uid, _UNREAD)
             said = lists.together(each)
             rows[study.uid] = lists.Waiting(
-                study, study.arrived, study.modalities, sizes.get(study.uid, 0), reading["state"], reading["by"] or "",
+                study, study.arrived, modalities, instances, reading["state"], reading["by"] or "",
                 said.raises, said.ai, assigned=reading["assigned"], said=each,
             )  # fmt: skip
         return rows
@@ -99,6 +98,10 @@ class Listing:
                 said.append(lists.Said(head["outcome"], (), head["name"]))
                 continue
             if digest not in self._said:
-                self._said[digest] = lists.said(self.index.result(digest))
+                try:
+                    self._said[digest] = lists.said(self.index.result(digest))
+                except IsocenterError:  # a result that cannot be read raises nothing: the study keeps its plain place
+                    said.append(lists.Said(head["outcome"], (), head["name"] if machine else ""))
+                    continue
             said.append(self._said[digest])
         return tuple(one for one in said if one.analysis)  # a finding that a person made is nothing that AI says

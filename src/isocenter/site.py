@@ -96,7 +96,7 @@ class Site(Desk, Marks):
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
         self._disclosing = Disclosing(self.index, self.journal)
-        self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index)
+        self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
         self._shelf = Shelf()
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
         self.reviews, self.audits = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ FLAGS = [
 ]
 
 
+_PAUSE = threading.Event()
+
+
 def until(look: Callable[[], Any], seconds: float = 20.0) -> Any:
     """What `look` says as soon as it says something; fails with its last word after the deadline."""
     end = time.monotonic() + seconds
@@ -30,6 +34,7 @@ def until(look: Callable[[], Any], seconds: float = 20.0) -> Any:
         if said:
             return said
         assert time.monotonic() < end, f"nothing after {seconds} s: {said!r}"
+        _PAUSE.wait(0.02)  # leaves the processor to what is waited for
 
 
 @dataclass(frozen=True)

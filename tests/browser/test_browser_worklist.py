@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -94,6 +95,169 @@ def test_the_catalogue_says_needs_as_sentences(page: Any) -> None:
     shot(page, "analyses-light")
 
 
+def test_a_second_filter_keeps_the_first_through_reload_and_back_with_one_question_each(page: Any) -> None:
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "/api/worklist?" in one.url else None)
+    page.goto("/worklist?q=mod%3ADX")
+    rows(page).first.wait_for()
+    assert len(asked) == 1
+    page.keyboard.press("/")
+    page.keyboard.press("End")
+    page.keyboard.type(" is:waiting CHEST")
+    until(lambda: "is%3Awaiting" in page.url)
+    until(lambda: len(asked) == 2)
+    assert "CHEST" not in page.url, "a word that may be a name stays out of the address"
+    assert "CHEST" in asked[-1]
+    page.reload()
+    rows(page).first.wait_for()
+    assert page.locator("input[name=q]").input_value() == "mod:DX is:waiting CHEST"
+    assert page.locator(".chip").all_inner_texts() == [
+        "DX ✕: take this filter off",
+        "waiting ✕: take this filter off",
+        "“CHEST” ✕: take this filter off",
+    ]
+    page.go_back()
+    until(lambda: page.url.endswith("?q=mod%3ADX"))
+    until(lambda: page.locator("input[name=q]").input_value() == "mod:DX")
+    page.get_by_role("button", name="DX ✕").click()
+    until(lambda: page.url.endswith("/worklist"))
+    assert len(asked) == 5, asked
+
+
+def test_sorting_says_that_it_is_not_by_urgency(page: Any) -> None:
+    answer(
+        page,
+        lambda: [
+            {**row(i), "patient": {"id": f"P{i}", "name": f"{'CBA'[i]}^X", "sex": "", "birth_date": None}}
+            for i in range(3)
+        ],
+    )
+    page.goto("/worklist")
+    rows(page).first.wait_for()
+    head = page.get_by_role("columnheader", name="Patient")
+    assert head.get_attribute("aria-sort") is None
+    head.get_by_role("button").click()
+    until(lambda: head.get_attribute("aria-sort") == "ascending")
+    assert page.locator("tbody td:nth-child(3)").first.inner_text().startswith("A, X")
+    page.reload()
+    page.get_by_text("Sorted by patient, not by urgency").wait_for()
+    page.get_by_role("button", name="In the order in which to read").click()
+    until(lambda: page.locator("tbody td:nth-child(3)").first.inner_text().startswith("C, X"))
+    assert page.url.endswith("/worklist")
+
+
+def test_the_list_does_not_fall_with_the_machine_that_orders_it(page: Any, context: Any) -> None:
+    context.expected.append("Failed to load resource")
+    asked = []
+
+    def half(route: Any) -> None:
+        asked.append(route.request.url)
+        if "ai=on" in route.request.url:
+            route.fulfill(
+                status=500, json={"error": {"what": "it died", "why": "", "do": "", "kind": "Error", "event": "abc"}}
+            )
+        else:
+            route.continue_()
+
+    page.route("**/api/worklist?*", half)
+    page.goto("/worklist")
+    rows(page).first.wait_for()
+    page.get_by_text("AI could not be asked: this is the plain list").wait_for()
+    plain = [r["study"] for r in page.request.get("/api/worklist?ai=off").json()["rows"]]
+    shown = [a.get_attribute("href").rsplit("/", 1)[1] for a in page.locator("tbody td a").all()]
+    assert shown == plain
+
+
+def test_a_view_is_kept_on_the_server_and_opens_the_list(page: Any, context: Any) -> None:
+    page.goto("/worklist?q=mod%3AMR")
+    rows(page).first.wait_for()
+    page.keyboard.press("f")
+    page.get_by_label("Name").fill("Magnets")
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for(state="detached")
+    page.locator(".views summary").click()
+    page.get_by_role("button", name="open the list with Magnets").click()
+    page.get_by_role("button", name="share Magnets").click()
+    page.get_by_text("all · by admin").or_(page.get_by_text("mod:MR · by admin")).wait_for()
+    shot(page, "worklist-views")
+    other = context.new_page()  # a window that knows nothing of the first
+    other.goto("/worklist")
+    rows(other).first.wait_for()
+    until(lambda: other.url.endswith("?q=mod%3AMR"))
+    assert other.locator(".views summary").inner_text().startswith("Magnets")
+    page.get_by_role("button", name="take back Magnets").click()
+    page.get_by_role("button", name="forget Magnets").click()
+    until(lambda: page.request.get("/api/settings/me").json()["settings"]["views"] == [])
+
+
+def test_a_preview_follows_the_row_and_stands_in_the_address(page: Any) -> None:
+    page.goto("/worklist")
+    rows(page).first.wait_for()
+    page.keyboard.press("j")
+    page.keyboard.press("Space")
+    preview = page.get_by_role("complementary", name="Preview")
+    preview.get_by_text("Open with").wait_for()
+    first = preview.get_by_role("heading", level=2).inner_text()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    until(lambda: preview.get_by_role("heading", level=2).inner_text() != first)
+    held = preview.get_by_role("heading", level=2).inner_text()
+    until(lambda: preview.locator("img").count() > 0)
+    page.reload()
+    until(lambda: preview.get_by_role("heading", level=2).inner_text() == held)
+    shot(page, "worklist-preview")
+    page.keyboard.press("Escape")
+    preview.wait_for(state="detached")
+
+
+def test_a_study_is_asked_of_somebody_by_keyboard(page: Any, studies: Callable[[str], str]) -> None:
+    study = studies("Abdominal ultrasound")
+    page.goto("/worklist?q=mod%3AUS")
+    page.locator(f"a[href$='{study}']").wait_for()
+    page.locator(f"tr:has(a[href$='{study}'])").click()
+    page.keyboard.press("a")
+    page.get_by_role("dialog", name="Who shall read it?").get_by_role("button", name="admin (you)").click()
+    row_of = page.locator(f"tr:has(a[href$='{study}'])")
+    until(lambda: "for you" in row_of.inner_text())
+    page.goto("/worklist?q=to%3Ame")
+    until(lambda: rows(page).count() == 1)
+    page.request.post(
+        f"/api/readings/{study}/assign", data={"to": ""}, headers={"Origin": page.url.split("/worklist")[0]}
+    )
+
+
+def test_of_two_browsers_that_race_for_a_study_one_wins_and_the_other_says_who(
+    browser: Any, context: Any, page: Any, site: Site, studies: Callable[[str], str]
+) -> None:
+    context.expected.append("Failed to load resource")
+    study = studies("Abdominal ultrasound")
+    origin = {"Origin": site.address}
+    page.goto("/worklist")
+    lee = {"name": "lee", "role": "reader", "password": "a long sentence to sign in"}
+    assert page.request.post("/api/people", data=lee, headers=origin).ok
+    other = browser.new_context(base_url=site.address)
+    signed_in = other.request.post("/api/sign-in", data={"name": "lee", "password": lee["password"]}, headers=origin)
+    assert signed_in.ok
+    rival = other.new_page()
+    page.goto(f"/study/{study}", wait_until="commit")
+    rival.goto(f"/study/{study}", wait_until="commit")
+    winner, loser, name = until(lambda: _race(page, rival))
+    assert loser.get_by_text(f"{name} has it open: read only").is_visible()
+    assert loser.get_by_role("button", name="Sign", exact=False).count() == 0
+    shot(loser, "room-read-only")
+    told = page.request.get(f"/api/readings/{study}").json()
+    assert told["by"] == name
+    winner.request.post(f"/api/readings/{study}/lapse", data={"version": told["version"]}, headers=origin)
+    other.close()
+
+
+def _race(admin: Any, lee: Any) -> tuple[Any, Any, str] | None:
+    for winner, loser, name in ((admin, lee, "admin"), (lee, admin, "lee")):
+        if winner.get_by_text("You read").count() and loser.get_by_text(f"{name} has it open").count():
+            return winner, loser, name
+    return None
+
+
 def test_an_address_that_is_none(page: Any) -> None:
     page.goto("/no/such/page")
     page.get_by_role("heading", name="There is no such page").wait_for()
@@ -113,8 +277,7 @@ def test_whoever_has_not_signed_in_comes_to_the_door_and_back(browser: Any, site
 
 
 def test_a_list_of_ten_thousand_stays_small_and_quick(page: Any) -> None:
-    answer = {"rows": [row(i) for i in range(10_000)], "next": None, "total": 10_000}
-    page.route("**/api/worklist*", lambda route: route.fulfill(json=answer))
+    answer(page, lambda: [row(i) for i in range(10_000)])
     page.goto("/worklist")
     rows(page).first.wait_for()
     assert rows(page).count() < 80
@@ -133,27 +296,69 @@ def test_a_list_of_ten_thousand_stays_small_and_quick(page: Any) -> None:
     )
     assert page.locator("tr[aria-current=true]").get_attribute("aria-rowindex") == "101"
     print(f"100 steps through 10,000 rows, two frames each: median {steps[50]:.0f} ms, slowest {steps[-1]:.0f} ms")
-    assert steps[50] < 200  # on a quiet machine 33 ms, which is two frames; others may share this one
+    # On a quiet machine 33 ms, which is two frames; others may share this one, so the budget of a frame is held by the
+    # time that the page itself takes for a step: benchmarks/bench_worklist.py.
+    assert steps[50] < 200
 
 
 def test_an_arrival_above_does_not_move_the_focus(page: Any) -> None:
     listed = [row(i) for i in range(5)]
-
-    def answer(route: Any) -> None:
-        route.fulfill(json={"rows": listed, "next": None, "total": len(listed)})
-
-    page.route("**/api/worklist*", answer)
+    answer(page, lambda: listed)
+    events = channel(page)
     page.goto("/worklist")
     rows(page).first.wait_for()
     page.keyboard.press("j")
     page.keyboard.press("j")
-    held = page.locator("tr[aria-current=true]").inner_text()
-    listed.insert(0, {**row(99), "level": "now", "why": "AI: bleed, moved up"})
-    page.keyboard.press("r")
-    until(lambda: rows(page).count() == 6)
     focused = page.locator("tr[aria-current=true]")
+    held = focused.inner_text()
+    listed.insert(0, {**row(99), "level": "now", "why": "AI: bleed, moved up"})
+    events.append(ARRIVED)
+    page.get_by_role("button", name="1 moved · show").wait_for()
+    said = page.locator("p.hidden[role=status]")
+    assert said.inner_text() == "Arrived: CT 99, now"
+    assert (rows(page).count(), focused.get_attribute("aria-rowindex")) == (5, "3"), "nothing moved under the hands"
+    page.keyboard.press("s")
+    until(lambda: rows(page).count() == 6)
     assert focused.inner_text() == held
     assert focused.get_attribute("aria-rowindex") == "4"
+    listed.insert(0, row(98))
+    events.append(ARRIVED)
+    page.get_by_role("button", name="1 moved · show").wait_for()
+    page.keyboard.press("/")  # focus leaves the list: everything goes where it belongs
+    until(lambda: rows(page).count() == 7)
+    assert page.locator(".moved").count() == 0
+
+
+def answer(page: Any, listed: Callable[[], list[dict[str, Any]]]) -> list[str]:
+    """Answer the page's questions for the list from here; the addresses that were asked."""
+    asked: list[str] = []
+
+    def told(route: Any) -> None:
+        asked.append(route.request.url)
+        rows = listed()
+        columns = list(rows[0]) if rows else []
+        route.fulfill(
+            json={"columns": columns, "rows": [list(r.values()) for r in rows], "next": None, "total": len(rows)}
+        )
+
+    page.route("**/api/worklist?*", told)
+    return asked
+
+
+def channel(page: Any) -> list[dict[str, Any]]:
+    """A live channel that tells what is put into the list that this returns, and ends after each event."""
+    waiting: list[dict[str, Any]] = []
+
+    def told(route: Any) -> None:
+        lines = "".join(f"id: {7 + i}\ndata: {json.dumps(one)}\n\n" for i, one in enumerate(waiting))
+        waiting.clear()
+        route.fulfill(content_type="text/event-stream", body=f"retry: 100\n\n{lines}")
+
+    page.route("**/api/events", told)
+    return waiting
+
+
+ARRIVED = {"kind": "InstancesReceived", "subject": "1.2.99", "who": "CT1"}
 
 
 def row(number: int) -> dict[str, Any]:
@@ -163,6 +368,7 @@ def row(number: int) -> dict[str, Any]:
         "description": f"CT {number}", "modalities": ["CT"], "instances": 10,
         "state": "waiting", "level": "routine", "why": "order of arrival",
         "due": None, "waits_s": 60 * number, "moved_up": 0, "ai": {"state": "off", "words": []}, "reader": "",
+        "assigned": "",
     }  # fmt: skip
 
 

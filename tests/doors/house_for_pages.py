@@ -151,6 +151,11 @@ class _Staff:
         must(who, "assign")
         return [p for p in self._all() if may(p, "open")]
 
+    def first_steps(self, *, who: Person) -> dict[str, bool]:
+        must(who, "reading")
+        opened = any(s.event.kind is Kind.READING_OPENED and s.event.who == who.name for s in self.house.journal)
+        return {"take": opened, "opinion": False, "strike": False, "sign": False}
+
     def _all(self) -> list[Person]:
         return sorted(self.house.people.values(), key=lambda p: p.name)
 

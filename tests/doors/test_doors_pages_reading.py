@@ -238,3 +238,17 @@ def test_words_that_are_refused(reader: Browser, text: str, section: str, status
         f"/api/readings/{CT}/sentences/unknown", {"version": state["version"], "text": text, "section": section}
     )
     assert answer.status_code == status
+
+
+def test_the_first_steps_are_those_that_the_journal_knows(house: House) -> None:
+    def told(demo: bool) -> list[dict[str, object]]:
+        app = application(house, demo=demo, clock=lambda: house.now)
+        steps: list[dict[str, object]] = (
+            Browser(app, bearer=house.token("reader")).get("/api/demo/steps").json()["steps"]
+        )
+        return steps
+
+    assert [one["done"] for one in told(True)] == [False] * 4
+    house.open(CT, who=house.people["reader"])
+    assert told(True)[0] == {"step": "take", "done": True}
+    assert told(False) == []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from browser_for_pages import Browser
 from house_for_pages import CT, DX, House
 
 from isocenter.doors.pages import application
+from isocenter.doors.pages_machine import Machine
 
 
 @pytest.fixture
@@ -72,3 +75,38 @@ def test_a_filter_knows_days(reader: Browser) -> None:
     assert reader.get("/api/worklist?q=from:2026-11-20 until:2026-11-20").json()["total"] == 2
     assert reader.get("/api/worklist?q=from:2026-11-21").json()["total"] == 0
     assert reader.get("/api/worklist?q=from:yesterday").status_code == 400
+
+
+def test_columns_are_the_same_rows_in_fewer_letters(reader: Browser) -> None:
+    rows = reader.get("/api/worklist").json()
+    told = reader.get("/api/worklist?form=columns").json()
+    assert [dict(zip(told["columns"], row, strict=True)) for row in told["rows"]] == rows["rows"]
+    assert (told["total"], told["next"]) == (2, None)
+    assert reader.get("/api/worklist?form=columns&q=nobody").json()["columns"] == []
+
+
+def test_the_list_says_when_nobody_looks(house: House) -> None:
+    def line(machine: Machine, ai: str) -> str:
+        app = application(house, demo=True, clock=lambda: house.now, machine=machine)
+        told: str = Browser(app, bearer=house.token("reader")).get(f"/api/worklist?ai={ai}").json()["without"]
+        return told
+
+    assert "No worker listens" in line(Machine(), "on")
+    assert line(Machine(), "off") == line(Machine(again=lambda study: None), "on") == ""
+
+
+def test_a_preview_tells_what_was_asked_and_nothing_that_a_machine_made(house: House, reader: Browser) -> None:
+    ct = house.studies[CT]
+    pictures = [s for s in ct.series if s.modality == "CT"]
+    asked = replace(pictures[0], facts={"ReasonForStudy": " cough ", "RequestedProcedureDescription": "CT chest"})
+    prior = replace(ct, uid="1.2.3.7", accession="A0", date=date(2025, 1, 2), series=(pictures[0],))
+    house.studies |= {CT: replace(ct, series=(*(s for s in ct.series if s.modality == "SEG"), asked)), "1.2.3.7": prior}
+    reader.post(f"/api/readings/{CT}/assign", {"to": "admin"})
+    told = reader.get(f"/api/worklist/{CT}/preview").json()
+    assert (told["reason"], told["assigned"], told["by"]) == ("cough", "admin", "")
+    assert [(s["modality"], s["images"]) for s in told["series"]] == [("CT", 8)]
+    assert told["priors"] == [
+        {"study": "1.2.3.7", "date": "2025-01-02", "description": "CT chest", "modalities": ["CT"]}
+    ]
+    assert reader.get(f"/api/worklist/{DX}/preview").json()["priors"] == []
+    assert reader.get("/api/worklist/9.9/preview").status_code == 404

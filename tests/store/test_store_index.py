@@ -125,7 +125,7 @@ def say(archive: Any, kind: Kind, who: str = "anna", seconds: float = 0.0, **det
 
 def test_the_life_of_a_reading(archive: Any) -> None:
     ask = lambda: archive.index.reading("1.2.1")  # noqa: E731
-    empty = {"opened": None, "signed": None, "first": None, "draft": None}
+    empty = {"opened": None, "signed": None, "first": None, "draft": None, "assigned": ""}
     assert ask() == {"state": "waiting", "by": "", "reports": [], "version": 0, **empty}
     say(archive, Kind.REPORT_DRAFTED, "isocenter", report="machine draft")
     assert (ask()["state"], ask()["draft"]) == ("waiting", "machine draft")

@@ -125,8 +125,10 @@ _TABLE = """
 00281056 VOILUTFunction w I
 00282110 LossyImageCompression w S
 00282112 LossyImageCompressionRatio D S
+00321030 ReasonForStudy t S
 00321060 RequestedProcedureDescription t S
 00400254 PerformedProcedureStepDescription t S
+00401002 ReasonForTheRequestedProcedure t S
 00541000 SeriesType T S
 00541001 Units w S
 00541002 CountsSource w S

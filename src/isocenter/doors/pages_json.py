@@ -19,9 +19,9 @@ from isocenter.reading.worklist import Entry
 from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, to_plain
 from isocenter.space import Reference, Region
 
-__all__ = ["hanging", "opinion", "patient", "prior", "reading", "report", "result", "row", "study"]
+__all__ = ["NO_PICTURES", "hanging", "opinion", "patient", "prior", "reading", "report", "result", "row", "study"]
 
-_NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "AU"})
+NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "AU"})
 
 
 def patient(who: Patient) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _series(series: Series) -> dict[str, Any]:
         "number": series.number,
         "description": series.description,
         "images": len(pictures),
-        "viewable": bool(pictures) and series.modality not in _NO_PICTURES,
+        "viewable": bool(pictures) and series.modality not in NO_PICTURES,
         "frame_of_reference": series.frame_of_reference,
         "instances": [{"sop_uid": i.sop_uid, "frames": i.frames} for i in pictures],
     }

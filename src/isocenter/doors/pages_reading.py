@@ -160,6 +160,14 @@ class Words(BaseModel):
     section: Annotated[str, Field(max_length=64)] = ""
 
 
+@router.get("/api/demo/steps")
+def steps(request: Request, site: SiteHere, who: Annotated[Person, needs("reading")]) -> Any:
+    """The first four acts of a demonstration and which of them this person has done; none outside a demonstration."""
+    here: PagesSite = site
+    told = here.staff.first_steps(who=who) if request.app.state.demo else {}
+    return {"steps": [{"step": step, "done": done} for step, done in told.items()]}
+
+
 @router.get("/api/readings/{uid}")
 def reading(uid: Uid, site: SiteHere, who: Annotated[Person, needs("reading")]) -> Any:
     """Who has the study, and at which version it is."""

@@ -6,7 +6,7 @@ The index is a projection of the journal (`isocenter.store.projection`); this fi
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -116,14 +116,18 @@ class Index:
                     of[one["study_uid"]].append(_series(one, ()))
         return [_study(row, tuple(of[row["uid"]])) for row in rows]
 
-    def sizes(self, study_uids: Sequence[str]) -> dict[str, int]:
-        """Number of instances of each study."""
-        found: dict[str, int] = {}
+    def listed(self, study_uids: Sequence[str] | None = None) -> list[tuple[Study, tuple[str, ...], int]]:
+        """What a worklist shows of studies, all of them or some: without series, with modalities and images.
+
+        Returns:
+            (study, its modalities sorted, number of its instances), in no order.
+        """
+        found = []
         with self._database.read() as connection:
-            for start in range(0, len(study_uids), _MANY):
-                some = t.study.c.uid.in_(list(study_uids[start : start + _MANY]))
-                rows = connection.execute(sa.select(t.study.c.uid, t.study.c.instance_count).where(some))
-                found.update((row[0], int(row[1])) for row in rows)
+            for some in _parts(t.study.c.uid, study_uids):
+                for row in connection.execute(sa.select(t.study).where(*some)).mappings().all():
+                    kinds = tuple(one for one in row["modalities"].split("\\") if one)
+                    found.append((_study(row, ()), kinds, int(row["instance_count"])))
         return found
 
     def study(self, uid: str) -> Study:
@@ -176,11 +180,13 @@ class Index:
         heads = self.result_heads([study_uid], replaced=replaced).get(study_uid, [])
         return [(head["digest"], self.result(head["digest"])) for head in heads]
 
-    def result_heads(self, study_uids: Sequence[str], *, replaced: bool = False) -> dict[str, list[dict[str, Any]]]:
+    def result_heads(
+        self, study_uids: Sequence[str] | None, *, replaced: bool = False
+    ) -> dict[str, list[dict[str, Any]]]:
         """What a worklist needs of results: digest, outcome, urgency, origin, name, version, made; none is read.
 
         Args:
-            study_uids: whose.
+            study_uids: whose; None for every study's.
             replaced: also those that a later result replaces.
 
         Returns:
@@ -189,8 +195,8 @@ class Index:
         table, later = t.result, t.result.alias()
         found: dict[str, list[dict[str, Any]]] = {}
         with self._database.read() as connection:
-            for start in range(0, len(study_uids), _MANY):
-                query = sa.select(table).where(table.c.study_uid.in_(list(study_uids[start : start + _MANY])))
+            for some in _parts(table.c.study_uid, study_uids):
+                query = sa.select(table).where(*some)
                 if not replaced:
                     query = query.where(~sa.exists().where(later.c.replaces == table.c.digest))
                 query = query.order_by(table.c.event, table.c.digest)
@@ -229,13 +235,12 @@ class Index:
         """
         return self.readings([study_uid])[study_uid]
 
-    def readings(self, study_uids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """`reading` of many studies at once."""
-        found = {uid: _reading(None) for uid in study_uids}
+    def readings(self, study_uids: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+        """`reading` of many studies at once; None gives those of every study that somebody ever opened or was given."""
+        found = {uid: _reading(None) for uid in study_uids or ()}
         with self._database.read() as connection:
-            for start in range(0, len(study_uids), _MANY):
-                some = t.reading.c.study_uid.in_(list(study_uids[start : start + _MANY]))
-                for row in connection.execute(sa.select(t.reading).where(some)).mappings():
+            for some in _parts(t.reading.c.study_uid, study_uids):
+                for row in connection.execute(sa.select(t.reading).where(*some)).mappings():
                     found[row["study_uid"]] = _reading(row)
         return found
 
@@ -273,6 +278,15 @@ class Index:
     def _rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         with self._database.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _parts(column: sa.Column[str], values: Sequence[str] | None) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
+    """Conditions that together find every row of these values; one without any condition where all are wanted."""
+    if values is None:
+        yield ()
+        return
+    for start in range(0, len(values), _MANY):
+        yield (column.in_(list(values[start : start + _MANY])),)
 
 
 def _series_rows(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> Sequence[sa.RowMapping]:

@@ -40,6 +40,8 @@ export interface Row {
   ai: AiState | null;
   reader: string;
   assigned: string;
+  /** It no longer fits what was asked, but keeps its place while somebody's focus is in the list. */
+  gone?: boolean;
 }
 
 export interface AiState {

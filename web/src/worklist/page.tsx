@@ -1,116 +1,127 @@
-import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { signal } from "@preact/signals";
 import { loadRoom } from "../app";
-import { ask } from "../api/door";
-import { heard, onHappening } from "../api/live";
-import { Source } from "../api/load";
-import type { Row, Worklist } from "../api/shapes";
+import { Checklist } from "../frame/checklist";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
-import { Empty, Show } from "../kit/states";
-import { mayRead } from "../me";
+import { Empty, Shown } from "../kit/states";
+import { may, mayRead, me } from "../me";
 import { address, go, setQuery, to } from "../router";
-import { clock } from "../words";
-import { Rows, rowToTake } from "./rows";
+import { clock, count } from "../words";
+import { AssignDialog, assigning } from "./assign";
+import { EffectLine } from "./effect";
+import { Filter } from "./filter";
+import { rowToTake, WorkList } from "./list";
+import { menuOf, RowMenu, type RowAct } from "./menu";
+import { sortOf, textOf } from "./order";
+import { Preview } from "./preview";
+import { askFor, question } from "./question";
+import { Rows } from "./rows";
+import { defaultView, PinDialog, pinning, Views } from "./views";
 
-const wanted = () => ({ q: address.value.searchParams.get("q") ?? "", ai: address.value.searchParams.get("ai") === "off" ? "off" : "on" });
+const ACTS: RowAct[] = [
+  { words: "Read the study", key: "open", act: (row) => go(to.study(row.study)) },
+  { words: "Preview", key: "preview", act: (row) => setQuery("preview", row.study) },
+  { words: "Assign", key: "assign", act: (row) => (assigning.value = row) },
+  { words: "Why it was not analysed", key: "why", act: (row) => go(to.why(row.study)) },
+];
 
-const focused = signal<string | null>(null);
+/** Whether the page has opened with its person's own view once; whoever takes all filters off shall not get them back. */
+const began = signal(false);
 
 /** What to read next, and why. */
 export function WorklistPage() {
-  const { q, ai } = wanted();
-  const source = useRef<Source<Worklist>>(null);
-  source.current ??= new Source((abort) => wholeList(wanted().q, wanted().ai, abort));
-  const list = source.current;
+  const ref = useRef<WorkList>(null);
+  ref.current ??= new WorkList();
+  const list = ref.current;
   const field = useRef<HTMLInputElement>(null);
+  const { q, ai, sort } = question();
+  const preview = address.value.searchParams.get("preview") ?? "";
 
-  useEffect(() => void list.load(), [q, ai]);
   useEffect(() => {
-    let due = 0;
-    const forget = onHappening(() => {
-      clearTimeout(due);
-      due = window.setTimeout(() => void list.load(), 400); // a burst of arrivals asks once
-    });
+    const view = defaultView();
+    if (!began.value && view && !q && !sort) askFor({ q: view.q, sort: view.sort, ai: view.ai });
+    began.value = true;
     const idle = setTimeout(() => void loadRoom(), 2000);
-    return () => (forget(), clearTimeout(due), clearTimeout(idle), list.stop());
+    return () => (clearTimeout(idle), list.end());
   }, []);
+  useEffect(() => void list.begin({ q: question().q, ai }), [q, ai]);
+  useEffect(() => list.setSort(sortOf(sort)), [sort]);
+  useEffect(() => list.sort.subscribe((now) => textOf(now) !== question().sort && askFor({ sort: textOf(now) })), []);
   useEffect(() => {
-    const rows = () => list.value?.rows ?? [];
-    const step = (by: number) => {
-      const at = rows().findIndex((row) => row.study === focused.value);
-      const next = rows()[Math.min(rows().length - 1, Math.max(0, at < 0 ? 0 : at + by))];
-      if (next) focused.value = next.study;
+    if (preview && !list.focused.peek()) list.focused.value = preview;
+  }, [preview]);
+  useEffect(() => list.focused.subscribe((study) => {
+    // The preview follows the row, and its address with it.
+    if (study && new URL(location.href).searchParams.has("preview")) setQuery("preview", study);
+  }), []);
+  useEffect(() => {
+    const take = () => {
+      const row = rowToTake(list.shown.peek(), me.peek()?.name);
+      if (row) go(to.study(row.study));
+    };
+    const withRow = (act: (row: NonNullable<ReturnType<WorkList["row"]>>) => void) => () => {
+      if (!list.row()) list.step(0);
+      const row = list.row();
+      if (row) act(row);
     };
     return bind("worklist", {
       filter: () => (field.current?.focus(), field.current?.select()),
-      down: () => step(1),
-      up: () => step(-1),
-      open: () => focused.value && go(to.study(focused.value)),
-      next: () => {
-        const row = rowToTake(rows());
-        if (row) go(to.study(row.study));
+      down: () => list.step(1),
+      up: () => list.step(-1),
+      open: withRow((row) => go(to.study(row.study))),
+      preview: withRow((row) => setQuery("preview", address.peek().searchParams.has("preview") ? "" : row.study)),
+      next: take,
+      assign: withRow((row) => may("assign") && (assigning.value = row)),
+      why: withRow((row) => go(to.why(row.study))),
+      pin: () => (pinning.value = true),
+      menu: withRow((row) => (menuOf.value = row)),
+      show: () => list.settle(),
+      reload: () => void list.reload(),
+      leave: () => {
+        setQuery("preview", "");
+        (document.activeElement as HTMLElement | null)?.blur();
+        list.focused.value = null;
+        list.keep(false);
       },
-      reload: () => void list.load(),
     });
   }, []);
 
-  const state = list.state.value;
-  const shown = state.at === "there" ? state.value : null;
+  const state = list.source.state.value;
+  const rows = list.shown.value;
+  const told = state.at === "there" ? state.value : null;
+  const next = rowToTake(rows, me.value?.name);
+  const shown = preview ? rows.find((row) => row.study === list.focused.value) : undefined;
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
         <h1>Worklist</h1>
         <Filter field={field} />
-        {shown && (
-          <span class="muted" role="status">
-            {shown.rows.length === shown.total ? `${shown.total} studies` : `${shown.rows.length} of ${shown.total}`}
-            {heard.value && state.at === "there" && ` · ${clock(state.time)}`}
-          </span>
-        )}
+        {told && <span class="muted" role="status">{count(rows.length, "study", "studies")} · {clock(list.time.value)}</span>}
+        {list.moved.value > 0 && <button type="button" class="moved" onClick={() => list.settle()}>{list.moved.value} moved · show <Key of={keyOf("worklist", "show")} /></button>}
         <span class="gap" />
-        <label class="check"><input type="checkbox" checked={ai === "on"} onChange={(event) => setQuery("ai", event.currentTarget.checked ? "" : "off")} /> AI may raise</label>
-        {mayRead() && shown && rowToTake(shown.rows) && (
-          <button type="button" class="primary" onClick={() => go(to.study(rowToTake(shown.rows)!.study))}>Take the next <Key of={keyOf("worklist", "next")} /></button>
+        <Views />
+        <label class="check"><input type="checkbox" checked={ai} onChange={(event) => askFor({ ai: event.currentTarget.checked }, { keep: true })} /> AI may raise</label>
+        {mayRead() && next && (
+          <button type="button" class="primary" onClick={() => go(to.study(next.study))}>Take the next <Key of={keyOf("worklist", "next")} /></button>
         )}
       </header>
+      <p class="hidden" role="status" aria-live="polite">{list.said.value}</p>
+      {me.value?.demo && <Checklist />}
       <main class="list" aria-label="Worklist">
-        {ai === "off" && <p class="callout" role="status"><span class="soon" aria-hidden="true">▲</span> Without AI: this is the list in its plain order.</p>}
-        <Show state={state} what="the worklist" again={() => void list.load()}>
-          {(value) => (value.rows.length ? <Rows rows={value.rows} focused={focused} /> : <NothingHere q={q} />)}
-        </Show>
+        {!ai && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Without AI: this is the list in its plain order.</p>}
+        {told?.without && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {told.without}.</p>}
+        {list.sort.value && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Sorted by {list.sort.value.by}, not by urgency. <button type="button" class="link" onClick={() => list.setSort(null)}>In the order in which to read</button></p>}
+        <Shown of={list.source} what="the worklist" stands="Nothing is lost: the studies are in the archive, and can be found from Patients.">
+          {() => (rows.length ? <Rows list={list} menu={() => (menuOf.value = list.row() ?? null)} /> : <NothingHere q={q} />)}
+        </Shown>
+        {shown && <Preview row={shown} close={() => setQuery("preview", "")} />}
       </main>
+      <EffectLine />
+      <AssignDialog done={() => void list.refresh()} />
+      <RowMenu acts={ACTS} />
+      <PinDialog />
     </>
-  );
-}
-
-/** The list comes in pages; all of them make one list, so that keys and scrolling know no seam. */
-async function wholeList(q: string, ai: string, abort: AbortSignal): Promise<Worklist> {
-  const rows: Row[] = [];
-  let cursor = "";
-  for (;;) {
-    const ask_for = new URLSearchParams({ limit: "1000", ai });
-    if (q) ask_for.set("q", q);
-    if (cursor) ask_for.set("cursor", cursor);
-    const page = await ask<Worklist>(`/api/worklist?${ask_for}`, { abort });
-    rows.push(...page.rows);
-    if (page.next === null || page.next === undefined || page.next === "" || !page.rows.length) return { rows, next: null, total: page.total };
-    cursor = String(page.next);
-  }
-}
-
-function Filter({ field }: { field: { current: HTMLInputElement | null } }) {
-  const timer = useRef(0);
-  const type = (value: string) => {
-    clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => setQuery("q", value.trim()), 180); // one query for a word, not one for a letter
-  };
-  return (
-    <label class="filter">
-      <span class="hidden">Filter</span>
-      <Key of="/" />
-      <input ref={field} type="search" name="q" placeholder="name, id, mod:CT, is:waiting" defaultValue={address.peek().searchParams.get("q") ?? ""} onInput={(event) => type(event.currentTarget.value)} />
-    </label>
   );
 }
 
@@ -119,13 +130,13 @@ function NothingHere({ q }: { q: string }) {
     return (
       <Empty title="No study fits the filter">
         <p>Nothing fits “{q}”.</p>
-        <button type="button" onClick={() => { setQuery("q", ""); (document.querySelector("input[name=q]") as HTMLInputElement).value = ""; }}>Show all studies</button>
+        <button type="button" onClick={() => askFor({ q: "" }, { keep: true })}>Show all studies</button>
       </Empty>
     );
   }
   return (
     <Empty title="All read">
-      <p>New studies appear here by themselves, the most urgent first.</p>
+      <p>New studies appear here by themselves, the most urgent first. When the next one comes is not known: no scheduler tells this server.</p>
       <p>Send images to the DICOM port, or load a folder with <code>isocenter receive FOLDER</code>.</p>
     </Empty>
   );

@@ -1,22 +1,42 @@
-import type { Signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { AiState, Row } from "../api/shapes";
 import { LevelMark, MachineMark } from "../kit/marks";
+import { me } from "../me";
 import { to } from "../router";
+import { mine } from "../settings/mine";
 import { count, day, person, waited } from "../words";
+import type { WorkList } from "./list";
+import type { Column } from "./order";
 
-const HEIGHT = 32;
+export { rowToTake } from "./list";
+
+const HEIGHTS = { compact: 28, regular: 32, roomy: 40 };
 const SPARE = 8;
 
-/** The study to take next: the first that waits. */
-export function rowToTake(rows: Row[]): Row | undefined {
-  return rows.find((row) => row.state === "waiting");
-}
+/** What is due is counted by the minute, in every row at once. */
+const now = signal(Date.now());
+setInterval(() => (now.value = Date.now()), 30_000);
 
-/** A real table of which only the rows in view exist. The focused row is a study, not a place: arrivals do not move the focus. */
-export function Rows({ rows, focused }: { rows: Row[]; focused: Signal<string | null> }) {
+const columns: { name: string; css: string; by?: Column }[] = [
+  { name: "Due", css: "c-due", by: "due" },
+  { name: "Why here", css: "c-why" },
+  { name: "Patient", css: "c-patient", by: "patient" },
+  { name: "Study", css: "c-study", by: "study" },
+  { name: "Waits", css: "c-waits", by: "waits" },
+  { name: "AI", css: "c-ai" },
+  { name: "State", css: "c-state", by: "state" },
+];
+
+/** A real table of which only the rows in view exist. */
+export function Rows({ list, menu }: { list: WorkList; menu: () => void }) {
   const box = useRef<HTMLDivElement>(null);
+  const height = HEIGHTS[mine.value.density];
   const [view, setView] = useState({ top: 0, height: 800 });
+  const rows = list.shown.value;
+  const at = list.at.value;
+  const sort = list.sort.value;
+
   useEffect(() => {
     const element = box.current!;
     const look = () => setView({ top: element.scrollTop, height: element.clientHeight });
@@ -25,58 +45,66 @@ export function Rows({ rows, focused }: { rows: Row[]; focused: Signal<string | 
     element.addEventListener("scroll", look, { passive: true });
     return () => (watch.disconnect(), element.removeEventListener("scroll", look));
   }, []);
-
-  const at = rows.findIndex((row) => row.study === focused.value);
-  useEffect(() => {
+  // Where the row of the focus lay on the screen, so that it lies there again when rows come or go above it.
+  const lay = useRef({ study: "", at: -1 });
+  useLayoutEffect(() => {
     const element = box.current!;
+    const study = list.focused.value ?? "";
+    const before = lay.current;
+    lay.current = { study, at };
     if (at < 0) return;
-    const [top, bottom] = [at * HEIGHT, (at + 1) * HEIGHT];
-    const height = element.clientHeight - HEIGHT; // the head of the table stays on top
+    if (study === before.study && before.at >= 0 && before.at !== at) element.scrollTop += (at - before.at) * height;
+    const [top, bottom] = [at * height, (at + 1) * height];
+    const inner = element.clientHeight - height; // the head of the table stays on top
     if (top < element.scrollTop) element.scrollTop = top;
-    else if (bottom > element.scrollTop + height) element.scrollTop = bottom - height;
-  }, [focused.value]);
+    else if (bottom > element.scrollTop + inner) element.scrollTop = bottom - inner;
+  }, [list.focused.value, at, height]);
   useEffect(() => {
     const row = box.current?.querySelector<HTMLElement>("tr[aria-current=true] a");
-    if (row && document.activeElement !== row && !writing()) row.focus({ preventScroll: true });
+    if (row && document.activeElement !== row && !elsewhere(box.current!)) row.focus({ preventScroll: true });
   });
+  const leave = (event: FocusEvent) => {
+    if (event.relatedTarget && !box.current!.contains(event.relatedTarget as Node)) list.keep(false);
+  };
 
-  const first = Math.max(0, Math.floor(view.top / HEIGHT) - SPARE);
-  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / HEIGHT) + SPARE);
+  const first = Math.max(0, Math.floor(view.top / height) - SPARE);
+  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / height) + SPARE);
   return (
-    <div class="scroll" ref={box} data-region tabIndex={-1}>
+    <div class="scroll" ref={box} data-region data-rows tabIndex={-1} onFocusIn={() => list.keep(list.focused.peek() !== null)} onFocusOut={leave}>
       <table aria-label="Studies to read" aria-rowcount={rows.length + 1}>
         <thead>
           <tr>
-            <th scope="col" class="c-due">Due</th>
-            <th scope="col" class="c-why">Why here</th>
-            <th scope="col" class="c-patient">Patient</th>
-            <th scope="col">Study</th>
-            <th scope="col" class="c-waits">Waits</th>
-            <th scope="col" class="c-ai">AI</th>
-            <th scope="col" class="c-state">State</th>
+            {columns.map(({ name, css, by }) => (
+              <th key={name} scope="col" class={css} aria-sort={by && sort?.by === by ? (sort.down ? "descending" : "ascending") : undefined}>
+                {by ? <button type="button" class="sort" onClick={() => list.setSort(sort?.by !== by ? { by, down: false } : sort.down ? null : { by, down: true })}>{name}{sort?.by === by && <span aria-hidden="true"> {sort.down ? "▼" : "▲"}</span>}</button> : name}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
-          {first > 0 && <tr aria-hidden="true" style={{ height: `${first * HEIGHT}px` }}><td colSpan={7} /></tr>}
+          {first > 0 && <tr aria-hidden="true" style={{ height: `${first * height}px` }}><td colSpan={7} /></tr>}
           {rows.slice(first, last).map((row, i) => (
-            <StudyRow key={row.study} row={row} index={first + i + 2} current={row.study === focused.value} take={() => (focused.value = row.study)} />
+            <StudyRow key={row.study} row={row} index={first + i + 2} current={first + i === at} since={list.time.value.getTime()} take={() => (list.focused.value = row.study)} menu={menu} />
           ))}
-          {last < rows.length && <tr aria-hidden="true" style={{ height: `${(rows.length - last) * HEIGHT}px` }}><td colSpan={7} /></tr>}
+          {last < rows.length && <tr aria-hidden="true" style={{ height: `${(rows.length - last) * height}px` }}><td colSpan={7} /></tr>}
         </tbody>
       </table>
     </div>
   );
 }
 
-function writing(): boolean {
-  return !!document.activeElement?.matches("input, textarea, dialog *");
+/** Whether a person's focus is somewhere where it must not be taken away: a field, a dialog, a button beside the list. */
+function elsewhere(box: HTMLElement): boolean {
+  const active = document.activeElement;
+  return !!active && active !== document.body && !box.contains(active) && !active.matches("[data-region]");
 }
 
-function StudyRow({ row, index, current, take }: { row: Row; index: number; current: boolean; take: () => void }) {
-  const done = row.state === "signed";
+function StudyRow({ row, index, current, since, take, menu }: { row: Row; index: number; current: boolean; since: number; take: () => void; menu: () => void }) {
+  const done = row.state === "signed" || row.gone;
+  const opened = (event: MouseEvent) => (event.preventDefault(), take(), menu());
   return (
-    <tr aria-rowindex={index} aria-current={current ? "true" : undefined} class={done ? "done" : undefined} onClick={take} onDblClick={(event) => event.currentTarget.querySelector("a")?.click()}>
-      <td>{done ? <span class="faint">read</span> : <LevelMark level={row.level} due={due(row.due)} />}</td>
+    <tr aria-rowindex={index} aria-current={current ? "true" : undefined} class={done ? "done" : undefined} onClick={take} onContextMenu={opened} onDblClick={(event) => event.currentTarget.querySelector("a")?.click()}>
+      <td>{row.gone ? <span class="faint">left the list</span> : done ? <span class="faint">read</span> : <LevelMark level={row.level} due={due(row.due)} />}</td>
       <td class={row.moved_up > 0 ? undefined : "muted"}>
         {row.why}
         {row.moved_up > 0 && !row.why.includes("moved up") && <span class="muted"> · moved up {row.moved_up}</span>}
@@ -86,7 +114,7 @@ function StudyRow({ row, index, current, take }: { row: Row; index: number; curr
         <a href={to.study(row.study)} tabIndex={current ? 0 : -1}>{row.description || `${row.modalities.join(" ")} study`}</a>{" "}
         <span class="muted">{row.modalities.join("/")} · {day(row.date)} · {count(row.instances, "image")}</span>
       </td>
-      <td class="num">{done ? "" : waited(row.waits_s)}</td>
+      <td class="num">{done ? "" : waited(row.waits_s + (now.value - since) / 1000)}</td>
       <td><AiMark ai={row.ai} /></td>
       <td class={row.reader && !done ? undefined : "muted"}>{stateWords(row)}</td>
     </tr>
@@ -95,15 +123,16 @@ function StudyRow({ row, index, current, take }: { row: Row; index: number; curr
 
 function due(at: string | null): string | undefined {
   if (!at) return undefined;
-  const seconds = (Date.parse(at) - Date.now()) / 1000;
-  return seconds <= 0 ? "over" : waited(seconds);
+  const seconds = (Date.parse(at) - now.value) / 1000;
+  return seconds <= 0 ? `${waited(-seconds)} over` : waited(seconds);
 }
 
 function stateWords(row: Row): string {
-  const by = row.reader ? ` by ${row.reader}` : "";
-  if (row.state === "waiting") return "waiting";
-  if (row.state === "amending") return `being amended${by}`;
-  return `${row.state}${by}`;
+  const name = (who: string) => (who === me.value?.name ? "you" : who);
+  if (row.state === "waiting") return row.assigned ? `for ${name(row.assigned)}` : "waiting";
+  if (row.state === "open") return `open, ${name(row.reader)}`;
+  if (row.state === "amending") return `amended, ${name(row.reader)}`;
+  return row.reader ? `${row.state}, ${name(row.reader)}` : row.state;
 }
 
 /** Three answers, never two: found, looked and found none, not looked; and what still runs. */
@@ -114,6 +143,8 @@ function AiMark({ ai }: { ai: AiState | null }) {
       return <MachineMark words={words || "found"} />;
     case "none":
       return <span class="fine"><span aria-hidden="true">✓</span> looked, none</span>;
+    case "after":
+      return <span class="muted"><span aria-hidden="true">◇</span> after your opinion</span>;
     case "waiting":
       return <span class="muted">waiting</span>;
     case "after":
