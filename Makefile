@@ -20,7 +20,7 @@ serve: $(VENV)/.made-core
 # The browser driver keeps an event loop of its own for the whole process, so those tests have a process to themselves.
 test: $(STAMP) check ## checks, then every test
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" $(ARGS)
-	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+	$(BIN)/python -m pytest -m "browser and not slow" tests/browser $(ARGS)
 
 check: lint contracts types ## ruff, import contracts, mypy strict
 
@@ -34,8 +34,8 @@ contracts: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-browser: $(STAMP) ## every browser test
-	$(BIN)/python -m pytest -m browser tests/browser
+browser: $(STAMP) ## every browser test, the long ones too
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 bench: $(STAMP) ## speed, beside peers where they are installed
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done

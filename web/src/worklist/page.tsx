@@ -4,7 +4,7 @@ import { loadRoom } from "../app";
 import { Checklist } from "../frame/checklist";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
-import { Empty, Shown } from "../kit/states";
+import { Empty, Show } from "../kit/states";
 import { may, mayRead, me } from "../me";
 import { address, go, setQuery, to } from "../router";
 import { clock, count } from "../words";
@@ -112,9 +112,9 @@ export function WorklistPage() {
         {!ai && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Without AI: this is the list in its plain order.</p>}
         {told?.without && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {told.without}.</p>}
         {list.sort.value && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Sorted by {list.sort.value.by}, not by urgency. <button type="button" class="link" onClick={() => list.setSort(null)}>In the order in which to read</button></p>}
-        <Shown of={list.source} what="the worklist" stands="Nothing is lost: the studies are in the archive, and can be found from Patients.">
+        <Show state={state} what="the worklist" stands="Nothing is lost: the studies are in the archive, and can be found from Patients." again={() => void list.reload()} cancel={() => list.source.cancel()}>
           {() => (rows.length ? <Rows list={list} menu={() => (menuOf.value = list.row() ?? null)} /> : <NothingHere q={q} />)}
-        </Shown>
+        </Show>
         {shown && <Preview row={shown} close={() => setQuery("preview", "")} />}
       </main>
       <EffectLine />

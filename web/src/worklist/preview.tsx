@@ -9,6 +9,7 @@ import { to } from "../router";
 import { count, day, moment, person } from "../words";
 
 interface Known {
+  study: string;
   reason: string;
   referring: string;
   requested: string;
@@ -22,7 +23,8 @@ interface Known {
 
 /** What is known of a study before it is opened. Nothing that a machine made is in it. */
 export function Preview({ row, close }: { row: Row; close: () => void }) {
-  const [known, setKnown] = useState<Known | null>(null);
+  const [told, setKnown] = useState<Known | null>(null);
+  const known = told?.study === row.study ? told : null; // never one study's series under another's name
   const [trouble, setTrouble] = useState<Trouble | null>(null);
   useEffect(() => {
     const abort = new AbortController();
@@ -30,7 +32,6 @@ export function Preview({ row, close }: { row: Row; close: () => void }) {
     const timer = setTimeout(() => {
       ask<Known>(`/api/worklist/${row.study}/preview`, { abort: abort.signal }).then((told) => (setKnown(told), setTrouble(null)), (error: unknown) => !abort.signal.aborted && setTrouble(asTrouble(error)));
     }, 120);
-    setKnown(null);
     return () => (clearTimeout(timer), abort.abort());
   }, [row.study, row.state, row.assigned]);
   return (
