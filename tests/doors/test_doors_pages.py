@@ -132,6 +132,8 @@ def test_every_route_with_every_role(role: str) -> None:
             address += f"?point=0,0,40&normal=0,0,1&on={DX_SERIES}&name=sensitivity&version=0"
         if re.search("contours|maps", path):
             address += f"?sop={DX_SERIES}.1"
+        if path.endswith("/slab"):
+            address += f"?tag={'0' * 32}&first=0&count=1"  # of an older state of the series: 409
         browser = Browser(app, bearer=house.token(role) if role != "none" else "")
         if verb == "events" and Role(role) in RULES["events"].roles:
             continue  # this answer does not end; its own test file hears it
