@@ -67,6 +67,8 @@ def test_first_steps_are_read_from_the_journal(site: Site) -> None:
     added = Correction(Verdict.ADDED, "2.25.7", words="A nodule.")
     version = site.correct(study, added, version=version, who=ITO).version
     assert site.staff.first_steps(who=ITO)["strike"] is False
+    version = site.lock(study, version=version, who=ITO).version
+    assert site.staff.first_steps(who=ITO)["opinion"] is True
     version = site.correct(study, Correction(Verdict.STRUCK, "2.25.7"), version=version, who=ITO).version
     site.sign(study, version=version, who=ITO)
-    assert site.staff.first_steps(who=ITO) == {"take": True, "opinion": False, "strike": True, "sign": True}
+    assert site.staff.first_steps(who=ITO) == {"take": True, "opinion": True, "strike": True, "sign": True}

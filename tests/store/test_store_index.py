@@ -144,6 +144,7 @@ def test_the_life_of_a_reading(archive: Any) -> None:
         "signed": after(9).isoformat(),
         "first": "first",
         "draft": None,
+        "assigned": "",
     }
     say(archive, Kind.READING_OPENED, "bert")
     assert (ask()["state"], ask()["by"]) == ("amending", "bert")
@@ -157,7 +158,7 @@ def test_the_life_of_a_reading(archive: Any) -> None:
 
 @pytest.mark.parametrize("kind", [Kind.REPORT_SIGNED, Kind.REPORT_AMENDED, Kind.READING_CLOSED])
 def test_what_was_not_opened_cannot_be_ended(archive: Any, kind: Kind) -> None:
-    with pytest.raises(WrongState, match="possible are: open"):
+    with pytest.raises(WrongState, match="possible are: assign, open"):
         say(archive, kind, report="r")
     assert archive.index.reading("1.2.1")["state"] == "waiting" and archive.journal.since() == []
 
