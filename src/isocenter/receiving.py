@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Receiving"]
 
 _FILES, _BYTES = 64, 64 * 2**20  # of one batch
-Given = bytes | Incoming
+Given = bytes | bytearray | Incoming
 Read = tuple[Given, Study] | Stored
 """A file with its record, or the refusal of one that is not whole."""
 

@@ -112,7 +112,7 @@ class Site(Desk, Marks):
         must(who, "receive", sender)
         return self.blobs.incoming()
 
-    def receive(self, files: Iterable[bytes | Incoming], *, sender: str, who: Person) -> list[Stored]:
+    def receive(self, files: Iterable[bytes | bytearray | Incoming], *, sender: str, who: Person) -> list[Stored]:
         """Take instances in: whole, known, durable, or refused with the reason. Durable when this returns.
 
         Returns:

@@ -271,7 +271,7 @@ class _Door:
             raise Refused("a body without a single file", "there was nothing to store", "send DICOM files as parts")
         return _said(storing.status, storing.answer(), "application/dicom+json")
 
-    async def _files(self, request: Request) -> AsyncIterator[bytes]:
+    async def _files(self, request: Request) -> AsyncIterator[bytes | bytearray]:
         kind, params = multipart.content_type(request.headers.get("content-type", ""))
         if kind == "application/dicom":
             body = bytearray()
@@ -279,7 +279,7 @@ class _Door:
                 body += chunk
                 if len(body) > self._limits.part:
                     raise LimitReached(f"A file over {self._limits.part} bytes", "one may not be larger", "")
-            yield bytes(body)
+            yield body
             return
         if kind != "multipart/related" or params.get("type", "application/dicom").lower() != "application/dicom":
             raise _Unsupported(

@@ -40,21 +40,21 @@ class Storing:
     failed: list[dict[str, Any]] = field(default_factory=list)
     unnamed: list[dict[str, Any]] = field(default_factory=list)
     full: bool = False
-    _batch: list[bytes] = field(default_factory=list)
+    _batch: list[bytes | bytearray] = field(default_factory=list)
     _size: int = 0
 
-    def add(self, data: bytes) -> bool:
+    def add(self, data: bytes | bytearray) -> bool:
         """Take one file; whether the batch is full and should be kept."""
         self._batch.append(data)
         self._size += len(data)
         return self._size >= BATCH_BYTES or len(self._batch) >= BATCH_FILES
 
-    def batch(self) -> list[bytes]:
+    def batch(self) -> list[bytes | bytearray]:
         """What was taken since this was last asked."""
         batch, self._batch, self._size = self._batch, [], 0
         return batch
 
-    def keep(self, batch: Sequence[bytes]) -> None:
+    def keep(self, batch: Sequence[bytes | bytearray]) -> None:
         """Store a batch; what fails is noted with its reason, and the rest goes on."""
         fitting = [data for data in batch if self._fits(data)]
         if not fitting:
@@ -78,7 +78,7 @@ class Storing:
         """Note a part that is no file at all."""
         self.unnamed.append(_item("", "", 0xC000, str(error)))
 
-    def _fits(self, data: bytes) -> bool:
+    def _fits(self, data: bytes | bytearray) -> bool:
         if self.study is None:
             return True
         try:
@@ -90,14 +90,14 @@ class Storing:
             return False
         return True
 
-    def _keep(self, data: bytes) -> None:
+    def _keep(self, data: bytes | bytearray) -> None:
         study, series, sop_class, sop_uid = _uids(data)
         item = _item(sop_class, sop_uid)
         url = f"{self.base}/studies/{study}/series/{series}/instances/{sop_uid}"
         item["00081190"] = {"vr": "UR", "Value": [url]}
         self.stored.append(item)
 
-    def _fail(self, data: bytes, reason: int, words: str) -> None:
+    def _fail(self, data: bytes | bytearray, reason: int, words: str) -> None:
         try:
             meta = part10.split(data)
         except NotWhole:
@@ -127,7 +127,7 @@ class Storing:
         return made
 
 
-def _uids(data: bytes) -> tuple[str, str, str, str]:
+def _uids(data: bytes | bytearray) -> tuple[str, str, str, str]:
     """Study, series, class and instance that a file names; whether it is whole the site decides."""
     from isocenter.dicom.elements import parse
 

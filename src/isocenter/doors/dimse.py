@@ -179,6 +179,7 @@ class Listener:
         Raises:
             Unavailable: the port is in use, or not ours to take.
         """
+        prepare()
         sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -218,7 +219,6 @@ class Listener:
             link.close()
 
     def _accept(self, sock: socket.socket) -> None:
-        prepare()
         while True:
             try:
                 connection, address = sock.accept()

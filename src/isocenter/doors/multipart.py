@@ -33,7 +33,7 @@ class Part:
     """One part: its headers by lower-case name, and its bytes."""
 
     headers: Mapping[str, str]
-    data: bytes
+    data: bytes | bytearray
 
 
 def content_type(header: str) -> tuple[str, dict[str, str]]:
@@ -139,7 +139,7 @@ class _Source:
         del self.buffer[:count]
         return taken
 
-    async def until(self, mark: bytes, limit: int) -> bytes:
+    async def until(self, mark: bytes, limit: int) -> bytearray:
         """Bytes before the next mark; the mark is taken too."""
         searched = 0
         while (at := self.buffer.find(mark, searched)) < 0:
@@ -149,8 +149,14 @@ class _Source:
             await self._more()
         if at > limit:
             raise LimitReached(f"A part or header over {limit} bytes", "it would fill the memory", "send less")
-        taken = bytes(memoryview(self.buffer)[:at])
-        del self.buffer[: at + len(mark)]
+        rest = self.buffer[at + len(mark) :]
+        if len(rest) > at:
+            taken = self.buffer[:at]
+            del self.buffer[: at + len(mark)]
+            return taken
+        # An image is handed over and not copied; what has come behind it is the smaller part.
+        taken, self.buffer = self.buffer, rest
+        del taken[at:]
         return taken
 
 
@@ -159,6 +165,6 @@ def write(parts: Iterable[Part], boundary: str) -> Iterator[bytes]:
     for part in parts:
         lines = [f"--{boundary}", *(f"{name}: {value}" for name, value in part.headers.items()), "", ""]
         yield "\r\n".join(lines).encode("latin-1")
-        yield part.data
+        yield bytes(part.data)
         yield b"\r\n"
     yield f"--{boundary}--\r\n".encode("ascii")

@@ -69,7 +69,7 @@ def _short(element: int, vr: bytes, text: str) -> bytes:
     return struct.pack("<HH2sH", 2, element, vr, len(raw)) + raw
 
 
-def split(data: bytes) -> Meta:
+def split(data: bytes | bytearray) -> Meta:
     """Read the header of a file, without touching the data set.
 
     Raises:
@@ -81,7 +81,7 @@ def split(data: bytes) -> Meta:
     at = 132
     while at + 8 <= len(data) and data[at : at + 2] == b"\x02\x00":
         element = int.from_bytes(data[at + 2 : at + 4], "little")
-        vr = data[at + 4 : at + 6]
+        vr = bytes(data[at + 4 : at + 6])
         if vr in _LONG:
             length, at = int.from_bytes(data[at + 8 : at + 12], "little"), at + 12
         else:

@@ -85,7 +85,7 @@ class Blobs:
         """Room for an image whose bytes are still to come; `put_many` keeps it, or its `drop` forgets it."""
         return Incoming(self._disk, None if self._folder is None else self._aside(self._folder))
 
-    def put_many(self, many: Sequence[bytes | Incoming], digests: Sequence[str] | None = None) -> list[str]:
+    def put_many(self, many: Sequence[bytes | bytearray | Incoming], digests: Sequence[str] | None = None) -> list[str]:
         """Keep many at once: files are flushed side by side, and each folder once for all of them.
 
         Args:
@@ -198,7 +198,7 @@ class Blobs:
         self._flush(folder)
         self._flush(folder.parent)
 
-    def _write(self, item: tuple[str, bytes | Incoming]) -> None:
+    def _write(self, item: tuple[str, bytes | bytearray | Incoming]) -> None:
         digest, data = item
         assert self._folder is not None
         final = self._folder / _key(digest)
@@ -227,7 +227,7 @@ class Blobs:
             raise unavailable(error, "the image could not be stored") from error
         incoming.named()
 
-    def _fill(self, temporary: Path, data: bytes) -> None:
+    def _fill(self, temporary: Path, data: bytes | bytearray) -> None:
         descriptor = self._disk.create(temporary)
         try:
             write_all(self._disk, descriptor, memoryview(data))
@@ -251,12 +251,12 @@ class Blobs:
 
     # ---- other stores
 
-    def _send(self, item: tuple[str, bytes | Incoming]) -> None:
+    def _send(self, item: tuple[str, bytes | bytearray | Incoming]) -> None:
         import obstore
         from obstore.exceptions import BaseError
 
         digest, given = item
-        data = bytes(given.data) if isinstance(given, Incoming) else given
+        data = bytes(given.data if isinstance(given, Incoming) else given)
         try:
             # A put there is all or nothing, so a name with the right size is the whole object.
             if self._size(digest) != len(data):
@@ -288,11 +288,11 @@ class Blobs:
         return [future.result() for future in futures]
 
 
-def _sha256(data: bytes) -> str:
+def _sha256(data: bytes | bytearray) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _digest(given: bytes | Incoming) -> str:
+def _digest(given: bytes | bytearray | Incoming) -> str:
     return given.digest() if isinstance(given, Incoming) else _sha256(given)
 
 
@@ -336,7 +336,7 @@ def _open(url: str, folder: Path | None, options: dict[str, str]) -> Any:
         raise Refused(f"the address '{url}'", f"its options do not fit ({error})", "see the setting `blobs`") from error
 
 
-def _holds(path: Path, data: bytes) -> bool:
+def _holds(path: Path, data: bytes | bytearray) -> bool:
     """Whether exactly these bytes lie there already; a torn file from before a crash does not count."""
     try:
         return path.stat().st_size == len(data) and path.read_bytes() == data

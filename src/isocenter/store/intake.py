@@ -61,7 +61,7 @@ def receive(
     database: Database,
     blobs: Blobs,
     journal: Journal,
-    files: Sequence[tuple[bytes | Incoming, Study]],
+    files: Sequence[tuple[bytes | bytearray | Incoming, Study]],
     sender: str,
     now: datetime,
     *,
@@ -124,7 +124,7 @@ def _taken(database: Database, new: Sequence[_Arrival], alike: _Alike, sender: s
 class _Arrival:
     """One instance on its way in, as plain values that every database can hold."""
 
-    def __init__(self, study: Study, series: Series, instance: Instance, given: bytes | Incoming) -> None:
+    def __init__(self, study: Study, series: Series, instance: Instance, given: bytes | bytearray | Incoming) -> None:
         self.study = _plain(study, "series", "arrived")
         self.series = _plain(series, "instances", "uid")
         self.item: dict[str, Any] = {
