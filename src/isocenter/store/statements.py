@@ -1,6 +1,6 @@
 """A statement of SQLAlchemy Core that is written out once and then run on the driver's own cursor.
 
-Core builds a context, a compiled form and a result object each time that a statement runs, which takes about ten times
+Core builds a context, a compiled form and a result object each time that a statement runs, which takes several times
 as long as the database needs to find one row by its key. An image that arrives runs a dozen such statements, and
 receiving images is what an archive does all day; so the statements of that one path are kept in written form, by
 dialect. They run on the connection and in the transaction of the caller, and fail with the same errors.
