@@ -28,6 +28,15 @@ def test_a_header_is_made_fit_to_be_cited() -> None:
     assert "PixelData" not in image
 
 
+@pytest.mark.parametrize(("written", "kept"), [("00000000", ""), ("20120000", ""), ("20240229", "20240229")])
+def test_a_day_that_is_none_is_left_empty(archive: Archive, written: str, kept: str) -> None:
+    image = dcmread(io.BytesIO(archive[1](f"{SERIES_UID}.1")))
+    image.PatientBirthDate = image.StudyDate = "19110101"
+    data = file_bytes(image).replace(b"19110101", written.encode())  # as de-identified files have it
+    cited = maker.header(lambda _: data, "x")
+    assert str(cited.PatientBirthDate or "") == str(cited.StudyDate or "") == kept
+
+
 def test_people_who_have_no_part_are_not_copied(archive: Archive) -> None:
     image = dcmread(io.BytesIO(archive[1](f"{SERIES_UID}.1")))
     image.PhysiciansOfRecord = "Other^Doctor"

@@ -19,7 +19,7 @@ def result(count: int = 6, verdict: Verdict = Verdict.UNDECIDED, outcome: Outcom
         Measurement(codes.WALL_THICKENING, 40.0, "%", definition=f"segment {n + 1}, basal {NAMES[n]}")
         for n in range(count)
     )
-    finding = Finding(codes.LV_FUNCTION, measurements=(*walls, *thick), words="Wall.", verdict=verdict)
+    finding = Finding(codes.LEFT_VENTRICLE, measurements=(*walls, *thick), words="Wall.", verdict=verdict)
     declined = outcome is Outcome.DECLINED
     return Result(
         "2.25.1", outcome, Origin("machine", "cardiac_cine"), datetime(2026, 1, 1), ("why",) if declined else (),

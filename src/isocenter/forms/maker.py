@@ -155,6 +155,9 @@ def fit(found: Dataset) -> Dataset:
             setattr(found, keyword, "" if keyword != "PatientBirthDate" else None)
     if found.PatientSex not in _SEXES:
         found.PatientSex = ""  # a value outside the standard would make our object faulty too
+    for keyword in ("PatientBirthDate", "StudyDate"):
+        if found[keyword].value and not _is_date(str(found[keyword].value)):
+            setattr(found, keyword, None)  # de-identified files write 00000000 and the like
     found.StudyID = str(found.StudyID or "")[:_SHORT_STRING]  # a label; nothing is found by it
     for keyword in _EMPTY_ALLOWED:
         element = found[keyword]
@@ -166,6 +169,19 @@ def fit(found: Dataset) -> Dataset:
             del found[keyword]  # people who have no part in this object
     found.SpecificCharacterSet = "ISO_IR 192"
     return found
+
+
+def _is_date(value: str) -> bool:
+    """Whether a DICOM date (PS3.5 6.2) names a day of the calendar.
+
+    >>> _is_date("20240229"), _is_date("20120000"), _is_date("00000000")
+    (True, False, False)
+    """
+    try:
+        datetime.strptime(value.strip().replace(".", "").replace("-", ""), "%Y%m%d")
+    except ValueError:
+        return False
+    return True
 
 
 def headers(sources: Sources, sop_uids: Iterable[str]) -> list[Dataset]:

@@ -45,7 +45,6 @@ VENOUS_OUTPUT = Code("venous-output", _ISO, "Venous output")
 HEADER_MISMATCH = Code("header-mismatch", _ISO, "Image is not what its header says")
 
 CORONARY_CALCIFICATION = Code("237897009", _SCT, "Vascular Calcification")
-LV_FUNCTION = Code("366188009", _SCT, "Finding of left ventricular function (finding)")
 
 # ---- sites and sides
 LUNG = Code("39607008", _SCT, "Lung")
