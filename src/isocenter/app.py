@@ -216,6 +216,8 @@ class House:
         server = uvicorn.Server(
             uvicorn.Config(application, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
         )
+        self.site.guests.watch()
+        self._closing.append(self.site.guests.close)
         thread = threading.Thread(target=server.run, args=([held],), name="web", daemon=True)
         thread.start()
         deadline = time.monotonic() + 30

@@ -47,6 +47,7 @@ from isocenter.record import (
     to_plain,
 )
 from isocenter.reviewing import Reviewing
+from isocenter.segmenting import Segmenting
 from isocenter.staff import Staff
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Site(Desk, Marks):
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
         self._shelf = Shelf()
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
+        self.guests = Segmenting(self.registry, self.clock, shelf=self.shelf, apart=self.apart)
         self.reviews, self.audits = (
             Reviewing(self.index, self.journal, self.blobs, self.clock),
             Auditing(self.journal, self.clock, self._disclosing.hears),

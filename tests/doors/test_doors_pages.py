@@ -48,6 +48,7 @@ BODIES: dict[str, Any] = {
     "/api/studies/{uid}/together": {"page": "a1"},
     "/api/readings/{uid}/measure": {"version": 0, "kind": "length", "points": [[1, 1], [2, 2]]},
     "/api/studies/{uid}/segment": {"version": 0, "how": "brush", "series_uid": CT_SERIES},
+    "/api/segment": {"analysis": ""},
 }
 
 
@@ -118,7 +119,10 @@ def test_every_route_with_every_role(role: str) -> None:
         address = (
             path.replace("{uid}", CT)
             .replace(
-                "{id}", house.result_of(DX, "chest_xray_opacity") if "results" in path or "explain" in path else "a"
+                "{id}",
+                house.result_of(DX, "chest_xray_opacity")
+                if "results" in path or "explain" in path
+                else "a" * (32 if "segment" in path else 1),
             )
             .replace("{tracking}", "2.25.2")
             .replace("{name}", "sensitivity")

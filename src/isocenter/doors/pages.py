@@ -27,6 +27,7 @@ from isocenter.doors import (
     pages_oversight,
     pages_oversight_consult,
     pages_oversight_reviews,
+    pages_oversight_segment,
     pages_people,
     pages_pictures,
     pages_reading,
@@ -64,6 +65,7 @@ _PARTS = (
     pages_oversight,
     pages_oversight_reviews,
     pages_oversight_consult,
+    pages_oversight_segment,
 )
 _JSON_BYTES = 2 * 2**20  # a decision with a drawn outline has a few kilobytes
 _IMAGE_BYTES = 2**31  # one STOW request
@@ -107,7 +109,11 @@ def application(
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(
-        Guard, names=names, largest=_JSON_BYTES, largest_under=(("/dicom-web/", _IMAGE_BYTES),), figures=figures
+        Guard,
+        names=names,
+        largest=_JSON_BYTES,
+        largest_under=(("/dicom-web/", _IMAGE_BYTES), ("/api/segment/", _IMAGE_BYTES)),
+        figures=figures,
     )
     return app
 

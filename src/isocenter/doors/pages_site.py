@@ -38,6 +38,7 @@ class PagesSite(Protocol):
 
     oversight: Any  # `isocenter.overseeing.Overseeing`: figures of the department
     reviews: Any  # `isocenter.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
+    guests: Any  # `isocenter.segmenting.Segmenting`: images that are analysed and not kept
     audits: Any  # `isocenter.auditing.Auditing`: the journal as people read it
     preferences: Preferences
     """What people and the site have set."""

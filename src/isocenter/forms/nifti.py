@@ -1,4 +1,4 @@
-"""A volume or a mask as a NIfTI file, right way round.
+"""A volume or a mask as a NIfTI file, right way round, and a NIfTI file as a volume.
 
 NIfTI counts to the patient's right side as negative (RAS) where DICOM counts it as positive (LPS); this is the one
 place where the sign changes. The file is the same bytes each time it is written.
@@ -7,13 +7,17 @@ place where the sign changes. The file is the same bytes each time it is written
 from __future__ import annotations
 
 import gzip
+import io
+import zlib
 
 import numpy as np
 
-from isocenter.errors import Refused
-from isocenter.space import Geometry, Reference, Region, Volume
+from isocenter.errors import LimitReached, NotWhole, Refused
+from isocenter.space import Axis, Geometry, Reference, Region, Volume
 
-__all__ = ["write"]
+__all__ = ["read", "write"]
+
+_LARGEST = 2**31  # bytes of a file after inflation; a small archive must not become a full memory
 
 
 def write(what: Volume | Region, *, compressed: bool = True) -> bytes:
@@ -47,6 +51,56 @@ def write(what: Volume | Region, *, compressed: bool = True) -> bytes:
     image.header["descrip"] = b"Isocenter, research software"
     plain: bytes = image.to_bytes()
     return gzip.compress(plain, 6, mtime=0) if compressed else plain
+
+
+def read(data: bytes, *, quantity: str = "intensity", unit: str = "{arbitrary}") -> Volume:
+    """The volume of a NIfTI-1 or -2 file, plain or with gzip: voxels scaled as the header says, in float32.
+
+    Args:
+        quantity, unit: what a voxel says; NIfTI itself does not tell.
+
+    Raises:
+        NotWhole: no NIfTI file, or one that was cut off.
+        LimitReached: it inflates beyond what is taken.
+        Refused: a shape that is no volume, or a place that the header does not tell.
+    """
+    import nibabel
+
+    plain = _inflated(data) if data[:2] == b"\x1f\x8b" else data
+    try:
+        kind = nibabel.Nifti2Image if plain[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c") else nibabel.Nifti1Image
+        image = kind.from_bytes(plain)
+        shape = tuple(int(n) for n in image.shape)
+        if len(shape) not in (3, 4) or min(shape) < 1 or 4 * int(np.prod(shape)) > _LARGEST:
+            raise Refused(f"a NIfTI file of shape {shape}", "a volume has three sizes, and a fourth for time")
+        array = np.asarray(image.get_fdata(dtype=np.float32))
+    except Refused:
+        raise
+    except Exception as broken:  # nibabel says it in a dozen ways
+        raise NotWhole("a file that is no whole NIfTI image", type(broken).__name__, "export it again") from broken
+    if not (image.header["sform_code"] or image.header["qform_code"]):
+        raise Refused("a NIfTI file without a place", "neither sform nor qform is set", "export it with its affine")
+    turned = np.transpose(array, (3, 2, 1, 0) if array.ndim == 4 else (2, 1, 0))
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, np.float64)
+    grid = Geometry(lps[:, [2, 1, 0, 3]], turned.shape[-3:])
+    axes: tuple[Axis, ...] = ()
+    if array.ndim == 4:
+        step = float(image.header["pixdim"][4]) or 1.0
+        axes = (Axis("time", tuple(step * n for n in range(len(turned))), "s"),)
+    return Volume(np.ascontiguousarray(turned), grid, quantity, unit, axes)
+
+
+def _inflated(data: bytes) -> bytes:
+    out = io.BytesIO()
+    try:
+        with gzip.open(io.BytesIO(data)) as stream:
+            while chunk := stream.read(1 << 20):
+                if out.tell() + len(chunk) > _LARGEST:
+                    raise LimitReached("a NIfTI file beyond 2 GiB", "it would fill the memory", "crop or resample it")
+                out.write(chunk)
+    except (OSError, EOFError, zlib.error) as broken:
+        raise NotWhole("a gzip file that was cut off", str(broken), "export it again") from broken
+    return out.getvalue()
 
 
 def _parts(what: Volume | Region) -> tuple[np.ndarray, Geometry, float, str]:
