@@ -81,6 +81,10 @@ function Page({ here }: { here: Place }) {
       return <Lazy key={page} what="what is shared" load={() => import("./sharing/page").then((module) => module.SharingPage)} with={{ part }} />;
     case "oversight":
       return <Lazy key={page} what="the oversight" load={() => import("./oversight/page").then((module) => module.OversightPage)} with={{ part, id }} />;
+    case "segment":
+      return <Lazy key={page} what="the service" load={() => import("./segmentation-service/page").then((module) => module.SegmentPage)} with={{}} />;
+    case "headset":
+      return <Lazy key={`headset ${id}`} what="the surfaces" load={() => import("./headset/page").then((module) => module.HeadsetPage)} with={{ study: id }} />;
     case "settings":
       return <Lazy key={page} what="the settings" load={() => import("./settings/page").then((module) => module.SettingsPage)} with={{ part }} />;
     default:
@@ -96,7 +100,7 @@ function Page({ here }: { here: Place }) {
 function titleOf({ page, part }: Place): string {
   if (page === "study" && part === "why") return "Why not analysed";
   return { worklist: "Worklist", study: "Reading room", report: "Report", patients: "Patients", analyses: "Analyses", models: "Models", cohorts: "Cohorts",
-    sharing: "Sharing", oversight: "Oversight", settings: "Settings", "sign-in": "Sign in", nowhere: "No such page" }[page]; // prettier-ignore
+    sharing: "Sharing", oversight: "Oversight", settings: "Settings", segment: "Analyse without keeping", headset: "Surfaces", "sign-in": "Sign in", nowhere: "No such page" }[page]; // prettier-ignore
 }
 
 function nextRegion(): void {

@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 
 /** The pages of the house. Each is the first word of its address; what stands behind it is its own. */
-export const PAGES = ["worklist", "study", "report", "patients", "analyses", "models", "cohorts", "sharing", "oversight", "settings", "sign-in"] as const;
+export const PAGES = ["worklist", "study", "report", "patients", "analyses", "models", "cohorts", "sharing", "oversight", "settings", "segment", "headset", "sign-in"] as const;
 export type PageName = (typeof PAGES)[number] | "nowhere";
 
 /** Where we are: the page, what it is about (an identifier, never a name), and which part of it. */
@@ -20,7 +20,7 @@ export const place = computed<Place>(() => placeOf(address.value.pathname));
 /** Pages whose second word is a part of the page; elsewhere it says what the page is about. */
 const PARTED = new Set<string>(["oversight", "settings", "sharing"]);
 /** Pages that are about one thing, and nothing without it. */
-const ABOUT_ONE = new Set<string>(["study", "report"]);
+const ABOUT_ONE = new Set<string>(["study", "report", "headset"]);
 
 export function placeOf(path: string): Place {
   const [head = "worklist", second = "", third = ""] = path.split("/").filter(Boolean).map(decoded);
@@ -52,6 +52,10 @@ export const to = {
   sharing: (part = "") => under("sharing", part),
   oversight: (part = "", id = "") => under("oversight", part, id),
   settings: (part = "") => under("settings", part),
+  /** Images that are analysed and not kept. */
+  segment: "/segment",
+  /** Surfaces of a study at true scale. */
+  headset: (uid: string) => under("headset", uid),
 };
 
 export function go(path: string, { replace = false } = {}): void {

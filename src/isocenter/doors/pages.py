@@ -28,6 +28,7 @@ from isocenter.doors import (
     pages_oversight_consult,
     pages_oversight_reviews,
     pages_oversight_segment,
+    pages_oversight_surfaces,
     pages_people,
     pages_pictures,
     pages_reading,
@@ -66,6 +67,7 @@ _PARTS = (
     pages_oversight_reviews,
     pages_oversight_consult,
     pages_oversight_segment,
+    pages_oversight_surfaces,
 )
 _JSON_BYTES = 2 * 2**20  # a decision with a drawn outline has a few kilobytes
 _IMAGE_BYTES = 2**31  # one STOW request

@@ -34,6 +34,8 @@ export function AnalysesPage({ name }: { name: string }) {
         <h1>Analyses</h1>
         <label class="filter"><span class="hidden">Filter</span><Key of="/" /><input ref={field} type="search" placeholder="organ, modality, name" onInput={(event) => setFilter(event.currentTarget.value)} /></label>
         <span class="muted" role="status">{all.value && count(shown.length, "analysis", "analyses")}</span>
+        <span class="gap" />
+        <a class="button" href={to.segment}>Analyse files without keeping them</a>
       </header>
       <main class="catalogue" data-region tabIndex={-1}>
         <Show state={all.state.value} what="the catalogue" again={() => void all.load()}>

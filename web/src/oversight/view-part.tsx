@@ -68,6 +68,7 @@ export function ViewPart({ study }: { study: string }) {
         <label class="check"><input type="checkbox" checked={live.follow.value} onChange={(event) => (live.follow.value = event.currentTarget.checked)} /> follow the other</label>
         <span class="muted" role="status">{live.on.value ? (live.people.value.length > 1 ? `here: ${live.people.value.join(", ")}` : "nobody else is here yet") : copied}</span>
         <span class="gap" />
+        <a class="button" href={to.headset(study)}>Surfaces</a>
         <a class="button" href={to.study(study)}>To the reading room</a>
       </header>
       <main class="oversight" data-region tabIndex={-1}>

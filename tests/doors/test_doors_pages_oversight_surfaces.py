@@ -1,0 +1,41 @@
+"""The segments of a study as a scene: what a person may see, and nothing that was struck."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import trimesh
+from browser_for_pages import Browser
+from house_for_pages import CT, DX, House
+
+from isocenter.doors.pages import application
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+def reader(house: House) -> Browser:
+    return Browser(application(house, demo=False, clock=lambda: house.now), bearer=house.token("reader"))
+
+
+def test_a_lesion_at_true_scale(reader: Browser) -> None:
+    parts = reader.get(f"/api/studies/{CT}/surfaces").json()["parts"]
+    assert [(p["node"], p["volume_ml"]) for p in parts] == [("part1", pytest.approx(3 * 4 * 6 * 5 / 1000))]
+    answer = reader.get(f"/api/studies/{CT}/surfaces.glb")
+    assert answer.headers["content-type"] == "model/gltf-binary"
+    size = trimesh.load(io.BytesIO(answer.content), file_type="glb").extents
+    assert size == pytest.approx([0.006, 0.015, 0.004], abs=1e-5)  # 6 columns, 3 slices of 5 mm, 4 rows
+
+
+def test_nothing_to_show_is_told(reader: Browser) -> None:
+    assert reader.get(f"/api/studies/{DX}/surfaces").status_code == 404
+    assert reader.get("/api/studies/9.9/surfaces.glb").status_code == 404
+    reader.post(f"/api/readings/{CT}/open")
+    version = reader.get(f"/api/readings/{CT}").json()["version"]
+    struck = {"version": version, "tracking": "2.25.1", "verdict": "struck"}
+    assert reader.post(f"/api/readings/{CT}/correct", struck).status_code == 200
+    assert reader.get(f"/api/studies/{CT}/surfaces").status_code == 404

@@ -1,0 +1,101 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask, Trouble } from "../api/door";
+import { asTrouble, Source } from "../api/load";
+import { bind } from "../keys/keyboard";
+import { Failed, Shown } from "../kit/states";
+import { to } from "../router";
+import { number } from "../words";
+import "./headset.css";
+import type { Theatre } from "./theatre";
+
+export interface Part {
+  node: string;
+  name: string;
+  colour: [number, number, number];
+  volume_ml: number;
+  triangles: number;
+}
+
+/** The segments of a study as surfaces at true scale: on the screen, and in a headset where there is one. */
+export function HeadsetPage({ study }: { study: string }) {
+  const source = useRef<Source<Part[]>>(null);
+  source.current ??= new Source(async (abort) => (await ask<{ parts: Part[] }>(`/api/studies/${study}/surfaces`, { abort, deadline_s: 120 })).parts);
+  useEffect(() => {
+    void source.current!.load();
+    return bind("headset", {});
+  }, []);
+  return (
+    <>
+      <header class="bar" data-region tabIndex={-1}>
+        <h1>Surfaces</h1>
+        <span class="muted">at true scale, research only</span>
+        <span class="gap" />
+        <a class="button" href={`/api/studies/${study}/surfaces.glb`} download="segments.glb">GLB</a>
+        <a class="button" href={to.study(study)}>To the reading room</a>
+      </header>
+      <main class="surfaces" data-region tabIndex={-1}>
+        <Shown of={source.current} what="the surfaces">{(parts) => <Stage parts={parts} study={study} />}</Shown>
+      </main>
+    </>
+  );
+}
+
+function Stage({ parts, study }: { parts: Part[]; study: string }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const theatre = useRef<Theatre | null>(null);
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const [modes, setModes] = useState<XRSessionMode[] | null>(null);
+  const [size, setSize] = useState("");
+  const [failed, setFailed] = useState<Trouble | null>(null);
+  useEffect(() => {
+    let gone = false;
+    // The library for three dimensions is a chunk of its own: nobody loads it who does not come here.
+    import("./theatre").then(async ({ Theatre, headsets }) => {
+      if (gone) return;
+      const made = await Theatre.open(canvas.current!, `/api/studies/${study}/surfaces.glb`);
+      if (gone) return made.close();
+      theatre.current = made;
+      setSize(made.size_mm.map((mm) => number(mm)).join(" × "));
+      setModes(await headsets());
+    }).catch((error: unknown) => setFailed(asTrouble(error)));
+    return () => {
+      gone = true;
+      theatre.current?.close();
+      theatre.current = null;
+    };
+  }, []);
+  const toggle = (node: string) => {
+    const next = new Set(hidden);
+    if (!next.delete(node)) next.add(node);
+    setHidden(next);
+    theatre.current?.show(node, !next.has(node));
+  };
+  return (
+    <div class="beside">
+      <div class="stage3d">
+        {failed ? <Failed trouble={failed} stands="The table and the download hold the same surfaces." /> : (
+          <>
+            <canvas ref={canvas} tabIndex={0} role="img" aria-label={`${parts.length} surfaces at true scale${size && `, ${size} mm`}; drag or arrows turn, wheel or plus and minus zoom`} />
+            <p class="muted" role="status">{size ? `${size} mm (side, height, depth)` : "Loading the surfaces"}</p>
+          </>
+        )}
+      </div>
+      <div>
+        <table class="plain wide">
+          <caption class="hidden">Parts of the scene</caption>
+          <thead><tr><th scope="col">Shown</th><th scope="col">Part</th><th scope="col" class="num">Volume</th></tr></thead>
+          <tbody>{parts.map((part) => (
+            <tr key={part.node}>
+              <td><input type="checkbox" checked={!hidden.has(part.node)} onChange={() => toggle(part.node)} aria-label={`Show ${part.name}`} /></td>
+              <th scope="row"><svg class="swatch" width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill={`rgb(${part.colour.join(",")})`} /></svg> {part.name}</th>
+              <td class="num">{number(part.volume_ml)}{"\u2009"}mL</td>
+            </tr>
+          ))}</tbody>
+        </table>
+        {modes === null ? null : modes.length === 0 ? <p class="muted">No headset is connected to this browser. The view beside is the same scene, flat.</p> : (
+          <p class="acts">{modes.map((mode) => <button key={mode} type="button" onClick={() => void theatre.current?.enter(mode).catch((error: unknown) => setFailed(asTrouble(error)))}>{mode === "immersive-ar" ? "Stand it in this room" : "Enter with the headset"}</button>)}</p>
+        )}
+      </div>
+    </div>
+  );
+}
