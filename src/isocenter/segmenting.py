@@ -27,6 +27,7 @@ from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, Run, run, run_apart
 from isocenter.errors import IsocenterError, LimitReached, NotFound, Refused, Unavailable, WrongState
 from isocenter.forms.answer import answer
+from isocenter.forms.plot import CONTOUR_COLOURS
 from isocenter.govern.policy import Person, must
 from isocenter.loading import Folder, Loading, read_folder
 from isocenter.record import Instance, Patient, Series, Study, Verdict
@@ -48,7 +49,6 @@ _FILES, _BYTES, _RUNS = 5000, 4 << 30, 4  # of one run, of one run, of one perso
 _PICTURES = 24
 _SERIES = "2.25.2"  # of a NIfTI file, which has no identifier; it stays within the run
 _UNITS = {"CT": ("attenuation", "[hnsf'U]"), "PT": ("activity concentration", "Bq/mL")}
-_PALETTE = ((240, 162, 2), (99, 197, 245), (31, 163, 122), (255, 242, 122), (76, 125, 255), (217, 85, 43))
 
 
 @dataclass
@@ -445,7 +445,8 @@ def _outlined(grey: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.bool_]
         inner = large & ~ndimage.binary_erosion(large, iterations=max(1, scale // 2), border_value=0)
         halo = ndimage.binary_dilation(large) & ~large
         picture[halo] = 0
-        picture[inner] = _PALETTE[number % len(_PALETTE)]
+        colour = CONTOUR_COLOURS[number % len(CONTOUR_COLOURS)]
+        picture[inner] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
     out = io.BytesIO()
     Image.fromarray(picture).save(out, "PNG")
     return out.getvalue()

@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 
 from isocenter.errors import Refused
+from isocenter.forms.plot import CONTOUR_COLOURS
 from isocenter.space import Geometry, Mesh, Reference, Region, Shape, surface
 
-__all__ = ["PALETTE", "scene", "write"]
-
-PALETTE = ((240, 162, 2), (99, 197, 245), (31, 163, 122), (255, 242, 122), (76, 125, 255), (217, 85, 43))
-"""Colours of surfaces and contours, told apart in every kind of colour vision; beyond six they come again."""
+__all__ = ["scene", "write"]
 
 _FINE = 4_000_000  # voxels of a region's box up to which its surface is made as it is
 _STANDING = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64)
@@ -67,7 +65,8 @@ def scene(parts: Sequence[tuple[str, Region]]) -> tuple[bytes, list[dict[str, An
     for number, (name, region) in enumerate(solid):
         solid[0][1].geometry.must_share_frame(region.geometry)
         mesh = surface(_coarser(region))
-        colour = PALETTE[number % len(PALETTE)]
+        hexadecimal = CONTOUR_COLOURS[number % len(CONTOUR_COLOURS)]
+        colour = [int(hexadecimal[i : i + 2], 16) for i in (1, 3, 5)]
         body = trimesh.Trimesh(mesh.vertices_mm, mesh.faces, process=False)
         paint = trimesh.visual.material.PBRMaterial(
             name=f"part{number + 1}", baseColorFactor=[*(c / 255 for c in colour), 1.0], metallicFactor=0.0,
@@ -78,7 +77,7 @@ def scene(parts: Sequence[tuple[str, Region]]) -> tuple[bytes, list[dict[str, An
         made.add_geometry(body, node_name=node, geom_name=node, transform=_STANDING @ np.diag([0.001] * 3 + [1.0]))
         told.append(
             {
-                "node": node, "name": name, "colour": list(colour), "volume_ml": region.volume_ml,
+                "node": node, "name": name, "colour": colour, "volume_ml": region.volume_ml,
                 "triangles": len(mesh.faces), "centre_mm": list(region.centre_mm),
             }
         )  # fmt: skip
