@@ -121,10 +121,14 @@ class Together:
 
 
 class Pointing(Place):
-    """Where somebody is and points; `page` tells one's own messages from those of others."""
+    """Where somebody is and points; `page` tells one's own messages from those of others.
+
+    `leads`: the view was changed by this person's own act, and who follows goes along; a cursor alone moves nobody.
+    """
 
     page: str = Field(pattern=r"^[a-z0-9]{1,32}$")
     cursor: tuple[_Number, _Number] | None = None
+    leads: bool = False
 
 
 def _together(request: Request) -> Together:

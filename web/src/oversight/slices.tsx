@@ -65,7 +65,7 @@ function Stack({ told, study, at, move, point, others = [] }: Props & { told: St
         <label>Centre<input class="short" type="number" value={at.window?.[0] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: event.currentTarget.value ? [Number(event.currentTarget.value), at.window?.[1] ?? 400] : null })} /></label>
         <label>Width<input class="short" type="number" min="1" value={at.window?.[1] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: Number(event.currentTarget.value) > 0 ? [at.window?.[0] ?? 40, Number(event.currentTarget.value)] : null })} /></label>
       </form>
-      <div class="picture" tabIndex={0} role="img" aria-label={`${series.modality} ${series.description}, image ${here + 1} of ${images.length}, ${at.marks.length} marks`}
+      <div class="picture" style={size[0] ? { aspectRatio: `${size[0]} / ${size[1]}`, width: `min(100%, calc((100vh - 210px) * ${size[0] / size[1]}))` } : {}} tabIndex={0} role="img" aria-label={`${series.modality} ${series.description}, image ${here + 1} of ${images.length}, ${at.marks.length} marks`}
         onWheel={(event) => go(here + (event.deltaY > 0 ? 1 : -1))}
         onClick={(event) => size[0] && move({ ...at, series: series.uid, ...now, marks: [...at.marks, place(event)].slice(-20) })}
         onPointerMove={(event) => size[0] && point?.(place(event))} onPointerLeave={() => point?.(null)}>

@@ -13,6 +13,7 @@ interface Told {
   window?: [number, number] | null;
   marks?: [number, number][];
   cursor?: [number, number] | null;
+  leads?: boolean;
 }
 
 const EVERY_MS = 80;
@@ -28,7 +29,8 @@ export class Together {
   private source: EventSource | null = null;
   private cursor: [number, number] | null = null;
   private due = 0;
-  private following = false;
+  private leads = false;
+  private shown = "";
 
   constructor(
     private readonly study: string,
@@ -39,6 +41,7 @@ export class Together {
   join(): void {
     this.on.value = true;
     this.trouble.value = "";
+    this.shown = JSON.stringify(this.here());
     this.source = new EventSource(`/api/studies/${this.study}/together`);
     this.source.onmessage = (message: MessageEvent<string>) => this.hear(JSON.parse(message.data) as Told);
     this.source.onerror = () => {
@@ -60,33 +63,45 @@ export class Together {
     this.soon();
   }
 
-  /** The view has changed; what came from the other side is not sent back. */
+  /** The view has changed. Only one's own act leads the other; what came from there is not sent back. */
   moved(): void {
-    if (this.following) this.following = false;
-    else this.soon();
+    const now = JSON.stringify(this.here());
+    if (now === this.shown) return;
+    this.shown = now;
+    this.leads = true;
+    this.soon();
   }
 
   private soon(): void {
     if (!this.on.peek() || this.due) return;
     this.due = window.setTimeout(() => {
       this.due = 0;
-      if (this.on.peek()) void ask(`/api/studies/${this.study}/together`, { method: "POST", body: { page: this.page, ...this.here(), cursor: this.cursor } }).catch((error) => (this.trouble.value = asTrouble(error).what));
+      if (!this.on.peek()) return;
+      const body = { page: this.page, leads: this.leads, ...this.here(), cursor: this.cursor };
+      this.leads = false;
+      void ask(`/api/studies/${this.study}/together`, { method: "POST", body }).catch((error) => (this.trouble.value = asTrouble(error).what));
     }, EVERY_MS);
   }
 
   private hear(told: Told): void {
     if (told.people) {
+      const wasHere = this.people.peek().length > 0;
+      const somebodyCame = told.people.length > this.people.peek().length;
       this.people.value = told.people;
-      this.soon(); // whoever has just come learns where I am
+      if (wasHere && somebodyCame) {
+        this.leads = true; // whoever has just come is brought to where I am
+        this.soon();
+      }
       return;
     }
     if (told.page === this.page || !told.who) return;
     const rest = this.others.peek().filter((one) => one.who !== told.who);
     this.others.value = told.cursor ? [...rest, { who: told.who, place: told.cursor }] : rest;
-    if (!this.follow.peek() || !told.image) return;
+    if (!told.leads || !this.follow.peek() || !told.image) return;
     const next: Spot = { series: told.series ?? "", image: told.image, frame: told.frame ?? 0, window: told.window ?? null, marks: told.marks ?? [] };
-    if (JSON.stringify(next) === JSON.stringify(this.here())) return;
-    this.following = true;
+    const words = JSON.stringify(next);
+    if (words === this.shown) return;
+    this.shown = words;
     this.move(next);
   }
 }

@@ -1,0 +1,241 @@
+"""Oversight in a real browser: the figures worked by hand, a flipped byte, blind cases, two desks on one view."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_eyes import shot, until
+from department_server import serving
+from pydicom.data import get_testdata_file
+from test_browser_access import AXE, faults
+
+from department_for_oversight import AI, CHIEF, uid
+from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Result, canonical, codes
+from isocenter.site import HOUSE
+from isocenter.space import Region, Shape
+
+pytestmark = pytest.mark.browser
+BUILT = Path(__file__).parents[2] / "src/isocenter/doors/web/index.html"
+PARTS = ("audit", "turnaround", "peer", "triage", "readers", "followups", "double")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any, Any, Path]]:
+    if not BUILT.is_file():
+        pytest.skip("the pages are not built; run python hatch_build.py")
+    folder = tmp_path_factory.mktemp("department")
+    with serving(folder) as (address, site, clock):
+        file = Path(str(get_testdata_file("CT_small.dcm", download=False)))
+        site.receive([file.read_bytes()], sender="CT1", who=HOUSE)
+        yield address, site, clock, folder
+
+
+@pytest.fixture
+def desk(browser: Any, served: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a page for one person; a page that complains fails the test."""
+    address, site, _, _ = served
+    made, complaints = [], []
+
+    def of(name: str, *, theme: str = "dark", expected: tuple[str, ...] = ()) -> Any:
+        context = browser.new_context(base_url=address, viewport={"width": 1440, "height": 900})
+        context.set_default_timeout(20_000)
+        made.append(context)
+        page = context.new_page()
+        page.goto(f"/sign-in?token={site.link(name)}")
+        page.get_by_role("navigation", name="Main").wait_for()
+        page.add_init_script(f"addEventListener('load', () => document.documentElement.dataset.theme = '{theme}')")
+
+        def complain(message: Any) -> None:
+            if message.type == "error" and not any(part in message.text for part in expected):
+                complaints.append(message.text)
+
+        page.on("console", complain)
+        return page
+
+    yield of
+    for context in made:
+        context.close()
+    assert not complaints, complaints
+
+
+def cells(page: Any, row: str) -> list[str]:
+    found = page.locator("tr", has=page.get_by_role("rowheader", name=row, exact=True)).first
+    return [text.replace("\u2009", " ") for text in found.locator("td").all_inner_texts()]
+
+
+def test_the_figures_of_thirty_studies(desk: Any) -> None:
+    page = desk("ito")
+    page.goto("/oversight/turnaround?span=waiting&target=20")
+    until(lambda: cells(page, "All together"))
+    assert cells(page, "All together")[:5] == ["30", "15.5 min (10–21)", "27.1 min", "28.5 min", "67 % (49–81)"]
+    assert cells(page, "MR")[1].startswith("15.5 min")
+    page.get_by_label("Groups").select_option("site")
+    until(lambda: cells(page, "south")[:2] == ["10", "25.5 min (22–29)"])
+    assert "by=site" in page.url
+    page.reload()
+    until(lambda: cells(page, "south"))
+    shot(page, "oversight-turnaround")
+    page.keyboard.press("5")
+    until(lambda: cells(page, "All together")[:3] == ["30", "87 % (70–95)", "13 % (5–30)"])
+    assert "6 more" in cells(page, "All together"), "what is withheld says how many are missing"
+    page.keyboard.press("4")
+    page.get_by_text("of 60 needed").first.wait_for()
+    page.get_by_role("button", name="Simulate").click()
+    until(lambda: cells(page, "with the finding"))
+    page.get_by_text("with the finding −26.9 min").wait_for()
+    shot(page, "oversight-triage")
+
+
+def test_from_a_printed_number_back_to_the_sender(desk: Any) -> None:
+    page = desk("chief")
+    page.goto(f"/oversight/audit?q=on:{uid(3)}+what:reportsigned")
+    page.get_by_text("ito signed report").wait_for()
+    page.get_by_text("chain unbroken over").wait_for()
+    page.keyboard.press("e")
+    dialog = page.get_by_role("dialog", name="Why does it say so?")
+    dialog.get_by_text("Sent by CT1").wait_for()
+    dialog.get_by_text(f"Machine {AI} 1").wait_for()
+    shot(page, "oversight-explain")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_every_part_without_fault(desk: Any, theme: str) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here: the packages of web/ are not installed")
+    page = desk("chief", theme=theme)
+    found = {}
+    for part in PARTS:
+        page.goto(f"/oversight/{part}")
+        page.locator(".oversight :is(table, .state h2, form)").first.wait_for()
+        until(lambda: page.locator("[aria-busy=true]").count() == 0)
+        found[part] = faults(page, AXE.read_text())
+        shot(page, f"oversight-{part}-{theme}")
+    assert not any(found.values()), found
+
+
+def test_a_drawn_case_is_never_one_s_own_and_holds_no_machine(desk: Any, served: Any) -> None:
+    _, site, _, _ = served
+    site.reviews.draw(who=CHIEF, seed="november", rate=0.2)
+    case = site.reviews.peers(who=CHIEF)["cases"][0]
+    assert case["reviewer"] not in case["authors"]
+    page = desk(case["reviewer"], expected=("404",))  # the hand-written studies have no pixels and no report text
+    heard: list[str] = []
+    page.on(
+        "response",
+        lambda answer: heard.append(answer.text()) if "/api/" in answer.url and "events" not in answer.url else None,
+    )
+    page.goto("/oversight/peer")
+    page.get_by_role("link", name="Read").first.wait_for()
+    shot(page, "oversight-peer-mine")
+    told = "".join(heard)
+    assert case["id"] in told
+    for secret in (*case["authors"], AI, "opacity"):
+        assert f'"{secret}"' not in told.replace(f'"{case["reviewer"]}"', ""), secret
+    other = desk(case["authors"][0])
+    other.goto("/oversight/peer")
+    other.get_by_text("Figures, without names").wait_for()
+    assert case["id"] not in other.content()
+
+
+def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
+    _, site, _, _ = served
+    study = site.find("STUDY", {"PatientID": "1CT1"}, who=HOUSE)[0]["StudyInstanceUID"]
+    ito, lee = desk("ito"), desk("lee")
+    ito.goto(f"/oversight/view/{study}")
+    picture = ito.locator(".picture")
+    picture.locator("svg").wait_for(state="attached")
+    picture.click(position={"x": 200, "y": 120})
+    until(lambda: "marks=" in ito.url)
+    assert "CompressedSamples" not in ito.url, "no name is in the address"
+    ito.get_by_label("About this view").fill("Vessel or nodule?")
+    ito.get_by_role("button", name="Say it").click()
+    ito.locator(".thread").get_by_text("Vessel or nodule?").wait_for()
+    head = site.head()
+    lee.goto(ito.url.removeprefix(ito.url.split("/oversight")[0]))
+    lee.locator(".thread").get_by_text("Vessel or nodule?").wait_for()
+    lee.locator(".mark").wait_for(state="attached")
+    for page in (ito, lee):
+        page.get_by_role("button", name="Look together").click()
+    lee.get_by_text("here: ito, lee").wait_for()
+    picture.hover(position={"x": 60, "y": 80})
+    lee.locator(".other").wait_for(state="attached")
+    ito.get_by_label("Width").press_sequentially("1500")
+    ito.get_by_label("Width").press("Tab")
+    until(lambda: "window=40,1500" in lee.url)
+    assert site.head() == head, "nothing of it stands in the journal"
+    shot(lee, "oversight-view-together")
+
+
+def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any) -> None:
+    page = desk("lee")
+    page.goto("/segment")
+    page.locator(".service select").first.select_option("image_quality")
+    before = served[1].index.counts()["instances"]
+    file = str(get_testdata_file("CT_small.dcm", download=False))
+    page.locator("input[type=file]").first.set_input_files([file])
+    page.get_by_text("Done. Deleted at").wait_for(timeout=60_000)
+    page.get_by_role("heading", name="Image quality").wait_for()
+    page.get_by_role("link", name="JSON").wait_for()
+    shot(page, "segment-done")
+    if AXE.is_file():
+        assert faults(page, AXE.read_text()) == []
+    page.get_by_role("button", name="Delete it now").click()
+    page.get_by_text("Drop files, a folder or a ZIP here").wait_for()
+    until(lambda: not served[1].guests._guests)
+    assert served[1].index.counts()["instances"] == before
+    shot(page, "segment-empty")
+
+
+def test_surfaces_at_true_scale(desk: Any, served: Any) -> None:
+    _, site, clock, _ = served
+    study = site.index.study(site.find("STUDY", {"PatientID": "1CT1"}, who=HOUSE)[0]["StudyInstanceUID"])
+    image = study.series[0].instances[0]
+    grid = site.geometry_of(image.sop_uid, who=HOUSE)
+    import numpy as np
+
+    mask = np.zeros(grid.shape, bool)
+    mask[0, 40:80, 30:90] = True
+    where = Region(grid, Shape.MASK, mask, series_uid=study.series[0].uid, label="plate")
+    found = Finding(
+        codes.LESION, where=where, measurements=(Measurement(codes.VOLUME, where.volume_ml, "mL"),), tracking="2.25.77"
+    )
+    # A person's own finding, so that it may be seen at once.
+    made = Result(study.uid, Outcome.FOUND, Origin("person", "chief", unaided=True), clock(), findings=(found,))
+    held = site.blobs.put(canonical(made))
+    site.journal.append(Event(Kind.RESULT_MADE, clock(), "chief", study.uid, {"result": held}))
+    page = desk("chief")
+    page.goto(f"/headset/{study.uid}")
+    spacing = grid.spacing_mm
+    wide, deep = 60 * spacing[2], 40 * spacing[1]
+    until(lambda: page.locator(".stage3d [role=status]").inner_text() != "Loading the surfaces", 60)
+    told = page.locator(".stage3d [role=status]").inner_text().split(" mm")[0].split(" × ")
+    assert float(told[0]) == pytest.approx(wide, rel=0.01)
+    assert float(told[2]) == pytest.approx(deep, rel=0.01)
+    page.get_by_text("No headset is connected").wait_for()
+    canvas = page.locator("canvas")
+    shown = lambda: canvas.screenshot()  # noqa: E731
+    with_it = shown()
+    shot(page, "surfaces")
+    page.get_by_label("Show plate").uncheck()
+    until(lambda: shown() != with_it)
+    if AXE.is_file():
+        assert faults(page, AXE.read_text()) == []
+
+
+def test_one_flipped_byte_shows(desk: Any, served: Any) -> None:
+    """Last: it breaks the journal of this department."""
+    _, _, clock, folder = served
+    with sqlite3.connect(folder / "archive/archive.sqlite") as raw:
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        raw.execute("UPDATE event SET who = 'itp' WHERE number = 12")
+    clock.now += timedelta(minutes=5)
+    page = desk("chief")
+    page.goto("/oversight/audit")
+    page.get_by_role("alert").get_by_text("the journal is broken at entry 12").wait_for()
+    shot(page, "oversight-chain-broken")
