@@ -92,6 +92,45 @@ def test_readers_with_ai_by_hand(site: Site) -> None:
     ]  # fmt: skip
 
 
+def test_what_the_signature_wrote_down_is_what_counts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Twelve signatures that say themselves what AI, first opinion and report said, and in which mode."""
+    with department(tmp_path_factory.mktemp("calls"), read=0) as (site, _):
+        for n in range(1, 13):
+            opened = Event(Kind.READING_OPENED, at(n), "ito", f"1.9.{n}", {"by": "ito"})
+            call = {
+                "analysis": AI,
+                "version": "1",
+                "mode": "unaided-first",
+                "machine": True,
+                "final": n > 3,
+                "first": n > 6,
+            }
+            told = {"report": "f" * 64, "calls": [call], "decisions": ["large"] * 100}
+            site.journal.append(opened, Event(Kind.REPORT_SIGNED, at(n, 4), "ito", f"1.9.{n}", told))
+        rates = site.oversight.readers(who=ITO, period=ALWAYS, by=("mode",))["rows"]
+        assert [r.group for r in rates] == [("unaided-first",)]
+        assert (rates[0].override.value, rates[0].changed.value, rates[0].seconds) == (3 / 12, 3 / 12, 240)
+        kept = site.oversight._log.by_subject()["1.9.1"][-1].details
+        assert set(kept) == {"report", "calls"}, "what is large is not held"
+
+
+def test_the_mode_of_the_worklist_says_since_when(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with department(tmp_path_factory.mktemp("mode"), read=6) as (site, _):
+        first = site.oversight.triaging(who=ITO)
+        told = {
+            "use": "worklist",
+            "mode": "triage",
+            "was": "shadow",
+            "reason": "x",
+            "proposed_by": "ito",
+            "proposal": 1,
+        }
+        site.journal.append(Event(Kind.MODE_SET, at(2), "lee", AI, told))
+        now = {row["analysis"]: row["since"] for row in site.oversight.triaging(who=ITO)}
+        assert {r["analysis"]: r["since"] for r in first}[AI] == at(3, 0.5).isoformat()
+        assert now[AI] == at(2).isoformat()
+
+
 def test_triage_says_how_many_are_missing(site: Site) -> None:
     told = site.oversight.triage(AI, who=ITO, period=ALWAYS)
     split = told["splits"][0]

@@ -74,6 +74,30 @@ def test_who_reviews_is_blind_until_they_have_scored(site: Site) -> None:
         site.reviews.case("0" * 24, who=CHIEF)
 
 
+def test_nothing_of_machine_or_colleague_reaches_who_reads_blind(site: Site) -> None:
+    site.reviews.draw(who=CHIEF, seed="november", rate=1.0)
+    case = next(c for c in site.reviews.peers(who=CHIEF)["cases"] if c["study"] == uid(3))
+    reviewer, study = BY_NAME[case["reviewer"]], uid(3)
+    result = site.results(study, who=CHIEF)[0][0]
+    assert site.results(study, who=reviewer) == []
+    with pytest.raises(NotFound):
+        site.result(result, who=reviewer)
+    for refused in (site.reading, site.report, site.report_pdf):
+        with pytest.raises(Forbidden, match="you read blind"):
+            refused(study, who=reviewer)
+    assert study not in [e.waiting.study.uid for e in site.worklist(who=reviewer)]
+    assert study in [e.waiting.study.uid for e in site.worklist(who=CHIEF)]
+    heard = [s for s in site.events(since=0, limit=10_000, who=reviewer) if s.event.subject == study]
+    assert heard == []
+    told = site.explain(study, who=reviewer)
+    assert (told["signatures"], told["results"], told["events"]) == ([], [], [])
+    assert [a["answer"] for a in site.why(study, who=reviewer) if a["answer"] in ("found", "none")] == []
+    assert site.study(study, who=reviewer).uid == study, "the images may be looked at"
+    site.reviews.score(case["id"], "1", "", who=reviewer)
+    assert site.results(study, who=reviewer) != []
+    assert site.reading(study, who=reviewer).state == "signed"
+
+
 def test_double_reading_is_blind_at_the_door(site: Site) -> None:
     id = site.reviews.ask_double(uid(3), "Opacity?", ("ito", "lee"), who=CHIEF)
     assert site.reviews.blind(uid(3), ITO) and site.reviews.blind(uid(3), LEE)

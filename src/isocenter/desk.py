@@ -122,6 +122,7 @@ class Desk:
     def reading(self, study_uid: str, *, who: Person) -> session.Reading:
         """The state of a study's reading, and whether this person's own opinion is asked for and given."""
         must(who, "reading", study_uid)
+        self._disclosing.must_not_be_blind(study_uid, who)
         self.index.study(study_uid)
         return self._reading(study_uid, who)
 
@@ -369,6 +370,7 @@ class Desk:
         """The report as it is being worded, or the latest signed one; before one's own opinion, only one's own words
         and what needs no machine."""
         must(who, "report", study_uid)
+        self._disclosing.must_not_be_blind(study_uid, who)
         reading = self._reading(study_uid, who)
         if reading.state == "signed":
             return self._kept(reading.reports[-1])

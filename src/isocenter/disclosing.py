@@ -11,13 +11,13 @@ read no duty list, and DICOM peers, who get what the archive holds. Whoever read
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis.plan import Plan
-from isocenter.errors import NotFound
+from isocenter.errors import Forbidden, NotFound
 from isocenter.govern.policy import HOUSE, Person, may
 from isocenter.reading import disclosure, session
 from isocenter.reading import worklist as lists
@@ -45,10 +45,13 @@ class Disclosing:
     Args:
         index: of the archive.
         journal: what tells that a mode was set or an opinion locked, also by another process.
+        blinded: studies that a person reads blind now (drawn for review, or as one of two readers): of these nothing
+            that a machine or a colleague said may reach them, whatever the modes are.
     """
 
     index: Index
     journal: Journal
+    blinded: Callable[[Person], frozenset[str]] = lambda who: frozenset()
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -108,9 +111,22 @@ class Disclosing:
         Args:
             state: of the reading, where the caller knows it.
         """
+        if study_uid in self.blinded(who):
+            return False
         if unbound(who) or self.locked(study_uid, who) is not None:
             return True
         return (state or str(self.index.reading(study_uid)["state"])) in _SIGNED
+
+    def must_not_be_blind(self, study_uid: str, who: Person) -> None:
+        """Go on only if this person does not read the study blind.
+
+        Raises:
+            Forbidden: they do; who had it and what was written would tell.
+        """
+        if study_uid in self.blinded(who):
+            raise Forbidden(
+                "a study that you read blind", "who read it and what was written would tell", "give your own word first"
+            )
 
     def asks(self, study_uid: str, plan: Plan) -> bool:
         """Whether the site wants a reader's own opinion before this study is signed: an analysis that reads with
@@ -126,6 +142,8 @@ class Disclosing:
     def results(self, study_uid: str, who: Person, *, replaced: bool = False) -> list[tuple[str, Result]]:
         """The latest of each chain that a person may see, newest last; all of a chain with `replaced`."""
         many = [(i, r) for i, r in self.index.results(study_uid, replaced=replaced) if not taken_back(r)]
+        if study_uid in self.blinded(who):
+            return []
         if not many or unbound(who):
             return many
         free, modes = self.free(study_uid, who), self.modes()
@@ -147,6 +165,8 @@ class Disclosing:
 
     def sees(self, result: Result, who: Person) -> bool:
         """Whether a person may see one result."""
+        if result.study_uid in self.blinded(who):
+            return False
         if unbound(who):
             return True
         free = self.free(result.study_uid, who)
@@ -169,7 +189,9 @@ class Disclosing:
     # ---- the worklist
 
     def rows(self, waiting: Sequence[lists.Waiting], who: Person) -> list[lists.Waiting]:
-        """Rows as a person may see them."""
+        """Rows as a person may see them; what they read blind stands in a list of its own and not in this one."""
+        if blind := self.blinded(who):
+            waiting = [w for w in waiting if w.study.uid not in blind]
         if unbound(who):
             return [w.shown(w.ai, w.raises) for w in waiting]
         modes = self.modes()
@@ -191,6 +213,8 @@ class Disclosing:
     def hears(self, sealed: Sealed, who: Person) -> bool:
         """Whether a person may hear of an event: what machines do on a study is silent until it may be seen."""
         event = sealed.event
+        if event.subject and event.subject in self.blinded(who):
+            return False
         if unbound(who) or not event.subject:
             return True
         if event.kind is Kind.RESULT_MADE:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["KEPT", "Logbook"]
 
 _PAGE = 5000
-_BARE = (Kind.INSTANCES_RECEIVED,)  # only when and where: their details hold every image
+_KEEP = {  # what is needed of details that may be large: of arrivals nothing but when and where
+    Kind.INSTANCES_RECEIVED: (),
+    Kind.REPORT_SIGNED: ("calls", "report"),
+    Kind.REPORT_AMENDED: ("report",),
+}
 
 KEPT = (
     Kind.STAMPED,
@@ -61,7 +65,9 @@ class Logbook:
             while self._level < head and (page := self.journal.since(self._level, kinds=self.kinds, limit=_PAGE)):
                 for sealed in page:
                     event = sealed.event
-                    kept = replace(event, details={}) if event.kind in _BARE else event
+                    kept = event
+                    if (names := _KEEP.get(event.kind)) is not None:
+                        kept = replace(event, details={n: event.details[n] for n in names if n in event.details})
                     self._by_subject.setdefault(event.subject, []).append(kept)
                 self._level = page[-1].number
             self._level = head

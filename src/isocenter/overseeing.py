@@ -6,7 +6,6 @@ readers are for the owner of the site; whoever else asks sees their own figures 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from isocenter.govern.policy import Person, may, must
 from isocenter.logbook import Logbook
 from isocenter.reading import readers, triage, turnaround
 from isocenter.reading import worklist as lists
+from isocenter.reading.disclosure import Mode, Use
 from isocenter.reading.readers import Call
 from isocenter.reading.session import machine_of
 from isocenter.reading.triage import Case
@@ -240,7 +240,10 @@ class Overseeing:
         ]  # fmt: skip
 
     def _since(self, analysis: str) -> datetime | None:
-        """When it first raised a study here."""
+        """When the site let it order the list; where no mode was ever set for that, when it first raised a study."""
+        for sealed in self.journal.since(kinds=(Kind.MODE_SET,), subject=analysis, limit=_ALL):
+            if sealed.event.details["use"] == Use.WORKLIST.value and sealed.event.details["mode"] != Mode.SHADOW.value:
+                return sealed.event.time
         first = [h for h in self._machine_heads(analysis) if h["outcome"] == Outcome.FOUND.value]
         return min((datetime.fromisoformat(h["made"]) for h in first), default=None)
 
@@ -316,39 +319,27 @@ class Overseeing:
             seal = _first(events, _SIGNED)
             opened = [e.time for e in events if e.kind is Kind.READING_OPENED and e.time <= seal.time]
             seconds = (seal.time - max(opened)).total_seconds() if opened else None
-            opinion = self._opinion(events, seal)
-            spoke = [h for h in heads.get(uid, ()) if h["origin"] == "machine" and h["outcome"] != "declined"]
-            for name in sorted({h["name"] for h in spoke}):
-                machine = next(h for h in spoke if h["name"] == name)["outcome"] == Outcome.FOUND.value
-                final = self._signed_answer(uid, name)
-                if final is None:
-                    continue
+            for told in seal.details.get("calls") or self._told(uid, heads.get(uid, ())):
+                name = str(told["analysis"])
                 truth = [bool(e.details["present"]) for e in events if _tells(e, name)]
                 calls.append(
                     Call(
-                        uid, seal.who, name, str(opinion["modes"].get(name, "not told")), machine, final,
-                        self._said(opinion, name), truth[-1] if truth else None, seconds,
+                        uid, seal.who, name, str(told["mode"]), bool(told["machine"]), bool(told["final"]),
+                        told["first"], truth[-1] if truth else None, seconds,
                     )
                 )  # fmt: skip
         return calls
 
-    def _opinion(self, events: Sequence[Event], seal: Event) -> Mapping[str, Any]:
-        """The first opinion that the signer locked before the signature; empty where there was none."""
-        for event in events:
-            if event.kind is Kind.OPINION_LOCKED and event.who == seal.who and event.time <= seal.time:
-                told = json.loads(self.blobs.get(str(event.details["report"])))
-                return {"modes": told.get("modes", {}), "findings": told.get("findings")}
-        return {"modes": {}, "findings": None}
-
-    def _said(self, opinion: Mapping[str, Any], analysis: str) -> bool | None:
-        """Whether a first opinion holds what the analysis looks for; None where words alone do not tell."""
-        findings = opinion["findings"]
-        if findings is None:
-            return None
-        codes = {(f["what"]["code"], f["what"]["scheme"]) for f in findings}
-        if codes & {(c.code, c.scheme) for c in self._codes(analysis)}:
-            return True
-        return None if codes & {_UNNAMED} else False
+    def _told(self, uid: str, heads: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The calls of a signature that did not write them down, as the results tell them now."""
+        spoke = [h for h in heads if h["origin"] == "machine" and h["outcome"] != Outcome.DECLINED.value]
+        told = []
+        for name in sorted({h["name"] for h in spoke}):
+            machine = next(h for h in spoke if h["name"] == name)["outcome"] == Outcome.FOUND.value
+            final = self._signed_answer(uid, name)
+            if final is not None:
+                told.append({"analysis": name, "mode": "not told", "machine": machine, "final": final, "first": None})
+        return told
 
     def _codes(self, analysis: str) -> set[Any]:
         held = self.registry.analyses.get(analysis)
@@ -372,9 +363,6 @@ class Overseeing:
             elif not machine_of(result)[0] and _stands(result, codes):
                 answer = True
         return answer
-
-
-_UNNAMED = ("121071", "DCM")  # "Finding": what a reader has put in words only
 
 
 def _stands(result: Result, codes: set[Any]) -> bool:

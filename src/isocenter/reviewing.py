@@ -44,6 +44,7 @@ class Reviewing:
 
     def __post_init__(self) -> None:
         self._peer, self._double = Logbook(self.journal, _PEER), Logbook(self.journal, _DOUBLE)
+        self._blind: tuple[int, dict[str, frozenset[str]]] = (-1, {})
         self._follow, self._reads = Logbook(self.journal, _FOLLOW), Logbook(self.journal, _READS)
 
     def blind(self, study_uid: str, who: Person) -> bool:
@@ -55,9 +56,17 @@ class Reviewing:
 
     def blinded(self, who: Person) -> frozenset[str]:
         """Studies that this person reads blind now."""
-        again = {r.study for r in self._reviews().values() if r.turn == who.name}
-        pairs = self._pairs().values()
-        return frozenset(again | {p.study for p in pairs if who.name in p.readers and _awaits(p, who.name)})
+        head = self.journal.head()[0]
+        if self._blind[0] != head:
+            found: dict[str, set[str]] = {}
+            for one in self._reviews().values():
+                found.setdefault(one.turn, set()).add(one.study)
+            for pair in self._pairs().values():
+                for name in pair.readers:
+                    if _awaits(pair, name):
+                        found.setdefault(name, set()).add(pair.study)
+            self._blind = head, {name: frozenset(studies) for name, studies in found.items() if name}
+        return self._blind[1].get(who.name, frozenset())
 
     # ---- peer learning ---------------------------------------------------------------------------------------
 

@@ -96,15 +96,13 @@ class Site(Desk, Marks):
     def __post_init__(self) -> None:
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
-        self._disclosing = Disclosing(self.index, self.journal)
+        self.reviews = Reviewing(self.index, self.journal, self.blobs, self.clock)
+        self._disclosing = Disclosing(self.index, self.journal, self.reviews.blinded)
+        self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
         self._shelf = Shelf()
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
         self.guests = Segmenting(self.registry, self.clock, shelf=self.shelf, apart=self.apart)
-        self.reviews, self.audits = (
-            Reviewing(self.index, self.journal, self.blobs, self.clock),
-            Auditing(self.journal, self.clock, self._disclosing.hears),
-        )
         self._fits = {}
 
     # ---- receive, find ---------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def study(uid: Uid, site: SiteHere, who: Annotated[Person, needs("study")]) -> A
     """What the study holds, images in the order in which one scrolls through them."""
     here: PagesSite = site
     whole = here.study(uid, who=who)
-    return pages_json.study(whole, here.reading(uid, who=who) if may(who, "reading") else None)
+    return pages_json.study(whole, here.reading(uid, who=who) if _may_know(here, uid, who) else None)
 
 
 @router.get("/api/studies/{uid}/hang")
@@ -109,3 +109,8 @@ def map_image(
 
 def _result(site: PagesSite, id: str, who: Person) -> Result:
     return site.result(id, who=who)
+
+
+def _may_know(site: PagesSite, uid: str, who: Person) -> bool:
+    """Whether a person may know who reads a study: by right, and not while they read it blind."""
+    return may(who, "reading") and not site.reviews.blind(uid, who)
