@@ -20,6 +20,13 @@ def test_no_command_loads_what_it_does_not_need() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_site_waits_for_no_compiler() -> None:
+    heavy = ("numba", "scipy.ndimage", "skimage", "SimpleITK", "onnxruntime")
+    code = f"import sys; import isocenter.site, isocenter.doors.pages; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_it_starts_in_under_half_a_second() -> None:
     times = []
     for _ in range(5):

@@ -22,7 +22,6 @@ from isocenter.govern.policy import Person, must
 from isocenter.loading import volumes_of
 from isocenter.marking import Drawn, image_of, measured
 from isocenter.methods import brush
-from isocenter.methods.promptable import Click, outline
 from isocenter.reading.session import Correction, Reading
 from isocenter.record import Code, Finding, Measurement, Result, Series, Study, Verdict, codes
 from isocenter.space import Reference, Region, Shape, Volume
@@ -282,6 +281,8 @@ def _clicked(
     if edit.box is not None:
         said.append({"box": _points(volume, edit.box).tolist()})
     said += [{"mm": point.tolist(), "inside": edit.add} for point in _points(volume, edit.points)]
+    from isocenter.methods.promptable import Click, outline  # numba; no command but this one waits for it
+
     clicks = [Click((c["mm"][0], c["mm"][1], c["mm"][2]), bool(c["inside"])) for c in said if "mm" in c]
     boxes = [c["box"] for c in said if "box" in c]
     found = outline(volume, clicks, (tuple(boxes[-1][0]), tuple(boxes[-1][1])) if boxes else None)

@@ -13,7 +13,6 @@ from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import Refused
 from isocenter.govern.policy import Person
-from isocenter.methods import queueing
 from isocenter.overseeing import Period, zone_of
 from isocenter.record import to_plain
 
@@ -134,6 +133,8 @@ def _what_if(
 ) -> dict[str, Any]:
     import numpy as np
 
+    from isocenter.methods import queueing  # numba; nobody else waits for it
+
     load = per_min * reading_min / readers
     if load >= 1:
         raise Refused(
@@ -165,6 +166,8 @@ def _what_if(
 def _formula(
     per_min: float, reading_min: float, prevalence: float, se: float, sp: float, readers: int, discipline: str
 ) -> dict[str, float] | None:
+    from isocenter.methods import queueing
+
     try:
         told = queueing.triage_waits(
             per_min, reading_min, prevalence=prevalence, sensitivity=se, specificity=sp,

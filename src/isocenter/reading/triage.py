@@ -23,7 +23,6 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.methods.intervals import Estimate, difference, mean
-from isocenter.methods.queueing import replay
 
 __all__ = ["ENOUGH", "FEW", "GROUPS", "MARKS_MIN", "Case", "Change", "Effect", "Split", "effect"]
 
@@ -153,6 +152,8 @@ class _Table:
     """Waits of the studies of one period, in minutes: as they were, in the plain order, in the raised order."""
 
     def __init__(self, cases: Sequence[Case], zone: tzinfo, hours: tuple[int, int]) -> None:
+        from isocenter.methods.queueing import replay  # numba; nobody else waits for it
+
         arrived = np.array([c.arrived.timestamp() / 60 for c in cases])
         opened = np.array([c.opened.timestamp() / 60 for c in cases])
         level = np.array([0 if c.stat else 1 for c in cases], np.int64)
