@@ -28,6 +28,7 @@ Mask = npt.NDArray[np.bool_]
 _WORKING_MM = 0.9
 _VESSEL = 3.5  # blood volume, in medians of the tissue, from which a voxel is a vessel
 _MOST_VOXELS = 2.0
+_DARK = 0.35
 _SLAB_MM = 80.0
 
 
@@ -126,6 +127,9 @@ def examine(
     brain = (intracranial.brain_ct if kind == "CT" else intracranial.brain_mr)(before, spacing)
     baseline = _baseline(work, brain, falling=kind == "MR")
     before = work[:baseline].mean(axis=0)
+    if kind == "MR":
+        # Where there is hardly any signal, its logarithm is noise that looks like an artery.
+        brain &= before > _DARK * float(np.median(before[brain]))
     tissue = seen & _tissue(kind, before, brain, spacing)
     _to_concentration(work, before, kind, echo_time_s)
     feeding, draining = _vessels(work, plan, brain, baseline, artery, vein, by, remarks)

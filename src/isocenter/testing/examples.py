@@ -16,7 +16,7 @@ from isocenter.dicom.assemble import assemble, regions
 from isocenter.dicom.header import merge, read_header
 from isocenter.record import codes
 from isocenter.space import Region, Volume
-from isocenter.testing.perfused_examples import ct_perfusion
+from isocenter.testing.perfused_examples import ct_perfusion, mr_perfusion
 from isocenter.testing.phantoms import chest, coronary, heart
 
 __all__ = ["EXAMPLES", "Example"]
@@ -86,5 +86,6 @@ EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
     "chest_xray_opacity": _chest_xray_opacity,
     "coronary_calcium": _coronary_calcium,
     "ct_perfusion": ct_perfusion,
+    "mr_perfusion": mr_perfusion,
 }
 """Name of an analysis -> its examples."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from isocenter.testing.phantoms import stroke_ct
+from isocenter.testing.phantoms import stroke_ct, stroke_mr
 
-__all__ = ["ct_perfusion"]
+__all__ = ["ct_perfusion", "mr_perfusion"]
 
 _Example = tuple[Mapping[str, Any], Mapping[str, Any]]
 
@@ -25,3 +25,16 @@ def ct_perfusion() -> Iterator[_Example]:
     short = ill.array[:20]
     cut = replace(ill, array=short, axes=(replace(ill.axes[0], values=ill.axes[0].values[:20]),))
     yield {"bolus": cut, "vessels": None}, {"answer": "declined", "words": "a scan of 32 s"}
+
+
+def mr_perfusion() -> Iterator[_Example]:
+    """The same on T2*-weighted MR, and a series without echo time."""
+    small: dict[str, Any] = {"size": 80, "slices": 6, "step_mm": 14.0, "times_s": tuple(np.arange(30) * 1.5)}
+    ill, truth = stroke_mr.volume(**small)
+    measured = {"Mismatch volume": (truth["penumbra_ml"], 0.15 * truth["penumbra_ml"])}
+    yield {"bolus": ill, "vessels": None}, {"answer": "found", "measurements": measured}
+    yield {"bolus": stroke_mr.volume(**small, stroke=False)[0], "vessels": None}, {"answer": "none"}
+    yield (
+        {"bolus": replace(ill, facts={"Modality": "MR"}), "vessels": None},
+        {"answer": "declined", "words": "no Echo Time"},
+    )

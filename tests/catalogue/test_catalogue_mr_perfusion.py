@@ -1,0 +1,54 @@
+"""MR perfusion on a head whose flow is planted, from DICOM, and where it must decline."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from real_series import loaded
+
+from isocenter.catalogue.mr_perfusion import MRPerfusion
+from isocenter.errors import Refused
+from isocenter.record import Outcome, codes
+from isocenter.testing.phantoms import stroke_mr
+from isocenter.testing.phantoms.perfused_head import scene
+
+SMALL = {"size": 96, "slices": 8, "step_mm": 10.0, "times_s": tuple(np.arange(32) * 1.5)}
+
+
+def test_planted_volumes_and_flow() -> None:
+    volume, truth = stroke_mr.volume(**SMALL)
+    answer = MRPerfusion().run(volume, None)
+    labels = scene(np.array([0.0, 1.0]), stroke_mr.frames(**SMALL)[1]).labels
+    assert answer.outcome is Outcome.FOUND and answer.maps is not None
+    said = {(m.what, m.definition): m.value for m in answer.measurements}
+    late = said[codes.VOLUME, "hypoperfused tissue, core included"]
+    assert late == pytest.approx(truth["hypoperfused_ml"], rel=0.10)
+    assert said[codes.VOLUME, "ischemic core"] == pytest.approx(truth["core_ml"], rel=0.35)
+    assert np.nanmedian(answer.maps["CBF"].array[labels == 6]) == pytest.approx(20.0, abs=4.0)
+    assert np.isnan(answer.maps["CBF"].array[labels <= 1]).all()
+    assert answer.curves[0].y_unit == "1/s"
+    assert any("diffusion" in r for r in answer.reasons)
+
+
+def test_from_dicom() -> None:
+    patient = stroke_mr.patient(size=64, slices=6, step_mm=14.0, times_s=tuple(np.arange(28) * 1.6))
+    (volume,), _ = loaded(patient.files)
+    assert volume.axis("time").unit == "s" and len(volume.axis("time")) == 28
+    answer = MRPerfusion().run(volume, None, trial="DEFUSE 3", hours=8)
+    (late,) = (m.value for m in answer.measurements if "core included" in m.definition)
+    assert late == pytest.approx(patient.truth["hypoperfused_ml"], rel=0.15)
+    assert any(r.startswith("DEFUSE 3") for r in answer.reasons)
+
+
+def test_what_is_declined() -> None:
+    volume, _ = stroke_mr.volume(**SMALL)
+    labels = scene(np.array([0.0, 1.0]), stroke_mr.frames(**SMALL)[1]).labels
+    with pytest.raises(Refused, match="no Echo Time"):
+        MRPerfusion().run(replace(volume, facts={}), None)
+    with pytest.raises(Refused, match="echo time of 30000 ms"):
+        MRPerfusion().run(replace(volume, facts={"EchoTime": 30000.0}), None)
+    gone = volume.array.copy()
+    dark = gone[:, labels == 8] < 350
+    gone[:, labels == 8] = np.where(dark, 20.0, gone[:, labels == 8])
+    with pytest.raises(Refused, match="saturated"):
+        MRPerfusion().run(replace(volume, array=gone), None, artery_mm="-30 -8 0")
