@@ -29,6 +29,7 @@ from isocenter.outlining import Marks
 from isocenter.overseeing import Overseeing
 from isocenter.preferring import Preferences
 from isocenter.reading import session
+from isocenter.reading.cutting import Cutter, Plane
 from isocenter.reading.disclosure import AFTER
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
 from isocenter.reading.priors import Prior
@@ -100,7 +101,7 @@ class Site(Desk, Marks):
         self._disclosing = Disclosing(self.index, self.journal, self.reviews.blinded)
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
-        self._shelf = Shelf()
+        self._shelf, self._cutter = Shelf(), Cutter()
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
         self.guests = Segmenting(self.registry, self.clock, shelf=self.shelf, apart=self.apart)
         self._fits = {}
@@ -213,6 +214,11 @@ class Site(Desk, Marks):
         if which and not 0 <= min(which) <= max(which) < len(of.order):
             raise NotFound(f"image {max(which) + 1}", f"the series has {len(of.order)}", "ask for those that it has")
         return of, real_values(of, [of.order[n] for n in which], self.blobs.get)
+
+    def cut(self, study_uid: str, series_uid: str, at: Plane, *, who: Person) -> npt.NDArray[np.float32]:
+        """The values of a series on any plane through it, for a browser that cannot cut by itself."""
+        of = self.pictures(study_uid, series_uid, who=who)
+        return self._cutter(of, at, lambda: volumes_of(of.series, self.blobs.get)[0])
 
     def counts(self, *, who: Person) -> dict[str, int]:
         """How much the archive holds."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_eyes import FLAGS, Site, lit, lock, read, shot, until
+from browser_eyes import lit, lock, read, shot, until
 
 pytestmark = pytest.mark.browser
 
@@ -270,18 +270,3 @@ def test_a_study_that_is_not_there(page: Any, context: Any) -> None:
     page.goto("/study/1.2.3.4")
     page.get_by_role("alert").wait_for()
     page.get_by_role("link", name="Back to the worklist").wait_for()
-
-
-def test_without_webgl_single_images_work_and_planes_say_why(
-    playwright: Any, chromium: str, site: Site, studies: Callable[[str], str]
-) -> None:
-    flags = [flag for flag in FLAGS if flag != "--enable-unsafe-swiftshader"]
-    browser = playwright.chromium.launch(executable_path=chromium, args=[*flags, "--disable-3d-apis"])
-    context = browser.new_context(base_url=site.address, storage_state=site.state)
-    page = context.new_page()
-    assert page.evaluate("document.createElement('canvas').getContext('webgl2')") is None
-    read(page, studies("PET/CT"))
-    page.keyboard.press("Shift+L")
-    page.get_by_text("this browser has no WebGL").first.wait_for()
-    shot(page, "room-without-webgl")
-    browser.close()

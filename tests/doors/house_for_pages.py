@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refused
+from isocenter.errors import Conflict, Forbidden, IsocenterError, NotAVolume, NotFound, Refused
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.marking import Drawn
@@ -25,6 +25,7 @@ from isocenter.preferring import Preferences
 from isocenter.reading import disclosure, opinion, session
 from isocenter.reading import report as reports
 from isocenter.reading.comparison import Compared, compare
+from isocenter.reading.cutting import Plane, cut
 from isocenter.reading.disclosure import Mode, Modes, Use
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures, real_values, shown
@@ -53,7 +54,7 @@ from isocenter.record import (
 )
 from isocenter.record.event import GENESIS
 from isocenter.record.states import READING, step
-from isocenter.space import Geometry, Reference, Region, Shape
+from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CT, DX = "1.2.3.1", "1.2.3.2"
@@ -338,6 +339,12 @@ class House:
     ) -> tuple[Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
         of = self.pictures(study_uid, series_uid, tag=tag, who=who)
         return of, real_values(of, [of.order[n] for n in which], self.file)
+
+    def cut(self, study_uid: str, series_uid: str, at: Plane, *, who: Person) -> npt.NDArray[np.float32]:
+        of = self.pictures(study_uid, series_uid, who=who)
+        if of.no_volume:
+            raise NotAVolume(of.no_volume)
+        return cut(Volume(np.arange(4800, dtype=np.float32).reshape(GRID.shape), GRID, "intensity", "1"), at)
 
     def file(self, digest: str) -> bytes:
         if digest not in self.files:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 from dataclasses import replace
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
 from browser_for_pages import Browser
 from house_for_pages import CT, CT_SERIES, DX, DX_SERIES, House
+from PIL import Image
 
 from isocenter.doors import pages_pictures
 from isocenter.doors.pages import application
@@ -127,3 +129,15 @@ def test_who_may_not_retrieve_images_gets_none(house: House) -> None:
     at = f"/api/studies/{CT}/series/{CT_SERIES}"
     assert patient.get(f"{at}/pictures").status_code == 403
     assert patient.get(f"{at}/slab?tag={'0' * 32}&first=0&count=1").status_code == 403
+
+
+def test_a_plane_is_cut_on_the_server(reader: Browser) -> None:
+    at = f"/api/studies/{CT}/series/{CT_SERIES}/plane.png"
+    where = "origin=-15,-10,45&right=1,0,0&down=0,1,0&width=30&height=20&low=600&high=1200"
+    answer = reader.get(f"{at}?{where}")
+    assert answer.headers["content-type"] == "image/png"
+    grey = np.asarray(Image.open(BytesIO(answer.content)), float)
+    wanted = np.clip((np.arange(600, 1200).reshape(20, 30) - 600) / 600, 0, 1) * 255
+    assert grey == pytest.approx(wanted, abs=0.51)
+    crooked = reader.get(f"{at}?{where.replace('-15,-10,45', '1.2.3,4,5')}")
+    assert crooked.status_code == 400

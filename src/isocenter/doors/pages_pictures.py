@@ -31,14 +31,15 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
-from isocenter.errors import IsocenterError, LimitReached
+from isocenter.errors import IsocenterError, LimitReached, Refused
 from isocenter.govern.policy import Person
+from isocenter.reading.cutting import Plane
 from isocenter.reading.pictures import Picture, Pictures
 
 __all__ = ["HEAD", "described", "packed", "router"]
@@ -88,6 +89,55 @@ def slab(
     body = packed(of, which, values)
     headers = {"Content-Encoding": "gzip"} if small else {}
     return StreamingResponse(_gzip(body) if small else body, media_type="application/octet-stream", headers=headers)
+
+
+_Vector = Annotated[str, Query(pattern=r"^-?[0-9.]{1,16}(,-?[0-9.]{1,16}){2}$")]
+_Edge = Annotated[int, Query(ge=1, le=4096)]
+_Value = Annotated[float, Query(ge=-1e12, le=1e12, allow_inf_nan=False)]
+
+
+@router.get("/api/studies/{uid}/series/{series}/plane.png")
+def plane(
+    uid: Uid,
+    series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
+    site: SiteHere,
+    who: Annotated[Person, needs("instance")],
+    origin: _Vector,
+    right: _Vector,
+    down: _Vector,
+    width: _Edge,
+    height: _Edge,
+    low: _Value,
+    high: _Value,
+) -> Response:
+    """A plane through a series as 8 bits of grey, for a browser without WebGL.
+
+    `origin` is the patient's point (LPS mm) at the middle of the first pixel, `right` and `down` are the steps to the
+    next ones; `low` is black and `high` is white.
+    """
+    here: PagesSite = site
+    values = here.cut(uid, series, Plane(_vector(origin), _vector(right), _vector(down), height, width), who=who)
+    grey = np.clip((values - low) / max(high - low, 1e-9), 0.0, 1.0) * 255.0
+    return Response(greys(np.round(grey).astype(np.uint8)), media_type="image/png")
+
+
+def _vector(text: str) -> tuple[float, float, float]:
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError:
+        raise Refused("a vector that is no three numbers", "its parts cannot be read", "send x,y,z") from None
+    return x, y, z
+
+
+def greys(values: npt.NDArray[np.uint8]) -> bytes:
+    """A PNG of grey pixels (ISO/IEC 15948)."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    out = BytesIO()
+    Image.fromarray(values).save(out, "PNG", compress_level=1)
+    return out.getvalue()
 
 
 def _bytes(of: Pictures) -> int:

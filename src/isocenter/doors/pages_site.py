@@ -19,6 +19,7 @@ from isocenter.outlining import Edit
 from isocenter.preferring import Preferences
 from isocenter.reading.comparison import Compared
 from isocenter.reading.critical import Communication
+from isocenter.reading.cutting import Plane
 from isocenter.reading.disclosure import Mode, Modes, Use
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures
@@ -97,6 +98,9 @@ class PagesSite(Protocol):
         self, study_uid: str, series_uid: str, which: Sequence[int], *, tag: str, who: Person
     ) -> tuple[Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
         """The real values of several of them."""
+
+    def cut(self, study_uid: str, series_uid: str, at: Plane, *, who: Person) -> npt.NDArray[np.float32]:
+        """The values of a series on a plane."""
 
     def geometry_of(self, sop_uid: str, *, frame: int = 0, who: Person) -> Geometry:
         """Of one image: one slice, its step the distance to the next slice or its thickness."""

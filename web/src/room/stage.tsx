@@ -80,9 +80,9 @@ function Cross({ desk, view }: { desk: Desk; view: Viewport }) {
   const [point, at, mark, image] = [lightbox.point.value, view.view.value, desk.mark.value, view.image.value];
   const spots: Point2[] = [];
   if (mark && image && mark.sop === image.picture.sop) spots.push(fromPixel(image.affine, ...mark.pixel));
-  const planes = view.kind !== "volume" && lightbox.viewports.value.some((one) => one.kind === "plane" && one.series.value?.frame === view.series.value?.frame);
+  const planes = view.kind !== "volume" && lightbox.viewports.value.some((one) => (one.kind === "plane" || one.kind === "server") && one.series.value?.frame === view.series.value?.frame);
   const lines = planes ? cutLines(lightbox, view) : [];
-  if (point && at && (view.kind === "plane" || (lines.length > 0 && inPlane(at, point)))) spots.push(toCanvas(at, point).slice(0, 2) as Point2);
+  if (point && at && (view.kind === "plane" || view.kind === "server" || (lines.length > 0 && inPlane(at, point)))) spots.push(toCanvas(at, point).slice(0, 2) as Point2);
   if (!spots.length && !lines.length) return null;
   return (
     <svg class="overlay" aria-hidden="true">
@@ -140,6 +140,7 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   const said: preact.ComponentChildren[] = [];
   const [refusal, series, map] = [desk.lightbox.refusals.value.get(place), view.series.value!, desk.map.value];
   if (refusal) said.push(<span class="soon">▲ {refusal}</span>);
+  if (view.kind === "server") said.push(<span class="soon">▲ no WebGL: drawn by the server</span>);
   if (view.reduced.value) said.push(<span class="soon">▲ reduced: {view.reduced.value}</span>);
   if (view instanceof PlaneView && view.fused.value) said.push(`${view.fused.value.volume.series.modality} over ${series.modality}, one frame of reference`);
   if (series.remark && (series.modality === "PT")) said.push(<span class="soon">▲ {series.remark}</span>);

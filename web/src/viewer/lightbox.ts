@@ -9,7 +9,9 @@ import { hand, Mouse, tool } from "./mouse";
 import { type Blend, type Plane, PlaneView } from "./plane";
 import { type Preset, presetsOf } from "./presets";
 import { type Loaded, loadSeries } from "./series";
+import { ServerView } from "./server-plane";
 import { nearestPicture, StackView } from "./stack";
+import { canDrawVolumes } from "./start";
 import { type Point3, type Range, toPatient, type Viewport } from "./viewport";
 import { SeriesVolume } from "./volume";
 
@@ -37,7 +39,7 @@ export const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, pla
 const PLANES = ["axial", "sagittal", "coronal"] as const;
 const BLENDS: (Blend | null)[] = [null, "mip", "mean", "minip"];
 
-type View = StackView | PlaneView | BodyView;
+type View = StackView | PlaneView | ServerView | BodyView;
 
 /** The light box: which viewports there are, what hangs in each, which one the keys act on, and what goes through them together. */
 export class Lightbox {
@@ -123,8 +125,8 @@ export class Lightbox {
 
   /** A cell has its element: a viewport comes to life in it, and follows what the cell says. */
   mount(number: number, kind: Cell["kind"], plane: Plane | undefined, element: HTMLDivElement): () => void {
-    const view = kind === "stack" ? new StackView(element) : kind === "plane" ? new PlaneView(element, plane ?? "axial") : new BodyView(element);
-    if (view instanceof PlaneView) view.pointed = (point) => this.go(point);
+    const view = kind === "stack" ? new StackView(element) : kind === "plane" ? canDrawVolumes() ? new PlaneView(element, plane ?? "axial") : new ServerView(element, plane ?? "axial") : new BodyView(element);
+    if (view instanceof PlaneView || view instanceof ServerView) view.pointed = (point) => this.go(point);
     const mouse = new Mouse(view, () => this.choose(number));
     this.mounted.set(number, view);
     this.publish();
@@ -306,6 +308,11 @@ export class Lightbox {
         await view.show(series, cell.at ? pictureAt(series, cell.at) : this.beginning(series));
         if (range && current()) view.setRange(range);
         return;
+      }
+      if (view instanceof ServerView) {
+        if (series.noVolume) throw new Error(series.noVolume);
+        if (cell.over) this.say(this.refusals, number, "no WebGL in this browser: nothing can be laid over");
+        return view.show(series, range, this.point.peek());
       }
       const volume = await this.volume(series);
       if (!current()) return;

@@ -29,6 +29,13 @@ export interface Loaded {
   unit: string;
   remark: string;
   colour: boolean;
+  /** The smallest value is white. */
+  inverse: boolean;
+  /** Size of the first picture. */
+  columns: number;
+  rows: number;
+  /** The window that the first picture states. */
+  sent: { lower: number; upper: number } | null;
   pictures: Picture[];
   /** Where a picture stands among them, by its image id. */
   places: ReadonlyMap<string, number>;
@@ -53,10 +60,13 @@ export async function loadSeries(study: string, uid: string): Promise<Loaded> {
   const imageId = (number: number) => `${SCHEME}:${uid}:${about.tag}:${number}`;
   const slabs = new Slabs(`/api/studies/${study}/series/${uid}`, about, imageId);
   const pictures = about.sop.map((sop, number) => pictureOf(about, sop, number, imageId(number)));
+  const window = each(about.windows, 0)[0];
   const durations = pictures.map((_, number) => each(about.duration_ms, number));
   const loaded: Loaded = {
     study, uid, pictures,
-    modality: about.modality, frame: about.frame, unit: about.unit, remark: about.remark, colour: about.colour,
+    modality: about.modality, frame: about.frame, unit: about.unit, remark: about.remark, colour: about.colour, inverse: about.inverse,
+    columns: each(about.columns, 0), rows: each(about.rows, 0),
+    sent: window ? { lower: window[0] - window[1] / 2, upper: window[0] + window[1] / 2 } : null,
     places: new Map(pictures.map((one, i) => [one.imageId, i])),
     phases: about.phases,
     durations_ms: durations.every((one) => one > 0) ? durations : null,

@@ -1,14 +1,13 @@
 import * as core from "@cornerstonejs/core";
 
 let started: Promise<void> | null = null;
-let volumes = true;
+let volumes: boolean | null = null;
 
 /** Start the viewer's engine once. Without WebGL single images are drawn by the processor and planes are refused. */
 export function start(): Promise<void> {
   started ??= (async () => {
-    volumes = hasWebGL();
     core.init();
-    if (!volumes) core.setUseCPURendering(true);
+    if (!canDrawVolumes()) core.setUseCPURendering(true);
     core.cache.setMaxCacheSize(768 * 2 ** 20);
   })();
   return started;
@@ -24,7 +23,7 @@ export function engine(): core.RenderingEngine {
 
 /** Whether this browser can draw planes through a volume. */
 export function canDrawVolumes(): boolean {
-  return volumes;
+  return (volumes ??= hasWebGL());
 }
 
 function hasWebGL(): boolean {
