@@ -2,9 +2,9 @@
 
 python benchmarks/bench_room.py [--repeat 3] [--long 2500]
 
-A fresh archive with synthetic CT series (96 slices of 256 x 256, 174 of 512 x 512, and one of thousands of 64 x 64), one
-server and one headless Chromium on the same processor. Times are taken inside the page: from the click on the series (or
-the navigation) to the picture. Needs Chromium and the extra `test`.
+A fresh archive with synthetic CT series (96 slices of 256 x 256, 174 of 512 x 512, and one of thousands of 64 x 64),
+one server and one headless Chromium on the same processor. Times are taken inside the page: from the click on the
+series to the picture. Needs Chromium and the extra `test`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def manifest() -> dict[str, Any]:
     return told
 
 
-def weight_kb(manifest: dict[str, Any], entry: str, without: set[str] | None = None) -> float:
+def weight_kb(manifest: dict[str, Any], entry: str) -> float:
     """Kilobytes after gzip of a page with all that it imports at once, styles included."""
     files: set[str] = set()
     todo = [entry]
@@ -32,7 +32,7 @@ def weight_kb(manifest: dict[str, Any], entry: str, without: set[str] | None = N
             if file not in files:
                 files.add(file)
                 todo += part.get("imports", ())
-    return sum(len(gzip.compress((BUILT / f).read_bytes(), 6)) for f in files - (without or set())) / 1000
+    return sum(len(gzip.compress((BUILT / f).read_bytes(), 6)) for f in files) / 1000
 
 
 def test_the_shell_is_light(manifest: dict[str, Any]) -> None:
