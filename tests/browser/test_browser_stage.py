@@ -207,7 +207,7 @@ def test_side_letters_go_along_with_every_flip_and_turn(
         where = {there["left" if x < width / 2 else "right"], there["top" if y < height / 2 else "bottom"]}
         assert where == set(sides), f"after {turn}: bright at {x:.0f}, {y:.0f} of {width} x {height}, letters {there}"
         seen.add(tuple(there.values()))
-    assert len(seen) >= 6, "the turns were turns"
+    assert len(seen) >= 5, "the turns were turns"
 
 
 def grey_of(hu: npt.NDArray[Any], centre: float, width: float) -> npt.NDArray[np.float64]:
