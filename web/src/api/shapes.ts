@@ -136,6 +136,10 @@ export interface Where {
   volume_ml: number | null;
   instances: string[];
   has_mask: boolean;
+  /** Frame of Reference UID; empty where the image has no place in the patient. */
+  frame: string;
+  /** Of a mark: points of the patient (mm), or columns and rows of its image. */
+  points: number[][] | null;
 }
 
 export type Verdict = "undecided" | "kept" | "changed" | "struck" | "added";
@@ -167,6 +171,7 @@ export interface Origin {
   kind: "machine" | "person";
   name: string;
   version?: string;
+  parameters?: Record<string, unknown>;
 }
 
 export interface Result {

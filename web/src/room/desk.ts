@@ -1,6 +1,9 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
 import type { Coded, Series } from "../api/shapes";
 import { go, setQuery, to } from "../router";
+import { drawingOf } from "../marks/layer";
+import { Marks } from "../marks/marks";
+import type { Point2 } from "../viewer/viewport";
 import { Lightbox } from "../viewer/lightbox";
 import type { Tool } from "../viewer/mouse";
 import { PlaneView } from "../viewer/plane";
@@ -58,8 +61,14 @@ export class Desk {
   private readonly told = new Set<string>();
   private readonly forget: () => void;
 
+  readonly marks: Marks;
+  /** Where the pointer is on the active viewport (canvas pixels). */
+  cursor: Point2 | null = null;
+
   constructor(readonly session: Session) {
     this.hanging = new Hanging(session.uid, this.lightbox);
+    this.marks = new Marks(session, this.lightbox);
+    this.lightbox.addLayer(drawingOf(this));
     // The server is told what was seen as soon as it was, and of a finding only once in each result that carries it.
     this.forget = effect(() => {
       const seen = this.evidence.findings.value;
@@ -138,6 +147,12 @@ export class Desk {
   nextMap(): void {
     const many = this.maps.value.length;
     this.mapNumber.value = many ? ((this.mapNumber.value + 2) % (many + 1)) - 1 : -1;
+  }
+
+  /** The thing under the cursor becomes the one in hand. */
+  pick(viewport = this.lightbox.active.value, at = this.cursor): void {
+    const one = viewport && at && this.marks.shapes.at(viewport, at);
+    if (one) this.choose(one);
   }
 
   choose(one: Found): void {

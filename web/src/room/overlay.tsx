@@ -1,16 +1,12 @@
 import { type Signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { ask } from "../api/door";
+import { colourOf } from "../marks/colours";
 import type { StackView } from "../viewer/stack";
 import { lies } from "./evidence";
 import type { Found } from "./session";
 
-/** Same finding, same colour; persons draw in white. Machine lines are dashed, so that nobody needs the colour. */
-const COLOURS = ["#F0A202", "#63C5F5", "#1FA37A", "#FFF27A", "#4C7DFF", "#D9552B"];
-
-export function colourOf(one: Found): string {
-  return one.machine ? COLOURS[(one.number - 1) % COLOURS.length]! : "#FFFFFF";
-}
+export { colourOf };
 
 export interface ShownMap {
   result: string;
@@ -41,7 +37,7 @@ export function Overlay({ view, found, active, hidden, map }: { view: StackView;
   const [drawn, setDrawn] = useState<Drawn[]>([]);
   const picture = view.picture.value;
   const series = view.series.value?.uid ?? "";
-  const here = picture ? found.filter((one) => one.finding.where && one.finding.verdict !== "struck" && lies(one.finding, picture.sop, series)) : [];
+  const here = picture ? found.filter((one) => one.finding.where && one.finding.verdict !== "struck" && lies(one.finding, picture.sop, series) && !drawnElsewhere(one, view)) : [];
   useEffect(() => {
     if (!picture) return setDrawn([]);
     let current = true;
@@ -97,4 +93,9 @@ function labelPlaces(outlines: Spot[][]): (Spot | null)[] {
     taken.push(spot);
     return spot;
   });
+}
+
+/** Marks, and regions in patient space, are drawn by the layers that lie over every viewport. */
+function drawnElsewhere({ finding: { where } }: Found, view: StackView): boolean {
+  return (!!where?.points && where.shape !== "point") || (!!where?.has_mask && !!view.view.value) || (where?.shape === "point" && where.label === "Probe");
 }

@@ -6,6 +6,7 @@ import { ask } from "../api/door";
 import { type Worklist, signedAt } from "../api/shapes";
 import { bind } from "../keys/keyboard";
 import { Failed, Loading, Stale } from "../kit/states";
+import { MarkTools, Sets } from "../marks/panel";
 import { go, to } from "../router";
 import { moment } from "../words";
 import { rowToTake } from "../worklist/rows";
@@ -44,12 +45,13 @@ export function RoomPage({ study: uid }: { study: string }) {
       {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{trouble.what}{trouble.why && `: ${trouble.why}`}. {trouble.remedy}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
       <main class="room" inert={otherStudy.value !== null}>
         <div class="images">
-          <div><ToolBar desk={desk} /><PlaneBar desk={desk} /></div>
+          <div><ToolBar desk={desk} /><PlaneBar desk={desk} /><MarkTools desk={desk} /></div>
           <Stage desk={desk} />
           <Thumbnails desk={desk} />
         </div>
         <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
           {session.unaided.value ? <FirstOpinion desk={desk} /> : <Findings desk={desk} />}
+          <Sets desk={desk} />
           <ReportPanel desk={desk} />
           <Signed desk={desk} />
         </aside>
@@ -92,7 +94,7 @@ async function nextStudy(): Promise<void> {
 function useRoomKeys(desk: Desk): void {
   const bound = useRef(desk);
   useEffect(() => {
-    const { session, lightbox } = bound.current;
+    const { session, lightbox, marks } = bound.current;
     const active = () => lightbox.active.value;
     const on = (act: (one: NonNullable<ReturnType<Desk["current"]>>) => void) => () => {
       const one = desk.current();
@@ -102,14 +104,14 @@ function useRoomKeys(desk: Desk): void {
     return bind(
       "room",
       {
-        "slice+1": () => active()?.step(1),
-        "slice-1": () => active()?.step(-1),
+        "slice+1": () => marks.nudge(0, 1) || active()?.step(1),
+        "slice-1": () => marks.nudge(0, -1) || active()?.step(-1),
         "slice+10": () => active()?.step(10),
         "slice-10": () => active()?.step(-10),
         first: () => void active()?.at(0),
         last: () => void active()?.at(Math.max(0, active()!.count.value - 1)),
-        "series+1": () => desk.nextSeries(1),
-        "series-1": () => desk.nextSeries(-1),
+        "series+1": () => marks.nudge(1, 0) || desk.nextSeries(1),
+        "series-1": () => marks.nudge(-1, 0) || desk.nextSeries(-1),
         ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [`window-${n}`, () => desk.preset(n)])),
         "tool-window": () => desk.takeTool("window"),
         "tool-zoom": () => desk.takeTool("zoom"),
@@ -123,8 +125,8 @@ function useRoomKeys(desk: Desk): void {
         layout: () => desk.nextLayout(),
         planes: () => lightbox.togglePlanes(),
         cross: () => lightbox.toggleCross(),
-        "tilt-left": () => lightbox.cross.tilt(active(), -TILT),
-        "tilt-right": () => lightbox.cross.tilt(active(), TILT),
+        "tilt-left": () => marks.nudge(-10, 0) || lightbox.cross.tilt(active(), -TILT),
+        "tilt-right": () => marks.nudge(10, 0) || lightbox.cross.tilt(active(), TILT),
         slab: () => lightbox.nextSlab(),
         fuse: () => desk.fuse(),
         "opacity+1": () => desk.stepOpacity(1),
@@ -136,10 +138,16 @@ function useRoomKeys(desk: Desk): void {
         "viewport+1": () => lightbox.choose((lightbox.activeNumber.value + 1) % Math.max(1, lightbox.viewports.value.length)),
         peek: () => (desk.peeking.value = true),
         hide: () => (desk.hidden.value = true),
+        ...Object.fromEntries((["length", "bidirectional", "angle", "ellipse", "probe", "freehand"] as const).map((kind) => [kind, () => marks.take(kind)])),
+        ...Object.fromEntries((["brush", "threshold", "click"] as const).map((how) => [`seg-${how}`, () => marks.paint(how)])),
+        "seg-turn": () => (marks.painting.add.value = !marks.painting.add.value),
+        "cross-down": () => marks.nudge(0, 10),
+        "cross-up": () => marks.nudge(0, -10),
+        pick: () => desk.pick(),
         map: () => desk.nextMap(),
         "finding+1": () => desk.step(1),
         "finding-1": () => desk.step(-1),
-        jump: on((one) => desk.jump(one)),
+        jump: () => marks.enter() || on((one) => desk.jump(one))(),
         keep: decide((one) => one.finding.verdict === "undecided" && desk.keep(one)),
         change: decide((one) => desk.edit(one, "changed")),
         strike: decide((one) => desk.edit(one, "struck")),
@@ -153,7 +161,7 @@ function useRoomKeys(desk: Desk): void {
           if (!session.mine.value) void nextStudy();
           else desk.askToSign(); // an open study is signed or left first, never lost by one key
         },
-        leave: () => (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : void desk.leave()),
+        leave: () => marks.giveUp() || (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : void desk.leave()),
       },
       { hide: () => (desk.hidden.value = false), peek: () => (desk.peeking.value = false) },
     );

@@ -162,6 +162,22 @@ export class Session {
     });
   }
 
+  /** A mark or a stroke, to the server at once; `after` when its answer is on screen, or when it was refused. */
+  send(words: string, path: string, body: object | (() => object), after: () => void): void {
+    this.acts.do(words, async () => {
+      try {
+        this.reading.value = await ask<Reading>(path, { method: "POST", body: { version: this.version, ...(typeof body === "function" ? body() : body) }, deadline_s: 60 });
+        this.undone.value = "";
+        await Promise.all([this.results.load(), this.report.load()]);
+      } catch (error) {
+        if (asTrouble(error).unreached) throw error; // it waits, still drawn, and is sent again
+        after();
+        throw error;
+      }
+      after();
+    });
+  }
+
   word(id: string, text: string, section?: string): void {
     this.acts.do(`report: ${text || "sentence removed"}`, async () => {
       const report = await ask<Report>(`/api/readings/${this.uid}/sentences/${encodeURIComponent(id)}`, { method: "PUT", body: { version: this.version, text, section } });

@@ -40,7 +40,7 @@ function Place({ desk, number, cell }: { desk: Desk; number: number; cell: Cell 
   const many = lightbox.cells.value.length > 1;
   return (
     <div class="viewport" data-active={many && number === Math.max(0, lightbox.activeNumber.value) ? "" : undefined} data-viewport={view?.id} data-plane={view?.view.value ? JSON.stringify(view.view.value) : undefined}>
-      <div class="canvas" ref={element} role="img" aria-label={view ? spokenLine(view) : "No image yet"} data-marking={desk.adding.value || undefined} onClick={(event) => markPlace(desk, view, event)} style={lightbox.hand.value ? { cursor: lightbox.hand.value.cursor } : undefined} />
+      <div class="canvas" ref={element} role="img" aria-label={view ? spokenLine(view) : "No image yet"} data-marking={desk.adding.value || undefined} onClick={(event) => (event.ctrlKey || event.metaKey ? desk.pick(view, whereIn(event)) : markPlace(desk, view, event))} onPointerMove={(event) => (desk.cursor = whereIn(event))} style={lightbox.hand.value ? { cursor: lightbox.hand.value.cursor } : undefined} />
       {view && <Drawn desk={desk} view={view} />}
       {view && desk.peeking.value && view === lightbox.active.value && <Peek desk={desk} over={view} />}
       {view ? <Corners desk={desk} view={view} number={number} /> : <Note state={{ at: "loading", words: "the series" }} />}
@@ -55,6 +55,11 @@ function spokenLine(view: Viewport): string {
   const range = view.range.value;
   const window = range ? `, window centre ${number((range.lower + range.upper) / 2)} width ${number(range.upper - range.lower)}` : "";
   return `${series.modality}${view.kind === "plane" ? ` ${view.name.value}` : ""}, image ${view.index.value + 1} of ${view.count.value}${window}`;
+}
+
+function whereIn(event: MouseEvent): Point2 {
+  const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
 }
 
 function markPlace(desk: Desk, view: Viewport | undefined, event: MouseEvent): void {

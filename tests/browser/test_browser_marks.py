@@ -1,0 +1,235 @@
+"""Balls of known size, measured and outlined in a real browser: by mouse, by keys, after a flip or a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser_eyes import Site, read, shot, until
+
+from conftest import BUILT
+from isocenter.app import open_house
+from isocenter.settings import Settings
+from isocenter.site import HOUSE
+from isocenter.testing.phantoms import balls
+
+pytestmark = pytest.mark.browser
+
+JAR = balls.patient(seed=3)
+STUDY, SERIES = JAR.truth["study_uid"], JAR.truth["series_uid"]
+BALL = JAR.truth["balls"][0]
+
+# Where the bright ball lies on the canvas of a viewport: its extent along row and column through its middle.
+EXTENT = """number => {
+  const canvas = [...document.querySelectorAll('.viewport canvas.cornerstone-canvas')][number];
+  const copy = document.createElement('canvas');
+  [copy.width, copy.height] = [canvas.width, canvas.height];
+  const pen = copy.getContext('2d');
+  pen.drawImage(canvas, 0, 0);
+  const { data, width, height } = pen.getImageData(0, 0, copy.width, copy.height);
+  const lit = (x, y) => data[4 * (y * width + x)] > 198;
+  const deep = (x, y) => [-6, 0, 6].every(d => [-6, 0, 6].every(e => lit(x + d, y + e)));  // noise is never so wide
+  let [n, sx, sy] = [0, 0, 0];
+  for (let y = 6; y < height - 6; y += 2) for (let x = 6; x < width - 6; x += 2)
+    if (deep(x, y)) { n++; sx += x; sy += y; }
+  if (!n) return null;
+  const [cx, cy] = [Math.round(sx / n), Math.round(sy / n)];
+  const run = (dx, dy) => { let k = 0; while (lit(cx + dx * k, cy + dy * k)) k++; return k; };
+  const box = canvas.getBoundingClientRect();
+  return { left: cx - run(-1, 0) + 1, right: cx + run(1, 0), top: cy - run(0, -1) + 1, bottom: cy + run(0, 1),
+    x: (cx - run(-1, 0) + cx + run(1, 0)) / 2 + 0.5, y: (cy - run(0, -1) + cy + run(0, 1)) / 2 + 0.5,
+    at: [box.x, box.y] };
+}"""
+
+
+@pytest.fixture(scope="module")
+def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An archive that holds the jar of balls and nothing else, and somebody who has signed in."""
+    if not BUILT.is_file():
+        pytest.skip("the pages are not built; run python hatch_build.py")
+    settings = Settings(folder=tmp_path_factory.mktemp("jar") / "archive", port=0, dicom_port=0)
+    house = open_house(settings, server=True)
+    try:
+        house.first_person()
+        house.site.receive(JAR.files, sender="test", who=HOUSE)
+        house.start_web()
+        link = house.sign_in_link()
+        context = browser.new_context()
+        context.new_page().goto(link)
+        state = context.storage_state()
+        context.close()
+        yield Site(link.split("/sign-in")[0], state)
+    finally:
+        house.close()
+
+
+def findings(page: Any) -> list[dict[str, Any]]:
+    results = page.request.get(f"/api/studies/{STUDY}/results").json()["results"]
+    return [f for r in results for f in r["findings"] if f["verdict"] != "struck"]
+
+
+def to_the_ball(page: Any) -> None:
+    """The image next to the middle of the largest ball."""
+    page.keyboard.press("1")
+    page.keyboard.press("Home")
+    corner = page.locator(".corner.tr").first
+    until(lambda: corner.inner_text().startswith("1/"))
+    for n in range(24):
+        page.keyboard.press("ArrowDown")
+        until(lambda n=n: corner.inner_text().startswith(f"{n + 2}/"))
+    until(lambda: page.evaluate(EXTENT, 0))
+
+
+def opened(page: Any) -> None:
+    read(page, STUDY)
+    until(lambda: page.request.get(f"/api/readings/{STUDY}").json()["by"])
+    to_the_ball(page)
+
+
+def ends_drawn(page: Any) -> list[tuple[float, float]]:
+    """Ends of the first length on the screen, as canvas pixels."""
+    path = page.locator('.overlay g[data-mark="length"] path.line').first.get_attribute("d")
+    first, second = path.split("M")[1].split("L")[:2]
+    return [tuple(float(v) for v in part.split()) for part in (first, second)]  # type: ignore[misc]
+
+
+def test_a_ball_measures_24_mm_by_mouse_and_by_keys_and_everywhere_the_same(
+    page: Any, browser: Any, site: Site
+) -> None:
+    opened(page)
+    seen = page.evaluate(EXTENT, 0)
+    (ox, oy), middle = seen["at"], (seen["top"] + seen["bottom"]) / 2
+    page.keyboard.press("d")
+    page.mouse.move(ox + seen["left"], oy + middle)
+    page.mouse.down()
+    page.mouse.move(ox + (seen["left"] + seen["right"]) / 2, oy + middle, steps=4)
+    page.mouse.move(ox + seen["right"], oy + middle, steps=4)
+    page.mouse.up()
+    until(lambda: len(findings(page)) == 1)
+    (one,) = findings(page)
+    assert one["measurements"][0]["value"] == pytest.approx(24.0, abs=0.5)
+    assert one["verdict"] == "added"
+
+    # the same by keys alone: the cross stands where the mouse was left
+    cross = page.locator("[data-cross]").get_attribute("d")
+    x, y = (float(v) for v in cross[1:].split("h")[0].split())
+    x += 10
+    walk(page, seen["left"] - x, middle - y)
+    page.keyboard.press("Enter")
+    walk(page, seen["right"] - seen["left"], 0)
+    page.keyboard.press("Enter")
+    until(lambda: len(findings(page)) == 2)
+    assert findings(page)[1]["measurements"][0]["value"] == pytest.approx(24.0, abs=0.5)
+    page.keyboard.press("Escape")
+    page.locator('.overlay g[data-mark="length"]').nth(1).wait_for(state="attached")
+    shot(page, "marks-length")
+    held = [f["measurements"][0]["value"] for f in findings(page)]
+
+    page.keyboard.press("Shift+F")
+    until(lambda: abs(page.evaluate(EXTENT, 0)["left"] - seen["left"]) > 3)
+    after = page.evaluate(EXTENT, 0)
+    drawn = sorted(x for x, _ in ends_drawn(page))
+    assert drawn == pytest.approx([after["left"], after["right"]], abs=2), "the mark turned with its image"
+
+    page.reload()
+    page.locator(".corner.tr").wait_for()
+    to_the_ball(page)
+    page.locator('.overlay g[data-mark="length"]').nth(1).wait_for(state="attached")
+    assert sorted(x for x, _ in ends_drawn(page)) == pytest.approx([seen["left"], seen["right"]], abs=2)
+    assert [f["measurements"][0]["value"] for f in findings(page)] == held
+
+    other = browser.new_context(
+        base_url=site.address, storage_state=site.state, viewport={"width": 1100, "height": 800}
+    )
+    second = other.new_page()
+    page.goto("about:blank")
+    second.goto(f"/study/{STUDY}")
+    second.locator(".corner.tr").wait_for()
+    to_the_ball(second)
+    second.locator('.overlay g[data-mark="length"]').nth(1).wait_for(state="attached")
+    there = second.evaluate(EXTENT, 0)
+    assert sorted(x for x, _ in ends_drawn(second)) == pytest.approx([there["left"], there["right"]], abs=2)
+    other.close()
+
+
+def walk(page: Any, dx: float, dy: float) -> None:
+    """Move the cross by arrow keys, tens first."""
+    for distance, (back, on) in ((dx, ("ArrowLeft", "ArrowRight")), (dy, ("ArrowUp", "ArrowDown"))):
+        steps = round(abs(distance))
+        key = on if distance > 0 else back
+        for _ in range(steps // 10):
+            page.keyboard.press(f"Shift+{key}")
+        for _ in range(steps % 10):
+            page.keyboard.press(key)
+
+
+def outlined(page: Any, viewport: int) -> dict[str, float] | None:
+    """Middle of the outline that is drawn over a viewport, as canvas pixels."""
+    told: dict[str, float] | None = page.evaluate(
+        """number => {
+          const place = [...document.querySelectorAll('.viewport')][number];
+          const line = place?.querySelector('.sections g[data-finding] path.line');
+          if (!line) return null;
+          const box = line.getBBox();
+          return { x: box.x + box.width / 2, y: box.y + box.height / 2, width: box.width };
+        }""",
+        viewport,
+    )
+    return told
+
+
+def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any) -> None:
+    opened(page)
+    before = [f for f in findings(page) if f["where"]["has_mask"]]
+    assert not before
+    page.keyboard.press("Shift+C")
+    page.get_by_role("combobox", name="region").wait_for()
+    seen = page.evaluate(EXTENT, 0)
+    (ox, oy) = seen["at"]
+    page.mouse.click(ox + seen["x"], oy + seen["y"])
+    until(lambda: [f for f in findings(page) if f["where"]["has_mask"]], 60)
+    until(lambda: outlined(page, 0))
+    middle = outlined(page, 0)
+    scale = (seen["right"] - seen["left"]) / 24.0  # canvas pixels for a millimetre
+    assert (middle["x"], middle["y"]) == pytest.approx((seen["x"], seen["y"]), abs=scale)
+    assert middle["width"] == pytest.approx(24 * scale, abs=2 * scale)
+    page.keyboard.press("Escape")
+
+    page.keyboard.press("Shift+B")
+    volume = next(f["where"]["volume_ml"] for f in findings(page) if f["where"]["has_mask"])
+    page.mouse.move(ox + seen["right"] + 2 * scale, oy + seen["y"])
+    page.mouse.down()
+    page.mouse.move(ox + seen["right"] + 6 * scale, oy + seen["y"], steps=3)
+    page.mouse.up()
+
+    def painted() -> float:
+        return max((f["where"]["volume_ml"] or 0) for f in findings(page) if f["where"]["has_mask"])
+
+    until(lambda: painted() > volume + 0.05, 40)
+    shot(page, "marks-painted")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Z")
+    until(lambda: painted() == pytest.approx(volume), 40)
+
+    page.keyboard.press("Shift+L")
+    until(lambda: page.locator(".viewport canvas.cornerstone-canvas").count() == 4, 40)
+    until(lambda: page.locator(".viewport[data-viewport^=plane] .corner.tr").count() == 3, 40)
+    card = page.locator(".card").filter(has_text=" mL").first
+    card.locator("header").click()
+    page.keyboard.press("Enter")
+    for number in (1, 2, 3):
+        until(lambda number=number: page.evaluate(EXTENT, number), 40)
+    for number in (1, 2, 3):
+        until(lambda number=number: outlined(page, number), 40)
+        lit, drawn = page.evaluate(EXTENT, number), outlined(page, number)
+        pixel = (lit["right"] - lit["left"]) / 24.0
+        assert (drawn["x"], drawn["y"]) == pytest.approx((lit["x"], lit["y"]), abs=max(1.0, pixel)), number
+    shot(page, "marks-planes")
+
+    page.keyboard.down("h")
+    until(lambda: page.locator(".overlay.sections g").count() == 0 and page.locator(".overlay.marks g").count() == 0)
+    page.keyboard.up("h")
+    until(lambda: outlined(page, 1))
+    page.get_by_label("Drawn on the images").locator("input[type=checkbox]").first.uncheck()
+    until(lambda: page.locator(".overlay.sections g").count() == 0)

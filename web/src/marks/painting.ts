@@ -1,0 +1,116 @@
+import { computed, signal } from "@preact/signals";
+import type { Session } from "../room/session";
+import type { Lightbox } from "../viewer/lightbox";
+import type { Hand, Point2, Point3, Viewport } from "../viewer/viewport";
+import { type Spot, spotAt } from "./spot";
+
+export type Brush = "brush" | "threshold" | "click";
+
+/** Outline a region by painting, by a range of values under the brush, or by clicks. Every stroke is one act, and one step of undo. */
+export class Painting implements Hand {
+  readonly cursor = "crosshair";
+  readonly how = signal<Brush | null>(null);
+  readonly add = signal(true);
+  readonly radius_mm = signal(6);
+  readonly ball = signal(false);
+  readonly values = signal<[low: number, high: number]>([0, 100]);
+  /** The region that is painted on; empty for a new one. */
+  readonly tracking = signal("");
+  readonly note = signal("");
+  /** The way of the brush that is on its way to the server, and where the brush is now. */
+  readonly stroke = signal<{ viewport: Viewport; spots: Spot[]; add: boolean } | null>(null);
+  readonly at = signal<{ viewport: Viewport; at: Point2 } | null>(null);
+  readonly regions = computed(() => this.session.found.value.filter((one) => one.finding.where?.has_mask && one.finding.verdict !== "struck"));
+  private down_ = false;
+
+  constructor(private readonly session: Session, private readonly lightbox: Lightbox, private readonly may: () => string) {}
+
+  take(how: Brush): void {
+    const again = this.how.peek() === how;
+    this.putBack();
+    this.note.value = this.may();
+    if (again || this.note.peek()) return;
+    this.how.value = how;
+    this.lightbox.hand.value = this;
+    const viewport = this.lightbox.active.peek();
+    if (viewport) this.at.value = { viewport, at: [viewport.element.clientWidth / 2, viewport.element.clientHeight / 2] };
+  }
+
+  putBack(): void {
+    this.how.value = null;
+    this.stroke.value = null;
+    this.at.value = null;
+    if (this.lightbox.hand.peek() === this) this.lightbox.hand.value = null;
+  }
+
+  giveUp(): boolean {
+    if (!this.how.peek()) return false;
+    this.putBack();
+    return true;
+  }
+
+  nudge(dx: number, dy: number): boolean {
+    const at = this.at.peek();
+    if (!this.how.peek() || !at) return false;
+    this.at.value = { ...at, at: [at.at[0] + dx, at.at[1] + dy] };
+    return true;
+  }
+
+  enter(): boolean {
+    const at = this.at.peek();
+    if (!this.how.peek() || !at) return false;
+    const spot = spotAt(at.viewport, at.at);
+    if (spot) this.send(at.viewport, [spot], this.add.peek());
+    return true;
+  }
+
+  down(viewport: Viewport, at: Point2, event: PointerEvent): boolean {
+    if (event.ctrlKey) return false;
+    const spot = spotAt(viewport, at);
+    if (!spot) return false;
+    this.down_ = true;
+    this.stroke.value = { viewport, spots: [spot], add: event.shiftKey ? !this.add.peek() : this.add.peek() };
+    return true;
+  }
+
+  move(viewport: Viewport, at: Point2): void {
+    this.at.value = { viewport, at };
+    const [stroke, spot] = [this.stroke.peek(), spotAt(viewport, at)];
+    if (this.down_ && stroke && spot && this.how.peek() !== "click") this.stroke.value = { ...stroke, spots: [...stroke.spots, spot] };
+  }
+
+  over(viewport: Viewport, at: Point2): void {
+    this.at.value = { viewport, at };
+  }
+
+  up(viewport: Viewport): void {
+    const stroke = this.stroke.peek();
+    this.down_ = false;
+    if (stroke) this.send(viewport, stroke.spots, stroke.add);
+  }
+
+  /** A new region from the next act on. */
+  fresh(): void {
+    this.tracking.value = "";
+  }
+
+  private send(viewport: Viewport, spots: Spot[], add: boolean): void {
+    const [how, image, view] = [this.how.peek(), viewport.image.peek(), viewport.view.peek()];
+    if (!how) return;
+    const placed = spots.every((spot) => spot.length === 3);
+    const body = {
+      how, add, points: spots, series_uid: viewport.series.peek()?.uid ?? "",
+      instance_uid: placed ? "" : image?.picture.sop, frame: placed ? 0 : image?.picture.frame,
+      radius: how === "click" ? 0 : this.radius_mm.peek(),
+      normal: how === "click" || this.ball.peek() ? null : (view?.normal as Point3 | undefined),
+      values: how === "threshold" ? this.values.peek() : null,
+    };
+    const before = new Set(this.regions.peek().map((one) => one.finding.tracking));
+    const known = this.tracking.peek();
+    this.session.send(`${add ? "add to" : "take from"} a region`, `/api/studies/${this.session.uid}/segment`, () => ({ ...body, tracking: known || this.tracking.peek() }), () => {
+      this.stroke.value = null;
+      const fresh = this.regions.peek().find((one) => !before.has(one.finding.tracking));
+      if (!this.tracking.peek() && fresh) this.tracking.value = fresh.finding.tracking;
+    });
+  }
+}

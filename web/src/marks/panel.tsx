@@ -1,0 +1,64 @@
+import type { Desk } from "../room/desk";
+import { Key } from "../kit/marks";
+import { keyOf } from "../keys/keyboard";
+import { setOf } from "./marks";
+import type { Kind } from "./measuring";
+import type { Brush } from "./painting";
+
+const KINDS: Record<Kind, string> = { length: "Length", bidirectional: "Bidirectional", angle: "Angle", ellipse: "Ellipse", probe: "Probe", freehand: "Freehand" };
+const BRUSHES: Record<Brush, string> = { brush: "Brush", threshold: "Threshold", click: "Click" };
+
+/** Measuring and outlining tools with their keys, and what the brush in hand needs. */
+export function MarkTools({ desk }: { desk: Desk }) {
+  const { measuring, painting } = desk.marks;
+  const key = (act: string) => <Key of={keyOf("room", act)} />;
+  const unit = desk.lightbox.active.value?.series.value?.unit ?? "";
+  return (
+    <div class="tools" role="toolbar" aria-label="Drawing tools">
+      {(Object.keys(KINDS) as Kind[]).map((kind) => (
+        <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} onClick={() => desk.marks.take(kind)}>{KINDS[kind]} {key(kind)}</button>
+      ))}
+      <span class="rule" />
+      {(Object.keys(BRUSHES) as Brush[]).map((how) => (
+        <button type="button" class="quiet" key={how} aria-pressed={painting.how.value === how} onClick={() => desk.marks.paint(how)}>{BRUSHES[how]} {key(`seg-${how}`)}</button>
+      ))}
+      {painting.how.value && (
+        <>
+          <button type="button" aria-pressed={!painting.add.value} onClick={() => (painting.add.value = !painting.add.value)}>{painting.add.value ? "Adds" : "Takes away"} {key("seg-turn")}</button>
+          {painting.how.value !== "click" && <label class="small">radius <input type="number" min={0.5} max={100} step={0.5} value={painting.radius_mm.value} onInput={(event) => (painting.radius_mm.value = Math.max(0.1, event.currentTarget.valueAsNumber || 1))} /> mm</label>}
+          {painting.how.value !== "click" && <label class="check"><input type="checkbox" checked={painting.ball.value} onChange={(event) => (painting.ball.value = event.currentTarget.checked)} /> through slices</label>}
+          {painting.how.value === "threshold" && [0, 1].map((end) => (
+            <label class="small" key={end}>{end ? "to" : "from"} <input type="number" value={painting.values.value[end]} onInput={(event) => (painting.values.value = painting.values.value.map((v, i) => (i === end ? event.currentTarget.valueAsNumber || 0 : v)) as [number, number])} />{end ? ` ${unit.replace("[hnsf'U]", "HU")}` : ""}</label>
+          ))}
+          <label class="small">region <select value={painting.tracking.value} onChange={(event) => (painting.tracking.value = event.currentTarget.value)}>
+            <option value="">new</option>
+            {painting.regions.value.map((one) => <option key={one.finding.tracking} value={one.finding.tracking}>{one.number} {one.finding.where?.label || one.finding.what.meaning}</option>)}
+          </select></label>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** Which sets of results are drawn: what each analysis said, and what each reader did. Visibility belongs to the set and outlives every layout. */
+export function Sets({ desk }: { desk: Desk }) {
+  const { marks, session } = desk;
+  const drawn = session.found.value.filter((one) => one.finding.where && one.finding.verdict !== "struck");
+  const sets = [...new Set(drawn.map(setOf))];
+  if (!sets.length) return null;
+  const toggle = (set: string) => {
+    const next = new Set(marks.hiddenSets.value);
+    if (!next.delete(set)) next.add(set);
+    marks.hiddenSets.value = next;
+  };
+  return (
+    <section aria-label="Drawn on the images">
+      <h2>Drawn <span class="muted">hold {keyOf("room", "hide")} hides all · {keyOf("room", "pick")} picks under the cursor</span></h2>
+      {sets.map((set) => (
+        <label class="check" key={set}>
+          <input type="checkbox" checked={!marks.hiddenSets.value.has(set)} onChange={() => toggle(set)} /> {set} <span class="muted">{drawn.filter((one) => setOf(one) === set).length}</span>
+        </label>
+      ))}
+    </section>
+  );
+}
