@@ -435,6 +435,6 @@ def _fill(
                 height /= 1.0 - sure * (1.0 - _between(volume / height, apparent, shown))
             out[0, v] = factor * 6000.0 * height
             out[1, v] = factor * 100.0 * volume
-            out[2, v] = volume / height if height > 0 else np.nan
+            out[2, v] = volume / height if height > 0 and volume > 0 else np.nan
             out[3, v] = first_s + lag_s * lag
             out[4, v] = since[when[j]]
