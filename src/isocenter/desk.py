@@ -413,8 +413,21 @@ class Desk:
             results,
             when=report.signed or self.clock(),
             seal=seal,
+            how=reports.how(report),
             pictures=key_images(study, results, self._source),
         )
+
+    def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
+        """The report as a FHIR R4 bundle; what a machine says is labelled until a person has signed it."""
+        from isocenter.forms import fhir
+
+        report = self.report(study_uid, who=who)
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        results = [self.index.result(digest) for digest in report.results]
+        return fhir.bundle(
+            study, report.sentences, results, when=report.signed or self.clock(), version=report.number,
+            digest=report.digest, by=report.by,
+        )  # fmt: skip
 
 
 def _is_own(result: Result, who: Person) -> bool:

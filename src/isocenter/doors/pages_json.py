@@ -13,7 +13,7 @@ from isocenter.forms.answer import place
 from isocenter.reading.hanging import Hanging, Hung, Window
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.priors import Prior
-from isocenter.reading.report import Report
+from isocenter.reading.report import Report, how
 from isocenter.reading.session import Reading, machine_of
 from isocenter.reading.worklist import Entry
 from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, to_plain
@@ -196,6 +196,7 @@ def report(told: Report, state: Reading, doubts: list[dict[str, str]]) -> dict[s
         "changes": list(told.changes),
         "told": [to_plain(one) for one in told.told],
         "untold": told.untold,
+        "how": list(how(told)),
         "signed": {"by": told.by, "time": _iso(told.signed), "digest": told.digest} if told.digest else None,
     }
 

@@ -288,6 +288,13 @@ def report_pdf(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person
     )
 
 
+@router.get("/api/readings/{uid}/report.fhir")
+def report_fhir(uid: Uid, site: SiteHere, who: Annotated[Person, needs("report")]) -> Response:
+    """The report as a bundle of FHIR R4 resources."""
+    here: PagesSite = site
+    return Response(here.report_fhir(uid, who=who), media_type="application/fhir+json")
+
+
 def _report(site: PagesSite, uid: str, who: Person) -> dict[str, Any]:
     told = site.report(uid, who=who)
     doubts = told.disagreements if told.digest else disagreements(told, site.results(uid, who=who))

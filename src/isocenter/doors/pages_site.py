@@ -174,6 +174,9 @@ class PagesSite(Protocol):
     def report(self, study_uid: str, *, who: Person) -> Report:
         """The report as it is being worded, or the latest signed one."""
 
+    def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
+        """The report as FHIR R4."""
+
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
         """The report for print."""
 

@@ -52,6 +52,7 @@ def report(
     seal: Seal | None = None,
     pictures: Sequence[Picture] = (),
     form: Literal["pdf", "png"] = "pdf",
+    how: Sequence[str] = (),
 ) -> bytes:
     """The report of a study as PDF/A-2b.
 
@@ -62,6 +63,7 @@ def report(
         when: the time that the document bears.
         seal: of the signature; without it, every page says DRAFT.
         pictures: key images, at most 24.
+        how: how it came about, a sentence each: opinions, what changed, who was told.
         form: ``"pdf"``, or ``"png"`` for the first page as a picture.
 
     Raises:
@@ -77,6 +79,7 @@ def report(
     if form not in ("pdf", "png"):
         raise Refused(f"a report as '{form}'", "known are pdf and png")
     data = _content(study, sentences, latest(results), seal, pictures)
+    data["how"] = [words.one_line(line) for line in how]
     try:
         return _set(data, form, when)
     except typst.TypstError as bad:

@@ -24,6 +24,7 @@ __all__ = [
     "amend",
     "begin",
     "disagreements",
+    "how",
     "only_words_of",
     "redraft",
     "reword",
@@ -162,6 +163,28 @@ def redraft(report: Report, study: Study, latest: Sequence[tuple[str, Result]]) 
         sentences=_ordered([*said, *mine.values()]),
         results=tuple(i for i, _ in latest),
     )
+
+
+def how(report: Report) -> tuple[str, ...]:
+    """How a signed report came about, in sentences: the first opinion, what is other in the report, who was told."""
+    told = []
+    if report.locked:
+        told.append(f"First opinion of {report.by} locked {_minute(report.locked)}, before any AI output was shown.")
+        told += [f"Changed after AI: {change}" for change in report.changes]
+        if not report.changes:
+            told.append("Nothing was changed after AI was shown.")
+    for one in report.told:
+        told.append(
+            f"Critical result, identified {_minute(one.identified)}: told by {one.communicator} to {one.recipient}, "
+            f"received {_minute(one.received)}, {one.method}{', read back' if one.read_back else ''}."
+        )
+    if report.untold:
+        told.append(f"Critical result not told yet when this was signed: {report.untold}.")
+    return tuple(told)
+
+
+def _minute(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 def only_words_of(report: Report, who: str) -> Report:

@@ -219,6 +219,8 @@ export interface Report {
   sentences: Sentence[];
   signed: Signed | null;
   disagreements?: { sentence: string; what: string }[];
+  /** How it came about: the first opinion, what changed after AI, who was told of what is critical. */
+  how?: string[];
 }
 
 export interface Signed {

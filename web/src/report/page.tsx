@@ -78,6 +78,7 @@ function Paper({ study, report, plan }: Whole) {
       ))}
       <section class="made">
         <h3>How this report was made</h3>
+        {report.how?.map((line) => <p key={line}>{line}</p>)}
         <p>
           {signed ? `Signed by ${report.signed?.by ?? "a reader"}${report.signed ? ` ${moment(signedAt(report.signed))} UTC` : ""}.` : "Not signed: a draft, not to be acted upon."}{" "}
           {report.sentences.some((one) => one.machine) && "Sentences marked ◇ are a machine's words that a person has not touched. "}
