@@ -22,6 +22,7 @@ from isocenter.preferring import Preferences
 from isocenter.reading import comparison, critical, disclosure, opinion, session, undoing
 from isocenter.reading import report as reports
 from isocenter.reading import worklist as lists
+from isocenter.reading.confirmed import Confirmed, Experience
 from isocenter.reading.critical import Communication
 from isocenter.reading.disclosure import Mode, Modes, Use
 from isocenter.reading.opinion import Opinion
@@ -63,6 +64,7 @@ class Desk:
     staff: Staff
     _listing: Listing
     _disclosing: Disclosing
+    _experience: Experience
     _fits: dict[str, tuple[datetime | None, planning.Plan]]
 
     def _earlier(self, study: Study, chosen: Sequence[Analysis]) -> tuple[Study, ...]:
@@ -208,6 +210,11 @@ class Desk:
         return {
             a.name: frozenset(y.what for y in a.yields if y.what is not None) for a in self.registry.analyses.values()
         }
+
+    def confirmed(self, analysis: str, version: str, certainty: float | None, *, who: Person) -> Confirmed:
+        """How often findings like this were confirmed in reports that this site has signed."""
+        must(who, "results")
+        return self._experience.of(analysis, version, certainty)
 
     # ---- deciding --------------------------------------------------------------------------------------------
 

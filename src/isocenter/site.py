@@ -29,6 +29,7 @@ from isocenter.outlining import Marks
 from isocenter.overseeing import Overseeing
 from isocenter.preferring import Preferences
 from isocenter.reading import session
+from isocenter.reading.confirmed import Experience
 from isocenter.reading.cutting import Cutter, Plane
 from isocenter.reading.disclosure import AFTER
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
@@ -105,6 +106,7 @@ class Site(Desk, Marks):
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
         self.guests = Segmenting(self.registry, self.clock, shelf=self.shelf, apart=self.apart)
         self._fits = {}
+        self._experience = Experience(self.journal.since, self.head)
 
     # ---- receive, find ---------------------------------------------------------------------------------------
 

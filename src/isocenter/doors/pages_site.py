@@ -18,6 +18,7 @@ from isocenter.marking import Drawn
 from isocenter.outlining import Edit
 from isocenter.preferring import Preferences
 from isocenter.reading.comparison import Compared
+from isocenter.reading.confirmed import Confirmed
 from isocenter.reading.critical import Communication
 from isocenter.reading.cutting import Plane
 from isocenter.reading.disclosure import Mode, Modes, Use
@@ -151,6 +152,9 @@ class PagesSite(Protocol):
 
     def comparison(self, study_uid: str, *, who: Person) -> tuple[Opinion, Sequence[Compared]]:
         """One's own first opinion beside what machines say."""
+
+    def confirmed(self, analysis: str, version: str, certainty: float | None, *, who: Person) -> Confirmed:
+        """How often findings like this were confirmed here."""
 
     def seen(self, study_uid: str, shown: Sequence[Mapping[str, Any]], *, who: Person) -> None:
         """The evidence of findings was on screen."""

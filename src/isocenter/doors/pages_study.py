@@ -14,7 +14,8 @@ from isocenter.errors import NotFound
 from isocenter.forms.plot import png
 from isocenter.govern.policy import Person, may
 from isocenter.reading.hanging import hang
-from isocenter.record import Result
+from isocenter.reading.session import machine_of
+from isocenter.record import Result, Study, Verdict, to_plain
 
 __all__ = ["Digest", "Uid", "router"]
 
@@ -56,7 +57,7 @@ def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) 
     """The latest answer of each analysis and person."""
     here: PagesSite = site
     whole = here.study(uid, who=who)
-    return {"results": [pages_json.result(id, told, whole) for id, told in here.results(uid, who=who)]}
+    return {"results": [_told(here, id, told, whole, who) for id, told in here.results(uid, who=who)]}
 
 
 @router.get("/api/studies/{uid}/plan")
@@ -105,6 +106,16 @@ def map_image(
     image = here.geometry_of(sop, frame=frame, who=who)
     rgba = overlay(shown, here.map_of(id, name, who=who), image, sop_uid=sop, series_uid=here.series_of(sop, who=who))
     return Response(png(rgba), media_type="image/png")
+
+
+def _told(site: PagesSite, id: str, told: Result, whole: Study, who: Person) -> dict[str, Any]:
+    """A result with what findings like its own turned out to be here, where a machine found them."""
+    line = pages_json.result(id, told, whole)
+    analysis, version, _ = machine_of(told)
+    for finding, of in zip(told.findings, line["findings"], strict=True):
+        known = site.confirmed(analysis, version, finding.certainty, who=who) if analysis else None
+        of["here"] = to_plain(known) if known and finding.verdict is not Verdict.ADDED else None
+    return line
 
 
 def _result(site: PagesSite, id: str, who: Person) -> Result:

@@ -155,6 +155,8 @@ export interface Finding {
   laterality: Coded | null;
   measurements: Measurement[];
   where: Where | null;
+  /** How often findings like this were confirmed in signed reports of this site; null for a person's own. */
+  here?: { n: number; of_100: number | null; low: number | null; high: number | null } | null;
 }
 
 export interface MapInfo {

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Relation, Result } from "../api/shapes";
+import type { Finding, Relation, Result } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
 import { Certainty, Key, MachineMark, PersonMark } from "../kit/marks";
 import { to } from "../router";
@@ -84,7 +84,7 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
       {finding.words && finding.words !== finding.what.meaning && <p>{finding.words}</p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
-        {one.machine && <><Certainty value={finding.certainty} />{finding.certainty !== null && " · confirmed here: not yet known"}{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}
+        {one.machine && <><Certainty value={finding.certainty} />{finding.certainty !== null && " · "}<Here known={finding.here} />{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}
         {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}
         {[finding.where?.label, finding.reason && `because: ${finding.reason}`].filter(Boolean).join(" · ")}
       </p>
@@ -102,6 +102,13 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
       {desk.editing.value?.tracking === finding.tracking && <Editing one={one} desk={desk} as={desk.editing.value.as} />}
     </article>
   );
+}
+
+/** What a certainty is worth at this site: counted from its signed reports, and not said while they are few. */
+function Here({ known }: { known: Finding["here"] }) {
+  if (!known) return null;
+  if (known.of_100 === null) return <span class="faint">not yet known here (n {known.n})</span>;
+  return <span>of 100 like this here, {known.of_100} were confirmed ({known.low}–{known.high}, n {known.n})</span>;
 }
 
 function Origin({ one }: { one: Found }) {
