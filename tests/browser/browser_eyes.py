@@ -39,10 +39,12 @@ def until(look: Callable[[], Any], seconds: float = 20.0) -> Any:
 
 @dataclass(frozen=True)
 class Site:
-    """A running demonstration: its address, and the cookies of somebody who has signed in."""
+    """A running demonstration: its address, the cookies of somebody who has signed in, and how long it took from an
+    empty folder to the first page."""
 
     address: str
     state: dict[str, Any]
+    seconds: float = 0.0
 
 
 def shot(page: Any, name: str) -> None:

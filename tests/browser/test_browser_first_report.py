@@ -1,0 +1,112 @@
+"""From an empty disk to a signed report by keyboard alone: own opinion, what AI adds, a decision on each, the seal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from browser_eyes import Site, lit, read, shot, until
+
+pytestmark = pytest.mark.browser
+
+EIGHT_MINUTES = 480.0
+
+
+def reading(page: Any, study: str) -> dict[str, Any]:
+    told: dict[str, Any] = page.request.get(f"/api/readings/{study}").json()
+    return told
+
+
+def verdicts(page: Any, study: str) -> list[str]:
+    results = page.request.get(f"/api/studies/{study}/results").json()["results"]
+    return [one["verdict"] for result in results for one in result["findings"]]
+
+
+def test_empty_disk_to_signed_report_by_keyboard_alone(page: Any, site: Site) -> None:
+    begun = time.monotonic()
+    page.add_init_script("addEventListener('pointerdown', () => (globalThis.clicked = true), true)")
+    page.goto("/worklist")
+    page.get_by_role("table", name="Studies to read").locator("tbody tr").first.wait_for()
+    page.keyboard.press("n")
+    page.locator(".corner.tr").first.wait_for()
+    until(lambda: lit(page) > 0.02)
+    study = page.url.split("/study/")[1].split("?")[0]
+    until(lambda: reading(page, study)["by"])
+
+    page.get_by_role("heading", name="First opinion").wait_for()
+    assert verdicts(page, study) == [], "nothing of a machine has left the server"
+    assert page.get_by_text("Not looked:").count() == 1, "what no analysis looks for is said before as well"
+    shot(page, "first-opinion")
+    page.keyboard.press("f")
+    page.keyboard.type("Faint opacity, right lower zone")
+    shot(page, "first-opinion-finding")
+    page.keyboard.press("Enter")
+    until(lambda: verdicts(page, study) == ["added"])
+    page.locator(".first-opinion .card").wait_for()
+    page.keyboard.press("Shift+Enter")
+    until(lambda: reading(page, study)["opinion"]["locked"])
+    page.get_by_label("Compare").get_by_text("First opinion").wait_for()
+    until(lambda: page.locator(".card").count() == len(verdicts(page, study)))
+    shot(page, "compare")
+
+    page.keyboard.press("Control+Enter")
+    blocked = page.get_by_role("dialog", name="Sign").get_by_role("button", name="Sign as")
+    if "undecided" in verdicts(page, study):
+        assert blocked.is_disabled()
+    page.keyboard.press("Escape")
+    while (left := verdicts(page, study).count("undecided")) > 0:
+        keep = page.locator(".card.undecided").first.get_by_role("button", name="Keep")
+        card = page.locator(".card.undecided").first
+        for _ in range(len(verdicts(page, study)) + 1):
+            if "active" in (card.get_attribute("class") or ""):
+                break
+            page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        until(lambda keep=keep: keep.get_attribute("aria-disabled") == "false")
+        page.keyboard.press("y")
+        until(lambda left=left: verdicts(page, study).count("undecided") < left)
+
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("dialog", name="Sign").wait_for()
+    shot(page, "sign-after-opinion")
+    page.keyboard.press("Control+Enter")
+    until(lambda: reading(page, study)["state"] == "signed")
+    page.get_by_role("heading", name="Signed by").wait_for()
+    told = page.request.get(f"/api/readings/{study}/report").json()
+    assert told["how"][0].startswith("First opinion of admin locked")
+    assert page.evaluate("globalThis.clicked") is None, "by keyboard alone"
+    took = site.seconds + time.monotonic() - begun
+    assert took < EIGHT_MINUTES, f"{took:.0f} s from an empty disk"
+
+
+def test_keep_sleeps_at_the_server_too_and_one_key_undoes_one_act(page: Any, studies: Callable[[str], str]) -> None:
+    study = studies("PET/CT")
+    read(page, study)
+    until(lambda: reading(page, study)["by"])
+    if not reading(page, study)["opinion"]["locked"]:
+        page.keyboard.press("0")
+    until(lambda: verdicts(page, study))
+    here = page.url.split("/study")[0]
+    results = page.request.get(f"/api/studies/{study}/results").json()["results"]
+    result, finding = next((r, f) for r in results for f in reversed(r["findings"]) if f["verdict"] == "undecided")
+    keep = {"version": reading(page, study)["version"], "tracking": finding["tracking"], "result": result["id"],
+            "verdict": "kept"}  # fmt: skip
+    refused = page.request.post(f"/api/readings/{study}/correct", data=keep, headers={"Origin": here})
+    assert refused.status == 409
+    assert "before its evidence was on screen" in refused.text()
+
+    def verdict() -> str:
+        told = page.request.get(f"/api/studies/{study}/results").json()["results"]
+        return next(f["verdict"] for r in told for f in r["findings"] if f["tracking"] == finding["tracking"])
+
+    card = page.locator(".card.undecided").last
+    card.locator("header").click()
+    page.keyboard.press("x")
+    page.keyboard.press("2")
+    until(lambda: verdict() == "struck")
+    shot(page, "struck")
+    page.keyboard.press("Control+Z")
+    until(lambda: verdict() == "undecided")
+    page.get_by_text("Undone: struck").wait_for()
