@@ -21,6 +21,7 @@ from isocenter.desk import Desk
 from isocenter.disclosing import Disclosing
 from isocenter.entering import Entrance
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refused
+from isocenter.following import Following
 from isocenter.govern import people
 from isocenter.govern.policy import HOUSE, Person, Role, must
 from isocenter.listing import Listing
@@ -106,6 +107,7 @@ class Site(Desk, Marks):
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
         self.guests = Segmenting(self.registry, self.clock, shelf=self.shelf, apart=self.apart)
         self._fits = {}
+        self.following = Following(self.index, self.journal, self._disclosing, self.clock)
         self._experience = Experience(self.journal.since, self.head)
 
     # ---- receive, find ---------------------------------------------------------------------------------------

@@ -104,6 +104,7 @@ def test_keep_sleeps_at_the_server_too_and_one_key_undoes_one_act(page: Any, stu
     card = page.locator(".card.undecided").last
     card.locator("header").click()
     page.keyboard.press("x")
+    page.get_by_role("form", name="Strike, because").wait_for()
     page.keyboard.press("2")
     until(lambda: verdict() == "struck")
     shot(page, "struck")

@@ -162,6 +162,7 @@ def test_decide_on_every_finding_and_nothing_can_be_signed_before(page: Any, stu
 
     cards.nth(1).locator("header").click()
     page.keyboard.press("x")
+    page.get_by_role("form", name="Strike, because").wait_for()
     page.keyboard.press("1")
     until(lambda: findings(page, study)[tracking[1]]["verdict"] == "struck")
     assert findings(page, study)[tracking[1]]["reason"] == "artefact"

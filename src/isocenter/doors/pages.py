@@ -34,6 +34,7 @@ from isocenter.doors import (
     pages_reading,
     pages_settings,
     pages_study,
+    pages_timeline,
     pages_web,
     pages_worklist,
 )
@@ -58,6 +59,7 @@ _PARTS = (
     pages_find,
     pages_worklist,
     pages_study,
+    pages_timeline,
     pages_pictures,
     pages_marks,
     pages_reading,

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import IsocenterError
+from isocenter.following import Following
 from isocenter.govern.policy import Person, Role
 from isocenter.marking import Drawn
 from isocenter.outlining import Edit
@@ -73,6 +74,8 @@ class PagesSite(Protocol):
 
     def person_of(self, token: str, *, touch: bool = True) -> Person:
         """Who holds this token; `NOBODY` when it is unknown or has expired. Without `touch` it is not kept awake."""
+
+    following: Following
 
     def worklist(self, *, who: Person, with_ai: bool = True) -> list[Entry]:
         """The rows in their order."""

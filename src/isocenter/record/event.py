@@ -64,6 +64,7 @@ class Kind(StrEnum):
     MODE_PROPOSED = "ModeProposed"  # subject: analysis; details: use, mode, was, reason
     MODE_SET = "ModeSet"  # the same, with proposed_by where two people had to agree
     STARTED = "Started"
+    LESION_MATCHED = "LesionMatched"  # subject: study; details.one, .other: tracking identities; .same
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet
 
 

@@ -7,6 +7,7 @@ import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Shown } from "../kit/states";
 import { go, to } from "../router";
+import { TimelinePage } from "./timeline";
 import { count, day, person } from "../words";
 
 interface Found {
@@ -20,7 +21,11 @@ interface Found {
 const focused = signal(0);
 
 /** Find a person, and go to their timeline. What is typed here stays out of the address: it may be a name. */
-export function PatientsPage(_: { study: string }) {
+export function PatientsPage({ study }: { study: string }) {
+  return study ? <TimelinePage key={study} study={study} /> : <Search />;
+}
+
+function Search() {
   const words = useRef("");
   const field = useRef<HTMLInputElement>(null);
   const source = useRef<Source<Found[]>>(null);

@@ -6,6 +6,7 @@ import { to } from "../router";
 import { moment, number, quantity, spoken, unit } from "../words";
 import { colourOf } from "./overlay";
 import type { Desk } from "./desk";
+import { Timeline } from "./timeline";
 import choices from "./kinds.json";
 import type { Decision, Found } from "./session";
 
@@ -26,6 +27,7 @@ export function Findings({ desk }: { desk: Desk }) {
       {desk.adding.value && <Adding desk={desk} />}
       {found.map((one) => <Card key={one.finding.tracking} one={one} desk={desk} />)}
       {found.length === 0 && session.results.state.value.at === "there" && <p class="muted">No finding on this study.</p>}
+      <Timeline desk={desk} />
       <Whole results={session.results.value ?? []} />
       <Answers desk={desk} />
     </section>
@@ -71,7 +73,8 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
   }, [active]);
   const seen = evidence.findings.value.has(finding.tracking);
   const place = [finding.laterality?.meaning.toLowerCase(), finding.site?.meaning.toLowerCase()].filter(Boolean).join(" ");
-  const title = finding.what.meaning + (place && !finding.what.meaning.toLowerCase().includes(place) ? `, ${place}` : "");
+  const named = finding.what.code === "121071" && finding.words ? finding.words : finding.what.meaning; // what a reader only put in words has no better name
+  const title = named + (place && !named.toLowerCase().includes(place) ? `, ${place}` : "");
   return (
     <article ref={ref} class={`card ${one.machine ? "machine" : "person"} ${finding.verdict}${active ? " active" : ""}`} aria-label={`Finding ${one.number}: ${title}`} aria-current={active ? "true" : undefined} onClick={() => desk.choose(one)}>
       <header>
@@ -81,7 +84,7 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
         <Origin one={one} />
       </header>
       {one.compared && <p class="relation"><Related relation={one.compared.relation} why={one.compared.why} /></p>}
-      {finding.words && finding.words !== finding.what.meaning && <p>{finding.words}</p>}
+      {finding.words && finding.words !== named && <p>{finding.words}</p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
         {one.machine && <><Certainty value={finding.certainty} />{finding.certainty !== null && " · "}<Here known={finding.here} />{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}

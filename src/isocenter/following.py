@@ -1,0 +1,169 @@
+"""A patient through time: their studies, their lesions, and what happened with both, as one person may see it.
+
+The address of a patient's timeline is that of one of their studies: it holds no name and no number of a patient.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from isocenter.disclosing import Disclosing
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.policy import Person, may, must
+from isocenter.reading import lesions
+from isocenter.reading.lesions import Lesion, Sum
+from isocenter.record import Event, Kind, Outcome, Result, Study, to_plain
+
+if TYPE_CHECKING:
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Following"]
+
+_MOST = 200  # studies of one patient
+_ACTS = 10_000
+_LANES = {
+    Kind.REPORT_SIGNED: "reports",
+    Kind.REPORT_AMENDED: "reports",
+    Kind.SENT: "access",
+    Kind.EXPORTED: "access",
+}
+_WORDS = {
+    Kind.REPORT_SIGNED: "report signed",
+    Kind.REPORT_AMENDED: "amendment signed",
+    Kind.SENT: "sent to another system",
+    Kind.EXPORTED: "exported without names",
+}
+
+
+@dataclass
+class Following:
+    """The studies of patients through time, of one archive."""
+
+    index: Index
+    journal: Journal
+    disclosing: Disclosing
+    clock: Callable[[], datetime]
+
+    # ---- lesions ---------------------------------------------------------------------------------------------
+
+    def lesions(self, study_uid: str, *, who: Person) -> tuple[tuple[Study, ...], tuple[Lesion, ...], tuple[Sum, ...]]:
+        """The patient's studies, the oldest first, and their lesions through them, as a person may see them."""
+        must(who, "results", study_uid)
+        studies = self._studies(study_uid, who)
+        times = [(study, self.disclosing.results(study.uid, who)) for study in studies]
+        found, sums = lesions.follow(times, lesions.told_of(self._matched(studies)))
+        return studies, found, sums
+
+    def match(self, study_uid: str, one: str, other: str, *, same: bool, who: Person) -> None:
+        """Say that two findings are one lesion, or that they are not.
+
+        Raises:
+            NotFound: the patient has no such findings that this person may see.
+            Refused: they are the same finding, or of one study.
+        """
+        must(who, "correct", study_uid)
+        at: dict[str, str] = {}
+        for study in self._studies(study_uid, who):
+            for _, result in self.disclosing.results(study.uid, who):
+                at.update((f.tracking, study.uid) for f in result.findings if f.tracking)
+        if one not in at or other not in at:
+            raise NotFound("no such finding of this patient", "it may have been replaced", "load the timeline again")
+        if at[one] == at[other]:
+            raise Refused("two findings of one study", "one lesion is seen once at a time", "take one of another study")
+        details = {"one": one, "other": other, "same": same}
+        self.journal.append(Event(Kind.LESION_MATCHED, self.clock(), who.name, study_uid, details))
+
+    def _matched(self, studies: Sequence[Study]) -> list[Any]:
+        found = [
+            e for s in studies for e in self.journal.since(subject=s.uid, kinds=(Kind.LESION_MATCHED,), limit=_ACTS)
+        ]
+        return sorted(found, key=lambda sealed: sealed.number)
+
+    def _studies(self, study_uid: str, who: Person) -> tuple[Study, ...]:
+        """All studies of the person of a study, the oldest first; those of one day in the order of their times."""
+        home = self.index.study(study_uid)
+        if not home.patient.id:
+            return (home,)
+        keys = {"PatientID": home.patient.id, "IssuerOfPatientID": home.patient.issuer}
+        rows = self.index.studies(keys, limit=_MOST, order="date")
+        mine = [s for s in rows if (s.patient.id, s.patient.issuer) == (home.patient.id, home.patient.issuer)]
+        whole = [self.disclosing.study(self.index.study(s.uid), who) for s in mine]
+        return tuple(sorted(whole, key=lambda s: (s.date or date.min, s.time, s.uid)))
+
+    # ---- the patient -----------------------------------------------------------------------------------------
+
+    def timeline(self, study_uid: str, *, who: Person) -> dict[str, Any]:
+        """Lanes of a patient: imaging, lesions, measurements, reports, and who had access, each as a dated list."""
+        must(who, "results", study_uid)
+        studies, found, sums = self.lesions(study_uid, who=who)
+        readings = self.index.readings([s.uid for s in studies])
+        return {
+            "patient": studies[-1].patient,
+            "studies": [
+                {
+                    "study": s.uid, "date": s.date.isoformat() if s.date else None, "time": s.time,
+                    "description": s.description, "modalities": list(s.modalities), "accession": s.accession,
+                    "state": readings[s.uid]["state"], "here": s.uid == study_uid,
+                }
+                for s in studies
+            ],
+            "lesions": [to_plain(one) for one in found],
+            "sums": [to_plain(one) for one in sums],
+            "measurements": self._measurements(studies, who),
+            "events": self._events(studies, who),
+            "access": self._access(studies),
+        }  # fmt: skip
+
+    def _measurements(self, studies: Sequence[Study], who: Person) -> list[dict[str, Any]]:
+        """Numbers of whole studies, by what they are, through time."""
+        held: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for number, study in enumerate(studies):
+            for _, result in self.disclosing.results(study.uid, who):
+                for m in _of_the_whole(result):
+                    row = held.setdefault(
+                        (str(m.what), m.unit, m.definition),
+                        {"what": to_plain(m.what), "unit": m.unit, "definition": m.definition,
+                         "values": [None] * len(studies)},
+                    )  # fmt: skip
+                    row["values"][number] = {
+                        "value": m.value, "low": m.low, "high": m.high, "percentile": m.percentile, "norm": m.norm,
+                    }  # fmt: skip
+        return list(held.values())
+
+    def _events(self, studies: Sequence[Study], who: Person) -> list[dict[str, Any]]:
+        """What was signed, sent and exported, in the order in which it happened."""
+        told = [
+            sealed
+            for study in studies
+            for sealed in self.journal.since(subject=study.uid, kinds=tuple(_LANES), limit=_ACTS)
+            if self.disclosing.hears(sealed, who)
+        ]
+        return [
+            {
+                "time": s.event.time.isoformat(), "lane": _LANES[s.event.kind], "what": _WORDS[s.event.kind],
+                "study": s.event.subject, "who": s.event.who if may(who, "reading") else "",
+            }
+            for s in sorted(told, key=lambda sealed: sealed.number)
+        ]  # fmt: skip
+
+    def _access(self, studies: Sequence[Study]) -> dict[str, int]:
+        """How many people read, and how often something went out."""
+        counts: Counter[str] = Counter()
+        readers: set[str] = set()
+        kinds = (Kind.READING_OPENED, Kind.SENT, Kind.EXPORTED)
+        for study in studies:
+            for sealed in self.journal.since(subject=study.uid, kinds=kinds, limit=_ACTS):
+                if sealed.event.kind is Kind.READING_OPENED:
+                    readers.add(sealed.event.who)
+                else:
+                    counts[sealed.event.kind.value] += 1
+        return {"readers": len(readers), "sent": counts["Sent"], "exported": counts["Exported"]}
+
+
+def _of_the_whole(result: Result) -> Sequence[Any]:
+    return result.measurements if result.outcome is not Outcome.DECLINED else ()

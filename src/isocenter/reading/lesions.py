@@ -1,0 +1,199 @@
+"""Lesions through the studies of a patient: which is which, how large it was, and how sure the match is.
+
+Two findings of two studies are one lesion when they carry one tracking identity, or when a person has said so. Where
+neither holds, a pair is proposed only if each is the only one of its kind, site and side in its study: *match unsure*,
+for a person to confirm or refuse. Nothing is proposed where two could be meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from isocenter.record import Code, Finding, Kind, Measurement, Result, Sealed, Study, Verdict, codes
+
+__all__ = ["Lesion", "Match", "Point", "Sum", "Told", "follow", "told_of"]
+
+_SIZES = (codes.LONG_AXIS, codes.DIAMETER, codes.LENGTH, codes.VOLUME, codes.MTV, codes.AREA)
+"""What a lesion is followed by, the first that it has."""
+
+
+class Match(StrEnum):
+    """How a point belongs to the lesion."""
+
+    FIRST = "first"  # the first that is known of it
+    SAME = "same"  # by its tracking identity, or by a person's word
+    UNSURE = "unsure"  # proposed; a person confirms or refuses it
+
+
+@dataclass(frozen=True)
+class Point:
+    """A lesion in one study.
+
+    Args:
+        change: against the point before it, in percent of that; None for the first, or where the measure is another.
+        interval_days: since the point before it; None where a study has no date.
+    """
+
+    study: str
+    tracking: str
+    match: Match
+    size: Measurement | None = None
+    change: float | None = None
+    interval_days: int | None = None
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion: what it is, where, and a point for each study of the patient, None where it is not seen."""
+
+    what: Code
+    site: Code | None
+    laterality: Code | None
+    words: str
+    points: tuple[Point | None, ...]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A number that an analysis gives for all lesions together (RECIST, PERCIST), a value for each study or None."""
+
+    what: Code
+    unit: str
+    definition: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What people said of pairs of findings: which are one lesion, and which are not."""
+
+    same: frozenset[frozenset[str]] = frozenset()
+    apart: frozenset[frozenset[str]] = frozenset()
+
+
+_NOTHING = Told()
+
+
+def told_of(events: Iterable[Sealed]) -> Told:
+    """What the journal says of pairs; the later word on a pair stands."""
+    said: dict[frozenset[str], bool] = {}
+    for sealed in events:
+        if sealed.event.kind is Kind.LESION_MATCHED:
+            details = sealed.event.details
+            said[frozenset((str(details["one"]), str(details["other"])))] = bool(details["same"])
+    return Told(
+        frozenset(pair for pair, same in said.items() if same),
+        frozenset(pair for pair, same in said.items() if not same),
+    )
+
+
+@dataclass
+class _Track:
+    """A lesion while it is being followed."""
+
+    findings: dict[int, tuple[Finding, Match]] = field(default_factory=dict)  # number of the study -> what was seen
+
+    @property
+    def last(self) -> Finding:
+        return self.findings[max(self.findings)][0]
+
+
+def follow(
+    times: Sequence[tuple[Study, Sequence[tuple[str, Result]]]], told: Told = _NOTHING
+) -> tuple[tuple[Lesion, ...], tuple[Sum, ...]]:
+    """Lesions and sums through studies.
+
+    Args:
+        times: studies of one patient, the oldest first, each with its latest results as the asker may see them.
+        told: what people said of pairs.
+    """
+    tracks: list[_Track] = []
+    for number, (_, results) in enumerate(times):
+        seen = {f.tracking: f for _, r in results for f in r.findings if _is_lesion(f)}
+        left = dict(seen)
+        for track in tracks:
+            known = next((t for t in left if _is_same(track.last, left[t], told)), None)
+            if known is not None:
+                track.findings[number] = left.pop(known), Match.SAME
+        _propose(tracks, left, number, told)
+        tracks += [_Track({number: (f, Match.FIRST)}) for f in left.values()]
+    dates = [study.date for study, _ in times]
+    uids = [study.uid for study, _ in times]
+    return tuple(_lesion(track, uids, dates) for track in tracks), _sums(times)
+
+
+def _is_lesion(finding: Finding) -> bool:
+    kept = finding.verdict is not Verdict.STRUCK and bool(finding.tracking)
+    return kept and finding.what not in (codes.STRUCTURE, codes.QUALITY_ISSUE, codes.HEADER_MISMATCH)
+
+
+def _is_same(one: Finding, other: Finding, told: Told) -> bool:
+    pair = frozenset((one.tracking, other.tracking))
+    return pair not in told.apart and (one.tracking == other.tracking or pair in told.same)
+
+
+def _propose(tracks: Sequence[_Track], left: dict[str, Finding], number: int, told: Told) -> None:
+    """Pairs of the only ones of a kind; what is proposed is taken out of `left`."""
+    open_ = [t for t in tracks if number not in t.findings and number - 1 in t.findings]
+    for kind in {_kind(f) for f in left.values()}:
+        mine = [f for f in left.values() if _kind(f) == kind]
+        theirs = [t for t in open_ if _kind(t.last) == kind]
+        if len(mine) != 1 or len(theirs) != 1:
+            continue
+        (finding,), (track,) = mine, theirs
+        if frozenset((finding.tracking, track.last.tracking)) not in told.apart:
+            track.findings[number] = left.pop(finding.tracking), Match.UNSURE
+
+
+def _kind(finding: Finding) -> tuple[str, str, str]:
+    site, side = finding.site, finding.laterality
+    return str(finding.what.code), site.code if site else "", side.code if side else ""
+
+
+def _lesion(track: _Track, uids: Sequence[str], dates: Sequence[date | None]) -> Lesion:
+    points: list[Point | None] = []
+    before: tuple[int, Measurement | None] | None = None
+    for number, uid in enumerate(uids):
+        if number not in track.findings:
+            points.append(None)
+            continue
+        finding, match = track.findings[number]
+        size = _size(finding)
+        change = interval = None
+        if before is not None:
+            change = _change(before[1], size)
+            then, now = dates[before[0]], dates[number]
+            interval = (now - then).days if then and now else None
+        points.append(Point(uid, finding.tracking, match, size, change, interval))
+        before = number, size
+    last = track.last
+    return Lesion(last.what, last.site, last.laterality, last.words, tuple(points))
+
+
+def _size(finding: Finding) -> Measurement | None:
+    for what in _SIZES:
+        for measured in finding.measurements:
+            if measured.what == what:
+                return measured
+    return finding.measurements[0] if finding.measurements else None
+
+
+def _change(before: Measurement | None, now: Measurement | None) -> float | None:
+    if before is None or now is None or (before.what, before.unit) != (now.what, now.unit) or before.value == 0:
+        return None
+    return 100.0 * (now.value - before.value) / abs(before.value)
+
+
+def _sums(times: Sequence[tuple[Study, Sequence[tuple[str, Result]]]]) -> tuple[Sum, ...]:
+    """Numbers of analyses that call themselves a sum, by code, unit and definition."""
+    held: dict[tuple[Code, str, str], list[float | None]] = {}
+    for number, (_, results) in enumerate(times):
+        for _, result in results:
+            for m in result.measurements:
+                if m.what.meaning.casefold().startswith("sum"):
+                    row = held.setdefault((m.what, m.unit, m.definition), [None] * len(times))
+                    row[number] = m.value
+    return tuple(Sum(what, unit, definition, tuple(row)) for (what, unit, definition), row in held.items())

@@ -1,0 +1,102 @@
+"""Which lesion is which through studies: by identity, by a person's word, or proposed where only one can be meant."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from isocenter.reading.lesions import Lesion, Match, Told, follow, told_of
+from isocenter.record import (
+    Event,
+    Finding,
+    Kind,
+    Measurement,
+    Origin,
+    Outcome,
+    Patient,
+    Result,
+    Sealed,
+    Study,
+    Verdict,
+    codes,
+)  # fmt: skip
+from isocenter.record.event import GENESIS
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+WHO = Patient("p")
+
+
+def finding(tracking: str, mm: float | None = None, side: Any = codes.LEFT, **rest: Any) -> Finding:
+    sizes = (Measurement(codes.PROBABILITY, 0.5, "1"), Measurement(codes.LONG_AXIS, mm, "mm")) if mm else ()
+    return Finding(codes.LESION, 0.9, None, sizes, codes.LUNG, side, tracking=tracking, **rest)
+
+
+def time(n: int, *findings: Finding, days: int = 100, measurements: Any = ()) -> Any:
+    study = Study(f"1.{n}", WHO, date=date(2026, 1, 1) + timedelta(days=days * n))
+    made = Result(study.uid, Outcome.FOUND, Origin("machine", "nodule", "1"), NOON, findings=findings,
+                  measurements=measurements)  # fmt: skip
+    return study, [("r", made)]
+
+
+def course(lesion: Lesion) -> list[tuple[str, float] | None]:
+    return [(p.match.value, p.size.value if p.size else 0.0) if p else None for p in lesion.points]
+
+
+def test_one_identity_is_one_lesion_with_change_and_interval() -> None:
+    (lesion,), _ = follow([time(0, finding("a", 10.0)), time(1), time(2, finding("a", 12.5))])
+    assert course(lesion) == [("first", 10.0), None, ("same", 12.5)]
+    last = lesion.points[2]
+    assert last is not None and (last.change, last.interval_days) == (25.0, 200)
+
+
+def test_the_only_one_of_its_kind_is_proposed_and_two_are_not() -> None:
+    (lesion,), _ = follow([time(0, finding("a", 10.0)), time(1, finding("b", 9.0))])
+    assert course(lesion) == [("first", 10.0), ("unsure", 9.0)]
+    lesions, _ = follow([time(0, finding("a", 10.0)), time(1, finding("b", 9.0), finding("c", 8.0))])
+    assert [course(one) for one in lesions] == [[("first", 10.0), None], [None, ("first", 9.0)], [None, ("first", 8.0)]]
+    other = time(1, finding("b", 9.0, side=codes.RIGHT))
+    assert len(follow([time(0, finding("a", 10.0)), other])[0]) == 2, "another side is another lesion"
+    gap = [time(0, finding("a", 10.0)), time(1), time(2, finding("b", 9.0))]
+    assert len(follow(gap)[0]) == 2, "what was gone in between is not proposed"
+
+
+def said(one: str, other: str, same: bool, number: int = 1) -> Sealed:
+    event = Event(Kind.LESION_MATCHED, NOON, "ito", "1.1", {"one": one, "other": other, "same": same})
+    return Sealed.after(number, GENESIS, event)
+
+
+def test_a_persons_word_confirms_refuses_and_may_be_taken_back() -> None:
+    times = [time(0, finding("a", 10.0)), time(1, finding("b", 9.0), finding("c", 8.0))]
+    lesions, _ = follow(times, told_of([said("a", "c", True)]))
+    assert [course(one) for one in lesions] == [[("first", 10.0), ("same", 8.0)], [None, ("first", 9.0)]]
+    pair = [time(0, finding("a", 10.0)), time(1, finding("b", 9.0))]
+    assert len(follow(pair, told_of([said("a", "b", False)]))[0]) == 2
+    assert told_of([said("a", "b", False), said("b", "a", True, 2)]) == Told(frozenset({frozenset({"a", "b"})}))
+    (lesion,), _ = follow(pair, told_of([said("a", "b", False), said("b", "a", True, 2)]))
+    assert lesion.points[1] is not None and lesion.points[1].match is Match.SAME
+
+
+def test_what_was_struck_or_is_a_fault_of_the_image_is_no_lesion() -> None:
+    struck = finding("a", 10.0, verdict=Verdict.STRUCK)
+    fault = Finding(codes.QUALITY_ISSUE, tracking="q")
+    assert follow([time(0, struck, fault)])[0] == ()
+
+
+def test_numbers_that_cannot_be_compared_give_no_change() -> None:
+    volume = Finding(codes.LESION, None, None, (Measurement(codes.VOLUME, 2.0, "mL"),), tracking="a")
+    length = Finding(codes.LESION, None, None, (Measurement(codes.LONG_AXIS, 9.0, "mm"),), tracking="a")
+    (lesion,), _ = follow([time(0, volume), time(1, length)])
+    assert lesion.points[1] is not None and lesion.points[1].change is None
+    (bare,), _ = follow([time(0, Finding(codes.LESION, tracking="a"))])
+    assert bare.points[0] is not None and bare.points[0].size is None
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_sum_stands_where_an_analysis_gives_one(given: bool) -> None:
+    from isocenter.catalogue.lesion_response import SUM
+
+    numbers = (Measurement(SUM, 31.0, "mm", definition="RECIST 1.1"),) if given else ()
+    _, sums = follow([time(0), time(1, measurements=numbers)])
+    assert [(s.unit, s.definition, s.values) for s in sums] == ([("mm", "RECIST 1.1", (None, 31.0))] if given else [])

@@ -1,0 +1,118 @@
+"""A patient through time on a real archive: in order, without what may not be seen, without a name in the address."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+
+from isocenter.app import open_house
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.policy import Person, Role
+from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Receipt, Result, canonical, codes
+from isocenter.settings import Settings
+from isocenter.site import HOUSE, Site
+
+ITO, RITA = Person("ito", Role.READER), Person("rita", Role.RESEARCHER)
+# Two studies of one day, and days around the change to summer time: dates and times are the scanner's own words.
+DAYS = (("20260328", "233000"), ("20260329", "013000"), ("20260329", "120000"), ("20250101", "080000"))
+
+
+def image(day: str, at: str, patient: str = "P1") -> bytes:
+    made = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
+    made.PatientID, made.PatientName = patient, "Phantom^Eva"
+    made.StudyDate, made.StudyTime = day, at
+    made.StudyInstanceUID = generate_uid(entropy_srcs=[day, at, patient])
+    made.SeriesInstanceUID = generate_uid(entropy_srcs=[day, at, patient, "s"])
+    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[day, at, patient, "i"])
+    out = io.BytesIO()
+    made.save_as(out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    house = open_house(Settings(folder=tmp_path / "archive"), apart=False)
+    house.site.receive([*(image(*day) for day in DAYS), image("20260101", "100000", "P2")], sender="CT", who=HOUSE)
+    yield house.site
+    house.close()
+
+
+def studies(site: Site) -> list[str]:
+    """Of the first patient, the oldest first."""
+    return [generate_uid(entropy_srcs=[*day, "P1"]) for day in sorted(DAYS)]
+
+
+def says(site: Site, study_uid: str, mm: float, tracking: str) -> None:
+    study = site.index.study(study_uid)
+    size = Measurement(codes.LONG_AXIS, mm, "mm")
+    found = Finding(codes.LESION, 0.9, None, (size,), codes.LUNG, codes.LEFT, "A lesion.", tracking)
+    made = Result(study_uid, Outcome.FOUND, Origin("machine", "image_quality", "1"), site.clock(), findings=(found,),
+                  receipt=Receipt(series=tuple(s.uid for s in study.series)))  # fmt: skip
+    digest = site.blobs.put(canonical(made))
+    site.journal.append(Event(Kind.RESULT_MADE, site.clock(), "isocenter", study_uid, {"result": digest}))
+
+
+def line(site: Site, study: str, who: Person = ITO) -> dict[str, Any]:
+    return site.following.timeline(study, who=who)
+
+
+def test_the_order_is_that_of_the_days_and_times_as_the_scanner_wrote_them(site: Site) -> None:
+    told = line(site, studies(site)[2])
+    assert [(s["date"], s["time"]) for s in told["studies"]] == [
+        ("2025-01-01", "080000"), ("2026-03-28", "233000"), ("2026-03-29", "013000"), ("2026-03-29", "120000"),
+    ]  # fmt: skip
+    assert [s["here"] for s in told["studies"]] == [False, False, True, False]
+    assert told["patient"].id == "P1"
+    with pytest.raises(NotFound):
+        line(site, "1.2.3")
+
+
+def test_what_may_not_be_seen_yet_is_in_no_lane(site: Site) -> None:
+    old, _, new, _ = studies(site)
+    says(site, old, 10.0, "2.25.1")
+    says(site, new, 12.0, "2.25.2")
+    assert line(site, new)["lesions"] == []
+    version = site.open(old, who=ITO).version
+    site.lock(old, version=version, nothing=True, who=ITO)
+    (lesion,) = line(site, new)["lesions"]
+    assert [p and p["tracking"] for p in lesion["points"]] == ["2.25.1", None, None, None]
+    assert len(line(site, new, RITA)["lesions"]) == 2, "who does not read is not bound"
+
+
+def test_a_match_is_proposed_between_neighbours_and_a_person_decides(site: Site) -> None:
+    _, old, new, _ = studies(site)
+    says(site, old, 10.0, "2.25.1")
+    says(site, new, 12.0, "2.25.2")
+
+    def matches() -> list[list[str | None]]:
+        _, found, _ = site.following.lesions(new, who=RITA)
+        return [[p.match.value if p else None for p in one.points] for one in found]
+
+    assert matches() == [[None, "first", "unsure", None]]
+    for uid in (old, new):
+        site.lock(uid, version=site.open(uid, who=ITO).version, nothing=True, who=ITO)
+    site.following.match(new, "2.25.1", "2.25.2", same=False, who=ITO)
+    assert matches() == [[None, "first", None, None], [None, None, "first", None]]
+    site.following.match(new, "2.25.1", "2.25.2", same=True, who=ITO)
+    assert matches() == [[None, "first", "same", None]]
+    with pytest.raises(Refused, match="of one study"):
+        site.following.match(new, "2.25.2", "2.25.2", same=True, who=ITO)
+    with pytest.raises(NotFound):
+        site.following.match(new, "2.25.1", "2.25.9", same=True, who=ITO)
+
+
+def test_reports_and_access_are_counted(site: Site) -> None:
+    study = studies(site)[0]
+    version = site.open(study, who=ITO).version
+    version = site.lock(study, version=version, nothing=True, who=ITO).version
+    site.sign(study, version=version, who=ITO)
+    told = line(site, studies(site)[3])
+    assert [(e["lane"], e["what"], e["who"]) for e in told["events"]] == [("reports", "report signed", "ito")]
+    assert told["access"] == {"readers": 1, "sent": 0, "exported": 0}

@@ -1,0 +1,149 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import "../style/opinion.css";
+import { ask } from "../api/door";
+import { Source } from "../api/load";
+import type { Coded, Patient } from "../api/shapes";
+import { bind, keyOf } from "../keys/keyboard";
+import { Key } from "../kit/marks";
+import { Shown } from "../kit/states";
+import { type Lesion, type Lesions, LesionTable, Spark } from "../room/lesion-table";
+import { go, to } from "../router";
+import { count, day, moment, number, person, quantity } from "../words";
+
+interface Study {
+  study: string;
+  date: string | null;
+  time: string;
+  description: string;
+  modalities: string[];
+  accession: string;
+  state: string;
+  here: boolean;
+}
+
+interface Whole {
+  patient: Patient;
+  studies: Study[];
+  lesions: Lesion[];
+  sums: Lesions["sums"];
+  measurements: { what: Coded; unit: string; definition: string; values: ({ value: number; low: number | null; high: number | null; percentile: number | null; norm: string } | null)[] }[];
+  events: { time: string; lane: string; what: string; study: string; who: string }[];
+  access: { readers: number; sent: number; exported: number };
+}
+
+/** One person through time. The strip shows when; the lists below say the same in words, and are enough alone. */
+export function TimelinePage({ study }: { study: string }) {
+  const source = useRef<Source<Whole>>(null);
+  source.current ??= new Source((abort) => ask<Whole>(`/api/patients/${study}/timeline`, { abort }));
+  const whole = source.current;
+  const [at, setAt] = useState(-1);
+  const [listed, setListed] = useState(false);
+  useEffect(() => {
+    void whole.load();
+    return () => whole.stop();
+  }, []);
+  const studies = whole.value?.studies ?? [];
+  const now = at < 0 ? studies.findIndex((one) => one.here) : at;
+  useEffect(() => bind("timeline", {
+    later: () => setAt(Math.min(studies.length - 1, now + 1)),
+    earlier: () => setAt(Math.max(0, now - 1)),
+    open: () => studies[now] && go(to.study(studies[now].study)),
+    list: () => setListed((before) => !before),
+    leave: () => go(to.patients()),
+  }), [studies, now]);
+  const patient = whole.value?.patient;
+  return (
+    <>
+      <header class="bar" data-region tabIndex={-1}>
+        <h1>{patient ? person(patient.name) : "Patient"}</h1>
+        {patient && <><span class="id">{patient.id}</span>{patient.birth_date && <span>b. {day(patient.birth_date)}</span>}{patient.sex && <span>{patient.sex}</span>}</>}
+        <span class="gap" />
+        <button type="button" aria-pressed={listed} onClick={() => setListed(!listed)}>As a list <Key of={keyOf("timeline", "list")} /></button>
+        <a class="button" href={to.patients()}>All patients <Key of={keyOf("timeline", "leave")} /></a>
+      </header>
+      <main class="desk-list" data-region tabIndex={-1}>
+        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} /> : <Lanes whole={value} now={now} take={setAt} />)}</Shown>
+      </main>
+    </>
+  );
+}
+
+function Lanes({ whole, now, take }: { whole: Whole; now: number; take: (at: number) => void }) {
+  const { studies, lesions, sums, measurements, events, access } = whole;
+  return (
+    <>
+      <section class="lane" aria-label="Imaging">
+        <h2>Imaging <span class="muted">{count(studies.length, "study", "studies")}</span></h2>
+        <Strip studies={studies} now={now} take={take} />
+        <ol>
+          {studies.map((one, i) => (
+            <li key={one.study} aria-current={i === now ? "true" : undefined} onClick={() => take(i)}>
+              <span>{day(one.date)}</span>
+              <span><a href={to.study(one.study)}>{one.description || `${one.modalities.join(" ")} study`}</a> <span class="muted">{one.modalities.join("/")} · {one.state}</span></span>
+            </li>
+          ))}
+        </ol>
+      </section>
+      <section class="lane" aria-label="Lesions">
+        <h2>Lesions</h2>
+        {lesions.length ? <LesionTable told={{ studies, lesions, sums }} /> : <p class="muted">No lesion is known of this patient, or what is known is shown after your own opinion.</p>}
+      </section>
+      {measurements.length > 0 && <Measurements studies={studies} rows={measurements} />}
+      <section class="lane" aria-label="Reports and access">
+        <h2>Reports and access <span class="muted">{count(access.readers, "reader")}, {count(access.sent, "transfer")}, {count(access.exported, "export")}</span></h2>
+        <ol>{events.map((one) => <li key={one.time + one.what}><span>{moment(one.time)}</span><span>{one.what}{one.who && ` by ${one.who}`} <span class="muted">UTC</span></span></li>)}</ol>
+        {!events.length && <p class="muted">Nothing was signed, sent or exported yet.</p>}
+      </section>
+    </>
+  );
+}
+
+function Measurements({ studies, rows }: { studies: Study[]; rows: Whole["measurements"] }) {
+  return (
+    <section class="lane" aria-label="Measurements">
+      <h2>Measurements</h2>
+      <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Measurements through the studies">
+        <table class="lesions">
+          <thead><tr><th scope="col">What</th>{studies.map((one) => <th scope="col" key={one.study}>{day(one.date)}</th>)}<th scope="col">Course</th></tr></thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.what.code + row.definition + row.unit}>
+                <th scope="row">{row.what.meaning} <small>{row.definition}</small></th>
+                {row.values.map((one, i) => <td key={i}>{one ? <>{quantity(one.value, row.unit, one.low, one.high)}{one.percentile !== null && <small title={one.norm}>p {number(one.percentile)}</small>}</> : <span class="faint">–</span>}</td>)}
+                <td><Spark values={row.values.map((one) => one?.value ?? null)} words={`${row.what.meaning} through the studies`} /></td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+/** When: studies along a line of days. Everything in it stands in the list below as well. */
+function Strip({ studies, now, take }: { studies: Study[]; now: number; take: (at: number) => void }) {
+  const days = studies.map((one) => (one.date ? Date.parse(one.date) : NaN));
+  const known = days.filter((one) => !Number.isNaN(one));
+  const [first, last] = [Math.min(...known), Math.max(...known)];
+  if (known.length < 2 || first === last) return null;
+  return (
+    <svg class="strip" viewBox="0 0 1000 40" preserveAspectRatio="none" aria-hidden="true">
+      <line x1="0" x2="1000" y1="34" y2="34" />
+      {studies.map((one, i) => !Number.isNaN(days[i]!) && <rect key={one.study} class={i === now ? "now" : undefined} x={20 + (950 * (days[i]! - first)) / (last - first)} y="24" width="10" height="10" onPointerEnter={() => take(i)} />)}
+    </svg>
+  );
+}
+
+/** The same as a dated list, oldest first. */
+function Listed({ whole }: { whole: Whole }) {
+  const lines = [
+    ...whole.studies.map((one) => ({ at: one.date ?? "", words: `${one.description || one.modalities.join(" ")}: ${one.state}`, link: to.study(one.study) })),
+    ...whole.events.map((one) => ({ at: one.time, words: `${one.what}${one.who ? ` by ${one.who}` : ""}`, link: to.study(one.study) })),
+  ].sort((a, b) => a.at.slice(0, 10).localeCompare(b.at.slice(0, 10)));
+  return (
+    <section class="lane" aria-label="Everything, oldest first">
+      <h2>Everything, oldest first</h2>
+      <ol>{lines.map((line) => <li key={line.at + line.words}><span>{line.at ? day(line.at) : "no date"}</span><a href={line.link}>{line.words}</a></li>)}</ol>
+    </section>
+  );
+}

@@ -1,0 +1,110 @@
+import type { Coded, Measurement } from "../api/shapes";
+import { to } from "../router";
+import { day, number, quantity } from "../words";
+
+export interface Point {
+  study: string;
+  tracking: string;
+  match: "first" | "same" | "unsure";
+  size: Measurement | null;
+  change: number | null;
+  interval_days: number | null;
+}
+
+export interface Lesion {
+  what: Coded;
+  site: Coded | null;
+  laterality: Coded | null;
+  words: string;
+  points: (Point | null)[];
+}
+
+export interface Lesions {
+  studies: { study: string; date: string | null; description: string; modalities: string[]; here: boolean }[];
+  lesions: Lesion[];
+  sums: { what: Coded; unit: string; definition: string; values: (number | null)[] }[];
+}
+
+export interface Pair {
+  one: string;
+  other: string;
+  same: boolean;
+}
+
+/** Lesions through studies: size, change and interval; what is only proposed asks to be confirmed. */
+export function LesionTable({ told, say }: { told: Lesions; say?: (pair: Pair) => void }) {
+  return (
+    <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Lesions through the studies">
+      <table class="lesions">
+        <thead>
+          <tr>
+            <th scope="col">Lesion</th>
+            {told.studies.map((one) => <th scope="col" key={one.study} class={one.here ? "here" : undefined}>{one.here ? day(one.date) : <a href={to.study(one.study)}>{day(one.date)}</a>}</th>)}
+            <th scope="col">Course</th>
+          </tr>
+        </thead>
+        <tbody>
+          {told.lesions.map((lesion) => <Row key={lesion.points.map((point) => point?.tracking).join()} lesion={lesion} told={told} say={say} />)}
+          {told.sums.map((sum) => (
+            <tr key={sum.what.code + sum.definition}>
+              <th scope="row">{sum.what.meaning} <small>{sum.definition}</small></th>
+              {sum.values.map((value, i) => <td key={i} class={told.studies[i]?.here ? "here" : undefined}>{value === null ? <span class="faint">not given</span> : quantity(value, sum.unit)}</td>)}
+              <td><Spark values={sum.values} words={`${sum.what.meaning} through the studies`} /></td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({ lesion, told, say }: { lesion: Lesion; told: Lesions; say?: (pair: Pair) => void }) {
+  const name = [lesion.what.meaning, lesion.laterality?.meaning.toLowerCase(), lesion.site?.meaning.toLowerCase()].filter(Boolean).join(", ");
+  const first = lesion.points.findIndex(Boolean);
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      {lesion.points.map((point, i) => {
+        const before = lesion.points.slice(0, i).reverse().find(Boolean);
+        return (
+          <td key={i} class={told.studies[i]?.here ? "here" : undefined}>
+            {point ? <Seen point={point} fresh={i === first && i > 0} /> : <span class="faint">{i > first ? "not seen" : "–"}</span>}
+            {point?.match === "unsure" && before && (
+              <small>match unsure ?{say && <> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: true })}>Same</button> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: false })}>Not</button></>}</small>
+            )}
+          </td>
+        );
+      })}
+      <td><Spark values={lesion.points.map((point) => point?.size?.value ?? null)} words={`${name} through the studies`} /></td>
+    </tr>
+  );
+}
+
+function Seen({ point, fresh }: { point: Point; fresh: boolean }) {
+  const { size, change, interval_days: days } = point;
+  const sign = change === null || change === 0 ? "" : change > 0 ? "+" : "\u2212";
+  return (
+    <>
+      {size ? quantity(size.value, size.unit) : "seen"}
+      {fresh && <small>new</small>}
+      {change !== null && <small>{sign}{number(Math.abs(change))}{"\u2009"}%{days !== null && ` in ${days}\u2009d`}</small>}
+    </>
+  );
+}
+
+/** The course as a line; the table beside it says the same in numbers. */
+export function Spark({ values, words }: { values: (number | null)[]; words: string }) {
+  const seen = values.map((value, i) => [i, value] as const).filter((one): one is readonly [number, number] => one[1] !== null);
+  if (seen.length < 2) return null;
+  const [low, high] = [Math.min(...seen.map(([, v]) => v)), Math.max(...seen.map(([, v]) => v))];
+  const at = ([i, value]: readonly [number, number]) => [2 + (60 * i) / Math.max(1, values.length - 1), 18 - (16 * (value - low)) / (high - low || 1)] as const;
+  return (
+    <svg class="spark" viewBox="0 0 64 20" role="img" aria-label={words}>
+      <polyline points={seen.map((one) => at(one).join(",")).join(" ")} />
+      {seen.map((one) => {
+        const [x, y] = at(one);
+        return <circle key={one[0]} cx={x} cy={y} r={2} />;
+      })}
+    </svg>
+  );
+}
