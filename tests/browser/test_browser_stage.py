@@ -433,16 +433,6 @@ def test_an_oblique_plane_cuts_where_it_says(page: Any, open_study: Callable[[st
     shot(page, "stage-oblique")
 
 
-def test_the_body_in_three_dimensions_on_demand(page: Any, open_study: Callable[[str], None]) -> None:
-    open_study("Stage chest CT")
-    assert page.locator(".stage > .viewport").count() == 1
-    page.keyboard.press("Shift+D")
-    place = page.locator(".stage > .viewport").first
-    until(lambda: place.locator(".corner.tl").count() and "3D" in place.locator(".corner.tl").inner_text(), 60)
-    until(lambda: place.locator(".note").count() == 0 and lit(page) > 0.005, 90)
-    shot(page, "stage-body")
-
-
 def test_without_webgl_planes_come_from_the_server(playwright: Any, chromium: str, site: Site, phantoms: None) -> None:
     flags = [flag for flag in FLAGS if flag != "--enable-unsafe-swiftshader"]
     browser = playwright.chromium.launch(executable_path=chromium, args=[*flags, "--disable-3d-apis"])

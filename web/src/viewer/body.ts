@@ -9,6 +9,9 @@ import type { SeriesVolume } from "./volume";
 /** What a 3-D picture shows of a volume, by modality: the drawing library's own transfer functions. */
 const presets: Record<string, string> = { CT: "CT-Bone", MR: "MR-Default", PT: "MR-MIP" };
 
+/** Steps of the rays against the library's own: what a processor without a graphics card can still draw. */
+const COARSER = 3;
+
 let serial = 0;
 
 /** The volume as a body to turn about; made only when somebody asks for it, for it takes seconds. */
@@ -51,7 +54,7 @@ export class BodyView implements Viewport {
       }
       await within(60, "The body", core.setVolumesForViewports(engine(), [{ volumeId: volume.volumeId }], [this.id]));
       if (turn !== this.turns) return;
-      this.viewport.setProperties({ preset: presets[volume.series.modality] ?? "MR-Default" });
+      this.viewport.setProperties({ preset: presets[volume.series.modality] ?? "MR-Default", sampleDistanceMultiplier: COARSER });
       this.viewport.render();
       this.volume.value = volume;
       this.state.value = { at: "there" };
