@@ -31,13 +31,38 @@ def faults(page: Any, axe: str) -> list[str]:
     ]
 
 
+def _wearing(told: dict[str, Any], theme: str) -> dict[str, Any]:
+    return {**told, "settings": {**told["settings"], "theme": theme}}
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize(
     ("path", "there"),
-    [("/worklist", "tbody tr"), ("/analyses", ".catalogue li"), ("/sign-in", "form"), ("/nowhere", "main h2")],
+    [
+        ("/worklist", "tbody tr"),
+        ("/analyses", ".catalogue li"),
+        ("/sign-in", "form"),
+        ("/nowhere", "main h2"),
+        ("/settings", "fieldset"),
+        *(
+            pytest.param(path, there, marks=pytest.mark.slow)
+            for path, there in (
+                ("/patients", "tbody tr"),
+                ("/models", "tbody tr"),
+                ("/models/chest_xray_opacity", "dl"),
+                ("/models/chest_xray_opacity/calibration", "svg[role=img]"),
+                ("/cohorts", "main h2"),
+                ("/sharing", "main h2"),
+                ("/settings/site", "tbody tr"),
+                ("/settings/people", "tbody tr"),
+                ("/settings/system", "dl"),
+            )
+        ),
+    ],
 )
 def test_pages_without_fault(page: Any, axe: str, path: str, there: str, theme: str) -> None:
-    page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+    told = page.request.get("/api/settings/me").json()
+    page.route("**/api/settings/me", lambda route: route.fulfill(json=_wearing(told, theme)))
     page.goto(path)
     page.locator(there).first.wait_for()
     assert faults(page, axe) == []

@@ -3,15 +3,16 @@ import { ask, signedOut } from "./api/door";
 import { hangUp } from "./api/live";
 import type { Me } from "./api/shapes";
 import { address, go, place } from "./router";
-import { fetchMine } from "./settings/mine";
+import { fetchMine, followMine } from "./settings/mine";
 
 /** Who is signed in; null while nobody is, undefined while we do not know yet. */
 export const me = signal<Me | null | undefined>(undefined);
 
 export async function whoAmI(): Promise<void> {
   try {
-    const person = await ask<Me>("/api/me");
-    await fetchMine(person.name).catch(() => undefined); // without settings the shipped ones serve
+    // Both at once: the first list waits for them. Without settings the shipped ones serve.
+    const [person] = await Promise.all([ask<Me>("/api/me"), fetchMine().catch(() => undefined)]);
+    followMine(person.name);
     me.value = person;
   } catch {
     me.value = null;

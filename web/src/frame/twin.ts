@@ -12,11 +12,11 @@ export function jsonOf({ page, id, part }: Place, query: URLSearchParams): strin
     case "report":
       return `/api/readings/${word}/report`;
     case "analyses":
-      return id ? `/api/analyses/${word}` : "/api/analyses";
+      return "/api/analyses";
     case "models":
       return id ? `/api/models?name=${word}` : "/api/models";
     case "settings":
-      return part === "site" ? "/api/settings/site" : "/api/settings/me";
+      return { site: "/api/settings/site", people: "/api/people", system: "/api/system" }[part] ?? "/api/settings/me";
     default:
       return "";
   }

@@ -61,9 +61,13 @@ function take(kept: Kept): void {
   localStorage.setItem("worn", mine.value.theme);
 }
 
-/** Fetch what this person set, and follow what they set in another browser. */
-export async function fetchMine(name: string): Promise<void> {
+/** Fetch what this person set. */
+export async function fetchMine(): Promise<void> {
   take(await ask<Kept>("/api/settings/me"));
+}
+
+/** Follow what this person sets in another browser. */
+export function followMine(name: string): void {
   if (person === name) return;
   person = name;
   onHappening(({ kind, subject }) => {

@@ -3,6 +3,7 @@ import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { Shown } from "../kit/states";
 import { moment } from "../words";
+import { Modes } from "./modes";
 import { historyOf } from "./undo";
 
 interface Start {
@@ -39,6 +40,7 @@ export function SitePart({ wanted }: { wanted: string }) {
       {(told) => (
         <>
           {"limits classes due within worklist".includes(wanted) && <Limits told={told} put={(next) => site.put(next)} />}
+          <Modes wanted={wanted} />
           <section aria-labelledby="start">
             <h2 id="start">Set at start</h2>
             <p class="muted">From the environment or the command line. Each needs a restart of the server.</p>

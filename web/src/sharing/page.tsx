@@ -19,7 +19,7 @@ export function SharingPage({ part }: { part: string }) {
         <h1>Sharing and consent</h1>
         <Tabs label="Parts of sharing" here={part} tabs={PARTS.map((one) => ({ ...one, at: to.sharing(one.part) }))} />
       </header>
-      <main class="desk-list" data-region tabIndex={-1}>
+      <main class="desk-list" data-region tabIndex={0}>
         {part === "consent" ? (
           <Empty title="No consent is recorded">
             <p>For each person stands here what they agreed to: purpose, recipient and date, each with its document. A withdrawal shows what it reaches before it is done.</p>

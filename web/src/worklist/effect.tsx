@@ -23,11 +23,12 @@ export function EffectLine() {
   const [words, setWords] = useState("");
   useEffect(() => {
     const abort = new AbortController();
-    ask<Effect>("/api/worklist/effect", { abort: abort.signal }).then(
+    // The list comes first: the figures are computed from the whole log.
+    const later = setTimeout(() => ask<Effect>("/api/worklist/effect", { abort: abort.signal }).then(
       (told) => setWords(said(told)),
       (error: unknown) => !abort.signal.aborted && setWords(error instanceof Trouble && error.status === 404 ? "not known, because this server does not count it" : "not known, because the figures could not be asked for"),
-    );
-    return () => abort.abort();
+    ), 1500);
+    return () => (clearTimeout(later), abort.abort());
   }, []);
   return (
     <p class="effect">

@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import { ask, Trouble } from "../api/door";
 import { onHappening } from "../api/live";
-import { Source, type Tell } from "../api/load";
+import { Source } from "../api/load";
 import type { Row } from "../api/shapes";
 import { count } from "../words";
 import { moves, type Sort, sorted } from "./order";
@@ -14,6 +14,10 @@ export interface Asked {
 export interface Listed {
   rows: Row[];
   total: number;
+  /** Where the rest of a long list begins. */
+  next: number | null;
+  /** Whether it was ordered with AI. */
+  ai: boolean;
   /** One line that says why AI did not order this list; empty where it did. */
   without: string;
 }
@@ -25,7 +29,7 @@ const SPEAK = new Set(["InstancesReceived", "ResultMade", "ReadingAssigned", "Re
 
 /** The list as the server orders it, and as it lies before a person: what a person holds does not move under their hands. */
 export class WorkList {
-  readonly source = new Source<Listed>((abort, tell) => wholeList(this.asked, abort, tell));
+  readonly source = new Source<Listed>((abort) => firstPage(this.asked, abort));
   readonly sort = signal<Sort | null>(null);
   /** The study that has the focus; it is a study and not a place, so that arrivals do not move it. */
   readonly focused = signal<string | null>(null);
@@ -42,6 +46,7 @@ export class WorkList {
   private held = false;
   private timer = 0;
   private costs = 0;
+  private turn = 0;
   private readonly forget: () => void;
 
   constructor() {
@@ -63,7 +68,7 @@ export class WorkList {
   async begin(asked: Asked): Promise<void> {
     this.asked = asked;
     this.newest = [];
-    await this.load();
+    await this.load({ early: true });
     this.settle();
   }
 
@@ -112,13 +117,24 @@ export class WorkList {
     return this.shown.peek()[this.at.peek()];
   }
 
-  private async load(): Promise<void> {
+  private async load({ early = false } = {}): Promise<void> {
+    const turn = ++this.turn;
     const began = performance.now();
     await this.source.load();
-    this.costs = performance.now() - began;
     const value = this.source.value;
-    if (!value) return;
-    this.newest = value.rows;
+    if (!value || turn !== this.turn) return;
+    let rows = value.rows;
+    if (value.next !== null) {
+      // The beginning of a long list can be read while the rest is on its way.
+      if (early) {
+        this.newest = rows;
+        this.settle();
+      }
+      rows = [...rows, ...(await restOf({ ...this.asked, ai: value.ai }, value.next).catch(() => []))];
+      if (turn !== this.turn) return;
+    }
+    this.costs = performance.now() - began;
+    this.newest = rows;
     this.time.value = new Date();
   }
 
@@ -145,32 +161,27 @@ interface Columns {
   without?: string;
 }
 
-/** One question for a list that fits a page; of a longer one the beginning at once, and the rest in one answer. */
-async function wholeList({ q, ai }: Asked, abort: AbortSignal, tell: Tell): Promise<Listed> {
-  const page = async (cursor: number, limit: number, with_ai: boolean) => {
-    const asked = new URLSearchParams({ form: "columns", limit: String(limit), ai: with_ai ? "on" : "off" });
-    if (q) asked.set("q", q);
-    if (cursor) asked.set("cursor", String(cursor));
-    return ask<Columns>(`/api/worklist?${asked}`, { abort });
-  };
-  let with_ai = ai;
+function page({ q, ai }: Asked, cursor: number, limit: number, abort?: AbortSignal): Promise<Columns> {
+  const asked = new URLSearchParams({ form: "columns", limit: String(limit), ai: ai ? "on" : "off" });
+  if (q) asked.set("q", q);
+  if (cursor) asked.set("cursor", String(cursor));
+  return ask<Columns>(`/api/worklist?${asked}`, { abort });
+}
+
+/** One question for a list that fits a page. The list must not fall with the machine that orders it: then it is asked for without. */
+async function firstPage(asked: Asked, abort: AbortSignal): Promise<Listed> {
   let without = "";
-  let first: Columns;
-  try {
-    first = await page(0, FIRST, with_ai);
-  } catch (error) {
-    // The list itself must not fall with the machine that orders it: then it is asked for without.
-    if (!ai || !(error instanceof Trouble) || error.status < 500) throw error;
-    with_ai = false;
-    first = await page(0, FIRST, with_ai);
+  const told = await page(asked, 0, FIRST, abort).catch((error: unknown) => {
+    if (!asked.ai || !(error instanceof Trouble) || error.status < 500) throw error;
     without = "AI could not be asked: this is the plain list, in order of arrival and request";
-  }
-  const rows = rowsOf(first);
-  if (first.next !== null) {
-    tell({ done: rows.length, of: first.total, unit: "studies" });
-    rows.push(...rowsOf(await page(first.next, REST, with_ai)));
-  }
-  return { rows, total: first.total, without: without || (first.without ?? "") };
+    return page({ ...asked, ai: false }, 0, FIRST, abort);
+  });
+  return { rows: rowsOf(told), total: told.total, next: told.next, without: without || (told.without ?? ""), ai: asked.ai && !without };
+}
+
+/** All that is behind the first page, in one answer. */
+async function restOf(asked: Asked, cursor: number): Promise<Row[]> {
+  return rowsOf(await page(asked, cursor, REST));
 }
 
 function rowsOf({ columns, rows }: Columns): Row[] {

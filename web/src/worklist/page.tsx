@@ -97,7 +97,7 @@ export function WorklistPage() {
       <header class="bar" data-region tabIndex={-1}>
         <h1>Worklist</h1>
         <Filter field={field} />
-        {told && <span class="muted" role="status">{count(rows.length, "study", "studies")} · {clock(list.time.value)}</span>}
+        {told && <span class="muted" role="status">{rows.length < told.total && `${rows.length} of `}{count(Math.max(rows.length, told.total), "study", "studies")} · {clock(list.time.value)}</span>}
         {list.moved.value > 0 && <button type="button" class="moved" onClick={() => list.settle()}>{list.moved.value} moved · show <Key of={keyOf("worklist", "show")} /></button>}
         <span class="gap" />
         <Views />
@@ -116,8 +116,8 @@ export function WorklistPage() {
           {() => (rows.length ? <Rows list={list} menu={() => (menuOf.value = list.row() ?? null)} /> : <NothingHere q={q} />)}
         </Show>
         {shown && <Preview row={shown} close={() => setQuery("preview", "")} />}
+        <EffectLine />
       </main>
-      <EffectLine />
       <AssignDialog done={() => void list.refresh()} />
       <RowMenu acts={ACTS} />
       <PinDialog />

@@ -1,0 +1,164 @@
+"""The frame around every page: places, palette, keys, settings, and addresses that reload to the same view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from browser_eyes import shot, until
+
+pytestmark = pytest.mark.browser
+
+PLACES = ["worklist", "patients", "analyses", "models", "cohorts", "sharing", "oversight", "settings"]
+
+
+def here(page: Any) -> str:
+    return str(page.evaluate("location.pathname"))
+
+
+def test_each_place_has_an_icon_a_name_and_a_key(page: Any) -> None:
+    page.goto("/worklist")
+    names = page.get_by_role("navigation", name="Main").get_by_role("link").all_inner_texts()
+    assert [name.lower() for name in names] == PLACES
+    assert page.evaluate("document.querySelector('.rail').offsetWidth") == 56
+    for key, place in zip("pamcso,w", [*PLACES[1:], PLACES[0]], strict=True):
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        until(lambda place=place: here(page) == f"/{place}")
+        page.locator("header.bar h1").wait_for()
+    page.locator("tbody tr").first.wait_for()
+
+
+@pytest.mark.parametrize("kind", ["lean", pytest.param("all", marks=pytest.mark.slow)])
+def test_every_view_is_an_address_that_reloads_to_itself(page: Any, studies: Callable[[str], str], kind: str) -> None:
+    lean = ["/settings/site", "/models/chest_xray_opacity/calibration"]
+    more = [f"/{place}" for place in PLACES] + ["/settings/people", "/settings/system", "/sharing/consent"]
+    for path in lean if kind == "lean" else [*more, f"/study/{studies('PET/CT')}/why"]:
+        page.goto(path)
+        page.locator("header.bar h1").wait_for()
+        page.locator("[aria-busy=true]").first.wait_for(state="detached")
+        before = page.locator("main").inner_text()
+        page.reload()
+        page.locator("header.bar h1").wait_for()
+        until(lambda before=before: _same(before, page.locator("main").inner_text()))
+        assert here(page) == path
+
+
+def _same(one: str, other: str) -> bool:
+    """The same words, but for the minutes that have passed."""
+    return one[:40] == other[:40] and abs(len(one) - len(other)) < 40
+
+
+def test_the_palette_finds_commands_studies_and_patients(page: Any) -> None:
+    page.goto("/worklist")
+    page.locator("tbody tr").first.wait_for()
+    page.keyboard.press("Control+k")
+    palette = page.get_by_role("dialog", name="Find a command")
+    options = palette.get_by_role("option")
+    options.first.wait_for()
+    assert "G W" in palette.inner_text()
+    rows = page.request.get("/api/worklist").json()["rows"]
+    accession = next(row["accession"] for row in rows if row["accession"])
+    page.keyboard.type(accession)
+    until(lambda: any("Study" in text for text in options.all_inner_texts()))
+    page.get_by_role("combobox").fill("LIVER")
+    until(lambda: any("Patient" in text for text in options.all_inner_texts()))
+    assert "LIVER" not in str(page.evaluate("location.href"))
+    shot(page, "palette")
+    page.get_by_role("combobox").fill("oversight")
+    until(lambda: options.count() == 1)
+    page.keyboard.press("Enter")
+    until(lambda: here(page) == "/oversight")
+
+
+def test_a_key_that_is_taken_is_refused_with_its_owner_and_a_free_one_acts_in_another_window(
+    page: Any, context: Any
+) -> None:
+    page.goto("/settings")
+    take = page.locator("button.key[aria-label^='Take the next due study']")
+    take.click()
+    page.keyboard.press("w")
+    page.get_by_role("alert").get_by_text("on the screen Worklist it is “Why it was not analysed”").wait_for()
+    take.click()
+    page.keyboard.press("b")
+    until(lambda: take.inner_text() == "B")
+    shot(page, "settings")
+    other = context.new_page()
+    other.goto("/worklist")
+    other.get_by_role("button", name="Take the next").locator("kbd", has_text="B").wait_for()
+    page.locator("li", has=take).get_by_role("button", name="as shipped").click()
+    until(lambda: page.request.get("/api/settings/me").json()["settings"]["keys"] == {})
+
+
+def test_single_keys_can_be_switched_off_and_every_act_stays_reachable(page: Any) -> None:
+    page.goto("/settings")
+    single = page.get_by_label("Single keys act")
+    single.uncheck()
+    until(lambda: page.request.get("/api/settings/me").json()["settings"]["single_keys"] is False)
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    assert here(page) == "/settings"
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox").fill("worklist")
+    page.keyboard.press("Enter")
+    until(lambda: here(page) == "/worklist")
+    page.goto("/settings")
+    single.check()
+    until(lambda: page.request.get("/api/settings/me").json()["settings"]["single_keys"] is True)
+
+
+def test_a_change_for_the_whole_site_wants_a_reason_and_can_be_refused(page: Any, context: Any) -> None:
+    context.expected.append("Failed to load resource")
+    page.goto("/settings/site")
+    now = page.get_by_label("Now (STAT)")
+    now.fill("200")
+    page.get_by_label("Reason, kept in the journal").fill("a test")
+    page.get_by_role("button", name="Change for everybody").click()
+    page.get_by_role("alert").get_by_text("the more urgent class must have the shorter limit").wait_for()
+    assert page.request.get("/api/settings/site").json()["limits_min"]["now"] == 30
+    shot(page, "settings-site")
+
+
+def test_why_this_study_was_not_analysed(page: Any, studies: Callable[[str], str]) -> None:
+    page.goto(f"/study/{studies('Abdominal ultrasound')}/why")
+    page.get_by_text("did not look.").first.wait_for()
+    said = page.locator(".ledger").inner_text()
+    assert "looked and found none." in said
+    assert not any("found none" in part and "not look" in part for part in said.split(". "))
+    page.keyboard.press("r")
+    page.get_by_text("Promised: it is planned and analysed again").wait_for()
+    shot(page, "why")
+    page.keyboard.press("Escape")
+    until(lambda: here(page).endswith(studies("Abdominal ultrasound")))
+
+
+def test_an_empty_field_of_a_model_says_why(page: Any) -> None:
+    page.goto("/models/chest_xray_opacity")
+    page.get_by_text("unknown, because").first.wait_for()
+    assert "More Information Needed" not in page.locator("main").inner_text()
+    page.keyboard.press("4")
+    page.get_by_role("img", name="Calibration").wait_for()
+    told = page.request.get("/api/models?name=chest_xray_opacity").json()["models"][0]["evidence"]["calibration"]
+    cells = page.locator("table.plain tbody tr").all_inner_texts()
+    assert [int(cell.split()[-1]) for cell in cells] == [one["n"] for one in told["bins"]]
+    shot(page, "model")
+
+
+def test_whoever_may_not_is_told_the_rule_and_who_grants_it(page: Any, context: Any) -> None:
+    context.expected.append("Failed to load resource")
+    refused = {"what": "rule 'models' refuses the role 'patient'", "why": "only staff may", "do": "ask Dr Ito"}
+    page.route(
+        "**/api/models", lambda route: route.fulfill(status=403, json={"error": {**refused, "kind": "Forbidden"}})
+    )
+    page.goto("/models")
+    alert = page.get_by_role("alert")
+    alert.get_by_text("Not yours to see").wait_for()
+    assert "rule 'models'" in alert.inner_text() and "ask Dr Ito" in alert.inner_text()
+    alert.get_by_role("button", name="Copy a request").wait_for()
+    page.unroute("**/api/models")
+    told = {"what": "it failed", "why": "our fault", "do": "tell us", "kind": "Error", "event": "ab12"}
+    page.route("**/api/models", lambda route: route.fulfill(status=500, json={"error": told}))
+    page.reload()
+    page.get_by_role("alert").get_by_text("ab12").wait_for()

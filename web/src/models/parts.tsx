@@ -1,0 +1,90 @@
+import type { ComponentChildren } from "preact";
+import { spoken } from "../words";
+import type { Figure, Model, Subgroup } from "./shapes";
+
+/** Fewer events than this say nothing of a group, and might point to a person. */
+const FEW = 10;
+
+/** An empty field says why it is empty. */
+export function Unknown({ because }: { because: string }) {
+  return <span class="muted">unknown, because {because}</span>;
+}
+
+export function figure({ value, low, high }: Figure): string {
+  return low === null || high === null ? value.toFixed(3) : `${value.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;
+}
+
+const FIELDS: [string, string][] = [
+  ["intended_use", "For"], ["not_for", "Not for"], ["limits", "Limits"], ["source", "Data"], ["people", "People"], ["pictures", "Pictures"], ["licence", "Licence"], ["training", "Training"],
+]; // prettier-ignore
+
+export function Card({ model }: { model: Model }) {
+  const known = new Set(["title", ...FIELDS.map(([name]) => name)]);
+  const others = Object.keys(model.card).filter((name) => !known.has(name)).map((name) => [name, spoken(name)] as [string, string]);
+  return (
+    <dl class="facts card-facts">
+      {[...FIELDS, ...others].map(([name, title]) => <div key={name}><dt>{title}</dt><dd><Value of={model.card[name]} /></dd></div>)}
+    </dl>
+  );
+}
+
+function Value({ of }: { of: unknown }): ComponentChildren {
+  if (of === undefined || of === null || of === "") return <Unknown because="its maker did not state it" />;
+  if (Array.isArray(of)) return <ul class="bullets">{of.map((one, i) => <li key={i}><Value of={one} /></li>)}</ul>;
+  if (typeof of === "object") return <ul>{Object.entries(of).map(([name, one]) => <li key={name}><span class="muted">{name}:</span> {typeof one === "object" ? JSON.stringify(one) : String(one)}</li>)}</ul>;
+  return String(of);
+}
+
+export function Figures({ model }: { model: Model }) {
+  const { metrics, n, positives, declined, out_of_scope } = model.evidence;
+  if (!metrics) return <p><Unknown because="no evidence came with the weights" /></p>;
+  return (
+    <>
+      <h2>Claimed by its maker on {n} test cases{positives !== undefined && `, ${positives} of them positive`}{declined !== undefined && `; it declined ${declined}`}</h2>
+      <table class="plain"><thead><tr><th scope="col">Figure</th><th scope="col">Value (95 %)</th></tr></thead>
+        <tbody>{Object.entries(metrics).map(([name, one]) => <tr key={name}><td>{spoken(name)}</td><td>{figure(one)}</td></tr>)}</tbody></table>
+      {out_of_scope && (
+        <>
+          <h2>What it was not made for, and how often it said so</h2>
+          <table class="plain"><thead><tr><th scope="col">Pictures</th><th scope="col" class="num">Given</th><th scope="col" class="num">Declined</th></tr></thead>
+            <tbody>{Object.entries(out_of_scope).map(([name, one]) => <tr key={name}><td>{name}</td><td class="num">{one.n}</td><td class="num">{one.declined}</td></tr>)}</tbody></table>
+        </>
+      )}
+    </>
+  );
+}
+
+const events = (group: Subgroup) => Math.min(group.positives ?? group.n ?? 0, group.n ?? 0);
+
+export function Subgroups({ model }: { model: Model }) {
+  const groups = model.evidence.subgroups ?? [];
+  if (!groups.length) return <p><Unknown because="its evidence names no subgroup" /></p>;
+  const names = [...new Set(groups.flatMap((group) => Object.keys(group.metrics ?? {})))];
+  const nameOf = (group: Subgroup) => Object.entries(group).filter(([key, value]) => !["metrics", "n", "positives"].includes(key) && typeof value === "string").map(([, value]) => value).join(" ") || "unnamed";
+  return (
+    <table class="plain">
+      <thead><tr><th scope="col">Group</th><th scope="col" class="num">n</th><th scope="col" class="num">Positive</th>{names.map((name) => <th scope="col" key={name}>{spoken(name)} (95 %)</th>)}</tr></thead>
+      <tbody>
+        {groups.map((group, i) => (
+          <tr key={i}>
+            <td>{nameOf(group)}</td>
+            <td class="num">{group.n ?? ""}</td>
+            <td class="num">{group.positives ?? ""}</td>
+            {events(group) < FEW ? <td colSpan={names.length} class="muted">withheld: fewer than {FEW} events</td> : names.map((name) => <td key={name}>{group.metrics?.[name] ? figure(group.metrics[name]) : <Unknown because="not given" />}</td>)}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+export function Lineage({ model }: { model: Model }) {
+  return (
+    <dl class="facts card-facts">
+      <div><dt>Weights</dt><dd class="id">{model.digest}</dd></div>
+      <div><dt>Parent</dt><dd>{model.parent ? <span class="id">{model.parent}</span> : "none: it is the first of its line"}</dd></div>
+      <div><dt>Examples</dt><dd>{model.examples ? <span class="id">{model.examples}</span> : <Unknown because="the list of examples was not frozen" />}</dd></div>
+      <div><dt>Code</dt><dd>{model.code ? <span class="id">{model.code}</span> : <Unknown because="its maker did not state it" />}</dd></div>
+    </dl>
+  );
+}

@@ -1,0 +1,39 @@
+/** A figure with its 95 % interval. */
+export interface Figure {
+  value: number;
+  low: number | null;
+  high: number | null;
+}
+
+export interface Subgroup {
+  [name: string]: unknown;
+  n?: number;
+  positives?: number;
+  metrics?: Record<string, Figure>;
+}
+
+export interface Bin {
+  n: number;
+  stated: number;
+  true: number;
+}
+
+export interface Model {
+  name: string;
+  version: string;
+  digest: string;
+  parent: string;
+  state: string;
+  examples: string;
+  code: string;
+  card: Record<string, unknown> & { title?: string; intended_use?: string };
+  evidence: {
+    n?: number;
+    positives?: number;
+    declined?: number;
+    metrics?: Record<string, Figure>;
+    subgroups?: Subgroup[];
+    calibration?: { bins: Bin[]; brier: number; ece: number };
+    out_of_scope?: Record<string, { n: number; declined: number }>;
+  };
+}
