@@ -4,8 +4,8 @@
 
 Fills an archive (rows only, no pixels; a folder that holds one already is used again), asks the server's own list,
 serves it, and opens it in Chromium in software rendering. Goals: 300 ms from the navigation to a list that takes
-keys, and every step of `j` under 50 ms from the key to the next frame. Server figures are processor time; browser figures are
-time on the clock, the best of several rounds, because other work on the machine may share its cores.
+keys, and every step of `j` under 50 ms from the key to the next frame. Server figures are processor time; browser
+figures are time on the clock, the best of several rounds, because other work on the machine may share its cores.
 """
 
 from __future__ import annotations
