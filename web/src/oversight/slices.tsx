@@ -59,11 +59,12 @@ function Stack({ told, study, at, move, point, others = [] }: Props & { told: St
       const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
       if (by && !(event.target as HTMLElement).closest("input, select, textarea")) (event.preventDefault(), go(here + by));
     }}>
+      {/* The window's fields keep what is being typed: another's cursor draws this page anew many times a second. */}
       <form class="controls" onSubmit={(event) => event.preventDefault()}>
         <label>Series<select value={series.uid} onChange={(event) => move({ ...nowhere, series: event.currentTarget.value })}>{shown.map((one) => <option key={one.uid} value={one.uid}>{one.modality} {one.number ?? ""} {one.description}</option>)}</select></label>
         <label class="wide">Image {here + 1} of {images.length}<input type="range" min="0" max={images.length - 1} value={here} onInput={(event) => go(Number(event.currentTarget.value))} /></label>
-        <label>Centre<input class="short" type="number" value={at.window?.[0] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: event.currentTarget.value ? [Number(event.currentTarget.value), at.window?.[1] ?? 400] : null })} /></label>
-        <label>Width<input class="short" type="number" min="1" value={at.window?.[1] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: Number(event.currentTarget.value) > 0 ? [at.window?.[0] ?? 40, Number(event.currentTarget.value)] : null })} /></label>
+        <label>Centre<input class="short" type="number" key={`centre ${at.window?.[0]}`} defaultValue={at.window?.[0] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: event.currentTarget.value ? [Number(event.currentTarget.value), at.window?.[1] ?? 400] : null })} /></label>
+        <label>Width<input class="short" type="number" min="1" key={`width ${at.window?.[1]}`} defaultValue={at.window?.[1] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: Number(event.currentTarget.value) > 0 ? [at.window?.[0] ?? 40, Number(event.currentTarget.value)] : null })} /></label>
       </form>
       <div class="picture" style={size[0] ? { aspectRatio: `${size[0]} / ${size[1]}`, width: `min(100%, calc((100vh - 210px) * ${size[0] / size[1]}))` } : {}} tabIndex={0} role="img" aria-label={`${series.modality} ${series.description}, image ${here + 1} of ${images.length}, ${at.marks.length} marks`}
         onWheel={(event) => go(here + (event.deltaY > 0 ? 1 : -1))}
