@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -429,10 +429,18 @@ class House:
         return self._reading(study_uid)
 
     def sign(
-        self, study_uid: str, *, version: int, results: Sequence[str] | None = None, who: Person, **rest: Any
+        self,
+        study_uid: str,
+        *,
+        version: int,
+        results: Sequence[str] | None = None,
+        told: Sequence[Any] = (),
+        untold: str = "",
+        shown: Mapping[str, int] | None = None,
+        who: Person,
     ) -> Reading:
         must(who, "sign", study_uid)
-        self.signings.append(rest)
+        self.signings.append({"told": told, "untold": untold, "shown": shown})
         with self.lock_:
             latest = self._latest(study_uid)
             session.sign(
