@@ -169,7 +169,10 @@ class Quiet:
     def __getattr__(self, verb: str) -> Any:
         if verb.startswith("__"):
             raise AttributeError(verb)
-        says: dict[str, Any] = {"blind": False, "taking": nullcontext(len), "file": (b"", "text/plain")}
+        says: dict[str, Any] = {
+            "blind": False, "taking": nullcontext(len), "file": (b"", "text/plain"), "lesions": ((), (), ()),
+            "timeline": {"patient": _ct().patient},
+        }  # fmt: skip
         return lambda *given, **named: says.get(verb, {})
 
 
@@ -178,7 +181,7 @@ class House:
 
     def __init__(self) -> None:
         self.now = NOON
-        self.oversight = self.reviews = self.audits = self.guests = Quiet()
+        self.oversight = self.reviews = self.audits = self.guests = self.following = Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
         self.journal: list[Sealed] = []

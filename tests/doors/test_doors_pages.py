@@ -36,6 +36,7 @@ BODIES: dict[str, Any] = {
     "/api/palette": {"words": "A1"},
     "/api/patients": {"words": ""},
     "/api/studies/{uid}/stamps": {"stamp": "ordered", "at": "2026-11-20T08:00:00Z"},
+    "/api/studies/{uid}/lesions": {"one": "2.25.1", "other": "2.25.2", "same": True},
     "/api/studies/{uid}/outcome": {"analysis": "volumetry", "present": True, "source": "pathology"},
     "/api/peer/draw": {"seed": "november"},
     "/api/peer/{id}/score": {"score": "1"},
@@ -120,7 +121,9 @@ def test_every_route_with_every_role(role: str) -> None:
             path.replace("{uid}", CT)
             .replace(
                 "{id}",
-                house.result_of(DX, "chest_xray_opacity")
+                house.result_of(CT, "volumetry")
+                if path.endswith("/mask")  # a mask lies on a stack of slices
+                else house.result_of(DX, "chest_xray_opacity")
                 if "results" in path or "explain" in path
                 else "a" * (32 if "segment" in path else 1),
             )
@@ -133,7 +136,8 @@ def test_every_route_with_every_role(role: str) -> None:
             .replace("{path:path}", "worklist")
         )
         if path.endswith(("/section", "/mask", "/map", "/measure/{tracking}")):
-            address += f"?point=0,0,40&normal=0,0,1&on={DX_SERIES}&name=sensitivity&version=0"
+            on = CT_SERIES if path.endswith("/mask") else DX_SERIES
+            address += f"?point=0,0,40&normal=0,0,1&on={on}&name=sensitivity&version=0"
         if re.search("contours|maps", path):
             address += f"?sop={DX_SERIES}.1"
         if path.endswith("/slab"):
