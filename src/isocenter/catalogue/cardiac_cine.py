@@ -1,0 +1,351 @@
+"""Short-axis cine MR: how large is the left ventricle, and how much does it eject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.cardiac_drawn import drawn_ventricle
+from isocenter.errors import Refused
+from isocenter.methods import cine as arithmetic
+from isocenter.methods.myocardium import SEGMENTS, Thickness, levels, segment_means, thickening_percent, wall_thickness
+from isocenter.methods.short_axis import APEX, Turned, turned
+from isocenter.methods.ventricle import Outlined, outline
+from isocenter.record import Curve, Finding, Measurement, codes
+from isocenter.space import Reference, Region, Volume
+
+__all__ = ["CardiacCine"]
+
+_AXES = ("trigger", "time", "temporal", "phase")
+_LEAST_PHASES, _LEAST_SLICES = 8, 6
+_SHORT_AXIS = 0.75  # cosine between the normal of the slices and the usual long axis
+_SURE = 0.85  # Dice of the windows below which the network does not know what it sees
+_APART = 0.35  # of a beat, by which a slice may beat before or after the others: infarcts move late, but not so late
+_PLAUSIBLE_ML = (20.0, 700.0)
+_DISKS = "disks, no interpolation; papillary muscles in the cavity; basal slice with half a ring of muscle"
+
+Mask = npt.NDArray[np.bool_]
+
+
+class CardiacCine:
+    """How large is the left ventricle on a short-axis cine, how much does it eject, how thick is its wall?"""
+
+    name, version = "cardiac_cine", "1"
+    weights = "cardiac_cine"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "cine": Need(modality="MR", body_part=("heart", "cardiac", "chest", "thorax"), at_least=48),
+        "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
+    }
+    yields = (
+        Yield(what=codes.LEFT_VENTRICLE, units=("mL", "g", "mm", "%")),
+        Yield(what=codes.LV_EDV, units=("mL", "mL/m2")),
+        Yield(what=codes.LV_ESV, units=("mL", "mL/m2")),
+        Yield(what=codes.STROKE_VOLUME, units=("mL", "mL/m2")),
+        Yield(what=codes.LV_EF, units=("%",)),
+        Yield(what=codes.CARDIAC_OUTPUT, units=("L/min",)),
+        Yield(what=codes.LV_MASS, units=("g", "g/m2")),
+        Yield(what=codes.PEAK_EJECTION_RATE, units=("mL/s",)),
+        Yield(what=codes.PEAK_FILLING_RATE, units=("mL/s",)),
+        Yield(what=codes.TIME_TO_PEAK_FILLING, units=("ms",)),
+    )
+    limits = Limits(seconds=120.0, memory_mib=4096)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Measure the left ventricle on short-axis cine MR; a person checks the outlines.",
+        "not_for": "The right ventricle; congenital heart disease; numbers without a look at the outlines.",
+        "sources": ("SCMR post-processing 2020 (Schulz-Menger)", "Kawel-Boehm 2020", "AHA segments (Cerqueira 2002)"),
+        "level": "contours in: validated on Sunnybrook; images in: figures of left-out patients in "
+        "docs/know/cardiac_cine.md",
+    }
+
+    def run(
+        self,
+        cine: Volume,
+        drawn: tuple[Region, ...] | None,
+        *,
+        heart_rate_bpm: float = 0.0,
+        height_m: float = 0.0,
+        weight_kg: float = 0.0,
+        bsa_formula: Literal["mosteller", "dubois"] = "mosteller",
+        anterior_deg: float = 90.0,
+        accept_incomplete: bool = False,
+        weights: Any = None,
+    ) -> Answer:
+        """Measure the left ventricle.
+
+        Args:
+            cine: a stack of parallel short-axis slices over one beat.
+            drawn: outlines of a person, named by structure and phase (LV endo ED, LV endo ES, LV epi ED); None or none
+                of such a name lets the network outline.
+            heart_rate_bpm: beats a minute; 0 takes it from the header. Without one there is no cardiac output.
+            height_m, weight_kg: of the patient; 0 takes them from the header. Without them nothing is indexed.
+            bsa_formula: of the body surface.
+            anterior_deg: direction of the middle of segment 1 in the picture of the textbook, counter-clockwise from
+                the right; 90 is up, towards the head.
+            accept_incomplete: measure a stack that does not reach beyond base and apex; the answer says so.
+            weights: an open ONNX session of the model ``cardiac_cine``.
+
+        Raises:
+            Refused: when this is no short-axis cine of at least 6 slices and 8 phases, slices do not beat together,
+                base or apex is missing, or the network is not sure of what it sees.
+        """
+        _must_be_cine(cine)
+        reasons: list[str] = []
+        person = _Person.of(cine, heart_rate_bpm, height_m, weight_kg, bsa_formula, reasons)
+        hand = drawn_ventricle(drawn or (), cine.geometry)
+        if hand is not None:
+            said, findings = hand.measured(person.heart_rate)
+            if said is None:
+                return Answer.found(*findings, reasons=(*reasons, *hand.remarks))
+            mass = hand.mass_g
+            measured = _volumes(said, mass, person)
+            return Answer.found(*findings, measurements=measured, reasons=(*reasons, *hand.remarks))
+        if weights is None:
+            raise Refused("no weights", "without outlines this analysis is a network", "open the model cardiac_cine")
+        turn = turned(cine)
+        found = outline(turn, lambda slices: weights.run(["logits"], {"slices": slices})[0])
+        reasons += _must_be_sure(found, accept_incomplete)
+        said = arithmetic.ejection(found.volumes_ml, heart_rate_bpm=person.heart_rate)
+        muscle_ml = float(found.muscle["ed"].sum()) * cine.geometry.voxel_volume_mm3 / 1000.0
+        mass = arithmetic.MUSCLE_G_PER_ML * muscle_ml
+        measured = _volumes(said, mass, person)
+        phase_ms = _phase_ms(cine, reasons)
+        if phase_ms is not None:
+            measured += _rates(found.volumes_ml, phase_ms, reasons)
+        reasons.append(
+            f"outlined by a network in {len(found.slices['ed'])} slices at end-diastole and {len(found.slices['es'])} "
+            f"at end-systole; four windows agree to {found.agreement:.2f} (Dice): check the outlines"
+        )
+        return Answer.found(
+            *_findings(found, turn, cine, said, mass, anterior_deg),
+            measurements=measured,
+            curves=(_curve(found.volumes_ml, phase_ms),),
+            reasons=tuple(reasons),
+        )
+
+
+@dataclass(frozen=True)
+class _Person:
+    """What the numbers are indexed to."""
+
+    heart_rate: float | None
+    surface_m2: float | None
+    formula: str
+
+    @classmethod
+    def of(cls, cine: Volume, rate: float, height: float, weight: float, formula: Any, reasons: list[str]) -> _Person:
+        facts = cine.facts
+        if not rate:
+            interval = _number(facts.get("NominalInterval"))
+            rate = _number(facts.get("HeartRate")) or (60_000.0 / interval if interval else 0.0)
+        if not rate:
+            reasons.append("no cardiac output: neither header nor parameters say the heart rate")
+        height, weight = height or _number(facts.get("PatientSize")), weight or _number(facts.get("PatientWeight"))
+        surface = None
+        if height and weight:
+            surface = arithmetic.body_surface_m2(height, weight, formula)
+        else:
+            reasons.append("nothing is indexed to the body surface: height or weight is not known")
+        return cls(rate or None, surface, {"mosteller": "Mosteller", "dubois": "DuBois"}[formula])
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _must_be_cine(cine: Volume) -> None:
+    if cine.geometry.reference is not Reference.PATIENT:
+        raise Refused(f"images in {cine.geometry.reference.value} coordinates", "volumes need millimetres")
+    if len(cine.axes) != 1 or cine.axes[0].name not in _AXES:
+        named = ", ".join(f"{len(a)} of {a.name}" for a in cine.axes) or "one image a slice"
+        raise Refused(f"a series with {named}", "a cine has one axis, the phases of the beat", "send the cine series")
+    if len(cine.axes[0]) < _LEAST_PHASES:
+        raise Refused(
+            f"{len(cine.axes[0])} phases", f"end-systole would be missed with fewer than {_LEAST_PHASES}", "send all"
+        )
+    slices, rows, columns = cine.geometry.shape
+    if slices < _LEAST_SLICES:
+        raise Refused(
+            f"{slices} slices", f"a stack over a left ventricle has at least {_LEAST_SLICES}", "send the whole stack"
+        )
+    _, dy, dx = cine.geometry.spacing_mm
+    if min(rows * dy, columns * dx) < 100.0 or max(dy, dx) > 3.0:
+        raise Refused(
+            f"pictures of {rows * dy:.0f} by {columns * dx:.0f} mm in pixels of {dy:.2f} mm",
+            "a heart needs 100 mm, and its wall pixels of at most 3 mm",
+        )
+    if not np.isfinite(cine.array).all():
+        raise Refused("images with values that are not numbers", "they cannot be outlined")
+    if float(cine.array.min()) == float(cine.array.max()):
+        raise Refused("images of one value everywhere", "there is no heart in them", "send the images again")
+    apex = APEX / np.linalg.norm(APEX)
+    along = abs(float(cine.geometry.directions[:, 0] @ apex))
+    if along < _SHORT_AXIS:
+        raise Refused(
+            f"slices {np.degrees(np.arccos(along)):.0f}° off the usual short axis",
+            "this looks like a long-axis, axial, sagittal or coronal series",
+            "send the short-axis stack",
+        )
+
+
+def _must_be_sure(found: Outlined, accept_incomplete: bool) -> list[str]:
+    """Refuse what a person should not be shown; say what limits the rest."""
+    _must_beat_together(found)
+    if found.agreement < _SURE:
+        raise Refused(
+            f"four looks at these images agree to {found.agreement:.2f} only (Dice)",
+            f"below {_SURE} the network is not sure of what it sees",
+            "outline by hand",
+        )
+    edv = float(found.volumes_ml[found.ed])
+    if not _PLAUSIBLE_ML[0] <= edv <= _PLAUSIBLE_ML[1]:
+        raise Refused(f"an end-diastolic volume of {edv:.0f} mL", "no left ventricle holds that", "outline by hand")
+    missing = [name for name, gone in (("base", found.open_base), ("apex", found.open_apex)) if gone]
+    if missing and not accept_incomplete:
+        raise Refused(
+            f"the stack ends inside the ventricle: {' and '.join(missing)} missing",
+            "volume outside the stack would not be counted",
+            "scan beyond both ends, or accept_incomplete=True for a number that is too small",
+        )
+    return [f"INCOMPLETE: {' and '.join(missing)} missing, volumes and mass are too small"] if missing else []
+
+
+def _must_beat_together(found: Outlined) -> None:
+    """Slices that beat strongly, and a third of a beat before or after the others, are of another timing."""
+    chosen = list(found.slices["ed"])
+    wave = np.fft.fft(found.areas_mm2[:, chosen], axis=0)[1]
+    strong = np.abs(wave) > 0.4 * np.abs(wave).max()
+    phase = wave / np.maximum(np.abs(wave), 1e-9)
+    together = phase[strong].sum()
+    off = np.abs(np.angle(phase * np.conj(together))) / (2 * np.pi) * strong
+    if float(off.max()) > _APART:
+        raise Refused(
+            f"slice {chosen[int(off.argmax())] + 1} from the base beats {100 * float(off.max()):.0f} % of a beat apart "
+            "from the others",
+            "phases of different times would be added",
+            "send each slice with its phases in order",
+        )
+
+
+def _volumes(said: arithmetic.Ejection, mass: float | None, person: _Person) -> tuple[Measurement, ...]:
+    sized = [
+        (codes.LV_EDV, said.edv_ml, "mL"),
+        (codes.LV_ESV, said.esv_ml, "mL"),
+        (codes.STROKE_VOLUME, said.sv_ml, "mL"),
+        *([(codes.LV_MASS, mass, "g")] if mass is not None else []),
+    ]
+    measured = [Measurement(what, value, unit, definition=_DISKS) for what, value, unit in sized]
+    measured.insert(3, Measurement(codes.LV_EF, said.ef_percent, "%", definition="100 x stroke volume / EDV"))
+    if said.co_l_min is not None and person.heart_rate:
+        name = f"stroke volume x {person.heart_rate:.0f}/min"
+        measured.append(Measurement(codes.CARDIAC_OUTPUT, said.co_l_min, "L/min", definition=name))
+    if person.surface_m2:
+        name = f"per body surface {person.surface_m2:.2f} m², {person.formula}"
+        measured += [
+            Measurement(what, value / person.surface_m2, f"{unit}/m2", definition=name) for what, value, unit in sized
+        ]
+    return tuple(measured)
+
+
+def _phase_ms(cine: Volume, reasons: list[str]) -> float | None:
+    """Time between phases, where the header's times are those of a beat."""
+    axis = cine.axes[0]
+    scale = {"ms": 1.0, "s": 1000.0}.get(axis.unit)
+    if scale is not None:
+        times = np.array([_number(v) for v in axis.values]) * scale
+        steps = np.diff(times)
+        usual = float(np.median(steps))
+        if 250.0 <= usual * len(times) <= 3000.0 and np.abs(steps - usual).max() <= 0.2 * usual:
+            return usual
+    reasons.append("no filling rates: the header's times are not those of one evenly sampled beat")
+    return None
+
+
+def _rates(volumes: npt.NDArray[np.float64], phase_ms: float, reasons: list[str]) -> tuple[Measurement, ...]:
+    try:
+        found = arithmetic.filling(volumes, phase_ms)
+    except Refused as why:
+        reasons.append(f"no filling rates: {why}")
+        return ()
+    name = "slope of the first six harmonics of the volume curve"
+    return (
+        Measurement(codes.PEAK_EJECTION_RATE, found.peak_ejection_ml_s, "mL/s", definition=name),
+        Measurement(codes.PEAK_FILLING_RATE, found.peak_filling_ml_s, "mL/s", definition=name),
+        Measurement(codes.TIME_TO_PEAK_FILLING, found.time_to_peak_filling_ms, "ms", definition="from end-systole"),
+    )
+
+
+def _curve(volumes: npt.NDArray[np.float64], phase_ms: float | None) -> Curve:
+    x = tuple(float(k * (phase_ms or 1.0)) for k in range(len(volumes)))
+    unit, name = ("ms", "time") if phase_ms else ("1", "phase")
+    return Curve("Volume of the left ventricle", x, name, unit, {"cavity": tuple(map(float, volumes))}, "mL")
+
+
+def _findings(
+    found: Outlined, turn: Turned, cine: Volume, said: arithmetic.Ejection, mass: float, anterior_deg: float
+) -> tuple[Finding, ...]:
+    def region(mask: Mask, label: str) -> Region:
+        return Region(cine.geometry, mask=turn.back(mask), series_uid=cine.series_uid, label=label)
+
+    cavity = [
+        Finding(
+            codes.LEFT_VENTRICLE,
+            where=region(found.cavity[name], f"LV cavity, {words}"),
+            measurements=(Measurement(codes.VOLUME, volume, "mL", definition=_DISKS),),
+            site=codes.LEFT_VENTRICLE,
+            words=f"Left ventricular cavity, {words} (phase {phase + 1}): {volume:.0f} mL{more}.",
+        )
+        for name, words, phase, volume, more in (
+            ("ed", "end-diastole", said.ed, said.edv_ml, ""),
+            ("es", "end-systole", said.es, said.esv_ml, f", ejection fraction {said.ef_percent:.0f} %"),
+        )
+    ]
+    wall = Finding(
+        codes.LEFT_VENTRICLE,
+        where=region(found.muscle["ed"], "LV myocardium, end-diastole"),
+        measurements=(Measurement(codes.LV_MASS, mass, "g"), *_walls(found, turn, anterior_deg)),
+        site=codes.LEFT_VENTRICLE,
+        words=f"Left ventricular muscle, end-diastole: {mass:.0f} g.",
+    )
+    return (*cavity, wall)
+
+
+def _walls(found: Outlined, turn: Turned, anterior_deg: float) -> tuple[Measurement, ...]:
+    """Thickness and thickening of the 16 segments that a short axis shows."""
+    means = {}
+    for name in ("ed", "es"):
+        level = levels(found.slices[name])
+        rows: list[tuple[str, Thickness]] = []
+        for k in found.slices[name]:
+            thickness = _thickness(found.cavity[name][k], found.muscle[name][k], turn.geometry.spacing_mm[1:])
+            if thickness is not None:
+                rows.append((level[k], thickness))
+        means[name] = segment_means(rows, anterior_deg=anterior_deg)
+    thicker = thickening_percent(means["ed"], means["es"])
+    measured = []
+    for number, (segment, mm, percent) in enumerate(zip(SEGMENTS, means["ed"], thicker, strict=True), start=1):
+        name = f"segment {number}, {segment}"
+        if mm is not None:
+            measured.append(Measurement(codes.WALL_THICKNESS, mm, "mm", definition=f"{name}, end-diastole"))
+        if percent is not None:
+            measured.append(Measurement(codes.WALL_THICKENING, percent, "%", definition=name))
+    return tuple(measured)
+
+
+def _thickness(cavity: Mask, muscle: Mask, spacing_mm: tuple[float, float]) -> Thickness | None:
+    """Wall of one slice; None where the ring is open, so that no wall is invented."""
+    if arithmetic.rim(cavity, muscle, spacing_mm) < 0.95:
+        return None
+    lines = [arithmetic.outline_mm(mask, spacing_mm) for mask in (cavity, cavity | muscle)]
+    try:
+        return wall_thickness(lines[0], lines[1])
+    except Refused:
+        return None

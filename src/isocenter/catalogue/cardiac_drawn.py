@@ -1,0 +1,117 @@
+"""The left ventricle as a person drew it: regions named by structure and phase, as the answer of `cardiac_cine`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from isocenter.errors import Refused
+from isocenter.methods import cine
+from isocenter.record import Finding, Measurement, codes
+from isocenter.space import Geometry, Region
+
+__all__ = ["Drawn", "drawn_ventricle"]
+
+_INNER = re.compile(r"endo|cavity|blood[ _-]?pool|\blvc\b", re.IGNORECASE)
+_OUTER = re.compile(r"epi(?!sode)", re.IGNORECASE)
+_MUSCLE = re.compile(r"myo|muscle", re.IGNORECASE)
+_DIASTOLE = re.compile(r"(?<![a-z])ed(?![a-z])|end.?dias|diastol", re.IGNORECASE)
+_SYSTOLE = re.compile(r"(?<![a-z])es(?![a-z])|end.?sys|systol", re.IGNORECASE)
+
+Kind = Literal["endo", "epi", "myo"]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Regions by kind and phase: ``endo``, ``epi`` or ``myo`` at ``ED`` or ``ES``."""
+
+    regions: dict[tuple[str, str], Region]
+    remarks: tuple[str, ...]
+
+    @property
+    def mass_g(self) -> float | None:
+        """Muscle at end-diastole on slices that carry both outlines; None where there is only one."""
+        if ("myo", "ED") in self.regions:
+            return cine.MUSCLE_G_PER_ML * self.regions["myo", "ED"].volume_ml
+        inner, outer = self.regions.get(("endo", "ED")), self.regions.get(("epi", "ED"))
+        if inner is None or outer is None:
+            return None
+        assert inner.mask is not None and outer.mask is not None
+        if not inner.geometry.same_grid(outer.geometry):
+            raise Refused("outlines on two grids", "mass is taken slice by slice", "draw both on the cine")
+        both = inner.mask.any(axis=(1, 2)) & outer.mask.any(axis=(1, 2))
+        pixel = inner.geometry.voxel_volume_mm3 / inner.geometry.spacing_mm[0]
+        areas = [m[both].sum(axis=(1, 2)) * pixel for m in (outer.mask, inner.mask)]
+        return cine.mass_g(areas[0], areas[1], inner.geometry.spacing_mm[0])
+
+    def measured(self, heart_rate: float | None) -> tuple[cine.Ejection | None, tuple[Finding, ...]]:
+        """Ejection, where both phases were drawn, and a finding for each region."""
+        findings = []
+        for (kind, phase), region in self.regions.items():
+            what = {"endo": "cavity", "epi": "epicardium", "myo": "muscle"}[kind]
+            words = f"Left ventricular {what}, {phase}, as drawn: {region.volume_ml:.1f} mL."
+            findings.append(
+                Finding(
+                    codes.LEFT_VENTRICLE,
+                    where=region,
+                    measurements=(Measurement(codes.VOLUME, region.volume_ml, "mL", definition="pixels counted"),),
+                    site=codes.LEFT_VENTRICLE,
+                    words=words,
+                )
+            )
+        inner = [self.regions.get(("endo", phase)) for phase in ("ED", "ES")]
+        if inner[0] is None or inner[1] is None:
+            return None, tuple(findings)
+        volumes = [r.volume_ml for r in inner if r is not None]
+        if volumes[0] < volumes[1]:
+            raise Refused(
+                f"a cavity of {volumes[0]:.0f} mL at end-diastole and {volumes[1]:.0f} mL at end-systole",
+                "the heart would draw blood in when it beats",
+                "exchange the names",
+            )
+        return cine.ejection(volumes, heart_rate_bpm=heart_rate), tuple(findings)
+
+
+def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry) -> Drawn | None:
+    """Regions whose names say structure and phase; None when there are none of such a name.
+
+    Raises:
+        Refused: when one is named twice, lies in another frame of reference, holds no pixel, or there is no cavity.
+    """
+    found: dict[tuple[str, str], Region] = {}
+    other = []
+    for region in drawn:
+        key = _key(region.label)
+        if key is None or region.mask is None:
+            other.append(region.label or "without a name")
+            continue
+        region.geometry.must_share_frame(onto)
+        if not region.voxels:
+            raise Refused(f"the region '{region.label}'", "it holds no pixel of the cine", "draw it on these images")
+        if key in found:
+            raise Refused(f"two regions for {key[0]} at {key[1]}", "which of them counts is not known", "name one each")
+        found[key] = region
+    if not found:
+        return None
+    if not any(kind == "endo" for kind, _ in found):
+        raise Refused("no endocardium among the regions", "volumes are those of the cavity", "draw LV endo ED and ES")
+    remarks = ["measured from outlines that were drawn: pixels whose centre lies inside are counted"]
+    if other:
+        remarks.append(f"left out: {', '.join(other)}")
+    if not all(("endo", phase) in found for phase in ("ED", "ES")):
+        remarks.append("no ejection fraction: the cavity was drawn at one phase only")
+    return Drawn(found, tuple(remarks))
+
+
+def _key(label: str) -> tuple[str, str] | None:
+    """Structure and phase that a name says.
+
+    >>> _key("LV endo ED"), _key("epi_ES"), _key("Myocardium end-diastole"), _key("liver")
+    (('endo', 'ED'), ('epi', 'ES'), ('myo', 'ED'), None)
+    """
+    if re.search(r"\brv|right", label, re.IGNORECASE):
+        return None
+    kind = next((k for k, w in (("endo", _INNER), ("epi", _OUTER), ("myo", _MUSCLE)) if w.search(label)), None)
+    phase = "ED" if _DIASTOLE.search(label) else "ES" if _SYSTOLE.search(label) else None
+    return (kind, phase) if kind and phase else None
