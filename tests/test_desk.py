@@ -165,3 +165,14 @@ def test_the_journal_alone_tells_who_followed_whom(site: Site) -> None:
     assert report.changes == ("Lesion: not in the first opinion; from image_quality 1.",)
     lines = site.comparison(study, who=ITO)[1]
     assert [(line.relation.value, line.machine) for line in lines] == [("adds", "2.25.1"), ("adds", "2.25.2")]
+
+
+def test_a_study_that_is_not_there_is_not_found_by_any_verb(site: Site) -> None:
+    for verb in (site.reading, site.report, site.opinion, site.open):
+        with pytest.raises(NotFound):
+            verb("1.2.3.4", who=ITO)
+    for act in (lambda: site.lock("1.2.3.4", version=0, nothing=True, who=ITO),
+                lambda: site.undo("1.2.3.4", version=0, who=ITO),
+                lambda: site.sign("1.2.3.4", version=0, who=ITO)):  # fmt: skip
+        with pytest.raises(NotFound):
+            act()

@@ -137,12 +137,12 @@ class Desk:
 
     def _fitting(self, study_uid: str) -> planning.Plan:
         """Which analyses fit the study by its headers; made again when more has arrived."""
-        (brief,) = self.index.studies({"StudyInstanceUID": study_uid}, limit=1)
+        brief = self.index.studies({"StudyInstanceUID": study_uid}, limit=1)
         held = self._fits.get(study_uid)
-        if held is None or held[0] != brief.arrived:
-            study = self._disclosing.imaged(self.index.study(study_uid))
+        if held is None or not brief or held[0] != brief[0].arrived:
+            study = self._disclosing.imaged(self.index.study(study_uid))  # NotFound where there is none
             chosen = list(self.registry.analyses.values())
-            held = brief.arrived, planning.plan(chosen, study, self._earlier(study, chosen))
+            held = study.arrived, planning.plan(chosen, study, self._earlier(study, chosen))
             self._fits[study_uid] = held
         return held[1]
 
