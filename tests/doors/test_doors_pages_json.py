@@ -66,6 +66,8 @@ def test_empty_records_have_empty_words_and_no_dates() -> None:
     assert said["date"] is None
     assert said["patient"] == {"id": "", "name": "", "sex": "", "birth_date": None}
     assert said["reading"]["version"] == 0
-    assert pages_json.hanging(hang(bare)) == {
-        "name": "As it came", "layout": "stack", "series": [], "window": None, "presets": []
-    }  # fmt: skip
+    hung = pages_json.hanging(hang(bare))
+    assert (hung["name"], hung["series"], hung["stages"], hung["window"], hung["presets"]) == (
+        "As it came", [], [], None, []
+    )  # fmt: skip
+    assert [rule["met"] for rule in hung["rules"]] == [True, False, False]

@@ -37,7 +37,7 @@ _NAMES = (
     "SC_rgb_jpeg_gdcm.dcm",
     "liver_1frame.dcm",
 )
-READER = Person("reader", Role.READER)
+PEER = Person("pacs", Role.SERVICE)  # sees also what a machine made, which a reader sees after their own opinion
 
 
 @dataclass
@@ -52,7 +52,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Web]:
     """An archive on disk behind a real web server."""
     house = open_house(Settings(folder=tmp_path_factory.mktemp("web") / "archive"), server=True)
     app = FastAPI()
-    app.include_router(router(house.site, lambda request: READER), prefix="/dicom-web")
+    app.include_router(router(house.site, lambda request: PEER), prefix="/dicom-web")
     held = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, daemon=True)

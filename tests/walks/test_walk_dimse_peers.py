@@ -38,6 +38,7 @@ _SAMPLES = (
     ("liver_1frame.dcm", ()),
 )
 READER = Person("reader", Role.READER)
+PEER = Person("MODALITY", Role.SERVICE)  # gets also what a machine made, which a reader sees after their own opinion
 
 
 def _sample(name: str) -> Path:
@@ -87,7 +88,7 @@ def test_dcmtk_stores_and_gets_back_the_same_pixels(
     path = _sample(name)
     before = dcmread(path)
     archive.dcmtk("storescu", "-R", *words, files=(path,))
-    stored = archive.house.site.instance(str(before.SOPInstanceUID), who=READER)
+    stored = archive.house.site.instance(str(before.SOPInstanceUID), who=PEER)
     kept = dcmread(BytesIO(stored))
     assert kept.get("PixelData") == before.get("PixelData")
     assert kept.file_meta.TransferSyntaxUID == before.file_meta.TransferSyntaxUID

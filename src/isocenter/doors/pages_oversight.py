@@ -116,8 +116,8 @@ def effect(site: SiteHere, who: Annotated[Person, needs("worklist")], period: Wi
 @router.get("/api/queue")
 def queue(
     _: Annotated[Person, needs("oversight")],
-    per_hour: Annotated[float, Query(gt=0, le=1000)] = 4.8,
-    reading_min: Annotated[float, Query(gt=0, le=600)] = 10,
+    per_hour: Annotated[float, Query(ge=0.001, le=1000)] = 4.8,
+    reading_min: Annotated[float, Query(ge=0.001, le=600)] = 10,
     prevalence: _Share = 0.1,
     sensitivity: _Share = 0.9,
     specificity: _Share = 0.9,

@@ -69,6 +69,7 @@ def patient(
     for n in range(_SHAPE[0]):
         ds = new("balls", who, seed=seed, sop_class=_CT, modality="CT", study=f"Balls {tilt_deg:g} deg", series="jar",
                  at=at, series_number=1, body_part="PHANTOM")  # fmt: skip
+        ds.Laterality = ""  # a jar has no side, but no table says that of it
         ds.FrameOfReferenceUID = uid("balls", seed, tilt_deg, "frame")
         ds.ImageOrientationPatient = [f"{v:.8f}" for v in (*turned[:, 0], *turned[:, 1])]
         ds.ImagePositionPatient = [f"{v:.6f}" for v in origin + steps[:, 2] * n]
