@@ -150,7 +150,7 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     picture = ito.locator(".picture")
     picture.locator("svg").wait_for(state="attached")
     picture.click(position={"x": 200, "y": 120})
-    until(lambda: "marks=" in ito.url)
+    until(lambda: "marks=" in ito.evaluate("location.href"))
     assert "CompressedSamples" not in ito.url, "no name is in the address"
     ito.get_by_label("About this view").fill("Vessel or nodule?")
     ito.get_by_role("button", name="Say it").click()
@@ -166,7 +166,7 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     lee.locator(".other").wait_for(state="attached")
     ito.get_by_label("Width").press_sequentially("1500")
     ito.get_by_label("Width").press("Tab")
-    until(lambda: "window=40,1500" in lee.url)
+    until(lambda: "window=40,1500" in lee.evaluate("location.href"))
     assert site.head() == head, "nothing of it stands in the journal"
     shot(lee, "oversight-view-together")
 
