@@ -14,7 +14,6 @@ const choices = [
   { name: "theme", title: "Theme", about: "Dark is made for reading images; light serves lists in a bright room.", of: [{ value: "dark", words: "Dark" }, { value: "light", words: "Light" }, { value: "system", words: "As the system" }] } satisfies Choice<"theme">,
   { name: "density", title: "Rows", about: "How high the rows of lists are.", of: [{ value: "compact", words: "Compact, 28 px" }, { value: "regular", words: "Regular, 32 px" }, { value: "roomy", words: "Roomy, 40 px" }] } satisfies Choice<"density">,
   { name: "motion", title: "Motion", about: "Nothing moves in the reading room in any case.", of: [{ value: "system", words: "As the system" }, { value: "none", words: "None" }] } satisfies Choice<"motion">,
-  { name: "vision", title: "Colour vision preview", about: "See the pages, images left out, as somebody with another colour vision sees them.", of: [{ value: "own", words: "Off" }, { value: "protan", words: "Protan" }, { value: "deutan", words: "Deutan" }, { value: "tritan", words: "Tritan" }] } satisfies Choice<"vision">,
 ];
 
 /** One's own settings: on the server, the same in every browser. */

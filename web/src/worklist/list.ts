@@ -35,6 +35,8 @@ export class WorkList {
   readonly focused = signal<string | null>(null);
   /** How many rows stand elsewhere in the newest order; they are shown when focus leaves or somebody asks. */
   readonly moved = signal(0);
+  /** What of a long list could not be loaded, in a sentence; empty where all of it is here. */
+  readonly missing = signal("");
   /** What is said aloud, once. */
   readonly said = signal("");
   readonly shown = signal<Row[]>([]);
@@ -124,17 +126,21 @@ export class WorkList {
     const value = this.source.value;
     if (!value || turn !== this.turn) return;
     let rows = value.rows;
+    let missing = "";
     if (value.next !== null) {
       // The beginning of a long list can be read while the rest is on its way.
       if (early) {
         this.newest = rows;
         this.settle();
       }
-      rows = [...rows, ...(await restOf({ ...this.asked, ai: value.ai }, value.next).catch(() => []))];
+      const rest = await restOf({ ...this.asked, ai: value.ai }, value.next).catch(() => null);
       if (turn !== this.turn) return;
+      if (!rest) missing = `Only the first ${rows.length} of ${value.total} studies are here: the rest could not be loaded. Load the list again with R`;
+      rows = [...rows, ...(rest ?? [])];
     }
     this.costs = performance.now() - began;
     this.newest = rows;
+    this.missing.value = missing;
     this.time.value = new Date();
   }
 

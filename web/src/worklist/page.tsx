@@ -111,6 +111,7 @@ export function WorklistPage() {
       <main class="list" aria-label="Worklist">
         {!ai && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Without AI: this is the list in its plain order.</p>}
         {told?.without && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {told.without}.</p>}
+        {list.missing.value && <p class="callout slim" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {list.missing.value}.</p>}
         {list.sort.value && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Sorted by {list.sort.value.by}, not by urgency. <button type="button" class="link" onClick={() => list.setSort(null)}>In the order in which to read</button></p>}
         <Show state={state} what="the worklist" stands="Nothing is lost: the studies are in the archive, and can be found from Patients." again={() => void list.reload()} cancel={() => list.source.cancel()}>
           {() => (rows.length ? <Rows list={list} menu={() => (menuOf.value = list.row() ?? null)} /> : <NothingHere q={q} />)}
