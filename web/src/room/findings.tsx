@@ -87,7 +87,7 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
       {finding.words && finding.words !== named && <p>{finding.words}</p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
-        {one.machine && <><Certainty value={finding.certainty} />{" · "}<Here known={finding.here} />{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}
+        {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}
         {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}
         {[finding.where?.label, finding.reason && `because: ${finding.reason}`].filter(Boolean).join(" · ")}
       </p>
