@@ -17,7 +17,7 @@ from pathlib import Path
 from isocenter.app import open_house
 from isocenter.record import Urgency
 from isocenter.settings import Settings
-from isocenter.site import HOUSE
+from isocenter.site.verbs import HOUSE
 from isocenter.testing.phantoms import Person, chest
 
 

@@ -65,7 +65,7 @@ def send(port: int, first: int, count: int) -> None:
 def main() -> None:
     from isocenter.app import open_house
     from isocenter.settings import Settings
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--instances", type=int, default=200_000)

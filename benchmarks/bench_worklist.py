@@ -25,7 +25,7 @@ from isocenter.app import open_house
 from isocenter.doors import pages_json
 from isocenter.record import Instance, Patient, Series, Study
 from isocenter.settings import Settings
-from isocenter.site import HOUSE
+from isocenter.site.verbs import HOUSE
 from isocenter.store import Blobs, Database, Journal
 from isocenter.store.intake import receive
 

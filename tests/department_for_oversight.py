@@ -33,7 +33,7 @@ from isocenter.record import (
     codes,
 )
 from isocenter.settings import Settings
-from isocenter.site import Site
+from isocenter.site.verbs import Site
 from isocenter.store.intake import receive
 
 MONDAY = datetime(2026, 11, 16, 8, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from isocenter.app import House, open_house, peers_of
 from isocenter.errors import Forbidden, NotFound, Refused, Unavailable
 from isocenter.settings import Settings
-from isocenter.site import HOUSE
+from isocenter.site.verbs import HOUSE
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ _ROOMS = {
     "Model": "isocenter.record",
     "Reading": "isocenter.reading.session",
     "Result": "isocenter.record",
-    "Site": "isocenter.site",
+    "Site": "isocenter.site.verbs",
     "Study": "isocenter.record",
     "Volume": "isocenter.space",
 }

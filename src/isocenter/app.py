@@ -18,7 +18,7 @@ from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unava
 from isocenter.settings import Settings
 
 if TYPE_CHECKING:
-    from isocenter.site import Site
+    from isocenter.site.verbs import Site
     from isocenter.store.jobs import Jobs
 
 __all__ = ["House", "now", "open_house"]
@@ -53,7 +53,7 @@ class House:
         The secret is drawn, written for its owner's eyes only, and printed nowhere.
         """
         from isocenter.govern.policy import Role
-        from isocenter.site import HOUSE
+        from isocenter.site.verbs import HOUSE
 
         if self.site.index.people():
             return ""
@@ -86,7 +86,7 @@ class House:
         from isocenter.store.jobs import Jobs
 
         analyses = {type(a).__module__ for a in self.site.registry.analyses.values()}
-        preload("isocenter.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", *sorted(analyses))
+        preload("isocenter.site.loading", "isocenter.dicom.assemble", "isocenter.store.blobs", *sorted(analyses))
         threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
         self._jobs = Jobs(
             self.settings.database_url,
@@ -100,7 +100,7 @@ class House:
     def start_following(self) -> None:
         """Watch the journal and hand over what `flow.FLOW` says."""
         from isocenter.flow import Follower
-        from isocenter.site import fingerprint
+        from isocenter.site.verbs import fingerprint
 
         assert self._jobs is not None
         jobs = self._jobs
@@ -142,7 +142,7 @@ class House:
         self._jobs.submit("analyse", study, key=f"analyse:{study}:asked", again=True)
 
     def _analyse(self, study: str) -> int:
-        from isocenter.site import HOUSE
+        from isocenter.site.verbs import HOUSE
 
         try:
             return len(self.site.analyse(study, who=HOUSE))
@@ -151,7 +151,7 @@ class House:
             raise
 
     def _send(self, study: str, destination: str, what: str = "all") -> int:
-        from isocenter.site import HOUSE
+        from isocenter.site.verbs import HOUSE
 
         answers = self.site.send(study, destination, who=HOUSE, what=what)
         lost = [reason for _, reason in answers if reason]
@@ -237,7 +237,7 @@ class House:
         self._closing.append(stop)
 
     def _read_ahead(self) -> None:
-        from isocenter.site import HOUSE
+        from isocenter.site.verbs import HOUSE
 
         with contextlib.suppress(IsocenterError):  # whoever asks hears it; here nobody does
             self.site.worklist(who=HOUSE)
@@ -247,7 +247,7 @@ class House:
 
     def add_known_peers(self) -> None:
         """Let the peers named in the settings associate."""
-        from isocenter.site import HOUSE
+        from isocenter.site.verbs import HOUSE
 
         known = {(p["aet"], p["host"], p["port"]) for p in self.site.peers()}
         for aet, host, port in peers_of(self.settings.peers):
@@ -292,7 +292,7 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
     """
     from isocenter.analysis.registry import discover
     from isocenter.doors.dimse_scu import Peer, send
-    from isocenter.site import Site
+    from isocenter.site.verbs import Site
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
     from isocenter.store.index import Index

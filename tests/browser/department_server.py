@@ -14,7 +14,7 @@ from browser_eyes import until
 
 from department_for_oversight import department
 from isocenter.doors import dicomweb, pages, pages_who
-from isocenter.site import Site
+from isocenter.site.verbs import Site
 
 
 @contextmanager

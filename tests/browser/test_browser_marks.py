@@ -11,7 +11,7 @@ from browser_eyes import Site, read, shot, until
 from conftest import BUILT
 from isocenter.app import open_house
 from isocenter.settings import Settings
-from isocenter.site import HOUSE
+from isocenter.site.verbs import HOUSE
 from isocenter.testing.phantoms import balls
 
 pytestmark = pytest.mark.browser

@@ -16,7 +16,7 @@ from test_browser_access import AXE, faults
 
 from department_for_oversight import AI, CHIEF, uid
 from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Result, canonical, codes
-from isocenter.site import HOUSE
+from isocenter.site.verbs import HOUSE
 from isocenter.space import Region, Shape
 
 pytestmark = pytest.mark.browser

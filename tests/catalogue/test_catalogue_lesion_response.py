@@ -16,8 +16,8 @@ from isocenter.analysis.protocol import Answer
 from isocenter.analysis.run import Request, run
 from isocenter.catalogue.lesion_response import BEST, CURRENT, FROM_BASELINE, NEW, SUM, LesionResponse, _ball
 from isocenter.errors import Refused
-from isocenter.loading import Loading, read_folder
 from isocenter.record import Finding, Outcome, codes
+from isocenter.site.loading import Loading, read_folder
 from isocenter.space import Geometry, Reference, Region, Volume
 from isocenter.testing.phantoms import Person, pet_ct
 from isocenter.testing.phantoms.pet_ct import Ball

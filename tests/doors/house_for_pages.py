@@ -19,9 +19,6 @@ import numpy.typing as npt
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotAVolume, NotFound, Refused
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
 from isocenter.govern.policy import Person, Role, may, must
-from isocenter.marking import Drawn
-from isocenter.outlining import Edit
-from isocenter.preferring import Preferences
 from isocenter.reading import disclosure, opinion, session
 from isocenter.reading import report as reports
 from isocenter.reading.comparison import Compared, compare
@@ -55,6 +52,9 @@ from isocenter.record import (
 )
 from isocenter.record.event import GENESIS
 from isocenter.record.states import READING, step
+from isocenter.site.marking import Drawn
+from isocenter.site.outlining import Edit
+from isocenter.site.preferring import Preferences
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

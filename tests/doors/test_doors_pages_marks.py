@@ -21,7 +21,7 @@ from isocenter.govern.policy import Role
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Finding, Kind, Map, Origin, Outcome, Result, canonical, codes
 from isocenter.settings import Settings
-from isocenter.site import HOUSE
+from isocenter.site.verbs import HOUSE
 from isocenter.space import Geometry, Region, Volume
 from isocenter.testing.phantoms import balls, ultrasound
 from isocenter.testing.phantoms.patient import Phantom

@@ -11,7 +11,7 @@ from browser_for_pages import Browser
 
 from department_for_oversight import AI, department, uid
 from isocenter.doors.pages import application
-from isocenter.site import Site
+from isocenter.site.verbs import Site
 
 
 @pytest.fixture(scope="module")

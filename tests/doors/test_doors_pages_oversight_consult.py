@@ -13,7 +13,7 @@ from department_for_oversight import department, uid
 from isocenter.doors.pages import application
 from isocenter.doors.pages_oversight_consult import Together, listening
 from isocenter.errors import LimitReached
-from isocenter.site import Site
+from isocenter.site.verbs import Site
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from browser_for_pages import Browser
 
 from department_for_oversight import department, uid
 from isocenter.doors.pages import application
-from isocenter.site import Site
+from isocenter.site.verbs import Site
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from department_for_oversight import department
 from isocenter.analysis.registry import Registry
 from isocenter.catalogue.image_quality import ImageQuality
 from isocenter.doors.pages import application
-from isocenter.segmenting import Segmenting
-from isocenter.site import Site
+from isocenter.site.segmenting import Segmenting
+from isocenter.site.verbs import Site
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from house_for_pages import House
 
 from isocenter.doors.pages_site import PagesSite
-from isocenter.site import Site
+from isocenter.site.verbs import Site
 
 VERBS = sorted(name for name in vars(PagesSite) if not name.startswith("_"))
 

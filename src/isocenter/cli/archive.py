@@ -36,8 +36,8 @@ def receive(
 def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *a: None) -> dict[str, Any]:
     """Receive everything under some paths and count what became of each file."""
     from isocenter.errors import IsocenterError, NotFound
-    from isocenter.loading import files_under
-    from isocenter.site import HOUSE
+    from isocenter.site.loading import files_under
+    from isocenter.site.verbs import HOUSE
 
     missing = [p for p in paths if not p.exists()]
     if missing:
@@ -108,7 +108,7 @@ def studies(
 ) -> None:
     """What the archive holds, the newest first."""
     from isocenter.cli.screen import Screen, person
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -132,7 +132,7 @@ def send(
 ) -> None:
     """Send a study with its results to another system."""
     from isocenter.cli.screen import Screen
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -156,7 +156,7 @@ def export(
     """Write a study with its results without names, under pseudonyms that only this archive can repeat."""
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     if out.exists() and any(out.iterdir()):
@@ -180,7 +180,7 @@ def explain(
 ) -> None:
     """Why does it say so? From the signature back to the sender."""
     from isocenter.cli.screen import Screen
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
@@ -213,7 +213,7 @@ def peer(
 ) -> None:
     """Let a DICOM peer associate, and know where to send to it."""
     from isocenter.cli.screen import Screen
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     with house(folder, make=True) as held:
@@ -232,7 +232,7 @@ def person(
     """Give somebody an account; the password is asked for and never shown."""
     from isocenter.cli.screen import Screen
     from isocenter.govern.policy import Role
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     screen = Screen(as_json)

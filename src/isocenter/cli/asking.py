@@ -87,8 +87,8 @@ def _of_path(
     from isocenter.cli.archive import wrapper_of
     from isocenter.cli.written import write_out
     from isocenter.errors import Refused
-    from isocenter.loading import Loading, read_folder
     from isocenter.record import Origin, Outcome, Result
+    from isocenter.site.loading import Loading, read_folder
 
     registry = discover()
     chosen = [registry.get(only)] if only else list(registry.analyses.values())
@@ -123,7 +123,7 @@ def _of_study(
     uid: str, only: str, parameters: dict[str, Any], out: Path | None, folder: Path | None, told: Any
 ) -> list[Any]:
     from isocenter.cli.written import write_out
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     with house(folder) as held:
         done = held.site.analyse(uid, who=HOUSE, only=only, parameters=parameters, told=told)
@@ -168,7 +168,7 @@ def why(
 
 
 def _why_study(uid: str, folder: Path | None) -> list[dict[str, Any]]:
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     with house(folder) as held:
         rows: list[dict[str, Any]] = held.site.why(uid, who=HOUSE)
@@ -176,7 +176,7 @@ def _why_study(uid: str, folder: Path | None) -> list[dict[str, Any]]:
 
 
 def _studies_of(path: Path) -> tuple[Any, ...]:
-    from isocenter.loading import read_folder
+    from isocenter.site.loading import read_folder
 
     with read_folder(path) as held:
         return held.studies

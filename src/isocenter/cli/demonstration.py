@@ -13,7 +13,7 @@ __all__ = ["load", "samples", "show", "summary", "use_triage"]
 def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
     """Receive the images of the demonstration, or those of a folder; the ledger."""
     from isocenter.cli.archive import ledger
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     if data is not None:
         return ledger(house.site, [data], wrap=wrap, told=told)
@@ -62,7 +62,7 @@ def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]
     """The closing table: studies, analyses run, declined and why, top of the list."""
     from isocenter.govern.policy import Person, Role
     from isocenter.record import Outcome
-    from isocenter.site import HOUSE
+    from isocenter.site.verbs import HOUSE
 
     counts = site.counts(who=HOUSE)
     entries = site.worklist(who=Person("admin", Role.ADMIN))  # as who reads it next will see it

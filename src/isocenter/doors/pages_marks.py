@@ -16,10 +16,10 @@ from isocenter.doors.pages_study import Digest, Uid
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person
-from isocenter.marking import Drawn
-from isocenter.outlining import Edit
 from isocenter.reading.session import Correction
 from isocenter.record import Code, Map, Result, Verdict
+from isocenter.site.marking import Drawn
+from isocenter.site.outlining import Edit
 
 __all__ = ["router"]
 

@@ -13,8 +13,8 @@ from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import Refused
 from isocenter.govern.policy import Person
-from isocenter.overseeing import Period, zone_of
 from isocenter.record import to_plain
+from isocenter.site.overseeing import Period, zone_of
 
 __all__ = ["router"]
 

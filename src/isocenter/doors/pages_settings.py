@@ -16,8 +16,8 @@ from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import RULES, Person, Role, may, why
-from isocenter.preferring import Kept
 from isocenter.reading.worklist import LIMITS, limits_of
+from isocenter.site.preferring import Kept
 
 __all__ = ["router"]
 

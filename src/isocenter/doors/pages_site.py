@@ -13,11 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import IsocenterError
-from isocenter.following import Following
 from isocenter.govern.policy import Person, Role
-from isocenter.marking import Drawn
-from isocenter.outlining import Edit
-from isocenter.preferring import Preferences
 from isocenter.reading.comparison import Compared
 from isocenter.reading.confirmed import Confirmed
 from isocenter.reading.critical import Communication
@@ -30,8 +26,12 @@ from isocenter.reading.report import Report
 from isocenter.reading.session import Correction, Reading
 from isocenter.reading.worklist import Entry
 from isocenter.record import Result, Sealed, Study
+from isocenter.site.following import Following
+from isocenter.site.marking import Drawn
+from isocenter.site.outlining import Edit
+from isocenter.site.preferring import Preferences
+from isocenter.site.staff import Staff
 from isocenter.space import Geometry
-from isocenter.staff import Staff
 
 __all__ = ["PagesSite"]
 
@@ -39,10 +39,10 @@ __all__ = ["PagesSite"]
 class PagesSite(Protocol):
     """Each verb checks the policy for `who`, acts, and appends what happened; refusals come from `isocenter.errors`."""
 
-    oversight: Any  # `isocenter.overseeing.Overseeing`: figures of the department
-    reviews: Any  # `isocenter.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
-    guests: Any  # `isocenter.segmenting.Segmenting`: images that are analysed and not kept
-    audits: Any  # `isocenter.auditing.Auditing`: the journal as people read it
+    oversight: Any  # `isocenter.site.overseeing.Overseeing`: figures of the department
+    reviews: Any  # `isocenter.site.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
+    guests: Any  # `isocenter.site.segmenting.Segmenting`: images that are analysed and not kept
+    audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
     preferences: Preferences
     """What people and the site have set."""
     staff: Staff

@@ -6,7 +6,7 @@ for reading, nothing of an analysis leaves the server until the reader's own fir
 that a client can see is what it would see of a study without a finding. Showing the machine on request is no
 protection against a machine that is wrong; an opinion of one's own, given first, is.
 
-Everything here is a pure function or a value. What keeps it level with the journal is `isocenter.disclosing`.
+Everything here is a pure function or a value. What keeps it level with the journal is `isocenter.site.disclosing`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from isocenter.errors import Conflict, Forbidden, NotFound, Refused
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.consultation import Mark, View
 from isocenter.record import Patient, Series, Study
-from isocenter.site import Site
+from isocenter.site.verbs import Site
 from isocenter.store.intake import receive
 
 BY_NAME = {"ito": ITO, "lee": LEE, "ruiz": RUIZ}

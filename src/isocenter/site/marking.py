@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.forms import words
-from isocenter.loading import volumes_of
 from isocenter.methods import measuring
 from isocenter.reading.session import Correction
 from isocenter.record import Code, Instance, Measurement, Series, Study, Verdict, codes
+from isocenter.site.loading import volumes_of
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 __all__ = ["KINDS", "Drawn", "Image", "image_of", "measured"]

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound
 from isocenter.govern.policy import Person, Role, may, must
-from isocenter.logbook import Logbook
 from isocenter.reading import consultation, double_reading, followup, peer
 from isocenter.reading.session import machine_of
 from isocenter.record import Kind, Outcome, Study
+from isocenter.site.logbook import Logbook
 
 if TYPE_CHECKING:
     from isocenter.store.blobs import Blobs

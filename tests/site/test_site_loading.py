@@ -14,8 +14,8 @@ import pytest
 from isocenter.analysis.need import Dated, Need
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
-from isocenter.loading import Loading, read_folder, regions_of
 from isocenter.record import Study
+from isocenter.site.loading import Loading, read_folder, regions_of
 from isocenter.testing.phantoms import Person, Phantom, pet_ct
 
 

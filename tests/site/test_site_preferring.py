@@ -10,7 +10,7 @@ import pytest
 
 from isocenter.errors import Conflict, Forbidden, Refused
 from isocenter.govern.policy import Person, Role
-from isocenter.preferring import Preferences
+from isocenter.site.preferring import Preferences
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 from isocenter.store.journal import Journal
@@ -99,8 +99,8 @@ def test_settings_stay_small(kept: Preferences) -> None:
 def test_many_changes_by_others_are_read_anew(
     kept: Preferences, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("isocenter.preferring._MOST_NEWS", 2)
-    monkeypatch.setattr("isocenter.preferring._MOST_KEPT", 1)
+    monkeypatch.setattr("isocenter.site.preferring._MOST_NEWS", 2)
+    monkeypatch.setattr("isocenter.site.preferring._MOST_KEPT", 1)
     kept.mine(who=ITO)
     other = Preferences(journal, lambda: NOON)
     for density in ("compact", "roomy", "regular"):

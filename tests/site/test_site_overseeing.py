@@ -10,9 +10,9 @@ import pytest
 from department_for_oversight import AI, CHIEF, ITO, MONDAY, at, department, uid
 from isocenter.errors import Forbidden, LimitReached, NotFound, Refused
 from isocenter.govern.policy import Person, Role
-from isocenter.overseeing import Period, zone_of
 from isocenter.record import Event, Kind
-from isocenter.site import Site
+from isocenter.site.overseeing import Period, zone_of
+from isocenter.site.verbs import Site
 
 ALWAYS = Period()
 GRAY = Person("gray", Role.RESEARCHER)
@@ -72,7 +72,7 @@ def test_stamps_from_outside_by_study_and_by_accession(tmp_path_factory: pytest.
 
 
 def test_too_many_studies_at_once_are_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isocenter.overseeing._MOST", 29)
+    monkeypatch.setattr("isocenter.site.overseeing._MOST", 29)
     with pytest.raises(LimitReached, match=r"30 studies.*shorter period"):
         site.oversight.turnaround(who=ITO, period=ALWAYS)
 

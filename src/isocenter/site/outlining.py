@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person, must
-from isocenter.loading import volumes_of
-from isocenter.marking import Drawn, image_of, measured
 from isocenter.methods import brush
 from isocenter.reading.session import Correction, Reading
 from isocenter.record import Code, Finding, Measurement, Result, Series, Study, Verdict, codes
+from isocenter.site.loading import volumes_of
+from isocenter.site.marking import Drawn, image_of, measured
 from isocenter.space import Reference, Region, Shape, Volume
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from department_for_oversight import AI, CHIEF, ITO, Clock, department, uid
-from isocenter.auditing import _WORDS, Auditing, query_of, sentence
 from isocenter.errors import Forbidden, Refused
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Event, Kind
-from isocenter.site import Site
+from isocenter.site.auditing import _WORDS, Auditing, query_of, sentence
+from isocenter.site.verbs import Site
 
 
 @pytest.fixture(scope="module")

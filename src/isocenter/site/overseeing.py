@@ -17,7 +17,6 @@ import numpy as np
 
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.govern.policy import Person, may, must
-from isocenter.logbook import Logbook
 from isocenter.reading import readers, triage, turnaround
 from isocenter.reading import worklist as lists
 from isocenter.reading.disclosure import Mode, Use
@@ -26,6 +25,7 @@ from isocenter.reading.session import machine_of
 from isocenter.reading.triage import Case
 from isocenter.reading.turnaround import Exam
 from isocenter.record import Event, Kind, Outcome, Result, Study, Urgency, Verdict
+from isocenter.site.logbook import Logbook
 
 if TYPE_CHECKING:
     from isocenter.analysis.registry import Registry

@@ -29,8 +29,8 @@ from isocenter.errors import IsocenterError, LimitReached, NotFound, Refused, Un
 from isocenter.forms.answer import answer
 from isocenter.forms.plot import CONTOUR_COLOURS
 from isocenter.govern.policy import Person, must
-from isocenter.loading import Folder, Loading, read_folder
 from isocenter.record import Instance, Patient, Series, Study, Verdict
+from isocenter.site.loading import Folder, Loading, read_folder
 
 if TYPE_CHECKING:
     import numpy as np

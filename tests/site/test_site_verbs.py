@@ -18,7 +18,7 @@ from isocenter.govern.policy import Person, Role
 from isocenter.reading.session import Correction
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, Urgency, Verdict, canonical, codes
 from isocenter.settings import Settings
-from isocenter.site import HOUSE, Site
+from isocenter.site.verbs import HOUSE, Site
 
 BUSY = "the ward does not answer yet"
 ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.READER)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from isocenter.disclosing import Disclosing
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person, may, must
 from isocenter.reading import lesions
 from isocenter.reading.lesions import Lesion, Sum
 from isocenter.record import Event, Kind, Outcome, Result, Study, to_plain
+from isocenter.site.disclosing import Disclosing
 
 if TYPE_CHECKING:
     from isocenter.store.index import Index

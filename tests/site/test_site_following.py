@@ -17,7 +17,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Receipt, Result, canonical, codes
 from isocenter.settings import Settings
-from isocenter.site import HOUSE, Site
+from isocenter.site.verbs import HOUSE, Site
 
 ITO, RITA = Person("ito", Role.READER), Person("rita", Role.RESEARCHER)
 # Two studies of one day, and days around the change to summer time: dates and times are the scanner's own words.

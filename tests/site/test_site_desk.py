@@ -16,7 +16,7 @@ from isocenter.reading.critical import Communication
 from isocenter.reading.session import Correction
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, Urgency, Verdict, canonical, codes
 from isocenter.settings import Settings
-from isocenter.site import HOUSE, Site
+from isocenter.site.verbs import HOUSE, Site
 
 ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.READER)
 OF = "image_quality"  # an analysis that fits this image; what it says is planted

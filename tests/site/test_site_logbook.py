@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from isocenter.logbook import Logbook
 from isocenter.record import Event, Kind
 from isocenter.record.event import GENESIS, Sealed
+from isocenter.site.logbook import Logbook
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -16,19 +16,9 @@ from isocenter.analysis import plan as planning
 from isocenter.analysis.describing import describe, same_asking, same_question
 from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, run, run_apart
-from isocenter.auditing import Auditing
-from isocenter.desk import Desk
-from isocenter.disclosing import Disclosing
-from isocenter.entering import Entrance
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refused
-from isocenter.following import Following
 from isocenter.govern import people
 from isocenter.govern.policy import HOUSE, Person, Role, must
-from isocenter.listing import Listing
-from isocenter.loading import Loading, volumes_of
-from isocenter.outlining import Marks
-from isocenter.overseeing import Overseeing
-from isocenter.preferring import Preferences
 from isocenter.reading import session
 from isocenter.reading.confirmed import Experience
 from isocenter.reading.cutting import Cutter, Plane
@@ -36,7 +26,6 @@ from isocenter.reading.disclosure import AFTER
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
 from isocenter.reading.priors import Prior
 from isocenter.reading.priors import priors as ranked
-from isocenter.receiving import Receiving
 from isocenter.record import (
     Event,
     Instance,
@@ -49,9 +38,20 @@ from isocenter.record import (
     digest_of,
     to_plain,
 )
-from isocenter.reviewing import Reviewing
-from isocenter.segmenting import Segmenting
-from isocenter.staff import Staff
+from isocenter.site.auditing import Auditing
+from isocenter.site.desk import Desk
+from isocenter.site.disclosing import Disclosing
+from isocenter.site.entering import Entrance
+from isocenter.site.following import Following
+from isocenter.site.listing import Listing
+from isocenter.site.loading import Loading, volumes_of
+from isocenter.site.outlining import Marks
+from isocenter.site.overseeing import Overseeing
+from isocenter.site.preferring import Preferences
+from isocenter.site.receiving import Receiving
+from isocenter.site.reviewing import Reviewing
+from isocenter.site.segmenting import Segmenting
+from isocenter.site.staff import Staff
 
 if TYPE_CHECKING:
     import numpy as np
@@ -515,7 +515,7 @@ class Site(Desk, Marks):
 
     def explain(self, id: str, *, who: Person) -> dict[str, Any]:
         """The whole chain of something printed: from signature through finding, result and model to the sender."""
-        from isocenter.explaining import Kept, explain
+        from isocenter.site.explaining import Kept, explain
 
         must(who, "explain", id)
         kept = Kept(

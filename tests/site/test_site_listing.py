@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from isocenter.errors import NotFound
-from isocenter.listing import Listing
 from isocenter.reading.worklist import Waiting, order
 from isocenter.record import (
     Event,
@@ -28,6 +27,7 @@ from isocenter.record import (
     canonical,
     codes,
 )
+from isocenter.site.listing import Listing
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 from isocenter.store.index import Index
@@ -152,7 +152,7 @@ def test_a_result_that_cannot_be_read_raises_nothing_and_stops_no_list(
 
 
 def test_after_many_changes_the_whole_list_is_read(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isocenter.listing._FEW", 3)
+    monkeypatch.setattr("isocenter.site.listing._FEW", 3)
     ward.listing.waiting()
     for number in range(7):
         ward.arrives(f"1.{number}")

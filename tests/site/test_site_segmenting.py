@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
-from isocenter import segmenting
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Yield
 from isocenter.analysis.registry import Registry
@@ -26,7 +25,8 @@ from isocenter.errors import Forbidden, LimitReached, NotFound, NotWhole, Refuse
 from isocenter.forms import nifti
 from isocenter.govern.policy import NOBODY, Person, Role
 from isocenter.record import Finding, Measurement, codes
-from isocenter.segmenting import KEPT, Segmenting
+from isocenter.site import segmenting
+from isocenter.site.segmenting import KEPT, Segmenting
 from isocenter.space import Geometry, Region, Shape, Volume
 
 ITO, LEE = Person("ito", Role.READER), Person("lee", Role.READER)

@@ -14,7 +14,7 @@ from isocenter.govern.policy import Person, Role
 from isocenter.reading.session import Correction
 from isocenter.record import Verdict
 from isocenter.settings import Settings
-from isocenter.site import HOUSE, Site
+from isocenter.site.verbs import HOUSE, Site
 
 ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.RESEARCHER)
 

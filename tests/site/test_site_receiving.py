@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from isocenter.errors import Unavailable
-from isocenter.receiving import Receiving
 from isocenter.record import Kind
+from isocenter.site.receiving import Receiving
 from isocenter.store import Blobs, Database, Index, Journal
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from isocenter.entering import Entrance
 from isocenter.errors import Forbidden, LimitReached
 from isocenter.govern.people import hash_password
 from isocenter.govern.policy import NOBODY, Person, Role
 from isocenter.record import Event, Kind
+from isocenter.site.entering import Entrance
 from isocenter.store.database import Database
 from isocenter.store.index import Index
 from isocenter.store.journal import Journal
@@ -101,7 +101,7 @@ def test_the_role_after_a_restart_is_that_of_now_and_a_closed_account_is_out(doo
 
 
 def test_many_sign_ins_are_read_in_pages(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isocenter.entering._PAGE", 2)
+    monkeypatch.setattr("isocenter.site.entering._PAGE", 2)
     tokens = [door.sign_in() for _ in range(5)]
     door.entrance.leave(tokens[1])
     door.start()

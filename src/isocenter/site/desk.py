@@ -1,7 +1,7 @@
 """The verbs of a reading: worklist, open, lock, correct, word, sign, report; and how each analysis is used here.
 
 They are verbs of the site (`Site` is made of them), in a file of their own because they are about one person at one
-study. What a person may see while they read is asked of `isocenter.disclosing`, and of nobody else.
+study. What a person may see while they read is asked of `isocenter.site.disclosing`, and of nobody else.
 """
 
 from __future__ import annotations
@@ -14,11 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
 from isocenter.analysis.registry import Registry
-from isocenter.disclosing import Disclosing
 from isocenter.errors import NotFound, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
-from isocenter.listing import Listing
-from isocenter.preferring import Preferences
 from isocenter.reading import comparison, critical, disclosure, opinion, session, undoing
 from isocenter.reading import report as reports
 from isocenter.reading import worklist as lists
@@ -39,7 +36,10 @@ from isocenter.record import (
     from_plain,
     to_plain,
 )
-from isocenter.staff import Staff
+from isocenter.site.disclosing import Disclosing
+from isocenter.site.listing import Listing
+from isocenter.site.preferring import Preferences
+from isocenter.site.staff import Staff
 
 if TYPE_CHECKING:
     from isocenter.analysis.protocol import Analysis
