@@ -63,7 +63,7 @@ def test_numbers_of_a_known_lesion() -> None:
     assert values(answer, codes.TLG) == pytest.approx([(72 * 10 + 108 * 5) * 0.064], rel=1e-6)
 
 
-@pytest.mark.parametrize(("threshold", "voxels"), [("41%", 180), ("4.0", 180), ("2.5", 180)])
+@pytest.mark.parametrize(("threshold", "voxels"), [("41%", 180), ("50%", 180), ("4.0", 180), ("2.5", 180)])
 def test_thresholds(threshold: Any, voxels: int) -> None:
     assert values(PETUptake().run(pet(hot()), (LESION,), threshold=threshold), codes.MTV) == pytest.approx(
         [voxels * 0.064]
@@ -81,6 +81,14 @@ def test_nothing_above_a_fixed_threshold() -> None:
     assert values(answer, codes.MTV) == [0.0]
     assert values(answer, codes.TLG) == [0.0]
     assert values(answer, codes.SUV_MEAN, "above") == []
+
+
+def test_ideal_weight_and_body_surface() -> None:
+    answer = PETUptake().run(pet(hot()), (LESION,))
+    said = {m.definition: (m.value, m.unit) for m in answer.findings[0].measurements if m.what == codes.SUV_MAX}
+    ideal, surface = suv.ideal_body_weight_kg(1.75, "F") / 70.0, suv.body_surface_cm2(70.0, 1.75) / 70_000.0
+    assert said["SUVibw"] == (pytest.approx(10.0 * ideal, rel=1e-6), "{SUVibw}g/ml")
+    assert said["SUVbsa, DuBois"] == (pytest.approx(10.0 * surface, rel=1e-6), "{SUVbsa}cm2/ml")
 
 
 def test_lean_body_mass_by_both_formulae() -> None:
@@ -110,6 +118,9 @@ def test_percist() -> None:
     share = suv.lean_body_mass_kg(70.0, 1.75, "F") / 70.0
     assert values(answer, codes.TLG) == pytest.approx([10.0 * share * 216 * 0.064], rel=1e-4)
     assert [m.unit for m in answer.findings[0].measurements if "above PERCIST" in m.definition] == ["{SUVlbm}g/ml"]
+    aorta = replace(liver, label="Aorta")
+    by_blood = PETUptake().run(pet(image), (LESION, aorta), threshold="PERCIST")
+    assert any(m.definition == "PERCIST, blood pool" for m in by_blood.findings[0].measurements)
     with pytest.raises(Refused, match="PERCIST without a liver"):
         PETUptake().run(pet(image), (LESION,), threshold="PERCIST")
     with pytest.raises(Refused, match="PERCIST without SUL"):

@@ -153,3 +153,24 @@ def test_liver_threshold() -> None:
     thin[10:13, 5:25, 5:25] = True
     with pytest.raises(Refused, match="mm thick"):
         uptake.liver_threshold(array, grid, thin)
+
+
+def test_reference_organs_are_measured_deepest_inside_their_outline() -> None:
+    grid = Geometry.regular(shape=(24, 40, 40), spacing_mm=(4.0, 3.0, 3.0))
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
+    away = np.linalg.norm(grid.to_patient(index) - grid.to_patient((12, 20, 20)), axis=-1)
+    image = np.where(away <= 12.0, 2.0, 50.0).astype(np.float32)
+    image[12, 20, 20] = 3.0
+    organ = away <= 40.0
+    vessel = uptake.blood_pool(image, grid, organ)  # 1 cm by 2 cm lies within the ball of 12 mm
+    assert vessel.highest == 3.0 and vessel.mean == pytest.approx(2.0 + 1.0 / vessel.voxels)
+    assert vessel.measurable == pytest.approx(2 * vessel.mean + 2 * vessel.sd)
+    drawn = away <= 15.0  # a person's own sphere of 3 cm is a liver too
+    assert uptake.liver(image, grid, drawn).voxels == np.count_nonzero(drawn)
+    assert uptake.liver(image, grid, organ).voxels == np.count_nonzero(drawn)
+    scaled = vessel.scaled(0.5)
+    assert (scaled.mean, scaled.highest) == (pytest.approx(vessel.mean / 2), 1.5)
+    with pytest.raises(Refused, match=r"at most .* mm thick"):
+        uptake.liver(image, grid, away <= 9.0)
+    with pytest.raises(Refused, match="2 cm of the descending aorta"):
+        uptake.blood_pool(image, grid, away <= 4.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
@@ -13,11 +13,12 @@ import numpy as np
 
 from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.in_one_space import Drawn, drawn, spaces, spots
 from isocenter.errors import Refused
-from isocenter.methods import recist, registration, volumetry
-from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, spot, tracks
+from isocenter.methods import recist, volumetry
+from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, tracks
 from isocenter.record import Code, Curve, Finding, Measurement, codes, digest_of
-from isocenter.space import Geometry, Reference, Region, Volume
+from isocenter.space import Geometry, Region, Volume
 
 __all__ = ["LesionResponse"]
 
@@ -31,7 +32,6 @@ NEW = Code("new-lesions", "99ISO", "Number of new lesions")
 
 _NODE = re.compile(r"\b(node|nodes|nodal|ln|lymph)", re.IGNORECASE)
 _BONE = re.compile(r"\b(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
-_WORST_FIT_MM = 10.0
 # QIBA profile "CT Tumor Volume Change for Advanced Disease" (2018): by the longest diameter at baseline.
 _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 
@@ -89,19 +89,15 @@ class LesionResponse:
             Refused: without a baseline, without common place or images to register by, when registration fails, or when
                 a named target is not at baseline.
         """
-        times = [_time(one) for one in (*before, lesions)]
+        times = [drawn(one) for one in (*before, lesions)]
         scans = {one.study_uid: one.volume for one in images_before or ()}
         if image is not None:
             scans[lesions.study_uid] = image
         remarks: list[str] = []
-        spaces = [_space(time, times[-1], scans, remarks) for time in times]
-        lattice = max(2.0, *(max(r.geometry.spacing_mm) for time in times for r in time.regions))
-        spots = [
-            [spot(_mask(r), matrix @ r.geometry.affine, lattice_mm=lattice) for r in time.regions]
-            for time, (matrix, _) in zip(times, spaces, strict=True)
-        ]
-        reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(spaces)]
-        followed = tracks(spots, reach_mm=reaches)
+        places = spaces(times, scans, remarks)
+        spotted = spots(times, places)
+        reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(places)]
+        followed = tracks(spotted, reach_mm=reaches)
         sized = [[volumetry.measure(r) for r in time.regions] for time in times]
         chosen = _chosen(times[0], sized[0], targets)
         remarks += _doubts(followed, times, chosen, bool(targets))
@@ -113,7 +109,7 @@ class LesionResponse:
         now = recist.immune_responses(visits)[-1] if criteria == "iRECIST" else whole
         why = "" if target.response == "none" else f" Targets {target.response} ({target.rule}): {target.why}."
         found = [
-            *_lesions(times, sized, spots, followed, chosen, isinstance(image, Volume) and image.unit == "[hnsf'U]"),
+            *_lesions(times, sized, spotted, followed, chosen, isinstance(image, Volume) and image.unit == "[hnsf'U]"),
             _current(now, why, visits, criteria),
             Finding(BEST, words=f"Best overall response {best.response} ({best.rule}): {best.why}."),
         ]
@@ -125,19 +121,19 @@ class LesionResponse:
         """Balls that shrink by 40 %, grow by half, come and go: (inputs, truth) pairs for ``isocenter check``."""
         grid = Geometry.regular(shape=(40, 60, 60), spacing_mm=(3.0, 2.0, 2.0), frame_of_reference="2.25.7")
 
-        def drawn(day: int, *balls: tuple[tuple[float, float, float], float, str]) -> Dated:
+        def on(day: int, *balls: tuple[tuple[float, float, float], float, str]) -> Dated:
             regions = tuple(Region(grid, mask=_ball(grid, c, r), label=label) for c, r, label in balls)
             return Dated(f"2.25.{day + 1}", date(2026, 1, 1) + timedelta(days=day), regions)
 
         liver, lung = ((30.0, 60.0, 40.0), 20.0, "liver"), ((90.0, 60.0, 90.0), 15.0, "lung")
-        first = drawn(0, liver, lung)
+        first = on(0, liver, lung)
         none = {"image": None, "images_before": None}
-        smaller = drawn(60, (liver[0], 12.0, "liver"), (lung[0], 9.0, "lung"))
+        smaller = on(60, (liver[0], 12.0, "liver"), (lung[0], 9.0, "lung"))
         yield (
             {"lesions": smaller, "before": (first,), **none},
             {"answer": "found", "findings": 4, "words": "PR"},
         )
-        again = drawn(120, (liver[0], 18.0, "liver"), (lung[0], 14.0, "lung"), ((60.0, 25.0, 20.0), 6.0, "bone"))
+        again = on(120, (liver[0], 18.0, "liver"), (lung[0], 14.0, "lung"), ((60.0, 25.0, 20.0), 6.0, "bone"))
         yield (
             {"lesions": again, "before": (first, smaller), **none},
             {"answer": "found", "words": "a new lesion"},
@@ -150,69 +146,9 @@ class LesionResponse:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Time:
-    """One study's lesions."""
-
-    study_uid: str
-    day: date
-    regions: tuple[Region, ...]
-
-
 def _ball(grid: Geometry, centre: tuple[float, float, float], radius: float) -> Any:
     index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
     return np.linalg.norm((index - np.array(centre) / grid.spacing_mm) * grid.spacing_mm, axis=-1) <= radius
-
-
-def _mask(region: Region) -> Any:
-    assert region.mask is not None
-    return region.mask
-
-
-def _time(of: Dated) -> _Time:
-    """The lesions of a study: masks with voxels, each drawn once."""
-    kept: list[Region] = []
-    for region in of.regions:
-        if region.geometry.reference is not Reference.PATIENT:
-            raise Refused(f"lesions of {of.day} without patient coordinates", "sizes need millimetres")
-        if region.mask is not None and region.voxels and not any(_twice(region, other) for other in kept):
-            kept.append(region)
-    if not kept:
-        raise Refused(f"the study of {of.day} has no lesion with voxels", "there is nothing to follow", "outline them")
-    return _Time(of.study_uid, of.day, tuple(kept))
-
-
-def _twice(one: Region, other: Region) -> bool:
-    """Whether a structure set and a segmentation hold the same outline."""
-    if not one.geometry.same_grid(other.geometry):
-        return False
-    shared = int(np.count_nonzero(_mask(one) & _mask(other)))
-    return 2 * shared > 0.9 * (one.voxels + other.voxels)
-
-
-def _space(time: _Time, last: _Time, scans: Mapping[str, Volume], remarks: list[str]) -> tuple[Any, float]:
-    """(matrix to the last study's millimetres, error of it in mm)."""
-    frames = {r.geometry.frame_of_reference for r in (*time.regions, *last.regions)}
-    if time is last or (len(frames) == 1 and "" not in frames):
-        return np.eye(4), 0.0
-    fixed, moving = scans.get(last.study_uid), scans.get(time.study_uid)
-    if fixed is None or moving is None:
-        raise Refused(
-            f"frames of reference differ between {time.day} and {last.day}",
-            "no images are here to register them by",
-            "send the images on which the lesions were outlined",
-        )
-    fit = registration.rigid(fixed, moving)
-    if fit.residual_mm > _WORST_FIT_MM:
-        raise Refused(
-            f"registration of {time.day} to {last.day} is off by {fit.residual_mm:.0f} mm",
-            f"at most {_WORST_FIT_MM:g} mm is a basis for comparison",
-            "match the lesions by hand",
-        )
-    remarks.append(
-        f"{time.day} was registered to {last.day} rigidly; there and back differ by {fit.residual_mm:.1f} mm"
-    )
-    return fit.matrix, fit.residual_mm
 
 
 def _lesion(region: Region, size: volumetry.Extent) -> recist.Lesion:
@@ -224,7 +160,7 @@ def _lesion(region: Region, size: volumetry.Extent) -> recist.Lesion:
     )  # fmt: skip
 
 
-def _chosen(first: _Time, sizes: Sequence[volumetry.Extent], named: str) -> tuple[int, ...]:
+def _chosen(first: Drawn, sizes: Sequence[volumetry.Extent], named: str) -> tuple[int, ...]:
     """Places of the targets among the baseline's lesions."""
     lesions = [_lesion(r, s) for r, s in zip(first.regions, sizes, strict=True)]
     if not named.strip():
@@ -241,7 +177,7 @@ def _chosen(first: _Time, sizes: Sequence[volumetry.Extent], named: str) -> tupl
     return tuple(chosen)
 
 
-def _recorded(track: Track, k: int, times: Sequence[_Time], sized: Sequence[Sequence[volumetry.Extent]]) -> float:
+def _recorded(track: Track, k: int, times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]]) -> float:
     """What a lesion adds to the sum at one time: parts of a split are added, a merged one counts with its partner."""
     parts = [_lesion(times[k].regions[i], sized[k][i]) for i in track.at[k]]
     first = track.at[track.began][0]
@@ -250,7 +186,7 @@ def _recorded(track: Track, k: int, times: Sequence[_Time], sized: Sequence[Sequ
 
 
 def _visits(
-    times: Sequence[_Time],
+    times: Sequence[Drawn],
     sized: Sequence[Sequence[volumetry.Extent]],
     followed: Sequence[Track],
     chosen: Sequence[int],
@@ -281,7 +217,7 @@ def _visits(
     return tuple(visits)
 
 
-def _doubts(followed: Sequence[Track], times: Sequence[_Time], chosen: Sequence[int], named: bool) -> list[str]:
+def _doubts(followed: Sequence[Track], times: Sequence[Drawn], chosen: Sequence[int], named: bool) -> list[str]:
     said = [
         f"baseline is {times[0].day}, the oldest study with outlines; targets "
         + ("as named" if named else "are proposed: the largest measurable, at most five, two in an organ")
@@ -297,7 +233,7 @@ def _doubts(followed: Sequence[Track], times: Sequence[_Time], chosen: Sequence[
 
 
 def _lesions(
-    times: Sequence[_Time], sized: Sequence[Sequence[volumetry.Extent]], spots: Sequence[Sequence[Spot]],
+    times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], spotted: Sequence[Sequence[Spot]],
     followed: Sequence[Track], chosen: Sequence[int], ct: bool,
 ) -> list[Finding]:  # fmt: skip
     found = []
@@ -318,7 +254,7 @@ def _lesions(
                 then = _recorded(track, track.began, times, sized)
                 change = 100.0 * (_recorded(track, last, times, sized) / then - 1.0)
                 said.append(Measurement(FROM_BASELINE, change, "%", definition="recorded diameter"))
-                said += _doubling(track, times, spots)
+                said += _doubling(track, times, spotted)
             found.append(
                 Finding(
                     codes.LESION,
@@ -338,10 +274,10 @@ def _volume(size: volumetry.Extent, then: volumetry.Extent, ct: bool) -> Measure
     return Measurement(codes.VOLUME, size.volume_ml, "mL", definition=definition, smallest_change=least)
 
 
-def _doubling(track: Track, times: Sequence[_Time], spots: Sequence[Sequence[Spot]]) -> list[Measurement]:
+def _doubling(track: Track, times: Sequence[Drawn], spotted: Sequence[Sequence[Spot]]) -> list[Measurement]:
     seen = [k for k, at in enumerate(track.at) if at]
     before, now = seen[-2:] if len(seen) > 1 else (seen[-1], seen[-1])
-    small, large = (sum(spots[k][i].volume_ml for i in track.at[k]) for k in (before, now))
+    small, large = (sum(spotted[k][i].volume_ml for i in track.at[k]) for k in (before, now))
     days = (times[now].day - times[before].day).days
     if days <= 0 or small == large:
         return []
@@ -350,7 +286,7 @@ def _doubling(track: Track, times: Sequence[_Time], spots: Sequence[Sequence[Spo
 
 
 def _words(
-    n: int, track: Track, times: Sequence[_Time], sized: Sequence[Sequence[volumetry.Extent]], target: bool
+    n: int, track: Track, times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], target: bool
 ) -> str:
     last = len(times) - 1
     label = times[track.began].regions[track.at[track.began][0]].label
@@ -383,7 +319,7 @@ def _current(now: recist.Judged, targets: str, visits: Sequence[recist.Visit], c
 
 
 def _curve(
-    times: Sequence[_Time], sized: Sequence[Sequence[volumetry.Extent]], followed: Sequence[Track],
+    times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], followed: Sequence[Track],
     visits: Sequence[recist.Visit],
 ) -> Curve:  # fmt: skip
     lines: dict[str, tuple[float, ...]] = {}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,17 +10,17 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.uptake_scan import BLOOD, LIVER, VARIANTS, UptakeScan, on_grid, reference_of
 from isocenter.errors import Refused
 from isocenter.methods import pet_header, suv, uptake
 from isocenter.record import Finding, Measurement, codes
-from isocenter.space import Geometry, Reference, Region, Volume, resample_region
+from isocenter.space import Geometry, Region, Volume
 
 __all__ = ["PETUptake"]
 
 _BW, _LEAN = "{SUVbw}g/ml", "{SUVlbm}g/ml"
-_FORMULAE = {"james128": "SUL, James 128", "janmahasatian": "SUL, Janmahasatian"}
+_UNITS = (_BW, *dict.fromkeys(unit for _, unit in VARIANTS.values()))
 _MOST_FINDINGS = 20
-_LIVER = re.compile(r"\bliver\b|\bhepar\b|^leber\b", re.IGNORECASE)
 _HEADER: Mapping[str, Any] = {
     "Units": "BQML", "DecayCorrection": "START", "CorrectedImage": ["DECY", "ATTN"], "PatientWeight": "70",
     "PatientSize": "1.75", "PatientSex": "F", "RadionuclideTotalDose": "350000000", "RadionuclideHalfLife": "6586",
@@ -40,7 +38,7 @@ class PETUptake:
         "lesions": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = (
-        Yield(what=codes.ABNORMAL_UPTAKE, units=(_BW, _LEAN, "mL", "g", "1")),
+        Yield(what=codes.ABNORMAL_UPTAKE, units=(*_UNITS, "mL", "g", "1")),
         Yield(what=codes.MTV, units=("mL",)),
         Yield(what=codes.TLG, units=("g",)),
     )
@@ -57,7 +55,7 @@ class PETUptake:
         pet: Volume,
         lesions: tuple[Region, ...] | None,
         *,
-        threshold: Literal["41%", "4.0", "2.5", "PERCIST"] = "41%",
+        threshold: Literal["41%", "50%", "4.0", "2.5", "PERCIST"] = "41%",
         find_above: float = 4.0,
         smallest_ml: float = 1.0,
         structures: str = "",
@@ -67,8 +65,9 @@ class PETUptake:
         Args:
             pet: one static PET image in Bq/mL, Philips counts, or SUV.
             lesions: drawn on any grid of the same frame of reference; None or empty to look for hot spots.
-            threshold: definition of the metabolic volume: 41 % of the lesion's SUVmax, SUV 4.0 or 2.5, or PERCIST
-                (1.5 times liver mean plus two standard deviations, in SUL; needs a region named liver).
+            threshold: definition of the metabolic volume: 41 % or 50 % of the lesion's SUVmax, SUV 4.0 or 2.5, or
+                PERCIST (1.5 times liver mean plus two standard deviations, in SUL; needs a region named liver. Without
+                one, twice the mean plus two standard deviations of a region named aorta or blood pool).
             find_above: SUV from which a hot spot counts, when no lesions are given.
             smallest_ml: hot spots below this volume are left out, when no lesions are given.
             structures: take only those regions whose name has this word.
@@ -77,16 +76,15 @@ class PETUptake:
             Refused: when SUV cannot be computed, the lesions lie in another frame of reference, or PERCIST has no
                 liver to compare with.
         """
-        scan = _Scan.of(pet)
+        scan = UptakeScan.of(pet)
         drawn = tuple(r for r in lesions or () if structures.lower() in r.label.lower())
         if lesions and not drawn:
             raise Refused(f"no region named '{structures}'", f"there are {', '.join(r.label for r in lesions)}")
-        liver = next((r for r in lesions or () if _LIVER.search(r.label)), None)
-        cut = _Cut(threshold, scan, liver)
-        targets = [r for r in drawn if not _LIVER.search(r.label)]
+        cut = _Cut(threshold, scan, lesions or ())
+        targets = [r for r in drawn if not LIVER.search(r.label) and not BLOOD.search(r.label)]
         remarks: list[str] = []
         if targets:
-            regions = _on_grid(targets, scan.geometry, remarks)
+            regions = on_grid(targets, scan.geometry, remarks)
         else:
             regions = _hot_spots(scan, pet.series_uid, find_above, smallest_ml, remarks)
         reasons = (*scan.remarks, *remarks)
@@ -120,59 +118,29 @@ class PETUptake:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class _Scan:
-    """SUVbw on its grid, with the factors to lean body mass that the body allows."""
-
-    suvbw: npt.NDArray[np.float32]
-    geometry: Geometry
-    lean: Mapping[str, float] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, pet: Volume) -> _Scan:
-        for axis in pet.axes:
-            if len(axis) > 1:
-                raise Refused(
-                    f"PET with {len(axis)} values of {axis.name}",
-                    "SUV is read from one static image",
-                    "choose or average frames first",
-                )
-        array = pet.array.reshape(pet.geometry.shape)
-        if pet.geometry.reference is not Reference.PATIENT:
-            raise Refused(f"PET in {pet.geometry.reference.value} coordinates", "volumes need millimetres")
-        if not np.isfinite(array).all():
-            raise Refused("PET with values that are not numbers", "a mean over them would not be one")
-        if array.min() == array.max():
-            raise Refused(f"PET with one value everywhere ({float(array.flat[0]):g})", "there is no image in it")
-        header = pet_header.read(pet.facts)
-        known = suv.conversion(header)
-        lean, remarks = {}, list(known.remarks)
-        try:
-            lean = {name: suv.from_suvbw(header, formula) for formula, name in _FORMULAE.items()}
-        except Refused as why:
-            remarks.append(f"SUL is not given: {why}")
-        scaled = np.asarray(array, dtype=np.float32) if known.factor == 1.0 else (array * known.factor)
-        return cls(scaled.astype(np.float32, copy=False), pet.geometry, lean, tuple(remarks))
-
-
 class _Cut:
     """Which voxels of a lesion make its metabolic volume."""
 
-    def __init__(self, threshold: str, scan: _Scan, liver: Region | None) -> None:
-        self.name = {"41%": "41 % of SUVmax", "PERCIST": "PERCIST"}.get(threshold, f"SUVbw {threshold}")
+    def __init__(self, threshold: str, scan: UptakeScan, drawn: Sequence[Region]) -> None:
+        self.name = "PERCIST" if threshold == "PERCIST" else f"SUVbw {threshold}"
         self.share, self.level, self.scale = 0.0, 0.0, 1.0
-        if threshold == "41%":
-            self.share = 0.41
+        if threshold.endswith("%"):
+            self.share = float(threshold[:-1]) / 100.0
+            self.name = f"{threshold[:-1]} % of SUVmax"
         elif threshold == "PERCIST":
-            if liver is None:
-                raise Refused("PERCIST without a liver", "its threshold is made from the liver", "add a region 'liver'")
-            if _FORMULAE["james128"] not in scan.lean:
+            reference = reference_of(scan, drawn, "liver") or reference_of(scan, drawn, "blood pool")
+            if reference is None:
+                raise Refused(
+                    "PERCIST without a liver",
+                    "its threshold is made from the liver, or from the blood pool where the liver is ill",
+                    "add a region 'liver' or 'aorta'",
+                )
+            if "james128" not in scan.factors:
                 raise Refused("PERCIST without SUL", "it needs lean body mass", "complete size and sex of the patient")
-            self.scale = scan.lean[_FORMULAE["james128"]]
-            on_grid = _on_grid([liver], scan.geometry, [])[0]
-            assert on_grid.mask is not None
-            self.level = uptake.liver_threshold(scan.suvbw * self.scale, scan.geometry, on_grid.mask)
+            self.scale = scan.factors["james128"]
+            self.level = reference.scaled(self.scale).measurable
+            if reference.organ != "liver":
+                self.name = "PERCIST, blood pool"
         else:
             self.level = float(threshold)
 
@@ -182,23 +150,7 @@ class _Cut:
         return np.asarray(values >= least, dtype=np.bool_)
 
 
-def _on_grid(regions: list[Region], grid: Geometry, remarks: list[str]) -> list[Region]:
-    placed = []
-    for region in regions:
-        if region.mask is None:
-            remarks.append(f"{region.label or 'a region'} is a {region.shape.value} without voxels and was left out")
-            continue
-        moved = region if region.geometry.same_grid(grid) else resample_region(region, grid)
-        if moved.voxels:
-            placed.append(moved)
-        else:
-            remarks.append(f"{region.label or 'a region'} holds no voxel of the PET and was left out")
-    if not placed:
-        raise Refused("none of the regions can be measured", "; ".join(remarks), "draw them on this PET")
-    return placed
-
-
-def _hot_spots(scan: _Scan, series: str, level: float, smallest_ml: float, remarks: list[str]) -> list[Region]:
+def _hot_spots(scan: UptakeScan, series: str, level: float, smallest_ml: float, remarks: list[str]) -> list[Region]:
     least = max(1, int(np.ceil(smallest_ml * 1000.0 / scan.geometry.voxel_volume_mm3)))
     spots = uptake.hot_components(scan.suvbw, level, voxels_at_least=least)
     remarks.append(
@@ -213,7 +165,7 @@ def _hot_spots(scan: _Scan, series: str, level: float, smallest_ml: float, remar
     ]
 
 
-def _totals(regions: list[Region], scan: _Scan, cut: _Cut) -> tuple[Measurement, ...]:
+def _totals(regions: list[Region], scan: UptakeScan, cut: _Cut) -> tuple[Measurement, ...]:
     """Metabolic volume and glycolysis of all lesions together; where contours overlap, a voxel counts once."""
     every = np.zeros(scan.geometry.shape, dtype=bool)
     for region in regions:
@@ -227,7 +179,7 @@ def _totals(regions: list[Region], scan: _Scan, cut: _Cut) -> tuple[Measurement,
     )
 
 
-def _finding(region: Region, scan: _Scan, cut: _Cut, *, drawn: bool) -> Finding:
+def _finding(region: Region, scan: UptakeScan, cut: _Cut, *, drawn: bool) -> Finding:
     assert region.mask is not None
     values = scan.suvbw[region.mask].astype(np.float64)
     (a, b, c), (x, y, z) = region.bounds
@@ -251,11 +203,12 @@ def _finding(region: Region, scan: _Scan, cut: _Cut, *, drawn: bool) -> Finding:
         )
     if peak is not None:
         said.insert(1, Measurement(codes.SUV_PEAK, peak, _BW, definition="SUVbw, 1 mL sphere"))
-    for name, factor in scan.lean.items():
-        said.append(Measurement(codes.SUV_MAX, hottest * factor, _LEAN, definition=name))
-        said.append(Measurement(codes.SUV_MEAN, mean * factor, _LEAN, definition=f"{name}, {whole}"))
+    for variant, factor in scan.factors.items():
+        name, unit = VARIANTS[variant]
+        said.append(Measurement(codes.SUV_MAX, hottest * factor, unit, definition=name))
+        said.append(Measurement(codes.SUV_MEAN, mean * factor, unit, definition=f"{name}, {whole}"))
         if peak is not None:
-            said.append(Measurement(codes.SUV_PEAK, peak * factor, _LEAN, definition=f"{name}, 1 mL sphere"))
+            said.append(Measurement(codes.SUV_PEAK, peak * factor, unit, definition=f"{name}, 1 mL sphere"))
     words = f"{region.label or 'Lesion'}: SUVmax {hottest:.1f}, metabolic volume {volume:.1f} mL ({cut.name})."
     edge = min(a, b, c) == 0 or any(stop == n for stop, n in zip((x, y, z), scan.geometry.shape, strict=True))
     return Finding(

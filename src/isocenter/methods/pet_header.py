@@ -19,7 +19,7 @@ from typing import Any
 from isocenter.errors import Refused
 from isocenter.methods.suv import Scan
 
-__all__ = ["KEYWORDS", "injected_at", "nuclide", "read", "scan_started_at"]
+__all__ = ["KEYWORDS", "injected_at", "nuclide", "read", "scan_started_at", "uptake_time_s"]
 
 KEYWORDS = (
     "Units", "SUVType", "DecayCorrection", "CorrectedImage", "Manufacturer",
@@ -80,6 +80,18 @@ def read(facts: Mapping[str, Any]) -> Scan:
         nuclide=nuclide(_text(facts, "Radionuclide")),
         remarks=remarks,
     )
+
+
+def uptake_time_s(facts: Mapping[str, Any]) -> float | None:
+    """Seconds from injection to the start of the scan, whatever the image is in; None where a time is missing.
+
+    Raises:
+        Refused: as `read`.
+    """
+    half_life = _number(facts, "RadionuclideHalfLife")
+    started, _ = scan_started_at(facts, half_life)
+    injected, _ = injected_at(facts, started, half_life)
+    return None if started is None or injected is None else (started - injected).total_seconds()
 
 
 def scan_started_at(facts: Mapping[str, Any], half_life_s: float | None) -> tuple[datetime | None, tuple[str, ...]]:

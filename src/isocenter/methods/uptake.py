@@ -19,13 +19,26 @@ from isocenter.errors import Refused
 from isocenter.methods.components import labelled
 from isocenter.space import Geometry
 
-__all__ = ["PEAK_RADIUS_MM", "Component", "above", "best_mean", "hot_components", "liver_threshold", "sphere_weights"]
+__all__ = [
+    "PEAK_RADIUS_MM",
+    "Component",
+    "ReferenceUptake",
+    "above",
+    "best_mean",
+    "blood_pool",
+    "hot_components",
+    "liver",
+    "liver_threshold",
+    "sphere_weights",
+]
 
 PEAK_RADIUS_MM = float((3.0 * 1000.0 / (4.0 * np.pi)) ** (1.0 / 3.0))
 """Radius of a sphere of 1 cm3: 6.204 mm."""
 
 _GATHER_LIMIT = 20_000_000  # voxel times weight pairs up to which adding shifted values is faster than a transform
 _SUBDIVISIONS = 11
+_LIVER_MM = 15.0  # radius of the sphere in which PERCIST measures the liver
+_LEAST_BLOOD = 10
 
 Floats = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
@@ -128,28 +141,103 @@ def hot_components(array: Floats, threshold: float, *, voxels_at_least: int = 1)
     return sorted(found, key=lambda c: (-c.maximum, c.start))
 
 
-def liver_threshold(array: Floats, geometry: Geometry, liver: Mask) -> float:
-    """PERCIST's threshold of measurable uptake: 1.5 times liver mean plus two standard deviations.
+@dataclass(frozen=True)
+class ReferenceUptake:
+    """Uptake of an organ that lesions are compared with, in the unit of the image.
 
-    Both are taken in a sphere of 3 cm diameter at the place deepest inside the liver.
+    Args:
+        organ: ``"liver"`` or ``"blood pool"``.
+        mean, sd, highest: over the voxels of the place in which it is measured.
+        voxels: how many those are.
+    """
+
+    organ: str
+    mean: float
+    sd: float
+    highest: float
+    voxels: int
+
+    @property
+    def measurable(self) -> float:
+        """PERCIST 1.0: least peak of a lesion that can be followed.
+
+        1.5 times liver mean plus two standard deviations, or twice blood pool mean plus two standard deviations.
+        """
+        return (1.5 if self.organ == "liver" else 2.0) * self.mean + 2.0 * self.sd
+
+    def scaled(self, factor: float) -> ReferenceUptake:
+        """The same in another variant of SUV."""
+        return ReferenceUptake(self.organ, self.mean * factor, self.sd * factor, self.highest * factor, self.voxels)
+
+
+def liver(array: Floats, geometry: Geometry, mask: Mask) -> ReferenceUptake:
+    """The liver in a sphere of 3 cm diameter at the place deepest inside its outline.
 
     Raises:
-        Refused: when no such sphere fits into the liver.
+        Refused: when no such sphere fits into the outline.
     """
-    import edt
-
-    depth = edt.edt(np.ascontiguousarray(liver), anisotropy=geometry.spacing_mm, black_border=True)
-    centre = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    if float(depth[centre]) < 15.0:
+    place, deep = _deepest(geometry, mask)
+    # A sphere of 3 cm that a person drew is a voxel less deep on a grid.
+    if deep < _LIVER_MM - max(geometry.spacing_mm):
         raise Refused(
-            f"liver at most {2 * float(depth[centre]):.0f} mm thick",
+            f"liver at most {2 * deep:.0f} mm thick",
             "PERCIST measures it in a sphere of 30 mm",
             "draw the whole right lobe",
         )
-    index = np.argwhere(liver)
-    near = np.linalg.norm((index - np.array(centre)) @ geometry.affine[:3, :3].T, axis=1) <= 15.0
-    values = array[tuple(index[near].T)].astype(np.float64)
-    return float(1.5 * values.mean() + 2.0 * values.std(ddof=1))
+    index, away = _offsets(geometry, mask, place)
+    return _reference("liver", array, index[np.linalg.norm(away, axis=1) <= _LIVER_MM])
+
+
+def blood_pool(array: Floats, geometry: Geometry, mask: Mask) -> ReferenceUptake:
+    """The blood pool in a cylinder of 1 cm diameter and 2 cm height, deepest inside the outline of a great vessel.
+
+    PERCIST takes the descending thoracic aorta, Lugano the mediastinum. The cylinder stands along the patient.
+
+    Raises:
+        Refused: when the cylinder would hold less than ten voxels of the outline.
+    """
+    place, _ = _deepest(geometry, mask)
+    index, away = _offsets(geometry, mask, place)
+    inside = (np.hypot(away[:, 0], away[:, 1]) <= 5.0 + 1e-9) & (np.abs(away[:, 2]) <= 10.0 + 1e-9)
+    if np.count_nonzero(inside) < _LEAST_BLOOD:
+        raise Refused(
+            f"a blood pool of {np.count_nonzero(inside)} voxels",
+            "it is measured in a cylinder of 1 cm by 2 cm",
+            "outline at least 2 cm of the descending aorta",
+        )
+    return _reference("blood pool", array, index[inside])
+
+
+def liver_threshold(array: Floats, geometry: Geometry, mask: Mask) -> float:
+    """PERCIST's threshold of measurable uptake: 1.5 times liver mean plus two standard deviations.
+
+    Raises:
+        Refused: as `liver`.
+    """
+    return liver(array, geometry, mask).measurable
+
+
+def _deepest(geometry: Geometry, mask: Mask) -> tuple[npt.NDArray[np.intp], float]:
+    import edt
+
+    depth = edt.edt(np.array(mask, dtype=bool, order="C"), anisotropy=geometry.spacing_mm, black_border=True)
+    centre = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    return np.array(centre), float(depth[centre])
+
+
+def _offsets(
+    geometry: Geometry, mask: Mask, centre: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """(n, 3) voxels of a mask, and where they lie about the centre in patient millimetres."""
+    index = np.argwhere(mask)
+    return index, np.asarray((index - centre) @ geometry.affine[:3, :3].T)
+
+
+def _reference(organ: str, array: Floats, index: npt.NDArray[np.intp]) -> ReferenceUptake:
+    values = array[tuple(index.T)].astype(np.float64)
+    return ReferenceUptake(
+        organ, float(values.mean()), float(values.std(ddof=1)), float(values.max()), int(values.size)
+    )
 
 
 def _gathered(cut: npt.NDArray[np.float32], centres: npt.NDArray[np.intp], weights: Floats) -> Floats:

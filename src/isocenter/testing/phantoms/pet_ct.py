@@ -44,6 +44,9 @@ _BALLS = (
 )
 
 
+_ORGANS = (Ball("liver", (-56.0, -8.0, -34.0), 60.0, 2.2), Ball("aorta", (14.0, 32.0, 30.0), 20.0, 1.6))
+
+
 class _Trunk:
     """The organs as soft memberships on one grid: x to the left, y to the back, z to the head, all in millimetres."""
 
@@ -310,6 +313,7 @@ def patient(
     seed: int = 1,
     balls: tuple[Ball, ...] = _BALLS,
     structures: bool = True,
+    organs: bool = False,
     person: Person | None = None,
     at: datetime = datetime(2026, 3, 2, 10, 5),
 ) -> Phantom:
@@ -319,6 +323,7 @@ def patient(
         seed: decides noise and every UID.
         balls: the lesions.
         structures: whether the structure set is written too.
+        organs: whether it outlines a ball in the liver and one in the aorta as well, for comparison with lesions.
 
     `truth["lesions"]` holds for each ball the planted uptake, and what its voxels really say after blur, noise and
     quantisation: ``suv_max`` and the volume above 41 % of it.
@@ -328,7 +333,7 @@ def patient(
     pet_files, pet, lesions = _pet_files(who, seed, at, balls)
     files, more = [*ct_files, *pet_files], {}
     if structures:
-        file, rt = _structures(who, seed, later(at, 900), balls, ct, ct_uids)
+        file, rt = _structures(who, seed, later(at, 900), (*balls, *(_ORGANS if organs else ())), ct, ct_uids)
         files.append(file)
         more["structures_uid"] = str(rt.SeriesInstanceUID)
     return Phantom(

@@ -1,0 +1,115 @@
+"""Outlines of several studies of one patient in one space: what every comparison over time begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Dated
+from isocenter.errors import Refused
+from isocenter.methods import registration
+from isocenter.methods.lesion_matching import Spot, spot
+from isocenter.space import Reference, Region, Volume
+
+__all__ = ["Drawn", "drawn", "mask_of", "spaces", "spots"]
+
+Matrix = npt.NDArray[np.float64]
+
+_WORST_FIT_MM = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One study's outlines: masks with voxels, each once."""
+
+    study_uid: str
+    day: date
+    regions: tuple[Region, ...]
+
+
+def mask_of(region: Region) -> Any:
+    """The voxels of a region that is known to have some."""
+    assert region.mask is not None
+    return region.mask
+
+
+def drawn(of: Dated, *, empty: bool = False) -> Drawn:
+    """The outlines of a study: masks with voxels, each drawn once.
+
+    Args:
+        empty: whether a study without outlines is an answer too (nothing was seen).
+
+    Raises:
+        Refused: for outlines without patient coordinates, or where none has voxels.
+    """
+    kept: list[Region] = []
+    for region in of.regions:
+        if region.geometry.reference is not Reference.PATIENT:
+            raise Refused(f"lesions of {of.day} without patient coordinates", "sizes need millimetres")
+        if region.mask is not None and region.voxels and not any(_twice(region, other) for other in kept):
+            kept.append(region)
+    if not kept and not empty:
+        raise Refused(f"the study of {of.day} has no lesion with voxels", "there is nothing to follow", "outline them")
+    return Drawn(of.study_uid, of.day, tuple(kept))
+
+
+def _twice(one: Region, other: Region) -> bool:
+    """Whether a structure set and a segmentation hold the same outline."""
+    if not one.geometry.same_grid(other.geometry):
+        return False
+    shared = int(np.count_nonzero(mask_of(one) & mask_of(other)))
+    return 2 * shared > 0.9 * (one.voxels + other.voxels)
+
+
+def spaces(times: Sequence[Drawn], scans: Mapping[str, Volume], remarks: list[str]) -> list[tuple[Matrix, float]]:
+    """For each time (matrix to the last study's millimetres, error of it in mm).
+
+    Studies of one frame of reference need no more; others are registered rigidly by their images.
+
+    Args:
+        scans: study UID -> the image to register by, where there is one.
+        remarks: what was registered is told here.
+
+    Raises:
+        Refused: where frames of reference differ and there are no images, or their registration fails.
+    """
+    return [_space(time, times[-1], scans, remarks) for time in times]
+
+
+def _space(time: Drawn, last: Drawn, scans: Mapping[str, Volume], remarks: list[str]) -> tuple[Matrix, float]:
+    frames = {r.geometry.frame_of_reference for r in (*time.regions, *last.regions)}
+    frames |= {v.geometry.frame_of_reference for t in (time, last) if (v := scans.get(t.study_uid)) and not t.regions}
+    if time is last or (len(frames) == 1 and "" not in frames):
+        return np.eye(4), 0.0
+    fixed, moving = scans.get(last.study_uid), scans.get(time.study_uid)
+    if fixed is None or moving is None:
+        raise Refused(
+            f"frames of reference differ between {time.day} and {last.day}",
+            "no images are here to register them by",
+            "send the images on which the lesions were outlined",
+        )
+    fit = registration.rigid(fixed, moving)
+    if fit.residual_mm > _WORST_FIT_MM:
+        raise Refused(
+            f"registration of {time.day} to {last.day} is off by {fit.residual_mm:.0f} mm",
+            f"at most {_WORST_FIT_MM:g} mm is a basis for comparison",
+            "match the lesions by hand",
+        )
+    remarks.append(
+        f"{time.day} was registered to {last.day} rigidly; there and back differ by {fit.residual_mm:.1f} mm"
+    )
+    return fit.matrix, fit.residual_mm
+
+
+def spots(times: Sequence[Drawn], places: Sequence[tuple[Matrix, float]]) -> list[list[Spot]]:
+    """The lesions of each time as spots on one lattice of the last study's space."""
+    lattice = max([2.0, *(max(r.geometry.spacing_mm) for time in times for r in time.regions)])
+    return [
+        [spot(mask_of(r), matrix @ r.geometry.affine, lattice_mm=lattice) for r in time.regions]
+        for time, (matrix, _) in zip(times, places, strict=True)
+    ]

@@ -1,0 +1,364 @@
+"""PET: how the tumour answers to treatment by its uptake, PERCIST 1.0 or Lugano with the Deauville score."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from isocenter.analysis.need import Dated, Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue import in_one_space
+from isocenter.catalogue.in_one_space import Drawn
+from isocenter.catalogue.uptake_scan import BLOOD, LIVER, VARIANTS, UptakeScan, mask_of, on_grid, reference_of
+from isocenter.errors import Refused
+from isocenter.methods import lugano, percist, pet_header, suv, uptake
+from isocenter.methods.lesion_matching import Track, tracks
+from isocenter.methods.recist import Judged
+from isocenter.methods.uptake import ReferenceUptake
+from isocenter.record import Code, Curve, Finding, Measurement, codes, digest_of
+from isocenter.space import Geometry, Region, Volume
+
+__all__ = ["CURRENT", "DEAUVILLE", "PETResponse"]
+
+CURRENT = Code("112048", "DCM", "Current Response")
+DEAUVILLE = Code("deauville-score", "99ISO", "Deauville score")
+CHANGE = Code("change-from-baseline", "99ISO", "Change from baseline")
+REFERENCE = Code("reference-uptake", "99ISO", "Uptake of the reference organ")
+LEAST = Code("measurable-uptake", "99ISO", "Least measurable uptake")
+SUM = Code("sum-of-peaks", "99ISO", "Sum of SULpeak")
+QPET = Code("qpet", "99ISO", "qPET")
+_BW, _LEAN = "{SUVbw}g/ml", "{SUVlbm}g/ml"
+_HEADER: Mapping[str, Any] = {
+    "Units": "BQML", "DecayCorrection": "START", "CorrectedImage": ["DECY", "ATTN"], "PatientWeight": "70",
+    "PatientSize": "1.75", "PatientSex": "F", "RadionuclideTotalDose": "350000000", "RadionuclideHalfLife": "6586",
+    "Radionuclide": "^18^Fluorine", "RadiopharmaceuticalStartTime": "100000", "SeriesDate": "20240102",
+    "SeriesTime": "110000", "AcquisitionDate": "20240102", "AcquisitionTime": "110000", "Manufacturer": "MAKER",
+    "ManufacturerModelName": "One",
+}  # fmt: skip
+
+
+class PETResponse:
+    """How does the tumour answer to treatment by its uptake: PERCIST 1.0, or Lugano with the Deauville score?"""
+
+    name, version = "pet_response", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "pet": Need(modality="PT", dated=True),
+        "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions"),
+        "pet_before": Need(modality="PT", earlier="all", optional=True),
+        "drawn_before": Need(modality=("RTSTRUCT", "SEG"), gives="regions", earlier="all", optional=True),
+    }
+    yields = (
+        Yield(what=codes.ABNORMAL_UPTAKE, units=(_BW, _LEAN, "%", "mL")),
+        Yield(what=CURRENT, units=(_BW, _LEAN, "%", "g", "{counts}")),
+        Yield(what=DEAUVILLE, units=(_BW, "{ratio}")),
+    )
+    limits = Limits(seconds=180.0, memory_mib=6144)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Propose a metabolic response from lesions, liver and aorta that a person has outlined.",
+        "not_for": "Deciding whether a new site is tumour, and reading the Deauville score in place of a person.",
+        "sources": ("Wahl 2009 (PERCIST 1.0)", "O 2016", "Barrington and Cheson 2014 (Lugano)",
+                    "Hasenclever 2014 (qPET)"),
+        "level": "rules verified against their texts; SUV validated (see pet_uptake)",
+    }  # fmt: skip
+
+    def run(
+        self,
+        pet: Dated,
+        drawn: tuple[Region, ...],
+        pet_before: tuple[Dated, ...] | None,
+        drawn_before: tuple[Dated, ...] | None,
+        *,
+        criteria: Literal["PERCIST 1.0", "Lugano 2014"] = "PERCIST 1.0",
+        baseline: Literal["oldest", "last"] = "oldest",
+        lean: Literal["james128", "janmahasatian"] = "james128",
+        markedly: float = 2.0,
+        reach_mm: float = 15.0,
+        glucose_mmol_l: float = 0.0,
+        glucose_before_mmol_l: float = 0.0,
+    ) -> Answer:
+        """Compare this PET with the baseline.
+
+        Args:
+            pet: this study. drawn: its lesions, with regions named liver and aorta (or blood pool, mediastinum).
+            pet_before, drawn_before: the same of earlier studies. PERCIST needs them; Deauville does not.
+            criteria: the table of rules.
+            baseline: which earlier study is compared with.
+            lean: formula of lean body mass for SUL.
+            markedly: how many times the liver is score 5 of Deauville, 2 to 3.
+            reach_mm: how far a lesion may have moved beyond the error of registration.
+            glucose_mmol_l, glucose_before_mmol_l: in blood; 0 where it is not known.
+
+        Raises:
+            Refused: when a reference organ or SUL is missing, or the two scans are not comparable; the message has
+                every reason.
+        """
+        remarks: list[str] = []
+        now = _Time.of(pet, drawn, lean, glucose_mmol_l, remarks)
+        known = {d.study_uid: d.regions for d in drawn_before or ()}
+        earlier = []
+        for one in pet_before or ():
+            if one.study_uid in known:
+                earlier.append(_Time.of(one, known[one.study_uid], lean, glucose_before_mmol_l, remarks))
+            else:
+                remarks.append(f"the PET of {one.day} has no outlines and was left out")
+        times = [*(earlier if baseline == "oldest" else earlier[-1:]), now]
+        followed = _followed(times, reach_mm, remarks) if len(times) > 1 else ()
+        new = [t for t in followed if t.began > 0 and t.at[-1]]
+        if followed and not now.lesions:
+            remarks.append("no lesion is outlined now: they count as gone, confirm it")
+        if criteria == "PERCIST 1.0":
+            found = [_percist(times, lean, bool(new), remarks)]
+        else:
+            found = _lugano(times, markedly, bool(new))
+        peaks = criteria == "PERCIST 1.0"
+        found += [_lesion(times, i, followed, lean, peaks=peaks) for i in range(len(now.lesions))]
+        return Answer.found(*found, curves=_curve(times, followed, lean, peaks=peaks), reasons=tuple(remarks))
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """A hot ball that cools by half beside a liver and an aorta: (inputs, truth) pairs for ``isocenter check``."""
+        first, drawn = _made(9.0, 0)
+        half, drawn_now = _made(4.5, 60)
+        before = {"pet_before": (first,), "drawn_before": (Dated(first.study_uid, first.day, drawn),)}
+        yield (
+            {"pet": half, "drawn": drawn_now, **before},
+            {"answer": "found", "findings": 2, "measurements": {"Change from baseline": (-50.0, 1e-3)}, "words": "PMR"},
+        )
+        late = replace(half, given=replace(half.volume, facts={**half.volume.facts, "SeriesTime": "113000",
+                                                               "AcquisitionTime": "113000"}))  # fmt: skip
+        yield (
+            {"pet": late, "drawn": drawn_now, **before},
+            {"answer": "declined", "words": "uptake times differ by 30 min"},
+        )
+        yield (
+            {"pet": half, "drawn": drawn_now[:1], **before},
+            {"answer": "declined", "words": "without a liver"},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Time:
+    """One PET with its lesions and reference organs."""
+
+    study_uid: str
+    day: date
+    volume: Volume
+    scan: UptakeScan
+    lesions: tuple[Region, ...]
+    liver: ReferenceUptake | None
+    blood: ReferenceUptake | None
+    conditions: percist.Conditions
+
+    @classmethod
+    def of(cls, pet: Dated, regions: Sequence[Region], lean: str, glucose: float, remarks: list[str]) -> _Time:
+        scan = UptakeScan.of(pet.volume)
+        kept = in_one_space.drawn(Dated(pet.study_uid, pet.day, tuple(regions)), empty=True).regions
+        lesions = [r for r in kept if not LIVER.search(r.label) and not BLOOD.search(r.label)]
+        facts = pet.volume.facts
+        header = pet_header.read(facts)
+        remarks += [f"{pet.day}: {r}" for r in scan.remarks]
+        known = [str(facts.get(k) or "").strip() for k in ("Manufacturer", "ManufacturerModelName")]
+        conditions = percist.Conditions(
+            pet_header.uptake_time_s(facts), header.activity_bq, " ".join(k for k in known if k), header.nuclide,
+            glucose or None,
+        )  # fmt: skip
+        placed = tuple(on_grid(lesions, scan.geometry, remarks)) if lesions else ()
+        liver, blood = (reference_of(scan, regions, organ) for organ in ("liver", "blood pool"))
+        return cls(pet.study_uid, pet.day, pet.volume, scan, placed, liver, blood, conditions)
+
+    def factor(self, lean: str) -> float:
+        """From SUVbw to SUL.
+
+        Raises:
+            Refused: when the header does not allow it.
+        """
+        if lean not in self.scan.factors:
+            why = next((r for r in self.scan.remarks if r.startswith("SUL")), "lean body mass is not known")
+            raise Refused(f"PERCIST without SUL on {self.day}", why, "complete weight, size and sex of the patient")
+        return self.scan.factors[lean]
+
+    def peak(self, region: Region) -> float:
+        """SUVpeak (bw) of a lesion.
+
+        Raises:
+            Refused: when the sphere of 1 mL leaves the image everywhere.
+        """
+        peak = uptake.best_mean(self.scan.suvbw, self.scan.geometry, mask_of(region))
+        if peak is None:
+            raise Refused(f"{region.label or 'a lesion'} at the edge of the image", "a sphere of 1 mL does not fit")
+        return peak
+
+    def highest(self) -> float | None:
+        """SUVmax (bw) of the hottest lesion; None where there is none."""
+        return max((float(self.scan.suvbw[mask_of(r)].max()) for r in self.lesions), default=None)
+
+    def burden(self, lean: str, reference: ReferenceUptake, new: bool) -> percist.Burden:
+        """Hottest peak and glycolysis in SUL; a voxel in two outlines counts once."""
+        factor = self.factor(lean)
+        every = np.zeros(self.scan.geometry.shape, dtype=bool)
+        for region in self.lesions:
+            every |= mask_of(region)
+        values = self.scan.suvbw[every].astype(np.float64) * factor
+        hot = values[values >= reference.measurable]
+        peak = max((self.peak(r) * factor for r in self.lesions), default=None)
+        return percist.Burden(peak, float(hot.sum()) * self.scan.voxel_ml, new)
+
+
+def _followed(times: Sequence[_Time], reach_mm: float, remarks: list[str]) -> tuple[Track, ...]:
+    outlined = [Drawn(t.study_uid, t.day, t.lesions) for t in times]
+    places = in_one_space.spaces(outlined, {t.study_uid: t.volume for t in times}, remarks)
+    reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(places)]
+    return tracks(in_one_space.spots(outlined, places), reach_mm=reaches)
+
+
+def _percist(times: Sequence[_Time], lean: str, new: bool, remarks: list[str]) -> Finding:
+    if len(times) < 2:
+        raise Refused("PERCIST without a baseline", "it compares with an earlier PET with outlines", "send that study")
+    before, now = times[0], times[-1]
+    organ = "liver" if before.liver and now.liver else "blood pool"
+    scaled = []
+    for time in (before, now):
+        reference = time.liver if organ == "liver" else time.blood
+        if reference is None:
+            raise Refused(
+                f"PERCIST without a liver or blood pool on {time.day}",
+                "uptake is compared with a sphere of 3 cm in the liver, or with the aorta where the liver is ill",
+                "outline 'liver', or 'aorta', in both studies",
+            )
+        scaled.append(reference.scaled(time.factor(lean)))
+    remarks += percist.comparable(before.conditions, now.conditions, scaled[0], scaled[1])
+    background = now.blood.scaled(now.factor(lean)) if now.blood else None
+    was, is_now = before.burden(lean, scaled[0], False), now.burden(lean, scaled[1], new)
+    judged = percist.response(was, is_now, scaled[1], background=background, least=scaled[0].measurable)
+    name = VARIANTS[lean][0]
+    said = [
+        Measurement(REFERENCE, scaled[1].mean, _LEAN, definition=f"{name}, {organ}, mean"),
+        Measurement(LEAST, scaled[0].measurable, _LEAN, definition=f"PERCIST 1.0 by {organ} at baseline, {name}"),
+        Measurement(codes.TLG, is_now.tlg_g, "g", definition=f"{name}, above PERCIST's threshold, all lesions"),
+    ]
+    if is_now.peak is not None and was.peak:
+        said.append(Measurement(codes.SUV_PEAK, is_now.peak, _LEAN, definition=f"{name}, 1 mL sphere, hottest lesion"))
+        change = 100.0 * (is_now.peak / was.peak - 1.0)
+        said.append(Measurement(CHANGE, change, "%", definition="SULpeak of the hottest lesion"))
+    peaks = [now.peak(r) * now.factor(lean) for r in now.lesions]
+    if peaks:
+        taken = percist.chosen(peaks, [_organ(r) for r in now.lesions])
+        total = sum(peaks[i] for i in taken)
+        said.append(
+            Measurement(SUM, total, _LEAN, definition=f"{name}, {len(taken)} lesions, at most 5, 2 in an organ")
+        )
+    words = f"PERCIST 1.0: {judged.response} ({judged.rule}): {judged.why}. {name}, baseline {before.day}."
+    return Finding(CURRENT, measurements=tuple(said), words=words)
+
+
+def _lugano(times: Sequence[_Time], markedly: float, new: bool) -> list[Finding]:
+    now = times[-1]
+    if now.liver is None or now.blood is None:
+        missing = "liver" if now.liver is None else "aorta or mediastinum"
+        raise Refused(
+            f"Deauville without a region '{missing}'", "the score compares with mediastinum and liver", "outline both"
+        )
+    hottest = now.highest()
+    score = lugano.deauville(hottest, now.blood.highest, now.liver.highest, markedly=markedly, new=new)
+    said = [
+        Measurement(REFERENCE, now.liver.highest, _BW, definition="SUVbw, liver, maximum"),
+        Measurement(REFERENCE, now.blood.highest, _BW, definition="SUVbw, blood pool, maximum"),
+    ]
+    if now.lesions:
+        ratio = lugano.qpet(max(now.peak(r) for r in now.lesions), now.liver.mean)
+        said.append(Measurement(QPET, ratio, "{ratio}", definition=f"stands for Deauville {lugano.qpet_score(ratio)}"))
+    found = [Finding(DEAUVILLE, measurements=tuple(said), words=_said("Deauville", score))]
+    before = times[0].highest() if len(times) > 1 else None
+    if len(times) > 1:
+        judged = lugano.lugano(score.response, before=before, now=hottest, new=new)
+        changed: list[Measurement] = []
+        if before and hottest:
+            changed = [Measurement(CHANGE, 100.0 * (hottest / before - 1.0), "%", definition="SUVmax of the hottest")]
+        found.append(Finding(CURRENT, measurements=tuple(changed), words=_said("Lugano 2014", judged)))
+    return found
+
+
+def _said(table: str, judged: Judged) -> str:
+    return f"{table}: {judged.response} ({judged.rule}): {judged.why}."
+
+
+def _organ(region: Region) -> str:
+    return re.sub(r"[\s_\-]*\d+$", "", region.label or "unknown").strip().casefold()
+
+
+def _value(time: _Time, places: Sequence[int], lean: str, *, peaks: bool) -> float:
+    """SULpeak or SUVmax of the hottest part of a lesion."""
+    if peaks:
+        return max(time.peak(time.lesions[i]) * time.factor(lean) for i in places)
+    return max(float(time.scan.suvbw[mask_of(time.lesions[i])].max()) for i in places)
+
+
+def _lesion(times: Sequence[_Time], i: int, followed: Sequence[Track], lean: str, *, peaks: bool) -> Finding:
+    now = times[-1]
+    region = now.lesions[i]
+    value = _value(now, (i,), lean, peaks=peaks)
+    name, what, unit = (VARIANTS[lean][0], codes.SUV_PEAK, _LEAN) if peaks else ("SUVbw", codes.SUV_MAX, _BW)
+    said = [
+        Measurement(what, value, unit, definition=f"{name}, 1 mL sphere" if peaks else name),
+        Measurement(codes.VOLUME, region.volume_ml, "mL", definition="whole contour"),
+    ]
+    track = next((t for t in followed if i in t.at[-1]), None)
+    label = region.label or f"Lesion {i + 1}"
+    words = f"{label}: {'SULpeak' if peaks else 'SUVmax'} {value:.1f}"
+    tracking = ""
+    if track is not None:
+        key = digest_of([times[track.began].study_uid, track.at[track.began][0], "uptake"])
+        tracking = f"2.25.{int(key[:31], 16) + track.at[-1].index(i)}"
+        before = next((k for k in range(len(times) - 1) if track.at[k]), None)
+        if before is None:
+            words += ", new"
+        else:
+            was = _value(times[before], track.at[before], lean, peaks=peaks)
+            said.append(Measurement(CHANGE, 100.0 * (value / was - 1.0), "%", definition=f"of this lesion, {name}"))
+            words += f", was {was:.1f} on {times[before].day}" + ("" if track.sure else ", match unsure")
+    return Finding(codes.ABNORMAL_UPTAKE, where=region, measurements=tuple(said), words=f"{words}.", tracking=tracking)
+
+
+def _curve(times: Sequence[_Time], followed: Sequence[Track], lean: str, *, peaks: bool) -> tuple[Curve, ...]:
+    """Uptake of the hottest lesions over the days; what is not seen is drawn at zero."""
+    if len(times) < 2:
+        return ()
+    lines: dict[str, tuple[float, ...]] = {}
+    for n, track in enumerate(followed[:8]):
+        lines[f"lesion {n + 1}"] = tuple(
+            _value(t, at, lean, peaks=peaks) if at else 0.0 for t, at in zip(times, track.at, strict=True)
+        )
+    for name in ("liver", "blood"):
+        held = [getattr(t, name) for t in times]
+        if all(h is not None for h in held):
+            lines[name] = tuple(h.mean * (t.factor(lean) if peaks else 1.0) for h, t in zip(held, times, strict=True))
+    x = tuple(float((t.day - times[0].day).days) for t in times)
+    what, unit = ("SULpeak over time", _LEAN) if peaks else ("SUVmax over time", _BW)
+    return (Curve(what, x, "days from baseline", "d", lines, unit),)
+
+
+def _made(hot: float, day: int) -> tuple[Dated, tuple[Region, ...]]:
+    """A trunk of tissue with a ball, a liver and an aorta of known uptake."""
+    grid = Geometry.regular(shape=(20, 40, 40), spacing_mm=(4.0, 4.0, 4.0), frame_of_reference="2.25.1")
+    place = grid.to_patient(np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1))
+
+    def ball(centre: tuple[float, float, float], radius: float) -> Any:
+        return np.linalg.norm(place - grid.to_patient(centre), axis=-1) <= radius
+
+    lesion, liver, aorta = ball((10, 10, 10), 14.0), ball((10, 26, 26), 26.0), ball((10, 10, 28), 14.0)
+    # A fixed ripple stands for noise: every voxel has a value of its own, without any chance.
+    body = 0.6 + 0.05 * np.cos(place / 3.0).prod(axis=-1)
+    uptake_bw = np.where(lesion, hot, np.where(liver, body + 1.6, np.where(aorta, body + 1.0, body)))
+    per_suv = 1.0 / suv.conversion(pet_header.read(_HEADER)).factor
+    array = (uptake_bw * per_suv).astype(np.float32)
+    volume = Volume(array, grid, "activity concentration", "Bq/mL", facts=_HEADER, series_uid=f"2.25.{50 + day}")
+    regions = tuple(
+        Region(grid, mask=mask, label=label) for mask, label in ((lesion, "lung"), (liver, "liver"), (aorta, "aorta"))
+    )
+    return Dated(f"2.25.{day + 1}", date(2026, 1, 1) + timedelta(days=day), volume), regions

@@ -1,0 +1,125 @@
+"""A PET in SUV on its grid, and the regions that were drawn on it: what the analyses of uptake share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.methods import pet_header, suv, uptake
+from isocenter.space import Geometry, Reference, Region, Volume, resample_region
+
+__all__ = ["BLOOD", "LIVER", "VARIANTS", "UptakeScan", "mask_of", "on_grid", "reference_of"]
+
+LIVER = re.compile(r"\bliver\b|\bhepar\b|^leber\b", re.IGNORECASE)
+BLOOD = re.compile(r"\bblood[\s_-]*pool\b|\baorta\b|\bmediastin\w*", re.IGNORECASE)
+"""Names of the regions that uptake is compared with."""
+
+VARIANTS: Mapping[str, tuple[str, str]] = {
+    "james128": ("SUL, James 128", "{SUVlbm}g/ml"),
+    "janmahasatian": ("SUL, Janmahasatian", "{SUVlbm}g/ml"),
+    "ibw": ("SUVibw", "{SUVibw}g/ml"),
+    "bsa": ("SUVbsa, DuBois", "{SUVbsa}cm2/ml"),
+}
+"""Variant of SUV -> (definition, UCUM unit)."""
+
+
+@dataclass(frozen=True, eq=False)
+class UptakeScan:
+    """SUVbw on its grid, with the factors to other body sizes that the header allows.
+
+    Args:
+        suvbw: (slices, rows, columns), g/ml.
+        factors: variant (a key of `VARIANTS`) -> what SUVbw is multiplied with.
+        remarks: doubts that the header left.
+    """
+
+    suvbw: npt.NDArray[np.float32]
+    geometry: Geometry
+    factors: Mapping[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, pet: Volume) -> UptakeScan:
+        """Read one static image.
+
+        Raises:
+            Refused: for several frames, an image without patient coordinates or content, or a header without SUV.
+        """
+        for axis in pet.axes:
+            if len(axis) > 1:
+                raise Refused(
+                    f"PET with {len(axis)} values of {axis.name}",
+                    "SUV is read from one static image",
+                    "choose or average frames first",
+                )
+        array = pet.array.reshape(pet.geometry.shape)
+        if pet.geometry.reference is not Reference.PATIENT:
+            raise Refused(f"PET in {pet.geometry.reference.value} coordinates", "volumes need millimetres")
+        if not np.isfinite(array).all():
+            raise Refused("PET with values that are not numbers", "a mean over them would not be one")
+        if array.min() == array.max():
+            raise Refused(f"PET with one value everywhere ({float(array.flat[0]):g})", "there is no image in it")
+        header = pet_header.read(pet.facts)
+        known = suv.conversion(header)
+        factors: dict[str, float] = {}
+        unknown: dict[str, str] = {}
+        for variant, (name, _) in VARIANTS.items():
+            try:
+                factors[variant] = suv.from_suvbw(header, variant)
+            except Refused as why:
+                unknown.setdefault(str(why), name.partition(",")[0])
+        remarks = (*known.remarks, *(f"{name} is not given: {why}" for why, name in unknown.items()))
+        scaled = np.asarray(array, dtype=np.float32) if known.factor == 1.0 else (array * known.factor)
+        return cls(scaled.astype(np.float32, copy=False), pet.geometry, factors, remarks)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel."""
+        return self.geometry.voxel_volume_mm3 / 1000.0
+
+
+def on_grid(regions: Sequence[Region], grid: Geometry, remarks: list[str]) -> list[Region]:
+    """Regions on the grid of the PET; those that it cannot hold are left out with a remark.
+
+    Raises:
+        Refused: when none is left.
+    """
+    placed = []
+    for region in regions:
+        if region.mask is None:
+            remarks.append(f"{region.label or 'a region'} is a {region.shape.value} without voxels and was left out")
+            continue
+        moved = region if region.geometry.same_grid(grid) else resample_region(region, grid)
+        if moved.voxels:
+            placed.append(moved)
+        else:
+            remarks.append(f"{region.label or 'a region'} holds no voxel of the PET and was left out")
+    if not placed:
+        raise Refused("none of the regions can be measured", "; ".join(remarks), "draw them on this PET")
+    return placed
+
+
+def mask_of(region: Region) -> npt.NDArray[np.bool_]:
+    """The voxels of a region that is known to have some."""
+    assert region.mask is not None
+    return region.mask
+
+
+def reference_of(scan: UptakeScan, regions: Sequence[Region], organ: str) -> uptake.ReferenceUptake | None:
+    """SUVbw of the liver or the blood pool, by a region with such a name; None where there is none.
+
+    Raises:
+        Refused: when the region is too small for the place in which the organ is measured.
+    """
+    name = LIVER if organ == "liver" else BLOOD
+    drawn = next((r for r in regions if r.mask is not None and r.voxels and name.search(r.label)), None)
+    if drawn is None:
+        return None
+    held = mask_of(on_grid([drawn], scan.geometry, [])[0])
+    measure = uptake.liver if organ == "liver" else uptake.blood_pool
+    return measure(scan.suvbw, scan.geometry, held)

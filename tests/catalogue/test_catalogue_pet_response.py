@@ -1,0 +1,137 @@
+"""Metabolic response of in-silico patients: planted change, both tables, a walk from DICOM, and where it declines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isocenter.analysis.need import Dated
+from isocenter.analysis.plan import earlier_of, plan
+from isocenter.analysis.protocol import Answer
+from isocenter.analysis.run import Request, run
+from isocenter.catalogue.pet_response import CURRENT, DEAUVILLE, PETResponse, _made
+from isocenter.errors import Refused
+from isocenter.record import Finding, Outcome, codes
+from isocenter.site.loading import Loading, read_folder
+from isocenter.space import Region
+from isocenter.testing.phantoms import Person, pet_ct
+from isocenter.testing.phantoms.pet_ct import Ball
+
+Visit = tuple[Dated, tuple[Region, ...]]
+
+
+def ask(*visits: Visit, **how: Any) -> Answer:
+    before = [p for p, _ in visits[:-1]]
+    drawn = [Dated(p.study_uid, p.day, r) for p, r in visits[:-1]]
+    pet, regions = visits[-1]
+    return PETResponse().run(pet, regions, tuple(before) or None, tuple(drawn) or None, **how)
+
+
+def the(answer: Answer, what: Any) -> Finding:
+    (found,) = [f for f in answer.findings if f.what == what]
+    return found
+
+
+def with_facts(visit: Visit, **facts: Any) -> Visit:
+    pet, regions = visit
+    return replace(pet, given=replace(pet.volume, facts={**pet.volume.facts, **facts})), regions
+
+
+def without(visit: Visit, label: str) -> Visit:
+    return visit[0], tuple(r for r in visit[1] if r.label != label)
+
+
+@pytest.mark.parametrize(("now", "said"), [(4.5, "PMR"), (9.5, "SMD"), (13.0, "PMD")])
+def test_percist_says_what_was_planted(now: float, said: str) -> None:
+    answer = ask(_made(9.0, 0), _made(now, 60))
+    current = the(answer, CURRENT)
+    assert current.words.startswith(f"PERCIST 1.0: {said} (PERCIST 1.0") and "James 128" in current.words
+    value = {m.definition: m.value for m in current.measurements}
+    assert value["SULpeak of the hottest lesion"] == pytest.approx(100 * (now / 9.0 - 1), abs=0.01)
+    assert answer.curves[0].x == (0.0, 60.0) and set(answer.curves[0].y) == {"lesion 1", "liver", "blood"}
+    lesion = the(answer, codes.ABNORMAL_UPTAKE)
+    assert lesion.tracking.startswith("2.25.")
+
+
+def test_the_formula_of_lean_mass_is_named_and_changes_the_number_not_the_share() -> None:
+    answers = [ask(_made(9.0, 0), _made(4.5, 60), lean=lean) for lean in ("james128", "janmahasatian")]
+    peaks = [next(m for m in the(a, CURRENT).measurements if m.what == codes.SUV_PEAK) for a in answers]
+    assert peaks[0].value != pytest.approx(peaks[1].value, rel=1e-3)
+    assert "Janmahasatian" in peaks[1].definition and peaks[1].unit == "{SUVlbm}g/ml"
+
+
+def test_gone_and_new_lesions() -> None:
+    answer = ask(_made(9.0, 0), without(_made(0.6, 60), "lung"))
+    assert "CMR" in the(answer, CURRENT).words and any("confirm it" in r for r in answer.reasons)
+    pet, regions = _made(9.0, 60)
+    lung = regions[0]
+    assert lung.mask is not None
+    other = Region(lung.geometry, mask=lung.mask[:, ::-1, ::-1].copy() & ~regions[1].mask, label="bone")  # type: ignore[operator]
+    far = (pet, (lung, replace(other, mask=lung.mask[:, ::-1]), *regions[1:]))
+    assert "a new FDG-avid lesion" in the(ask(_made(9.0, 0), far), CURRENT).words
+
+
+def test_the_blood_pool_stands_in_for_an_ill_liver() -> None:
+    times = [without(_made(v, d), "liver") for v, d in ((9.0, 0), (4.5, 60))]
+    assert any("blood pool, mean" in m.definition for m in the(ask(*times), CURRENT).measurements)
+
+
+def test_deauville_and_lugano() -> None:
+    alone = ask(_made(3.0, 0), criteria="Lugano 2014")
+    assert the(alone, DEAUVILLE).words.startswith("Deauville: 4") and not alone.curves
+    both = ask(_made(9.0, 0), _made(3.0, 60), criteria="Lugano 2014")
+    assert "Lugano 2014: PMR" in the(both, CURRENT).words
+    assert "Deauville: 3" in the(ask(_made(2.0, 0), criteria="Lugano 2014"), DEAUVILLE).words
+    assert "Deauville: 1" in the(ask(without(_made(0.6, 0), "lung"), criteria="Lugano 2014"), DEAUVILLE).words
+
+
+@pytest.mark.parametrize(
+    ("visits", "how", "words"),
+    [
+        ([_made(4.5, 60)], {}, "PERCIST without a baseline"),
+        ([_made(9.0, 0), without(without(_made(4.5, 60), "liver"), "aorta")], {}, "without a liver"),
+        ([with_facts(_made(9.0, 0), PatientSize=""), _made(4.5, 60)], {}, "without SUL on 2026-01-01"),
+        ([_made(9.0, 0), with_facts(_made(4.5, 60), RadionuclideTotalDose="500000000")], {}, "activity differs by"),
+        ([_made(9.0, 0), with_facts(_made(4.5, 60), ManufacturerModelName="Two")], {}, "scanner"),
+        ([_made(9.0, 0), _made(4.5, 60)], {"glucose_mmol_l": 12.0}, "glucose 12"),
+        ([_made(1.0, 0), _made(4.5, 60)], {}, "follows lesions from"),
+        ([without(_made(9.0, 0), "aorta")], {"criteria": "Lugano 2014"}, "aorta or mediastinum"),
+        ([without(_made(9.0, 0), "liver")], {"criteria": "Lugano 2014"}, "region 'liver'"),
+    ],
+)
+def test_it_declines_where_it_must(visits: list[Visit], how: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        ask(*visits, **how)
+
+
+def test_a_liver_that_changed_is_no_reference() -> None:
+    pet, regions = _made(4.5, 60)
+    assert regions[1].mask is not None
+    warmer = pet.volume.array * (1 + 0.4 * regions[1].mask)
+    with pytest.raises(Refused, match=r"at most 20 % and 0.3"):
+        ask(_made(9.0, 0), (replace(pet, given=replace(pet.volume, array=warmer.astype("float32"))), regions))
+
+
+def test_a_folder_of_two_pets_gives_a_response(tmp_path: Path) -> None:
+    who = Person("P1", "PHANTOM^TWICE", "F", "19610214", 1.66, 68.0)
+    balls = (Ball("lung 1", (-70.0, 10.0, 70.0), 30.0, 9.0), Ball("pelvis", (30.0, -20.0, -62.0), 30.0, 6.0))
+    cooler = tuple(replace(b, suv=0.5 * b.suv) for b in balls)
+    for some, at in ((balls, datetime(2026, 1, 5, 9, 5)), (cooler, datetime(2026, 3, 2, 9, 5))):
+        for number, data in enumerate(pet_ct.patient(balls=some, organs=True, person=who, at=at).files):
+            (tmp_path / f"{at:%m}-{number}.dcm").write_bytes(data)
+    analysis = PETResponse()
+    with read_folder(tmp_path) as held:
+        now = next(s for s in held.studies if s.date == date(2026, 3, 2))
+        earlier = earlier_of(now, held.studies)
+        (binding,) = plan([analysis], now, earlier).bindings
+        load = Loading(now, analysis.needs, binding.series, held, earlier)
+        done = run(Request("pet_response", now.uid, load, datetime.now(UTC), digests=load.digests), analysis).result
+    assert done.answer is Outcome.FOUND, done.reasons
+    current = next(f for f in done.findings if f.what == CURRENT)
+    assert "PMR" in current.words
+    changes = [m.value for m in current.measurements if m.unit == "%"]
+    assert changes == pytest.approx([-50.0], abs=3.0)
