@@ -41,6 +41,7 @@ def patient(
     seed: int = 1,
     tilt_deg: float = 0.0,
     noise_hu: float = 8.0,
+    balls: tuple[tuple[tuple[float, float, float], float, float], ...] = BALLS,
     person: Person | None = None,
     at: datetime = datetime(2026, 3, 2, 12, 0),
 ) -> Phantom:
@@ -50,6 +51,7 @@ def patient(
         seed: decides noise and every UID.
         tilt_deg: by how much the images stand askew in the patient.
         noise_hu: standard deviation.
+        balls: what is in the jar, as `BALLS`.
 
     `truth` holds `balls`: for each its centre in patient space (mm), diameter (mm) and value (HU).
     """
@@ -61,7 +63,7 @@ def patient(
     k, r, c = np.meshgrid(*(np.arange(n, dtype=np.float32) for n in _SHAPE), indexing="ij")
     place = np.stack([c, r, k], axis=-1) @ steps.T.astype(np.float32) + (origin - middle).astype(np.float32)
     values = _AIR + (_WATER - _AIR) * _within(np.linalg.norm(place[..., :2], axis=-1) - 48.0)
-    for centre, diameter, hu in BALLS:
+    for centre, diameter, hu in balls:
         share = _within(np.linalg.norm(place - np.array(centre, np.float32), axis=-1) - diameter / 2)
         values += share * (hu - values)
     values += np.random.default_rng(seed).normal(0.0, noise_hu, _SHAPE).astype(np.float32)
@@ -83,7 +85,7 @@ def patient(
         "series_uid": str(ds.SeriesInstanceUID),
         "balls": [
             {"centre_mm": [float(v) for v in middle + np.array(centre)], "diameter_mm": diameter, "hu": hu}
-            for centre, diameter, hu in BALLS
+            for centre, diameter, hu in balls
         ],
     }
     return Phantom("balls in water", tuple(files), truth)

@@ -1,0 +1,294 @@
+"""Any segmentation at two times: what has grown, shrunk, come and gone, and whether that is more than error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, ClassVar
+
+import numpy as np
+
+from isocenter.analysis.need import Dated, Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue import in_one_space
+from isocenter.catalogue.in_one_space import Drawn, mask_of
+from isocenter.errors import Refused
+from isocenter.methods import detectable_change, volumetry
+from isocenter.methods.lesion_matching import doubling_time_days, match
+from isocenter.record import Code, Curve, Finding, Measurement, codes, digest_of
+from isocenter.space import Geometry, Region, Volume
+
+__all__ = ["CHANGE", "DOUBLING", "StructureChange"]
+
+CHANGE = Code("change", "99ISO", "Change since the earlier study")
+DOUBLING = Code("doubling-time", "99ISO", "Volume doubling time")
+SHIFT = Code("centre-shift", "99ISO", "Displacement of the centre")
+# Units in which a value means the same at both times; Bq/mL follows the dose, and MR intensity the scanner.
+_ABSOLUTE = ("[hnsf'U]", "g/ml", "s", "ms", "1/s")
+_COARSER = 2.0  # slices so many times as far apart as they were make another measurement of it
+
+
+class StructureChange:
+    """What has changed in the segmented structures since the earlier study, and is it more than error?"""
+
+    name, version = "structure_change", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "structures": Need(modality=("SEG", "RTSTRUCT"), gives="regions", dated=True),
+        "before": Need(modality=("SEG", "RTSTRUCT"), gives="regions", earlier="last"),
+        "image": Need(modality=("CT", "MR", "PT"), optional=True, dated=True),
+        "image_before": Need(modality=("CT", "MR", "PT"), earlier="last", optional=True),
+    }
+    yields = (Yield(what=codes.STRUCTURE, units=("mL", "mm", "mm2", "%", "d", "{ratio}", *_ABSOLUTE)),)
+    limits = Limits(seconds=300.0, memory_mib=6144)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Compare structures that were outlined in the same way at two times.",
+        "not_for": "Response to treatment by rule (see lesion_response); outlines of different readers or programs, "
+        "whose differences are larger than the smallest change stated here.",
+        "sources": ("Bland & Altman 1996", "de Vet 2006", "QIBA terms (Raunig 2015)"),
+        "level": "verified on balls of known size; error model stated, not validated",
+    }
+
+    def run(
+        self,
+        structures: Dated,
+        before: Dated,
+        image: Dated | None,
+        image_before: Dated | None,
+        *,
+        named: str = "",
+        variation_percent: float = 0.0,
+        reach_mm: float = 10.0,
+    ) -> Answer:
+        """Pair structures by name, the rest by place, and measure both times in the same way.
+
+        Args:
+            structures: of this study. before: of the newest earlier one that has any.
+            image, image_before: to register by where frames of reference differ, and to measure values in.
+            named: take only structures whose name has this word.
+            variation_percent: within-subject coefficient of variation of the volume from a test and retest of one's
+                own; 0: the smallest change is taken from the border.
+            reach_mm: how far a structure without a name in common may have moved beyond the error of registration.
+
+        Raises:
+            Refused: without structures at both times, or where they cannot be brought into one space.
+        """
+        if not 0.0 <= variation_percent < 100.0:
+            raise Refused(f"a variation of {variation_percent:g} %", "it lies between 0 and 100 %")
+        now, then = (_chosen(in_one_space.drawn(one), named) for one in (structures, before))
+        remarks: list[str] = []
+        scans = {one.study_uid: one.volume for one in (image, image_before) if one is not None}
+        pairs = _by_name(then, now)
+        paired = ({i for was, _, _ in pairs for i in was}, {j for _, is_now, _ in pairs for j in is_now})
+        rest = [[i for i in range(len(t.regions)) if i not in p] for t, p in zip((then, now), paired, strict=True)]
+        matrix, error = None, 0.0
+        try:
+            (matrix, error), _ = in_one_space.spaces([then, now], scans, remarks)
+        except Refused as why:
+            if rest[0] and rest[1]:
+                raise
+            remarks.append(f"structures were paired by name alone: {why}")
+        pairs += _by_place(then, now, rest, matrix, reach_mm + error)
+        sized = [[volumetry.measure(r) for r in t.regions] for t in (then, now)]
+        remarks += _doubts(then, now)
+        case = _Case(then, now, sized[0], sized[1], matrix, scans, variation_percent / 100.0)
+        found = [_finding(case, was, is_now, sure=sure) for was, is_now, sure in pairs]
+        return Answer.found(*found, curves=(_curve(case, pairs),), reasons=tuple(remarks))
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """A ball that doubles its volume, and one that stays: (inputs, truth) pairs for ``isocenter check``."""
+        grid = Geometry.regular(shape=(30, 50, 50), spacing_mm=(2.0, 2.0, 2.0), frame_of_reference="2.25.7")
+
+        def on(day: int, *balls: tuple[tuple[float, float, float], float, str], of: Geometry = grid) -> Dated:
+            place = np.stack(np.meshgrid(*(np.arange(n) for n in of.shape), indexing="ij"), axis=-1) * 2.0
+            regions = tuple(Region(of, mask=np.linalg.norm(place - c, axis=-1) <= r, label=n) for c, r, n in balls)
+            return Dated(f"2.25.{day + 1}", date(2026, 1, 1) + timedelta(days=day), regions)
+
+        ball, other = (30.0, 50.0, 40.0), (30.0, 50.0, 76.0)
+        first = on(0, (ball, 12.0, "nodule"), (other, 10.0, "cyst"))
+        none = {"image": None, "image_before": None}
+        yield (
+            {
+                "structures": on(90, (ball, 12.0 * 2 ** (1 / 3), "nodule"), (other, 10.0, "cyst")),
+                "before": first,
+                **none,
+            },
+            {"answer": "found", "findings": 2, "measurements": {str(DOUBLING): (90.0, 4.0), str(CHANGE): (0.0, 0.0)}},
+        )
+        moved = on(90, ((30.0, 50.0, 42.0), 12.0, ""), (other, 10.0, "cyst"))
+        yield {"structures": moved, "before": first, **none}, {"answer": "found", "words": "within the error"}
+        elsewhere = on(90, (ball, 12.0, "a"), of=replace(grid, frame_of_reference="2.25.8"))
+        yield (
+            {"structures": elsewhere, "before": first, **none},
+            {"answer": "declined", "words": "frames of reference differ"},
+        )
+
+
+Pair = tuple[tuple[int, ...], tuple[int, ...], bool]
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """Both times with what was measured of them."""
+
+    then: Drawn
+    now: Drawn
+    sized_then: Sequence[volumetry.Extent]
+    sized_now: Sequence[volumetry.Extent]
+    matrix: Any
+    scans: Mapping[str, Volume]
+    variation: float
+
+    @property
+    def days(self) -> int:
+        """Between the two studies."""
+        return (self.now.day - self.then.day).days
+
+
+def _chosen(time: Drawn, named: str) -> Drawn:
+    kept = tuple(r for r in time.regions if named.casefold() in r.label.casefold())
+    if not kept:
+        there = ", ".join(r.label or "unnamed" for r in time.regions)
+        raise Refused(f"no structure named '{named}' on {time.day}", f"there are {there}")
+    return replace(time, regions=kept)
+
+
+def _by_name(then: Drawn, now: Drawn) -> list[Pair]:
+    """Structures whose name stands once in each study."""
+    names = [[r.label.strip().casefold() for r in t.regions] for t in (then, now)]
+    return [
+        ((names[0].index(n),), (j,), True)
+        for j, n in enumerate(names[1])
+        if n and names[0].count(n) == 1 and names[1].count(n) == 1
+    ]
+
+
+def _by_place(then: Drawn, now: Drawn, rest: list[list[int]], matrix: Any, reach_mm: float) -> list[Pair]:
+    if matrix is None or not (rest[0] and rest[1]):
+        return [*(((i,), (), True) for i in rest[0]), *(((), (j,), True) for j in rest[1])]
+    parts = [replace(t, regions=tuple(t.regions[i] for i in kept)) for t, kept in zip((then, now), rest, strict=True)]
+    old, new = in_one_space.spots(parts, [(matrix, 0.0), (np.eye(4), 0.0)])
+    links = match(old, new, reach_mm=reach_mm)
+    return [(tuple(rest[0][i] for i in k.before), tuple(rest[1][j] for j in k.now), k.sure) for k in links]
+
+
+def _doubts(then: Drawn, now: Drawn) -> list[str]:
+    steps = [max(max(r.geometry.spacing_mm) for r in t.regions) for t in (then, now)]
+    if max(steps) > _COARSER * min(steps):
+        return [
+            f"voxels of {steps[0]:g} mm then and {steps[1]:g} mm now: part of a change may be that of the grid, and "
+            "the smallest change is that of the coarser one"
+        ]
+    return []
+
+
+def _together(sizes: Sequence[volumetry.Extent], places: Sequence[int]) -> tuple[float, float, float]:
+    """(volume mL, surface mm2, longest axis mm) of the parts of one structure."""
+    mine = [sizes[i] for i in places]
+    return (
+        sum(s.volume_ml for s in mine),
+        sum(s.surface_mm2 for s in mine),
+        max(s.axes.long_mm for s in mine),
+    )
+
+
+def _finding(case: _Case, was: Sequence[int], is_now: Sequence[int], *, sure: bool) -> Finding:
+    if not is_now:
+        gone = [case.then.regions[i].label or f"structure {i + 1}" for i in was]
+        size = _together(case.sized_then, was)[0]
+        return Finding(
+            codes.STRUCTURE, words=f"{', '.join(gone)}: not outlined now, was {size:.1f} mL on {case.then.day}."
+        )
+    region = case.now.regions[is_now[0]]
+    label = region.label or f"structure {is_now[0] + 1}"
+    volume, surface, long = _together(case.sized_now, is_now)
+    first = (case.then.study_uid, was[0]) if was else (case.now.study_uid, is_now[0])
+    tracking = f"2.25.{int(digest_of([*first, 'structure'])[:31], 16)}"
+    if not was:
+        said = (Measurement(codes.VOLUME, volume, "mL", definition="voxel counting"),)
+        return Finding(codes.STRUCTURE, where=region, measurements=said, words=f"{label}: {volume:.1f} mL, new.",
+                       tracking=tracking)  # fmt: skip
+    old_volume, old_surface, old_long = _together(case.sized_then, was)
+    sides = [case.then.regions[i].geometry for i in was] + [case.now.regions[j].geometry for j in is_now]
+    step = max(g.voxel_volume_mm3 for g in sides) ** (1 / 3)
+    if case.variation:
+        least = detectable_change.from_variation((volume + old_volume) / 2.0, case.variation)
+        by = f"smallest change by a variation of {100 * case.variation:g} %"
+    else:
+        least = detectable_change.border_volume_ml((surface + old_surface) / 2.0, step)
+        by = f"smallest change by a border known to half a voxel of {step:.1f} mm"
+    plane = max(sorted(g.spacing_mm)[1] for g in sides)
+    change = volume - old_volume
+    share = 100.0 * change / old_volume
+    real = abs(change) > least
+    measured = [
+        Measurement(codes.VOLUME, volume, "mL", definition=f"voxel counting; {by}", smallest_change=least),
+        Measurement(CHANGE, change, "mL", definition=f"volume; {by}", smallest_change=least),
+        Measurement(CHANGE, share, "%", definition="volume", smallest_change=100.0 * least / old_volume),
+        Measurement(codes.LONG_AXIS, long, "mm", definition="RECIST 1.1, axial, largest part",
+                    smallest_change=detectable_change.border_length_mm(plane)),
+        Measurement(CHANGE, long - old_long, "mm", definition="long axis",
+                    smallest_change=detectable_change.border_length_mm(plane)),
+    ]  # fmt: skip
+    words = f"{label}: {volume:.1f} mL, was {old_volume:.1f} mL on {case.then.day} ({share:+.0f} %)"
+    if real:
+        words += f", more than the smallest detectable change of {least:.2f} mL"
+        if case.days > 0:
+            days = doubling_time_days(old_volume, volume, case.days)
+            measured.append(Measurement(DOUBLING, days, "d", definition="negative: halving"))
+            words += f"; {'doubles' if days > 0 else 'halves'} in {abs(days):.0f} days"
+    else:
+        words += f", within the error of measurement ({least:.2f} mL)"
+    if len(was) > 1 or len(is_now) > 1:
+        words += f"; {len(was)} then, {len(is_now)} now"
+    measured += _placed(case, was, is_now)
+    measured += _values(case, was, is_now)
+    return Finding(
+        codes.STRUCTURE, where=region, measurements=tuple(measured), tracking=tracking,
+        words=words + ("." if sure else "; match unsure, confirm it."),
+    )  # fmt: skip
+
+
+def _placed(case: _Case, was: Sequence[int], is_now: Sequence[int]) -> list[Measurement]:
+    """How far the centre has moved, where both times are in one space."""
+    if case.matrix is None or len(was) != 1 or len(is_now) != 1:
+        return []
+    old = case.matrix @ np.array([*case.then.regions[was[0]].centre_mm, 1.0])
+    moved = float(np.linalg.norm(old[:3] - case.now.regions[is_now[0]].centre_mm))
+    return [Measurement(SHIFT, moved, "mm", definition="after registration, centre of mass")]
+
+
+def _values(case: _Case, was: Sequence[int], is_now: Sequence[int]) -> list[Measurement]:
+    """Mean value within the structure and its change, where the unit of the images means the same at both times."""
+    means = []
+    for time, places in ((case.then, was), (case.now, is_now)):
+        scan = case.scans.get(time.study_uid)
+        if scan is None or scan.unit not in _ABSOLUTE or scan.axes:
+            return []
+        regions = [time.regions[i] for i in places]
+        if not all(r.geometry.same_grid(scan.geometry) for r in regions):
+            return []
+        values = np.concatenate([scan.array[mask_of(r)].ravel() for r in regions])
+        if not np.isfinite(values).all():
+            return []
+        means.append((float(values.mean(dtype=np.float64)), scan.unit, scan.quantity))
+    if means[0][1:] != means[1][1:]:
+        return []
+    unit, quantity = means[1][1:]
+    return [
+        Measurement(codes.MEAN, means[1][0], unit, definition=quantity),
+        Measurement(CHANGE, means[1][0] - means[0][0], unit, definition=f"mean {quantity}"),
+    ]
+
+
+def _curve(case: _Case, pairs: Sequence[Pair]) -> Curve:
+    lines: dict[str, tuple[float, ...]] = {}
+    for was, is_now, _ in pairs[:12]:  # more lines cannot be read; the findings have them all
+        region = case.now.regions[is_now[0]] if is_now else case.then.regions[was[0]]
+        name = region.label or f"structure {len(lines) + 1}"
+        lines[name if name not in lines else f"{name} ({len(lines) + 1})"] = (
+            _together(case.sized_then, was)[0] if was else 0.0,
+            _together(case.sized_now, is_now)[0] if is_now else 0.0,
+        )
+    return Curve("Volume over time", (0.0, float(case.days)), "days from the earlier study", "d", lines, "mL")

@@ -1,0 +1,137 @@
+"""Change of any segmentation: a walk from DICOM of two times, pairs by name and by place, and where it declines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.analysis.need import Dated
+from isocenter.analysis.plan import earlier_of, plan
+from isocenter.analysis.protocol import Answer
+from isocenter.analysis.run import Request, run
+from isocenter.catalogue.structure_change import CHANGE, DOUBLING, SHIFT, StructureChange
+from isocenter.errors import Refused
+from isocenter.record import Finding, Outcome, codes
+from isocenter.site.loading import Loading, read_folder
+from isocenter.space import Geometry, Reference, Region, Volume
+from isocenter.testing.phantoms import followed
+
+GRID = Geometry.regular(shape=(30, 50, 50), spacing_mm=(2.0, 2.0, 2.0), frame_of_reference="2.25.7")
+Drawn = tuple[tuple[float, float, float], float, str]
+HERE, THERE = (30.0, 50.0, 36.0), (30.0, 50.0, 76.0)
+
+
+def on(day: int, *balls: Drawn, grid: Geometry = GRID) -> Dated:
+    place = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1) * grid.spacing_mm
+    regions = tuple(Region(grid, mask=np.linalg.norm(place - c, axis=-1) <= r, label=label) for c, r, label in balls)
+    return Dated(f"2.25.{100 + day}", date(2026, 1, 1) + timedelta(days=day), regions)
+
+
+def ask(then: Dated, now: Dated, scans: tuple[Dated | None, Dated | None] = (None, None), **how: Any) -> Answer:
+    return StructureChange().run(now, then, scans[1], scans[0], **how)
+
+
+def value(finding: Finding, what: Any, unit: str) -> float:
+    return next(m.value for m in finding.measurements if m.what == what and m.unit == unit)
+
+
+def test_a_folder_of_two_times_says_what_was_planted(tmp_path: Path) -> None:
+    made = followed.patient()
+    for number, data in enumerate(made.files):
+        (tmp_path / f"{number}.dcm").write_bytes(data)
+    analysis = StructureChange()
+    with read_folder(tmp_path) as held:
+        now = next(s for s in held.studies if s.uid == made.truth["study_uids"][1])
+        earlier = earlier_of(now, held.studies)
+        (binding,) = plan([analysis], now, earlier).bindings
+        load = Loading(now, analysis.needs, binding.series, held, earlier)
+        done = run(Request("structure_change", now.uid, load, datetime.now(UTC), digests=load.digests), analysis).result
+    assert done.answer is Outcome.FOUND, done.reasons
+    found = {f.words.split(":")[0]: f for f in done.findings}
+    assert set(found) == set(made.truth["structures"])
+    for name in ("growing", "shrinking", "steady"):
+        truth = made.truth["structures"][name]
+        assert value(found[name], codes.VOLUME, "mL") == pytest.approx(truth["now"], rel=0.05)
+        assert value(found[name], CHANGE, "mL") == pytest.approx(truth["now"] - truth["then"], abs=0.15)
+        assert value(found[name], CHANGE, "[hnsf'U]") == pytest.approx(0.0, abs=8.0)
+    assert value(found["growing"], DOUBLING, "d") == pytest.approx(100.0, abs=5.0)
+    assert value(found["shrinking"], DOUBLING, "d") < 0
+    assert "within the error of measurement" in found["steady"].words
+    assert not [m for m in found["steady"].measurements if m.what == DOUBLING]
+    assert ", new." in found["new"].words and "not outlined now" in found["gone"].words
+    assert done.curves[0].x == (0.0, 100.0)
+    volume = next(m for m in found["growing"].measurements if m.what == codes.VOLUME)
+    assert volume.smallest_change is not None and 0.1 < volume.smallest_change < 1.5
+
+
+def test_without_names_place_decides_and_parts_are_counted_together() -> None:
+    then = on(0, (HERE, 12.0, ""), (THERE, 8.0, ""))
+    answer = ask(then, on(50, (THERE, 8.0, ""), ((30.0, 50.0, 31.0), 4.0, ""), ((30.0, 50.0, 42.0), 4.0, "")))
+    words = [f.words for f in answer.findings]
+    assert len(words) == 2
+    assert any("1 then, 2 now" in w for w in words) and any("within the error" in w for w in words)
+
+
+def test_the_same_name_twice_is_no_name() -> None:
+    then = on(0, (HERE, 10.0, "node"), (THERE, 8.0, "node"))
+    answer = ask(then, on(50, (THERE, 8.0, "node"), (HERE, 10.0, "node")))
+    assert all("within the error" in f.words for f in answer.findings)
+    assert [value(f, SHIFT, "mm") for f in answer.findings] == [0.0, 0.0]
+
+
+def test_a_variation_of_ones_own_sets_the_smallest_change() -> None:
+    then, now = on(0, (HERE, 10.0, "a")), on(50, (HERE, 12.5, "a"))
+    (by_border,), (by_test,) = (ask(then, now, variation_percent=v).findings for v in (0.0, 40.0))
+    assert "more than the smallest" in by_border.words and "within the error" in by_test.words
+    assert "variation of 40 %" in by_test.measurements[0].definition
+    with pytest.raises(Refused, match="between 0 and 100"):
+        ask(then, now, variation_percent=100.0)
+
+
+def test_values_are_compared_only_in_units_that_mean_the_same() -> None:
+    then, now = on(0, (HERE, 10.0, "a")), on(50, (HERE, 10.0, "a"))
+
+    def scans(unit: str) -> tuple[Dated, Dated]:
+        one = [Volume(np.full(GRID.shape, v, np.float32), GRID, "attenuation", unit) for v in (40.0, 70.0)]
+        return Dated(then.study_uid, then.day, one[0]), Dated(now.study_uid, now.day, one[1])
+
+    (found,) = ask(then, now, scans("[hnsf'U]")).findings
+    assert value(found, CHANGE, "[hnsf'U]") == pytest.approx(30.0)
+    for unit in ("{arbitrary}", "Bq/mL"):
+        assert not [m for m in ask(then, now, scans(unit)).findings[0].measurements if m.what == codes.MEAN]
+
+
+def test_coarser_voxels_are_told() -> None:
+    thick = Geometry.regular(shape=(12, 50, 50), spacing_mm=(5.0, 2.0, 2.0), frame_of_reference="2.25.7")
+    answer = ask(on(0, (HERE, 10.0, "a")), on(50, (HERE, 10.0, "a"), grid=thick))
+    assert any("voxels of 2 mm then and 5 mm now" in r for r in answer.reasons)
+
+
+def test_names_pair_without_a_common_space_and_say_so() -> None:
+    other = replace(GRID, frame_of_reference="2.25.8")
+    answer = ask(on(0, (HERE, 10.0, "liver"), grid=other), on(50, (HERE, 10.0, "liver")))
+    assert any("paired by name alone" in r for r in answer.reasons)
+    assert not [m for m in answer.findings[0].measurements if m.what == SHIFT]
+
+
+@pytest.mark.parametrize(
+    ("then", "how", "words"),
+    [
+        (on(0, (HERE, 10.0, "b"), grid=replace(GRID, frame_of_reference="2.25.8")), {}, "no images are here"),
+        (on(0), {}, "no lesion with voxels"),
+        (on(0, (HERE, 10.0, "a")), {"named": "kidney"}, "no structure named 'kidney'"),
+        (
+            on(0, (HERE, 10.0, "a"), grid=Geometry.regular(shape=GRID.shape, reference=Reference.PIXEL)),
+            {},
+            "sizes need millimetres",
+        ),
+    ],
+)
+def test_it_declines_where_it_must(then: Dated, how: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        ask(then, on(50, (HERE, 10.0, "a")), **how)

@@ -1,0 +1,68 @@
+"""Smallest detectable change: planted repeatability is found, the border model covers what a grid does; refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.methods.detectable_change import (
+    border_length_mm,
+    border_volume_ml,
+    delta,
+    from_variation,
+    repeatability,
+)
+
+
+def test_a_planted_spread_is_found() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.uniform(40.0, 60.0, 400)
+    first, second = truth + rng.normal(0, 2.0, 400), truth + rng.normal(0, 2.0, 400)
+    found = repeatability(first, second)
+    assert found.within_sd == pytest.approx(2.0, rel=0.1)
+    assert found.within_cv == pytest.approx(0.04, rel=0.15)
+    beyond = np.abs(rng.normal(0, 2.0, 100_000) - rng.normal(0, 2.0, 100_000)) > 1.96 * np.sqrt(2) * 2.0
+    assert beyond.mean() == pytest.approx(0.05, abs=0.003)
+    assert found.smallest_change == pytest.approx(1.96 * np.sqrt(2) * found.within_sd, rel=1e-4)
+    assert from_variation(50.0, found.within_cv) == pytest.approx(found.smallest_change, rel=0.1)
+
+
+def test_what_a_grid_does_to_a_ball_stays_below_the_border_model() -> None:
+    rng = np.random.default_rng(2)
+    beyond = 0
+    for _ in range(100):
+        radius, step = rng.uniform(5.0, 12.0), rng.uniform(1.0, 3.0)
+        n = int(2 * radius / step) + 5
+        volumes = []
+        for _ in range(2):
+            axes = [(np.arange(n) - n / 2) * step + rng.uniform(-0.5, 0.5) * step for _ in range(3)]
+            inside = axes[0][:, None, None] ** 2 + axes[1][:, None] ** 2 + axes[2] ** 2 <= radius**2
+            volumes.append(np.count_nonzero(inside) * step**3 / 1000.0)
+        beyond += abs(volumes[1] - volumes[0]) > border_volume_ml(4 * np.pi * radius**2, step)
+    assert beyond <= 5
+    assert border_volume_ml(100.0, 2.0) == pytest.approx(2 * border_volume_ml(100.0, 1.0))
+    assert border_length_mm(2.0) == pytest.approx(2 * 1.96 * 2 * np.sqrt(2 / 12), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ([1.0] * 9, [1.0] * 9, "9 pairs"),
+        ([1.0] * 10, [1.0] * 9, "measured twice"),
+        ([1.0] * 10, [0.0] + [1.0] * 9, "no positive number"),
+        ([1.0] * 10, [float("nan")] + [1.0] * 9, "no positive number"),
+    ],
+)
+def test_pairs_that_say_nothing(first: list[float], second: list[float], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        repeatability(first, second)
+
+
+def test_delta_takes_features_that_repeat() -> None:
+    assert delta(4.0, 3.0, icc=0.9) == -0.25
+    for icc in (0.89, float("nan")):
+        with pytest.raises(Refused, match="mostly error"):
+            delta(4.0, 3.0, icc=icc)
+    with pytest.raises(Refused, match="was 0"):
+        delta(0.0, 3.0, icc=0.95)
