@@ -421,12 +421,29 @@ class House:
         return self.correct(study_uid, Correction(Verdict.ADDED, "", words=edit.how), version=version, who=who)
 
     def word(
-        self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person
+        self,
+        study_uid: str,
+        sentence_id: str,
+        text: str,
+        *,
+        version: int,
+        section: str = "",
+        heading: str = "",
+        who: Person,
     ) -> Reading:
         must(who, "word", study_uid)
         with self.lock_:
             worded = session.word(self._reading(study_uid), who.name, self.now, version=version, report="r")
-            told = reports.reword(self._report(study_uid), sentence_id, text, section=section)
+            told = reports.reword(self._report(study_uid), sentence_id, text, section=section, heading=heading)
+            self.append(*worded)
+            self.drafts[study_uid] = told
+        return self._reading(study_uid)
+
+    def use_template(self, study_uid: str, name: str, *, version: int, who: Person) -> Reading:
+        must(who, "word", study_uid)
+        with self.lock_:
+            worded = session.word(self._reading(study_uid), who.name, self.now, version=version, report="r")
+            told = reports.use(self._report(study_uid), name)
             self.append(*worded)
             self.drafts[study_uid] = told
         return self._reading(study_uid)

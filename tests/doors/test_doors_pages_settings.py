@@ -126,3 +126,14 @@ def test_a_person_is_added_with_the_password_given_and_none_other(house: House) 
     named = admin.get("/api/colleagues").json()["colleagues"]
     assert {"name": "lee", "role": "reader"} in named
     assert "researcher" not in [one["role"] for one in named]
+
+
+def test_text_blocks_are_kept_on_the_server_and_two_cannot_have_one_name(house: House) -> None:
+    reader = browser(house, "reader")
+    block = {"name": "ncl", "text": "No pleural effusion.\nNo [finding] was detected."}
+    told = reader.put("/api/settings/me", {"settings": {"macros": [block]}})
+    assert told.status_code == 200 and told.json()["settings"]["macros"] == [block]
+    assert reader.get("/api/settings/me").json()["settings"]["macros"] == [block]
+    twins = reader.put("/api/settings/me", {"settings": {"macros": [block, {**block, "name": "NCL"}]}})
+    assert twins.status_code == 400 and "two text blocks" in twins.text
+    assert reader.put("/api/settings/me", {"settings": {"macros": [{**block, "name": "two words"}]}}).status_code == 400

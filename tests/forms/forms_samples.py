@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -198,3 +199,26 @@ def dciodvfy(data: bytes, tmp_path: Path) -> list[str]:
     path.write_bytes(data)
     said = subprocess.run([program, str(path)], capture_output=True, text=True, check=False)
     return [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")]
+
+
+MACHINE = Origin("machine", "pet_uptake", "1")
+
+
+def finding(name: str = "a", **more: object) -> Finding:
+    """A finding with numbers and a side."""
+    base = Finding(
+        words.LESION, 0.934, None,
+        (
+            Measurement(words.SUV_MAX, 21.6761, "{SUVbw}g/ml"),
+            Measurement(words.MTV, 3.2046, "mL"),
+            Measurement(words.LONG_AXIS, 34.04, "mm"),
+        ),
+        words.LUNG, words.LEFT, "", f"{STUDY_UID}.{name}",
+    )  # fmt: skip
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def result(*findings: Finding, outcome: Outcome = Outcome.FOUND, origin: Origin = MACHINE, **more: object) -> Result:
+    """A result with these findings."""
+    made = more.pop("made", WHEN)
+    return Result(STUDY_UID, outcome, origin, made, findings=findings, **more)  # type: ignore[arg-type]

@@ -43,6 +43,23 @@ def shown(
     return pdf._content(archive[0], told, text.latest(results), seal, ())
 
 
+def _said(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return [s for section in data["sections"] for part in section["parts"] for s in part["sentences"]]
+
+
+def test_headings_of_the_template_are_printed_and_what_has_none_is_called_other(archive: Archive) -> None:
+    told = [
+        Sentence("a", "Findings", "A nodule.", False, (), "Lungs and airways"),
+        Sentence("b", "Findings", "A remark.", False),
+        Sentence("c", "Impression", "A nodule.", False),
+    ]
+    data = shown(archive, sentences=told)
+    assert [(s["name"], [p["heading"] for p in s["parts"]]) for s in data["sections"]] == [
+        ("Impression", [""]), ("Findings", ["Lungs and airways", "Other"]),
+    ]  # fmt: skip
+    assert pdf.report(archive[0], told, [], when=WHEN).startswith(b"%PDF")
+
+
 def test_it_is_a_pdf_for_archives(archive: Archive, axial: Geometry) -> None:
     results = [found(ball(axial))]
     data = pdf.report(archive[0], text.draft(archive[0], results), results, when=WHEN)
@@ -61,10 +78,10 @@ def test_the_same_report_is_the_same_bytes(archive: Archive, axial: Geometry) ->
 def test_a_draft_is_a_draft_until_it_is_sealed(archive: Archive) -> None:
     draft = shown(archive)
     assert draft["draft"] and draft["state"] == "DRAFT"
-    assert any(s["machine"] for part in draft["sections"] for s in part["sentences"])
+    assert any(s["machine"] for s in _said(draft))
     signed = shown(archive, seal=SEAL)
     assert not signed["draft"] and signed["state"].startswith("Signed by Ito Aiko, 2026-11-20 09:30")
-    assert not any(s["machine"] for part in signed["sections"] for s in part["sentences"])
+    assert not any(s["machine"] for s in _said(signed))
     amended = shown(archive, seal=replace(SEAL, amends="cd" * 32))
     assert amended["state"].startswith("Amended and signed by") and "cd" * 32 in amended["closing"][-1]
 
@@ -84,7 +101,8 @@ def test_identity_and_statement_stand_on_every_page(archive: Archive) -> None:
 def test_sentences_carry_the_numbers_of_their_findings(archive: Archive) -> None:
     data = shown(archive)
     (findings,) = (s for s in data["sections"] if s["name"] == "Findings")
-    assert findings["sentences"][0]["refs"] == [1]
+    assert findings["parts"][0]["sentences"][0]["refs"] == [1]
+    assert data["seen"] == [["[1]", "Lesion, left lung", "series 1, slice 3 of 6, segment ball"]]
     assert data["measurements"][0][:3] == ["[1]", "Lesion, left lung: ball", "Volume"]
     assert data["sections"][0]["name"] == "Impression"
 
@@ -126,7 +144,7 @@ EVIL = '#read("/etc/passwd") $x^2$ *bold* _it_ `raw` <a> @ref \\ #panic() ] ) "q
 def test_no_text_is_markup(archive: Archive) -> None:
     study = replace(archive[0], patient=Patient(EVIL, EVIL), description=EVIL, accession=EVIL)
     data = shown((study, archive[1]), sentences=[Sentence("x", "Findings", EVIL, False)])
-    assert data["sections"][0]["sentences"][0]["text"] == EVIL
+    assert _said(data)[0]["text"] == EVIL
     assert pdf.report(study, [Sentence("x", "Findings", EVIL)], [], when=WHEN).startswith(b"%PDF")
 
 

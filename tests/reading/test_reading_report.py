@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isocenter.errors import Conflict, NotFound, Refused, WrongState
-from isocenter.forms.text import SECTIONS
-from isocenter.reading.report import Report, amend, begin, disagreements, redraft, reword, seal
+from isocenter.forms.template import SECTIONS, get
+from isocenter.reading.report import Report, amend, begin, disagreements, doubted, how, redraft, reword, seal, use
 from isocenter.record import (
     Finding,
     Instance,
@@ -204,6 +204,49 @@ def test_an_amendment_replaces_and_both_are_kept() -> None:
     assert second.digest != first.digest
     with pytest.raises(WrongState):
         amend(draft)
+
+
+def test_a_report_is_built_by_its_template_and_says_so_when_it_is_signed() -> None:
+    chest = replace(STUDY, description="CT chest")
+    report = begin(chest, [result()])
+    assert (report.template, report.template_version) == ("ct_chest", get("ct_chest").version)
+    own = reword(report, "own", "A small effusion.", section="Findings", heading="Pleura")
+    assert [(s.id, s.heading) for s in own.sentences if s.section == "Findings"] == [
+        (about_lesion(report), "Lungs and airways"), ("own", "Pleura"),
+    ]  # fmt: skip
+    with pytest.raises(Refused, match="no such heading"):
+        reword(report, "own", "x", section="Findings", heading="Haemorrhage")
+    with pytest.raises(Refused, match="no such section"):
+        reword(report, "own", "x", section="Poetry")
+    other = redraft(use(own, "general"), chest, [result()])
+    assert {s.heading for s in other.sentences} == {""} and text_of(other, "own") == "A small effusion."
+    with pytest.raises(NotFound):
+        use(own, "haiku")
+    sealed = seal(own, [result()], "ito", NOON)
+    assert Report.from_json(json.loads(canonical(sealed))) == sealed
+    assert how(sealed)[0] == "Built by the template 'CT of the chest', version 1."
+    again = redraft(amend(sealed), chest, [result()])
+    assert (again.template, again.number) == ("ct_chest", 2)
+    with pytest.raises(WrongState):
+        use(sealed, "general")
+
+
+def test_a_report_from_before_there_were_templates_still_holds() -> None:
+    told = json.loads(canonical(begin(STUDY, [result()])))
+    old = {n: v for n, v in told.items() if not n.startswith("template")}
+    old["sentences"] = [{n: v for n, v in s.items() if n != "heading"} for s in told["sentences"]]
+    kept = Report.from_json(old)
+    assert (kept.template, how(kept)) == ("", ())
+    sealed = seal(kept, [result()], "ito", NOON)
+    assert "template" not in json.loads(canonical(sealed)) and sealed.is_whole
+    assert redraft(amend(sealed), STUDY, [result()]).template == "general"
+
+
+def test_what_is_doubted_is_named_by_character() -> None:
+    report = begin(STUDY, [result()])
+    id = about_lesion(report)
+    worded = reword(report, id, "Lesion of 30 mm, right.")
+    assert [(i, d.start, d.end) for i, d in doubted(worded, [result()])] == [(id, 10, 15), (id, 17, 22)]
 
 
 def test_json_that_is_no_report_is_refused() -> None:

@@ -13,13 +13,12 @@ from isocenter.forms.answer import place
 from isocenter.reading.hanging import Hanging, Hung, Window
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.priors import Prior
-from isocenter.reading.report import Report, how
 from isocenter.reading.session import Reading, machine_of
 from isocenter.reading.worklist import Entry
 from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, to_plain
 from isocenter.space import Reference, Region
 
-__all__ = ["NO_PICTURES", "hanging", "opinion", "patient", "prior", "reading", "report", "result", "row", "study"]
+__all__ = ["NO_PICTURES", "hanging", "opinion", "patient", "prior", "reading", "result", "row", "study"]
 
 NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "AU"})
 
@@ -177,28 +176,6 @@ def _planes(series: Series) -> dict[str, Any]:
     pictures = [i for i in series.instances if i.rows]
     known = planes(series)
     return known if known or len(pictures) != 1 else {pictures[0].sop_uid: None}
-
-
-def report(told: Report, state: Reading, doubts: list[dict[str, str]]) -> dict[str, Any]:
-    """A report with the version of its reading, and where its words and the findings disagree."""
-    return {
-        "study": told.study_uid,
-        "state": told.state,
-        "version": state.version,
-        "number": told.number,
-        "sentences": [
-            {"id": s.id, "section": s.section, "text": s.text, "machine": s.machine, "findings": list(s.findings)}
-            for s in told.sentences
-        ],
-        "disagreements": doubts,
-        "results": list(told.results),
-        "locked": _iso(told.locked),
-        "changes": list(told.changes),
-        "told": [to_plain(one) for one in told.told],
-        "untold": told.untold,
-        "how": list(how(told)),
-        "signed": {"by": told.by, "time": _iso(told.signed), "digest": told.digest} if told.digest else None,
-    }
 
 
 def hanging(hung: Hanging) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from isocenter.doors import pages_json
@@ -17,7 +17,6 @@ from isocenter.errors import Refused
 from isocenter.govern.policy import Person
 from isocenter.reading.critical import Communication
 from isocenter.reading.opinion import CERTAINTY
-from isocenter.reading.report import disagreements
 from isocenter.reading.session import Correction
 from isocenter.record import Code, Measurement, Verdict, to_plain
 from isocenter.space import Region, Shape
@@ -30,7 +29,6 @@ _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Version = Annotated[int, Field(ge=0)]
 _Text = Annotated[str, Field(max_length=4000)]
 _Point = Annotated[list[float], Field(min_length=2, max_length=3)]
-_SentenceId = Annotated[str, Path(min_length=1, max_length=160)]
 
 
 class Seen(BaseModel):
@@ -152,14 +150,6 @@ class Decision(BaseModel):
     reason: _Text = ""
 
 
-class Words(BaseModel):
-    """A sentence; with a section it may be a new one."""
-
-    version: _Version
-    text: _Text
-    section: Annotated[str, Field(max_length=64)] = ""
-
-
 @router.get("/api/demo/steps")
 def steps(request: Request, site: SiteHere, who: Annotated[Person, needs("reading")]) -> Any:
     """The first four acts of a demonstration and which of them this person has done; none outside a demonstration."""
@@ -258,48 +248,6 @@ def sign(uid: Uid, seen: Signing, site: SiteHere, who: Annotated[Person, needs("
             untold=seen.untold, shown=seen.shown.model_dump() if seen.shown else None, who=who,
         )
     )  # fmt: skip
-
-
-@router.get("/api/readings/{uid}/report")
-def report(uid: Uid, site: SiteHere, who: Annotated[Person, needs("report")]) -> Any:
-    """The report as it stands, with where its words and the findings disagree."""
-    return _report(site, uid, who)
-
-
-@router.put("/api/readings/{uid}/sentences/{id}")
-def sentence(uid: Uid, id: _SentenceId, words: Words, site: SiteHere, who: Annotated[Person, needs("word")]) -> Any:
-    """Change a sentence, add one (with its section), or take one out (empty text)."""
-    here: PagesSite = site
-    here.word(uid, id, words.text, version=words.version, section=words.section, who=who)
-    return _report(here, uid, who)
-
-
-@router.get("/api/readings/{uid}/report.pdf")
-def report_pdf(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person, needs("report")]) -> Response:
-    """The report for print."""
-    here: PagesSite = site
-    now: datetime = request.app.state.clock()
-    # No name of a person in the name of the file: it ends up in download folders.
-    name = f"report-{now:%Y%m%d-%H%M%S}.pdf"
-    return Response(
-        here.report_pdf(uid, who=who),
-        media_type="application/pdf",
-        headers={"Content-Disposition": f'inline; filename="{name}"'},
-    )
-
-
-@router.get("/api/readings/{uid}/report.fhir")
-def report_fhir(uid: Uid, site: SiteHere, who: Annotated[Person, needs("report")]) -> Response:
-    """The report as a bundle of FHIR R4 resources."""
-    here: PagesSite = site
-    return Response(here.report_fhir(uid, who=who), media_type="application/fhir+json")
-
-
-def _report(site: PagesSite, uid: str, who: Person) -> dict[str, Any]:
-    told = site.report(uid, who=who)
-    doubts = told.disagreements if told.digest else disagreements(told, site.results(uid, who=who))
-    listed = [{"sentence": d.sentence, "what": d.what} for d in doubts]
-    return pages_json.report(told, site.reading(uid, who=who), listed)
 
 
 def _measurements(many: list[Measured] | None) -> tuple[Measurement, ...] | None:

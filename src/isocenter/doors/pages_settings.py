@@ -39,6 +39,15 @@ class View(BaseModel):
     ai: bool = True
 
 
+class Macro(BaseModel):
+    """A text block of a reader: `text` stands in a report for what they type as `name`; each line is a sentence of its
+    own, and ``[…]`` is a blank to fill in."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(pattern=r"^[\w.+-]{1,24}$")]
+    text: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
 class Mine(BaseModel):
     """One person's settings, with what is shipped."""
 
@@ -51,6 +60,7 @@ class Mine(BaseModel):
     keys: Annotated[dict[_Act, _Key], Field(max_length=500)] = {}
     views: Annotated[list[View], Field(max_length=100)] = []
     default_view: Annotated[str, Field(max_length=64)] = ""
+    macros: Annotated[list[Macro], Field(max_length=200)] = []
     checklist: Literal["open", "closed"] = "open"
     room: dict[str, Any] = {}
 
@@ -99,6 +109,7 @@ def change_mine(asked: Change, site: SiteHere, who: Annotated[Person, needs("me"
     """Change some of the own settings; one key cannot do two things on one screen."""
     here: PagesSite = site
     _no_clash(asked.settings.keys)
+    _no_twins(asked.settings.macros)
     patch = asked.settings.model_dump(exclude_unset=True) | {n: None for n in asked.forget if n in Mine.model_fields}
     return _mine(here.preferences.change_mine(patch, version=asked.version, who=who))
 
@@ -229,3 +240,9 @@ def _no_clash(keys: dict[str, str]) -> None:
         other = owner.setdefault((screen, key), act)
         if other != act:
             raise Refused(f"the key '{key}' for '{act}'", f"'{other}' has it on the same screen", "take another key")
+
+
+def _no_twins(macros: list[Macro]) -> None:
+    names = [one.name.lower() for one in macros]
+    if twin := next((name for name in names if names.count(name) > 1), ""):
+        raise Refused(f"two text blocks named '{twin}'", "only one could be meant", "give the other another name")

@@ -149,9 +149,20 @@ class PagesSite(Protocol):
         """One act on a region that the reader outlines."""
 
     def word(
-        self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person
+        self,
+        study_uid: str,
+        sentence_id: str,
+        text: str,
+        *,
+        version: int,
+        section: str = "",
+        heading: str = "",
+        who: Person,
     ) -> Reading:
         """Change, add or remove a sentence of the report."""
+
+    def use_template(self, study_uid: str, name: str, *, version: int, who: Person) -> Reading:
+        """Build the report by another template."""
 
     def comparison(self, study_uid: str, *, who: Person) -> tuple[Opinion, Sequence[Compared]]:
         """One's own first opinion beside what machines say."""

@@ -15,13 +15,15 @@ from typing import Any, Literal
 
 from isocenter.errors import Refused
 from isocenter.forms import maker, words
-from isocenter.forms.text import SECTIONS, Sentence, latest
+from isocenter.forms.evidence import evidence
+from isocenter.forms.text import Sentence, latest
 from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdict
 
 __all__ = ["Picture", "Seal", "report"]
 
 _STATEMENT = "Research software: not a medical device, not for diagnosis. What a machine says is marked as such."
-_ORDER = ("Impression", *(s for s in SECTIONS if s != "Impression"))
+_FIRST = "Impression"  # of all sections the one that is always read
+_OTHER = "Other"  # what stands under no heading, where others do
 _LIMITS = {"sentences": 2000, "pictures": 24}
 
 
@@ -122,20 +124,8 @@ def _content(
     seal: Seal | None,
     pictures: Sequence[Picture],
 ) -> dict[str, Any]:
-    numbers, rows = _measurements(results)
-    sections = []
-    for name in _ORDER:
-        mine = [
-            {
-                "text": words.one_line(s.text),
-                "machine": s.machine and seal is None,
-                "refs": sorted({numbers[t] for t in s.findings if t in numbers}),
-            }
-            for s in sentences
-            if s.section == name
-        ]
-        if mine:
-            sections.append({"name": name, "sentences": mine})
+    seen = evidence(study, results)
+    tied = {t for s in sentences for t in s.findings}
     clean = words.one_line
     patient = study.patient
     name = clean(patient.name.replace("^", " ").strip()) or "(no name)"
@@ -157,8 +147,9 @@ def _content(
         ],
         "foot": f"{name} · {clean(patient.id) or '–'} · {clean(study.accession) or study.uid}",
         "statement": _STATEMENT,
-        "sections": sections,
-        "measurements": rows,
+        "sections": _sections(sentences, {e.tracking: e.number for e in seen if e.tracking}, sealed=seal is not None),
+        "measurements": _measurements(results),
+        "seen": [[f"[{e.number}]", e.name, e.where] for e in seen if e.where and e.tracking in tied],
         "pictures": [{"svg": p.svg, "caption": clean(p.caption)} for p in pictures],
         "made": [_provenance(r) for r in results],
         "closing": _closing(study, results, seal),
@@ -172,9 +163,37 @@ def _state(seal: Seal | None) -> str:
     return f"{said}, {seal.when:%Y-%m-%d %H:%M %Z}".rstrip()
 
 
-def _measurements(results: Sequence[Result]) -> tuple[dict[str, int], list[list[str]]]:
-    """Numbers [n] of the findings by tracking identity, and the rows of the table."""
-    numbers: dict[str, int] = {}
+def _sections(sentences: Sequence[Sentence], numbers: dict[str, int], *, sealed: bool) -> list[dict[str, Any]]:
+    """Impression first, then the sections as the report has them, each with its headings."""
+    names = list(dict.fromkeys(s.section for s in sentences))
+    names.sort(key=lambda name: name != _FIRST)
+    return [{"name": words.one_line(n), "parts": _parts(sentences, n, numbers, sealed=sealed)} for n in names]
+
+
+def _parts(
+    sentences: Sequence[Sentence], section: str, numbers: dict[str, int], *, sealed: bool
+) -> list[dict[str, Any]]:
+    mine = [s for s in sentences if s.section == section]
+    headings = list(dict.fromkeys(s.heading for s in mine))
+    return [
+        {
+            "heading": words.one_line(heading) or (_OTHER if len(headings) > 1 else ""),
+            "sentences": [
+                {
+                    "text": words.one_line(s.text),
+                    "machine": s.machine and not sealed,
+                    "refs": sorted({numbers[t] for t in s.findings if t in numbers}),
+                }
+                for s in mine
+                if s.heading == heading
+            ],
+        }
+        for heading in headings
+    ]
+
+
+def _measurements(results: Sequence[Result]) -> list[list[str]]:
+    """The rows of the table, numbered as `evidence` numbers the findings."""
     rows: list[list[str]] = []
     count = 0
     for result in results:
@@ -183,15 +202,13 @@ def _measurements(results: Sequence[Result]) -> tuple[dict[str, int], list[list[
             if finding.verdict is Verdict.STRUCK:
                 continue
             count += 1
-            if finding.tracking:
-                numbers[finding.tracking] = count
             for i, m in enumerate(finding.measurements):
                 first = [f"[{count}]", _named(finding)] if i == 0 else ["", ""]
                 rows.append([*first, _measure(m), words.number(m.value, m.unit), who])
         # Numbers of an analysis that looked and found none are in its result; on paper they would bury the others.
         for m in result.measurements if result.outcome is Outcome.FOUND else ():
             rows.append(["", "Whole study", _measure(m), words.number(m.value, m.unit), who])
-    return numbers, rows
+    return rows
 
 
 def _named(finding: Finding) -> str:

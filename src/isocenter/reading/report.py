@@ -13,7 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from isocenter.errors import Conflict, NotFound, Refused, WrongState
-from isocenter.forms.text import SECTIONS, Sentence, check_sentence, draft
+from isocenter.forms import template as templates
+from isocenter.forms.doubts import Doubt, doubts
+from isocenter.forms.template import Template
+from isocenter.forms.text import Sentence, draft
 from isocenter.reading.critical import Communication
 from isocenter.reading.session import machine_of
 from isocenter.record import Result, Study, digest_of, from_plain, to_plain
@@ -23,13 +26,16 @@ __all__ = [
     "Report",
     "amend",
     "begin",
+    "built_by",
     "disagreements",
+    "doubted",
     "how",
     "only_words_of",
     "redraft",
     "reword",
     "seal",
     "unread",
+    "use",
 ]
 
 _LATER: dict[str, Any] = {  # fields that reports of older versions do not have
@@ -39,6 +45,8 @@ _LATER: dict[str, Any] = {  # fields that reports of older versions do not have
     "changes": tuple[str, ...],
     "told": tuple[Communication, ...],
     "untold": str,
+    "template": str,
+    "template_version": str,
 }
 _LONGEST = 4000  # characters of one sentence; a pasted book is no sentence
 
@@ -70,6 +78,7 @@ class Report:
         opinion, locked: digest of the signer's first opinion, and when it was locked; empty and None where none was.
         changes: what the report says otherwise than that opinion.
         told: who was told of critical findings; `untold` says why nobody was yet.
+        template, template_version: by which it is built; both empty in reports from before there were templates.
     """
 
     study_uid: str
@@ -89,6 +98,8 @@ class Report:
     changes: tuple[str, ...] = ()
     told: tuple[Communication, ...] = ()
     untold: str = ""
+    template: str = ""
+    template_version: str = ""
 
     @property
     def state(self) -> str:
@@ -143,31 +154,62 @@ class Report:
         return report
 
 
-def begin(study: Study, latest: Sequence[tuple[str, Result]]) -> Report:
-    """The first draft, from the latest result of each chain."""
-    return redraft(Report(study.uid, ()), study, latest)
+def begin(study: Study, latest: Sequence[tuple[str, Result]], *, earlier: Sequence[Study] = ()) -> Report:
+    """The first draft, from the latest result of each chain, by the template for this kind of study."""
+    return redraft(Report(study.uid, ()), study, latest, earlier=earlier)
 
 
-def redraft(report: Report, study: Study, latest: Sequence[tuple[str, Result]]) -> Report:
+def redraft(
+    report: Report, study: Study, latest: Sequence[tuple[str, Result]], *, earlier: Sequence[Study] = ()
+) -> Report:
     """The draft brought up to date with the results; a person's sentences stay as they are.
+
+    Args:
+        earlier: earlier studies of the patient that are at hand, the newest first.
 
     Raises:
         WrongState: the report is sealed.
     """
     _open(report)
+    form = built_by(report) if report.template else templates.choose(study)
+    drafted = draft(study, [_named(r) for _, r in latest], template=form, earlier=earlier)
     mine = {s.id: s for s in report.sentences if s.id in report.worded}
-    fresh = [s for s in _unique(draft(study, [_named(r) for _, r in latest])) if s.id not in report.removed]
-    said = [replace(mine.pop(s.id), findings=s.findings) if s.id in mine else s for s in fresh]
+    fresh = [s for s in _unique(drafted) if s.id not in report.removed]
+    said = [replace(mine.pop(s.id), findings=s.findings, heading=s.heading) if s.id in mine else s for s in fresh]
     return replace(
         report,
-        sentences=_ordered([*said, *mine.values()]),
+        sentences=_ordered([*said, *(_placed(s, form) for s in mine.values())], form),
         results=tuple(i for i, _ in latest),
+        template=form.name,
+        template_version=form.version,
     )
+
+
+def use(report: Report, name: str) -> Report:
+    """The draft by another template; its sentences are put in place when it is drafted again.
+
+    Raises:
+        WrongState: the report is sealed.
+        NotFound: there is no such template.
+    """
+    _open(report)
+    form = templates.get(name)
+    return replace(report, template=form.name, template_version=form.version)
+
+
+def built_by(report: Report) -> Template:
+    """The template of a report as it ships today; the general one where it has none, or one that ships no more."""
+    known = templates.templates()
+    return known.get(report.template, known["general"])
 
 
 def how(report: Report) -> tuple[str, ...]:
     """How a signed report came about, in sentences: the first opinion, what is other in the report, who was told."""
     told = []
+    if report.template:
+        form = built_by(report)
+        title = form.title if form.name == report.template else report.template
+        told.append(f"Built by the template '{title}', version {report.template_version}.")
     if report.locked:
         told.append(f"First opinion of {report.by} locked {_minute(report.locked)}, before any AI output was shown.")
         told += [f"Changed after AI: {change}" for change in report.changes]
@@ -199,15 +241,21 @@ def unread(report: Report) -> Report:
     return replace(report, sentences=tuple(s for s in report.sentences if s.id != "impression-unread"))
 
 
-def reword(report: Report, sentence_id: str, text: str, *, section: str = "", who: str = "") -> Report:
+def reword(
+    report: Report, sentence_id: str, text: str, *, section: str = "", heading: str = "", who: str = ""
+) -> Report:
     """A person's words: change a sentence, take it out (empty text), or add one (a new id, with its section).
+
+    Args:
+        heading: of a new sentence, inside its section; empty for none.
 
     Raises:
         WrongState: the report is sealed.
         NotFound: there is no such sentence and no section for a new one.
-        Refused: the text is too long, or the section does not exist.
+        Refused: the text is too long, or the template has no such section or heading.
     """
     _open(report)
+    form = built_by(report)
     said = " ".join(text.split())
     if len(said) > _LONGEST:
         raise Refused(f"a sentence of {len(said)} characters", f"one has at most {_LONGEST}", "make several of it")
@@ -228,28 +276,32 @@ def reword(report: Report, sentence_id: str, text: str, *, section: str = "", wh
     if before is None:
         if not section:
             raise NotFound(f"no sentence '{sentence_id}'", "it cannot be changed", "name a section to add it")
-        if section not in SECTIONS:
-            raise Refused(
-                f"the section '{section}'", "reports have no such section", f"take one of {', '.join(SECTIONS)}"
-            )
+        inside = form.section(section)
+        if heading and heading not in {h.name for h in inside.headings}:
+            raise Refused(f"the heading '{heading:.64}'", f"'{section}' of {form.title} has no such heading")
         if not sentence_id or len(sentence_id) > 128:
             raise Refused("a new sentence without a short id", "nobody could refer to it", "give it one")
-        said_now = [*rest, Sentence(sentence_id, section, said, machine=False)]
+        said_now = [*rest, Sentence(sentence_id, section, said, machine=False, heading=heading)]
     else:
         said_now = [replace(s, text=said, machine=False) if s.id == sentence_id else s for s in report.sentences]
     return replace(
         report,
-        sentences=_ordered(said_now),
+        sentences=_ordered(said_now, form),
         worded=_with(report.worded, sentence_id),
         removed=tuple(i for i in report.removed if i != sentence_id),
         authors={**report.authors, sentence_id: who} if who else report.authors,
     )
 
 
-def disagreements(report: Report, latest: Sequence[tuple[str, Result]]) -> tuple[Disagreement, ...]:
-    """Where the words differ from the findings: a number, a side, something struck. Nothing is blocked by it."""
+def doubted(report: Report, latest: Sequence[tuple[str, Result]]) -> tuple[tuple[str, Doubt], ...]:
+    """Where the words differ from the findings: id of the sentence, and which characters of it, and why."""
     findings = [f for _, r in latest for f in r.findings]
-    return tuple(Disagreement(s.id, what) for s in report.sentences for what in check_sentence(s, findings))
+    return tuple((s.id, doubt) for s in report.sentences for doubt in doubts(s, findings))
+
+
+def disagreements(report: Report, latest: Sequence[tuple[str, Result]]) -> tuple[Disagreement, ...]:
+    """The same as a signed report keeps it. Nothing is blocked by it."""
+    return tuple(Disagreement(id, doubt.what) for id, doubt in doubted(report, latest))
 
 
 def seal(
@@ -321,9 +373,14 @@ def _open(report: Report) -> None:
         )
 
 
-def _ordered(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
-    order = {name: place for place, name in enumerate(SECTIONS)}
-    return tuple(sorted(sentences, key=lambda s: order.get(s.section, len(order))))
+def _ordered(sentences: Sequence[Sentence], form: Template) -> tuple[Sentence, ...]:
+    return tuple(sorted(sentences, key=lambda s: form.place(s.section, s.heading)))
+
+
+def _placed(sentence: Sentence, form: Template) -> Sentence:
+    """A person's sentence under its heading, or under none where the template has no such heading."""
+    known = {h.name for s in form.sections if s.name == sentence.section for h in s.headings}
+    return sentence if sentence.heading in known or not sentence.heading else replace(sentence, heading="")
 
 
 def _unique(sentences: Sequence[Sentence]) -> list[Sentence]:

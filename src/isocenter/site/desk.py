@@ -1,4 +1,4 @@
-"""The verbs of a reading: worklist, open, lock, correct, word, sign, report; and how each analysis is used here.
+"""The verbs of a reading: worklist, open, lock, correct, sign; and how each analysis is used here.
 
 They are verbs of the site (`Site` is made of them), in a file of their own because they are about one person at one
 study. What a person may see while they read is asked of `isocenter.site.disclosing`, and of nobody else.
@@ -7,13 +7,10 @@ study. What a person may see while they read is asked of `isocenter.site.disclos
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from isocenter.analysis import plan as planning
-from isocenter.analysis.registry import Registry
 from isocenter.errors import NotFound, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.reading import comparison, critical, disclosure, opinion, session, undoing
@@ -29,53 +26,30 @@ from isocenter.record import (
     Kind,
     Outcome,
     Result,
-    Study,
     Urgency,
     Verdict,
     canonical,
     from_plain,
     to_plain,
 )
-from isocenter.site.disclosing import Disclosing
 from isocenter.site.listing import Listing
 from isocenter.site.preferring import Preferences
+from isocenter.site.reporting import Reports
 from isocenter.site.staff import Staff
 
 if TYPE_CHECKING:
-    from isocenter.analysis.protocol import Analysis
-    from isocenter.store.blobs import Blobs
-    from isocenter.store.index import Index
-    from isocenter.store.journal import Journal
+    pass
 
 __all__ = ["Desk"]
 
-_HISTORY = 100  # studies of one patient that a comparison looks through
 
-
-class Desk:
+class Desk(Reports):
     """What a reader can do; the site that is made of it brings what it works on."""
 
-    blobs: Blobs
-    journal: Journal
-    index: Index
-    registry: Registry
-    clock: Callable[[], datetime]
     preferences: Preferences
     staff: Staff
     _listing: Listing
-    _disclosing: Disclosing
     _experience: Experience
-    _fits: dict[str, tuple[datetime | None, planning.Plan]]
-
-    def _earlier(self, study: Study, chosen: Sequence[Analysis]) -> tuple[Study, ...]:
-        """Earlier studies of the patient, whole, the newest first; none where no analysis looks back."""
-        if not study.patient.id or not planning.looks_back(chosen):
-            return ()
-        others = self.index.studies({"PatientID": study.patient.id}, limit=_HISTORY, order="-date")
-        return tuple(self.index.study(s.uid) for s in planning.earlier_of(study, others))
-
-    def _source(self, sop_uid: str) -> bytes:
-        return self.blobs.get(self.index.instance(sop_uid)[2].digest)
 
     # ---- how analyses are used -------------------------------------------------------------------------------
 
@@ -127,24 +101,6 @@ class Desk:
         self._disclosing.must_not_be_blind(study_uid, who)
         self.index.study(study_uid)
         return self._reading(study_uid, who)
-
-    def _reading(self, study_uid: str, who: Person) -> session.Reading:
-        row = self.index.reading(study_uid)
-        last = self.journal.since(subject=study_uid, who=str(row["by"] or ""), limit=1, newest_first=True)
-        known = session.Reading.of(study_uid, row, last[0].event.time if last and row["by"] else None)
-        locked = self._disclosing.locked(study_uid, who)
-        return replace(known, asked=self._disclosing.asks(study_uid, self._fitting(study_uid)), locked=locked)
-
-    def _fitting(self, study_uid: str) -> planning.Plan:
-        """Which analyses fit the study by its headers; made again when more has arrived."""
-        brief = self.index.studies({"StudyInstanceUID": study_uid}, limit=1)
-        held = self._fits.get(study_uid)
-        if held is None or not brief or held[0] != brief[0].arrived:
-            study = self._disclosing.imaged(self.index.study(study_uid))  # NotFound where there is none
-            chosen = list(self.registry.analyses.values())
-            held = study.arrived, planning.plan(chosen, study, self._earlier(study, chosen))
-            self._fits[study_uid] = held
-        return held[1]
 
     def open(self, study_uid: str, *, who: Person) -> session.Reading:
         """Take the study; nobody else can until it is signed or left."""
@@ -285,16 +241,6 @@ class Desk:
         event = Event(kind, self.clock(), who.name, study_uid, {**details, "undoes": undone.number})
         return self._happened(reading, (event,), who), undone.words
 
-    def word(
-        self, study_uid: str, sentence_id: str, text: str, *, version: int, section: str = "", who: Person
-    ) -> session.Reading:
-        """Change the words of one sentence of the report, add one, or take one out (empty text)."""
-        must(who, "word", study_uid)
-        reading = self._reading(study_uid, who)
-        worded = reports.reword(self._drafted(reading, who), sentence_id, text, section=section, who=who.name)
-        held = self.blobs.put(canonical(worded))
-        return self._happened(reading, session.word(reading, who.name, self.clock(), version=version, report=held), who)
-
     def sign(
         self,
         study_uid: str,
@@ -365,76 +311,6 @@ class Desk:
                 }
             )  # fmt: skip
         return told
-
-    def _happened(self, reading: session.Reading, events: Sequence[Event], who: Person) -> session.Reading:
-        if events:  # `seen` makes the database itself the judge where two processes race
-            self.journal.append(*events, seen=reading.version)
-        return self._reading(reading.study_uid, who)
-
-    # ---- the report ------------------------------------------------------------------------------------------
-
-    def report(self, study_uid: str, *, who: Person) -> reports.Report:
-        """The report as it is being worded, or the latest signed one; before one's own opinion, only one's own words
-        and what needs no machine."""
-        must(who, "report", study_uid)
-        self._disclosing.must_not_be_blind(study_uid, who)
-        reading = self._reading(study_uid, who)
-        if reading.state == "signed":
-            return self._kept(reading.reports[-1])
-        own = "" if self._disclosing.free(study_uid, who, state=reading.state) else who.name
-        drafted = self._drafted(reading, who, only_by=own)
-        return reports.unread(drafted) if own else drafted
-
-    def _drafted(self, reading: session.Reading, who: Person, *, only_by: str = "") -> reports.Report:
-        """The draft, brought up to date with what a person may see.
-
-        Args:
-            only_by: leave out what others have worded, who may have seen more.
-        """
-        study = self._disclosing.study(self.index.study(reading.study_uid), who)
-        latest = self._disclosing.results(reading.study_uid, who)
-        if reading.draft:
-            kept = self._kept(reading.draft)
-            return reports.redraft(reports.only_words_of(kept, only_by) if only_by else kept, study, latest)
-        if reading.state == "amending":
-            return reports.redraft(reports.amend(self._kept(reading.reports[-1])), study, latest)
-        if reading.state == "signed":
-            return self._kept(reading.reports[-1])
-        return reports.begin(study, latest)
-
-    def _kept(self, digest: str) -> reports.Report:
-        return reports.Report.from_json(json.loads(self.blobs.get(digest)))
-
-    def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
-        """The report as PDF/A; a draft says so on every page."""
-        from isocenter.forms import pdf
-        from isocenter.forms.key_images import key_images
-
-        report = self.report(study_uid, who=who)
-        study = self._disclosing.study(self.index.study(study_uid), who)
-        results = [self.index.result(digest) for digest in report.results]
-        seal = pdf.Seal(report.by, report.signed, report.digest, report.replaces) if report.signed else None
-        return pdf.report(
-            study,
-            report.sentences,
-            results,
-            when=report.signed or self.clock(),
-            seal=seal,
-            how=reports.how(report),
-            pictures=key_images(study, results, self._source),
-        )
-
-    def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
-        """The report as a FHIR R4 bundle; what a machine says is labelled until a person has signed it."""
-        from isocenter.forms import fhir
-
-        report = self.report(study_uid, who=who)
-        study = self._disclosing.study(self.index.study(study_uid), who)
-        results = [self.index.result(digest) for digest in report.results]
-        return fhir.bundle(
-            study, report.sentences, results, when=report.signed or self.clock(), version=report.number,
-            digest=report.digest, by=report.by,
-        )  # fmt: skip
 
 
 def _is_own(result: Result, who: Person) -> bool:

@@ -1,0 +1,114 @@
+"""The verbs of a report: see it, word it, choose its template, print it.
+
+A report that is being worded is made anew from what its reader may see now, with their words over it; a signed one is
+read as it was sealed.
+"""
+
+from __future__ import annotations
+
+import json
+
+from isocenter.govern.policy import Person, must
+from isocenter.reading import report as reports
+from isocenter.reading import session
+from isocenter.record import canonical
+from isocenter.site.sitting import Sitting
+
+__all__ = ["Reports"]
+
+
+class Reports(Sitting):
+    """What a reader can do with a report."""
+
+    def word(
+        self,
+        study_uid: str,
+        sentence_id: str,
+        text: str,
+        *,
+        version: int,
+        section: str = "",
+        heading: str = "",
+        who: Person,
+    ) -> session.Reading:
+        """Change the words of one sentence of the report, add one, or take one out (empty text)."""
+        must(who, "word", study_uid)
+        reading = self._reading(study_uid, who)
+        worded = reports.reword(
+            self._drafted(reading, who), sentence_id, text, section=section, heading=heading, who=who.name
+        )
+        return self._worded(reading, worded, version, who)
+
+    def use_template(self, study_uid: str, name: str, *, version: int, who: Person) -> session.Reading:
+        """Build the report by another template; every word of a person stays."""
+        must(who, "word", study_uid)
+        reading = self._reading(study_uid, who)
+        return self._worded(reading, reports.use(self._drafted(reading, who), name), version, who)
+
+    def _worded(self, reading: session.Reading, report: reports.Report, version: int, who: Person) -> session.Reading:
+        held = self.blobs.put(canonical(report))
+        return self._happened(reading, session.word(reading, who.name, self.clock(), version=version, report=held), who)
+
+    def report(self, study_uid: str, *, who: Person) -> reports.Report:
+        """The report as it is being worded, or the latest signed one; before one's own opinion, only one's own words
+        and what needs no machine."""
+        must(who, "report", study_uid)
+        self._disclosing.must_not_be_blind(study_uid, who)
+        reading = self._reading(study_uid, who)
+        if reading.state == "signed":
+            return self._kept(reading.reports[-1])
+        own = "" if self._disclosing.free(study_uid, who, state=reading.state) else who.name
+        drafted = self._drafted(reading, who, only_by=own)
+        return reports.unread(drafted) if own else drafted
+
+    def _drafted(self, reading: session.Reading, who: Person, *, only_by: str = "") -> reports.Report:
+        """The draft, brought up to date with what a person may see.
+
+        Args:
+            only_by: leave out what others have worded, who may have seen more.
+        """
+        study = self._disclosing.study(self.index.study(reading.study_uid), who)
+        if reading.state == "signed" and not reading.draft:
+            return self._kept(reading.reports[-1])
+        latest, earlier = self._disclosing.results(reading.study_uid, who), self._before(study)
+        if reading.draft:
+            kept = self._kept(reading.draft)
+            kept = reports.only_words_of(kept, only_by) if only_by else kept
+            return reports.redraft(kept, study, latest, earlier=earlier)
+        if reading.state == "amending":
+            return reports.redraft(reports.amend(self._kept(reading.reports[-1])), study, latest, earlier=earlier)
+        return reports.begin(study, latest, earlier=earlier)
+
+    def _kept(self, digest: str) -> reports.Report:
+        return reports.Report.from_json(json.loads(self.blobs.get(digest)))
+
+    def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
+        """The report as PDF/A; a draft says so on every page."""
+        from isocenter.forms import pdf
+        from isocenter.forms.key_images import key_images
+
+        report = self.report(study_uid, who=who)
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        results = [self.index.result(digest) for digest in report.results]
+        seal = pdf.Seal(report.by, report.signed, report.digest, report.replaces) if report.signed else None
+        return pdf.report(
+            study,
+            report.sentences,
+            results,
+            when=report.signed or self.clock(),
+            seal=seal,
+            how=reports.how(report),
+            pictures=key_images(study, results, self._source),
+        )
+
+    def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
+        """The report as a FHIR R4 bundle; what a machine says is labelled until a person has signed it."""
+        from isocenter.forms import fhir
+
+        report = self.report(study_uid, who=who)
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        results = [self.index.result(digest) for digest in report.results]
+        return fhir.bundle(
+            study, report.sentences, results, when=report.signed or self.clock(), version=report.number,
+            digest=report.digest, by=report.by,
+        )  # fmt: skip

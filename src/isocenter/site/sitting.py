@@ -1,0 +1,79 @@
+"""A reader's sitting with one study: how it stands, what fits it, and how an act on it happens.
+
+The verbs of a reading are made on this (`desk`, `reporting`); the site that is made of them brings what they work on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from isocenter.analysis import plan as planning
+from isocenter.analysis.registry import Registry
+from isocenter.govern.policy import Person
+from isocenter.reading import session
+from isocenter.record import Event, Study
+from isocenter.site.disclosing import Disclosing
+
+if TYPE_CHECKING:
+    from isocenter.analysis.protocol import Analysis
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Sitting"]
+
+_HISTORY = 100  # studies of one patient that a comparison looks through
+
+
+class Sitting:
+    """What every verb of a reading stands on."""
+
+    blobs: Blobs
+    journal: Journal
+    index: Index
+    registry: Registry
+    clock: Callable[[], datetime]
+    _disclosing: Disclosing
+    _fits: dict[str, tuple[datetime | None, planning.Plan]]
+
+    def _earlier(self, study: Study, chosen: Sequence[Analysis]) -> tuple[Study, ...]:
+        """Earlier studies of the patient, whole, the newest first; none where no analysis looks back."""
+        if not planning.looks_back(chosen):
+            return ()
+        return tuple(self.index.study(s.uid) for s in self._before(study))
+
+    def _before(self, study: Study) -> tuple[Study, ...]:
+        """Earlier studies of the patient without their series, the newest first."""
+        if not study.patient.id:
+            return ()
+        others = self.index.studies({"PatientID": study.patient.id}, limit=_HISTORY, order="-date")
+        return planning.earlier_of(study, others)
+
+    def _source(self, sop_uid: str) -> bytes:
+        return self.blobs.get(self.index.instance(sop_uid)[2].digest)
+
+    def _reading(self, study_uid: str, who: Person) -> session.Reading:
+        row = self.index.reading(study_uid)
+        last = self.journal.since(subject=study_uid, who=str(row["by"] or ""), limit=1, newest_first=True)
+        known = session.Reading.of(study_uid, row, last[0].event.time if last and row["by"] else None)
+        locked = self._disclosing.locked(study_uid, who)
+        return replace(known, asked=self._disclosing.asks(study_uid, self._fitting(study_uid)), locked=locked)
+
+    def _fitting(self, study_uid: str) -> planning.Plan:
+        """Which analyses fit the study by its headers; made again when more has arrived."""
+        brief = self.index.studies({"StudyInstanceUID": study_uid}, limit=1)
+        held = self._fits.get(study_uid)
+        if held is None or not brief or held[0] != brief[0].arrived:
+            study = self._disclosing.imaged(self.index.study(study_uid))  # NotFound where there is none
+            chosen = list(self.registry.analyses.values())
+            held = study.arrived, planning.plan(chosen, study, self._earlier(study, chosen))
+            self._fits[study_uid] = held
+        return held[1]
+
+    def _happened(self, reading: session.Reading, events: Sequence[Event], who: Person) -> session.Reading:
+        if events:  # `seen` makes the database itself the judge where two processes race
+            self.journal.append(*events, seen=reading.version)
+        return self._reading(reading.study_uid, who)

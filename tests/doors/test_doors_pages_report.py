@@ -1,0 +1,66 @@
+"""The report over the wire: template, headings, what is doubted in place, and what each sentence leads back to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from browser_for_pages import Browser
+from house_for_pages import CT, CT_SERIES, House
+
+from isocenter.doors.pages import application
+
+
+@pytest.fixture
+def reader() -> Browser:
+    house = House()
+    made = Browser(application(house, demo=True, clock=lambda: house.now), bearer=house.token("reader"))
+    assert made.post(f"/api/readings/{CT}/open").status_code == 200
+    return made
+
+
+def report(reader: Browser) -> Any:
+    return reader.get(f"/api/readings/{CT}/report").json()
+
+
+def test_the_template_and_its_sections_are_told(reader: Browser) -> None:
+    told = report(reader)
+    form = told["template"]
+    assert (form["name"], form["title"], form["version"]) == ("ct_chest", "CT of the chest", "1")
+    assert [s["name"] for s in form["sections"]][:3] == ["Clinical information", "Technique", "Comparison"]
+    findings = next(s for s in form["sections"] if s["name"] == "Findings")
+    assert (findings["radlex"], findings["loinc"]) == ("RID28486", "59776-5")
+    assert "Pleura" in [h["name"] for h in findings["headings"]]
+    assert next(s for s in told["sentences"] if s["section"] == "Findings")["heading"] == "Lungs and airways"
+    names = [one["name"] for one in reader.get("/api/templates").json()["templates"]]
+    assert {"ct_chest", "general"} <= set(names)
+
+
+def test_every_sentence_leads_back_to_series_and_slice(reader: Browser) -> None:
+    told = report(reader)
+    tied = {t for s in told["sentences"] for t in s["findings"]}
+    (one,) = (e for e in told["evidence"] if e["finding"] in tied)
+    assert (one["number"], one["series_uid"], one["series"]) == (1, CT_SERIES, 2)
+    assert (one["slice"], one["slices"]) == (5, 8) and one["where"] == "series 2, slice 5 of 8"
+
+
+def test_a_doubt_names_the_characters(reader: Browser) -> None:
+    before = report(reader)
+    id = next(s["id"] for s in before["sentences"] if s["findings"])
+    text = "Lesion of 9 mm in the right lung."
+    told = reader.put(f"/api/readings/{CT}/sentences/{id}", {"version": before["version"], "text": text}).json()
+    assert [text[d["start"] : d["end"]] for d in told["disagreements"]] == ["9 mm", "right"]
+
+
+def test_another_template_is_chosen_and_a_heading_of_it_written_to(reader: Browser) -> None:
+    version = report(reader)["version"]
+    chosen = reader.put(f"/api/readings/{CT}/template", {"version": version, "name": "ct_abdomen"})
+    assert chosen.status_code == 200 and chosen.json()["template"]["name"] == "ct_abdomen"
+    body = {"version": chosen.json()["version"], "text": "A stone.", "section": "Findings"}
+    refused = reader.put(f"/api/readings/{CT}/sentences/own", {**body, "heading": "Pleura"})
+    assert refused.status_code == 400 and "no such heading" in refused.text
+    told = reader.put(f"/api/readings/{CT}/sentences/own", {**body, "heading": "Lung bases"}).json()
+    assert next(s["heading"] for s in told["sentences"] if s["id"] == "own") == "Lung bases"
+    stale = reader.put(f"/api/readings/{CT}/template", {"version": version, "name": "general"})
+    assert stale.status_code == 409
+    assert reader.put(f"/api/readings/{CT}/template", {"version": 0, "name": "haiku"}).status_code in (404, 409)

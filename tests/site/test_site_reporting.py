@@ -1,0 +1,50 @@
+"""A report on a real archive: by its template, with a person's words, the same on screen as in the sealed bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from isocenter.app import open_house
+from isocenter.errors import Conflict, NotFound
+from isocenter.govern.policy import Person, Role
+from isocenter.settings import Settings
+from isocenter.site.verbs import HOUSE, Site
+
+ITO = Person("ito", Role.READER)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    house = open_house(Settings(folder=tmp_path / "archive"), apart=False)
+    file = Path(str(get_testdata_file("CT_small.dcm", download=False)))
+    house.site.receive([file.read_bytes()], sender="test", who=HOUSE)
+    yield house.site
+    house.close()
+
+
+def test_a_signed_report_keeps_the_template_that_was_chosen(site: Site) -> None:
+    study = site.studies(who=HOUSE)[0].uid
+    version = site.open(study, who=ITO).version
+    version = site.lock(study, version=version, nothing=True, who=ITO).version
+    first = site.report(study, who=ITO)
+    assert first.template == "general"
+    reading = site.use_template(study, "ct_abdomen", version=version, who=ITO)
+    with pytest.raises(Conflict):
+        site.use_template(study, "ct_chest", version=version, who=ITO)
+    with pytest.raises(NotFound):
+        site.use_template(study, "haiku", version=reading.version, who=ITO)
+    reading = site.word(
+        study, "own", "Stone of 4 mm.", section="Findings", heading="Kidneys, adrenals and bladder",
+        version=reading.version, who=ITO,
+    )  # fmt: skip
+    site.sign(study, version=reading.version, who=ITO)
+    sealed = site.report(study, who=ITO)
+    assert (sealed.state, sealed.template, sealed.template_version) == ("final", "ct_abdomen", "1")
+    assert next(s.heading for s in sealed.sentences if s.id == "own") == "Kidneys, adrenals and bladder"
+    assert site.report_pdf(study, who=ITO).startswith(b"%PDF")
+    site.open(study, who=ITO)
+    assert site.report(study, who=ITO).template == "ct_abdomen", "an amendment goes on with it"
