@@ -171,9 +171,21 @@ class Quiet:
             raise AttributeError(verb)
         says: dict[str, Any] = {
             "blind": False, "taking": nullcontext(len), "file": (b"", "text/plain"), "lesions": ((), (), ()),
-            "timeline": {"patient": _ct().patient},
+            "timeline": {"patient": _ct().patient}, "stops": [],
         }  # fmt: skip
         return lambda *given, **named: says.get(verb, {})
+
+
+class _Catalogue(Quiet):
+    """The catalogue of the house: one analysis, two models, nothing stopped."""
+
+    def analyses(self, *, who: Person) -> list[dict[str, Any]]:
+        must(who, "catalogue")
+        return [{"name": "volumetry", "version": "1", "needs": ["any segmentation"]}]
+
+    def models(self, *, who: Person) -> list[dict[str, Any]]:
+        must(who, "models")
+        return [{"name": "chest_xray_opacity", "digest": "c" * 64}, {"name": "lung_nodule", "digest": "d" * 64}]
 
 
 class House:
@@ -182,6 +194,7 @@ class House:
     def __init__(self) -> None:
         self.now = NOON
         self.oversight = self.reviews = self.audits = self.guests = self.following = Quiet()
+        self.cataloguing = _Catalogue()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
         self.journal: list[Sealed] = []
@@ -556,14 +569,6 @@ class House:
         return self.modes(who=who)
 
     # ---- the rest
-
-    def analyses(self, *, who: Person) -> Sequence[dict[str, Any]]:
-        must(who, "catalogue")
-        return [{"name": "volumetry", "version": "1", "needs": ["any segmentation"]}]
-
-    def models(self, *, who: Person) -> Sequence[dict[str, Any]]:
-        must(who, "models")
-        return [{"name": "chest_xray_opacity", "digest": "c" * 64}, {"name": "lung_nodule", "digest": "d" * 64}]
 
     def explain(self, id: str, *, who: Person) -> dict[str, Any]:
         must(who, "explain", id)

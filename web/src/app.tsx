@@ -4,6 +4,7 @@ import { Foot } from "./frame/foot";
 import { Lazy } from "./frame/lazy";
 import { Rail } from "./frame/rail";
 import { OfflineBar } from "./frame/offline";
+import { Visions } from "./frame/vision";
 import { bind } from "./keys/keyboard";
 import { KeySheet, sheetOpen } from "./keys/sheet";
 import { Empty, Loading } from "./kit/states";
@@ -51,6 +52,7 @@ export function App() {
       </div>
       <Foot />
       <KeySheet />
+      <Visions />
       <Palette />
     </div>
   );

@@ -11,7 +11,7 @@ from isocenter.errors import Refused
 from isocenter.record import Series
 from isocenter.space import Region, Volume
 
-__all__ = ["Dated", "Need", "Unmet"]
+__all__ = ["Check", "Dated", "Need", "Unmet"]
 
 _WORDS = {
     "CT": "CT", "MR": "MR", "PT": "PET", "US": "ultrasound", "CR": "computed radiograph", "DX": "digital radiograph",
@@ -29,6 +29,16 @@ class Unmet:
 
     def __str__(self) -> str:
         return f"needs {self.wanted}; {self.found}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One predicate of a need, held against one series: what was wanted, what is there, and whether that will do."""
+
+    predicate: str
+    wanted: str
+    found: str
+    met: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,69 +120,66 @@ class Need:
 
     def unmet(self, series: Series) -> tuple[Unmet, ...]:
         """Every predicate that this series does not meet; empty when it will do."""
-        return tuple(
-            u
-            for u in (
-                self._modality(series),
-                self._pixels(series),
-                self._body_part(series),
-                self._count(series),
-                self._thickness(series),
-                *self._facts(series),
-            )
-            if u is not None
-        )
+        return tuple(Unmet(c.predicate, c.wanted, c.found) for c in self.checks(series) if not c.met)
 
-    def _modality(self, series: Series) -> Unmet | None:
-        if not self.modality or series.modality in self.modality:
+    def checks(self, series: Series) -> tuple[Check, ...]:
+        """Every predicate that the need has, with what this series says to it."""
+        each = (
+            self._modality(series), self._pixels(series), self._body_part(series), self._count(series),
+            self._thickness(series), *self._facts(series),
+        )  # fmt: skip
+        return tuple(c for c in each if c is not None)
+
+    def _modality(self, series: Series) -> Check | None:
+        if not self.modality:
             return None
-        return Unmet(
-            "modality",
-            self._named(),
-            f"series {series.number} is {_WORDS.get(series.modality, series.modality or 'of unknown modality')}",
-        )
+        said = _WORDS.get(series.modality, series.modality or "of unknown modality")
+        met = series.modality in self.modality
+        return Check("modality", self._named(), f"series {series.number} is {said}", met)
 
-    def _pixels(self, series: Series) -> Unmet | None:
-        if self.gives == "regions" or any(i.rows and i.columns for i in series.instances):
+    def _pixels(self, series: Series) -> Check | None:
+        if self.gives == "regions":
             return None
-        return Unmet("pixels", "images", f"series {series.number} has no pixels")
+        met = any(i.rows and i.columns for i in series.instances)
+        return Check("pixels", "images", f"series {series.number} has {'' if met else 'no '}pixels", met)
 
-    def _body_part(self, series: Series) -> Unmet | None:
+    def _body_part(self, series: Series) -> Check | None:
         if not self.body_part:
             return None
         said = series.body_part or f"{series.description} {series.facts.get('ProtocolName', '')}"
-        if not said.strip() or any(word.lower() in said.lower() for word in self.body_part):
-            return None
-        if not series.body_part:
-            return None  # free text that names no part refuses nothing; the analysis looks at the pixels
-        return Unmet("body part", " or ".join(self.body_part), f"series {series.number} is of {said.strip()}")
+        named = any(word.lower() in said.lower() for word in self.body_part)
+        # Free text that names no part refuses nothing; the analysis looks at the pixels then.
+        met = not series.body_part or named
+        found = f"series {series.number} is of {said.strip()}" if said.strip() else _unsaid(series)
+        return Check("body part", " or ".join(self.body_part), found, met)
 
-    def _count(self, series: Series) -> Unmet | None:
+    def _count(self, series: Series) -> Check | None:
         n = sum(max(1, i.frames) for i in series.instances)
+        found = f"series {series.number} has {n}"
         if n < self.at_least:
-            return Unmet("images", f"at least {self.at_least} images", f"series {series.number} has {n}")
-        if self.at_most is not None and n > self.at_most:
-            return Unmet("images", f"at most {self.at_most} images", f"series {series.number} has {n}")
-        return None
+            return Check("images", f"at least {self.at_least} images", found, False)
+        if self.at_most is not None:
+            return Check("images", f"at most {self.at_most} images", found, n <= self.at_most)
+        return Check("images", f"at least {self.at_least} images", found, True) if self.at_least > 1 else None
 
-    def _thickness(self, series: Series) -> Unmet | None:
+    def _thickness(self, series: Series) -> Check | None:
         if self.slice_mm is None:
             return None
-        thick = series.facts.get("SliceThickness")
-        if thick is None or self.slice_mm[0] <= float(thick) <= self.slice_mm[1]:
-            return None
         low, high = self.slice_mm
-        return Unmet(
-            "slice thickness", f"slices of {low:g} to {high:g} mm", f"series {series.number} has {float(thick):g} mm"
-        )
+        thick = series.facts.get("SliceThickness")
+        found = _unsaid(series) if thick is None else f"series {series.number} has {float(thick):g} mm"
+        met = thick is None or low <= float(thick) <= high
+        return Check("slice thickness", f"slices of {low:g} to {high:g} mm", found, met)
 
-    def _facts(self, series: Series) -> tuple[Unmet, ...]:
-        unmet = []
+    def _facts(self, series: Series) -> tuple[Check, ...]:
+        held = []
         for keyword, wanted in (self.facts or {}).items():
             value = series.facts.get(keyword)
-            if value not in (None, "", []) and str(value) not in wanted:
-                unmet.append(Unmet(keyword, f"{keyword} {' or '.join(wanted)}", f"series {series.number} has {value}"))
-        return tuple(unmet)
+            silent = value in (None, "", [])
+            found = _unsaid(series) if silent else f"series {series.number} has {value}"
+            met = silent or str(value) in wanted
+            held.append(Check(keyword, f"{keyword} {' or '.join(wanted)}", found, met))
+        return tuple(held)
 
     # ---- face two: a query -----------------------------------------------------------------------------------
 
@@ -210,3 +217,7 @@ class Need:
         if not self.modality:
             return "any series with images"
         return " or ".join(_WORDS.get(m, m) for m in self.modality)
+
+
+def _unsaid(series: Series) -> str:
+    return f"series {series.number} does not say; the pixels decide"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from isocenter.analysis.need import Need, Unmet
+from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
 from isocenter.record import Series, Study
 
-__all__ = ["Binding", "Declined", "Plan", "earlier_of", "looks_back", "plan"]
+__all__ = ["Binding", "Checked", "Declined", "Plan", "checked", "earlier_of", "looks_back", "plan"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,28 @@ class Declined:
     def sentences(self) -> tuple[str, ...]:
         """Each reason in words."""
         return tuple(str(r) for r in self.reasons)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One need of an analysis, held against the series of a study that comes nearest to it.
+
+    Args:
+        need: its name in the analysis.
+        wanted: the need in words.
+        optional: the analysis runs without it.
+        checks: each predicate with the value that was met.
+    """
+
+    need: str
+    wanted: str
+    optional: bool
+    checks: tuple[Check, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether the series will do."""
+        return all(c.met for c in self.checks)
 
 
 @dataclass(frozen=True)
@@ -79,6 +101,34 @@ def earlier_of(study: Study, others: Iterable[Study]) -> tuple[Study, ...]:
 def looks_back(analyses: Iterable[Analysis]) -> bool:
     """Whether any of them wants an earlier study."""
     return any(need.earlier for a in analyses for need in a.needs.values())
+
+
+def checked(analysis: Analysis, study: Study, earlier: Sequence[Study] = ()) -> tuple[Checked, ...]:
+    """Each need of an analysis with every predicate met or not met, on the nearest series that there is.
+
+    Args:
+        earlier: earlier studies of the same patient, the newest first.
+    """
+    told = []
+    for name, need in analysis.needs.items():
+        where = (earlier[0] if earlier else None) if need.earlier else study
+        told.append(Checked(name, need.sentence(), need.optional, _nearest_checks(need, where)))
+    return tuple(told)
+
+
+def _nearest_checks(need: Need, study: Study | None) -> tuple[Check, ...]:
+    if study is None:
+        return (Check("earlier study", need.sentence(), "no earlier study of this patient is here", False),)
+    if not study.series:
+        return (Check("series", need.sentence(), "the study has no series", False),)
+    tries = [need.checks(s) for s in study.series]
+    return min(tries, key=_distance)
+
+
+def _distance(checks: Sequence[Check]) -> tuple[bool, int]:
+    """How far a series is from what is needed: the modality counts most, then each predicate that is not met."""
+    unmet = [c for c in checks if not c.met]
+    return any(c.predicate == "modality" for c in unmet), len(unmet)
 
 
 def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[list[Binding], tuple[Unmet, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
@@ -15,12 +16,50 @@ __all__ = ["router"]
 
 router = APIRouter()
 
+_Name = Annotated[str, Path(min_length=1, max_length=128)]
+
+
+class Why(BaseModel):
+    """The reason of an act, kept in the journal."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+
 
 @router.get("/api/analyses")
 def analyses(site: SiteHere, who: Annotated[Person, needs("catalogue")]) -> Any:
-    """Every analysis with its needs as sentences, its parameters and its limits."""
+    """Every analysis with its needs as sentences, parameters and limits, how it is used, whether it is stopped."""
     here: PagesSite = site
-    return {"analyses": [to_plain(line) for line in here.analyses(who=who)]}
+    return {"analyses": [to_plain(line) for line in here.cataloguing.analyses(who=who)]}
+
+
+@router.get("/api/analyses/{name}")
+def analysis(name: _Name, site: SiteHere, who: Annotated[Person, needs("catalogue")]) -> Any:
+    """One analysis: also what became of it here, and why it did not look."""
+    here: PagesSite = site
+    return to_plain(here.cataloguing.analysis(name, who=who))
+
+
+@router.get("/api/stops")
+def stops(site: SiteHere, who: Annotated[Person, needs("catalogue")]) -> Any:
+    """Analyses that are stopped everywhere."""
+    here: PagesSite = site
+    return {"stops": here.cataloguing.stops(who=who)}
+
+
+@router.post("/api/analyses/{name}/stop")
+def stop(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+    """Stop an analysis everywhere, at once."""
+    here: PagesSite = site
+    here.cataloguing.stop(name, reason=why.reason, who=who)
+    return stops(here, who)
+
+
+@router.post("/api/analyses/{name}/resume")
+def resume(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+    """Start an analysis again that somebody else has stopped."""
+    here: PagesSite = site
+    here.cataloguing.resume(name, reason=why.reason, who=who)
+    return stops(here, who)
 
 
 @router.get("/api/models")
@@ -29,8 +68,31 @@ def models(
 ) -> Any:
     """Every model with its card and its evidence; with a name or a digest, that one."""
     here: PagesSite = site
-    told = [to_plain(line) for line in here.models(who=who)]
+    told = [to_plain(line) for line in here.cataloguing.models(who=who)]
     return {"models": [m for m in told if not name or name in (m.get("name"), m.get("digest"))]}
+
+
+@router.get("/api/models/{name}")
+def model(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
+    """One model by name or digest: also what became of it here."""
+    here: PagesSite = site
+    return to_plain(here.cataloguing.model(name, who=who))
+
+
+@router.post("/api/models/{name}/stop")
+def stop_model(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+    """Stop every analysis that runs on a model, at once."""
+    here: PagesSite = site
+    here.cataloguing.stop_model(name, reason=why.reason, who=who)
+    return stops(here, who)
+
+
+@router.post("/api/models/{name}/resume")
+def resume_model(name: _Name, why: Why, site: SiteHere, who: Annotated[Person, needs("stop")]) -> Any:
+    """Start every analysis again that runs on a model and that somebody else has stopped."""
+    here: PagesSite = site
+    here.cataloguing.resume_model(name, reason=why.reason, who=who)
+    return stops(here, who)
 
 
 @router.get("/api/explain/{id}")

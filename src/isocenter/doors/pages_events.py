@@ -44,6 +44,8 @@ TOLD = frozenset(
         Kind.SEND_FAILED,
         Kind.MODEL_RELEASED,
         Kind.MODEL_STOPPED,
+        Kind.ANALYSIS_STOPPED,
+        Kind.ANALYSIS_RESUMED,
     }
 )
 """What a page may hear. Who signed in, who looked at what, and what was refused is for the audit."""

@@ -56,7 +56,7 @@ def confirm(analysis: _Analysis, agreed: Agreed, site: SiteHere, who: Annotated[
 
 
 def _told(site: PagesSite, known: Modes, who: Person) -> dict[str, Any]:
-    names = [str(line["name"]) for line in site.analyses(who=who)]
+    names = [str(line["name"]) for line in site.cataloguing.analyses(who=who)]
     return {
         "allowed": {use.value: [mode.value for mode in ALLOWED[use]] for use in Use},
         "default": {use.value: DEFAULT[use].value for use in Use},

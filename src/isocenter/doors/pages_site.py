@@ -42,6 +42,7 @@ class PagesSite(Protocol):
     oversight: Any  # `isocenter.site.overseeing.Overseeing`: figures of the department
     reviews: Any  # `isocenter.site.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
     guests: Any  # `isocenter.site.segmenting.Segmenting`: images that are analysed and not kept
+    cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
     preferences: Preferences
     """What people and the site have set."""
@@ -197,12 +198,6 @@ class PagesSite(Protocol):
 
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
         """The report for print."""
-
-    def analyses(self, *, who: Person) -> Sequence[Mapping[str, Any]]:
-        """The catalogue."""
-
-    def models(self, *, who: Person) -> Sequence[Mapping[str, Any]]:
-        """The models with their cards."""
 
     def explain(self, id: str, *, who: Person) -> Mapping[str, Any]:
         """The chain behind a result or a report."""

@@ -57,7 +57,9 @@ def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) 
     """The latest answer of each analysis and person."""
     here: PagesSite = site
     whole = here.study(uid, who=who)
-    return {"results": [_told(here, id, told, whole, who) for id, told in here.results(uid, who=who)]}
+    stops = {one["analysis"]: one for one in here.cataloguing.stops(who=who)}
+    told = [_told(here, id, one, whole, who) for id, one in here.results(uid, who=who)]
+    return {"results": [{**line, "stopped": stops.get(line["analysis"])} for line in told]}
 
 
 @router.get("/api/studies/{uid}/plan")

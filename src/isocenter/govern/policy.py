@@ -108,6 +108,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("unveiled", "see what machines said before a reader's own opinion is locked", _S, _P),
             _rule("modes", "see how each analysis is used here", *_STAFF),
             _rule("mode", "propose and confirm how an analysis is used", _A, _R),
+            _rule(
+                "stop", "stop an analysis or a model everywhere, and start again what another person stopped", _A, _R
+            ),
             # reading
             _rule("worklist", "see the list of studies to read", _A, _R),
             _rule("assign", "ask somebody to read a study", _A, _R),

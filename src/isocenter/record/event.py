@@ -63,6 +63,8 @@ class Kind(StrEnum):
     SETTINGS_CHANGED = "SettingsChanged"  # subject: me:NAME, site or views; details.settings: the whole of them, as set
     MODE_PROPOSED = "ModeProposed"  # subject: analysis; details: use, mode, was, reason
     MODE_SET = "ModeSet"  # the same, with proposed_by where two people had to agree
+    ANALYSIS_STOPPED = "AnalysisStopped"  # subject: analysis; details.reason, .model where a model was stopped
+    ANALYSIS_RESUMED = "AnalysisResumed"  # the same, by another person; details.stopped_by
     STARTED = "Started"
     LESION_MATCHED = "LesionMatched"  # subject: study; details.one, .other: tracking identities; .same
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet

@@ -69,6 +69,8 @@ _WORDS = {
     Kind.FOLLOW_UP_CLOSED: "closed a follow-up",
     Kind.REMARKED: "spoke with a colleague about it",
     Kind.SETTINGS_CHANGED: "changed settings",
+    Kind.ANALYSIS_STOPPED: "stopped it everywhere",
+    Kind.ANALYSIS_RESUMED: "started it again",
     Kind.MODE_PROPOSED: "asked for the mode {mode} in {use}",
     Kind.MODE_SET: "set the mode {mode} in {use}",
     Kind.STARTED: "started",

@@ -32,6 +32,7 @@ from isocenter.record import (
     from_plain,
     to_plain,
 )
+from isocenter.site.answering import Answers
 from isocenter.site.listing import Listing
 from isocenter.site.preferring import Preferences
 from isocenter.site.reporting import Reports
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Desk"]
 
 
-class Desk(Reports):
+class Desk(Reports, Answers):
     """What a reader can do; the site that is made of it brings what it works on."""
 
     preferences: Preferences

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis.plan import Plan
 from isocenter.errors import Forbidden, NotFound
+from isocenter.govern import stopping
 from isocenter.govern.policy import HOUSE, Person, may
 from isocenter.reading import disclosure, session
 from isocenter.reading import worklist as lists
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Disclosing", "unbound"]
 
 _PAGE = 5000
-_FOLLOWED = (Kind.MODE_PROPOSED, Kind.MODE_SET, Kind.OPINION_LOCKED, Kind.INSTANCES_RECEIVED)
+_FOLLOWED = (Kind.MODE_PROPOSED, Kind.MODE_SET, Kind.OPINION_LOCKED, Kind.INSTANCES_RECEIVED, *stopping.KINDS)
 _OF_MACHINES = (Kind.PLANNED, Kind.DECLINED, Kind.ANALYSIS_FAILED)
 _TELLING = (Kind.REPORT_DRAFTED, Kind.VIEWED)  # acts of another reader that may follow what a machine said
 _MACHINES_WRITE = {"Modality": "SEG\\SR", "MadeBy": "machine"}  # what can say of itself that an algorithm made it
@@ -57,6 +58,7 @@ class Disclosing:
         self._lock = threading.Lock()
         self._level = -1
         self._modes = Modes()
+        self._stops: dict[str, stopping.Stop] = {}
         self._locks: dict[tuple[str, str], datetime] = {}  # (study, reader) -> when
         self._made: dict[str, str] = {}  # series that a machine made elsewhere -> its study
 
@@ -66,6 +68,11 @@ class Disclosing:
         """The modes of the site as they are now."""
         self._follow()
         return self._modes
+
+    def stops(self) -> Mapping[str, stopping.Stop]:
+        """Analyses that a person has stopped everywhere."""
+        self._follow()
+        return self._stops
 
     def locked(self, study_uid: str, who: Person) -> datetime | None:
         """When a reader locked their first opinion on a study."""
@@ -78,7 +85,7 @@ class Disclosing:
             if head == self._level:
                 return
             if self._level < 0 or head < self._level:  # at the start, or the archive was put back to an older copy
-                self._modes, self._locks, self._level = Modes(), {}, 0
+                self._modes, self._stops, self._locks, self._level = Modes(), {}, {}, 0
                 self._made = self._machine_made({})
                 self._read(tuple(k for k in _FOLLOWED if k is not Kind.INSTANCES_RECEIVED), head)
             else:
@@ -88,7 +95,7 @@ class Disclosing:
     def _read(self, kinds: Sequence[Kind], head: int) -> None:
         number = self._level
         while page := self.journal.since(number, kinds=kinds, limit=_PAGE):
-            self._modes = self._modes.after(page)
+            self._modes, self._stops = self._modes.after(page), stopping.after(self._stops, page)
             for sealed in page:
                 event = sealed.event
                 if event.kind is Kind.OPINION_LOCKED:
@@ -150,9 +157,14 @@ class Disclosing:
         return [(i, r) for i, r in many if disclosure.visible(r, modes, locked=free, who=who.name)]
 
     def sent(self, study_uid: str, who: Person) -> list[tuple[str, Result]]:
-        """The latest results that may go out of the house: what the sender may see, and nothing that runs in shadow."""
-        modes = self.modes()
-        return [(i, r) for i, r in self.results(study_uid, who) if disclosure.visible(r, modes, locked=True)]
+        """The latest results that may go out of the house: what the sender may see, and nothing of a machine that runs
+        in shadow or is stopped."""
+        modes, stops = self.modes(), self.stops()
+        return [
+            (i, r)
+            for i, r in self.results(study_uid, who)
+            if disclosure.visible(r, modes, locked=True) and not (r.origin.kind == "machine" and r.origin.name in stops)
+        ]
 
     def is_silent(self, analysis: str, who: Person) -> bool:
         """Whether an analysis is one of which this person never hears while they read."""
@@ -192,6 +204,8 @@ class Disclosing:
         """Rows as a person may see them; what they read blind stands in a list of its own and not in this one."""
         if blind := self.blinded(who):
             waiting = [w for w in waiting if w.study.uid not in blind]
+        if stops := self.stops():
+            waiting = [_unraised(w, stops) for w in waiting]
         if unbound(who):
             return [w.shown(w.ai, w.raises) for w in waiting]
         modes = self.modes()
@@ -277,6 +291,14 @@ class Disclosing:
 def taken_back(result: Result) -> bool:
     """Whether a result is nothing but a person's own finding that they took back."""
     return bool(result.replaces) and not (result.findings or result.measurements or session.machine_of(result)[0])
+
+
+def _unraised(waiting: lists.Waiting, stops: Mapping[str, Any]) -> lists.Waiting:
+    """A row of the worklist as if analyses that are stopped had raised nothing."""
+    if not any(raised.analysis in stops for raised in waiting.raises):
+        return waiting
+    said = tuple(one._replace(raises=()) if one.analysis in stops else one for one in waiting.said)
+    return replace(waiting, raises=tuple(r for r in waiting.raises if r.analysis not in stops), said=said)
 
 
 def unbound(who: Person) -> bool:

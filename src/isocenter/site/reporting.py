@@ -7,11 +7,12 @@ read as it was sealed.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from isocenter.govern.policy import Person, must
 from isocenter.reading import report as reports
 from isocenter.reading import session
-from isocenter.record import canonical
+from isocenter.record import Result, canonical
 from isocenter.site.sitting import Sitting
 
 __all__ = ["Reports"]
@@ -97,9 +98,15 @@ class Reports(Sitting):
             results,
             when=report.signed or self.clock(),
             seal=seal,
-            how=reports.how(report),
+            how=(*reports.how(report), *self._stopped(results)),
             pictures=key_images(study, results, self._source),
         )
+
+    def _stopped(self, results: Sequence[Result]) -> list[str]:
+        """What is to be known of results by analyses that are stopped since."""
+        stops = self._disclosing.stops()
+        names = dict.fromkeys(session.machine_of(r)[0] or r.origin.name for r in results)
+        return [f"The analysis {name} was {stops[name].sentence()}." for name in names if name in stops]
 
     def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
         """The report as a FHIR R4 bundle; what a machine says is labelled until a person has signed it."""

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,6 +29,7 @@ from isocenter.errors import IsocenterError, LimitReached, NotFound, Refused, Un
 from isocenter.forms.answer import answer
 from isocenter.forms.plot import CONTOUR_COLOURS
 from isocenter.govern.policy import Person, must
+from isocenter.govern.stopping import Stop
 from isocenter.record import Instance, Patient, Series, Study, Verdict
 from isocenter.site.loading import Folder, Loading, read_folder
 
@@ -97,13 +98,15 @@ class Segmenting:
     Args:
         apart: whether analyses run in a process of their own; False only in a test.
         base: where the temporary folders are made; the system's own place where it is not given.
+        stops: analyses that a person has stopped everywhere; they are not run for a guest either.
     """
 
     def __init__(
         self, registry: Registry, clock: Callable[[], datetime], *, shelf: str = "", apart: bool = True,
-        base: Path | None = None,
+        base: Path | None = None, stops: Callable[[], Mapping[str, Stop]] = dict,
     ) -> None:  # fmt: skip
         self._registry, self._clock, self._shelf, self._apart = registry, clock, shelf, apart
+        self._stops = stops
         self._base = base or Path(tempfile.gettempdir())
         self._guests: dict[str, _Guest] = {}
         self._lock = threading.Lock()
@@ -127,6 +130,8 @@ class Segmenting:
         must(who, "segment")
         if analysis:
             self._registry.get(analysis)
+            if stop := self._stops().get(analysis):
+                raise Refused(f"the analysis '{analysis}'", stop.sentence(), "another person can start it again")
         if modality and not re.fullmatch(r"[A-Z]{2,8}", modality):
             raise Refused(f"the modality '{modality:.20}'", "it is two or more capitals, such as CT")
         self.expire()
@@ -315,7 +320,8 @@ class Segmenting:
                 self._declined(guest, declined.analysis, declined.sentences())
 
     def _chosen(self, guest: _Guest) -> list[Any]:
-        return [self._registry.get(guest.analysis)] if guest.analysis else list(self._registry.analyses.values())
+        all_of_them = [self._registry.get(guest.analysis)] if guest.analysis else self._registry.analyses.values()
+        return [a for a in all_of_them if a.name not in self._stops()]
 
     def _run(self, request: Request) -> Run:
         return run_apart(request) if self._apart else run(request)

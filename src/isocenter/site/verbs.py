@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
-from isocenter.analysis.describing import describe, same_asking, same_question
+from isocenter.analysis.describing import same_asking, same_question
 from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, run, run_apart
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refused
 from isocenter.govern import people
 from isocenter.govern.policy import HOUSE, Person, Role, must
-from isocenter.reading import session
 from isocenter.reading.confirmed import Experience
 from isocenter.reading.cutting import Cutter, Plane
-from isocenter.reading.disclosure import AFTER
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
 from isocenter.reading.priors import Prior
 from isocenter.reading.priors import priors as ranked
@@ -39,6 +36,7 @@ from isocenter.record import (
     to_plain,
 )
 from isocenter.site.auditing import Auditing
+from isocenter.site.cataloguing import Cataloguing
 from isocenter.site.desk import Desk
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.entering import Entrance
@@ -101,11 +99,16 @@ class Site(Desk, Marks):
         self._listing = Listing(self.index, self.journal)
         self.reviews = Reviewing(self.index, self.journal, self.blobs, self.clock)
         self._disclosing = Disclosing(self.index, self.journal, self.reviews.blinded)
+        self.cataloguing = Cataloguing(
+            self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf
+        )
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
         self._shelf, self._cutter = Shelf(), Cutter()
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
-        self.guests = Segmenting(self.registry, self.clock, shelf=self.shelf, apart=self.apart)
+        self.guests = Segmenting(
+            self.registry, self.clock, shelf=self.shelf, apart=self.apart, stops=self._disclosing.stops
+        )
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
         self._experience = Experience(self.journal.since, self.head)
@@ -231,13 +234,6 @@ class Site(Desk, Marks):
 
     # ---- plan, analyse ---------------------------------------------------------------------------------------
 
-    def planned(self, study_uid: str, *, who: Person) -> planning.Plan:
-        """Which analysis runs on which series, and why the others do not. Asks only; nothing is recorded."""
-        must(who, "plan", study_uid)
-        study = self._disclosing.study(self.index.study(study_uid), who)
-        chosen = list(self.registry.analyses.values())
-        return planning.plan(chosen, study, self._earlier(study, chosen))
-
     def analyse(
         self,
         study_uid: str,
@@ -256,6 +252,10 @@ class Site(Desk, Marks):
         must(who, "analyse", study_uid)
         study = self.index.study(study_uid)
         chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
+        stops = self._disclosing.stops()
+        if only and only in stops:
+            raise Refused(f"the analysis '{only}'", stops[only].sentence(), "another person can start it again")
+        chosen = [a for a in chosen if a.name not in stops]
         earlier = self._earlier(study, chosen)
         plan = planning.plan(chosen, study, earlier)
         self._tell(
@@ -333,62 +333,6 @@ class Site(Desk, Marks):
                 values: npt.NDArray[np.float32] = np.load(io.BytesIO(self.blobs.get(held.digest)), allow_pickle=False)
                 return values
         raise NotFound(f"map '{name}'", f"result {result[:12]} has none of that name")
-
-    def why(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:
-        """Each analysis with its answer on this study: found, none, declined (with reasons), waiting; or that it is
-        told after one's own opinion, which is the same whatever it said."""
-        must(who, "plan", study_uid)
-        study = self._disclosing.study(self.index.study(study_uid), who)
-        said = self._disclosing.results(study_uid, who)
-        rows = []
-        chosen = [a for a in self.registry.analyses.values() if not self._disclosing.is_silent(a.name, who)]
-        asked = planning.plan(chosen, study, self._earlier(study, chosen))
-        for binding in asked.bindings:
-            series = tuple(uid for uids in binding.series.values() for uid in uids)
-            answer, reasons = self._answer(study_uid, binding.analysis, series, said, who)
-            rows.append(self._answer_row(binding.analysis, answer, reasons, series))
-        for declined in asked.declined:
-            rows.append(self._answer_row(declined.analysis, "declined", declined.sentences(), ()))
-        return rows
-
-    def _answer(
-        self, study_uid: str, analysis: str, series: tuple[str, ...], said: Sequence[tuple[str, Result]], who: Person
-    ) -> tuple[str, tuple[str, ...]]:
-        if not self._disclosing.tells(study_uid, analysis, who):
-            return AFTER, ("it is told after your own opinion",)
-        mine = [r for _, r in said if r.receipt.series == series and session.machine_of(r)[0] == analysis]
-        if not mine:
-            return self._unsaid(study_uid)
-        if mine[-1].answer is not mine[-1].outcome:
-            return mine[-1].answer.value, (f"what it found was struck by {mine[-1].origin.name}",)
-        return mine[-1].answer.value, mine[-1].reasons
-
-    def _unsaid(self, study_uid: str) -> tuple[str, tuple[str, ...]]:
-        last = self.journal.since(
-            subject=study_uid, kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED), limit=1, newest_first=True
-        )
-        if last and last[0].event.kind is Kind.ANALYSIS_FAILED:
-            return "failed", (f"{last[0].event.details['reason']}; it is tried again at the next start",)
-        return "waiting", ("its turn has not come yet",)
-
-    def _answer_row(self, name: str, answer: str, reasons: Sequence[str], series: Sequence[str]) -> dict[str, Any]:
-        about = (type(self.registry.get(name)).__doc__ or "").strip().splitlines()[0]
-        return {"analysis": name, "about": about, "answer": answer, "reasons": list(reasons), "series": list(series)}
-
-    def analyses(self, *, who: Person) -> list[dict[str, Any]]:
-        """The catalogue: what each asks, needs in words, yields, parameters, limits."""
-        must(who, "catalogue")
-        return [describe(a) for a in self.registry.analyses.values()] + [
-            {"name": name, "broken": reason} for name, reason in self.registry.broken.items()
-        ]
-
-    def models(self, *, who: Person) -> list[dict[str, Any]]:
-        """Every model with its card and evidence."""
-        from isocenter.analysis import weights
-
-        must(who, "models")
-        extra = Path(self.shelf) if self.shelf else None
-        return [to_plain(m) for m, _ in weights.models(extra).values()]
 
     # ---- people ----------------------------------------------------------------------------------------------
 

@@ -210,17 +210,45 @@ export interface Planned {
 export interface Sentence {
   id: string;
   section: string;
+  /** Inside the section, as the template names it; empty for none. */
+  heading: string;
   text: string;
   machine: boolean;
   findings: string[];
 }
 
+/** How the reports of one kind of study are built: sections in their order, with headings and phrases that a reader may take. */
+export interface Template {
+  name: string;
+  title: string;
+  version: string;
+  sections: { name: string; phrases: string[]; headings: { name: string; phrases: string[] }[] }[];
+}
+
+/** Where a finding is seen: series, slice and segment, and its number as sentences give it. */
+export interface Seen {
+  number: number;
+  finding: string;
+  name: string;
+  where: string;
+}
+
+/** Where a sentence and the findings differ; which characters, where they are still found in the text. */
+export interface Doubt {
+  sentence: string;
+  what: string;
+  start?: number;
+  end?: number;
+}
+
 export interface Report {
   state: string;
   version: number | string;
+  template?: Template;
   sentences: Sentence[];
+  evidence?: Seen[];
   signed: Signed | null;
-  disagreements?: { sentence: string; what: string }[];
+  disagreements?: Doubt[];
   /** How it came about: the first opinion, what changed after AI, who was told of what is critical. */
   how?: string[];
 }

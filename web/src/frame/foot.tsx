@@ -2,6 +2,7 @@ import { reachable } from "../api/door";
 import { heard, live } from "../api/live";
 import { me } from "../me";
 import { address, place } from "../router";
+import { mine } from "../settings/mine";
 import { clock } from "../words";
 import { jsonOf } from "./twin";
 
@@ -11,6 +12,7 @@ export function Foot() {
   return (
     <footer class="foot">
       {me.value?.demo && <strong class="tag soon">DEMO</strong>}
+      {mine.value.vision !== "own" && <strong class="tag soon">Colours as in {mine.value.vision} vision</strong>}
       <span>Research software, not for diagnosis</span>
       <span class="gap" />
       {me.value && <span class="who">{me.value.name} <span class="faint">{me.value.role}</span></span>}

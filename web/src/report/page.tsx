@@ -1,4 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
+import "../style/report.css";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { type Planned, type Report, type Sentence, type Study, signedAt } from "../api/shapes";
@@ -7,6 +8,7 @@ import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
 import { go, to } from "../router";
 import { day, moment, person, spoken } from "../words";
+import { Marked, Reasons } from "./doubts";
 
 interface Whole {
   study: Study;
@@ -53,7 +55,9 @@ export function isSigned(report: Report | null | undefined): boolean {
 
 function Paper({ study, report, plan }: Whole) {
   const signed = isSigned(report);
-  const sections = [...new Set(report.sentences.map((one) => one.section))];
+  const said = report.sentences.filter((one) => one.text);
+  // As on the PDF: the impression is what is always read, then the sections as the template has them.
+  const sections = [...new Set(said.map((one) => one.section))].sort((a, b) => Number(b === "Impression") - Number(a === "Impression"));
   const declined = plan.filter((one) => one.answer === "declined" || one.answer === "failed");
   return (
     <article class={signed ? "paper" : "paper draft"} aria-label="Report">
@@ -70,12 +74,22 @@ function Paper({ study, report, plan }: Whole) {
         <div><dt>Date</dt><dd>{day(study.date)}</dd></div>
       </dl>
       {sections.length === 0 && <Empty title="No sentence yet">Open the study to write the report.</Empty>}
-      {sections.map((section) => (
-        <section key={section}>
-          <h3>{spoken(section)}</h3>
-          {report.sentences.filter((one) => one.section === section && one.text).map((one) => <Line key={one.id} sentence={one} signed={signed} />)}
-        </section>
-      ))}
+      {sections.map((section) => {
+        const inside = said.filter((one) => one.section === section);
+        const headings = [...new Set(inside.map((one) => one.heading))];
+        return (
+          <section key={section}>
+            <h3>{section}</h3>
+            {headings.map((heading) => (
+              <div key={heading}>
+                {headings.length > 1 || heading ? <h4>{heading || "Other"}</h4> : null}
+                {inside.filter((one) => one.heading === heading).map((one) => <Line key={one.id} sentence={one} report={report} study={study.uid} signed={signed} />)}
+              </div>
+            ))}
+          </section>
+        );
+      })}
+      <Places report={report} study={study.uid} />
       <section class="made">
         <h3>How this report was made</h3>
         {report.how?.map((line) => <p key={line}>{line}</p>)}
@@ -91,6 +105,31 @@ function Paper({ study, report, plan }: Whole) {
   );
 }
 
-function Line({ sentence, signed }: { sentence: Sentence; signed: boolean }) {
-  return <p class={sentence.machine && !signed ? "machine" : undefined}>{sentence.machine && <span aria-label="machine">◇ </span>}{sentence.text}</p>;
+/** The numbers behind a sentence: each leads to its finding in the reading room. */
+function Line({ sentence, report, study, signed }: { sentence: Sentence; report: Report; study: string; signed: boolean }) {
+  const doubts = signed ? [] : (report.disagreements ?? []).filter((one) => one.sentence === sentence.id);
+  const seen = (report.evidence ?? []).filter((one) => sentence.findings.includes(one.finding));
+  return (
+    <>
+      <p class={sentence.machine && !signed ? "machine" : undefined}>
+        {sentence.machine && <span role="img" aria-label="machine">◇ </span>}<Marked text={sentence.text} doubts={doubts} />
+        {seen.map((one) => <a key={one.number} class="ref" href={`${to.study(study)}?finding=${encodeURIComponent(one.finding)}`} title={one.where}> [{one.number}]</a>)}
+      </p>
+      <Reasons doubts={doubts} />
+    </>
+  );
+}
+
+function Places({ report, study }: { report: Report; study: string }) {
+  const tied = new Set(report.sentences.flatMap((one) => one.findings));
+  const seen = (report.evidence ?? []).filter((one) => one.where && tied.has(one.finding));
+  if (!seen.length) return null;
+  return (
+    <section>
+      <h3>Findings on the images</h3>
+      <ol class="places">
+        {seen.map((one) => <li key={one.number}><a href={`${to.study(study)}?finding=${encodeURIComponent(one.finding)}`}>[{one.number}] {one.name}</a>: {one.where}</li>)}
+      </ol>
+    </section>
+  );
 }

@@ -90,10 +90,21 @@ export class Desk {
   /** The study is known: hang its first series. */
   async begin(): Promise<void> {
     await this.hanging.load();
-    const asked = this.viewable.value.find((one) => one.uid === new URL(location.href).searchParams.get("series"));
+    const query = new URL(location.href).searchParams;
+    const finding = query.get("finding");
+    if (finding) this.whenFound(finding);
+    const asked = this.viewable.value.find((one) => one.uid === query.get("series"));
     if (!asked && this.hanging.show()) return;
     const first = asked ?? this.viewable.value[0];
     if (first) await this.show(first.uid);
+  }
+
+  /** A printed sentence led here: its finding comes on screen as soon as it is known. */
+  private whenFound(tracking: string): void {
+    const stop = effect(() => {
+      const one = this.session.found.value.find((other) => other.finding.tracking === tracking);
+      if (one && this.lightbox.viewports.value.length) queueMicrotask(() => (stop(), setQuery("finding", ""), this.jump(one)));
+    });
   }
 
   end(): void {

@@ -2,11 +2,13 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "../style/room.css";
 import "../style/opinion.css";
+import "../style/report.css";
 import { ask } from "../api/door";
 import { type Worklist, signedAt } from "../api/shapes";
 import { bind } from "../keys/keyboard";
 import { Failed, Loading, Stale } from "../kit/states";
 import { MarkTools, Sets } from "../marks/panel";
+import { expandHere } from "../report/blocks";
 import { go, to } from "../router";
 import { moment } from "../words";
 import { rowToTake } from "../worklist/rows";
@@ -156,6 +158,7 @@ function useRoomKeys(desk: Desk): void {
         undo: () => session.mine.value && session.undo(),
         add: () => session.mine.value && (desk.adding.value = true),
         report: () => document.querySelector<HTMLElement>("#report textarea")?.focus(),
+        blocks: () => expandHere(session.report.value?.template),
         sign: () => desk.askToSign(),
         next: () => {
           if (!session.mine.value) void nextStudy();

@@ -1,90 +1,129 @@
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { Sentence } from "../api/shapes";
+import { useEffect, useRef } from "preact/hooks";
+import { ask } from "../api/door";
+import { Source } from "../api/load";
+import type { Report, Sentence, Template } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
+import { BlockChooser } from "../report/blocks";
+import { Marked, Reasons } from "../report/doubts";
+import { Fresh, Writing } from "../report/writing";
 import { to } from "../router";
-import { spoken } from "../words";
+import { count } from "../words";
 import type { Desk } from "./desk";
 
-const WRITTEN = ["Findings", "Impression"];
-const QUIET_MS = 700;
+/** What only the house itself writes. */
+const HOUSE_ONLY = "Not looked";
 
-/** The report as sentences. A machine's keeps its dashed rule until a person touches it; each leads back to its finding. */
+/** The report as sentences, by the template of its kind of study. A machine's keeps its dashed rule until a person touches it; each leads back to its finding. */
 export function ReportPanel({ desk }: { desk: Desk }) {
   const { session } = desk;
   const report = session.report.value;
   if (!report) return null;
-  const sections = [...new Set([...report.sentences.map((one) => one.section), ...(session.mine.value ? WRITTEN.filter((name) => !report.sentences.some((one) => one.section === name)) : [])])];
+  const mine = session.mine.value;
+  const doubts = report.disagreements ?? [];
+  const named = report.template?.sections ?? [];
+  const others = [...new Set(report.sentences.map((one) => one.section))].filter((name) => !named.some((one) => one.name === name));
+  const sections = [...named, ...others.map((name) => ({ name, phrases: [], headings: [] }))];
+  const shown = sections.filter(({ name }) => report.sentences.some((one) => one.section === name) || (mine && name !== HOUSE_ONLY));
   return (
     <section aria-label="Report" class="report-panel" id="report">
       <h2>
         Report <span class="muted">{session.reading.value?.state === "signed" ? "signed" : "draft"}</span> <Key of={keyOf("room", "report")} />
         <span class="gap" /><a href={to.report(session.uid)}>As it prints</a>
       </h2>
-      {(report.disagreements ?? []).map(({ sentence, what }) => <p key={sentence + what} class="callout"><span class="soon" aria-hidden="true">▲</span> {what}</p>)}
-      {sections.map((section) => (
-        <div key={section}>
-          <h3>{spoken(section)}</h3>
-          {report.sentences.filter((one) => one.section === section).map((one) => <Line key={one.id} sentence={one} desk={desk} />)}
-          {session.mine.value && WRITTEN.includes(section) && <Fresh section={section} desk={desk} />}
-        </div>
-      ))}
+      <Choice desk={desk} report={report} />
+      {doubts.length > 0 && (
+        <p class="callout slim" role="status">
+          <span class="soon" aria-hidden="true">▲</span> {count(doubts.length, "place")} where the words and the findings differ{" "}
+          {mine && <button type="button" class="quiet link" onClick={() => toDoubt(doubts[0]!.sentence)}>Go there</button>}
+        </p>
+      )}
+      {shown.map((section) => <Part key={section.name} section={section} desk={desk} report={report} />)}
+      {mine && <p class="muted">Text blocks at the caret: <Key of={keyOf("room", "blocks")} /></p>}
+      <BlockChooser />
     </section>
   );
 }
 
-function Line({ sentence, desk }: { sentence: Sentence; desk: Desk }) {
+function toDoubt(sentence: string): void {
+  document.querySelector<HTMLElement>(`[data-sentence="${CSS.escape(sentence)}"] textarea`)?.focus();
+}
+
+/** By which template it is built; another is chosen while one writes. */
+function Choice({ desk, report }: { desk: Desk; report: Report }) {
   const { session } = desk;
-  const [text, setText] = useState(sentence.text);
-  const touched = useRef(false);
-  const clock = useRef(0);
+  const all = useRef<Source<Template[]>>(null);
+  all.current ??= new Source(async (abort) => (await ask<{ templates: Template[] }>("/api/templates", { abort })).templates);
+  const open = session.mine.value && !report.signed;
   useEffect(() => {
-    if (!touched.current) setText(sentence.text); // another's newer words, unless we are writing
-  }, [sentence.text]);
-  const save = (value: string) => {
-    clearTimeout(clock.current);
-    if (!touched.current) return;
-    touched.current = false;
-    if (value.trim() !== sentence.text) session.word(sentence.id, value.trim());
-  };
-  const latest = useRef(text);
-  latest.current = text;
-  useEffect(() => () => save(latest.current), []);
-  const linked = session.found.value.filter((one) => sentence.findings.includes(one.finding.tracking));
-  const links = linked.map((one) => <button key={one.number} type="button" class="quiet link" onClick={() => desk.jump(one)}><span class="hidden">Jump to finding </span>[{one.number}]</button>);
-  if (!session.mine.value) return <p class={sentence.machine ? "sentence machine" : "sentence"}>{sentence.machine && <span class="origin" aria-label="machine">◇</span>}{sentence.text} {links}</p>;
+    if (open) void all.current?.load();
+    return () => all.current?.stop();
+  }, [open]);
+  const { template } = report;
+  if (!template) return null;
+  if (!open) return <p class="muted">{template.title} <span class="faint">template, version {template.version}</span></p>;
+  const templates = all.current.value ?? [template];
   return (
-    <div class={sentence.machine ? "sentence machine" : "sentence"}>
-      {sentence.machine && <span class="origin" title="A machine's words, untouched" aria-hidden="true">◇</span>}
-      <textarea
-        rows={1}
-        value={text}
-        aria-label={`${spoken(sentence.section)} sentence${sentence.machine ? ", machine's words" : ""}`}
-        onInput={(event) => {
-          touched.current = true;
-          setText(event.currentTarget.value);
-          clearTimeout(clock.current);
-          clock.current = window.setTimeout(() => save(latest.current), QUIET_MS);
-        }}
-        onBlur={() => save(latest.current)}
-      />
-      {links}
+    <label class="template muted">Template
+      <select value={template.name} onChange={(event) => session.useTemplate(event.currentTarget.value)}>
+        {templates.map((one) => <option key={one.name} value={one.name}>{one.title}</option>)}
+      </select>
+    </label>
+  );
+}
+
+function Part({ section, desk, report }: { section: Template["sections"][number]; desk: Desk; report: Report }) {
+  const { session } = desk;
+  const writes = session.mine.value && section.name !== HOUSE_ONLY;
+  const said = report.sentences.filter((one) => one.section === section.name);
+  const known = section.headings.map((one) => one.name);
+  const headings = [...known, ...new Set(said.map((one) => one.heading).filter((name) => name && !known.includes(name)))];
+  const add = (heading: string) => (texts: string[]) => session.add(texts, section.name, heading);
+  const loose = said.filter((one) => !one.heading);
+  return (
+    <div>
+      <h3>{section.name}</h3>
+      {headings.map((heading) => {
+        const mine = said.filter((one) => one.heading === heading);
+        return (
+          <div key={heading}>
+            {mine.length > 0 && <h4>{heading}</h4>}
+            {mine.map((one) => <Line key={one.id} sentence={one} desk={desk} report={report} />)}
+            {writes && <Fresh section={section.name} heading={heading} add={add(heading)} />}
+          </div>
+        );
+      })}
+      {loose.length > 0 && headings.length > 0 && <h4>Other</h4>}
+      {loose.map((one) => <Line key={one.id} sentence={one} desk={desk} report={report} />)}
+      {writes && <Fresh section={section.name} heading="" add={add("")} />}
     </div>
   );
 }
 
-/** A sentence of one's own. */
-function Fresh({ section, desk }: { section: string; desk: Desk }) {
-  const [text, setText] = useState("");
-  const save = () => {
-    if (!text.trim()) return;
-    desk.session.word(`own-${Date.now().toString(36)}`, text.trim(), section);
-    setText("");
-  };
+function Line({ sentence, desk, report }: { sentence: Sentence; desk: Desk; report: Report }) {
+  const { session } = desk;
+  const doubts = (report.disagreements ?? []).filter((one) => one.sentence === sentence.id);
+  const linked = session.found.value.filter((one) => sentence.findings.includes(one.finding.tracking));
+  const where = (tracking: string) => report.evidence?.find((one) => one.finding === tracking)?.where;
+  const links = linked.map((one) => (
+    <button key={one.number} type="button" class="quiet link" title={where(one.finding.tracking)} onClick={() => desk.jump(one)}>
+      <span class="hidden">Jump to finding </span>[{one.number}]<span class="hidden"> {where(one.finding.tracking)}</span>
+    </button>
+  ));
+  const origin = sentence.machine && <span class="origin" title="A machine's words, untouched" aria-label="machine" role="img">◇</span>;
+  if (!session.mine.value) {
+    return (
+      <div>
+        <p class={sentence.machine ? "sentence machine" : "sentence"}>{origin}<Marked text={sentence.text} doubts={doubts} /> {links}</p>
+        <Reasons doubts={doubts} />
+      </div>
+    );
+  }
   return (
-    <div class="sentence fresh">
-      <textarea rows={1} value={text} placeholder={`Add to ${section}`} aria-label={`Add a sentence to ${section}`} onInput={(event) => setText(event.currentTarget.value)} onBlur={save}
-        onKeyDown={(event) => { if (event.key === "Enter" && !event.ctrlKey && !event.shiftKey) { event.preventDefault(); save(); } }} />
+    <div class={sentence.machine ? "sentence machine" : "sentence"} data-sentence={sentence.id}>
+      {origin}
+      <Writing sentence={sentence} doubts={doubts} save={(text) => session.word(sentence.id, text)} />
+      {links}
     </div>
   );
 }

@@ -178,13 +178,26 @@ export class Session {
     });
   }
 
-  word(id: string, text: string, section?: string): void {
-    this.acts.do(`report: ${text || "sentence removed"}`, async () => {
-      const report = await ask<Report>(`/api/readings/${this.uid}/sentences/${encodeURIComponent(id)}`, { method: "PUT", body: { version: this.version, text, section } });
-      this.report.put(report);
-      const reading = this.reading.value;
-      if (reading) this.reading.value = { ...reading, version: report.version };
-    });
+  word(id: string, text: string, section?: string, heading?: string): void {
+    this.acts.do(`report: ${text || "sentence removed"}`, () => this.write(`sentences/${encodeURIComponent(id)}`, { text, section, heading }));
+  }
+
+  /** Sentences of one's own, one after the other. */
+  add(texts: string[], section: string, heading: string): void {
+    const now = Date.now().toString(36);
+    texts.forEach((text, i) => this.word(`own-${now}${i ? `-${i}` : ""}`, text, section, heading));
+  }
+
+  /** Build the report by another template. */
+  useTemplate(name: string): void {
+    this.acts.do(`template: ${name}`, () => this.write("template", { name }));
+  }
+
+  private async write(path: string, body: object): Promise<void> {
+    const report = await ask<Report>(`/api/readings/${this.uid}/${path}`, { method: "PUT", body: { version: this.version, ...body } });
+    this.report.put(report);
+    const reading = this.reading.value;
+    if (reading) this.reading.value = { ...reading, version: report.version };
   }
 
   sign(more: Signing): void {

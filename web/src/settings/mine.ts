@@ -11,6 +11,12 @@ export interface View {
   ai: boolean;
 }
 
+/** A text block: in a report its text stands for its name, each line as a sentence, blanks in [brackets]. */
+export interface TextBlock {
+  name: string;
+  text: string;
+}
+
 /** What a person has made theirs; kept on the server, the same in every browser. */
 export interface Mine {
   theme: "dark" | "light" | "system";
@@ -22,6 +28,7 @@ export interface Mine {
   views: View[];
   /** Name of the view with which the worklist opens; empty for all studies. */
   default_view: string;
+  macros: TextBlock[];
   checklist: "open" | "closed";
   /** What the reading room keeps: hanging, mouse, tools. */
   room: Record<string, unknown>;
@@ -35,7 +42,7 @@ export interface Kept {
 }
 
 export const SHIPPED: Mine = {
-  theme: "dark", density: "regular", motion: "system", vision: "own", single_keys: true, keys: {}, views: [], default_view: "", checklist: "open", room: {},
+  theme: "dark", density: "regular", motion: "system", vision: "own", single_keys: true, keys: {}, views: [], default_view: "", macros: [], checklist: "open", room: {},
 }; // prettier-ignore
 
 // The last theme that was worn here, so that a page does not flash in the other one before the server has answered.

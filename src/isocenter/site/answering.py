@@ -1,0 +1,80 @@
+"""Which analysis answered what on a study, and why the others did not: each need, met or not, with the value seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from isocenter.analysis import plan as planning
+from isocenter.analysis.need import Check
+from isocenter.govern.policy import Person, must
+from isocenter.reading import session
+from isocenter.reading.disclosure import AFTER
+from isocenter.record import Kind, Result
+from isocenter.site.sitting import Sitting
+
+__all__ = ["Answers"]
+
+
+class Answers(Sitting):
+    """What a person can ask about the analyses of one study."""
+
+    def planned(self, study_uid: str, *, who: Person) -> planning.Plan:
+        """Which analysis runs on which series, and why the others do not. Asks only; nothing is recorded."""
+        must(who, "plan", study_uid)
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        chosen = list(self.registry.analyses.values())
+        return planning.plan(chosen, study, self._earlier(study, chosen))
+
+    def why(self, study_uid: str, *, who: Person) -> list[dict[str, Any]]:
+        """Each analysis with its answer on this study: found, none, declined (with reasons), waiting; or that it is
+        told after one's own opinion, which is the same whatever it said."""
+        must(who, "plan", study_uid)
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        said = self._disclosing.results(study_uid, who)
+        rows = []
+        chosen = [a for a in self.registry.analyses.values() if not self._disclosing.is_silent(a.name, who)]
+        earlier, stops = self._earlier(study, chosen), self._disclosing.stops()
+        asked = planning.plan(chosen, study, earlier)
+        for binding in asked.bindings:
+            series = tuple(uid for uids in binding.series.values() for uid in uids)
+            answer, reasons = self._answer(study_uid, binding.analysis, series, said, who)
+            if answer == "waiting" and (stop := stops.get(binding.analysis)):
+                answer, reasons = "declined", (stop.sentence(),)
+            rows.append(self._answer_row(binding.analysis, answer, reasons, series))
+        for declined in asked.declined:
+            row = self._answer_row(declined.analysis, "declined", declined.sentences(), ())
+            held = planning.checked(self.registry.get(declined.analysis), study, earlier)
+            rows.append({**row, "checks": [_check_row(need, check) for need in held for check in need.checks]})
+        return rows
+
+    def _answer(
+        self, study_uid: str, analysis: str, series: tuple[str, ...], said: Sequence[tuple[str, Result]], who: Person
+    ) -> tuple[str, tuple[str, ...]]:
+        if not self._disclosing.tells(study_uid, analysis, who):
+            return AFTER, ("it is told after your own opinion",)
+        mine = [r for _, r in said if r.receipt.series == series and session.machine_of(r)[0] == analysis]
+        if not mine:
+            return self._unsaid(study_uid)
+        if mine[-1].answer is not mine[-1].outcome:
+            return mine[-1].answer.value, (f"what it found was struck by {mine[-1].origin.name}",)
+        return mine[-1].answer.value, mine[-1].reasons
+
+    def _unsaid(self, study_uid: str) -> tuple[str, tuple[str, ...]]:
+        last = self.journal.since(
+            subject=study_uid, kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED), limit=1, newest_first=True
+        )
+        if last and last[0].event.kind is Kind.ANALYSIS_FAILED:
+            return "failed", (f"{last[0].event.details['reason']}; it is tried again at the next start",)
+        return "waiting", ("its turn has not come yet",)
+
+    def _answer_row(self, name: str, answer: str, reasons: Sequence[str], series: Sequence[str]) -> dict[str, Any]:
+        about = (type(self.registry.get(name)).__doc__ or "").strip().splitlines()[0]
+        return {"analysis": name, "about": about, "answer": answer, "reasons": list(reasons), "series": list(series)}
+
+
+def _check_row(need: planning.Checked, check: Check) -> dict[str, Any]:
+    return {
+        "need": need.need, "optional": need.optional, "predicate": check.predicate, "wanted": check.wanted,
+        "found": check.found, "met": check.met,
+    }  # fmt: skip

@@ -1,0 +1,270 @@
+"""What is known here of each analysis and each model: what it needs and says, what became of it, whether it is stopped.
+
+Figures are counted from studies whose report is signed, and from nothing else: what a machine said of a study that
+somebody may still read with their own eyes first is told by no count.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isocenter.analysis import weights
+from isocenter.analysis.describing import describe
+from isocenter.errors import NotFound
+from isocenter.govern import stopping
+from isocenter.govern.policy import Person, may, must
+from isocenter.methods.intervals import wilson
+from isocenter.reading.confirmed import BANDS, LEAST, band
+from isocenter.reading.disclosure import Use
+from isocenter.record import Event, Kind, to_plain
+from isocenter.site.disclosing import Disclosing
+
+if TYPE_CHECKING:
+    from isocenter.analysis.registry import Registry
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["FEW", "Cataloguing"]
+
+FEW = 10
+"""Below so many cases a cell is withheld: it says nothing, and might point to a person."""
+
+_ALL = 10_000_000
+_PLANS = 2000  # plans that are looked through for reasons, the newest
+_SIGNED = ("signed", "amending")
+_CONFIRMED = frozenset({"kept", "changed"})
+_CHANGES = (Kind.MODE_PROPOSED, Kind.MODE_SET, *stopping.KINDS)
+
+
+@dataclass(frozen=True)
+class Cataloguing:
+    """The analyses and models of one archive.
+
+    Args:
+        shelf: folder of the site's own weights, or empty.
+    """
+
+    index: Index
+    journal: Journal
+    registry: Registry
+    disclosing: Disclosing
+    clock: Callable[[], datetime]
+    shelf: str = ""
+
+    # ---- stop and start --------------------------------------------------------------------------------------
+
+    def stops(self, *, who: Person) -> list[dict[str, Any]]:
+        """Analyses that are stopped everywhere: by whom, when, why."""
+        must(who, "catalogue")
+        return [_stop(one) for one in self.disclosing.stops().values()]
+
+    def stop(self, name: str, *, reason: str, who: Person) -> None:
+        """Stop an analysis everywhere, at once: one person is enough.
+
+        Raises:
+            NotFound: there is none of that name. WrongState: it is stopped already. Refused: no reason is given.
+        """
+        must(who, "stop", name)
+        self.registry.get(name)
+        stops = self.disclosing.stops()
+        self.journal.append(stopping.stop(stops, name, reason=reason, who=who.name, now=self.clock()))
+
+    def resume(self, name: str, *, reason: str, who: Person) -> None:
+        """Start an analysis again that somebody else has stopped.
+
+        Raises:
+            NotFound: it is not stopped. Refused: by the same person, or without a reason.
+        """
+        must(who, "stop", name)
+        stops = self.disclosing.stops()
+        self.journal.append(stopping.resume(stops, name, reason=reason, who=who.name, now=self.clock()))
+
+    def stop_model(self, name: str, *, reason: str, who: Person) -> None:
+        """Stop every analysis that runs on a model, in one act."""
+        must(who, "stop", name)
+        stops, now = self.disclosing.stops(), self.clock()
+        running = [a for a in self._users(name) if a not in stops] or self._users(name)
+        events = [stopping.stop(stops, a, reason=reason, who=who.name, now=now, model=name) for a in running]
+        self.journal.append(*events)
+
+    def resume_model(self, name: str, *, reason: str, who: Person) -> None:
+        """Start every analysis again that runs on a model and is stopped."""
+        must(who, "stop", name)
+        stops, now = self.disclosing.stops(), self.clock()
+        stopped = [a for a in self._users(name) if a in stops] or self._users(name)
+        events = [stopping.resume(stops, a, reason=reason, who=who.name, now=now, model=name) for a in stopped]
+        self.journal.append(*events)
+
+    def _users(self, model: str) -> list[str]:
+        """Analyses that run on a model.
+
+        Raises:
+            NotFound: no analysis does.
+        """
+        found = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == model]
+        if not found:
+            raise NotFound(f"an analysis that runs on the model '{model:.64}'", "none does", "look into the models")
+        return found
+
+    # ---- analyses --------------------------------------------------------------------------------------------
+
+    def analyses(self, *, who: Person) -> list[dict[str, Any]]:
+        """Every analysis as it declares itself, with how it is used here; broken ones with their reason."""
+        must(who, "catalogue")
+        modes, stops = self.disclosing.modes(), self.disclosing.stops()
+        told: list[dict[str, Any]] = []
+        for name, analysis in self.registry.analyses.items():
+            used = {use.value: modes.of(name, use).value for use in Use}
+            told.append({**describe(analysis), "modes": used, "stopped": _stop(stops[name]) if name in stops else None})
+        return told + [{"name": name, "broken": reason} for name, reason in self.registry.broken.items()]
+
+    def analysis(self, name: str, *, who: Person) -> dict[str, Any]:
+        """One analysis: what it declares, how it is used here, what became of it, and why it did not look.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        must(who, "catalogue")
+        self.registry.get(name)
+        card = next(one for one in self.analyses(who=who) if one["name"] == name)
+        return {
+            **card,
+            "runs": self._runs([name]),
+            "declined": self._reasons(name),
+            "confirmed": self._confirmed([name]),
+            "changes": self._changes([name]) if may(who, "modes") else [],
+            "evidence": self._evidence(str(card["weights"])),
+        }
+
+    def _evidence(self, model: str) -> dict[str, Any]:
+        if not model:
+            return {}
+        held = weights.models(Path(self.shelf) if self.shelf else None).get(model)
+        return dict(to_plain(held[0].evidence)) if held else {}
+
+    # ---- models ----------------------------------------------------------------------------------------------
+
+    def models(self, *, who: Person) -> list[dict[str, Any]]:
+        """Every model with its card and evidence, the analyses that run on it, and whether they are stopped."""
+        must(who, "models")
+        stops = self.disclosing.stops()
+        told = []
+        for held, _ in weights.models(Path(self.shelf) if self.shelf else None).values():
+            users = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == held.name]
+            stopped = [_stop(stops[n]) for n in users if n in stops]
+            told.append({**to_plain(held), "analyses": users, "stopped": stopped})
+        return told
+
+    def model(self, name: str, *, who: Person) -> dict[str, Any]:
+        """One model with what became of it here: runs, agreement with signed reports by month and by certainty.
+
+        Raises:
+            NotFound: there is none of that name or digest.
+        """
+        must(who, "models")
+        found = next((m for m in self.models(who=who) if name in (m["name"], m["digest"])), None)
+        if found is None:
+            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", "look into the models")
+        users = found["analyses"]
+        return {
+            **found,
+            "runs": self._runs(users),
+            "confirmed": self._confirmed(users),
+            "changes": self._changes(users) if may(who, "modes") else [],
+        }
+
+    # ---- counted from signed studies -------------------------------------------------------------------------
+
+    def _runs(self, names: Sequence[str]) -> dict[str, Any]:
+        """How often they ran on studies that are signed, by answer, version and month."""
+        heads = self.index.result_heads(None, replaced=True)
+        signed = {uid for uid, row in self.index.readings(list(heads)).items() if row["state"] in _SIGNED}
+        mine = [
+            h for uid in signed for h in heads[uid] if h["origin"] == "machine" and h["name"] in names
+        ]  # fmt: skip
+        months: dict[str, Counter[str]] = {}
+        for head in mine:
+            months.setdefault(str(head["made"])[:7], Counter())[str(head["outcome"])] += 1
+        return {
+            "studies": len({h["study_uid"] for h in mine}),
+            "answers": dict(Counter(str(h["outcome"]) for h in mine)),
+            "versions": dict(Counter(str(h["version"]) for h in mine)),
+            "months": [{"month": m, **_share(c["found"], c["found"] + c["none"])} for m, c in sorted(months.items())],
+        }
+
+    def _confirmed(self, names: Sequence[str]) -> dict[str, Any]:
+        """Of the findings that readers signed, how many they had kept or changed: in all, by month, by certainty."""
+        every = Counter[bool]()
+        months: dict[str, Counter[bool]] = {}
+        bands: dict[int, Counter[bool]] = {}
+        for month, decision in self._decisions(names):
+            held = decision["verdict"] in _CONFIRMED
+            every[held] += 1
+            months.setdefault(month, Counter())[held] += 1
+            bands.setdefault(band(decision["certainty"]), Counter())[held] += 1
+        return {
+            **_share(every[True], every.total(), least=LEAST),
+            "needed": max(0, LEAST - every.total()),
+            "months": [{"month": m, **_share(c[True], c.total())} for m, c in sorted(months.items())],
+            "bands": [
+                {"from": b / BANDS, "to": (b + 1) / BANDS, **_share(c[True], c.total())}
+                for b, c in sorted(bands.items()) if b >= 0
+            ],
+        }  # fmt: skip
+
+    def _decisions(self, names: Sequence[str]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+        """Month and decision, from the latest signed report of each study."""
+        latest: dict[str, Event] = {}
+        for sealed in self.journal.since(kinds=(Kind.REPORT_SIGNED, Kind.REPORT_AMENDED), limit=_ALL):
+            latest[sealed.event.subject] = sealed.event
+        for event in latest.values():
+            for decision in event.details.get("decisions", ()):
+                if decision["analysis"] in names:
+                    yield f"{event.time:%Y-%m}", decision
+
+    def _reasons(self, name: str) -> list[dict[str, Any]]:
+        """Why it did not look, by the headers alone: the commonest reasons of the latest plan of each study."""
+        planned = self.journal.since(kinds=(Kind.PLANNED,), limit=_PLANS, newest_first=True)
+        latest: dict[str, Event] = {}
+        for sealed in planned:
+            latest.setdefault(sealed.event.subject, sealed.event)
+        told: Counter[str] = Counter()
+        for event in latest.values():
+            for one in event.details.get("declined", ()):
+                if one["analysis"] == name:
+                    told.update({_kind(reason) for reason in one["reasons"]})
+        return [{"reason": reason, "studies": n, "of": len(latest)} for reason, n in told.most_common(8)]
+
+    def _changes(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """What people decided of them, the newest first."""
+        found = [s for n in names for s in self.journal.since(kinds=_CHANGES, subject=n, limit=_ALL)]
+        found.sort(key=lambda s: -s.number)
+        return [
+            {
+                "number": s.number, "kind": s.event.kind.value, "analysis": s.event.subject, "by": s.event.who,
+                "when": s.event.time.isoformat(), **{k: s.event.details.get(k, "") for k in ("reason", "use", "mode")},
+            }
+            for s in found
+        ]  # fmt: skip
+
+
+def _stop(one: stopping.Stop) -> dict[str, Any]:
+    return {"analysis": one.analysis, "by": one.by, "when": one.when.isoformat(), "reason": one.reason}
+
+
+def _share(hits: int, n: int, *, least: int = FEW) -> dict[str, Any]:
+    """A share with Wilson's 95 % interval; withheld, count included, where there are too few cases."""
+    if n < least:
+        return {"n": None, "share": None, "low": None, "high": None}
+    told = wilson(hits, n)
+    return {"n": n, "share": told.value, "low": told.low, "high": told.high}
+
+
+def _kind(reason: str) -> str:
+    """A reason without the series that it is about, so that the same reason of two studies is one."""
+    return reason.partition("; ")[0]
