@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from isocenter.analysis.need import Need
-from isocenter.analysis.plan import earlier_of, looks_back, plan
+from isocenter.analysis.plan import checked, earlier_of, looks_back, plan
 from isocenter.analysis.protocol import Answer, parameters
 from isocenter.errors import Refused
 from isocenter.record import Instance, Patient, Series, Study
@@ -39,6 +39,37 @@ def test_each_predicate_refuses_once_with_its_value(need: Need, held: Series, wo
     unmet = need.unmet(held)
     assert len(unmet) == 1
     assert word in str(unmet[0])
+
+
+def test_every_predicate_is_told_met_or_not_with_the_value_seen() -> None:
+    class Emphysema:
+        """Is there emphysema?"""
+
+        name, version, yields = "emphysema", "1", ()
+        needs = {  # noqa: RUF012
+            "thin": Need(modality="CT", body_part=("CHEST",), at_least=2, slice_mm=(0.5, 1.5)),
+            "lungs": Need(modality="SEG", gives="regions", optional=True),
+            "before": Need(modality="CT", earlier="last"),
+        }
+
+        def run(self) -> None: ...
+
+    thick = series(body_part="CHEST", facts={"SliceThickness": 3.0})
+    thin, lungs, before = checked(Emphysema(), study(series("MR"), thick))  # type: ignore[arg-type]
+    assert [(c.predicate, c.found, c.met) for c in thin.checks] == [
+        ("modality", "series 2 is CT", True),
+        ("pixels", "series 2 has pixels", True),
+        ("body part", "series 2 is of CHEST", True),
+        ("images", "series 2 has 3", True),
+        ("slice thickness", "series 2 has 3 mm", False),
+    ]
+    assert not thin.met and thin.checks[-1].wanted == "slices of 0.5 to 1.5 mm"
+    assert lungs.optional and not lungs.met
+    assert [c.found for c in before.checks] == ["no earlier study of this patient is here"]
+    silent = checked(Emphysema(), study(series()))[0]  # type: ignore[arg-type]
+    assert silent.checks[-1].found == "series 2 does not say; the pixels decide"
+    assert silent.met
+    assert checked(Emphysema(), study())[0].checks[0].found == "the study has no series"  # type: ignore[arg-type]
 
 
 def test_a_header_that_says_nothing_refuses_nothing() -> None:
