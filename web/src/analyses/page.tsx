@@ -1,84 +1,96 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
+import { onHappening } from "../api/live";
 import { Source } from "../api/load";
 import type { AnalysisCard } from "../api/shapes";
-import { bind } from "../keys/keyboard";
+import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
 import { go, to } from "../router";
 import { count, spoken, unit } from "../words";
+import { OneAnalysis } from "./one";
 
-/** What can be computed, on what, and within which limits. */
+/** What can be computed, on what, and how well: a list, and a page for each analysis. */
 export function AnalysesPage({ name }: { name: string }) {
+  return name ? <OneAnalysis key={name} name={name} /> : <List />;
+}
+
+function List() {
   const source = useRef<Source<AnalysisCard[]>>(null);
-  source.current ??= new Source(async (abort) => {
-    const answer = await ask<{ analyses: AnalysisCard[] } | AnalysisCard[]>("/api/analyses", { abort });
-    return Array.isArray(answer) ? answer : answer.analyses;
-  });
+  source.current ??= new Source(async (abort) => (await ask<{ analyses: AnalysisCard[] }>("/api/analyses", { abort })).analyses);
   const all = source.current;
   const field = useRef<HTMLInputElement>(null);
   const [filter, setFilter] = useState("");
-  useEffect(() => void all.load(), []);
-  const shown = (all.value ?? []).filter((one) => `${one.name} ${one.about} ${needsOf(one).join(" ")}`.toLowerCase().includes(filter.toLowerCase()));
+  const [at, setAt] = useState(0);
   useEffect(() => {
-    const step = (by: number) => {
-      const at = shown.findIndex((one) => one.name === name);
-      const next = shown[Math.min(shown.length - 1, Math.max(0, at + by))];
-      if (next) go(to.analyses(next.name), { replace: true });
-    };
-    return bind("analyses", { filter: () => field.current?.focus(), down: () => step(1), up: () => step(-1) });
-  }, [name, filter, all.state.value]);
+    void all.load();
+    const forget = onHappening(({ kind }) => ["AnalysisStopped", "AnalysisResumed", "ModeSet"].includes(kind) && void all.load());
+    return () => (forget(), all.stop());
+  }, []);
+  const whole = (all.value ?? []).filter((one) => !one.broken);
+  const broken = (all.value ?? []).filter((one) => one.broken);
+  const shown = whole.filter((one) => textOf(one).includes(filter.toLowerCase()));
+  const here = Math.min(at, shown.length - 1);
+  useEffect(() => bind("analyses", {
+    filter: () => field.current?.focus(),
+    down: () => setAt(Math.min(shown.length - 1, here + 1)),
+    up: () => setAt(Math.max(0, here - 1)),
+    open: () => shown[here] && go(to.analyses(shown[here].name)),
+  }), [filter, here, all.state.value]);
+  const stopped = whole.filter((one) => one.stopped).length;
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
         <h1>Analyses</h1>
-        <label class="filter"><span class="hidden">Filter</span><Key of="/" /><input ref={field} type="search" placeholder="organ, modality, name" onInput={(event) => setFilter(event.currentTarget.value)} /></label>
-        <span class="muted" role="status">{all.value && count(shown.length, "analysis", "analyses")}</span>
+        <label class="filter"><span class="hidden">Filter</span><Key of={keyOf("analyses", "filter")} /><input ref={field} type="search" placeholder="organ, modality, name" onInput={(event) => (setFilter(event.currentTarget.value), setAt(0))} /></label>
+        <span class="muted" role="status">{all.value && `${count(shown.length, "analysis", "analyses")}${stopped ? ` · ${stopped} stopped` : ""}`}</span>
         <span class="gap" />
         <a class="button" href={to.segment}>Analyse files without keeping them</a>
       </header>
-      <main class="catalogue" data-region tabIndex={-1}>
+      <main class="catalogue" data-region tabIndex={0}>
         <Show state={all.state.value} what="the catalogue" again={() => void all.load()}>
-          {() => shown.length ? <ul>{shown.map((one) => <Card key={one.name} card={one} current={one.name === name} />)}</ul>
+          {() => shown.length ? <ul>{shown.map((one, i) => <Line key={one.name} card={one} current={i === here} />)}</ul>
             : <Empty title={filter ? "No analysis fits the filter" : "No analysis is installed"}>{filter ? `Nothing fits “${filter}”.` : "Install a package that brings one; isocenter check tells whether it is a good one."}</Empty>}
         </Show>
+        {broken.map((one) => <p key={one.name} class="callout"><span class="soon" aria-hidden="true">▲</span> {one.name} could not be loaded: {one.broken}</p>)}
       </main>
     </>
   );
 }
 
-function Card({ card, current }: { card: AnalysisCard; current: boolean }) {
+function Line({ card, current }: { card: AnalysisCard; current: boolean }) {
   const ref = useRef<HTMLLIElement>(null);
   useEffect(() => {
     if (current) ref.current?.scrollIntoView({ block: "nearest" });
   }, [current]);
   return (
     <li ref={ref} aria-current={current ? "true" : undefined}>
-      <h2><a href={to.analyses(card.name)}>{spoken(card.name)}</a> <span class="id">{card.name} {card.version}</span></h2>
-      <p>{card.about}</p>
+      <h2><a href={to.analyses(card.name)}>{spoken(card.name)}</a> <span class="id">{card.version}</span> <StateOf card={card} /></h2>
+      <p>{card.about.split("\n")[0]}</p>
       <dl class="facts">
-        <div><dt>Needs</dt><dd>{needsOf(card).map((need) => <div key={need}>{need}</div>)}</dd></div>
-        <div><dt>Yields</dt><dd>{yieldsOf(card).join(" · ") || "remarks only"}</dd></div>
-        {Object.entries(card.card).map(([name, words]) => <div key={name}><dt>{spoken(name)}</dt><dd>{[words].flat().join(" · ")}</dd></div>)}
-        {card.parameters.length > 0 && (
-          <div>
-            <dt>Parameters</dt>
-            <dd>{card.parameters.map((one) => <div key={one.name}><code>{one.name}</code> {String(one.default) || "empty"} <span class="muted">{one.choices.length ? `one of ${one.choices.join(", ")}` : one.type}</span></div>)}</dd>
-          </div>
-        )}
-        <div><dt>Limits</dt><dd>{card.limits.seconds}{"\u2009"}s · {card.limits.memory_mib}{"\u2009"}MiB</dd></div>
-        {card.weights && <div><dt>Model</dt><dd><a href="/api/models" target="_blank" rel="noopener">{card.weights}: card and evidence, as JSON</a></dd></div>}
+        <div><dt>Needs</dt><dd>{needsOf(card).map(([name, words]) => <div key={name}>{words}</div>)}</dd></div>
+        <div><dt>Yields</dt><dd>{yieldsOf(card).slice(0, 6).join(" · ") || "remarks only"}{yieldsOf(card).length > 6 && <span class="muted"> and {yieldsOf(card).length - 6} more</span>}</dd></div>
       </dl>
     </li>
   );
 }
 
-function needsOf(card: AnalysisCard): string[] {
-  return Object.entries(card.needs).map(([name, words]) => `${name}: ${words}`);
+/** How it is used here, or that it is stopped. */
+export function StateOf({ card }: { card: AnalysisCard }) {
+  if (card.stopped) return <span class="tag now"><span aria-hidden="true">⬢</span> stopped</span>;
+  return <span class="tag used">{card.modes.worklist} · {card.modes.reading}</span>;
+}
+
+function textOf(card: AnalysisCard): string {
+  return `${card.name} ${card.about} ${needsOf(card).flat().join(" ")} ${yieldsOf(card).join(" ")}`.toLowerCase();
+}
+
+export function needsOf(card: AnalysisCard): [string, string][] {
+  return Object.entries(card.needs);
 }
 
 /** What it may say, each once; a unit only where it tells something (a long list of units is "many kinds"). */
-function yieldsOf(card: AnalysisCard): string[] {
+export function yieldsOf(card: AnalysisCard): string[] {
   const words = card.yields.map((one) => {
     const named = [...(one.units.length <= 3 ? one.units.map(unit).filter(Boolean) : []), ...one.maps.map((map) => `map ${map}`)].join(", ");
     return [one.what?.meaning, named && `(${named})`].filter(Boolean).join(" ");

@@ -100,11 +100,12 @@ function Line({ line, current }: { line: Planned; current: boolean }) {
       <dd>
         {line.answer === "declined" && line.checks?.length ? (
           <table class="plain checks">
-            <thead class="hidden"><tr><th scope="col">Met</th><th scope="col">Wanted</th><th scope="col">Found</th></tr></thead>
+            <thead class="hidden"><tr><th scope="col">Met</th><th scope="col">Need</th><th scope="col">Wanted</th><th scope="col">Found</th></tr></thead>
             <tbody>
-              {line.checks.map((check) => (
-                <tr key={check.predicate + check.found}>
-                  <td>{check.met ? <span class="fine">✓<span class="hidden"> met</span></span> : <span class="soon">✗<span class="hidden"> not met</span></span>}</td>
+              {line.checks.map((check, i) => (
+                <tr key={i}>
+                  <td>{check.met ? <span class="fine"><span aria-hidden="true">✓</span><span class="hidden">met</span></span> : <span class={check.optional ? "faint" : "soon"}><span aria-hidden="true">✗</span><span class="hidden">not met</span></span>}</td>
+                  <td class="muted">{check.need !== line.checks![i - 1]?.need && <>{spoken(check.need)}{check.optional && " (optional)"}</>}</td>
                   <td>{check.wanted}</td>
                   <td class="muted">{check.found}</td>
                 </tr>

@@ -189,13 +189,26 @@ export interface Result {
   model: string | { name?: string; version?: string } | null;
   origin: Origin | string;
   seconds: number;
+  /** Its analysis is stopped since. */
+  stopped?: Stop | null;
 }
 
 export interface Check {
+  /** The need of the analysis, by name; without it the analysis runs where it is optional. */
+  need: string;
+  optional: boolean;
   predicate: string;
   wanted: string;
   found: string;
   met: boolean;
+}
+
+/** That an analysis is stopped everywhere: by whom, when, why. */
+export interface Stop {
+  analysis: string;
+  by: string;
+  when: string;
+  reason: string;
 }
 
 export interface Planned {
@@ -309,8 +322,12 @@ export interface AnalysisCard {
   parameters: Parameter[];
   weights: string | null;
   limits: { seconds: number; memory_mib: number };
+  modes: Record<string, string>;
+  stopped: Stop | null;
   /** Intended use, not for, sources, level of evidence: whatever its author states. */
   card: Record<string, string | string[]>;
+  /** Why it could not be loaded; then nothing else of it is known. */
+  broken?: string;
 }
 
 /** When a report was signed. */

@@ -12,9 +12,9 @@ export function jsonOf({ page, id, part }: Place, query: URLSearchParams): strin
     case "report":
       return `/api/readings/${word}/report`;
     case "analyses":
-      return "/api/analyses";
+      return id ? `/api/analyses/${word}` : "/api/analyses";
     case "models":
-      return id ? `/api/models?name=${word}` : "/api/models";
+      return id ? `/api/models/${word}` : "/api/models";
     case "settings":
       return { site: "/api/settings/site", people: "/api/people", system: "/api/system" }[part] ?? "/api/settings/me";
     default:

@@ -1,3 +1,5 @@
+import { Rate } from "../analyses/fate";
+import type { Share } from "../analyses/shapes";
 import { Unknown } from "./parts";
 import type { Model } from "./shapes";
 
@@ -8,7 +10,24 @@ const TOP = 12;
 const FEW = 10;
 
 /** Stated against true, a point for each bin; the table beside it says the same. */
-export function Calibration({ model }: { model: Model }) {
+export function Calibration({ model, here }: { model: Model; here: (Share & { from: number; to: number })[] }) {
+  return (
+    <>
+      <h2>Claimed by its maker</h2>
+      <Claimed model={model} />
+      <h2>Here: stated against confirmed by readers, from signed reports</h2>
+      {here.length ? (
+        <table class="plain">
+          <thead><tr><th scope="col">Stated certainty</th><th scope="col">Readers confirmed (95 %)</th></tr></thead>
+          <tbody>{here.map((one) => <tr key={one.from}><td>{one.from.toFixed(1)} to {one.to.toFixed(1)}</td><td><Rate of={one} /></td></tr>)}</tbody>
+        </table>
+      ) : <p><Unknown because="no finding of it with a stated certainty is in a signed report yet" /></p>}
+      <p class="muted">Whoever keeps a wrong finding confirms it too: this is agreement, not truth.</p>
+    </>
+  );
+}
+
+function Claimed({ model }: { model: Model }) {
   const told = model.evidence.calibration;
   if (!told?.bins.length) return <p><Unknown because="its evidence holds no calibration" /></p>;
   const x = (value: number) => EDGE + value * (SIZE - EDGE - TOP);

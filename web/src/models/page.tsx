@@ -1,5 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { Changes, Confirmed, Drift, Runs } from "../analyses/fate";
+import type { ModelPage } from "../analyses/shapes";
+import { StopForm } from "../analyses/stop";
 import { ask } from "../api/door";
+import { onHappening } from "../api/live";
 import { Source } from "../api/load";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
@@ -9,19 +13,25 @@ import { go, to } from "../router";
 import { count, spoken } from "../words";
 import { Calibration } from "./calibration";
 import { Card, Figures, Lineage, Subgroups, Unknown } from "./parts";
-import type { Model } from "./shapes";
+
+type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped">;
 
 const PARTS = ["card", "evidence", "subgroups", "calibration", "drift", "runs", "lineage", "changes"];
 
 /** May I trust it here, for whom, since when; and how do I stop it. */
 export function ModelsPage({ name, part }: { name: string; part: string }) {
-  const source = useRef<Source<Model[]>>(null);
-  source.current ??= new Source(async (abort) => (await ask<{ models: Model[] }>("/api/models", { abort })).models);
+  const source = useRef<Source<Listed[]>>(null);
+  source.current ??= new Source(async (abort) => (await ask<{ models: Listed[] }>("/api/models", { abort })).models);
   const models = source.current;
+  const [stopping, setStopping] = useState(0);
   const field = useRef<HTMLInputElement>(null);
   const [filter, setFilter] = useState("");
   const [at, setAt] = useState(0);
-  useEffect(() => (void models.load(), () => models.stop()), []);
+  useEffect(() => {
+    void models.load();
+    const forget = onHappening(({ kind }) => ["AnalysisStopped", "AnalysisResumed"].includes(kind) && void models.load());
+    return () => (forget(), models.stop());
+  }, []);
   const shown = (models.value ?? []).filter((one) => `${one.name} ${one.card.title ?? ""}`.toLowerCase().includes(filter.toLowerCase()));
   const here = part || "card";
   useEffect(() => bind("models", {
@@ -31,7 +41,8 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
     open: () => shown[at] && go(to.models(shown[at].name)),
     ...Object.fromEntries(PARTS.map((one, i) => [`tab-${i + 1}`, () => name && go(to.models(name, one))])),
     leave: () => go(to.models()),
-  }), [name, at, filter, models.state.value]);
+    stop: () => name && setStopping(stopping + 1),
+  }), [name, at, filter, stopping, models.state.value]);
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
@@ -46,7 +57,7 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
           {(all) => {
             if (!name) return shown.length ? <List models={shown} at={at} /> : <Empty title={filter ? "No model fits the filter" : "No model is here"}>Analyses without weights need none. A site's own models are looked for in the folder that ISOCENTER_MODELS names.</Empty>;
             const one = all.find((model) => model.name === name);
-            return one ? <One model={one} part={here} /> : <Empty title="There is no such model">No model of that name is installed. <a href={to.models()}>All models</a></Empty>;
+            return one ? <One key={name} name={name} part={here} stopping={stopping} /> : <Empty title="There is no such model">No model of that name is installed. <a href={to.models()}>All models</a></Empty>;
           }}
         </Shown>
       </main>
@@ -54,7 +65,7 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
   );
 }
 
-function List({ models, at }: { models: Model[]; at: number }) {
+function List({ models, at }: { models: Listed[]; at: number }) {
   return (
     <table class="plain wide">
       <thead><tr><th scope="col">Model</th><th scope="col">What it does</th><th scope="col">State</th><th scope="col">Evidence</th></tr></thead>
@@ -63,7 +74,7 @@ function List({ models, at }: { models: Model[]; at: number }) {
           <tr key={one.digest} aria-current={i === at ? "true" : undefined}>
             <td><a href={to.models(one.name)}>{spoken(one.name)}</a> <span class="id">{one.version}</span></td>
             <td>{one.card.title ?? <Unknown because="its card has no title" />}</td>
-            <td>{one.state}</td>
+            <td>{one.stopped.length ? <span class="tag now"><span aria-hidden="true">⬢</span> stopped</span> : one.state}</td>
             <td>{one.evidence.n ? `${one.evidence.n} test cases` : <Unknown because="no evidence came with it" />}</td>
           </tr>
         ))}
@@ -72,22 +83,37 @@ function List({ models, at }: { models: Model[]; at: number }) {
   );
 }
 
-function One({ model, part }: { model: Model; part: string }) {
+function One({ name, part, stopping }: { name: string; part: string; stopping: number }) {
+  const source = useRef<Source<ModelPage>>(null);
+  source.current ??= new Source((abort) => ask<ModelPage>(`/api/models/${encodeURIComponent(name)}`, { abort }));
+  const page = source.current;
+  useEffect(() => {
+    void page.load();
+    const forget = onHappening(({ subject }) => page.value?.analyses.includes(subject) && void page.load());
+    return () => (forget(), page.stop());
+  }, []);
+  return <Shown of={page} what="the model">{(model) => <Whole model={model} part={part} stopping={stopping} again={() => void page.load()} />}</Shown>;
+}
+
+function Whole({ model, part, stopping, again }: { model: ModelPage; part: string; stopping: number; again: () => void }) {
   return (
     <>
       <section class="for" aria-label="In short">
-        <p><strong>{model.state}</strong> <span class="muted">version {model.version} · digest <span class="id">{model.digest.slice(0, 12)}…</span> · parent {model.parent ? <span class="id">{model.parent.slice(0, 12)}…</span> : "none: it is the first"}</span></p>
+        <p><strong>{model.stopped.length ? "suspended" : model.state}</strong> <span class="muted">version {model.version} · digest <span class="id">{model.digest.slice(0, 12)}…</span> · parent {model.parent ? <span class="id">{model.parent.slice(0, 12)}…</span> : "none: it is the first"}</span></p>
         <p><strong>For:</strong> {model.card.intended_use ?? <Unknown because="its card does not say" />}</p>
-        <p><strong>Here:</strong> <Unknown because="this server keeps no figure of how readers at this site confirm it yet" />. <span class="muted">Claimed on {model.evidence.n ?? 0} test cases: see Evidence.</span></p>
+        <p><strong>Here:</strong> <Confirmed of={model} />. <span class="muted">Claimed on {model.evidence.n ?? 0} test cases: see Evidence.</span></p>
+        {model.analyses.length > 0 && <p><strong>Used by:</strong> {model.analyses.map((one) => <a key={one} href={to.analyses(one)}>{spoken(one)} </a>)}</p>}
+        {model.analyses.length > 0 ? <StopForm path={`/api/models/${encodeURIComponent(model.name)}`} what={spoken(model.name)} stopped={model.stopped} stopKey={keyOf("models", "stop")} asked={stopping} done={again} />
+          : <p class="muted">No analysis here runs on it, so that there is nothing to stop.</p>}
       </section>
       {part === "card" && <Card model={model} />}
-      {part === "evidence" && <Figures model={model} />}
+      {part === "evidence" && <Figures evidence={model.evidence} />}
       {part === "subgroups" && <Subgroups model={model} />}
-      {part === "calibration" && <Calibration model={model} />}
-      {part === "drift" && <Empty title="Drift is not watched yet">Inputs, outputs and agreement with signed reports would stand here, each with its rate of false alarms. Unknown, because nothing on this server counts them.</Empty>}
-      {part === "runs" && <Empty title="Runs are not listed here yet">Each run is in the journal with its receipt. Unknown here, because the interface has no question for the runs of one model. <a href={to.oversight()}>Oversight</a> has the journal.</Empty>}
+      {part === "calibration" && <Calibration model={model} here={model.confirmed.bands} />}
+      {part === "drift" && <Drift of={model} />}
+      {part === "runs" && <Runs of={model} />}
       {part === "lineage" && <Lineage model={model} />}
-      {part === "changes" && <Empty title="No change is recorded">Releases, stops and returns would stand here with who, when and why. A model is not stopped here yet: in <a href={to.settings("site")}>Settings</a> one person sets its analysis to shadow, and nothing of it is shown any more.</Empty>}
+      {part === "changes" && <Changes of={model} />}
     </>
   );
 }

@@ -35,8 +35,8 @@ function Value({ of }: { of: unknown }): ComponentChildren {
   return String(of);
 }
 
-export function Figures({ model }: { model: Model }) {
-  const { metrics, n, positives, declined, out_of_scope } = model.evidence;
+export function Figures({ evidence }: { evidence: Model["evidence"] }) {
+  const { metrics, n, positives, declined, out_of_scope } = evidence;
   if (!metrics) return <p><Unknown because="no evidence came with the weights" /></p>;
   return (
     <>

@@ -85,6 +85,7 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
       </header>
       {one.compared && <p class="relation"><Related relation={one.compared.relation} why={one.compared.why} /></p>}
       {finding.words && finding.words !== named && <p>{finding.words}</p>}
+      {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {result.stopped.reason}</span></p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
         {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}

@@ -25,7 +25,7 @@ export interface Listed {
 const FIRST = 200;
 const REST = 100_000;
 /** Events that can change a row; the others need no new list. */
-const SPEAK = new Set(["InstancesReceived", "ResultMade", "ReadingAssigned", "ReadingOpened", "ReadingClosed", "ReportSigned", "ReportAmended", "OpinionLocked", "ModeSet", "SettingsChanged"]);
+const SPEAK = new Set(["InstancesReceived", "ResultMade", "ReadingAssigned", "ReadingOpened", "ReadingClosed", "ReportSigned", "ReportAmended", "OpinionLocked", "ModeSet", "AnalysisStopped", "AnalysisResumed", "SettingsChanged"]);
 
 /** The list as the server orders it, and as it lies before a person: what a person holds does not move under their hands. */
 export class WorkList {

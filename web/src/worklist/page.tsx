@@ -17,6 +17,7 @@ import { sortOf, textOf } from "./order";
 import { Preview } from "./preview";
 import { askFor, question } from "./question";
 import { Rows } from "./rows";
+import { Stops } from "./stops";
 import { defaultView, PinDialog, pinning, Views } from "./views";
 
 const ACTS: RowAct[] = [
@@ -110,6 +111,7 @@ export function WorklistPage() {
       {me.value?.demo && <Checklist />}
       <main class="list" aria-label="Worklist">
         {!ai && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Without AI: this is the list in its plain order.</p>}
+        <Stops />
         {told?.without && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {told.without}.</p>}
         {list.missing.value && <p class="callout slim" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {list.missing.value}.</p>}
         {list.sort.value && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Sorted by {list.sort.value.by}, not by urgency. <button type="button" class="link" onClick={() => list.setSort(null)}>In the order in which to read</button></p>}

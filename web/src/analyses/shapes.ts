@@ -1,0 +1,39 @@
+import type { AnalysisCard, Stop } from "../api/shapes";
+import type { Model } from "../models/shapes";
+
+/** A share with its 95 % interval; all null where there are too few cases to say it. */
+export interface Share {
+  n: number | null;
+  share: number | null;
+  low: number | null;
+  high: number | null;
+}
+
+/** What became of an analysis, or of the analyses of a model, on studies whose report is signed. */
+export interface Fate {
+  runs: { studies: number; answers: Record<string, number>; versions: Record<string, number>; months: (Share & { month: string })[] };
+  confirmed: Share & { needed: number; months: (Share & { month: string })[]; bands: (Share & { from: number; to: number })[] };
+  changes: Change[];
+}
+
+export interface Change {
+  number: number;
+  kind: string;
+  analysis: string;
+  by: string;
+  when: string;
+  reason: string;
+  use: string;
+  mode: string;
+}
+
+/** An analysis on its own page. */
+export interface AnalysisPage extends AnalysisCard, Fate {
+  declined: { reason: string; studies: number; of: number }[];
+  evidence: Model["evidence"];
+}
+
+export interface ModelPage extends Model, Fate {
+  analyses: string[];
+  stopped: Stop[];
+}

@@ -1,0 +1,44 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { asTrouble } from "../api/load";
+import type { Stop } from "../api/shapes";
+import { Key } from "../kit/marks";
+import { may, me, ruleOf } from "../me";
+import { moment, spoken } from "../words";
+
+/** One press and a reason stop it everywhere; to start it again takes another person. */
+export function StopForm({ path, what, stopped, stopKey, asked, done }: { path: string; what: string; stopped: Stop[]; stopKey: string; asked: number; done: () => void }) {
+  const [reason, setReason] = useState("");
+  const [refused, setRefused] = useState("");
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (asked) field.current?.focus();
+  }, [asked]);
+  const act = stopped.length ? "resume" : "stop";
+  const send = async (event: SubmitEvent) => {
+    event.preventDefault();
+    try {
+      await ask(`${path}/${act}`, { method: "POST", body: { reason: reason.trim() } });
+      setReason("");
+      setRefused("");
+      done();
+    } catch (error) {
+      const trouble = asTrouble(error);
+      setRefused(`${trouble.message}. ${trouble.remedy}`);
+    }
+  };
+  const mine = stopped.some((one) => one.by === me.value?.name);
+  return (
+    <form class={stopped.length ? "stop-form stopped" : "stop-form"} onSubmit={send} aria-label={stopped.length ? `Start ${what} again` : `Stop ${what} everywhere`}>
+      {stopped.map((one) => <p key={one.analysis}><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> {spoken(one.analysis)}, by {one.by}, {moment(one.when)} UTC: {one.reason}</p>)}
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {stopped.length > 0 && mine ? <p class="muted">You stopped it; somebody else can start it again.</p> : (
+        <div class="reason">
+          <label>{stopped.length ? "Why it may start again" : "Why it is stopped"}<input ref={field} required maxLength={1000} value={reason} disabled={!may("stop")} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
+          <button aria-disabled={!may("stop")} title={may("stop") ? undefined : ruleOf("stop")}>{stopped.length ? "Start it again" : <><span class="now" aria-hidden="true">⬢</span> Stop it everywhere</>} {!stopped.length && <Key of={stopKey} />}</button>
+        </div>
+      )}
+      {!stopped.length && <p class="muted">At once: it is run on no study, raises none on the worklist, and nothing of it leaves the house unconfirmed. What it said before stays, marked. Starting it again takes another person.</p>}
+    </form>
+  );
+}

@@ -1,0 +1,28 @@
+import { useEffect, useRef } from "preact/hooks";
+import { ask } from "../api/door";
+import { onHappening } from "../api/live";
+import { Source } from "../api/load";
+import type { Stop } from "../api/shapes";
+import { to } from "../router";
+import { clock, day, spoken } from "../words";
+
+/** What is stopped stands above the list that it no longer orders: who, when, why. */
+export function Stops() {
+  const source = useRef<Source<Stop[]>>(null);
+  source.current ??= new Source(async (abort) => (await ask<{ stops: Stop[] }>("/api/stops", { abort })).stops);
+  const stops = source.current;
+  useEffect(() => {
+    void stops.load();
+    const forget = onHappening(({ kind }) => (kind === "AnalysisStopped" || kind === "AnalysisResumed") && void stops.load());
+    return () => (forget(), stops.stop());
+  }, []);
+  return (
+    <>
+      {(stops.value ?? []).map((one) => (
+        <p key={one.analysis} class="callout slim" role="status">
+          <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {spoken(one.analysis)} was stopped {day(one.when)} {clock(new Date(one.when)).slice(0, 5)} by {one.by}: its studies stand as they would without it. <span class="muted">{one.reason}</span> <a href={to.analyses(one.analysis)}>Why</a>
+        </p>
+      ))}
+    </>
+  );
+}
