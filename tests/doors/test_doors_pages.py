@@ -50,6 +50,12 @@ BODIES: dict[str, Any] = {
     "/api/readings/{uid}/measure": {"version": 0, "kind": "length", "points": [[1, 1], [2, 2]]},
     "/api/studies/{uid}/segment": {"version": 0, "how": "brush", "series_uid": CT_SERIES},
     "/api/segment": {"analysis": ""},
+    "/api/readings/{uid}/template": {"version": 0, "name": "general"},
+    **{
+        f"/api/{what}/{{name}}/{act}": {"reason": "drift"}
+        for what in ("analyses", "models")
+        for act in ("stop", "resume")
+    },
 }
 
 
