@@ -50,7 +50,7 @@ __all__ = ["Check", "check"]
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _PLAIN = (bool, int, float, str)
 _PRIVATE = "99"  # schemes of a house's own begin with it (PS3.16 section 8)
-_PUBLIC = ("DCM", "SCT", "LN", "RADLEX", "UCUM", "FMA", "MA", "NCIt", "RFC3881", "UMLS")
+_PUBLIC = ("DCM", "SCT", "LN", "RADLEX", "UCUM", "FMA", "MA", "NCIt", "RFC3881", "UMLS", "IBSI")
 _FLIP_TOLERANCE = 1e-5
 
 

@@ -1,0 +1,308 @@
+"""Any outlined region on CT, MR or PET: its shape, intensities and texture by the IBSI standard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.methods import ibsi, pet_header, suv
+from isocenter.methods import radiomics as methods
+from isocenter.methods.components import labelled
+from isocenter.methods.radiomics import CONFIGURATIONS, Configuration
+from isocenter.methods.response_maps import response
+from isocenter.record import Code, Curve, Finding, Measurement, codes
+from isocenter.space import Geometry, Reference, Region, Volume, resample_region
+
+__all__ = ["Radiomics"]
+
+_HU, _SUV = "[hnsf'U]", "{SUVbw}g/ml"
+_UNITS: Mapping[str, Mapping[str, str]] = {
+    _HU: {"i": _HU, "i2": "[hnsf'U]2", "i.mm3": "[hnsf'U].mm3"},
+    _SUV: {"i": _SUV, "i2": "{SUVbw}g2/ml2", "i.mm3": "{SUVbw}g.mm3/ml"},
+}
+_PLAIN = {"mm": "mm", "mm2": "mm2", "mm3": "mm3", "/mm": "1/mm", "1": "1"}
+_ANY_UNIT = ("digital phantom", "SUV", "MR")
+_OFFSET = ("stat_cov", "stat_qcod", "morph_com")  # a change of the zero point changes them, though they have no unit
+_FEWEST = 64  # voxels: below four in each direction most of a texture is border
+_MOST_REGIONS = 20
+_MOST_SKEW = 1.01  # of pixel height to width
+_THICK_MM = 3.0
+
+
+Named = Literal[
+    "auto", "A", "B", "C", "D", "E", "SUV", "MR", "digital phantom",
+    "1.A", "1.B", "2.A", "2.B", "3.A", "3.B", "4.A", "4.B", "5.A", "5.B", "6.A", "6.B", "7.A", "7.B", "8.A", "8.B",
+    "9.A", "9.B",
+]  # fmt: skip
+
+
+class Radiomics:
+    """What are the shape, intensities and texture of each outlined region, as IBSI defines them?"""
+
+    name, version = "radiomics", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "image": Need(modality=("CT", "MR", "PT"), every=True),
+        "regions": Need(modality=("SEG", "RTSTRUCT"), gives="regions"),
+    }
+    yields = (
+        Yield(
+            what=codes.STRUCTURE,
+            units=(*_PLAIN.values(), *(u for units in _UNITS.values() for u in units.values())),
+        ),
+    )
+    limits = Limits(seconds=600.0, memory_mib=8192)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Features for research on many patients, from regions that were outlined and looked at.",
+        "not_for": "Diagnosis or prognosis of one patient; comparing tables made with different configurations.",
+        "sources": ("IBSI 1 (Zwanenburg 2020)", "IBSI 2 (Whybra 2024)", "arXiv:1612.07003", "arXiv:2006.05470"),
+        "level": "validated against all consensus values of the IBSI digital phantom and 13 response maps of IBSI 2",
+    }
+
+    def run(
+        self,
+        image: Volume,
+        regions: tuple[Region, ...],
+        *,
+        configuration: Named = "auto",
+        structures: str = "",
+    ) -> Answer:
+        """Measure each region.
+
+        Args:
+            image: CT in HU, PET that can be brought to SUV, or MR.
+            regions: outlined on any grid of the same frame of reference.
+            configuration: how features are made: A to E of IBSI 1 and 1.A to 9.B of IBSI 2 (filters) for CT, SUV for
+                PET, MR; auto takes C, SUV or MR by the image. The digital phantom's is for images of grey levels.
+            structures: take only those regions whose name has this word.
+
+        Raises:
+            Refused: when the image cannot carry the configuration, or none of the regions can be measured.
+        """
+        scan = _Scan.of(image)
+        chosen = scan.configured(configuration)
+        drawn = [r for r in regions if structures.lower() in r.label.lower()]
+        if not drawn:
+            there = ", ".join(r.label for r in regions) or "none"
+            raise Refused(f"no region named '{structures}'" if structures else "no region", f"there are {there}")
+        findings, curves, remarks = [], [], [_told(chosen), *scan.remarks, *_doubts(chosen, scan)]
+        drawn, left = drawn[:_MOST_REGIONS], drawn[_MOST_REGIONS:]
+        if left:
+            remarks.append(
+                f"only the first {_MOST_REGIONS} regions are measured; {len(left)} are not: name a structure"
+            )
+        for number, region in enumerate(drawn, start=1):
+            called = region.label or f"region {number}"
+            try:
+                on_grid, doubts = scan.region(region)
+                found, curve = scan.measured(on_grid, chosen, called)
+            except Refused as why:
+                remarks.append(f"{called}: {why}")
+                continue
+            remarks += [f"{called}: {doubt}" for doubt in doubts]
+            findings.append(found)
+            curves.append(curve)
+        if not findings:
+            raise Refused("no region can be measured", "; ".join(remarks))
+        return Answer.found(*findings, curves=tuple(curves), reasons=tuple(remarks))
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """A checkerboard whose texture is arithmetic: (inputs, truth) pairs for ``isocenter check``."""
+        grid = Geometry.regular(shape=(14, 16, 18), spacing_mm=(2.0, 2.0, 2.0), frame_of_reference="2.25.1")
+        odd = np.indices(grid.shape).sum(axis=0) % 2
+        ct = Volume((odd * 100.0 - 30.0).astype(np.float32), grid, "attenuation", _HU)
+        mask = np.zeros(grid.shape, dtype=bool)
+        mask[3:11, 3:13, 3:15] = True
+        lesion = Region(grid, mask=mask, label="checkerboard")
+        # 100 HU are four bins of 25; of 13 directions those along faces and corners change the square.
+        sides = (8, 10, 12)
+        pairs = {d: np.prod([n - abs(s) for n, s in zip(sides, d, strict=True)]) for d in _directions()}
+        changed = float(sum(n for d, n in pairs.items() if sum(d) % 2) / sum(pairs.values()))
+        measured = {
+            "Mean intensity": (20.0, 1e-6),
+            "Intensity variance": (2500.0, 1e-6),
+            "Contrast (co-occurrence)": (16.0 * changed, 1e-6),
+            "Volume (voxel counting)": (8 * 10 * 12 * 8.0, 1e-6),
+        }
+        yield {"image": ct, "regions": (lesion,)}, {"answer": "found", "findings": 1, "measurements": measured}
+        few = np.zeros(grid.shape, dtype=bool)
+        few[5:8, 5:8, 5:8] = True
+        yield (
+            {"image": ct, "regions": (Region(grid, mask=few, label="speck"),)},
+            {"answer": "declined", "words": "27 voxels"},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """Intensities on their grid, axes in the patient's sense, with what they mean."""
+
+    array: npt.NDArray[np.float32]
+    geometry: Geometry
+    unit: str
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, image: Volume) -> _Scan:
+        for axis in image.axes:
+            if len(axis) > 1:
+                raise Refused(
+                    f"an image with {len(axis)} values of {axis.name}",
+                    "features are of one static image",
+                    f"choose one {axis.name} first",
+                )
+        if image.geometry.reference is not Reference.PATIENT:
+            raise Refused(f"an image in {image.geometry.reference.value} coordinates", "features need millimetres")
+        if not image.geometry.is_orthogonal:
+            raise Refused("slices that are sheared (tilted gantry)", "neighbours would not lie side by side")
+        array = np.asarray(image.array.reshape(image.geometry.shape), dtype=np.float32)
+        unit, remarks = image.unit, tuple[str, ...]()
+        if image.facts.get("Modality") == "PT" or "activity" in image.quantity or image.unit == "Bq/mL":
+            known = suv.conversion(pet_header.read(image.facts))
+            array, unit, remarks = (array * known.factor).astype(np.float32), _SUV, tuple(known.remarks)
+        return cls(array, image.geometry, unit if unit in (_HU, _SUV) else "", remarks)
+
+    def configured(self, name: str) -> Configuration:
+        if name == "auto":
+            name = {_HU: "C", _SUV: "SUV"}.get(self.unit, "MR")
+        chosen = CONFIGURATIONS[name]
+        if name not in _ANY_UNIT and self.unit != _HU:
+            raise Refused(
+                f"configuration {name} on intensities that are not HU",
+                "its range and bins are Hounsfield units; on another scale its grey levels mean nothing",
+                "take SUV for PET and MR for arbitrary intensities",
+            )
+        if name == "SUV" and self.unit != _SUV:
+            raise Refused("configuration SUV on intensities that are not SUV", "its bins are of 0.5 SUV")
+        spacing = self.geometry.spacing_mm
+        if max(spacing[1:]) > _MOST_SKEW * min(spacing[1:]) and chosen.spacing_mm is None:
+            raise Refused(
+                f"pixels of {spacing[1]:g} x {spacing[2]:g} mm",
+                "neighbours in two directions would not be equally far",
+                "choose a configuration that interpolates",
+            )
+        if not chosen.by_slice and chosen.spacing_mm is None and max(spacing) > _MOST_SKEW * min(spacing):
+            raise Refused(
+                f"voxels of {spacing[0]:g} x {spacing[1]:g} x {spacing[2]:g} mm",
+                "texture in space needs neighbours that are equally far",
+                "choose a configuration that interpolates, or one by slice",
+            )
+        return chosen
+
+    def region(self, region: Region) -> tuple[Region, list[str]]:
+        """The region on this grid, with what is to be said of it."""
+        doubts = []
+        if region.mask is None:
+            raise Refused(f"a {region.shape.value}", "it has no voxels")
+        if not region.geometry.same_grid(self.geometry):
+            region = resample_region(region, self.geometry)
+            doubts.append("outlined on another grid; brought to the image by nearest neighbour")
+        if not region.voxels:
+            raise Refused("a region without voxels on this image", "it was outlined elsewhere, or is empty")
+        assert region.mask is not None
+        _, parts = labelled(region.mask)
+        if parts > 1:
+            doubts.append(f"in {parts} parts; shape is of all together")
+        edges = [region.mask.take(i, axis=a).any() for a in range(3) for i in (0, -1)]
+        if any(edges) and min(region.geometry.shape) > 1:
+            doubts.append("reaches the edge of the image and may go on outside")
+        return region, doubts
+
+    def measured(self, region: Region, chosen: Configuration, called: str) -> tuple[Finding, Curve]:
+        assert region.mask is not None
+        turned = _against(self.geometry)
+        array, mask = np.flip(self.array, turned), np.flip(region.mask, turned)
+        made = methods.prepare(array, mask, self.geometry.spacing_mm, chosen)
+        count = int(np.count_nonzero(made.held))
+        if count < _FEWEST:
+            size = " x ".join(f"{s:g}" for s in made.spacing_mm)
+            raise Refused(
+                f"{count} voxels of {size} mm are left to measure",
+                f"below {_FEWEST} most of a texture is border",
+                "measure its volume and mean only",
+            )
+        x = made.image[made.held]
+        if float(x.min()) == float(x.max()):
+            raise Refused(f"one intensity everywhere ({float(x.min()):g})", "there is no texture in it")
+        values = methods.measure(made, chosen)
+        measurements = tuple(m for tag, v in values.items() if (m := self._measurement(tag, v, chosen)) is not None)
+        volume_ml = np.count_nonzero(made.outline) * float(np.prod(made.spacing_mm)) / 1000.0
+        words = (
+            f"{called}: {len(measurements)} features by configuration {chosen.name}; "
+            f"{count} voxels measured, {volume_ml:.1f} mL outlined."
+        )
+        return Finding(codes.STRUCTURE, where=region, measurements=measurements, words=words), _curve(
+            x, called, self.unit
+        )
+
+    def _measurement(self, tag: str, value: float, chosen: Configuration) -> Measurement | None:
+        feature = ibsi.feature(tag)
+        unit = _PLAIN.get(feature.unit) or _UNITS.get(self.unit, {}).get(feature.unit, "")
+        if not unit or (not self.unit and feature.tag in _OFFSET):
+            return None
+        said = ", ".join(part for part in (tag, feature.strategy, f"configuration {chosen.name}") if part)
+        return Measurement(Code(feature.code, "IBSI", feature.name), value, unit, definition=said)
+
+
+def _against(geometry: Geometry) -> tuple[int, ...]:
+    """Array axes that run against the patient's: turned round, a flipped image gives the same numbers."""
+    along = geometry.directions
+    return tuple(a for a in range(3) if along[np.abs(along[:, a]).argmax(), a] < 0)
+
+
+def _told(chosen: Configuration) -> str:
+    """The configuration in words."""
+    parts = ["by slice" if chosen.by_slice else "in space"]
+    if chosen.filter:
+        made = response(chosen.filter)
+        settings = ", ".join(f"{name} {value}" for name, value in made.settings.items())
+        parts.append(f"filter {made.filter.__name__.replace('_', ' ')} ({settings})")
+    if chosen.spacing_mm is not None:
+        parts.append(f"{chosen.interpolation} interpolation to {chosen.spacing_mm:g} mm")
+    if chosen.within is not None:
+        parts.append(f"intensities from {chosen.within[0]:g} to {chosen.within[1]:g}")
+    if chosen.outliers_sd is not None:
+        parts.append(f"without outliers beyond {chosen.outliers_sd:g} standard deviations")
+    if chosen.bin_width is not None:
+        parts.append(f"bins of {chosen.bin_width:g}")
+    elif chosen.bins is not None:
+        parts.append(f"{chosen.bins} bins over each region's own range")
+    return f"configuration {chosen.name}: {', '.join(parts)}"
+
+
+def _doubts(chosen: Configuration, scan: _Scan) -> list[str]:
+    doubts = []
+    if not scan.unit:
+        doubts.append(
+            "intensities are arbitrary and not normalised: only features are given that do not change with their scale"
+        )
+    elif chosen.bins is not None:
+        doubts.append("bins follow each region's own range: compare textures only between like ranges")
+    if chosen.spacing_mm is not None and not chosen.by_slice and scan.geometry.spacing_mm[0] > _THICK_MM:
+        doubts.append(f"slices lie {scan.geometry.spacing_mm[0]:g} mm apart: voxels between them are interpolated")
+    return doubts
+
+
+def _curve(x: npt.NDArray[np.float64], called: str, unit: str) -> Curve:
+    """The intensity-volume histogram of what was measured."""
+    shares = np.linspace(0.0, 1.0, 101)
+    values = np.quantile(x, 1.0 - shares)[::-1]
+    return Curve(
+        f"intensity-volume histogram of {called}",
+        tuple(float(v) for v in values),
+        "intensity",
+        unit or "{arbitrary}",
+        {"volume": tuple(float(s) for s in shares[::-1])},
+    )
+
+
+def _directions() -> list[tuple[int, int, int]]:
+    steps = (-1, 0, 1)
+    return [(z, y, x) for z in steps for y in steps for x in steps if (z, y, x) > (0, 0, 0)]

@@ -1,0 +1,146 @@
+"""The filters of IBSI 2 by the names of its configurations, so that a response map can be asked for in one word.
+
+Those with a small letter (``3.a.1``) are of the digital phantoms, those with a capital (``3.A``) of CT of the chest, by
+slice (A) or on voxels of 1 mm (B).
+
+>>> sorted(RESPONSES)[:3]
+['1.a.1', '1.a.2', '1.a.3']
+
+Source: Depeursinge et al., arXiv:2006.05470, chapter 6; Whybra et al., Radiology 310 (2024) e231319.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.methods.filters import Floats, Spacing, laplacian_of_gaussian, laws, mean
+from isocenter.methods.gabor import gabor
+from isocenter.methods.gabor import reach_mm as gabor_reach_mm
+from isocenter.methods.riesz import riesz_log, riesz_simoncelli
+from isocenter.methods.wavelets import separable_wavelet, simoncelli
+
+__all__ = ["RESPONSES", "Response", "response"]
+
+
+@dataclass(frozen=True)
+class Response:
+    """A filter with its settings.
+
+    Args:
+        name: of the configuration.
+        filter: function of the image.
+        settings: its arguments.
+        spaced: whether it also takes the voxel spacing.
+        reach_mm: how far it looks; infinite for filters of the whole image.
+        reach_voxels: the same in voxels; the farther of the two holds.
+    """
+
+    name: str
+    filter: Callable[..., Floats]
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    spaced: bool = False
+    reach_mm: float = 0.0
+    reach_voxels: int = 0
+
+    def __call__(self, image: npt.NDArray[np.floating], spacing_mm: Spacing) -> Floats:
+        """The response map of an image."""
+        more = {"spacing_mm": spacing_mm} if self.spaced else {}
+        return self.filter(image, **more, **self.settings)
+
+
+def response(name: str) -> Response:
+    """The filter of a configuration.
+
+    Raises:
+        Refused: when IBSI 2 has none of that name, or one without a response map that all agree on.
+    """
+    if name not in RESPONSES:
+        raise Refused(f"no filter configuration '{name}'", f"there are {', '.join(RESPONSES)}")
+    return RESPONSES[name]
+
+
+def _mean(name: str, size: int, boundary: str, by_slice: bool = False) -> Response:
+    return Response(name, mean, {"size": size, "boundary": boundary, "by_slice": by_slice}, reach_voxels=size // 2)
+
+
+def _log(name: str, sigma_mm: float, boundary: str, by_slice: bool = False) -> Response:
+    settings = {"sigma_mm": sigma_mm, "boundary": boundary, "by_slice": by_slice}
+    return Response(name, laplacian_of_gaussian, settings, spaced=True, reach_mm=4.0 * sigma_mm, reach_voxels=1)
+
+
+def _laws(name: str, kernels: str, boundary: str, turned: bool = False, energy: int | None = None) -> Response:
+    settings = {"kernels": kernels, "boundary": boundary, "rotation_invariant": turned, "energy": energy}
+    return Response(name, laws, settings, reach_voxels=2 + (energy or 0))
+
+
+def _gabor(name: str, sigma_mm: float, wavelength_mm: float, gamma: float, boundary: str, **more: Any) -> Response:
+    settings = {"sigma_mm": sigma_mm, "wavelength_mm": wavelength_mm, "gamma": gamma, "boundary": boundary, **more}
+    return Response(name, gabor, settings, spaced=True, reach_mm=gabor_reach_mm(sigma_mm, gamma), reach_voxels=1)
+
+
+def _wavelet(name: str, family: str, bands: str, boundary: str, turned: bool = False, level: int = 1) -> Response:
+    settings = {"family": family, "bands": bands, "boundary": boundary, "rotation_invariant": turned, "level": level}
+    return Response(name, separable_wavelet, settings, reach_voxels=8 * 2**level)
+
+
+_whole = partial(Response, reach_mm=np.inf)
+_ORDER_1, _ORDER_2 = (1, 0, 0), (0, 2, 0)
+
+RESPONSES: dict[str, Response] = {
+    made.name: made
+    for made in (
+        *(_mean(f"1.a.{n}", 15, b) for n, b in enumerate(("zero", "nearest", "periodic", "mirror"), 1)),
+        _mean("1.b.1", 15, "zero", by_slice=True),
+        _log("2.a", 3.0, "zero"),
+        _log("2.b", 5.0, "mirror"),
+        _log("2.c", 5.0, "mirror", by_slice=True),
+        _laws("3.a.1", "E5L5S5", "zero"),
+        _laws("3.a.2", "E5L5S5", "zero", turned=True),
+        _laws("3.a.3", "E5L5S5", "zero", turned=True, energy=7),
+        _laws("3.b.1", "E3W5R5", "mirror"),
+        _laws("3.b.2", "E3W5R5", "mirror", turned=True),
+        _laws("3.b.3", "E3W5R5", "mirror", turned=True, energy=7),
+        _laws("3.c.1", "L5S5", "mirror"),
+        _laws("3.c.2", "L5S5", "mirror", turned=True),
+        _laws("3.c.3", "L5S5", "mirror", turned=True, energy=7),
+        _gabor("4.a.1", 10.0, 4.0, 0.5, "zero", theta_deg=60.0),
+        _gabor("4.a.2", 10.0, 4.0, 0.5, "zero", step_deg=45.0, orthogonal=True),
+        _gabor("4.b.1", 20.0, 8.0, 2.5, "mirror", theta_deg=225.0),
+        _gabor("4.b.2", 20.0, 8.0, 2.5, "mirror", step_deg=22.5, orthogonal=True),
+        _wavelet("5.a.1", "db2", "LHL", "zero"),
+        _wavelet("5.a.2", "db2", "LHL", "zero", turned=True),
+        _wavelet("6.a.1", "coif1", "HHL", "periodic"),
+        _wavelet("6.a.2", "coif1", "HHL", "periodic", turned=True),
+        _wavelet("7.a.1", "haar", "LLL", "mirror", turned=True, level=2),
+        _wavelet("7.a.2", "haar", "HHH", "mirror", turned=True, level=2),
+        *(_whole(f"8.a.{n}", simoncelli, {"level": n}) for n in (1, 2, 3)),
+        _whole("9.a", riesz_log, {"order": _ORDER_1, "sigma_mm": 3.0, "boundary": "zero"}, spaced=True),
+        _whole("9.b.1", riesz_log, {"order": _ORDER_2, "sigma_mm": 3.0, "boundary": "zero"}, spaced=True),
+        _whole("10.a", riesz_simoncelli, {"order": _ORDER_1, "level": 1}),
+        _whole("10.b.1", riesz_simoncelli, {"order": _ORDER_2, "level": 1}),
+        _mean("2.A", 5, "mirror", by_slice=True),
+        _mean("2.B", 5, "mirror"),
+        _log("3.A", 1.5, "mirror", by_slice=True),
+        _log("3.B", 1.5, "mirror"),
+        _laws("4.A", "L5E5", "mirror", turned=True, energy=7),
+        _laws("4.B", "L5E5E5", "mirror", turned=True, energy=7),
+        _gabor("5.A", 5.0, 2.0, 1.5, "mirror", step_deg=22.5),
+        _gabor("5.B", 5.0, 2.0, 1.5, "mirror", step_deg=22.5, orthogonal=True),
+        _wavelet("6.A", "db3", "LH", "mirror", turned=True),
+        _wavelet("6.B", "db3", "LLH", "mirror", turned=True),
+        _wavelet("7.A", "db3", "HH", "mirror", turned=True, level=2),
+        _wavelet("7.B", "db3", "HHH", "mirror", turned=True, level=2),
+        _whole("8.A", simoncelli, {"level": 1, "by_slice": True}),
+        _whole("8.B", simoncelli, {"level": 1}),
+        _whole("9.A", simoncelli, {"level": 2, "by_slice": True}),
+        _whole("9.B", simoncelli, {"level": 2}),
+    )
+}
+"""Name of the configuration -> its filter."""
