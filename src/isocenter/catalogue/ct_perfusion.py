@@ -11,7 +11,6 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits
 from isocenter.catalogue import perfusion_answer
 from isocenter.errors import Refused
-from isocenter.methods.brain_perfusion import Options, examine
 from isocenter.space import Reference, Region, Volume
 
 __all__ = ["CTPerfusion"]
@@ -77,6 +76,8 @@ class CTPerfusion:
         Raises:
             Refused: for a scan that cannot be deconvolved; the message says what is missing.
         """
+        from isocenter.methods.brain_perfusion import Options, examine  # a compiler comes with it: not at every start
+
         if bolus.geometry.reference is not Reference.PATIENT:
             raise Refused(f"images in {bolus.geometry.reference.value} coordinates", "volumes need millimetres")
         frames, times_s = perfusion_answer.bolus_frames(bolus)

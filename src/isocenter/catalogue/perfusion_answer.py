@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.protocol import Answer, Yield
 from isocenter.errors import Refused
-from isocenter.methods import stroke
-from isocenter.methods.arterial import Vessel
-from isocenter.methods.brain_perfusion import Examined
 from isocenter.record import Curve, Finding, Measurement, Urgency, codes
 from isocenter.space import Region, Volume, resample_region
+
+if TYPE_CHECKING:
+    from isocenter.methods.arterial import Vessel
+    from isocenter.methods.brain_perfusion import Examined
 
 __all__ = ["FLOW", "HOURS_UNKNOWN", "YIELDS", "age_years", "bolus_frames", "told", "vessels_of"]
 
@@ -151,6 +152,8 @@ def told(
         nihss: below zero where it is not known.
         extra: remarks before those of the examination.
     """
+    from isocenter.methods import stroke
+
     absolute = found.venous_scale is not None
     measured = _of_tissue(found, absolute)
     rules = () if rule == "none" else stroke.TRIALS if rule == "all" else (rule,)
