@@ -163,6 +163,8 @@ UNITS: dict[str, str] = {
     "{SUVbw}g.mm3/ml": "SUVbw gram per milliliter times cubic millimeter",
     "1/mm": "per millimeter",
     "dB": "decibel",
+    "kPa": "kilopascal",
+    "m/s": "meter per second",
     "mL/(100.g)/min": "milliliter per 100 gram per minute",
     "mL/(100.g)": "milliliter per 100 gram",
 }

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
-from isocenter.space import Region, Volume
+from isocenter.space import Reference, Region, Volume
 
 __all__ = ["Folder", "Loading", "files_under", "read_folder", "regions_of", "volumes_of"]
 
@@ -109,12 +109,29 @@ def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
     if series.modality == "SEG":
         from isocenter.forms import seg
 
-        return tuple(r for i in series.instances for r in seg.read(files(i.sop_uid)))
+        drawn = (r for i in series.instances for r in seg.read(files(i.sop_uid)))
+        return tuple(_calibrated(r, study, get) for r in drawn)
     if series.modality == "RTSTRUCT":
         from isocenter.dicom.assemble import regions
 
         return regions(series, files, _drawn_on(study, series, get))
     raise Refused(f"series {series.number} is {series.modality}", "it draws no regions", "give an RTSTRUCT or SEG")
+
+
+def _calibrated(region: Region, study: Study, get: Get) -> Region:
+    """An outline on a single picture (ultrasound, radiograph) with the length of that picture's pixels.
+
+    A Segmentation of a picture without a place in the patient has pixels and no millimetres of its own.
+    """
+    if region.geometry.reference is not Reference.PIXEL or not region.instance_uid:
+        return region
+    for series in study.series:
+        mine = tuple(i for i in series.instances if i.sop_uid == region.instance_uid)
+        if mine:
+            (picture, *_) = volumes_of(replace(series, instances=mine), get)
+            same = picture.geometry.shape == region.geometry.shape
+            return replace(region, geometry=picture.geometry) if same else region
+    return region
 
 
 def _drawn_on(study: Study, series: Series, get: Get) -> Volume | None:

@@ -384,6 +384,7 @@ def _bears_bad_input(case: _Case) -> str:
 
 def _bad(case: _Case) -> Iterator[tuple[str, Mapping[str, Any]]]:
     inputs = next(i for (i, _), a in zip(case.examples, case.answers, strict=True) if a.outcome is not Outcome.DECLINED)
+    optional = [k for k, need in case.analysis.needs.items() if need.optional]
     for name, given in inputs.items():
         value = given.given if isinstance(given, Dated) else given
         if isinstance(value, Volume):
@@ -396,8 +397,8 @@ def _bad(case: _Case) -> Iterator[tuple[str, Mapping[str, Any]]]:
             ):
                 yield f"{name} {what}", {**inputs, name: _instead(given, replace(value, array=array))}
             one = value.cropped((0, 0, 0), (1, 1, 1))
-            yield f"{name} of one voxel", {**{k: None if case.analysis.needs[k].optional else v
-                                              for k, v in inputs.items()}, name: _instead(given, one)}  # fmt: skip
+            alone = {k: v for k, v in inputs.items() if k not in optional} | dict.fromkeys(optional)
+            yield f"{name} of one voxel", {**alone, name: _instead(given, one)}
         elif isinstance(value, tuple) and value and all(isinstance(r, Region) for r in value):
             if not case.analysis.needs[name].optional:
                 yield f"{name} empty", {**inputs, name: _instead(given, ())}

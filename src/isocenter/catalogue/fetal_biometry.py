@@ -1,0 +1,256 @@
+"""Ultrasound of a fetus: how large and how heavy it is for its age."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.plane_image import calibrated, ellipse_of, grey, longest_mm, on_image
+from isocenter.errors import Refused
+from isocenter.methods import fetal
+from isocenter.record import Code, Curve, Finding, Measurement, codes
+from isocenter.space import Geometry, Reference, Region, Volume
+
+__all__ = ["BIOMETRY", "FetalBiometry"]
+
+BIOMETRY = Code("fetal-biometry", "99ISO", "Fetal biometry")
+WEIGHT = Code("11727-5", "LN", "Estimated Weight")
+AGE = Code("18185-9", "LN", "Gestational Age")
+Z = Code("z-score", "99ISO", "z-score")
+_WHAT: Mapping[str, Code] = {
+    "HC": Code("11984-2", "LN", "Head Circumference"),
+    "BPD": Code("11820-8", "LN", "Biparietal Diameter"),
+    "AC": Code("11979-2", "LN", "Abdominal Circumference"),
+    "FL": Code("11963-6", "LN", "Femur Length"),
+    "CRL": Code("11957-8", "LN", "Crown Rump Length"),
+}
+_PARTS: Mapping[str, re.Pattern[str]] = {
+    "head": re.compile(r"\b(head|skull|hc)\b", re.IGNORECASE),
+    "abdomen": re.compile(r"\b(abdomen|ac)\b", re.IGNORECASE),
+    "femur": re.compile(r"\b(femur|fl)\b", re.IGNORECASE),
+}
+_ROUND = 0.9  # least overlap of an outline with its ellipse
+
+
+class FetalBiometry:
+    """How large and how heavy is the fetus for its age, by INTERGROWTH-21st or by Hadlock?"""
+
+    name, version = "fetal_biometry", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "image": Need(modality="US", body_part=("fetus", "fetal", "obstet", "uterus", "pregnan", "abdomen", "pelvis")),
+        "outlines": Need(modality="SEG", gives="regions", optional=True),
+    }
+    yields = (
+        Yield(what=BIOMETRY, units=("mm", "g", "d", "1")),
+        Yield(what=codes.STRUCTURE, units=("mm",)),
+    )
+    limits = Limits(seconds=60.0, memory_mib=2048)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Centiles and weight from measurements or outlines that a person has made.",
+        "not_for": "Dating a pregnancy that has been dated; finding the standard plane; diagnosing growth restriction.",
+        "sources": ("INTERGROWTH-21st (Papageorghiou 2014, Stirnemann 2017 and 2020)", "Hadlock 1984, 1985, 1991"),
+        "level": "formulae validated on published examples; outlines verified on ellipses of known size",
+    }
+
+    def run(
+        self,
+        image: Volume,
+        outlines: tuple[Region, ...] | None,
+        *,
+        standard: Literal["INTERGROWTH-21st", "Hadlock"] = "INTERGROWTH-21st",
+        weeks: float = 0.0,
+        hc_mm: float = 0.0,
+        bpd_mm: float = 0.0,
+        ac_mm: float = 0.0,
+        fl_mm: float = 0.0,
+        crl_mm: float = 0.0,
+    ) -> Answer:
+        """Place measurements among healthy fetuses of one age.
+
+        Args:
+            image: the picture. outlines: filled outlines on it, named head (or HC), abdomen (AC) and femur (FL).
+            standard: whose formulae and centiles; they are never mixed.
+            weeks: gestational age from an earlier dating, with its fraction; 0 where it is not known: then the age is
+                estimated and there are no centiles.
+            hc_mm, bpd_mm, ac_mm, fl_mm, crl_mm: measured by a person, in millimetres; 0 where not. They go before
+                outlines.
+
+        Raises:
+            Refused: without any measurement, for lengths that no fetus has, ages outside the standard, or outlines on a
+                picture without calibration.
+        """
+        grey(image)
+        remarks: list[str] = []
+        given = {"HC": hc_mm, "BPD": bpd_mm, "AC": ac_mm, "FL": fl_mm, "CRL": crl_mm}
+        held = {what: (mm, "as measured") for what, mm in given.items() if mm}
+        findings = _outlined(on_image(outlines, image), image, held, remarks)
+        if not held:
+            raise Refused(
+                "no measurement of the fetus",
+                "neither a length is given nor an outline named head, abdomen or femur is on this picture",
+                "give hc_mm, ac_mm and fl_mm, or outline them",
+            )
+        for what, (mm, _) in held.items():
+            fetal.checked(what, mm)
+        weight = _weight(held, standard)
+        if standard == fetal.HADLOCK and held.get("BPD", (0, ""))[1].startswith("outline"):
+            remarks.append("the BPD of an outline is outer to outer, Hadlock's is outer to inner: it was left out")
+        said = _measured(held, weeks, standard)
+        if weight is not None:
+            said += _weighed(weight, weeks, standard)
+        if not weeks:
+            said.append(_age(held, standard))
+            remarks.append(
+                "the age is estimated from this picture: a centile for it would compare the fetus with itself"
+            )
+        curves = (_chart(held, weeks),) if weeks and standard == fetal.INTERGROWTH and "HC" in held else ()
+        whole = Finding(BIOMETRY, measurements=tuple(said), words=_words(held, said, weight, weeks, standard))
+        return Answer.found(whole, *findings, curves=curves, reasons=tuple(remarks))
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """A head of known size by outline, the same without calibration: (inputs, truth) for ``isocenter check``."""
+        grid = Geometry.regular(shape=(1, 240, 300), spacing_mm=(1.0, 0.5, 0.5), reference=Reference.PLANE)
+        row, column = np.indices(grid.shape[1:])
+        x, y = (column - 150) * 0.5, (row - 120) * 0.5
+        head = ((x / 47.0) ** 2 + (y / 37.0) ** 2 <= 1.0)[None]
+        picture = (90.0 + 60.0 * head + 20.0 * np.cos(x / 3.0) * np.sin(y / 2.0)).astype(np.float32)
+        image = Volume(picture, grid, instance_uids=("2.25.5",))
+        truth = {"HC": 264.835, "BPD": 74.0}
+        measured = {str(_WHAT[k]): (v, 0.3) for k, v in truth.items()}
+        outline = Region(grid, mask=head, label="head", instance_uid="2.25.5")
+        yield {"image": image, "outlines": (outline,)}, {"answer": "found", "measurements": measured}
+        pixels = Geometry.regular(shape=grid.shape, reference=Reference.PIXEL)
+        yield (
+            {"image": Volume(picture, pixels), "outlines": (Region(pixels, mask=head, label="head"),)},
+            {"answer": "declined", "words": "without calibration"},
+        )
+        yield {"image": image, "outlines": None}, {"answer": "declined", "words": "no measurement of the fetus"}
+
+
+Held = dict[str, tuple[float, str]]
+
+
+def _outlined(regions: tuple[Region, ...], image: Volume, held: Held, remarks: list[str]) -> list[Finding]:
+    """Measure the outlines; what a person has measured is not measured again."""
+    findings = []
+    for region in regions:
+        part = next((p for p, name in _PARTS.items() if name.search(region.label)), None)
+        if part is None:
+            continue
+        placed = calibrated(region, image)
+        new: Held = {}
+        if part == "femur":
+            new["FL"] = (longest_mm(placed)[0], "outline, longest diameter")
+        else:
+            ellipse = ellipse_of(placed)
+            if ellipse.fit < _ROUND:
+                raise Refused(
+                    f"an outline of the {part} that fits an ellipse by {ellipse.fit:.0%}",
+                    f"at least {_ROUND:.0%} is asked: it is cut off, or not the standard plane",
+                    "outline it again",
+                )
+            new["HC" if part == "head" else "AC"] = (ellipse.perimeter_mm, "outline, perimeter of its ellipse")
+            if part == "head":
+                new["BPD"] = (ellipse.short_mm, "outline, short axis of its ellipse, outer to outer")
+        for what, value in new.items():
+            if what in held:
+                remarks.append(
+                    f"{what} as measured ({held[what][0]:.0f} mm) goes before the outline ({value[0]:.0f} mm)"
+                )
+            else:
+                held[what] = value
+        measured = tuple(Measurement(_WHAT[w], mm, "mm", definition=how) for w, (mm, how) in new.items())
+        said = ", ".join(f"{w} {mm:.0f} mm" for w, (mm, _) in new.items())
+        findings.append(
+            Finding(codes.STRUCTURE, where=region, measurements=measured, words=f"{part.capitalize()}: {said}.")
+        )
+    return findings
+
+
+def _measured(held: Held, weeks: float, standard: str) -> list[Measurement]:
+    said = []
+    for what, (mm, how) in held.items():
+        placed = None
+        if weeks and standard == fetal.INTERGROWTH and what != "CRL":
+            placed = fetal.place(what, mm, weeks)
+        said.append(
+            Measurement(
+                _WHAT[what], mm, "mm", definition=how,
+                percentile=None if placed is None else placed.centile, norm="" if placed is None else placed.norm,
+            )
+        )  # fmt: skip
+        if placed is not None:
+            said.append(Measurement(Z, placed.z, "1", definition=f"{what}, {placed.norm}"))
+    return said
+
+
+def _weight(held: Held, standard: str) -> fetal.Weight | None:
+    if not {"HC", "AC"} <= set(held):
+        return None
+    if standard == fetal.INTERGROWTH:
+        return fetal.intergrowth_weight(held["HC"][0], held["AC"][0])
+    if "FL" not in held:
+        return None
+    bpd = held.get("BPD", (0.0, "outline"))
+    inner = None if bpd[1].startswith("outline") else bpd[0]
+    return fetal.hadlock_weight(held["HC"][0], held["AC"][0], held["FL"][0], inner)
+
+
+def _weighed(weight: fetal.Weight, weeks: float, standard: str) -> list[Measurement]:
+    if not weeks:
+        return [Measurement(WEIGHT, weight.grams, "g", definition=weight.formula)]
+    placed = fetal.place_weight(weight, weeks, standard=standard)
+    return [
+        Measurement(WEIGHT, weight.grams, "g", definition=weight.formula, percentile=placed.centile, norm=placed.norm),
+        Measurement(Z, placed.z, "1", definition=f"estimated weight, {placed.norm}"),
+    ]
+
+
+def _age(held: Held, standard: str) -> Measurement:
+    """Age from what was measured, by the formulae of the standard.
+
+    Raises:
+        Refused: where the standard dates by none of the measurements.
+    """
+    lengths = {what: mm for what, (mm, _) in held.items()}
+    if standard == fetal.INTERGROWTH:
+        used = [w for w in ("HC", "FL") if w in lengths] if "HC" in lengths else ["CRL"] if "CRL" in lengths else []
+        days = fetal.age_days(**{w: lengths[w] for w in used})
+        return Measurement(AGE, days, "d", definition=f"INTERGROWTH-21st by {' and '.join(used)}")
+    usable = [w for w in ("BPD", "HC", "AC", "FL") if w in lengths]
+    if not usable:
+        raise Refused("an age by Hadlock without BPD, HC, AC or FL", "Hadlock 1984 dates by these")
+    mean = float(np.mean([fetal.hadlock_age_weeks(w, lengths[w]) for w in usable]))
+    return Measurement(AGE, 7.0 * mean, "d", definition=f"Hadlock 1984, mean of {', '.join(usable)}")
+
+
+def _words(held: Held, said: list[Measurement], weight: fetal.Weight | None, weeks: float, standard: str) -> str:
+    parts = [f"{what} {mm:.0f} mm" for what, (mm, _) in held.items()]
+    if weight is not None:
+        parts.append(f"estimated weight {weight.grams:.0f} g")
+    at = next((f"{m.percentile:.0f}th centile" for m in said if m.what == WEIGHT and m.percentile is not None), "")
+    if weeks:
+        return f"{', '.join(parts)}{f' ({at})' if at else ''} at {weeks:.1f} weeks, {standard}."
+    days = next(m.value for m in said if m.what == AGE)
+    return f"{', '.join(parts)}; estimated age {int(days // 7)} weeks {int(days % 7)} days, {standard}."
+
+
+def _chart(held: Held, weeks: float) -> Curve:
+    """Head circumference against age: the 3rd, 50th and 97th centile, and the one on which this fetus lies."""
+    x = tuple(float(w) for w in range(14, 41))
+    means, spreads = zip(*(fetal.median("HC", w) for w in x), strict=True)
+    mine = fetal.place("HC", held["HC"][0], weeks)
+    lines = {
+        name: tuple(m + z * s for m, s in zip(means, spreads, strict=True))
+        for name, z in (
+            ("3rd centile", -1.8808), ("50th centile", 0.0), ("97th centile", 1.8808),
+            (f"this fetus (z {mine.z:+.1f} at {weeks:.1f} weeks)", mine.z),
+        )
+    }  # fmt: skip
+    return Curve("Head circumference for age", x, "gestational age", "wk", lines, "mm")

@@ -1,0 +1,146 @@
+"""One picture without a place in the patient (ultrasound, radiograph), and outlines on it in its own millimetres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.methods.volumetry import axes_of
+from isocenter.space import Geometry, Reference, Region, Volume
+
+__all__ = ["Ellipse", "calibrated", "ellipse_of", "grey", "longest_mm", "on_image"]
+
+_FEWEST_PIXELS = 32  # along a side
+
+
+def grey(image: Volume) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] | None]:
+    """(rows, columns) brightness of one picture, and which pixels are coloured (Doppler, text, overlays).
+
+    Raises:
+        Refused: for a film, a picture of one value or of less than 32 pixels a side, or values that are not numbers.
+    """
+    array: npt.NDArray[Any] = image.array
+    for axis in image.axes:
+        if axis.name != "channel" and len(axis) > 1:
+            raise Refused(
+                f"a film of {len(axis)} frames", "one picture is looked at", "send the frame that was measured"
+            )
+    coloured = None
+    if any(axis.name == "channel" for axis in image.axes):
+        where = [axis.name for axis in image.axes].index("channel")
+        channels = np.moveaxis(array, where, 0).reshape(-1, *image.geometry.shape[1:]).astype(np.float32)
+        coloured = np.asarray(channels.max(axis=0) - channels.min(axis=0) > 12.0)
+        array = channels.mean(axis=0)
+    picture = np.asarray(array, np.float32).reshape(image.geometry.shape[-2:] if array.size else (0, 0))
+    if min(picture.shape) < _FEWEST_PIXELS:
+        raise Refused(f"a picture of {picture.shape[0]} by {picture.shape[1]} pixels", "that is no image of a patient")
+    if not np.isfinite(picture).all():
+        raise Refused("a picture with values that are not numbers", "nothing can be measured on it")
+    if picture.min() == picture.max():
+        raise Refused(f"a picture of one value ({float(picture.flat[0]):g})", "there is no image in it")
+    return picture, coloured
+
+
+def on_image(regions: Sequence[Region] | None, image: Volume) -> tuple[Region, ...]:
+    """Outlines that lie on this picture, with its calibration."""
+    kept = []
+    for region in regions or ():
+        mine = not region.instance_uid or region.instance_uid in image.instance_uids
+        flat = region.geometry.reference is Reference.PIXEL and region.geometry.shape == image.geometry.shape
+        kept.append(replace(region, geometry=image.geometry) if mine and flat else region)
+    return tuple(kept)
+
+
+def calibrated(region: Region, image: Volume) -> Region:
+    """An outline on the grid of the calibrated region of an ultrasound picture that it lies in.
+
+    A picture may hold several regions (two views side by side, a Doppler curve below), each with its own scale.
+
+    Raises:
+        Refused: where pixels have no length: no Sequence of Ultrasound Regions, none in centimetres, or an outline that
+            lies outside of them or in two.
+    """
+    if region.geometry.reference is not Reference.PLANE:
+        raise Refused(
+            f"{region.label or 'an outline'} on a picture without calibration",
+            "no Sequence of Ultrasound Regions or spacing says how long a pixel is",
+            "send the picture as the scanner made it, not a screen shot",
+        )
+    held = image.facts.get("UltrasoundRegions") or []
+    if not held or region.geometry != image.geometry:
+        return region
+    (_, top, left), (_, bottom, right) = region.bounds
+    inside = [r for r in held if r[0] <= left and r[1] <= top and right - 1 <= r[2] and bottom - 1 <= r[3]]
+    if not inside:
+        raise Refused(
+            f"{region.label or 'an outline'} outside the calibrated part of the picture",
+            "lengths are known only within one region of the Sequence of Ultrasound Regions",
+            "measure within one view",
+        )
+    scales = {(float(r[4]), float(r[5])) for r in inside}
+    if len(scales) > 1:
+        raise Refused(f"{region.label or 'an outline'} in two regions of the picture", "their scales differ")
+    across, down = scales.pop()
+    grid = Geometry.regular(
+        shape=region.geometry.shape, spacing_mm=(1.0, down, across), reference=Reference.PLANE,
+        frame_of_reference=region.geometry.frame_of_reference,
+    )  # fmt: skip
+    return replace(region, geometry=grid)
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """An ellipse in a plane: full axes in millimetres and how well it fits the outline (intersection over union)."""
+
+    long_mm: float
+    short_mm: float
+    fit: float
+
+    @property
+    def perimeter_mm(self) -> float:
+        """Circumference by Ramanujan's second formula, right to 1e-5 for any head or abdomen."""
+        a, b = self.long_mm / 2.0, self.short_mm / 2.0
+        h = ((a - b) / (a + b)) ** 2
+        return float(np.pi * (a + b) * (1.0 + 3.0 * h / (10.0 + np.sqrt(4.0 - 3.0 * h))))
+
+
+def ellipse_of(region: Region) -> Ellipse:
+    """The ellipse with the same area and second moments as a filled outline.
+
+    Raises:
+        Refused: for an outline of fewer than 100 pixels.
+    """
+    mask, spacing = _flat(region)
+    index = np.argwhere(mask) * spacing
+    if len(index) < 100:
+        raise Refused(f"{region.label or 'an outline'} of {len(index)} pixels", "an ellipse needs a filled outline")
+    centre = index.mean(axis=0)
+    # A pixel has extent: its own second moment is a twelfth of its side squared.
+    moments = np.cov((index - centre).T, bias=True) + np.diag(spacing**2) / 12.0
+    values, vectors = np.linalg.eigh(moments)
+    short, long = 4.0 * np.sqrt(values)
+    area = len(index) * float(spacing.prod())
+    grow = np.sqrt(area / (np.pi * long * short / 4.0))
+    every = np.moveaxis(np.indices(mask.shape), 0, -1) * spacing - centre
+    along = every @ vectors
+    inside = (along[..., 0] / (short / 2)) ** 2 + (along[..., 1] / (long / 2)) ** 2 <= 1.0
+    fit = float(np.count_nonzero(inside & mask) / np.count_nonzero(inside | mask))
+    return Ellipse(float(long * grow), float(short * grow), fit)
+
+
+def longest_mm(region: Region) -> tuple[float, float]:
+    """Longest diameter of an outline in the picture and the longest perpendicular to it."""
+    _flat(region)
+    axes = axes_of(region)
+    return axes.long_mm, axes.short_mm
+
+
+def _flat(region: Region) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    if region.mask is None or region.mask.shape[0] != 1 or not region.voxels:
+        raise Refused(f"{region.label or 'an outline'} without pixels", "it cannot be measured", "outline it again")
+    return region.mask[0], np.array(region.geometry.spacing_mm[1:], np.float64)

@@ -1,0 +1,170 @@
+"""Ultrasound of the thyroid: the ACR TI-RADS level of a nodule, and what its size asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final, Literal
+
+import numpy as np
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.plane_image import calibrated, grey, longest_mm, on_image
+from isocenter.errors import Refused
+from isocenter.methods import tirads
+from isocenter.record import Code, Finding, Measurement, codes
+from isocenter.space import Geometry, Reference, Region, Volume
+
+__all__ = ["NODULE", "ThyroidNodule"]
+
+NODULE = Code("237495005", "SCT", "Thyroid nodule")
+POINTS = Code("tirads-points", "99ISO", "ACR TI-RADS points")
+LEVEL = Code("tirads-level", "99ISO", "ACR TI-RADS level")
+_UNKNOWN: Final = "not stated"
+
+
+class ThyroidNodule:
+    """Which ACR TI-RADS level has this thyroid nodule, and does its size ask for aspiration or follow-up?"""
+
+    name, version = "thyroid_nodule", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "image": Need(modality="US", body_part=("thyroid", "neck")),
+        "outlines": Need(modality="SEG", gives="regions", optional=True),
+    }
+    yields = (Yield(what=NODULE, units=("1", "mm", "mL")),)
+    limits = Limits(seconds=30.0, memory_mib=2048)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Add up the points of features that a person has seen, with the rule that follows.",
+        "not_for": "Seeing the features; lymph nodes; children; nodules that are hot on scintigraphy.",
+        "sources": ("Tessler 2017 (ACR TI-RADS)",),
+        "level": "every row and branch of the table verified; no set of readings was at hand",
+    }
+
+    def run(
+        self,
+        image: Volume,
+        outlines: tuple[Region, ...] | None,
+        *,
+        composition: Literal["not stated", "cystic", "spongiform", "mixed", "solid", "cannot be determined"] = _UNKNOWN,
+        echogenicity: Literal[
+            "not stated",
+            "anechoic",
+            "hyperechoic",
+            "isoechoic",
+            "hypoechoic",
+            "very hypoechoic",
+            "cannot be determined",
+        ] = _UNKNOWN,
+        shape: Literal["not stated", "wider than tall", "taller than wide"] = _UNKNOWN,
+        margin: Literal[
+            "not stated",
+            "smooth",
+            "ill-defined",
+            "lobulated or irregular",
+            "extra-thyroidal extension",
+            "cannot be determined",
+        ] = _UNKNOWN,
+        comet_tail: bool = False,
+        macrocalcifications: bool = False,
+        rim_calcifications: bool = False,
+        punctate_foci: bool = False,
+        longest_mm: float = 0.0,
+        sizes_mm: str = "",
+        sizes_before_mm: str = "",
+    ) -> Answer:
+        """Rate a nodule from its features.
+
+        Args:
+            image: the picture. outlines: the nodule, for its size where no size is given.
+            composition, echogenicity, shape, margin: as a person saw them; almost completely cystic or solid counts as
+                such.
+            comet_tail, macrocalcifications, rim_calcifications, punctate_foci: every kind of echogenic focus that is
+                there; their points are added up.
+            longest_mm: longest of three dimensions; 0: of the outline, or of `sizes_mm`.
+            sizes_mm, sizes_before_mm: three dimensions now and before, such as "12, 10, 14", to judge growth.
+
+        Raises:
+            Refused: for features that are not stated or contradict each other, and for a size from an outline on a
+                picture without calibration.
+        """  # fmt: skip
+        grey(image)
+        stated = {"composition": composition, "echogenicity": echogenicity, "shape": shape, "margin": margin}
+        missing = [name for name, word in stated.items() if word == _UNKNOWN]
+        if missing and composition != "spongiform":
+            raise Refused(
+                f"{', '.join(missing)} not stated",
+                "ACR TI-RADS adds up five features that a person has seen",
+                "state every feature",
+            )
+        foci = [
+            name
+            for name, there in zip(
+                tirads.FOCI, (comet_tail, macrocalcifications, rim_calcifications, punctate_foci), strict=True
+            )
+            if there
+        ]
+        if composition == "spongiform":
+            rated = tirads.rate("spongiform", "isoechoic", "wider than tall", "smooth")
+        else:
+            rated = tirads.rate(composition, echogenicity, shape, margin, foci)
+        said = [
+            Measurement(POINTS, rated.points, "1", definition=f"ACR TI-RADS 2017: {rated.why}"),
+            Measurement(LEVEL, rated.level, "1", definition="ACR TI-RADS 2017"),
+        ]
+        words = f"ACR TI-RADS: TR{rated.level}, {rated.meaning}, {rated.points} points ({rated.why})."
+        now = _three(sizes_mm, "sizes_mm")
+        where, length, how = _size(image, outlines, longest_mm, now)
+        if length:
+            advised, rule = tirads.advice(rated.level, length)
+            said.append(Measurement(codes.LONG_AXIS, length, "mm", definition=how))
+            words += f" {length:.0f} mm: {advised} ({rule})."
+        else:
+            words += " Without a size nothing is advised."
+        if now:
+            said.append(Measurement(codes.VOLUME, float(np.pi / 6.0 * np.prod(now)) / 1000.0, "mL",
+                                    definition="ellipsoid, pi/6 a b c"))  # fmt: skip
+        if sizes_before_mm.strip():
+            more, why = tirads.grown(_three(sizes_before_mm, "sizes_before_mm"), now)
+            words += f" {'Grown' if more else 'Not grown'} ({why})."
+        return Answer.found(Finding(NODULE, where=where, measurements=tuple(said), words=words))
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """A solid nodule of known size, features left out, and no calibration: inputs and truth for the check."""
+        grid = Geometry.regular(shape=(1, 120, 160), spacing_mm=(1.0, 0.2, 0.2), reference=Reference.PLANE)
+        row, column = np.indices(grid.shape[1:])
+        nodule = (((column - 80) * 0.2 / 8.0) ** 2 + ((row - 60) * 0.2 / 5.0) ** 2 <= 1.0)[None]
+        picture = (120.0 - 60.0 * nodule + 10.0 * np.cos(row / 2.0) * np.sin(column / 3.0)).astype(np.float32)
+        image, outline = Volume(picture, grid), Region(grid, mask=nodule, label="nodule")
+        yield {"image": image, "outlines": (outline,)}, {"answer": "declined", "words": "not stated"}
+        seen = {"composition": "solid", "echogenicity": "hypoechoic", "shape": "wider than tall", "margin": "smooth"}
+        measured = {str(POINTS): (4.0, 0.0), str(codes.LONG_AXIS): (16.0, 0.4)}
+        truth = {"answer": "found", "measurements": measured, "words": "TR4, moderately suspicious, 4 points"}
+        yield {"image": image, "outlines": (outline,), **seen}, truth
+
+
+def _three(said: str, name: str) -> tuple[float, ...]:
+    """Three lengths out of a text; empty where there is none."""
+    if not said.strip():
+        return ()
+    try:
+        sizes = tuple(float(part) for part in said.replace(";", ",").split(","))
+    except ValueError as wrong:
+        raise Refused(f"{name} '{said}'", "three numbers with commas between are read, such as 12, 10, 14") from wrong
+    if len(sizes) != 3 or not all(0 < s < 200 for s in sizes):
+        raise Refused(f"{name} '{said}'", "a nodule has three dimensions in millimetres")
+    return sizes
+
+
+def _size(
+    image: Volume, outlines: tuple[Region, ...] | None, given_mm: float, three: tuple[float, ...]
+) -> tuple[Region | None, float, str]:
+    """(outline, longest dimension, how); 0 where nothing tells it."""
+    if given_mm:
+        return None, given_mm, "as measured"
+    if three:
+        return None, max(three), "longest of three dimensions as measured"
+    held = on_image(outlines, image)
+    if not held:
+        return None, 0.0, ""
+    return held[0], longest_mm(calibrated(held[0], image))[0], "longest diameter of the outline, in this plane alone"

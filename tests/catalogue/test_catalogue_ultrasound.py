@@ -1,0 +1,195 @@
+"""Ultrasound analyses: outlines from DICOM with their calibration, measurements of a person, and where they decline."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from real_series import loaded
+
+from isocenter.analysis.plan import plan
+from isocenter.analysis.run import Request, run
+from isocenter.catalogue.fetal_biometry import AGE, BIOMETRY, WEIGHT, FetalBiometry
+from isocenter.catalogue.liver_stiffness import LiverStiffness
+from isocenter.catalogue.thyroid_nodule import ThyroidNodule
+from isocenter.catalogue.ultrasound_speckle import SHAPE, UltrasoundSpeckle
+from isocenter.dicom.header import merge, read_header
+from isocenter.errors import Refused
+from isocenter.forms import seg
+from isocenter.record import Finding, Origin, Outcome, Result, codes
+from isocenter.site.loading import Loading, read_folder
+from isocenter.space import Axis, Geometry, Reference, Region, Volume
+from isocenter.testing.phantoms import fetus
+
+PLANE = Geometry.regular(shape=(1, 120, 160), spacing_mm=(1.0, 0.2, 0.2), reference=Reference.PLANE)
+ROW, COLUMN = np.indices(PLANE.shape[1:])
+PICTURE = (120.0 + 30.0 * np.cos(ROW / 2.0) * np.sin(COLUMN / 3.0))[None].astype(np.float32)
+IMAGE = Volume(PICTURE, PLANE)
+
+
+def disc(radius_mm: float, grid: Geometry = PLANE, at: tuple[float, float] = (60, 80), label: str = "nodule") -> Region:
+    inside = ((ROW - at[0]) ** 2 + (COLUMN - at[1]) ** 2) * 0.04 <= radius_mm**2
+    return Region(grid, mask=inside[None], label=label)
+
+
+def value(finding: Finding, what: Any) -> float:
+    return next(m.value for m in finding.measurements if m.what == what)
+
+
+def test_a_folder_with_an_outlined_head_gives_its_size(tmp_path: Path) -> None:
+    made = fetus.patient()
+    (data,) = made.files
+    (study,) = merge([read_header(data)])
+    ds = pydicom.dcmread(io.BytesIO(data))
+    (image,), _ = loaded([data])
+    head = Region(image.geometry, mask=made.truth["mask"][None], series_uid=image.series_uid,
+                  instance_uid=image.instance_uids[0], label="head")  # fmt: skip
+    drawn = Result(study.uid, Outcome.FOUND, Origin("person", "reader"), datetime.now(UTC),
+                   findings=(Finding(codes.STRUCTURE, where=head, words="Head."),))  # fmt: skip
+    (outline,) = seg.write(drawn, study, lambda _: data)
+    (tmp_path / "us.dcm").write_bytes(data)
+    (tmp_path / "seg.dcm").write_bytes(outline)
+    assert ds.SequenceOfUltrasoundRegions[0].PhysicalDeltaX != ds.SequenceOfUltrasoundRegions[0].PhysicalDeltaY
+    analysis = FetalBiometry()
+    with read_folder(tmp_path) as held:
+        (now,) = held.studies
+        (binding,) = plan([analysis], now).bindings
+        load = Loading(now, analysis.needs, binding.series, held)
+        asked = Request("fetal_biometry", now.uid, load, datetime.now(UTC), {"weeks": 30.0, "ac_mm": 260.0},
+                        digests=load.digests)  # fmt: skip
+        done = run(asked, analysis).result
+    assert done.answer is Outcome.FOUND, done.reasons
+    whole = next(f for f in done.findings if f.what == BIOMETRY)
+    sizes = {m.what.meaning: m.value for m in whole.measurements}
+    assert sizes["Head Circumference"] == pytest.approx(made.truth["hc_mm"], abs=0.5)
+    assert sizes["Biparietal Diameter"] == pytest.approx(made.truth["bpd_mm"], abs=0.4)
+    weight = next(m for m in whole.measurements if m.what == WEIGHT)
+    assert weight.percentile is not None and "INTERGROWTH-21st" in weight.norm
+    assert "this fetus" in " ".join(done.curves[0].y)
+
+
+def test_without_calibration_no_length_is_given() -> None:
+    made = fetus.patient(calibrated=False)
+    (image,), _ = loaded(made.files)
+    assert image.geometry.reference is Reference.PIXEL
+    head = Region(image.geometry, mask=made.truth["mask"][None], label="head")
+    with pytest.raises(Refused, match="without calibration"):
+        FetalBiometry().run(image, (head,))
+    with pytest.raises(Refused, match="without calibration"):
+        ThyroidNodule().run(image, (replace(head, label="nodule"),), composition="spongiform")
+
+
+def test_an_outline_is_measured_by_the_part_of_the_picture_that_it_lies_in() -> None:
+    twins = [[0.0, 0.0, 79.0, 119.0, 0.2, 0.2], [80.0, 0.0, 159.0, 119.0, 0.4, 0.4]]
+    image = replace(IMAGE, facts={"UltrasoundRegions": twins})
+    seen = {"composition": "solid", "echogenicity": "isoechoic", "shape": "wider than tall", "margin": "smooth"}
+    sizes = []
+    for column in (40, 120):
+        answer = ThyroidNodule().run(image, (disc(5.0, at=(60, column)),), **seen)  # type: ignore[arg-type]
+        sizes.append(value(answer.findings[0], codes.LONG_AXIS))
+    assert sizes == pytest.approx([10.0, 20.0], abs=0.5)
+    for regions, words in ((twins, "outside the calibrated part"), ([[0.0, 0.0, 159.0, 119.0, 0.2, 0.2],
+                           [0.0, 0.0, 159.0, 119.0, 0.4, 0.4]], "their scales differ")):  # fmt: skip
+        with pytest.raises(Refused, match=words):
+            ThyroidNodule().run(replace(IMAGE, facts={"UltrasoundRegions": regions}), (disc(5.0),), **seen)  # type: ignore[arg-type]
+
+
+def test_measurements_of_a_person_and_the_age_from_them() -> None:
+    answer = FetalBiometry().run(IMAGE, None, hc_mm=250.0, fl_mm=55.0)
+    assert value(answer.findings[0], AGE) == pytest.approx(200.523, abs=1e-3)
+    assert all(m.percentile is None for m in answer.findings[0].measurements)
+    assert any("compare the fetus with itself" in r for r in answer.reasons)
+    hadlock = FetalBiometry().run(IMAGE, None, standard="Hadlock", weeks=30.0, hc_mm=280.0, ac_mm=265.0, fl_mm=57.0)
+    assert "Hadlock 1991" in next(m.norm for m in hadlock.findings[0].measurements if m.what == WEIGHT)
+    with pytest.raises(Refused, match="Hadlock 1984 dates by these"):
+        FetalBiometry().run(IMAGE, None, standard="Hadlock", crl_mm=60.0)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({}, "no measurement of the fetus"),
+        ({"hc_mm": 26.0, "weeks": 28.0}, "given in centimetres"),
+        ({"hc_mm": 260.0, "weeks": 41.0}, "14 to 40 weeks"),
+        ({"hc_mm": 160.0, "ac_mm": 150.0, "weeks": 20.0}, "22 to 40 weeks"),
+    ],
+)
+def test_fetal_biometry_declines(how: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        FetalBiometry().run(IMAGE, None, **how)
+
+
+def test_an_outline_that_is_cut_off_is_no_head() -> None:
+    half = disc(10.0, label="head")
+    assert half.mask is not None
+    half.mask[0, 60:] = False
+    with pytest.raises(Refused, match="cut off"):
+        FetalBiometry().run(IMAGE, (half,))
+
+
+def test_a_nodule_with_sizes_and_growth() -> None:
+    answer = ThyroidNodule().run(
+        IMAGE, None, composition="solid", echogenicity="very hypoechoic", shape="taller than wide",
+        margin="ill-defined", punctate_foci=True, rim_calcifications=True,
+        sizes_mm="12, 12, 10", sizes_before_mm="10, 10, 10",
+    )  # fmt: skip
+    words = answer.findings[0].words
+    assert "TR5, highly suspicious, 13 points" in words and "fine-needle aspiration" in words
+    assert "Grown (2 of 3 dimensions" in words
+    assert value(answer.findings[0], codes.VOLUME) == pytest.approx(np.pi / 6 * 1.44)
+    for how, said in (({"sizes_mm": "12; ten"}, "three numbers"), ({"sizes_mm": "12, 10"}, "three dimensions")):
+        with pytest.raises(Refused, match=said):
+            ThyroidNodule().run(IMAGE, None, composition="spongiform", **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({}, "no readings"),
+        ({"readings": "5, 5, 5, 5, 5"}, "without a unit"),
+        ({"readings": "5, five", "unit": "kPa"}, "numbers with commas"),
+        ({"readings": "5, 5", "unit": "kPa"}, "2 readings"),
+    ],
+)
+def test_stiffness_declines(how: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        LiverStiffness().run(IMAGE, **how)
+
+
+def test_an_unreliable_stiffness_has_no_class() -> None:
+    answer = LiverStiffness().run(IMAGE, readings="4, 5, 6, 9, 12, 15, 18, 20, 22, 25", unit="kPa")
+    assert "too large for a class" in answer.findings[0].words and "not reliable" in answer.reasons[0]
+
+
+def test_speckle_of_a_picture_from_dicom() -> None:
+    made = fetus.patient()
+    (image,), _ = loaded(made.files)
+    mask = np.zeros(image.geometry.shape, bool)
+    mask[0, 30:120, 60:200] = True
+    region = Region(image.geometry, mask=mask, label="placenta")
+    answer = UltrasoundSpeckle().run(image, (region,), dynamic_range_db=fetus.DYNAMIC_RANGE_DB)
+    assert value(answer.findings[0], SHAPE) == pytest.approx(1.0, abs=0.1)
+    assert answer.maps is not None and set(answer.maps) == {"nakagami_m", "despeckled"}
+    for how, words in (({"dynamic_range_db": 0.0}, "dynamic range"), ({"dynamic_range_db": 70.0}, "no outline")):
+        with pytest.raises(Refused, match=words):
+            UltrasoundSpeckle().run(image, (region,) if words == "dynamic range" else (disc(5.0),), **how)
+
+
+def test_speckle_takes_no_colour_and_no_white() -> None:
+    colour = np.repeat(PICTURE[None], 3, axis=0)
+    colour[0, 0, 60, 80] += 60.0
+    held = Volume(colour, PLANE, axes=(Axis("channel", ("R", "G", "B")),))
+    with pytest.raises(Refused, match="with colour in it"):
+        UltrasoundSpeckle().run(held, (disc(5.0),), dynamic_range_db=60.0)
+    white = np.where(disc(5.0).mask, 255.0, PICTURE).astype(np.float32)
+    with pytest.raises(Refused, match="black or white"):
+        UltrasoundSpeckle().run(replace(IMAGE, array=white), (disc(5.0),), dynamic_range_db=60.0)
+    film = Volume(np.stack([PICTURE] * 2), PLANE, axes=(Axis("time", (0.0, 1.0), "s"),))
+    with pytest.raises(Refused, match="a film of 2 frames"):
+        UltrasoundSpeckle().run(film, (disc(5.0),), dynamic_range_db=60.0)
