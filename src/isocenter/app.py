@@ -127,6 +127,23 @@ class House:
 
         self._closing.append(stop)
 
+    def start_escalating(self, every_s: float = 30.0) -> None:
+        """Look again and again for critical results that nobody was told of in time."""
+
+        def look() -> None:
+            while not self._stop.wait(every_s):
+                with contextlib.suppress(IsocenterError):  # a full disk now is no reason not to look again
+                    self.site.calls.escalate()
+
+        thread = threading.Thread(target=look, name="escalation", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            self._stop.set()
+            thread.join(5)
+
+        self._closing.append(stop)
+
     def settled(self) -> bool:
         """Whether nothing is waiting: the follower has read everything and no job is left."""
         assert self._jobs is not None

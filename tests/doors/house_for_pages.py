@@ -194,7 +194,7 @@ class House:
     def __init__(self) -> None:
         self.now = NOON
         self.oversight = self.reviews = self.audits = self.guests = self.following = Quiet()
-        self.cataloguing = _Catalogue()
+        self.cataloguing, self.calls = _Catalogue(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
         self.journal: list[Sealed] = []

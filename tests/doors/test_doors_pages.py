@@ -50,6 +50,18 @@ BODIES: dict[str, Any] = {
     "/api/readings/{uid}/measure": {"version": 0, "kind": "length", "points": [[1, 1], [2, 2]]},
     "/api/studies/{uid}/segment": {"version": 0, "how": "brush", "series_uid": CT_SERIES},
     "/api/segment": {"analysis": ""},
+    "/api/readings/{uid}/tell": {
+        "told": [
+            {
+                "finding": "2.25.1",
+                "identified": NOON.isoformat(),
+                "communicator": "ito",
+                "recipient": "Dr Lee",
+                "received": NOON.isoformat(),
+                "method": "telephone",
+            }
+        ]
+    },
     "/api/readings/{uid}/template": {"version": 0, "name": "general"},
     **{
         f"/api/{what}/{{name}}/{act}": {"reason": "drift"}

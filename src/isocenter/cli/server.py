@@ -44,6 +44,7 @@ def demo(
         house.start_following()
         if not headless:
             house.start_listening()
+            house.start_escalating()
             house.start_web()
         with screen.progress("demo") as told:
             ledger = load(house, data, wrap, told)
@@ -94,6 +95,7 @@ def serve(
         house.start_work()
         house.start_following()
         house.start_listening()
+        house.start_escalating()
         house.start_web()
         said = {"web": house.web_port, "dicom": house.dicom_port, "aet": chosen.aet, "link": house.sign_in_link()}
         screen.answer(said)

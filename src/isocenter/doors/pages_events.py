@@ -44,6 +44,8 @@ TOLD = frozenset(
         Kind.SEND_FAILED,
         Kind.MODEL_RELEASED,
         Kind.MODEL_STOPPED,
+        Kind.CRITICAL_TOLD,
+        Kind.CRITICAL_ESCALATED,
         Kind.ANALYSIS_STOPPED,
         Kind.ANALYSIS_RESUMED,
     }

@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from isocenter.doors import pages_json
@@ -248,6 +248,31 @@ def sign(uid: Uid, seen: Signing, site: SiteHere, who: Annotated[Person, needs("
             untold=seen.untold, shown=seen.shown.model_dump() if seen.shown else None, who=who,
         )
     )  # fmt: skip
+
+
+class Call(BaseModel):
+    """Who was told of critical findings, after the signature."""
+
+    told: Annotated[list[Told], Field(min_length=1, max_length=100)]
+
+
+@router.get("/api/critical")
+def critical(
+    site: SiteHere,
+    who: Annotated[Person, needs("report")],
+    study: Annotated[str, Query(pattern=r"^[0-9.]{0,64}$")] = "",
+) -> Any:
+    """Signed studies with a critical finding that nobody was told of; past their time they are everybody's."""
+    here: PagesSite = site
+    return here.calls.open(who=who, study_uid=study)
+
+
+@router.post("/api/readings/{uid}/tell")
+def tell(uid: Uid, call: Call, site: SiteHere, who: Annotated[Person, needs("sign")]) -> Any:
+    """Somebody was told of a critical finding of a signed report."""
+    here: PagesSite = site
+    here.calls.tell(uid, [one.record() for one in call.told], who=who)
+    return here.calls.open(who=who, study_uid=uid)
 
 
 def _measurements(many: list[Measured] | None) -> tuple[Measurement, ...] | None:

@@ -16,6 +16,7 @@ from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import RULES, Person, Role, may, why
+from isocenter.reading.escalation import WITHIN
 from isocenter.reading.worklist import LIMITS, limits_of
 from isocenter.site.preferring import Kept
 
@@ -77,6 +78,7 @@ class SiteWide(BaseModel):
     """What a site sets while it runs."""
 
     model_config = ConfigDict(extra="forbid")
+    told_within_min: _Minutes | None = None
     prior_side: Literal["left", "right"] | None = None
     limits_min: dict[Literal["now", "soon", "today", "routine"], _Minutes] | None = None
 
@@ -127,6 +129,7 @@ def site_settings(request: Request, site: SiteHere, who: Annotated[Person, needs
         "may_change": may(who, "site"),
         "rule": why(who, "site"),
         "limits_min": {u.value: limits[u].total_seconds() / 60 for u in LIMITS},
+        "told_within_min": float(kept.settings.get("told_within_min") or WITHIN.total_seconds() / 60),
         "limits_shipped_min": {u.value: LIMITS[u].total_seconds() / 60 for u in LIMITS},
         "changed": sorted(kept.settings),
         "start": machine_of(request).start(secrets=may(who, "site")),

@@ -42,6 +42,7 @@ class PagesSite(Protocol):
     oversight: Any  # `isocenter.site.overseeing.Overseeing`: figures of the department
     reviews: Any  # `isocenter.site.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
     guests: Any  # `isocenter.site.segmenting.Segmenting`: images that are analysed and not kept
+    calls: Any  # `isocenter.site.escalating.Escalating`: critical results that nobody was told of
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
     preferences: Preferences

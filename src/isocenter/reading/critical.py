@@ -14,7 +14,7 @@ from datetime import datetime
 from isocenter.errors import Refused, WrongState
 from isocenter.record import Finding, Result, Urgency, Verdict
 
-__all__ = ["METHODS", "Communication", "check", "critical"]
+__all__ = ["METHODS", "Communication", "check", "critical", "left", "whole"]
 
 METHODS = ("in person", "telephone", "secure message", "video")
 """How a critical result may be told. What leaves no sign of having been received is none of them."""
@@ -65,12 +65,12 @@ def check(
     """
     known = {f.tracking for _, r in latest for f in r.findings}
     for one in told:
-        _whole(one, now)
+        whole(one, now)
         if one.finding not in known:
             raise Refused(f"a communication of finding '{one.finding}'", "the study has none of that name")
-    left = [f for f in critical(latest) if f.tracking not in {one.finding for one in told} | set(before)]
-    if left and not untold.strip():
-        named = ", ".join(str(f.what) for f in left)
+    open_ones = left(latest, told, before=before)
+    if open_ones and not untold.strip():
+        named = ", ".join(str(f.what) for f in open_ones)
         raise WrongState(
             f"critical and told to nobody: {named}",
             "what cannot wait is told to a person, not only written down",
@@ -78,7 +78,20 @@ def check(
         )
 
 
-def _whole(one: Communication, now: datetime) -> None:
+def left(
+    latest: Sequence[tuple[str, Result]], told: Sequence[Communication], *, before: Collection[str] = ()
+) -> list[Finding]:
+    """Critical findings of which nobody was told."""
+    known = {one.finding for one in told} | set(before)
+    return [f for f in critical(latest) if f.tracking not in known]
+
+
+def whole(one: Communication, now: datetime) -> None:
+    """All six fields are there and their times make sense.
+
+    Raises:
+        Refused: a field is empty, a time lies ahead or in the wrong order, or the method is none.
+    """
     empty = [n for n in ("finding", "communicator", "recipient", "method") if not str(getattr(one, n)).strip()]
     if empty:
         raise Refused(f"a communication without {', '.join(empty)}", "all six fields are asked for", "fill them in")

@@ -63,6 +63,8 @@ class Kind(StrEnum):
     SETTINGS_CHANGED = "SettingsChanged"  # subject: me:NAME, site or views; details.settings: the whole of them, as set
     MODE_PROPOSED = "ModeProposed"  # subject: analysis; details: use, mode, was, reason
     MODE_SET = "ModeSet"  # the same, with proposed_by where two people had to agree
+    CRITICAL_TOLD = "CriticalTold"  # subject: study; details.told: who was told after the signature
+    CRITICAL_ESCALATED = "CriticalEscalated"  # subject: study; nobody was told within the time
     ANALYSIS_STOPPED = "AnalysisStopped"  # subject: analysis; details.reason, .model where a model was stopped
     ANALYSIS_RESUMED = "AnalysisResumed"  # the same, by another person; details.stopped_by
     STARTED = "Started"

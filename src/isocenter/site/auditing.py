@@ -69,6 +69,8 @@ _WORDS = {
     Kind.FOLLOW_UP_CLOSED: "closed a follow-up",
     Kind.REMARKED: "spoke with a colleague about it",
     Kind.SETTINGS_CHANGED: "changed settings",
+    Kind.CRITICAL_TOLD: "told somebody of a critical result",
+    Kind.CRITICAL_ESCALATED: "asked everybody: a critical result was told to nobody in time",
     Kind.ANALYSIS_STOPPED: "stopped it everywhere",
     Kind.ANALYSIS_RESUMED: "started it again",
     Kind.MODE_PROPOSED: "asked for the mode {mode} in {use}",

@@ -265,7 +265,8 @@ class Desk(Reports, Answers):
         now = self.clock()
         session.sign(reading, latest, who.name, now, version=version, report="to be sealed", seen=results)
         draft = self._drafted(reading, who)
-        critical.check(latest, told, untold=untold, now=now, before=[one.finding for one in draft.told])
+        before = [one.finding for one in draft.told]
+        critical.check(latest, told, untold=untold, now=now, before=before)
         first = self._first(study_uid, who)
         changes = comparison.changes(first[1], latest) if first else ()
         sealed = reports.seal(
@@ -280,6 +281,9 @@ class Desk(Reports, Answers):
             "decisions": session.decisions(latest, self._modes_of(latest)),
             "calls": self._calls(latest, first[1] if first else None),
             "changes": len(changes), "told": [to_plain(one) for one in told], "untold": untold.strip(),
+            "critical": [
+                {"finding": f.tracking, "what": str(f.what)} for f in critical.left(latest, told, before=before)
+            ],
             "shown": dict(shown or {}),
         }  # fmt: skip
         signed = session.sign(reading, latest, who.name, now, version=version, report=held, details=details)

@@ -219,7 +219,7 @@ class Overseeing:
         must(who, "worklist")
         names = self._urgent()
         if not names:
-            return {"analysis": None, "n": 0, "needed": triage.ENOUGH, "groups": {}}
+            return {"analysis": None, "n": 0, "needed": triage.ENOUGH, "groups": {}, "predicted": {}}
         best: dict[str, Any] | None = None
         for name in names:
             begun = self._since(name)
@@ -228,10 +228,13 @@ class Overseeing:
             cases, _ = self._cases(name, period)
             told = triage.effect(cases, begun, zone=period.zone, rng=np.random.default_rng(_SEED), hours=period.hours)
             whole = told.splits[0]
-            line = {"analysis": name, "n": whole.n, "needed": whole.needed, "groups": whole.observed}
+            line = {
+                "analysis": name, "n": whole.n, "needed": whole.needed, "groups": whole.observed,
+                "predicted": whole.predicted,
+            }  # fmt: skip
             if best is None or whole.n > best["n"]:
                 best = line
-        return best or {"analysis": names[0], "n": 0, "needed": triage.ENOUGH, "groups": {}}
+        return best or {"analysis": names[0], "n": 0, "needed": triage.ENOUGH, "groups": {}, "predicted": {}}
 
     def _urgent(self) -> list[str]:
         return [

@@ -40,6 +40,7 @@ from isocenter.site.cataloguing import Cataloguing
 from isocenter.site.desk import Desk
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.entering import Entrance
+from isocenter.site.escalating import Escalating
 from isocenter.site.following import Following
 from isocenter.site.listing import Listing
 from isocenter.site.loading import Loading, volumes_of
@@ -105,6 +106,7 @@ class Site(Desk, Marks):
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
         self._shelf, self._cutter = Shelf(), Cutter()
+        self.calls = Escalating(self.index, self.journal, self.preferences, self.clock)
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
         self.guests = Segmenting(
             self.registry, self.clock, shelf=self.shelf, apart=self.apart, stops=self._disclosing.stops
