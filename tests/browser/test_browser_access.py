@@ -51,6 +51,8 @@ def _wearing(told: dict[str, Any], theme: str) -> dict[str, Any]:
                 ("/models", "tbody tr"),
                 ("/models/chest_xray_opacity", "dl"),
                 ("/models/chest_xray_opacity/calibration", "svg[role=img]"),
+                ("/analyses/chest_xray_opacity", ".for"),
+                ("/models/chest_xray_opacity/drift", ".for"),
                 ("/cohorts", "main h2"),
                 ("/sharing", "main h2"),
                 ("/settings/site", "tbody tr"),

@@ -23,6 +23,7 @@ import { ConflictDialog, SignDialog } from "./sign";
 import { Stage } from "./stage";
 import { Thumbnails } from "./thumbnails";
 import { PlaneBar, ToolBar } from "./tool-bar";
+import { Untold } from "./untold";
 
 const otherStudy = signal<string | null>(null); // one window shows one study, so one signal is enough
 
@@ -56,6 +57,7 @@ export function RoomPage({ study: uid }: { study: string }) {
           <Sets desk={desk} />
           <ReportPanel desk={desk} />
           <Signed desk={desk} />
+          <Untold session={session} />
         </aside>
       </main>
       {otherStudy.value !== null && (

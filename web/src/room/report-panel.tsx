@@ -13,6 +13,8 @@ import type { Desk } from "./desk";
 
 /** What only the house itself writes. */
 const HOUSE_ONLY = "Not looked";
+/** What is said in one sentence; whoever has more to say goes on in it. */
+const ONE_WILL_DO = new Set(["Clinical information", "Technique", "Comparison"]);
 
 /** The report as sentences, by the template of its kind of study. A machine's keeps its dashed rule until a person touches it; each leads back to its finding. */
 export function ReportPanel({ desk }: { desk: Desk }) {
@@ -95,7 +97,7 @@ function Part({ section, desk, report }: { section: Template["sections"][number]
       })}
       {loose.length > 0 && headings.length > 0 && <h4>Other</h4>}
       {loose.map((one) => <Line key={one.id} sentence={one} desk={desk} report={report} />)}
-      {writes && <Fresh section={section.name} heading="" add={add("")} />}
+      {writes && (!ONE_WILL_DO.has(section.name) || !loose.length) && <Fresh section={section.name} heading="" add={add("")} />}
     </div>
   );
 }

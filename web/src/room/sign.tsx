@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { type Call, Critical, firstCall, isWhole, told as toldOf } from "../critical/fields";
 import { Dialog } from "../kit/dialog";
 import { Key } from "../kit/marks";
 import { me } from "../me";
@@ -24,12 +25,12 @@ function Signing({ desk }: { desk: Desk }) {
   const critical = found.filter((one) => one.result.urgency === "now" && ["kept", "changed"].includes(one.finding.verdict));
   const [call, setCall] = useState<Call>(() => firstCall(session.reading.value?.opinion?.locked ?? session.reading.value?.opened));
   const [untold, setUntold] = useState("");
-  const told = !critical.length || !!untold.trim() || !!(call.recipient.trim() && call.communicator.trim() && call.identified && call.received);
+  const told = !critical.length || !!untold.trim() || isWhole(call);
   const ready = !undecided && told;
   const sign = () => {
     if (!ready) return;
     close();
-    const by = critical.length && !untold.trim() ? critical.map((one) => ({ ...call, finding: one.finding.tracking, identified: utc(call.identified), received: utc(call.received) })) : [];
+    const by = critical.length && !untold.trim() ? toldOf(call, critical.map((one) => one.finding.tracking)) : [];
     session.sign({ told: by, untold: critical.length ? untold.trim() : "", shown: { of: images, shown } });
   };
   return (
@@ -49,49 +50,6 @@ function Signing({ desk }: { desk: Desk }) {
         </div>
       </form>
     </Dialog>
-  );
-}
-
-interface Call {
-  identified: string;
-  communicator: string;
-  recipient: string;
-  received: string;
-  method: string;
-  read_back: boolean;
-}
-
-const METHODS = ["telephone", "in person", "secure message", "video"];
-
-function firstCall(identified: string | null | undefined): Call {
-  return { identified: local(identified ? new Date(identified) : new Date()), communicator: me.value?.name ?? "", recipient: "", received: local(new Date()), method: METHODS[0]!, read_back: false };
-}
-
-/** A time as the field of a form takes it: local, to the second. */
-function local(time: Date): string {
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}
-
-function utc(time: string): string {
-  return new Date(time).toISOString();
-}
-
-/** What cannot wait is told to a person. Six fields, or why nobody could be told yet: then it stays open and is asked for again. */
-function Critical({ names, call, change, untold, because }: { names: string[]; call: Call; change: (call: Call) => void; untold: string; because: (words: string) => void }) {
-  const set = <K extends keyof Call>(name: K) => (event: Event) => change({ ...call, [name]: (event.currentTarget as HTMLInputElement).value });
-  return (
-    <fieldset class="critical">
-      <legend><span class="now" aria-hidden="true">⬢</span> Critical: {names.join(", ")}</legend>
-      <div class="choices">
-        <label>Told whom<input value={call.recipient} autocomplete="off" placeholder="Dr Lee, ward 3" onInput={set("recipient")} autofocus /></label>
-        <label>By whom<input value={call.communicator} onInput={set("communicator")} /></label>
-        <label>Identified<input type="datetime-local" step="1" value={call.identified} onInput={set("identified")} /></label>
-        <label>Received<input type="datetime-local" step="1" value={call.received} onInput={set("received")} /></label>
-        <label>How<select value={call.method} onChange={set("method")}>{METHODS.map((one) => <option key={one}>{one}</option>)}</select></label>
-        <label class="tick"><input type="checkbox" checked={call.read_back} onChange={(event) => change({ ...call, read_back: event.currentTarget.checked })} /> read back</label>
-      </div>
-      <label>Or: nobody could be told yet, because<input value={untold} onInput={(event) => because(event.currentTarget.value)} /></label>
-    </fieldset>
   );
 }
 

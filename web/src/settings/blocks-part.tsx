@@ -48,7 +48,7 @@ function Block({ block, keep, leave }: { block: TextBlock; keep: (was: string, n
   };
   return (
     <form class="block" onSubmit={submit} aria-label={block.name ? `Change the text block ${block.name}` : "Add a text block"}>
-      <label>Name<input required maxLength={24} pattern="[\\p{L}\\p{N}_.+\\-]+" title="Letters, digits and . _ + - without a space" autocomplete="off" value={name} onInput={(event) => setName(event.currentTarget.value)} /></label>
+      <label>Name<input required maxLength={24} pattern={"[\\p{L}\\p{N}_.+\\-]+"} title="Letters, digits and . _ + - without a space" autocomplete="off" value={name} onInput={(event) => setName(event.currentTarget.value)} /></label>
       <label>Text<textarea required maxLength={2000} rows={2} value={text} onInput={(event) => setText(event.currentTarget.value)} /></label>
       <button>{block.name ? "Keep" : "Add the block"}</button>
       {leave && <button type="button" onClick={leave}>Leave as it is</button>}

@@ -23,6 +23,8 @@ interface SiteSettings {
   rule: string;
   limits_min: Record<string, number>;
   limits_shipped_min: Record<string, number>;
+  /** Within how many minutes somebody is told of a critical result. */
+  told_within_min: number;
   changed: string[];
   start: Start[];
 }
@@ -39,7 +41,7 @@ export function SitePart({ wanted }: { wanted: string }) {
     <Shown of={site} what="how the site is set">
       {(told) => (
         <>
-          {"limits classes due within worklist".includes(wanted) && <Limits told={told} put={(next) => site.put(next)} />}
+          {"limits classes due within worklist critical told".includes(wanted) && <Limits told={told} put={(next) => site.put(next)} />}
           <Modes wanted={wanted} />
           <section aria-labelledby="start">
             <h2 id="start">Set at start</h2>
@@ -67,13 +69,14 @@ export function SitePart({ wanted }: { wanted: string }) {
 
 function Limits({ told, put }: { told: SiteSettings; put: (next: SiteSettings) => void }) {
   const [limits, setLimits] = useState(told.limits_min);
+  const [within, setWithin] = useState(told.told_within_min);
   const [reason, setReason] = useState("");
   const [refused, setRefused] = useState("");
   const summary = useRef<HTMLParagraphElement>(null);
   const save = async (event: SubmitEvent) => {
     event.preventDefault();
     try {
-      put(await ask<SiteSettings>("/api/settings/site", { method: "PUT", body: { version: told.version, reason, settings: { limits_min: limits } } }));
+      put(await ask<SiteSettings>("/api/settings/site", { method: "PUT", body: { version: told.version, reason, settings: { limits_min: limits, told_within_min: within } } }));
       setReason("");
       setRefused("");
     } catch (error) {
@@ -81,7 +84,7 @@ function Limits({ told, put }: { told: SiteSettings; put: (next: SiteSettings) =
       requestAnimationFrame(() => summary.current?.focus());
     }
   };
-  const touched = JSON.stringify(limits) !== JSON.stringify(told.limits_min);
+  const touched = JSON.stringify(limits) !== JSON.stringify(told.limits_min) || within !== told.told_within_min;
   return (
     <section aria-labelledby="limits">
       <h2 id="limits">Limits of the classes</h2>
@@ -92,9 +95,10 @@ function Limits({ told, put }: { told: SiteSettings; put: (next: SiteSettings) =
           {Object.entries(limits).map(([level, minutes]) => (
             <label key={level}>{LEVELS[level] ?? level}<span class="with-unit"><input type="number" min="1" max="86400" required value={minutes} disabled={!told.may_change} onInput={(event) => setLimits({ ...limits, [level]: Number(event.currentTarget.value) })} /> min</span><span class="muted">shipped {told.limits_shipped_min[level]}</span></label>
           ))}
+          <label>A critical result is told<span class="with-unit"><input type="number" min="1" max="86400" required value={within} disabled={!told.may_change} onInput={(event) => setWithin(Number(event.currentTarget.value))} /> min</span><span class="muted">after the signature; then everybody is asked</span></label>
         </div>
         {told.may_change ? (
-          touched && <div class="reason"><label>Reason, kept in the journal<input required maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label><button class="primary">Change for everybody</button><button type="button" onClick={() => setLimits(told.limits_min)}>Leave as it is</button></div>
+          touched && <div class="reason"><label>Reason, kept in the journal<input required maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label><button class="primary">Change for everybody</button><button type="button" onClick={() => (setLimits(told.limits_min), setWithin(told.told_within_min))}>Leave as it is</button></div>
         ) : (
           <p class="muted">{told.rule}</p>
         )}

@@ -16,6 +16,8 @@ interface Effect {
   n: number;
   needed: number;
   groups: Record<string, Change>;
+  /** What it would have been, had every reader followed the raised order. */
+  predicted: Record<string, Change>;
 }
 
 /** The effect of triage stands under the list that it orders: what it gave and whom it cost, or why that is not known. */
@@ -39,10 +41,15 @@ export function EffectLine() {
   );
 }
 
-function said({ analysis, n, needed, groups }: Effect): string {
+function said({ analysis, n, needed, groups, predicted }: Effect): string {
   if (!analysis) return "none: no analysis here can raise a study";
   if (needed > 0) return `not known yet: ${needed} more read studies with a known answer are needed, ${n} are there (${spoken(analysis)})`;
-  return `${spoken(analysis)}: ${Object.entries(groups).map(([group, change]) => `${group} ${minutes(change.value)}${change.low !== null && change.high !== null ? ` (${minutes(change.low)}…${minutes(change.high)})` : `, few: n ${change.n}`}`).join(" · ")}`;
+  const one = ([group, change]: [string, Change]) => {
+    const sure = change.low !== null && change.high !== null ? ` (${minutes(change.low)}…${minutes(change.high)})` : `, few: n ${change.n}`;
+    const simulated = predicted[group] ? `, predicted ${minutes(predicted[group].value)}` : "";
+    return `${group} ${minutes(change.value)}${sure}${simulated}`;
+  };
+  return `${spoken(analysis)}: ${Object.entries(groups).map(one).join(" · ")}`;
 }
 
 /** Signed minutes with a real minus; one decimal below ten. */

@@ -9,6 +9,7 @@ import { may, mayRead, me } from "../me";
 import { address, go, setQuery, to } from "../router";
 import { clock, count } from "../words";
 import { AssignDialog, assigning } from "./assign";
+import { CriticalBar } from "./critical";
 import { EffectLine } from "./effect";
 import { Filter } from "./filter";
 import { rowToTake, WorkList } from "./list";
@@ -111,6 +112,7 @@ export function WorklistPage() {
       {me.value?.demo && <Checklist />}
       <main class="list" aria-label="Worklist">
         {!ai && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> Without AI: this is the list in its plain order.</p>}
+        <CriticalBar />
         <Stops />
         {told?.without && <p class="callout slim" role="status"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {told.without}.</p>}
         {list.missing.value && <p class="callout slim" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {list.missing.value}.</p>}

@@ -1,0 +1,73 @@
+"""The report under a reader's hands: template, text blocks by one key, doubts underlined in place, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from browser_eyes import lock, shot, until
+
+pytestmark = pytest.mark.browser
+
+
+def report(page: Any, study: str) -> dict[str, Any]:
+    told: dict[str, Any] = page.request.get(f"/api/readings/{study}/report").json()
+    return told
+
+
+def test_words_by_template_and_block_and_what_is_doubted(page: Any, studies: Callable[[str], str]) -> None:
+    study = studies("PET/CT")
+    block = {"name": "eff", "text": "No effusion of the [side] side.\nPleura read to the [last] image."}
+    page.goto("/settings")
+    form = page.get_by_role("form", name="Add a text block")
+    form.get_by_label("Name").fill(block["name"])
+    form.get_by_label("Text").fill(block["text"])
+    form.get_by_role("button", name="Add the block").click()
+    page.locator(".block-text").first.wait_for()
+    lock(page, study)
+    page.get_by_label("Template").select_option("CT of the chest")
+    until(lambda: report(page, study)["template"]["name"] == "ct_chest")
+
+    field = page.get_by_label("Add a sentence to Pleura")
+    field.press_sequentially("eff")
+    page.keyboard.press("Control+E")
+    chosen = "e => e.value.slice(e.selectionStart, e.selectionEnd)"
+    assert field.evaluate(chosen) == "[side]", "the block stands for its name, and its first blank is chosen"
+    page.keyboard.type("left")
+    page.keyboard.press("Control+E")
+    assert field.evaluate(chosen) == "[last]"
+    page.keyboard.press("Enter")
+    mine = lambda: [s["text"] for s in report(page, study)["sentences"] if s["heading"] == "Pleura"]  # noqa: E731
+    until(lambda: mine()[-2:] == ["No effusion of the left side.", "Pleura read to the [last] image."])
+    blank = page.locator(".mirror mark", has_text="[last]")
+    blank.first.wait_for(state="attached")
+    page.get_by_text("the blank [last] is not filled in").first.wait_for()
+
+    tied = next(s for s in report(page, study)["sentences"] if s["section"] == "Findings" and s["findings"])
+    line = page.locator(f'[data-sentence="{tied["id"]}"]')
+    line.locator("textarea").fill("A lesion of 987 mm, as before.")
+    mark = line.locator(".mirror mark")
+    mark.wait_for(state="attached")
+    assert mark.inner_text() == "987 mm"
+    lies, text = mark.bounding_box(), line.locator("textarea").bounding_box()
+    assert text["x"] < lies["x"] < text["x"] + text["width"] and text["y"] <= lies["y"] < text["y"] + text["height"]
+    described = line.locator("textarea").get_attribute("aria-describedby")
+    assert "987 mm is not what was measured" in page.locator(f'[id="{described}"]').inner_text()
+    shot(page, "report-doubts")
+
+    page.get_by_label("Add a sentence to Impression").focus()
+    page.keyboard.press("Control+E")
+    dialog = page.get_by_role("dialog", name="Text for Impression")
+    dialog.get_by_role("option", name="eff").wait_for()
+    shot(page, "report-blocks")
+    page.keyboard.press("Escape")
+
+    page.get_by_role("link", name="As it prints").first.click()
+    page.get_by_role("heading", name="Pleura").wait_for()
+    page.get_by_text("Built by the template 'CT of the chest', version 1.").wait_for()
+    assert page.locator(".paper mark").first.inner_text() in ("987 mm", "[last]")
+    shot(page, "report-by-template")
+    page.locator(".paper p .ref").first.click()
+    page.wait_for_url("**/study/**")
+    page.locator(".card.active").wait_for()

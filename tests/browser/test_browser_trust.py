@@ -1,0 +1,53 @@
+"""An analysis on its page: what it needs and what became of it; stopped by one person, started again by another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from browser_eyes import Site, shot, until
+
+pytestmark = pytest.mark.browser
+
+STOPPED = "lesion_response"
+WORDS = "a second person's own password"
+
+
+def test_one_stops_it_everywhere_and_only_another_starts_it_again(page: Any, context: Any, site: Site) -> None:
+    list_page = context.new_page()
+    list_page.goto("/worklist")
+    list_page.get_by_role("table", name="Studies to read").wait_for()
+    page.goto("/analyses")
+    page.get_by_role("link", name="Lesion response").click()
+    page.get_by_role("heading", name="What it needs").wait_for()
+    page.get_by_text("in earlier studies of the patient").first.wait_for()
+    shot(page, "analysis")
+    page.keyboard.press("Shift+S")
+    page.keyboard.type("it matched two people")
+    page.keyboard.press("Enter")
+    page.get_by_text("You stopped it; somebody else can start it again.").wait_for()
+    shot(page, "analysis-stopped")
+    banner = list_page.get_by_text("Lesion response was stopped")
+    banner.wait_for(timeout=5_000)  # in another window within five seconds
+    shot(list_page, "worklist-stopped")
+
+    origin = {"Origin": site.address}
+    mine = page.request.post(f"/api/analyses/{STOPPED}/resume", data={"reason": "x"}, headers=origin)
+    assert mine.status == 400 and "takes two people" in mine.text()
+    added = page.request.post(
+        "/api/people", data={"name": "second", "role": "reader", "password": WORDS}, headers=origin
+    )
+    assert added.ok, added.text()
+    other = context.browser.new_context(base_url=site.address)
+    try:
+        signed_in = other.request.post("/api/sign-in", data={"name": "second", "password": WORDS}, headers=origin)
+        assert signed_in.ok, signed_in.text()
+        theirs = other.new_page()
+        theirs.goto(f"/analyses/{STOPPED}")
+        theirs.get_by_label("Why it may start again").fill("one identifier was merged")
+        theirs.get_by_role("button", name="Start it again").click()
+        theirs.get_by_role("button", name="Stop it everywhere").wait_for()
+        until(lambda: banner.count() == 0)
+        theirs.get_by_text("started it again").wait_for()
+    finally:
+        other.close()
