@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,6 +151,12 @@ def send(
 def export(
     study: Annotated[str, typer.Argument(help="Study Instance UID.")],
     out: Annotated[Path, typer.Argument(help="Folder that takes the files; it must be empty or new.")],
+    option: Annotated[
+        list[str] | None, typer.Option(help="Option of PS3.15 E.1-1, as `deidentify` takes them. Again for several.")
+    ] = None,
+    reviewed: Annotated[
+        list[str] | None, typer.Option(help="SOP Instance UID whose pixels you have looked at; '*' for all.")
+    ] = None,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -162,12 +169,16 @@ def export(
     if out.exists() and any(out.iterdir()):
         raise Refused(f"folder '{out}'", "it is not empty, and old files beside new ones mislead", "name a new one")
     with house(folder) as held:
-        clean, held_back = held.site.export(study, key=held.secret("pseudonyms")[0].encode(), who=HOUSE)
+        clean, held_back, report = held.site.export(
+            study, key=held.secret("pseudonyms")[0].encode(), who=HOUSE, options=option or ["research"],
+            reviewed=reviewed or [],
+        )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
+    (out / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
     for number, data in enumerate(clean, 1):
         (out / f"{number:06}.dcm").write_bytes(data)
     rows = [{"sop_uid": uid, "reason": reason} for uid, reason in held_back]
-    screen.answer({"written": len(clean), "held_back": rows})
+    screen.answer({"written": len(clean), "held_back": rows, "report": report})
     screen.say(f"{len(clean)} objects without names in {out}; {len(rows)} held back")
     screen.table("", ("object", "reason"), held_back)
 

@@ -1,277 +1,329 @@
-"""A copy of an object without the person: the basic profile's way, by a table.
+"""A copy of an object without the person, by PS3.15 annex E, and a report of what was done to each attribute.
 
-The table says for each attribute what PS3.15 annex E asks: remove it, empty it, give it a neutral value, or map the
-UID. What the table does not know is kept only where its value can name nobody (numbers, codes, geometry); persons,
-free text, documents and private attributes never are. Identities are mapped with a secret key, so that the objects of
-a study still belong together, and nobody without the key can go back. Dates move by a number of days that is one for
-each patient, so that intervals, and with them uptake values and follow-up, stay true. Burned-in text in the pixels is
-not looked for here: the object says so, and what is known to carry it is refused.
+Who asks chooses options of the table; the default keeps what research needs: sex, age and size, dates moved by one
+number of days for each patient so that intervals stay true, reviewed private attributes, the known words of a
+description, the tree of a structured report. Pixels are searched for writing; documents, objects of unknown classes
+and images that are likely to carry a name are held back for a person. The copy says of itself what was done, and never
+more; before it leaves it is searched for every identity that stood in the original.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import io
-import warnings
+import zlib
+from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
 from typing import Any
 
+from isocenter.dicom.burned_in import Verdict, judge
+from isocenter.dicom.cleaning import Cleaner, Report, Rule, element, item
+from isocenter.dicom.confidentiality import BASIC, CLEAN_PIXELS, CODES, RESEARCH, Act, Option, acts
 from isocenter.dicom.conformance import storage_class
+from isocenter.dicom.elements import PIXELS, Dataset, File, parse
+from isocenter.dicom.facts import text
+from isocenter.dicom.leaks import leaks
+from isocenter.dicom.pseudonyms import Pseudonyms
+from isocenter.dicom.streams import blanked
 from isocenter.dicom.whole import check_whole
-from isocenter.errors import Refused
+from isocenter.dicom.wording import vocabulary
+from isocenter.errors import IsocenterError, Refused
 
-__all__ = ["ACTIONS", "deidentify", "mapped_uid"]
+__all__ = ["Deidentified", "HeldBack", "deidentify"]
 
-# Keyword -> action: X remove, Z empty, D neutral value, S shift the date, U map the UID, K keep.
-_TABLE = """
-Z AccessionNumber ReferringPhysicianName PatientBirthDate StudyID ConsultingPhysicianName
-Z PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest
-D PatientID PatientName ContentCreatorName VerifyingObserverName PersonName VerifyingOrganization ReviewerName
-D DeviceSerialNumber StructureSetLabel RTPlanLabel ROIName SegmentLabel TrackingID TextValue
-S StudyDate SeriesDate AcquisitionDate ContentDate AcquisitionDateTime StructureSetDate RTPlanDate ReviewDate
-S DateTime Date ObservationDateTime VerificationDateTime DateOfSecondaryCapture FrameAcquisitionDateTime
-S FrameReferenceDateTime RadiopharmaceuticalStartDateTime RadiopharmaceuticalStopDateTime
-K StudyTime SeriesTime AcquisitionTime ContentTime StructureSetTime RTPlanTime ReviewTime Time
-K TimeOfSecondaryCapture RadiopharmaceuticalStartTime RadiopharmaceuticalStopTime
-X InstitutionName InstitutionAddress InstitutionalDepartmentName InstitutionCodeSequence
-X StationName OperatorsName OperatorIdentificationSequence PerformingPhysicianName
-X PhysiciansOfRecord PhysiciansOfRecordIdentificationSequence NameOfPhysiciansReadingStudy RequestingPhysician
-X ReferringPhysicianIdentificationSequence ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers
-X OtherPatientIDs OtherPatientIDsSequence OtherPatientNames PatientBirthName PatientMotherBirthName
-X PatientAddress PatientTelephoneNumbers PatientTelecomInformation PatientBirthTime PatientReligiousPreference
-X PatientComments PatientState PatientInsurancePlanCodeSequence EthnicGroup Occupation MilitaryRank
-X BranchOfService CountryOfResidence RegionOfResidence MedicalRecordLocator IssuerOfPatientID
-X IssuerOfPatientIDQualifiersSequence AdditionalPatientHistory MedicalAlerts Allergies
-X ResponsiblePerson ResponsibleOrganization CurrentPatientLocation AdmissionID AdmittingDate AdmittingTime
-X AdmittingDiagnosesDescription AdmittingDiagnosesCodeSequence ServiceEpisodeID ServiceEpisodeDescription
-X StudyDescription SeriesDescription ProtocolName ImageComments StudyComments DerivationDescription
-X RequestAttributesSequence RequestedProcedureDescription RequestedProcedureID RequestedProcedureComments
-X ScheduledProcedureStepDescription ScheduledProcedureStepID PerformedProcedureStepDescription
-X PerformedProcedureStepID PerformedProcedureStepStartDate PerformedProcedureStepStartTime
-X PerformedProcedureStepEndDate PerformedProcedureStepEndTime CommentsOnThePerformedProcedureStep
-X ReasonForStudy ReasonForTheRequestedProcedure ImagingServiceRequestComments
-X InstanceCreationDate InstanceCreationTime InstanceCreatorUID DateOfLastCalibration TimeOfLastCalibration
-X ReferencedPatientSequence ReferencedStudySequence ReferencedPerformedProcedureStepSequence
-X OriginalAttributesSequence ModifiedAttributesSequence DigitalSignaturesSequence MACParametersSequence
-X EncryptedAttributesSequence DataSetTrailingPadding IconImageSequence GraphicAnnotationSequence
-X ClinicalTrialSubjectID ClinicalTrialSubjectReadingID ClinicalTrialSiteName ClinicalTrialSiteID
-X ClinicalTrialProtocolName ClinicalTrialProtocolID ClinicalTrialSponsorName ClinicalTrialTimePointDescription
-X ClinicalTrialCoordinatingCenterName ContributingEquipmentSequence SourceApplicationEntityTitle
-X AuthorObserverSequence ParticipantSequence CustodialOrganizationSequence VerifyingObserverSequence
-X PersonAddress PersonTelephoneNumbers PersonIdentificationCodeSequence NetworkID RetrieveAETitle StationAETitle
-X ScheduledPerformingPhysicianName PerformedLocation ScheduledStationAETitle PerformedStationAETitle
-X PerformedStationName ScheduledStationName DetectorID PlateID CassetteID GantryID GeneratorID
-X UnformattedTextValue TextString InterpretationText InterpretationAuthor
-K PatientSex PatientAge PatientSize PatientWeight PatientSexNeutered SmokingStatus PregnancyStatus
-K Manufacturer ManufacturerModelName SoftwareVersions ConvolutionKernel ContrastBolusAgent SequenceName
-K FilterType Radiopharmaceutical AttenuationCorrectionMethod ScatterCorrectionMethod ReconstructionMethod
-K AcquisitionContrast PulseSequenceName AlgorithmName AlgorithmVersion
-K PixelData FloatPixelData DoubleFloatPixelData ExtendedOffsetTable ExtendedOffsetTableLengths WaveformData
-K RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColorLookupTableData LUTData
-K SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData
-K SegmentedBluePaletteColorLookupTableData VectorGridData PointCoordinatesData
-K CodeValue CodingSchemeDesignator CodeMeaning CodingSchemeVersion LongCodeValue ContextIdentifier
-K MappingResource ContextUID CodingSchemeUID MappingResourceUID ValueType LUTExplanation
-K SOPClassUID MediaStorageSOPClassUID TransferSyntaxUID ReferencedSOPClassUID ImplementationClassUID
-K ImplementationVersionName FileMetaInformationVersion FileMetaInformationGroupLength ColorSpace
-K SpecificCharacterSet ImageType Modality BodyPartExamined ReceiveCoilName TransmitCoilName StackID
-K SegmentAlgorithmName ContentLabel DimensionDescriptionLabel MeasurementUnitsCodeSequence
-"""
-
-ACTIONS: dict[str, str] = {
-    keyword: line.split()[0] for line in _TABLE.strip().splitlines() for keyword in line.split()[1:]
-}
-"""Keyword to action; what is not listed is decided by its VR."""
-
-# Values that can name a person, a place or a day, or hold a whole document; kept only where the table says so.
-_TELLING_VRS = frozenset({"PN", "LO", "SH", "ST", "LT", "UT", "UC", "UR", "DA", "TM", "DT", "AE", "UN", "OB", "OW"})
-_OLDEST = 89  # years; who is older is one of few (as US law and PS3.15's option for characteristics have it)
-_SHIFT_DAYS = 3650
-_STANDARD_ROOT = "1.2.840.10008."
-_METHOD = "Isocenter basic subset of PS3.15 E; pixels not searched"  # LO: at most 64 characters
-_CODES = (
-    ("113100", "Basic Application Confidentiality Profile"),
-    ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
-    ("113108", "Retain Patient Characteristics Option"),
-)
+_IDENTITIES = frozenset({"PatientName", "PatientID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"})
+_CLASS, _INSTANCE, _STUDY, _DOCUMENT = 0x00080016, 0x00080018, 0x0020000D, 0x00420011
+_NAME, _ID, _ISSUER, _BIRTH = 0x00100010, 0x00100020, 0x00100021, 0x00100030
+_BURNED, _FEATURES, _PART, _MODALITY = 0x00280301, 0x00280302, 0x00180015, 0x00080060
+_METHOD_TEXT, _METHOD_CODES, _REMOVED, _TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
+_EXPLICIT, _IMPLICIT, _DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99"
+_RAW_DATA = "1.2.840.10008.5.1.4.1.1.66"
+_IMPLEMENTATION = "2.25.260117045217312806912906482360013561007"
+_HEAD = "HEAD BRAIN SKULL FACE NECK HEADNECK ORBIT SINUS JAW MAXILLA MANDIBLE TEETH EAR"
+_HEADS = frozenset(_HEAD.split())
+_SECTIONAL = frozenset({"CT", "MR", "PT"})
+# Tags whose values are identities of somebody and are looked for in the copy (names, numbers, addresses, telephones).
+_NUMBERS = (
+    0x00080050, 0x00100020, 0x00101000, 0x00101040, 0x00102154, 0x00102155, 0x00101060, 0x00101005, 0x00101001,
+    0x00080092, 0x00080094, 0x00380010, 0x00380500, 0x00380300, 0x00400254, 0x00321070, 0x00101090, 0x00200010,
+    0x00402016, 0x00402017, 0x00400009, 0x00401001, 0x00401004, 0x00120040, 0x00081010, 0x00181000,
+)  # fmt: skip
 
 
-def mapped_uid(uid: str, key: bytes) -> str:
-    """Another UID for this one: always the same with the same key, and not to be turned back without it.
-
-    >>> mapped_uid("1.2.3", b"k" * 16) == mapped_uid("1.2.3", b"k" * 16)
-    True
-    """
-    number = int.from_bytes(hmac.new(key, b"uid:" + uid.encode(), hashlib.sha256).digest()[:16], "big")
-    return f"2.25.{number}"
-
-
-def deidentify(data: bytes, *, key: bytes, keep: Collection[str] = ()) -> bytes:
-    """A copy of an object without names, dates, places and private attributes.
-
-    Args:
-        data: a whole Part 10 file.
-        key: secret, at least 16 bytes; the same key maps the same identity to the same pseudonym.
-        keep: keywords to keep although the table would not (a research protocol's exceptions, such as
-            ``"StudyDescription"``); identities of patient and instances cannot be kept.
-
-    Returns:
-        A Part 10 file that says of itself what was done (Patient Identity Removed, De-identification Method).
-
-    Raises:
-        Refused: when the key is short, `keep` names an identity, the object is a document or of an unknown class, it
-            says that text is burned into its pixels, or it could not be written again.
-        NotWhole: when the file is not whole.
-    """
-    import pydicom
-
-    if len(key) < 16:
-        raise Refused(f"a key of {len(key)} bytes", "pseudonyms could be guessed", "give at least 16 secret bytes")
-    forbidden = {"PatientName", "PatientID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"} & set(keep)
-    if forbidden:
-        raise Refused(f"keep={sorted(forbidden)}", "the object would still name the person", "leave these out")
-    check_whole(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            dataset = pydicom.dcmread(io.BytesIO(data))
-            _must_be_known(dataset, keep)
-            identity = str(dataset.get("PatientID", "")) + "\\" + str(dataset.get("IssuerOfPatientID", ""))
-            person = hmac.new(key, b"patient:" + identity.encode(), hashlib.sha256)
-            days = -1 - int.from_bytes(person.digest()[-4:], "big") % _SHIFT_DAYS
-            _clean(dataset, _Rule(key, frozenset(keep), days))
-            pseudonym = person.hexdigest()[:16].upper()
-            dataset.PatientID, dataset.PatientName = pseudonym, f"Anonymous^{pseudonym[:6]}"
-            _declare(dataset)
-            _meta(dataset)
-            out = io.BytesIO()
-            dataset.preamble = b"\0" * 128  # a preamble may hold a second file
-            dataset.save_as(out, enforce_file_format=True)
-        except Refused:
-            raise
-        except Exception as fault:  # pydicom raises many kinds on odd values
-            raise Refused(
-                "the object could not be de-identified", str(fault), "leave it out; nothing was exported"
-            ) from fault
-    return out.getvalue()
+class HeldBack(Refused):
+    """An object that does not leave before a person has looked at it."""
 
 
 @dataclass(frozen=True)
-class _Rule:
-    key: bytes
-    keep: frozenset[str]
-    days: int
+class Deidentified:
+    """A clean copy.
+
+    Args:
+        data: Part 10 file.
+        done: (attribute, what was done, what decided) -> how often.
+        pixels: what is known of text in the pixels.
+        patient: pseudonym of the patient.
+        risks: in words, what could still tell who it is.
+    """
+
+    data: bytes
+    done: Counter[tuple[str, str, str]]
+    pixels: Verdict
+    patient: str
+    risks: tuple[str, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
 
 
-def _must_be_known(dataset: Any, keep: Collection[str]) -> None:
-    kind = storage_class(str(dataset.get("SOPClassUID", "")))
-    if kind is None or "EncapsulatedDocument" in dataset:
-        raise Refused(
-            f"an object of class {kind.name if kind else dataset.get('SOPClassUID', 'unknown')}",
-            "what it holds inside cannot be judged",
-            "leave it out",
-        )
-    if str(dataset.get("BurnedInAnnotation", "")) == "YES" and "BurnedInAnnotation" not in keep:
-        raise Refused(
-            "the image says that text is burned into its pixels",
-            "the text may be the patient's name",
-            "look at it, and give keep=['BurnedInAnnotation'] when it names nobody",
-        )
+def deidentify(
+    data: bytes,
+    *,
+    by: Pseudonyms,
+    options: Collection[Option] = RESEARCH,
+    keep: Collection[str] = (),
+    reviewed: bool = False,
+    blank: bool = False,
+) -> Deidentified:
+    """A copy of an object without names, dates, places and whatever else tells who somebody is.
 
+    Args:
+        data: a whole Part 10 file.
+        by: where pseudonyms come from; one secret maps one identity to one pseudonym, in every object.
+        options: of table E.1-1.
+        keep: keywords to keep although the table would not (a protocol's exceptions, such as ``"StudyDescription"``);
+            identities of patient and instances cannot be kept.
+        reviewed: a person has looked at the pixels and found nobody named; what was found is still blanked.
+        blank: let images with found writing go without a person, the found lines blanked.
 
-def _clean(dataset: Any, rule: _Rule) -> None:
-    for tag in list(dataset.keys()):
-        group = tag.group
-        if tag.is_private or group in range(0x5000, 0x5100, 2) or group in range(0x6000, 0x6100, 2):
-            del dataset[tag]  # private blocks, curves and overlays may hold anything
-            continue
-        element = dataset[tag]
-        action = "K" if element.keyword in rule.keep else _action(element)
-        if action == "X":
-            del dataset[tag]
-        elif element.VR == "SQ":
-            for item in element.value:
-                _clean(item, rule)
-        elif action == "Z":
-            element.value = "" if element.VR == "PN" else None
-        elif action == "D":
-            element.value = "REMOVED"
-        elif action == "S":
-            element.value = _shifted(element.value, rule.days)
-        elif action == "U":
-            element.value = _mapped(element.value, rule.key)
-        elif element.VR == "AS":
-            element.value = _age(str(element.value or ""))
-
-
-def _action(element: Any) -> str:
-    listed = ACTIONS.get(element.keyword)
-    if listed:
-        return listed
-    if element.VR == "UI":
-        return "U"
-    if not element.keyword or element.VR in ("UN", "OB", "OW"):
-        return "X"  # what nobody has judged is not let out
-    # Emptied and not removed: many attributes must stand there, if only without a value (Type 2).
-    return "Z" if element.VR in _TELLING_VRS else "K"
-
-
-def _shifted(value: Any, days: int) -> Any:
-    """The day moved; what is no date is emptied, for it may be anything."""
-    if value is None or value == "":
-        return value
-    if not isinstance(value, str) and hasattr(value, "__iter__"):
-        return [_shifted(one, days) for one in value]
-    said = str(value)
+    Raises:
+        HeldBack: when a person must look first: a document, raw data or an unknown class, writing in the pixels, or an
+            identity that was still found in the copy.
+        Refused: when `keep` names an identity, or the object cannot be written.
+        NotWhole: when the file is not whole.
+    """
+    forbidden = _IDENTITIES & set(keep)
+    if forbidden:
+        raise Refused(f"keep={sorted(forbidden)}", "the object would still name the person", "leave these out")
+    check_whole(data)
+    file = parse(data)
+    _must_be_known(file)
+    verdict = judge(file, data)
+    waits = verdict.state == "review" or (verdict.state == "writing" and not blank)
+    if waits and not (reviewed or "BurnedInAnnotation" in keep):
+        raise HeldBack(verdict.why, "the text may be a name", "look at it, and say that it was reviewed")
     try:
-        moved = date(int(said[:4]), int(said[4:6]), int(said[6:8])) + timedelta(days=days)
-    except (ValueError, OverflowError):
-        return ""
-    rest = said[8:] if len(said) > 8 and set(said[8:]) <= set("0123456789.+-") else ""
-    return f"{moved:%Y%m%d}{rest}"
+        return _copy(file, data, by, frozenset(options), frozenset(keep), verdict, reviewed)
+    except IsocenterError:
+        raise
+    except (ValueError, LookupError, TypeError, ArithmeticError) as fault:  # an odd value that nobody thought of
+        raise Refused(
+            "the object could not be de-identified", str(fault), "leave it out; nothing was written"
+        ) from fault
 
 
-def _age(said: str) -> str:
-    if len(said) == 4 and said[3] == "Y" and said[:3].isdigit():
-        return "090Y" if int(said[:3]) > _OLDEST else said
-    return said if len(said) == 4 and said[:3].isdigit() and said[3] in "DWM" else ""
+def _must_be_known(file: File) -> None:
+    uid = file.ascii(_CLASS)
+    kind = storage_class(uid)
+    if kind is None or uid == _RAW_DATA or _DOCUMENT in file.dataset:
+        raise HeldBack(
+            f"an object of class {kind.name if kind else uid or 'unknown'}",
+            "what it holds inside cannot be judged",
+            "leave it out, or look at it and export it by hand",
+        )
 
 
-def _mapped(value: Any, key: bytes) -> Any:
-    if not value:
-        return value
-    if isinstance(value, str):
-        return value if value.startswith(_STANDARD_ROOT) else mapped_uid(value, key)
-    return [one if str(one).startswith(_STANDARD_ROOT) else mapped_uid(str(one), key) for one in value]
+def _copy(
+    file: File, data: bytes, by: Pseudonyms, options: frozenset[Option], keep: frozenset[str], verdict: Verdict,
+    reviewed: bool,
+) -> Deidentified:  # fmt: skip
+    identity, issuer = _identity(file)
+    banned, sought = _people(file, options)
+    report = Report()
+    rule = Rule(by, options, by.days(identity, issuer), keep, banned)
+    pseudonym = by.patient(identity, issuer)
+    if verdict.boxes:
+        file = _without_writing(file, data, verdict)
+    cleaner = Cleaner(file, rule, report)
+    extra = _declared(file, options, verdict, pseudonym, reviewed)
+    parts = cleaner.parts(file.dataset, extra=extra)
+    body = b"".join(parts)
+    left = leaks(b"".join(p for p in parts if p is not cleaner.pixels), sought)
+    if left:
+        raise HeldBack(
+            f"{len(left)} identities of the original still stand in the copy",
+            "a name or number was written where nobody expects one",
+            "look at the object; nothing of it was written",
+        )
+    if file.syntax == _DEFLATED:
+        packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        body = packer.compress(body) + packer.flush()
+        body += b"\0" * (len(body) % 2)
+    instance = by.uid(file.ascii(_INSTANCE)) if Option.UIDS not in options else file.ascii(_INSTANCE)
+    whole = _meta(file.ascii(_CLASS), instance, file.syntax) + body
+    return Deidentified(whole, report.done, verdict, pseudonym, _risks(file, options, verdict), _quasi(file))
 
 
-def _declare(dataset: Any) -> None:
-    from pydicom.dataset import Dataset
-
-    dataset.PatientIdentityRemoved = "YES"
-    dataset.DeidentificationMethod = _METHOD
-    codes = []
-    for value, meaning in _CODES:
-        code = Dataset()
-        code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, "DCM", meaning
-        codes.append(code)
-    dataset.DeidentificationMethodCodeSequence = codes
-    dataset.LongitudinalTemporalInformationModified = "MODIFIED"
+def _identity(file: File) -> tuple[str, str]:
+    """What makes this patient the same in every object: the number within its issuer, or what stands in its place."""
+    number, issuer = file.ascii(_ID), file.ascii(_ISSUER)
+    if number:
+        return number, issuer
+    person = f"{file.ascii(_NAME).upper()}\\{file.ascii(_BIRTH)}"
+    return (person if person != "\\" else file.ascii(_STUDY)), issuer
 
 
-def _meta(dataset: Any) -> None:
-    meta = dataset.file_meta
-    for element in list(meta):
-        if element.keyword not in (
-            "MediaStorageSOPClassUID",
-            "TransferSyntaxUID",
-            "ImplementationClassUID",
-            "FileMetaInformationVersion",
-            "FileMetaInformationGroupLength",
-        ):
-            del meta[element.tag]
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], frozenset[str]]:
+    """Words that no text may keep, in small letters; and what the copy is searched for."""
+    charsets = tuple(file.ascii(0x00080005).split("\\")) if 0x00080005 in file.dataset else ()
+    words: set[str] = set()
+    sought: set[str] = set()
+    known = vocabulary()
+    names = _person_tags()
+    numbers = [tag for tag in _NUMBERS if acts(options).get(tag, Act("X")).letter != "K"]
+
+    def walk(among: Dataset) -> None:
+        for tag, slot in among.items():
+            if slot[3] is not None:
+                if slot[0] == "SQ":
+                    for item in slot[3]:
+                        walk(item)
+            elif slot[0] == "PN" or (slot[0] in ("", "UN") and tag in names):
+                for part in text(file, tag, charsets, among).replace("=", "^").replace("\\", "^").split("^"):
+                    for word in part.replace(",", " ").replace("-", " ").split():
+                        low = word.lower().strip(".")
+                        if len(low) >= 2:
+                            words.add(low)
+                        if len(low) >= 5 and low not in known and low not in _NOBODY:
+                            sought.add(low)
+            elif tag in numbers:
+                said = text(file, tag, charsets, among).strip()
+                for one in said.split("\\"):
+                    low = one.strip().lower()
+                    if len(low) >= 2:
+                        words.add(low)
+                    if len(low) >= 6 and low not in known:
+                        sought.add(low)
+
+    walk(file.dataset)
+    birth = file.ascii(_BIRTH)
+    if len(birth) == 8 and Option.FULL_DATES not in options:  # the day of birth may be the day of the study
+        sought.add(birth)
+    return frozenset(words), frozenset(sought)
+
+
+_NOBODY = frozenset({"anonymous", "anonymized", "removed", "unknown", "none", "test", "phantom"})
+_TAGS: set[int] = set()
+
+
+def _person_tags() -> set[int]:
+    if not _TAGS:
+        from pydicom.datadict import DicomDictionary
+
+        _TAGS.update(tag for tag, entry in DicomDictionary.items() if entry[0] == "PN")
+    return _TAGS
+
+
+def _without_writing(file: File, data: bytes, verdict: Verdict) -> File:
+    """The same file with boxes of its pixels filled; compressed pixels become native ones."""
+    pixels = blanked(data, verdict.boxes)
+    raw = pixels.astype(pixels.dtype.newbyteorder("<" if file.little else ">")).tobytes()
+    at = len(file.data)
+    changed = dict(file.dataset)
+    syntax = file.syntax if file.dataset[PIXELS][0] != "fragments" else _EXPLICIT
+    bulk = bytes(file.data) + raw
+    changed[PIXELS] = ("OB" if pixels.itemsize == 1 else "OW", at, at + len(raw), None)
+    if pixels.ndim == 4:
+        bulk = _spoken(changed, bulk, 0x00280004, b"RGB ", "CS")
+        bulk = _spoken(changed, bulk, 0x00280006, (0).to_bytes(2, "little" if file.little else "big"), "US")
+    return File(bulk, file.meta, changed, syntax, file.head)
+
+
+def _spoken(changed: dict[int, Any], bulk: bytes, tag: int, value: bytes, vr: str) -> bytes:
+    changed[tag] = (vr, len(bulk), len(bulk) + len(value), None)
+    return bulk + value
+
+
+def _declared(
+    file: File, options: frozenset[Option], verdict: Verdict, pseudonym: str, reviewed: bool
+) -> dict[int, tuple[str, bytes]]:
+    """What the copy says of itself."""
+    codes = [BASIC, *(CODES[o] for o in Option if o in options)]
+    if verdict.boxes:
+        codes.append(CLEAN_PIXELS)
+    explicit, little = file.syntax != _IMPLICIT, file.little
+
+    def one(tag: int, vr: str, value: str) -> bytes:
+        return element(tag, vr, value.encode(), explicit=explicit, little=little)
+
+    items = b""
+    for value, meaning in codes:
+        content = one(0x00080100, "SH", value) + one(0x00080102, "SH", "DCM") + one(0x00080104, "LO", meaning)
+        items += item(content, little=little)
+    dates = "REMOVED"
+    if Option.FULL_DATES in options:
+        dates = "UNMODIFIED"
+    elif Option.MODIFIED_DATES in options:
+        dates = "MODIFIED"
+    said = {
+        _NAME: ("PN", f"Anonymous^{pseudonym[:6]}".encode()),
+        _ID: ("LO", pseudonym.encode()),
+        _REMOVED: ("CS", b"YES"),
+        _METHOD_TEXT: ("LO", b"Isocenter, PS3.15 E.1-1 2026c"),
+        _METHOD_CODES: ("SQ", items),
+        _TEMPORAL: ("CS", dates.encode()),
+    }
+    if PIXELS in file.dataset:
+        if reviewed or verdict.state == "blank":
+            said[_BURNED] = ("CS", b"NO")
+        elif file.ascii(_BURNED) == "YES":
+            said[_BURNED] = ("CS", b"YES")
+        if _shows_a_face(file):
+            said[_FEATURES] = ("CS", b"YES")
+    return said
+
+
+def _shows_a_face(file: File) -> bool:
+    return file.ascii(_MODALITY) in _SECTIONAL and file.ascii(_PART).upper().replace(" ", "") in _HEADS
+
+
+def _risks(file: File, options: frozenset[Option], verdict: Verdict) -> tuple[str, ...]:
+    found = []
+    if PIXELS in file.dataset:
+        if _shows_a_face(file):
+            found.append("a face can be made from the images of a head; nothing was done against it")
+        if not verdict.searched:
+            found.append("the pixels were not searched for writing")
+        elif verdict.boxes:
+            found.append("writing was found and blanked; the search misses some")
+    for option, words in (
+        (Option.UIDS, "UIDs stand as they were: whoever has the original archive can join them"),
+        (Option.FULL_DATES, "dates stand as they were"),
+        (Option.DEVICE, "the device can be known, and with it the place"),
+        (Option.INSTITUTION, "the institution is named"),
+    ):
+        if option in options:
+            found.append(words)
+    return tuple(found)
+
+
+def _quasi(file: File) -> dict[str, str]:
+    """What does not name a person and yet singles out: for k-anonymity."""
+    age = file.ascii(0x00101010)
+    return {
+        "sex": file.ascii(0x00100040),
+        "age": f"{int(age[:3]) // 5 * 5}-{int(age[:3]) // 5 * 5 + 4}" if age[:3].isdigit() and age[3:] == "Y" else age,
+        "part": file.ascii(_PART),
+        "modality": file.ascii(_MODALITY),
+    }
+
+
+def _meta(sop_class: str, instance: str, syntax: str) -> bytes:
+    parts = element(0x00020001, "OB", b"\0\1")
+    for tag, vr, value in (
+        (0x00020002, "UI", sop_class),
+        (0x00020003, "UI", instance),
+        (0x00020010, "UI", syntax),
+        (0x00020012, "UI", _IMPLEMENTATION),
+        (0x00020013, "SH", "ISOCENTER"),
+    ):
+        parts += element(tag, vr, value.encode())
+    # The preamble is zeros: it may hold a second file.
+    return b"\0" * 128 + b"DICM" + element(0x00020000, "UL", len(parts).to_bytes(4, "little")) + parts

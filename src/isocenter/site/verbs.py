@@ -406,28 +406,36 @@ class Site(Desk, Marks):
         )  # fmt: skip
         return answers
 
-    def export(self, study_uid: str, *, key: bytes, who: Person) -> tuple[list[bytes], list[tuple[str, str]]]:
+    def export(
+        self,
+        study_uid: str,
+        *,
+        key: bytes,
+        who: Person,
+        options: Sequence[str] = ("research",),
+        reviewed: Sequence[str] = (),
+    ) -> tuple[list[bytes], list[tuple[str, str]], dict[str, Any]]:
         """The study's images and results without names, under pseudonyms of a secret key.
 
+        Args:
+            options: of PS3.15 table E.1-1, by name.
+            reviewed: SOP Instance UIDs whose pixels `who` has looked at.
+
         Returns:
-            the de-identified objects, and for each that cannot go out its SOP Instance UID and why (text burned into
-            the pixels, a document, an unknown class): what is not surely clean stays here.
+            the copies; for each object that cannot go out its SOP Instance UID and why (writing in the pixels, a
+            document, an unknown class): what is not surely clean stays here; and the report of what was done.
         """
-        from isocenter.dicom.deidentify import deidentify
-        from isocenter.dicom.header import read_header
+        from isocenter.site.releasing import released
 
         must(who, "export", study_uid)
         study = self._disclosing.study(self.index.study(study_uid), who)
-        images = [self.blobs.get(i.digest) for s in study.series for i in s.instances]
-        clean: list[bytes] = []
-        held_back: list[tuple[str, str]] = []
-        for data in images + self.objects(study_uid, who=who):
-            try:
-                clean.append(deidentify(data, key=key))
-            except IsocenterError as refusal:
-                held_back.append((read_header(data).series[0].instances[0].sop_uid, str(refusal)))
-        self._tell(Kind.EXPORTED, who.name, study_uid, objects=len(clean), held_back=len(held_back))
-        return clean, held_back
+        images = (self.blobs.get(i.digest) for s in study.series for i in s.instances)
+        clean, held_back, report = released([images, self.objects(study_uid, who=who)], key, options, reviewed)
+        self._tell(
+            Kind.EXPORTED, who.name, study_uid, objects=len(clean), held_back=len(held_back),
+            options=report["options"], domain=report["domain"], reviewed=list(reviewed),
+        )  # fmt: skip
+        return clean, held_back, report
 
     def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
         """The study's results as DICOM objects: SEG and SR of the latest of each chain that the sender may see, and

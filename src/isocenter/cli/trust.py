@@ -1,0 +1,111 @@
+"""Commands of trust: deidentify."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isocenter.cli import Json, app
+
+__all__: list[str] = []
+
+
+@app.command()
+def deidentify(
+    path: Annotated[Path, typer.Argument(help="Folder, file, ZIP or DICOMDIR.")],
+    out: Annotated[Path, typer.Option(help="Folder that takes the copies and report.json; it must be empty or new.")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Option of PS3.15 E.1-1: research (the usual five), basic (none), safe-private, uids, device,"
+            " institution, patient, full-dates, modified-dates, text, content, graphics. Again for several."
+        ),
+    ] = None,
+    keep: Annotated[list[str] | None, typer.Option(help="Keyword of an attribute that is kept all the same.")] = None,
+    reviewed: Annotated[
+        list[str] | None, typer.Option(help="SOP Instance UID whose pixels you have looked at; '*' for all.")
+    ] = None,
+    blank: Annotated[
+        bool, typer.Option("--blank", help="Blank the lines of writing that are found and let the image go unseen.")
+    ] = False,
+    secret: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the secret of the pseudonyms, made if absent; without it the secret is destroyed."
+        ),
+    ] = None,
+    smallest_group: Annotated[
+        int, typer.Option(help="Refuse to keep the copies when fewer patients than this share sex, age and kind.")
+    ] = 0,
+    workers: Annotated[int, typer.Option(help="Processes; 0 takes one for each processor.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Copies of DICOM files without the persons in them, with a report of what was done to every attribute."""
+    import os
+
+    from isocenter.cli.screen import Screen
+    from isocenter.dicom.confidentiality import options_named
+    from isocenter.dicom.header import scan
+    from isocenter.dicom.release import Terms, held_names, release
+
+    screen = Screen(as_json)
+    terms = Terms(options_named(option or ["research"]), frozenset(keep or ()), frozenset(reviewed or ()), blank)
+    key = _secret(secret, out)
+    with screen.progress("cleaning") as told:
+        found = release(scan(path), out, secret=key, terms=terms, workers=workers or os.cpu_count() or 1, told=told)
+    report = found.report()
+    report["secret"] = "kept apart" if secret else "destroyed: nobody can make these pseudonyms again"
+    _hold_small_groups(out, report, smallest_group)
+    (out / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
+    screen.answer(report | {"stayed": held_names(found)})
+    screen.say(
+        f"{report['written']} copies of {report['patients']} patients in {out}; {len(found.held_back)} files stayed"
+    )
+    screen.table("stayed", ("file", "", "why"), [(r["file"], r["kind"], r["why"]) for r in held_names(found)][:30])
+    for row in report["risk"]["remaining"]:
+        screen.say(f"remaining risk: {row['risk']} ({row['objects']} objects)")
+    screen.say(f"smallest group of alike patients: {report['risk']['smallest_group']}")
+    if found.held_back:
+        raise typer.Exit(1)
+
+
+def _secret(place: Path | None, out: Path) -> bytes:
+    """The secret of a file that only its owner may read; drawn where there is none."""
+    import os
+
+    from isocenter.errors import Refused
+
+    if place is None:
+        return secrets.token_bytes(32)
+    if place.resolve().is_relative_to(out.resolve()):
+        raise Refused(f"the secret '{place}'", "it would leave with the copies", "put it elsewhere")
+    try:
+        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return place.read_text("ascii").strip().encode()
+    drawn = secrets.token_urlsafe(32)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(drawn + "\n")
+    return drawn.encode()
+
+
+def _hold_small_groups(out: Path, report: dict[str, object], wanted: int) -> None:
+    """Take the copies back where patients stand too much alone."""
+    import shutil
+
+    from isocenter.errors import Refused
+
+    risk = report["risk"]
+    assert isinstance(risk, dict)
+    if wanted > 1 and 0 < risk["smallest_group"] < wanted:
+        for inside in out.iterdir():
+            shutil.rmtree(inside)
+        raise Refused(
+            f"a group of {risk['smallest_group']} patients",
+            f"each shall share sex, age, body part and kind of image with {wanted - 1} others; the copies were removed",
+            "take more patients, leave out those that stand alone, or ask for a smaller group",
+        )

@@ -1,0 +1,328 @@
+"""Is there text in the pixels? By what the object is, by what its maker declares, and by looking.
+
+Letters on an image are thin strokes of one value, brighter or darker than what lies beside them, of one height, in a
+row. The search finds such rows; it cannot read. So risky kinds of object (screens that were captured, digitised film,
+documents, photographs) go to a person whatever is found, an ultrasound image keeps only the regions that its machine
+declares as image, and a grey image straight from a scanner is searched. What is found can be blanked; whether that
+was all, a person sees: on made-up writing the search finds the line nearly always and its whole length less often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from isocenter.dicom.elements import PIXELS, File
+from isocenter.dicom.pixels import frame_count, frames, native
+from isocenter.dicom.streams import Box
+from isocenter.errors import IsocenterError
+
+__all__ = ["Verdict", "judge", "written_lines"]
+
+_CLASS, _TYPE, _BURNED, _CONVERSION, _MODALITY = 0x00080016, 0x00080008, 0x00280301, 0x00080064, 0x00080060
+_REGIONS, _LEFT, _TOP, _RIGHT, _BOTTOM = 0x00186011, 0x00186018, 0x0018601A, 0x0018601C, 0x0018601E
+_ROOT = "1.2.840.10008.5.1.4.1.1."
+_CAPTURES = frozenset(_ROOT + tail for tail in ("7", "7.1", "7.2", "7.3", "7.4"))
+_ULTRASOUND = frozenset(_ROOT + tail for tail in ("3", "3.1", "6", "6.1"))
+_PHOTOGRAPHS = frozenset(
+    _ROOT + tail for tail in ("77.1.1", "77.1.1.1", "77.1.2.1", "77.1.4", "77.1.4.1", "77.1.5.1", "77.1.5.2", "77.1.6")
+)
+# Computed straight from what a detector measured: letters can only have been added with their brightest value.
+_MEASURED = frozenset(
+    _ROOT + tail for tail in ("2", "2.1", "2.2", "4", "4.1", "4.3", "4.4", "128", "128.1", "130", "20", "5", "481.2")
+)
+_NO_PICTURE = frozenset(_ROOT + tail for tail in ("66.4", "66.7", "30", "66.5"))
+_DIGITISED = {"DF": "film that was digitised", "SD": "a scanned document", "SI": "a scanned image", "DRW": "a drawing",
+              "DV": "digitised video", "SYN": "a synthetic image", "WSD": "a captured workstation screen"}  # fmt: skip
+_SCREENS = ("SCREEN SAVE", "SCREENSHOT", "SCREEN_SAVE", "REPORT", "SUMMARY", "DOSE", "DOSEREPORT", "PATIENT_INFO")
+_FRAMES_LOOKED_AT = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of text in the pixels.
+
+    Args:
+        state: "clean" (nothing found nor expected), "blank" (boxes to be filled, and that is all there is), "writing"
+            (lines were found; a person should see whether these are all) or "review" (a person must look, whatever
+            is found).
+        why: in words.
+        boxes: what has to be blanked.
+        searched: whether pixels were looked at.
+    """
+
+    state: str
+    why: str
+    boxes: tuple[Box, ...] = ()
+    searched: bool = False
+
+
+def judge(file: File, data: bytes) -> Verdict:
+    """Decide for one object.
+
+    Args:
+        file: its places.
+        data: the file, for a decoder.
+    """
+    if PIXELS not in file.dataset:
+        return Verdict("clean", "no picture")
+    kind = file.ascii(_CLASS)
+    if kind in _NO_PICTURE:
+        return Verdict("clean", "labels or computed values, no picture")
+    declared = _declared(file, kind)
+    if declared:
+        return Verdict("review", declared)
+    outside = _outside(file) if kind in _ULTRASOUND else ()
+    if kind in _ULTRASOUND and not outside and not file.items(_REGIONS):
+        return Verdict("review", "an ultrasound image that does not say where its image lies")
+    if kind in _MEASURED and not _has_full_white(file):
+        return Verdict("clean", "measured values without any at the brightest", searched=True)
+    try:
+        found = _searched(file, data, outside)
+    except IsocenterError as fault:
+        return Verdict("review", f"its pixels cannot be searched ({fault.what})")
+    if kind in _ULTRASOUND:
+        if found:
+            return Verdict(
+                "writing",
+                f"{len(found)} lines of writing inside the region of the image",
+                outside + found,
+                searched=True,
+            )
+        return Verdict("blank", "what lies outside of the declared regions", outside, searched=True)
+    if found:
+        return Verdict("writing", f"{len(found)} lines that look like writing", found, searched=True)
+    return Verdict("clean", "searched, no writing found", searched=True)
+
+
+def _declared(file: File, kind: str) -> str:
+    if file.ascii(_BURNED) == "YES":
+        return "the image says that text is burned into its pixels"
+    if kind in _CAPTURES:
+        return _DIGITISED.get(file.ascii(_CONVERSION), "a secondary capture")
+    if kind in _PHOTOGRAPHS:
+        return "a photograph"
+    types = file.ascii(_TYPE).upper().split("\\")
+    for part in types[2:] + ([types[0]] if types else []):
+        if any(word in part for word in _SCREENS):
+            return f"an image of the kind {part[:16]}"
+    if file.ascii(_CONVERSION) in _DIGITISED:
+        return _DIGITISED[file.ascii(_CONVERSION)]
+    return ""
+
+
+def _outside(file: File) -> tuple[Box, ...]:
+    """Boxes that cover all that no declared region covers."""
+    rows, columns = file.integer(0x00280010), file.integer(0x00280011)
+    places = []
+    for item in file.items(_REGIONS):
+        left, top, right, bottom = (
+            int(next(iter(file.numbers(tag, item, "I")), -1)) for tag in (_LEFT, _TOP, _RIGHT, _BOTTOM)
+        )
+        if 0 <= left < right <= columns and 0 <= top < bottom <= rows:
+            places.append((top, left, min(bottom + 1, rows), min(right + 1, columns)))
+    if not places:
+        return ()
+    edges = sorted({0, rows, *(p[0] for p in places), *(p[2] for p in places)})
+    found: list[Box] = []
+    for top, bottom in pairwise(edges):
+        at = 0
+        for left, right in sorted((p[1], p[3]) for p in places if p[0] <= top and p[2] >= bottom):
+            if left > at:
+                found.append((-1, top, at, bottom, left))
+            at = max(at, right)
+        if at < columns:
+            found.append((-1, top, at, bottom, columns))
+    return tuple(found)
+
+
+def _has_full_white(file: File) -> bool:
+    """Whether many pixels share the very brightest value, as drawn letters do and measured values do not."""
+    try:
+        values = native(file)
+    except IsocenterError:
+        return True
+    if values is None or values.dtype.kind == "f":
+        return values is None
+    for frame in _some(len(values)):
+        one = values[frame]
+        if int(np.count_nonzero(one == one.max())) >= 24:
+            return True
+    return False
+
+
+def _some(count: int) -> list[int]:
+    return sorted({0, count // 2, count - 1}) if count > _FRAMES_LOOKED_AT else list(range(count))
+
+
+def _searched(file: File, data: bytes, outside: Sequence[Box]) -> tuple[Box, ...]:
+    which = _some(frame_count(file))
+    straight = native(file)
+    found: list[Box] = []
+    pictures = straight[which] if straight is not None else frames(data, which)
+    for picture in pictures:
+        grey = _grey(picture)
+        for _, top, left, bottom, right in outside:
+            grey[top:bottom, left:right] = grey.min()
+        # Burned-in lines stand on every frame, or might: what is found on one is blanked on all.
+        found += [(-1, *line) for line in written_lines(grey)]
+    return tuple(dict.fromkeys(found))
+
+
+def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    grey = picture.astype(np.float32)
+    return grey.max(axis=-1) if grey.ndim == 3 else grey
+
+
+_STROKE = 7  # pixels: strokes of letters are thinner than this, at one of the scales
+_SCALES = (1, 2, 4)
+_FAINT, _CLEAR = 0.06, 0.3  # shares of the picture's range: contrast of letters of one value, and of any
+_ONE_VALUE, _ONE_VALUE_OF_FEW = 0.12, 0.3  # a value that such a share of the thin pixels has was drawn
+
+
+def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
+    """Boxes of rows of letters on a grey picture.
+
+    First letters that were drawn with one value, as machines draw them: their pixels are equal, which those of tissue
+    are not, so that faint and small ones are found too. Where none are, letters of any value (a lossy compression has
+    blurred them) with a clear contrast. Both bright and dark, upright and turned by a quarter, at three scales.
+
+    Args:
+        grey: (rows, columns).
+
+    Returns:
+        (first row, first column, row behind, column behind) of each line, with a margin around it.
+    """
+    low, high = (float(grey.min()), float(grey.max())) if grey.size else (0.0, 0.0)
+    if high <= low:
+        return []
+    found: list[tuple[int, int, int, int]] = []
+    blurred: list[tuple[int, int, int, int]] = []
+    for scale in _SCALES:
+        part = grey[::scale, ::scale]
+        if min(part.shape) < 16 or (scale > 1 and min(part.shape) < 48):
+            continue
+        scaled = ((part.astype(np.float32) - np.float32(low)) / np.float32(high - low)).astype(np.float32)
+        for light in (scaled, 1 - scaled):
+            relief = light - ndimage.maximum_filter(ndimage.minimum_filter(light, _STROKE), _STROKE)
+            found += _times(_either_way(_drawn(part, light, relief)), scale)
+            if scale == 1:
+                blurred += _either_way(_clear(light, relief))
+    return _joined(found or blurred, grey.shape)
+
+
+def _drawn(
+    part: npt.NDArray[Any], light: npt.NDArray[np.float32], relief: npt.NDArray[np.float32]
+) -> npt.NDArray[np.bool_]:
+    """Thin pixels that share one value."""
+    thin = relief > _FAINT
+    values, counts = np.unique(part[thin], return_counts=True)
+    if not values.size:
+        return thin
+    # Of 256 values many are shared by chance.
+    share = _ONE_VALUE if part.dtype.itemsize > 1 and values.size > 256 else _ONE_VALUE_OF_FEW
+    common = values[(counts >= 20) & (counts >= share * counts.sum())]
+    # Letters may be few among much fine structure; then only the extreme can have been drawn.
+    seeds = thin & (np.isin(part, common) if common.size else light >= 1.0)
+    # The soft edges of a letter hold its parts together.
+    grown: npt.NDArray[np.bool_] = ndimage.binary_dilation(seeds, np.ones((3, 3), bool)) & thin
+    return grown
+
+
+def _clear(light: npt.NDArray[np.float32], relief: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Thin pixels of a clear contrast, near the brightest that is there."""
+    strong = relief > _CLEAR
+    return strong & (light > 0.85) if strong.any() else strong
+
+
+def _either_way(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
+    turned = [(left, top, right, bottom) for top, left, bottom, right in _lines(mask.T)]
+    return _lines(mask) + turned
+
+
+def _lines(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
+    """Rows of pieces: three or more of like height, close to one another."""
+    labels, count = ndimage.label(mask, np.ones((3, 3), bool))
+    if not count or count > 20_000:
+        return []
+    sizes = np.bincount(labels.ravel())
+    pieces = []
+    for number, place in enumerate(ndimage.find_objects(labels), 1):
+        if place is None:
+            continue
+        height, width = place[0].stop - place[0].start, place[1].stop - place[1].start
+        if 2 <= height <= 60 and sizes[number] >= 3 and (width <= 3 * height or sizes[number] < 0.7 * height * width):
+            pieces.append((place[0].start, place[1].start, place[0].stop, place[1].stop))
+    return [_whole(line, pieces) for line in _rows(sorted(pieces, key=lambda p: p[1]))]
+
+
+def _whole(line: tuple[int, int, int, int], pieces: list[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
+    """A line with all that stands at its height and close by, letters or parts of them."""
+    top, left, bottom, right = line
+    reach = 2.5 * (bottom - top)
+    beside = [p for p in pieces if min(bottom, p[2]) - max(top, p[0]) >= 0.4 * (p[2] - p[0])]
+    changed = True
+    while changed:
+        changed = False
+        for piece in beside:
+            if (piece[1] < left and left - piece[3] <= reach) or (piece[3] > right and piece[1] - right <= reach):
+                left, right, changed = min(left, piece[1]), max(right, piece[3]), True
+    return top, left, bottom, right
+
+
+def _rows(pieces: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+    lines: list[list[tuple[int, int, int, int]]] = []
+    for piece in pieces:
+        for line in reversed(lines):
+            if _follows(line, piece):
+                line.append(piece)
+                break
+        else:
+            lines.append([piece])
+    found = []
+    for line in lines:
+        top, left = min(p[0] for p in line), min(p[1] for p in line)
+        bottom, right = max(p[2] for p in line), max(p[3] for p in line)
+        # Letters that touch are one piece; its width tells how many they may be.
+        whole = [p for p in line if p[2] - p[0] >= max(4, 0.5 * (bottom - top))]
+        letters = sum(max(1.0, (p[3] - p[1]) / (p[2] - p[0])) for p in whole)
+        if letters >= 3 and right - left >= 1.2 * (bottom - top):
+            found.append((top, left, bottom, right))
+    return found
+
+
+def _follows(line: list[tuple[int, int, int, int]], piece: tuple[int, int, int, int]) -> bool:
+    """Whether a piece stands behind the last of a line, at its height and of like size."""
+    near = line[-4:]  # points, commas and hyphens among them are small: the letters beside them tell the height
+    top, bottom, right = min(p[0] for p in near), max(p[2] for p in near), max(p[3] for p in near)
+    tall, height = max(p[2] - p[0] for p in near), piece[2] - piece[0]
+    overlap = min(bottom, piece[2]) - max(top, piece[0])
+    return (
+        piece[1] - right <= 1.8 * max(tall, height)
+        and overlap >= 0.5 * min(tall, height)
+        and height <= 2.2 * max(tall, 4)
+        and max(bottom, piece[2]) - min(top, piece[0]) <= 2 * max(tall, height)
+    )
+
+
+def _times(lines: list[tuple[int, int, int, int]], scale: int) -> list[tuple[int, int, int, int]]:
+    return [(a * scale, b * scale, c * scale, d * scale) for a, b, c, d in lines]
+
+
+def _joined(lines: list[tuple[int, int, int, int]], shape: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+    """With a margin, for the pieces that were too small or too faint to be found (points, commas, edges)."""
+    grown = []
+    for top, left, bottom, right in lines:
+        margin = max(3, min(bottom - top, right - left) // 3)
+        across = margin * 2 if right - left >= bottom - top else margin
+        along = margin if right - left >= bottom - top else margin * 2
+        grown.append(
+            (max(top - along, 0), max(left - across, 0), min(bottom + along, shape[0]), min(right + across, shape[1]))
+        )
+    return sorted(set(grown))

@@ -1,0 +1,478 @@
+"""A data set written anew, element by element, by the table: nothing reaches the copy that was not judged.
+
+The walk follows the places that `elements.parse` found; every element is removed, emptied, made neutral, mapped, moved,
+cleaned or kept, at any depth, and the report counts which. What the table does not name is kept only where its kind
+of value can name nobody (numbers, codes, geometry); unknown and private attributes go unless they were reviewed.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+from isocenter.dicom.confidentiality import Act, Option, acts, safe_private, table
+from isocenter.dicom.elements import Dataset, File, Slot
+from isocenter.dicom.facts import text
+from isocenter.dicom.pseudonyms import Pseudonyms, moved_date, moved_moment
+from isocenter.dicom.streams import fragments, native_pixels, neutral_profile
+from isocenter.dicom.wording import cleaned, holds
+
+__all__ = ["Cleaner", "Report", "Rule", "element", "item"]
+
+KEPT, CLEANED, MOVED, MAPPED, EMPTY = "kept", "cleaned", "moved", "mapped", "empty already"
+NEUTRAL, EMPTIED, REMOVED = "made neutral", "emptied", "removed"
+
+_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_ICC, _AGE, _CHARSET = 0x00282000, 0x00101010, 0x00080005
+_SCHEME, _CODE_VALUE, _LONG_CODE, _MEANING = 0x00080102, 0x00080100, 0x00080119, 0x00080104
+_LAYER_TEXT = 0x00700006
+_LONG_FORM = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
+_TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
+_ONE_TEXT = frozenset({"ST", "LT", "UT", "UR"})  # a backslash is a character in these
+_NUMBERS = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "UV": 8, "SV": 8}
+_BULK = frozenset({"OB", "OW", "OF", "OD", "OL", "OV", "UN"})
+_DECIMAL = re.compile(r"[0-9eE+.\- \\]*\Z")
+_CODE_STRING = re.compile(r"[A-Z0-9_ \\]*\Z")
+_REPERTOIRE = re.compile(r"(?:\\?(?:ISO_IR \d{1,3}|ISO 2022 IR \d{1,3}|GB18030|GBK)?)*\Z")
+_MOMENT = re.compile(r"[0-9.:+\- \\]*\Z")
+_ZONE = re.compile(r"[+-]\d{4}\Z")
+_LONG_NUMBER = re.compile(r"\d{5}")
+_OLDEST = 89  # years; who is older is one of few
+_SCHEMES = "DCM SCT SRT SNM3 LN UCUM RADLEX RADELEMENT FMA NCIt IBSI UMLS MDC ICD10 I10 I9C"
+_PUBLISHED_SCHEMES = frozenset(_SCHEMES.split())
+
+# Technical words: kept unless they hold an identity of somebody in the object.
+_TECHNICAL_WORDS = """
+    Manufacturer ManufacturerModelName ManufacturerModelVersion SoftwareVersions ConvolutionKernel FilterType
+    SequenceName PulseSequenceName ImagedNucleus Radiopharmaceutical RadiopharmaceuticalRoute ContrastBolusRoute
+    AttenuationCorrectionMethod ScatterCorrectionMethod ReconstructionMethod ReceiveCoilName TransmitCoilName StackID
+    CodingSchemeDesignator CodingSchemeVersion CodingSchemeRegistry LUTExplanation WindowCenterWidthExplanation
+    RescaleType ModalityLUTType AlgorithmName AlgorithmVersion SegmentAlgorithmName DimensionDescriptionLabel
+    SecondaryCaptureDeviceManufacturer SecondaryCaptureDeviceManufacturerModelName
+    SecondaryCaptureDeviceSoftwareVersions TypeOfFilters CollimatorGridName GridAbsorbingMaterial GridSpacingMaterial
+    DigitalImageFormatAcquired VideoImageFormatAcquired TriggerSourceOrType CardiacFramingType PVCRejection
+    AcquisitionMode DoseModeName PlateType PhosphorType AcquisitionDeviceProcessingCode ProcessingFunction
+    DetectorMode DetectorManufacturerName DetectorManufacturerModelName MultiCoilConfiguration MultiCoilElementName
+    ReceiveCoilManufacturerName TransmitCoilManufacturerName ApplicationName ApplicationVersion TransducerData
+    PixelSpacingCalibrationDescription PositionReferenceIndicator TargetPositionReferenceIndicator EnergyWindowName
+    FunctionalGroupPrivateCreator DimensionIndexPrivateCreator SourceIsotopeName OpticalPathIdentifier
+    ReferencedOpticalPathIdentifier ImageFilter TargetLabel OutputPower MIMETypeOfEncapsulatedDocument DataSetVersion
+    """
+_TECHNICAL = frozenset(_TECHNICAL_WORDS.split())
+# Numbers in bulk that belong to the image or to its geometry.
+_NUMBERS_IN_BULK = """
+    RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColorLookupTableData
+    AlphaPaletteColorLookupTableData SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData
+    SegmentedBluePaletteColorLookupTableData SegmentedAlphaPaletteColorLookupTableData BlendingLookupTableData LUTData
+    VectorGridData PointCoordinatesData VectorCoordinateData DoublePointCoordinatesData LongPrimitivePointIndexList
+    LongTrianglePointIndexList LongEdgePointIndexList LongVertexPointIndexList RecommendedDisplayCIELabValueList
+    FloatingPointValues TrackPointIndexList AnnotationIndexList ChannelMinimumValue ChannelMaximumValue
+    WaveformPaddingValue WaveformData SpectroscopyData VolumetricCurvePoints VolumetricCurveUpDirections
+    TwoDimensionalToThreeDimensionalMapData CompensatorProximalThicknessMap CompensatorDistalThicknessMap BlockEdgeData
+    """
+_DATA = frozenset(_NUMBERS_IN_BULK.split())
+_DUMMY = {
+    "PN": "Anonymous", "DA": "19000101", "TM": "000000", "DT": "19000101000000", "AS": "000Y", "DS": "0", "IS": "0",
+    "UR": "urn:removed", "LO": "REMOVED", "SH": "REMOVED", "ST": "REMOVED", "LT": "REMOVED", "UT": "REMOVED",
+    "UC": "REMOVED", "AE": "REMOVED", "CS": "REMOVED",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one object is cleaned.
+
+    Args:
+        by: where pseudonyms come from.
+        options: of the table.
+        keep: keywords that are kept although the table would not.
+        days: how far this patient's dates move.
+        banned: words, in small letters, that no text may keep.
+    """
+
+    by: Pseudonyms
+    options: frozenset[Option]
+    days: int
+    keep: frozenset[str] = frozenset()
+    banned: Collection[str] = frozenset()
+
+
+@dataclass
+class Report:
+    """What was done: (attribute with its path, what was done, what decided) and how often."""
+
+    done: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+
+@cache
+def _dictionary() -> dict[int, tuple[str, str, str]]:
+    from pydicom.datadict import DicomDictionary
+
+    known = {tag: (e[0], e[1], e[4]) for tag, e in DicomDictionary.items() if e[4]}
+    for line in table():  # attributes that are younger than the dictionary
+        if "x" not in line.tag:
+            known.setdefault(int(line.tag, 16), ("", "1-n", line.keyword))
+    return known
+
+
+def element(tag: int, vr: str, value: bytes, *, explicit: bool = True, little: bool = True) -> bytes:
+    """One element as it stands in a file; padded to an even length."""
+    if len(value) % 2:
+        value += b"\0" if vr in _BULK or vr == "UI" else b" "
+    order = "<" if little else ">"
+    head = struct.pack(order + "HH", tag >> 16, tag & 0xFFFF)
+    if not explicit:
+        return head + struct.pack(order + "I", len(value)) + value
+    if vr in _LONG_FORM:
+        return head + vr.encode() + b"\0\0" + struct.pack(order + "I", len(value)) + value
+    if len(value) > 0xFFFF:  # only a long form has room
+        return head + b"UN\0\0" + struct.pack(order + "I", len(value)) + value
+    return head + vr.encode() + struct.pack(order + "H", len(value)) + value
+
+
+def item(content: bytes, *, little: bool = True) -> bytes:
+    """One item of a sequence, or one fragment."""
+    return struct.pack("<HHI" if little else ">HHI", 0xFFFE, 0xE000, len(content)) + content
+
+
+class Cleaner:
+    """Cleans one object; a fresh one for each."""
+
+    def __init__(self, file: File, rule: Rule, report: Report) -> None:
+        self.file, self.rule, self.report = file, rule, report
+        self.explicit = file.syntax != "1.2.840.10008.1.2"
+        self.acts = acts(rule.options)
+        self.charsets = _charsets(file)
+        self.pixels = b""
+
+    def dataset(
+        self, among: Dataset, path: str = "", *, mode: str = "", extra: Mapping[int, tuple[str, bytes]] | None = None
+    ) -> bytes:
+        """The bytes of one data set; arguments as `parts`."""
+        return b"".join(self.parts(among, path, mode=mode, extra=extra))
+
+    def parts(
+        self, among: Dataset, path: str = "", *, mode: str = "", extra: Mapping[int, tuple[str, bytes]] | None = None
+    ) -> list[bytes]:
+        """The elements of one data set, in order; the one of the pixels is kept in `pixels` too.
+
+        Args:
+            mode: "" by the table; "neutral" inside a sequence whose content must tell nothing; "keep" inside one that
+                an option keeps.
+            extra: elements that are written whatever was there.
+        """
+        private = self._reviewed_private(among)
+        extra = extra or {}
+        parts: list[bytes] = []
+        for tag in sorted(among.keys() | extra.keys()):
+            if tag in extra:
+                vr, value = extra[tag]
+                parts.append(self._element(tag, vr, value))
+                continue
+            slot = among[tag]
+            if tag & 0xFFFF == 0 or tag == 0xFFFCFFFC:
+                continue  # lengths and padding are written anew
+            if (tag >> 16) & 1:
+                if tag in private:
+                    parts.append(self._element(tag, private[tag], self.file.raw(slot)))
+                continue
+            written = self._standard(tag, slot, among, path, mode)
+            if written:
+                parts.append(written)
+        return parts
+
+    def _element(self, tag: int, vr: str, value: bytes) -> bytes:
+        return element(tag, vr, value, explicit=self.explicit, little=self.file.little)
+
+    def _count(self, name: str, what: str, why: str) -> None:
+        self.report.done[name, what, why] += 1
+
+    # ---- private ---------------------------------------------------------------------------------------------
+
+    def _reviewed_private(self, among: Dataset) -> dict[int, str]:
+        """Private elements that stay, with their VR; each other one is counted as removed."""
+        odd = [tag for tag in among if (tag >> 16) & 1]
+        if not odd:
+            return {}
+        kept: dict[int, str] = {}
+        creators = {
+            tag: self.file.ascii(tag, among) for tag in odd if 0x10 <= tag & 0xFFFF <= 0xFF and among[tag][3] is None
+        }
+        known = safe_private() if Option.SAFE_PRIVATE in self.rule.options else {}
+        for tag in odd:
+            block = tag & 0xFFFF0000 | (tag >> 8 & 0xFF)
+            if tag & 0xFFFF <= 0xFF:
+                continue
+            creator = creators.get(block, "")
+            vr = known.get((creator, tag >> 16, tag & 0xFF))
+            if vr and among[tag][3] is None and self._is_harmless(tag, vr, among):
+                kept[tag], kept[block] = vr, "LO"
+                self._count(f"private ({tag >> 16:04X},xx{tag & 0xFF:02X}) {creator}", KEPT, Option.SAFE_PRIVATE)
+            else:
+                self._count(f"private ({tag >> 16:04X},xx{tag & 0xFF:02X})", REMOVED, "private and not reviewed")
+        return kept
+
+    def _is_harmless(self, tag: int, vr: str, among: Dataset) -> bool:
+        """A reviewed attribute must also hold what was reviewed: a number, a code, a short word."""
+        slot = among[tag]
+        if vr in _NUMBERS:
+            return (slot[2] - slot[1]) % _NUMBERS[vr] == 0 and slot[0] in ("", "UN", vr)
+        said = self.file.ascii(tag, among)
+        if vr in ("DS", "IS"):
+            return bool(_DECIMAL.match(said))
+        return len(said) <= 64 and said.isascii() and not holds(said, self.rule.banned) and _is_no_number(said)
+
+    # ---- standard --------------------------------------------------------------------------------------------
+
+    def _standard(self, tag: int, slot: Slot, among: Dataset, path: str, mode: str) -> bytes:
+        group = tag >> 16
+        vr, vm, keyword = _dictionary().get(tag, ("", "", ""))
+        name = f"{path}{keyword}" if keyword else f"{path}({group:04X},{tag & 0xFFFF:04X})"
+        if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF:
+            return self._repeating(tag, slot, name)
+        if tag in _PIXEL_TAGS and not path:
+            self.pixels = self._pixels(tag, slot)
+            return self.pixels
+        if not keyword:
+            self._count(name, REMOVED, "unknown attribute")
+            return b""
+        spelled = slot[0] if slot[0] not in ("", "??", "UN") else ""
+        vr = self._vr(vr or spelled or "UN")
+        if slot[3] is not None:
+            vr = "SQ"
+        elif vr == "SQ":
+            self._count(name, REMOVED, "a sequence that could not be read")
+            return b""
+        act = Act("K") if keyword in self.rule.keep else self.acts.get(tag)
+        if vr == "SQ":
+            return self._sequence(tag, slot, name, mode, act)
+        what, value = self._value(tag, slot, among, (vr, vm, keyword), mode, act)
+        why = "asked to be kept" if keyword in self.rule.keep else _why(act)
+        self._count(name, what, why)
+        if value is None:
+            return b""
+        # What is written bears the VR that its writer used, unless only the dictionary knows.
+        return self._element(tag, spelled or vr, value)
+
+    def _vr(self, vr: str) -> str:
+        if " or " not in vr:
+            return vr
+        if vr.startswith("US"):
+            return "SS" if vr == "US or SS" and self.file.integer(0x00280103) else "US"
+        return "OW"
+
+    def _sequence(self, tag: int, slot: Slot, name: str, mode: str, act: Act | None) -> bytes:
+        letter = act.letter if act else ""
+        if letter == "X" or (letter == "Z"):
+            self._count(name, REMOVED if letter == "X" else EMPTIED, _why(act))
+            return b"" if letter == "X" else self._element(tag, "SQ", b"")
+        inside = {"D": "neutral", "K": "keep"}.get(letter, mode)
+        if act is not None:
+            self._count(name, NEUTRAL if letter == "D" else CLEANED if letter in ("C", "U") else KEPT, _why(act))
+        items = b"".join(
+            self._item(self.dataset(one, f"{name}/", mode=inside)) for one in (slot[3] if slot[0] == "SQ" else [])
+        )
+        return self._element(tag, "SQ", items)
+
+    def _item(self, content: bytes) -> bytes:
+        return item(content, little=self.file.little)
+
+    def _repeating(self, tag: int, slot: Slot, name: str) -> bytes:
+        """Overlays stay with the graphics option where they are a region and no drawing; curves never do."""
+        group = tag >> 16
+        kind = self.file.ascii((group << 16) | 0x0040)
+        keeps = Option.GRAPHICS in self.rule.options and 0x6000 <= group <= 0x60FF and kind == "R"
+        vr = {0x0010: "US", 0x0011: "US", 0x0015: "IS", 0x0040: "CS", 0x0050: "SS", 0x0051: "US", 0x0100: "US",
+              0x0102: "US", 0x3000: "OW"}.get(tag & 0xFFFF)  # fmt: skip
+        name = f"overlay ({group & 0xFF00:04X}) {tag & 0xFFFF:04X}" if group >= 0x6000 else "curve"
+        if keeps and vr and slot[3] is None:
+            self._count(name, KEPT, Option.GRAPHICS)
+            return self._element(tag, slot[0] or vr, self.file.raw(slot))
+        self._count(name, REMOVED, "basic profile")
+        return b""
+
+    def _pixels(self, tag: int, slot: Slot) -> bytes:
+        self._count("PixelData", KEPT, "image")
+        if slot[0] != "fragments":
+            vr = slot[0] or ("OW" if self.file.integer(0x00280100) > 8 else "OB")
+            return self._element(tag, vr, native_pixels(self.file, slot, tag))
+        order = "<" if self.file.little else ">"
+        parts = [struct.pack(order + "HH2s2sI", tag >> 16, tag & 0xFFFF, b"OB", b"\0\0", 0xFFFFFFFF)]
+        for part in fragments(self.file, slot):
+            parts.append(self._item(part))
+        parts.append(struct.pack(order + "HHI", 0xFFFE, 0xE0DD, 0))
+        return b"".join(parts)
+
+    # ---- values ----------------------------------------------------------------------------------------------
+
+    def _value(
+        self, tag: int, slot: Slot, among: Dataset, entry: tuple[str, str, str], mode: str, act: Act | None
+    ) -> tuple[str, bytes | None]:
+        """What is done with a plain value, and what is written (None: nothing)."""
+        vr, vm, keyword = entry
+        if act is None:
+            return self._unlisted(tag, slot, among, vr, vm, keyword, mode)
+        letter = act.letter
+        if letter == "X":
+            return REMOVED, None
+        if slot[1] == slot[2]:
+            return EMPTY, b""
+        if letter == "Z":
+            return EMPTIED, b""
+        if letter == "D" and not (mode == "keep" and vr in _TEXT):
+            if tag == _LAYER_TEXT and Option.GRAPHICS in self.rule.options:
+                return CLEANED, self._words(tag, slot, among, vr) or b"REMOVED"
+            return NEUTRAL, self._dummy(vr, slot)
+        if letter == "U":
+            return MAPPED, self._uids(slot, mapped=True)
+        if letter == "C":
+            return self._cleaned(tag, slot, among, vr, act)
+        if vr == "AS" or tag == _AGE:
+            return KEPT, _age(self.file.ascii(tag, among)).encode()
+        if act.option is Option.PATIENT and (vr in _TEXT or vr == "CS"):
+            return self._characteristic(tag, slot, among, vr)
+        if act.option is Option.FULL_DATES and vr not in _BULK and not _MOMENT.match(self.file.ascii(tag, among)):
+            return EMPTIED, b""  # no date: it may be anything
+        return KEPT, self.file.raw(slot)
+
+    def _characteristic(self, tag: int, slot: Slot, among: Dataset, vr: str) -> tuple[str, bytes | None]:
+        """What is kept of a patient must be what it says it is: a code or known words."""
+        if vr == "CS" and self._is_code(self.file.ascii(tag, among)):
+            return KEPT, self.file.raw(slot)
+        return CLEANED, self._words(tag, slot, among, vr)
+
+    def _cleaned(self, tag: int, slot: Slot, among: Dataset, vr: str, act: Act) -> tuple[str, bytes | None]:
+        if act.option is Option.MODIFIED_DATES:
+            return self._moved(tag, among, vr)
+        if vr in _TEXT or vr == "UR":
+            left = self._words(tag, slot, among, vr)
+            return CLEANED, left or (b"REMOVED" if act.basic == "D" else b"")
+        if vr == "CS":
+            return CLEANED, self._words(tag, slot, among, vr)[:16]
+        return REMOVED, None
+
+    def _moved(self, tag: int, among: Dataset, vr: str) -> tuple[str, bytes | None]:
+        said = self.file.ascii(tag, among)
+        values = said.split("\\") if said else []
+        if vr == "DA":
+            return MOVED, "\\".join(moved_date(v, self.rule.days) for v in values).encode()
+        if vr == "DT":
+            return MOVED, "\\".join(moved_moment(v, self.rule.days) for v in values).encode()
+        if vr == "TM":  # whole days are moved: the time of day tells intervals and nobody's name
+            return KEPT, "\\".join(v for v in values if set(v.strip()) <= set("0123456789.:")).encode()
+        if vr == "SH" and _ZONE.match(said):
+            return KEPT, said.encode()
+        return REMOVED, None
+
+    def _unlisted(
+        self, tag: int, slot: Slot, among: Dataset, vr: str, vm: str, keyword: str, mode: str
+    ) -> tuple[str, bytes | None]:
+        raw = self.file.raw(slot)
+        if not raw:
+            return EMPTY, b""
+        if vr in _NUMBERS:
+            size = _NUMBERS.get(slot[0], _NUMBERS[vr]) * (int(vm) if vm.isdigit() else 1)
+            fits = len(raw) == size if vm.isdigit() else len(raw) % size == 0
+            if not fits:
+                return REMOVED, None
+            return (NEUTRAL, b"\0" * len(raw)) if mode == "neutral" else (KEPT, raw)
+        if vr == "UI":
+            mapped = Option.UIDS not in self.rule.options
+            return MAPPED if mapped else KEPT, self._uids(slot, mapped=mapped)
+        if vr in _BULK:
+            if tag == _ICC:
+                profile = neutral_profile(raw)
+                return (CLEANED, profile) if profile else (REMOVED, None)
+            return (KEPT, raw) if keyword in _DATA else (REMOVED, None)
+        if vr in _TEXT:
+            return self._unlisted_text(tag, slot, among, vr, keyword, mode)
+        said = self.file.ascii(tag, among)
+        if vr in ("DS", "IS"):
+            if not _DECIMAL.match(said):
+                return EMPTIED, b""
+            return (NEUTRAL, b"0") if mode == "neutral" else (KEPT, raw)
+        if vr == "CS":
+            if tag == _CHARSET:
+                return (KEPT, raw) if _REPERTOIRE.match(said) else (EMPTIED, b"")
+            if self._is_code(said):
+                return KEPT, raw
+            return CLEANED, cleaned(said, self.rule.banned).upper()[:16].encode()
+        if vr in ("DA", "TM", "DT"):
+            if mode == "neutral":
+                return NEUTRAL, self._dummy(vr, slot)
+            if Option.FULL_DATES in self.rule.options:
+                return KEPT, raw
+            return self._moved(tag, among, vr) if Option.MODIFIED_DATES in self.rule.options else (EMPTIED, b"")
+        if vr == "AS" and Option.PATIENT in self.rule.options:
+            return KEPT, _age(said).encode()
+        return EMPTIED, b""
+
+    def _unlisted_text(
+        self, tag: int, slot: Slot, among: Dataset, vr: str, keyword: str, mode: str
+    ) -> tuple[str, bytes | None]:
+        if mode == "keep":
+            return KEPT, self.file.raw(slot)
+        said = text(self.file, tag, self.charsets, among)
+        if tag in (_CODE_VALUE, _LONG_CODE, _MEANING, _SCHEME):
+            published = self.file.ascii(_SCHEME, among) in _PUBLISHED_SCHEMES
+            if published and not holds(said, self.rule.banned):
+                return KEPT, self.file.raw(slot)
+            if mode == "neutral":
+                return NEUTRAL, b"REMOVED"
+            if tag == _MEANING:
+                return CLEANED, self._words(tag, slot, among, vr) or b"REMOVED"
+            if len(said) <= 16 and _is_no_number(said) and said.isascii() and not holds(said, self.rule.banned):
+                return KEPT, self.file.raw(slot)
+            return NEUTRAL, b"REMOVED"
+        if mode == "neutral":
+            return NEUTRAL, self._dummy(vr, slot)
+        if keyword in _TECHNICAL:
+            return (EMPTIED, b"") if holds(said, self.rule.banned) else (KEPT, self.file.raw(slot))
+        # Something must stand there: many of these attributes may not be without a value (Type 1).
+        return CLEANED, self._words(tag, slot, among, vr) or b"REMOVED"
+
+    def _words(self, tag: int, slot: Slot, among: Dataset, vr: str) -> bytes:
+        said = text(self.file, tag, self.charsets, among)
+        values = [said] if vr in _ONE_TEXT else said.split("\\")
+        return "\\".join(cleaned(v, self.rule.banned) for v in values).strip("\\").encode("ascii", "ignore")
+
+    def _is_code(self, said: str) -> bool:
+        return bool(_CODE_STRING.match(said)) and _is_no_number(said) and not holds(said, self.rule.banned)
+
+    def _uids(self, slot: Slot, *, mapped: bool) -> bytes:
+        said = str(self.file.raw(slot), "latin-1").strip(" \0")
+        if not mapped:
+            return "\\".join(u for u in said.split("\\") if set(u) <= set("0123456789.")).encode()
+        return "\\".join(self.rule.by.uid(u.strip(" \0")) if u.strip(" \0") else "" for u in said.split("\\")).encode()
+
+    def _dummy(self, vr: str, slot: Slot) -> bytes:
+        if vr == "UI":
+            return self._uids(slot, mapped=True)
+        if vr in _NUMBERS:
+            return b"\0" * (slot[2] - slot[1])
+        return _DUMMY[vr].encode() if vr in _DUMMY else b"\0\0"
+
+
+def _charsets(file: File) -> tuple[str, ...]:
+    said = file.ascii(_CHARSET)
+    return tuple(c.strip() for c in said.split("\\")) if _CHARSET in file.dataset else ()
+
+
+def _is_no_number(said: str) -> bool:
+    return not _LONG_NUMBER.search(said)
+
+
+def _age(said: str) -> str:
+    if len(said) == 4 and said[:3].isdigit() and said[3] == "Y":
+        return "090Y" if int(said[:3]) > _OLDEST else said
+    return said if len(said) == 4 and said[:3].isdigit() and said[3] in "DWM" else ""
+
+
+def _why(act: Act | None) -> str:
+    if act is None:
+        return "not in the table"
+    return f"option {act.option}" if act.option else "basic profile"

@@ -1,0 +1,114 @@
+"""Other identities for the same person and the same objects, by a secret: strangers with any other secret.
+
+Every pseudonym is a keyed digest (HMAC-SHA-256) of the identity and of what it is an identity of, so that nobody
+without the secret can repeat it by trying all record numbers, and a patient's number that is also an accession number
+gives two pseudonyms that cannot be joined. The secret lies apart from the data. Whoever destroys it cuts the way back;
+whoever takes a new one starts a new domain of pseudonyms (EDPB guidelines 01/2025).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import date, timedelta
+
+from isocenter.errors import Refused
+
+__all__ = ["Pseudonyms", "moved_date", "moved_moment"]
+
+_SHORTEST = 16  # bytes
+_SHIFT_DAYS = 3650
+_STANDARD_ROOT = "1.2.840.10008."
+# Roots of published code systems and registries: they name a vocabulary, never an object.
+_PUBLISHED = ("2.16.840.1.113883.6.", "2.16.840.1.113883.5.", "2.16.840.1.113883.4.642.")
+
+
+class Pseudonyms:
+    """Pseudonyms of one secret.
+
+    Args:
+        secret: at least 16 bytes; 32 random ones are what `secrets` gives.
+
+    Raises:
+        Refused: when the secret is short.
+
+    >>> one = Pseudonyms(b"a secret of thirty-two bytes ...")
+    >>> one.uid("1.2.3") == one.uid("1.2.3"), one.patient("42", "") == Pseudonyms(b"another secret !").patient("42", "")
+    (True, False)
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < _SHORTEST:
+            raise Refused(
+                f"a secret of {len(secret)} bytes", "pseudonyms could be guessed", f"give at least {_SHORTEST} bytes"
+            )
+        self._keys = {
+            domain: hmac.new(secret, f"isocenter:{domain}".encode(), hashlib.sha256).digest()
+            for domain in ("patient", "uid", "days", "domain")
+        }
+        self._uids: dict[str, str] = {}
+
+    @property
+    def domain(self) -> str:
+        """Names the secret without telling it: reports with the same domain used the same secret."""
+        return self._digest("domain", "").hex()[:12]
+
+    def uid(self, uid: str) -> str:
+        """Another UID for this one, in the form of PS3.5 B.2 (2.25); what the standard itself registers stays."""
+        known = self._uids.get(uid)
+        if known is None:
+            if uid.startswith((_STANDARD_ROOT, *_PUBLISHED)):
+                return uid
+            number = int.from_bytes(self._digest("uid", uid)[:16], "big")
+            # A UUID of its own making (RFC 9562, version 8), as the root 2.25 asks for UUIDs.
+            number = (number & ~(0xF << 76)) | (8 << 76)
+            number = (number & ~(0b11 << 62)) | (0b10 << 62)
+            if len(self._uids) > 200_000:
+                self._uids.clear()
+            known = self._uids[uid] = f"2.25.{number}"
+        return known
+
+    def patient(self, identity: str, issuer: str) -> str:
+        """Sixteen hexadecimal digits for a patient's number within its issuer."""
+        return self._digest("patient", f"{issuer}\0{identity}").hex()[:16].upper()
+
+    def days(self, identity: str, issuer: str) -> int:
+        """How far this patient's dates move: one number of days, 1 to 3,650, into the past."""
+        drawn = int.from_bytes(self._digest("days", f"{issuer}\0{identity}")[:8], "big")
+        return -1 - drawn % _SHIFT_DAYS
+
+    def _digest(self, domain: str, identity: str) -> bytes:
+        return hmac.new(self._keys[domain], identity.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
+
+
+def moved_date(said: str, days: int) -> str:
+    """A DA value so many days away; empty when it is no date.
+
+    >>> moved_date("20240301", -1), moved_date("2024.03.01", -1), moved_date("sometime", -1)
+    ('20240229', '20240229', '')
+    """
+    digits = said.strip().replace(".", "") if len(said.strip()) == 10 else said.strip()
+    if len(digits) != 8 or not digits.isdigit():
+        return ""
+    try:
+        return f"{date(int(digits[:4]), int(digits[4:6]), int(digits[6:])) + timedelta(days=days):%Y%m%d}"
+    except (ValueError, OverflowError):
+        return ""
+
+
+def moved_moment(said: str, days: int) -> str:
+    """A DT value so many days away, its time of day as it was; a year or a month alone moves by as much, roughly.
+
+    >>> moved_moment("20240301101500.5+0100", -1), moved_moment("202403", -40), moved_moment("x", -1)
+    ('20240229101500.5+0100', '202401', '')
+    """
+    said = said.strip()
+    head = said[:8]
+    rest = said[8:]
+    if head.isdigit() and len(head) in (4, 6):
+        moved = moved_date(head + ("0101" if len(head) == 4 else "01"), days)
+        return moved[: len(head)]
+    if not head.isdigit() or set(rest) - set("0123456789.+-"):
+        return ""
+    moved = moved_date(head, days)
+    return f"{moved}{rest}" if moved else ""

@@ -1,0 +1,60 @@
+"""The commands of trust, as they are typed."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from typer.testing import CliRunner
+
+from isocenter.cli import app
+from isocenter.errors import Refused
+
+
+def asked(*words: str, code: int = 0) -> dict:  # type: ignore[type-arg]
+    done = CliRunner().invoke(app, [*words, "--json"])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for name in ("CT_small.dcm", "MR_small.dcm"):
+        (folder / name).write_bytes(Path(str(get_testdata_file(name))).read_bytes())
+    return folder
+
+
+def test_a_folder_is_deidentified_with_a_report_beside_it(scans: Path, tmp_path: Path) -> None:
+    said = asked("deidentify", str(scans), "--out", str(tmp_path / "out"), "--workers", "1")
+    assert said["written"] == 2 and said["stayed"] == [] and said["secret"].startswith("destroyed")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["attributes"] and "stayed" not in report
+    for file in (tmp_path / "out").rglob("*.dcm"):
+        held = pydicom.dcmread(io.BytesIO(file.read_bytes()))
+        assert held.PatientIdentityRemoved == "YES" and file.stem == held.SOPInstanceUID
+
+
+def test_a_kept_secret_repeats_the_pseudonyms_and_never_leaves_with_the_copies(scans: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    names = []
+    for out in ("one", "two"):
+        asked("deidentify", str(scans), "--out", str(tmp_path / out), "--secret", str(secret), "--workers", "1")
+        names.append(sorted(str(f.relative_to(tmp_path / out)) for f in (tmp_path / out).rglob("*.dcm")))
+    assert names[0] == names[1] and stat.S_IMODE(secret.stat().st_mode) == 0o600
+    with pytest.raises(Refused, match="leave with the copies"):
+        asked("deidentify", str(scans), "--out", str(tmp_path / "x"), "--secret", str(tmp_path / "x" / "key"))
+
+
+def test_patients_that_stand_alone_do_not_leave_when_that_is_asked(scans: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="were removed"):
+        asked("deidentify", str(scans), "--out", str(tmp_path / "out"), "--smallest-group", "5", "--workers", "1")
+    assert not list((tmp_path / "out").iterdir())

@@ -1,0 +1,73 @@
+"""Many objects leave together, and the report tells all but the names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import made
+import numpy as np
+import pytest
+
+from isocenter.dicom.header import read_header, scan
+from isocenter.dicom.release import Terms, held_names, release
+from isocenter.errors import Refused
+
+
+def crowd(folder: Path, patients: int = 3, images: int = 2) -> Path:
+    folder.mkdir()
+    for p in range(patients):
+        for n in range(images):
+            ds = made.dataset(
+                n + 1, series=f"1.2.{p}.4", study=f"1.2.{p}", PatientSex="F" if p else "M", PatientAge="041Y"
+            )
+            ds.PatientID, ds.PatientName = f"MRN-{p}", f"Quaxelberg^{p}"
+            (folder / f"Quaxelberg-{p}-{n}.dcm").write_bytes(made.written(ds))
+    (folder / "notes.txt").write_text("Quaxelberg was here")
+    capture = made.made(9, sop_class=made.SC, modality="OT", pixels=np.zeros((4, 4), np.uint8))
+    (folder / "screen.dcm").write_bytes(capture)
+    return folder
+
+
+def test_a_folder_leaves_without_names_and_with_a_report(tmp_path: Path) -> None:
+    found = release(scan(crowd(tmp_path / "in")), tmp_path / "out", secret=b"s" * 32)
+    report = found.report()
+    assert report["written"] == 6 and report["patients"] == 3
+    assert {(r["kind"], r["count"]) for r in report["held_back"]} == {("review", 1), ("rejected", 1)}
+    assert {Path(r["file"]).name for r in held_names(found)} == {"notes.txt", "screen.dcm"}
+    assert [r["file"] for r in held_names(found, ["review"])] == ["screen.dcm"]
+    files = sorted((tmp_path / "out").rglob("*.dcm"))
+    studies = {read_header(f.read_bytes()).uid for f in files}
+    assert len(files) == 6 and len(studies) == 3
+    everything = json.dumps(report) + "".join(str(f.relative_to(tmp_path)) for f in files)
+    assert "Quaxelberg" not in everything and "MRN" not in everything
+    attributes = {(r["attribute"], r["done"]) for r in report["attributes"]}
+    assert ("StudyInstanceUID", "mapped") in attributes and ("StudyDate", "moved") in attributes
+    # One man alone, two women alike.
+    assert report["risk"]["smallest_group"] == 1 and report["risk"]["patients_alone_in_their_group"] == 1
+
+
+def test_what_a_person_has_looked_at_leaves(tmp_path: Path) -> None:
+    uid = "1.2.3.4.9"
+    found = release(
+        scan(crowd(tmp_path / "in")), tmp_path / "out", secret=b"s" * 32, terms=Terms(reviewed=frozenset({uid}))
+    )
+    assert found.report()["written"] == 7 and found.pixels["review"] == 1
+
+
+def test_several_processes_give_the_same_files(tmp_path: Path) -> None:
+    folder = crowd(tmp_path / "in", 3, 12)
+    for name, workers in (("one", 1), ("two", 2)):
+        release(scan(folder), tmp_path / name, secret=b"s" * 32, workers=workers)
+    one, two = ({str(f.relative_to(tmp_path / n)): f.read_bytes() for f in (tmp_path / n).rglob("*.dcm")}
+                for n in ("one", "two"))  # fmt: skip
+    assert len(one) == 36 and one == two
+
+
+def test_a_folder_in_use_and_a_second_copy_are_refused(tmp_path: Path) -> None:
+    folder = crowd(tmp_path / "in")
+    with pytest.raises(Refused, match="not empty"):
+        release(scan(folder), folder, secret=b"s" * 32)
+    (folder / "again.dcm").write_bytes((folder / "Quaxelberg-0-0.dcm").read_bytes())
+    found = release(scan(folder), tmp_path / "out", secret=b"s" * 32)
+    assert any("twice" in why for _, _, why in found.held_back)
