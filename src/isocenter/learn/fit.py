@@ -1,18 +1,21 @@
-"""One fit of the two-headed classifier: seeded, resumable after each epoch, with a moving average of the weights."""
+"""One descent for every network of the house: seeded, resumable, with a moving average of the weights.
+
+What is shown at each step and how it is scored is the recipe's; how the weights move is the same for all.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.learn.augment import augmented, levelled, resized
@@ -20,9 +23,121 @@ from isocenter.learn.examples import Examples
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.recipes import Classifier2D
 
-__all__ = ["answers", "fit"]
+__all__ = ["Schedule", "answers", "descend", "fit"]
 
 Progress = Callable[[str], None]
+Shown = Callable[[nn.Module, int, torch.Generator], Tensor]
+"""The loss of one step: (network, number of the step, only source of chance) -> a number to go down from."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the weights move: AdamW, a warm-up, then a cosine to zero.
+
+    Args:
+        steps: all together. every: steps after which the state is kept and a line is said (an epoch, or a hundred).
+        rate: largest learning rate. warm: steps of the warm-up.
+        decay: of the weights; of kernels alone unless `all_decay`.
+        average: decay of the moving average of the weights; before it has settled it is (step + a) / (step + b).
+        threads: of the processor; the order of sums depends on it.
+    """
+
+    steps: int
+    every: int
+    rate: float
+    warm: int
+    decay: float
+    average: float
+    threads: int = 1
+    settled: tuple[int, int] = (1, 51)
+    all_decay: bool = False
+
+
+def descend(
+    make: Callable[[], nn.Module],
+    loss: Shown,
+    how: Schedule,
+    seed: int,
+    key: str,
+    *,
+    checkpoint: Path | None = None,
+    progress: Progress = lambda line: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> nn.Module:
+    """Train and return the averaged network, ready to answer.
+
+    Args:
+        make: builds the network; called after the seed is set.
+        loss: see `Shown`.
+        key: names everything else that decides the weights (recipe, examples).
+        checkpoint: file that holds the state; a run that was killed goes on from there, and one of another seed or key
+            is not taken up.
+    """
+    torch.set_num_threads(how.threads)
+    torch.manual_seed(seed)
+    random = torch.Generator().manual_seed(seed)
+    net, averaged = make(), make()
+    averaged.load_state_dict(net.state_dict())
+    kernels = [p for p in net.parameters() if p.ndim > 1 or how.all_decay]
+    plain = [p for p in net.parameters() if p.ndim <= 1 and not how.all_decay]
+    optimiser = torch.optim.AdamW(
+        [{"params": kernels, "weight_decay": how.decay}, {"params": plain, "weight_decay": 0.0}], lr=how.rate
+    )
+    key, first = repr((key, seed, asdict(how))), 0
+    if checkpoint is not None and checkpoint.exists():
+        held: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+        if held["key"] == key:
+            net.load_state_dict(held["net"])
+            averaged.load_state_dict(held["averaged"])
+            optimiser.load_state_dict(held["optimiser"])
+            random.set_state(held["random"])
+            torch.set_rng_state(held["dropout"])
+            first = int(held["step"])
+            progress(f"taken up after {_place(first, how)}")
+    net.train()
+    started, seen = clock(), 0.0
+    for step in range(first, how.steps):
+        for group in optimiser.param_groups:
+            falling = 0.5 + 0.5 * math.cos(math.pi * step / how.steps)
+            group["lr"] = how.rate * min(1.0, (step + 1) / how.warm) * falling
+        down = loss(net, step, random)
+        optimiser.zero_grad(set_to_none=True)
+        down.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        seen += float(down.detach())
+        _follow(averaged, net, min(how.average, (step + how.settled[0]) / (step + how.settled[1])))
+        if (step + 1) % how.every == 0:
+            of = _place(how.steps, how).split()[-1]
+            progress(f"{_place(step + 1, how)}/{of}: loss {seen / how.every:.4f}, {clock() - started:.0f} s")
+            started, seen = clock(), 0.0
+            if checkpoint is not None:
+                _keep(checkpoint, {
+                    "key": key, "net": net.state_dict(), "averaged": averaged.state_dict(),
+                    "optimiser": optimiser.state_dict(), "random": random.get_state(),
+                    "dropout": torch.get_rng_state(), "step": step + 1,
+                })  # fmt: skip
+    averaged.eval()
+    return averaged
+
+
+def _place(step: int, how: Schedule) -> str:
+    return f"epoch {step // how.every}"
+
+
+def _follow(averaged: nn.Module, net: nn.Module, keep: float) -> None:
+    with torch.no_grad():
+        for mine, theirs in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
+            if mine.is_floating_point():
+                mine.mul_(keep).add_(theirs, alpha=1 - keep)
+            else:
+                mine.copy_(theirs)
+
+
+def _keep(checkpoint: Path, state: dict[str, Any]) -> None:
+    half = checkpoint.with_suffix(".half")
+    torch.save(state, half)
+    half.replace(checkpoint)
 
 
 def _loss(logits: Tensor, labels: Tensor, kinds: Tensor, weights: Tensor, recipe: Classifier2D) -> Tensor:
@@ -44,88 +159,38 @@ def fit(
     progress: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> ResidualNet:
-    """Train on all of these examples and return the averaged network, ready to answer.
+    """The two-headed classifier of films, trained on all of these examples.
 
     Both classes weigh the same in the loss, whatever their numbers, so that an answer of one half means "as likely
     as not where half of the children have an opacity".
-
-    Args:
-        checkpoint: file that holds the state after each epoch; a run that was killed goes on from there, and one of
-            another recipe, seed or set of examples is not taken up.
     """
-    torch.set_num_threads(recipe.threads)
-    torch.manual_seed(seed)
-    random = torch.Generator().manual_seed(seed)
-    net = ResidualNet(recipe.widths, 2, recipe.dropout).to(memory_format=torch.channels_last)
-    averaged = ResidualNet(recipe.widths, 2, recipe.dropout)
-    averaged.load_state_dict(net.state_dict())
-    decayed = [p for p in net.parameters() if p.ndim > 1]
-    plain = [p for p in net.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": recipe.decay}, {"params": plain, "weight_decay": 0.0}], lr=recipe.rate
-    )
     pictures = torch.from_numpy(levelled(examples.pictures))[:, None]
     labels = torch.from_numpy(examples.labels).float()
     kinds = torch.from_numpy(examples.subtypes)
     share = labels.mean()
     weights = torch.where(labels > 0, 0.5 / share, 0.5 / (1 - share))
     per_epoch = len(examples) // recipe.batch
-    total, step, first = per_epoch * recipe.epochs, 0, 0
+    order = torch.empty(0, dtype=torch.int64)
+
+    def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
+        nonlocal order
+        number = step % per_epoch
+        if number == 0:
+            order = torch.randperm(len(examples), generator=random)
+        which = order[number * recipe.batch : (number + 1) * recipe.batch]
+        batch = augmented(pictures[which].float() / 255, recipe.augmentation, recipe.size, random)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            logits = net(batch.contiguous(memory_format=torch.channels_last))
+        return _loss(logits.float(), labels[which], kinds[which], weights[which], recipe)
+
     said = {k: v for k, v in asdict(recipe).items() if k not in ("card", "gate_steps", "members")}
-    key = repr((said, seed, examples.digest))
-    if checkpoint is not None and checkpoint.exists():
-        held: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        if held["key"] == key:
-            net.load_state_dict(held["net"])
-            averaged.load_state_dict(held["averaged"])
-            optimiser.load_state_dict(held["optimiser"])
-            random.set_state(held["random"])
-            torch.set_rng_state(held["dropout"])
-            first = int(held["epoch"])
-            step = first * per_epoch
-            progress(f"taken up after epoch {first}")
-    for epoch in range(first, recipe.epochs):
-        started, seen = clock(), 0.0
-        net.train()
-        order = torch.randperm(len(examples), generator=random)
-        for number in range(per_epoch):
-            which = order[number * recipe.batch : (number + 1) * recipe.batch]
-            batch = augmented(pictures[which].float() / 255, recipe.augmentation, recipe.size, random)
-            warm = min(1.0, (step + 1) / per_epoch)
-            for group in optimiser.param_groups:
-                group["lr"] = recipe.rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / total))
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-                logits = net(batch.contiguous(memory_format=torch.channels_last))
-            loss = _loss(logits.float(), labels[which], kinds[which], weights[which], recipe)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-            optimiser.step()
-            step += 1
-            seen += float(loss.detach())
-            keep = min(recipe.average, step / (step + 50))
-            with torch.no_grad():
-                for mine, theirs in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
-                    if mine.is_floating_point():
-                        mine.mul_(keep).add_(theirs, alpha=1 - keep)
-                    else:
-                        mine.copy_(theirs)
-        progress(f"epoch {epoch + 1}/{recipe.epochs}: loss {seen / per_epoch:.4f}, {clock() - started:.0f} s")
-        if checkpoint is not None:
-            state = {
-                "key": key,
-                "net": net.state_dict(),
-                "averaged": averaged.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "random": random.get_state(),
-                "dropout": torch.get_rng_state(),
-                "epoch": epoch + 1,
-            }
-            half = checkpoint.with_suffix(".half")
-            torch.save(state, half)
-            half.replace(checkpoint)
-    averaged.eval()
-    return averaged
+    how = Schedule(
+        per_epoch * recipe.epochs, per_epoch, recipe.rate, per_epoch, recipe.decay, recipe.average, recipe.threads
+    )
+    return descend(
+        lambda: ResidualNet(recipe.widths, 2, recipe.dropout).to(memory_format=torch.channels_last),
+        shown, how, seed, repr((said, examples.digest)), checkpoint=checkpoint, progress=progress, clock=clock,
+    )  # fmt: skip
 
 
 def answers(net: ResidualNet, pictures: npt.NDArray[np.uint8], size: int, batch: int = 64) -> npt.NDArray[np.float32]:

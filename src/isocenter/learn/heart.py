@@ -120,7 +120,10 @@ def code_digest() -> str:
     sha = hashlib.sha256()
     folder = Path(__file__).parent
     methods = [folder.parent / "methods" / f"{name}.py" for name in ("short_axis", "virtual_heart")]
-    for file in (*(folder / f"{n}.py" for n in ("heart_augment", "heart_fit", "heart_network", "hearts")), *methods):
+    for file in (
+        *(folder / f"{n}.py" for n in ("fit", "heart_augment", "heart_fit", "heart_network", "hearts")),
+        *methods,
+    ):
         sha.update(file.read_bytes())
     return f"{isocenter.__version__}+{sha.hexdigest()[:12]}"
 

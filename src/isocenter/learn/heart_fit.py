@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.heart_augment import Bounds, augmented_hearts
 from isocenter.learn.heart_network import HeartNet
 from isocenter.learn.hearts import MARGIN, STEP_MM, Hearts, examples_of
@@ -108,63 +107,24 @@ def fit_heart(
     progress: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> HeartNet:
-    """Train on all of these slices and return the averaged network, ready to answer.
+    """Train on all of these slices and return the averaged network, ready to answer (see `fit.descend`).
 
-    Args:
-        checkpoint: file that holds the state after each hundred steps; a run that was killed goes on from there, and
-            one of another recipe, seed or set of examples is not taken up.
+    Its epochs are hundreds of steps.
     """
-    torch.set_num_threads(recipe.threads)
-    torch.manual_seed(seed)
-    random = torch.Generator().manual_seed(seed)
-    net = HeartNet(recipe.widths).to(memory_format=torch.channels_last)
-    averaged = HeartNet(recipe.widths)
-    averaged.load_state_dict(net.state_dict())
-    optimiser = torch.optim.AdamW(net.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     pictures, masks, near = (torch.from_numpy(a) for a in (hearts.pictures, hearts.masks, hearts.near))
     known, centre, radius = (torch.from_numpy(a) for a in (hearts.known, hearts.centre, hearts.radius))
     shares = torch.from_numpy(_shares(hearts, recipe)).float()
-    key, first = repr((asdict(recipe), seed, hearts.digest)), 0
-    if checkpoint is not None and checkpoint.exists():
-        held: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        if held["key"] == key:
-            net.load_state_dict(held["net"])
-            averaged.load_state_dict(held["averaged"])
-            optimiser.load_state_dict(held["optimiser"])
-            random.set_state(held["random"])
-            first = int(held["step"])
-            progress(f"taken up after step {first}")
-    started, seen = clock(), 0.0
-    for step in range(first, recipe.steps):
+
+    def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
         which = torch.multinomial(shares, recipe.batch, replacement=True, generator=random)
         threes, both = pictures[near[which]].float(), masks[which].float() / 255
         x, truth = augmented_hearts(threes, both, centre[which], radius[which], recipe.bounds, WINDOW, random)
-        for group in optimiser.param_groups:
-            falling = 0.5 + 0.5 * math.cos(math.pi * step / recipe.steps)
-            group["lr"] = recipe.rate * min(1.0, (step + 1) / 100) * falling
-        loss = _loss(net(x.contiguous(memory_format=torch.channels_last)), truth, known[which])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        seen += float(loss.detach())
-        keep = min(recipe.average, step / (step + 20))
-        with torch.no_grad():
-            for mine, theirs in zip(averaged.state_dict().values(), net.state_dict().values(), strict=True):
-                if mine.is_floating_point():
-                    mine.mul_(keep).add_(theirs, alpha=1 - keep)
-                else:
-                    mine.copy_(theirs)
-        if (step + 1) % 100 == 0:
-            progress(f"step {step + 1} of {recipe.steps}: loss {seen / 100:.4f}, {clock() - started:.0f} s")
-            seen = 0.0
-            if checkpoint is not None:
-                state = {
-                    "key": key, "net": net.state_dict(), "averaged": averaged.state_dict(),
-                    "optimiser": optimiser.state_dict(), "random": random.get_state(), "step": step + 1,
-                }  # fmt: skip
-                half = checkpoint.with_suffix(".half")
-                torch.save(state, half)
-                half.replace(checkpoint)
-    averaged.eval()
-    return averaged
+        return _loss(net(x.contiguous(memory_format=torch.channels_last)), truth, known[which])
+
+    how = Schedule(
+        recipe.steps, 100, recipe.rate, 100, recipe.decay, recipe.average, recipe.threads, (0, 20), all_decay=True
+    )
+    return descend(
+        lambda: HeartNet(recipe.widths).to(memory_format=torch.channels_last),
+        shown, how, seed, repr((asdict(recipe), hearts.digest)), checkpoint=checkpoint, progress=progress, clock=clock,
+    )  # fmt: skip
