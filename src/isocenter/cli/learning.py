@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isocenter.cli import Json, app
+from isocenter.cli import Json, app, settings
 
 __all__: list[str] = []
 
@@ -15,7 +15,7 @@ __all__: list[str] = []
 @app.command()
 def train(
     task: Annotated[str, typer.Argument(help="Name of a recipe, such as chest_xray_opacity.")],
-    data: Annotated[Path, typer.Option(help="Folder with one folder a class, a MedMNIST .npz, or cine with contours.")],
+    data: Annotated[Path, typer.Option(help="Labelled images (folder a class, .npz, .csv), a table, or outlines.")],
     out: Annotated[Path, typer.Option(help="Folder for model.onnx and model.json.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
     as_json: Json = False,
@@ -33,17 +33,23 @@ def train(
 @app.command()
 def judge(
     model: Annotated[str, typer.Argument(help="Name of a model, or folder that holds one.")],
-    data: Annotated[Path, typer.Option(help="Folder with one folder a class, or a MedMNIST .npz.")],
+    data: Annotated[Path, typer.Option(help="Folder with one folder a class, .npz, .csv, or images with outlines.")],
+    out: Annotated[Path | None, typer.Option(help="File (.csv, .json) or folder for the predictions.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only this part of the data, such as test.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a model on labelled images: metrics with intervals, subgroups, calibration."""
+    """Measure a model on labelled cases: metrics with intervals, subgroups, calibration."""
     from isocenter.cli.screen import Screen
-    from isocenter.learn.judge import judge as measure
+    from isocenter.learn.judge import judged
 
-    screen = Screen(as_json)
-    said = measure(model, data)
+    screen, chosen = Screen(as_json), settings()
+    found = judged(model, data, split, Path(chosen.models) if chosen.models else None)
+    if out is not None:
+        found.write(out)
+    said = found.report
     screen.answer(said)
     for name, value in said["metrics"].items():
-        interval = f" ({value['low']:.3f} to {value['high']:.3f})" if "low" in value else ""
-        screen.say(f"{name} {value['value']:.3f}{interval}")
+        for part, one in {"": value}.items() if "value" in value else value.items():
+            interval = f" ({one['low']:.3f} to {one['high']:.3f})" if "low" in one else ""
+            screen.say(f"{name} {part} {one['value']:.3f}{interval}".replace("  ", " "))
     screen.say(f"n = {said['n']}, declined {said['declined']}")

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from isocenter.learn.recipes import Augmentation
+from isocenter.learn.kinds import Augmentation, Movement
 
-__all__ = ["augmented", "blurred", "levelled", "resized"]
+__all__ = ["augmented", "blurred", "levelled", "moved", "resized", "turned_grid"]
 
 
 def levelled(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -34,17 +34,18 @@ def resized(batch: Tensor, size: int) -> Tensor:
 
 
 def blurred(batch: Tensor) -> Tensor:
-    """Smoothed with a 5 × 5 binomial kernel, borders repeated."""
+    """Smoothed with a 5 × 5 binomial kernel, borders repeated; each channel for itself."""
     line = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     kernel = (line[:, None] * line[None, :])[None, None]
-    return functional.conv2d(functional.pad(batch, (2, 2, 2, 2), mode="replicate"), kernel)
+    alone = batch.reshape(-1, 1, *batch.shape[2:])
+    return functional.conv2d(functional.pad(alone, (2, 2, 2, 2), mode="replicate"), kernel).view(batch.shape)
 
 
 def augmented(batch: Tensor, how: Augmentation, size: int, random: torch.Generator) -> Tensor:
     """Changed at random within the bounds of the recipe.
 
     Args:
-        batch: (n, 1, rows, columns) in 0 … 1.
+        batch: (n, channels, rows, columns) in 0 … 1.
         size: rows and columns of what is returned.
         random: the only source of chance, so that a run can be repeated.
     """
@@ -65,11 +66,17 @@ def augmented(batch: Tensor, how: Augmentation, size: int, random: torch.Generat
         ],
         1,
     )
+    if how.turnover:
+        matrix = matrix * torch.where(draw(0, 1) < how.turnover, -1.0, 1.0).view(n, 1, 1) ** torch.tensor(
+            [[0.0], [1.0]]
+        )
     grid = functional.affine_grid(matrix, [n, 1, size, size], align_corners=False)
     x = functional.grid_sample(batch, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
     edge = math.log(1 + how.curve)
     x = x.clamp(0, 1) ** draw(-edge, edge).exp().view(n, 1, 1, 1)
+    if how.tint:
+        x = x * draw(-how.tint, how.tint, n, x.shape[1], 1, 1).exp()
     slope = functional.interpolate(draw(-how.field, how.field, n, 1, 2, 2), (size, size), mode="bilinear")
     x = x * (1 + slope)
     x = x + draw(-how.sharpness, how.sharpness).view(n, 1, 1, 1) * (x - blurred(x))
@@ -77,5 +84,44 @@ def augmented(batch: Tensor, how: Augmentation, size: int, random: torch.Generat
     for row in torch.nonzero(draw(0, 1) < how.erase).flatten().tolist():
         tall, wide = (int(v) for v in (draw(0.1, 0.35, 2) * size).tolist())
         top, left = int(draw(0, size - tall, 1)), int(draw(0, size - wide, 1))
-        x[row, 0, top : top + tall, left : left + wide] = float(draw(0, 1, 1))
+        x[row, :, top : top + tall, left : left + wide] = float(draw(0, 1, 1))
     return x
+
+
+def turned_grid(n: int, how: Movement, shape: tuple[int, ...], random: torch.Generator) -> Tensor:
+    """(n, slices, rows, columns, 3): where each voxel of a moved volume is taken from, for `grid_sample`.
+
+    The same grid moves a volume and its outline, so that one stays true for the other. Angles are those of the volume
+    in millimetres only where its voxels are cubes.
+    """
+
+    def draw(low: float, high: float, *given: int) -> Tensor:
+        return torch.rand(given or (n,), generator=random) * (high - low) + low
+
+    turn = draw(-how.rotate_deg, how.rotate_deg, n, 3) * (math.pi / 180)
+    cosine, sine = turn.cos(), turn.sin()
+    one = torch.eye(3).expand(n, 3, 3)
+    about = one
+    for axis in range(3):
+        a, b = (axis + 1) % 3, (axis + 2) % 3
+        plane = one.clone()
+        plane[:, a, a], plane[:, b, b] = cosine[:, axis], cosine[:, axis]
+        plane[:, a, b], plane[:, b, a] = -sine[:, axis], sine[:, axis]
+        about = about @ plane
+    zoom = draw(math.log(how.scale[0]), math.log(how.scale[1]), n, 1) + draw(-how.stretch / 2, how.stretch / 2, n, 3)
+    mirror = torch.where(draw(0, 1, n, 3) < torch.tensor(how.mirror), -1.0, 1.0)
+    sides = torch.tensor([float(s) for s in shape[::-1]])  # affine_grid counts the last axis first
+    matrix = about * (mirror.flip(1) * (-zoom).exp())[:, None, :] * sides[None, None, :] / sides[None, :, None]
+    move = draw(-how.shift, how.shift, n, 3) * 2
+    grid = functional.affine_grid(torch.cat([matrix, move[:, :, None]], 2), [n, 1, *shape], align_corners=False)
+    if how.bend:
+        lattice = draw(-how.bend, how.bend, n, 3, 4, 4, 4) * 2
+        bent = functional.interpolate(lattice, shape, mode="trilinear", align_corners=True)
+        grid = grid + bent.permute(0, 2, 3, 4, 1)
+    return grid
+
+
+def moved(batch: Tensor, how: Movement, random: torch.Generator) -> Tensor:
+    """(n, channels, slices, rows, columns) in 0 … 1 moved at random; what comes from outside is black."""
+    grid = turned_grid(len(batch), how, tuple(batch.shape[2:]), random)
+    return functional.grid_sample(batch, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from isocenter.record import Model
+import isocenter
+from isocenter.errors import Refused
+from isocenter.learn.kinds import Classes, Masks, Table
+from isocenter.record import Model, to_plain
 
-__all__ = ["page"]
+__all__ = ["code_digest", "page", "plain_page", "written"]
+
+_FILES = {
+    Classes: ("augment", "classify", "examples", "fit", "kinds", "labelled", "networks", "recipes"),
+    Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment"),
+    Table: ("kinds", "recipes", "rows", "tabulate"),
+}
 
 
 def page(model: Model) -> str:
@@ -78,3 +91,87 @@ def page(model: Model) -> str:
 
 def _row(name: str, value: Mapping[str, Any]) -> str:
     return f"| {name.replace('_', ' ')} | {value['value']:.3f} | {value['low']:.3f} to {value['high']:.3f} |"
+
+
+def code_digest(names: tuple[str, ...]) -> str:
+    """Version of the package, and a digest of the files that decide the weights."""
+    sha = hashlib.sha256()
+    for name in names:
+        sha.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    return f"{isocenter.__version__}+{sha.hexdigest()[:12]}"
+
+
+def written(
+    how: Classes | Masks | Table, out: Path, digest: str, examples: str, inputs: Mapping[str, Any],
+    shown: Mapping[str, Any], facts: Mapping[str, Any],
+) -> Model:  # fmt: skip
+    """The record of a model and its page, beside the ONNX file in `out`.
+
+    Args:
+        how: the recipe. digest: of the ONNX file. examples: digest of what it learnt from.
+        inputs: how a case must be prepared. shown: the evidence. facts: what happened in the training; ``shown`` in it
+            says in words on what the evidence was taken.
+
+    Raises:
+        Refused: when the area under the curve is below one half: labels are exchanged, or nothing was learnt.
+    """
+    area = shown["metrics"].get("auc", {"value": 1.0})["value"]
+    if area < 0.5:
+        raise Refused(f"AUC {area:.3f}", "the model is worse than a coin; labels swapped?")
+    recipe = {k: v for k, v in to_plain(asdict(how)).items() if k not in ("card", "goal", "task")}
+    training = {
+        "command": f"isocenter train {how.task} --data DATA --seed {facts['seed']}",
+        **{k: v for k, v in facts.items() if k not in ("shown", "seconds")},
+        "seconds since it was started or taken up again": facts["seconds"],
+        "recipe": json.dumps(recipe, sort_keys=True),
+    }
+    card = {**how.card, "training": training, "goal": dict(how.goal), "shown_on": facts["shown"]}
+    model = Model(
+        name=how.task, version="1", digest=digest, examples=examples, code=code_digest(_FILES[type(how)]), card=card,
+        evidence=shown, inputs=inputs,
+    )  # fmt: skip
+    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
+    (out / "card.md").write_text(plain_page(model), "utf-8")
+    for file in out.glob("*.checkpoint"):
+        file.unlink()
+    return model
+
+
+def plain_page(model: Model) -> str:
+    """The card of any model but the one of films: use, limits, data, training, evidence against its goal."""
+    card, shown = model.card, model.evidence
+    lines = [
+        f"# {card['title']}", "",
+        f"Model `{model.name}` version {model.version}, SHA-256 `{model.digest}`, state: {model.state}.",
+        "Research software; not a medical device. This page is written by the training; do not edit it.", "",
+        "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
+        "## Limits", "", *[f"- {line}" for line in card["limits"]], "", "## Data", "", card["source"] + ".", "",
+        f"Licence: {card['licence']}. Digest of the examples `{model.examples[:16]}…`.", "",
+        "## Training", "", *[f"- {name}: {value}" for name, value in card["training"].items()], "",
+        "## Evidence", "", f"n = {shown['n']}: {card['shown_on']}.", "",
+        "| figure | value | 95 % interval | goal |", "|---|---|---|---|",
+        *[_aimed(name, value, card["goal"].get(name)) for name, value in shown["metrics"].items()],
+    ]  # fmt: skip
+    if calibrated := shown.get("calibration"):
+        lines += [f"| expected calibration error | {calibrated['ece']:.3f} | | |",
+                  f"| Brier score | {calibrated['brier']:.3f} | | |"]  # fmt: skip
+    for split, metrics in shown.get("splits", {}).items():
+        lines += [_aimed(f"{name}, split '{split}'", value, None) for name, value in metrics.items() if name == "auc"]
+    for number, metrics in enumerate(shown.get("networks", ())):
+        lines.append(_aimed(f"auc, network {number + 1} (seed {metrics['seed']})", metrics["auc"], None))
+    groups = [g for g in shown["subgroups"] if g["metrics"]]
+    if groups:
+        lines += ["", "## Subgroups", "", "| group | n | figure | value | 95 % interval |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {g['by']} {g['name']} | {g['n']} | {name} | {v['value']:.3f} | {v['low']:.3f} to {v['high']:.3f} |"
+            for g in groups for name, v in g["metrics"].items()
+        ]  # fmt: skip
+    if refused := shown.get("out_of_scope"):
+        lines += ["", "## What is refused", "", "| pictures | n | declined |", "|---|---|---|"]
+        lines += [f"| {kind} | {row['n']} | {row['declined']} |" for kind, row in refused.items()]
+    return "\n".join([*lines, "", f"ONNX and torch differ by at most {shown['parity']:.1e}.", ""])
+
+
+def _aimed(name: str, value: Mapping[str, Any], goal: float | None) -> str:
+    interval = f"{value['low']:.3f} to {value['high']:.3f}" if "low" in value else ""
+    return f"| {name.replace('_', ' ')} | {value['value']:.3f} | {interval} | {'' if goal is None else f'{goal:g}'} |"

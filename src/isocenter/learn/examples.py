@@ -14,7 +14,17 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Examples", "near_duplicates", "person", "read_folder", "read_npz", "split"]
+__all__ = [
+    "Examples",
+    "digest_of",
+    "folds",
+    "near_duplicates",
+    "numbered",
+    "person",
+    "read_folder",
+    "read_npz",
+    "split",
+]
 
 _SUFFIXES = (".jpeg", ".jpg", ".png")
 
@@ -24,7 +34,8 @@ class Examples:
     """Pictures with their labels.
 
     Args:
-        pictures: (n, rows, columns) of 8-bit grey values.
+        pictures: (n, rows, columns) of 8-bit grey values; (n, rows, columns, 3) in colour, (n, slices, rows, columns)
+            of volumes.
         labels: (n,) class of each picture.
         subtypes: (n,) kind within the positive class; -1 where it does not apply or is not known.
         names: file or row that each came from.
@@ -46,7 +57,7 @@ class Examples:
         """The part with these indices, with a digest of its own."""
         names = tuple(self.names[i] for i in which)
         parts = self.pictures[which], self.labels[which]
-        return Examples(*parts, self.subtypes[which], names, self.groups[which], _digest(names, *parts[::-1]))
+        return Examples(*parts, self.subtypes[which], names, self.groups[which], digest_of(names, *parts[::-1]))
 
 
 def person(name: str) -> str:
@@ -64,7 +75,8 @@ def person(name: str) -> str:
     return Path(name).stem
 
 
-def _digest(names: Sequence[str], labels: npt.NDArray[Any], pictures: npt.NDArray[Any]) -> str:
+def digest_of(names: Sequence[str], labels: npt.NDArray[Any], pictures: npt.NDArray[Any]) -> str:
+    """SHA-256 over names, labels and pixels."""
     sha = hashlib.sha256("\n".join(names).encode())
     sha.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
     sha.update(np.ascontiguousarray(pictures).tobytes())
@@ -111,11 +123,11 @@ def read_folder(
             if label == 1 and word in path.name:
                 kinds[row] = kind
     names = tuple(path.relative_to(folder).as_posix() for path, _ in found)
-    return Examples(pictures, labels, kinds, names, _numbered([person(p.name) for p, _ in found]),
-                    _digest(names, labels, pictures))  # fmt: skip
+    return Examples(pictures, labels, kinds, names, numbered([person(p.name) for p, _ in found]),
+                    digest_of(names, labels, pictures))  # fmt: skip
 
 
-def read_npz(path: Path, *, size: int = 224) -> Examples:
+def read_npz(path: Path, *, size: int = 224, split: str | None = None) -> Examples:
     """Pictures from a file in the manner of MedMNIST: arrays ``<split>_images`` and ``<split>_labels``.
 
     All splits in the file are read, in the order train, val, test, then others. Labels may have the shape (n,) or
@@ -132,6 +144,8 @@ def read_npz(path: Path, *, size: int = 224) -> Examples:
     parts = sorted((k.removesuffix("_images") for k in arrays if k.endswith("_images")), key=lambda k: order.get(k, 3))
     if not parts and "images" in arrays:
         parts, arrays = ["all"], {"all_images": arrays["images"], "all_labels": arrays.get("labels", np.empty(0))}
+    if split is not None:
+        parts = [p for p in parts if p == split]
     if not parts:
         raise Refused(f"{path.name} holds {sorted(arrays)}", "arrays named '<split>_images' are wanted")
     pictures, labels, names = [], [], []
@@ -152,10 +166,15 @@ def read_npz(path: Path, *, size: int = 224) -> Examples:
         raise Refused(f"labels {sorted(set(truth.tolist()))}", "this task has the classes 0 and 1")
     stack = np.stack(pictures)
     return Examples(stack, truth, np.full(len(truth), -1, np.int64), tuple(names), np.arange(len(truth)),
-                    _digest(names, truth, stack))  # fmt: skip
+                    digest_of(names, truth, stack))  # fmt: skip
 
 
-def _numbered(keys: Sequence[str]) -> npt.NDArray[np.int64]:
+def numbered(keys: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The same number for the same key, counted from 0.
+
+    >>> numbered(["ann", "bob", "ann"]).tolist()
+    [0, 1, 0]
+    """
     number: dict[str, int] = {}
     return np.array([number.setdefault(k, len(number)) for k in keys], np.int64)
 
@@ -197,11 +216,7 @@ def split(examples: Examples, part: float, seed: int) -> tuple[npt.NDArray[np.in
     Raises:
         Refused: when a class is missing on one side.
     """
-    groups = examples.groups.copy()
-    pairs = near_duplicates(examples.pictures)
-    for a, b in pairs:
-        if groups[a] != groups[b]:
-            groups[groups == groups[b]] = groups[a]
+    groups, pairs = _linked(examples)
     rng = np.random.default_rng(seed)
     held: set[int] = set()
     for label in (0, 1):
@@ -219,4 +234,39 @@ def split(examples: Examples, part: float, seed: int) -> tuple[npt.NDArray[np.in
         if len(np.unique(examples.labels[side])) < 2:
             raise Refused(f"the {name} part has one class only", "both classes are needed on both sides",
                           "give more people, or a larger validation part")  # fmt: skip
-    return train, validation, len(pairs)
+    return train, validation, pairs
+
+
+def _linked(examples: Examples) -> tuple[npt.NDArray[np.int64], int]:
+    """The groups, those that share a near-duplicate made one, and how many pairs of near-duplicates there are."""
+    groups, flat = examples.groups.copy(), examples.pictures
+    if flat.ndim == 4:
+        axis = 3 if flat.shape[-1] == 3 else 1
+        flat = np.asarray(flat.mean(axis, dtype=np.float32), np.uint8) if axis == 3 else flat.max(axis)
+    pairs = near_duplicates(flat)
+    for a, b in pairs:
+        if groups[a] != groups[b]:
+            groups[groups == groups[b]] = groups[a]
+    return groups, len(pairs)
+
+
+def folds(examples: Examples, parts: int, seed: int) -> tuple[npt.NDArray[np.int64], int]:
+    """(n,) the part that each example belongs to, and how many pairs of near-duplicates were kept together.
+
+    People are dealt out, those of each class apart, so that every part has its share of each class; people who share
+    a near-duplicate count as one.
+
+    Raises:
+        Refused: when a class has fewer people than there are parts.
+    """
+    groups, pairs = _linked(examples)
+    rng = np.random.default_rng(seed)
+    part = np.full(len(examples), -1, np.int64)
+    for label in np.unique(examples.labels):
+        own = np.unique(groups[(examples.labels == label) & (part < 0)])
+        if len(own) < parts:
+            raise Refused(f"class {label} has {len(own)} people", f"{parts} parts need one each", "give more examples")
+        rng.shuffle(own)
+        for number, group in enumerate(own):
+            part[groups == group] = (number + int(label)) % parts
+    return part, pairs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from isocenter.learn.networks import ResidualNet
 from isocenter.learn.scope import Scope
 from isocenter.methods.calibration import Scale
 
-__all__ = ["OUTPUTS", "Whole", "export"]
+__all__ = ["OUTPUTS", "Whole", "export", "exported"]
 
 OUTPUTS = ("logits", "certainty", "map", "features", "embedding", "scope", "strangeness")
 
@@ -63,37 +63,56 @@ class Whole(nn.Module):  # type: ignore[misc]
 
 
 def export(whole: Whole, size: int, path: Path, *, limit_bytes: int = 10_000_000, seed: int = 0) -> tuple[str, float]:
+    """The classifier of films as ONNX; see `exported`."""
+    return exported(whole, (1, size, size), path, OUTPUTS, limit_bytes=limit_bytes, seed=seed)
+
+
+def exported(
+    net: nn.Module, shape: tuple[int, ...], path: Path, outputs: Sequence[str], *, limit_bytes: int = 10_000_000,
+    seed: int = 0, free: bool = False, inputs: Iterable[Tensor] | None = None,
+) -> tuple[str, float]:  # fmt: skip
     """Write the ONNX file and prove that it answers as torch does.
 
+    Args:
+        shape: of one image: channels, then its grid. outputs: names, in the order in which the network gives them.
+        free: whether images of another grid may be given, too.
+        inputs: to compare on; by default 100 images from coarse to fine, with grey values in 0 … 1.
+
     Returns:
-        SHA-256 of the file, and the largest difference over 100 pictures and all outputs.
+        SHA-256 of the file, and the largest difference over these inputs and all outputs.
 
     Raises:
         Refused: when the two differ by more than 1e-4 (of the larger of 1 and the value), or the file is too large.
     """
     import onnxruntime as ort
 
-    whole.eval()
-    picture = torch.rand(2, 1, size, size, generator=torch.Generator().manual_seed(seed))
+    net.eval()
+    picture = torch.rand(2, *shape, generator=torch.Generator().manual_seed(seed))
+    grid = {a: f"axis{a}" for a in range(2, len(shape) + 1)} if free else {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the older exporter needs no onnxscript at run time
+        warnings.simplefilter("ignore")  # the older exporter needs no onnxscript at run time
         torch.onnx.export(
-            whole, (picture,), str(path), input_names=["image"], output_names=list(OUTPUTS), opset_version=18,
-            dynamic_axes={name: {0: "n"} for name in ("image", *OUTPUTS)}, dynamo=False,
+            net, (picture,), str(path), input_names=["image"], output_names=list(outputs), opset_version=18,
+            dynamic_axes={name: {0: "n"} | grid for name in ("image", *outputs)}, dynamo=False,
         )  # fmt: skip
     data = path.read_bytes()
     if len(data) > limit_bytes:
         raise Refused(f"{path.name} has {len(data)} bytes", f"a shipped model has at most {limit_bytes}")
     session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
-    rng = np.random.default_rng(seed)
     worst = 0.0
-    for number in range(100):
-        coarse = rng.random((1, 1, 5 + number % 30, 5 + number % 30), dtype=np.float32)
-        image = functional.interpolate(torch.from_numpy(coarse), (size, size), mode="bilinear").numpy()
+    for image in inputs if inputs is not None else _images(shape, seed):
         with torch.inference_mode():
-            mine = [t.numpy() for t in whole(torch.from_numpy(image))]
-        for one, other in zip(mine, session.run(None, {"image": image}), strict=True):
+            said = net(image)
+        mine = [t.numpy() for t in (said if isinstance(said, tuple) else (said,))]
+        for one, other in zip(mine, session.run(None, {"image": image.numpy()}), strict=True):
             worst = max(worst, float(np.max(np.abs(one - other) / np.maximum(1.0, np.abs(one)))))
     if worst > 1e-4:
         raise Refused(f"ONNX differs from torch by {worst:.2e}", "at most 1e-4 is allowed")
     return hashlib.sha256(data).hexdigest(), worst
+
+
+def _images(shape: tuple[int, ...], seed: int) -> Iterator[Tensor]:
+    rng, mode = np.random.default_rng(seed), "trilinear" if len(shape) == 4 else "bilinear"
+    for number in range(100):
+        coarse = rng.random((1, shape[0], *(5 + number % 30,) * (len(shape) - 1)), dtype=np.float32)
+        yield functional.interpolate(torch.from_numpy(coarse), shape[1:], mode=mode, align_corners=False)

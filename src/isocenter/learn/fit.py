@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from isocenter.learn.augment import augmented, levelled, resized
 from isocenter.learn.examples import Examples
+from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.networks import ResidualNet
-from isocenter.learn.recipes import Classifier2D
 
 __all__ = ["Schedule", "answers", "descend", "fit"]
 
@@ -187,10 +187,11 @@ def fit(
     how = Schedule(
         per_epoch * recipe.epochs, per_epoch, recipe.rate, per_epoch, recipe.decay, recipe.average, recipe.threads
     )
-    return descend(
+    net: ResidualNet = descend(
         lambda: ResidualNet(recipe.widths, 2, recipe.dropout).to(memory_format=torch.channels_last),
         shown, how, seed, repr((said, examples.digest)), checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
+    return net
 
 
 def answers(net: ResidualNet, pictures: npt.NDArray[np.uint8], size: int, batch: int = 64) -> npt.NDArray[np.float32]:

@@ -124,7 +124,8 @@ def fit_heart(
     how = Schedule(
         recipe.steps, 100, recipe.rate, 100, recipe.decay, recipe.average, recipe.threads, (0, 20), all_decay=True
     )
-    return descend(
+    net: HeartNet = descend(
         lambda: HeartNet(recipe.widths).to(memory_format=torch.channels_last),
         shown, how, seed, repr((asdict(recipe), hearts.digest)), checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
+    return net

@@ -1,67 +1,198 @@
-"""A model measured on labelled pictures: metrics with intervals, calibration, subgroups, and what it declined."""
+"""A model measured on labelled cases: metrics with intervals, calibration, subgroups, and what it declined."""
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.analysis.weights import model as found_model
+from isocenter.analysis.weights import models as shelf
 from isocenter.analysis.weights import open_session
-from isocenter.errors import NotFound, Refused
+from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples, read_folder, read_npz
+from isocenter.learn.judge_classes import area_of, class_figures
+from isocenter.learn.kinds import Classes, Classifier2D
+from isocenter.learn.labelled import REST, read_labelled
 from isocenter.learn.recipes import recipe
 from isocenter.methods import calibration, roc
 from isocenter.methods.picture import prepared
 from isocenter.record import Model, from_plain
 
-__all__ = ["answered", "figures", "judge"]
+__all__ = ["Judged", "answered", "figures", "judge", "judged"]
+
+_REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
 
 
-def judge(model: str | Path, data: Path) -> dict[str, Any]:
-    """Measure a two-class model.
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a model did on labelled cases.
+
+    Args:
+        report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``.
+        predictions: a row for each case: name, label, what was said, and whether it would be declined.
+        masks: name -> (labels, affine) of a model that outlines; empty for others.
+    """
+
+    report: Mapping[str, Any]
+    predictions: Sequence[Mapping[str, Any]]
+    masks: Mapping[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]]
+
+    def write(self, path: Path) -> None:
+        """The predictions as CSV, as JSON by that suffix, or, where masks are among them, into a folder.
+
+        Raises:
+            Unavailable: when the place cannot be written.
+        """
+        try:
+            if self.masks and not path.suffix:
+                import nibabel
+
+                path.mkdir(parents=True, exist_ok=True)
+                for name, (labels, affine) in self.masks.items():
+                    nibabel.save(nibabel.Nifti1Image(labels, affine), path / f"{Path(name).name.split('.')[0]}.nii.gz")
+                path = path / "predictions.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix == ".json":
+                path.write_text(json.dumps(list(self.predictions), indent=1) + "\n", "utf-8")
+                return
+            with path.open("w", newline="", encoding="utf-8") as text:
+                writer = csv.DictWriter(text, list(self.predictions[0]))
+                writer.writeheader()
+                writer.writerows(self.predictions)
+        except OSError as e:
+            raise Unavailable(f"cannot write {path}", str(e), "choose another place") from e
+
+
+def judge(model: str | Path, data: Path, split: str | None = None) -> dict[str, Any]:
+    """The report alone; see `judged`."""
+    return dict(judged(model, data, split).report)
+
+
+def judged(model: str | Path, data: Path, split: str | None = None, extra: Path | None = None) -> Judged:
+    """Measure a model.
+
+    Metrics are taken over all cases, also over those that the model would decline in the clinic, so that declining
+    cannot make it look better.
 
     Args:
         model: name of a model in ``models/``, or a folder that holds ``model.json`` and ``model.onnx``.
-        data: a folder with one folder for each class, or an ``.npz`` in the manner of MedMNIST.
-
-    Returns:
-        ``{"model", "digest", "task", "n", "metrics", "calibration", "subgroups", "declined"}``. Metrics are taken
-        over all pictures, also over those that the model would decline in the clinic, so that declining cannot
-        make it look better; ``auc_answered`` is taken over the others.
+        data: pictures with labels (`labelled`), rows (`rows`) or images with outlines (`outlined`), as the model needs.
+        split: only this part of the data, such as ``test``; by default all that are there.
+        extra: a site's own folder of models.
 
     Raises:
-        NotFound: when the data are not there.
-        Refused: when they hold one class only, or cannot be read.
+        NotFound: when the model or the data are not there.
+        Refused: when the data hold one class only, other labels, or cannot be read; for a pickle as a model.
     """
-    held, session = _opened(model)
-    how = recipe(held.name)
+    held, session = _opened(model, extra)
     if not data.exists():
         raise NotFound(f"no data at {data}", "there is nothing to judge on")
+    kind = held.inputs.get("kind", "films" if "gate" in held.inputs else "")
+    masks: dict[str, Any] = {}
+    if kind == "films":
+        figures_, rows = _films(held, session, data, split)
+    elif kind == "classes":
+        figures_, rows = _classes(held, session, data, split)
+    elif kind in ("table", "masks"):
+        module = import_module("isocenter.learn." + {"table": "tabulate", "masks": "segment"}[kind])
+        figures_, rows, masks = module.judged(held, session, data, split)
+    else:
+        raise Refused(
+            f"'{held.name}' is not judged by this command", "its evidence is made by its own training",
+            f"isocenter train {held.name}, or read its card",
+        )  # fmt: skip
+    report = {"model": held.name, "task": held.name, **{k: figures_[k] for k in _REPORTED}}
+    return Judged(report, rows, masks)
+
+
+def _opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:
+    folder = Path(model)
+    if folder.is_file():
+        if folder.name != "model.onnx":
+            raise Refused(f"{folder.name} is no model", "it is not opened: a pickle could run code",
+                          "give a name, or a folder with model.onnx and model.json")  # fmt: skip
+        folder = folder.parent
+    if (folder / "model.json").is_file():
+        held: Model = from_plain(Model, json.loads((folder / "model.json").read_text("utf-8")))
+        beside = shelf(folder.resolve().parent)
+        if beside[held.name][1].resolve() != (folder / "model.onnx").resolve():
+            raise Refused(f"two models named {held.name} beside each other", "which of them is meant?", "move one away")
+        return held, open_session(held.name, folder.resolve().parent)
+    here = {_plain(name): name for name in shelf(extra)}
+    if folder.is_dir() and _plain(folder.name) not in here:
+        raise MissingPart(f"no model.json in {folder}", "a model is model.onnx with model.json beside it",
+                          "give another folder")  # fmt: skip
+    name = here.get(_plain(str(model)))
+    if name is None:
+        raise NotFound(f"no model '{model}'", f"there are {', '.join(sorted(here.values()))}")
+    return shelf(extra)[name][0], open_session(name, extra)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _films(held: Model, session: Any, data: Path, split: str | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    how = recipe(held.name)
+    assert isinstance(how, Classifier2D)
     if data.is_dir():
-        examples = read_folder(data, how.negative, how.positive, how.subtypes)
+        within = data / split if split and (data / split).is_dir() else data
+        examples = read_folder(within, how.negative, how.positive, how.subtypes)
     elif data.suffix == ".npz":
-        examples = read_npz(data)
+        examples = read_npz(data, split=split)
     else:
         raise Refused(f"{data.name} is neither a folder nor .npz", "pictures with labels are wanted")
     said = answered(session, examples.pictures, int(held.inputs["size"]))
-    return {"model": held.name, "digest": held.digest, "task": how.task} | figures(
-        examples, said, held.inputs, how.subtypes
-    )
+    kept = _answered(said, held.inputs)
+    rows = [
+        {"name": name, "label": int(label), "certainty": float(c), "declined": not k}
+        for name, label, c, k in zip(examples.names, examples.labels, said["certainty"][:, 0], kept, strict=True)
+    ]
+    return figures(examples, said, held.inputs, how.subtypes), rows
 
 
-def _opened(model: str | Path) -> tuple[Model, Any]:
-    folder = Path(model)
-    if not (folder / "model.json").is_file():
-        held, _ = found_model(str(model))
-        return held, open_session(held.name)
-    held = from_plain(Model, json.loads((folder / "model.json").read_text("utf-8")))
-    if found_model(held.name, folder.resolve().parent)[1].resolve() != (folder / "model.onnx").resolve():
-        raise Refused(f"two models named {held.name} beside each other", "which of them is meant?", "move one away")
-    return held, open_session(held.name, folder.resolve().parent)
+def _classes(held: Model, session: Any, data: Path, split: str | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    inputs = held.inputs
+    rest = bool(inputs.get("rest"))
+    how = Classes(
+        task=held.name, classes=tuple(inputs["classes"]), shape=tuple(inputs["shape"]), positive=inputs["positive"],
+        channels=inputs["channels"], known_as=inputs["known_as"], foreign=float(rest),
+    )  # fmt: skip
+    examples = read_labelled(data, how, split)
+    kinds = len(how.classes)
+    parts: dict[str, list[npt.NDArray[np.float64]]] = {"logits": [], "certainty": [], "strangeness": []}
+    for start in range(0, len(examples), 64):
+        some = examples.pictures[start : start + 64].astype(np.float32) / 255
+        batch = np.ascontiguousarray(np.moveaxis(some, -1, 1)) if how.channels > 1 else some[:, None]
+        for held_, value in zip(parts.values(), session.run(list(parts), {"image": batch}), strict=True):
+            held_.append(value.astype(np.float64))
+    logits, certainty, strange = (np.concatenate(v) for v in parts.values())
+    declined = strange > 1
+    if rest:
+        declined |= certainty.argmax(1) == kinds
+        certainty = certainty[:, :kinds] / certainty[:, :kinds].sum(1, keepdims=True)
+    inside = examples.labels != REST
+    shown = class_figures(
+        examples.labels[inside], logits[inside, :kinds], certainty[inside], declined[inside], inputs
+    )  # fmt: skip
+    if not inside.all():
+        hits = int(np.count_nonzero(declined[~inside]))
+        low, high = roc.wilson(hits, int(np.count_nonzero(~inside)))
+        shown["metrics"]["rejection"] = {"value": hits / int(np.count_nonzero(~inside)), "low": low, "high": high}
+        shown["n"], shown["declined"] = len(examples), int(np.count_nonzero(declined))
+    rows = [
+        {"name": name, "label": int(label), "said": int(c.argmax())}
+        | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)} | {"declined": bool(d)}
+        for name, label, c, d in zip(examples.names, examples.labels, certainty, declined, strict=True)
+    ]  # fmt: skip
+    return shown, rows
 
 
 def answered(session: Any, pictures: npt.NDArray[np.uint8], size: int, batch: int = 16) -> dict[str, npt.NDArray[Any]]:
@@ -81,12 +212,11 @@ def figures(
 ) -> dict[str, Any]:
     """Counts, metrics, calibration and subgroups of answers to labelled pictures."""
     truth, logit, certainty = examples.labels, said["logits"][:, 0].astype(np.float64), said["certainty"][:, 0]
-    gate = inputs["gate"]
-    kept = (said["scope"][:, 1] >= gate["child"]) & (said["strangeness"] <= gate["strangeness"])
+    kept = _answered(said, inputs)
     point = roc.operating_point(truth, certainty, float(inputs["threshold"]))
-    metrics: dict[str, Any] = {"auc": _area(truth, logit)}
+    metrics: dict[str, Any] = {"auc": area_of(truth, logit)}
     if kept.any() and len(np.unique(truth[kept])) == 2:
-        metrics["auc_answered"] = _area(truth[kept], logit[kept])
+        metrics["auc_answered"] = area_of(truth[kept], logit[kept])
     for name in ("accuracy", "sensitivity", "specificity"):
         value, low, high = getattr(point, name)
         metrics[name] = {"value": value, "low": low, "high": high}
@@ -102,14 +232,14 @@ def figures(
                     "name": word,
                     "n": int(own.sum()),
                     "metrics": {
-                        "auc": _area(truth[some], logit[some]),
+                        "auc": area_of(truth[some], logit[some]),
                         "sensitivity": {"value": hits / int(own.sum()), "low": low, "high": high},
                     },
                 }
             )
     known = examples.subtypes >= 0
     if known.any() and len(np.unique(examples.subtypes[known])) == 2:
-        metrics[f"auc_{subtypes[1]}_among_{len(subtypes)}_kinds"] = _area(
+        metrics[f"auc_{subtypes[1]}_among_{len(subtypes)}_kinds"] = area_of(
             examples.subtypes[known], said["logits"][known, 1]
         )
     return {
@@ -130,6 +260,6 @@ def figures(
     }
 
 
-def _area(truth: npt.NDArray[Any], score: npt.NDArray[Any]) -> dict[str, float]:
-    area = roc.auc(truth, score)
-    return {"value": area.value, "low": area.low, "high": area.high}
+def _answered(said: dict[str, npt.NDArray[Any]], inputs: Any) -> npt.NDArray[np.bool_]:
+    gate = inputs["gate"]
+    return np.asarray((said["scope"][:, 1] >= gate["child"]) & (said["strangeness"] <= gate["strangeness"]))

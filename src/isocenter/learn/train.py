@@ -16,14 +16,15 @@ import numpy.typing as npt
 import torch
 
 import isocenter
-from isocenter.errors import Refused, Unavailable
+from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.learn.card import page
 from isocenter.learn.examples import Examples, read_folder, read_npz, split
 from isocenter.learn.export import Whole, export
 from isocenter.learn.fit import answers, fit
 from isocenter.learn.judge import answered, figures
+from isocenter.learn.kinds import Classes, Classifier2D, Masks, Table
 from isocenter.learn.networks import ResidualNet
-from isocenter.learn.recipes import OWN_TRAINING, Classifier2D, recipe
+from isocenter.learn.recipes import OWN_TRAINING, recipe
 from isocenter.learn.scope import Others, Scope, fit_scope, read_others
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
@@ -31,6 +32,13 @@ from isocenter.record import Model, to_plain
 __all__ = ["code_digest", "train"]
 
 Progress = Callable[[str], None]
+_OWN: dict[type, tuple[str, str]] = {
+    Classes: ("classify", "train_classes"),
+    Masks: ("segment", "train_masks"),
+    Table: ("tabulate", "train_table"),
+}
+"""Kind of recipe -> the module and the function that train it."""
+
 _GATE = {"child": 0.5, "strangeness": 1.0}
 
 
@@ -50,8 +58,8 @@ def train(
 
     Args:
         task: name of a recipe.
-        data: folder with one folder for each class, or an ``.npz`` in the manner of MedMNIST; for `cardiac_cine` a
-            folder of cine and contours.
+        data: what the recipe's kind reads: pictures with labels (`labelled`), a table (`rows`), images with outlines
+            (`outlined`); for `cardiac_cine` a folder of cine and contours.
         out: folder for the model; made when it is not there.
         seed: the same seed, data and code give the same weights on one machine.
         progress: is told each step in one line.
@@ -70,13 +78,20 @@ def train(
         model: Model = importlib.import_module(OWN_TRAINING[task]).train(data, out, seed, tell, clock)
         return model
     how, started = recipe(task), clock()
-    examples = read_npz(data) if data.suffix == ".npz" else read_folder(data, how.negative, how.positive, how.subtypes)
-    inside, aside, pairs = split(examples, how.validation, seed)
-    tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")
+    if not data.exists():
+        raise NotFound(f"no data at {data}", "there is nothing to learn from")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
+    if not isinstance(how, Classifier2D):
+        fit_own, known = _OWN[type(how)]
+        model = getattr(importlib.import_module(f"isocenter.learn.{fit_own}"), known)(how, data, out, seed, tell, clock)
+        tell(", ".join(f"{name} {value['value']:.4f}" for name, value in model.evidence["metrics"].items()))
+        return model
+    examples = read_npz(data) if data.suffix == ".npz" else read_folder(data, how.negative, how.positive, how.subtypes)
+    inside, aside, pairs = split(examples, how.validation, seed)
+    tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")
     chosen, held = examples.take(inside), examples.take(aside)
     nets = [
         fit(how, chosen, seed * 100 + k, checkpoint=out / f"member{k}.checkpoint", progress=tell)
@@ -115,7 +130,7 @@ def code_digest() -> str:
     """Version of the package, and a digest of the files that decide the weights."""
     sha = hashlib.sha256()
     folder = Path(__file__).parent
-    for name in ("augment.py", "examples.py", "fit.py", "networks.py", "recipes.py", "scope.py"):
+    for name in ("augment.py", "examples.py", "fit.py", "kinds.py", "networks.py", "recipes.py", "scope.py"):
         sha.update((folder / name).read_bytes())
     return f"{isocenter.__version__}+{sha.hexdigest()[:12]}"
 

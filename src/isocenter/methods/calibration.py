@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Scale", "brier", "expected_error", "fit_scale", "reliability", "sigmoid"]
+__all__ = ["Scale", "brier", "expected_error", "fit_classes", "fit_scale", "reliability", "sigmoid"]
 
 
 @dataclass(frozen=True)
@@ -102,3 +102,39 @@ def fit_scale(
 
     best = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-6, 6), (-20, 20)])
     return Scale(float(np.exp(best.x[0])), float(best.x[1]) if offset else 0.0)
+
+
+def fit_classes(
+    labels: npt.ArrayLike, logits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+) -> tuple[float, npt.NDArray[np.float64]]:
+    """Slope and one offset for each class, so that softmax(slope · logits + offsets) is true (maximum likelihood).
+
+    Temperature scaling with the offsets of vector scaling (Guo 2017); for two classes it is Platt's scale.
+
+    Args:
+        labels: (n,) 0, 1, 2 … logits: (n, classes) of a model that was not trained on these cases.
+        weights: of the cases.
+
+    Raises:
+        Refused: when a class has no case.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    truth, score = np.asarray(labels, np.int64).ravel(), np.asarray(logits, np.float64)
+    n, kinds = score.shape
+    if len(np.unique(truth)) < kinds:
+        raise Refused(f"{len(np.unique(truth))} of {kinds} classes", "a certainty cannot be learnt of a class unseen")
+    weight = np.ones(n) if weights is None else np.asarray(weights, np.float64).ravel()
+    weight = weight / weight.sum()
+    target = np.eye(kinds)[truth]
+
+    def loss(p: npt.NDArray[Any]) -> tuple[float, npt.NDArray[Any]]:
+        slope = np.exp(p[0])
+        said = log_softmax(slope * score + p[1:], axis=1)
+        away = weight[:, None] * (np.exp(said) - target)
+        value = -float(np.sum(weight * said[np.arange(n), truth])) + 1e-6 * float(np.sum(p[1:] ** 2))
+        return value, np.r_[np.sum(away * score) * slope, away.sum(0) + 2e-6 * p[1:]]
+
+    best = minimize(loss, np.zeros(1 + kinds), jac=True, method="L-BFGS-B", bounds=[(-6, 6)] + [(-20, 20)] * kinds)
+    return float(np.exp(best.x[0])), np.asarray(best.x[1:] - best.x[1], np.float64)

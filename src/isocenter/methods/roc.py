@@ -14,7 +14,17 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Area", "Point", "auc", "compare", "operating_point", "threshold_for", "wilson", "without_one"]
+__all__ = [
+    "Area",
+    "Point",
+    "auc",
+    "compare",
+    "one_against_rest",
+    "operating_point",
+    "threshold_for",
+    "wilson",
+    "without_one",
+]
 
 
 @dataclass(frozen=True)
@@ -127,12 +137,51 @@ def auc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) ->
     value = float(v10.mean())
     spread10 = float(v10.var(ddof=1)) if len(v10) > 1 else 0.0
     spread01 = float(v01.var(ddof=1)) if len(v01) > 1 else 0.0
-    error = float(np.sqrt(spread10 / len(v10) + spread01 / len(v01)))
+    return _area(value, float(np.sqrt(spread10 / len(v10) + spread01 / len(v01))), level)
+
+
+def _area(value: float, error: float, level: float) -> Area:
     if error == 0.0 or value in (0.0, 1.0):
         return Area(value, error, value, value)
     z = _normal_quantile(0.5 + level / 2)
     logit, half = float(np.log(value / (1 - value))), z * error / (value * (1 - value))
     return Area(value, error, float(1 / (1 + np.exp(half - logit))), float(1 / (1 + np.exp(-half - logit))))
+
+
+def one_against_rest(labels: npt.ArrayLike, chances: npt.ArrayLike, *, level: float = 0.95) -> Area:
+    """Mean over the classes of the area of each class against all others, as MedMNIST reports it for many classes.
+
+    Args:
+        labels: (n,) 0, 1, 2 … chances: (n, classes) higher means more likely of that class.
+        level: of the interval; the variance is that of the mean of DeLong's components, in which every case stands once
+            for each class, so that the areas of the classes may hang together.
+
+    A class without cases has no area, and is left out of the mean.
+
+    Raises:
+        Refused: for one class only, a label without a column, or chances that are not finite.
+
+    >>> round(one_against_rest([0, 1, 2], [[0.8, 0.1, 0.1], [0.1, 0.2, 0.7], [0.2, 0.1, 0.7]]).value, 4)
+    0.9167
+    """
+    truth, said = np.asarray(labels).ravel(), np.asarray(chances, np.float64)
+    if said.ndim != 2 or len(said) != len(truth):
+        raise Refused(
+            f"{len(truth)} labels and chances of shape {said.shape}", "every case needs a chance of each class"
+        )
+    present = np.unique(truth)
+    if len(present) < 2:
+        raise Refused("one class only", "a curve needs cases of two classes at least")
+    if present.min() < 0 or present.max() >= said.shape[1]:
+        raise Refused(f"labels {present.tolist()}", f"there are chances of the classes 0 to {said.shape[1] - 1}")
+    areas, share = [], np.zeros(len(truth))
+    for kind in present:
+        own = truth == kind
+        v10, v01 = _placements(*_split(own.astype(int), said[:, int(kind)]))
+        areas.append(float(v10.mean()))
+        share[own] += (v10 - areas[-1]) / len(v10)
+        share[~own] += (v01 - areas[-1]) / len(v01)
+    return _area(float(np.mean(areas)), float(np.sqrt(np.sum(share**2))) / len(present), level)
 
 
 def compare(labels: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[float, float, float]:

@@ -1,0 +1,194 @@
+"""From labelled pictures or volumes to one ONNX file of several networks, each judged on what it never saw.
+
+The examples are dealt out into parts, by person. Each network learns from all parts but one and answers for that one,
+so that the evidence covers every example and no example answers for itself; the networks are then averaged. The
+evidence is that of single networks: the average, which is what ships, is seen by none of these figures.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isocenter.errors import Refused
+from isocenter.learn.augment import augmented, moved
+from isocenter.learn.card import written
+from isocenter.learn.examples import Examples, folds
+from isocenter.learn.export import exported
+from isocenter.learn.fit import Schedule, descend
+from isocenter.learn.judge_classes import class_figures
+from isocenter.learn.kinds import Classes
+from isocenter.learn.labelled import read_labelled
+from isocenter.learn.networks import GridNet
+from isocenter.methods.calibration import fit_classes
+from isocenter.record import Model
+
+__all__ = ["Answer", "fit_classes_net", "train_classes"]
+
+Progress = Callable[[str], None]
+
+
+class Answer(nn.Module):  # type: ignore[misc]
+    """Picture → chances of the classes, and how strange the picture is.
+
+    Input ``image``: (n, channels, …grid) in 0 … 1. Outputs: ``logits`` (n, classes), mean of the networks over the
+    mirror images; ``certainty`` (n, classes), the same calibrated; ``embedding`` (n, channels) of the first network;
+    ``strangeness`` (n,), distance of that from the examples: above 1 is farther than nearly all of them.
+    """
+
+    def __init__(
+        self, nets: Sequence[GridNet], views: Sequence[tuple[int, ...]], slope: float, offsets: Tensor, centre: Tensor,
+        whiten: Tensor,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
+        self.register_buffer("slope", torch.tensor(slope))
+        self.register_buffer("offsets", offsets)
+        self.register_buffer("centre", centre)
+        self.register_buffer("whiten", whiten)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        said = [net(torch.flip(image, view) if view else image) for net in self.nets for view in self.views]
+        logits = torch.stack(said).mean(0)
+        embedding = self.nets[0].embedding(image)
+        away = (embedding - self.centre) @ self.whiten
+        certainty = torch.softmax(logits * self.slope + self.offsets, 1)
+        return logits, certainty, embedding, (away * away).sum(1).sqrt()
+
+
+def tensor(pictures: npt.NDArray[np.uint8], how: Classes) -> Tensor:
+    """(n, channels, …grid) of 8-bit grey values."""
+    if how.channels > 1:
+        return torch.from_numpy(np.ascontiguousarray(np.moveaxis(pictures, -1, 1)))
+    return torch.from_numpy(np.ascontiguousarray(pictures))[:, None]
+
+
+def fit_classes_net(
+    how: Classes, examples: Examples, seed: int, *, checkpoint: Path | None = None,
+    progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
+) -> GridNet:  # fmt: skip
+    """One network, trained on all of these examples (see `fit.descend`)."""
+    kinds, axes = len(how.classes), len(how.shape)
+    pictures, labels = tensor(examples.pictures, how), torch.from_numpy(examples.labels)
+    counts = torch.bincount(labels, minlength=kinds).float()
+    share = len(labels) / (kinds * counts) if how.balanced else torch.ones(kinds)
+    per_epoch = len(examples) // how.batch
+    if not per_epoch:
+        raise Refused(f"{len(examples)} examples", f"a batch has {how.batch}", "give more examples")
+    order = torch.empty(0, dtype=torch.int64)
+
+    def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
+        nonlocal order
+        number = step % per_epoch
+        if number == 0:
+            order = torch.randperm(len(labels), generator=random)
+        which = order[number * how.batch : (number + 1) * how.batch]
+        x = pictures[which].float() / 255
+        if axes == 2:
+            x = augmented(x, how.augmentation, how.shape[0], random)
+        else:
+            x = moved(x, how.movement, random)
+        return _loss(net(x), labels[which], share, how)
+
+    said = {k: v for k, v in asdict(how).items() if k not in ("card", "goal", "members", "views", "known_as")}
+    schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
+    net: GridNet = descend(
+        lambda: GridNet(how.widths, kinds, how.dropout, axes=axes, channels=how.channels, levelled=how.levelled),
+        shown, schedule, seed, repr((said, examples.digest)), checkpoint=checkpoint, progress=progress, clock=clock,
+    )  # fmt: skip
+    return net
+
+
+def _loss(logits: Tensor, labels: Tensor, share: Tensor, how: Classes) -> Tensor:
+    target = functional.one_hot(labels, logits.shape[1]).float()
+    soft = target * (1 - how.smoothing) + how.smoothing / logits.shape[1]
+    each = -(soft * torch.log_softmax(logits, 1)).sum(1)
+    if how.ordered:
+        apart = torch.softmax(logits, 1).cumsum(1) - target.cumsum(1)
+        each = each + how.ordered * (apart * apart).sum(1)
+    return (each * share[labels]).mean()
+
+
+def _said(net: GridNet, pictures: Tensor, views: Sequence[tuple[int, ...]]) -> tuple[Tensor, Tensor]:
+    """Logits, averaged over the mirror images, and embeddings."""
+    logits, embeddings = [], []
+    net.eval()
+    with torch.inference_mode():
+        for some in pictures.split(128):
+            x = some.float() / 255
+            flips = [tuple(-a for a in view) for view in views]
+            logits.append(torch.stack([net(torch.flip(x, v) if v else x) for v in flips]).mean(0))
+            embeddings.append(net.embedding(x))
+    return torch.cat(logits), torch.cat(embeddings)
+
+
+def _ellipsoid(inside: Tensor, held: npt.NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+    """Centre and whitening of embeddings; distance 1 holds 499 of 500, and 199 of 200 of those that were held back."""
+    points = inside.double()
+    centre = points.mean(0)
+    variance, axes = torch.linalg.eigh(torch.cov((points - centre).T))
+    kept = variance > variance.max() * 1e-3  # directions without spread would make every picture strange
+    whiten = axes[:, kept] / variance[kept].sqrt()
+    distance = ((points - centre) @ whiten).norm(dim=1)
+    border = max(float(torch.quantile(distance, 0.998)), float(torch.quantile(distance[torch.from_numpy(held)], 0.995)))
+    return centre.float(), (whiten / border).float()
+
+
+def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
+    """Train each network, calibrate on what they had not seen, export and measure; see `train.train`."""
+    started, examples = clock(), read_labelled(data, how)
+    part, pairs = folds(examples, how.members, seed)
+    tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
+    pictures, nets, logits = tensor(examples.pictures, how), [], torch.zeros(len(examples), len(how.classes))
+    inside = torch.empty(0)
+    for k in range(how.members):
+        held = np.flatnonzero(part == k)
+        tell(f"network {k + 1} of {how.members}")
+        some = examples.take(np.flatnonzero(part != k))
+        nets.append(fit_classes_net(how, some, seed * 100 + k, checkpoint=out / f"member{k}.checkpoint", progress=tell))
+        logits[held] = _said(nets[k], pictures[held], how.views)[0]
+        if k == 0:
+            inside = _said(nets[0], pictures, ((),))[1]
+    scores = logits.numpy().astype(np.float64)
+    counts = np.bincount(examples.labels, minlength=len(how.classes))
+    weights = 1 / counts[examples.labels] if how.balanced else None
+    slope, offsets = fit_classes(examples.labels, scores, weights=weights)
+    centre, whiten = _ellipsoid(inside, part == 0)
+    whole = Answer(nets, how.views, slope, torch.tensor(offsets, dtype=torch.float32), centre, whiten)
+    shape = (how.channels, *how.shape)
+    digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
+    inputs: dict[str, Any] = {
+        "kind": "classes", "classes": list(how.classes), "positive": how.positive, "shape": list(how.shape),
+        "channels": how.channels, "known_as": dict(how.known_as), "ordered": how.ordered > 0, "threshold": 0.5,
+    }  # fmt: skip
+    z = scores * slope + offsets
+    certainty = np.exp(z - z.max(1, keepdims=True))
+    certainty /= certainty.sum(1, keepdims=True)
+
+    def figures_of(own: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        none = np.zeros(int(own.sum()), bool)
+        return class_figures(examples.labels[own], scores[own], certainty[own], none, inputs)
+
+    shown = figures_of(part >= 0) | {"parity": parity}
+    shown["networks"] = [figures_of(part == k)["metrics"] | {"seed": seed * 100 + k} for k in range(how.members)]
+    splits = np.array([name.split("/")[0] for name in examples.names])
+    shown["splits"] = {
+        str(name): figures_of(splits == name)["metrics"]
+        for name in np.unique(splits)
+        if len(np.unique(examples.labels[splits == name])) > 1
+    }
+    return written(how, out, digest, examples.digest, inputs, shown, {
+        "examples": {name: int(n) for name, n in zip(how.classes, counts, strict=True)},
+        "near_duplicates": pairs, "networks": how.members, "seed": seed, "seconds": round(clock() - started),
+        "parameters": sum(p.numel() for net in nets for p in net.parameters()),
+        "shown": f"each of {how.members} networks on the part that it had not seen; the average of them ships",
+    })  # fmt: skip

@@ -1,0 +1,177 @@
+"""Answers of a classifier held against labels: areas, rates and agreement with intervals, calibration, subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.methods import agreement, calibration, roc
+
+__all__ = ["FEW", "area_of", "class_figures", "rate_of"]
+
+FEW = 10
+"""Fewer events than this say nothing about a group."""
+
+
+def area_of(truth: npt.NDArray[Any], score: npt.NDArray[Any]) -> dict[str, float]:
+    """Area under the curve with DeLong's interval, as plain numbers."""
+    area = roc.auc(truth, score)
+    return {"value": area.value, "low": area.low, "high": area.high}
+
+
+def rate_of(hits: int, of: int) -> dict[str, float]:
+    """A proportion with Wilson's interval, as plain numbers."""
+    low, high = roc.wilson(hits, of)
+    return {"value": hits / of, "low": low, "high": high}
+
+
+def class_figures(
+    labels: npt.NDArray[np.int64],
+    scores: npt.NDArray[np.float64],
+    certainty: npt.NDArray[np.float64],
+    declined: npt.NDArray[np.bool_],
+    inputs: Mapping[str, Any],
+    groups: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> dict[str, Any]:
+    """Counts, metrics, calibration and subgroups.
+
+    Metrics are taken over all cases, also over those that the model would decline, so that declining cannot make it
+    look better; ``auc_answered`` is taken over the others.
+
+    Args:
+        labels: (n,) 0, 1, 2 …
+        scores, certainty: (n, classes) before and after calibration; the certainty adds up to 1.
+        declined: (n,) whether the model would decline the case.
+        inputs: of the model: ``classes``, ``positive``, ``threshold``, ``ordered``.
+        groups: name -> (n,) value of each case, such as sex.
+
+    Raises:
+        Refused: for one class only.
+    """
+    classes = list(inputs["classes"])
+    if len(np.unique(labels)) < 2:
+        raise Refused(
+            f"every label is {int(labels[0])} ({classes[int(labels[0])]})", "one class only has no curve",
+            "give cases of two classes at least",
+        )  # fmt: skip
+    rank = _ranks(scores, inputs)
+    if len(classes) == 2:
+        metrics = _of_two(labels, rank, certainty, inputs)
+    else:
+        metrics = _of_many(labels, rank, certainty, bool(inputs.get("ordered")))
+    kept = ~declined
+    if declined.any() and len(np.unique(labels[kept])) > 1:
+        metrics["auc_answered"] = _area(labels[kept], rank[kept], inputs)
+    said = certainty.argmax(1)
+    if len(classes) == 2:
+        positive = int(inputs["positive"])
+        truth, stated = (labels == positive).astype(int), certainty[:, positive]
+        error = calibration.brier(truth, stated)
+    else:
+        truth, stated = (said == labels).astype(int), certainty.max(1)
+        error = float(np.mean(((certainty - np.eye(len(classes))[labels]) ** 2).sum(1)))
+    stated = np.clip(stated, 0, 1)
+    return {
+        "n": len(labels),
+        "metrics": metrics,
+        "calibration": {
+            "ece": calibration.expected_error(truth, stated),
+            "brier": error,
+            "bins": [
+                {"n": n, "stated": told, "true": true} for n, told, true in calibration.reliability(truth, stated)
+            ],
+        },
+        "subgroups": [*_by_class(labels, rank, said, classes), *_by_group(labels, rank, inputs, groups or {})],
+        "declined": int(np.count_nonzero(declined)),
+    }
+
+
+def _ranks(scores: npt.NDArray[np.float64], inputs: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    """What orders the cases: the difference of two logits, or the chance of each class before calibration."""
+    if len(inputs["classes"]) == 2:
+        positive = int(inputs["positive"])
+        gap = scores[:, positive] - scores[:, 1 - positive]
+        return np.asarray(np.stack([-gap, gap] if positive == 1 else [gap, -gap], 1), np.float64)
+    z = np.exp(scores - scores.max(1, keepdims=True))
+    return np.asarray(z / z.sum(1, keepdims=True), np.float64)
+
+
+def _area(labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], inputs: Mapping[str, Any]) -> dict[str, float]:
+    if len(inputs["classes"]) == 2:
+        positive = int(inputs["positive"])
+        return area_of((labels == positive).astype(int), rank[:, positive])
+    area = roc.one_against_rest(labels, rank)
+    return {"value": area.value, "low": area.low, "high": area.high}
+
+
+def _of_two(
+    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], certainty: npt.NDArray[np.float64],
+    inputs: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    positive = int(inputs["positive"])
+    truth = (labels == positive).astype(int)
+    point = roc.operating_point(truth, certainty[:, positive], float(inputs["threshold"]))
+    metrics: dict[str, Any] = {"auc": area_of(truth, rank[:, positive])}
+    for name in ("accuracy", "sensitivity", "specificity"):
+        value, low, high = getattr(point, name)
+        metrics[name] = {"value": value, "low": low, "high": high}
+    return metrics
+
+
+def _of_many(
+    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], certainty: npt.NDArray[np.float64], ordered: bool
+) -> dict[str, Any]:
+    said = certainty.argmax(1)
+    area = roc.one_against_rest(labels, rank)
+    metrics: dict[str, Any] = {
+        "auc": {"value": area.value, "low": area.low, "high": area.high},
+        "accuracy": rate_of(int(np.count_nonzero(said == labels)), len(labels)),
+    }
+    if ordered:
+        # The grade in the middle of the chances: half lies at or below it; it is nearer in squares than the likeliest.
+        grade = np.rint(certainty @ np.arange(certainty.shape[1])).astype(int)
+        for name, weights in (("quadratic_kappa", "quadratic"), ("linear_kappa", "linear")):
+            found = agreement.kappa(labels, grade, weights=weights)  # type: ignore[arg-type]
+            metrics[name] = {"value": found.value, "low": found.low, "high": found.high}
+    return metrics
+
+
+def _by_class(
+    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], said: npt.NDArray[Any], classes: list[str]
+) -> list[dict[str, Any]]:
+    if len(classes) == 2:
+        return []
+    rows = []
+    for kind, name in enumerate(classes):
+        own = labels == kind
+        if own.any() and not own.all():
+            figures = {
+                "auc": area_of(own.astype(int), rank[:, kind]),
+                "sensitivity": rate_of(int(np.count_nonzero(said[own] == kind)), int(own.sum())),
+            }
+            rows.append({"by": "class", "name": name, "n": int(own.sum()), "metrics": figures})
+    return rows
+
+
+def _by_group(
+    labels: npt.NDArray[Any], rank: npt.NDArray[np.float64], inputs: Mapping[str, Any],
+    groups: Mapping[str, npt.NDArray[Any]],
+) -> list[dict[str, Any]]:  # fmt: skip
+    rows: list[dict[str, Any]] = []
+    for by, values in groups.items():
+        for value in sorted({str(v) for v in values}):
+            own = np.array([str(v) == value for v in values])
+            row: dict[str, Any] = {"by": by, "name": value, "n": int(own.sum())}
+            counts = np.bincount(labels[own], minlength=len(inputs["classes"]))
+            row["events"] = int(counts[int(inputs["positive"])]) if len(counts) == 2 else int(own.sum())
+            if len(counts) == 2 and counts.min() < FEW:
+                row["insufficient"] = f"insufficient data: fewer than {FEW} of a class"
+                row["metrics"] = {}
+            else:
+                row["metrics"] = {"auc": _area(labels[own], rank[own], inputs)}
+            rows.append(row)
+    return rows

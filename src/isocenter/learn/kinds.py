@@ -1,0 +1,240 @@
+"""The kinds of recipe: what can be said of a training, as plain data.
+
+A recipe, the digest of the examples and the version of the code together say everything that decides the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Augmentation", "Classes", "Classifier2D", "Column", "Masks", "Movement", "Recipe", "Table"]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a training picture may be changed while its answer stays the same.
+
+    Args:
+        scale: smallest and largest zoom; width and height are drawn apart within half of it (in logarithms), so that
+            the shape of the film, which differs between wards, tells little.
+        rotate_deg, shift: largest turn in degrees and shift as a part of the width.
+        mirror: chance of left and right exchanged.
+        curve: strength of a random monotone grey-value curve (gamma from ``1 / (1 + curve)`` to ``1 + curve``).
+        field: amplitude of a smooth brightness slope across the picture.
+        sharpness: most blur (-) and sharpening (+) of the fine structure.
+        noise: largest standard deviation of added noise, in parts of the grey-value range.
+        erase: chance that a rectangle is wiped out (tubes, letters and clips must not decide).
+        turnover: chance of up and down exchanged. tint: largest change of one colour against the others, as a factor.
+    """
+
+    scale: tuple[float, float] = (0.8, 1.25)
+    rotate_deg: float = 12.0
+    shift: float = 0.08
+    mirror: float = 0.5
+    curve: float = 0.8
+    field: float = 0.25
+    sharpness: float = 0.9
+    noise: float = 0.04
+    erase: float = 0.4
+    turnover: float = 0.0
+    tint: float = 0.0
+
+
+@dataclass(frozen=True)
+class Classifier2D:
+    """A convolutional classifier of single grey pictures with a second head that only speaks within the first class.
+
+    Args:
+        task: name of the task and of the model.
+        negative, positive: names of the folders of the two classes.
+        subtypes: words in the file name that tell the two kinds of positives apart; empty for none.
+        size: rows and columns of the picture that the network sees.
+        widths: channels of the stages; every stage but the last halves the grid.
+        validation: part of the people kept for validation.
+        members: networks that are trained from different seeds and averaged.
+        epochs, batch, rate, decay: the schedule (AdamW, one warm-up epoch, cosine to zero).
+        smoothing: label smoothing. dropout: on the embedding. average: decay of the moving average of the weights.
+        second_head: weight of the second head in the loss.
+        precision: ``"bfloat16"`` or ``"float32"`` for the products; sums are always float32.
+        gate_steps: of the training of the gate (see `scope`).
+        card: what the recipe's author says of the model; the figures are added by the training.
+        threads: CPU threads; part of the recipe because the order of sums depends on it.
+    """
+
+    task: str
+    negative: str
+    positive: str
+    subtypes: tuple[str, ...] = ()
+    size: int = 160
+    widths: tuple[int, ...] = (24, 48, 96, 160)
+    validation: float = 0.15
+    members: int = 1
+    epochs: int = 24
+    batch: int = 32
+    rate: float = 2e-3
+    decay: float = 0.02
+    smoothing: float = 0.05
+    dropout: float = 0.3
+    average: float = 0.998
+    second_head: float = 0.3
+    precision: str = "bfloat16"
+    threads: int = 2
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    gate_steps: int = 1500
+    card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Movement:
+    """How far a training volume may be moved while its answer, or its outline, stays where it lies on the body.
+
+    Args:
+        scale: smallest and largest zoom; each axis is drawn apart within `stretch` (in logarithms).
+        rotate_deg, shift: largest turn about each axis in degrees, and shift as a part of the width.
+        mirror: chance for each axis that it is turned round.
+        bend: largest displacement of a coarse lattice, as a part of the width.
+        curve, noise, sharpness: as in `Augmentation`; of no use for masks.
+    """
+
+    scale: tuple[float, float] = (0.85, 1.18)
+    stretch: float = 0.1
+    rotate_deg: float = 15.0
+    shift: float = 0.06
+    mirror: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    bend: float = 0.0
+    curve: float = 0.0
+    noise: float = 0.0
+    sharpness: float = 0.0
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A classifier of pictures or volumes, trained once for each part of the examples that is held back from it.
+
+    Args:
+        task: name of the task and of the model.
+        classes: what the labels 0, 1, 2 … mean. positive: the label that counts as disease where there are two.
+        known_as: other names of the classes in folders and tables.
+        shape: of the grid that the network sees: two or three axes. channels: 1, or 3 for colour.
+        ordered: the labels are grades; weight of the squared distance between cumulative chances (Hou 2016).
+        widths: channels of the stem and of the stages; each stage halves the grid.
+        members: parts that the examples are split into; each network learns from all parts but one.
+        views: mirror images that are averaged when it answers, each a tuple of axes counted from the last.
+        balanced: whether every class weighs the same, for use where the share of the diseased is not that of the data.
+        levelled: whether each picture is freed of its own brightness and contrast.
+        foreign: share of each batch that shows pictures of none of the classes; 0 for no such class.
+        epochs, batch, rate, decay, smoothing, dropout, average, threads: as in `Classifier2D`.
+        augmentation: of pictures. movement: of volumes.
+        goal: figure and value that were wished for. card: what the author says of the model.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    shape: tuple[int, ...]
+    positive: int = 1
+    known_as: Mapping[str, int] = field(default_factory=dict, hash=False)
+    channels: int = 1
+    ordered: float = 0.0
+    widths: tuple[int, ...] = (16, 32, 64)
+    members: int = 5
+    views: tuple[tuple[int, ...], ...] = ((), (1,))
+    balanced: bool = False
+    levelled: bool = True
+    foreign: float = 0.0
+    epochs: int = 20
+    batch: int = 32
+    rate: float = 3e-3
+    decay: float = 0.05
+    smoothing: float = 0.05
+    dropout: float = 0.3
+    average: float = 0.995
+    threads: int = 1
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    movement: Movement = field(default_factory=Movement)
+    goal: Mapping[str, float] = field(default_factory=dict, hash=False)
+    card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input of a table: its name, the range that it may have, and how it is turned into numbers.
+
+    Args:
+        kind: ``"number"`` (standardised, and bent at the knots), ``"grade"`` (ordered steps) or ``"code"`` (a name).
+        values: of a code or grade. low, high: values outside are brought to the border.
+        knots: where the line of a number may bend.
+    """
+
+    name: str
+    kind: str
+    known_as: tuple[str, ...] = ()
+    low: float = float("-inf")
+    high: float = float("inf")
+    values: tuple[float, ...] = ()
+    knots: tuple[float, ...] = ()
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A classifier of rows: logistic regression and boosted trees, chosen and measured by nested cross-validation.
+
+    Args:
+        columns: the inputs, in the order of a file without header. label: name of the outcome column.
+        positive_above: labels above this number are diseased.
+        strengths: of the ridge penalty to choose from. trees: numbers of boosted trees to choose from (0 for none).
+        outer, inner, repeats: folds that measure, folds that choose, and how often the outer ones are drawn.
+    """
+
+    task: str
+    classes: tuple[str, str]
+    columns: tuple[Column, ...]
+    label: tuple[str, ...]
+    positive_above: float = 0.0
+    labels: tuple[float, ...] = (0.0, 1.0)
+    strengths: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
+    trees: tuple[int, ...] = (0, 40, 80, 160)
+    depth: int = 2
+    rate: float = 0.05
+    outer: int = 10
+    inner: int = 5
+    repeats: int = 5
+    subgroups: tuple[str, ...] = ()
+    goal: Mapping[str, float] = field(default_factory=dict, hash=False)
+    card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """A network that gives each voxel a label.
+
+    Args:
+        classes: names of the labels 1, 2 …; 0 is background.
+        spacing_mm: of the grid that the network sees. step: its sides are multiples of this.
+        window: largest part of a volume that is looked at in one piece; larger ones are done piece by piece.
+        widths: channels from the finest grid to the coarsest.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    window: tuple[int, int, int] = (96, 96, 96)
+    widths: tuple[int, ...] = (12, 24, 48)
+    members: int = 5
+    fitted: int = 1
+    views: tuple[tuple[int, ...], ...] = ((),)
+    epochs: int = 30
+    batch: int = 2
+    rate: float = 4e-3
+    decay: float = 0.02
+    average: float = 0.99
+    precision: str = "float32"
+    threads: int = 1
+    movement: Movement = field(default_factory=Movement)
+    goal: Mapping[str, float] = field(default_factory=dict, hash=False)
+    card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+Recipe = Classifier2D | Classes | Table | Masks
