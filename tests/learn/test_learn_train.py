@@ -75,7 +75,7 @@ def test_a_model_comes_out_with_card_and_evidence(trained: tuple[Model, Path, li
 
 
 def test_judging_gives_figures_with_intervals(trained: tuple[Model, Path, list[str]], data: Path) -> None:
-    model, out, _ = trained
+    _, out, _ = trained
     said = judge(out, data)
     assert json.loads(json.dumps(said)) == said, "plain JSON"
     assert (said["model"], said["task"], said["n"]) == (TASK, TASK, 72)
@@ -84,7 +84,6 @@ def test_judging_gives_figures_with_intervals(trained: tuple[Model, Path, list[s
     assert {g["name"] for g in said["subgroups"]} == {"bacteria", "virus"}
     assert 0 <= said["declined"] <= 72
     assert said["calibration"]["ece"] >= 0
-    assert said["digest"] == model.digest
 
 
 def test_judging_an_npz(trained: tuple[Model, Path, list[str]], tmp_path: Path) -> None:

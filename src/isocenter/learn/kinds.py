@@ -165,13 +165,14 @@ class Column:
         kind: ``"number"`` (standardised, and bent at the knots), ``"grade"`` (ordered steps) or ``"code"`` (a name).
         values: of a code or grade. low, high: values outside are brought to the border.
         knots: where the line of a number may bend.
+        unit: of a number; of a code the names of its values, split by " | ".
     """
 
     name: str
     kind: str
     known_as: tuple[str, ...] = ()
-    low: float = float("-inf")
-    high: float = float("inf")
+    low: float = -1e9
+    high: float = 1e9
     values: tuple[float, ...] = ()
     knots: tuple[float, ...] = ()
     unit: str = ""
@@ -195,12 +196,12 @@ class Table:
     positive_above: float = 0.0
     labels: tuple[float, ...] = (0.0, 1.0)
     strengths: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
-    trees: tuple[int, ...] = (0, 40, 80, 160)
+    trees: tuple[int, ...] = (0, 40, 80)
     depth: int = 2
     rate: float = 0.05
     outer: int = 10
     inner: int = 5
-    repeats: int = 5
+    repeats: int = 3
     subgroups: tuple[str, ...] = ()
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from isocenter.errors import NotFound
-from isocenter.learn.kinds import Augmentation, Classes, Classifier2D, Movement, Recipe
+from isocenter.learn.kinds import Augmentation, Classes, Classifier2D, Column, Movement, Recipe, Table
 
 __all__ = ["OWN_TRAINING", "RECIPES", "Augmentation", "Classifier2D", "recipe"]
 
@@ -129,6 +129,65 @@ _CLASSES = (
 )  # fmt: skip
 
 
+_MASS = {
+    "title": "Malignant or benign: mass on a mammogram, from what a reader wrote down",
+    "intended_use": "Show how likely a mass is malignant from age and the BI-RADS descriptors, for teaching and for "
+    "comparing readers.",
+    "not_for": ["deciding whether to biopsy", "images: it reads descriptors", "microcalcifications without a mass"],
+    "source": "Mammographic Mass, UCI (Elter, Schulz-Wendtland, Wittenberg, Med Phys 2007;34:4164)",
+    "licence": "data CC BY 4.0; weights CC BY 4.0",
+    "limits": [
+        "one institute, full-field digital mammograms of 2003 to 2006, masses that went to biopsy or follow-up",
+        "the BI-RADS assessment is a reader's verdict: without it the figures are lower",
+    ],
+}
+
+_HEART = {
+    "title": "Narrowed coronary arteries, from history, exercise test and scintigraphy",
+    "intended_use": "Show a calibrated risk from a table, and how it is measured by nested cross-validation.",
+    "not_for": ["patients of today: referred for angiography in the 1980s", "people without symptoms"],
+    "source": "Heart Disease (Cleveland), UCI (Detrano et al., Am J Cardiol 1989;64:304)",
+    "licence": "data CC BY 4.0; weights CC BY 4.0",
+    "limits": ["303 patients of one hospital, two thirds men", "vessels seen on fluoroscopy are among the inputs"],
+}
+
+_TABLES = (
+    Table(
+        task="mammographic_mass", classes=("benign", "malignant"), label=("Severity", "class", "label", "target"),
+        columns=(
+            Column("BI-RADS", "grade", ("birads", "assessment"), low=1, high=6, values=(1, 2, 3, 4, 5, 6)),
+            Column("Age", "number", (), low=15, high=100, knots=(45, 60, 75), unit="a"),
+            Column("Shape", "code", (), values=(1, 2, 3, 4), unit="round | oval | lobular | irregular"),
+            Column("Margin", "code", (), values=(1, 2, 3, 4, 5),
+                   unit="circumscribed | microlobulated | obscured | ill-defined | spiculated"),
+            Column("Density", "grade", (), values=(1, 2, 3, 4), unit="high | iso | low | fat"),
+        ),
+        subgroups=("Age",), goal={"auc": 0.89}, card=_MASS,
+    ),
+    Table(
+        task="cleveland_heart", classes=("no disease", "disease"), labels=(0.0, 1.0, 2.0, 3.0, 4.0),
+        label=("num", "target", "disease", "condition", "label", "class", "diagnosis"), repeats=5,
+        strengths=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+        columns=(
+            Column("age", "number", (), low=20, high=90, unit="a"),
+            Column("sex", "code", (), values=(0, 1), unit="female | male"),
+            Column("cp", "code", ("chest pain type",), values=(1, 2, 3, 4)),
+            Column("trestbps", "number", ("resting blood pressure",), low=80, high=220, unit="mm[Hg]"),
+            Column("chol", "number", ("cholesterol", "serum cholesterol"), low=100, high=450, unit="mg/dL"),
+            Column("fbs", "code", ("fasting blood sugar",), values=(0, 1)),
+            Column("restecg", "code", ("resting ecg",), values=(0, 1, 2)),
+            Column("thalach", "number", ("max heart rate",), low=60, high=220, unit="/min"),
+            Column("exang", "code", ("exercise angina",), values=(0, 1)),
+            Column("oldpeak", "number", ("st depression",), low=0, high=6, knots=(1.0,), unit="mm"),
+            Column("slope", "code", ("st slope",), values=(1, 2, 3)),
+            Column("ca", "grade", ("vessels", "number of major vessels"), low=0, high=3, values=(0, 1, 2, 3)),
+            Column("thal", "code", ("thallium",), values=(3, 6, 7), unit="normal | fixed defect | reversible defect"),
+        ),
+        subgroups=("sex", "age"), goal={"auc": 0.92}, card=_HEART,
+    ),
+)  # fmt: skip
+
+
 RECIPES: dict[str, Recipe] = {
     "chest_xray_opacity": Classifier2D(
         task="chest_xray_opacity",
@@ -137,7 +196,7 @@ RECIPES: dict[str, Recipe] = {
         subtypes=("bacteria", "virus"),
         card=_CHEST,
     ),
-    **{how.task: how for how in _CLASSES},
+    **{how.task: how for how in (*_CLASSES, *_TABLES)},
 }
 
 

@@ -1,0 +1,166 @@
+"""Rows of a table with an outcome, read as people hand them over, and what is missing kept as missing."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import NotFound, Refused
+from isocenter.learn.kinds import Column, Table
+
+__all__ = ["Rows", "groups_of", "read_rows"]
+
+_MISSING = {"", "?", "na", "n/a", "nan", "null", "none", "."}
+_TABLES = (".csv", ".tsv", ".data", ".txt")
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Cases of a table.
+
+    Args:
+        values: (n, columns), NaN where a value is missing.
+        labels: (n,) 1 for the diseased. names: of the rows.
+        digest: SHA-256 over values and labels.
+    """
+
+    values: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    digest: str
+
+
+def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
+    """The rows of a table with or without header, separated by comma, semicolon, tab or spaces.
+
+    With a header the columns are found by name, in any order, and others are passed over; without one they stand in
+    the order of the recipe, the outcome last.
+
+    Raises:
+        NotFound: when nothing is there.
+        Refused: when a column or a label is missing, a label is of another set, or a value is no number.
+    """
+    if not path.exists():
+        raise NotFound(f"no data at {path}", "there is nothing to read")
+    if path.is_dir():
+        tables = sorted(p for p in path.iterdir() if p.suffix.lower() in _TABLES and p.name != "SOURCE.txt")
+        if len(tables) != 1:
+            raise Refused(f"{len(tables)} tables in {path.name}", "one is wanted", "name the file")
+        path = tables[0]
+    try:
+        lines = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as e:
+        raise Refused(f"{path.name} is no text", str(e)[:120], "give a table as CSV") from e
+    if not lines:
+        raise Refused(f"{path.name} is empty", "there is nothing to read")
+    mark = next((m for m in (",", ";", "\t") if m in lines[0]), None)
+    cells = list(csv.reader(lines, delimiter=mark)) if mark else [line.split() for line in lines]
+    cells = [[c.strip() for c in row] for row in cells]
+    headed = any(not _numeric(c) for c in cells[0])
+    places, outcome = _places(cells[0], how, path.name) if headed else _in_order(cells[0], how, path.name)
+    body = cells[1:] if headed else cells
+    if split is not None:
+        names = [c.lower() for c in cells[0]]
+        if not headed or "split" not in names:
+            raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
+        body = [row for row in body if row[names.index("split")] == split]
+    if not body:
+        raise Refused(f"{path.name} has no rows", "there is nothing to read")
+    values, labels = np.empty((len(body), len(how.columns))), np.empty(len(body), np.int64)
+    for number, row in enumerate(body):
+        where = f"row {number + 1} of {path.name}"
+        if len(row) != len(cells[0]):
+            raise Refused(f"{where} has {len(row)} cells", f"the first has {len(cells[0])}", "repair the row")
+        values[number] = [_value(row[at], column, where) for at, column in zip(places, how.columns, strict=True)]
+        labels[number] = _outcome(row[outcome], how, where)
+    sha = hashlib.sha256(values.astype("<f8").tobytes() + labels.astype("<i8").tobytes()).hexdigest()
+    return Rows(values, labels, tuple(f"row {i + 1}" for i in range(len(body))), sha)
+
+
+def _plain(word: str) -> str:
+    return "".join(c for c in word.lower() if c.isalnum())
+
+
+def _numeric(cell: str) -> bool:
+    if cell.lower() in _MISSING:
+        return True
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _places(header: Sequence[str], how: Table, where: str) -> tuple[list[int], int]:
+    at = {_plain(name): i for i, name in enumerate(header)}
+    places = []
+    for column in how.columns:
+        found = next((at[_plain(n)] for n in (column.name, *column.known_as) if _plain(n) in at), None)
+        if found is None:
+            raise Refused(f"{where} has no column '{column.name}'", f"'{how.task}' needs it",
+                          f"the columns are {', '.join(c.name for c in how.columns)}")  # fmt: skip
+        places.append(found)
+    outcome = next((at[_plain(n)] for n in how.label if _plain(n) in at), None)
+    if outcome is None:
+        raise Refused(f"{where} has no outcome", "without labels nothing can be learnt or judged",
+                      f"add a column '{how.label[0]}'")  # fmt: skip
+    return places, outcome
+
+
+def _in_order(first: Sequence[str], how: Table, where: str) -> tuple[list[int], int]:
+    wanted = len(how.columns) + 1
+    if len(first) != wanted:
+        raise Refused(
+            f"{where} has {len(first)} columns and no header", f"{wanted} are wanted, the outcome last",
+            f"give {', '.join(c.name for c in how.columns)}, {how.label[0]}, or a header",
+        )  # fmt: skip
+    return list(range(wanted - 1)), wanted - 1
+
+
+def _value(cell: str, column: Column, where: str) -> float:
+    if cell.lower() in _MISSING:
+        return float("nan")
+    try:
+        value = float(cell)
+    except ValueError:
+        raise Refused(
+            f"{column.name} is '{cell}' in {where}", "a number is wanted", "leave it empty if unknown"
+        ) from None
+    if not np.isfinite(value):
+        raise Refused(f"{column.name} is {cell} in {where}", "it is not finite", "leave it empty if unknown")
+    return value
+
+
+def _outcome(cell: str, how: Table, where: str) -> int:
+    names = [_plain(n) for n in how.classes]
+    if _plain(cell) in names:
+        return names.index(_plain(cell))
+    try:
+        value = float(cell)
+    except ValueError:
+        value = float("nan")
+    if value not in how.labels:
+        known = ", ".join(f"{v:g}" for v in how.labels)
+        raise Refused(f"label '{cell}' in {where}", f"'{how.task}' knows {known}, or {' and '.join(how.classes)}")
+    return int(value > how.positive_above)
+
+
+def groups_of(values: npt.NDArray[np.float64], how: Table) -> Mapping[str, npt.NDArray[np.str_]]:
+    """The subgroups of a recipe: a code by its value, a number below 50, from 50 to 64, and from 65 on."""
+    found = {}
+    for name in how.subgroups:
+        column = next(c for c in how.columns if c.name == name)
+        own = values[:, how.columns.index(column)]
+        if column.kind == "number":
+            words = np.select([np.isnan(own), own < 50, own < 65], ["unknown", "below 50", "50 to 64"], "65 and above")
+        else:
+            told = dict(zip(column.values, column.unit.split(" | "), strict=False))
+            words = np.array([told.get(v, "unknown" if np.isnan(v) else f"{v:g}") for v in own])
+        found[name] = np.asarray(words, np.str_)
+    return found

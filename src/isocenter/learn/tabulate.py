@@ -1,0 +1,283 @@
+"""From rows of a table to a calibrated risk: ridge logistic regression with bent lines, and boosted trees beside it.
+
+Everything is chosen inside the folds that do not measure (nested cross-validation): the penalty, whether trees are
+added and how many, and the calibration. The evidence is that of rows which none of these choices has seen.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from isocenter.errors import Refused
+from isocenter.learn.card import written
+from isocenter.learn.export import exported
+from isocenter.learn.judge_classes import class_figures
+from isocenter.learn.kinds import Column, Table
+from isocenter.learn.rows import Rows, groups_of, read_rows
+from isocenter.methods.calibration import Scale, fit_scale
+from isocenter.record import Model, to_plain
+
+__all__ = ["Encoding", "Risk", "Trees", "judged", "train_table"]
+
+Array = npt.NDArray[np.float64]
+
+
+class Encoding(nn.Module):  # type: ignore[misc]
+    """Row with missing values → numbers that a linear model can weigh.
+
+    Numbers as they are and bent at their knots, grades as steps reached, codes as which of them, and a flag where a
+    value was missing among the rows that it was made from; each brought to mean 0 and spread 1.
+    """
+
+    def __init__(self, columns: Sequence[Column], values: Array) -> None:
+        super().__init__()
+        low, high = np.array([c.low for c in columns]), np.array([c.high for c in columns])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a column may be missing throughout
+            fill = np.nan_to_num(np.nanmedian(np.clip(values, low, high), axis=0))
+        for name, array in (("low", low), ("high", high), ("fill", fill)):
+            self.register_buffer(name, torch.tensor(array, dtype=torch.float32))
+        bends = [(i, k) for i, c in enumerate(columns) for k in c.knots]
+        steps = [(i, v) for i, c in enumerate(columns) if c.kind == "grade" for v in c.values[1:]]
+        codes = [(i, v) for i, c in enumerate(columns) if c.kind == "code" for v in c.values[1:]]
+        gaps = np.flatnonzero(np.isnan(values).any(axis=0))
+        self.numbers = torch.tensor([i for i, c in enumerate(columns) if c.kind == "number"], dtype=torch.int64)
+        self.gaps = torch.tensor(gaps, dtype=torch.int64)
+        for name, pairs in (("bend", bends), ("step", steps), ("code", codes)):
+            self.register_buffer(f"{name}_at", torch.tensor([i for i, _ in pairs], dtype=torch.int64))
+            self.register_buffer(f"{name}_value", torch.tensor([v for _, v in pairs], dtype=torch.float32))
+        self.register_buffer("mean", torch.zeros(1))
+        self.register_buffer("spread", torch.ones(1))
+        plain = self.forward(torch.tensor(values, dtype=torch.float32))
+        self.mean, self.spread = plain.mean(0), plain.std(0).clamp(min=1e-3)
+
+    def filled(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The row within its ranges and without gaps, and where the gaps were."""
+        gap = torch.isnan(x)
+        return torch.minimum(torch.maximum(torch.where(gap, self.fill, x), self.low), self.high), gap
+
+    def forward(self, x: Tensor) -> Tensor:
+        whole, gap = self.filled(x)
+        there = 1 - gap.float()
+        parts = [
+            whole[:, self.numbers],
+            torch.relu(whole[:, self.bend_at] - self.bend_value),
+            (whole[:, self.step_at] >= self.step_value).float() * there[:, self.step_at],
+            ((whole[:, self.code_at] - self.code_value).abs() < 0.25).float() * there[:, self.code_at],
+            gap[:, self.gaps].float(),
+        ]
+        return (torch.cat(parts, 1) - self.mean) / self.spread
+
+
+class Trees(nn.Module):  # type: ignore[misc]
+    """Boosted trees as products of matrices (Nakandala 2020): all questions at once, then the leaf they lead to."""
+
+    def __init__(self, model: Any, count: int) -> None:
+        super().__init__()
+        feature, border, leaf, paths = [], [], [], []
+        for tree in (stage[0].tree_ for stage in model.estimators_[:count]):
+            start = len(feature)
+            inner = [n for n in range(tree.node_count) if tree.children_left[n] >= 0]
+            number = {n: start + i for i, n in enumerate(inner)}
+            feature += [int(tree.feature[n]) for n in inner]
+            border += [float(tree.threshold[n]) for n in inner]
+            waiting: list[tuple[int, list[tuple[int, float]]]] = [(0, [])]
+            while waiting:
+                node, way = waiting.pop()
+                if node in number:
+                    waiting.append((int(tree.children_left[node]), [*way, (number[node], 1.0)]))
+                    waiting.append((int(tree.children_right[node]), [*way, (number[node], -1.0)]))
+                else:
+                    leaf.append(float(tree.value[node].ravel()[0]) * model.learning_rate)
+                    paths.append(way)
+        path = torch.zeros(len(feature), len(leaf))
+        for column, way in enumerate(paths):
+            for row, sign in way:
+                path[row, column] = sign
+        prior = model.init_.class_prior_
+        self.register_buffer("feature", torch.tensor(feature, dtype=torch.int64))
+        # sklearn compares 32-bit values with 64-bit borders: the largest 32-bit number not above decides alike.
+        self.register_buffer("border", torch.from_numpy(_down(np.array(border))))
+        self.register_buffer("path", path)
+        self.register_buffer("wanted", (path > 0).sum(0).float())
+        self.register_buffer("leaf", torch.tensor(leaf, dtype=torch.float32))
+        self.register_buffer("start", torch.tensor(float(np.log(prior[1] / prior[0])), dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        left = (x[:, self.feature] <= self.border).float()
+        reached = ((left @ self.path) == self.wanted).float()
+        return self.start + reached @ self.leaf
+
+
+def _down(border: Array) -> npt.NDArray[np.float32]:
+    near = border.astype(np.float32)
+    return np.where(near > border, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
+
+
+class Risk(nn.Module):  # type: ignore[misc]
+    """Row → ``logits`` (n, 2) and ``certainty`` (n, 2). Input ``image``: (n, columns), NaN where a value is missing."""
+
+    def __init__(self, encoding: Encoding, weight: Array, bias: float, trees: Trees | None, scale: Scale) -> None:
+        super().__init__()
+        self.encoding, self.trees, self.slope, self.offset = encoding, trees, scale.slope, scale.offset
+        self.register_buffer("weight", torch.tensor(weight, dtype=torch.float32))
+        self.bias = bias
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        logit = self.encoding(image) @ self.weight + self.bias
+        if self.trees is not None:
+            logit = (logit + self.trees(self.encoding.filled(image)[0])) / 2
+        chance = torch.sigmoid(logit * self.slope + self.offset)
+        return torch.stack([-logit, logit], 1) / 2, torch.stack([1 - chance, chance], 1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """Everything that some rows can teach: lines for each penalty, and trees up to the largest number."""
+
+    encoding: Encoding
+    lines: tuple[Any, ...]
+    trees: Any
+
+    def logits(self, values: Array, how: Table) -> Array:
+        """(penalties, numbers of trees, n) logits of the candidates."""
+        x = torch.tensor(values, dtype=torch.float32)
+        encoded = self.encoding(x).numpy()
+        filled = self.encoding.filled(x)[0].numpy()
+        staged = list(self.trees.staged_decision_function(filled)) if self.trees is not None else []
+        return np.array([
+            [line if not count else (line + staged[count - 1].ravel()) / 2 for count in how.trees]
+            for line in (one.decision_function(encoded) for one in self.lines)
+        ])  # fmt: skip
+
+
+def _fit(values: Array, labels: npt.NDArray[np.int64], how: Table, seed: int) -> _Fitted:
+    from sklearn.ensemble import GradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    encoding = Encoding(how.columns, values)
+    x = torch.tensor(values, dtype=torch.float32)
+    encoded = encoding(x).numpy()
+    lines = tuple(LogisticRegression(C=c, max_iter=2000, tol=1e-8).fit(encoded, labels) for c in how.strengths)
+    trees = None
+    if max(how.trees):
+        trees = GradientBoostingClassifier(
+            n_estimators=max(how.trees), max_depth=how.depth, learning_rate=how.rate, subsample=0.7,
+            min_samples_leaf=max(5, len(labels) // 50), random_state=seed,
+        ).fit(encoding.filled(x)[0].numpy(), labels)  # fmt: skip
+    return _Fitted(encoding, lines, trees)
+
+
+def _parts(labels: npt.NDArray[np.int64], folds: int, seed: int) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    from sklearn.model_selection import StratifiedKFold
+
+    yield from StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(len(labels)), labels)
+
+
+def _chosen(values: Array, labels: npt.NDArray[np.int64], how: Table, seed: int) -> tuple[int, int, Scale]:
+    """Penalty, number of trees, and calibration: those with the least log loss on inner folds."""
+    shape = (len(how.strengths), len(how.trees), len(labels))
+    logits = np.empty(shape)
+    for learn, held in _parts(labels, how.inner, seed):
+        logits[:, :, held] = _fit(values[learn], labels[learn], how, seed).logits(values[held], how)
+    losses = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean(2)
+    c, t = np.unravel_index(int(losses.argmin()), losses.shape)
+    return int(c), int(t), fit_scale(labels, logits[c, t])
+
+
+def _nested(rows: Rows, how: Table, seed: int) -> tuple[Array, Array]:
+    """Logits and certainties of rows that neither fit, choice nor calibration had seen."""
+    logits, stated = np.empty(len(rows.labels)), np.empty(len(rows.labels))
+    for learn, held in _parts(rows.labels, how.outer, seed):
+        values, labels = rows.values[learn], rows.labels[learn]
+        c, t, scale = _chosen(values, labels, how, seed)
+        logits[held] = _fit(values, labels, how, seed).logits(rows.values[held], how)[c, t]
+        stated[held] = scale(logits[held])
+    return logits, stated
+
+
+def train_table(
+    how: Table,
+    data: Path,
+    out: Path,
+    seed: int,
+    tell: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Model:
+    """Measure by nested cross-validation, then fit on all rows and export; see `train.train`."""
+    torch.set_num_threads(1)
+    started, rows = clock(), read_rows(data, how)
+    few = int(np.bincount(rows.labels, minlength=2).min())
+    if few < 2 * how.outer:
+        raise Refused(f"{few} rows of one class", f"{how.outer} folds need {2 * how.outer} of each", "give more rows")
+    inputs: dict[str, Any] = {
+        "kind": "table", "classes": list(how.classes), "positive": 1, "threshold": 0.5,
+        "columns": to_plain([asdict(c) for c in how.columns]), "label": list(how.label), "labels": list(how.labels),
+        "positive_above": how.positive_above, "subgroups": list(how.subgroups),
+    }  # fmt: skip
+    none, groups = np.zeros(len(rows.labels), bool), groups_of(rows.values, how)
+    measured = []
+    for repeat in range(how.repeats):
+        logits, stated = _nested(rows, how, seed * 100 + repeat)
+        both = np.stack([-logits, logits], 1) / 2, np.stack([1 - stated, stated], 1)
+        measured.append(class_figures(rows.labels, *both, none, inputs, groups))
+        tell(
+            f"nested cross-validation {repeat + 1} of {how.repeats}: AUC {measured[-1]['metrics']['auc']['value']:.4f}"
+        )
+    c, t, scale = _chosen(rows.values, rows.labels, how, seed)
+    whole = _fit(rows.values, rows.labels, how, seed)
+    line, count = whole.lines[c], how.trees[t]
+    trees = Trees(whole.trees, count) if count else None
+    net = Risk(whole.encoding, line.coef_[0], float(line.intercept_[0]), trees, scale)
+    asked = [torch.tensor(rows.values[i % len(rows.labels)][None], dtype=torch.float32) for i in range(100)]
+    digest, parity = exported(net, (len(how.columns),), out / "model.onnx", ("logits", "certainty"), inputs=asked)
+    with torch.inference_mode():
+        mine = net(torch.tensor(rows.values, dtype=torch.float32))[0][:, 1].numpy() * 2
+    off = float(np.abs(mine - whole.logits(rows.values, how)[c, t]).max())
+    if off > 1e-4:
+        raise Refused(f"the exported model differs from scikit-learn by {off:.2e}", "at most 1e-4 is allowed")
+    shown = measured[0] | {"parity": max(parity, off)}
+    shown["networks"] = [m["metrics"] | {"seed": seed * 100 + k} for k, m in enumerate(measured)]
+    return written(how, out, digest, rows.digest, inputs, shown, {
+        "rows": {name: int(np.count_nonzero(rows.labels == k)) for k, name in enumerate(how.classes)},
+        "chosen": f"ridge penalty C = {how.strengths[c]:g}, {count} trees of depth {how.depth}",
+        "seed": seed, "seconds": round(clock() - started),
+        "shown": f"{how.outer}-fold nested cross-validation, first of {how.repeats} draws; all draws are listed",
+    })  # fmt: skip
+
+
+def judged(
+    held: Model, session: Any, data: Path, split: str | None
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    """Figures and predictions of a model on the rows of a table; a row with most values missing would be declined."""
+    inputs = held.inputs
+    columns = tuple(
+        Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in inputs["columns"]
+    )
+    how = Table(
+        task=held.name, classes=(inputs["classes"][0], inputs["classes"][1]), columns=columns,
+        label=tuple(inputs["label"]), labels=tuple(inputs["labels"]), positive_above=inputs["positive_above"],
+        subgroups=tuple(inputs["subgroups"]),
+    )  # fmt: skip
+    rows = read_rows(data, how, split)
+    logits, certainty = session.run(["logits", "certainty"], {"image": rows.values.astype(np.float32)})
+    declined = np.isnan(rows.values).mean(axis=1) > 0.5
+    shown = class_figures(
+        rows.labels, logits.astype(np.float64), certainty.astype(np.float64), declined, inputs,
+        groups_of(rows.values, how),
+    )  # fmt: skip
+    told = [
+        {"name": name, "label": int(label), "certainty": float(c), "declined": bool(d)}
+        for name, label, c, d in zip(rows.names, rows.labels, certainty[:, 1], declined, strict=True)
+    ]
+    return shown, told, {}

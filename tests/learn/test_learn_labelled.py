@@ -1,0 +1,142 @@
+"""Labelled images in every layout that people use, and what is wrong with a layout said in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isocenter.errors import NotFound, Refused
+from isocenter.learn.kinds import Classes
+from isocenter.learn.labelled import REST, pairs_of, read_labelled
+
+GREY = Classes(task="spots", classes=("clear", "spot"), shape=(28, 28), known_as={"sick": 1})
+COLOUR = Classes(task="hues", classes=("a", "b", "c"), shape=(28, 28), channels=3)
+SOLID = Classes(task="lumps", classes=("none", "lump"), shape=(14, 14, 14))
+RNG = np.random.default_rng(0)
+
+
+def grey(n: int, side: int = 28) -> np.ndarray:
+    return RNG.integers(0, 255, (n, side, side), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [("test_images", "test_labels"), ("images", "labels"), ("x_test", "y_test"), ("holdout_x", "holdout_y")],
+)
+def test_an_npz_of_any_names_is_read_pixel_for_pixel(tmp_path: Path, images: str, labels: str) -> None:
+    x = grey(6)
+    np.savez(tmp_path / "a.npz", **{images: x, labels: np.arange(6)[:, None] % 2})
+    found = read_labelled(tmp_path / "a.npz", GREY)
+    assert np.array_equal(found.pictures, x) and found.labels.tolist() == [0, 1] * 3
+
+
+def test_splits_are_read_together_or_one_alone(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "a.npz", train_images=grey(4), train_labels=[0, 1, 0, 1], test_images=grey(2), test_labels=[1, 1]
+    )
+    assert len(read_labelled(tmp_path / "a.npz", GREY)) == 6
+    assert read_labelled(tmp_path / "a.npz", GREY, "test").names == ("test/00000", "test/00001")
+    with pytest.raises(Refused, match="no split 'val'"):
+        read_labelled(tmp_path / "a.npz", GREY, "val")
+
+
+def test_one_hot_named_and_floating_labels_mean_the_same(tmp_path: Path) -> None:
+    x = grey(4)
+    for k, labels in enumerate(
+        (np.eye(2)[[0, 1, 1, 0]], np.array([0.0, 1.0, 1.0, 0.0]), ["clear", "Sick", "spot", "0"])
+    ):
+        np.savez(tmp_path / f"{k}.npz", images=x, labels=labels)
+        assert read_labelled(tmp_path / f"{k}.npz", GREY).labels.tolist() == [0, 1, 1, 0]
+    np.savez(tmp_path / "named.npz", images=x, labels=[1, 0, 0, 1], classes=["spot", "clear"])
+    assert read_labelled(tmp_path / "named.npz", GREY).labels.tolist() == [0, 1, 1, 0], "the file's own order of names"
+
+
+def test_other_sizes_depths_and_axes_are_brought_to_the_grid(tmp_path: Path) -> None:
+    big = np.kron(grey(2), np.ones((1, 2, 2), np.uint8))
+    for k, images in enumerate((big, big[..., None], big[:, None], big / 255.0, np.stack([big] * 3, -1))):
+        np.savez(tmp_path / f"{k}.npz", images=images, labels=[0, 1])
+        found = read_labelled(tmp_path / f"{k}.npz", GREY).pictures
+        assert found.shape == (2, 28, 28) and found.dtype == np.uint8
+    np.savez(tmp_path / "first.npz", images=np.moveaxis(np.stack([big] * 3, -1), -1, 1), labels=[0, 1])
+    assert read_labelled(tmp_path / "first.npz", COLOUR).pictures.shape == (2, 28, 28, 3)
+    mask = np.zeros((2, 28, 28, 28), np.uint8)
+    mask[:, 4:20, 4:12, 4:24] = 1
+    np.savez(tmp_path / "solid.npz", test_images=mask, test_labels=[0, 1])
+    solid = read_labelled(tmp_path / "solid.npz", SOLID).pictures
+    assert solid.shape == (2, 14, 14, 14) and solid.max() == 255
+    assert solid[0, :, 5, 5].argmax() < solid[0, 5, 5, :].argmax() + 3, "axes stay where they were"
+    assert np.count_nonzero(solid[0].max((1, 2)) > 127) == 8 and np.count_nonzero(solid[0].max((0, 1)) > 127) == 10
+
+
+@pytest.mark.parametrize(
+    ("arrays", "why"),
+    [
+        ({"test_images": np.zeros((3, 28, 28), np.uint8)}, "3 images and 0 labels"),
+        ({"test_images": np.zeros((3, 28, 28), np.uint8), "test_labels": [0, 1]}, "3 images and 2 labels"),
+        ({"images": np.zeros((2, 28, 28), np.uint8), "labels": [0, 7]}, "label '7'.*knows 0 clear, 1 spot"),
+        ({"images": np.zeros((2, 28, 28), np.uint8), "labels": [0.0, np.nan]}, "not finite"),
+        ({"images": np.zeros((2, 28, 28), np.uint8), "labels": np.ones((2, 5))}, "one label"),
+        ({"images": np.full((2, 28, 28), np.nan), "labels": [0, 1]}, "784 pixels that are not finite"),
+        ({"images": np.zeros((2, 28, 28, 28), np.uint8), "labels": [0, 1]}, "images of 2 axes"),
+        ({"images": np.zeros((2, 9, 9), np.uint8), "labels": [0, 1]}, "too coarse"),
+        ({"words": np.zeros(2)}, "split"),
+        ({"images": np.array([{}, {}], object), "labels": [0, 1]}, "cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, arrays: dict[str, Any], why: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(Refused, match=why):
+        read_labelled(tmp_path / "a.npz", GREY)
+
+
+def test_a_grey_picture_has_no_colours_and_nothing_is_nothing(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=grey(2), labels=[0, 1])
+    with pytest.raises(Refused, match="3 colours"):
+        read_labelled(tmp_path / "a.npz", COLOUR)
+    with pytest.raises(NotFound):
+        read_labelled(tmp_path / "b.npz", GREY)
+    (tmp_path / "c.npz").write_bytes(b"PK\x03\x04 cut short")
+    with pytest.raises(Refused, match="no whole"):
+        read_labelled(tmp_path / "c.npz", GREY)
+    (tmp_path / "d.pkl").write_bytes(b"\x80\x04.")
+    with pytest.raises(Refused, match="not a folder"):
+        read_labelled(tmp_path / "d.pkl", GREY)
+
+
+def test_folders_and_tables_are_read(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    for folder, count in (("test/clear", 2), ("test/SPOT", 1), ("train/sick", 1)):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        for i in range(count):
+            Image.fromarray(grey(1, 40)[0]).save(tmp_path / "set" / folder / f"{i}.png")
+    assert read_labelled(tmp_path / "set", GREY).labels.tolist() == [1, 0, 0, 1]
+    assert read_labelled(tmp_path / "set", GREY, "test").labels.tolist() == [1, 0, 0]
+    (tmp_path / "set" / "other").mkdir()
+    Image.fromarray(grey(1)[0]).save(tmp_path / "set" / "other" / "x.png")
+    with pytest.raises(Refused, match="label 'other'"):
+        read_labelled(tmp_path / "set", GREY)
+    assert REST in read_labelled(tmp_path / "set", replace(GREY, foreign=0.2)).labels
+    (tmp_path / "set" / "other" / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(Refused, match=r"cannot read bad\.png"):
+        read_labelled(tmp_path / "set", replace(GREY, foreign=0.2))
+    table = tmp_path / "list.csv"
+    table.write_text("File;Label\nset/test/clear/0.png;clear\nset/test/SPOT/0.png;1\n")
+    assert read_labelled(table, GREY).labels.tolist() == [0, 1]
+    table.write_text("file,label\nset/test/clear/9.png,0\n")
+    with pytest.raises(Refused, match=r"9\.png in row 1"):
+        read_labelled(table, GREY)
+    table.write_text("file,label\nset/test/clear/0.png,\n")
+    with pytest.raises(Refused, match="no label"):
+        read_labelled(table, GREY)
+    table.write_text("file,size\nset/test/clear/0.png,3\n")
+    with pytest.raises(Refused, match="columns"):
+        read_labelled(table, GREY)
+
+
+def test_an_npz_may_hold_images_under_the_name_of_no_split() -> None:
+    assert pairs_of({"images": np.zeros(1), "labels": np.zeros(1)}) == {"": ("images", "labels")}

@@ -1,0 +1,112 @@
+"""Tables: read with their gaps, measured by rows that no choice had seen, exported as they were fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+pytest.importorskip("sklearn", reason="the extra 'ml' is not installed")
+
+from isocenter.errors import Refused  # noqa: E402
+from isocenter.learn import recipes  # noqa: E402
+from isocenter.learn.judge import judged  # noqa: E402
+from isocenter.learn.kinds import Column, Table  # noqa: E402
+from isocenter.learn.rows import read_rows  # noqa: E402
+from isocenter.learn.tabulate import Trees  # noqa: E402
+from isocenter.learn.train import train  # noqa: E402
+
+RISK = Table(
+    task="risk", classes=("well", "ill"), label=("outcome", "num"), labels=(0, 1, 2), strengths=(0.1, 1.0),
+    trees=(0, 8),
+    columns=(
+        Column("age", "number", ("years",), low=20, high=90, knots=(50,)),
+        Column("sex", "code", values=(0, 1), unit="female | male"),
+        Column("grade", "grade", values=(1, 2, 3)),
+    ),
+    outer=3, inner=2, repeats=1, subgroups=("sex", "age"), goal={"auc": 0.8},
+    card={"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"},
+)  # fmt: skip
+
+
+def table(n: int, seed: int) -> list[tuple[object, ...]]:
+    rng = np.random.default_rng(seed)
+    age, sex, grade = rng.integers(25, 85, n), rng.integers(0, 2, n), rng.integers(1, 4, n)
+    risk = 1 / (1 + np.exp(-(0.12 * (age - 55) + 1.2 * sex + 1.3 * (grade - 2))))
+    ill = rng.random(n) < risk
+    return [(a if i % 9 else "?", s, g, int(y) * (1 + i % 2)) for i, (a, s, g, y) in enumerate(zip(age, sex, grade, ill, strict=True))]  # noqa: E501  # fmt: skip
+
+
+def text(rows: list[tuple[object, ...]], header: str = "", mark: str = ",") -> str:
+    return "\n".join(([header] if header else []) + [mark.join(map(str, r)) for r in rows]) + "\n"
+
+
+@pytest.fixture(autouse=True)
+def _known() -> Iterator[None]:
+    recipes.RECIPES["risk"] = RISK
+    yield
+    recipes.RECIPES.pop("risk")
+
+
+def test_the_whole_way(tmp_path: Path) -> None:
+    (tmp_path / "rows.data").write_text(text(table(240, 0)))
+    model = train("risk", tmp_path / "rows.data", tmp_path / "risk")
+    assert model.evidence["parity"] < 1e-5 and model.evidence["n"] == 240
+    held = table(120, 1)
+    turned = [(y, g, "-", s, a) for a, s, g, y in held]
+    (tmp_path / "held.csv").write_text(text(turned, "Outcome;Grade;Note;Sex;Years", ";"))
+    found = judged(tmp_path / "risk", tmp_path / "held.csv")
+    assert found.report["metrics"]["auc"]["value"] > 0.8 and found.report["calibration"]["ece"] < 0.15
+    assert {(g["by"], g["name"]) for g in found.report["subgroups"]} >= {("sex", "male"), ("age", "unknown")}
+    assert any("insufficient" in g for g in found.report["subgroups"]) or all(
+        g["events"] >= 10 for g in found.report["subgroups"]
+    )
+    again = train("risk", tmp_path / "rows.data", tmp_path / "again")
+    assert again.digest == model.digest, "bit for bit"
+
+
+def test_trees_as_products_answer_as_the_trees_do() -> None:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4)).astype(np.float32)
+    y = (x[:, 0] * x[:, 1] + x[:, 2] > 0).astype(int)
+    fitted = GradientBoostingClassifier(n_estimators=12, max_depth=3, random_state=0).fit(x, y)
+    mine = Trees(fitted, 12)(torch.from_numpy(x)).numpy()
+    assert np.abs(mine - fitted.decision_function(x)).max() < 1e-5
+    edge = x[np.abs(x[:, :1] - fitted.estimators_[0, 0].tree_.threshold[0]).argmin()][None].copy()
+    edge[0, fitted.estimators_[0, 0].tree_.feature[0]] = fitted.estimators_[0, 0].tree_.threshold[0]
+    assert np.abs(Trees(fitted, 12)(torch.from_numpy(edge)).numpy() - fitted.decision_function(edge)).max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("age,sex,grade\n50,1,2\n", "no outcome"),
+        ("age,grade,num\n50,1,2\n", "no column 'sex'"),
+        ("50,1,2\n", "3 columns and no header"),
+        ("50,1,2,7\n", "label '7'"),
+        ("50,1,2,?\n", "label '\\?'"),
+        ("50,x,2,1\n", "no column 'age'"),
+        ("age,sex,grade,num\n50,x,2,1\n", "sex is 'x' in row 1"),
+        ("50,1,inf,1\n", "not finite"),
+        ("50,1,2,1\n50,1,2\n", "3 cells"),
+        ("", "is empty"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, said: str, why: str) -> None:
+    (tmp_path / "t.csv").write_text(said)
+    with pytest.raises(Refused, match=why):
+        read_rows(tmp_path / "t.csv", RISK)
+
+
+def test_words_for_labels_gaps_and_one_class(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("age sex grade num\n50 1 NA ill\n? 0 2 well\n")
+    rows = read_rows(tmp_path, RISK)
+    assert rows.labels.tolist() == [1, 0] and np.isnan(rows.values).sum() == 2
+    (tmp_path / "t.csv").write_text(text([(50, 1, 2, 1)] * 40))
+    with pytest.raises(Refused, match="rows of one class"):
+        train("risk", tmp_path / "t.csv", tmp_path / "out")
