@@ -26,7 +26,7 @@ STILL = Augmentation(rotate_deg=3, mirror=0.0, erase=0.0, curve=0.2)
 CARD = {"title": "T", "intended_use": "a test", "not_for": ["all else"], "limits": ["tiny"], "source": "made",
         "licence": "none"}  # fmt: skip
 BARS = Classes(
-    task="bars", classes=("one", "two", "three"), shape=(28, 28), ordered=1.0, widths=(8, 16), members=2, epochs=8,
+    task="bars", classes=("one", "two", "three"), shape=(28, 28), ordered=1.0, widths=(8, 16), members=2, epochs=20,
     batch=16, rate=1e-2, average=0.8, dropout=0.0, augmentation=STILL, card=CARD, goal={"auc": 0.9},
 )  # fmt: skip
 

@@ -157,8 +157,9 @@ def plain_page(model: Model) -> str:
                   f"| Brier score | {calibrated['brier']:.3f} | | |"]  # fmt: skip
     for split, metrics in shown.get("splits", {}).items():
         lines += [_aimed(f"{name}, split '{split}'", value, None) for name, value in metrics.items() if name == "auc"]
+    one = "draw" if model.inputs["kind"] == "table" else "network"
     for number, metrics in enumerate(shown.get("networks", ())):
-        lines.append(_aimed(f"auc, network {number + 1} (seed {metrics['seed']})", metrics["auc"], None))
+        lines.append(_aimed(f"auc, {one} {number + 1} (seed {metrics['seed']})", metrics["auc"], None))
     groups = [g for g in shown["subgroups"] if g["metrics"]]
     if groups:
         lines += ["", "## Subgroups", "", "| group | n | figure | value | 95 % interval |", "|---|---|---|---|---|"]

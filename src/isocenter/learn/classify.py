@@ -85,6 +85,7 @@ def fit_classes_net(
     if not per_epoch:
         raise Refused(f"{len(examples)} examples", f"a batch has {how.batch}", "give more examples")
     order = torch.empty(0, dtype=torch.int64)
+    layout = torch.channels_last if axes == 2 else torch.channels_last_3d
 
     def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
         nonlocal order
@@ -97,12 +98,19 @@ def fit_classes_net(
             x = augmented(x, how.augmentation, how.shape[0], random)
         else:
             x = moved(x, how.movement, random)
-        return _loss(net(x), labels[which], share, how)
+        return _loss(net(x.contiguous(memory_format=layout)), labels[which], share, how)
 
     said = {k: v for k, v in asdict(how).items() if k not in ("card", "goal", "members", "views", "known_as")}
     schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
+
+    def make() -> nn.Module:
+        return GridNet(
+            how.widths, kinds, how.dropout, axes=axes, channels=how.channels, levelled=how.levelled,
+            softened=how.softened,
+        ).to(memory_format=layout)  # fmt: skip
+
     net: GridNet = descend(
-        lambda: GridNet(how.widths, kinds, how.dropout, axes=axes, channels=how.channels, levelled=how.levelled),
+        make,
         shown, schedule, seed, repr((said, examples.digest)), checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net

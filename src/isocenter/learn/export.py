@@ -98,7 +98,9 @@ def exported(
     data = path.read_bytes()
     if len(data) > limit_bytes:
         raise Refused(f"{path.name} has {len(data)} bytes", f"a shipped model has at most {limit_bytes}")
-    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     worst = 0.0
     for image in inputs if inputs is not None else _images(shape, seed):
         with torch.inference_mode():

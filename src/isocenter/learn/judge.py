@@ -56,7 +56,7 @@ class Judged:
 
                 path.mkdir(parents=True, exist_ok=True)
                 for name, (labels, affine) in self.masks.items():
-                    nibabel.save(nibabel.Nifti1Image(labels, affine), path / f"{Path(name).name.split('.')[0]}.nii.gz")
+                    nibabel.save(nibabel.Nifti1Image(labels, affine), path / f"{name.split('.nii')[0]}.nii.gz")
                 path = path / "predictions.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".json":

@@ -27,6 +27,8 @@ class Augmentation:
         noise: largest standard deviation of added noise, in parts of the grey-value range.
         erase: chance that a rectangle is wiped out (tubes, letters and clips must not decide).
         turnover: chance of up and down exchanged. tint: largest change of one colour against the others, as a factor.
+        cubic: whether the moved picture is interpolated by cubic polynomials, which keep a small picture sharp; without
+            them a network of small pictures would only ever learn from blurred ones.
     """
 
     scale: tuple[float, float] = (0.8, 1.25)
@@ -40,6 +42,7 @@ class Augmentation:
     erase: float = 0.4
     turnover: float = 0.0
     tint: float = 0.0
+    cubic: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ class Classes:
         views: mirror images that are averaged when it answers, each a tuple of axes counted from the last.
         balanced: whether every class weighs the same, for use where the share of the diseased is not that of the data.
         levelled: whether each picture is freed of its own brightness and contrast.
+        softened: whether the finest detail, in which noise and the work of scanners dominate, is smoothed away first.
         foreign: share of each batch that shows pictures of none of the classes; 0 for no such class.
         epochs, batch, rate, decay, smoothing, dropout, average, threads: as in `Classifier2D`.
         augmentation: of pictures. movement: of volumes.
@@ -142,6 +146,7 @@ class Classes:
     views: tuple[tuple[int, ...], ...] = ((), (1,))
     balanced: bool = False
     levelled: bool = True
+    softened: bool = False
     foreign: float = 0.0
     epochs: int = 20
     batch: int = 32

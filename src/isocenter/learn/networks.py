@@ -1,4 +1,4 @@
-"""Networks: compact residual classifiers of films, of small pictures and of small volumes."""
+"""Networks: compact residual classifiers of films, small pictures and volumes, and one that outlines volumes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-__all__ = ["GridNet", "ResidualNet"]
+__all__ = ["GridNet", "MaskNet", "ResidualNet"]
 
 
 _LAYERS = {2: (nn.Conv2d, nn.BatchNorm2d, nn.AvgPool2d), 3: (nn.Conv3d, nn.BatchNorm3d, nn.AvgPool3d)}
@@ -80,15 +81,20 @@ class GridNet(nn.Module):  # type: ignore[misc]
             of which halves it. answers: number of logits. dropout: on the embedding while training.
         axes: 2 for pictures, 3 for volumes. channels: of the input.
         levelled: whether each picture is freed of its own brightness and contrast first.
+        softened: whether a picture is smoothed by a 3 × 3 binomial first.
     """
 
     def __init__(
         self, widths: Sequence[int], answers: int, dropout: float = 0.0, *, axes: int = 2, channels: int = 1,
-        levelled: bool = True,
+        levelled: bool = True, softened: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         convolution, norm, _ = _LAYERS[axes]
-        self.axes, self.levelled = axes, levelled
+        self.axes, self.levelled, self.softened = axes, levelled, softened
+        if softened:
+            line = torch.tensor([1.0, 2.0, 1.0]) / 4
+            kernel = (line[:, None] * line[None, :]).expand(channels, 1, 3, 3).clone()
+            self.register_buffer("soft", kernel, persistent=False)
         steps = [convolution(channels, widths[0], 3, axes - 1, 1, bias=False), norm(widths[0]), nn.ReLU()]
         for inward, outward in pairwise(widths):
             steps.append(_Step(inward, outward, 2, axes))
@@ -103,9 +109,50 @@ class GridNet(nn.Module):  # type: ignore[misc]
             over = tuple(range(1, self.axes + 2))
             mean = x.mean(over, keepdim=True)
             x = (x - mean) / (((x - mean) ** 2).mean(over, keepdim=True).sqrt() + 1e-2)
+        if self.softened:
+            x = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), self.soft, groups=x.shape[1])
         seen: Tensor = self.body(x).mean(tuple(range(2, self.axes + 2)))
         return seen
 
     def forward(self, x: Tensor) -> Tensor:
         answer: Tensor = self.head(self.drop(self.embedding(x)))
         return answer
+
+
+class MaskNet(nn.Module):  # type: ignore[misc]
+    """Volume → logits of each label for each voxel: a U-Net (Ronneberger 2015) that works on half the grid.
+
+    The first convolution takes every block of 2 × 2 × 2 voxels to one place, the last gives each place its eight voxels
+    back: nothing is lost, and the work is an eighth of that on the whole grid.
+
+    Args:
+        widths: channels from half the grid to the coarsest; each step halves the grid. answers: labels with background.
+    """
+
+    def __init__(self, widths: Sequence[int], answers: int) -> None:
+        super().__init__()
+
+        def step(inward: int, outward: int) -> nn.Sequential:
+            return nn.Sequential(
+                nn.Conv3d(inward, outward, 3, 1, 1, bias=False), nn.InstanceNorm3d(outward, affine=True), nn.ReLU()
+            )
+
+        self.stem = nn.Conv3d(1, widths[0], 4, 2, 1)
+        down, narrow, up = [nn.Sequential(step(widths[0], widths[0]), step(widths[0], widths[0]))], [], []
+        for inward, outward in pairwise(widths):
+            down.append(nn.Sequential(step(inward, outward), step(outward, outward)))
+            narrow.append(nn.Conv3d(outward, inward, 1))
+            up.append(nn.Sequential(step(2 * inward, inward), step(inward, inward)))
+        self.down, self.narrow, self.up = nn.ModuleList(down), nn.ModuleList(narrow), nn.ModuleList(up)
+        self.head = nn.ConvTranspose3d(widths[0], answers, 2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        kept = []
+        for k, step in enumerate(self.down):
+            x = step(functional.max_pool3d(x, 2) if k else x)
+            kept.append(x)
+        for k in reversed(range(len(self.up))):
+            x = functional.interpolate(self.narrow[k](x), scale_factor=2.0, mode="nearest")
+            x = self.up[k](torch.cat([kept[k], x], 1))
+        return self.head(x)

@@ -84,7 +84,10 @@ class Trees(nn.Module):  # type: ignore[misc]
 
     def __init__(self, model: Any, count: int) -> None:
         super().__init__()
-        feature, border, leaf, paths = [], [], [], []
+        feature: list[int] = []
+        border: list[float] = []
+        leaf: list[float] = []
+        paths: list[list[tuple[int, float]]] = []
         for tree in (stage[0].tree_ for stage in model.estimators_[:count]):
             start = len(feature)
             inner = [n for n in range(tree.node_count) if tree.children_left[n] >= 0]
@@ -261,9 +264,7 @@ def judged(
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     """Figures and predictions of a model on the rows of a table; a row with most values missing would be declined."""
     inputs = held.inputs
-    columns = tuple(
-        Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in inputs["columns"]
-    )
+    columns = tuple(_column(c) for c in inputs["columns"])
     how = Table(
         task=held.name, classes=(inputs["classes"][0], inputs["classes"][1]), columns=columns,
         label=tuple(inputs["label"]), labels=tuple(inputs["labels"]), positive_above=inputs["positive_above"],
@@ -281,3 +282,8 @@ def judged(
         for name, label, c, d in zip(rows.names, rows.labels, certainty[:, 1], declined, strict=True)
     ]
     return shown, told, {}
+
+
+def _column(said: dict[str, Any]) -> Column:
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in said.items()}
+    return Column(**plain)

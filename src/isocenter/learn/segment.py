@@ -1,0 +1,260 @@
+"""From outlined volumes to a network that outlines others, judged on people that it never saw."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isocenter.errors import Refused
+from isocenter.learn.augment import turned_grid
+from isocenter.learn.card import written
+from isocenter.learn.export import exported
+from isocenter.learn.fit import Schedule, descend
+from isocenter.learn.kinds import Masks
+from isocenter.learn.networks import MaskNet
+from isocenter.learn.outlined import Case, digest_of_cases, pairs_in, read_case
+from isocenter.methods.overlap import dice, surfaces
+from isocenter.record import Model
+
+__all__ = ["fit_masks", "judged", "outlined", "train_masks"]
+
+Progress = Callable[[str], None]
+Grey = npt.NDArray[np.float32]
+Ask = Callable[[Grey], Grey]
+
+_OVERLAP = 16
+
+
+class Chances(nn.Module):  # type: ignore[misc]
+    """Volume → ``chances`` (n, 1 + classes, x, y, z), averaged over networks and mirror images."""
+
+    def __init__(self, nets: Sequence[MaskNet], views: Sequence[tuple[int, ...]]) -> None:
+        super().__init__()
+        self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
+
+    def forward(self, image: Tensor) -> Tensor:
+        said = []
+        for net in self.nets:
+            for view in self.views:
+                chance = torch.softmax(net(torch.flip(image, view) if view else image), 1)
+                said.append(torch.flip(chance, view) if view else chance)
+        return torch.stack(said).mean(0)
+
+
+def evened(image: Grey) -> Grey:
+    """Grey values without the outermost half per cent, brought to mean 0 and spread 1."""
+    low, high = np.percentile(image, (0.5, 99.5))
+    x = np.clip(image, low, high)
+    return np.asarray((x - x.mean()) / max(float(x.std()), 1e-6), np.float32)
+
+
+def _on_spacing(array: Grey, factors: Sequence[float], order: int) -> Grey:
+    from scipy.ndimage import zoom
+
+    if all(abs(f - 1) < 0.05 for f in factors):
+        return array
+    return np.asarray(zoom(array, factors, order=order, mode="nearest", grid_mode=True), np.float32)
+
+
+def outlined(image: Grey, spacing_mm: Sequence[float], ask: Ask, inputs: Any) -> npt.NDArray[np.uint8]:
+    """The label of each voxel of a volume of any size and spacing.
+
+    It is brought to the spacing of the network, looked at in windows that overlap, and the chances are brought back.
+
+    Args:
+        ask: (1, 1, x, y, z) → (1, 1 + classes, x, y, z) chances.
+        inputs: of the model: ``spacing_mm``, ``window``, ``step``.
+    """
+    step, window = int(inputs["step"]), [int(w) for w in inputs["window"]]
+    factors = [have / want for have, want in zip(spacing_mm, inputs["spacing_mm"], strict=True)]
+    x = evened(_on_spacing(image, factors, 1))
+    sides = x.shape
+    x = np.pad(x, [(0, -side % step) for side in sides], mode="edge")
+    total = np.zeros(0, np.float32)
+    weight = np.zeros(x.shape, np.float32)
+    for corner in np.ndindex(*[len(_starts(s, w)) for s, w in zip(x.shape, window, strict=True)]):
+        where = tuple(
+            slice(_starts(s, w)[k], _starts(s, w)[k] + min(s, w))
+            for k, s, w in zip(corner, x.shape, window, strict=True)
+        )
+        said = ask(np.ascontiguousarray(x[where])[None, None])[0]
+        if not total.size:
+            total = np.zeros((len(said), *x.shape), np.float32)
+        total[(slice(None), *where)] += said
+        weight[where] += 1
+    total = (total / weight)[(slice(None), *(slice(0, s) for s in sides))]
+    if sides != image.shape:
+        back = [want / had for had, want in zip(sides, image.shape, strict=True)]
+        total = np.stack([_on_spacing(np.asarray(c, np.float32), back, 1) for c in total])
+    return np.asarray(total.argmax(0), np.uint8)
+
+
+def _starts(side: int, window: int) -> list[int]:
+    if side <= window:
+        return [0]
+    return [*range(0, side - window, window - _OVERLAP), side - window]
+
+
+def _tensors(case: Case, how: Masks) -> tuple[Tensor, Tensor]:
+    factors = [have / want for have, want in zip(case.spacing_mm, how.spacing_mm, strict=True)]
+    image = evened(_on_spacing(case.image, factors, 1))
+    labels = _on_spacing(case.labels.astype(np.float32), factors, 0)
+    step = _step(how)
+    wide = [(0, -side % step) for side in image.shape]
+    cut = tuple(slice(0, w) for w in how.window)
+    grey, mask = np.pad(image, wide, mode="edge")[cut], np.pad(labels, wide)[cut]
+    return torch.from_numpy(np.ascontiguousarray(grey)), torch.from_numpy(np.ascontiguousarray(mask)).long()
+
+
+def _step(how: Masks) -> int:
+    return int(2 ** len(how.widths))
+
+
+def fit_masks(
+    how: Masks, cases: Sequence[Case], seed: int, *, checkpoint: Path | None = None,
+    progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
+) -> MaskNet:  # fmt: skip
+    """One network, trained on all of these cases, one at a time (see `fit.descend`)."""
+    held = [_tensors(case, how) for case in cases]
+    kinds = len(how.classes) + 1
+    order = torch.empty(0, dtype=torch.int64)
+
+    def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
+        nonlocal order
+        if step % len(held) == 0:
+            order = torch.randperm(len(held), generator=random)
+        grey, labels = held[int(order[step % len(held)])]
+        grid = turned_grid(1, how.movement, tuple(grey.shape), random)
+        x = functional.grid_sample(grey[None, None], grid, mode="bilinear", padding_mode="border", align_corners=False)
+        y = functional.grid_sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)[0, 0].long()
+        gain, lift, noise = torch.rand(3, generator=random).tolist()
+        x = x * (0.8 + 0.4 * gain) + (lift - 0.5) * 0.4
+        x = x + torch.randn(x.shape, generator=random) * how.movement.noise * noise
+        logits = net(x)[0]
+        target = functional.one_hot(y, kinds).permute(3, 0, 1, 2).float()
+        said = torch.softmax(logits, 0)
+        both = (said * target)[1:].sum((1, 2, 3))
+        overlap = (2 * both + 1) / (said[1:].sum((1, 2, 3)) + target[1:].sum((1, 2, 3)) + 1)
+        return functional.cross_entropy(logits[None], y[None]) + 1 - overlap.mean()
+
+    said = {k: v for k, v in asdict(how).items() if k not in ("card", "goal", "members", "fitted", "views")}
+    schedule = Schedule(
+        len(held) * how.epochs, len(held), how.rate, min(100, len(held)), how.decay, how.average, how.threads
+    )  # fmt: skip
+    net: MaskNet = descend(
+        lambda: MaskNet(how.widths, kinds), shown, schedule, seed, repr((said, digest_of_cases(cases))),
+        checkpoint=checkpoint, progress=progress, clock=clock,
+    )  # fmt: skip
+    return net
+
+
+def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
+    """Fit on all parts but one, judge on that one, and export; see `train.train`."""
+    started = clock()
+    files, alone = pairs_in(data)
+    for line in alone:
+        tell(f"left out, {line}")
+    cases = [read_case(image, mask, how) for image, mask in files]
+    if len(cases) < 2 * how.members:
+        raise Refused(f"{len(cases)} cases", f"{how.members} parts need two each", "give more")
+    part = np.random.default_rng(seed).permutation(len(cases)) % how.members
+    tell(f"{len(cases)} cases in {how.members} parts, {how.fitted} networks")
+    nets, rows = [], []
+    inputs: dict[str, Any] = {
+        "kind": "masks", "classes": list(how.classes), "spacing_mm": list(how.spacing_mm), "step": _step(how),
+        "window": list(how.window),
+    }  # fmt: skip
+    for k in range(how.fitted):
+        some = [c for c, p in zip(cases, part, strict=True) if p != k]
+        nets.append(fit_masks(how, some, seed * 100 + k, checkpoint=out / f"member{k}.checkpoint", progress=tell))
+        single = Chances([nets[-1]], how.views).eval()
+
+        def ask(x: Grey, net: nn.Module = single) -> Grey:
+            with torch.inference_mode():
+                return np.asarray(net(torch.from_numpy(x)).numpy())
+
+        rows += [
+            _compared(c, outlined(c.image, c.spacing_mm, ask, inputs), how.classes)
+            for c, p in zip(cases, part, strict=True) if p == k
+        ]  # fmt: skip
+        tell(f"network {k + 1}: " + _told(_metrics(rows, how.classes)))
+    step = _step(how)
+    shapes = [tuple(step * (2 + (i + a) % 4) for a in range(3)) for i in range(20)]
+    random = torch.Generator().manual_seed(seed)
+    digest, parity = exported(
+        Chances(nets, how.views), (1, *(4 * step,) * 3), out / "model.onnx", ("chances",), free=True,
+        inputs=[torch.randn(1, 1, *shape, generator=random) for shape in shapes],
+    )  # fmt: skip
+    metrics = _metrics(rows, how.classes)
+    flat = {f"{name}_{kind}": value for name, kinds in metrics.items() for kind, value in kinds.items()}
+    shown = {"n": len(rows), "metrics": flat, "subgroups": [], "declined": 0, "parity": parity}
+    return written(how, out, digest, digest_of_cases(cases), inputs, shown, {
+        "cases": len(cases), "left out": alone, "networks": how.fitted,
+        "parameters": sum(p.numel() for net in nets for p in net.parameters()),
+        "seed": seed, "seconds": round(clock() - started),
+        "shown": f"cases of the parts that a network had not seen, {how.fitted} of {how.members} parts",
+    })  # fmt: skip
+
+
+def _compared(case: Case, said: npt.NDArray[np.uint8], classes: Sequence[str]) -> dict[str, Any]:
+    """Dice, HD95 and surface Dice at 1 mm of each class, for one case."""
+    row: dict[str, Any] = {"name": case.name}
+    for kind, name in enumerate(classes, start=1):
+        mine, theirs = said == kind, case.labels == kind
+        row[f"dice {name}"] = dice(mine, theirs)
+        measured = surfaces(mine, theirs, case.spacing_mm)
+        row[f"hd95_mm {name}"] = measured.hausdorff(95)
+        row[f"nsd_1mm {name}"] = measured.dice_at(1.0)
+    return row
+
+
+def _metrics(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean over the cases with a bootstrap interval by case; cases without the structure in both have no value."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for figure in ("dice", "hd95_mm", "nsd_1mm"):
+        for name in classes:
+            values = np.array([row[f"{figure} {name}"] for row in rows])
+            values = values[np.isfinite(values)]
+            if not len(values):
+                continue
+            drawn = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
+            low, high = np.percentile(drawn, (2.5, 97.5))
+            found.setdefault(figure, {})[name] = {
+                "value": float(values.mean()), "low": float(low), "high": float(high), "cases": len(values)
+            }  # fmt: skip
+    return found
+
+
+def _told(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
+    return ", ".join(f"{f} {k} {v['value']:.3f}" for f, kinds in metrics.items() for k, v in kinds.items())
+
+
+def judged(
+    held: Model, session: Any, data: Path, split: str | None
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    """Figures, a row for each case, and the outlines. An image without outline, or the reverse, counts as declined."""
+    inputs = held.inputs
+    how = Masks(task=held.name, classes=tuple(inputs["classes"]))
+    files, alone = pairs_in(data, split)
+    rows, masks = [], {}
+    for image, mask in files:
+        case = read_case(image, mask, how)
+        said = outlined(
+            case.image, case.spacing_mm, lambda x: np.asarray(session.run(["chances"], {"image": x})[0]), inputs
+        )  # fmt: skip
+        rows.append(_compared(case, said, how.classes) | {"declined": ""})
+        masks[case.name] = (said, case.affine)
+    metrics = _metrics(rows, how.classes)
+    figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": [], "declined": len(alone)}
+    blank: dict[str, Any] = dict.fromkeys(rows[0], "")
+    rows += [blank | {"name": line.split(":")[0], "declined": line.split(": ")[1]} for line in alone]
+    return figures, rows, masks

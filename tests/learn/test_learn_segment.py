@@ -1,0 +1,135 @@
+"""Outlines: read in every layout, learnt, exported for any grid, and judged by Dice and distances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.errors import Refused  # noqa: E402
+from isocenter.learn import recipes  # noqa: E402
+from isocenter.learn.judge import judged  # noqa: E402
+from isocenter.learn.kinds import Masks, Movement  # noqa: E402
+from isocenter.learn.outlined import pairs_in, read_case  # noqa: E402
+from isocenter.learn.segment import outlined  # noqa: E402
+from isocenter.learn.train import train  # noqa: E402
+
+BALLS = Masks(
+    task="balls", classes=("front", "back"), widths=(8, 12), members=3, epochs=10, rate=1e-2, average=0.8,
+    views=((), (3,)),
+    movement=Movement(scale=(0.95, 1.05), rotate_deg=4.0, shift=0.02), goal={"dice_front": 0.8},
+    card={"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"},
+)  # fmt: skip
+AFFINE = np.diag([1.0, 1.0, 1.0, 1.0])
+
+
+def ball(seed: int, sides: tuple[int, int, int] = (18, 26, 16)) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x, y, z = np.indices(sides)
+    centre = [s / 2 + rng.uniform(-1.5, 1.5) for s in sides]
+    inside = (x - centre[0]) ** 2 + ((y - centre[1]) / 1.6) ** 2 + (z - centre[2]) ** 2 < 25
+    labels = np.where(inside, np.where(y > centre[1], 1, 2), 0).astype(np.uint8)
+    image = rng.normal(100, 12, sides) + 90 * inside + 40 * (labels == 1)
+    return image.astype(np.float32), labels
+
+
+def write(folder: Path, name: str, image: np.ndarray | None, labels: np.ndarray | None, affine: np.ndarray = AFFINE,
+          ending: str = "", images: str = "imagesTr", masks: str = "labelsTr") -> None:  # fmt: skip
+    for kind, array, tail in ((images, image, ending), (masks, labels, "")):
+        if array is not None:
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(array, affine), folder / kind / f"{name}{tail}.nii.gz")
+
+
+@pytest.fixture(autouse=True)
+def _known() -> Iterator[None]:
+    recipes.RECIPES["balls"] = BALLS
+    yield
+    recipes.RECIPES.pop("balls")
+
+
+def test_the_whole_way(tmp_path: Path) -> None:
+    for seed in range(9):
+        write(tmp_path / "set", f"b{seed}", *ball(seed))
+    told: list[str] = []
+    model = train("balls", tmp_path / "set", tmp_path / "balls", progress=told.append)
+    assert model.evidence["metrics"]["dice_front"]["value"] > 0.6 and model.evidence["parity"] < 1e-4
+    image, labels = ball(30, (30, 40, 22))
+    turned = np.array([[0, -1.0, 0, 9], [1, 0, 0, 4], [0, 0, -1, 2], [0, 0, 0, 1]])
+    write(tmp_path / "held", "one", image, labels, ending="_0000", images="imagesTs", masks="labelsTs")
+    flipped = [np.ascontiguousarray(np.rot90(a, 1, (0, 1))[:, ::-1, ::-1]) for a in ball(31)]
+    write(tmp_path / "held", "two", *flipped, turned, images="imagesTs", masks="labelsTs")
+    write(tmp_path / "held", "odd", image, None, images="imagesTs")
+    found = judged(tmp_path / "balls", tmp_path / "held")
+    said = found.report
+    assert (said["n"], said["declined"]) == (2, 1)
+    assert set(said["metrics"]) == {"dice", "hd95_mm", "nsd_1mm"} and set(said["metrics"]["dice"]) == {"front", "back"}
+    found.write(tmp_path / "out")
+    kept = nibabel.load(tmp_path / "out" / "one_0000.nii.gz")
+    assert kept.shape == image.shape and (tmp_path / "out" / "predictions.csv").read_text().count("no outline") == 1
+
+
+def test_windows_add_up_and_other_spacings_come_back() -> None:
+    image, _ = ball(1, (40, 36, 30))
+
+    def bright(x: np.ndarray) -> np.ndarray:
+        return np.stack([x[:, 0] < 1.0, x[:, 0] >= 1.0], 1).astype(np.float32)
+
+    whole = outlined(image, (1, 1, 1), bright, {"step": 4, "window": [96, 96, 96], "spacing_mm": [1, 1, 1]})
+    parts = outlined(image, (1, 1, 1), bright, {"step": 4, "window": [24, 24, 24], "spacing_mm": [1, 1, 1]})
+    assert np.array_equal(whole, parts)
+    coarse = outlined(image, (2, 2, 2), bright, {"step": 4, "window": [96] * 3, "spacing_mm": [1, 1, 1]})
+    assert coarse.shape == image.shape and np.mean(coarse == whole) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("names", "given"),
+    [(("images", "masks"), "a"), (("img", "segmentations"), "a"), (("imagesTs", "labelsTs"), "a_0000")],
+)
+def test_layouts(tmp_path: Path, names: tuple[str, str], given: str) -> None:
+    image, labels = ball(0)
+    write(tmp_path, "a", image, labels, ending=given[1:], images=names[0], masks=names[1])
+    pairs, alone = pairs_in(tmp_path)
+    assert len(pairs) == 1 and not alone
+    (tmp_path / "list.csv").write_text(f"image,label\n{names[0]}/{given}.nii.gz,{names[1]}/a.nii.gz\n")
+    assert pairs_in(tmp_path / "list.csv")[0] == pairs
+
+
+def test_splits_are_kept_apart(tmp_path: Path) -> None:
+    image, labels = ball(0)
+    write(tmp_path, "a", image, labels)
+    write(tmp_path, "b", image, labels, images="imagesTs", masks="labelsTs")
+    assert len(pairs_in(tmp_path)[0]) == 2
+    assert [p[0].name for p in pairs_in(tmp_path, "Ts")[0]] == ["b.nii.gz"]
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    image, labels = ball(0)
+    broken = image.copy()
+    broken[3, 3, 3] = np.nan
+    cases = {
+        "grids": (image, labels[:-1], AFFINE, "other grids"),
+        "set": (image, labels * 4, AFFINE, "knows 0 background, 1 front, 2 back"),
+        "nan": (broken, labels, AFFINE, "1 voxels that are not finite"),
+        "flat": (image[:, :, 0], labels[:, :, 0], AFFINE, "a volume of 8 voxels"),
+    }
+    for name, (one, other, affine, why) in cases.items():
+        write(tmp_path / name, "a", one, other, affine)
+        (pair,), _ = pairs_in(tmp_path / name)
+        with pytest.raises(Refused, match=why):
+            read_case(*pair, BALLS)
+    write(tmp_path / "moved", "a", image, None)
+    write(tmp_path / "moved", "a", None, labels, np.diag([1, 1, 2, 1.0]))
+    with pytest.raises(Refused, match="positions in the body differ"):
+        read_case(*pairs_in(tmp_path / "moved")[0][0], BALLS)
+    write(tmp_path / "none", "a", image, None)
+    with pytest.raises(Refused, match="no image with an outline"):
+        pairs_in(tmp_path / "none")
+    (tmp_path / "nan" / "imagesTr" / "a.nii.gz").write_bytes(b"\x1f\x8b cut")
+    with pytest.raises(Refused, match=r"cannot read a\.nii\.gz"):
+        read_case(*pairs_in(tmp_path / "nan")[0][0], BALLS)

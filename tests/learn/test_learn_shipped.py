@@ -1,0 +1,71 @@
+"""Every model that ships: its file is the one on its card, and it is judged on a handful of made-up cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.analysis.weights import models
+from isocenter.errors import Refused
+from isocenter.learn.judge import judged
+from isocenter.learn.recipes import recipe
+
+SHIPPED = {name: model for name, (model, _) in models().items() if "kind" in model.inputs}
+ROOT = Path(__file__).parents[2]
+
+
+def some(name: str, folder: Path) -> Path:
+    """A few cases in the layout that the model reads."""
+    rng, inputs = np.random.default_rng(0), SHIPPED[name].inputs
+    if inputs["kind"] == "table":
+        path = folder / "rows.csv"
+        known = [c["values"] or [c["low"], c["high"]] for c in inputs["columns"]]
+        rows = [[f"{rng.choice(v):g}" for v in known] + [f"{inputs['labels'][i % 2]:g}"] for i in range(24)]
+        rows[3][0] = "?"
+        path.write_text("\n".join(map(",".join, rows)))
+        return path
+    if inputs["kind"] == "masks":
+        import nibabel
+
+        for kind, top in (("imagesTs", 500), ("labelsTs", len(inputs["classes"]) + 1)):
+            (folder / kind).mkdir()
+            array = rng.integers(0, top, (35, 51, 33)).astype(np.int16)
+            nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), folder / kind / "a.nii.gz")
+        return folder
+    shape = (*inputs["shape"], 3) if inputs["channels"] == 3 else tuple(inputs["shape"])
+    labels = np.arange(24) % len(inputs["classes"])
+    np.savez(folder / "some.npz", test_images=rng.integers(0, 255, (24, *shape), dtype=np.uint8), test_labels=labels)
+    return folder / "some.npz"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_it_is_judged(name: str, tmp_path: Path) -> None:
+    model = SHIPPED[name]
+    found = judged(name.upper(), some(name, tmp_path)).report
+    assert found["model"] == name and found["n"] in (1, 24)
+    assert recipe(name).task == name, "it can be trained again"
+    assert all(goal in model.evidence["metrics"] for goal in model.card["goal"])
+    assert model.evidence["parity"] <= 1e-4
+    page = (ROOT / "models" / name / "card.md").read_text("utf-8")
+    assert model.digest in page and model.card["licence"] in page
+
+
+@pytest.mark.parametrize("name", [n for n in SHIPPED if SHIPPED[n].inputs["kind"] != "masks"])
+def test_one_class_is_refused(name: str, tmp_path: Path) -> None:
+    path = some(name, tmp_path)
+    if path.suffix == ".csv":
+        path.write_text("\n".join(line for i, line in enumerate(path.read_text().splitlines()) if i % 2))
+    else:
+        held = dict(np.load(path))
+        np.savez(path, **held | {"test_labels": np.zeros(24)})
+    with pytest.raises(Refused, match="one class only"):
+        judged(name, path)
+
+
+def test_the_weights_are_small() -> None:
+    sizes = [p.stat().st_size for p in (ROOT / "models").glob("*/model.onnx")]
+    assert max(sizes) < 25e6 and sum(sizes) < 20e6
