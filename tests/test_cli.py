@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from pydicom.data import get_testdata_file
 
 from isocenter.cli import app
 
@@ -28,6 +30,21 @@ def test_the_site_and_its_analyses_wait_for_no_compiler() -> None:
     code = f"import sys; {code}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_taking_images_in_loads_nothing_that_is_only_asked_or_shown(tmp_path: Path) -> None:
+    other = ("scipy", "numba", "SimpleITK", "onnxruntime", "fastapi", "dbos", "pynetdicom", "isocenter.site.verbs")
+    code = (
+        "import sys; from pathlib import Path; from isocenter.app import open_intake; "
+        "from isocenter.cli.archive import ledger; from isocenter.settings import Settings; import isocenter.cli\n"
+        "with open_intake(Settings(folder=sys.argv[1])) as archive: said = ledger(archive, [Path(sys.argv[2])])\n"
+        f"print(said['stored'], [m for m in {other} if m in sys.modules])"
+    )
+    image = str(get_testdata_file("CT_small.dcm"))
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), image], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "1 []"
 
 
 def test_it_starts_in_under_half_a_second() -> None:

@@ -18,10 +18,14 @@ from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unava
 from isocenter.settings import Settings
 
 if TYPE_CHECKING:
+    from isocenter.site.receiving import Receiving
     from isocenter.site.verbs import Site
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.database import Database
     from isocenter.store.jobs import Jobs
+    from isocenter.store.journal import Journal
 
-__all__ = ["House", "now", "open_house"]
+__all__ = ["House", "now", "open_house", "open_intake"]
 
 
 def now() -> datetime:
@@ -310,9 +314,44 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
     from isocenter.analysis.registry import discover
     from isocenter.doors.dimse_scu import Peer, send
     from isocenter.site.verbs import Site
+    from isocenter.store.index import Index
+
+    database, blobs, journal = _stores(settings, server=server, make=make)
+    index = Index(database, blobs)
+
+    def dicom_send(peer: Any, files: Sequence[bytes]) -> Sequence[tuple[str, str]]:
+        to = Peer(peer["aet"], peer["host"], int(peer["port"]))
+        answers = send(to, files, calling=settings.aet)
+        return [(s.sop_uid, "" if s.ok else s.comment or f"status {s.status}") for s in answers]
+
+    site = Site(
+        database, blobs, journal, index, discover(), now, {"dicom": dicom_send}, settings.models, apart, settings.aet
+    )
+    return House(settings, site, database)
+
+
+@contextlib.contextmanager
+def open_intake(settings: Settings) -> Iterator[Receiving]:
+    """The way into the archive of a folder and nothing else of it; a new archive where there is none.
+
+    What stores images and does not ask about them need not wait until everything that could be asked is loaded.
+
+    Raises:
+        Unavailable: when the disk says no.
+    """
+    from isocenter.site.receiving import Receiving
+
+    database, blobs, journal = _stores(settings, server=False, make=True)
+    try:
+        yield Receiving(database, blobs, journal, now)
+    finally:
+        blobs.close()
+        database.close()
+
+
+def _stores(settings: Settings, *, server: bool, make: bool) -> tuple[Database, Blobs, Journal]:
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
-    from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
     if not make and not settings.database and not (settings.folder / "archive.sqlite").exists():
@@ -325,18 +364,7 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database_url, server=server)
     blobs = Blobs(settings.blobs_url)
-    journal = Journal(database, blobs)
-    index = Index(database, blobs)
-
-    def dicom_send(peer: Any, files: Sequence[bytes]) -> Sequence[tuple[str, str]]:
-        to = Peer(peer["aet"], peer["host"], int(peer["port"]))
-        answers = send(to, files, calling=settings.aet)
-        return [(s.sop_uid, "" if s.ok else s.comment or f"status {s.status}") for s in answers]
-
-    site = Site(
-        database, blobs, journal, index, discover(), now, {"dicom": dicom_send}, settings.models, apart, settings.aet
-    )
-    return House(settings, site, database)
+    return database, blobs, Journal(database, blobs)
 
 
 @contextlib.contextmanager

@@ -123,6 +123,20 @@ def test_analyses_are_loaded_by_address_and_refused_by_name() -> None:
         registry.discover().get("no_such_analysis")
 
 
+def test_analyses_are_looked_for_when_somebody_first_asks_and_once() -> None:
+    asked: list[str] = []
+
+    def find() -> tuple[dict[str, Any], dict[str, str]]:
+        asked.append("now")
+        return {}, {"odd": "it would not load"}
+
+    lazy = registry.Registry(find=find)
+    assert asked == []
+    with pytest.raises(NotFound, match="it would not load"):
+        lazy.get("odd")
+    assert lazy.analyses == {} and asked == ["now"]
+
+
 def test_the_analyses_that_ship_are_found_without_a_list() -> None:
     found = registry.discover()
     assert found.broken == {}

@@ -1,20 +1,23 @@
 """Child of the kill test: receives images as fast as it can and prints the SOP UID of each acknowledged one.
 
 It loads its code once and forks a receiver for each line ``FOLDER LIFE`` on its input. A receiver has two threads that
-receive one image at a time and one that receives batches. Every line is written at once and is shorter than what a
-pipe takes whole, so a killed receiver leaves no half line.
+receive one image at a time, as it comes over a network, and one that receives batches. Every line is written at once
+and is shorter than what a pipe takes whole, so a killed receiver leaves no half line.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import threading
 
 from store_samples import NOON, image
 
+from isocenter.record import Study
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
+from isocenter.store.incoming import Incoming
 from isocenter.store.intake import receive
 from isocenter.store.journal import Journal
 
@@ -32,15 +35,22 @@ def live(folder: str, life: str) -> None:
     blobs = Blobs(f"{folder}/blobs")
     journal = Journal(database, blobs)
 
+    def come(uid: str) -> Incoming:
+        incoming = blobs.incoming()
+        incoming.write(bytes_of(uid))
+        return incoming
+
     def send(thread: int, batch: int) -> None:
         n = 0
         while True:
-            files = []
+            files: list[tuple[bytes | Incoming, Study]] = []
             for _ in range(batch):
                 n += 1
                 uid = f"1.2.{life}.{thread}.{n}"
-                files.append((bytes_of(uid), image(n, study=f"1.2.{life}.{thread}", sop=uid)))
-            answers = receive(database, blobs, journal, files, f"S{thread}", NOON)
+                digest = hashlib.sha256(bytes_of(uid)).hexdigest()
+                given = bytes_of(uid) if batch > 1 else come(uid)
+                files.append((given, image(n, study=f"1.2.{life}.{thread}", sop=uid, digest=digest)))
+            answers = receive(database, blobs, journal, files, f"S{thread}", NOON, measured=True)
             say("".join(f"{a.sop_uid} {a.status} {a.digest}\n" for a in answers))
 
     say("ready\n")

@@ -62,6 +62,24 @@ class CountedDisk(Disk):
         self._step("open_to_flush")
         return super().open_to_flush(path)
 
+    def flush_all(self, descriptor: int) -> None:
+        self._step("flush_all")
+        super().flush_all(descriptor)
+
+
+class WholeDisk(CountedDisk):
+    """One whose filesystem can be flushed as a whole, wherever the test runs."""
+
+    def flushes_all(self, folder: Path) -> bool:
+        return True
+
+
+class PartDisk(CountedDisk):
+    """One of which nobody knows what flushing its filesystem means."""
+
+    def flushes_all(self, folder: Path) -> bool:
+        return False
+
 
 def left_over(folder: Path) -> list[Path]:
     return list((folder / ".incoming").iterdir())
@@ -235,6 +253,44 @@ def test_a_flush_that_failed_is_never_believed_later(tmp_path: Path) -> None:
     disk.calls.clear()
     blobs.put(DATA)
     assert "create" not in disk.calls and disk.calls.count("flush") == 2
+
+
+MANY = [f"image {n}".encode() * 50 for n in range(5)]
+
+
+def test_many_become_durable_in_the_same_order_together(tmp_path: Path) -> None:
+    """Two flushes for all of them: one before any has its name, one after all have; each file its own elsewhere."""
+    before = len(_calls_of_reopening(tmp_path))
+    whole, part = WholeDisk(), PartDisk()
+    digests = Blobs(str(tmp_path), disk=whole).put_many(MANY)
+    steps = ["open_to_flush", *["create", "write"] * 5, "flush_all", *["name"] * 5, "flush_all"]
+    assert whole.calls[before:] == steps
+    blobs = Blobs(str(tmp_path), disk=part)
+    assert [blobs.get(digest) for digest in digests] == MANY and left_over(tmp_path) == []
+    assert "flush_all" not in part.calls
+    blobs.put_many([b"other" + data for data in MANY])
+    assert part.calls.count("flush") > 5 and "flush_all" not in part.calls
+
+
+@pytest.mark.parametrize("fail_at", range(18))
+def test_a_disk_that_fails_while_many_are_kept(tmp_path: Path, fail_at: int) -> None:
+    """None counts as kept, nothing half-done is left, and none is believed before it is written again."""
+    disk = WholeDisk(fail_at=len(_calls_of_reopening(tmp_path)) + fail_at, error=errno.EIO)
+    blobs = Blobs(str(tmp_path), disk=disk)
+    with pytest.raises(Unavailable, match="the disk reports an error"):
+        blobs.put_many(MANY)
+    assert disk.fired and left_over(tmp_path) == [] and list(blobs.scrub()) == []
+    disk.calls.clear()
+    disk.fail_at = -1
+    assert [blobs.get(digest) for digest in blobs.put_many(MANY)] == MANY
+    assert disk.calls.count("create") == 5
+
+
+def test_only_filesystems_that_are_known_are_flushed_as_a_whole(tmp_path: Path) -> None:
+    disk = Disk()
+    assert not disk.flushes_all(tmp_path / "nowhere") and not disk.flushes_all(Path("/proc"))
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        disk.flush_all(-1)
 
 
 def test_short_writes_go_on_and_a_disk_that_takes_nothing_is_an_error(tmp_path: Path) -> None:

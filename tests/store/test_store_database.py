@@ -16,7 +16,9 @@ from store_samples import NOON
 from isocenter.errors import Refused, Unavailable
 from isocenter.record import Event, Kind
 from isocenter.store import Database, Journal
+from isocenter.store import tables as t
 from isocenter.store.database import HEAD
+from isocenter.store.statements import Statement
 from isocenter.store.tables import metadata
 
 
@@ -182,3 +184,57 @@ def test_when_a_shared_transaction_fails_each_gets_its_own(archive: Any) -> None
         thread.join(10)
     assert sorted(map(str, answers)) == ["1", "1", "None", "the disk reports an error"]
     assert journal.verify() == 2
+
+
+def test_work_that_can_be_joined_is_done_once_for_all_who_wait(archive: Any) -> None:
+    """In the order in which they came; and alone, for each, where it fails for all."""
+    entered, go = threading.Event(), threading.Event()
+    done: list[list[int]] = []
+
+    def slow(_: sa.Connection) -> int:
+        entered.set()
+        assert go.wait(10)
+        return 0
+
+    def squares(_: sa.Connection, numbers: Any) -> list[int]:
+        done.append(list(numbers))
+        if 3 in numbers:
+            raise ValueError("three")
+        return [number * number for number in numbers]
+
+    answers: dict[int, object] = {}
+
+    def ask(number: int) -> None:
+        try:
+            answers[number] = archive.database.write_joined(squares, number)
+        except ValueError as told:
+            answers[number] = str(told)
+
+    for asked in ([1, 2], [1, 2, 3]):
+        entered.clear()
+        go.clear()
+        done.clear()
+        threads = [threading.Thread(target=archive.database.write, args=(slow,))]
+        threads += [threading.Thread(target=ask, args=(number,)) for number in asked]
+        threads[0].start()
+        assert entered.wait(10) and archive.database.busy
+        for thread in threads[1:]:
+            thread.start()
+        while len(archive.database._waiting) < len(asked):
+            pass
+        go.set()
+        for thread in threads:
+            thread.join(10)
+        assert sorted(done[0]) == asked
+        assert sorted(map(len, done[1:])) == ([] if len(asked) == 2 else [1, 1, 1])
+    assert answers == {1: 1, 2: 4, 3: "three"} and not archive.database.busy
+
+
+def test_a_look_sees_what_is_there_now_and_a_broken_one_is_told(archive: Any) -> None:
+    heads = Statement(sa.select(t.chain.c.number).where(t.chain.c.id == sa.bindparam("of")))
+    assert archive.database.look(heads, [{"of": 1}, {"of": 2}]) == [[(0,)], []]
+    archive.journal.append(Event(Kind.STARTED, NOON, "isocenter"))
+    assert archive.database.look(heads, [{"of": 1}]) == [[(1,)]]
+    with pytest.raises((Unavailable, sa.exc.DBAPIError), match="nowhere"):
+        archive.database.look(Statement(sa.text("SELECT number FROM nowhere")), [{}])
+    assert archive.database.look(heads, [{"of": 1}]) == [[(1,)]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ from store_samples import NOON, after, dump, image, pixels
 
 from isocenter.errors import Refused, Unavailable
 from isocenter.record import Kind, Patient, Study
-from isocenter.store import Blobs, receive
+from isocenter.store import Blobs, rebuild, receive
 from isocenter.store.disk import Disk
 
 
@@ -247,3 +248,90 @@ def test_the_same_bytes_mend_a_damaged_blob(archive: Any) -> None:
     archive.blobs.path(first.digest).write_bytes(b"the disk forgot")
     assert take(archive, (pixels(), image()))[0].status == "there"
     assert archive.blobs.get(first.digest) == pixels()
+
+
+class HeldDisk(Disk):
+    """Its first flush waits for a sign, and fails where it shall."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.begun, self.go, self.fails = threading.Event(), threading.Event(), fails
+
+    def flush(self, descriptor: int) -> None:
+        if not self.begun.is_set():
+            self.begun.set()
+            assert self.go.wait(20)
+            if self.fails:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().flush(descriptor)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_one_image_is_indexed_while_it_is_flushed_and_not_before_it_is(
+    archive: Any, tmp_path: Path, fails: bool
+) -> None:
+    Blobs(str(tmp_path / "held"))
+    disk = HeldDisk(fails)
+    disk.begun.set()
+    blobs = Blobs(str(tmp_path / "held"), disk=disk)
+    disk.begun.clear()
+    digest, said = hashlib.sha256(pixels()).hexdigest(), list[Any]()
+
+    def send() -> None:
+        given = (pixels(), image(digest=digest))
+        try:
+            said.extend(receive(archive.database, blobs, archive.journal, [given], "S", NOON, measured=True))
+        except Unavailable as told:
+            said.append(told)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert disk.begun.wait(20)
+    while not archive.database.busy:
+        pass
+    assert archive.index.known(["1.2.1.1.1"]) == {} and not said
+    disk.go.set()
+    sender.join(20)
+    if fails:
+        assert isinstance(said[0], Unavailable) and archive.journal.head()[0] == 0 and list(blobs.digests()) == []
+    else:
+        assert said[0].status == "stored" and archive.index.known(["1.2.1.1.1"]) == {"1.2.1.1.1": digest}
+        assert blobs.get(digest) == pixels()
+    blobs.close()
+
+
+def test_those_who_wait_are_written_down_together(archive: Any) -> None:
+    """Five senders while a transaction is held up: one entry for each sender and study, each has its own answer."""
+    entered, go = threading.Event(), threading.Event()
+
+    def slow(_: Any) -> None:
+        entered.set()
+        assert go.wait(20)
+
+    answers: dict[int, Any] = {}
+
+    def send(n: int) -> None:
+        one = image(3 if n == 4 else n)  # the fifth has the identity of the fourth
+        (answers[n],) = take(archive, (pixels(n), one), sender="A" if n < 3 else "B", now=after(n))
+
+    threads = [threading.Thread(target=archive.database.write, args=(slow,))]
+    threads += [threading.Thread(target=send, args=(n,)) for n in range(5)]
+    threads[0].start()
+    assert entered.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+    while len(archive.database._waiting) < 5:
+        pass
+    go.set()
+    for thread in threads:
+        thread.join(20)
+    assert [answers[n].status for n in range(3)] == ["stored"] * 3
+    assert sorted(answers[n].status for n in (3, 4)) == ["conflict", "stored"]
+    events = [e.event for e in archive.journal.since()]
+    assert sorted((e.who, e.kind.value) for e in events) == [
+        ("A", "InstancesReceived"), ("B", "InstanceSetAside"), ("B", "InstancesReceived"),
+    ]  # fmt: skip
+    (first,) = [e for e in events if e.who == "A"]
+    assert len(first.details["instances"]) == 3 and first.time == after(2)
+    before = dump(archive.database)
+    rebuild(archive.database, archive.blobs)
+    assert dump(archive.database) == before and archive.journal.verify() == 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
@@ -14,17 +14,50 @@ from typing import Any
 from isocenter.analysis.protocol import Analysis
 from isocenter.errors import NotFound, Refused
 
-__all__ = ["GROUP", "Registry", "discover", "load"]
+__all__ = ["GROUP", "Registry", "address", "discover", "load"]
 
 GROUP = "isocenter.analyses"
 
 
-@dataclass(frozen=True)
-class Registry:
-    """Analyses by name, and what could not be loaded with its reason (one broken stranger stops nobody else)."""
+Found = tuple[Mapping[str, Analysis], Mapping[str, str]]
 
-    analyses: dict[str, Analysis] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
+
+class Registry:
+    """Analyses by name, and what could not be loaded with its reason (one broken stranger stops nobody else).
+
+    Args:
+        analyses, broken: what there is.
+        find: looks for both when somebody first asks for either; whoever only stores images never does.
+    """
+
+    def __init__(
+        self,
+        analyses: Mapping[str, Analysis] | None = None,
+        broken: Mapping[str, str] | None = None,
+        *,
+        find: Callable[[], Found] | None = None,
+    ) -> None:
+        self._find = find
+        self._found: Found | None = None if find is not None else (analyses or {}, broken or {})
+        self._finding = threading.Lock()
+
+    @property
+    def analyses(self) -> Mapping[str, Analysis]:
+        """Every analysis by its name, sorted."""
+        return self._all()[0]
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """What could not be loaded: name and reason."""
+        return self._all()[1]
+
+    def _all(self) -> Found:
+        if self._found is None:
+            with self._finding:
+                if self._found is None:
+                    assert self._find is not None
+                    self._found = self._find()
+        return self._found
 
     def get(self, name: str) -> Analysis:
         """The analysis of that name.
@@ -40,7 +73,14 @@ class Registry:
 
 
 def discover() -> Registry:
-    """Load every analysis of the entry point group ``isocenter.analyses``: modules, packages or classes."""
+    """Every analysis of the entry point group ``isocenter.analyses``: modules, packages or classes.
+
+    They are loaded when the registry is first asked: with the libraries that they compute with, that takes seconds.
+    """
+    return Registry(find=_discovered)
+
+
+def _discovered() -> Found:
     found: dict[str, Analysis] = {}
     broken: dict[str, str] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name != "shipped", p.name)):
@@ -49,7 +89,7 @@ def discover() -> Registry:
                 broken[f"{point.name}:{name}"] = "the name is taken by another analysis"
             else:
                 found[name] = thing
-    return Registry(dict(sorted(found.items())), broken)
+    return dict(sorted(found.items())), broken
 
 
 def load(path: str) -> Analysis:

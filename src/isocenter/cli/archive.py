@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocenter.cli import Json, Where, app, house
+from isocenter.cli import Json, Where, app, house, settings
 
 __all__ = ["ledger"]
 
@@ -23,11 +23,12 @@ def receive(
     as_json: Json = False,
 ) -> None:
     """Take images in; ends with a ledger: expected = stored + already there + rejected, with each reason."""
+    from isocenter.app import open_intake
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
-    with house(folder, make=True) as held, screen.progress("receiving") as told:
-        result = ledger(held.site, paths, wrap=wrap, told=told)
+    with open_intake(settings(folder)) as archive, screen.progress("receiving") as told:
+        result = ledger(archive, paths, wrap=wrap, told=told)
     screen.answer(result)
     show_ledger(screen, result)
     if result["rejected"] or result["conflict"]:
@@ -35,10 +36,14 @@ def receive(
 
 
 def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *a: None) -> dict[str, Any]:
-    """Receive everything under some paths and count what became of each file."""
+    """Receive everything under some paths and count what became of each file.
+
+    Args:
+        site: takes them in: a `Site`, or what `open_intake` opens.
+    """
     from isocenter.errors import IsocenterError, NotFound
+    from isocenter.govern.policy import HOUSE
     from isocenter.site.loading import files_under
-    from isocenter.site.verbs import HOUSE
 
     missing = [p for p in paths if not p.exists()]
     if missing:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from isocenter.dicom.elements import Dataset, File
 
-__all__ = ["Row", "instance_facts", "rows", "series_facts", "text"]
+__all__ = ["Row", "all_facts", "instance_facts", "rows", "series_facts", "text"]
 
 
 class Row(NamedTuple):
@@ -262,14 +262,26 @@ def _plain(value: float) -> float | int | str:
     return value
 
 
+def all_facts(file: File, charsets: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Facts that a series should share, as this instance has them, and those of the instance alone; read once."""
+    shared, own = _collect(file, charsets)
+    _of_series(file, charsets, shared)
+    _real_world(file, charsets, own)
+    return shared, own
+
+
 def instance_facts(file: File, charsets: tuple[str, ...]) -> dict[str, Any]:
     """Facts of one instance alone."""
-    return _collect(file, charsets, shared=False)
+    return all_facts(file, charsets)[1]
 
 
 def series_facts(file: File, charsets: tuple[str, ...]) -> dict[str, Any]:
     """Facts that a series should share, as this instance has them."""
-    found = _collect(file, charsets, shared=True)
+    return all_facts(file, charsets)[0]
+
+
+def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> None:
+    """What stands inside of sequences."""
     for drug in file.items(_DRUG)[:1]:
         for row in _OF_DRUG:
             if row.tag in drug:
@@ -285,28 +297,27 @@ def series_facts(file: File, charsets: tuple[str, ...]) -> dict[str, Any]:
     _references(file, found)
     if _machine_made(file):
         found["MadeBy"] = "machine"
-    return found
 
 
-def _collect(file: File, charsets: tuple[str, ...], *, shared: bool) -> dict[str, Any]:
+def _collect(file: File, charsets: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of the tables at the outermost level: those that a series should share, and the others."""
     table, dataset = _by_tag(), file.dataset
-    found: dict[str, Any] = {}
+    shared: dict[str, Any] = {}
+    own: dict[str, Any] = {}
     for tag in dataset:
         row = table.get(tag)
-        if row is not None and row.shared is shared:
+        if row is not None:
             value = _read(file, row, charsets, dataset)
             if value is not None:
-                found[row.keyword] = value
-    for group, owner, offset, keyword, kind, of_series in _PRIVATE:
-        if of_series is shared:
+                (shared if row.shared else own)[row.keyword] = value
+    if any(tag >> 16 & 1 for tag in dataset):
+        for group, owner, offset, keyword, kind, of_series in _PRIVATE:
             tag = _private(file, group, owner, offset)
             if tag in dataset:
-                value = _read(file, Row(tag, keyword, kind, shared), charsets, dataset)
+                value = _read(file, Row(tag, keyword, kind, of_series), charsets, dataset)
                 if value is not None:
-                    found[keyword] = value
-    if not shared:
-        _real_world(file, charsets, found)
-    return found
+                    (shared if of_series else own)[keyword] = value
+    return shared, own
 
 
 def _private(file: File, group: int, owner: str, offset: int) -> int:

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 
 from isocenter.dicom.elements import File
-from isocenter.dicom.facts import instance_facts, series_facts, text
+from isocenter.dicom.facts import all_facts, text
 from isocenter.dicom.scan import scan
 from isocenter.dicom.whole import check_whole, whole
 from isocenter.dicom.wrap import wrap_image
@@ -48,6 +48,7 @@ def read_header(data: bytes | bytearray, *, digest: str = "") -> Study:
     if file.meta_ascii(0x00020002) == _DIRECTORY or 0x00041220 in file.dataset:
         raise Refused("the file is a DICOMDIR", "it lists images and holds none", "give the folder in which it lies")
     ae_title(file.meta_ascii(0x00020016), empty=True)
+    facts, own = all_facts(file, charsets)
     instance = Instance(
         sop_uid=_identity(file, 0x00080018, "SOP Instance UID"),
         sop_class=_identity(file, 0x00080016, "SOP Class UID"),
@@ -55,10 +56,9 @@ def read_header(data: bytes | bytearray, *, digest: str = "") -> Study:
         digest=digest or hashlib.sha256(data).hexdigest(),
         size=len(data),
         number=_whole_number(file, 0x00200013),
-        facts=instance_facts(file, charsets),
+        facts=own,
         **_size(file),
     )
-    facts = series_facts(file, charsets)
     series = Series(
         uid=_identity(file, 0x0020000E, "Series Instance UID"),
         modality=file.ascii(0x00080060),

@@ -25,6 +25,9 @@ __all__ = ["canonical", "digest_of", "from_plain", "to_plain"]
 
 T = TypeVar("T")
 
+_PLAIN = frozenset({str, int, bool, type(None)})  # what JSON takes as it stands, whatever its value
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def to_plain(value: Any) -> Any:
     """Plain JSON values of a record, or of anything that records are made of.
@@ -33,12 +36,12 @@ def to_plain(value: Any) -> Any:
         Refused: for a float that JSON has no word for, or a type that no record holds.
     """
     kind = type(value)
-    if value is None or kind in (str, int, bool) or (isinstance(value, (int, str)) and not isinstance(value, Enum)):
+    if kind in _PLAIN or (isinstance(value, (int, str)) and not isinstance(value, Enum)):
         return value
     if kind is dict:
-        return {str(k): to_plain(v) for k, v in value.items()}
+        return {str(k): v if type(v) in _PLAIN else to_plain(v) for k, v in value.items()}
     if kind is list:
-        return [to_plain(v) for v in value]
+        return [v if type(v) in _PLAIN else to_plain(v) for v in value]
     if isinstance(value, float):
         if not math.isfinite(value):
             raise Refused(f"the number {value}", "JSON has no word for it and a record must be readable everywhere")
@@ -107,9 +110,7 @@ def from_plain(kind: Any, data: Any) -> Any:
 
 def canonical(value: Any) -> bytes:
     """The one text of a record: sorted keys, no spaces, UTF-8."""
-    return json.dumps(
-        to_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode("utf-8", "surrogatepass")
+    return _CANONICAL.encode(to_plain(value)).encode("utf-8", "surrogatepass")
 
 
 def digest_of(value: Any) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from isocenter.errors import IsocenterError
+from isocenter.govern.policy import Person, must
 from isocenter.record import Event, Kind, Study
 from isocenter.store.incoming import Incoming
 from isocenter.store.intake import Stored, receive
@@ -38,6 +39,16 @@ class Receiving:
     blobs: Blobs
     journal: Journal
     clock: Callable[[], datetime]
+
+    def receive(self, files: Iterable[Given], *, sender: str, who: Person) -> list[Stored]:
+        """`take`, where the policy lets this person store.
+
+        Raises:
+            Forbidden: it does not.
+            Unavailable: as `take`.
+        """
+        must(who, "receive", sender)
+        return self.take(files, sender)
 
     def take(self, files: Iterable[Given], sender: str) -> list[Stored]:
         """Take files in; those that this returns as stored or there are durable. One answer a file, in their order.

@@ -96,6 +96,7 @@ class Site(Desk, Marks):
     organisation: str = "Isocenter site"
 
     def __post_init__(self) -> None:
+        self._receiving = Receiving(self.database, self.blobs, self.journal, self.clock)
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
         self.reviews = Reviewing(self.index, self.journal, self.blobs, self.clock)
@@ -128,8 +129,7 @@ class Site(Desk, Marks):
         Returns:
             one `Stored` for each file, in order: stored, there, conflict (set aside) or rejected.
         """
-        must(who, "receive", sender)
-        return Receiving(self.database, self.blobs, self.journal, self.clock).take(files, sender)
+        return self._receiving.receive(files, sender=sender, who=who)
 
     def find(
         self,

@@ -217,5 +217,4 @@ def _push_down(series_uid: str, pushed: Mapping[str, Any], connection: sa.Connec
     )
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode

@@ -16,8 +16,9 @@ import itertools
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ _INCOMING = ".incoming"
 _LIFE = secrets.token_hex(4)  # tells this process from an earlier one that had the same number
 _TURN = itertools.count()
 _FLUSHERS = 8  # flushes in flight; beyond this a disk gains nothing
+_TOGETHER = 4  # files from which on two flushes of the filesystem take less than two for each of them
 
 
 class Blobs:
@@ -62,8 +64,11 @@ class Blobs:
         self._folder = _local_folder(url)
         self._suspect: set[str] = set()
         self._pool: ThreadPoolExecutor | None = None
+        self._making = threading.Lock()
+        self._together = False
         if self._folder is not None:
             self._prepare(self._folder)
+            self._together = self._disk.flushes_all(self._folder)
         self._store = _open(url, self._folder, options or {})
         self._made_of = (url, options)
 
@@ -86,7 +91,7 @@ class Blobs:
         return Incoming(self._disk, None if self._folder is None else self._aside(self._folder))
 
     def put_many(self, many: Sequence[bytes | bytearray | Incoming], digests: Sequence[str] | None = None) -> list[str]:
-        """Keep many at once: files are flushed side by side, and each folder once for all of them.
+        """Keep many at once: with two flushes of the filesystem, or side by side where it cannot be flushed as a whole.
 
         Args:
             many: the bytes of each, or what has come in by `incoming`.
@@ -103,14 +108,30 @@ class Blobs:
             return digests
         folder, shards = self._folder, sorted({digest[:2] for digest in new})
         try:
-            self._map(self._write, new.items())
-            self._map(self._flush, [folder / shard for shard in shards])
+            if self._together and len(new) >= _TOGETHER:
+                self._write_together(folder, new)
+            else:
+                self._map(self._write, new.items())
+                self._map(self._flush, [folder / shard for shard in shards])
         except Unavailable:
             # A flush that failed once is never believed later: the kernel may have dropped the pages meanwhile.
             self._suspect.update(new)
             raise
         self._suspect.difference_update(new)
         return digests
+
+    @contextlib.contextmanager
+    def putting(self, data: bytes | bytearray | Incoming, digest: str) -> Iterator[Callable[[], object]]:
+        """`put_many` of one, going on beside the `with` block, which does not end before it has.
+
+        Yields:
+            what waits until the bytes are durable, and raises as `put_many` does where they cannot be.
+        """
+        future = self._threads().submit(self.put_many, [data], [digest])
+        try:
+            yield future.result
+        finally:
+            wait([future])
 
     def get(self, digest: str, *, check: bool = True) -> bytes:
         """The bytes of a digest.
@@ -217,6 +238,38 @@ class Blobs:
                 self._disk.remove(temporary)
             raise unavailable(error, "the image could not be stored") from error
 
+    def _write_together(self, folder: Path, new: Mapping[str, bytes | bytearray | Incoming]) -> None:
+        """Write, flush, name and flush them all at once."""
+        unnamed: dict[Path, tuple[Path, Incoming | None]] = {}
+        try:
+            # Opened before the first byte: it is told of every page that cannot be written from now on.
+            whole = self._disk.open_to_flush(folder)
+            try:
+                for digest, data in new.items():
+                    final = folder / _key(digest)
+                    if isinstance(data, Incoming):
+                        assert data.place is not None
+                        unnamed[data.place] = final, data
+                        data.write_out()
+                    elif digest in self._suspect or not _holds(final, data):
+                        place = self._aside(folder)
+                        unnamed[place] = final, None
+                        self._fill(place, data, flush=False)
+                self._disk.flush_all(whole)
+                for place, (final, incoming) in list(unnamed.items()):
+                    self._disk.name(place, final)
+                    del unnamed[place]
+                    if incoming is not None:
+                        incoming.named()
+                self._disk.flush_all(whole)
+            finally:
+                self._disk.close(whole)
+        except OSError as error:
+            for place, (_, incoming) in unnamed.items():
+                with contextlib.suppress(OSError):
+                    incoming.drop() if incoming is not None else self._disk.remove(place)
+            raise unavailable(error, "the images could not be stored") from error
+
     def _finish(self, incoming: Incoming, final: Path) -> None:
         assert incoming.place is not None
         try:
@@ -227,11 +280,14 @@ class Blobs:
             raise unavailable(error, "the image could not be stored") from error
         incoming.named()
 
-    def _fill(self, temporary: Path, data: bytes | bytearray) -> None:
+    def _fill(self, temporary: Path, data: bytes | bytearray, *, flush: bool = True) -> None:
         descriptor = self._disk.create(temporary)
         try:
             write_all(self._disk, descriptor, memoryview(data))
-            self._disk.flush(descriptor)
+            if flush:
+                self._disk.flush(descriptor)
+            else:
+                self._disk.begin_flush(descriptor, 0, len(data))
         finally:
             self._disk.close(descriptor)
 
@@ -248,6 +304,12 @@ class Blobs:
                 self._disk.close(descriptor)
         except OSError as error:
             raise unavailable(error, "the disk did not confirm what was written") from error
+
+    def _threads(self) -> ThreadPoolExecutor:
+        with self._making:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_FLUSHERS, thread_name_prefix="blobs")
+            return self._pool
 
     # ---- other stores
 
@@ -278,9 +340,8 @@ class Blobs:
         items = list(over)
         if len(items) < 2:
             return [work(item) for item in items]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(_FLUSHERS, thread_name_prefix="blobs")
-        futures = [self._pool.submit(work, item) for item in items]
+        pool = self._threads()
+        futures = [pool.submit(work, item) for item in items]
         failures = [future.exception() for future in futures]
         for failure in failures:
             if failure is not None:

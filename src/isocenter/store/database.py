@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -24,6 +24,9 @@ from isocenter.store.statements import Statement
 __all__ = ["HEAD", "Database"]
 
 T = TypeVar("T")
+X = TypeVar("X")
+Joint = Callable[[sa.Connection, Sequence[X]], Sequence[T]]
+"""The work of several callers done as one: an item of each in, the value of each out, in the same order."""
 
 _BEGIN_TO_READ, _BEGIN_TO_WRITE = Statement(sa.text("BEGIN")), Statement(sa.text("BEGIN IMMEDIATE"))
 
@@ -34,8 +37,8 @@ HEAD = "0002"
 class _Request(Generic[T]):
     """One caller's change, and what became of it."""
 
-    def __init__(self, work: Callable[[sa.Connection], T]) -> None:
-        self.work = work
+    def __init__(self, work: Callable[[sa.Connection], T], joint: Joint[Any, Any] | None = None, item: Any = None):
+        self.work, self.joint, self.item = work, joint, item
         self.done = False
         self.value: T | None = None
         self.failure: BaseException | None = None
@@ -61,7 +64,9 @@ class Database:
         self._lock: FolderLock | None = None
         self._waiting: deque[_Request[Any]] = deque()
         self._turn = threading.Lock()
+        self._looking = threading.Lock()
         self._writer: sa.Connection | None = None
+        self._looker: sa.Connection | None = None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             folder = _folder_of(self.url)
@@ -96,7 +101,22 @@ class Database:
         Raises:
             Unavailable: the disk is full, or the database cannot be reached; nothing of the work is kept.
         """
-        mine: _Request[T] = _Request(work)
+        return self._written(_Request(work))
+
+    def write_joined(self, joint: Joint[X, T], item: X) -> T:
+        """`write` for work that several callers at once cost little more than one: those who wait do it together.
+
+        Args:
+            joint: the same function for all who may be joined; it must do with the items of many what it would do with
+                those of one after the other. When it raises, it is run again for each of them alone.
+            item: what this caller has.
+
+        Raises:
+            Unavailable: as `write`.
+        """
+        return self._written(_Request(lambda connection: joint(connection, [item])[0], joint, item))
+
+    def _written(self, mine: _Request[T]) -> T:
         self._waiting.append(mine)
         with self._turn:
             if not mine.done:
@@ -108,11 +128,36 @@ class Database:
             raise mine.failure
         return cast(T, mine.value)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a transaction is under way: what is to be written now would wait for it."""
+        return self._turn.locked()
+
+    def look(self, query: Statement, many: Sequence[Mapping[str, Any]]) -> list[list[tuple[Any, ...]]]:
+        """The rows of one query for each of some sets of values, as they stand now; without a transaction around them.
+
+        Raises:
+            Unavailable: the database cannot be read.
+        """
+        if not self.is_sqlite:
+            with self.read() as connection:
+                return [query.rows(connection, values) for values in many]
+        with _told(), self._looking:
+            looker, self._looker = self._looker or self.engine.connect(), None
+            try:
+                found = [query.rows(looker, values) for values in many]
+            except BaseException:
+                looker.close()
+                raise
+            self._looker = looker
+            return found
+
     def close(self) -> None:
         """Close every connection and let go of the folder."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+        for kept in (self._writer, self._looker):
+            if kept is not None:
+                kept.close()
+        self._writer = self._looker = None
         self.engine.dispose()
         self._let_go()
 
@@ -139,7 +184,7 @@ class Database:
     def _commit_many(self, together: list[_Request[Any]]) -> None:
         try:
             with _told(), self._begin() as connection:
-                values = [request.work(connection) for request in together]
+                values = _worked(connection, together)
         except Exception:
             # One that refuses, or that fills the disk, must not take the others with it: each has its own now.
             for request in together:
@@ -197,6 +242,20 @@ class Database:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def _worked(connection: sa.Connection, together: Sequence[_Request[Any]]) -> list[Any]:
+    """The value of each request; those that can be joined are, where the first of them stands."""
+    joined: dict[Any, list[_Request[Any]]] = {}
+    for request in together:
+        joined.setdefault(request.joint or request, []).append(request)
+    values: dict[_Request[Any], Any] = {}
+    for key, requests in joined.items():
+        if isinstance(key, _Request):
+            values[key] = key.work(connection)
+        else:
+            values |= zip(requests, key(connection, [one.item for one in requests]), strict=True)
+    return [values[request] for request in together]
 
 
 def _settle_sqlite(connection: Any, _record: object) -> None:

@@ -63,6 +63,15 @@ class Incoming:
         self._disk.flush(self._descriptor)
         self._close()
 
+    def write_out(self) -> None:
+        """Write what is left; whoever calls this flushes.
+
+        Raises:
+            OSError: the disk did not take it; the image can only be dropped.
+        """
+        self._advance()
+        self._close()
+
     def named(self) -> None:
         """The file was given its name: there is nothing to drop any more."""
         self._begun = False

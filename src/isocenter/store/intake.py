@@ -106,19 +106,49 @@ def _round(
     now: datetime,
     measured: bool,
 ) -> list[Stored]:
-    with database.read() as connection:
-        held = _found(connection, _INSTANCE, {one.sop_uid for one in arrivals})
+    uids = list({one.sop_uid for one in arrivals})
+    held = {
+        u: rows[0] for u, rows in zip(uids, database.look(_INSTANCE, [{"uid": u} for u in uids]), strict=True) if rows
+    }
     new = [one for one in arrivals if not (one.sop_uid in held and alike(one, held[one.sop_uid][0]))]
-    digests = [str(one.item["digest"]) for one in new] if measured else None
-    for one, digest in zip(new, blobs.put_many([one.given for one in new], digests), strict=True):
-        one.item["digest"] = digest
-    taken = iter(_taken(database, new, alike, sender, now) if new else ())
+    taken = iter(_kept(database, blobs, new, alike, sender, now, measured))
     kept = set(map(id, new))
     return [next(taken) if id(one) in kept else Stored(one.sop_uid, "there", held[one.sop_uid][0]) for one in arrivals]
 
 
-def _taken(database: Database, new: Sequence[_Arrival], alike: _Alike, sender: str, now: datetime) -> list[Stored]:
-    return database.write(lambda connection: _take_in(connection, new, alike, sender, now))
+def _kept(
+    database: Database,
+    blobs: Blobs,
+    new: Sequence[_Arrival],
+    alike: _Alike,
+    sender: str,
+    now: datetime,
+    measured: bool,
+) -> list[Stored]:
+    if not new:
+        return []
+    if measured and len(new) == 1 and not database.busy:
+        # One image waits for its flush and for the index in turn, and nobody else: both can go on at the same time.
+        with blobs.putting(new[0].given, str(new[0].item["digest"])) as durable:
+            return database.write_joined(_take_in, _Coming(new, alike, sender, now, durable))
+    digests = [str(one.item["digest"]) for one in new] if measured else None
+    for one, digest in zip(new, blobs.put_many([one.given for one in new], digests), strict=True):
+        one.item["digest"] = digest
+    return database.write_joined(_take_in, _Coming(new, alike, sender, now))
+
+
+@dataclass(frozen=True)
+class _Coming:
+    """What one call brings into the transaction that it may share with others.
+
+    `durable` returns when its bytes are, and raises where they could not be kept; the transaction ends after it.
+    """
+
+    arrivals: Sequence[_Arrival]
+    alike: _Alike
+    sender: str
+    now: datetime
+    durable: Callable[[], object] = lambda: None
 
 
 class _Arrival:
@@ -158,43 +188,53 @@ class _Alike:
         return kept != one.data and self._same(kept, one.data)
 
 
-def _take_in(
-    connection: sa.Connection, arrivals: Sequence[_Arrival], alike: _Alike, sender: str, now: datetime
-) -> list[Stored]:
-    hold_end(connection)  # decide only while nobody else can
-    known = _Known(connection, arrivals, alike)
-    answers: list[Stored] = []
-    new: dict[str, list[_Arrival]] = {}
+def _take_in(connection: sa.Connection, coming: Sequence[_Coming]) -> list[list[Stored]]:
+    """Bring index and journal up to what came, from one sender or from several who sent at the same moment."""
+    end = hold_end(connection)  # decide only while nobody else can
+    known = _Known(connection, [one for each in coming for one in each.arrivals])
+    answers: list[list[Stored]] = []
+    new: dict[tuple[str, str], list[_Arrival]] = {}
+    times: dict[tuple[str, str], datetime] = {}
     aside: list[Event] = []
-    for one in arrivals:
-        status, digest, reason = known.judge(one)
-        answers.append(Stored(one.sop_uid, status, digest, reason))
-        if status == "stored":
-            known.add(one)
-            new.setdefault(one.study_uid, []).append(one)
-        elif status == "conflict" and known.set_aside_now(one):
-            aside.append(_set_aside_event(one, reason, sender, now))
-    events = [event for uid, some in new.items() for event in _received_events(uid, some, sender, now)]
-    append_within(connection, events + aside, None)
+    for each in coming:
+        answers.append([])
+        for one in each.arrivals:
+            status, digest, reason = known.judge(one, each.alike)
+            answers[-1].append(Stored(one.sop_uid, status, digest, reason))
+            if status == "stored":
+                known.add(one)
+                whose = (one.study_uid, each.sender)
+                new.setdefault(whose, []).append(one)
+                times[whose] = max(each.now, times.get(whose, each.now))
+            elif status == "conflict" and known.set_aside_now(one):
+                aside.append(_set_aside_event(one, reason, each.sender, each.now))
+    events = [
+        event
+        for (uid, sender), some in new.items()
+        for event in _received_events(uid, some, sender, times[uid, sender])
+    ]
+    append_within(connection, events + aside, None, end=end)
+    for each in coming:
+        each.durable()  # nothing is indexed before its bytes are on disk
     return answers
 
 
 class _Known:
     """What the archive knows of the identities of some arrivals, kept up to date while they are judged."""
 
-    def __init__(self, connection: sa.Connection, arrivals: Sequence[_Arrival], alike: _Alike) -> None:
+    def __init__(self, connection: sa.Connection, arrivals: Sequence[_Arrival]) -> None:
         self._instances = _found(connection, _INSTANCE, {a.sop_uid for a in arrivals})
         self._series = _found(connection, _SERIES, {a.series_uid for a in arrivals})
         self._studies = _found(connection, _STUDY, {a.study_uid for a in arrivals})
-        self._connection, self._aside, self._alike = connection, set[tuple[str, str]](), alike
+        self._connection, self._aside = connection, set[tuple[str, str]]()
 
-    def judge(self, one: _Arrival) -> tuple[str, str, str]:
+    def judge(self, one: _Arrival, alike: _Alike) -> tuple[str, str, str]:
         """("stored" | "there" | "conflict", digest of what is kept of it, reason)."""
         digest = str(one.item["digest"])
         before = self._instances.get(one.sop_uid)
         if before is not None:
             # The second question is for two that came at the same moment, neither of which saw the other.
-            if before[0] == digest or self._alike(one, before[0]):
+            if before[0] == digest or alike(one, before[0]):
                 return "there", before[0], ""
             return "conflict", digest, f"SOP Instance UID {one.sop_uid} is here already with other content"
         home = self._series.get(one.series_uid)

@@ -121,10 +121,19 @@ def hold_end(connection: sa.Connection) -> tuple[int, str]:
 
 
 def append_within(
-    connection: sa.Connection, events: Sequence[Event], blobs: Blobs | None, *, seen: int | None = None
+    connection: sa.Connection,
+    events: Sequence[Event],
+    blobs: Blobs | None,
+    *,
+    seen: int | None = None,
+    end: tuple[int, str] | None = None,
 ) -> tuple[Sealed, ...]:
-    """Append in a transaction that the caller has opened for writing; raises as `Journal.append`."""
-    number, previous = hold_end(connection)
+    """Append in a transaction that the caller has opened for writing; raises as `Journal.append`.
+
+    Args:
+        end: what `hold_end` gave in this transaction, where nothing was appended since.
+    """
+    number, previous = end or hold_end(connection)
     if seen is not None and events:
         _must_be_latest(connection, events[0].subject, seen)
     sealed, rows = [], []

@@ -7,7 +7,6 @@ Text that is searched or sorted compares byte by byte on both databases.
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 __all__ = [
     "PROJECTION",
@@ -27,7 +26,7 @@ __all__ = [
 
 metadata = sa.MetaData()
 
-TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that sorts by code point everywhere."""
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
