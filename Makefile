@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS ?= test
-# What the environment was made from: a change of either makes it anew.
 # What the environment was made for: other extras, or a change of what they are made from, make it anew.
 comma  := ,
 STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
@@ -19,7 +18,7 @@ serve: $(VENV)/.made-core
 
 # The browser driver keeps an event loop of its own for the whole process, so those tests have a process to themselves.
 test: $(STAMP) check ## checks, then every test
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser" $(ARGS)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS)
 	$(BIN)/python -m pytest -m "browser and not slow" tests/browser $(ARGS)
 
 check: lint contracts types ## ruff, import contracts, mypy strict

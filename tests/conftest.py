@@ -8,6 +8,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+LONG = ("walks/", "store/test_store_kill", "doors/test_doors_twin", "catalogue/", "learn/", "forms/", "methods/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: a file stays in one process, and one that begins last leaves the other processes idle."""
+
+    def rank(item: pytest.Item) -> int:
+        within = item.path.relative_to(ROOT).as_posix().removeprefix("tests/")
+        return next((n for n, start in enumerate(LONG) if within.startswith(start)), len(LONG))
+
+    items.sort(key=rank)
 
 
 def _folder(variable: str, default: str) -> Path:
