@@ -221,6 +221,20 @@ def test_colours_palettes_and_ybr() -> None:
     assert np.abs(plain - ybr).mean() < 12  # the same chart: JPEG with YBR beside RLE with RGB
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(512, 512), (300, 517), (701, 1000), (64, 900)])
+def test_a_thumbnail_of_means_looks_like_one_of_all_pixels(rows: int, columns: int) -> None:
+    """It has the edges of the whole picture made small, and its greys within a hundredth."""
+    y, x = np.mgrid[0:rows, 0:columns]
+    values = (2000 + 1500 * np.sin(x / columns * 6) * np.cos(y / rows * 4)).astype(np.uint16)
+    data = made.made(pixels=values, WindowCenter=976, WindowWidth=4000)
+    small = shown(data, size=100)
+    whole = Image.fromarray(shown(data).astype(np.uint8))
+    whole.thumbnail((100, 100))
+    assert small.shape == np.asarray(whole).shape
+    assert np.abs(small - np.asarray(whole).astype(int)).max() <= 8
+    assert np.abs(small - np.asarray(whole).astype(int)).mean() < 2.55
+
+
 def test_a_thumbnail_keeps_its_shape_and_is_never_enlarged() -> None:
     data = made.made(pixels=np.zeros((200, 100), np.uint16))
     assert shown(data, size=50).shape == (50, 25) and shown(data, size=5000).shape == (200, 100)

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import Any, Final
 
+from isocenter.doors import dicom_json_plain as plain
+from isocenter.doors.dicom_json_plain import LARGE
 from isocenter.errors import NotFound
 
 __all__ = ["LARGE", "bulk", "header", "row"]
 
-LARGE: Final = 1024
-"""Bytes above which a binary value is given as BulkDataURI instead of InlineBinary."""
-
-_BINARY: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _NUMBERS: Final = frozenset({"IS", "DS", "FL", "FD", "SL", "SS", "SV", "UL", "US", "UV"})
 
 
@@ -61,35 +59,53 @@ def header(data: bytes, base: str) -> dict[str, Any]:
         data: a Part 10 file.
         base: URL of the instance; bulk data stand under ``{base}/bulkdata/``.
     """
-    from pydicom import dcmread
+    from isocenter.dicom.elements import parse
 
-    dataset = dcmread(BytesIO(data))
-    made: dict[str, Any] = _walk(dataset, f"{base}/bulkdata")
-    made["00083002"] = {"vr": "UI", "Value": [str(dataset.file_meta.TransferSyntaxUID)]}
+    file, place = parse(data), f"{base}/bulkdata"
+    made: dict[str, Any] = {}
+    rest: Any = None
+    for tag, slot in file.dataset.items():
+        if not tag & 0xFFFF:
+            continue
+        one = plain.element(file, tag, slot, place)
+        if one is None:
+            rest = _opened(data) if rest is None else rest
+            one = _element(rest, tag, place) if tag in rest else None
+        if one is not None:
+            made[f"{tag:08X}"] = one
+    made["00083002"] = {"vr": "UI", "Value": [file.syntax]}
     return dict(sorted(made.items()))
 
 
+def _opened(data: bytes) -> Any:
+    from pydicom import dcmread
+
+    return dcmread(BytesIO(data))
+
+
 def _walk(dataset: Any, base: str) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for tag in dataset.keys():  # noqa: SIM118 - iterating a dataset would decode every element at once
-        name = f"{int(tag):08X}"
-        if name.endswith("0000"):
-            continue
-        try:
-            element = dataset[tag]
-            if element.VR == "SQ":
-                items = [_walk(item, f"{base}/{name}/{n}") for n, item in enumerate(element.value)]
-                made[name] = {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
-            elif element.VR in _BINARY and element.value is not None and len(element.value) > LARGE:
-                made[name] = {"vr": element.VR, "BulkDataURI": f"{base}/{name}"}
-            else:
-                made[name] = element.to_json_dict(None, 1 << 62)
-        except Exception:
-            # A value that does not fit its VR is given as the bytes that were sent, not left out.
-            raw = dataset.get_item(tag).value
-            inline = base64.b64encode(raw).decode() if isinstance(raw, bytes) and raw else None
-            made[name] = {"vr": "UN", "InlineBinary": inline} if inline else {"vr": "UN"}
-    return made
+    # Iterating a dataset would decode every element at once.
+    tags = [int(tag) for tag in dataset.keys() if int(tag) & 0xFFFF]  # noqa: SIM118
+    return {f"{tag:08X}": _element(dataset, tag, base) for tag in tags}
+
+
+def _element(dataset: Any, tag: int, base: str) -> dict[str, Any]:
+    """One element as a library reads it."""
+    name = f"{tag:08X}"
+    try:
+        element = dataset[tag]
+        if element.VR == "SQ":
+            items = [_walk(item, f"{base}/{name}/{n}") for n, item in enumerate(element.value)]
+            return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
+        if element.VR in plain.BINARY and element.value is not None and len(element.value) > LARGE:
+            return {"vr": element.VR, "BulkDataURI": f"{base}/{name}"}
+        made: dict[str, Any] = element.to_json_dict(None, 1 << 62)
+        return made
+    except Exception:
+        # A value that does not fit its VR is given as the bytes that were sent, not left out.
+        raw = dataset.get_item(tag).value
+        inline = base64.b64encode(raw).decode() if isinstance(raw, bytes) and raw else None
+        return {"vr": "UN", "InlineBinary": inline} if inline else {"vr": "UN"}
 
 
 def bulk(data: bytes, path: str) -> tuple[bytes, bool]:
@@ -98,9 +114,7 @@ def bulk(data: bytes, path: str) -> tuple[bytes, bool]:
     Raises:
         NotFound: there is nothing at that path, or it is not binary.
     """
-    from pydicom import dcmread
-
-    at: Any = dcmread(BytesIO(data))
+    at = _opened(data)
     steps = path.split("/")
     try:
         for tag, item in zip(steps[:-1:2], steps[1:-1:2], strict=True):

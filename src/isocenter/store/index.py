@@ -21,10 +21,17 @@ from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 from isocenter.store.decoded import Decoded
 from isocenter.store.search import find, study_conditions
+from isocenter.store.statements import Statement
 
 __all__ = ["Index"]
 
 _MANY = 500  # values in one IN (...)
+
+# A viewer asks image by image, so what finds one is written out once.
+_uid: sa.BindParameter[Any] = sa.bindparam("uid")
+_ONE_INSTANCE = Statement(sa.select(t.instance).where(t.instance.c.sop_uid == _uid))
+_ONE_SERIES = Statement(sa.select(t.series).where(t.series.c.uid == _uid))
+_ONE_STUDY = Statement(sa.select(t.study).where(t.study.c.uid == _uid))
 
 
 class Index:
@@ -158,15 +165,16 @@ class Index:
         Raises:
             NotFound: no such instance.
         """
-        table = t.instance
         with self._database.read() as connection:
-            row = connection.execute(sa.select(table).where(table.c.sop_uid == sop_uid)).mappings().first()
+            row = _ONE_INSTANCE.first(connection, {"uid": sop_uid})
             if row is None:
                 raise NotFound(f"instance {sop_uid:.64}", "the archive has none of that SOP Instance UID")
-            one = _instance(row)
-            above = _series(_series_rows(connection, t.series.c.uid == row["series_uid"])[0], (one,))
-            home = connection.execute(sa.select(t.study).where(t.study.c.uid == row["study_uid"])).mappings().one()
-        return _study(home, (above,)), above, one
+            above = _ONE_SERIES.first(connection, {"uid": row["series_uid"]})
+            home = _ONE_STUDY.first(connection, {"uid": row["study_uid"]})
+        assert above is not None and home is not None
+        one = _instance(row)
+        series = _series(above, (one,))
+        return _study(home, (series,)), series, one
 
     def set_aside(self, *, limit: int = 1000) -> list[dict[str, Any]]:
         """What is in quarantine, newest first: sop_uid, digest, study_uid, reason, sender, event."""
