@@ -171,7 +171,8 @@ class Quiet:
             raise AttributeError(verb)
         says: dict[str, Any] = {
             "blind": False, "taking": nullcontext(len), "file": (b"", "text/plain"), "lesions": ((), (), ()),
-            "timeline": {"patient": _ct().patient}, "stops": [],
+            "timeline": {"patient": _ct().patient}, "stops": [], "share": ("secret", {"id": "1"}), "study": _ct(),
+            "instance": b"",
         }  # fmt: skip
         return lambda *given, **named: says.get(verb, {})
 
@@ -194,7 +195,7 @@ class House:
     def __init__(self) -> None:
         self.now = NOON
         self.oversight = self.reviews = self.audits = self.guests = self.following = Quiet()
-        self.cataloguing, self.calls = _Catalogue(), Quiet()
+        self.cataloguing, self.calls, self.sharing = _Catalogue(), Quiet(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
         self.journal: list[Sealed] = []

@@ -19,6 +19,8 @@ from isocenter.govern.policy import RULES, Role
 ROLES = [r.value for r in Role]
 BODIES: dict[str, Any] = {
     "/api/sign-in": {"name": "nobody-has-this-name", "password": "x"},
+    "/api/studies/{uid}/links": {"hours": 1},
+    "/api/links/{id}/end": {"reason": "a test"},
     "/api/readings/{uid}/lapse": {"version": 0},
     "/api/readings/{uid}/sign": {"version": 0},
     "/api/readings/{uid}/lock": {"version": 0},

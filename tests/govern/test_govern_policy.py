@@ -19,6 +19,9 @@ ALLOWED = {
     "instance": "admin reader researcher service",
     "receive": "admin reader researcher service",
     "send": "admin reader",
+    "share": "admin reader",
+    "stop": "admin reader",
+    "shared": "admin reader researcher service patient none",
     "results": "admin reader researcher",
     "plan": "admin reader researcher",
     "analyse": "admin reader researcher",
@@ -106,6 +109,6 @@ def test_the_table_cannot_be_changed_at_run_time() -> None:
 
 
 def test_patient_and_nobody_may_do_nothing_that_touches_data() -> None:
-    harmless = {"health", "page", "sign_in"}
+    harmless = {"health", "page", "sign_in", "shared"}  # the right to see what is shared is the link itself
     assert {v for v in RULES if may(NOBODY, v)} == harmless
     assert {v for v in RULES if may(Person("p", Role.PATIENT), v)} == harmless

@@ -1,4 +1,4 @@
-"""Commands of trust: deidentify."""
+"""Commands of trust: deidentify; share, links, unshare, fetch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from isocenter.cli import Json, app
+from isocenter.cli import Json, Where, app, house
 
 __all__: list[str] = []
 
@@ -109,3 +109,101 @@ def _hold_small_groups(out: Path, report: dict[str, object], wanted: int) -> Non
             f"each shall share sex, age, body part and kind of image with {wanted - 1} others; the copies were removed",
             "take more patients, leave out those that stand alone, or ask for a smaller group",
         )
+
+
+@app.command()
+def share(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    hours: Annotated[float, typer.Option(help="How long the link opens; a year at most.")] = 72.0,
+    to: Annotated[str, typer.Option(help="For whom, for the record.")] = "",
+    ask_word: Annotated[bool, typer.Option("--word", help="Ask for a word that must be said with it.")] = False,
+    address: Annotated[str, typer.Option(help="Address of this server as others reach it.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Give a link to one study; it ends by itself, can be ended, and leaves a trace of each look."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    word = typer.prompt("Word", hide_input=True, confirmation_prompt=True) if ask_word else ""
+    with house(folder) as held:
+        secret, told = held.site.sharing.share(study, who=HOUSE, hours=hours, to=to, word=word)
+        base = address.rstrip("/") or f"http://{held.settings.host}:{held.settings.port}"
+    link = f"{base}/shared#{secret}"
+    screen.answer({"link": link, **told})
+    screen.say(f"{link}\nopens study {study} until {told['until']}; end it with `isocenter unshare {told['id']}`")
+
+
+@app.command()
+def unshare(
+    link: Annotated[str, typer.Argument(help="Name of the link, as `isocenter links` tells it.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """End a link now."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        held.site.sharing.end(link, who=HOUSE, reason=reason)
+    screen.answer({"id": link, "ended": True})
+    screen.say(f"link {link} opens nothing any more")
+
+
+@app.command()
+def links(
+    study: Annotated[str, typer.Option(help="Study Instance UID; all without it.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Links that were given: to what, for whom, until when, how often used."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        rows = held.site.sharing.shares(who=HOUSE, study_uid=study)
+    screen.answer({"links": rows})
+    screen.table(
+        "", ("link", "study", "by", "to", "until", "used", "opens"),
+        [(r["id"], r["study"], r["by"], r["to"], r["until"], r["used"], "yes" if r["lives"] else "no") for r in rows],
+    )  # fmt: skip
+
+
+@app.command()
+def fetch(
+    link: Annotated[str, typer.Argument(help="The whole link, https://…/shared#SECRET.")],
+    ask_word: Annotated[bool, typer.Option("--word", help="The link asks for a word.")] = False,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Take a link without TLS from another machine.")] = False,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Take a study that somebody shared into this archive."""
+    from collections import Counter
+
+    from isocenter.cli.screen import Screen
+    from isocenter.doors.share_client import fetch as take
+    from isocenter.errors import IsocenterError
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    word = typer.prompt("Word", hide_input=True) if ask_word else ""
+    counts: Counter[str] = Counter()
+    lost: list[dict[str, str]] = []
+    with house(folder, make=True) as held, screen.progress("fetching") as told:
+        for uid, given in take(link, word=word, insecure=insecure):
+            if isinstance(given, IsocenterError):
+                lost.append({"sop_uid": uid, "reason": str(given)})
+                continue
+            (stored,) = held.site.receive([given], sender="link", who=HOUSE)
+            counts[stored.status] += 1
+            if stored.status in ("conflict", "rejected"):
+                lost.append({"sop_uid": uid, "reason": stored.reason})
+            told(uid, counts.total(), counts.total())
+    screen.answer({"stored": counts["stored"], "there": counts["there"], "lost": lost})
+    screen.say(f"{counts['stored']} stored, {counts['there']} already there, {len(lost)} lost")
+    if lost:
+        raise typer.Exit(1)

@@ -45,6 +45,7 @@ class PagesSite(Protocol):
     calls: Any  # `isocenter.site.escalating.Escalating`: critical results that nobody was told of
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
+    sharing: Any  # `isocenter.site.sharing.Sharing`: links through which one study is seen
     preferences: Preferences
     """What people and the site have set."""
     staff: Staff

@@ -88,6 +88,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("health", "ask whether the server lives", *Role),
             _rule("page", "load the pages themselves, which hold no data", *Role),
             _rule("sign_in", "sign in", *Role),
+            _rule("shared", "see one study through a link that was given", *Role),
             # one's own account
             _rule("me", "see the own name and role, and sign out", _A, _R, _S, _P),
             _rule("settings", "see how the site is set", *_STAFF),
@@ -98,6 +99,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("receive", "send images in", _A, _R, _S, _P),
             _rule("patients", "search patients by name", _A, _R),
             _rule("send", "send a study to another system", _A, _R),
+            _rule("share", "give and end links through which one study is seen", _A, _R),
             # what the machine says
             _rule("results", "see results of analyses", *_STAFF),
             _rule("plan", "see what was analysed and what not, and why", *_STAFF),

@@ -67,6 +67,9 @@ class Kind(StrEnum):
     CRITICAL_ESCALATED = "CriticalEscalated"  # subject: study; nobody was told within the time
     ANALYSIS_STOPPED = "AnalysisStopped"  # subject: analysis; details.reason, .model where a model was stopped
     ANALYSIS_RESUMED = "AnalysisResumed"  # the same, by another person; details.stopped_by
+    SHARED = "Shared"  # subject: study; details: share, digest of the secret, until, to
+    SHARE_USED = "ShareUsed"  # subject: study; details: share, address, what: "study" or a SOP Instance UID
+    SHARE_ENDED = "ShareEnded"
     STARTED = "Started"
     LESION_MATCHED = "LesionMatched"  # subject: study; details.one, .other: tracking identities; .same
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet

@@ -75,6 +75,9 @@ _WORDS = {
     Kind.ANALYSIS_RESUMED: "started it again",
     Kind.MODE_PROPOSED: "asked for the mode {mode} in {use}",
     Kind.MODE_SET: "set the mode {mode} in {use}",
+    Kind.SHARED: "gave a link to it until {until}",
+    Kind.SHARE_USED: "saw {what} of it",
+    Kind.SHARE_ENDED: "ended link {share}",
     Kind.STARTED: "started",
 }
 _BLIND = (

@@ -50,6 +50,7 @@ from isocenter.site.preferring import Preferences
 from isocenter.site.receiving import Receiving
 from isocenter.site.reviewing import Reviewing
 from isocenter.site.segmenting import Segmenting
+from isocenter.site.sharing import Sharing
 from isocenter.site.staff import Staff
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Site(Desk, Marks):
         )
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
+        self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock)
         self._shelf, self._cutter = Shelf(), Cutter()
         self.calls = Escalating(self.index, self.journal, self.preferences, self.clock)
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)

@@ -1,0 +1,101 @@
+"""Links through which one study is seen: given and ended by those who may, opened by whoever holds one.
+
+The secret stands behind the ``#`` of a link, so that no server, proxy or log on the way sees it; whoever opens it sends
+it in the header ``X-Isocenter-Link``, and the word, where one is asked, in ``X-Isocenter-Word``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Request, Response
+from pydantic import BaseModel, Field
+
+from isocenter.doors.pages_json import patient
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.policy import Person
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+Uid = Annotated[str, Path(max_length=64, pattern=r"^[0-9.]+$")]
+Secret = Annotated[str, Header(alias="X-Isocenter-Link", max_length=200)]
+Word = Annotated[str, Header(alias="X-Isocenter-Word", max_length=1024)]
+
+
+class Given(BaseModel):
+    """How long a link opens, for whom, and what has to be said with it."""
+
+    hours: float = Field(default=72.0, gt=0, le=8760)
+    to: str = Field(default="", max_length=200)
+    word: str = Field(default="", max_length=1024)
+
+
+class Ended(BaseModel):
+    """Why a link ends."""
+
+    reason: str = Field(default="", max_length=500)
+
+
+@router.post("/api/studies/{uid}/links")
+def share(uid: Uid, given: Given, site: SiteHere, who: Annotated[Person, needs("share")]) -> Any:
+    """Give a link; its secret is told once, here."""
+    here: PagesSite = site
+    secret, told = here.sharing.share(uid, who=who, hours=given.hours, to=given.to, word=given.word)
+    return {"link": f"/shared#{secret}", **told}
+
+
+@router.get("/api/links")
+def links(site: SiteHere, who: Annotated[Person, needs("share")], study: str = "") -> Any:
+    """Links that were given, the newest first."""
+    here: PagesSite = site
+    return {"links": here.sharing.shares(who=who, study_uid=study[:64])}
+
+
+@router.post("/api/links/{id}/end")
+def end(
+    id: Annotated[str, Path(max_length=32)], told: Ended, site: SiteHere, who: Annotated[Person, needs("share")]
+) -> Any:
+    """End a link now."""
+    here: PagesSite = site
+    here.sharing.end(id, who=who, reason=told.reason)
+    return {"id": id, "ended": True}
+
+
+@router.get("/api/shared")
+def shared(
+    request: Request, site: SiteHere, _: Annotated[Person, needs("shared")], secret: Secret = "", word: Word = ""
+) -> Any:
+    """The study behind a link: its series and the names of its images."""
+    here: PagesSite = site
+    study = here.sharing.study(secret, address=_address(request), word=word)
+    return {
+        "uid": study.uid, "patient": patient(study.patient), "date": study.date, "description": study.description,
+        "series": [
+            {"uid": s.uid, "modality": s.modality, "description": s.description,
+             "instances": [{"sop_uid": i.sop_uid, "frames": i.frames} for i in s.instances]}
+            for s in study.series
+        ],
+    }  # fmt: skip
+
+
+@router.get("/api/shared/instances/{uid}")
+def shared_instance(
+    uid: Uid,
+    request: Request,
+    site: SiteHere,
+    _: Annotated[Person, needs("shared")],
+    secret: Secret = "",
+    word: Word = "",
+) -> Response:
+    """One stored file of the study behind a link."""
+    here: PagesSite = site
+    data = here.sharing.instance(secret, uid, address=_address(request), word=word)
+    headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
+    return Response(data, media_type="application/dicom", headers=headers)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

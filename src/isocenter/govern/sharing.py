@@ -1,0 +1,117 @@
+"""One study, shown to somebody without an account, until a day that is named: who gave it, who used it, when it ends.
+
+A link's secret is 256 random bits; the journal keeps its digest, never the secret, so that nobody who reads the
+journal can open the link. A link opens one study and tells of no other. It ends by itself, or when somebody ends it;
+whoever comes too late, or guesses, hears the same words.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.people import hash_password, secret_digest
+from isocenter.record import Event, Kind, Sealed
+
+__all__ = ["KINDS", "LONGEST", "Share", "after", "end", "share"]
+
+KINDS = (Kind.SHARED, Kind.SHARE_USED, Kind.SHARE_ENDED)
+"""Events of which the links are made; their subject is the study."""
+
+LONGEST = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class Share:
+    """One link as it is kept.
+
+    Args:
+        id: its name in lists; it opens nothing.
+        digest: of the secret.
+        until: when it ends by itself.
+        to: for whom, in the words of whoever gave it.
+        credential: of the word that must be said too; empty where none is asked.
+        used: how often something was seen through it.
+    """
+
+    id: str
+    digest: str
+    study_uid: str
+    by: str
+    given: datetime
+    until: datetime
+    to: str = ""
+    credential: str = ""
+    used: int = 0
+    ended: datetime | None = None
+
+    def lives(self, now: datetime) -> bool:
+        """Whether it still opens."""
+        return self.ended is None and now < self.until
+
+    def told(self, now: datetime) -> dict[str, Any]:
+        """As lists show it: without digest and credential."""
+        return {
+            "id": self.id, "study": self.study_uid, "by": self.by, "given": self.given.isoformat(),
+            "until": self.until.isoformat(), "to": self.to, "asks_a_word": bool(self.credential), "used": self.used,
+            "ended": self.ended.isoformat() if self.ended else None, "lives": self.lives(now),
+        }  # fmt: skip
+
+
+def share(
+    study_uid: str, *, who: str, now: datetime, life: timedelta, to: str = "", word: str = ""
+) -> tuple[str, Event]:
+    """A fresh secret, and the event that lets it open one study.
+
+    Args:
+        life: how long it opens; a year at most.
+        to: for whom.
+        word: something that must be said as well, told by another way (telephone); at least 12 characters.
+
+    Raises:
+        Refused: a life that is none or too long, or a word that can be guessed.
+    """
+    if not timedelta() < life <= LONGEST:
+        raise Refused(f"a link for {life}", f"it opens for more than nothing and at most {LONGEST.days} days")
+    secret = secrets.token_urlsafe(32)
+    details = {
+        "share": secrets.token_hex(8), "digest": secret_digest(secret), "until": (now + life).isoformat(),
+        "to": to[:200], "credential": hash_password(word) if word else "",
+    }  # fmt: skip
+    return secret, Event(Kind.SHARED, now, who, study_uid, details)
+
+
+def end(shares: Mapping[str, Share], id: str, *, who: str, now: datetime, reason: str = "") -> Event:
+    """The event that ends a link.
+
+    Raises:
+        NotFound: when there is none of that name that lives.
+    """
+    found = next((s for s in shares.values() if s.id == id), None)
+    if found is None or not found.lives(now):
+        raise NotFound(f"link '{id:.20}'", "there is none, or it has ended", "look at the list of links")
+    return Event(Kind.SHARE_ENDED, now, who, found.study_uid, {"share": id, "reason": reason[:500]})
+
+
+def after(shares: Mapping[str, Share], events: Iterable[Sealed]) -> dict[str, Share]:
+    """The links as these events leave them: digest of the secret -> link."""
+    known = dict(shares)
+    by_id = {s.id: d for d, s in known.items()}
+    for sealed in events:
+        event, told = sealed.event, sealed.event.details
+        if event.kind is Kind.SHARED:
+            known[told["digest"]] = Share(
+                told["share"], told["digest"], event.subject, event.who, event.time,
+                datetime.fromisoformat(told["until"]), told["to"], told["credential"],
+            )  # fmt: skip
+            by_id[told["share"]] = told["digest"]
+        elif event.kind in (Kind.SHARE_USED, Kind.SHARE_ENDED) and told["share"] in by_id:
+            digest = by_id[told["share"]]
+            one = known[digest]
+            used = event.kind is Kind.SHARE_USED
+            known[digest] = replace(one, used=one.used + 1) if used else replace(one, ended=event.time)
+    return known

@@ -1,0 +1,136 @@
+"""Links through which one study is seen without an account: given, listed, ended, and opened.
+
+Every look is an event, written before anything is shown: where the journal cannot be written, nothing is shown. The
+state of all links is what the journal says, so that a link that was ended stays ended after any restart.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import Forbidden, NotFound
+from isocenter.govern import sharing
+from isocenter.govern.people import Tries, fits, secret_digest
+from isocenter.govern.policy import Person, must
+from isocenter.govern.sharing import Share
+from isocenter.record import Event, Kind, Series, Study
+
+if TYPE_CHECKING:
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Sharing"]
+
+_PAGE = 2000
+
+
+@dataclass
+class Sharing:
+    """The links of one archive."""
+
+    index: Index
+    journal: Journal
+    blobs: Blobs
+    clock: Callable[[], datetime]
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._level = 0
+        self._known: dict[str, Share] = {}
+        self._tries = Tries(allowed=20)
+
+    def share(
+        self, study_uid: str, *, who: Person, hours: float = 72.0, to: str = "", word: str = ""
+    ) -> tuple[str, dict[str, Any]]:
+        """A secret that opens one study, and the link as lists show it.
+
+        Raises:
+            NotFound: no such study.
+            Refused: a life that is too long, or a word that can be guessed.
+        """
+        must(who, "share", study_uid)
+        self.index.study(study_uid)
+        now = self.clock()
+        secret, event = sharing.share(study_uid, who=who.name, now=now, life=timedelta(hours=hours), to=to, word=word)
+        self.journal.append(event)
+        return secret, self._links()[secret_digest(secret)].told(now)
+
+    def shares(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
+        """Links that were given, the newest first."""
+        must(who, "share", study_uid)
+        now = self.clock()
+        found = [s for s in self._links().values() if not study_uid or s.study_uid == study_uid]
+        return [s.told(now) for s in sorted(found, key=lambda s: s.given, reverse=True)]
+
+    def end(self, id: str, *, who: Person, reason: str = "") -> None:
+        """End a link now."""
+        must(who, "share")
+        self.journal.append(sharing.end(self._links(), id, who=who.name, now=self.clock(), reason=reason))
+
+    def study(self, secret: str, *, address: str, word: str = "") -> Study:
+        """What a link shows: one study, of it the images; results of machines and reports stay in the house."""
+        link = self._opened(secret, address, word)
+        study = self.index.study(link.study_uid)
+        self._used(link, address, what="study")
+        return replace(study, series=tuple(s for s in study.series if _is_shown(s)))
+
+    def instance(self, secret: str, sop_uid: str, *, address: str, word: str = "") -> bytes:
+        """One stored file of the study.
+
+        Raises:
+            Forbidden: the link opens nothing (any more), in the same words for every cause.
+            NotFound: an instance that is not of this study; the same whether it is in the archive or not.
+        """
+        link = self._opened(secret, address, word)
+        try:
+            study, series, instance = self.index.instance(sop_uid)
+        except NotFound:
+            raise _not_in_it(sop_uid) from None
+        if study.uid != link.study_uid or not _is_shown(series):
+            raise _not_in_it(sop_uid)
+        self._used(link, address, what=sop_uid)
+        return self.blobs.get(instance.digest)
+
+    def _opened(self, secret: str, address: str, word: str) -> Share:
+        now = self.clock()
+        self._tries.check(address, now)
+        digest = secret_digest(secret)
+        link = self._links().get(digest)
+        right = link is not None and hmac.compare_digest(link.digest, digest) and link.lives(now)
+        if link is None or not right or (link.credential and not fits(link.credential, word)):
+            self._tries.failed(address, now)
+            raise Forbidden(
+                "this link opens nothing",
+                "it was never given, has ended, or a word has to be said with it (rule 'shared')",
+                "ask whoever gave it to you",
+            )
+        return link
+
+    def _used(self, link: Share, address: str, *, what: str) -> None:
+        told = {"share": link.id, "address": address, "what": what}
+        self.journal.append(Event(Kind.SHARE_USED, self.clock(), f"link {link.id}", link.study_uid, told))
+
+    def _links(self) -> dict[str, Share]:
+        with self._lock:
+            head = self.journal.head()[0]
+            if head < self._level:  # the archive was put back to an older copy
+                self._level, self._known = 0, {}
+            while self._level < head and (page := self.journal.since(self._level, kinds=sharing.KINDS, limit=_PAGE)):
+                self._known = sharing.after(self._known, page)
+                self._level = page[-1].number
+            self._level = head
+            return dict(self._known)
+
+
+def _is_shown(series: Series) -> bool:
+    return series.facts.get("MadeBy") != "machine"
+
+
+def _not_in_it(sop_uid: str) -> NotFound:
+    return NotFound(f"instance {sop_uid:.64}", "this link does not show one of that name")

@@ -1,0 +1,85 @@
+"""A study goes from one archive into another through a link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from browser_for_pages import Browser
+from pydicom.data import get_testdata_file
+
+from isocenter.app import open_house
+from isocenter.doors.pages import application
+from isocenter.doors.share_client import fetch
+from isocenter.errors import Forbidden, Refused, Unavailable
+from isocenter.govern.policy import HOUSE, Role
+from isocenter.settings import Settings
+from isocenter.site.verbs import Site
+
+WORD = "said by telephone"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    house = open_house(Settings(folder=tmp_path / "one"), make=True)
+    house.site.receive([Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()], sender="CT1", who=HOUSE)
+    house.site.add_person("chief", Role.ADMIN, "a long enough password", who=HOUSE)
+    yield house.site
+    house.close()
+
+
+class Wire(httpx.BaseTransport):
+    """The network between two archives, in memory."""
+
+    def __init__(self, app: Any) -> None:
+        self.stranger = Browser(app)
+        self.seen: list[str] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.seen.append(str(request.url))
+        headers = {k: v for k, v in request.headers.items() if k.startswith("x-isocenter")}
+        answer = self.stranger.ask(request.method, request.url.raw_path.decode(), headers=headers)
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+def test_another_archive_takes_the_study_through_the_link(site: Site, tmp_path: Path) -> None:
+    app = application(site, demo=False, clock=site.clock)
+    chief = Browser(app, bearer=site.sign_in_by_link(site.link("chief"), address="x"))
+    study = site.studies(who=HOUSE)[0].uid
+    told = chief.post(f"/api/studies/{study}/links", {"hours": 2, "to": "the other house", "word": WORD}).json()
+    assert chief.get("/api/links").json()["links"][0]["to"] == "the other house"
+    link, wire = "http://localhost" + told["link"], Wire(app)
+
+    other = open_house(Settings(folder=tmp_path / "two"), make=True)
+    try:
+        with pytest.raises(Forbidden):
+            list(fetch(link, client=httpx.Client(transport=wire)))
+        for _ in range(2):  # the second time it is there already
+            for _, data in fetch(link, word=WORD, client=httpx.Client(transport=wire)):
+                assert isinstance(data, bytes)
+                (stored,) = other.site.receive([data], sender="link", who=HOUSE)
+        assert stored.status == "there" and other.site.studies(who=HOUSE)[0].uid == study
+    finally:
+        other.close()
+    secret = told["link"].partition("#")[2]
+    assert wire.seen and not any(secret in url for url in wire.seen), "no log on the way holds the secret"
+
+    assert chief.post(f"/api/links/{told['id']}/end", {"reason": "done"}).status_code == 200
+    with pytest.raises(Forbidden, match="opens nothing"):
+        list(fetch(link, word=WORD, client=httpx.Client(transport=wire)))
+    kinds = [row["kind"] for row in site.audits.page(who=HOUSE)["rows"]]
+    assert kinds.count("ShareUsed") == 4 and "Shared" in kinds and "ShareEnded" in kinds
+
+
+def test_links_that_are_none_and_links_without_tls_are_not_followed() -> None:
+    for link in ("ftp://a/shared#x", "https://a/shared", "shared#x"):
+        with pytest.raises(Refused, match="no link"):
+            list(fetch(link))
+    with pytest.raises(Refused, match="without TLS"):
+        list(fetch("http://hospital.example/shared#x"))
+    down = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(502, content=b"?")))
+    with pytest.raises(Unavailable, match="502"):
+        list(fetch("https://hospital.example/shared#x", client=down))

@@ -1,0 +1,149 @@
+"""One study through a link: until it ends, and no other; every look is told before anything is shown."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from isocenter.app import open_house
+from isocenter.errors import Forbidden, LimitReached, NotFound, Refused, Unavailable
+from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.record import Kind
+from isocenter.settings import Settings
+from isocenter.site.sharing import Sharing
+from isocenter.site.verbs import Site
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+CHIEF = Person("chief", Role.ADMIN)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    house = open_house(Settings(folder=tmp_path / "archive"), make=True)
+    files = [Path(str(get_testdata_file(n))).read_bytes() for n in ("CT_small.dcm", "MR_small.dcm")]
+    house.site.receive(files, sender="CT1", who=HOUSE)
+    yield house.site
+    house.close()
+
+
+@pytest.fixture
+def sharing(site: Site, clock: Clock) -> Sharing:
+    return Sharing(site.index, site.journal, site.blobs, clock)
+
+
+def uids(name: str) -> tuple[str, str]:
+    ds = pydicom.dcmread(BytesIO(Path(str(get_testdata_file(name))).read_bytes()), stop_before_pixels=True)
+    return str(ds.StudyInstanceUID), str(ds.SOPInstanceUID)
+
+
+CT, CT_IMAGE = uids("CT_small.dcm")
+MR, MR_IMAGE = uids("MR_small.dcm")
+
+
+def opened(sharing: Sharing, secret: str, **more: Any) -> str:
+    return sharing.study(secret, address="a", **more).uid
+
+
+def test_a_link_opens_one_study_and_no_other(sharing: Sharing, site: Site) -> None:
+    secret, told = sharing.share(CT, who=CHIEF, to="Dr. Ruiz")
+    assert opened(sharing, secret) == CT and told["lives"] and secret not in str(told)
+    assert sharing.instance(secret, CT_IMAGE, address="a")[128:132] == b"DICM"
+    there, absent = (pytest.raises(NotFound, match="does not show") for _ in range(2))
+    with there as one:
+        sharing.instance(secret, MR_IMAGE, address="a")
+    with absent as other:
+        sharing.instance(secret, "1.2.3.4", address="a")
+    assert str(one.value).replace(MR_IMAGE, "") == str(other.value).replace("1.2.3.4", ""), "nothing tells them apart"
+    assert not any(secret in str(s.event.details) for s in site.journal.since())
+
+
+def test_every_look_is_an_event_and_none_is_shown_without(sharing: Sharing, site: Site, monkeypatch: Any) -> None:
+    secret, _ = sharing.share(CT, who=CHIEF)
+    opened(sharing, secret)
+    sharing.instance(secret, CT_IMAGE, address="192.0.2.7")
+    looks = [s.event for s in site.journal.since(kinds=[Kind.SHARE_USED])]
+    assert [e.details["what"] for e in looks] == ["study", CT_IMAGE] and looks[1].details["address"] == "192.0.2.7"
+    assert sharing.shares(who=CHIEF)[0]["used"] == 2
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(site.journal, "append", full)
+    for look in (lambda: opened(sharing, secret), lambda: sharing.instance(secret, CT_IMAGE, address="a")):
+        with pytest.raises(Unavailable):
+            look()
+
+
+def test_a_link_ends_by_itself_and_by_a_person_and_stays_ended(sharing: Sharing, site: Site, clock: Clock) -> None:
+    short, _ = sharing.share(CT, who=CHIEF, hours=1)
+    long, told = sharing.share(CT, who=CHIEF, hours=100)
+    clock.now += timedelta(minutes=61)
+    with pytest.raises(Forbidden) as late:
+        opened(sharing, short)
+    assert opened(sharing, long) == CT
+    sharing.end(told["id"], who=CHIEF, reason="sent to the wrong one")
+    again = Sharing(site.index, site.journal, site.blobs, clock)  # as after a restart
+    for one in (sharing, again):
+        with pytest.raises(Forbidden) as ended:
+            opened(one, long)
+        assert str(ended.value) == str(late.value), "nothing tells why"
+    with pytest.raises(NotFound):
+        sharing.end(told["id"], who=CHIEF)
+    assert [r["lives"] for r in again.shares(who=CHIEF, study_uid=CT)] == [False, False]
+
+
+def test_a_word_is_asked_where_one_was_set(sharing: Sharing) -> None:
+    secret, told = sharing.share(CT, who=CHIEF, word="told by telephone")
+    assert told["asks_a_word"] and "telephone" not in str(told)
+    with pytest.raises(Forbidden):
+        opened(sharing, secret)
+    assert opened(sharing, secret, word="told by telephone") == CT
+
+
+@pytest.mark.parametrize("guesses", [4_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_guesses_find_nothing_and_are_soon_not_looked_at(sharing: Sharing, guesses: int) -> None:
+    secret, _ = sharing.share(CT, who=CHIEF)
+    found = stopped = 0
+    for n in range(guesses):
+        tried = secrets.token_urlsafe(32) if n % 2 else secret[:-1] + "-"
+        try:
+            found += sharing.study(tried, address=f"host {n // 40}").uid == CT
+        except LimitReached:
+            stopped += 1
+        except Forbidden:
+            pass
+    assert found == 0 and stopped == guesses // 2
+    assert opened(sharing, secret) == CT, "whoever holds it still comes in"
+
+
+def test_who_may_give_and_for_how_long(sharing: Sharing) -> None:
+    for role in (Role.RESEARCHER, Role.SERVICE, Role.PATIENT, Role.NONE):
+        with pytest.raises(Forbidden):
+            sharing.share(CT, who=Person("x", role))
+        with pytest.raises(Forbidden):
+            sharing.shares(who=Person("x", role))
+    with pytest.raises(Refused, match="365 days"):
+        sharing.share(CT, who=CHIEF, hours=9000)
+    with pytest.raises(NotFound):
+        sharing.share("1.2.3", who=CHIEF)
