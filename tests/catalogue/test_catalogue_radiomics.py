@@ -11,6 +11,7 @@ from isocenter.catalogue.radiomics import Radiomics
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
 from isocenter.space import Axis, Geometry, Reference, Region, Volume
+from isocenter.testing.phantoms import checkerboards
 
 GRID = Geometry.regular(shape=(16, 30, 30), spacing_mm=(2.0, 2.0, 2.0), frame_of_reference="2.25.9")
 HU = np.random.default_rng(2).normal(20.0, 60.0, GRID.shape).astype(np.float32)
@@ -41,6 +42,25 @@ def test_what_is_said_has_codes_units_and_its_configuration() -> None:
     ]
     (curve,) = answer.curves
     assert curve.x[0] < curve.x[-1] and curve.y["volume"][0] == 1.0 and curve.y["volume"][-1] == 0.0
+
+
+def test_two_lumps_that_only_texture_tells_apart() -> None:
+    """From DICOM files to numbers that are arithmetic."""
+    made = checkerboards.patient()
+    (image,), drawn = loaded(made.files)
+    answer = Radiomics().run(image, drawn)
+    assert [f.words.split(":")[0] for f in answer.findings] == list(made.truth)
+    values = [{m.definition.split(",")[0]: m.value for m in f.measurements} for f in answer.findings]
+    for found, truth in zip(values, made.truth.values(), strict=True):
+        assert found["stat_mean"] == pytest.approx(truth["mean_hu"])
+        assert found["stat_var"] == pytest.approx(truth["variance_hu2"])
+        assert found["morph_vol_approx"] == pytest.approx(truth["volume_mm3"])
+        assert found["cm_contrast_3D_comb"] == pytest.approx(truth["contrast"])
+    fine, coarse = values
+    for tag in fine:
+        if tag.startswith(("stat_", "ih_", "ivh_")):
+            assert fine[tag] == pytest.approx(coarse[tag])
+    assert fine["cm_contrast_3D_comb"] > 1.5 * coarse["cm_contrast_3D_comb"]
 
 
 def test_a_filter_of_ibsi_2() -> None:

@@ -17,7 +17,18 @@ import pydicom
 import pytest
 from scipy import ndimage
 
-from isocenter.testing.phantoms import Person, Phantom, balls, brain, chest, cine, demo_patients, pet_ct, ultrasound
+from isocenter.testing.phantoms import (
+    Person,
+    Phantom,
+    balls,
+    brain,
+    checkerboards,
+    chest,
+    cine,
+    demo_patients,
+    pet_ct,
+    ultrasound,
+)
 from isocenter.testing.phantoms.patient import uid
 
 MAKERS: dict[str, Callable[[], Phantom]] = {
@@ -27,6 +38,7 @@ MAKERS: dict[str, Callable[[], Phantom]] = {
     "brain": brain.patient,
     "ultrasound": ultrasound.patient,
     "balls": balls.patient,
+    "checkerboards": checkerboards.patient,
 }
 
 

@@ -267,7 +267,8 @@ def _told(chosen: Configuration) -> str:
     if chosen.spacing_mm is not None:
         parts.append(f"{chosen.interpolation} interpolation to {chosen.spacing_mm:g} mm")
     if chosen.within is not None:
-        parts.append(f"intensities from {chosen.within[0]:g} to {chosen.within[1]:g}")
+        low, high = chosen.within
+        parts.append(f"intensities from {low:g} to {high:g}" if np.isfinite(high) else f"intensities from {low:g} on")
     if chosen.outliers_sd is not None:
         parts.append(f"without outliers beyond {chosen.outliers_sd:g} standard deviations")
     if chosen.bin_width is not None:
@@ -286,7 +287,7 @@ def _doubts(chosen: Configuration, scan: _Scan) -> list[str]:
     elif chosen.bins is not None:
         doubts.append("bins follow each region's own range: compare textures only between like ranges")
     if chosen.spacing_mm is not None and not chosen.by_slice and scan.geometry.spacing_mm[0] > _THICK_MM:
-        doubts.append(f"slices lie {scan.geometry.spacing_mm[0]:g} mm apart: voxels between them are interpolated")
+        doubts.append(f"slices lie {scan.geometry.spacing_mm[0]:.3g} mm apart: voxels between them are interpolated")
     return doubts
 
 

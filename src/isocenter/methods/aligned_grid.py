@@ -10,7 +10,7 @@ Source: IBSI reference manual 2.4; Zwanenburg et al., Radiology 295 (2020) 328, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -89,9 +89,9 @@ class AlignedGrid:
 
     def image(self, image: npt.NDArray[np.floating], how: Literal["linear", "cubic"]) -> Floats:
         """Intensities at the new voxels: trilinear, or by cubic splines through the old ones."""
-        found: Floats = np.asarray(image)
+        found, at = self._near(image, _REACH if how == "cubic" else 1)
         for axis in range(3):
-            found = _taken(found, self.positions[axis], self.whole[axis], axis, how)
+            found = _taken(found, at[axis], self.whole[axis], axis, how)
         return np.ascontiguousarray(found, dtype=np.float64)
 
     def mask(self, mask: Mask) -> Mask:
@@ -99,10 +99,20 @@ class AlignedGrid:
 
         With slices of 3 mm brought to 2 mm, one half is met exactly at every other border: rounding must not decide.
         """
-        found: Floats = np.pad(mask.astype(np.float64), 1)  # nothing is inside beyond the image
+        near, at = self._near(mask, 1)
+        found = np.pad(near.astype(np.float64), 1)  # nothing is inside beyond the image
         for axis in range(3):
-            found = _taken(found, self.positions[axis] + 1.0, self.whole[axis], axis, "linear")
+            found = _taken(found, at[axis] + 1.0, self.whole[axis], axis, "linear")
         return np.asarray(found >= _HALF)
+
+    def _near(self, array: npt.NDArray[Any], reach: int) -> tuple[npt.NDArray[Any], list[Floats]]:
+        """The old voxels that the new ones are made of, and the positions counted from the first of them."""
+        box, at = [], []
+        for positions, count in zip(self.positions, array.shape, strict=True):
+            first = min(max(0, int(np.floor(positions[0])) - reach), count - 1)
+            box.append(slice(first, min(count, int(np.ceil(positions[-1])) + reach + 1)))
+            at.append(positions - first)
+        return array[tuple(box)], at
 
 
 def _taken(image: Floats, at: Floats, whole: bool, axis: int, how: str) -> Floats:
@@ -121,9 +131,8 @@ def _taken(image: Floats, at: Floats, whole: bool, axis: int, how: str) -> Float
 
 def _cubic(image: Floats, at: Floats, axis: int) -> Floats:
     """Splines of several axes are products of those of each, and those of one axis are a matrix."""
-    first = max(0, int(np.floor(at[0])) - _REACH)
-    part = np.moveaxis(image, axis, 0)[first : int(np.ceil(at[-1])) + _REACH + 1].astype(np.float64)
-    return np.moveaxis(np.tensordot(_spline_weights(len(part), at - first), part, axes=1), 0, axis)
+    part = np.moveaxis(image, axis, 0).astype(np.float64)
+    return np.moveaxis(np.tensordot(_spline_weights(len(part), at), part, axes=1), 0, axis)
 
 
 def _spline_weights(count: int, at: Floats) -> Floats:
