@@ -36,20 +36,32 @@ def test_a_clash_is_seen() -> None:
     assert clashes({"everywhere": [one], "room": [{**two, "key": "d w"}]}) == ["room: d begins d w"]
 
 
-def test_every_key_of_the_room_has_an_act() -> None:
+_SPREAD = re.compile(r"\.\.\.Object\.fromEntries\(\(?\[([^\]]*)\](?: as const\))?\.map\(\(\w+\) => \[(`[^`]*`|\w+), ")
+
+
+def acts_of(bound: str) -> set[str]:
+    """The acts of a screen as the source binds them: each by name, or made from a list by name or behind a prefix."""
+    assert bound.count("...") == len(_SPREAD.findall(bound)), "a spread that this test cannot read"
+    made = set()
+    for among, name in _SPREAD.findall(bound):
+        prefix = name.strip("`").partition("${")[0] if name.startswith("`") else ""
+        made |= {prefix + one.strip().strip('"') for one in among.split(",")}
+    return made | set(re.findall(r'^\s*"?([a-z][a-z0-9+-]*)"?: (?:\(|on\(|decide\()', bound, re.MULTILINE))
+
+
+def test_every_key_of_the_room_has_an_act_and_every_act_a_key() -> None:
+    page = (WEB / "src/room/page.tsx").read_text()
+    bound = page[page.index('"room",\n') : page.index("{ hide: () => (desk.hidden.value = false)")]
     table = json.loads((WEB / "src/keys/table.json").read_text())
-    page = "\n".join(
-        path.read_text() for path in SOURCES if "room" in path.parts
-    )  # also the tools that bring their own
-    written = [act for one in table["room"] if not (act := one["act"]).startswith("window-")]
-    named = r'(^|\s)"?{0}"?:|"{0}"[,\]]'  # as the name of an act, or in a list from which acts are made
-    made = {
-        f"{prefix}{name}"
-        for prefix in re.findall(r"\[`([a-z]+-)\$\{", page)
-        for name in re.findall(r'"([a-z]+)"', page)
-    }
-    written = [act for act in written if act not in made]
-    assert [act for act in written if not re.search(named.format(re.escape(act)), page, re.MULTILINE)] == []
+    assert acts_of(bound) == {one["act"] for one in table["room"]}
+
+
+def test_an_act_that_is_not_bound_is_missed() -> None:
+    assert acts_of('  keep: decide((one) => one),\n  "slice+1": () => 1,\n  // strike: later') == {"keep", "slice+1"}
+    listed = '...Object.fromEntries((["a", "b"] as const).map((how) => [`seg-${how}`, () => marks.paint(how)])),'
+    assert acts_of(listed) == {"seg-a", "seg-b"}
+    with pytest.raises(AssertionError, match="cannot read"):
+        acts_of("...others,")
 
 
 def test_only_the_viewer_opens_the_door_to_cornerstone() -> None:

@@ -172,7 +172,7 @@ class Quiet:
         says: dict[str, Any] = {
             "blind": False, "taking": nullcontext(len), "file": (b"", "text/plain"), "lesions": ((), (), ()),
             "timeline": {"patient": _ct().patient}, "stops": [], "share": ("secret", {"id": "1"}), "study": _ct(),
-            "instance": b"",
+            "instance": b"", "export": (b"case", "0" * 64),
         }  # fmt: skip
         return lambda *given, **named: says.get(verb, {})
 
@@ -195,7 +195,7 @@ class House:
     def __init__(self) -> None:
         self.now = NOON
         self.oversight = self.reviews = self.audits = self.guests = self.following = Quiet()
-        self.cataloguing, self.calls, self.sharing = _Catalogue(), Quiet(), Quiet()
+        self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), Quiet(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
         self.journal: list[Sealed] = []
@@ -417,7 +417,7 @@ class House:
             self.append(*session.lapse(self._reading(study_uid), who.name, self.now, version=version))
         return self._reading(study_uid)
 
-    def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
+    def correct(self, study_uid: str, correction: Correction, *, version: int, act: str = "", who: Person) -> Reading:
         must(who, "correct", study_uid)
         with self.lock_:
             if not correction.tracking:

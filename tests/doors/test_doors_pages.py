@@ -64,6 +64,7 @@ BODIES: dict[str, Any] = {
             }
         ]
     },
+    "/api/cohorts": {"name": "adults"},
     "/api/readings/{uid}/template": {"version": 0, "name": "general"},
     **{
         f"/api/{what}/{{name}}/{act}": {"reason": "drift"}

@@ -84,6 +84,17 @@ def test_nothing_is_kept_before_it_was_on_screen_nor_by_what_another_saw(site: S
     assert verdicts(site)["2.25.2"] == "struck", "to strike takes no look"
 
 
+def test_an_act_that_is_sent_again_is_done_once(site: Site) -> None:
+    study = study_of(site)
+    version = begun(site)
+    scar = Correction(Verdict.ADDED, "", words="A scar.")
+    first = site.correct(study, scar, version=version, act="a-1", who=ITO)
+    again = site.correct(study, scar, version=version, act="a-1", who=ITO)
+    assert (again.version, len(verdicts(site))) == (first.version, 1), "the answer was lost, the act was not"
+    with pytest.raises(Conflict):
+        site.correct(study, scar, version=version, act="a-2", who=ITO)
+
+
 def test_undo_goes_back_act_by_act_and_stops_at_the_opinion(site: Site) -> None:
     study, held = study_of(site), says(site, lesion())
     version = site.open(study, who=ITO).version

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from isocenter.doors import (
     pages_catalogue,
+    pages_cohorts,
     pages_events,
     pages_find,
     pages_machine,
@@ -68,6 +69,7 @@ _PARTS = (
     pages_reading,
     pages_report,
     pages_catalogue,
+    pages_cohorts,
     pages_events,
     pages_oversight,
     pages_oversight_reviews,

@@ -148,6 +148,7 @@ class Decision(BaseModel):
     certainty: Literal["possible", "likely", "certain"] | None = None
     label: Literal["", "artefact", "normal", "wrong-place", "known", "other"] = ""
     reason: _Text = ""
+    act: Annotated[str, Field(pattern=r"^[\w.-]{0,64}$")] = ""
 
 
 @router.get("/api/demo/steps")
@@ -235,7 +236,7 @@ def correct(uid: Uid, decision: Decision, site: SiteHere, who: Annotated[Person,
         label=decision.label,
         reason=decision.reason,
     )
-    return pages_json.reading(here.correct(uid, correction, version=decision.version, who=who))
+    return pages_json.reading(here.correct(uid, correction, version=decision.version, act=decision.act, who=who))
 
 
 @router.post("/api/readings/{uid}/sign")

@@ -43,6 +43,7 @@ class PagesSite(Protocol):
     reviews: Any  # `isocenter.site.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
     guests: Any  # `isocenter.site.segmenting.Segmenting`: images that are analysed and not kept
     calls: Any  # `isocenter.site.escalating.Escalating`: critical results that nobody was told of
+    cohorts: Any  # `isocenter.site.cohorting.Cohorting`: questions to many studies, frozen and taken out
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
     sharing: Any  # `isocenter.site.sharing.Sharing`: links through which one study is seen
@@ -142,8 +143,8 @@ class PagesSite(Protocol):
     def confirm_mode(self, analysis: str, use: Use, number: int, *, who: Person) -> Modes:
         """Agree to it as a second person."""
 
-    def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
-        """Decide on a finding."""
+    def correct(self, study_uid: str, correction: Correction, *, version: int, act: str = "", who: Person) -> Reading:
+        """Decide on a finding; the same act sent again is done once."""
 
     def measure(self, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
         """Keep a mark with its numbers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv as writer
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from isocenter.record import Finding, Measurement, Result
@@ -12,7 +12,7 @@ from isocenter.record import Finding, Measurement, Result
 if TYPE_CHECKING:
     import pyarrow
 
-__all__ = ["COLUMNS", "arrow", "csv", "parquet", "rows"]
+__all__ = ["COLUMNS", "arrow", "csv", "parquet", "plain_csv", "plain_parquet", "rows"]
 
 COLUMNS: dict[str, str] = {
     "study_uid": "string", "result": "string", "analysis": "string", "version": "string", "origin": "string",
@@ -93,6 +93,27 @@ def parquet(of: Sequence[dict[str, Any]]) -> bytes:
     out = io.BytesIO()
     pyarrow.parquet.write_table(arrow(of), out, compression="zstd")
     return out.getvalue()
+
+
+def plain_parquet(of: Sequence[Mapping[str, Any]]) -> bytes:
+    """A Parquet file of rows with columns of their own."""
+    import pyarrow
+    import pyarrow.parquet
+
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([dict(row) for row in of]), out, compression="zstd")
+    return out.getvalue()
+
+
+def plain_csv(of: Sequence[Mapping[str, Any]]) -> bytes:
+    """A CSV file of rows with columns of their own, safe for spreadsheets as `csv` is."""
+    names = list(dict.fromkeys(name for row in of for name in row))
+    out = io.StringIO()
+    made = writer.writer(out, lineterminator="\r\n")
+    made.writerow(names)
+    for row in of:
+        made.writerow([_safe(row.get(name)) for name in names])
+    return out.getvalue().encode("utf-8")
 
 
 def csv(of: Sequence[dict[str, Any]]) -> bytes:

@@ -135,6 +135,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             # the house
             _rule("events", "hear that something changed", *_STAFF),
             _rule("export", "take measurements and figures out", *_STAFF),
+            _rule("cohorts", "ask the archive for a cohort, and freeze it", *_STAFF),
             _rule("train", "train and judge a model", _A, _S),
             _rule("release", "release or stop a model", _A),
             _rule("site", "change how the site is set", _A),

@@ -69,6 +69,8 @@ _WORDS = {
     Kind.FOLLOW_UP_CLOSED: "closed a follow-up",
     Kind.REMARKED: "spoke with a colleague about it",
     Kind.SETTINGS_CHANGED: "changed settings",
+    Kind.COHORT_FROZEN: "froze the cohort {name} of {n} studies",
+    Kind.COHORT_EXPORTED: "took out {rows} rows of the cohort {name}",
     Kind.CRITICAL_TOLD: "told somebody of a critical result",
     Kind.CRITICAL_ESCALATED: "asked everybody: a critical result was told to nobody in time",
     Kind.ANALYSIS_STOPPED: "stopped it everywhere",

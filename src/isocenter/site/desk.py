@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk"]
 
+_LATEST_ACTS = 50  # of one person on one study, among which an act that is sent again is looked for
+
 
 class Desk(Reports, Answers):
     """What a reader can do; the site that is made of it brings what it works on."""
@@ -195,9 +197,18 @@ class Desk(Reports, Answers):
         looked = self.journal.since(subject=study_uid, who=who.name, kinds=(Kind.VIEWED,), limit=10_000)
         return {str(one) for sealed in looked for one in sealed.event.details.get("findings", ())}
 
-    def correct(self, study_uid: str, correction: session.Correction, *, version: int, who: Person) -> session.Reading:
-        """Keep, change, strike or add one finding: a Result of a person that replaces the machine's."""
+    def correct(
+        self, study_uid: str, correction: session.Correction, *, version: int, act: str = "", who: Person
+    ) -> session.Reading:
+        """Keep, change, strike or add one finding: a Result of a person that replaces the machine's.
+
+        Args:
+            act: a name that the asker draws for this one act. Sent again under the same name, because the answer was
+                lost on the way, it is the same act and not done twice.
+        """
         must(who, "correct", study_uid)
+        if act and self._done(study_uid, act, who):
+            return self._reading(study_uid, who)
         reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
         unaided = not any(session.machine_of(r)[0] for _, r in latest)
         result = session.correct(
@@ -213,9 +224,16 @@ class Desk(Reports, Answers):
         told = self._decision(study_uid, correction, result)
         made = Event(
             Kind.RESULT_MADE, self.clock(), who.name, study_uid,
-            {"result": self.blobs.put(canonical(result)), "decision": told},
+            {"result": self.blobs.put(canonical(result)), "decision": told, **({"act": act} if act else {})},
         )  # fmt: skip
         return self._happened(reading, (made,), who)
+
+    def _done(self, study_uid: str, act: str, who: Person) -> bool:
+        """Whether this person has done an act already, among the latest of theirs on the study."""
+        mine = self.journal.since(
+            subject=study_uid, who=who.name, kinds=(Kind.RESULT_MADE,), limit=_LATEST_ACTS, newest_first=True
+        )
+        return any(sealed.event.details.get("act") == act for sealed in mine)
 
     def _decision(self, study_uid: str, correction: session.Correction, result: Result) -> dict[str, Any]:
         """What the journal says of one decision, so that readers and machines can be counted from it alone."""

@@ -37,6 +37,7 @@ from isocenter.record import (
 )
 from isocenter.site.auditing import Auditing
 from isocenter.site.cataloguing import Cataloguing
+from isocenter.site.cohorting import Cohorting
 from isocenter.site.desk import Desk
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.entering import Entrance
@@ -105,6 +106,7 @@ class Site(Desk, Marks):
         self.cataloguing = Cataloguing(
             self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf
         )
+        self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock)
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock)

@@ -1,16 +1,171 @@
-import { useEffect } from "preact/hooks";
-import { bind } from "../keys/keyboard";
-import { Empty } from "../kit/states";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { asTrouble, Source } from "../api/load";
+import { bind, keyOf } from "../keys/keyboard";
+import { Key } from "../kit/marks";
+import { Empty, Shown } from "../kit/states";
+import { may, ruleOf } from "../me";
+import { address, go, setQuery, to } from "../router";
+import { count, moment, number, unit } from "../words";
+import { Chart } from "./figures";
+import type { Column, Frozen, Table } from "./shapes";
 
 /** From a question to honest numbers. */
-export function CohortsPage(_: { id: string; part: string }) {
-  useEffect(() => bind("cohorts", {}), []);
+export function CohortsPage({ id }: { id: string; part: string }) {
+  return <Question key={id} id={id} />;
+}
+
+const asked = () => new URLSearchParams(["q", "field", "by"].flatMap((name) => {
+  const value = address.value.searchParams.get(name);
+  return value ? [[name, value] as [string, string]] : [];
+}));
+
+function Question({ id }: { id: string }) {
+  const source = useRef<Source<Table>>(null);
+  source.current ??= new Source((abort) => ask<Table>(`/api/cohorts/${id || "ask"}?${asked()}`, { abort, deadline_s: 60 }));
+  const frozen = useRef<Source<Frozen[]>>(null);
+  frozen.current ??= new Source(async (abort) => (await ask<{ cohorts: Frozen[] }>("/api/cohorts", { abort })).cohorts);
+  const table = source.current;
+  const field = useRef<HTMLInputElement>(null);
+  const query = asked();
+  const q = query.get("q") ?? "";
+  const path = query.toString();
+  useEffect(() => void table.load(), [path]);
+  useEffect(() => (void frozen.current?.load(), () => (table.stop(), frozen.current?.stop())), []);
+  const parts = q.match(/[\w.+-]+:(?:"[^"]*"|\S+)/g) ?? [];
+  const drop = (at: number) => setQuery("q", parts.filter((_, i) => i !== at).join(" "), { keep: true });
+  useEffect(() => bind("cohorts", { filter: () => field.current?.focus(), undo: () => !id && drop(parts.length - 1), leave: () => id && go(to.cohorts()) }), [path]);
+  const told = table.value;
   return (
     <>
-      <header class="bar" data-region tabIndex={-1}><h1>Cohorts</h1></header>
-      <main class="desk-list" data-region tabIndex={0}>
-        <Empty title="No cohort is asked for">A question to the archive, its members on a day, and the table of their measurements stand here.</Empty>
+      <header class="bar" data-region tabIndex={-1}>
+        {id && <a class="button quiet" href={to.cohorts()}><span aria-hidden="true">←</span> All <Key of={keyOf("cohorts", "leave")} /></a>}
+        <h1>{told?.name ?? "Cohorts"}</h1>
+        {!id && (
+          <form class="filter" onSubmit={(event) => (event.preventDefault(), setQuery("q", [q, field.current!.value.trim()].filter(Boolean).join(" "), { keep: true }), (field.current!.value = ""))}>
+            <Key of={keyOf("cohorts", "filter")} /><input ref={field} type="search" aria-label="Add a filter" placeholder="age:40..80 modality:CT" />
+          </form>
+        )}
+        {!id && <span class="chips">{parts.map((part, i) => <button key={part} type="button" class="chip" onClick={() => drop(i)}>{part} <span aria-hidden="true">✕</span><span class="hidden">: remove</span></button>)}</span>}
+        <span class="muted" role="status">{told && `${told.n} of ${count(told.of, "study", "studies")}, ${count(told.people, "person", "people")}`}</span>
+      </header>
+      <main class="desk-list cohort" data-region tabIndex={0}>
+        <Shown of={table} what="the cohort">{(value) => (value.of ? <Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} /> : <Nobody />)}</Shown>
       </main>
     </>
+  );
+}
+
+function Nobody() {
+  return (
+    <Empty title="No study can be asked yet">
+      <p>Of people who read, a cohort holds studies whose report is signed. Sign a first report, or ask as a researcher, who reads no duty list.</p>
+    </Empty>
+  );
+}
+
+function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; frozen: Frozen[] }) {
+  const chosen = table.fields.find((one) => one.name === table.chart?.field);
+  const words = table.fields.filter((one) => one.kind === "words");
+  return (
+    <>
+      {id ? (
+        <p>Frozen {table.frozen && moment(table.frozen)} UTC by the question <code>{table.q || "everything"}</code> · digest <span class="id">{id.slice(0, 16)}…</span>
+          {!!table.gone && <span class="soon"> · {count(table.gone, "study", "studies")} of it may not be seen any more, or is gone</span>}
+          {" "}{["csv", "parquet"].map((form) => <a key={form} class="button" href={`/api/cohorts/${id}/export?form=${form}`} download aria-disabled={!may("export")} title={may("export") ? "Under pseudonyms; the journal keeps who took it, and its digest" : ruleOf("export")}>Take out as {form === "csv" ? "CSV" : "Parquet"}</a>)}
+        </p>
+      ) : <Freeze q={q} n={table.n} />}
+      <div class="cohort-grid">
+        <section aria-label="Fields">
+          <h2>Fields</h2>
+          <Ledger table={table} />
+          <table class="plain wide fields">
+            <thead><tr><th scope="col">Field</th><th scope="col" class="num">n</th><th scope="col" class="num">Median</th><th scope="col"><span class="hidden">Small histogram</span></th></tr></thead>
+            <tbody>{table.fields.map((one) => <Line key={one.name} column={one} current={one.name === chosen?.name} few={table.few} />)}</tbody>
+          </table>
+        </section>
+        <div>
+          {table.chart ? (
+            <>
+              {chosen?.kind === "number" && (
+                <label class="template muted">In groups by
+                  <select value={address.value.searchParams.get("by") ?? ""} onChange={(event) => setQuery("by", event.currentTarget.value, { keep: true })}>
+                    <option value="">nothing</option>{words.map((one) => <option key={one.name} value={one.name}>{one.title}</option>)}
+                  </select>
+                </label>
+              )}
+              <Chart of={table.chart} column={chosen} />
+            </>
+          ) : <Empty title="Choose a field">Its figures stand here: a histogram, groups beside each other, and the table of both.</Empty>}
+          {!id && frozen.length > 0 && (
+            <section aria-label="Frozen cohorts">
+              <h2>Frozen</h2>
+              <table class="plain wide">
+                <thead><tr><th scope="col">Cohort</th><th scope="col">Question</th><th scope="col" class="num">n</th><th scope="col">Frozen</th></tr></thead>
+                <tbody>{frozen.map((one) => <tr key={one.id}><td><a href={to.cohorts(one.id)}>{one.name}</a></td><td><code>{one.q || "everything"}</code></td><td class="num">{one.n}</td><td class="muted">{moment(one.when)} by {one.by}</td></tr>)}</tbody>
+              </table>
+            </section>
+          )}
+          <Rows table={table} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Ledger({ table }: { table: Table }) {
+  const out = table.ledger.filter((one) => one.left_out > 0);
+  if (!out.length) return null;
+  return <ul class="bullets">{out.map((one) => <li key={one.filter}><strong>{one.left_out}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}</ul>;
+}
+
+function Line({ column, current, few }: { column: Column; current: boolean; few: number }) {
+  const most = Math.max(1, ...column.bars);
+  return (
+    <tr aria-current={current ? "true" : undefined}>
+      <td><button type="button" class="quiet link" onClick={() => setQuery("field", column.name, { keep: true })}>{column.title}</button> <span class="muted">{unit(column.unit)}</span></td>
+      <td class="num">{column.n ?? <span class="muted">under {few}</span>}{!!column.missing && <span class="muted"> · {column.missing} missing</span>}</td>
+      <td class="num">{column.median === null ? "" : number(column.median)}</td>
+      <td>{column.bars.length > 0 && <svg class="small-bars" viewBox="0 0 72 18" width="72" height="18" aria-hidden="true">{column.bars.map((n, i) => <rect key={i} x={(i * 72) / column.bars.length} y={18 - (18 * n) / most} width={72 / column.bars.length - 1} height={(18 * n) / most} />)}</svg>}</td>
+    </tr>
+  );
+}
+
+function Freeze({ q, n }: { q: string; n: number }) {
+  const [name, setName] = useState("");
+  const [refused, setRefused] = useState("");
+  const freeze = async (event: SubmitEvent) => {
+    event.preventDefault();
+    try {
+      const { id } = await ask<{ id: string }>("/api/cohorts", { method: "POST", body: { name: name.trim(), q } });
+      go(to.cohorts(id));
+    } catch (error) {
+      setRefused(asTrouble(error).message);
+    }
+  };
+  return (
+    <form class="freeze" onSubmit={freeze} aria-label="Freeze this cohort">
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      <label>Freeze these {n} under the name<input required maxLength={120} value={name} disabled={!n} autocomplete="off" onInput={(event) => setName(event.currentTarget.value)} /></label>
+      <button disabled={!n}>Freeze</button>
+      <span class="muted">Who it was on this day, kept by its digest; the journal says who froze it.</span>
+    </form>
+  );
+}
+
+const SHOWN_ROWS = 50;
+
+function Rows({ table }: { table: Table }) {
+  const columns = table.fields.slice(0, 8);
+  return (
+    <details class="whole">
+      <summary>Table: the first {Math.min(SHOWN_ROWS, table.rows.length)} of {table.n}</summary>
+      <div class="lesion-scroll">
+        <table class="plain">
+          <thead><tr><th scope="col">Study</th>{columns.map((one) => <th key={one.name} scope="col" class={one.kind === "number" ? "num" : undefined}>{one.title}</th>)}</tr></thead>
+          <tbody>{table.rows.slice(0, SHOWN_ROWS).map((row) => <tr key={row.study}><td><a href={to.study(row.study)}>open</a></td>{columns.map((one) => <td key={one.name} class={one.kind === "number" ? "num" : undefined}>{typeof row[one.name] === "number" ? number(row[one.name] as number) : (row[one.name] ?? <span class="faint">missing</span>)}</td>)}</tr>)}</tbody>
+        </table>
+      </div>
+    </details>
   );
 }

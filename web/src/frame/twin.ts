@@ -15,6 +15,8 @@ export function jsonOf({ page, id, part }: Place, query: URLSearchParams): strin
       return id ? `/api/analyses/${word}` : "/api/analyses";
     case "models":
       return id ? `/api/models/${word}` : "/api/models";
+    case "cohorts":
+      return id ? `/api/cohorts/${word}${asked}` : `/api/cohorts/ask${asked}`;
     case "settings":
       return { site: "/api/settings/site", people: "/api/people", system: "/api/system" }[part] ?? "/api/settings/me";
     default:

@@ -150,12 +150,13 @@ export class Session {
 
   decide(one: Found | null, decision: Decision): void {
     const name = one ? one.finding.words || one.finding.what.meaning : (decision.words ?? "");
+    const act = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`; // sent again after a lost answer, it is the same act
     this.acts.do(`${decision.verdict}: ${name}${decision.words && one ? `: ${decision.words}` : ""}`, async () => {
       // A correction makes a new result: the newest one that holds this finding is the one to correct.
       const now = one && this.found.value.find((other) => other.finding.tracking === one.finding.tracking);
       this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/correct`, {
         method: "POST",
-        body: { version: this.version, tracking: one?.finding.tracking ?? "", result: now?.result.id ?? one?.result.id ?? "", ...decision },
+        body: { version: this.version, tracking: one?.finding.tracking ?? "", result: now?.result.id ?? one?.result.id ?? "", ...decision, act },
       });
       this.undone.value = "";
       await Promise.all([this.results.load(), this.report.load()]);

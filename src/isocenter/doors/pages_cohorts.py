@@ -1,0 +1,71 @@
+"""Cohorts: a question to many studies, its members frozen on a day, and their table to take out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field
+
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.policy import Person
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+_Question = Annotated[str, Query(max_length=1000)]
+_Column = Annotated[str, Query(max_length=200)]
+_Id = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$")]
+
+
+class Asked(BaseModel):
+    """A question to freeze, and under which name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    q: Annotated[str, Field(max_length=1000)] = ""
+
+
+@router.get("/api/cohorts")
+def cohorts(site: SiteHere, who: Annotated[Person, needs("cohorts")]) -> Any:
+    """Every cohort that was frozen, the newest first."""
+    here: PagesSite = site
+    return {"cohorts": here.cohorts.frozen(who=who)}
+
+
+@router.get("/api/cohorts/ask")
+def ask(
+    site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", field: _Column = "", by: _Column = ""
+) -> Any:
+    """Who meets a question now; of one field also its figures. Counts below ten are withheld."""
+    here: PagesSite = site
+    return here.cohorts.ask(q, field=field, by=by, who=who)
+
+
+@router.post("/api/cohorts")
+def freeze(asked: Asked, site: SiteHere, who: Annotated[Person, needs("cohorts")]) -> Any:
+    """Keep who meets a question today."""
+    here: PagesSite = site
+    return {"id": here.cohorts.freeze(asked.name, asked.q, who=who)}
+
+
+@router.get("/api/cohorts/{id}")
+def cohort(
+    id: _Id, site: SiteHere, who: Annotated[Person, needs("cohorts")], field: _Column = "", by: _Column = ""
+) -> Any:
+    """A frozen cohort with its table as it is today."""
+    here: PagesSite = site
+    return here.cohorts.cohort(id, field=field, by=by, who=who)
+
+
+@router.get("/api/cohorts/{id}/export")
+def export(
+    id: _Id, site: SiteHere, who: Annotated[Person, needs("export")], form: Literal["csv", "parquet"] = "csv"
+) -> Response:
+    """The table of a frozen cohort under pseudonyms; the header names the digest that the journal keeps."""
+    here: PagesSite = site
+    data, digest = here.cohorts.export(id, form, who=who)
+    kind = "text/csv; charset=utf-8" if form == "csv" else "application/vnd.apache.parquet"
+    headers = {"Content-Disposition": f'attachment; filename="cohort-{id[:12]}.{form}"', "X-Isocenter-Digest": digest}
+    return Response(data, media_type=kind, headers=headers)

@@ -1,0 +1,197 @@
+"""Cohorts of one archive: a question asked now, its members frozen on a day, and their table taken out with a receipt.
+
+Of people who read, a cohort sees studies whose report is signed: a number of a study that somebody may still read with
+their own eyes first is in no table. What is frozen is kept by its digest and never changes; who may no longer be seen,
+or is no longer here, is missing from its table and counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import LimitReached, NotFound, Refused
+from isocenter.govern.policy import Person, must
+from isocenter.population import table
+from isocenter.population.table import Measured, Member
+from isocenter.reading.session import machine_of
+from isocenter.record import Cohort, Event, Kind, canonical, from_plain
+from isocenter.site.disclosing import Disclosing, unbound
+
+if TYPE_CHECKING:
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Cohorting"]
+
+_MOST = 20_000  # studies of one table
+_ALL = 10_000_000
+_SIGNED = ("signed", "amending")
+_ROWS = 200  # that a page shows; an export has all
+_OLDEST = 90.0  # years; older people are few enough to be known
+
+
+@dataclass
+class Cohorting:
+    """What one archive can be asked of many studies."""
+
+    index: Index
+    journal: Journal
+    blobs: Blobs
+    disclosing: Disclosing
+    clock: Callable[[], datetime]
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers: dict[str, Measured] = {}  # by digest, which never changes
+
+    def ask(self, q: str, *, field: str = "", by: str = "", who: Person) -> dict[str, Any]:
+        """Who meets a question now: how many, the ledger of those who do not, fields, and the figures of one field.
+
+        Raises:
+            Refused: something in the question is no condition, or a field that no study has.
+        """
+        must(who, "cohorts")
+        everybody = self._members(who)
+        kept, ledger = table.narrow(everybody, table.filters(q))
+        return {**self._told(kept, field, by), "of": len(everybody), "ledger": _ledger(ledger), "q": q}
+
+    def freeze(self, name: str, q: str, *, who: Person) -> str:
+        """Keep who meets a question today, under a name; its digest.
+
+        Raises:
+            Refused: without a name, or nobody meets it.
+        """
+        must(who, "cohorts")
+        if not name.strip():
+            raise Refused("a cohort without a name", "nobody could ask for it again", "give it one")
+        kept, ledger = table.narrow(self._members(who), table.filters(q))
+        if not kept:
+            raise Refused("a cohort of nobody", "nothing can be learned from it", "widen the question")
+        left_out = {words: n for words, n, _ in ledger if n}
+        made = Cohort(name.strip(), {"q": q}, tuple(sorted(m.study for m in kept)), left_out, self.clock())
+        digest = self.blobs.put(canonical(made))
+        details = {"name": made.name, "q": q, "n": len(kept), "cohort": digest}
+        self.journal.append(Event(Kind.COHORT_FROZEN, self.clock(), who.name, digest, details))
+        return digest
+
+    def frozen(self, *, who: Person) -> list[dict[str, Any]]:
+        """Every cohort that was frozen, the newest first."""
+        must(who, "cohorts")
+        told = self.journal.since(kinds=(Kind.COHORT_FROZEN,), limit=_ALL, newest_first=True)
+        return [
+            {
+                "id": s.event.subject, "name": s.event.details["name"], "q": s.event.details["q"],
+                "n": s.event.details["n"], "by": s.event.who, "when": s.event.time.isoformat(),
+            }
+            for s in told
+        ]  # fmt: skip
+
+    def cohort(self, id: str, *, field: str = "", by: str = "", who: Person) -> dict[str, Any]:
+        """A frozen cohort with its table as it is today.
+
+        Raises:
+            NotFound: none of that digest was frozen.
+        """
+        must(who, "cohorts")
+        made, kept = self._frozen(id, who)
+        ledger = [{"filter": words, "left_out": n, "missing": None} for words, n in made.left_out.items()]
+        return {
+            **self._told(kept, field, by), "id": id, "name": made.name, "q": made.question["q"],
+            "of": len(made.members), "gone": len(made.members) - len(kept), "ledger": ledger,
+            "frozen": made.frozen.isoformat() if made.frozen else None,
+        }  # fmt: skip
+
+    def export(self, id: str, form: str, *, who: Person) -> tuple[bytes, str]:
+        """The table of a frozen cohort as CSV or Parquet under pseudonyms, and the digest of the file.
+
+        The pseudonyms hold for this cohort alone; ages above 90 years are given as 90, and no date but the year.
+        """
+        must(who, "export", id)
+        made, kept = self._frozen(id, who)
+        names = [f["name"] for f in table.fields(kept) if f["name"] != "description"]
+        rows = [
+            {"case": _pseudonym(id, m.study), "person": _pseudonym(id, m.patient), **{n: _safe(n, m) for n in names}}
+            for m in kept
+        ]  # fmt: skip
+        data = _csv(rows) if form == "csv" else _parquet(rows)
+        digest = hashlib.sha256(data).hexdigest()
+        details = {"name": made.name, "rows": len(rows), "form": form, "file": digest}
+        self.journal.append(Event(Kind.COHORT_EXPORTED, self.clock(), who.name, id, details))
+        return data, digest
+
+    # ---- members ---------------------------------------------------------------------------------------------
+
+    def _frozen(self, id: str, who: Person) -> tuple[Cohort, list[Member]]:
+        if not self.journal.since(kinds=(Kind.COHORT_FROZEN,), subject=id, limit=1):
+            raise NotFound("a cohort of that digest", "none was frozen", "look into the list of cohorts")
+        made: Cohort = from_plain(Cohort, json.loads(self.blobs.get(id)))
+        return made, self._members(who, made.members)
+
+    def _members(self, who: Person, only: Sequence[str] | None = None) -> list[Member]:
+        listed = self.index.listed(only)
+        readings = self.index.readings(only)
+        if not unbound(who):
+            listed = [one for one in listed if readings.get(one[0].uid, {}).get("state") in _SIGNED]
+        if len(listed) > _MOST:
+            raise LimitReached(f"{len(listed)} studies", f"a table holds {_MOST}", "ask the archive by command")
+        heads = self.index.result_heads([study.uid for study, _, _ in listed])
+        hidden = self.disclosing.blinded(who)
+        return [
+            table.member(study, kinds, [self._of(str(h["digest"])) for h in heads.get(study.uid, ())])
+            for study, kinds, _ in sorted(listed, key=lambda one: one[0].uid)
+            if study.uid not in hidden
+        ]
+
+    def _of(self, digest: str) -> Measured:
+        with self._lock:
+            held = self._numbers.get(digest)
+        if held is None:
+            result = self.index.result(digest)
+            held = table.measured(result, machine_of(result)[0])
+            with self._lock:
+                self._numbers[digest] = held
+        return held
+
+    def _told(self, kept: Sequence[Member], field: str, by: str) -> dict[str, Any]:
+        known = table.fields(kept)
+        names = [f["name"] for f in known]
+        return {
+            "n": len(kept),
+            "people": len({m.patient for m in kept}),
+            "few": table.FEW,
+            "fields": known,
+            "chart": table.chart(kept, field, by) if field else None,
+            "rows": [{"study": m.study, **{n: m.values[n] for n in names if n in m.values}} for m in kept[:_ROWS]],
+        }
+
+
+def _ledger(ledger: Sequence[tuple[str, int, int]]) -> list[dict[str, Any]]:
+    return [{"filter": words, "left_out": n, "missing": missing} for words, n, missing in ledger]
+
+
+def _pseudonym(cohort: str, identity: str) -> str:
+    return hashlib.sha256(f"{cohort}/{identity}".encode()).hexdigest()[:16]
+
+
+def _safe(name: str, of: Member) -> float | str | None:
+    value = of.values.get(name)
+    return min(value, _OLDEST) if name == "age" and isinstance(value, float) else value
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    from isocenter.forms.table import plain_csv
+
+    return plain_csv(rows)
+
+
+def _parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    from isocenter.forms.table import plain_parquet
+
+    return plain_parquet(rows)

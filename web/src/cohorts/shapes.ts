@@ -1,0 +1,56 @@
+/** A column of the table. Counts below ten are withheld, and come as null. */
+export interface Column {
+  name: string;
+  title: string;
+  unit: string;
+  kind: "number" | "words";
+  n: number | null;
+  missing: number | null;
+  median: number | null;
+  bars: number[];
+}
+
+export interface Group {
+  group: string;
+  n: number | null;
+  p5?: number;
+  q1?: number;
+  median?: number;
+  q3?: number;
+  p95?: number;
+}
+
+export interface Figures {
+  field: string;
+  n: number | null;
+  few: number;
+  bins: { from: number; to: number; n: number | null }[];
+  words: { word: string; n: number | null }[];
+  withheld?: number;
+  groups: Group[];
+}
+
+export interface Table {
+  n: number;
+  of: number;
+  people: number;
+  few: number;
+  q: string;
+  ledger: { filter: string; left_out: number; missing: number | null }[];
+  fields: Column[];
+  chart: Figures | null;
+  rows: ({ study: string } & Record<string, string | number>)[];
+  id?: string;
+  name?: string;
+  gone?: number;
+  frozen?: string | null;
+}
+
+export interface Frozen {
+  id: string;
+  name: string;
+  q: string;
+  n: number;
+  by: string;
+  when: string;
+}
