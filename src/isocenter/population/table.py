@@ -41,7 +41,7 @@ _OF_STUDIES = {
     "age": Field("age", "Age at the study", "a"),
     "sex": Field("sex", "Sex"),
     "modality": Field("modality", "Modality"),
-    "year": Field("year", "Year of the study", "{year}"),
+    "year": Field("year", "Year of the study"),
     "description": Field("description", "Description of the study"),
 }
 
@@ -247,7 +247,9 @@ def _summary(name: str, values: Sequence[float]) -> dict[str, Any]:
 
 
 def _bins(values: Sequence[float]) -> list[dict[str, Any]]:
-    counts, edges = np.histogram(values, bins=min(_BINS, max(1, round(len(values) ** 0.5) * 2)))
+    # So few bins that most hold enough to be told; what is all alike is one.
+    many = 1 if min(values) == max(values) else min(_BINS, max(1, len(values) // (2 * FEW)))
+    counts, edges = np.histogram(values, bins=many)
     return [
         {"from": float(a), "to": float(b), "n": _count(int(n)) if n else 0}
         for n, a, b in zip(counts, edges[:-1], edges[1:], strict=True)

@@ -10,10 +10,10 @@ export function Chart({ of, column }: { of: Figures; column: Column | undefined 
   return (
     <section aria-label={`Figures of ${title}`}>
       <h2>{title} {words && <span class="muted">{words}</span>}</h2>
-      {of.bins.length > 0 && <Histogram of={of} title={title} words={words} />}
+      {of.bins.some((one) => one.n) && <Histogram of={of} title={title} words={words} />}
       {of.words.length > 0 && <Words of={of} />}
       {of.groups.some((one) => one.n !== null) && <Boxes groups={of.groups} title={title} />}
-      {!of.bins.length && !of.words.length && <p class="muted">Withheld: fewer than {of.few} studies have it.</p>}
+      {!of.bins.some((one) => one.n) && !of.words.length && <p class="muted">Withheld: fewer than {of.few} studies have it.</p>}
     </section>
   );
 }

@@ -70,7 +70,7 @@ function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; 
   return (
     <>
       {id ? (
-        <p>Frozen {table.frozen && moment(table.frozen)} UTC by the question <code>{table.q || "everything"}</code> · digest <span class="id">{id.slice(0, 16)}…</span>
+        <p class="acts">Frozen {table.frozen && moment(table.frozen)} UTC by the question <code>{table.q || "everything"}</code> · digest <span class="id">{id.slice(0, 16)}…</span>
           {!!table.gone && <span class="soon"> · {count(table.gone, "study", "studies")} of it may not be seen any more, or is gone</span>}
           {" "}{["csv", "parquet"].map((form) => <a key={form} class="button" href={`/api/cohorts/${id}/export?form=${form}`} download aria-disabled={!may("export")} title={may("export") ? "Under pseudonyms; the journal keeps who took it, and its digest" : ruleOf("export")}>Take out as {form === "csv" ? "CSV" : "Parquet"}</a>)}
         </p>

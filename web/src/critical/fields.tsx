@@ -35,13 +35,13 @@ export function told(call: Call, findings: string[]): (Call & { finding: string 
 }
 
 /** What cannot wait is told to a person. Six fields, or why nobody could be told yet: then it stays open and is asked for again. */
-export function Critical({ names, call, change, untold = "", because }: { names: string[]; call: Call; change: (call: Call) => void; untold?: string; because?: (words: string) => void }) {
+export function Critical({ names, call, change, untold = "", because, focus = true }: { names: string[]; call: Call; change: (call: Call) => void; untold?: string; because?: (words: string) => void; focus?: boolean }) {
   const set = <K extends keyof Call>(name: K) => (event: Event) => change({ ...call, [name]: (event.currentTarget as HTMLInputElement).value });
   return (
     <fieldset class="critical">
       <legend><span class="now" aria-hidden="true">⬢</span> Critical: {names.join(", ")}</legend>
       <div class="choices">
-        <label>Told whom<input value={call.recipient} autocomplete="off" placeholder="Dr Lee, ward 3" onInput={set("recipient")} autofocus /></label>
+        <label>Told whom<input value={call.recipient} autocomplete="off" placeholder="Dr Lee, ward 3" onInput={set("recipient")} autofocus={focus} /></label>
         <label>By whom<input value={call.communicator} onInput={set("communicator")} /></label>
         <label>Identified<input type="datetime-local" step="1" value={call.identified} onInput={set("identified")} /></label>
         <label>Received<input type="datetime-local" step="1" value={call.received} onInput={set("received")} /></label>

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { loadRoom } from "../app";
 import { Checklist } from "../frame/checklist";
+import { Lazy } from "../frame/lazy";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
@@ -139,10 +140,5 @@ function NothingHere({ q }: { q: string }) {
       </Empty>
     );
   }
-  return (
-    <Empty title="All read">
-      <p>New studies appear here by themselves, the most urgent first. When the next one comes is not known: no scheduler tells this server.</p>
-      <p>Send images to the DICOM port, or load a folder with <code>isocenter receive FOLDER</code>.</p>
-    </Empty>
-  );
+  return <Lazy load={() => import("./first-run").then((module) => module.FirstRun)} what="how to begin" with={{}} />;
 }

@@ -1,0 +1,98 @@
+"""From an empty archive to the first study; and one patient through time."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from browser_eyes import shot, until
+from pydicom import dcmread
+from pydicom.data import get_testdata_file
+from pydicom.uid import generate_uid
+from test_browser_access import AXE, faults
+
+from conftest import BUILT
+from isocenter.app import House, open_house
+from isocenter.doors import dicomweb, pages, pages_who
+from isocenter.record import Event, Kind
+from isocenter.settings import Settings
+from isocenter.site.verbs import HOUSE
+
+pytestmark = pytest.mark.browser
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[House, str]]:
+    """An empty archive behind a server, and its address."""
+    house = open_house(Settings(folder=folder / "archive"), apart=False)
+    house.first_person()
+    app = pages.application(
+        house.site, demo=False, clock=house.site.clock, dicomweb_router=dicomweb.router(house.site, pages_who.person_of)
+    )
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, args=([held],), daemon=True)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield house, f"http://127.0.0.1:{held.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        held.close()
+        house.close()
+
+
+def of(day: str, description: str) -> bytes:
+    """A study of one image of the same patient."""
+    image = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
+    image.StudyDate, image.StudyTime, image.StudyDescription = day, "120000", description
+    image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID = (generate_uid() for _ in range(3))
+    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    out = io.BytesIO()
+    image.save_as(out)
+    return out.getvalue()
+
+
+def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(browser: Any, tmp_path: Path) -> None:
+    if not BUILT.is_file():
+        pytest.skip("the pages are not built; run python hatch_build.py")
+    with serving(tmp_path) as (house, address):
+        page = browser.new_context(base_url=address, viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"/sign-in?token={house.site.link('admin')}")
+        page.get_by_role("heading", name="The archive is empty").wait_for()
+        shot(page, "first-run")
+        if AXE.is_file():
+            assert faults(page, AXE.read_text()) == []
+        first = {"name": "a.dcm", "mimeType": "application/dicom", "buffer": of("20240301", "CT chest, first")}
+        crooked = {"name": "b.dcm", "mimeType": "application/dicom", "buffer": b"no image at all"}
+        page.get_by_label("Files").set_input_files([first, crooked])
+        row = page.get_by_role("table", name="Studies to read").get_by_text("CT chest, first")
+        row.wait_for()
+
+        stored = house.site.receive([of("20250301", "CT chest, later")], sender="CT", who=HOUSE)
+        assert [one.status for one in stored] == ["stored"]
+        studies = {s.description: s for s in house.site.studies(who=HOUSE)}
+        early, late = studies["CT chest, first"], studies["CT chest, later"]
+        for kind, details in ((Kind.READING_OPENED, {"by": "admin"}), (Kind.REPORT_SIGNED, {"report": "0"})):
+            house.site.journal.append(Event(kind, house.site.clock(), "admin", early.uid, details))
+        page.goto(f"/patients/{late.uid}")
+        lane = page.locator(".lane").filter(has=page.get_by_role("heading", name="Imaging"))
+        lane.locator("li").first.wait_for()
+        told = [line for line in lane.locator("li").all_inner_texts() if "CT chest" in line]
+        assert ["2024-03-01" in told[0], "2025-03-01" in told[1]] == [True, True], "the oldest first, by its own date"
+        page.get_by_text("report signed").first.wait_for()
+        assert early.patient.id not in page.url and early.patient.name.split("^")[0] not in page.url
+        shot(page, "timeline")
+        if AXE.is_file():
+            assert faults(page, AXE.read_text()) == []
+        page.context.close()

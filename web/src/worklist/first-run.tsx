@@ -1,0 +1,99 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { asTrouble } from "../api/load";
+import { Trouble } from "../api/door";
+import { may, me, ruleOf } from "../me";
+import { to } from "../router";
+import { count } from "../words";
+
+const TOGETHER = 20;
+const BYTES = 32e6;
+
+interface Ledger {
+  expected: number;
+  stored: number;
+  rejected: { name: string; why: string }[];
+}
+
+/** An empty archive: how the first study comes in, and what to do then. The list itself takes this place when it is there. */
+export function FirstRun() {
+  const [ledger, setLedger] = useState<Ledger | null>(null);
+  const [trouble, setTrouble] = useState("");
+  const [busy, setBusy] = useState(false);
+  const folder = useRef<HTMLInputElement>(null);
+  useEffect(() => folder.current?.setAttribute("webkitdirectory", ""), []); // no attribute that the types know
+  const bring = async (files: File[]) => {
+    if (!files.length || busy) return;
+    setBusy(true);
+    setTrouble("");
+    const told: Ledger = { expected: files.length, stored: 0, rejected: [] };
+    try {
+      for (const some of batches(files)) {
+        await store(some, told);
+        setLedger({ ...told });
+      }
+    } catch (error) {
+      setTrouble(asTrouble(error).message);
+    }
+    setBusy(false);
+  };
+  const missing = ledger ? ledger.expected - ledger.stored - ledger.rejected.length : 0;
+  return (
+    <section class="state first-run" aria-label="Set up" onDragOver={(event) => event.preventDefault()} onDrop={(event) => (event.preventDefault(), void bring([...(event.dataTransfer?.files ?? [])]))}>
+      <h2>The archive is empty</h2>
+      <ol>
+        <li><strong><span class="fine" aria-hidden="true">✓</span> You are signed in as {me.value?.name}.</strong> <span class="muted">{may("people") ? <>Others get their accounts in <a href={to.settings("people")}>Settings</a>.</> : ruleOf("people")}</span></li>
+        <li>
+          <strong><span class="link" aria-hidden="true">●</span> Bring the first images.</strong> Choose a folder or files, or drop them here.
+          <p class="acts">
+            <label class="button">A folder<input ref={folder} type="file" multiple class="hidden" disabled={busy || !may("receive")} onChange={(event) => void bring([...(event.currentTarget.files ?? [])])} /></label>
+            <label class="button">Files<input type="file" multiple class="hidden" disabled={busy || !may("receive")} onChange={(event) => void bring([...(event.currentTarget.files ?? [])])} /></label>
+          </p>
+          {ledger && (
+            <div role="status">
+              <p>{count(ledger.expected, "file")} expected = {ledger.stored} stored + {ledger.rejected.length} rejected{missing > 0 && ` + ${missing} ${busy ? "on their way" : "missing"}`}</p>
+              {ledger.rejected.length > 0 && <details class="whole"><summary>What was rejected, and why</summary><ul>{ledger.rejected.map((one, i) => <li key={i}>{one.name && <code>{one.name}</code>} {one.why}</li>)}</ul></details>}
+            </div>
+          )}
+          {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {trouble}</p>}
+          <p class="muted">A scanner sends to the DICOM port of this machine once it is known here: <code>isocenter peer</code> adds it. A large folder is quickest by <code>isocenter receive FOLDER</code>.</p>
+        </li>
+        <li><strong><span class="faint" aria-hidden="true">○</span> Read the first study.</strong> <span class="muted">It appears here by itself, as soon as its first image is stored; what fits it is analysed when it has been quiet. Analyses order no list until <a href={to.settings("site")}>two people let them</a>, and your own opinion comes before theirs.</span></li>
+      </ol>
+    </section>
+  );
+}
+
+function* batches(files: File[]): Generator<File[]> {
+  let some: File[] = [];
+  let bytes = 0;
+  for (const file of files) {
+    if (some.length && (some.length === TOGETHER || bytes + file.size > BYTES)) {
+      yield some;
+      some = [];
+      bytes = 0;
+    }
+    some.push(file);
+    bytes += file.size;
+  }
+  if (some.length) yield some;
+}
+
+interface Item {
+  "00000902"?: { Value?: string[] };
+}
+type Answer = Record<string, { Value?: Item[] } | undefined>;
+
+/** One STOW-RS request (PS3.18); what was stored and what was not goes into the ledger. */
+async function store(files: File[], ledger: Ledger): Promise<void> {
+  const boundary = `isocenter-${Math.random().toString(36).slice(2)}`;
+  const body = new Blob([...files.flatMap((file) => [`--${boundary}\r\nContent-Type: application/dicom\r\n\r\n`, file, "\r\n"]), `--${boundary}--\r\n`]);
+  const answer = await fetch("/dicom-web/studies", { method: "POST", body, credentials: "same-origin", headers: { Accept: "application/dicom+json", "Content-Type": `multipart/related; type="application/dicom"; boundary=${boundary}` } }).catch(() => null);
+  if (!answer) throw new Trouble(0, "The server cannot be reached", "the connection failed", "Choose the files again", "offline");
+  const told = (await answer.json().catch(() => null)) as Answer | null;
+  if (!told || !("00081199" in told || "00081198" in told || "0008119A" in told)) {
+    for (const file of files) ledger.rejected.push({ name: file.name, why: `the server answered ${answer.status}` });
+    return;
+  }
+  ledger.stored += told["00081199"]?.Value?.length ?? 0;
+  for (const tag of ["00081198", "0008119A"]) for (const item of told[tag]?.Value ?? []) ledger.rejected.push({ name: files.length === 1 ? files[0]!.name : "", why: item["00000902"]?.Value?.[0] ?? "no reason was given" });
+}
