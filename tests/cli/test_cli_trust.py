@@ -58,3 +58,20 @@ def test_patients_that_stand_alone_do_not_leave_when_that_is_asked(scans: Path, 
     with pytest.raises(Refused, match="were removed"):
         asked("deidentify", str(scans), "--out", str(tmp_path / "out"), "--smallest-group", "5", "--workers", "1")
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_the_journal_is_taken_out_signed_and_checked(scans: Path, tmp_path: Path) -> None:
+    where = ["--folder", str(tmp_path / "archive")]
+    asked("receive", str(scans), *where)
+    heads, out = tmp_path / "heads.jsonl", tmp_path / "audit.jsonl"
+    told = asked("audit", "--sign", str(heads), *where)
+    asked("audit", "--out", str(out), "--form", "fhir", *where)
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert lines and all(line["resourceType"] == "AuditEvent" for line in lines)
+    assert "CompressedSamples" not in out.read_text(), "no name of a patient"
+    said = asked("audit", "--check", str(heads), "--key", told["key"], *where)
+    assert said["heads"] == 1 and said["entries"] > told["head"]
+    with pytest.raises(Refused, match="not signed"):
+        asked("audit", "--check", str(heads), "--key", told["key"][::-1], *where)
+    with pytest.raises(Refused, match="fhir and dicom"):
+        asked("audit", "--out", str(out), "--form", "csv", *where)

@@ -1,4 +1,4 @@
-"""Commands of trust: deidentify; share, links, unshare, fetch."""
+"""Commands of trust: deidentify; share, links, unshare, fetch; audit."""
 
 from __future__ import annotations
 
@@ -207,3 +207,47 @@ def fetch(
     screen.say(f"{counts['stored']} stored, {counts['there']} already there, {len(lost)} lost")
     if lost:
         raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    out: Annotated[Path | None, typer.Option(help="File that takes the entries, one a line.")] = None,
+    form: Annotated[str, typer.Option(help="fhir (AuditEvent R4) or dicom (audit message of PS3.15 A.5).")] = "fhir",
+    since: Annotated[int, typer.Option(help="Entries after this number only.")] = 0,
+    sign: Annotated[
+        Path | None, typer.Option(help="Append the signed end of the journal to this file; keep it elsewhere.")
+    ] = None,
+    check: Annotated[Path | None, typer.Option(help="Check the journal against a file of signed ends.")] = None,
+    key: Annotated[str, typer.Option(help="Public key to check with; without it, this archive's own.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Take the journal out for auditors, sign its end, and prove that nobody changed it since."""
+    from isocenter.cli.screen import Screen
+    from isocenter.govern.heads import head_of, public_key
+    from isocenter.record import to_plain
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    told: dict[str, object] = {}
+    with house(folder) as held:
+        audits, secret = held.site.audits, held.secret("journal")[0].encode()
+        own = public_key(secret)
+        if check is not None:
+            heads = [head_of(json.loads(line)) for line in check.read_text("utf-8").splitlines() if line.strip()]
+            told |= audits.check_heads(heads, key or own, who=HOUSE)
+        if out is not None:
+            lines = 0
+            with out.open("wb") as file:
+                for line in audits.exported(who=HOUSE, form=form, since=since):
+                    file.write(line.replace(b"\n", b" ") + b"\n")
+                    lines += 1
+            told["written"] = lines
+        if sign is not None:
+            head = to_plain(audits.sign_head(secret, who=HOUSE))
+            with sign.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(head) + "\n")
+            told |= {"head": head["number"], "key": own}
+    screen.answer(told)
+    for name, value in told.items():
+        screen.say(f"{name}: {value}")

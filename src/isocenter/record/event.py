@@ -72,6 +72,7 @@ class Kind(StrEnum):
     SHARED = "Shared"  # subject: study; details: share, digest of the secret, until, to
     SHARE_USED = "ShareUsed"  # subject: study; details: share, address, what: "study" or a SOP Instance UID
     SHARE_ENDED = "ShareEnded"
+    AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last
     STARTED = "Started"
     LESION_MATCHED = "LesionMatched"  # subject: study; details.one, .other: tracking identities; .same
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet

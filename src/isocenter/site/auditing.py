@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import Refused
+from isocenter.govern.heads import Head, checked, signed
 from isocenter.govern.policy import Person, may, must
-from isocenter.record import Event, Kind, Sealed
+from isocenter.record import Event, Kind, Sealed, canonical
 
 if TYPE_CHECKING:
     from isocenter.store.journal import Journal
@@ -80,6 +81,7 @@ _WORDS = {
     Kind.SHARED: "gave a link to it until {until}",
     Kind.SHARE_USED: "saw {what} of it",
     Kind.SHARE_ENDED: "ended link {share}",
+    Kind.AUDIT_EXPORTED: "took entries {first} to {last} of the journal out as {form}",
     Kind.STARTED: "started",
 }
 _BLIND = (
@@ -214,6 +216,49 @@ class Auditing:
         else:
             at = 0
         return {"rows": rows, "counts": None, "next": at or None, "looked": looked, "may_see_rows": True}
+
+    def exported(self, *, who: Person, form: str, since: int = 0) -> Iterator[bytes]:
+        """Entries after a number, oldest first, in the standard's words: one line of JSON or one XML text each.
+
+        Args:
+            form: "fhir" (AuditEvent R4) or "dicom" (audit message of PS3.15 A.5).
+
+        Raises:
+            Refused: another form. Forbidden: whoever may not read the journal.
+        """
+        must(who, "audit")
+        if form not in ("fhir", "dicom"):
+            raise Refused(f"the form '{form:.20}'", "there are fhir and dicom", "take one of them")
+        last = self.journal.head()[0]
+        told = {"form": form, "first": since + 1, "last": last}
+        self.journal.append(Event(Kind.AUDIT_EXPORTED, self.clock(), who.name, "", told))
+        return self._written(form, since, last)
+
+    def _written(self, form: str, since: int, last: int) -> Iterator[bytes]:
+        from isocenter.forms import audit
+
+        at = since
+        while at < last and (page := self.journal.since(at, limit=min(_PAGE, last - at))):
+            for sealed in page:
+                words = sentence(sealed.event)
+                yield audit.message(sealed, words) if form == "dicom" else canonical(audit.fhir(sealed, words))
+            at = page[-1].number
+
+    def sign_head(self, secret: bytes, *, who: Person) -> Head:
+        """The end of the journal, signed, to be kept elsewhere."""
+        must(who, "audit")
+        number, last = self.journal.head()
+        return signed(number, last, self.clock(), secret)
+
+    def check_heads(self, heads: Iterable[Head], key: str, *, who: Person) -> dict[str, Any]:
+        """Whether the chain is whole and bears out every head given away; Refused names the first that fails."""
+        must(who, "audit")
+        entries = self.journal.verify()
+        return {"entries": entries, "heads": checked(heads, self._hash_of, key)}
+
+    def _hash_of(self, number: int) -> str | None:
+        found = self.journal.since(number - 1, limit=1)
+        return found[0].hash if found and found[0].number == number else None
 
     def chain(self, *, who: Person) -> dict[str, Any]:
         """Whether the journal is whole: walked anew, at most once in a few seconds."""

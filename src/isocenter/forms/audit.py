@@ -1,0 +1,200 @@
+"""An event as others audit it: a DICOM audit message, and a FHIR AuditEvent.
+
+One table says for each kind of event which of the standard's it is, whether something was made, read, changed, deleted
+or executed, and how it went. No name of a patient is written: the study stands there by its UID, the person by the
+account. Number and hash of the entry go with it, so that a copy elsewhere shows when an entry here was changed.
+Sources: DICOM PS3.15 A.5 and PS3.16 CID 400 and 401; HL7 FHIR R4 (4.0.1) AuditEvent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from isocenter.record import Event, Kind, Sealed
+
+__all__ = ["AUDITED", "Audited", "fhir", "message"]
+
+_DCM = "http://dicom.nema.org/resources/ontology/DCM"
+_SOURCE = "isocenter"
+_EVENTS = {
+    "110100": "Application Activity", "110101": "Audit Log Used", "110103": "DICOM Instances Accessed",
+    "110104": "DICOM Instances Transferred", "110106": "Export", "110107": "Import", "110111": "Procedure Record",
+    "110113": "Security Alert", "110114": "User Authentication",
+}  # fmt: skip
+_TYPES = {
+    "110120": "Application Start", "110122": "Login", "110123": "Logout", "110129": "Security Configuration",
+    "110131": "Software Configuration", "110132": "Use of Restricted Function",
+    "110135": "Object Security Attributes Changed", "110137": "User Security Attributes Changed",
+}  # fmt: skip
+_SUCCESS, _MINOR, _SERIOUS = 0, 4, 8
+
+
+class Audited(NamedTuple):
+    """What an event is in the standard's words.
+
+    Args:
+        event: code of CID 400.
+        type: code of CID 401, or empty.
+        action: C made, R read, U changed, D deleted, E executed.
+        outcome: 0 success, 4 minor failure, 8 serious failure.
+    """
+
+    event: str
+    type: str = ""
+    action: str = "E"
+    outcome: int = _SUCCESS
+
+
+_RECORD, _MADE = Audited("110111", action="U"), Audited("110111", action="C")
+_RUN, _ACCOUNT = Audited("110100"), Audited("110113", "110137", "U")
+_SETTING, _LINK = Audited("110100", "110131", "U"), Audited("110113", "110135", "U")
+AUDITED: Mapping[Kind, Audited] = {
+    Kind.INSTANCES_RECEIVED: Audited("110104", action="C"),
+    Kind.INSTANCE_SET_ASIDE: Audited("110104", action="C", outcome=_MINOR),
+    Kind.INSTANCES_REJECTED: Audited("110104", action="C", outcome=_SERIOUS),
+    Kind.ANALYSIS_FAILED: _RUN._replace(outcome=_SERIOUS),
+    Kind.RESULT_MADE: _MADE,
+    Kind.REPORT_SIGNED: _MADE,
+    Kind.SENT: Audited("110104", action="R"),
+    Kind.SEND_FAILED: Audited("110104", action="R", outcome=_SERIOUS),
+    Kind.EXPORTED: Audited("110106", action="R"),
+    Kind.AUDIT_EXPORTED: Audited("110101", action="R"),
+    Kind.PERSON_ADDED: _ACCOUNT._replace(action="C"),
+    Kind.PEER_ADDED: Audited("110113", "110129", "C"),
+    Kind.SIGNED_IN: Audited("110114", "110122"),
+    Kind.SIGN_IN_REFUSED: Audited("110114", "110122", outcome=_MINOR),
+    Kind.SIGNED_OUT: Audited("110114", "110123"),
+    Kind.VIEWED: Audited("110103", action="R"),
+    Kind.READING_OPENED: Audited("110103", action="R"),
+    Kind.REFUSED: Audited("110113", "110132", outcome=_MINOR),
+    Kind.SHARED: _LINK._replace(action="C"),
+    Kind.SHARE_USED: Audited("110103", action="R"),
+    Kind.SHARE_ENDED: _LINK._replace(action="D"),
+    Kind.SETTINGS_CHANGED: _SETTING,
+    Kind.MODE_PROPOSED: _SETTING,
+    Kind.MODE_SET: _SETTING,
+    Kind.MODEL_RELEASED: _SETTING,
+    Kind.MODEL_STOPPED: _SETTING,
+    Kind.ANALYSIS_STOPPED: _SETTING,
+    Kind.ANALYSIS_RESUMED: _SETTING,
+    Kind.MODEL_TRAINED: _RUN,
+    Kind.MODEL_JUDGED: _RUN,
+    Kind.PLANNED: _RUN,
+    Kind.DECLINED: _RUN,
+    Kind.STARTED: Audited("110100", "110120"),
+    Kind.PEER_DRAWN: _RUN,
+}
+"""Kinds that are something else than a change of a study's record, which every other kind is."""
+
+
+def audited(kind: Kind) -> Audited:
+    """What a kind of event is in the standard's words.
+
+    >>> audited(Kind.SIGNED_IN).event, audited(Kind.REPORT_AMENDED).action
+    ('110114', 'U')
+    """
+    return AUDITED.get(kind, _RECORD)
+
+
+def message(sealed: Sealed, words: str = "") -> bytes:
+    """The DICOM audit message of an entry, in UTF-8 (PS3.15 A.5.1).
+
+    Args:
+        sealed: the entry.
+        words: it as a sentence, without names of patients.
+    """
+    event, said = sealed.event, audited(sealed.event.kind)
+    root = ElementTree.Element("AuditMessage")
+    what = ElementTree.SubElement(
+        root, "EventIdentification", EventActionCode=said.action, EventDateTime=event.time.isoformat(),
+        EventOutcomeIndicator=str(said.outcome),
+    )  # fmt: skip
+    _coded(what, "EventID", said.event, _EVENTS[said.event])
+    if said.type:
+        _coded(what, "EventTypeCode", said.type, _TYPES[said.type])
+    _coded(what, "EventTypeCode", event.kind.value, event.kind.value, "99ISOCENTER")
+    who = ElementTree.SubElement(root, "ActiveParticipant", UserID=_text(event.who or "-"), UserIsRequestor="true")
+    address = _address(event)
+    if address:
+        who.set("NetworkAccessPointID", _text(address))
+        who.set("NetworkAccessPointTypeCode", "2")
+    ElementTree.SubElement(root, "AuditSourceIdentification", AuditSourceID=_SOURCE)
+    if event.subject:
+        study = _is_uid(event.subject)
+        about = ElementTree.SubElement(
+            root, "ParticipantObjectIdentification", ParticipantObjectID=_text(event.subject),
+            ParticipantObjectTypeCode="2", ParticipantObjectTypeCodeRole="3" if study else "13",
+        )  # fmt: skip
+        code, meaning = ("110180", "Study Instance UID") if study else ("12", "URI")
+        _coded(about, "ParticipantObjectIDTypeCode", code, meaning, "DCM" if study else "RFC-3881")
+        details = {"entry": str(sealed.number), "hash": sealed.hash, "words": words}
+        for name, value in details.items():
+            if value:
+                ElementTree.SubElement(about, "ParticipantObjectDetail", type=name, value=_base64(value))
+    return bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True))
+
+
+def fhir(sealed: Sealed, words: str = "") -> dict[str, Any]:
+    """The FHIR R4 AuditEvent of an entry, as plain JSON."""
+    event, said = sealed.event, audited(sealed.event.kind)
+    subtype = [{"system": _DCM, "code": said.type, "display": _TYPES[said.type]}] if said.type else []
+    agent: dict[str, Any] = {
+        "who": {"identifier": {"value": event.who or "-"}}, "requestor": True,
+    }  # fmt: skip
+    address = _address(event)
+    if address:
+        agent["network"] = {"address": address, "type": "2"}
+    told: dict[str, Any] = {
+        "resourceType": "AuditEvent",
+        "id": f"event-{sealed.number}",
+        "type": {"system": _DCM, "code": said.event, "display": _EVENTS[said.event]},
+        "subtype": [*subtype, {"system": "urn:isocenter:event", "code": event.kind.value}],
+        "action": said.action,
+        "recorded": event.time.isoformat(),
+        "outcome": str(said.outcome),
+        "agent": [agent],
+        "source": {"observer": {"display": _SOURCE}},
+    }
+    details = [{"type": "entry", "valueString": str(sealed.number)}, {"type": "hash", "valueString": sealed.hash}]
+    if words:
+        details.append({"type": "words", "valueString": words})
+    entity: dict[str, Any] = {"detail": details}
+    if event.subject:
+        identifier = (
+            {"system": "urn:dicom:uid", "value": f"urn:oid:{event.subject}"}
+            if _is_uid(event.subject)
+            else {"value": event.subject}
+        )
+        entity["what"] = {"identifier": identifier}
+    told["entity"] = [entity]
+    return told
+
+
+def _coded(parent: Any, name: str, code: str, meaning: str, system: str = "DCM") -> None:
+    ElementTree.SubElement(
+        parent, name, {"csd-code": _text(code), "originalText": _text(meaning), "codeSystemName": system}
+    )
+
+
+def _address(event: Event) -> str:
+    told = event.details.get("address", "")
+    return told if isinstance(told, str) else ""
+
+
+def _is_uid(text: str) -> bool:
+    return "." in text and not set(text) - set("0123456789.")
+
+
+def _text(said: str) -> str:
+    """Without characters that XML 1.0 cannot hold."""
+    return "".join(
+        c if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c < "\ufffe") else "?" for c in said
+    )
+
+
+def _base64(value: str) -> str:
+    import base64
+
+    return base64.b64encode(value.encode("utf-8", "replace")).decode("ascii")
