@@ -17,6 +17,8 @@ export function jsonOf({ page, id, part }: Place, query: URLSearchParams): strin
       return id ? `/api/models/${word}` : "/api/models";
     case "cohorts":
       return id ? `/api/cohorts/${word}${asked}` : `/api/cohorts/ask${asked}`;
+    case "sharing":
+      return part ? "" : "/api/links";
     case "settings":
       return { site: "/api/settings/site", people: "/api/people", system: "/api/system" }[part] ?? "/api/settings/me";
     default:

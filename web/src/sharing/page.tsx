@@ -1,14 +1,33 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { onHappening } from "../api/live";
+import { asTrouble, Source } from "../api/load";
+import type { Study } from "../api/shapes";
 import { bind } from "../keys/keyboard";
-import { Empty } from "../kit/states";
+import { Empty, Shown } from "../kit/states";
 import { Tabs } from "../kit/tabs";
-import { to } from "../router";
+import { may, ruleOf } from "../me";
+import { address, setQuery, to } from "../router";
+import { count, day, moment } from "../words";
 
 const PARTS = [
   { part: "", name: "Shared" },
   { part: "consent", name: "Consent" },
   { part: "in-and-out", name: "In and out" },
 ];
+
+interface Link {
+  id: string;
+  study: string;
+  by: string;
+  given: string;
+  until: string;
+  to: string;
+  asks_a_word: boolean;
+  used: number;
+  ended: string | null;
+  lives: boolean;
+}
 
 /** Give exactly this, to exactly them, until exactly then; and take it back. */
 export function SharingPage({ part }: { part: string }) {
@@ -19,7 +38,7 @@ export function SharingPage({ part }: { part: string }) {
         <h1>Sharing and consent</h1>
         <Tabs label="Parts of sharing" here={part} tabs={PARTS.map((one) => ({ ...one, at: to.sharing(one.part) }))} />
       </header>
-      <main class="desk-list" data-region tabIndex={0}>
+      <main class="desk-list model" data-region tabIndex={0}>
         {part === "consent" ? (
           <Empty title="No consent is recorded">
             <p>For each person stands here what they agreed to: purpose, recipient and date, each with its document. A withdrawal shows what it reaches before it is done.</p>
@@ -28,15 +47,108 @@ export function SharingPage({ part }: { part: string }) {
         ) : part === "in-and-out" ? (
           <Empty title="No ledger of imports and exports yet">
             <p>Each import and export stands here as a sum that adds up: expected = stored + rejected + missing.</p>
-            <p>What has come in over the network and by folder is in the journal: see Oversight.</p>
+            <p>What has come in over the network and by folder is in the journal: see <a href={to.oversight("audit")}>Oversight</a>. Cohorts that were taken out are told there, too.</p>
           </Empty>
-        ) : (
-          <Empty title="Nothing is shared">
-            <p>What somebody outside may see stands here: which studies, what they may do, until when, how often it was opened, and a button that takes it back.</p>
-            <p>To take a study out without names today, run <code>isocenter export STUDY --folder OUT</code>: what is not surely clean stays here, and the reason is told.</p>
-          </Empty>
+        ) : may("share") ? <Links /> : (
+          <Empty title="Not yours to see">{ruleOf("share")}</Empty>
         )}
       </main>
+    </>
+  );
+}
+
+function Links() {
+  const study = address.value.searchParams.get("study") ?? "";
+  const source = useRef<Source<Link[]>>(null);
+  source.current ??= new Source(async (abort) => (await ask<{ links: Link[] }>("/api/links", { abort })).links);
+  const links = source.current;
+  const again = () => void links.load();
+  useEffect(() => {
+    again();
+    const forget = onHappening(({ kind }) => kind.startsWith("Share") && again());
+    return () => (forget(), links.stop());
+  }, []);
+  return (
+    <>
+      {study && <Give key={study} study={study} again={again} />}
+      <Shown of={links} what="what is shared">
+        {(all) => (all.length ? <List links={all} again={again} /> : (
+          <Empty title="Nothing is shared">
+            <p>What somebody outside may see stands here: which study, until when, how often it was opened, and a button that takes it back.</p>
+            <p>To share a study, take “Share” from the menu of its row in the <a href={to.worklist}>worklist</a>. To take one out without names, run <code>isocenter export STUDY --folder OUT</code>: what is not surely clean stays here, and the reason is told.</p>
+          </Empty>
+        ))}
+      </Shown>
+    </>
+  );
+}
+
+const HOURS: [number, string][] = [[24, "one day"], [72, "three days"], [168, "a week"], [720, "thirty days"]];
+
+/** A link to one study: what it gives and what not stands before the button. */
+function Give({ study: uid, again }: { study: string; again: () => void }) {
+  const about = useRef<Source<Study>>(null);
+  about.current ??= new Source((abort) => ask<Study>(`/api/studies/${uid}`, { abort }));
+  const [given, setGiven] = useState({ to: "", word: "", hours: 72 });
+  const [link, setLink] = useState("");
+  const [refused, setRefused] = useState("");
+  useEffect(() => (void about.current?.load(), () => about.current?.stop()), []);
+  const study = about.current.value;
+  const send = async (event: SubmitEvent) => {
+    event.preventDefault();
+    try {
+      const told = await ask<{ link: string }>(`/api/studies/${uid}/links`, { method: "POST", body: given });
+      setLink(location.origin + told.link);
+      setRefused("");
+      again();
+    } catch (error) {
+      setRefused(asTrouble(error).message);
+    }
+  };
+  return (
+    <section class="for" aria-label="Share a study">
+      <h2>Share {study ? `${study.description || study.modalities.join(" ")}, ${study.accession || "no accession"}, ${day(study.date)}` : "a study"}</h2>
+      <ul class="bullets">
+        <li>They will get: its images as they were received, with the name, number and birth date that stand in them.</li>
+        <li>They will not get: results of analyses, reports, earlier studies, or anything else of this archive.</li>
+        <li>Each look is in the journal. It ends by itself, and at once when you end it.</li>
+      </ul>
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {link ? (
+        <p role="status">The link, told once: <code class="secret">{link}</code> <button type="button" onClick={() => void navigator.clipboard?.writeText(link)}>Copy</button> <button type="button" onClick={() => setQuery("study", "")}>Done</button> <span class="muted">Another archive takes the study in by <code>isocenter fetch</code>.</span></p>
+      ) : (
+        <form class="add" onSubmit={send} aria-label="Give a link">
+          <label>For whom<input required maxLength={200} autocomplete="off" value={given.to} onInput={(event) => setGiven({ ...given, to: event.currentTarget.value })} /></label>
+          <label>Until<select value={given.hours} onChange={(event) => setGiven({ ...given, hours: Number(event.currentTarget.value) })}>{HOURS.map(([hours, words]) => <option key={hours} value={hours}>{words}</option>)}</select></label>
+          <label>A word they must say (optional)<input type="password" autocomplete="new-password" value={given.word} onInput={(event) => setGiven({ ...given, word: event.currentTarget.value })} /></label>
+          <button class="primary">Give the link</button>
+        </form>
+      )}
+    </section>
+  );
+}
+
+function List({ links, again }: { links: Link[]; again: () => void }) {
+  const [refused, setRefused] = useState("");
+  const end = (one: Link) => ask(`/api/links/${one.id}/end`, { method: "POST", body: {} }).then(again, (error: unknown) => setRefused(asTrouble(error).message));
+  return (
+    <>
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      <table class="plain wide">
+        <thead><tr><th scope="col">For whom</th><th scope="col">Study</th><th scope="col">Given</th><th scope="col">Until</th><th scope="col" class="num">Opened</th><th scope="col">State</th></tr></thead>
+        <tbody>
+          {links.map((one) => (
+            <tr key={one.id}>
+              <td>{one.to || <span class="muted">nobody was named</span>}</td>
+              <td><a href={to.study(one.study)}>open the study</a></td>
+              <td>{moment(one.given)} <span class="muted">by {one.by}</span></td>
+              <td>{moment(one.until)}{one.asks_a_word && <span class="muted"> · with a word</span>}</td>
+              <td class="num">{count(one.used, "time")}</td>
+              <td>{one.lives ? <><span class="soon"><span aria-hidden="true">▲</span> open</span> <button type="button" onClick={() => void end(one)}>End it<span class="hidden"> for {one.to}</span></button></> : <span class="muted">{one.ended ? `ended ${moment(one.ended)}` : "expired"}</span>}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
     </>
   );
 }

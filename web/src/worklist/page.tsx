@@ -26,6 +26,7 @@ const ACTS: RowAct[] = [
   { words: "Read the study", key: "open", act: (row) => go(to.study(row.study)) },
   { words: "Preview", key: "preview", act: (row) => setQuery("preview", row.study) },
   { words: "Assign", key: "assign", act: (row) => (assigning.value = row) },
+  { words: "Share with somebody outside", key: "share", act: (row) => go(`${to.sharing()}?study=${row.study}`) },
   { words: "Why it was not analysed", key: "why", act: (row) => go(to.why(row.study)) },
 ];
 

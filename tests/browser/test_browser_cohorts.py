@@ -1,0 +1,67 @@
+"""A cohort asked, narrowed, frozen and taken out; a study shared and the link ended."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_eyes import shot, until
+from department_server import serving
+from test_browser_access import AXE, faults
+
+from conftest import BUILT
+from department_for_oversight import uid
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tmp_path: Path) -> None:
+    if not BUILT.is_file():
+        pytest.skip("the pages are not built; run python hatch_build.py")
+    with serving(tmp_path) as (address, site, _):
+        page = browser.new_context(base_url=address, viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"/sign-in?token={site.link('ito')}")
+        page.get_by_role("navigation", name="Main").wait_for()
+        page.goto("/cohorts")
+        page.get_by_text("30 of 30 studies").wait_for()
+        page.keyboard.press("/")
+        page.keyboard.type("modality:CT")
+        page.keyboard.press("Enter")
+        page.get_by_text("20 of 30 studies").wait_for()
+        page.get_by_text("left out by").wait_for()
+        page.get_by_role("button", name="Year of the study").click()
+        page.get_by_role("img", name="Histogram of Year").wait_for()
+        page.reload()
+        page.get_by_role("img", name="Histogram of Year").wait_for()
+        if AXE.is_file():
+            assert faults(page, AXE.read_text()) == []
+        shot(page, "cohort")
+        page.get_by_label("Freeze these 20").fill("CT of the department")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="CT of the department").wait_for()
+        taken = page.get_by_role("link", name="Take out as CSV").get_attribute("href")
+        lines = page.request.get(taken).text().splitlines()
+        assert len(lines) == 21 and lines[0].startswith("case,person,")
+        assert not re.search(r"PHANTOM|P0\d", "".join(lines))
+        page.get_by_role("link", name="All").click()
+        page.get_by_role("link", name="CT of the department").wait_for()
+
+        page.goto(f"/sharing?study={uid(3)}")
+        page.get_by_label("For whom").fill("Dr Okafor, Lagos")
+        page.get_by_role("button", name="Give the link").click()
+        link = page.locator("code.secret").inner_text()
+        headers = {"X-Isocenter-Link": link.split("#")[1]}
+        outside = browser.new_context(base_url=address)
+        assert outside.request.get("/api/shared", headers=headers).json()["uid"] == uid(3)
+        row = page.get_by_role("row", name="Dr Okafor")
+        if AXE.is_file():
+            assert faults(page, AXE.read_text()) == []
+        shot(page, "sharing")
+        row.get_by_role("button", name="End it").click()
+        row.get_by_text("ended").wait_for()
+        until(lambda: outside.request.get("/api/shared", headers=headers).status == 403)
+        outside.close()
+        page.context.close()
