@@ -47,7 +47,7 @@ def test_it_is_on_disk_before_the_last_byte_came_and_durable_in_order(tmp_path: 
     (begun,) = left_over(tmp_path)
     assert begun.stat().st_size > len(DATA) // 2 and set(blobs.digests()) == set()
     blobs.put_many([incoming])
-    assert disk.calls[0] == "create" and disk.calls.count("write") > 3
+    assert disk.calls[0] == "create" and disk.calls.count("write") > 1
     assert disk.calls[-4:] == ["flush", "name", "open_to_flush", "flush"]
 
 
@@ -60,7 +60,7 @@ def test_a_sender_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     assert left_over(tmp_path) == [] and list(blobs.digests()) == []
 
 
-@pytest.mark.parametrize("fail_at", range(8))
+@pytest.mark.parametrize("fail_at", range(7))
 def test_a_disk_that_says_no_while_it_comes_or_at_its_end(tmp_path: Path, fail_at: int) -> None:
     Blobs(str(tmp_path))
     disk = CountedDisk(error=errno.ENOSPC)

@@ -15,7 +15,7 @@ from isocenter.govern.policy import Person
 __all__ = ["Storing"]
 
 BATCH_BYTES: Final = 16 * 2**20
-BATCH_FILES: Final = 16
+BATCH_FILES: Final = 8
 """Few enough that what has come is being kept while the rest is still coming."""
 
 

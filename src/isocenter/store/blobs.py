@@ -26,7 +26,8 @@ from urllib.parse import unquote, urlsplit
 
 from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.store.disk import Disk, unavailable
-from isocenter.store.incoming import Incoming, write_all
+from isocenter.store.incoming import Incoming
+from isocenter.store.straight import Straight
 
 __all__ = ["Blobs"]
 
@@ -38,6 +39,7 @@ _INCOMING = ".incoming"
 _LIFE = secrets.token_hex(4)  # tells this process from an earlier one that had the same number
 _TURN = itertools.count()
 _FLUSHERS = 8  # flushes in flight; beyond this a disk gains nothing
+_LARGE = 1 << 17  # bytes from which on a file is written past the page cache; results are smaller, and read at once
 _TOGETHER = 4  # files from which on two flushes of the filesystem take less than two for each of them
 
 
@@ -283,10 +285,11 @@ class Blobs:
     def _fill(self, temporary: Path, data: bytes | bytearray, *, flush: bool = True) -> None:
         descriptor = self._disk.create(temporary)
         try:
-            write_all(self._disk, descriptor, memoryview(data))
+            file = Straight(self._disk, descriptor, worth=len(data) >= _LARGE)
+            file.write(memoryview(data))
             if flush:
                 self._disk.flush(descriptor)
-            else:
+            elif not file.straight:
                 self._disk.begin_flush(descriptor, 0, len(data))
         finally:
             self._disk.close(descriptor)

@@ -38,6 +38,22 @@ class Disk:
         """Write some of the data; returns how many bytes went, which may be fewer than all."""
         return os.write(descriptor, data)
 
+    def go_straight(self, descriptor: int, straight: bool) -> bool:
+        """Have writes pass the page cache by from now on, or not any more; False where they cannot."""
+        wanted = getattr(os, "O_DIRECT", 0)
+        if not wanted:
+            return False
+        import fcntl
+
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | wanted if straight else flags & ~wanted)
+        except OSError as error:
+            if error.errno != errno.EINVAL or not straight:
+                raise
+            return False  # this filesystem has no such way
+        return straight
+
     def begin_flush(self, descriptor: int, start: int, count: int) -> None:
         """Have the device begin with what was just written, and do not wait; `flush` then has less to wait for."""
         if hasattr(os, "posix_fadvise"):

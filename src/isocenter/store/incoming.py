@@ -8,15 +8,16 @@ it; so a sender that breaks off leaves nothing behind.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 from pathlib import Path
 
 from isocenter.store.disk import Disk, unavailable
+from isocenter.store.straight import Straight
 
-__all__ = ["Incoming", "write_all"]
+__all__ = ["Incoming"]
 
-_STEP = 1 << 17  # bytes that are digested and written at a time
+_STEP = 1 << 18  # bytes that are digested and written at a time
+_BLOCK = 4096  # what is written before the end is a multiple of this
 
 
 class Incoming:
@@ -33,6 +34,7 @@ class Incoming:
         self.place = place
         self._disk, self._digest = disk, hashlib.sha256()
         self._done, self._descriptor, self._begun = 0, -1, False
+        self._file: Straight | None = None
 
     def write(self, piece: bytes | memoryview) -> None:
         """Take the next bytes.
@@ -43,7 +45,7 @@ class Incoming:
         self.data += piece
         if len(self.data) - self._done >= _STEP:
             try:
-                self._advance()
+                self._advance((len(self.data) - self._done) // _BLOCK * _BLOCK)
             except OSError as error:
                 raise unavailable(error, "the image could not be stored") from error
 
@@ -59,7 +61,7 @@ class Incoming:
         Raises:
             OSError: the disk did not take it; the image can only be dropped.
         """
-        self._advance()
+        self._advance(len(self.data) - self._done)
         self._disk.flush(self._descriptor)
         self._close()
 
@@ -69,7 +71,7 @@ class Incoming:
         Raises:
             OSError: the disk did not take it; the image can only be dropped.
         """
-        self._advance()
+        self._advance(len(self.data) - self._done)
         self._close()
 
     def named(self) -> None:
@@ -84,31 +86,19 @@ class Incoming:
                 self._disk.remove(self.place)
             self._begun = False
 
-    def _advance(self) -> None:
-        with memoryview(self.data)[self._done :] as rest:
+    def _advance(self, count: int) -> None:
+        with memoryview(self.data)[self._done : self._done + count] as rest:
             self._digest.update(rest)
             if self.place is not None:
-                if not self._begun:
+                if self._file is None:
                     self._descriptor, self._begun = self._disk.create(self.place), True
-                write_all(self._disk, self._descriptor, rest)
-                self._disk.begin_flush(self._descriptor, self._done, len(rest))
+                    self._file = Straight(self._disk, self._descriptor, worth=len(self.data) >= _STEP)
+                self._file.write(rest)
+                if not self._file.straight:
+                    self._disk.begin_flush(self._descriptor, self._done, len(rest))
             self._done += len(rest)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             self._disk.close(descriptor)
-
-
-def write_all(disk: Disk, descriptor: int, data: memoryview) -> None:
-    """Write all of the data, however little the disk takes at a time.
-
-    Raises:
-        OSError: it took nothing.
-    """
-    rest = data
-    while rest:
-        went = disk.write(descriptor, rest)
-        if went <= 0:
-            raise OSError(errno.EIO, "the disk took no bytes")
-        rest = rest[went:]
