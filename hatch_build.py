@@ -19,7 +19,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 OUT = Path("src/isocenter/doors/web")
 STAMP = ".made-from"
-SOURCES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "src", "stub")
+SOURCES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "src", "stub",
+           "../src/isocenter/forms/inferno.json")  # fmt: skip
 
 
 class WebBuildHook(BuildHookInterface[Any]):

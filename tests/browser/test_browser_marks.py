@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 from browser_eyes import Site, read, shot, until
+from own_archive import own_archive
 
-from conftest import BUILT
-from isocenter.app import open_house
-from isocenter.settings import Settings
-from isocenter.site.verbs import HOUSE
 from isocenter.testing.phantoms import balls
 
 pytestmark = pytest.mark.browser
@@ -46,22 +43,8 @@ EXTENT = """number => {
 @pytest.fixture(scope="module")
 def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An archive that holds the jar of balls and nothing else, and somebody who has signed in."""
-    if not BUILT.is_file():
-        pytest.skip("the pages are not built; run python hatch_build.py")
-    settings = Settings(folder=tmp_path_factory.mktemp("jar") / "archive", port=0, dicom_port=0)
-    house = open_house(settings, server=True)
-    try:
-        house.first_person()
-        house.site.receive(JAR.files, sender="test", who=HOUSE)
-        house.start_web()
-        link = house.sign_in_link()
-        context = browser.new_context()
-        context.new_page().goto(link)
-        state = context.storage_state()
-        context.close()
-        yield Site(link.split("/sign-in")[0], state)
-    finally:
-        house.close()
+    with own_archive(browser, tmp_path_factory.mktemp("jar"), JAR.files) as there:
+        yield there
 
 
 def findings(page: Any) -> list[dict[str, Any]]:

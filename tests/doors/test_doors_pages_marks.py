@@ -19,7 +19,7 @@ from isocenter.doors.pages import application
 from isocenter.forms import maps
 from isocenter.govern.policy import Role
 from isocenter.reading.disclosure import Mode, Use
-from isocenter.record import Event, Finding, Kind, Map, Origin, Outcome, Result, canonical, codes
+from isocenter.record import Event, Finding, Kind, Map, Origin, Outcome, Result, Threshold, canonical, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
 from isocenter.space import Geometry, Region, Volume
@@ -405,7 +405,8 @@ def test_a_map_comes_as_numbers_with_its_place_and_unit(bench: Bench) -> None:
     values = np.linspace(0, 90000, 60, dtype=np.float32).reshape(grid.shape)
     values[0, 0, 0] = np.nan
     blob = maps.pack(Volume(values, grid))
-    shown = Map("CBF", "flow", "mL/min", grid, bench.site.blobs.put(blob), low=0.0, high=80.0)
+    shown = Map("CBF", "flow", "mL/min", grid, bench.site.blobs.put(blob), low=0.0, high=80.0,
+                thresholds=(Threshold("flow below 25", high=25.0),))  # fmt: skip
     made = Result(bench.study, Outcome.FOUND, Origin("machine", "perfusion", "1"), bench.site.clock(), maps=(shown,))
     digest = bench.site.blobs.put(canonical(made))
     bench.site.journal.append(Event(Kind.RESULT_MADE, bench.site.clock(), "isocenter", bench.study, {"result": digest}))
@@ -415,6 +416,7 @@ def test_a_map_comes_as_numbers_with_its_place_and_unit(bench: Bench) -> None:
     assert got[1:] == pytest.approx(values[1:], rel=1e-3)
     assert np.isnan(got[0, 0, 0])
     assert (told["unit"], told["voxel_ml"], told["low"], told["high"]) == ("mL/min", 0.002, 0.0, 80.0)
+    assert told["thresholds"] == [{"name": "flow below 25", "low": None, "high": 25.0}]
     assert bench.browser.get(f"/api/results/{digest}/map?name=CBV").status_code == 404
 
 

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isocenter.doors.pages_overlay import contours, crossed, overlay
+from isocenter.doors.pages_overlay import contours, crossed
 from isocenter.errors import Refused
-from isocenter.record import Map
 from isocenter.space import Geometry, Reference, Region, Shape
 
 FRAME = "1.2.3"
@@ -206,49 +205,3 @@ def test_which_images_a_region_crosses() -> None:
 def test_the_images_named_are_those_that_have_an_outline(k: int) -> None:
     named = crossed(block(), {str(n): plane(GRID, n) for n in range(6)})
     assert (str(k) in named) == bool(contours(block(), plane(GRID, k), sop_uid=str(k), series_uid="S"))
-
-
-# ---- maps
-
-
-def a_map(low: float = 0.0, high: float = 10.0, grid: Geometry = GRID) -> Map:
-    return Map("CBF", "flow", "mL/min", grid, "d" * 64, series_uid="S", low=low, high=high)
-
-
-def test_a_map_is_transparent_at_its_lowest_and_brightest_at_its_highest() -> None:
-    values = np.zeros(GRID.shape, dtype=np.float32)
-    values[2, 4, 6], values[2, 4, 7], values[2, 4, 8] = 10.0, 5.0, np.nan
-    rgba = overlay(a_map(), values, plane(GRID, 2), sop_uid="I", series_uid="S")
-    assert rgba.shape == (16, 20, 4)
-    assert tuple(rgba[4, 6]) == (252, 255, 164, 255)
-    assert 0 < rgba[4, 7, 3] < 255
-    assert tuple(rgba[4, 8]) == (0, 0, 0, 0), "what is not known is not coloured"
-    assert np.count_nonzero(rgba[..., 3]) == 2
-    assert not overlay(a_map(), values, plane(GRID, 3), sop_uid="I", series_uid="S").any()
-
-
-def test_a_map_without_range_takes_that_of_its_values_and_an_empty_one_is_transparent() -> None:
-    values = np.full(GRID.shape, 3.0, dtype=np.float32)
-    assert not overlay(a_map(0, 0), values, plane(GRID, 0), series_uid="S").any()
-    values[0, 0, 0] = 7.0
-    assert overlay(a_map(0, 0), values, plane(GRID, 0), series_uid="S")[0, 0, 3] == 255
-    assert not overlay(a_map(0, 0), np.full(GRID.shape, np.nan, np.float32), plane(GRID, 0), series_uid="S").any()
-
-
-def test_outside_of_its_grid_a_map_says_nothing() -> None:
-    wide = GRID.padded((0, 5, 5), (0, 5, 5))
-    rgba = overlay(a_map(), np.full(GRID.shape, 9, np.float32), plane(wide, 1), sop_uid="w", series_uid="T")
-    assert np.count_nonzero(rgba[..., 3]) == 16 * 20
-    assert rgba[5:21, 5:25, 3].all()
-
-
-def test_maps_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(Refused, match="shape"):
-        overlay(a_map(), np.zeros((1, 2, 3), np.float32), plane(GRID, 0))
-    with pytest.raises(Refused, match="4096"):
-        overlay(a_map(), np.zeros(GRID.shape, np.float32), Geometry.regular(shape=(1, 5000, 5000)))
-    with pytest.raises(Refused):
-        overlay(
-            a_map(), np.zeros(GRID.shape, np.float32), Geometry.regular(shape=(1, 4, 4), frame_of_reference="9"),
-            sop_uid="I", series_uid="T",
-        )  # fmt: skip

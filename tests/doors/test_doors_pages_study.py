@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
 from browser_for_pages import Browser
 from house_for_pages import CT, CT_SERIES, DX, DX_SERIES, House
-from PIL import Image
 
 from isocenter.doors.pages import application
 
@@ -152,7 +150,6 @@ def test_contours_on_the_image(house: House, reader: Browser) -> None:
         ("/api/results/{id}/contours/2.25.1", 400),
         ("/api/results/{id}/contours/2.25.1?sop=../etc", 400),
         ("/api/results/{none}/contours/2.25.1?sop=1.2", 404),
-        ("/api/results/{id}/maps/CBF.png?sop=1.2", 404),
         ("/api/results/{id}/contours/2.25.1?sop={dx}", 400),
     ],
 )
@@ -162,15 +159,3 @@ def test_overlays_that_do_not_exist(house: House, reader: Browser, path: str, st
         path.replace("{id}", id).replace("{none}", "f" * 64).replace("{dx}", f"{DX_SERIES}.1"), follow_redirects=False
     )
     assert answer.status_code == status, answer.text
-
-
-def test_a_map_is_a_picture_of_the_images_size(house: House, reader: Browser) -> None:
-    id = house.result_of(DX, "chest_xray_opacity")
-    answer = reader.get(f"/api/results/{id}/maps/sensitivity.png?sop={DX_SERIES}.1")
-    assert answer.headers["content-type"] == "image/png"
-    assert answer.headers["cache-control"] == "no-store"
-    with Image.open(BytesIO(answer.content)) as image:
-        assert image.size == (10, 12)
-        alpha = np.asarray(image)[..., 3]
-    assert alpha[0, 0] == 0
-    assert alpha[-1, -1] == 255

@@ -22,12 +22,12 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from isocenter.analysis.need import Need
 from isocenter.errors import Refused
-from isocenter.record import Code, Curve, Finding, Measurement, Outcome, Urgency
+from isocenter.record import Code, Curve, Finding, Measurement, Outcome, Threshold, Urgency
 from isocenter.space import Volume
 
 __all__ = ["Analysis", "Answer", "Limits", "Parameter", "Yield", "parameters"]
@@ -67,6 +67,7 @@ class Answer:
     Args:
         maps: name -> Volume on the grid of an input.
         sensitivity: names of those maps that only show where a model was sensitive.
+        thresholds: name of a map -> the ranges of its values by which the analysis judged.
     """
 
     outcome: Outcome
@@ -74,6 +75,7 @@ class Answer:
     measurements: tuple[Measurement, ...] = ()
     maps: Mapping[str, Volume] | None = None
     sensitivity: tuple[str, ...] = ()
+    thresholds: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
     curves: tuple[Curve, ...] = ()
     reasons: tuple[str, ...] = ()
 

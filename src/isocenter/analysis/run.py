@@ -252,9 +252,9 @@ def _maps(answer: Answer, blobs: dict[str, bytes]) -> tuple[Map, ...]:
         finite = volume.array[np.isfinite(volume.array)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
         kind = "sensitivity" if name in answer.sensitivity else "parametric"
-        maps.append(
-            Map(name, volume.quantity, volume.unit, volume.geometry, digest, kind, volume.series_uid, low, high)
-        )
+        ranges = answer.thresholds.get(name, ())
+        about = (name, volume.quantity, volume.unit, volume.geometry, digest, kind, volume.series_uid)
+        maps.append(Map(*about, low, high, ranges))
     return tuple(maps)
 
 

@@ -84,9 +84,10 @@ class CTPerfusion:
         if not np.isfinite(frames[0]).all():
             raise Refused("images with values that are not numbers", "curves over them would be none")
         places = perfusion_answer.vessels_of(bolus, vessels, {"artery": artery_mm, "vein": vein_mm})
+        how = Options(threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels,
+                      core_percent / 100.0, delay_s, smallest_ml)  # fmt: skip
         found = examine(
             frames, times_s, bolus.geometry.spacing_mm, kind="CT", artery=places["artery"], vein=places["vein"],
-            options=Options(threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels,
-                            core_percent / 100.0, delay_s, smallest_ml),
+            options=how,
         )  # fmt: skip
-        return perfusion_answer.told(found, bolus, curve_unit="[hnsf'U]", rule=trial, hours=hours, nihss=nihss)
+        return perfusion_answer.told(found, how, bolus, curve_unit="[hnsf'U]", rule=trial, hours=hours, nihss=nihss)

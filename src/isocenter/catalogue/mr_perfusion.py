@@ -92,12 +92,13 @@ class MRPerfusion:
         if not isinstance(echo, (int, float)):
             raise Refused("no Echo Time", "relaxation is signal over echo time", "complete the header")
         places = perfusion_answer.vessels_of(bolus, vessels, {"artery": artery_mm, "vein": vein_mm})
+        how = Options(threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels,
+                      core_percent / 100.0, delay_s, smallest_ml)  # fmt: skip
         found = examine(
             frames, times_s, bolus.geometry.spacing_mm, kind="MR", echo_time_s=float(echo) / 1000.0,
             artery=places["artery"], vein=places["vein"],
-            options=Options(threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels,
-                            core_percent / 100.0, delay_s, smallest_ml),
+            options=how,
         )  # fmt: skip
         return perfusion_answer.told(
-            found, bolus, curve_unit="1/s", rule=trial, hours=hours, nihss=nihss, extra=(_CORE,)
+            found, how, bolus, curve_unit="1/s", rule=trial, hours=hours, nihss=nihss, extra=(_CORE,)
         )

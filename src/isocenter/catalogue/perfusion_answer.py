@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from isocenter.analysis.protocol import Answer, Yield
 from isocenter.errors import Refused
-from isocenter.record import Curve, Finding, Measurement, Urgency, codes
+from isocenter.record import Curve, Finding, Measurement, Threshold, Urgency, codes
 from isocenter.space import Region, Volume, resample_region
 
 if TYPE_CHECKING:
     from isocenter.methods.arterial import Vessel
-    from isocenter.methods.brain_perfusion import Examined
+    from isocenter.methods.brain_perfusion import Examined, Options
 
 __all__ = ["FLOW", "HOURS_UNKNOWN", "YIELDS", "age_years", "bolus_frames", "told", "vessels_of"]
 
@@ -135,6 +135,7 @@ def age_years(facts: Mapping[str, Any]) -> float | None:
 
 def told(
     found: Examined,
+    options: Options,
     series: Volume,
     *,
     curve_unit: str,
@@ -146,6 +147,7 @@ def told(
     """The answer of one study.
 
     Args:
+        options: with which it was examined.
         curve_unit: UCUM unit of concentration.
         rule: a trial, ``"all"`` or ``"none"``.
         hours: since last known well; below zero where it is not known.
@@ -177,6 +179,7 @@ def told(
     more: dict[str, Any] = {
         "measurements": tuple(measured),
         "maps": _maps(found, series, absolute),
+        "thresholds": _thresholds(found, options, absolute),
         "curves": (_curve(found, curve_unit),),
         "reasons": reasons,
     }
@@ -231,6 +234,14 @@ def _maps(found: Examined, series: Volume, absolute: bool) -> dict[str, Volume]:
             ("TTP", found.maps.ttp_s, "time to peak", "s"),
         )
     }
+
+
+def _thresholds(found: Examined, options: Options, absolute: bool) -> dict[str, tuple[Threshold, ...]]:
+    """What the volumes were judged by. The core counts only where tissue is hypoperfused, and so does its name."""
+    late = Threshold(f"Tmax above {options.delay_s:g} s: hypoperfused", low=options.delay_s)
+    name = f"flow below {100 * options.core_share:g} % of normal: core, where hypoperfused"
+    lost = Threshold(name if absolute else f"relative {name}", high=options.core_share * found.volumes.normal_cbf)
+    return {"Tmax": (late,), "CBF": (lost,)}
 
 
 def _curve(found: Examined, unit: str) -> Curve:

@@ -127,7 +127,7 @@ def result(id: str, told: Result, whole: Study) -> dict[str, Any]:
         "curves": to_plain(told.curves),
         "maps": [
             {"name": m.name, "quantity": m.quantity, "unit": m.unit, "kind": m.kind, "series_uid": m.series_uid,
-             "low": m.low, "high": m.high}
+             "low": m.low, "high": m.high, "digest": m.digest}
             for m in told.maps
         ],
         "model": model or None,

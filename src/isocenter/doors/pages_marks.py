@@ -17,7 +17,7 @@ from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person
 from isocenter.reading.session import Correction
-from isocenter.record import Code, Map, Result, Verdict
+from isocenter.record import Code, Map, Result, Verdict, to_plain
 from isocenter.site.marking import Drawn
 from isocenter.site.outlining import Edit
 
@@ -156,13 +156,14 @@ def mask(
 def values(
     id: Digest, site: SiteHere, who: Annotated[Person, needs("results")], name: Annotated[str, Query(max_length=128)]
 ) -> Response:
-    """A map as numbers: float16, (slices, rows, columns), with its unit, range and place beside."""
+    """A map as numbers: float16, (slices, rows, columns), with its unit, range, thresholds and place beside."""
     here: PagesSite = site
     shown = _map(here.result(id, who=who), name)
     body, scale = halves(here.map_of(id, name, who=who))
     facts = told(
         shown.geometry, type="float16", scale=scale, name=shown.name, quantity=shown.quantity, unit=shown.unit,
         low=shown.low, high=shown.high, voxel_ml=shown.geometry.voxel_volume_mm3 / 1000.0, series_uid=shown.series_uid,
+        kind=shown.kind, thresholds=to_plain(shown.thresholds),
     )  # fmt: skip
     return _array_of(body, facts)
 

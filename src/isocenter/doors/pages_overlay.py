@@ -1,4 +1,4 @@
-"""Where a finding lies on one image: contours in its pixels, and maps as coloured overlays.
+"""Where a finding lies on one image: contours in its pixels.
 
 A finding is kept in patient space on the grid on which it was computed. The browser shows one image of some series.
 What joins them is the affine of that image itself, so that a contour is right on any series of the same frame of
@@ -11,15 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.forms.plot import inferno
-from isocenter.record import Map
 from isocenter.space import Geometry, Reference, Region, Shape
 
-__all__ = ["contours", "crossed", "overlay"]
+__all__ = ["contours", "crossed"]
 
 Contours = list[list[tuple[float, float]]]
-
-_LARGEST = 4096 * 4096
 
 
 def contours(region: Region, image: Geometry, *, sop_uid: str, series_uid: str = "") -> Contours:
@@ -79,42 +75,6 @@ def crossed(region: Region, planes: dict[str, Geometry]) -> list[str]:
         near = (np.abs(depth) <= half[:, None] + 1e-6).any(axis=1)
         between = np.where(_parallel(region.geometry, affines), near, between)
     return [uid for uid, inside in zip(planes, between, strict=True) if inside]
-
-
-def overlay(
-    shown: Map, values: npt.NDArray[np.float32], image: Geometry, *, sop_uid: str = "", series_uid: str = ""
-) -> npt.NDArray[np.uint8]:
-    """A map as colours with transparency on one image.
-
-    Below its lowest value the map is transparent, so that the image stays what one sees; colours are inferno, from
-    `low` to `high` of the map (of its values, where both are equal).
-
-    Returns:
-        (rows, columns, 4) RGBA.
-
-    Raises:
-        Refused: map and image share no space, or the image is larger than 4096 x 4096.
-    """
-    from scipy.ndimage import map_coordinates
-
-    if image.shape[1] * image.shape[2] > _LARGEST:
-        raise Refused(f"an image of {image.shape[1]} x {image.shape[2]} pixels", "an overlay is at most 4096 x 4096")
-    if tuple(values.shape) != shown.geometry.shape:
-        raise Refused(f"map values of shape {tuple(values.shape)}", f"its grid has {shown.geometry.shape}")
-    onto = _in_space(shown.geometry, image, shown.series_uid == series_uid != "")
-    where = _pixels_in(shown.geometry, onto)
-    inside = np.all((where >= -0.5) & (where <= np.array(shown.geometry.shape)[:, None, None] - 0.5), axis=0)
-    known = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
-    finite = np.isfinite(known)
-    low, high = (shown.low, shown.high) if shown.high > shown.low else _range(known, finite)
-    level = (np.where(finite, known, low) - low) / (high - low) if high > low else np.zeros_like(known)
-    seen = map_coordinates(level, where, order=1, mode="nearest")
-    valid = map_coordinates(finite.astype(np.float64), where, order=0, mode="nearest") > 0.5
-    rgba = np.zeros((*seen.shape, 4), dtype=np.uint8)
-    rgba[..., :3] = inferno(seen)
-    rgba[..., 3] = np.round(255 * np.clip(seen, 0, 1) ** 0.5)
-    rgba[~(inside & valid & (seen > 0))] = 0
-    return rgba
 
 
 # ---- the common space
@@ -243,7 +203,3 @@ def _parallel(grid: Geometry, affines: npt.NDArray[np.float64]) -> npt.NDArray[n
     others = np.cross(affines[:, :3, 1], affines[:, :3, 2])
     same: npt.NDArray[np.bool_] = np.abs(others @ own) > 0.999 * np.linalg.norm(own) * np.linalg.norm(others, axis=1)
     return same
-
-
-def _range(values: npt.NDArray[np.float64], finite: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    return (float(values[finite].min()), float(values[finite].max())) if finite.any() else (0.0, 0.0)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query
 
 from isocenter.doors import pages_json
-from isocenter.doors.pages_overlay import contours, overlay
+from isocenter.doors.pages_overlay import contours
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound
-from isocenter.forms.plot import png
 from isocenter.govern.policy import Person, may
 from isocenter.reading.hanging import hang
 from isocenter.reading.session import machine_of
@@ -88,26 +87,6 @@ def outline(
         return {"contours": []}
     image = here.geometry_of(sop, frame=frame, who=who)
     return {"contours": contours(finding.where, image, sop_uid=sop, series_uid=here.series_of(sop, who=who))}
-
-
-@router.get("/api/results/{id}/maps/{name}.png")
-def map_image(
-    id: Digest,
-    name: Annotated[str, Path(max_length=128)],
-    site: SiteHere,
-    who: Annotated[Person, needs("results")],
-    sop: _SopUid,
-    frame: _Frame = 0,
-) -> Response:
-    """A map as a coloured overlay of the size of one image."""
-    here: PagesSite = site
-    told = _result(here, id, who)
-    shown = next((m for m in told.maps if m.name == name), None)
-    if shown is None:
-        raise NotFound("this result has no such map", "it may have been replaced", "load the results again")
-    image = here.geometry_of(sop, frame=frame, who=who)
-    rgba = overlay(shown, here.map_of(id, name, who=who), image, sop_uid=sop, series_uid=here.series_of(sop, who=who))
-    return Response(png(rgba), media_type="image/png")
 
 
 def _told(site: PagesSite, id: str, told: Result, whole: Study, who: Person) -> dict[str, Any]:

@@ -7,11 +7,14 @@ and holds no script; text that comes from a file is escaped. The colours are tho
 from __future__ import annotations
 
 import base64
+import json
 import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -246,8 +249,16 @@ def inferno(part: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     >>> inferno(np.array([0.0, 1.0])).tolist()
     [[0, 0, 4], [252, 255, 164]]
     """
-    stops, table = np.linspace(0, 1, len(_INFERNO)), np.array(_INFERNO, dtype=np.float64)
+    table = _inferno()
+    stops = np.linspace(0, 1, len(table))
     return np.round(np.stack([np.interp(part, stops, table[:, i]) for i in range(3)], axis=-1)).astype(np.uint8)
+
+
+@cache
+def _inferno() -> npt.NDArray[np.float64]:
+    """Nine colours of the map "inferno" (matplotlib, CC0) at equal steps; between them it is close to straight. The
+    browser reads the same file."""
+    return np.array(json.loads(files("isocenter.forms").joinpath("inferno.json").read_text()), dtype=np.float64)
 
 
 def _must_show(volume: Volume, index: int, low: float, high: float) -> None:
@@ -334,13 +345,6 @@ def _sector(cx: float, cy: float, outer: float, inner: float, start: float, widt
 
 
 _CIVIDIS = ((0, 34, 78), (60, 77, 110), (124, 123, 120), (187, 173, 108), (254, 232, 56))
-
-
-# Nine colours of the map "inferno" (matplotlib, CC0) at equal steps; between them it is close to straight.
-_INFERNO = (
-    (0, 0, 4), (31, 12, 72), (85, 15, 109), (136, 34, 106), (186, 54, 85), (227, 89, 51), (249, 140, 10),
-    (249, 201, 50), (252, 255, 164),
-)  # fmt: skip
 
 
 def _cividis(part: float) -> str:

@@ -14,6 +14,7 @@ from isocenter.record.result import (
     Outcome,
     Receipt,
     Result,
+    Threshold,
     Urgency,
     Verdict,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Sealed",
     "Series",
     "Study",
+    "Threshold",
     "Urgency",
     "Verdict",
     "canonical",

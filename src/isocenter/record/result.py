@@ -17,7 +17,19 @@ from isocenter.record.codes import UNITS, Code
 from isocenter.record.plain import digest_of
 from isocenter.space import Geometry, Region
 
-__all__ = ["Curve", "Finding", "Map", "Measurement", "Origin", "Outcome", "Receipt", "Result", "Urgency", "Verdict"]
+__all__ = [
+    "Curve",
+    "Finding",
+    "Map",
+    "Measurement",
+    "Origin",
+    "Outcome",
+    "Receipt",
+    "Result",
+    "Threshold",
+    "Urgency",
+    "Verdict",
+]
 
 
 class Outcome(StrEnum):
@@ -124,11 +136,29 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Threshold:
+    """A range of a map's values that means something, by the name of its rule ("Tmax > 6 s: hypoperfused").
+
+    Raises:
+        Refused: when it has no name, no end, or ends in the wrong order.
+    """
+
+    name: str
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        ends = [end for end in (self.low, self.high) if end is not None]
+        if not self.name or not ends or ends != sorted(ends):
+            raise Refused(f"a threshold '{self.name}' from {self.low} to {self.high}", "it has a name and an end")
+
+
+@dataclass(frozen=True)
 class Map:
     """A value for each voxel, kept as a blob (float32 NumPy file): its meaning, unit, grid and digest.
 
     `kind` says how to show it: ``"parametric"`` (with a unit) or ``"sensitivity"`` (where the model was sensitive;
-    not an explanation and not a segmentation).
+    not an explanation and not a segmentation). `thresholds` are those by which the analysis itself judged.
     """
 
     name: str
@@ -140,6 +170,7 @@ class Map:
     series_uid: str = ""
     low: float = 0.0
     high: float = 0.0
+    thresholds: tuple[Threshold, ...] = ()
 
 
 @dataclass(frozen=True)

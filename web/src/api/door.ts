@@ -39,7 +39,18 @@ interface Ask {
 }
 
 /** One call to the JSON beneath the pages. No call waits for ever: it ends by its deadline, and says so. */
-export async function ask<T>(path: string, { method = "GET", body, deadline_s = 20, abort }: Ask = {}): Promise<T> {
+export async function ask<T>(path: string, how: Ask = {}): Promise<T> {
+  const answer = await answerTo(path, how);
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+/** An array from the server, and what its head tells of it. */
+export async function askArray<T>(path: string, deadline_s = 60): Promise<{ told: T; body: ArrayBuffer }> {
+  const answer = await answerTo(path, { deadline_s });
+  return { told: JSON.parse(answer.headers.get("X-Isocenter-Array") ?? "null") as T, body: await answer.arrayBuffer() };
+}
+
+async function answerTo(path: string, { method = "GET", body, deadline_s = 20, abort }: Ask): Promise<Response> {
   const clock = AbortSignal.timeout(deadline_s * 1000);
   let answer: Response;
   try {
@@ -57,7 +68,7 @@ export async function ask<T>(path: string, { method = "GET", body, deadline_s = 
     throw new Trouble(0, "The server cannot be reached", "the connection failed", "Check that Isocenter is running, then try again", "offline");
   }
   reachable.value = true;
-  if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T;
+  if (answer.ok) return answer;
   if (answer.status === 401) signedOut.value += 1;
   throw await troubleOf(answer);
 }

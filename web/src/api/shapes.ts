@@ -161,12 +161,22 @@ export interface Finding {
 
 export interface MapInfo {
   name: string;
-  quantity?: string;
-  unit?: string;
-  kind?: string;
-  series_uid?: string;
-  low?: number;
-  high?: number;
+  quantity: string;
+  unit: string;
+  kind: "parametric" | "sensitivity";
+  series_uid: string;
+  /** Of its values: the same map in a newer result is the same map. */
+  digest: string;
+}
+
+/** A curve: one x axis and named y values. */
+export interface Curve {
+  name: string;
+  x: number[];
+  x_name: string;
+  x_unit: string;
+  y: Record<string, number[]>;
+  y_unit: string;
 }
 
 export interface Origin {
@@ -185,7 +195,8 @@ export interface Result {
   urgency?: Level;
   findings: Finding[];
   measurements: Measurement[];
-  maps: (MapInfo | string)[];
+  maps: MapInfo[];
+  curves: Curve[];
   model: string | { name?: string; version?: string } | null;
   origin: Origin | string;
   seconds: number;

@@ -1,3 +1,4 @@
+import { ticksOf } from "../kit/ticks";
 import { minutes } from "./figures";
 
 /** Plots stand after the table that holds the same figures. Each has a title and says its summary in words. */
@@ -71,13 +72,4 @@ export function Cumulative({ title, curves }: { title: string; curves: Curve[] }
       <ul class="legend">{curves.map((one) => <li key={one.name}><svg width="28" height="10" aria-hidden="true"><path class={one.dash ? "curve plain-order" : "curve"} d="M0 5H28" /></svg>{one.name}</li>)}</ul>
     </figure>
   );
-}
-
-function ticksOf(low: number, high: number): number[] {
-  const rough = (high - low) / 5 || 1;
-  const size = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 3, 5, 6, 10].map((n) => n * size).find((n) => n >= rough) ?? rough;
-  const ticks = [];
-  for (let at = Math.floor(low / step) * step; at < high + step; at += step) ticks.push(Math.round(at * 1e6) / 1e6);
-  return ticks;
 }

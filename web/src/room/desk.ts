@@ -2,8 +2,9 @@ import { computed, effect, signal, untracked } from "@preact/signals";
 import type { Coded, Series } from "../api/shapes";
 import { go, setQuery, to } from "../router";
 import { drawingOf } from "../marks/layer";
+import { Maps } from "../maps/maps";
 import { Marks } from "../marks/marks";
-import type { Point2 } from "../viewer/viewport";
+import type { Point2, Viewport } from "../viewer/viewport";
 import { Lightbox } from "../viewer/lightbox";
 import type { Tool } from "../viewer/mouse";
 import { PlaneView } from "../viewer/plane";
@@ -11,7 +12,6 @@ import { presetsOf } from "../viewer/presets";
 import { StackView } from "../viewer/stack";
 import { Evidence } from "./evidence";
 import { Hanging } from "./hanging";
-import type { ShownMap } from "./overlay";
 import type { Decision, Found, Session } from "./session";
 
 /** The reader's desk: which series is up, which finding is in hand, and the acts behind every key and button. */
@@ -25,7 +25,6 @@ export class Desk {
   readonly mark = signal<{ sop: string; pixel: [number, number] } | null>(null);
   readonly signing = signal(false);
   readonly hidden = signal(false);
-  readonly mapNumber = signal(-1);
   /** The series in hand. */
   readonly shownSeries = computed(() => this.lightbox.cells.value[this.lightbox.activeNumber.value]?.series ?? "");
   /** The earlier study is shown in the viewport in hand as long as a key is held. */
@@ -37,16 +36,6 @@ export class Desk {
     const rank = (one: Series) => (order.includes(one.uid) ? order.indexOf(one.uid) : order.length);
     return [...series].sort((a, b) => rank(a) - rank(b));
   });
-  readonly maps = computed<ShownMap[]>(() =>
-    (this.session.results.value ?? []).flatMap((result) =>
-      result.maps
-        .map((map) => (typeof map === "string" ? { name: map } : map))
-        .filter((map) => !map.series_uid || map.series_uid === this.shownSeries.value)
-        .map((map) => ({ result: result.id, name: map.name, kind: map.kind ?? "parametric", unit: map.unit ?? "" })),
-    ),
-  );
-  readonly map = computed<ShownMap | null>(() => this.maps.value[this.mapNumber.value] ?? null);
-
   readonly lightbox = new Lightbox();
   readonly hanging: Hanging;
   /** A series of this study that may be laid over its anatomy: PET, where it is not itself in hand. */
@@ -62,12 +51,14 @@ export class Desk {
   private readonly forget: () => void;
 
   readonly marks: Marks;
+  readonly maps: Maps;
   /** Where the pointer is on the active viewport (canvas pixels). */
   cursor: Point2 | null = null;
 
   constructor(readonly session: Session) {
     this.hanging = new Hanging(session.uid, this.lightbox);
     this.marks = new Marks(session, this.lightbox);
+    this.maps = new Maps(session);
     this.lightbox.addLayer(drawingOf(this));
     // The server is told what was seen as soon as it was, and of a finding only once in each result that carries it.
     this.forget = effect(() => {
@@ -110,6 +101,7 @@ export class Desk {
   end(): void {
     this.forget();
     this.evidence.stop();
+    this.maps.end();
     this.lightbox.end();
   }
 
@@ -149,15 +141,17 @@ export class Desk {
     if (this.uptake.value) this.lightbox.toggleFused(this.uptake.value);
   }
 
-  /** Stronger or weaker colours over the planes. */
+  /** Stronger or weaker colours: of the map, where one is shown, else of what lies over the planes. */
   stepOpacity(by: number): void {
+    if (this.maps.grid.value) return this.maps.stepOpacity(by);
     const { opacity } = this.lightbox;
     opacity.value = Math.round(Math.min(1, Math.max(0, opacity.value + 0.1 * by)) * 100) / 100;
   }
 
-  nextMap(): void {
-    const many = this.maps.value.length;
-    this.mapNumber.value = many ? ((this.mapNumber.value + 2) % (many + 1)) - 1 : -1;
+  /** Somebody points at a place of a viewport, or no longer at any. */
+  pointAt(viewport: Viewport | undefined, at: Point2 | null): void {
+    this.cursor = at;
+    if (viewport) this.maps.pointAt(viewport, at);
   }
 
   /** The thing under the cursor becomes the one in hand. */

@@ -8,13 +8,6 @@ import type { Found } from "./session";
 
 export { colourOf };
 
-export interface ShownMap {
-  result: string;
-  name: string;
-  kind: string;
-  unit: string;
-}
-
 type Line = [number, number][];
 type Drawn = { one: Found; contours: Line[] };
 
@@ -33,7 +26,7 @@ function contours(one: Found, sop: string, frame: number): Promise<Line[]> {
 }
 
 /** Drawing over the image: lines of 2 px with a black halo of 1 px, at the image's own pixels, whatever the zoom. */
-export function Overlay({ view, found, active, hidden, map }: { view: StackView; found: Found[]; active: string; hidden: Signal<boolean>; map: ShownMap | null }) {
+export function Overlay({ view, found, active, hidden }: { view: StackView; found: Found[]; active: string; hidden: Signal<boolean> }) {
   const [drawn, setDrawn] = useState<Drawn[]>([]);
   const picture = view.picture.value;
   const series = view.series.value?.uid ?? "";
@@ -48,15 +41,11 @@ export function Overlay({ view, found, active, hidden, map }: { view: StackView;
   const affine = view.affine.value;
   if (!affine || !picture || hidden.value) return null;
   const [a, b, c, d, e, f] = affine;
-  const [columns, rows] = view.size.value;
   const at = ([x, y]: [number, number]) => [a * x + c * y + e, b * x + d * y + f] as const;
   const path = (line: Line) => line.map((point, i) => `${i ? "L" : "M"}${at(point).map((v) => v.toFixed(1)).join(" ")}`).join("") + (line.length > 2 ? "Z" : "");
   const corners = labelPlaces(drawn.map(({ contours }) => contours.flat().map(at)));
   return (
     <svg class="overlay" aria-hidden="true">
-      {map && (
-        <image class="map" href={`/api/results/${map.result}/maps/${encodeURIComponent(map.name)}.png?sop=${picture.sop}`} x={-0.5} y={-0.5} width={columns} height={rows} preserveAspectRatio="none" transform={`matrix(${affine.join(" ")})`} />
-      )}
       {drawn.map(({ one, contours }, i) => {
         const colour = colourOf(one);
         const outline = contours.filter((line) => line.length > 1).map(path).join("");

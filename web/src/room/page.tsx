@@ -7,6 +7,7 @@ import { ask } from "../api/door";
 import { type Worklist, signedAt } from "../api/shapes";
 import { bind } from "../keys/keyboard";
 import { Failed, Loading, Stale } from "../kit/states";
+import { MapPanel } from "../maps/panel";
 import { MarkTools, Sets } from "../marks/panel";
 import { expandHere } from "../report/blocks";
 import { go, to } from "../router";
@@ -54,6 +55,7 @@ export function RoomPage({ study: uid }: { study: string }) {
         </div>
         <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
           {session.unaided.value ? <FirstOpinion desk={desk} /> : <Findings desk={desk} />}
+          <MapPanel desk={desk} />
           <Sets desk={desk} />
           <ReportPanel desk={desk} />
           <Signed desk={desk} />
@@ -148,7 +150,7 @@ function useRoomKeys(desk: Desk): void {
         "cross-down": () => marks.nudge(0, 10),
         "cross-up": () => marks.nudge(0, -10),
         pick: () => desk.pick(),
-        map: () => desk.nextMap(),
+        map: () => desk.maps.next(),
         "finding+1": () => desk.step(1),
         "finding-1": () => desk.step(-1),
         jump: () => marks.enter() || on((one) => desk.jump(one))(),

@@ -1,5 +1,7 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { MapLayer } from "../maps/layer";
+import { placingOf } from "../maps/maps";
 import { cutLines } from "../viewer/cross";
 import type { Cell } from "../viewer/lightbox";
 import { PlaneView } from "../viewer/plane";
@@ -40,7 +42,7 @@ function Place({ desk, number, cell }: { desk: Desk; number: number; cell: Cell 
   const many = lightbox.cells.value.length > 1;
   return (
     <div class="viewport" data-active={many && number === Math.max(0, lightbox.activeNumber.value) ? "" : undefined} data-viewport={view?.id} data-plane={view?.view.value ? JSON.stringify(view.view.value) : undefined}>
-      <div class="canvas" ref={element} role="img" aria-label={view ? spokenLine(view) : "No image yet"} data-marking={desk.adding.value || undefined} onClick={(event) => (event.ctrlKey || event.metaKey ? desk.pick(view, whereIn(event)) : markPlace(desk, view, event))} onPointerMove={(event) => (desk.cursor = whereIn(event))} style={lightbox.hand.value ? { cursor: lightbox.hand.value.cursor } : undefined} />
+      <div class="canvas" ref={element} role="img" aria-label={view ? spokenLine(view) : "No image yet"} data-marking={desk.adding.value || undefined} onClick={(event) => (event.ctrlKey || event.metaKey ? desk.pick(view, whereIn(event)) : markPlace(desk, view, event))} onPointerMove={(event) => desk.pointAt(view, whereIn(event))} onPointerLeave={() => desk.pointAt(view, null)} style={lightbox.hand.value ? { cursor: lightbox.hand.value.cursor } : undefined} />
       {view && <Drawn desk={desk} view={view} />}
       {view && desk.peeking.value && view === lightbox.active.value && <Peek desk={desk} over={view} />}
       {view ? <Corners desk={desk} view={view} number={number} /> : <Note state={{ at: "loading", words: "the series" }} />}
@@ -72,7 +74,8 @@ function Drawn({ desk, view }: { desk: Desk; view: Viewport }) {
   const own = view.series.value?.study === desk.session.uid;
   return (
     <>
-      {view instanceof StackView && own && <Overlay view={view} found={desk.session.found.value} active={desk.active.value} hidden={desk.hidden} map={desk.map.value} />}
+      <MapLayer desk={desk} viewport={view} />
+      {view instanceof StackView && own && <Overlay view={view} found={desk.session.found.value} active={desk.active.value} hidden={desk.hidden} />}
       {desk.lightbox.layers.value.map((Layer, i) => <Layer key={i} viewport={view} />)}
       <Cross desk={desk} view={view} />
     </>
@@ -143,13 +146,16 @@ function Whose({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
 
 function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: number }) {
   const said: preact.ComponentChildren[] = [];
-  const [refusal, series, map] = [desk.lightbox.refusals.value.get(place), view.series.value!, desk.map.value];
+  const [refusal, series, grid] = [desk.lightbox.refusals.value.get(place), view.series.value!, desk.maps.grid.value];
   if (refusal) said.push(<span class="soon">▲ {refusal}</span>);
   if (view.kind === "server") said.push(<span class="soon">▲ no WebGL: drawn by the server</span>);
   if (view.reduced.value) said.push(<span class="soon">▲ reduced: {view.reduced.value}</span>);
   if (view instanceof PlaneView && view.fused.value) said.push(`${view.fused.value.volume.series.modality} over ${series.modality}, one frame of reference`);
   if (series.remark && (series.modality === "PT")) said.push(<span class="soon">▲ {series.remark}</span>);
-  if (map && view.kind === "stack") said.push(map.kind === "sensitivity" ? "◇ map: where the model was sensitive; no outline of disease" : `◇ map: ${map.name} ${map.unit}`);
+  if (grid && series.study === desk.session.uid) {
+    const there = placingOf(view, grid);
+    said.push(!there ? `◇ map ${grid.told.name}: in another space than these images` : grid.told.kind === "sensitivity" ? "◇ map: where the model was sensitive; no outline of disease" : `◇ map: ${grid.told.name} ${unit(grid.told.unit)}`);
+  }
   if (desk.hidden.value) said.push("drawing hidden");
   return <span class="corner br">{said.map((one, i) => <span key={i}>{one}{i < said.length - 1 && "\n"}</span>)}</span>;
 }

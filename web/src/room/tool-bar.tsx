@@ -48,7 +48,7 @@ export function ToolBar({ desk }: { desk: Desk }) {
       {uptake && <button type="button" class="quiet" aria-pressed={lightbox.cells.value.some((one) => one.over)} onClick={() => lightbox.toggleFused(uptake)}>Fuse {key("fuse")}</button>}
       <button type="button" class="quiet" aria-pressed={lightbox.cells.value.some((one) => one.kind === "volume")} aria-disabled={!!flat} title={flat ? `No 3D: ${flat}` : undefined} onClick={() => !flat && lightbox.toggleBody()}>3D {key("body")}</button>
       <button type="button" class="quiet" onClick={() => desk.nextLayout()}>Layout {key("layout")}</button>
-      {desk.maps.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!desk.map.value} onClick={() => desk.nextMap()}>Map {key("map")}</button>}
+      {desk.maps.all.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!desk.maps.listed.value} onClick={() => desk.maps.next()}>Map {key("map")}</button>}
     </div>
   );
 }

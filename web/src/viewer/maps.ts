@@ -1,7 +1,8 @@
 import * as core from "@cornerstonejs/core";
+import table from "../../../src/isocenter/forms/inferno.json";
 
-/** Inferno at nine steps (matplotlib, CC0): dark where there is little, and never grey, so that it stands out from anatomy. */
-const INFERNO = ["000004", "210c4a", "57106e", "8a226a", "bc3754", "e45a31", "f98e09", "f9cb35", "fcffa4"];
+/** Inferno at nine steps, the server's own table: dark where there is little, and never grey, so that it stands out from anatomy. */
+export const INFERNO: readonly (readonly number[])[] = table;
 export const FUSED = "isocenter-inferno";
 
 let registered = false;
@@ -10,9 +11,12 @@ let registered = false;
 export function registerMaps(): void {
   if (registered) return;
   registered = true;
-  const points = INFERNO.flatMap((hex, i) => [i / (INFERNO.length - 1), ...[0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)]);
+  const points = INFERNO.flatMap((colour, i) => [i / (INFERNO.length - 1), ...colour.map((part) => part / 255)]);
   core.utilities.colormap.registerColormap({ ColorSpace: "RGB", Name: FUSED, name: FUSED, RGBPoints: points } as never);
 }
 
-/** The same colours for a bar beside the image. */
-export const gradient = `linear-gradient(to right, ${INFERNO.map((hex) => `#${hex}`).join(", ")})`;
+const stops = INFERNO.map((colour) => `rgb(${colour.join(" ")})`).join(", ");
+
+/** The same colours for a bar beside the image, lying and standing. */
+export const gradient = `linear-gradient(to right, ${stops})`;
+export const gradientUp = `linear-gradient(to top, ${stops})`;
