@@ -178,6 +178,35 @@ def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any) -> Non
     assert (middle["x"], middle["y"]) == pytest.approx((seen["x"], seen["y"]), abs=scale)
     assert middle["width"] == pytest.approx(24 * scale, abs=2 * scale)
     page.keyboard.press("Escape")
+    page.keyboard.press("Control+Z")
+    until(lambda: not [f for f in findings(page) if f["where"]["has_mask"]], 40)
+
+    # the same by a box, drawn by keys alone: the cross stands in the middle of the image
+    page.keyboard.press("Shift+G")
+    cross = page.locator("[data-brush]").get_attribute("d")
+    x, y = (float(v) for v in cross[1:].split("h")[0].split())
+    margin = 2 * scale
+    walk(page, seen["left"] - margin - x - 7, seen["top"] - margin - y)
+    page.keyboard.press("Enter")
+    walk(page, seen["right"] - seen["left"] + 2 * margin, seen["bottom"] - seen["top"] + 2 * margin)
+    page.locator(".overlay rect.box").wait_for()
+    page.keyboard.press("Enter")
+    until(lambda: [f for f in findings(page) if f["where"]["has_mask"]], 60)
+    (boxed,) = [f for f in findings(page) if f["where"]["has_mask"]]
+    assert boxed["where"]["volume_ml"] == pytest.approx(3.141593 * 24**3 / 6000, rel=0.1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Z")
+    until(lambda: not [f for f in findings(page) if f["where"]["has_mask"]], 40)
+
+    # and by the mouse, from corner to corner; then it stays
+    page.keyboard.press("Shift+G")
+    page.mouse.move(ox + seen["right"] + margin, oy + seen["top"] - margin)
+    page.mouse.down()
+    page.mouse.move(ox + seen["x"], oy + seen["y"], steps=3)
+    page.mouse.move(ox + seen["left"] - margin, oy + seen["bottom"] + margin, steps=3)
+    page.mouse.up()
+    until(lambda: [f for f in findings(page) if f["where"]["has_mask"]], 60)
+    page.keyboard.press("Escape")
 
     page.keyboard.press("Shift+B")
     volume = next(f["where"]["volume_ml"] for f in findings(page) if f["where"]["has_mask"])

@@ -317,9 +317,21 @@ def test_clicks_go_on_from_those_before_and_keep_what_was_painted(bench: Bench) 
     assert volume_ml(both) == pytest.approx(volume_ml(painted) + np.pi * 16**3 / 6000, rel=0.1)
     inside = [second[0] + 3.0, second[1], second[2]]
     assert bench.segment("click", points=[inside], tracking=painted["tracking"]).status_code == 200
-    assert volume_ml(bench.findings()[0]) == pytest.approx(volume_ml(both), rel=0.1)
+    assert volume_ml(bench.findings()[0]) == volume_ml(both), "it was inside already"
+    away = [first[0] + 4.0, first[1], first[2]]
+    assert bench.segment("click", points=[away], add=False, tracking=painted["tracking"]).status_code == 200
+    assert volume_ml(bench.findings()[0]) < volume_ml(both), "what was painted yields to a click outside"
     drawn = bench.results()[0]["origin"]["parameters"]["drawn"][painted["tracking"]]
-    assert [sorted(c) for c in drawn["clicks"]] == [["base"], ["inside", "mm"], ["inside", "mm"]]
+    assert [sorted(c) for c in drawn["clicks"]] == [["inside", "mm"]] * 3
+
+
+def test_a_box_outlines_a_ball_without_a_click(bench: Bench) -> None:
+    centre = np.array(bench.jar.truth["balls"][0]["centre_mm"])
+    box = [(centre - 14).tolist(), (centre + 14).tolist()]
+    assert bench.segment("click", box=box).status_code == 200
+    (finding,) = bench.findings()
+    assert volume_ml(finding) == pytest.approx(np.pi * 24**3 / 6000, rel=0.06)
+    assert bench.segment("click", box=[box[0], box[0]]).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -39,13 +39,15 @@ Point = tuple[float, float, float]
 _REACH_MM = (20.0, 40.0, 80.0)  # half sides of the crops that are tried, small ones first
 _LARGEST = 64**3  # voxels of a walk
 _AIR_HU = -930.0  # emphysema reaches -950 in single voxels, air outside the body lies below -970
-_ROUNDS, _STILL = 6, 0.03  # guesses at most, and the share of voxels that may still change
+_ROUNDS, _STILL = 4, 0.03  # guesses at most, and the share of voxels that may still change
 _CORRELATION = 4.0  # voxels over which the walk smooths what the looks of a voxel say
 _APART = 1.0  # standard deviations of the noise by which a region must stand apart from what is around it
 _SUREST, _CLICKED = 0.95, 0.998  # what looks alone may say; what a click may say against them
 _RIM = 0.5  # of a region's cross-section on the rim of the crop: it is cut off
 _NEAR = 0.35  # of the size of the guess: how far a click overrules the looks
 _BINS = 48
+_LONG = 3.0
+_DETOUR, _SLACK = 1.15, 1.0  # how much longer than straight a way within the region may be, and voxels besides
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,10 @@ def outline(volume: Volume, clicks: Sequence[Click], box_mm: tuple[Point, Point]
     _not_air(volume, inner)
     if box is not None:
         return _outlined(_crop(volume, inner, outer, box, 0.0))[0]
-    for reach in _REACH_MM:
+    # A click in a thin thing has other tissue beside it: where nothing holds the click and its neighbours, it alone.
+    for reach, alone in (*((mm, False) for mm in _REACH_MM), (_REACH_MM[0], True)):
         try:
-            outlined, apart = _outlined(_crop(volume, inner, outer, None, reach))
+            outlined, apart = _outlined(_crop(volume, inner, outer, None, reach), alone=alone)
         except _Leak as leak:
             last: Refused = leak
             continue
@@ -130,13 +133,16 @@ def outline(volume: Volume, clicks: Sequence[Click], box_mm: tuple[Point, Point]
     raise Refused(last.what, last.why, last.do)
 
 
-def _outlined(crop: _Crop) -> tuple[Outlined, float]:
+def _outlined(crop: _Crop, *, alone: bool = False) -> tuple[Outlined, float]:
     """What was outlined, and by how many standard deviations of the noise it stands apart from what is around it."""
-    mask = _first_guess(crop)
-    for _ in range(_ROUNDS):
+    mask = _first_guess(crop, alone)
+    for number in range(_ROUNDS):
         before, mask = mask, _better(crop, mask)
+        if not crop.boxed and number == 0:  # what looks alike around a corner does not make the next guess
+            mask = _seen(mask, crop)
         if np.count_nonzero(before ^ mask) <= _STILL * np.count_nonzero(mask):
             break
+    mask = mask if crop.boxed else _seen(mask, crop)
     contrast, apart = _contrast(crop, mask)
     if _cut_off(crop, mask):
         raise _leaking(_width_mm(crop))
@@ -263,8 +269,8 @@ def _leaking(wide_mm: float) -> _Leak:
 # ---- the first guess
 
 
-def _first_guess(crop: _Crop) -> Bools:
-    guess = _middle(crop) if crop.boxed else _steepest(crop)
+def _first_guess(crop: _Crop, alone: bool) -> Bools:
+    guess = _middle(crop) if crop.boxed else _steepest(crop, crop.inside if alone else _beside(crop))
     return (guess | crop.inside) & ~crop.outside & crop.allowed
 
 
@@ -279,23 +285,33 @@ def _middle(crop: _Crop) -> Bools:
     return np.asarray(far <= 1.0)
 
 
-def _steepest(crop: _Crop) -> Bools:
-    """Of the nested regions around the inner clicks the one with the steepest rim for its size."""
+def _beside(crop: _Crop) -> Bools:
+    return np.asarray(ndimage.binary_dilation(crop.inside, iterations=1))
+
+
+def _steepest(crop: _Crop, least: Bools) -> Bools:
+    """Of the nested regions around the inner clicks that hold the `least` the one with the steepest rim for its size.
+
+    Regions grow by what is unlike the click, and besides by what is darker only, and by what is brighter only: in a
+    bright thing that which is brighter still belongs to it from the start.
+    """
     smooth = crop.smooth
-    near = ndimage.binary_dilation(crop.inside, iterations=1)
-    centre = float(np.median(smooth[near]))
-    unlike = np.abs(smooth - np.float32(centre))
-    top = float(np.percentile(unlike, 99.0)) or 1.0
-    level = np.minimum(unlike * ((LEVELS - 1) / top), LEVELS - 1)
-    levels = flood(level.astype(np.int32), crop.inside, crop.allowed)
-    told = nested(levels, smooth, np.array(crop.spacing), crop.open_faces)
-    last = min(LEVELS, told.touching)
-    first = int(levels[near].max())
-    if last <= first:
-        first = int(levels[crop.inside].max())
-    if last <= first:
+    differs = smooth - np.float32(np.median(smooth[_beside(crop)]))
+    best: tuple[float, Bools] | None = None
+    for unlike in (np.abs(differs), np.maximum(-differs, 0), np.maximum(differs, 0)):
+        top = float(np.percentile(unlike, 99.0)) or 1.0
+        level = np.minimum(unlike * ((LEVELS - 1) / top), LEVELS - 1)
+        levels = flood(level.astype(np.int32), crop.inside, crop.allowed)
+        told = nested(levels, smooth, np.array(crop.spacing), crop.open_faces)
+        last = min(LEVELS, told.touching)
+        first = int(levels[least].max())
+        if last > first:  # else it reaches the rim of the crop before it holds the least
+            at = first + int(np.argmax(told.rim[first:last]))
+            if best is None or told.rim[at] > best[0]:
+                best = (float(told.rim[at]), levels <= at)
+    if best is None:
         raise _leaking(_width_mm(crop))
-    return levels <= first + int(np.argmax(told.rim[first:last]))
+    return best[1]
 
 
 # ---- better guesses
@@ -399,6 +415,23 @@ def _tidy(mask: Bools, crop: _Crop) -> Bools:
     else:
         raise _leaking(_width_mm(crop))
     return np.asarray(ndimage.binary_fill_holes(kept | crop.inside) & ~crop.outside)
+
+
+def _seen(mask: Bools, crop: _Crop) -> Bools:
+    """The part that a click sees: whose way to it within the region is hardly longer than the straight one.
+
+    What hangs together only around corners is another thing that looks alike; a further click brings it.
+    """
+    away = np.full(mask.shape, np.inf, np.float32)
+    steps = [np.arange(n, dtype=np.float32) * s for n, s in zip(mask.shape, crop.spacing, strict=True)]
+    for at in np.argwhere(crop.inside):
+        a, b, c = ((line - line[i]) ** 2 for line, i in zip(steps, at, strict=True))
+        away = np.minimum(away, np.sqrt(a[:, None, None] + b[None, :, None] + c[None, None, :]))
+    depth = ndimage.distance_transform_edt(mask, sampling=crop.spacing)
+    thick = float(depth[away <= 2 * depth[crop.inside].max()].max())
+    mask = mask & (away <= _LONG * thick)
+    within = geodesic_mm(mask.astype(np.float32), crop.spacing, crop.inside, per_mm=1e-4)
+    return np.asarray(mask & (within <= _DETOUR * away + _SLACK * max(crop.spacing)))
 
 
 def _contrast(crop: _Crop, mask: Bools) -> tuple[float, float]:

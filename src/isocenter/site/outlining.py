@@ -1,7 +1,7 @@
 """A region that a reader outlines on a series, by brush, by a range of values or by clicks, as a correction.
 
 Each act gives the whole region as it is then, so that one step back is the region before. What was clicked is kept
-with the result: after a reload the next click goes on from the clicks before it. Volumes that were outlined last stay
+with the result: a later click, also after a reload, keeps to the clicks before it. Volumes that were outlined last stay
 in memory, within a bound; the first act on a series waits until its images are decoded.
 """
 
@@ -27,6 +27,7 @@ from isocenter.site.marking import Drawn, image_of, measured
 from isocenter.space import Reference, Region, Shape, Volume
 
 if TYPE_CHECKING:
+    from isocenter.methods.promptable import Outlined
     from isocenter.store.blobs import Blobs
     from isocenter.store.index import Index
 
@@ -127,9 +128,6 @@ class _Corrects(Protocol):
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
         """Latest of each chain that this person may see."""
 
-    def result(self, digest: str, *, who: Person) -> Result:
-        """One result, where this person may see it."""
-
     def correct(self, study_uid: str, correction: Correction, *, version: int, who: Person) -> Reading:
         """Keep, change, strike or add one finding."""
 
@@ -152,18 +150,13 @@ class Marks:
         """One act on a region that the reader outlines: painted, chosen by its values, or clicked."""
         must(who, "correct", study_uid)
         study, latest = self.index.study(study_uid), self.results(study_uid, who=who)
-
-        def before(id: str) -> Result:
-            return self.result(id, who=who)
-
-        correction = outlined(study, edit, latest, self.volumes, self.blobs.get, before)
+        correction = outlined(study, edit, latest, self.volumes, self.blobs.get)
         return self.correct(study_uid, correction, version=version, who=who)
 
 
 def outlined(
-    study: Study, edit: Edit, latest: Sequence[tuple[str, Result]], volumes: Volumes, get: Callable[[str], bytes],
-    result_of: Callable[[str], Result],
-) -> Correction:  # fmt: skip
+    study: Study, edit: Edit, latest: Sequence[tuple[str, Result]], volumes: Volumes, get: Callable[[str], bytes]
+) -> Correction:
     """The region as it is after one act, as something that the reader adds or changes.
 
     Raises:
@@ -174,7 +167,7 @@ def outlined(
         raise Refused(f"outlining by '{edit.how}'", f"known are {', '.join(HOW)}")
     volume = _volume(study, edit, volumes, get)
     before = _before(edit, latest)
-    mask, clicks = _mask(volume, edit, before, result_of)
+    mask, clicks = _mask(volume, edit, before)
     region = Region(volume.geometry, Shape.MASK, mask, None, volume.series_uid, edit.instance_uid, _label(edit, before))
     drawn: dict[str, Any] = {"tool": edit.how, **({"clicks": clicks} if clicks else {})}
     if before is None:
@@ -227,12 +220,7 @@ def _label(edit: Edit, before: _Before | None) -> str:
 # ---- the act
 
 
-def _mask(
-    volume: Volume,
-    edit: Edit,
-    before: _Before | None,
-    result_of: Callable[[str], Result],
-) -> tuple[npt.NDArray[np.bool_], list[dict[str, Any]]]:
+def _mask(volume: Volume, edit: Edit, before: _Before | None) -> tuple[npt.NDArray[np.bool_], list[dict[str, Any]]]:
     mask = np.zeros(volume.geometry.shape, dtype=bool)
     if before is not None:
         where = before[1].where
@@ -245,7 +233,7 @@ def _mask(
             )  # fmt: skip
         mask = where.mask
     if edit.how == "click":
-        return _clicked(volume, edit, before, result_of, mask)
+        return _clicked(volume, edit, before, mask)
     return brush.applied(mask, _part(volume, edit), add=edit.add), []
 
 
@@ -268,31 +256,35 @@ def _part(volume: Volume, edit: Edit) -> brush.Part:
 
 
 def _clicked(
-    volume: Volume,
-    edit: Edit,
-    before: _Before | None,
-    result_of: Callable[[str], Result],
-    mask: npt.NDArray[np.bool_],
+    volume: Volume, edit: Edit, before: _Before | None, mask: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.bool_], list[dict[str, Any]]]:
-    """All clicks in a row are one question; what was painted or found before them is its base, and stays."""
+    """The first click, or a box, makes a region; every further click corrects it as it is then, whatever else was
+    painted on it, and never against the clicks before."""
     said = list(before[2].get("clicks", [])) if before is not None else []
-    if before is not None and not said and mask.any():
-        said.append({"base": before[0]})
-    if edit.box is not None:
-        said.append({"box": _points(volume, edit.box).tolist()})
-    said += [{"mm": point.tolist(), "inside": edit.add} for point in _points(volume, edit.points)]
-    from isocenter.methods.promptable import Click, outline  # numba; no command but this one waits for it
+    from isocenter.methods.click_correction import corrected  # numba; no command but this one waits for it
+    from isocenter.methods.promptable import Click, outline
 
-    clicks = [Click((c["mm"][0], c["mm"][1], c["mm"][2]), bool(c["inside"])) for c in said if "mm" in c]
-    boxes = [c["box"] for c in said if "box" in c]
-    found = outline(volume, clicks, (tuple(boxes[-1][0]), tuple(boxes[-1][1])) if boxes else None)
+    held = [Click((c["mm"][0], c["mm"][1], c["mm"][2]), bool(c["inside"])) for c in said if "mm" in c]
+    fresh = [Click((p[0], p[1], p[2]), edit.add) for p in _points(volume, edit.points).tolist()]
+    if edit.box is not None:
+        corners = _points(volume, edit.box).tolist()
+        said.append({"box": corners})
+        found = outline(volume, [*held, *fresh], (tuple(corners[0]), tuple(corners[1])))
+        mask, fresh = mask | _placed(found, mask), []
+    elif not mask.any():
+        found = outline(volume, [*held, *fresh])
+        mask, fresh = _placed(found, mask), []
+    for click in fresh:
+        mask = corrected(volume, mask, click, held)
+        held.append(click)
+    said += [{"mm": p, "inside": edit.add} for p in _points(volume, edit.points).tolist()]
+    return mask, said
+
+
+def _placed(found: Outlined, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     made = np.zeros_like(mask)
     made[brush.Part(found.mask, found.start, found.stop).cut] = found.mask
-    for base in (c["base"] for c in said if "base" in c):
-        kept = next((f.where for f in result_of(base).findings if f.tracking == edit.tracking), None)
-        if kept is not None and kept.mask is not None:
-            made |= kept.mask
-    return made, said
+    return made
 
 
 def _points(volume: Volume, given: Points | None) -> Points:

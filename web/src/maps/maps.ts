@@ -49,9 +49,11 @@ export class Maps {
 
   private readonly kept = new Map<string, Promise<Grid>>();
   private readonly key = computed(() => (this.listed.value ? keyOfMap(this.listed.value) : ""));
-  private readonly forget = effect(() => this.follow(this.key.value));
+  private readonly forget: () => void;
 
-  constructor(private readonly session: Session) {}
+  constructor(private readonly session: Session) {
+    this.forget = effect(() => this.follow(this.key.value));
+  }
 
   end(): void {
     this.forget();

@@ -54,7 +54,8 @@ function Own({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
 /** What is being drawn now: the sketch, the cross, the brush, and why nothing can be drawn. */
 function InHand({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
   const { measuring, painting } = desk.marks;
-  const [sketch, cross, stroke, brush] = [measuring.sketch.value, measuring.cross.value, painting.stroke.value, painting.at.value];
+  const [sketch, cross, stroke, brush, box] = [measuring.sketch.value, measuring.cross.value, painting.stroke.value, painting.at.value, painting.box.value];
+  const pointed = painting.how.value === "click" || painting.how.value === "box";
   const note = measuring.note.value || painting.note.value;
   const [u, v] = scale(viewport);
   return (
@@ -62,10 +63,11 @@ function InHand({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
       <svg class="overlay marks" aria-hidden="true">
         {sketch?.viewport === viewport && <Drawing sketch={sketch} viewport={viewport} at={cross?.viewport === viewport ? cross.at : null} />}
         {cross?.viewport === viewport && measuring.kind.value && <path class="cross" data-cross d={`M${cross.at[0] - 10} ${cross.at[1]}h7M${cross.at[0] + 3} ${cross.at[1]}h7M${cross.at[0]} ${cross.at[1] - 10}v7M${cross.at[0]} ${cross.at[1] + 3}v7`} />}
-        {stroke?.viewport === viewport && painting.how.value !== "click" && <Way points={onCanvas(viewport, stroke.spots) ?? []} width={2 * painting.radius_mm.value * u} add={stroke.add} />}
+        {stroke?.viewport === viewport && !pointed && <Way points={onCanvas(viewport, stroke.spots) ?? []} width={2 * painting.radius_mm.value * u} add={stroke.add} />}
+        {box?.viewport === viewport && <rect class="box" x={Math.min(box.from[0], box.to[0])} y={Math.min(box.from[1], box.to[1])} width={Math.abs(box.to[0] - box.from[0])} height={Math.abs(box.to[1] - box.from[1])} />}
         {brush?.viewport === viewport && painting.how.value && (
-          painting.how.value === "click"
-            ? <path class="cross" d={`M${brush.at[0] - 7} ${brush.at[1]}h14${painting.add.value ? `M${brush.at[0]} ${brush.at[1] - 7}v14` : ""}`} />
+          pointed
+            ? <path class="cross" data-brush d={`M${brush.at[0] - 7} ${brush.at[1]}h14${painting.add.value ? `M${brush.at[0]} ${brush.at[1] - 7}v14` : ""}`} />
             : <ellipse class="brush" cx={brush.at[0]} cy={brush.at[1]} rx={painting.radius_mm.value * u} ry={painting.radius_mm.value * v} />
         )}
       </svg>

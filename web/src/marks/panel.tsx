@@ -6,12 +6,13 @@ import type { Kind } from "./measuring";
 import type { Brush } from "./painting";
 
 const KINDS: Record<Kind, string> = { length: "Length", bidirectional: "Bidirectional", angle: "Angle", ellipse: "Ellipse", probe: "Probe", freehand: "Freehand" };
-const BRUSHES: Record<Brush, string> = { brush: "Brush", threshold: "Threshold", click: "Click" };
+const BRUSHES: Record<Brush, string> = { brush: "Brush", threshold: "Threshold", click: "Click", box: "Box" };
 
 /** Measuring and outlining tools with their keys, and what the brush in hand needs. */
 export function MarkTools({ desk }: { desk: Desk }) {
   const { measuring, painting } = desk.marks;
   const key = (act: string) => <Key of={keyOf("room", act)} />;
+  const brushes = painting.how.value === "brush" || painting.how.value === "threshold";
   const unit = desk.lightbox.active.value?.series.value?.unit ?? "";
   return (
     <div class="tools" role="toolbar" aria-label="Drawing tools">
@@ -24,9 +25,10 @@ export function MarkTools({ desk }: { desk: Desk }) {
       ))}
       {painting.how.value && (
         <>
-          <button type="button" aria-pressed={!painting.add.value} onClick={() => (painting.add.value = !painting.add.value)}>{painting.add.value ? "Adds" : "Takes away"} {key("seg-turn")}</button>
-          {painting.how.value !== "click" && <label class="small">radius <input type="number" min={0.5} max={100} step={0.5} value={painting.radius_mm.value} onInput={(event) => (painting.radius_mm.value = Math.max(0.1, event.currentTarget.valueAsNumber || 1))} /> mm</label>}
-          {painting.how.value !== "click" && <label class="check"><input type="checkbox" checked={painting.ball.value} onChange={(event) => (painting.ball.value = event.currentTarget.checked)} /> through slices</label>}
+          {painting.how.value !== "box" && <button type="button" aria-pressed={!painting.add.value} onClick={() => (painting.add.value = !painting.add.value)}>{painting.add.value ? "Adds" : "Takes away"} {key("seg-turn")}</button>}
+          {painting.how.value === "box" && <label class="small" title="Through the slices, in millimetres; empty: as deep as it is wide and high in the mean">depth <input type="number" min={1} max={500} step={1} placeholder="as wide" value={painting.depth_mm.value ?? ""} onInput={(event) => (painting.depth_mm.value = event.currentTarget.valueAsNumber > 0 ? event.currentTarget.valueAsNumber : null)} /> mm</label>}
+          {brushes && <label class="small">radius <input type="number" min={0.5} max={100} step={0.5} value={painting.radius_mm.value} onInput={(event) => (painting.radius_mm.value = Math.max(0.1, event.currentTarget.valueAsNumber || 1))} /> mm</label>}
+          {brushes && <label class="check"><input type="checkbox" checked={painting.ball.value} onChange={(event) => (painting.ball.value = event.currentTarget.checked)} /> through slices</label>}
           {painting.how.value === "threshold" && [0, 1].map((end) => (
             <label class="small" key={end}>{end ? "to" : "from"} <input type="number" value={painting.values.value[end]} onInput={(event) => (painting.values.value = painting.values.value.map((v, i) => (i === end ? event.currentTarget.valueAsNumber || 0 : v)) as [number, number])} />{end ? ` ${unit.replace("[hnsf'U]", "HU")}` : ""}</label>
           ))}

@@ -145,7 +145,7 @@ function useRoomKeys(desk: Desk): void {
         peek: () => (desk.peeking.value = true),
         hide: () => (desk.hidden.value = true),
         ...Object.fromEntries((["length", "bidirectional", "angle", "ellipse", "probe", "freehand"] as const).map((kind) => [kind, () => marks.take(kind)])),
-        ...Object.fromEntries((["brush", "threshold", "click"] as const).map((how) => [`seg-${how}`, () => marks.paint(how)])),
+        ...Object.fromEntries((["brush", "threshold", "click", "box"] as const).map((how) => [`seg-${how}`, () => marks.paint(how)])),
         "seg-turn": () => (marks.painting.add.value = !marks.painting.add.value),
         "cross-down": () => marks.nudge(0, 10),
         "cross-up": () => marks.nudge(0, -10),
