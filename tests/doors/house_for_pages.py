@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotAVolume, NotFound, Refused
+from isocenter.forms.registration import Joined
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.reading import disclosure, opinion, session
@@ -55,6 +56,7 @@ from isocenter.record.states import READING, step
 from isocenter.site.marking import Drawn
 from isocenter.site.outlining import Edit
 from isocenter.site.preferring import Preferences
+from isocenter.site.registering import Proposed
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -386,6 +388,18 @@ class House:
                 if any(i.sop_uid == sop_uid for i in series.instances):
                     return series.uid
         raise NotFound("no such image")
+
+    def registrations(self, study_uid: str, *, who: Person) -> list[Joined]:
+        must(who, "study", study_uid)
+        return [Joined("1.2.1", "1.2.2", np.eye(4), "residual 0.40 mm", "reader")]
+
+    def register(self, study_uid: str, fixed: str, moving: str, *, who: Person) -> Proposed:
+        must(who, "correct", study_uid)
+        return Proposed("b" * 32, study_uid, Joined("1.2.1", "1.2.2", np.eye(4)), 0.4, 0.9)
+
+    def accept_registration(self, study_uid: str, id: str, *, who: Person) -> list[Joined]:
+        must(who, "correct", study_uid)
+        return self.registrations(study_uid, who=who)
 
     def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
         must(who, "results", result)

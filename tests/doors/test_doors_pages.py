@@ -21,6 +21,8 @@ BODIES: dict[str, Any] = {
     "/api/sign-in": {"name": "nobody-has-this-name", "password": "x"},
     "/api/studies/{uid}/links": {"hours": 1},
     "/api/links/{id}/end": {"reason": "a test"},
+    "/api/studies/{uid}/register": {"fixed": "1.2.1", "moving": "1.2.2"},
+    "/api/studies/{uid}/registrations": {"proposal": "b" * 32},
     "/api/readings/{uid}/lapse": {"version": 0},
     "/api/readings/{uid}/sign": {"version": 0},
     "/api/readings/{uid}/lock": {"version": 0},

@@ -1,4 +1,4 @@
-"""A click corrects one way, near itself, and never against another click; what it means is added or taken away whole."""
+"""A click corrects one way, near itself, and never against another click; what it means comes or goes whole."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import IsocenterError
+from isocenter.forms.registration import Joined
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.comparison import Compared
 from isocenter.reading.confirmed import Confirmed
@@ -30,6 +31,7 @@ from isocenter.site.following import Following
 from isocenter.site.marking import Drawn
 from isocenter.site.outlining import Edit
 from isocenter.site.preferring import Preferences
+from isocenter.site.registering import Proposed
 from isocenter.site.staff import Staff
 from isocenter.space import Geometry
 
@@ -151,6 +153,15 @@ class PagesSite(Protocol):
 
     def segment(self, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
         """One act on a region that the reader outlines."""
+
+    def registrations(self, study_uid: str, *, who: Person) -> Sequence[Joined]:
+        """What joins two frames of reference of a study."""
+
+    def register(self, study_uid: str, fixed: str, moving: str, *, who: Person) -> Proposed:
+        """Compute where one series lies in another."""
+
+    def accept_registration(self, study_uid: str, id: str, *, who: Person) -> Sequence[Joined]:
+        """Keep a proposal in the study."""
 
     def word(
         self,

@@ -49,6 +49,7 @@ from isocenter.site.outlining import Marks
 from isocenter.site.overseeing import Overseeing
 from isocenter.site.preferring import Preferences
 from isocenter.site.receiving import Receiving
+from isocenter.site.registering import Registering
 from isocenter.site.reviewing import Reviewing
 from isocenter.site.segmenting import Segmenting
 from isocenter.site.sharing import Sharing
@@ -76,7 +77,7 @@ _PRIORS = 100  # earlier studies of one patient that are looked at
 
 
 @dataclass
-class Site(Desk, Marks):
+class Site(Desk, Marks, Registering):
     """One archive with its analyses and its people.
 
     Args:

@@ -1,0 +1,171 @@
+"""The verbs of registration: lay one scan of a patient over another, and keep that once a person has accepted it.
+
+What is proposed is computed here, waits in memory and is gone when the server ends; what a person accepts becomes a
+DICOM Spatial Registration in the study, with the residual in its words, and is used by whoever reads it afterwards. A
+registration that came from elsewhere is used as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from isocenter.errors import IsocenterError, NotFound, Refused
+from isocenter.forms import registration
+from isocenter.forms.registration import Joined
+from isocenter.govern.policy import Person, must
+from isocenter.record import Series, Study
+from isocenter.site.loading import volumes_of
+from isocenter.site.receiving import Receiving
+from isocenter.space import Reference, Volume
+
+if TYPE_CHECKING:
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.database import Database
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Proposed", "Registering"]
+
+_WAITING = 32  # proposals that are held
+
+
+@dataclass(frozen=True, eq=False)
+class Proposed:
+    """A registration that nobody has accepted yet.
+
+    Args:
+        id: by which it is accepted.
+        residual_mm: mean distance over the fixed scan between going there and back again.
+        overlap: part of the smaller scan that lies within the other, 0 to 1.
+    """
+
+    id: str
+    study_uid: str
+    joined: Joined
+    residual_mm: float
+    overlap: float
+
+
+class _Registers(Protocol):
+    """What these verbs need of the site that is made of them."""
+
+    database: Database
+    index: Index
+    journal: Journal
+    blobs: Blobs
+    clock: Callable[[], datetime]
+
+    @property
+    def _proposals(self) -> _Waiting:
+        """What waits to be accepted."""
+
+    def study(self, uid: str, *, who: Person) -> Study:
+        """A study as this person may see it."""
+
+    def registrations(self, study_uid: str, *, who: Person) -> list[Joined]:
+        """What joins two frames of reference of this study."""
+
+    def _source(self, sop_uid: str) -> bytes:
+        """A stored file."""
+
+
+class _Waiting:
+    """Proposals by their id, the oldest forgotten first."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[str, Proposed] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, proposed: Proposed) -> Proposed:
+        with self._lock:
+            self._held[proposed.id] = proposed
+            while len(self._held) > _WAITING:
+                self._held.popitem(last=False)
+        return proposed
+
+    def get(self, id: str, study_uid: str) -> Proposed:
+        with self._lock:
+            found = self._held.get(id)
+        if found is None or found.study_uid != study_uid:
+            raise NotFound("no such proposal", "it is not kept for long", "register the two series again")
+        return found
+
+
+class Registering:
+    """The site is made of these verbs, and brings what they work on."""
+
+    @cached_property
+    def _proposals(self) -> _Waiting:
+        return _Waiting()
+
+    def registrations(self: _Registers, study_uid: str, *, who: Person) -> list[Joined]:
+        """What joins two frames of reference of this study, the newest last; what cannot be read is left out."""
+        found: list[Joined] = []
+        for series in self.study(study_uid, who=who).series:
+            if series.modality == "REG":
+                for instance in series.instances:
+                    try:
+                        found += registration.read(self.blobs.get(instance.digest))
+                    except IsocenterError:
+                        continue  # another kind of registration (deformable, fiducials), or a damaged one
+        return found
+
+    def register(self: _Registers, study_uid: str, fixed: str, moving: str, *, who: Person) -> Proposed:
+        """Compute where one series of a study lies in another; nothing is kept.
+
+        Raises:
+            NotFound: the study has no such series.
+            Refused: they share a frame already, one has none, or they cannot be registered; the message says why.
+        """
+        must(who, "correct", study_uid)
+        study = self.study(study_uid, who=who)
+        pair = [_series(study, uid) for uid in (fixed, moving)]
+        frames = [one.frame_of_reference for one in pair]
+        if not all(frames):
+            raise Refused("a series without a frame of reference", "there is no space that it could be joined to")
+        if frames[0] == frames[1]:
+            raise Refused("two series of one frame of reference", "they lie in one space already", "lay them over")
+        from isocenter.methods.registration import rigid  # SimpleITK
+
+        still, moved = (_single(volumes_of(one, self.blobs.get)[0]) for one in pair)
+        fit = rigid(still, moved)
+        words = f"residual {fit.residual_mm:.2f} mm there and back, overlap {fit.overlap:.2f}, rigid"
+        joined = Joined(frames[1], frames[0], fit.matrix, words)
+        id = hashlib.sha256(repr((study_uid, joined.moving, joined.fixed, fit.matrix.tolist())).encode()).hexdigest()
+        return self._proposals.put(Proposed(id[:32], study_uid, joined, fit.residual_mm, fit.overlap))
+
+    def accept_registration(self: _Registers, study_uid: str, id: str, *, who: Person) -> list[Joined]:
+        """Keep a proposal as a Spatial Registration in the study; all registrations of the study then.
+
+        Raises:
+            NotFound: no such proposal on this study.
+        """
+        must(who, "correct", study_uid)
+        joined = replace(self._proposals.get(id, study_uid).joined, by=who.name)
+        data = registration.write(joined, self.index.study(study_uid), self._source, when=self.clock())
+        taken = Receiving(self.database, self.blobs, self.journal, self.clock).take(
+            [data], f"registration accepted by {who.name}"
+        )
+        if taken[0].status not in ("stored", "there"):
+            raise Refused("a registration that the archive does not take", taken[0].reason)
+        return self.registrations(study_uid, who=who)
+
+
+def _series(study: Study, uid: str) -> Series:
+    found = next((s for s in study.series if s.uid == uid), None)
+    if found is None:
+        raise NotFound("no such series in this study", "it may have been sent with another one", "load the study again")
+    return found
+
+
+def _single(volume: Volume) -> Volume:
+    if volume.geometry.reference is not Reference.PATIENT:
+        raise Refused("images without a place in the patient", "they lie in no space that could be joined")
+    return volume

@@ -1,0 +1,68 @@
+"""Two series of one patient are registered when somebody asks, and joined once somebody has accepted it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+
+from isocenter.app import open_house
+from isocenter.errors import Forbidden, NotFound, Refused
+from isocenter.govern.policy import Person, Role
+from isocenter.settings import Settings
+from isocenter.site.verbs import HOUSE, Site
+from isocenter.testing.phantoms import balls
+
+SHIFT = np.array([6.0, -9.0, 4.5])
+READER, NURSE = Person("ito", Role.READER), Person("lee", Role.RESEARCHER)
+
+
+def elsewhere(data: bytes) -> bytes:
+    """The same image, in a series and a frame of reference of its own, lying somewhere else."""
+    ds = dcmread(io.BytesIO(data))
+    ds.SeriesInstanceUID, ds.FrameOfReferenceUID = "1.2.77", "1.2.78"
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.77.{ds.InstanceNumber}"
+    ds.ImagePositionPatient = [float(v) for v in np.array(ds.ImagePositionPatient, float) + SHIFT]
+    out = io.BytesIO()
+    ds.save_as(out)
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    house = open_house(Settings(folder=tmp_path_factory.mktemp("registering")))
+    jar = balls.patient(seed=3)
+    house.site.receive([*jar.files, *map(elsewhere, jar.files)], sender="test", who=HOUSE)
+    yield house.site
+    house.close()
+
+
+def test_what_is_proposed_is_kept_only_when_it_is_accepted(site: Site) -> None:
+    study = site.study(site.index.studies()[0].uid, who=READER)
+    fixed = next(s for s in study.series if s.uid != "1.2.77")
+    with pytest.raises(Refused, match="one frame of reference"):
+        site.register(study.uid, fixed.uid, fixed.uid, who=READER)
+    with pytest.raises(NotFound):
+        site.register(study.uid, fixed.uid, "1.2.9", who=READER)
+    with pytest.raises(Forbidden):
+        site.register(study.uid, fixed.uid, "1.2.77", who=NURSE)
+
+    made = site.register(study.uid, fixed.uid, "1.2.77", who=READER)
+    assert (made.joined.moving, made.joined.fixed) == ("1.2.78", fixed.frame_of_reference)
+    assert made.joined.matrix[:3, 3] == pytest.approx(-SHIFT, abs=0.3)
+    assert 0 < made.residual_mm < 2.0, "balls tell little of a turn"
+    assert made.overlap > 0.8
+    assert site.registrations(study.uid, who=READER) == []
+
+    with pytest.raises(NotFound, match="no such proposal"):
+        site.accept_registration(study.uid, "0" * 32, who=READER)
+    (kept,) = site.accept_registration(study.uid, made.id, who=READER)
+    assert kept.by == "ito"
+    assert kept.residual_mm == pytest.approx(made.residual_mm, abs=0.006)
+    assert kept.matrix == pytest.approx(made.joined.matrix, abs=1e-6)
+    assert len(site.accept_registration(study.uid, made.id, who=READER)) == 1, "accepted twice, kept once"
+    (again,) = site.registrations(study.uid, who=READER)
+    assert np.array_equal(again.matrix, kept.matrix)
