@@ -16,6 +16,7 @@ import os
 import statistics
 import sys
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,17 +48,17 @@ class Case:
     truth: Bools
 
 
-def cases(data: Path) -> Iterator[Case]:
-    """Every lesion of the sets."""
+def cases(data: Path, only: str = "") -> Iterator[Case]:
+    """Every lesion of the sets whose kind holds a word."""
     for archive in sorted((data / "sarcoma_pet_ct_mr").glob("*.zip")):
-        for kind in ("CT", "MR", "PET"):
+        for kind in (k for k in ("CT", "MR", "PET") if only in f"sarcoma {k}"):
             volumes, regions = loaded(zipped(archive, kind))
             drawn = [r.mask for r in regions if r.mask is not None and r.voxels]
             if volumes and drawn and drawn[0].shape == volumes[0].geometry.shape:
                 yield Case(f"sarcoma {kind}", archive.stem, volumes[0], drawn[0])
     for patient in sorted((data / "open_ms/cross_sectional/MNI").glob("patient*")):
         flair, gold = next(patient.glob("FLAIR*"), None), next(patient.glob("GOLD*"), None)
-        if flair is None or gold is None:
+        if flair is None or gold is None or only not in "MS lesion FLAIR":
             continue
         volume = nifti.read(flair.read_bytes(), quantity="intensity", unit="{arbitrary}")
         mask = nifti.read(gold.read_bytes(), quantity="label", unit="1").array > 0.5
@@ -67,6 +68,8 @@ def cases(data: Path) -> Iterator[Case]:
             if sizes[number] >= 30:
                 yield Case("MS lesion FLAIR", f"{patient.name} {number}", volume, labels == number + 1)
     for file in sorted((data / "msd_hippocampus/images").glob("*.nii.gz"))[::16]:
+        if only not in "hippocampus T1":
+            continue
         volume = nifti.read(file.read_bytes(), quantity="intensity", unit="{arbitrary}")
         label = nifti.read((data / "msd_hippocampus/labels" / file.name).read_bytes(), quantity="label", unit="1")
         if label.geometry.shape == volume.geometry.shape:
@@ -177,9 +180,9 @@ def main() -> None:
     parser.add_argument("--only", default="")
     chosen = parser.parse_args()
     every: dict[str, list[Told]] = defaultdict(list)
-    for number, case in enumerate(cases(chosen.data)):
-        if chosen.only in case.kind:
-            every[case.kind].append(tried(case, chosen.clicks, np.random.default_rng([chosen.seed, number])))
+    for case in cases(chosen.data, chosen.only):
+        own = zlib.crc32(f"{case.kind} {case.name}".encode())  # the same clicks whatever else is tried
+        every[case.kind].append(tried(case, chosen.clicks, np.random.default_rng([chosen.seed, own])))
     heads = [*(f"click {n + 1}" for n in range(chosen.clicks)), "box", "worse", "broken", "refused", "s", "most s"]
     print(f"{'':18}{'n':>4}" + "".join(f"{head:>9}" for head in heads))
     for kind, told in every.items():

@@ -245,3 +245,72 @@ def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any) -> Non
     until(lambda: outlined(page, 1))
     page.get_by_label("Drawn on the images").locator("input[type=checkbox]").first.uncheck()
     until(lambda: page.locator(".overlay.sections g").count() == 0)
+
+
+def seen_by_a_person(page: Any) -> bytes:
+    """The middle of the first viewport as it is on screen, drawing and all; words in its corners are left out."""
+    box = page.locator(".stage > .viewport").first.bounding_box()
+    page.mouse.move(3, 3)
+    clip = {"x": box["x"] + 120, "y": box["y"] + 60, "width": box["width"] - 240, "height": box["height"] - 120}
+    last = b""
+
+    def settled() -> bytes | None:
+        nonlocal last
+        before, last = last, page.screenshot(clip=clip)
+        return last if last == before else None
+
+    return bytes(until(settled))
+
+
+def test_h_leaves_the_image_alone_and_marks_outlive_a_layout(page: Any) -> None:
+    opened(page)
+    for _ in range(len(findings(page))):  # what earlier tests drew
+        tracking = findings(page)[0]["tracking"]
+        version = page.request.get(f"/api/readings/{STUDY}").json()["version"]
+        page.request.delete(
+            f"/api/readings/{STUDY}/measure/{tracking}?version={version}",
+            headers={"Origin": page.url.split("/study")[0]},
+        )
+    page.reload()
+    page.locator(".corner.tr").wait_for()
+    to_the_ball(page)
+    until(lambda: page.locator(".overlay g[data-mark], .sections g").count() == 0)
+    plain = seen_by_a_person(page)
+    seen = page.evaluate(EXTENT, 0)
+    ox, oy = seen["at"]
+    page.keyboard.press("Shift+C")
+    page.mouse.click(ox + seen["x"], oy + seen["y"])
+    until(lambda: page.locator(".sections g[data-finding]").count(), 60)
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    page.mouse.move(ox + seen["left"], oy + seen["top"])
+    page.mouse.down()
+    page.mouse.move(ox + seen["right"], oy + seen["bottom"], steps=3)
+    page.mouse.up()
+    page.locator('.overlay g[data-mark="ellipse"]').wait_for(state="attached")
+    page.keyboard.press("Escape")
+    drawn = seen_by_a_person(page)
+    assert drawn != plain
+    page.keyboard.down("h")
+    until(lambda: page.locator(".overlay g[data-mark], .sections g").count() == 0)
+    assert seen_by_a_person(page) == plain, "held, every pixel is the image's own"
+    page.keyboard.up("h")
+    assert seen_by_a_person(page) == drawn
+
+    page.keyboard.press("Shift+L")
+    until(lambda: page.locator(".viewport canvas.cornerstone-canvas").count() == 4, 40)
+    page.keyboard.press("Shift+L")
+    until(lambda: page.locator(".viewport canvas.cornerstone-canvas").count() == 1, 40)
+    until(lambda: page.evaluate(EXTENT, 0))
+    page.locator('.overlay g[data-mark="ellipse"]').wait_for(state="attached")
+    until(lambda: outlined(page, 0))
+    page.keyboard.press("Shift+V")
+    until(lambda: abs(page.evaluate(EXTENT, 0)["top"] - seen["top"]) > 3)
+    after = page.evaluate(EXTENT, 0)
+    assert outlined(page, 0)["y"] == pytest.approx(after["y"], abs=2), "the region turned with its image"
+    page.reload()
+    page.locator(".corner.tr").wait_for()
+    to_the_ball(page)
+    page.locator('.overlay g[data-mark="ellipse"]').wait_for(state="attached")
+    until(lambda: outlined(page, 0))
+    assert seen_by_a_person(page) == drawn

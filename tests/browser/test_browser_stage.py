@@ -459,3 +459,24 @@ def test_the_phantom_is_what_it_says() -> None:
     found = np.argwhere(body() == 60).mean(axis=0)
     middle = [(f - (n - 1) / 2) * mm for f, n, mm in zip(found, SHAPE, SPACING, strict=True)]
     assert middle[::-1] == pytest.approx(list(BALL_MM), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_the_body_stands_in_3d_and_turns(page: Any, open_study: Callable[[str], None]) -> None:
+    open_study("Stage chest CT")
+    flat = settled(page)
+    page.keyboard.press("Shift+D")
+    page.get_by_text("Loading the body").wait_for(state="detached", timeout=90_000)
+    until(lambda: "3D" in page.locator(".corner.tl").first.inner_text(), 60)
+    until(lambda: 0.005 < lit(page) < 0.9, 60)
+    front = settled(page)
+    box = page.locator(".stage > .viewport .canvas").first.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down(button="middle")
+    page.mouse.move(x + 80, y, steps=2)
+    page.mouse.up(button="middle")
+    until(lambda: not np.array_equal(picture(page), front), 60)
+    shot(page, "stage-body")
+    page.keyboard.press("Shift+D")
+    until(lambda: np.array_equal(settled(page), flat), 60)

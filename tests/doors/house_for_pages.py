@@ -395,7 +395,7 @@ class House:
 
     def register(self, study_uid: str, fixed: str, moving: str, *, who: Person) -> Proposed:
         must(who, "correct", study_uid)
-        return Proposed("b" * 32, study_uid, Joined("1.2.1", "1.2.2", np.eye(4)), 0.4, 0.9)
+        return Proposed("b" * 32, study_uid, Joined("1.2.1", "1.2.2", np.eye(4)), 0.4, 0.9, self.now)
 
     def accept_registration(self, study_uid: str, id: str, *, who: Person) -> list[Joined]:
         must(who, "correct", study_uid)

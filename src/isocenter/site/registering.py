@@ -44,6 +44,7 @@ class Proposed:
         id: by which it is accepted.
         residual_mm: mean distance over the fixed scan between going there and back again.
         overlap: part of the smaller scan that lies within the other, 0 to 1.
+        made: when; accepted twice it is the same object.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Proposed:
     joined: Joined
     residual_mm: float
     overlap: float
+    made: datetime
 
 
 class _Registers(Protocol):
@@ -139,7 +141,7 @@ class Registering:
         words = f"residual {fit.residual_mm:.2f} mm there and back, overlap {fit.overlap:.2f}, rigid"
         joined = Joined(frames[1], frames[0], fit.matrix, words)
         id = hashlib.sha256(repr((study_uid, joined.moving, joined.fixed, fit.matrix.tolist())).encode()).hexdigest()
-        return self._proposals.put(Proposed(id[:32], study_uid, joined, fit.residual_mm, fit.overlap))
+        return self._proposals.put(Proposed(id[:32], study_uid, joined, fit.residual_mm, fit.overlap, self.clock()))
 
     def accept_registration(self: _Registers, study_uid: str, id: str, *, who: Person) -> list[Joined]:
         """Keep a proposal as a Spatial Registration in the study; all registrations of the study then.
@@ -148,8 +150,9 @@ class Registering:
             NotFound: no such proposal on this study.
         """
         must(who, "correct", study_uid)
-        joined = replace(self._proposals.get(id, study_uid).joined, by=who.name)
-        data = registration.write(joined, self.index.study(study_uid), self._source, when=self.clock())
+        proposed = self._proposals.get(id, study_uid)
+        joined = replace(proposed.joined, by=who.name)
+        data = registration.write(joined, self.index.study(study_uid), self._source, when=proposed.made)
         taken = Receiving(self.database, self.blobs, self.journal, self.clock).take(
             [data], f"registration accepted by {who.name}"
         )

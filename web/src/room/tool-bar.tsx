@@ -7,6 +7,8 @@ import { unit } from "../words";
 import type { Desk } from "./desk";
 
 const blends: Record<Blend, string> = { mip: "MIP (largest)", mean: "Mean", minip: "MinIP (smallest)" };
+/** Residual of a registration (mm) from which on it is no basis for a comparison. */
+const MOST_MM = 5;
 const key = (act: string) => <Key of={keyOf("room", act)} />;
 
 /** Tools with their keys. What cannot work here says why. */
@@ -94,7 +96,7 @@ function Registering({ desk: { registration, session } }: { desk: Desk }) {
   if (proposal) {
     return (
       <span class="with" role="status">
-        <span class="soon" aria-hidden="true">▲</span> Registered, not accepted: residual {(proposal.residual_mm ?? NaN).toFixed(2)} mm there and back, overlap {Math.round(100 * proposal.overlap)} %
+        <span class="soon" aria-hidden="true">▲</span> Registered, not accepted: residual {(proposal.residual_mm ?? NaN).toFixed(2)} mm there and back, overlap {Math.round(100 * proposal.overlap)} %{(proposal.residual_mm ?? Infinity) > MOST_MM && <span class="soon"> · too large to compare by</span>}
         <button type="button" class="primary" disabled={busy} onClick={() => void registration.accept()}>Accept</button>
         <button type="button" disabled={busy} onClick={() => registration.discard()}>Discard</button>
         {trouble && <span class="soon">{trouble}</span>}
