@@ -172,7 +172,7 @@ def test_a_map_lies_on_its_anatomy_and_its_volumes_are_those_of_its_voxels(
     until(lambda: volume(page) == pytest.approx(np.count_nonzero((truth >= low) & (truth <= 3)) * VOXEL_ML))
 
     # the value under the cursor, in one plane and linked to the others
-    x, y = lies.at(BALL_MM + np.array([8.0, 0, 0]))
+    x, y = lies.at(BALL_MM + np.array([9.0, 1.0, 0]))
     box = page.locator(".stage > .viewport .canvas").nth(AX).bounding_box()
     page.mouse.move(box["x"] + x, box["y"] + y)
     at = np.round(GRID.to_index([*(lies.origin + x * lies.right + y * lies.down)])).astype(int)

@@ -48,7 +48,6 @@ def opened(page: Any) -> None:
     page.goto(f"/study/{study}")
     page.locator(".corner.tr").first.wait_for()
     until(lambda: lit(page) > 0.02)
-    page.get_by_role("button", name="CT", exact=False).filter(has_text="#1").first.wait_for()
     page.keyboard.press("1")
     planes(page)
 

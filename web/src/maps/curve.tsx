@@ -27,7 +27,7 @@ export function CurveFigure({ curve }: { curve: Curve }) {
       <ul class="legend">{names.map((name, i) => <li key={name}><svg width="28" height="10" aria-hidden="true"><path class={`curve of-${i % 4}`} stroke-dasharray={DASHES[i % 4] || undefined} d="M0 5H28" /></svg>{name}{beside && ` (${beside})`}</li>)}</ul>
       <details>
         <summary>As a table</summary>
-        <div class="scroll">
+        <div class="table-of-curve">
           <table class="plain">
             <thead><tr><th scope="col" class="num">{below}</th>{names.map((name) => <th scope="col" class="num" key={name}>{name}{beside && ` (${beside})`}</th>)}</tr></thead>
             <tbody>{curve.x.map((at, k) => <tr key={k}><th scope="row" class="num">{number(at)}</th>{names.map((name) => <td class="num" key={name}>{number(curve.y[name]![k]!)}</td>)}</tr>)}</tbody>

@@ -47,7 +47,7 @@ function Shown({ desk, grid }: { desk: Desk; grid: Grid }) {
       <p data-cursor><Cursor desk={desk} grid={grid} /></p>
       <div class="limits-of-map">
         {([0, 1] as const).map((end) => <Limit key={end} end={end} maps={maps} words={words} />)}
-        <label>Opacity {<Key of={keyOf("room", "opacity-1")} />}{<Key of={keyOf("room", "opacity+1")} />} <input type="range" aria-label="Opacity of the map" min={0} max={1} step={0.05} value={maps.opacity.value} onInput={(event) => (maps.opacity.value = event.currentTarget.valueAsNumber)} /></label>
+        <label><span>Opacity <Key of={keyOf("room", "opacity-1")} /> <Key of={keyOf("room", "opacity+1")} /></span> <input type="range" aria-label="Opacity of the map" min={0} max={1} step={0.05} value={maps.opacity.value} onInput={(event) => (maps.opacity.value = event.currentTarget.valueAsNumber)} /></label>
       </div>
       {measured && (
         <dl class="numbers" aria-live="polite">

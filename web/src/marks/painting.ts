@@ -149,11 +149,13 @@ export class Painting implements Hand {
       values: how === "threshold" ? this.values.peek() : null,
     };
     const before = new Set(this.regions.peek().map((one) => one.finding.tracking));
-    const known = this.tracking.peek();
-    this.session.send(`${add ? "add to" : "take from"} a region`, `/api/studies/${this.session.uid}/segment`, () => ({ ...body, tracking: known || this.tracking.peek() }), () => {
+    // A region that was taken back meanwhile is none to go on with.
+    const chosen = () => (this.regions.peek().some((one) => one.finding.tracking === this.tracking.peek()) ? this.tracking.peek() : "");
+    const known = chosen();
+    this.session.send(`${add ? "add to" : "take from"} a region`, `/api/studies/${this.session.uid}/segment`, () => ({ ...body, tracking: known || chosen() }), () => {
       this.stroke.value = null;
       const fresh = this.regions.peek().find((one) => !before.has(one.finding.tracking));
-      if (!this.tracking.peek() && fresh) this.tracking.value = fresh.finding.tracking;
+      if (!chosen() && fresh) this.tracking.value = fresh.finding.tracking;
     });
   }
 }
