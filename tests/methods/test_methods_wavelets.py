@@ -40,6 +40,14 @@ def test_rings_cover_frequencies_once() -> None:
     assert wavelets.ring(f, 1)[0, 0] == 0.0
 
 
+def test_the_grid_of_the_consensus() -> None:
+    """Odd shapes have their zero in the middle; of even ones both neighbours of zero are as far from it."""
+    odd, even = wavelets.band([9], 1), wavelets.band([8], 1)
+    assert odd[[0, 4, 5]] == pytest.approx(0.0, abs=1e-12)  # zero and both ends
+    assert odd[1] == pytest.approx(np.cos(np.pi / 2 * np.log2(2 * 0.25)), abs=1e-12)
+    assert odd[2] == pytest.approx(1.0) and (even == np.roll(even[::-1], 1)).all()
+
+
 def test_a_ring_is_blind_to_direction() -> None:
     image = np.random.default_rng(0).normal(size=(16, 16, 16))
     assert simoncelli(image.transpose(2, 0, 1)) == pytest.approx(simoncelli(image).transpose(2, 0, 1))

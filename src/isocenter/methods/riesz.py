@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.methods.filters import Boundary, Floats, Spacing, laplacian_of_gaussian
-from isocenter.methods.wavelets import filtered, ring
+from isocenter.methods.wavelets import band, filtered, frequencies
 
 __all__ = ["riesz", "riesz_log", "riesz_simoncelli"]
 
@@ -32,7 +32,7 @@ def riesz(image: npt.NDArray[np.floating], order: Order, *, boundary: Boundary =
         Refused: when no order is positive.
     """
     checked = _checked(order)
-    return filtered(np.asarray(image, dtype=np.float64), lambda f: _transfer(f, checked), boundary=boundary)
+    return filtered(np.asarray(image, dtype=np.float64), lambda shape: _transfer(shape, checked), boundary=boundary)
 
 
 def riesz_log(
@@ -55,7 +55,7 @@ def riesz_simoncelli(
     """The Riesz transform of a level of Simoncelli's wavelet."""
     checked = _checked(order)
     held = np.asarray(image, dtype=np.float64)
-    return filtered(held, lambda f: ring(f, level) * _transfer(f, checked), boundary=boundary)
+    return filtered(held, lambda shape: band(shape, level) * _transfer(shape, checked), boundary=boundary)
 
 
 def _checked(order: Order) -> Order:
@@ -64,8 +64,8 @@ def _checked(order: Order) -> Order:
     return order
 
 
-def _transfer(f: list[Floats], order: Order) -> npt.NDArray[np.complex128]:
-    total = sum(order)
+def _transfer(shape: list[int], order: Order) -> npt.NDArray[np.complex128]:
+    f, total = frequencies(shape), sum(order)
     along = order[::-1]  # frequencies are by (slice, row, column)
     radius = np.sqrt(sum(part**2 for part in f))
     radius[(0,) * radius.ndim] = 1.0  # the mean has no direction: its numerator is zero

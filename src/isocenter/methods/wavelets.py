@@ -17,7 +17,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods.filters import Boundary, Floats, Pooling, padded, separable
 
-__all__ = ["frequencies", "low_pass", "ring", "separable_wavelet", "simoncelli"]
+__all__ = ["band", "filtered", "frequencies", "low_pass", "ring", "separable_wavelet", "simoncelli"]
 
 _MOST_MOMENTS = 12  # beyond, the roots of the polynomial lose digits
 
@@ -69,18 +69,19 @@ def simoncelli(
     """
     if level < 1:
         raise Refused(f"level {level}", "levels are counted from 1")
-    return filtered(np.asarray(image, dtype=np.float64), lambda f: ring(f, level), boundary=boundary, by_slice=by_slice)
+    held = np.asarray(image, dtype=np.float64)
+    return filtered(held, lambda shape: band(shape, level), boundary=boundary, by_slice=by_slice)
 
 
 def filtered(image: Floats, transfer, *, boundary: Boundary, by_slice: bool = False) -> Floats:  # type: ignore[no-untyped-def]
-    """The image multiplied in the frequency domain by `transfer` of its frequencies."""
+    """The image multiplied in the frequency domain by `transfer` of its shape."""
     from scipy import fft
 
     axes = (1, 2) if by_slice else (0, 1, 2)
     widths = [0 if boundary == "periodic" or a not in axes else image.shape[a] // 2 for a in range(3)]
     held = padded(image, widths, boundary) if any(widths) else image
     spectrum = fft.fftn(held, axes=axes)
-    spectrum *= transfer(frequencies([held.shape[a] for a in axes]))
+    spectrum *= transfer([held.shape[a] for a in axes])
     response = fft.ifftn(spectrum, axes=axes, overwrite_x=True).real
     return np.ascontiguousarray(response[tuple(slice(w, w + n) for w, n in zip(widths, image.shape, strict=True))])
 
@@ -91,6 +92,22 @@ def frequencies(shape: list[int]) -> list[Floats]:
         np.reshape(2.0 * np.fft.fftfreq(n), [-1 if a == axis else 1 for a in range(len(shape))])
         for axis, n in enumerate(shape)
     ]
+
+
+def band(shape: list[int], level: int) -> Floats:
+    """The ring of a level on the grid with which IBSI's consensus was made.
+
+    Its frequencies run from -1 to 1 with the first and the last sample at the ends, so that of an even number of
+    samples none is zero, and the ring stands half a sample aside. A real response keeps the even part of it.
+    """
+    centred = []
+    for axis, n in enumerate(shape):
+        middle = max((n - 1) / 2.0, 0.5)
+        f = np.fft.ifftshift((np.arange(n) - (n - 1) / 2.0) / middle)
+        centred.append(np.reshape(f, [-1 if a == axis else 1 for a in range(len(shape))]))
+    found = ring(centred, level)
+    axes = tuple(range(len(shape)))
+    return np.asarray((found + np.roll(np.flip(found), 1, axes)) / 2.0)
 
 
 def ring(f: list[Floats], level: int) -> Floats:
