@@ -25,6 +25,7 @@ from isocenter.learn.card import written
 from isocenter.learn.examples import Examples, folds
 from isocenter.learn.export import exported
 from isocenter.learn.fit import Schedule, descend
+from isocenter.learn.foreign import Foreign, read_foreign, wrong
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
@@ -73,14 +74,15 @@ def tensor(pictures: npt.NDArray[np.uint8], how: Classes) -> Tensor:
 
 
 def fit_classes_net(
-    how: Classes, examples: Examples, seed: int, *, checkpoint: Path | None = None,
+    how: Classes, examples: Examples, seed: int, *, foreign: Foreign | None = None, checkpoint: Path | None = None,
     progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
 ) -> GridNet:  # fmt: skip
     """One network, trained on all of these examples (see `fit.descend`)."""
-    kinds, axes = len(how.classes), len(how.shape)
+    kinds, axes = len(how.classes) + (how.foreign > 0), len(how.shape)
     pictures, labels = tensor(examples.pictures, how), torch.from_numpy(examples.labels)
     counts = torch.bincount(labels, minlength=kinds).float()
-    share = len(labels) / (kinds * counts) if how.balanced else torch.ones(kinds)
+    share = len(labels) / (kinds * counts.clamp(min=1)) if how.balanced else torch.ones(kinds)
+    others = torch.from_numpy(foreign.shown) if foreign is not None else torch.zeros(0, dtype=torch.uint8)
     per_epoch = len(examples) // how.batch
     if not per_epoch:
         raise Refused(f"{len(examples)} examples", f"a batch has {how.batch}", "give more examples")
@@ -98,9 +100,14 @@ def fit_classes_net(
             x = augmented(x, how.augmentation, how.shape[0], random)
         else:
             x = moved(x, how.movement, random)
-        return _loss(net(x.contiguous(memory_format=layout)), labels[which], share, how)
+        said = labels[which]
+        if how.foreign:
+            x = torch.cat([x, wrong(x.clamp(0, 1), others, round(how.foreign * how.batch), random)])
+            said = torch.cat([said, torch.full((len(x) - len(said),), kinds - 1)])
+        return _loss(net(x.contiguous(memory_format=layout)), said, share, how)
 
-    said = {k: v for k, v in asdict(how).items() if k not in ("card", "goal", "members", "views", "known_as")}
+    said = {k: v for k, v in asdict(how).items() if k not in ("card", "goal", "members", "others", "views", "known_as")}
+    key = repr((said, examples.digest, "" if foreign is None else foreign.digest))
     schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
 
     def make() -> nn.Module:
@@ -111,7 +118,7 @@ def fit_classes_net(
 
     net: GridNet = descend(
         make,
-        shown, schedule, seed, repr((said, examples.digest)), checkpoint=checkpoint, progress=progress, clock=clock,
+        shown, schedule, seed, key, checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net
 
@@ -151,19 +158,40 @@ def _ellipsoid(inside: Tensor, held: npt.NDArray[np.bool_]) -> tuple[Tensor, Ten
     return centre.float(), (whiten / border).float()
 
 
+def _refusals(whole: Answer, pictures: Tensor, foreign: Foreign, how: Classes, seed: int) -> dict[str, dict[str, int]]:
+    """How many wrong pictures are declined, by kind; none of them was learnt from as it stands here."""
+    some = pictures[np.random.default_rng([seed, 8]).permutation(len(pictures))[:200]]
+    noise = np.random.default_rng([seed, 7]).integers(0, 256, (200, *how.shape), dtype=np.uint8)
+    kinds = {"inverted": 255 - some, "noise": torch.from_numpy(noise)[:, None]}
+    kinds |= {name: torch.from_numpy(images)[:, None] for name, images in foreign.kept.items()}
+    found = {}
+    for kind, images in kinds.items():
+        with torch.inference_mode():
+            _, certainty, _, strange = whole.eval()(images.float() / 255)
+        declined = (certainty.argmax(1) == len(how.classes)) | (strange > 1)
+        found[kind] = {"n": len(images), "declined": int(declined.sum())}
+    return found
+
+
 def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
     """Train each network, calibrate on what they had not seen, export and measure; see `train.train`."""
     started, examples = clock(), read_labelled(data, how)
     part, pairs = folds(examples, how.members, seed)
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
-    pictures, nets, logits = tensor(examples.pictures, how), [], torch.zeros(len(examples), len(how.classes))
+    kinds = len(how.classes)
+    foreign = read_foreign(data.resolve().parent.parent, how) if how.foreign else None
+    pictures, nets, logits = tensor(examples.pictures, how), [], torch.zeros(len(examples), kinds)
     inside = torch.empty(0)
     for k in range(how.members):
         held = np.flatnonzero(part == k)
         tell(f"network {k + 1} of {how.members}")
         some = examples.take(np.flatnonzero(part != k))
-        nets.append(fit_classes_net(how, some, seed * 100 + k, checkpoint=out / f"member{k}.checkpoint", progress=tell))
-        logits[held] = _said(nets[k], pictures[held], how.views)[0]
+        nets.append(
+            fit_classes_net(
+                how, some, seed * 100 + k, foreign=foreign, checkpoint=out / f"member{k}.checkpoint", progress=tell
+            )
+        )
+        logits[held] = _said(nets[k], pictures[held], how.views)[0][:, :kinds]
         if k == 0:
             inside = _said(nets[0], pictures, ((),))[1]
     scores = logits.numpy().astype(np.float64)
@@ -171,12 +199,14 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
     weights = 1 / counts[examples.labels] if how.balanced else None
     slope, offsets = fit_classes(examples.labels, scores, weights=weights)
     centre, whiten = _ellipsoid(inside, part == 0)
-    whole = Answer(nets, how.views, slope, torch.tensor(offsets, dtype=torch.float32), centre, whiten)
+    rest = [0.0] if how.foreign else []
+    whole = Answer(nets, how.views, slope, torch.tensor([*offsets, *rest], dtype=torch.float32), centre, whiten)
     shape = (how.channels, *how.shape)
     digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
     inputs: dict[str, Any] = {
         "kind": "classes", "classes": list(how.classes), "positive": how.positive, "shape": list(how.shape),
         "channels": how.channels, "known_as": dict(how.known_as), "ordered": how.ordered > 0, "threshold": 0.5,
+        "rest": how.foreign > 0,
     }  # fmt: skip
     z = scores * slope + offsets
     certainty = np.exp(z - z.max(1, keepdims=True))
@@ -188,6 +218,8 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
 
     shown = figures_of(part >= 0) | {"parity": parity}
     shown["networks"] = [figures_of(part == k)["metrics"] | {"seed": seed * 100 + k} for k in range(how.members)]
+    if foreign is not None:
+        shown["out_of_scope"] = _refusals(whole, pictures, foreign, how, seed)
     splits = np.array([name.split("/")[0] for name in examples.names])
     shown["splits"] = {
         str(name): figures_of(splits == name)["metrics"]

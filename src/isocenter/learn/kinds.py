@@ -129,6 +129,7 @@ class Classes:
         levelled: whether each picture is freed of its own brightness and contrast.
         softened: whether the finest detail, in which noise and the work of scanners dominate, is smoothed away first.
         foreign: share of each batch that shows pictures of none of the classes; 0 for no such class.
+        others: collections of other things beside the data, as paths from the folder above it.
         epochs, batch, rate, decay, smoothing, dropout, average, threads: as in `Classifier2D`.
         augmentation: of pictures. movement: of volumes.
         goal: figure and value that were wished for. card: what the author says of the model.
@@ -148,6 +149,7 @@ class Classes:
     levelled: bool = True
     softened: bool = False
     foreign: float = 0.0
+    others: tuple[str, ...] = ()
     epochs: int = 20
     batch: int = 32
     rate: float = 3e-3

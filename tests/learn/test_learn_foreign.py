@@ -1,0 +1,77 @@
+"""Pictures of none of the classes: made, read, learnt from and asked about, and never silently called a class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.learn import recipes  # noqa: E402
+from isocenter.learn.foreign import read_foreign, wrong  # noqa: E402
+from isocenter.learn.judge import judged  # noqa: E402
+from isocenter.learn.kinds import Augmentation, Classes  # noqa: E402
+from isocenter.learn.train import train  # noqa: E402
+
+GATE = Classes(
+    task="stripes", classes=("across", "down"), shape=(28, 28), widths=(8, 16), members=2, epochs=12, batch=16,
+    rate=1e-2, average=0.8, dropout=0.0, foreign=0.5, others=("other/held.npz", "other/films"),
+    augmentation=Augmentation(rotate_deg=3, mirror=0.0, erase=0.0, curve=0.2), goal={"accuracy": 0.9},
+    card={"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"},
+)  # fmt: skip
+
+
+def stripes(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x, y = rng.integers(0, 60, (n, 28, 28)).astype(np.uint8), np.arange(n) % 2
+    for row, kind in zip(x, y, strict=True):
+        (row if kind == 0 else row.T)[int(rng.integers(0, 3)) :: 7] += 180
+    return x, y
+
+
+@pytest.fixture(autouse=True)
+def _known() -> Iterator[None]:
+    recipes.RECIPES["stripes"] = GATE
+    yield
+    recipes.RECIPES.pop("stripes")
+
+
+def test_wrong_pictures_repeat_and_are_all_kinds() -> None:
+    batch = torch.rand(8, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    others = torch.zeros(0, 28, 28, dtype=torch.uint8)
+    one, two = (wrong(batch, others, 30, torch.Generator().manual_seed(3)) for _ in "ab")
+    assert torch.equal(one, two) and one.shape == (30, 1, 28, 28)
+    assert float(one.min()) >= 0 and float(one.max()) <= 1
+    assert torch.any((one[:, None] - (1 - batch)[None]).abs().amax((2, 3, 4)) < 1e-6), "some are inverted"
+    assert len(wrong(batch, others, 0, torch.Generator())) == 0
+
+
+def test_a_gate_declines_what_it_does_not_know(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "kinds").mkdir()
+    (tmp_path / "other" / "films").mkdir(parents=True)
+    x, y = stripes(96, 0)
+    np.savez(tmp_path / "kinds" / "s.npz", images=x, labels=y, classes=["across", "down"])
+    fields = np.kron(rng.integers(0, 255, (40, 4, 4)), np.ones((1, 7, 7))).astype(np.uint8)
+    np.savez(tmp_path / "other" / "held.npz", train_images=fields[:20], test_images=fields[20:])
+    for i in range(3):
+        Image.fromarray(fields[i]).save(tmp_path / "other" / "films" / f"{i}.png")
+    found = read_foreign(tmp_path, GATE)
+    assert len(found.shown) == 20 and {k: len(v) for k, v in found.kept.items()} == {"held": 20, "films": 3}
+    model = train("stripes", tmp_path / "kinds" / "s.npz", tmp_path / "stripes")
+    assert model.evidence["out_of_scope"]["held"]["declined"] >= 16
+    assert model.evidence["metrics"]["accuracy"]["value"] > 0.9 and "What is refused" in (
+        tmp_path / "stripes" / "card.md"
+    ).read_text("utf-8")
+    folder = tmp_path / "asked"
+    for k, (pictures, name) in enumerate(((x[:2], "across"), (x[1:3], "down"), (255 - x[:3], "other"))):
+        (folder / name).mkdir(parents=True)
+        for i, picture in enumerate(pictures[: 3 - k] if name != "other" else pictures):
+            Image.fromarray(picture if name != "across" else x[2 * i]).save(folder / name / f"{i}.png")
+    (folder / "down" / "1.png").unlink(missing_ok=True)
+    said = judged(tmp_path / "stripes", folder).report
+    assert said["metrics"]["rejection"]["value"] > 0.5 and said["n"] == 6 and said["declined"] >= 2
