@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Answer(nn.Module):  # type: ignore[misc]
 
     def __init__(
         self, nets: Sequence[GridNet], views: Sequence[tuple[int, ...]], slope: float, offsets: Tensor, centre: Tensor,
-        whiten: Tensor,
+        whiten: Tensor, veil: Tensor,
     ) -> None:  # fmt: skip
         super().__init__()
         self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
@@ -56,8 +56,10 @@ class Answer(nn.Module):  # type: ignore[misc]
         self.register_buffer("offsets", offsets)
         self.register_buffer("centre", centre)
         self.register_buffer("whiten", whiten)
+        self.register_buffer("veil", veil)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        image = image * self.veil
         said = [net(torch.flip(image, view) if view else image) for net in self.nets for view in self.views]
         logits = torch.stack(said).mean(0)
         embedding = self.nets[0].embedding(image)
@@ -106,7 +108,11 @@ def fit_classes_net(
             said = torch.cat([said, torch.full((len(x) - len(said),), kinds - 1)])
         return _loss(net(x.contiguous(memory_format=layout)), said, share, how)
 
-    said = {k: v for k, v in asdict(how).items() if k not in ("card", "goal", "members", "others", "views", "known_as")}
+    said = {
+        k: v
+        for k, v in asdict(how).items()
+        if k not in ("card", "goal", "members", "fitted", "others", "veiled", "views", "known_as")
+    }
     key = repr((said, examples.digest, "" if foreign is None else foreign.digest))
     schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
 
@@ -133,13 +139,24 @@ def _loss(logits: Tensor, labels: Tensor, share: Tensor, how: Classes) -> Tensor
     return (each * share[labels]).mean()
 
 
-def _said(net: GridNet, pictures: Tensor, views: Sequence[tuple[int, ...]]) -> tuple[Tensor, Tensor]:
+def veil(how: Classes) -> Tensor:
+    """(…grid): root of how much of a white picture is left on the mean when it is moved; 1 if not veiled."""
+    if not how.veiled:
+        return torch.ones(how.shape)
+    plain = replace(how.augmentation, curve=0.0, field=0.0, sharpness=0.0, noise=0.0, erase=0.0, cubic=False, tint=0.0)
+    white = torch.ones(2048, 1, *how.shape)
+    left: Tensor = augmented(white, plain, how.shape[0], torch.Generator().manual_seed(0)).mean((0, 1))
+    left = (left + left.flip(0) + left.flip(1) + left.flip(0, 1)) / 4
+    return (left / left.max()).sqrt()
+
+
+def _said(net: GridNet, pictures: Tensor, views: Sequence[tuple[int, ...]], veil: Tensor) -> tuple[Tensor, Tensor]:
     """Logits, averaged over the mirror images, and embeddings."""
     logits, embeddings = [], []
     net.eval()
     with torch.inference_mode():
         for some in pictures.split(128):
-            x = some.float() / 255
+            x = some.float() / 255 * veil
             flips = [tuple(-a for a in view) for view in views]
             logits.append(torch.stack([net(torch.flip(x, v) if v else x) for v in flips]).mean(0))
             embeddings.append(net.embedding(x))
@@ -182,25 +199,28 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
     foreign = read_foreign(data.resolve().parent.parent, how) if how.foreign else None
     pictures, nets, logits = tensor(examples.pictures, how), [], torch.zeros(len(examples), kinds)
     inside = torch.empty(0)
-    for k in range(how.members):
+    chosen, veiled = how.fitted or tuple(range(how.members)), veil(how)
+    for number, k in enumerate(chosen):
         held = np.flatnonzero(part == k)
-        tell(f"network {k + 1} of {how.members}")
+        tell(f"network {number + 1} of {len(chosen)}")
         some = examples.take(np.flatnonzero(part != k))
         nets.append(
             fit_classes_net(
                 how, some, seed * 100 + k, foreign=foreign, checkpoint=out / f"member{k}.checkpoint", progress=tell
             )
         )
-        logits[held] = _said(nets[k], pictures[held], how.views)[0][:, :kinds]
-        if k == 0:
-            inside = _said(nets[0], pictures, ((),))[1]
-    scores = logits.numpy().astype(np.float64)
-    counts = np.bincount(examples.labels, minlength=len(how.classes))
-    weights = 1 / counts[examples.labels] if how.balanced else None
-    slope, offsets = fit_classes(examples.labels, scores, weights=weights)
-    centre, whiten = _ellipsoid(inside, part == 0)
+        logits[held] = _said(nets[-1], pictures[held], how.views, veiled)[0][:, :kinds]
+        if not number:
+            inside = _said(nets[0], pictures, ((),), veiled)[1]
+    counts = np.bincount(examples.labels, minlength=kinds)
+    held_first, answered = part == chosen[0], np.flatnonzero(np.isin(part, chosen))
+    labels, part = examples.labels[answered], part[answered]
+    names = [examples.names[i] for i in answered]
+    scores = logits.numpy().astype(np.float64)[answered]
+    slope, offsets = fit_classes(labels, scores, weights=1 / counts[labels] if how.balanced else None)
+    centre, whiten = _ellipsoid(inside, held_first)
     rest = [0.0] if how.foreign else []
-    whole = Answer(nets, how.views, slope, torch.tensor([*offsets, *rest], dtype=torch.float32), centre, whiten)
+    whole = Answer(nets, how.views, slope, torch.tensor([*offsets, *rest], dtype=torch.float32), centre, whiten, veiled)
     shape = (how.channels, *how.shape)
     digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
     inputs: dict[str, Any] = {
@@ -214,21 +234,21 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
 
     def figures_of(own: npt.NDArray[np.bool_]) -> dict[str, Any]:
         none = np.zeros(int(own.sum()), bool)
-        return class_figures(examples.labels[own], scores[own], certainty[own], none, inputs)
+        return class_figures(labels[own], scores[own], certainty[own], none, inputs)
 
     shown = figures_of(part >= 0) | {"parity": parity}
-    shown["networks"] = [figures_of(part == k)["metrics"] | {"seed": seed * 100 + k} for k in range(how.members)]
+    shown["networks"] = [figures_of(part == k)["metrics"] | {"seed": seed * 100 + k} for k in chosen]
     if foreign is not None:
         shown["out_of_scope"] = _refusals(whole, pictures, foreign, how, seed)
-    splits = np.array([name.split("/")[0] for name in examples.names])
+    splits = np.array([name.split("/")[0] for name in names])
     shown["splits"] = {
         str(name): figures_of(splits == name)["metrics"]
         for name in np.unique(splits)
-        if len(np.unique(examples.labels[splits == name])) > 1
+        if len(np.unique(labels[splits == name])) > 1
     }
     return written(how, out, digest, examples.digest, inputs, shown, {
         "examples": {name: int(n) for name, n in zip(how.classes, counts, strict=True)},
-        "near_duplicates": pairs, "networks": how.members, "seed": seed, "seconds": round(clock() - started),
+        "near_duplicates": pairs, "networks": len(chosen), "seed": seed, "seconds": round(clock() - started),
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
-        "shown": f"each of {how.members} networks on the part that it had not seen; the average of them ships",
+        "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships",
     })  # fmt: skip

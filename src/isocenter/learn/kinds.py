@@ -124,7 +124,11 @@ class Classes:
         ordered: the labels are grades; weight of the squared distance between cumulative chances (Hou 2016).
         widths: channels of the stem and of the stages; each stage halves the grid.
         members: parts that the examples are split into; each network learns from all parts but one.
+        fitted: the parts, counted from 0, for which a network is trained; empty for all.
         views: mirror images that are averaged when it answers, each a tuple of axes counted from the last.
+        veiled: whether a picture is darkened towards its edges when the network answers, half as far (in logarithms) as
+            the moved pictures of the training are on the mean: those bring black in from outside, and one that was not
+            moved would look foreign.
         balanced: whether every class weighs the same, for use where the share of the diseased is not that of the data.
         levelled: whether each picture is freed of its own brightness and contrast.
         softened: whether the finest detail, in which noise and the work of scanners dominate, is smoothed away first.
@@ -144,7 +148,9 @@ class Classes:
     ordered: float = 0.0
     widths: tuple[int, ...] = (16, 32, 64)
     members: int = 5
+    fitted: tuple[int, ...] = ()
     views: tuple[tuple[int, ...], ...] = ((), (1,))
+    veiled: bool = False
     balanced: bool = False
     levelled: bool = True
     softened: bool = False

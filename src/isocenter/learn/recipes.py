@@ -118,18 +118,18 @@ _ADRENAL = {
 _CLASSES = (
     Classes(
         task="pneumoniamnist", classes=("normal", "pneumonia"), shape=(28, 28), balanced=True, softened=True, epochs=12,
-        members=3, batch=64, rate=4e-3, average=0.99,
+        members=3, fitted=(0,), veiled=True, batch=64, rate=4e-3, average=0.99,
         augmentation=Augmentation(rotate_deg=10.0, erase=0.3, cubic=True), goal={"auc": 0.975}, card=_PNEUMONIA,
     ),
     Classes(
         task="breastmnist", classes=("malignant", "normal or benign"), positive=0, shape=(28, 28), softened=True,
-        known_as={"benign": 1, "normal": 1, "normal, benign": 1}, epochs=40, average=0.99,
+        veiled=True, known_as={"benign": 1, "normal": 1, "normal, benign": 1}, epochs=40, average=0.99,
         augmentation=Augmentation(rotate_deg=15.0, curve=0.5, erase=0.3, cubic=True), goal={"auc": 0.93},
         card=_BREAST,
     ),
     Classes(
         task="retinamnist", classes=("no retinopathy", "mild", "moderate", "severe", "proliferative"), shape=(28, 28),
-        channels=3, ordered=2.0, views=((), (1,), (2,), (1, 2)), epochs=30, batch=48, average=0.985,
+        channels=3, ordered=2.0, fitted=(1, 2, 3), views=((), (1,), (2,), (1, 2)), epochs=30, batch=48, average=0.985,
         augmentation=Augmentation(
             scale=(0.9, 1.15), rotate_deg=180.0, curve=0.4, field=0.15, sharpness=0.6, noise=0.02, erase=0.0,
             turnover=0.5, tint=0.15, cubic=True,
@@ -138,7 +138,7 @@ _CLASSES = (
     ),
     Classes(
         task="image_kind", classes=("AbdomenCT", "BreastMRI", "CXR", "ChestCT", "Hand", "HeadCT"), shape=(28, 28),
-        members=3, epochs=15, average=0.98, foreign=0.5,
+        members=3, fitted=(0, 1), veiled=True, epochs=12, average=0.98, foreign=0.5,
         others=("medmnist/breastmnist.npz", "medmnist/retinamnist.npz", "bccd/BCCD/JPEGImages"),
         augmentation=Augmentation(rotate_deg=12.0, erase=0.2, cubic=True), goal={"accuracy": 0.995}, card=_KIND,
     ),
@@ -188,7 +188,7 @@ _TABLES = (
     Table(
         task="cleveland_heart", classes=("no disease", "disease"), labels=(0.0, 1.0, 2.0, 3.0, 4.0),
         label=("num", "target", "disease", "condition", "label", "class", "diagnosis"),
-        strengths=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+        strengths=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0), trees=(0,), repeats=5,
         columns=(
             Column("age", "number", (), low=20, high=90, unit="a"),
             Column("sex", "code", (), values=(0, 1), unit="female | male"),
