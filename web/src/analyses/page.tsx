@@ -65,7 +65,7 @@ function Line({ card, current }: { card: AnalysisCard; current: boolean }) {
   }, [current]);
   return (
     <li ref={ref} aria-current={current ? "true" : undefined}>
-      <h2><a href={to.analyses(card.name)}>{spoken(card.name)}</a> <span class="id">{card.version}</span> <StateOf card={card} /></h2>
+      <h2><a href={to.analyses(card.name)}>{spoken(card.name)}</a> <span class="id">{card.name} {card.version}</span> <StateOf card={card} /></h2>
       <p>{card.about.split("\n")[0]}</p>
       <dl class="facts">
         <div><dt>Needs</dt><dd>{needsOf(card).map(([name, words]) => <div key={name}>{words}</div>)}</dd></div>

@@ -3,12 +3,13 @@ import { openCriticals } from "../critical/open";
 import { me } from "../me";
 import { to } from "../router";
 import { clock, day, waited } from "../words";
+import { afterTheList } from "./list";
 
 /** What was signed, cannot wait, and was told to nobody: the signer's at once, everybody's when its time has passed. */
 export function CriticalBar() {
   const held = useRef<ReturnType<typeof openCriticals>>(null);
   held.current ??= openCriticals();
-  useEffect(() => held.current!.follow(), []);
+  useEffect(() => afterTheList(held.current!.follow), []);
   const rows = (held.current.source.value?.rows ?? []).filter((one) => one.late || one.by === me.value?.name);
   return (
     <>

@@ -22,7 +22,7 @@ interface Effect {
 
 /** The effect of triage stands under the list that it orders: what it gave and whom it cost, or why that is not known. */
 export function EffectLine() {
-  const [words, setWords] = useState("");
+  const [words, setWords] = useState("is being counted");
   useEffect(() => {
     const abort = new AbortController();
     // The list comes first: the figures are computed from the whole log.

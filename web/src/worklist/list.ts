@@ -198,3 +198,12 @@ function rowsOf({ columns, rows }: Columns): Row[] {
 export function rowToTake(rows: Row[], me = ""): Row | undefined {
   return rows.find((row) => row.state === "waiting" && (!row.assigned || row.assigned === me));
 }
+
+const FIRST_LOOK_MS = 300;
+
+/** Begin something that stands beside the list once the list itself has had its turn; the answer ends it. */
+export function afterTheList(begin: () => () => void): () => void {
+  let end = () => undefined as void;
+  const later = setTimeout(() => (end = begin()), FIRST_LOOK_MS);
+  return () => (clearTimeout(later), end());
+}

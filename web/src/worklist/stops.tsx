@@ -5,17 +5,18 @@ import { Source } from "../api/load";
 import type { Stop } from "../api/shapes";
 import { to } from "../router";
 import { clock, day, spoken } from "../words";
+import { afterTheList } from "./list";
 
 /** What is stopped stands above the list that it no longer orders: who, when, why. */
 export function Stops() {
   const source = useRef<Source<Stop[]>>(null);
   source.current ??= new Source(async (abort) => (await ask<{ stops: Stop[] }>("/api/stops", { abort })).stops);
   const stops = source.current;
-  useEffect(() => {
+  useEffect(() => afterTheList(() => {
     void stops.load();
     const forget = onHappening(({ kind }) => (kind === "AnalysisStopped" || kind === "AnalysisResumed") && void stops.load());
     return () => (forget(), stops.stop());
-  }, []);
+  }), []);
   return (
     <>
       {(stops.value ?? []).map((one) => (
