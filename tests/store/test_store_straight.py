@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_only_whole_blocks_pass_the_cache_by_and_only_where_it_is_worth_it(tmp_p
     small = Odd()
     written(small, tmp_path / "b", bytes(300_000), worth=False)
     assert small.sizes == [300_000]
+
+
+def test_threads_do_not_write_into_each_others_memory(tmp_path: Path) -> None:
+    def one(number: int) -> bool:
+        data = bytes([number]) * 600_000
+        return all(written(Disk(), tmp_path / f"{number}-{turn}", data) == data for turn in range(5))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(one, range(16)))
 
 
 def test_a_disk_that_takes_nothing_is_an_error(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Straight:
         """
         rest = data
         if self.straight and len(rest) >= _BLOCK:
-            stage = _stages.pop() if _stages else mmap.mmap(-1, _STAGE)
+            stage = _a_stage()
             try:
                 with memoryview(stage) as aligned:
                     while self.straight and len(rest) >= _BLOCK:
@@ -71,6 +71,16 @@ class Straight:
     def _plainly(self) -> None:
         self._disk.go_straight(self.descriptor, False)
         self.straight = False
+
+
+def _a_stage() -> mmap.mmap:
+    try:
+        return _stages.pop()  # another thread may have taken the last since one looked
+    except IndexError:
+        if not hasattr(mmap, "MAP_PRIVATE"):
+            return mmap.mmap(-1, _STAGE)
+        # Shared, as Python makes it where nobody says otherwise, a forked process would write into the same memory.
+        return mmap.mmap(-1, _STAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def _went(count: int) -> int:
