@@ -12,7 +12,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.plane_image import grey, on_image
 from isocenter.errors import Refused
-from isocenter.methods import despeckle, speckle
+from isocenter.methods import speckle
 from isocenter.record import Code, Finding, Measurement, codes
 from isocenter.space import Geometry, Reference, Region, Volume
 
@@ -109,6 +109,8 @@ class UltrasoundSpeckle:
 
 
 def _calmed(amplitude: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
+    from isocenter.methods import despeckle  # compiled code, which takes a second to load
+
     if name == "SRAD":
         return despeckle.srad(amplitude)
     return despeckle.lee(amplitude) if name == "Lee" else despeckle.non_local_means(amplitude)

@@ -97,6 +97,7 @@ _TABLE = """
 00189087 DiffusionBValue b I
 00189089 DiffusionGradientOrientation B I
 00200012 AcquisitionNumber n I
+00200020 PatientOrientation T I
 00200032 ImagePositionPatient D I
 00200037 ImageOrientationPatient D I
 00200052 FrameOfReferenceUID w S
@@ -118,6 +119,7 @@ _TABLE = """
 00280120 PixelPaddingValue b S
 00280301 BurnedInAnnotation w S
 00281050 WindowCenter D I
+00281300 BreastImplantPresent w S
 00281051 WindowWidth D I
 00281052 RescaleIntercept d I
 00281053 RescaleSlope d I

@@ -17,7 +17,7 @@ from isocenter.dicom.header import merge, read_header
 from isocenter.record import codes
 from isocenter.space import Region, Volume
 from isocenter.testing.perfused_examples import ct_perfusion, mr_perfusion
-from isocenter.testing.phantoms import chest, coronary, heart
+from isocenter.testing.phantoms import chest, coronary, heart, thorax
 
 __all__ = ["EXAMPLES", "Example"]
 
@@ -40,6 +40,20 @@ def _chest_xray_opacity() -> Iterator[Example]:
     yield {"image": upside_down}, {"answer": "declined"}
     noise = np.random.default_rng(0).integers(0, 4095, filled.array.shape).astype(filled.array.dtype)
     yield {"image": replace(filled, array=noise)}, {"answer": "declined"}
+
+
+def _chest_xray_heart() -> Iterator[Example]:
+    made = thorax.patient(seed=1)
+    (data,) = made.files
+    film = assemble(read_header(data).series[0], lambda _: data)[0]
+    ratio = {"Cardiothoracic ratio": (made.truth["cardiothoracic_ratio"], 0.015)}
+    yield {"image": film}, {"answer": "found", "findings": 3, "measurements": ratio}
+    portable = replace(film, facts={**film.facts, "ViewPosition": "AP", "ViewCode": "antero-posterior"})
+    yield {"image": portable}, {"answer": "found", "words": "No cardiothoracic ratio: the view is AP"}
+    lateral = replace(film, facts={**film.facts, "ViewPosition": "LL"})
+    yield {"image": lateral}, {"answer": "declined", "words": "frontal"}
+    inverted = replace(film, array=film.array.max() - film.array)
+    yield {"image": inverted}, {"answer": "declined", "words": "no two lungs"}
 
 
 def _volumes(files: Sequence[bytes]) -> tuple[list[Volume], tuple[Region, ...]]:
@@ -83,6 +97,7 @@ def _cardiac_cine() -> Iterator[Example]:
 
 EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
     "cardiac_cine": _cardiac_cine,
+    "chest_xray_heart": _chest_xray_heart,
     "chest_xray_opacity": _chest_xray_opacity,
     "coronary_calcium": _coronary_calcium,
     "ct_perfusion": ct_perfusion,

@@ -1,0 +1,166 @@
+"""Mammogram: the breast, the pectoral muscle, the dense tissue, and whether the side is what the header says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.plane_image import grey
+from isocenter.errors import Refused
+from isocenter.methods import mammogram
+from isocenter.record import Code, Finding, Measurement, codes
+from isocenter.space import Geometry, Reference, Region, Volume
+
+__all__ = ["PERCENT_DENSITY", "BreastDensity"]
+
+BREAST = Code("76752008", "SCT", "Breast")
+PECTORAL = Code("pectoral-muscle", "99ISO", "Pectoral muscle")
+DENSE = Code("dense-tissue", "99ISO", "Dense breast tissue")
+PERCENT_DENSITY = Code("percent-density", "99ISO", "Percent mammographic density by area")
+SIDE = Code("image-side", "99ISO", "Side of the breast in the picture")
+_VIEWS = ("CC", "MLO")
+_SPOILED = {
+    "magnification": "a magnified part is not the whole breast",
+    "spot compression": "a spot is not the whole breast",
+    "implant displaced": "an implant hides tissue",
+    "tangential": "only a part is shown",
+    "cleavage": "both breasts are shown",
+}
+
+
+class BreastDensity:
+    """How much of the breast is dense on this mammogram, and is it the side that the header says?"""
+
+    name, version = "breast_density", "1"
+    needs: ClassVar[Mapping[str, Need]] = {"image": Need(modality="MG", every=True)}
+    yields = (
+        Yield(what=BREAST, units=("mm2", "%")),
+        Yield(what=PECTORAL, units=("mm2",)),
+        Yield(what=DENSE, units=("mm2", "%")),
+        Yield(what=PERCENT_DENSITY, units=("%",)),
+        Yield(what=codes.HEADER_MISMATCH),
+    )
+    limits = Limits(seconds=60.0, memory_mib=3072)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Area percent density of a cranio-caudal or medio-lateral oblique view, in research.",
+        "not_for": "BI-RADS categories, which are read by eye; volumetric density; implants; finding cancer.",
+        "sources": ("Byng 1994 (interactive threshold)", "Otsu 1979", "Karssemeijer 1998 (pectoral line)"),
+        "level": "verified in silico; no mammogram with truth was at hand",
+    }
+
+    def run(self, image: Volume, *, view: Literal["by header", "CC", "MLO"] = "by header") -> Answer:
+        """Outline breast, muscle and dense tissue of one view.
+
+        Args:
+            image: one mammogram, bright where dense.
+            view: cranio-caudal or medio-lateral oblique, where the header does not say it.
+
+        Raises:
+            Refused: for spot, magnification and implant views, other views, or where no breast lies at one edge.
+        """
+        said = " ".join(str(image.facts.get(k) or "") for k in ("ViewCode", "ViewPosition", "SeriesDescription"))
+        for word, why in _SPOILED.items():
+            if word in said.casefold():
+                raise Refused(f"a view with {word}", why, "send the CC or MLO view")
+        if str(image.facts.get("BreastImplantPresent") or "").upper() == "YES":
+            raise Refused("a breast with an implant", "it is neither fat nor gland", "measure it by hand")
+        shown = view if view != "by header" else _view(said)
+        if shown not in _VIEWS:
+            raise Refused("a mammogram whose view is not stated", "muscle is looked for in MLO alone", "say CC or MLO")
+        picture, coloured = grey(image)
+        if coloured is not None and coloured.any():
+            raise Refused("a picture in colour", "a mammogram is grey")
+        held = mammogram.outline(picture, oblique=shown == "MLO")
+        return _answer(image, held, shown)
+
+    @classmethod
+    def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """A left breast of known density, the same with the wrong side in the header, and a spot view."""
+        grid = Geometry.regular(shape=(1, 320, 240), spacing_mm=(1.0, 0.7, 0.7), reference=Reference.PLANE)
+        row, column = np.indices(grid.shape[1:])
+        radius = np.hypot(column / 190.0, (row - 160) / 140.0)
+        gland = np.hypot((column - 75) / 62.0, (row - 160) / 60.0) < 1.0
+        edge = np.clip((1.0 - radius) * 8.0, 0.0, 1.0)
+        ripple = 12.0 * np.cos(row / 5.0) * np.sin(column / 7.0)
+        tissue = np.where(gland, 2500.0, 1400.0) + ripple
+        array = np.where(radius < 1.0, edge * tissue, 40.0 + 3.0 * np.cos(row * column)).astype(np.float32)
+        facts = {"ViewCode": "cranio-caudal", "ImageLaterality": "L", "PresentationIntentType": "FOR PRESENTATION"}
+        image = Volume(array[None], grid, facts=facts)
+        truth = 100.0 * float(np.count_nonzero(gland)) / float(np.count_nonzero(radius < 1.0))
+        measured = {str(PERCENT_DENSITY): (truth, 3.0)}
+        yield {"image": image}, {"answer": "found", "findings": 2, "measurements": measured}
+        wrong = replace(image, facts={**facts, "ImageLaterality": "R"})
+        yield {"image": wrong}, {"answer": "found", "findings": 3, "words": "header says right"}
+        spot = replace(image, facts={**facts, "ViewCode": "spot compression"})
+        yield {"image": spot}, {"answer": "declined", "words": "not the whole breast"}
+
+
+def _view(said: str) -> str:
+    words = said.casefold().replace("-", " ").replace("_", " ")
+    if "medio lateral oblique" in words or "mlo" in words.split():
+        return "MLO"
+    if "cranio caudal" in words or "cc" in words.split():
+        return "CC"
+    return ""
+
+
+def _mismatch(image: Volume, side: str) -> str:
+    """What is wrong with the side; empty where picture and header agree.
+
+    Where Patient Orientation says which way the rows run, the chest wall must lie accordingly. Without it a left breast
+    is taken to be stored as it is hung, with the chest wall at the left.
+    """
+    names = {"L": "left", "R": "right"}
+    said = str(image.facts.get("ImageLaterality") or image.facts.get("Laterality") or "").strip().upper()
+    towards = image.facts.get("PatientOrientation")
+    first = str(towards[0] if isinstance(towards, (list, tuple)) and towards else "").strip().upper()[:1]
+    wanted = {"A": "L", "P": "R"}.get(first)
+    if wanted is not None and wanted != side:
+        return f"The chest wall lies at the {names[side]}, and Patient Orientation says the {names[wanted]}: mirrored."
+    if wanted is None and said in names and said != side:
+        return f"The breast lies as a {names[side]} one does, the header says {names[said]}: mirrored, or mixed up."
+    return ""
+
+
+def _answer(image: Volume, held: mammogram.Breast, view: str) -> Answer:
+    calibrated = image.geometry.reference is Reference.PLANE
+    pixel = float(np.prod(image.geometry.spacing_mm[1:]))
+    remarks = []
+    if str(image.facts.get("PresentationIntentType") or "").upper() != "FOR PROCESSING":
+        remarks.append(
+            "the picture is for presentation: its grey was changed by the maker, and density is by area alone; "
+            "volumetric density needs the picture for processing"
+        )
+    if held.touches:
+        remarks.append(f"the breast reaches the {' and '.join(held.touches)} of the picture: tissue may be missing")
+
+    def found(what: Code, mask: npt.NDArray[np.bool_], label: str, words: str, share: float | None = None) -> Finding:
+        said = []
+        if calibrated:
+            said.append(Measurement(codes.AREA, float(np.count_nonzero(mask)) * pixel, "mm2", definition="projected"))
+        if share is not None:
+            said.append(Measurement(codes.AREA, share, "%", definition="of the breast without muscle"))
+        where = Region(image.geometry, mask=mask[None], label=label, series_uid=image.series_uid,
+                       instance_uid=image.instance_uids[0] if image.instance_uids else "")  # fmt: skip
+        return Finding(what, where=where, measurements=tuple(said), words=words)
+
+    findings = [
+        found(BREAST, held.breast, "breast", f"Breast ({view}), without muscle."),
+        found(DENSE, held.dense, "dense tissue", f"Dense tissue: {held.percent:.0f} % of the area.", held.percent),
+    ]
+    if held.muscle.any():
+        findings.append(found(PECTORAL, held.muscle, "pectoral muscle", "Pectoral muscle."))
+    elif view == "MLO":
+        remarks.append("no pectoral muscle was found on an oblique view: it counts as breast where it is shown")
+    if wrong := _mismatch(image, held.side):
+        findings.append(Finding(codes.HEADER_MISMATCH, words=wrong))
+    density = Measurement(
+        PERCENT_DENSITY, held.percent, "%", definition=f"{view}, threshold between fat and gland (Otsu)"
+    )
+    return Answer.found(*findings, measurements=(density,), reasons=tuple(remarks))

@@ -1,0 +1,172 @@
+"""Chest radiograph: lung fields, heart, and the cardiothoracic ratio where the picture allows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.plane_image import grey
+from isocenter.errors import Refused
+from isocenter.methods import lung_fields
+from isocenter.record import Code, Finding, Measurement, codes
+from isocenter.space import Reference, Region, Volume
+
+__all__ = ["RATIO", "ChestXrayHeart"]
+
+RATIO = Code("cardiothoracic-ratio", "99ISO", "Cardiothoracic ratio")
+SYMMETRY = Code("lung-symmetry", "99ISO", "Symmetry of the lung fields")
+TURNED = Code("mediastinal-offset", "99ISO", "Offset of the upper mediastinum")
+INSPIRATION = Code("lung-height-ratio", "99ISO", "Height of the right lung over the inner width of the thorax")
+UNSURE = Code("open-border", "99ISO", "Part of the outlines without a border")
+_PARTS = ("chest", "thorax", "lung")
+_ADULT_YEARS = 18.0
+_LARGE = 0.50
+_MOST_TURNED, _LEAST_INSPIRED, _MOST_UNSURE, _LEAST_SYMMETRY = 0.15, 0.60, 0.15, 0.45
+
+
+class ChestXrayHeart:
+    """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
+
+    name, version = "chest_xray_heart", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "image": Need(
+            modality=("CR", "DX"), body_part=_PARTS, at_most=4, facts={"ViewPosition": ("PA", "AP")}, every=True
+        )
+    }
+    yields = (
+        Yield(what=codes.LUNG, units=("mm2", "%")),
+        Yield(what=codes.HEART, units=("{ratio}", "mm")),
+        Yield(what=RATIO, units=("{ratio}",)),
+        Yield(what=SYMMETRY, units=("{ratio}",)),
+        Yield(what=TURNED, units=("{ratio}",)),
+        Yield(what=INSPIRATION, units=("{ratio}",)),
+        Yield(what=UNSURE, units=("{ratio}",)),
+    )
+    limits = Limits(seconds=30.0, memory_mib=2048)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Outline lungs and heart of an upright adult chest for a person to correct, with the ratio.",
+        "not_for": "Children, bedside and lateral pictures; lungs that are white; telling heart failure.",
+        "sources": ("Danzer 1919 (the ratio)", "Otsu 1979"),
+        "level": "classical method; verified in silico, looked at on real pictures without outlines by readers",
+    }
+
+    def run(self, image: Volume, *, ratio_from: float = _LARGE) -> Answer:
+        """Outline one radiograph.
+
+        Args:
+            image: one frontal chest radiograph, bright where dense, the patient's right on the left.
+            ratio_from: cardiothoracic ratio above which the words call the heart wide.
+
+        Raises:
+            Refused: for a lateral view, a picture that is none, or one on which no two lungs are found.
+        """
+        if not 0.3 <= ratio_from <= 0.8:
+            raise Refused(f"a ratio of {ratio_from:g}", "the limit is 0.5 in adults, 0.3 to 0.8 may be asked")
+        view = str(image.facts.get("ViewPosition") or "").strip().upper()
+        if view and view not in ("PA", "AP"):
+            raise Refused(f"a view '{view}'", "lungs and heart are outlined on a frontal one", "send the PA picture")
+        picture, coloured = grey(image)
+        if coloured is not None and coloured.any():
+            raise Refused("a picture in colour", "a radiograph is grey")
+        spacing = image.geometry.spacing_mm[1:]
+        if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
+            raise Refused(f"pixels of {spacing[0]:g} by {spacing[1]:g} mm", "widths are compared in square pixels")
+        chest = lung_fields.outline(picture)
+        remarks = _quality(chest)
+        against = (*_unfit(image, view), *remarks[0])
+        calibrated = image.geometry.reference is Reference.PLANE
+        lungs = [
+            _lung(chest.right, "right", codes.RIGHT, image, calibrated),
+            _lung(chest.left, "left", codes.LEFT, image, calibrated),
+        ]
+        said = [
+            Measurement(SYMMETRY, chest.symmetry, "{ratio}", definition="area of the smaller lung over the larger"),
+            Measurement(TURNED, chest.turned, "{ratio}", definition="of half the inner width; above zero: to the left"),
+            Measurement(INSPIRATION, chest.inspiration, "{ratio}"),
+            Measurement(UNSURE, chest.unsure, "{ratio}"),
+        ]
+        heart: list[Measurement] = []
+        if against:
+            words = f"No cardiothoracic ratio: {'; '.join(against)}."
+        else:
+            stated = Measurement(
+                RATIO, chest.ratio, "{ratio}", definition="largest extents right and left of the middle"
+            )
+            heart.append(stated)
+            said.append(stated)
+            wide = "wide" if chest.ratio > ratio_from else "not wide"
+            words = f"Cardiothoracic ratio {chest.ratio:.2f}: {wide} (limit {ratio_from:.2f}, adult, PA)."
+        if calibrated and not against:
+            width = chest.heart_px * spacing[1]
+            heart.append(Measurement(codes.DIAMETER, width, "mm", definition=f"heart, {_plane(image)}"))
+        region = Region(image.geometry, mask=chest.heart[None], label="heart", series_uid=image.series_uid,
+                        instance_uid=_instance(image))  # fmt: skip
+        found = Finding(codes.HEART, where=region, measurements=tuple(heart), words=words)
+        return Answer.found(found, *lungs, measurements=tuple(said), reasons=(*against, *remarks[1]))
+
+
+def _instance(image: Volume) -> str:
+    return image.instance_uids[0] if image.instance_uids else ""
+
+
+def _plane(image: Volume) -> str:
+    if image.facts.get("SpacingFrom") == "ImagerPixelSpacing":
+        return "in the plane of the detector, magnified"
+    return "as calibrated"
+
+
+def _lung(mask: npt.NDArray[np.bool_], name: str, side: Code, image: Volume, calibrated: bool) -> Finding:
+    share = 100.0 * float(np.count_nonzero(mask)) / mask.size
+    said = [Measurement(codes.AREA, share, "%", definition="of the picture")]
+    if calibrated:
+        area = float(np.count_nonzero(mask)) * float(np.prod(image.geometry.spacing_mm[1:]))
+        said.insert(0, Measurement(codes.AREA, area, "mm2", definition=_plane(image)))
+    where = Region(image.geometry, mask=mask[None], label=f"{name} lung", series_uid=image.series_uid,
+                   instance_uid=_instance(image))  # fmt: skip
+    return Finding(
+        codes.LUNG, where=where, laterality=side, measurements=tuple(said),
+        words=f"{name.capitalize()} lung field: {share:.0f} % of the picture.",
+    )  # fmt: skip
+
+
+def _unfit(image: Volume, view: str) -> tuple[str, ...]:
+    """Why the ratio means nothing on this picture, by its header."""
+    reasons = []
+    said = f"{view} {image.facts.get('ViewCode') or ''}".casefold()
+    if "ap" in said.split() or "antero-posterior" in said:
+        reasons.append("the view is AP: the heart lies far from the detector and is magnified")
+    elif "pa" not in said.split() and "postero-anterior" not in said:
+        reasons.append("the header does not say that the view is PA")
+    years = _years(str(image.facts.get("PatientAge") or ""))
+    if years is None:
+        reasons.append("the header does not say the patient's age")
+    elif years < _ADULT_YEARS:
+        reasons.append(f"the patient is {years:.0f} years old: 0.5 is the limit of adults")
+    return tuple(reasons)
+
+
+def _years(age: str) -> float | None:
+    found = re.fullmatch(r"(\d{1,3})([DWMY])", age.strip())
+    return int(found[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[found[2]] if found else None
+
+
+def _quality(chest: lung_fields.Chest) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(what forbids the ratio, what limits it)."""
+    against, remarks = [], []
+    if chest.cut:
+        against.append(f"a lung is cut off at the {' and '.join(chest.cut)}")
+    if chest.unsure > _MOST_UNSURE:
+        against.append(f"{chest.unsure:.0%} of the outlines have no border: correct them")
+    if abs(chest.turned) > _MOST_TURNED:
+        against.append("the upper mediastinum lies off the middle: rotated, or pulled to a side")
+    if chest.inspiration < _LEAST_INSPIRED:
+        against.append("the lungs are low for their width: poor inspiration, or a lung is partly white")
+    if chest.symmetry < _LEAST_SYMMETRY:
+        remarks.append("one lung field is less than half the other: see whether it is whole")
+    return tuple(against), tuple(remarks)

@@ -1,0 +1,314 @@
+"""Lung fields and heart on a frontal chest radiograph: two outlines, the cardiothoracic ratio, and what spoils it.
+
+A classical method without weights: air is darker than what surrounds it. A picture of 256 pixels is smoothed and parted
+by Otsu's threshold. Of the dark parts inside the body the pair that lies like two lungs is taken, parted from the air
+outside along the brightest line, its gaps between ribs closed. The heart lies between the inner borders of the lungs,
+above the domes of the diaphragm; what is hidden behind it or by an opacity is not found.
+
+The cardiothoracic ratio is the largest extent of the heart to the right plus that to the left, over the largest inner
+width of the thorax. It means something on an upright postero-anterior picture of an adult in full inspiration.
+
+Sources: Otsu, IEEE Trans SMC 9 (1979) 62; Danzer, Am J Med Sci 157 (1919) 513 (the ratio); Candemir & Antani, Int J
+Comput Assist Radiol Surg 14 (2019) 563 (a review of lung boundaries).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+
+__all__ = ["Chest", "outline"]
+
+_SIDE = 256
+_SMOOTH = 2.0
+_SHARES = (1.0, 0.8, 0.6, 0.45)  # of Otsu's threshold, for the cores
+_LEAST, _MOST = 0.012, 0.30  # of the picture's area, for one lung
+# Pixels sideways for each row from which on it is the diaphragm and not the heart; the heart's left border is flatter,
+# and its apex lies at most so much of the lung's height below the right dome.
+_STEEP_RIGHT, _STEEP_LEFT, _APEX_BELOW = 1.5, 3.0, 0.15
+_EDGE = 0.01
+_RETURN = 3.0  # pixels by which the border must come back
+
+Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Chest:
+    """What was outlined on one picture, on its own grid; right and left are the patient's.
+
+    Args:
+        right, left: lung fields (rows, columns), heart and what lies below the domes left out.
+        heart: between the lungs, from the level of the hila to the domes.
+        ratio: cardiothoracic ratio.
+        heart_px, thorax_px: its two widths in columns of the picture.
+        heart_ends, thorax_ends: (row, column) of their ends, right then left.
+        symmetry: area of the smaller lung over that of the larger.
+        turned: how far the upper mediastinum lies off the middle of the thorax, in parts of half its width; to the
+            patient's left above zero. Rotation, and a pulled or pushed mediastinum, show in it.
+        inspiration: height of the right lung over the inner width of the thorax; small in poor inspiration.
+        unsure: part of the outlines beyond which it is as dark as within, so that the border is a guess.
+        cut: sides of the picture that a lung reaches.
+    """
+
+    right: Mask
+    left: Mask
+    heart: Mask
+    ratio: float
+    heart_px: float
+    thorax_px: float
+    heart_ends: tuple[tuple[float, float], tuple[float, float]]
+    thorax_ends: tuple[tuple[float, float], tuple[float, float]]
+    symmetry: float
+    turned: float
+    inspiration: float
+    unsure: float
+    cut: tuple[str, ...]
+
+
+def outline(picture: Floats) -> Chest:
+    """Find the lungs of an upright frontal chest, bright where dense, the patient's right on the left.
+
+    Args:
+        picture: (rows, columns); square pixels, any scale and range of values.
+
+    Raises:
+        Refused: for a picture that is too small, empty or inverted, or on which no two lungs are found.
+    """
+    small, scale = _small(picture)
+    dark, threshold = _dark(small)
+    pair = None
+    for share in _SHARES:  # a lung that hangs together with the air outside is parted from it by its darkest core
+        core = dark if share == 1.0 else dark & (small < share * threshold)
+        for shave in (2, 4):
+            pair = pair or _pair(core, dark, small, shave)
+    if pair is None:
+        raise Refused(
+            "no two lungs were found",
+            "two dark fields side by side inside the body are looked for: this is no frontal chest, it is inverted or "
+            "cropped, or a lung is white",
+            "outline the lungs by hand",
+        )
+    right, left = (_mended(side) for side in pair)
+    unsure = _open(right | left, dark)
+    return _measured(right, left, unsure, scale, picture.shape)
+
+
+def _small(picture: Floats) -> tuple[Floats, float]:
+    """The picture at 256 pixels along its longer side, 0 to 1 between its 1st and 99th percentile, smoothed."""
+    from scipy.ndimage import gaussian_filter, zoom
+
+    held = np.asarray(picture, np.float32)
+    if held.ndim != 2 or min(held.shape) < 48:
+        raise Refused(f"a picture of shape {held.shape}", "at least 48 by 48 pixels of one plane are looked at")
+    if max(held.shape) > 2 * min(held.shape):
+        raise Refused(f"a picture of {held.shape[0]} by {held.shape[1]} pixels", "no film of one chest has that shape")
+    if not np.isfinite(held).all():
+        raise Refused("a picture with values that are not numbers", "nothing can be outlined on it")
+    scale = _SIDE / max(held.shape)
+    step = max(1, int(0.5 / scale))  # half way by plain averages, which is quick; the rest by interpolation
+    if step > 1:
+        rows, columns = (n // step * step for n in held.shape)
+        held = held[:rows, :columns].reshape(rows // step, step, columns // step, step).mean(axis=(1, 3))
+    shape = tuple(max(1, round(n * scale)) for n in picture.shape)
+    small = zoom(held, (shape[0] / held.shape[0], shape[1] / held.shape[1]), order=1)
+    low, high = np.percentile(small, (1, 99))
+    if not high > low:
+        raise Refused("a picture of one value", "there is no chest in it")
+    calm = gaussian_filter(np.clip((small - low) / (high - low), 0, 1).astype(np.float32), _SMOOTH)
+    return np.asarray(calm, np.float32), scale
+
+
+def _dark(small: Floats) -> tuple[Mask, float]:
+    """(mask, threshold): darker than Otsu's threshold or than the surroundings, never brighter than these."""
+    from scipy.ndimage import gaussian_filter
+
+    rows, columns = small.shape
+    middle = small[int(0.1 * rows) : int(0.9 * rows), int(0.08 * columns) : int(0.92 * columns)]
+    counts, edges = np.histogram(middle, 128, (0.0, 1.0))
+    share = np.cumsum(counts) / counts.sum()
+    mean = np.cumsum(counts / counts.sum() * (edges[:-1] + edges[1:]) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (mean[-1] * share - mean) ** 2 / (share * (1 - share))
+    threshold = edges[1 + int(np.nanargmax(between[:-1]))]
+    below = gaussian_filter(small, _SIDE / 5) - small
+    dark = ((small < threshold) | (below > 0.12)) & (below > -0.02)
+    return np.asarray(dark, np.bool_), float(threshold)
+
+
+def _pair(core: Mask, dark: Mask, small: Floats, shave: int) -> tuple[Mask, Mask] | None:
+    """(right, left) lung: two dark cores off the border, side by side, that overlap in height, grown to their walls."""
+    from scipy.ndimage import binary_erosion, label
+
+    labels, count = label(binary_erosion(core, iterations=shave, border_value=1))
+    rows, columns = dark.shape
+    parts = []
+    for n in range(1, count + 1):
+        y, x = np.nonzero(labels == n)
+        inside = y.min() > 0 and x.min() > 0 and x.max() < columns - 1 and y.max() < rows - 1
+        size = len(y) / dark.size
+        if inside and 0.3 * _LEAST <= size <= _MOST and np.ptp(y) >= 0.6 * np.ptp(x):
+            parts.append((n, x.mean() / columns, y.min() / rows, y.max() / rows, size))
+    best, chosen = 0.0, None
+    for one, at, top, bottom, size in parts:
+        for other, at_other, top_other, bottom_other, size_other in parts:
+            overlap = min(bottom, bottom_other) - max(top, top_other)
+            tall = max(bottom - top, bottom_other - top_other)
+            if not (0.12 <= at_other - at <= 0.65 and at < 0.55 < at_other + 0.1 and overlap > 0.5 * tall):
+                continue
+            score = (size + size_other) * overlap / tall * min(size, size_other) / max(size, size_other)
+            if score > best:
+                best, chosen = score, (one, other)
+    return None if chosen is None else _grown(labels, chosen, dark, small)
+
+
+def _grown(labels: npt.NDArray[Any], chosen: tuple[int, int], dark: Mask, small: Floats) -> tuple[Mask, Mask] | None:
+    """Both cores flooded up to the brightest line between them and everything else that is dark."""
+    from scipy.ndimage import label, watershed_ift
+
+    markers = np.zeros(labels.shape, np.int16)
+    markers[labels > 0] = 3
+    frame = np.ones(labels.shape, np.bool_)
+    frame[1:-1, 1:-1] = False
+    markers[frame] = 3
+    markers[labels == chosen[0]], markers[labels == chosen[1]] = 1, 2
+    flooded = watershed_ift((small * 65535).astype(np.uint16), markers)
+    found = []
+    for n, core in zip((1, 2), chosen, strict=True):
+        parts, _ = label((flooded == n) & dark)
+        own = np.bincount(parts[labels == core])
+        own[0] = 0
+        if not own.any():
+            return None
+        part = np.asarray(parts == int(own.argmax()), np.bool_)
+        if not _LEAST <= np.count_nonzero(part) / part.size <= _MOST:
+            return None
+        found.append(part)
+    return found[0], found[1]
+
+
+def _mended(side: Mask) -> Mask:
+    """Gaps between ribs and vessels closed."""
+    from scipy.ndimage import binary_closing, binary_fill_holes, binary_opening
+
+    reach = 10
+    span = np.arange(-reach, reach + 1)
+    disc = span[:, None] ** 2 + span**2 <= reach**2
+    padded = np.pad(side, reach + 1)
+    closed = binary_fill_holes(binary_closing(padded, disc))
+    calm = binary_opening(closed, disc[6:-6, 6:-6])
+    inner = calm[reach + 1 : -reach - 1, reach + 1 : -reach - 1]
+    return np.asarray(inner if inner.any() else side, np.bool_)
+
+
+def _borders(mask: Mask) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Rows that a lung has, and its first and last column in each (borders of pixels)."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    first = mask[rows].argmax(axis=1).astype(np.float64)
+    last = mask.shape[1] - mask[rows][:, ::-1].argmax(axis=1).astype(np.float64)
+    return rows, first, last
+
+
+def _heart_end(
+    rows: npt.NDArray[np.intp], inner: npt.NDArray[np.float64], outward: int, steepest: float, lowest: float
+) -> tuple[float, float, int]:
+    """(row, column) farthest out on the inner border of a lung above its dome, and the row where the dome begins.
+
+    Args:
+        inner: column of the inner border in each row. outward: -1 for the right lung, 1 for the left.
+        steepest: slope that is the diaphragm's. lowest: row below which the heart is not looked for.
+    """
+    from scipy.ndimage import gaussian_filter1d, median_filter, minimum_filter1d
+
+    start = int(0.35 * len(rows))
+    smooth = gaussian_filter1d(median_filter(inner, 9, mode="nearest"), 2.0) * outward
+    # Where the angle between heart and diaphragm is clear the border comes back to the middle below the heart.
+    later = np.minimum.accumulate(smooth[::-1])[::-1]
+    back = np.flatnonzero(smooth[start:] - later[start:] >= _RETURN) + start
+    angle = int(back[-1] + np.argmin(smooth[back[-1] :])) if len(back) else start
+    if angle > 0.6 * len(rows):
+        stop = angle
+    else:
+        slope = minimum_filter1d(np.gradient(smooth), 5)  # a vessel or a rib is passed within five rows
+        steep = np.flatnonzero((slope[angle:] > steepest) | (rows[angle:] > lowest))
+        stop = angle + int(steep[0]) if len(steep) else len(rows) - 1
+    stop = max(stop, start + 1)
+    at = start + int(np.argmax(smooth[start : stop + 1]))
+    return float(rows[at]), float(smooth[at] * outward), int(rows[stop])
+
+
+def _open(lungs: Mask, dark: Mask) -> float:
+    """Part of the outlines beyond which it is as dark as within: there the border is a guess."""
+    from scipy.ndimage import binary_dilation
+
+    ring = binary_dilation(lungs, iterations=4) & ~binary_dilation(lungs, iterations=1)
+    return int((ring & dark).sum()) / max(1, int(ring.sum()))
+
+
+def _measured(right: Mask, left: Mask, unsure: float, scale: float, shape: tuple[int, ...]) -> Chest:
+    rows_r, outer_r, inner_r = _borders(right)
+    rows_l, inner_l, outer_l = _borders(left)
+    end_r = _heart_end(rows_r, inner_r, -1, _STEEP_RIGHT, float(rows_r[-1]))
+    end_l = _heart_end(rows_l, inner_l, 1, _STEEP_LEFT, end_r[2] + _APEX_BELOW * len(rows_r))
+    heart_px = end_l[1] - end_r[1]
+    shared = np.intersect1d(rows_r, rows_l)
+    far_r, far_l = outer_r[np.isin(rows_r, shared)], outer_l[np.isin(rows_l, shared)]
+    widest = int(np.argmax(far_l - far_r))
+    thorax_px = float(far_l[widest] - far_r[widest])
+    if not 0 < heart_px < thorax_px:
+        raise Refused("lungs without a heart between them", "their inner borders cross", "outline the lungs by hand")
+    heart = np.zeros_like(right)
+    top = shared[int(0.35 * len(shared))]
+    for row in range(int(top), min(end_r[2], end_l[2]) + 1):
+        if right[row].any() and left[row].any():
+            heart[row, int(inner_r[rows_r == row][0]) : int(inner_l[rows_l == row][0])] = True
+    upper = shared[: max(1, int(0.3 * len(shared)))]
+    middle = [(inner_r[rows_r == y][0] + inner_l[rows_l == y][0]) / 2 for y in upper]
+    centre = (far_r[widest] + far_l[widest]) / 2
+    areas = (int(right.sum()), int(left.sum()))
+    whole = [_enlarged(m, shape) for m in (right, left, heart)]
+
+    def place(row: float, column: float) -> tuple[float, float]:
+        return (row + 0.5) / scale - 0.5, column / scale - 0.5
+
+    return Chest(
+        right=whole[0],
+        left=whole[1],
+        heart=whole[2],
+        ratio=heart_px / thorax_px,
+        heart_px=heart_px / scale,
+        thorax_px=thorax_px / scale,
+        heart_ends=(place(*end_r[:2]), place(*end_l[:2])),
+        thorax_ends=(place(shared[widest], far_r[widest]), place(shared[widest], far_l[widest])),
+        symmetry=min(areas) / max(areas),
+        turned=float(np.median(middle) - centre) / (thorax_px / 2),
+        inspiration=float(np.ptp(rows_r) + 1) / thorax_px,
+        unsure=unsure,
+        cut=_cut(right | left),
+    )
+
+
+def _cut(lungs: Mask) -> tuple[str, ...]:
+    margin = max(1, round(_EDGE * _SIDE))
+    sides = {
+        "top": lungs[:margin], "bottom": lungs[-margin:], "right": lungs[:, :margin], "left": lungs[:, -margin:],
+    }  # fmt: skip
+    return tuple(name for name, strip in sides.items() if strip.any())
+
+
+def _enlarged(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """A mask on the grid of the picture, its border smooth."""
+    from scipy.ndimage import gaussian_filter, zoom
+
+    soft = gaussian_filter(mask.astype(np.float32), 0.7)
+    factors = (shape[0] / mask.shape[0], shape[1] / mask.shape[1])
+    grown = zoom(soft, factors, order=1, grid_mode=True, mode="nearest")
+    out = np.zeros(shape, np.bool_)
+    rows, columns = min(shape[0], grown.shape[0]), min(shape[1], grown.shape[1])
+    out[:rows, :columns] = grown[:rows, :columns] > 0.5
+    return out

@@ -1,0 +1,148 @@
+"""Chest and breast from DICOM: what was built is measured, and the header decides what may be said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from real_series import loaded
+
+from isocenter.catalogue.breast_density import PERCENT_DENSITY, BreastDensity
+from isocenter.catalogue.chest_xray_heart import RATIO, ChestXrayHeart
+from isocenter.errors import Refused
+from isocenter.record import codes
+from isocenter.space import Axis, Geometry, Reference, Volume
+from isocenter.testing.phantoms import Person, Phantom, breast, thorax
+
+
+@cache
+def chest(**how: Any) -> tuple[Volume, Phantom]:
+    made = thorax.patient(**how)
+    (image,), _ = loaded(made.files)
+    return image, made
+
+
+@cache
+def mammogram(**how: Any) -> tuple[Volume, Phantom]:
+    made = breast.patient(**how)
+    (image,), _ = loaded(made.files)
+    return image, made
+
+
+def facts(image: Volume, **said: Any) -> Volume:
+    return replace(image, facts={**image.facts, **said})
+
+
+def test_an_adult_on_a_pa_film_has_a_ratio() -> None:
+    image, made = chest(seed=1)
+    answer = ChestXrayHeart().run(image)
+    (ratio,) = [m for m in answer.measurements if m.what == RATIO]
+    assert ratio.value == pytest.approx(made.truth["cardiothoracic_ratio"], abs=0.015)
+    heart = next(f for f in answer.findings if f.what == codes.HEART)
+    width = next(m.value for m in heart.measurements if m.unit == "mm")
+    assert width == pytest.approx(made.truth["heart_mm"], rel=0.03) and "not wide" in heart.words
+    areas = {f.laterality: f.measurements[0].value for f in answer.findings if f.what == codes.LUNG}
+    assert areas[codes.RIGHT] == pytest.approx(np.count_nonzero(made.truth["right"]) * 0.64, rel=0.06)
+    wide, _ = chest(seed=2, heart_mm=190.0)
+    assert ": wide (limit 0.50" in ChestXrayHeart().run(wide).findings[0].words
+
+
+@pytest.mark.parametrize(
+    ("how", "said", "words"),
+    [
+        ({"view": "AP"}, {}, "the view is AP"),
+        ({}, {"ViewPosition": "", "ViewCode": ""}, "does not say that the view is PA"),
+        ({}, {"PatientAge": "012Y"}, "12 years old"),
+        ({}, {"PatientAge": "009M"}, "1 years old"),
+        ({}, {"PatientAge": ""}, "does not say the patient's age"),
+        ({"turned_mm": 34.0}, {}, "lies off the middle"),
+        ({"height_mm": 165.0}, {}, "poor inspiration"),
+    ],
+)
+def test_where_the_ratio_means_nothing_there_is_none(how: dict[str, Any], said: dict[str, Any], words: str) -> None:
+    image, _ = chest(seed=1, **how)
+    answer = ChestXrayHeart().run(facts(image, **said))
+    assert not [m for m in answer.measurements if m.what == RATIO]
+    assert words in answer.findings[0].words and len(answer.findings) == 3
+    assert not answer.findings[0].measurements
+
+
+def test_a_cropped_lung_has_no_ratio() -> None:
+    image, _ = chest(seed=1)
+    low = image.cropped((0, 0, 0), (1, 385, 512))  # through the costophrenic angles
+    try:
+        answer = ChestXrayHeart().run(facts(low))
+    except Refused as why:
+        assert "no two lungs" in str(why)
+    else:
+        assert not [m for m in answer.measurements if m.what == RATIO]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"), [({"ViewPosition": "LL"}, "frontal one"), ({"ViewPosition": "RL"}, "frontal one")]
+)
+def test_a_lateral_view_is_not_outlined(said: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        ChestXrayHeart().run(facts(chest(seed=1)[0], **said))
+
+
+def test_what_is_no_radiograph() -> None:
+    image, _ = chest(seed=1)
+    with pytest.raises(Refused, match=r"0.3 to 0.8"):
+        ChestXrayHeart().run(image, ratio_from=0.0)
+    with pytest.raises(Refused, match="square pixels"):
+        grid = Geometry.regular(shape=image.geometry.shape, spacing_mm=(1.0, 0.8, 0.4), reference=Reference.PLANE)
+        ChestXrayHeart().run(replace(image, geometry=grid))
+    film = Volume(np.stack([image.array] * 2), image.geometry, axes=(Axis("time", (0.0, 1.0), "s"),))
+    with pytest.raises(Refused, match="a film of 2 frames"):
+        ChestXrayHeart().run(film)
+    colour = np.stack([image.array[0] * k for k in (1.0, 0.5, 0.2)])[:, None]
+    with pytest.raises(Refused, match="in colour"):
+        ChestXrayHeart().run(Volume(colour, image.geometry, axes=(Axis("channel", ("R", "G", "B")),)))
+
+
+@pytest.mark.parametrize(("side", "view"), [("L", "CC"), ("R", "MLO")])
+def test_density_from_dicom(side: str, view: str) -> None:
+    image, made = mammogram(seed=1, side=side, view=view)
+    answer = BreastDensity().run(image)
+    (density,) = answer.measurements
+    assert density.what == PERCENT_DENSITY and view in density.definition
+    assert density.value == pytest.approx(made.truth["percent_density"], abs=3.0)
+    assert codes.HEADER_MISMATCH not in {f.what for f in answer.findings}
+    assert len(answer.findings) == (3 if view == "MLO" else 2)
+    assert any("for presentation" in r for r in answer.reasons)
+
+
+def test_the_side_is_checked() -> None:
+    image, _ = mammogram(seed=1, side="L", view="CC")
+    mirrored = replace(image, array=image.array[..., ::-1].copy())
+    for wrong, words in (
+        (mirrored, "Patient Orientation says the left"),
+        (facts(image, PatientOrientation=None, ImageLaterality="R"), "the header says right"),
+    ):
+        found = [f for f in BreastDensity().run(wrong).findings if f.what == codes.HEADER_MISMATCH]
+        assert len(found) == 1 and words in found[0].words
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"ViewCode": "spot compression"}, "not the whole breast"),
+        ({"ViewCode": "magnification"}, "not the whole breast"),
+        ({"SeriesDescription": "Implant Displaced L MLO"}, "implant hides"),
+        ({"BreastImplantPresent": "YES"}, "with an implant"),
+        ({"ViewCode": "", "ViewPosition": "ML", "SeriesDescription": ""}, "view is not stated"),
+    ],
+)
+def test_views_that_have_no_density(said: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        BreastDensity().run(facts(mammogram(seed=1, side="L", view="CC")[0], **said))
+
+
+def test_a_person_of_ones_own() -> None:
+    child = Person("P9", "PHANTOM^YOUNG", "F", "20200101", 1.1, 18.0)
+    (image,), _ = loaded(thorax.patient(person=child).files)
+    assert "6 years old" in ChestXrayHeart().run(image).findings[0].words

@@ -1,0 +1,58 @@
+"""Lung fields on chests of known widths, and pictures that are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.methods import lung_fields
+from isocenter.testing.phantoms import thorax
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    return float(2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other)))
+
+
+@pytest.mark.parametrize(("heart", "width"), [(120.0, 300.0), (150.0, 270.0), (200.0, 320.0)])
+def test_ratio_and_fields_are_those_that_were_built(heart: float, width: float) -> None:
+    pixels, truth = thorax.picture(seed=int(heart), heart_mm=heart, thorax_mm=width)
+    chest = lung_fields.outline(pixels.astype(np.float32))
+    assert chest.ratio == pytest.approx(truth["cardiothoracic_ratio"], abs=0.015)
+    assert chest.heart_px * 0.8 == pytest.approx(truth["heart_mm"], rel=0.03)
+    assert dice(chest.right, truth["right"]) > 0.95 and dice(chest.left, truth["left"]) > 0.95
+    assert not chest.cut and chest.unsure < 0.15 and abs(chest.turned) < 0.05
+
+
+def test_scale_and_range_of_values_do_not_matter() -> None:
+    pixels, _ = thorax.picture(seed=2)
+    held = lung_fields.outline(pixels.astype(np.float32))
+    finer = lung_fields.outline(np.kron(pixels, np.ones((3, 3), np.uint16)).astype(np.float32) * 0.01 - 7.0)
+    assert finer.ratio == pytest.approx(held.ratio, abs=0.01)
+    assert finer.right.shape == (1536, 1536)
+    assert finer.heart_px == pytest.approx(3 * held.heart_px, rel=0.02)
+    assert held.heart[int(held.heart_ends[0][0]), int(held.heart_ends[0][1]) + 3]
+
+
+def test_a_pulled_mediastinum_and_low_lungs_show() -> None:
+    turned, _ = thorax.picture(seed=3, turned_mm=34.0)
+    assert lung_fields.outline(turned.astype(np.float32)).turned > 0.15
+    low, _ = thorax.picture(seed=4, height_mm=165.0)
+    assert lung_fields.outline(low.astype(np.float32)).inspiration < 0.6
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        (np.zeros((40, 40), np.float32), "48 by 48"),
+        (np.zeros((100, 300), np.float32), "no film of one chest"),
+        (np.ones((100, 100), np.float32), "one value"),
+        (np.full((100, 100), np.nan, np.float32), "not numbers"),
+        (np.random.default_rng(0).random((200, 200)).astype(np.float32), "no two lungs"),
+        (4095.0 - thorax.picture(seed=1)[0].astype(np.float32), "no two lungs"),
+        (thorax.picture(seed=1)[0][:, :270].astype(np.float32), "no two lungs"),
+    ],
+)
+def test_what_is_no_chest(picture: np.ndarray, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        lung_fields.outline(picture)
