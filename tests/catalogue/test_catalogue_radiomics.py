@@ -81,6 +81,15 @@ def test_arbitrary_intensities_give_only_what_their_scale_leaves() -> None:
     assert not any("stat_mean" in d or "integ_int" in d for d in values[0])
 
 
+def test_an_image_of_grey_levels_has_them_all() -> None:
+    """Every consensus feature of the digital phantom can be had from DICOM."""
+    levels = np.clip(np.rint(HU / 60.0) + 3.0, 1.0, 6.0).astype(np.float32)
+    answer = Radiomics().run(Volume(levels, GRID), (LUMP,), configuration="digital phantom")
+    (found,) = answer.findings
+    assert len(found.measurements) == 482
+    assert {m.unit for m in found.measurements if m.what.code in ("Q4LE", "ECT3")} == {"1"}
+
+
 def test_remarks() -> None:
     apart = box((4, 12), (8, 20), (8, 22), label="two")
     assert apart.mask is not None

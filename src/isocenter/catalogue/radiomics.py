@@ -25,6 +25,7 @@ __all__ = ["Radiomics"]
 _HU, _SUV = "[hnsf'U]", "{SUVbw}g/ml"
 _UNITS: Mapping[str, Mapping[str, str]] = {
     _HU: {"i": _HU, "i2": "[hnsf'U]2", "i.mm3": "[hnsf'U].mm3"},
+    "1": {"i": "1", "i2": "1", "i.mm3": "mm3"},  # an image of grey levels
     _SUV: {"i": _SUV, "i2": "{SUVbw}g2/ml2", "i.mm3": "{SUVbw}g.mm3/ml"},
 }
 _PLAIN = {"mm": "mm", "mm2": "mm2", "mm3": "mm3", "/mm": "1/mm", "1": "1"}
@@ -244,8 +245,9 @@ class _Scan:
 
     def _measurement(self, tag: str, value: float, chosen: Configuration) -> Measurement | None:
         feature = ibsi.feature(tag)
-        unit = _PLAIN.get(feature.unit) or _UNITS.get(self.unit, {}).get(feature.unit, "")
-        if not unit or (not self.unit and feature.tag in _OFFSET):
+        scale = "1" if _of_levels(chosen) else self.unit
+        unit = _PLAIN.get(feature.unit) or _UNITS.get(scale, {}).get(feature.unit, "")
+        if not unit or (not scale and feature.tag in _OFFSET):
             return None
         said = ", ".join(part for part in (tag, feature.strategy, f"configuration {chosen.name}") if part)
         return Measurement(Code(feature.code, "IBSI", feature.name), value, unit, definition=said)
@@ -255,6 +257,11 @@ def _against(geometry: Geometry) -> tuple[int, ...]:
     """Array axes that run against the patient's: turned round, a flipped image gives the same numbers."""
     along = geometry.directions
     return tuple(a for a in range(3) if along[np.abs(along[:, a]).argmax(), a] < 0)
+
+
+def _of_levels(chosen: Configuration) -> bool:
+    """Whether the image's intensities are taken as grey levels that need no discretisation."""
+    return chosen.bins is None and chosen.bin_width is None and not chosen.filter and "ih" in chosen.families
 
 
 def _told(chosen: Configuration) -> str:
@@ -280,7 +287,7 @@ def _told(chosen: Configuration) -> str:
 
 def _doubts(chosen: Configuration, scan: _Scan) -> list[str]:
     doubts = []
-    if not scan.unit:
+    if not scan.unit and not _of_levels(chosen):
         doubts.append(
             "intensities are arbitrary and not normalised: only features are given that do not change with their scale"
         )
