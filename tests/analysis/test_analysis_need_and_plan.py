@@ -32,6 +32,7 @@ def study(*held: Series) -> Study:
         (Need(modality="CT", body_part=("HEAD",)), series(body_part="CHEST"), "series 2 is of CHEST"),
         (Need(modality="CT", slice_mm=(0.5, 1.5)), series(facts={"SliceThickness": 3.0}), "series 2 has 3 mm"),
         (Need(modality="DX", facts={"ViewPosition": ("PA",)}), series("DX", facts={"ViewPosition": "LL"}), "has LL"),
+        (Need(modality="MR", axis="echo"), series("MR", facts={"EchoTime": 2.3}), "several echo times; series 2 has 1"),
         (Need(), Series("1.2", "SR", 2, instances=(Instance("1", "1", "1", "d", 1),)), "no pixels"),
     ],
 )
@@ -83,7 +84,7 @@ def test_a_need_reads_as_a_sentence() -> None:
         "computed radiograph or digital radiograph of chest with at most 4 images, ViewPosition PA or AP"
     )
     assert need.query() == {"Modality": ["CR", "DX"]}
-    with pytest.raises(Refused, match="'volume' or 'regions'"):
+    with pytest.raises(Refused, match="'volumes' or 'regions'"):
         Need(gives="dreams")
     with pytest.raises(Refused, match="the 'last' one, or 'all' of them"):
         Need(earlier="next")
@@ -141,6 +142,25 @@ def test_the_best_series_is_bound_and_every_series_where_every_is_wanted() -> No
     both, *each = planned.bindings
     assert both.series == {"pet": ("1.5",), "ct": ("1.3",)}
     assert len(each) == 4
+
+
+class _Phases(_Lesions):
+    needs = {"echoes": Need(modality="MR", gives="volumes", axis="echo")}  # noqa: RUF012
+
+
+def test_every_series_that_fits_in_one_frame_of_reference_is_bound_where_volumes_are_wanted() -> None:
+    def echoes(uid: str, times: tuple[float, ...], frame: str = "9") -> Series:
+        images = tuple(
+            Instance(f"{uid}.{n}", "1.2.840.10008.5.1.4.1.1.4", "1", "d", n, rows=4, columns=4, facts={"EchoTime": t})
+            for n, t in enumerate(times)
+        )
+        return Series(uid, "MR", 2, instances=images, frame_of_reference=frame)
+
+    held = study(
+        echoes("1.3", (1.2, 2.4)), echoes("1.4", (1.2, 2.4)), echoes("1.5", (80.0,)), echoes("1.6", (1.2, 2.4), "8")
+    )
+    (bound,) = plan([_Phases()], held).bindings  # type: ignore[list-item]
+    assert sorted(bound.series["echoes"]) in (["1.3", "1.4"], ["1.6"])
 
 
 def test_what_is_missing_is_said_of_the_nearest_series() -> None:

@@ -74,9 +74,12 @@ class Need:
 
     Args:
         modality: DICOM Modality, or several that will do; empty for any series with pixels.
-        gives: ``"volume"`` (a `Volume`) or ``"regions"`` (a tuple of `Region`, from RTSTRUCT or SEG).
+        gives: ``"volume"`` (a `Volume`), ``"volumes"`` (a tuple of every `Volume` of every series of the study that
+            meets the need and lies in one frame of reference: magnitude and phase, flip angles) or ``"regions"`` (a
+            tuple of `Region`, from RTSTRUCT or SEG).
         body_part: words of which one must stand in Body Part Examined, or in the descriptions where it is empty.
-        axis: a leading axis that the volume must have (time, echo, b_value, ...); checked again on the volume.
+        axis: a leading axis that the volume must have (time, echo, b_value, ...); checked again on the volume. A
+            series whose images state one echo time has no echo axis and is turned away before it is read.
         at_least, at_most: number of instances or frames.
         slice_mm: allowed (smallest, largest) Slice Thickness in millimetres.
         facts: header facts that must hold: keyword -> allowed values, e.g. ``{"ViewPosition": ("PA", "AP")}``. A fact
@@ -109,8 +112,8 @@ class Need:
     dated: bool = False
 
     def __post_init__(self) -> None:
-        if self.gives not in ("volume", "regions"):
-            raise Refused(f"gives='{self.gives}'", "a need gives a 'volume' or 'regions'")
+        if self.gives not in ("volume", "volumes", "regions"):
+            raise Refused(f"gives='{self.gives}'", "a need gives a 'volume', 'volumes' or 'regions'")
         if self.earlier not in ("", "last", "all"):
             raise Refused(f"earlier='{self.earlier}'", "an earlier study is the 'last' one, or 'all' of them")
         if isinstance(self.modality, str):
@@ -126,7 +129,7 @@ class Need:
         """Every predicate that the need has, with what this series says to it."""
         each = (
             self._modality(series), self._pixels(series), self._body_part(series), self._count(series),
-            self._thickness(series), *self._facts(series),
+            self._echoes(series), self._thickness(series), *self._facts(series),
         )  # fmt: skip
         return tuple(c for c in each if c is not None)
 
@@ -161,6 +164,12 @@ class Need:
         if self.at_most is not None:
             return Check("images", f"at most {self.at_most} images", found, n <= self.at_most)
         return Check("images", f"at least {self.at_least} images", found, True) if self.at_least > 1 else None
+
+    def _echoes(self, series: Series) -> Check | None:
+        if self.axis != "echo" or any(i.frames > 1 for i in series.instances):
+            return None
+        stated = {i.facts.get("EchoTime", series.facts.get("EchoTime")) for i in series.instances}
+        return Check("echo times", "several echo times", f"series {series.number} has {len(stated)}", len(stated) > 1)
 
     def _thickness(self, series: Series) -> Check | None:
         if self.slice_mm is None:

@@ -142,6 +142,8 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
     unmet: tuple[Unmet, ...] = ()
     for main in candidates:
         bound: dict[str, tuple[str, ...]] = {first_name: (main.uid,)}
+        if first.gives == "volumes":
+            bound[first_name] += _framed(main, [s for s in study.series if s.uid != main.uid and not first.unmet(s)])
         for name, need in others:
             if need.earlier:
                 bound[name] = _before(main, earlier, need)
@@ -160,10 +162,17 @@ def _beside(main: Series, fitting: list[Series], need: Need) -> tuple[str, ...]:
     """Series that go with the main one: drawn on it first, else in its frame of reference, else the best of all."""
     drawn = [s for s in fitting if main.uid in s.facts.get("ReferencedSeriesUIDs", ())]
     framed = [s for s in fitting if main.frame_of_reference and s.frame_of_reference == main.frame_of_reference]
+    if need.gives == "volumes":
+        return _framed(main, fitting)
     if need.gives == "regions":
         return tuple(s.uid for s in (drawn or framed))
     chosen = sorted(framed or fitting, key=_preference, reverse=True)[:1]
     return tuple(s.uid for s in chosen)
+
+
+def _framed(main: Series, fitting: list[Series]) -> tuple[str, ...]:
+    """All that lie where the main one lies; without a frame of reference that cannot be said, and all are taken."""
+    return tuple(s.uid for s in fitting if s.frame_of_reference == main.frame_of_reference)
 
 
 def _before(main: Series, earlier: Sequence[Study], need: Need) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ _TABLE = """
 00185100 PatientPosition w S
 00185101 ViewPosition w S
 00189073 AcquisitionDuration b S
+00089208 ComplexImageComponent w I
 00189087 DiffusionBValue b I
 00189089 DiffusionGradientOrientation B I
 00200012 AcquisitionNumber n I
@@ -158,6 +159,7 @@ _PRIVATE = (
     (0x0019, "SIEMENS MR HEADER", 0x0A, "SiemensImagesInMosaic", "b", False),
     (0x0019, "SIEMENS MR HEADER", 0x0C, "SiemensBValue", "d", False),
     (0x0019, "SIEMENS MR HEADER", 0x0E, "SiemensDiffusionGradientDirection", "B", False),
+    (0x0043, "GEMS_PARM_01", 0x2F, "GEImageKind", "d", False),
     (0x0043, "GEMS_PARM_01", 0x39, "GEBValue", "D", False),
     (0x0019, "GEMS_ACQU_01", 0xBB, "GEDiffusionGradientX", "d", False),
     (0x0019, "GEMS_ACQU_01", 0xBC, "GEDiffusionGradientY", "d", False),

@@ -157,9 +157,15 @@ def classic(series: Series, instance: Instance) -> Placed | None:
         thickness=_one(facts.get("SliceThickness")) or 0.0,
         slope=slope,
         intercept=intercept,
-        kind=tuple(str(w) for w in words),
+        kind=(*(str(w) for w in words), *_component(facts)),
         keys=_classic_keys(facts, instance),
     )
+
+
+def _component(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Magnitude, phase, real or imaginary, where another element than Image Type says so."""
+    said = facts.get("ComplexImageComponent", facts.get("GEImageKind"))
+    return () if said is None else (str(said),)
 
 
 def _classic_keys(facts: Mapping[str, Any], instance: Instance) -> dict[str, Any]:

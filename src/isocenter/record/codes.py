@@ -46,7 +46,11 @@ HEADER_MISMATCH = Code("header-mismatch", _ISO, "Image is not what its header sa
 
 CORONARY_CALCIFICATION = Code("237897009", _SCT, "Vascular Calcification")
 
+STEATOSIS = Code("fatty-liver", _ISO, "Fat in the liver")
+LIVER_IRON_EXCESS = Code("iron-excess", _ISO, "Iron excess in the liver")
+
 # ---- sites and sides
+LIVER = Code("10200004", _SCT, "Liver")
 LUNG = Code("39607008", _SCT, "Lung")
 CHEST = Code("816094009", _SCT, "Chest")
 HEART = Code("80891009", _SCT, "Heart")
@@ -102,6 +106,12 @@ HEAD_MOTION = Code("head-motion", _ISO, "Head motion")
 SCORE = Code("choice-score", _ISO, "Score of a choice")
 WIDTH = Code("curve-width", _ISO, "Width of a curve")
 
+FAT_FRACTION = Code("129100", _DCM, "Fat fraction")
+PDFF = Code("pdff", _ISO, "Proton density fat fraction")
+R2_STAR = Code("126395", _DCM, "R2*")
+LIVER_IRON = Code("liver-iron", _ISO, "Liver iron concentration, dry weight")
+EXCLUDED_SHARE = Code("excluded-share", _ISO, "Share of a region that was left out")
+
 # ---- measurements of the heart
 LV_EDV = Code("8821-1", _LN, "Left Ventricular ED Volume")
 LV_ESV = Code("8823-7", _LN, "Left Ventricular ES Volume")
@@ -145,6 +155,8 @@ UNITS: dict[str, str] = {
     "{arbitrary}": "arbitrary units",
     "g": "gram",
     "mg": "milligram",
+    "mg/g": "milligram per gram",
+    "Hz": "hertz",
     "g/m2": "gram per square meter",
     "mL/m2": "milliliter per square meter",
     "mL/s": "milliliter per second",

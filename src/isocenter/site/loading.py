@@ -73,7 +73,9 @@ class Loading:
                 given[name] = self._one(*found[0], need)
         return given
 
-    def _one(self, study: Study, chosen: list[Series], need: Need) -> Volume | tuple[Region, ...]:
+    def _one(self, study: Study, chosen: list[Series], need: Need) -> Volume | tuple[Volume, ...] | tuple[Region, ...]:
+        if need.gives == "volumes":
+            return tuple(v for s in chosen for v in volumes_of(s, self.get) if _along(v, need.axis))
         if need.gives == "regions":
             return tuple(r for s in chosen for r in regions_of(study, s, self.get))
         return _with_axis(volumes_of(chosen[0], self.get), need, chosen[0])
@@ -86,7 +88,11 @@ class Loading:
         return tuple(sorted(i.digest for s in every if s.uid in used for i in s.instances))
 
 
-def _dated(study: Study, given: Volume | tuple[Region, ...]) -> Dated:
+def _along(volume: Volume, axis: str) -> bool:
+    return not axis or any(a.name == axis and len(a) > 1 for a in volume.axes)
+
+
+def _dated(study: Study, given: Any) -> Dated:
     if study.date is None:
         raise Refused("a study without a date", "it has no place in time", "complete Study Date")
     return Dated(study.uid, study.date, given)
@@ -154,7 +160,7 @@ def _with_axis(volumes: list[Volume], need: Need, series: Series) -> Volume:
     if not need.axis:
         return volumes[0]
     for volume in volumes:
-        if any(a.name == need.axis and len(a) > 1 for a in volume.axes):
+        if _along(volume, need.axis):
             return volume
     raise Refused(f"series {series.number} has no {need.axis} axis", f"the analysis needs {need.sentence()}")
 

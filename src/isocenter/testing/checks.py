@@ -399,6 +399,13 @@ def _bad(case: _Case) -> Iterator[tuple[str, Mapping[str, Any]]]:
             one = value.cropped((0, 0, 0), (1, 1, 1))
             alone = {k: v for k, v in inputs.items() if k not in optional} | dict.fromkeys(optional)
             yield f"{name} of one voxel", {**alone, name: _instead(given, one)}
+        elif isinstance(value, tuple) and value and all(isinstance(v, Volume) for v in value):
+            many = [v for v in value if isinstance(v, Volume)]
+            if not case.analysis.needs[name].optional:
+                yield f"{name} empty", {**inputs, name: ()}
+            for what, fill in (("all zero", 0.0), ("not a number", np.nan), ("infinite", np.inf)):
+                bad = tuple(replace(v, array=np.full(v.array.shape, fill, np.float32)) for v in many)
+                yield f"{name} {what}", {**inputs, name: bad}
         elif isinstance(value, tuple) and value and all(isinstance(r, Region) for r in value):
             if not case.analysis.needs[name].optional:
                 yield f"{name} empty", {**inputs, name: _instead(given, ())}

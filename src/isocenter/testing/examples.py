@@ -17,7 +17,7 @@ from isocenter.dicom.header import merge, read_header
 from isocenter.record import codes
 from isocenter.space import Region, Volume
 from isocenter.testing.perfused_examples import ct_perfusion, mr_perfusion
-from isocenter.testing.phantoms import chest, coronary, heart, thorax
+from isocenter.testing.phantoms import abdomen_mr, chest, coronary, heart, thorax
 
 __all__ = ["EXAMPLES", "Example"]
 
@@ -95,12 +95,25 @@ def _cardiac_cine() -> Iterator[Example]:
     yield {"cine": few, "drawn": None}, {"answer": "declined", "words": "5 slices"}
 
 
+def _liver_fat_iron() -> Iterator[Example]:
+    small: dict[str, Any] = {"size": 96, "slices": 4}
+    made = abdomen_mr.patient(**small)
+    parts, _ = _volumes(made.files)
+    measured = {str(codes.PDFF): (made.truth["pdff_percent"], 0.3), str(codes.R2_STAR): (60.0, 1.0)}
+    yield {"echoes": tuple(parts), "drawn": None}, {"answer": "found", "findings": 1, "measurements": measured}
+    lean, _ = _volumes(abdomen_mr.patient(**small, pdff=2.0, r2_star=40.0).files)
+    yield {"echoes": tuple(lean), "drawn": None}, {"answer": "none"}
+    steep = tuple(replace(v, facts={**v.facts, "FlipAngle": 20.0}) for v in parts)
+    yield {"echoes": steep, "drawn": None}, {"answer": "declined", "words": "flip angle 20 degrees"}
+
+
 EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
     "cardiac_cine": _cardiac_cine,
     "chest_xray_heart": _chest_xray_heart,
     "chest_xray_opacity": _chest_xray_opacity,
     "coronary_calcium": _coronary_calcium,
     "ct_perfusion": ct_perfusion,
+    "liver_fat_iron": _liver_fat_iron,
     "mr_perfusion": mr_perfusion,
 }
 """Name of an analysis -> its examples."""

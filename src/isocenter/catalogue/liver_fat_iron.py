@@ -1,0 +1,356 @@
+"""MR of the liver at several echo times: how much fat, and how much iron."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.methods import complex_images, fat_magnitude, fatwater, liver_iron, liver_region
+from isocenter.methods.fat_spectrum import t1_bias_points
+from isocenter.record import Curve, Finding, Measurement, codes
+from isocenter.space import Reference, Region, Volume, resample_region
+
+__all__ = ["LiverFatIron"]
+
+_STEATOSIS_PERCENT = 5.0
+_GRADES = ((22.1, "S3"), (17.4, "S2"), (6.4, "S1"))
+_T1_WARN, _T1_REFUSE = 0.5, 2.0  # points at 20 % fat
+_ASKEW = 0.07
+_LEAST_VOXELS = 20
+_WORDS = {
+    "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
+    "real": {"R", "REAL", "R_FFE", "2", "2.0"},
+    "imaginary": {"I", "IMAGINARY", "I_FFE", "3", "3.0"},
+    "magnitude": {"M", "MAGNITUDE", "M_FFE", "0", "0.0"},
+}
+_LIMIT_OF_MAGNITUDE = (
+    "from magnitudes alone: fat and water are told apart by fat's smaller peaks only, so above 50 % the answer may be "
+    "its mirror image"
+)
+
+Mask = npt.NDArray[np.bool_]
+
+
+class LiverFatIron:
+    """How much fat (PDFF) and how much iron (from R2*) are in the liver?"""
+
+    name, version = "liver_fat_iron", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "echoes": Need(
+            modality="MR", gives="volumes", axis="echo", at_least=2, body_part=("liver", "abdomen", "upper abdomen")
+        ),
+        "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
+    }
+    yields = (
+        Yield(what=codes.STEATOSIS, units=("%", "1/s", "mL")),
+        Yield(what=codes.LIVER_IRON_EXCESS, units=("mg/g", "1/s", "mL")),
+        Yield(what=codes.PDFF, units=("%",)),
+        Yield(what=codes.FAT_FRACTION, units=("%",)),
+        Yield(what=codes.R2_STAR, units=("1/s",)),
+        Yield(what=codes.LIVER_IRON, units=("mg/g",)),
+        Yield(what=codes.VOLUME, units=("mL",)),
+        Yield(what=codes.EXCLUDED_SHARE, units=("%",)),
+        Yield(maps=("PDFF", "R2*", "Field", "Fat fraction")),
+    )
+    limits = Limits(seconds=180.0, memory_mib=8192)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Measure fat and iron of the liver on a multi-echo gradient echo, for a person to confirm.",
+        "not_for": "Telling inflammation or fibrosis; choosing chelation; scans after contrast.",
+        "sources": ("Hernando 2010", "Berglund 2017", "QIBA Profile PDFF", "Hernando 2023", "Wood 2005"),
+        "level": "verified, not validated: exact on simulated images; no patient with a known fat or iron was at hand",
+    }
+
+    def run(
+        self,
+        echoes: tuple[Volume, ...],
+        drawn: tuple[Region, ...] | None,
+        *,
+        calibration: Literal[
+            "by field", "hernando_2023", "wood_2005", "garbowski_2014", "hernando_2023_2.89t", "hernando_2023_3t"
+        ] = "by field",
+        turning: Literal["find", "as is", "mirrored"] = "find",
+        field_t: float = 0.0,
+        allow_t1_bias: bool = False,
+    ) -> Answer:
+        """Separate fat and water and measure in the liver.
+
+        Args:
+            echoes: every multi-echo series of the scan: magnitude and phase, real and imaginary, or magnitude alone.
+            drawn: the liver or its segments; without them a region well inside the liver is looked for.
+            calibration: of iron from R2*; ``by field`` takes Hernando 2023 at 1.5, 2.89 or 3 T.
+            turning: which way phase turns; ``find`` tries both.
+            field_t: tesla, where the header is wrong or silent; 0 believes the header.
+            allow_t1_bias: go on when repetition time and flip angle lift the fat fraction by more than 2 points.
+
+        Raises:
+            Refused: for images that carry no fat fraction; the message says why.
+        """
+        scan = _gathered(echoes)
+        field = field_t or _number(scan.main, "MagneticFieldStrength")
+        if not field:
+            raise Refused("no Magnetic Field Strength", "fat's frequency follows from it", "give field_t")
+        remarks = [*scan.remarks, *_t1(scan.main, field, allow_t1_bias)]
+        if len(scan.times_s) == 2:
+            return _two_point(scan, field, drawn, remarks)
+        spacing = scan.main.geometry.spacing_mm
+        maps: dict[str, Volume] = {}
+        if scan.images is not None:
+            found = fatwater.separate(scan.images, scan.times_s, field, spacing, turning=turning)
+            if found.askew > _ASKEW:
+                raise Refused(
+                    f"fat and water {100 * found.askew:.0f} % askew in phase",
+                    "as echoes read in alternate directions (bipolar) leave them: the fit takes their phase for fat",
+                    "acquire with readouts in one direction, or send the corrected images",
+                )
+            remarks += _of_turning(found)
+            pdff, r2_star, signal = found.pdff, found.r2_star, found.signal
+            maps["Field"] = scan.main.like(found.field_hz, quantity="field deviation", unit="Hz")
+            how = "six peaks, complex fit, magnitude discrimination"
+        else:
+            fitted = fat_magnitude.fit_magnitudes(scan.magnitude, scan.times_s, field)
+            pdff, r2_star, signal = fitted.pdff, fitted.r2_star, fitted.signal
+            remarks.append(_LIMIT_OF_MAGNITUDE)
+            how = "six peaks, magnitude fit"
+        maps |= {
+            "PDFF": scan.main.like(pdff, quantity="proton density fat fraction", unit="%"),
+            "R2*": scan.main.like(r2_star, quantity="R2*", unit="1/s"),
+        }
+        places, told = _places(scan.main, drawn, pdff, signal)
+        remarks += told
+        measured, findings = [], []
+        for label, mask in places:
+            kept, share = liver_region.without_vessels(mask, pdff, r2_star)
+            one = _Measured(label, kept, share, float(pdff[kept].mean()), float(r2_star[kept].mean()), how)
+            if scan.images is None:
+                unsure = float(fitted.unsure[kept].mean())
+                if unsure > 0.2 or one.pdff > 45.0:
+                    raise Refused(
+                        f"magnitudes of a liver with {one.pdff:.0f} % or {100 - one.pdff:.0f} % fat",
+                        f"without phase the two look alike ({100 * unsure:.0f} % of the voxels fit both)",
+                        "send the phase images",
+                    )
+            numbers, found_here = _said(one, scan, field, calibration, remarks)
+            measured += numbers
+            findings += found_here
+        more: dict[str, Any] = {
+            "measurements": tuple(measured), "maps": maps, "reasons": tuple(dict.fromkeys(remarks)),
+            "curves": (_curve(scan, places[0][1]),),
+        }  # fmt: skip
+        return Answer.found(*findings, **more) if findings else Answer.none(**more)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """One multi-echo acquisition: complex where it can be made, magnitude always."""
+
+    main: Volume
+    times_s: npt.NDArray[np.float64]
+    images: npt.NDArray[np.complex64] | None
+    magnitude: npt.NDArray[Any]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    label: str
+    kept: Mask
+    left_out: float
+    pdff: float
+    r2_star: float
+    how: str
+
+
+def _component(volume: Volume) -> str:
+    facts = volume.facts
+    said = [str(w).strip().upper() for w in facts.get("ImageType") or []][2:]
+    said += [str(facts[k]).upper() for k in ("ComplexImageComponent", "GEImageKind") if k in facts]
+    for name in ("phase", "real", "imaginary", "magnitude"):
+        words = {w for w in _WORDS[name] if len(w) > 1 or not w.isdigit() or "GEImageKind" in facts}
+        if any(w in words for w in said):
+            return name
+    return "magnitude"
+
+
+def _gathered(volumes: tuple[Volume, ...]) -> _Scan:
+    """The acquisition with most echoes, complex before magnitude.
+
+    Raises:
+        Refused: when there is none, or it does not lie in the patient.
+    """
+    groups: list[dict[str, Volume]] = []
+    for volume in volumes:
+        if [a.name for a in volume.axes] != ["echo"] or volume.geometry.reference is not Reference.PATIENT:
+            continue
+        for group in groups:
+            first = next(iter(group.values()))
+            same = first.geometry.same_grid(volume.geometry) and first.axes[0].values == volume.axes[0].values
+            if same and _component(volume) not in group:
+                group[_component(volume)] = volume
+                break
+        else:
+            groups.append({_component(volume): volume})
+
+    def has_phase(group: dict[str, Volume]) -> bool:
+        return {"magnitude", "phase"} <= set(group) or {"real", "imaginary"} <= set(group)
+
+    usable = [g for g in groups if has_phase(g) or "magnitude" in g]
+    if not usable:
+        raise Refused("no magnitude images at several echo times", "phase alone says nothing of fat", "send them")
+    best = max(
+        usable, key=lambda g: (len(next(iter(g.values())).axes[0]) > 2, has_phase(g), next(iter(g.values())).array.size)
+    )
+    main = best.get("magnitude") or best["real"]
+    times = np.array([float(v) for v in main.axes[0].values]) / 1000.0
+    for part in best.values():
+        if not np.isfinite(part.array).all() or min(part.geometry.shape[1:]) < 16 or not float(np.ptp(part.array)):
+            raise Refused(f"images of {part.geometry.shape} without content", "there is nothing to separate")
+    remarks = []
+    if len(usable) > 1:
+        remarks.append(f"one of {len(usable)} multi-echo acquisitions was measured: series {main.series_uid}")
+    if {"magnitude", "phase"} <= set(best):
+        images = complex_images.from_magnitude_and_phase(best["magnitude"].array, best["phase"].array)
+    elif {"real", "imaginary"} <= set(best):
+        images = complex_images.from_parts(best["real"].array, best["imaginary"].array)
+    else:
+        return _Scan(main, times, None, np.asarray(main.array), tuple(remarks))
+    return _Scan(main, times, images, np.abs(images), tuple(remarks))
+
+
+def _number(volume: Volume, keyword: str) -> float:
+    value = volume.facts.get(keyword)
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def _t1(main: Volume, field: float, allowed: bool) -> list[str]:
+    tr, flip = _number(main, "RepetitionTime"), _number(main, "FlipAngle")
+    if not tr or not flip:
+        return ["repetition time or flip angle is not stated: the bias by T1 was not looked at"]
+    bias = t1_bias_points(tr, flip, field)
+    if bias > _T1_REFUSE and not allowed:
+        raise Refused(
+            f"flip angle {flip:g} degrees at a repetition time of {tr:g} ms",
+            f"fat recovers faster than water, so that 20 % fat would read as {20 + bias:.1f} %",
+            "acquire with 3 to 5 degrees, or allow_t1_bias",
+        )
+    if bias > _T1_WARN:
+        return [f"T1 weighting lifts a fat fraction of 20 % by about {bias:.1f} points"]
+    return []
+
+
+def _of_turning(found: fatwater.FatWater) -> list[str]:
+    said = ["phase turned the other way than the standard's and was mirrored"] if found.conjugated else []
+    if not found.turning_sure:
+        said.append("which way phase turns could not be told from the images; it was taken as it is")
+    if found.gap > 0.3:
+        said.append(f"the map of the field may not be the best one (gap {100 * found.gap:.0f} %): look for exchanges")
+    return said
+
+
+def _places(
+    main: Volume, drawn: tuple[Region, ...] | None, pdff: npt.NDArray[np.float32], signal: Mask
+) -> tuple[list[tuple[str, Mask]], list[str]]:
+    """Drawn regions, else the liver that is found."""
+    placed = []
+    for region in drawn or ():
+        if region.mask is None or not region.voxels:
+            continue
+        moved = region if region.geometry.same_grid(main.geometry) else resample_region(region, main.geometry)
+        if moved.mask is not None and (moved.mask & signal).sum() >= _LEAST_VOXELS:
+            placed.append((region.label or "drawn region", np.asarray(moved.mask & signal)))
+    if placed:
+        return placed, []
+    if drawn:
+        raise Refused("drawn regions without signal in them", "there is nothing to measure", "draw them in the liver")
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in main.geometry.shape), indexing="ij"), axis=-1)
+    across = main.geometry.to_patient(index)[..., 0]
+    core = liver_region.liver_core(pdff, signal, _as_slices(main), across < float(np.median(across[signal])))
+    return [("liver", core)], ["the region was found by the program, well inside the liver: a person confirms it"]
+
+
+def _as_slices(main: Volume) -> tuple[float, float, float]:
+    return main.geometry.spacing_mm
+
+
+def _said(
+    one: _Measured, scan: _Scan, field: float, calibration: str, remarks: list[str]
+) -> tuple[list[Measurement], list[Finding]]:
+    volume_ml = float(one.kept.sum()) * scan.main.geometry.voxel_volume_mm3 / 1000.0
+    fat = Measurement(codes.PDFF, one.pdff, "%", definition=f"{one.label}: mean, {one.how}")
+    decay = Measurement(codes.R2_STAR, one.r2_star, "1/s", definition=f"{one.label}: mean")
+    size = Measurement(codes.VOLUME, volume_ml, "mL", definition=f"{one.label}: measured voxels")
+    numbers = [fat, decay, size]
+    numbers.append(
+        Measurement(codes.EXCLUDED_SHARE, 100 * one.left_out, "%", definition=f"{one.label}: vessels and edges")
+    )
+    if len(scan.times_s) == 3:
+        remarks.append("three echoes: R2* is little more than a correction; four or more are needed to rely on it")
+    iron = _iron(one, field, calibration, remarks)
+    where = Region(scan.main.geometry, mask=one.kept, series_uid=scan.main.series_uid, label=one.label)
+    findings = []
+    if one.pdff >= _STEATOSIS_PERCENT:
+        grade = next((g for above, g in _GRADES if one.pdff >= above), "S0")
+        words = f"Fat in the liver ({one.label}): PDFF {one.pdff:.1f} %, {grade} by the thresholds of Tang 2013."
+        findings.append(Finding(codes.STEATOSIS, where=where, site=codes.LIVER, measurements=(fat, size), words=words))
+    if iron is not None:
+        numbers.append(iron)
+        if iron.value > liver_iron.NORMAL_MG_G:
+            words = (
+                f"Iron in the liver ({one.label}): {iron.value:.1f} mg/g dry weight ({iron.definition}), "
+                f"{liver_iron.iron_grade(iron.value)}; R2* {one.r2_star:.0f} 1/s."
+            )
+            findings.append(
+                Finding(codes.LIVER_IRON_EXCESS, where=where, site=codes.LIVER, measurements=(iron, decay), words=words)
+            )
+    return numbers, findings
+
+
+def _iron(one: _Measured, field: float, calibration: str, remarks: list[str]) -> Measurement | None:
+    name = calibration
+    if name == "by field":
+        fitting = liver_iron.calibrations_at(field)
+        if not fitting:
+            remarks.append(f"no iron is given: no calibration was made at {field:g} T")
+            return None
+        name = min(fitting, key=lambda c: abs(c.field_t - field)).name
+    chosen = liver_iron.CALIBRATIONS[name]
+    try:
+        value = liver_iron.iron_mg_g(one.r2_star, field, name)
+    except Refused as why:
+        remarks.append(f"no iron is given: {why}")
+        return None
+    return Measurement(
+        codes.LIVER_IRON, value, "mg/g", definition=f"{chosen.source}, {chosen.field_t:g} T: {chosen.rule}"
+    )
+
+
+def _two_point(scan: _Scan, field: float, drawn: tuple[Region, ...] | None, remarks: list[str]) -> Answer:
+    """Two echoes: a fat fraction of signal, and neither PDFF nor R2*."""
+    fraction, signal = fat_magnitude.two_point(scan.magnitude, scan.times_s, field)
+    places, told = _places(scan.main, drawn, fraction, signal)
+    measured = [
+        Measurement(
+            codes.FAT_FRACTION, float(np.nanmean(fraction[mask])), "%",
+            definition=f"{label}: two-point Dixon from magnitudes, not PDFF",
+        )
+        for label, mask in places
+    ]  # fmt: skip
+    said = (
+        "two echoes give a fat fraction of the signal, which is no PDFF: decay, T1 and spectrum are not corrected, and "
+        "it folds at 50 %. No R2* and no iron",
+    )
+    maps = {"Fat fraction": scan.main.like(fraction, quantity="signal fat fraction", unit="%")}
+    return Answer.none(measurements=tuple(measured), maps=maps, reasons=(*said, *remarks, *told))
+
+
+def _curve(scan: _Scan, mask: Mask) -> Curve:
+    return Curve(
+        "Signal of the liver over echo time", tuple(float(1000 * t) for t in scan.times_s), "echo time", "ms",
+        {"mean magnitude": tuple(float(m[mask].mean()) for m in scan.magnitude)}, "{arbitrary}",
+    )  # fmt: skip

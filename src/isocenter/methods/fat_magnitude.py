@@ -1,0 +1,207 @@
+"""Fat fraction where the phase of the images is lost: from magnitudes at several echoes, or from two echoes.
+
+Without phase, a voxel of 30 % fat and one of 70 % beat alike but for fat's smaller peaks. Both answers are fitted, and
+the one that leaves less is taken; where noise hides the difference the voxel is marked, and above 50 % nothing should
+rest on it. Two echoes (Dixon) give a fraction of signal, uncorrected for decay, T1 and spectrum: a **fat fraction**,
+never a proton density fat fraction.
+
+Sources: Bray et al., Magn Reson Med 89 (2023) 384 (both answers looked for); Dixon, Radiology 153 (1984) 189.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+from scipy import ndimage
+
+from isocenter.errors import Refused
+from isocenter.methods.fat_spectrum import fat_signal, must_be_echo_times
+from isocenter.methods.fatwater import foreground
+
+__all__ = ["Magnitudes", "fit_magnitudes", "two_point"]
+
+Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+_STEPS = 40
+_FASTEST = 3000.0
+_CLEAR = 1.1  # the worse answer must leave this many times what the better one leaves, over the patch
+_PATCH = 5
+_IN_PHASE_TURNS = 0.2  # an echo may be this part of a turn off in or out of phase
+
+
+@dataclass(frozen=True, eq=False)
+class Magnitudes:
+    """Maps from magnitude images, (slices, rows, columns) each; NaN where there is no signal.
+
+    Args:
+        pdff: percent.
+        r2_star: 1/s.
+        residual: what the model leaves of the signal, 0 to 1.
+        signal: where there is signal enough to fit.
+        unsure: where the answers below and above 50 % fit nearly alike.
+    """
+
+    pdff: Array
+    r2_star: Array
+    residual: Array
+    signal: Mask
+    unsure: Mask
+
+
+def fit_magnitudes(
+    echoes: npt.NDArray[Any], times_s: npt.ArrayLike, field_t: float, *, signal: Mask | None = None
+) -> Magnitudes:
+    """Fat fraction and R2* from magnitude images.
+
+    Args:
+        echoes: (echoes, slices, rows, columns) magnitude.
+        times_s: (echoes,) seconds; four or more.
+        field_t: tesla.
+        signal: where to fit; by default `foreground`.
+
+    Raises:
+        Refused: see `must_be_echo_times`; for fewer than four echoes, which do not tell fat from decay without phase;
+            for negative or complex values.
+
+    >>> t = np.array([1.2, 2.4, 3.6, 4.8, 6.0, 7.2]) / 1000
+    >>> s = np.abs(80 + 20 * fat_signal(t, 1.5)) * np.exp(-45 * t)
+    >>> found = fit_magnitudes(s[:, None, None, None], t, 1.5)
+    >>> round(float(found.pdff[0, 0, 0]), 3), round(float(found.r2_star[0, 0, 0]), 2)
+    (20.0, 45.0)
+    """
+    times = must_be_echo_times(times_s, field_t, least=4)
+    if np.iscomplexobj(echoes) or echoes.ndim != 4 or len(echoes) != len(times):
+        raise Refused(f"images of {echoes.shape} ({echoes.dtype})", f"{len(times)} magnitude images are needed")
+    if not np.isfinite(echoes).all() or echoes.min() < 0:
+        raise Refused("magnitudes below zero, or values that are no numbers", "they are no magnitudes")
+    where = foreground(echoes) if signal is None else signal
+    if not where.any():
+        raise Refused("images without signal", "there is neither fat nor water in them")
+    both = np.full((2, 3, *echoes.shape[1:]), np.nan, np.float32)
+    _fit(echoes, where, times, fat_signal(times, field_t), _STEPS, _FASTEST, both)
+    # A voxel's noise may prefer the wrong answer; its neighbourhood seldom does.
+    left = np.where(where, np.nan_to_num(both[:, 2]), 0.0)
+    around = np.stack([ndimage.uniform_filter(each, (1, _PATCH, _PATCH)) for each in left])
+    fatty = around[1] < around[0]
+    maps = np.where(fatty, both[1], both[0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        energy = (np.asarray(echoes, np.float64) ** 2).sum(axis=0)
+        alike = around.max(axis=0) < _CLEAR * np.maximum(around.min(axis=0), 1e-8 * energy)
+        residual = np.sqrt(maps[2] / energy).astype(np.float32)
+    unsure = where & alike & (np.abs(both[0, 0] - both[1, 0]) > 5.0)
+    return Magnitudes(maps[0], maps[1], residual, where, unsure)
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _fit(echoes: Any, where: Any, times: Any, fat: Any, most: int, fastest: float, both: Any) -> None:
+    """Both answers of each voxel: started from little fat, and from much."""
+    n, slices, rows, columns = echoes.shape
+    for line in prange(slices * rows):
+        z, y = line // rows, line % rows
+        s, m, slope, p = np.empty(n), np.empty(n), np.empty((3, n)), np.empty(3)
+        for x in range(columns):
+            if not where[z, y, x]:
+                continue
+            high = 0.0
+            for k in range(n):
+                s[k] = echoes[k, z, y, x]
+                high = max(high, s[k])
+            for start in range(2):
+                p[0] = high * (0.9 if start == 0 else 0.15)
+                p[1] = high * (0.1 if start == 0 else 0.85)
+                p[2] = 40.0
+                left = _levenberg(s, times, fat, p, most, fastest, m, slope)
+                if p[0] + p[1] > 0.0:
+                    both[start, 0, z, y, x] = 100.0 * p[1] / (p[0] + p[1])
+                both[start, 1, z, y, x] = p[2]
+                both[start, 2, z, y, x] = left
+
+
+@njit(cache=True, error_model="numpy")
+def _made(times: Any, fat: Any, s: Any, p: Any, m: Any) -> float:
+    left = 0.0
+    for k in range(len(times)):
+        m[k] = np.exp(-p[2] * times[k]) * abs(p[0] + p[1] * fat[k])
+        left += (s[k] - m[k]) ** 2
+    return left
+
+
+@njit(cache=True, error_model="numpy")
+def _levenberg(s: Any, times: Any, fat: Any, p: Any, most: int, fastest: float, m: Any, slope: Any) -> float:
+    """Refine (water, fat, R2*) in place; what they leave."""
+    normal, gradient, trial = np.empty((3, 3)), np.empty(3), np.empty(3)
+    damping = 1e-3
+    now: float = _made(times, fat, s, p, m)
+    for _ in range(most):
+        for k in range(len(times)):
+            fade = np.exp(-p[2] * times[k])
+            real, imag = p[0] + p[1] * fat[k].real, p[1] * fat[k].imag
+            size = max(np.sqrt(real * real + imag * imag), 1e-30)
+            slope[0, k] = fade * real / size
+            slope[1, k] = fade * (real * fat[k].real + imag * fat[k].imag) / size
+            slope[2, k] = -times[k] * m[k]
+        for a in range(3):
+            gradient[a] = 0.0
+            for k in range(len(times)):
+                gradient[a] += slope[a, k] * (s[k] - m[k])
+            for b in range(3):
+                normal[a, b] = 0.0
+                for k in range(len(times)):
+                    normal[a, b] += slope[a, k] * slope[b, k]
+        better, change = False, 0.0
+        for _try in range(8):
+            system = normal.copy()
+            for a in range(3):
+                system[a, a] = system[a, a] * (1.0 + damping) + 1e-30
+            step = np.linalg.solve(system, gradient)
+            trial[0], trial[1] = max(p[0] + step[0], 0.0), max(p[1] + step[1], 0.0)
+            trial[2] = min(max(p[2] + step[2], 0.0), fastest)
+            then = _made(times, fat, s, trial, m)
+            if then < now:
+                better, change = True, now - then
+                for a in range(3):
+                    p[a] = trial[a]
+                now = then
+                damping = max(damping * 0.1, 1e-12)
+                break
+            damping *= 10.0
+        if not better or change <= 1e-14 * now:
+            break
+        _made(times, fat, s, p, m)
+    return now
+
+
+def two_point(echoes: npt.NDArray[Any], times_s: npt.ArrayLike, field_t: float) -> tuple[Array, Mask]:
+    """Signal fat fraction (percent) from an echo in phase and one out of phase, and where there is signal.
+
+    From magnitudes it folds at 50 %: a voxel of more fat than water reads as if the two were exchanged.
+
+    Args:
+        echoes: (2, slices, rows, columns).
+        times_s: (2,) seconds, in either order of phase.
+        field_t: tesla.
+
+    Raises:
+        Refused: when the two are not one in and one out of phase.
+    """
+    times = must_be_echo_times(times_s, field_t, least=2)
+    if len(times) != 2 or len(echoes) != 2:
+        raise Refused(f"{len(times)} echoes", "a two-point Dixon has two", "use every echo with a fit")
+    turns = np.abs(np.angle(fat_signal(times, field_t))) / (2 * np.pi)  # 0 in phase, 0.5 out of phase
+    inside, outside = int(turns.argmin()), int(turns.argmax())
+    if turns[inside] > _IN_PHASE_TURNS or turns[outside] < 0.5 - _IN_PHASE_TURNS:
+        raise Refused(
+            f"echoes at {1000 * times[0]:.2f} and {1000 * times[1]:.2f} ms at {field_t:g} T",
+            "not one in phase and one out of phase: the sum and difference are not water and fat",
+            "acquire in and out of phase, or three echoes or more",
+        )
+    size = np.abs(echoes).astype(np.float32)
+    where = foreground(size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fraction = 50.0 * (size[inside] - size[outside]) / size[inside]
+    return np.where(where, fraction, np.nan).astype(np.float32), where

@@ -1,0 +1,182 @@
+"""Fat and iron of the liver on a phantom of known truth, written as DICOM in every way, and each scan refused."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from real_series import loaded
+from typer.testing import CliRunner
+
+from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.liver_fat_iron import LiverFatIron
+from isocenter.cli import app
+from isocenter.errors import Refused
+from isocenter.record import Outcome, codes
+from isocenter.space import Region, Volume
+from isocenter.testing.phantoms import abdomen_mr
+
+SMALL: dict[str, Any] = {"size": 96, "slices": 4}
+
+
+def parts_of(**made: Any) -> tuple[Volume, ...]:
+    return tuple(loaded(abdomen_mr.patient(**{**SMALL, **made}).files)[0])
+
+
+@pytest.fixture(scope="module")
+def parts() -> tuple[Volume, ...]:
+    return parts_of()
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[str, Any]:
+    return abdomen_mr.images(**SMALL)[1]
+
+
+def said(answer: Answer, what: codes.Code) -> float:
+    return next(m.value for m in answer.measurements if m.what == what)
+
+
+def with_facts(parts: Iterable[Volume], **facts: Any) -> tuple[Volume, ...]:
+    return tuple(replace(v, facts={**v.facts, **facts}) for v in parts)
+
+
+def drawn(parts: tuple[Volume, ...], mask: np.ndarray[Any, Any], label: str = "segment VI") -> tuple[Region, ...]:
+    return (Region(parts[0].geometry, mask=mask, label=label),)
+
+
+def test_fat_and_iron_are_measured_and_nothing_is_exchanged(parts: tuple[Volume, ...], truth: dict[str, Any]) -> None:
+    answer = LiverFatIron().run(parts, None)
+    assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.2)
+    assert said(answer, codes.R2_STAR) == pytest.approx(60.0, abs=1.0)
+    assert said(answer, codes.LIVER_IRON) == pytest.approx(0.02603 * 60 - 0.16, abs=0.03)
+    assert [f.what for f in answer.findings] == [codes.STEATOSIS] and "S1" in answer.findings[0].words
+    where = answer.findings[0].where
+    assert where is not None and where.mask is not None
+    assert (where.mask & ~truth["liver"]).sum() <= 0.01 * where.voxels
+    assert answer.maps is not None and set(answer.maps) == {"PDFF", "R2*", "Field"}
+    fat = answer.maps["PDFF"].array
+    seen = truth["body"] & np.isfinite(fat)
+    assert np.count_nonzero(np.abs(fat - truth["pdff"])[seen] > 40) == 0
+    assert np.ptp(truth["field_hz"][truth["body"]]) > 450  # as strong as the test claims
+
+
+def test_real_and_imaginary_parts_and_mirrored_phase_say_the_same(parts: tuple[Volume, ...]) -> None:
+    straight = said(LiverFatIron().run(parts, None), codes.PDFF)
+    both = LiverFatIron().run(parts_of(kind="real and imaginary"), None)
+    assert said(both, codes.PDFF) == pytest.approx(straight, abs=0.02)
+    mirrored = LiverFatIron().run(parts_of(mirrored=True), None)
+    assert said(mirrored, codes.PDFF) == pytest.approx(straight, abs=0.02)
+    assert any("mirrored" in r for r in mirrored.reasons)
+
+
+def test_a_lean_liver_full_of_iron_at_three_tesla() -> None:
+    answer = LiverFatIron().run(parts_of(field_t=3.0, pdff=2.0, r2_star=260.0), None)
+    assert [f.what for f in answer.findings] == [codes.LIVER_IRON_EXCESS]
+    assert "Hernando 2023, 3 T" in answer.findings[0].measurements[0].definition
+    with pytest.raises(Refused, match="several echo times"):
+        LiverFatIron().run((), None)
+
+
+def test_a_calibration_of_another_field_gives_no_iron(parts: tuple[Volume, ...]) -> None:
+    answer = LiverFatIron().run(parts, None, calibration="hernando_2023_3t")
+    assert all(m.what != codes.LIVER_IRON for m in answer.measurements)
+    assert any("it was made at 3 T" in r for r in answer.reasons)
+
+
+def test_shading_of_the_coil_changes_nothing(parts: tuple[Volume, ...]) -> None:
+    answer = LiverFatIron().run(parts_of(shading=0.7), None)
+    assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.4)
+
+
+def test_magnitudes_alone_tell_their_limit(truth: dict[str, Any]) -> None:
+    alone = parts_of(kind="magnitude")
+    answer = LiverFatIron().run(alone, drawn(alone, truth["liver"]))
+    assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=1.0)
+    assert any("mirror image" in r for r in answer.reasons)
+    fatty = parts_of(kind="magnitude", pdff=48.0)
+    with pytest.raises(Refused, match="without phase the two look alike"):
+        LiverFatIron().run(fatty, drawn(fatty, truth["liver"]))
+
+
+def test_two_echoes_give_a_fat_fraction_and_no_pdff(truth: dict[str, Any]) -> None:
+    two = parts_of(kind="magnitude", echoes_ms=(2.3, 4.6), pdff=20.0)
+    answer = LiverFatIron().run(two, drawn(two, truth["liver"]))
+    assert answer.outcome is Outcome.NONE and {m.what for m in answer.measurements} == {codes.FAT_FRACTION}
+    # 20 % fat whose signal decays between the echoes: the reason why this is no PDFF.
+    assert 9 < said(answer, codes.FAT_FRACTION) < 17
+    assert "not PDFF" in answer.measurements[0].definition and set(answer.maps or {}) == {"Fat fraction"}
+    alike = parts_of(kind="magnitude", echoes_ms=(4.6, 9.2))
+    with pytest.raises(Refused, match="look alike"):
+        LiverFatIron().run(alike, drawn(alike, truth["liver"]))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"FlipAngle": 20.0}, "fat recovers faster than water"),
+        ({"MagneticFieldStrength": None}, "no Magnetic Field Strength"),
+        ({"MagneticFieldStrength": 60.0}, "a field of 60 T"),
+    ],
+)
+def test_headers_that_carry_no_fat_fraction(parts: tuple[Volume, ...], facts: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        LiverFatIron().run(with_facts(parts, **facts), None)
+
+
+def test_flip_angle_may_be_allowed_and_is_told(parts: tuple[Volume, ...]) -> None:
+    answer = LiverFatIron().run(with_facts(parts, FlipAngle=20.0), None, allow_t1_bias=True)
+    assert any("T1 weighting lifts" in r for r in answer.reasons)
+    silent = LiverFatIron().run(with_facts(parts, FlipAngle=None), None)
+    assert any("bias by T1 was not looked at" in r for r in silent.reasons)
+
+
+def test_echo_times_of_another_unit(parts: tuple[Volume, ...]) -> None:
+    for factor in (1e-3, 1e3):
+        wrong = tuple(
+            replace(v, axes=(replace(v.axes[0], values=tuple(factor * float(t) for t in v.axes[0].values)),))
+            for v in parts
+        )
+        with pytest.raises(Refused, match="the unit is wrong"):
+            LiverFatIron().run(wrong, None)
+
+
+def test_readouts_in_alternate_directions() -> None:
+    with pytest.raises(Refused, match="alternate directions"):
+        LiverFatIron().run(parts_of(alternate_rad=0.3), None)
+
+
+def test_phase_of_no_known_scale(parts: tuple[Volume, ...]) -> None:
+    magnitude, phase = parts
+    with pytest.raises(Refused, match="scale is not known"):
+        LiverFatIron().run((magnitude, replace(phase, array=phase.array * 0.37)), None)
+    with pytest.raises(Refused, match="phase alone"):
+        LiverFatIron().run((phase,), None)
+
+
+def test_vessels_are_left_out_and_a_region_of_more_than_liver_is_refused(
+    parts: tuple[Volume, ...], truth: dict[str, Any]
+) -> None:
+    whole = truth["liver"] | truth["vessels"]
+    answer = LiverFatIron().run(parts, drawn(parts, whole))
+    assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.3)
+    assert said(answer, codes.EXCLUDED_SHARE) >= 80.0 * truth["vessels"].sum() / whole.sum()
+    around = truth["body"] & ~whole & (np.indices(whole.shape)[1] < 46)
+    with pytest.raises(Refused, match="differs from the rest"):
+        LiverFatIron().run(parts, drawn(parts, truth["liver"] & (np.indices(whole.shape)[2] < 36) | around))
+    with pytest.raises(Refused, match="without signal"):
+        LiverFatIron().run(parts, drawn(parts, np.indices(whole.shape)[1:].sum(axis=0) < 4))
+
+
+def test_from_dicom_to_json(tmp_path: Path) -> None:
+    for n, data in enumerate(abdomen_mr.patient(size=64, slices=4).files):
+        (tmp_path / f"{n}.dcm").write_bytes(data)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "liver_fat_iron", "--json"])
+    assert done.exit_code == 0, done.output
+    (result,) = json.loads(done.stdout)
+    assert result["answer"] == "found"
+    fat = next(m for m in result["measurements"] if m["what"]["code"] == "pdff")
+    assert fat["unit"] == "%" and fat["value"] == pytest.approx(14.0, abs=0.5)
