@@ -24,6 +24,7 @@ from isocenter.record import (
     Sealed,
     Series,
     Study,
+    Threshold,
     canonical,
     codes,
     digest_of,
@@ -145,3 +146,9 @@ def test_every_state_of_a_table_can_be_reached(table: states.Table) -> None:
                 reached.add(then)
                 todo.append(then)
     assert {at for at, _ in table} | {then for _, then in table.values()} == reached
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("", 1.0, None), ("late", None, None), ("late", 6.0, 4.0)])
+def test_a_threshold_has_a_name_and_an_end(name: str, low: float | None, high: float | None) -> None:
+    with pytest.raises(Refused, match="a name and an end"):
+        Threshold(name, low, high)

@@ -13,7 +13,20 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from isocenter.record import Curve, Finding, Map, Measurement, Origin, Outcome, Receipt, Result, Urgency, Verdict, codes
+from isocenter.record import (
+    Curve,
+    Finding,
+    Map,
+    Measurement,
+    Origin,
+    Outcome,
+    Receipt,
+    Result,
+    Threshold,
+    Urgency,
+    Verdict,
+    codes,
+)
 from isocenter.space import Axis, Geometry, Region, Volume
 from isocenter.space.region import Shape
 
@@ -160,9 +173,8 @@ def results(draw: st.DrawFn) -> Result:
     given_curves: tuple[Curve, ...] = ()
     if outcome is not Outcome.DECLINED:
         if draw(st.booleans()):
-            given_maps = (
-                Map("uptake", "SUVbw", "g/ml", draw(geometries()), "1" * 64, "parametric", "2.25.11", 0.0, 5.0),
-            )
+            about = ("uptake", "SUVbw", "g/ml", draw(geometries()), "1" * 64, "parametric", "2.25.11")
+            given_maps = (Map(*about, 0.0, 5.0, (Threshold("SUV of 4: avid", low=4.0),)),)
         if draw(st.booleans()):
             given_curves = (Curve("uptake", (0.0, 1.0), "time", "s", {"lesion": (1.0, 2.0)}, "Bq/mL"),)
     return Result(
