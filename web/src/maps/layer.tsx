@@ -19,11 +19,12 @@ export function MapLayer({ desk, viewport }: { desk: Desk; viewport: Viewport })
   const canvas = useRef<HTMLCanvasElement>(null);
   const [grid, palette, view] = [maps.grid.value, maps.palette.value, viewport.view.value];
   const placing = grid && viewport.series.value?.study === desk.session.uid ? placingOf(viewport, grid) : null;
+  const hidden = desk.hidden.value;
   const { clientWidth: width, clientHeight: height } = viewport.element;
   useEffect(() => {
     if (canvas.current && grid && palette && placing) draw(canvas.current, grid, palette, placing, width, height);
-  });
-  if (!grid || !placing || desk.hidden.value) return null;
+  }, [grid, palette, width, height, hidden, placing && [...placing.origin, ...placing.right, ...placing.down].join()]);
+  if (!grid || !placing || hidden) return null;
   const cursor = maps.cursor.value;
   const linked = cursor?.mm && cursor.viewport !== viewport && view && inPlane(view, cursor.mm) ? toCanvas(view, cursor.mm) : null;
   return (
