@@ -269,7 +269,8 @@ def _clicked(
     if edit.box is not None:
         corners = _points(volume, edit.box).tolist()
         said.append({"box": corners})
-        found = outline(volume, [*held, *fresh], (tuple(corners[0]), tuple(corners[1])))
+        outside = [click for click in held if not click.inside]  # those inside are in the region already
+        found = outline(volume, [*outside, *fresh], (tuple(corners[0]), tuple(corners[1])))
         mask, fresh = mask | _placed(found, mask), []
     elif not mask.any():
         found = outline(volume, [*held, *fresh])
