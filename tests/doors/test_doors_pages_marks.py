@@ -327,7 +327,8 @@ def test_clicks_go_on_from_those_before_and_keep_what_was_painted(bench: Bench) 
 
 def test_a_box_outlines_a_ball_without_a_click(bench: Bench) -> None:
     centre = np.array(bench.jar.truth["balls"][0]["centre_mm"])
-    box = [(centre - 14).tolist(), (centre + 14).tolist()]
+    reach = 14 * bench.image_at(centre)[1].directions.sum(axis=1)  # along the axes of its images, which are tilted
+    box = [(centre - reach).tolist(), (centre + reach).tolist()]
     assert bench.segment("click", box=box).status_code == 200
     (finding,) = bench.findings()
     assert volume_ml(finding) == pytest.approx(np.pi * 24**3 / 6000, rel=0.06)

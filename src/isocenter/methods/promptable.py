@@ -8,8 +8,9 @@ How: (1) voxels are reached from the clicks inside in the order of their connect
 what is darker and by what is brighter; of all these nested regions the one with the steepest rim is the first guess, or
 the middle of the box where there is one. (2) What the guess and its surroundings look like, and how near each voxel is
 to clicks of either kind, says how likely it is inside. (3) A random walk with these priors, held at every click,
-decides each voxel, and the result is the next guess. Of what hangs together only around corners, or far beyond its thickness,
-a click means the part that it sees. Memory is bounded: the crop is thinned to at most `64^3` voxels for the walk.
+decides each voxel, and the result is the next guess. Of what hangs together only around corners, or reaches far beyond
+its thickness, a click means the part that it sees. Memory is bounded: the crop is thinned to at most `64^3` voxels for
+the walk.
 
 Sources: Udupa and Samarasekera 1996 (connectedness.py); Grady 2005, 2006 and Toivanen 1996 (random_walk.py); Rother
 et al., ACM Trans Graph 23 (2004) 309 (models of inside and outside made again from each result).
