@@ -20,6 +20,14 @@ def test_against_all_pairs() -> None:
     assert autocorrelation(image, mask, spacing) == pytest.approx((moran, geary), rel=1e-9)
 
 
+def test_single_precision_for_what_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    image, mask, spacing = 500.0 + rng.normal(size=(9, 12, 12)), rng.random((9, 12, 12)) < 0.6, (3.0, 1.0, 1.5)
+    exact = autocorrelation(image, mask, spacing)
+    monkeypatch.setattr("isocenter.methods.spatial_autocorrelation._LARGE", 1)
+    assert autocorrelation(image, mask, spacing) == pytest.approx(exact, abs=2e-5)
+
+
 def test_refusals() -> None:
     mask = np.zeros((3, 3, 3), bool)
     with pytest.raises(Refused, match="without voxels"):

@@ -18,6 +18,8 @@ __all__ = ["autocorrelation"]
 
 Floats = npt.NDArray[np.float64]
 
+_LARGE = 2**24  # voxels of the padded box from which single precision has to do: a trunk would take 5 GB in double
+
 
 def autocorrelation(
     image: npt.NDArray[np.floating], mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]
@@ -60,18 +62,20 @@ def _pairs(held: Floats, x: Floats, spacing_mm: tuple[float, float, float]) -> t
 
     shape = [fft.next_fast_len(2 * n - 1, real=True) for n in held.shape]
     far = [s * np.minimum(np.arange(n), n - np.arange(n)) for s, n in zip(spacing_mm, shape, strict=True)]
+    kind = np.float32 if np.prod(shape, dtype=np.int64) > _LARGE else np.float64
+    far = [part.astype(kind) for part in far]
     distance = np.sqrt(far[0][:, None, None] ** 2 + far[1][:, None] ** 2 + far[2] ** 2)
     distance[0, 0, 0] = np.inf
     kernel = fft.rfftn(1.0 / distance).real
-    a, b, c = (fft.rfftn(part, s=shape) for part in (held, x, x**2))
+    a, b, c = (fft.rfftn(part.astype(kind), s=shape) for part in (held, x, x**2))
     # Parseval: a column of the half spectrum stands for two, but for the first and, of even lengths, the last.
     twice = np.full(kernel.shape[2], 2.0)
     twice[0] = 1.0
     if shape[2] % 2 == 0:
         twice[-1] = 1.0
-    kernel *= twice / float(np.prod(shape))
+    kernel *= (twice / float(np.prod(shape))).astype(kind)
     return (
-        float((kernel * (a.real**2 + a.imag**2)).sum()),
-        float((kernel * (b.real**2 + b.imag**2)).sum()),
-        float((kernel * (c.real * a.real + c.imag * a.imag)).sum()),
+        float((kernel * (a.real**2 + a.imag**2)).sum(dtype=np.float64)),
+        float((kernel * (b.real**2 + b.imag**2)).sum(dtype=np.float64)),
+        float((kernel * (c.real * a.real + c.imag * a.imag)).sum(dtype=np.float64)),
     )
