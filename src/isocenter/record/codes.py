@@ -47,6 +47,9 @@ HEADER_MISMATCH = Code("header-mismatch", _ISO, "Image is not what its header sa
 CORONARY_CALCIFICATION = Code("237897009", _SCT, "Vascular Calcification")
 
 STEATOSIS = Code("fatty-liver", _ISO, "Fat in the liver")
+LOW_MUSCLE = Code("low-muscle", _ISO, "Little skeletal muscle")
+LOW_MUSCLE_ATTENUATION = Code("fatty-muscle", _ISO, "Low attenuation of skeletal muscle")
+VISCERAL_OBESITY = Code("visceral-obesity", _ISO, "Much visceral fat")
 LIVER_IRON_EXCESS = Code("iron-excess", _ISO, "Iron excess in the liver")
 
 # ---- sites and sides
@@ -110,6 +113,13 @@ FAT_FRACTION = Code("129100", _DCM, "Fat fraction")
 PDFF = Code("pdff", _ISO, "Proton density fat fraction")
 R2_STAR = Code("126395", _DCM, "R2*")
 LIVER_IRON = Code("liver-iron", _ISO, "Liver iron concentration, dry weight")
+SKELETAL_MUSCLE = Code("127954009", _SCT, "Skeletal muscle")
+VISCERAL_FAT = Code("visceral-fat", _ISO, "Visceral fat")
+SUBCUTANEOUS_FAT = Code("subcut-fat", _ISO, "Subcutaneous fat")
+INTERMUSCULAR_FAT = Code("intermuscular", _ISO, "Intermuscular fat")
+MUSCLE_INDEX = Code("muscle-index", _ISO, "Skeletal muscle index")
+MUSCLE_ATTENUATION = Code("muscle-hu", _ISO, "Attenuation of skeletal muscle")
+FAT_RATIO = Code("visceral-ratio", _ISO, "Visceral to subcutaneous fat")
 EXCLUDED_SHARE = Code("excluded-share", _ISO, "Share of a region that was left out")
 
 # ---- measurements of the heart
@@ -158,6 +168,7 @@ UNITS: dict[str, str] = {
     "mg/g": "milligram per gram",
     "Hz": "hertz",
     "g/m2": "gram per square meter",
+    "cm2/m2": "square centimeter per square meter",
     "mL/m2": "milliliter per square meter",
     "mL/s": "milliliter per second",
     "L/min": "liter per minute",

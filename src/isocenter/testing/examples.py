@@ -17,7 +17,7 @@ from isocenter.dicom.header import merge, read_header
 from isocenter.record import codes
 from isocenter.space import Region, Volume
 from isocenter.testing.perfused_examples import ct_perfusion, mr_perfusion
-from isocenter.testing.phantoms import abdomen_mr, chest, coronary, heart, thorax
+from isocenter.testing.phantoms import abdomen_ct, abdomen_mr, chest, coronary, heart, thorax
 
 __all__ = ["EXAMPLES", "Example"]
 
@@ -95,6 +95,20 @@ def _cardiac_cine() -> Iterator[Example]:
     yield {"cine": few, "drawn": None}, {"answer": "declined", "words": "5 slices"}
 
 
+def _body_composition() -> Iterator[Example]:
+    made = abdomen_ct.patient(many=3)
+    (scan,), _ = _volumes(made.files)
+    level = np.zeros(scan.geometry.shape, bool)
+    level[1, 180:200, 150:170] = True
+    drawn = (Region(scan.geometry, mask=level, label="L3"),)
+    muscle = made.truth["muscle_cm2"]
+    measured = {str(codes.SKELETAL_MUSCLE): (muscle, 0.02 * muscle)}
+    yield {"ct": scan, "drawn": drawn}, {"answer": "found", "findings": 4, "measurements": measured}
+    yield {"ct": scan, "drawn": None}, {"answer": "none", "words": "no level is given"}
+    low = replace(scan, facts={**scan.facts, "KVP": 80.0})
+    yield {"ct": low, "drawn": drawn}, {"answer": "declined", "words": "80 kV"}
+
+
 def _liver_fat_iron() -> Iterator[Example]:
     small: dict[str, Any] = {"size": 96, "slices": 4}
     made = abdomen_mr.patient(**small)
@@ -108,6 +122,7 @@ def _liver_fat_iron() -> Iterator[Example]:
 
 
 EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
+    "body_composition": _body_composition,
     "cardiac_cine": _cardiac_cine,
     "chest_xray_heart": _chest_xray_heart,
     "chest_xray_opacity": _chest_xray_opacity,

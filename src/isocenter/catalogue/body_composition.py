@@ -1,0 +1,300 @@
+"""CT of the abdomen: how much muscle and fat, at a level and in the scanned length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.methods.body_composition import WINDOWS_HU, Tissues, arms_beside, below, tissues, wall_is_whole
+from isocenter.record import Code, Curve, Finding, Measurement, codes
+from isocenter.space import Reference, Region, Volume, resample_region
+
+__all__ = ["BodyComposition"]
+
+_KV = (110.0, 130.0)
+_THICKEST_MM = 5.0
+_METAL_HU = 2800.0
+_METAL_VOXELS = 20
+_NONE_GIVEN = -9999.0
+_MUSCLE = re.compile(r"muscle|muskel", re.IGNORECASE)
+_LEVEL = re.compile(r"\bL3\b|third lumbar", re.IGNORECASE)
+_PARTS: tuple[tuple[str, str, Code], ...] = (
+    ("muscle", "skeletal muscle", codes.SKELETAL_MUSCLE),
+    ("visceral", "visceral fat", codes.VISCERAL_FAT),
+    ("subcutaneous", "fat", codes.SUBCUTANEOUS_FAT),
+    ("intermuscular", "intermuscular fat", codes.INTERMUSCULAR_FAT),
+)
+
+Mask = npt.NDArray[np.bool_]
+
+
+class BodyComposition:
+    """How much muscle and how much visceral, subcutaneous and intermuscular fat does a CT show?"""
+
+    name, version = "body_composition", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "ct": Need(modality="CT", at_least=1, body_part=("abdomen", "lumbar", "pelvis", "trunk", "whole body")),
+        "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
+    }
+    yields = (
+        *(Yield(what=code, units=("cm2", "mL", "[hnsf'U]")) for _, _, code in _PARTS),
+        Yield(what=codes.MUSCLE_INDEX, units=("cm2/m2",)),
+        Yield(what=codes.MUSCLE_ATTENUATION, units=("[hnsf'U]",)),
+        Yield(what=codes.FAT_RATIO, units=("{ratio}",)),
+        Yield(what=codes.LOW_MUSCLE, units=("cm2", "cm2/m2")),
+        Yield(what=codes.LOW_MUSCLE_ATTENUATION, units=("[hnsf'U]",)),
+        Yield(what=codes.VISCERAL_OBESITY, units=("cm2",)),
+    )
+    limits = Limits(seconds=120.0, memory_mib=8192)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Measure muscle and fat on an abdominal CT that was taken for another reason.",
+        "not_for": "Diagnosing sarcopenia (strength is needed too) or malnutrition (GLIM needs the clinic); children.",
+        "sources": ("Prado 2008", "Martin 2013", "Derstine 2018", "Japan 2002"),
+        "level": "verified, not validated: counted on phantoms; no other program's outlines were at hand",
+    }
+
+    def run(
+        self,
+        ct: Volume,
+        drawn: tuple[Region, ...] | None,
+        *,
+        level_mm: float = _NONE_GIVEN,
+        cutoff: Literal["none", "Prado 2008", "Martin 2013", "Derstine 2018", "Japan 2002"] = "none",
+        height_m: float = 0.0,
+        weight_kg: float = 0.0,
+        lumbar_vertebrae: int = 5,
+    ) -> Answer:
+        """Measure one CT.
+
+        Args:
+            ct: axial slices of up to 5 mm at 120 kV, as reconstructed.
+            drawn: a region named L3, whose middle slice is the level; a region named muscle, which is taken as the
+                muscle compartment in place of the one that is found.
+            level_mm: height of the level (middle of the third lumbar vertebra) in patient millimetres, towards the
+                head; -9999 where it is not given. The program does not look for the level.
+            cutoff: the study whose limits are applied, with its population in the answer.
+            height_m, weight_kg: of the person, where the header does not state them; 0 believes the header.
+            lumbar_vertebrae: how many the person counted; with other than 5 the third is no common level.
+
+        Raises:
+            Refused: for images on which areas or attenuation would be wrong; the message says why.
+        """
+        held = _axial(ct)
+        remarks = _must_be_measurable(ct)
+        if lumbar_vertebrae != 5:
+            raise Refused(
+                f"{lumbar_vertebrae} lumbar vertebrae", "published limits are of the third of five", "choose by hand"
+            )
+        hu, spacing = np.asarray(held.array), held.geometry.spacing_mm
+        compartment = _drawn(held, drawn, _MUSCLE)
+        found = tissues(hu, spacing, muscle=compartment)
+        if int(np.count_nonzero(hu[found.body] > _METAL_HU)) > _METAL_VOXELS:
+            raise Refused("metal in the images", "its streaks move attenuation in and out of the windows")
+        if compartment is None:
+            remarks.append("the muscle wall was found by the program: a person looks at the outlines")
+        level = _level(held, drawn, level_mm)
+        whole = wall_is_whole(found.body)
+        rows = slice(None) if level is None else slice(level, level + 1)
+        if arms_beside(hu[rows], found.body[rows], spacing).any():
+            raise Refused("arms lie beside the body", "they streak across the muscle", "scan with the arms up")
+        measured = _volumes(found, held, whole, remarks)
+        curve = _course(found, held)
+        if level is None:
+            remarks.append(
+                "no level is given (level_mm, or a region named L3): volumes of the scanned length, no index"
+            )
+            return Answer.none(measurements=tuple(measured), curves=(curve,), reasons=tuple(remarks))
+        areas = _at_level(found, held, level, bool(whole[level]), remarks)
+        size = height_m or _number(ct, "PatientSize")
+        weight = weight_kg or _number(ct, "PatientWeight")
+        areas += _index(areas, size, remarks)
+        findings = _outlines(found, ct, held, level, areas)
+        findings += _judged(areas, cutoff, ct, size, weight, remarks)
+        return Answer.found(
+            *findings, measurements=(*areas, *measured), curves=(curve,), reasons=tuple(dict.fromkeys(remarks))
+        )
+
+
+def _number(ct: Volume, keyword: str) -> float:
+    value = ct.facts.get(keyword)
+    return float(value) if isinstance(value, (int, float)) and value > 0 else 0.0
+
+
+def _must_be_measurable(ct: Volume) -> list[str]:
+    """What header and values must not say; what they say that limits the numbers."""
+    facts, remarks = ct.facts, []
+    if ct.axes or ct.geometry.reference is not Reference.PATIENT:
+        raise Refused(f"a CT with {[a.name for a in ct.axes]}", "one image of the abdomen is measured")
+    if ct.unit != "[hnsf'U]":
+        raise Refused(f"images in {ct.unit}", "tissue is told by Hounsfield units", "send the original CT")
+    if not np.isfinite(ct.array).all() or min(ct.geometry.shape[1:]) < 64 or float(np.ptp(ct.array)) < 500.0:
+        raise Refused(f"images of {ct.geometry.shape} without air and tissue", "this is no CT of a body")
+    kind = [str(w).upper() for w in facts.get("ImageType") or []]
+    if any("MPR" in w or "RESAMPL" in w or "REFORMAT" in w for w in kind):
+        raise Refused(f"reformatted images ({', '.join(kind)})", "interpolation moves edges in and out of the windows")
+    kv = facts.get("KVP")
+    if kv is not None and not _KV[0] <= float(kv) <= _KV[1]:
+        raise Refused(f"{float(kv):g} kV", "the windows are for 120 kV: fat and muscle lie elsewhere here")
+    thick = float(facts.get("SliceThickness") or ct.geometry.spacing_mm[0])
+    if thick > _THICKEST_MM + 0.01:
+        raise Refused(f"slices of {thick:g} mm", "fat and muscle mix within them", "reconstruct at 5 mm or less")
+    agent = str(facts.get("ContrastBolusAgent") or "").strip()
+    if agent and agent.lower() not in ("no", "none", "0", "n", "without"):
+        remarks.append(
+            f"contrast ({agent}): muscle attenuation is 5 to 10 HU higher than without, by the phase, which the header "
+            "does not tell. No cut-off of attenuation is applied"
+        )
+    return remarks
+
+
+def _axial(ct: Volume) -> Volume:
+    if ct.geometry.sides[0] not in "HF":
+        raise Refused(f"slices towards {ct.geometry.sides[0]}", "areas are defined on axial slices", "send those")
+    held = ct
+    if held.geometry.sides[1] in "LR":
+        held = held.permuted((0, 2, 1))
+    for axis, wanted in ((0, "H"), (1, "P"), (2, "L")):
+        if held.geometry.sides[axis] != wanted:
+            held = held.flipped(axis)
+    return held
+
+
+def _drawn(ct: Volume, drawn: tuple[Region, ...] | None, named: re.Pattern[str]) -> Mask | None:
+    for region in drawn or ():
+        if region.mask is not None and named.search(region.label) and region.voxels:
+            moved = region if region.geometry.same_grid(ct.geometry) else resample_region(region, ct.geometry)
+            if moved.voxels:
+                return moved.mask
+    return None
+
+
+def _level(ct: Volume, drawn: tuple[Region, ...] | None, level_mm: float) -> int | None:
+    """Index of the slice of the level."""
+    heights = ct.geometry.to_patient(
+        np.stack([np.arange(ct.geometry.shape[0]), *np.zeros((2, ct.geometry.shape[0]))], 1)
+    )
+    if level_mm != _NONE_GIVEN:
+        off = np.abs(heights[:, 2] - level_mm)
+        if off.min() > ct.geometry.spacing_mm[0]:
+            raise Refused(
+                f"level_mm {level_mm:g}", f"the images reach from {heights[:, 2].min():g} to {heights[:, 2].max():g} mm"
+            )
+        return int(off.argmin())
+    mask = _drawn(ct, drawn, _LEVEL)
+    if mask is None:
+        return None
+    held = np.flatnonzero(mask.any(axis=(1, 2)))
+    return int(held[len(held) // 2])
+
+
+def _volumes(found: Tissues, ct: Volume, whole: npt.NDArray[np.bool_], remarks: list[str]) -> list[Measurement]:
+    length = ct.geometry.shape[0] * ct.geometry.spacing_mm[0]
+    said = []
+    for name, window, code in _PARTS:
+        if name == "subcutaneous" and not whole.all():
+            remarks.append("the picture cuts the body wall: no volume of subcutaneous fat")
+            continue
+        low, high = WINDOWS_HU[window]
+        ml = float(getattr(found, name).sum()) * ct.geometry.voxel_volume_mm3 / 1000.0
+        words = f"volume over the scanned {length:.0f} mm, {low:g} to {high:g} HU"
+        said.append(Measurement(code, ml, "mL", definition=words))
+    return said
+
+
+def _at_level(found: Tissues, ct: Volume, level: int, whole: bool, remarks: list[str]) -> list[Measurement]:
+    pixel_cm2 = ct.geometry.spacing_mm[1] * ct.geometry.spacing_mm[2] / 100.0
+    said, area = [], {}
+    for name, window, code in _PARTS:
+        if name == "subcutaneous" and not whole:
+            remarks.append("the picture cuts the body wall at the level: no area of subcutaneous fat")
+            continue
+        low, high = WINDOWS_HU[window]
+        area[name] = float(getattr(found, name)[level].sum()) * pixel_cm2
+        said.append(Measurement(code, area[name], "cm2", definition=f"area at the level, {low:g} to {high:g} HU"))
+    inside = np.asarray(ct.array)[level][found.muscle[level]]
+    if len(inside):
+        mean = float(inside.mean())
+        said.append(Measurement(codes.MUSCLE_ATTENUATION, mean, "[hnsf'U]", definition="SMRA at the level: mean"))
+    if area.get("subcutaneous"):
+        ratio = area["visceral"] / area["subcutaneous"]
+        said.append(Measurement(codes.FAT_RATIO, ratio, "{ratio}", definition="visceral / subcutaneous at the level"))
+    return said
+
+
+def _index(areas: list[Measurement], height_m: float, remarks: list[str]) -> list[Measurement]:
+    if not height_m:
+        remarks.append("no height: no skeletal muscle index")
+        return []
+    if not 1.2 <= height_m <= 2.3:
+        remarks.append(f"a height of {height_m:g} m: no skeletal muscle index")
+        return []
+    value = areas[0].value / height_m**2
+    return [Measurement(codes.MUSCLE_INDEX, value, "cm2/m2", definition=f"SMI: area / ({height_m:g} m)2")]
+
+
+def _course(found: Tissues, ct: Volume) -> Curve:
+    step, pixel_cm2 = ct.geometry.spacing_mm[0], ct.geometry.spacing_mm[1] * ct.geometry.spacing_mm[2] / 100.0
+    bottom = ct.geometry.origin_mm[2]
+    return Curve(
+        "Muscle and fat by height", tuple(round(bottom + step * k, 3) for k in range(ct.geometry.shape[0])), "height",
+        "mm",
+        {n: tuple(float(v) * pixel_cm2 for v in getattr(found, n).sum(axis=(1, 2))) for n, _, _ in _PARTS}, "cm2",
+    )  # fmt: skip
+
+
+def _outlines(found: Tissues, ct: Volume, held: Volume, level: int, areas: list[Measurement]) -> list[Finding]:
+    """Muscle and each fat at the level, as regions on the grid that was given."""
+    findings = []
+    for name, _, code in _PARTS:
+        number = next((m for m in areas if m.what == code), None)
+        mask = np.zeros(held.geometry.shape, bool)
+        mask[level] = getattr(found, name)[level]
+        if number is None or not mask.any():
+            continue
+        where = Region(held.geometry, mask=mask, series_uid=ct.series_uid, label=name)
+        moved = where if held.geometry.same_grid(ct.geometry) else resample_region(where, ct.geometry)
+        words = f"{code}: {number.value:.1f} cm² at the level."
+        findings.append(Finding(code, where=moved, measurements=(number,), words=words))
+    return findings
+
+
+def _judged(
+    areas: list[Measurement], study: str, ct: Volume, height_m: float, weight_kg: float, remarks: list[str]
+) -> list[Finding]:
+    if study == "none":
+        return []
+    sex = str(ct.facts.get("PatientSex") or "")
+    bmi = weight_kg / height_m**2 if height_m and weight_kg else None
+    contrast = any(r.startswith("contrast") for r in remarks)
+    findings, looked = [], 0
+    for quantity, what, finding in (
+        ("SMI", codes.MUSCLE_INDEX, codes.LOW_MUSCLE), ("SMA", codes.SKELETAL_MUSCLE, codes.LOW_MUSCLE),
+        ("SMRA", codes.MUSCLE_ATTENUATION, codes.LOW_MUSCLE_ATTENUATION),
+        ("VAT", codes.VISCERAL_FAT, codes.VISCERAL_OBESITY),
+    ):  # fmt: skip
+        number = next((m for m in areas if m.what == what), None)
+        if number is None or (quantity == "SMRA" and contrast):
+            continue
+        verdict = below(study, quantity, number.value, sex=sex, bmi=bmi)
+        if verdict is None:
+            continue
+        looked += 1
+        limit, bound, wrong = verdict
+        if wrong:
+            side = "above" if limit.high else "below"
+            words = f"{finding}: {quantity} {number.value:.1f} is {side} {bound:g} ({study}: {limit.population})."
+            findings.append(Finding(finding, measurements=(number,), words=words))
+        else:
+            remarks.append(f"{quantity} {number.value:.1f}: within {bound:g} of {study} ({limit.population})")
+    if not looked:
+        remarks.append(
+            f"{study} has no limit for this person (sex '{sex}', BMI {'unknown' if bmi is None else f'{bmi:.0f}'})"
+        )
+    return findings

@@ -1,0 +1,229 @@
+"""Muscle and fat of an abdominal CT: which voxel is what, and what that is called in which population.
+
+Tissue is read from attenuation (HU windows, named) inside the wall of the body. The muscle wall encloses the cavity:
+fat inside it is visceral, fat outside is subcutaneous, and fat within the muscle is intermuscular. Cut-offs carry the
+name of the study and of the people they were found in; prevalence depends on which one is taken.
+
+Sources: Mitsiopoulos 1998 and Prado 2008 (windows); Prado, Lancet Oncol 9 (2008) 629; Martin, J Clin Oncol 31 (2013)
+1539; Derstine, Sci Rep 8 (2018) 11369; van der Werf, Eur J Clin Nutr 72 (2018) 288; Examination Committee of Criteria
+for Obesity Disease in Japan, Circ J 66 (2002) 987.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from isocenter.errors import Refused
+
+__all__ = ["CUTOFFS", "WINDOWS_HU", "Cutoff", "Tissues", "arms_beside", "below", "body_of", "tissues", "wall_is_whole"]
+
+Hounsfield = npt.NDArray[np.floating] | npt.NDArray[np.integer]
+Mask = npt.NDArray[np.bool_]
+
+WINDOWS_HU: dict[str, tuple[float, float]] = {
+    "skeletal muscle": (-29.0, 150.0),
+    "fat": (-190.0, -30.0),
+    "visceral fat": (-150.0, -50.0),
+    "intermuscular fat": (-190.0, -30.0),
+}
+"""Tissue -> lowest and highest HU that count as it, ends included."""
+
+_AIR_HU, _BONE_HU = -300.0, 200.0
+_DEPTH_MM = 16.0  # of the wall where there is no spine behind it
+_PSOAS_MM, _AHEAD_MM = 42.0, 4.0  # muscle lies so near the spine, and so far ahead of it
+_GAP_MM = 8.0  # gaps of the muscle wall that are closed: linea alba, between oblique muscles
+_THIN_MM = 2.5
+
+
+@dataclass(frozen=True, eq=False)
+class Tissues:
+    """Masks of one CT, (slices, rows, columns) each."""
+
+    muscle: Mask
+    visceral: Mask
+    subcutaneous: Mask
+    intermuscular: Mask
+    body: Mask
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """A published limit below (or above) which a value is called low (or high).
+
+    Args:
+        name: of the study.
+        population: in whom it was found.
+        quantity: ``"SMI"`` (cm2/m2), ``"SMRA"`` (HU), ``"SMA"`` or ``"VAT"`` (cm2).
+        male, female: the limit; None where none was given.
+        bmi: kg/m2 from and below which it holds.
+        high: whether a value above it is the finding.
+    """
+
+    name: str
+    population: str
+    quantity: str
+    male: float | None
+    female: float | None
+    bmi: tuple[float, float] = (0.0, 999.0)
+    high: bool = False
+
+
+CUTOFFS: tuple[Cutoff, ...] = (
+    Cutoff("Prado 2008", "obese patients with cancer, Canada", "SMI", 52.4, 38.5),
+    Cutoff("Martin 2013", "patients with cancer, Canada, BMI below 25", "SMI", 43.0, 41.0, (0.0, 25.0)),
+    Cutoff("Martin 2013", "patients with cancer, Canada, BMI from 25", "SMI", 53.0, 41.0, (25.0, 999.0)),
+    Cutoff("Martin 2013", "patients with cancer, Canada, BMI below 25", "SMRA", 41.0, 41.0, (0.0, 25.0)),
+    Cutoff("Martin 2013", "patients with cancer, Canada, BMI from 25", "SMRA", 33.0, 33.0, (25.0, 999.0)),
+    Cutoff("Derstine 2018", "healthy adults, USA, mean - 2 SD", "SMI", 45.4, 34.4),
+    Cutoff("Derstine 2018", "healthy adults, USA, mean - 2 SD", "SMA", 144.3, 92.2),
+    Cutoff("Derstine 2018", "healthy adults, USA, mean - 2 SD", "SMRA", 38.5, 34.3),
+    Cutoff("Japan 2002", "adults, Japan", "VAT", 100.0, 100.0, high=True),
+)
+"""Every cut-off that is known here."""
+
+
+def below(study: str, quantity: str, value: float, *, sex: str, bmi: float | None) -> tuple[Cutoff, float, bool] | None:
+    """The cut-off of a study that fits a person, its limit, and whether the value is on the wrong side of it.
+
+    Args:
+        sex: ``"M"`` or ``"F"``.
+        bmi: kg/m2; None where it is not known, which leaves out cut-offs that depend on it.
+
+    >>> below("Prado 2008", "SMI", 50.0, sex="M", bmi=None)[1:]
+    (52.4, True)
+    """
+    for one in CUTOFFS:
+        if (one.name, one.quantity) != (study, quantity):
+            continue
+        if one.bmi != (0.0, 999.0) and (bmi is None or not one.bmi[0] <= bmi < one.bmi[1]):
+            continue
+        limit = {"M": one.male, "F": one.female}.get(sex)
+        if limit is not None:
+            return one, limit, value > limit if one.high else value < limit
+    return None
+
+
+def body_of(hu: Hounsfield, spacing_mm: tuple[float, float, float]) -> Mask:
+    """The body without table and air around it, gas inside filled: the largest piece of each slice, slice by slice.
+
+    Raises:
+        Refused: when there is no body.
+    """
+    out = np.zeros(hu.shape, bool)
+    pixel_mm2 = spacing_mm[1] * spacing_mm[2]
+    thin = _disc(4.0, spacing_mm)
+    for k in range(len(hu)):
+        solid = ndimage.binary_opening(hu[k] > _AIR_HU, thin)  # tables are thin
+        labels, count = ndimage.label(solid)
+        if count:
+            sizes = np.bincount(labels.ravel())[1:]
+            if sizes.max() * pixel_mm2 > 5000.0:
+                out[k] = ndimage.binary_fill_holes(labels == 1 + int(sizes.argmax()))
+    if not out.any():
+        raise Refused("no body in the images", "nothing larger than 50 cm2 is denser than air", "send a CT of a body")
+    return out
+
+
+def wall_is_whole(body: Mask) -> npt.NDArray[np.bool_]:
+    """(slices,) whether the body wall lies inside the picture: it touches none of the four sides."""
+    edge = body[:, 0].any(axis=1) | body[:, -1].any(axis=1) | body[:, :, 0].any(axis=1) | body[:, :, -1].any(axis=1)
+    return np.asarray(~edge)
+
+
+def arms_beside(hu: Hounsfield, body: Mask, spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.bool_]:
+    """(slices,) whether a limb lies beside the body: another piece of 8 cm2 or more with bone in it."""
+    found = np.zeros(len(hu), bool)
+    least = 800.0 / (spacing_mm[1] * spacing_mm[2])
+    for k in range(len(hu)):
+        labels, count = ndimage.label((hu[k] > _AIR_HU) & ~body[k])
+        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        bone = np.bincount(labels[hu[k] > _BONE_HU].ravel(), minlength=count + 1)
+        found[k] = bool(((sizes[1:] >= least) & (bone[1:] > 0.03 * sizes[1:])).any())
+    return found
+
+
+def tissues(hu: Hounsfield, spacing_mm: tuple[float, float, float], *, muscle: Mask | None = None) -> Tissues:
+    """Muscle, visceral, subcutaneous and intermuscular fat, slice by slice.
+
+    Args:
+        hu: (slices, rows, columns) axial, as reconstructed: windows on interpolated values would move edges.
+        muscle: the compartment of muscle that a person or a model outlined (wall with the fat in it); without it the
+            wall is the dense ring around the cavity: bowel and organs inside are no muscle.
+
+    Raises:
+        Refused: when no closed muscle wall is found.
+    """
+    body = body_of(hu, spacing_mm)
+    values = np.asarray(hu, np.float32)
+    found = [np.zeros(hu.shape, bool) for _ in range(4)]
+    for k in np.flatnonzero(body.any(axis=(1, 2))):
+        wall, cavity = _wall(values[k], body[k], spacing_mm) if muscle is None else _given(muscle[k], spacing_mm)
+        lean, fat = _within(values[k], "skeletal muscle"), _within(values[k], "fat")
+        found[0][k] = wall & lean
+        # The rim of bowel gas has every value between air and tissue, fat's among them.
+        gas = ndimage.binary_dilation(cavity & (values[k] < _AIR_HU), iterations=2)
+        found[1][k] = cavity & ~gas & _within(values[k], "visceral fat")
+        found[2][k] = body[k] & ~cavity & ~wall & fat
+        found[3][k] = wall & _within(values[k], "intermuscular fat")
+    return Tissues(found[0], found[1], found[2], found[3], body)
+
+
+def _within(values: npt.NDArray[np.float32], tissue: str) -> Mask:
+    low, high = WINDOWS_HU[tissue]
+    return np.asarray((values >= low) & (values <= high))
+
+
+def _disc(radius_mm: float, spacing_mm: tuple[float, float, float]) -> Mask:
+    ry, rx = (max(1, round(radius_mm / mm)) for mm in spacing_mm[1:])
+    y, x = np.mgrid[-ry : ry + 1, -rx : rx + 1]
+    return np.asarray((y / ry) ** 2 + (x / rx) ** 2 <= 1.0)
+
+
+def _far(mask: Mask, spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.float64]:
+    return np.asarray(ndimage.distance_transform_edt(~mask, sampling=spacing_mm[1:]))
+
+
+def _wall(
+    values: npt.NDArray[np.float32], body: Mask, spacing_mm: tuple[float, float, float]
+) -> tuple[Mask, Mask]:  # fmt: skip
+    """The muscle compartment and the cavity inside it, from one slice without any outline."""
+    soft = body & (values >= -29.0)
+    skin = _far(~body, spacing_mm) <= 4.0
+    dense = ndimage.binary_opening(soft & ~skin, _disc(_THIN_MM, spacing_mm))
+    # Everything that subcutaneous fat cannot reach from the skin, gaps of the wall closed, lies behind the wall.
+    closed = _far(dense, spacing_mm) <= _GAP_MM
+    outside = ndimage.binary_propagation(skin & body & ~closed, mask=body & ~closed)
+    behind = body & ~(_far(outside, spacing_mm) <= _GAP_MM)
+    behind = ndimage.binary_fill_holes(behind)
+    if not behind.any() or behind.sum() < 0.1 * body.sum():
+        raise Refused("no closed wall of muscle", "visceral and subcutaneous fat are not parted", "outline the muscle")
+    # From inside, fat of the cavity reaches to the wall's inner side; organs lie between. The wall is what is dense
+    # and within its usual depth of the outer side, with spine and the muscles beside it.
+    depth = ndimage.distance_transform_edt(behind, sampling=spacing_mm[1:])
+    bone = ndimage.binary_closing(behind & (values > _BONE_HU), _disc(6.0, spacing_mm))
+    labels, count = ndimage.label(bone)
+    spine = np.zeros_like(bone)
+    if count:
+        spine = labels == 1 + int(np.bincount(labels.ravel())[1:].argmax())
+        spine = ndimage.binary_fill_holes(spine)
+    dense_behind = behind & dense & ~spine
+    seed = dense_behind & (depth <= _DEPTH_MM)
+    near_spine = _far(spine, spacing_mm) <= _PSOAS_MM if count else np.zeros_like(seed)
+    rows = np.arange(len(values))[:, None]
+    front = np.argwhere(spine)[:, 0].min() - _AHEAD_MM / spacing_mm[1] if count else -1.0
+    back = np.argwhere(spine)[:, 0].mean() if count else len(values)
+    beside = dense_behind & ((near_spine & (rows >= front)) | (rows >= back))
+    wall = ndimage.binary_closing(seed | beside, _disc(4.0, spacing_mm)) & behind & ~spine
+    return wall, behind & ~wall & ~spine
+
+
+def _given(muscle: Mask, spacing_mm: tuple[float, float, float]) -> tuple[Mask, Mask]:
+    """An outlined compartment, and what it encloses."""
+    if not muscle.any():
+        return muscle, np.zeros_like(muscle)
+    closed = ndimage.binary_closing(np.pad(muscle, 20), _disc(_GAP_MM, spacing_mm))[20:-20, 20:-20]
+    return muscle, np.asarray(ndimage.binary_fill_holes(closed) & ~muscle)

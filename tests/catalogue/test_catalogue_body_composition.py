@@ -1,0 +1,147 @@
+"""Muscle and fat counted on a painted abdomen, and each CT on which they would be wrong."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from real_series import loaded
+from typer.testing import CliRunner
+
+from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.body_composition import BodyComposition
+from isocenter.cli import app
+from isocenter.errors import Refused
+from isocenter.record import Outcome, codes
+from isocenter.space import Axis, Region, Volume
+from isocenter.testing.phantoms import Phantom, abdomen_ct
+
+
+@pytest.fixture(scope="module")
+def phantom() -> Phantom:
+    return abdomen_ct.patient()
+
+
+@pytest.fixture(scope="module")
+def ct(phantom: Phantom) -> Volume:
+    return loaded(phantom.files)[0][0]
+
+
+def scan(**made: Any) -> Volume:
+    return loaded(abdomen_ct.patient(many=3, **made).files)[0][0]
+
+
+def said(answer: Answer, what: codes.Code, unit: str = "cm2") -> float:
+    return next(m.value for m in answer.measurements if m.what == what and m.unit == unit)
+
+
+AREAS = {
+    "muscle": codes.SKELETAL_MUSCLE, "visceral": codes.VISCERAL_FAT, "subcutaneous": codes.SUBCUTANEOUS_FAT,
+}  # fmt: skip
+
+
+def test_areas_at_a_level_and_volumes(phantom: Phantom, ct: Volume) -> None:
+    answer = BodyComposition().run(ct, None, level_mm=0.0)
+    for name, code in AREAS.items():
+        assert said(answer, code) == pytest.approx(phantom.truth[f"{name}_cm2"], rel=0.01)
+    assert said(answer, codes.INTERMUSCULAR_FAT) == pytest.approx(phantom.truth["intermuscular_cm2"], abs=2.0)
+    assert said(answer, codes.MUSCLE_INDEX, "cm2/m2") == pytest.approx(said(answer, codes.SKELETAL_MUSCLE) / 1.8**2)
+    assert said(answer, codes.MUSCLE_ATTENUATION, "[hnsf'U]") == pytest.approx(48.0, abs=0.5)
+    masks = abdomen_ct.slices()[1]
+    muscle_ml = float(masks["muscle"].sum()) * 1.25**2 * 5 / 1000
+    assert said(answer, codes.SKELETAL_MUSCLE, "mL") == pytest.approx(muscle_ml, rel=0.01)
+    assert {f.what for f in answer.findings} >= set(AREAS.values())
+    assert any("found by the program" in r for r in answer.reasons)
+
+
+def test_a_drawn_compartment_is_exact(phantom: Phantom, ct: Volume) -> None:
+    masks = abdomen_ct.slices()[1]
+    wall = Region(ct.geometry, mask=masks["muscle"] | masks["intermuscular"], label="Muscle")
+    vertebra = np.zeros(ct.geometry.shape, bool)
+    vertebra[1:4, 180:200, 150:170] = True
+    answer = BodyComposition().run(ct, (wall, Region(ct.geometry, mask=vertebra, label="L3")))
+    assert said(answer, codes.SKELETAL_MUSCLE) == pytest.approx(phantom.truth["muscle_cm2"], rel=1e-9)
+    assert said(answer, codes.INTERMUSCULAR_FAT) == pytest.approx(phantom.truth["intermuscular_cm2"], rel=1e-9)
+
+
+def test_without_a_level_there_are_volumes_and_no_index(ct: Volume) -> None:
+    answer = BodyComposition().run(ct, None)
+    assert answer.outcome is Outcome.NONE and {m.unit for m in answer.measurements} == {"mL"}
+    assert any("no level is given" in r for r in answer.reasons)
+    with pytest.raises(Refused, match="the images reach from"):
+        BodyComposition().run(ct, None, level_mm=400.0)
+
+
+def test_cutoffs_carry_their_study_and_people(ct: Volume) -> None:
+    low = BodyComposition().run(ct, None, level_mm=0.0, cutoff="Prado 2008")
+    words = " ".join(f.words for f in low.findings)
+    assert "below 52.4 (Prado 2008: obese patients with cancer, Canada)" in words
+    martin = BodyComposition().run(ct, None, level_mm=0.0, cutoff="Martin 2013", weight_kg=70.0)
+    assert any("below 43 (Martin 2013" in f.words for f in martin.findings)
+    japan = BodyComposition().run(ct, None, level_mm=0.0, cutoff="Japan 2002")
+    assert any(f.what == codes.VISCERAL_OBESITY and "above 100" in f.words for f in japan.findings)
+    unknown = replace(ct, facts={**ct.facts, "PatientSex": "O"})
+    answer = BodyComposition().run(unknown, None, level_mm=0.0, cutoff="Prado 2008")
+    assert any("no limit for this person" in r for r in answer.reasons)
+
+
+def test_height_and_contrast_limit_what_is_said(ct: Volume) -> None:
+    bare = replace(ct, facts={k: v for k, v in ct.facts.items() if k != "PatientSize"})
+    answer = BodyComposition().run(bare, None, level_mm=0.0)
+    assert all(m.what != codes.MUSCLE_INDEX for m in answer.measurements)
+    assert any("no height" in r for r in answer.reasons)
+    late = replace(ct, facts={**ct.facts, "ContrastBolusAgent": "Iopromide"})
+    told = BodyComposition().run(late, None, level_mm=0.0, cutoff="Martin 2013")
+    assert any("5 to 10 HU higher" in r for r in told.reasons)
+    assert all(f.what != codes.LOW_MUSCLE_ATTENUATION for f in told.findings)
+
+
+def test_a_picture_that_cuts_the_body_wall_gives_no_subcutaneous_fat() -> None:
+    answer = BodyComposition().run(scan(cut=True), None, level_mm=0.0)
+    assert all(m.what != codes.SUBCUTANEOUS_FAT for m in answer.measurements)
+    assert any("cuts the body wall at the level" in r for r in answer.reasons)
+    assert any(m.what == codes.VISCERAL_FAT for m in answer.measurements)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"KVP": 80.0}, "80 kV"),
+        ({"SliceThickness": 8.0}, "slices of 8 mm"),
+        ({"ImageType": ["DERIVED", "SECONDARY", "MPR"]}, "reformatted images"),
+    ],
+)
+def test_headers_on_which_areas_would_be_wrong(ct: Volume, facts: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        BodyComposition().run(replace(ct, facts={**ct.facts, **facts}), None, level_mm=0.0)
+
+
+def test_images_on_which_areas_would_be_wrong(ct: Volume) -> None:
+    with pytest.raises(Refused, match="arms lie beside the body"):
+        BodyComposition().run(scan(arms=True), None, level_mm=0.0)
+    metal = ct.array.copy()
+    metal[2, 180:190, 155:165] = 3000
+    with pytest.raises(Refused, match="metal"):
+        BodyComposition().run(replace(ct, array=metal), None, level_mm=0.0)
+    with pytest.raises(Refused, match="axial slices"):
+        BodyComposition().run(ct.permuted((1, 0, 2)), None)
+    with pytest.raises(Refused, match="Hounsfield"):
+        BodyComposition().run(replace(ct, unit="{arbitrary}"), None)
+    with pytest.raises(Refused, match="6 lumbar vertebrae"):
+        BodyComposition().run(ct, None, level_mm=0.0, lumbar_vertebrae=6)
+    with pytest.raises(Refused, match="without air and tissue"):
+        BodyComposition().run(replace(ct, array=np.zeros_like(ct.array)), None)
+    two = Volume(np.stack([ct.array] * 2), ct.geometry, ct.quantity, ct.unit, (Axis("time", (0, 1), "s"),))
+    with pytest.raises(Refused, match="one image of the abdomen"):
+        BodyComposition().run(two, None)
+
+
+def test_from_dicom_to_json(tmp_path: Path, phantom: Phantom) -> None:
+    for n, data in enumerate(phantom.files):
+        (tmp_path / f"{n}.dcm").write_bytes(data)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "body_composition", "--json"])
+    assert done.exit_code == 0, done.output
+    (result,) = json.loads(done.stdout)
+    assert result["answer"] == "none" and {m["unit"] for m in result["measurements"]} == {"mL"}
