@@ -21,7 +21,7 @@ from test_browser_access import AXE, faults
 from conftest import BUILT
 from isocenter.app import House, open_house
 from isocenter.doors import dicomweb, pages, pages_who
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Result, Verdict, canonical, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
 
@@ -85,11 +85,21 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(brow
         early, late = studies["CT chest, first"], studies["CT chest, later"]
         for kind, details in ((Kind.READING_OPENED, {"by": "admin"}), (Kind.REPORT_SIGNED, {"report": "0"})):
             house.site.journal.append(Event(kind, house.site.clock(), "admin", early.uid, details))
+        for study, size_mm in ((early, 18.0), (late, 24.0)):
+            size = (Measurement(codes.LONG_AXIS, size_mm, "mm"),)
+            lesion = Finding(codes.LESION, measurements=size, tracking="2.25.7", verdict=Verdict.ADDED)
+            said = Result(study.uid, Outcome.FOUND, Origin("person", "admin"), house.site.clock(), findings=(lesion,))
+            digest = house.site.blobs.put(canonical(said))
+            house.site.journal.append(
+                Event(Kind.RESULT_MADE, house.site.clock(), "admin", study.uid, {"result": digest})
+            )
         page.goto(f"/patients/{late.uid}")
         lane = page.locator(".lane").filter(has=page.get_by_role("heading", name="Imaging"))
         lane.locator("li").first.wait_for()
         told = [line for line in lane.locator("li").all_inner_texts() if "CT chest" in line]
         assert ["2024-03-01" in told[0], "2025-03-01" in told[1]] == [True, True], "the oldest first, by its own date"
+        row = page.get_by_role("group", name="Lesions through the studies").get_by_role("row", name="Lesion").last
+        assert [text in row.inner_text() for text in ("18", "24", "+33.3")] == [True] * 3, row.inner_text()
         page.get_by_text("report signed").first.wait_for()
         assert early.patient.id not in page.url and early.patient.name.split("^")[0] not in page.url
         shot(page, "timeline")

@@ -161,7 +161,7 @@ def addresses(app: Any, a: Twin, b: Twin) -> list[str]:
     images = [(s.uid, i.sop_uid) for s in study.series for i in s.instances]
     head = a.site.head()
     known: dict[str, list[str]] = {
-        "thread": ["1"], "name": ["heat"],
+        "thread": ["1"], "name": ["heat", ANALYSIS],
         "uid": [STUDY, PRIOR], "study": [STUDY, PRIOR], "frames": ["1"], "path": ["7FE00010", "00620002", "index.html"],
         "analysis": [ANALYSIS], "scope": ["me", "site", "views"], "tracking": [TRACKING], "name.png": ["heat.png"],
         "id": [STUDY, a.planted, b.planted, a.planted[:8], TRACKING, *(sop for _, sop in images),
@@ -169,6 +169,7 @@ def addresses(app: Any, a: Twin, b: Twin) -> list[str]:
     }  # fmt: skip
     queries = {
         "/api/worklist": ["", "?ai=off", "?q=is:raised", "?q=level:now", "?q=mod:SEG", "?q=AI", "?limit=1&cursor=1"],
+        "/api/cohorts/ask": ["", "?q=modality:CT&field=year&by=modality", "?field=description"],
         "/dicom-web/studies": ["", "?includefield=all", "?ModalitiesInStudy=SEG", "?limit=1&offset=1"],
         "/dicom-web/series": ["", "?Modality=SR", "?MadeBy=machine", "?limit=2&offset=1"],
         "/dicom-web/instances": ["", "?includefield=all", "?limit=3&offset=2"],

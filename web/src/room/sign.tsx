@@ -18,6 +18,7 @@ function Signing({ desk }: { desk: Desk }) {
   const found = session.found.value;
   const undecided = session.undecided.value;
   const not = (session.plan.value ?? []).filter((one) => one.answer === "declined" || one.answer === "failed").length;
+  const doubts = session.report.value?.disagreements?.length ?? 0;
   const images = study.series.filter((one) => one.viewable).reduce((sum, one) => sum + one.images, 0);
   const shown = Math.min(images, desk.evidence.pictures.value.size);
   const later = found.filter((one) => ["kept", "changed"].includes(one.finding.verdict) && one.compared?.relation === "adds").length;
@@ -39,6 +40,7 @@ function Signing({ desk }: { desk: Desk }) {
         <dl class="check-list">
           <div class={undecided ? "soon" : undefined}><dt>Undecided</dt><dd>{undecided === 0 ? "0 ✓" : `${undecided}: keep, change or strike each first`}</dd></div>
           <div><dt>Not looked</dt><dd>{count(not, "analysis", "analyses")}</dd></div>
+          {doubts > 0 && <div class="soon"><dt>Words in doubt</dt><dd>{count(doubts, "place")} where the words and the findings differ, or a blank is open</dd></div>}
           <div><dt>Images not shown</dt><dd>{images - shown} of {images}</dd></div>
           {session.comparison.value && <div><dt>Changed after AI</dt><dd>{later ? `${count(later, "finding")} that you had not said` : "nothing"}{struck > 0 && ` · ${struck} struck`}</dd></div>}
         </dl>
