@@ -99,7 +99,8 @@ class Site(Desk, Marks, Registering):
     organisation: str = "Isocenter site"
 
     def __post_init__(self) -> None:
-        self._receiving = Receiving(self.database, self.blobs, self.journal, self.clock)
+        # The clock is asked through the site: whoever gives it another one means the arrivals, too.
+        self._receiving = Receiving(self.database, self.blobs, self.journal, lambda: self.clock())
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
         self.reviews = Reviewing(self.index, self.journal, self.blobs, self.clock)
