@@ -67,6 +67,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.SIGN_IN_REFUSED: Audited("110114", "110122", outcome=_MINOR),
     Kind.SIGNED_OUT: Audited("110114", "110123"),
     Kind.VIEWED: Audited("110103", action="R"),
+    Kind.IMAGES_SEEN: Audited("110103", action="R"),
     Kind.READING_OPENED: Audited("110103", action="R"),
     Kind.REFUSED: Audited("110113", "110132", outcome=_MINOR),
     Kind.SHARED: _LINK._replace(action="C"),

@@ -69,6 +69,7 @@ class Kind(StrEnum):
     CRITICAL_ESCALATED = "CriticalEscalated"  # subject: study; nobody was told within the time
     ANALYSIS_STOPPED = "AnalysisStopped"  # subject: analysis; details.reason, .model where a model was stopped
     ANALYSIS_RESUMED = "AnalysisResumed"  # the same, by another person; details.stopped_by
+    IMAGES_SEEN = "ImagesSeen"  # subject: study; one for what a person sees of it within five minutes
     SHARED = "Shared"  # subject: study; details: share, digest of the secret, until, to
     SHARE_USED = "ShareUsed"  # subject: study; details: share, address, what: "study" or a SOP Instance UID
     SHARE_ENDED = "ShareEnded"

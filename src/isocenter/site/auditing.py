@@ -78,6 +78,7 @@ _WORDS = {
     Kind.ANALYSIS_RESUMED: "started it again",
     Kind.MODE_PROPOSED: "asked for the mode {mode} in {use}",
     Kind.MODE_SET: "set the mode {mode} in {use}",
+    Kind.IMAGES_SEEN: "saw its images",
     Kind.SHARED: "gave a link to it until {until}",
     Kind.SHARE_USED: "saw {what} of it",
     Kind.SHARE_ENDED: "ended link {share}",

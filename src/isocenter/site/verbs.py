@@ -54,6 +54,7 @@ from isocenter.site.reviewing import Reviewing
 from isocenter.site.segmenting import Segmenting
 from isocenter.site.sharing import Sharing
 from isocenter.site.staff import Staff
+from isocenter.site.witnessing import Witness
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,6 +112,7 @@ class Site(Desk, Marks, Registering):
         self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock)
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
+        self._witness = Witness(self.journal, self.clock)
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock)
         self._shelf, self._cutter = Shelf(), Cutter()
         self.calls = Escalating(self.index, self.journal, self.preferences, self.clock)
@@ -174,6 +176,7 @@ class Site(Desk, Marks, Registering):
         found = self.index.instance(sop_uid)
         if found[1].uid in self._disclosing.withheld(who):
             raise NotFound(f"instance {sop_uid:.64}", "the archive has none of that SOP Instance UID")
+        self._witness.look(who, found[0].uid)
         return found
 
     def geometry_of(self, sop_uid: str, *, frame: int = 0, who: Person) -> Geometry:
@@ -206,6 +209,7 @@ class Site(Desk, Marks, Registering):
             tag: of a description that the asker has; Conflict where the series has changed since.
         """
         must(who, "instance", study_uid)
+        self._witness.look(who, study_uid)
         hidden = series_uid in self._disclosing.withheld(who)
         kept = self._shelf.get(study_uid, series_uid, tag) if tag and not hidden else None
         if kept is not None:

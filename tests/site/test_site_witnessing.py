@@ -1,0 +1,77 @@
+"""No image is shown that the journal does not tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from isocenter.app import open_house
+from isocenter.errors import Unavailable
+from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.record import Kind
+from isocenter.settings import Settings
+from isocenter.site.verbs import Site
+
+ITO, PEER = Person("ito", Role.READER), Person("PACS", Role.SERVICE)
+
+
+class Clock:
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    house = open_house(Settings(folder=tmp_path / "archive"), make=True)
+    files = [Path(str(get_testdata_file(n))).read_bytes() for n in ("CT_small.dcm", "MR_small.dcm")]
+    house.site.receive(files, sender="CT1", who=HOUSE)
+    yield replace(house.site, clock=Clock())
+    house.close()
+
+
+def looks(site: Site) -> list[tuple[str, str]]:
+    return [(s.event.who, s.event.subject) for s in site.journal.since(kinds=[Kind.IMAGES_SEEN])]
+
+
+def images(site: Site) -> list[tuple[str, str, str]]:
+    found = [site.index.study(s.uid) for s in site.index.studies()]
+    return [(s.uid, s.series[0].uid, s.series[0].instances[0].sop_uid) for s in found]
+
+
+def test_each_person_and_study_is_one_entry_in_five_minutes(site: Site) -> None:
+    (one, series, image), (two, _, other) = images(site)
+    for _ in range(3):
+        site.instance(image, who=ITO)
+        site.pictures(one, series, who=ITO)
+    site.instance(image, who=PEER)
+    site.instance(other, who=ITO)
+    site.instance(image, who=HOUSE)
+    assert looks(site) == [("ito", one), ("PACS", one), ("ito", two)]
+    site.clock.now += timedelta(minutes=6)  # type: ignore[attr-defined]
+    site.geometry_of(image, who=ITO)
+    assert looks(site)[-1] == ("ito", one) and len(looks(site)) == 4
+
+
+def test_nothing_is_shown_while_the_journal_cannot_be_written(site: Site, monkeypatch: Any) -> None:
+    (one, series, image), (_, _, other) = images(site)
+    site.instance(image, who=ITO)
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(site.journal, "append", full)
+    with pytest.raises(Unavailable):
+        site.instance(other, who=ITO)
+    for look in (lambda: site.instance(image, who=ITO), lambda: site.pictures(one, series, who=ITO)):
+        with pytest.raises(Unavailable):  # also what was seen a moment ago
+            look()
+    monkeypatch.undo()
+    assert site.instance(image, who=ITO) and looks(site)[-1] == ("ito", one)
