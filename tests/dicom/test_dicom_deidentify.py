@@ -330,3 +330,24 @@ def test_a_short_key_and_half_a_file_are_refused() -> None:
         Pseudonyms(b"short")
     with pytest.raises(NotWhole):
         deidentify(made.made()[:-4])
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "test-SR.dcm", "JPEG2000.dcm", "ExplVR_BigEnd.dcm"])
+def test_a_damaged_file_is_cleaned_or_refused_and_never_leaks(name: str) -> None:
+    data = (made.SAMPLES / name).read_bytes()
+    words = [w for w in str(read(data).PatientName).replace("^", " ").split() if len(w) > 3]
+    rng = np.random.default_rng(11)
+    refused = cleaned = 0
+    for _ in range(80):
+        broken = bytearray(data)
+        for at in rng.integers(132, min(len(data), 2500), 4):
+            broken[at] = rng.integers(256)
+        try:
+            out = deidentify(bytes(broken), reviewed=True)
+        except IsocenterError:
+            refused += 1
+            continue
+        cleaned += 1
+        check_whole(out)
+        assert not [w for w in words if w.encode() in out and w.encode() not in bytes(broken[2500:])]
+    assert refused and cleaned

@@ -1,4 +1,4 @@
-"""Commands of trust: deidentify; share, links, unshare, fetch; audit."""
+"""Commands of trust: deidentify; share, links, unshare, fetch; audit; scrub."""
 
 from __future__ import annotations
 
@@ -251,3 +251,29 @@ def audit(
     screen.answer(told)
     for name, value in told.items():
         screen.say(f"{name}: {value}")
+
+
+@app.command()
+def scrub(
+    copy: Annotated[str, typer.Option(help="Folder of the blobs of a backup, to mend from.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Read every stored byte against its digest; name the images that a disk has changed, and mend them from a copy."""
+    import time
+
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    started = time.monotonic()
+    with house(folder) as held, screen.progress("reading") as told:
+        found = held.site.scrub(who=HOUSE, copy=copy, told=told)
+    took = max(time.monotonic() - started, 1e-6)
+    speed = round(found.bytes / took / 1e6, 1)
+    screen.answer({"files": found.files, "bytes": found.bytes, "mb_per_s": speed, "damaged": found.damaged})
+    screen.say(f"{found.files} files, {found.bytes / 1e6:.1f} MB read at {speed} MB/s; {len(found.left)} damaged")
+    rows = [(d.digest[:16], d.what, "yes" if d.mended else "no", i[1]) for d in found.damaged for i in d.instances]
+    screen.table("", ("file", "", "mended", "image"), rows)
+    if found.left:
+        raise typer.Exit(1)

@@ -85,6 +85,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.PLANNED: _RUN,
     Kind.DECLINED: _RUN,
     Kind.STARTED: Audited("110100", "110120"),
+    Kind.SCRUBBED: _RUN,
     Kind.PEER_DRAWN: _RUN,
 }
 """Kinds that are something else than a change of a study's record, which every other kind is."""

@@ -74,6 +74,7 @@ class Kind(StrEnum):
     SHARE_USED = "ShareUsed"  # subject: study; details: share, address, what: "study" or a SOP Instance UID
     SHARE_ENDED = "ShareEnded"
     AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last
+    SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many
     STARTED = "Started"
     LESION_MATCHED = "LesionMatched"  # subject: study; details.one, .other: tracking identities; .same
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet

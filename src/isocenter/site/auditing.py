@@ -83,6 +83,7 @@ _WORDS = {
     Kind.SHARE_USED: "saw {what} of it",
     Kind.SHARE_ENDED: "ended link {share}",
     Kind.AUDIT_EXPORTED: "took entries {first} to {last} of the journal out as {form}",
+    Kind.SCRUBBED: "read all {files} stored files and mended {mended}",
     Kind.STARTED: "started",
 }
 _BLIND = (

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.intake import Stored
     from isocenter.store.journal import Journal
+    from isocenter.store.scrubbing import Scrubbed
 
 __all__ = ["HOUSE", "Send", "Site", "fingerprint"]
 
@@ -386,6 +387,25 @@ class Site(Desk, Marks, Registering):
         return self.index.peers()
 
     # ---- send, explain ---------------------------------------------------------------------------------------
+
+    def scrub(
+        self, *, who: Person, copy: str = "", told: Callable[[str, int, int], None] = lambda words, done, of: None
+    ) -> Scrubbed:
+        """Read every stored byte and hold it against its digest; put back from a copy what is damaged.
+
+        Args:
+            copy: folder or address of the blobs of a backup.
+        """
+        from isocenter.store import Blobs
+        from isocenter.store.scrubbing import scrub
+
+        must(who, "site")
+        found = scrub(self.blobs, self.index, copy=Blobs(copy) if copy else None, told=told)
+        self._tell(
+            Kind.SCRUBBED, who.name, "", files=found.files, bytes=found.bytes,
+            damaged=[d.digest for d in found.damaged][:1000], mended=len(found.damaged) - len(found.left),
+        )  # fmt: skip
+        return found
 
     def refused(self, refusal: IsocenterError) -> None:
         """A door said no before any verb was reached; the journal keeps it."""

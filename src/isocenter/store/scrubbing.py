@@ -1,0 +1,113 @@
+"""Is what was stored still what was stored? Every byte is read and held against its digest.
+
+Disks change bits in silence. A scrub finds each file that no longer fits its digest, and each that the index knows and
+the disk does not have; it says which images are meant, and puts the right bytes back where another archive or a backup
+still has them. A damaged image is refused whenever somebody asks for it, scrubbed or not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from isocenter.errors import IsocenterError, NotFound
+from isocenter.store.blobs import Blobs
+from isocenter.store.index import Index
+
+__all__ = ["Damage", "Scrubbed", "scrub"]
+
+_PAGE = 500
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One file that is not what it was.
+
+    Args:
+        what: "changed", "missing" or "unreadable".
+        instances: (Study, SOP Instance UID) of the images that lie in it; none for results and reports.
+        mended: whether the right bytes were put back.
+    """
+
+    digest: str
+    what: str
+    instances: tuple[tuple[str, str], ...] = ()
+    mended: bool = False
+
+
+@dataclass
+class Scrubbed:
+    """What a scrub found."""
+
+    files: int = 0
+    bytes: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+
+    @property
+    def left(self) -> list[Damage]:
+        """What is still damaged."""
+        return [d for d in self.damaged if not d.mended]
+
+
+def scrub(
+    blobs: Blobs,
+    index: Index,
+    *,
+    copy: Blobs | None = None,
+    told: Callable[[str, int, int], None] = lambda words, done, of: None,
+) -> Scrubbed:
+    """Read everything once.
+
+    Args:
+        copy: where the right bytes may still be; what is damaged is replaced from there, when it fits its digest there.
+        told: progress: words, files read, files known so far.
+    """
+    images: dict[str, list[tuple[str, str]]] = {}
+    for study, sop_uid, digest in _images(index):
+        images.setdefault(digest, []).append((study, sop_uid))
+    found, seen = Scrubbed(), set()
+    for digest in blobs.digests():
+        seen.add(digest)
+        found.files += 1
+        told(digest[:8], found.files, max(found.files, len(images)))
+        try:
+            found.bytes += len(blobs.get(digest))
+        except NotFound:
+            found.damaged.append(_damage(blobs, copy, digest, "missing", images))
+        except OSError:
+            found.damaged.append(_damage(blobs, copy, digest, "unreadable", images))
+        except IsocenterError:
+            found.damaged.append(_damage(blobs, copy, digest, "changed", images))
+    for digest in images.keys() - seen:
+        found.damaged.append(_damage(blobs, copy, digest, "missing", images))
+    return found
+
+
+def _images(index: Index) -> Iterator[tuple[str, str, str]]:
+    offset = 0
+    while page := index.studies(limit=_PAGE, offset=offset, order="arrived"):
+        for one in page:
+            for series in index.study(one.uid).series:
+                for instance in series.instances:
+                    yield one.uid, instance.sop_uid, instance.digest
+        offset += len(page)
+
+
+def _damage(
+    blobs: Blobs, copy: Blobs | None, digest: str, what: str, images: dict[str, list[tuple[str, str]]]
+) -> Damage:
+    return Damage(digest, what, tuple(images.get(digest, ())), copy is not None and _mended(blobs, copy, digest))
+
+
+def _mended(blobs: Blobs, copy: Blobs, digest: str) -> bool:
+    try:
+        data = copy.get(digest)  # refused where the copy is damaged too
+        with contextlib.suppress(NotFound):  # what is missing need not go
+            place = blobs.path(digest)
+            if place is not None:
+                place.unlink()
+        blobs.put(data)
+        return blobs.get(digest) == data
+    except IsocenterError:
+        return False
