@@ -70,7 +70,7 @@ def _slice() -> bytes:
     rng = np.random.default_rng(1)
     ds.Rows = ds.Columns = 512
     ds.BitsStored, ds.HighBit = 16, 15
-    ds.PixelData = rng.integers(-1000, 1000, (512, 512), np.int16).tobytes()
+    ds.PixelData = rng.normal(0, 300, (512, 512)).astype(np.int16).tobytes()
     ds.SOPInstanceUID = "1.2.826.0.1.777777"
     del ds.file_meta.MediaStorageSOPInstanceUID
     if "DataSetTrailingPadding" in ds:
