@@ -36,5 +36,7 @@ def test_it_asks_the_signer_then_everybody_until_it_is_told(tmp_path: Path) -> N
         told = Communication("2.25.1", MONDAY, "lee", "Dr Ruiz, ward 3", clock.now, "telephone", read_back=True)
         site.calls.tell(uid(1), [told], who=LEE)
         assert site.calls.open(who=ITO)["rows"] == []
+        (line,) = site.heard_later(uid(1), who=ITO)
+        assert "told by lee to Dr Ruiz, ward 3" in line and line.endswith("telephone, read back.")
         with pytest.raises(NotFound):
             site.calls.tell(uid(1), [told], who=LEE)

@@ -116,7 +116,7 @@ def _told(site: PagesSite, uid: str, who: Person) -> dict[str, Any]:
         "changes": list(told.changes),
         "told": [to_plain(one) for one in told.told],
         "untold": told.untold,
-        "how": list(how(told)),
+        "how": [*how(told), *site.heard_later(uid, who=who)],
         "signed": {"by": told.by, "time": _iso(told.signed), "digest": told.digest} if told.digest else None,
     }  # fmt: skip
 

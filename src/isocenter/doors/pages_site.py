@@ -207,6 +207,9 @@ class PagesSite(Protocol):
     def report(self, study_uid: str, *, who: Person) -> Report:
         """The report as it is being worded, or the latest signed one."""
 
+    def heard_later(self, study_uid: str, *, who: Person) -> Sequence[str]:
+        """Who was told of critical findings after the signature."""
+
     def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
         """The report as FHIR R4."""
 

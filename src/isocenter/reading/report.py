@@ -29,6 +29,7 @@ __all__ = [
     "built_by",
     "disagreements",
     "doubted",
+    "heard",
     "how",
     "only_words_of",
     "redraft",
@@ -215,14 +216,18 @@ def how(report: Report) -> tuple[str, ...]:
         told += [f"Changed after AI: {change}" for change in report.changes]
         if not report.changes:
             told.append("Nothing was changed after AI was shown.")
-    for one in report.told:
-        told.append(
-            f"Critical result, identified {_minute(one.identified)}: told by {one.communicator} to {one.recipient}, "
-            f"received {_minute(one.received)}, {one.method}{', read back' if one.read_back else ''}."
-        )
+    told += [heard(one) for one in report.told]
     if report.untold:
         told.append(f"Critical result not told yet when this was signed: {report.untold}.")
     return tuple(told)
+
+
+def heard(one: Communication) -> str:
+    """That somebody was told of a critical result, in a sentence."""
+    return (
+        f"Critical result, identified {_minute(one.identified)}: told by {one.communicator} to {one.recipient}, "
+        f"received {_minute(one.received)}, {one.method}{', read back' if one.read_back else ''}."
+    )
 
 
 def _minute(time: datetime) -> str:

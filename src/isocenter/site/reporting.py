@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from isocenter.govern.policy import Person, must
 from isocenter.reading import report as reports
 from isocenter.reading import session
-from isocenter.record import Result, canonical
+from isocenter.reading.critical import Communication
+from isocenter.record import Kind, Result, canonical, from_plain
 from isocenter.site.sitting import Sitting
 
 __all__ = ["Reports"]
@@ -98,9 +99,16 @@ class Reports(Sitting):
             results,
             when=report.signed or self.clock(),
             seal=seal,
-            how=(*reports.how(report), *self._stopped(results)),
+            how=(*reports.how(report), *self.heard_later(study_uid, who=who), *self._stopped(results)),
             pictures=key_images(study, results, self._source),
         )
+
+    def heard_later(self, study_uid: str, *, who: Person) -> list[str]:
+        """Who was told of critical findings after the signature, in sentences."""
+        must(who, "report", study_uid)
+        told = self.journal.since(subject=study_uid, kinds=(Kind.CRITICAL_TOLD,), limit=100)
+        each = [from_plain(Communication, one) for sealed in told for one in sealed.event.details["told"]]
+        return [reports.heard(one) for one in each]
 
     def _stopped(self, results: Sequence[Result]) -> list[str]:
         """What is to be known of results by analyses that are stopped since."""
