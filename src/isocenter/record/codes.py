@@ -47,6 +47,7 @@ HEADER_MISMATCH = Code("header-mismatch", _ISO, "Image is not what its header sa
 CORONARY_CALCIFICATION = Code("237897009", _SCT, "Vascular Calcification")
 
 STEATOSIS = Code("fatty-liver", _ISO, "Fat in the liver")
+ENHANCEMENT = Code("enhancement", _ISO, "Enhancing tissue")
 LOW_MUSCLE = Code("low-muscle", _ISO, "Little skeletal muscle")
 LOW_MUSCLE_ATTENUATION = Code("fatty-muscle", _ISO, "Low attenuation of skeletal muscle")
 VISCERAL_OBESITY = Code("visceral-obesity", _ISO, "Much visceral fat")
@@ -113,6 +114,13 @@ FAT_FRACTION = Code("129100", _DCM, "Fat fraction")
 PDFF = Code("pdff", _ISO, "Proton density fat fraction")
 R2_STAR = Code("126395", _DCM, "R2*")
 LIVER_IRON = Code("liver-iron", _ISO, "Liver iron concentration, dry weight")
+KTRANS = Code("126312", _DCM, "Ktrans")
+VE = Code("126314", _DCM, "ve")
+VP = Code("126331", _DCM, "vp")
+T1 = Code("113063", _DCM, "T1")
+PERMEABILITY_SURFACE = Code("permeability-ps", _ISO, "Permeability surface area product")
+PLASMA_FLOW = Code("plasma-flow", _ISO, "Plasma flow")
+ARRIVAL_DELAY = Code("arrival-delay", _ISO, "Delay of arrival")
 SKELETAL_MUSCLE = Code("127954009", _SCT, "Skeletal muscle")
 VISCERAL_FAT = Code("visceral-fat", _ISO, "Visceral fat")
 SUBCUTANEOUS_FAT = Code("subcut-fat", _ISO, "Subcutaneous fat")
@@ -156,6 +164,9 @@ UNITS: dict[str, str] = {
     "ms": "millisecond",
     "d": "day",
     "1/s": "per second",
+    "/min": "per minute",
+    "mmol/L": "millimole per liter",
+    "mL/(100.mL)/min": "milliliter per 100 milliliter per minute",
     "%": "percent",
     "1": "no units",
     "{counts}": "counts",

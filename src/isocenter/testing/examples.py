@@ -17,7 +17,7 @@ from isocenter.dicom.header import merge, read_header
 from isocenter.record import codes
 from isocenter.space import Region, Volume
 from isocenter.testing.perfused_examples import ct_perfusion, mr_perfusion
-from isocenter.testing.phantoms import abdomen_ct, abdomen_mr, chest, coronary, heart, thorax
+from isocenter.testing.phantoms import abdomen_ct, abdomen_mr, chest, coronary, dce_mr, heart, thorax
 
 __all__ = ["EXAMPLES", "Example"]
 
@@ -109,6 +109,18 @@ def _body_composition() -> Iterator[Example]:
     yield {"ct": low, "drawn": drawn}, {"answer": "declined", "words": "80 kV"}
 
 
+def _permeability() -> Iterator[Example]:
+    made = dce_mr.patient(slices=1)
+    volumes, _ = _volumes(made.files)
+    dynamic = next(v for v in volumes if v.axes[0].name == "time")
+    flips = tuple(v for v in volumes if v.axes[0].name == "flip")
+    masks = dce_mr.signals(slices=1)[2]
+    drawn = tuple(Region(dynamic.geometry, mask=masks[n], label=n) for n in ("artery", "tumour"))
+    given = {"dynamic": dynamic, "angles": flips, "drawn": drawn}
+    yield given, {"answer": "found", "findings": 1, "measurements": {str(codes.KTRANS): (0.25, 0.01)}}
+    yield {**given, "angles": None}, {"answer": "declined", "words": "no T1 before contrast"}
+
+
 def _liver_fat_iron() -> Iterator[Example]:
     small: dict[str, Any] = {"size": 96, "slices": 4}
     made = abdomen_mr.patient(**small)
@@ -130,5 +142,6 @@ EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
     "ct_perfusion": ct_perfusion,
     "liver_fat_iron": _liver_fat_iron,
     "mr_perfusion": mr_perfusion,
+    "permeability": _permeability,
 }
 """Name of an analysis -> its examples."""

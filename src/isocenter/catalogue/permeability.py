@@ -1,0 +1,294 @@
+"""Dynamic contrast-enhanced MR: how fast contrast agent leaves the vessels, and how much room it finds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.need import Need
+from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.errors import Refused
+from isocenter.methods import population_input
+from isocenter.methods.dce import Fit, fit
+from isocenter.methods.relaxation import concentration, t1_from_angles
+from isocenter.record import Code, Curve, Finding, Measurement, codes
+from isocenter.space import Reference, Region, Volume, resample_region
+
+__all__ = ["Permeability"]
+
+_ARTERY = re.compile(r"\b(aif|arter\w*)\b", re.IGNORECASE)
+_LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
+_ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
+_SAID: dict[str, tuple[Code, str, str]] = {
+    "ktrans": (codes.KTRANS, "/min", "Ktrans"),
+    "ps": (codes.PERMEABILITY_SURFACE, "/min", "PS"),
+    "fp": (codes.PLASMA_FLOW, "mL/(100.mL)/min", "Fp"),
+    "ve": (codes.VE, "1", "ve"),
+    "vp": (codes.VP, "1", "vp"),
+    "delay_s": (codes.ARRIVAL_DELAY, "s", "delay"),
+}
+_NEEDS_LENGTH = ("ve",)
+
+Mask = npt.NDArray[np.bool_]
+Array = npt.NDArray[np.float64]
+
+
+class Permeability:
+    """How permeable are the vessels of a tissue (Ktrans, PS), and how large are its spaces (ve, vp)?"""
+
+    name, version = "permeability", "1"
+    needs: ClassVar[Mapping[str, Need]] = {
+        "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
+        "angles": Need(modality="MR", gives="volumes", axis="flip", at_least=2, optional=True),
+        "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
+    }
+    yields = (
+        Yield(what=codes.ENHANCEMENT, units=("/min", "1", "mL/(100.mL)/min", "s", "%", "ms")),
+        *(Yield(what=code, units=(unit,)) for code, unit, _ in _SAID.values()),
+        Yield(what=codes.EXCLUDED_SHARE, units=("%",)),
+        Yield(what=codes.T1, units=("ms",)),
+        Yield(maps=tuple(name for _, _, name in _SAID.values())),
+    )
+    limits = Limits(seconds=180.0, memory_mib=8192)
+    about: ClassVar[Mapping[str, Any]] = {
+        "intended_use": "Map permeability on a spoiled gradient-echo series while contrast agent arrives.",
+        "not_for": "Grading a tumour or its response by one number; comparing values of different programs.",
+        "sources": ("Tofts 1999", "Sourbron and Buckley 2012", "Parker 2006", "QIBA Profile DCE-MRI"),
+        "level": "fits validated on the OSIPI and QIBA objects; the walk from images verified on a phantom only",
+    }
+
+    def run(
+        self,
+        dynamic: Volume,
+        angles: tuple[Volume, ...] | None,
+        drawn: tuple[Region, ...] | None,
+        *,
+        model: Literal["extended_tofts", "tofts", "patlak", "2cum", "2cxm"] = "extended_tofts",
+        artery: Literal["drawn or parker", "drawn", "parker", "georgiou"] = "drawn or parker",
+        t1_ms: float = 0.0,
+        blood_t1_ms: float = 1600.0,
+        haematocrit: float = 0.42,
+        relaxivity: float = 4.5,
+        baseline_frames: int = 0,
+        fit_delay: bool = False,
+    ) -> Answer:
+        """Fit one model to a dynamic series.
+
+        Args:
+            dynamic: spoiled gradient echoes with a time axis; Repetition Time and Flip Angle must be in the header.
+            angles: the same slices at several flip angles before contrast, for T1.
+            drawn: a region named artery or AIF; every other region is measured. Without any, what enhances is.
+            model: of exchange, see the page.
+            artery: whose curve: the drawn region's, or that of a population, arriving when tissue begins to enhance.
+            t1_ms: of the tissue before contrast, where no flip angles are there; 0 declines then.
+            blood_t1_ms: of blood before contrast, for a drawn artery.
+            haematocrit: share of cells in blood.
+            relaxivity: of the agent, L/mmol/s.
+            baseline_frames: frames before the agent arrives; 0 looks for the arrival.
+            fit_delay: whether the arrival in each voxel is fitted as well.
+
+        Raises:
+            Refused: for a series from which no concentration follows; the message says why.
+        """
+        frames, times = _frames(dynamic)
+        if not 0.2 <= haematocrit <= 0.65:
+            raise Refused(f"a haematocrit of {haematocrit:g}", "blood has 0.2 to 0.65: percent may have been given")
+        tr, flip = _stated(dynamic, "RepetitionTime"), _stated(dynamic, "FlipAngle")
+        remarks: list[str] = [f"haematocrit {haematocrit:g}, relaxivity {relaxivity:g} L/mmol/s"]
+        source, places = _regions(dynamic, drawn)
+        first = baseline_frames or _arrival(frames)
+        if first == 0:
+            return Answer.none(reasons=("nothing enhances: no contrast agent arrives in this series", *remarks))
+        if not places:
+            places = [("enhancing tissue", _enhancing(frames, first, source))]
+            remarks.append("no region is drawn: all that enhances was measured")
+            if places[0][1].sum() < _LEAST_VOXELS:
+                return Answer.none(reasons=("nothing enhances but vessels", *remarks))
+        where = np.logical_or.reduce([mask for _, mask in places])
+        t1 = _t1(dynamic, angles, where, t1_ms, remarks)
+        usable = np.isfinite(t1) & (t1 >= 50.0) & (t1 <= 5000.0)
+        at = np.flatnonzero(where.ravel())[usable]
+        if len(at) < _LEAST_VOXELS:
+            raise Refused("no voxel with a plausible T1", "concentration does not follow", "look at the flip angles")
+        made = concentration(
+            frames.reshape(len(times), -1)[:, at], tr_ms=tr, flip_deg=flip, t1_ms=t1[usable], baseline=first,
+            relaxivity_per_mm_s=relaxivity,
+        )  # fmt: skip
+        possible = np.isfinite(made).all(axis=0)
+        if not possible.any():
+            raise Refused("signal that no concentration makes", "repetition time or flip angle are not what they say")
+        plasma, whose = _plasma(frames, times, source, artery, first, tr, flip, blood_t1_ms, relaxivity)
+        plasma = plasma / (1.0 - haematocrit)
+        remarks.append(whose)
+        found = fit(model, times, np.ascontiguousarray(made[:, possible].T), plasma, fit_delay=fit_delay)
+        long_enough = times[-1] - times[first] >= _LONG_ENOUGH_S
+        if not long_enough:
+            remarks.append(
+                f"{times[-1] - times[first]:.0f} s after arrival: too short for ve (5 minutes), which is not given"
+            )
+        names = [n for n in found.values if long_enough or n not in _NEEDS_LENGTH]
+        voxels = at[possible]
+        findings, measured = [], []
+        for label, mask in places:
+            numbers = _numbers(found, names, voxels, mask, label, model)
+            if numbers:
+                region = Region(dynamic.geometry, mask=mask, series_uid=dynamic.series_uid, label=label)
+                words = f"{label}: " + ", ".join(f"{m.what} {m.value:.3g} {m.unit}".strip() for m in numbers[:3])
+                findings.append(
+                    Finding(codes.ENHANCEMENT, where=region, measurements=tuple(numbers), words=f"{words} ({model}).")
+                )
+                measured += numbers
+        maps = {_SAID[n][2]: dynamic.like(_map(found, n, voxels, dynamic), quantity=_SAID[n][2], unit=_SAID[n][1])
+                for n in names}  # fmt: skip
+        curve = _curve(times, plasma, made[:, possible], voxels, places)
+        more: dict[str, Any] = {"maps": maps, "curves": (curve,), "reasons": tuple(remarks)}
+        return Answer.found(*findings, measurements=tuple(measured), **more)
+
+
+def _frames(dynamic: Volume) -> tuple[Array, Array]:
+    if dynamic.geometry.reference is not Reference.PATIENT or [a.name for a in dynamic.axes] != ["time"]:
+        raise Refused(f"a series along {[a.name for a in dynamic.axes]}", "a bolus needs frames of the same slices")
+    axis = dynamic.axis("time")
+    if axis.unit != "s":
+        raise Refused("frames whose times the header does not state", "rates are per time", "complete Acquisition Time")
+    if len(axis) < _LEAST_FRAMES:
+        raise Refused(f"{len(axis)} frames", f"fewer than {_LEAST_FRAMES} carry no model of exchange")
+    frames = np.asarray(dynamic.array, np.float64)
+    if not np.isfinite(frames).all() or not np.ptp(frames) > 0:
+        raise Refused("images without content, or with values that are not numbers", "no curve follows from them")
+    return frames, np.array([float(v) for v in axis.values])
+
+
+def _stated(dynamic: Volume, keyword: str) -> float:
+    value = dynamic.facts.get(keyword)
+    if not isinstance(value, (int, float)):
+        raise Refused(f"no {keyword}", "concentration does not follow from signal without it", "complete the header")
+    return float(value)
+
+
+def _regions(dynamic: Volume, drawn: tuple[Region, ...] | None) -> tuple[Mask | None, list[tuple[str, Mask]]]:
+    artery, places = None, []
+    for region in drawn or ():
+        if region.mask is None or not region.voxels:
+            continue
+        same = region.geometry.same_grid(dynamic.geometry)
+        mask = (region if same else resample_region(region, dynamic.geometry)).mask
+        if mask is None or not mask.any():
+            continue
+        if _ARTERY.search(region.label):
+            artery = mask
+        else:
+            places.append((region.label or "drawn region", mask))
+    if drawn and artery is None and not places:
+        raise Refused("drawn regions without voxels on the images", "there is nothing to measure", "draw them again")
+    return artery, places
+
+
+def _arrival(frames: Array) -> int:
+    """Frames before the agent arrives, 0 where it never does: the steepest common rise, less one frame."""
+    flat = frames.reshape(len(frames), -1)
+    start = flat[:3].mean(axis=0)
+    bright = start > 0.2 * np.percentile(start, 98)
+    rise = flat[:, bright] / start[bright] - 1.0
+    late = rise[len(rise) // 3 :].mean(axis=0)
+    if late.size == 0 or np.count_nonzero(late > _ENHANCED) < _LEAST_VOXELS:
+        return 0
+    course = np.percentile(rise[:, late > _ENHANCED], 75, axis=1)
+    noise = 4.0 * float(np.std(course[:3])) + 0.05 * float(course.max())
+    over = np.flatnonzero(course - course[:3].mean() > noise)
+    return int(max(over[0] - 1, 0)) if len(over) else 0
+
+
+def _enhancing(frames: Array, first: int, artery: Mask | None) -> Mask:
+    before = frames[: max(first, 1)].mean(axis=0)
+    late = frames[2 * len(frames) // 3 :].mean(axis=0)
+    lit = (before > 0.2 * np.percentile(before, 98)) & (late > (1 + _ENHANCED) * before)
+    return np.asarray(lit if artery is None else lit & ~artery)
+
+
+def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_ms: float, remarks: list[str]) -> Array:
+    """T1 of each voxel in `where`."""
+    fitting = [v for v in angles or () if [a.name for a in v.axes] == ["flip"]]
+    fitting = [v for v in fitting if v.geometry.same_grid(dynamic.geometry)]
+    if fitting and not given_ms:
+        chosen = max(fitting, key=lambda v: len(v.axes[0]))
+        found = t1_from_angles(
+            np.asarray(chosen.array, np.float64)[:, where], _stated(chosen, "RepetitionTime"),
+            [float(v) for v in chosen.axes[0].values],
+        )  # fmt: skip
+        remarks.append(f"T1 from {len(chosen.axes[0])} flip angles, without a map of B1")
+        return found.t1_ms
+    if not given_ms:
+        raise Refused(
+            "no T1 before contrast", "concentration follows from signal only with it",
+            "send a series of several flip angles on the same slices, or give t1_ms",
+        )  # fmt: skip
+    if not 50.0 <= given_ms <= 5000.0:
+        raise Refused(f"t1_ms {given_ms:g}", "tissue has 50 to 5,000 ms: seconds may have been given")
+    remarks.append(f"T1 of {given_ms:g} ms was supposed everywhere")
+    return np.full(int(where.sum()), given_ms)
+
+
+def _plasma(
+    frames: Array, times: Array, source: Mask | None, artery: str, first: int, tr: float, flip: float,
+    blood_t1_ms: float, relaxivity: float,
+) -> tuple[Array, str]:  # fmt: skip
+    """Whole blood of the artery, mmol/L, and whose it is."""
+    if source is not None and artery.startswith("drawn"):
+        curve = concentration(
+            frames[:, source].mean(axis=1), tr_ms=tr, flip_deg=flip, t1_ms=blood_t1_ms, baseline=first,
+            relaxivity_per_mm_s=relaxivity,
+        )  # fmt: skip
+        curve = np.ravel(curve)
+        if not np.isfinite(curve).all() or curve.max() <= 0.2:
+            raise Refused(
+                f"an artery of {np.nanmax(curve):.2g} mmol/L",
+                "it is saturated, blood flows in unprepared, or it is no artery",
+                "draw it further along the vessel, or take a population's curve",
+            )
+        return curve, f"artery drawn by a person, peak {curve.max():.1f} mmol/L in blood; inflow is not corrected"
+    if artery == "drawn":
+        raise Refused("no artery is drawn", "its curve was asked for", "draw one and name it artery")
+    name = "georgiou" if artery == "georgiou" else "parker"
+    of = population_input.georgiou if name == "georgiou" else population_input.parker
+    return of(
+        times, arrival_s=float(times[first])
+    ), f"artery of a population ({name}): nobody's own, for comparing only"
+
+
+def _numbers(found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, model: str) -> list[Measurement]:
+    inside = mask.ravel()[voxels]
+    if not inside.any():
+        return []
+    said = []
+    bad = ~found.converged
+    for name in names:
+        bad = bad | found.at_bound[name]
+    for name in names:
+        code, unit, short = _SAID[name]
+        values = found.values[name][inside & ~bad]
+        if len(values) >= _LEAST_VOXELS:
+            words = f"{label}: median of {short}, {model}"
+            said.append(Measurement(code, float(np.median(values)), unit, definition=words))
+    share = 100.0 * (1.0 - float((inside & ~bad).sum()) / max(1, int(mask.sum())))
+    words = f"{label}: a bound was hit, T1 or signal impossible"
+    return [*said, Measurement(codes.EXCLUDED_SHARE, share, "%", definition=words)] if said else []
+
+
+def _map(found: Fit, name: str, voxels: Any, dynamic: Volume) -> npt.NDArray[np.float32]:
+    out = np.full(dynamic.geometry.shape, np.nan, np.float32)
+    out.ravel()[voxels] = np.where(found.at_bound[name], np.nan, found.values[name])
+    return out
+
+
+def _curve(times: Array, plasma: Array, made: Array, voxels: Any, places: list[tuple[str, Mask]]) -> Curve:
+    lines = {"plasma": tuple(float(v) for v in plasma)}
+    for label, mask in places[:5]:
+        inside = mask.ravel()[voxels]
+        if inside.any():
+            lines[label] = tuple(float(v) for v in made[:, inside].mean(axis=1))
+    return Curve("Contrast agent", tuple(float(t) for t in times), "time", "s", lines, "mmol/L")

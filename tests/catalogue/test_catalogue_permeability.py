@@ -1,0 +1,129 @@
+"""Permeability of a phantom whose curves come from differential equations, and each series that is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from real_series import loaded
+from typer.testing import CliRunner
+
+from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.permeability import Permeability
+from isocenter.cli import app
+from isocenter.errors import Refused
+from isocenter.record import Code, Outcome, codes
+from isocenter.space import Region, Volume
+from isocenter.testing.phantoms import dce_mr
+
+
+@pytest.fixture(scope="module")
+def scan() -> tuple[Volume, Volume]:
+    volumes = loaded(dce_mr.patient().files)[0]
+    dynamic = next(v for v in volumes if v.axes[0].name == "time")
+    return dynamic, next(v for v in volumes if v.axes[0].name == "flip")
+
+
+@pytest.fixture(scope="module")
+def drawn(scan: tuple[Volume, Volume]) -> tuple[Region, ...]:
+    masks = dce_mr.signals()[2]
+    return tuple(Region(scan[0].geometry, mask=masks[n], label=n) for n in ("artery", "tumour", "muscle"))
+
+
+def of(answer: Answer, label: str, what: Code) -> float:
+    return next(m.value for m in answer.measurements if m.what == what and m.definition.startswith(label))
+
+
+def test_planted_permeability_is_measured(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    answer = Permeability().run(scan[0], (scan[1],), drawn)
+    for label, (ktrans, ve, vp, _) in dce_mr.TISSUES.items():
+        assert of(answer, label, codes.KTRANS) == pytest.approx(ktrans, rel=0.04)
+        assert of(answer, label, codes.VE) == pytest.approx(ve, rel=0.04)
+        assert of(answer, label, codes.VP) == pytest.approx(vp, abs=0.006)
+    assert answer.maps is not None and set(answer.maps) == {"Ktrans", "ve", "vp"}
+    assert [f.where.label for f in answer.findings if f.where] == ["tumour", "muscle"]
+    assert set(answer.curves[0].y) == {"plasma", "tumour", "muscle"}
+
+
+def test_a_population_artery_is_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    answer = Permeability().run(scan[0], (scan[1],), drawn[1:], artery="parker")
+    assert any("nobody's own" in r for r in answer.reasons)
+    with pytest.raises(Refused, match="no artery is drawn"):
+        Permeability().run(scan[0], (scan[1],), drawn[1:], artery="drawn")
+
+
+def test_without_flip_angles_t1_must_be_given(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    with pytest.raises(Refused, match="no T1 before contrast"):
+        Permeability().run(scan[0], None, drawn)
+    with pytest.raises(Refused, match="50 to 5,000"):
+        Permeability().run(scan[0], None, drawn, t1_ms=1.2)
+    answer = Permeability().run(scan[0], None, drawn, t1_ms=1200.0)
+    assert of(answer, "tumour", codes.KTRANS) == pytest.approx(0.25, rel=0.05)
+    assert any("supposed everywhere" in r for r in answer.reasons)
+
+
+def short(dynamic: Volume, frames: int) -> Volume:
+    axis = replace(dynamic.axes[0], values=dynamic.axes[0].values[:frames])
+    return replace(dynamic, array=dynamic.array[:frames], axes=(axis,), instance_uids=())
+
+
+def test_a_short_scan_gives_no_ve(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    answer = Permeability().run(short(scan[0], 50), (scan[1],), drawn)
+    assert all(m.what != codes.VE for m in answer.measurements) and "ve" not in (answer.maps or {})
+    assert any("too short for ve" in r for r in answer.reasons)
+    with pytest.raises(Refused, match="15 frames"):
+        Permeability().run(short(scan[0], 15), (scan[1],), drawn)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [({"RepetitionTime": None}, "no RepetitionTime"), ({"FlipAngle": None}, "no FlipAngle"),
+     ({"RepetitionTime": 0.005}, "seconds may have been given")],
+)  # fmt: skip
+def test_headers_without_concentration(
+    scan: tuple[Volume, Volume], drawn: tuple[Region, ...], facts: dict[str, Any], words: str
+) -> None:
+    wrong = replace(scan[0], facts={**scan[0].facts, **facts})
+    with pytest.raises(Refused, match=words):
+        Permeability().run(wrong, (scan[1],), drawn)
+
+
+def test_times_baselines_and_blood_that_cannot_be(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    dynamic, angles = scan
+    minutes = replace(dynamic.axes[0], values=tuple(v / 6000 for v in dynamic.axes[0].values))
+    with pytest.raises(Refused, match="these are minutes"):
+        Permeability().run(replace(dynamic, axes=(minutes,)), (angles,), drawn)
+    unknown = replace(dynamic.axes[0], unit="")
+    with pytest.raises(Refused, match="header does not state"):
+        Permeability().run(replace(dynamic, axes=(unknown,)), (angles,), drawn)
+    with pytest.raises(Refused, match="a baseline of 2 frames"):
+        Permeability().run(dynamic, (angles,), drawn, baseline_frames=2)
+    with pytest.raises(Refused, match="percent may have been given"):
+        Permeability().run(dynamic, (angles,), drawn, haematocrit=42.0)
+    wrong = Region(
+        dynamic.geometry, mask=np.asarray(drawn[2].mask) & (np.indices(dynamic.geometry.shape)[1] > 90), label="AIF"
+    )
+    none = Region(dynamic.geometry, mask=(np.indices(dynamic.geometry.shape)[1] == 4), label="AIF")
+    assert wrong.mask is not None
+    with pytest.raises(Refused, match="no artery"):
+        Permeability().run(dynamic, (angles,), (none, drawn[1]))
+
+
+def test_without_contrast_nothing_is_found(scan: tuple[Volume, Volume]) -> None:
+    still = replace(scan[0], array=np.repeat(scan[0].array[:1], len(scan[0].array), axis=0))
+    answer = Permeability().run(still, (scan[1],), None)
+    assert answer.outcome is Outcome.NONE and "no contrast agent arrives" in answer.reasons[0]
+
+
+def test_from_dicom_to_json(tmp_path: Path) -> None:
+    for n, data in enumerate(dce_mr.patient(slices=1).files):
+        (tmp_path / f"{n}.dcm").write_bytes(data)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "permeability", "--json"])
+    assert done.exit_code == 0, done.output
+    (result,) = json.loads(done.stdout)
+    assert result["answer"] == "found"
+    ktrans = next(m for m in result["measurements"] if m["what"]["code"] == "126312")
+    assert ktrans["unit"] == "/min" and ktrans["value"] > 0
+    assert {m["name"] for m in result["maps"]} == {"Ktrans", "ve", "vp"}
