@@ -112,6 +112,17 @@ def test_coarser_voxels_are_told() -> None:
     assert any("voxels of 2 mm then and 5 mm now" in r for r in answer.reasons)
 
 
+def test_contrast_at_one_time_only_is_told() -> None:
+    then, now = on(0, (HERE, 10.0, "a")), on(50, (HERE, 10.0, "a"))
+    plain = Volume(np.full(GRID.shape, 40.0, np.float32), GRID, "attenuation", "[hnsf'U]")
+    scans = (
+        Dated(then.study_uid, then.day, plain),
+        Dated(now.study_uid, now.day, replace(plain, facts={"ContrastBolusAgent": "Iohexol"})),
+    )
+    assert any("contrast was given now alone" in r for r in ask(then, now, scans).reasons)
+    assert not any("contrast" in r for r in ask(then, now, (scans[0], replace(scans[1], given=plain))).reasons)
+
+
 def test_names_pair_without_a_common_space_and_say_so() -> None:
     other = replace(GRID, frame_of_reference="2.25.8")
     answer = ask(on(0, (HERE, 10.0, "liver"), grid=other), on(50, (HERE, 10.0, "liver")))

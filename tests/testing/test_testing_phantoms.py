@@ -22,11 +22,14 @@ from isocenter.testing.phantoms import (
     Phantom,
     balls,
     brain,
+    breast,
     checkerboards,
     chest,
     cine,
     demo_patients,
+    fetus,
     pet_ct,
+    thorax,
     ultrasound,
 )
 from isocenter.testing.phantoms.patient import uid
@@ -39,6 +42,9 @@ MAKERS: dict[str, Callable[[], Phantom]] = {
     "ultrasound": ultrasound.patient,
     "balls": balls.patient,
     "checkerboards": checkerboards.patient,
+    "thorax": thorax.patient,
+    "breast": breast.patient,
+    "fetus": fetus.patient,
 }
 
 

@@ -64,13 +64,19 @@ class ChestXrayHeart:
             ratio_from: cardiothoracic ratio above which the words call the heart wide.
 
         Raises:
-            Refused: for a lateral view, a picture that is none, or one on which no two lungs are found.
+            Refused: for a lateral view, a child, a picture that is none, or one on which no two lungs are found.
         """
         if not 0.3 <= ratio_from <= 0.8:
             raise Refused(f"a ratio of {ratio_from:g}", "the limit is 0.5 in adults, 0.3 to 0.8 may be asked")
         view = str(image.facts.get("ViewPosition") or "").strip().upper()
         if view and view not in ("PA", "AP"):
             raise Refused(f"a view '{view}'", "lungs and heart are outlined on a frontal one", "send the PA picture")
+        years = _years(str(image.facts.get("PatientAge") or ""))
+        if years is not None and years < _ADULT_YEARS:
+            raise Refused(
+                f"a patient of {years:.0f} years",
+                "the form of the lungs that is looked for and the limit of the ratio are those of adults",
+            )
         picture, coloured = grey(image)
         if coloured is not None and coloured.any():
             raise Refused("a picture in colour", "a radiograph is grey")
@@ -143,11 +149,8 @@ def _unfit(image: Volume, view: str) -> tuple[str, ...]:
         reasons.append("the view is AP: the heart lies far from the detector and is magnified")
     elif "pa" not in said.split() and "postero-anterior" not in said:
         reasons.append("the header does not say that the view is PA")
-    years = _years(str(image.facts.get("PatientAge") or ""))
-    if years is None:
+    if _years(str(image.facts.get("PatientAge") or "")) is None:
         reasons.append("the header does not say the patient's age")
-    elif years < _ADULT_YEARS:
-        reasons.append(f"the patient is {years:.0f} years old: 0.5 is the limit of adults")
     return tuple(reasons)
 
 

@@ -90,7 +90,7 @@ class StructureChange:
             remarks.append(f"structures were paired by name alone: {why}")
         pairs += _by_place(then, now, rest, matrix, reach_mm + error)
         sized = [[volumetry.measure(r) for r in t.regions] for t in (then, now)]
-        remarks += _doubts(then, now)
+        remarks += [*_doubts(then, now), *_contrast(scans.get(then.study_uid), scans.get(now.study_uid))]
         case = _Case(then, now, sized[0], sized[1], matrix, scans, variation_percent / 100.0)
         found = [_finding(case, was, is_now, sure=sure) for was, is_now, sure in pairs]
         return Answer.found(*found, curves=(_curve(case, pairs),), reasons=tuple(remarks))
@@ -181,6 +181,16 @@ def _doubts(then: Drawn, now: Drawn) -> list[str]:
             "the smallest change is that of the coarser one"
         ]
     return []
+
+
+def _contrast(before: Volume | None, now: Volume | None) -> list[str]:
+    """Whether contrast was given at one time only: borders and values are then others."""
+    if before is None or now is None:
+        return []
+    given = [bool(str(v.facts.get("ContrastBolusAgent") or "").strip()) for v in (before, now)]
+    if given[0] == given[1]:
+        return []
+    return [f"contrast was given {'now' if given[1] else 'then'} alone: borders and values may differ by that"]
 
 
 def _together(sizes: Sequence[volumetry.Extent], places: Sequence[int]) -> tuple[float, float, float]:

@@ -65,6 +65,7 @@ def patient(
     )  # fmt: skip
     ds.ImageType = ["ORIGINAL", "PRIMARY", "OB", "0001"]
     ds.PatientOrientation, ds.LossyImageCompression = "", "00"
+    ds.Laterality = ""  # a fetus has no side, but no table says that of it
     ds.FrameOfReferenceUID = uid("fetus", seed, "frame")
     ds.TransducerType, ds.BurnedInAnnotation = "CURVED LINEAR", "NO"
     if calibrated:
