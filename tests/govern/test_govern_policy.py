@@ -53,6 +53,7 @@ ALLOWED = {
     "segment": "admin reader researcher",
     "events": "admin reader researcher",
     "export": "admin reader researcher",
+    "cohorts": "admin reader researcher",
     "train": "admin researcher",
     "release": "admin",
     "audit": "admin",
