@@ -128,6 +128,8 @@ INTERMUSCULAR_FAT = Code("intermuscular", _ISO, "Intermuscular fat")
 MUSCLE_INDEX = Code("muscle-index", _ISO, "Skeletal muscle index")
 MUSCLE_ATTENUATION = Code("muscle-hu", _ISO, "Attenuation of skeletal muscle")
 FAT_RATIO = Code("visceral-ratio", _ISO, "Visceral to subcutaneous fat")
+STANDARD_VOLUME = Code("standard-liver", _ISO, "Standard liver volume")
+LIVER_SHARE = Code("liver-share", _ISO, "Share of liver volume")
 EXCLUDED_SHARE = Code("excluded-share", _ISO, "Share of a region that was left out")
 
 # ---- measurements of the heart

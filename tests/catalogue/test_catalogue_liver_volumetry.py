@@ -1,0 +1,65 @@
+"""Outlined livers against standard volumes, remnants, and outlines that are refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from isocenter.catalogue.liver_volumetry import LiverVolumetry
+from isocenter.errors import Refused
+from isocenter.methods.liver_volume import standard_volume_ml
+from isocenter.record import codes
+from isocenter.space import Geometry, Reference, Region, Volume
+
+GRID = Geometry.regular(shape=(30, 40, 40), spacing_mm=(5.0, 4.0, 4.0), frame_of_reference="2.25.1")
+
+
+def box(label: str, z: slice, y: slice, x: slice) -> Region:
+    mask = np.zeros(GRID.shape, bool)
+    mask[z, y, x] = True
+    return Region(GRID, mask=mask, label=label)
+
+
+LIVER = box("Liver", slice(5, 25), slice(5, 30), slice(3, 38))  # 1400 mL
+REMNANT = box("FLR", slice(5, 25), slice(5, 30), slice(3, 13))  # 400 mL
+TUMOUR = box("Tumour 1", slice(5, 15), slice(5, 30), slice(28, 38))  # 200 mL
+
+
+def test_remnant_and_standard_volume() -> None:
+    image = Volume(np.zeros(GRID.shape, np.float32), GRID, facts={"PatientSize": 1.80, "PatientWeight": 80.0})
+    answer = LiverVolumetry().run((LIVER, REMNANT, TUMOUR), image)
+    said = {m.definition: m.value for m in answer.measurements}
+    assert said["total liver"] == pytest.approx(1400.0) and said["tumour within the liver"] == pytest.approx(200.0)
+    assert said["remnant / (total - tumour)"] == pytest.approx(100 * 400 / 1200)
+    standard = 1267.28 * 2.0 - 794.41
+    assert said["total / standard (Vauthey 2002)"] == pytest.approx(100 * 1400 / standard)
+    assert said["remnant / standard (Vauthey 2002)"] == pytest.approx(100 * 400 / standard)
+    assert "33 % of the liver without tumour" in answer.findings[0].words
+    other = LiverVolumetry().run((LIVER,), None, standard="Urata 1995", height_m=1.7, weight_kg=65.0)
+    assert next(m for m in other.measurements if m.what == codes.STANDARD_VOLUME).value == pytest.approx(
+        706.2 * 0.007184 * 65.0**0.425 * 170.0**0.725 + 2.4
+    )
+    bare = LiverVolumetry().run((LIVER,), None, height_m=170.0, weight_kg=65.0)
+    assert any("centimetres or pounds" in r for r in bare.reasons) and len(bare.measurements) == 1
+
+
+@pytest.mark.parametrize(
+    ("drawn", "words"),
+    [
+        ((REMNANT,), "named liver"),
+        ((box("liver", slice(5, 7), slice(5, 10), slice(5, 10)),), "no adult liver has that size"),
+        ((box("liver", slice(0, 20), slice(5, 30), slice(3, 38)),), "the images cut"),
+        ((LIVER, box("remnant", slice(5, 25), slice(20, 40), slice(3, 13))), "outside the liver"),
+    ],
+)
+def test_outlines_whose_volume_would_be_wrong(drawn: tuple[Region, ...], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        LiverVolumetry().run(drawn, None)
+
+
+def test_what_no_formula_takes() -> None:
+    with pytest.raises(Refused, match="formula 'mine'"):
+        standard_volume_ml(1.7, 70.0, "mine")
+    with pytest.raises(Refused, match="without patient coordinates"):
+        unplaced = replace(LIVER, geometry=replace(GRID, reference=Reference.PIXEL))
+        LiverVolumetry().run((unplaced,), None)
