@@ -75,3 +75,13 @@ def test_the_journal_is_taken_out_signed_and_checked(scans: Path, tmp_path: Path
         asked("audit", "--check", str(heads), "--key", told["key"][::-1], *where)
     with pytest.raises(Refused, match="fhir and dicom"):
         asked("audit", "--out", str(out), "--form", "csv", *where)
+
+
+def test_what_stays_is_named_and_a_folder_of_which_nothing_left_is_an_error(scans: Path, tmp_path: Path) -> None:
+    (scans / "notes.txt").write_text("not an image")
+    said = asked("deidentify", str(scans), "--out", str(tmp_path / "out"), "--workers", "1")
+    assert said["written"] == 2 and [row["file"] for row in said["stayed"]] == ["notes.txt"]
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "notes.txt").write_text("not an image")
+    asked("deidentify", str(only), "--out", str(tmp_path / "two"), "--workers", "1", code=1)

@@ -33,10 +33,10 @@ def test_no_plain_digest_of_a_record_number_gives_the_pseudonym() -> None:
     assert len(made) == 20 and not made & tried
 
 
-def test_a_hundred_thousand_uids_are_valid_and_meet_nowhere() -> None:
+def test_many_uids_are_valid_and_meet_nowhere() -> None:
     by = Pseudonyms(b"s" * 32)
-    made = {by.uid(f"1.2.840.99.{n}") for n in range(100_000)}
-    assert len(made) == 100_000
+    made = {by.uid(f"1.2.840.99.{n}") for n in range(20_000)}
+    assert len(made) == 20_000
     assert all(len(u) <= 64 and u.startswith("2.25.") and not u[5:].startswith("0") for u in made)
     assert by.uid("1.2.840.10008.5.1.4.1.1.2") == "1.2.840.10008.5.1.4.1.1.2"  # the standard's own names stay
 

@@ -69,7 +69,7 @@ def deidentify(
     for row in report["risk"]["remaining"]:
         screen.say(f"remaining risk: {row['risk']} ({row['objects']} objects)")
     screen.say(f"smallest group of alike patients: {report['risk']['smallest_group']}")
-    if found.held_back:
+    if not found.written:
         raise typer.Exit(1)
 
 
