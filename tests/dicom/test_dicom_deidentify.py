@@ -302,6 +302,11 @@ def test_persons_in_reports_are_removed() -> None:
     assert not names & after
 
 
+def test_half_of_a_record_number_does_not_stay_in_a_description() -> None:
+    ds = read(deidentify(made.made(PatientID="STS_003", StudyDescription="STS 003 CT of 004")))
+    assert ds.StudyDescription == "CT of 004"
+
+
 def test_what_may_be_kept_and_what_never() -> None:
     data = made.made(StudyDescription="Thorax of Dr Ysenbeck")
     assert "StudyDescription" not in read(deidentify(data, options=[]))

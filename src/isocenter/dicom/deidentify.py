@@ -9,6 +9,7 @@ more; before it leaves it is searched for every identity that stood in the origi
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections import Counter
 from collections.abc import Collection
@@ -199,6 +200,8 @@ def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], fro
                     low = one.strip().lower()
                     if len(low) >= 2:
                         words.add(low)
+                        # Half of a number ("003" of "STS_003") in a description would still tell whose it is.
+                        words.update(part for part in _PARTS.split(low) if len(part) >= 3)
                     if len(low) >= 6 and low not in known:
                         sought.add(low)
 
@@ -209,6 +212,7 @@ def _people(file: File, options: frozenset[Option]) -> tuple[frozenset[str], fro
     return frozenset(words), frozenset(sought)
 
 
+_PARTS = re.compile(r"[\W_]+")
 _NOBODY = frozenset({"anonymous", "anonymized", "removed", "unknown", "none", "test", "phantom"})
 _TAGS: set[int] = set()
 
