@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.errors import NotFound, Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.augment import moved, turned_grid  # noqa: E402
-from isocenter.learn.classify import fit_classes_net  # noqa: E402
+from isocenter.learn.classify import fit_classes_net, veil  # noqa: E402
 from isocenter.learn.judge import judge, judged  # noqa: E402
 from isocenter.learn.kinds import Augmentation, Classes, Movement  # noqa: E402
 from isocenter.learn.labelled import read_labelled  # noqa: E402
@@ -128,3 +128,13 @@ def test_a_volume_is_moved_as_asked_and_no_further() -> None:
     spun = moved(line, Movement((1.0, 1.0), 0.0, 90.0, 0.0), random)
     assert spun.shape == line.shape and 0.3 < float(spun.sum() / line.sum()) < 1.7, "no axis is stretched by a turn"
     assert turned_grid(2, Movement(bend=0.05), (6, 7, 8), random).shape == (2, 6, 7, 8, 3)
+
+
+def test_a_veil_darkens_the_edges_alike_and_leaves_the_middle() -> None:
+    from dataclasses import replace
+
+    assert torch.equal(veil(BARS), torch.ones(28, 28))
+    left = veil(replace(BARS, veiled=True, augmentation=Augmentation(shift=0.1)))
+    assert left.shape == (28, 28) and float(left.max()) == 1
+    assert torch.allclose(left, left.flip(0)) and torch.allclose(left, left.flip(1))
+    assert float(left[0, 0]) < float(left[0, 14]) < 0.9 < float(left[14, 14])

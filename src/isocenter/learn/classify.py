@@ -33,7 +33,7 @@ from isocenter.learn.networks import GridNet
 from isocenter.methods.calibration import fit_classes
 from isocenter.record import Model
 
-__all__ = ["Answer", "fit_classes_net", "train_classes"]
+__all__ = ["Answer", "fit_classes_net", "train_classes", "veil"]
 
 Progress = Callable[[str], None]
 
