@@ -61,6 +61,13 @@ def test_a_fork_is_measured() -> None:
     )
 
 
+def test_a_symmetric_tube_of_even_width_keeps_its_line() -> None:
+    y, x = np.mgrid[:54, :54] - 26.5
+    mask = np.broadcast_to(y**2 + x**2 <= 9.0, (54, 54, 54)).copy()
+    tree = tree_of(mask, (1.0, 1.0, 1.0))
+    assert tree.length_mm == pytest.approx(51.0, abs=3.0) and tree.branch_points == 0
+
+
 def test_half_a_circle_is_as_long_as_it_is_and_more_than_its_chord() -> None:
     y, x = np.mgrid[:80, :80] - 40.0
     ring = (np.abs(np.hypot(y, x) - 30) < 1.5) & (y >= 0)

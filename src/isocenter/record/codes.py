@@ -53,6 +53,8 @@ LOW_MUSCLE_ATTENUATION = Code("fatty-muscle", _ISO, "Low attenuation of skeletal
 VISCERAL_OBESITY = Code("visceral-obesity", _ISO, "Much visceral fat")
 LIVER_IRON_EXCESS = Code("iron-excess", _ISO, "Iron excess in the liver")
 
+BLOOD_VESSEL = Code("59820001", _SCT, "Blood Vessel")
+
 # ---- sites and sides
 LIVER = Code("10200004", _SCT, "Liver")
 LUNG = Code("39607008", _SCT, "Lung")
@@ -130,6 +132,12 @@ MUSCLE_ATTENUATION = Code("muscle-hu", _ISO, "Attenuation of skeletal muscle")
 FAT_RATIO = Code("visceral-ratio", _ISO, "Visceral to subcutaneous fat")
 STANDARD_VOLUME = Code("standard-liver", _ISO, "Standard liver volume")
 LIVER_SHARE = Code("liver-share", _ISO, "Share of liver volume")
+VESSEL_FRACTION = Code("vessel-fraction", _ISO, "Vessel volume fraction")
+CENTRE_LINE = Code("centre-line", _ISO, "Length of centre lines")
+BRANCH_POINTS = Code("branch-points", _ISO, "Branch points")
+VESSEL_RADIUS = Code("vessel-radius", _ISO, "Radius of vessels")
+TORTUOSITY = Code("15690004", _SCT, "tortuosity")
+FRACTAL_DIMENSION = Code("fractal-dim", _ISO, "Fractal dimension of centre lines")
 EXCLUDED_SHARE = Code("excluded-share", _ISO, "Share of a region that was left out")
 
 # ---- measurements of the heart
@@ -172,6 +180,8 @@ UNITS: dict[str, str] = {
     "%": "percent",
     "1": "no units",
     "{counts}": "counts",
+    "{counts}/mL": "counts per milliliter",
+    "mm/mL": "millimeter per milliliter",
     "{pixels}": "pixels",
     "{ratio}": "ratio",
     "{score}": "score",

@@ -1,0 +1,76 @@
+"""Planted vessels of a liver: a fork of known length and radius; images in which none would be seen are refused."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.liver_vessels import LiverVessels
+from isocenter.errors import Refused
+from isocenter.record import Code, Outcome, codes
+from isocenter.space import Axis, Geometry, Region, Volume
+
+GRID = Geometry.regular(shape=(50, 100, 100), spacing_mm=(1.5, 1.0, 1.0), frame_of_reference="2.25.1")
+FACTS: dict[str, Any] = {"Modality": "CT", "ContrastBolusAgent": "Iomeprol", "SliceThickness": 1.5}
+
+
+def tube(a: tuple[float, ...], b: tuple[float, ...], radius: float) -> np.ndarray:
+    at = GRID.to_patient(np.stack(np.meshgrid(*(np.arange(n) for n in GRID.shape), indexing="ij"), axis=-1))
+    start, way = np.array(a), np.array(b) - np.array(a)
+    share = np.clip(((at - start) @ way) / (way @ way), 0, 1)
+    return np.asarray(np.linalg.norm(at - start - share[..., None] * way, axis=-1) <= radius)
+
+
+@pytest.fixture(scope="module")
+def liver() -> tuple[Region, ...]:
+    mask = np.zeros(GRID.shape, bool)
+    mask[2:48, 3:97, 3:97] = True
+    return (Region(GRID, mask=mask, label="Liver"),)
+
+
+@pytest.fixture(scope="module")
+def ct() -> Volume:
+    trunk = tube((50, 12, 37), (50, 50, 37), 3.0)
+    fork = tube((50, 50, 37), (20, 84, 37), 2.5) | tube((50, 50, 37), (80, 84, 37), 2.5)
+    noise = np.random.default_rng(2).normal(0, 6, GRID.shape)
+    image = np.where(trunk | fork, 190.0, 105.0) + noise
+    return Volume(image.astype(np.float32), GRID, "attenuation", "[hnsf'U]", facts=FACTS)
+
+
+def said(answer: Answer, what: Code, unit: str) -> float:
+    return next(m.value for m in answer.measurements if m.what == what and m.unit == unit)
+
+
+def test_a_planted_fork_is_measured(ct: Volume, liver: tuple[Region, ...]) -> None:
+    answer = LiverVessels().run(ct, liver)
+    assert answer.outcome is Outcome.FOUND
+    length = 38 + 2 * np.hypot(30, 34)
+    assert said(answer, codes.CENTRE_LINE, "mm") == pytest.approx(length, rel=0.12)
+    assert said(answer, codes.BRANCH_POINTS, "{counts}") == 1
+    assert said(answer, codes.VESSEL_RADIUS, "mm") == pytest.approx(2.7, abs=0.7)
+    assert said(answer, codes.TORTUOSITY, "{ratio}") == pytest.approx(1.0, abs=0.09)  # steps of a grid: 8 % at most
+    assert 0.8 < said(answer, codes.FRACTAL_DIMENSION, "1") < 1.3  # diagonal voxels count low
+    assert answer.findings[0].where is not None and answer.findings[0].where.geometry.same_grid(GRID)
+    assert any("no reference by age or disease" in r for r in answer.reasons)
+
+
+def test_images_in_which_no_vessel_would_be_seen(ct: Volume, liver: tuple[Region, ...]) -> None:
+    run = LiverVessels().run
+    with pytest.raises(Refused, match="no contrast agent is stated"):
+        run(replace(ct, facts={"Modality": "CT"}), liver)
+    with pytest.raises(Refused, match="none of them is named liver"):
+        run(ct, (replace(liver[0], label="Spleen"),))
+    with pytest.raises(Refused, match="radii"):
+        run(ct, liver, smallest_radius_mm=9.0)
+    far = Geometry.regular(shape=GRID.shape, spacing_mm=(5.0, 1.0, 1.0), frame_of_reference="2.25.1")
+    with pytest.raises(Refused, match="vessels break between them"):
+        run(Volume(ct.array, far, ct.quantity, ct.unit, facts=FACTS), liver)
+    two = Volume(np.stack([ct.array] * 2), GRID, ct.quantity, ct.unit, (Axis("time", (0, 1), "s"),), FACTS)
+    with pytest.raises(Refused, match="one phase"):
+        run(two, liver)
+    small = np.zeros(GRID.shape, bool)
+    small[10:25, 10:30, 10:30] = True
+    with pytest.raises(Refused, match="away from its edge"):
+        run(ct, (Region(GRID, mask=small, label="liver"),))
