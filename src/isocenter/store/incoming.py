@@ -16,8 +16,7 @@ from isocenter.store.straight import Straight
 
 __all__ = ["Incoming"]
 
-_STEP = 1 << 18  # bytes that are digested and written at a time
-_BLOCK = 4096  # what is written before the end is a multiple of this
+_STEP = 1 << 17  # bytes that are digested and written at a time
 
 
 class Incoming:
@@ -45,7 +44,7 @@ class Incoming:
         self.data += piece
         if len(self.data) - self._done >= _STEP:
             try:
-                self._advance((len(self.data) - self._done) // _BLOCK * _BLOCK)
+                self._advance()
             except OSError as error:
                 raise unavailable(error, "the image could not be stored") from error
 
@@ -61,7 +60,7 @@ class Incoming:
         Raises:
             OSError: the disk did not take it; the image can only be dropped.
         """
-        self._advance(len(self.data) - self._done)
+        self._advance()
         self._disk.flush(self._descriptor)
         self._close()
 
@@ -71,7 +70,7 @@ class Incoming:
         Raises:
             OSError: the disk did not take it; the image can only be dropped.
         """
-        self._advance(len(self.data) - self._done)
+        self._advance()
         self._close()
 
     def named(self) -> None:
@@ -86,16 +85,16 @@ class Incoming:
                 self._disk.remove(self.place)
             self._begun = False
 
-    def _advance(self, count: int) -> None:
-        with memoryview(self.data)[self._done : self._done + count] as rest:
+    def _advance(self) -> None:
+        with memoryview(self.data)[self._done :] as rest:
             self._digest.update(rest)
             if self.place is not None:
                 if self._file is None:
                     self._descriptor, self._begun = self._disk.create(self.place), True
-                    self._file = Straight(self._disk, self._descriptor, worth=len(self.data) >= _STEP)
+                    # Through the page cache: the device works while the rest arrives; past it each piece waits for it.
+                    self._file = Straight(self._disk, self._descriptor, worth=False)
                 self._file.write(rest)
-                if not self._file.straight:
-                    self._disk.begin_flush(self._descriptor, self._done, len(rest))
+                self._disk.begin_flush(self._descriptor, self._done, len(rest))
             self._done += len(rest)
 
     def _close(self) -> None:
