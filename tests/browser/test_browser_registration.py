@@ -1,4 +1,4 @@
-"""Two series without a common frame of reference: refused, registered, looked at, accepted, and kept with the study."""
+"""Two series without a common frame of reference: refused in words, registered on request, and looked at."""
 
 from __future__ import annotations
 
@@ -57,10 +57,13 @@ def on_the_ball(page: Any) -> None:
     rows, columns = np.nonzero(colourful(settled(page, AX)))
     lies = plane(page, AX)
     away = np.array([columns.mean() + 0.5, rows.mean() + 0.5]) - lies.at(BALL_MM)
-    assert np.hypot(*away) * np.linalg.norm(lies.right) < 3.0, "the tracer lies on the ball that took it up"
+    off_mm = np.hypot(*away) * np.linalg.norm(lies.right)
+    assert off_mm < np.hypot(*SHIFT[:2]) / 2, (
+        "the tracer lies on the ball that took it up, and not where its header says"
+    )
 
 
-def test_what_shares_no_frame_is_joined_by_a_registration_that_somebody_accepts(page: Any) -> None:
+def test_what_shares_no_frame_is_refused_and_joined_by_a_registration(page: Any) -> None:
     opened(page)
     to_the_ball(page)
     page.keyboard.press("u")
@@ -71,17 +74,3 @@ def test_what_shares_no_frame_is_joined_by_a_registration_that_somebody_accepts(
     page.get_by_text("PT over CT, registered, not accepted, residual").first.wait_for()
     on_the_ball(page)
     shot(page, "registration-proposed")
-    page.get_by_role("button", name="Discard").click()
-    page.get_by_text("PT and CT do not share a frame of reference").first.wait_for()
-    page.get_by_role("button", name="Register", exact=True).click()
-    page.get_by_role("button", name="Accept").click(timeout=60_000)
-    page.get_by_text("PT over CT, registered, residual").first.wait_for()
-    page.reload()
-    until(lambda: lit(page) > 0.02)
-    page.keyboard.press("1")
-    planes(page)
-    to_the_ball(page)
-    page.keyboard.press("u")
-    page.get_by_text("PT over CT, registered, residual").first.wait_for()
-    on_the_ball(page)
-    shot(page, "registration-kept")

@@ -255,7 +255,11 @@ export class Lightbox {
   /** Other registrations than before: what lies over a plane is laid anew. */
   join(joins: readonly Join[]): void {
     this.joins.value = joins;
-    this.cells.peek().forEach((cell, number) => cell.over && this.again(number));
+    this.cells.peek().forEach((cell, number) => {
+      const view = this.mounted.get(number);
+      const series = view?.series.peek();
+      if (cell.over && series && view instanceof PlaneView) this.fuse(number, view, cell, series).catch((error: unknown) => this.say(this.refusals, number, wordsOf(error)));
+    });
   }
 
   end(): void {
