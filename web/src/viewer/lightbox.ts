@@ -4,12 +4,11 @@ import { BodyView } from "./body";
 import { Cine } from "./cine";
 import { CrossHand } from "./cross";
 import { wordsOf } from "./deadline";
-import { type Join, joinOf } from "./joins";
 import { Links } from "./links";
 import { hand, Mouse, tool } from "./mouse";
 import { type Blend, type Plane, PlaneView } from "./plane";
 import { type Preset, presetsOf } from "./presets";
-import { laidInto, type Loaded, loadSeries } from "./series";
+import { type Loaded, loadSeries } from "./series";
 import { ServerView } from "./server-plane";
 import { nearestPicture, StackView } from "./stack";
 import { canDrawVolumes } from "./start";
@@ -40,8 +39,6 @@ export const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, pla
 const PLANES = ["axial", "sagittal", "coronal"] as const;
 const BLENDS: (Blend | null)[] = [null, "mip", "mean", "minip"];
 
-let laidSerial = 0;
-
 type View = StackView | PlaneView | ServerView | BodyView;
 
 /** The light box: which viewports there are, what hangs in each, which one the keys act on, and what goes through them together. */
@@ -70,12 +67,6 @@ export class Lightbox {
   readonly trouble = signal<ReadonlyMap<number, string>>(new Map());
   readonly refusals = signal<ReadonlyMap<number, string>>(new Map());
 
-  /** What joins two frames of reference: kept with the study, or proposed and not yet accepted. */
-  readonly joins = signal<readonly Join[]>([]);
-  /** Two series that were to be laid over one another and share no space. */
-  readonly apart = signal<{ fixed: Loaded; moving: Loaded } | null>(null);
-
-  private readonly laidInto = new Map<string, Loaded>();
   private readonly mounted = new Map<number, View>();
   private readonly kept = new Map<string, Promise<Loaded>>();
   private readonly volumes = new Map<string, Promise<SeriesVolume>>();
@@ -252,16 +243,6 @@ export class Lightbox {
     }
   }
 
-  /** Other registrations than before: what lies over a plane is laid anew. */
-  join(joins: readonly Join[]): void {
-    this.joins.value = joins;
-    this.cells.peek().forEach((cell, number) => {
-      const view = this.mounted.get(number);
-      const series = view?.series.peek();
-      if (cell.over && series && view instanceof PlaneView) this.fuse(number, view, cell, series).catch((error: unknown) => this.say(this.refusals, number, wordsOf(error)));
-    });
-  }
-
   end(): void {
     this.cine.stop();
     for (const forget of this.forgets) forget();
@@ -349,26 +330,15 @@ export class Lightbox {
   /** Colours over a plane, where both series share a frame of reference; else the refusal in words. */
   private async fuse(number: number, view: PlaneView, cell: Cell, series: Loaded): Promise<void> {
     this.say(this.refusals, number, "");
-    if (!cell.over) return (this.apart.value = null), view.fuse(null);
-    const loaded = await this.load(cell.study, cell.over);
-    const join = series.frame !== loaded.frame ? joinOf(this.joins.peek(), loaded.frame, series.frame) : null;
-    const over = join ? this.laid(loaded, join) : loaded;
-    this.apart.value = !series.frame || over.frame !== series.frame ? { fixed: series, moving: over } : null;
+    if (!cell.over) return view.fuse(null);
+    const over = await this.load(cell.study, cell.over);
     if (!series.frame || over.frame !== series.frame) {
       await view.fuse(null);
-      return this.say(this.refusals, number, `${over.modality} and ${series.modality} do not share a frame of reference: register them, or read them side by side`);
+      return this.say(this.refusals, number, `${over.modality} and ${series.modality} do not share a frame of reference: read them side by side`);
     }
     if (over.noVolume) return this.say(this.refusals, number, `${over.modality} cannot be laid over: ${over.noVolume}`);
     const range = opening({ ...cell, window: null }, over) ?? { lower: 0, upper: 5 };
-    await view.fuse({ volume: await this.volume(over), range, opacity: this.opacity.peek(), threshold: this.threshold.peek(), join });
-  }
-
-  /** A series in another frame of reference, once for each registration. */
-  private laid(series: Loaded, join: Join): Loaded {
-    const how = `${series.uid} ${join.matrix.flat().map((value) => value.toFixed(4)).join()}`;
-    const known = this.laidInto.get(how) ?? laidInto(series, { matrix: join.matrix, fixed: join.fixed, key: String(++laidSerial) });
-    this.laidInto.set(how, known);
-    return known;
+    await view.fuse({ volume: await this.volume(over), range, opacity: this.opacity.peek(), threshold: this.threshold.peek() });
   }
 
   /** Where a stack begins: at the place that is looked at already, else in its middle. */

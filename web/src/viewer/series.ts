@@ -71,27 +71,10 @@ export async function loadSeries(study: string, uid: string): Promise<Loaded> {
     phases: about.phases,
     durations_ms: durations.every((one) => one > 0) ? durations : null,
     noVolume: about.no_volume,
-    prefetch: prefetching(imageId),
+    prefetch: async (numbers) => void (await Promise.allSettled(numbers.map((number) => core.imageLoader.loadAndCacheImage(imageId(number), { prefetch: true } as never)))),
   }; // prettier-ignore
   known.set(`${uid}:${about.tag}`, { slabs, loaded, about });
   return loaded;
-}
-
-/** The same series as a registration lays it into another frame of reference: other places, the same values. */
-export function laidInto(series: Loaded, { matrix, fixed, key }: { matrix: number[][]; fixed: string; key: string }): Loaded {
-  const [, uid, tag] = series.pictures[0]!.imageId.split(":");
-  const { about } = known.get(`${uid}:${tag}`)!;
-  const own = `${tag}~${key}`;
-  const imageId = (number: number) => `${SCHEME}:${uid}:${own}:${number}`;
-  const moved = (point: Point3, shift: 0 | 1): Point3 => [0, 1, 2].map((i) => matrix[i]![0]! * point[0] + matrix[i]![1]! * point[1] + matrix[i]![2]! * point[2] + shift * matrix[i]![3]!) as Point3;
-  const pictures = series.pictures.map((one, number) => ({ ...one, imageId: imageId(number), place: one.place && { position: moved(one.place.position, 1), row: moved(one.place.row, 0), column: moved(one.place.column, 0) } }));
-  const loaded: Loaded = { ...series, uid: `${uid}~${key}`, frame: fixed, pictures, places: new Map(pictures.map((one, i) => [one.imageId, i])), prefetch: prefetching(imageId) };
-  known.set(`${uid}:${own}`, { slabs: new Slabs(`/api/studies/${series.study}/series/${uid}`, about, imageId), loaded, about: { ...about, frame: fixed } });
-  return loaded;
-}
-
-function prefetching(imageId: (number: number) => string): Loaded["prefetch"] {
-  return async (numbers) => void (await Promise.allSettled(numbers.map((number) => core.imageLoader.loadAndCacheImage(imageId(number), { prefetch: true } as never))));
 }
 
 function pictureOf(about: Described, sop: string, number: number, imageId: string): Picture {
