@@ -8,7 +8,7 @@ comma  := ,
 STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo serve test check lint types contracts browser bench docs web clean
+.PHONY: demo serve test check lint types contracts browser nightly bench docs web clean
 
 demo: $(VENV)/.made-core ## set up all that is needed and run the main job
 	$(BIN)/isocenter demo $(ARGS)
@@ -18,7 +18,7 @@ serve: $(VENV)/.made-core
 
 # The browser driver keeps an event loop of its own for the whole process, so those tests have a process to themselves.
 test: $(STAMP) check ## checks, then every test
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" $(ARGS)
 	$(BIN)/python -m pytest -m "browser and not slow" tests/browser $(ARGS)
 
 check: lint contracts types ## ruff, import contracts, mypy strict
@@ -35,6 +35,9 @@ types: $(STAMP)
 
 browser: $(STAMP) ## every browser test, the long ones too
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+
+nightly: $(STAMP) ## what takes minutes: millions of guesses, tens of thousands of planted words
+	$(BIN)/python -m pytest -m nightly --timeout=3600 $(ARGS)
 
 bench: $(STAMP) ## speed, beside peers where they are installed
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done

@@ -141,7 +141,7 @@ def test_an_empty_field_of_a_model_says_why(page: Any) -> None:
     page.keyboard.press("4")
     page.get_by_role("img", name="Calibration").wait_for()
     told = page.request.get("/api/models?name=chest_xray_opacity").json()["models"][0]["evidence"]["calibration"]
-    cells = page.locator("table.plain tbody tr").all_inner_texts()
+    cells = page.locator(".plot-and-table tbody tr").all_inner_texts()
     assert [int(cell.split()[-1]) for cell in cells] == [one["n"] for one in told["bins"]]
     shot(page, "model")
 

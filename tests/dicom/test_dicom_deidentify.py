@@ -193,7 +193,7 @@ def leaky(depth: int) -> tuple[bytes, list[bytes]]:
 
 
 @pytest.mark.parametrize("options", ["research", "basic"])
-@pytest.mark.parametrize("depth", [2, pytest.param(16, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("depth", [2, pytest.param(21, marks=pytest.mark.nightly)])
 def test_thousands_of_planted_canaries_are_gone(depth: int, options: str) -> None:
     data, canaries = leaky(depth)
     there = [c for c in canaries if c in data]

@@ -121,7 +121,7 @@ def test_a_word_is_asked_where_one_was_set(sharing: Sharing) -> None:
     assert opened(sharing, secret, word="told by telephone") == CT
 
 
-@pytest.mark.parametrize("guesses", [4_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("guesses", [4_000, pytest.param(1_000_000, marks=pytest.mark.nightly)])
 def test_guesses_find_nothing_and_are_soon_not_looked_at(sharing: Sharing, guesses: int) -> None:
     secret, _ = sharing.share(CT, who=CHIEF)
     found = stopped = 0

@@ -29,6 +29,7 @@ _WIDEST_PPM = 9.0  # shoulders and the dome of the liver
 _R2_STAR = (-50.0, 3000.0)
 _STEPS = 25
 _PATCH = 8
+_ENOUGH = 4096  # voxels that tell which way phase turns
 _SURE = 0.9  # residual of one turning direction over the other's, above which data do not tell
 
 Complex = npt.NDArray[np.complexfloating]
@@ -129,15 +130,29 @@ def separate(
         for mirrored, words in ((False, "as is"), (True, "mirrored"))
         if turning in ("find", words)
     }
-    mirrored, sure = _turning({k: float(c.min(axis=1).sum()) for k, (c, _) in costs.items()})
+
+    def fitted(mirrored: bool, within: Mask, hertz: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]) -> Array:
+        maps = np.full((7, *echoes.shape[1:]), np.nan, np.float32)
+        even = bool(np.ptp(np.diff(times)) < 1e-9)
+        _refine(
+            echoes, mirrored, within, times, even, fat, np.array(blocks.size), hertz, weight,
+            field_map.period_hz(times), *_R2_STAR, _STEPS, maps,
+        )  # fmt: skip
+        return maps
+
+    def left(mirrored: bool) -> float:
+        cost, grid = costs[mirrored]
+        if len(times) == 3 or len(costs) == 1:  # three echoes leave nothing where both phases are free
+            return float(cost.min(axis=1).sum())
+        # The costs know four decays only: a wrong turning that meets one of them can cost less than the right one.
+        few = _some(where)
+        hertz = grid[cost.argmin(axis=1)].reshape(blocks.covariance.shape[:3])
+        share = fitted(mirrored, few, hertz, np.zeros(hertz.shape))[5][few]
+        return float(np.nansum(share.astype(np.float64) ** 2 * (np.abs(echoes[:, few]) ** 2).sum(axis=0)))
+
+    mirrored, sure = _turning({one: left(one) for one in costs})
     field = field_map.solve(*costs[mirrored], blocks, times, widest, spacing_mm)
-    maps = np.full((7, *echoes.shape[1:]), np.nan, np.float32)
-    even = bool(np.ptp(np.diff(times)) < 1e-9)
-    _refine(
-        echoes, mirrored, where, times, even, fat, np.array(blocks.size), field.hertz, field.weight + 1e-12,
-        field_map.period_hz(times), *_R2_STAR,
-        _STEPS, maps,
-    )  # fmt: skip
+    maps = fitted(mirrored, where, field.hertz, field.weight + 1e-12)
     return FatWater(
         maps[0], maps[1], maps[2], maps[3], maps[4], maps[5], where, mirrored, sure, _askew(maps[6], where), field.gap
     )
@@ -163,6 +178,14 @@ def _askew(share: Array, where: Mask) -> float:
     sums = np.clip(np.nan_to_num(share[:, :rows, :columns]), -1.0, 1.0).reshape(held).sum(axis=(2, 4))
     whole = inside >= _PATCH * _PATCH // 2
     return float(np.sqrt(np.mean((sums[whole] / inside[whole]) ** 2))) if whole.any() else 0.0
+
+
+def _some(where: Mask) -> Mask:
+    """Enough voxels, from everywhere, to tell which way phase turns."""
+    every = np.flatnonzero(where)
+    few = np.zeros(where.shape, bool)
+    few.ravel()[every[:: -(-len(every) // _ENOUGH)]] = True
+    return few
 
 
 def _turning(left: dict[bool, float]) -> tuple[bool, bool]:

@@ -109,7 +109,7 @@ def median(what: str, weeks: float) -> tuple[float, float]:
         Refused: outside 14 to 40 weeks, or for another name.
 
     >>> [round(v, 2) for v in median("HC", 28.0)]
-    [260.4, 8.94]
+    [260.36, 8.94]
     """
     g = _within(weeks, _WEEKS, f"{what} by INTERGROWTH-21st")
     log = math.log(g)

@@ -10,7 +10,7 @@ each name::
 
 >>> grid = np.zeros((1, 2, 3), np.int32); grid[0] = [[1, 1, 2], [1, 2, 2]]
 >>> round(features(grid, families=("cm",), dimensions=("2D",))["cm_contrast_2D_comb"], 4)
-0.4444
+0.4545
 
 Source: Zwanenburg et al., Radiology 295 (2020) 328; IBSI reference manual, chapter 3.
 """

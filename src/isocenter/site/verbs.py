@@ -113,7 +113,7 @@ class Site(Desk, Marks, Registering):
         self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock)
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
-        self._witness = Witness(self.journal, self.clock)
+        self._witness = Witness(self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock)
         self._shelf, self._cutter = Shelf(), Cutter()
         self.calls = Escalating(self.index, self.journal, self.preferences, self.clock)
