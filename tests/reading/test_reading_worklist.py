@@ -322,7 +322,7 @@ def test_ten_thousand_rows_are_ordered_while_nobody_notices() -> None:
         for n in range(10_000)
     ]
     best = min(_seconds(entries) for _ in range(7))
-    assert best < 0.1, f"{best * 1000:.0f} ms; about 40 on a core of its own"
+    assert best < 0.25, f"{best * 1000:.0f} ms; about 40 on a core of its own, and seconds if it grew with the square"
 
 
 def _seconds(entries: list[Waiting]) -> float:
