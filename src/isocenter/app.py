@@ -193,9 +193,17 @@ class House:
             port=self.settings.dicom_port,
             who=self._caller,
             said_no=self.site.refused,
+            services=self._services(),
         )
         self.dicom_port = listener.start()
         self._closing.append(listener.stop)
+
+    def _services(self) -> Sequence[Any]:
+        """What the DICOM port speaks beside storage and query/retrieve."""
+        from isocenter.doors.mpps_scp import PerformedSteps
+        from isocenter.doors.worklist_scp import Worklist
+
+        return (Worklist(self.site.ordering), PerformedSteps(self.site.ordering))
 
     def _caller(self, aet: str) -> Any:
         from isocenter.govern.policy import Person, Role

@@ -73,7 +73,10 @@ def _life_cycles() -> str:
     from isocenter.record import states
 
     parts = ["# Life cycles\n\nMade from `record/states.py` and `flow.py`.\n"]
-    tables: Mapping[str, Any] = {"Reading": states.READING, "Job": states.JOB, "Model": states.MODEL}
+    tables: Mapping[str, Any] = {
+        "Reading": states.READING, "Job": states.JOB, "Model": states.MODEL, "Order": states.ORDER,
+        "Performed procedure step": states.STEP,
+    }  # fmt: skip
     for title, table in tables.items():
         steps = [(at, event, sentence, then) for (at, event), (sentence, then) in table.items()]
         parts.append(f"## {title}\n\n" + _table(("state", "event", "what happens", "next state"), steps))

@@ -20,6 +20,11 @@ __all__ = [
     "C_MOVE_RQ",
     "C_STORE_RQ",
     "NO_DATA",
+    "N_ACTION_RQ",
+    "N_CREATE_RQ",
+    "N_EVENT_REPORT_RQ",
+    "N_GET_RQ",
+    "N_SET_RQ",
     "RESPONSE",
     "comment",
     "decode",
@@ -32,6 +37,11 @@ C_FIND_RQ: Final = 0x0020
 C_MOVE_RQ: Final = 0x0021
 C_ECHO_RQ: Final = 0x0030
 C_CANCEL_RQ: Final = 0x0FFF
+N_EVENT_REPORT_RQ: Final = 0x0100
+N_GET_RQ: Final = 0x0110
+N_SET_RQ: Final = 0x0120
+N_ACTION_RQ: Final = 0x0130
+N_CREATE_RQ: Final = 0x0140
 RESPONSE: Final = 0x8000
 """Set in the Command Field of every response."""
 NO_DATA: Final = 0x0101
@@ -48,8 +58,12 @@ _WORDS: Final[dict[int, tuple[str, str]]] = {
     0x0800: ("CommandDataSetType", "US"),
     0x0900: ("Status", "US"),
     0x0902: ("ErrorComment", "LO"),
+    0x0903: ("ErrorID", "US"),
     0x1000: ("AffectedSOPInstanceUID", "UI"),
     0x1001: ("RequestedSOPInstanceUID", "UI"),
+    0x1002: ("EventTypeID", "US"),
+    0x1005: ("AttributeIdentifierList", "AT"),
+    0x1008: ("ActionTypeID", "US"),
     0x1020: ("NumberOfRemainingSuboperations", "US"),
     0x1021: ("NumberOfCompletedSuboperations", "US"),
     0x1022: ("NumberOfFailedSuboperations", "US"),
@@ -112,6 +126,9 @@ def decode(data: bytes | bytearray) -> dict[str, Any]:
                 if length < 2:
                     raise _broken(at)
                 words[word] = int.from_bytes(raw[:2], "little")
+            elif vr == "AT":
+                pairs = struct.iter_unpack("<HH", raw[: length // 4 * 4])
+                words[word] = tuple(f"{group:04X}{inner:04X}" for group, inner in pairs)
             else:
                 words[word] = raw.decode("ascii", "replace").strip(" \0")
         at += length

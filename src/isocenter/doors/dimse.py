@@ -24,9 +24,9 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -48,6 +48,7 @@ from isocenter.doors.negotiation import (
     reject,
 )
 from isocenter.doors.retrieve import Retrieval, get, move
+from isocenter.doors.service import Asked, Service
 from isocenter.doors.upper_layer import Context, Ended, Link, Message
 from isocenter.errors import (
     Conflict,
@@ -89,6 +90,7 @@ class _Call:
     link: Link
     calling: str
     who: Person
+    later: list[Message] = field(default_factory=list)
 
 
 class _Arriving:
@@ -135,6 +137,7 @@ class Listener:
         idle_s: longest silence within an association.
         largest_instance: bytes of one instance.
         said_no: called with every refusal at this door, for the journal.
+        services: what else is spoken here, each with SOP classes of its own.
     """
 
     def __init__(
@@ -150,7 +153,9 @@ class Listener:
         idle_s: float = 300.0,
         largest_instance: int = 2 * 2**30,
         said_no: Callable[[IsocenterError], None] | None = None,
+        services: Sequence[Service] = (),
     ) -> None:
+        self._services = {uid: service for service in services for uid in service.classes}
         self._site, self._who, self._said_no = site, who, said_no
         self.aet, self._host, self._port = ae_title(aet), host, port
         self._limit, self._artim_s, self._idle_s, self._largest = associations, artim_s, idle_s, largest_instance
@@ -253,7 +258,7 @@ class Listener:
             link.timeout_s = self._idle_s
             link.sock.settimeout(self._idle_s)
             sink_for = partial(self._sink_for, call)
-            while (message := link.receive(sink_for)) is not None:
+            while (message := call.later.pop(0) if call.later else link.receive(sink_for)) is not None:
                 try:
                     self._answer(call, message)
                 finally:
@@ -286,7 +291,7 @@ class Listener:
             reject(link, no.reason)
             return None
         try:
-            accept(link, proposal)
+            accept(link, proposal, self._services)
         except BaseException:
             with self._lock:
                 self._established -= 1
@@ -356,21 +361,23 @@ class Listener:
 
     def _answer(self, call: _Call, message: Message) -> None:
         """Serve one request; whatever goes wrong becomes a status, and the association lives on."""
-        words = message.words
         context = call.link.contexts[message.context]
-        field = words["CommandField"]
+        operation = message.words["CommandField"]
         service = {
             commands.C_STORE_RQ: self._store,
             commands.C_FIND_RQ: self._find,
             commands.C_MOVE_RQ: self._move,
             commands.C_GET_RQ: self._get,
             commands.C_ECHO_RQ: self._echo,
-        }.get(field)
-        if field == commands.C_CANCEL_RQ:
+        }.get(operation)
+        if operation == commands.C_CANCEL_RQ:
             return  # what it would cancel has been answered already
+        further = self._services.get(context.abstract)
         try:
-            if service is None:
-                self._respond(call, message, 0x0211, f"unrecognised operation 0x{field:04X}")
+            if further is not None:
+                further.answer(self._asked(call, context, message))
+            elif service is None:
+                self._respond(call, message, 0x0211, f"unrecognised operation 0x{operation:04X}")
             else:
                 service(call, context, message)
         except Ended:
@@ -384,6 +391,14 @@ class Listener:
             self._count("rejected")
             status, comment = status_of(error)
             self._respond(call, message, status, comment)
+
+    def _asked(self, call: _Call, context: Context, message: Message) -> Asked:
+        def cancelled() -> bool:
+            return self._cancelled(call, message)
+
+        return Asked(
+            call.link, context, message, self.aet, call.calling, call.who, cancelled, self._count, call.later
+        )  # fmt: skip
 
     def _respond(
         self, call: _Call, message: Message, status: int, comment: str = "", *, data: bytes | None = None

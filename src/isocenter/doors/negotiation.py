@@ -151,15 +151,19 @@ def _chosen(syntaxes: Sequence[str], allowed: Collection[str]) -> str | None:
     return next((s for s in known if s != BIG_ENDIAN), known[0] if known else None)
 
 
-def accept(link: Link, proposal: Proposal) -> None:
-    """Answer each proposed context, accept the association and remember both in the link."""
+def accept(link: Link, proposal: Proposal, also: Collection[str] = ()) -> None:
+    """Answer each proposed context, accept the association and remember both in the link.
+
+    Args:
+        also: SOP classes of further services.
+    """
     from pynetdicom.pdu import A_ASSOCIATE_AC
     from pynetdicom.presentation import PresentationContext
 
     answers = []
     granted: dict[str, tuple[bool, bool]] = {}
     for number, abstract, syntaxes in proposal.contexts:
-        if abstract in _SERVICES:
+        if abstract in _SERVICES or abstract in also:
             allowed: Collection[str] = (IMPLICIT, EXPLICIT, BIG_ENDIAN)
         elif is_storage(abstract):
             allowed = _storage_classes()[1]
@@ -174,7 +178,7 @@ def accept(link: Link, proposal: Proposal) -> None:
         answers.append(answer)
         if syntax:
             asked = proposal.roles.get(abstract)
-            we_send = bool(asked and asked[1]) and abstract not in _SERVICES
+            we_send = bool(asked and asked[1]) and abstract not in _SERVICES and abstract not in also
             if asked:
                 granted[abstract] = (asked[0], we_send)
             link.contexts[number] = Context(number, abstract, syntax, we_send)

@@ -100,6 +100,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("patients", "search patients by name", _A, _R),
             _rule("send", "send a study to another system", _A, _R),
             _rule("share", "give and end links through which one study is seen", _A, _R),
+            # orders, and what becomes of them
+            _rule("orders", "see what is ordered and what of it was performed", _A, _R, _P),
+            _rule("order", "place, change and cancel orders", _A, _P),
+            _rule("perform", "say that an ordered examination begins and ends", _A, _P),
             # what the machine says
             _rule("results", "see results of analyses", *_STAFF),
             _rule("plan", "see what was analysed and what not, and why", *_STAFF),

@@ -4,6 +4,7 @@ from isocenter.record.codes import Code
 from isocenter.record.cohort import Cohort
 from isocenter.record.event import Event, Kind, Sealed
 from isocenter.record.model import Model
+from isocenter.record.order import Order
 from isocenter.record.plain import canonical, digest_of, from_plain, to_plain
 from isocenter.record.result import (
     Curve,
@@ -31,6 +32,7 @@ __all__ = [
     "Map",
     "Measurement",
     "Model",
+    "Order",
     "Origin",
     "Outcome",
     "Patient",

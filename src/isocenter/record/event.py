@@ -77,6 +77,10 @@ class Kind(StrEnum):
     SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many
     STARTED = "Started"
     LESION_MATCHED = "LesionMatched"  # subject: study; details.one, .other: tracking identities; .same
+    ORDER_PLACED = "OrderPlaced"  # subject: order; details.order: the whole of it as it now stands, .source
+    ORDER_CANCELLED = "OrderCancelled"  # subject: order; details.reason
+    STEP_BEGUN = "StepBegun"  # subject: SOP Instance UID of the MPPS; details.step: its data set, .orders
+    STEP_CHANGED = "StepChanged"  # the same; details.step: what was set
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from isocenter.errors import WrongState
 
-__all__ = ["JOB", "MODEL", "READING", "Table", "allowed", "step"]
+__all__ = ["JOB", "MODEL", "ORDER", "READING", "STEP", "Table", "allowed", "step"]
 
 Table = Mapping[tuple[str, str], tuple[str, str]]
 
@@ -48,6 +48,27 @@ MODEL: Table = {
     ("released", "retire"): ("replaced by a child", "retired"),
 }
 """The life of a model. A model never takes a step by itself."""
+
+ORDER: Table = {
+    ("scheduled", "change"): ("who ordered it changes it; the worklist shows the change", "scheduled"),
+    ("scheduled", "cancel"): ("who ordered it takes it back; it leaves the worklist", "cancelled"),
+    ("scheduled", "begin"): ("a modality begins a step of it", "in progress"),
+    ("cancelled", "change"): ("it is ordered again under the same number", "scheduled"),
+    ("in progress", "begin"): ("a second modality, or a repeated try, begins another step of it", "in progress"),
+    ("in progress", "complete"): ("the modality says that the step is done", "completed"),
+    ("in progress", "discontinue"): ("the modality breaks the step off; it may be tried again", "discontinued"),
+    ("discontinued", "begin"): ("the examination is tried again", "in progress"),
+    ("discontinued", "cancel"): ("it will not be tried again", "cancelled"),
+    ("completed", "begin"): ("further images are made for the same order", "in progress"),
+}
+"""The life of an order. Scheduled and discontinued orders stand on the modality worklist."""
+
+STEP: Table = {
+    ("IN PROGRESS", "set"): ("the modality adds to what it told", "IN PROGRESS"),
+    ("IN PROGRESS", "complete"): ("the modality says that the step is done; nothing changes it any more", "COMPLETED"),
+    ("IN PROGRESS", "discontinue"): ("the modality breaks it off; nothing changes it any more", "DISCONTINUED"),
+}
+"""The life of a performed procedure step (PS3.4 F.7)."""
 
 
 def step(table: Table, state: str, event: str) -> str:

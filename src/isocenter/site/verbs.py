@@ -45,6 +45,7 @@ from isocenter.site.escalating import Escalating
 from isocenter.site.following import Following
 from isocenter.site.listing import Listing
 from isocenter.site.loading import Loading, volumes_of
+from isocenter.site.ordering import Ordering
 from isocenter.site.outlining import Marks
 from isocenter.site.overseeing import Overseeing
 from isocenter.site.preferring import Preferences
@@ -123,6 +124,7 @@ class Site(Desk, Marks, Registering):
         )
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
+        self.ordering = Ordering(self.index, self.journal, lambda: self.clock())
         self._experience = Experience(self.journal.since, self.head)
 
     # ---- receive, find ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,29 @@ class Journal:
             Unavailable: the disk or the database said no.
         """
         return self._database.write(lambda connection: append_within(connection, events, self._blobs, seen=seen))
+
+    def decide(
+        self, subject: str, kinds: Collection[Kind], rule: Callable[[Sequence[Sealed]], Sequence[Event]]
+    ) -> tuple[Sealed, ...]:
+        """Append what a rule makes of a subject's history, while nobody else can append: one of many at once decides.
+
+        Args:
+            subject, kinds: which entries the rule is told, oldest first.
+            rule: gives the events to append, none where nothing is to be done, or raises. It must do nothing else: it
+                may be asked twice.
+
+        Raises:
+            what the rule raises, and as `append`.
+        """
+        table = t.event
+        query = sa.select(table).where(table.c.subject == subject, table.c.kind.in_([str(kind) for kind in kinds]))
+
+        def work(connection: sa.Connection) -> tuple[Sealed, ...]:
+            end = hold_end(connection)
+            told = [_sealed(row) for row in connection.execute(query.order_by(table.c.number))]
+            return append_within(connection, rule(told), self._blobs, end=end)
+
+        return self._database.write(work)
 
     def since(
         self,

@@ -1,0 +1,95 @@
+"""Commands of a department's exchange: orders in, and what became of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isocenter.cli import Json, Where, app, house
+
+__all__: list[str] = []
+
+
+@app.command()
+def order(
+    files: Annotated[list[Path], typer.Argument(help="Worklist files (.wl, DICOM), or JSON: one order or a list.")],
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Place orders, or change those that are here: they stand on the modality worklist at once."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.ordering import plain
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    many = [one for file in files for one in _orders(file)]
+    with house(folder, make=True) as held:
+        placed = held.site.ordering.place(many, source="file", who=HOUSE)
+    screen.answer({"orders": [plain(one) for one in placed]})
+    screen.say(f"{len(placed)} orders placed")
+
+
+def _orders(file: Path) -> list[Any]:
+    from isocenter.dicom.model import read_file
+    from isocenter.dicom.worklist_item import order_of
+    from isocenter.errors import NotFound, Refused
+    from isocenter.record.order import read_order
+
+    if not file.is_file():
+        raise NotFound(f"'{file}'", "there is no such file", "check the path")
+    data = file.read_bytes()
+    if data[:1].strip() not in (b"{", b"["):
+        return [order_of(read_file(data))]
+    try:
+        told = json.loads(data)
+    except ValueError as wrong:
+        raise Refused(f"'{file.name}'", f"it is no JSON ({wrong})", "look at the file") from None
+    many = told if isinstance(told, list) else [told]
+    if not all(isinstance(one, dict) for one in many):
+        raise Refused(f"'{file.name}'", "an order is a JSON object", "look at the file")
+    return [read_order(one) for one in many]
+
+
+@app.command()
+def orders(
+    state: Annotated[str, typer.Option(help="Only those that are so, such as 'scheduled' or 'in progress'.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """What is ordered, and what of it was performed."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.ordering import plain
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        many = held.site.ordering.all(who=HOUSE, state=state)
+    screen.answer({"orders": [plain(one) for one in many]})
+    screen.table(
+        f"{len(many)} orders", ("order", "due", "modality", "station", "procedure", "state"),
+        [
+            (o.order.id, o.order.date, o.order.modality, o.order.station_aet, o.order.procedure, o.state)
+            for o in many[:200]
+        ],
+    )  # fmt: skip
+
+
+@app.command()
+def cancel(
+    id: Annotated[str, typer.Argument(help="Id of the order, as `isocenter orders` shows it.")],
+    reason: Annotated[str, typer.Option(help="Why it is taken back.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Take an order back: it leaves the modality worklist."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        held.site.ordering.cancel(id, reason, who=HOUSE)
+    screen.answer({"cancelled": id})
+    screen.say(f"order {id} is cancelled")

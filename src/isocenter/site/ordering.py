@@ -1,0 +1,371 @@
+"""Orders of a department: who is to be imaged, which step a modality has begun, and which study came of it.
+
+Orders and performed steps are events of the journal and nothing else; what stands on the worklist is folded from them
+and kept level. A step that a modality performs moves the orders that it names, and the moments are stamped, so that
+turnaround counts from the order on. The study that arrives is found by its UID, or by patient and accession number.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from isocenter.dicom.match import fits
+from isocenter.dicom.model import Model, first, items
+from isocenter.dicom.worklist_item import item
+from isocenter.errors import Conflict, NotFound, Refused
+from isocenter.govern.policy import Person, must
+from isocenter.record import Event, Kind, Order, Patient, Sealed, Study, from_plain, to_plain
+from isocenter.record.states import ORDER, STEP, allowed, step
+
+if TYPE_CHECKING:
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Ordered", "Ordering", "Performed"]
+
+_KINDS: Final = (Kind.ORDER_PLACED, Kind.ORDER_CANCELLED, Kind.STEP_BEGUN, Kind.STEP_CHANGED)
+_ON_LIST: Final = ("scheduled", "discontinued")
+_PAGE: Final = 2000
+_STATUS, _SERIES, _SCHEDULED = "00400252", "00400340", "00400270"
+_ENDED: Final = ("00400250", "00400251")
+_NEEDED: Final = {  # Type 1 of N-CREATE (PS3.4 table F.7.2-1)
+    "00080060": "Modality",
+    "00400253": "Performed Procedure Step ID",
+    "00400241": "Performed Station AE Title",
+    "00400244": "Performed Procedure Step Start Date",
+    "00400245": "Performed Procedure Step Start Time",
+}
+_VERBS: Final = {"IN PROGRESS": "set", "COMPLETED": "complete", "DISCONTINUED": "discontinue"}
+_MOVES: Final = {"COMPLETED": "complete", "DISCONTINUED": "discontinue"}
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """An order as it stands.
+
+    Args:
+        state: of the table `ORDER`.
+        steps: SOP Instance UIDs of the performed steps that name it.
+        changed: when it was last placed, cancelled or moved; aware.
+    """
+
+    order: Order
+    state: str
+    changed: datetime
+    source: str = ""
+    reason: str = ""
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Performed:
+    """A performed procedure step.
+
+    Args:
+        told: everything the modality said of it, in the DICOM JSON model.
+        orders: ids of the orders it names; none where it was not scheduled.
+    """
+
+    uid: str
+    state: str
+    told: Model
+    orders: tuple[str, ...]
+    by: str
+    begun: datetime
+
+    def studies(self) -> tuple[str, ...]:
+        """Study Instance UIDs that it works on."""
+        return tuple(dict.fromkeys(first(one, "0020000D") for one in items(self.told, _SCHEDULED)))
+
+    def images(self) -> tuple[str, ...]:
+        """SOP Instance UIDs that the modality says it has made."""
+        return tuple(
+            first(image, "00081155")
+            for series in items(self.told, _SERIES)
+            for tag in ("00081140", "00400220")
+            for image in items(series, tag)
+        )
+
+
+class Ordering:
+    """The orders of one archive, kept level with its journal.
+
+    Args:
+        clock: aware UTC.
+    """
+
+    def __init__(self, index: Index, journal: Journal, clock: Callable[[], datetime]) -> None:
+        self._index, self._journal, self._clock = index, journal, clock
+        self._lock = threading.Lock()
+        self._level = 0
+        self._orders: dict[str, Ordered] = {}
+        self._steps: dict[str, Performed] = {}
+
+    # ---- placing ---------------------------------------------------------------------------------------------
+
+    def place(self, orders: Sequence[Order], *, source: str, who: Person) -> list[Ordered]:
+        """Take orders in, or change those that are here under the same id.
+
+        Args:
+            source: from where: ``HL7``, ``FHIR``, ``file`` or ``person``.
+
+        Raises:
+            WrongState: one of them has begun or is done; none is taken then.
+        """
+        must(who, "order")
+        held, now = self._known()[0], self._clock()
+        events: list[Event] = []
+        for order in orders:
+            before = held.get(order.id)
+            if before is not None:
+                if before.order.patient.id != order.patient.id:
+                    raise Conflict(
+                        f"order '{order.id:.64}' of another patient", "one number names one examination", "look at it"
+                    )
+                step(ORDER, before.state, "change")
+            events.append(_placed(order, source, who, now))
+            if before is None:
+                events += _stamped("ordered", [order], now, who)
+        self._journal.append(*events)
+        held = self._known()[0]
+        return [held[order.id] for order in orders]
+
+    def cancel(self, id: str, reason: str, *, who: Person) -> None:
+        """Take an order back.
+
+        Raises:
+            NotFound: there is none. WrongState: it has begun, is done, or is cancelled.
+        """
+        must(who, "order", id)
+        before = self._known()[0].get(id)
+        if before is None:
+            raise NotFound(f"order '{id:.64}'", "the archive has none of that number")
+        step(ORDER, before.state, "cancel")
+        now = self._clock()
+        told = Event(Kind.ORDER_CANCELLED, now, who.name, id, {"reason": reason.strip()[:500]})
+        self._journal.append(told, *_stamped("cancelled", [before.order], now, who))
+
+    def rename(self, patient: Patient, *, source: str, who: Person) -> int:
+        """New demographics of a patient for all their orders that are still on the list; how many those are."""
+        must(who, "order", patient.id)
+        mine = [
+            o for o in self._known()[0].values()
+            if o.state in _ON_LIST and (o.order.patient.id, o.order.patient.issuer) == (patient.id, patient.issuer)
+        ]  # fmt: skip
+        fresh = [o for o in mine if o.order.patient != patient]
+        now = self._clock()
+        if fresh:
+            self._journal.append(*(_placed(replace(o.order, patient=patient), source, who, now) for o in fresh))
+        return len(fresh)
+
+    # ---- asking ----------------------------------------------------------------------------------------------
+
+    def all(self, *, who: Person, state: str = "") -> list[Ordered]:
+        """Orders, those due first; of one state where it is named."""
+        must(who, "orders")
+        found = [o for o in self._known()[0].values() if not state or o.state == state]
+        return sorted(found, key=lambda o: (o.order.date is None, o.order.date, o.order.time, o.order.id))
+
+    def scheduled(self, keys: Mapping[str, Any], *, who: Person) -> list[Model]:
+        """Worklist items that fit the keys of a query, in the DICOM JSON model; what has begun is not among them."""
+        many = self.all(who=who)
+        made = (item(o.order) for o in many if o.state in _ON_LIST)
+        return [one for one in made if fits(one, keys)]
+
+    def of_study(self, study_uid: str, *, who: Person) -> dict[str, Any]:
+        """What was ordered and performed for a study, and whether all images that the modality made are here.
+
+        Returns:
+            ``orders`` and ``steps`` as they stand; ``made``: images that finished steps name; ``missing``: those of
+            them that are not here.
+        """
+        must(who, "orders", study_uid)
+        study = self._index.study(study_uid)
+        orders, steps = self._known()
+        mine = [o for o in orders.values() if _is_of(o.order, study)]
+        done = [s for s in steps.values() if study_uid in s.studies() or any(o.order.id in s.orders for o in mine)]
+        images = [uid for s in done for uid in s.images()]
+        known = self._index.known(images) if images else {}
+        return {
+            "orders": [plain(o) for o in mine],
+            "steps": [
+                {"step": s.uid, "state": s.state, "by": s.by, "begun": s.begun.isoformat(), "images": len(s.images())}
+                for s in done
+            ],
+            "made": len(images),
+            "missing": [uid for uid in images if uid not in known],
+        }
+
+    # ---- performing ------------------------------------------------------------------------------------------
+
+    def begin(self, step_uid: str, told: Mapping[str, Any], *, who: Person) -> None:
+        """A modality begins a step (N-CREATE).
+
+        Raises:
+            Refused: a required attribute is missing, or its status is not IN PROGRESS.
+            Conflict: the step is known already.
+        """
+        must(who, "perform", step_uid)
+        missing = [words for tag, words in _NEEDED.items() if not first(told, tag)]
+        scheduled = items(told, _SCHEDULED)
+        if not scheduled or not all(first(one, "0020000D") for one in scheduled):
+            missing.append("Study Instance UID in the Scheduled Step Attributes Sequence")
+        if missing:
+            raise Refused(f"A step without {', '.join(missing)}", "the standard asks for it", "look at the modality")
+        if first(told, _STATUS) != "IN PROGRESS":
+            raise Refused(f"A step that begins as {first(told, _STATUS)[:16]!a}", "it begins IN PROGRESS")
+        orders = self._named(scheduled, first(told, "00100020"))
+        now = self._clock()
+        events = [
+            Event(
+                Kind.STEP_BEGUN, now, who.name, step_uid, {"step": dict(told), "orders": [o.order.id for o in orders]}
+            )
+        ]
+        events += _stamped("begun", [o.order for o in orders], now, who)
+
+        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
+            if history:
+                raise Conflict("A step of that SOP Instance UID", "it was begun already", "use a new UID")
+            return events
+
+        self._journal.decide(step_uid, _KINDS, rule)
+
+    def perform(self, step_uid: str, told: Mapping[str, Any], *, who: Person) -> None:
+        """A modality says more of a step, or that it is done or broken off (N-SET).
+
+        Raises:
+            NotFound: no such step. WrongState: it is done already.
+            Refused: an unknown status, or it ends without series or without saying when.
+        """
+        must(who, "perform", step_uid)
+        status = first(told, _STATUS)
+        if status and status not in _VERBS:
+            raise Refused(f"The status {status[:16]!a}", f"there are {', '.join(_VERBS)}")
+        now, held = self._clock(), self._known()[0]
+
+        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
+            if not history:
+                raise NotFound("A step of that SOP Instance UID", "it was never begun", "create it first")
+            whole = _whole(history)
+            after = step(STEP, first(whole, _STATUS), _VERBS[status or "IN PROGRESS"])
+            if after != "IN PROGRESS":
+                _must_be_told({**whole, **told}, after)
+            names = [str(one) for one in history[0].event.details["orders"]]
+            events = [Event(Kind.STEP_CHANGED, now, who.name, step_uid, {"step": dict(told), "orders": names})]
+            if after == "COMPLETED":
+                events += _stamped("completed", [held[n].order for n in names if n in held], now, who)
+            return events
+
+        self._journal.decide(step_uid, _KINDS, rule)
+
+    def step(self, step_uid: str, *, who: Person) -> Performed:
+        """One performed step; NotFound."""
+        must(who, "orders", step_uid)
+        found = self._known()[1].get(step_uid)
+        if found is None:
+            raise NotFound("A step of that SOP Instance UID", "it was never begun")
+        return found
+
+    def _named(self, scheduled: Iterable[Mapping[str, Any]], patient_id: str) -> list[Ordered]:
+        """The orders that a performed step names: by study and step, by accession and step, else by either alone."""
+        orders = [o for o in self._known()[0].values() if not patient_id or o.order.patient.id == patient_id]
+        found: dict[str, Ordered] = {}
+        for one in scheduled:
+            study, accession, number = first(one, "0020000D"), first(one, "00080050"), first(one, "00400009")
+            near = [o for o in orders if o.order.study_uid == study or (accession and o.order.accession == accession)]
+            exact = [o for o in near if number and o.order.step_id == number]
+            found.update((o.order.id, o) for o in exact or near)
+        return list(found.values())
+
+    # ---- level with the journal ------------------------------------------------------------------------------
+
+    def _known(self) -> tuple[dict[str, Ordered], dict[str, Performed]]:
+        with self._lock:
+            head = self._journal.head()[0]
+            if head < self._level:  # the archive was put back to an older copy
+                self._level, self._orders, self._steps = 0, {}, {}
+            while self._level < head:
+                page = self._journal.since(self._level, kinds=_KINDS, limit=_PAGE)
+                for sealed in page:
+                    self._fold(sealed.event)
+                self._level = page[-1].number if len(page) == _PAGE else head
+            return dict(self._orders), dict(self._steps)
+
+    def _fold(self, event: Event) -> None:
+        told, held = event.details, self._orders.get(event.subject)
+        if event.kind is Kind.ORDER_PLACED:
+            order: Order = from_plain(Order, told["order"])
+            state = "scheduled" if held is None or held.state == "cancelled" else held.state
+            steps = held.steps if held else ()
+            self._orders[order.id] = Ordered(order, state, event.time, str(told.get("source", "")), "", steps)
+        elif event.kind is Kind.ORDER_CANCELLED and held is not None:
+            self._orders[event.subject] = replace(
+                held, state="cancelled", changed=event.time, reason=str(told.get("reason", ""))
+            )
+        elif event.kind is Kind.STEP_BEGUN:
+            names = tuple(map(str, told["orders"]))
+            self._steps[event.subject] = Performed(
+                event.subject, "IN PROGRESS", dict(told["step"]), names, event.who, event.time
+            )
+            self._move(names, "begin", event, event.subject)
+        elif event.kind is Kind.STEP_CHANGED:
+            before = self._steps[event.subject]
+            state = first(told["step"], _STATUS) or before.state
+            self._steps[event.subject] = replace(before, state=state, told={**before.told, **told["step"]})
+            if state in _MOVES:
+                self._move(before.orders, _MOVES[state], event, "")
+
+    def _move(self, names: Iterable[str], verb: str, event: Event, step_uid: str) -> None:
+        for name in names:
+            held = self._orders.get(name)
+            if held is not None and verb in allowed(ORDER, held.state):
+                steps = (*held.steps, step_uid) if step_uid else held.steps
+                self._orders[name] = replace(
+                    held, state=step(ORDER, held.state, verb), changed=event.time, steps=steps
+                )  # fmt: skip
+
+
+def plain(ordered: Ordered) -> dict[str, Any]:
+    """An order as JSON, with its state."""
+    told = to_plain(ordered.order)
+    told.pop("more")
+    return {
+        **told, "state": ordered.state, "changed": ordered.changed.isoformat(), "source": ordered.source,
+        "reason_cancelled": ordered.reason, "steps": list(ordered.steps),
+    }  # fmt: skip
+
+
+def _is_of(order: Order, study: Study) -> bool:
+    if order.study_uid == study.uid:
+        return True
+    same = order.patient.id == study.patient.id
+    return same and bool(order.accession) and order.accession == study.accession
+
+
+def _placed(order: Order, source: str, who: Person, now: datetime) -> Event:
+    return Event(Kind.ORDER_PLACED, now, who.name, order.id, {"order": to_plain(order), "source": source})
+
+
+def _stamped(stamp: str, orders: Sequence[Order], now: datetime, who: Person) -> list[Event]:
+    """A moment on the way to the report; by accession number, since the study may not be here yet."""
+    numbers = dict.fromkeys(order.accession for order in orders if order.accession)
+    at = now.isoformat()
+    return [Event(Kind.STAMPED, now, who.name, "", {"stamp": stamp, "at": at, "accession": n}) for n in numbers]
+
+
+def _whole(history: Sequence[Sealed]) -> Model:
+    whole: Model = {}
+    for sealed in history:
+        whole |= sealed.event.details["step"]
+    return whole
+
+
+def _must_be_told(whole: Mapping[str, Any], state: str) -> None:
+    if not all(first(whole, tag) for tag in _ENDED):
+        raise Refused(f"A step that is {state} without its end date and time", "the standard asks for them")
+    if state == "COMPLETED" and not items(whole, _SERIES):
+        raise Refused("A step that is COMPLETED without a series", "the standard asks for one", "or DISCONTINUE it")
