@@ -24,6 +24,7 @@ from isocenter.doors import (
     pages_find,
     pages_machine,
     pages_marks,
+    pages_models,
     pages_modes,
     pages_oversight,
     pages_oversight_consult,
@@ -57,6 +58,7 @@ __all__ = ["application"]
 
 _PARTS = (
     pages_people,
+    pages_models,
     pages_modes,
     pages_settings,
     pages_sharing,

@@ -47,6 +47,7 @@ class PagesSite(Protocol):
     calls: Any  # `isocenter.site.escalating.Escalating`: critical results that nobody was told of
     cohorts: Any  # `isocenter.site.cohorting.Cohorting`: questions to many studies, frozen and taken out
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
+    gating: Any  # `isocenter.site.gating.Gating`: models on their way to people
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
     sharing: Any  # `isocenter.site.sharing.Sharing`: links through which one study is seen
     preferences: Preferences

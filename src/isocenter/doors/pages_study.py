@@ -57,8 +57,15 @@ def results(uid: Uid, site: SiteHere, who: Annotated[Person, needs("results")]) 
     here: PagesSite = site
     whole = here.study(uid, who=who)
     stops = {one["analysis"]: one for one in here.cataloguing.stops(who=who)}
+    states = here.gating.states(who=who)
     told = [_told(here, id, one, whole, who) for id, one in here.results(uid, who=who)]
-    return {"results": [{**line, "stopped": stops.get(line["analysis"])} for line in told]}
+    return {
+        "results": [
+            {**line, "stopped": stops.get(line["analysis"]),
+             "model_state": states.get(line["model"], "candidate") if line["model"] else None}
+            for line in told
+        ]
+    }  # fmt: skip
 
 
 @router.get("/api/studies/{uid}/plan")

@@ -25,7 +25,7 @@ from isocenter.methods import calibration, roc
 from isocenter.methods.picture import prepared
 from isocenter.record import Model, from_plain
 
-__all__ = ["Judged", "answered", "figures", "judge", "judged"]
+__all__ = ["Judged", "answered", "figures", "judge", "judged", "opened"]
 
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
 
@@ -91,7 +91,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         NotFound: when the model or the data are not there.
         Refused: when the data hold one class only, other labels, or cannot be read; for a pickle as a model.
     """
-    held, session = _opened(model, extra)
+    held, session = opened(model, extra)
     if not data.exists():
         raise NotFound(f"no data at {data}", "there is nothing to judge on")
     kind = held.inputs.get("kind", "films" if "gate" in held.inputs else "")
@@ -112,7 +112,12 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     return Judged(report, rows, masks)
 
 
-def _opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:
+def opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:
+    """A model's record and its session, by name or folder.
+
+    Raises:
+        NotFound, MissingPart: it is not there. Refused: it is a pickle, or not the file of its card.
+    """
     folder = Path(model)
     if folder.is_file():
         if folder.name != "model.onnx":

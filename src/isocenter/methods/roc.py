@@ -19,6 +19,7 @@ __all__ = [
     "Point",
     "auc",
     "compare",
+    "components",
     "one_against_rest",
     "operating_point",
     "threshold_for",
@@ -118,6 +119,18 @@ def _placements(diseased: npt.NDArray[Any], healthy: npt.NDArray[Any]) -> tuple[
     v10 = (together[:m] - rankdata(diseased)) / n
     v01 = 1 - (together[m:] - rankdata(healthy)) / m
     return v10, v01
+
+
+def components(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """DeLong's components: what each diseased case, and each healthy one, adds to the area; both have it as their mean.
+
+    Raises:
+        Refused: as `auc`.
+
+    >>> [v.tolist() for v in components([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])]
+    [[0.5, 1.0], [1.0, 0.5]]
+    """
+    return _placements(*_split(labels, scores))
 
 
 def auc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) -> Area:

@@ -43,9 +43,11 @@ class Kind(StrEnum):
     EXPORTED = "Exported"
     REFUSED = "Refused"  # a policy said no
     MODEL_TRAINED = "ModelTrained"
-    MODEL_JUDGED = "ModelJudged"
-    MODEL_RELEASED = "ModelReleased"
-    MODEL_STOPPED = "ModelStopped"
+    MODEL_JUDGED = "ModelJudged"  # subject: model; details: digest, test, look, metrics, against, gaps
+    MODEL_STEPPED = "ModelStepped"  # subject: model; details: digest, step, state, was, reason
+    CHANGE_DECLARED = "ChangeDeclared"  # subject: model; details: what may change, protocol, impact, reason
+    TEST_SEALED = "TestSealed"  # subject: model; details: digest of the test set, looks that are allowed, reason
+    TEST_LOOKED = "TestLooked"  # subject: model; details: digest of the model, test, look; written before it is opened
     PEER_ADDED = "PeerAdded"
     STAMPED = "Stamped"  # a moment of an examination, told by RIS or a person: details.stamp, .at, .accession
     OUTCOME_KNOWN = "OutcomeKnown"  # what turned out to be true: details.analysis, .present, .source

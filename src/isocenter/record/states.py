@@ -38,12 +38,17 @@ JOB: Table = {
 """The life of a job."""
 
 MODEL: Table = {
-    ("candidate", "shadow"): ("runs beside, unseen by readers", "shadow"),
-    ("candidate", "reject"): ("did not pass the gate", "rejected"),
-    ("shadow", "release"): ("a named person releases it through the gate", "released"),
+    ("candidate", "test"): ("a named person has it measured on the sealed test set; the look is counted", "tested"),
+    ("candidate", "reject"): ("a named person gives it up", "rejected"),
+    ("tested", "test"): ("it is measured again, while looks are left", "tested"),
+    ("tested", "compare"): ("not inferior to what it replaces, overall and in every group that can tell", "compared"),
+    ("tested", "reject"): ("did not pass the sealed test", "rejected"),
+    ("compared", "shadow"): ("runs beside, unseen by readers", "shadow"),
+    ("compared", "reject"): ("a named person gives it up", "rejected"),
+    ("shadow", "release"): ("a named person releases it; its cases in shadow are enough", "released"),
     ("shadow", "reject"): ("did not hold in shadow", "rejected"),
     ("released", "suspend"): ("stopped everywhere; no new result is shown", "suspended"),
-    ("suspended", "release"): ("a named person releases it again, with a reason", "released"),
+    ("suspended", "release"): ("another person releases it again, with a reason", "released"),
     ("suspended", "retire"): ("never used again; its results stay explained", "retired"),
     ("released", "retire"): ("replaced by a child", "retired"),
 }

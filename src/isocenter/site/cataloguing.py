@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import weights
 from isocenter.analysis.describing import describe
-from isocenter.errors import NotFound
+from isocenter.errors import NotFound, Refused
 from isocenter.govern import stopping
 from isocenter.govern.policy import Person, may, must
 from isocenter.methods.intervals import wilson
 from isocenter.reading.confirmed import BANDS, LEAST, band
 from isocenter.reading.disclosure import Use
-from isocenter.record import Event, Kind, to_plain
+from isocenter.record import Event, Kind, states, to_plain
 from isocenter.site.disclosing import Disclosing
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Cataloguing:
         stops, now = self.disclosing.stops(), self.clock()
         running = [a for a in self._users(name) if a not in stops] or self._users(name)
         events = [stopping.stop(stops, a, reason=reason, who=who.name, now=now, model=name) for a in running]
-        self.journal.append(*events)
+        self.journal.append(*events, *self._stepped(name, "released", "suspend", reason, who, now))
 
     def resume_model(self, name: str, *, reason: str, who: Person) -> None:
         """Start every analysis again that runs on a model and is stopped."""
@@ -98,7 +98,25 @@ class Cataloguing:
         stops, now = self.disclosing.stops(), self.clock()
         stopped = [a for a in self._users(name) if a in stops] or self._users(name)
         events = [stopping.resume(stops, a, reason=reason, who=who.name, now=now, model=name) for a in stopped]
+        if self._state(name)[1] == "suspended":
+            raise Refused(
+                f"{name}, which was released and is suspended", "it comes back by the gate, as it was released",
+                f"isocenter release {name}",
+            )  # fmt: skip
         self.journal.append(*events)
+
+    def _state(self, name: str) -> tuple[str, str]:
+        held = weights.models(Path(self.shelf) if self.shelf else None).get(name)
+        return (held[0].digest, self.disclosing.gates().of(held[0].digest).state) if held else ("", "")
+
+    def _stepped(self, name: str, at: str, step: str, reason: str, who: Person, now: datetime) -> list[Event]:
+        """The step of the model's way that a stop is, where it stood there."""
+        digest, state = self._state(name)
+        if state != at:
+            return []
+        after = states.step(states.MODEL, state, step)
+        told = {"digest": digest, "step": step, "state": after, "was": state, "reason": reason.strip()}
+        return [Event(Kind.MODEL_STEPPED, now, who.name, name, told)]
 
     def _users(self, model: str) -> list[str]:
         """Analyses that run on a model.
@@ -157,7 +175,8 @@ class Cataloguing:
         for held, _ in weights.models(Path(self.shelf) if self.shelf else None).values():
             users = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == held.name]
             stopped = [_stop(stops[n]) for n in users if n in stops]
-            told.append({**to_plain(held), "analyses": users, "stopped": stopped})
+            state = self.disclosing.gates().of(held.digest).state
+            told.append({**to_plain(held), "state": state, "analyses": users, "stopped": stopped})
         return told
 
     def model(self, name: str, *, who: Person) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from isocenter.record import (
     to_plain,
 )
 from isocenter.site.answering import Answers
+from isocenter.site.gating import Gating
 from isocenter.site.listing import Listing
 from isocenter.site.preferring import Preferences
 from isocenter.site.reporting import Reports
@@ -51,6 +52,7 @@ class Desk(Reports, Answers):
 
     preferences: Preferences
     staff: Staff
+    gating: Gating
     _listing: Listing
     _experience: Experience
 
@@ -65,6 +67,7 @@ class Desk(Reports, Answers):
         """Change how an analysis is used: to *shadow* at once, to anything else once a second person confirms it."""
         must(who, "mode", analysis)
         self.registry.get(analysis)
+        self.gating.must_stay_unseen(analysis, mode)
         modes = self._disclosing.modes()
         self.journal.append(
             disclosure.propose(modes, analysis, use, mode, reason=reason, who=who.name, now=self.clock())
@@ -75,6 +78,8 @@ class Desk(Reports, Answers):
         """Agree, as a second person, to a proposed change."""
         must(who, "mode", analysis)
         modes = self._disclosing.modes()
+        if asked := modes.proposals.get((analysis, use)):
+            self.gating.must_stay_unseen(analysis, asked.mode)
         self.journal.append(disclosure.confirm(modes, analysis, use, number, who=who.name, now=self.clock()))
         return self._disclosing.modes()
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis.plan import Plan
 from isocenter.errors import Forbidden, NotFound
-from isocenter.govern import stopping
+from isocenter.govern import gate, stopping
 from isocenter.govern.policy import HOUSE, Person, may
 from isocenter.reading import disclosure, session
 from isocenter.reading import worklist as lists
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Disclosing", "unbound"]
 
 _PAGE = 5000
-_FOLLOWED = (Kind.MODE_PROPOSED, Kind.MODE_SET, Kind.OPINION_LOCKED, Kind.INSTANCES_RECEIVED, *stopping.KINDS)
+_FOLLOWED = (
+    Kind.MODE_PROPOSED, Kind.MODE_SET, Kind.OPINION_LOCKED, Kind.INSTANCES_RECEIVED, *stopping.KINDS, *gate.KINDS,
+)  # fmt: skip
 _OF_MACHINES = (Kind.PLANNED, Kind.DECLINED, Kind.ANALYSIS_FAILED)
 _TELLING = (Kind.REPORT_DRAFTED, Kind.VIEWED)  # acts of another reader that may follow what a machine said
 _MACHINES_WRITE = {"Modality": "SEG\\SR", "MadeBy": "machine"}  # what can say of itself that an algorithm made it
@@ -59,6 +61,7 @@ class Disclosing:
         self._level = -1
         self._modes = Modes()
         self._stops: dict[str, stopping.Stop] = {}
+        self._gates = gate.Gates()
         self._locks: dict[tuple[str, str], datetime] = {}  # (study, reader) -> when
         self._made: dict[str, str] = {}  # series that a machine made elsewhere -> its study
 
@@ -74,6 +77,11 @@ class Disclosing:
         self._follow()
         return self._stops
 
+    def gates(self) -> gate.Gates:
+        """Where each model stands on its way to people."""
+        self._follow()
+        return self._gates
+
     def locked(self, study_uid: str, who: Person) -> datetime | None:
         """When a reader locked their first opinion on a study."""
         self._follow()
@@ -85,7 +93,7 @@ class Disclosing:
             if head == self._level:
                 return
             if self._level < 0 or head < self._level:  # at the start, or the archive was put back to an older copy
-                self._modes, self._stops, self._locks, self._level = Modes(), {}, {}, 0
+                self._modes, self._stops, self._gates, self._locks, self._level = Modes(), {}, gate.Gates(), {}, 0
                 self._made = self._machine_made({})
                 self._read(tuple(k for k in _FOLLOWED if k is not Kind.INSTANCES_RECEIVED), head)
             else:
@@ -96,6 +104,7 @@ class Disclosing:
         number = self._level
         while page := self.journal.since(number, kinds=kinds, limit=_PAGE):
             self._modes, self._stops = self._modes.after(page), stopping.after(self._stops, page)
+            self._gates = self._gates.after(page)
             for sealed in page:
                 event = sealed.event
                 if event.kind is Kind.OPINION_LOCKED:

@@ -36,6 +36,7 @@ class Kept:
     sees: Callable[[Result], bool] = lambda result: True
     hears: Callable[[Sealed], bool] = lambda sealed: True
     withheld: frozenset[str] = frozenset()
+    state: Callable[[str], str] = lambda digest: "candidate"
 
 
 def explain(kept: Kept, name: str) -> dict[str, Any]:
@@ -158,8 +159,9 @@ def _model(kept: Kept, digest: str) -> Mapping[str, Any] | None:
 
     for held, _ in weights.models(Path(kept.shelf) if kept.shelf else None).values():
         if held.digest == digest:
-            return {"name": held.name, "version": held.version, "digest": digest, "examples": held.examples}
-    return {"digest": digest, "name": "no longer on the shelf"}
+            told = {"name": held.name, "version": held.version, "digest": digest, "examples": held.examples}
+            return {**told, "state": kept.state(digest)}
+    return {"digest": digest, "name": "no longer on the shelf", "state": kept.state(digest)}
 
 
 def _inputs(kept: Kept, result: Result, study: Study) -> list[dict[str, Any]]:

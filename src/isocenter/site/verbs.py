@@ -43,6 +43,7 @@ from isocenter.site.disclosing import Disclosing
 from isocenter.site.entering import Entrance
 from isocenter.site.escalating import Escalating
 from isocenter.site.following import Following
+from isocenter.site.gating import Gating
 from isocenter.site.listing import Listing
 from isocenter.site.loading import Loading, volumes_of
 from isocenter.site.ordering import Ordering
@@ -111,6 +112,7 @@ class Site(Desk, Marks, Registering):
         self.cataloguing = Cataloguing(
             self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf
         )
+        self.gating = Gating(self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf)
         self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock)
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
@@ -509,6 +511,7 @@ class Site(Desk, Marks, Registering):
             sees=lambda result: self._disclosing.sees(result, who),
             hears=lambda sealed: self._disclosing.hears(sealed, who),
             withheld=self._disclosing.withheld(who),
+            state=lambda digest: self._disclosing.gates().of(digest).state,
         )  # fmt: skip
         return explain(kept, id)
 

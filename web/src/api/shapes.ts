@@ -202,6 +202,8 @@ export interface Result {
   seconds: number;
   /** Its analysis is stopped since. */
   stopped?: Stop | null;
+  /** Of the weights that it ran on: released here, or not; null where it has none. */
+  model_state?: string | null;
 }
 
 export interface Check {

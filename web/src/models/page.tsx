@@ -12,11 +12,12 @@ import { Tabs } from "../kit/tabs";
 import { go, to } from "../router";
 import { count, spoken } from "../words";
 import { Calibration } from "./calibration";
+import { GatePart } from "./gate";
 import { Card, Figures, Lineage, Subgroups, Unknown } from "./parts";
 
 type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped">;
 
-const PARTS = ["card", "evidence", "subgroups", "calibration", "drift", "runs", "lineage", "changes"];
+const PARTS = ["card", "evidence", "subgroups", "calibration", "drift", "runs", "lineage", "changes", "gate"];
 
 /** May I trust it here, for whom, since when; and how do I stop it. */
 export function ModelsPage({ name, part }: { name: string; part: string }) {
@@ -29,7 +30,7 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
   const [at, setAt] = useState(0);
   useEffect(() => {
     void models.load();
-    const forget = onHappening(({ kind }) => ["AnalysisStopped", "AnalysisResumed"].includes(kind) && void models.load());
+    const forget = onHappening(({ kind }) => ["AnalysisStopped", "AnalysisResumed", "ModelStepped"].includes(kind) && void models.load());
     return () => (forget(), models.stop());
   }, []);
   const shown = (models.value ?? []).filter((one) => `${one.name} ${one.card.title ?? ""}`.toLowerCase().includes(filter.toLowerCase()));
@@ -114,6 +115,7 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
       {part === "runs" && <Runs of={model} />}
       {part === "lineage" && <Lineage model={model} />}
       {part === "changes" && <Changes of={model} />}
+      {part === "gate" && <GatePart name={model.name} done={again} />}
     </>
   );
 }

@@ -85,6 +85,7 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
       </header>
       {one.compared && <p class="relation"><Related relation={one.compared.relation} why={one.compared.why} /></p>}
       {finding.words && finding.words !== named && <p>{finding.words}</p>}
+      {result.model_state && result.model_state !== "released" && <p class="muted"><span class="soon" aria-hidden="true">▲</span> Its model is {result.model_state === "candidate" ? "a candidate" : result.model_state}: it was released by nobody here.</p>}
       {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {result.stopped.reason}</span></p>}
       <Numbers of={finding.measurements} />
       <p class="muted">

@@ -1,0 +1,117 @@
+"""Commands of a model's way to people: release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isocenter.cli import Json, Where, app, house
+
+__all__: list[str] = []
+
+_STEPS = ("compare", "shadow", "release", "suspend", "reject", "retire")
+
+
+@app.command()
+def release(
+    model: Annotated[str, typer.Argument(help="Name of a model.")],
+    by: Annotated[
+        str, typer.Option(help="Account of the person who takes the step; a model takes none by itself.")
+    ] = "",
+    reason: Annotated[str, typer.Option(help="Why; it stands in the journal.")] = "",
+    step: Annotated[str, typer.Option(help="test, " + ", ".join(_STEPS) + "; by default the next on its way.")] = "",
+    change: Annotated[Path | None, typer.Option(help="Declare this change record (JSON) first.")] = None,
+    seal: Annotated[Path | None, typer.Option(help="Seal this file or folder as its test set first.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The sealed test set, to be looked at now.")] = None,
+    groups: Annotated[Path | None, typer.Option(help="CSV with the groups of the sealed cases.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Folder of the model that is released now.")] = None,
+    show: Annotated[bool, typer.Option("--show", help="Say where it stands and what the next step lacks.")] = False,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Take one step of a model's way: sealed test, not inferior, shadow, released; or suspend it everywhere."""
+    from isocenter.cli.screen import Screen
+    from isocenter.govern.policy import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        gating = held.site.gating
+        if not show:
+            who = gating.named(by)
+            said = {"reason": reason, "who": who}
+            if change is not None:
+                gating.declare(model, _record(change), **said)
+            if seal is not None:
+                from isocenter.learn.sealed import digest_of_data
+
+                gating.seal(model, digest_of_data(seal), **said)
+            if data is not None or step == "test":
+                _test(held.site, model, data, groups, against, said)
+            elif step or (change is None and seal is None):
+                gating.step(model, step or _next(gating.told(model, who=HOUSE)), **said)
+        told = gating.told(model, who=HOUSE)
+    screen.answer(told)
+    screen.say(f"{model}: {told['state']}, weights {told['digest'][:12]}")
+    for one in told["missing"]:
+        screen.say(f"the step '{told['next']}' lacks: {one}")
+
+
+def _next(told: dict[str, Any]) -> str:
+    from isocenter.errors import WrongState
+
+    if not told["next"]:
+        raise WrongState(f"{told['model']} is {told['state']}", "no step leads on from there", "name one with --step")
+    return str(told["next"])
+
+
+def _record(path: Path) -> dict[str, Any]:
+    import json
+
+    from isocenter.errors import NotFound, Refused
+
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as absent:
+        raise NotFound(f"no change record at {path}", "there is no such file") from absent
+    except (UnicodeDecodeError, json.JSONDecodeError) as bad:
+        raise Refused(f"{path.name} is no JSON", str(bad)[:120], "see the page on releasing a model") from bad
+    if not isinstance(said, dict):
+        raise Refused(f"{path.name} is no change record", "it has may_change, protocol and impact")
+    return said
+
+
+def _test(
+    site: Any, model: str, data: Path | None, groups: Path | None, against: Path | None, said: dict[str, Any]
+) -> None:
+    from isocenter.errors import Refused
+    from isocenter.govern.gate import declared
+    from isocenter.learn.answers import answers_of
+    from isocenter.learn.judge import judged
+    from isocenter.learn.sealed import digest_of_data, measured, read_groups
+
+    if data is None:
+        raise Refused(f"a test of {model} without data", "the sealed test set is wanted", "give it with --data")
+    gating = site.gating
+    held, old = gating.model(model), gating.replaced(gating.model(model))
+    if old is not None and against is None:
+        raise Refused(
+            f"a test of {model} alone", f"it replaces {old.digest[:12]}…, with which it must be compared",
+            "give the folder of that model with --against",
+        )  # fmt: skip
+    gating.look(model, digest_of_data(data), **said)
+    shelf = Path(site.shelf) if site.shelf else None
+    own = judged(model, data, None, shelf)
+    new = answers_of(held, own.predictions)
+    other, digest = None, ""
+    if against is not None:
+        from isocenter.learn.judge import opened
+
+        theirs = opened(against, shelf)[0]
+        other, digest = answers_of(theirs, judged(against, data, None, shelf).predictions), theirs.digest
+    told = gating.told(model, who=said["who"])["change"]
+    least = declared(told).least_events
+    named = read_groups(groups, new.names) if groups is not None else {}
+    figures = measured(new, other, named, least_events=least, against=digest)
+    gating.judged(model, {**figures, "metrics": own.report["metrics"]}, **said)

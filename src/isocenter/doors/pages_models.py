@@ -1,0 +1,43 @@
+"""A model's way to people: where it stands, what the next step lacks, and the steps that a person takes here.
+
+What needs files (declaring a change record, sealing and looking at a test set) is done by `isocenter release`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.policy import Person
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+_Name = Annotated[str, Path(min_length=1, max_length=128)]
+
+
+class Step(BaseModel):
+    """A step of the table, and why."""
+
+    step: Annotated[str, Field(min_length=1, max_length=32)]
+    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+@router.get("/api/models/{name}/gate")
+def gate(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
+    """Where a model stands on its way, every step with who and why, and what the next one lacks."""
+    here: PagesSite = site
+    return here.gating.told(name, who=who)
+
+
+@router.post("/api/models/{name}/step")
+def step(name: _Name, wanted: Step, site: SiteHere, who: Annotated[Person, needs("release")]) -> Any:
+    """Take a step; a refusal names everything that is missing."""
+    here: PagesSite = site
+    here.gating.step(name, wanted.step, reason=wanted.reason, who=who)
+    return here.gating.told(name, who=who)

@@ -1,0 +1,330 @@
+"""The way of a model to people: candidate, sealed test, not inferior, shadow, released, suspended.
+
+Each step is one line of the table `record.states.MODEL`, taken by a named person with a reason, and refused with what
+is missing. What a model may become was said beforehand in a *change record*: which parts may change, by which protocol
+it is judged, and what a change would mean (FDA's predetermined change control plan, 2024). The test set is sealed by
+its digest, and every look at it is an entry of the journal, written before it is opened; looks are counted, for
+whoever looks often enough finds something to like.
+
+Everything here is a value or a pure function; `isocenter.site.gating` keeps it level with the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from isocenter.errors import Refused
+from isocenter.methods.noninferiority import Gap
+from isocenter.record import Kind, Model, Sealed, states
+
+__all__ = [
+    "KINDS",
+    "NEXT",
+    "PARTS",
+    "Change",
+    "Gates",
+    "Way",
+    "change_of",
+    "changed",
+    "missing",
+    "must_look",
+    "must_step",
+]
+
+KINDS = (Kind.CHANGE_DECLARED, Kind.TEST_SEALED, Kind.TEST_LOOKED, Kind.MODEL_JUDGED, Kind.MODEL_STEPPED)
+"""Events of which the ways are made; their subject is the name of the model."""
+
+PARTS: Mapping[str, str] = MappingProxyType(
+    {
+        "weights": "the numbers in the network",
+        "examples": "what it learnt from",
+        "code": "the code that trained it",
+        "calibration": "how a score becomes a certainty",
+        "threshold": "from which certainty on it calls",
+        "inputs": "how a case is prepared, and which outputs there are",
+        "intended use": "for whom and for what; no change record covers it",
+    }
+)
+"""Parts of a model that may differ from what it replaces."""
+
+NEXT: Mapping[str, str] = MappingProxyType(
+    {"candidate": "test", "tested": "compare", "compared": "shadow", "shadow": "release", "suspended": "release"}
+)
+"""State -> the step that leads on from it."""
+
+_PROTOCOL: Mapping[str, Any] = MappingProxyType(
+    {
+        "margin": 0.02, "group_margin": 0.02, "least_events": 10, "floor": 0.0, "looks": 3, "shadow_cases": 50,
+        "shadow_agreement": 0.0, "every_group": False,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """A predefined change record.
+
+    Args:
+        may_change: names of `PARTS`.
+        margin, group_margin: how much worse the primary figure may be overall, and sensitivity in a group.
+        least_events: with fewer a group has insufficient data, and nothing is concluded of it.
+        floor: what the lower end of the primary figure's interval must reach where there is nothing that it replaces.
+        looks: at the sealed test set, for each model.
+        shadow_cases: signed studies on which it must have run unseen before it is released.
+        shadow_agreement: share of its findings that readers must have confirmed there, at the interval's lower end.
+        every_group: whether a group with insufficient data holds the step up, too.
+        impact: what a change would mean for people, in words.
+    """
+
+    may_change: tuple[str, ...]
+    impact: str
+    margin: float = 0.02
+    group_margin: float = 0.02
+    least_events: int = 10
+    floor: float = 0.0
+    looks: int = 3
+    shadow_cases: int = 50
+    shadow_agreement: float = 0.0
+    every_group: bool = False
+
+
+def change_of(said: Mapping[str, Any]) -> Change:
+    """A change record as people write it: ``{"may_change": […], "protocol": {…}, "impact": "…"}``.
+
+    Raises:
+        Refused: for an unknown part or line, a number out of range, or no word on the impact.
+    """
+    if unknown := set(said) - {"may_change", "protocol", "impact"}:
+        raise Refused(f"'{sorted(unknown)[0]}' in a change record", "it has may_change, protocol and impact")
+    parts, protocol = said.get("may_change"), said.get("protocol", {})
+    if not isinstance(parts, list) or not parts or not isinstance(protocol, Mapping):
+        raise Refused(
+            "a change record that names nothing", "may_change lists what may change", f"of {', '.join(PARTS)}"
+        )
+    for part in parts:
+        if part not in PARTS or part == "intended use":
+            raise Refused(f"'{part}' may change", "no change record covers that", f"name some of {', '.join(PARTS)}")
+    if unknown := set(protocol) - set(_PROTOCOL):
+        raise Refused(f"'{sorted(unknown)[0]}' in a protocol", f"it has {', '.join(_PROTOCOL)}")
+    if not str(said.get("impact", "")).strip():
+        raise Refused("a change record without an impact", "what a change means for people must be said", "say it")
+    for name, given in protocol.items():
+        wanted = type(_PROTOCOL[name])
+        if isinstance(given, bool) != (wanted is bool) or not isinstance(given, int | float) or given < 0:
+            raise Refused(f"{name} = {given!r}", "it is a number from 0 on, or true or false")
+        if wanted is float and given >= 1:
+            raise Refused(f"{name} = {given:g}", "it is a share below 1")
+    whole = {k: type(_PROTOCOL[k])(v) for k, v in {**_PROTOCOL, **protocol}.items()}
+    if whole["looks"] < 1:
+        raise Refused("0 looks at the test set", "without one nothing is shown", "allow one at least")
+    return Change(tuple(parts), str(said["impact"]).strip(), **whole)
+
+
+def declared(told: Mapping[str, Any]) -> Change:
+    """The change record in the details of its event."""
+    return change_of({k: told[k] for k in ("may_change", "protocol", "impact") if k in told})
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where one set of weights stands.
+
+    Args:
+        state: of `states.MODEL`.
+        judged: details of its last look at the sealed test set, empty before.
+        suspended_by: who suspended it, while it is.
+        looks: at the sealed test set so far, by digest of the set.
+        steps: what was done, oldest first: step, state, by, when, reason.
+    """
+
+    state: str = "candidate"
+    judged: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    suspended_by: str = ""
+    looks: Mapping[str, int] = field(default_factory=dict, hash=False)
+    steps: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Gates:
+    """All models of a site.
+
+    Args:
+        ways: digest of the weights -> way.
+        changes: name of a model -> details of its change record, newest.
+        tests: name of a model -> details of its sealed test set, newest.
+        released: name of a model -> digest that is, or was last, released.
+    """
+
+    ways: Mapping[str, Way] = field(default_factory=dict, hash=False)
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    tests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    released: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def of(self, digest: str) -> Way:
+        """The way of one set of weights; those of which nothing was said are candidates."""
+        return self.ways.get(digest, Way())
+
+    def after(self, events: Iterable[Sealed]) -> Gates:
+        """As these events leave them."""
+        ways, changes, tests, released = dict(self.ways), dict(self.changes), dict(self.tests), dict(self.released)
+        for event in (sealed.event for sealed in events):
+            told = {**event.details, "by": event.who, "when": event.time.isoformat()}
+            if event.kind is Kind.CHANGE_DECLARED:
+                changes[event.subject] = told
+            elif event.kind is Kind.TEST_SEALED:
+                tests[event.subject] = told
+            elif event.kind in KINDS:
+                digest = str(event.details["digest"])
+                way = ways.get(digest, Way())
+                if event.kind is Kind.TEST_LOOKED:
+                    way = replace(way, looks={**way.looks, told["test"]: int(told["look"])})
+                elif event.kind is Kind.MODEL_JUDGED:
+                    way = replace(way, judged=told)
+                else:
+                    way = replace(
+                        way, state=told["state"], steps=(*way.steps, told),
+                        suspended_by=event.who if told["step"] == "suspend" else "",
+                    )  # fmt: skip
+                    if told["step"] == "release":
+                        released[event.subject] = digest
+                ways[digest] = way
+        return Gates(ways, changes, tests, released)
+
+
+def changed(new: Model, old: Model | None) -> tuple[str, ...]:
+    """Parts in which a model differs from what it replaces; nothing where it replaces nothing."""
+    if old is None:
+        return ()
+    one, other = dict(new.inputs), dict(old.inputs)
+    held = {
+        "weights": (new.digest, old.digest),
+        "examples": (new.examples, old.examples),
+        "code": (new.code, old.code),
+        "calibration": (one.pop("calibration", None), other.pop("calibration", None)),
+        "threshold": (one.pop("threshold", None), other.pop("threshold", None)),
+        "inputs": (one, other),
+        "intended use": tuple([m.card.get(k) for k in ("intended_use", "not_for")] for m in (new, old)),
+    }
+    return tuple(part for part, (a, b) in held.items() if a != b)
+
+
+def missing(gates: Gates, new: Model, old: Model | None, step: str, shadow: Mapping[str, Any]) -> tuple[str, ...]:
+    """What stands in the way of a step, a sentence each; nothing where it may be taken.
+
+    Args:
+        new: the model. old: what it replaces, where something was released before.
+        step: of `states.MODEL`.
+        shadow: what was seen of it in shadow: ``cases``, ``confirmed`` (low end of the interval, or None).
+    """
+    if step in ("reject", "suspend", "retire"):
+        return ()
+    said, sealed, way = gates.changes.get(new.name), gates.tests.get(new.name), gates.of(new.digest)
+    if said is None:
+        return ("no change record was declared: what may change, by which protocol, with which impact",)
+    if sealed is None:
+        return ("no test set was sealed",)
+    change = declared(said)
+    lacking = [
+        f"{part} changed ({PARTS[part]}), which the change record does not allow"
+        for part in changed(new, old) if part not in change.may_change
+    ]  # fmt: skip
+    judged = way.judged
+    if not judged or judged.get("test") != sealed["digest"]:
+        return (*lacking, "it was not measured on the sealed test set")
+    if step == "test":
+        return tuple(lacking)
+    lacking += _not_shown(judged, change, old)
+    if step == "release" and way.state == "shadow":
+        lacking += _shadowed(shadow, change)
+    return tuple(lacking)
+
+
+def _not_shown(judged: Mapping[str, Any], change: Change, old: Model | None) -> list[str]:
+    """Where non-inferiority was not shown."""
+    lacking: list[str] = []
+    if old is not None and judged.get("against") != old.digest:
+        return [f"it was not compared with {old.digest[:12]}…, which it replaces"]
+    if old is None:
+        low = float(judged["primary"]["low"])
+        if low < change.floor:
+            lacking.append(
+                f"the {judged['metric']} may be as low as {low:.3f}; the change record asks for {change.floor:g}"
+            )
+    for gap in judged["gaps"]:
+        group = gap.get("group", "")
+        margin = change.group_margin if group else change.margin
+        if gap.get("insufficient"):
+            if change.every_group:
+                lacking.append(f"{group}: {gap['insufficient']}")
+        elif not Gap(gap["value"], gap["low"], gap["high"], gap["n"]).holds(margin):
+            where = f"in {group} " if group else ""
+            lacking.append(
+                f"{where}the {gap['figure']} may be {-gap['low']:.3f} worse (n = {gap['n']}); the margin is {margin:g}"
+            )
+    return lacking
+
+
+def _shadowed(shadow: Mapping[str, Any], change: Change) -> list[str]:
+    lacking = []
+    if int(shadow["cases"]) < change.shadow_cases:
+        lacking.append(f"it ran in shadow on {shadow['cases']} signed studies; {change.shadow_cases} are asked for")
+    if change.shadow_agreement and (shadow["confirmed"] or 0.0) < change.shadow_agreement:
+        lacking.append(
+            f"of its findings in shadow readers confirmed {shadow['confirmed'] or 0.0:.2f} at least; "
+            f"{change.shadow_agreement:g} is asked for"
+        )
+    return lacking
+
+
+def must_step(
+    gates: Gates, new: Model, old: Model | None, step: str, *, reason: str, who: str, shadow: Mapping[str, Any]
+) -> str:
+    """The state after a step that may be taken.
+
+    Raises:
+        WrongState: the table has no such step from where it stands.
+        Refused: nobody is named, no reason is given, something is missing, or who suspended it releases it again.
+    """
+    way = gates.of(new.digest)
+    after = states.step(states.MODEL, way.state, step)
+    if not who.strip():
+        raise Refused(f"'{step}' by nobody", "a model takes no step by itself", "name the person who takes it")
+    if not reason.strip():
+        raise Refused(f"'{step}' without a reason", "whoever asks later must find out", "say why")
+    if way.state == "suspended" and step == "release" and way.suspended_by == who:
+        raise Refused(
+            f"{new.name} suspended and released again by {who}", "what shows more of a machine takes two people",
+            "ask somebody else to release it",
+        )  # fmt: skip
+    if lacking := missing(gates, new, old, step, shadow):
+        raise Refused(f"the step '{step}' of {new.name}", "; ".join(lacking), "bring what is missing, or reject it")
+    return after
+
+
+def must_look(gates: Gates, model: Model, test: str) -> int:
+    """Number of the look that may be taken now at the sealed test set.
+
+    Raises:
+        Refused: nothing was declared or sealed, other data are given, or no look is left.
+        WrongState: the model is past its test.
+    """
+    if model.name not in gates.changes:
+        raise Refused(f"a test of {model.name}", "no change record was declared", "declare it with --change")
+    if model.name not in gates.tests:
+        raise Refused(f"a test of {model.name}", "no test set was sealed", "seal one with --seal")
+    way = gates.of(model.digest)
+    states.step(states.MODEL, way.state, "test")
+    if gates.tests[model.name]["digest"] != test:
+        raise Refused(
+            f"data of digest {test[:12]}…", "the sealed test set is another one, or it was changed",
+            "give the data that were sealed",
+        )  # fmt: skip
+    said = gates.changes[model.name]
+    most = declared(said).looks
+    seen = way.looks.get(test, 0)
+    if seen >= most:
+        raise Refused(f"look {seen + 1} at the sealed test set", f"{most} are allowed", "seal new cases")
+    return seen + 1

@@ -1,0 +1,151 @@
+"""A sealed test set: known by its digest, and what one look at it showed, against what a model would replace."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import NotFound, Refused
+from isocenter.learn.answers import Answers
+from isocenter.methods import noninferiority, roc
+from isocenter.methods.noninferiority import Gap
+
+__all__ = ["digest_of_data", "measured", "read_groups"]
+
+_CASE = ("name", "case", "id", "image", "file")
+
+
+def digest_of_data(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's files with their places in it.
+
+    Raises:
+        NotFound: when nothing is there.
+    """
+    if not path.exists():
+        raise NotFound(f"no data at {path}", "there is nothing to seal or to look at")
+    whole = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    for file in files:
+        with file.open("rb") as opened:
+            own = hashlib.file_digest(opened, "sha256").hexdigest()
+        if path.is_file():
+            return own
+        whole.update(f"{file.relative_to(path).as_posix()}\0{own}\n".encode())
+    return whole.hexdigest()
+
+
+def read_groups(path: Path, names: Sequence[str]) -> dict[str, npt.NDArray[np.str_]]:
+    """Groups of cases from a CSV: a column with the case's name, and one column a group (sex, age, site, scanner).
+
+    A file name fits its case with or without folder and ending. Without a column of names the rows stand in the order
+    of the cases. An empty cell is *unknown*, and is told as such.
+
+    Raises:
+        NotFound: when nothing is there.
+        Refused: when a case is missing or stands there twice, a row has another number of cells, or no group is named.
+    """
+    if not path.is_file():
+        raise NotFound(f"no groups at {path}", "there is no such file")
+    try:
+        cells = [row for row in csv.reader(path.read_text("utf-8-sig").splitlines()) if row]
+    except UnicodeDecodeError as bad:
+        raise Refused(f"{path.name} is no text", str(bad)[:100], "give a CSV") from bad
+    if len(cells) < 2:
+        raise Refused(f"{path.name} has no rows", "there are no groups in it")
+    head, body = [c.strip() for c in cells[0]], cells[1:]
+    if bad_row := next((n for n, row in enumerate(body, 2) if len(row) != len(head)), 0):
+        raise Refused(f"line {bad_row} of {path.name}", f"it has another number of cells than the first, {len(head)}")
+    case = next((c for c in head if c.lower() in _CASE), "")
+    if case:
+        at, held = head.index(case), dict[str, list[str]]()
+        for row in body:
+            if held.setdefault(row[at].strip(), row) is not row:
+                raise Refused(f"the case '{row[at].strip():.80}' twice in {path.name}", "which of them is meant?")
+        short = {Path(k).stem: v for k, v in held.items()}
+        rows = [held.get(n) or held.get(Path(n).name) or short.get(Path(n).stem) for n in names]
+        if None in rows:
+            raise Refused(
+                f"{rows.count(None)} of {len(names)} cases, such as '{names[rows.index(None)]:.80}'",
+                f"{path.name} does not say to which group they belong", "add them, with empty cells where unknown",
+            )  # fmt: skip
+        body = [row for row in rows if row is not None]
+    elif len(body) != len(names):
+        raise Refused(
+            f"{len(body)} rows for {len(names)} cases", f"{path.name} has no column of names ({', '.join(_CASE)})",
+            "add one",
+        )  # fmt: skip
+    told = {
+        column: np.array([row[n].strip() or "unknown" for row in body], np.str_)
+        for n, column in enumerate(head) if column != case
+    }  # fmt: skip
+    if not told:
+        raise Refused(f"{path.name} names no group", "it holds nothing but the cases")
+    return told
+
+
+def measured(
+    new: Answers, old: Answers | None, groups: Mapping[str, npt.NDArray[np.str_]], *, least_events: int,
+    against: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """What a look shows: the primary figure, and *new minus old* overall and in every group, each with its interval.
+
+    The figure is the area under the curve for two classes, else the mean rightness of the answers. In a group it is the
+    sensitivity at the operating point, or that mean.
+
+    Args:
+        old: of what would be replaced, to the same cases; None where there is nothing.
+        least_events: a group with fewer has insufficient data.
+        against: digest of what would be replaced.
+
+    Raises:
+        Refused: when the two did not answer the same cases.
+    """
+    two = new.truth is not None and new.score is not None
+    figure = "auc" if two else new.figure
+    said: dict[str, Any] = {"metric": figure, "n": len(new), "against": against if old else "", "gaps": []}
+    if two:
+        area = roc.auc(new.truth, new.score)  # type: ignore[arg-type]
+        said["primary"] = {"value": area.value, "low": area.low, "high": area.high}
+    else:
+        own = noninferiority.means(new.right, np.zeros(len(new)))
+        said["primary"] = {"value": own.value, "low": own.low, "high": own.high}
+    if old is None:
+        return said
+    if new.names != old.names or (old.truth is None) == two:
+        raise Refused("two models that answered other cases", "nothing can be compared", "judge both on the same data")
+    if two:
+        gap = noninferiority.areas(new.truth, new.score, old.score)  # type: ignore[arg-type]
+    else:
+        gap = _of_means(new, old, np.ones(len(new), bool))
+    said["gaps"].append(_line(figure, gap, ""))
+    for by, values in groups.items():
+        for value in sorted(set(values.tolist())):
+            mine = (values == value) & (new.truth == 1) if two else values == value
+            events, name = int(mine.sum()), f"{by} {value}"
+            if events < least_events:
+                said["gaps"].append(
+                    {"group": name, "n": events, "insufficient": f"insufficient data: {events} events, "
+                     f"{least_events} are needed"}
+                )  # fmt: skip
+            elif two:
+                gap = noninferiority.shares(new.called[mine], old.called[mine])  # type: ignore[index]
+                said["gaps"].append(_line("sensitivity", gap, name))
+            else:
+                said["gaps"].append(_line(new.figure, _of_means(new, old, mine), name))
+    return said
+
+
+def _of_means(new: Answers, old: Answers, mine: npt.NDArray[np.bool_]) -> Gap:
+    compare = noninferiority.means if new.figure == "dice" else noninferiority.shares
+    return compare(new.right[mine], old.right[mine])
+
+
+def _line(figure: str, gap: Gap, group: str) -> dict[str, Any]:
+    told = {"figure": figure, "value": gap.value, "low": gap.low, "high": gap.high, "n": gap.n}
+    return {"group": group, **told} if group else told

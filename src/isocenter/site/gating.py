@@ -1,0 +1,268 @@
+"""Models on their way to people, here: what was declared, sealed, measured, and by whom each step was taken.
+
+The state of a model is a fold of the journal over the digest of its weights: other weights under the same name are
+candidates again. In shadow its analyses are set to *shadow*, so that no reader sees them; a suspension is the one stop
+of the house (`govern.stopping`) and the step together in one act; what was never released is marked so wherever it is
+shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isocenter.analysis import weights
+from isocenter.errors import Forbidden, NotFound, Refused
+from isocenter.govern import gate, stopping
+from isocenter.govern.policy import HOUSE, Person, Role, must
+from isocenter.methods.intervals import wilson
+from isocenter.reading import disclosure
+from isocenter.reading.disclosure import Mode, Use
+from isocenter.record import Event, Kind, Model, states
+from isocenter.site.disclosing import Disclosing
+
+if TYPE_CHECKING:
+    from isocenter.analysis.registry import Registry
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Gating"]
+
+_ALL = 10_000_000
+_KEPT = ("digest", "examples", "code", "inputs", "card")
+
+
+@dataclass(frozen=True)
+class Gating:
+    """The gate of one archive.
+
+    Args:
+        shelf: folder of the site's own weights, or empty.
+    """
+
+    index: Index
+    journal: Journal
+    registry: Registry
+    disclosing: Disclosing
+    clock: Callable[[], datetime]
+    shelf: str = ""
+
+    # ---- who and what
+
+    def named(self, name: str) -> Person:
+        """The person of an account, who takes a step by name.
+
+        Raises:
+            Refused: nobody is named. NotFound: there is no such account. Forbidden: it was closed, or may not release.
+        """
+        if not name.strip():
+            raise Refused("a step that nobody takes", "a model takes no step by itself", "name a person with --by")
+        held = self.index.person(name)
+        if held is None:
+            raise NotFound(f"an account '{name:.64}'", "nobody of that name works here", "add it: `isocenter person`")
+        if held["disabled"]:
+            raise Forbidden(f"the account '{name}'", "it was closed", "name a person who works here")
+        person = Person(name, Role(held["role"]))
+        must(person, "release")
+        return person
+
+    def model(self, name: str) -> Model:
+        """A model that is here, by name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        held = weights.models(self._shelf()).get(name)
+        if held is None:
+            raise NotFound(f"a model '{name:.64}'", "none of that name is installed", "look into the models")
+        return held[0]
+
+    def replaced(self, model: Model) -> Model | None:
+        """What a model replaces: the weights of its name that are or were last released, if they are others."""
+        gates = self.disclosing.gates()
+        digest = gates.released.get(model.name, "")
+        if not digest or digest == model.digest:
+            return None
+        step = [s for s in gates.of(digest).steps if s["step"] == "release"][-1]
+        return Model(model.name, "", **{k: step["record"][k] for k in _KEPT})
+
+    def told(self, name: str, *, who: Person) -> dict[str, Any]:
+        """Where a model stands: state, steps taken, change record, sealed test, last figures, what the next step lacks.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        must(who, "models")
+        model, gates = self.model(name), self.disclosing.gates()
+        way, old = gates.of(model.digest), self.replaced(model)
+        following = gate.NEXT.get(way.state, "")
+        return {
+            "model": name,
+            "digest": model.digest,
+            "state": way.state,
+            "released": way.state == "released",
+            "replaces": old.digest if old else "",
+            "next": following,
+            "possible": list(states.allowed(states.MODEL, way.state)),
+            "missing": list(gate.missing(gates, model, old, following, self._shadow(model))) if following else [],
+            "change": gates.changes.get(name),
+            "test": gates.tests.get(name),
+            "looks": way.looks.get(str(gates.tests.get(name, {}).get("digest", "")), 0),
+            "judged": dict(way.judged) or None,
+            "steps": [{k: v for k, v in s.items() if k != "record"} for s in way.steps],
+        }
+
+    def states(self, *, who: Person) -> dict[str, str]:
+        """Digest of weights -> state, of those on which anything was decided; all others are candidates."""
+        must(who, "catalogue")
+        return {digest: way.state for digest, way in self.disclosing.gates().ways.items()}
+
+    # ---- what is declared, sealed, looked at
+
+    def declare(self, name: str, record: Mapping[str, Any], *, reason: str, who: Person) -> None:
+        """Declare what may change of a model, by which protocol, with which impact; before the test is looked at.
+
+        Raises:
+            Refused: no such record, no reason, or a look was taken by the record that stands.
+        """
+        must(who, "release", name)
+        gate.change_of(record)
+        self._must_say(reason)
+        way = self.disclosing.gates().of(self.model(name).digest)
+        if way.looks and way.state in ("tested", "compared"):
+            raise Refused(
+                f"another change record of {name}", "the sealed test was looked at by the one that stands",
+                "reject the candidate first",
+            )  # fmt: skip
+        self._tell(Kind.CHANGE_DECLARED, who, name, **record, reason=reason.strip())
+
+    def seal(self, name: str, digest: str, *, reason: str, who: Person) -> None:
+        """Seal a test set by its digest: from now on every look at it by this command is counted.
+
+        Raises:
+            Refused: no reason is given. NotFound: no such model.
+        """
+        must(who, "release", name)
+        self.model(name)
+        self._must_say(reason)
+        self._tell(Kind.TEST_SEALED, who, name, digest=digest, reason=reason.strip())
+
+    def look(self, name: str, digest: str, *, reason: str, who: Person) -> int:
+        """A look at the sealed test set, written down before anything of it is measured; its number.
+
+        Raises:
+            Refused: nothing was declared or sealed, other data are given, no look is left, no reason is given.
+            WrongState: the model is past its test.
+        """
+        must(who, "release", name)
+        self._must_say(reason)
+        model = self.model(name)
+        number = gate.must_look(self.disclosing.gates(), model, digest)
+        self._tell(
+            Kind.TEST_LOOKED, who, name, digest=model.digest, test=digest, look=number, reason=reason.strip()
+        )  # fmt: skip
+        return number
+
+    def judged(self, name: str, figures: Mapping[str, Any], *, reason: str, who: Person) -> None:
+        """What the look showed (`isocenter.learn.sealed.measured`); with it the model is tested."""
+        must(who, "release", name)
+        model, gates = self.model(name), self.disclosing.gates()
+        test = gates.tests[name]["digest"]
+        evidence = {**figures, "digest": model.digest, "test": test, "look": gates.of(model.digest).looks[test]}
+        way = replace(gates.of(model.digest), judged=evidence)
+        self.journal.append(
+            Event(Kind.MODEL_JUDGED, self.clock(), who.name, name, evidence),
+            *self._step(replace(gates, ways={**gates.ways, model.digest: way}), model, "test", reason, who),
+        )
+
+    # ---- steps
+
+    def step(self, name: str, step: str, *, reason: str, who: Person) -> str:
+        """Take a step of the table; the state after it.
+
+        Raises:
+            WrongState: there is no such step from here. Refused: something is missing; each is named.
+        """
+        if who is HOUSE:
+            raise Refused(f"'{step}' by the house", "a model takes no step by itself", "name a person with --by")
+        must(who, "release", name)
+        events = self._step(self.disclosing.gates(), self.model(name), step, reason, who)
+        self.journal.append(*events)
+        return str(events[-1].details["state"])
+
+    def _step(self, gates: gate.Gates, model: Model, step: str, reason: str, who: Person) -> list[Event]:
+        old, now = self.replaced(model), self.clock()
+        after = gate.must_step(
+            gates, model, old, step, reason=reason, who=who.name, shadow=self._shadow(model)
+        )  # fmt: skip
+        was, events = gates.of(model.digest).state, list[Event]()
+        stops, users = self.disclosing.stops(), self._users(model.name)
+        said: dict[str, Any] = {"reason": reason, "who": who.name, "now": now}
+        if step in ("suspend", "retire"):
+            events += [stopping.stop(stops, a, **said, model=model.name) for a in users if a not in stops]
+        elif was == "suspended" and step == "release":
+            events += [stopping.resume(stops, a, **said, model=model.name) for a in users if a in stops]
+        elif step == "shadow":
+            modes = self.disclosing.modes()
+            events += [
+                disclosure.propose(modes, a, use, Mode.SHADOW, **said)
+                for a in users for use in Use if modes.of(a, use) is not Mode.SHADOW
+            ]  # fmt: skip
+        told: dict[str, Any] = {
+            "digest": model.digest, "step": step, "state": after, "was": was, "reason": reason.strip(),
+            "analyses": users,
+        }  # fmt: skip
+        if step == "release":
+            told["record"] = {
+                "digest": model.digest, "examples": model.examples, "code": model.code, "inputs": dict(model.inputs),
+                "card": {k: model.card.get(k) for k in ("intended_use", "not_for")},
+            }  # fmt: skip
+        return [*events, Event(Kind.MODEL_STEPPED, now, who.name, model.name, told)]
+
+    def must_stay_unseen(self, analysis: str, mode: Mode) -> None:
+        """Go on only if a mode may be set: an analysis whose model is in shadow is seen by nobody.
+
+        Raises:
+            Refused: it is in shadow.
+        """
+        name = getattr(self.registry.get(analysis), "weights", "")
+        if not name or mode is Mode.SHADOW or self.disclosing.gates().of(self.model(name).digest).state != "shadow":
+            return
+        raise Refused(
+            f"the mode '{mode}' for {analysis}", f"its model {name} is in shadow: readers see nothing of it",
+            f"release it first: isocenter release {name}",
+        )  # fmt: skip
+
+    # ---- what was seen
+
+    def _shadow(self, model: Model) -> dict[str, Any]:
+        """Signed studies on which its analyses answered unseen since it went into shadow, and how often the report
+        said the same."""
+        way, users = self.disclosing.gates().of(model.digest), self._users(model.name)
+        since = next((s["when"] for s in reversed(way.steps) if s["step"] == "shadow"), "")
+        if not since:
+            return {"cases": 0, "confirmed": None}
+        begun, agreed = datetime.fromisoformat(since), []
+        for sealed in self.journal.since(kinds=(Kind.REPORT_SIGNED,), limit=_ALL):
+            if sealed.event.time >= begun:
+                agreed += [
+                    call["machine"] == call["final"] for call in sealed.event.details.get("calls", ())
+                    if call["analysis"] in users and call["mode"] == Mode.SHADOW.value
+                ]  # fmt: skip
+        return {"cases": len(agreed), "confirmed": wilson(sum(agreed), len(agreed)).low if agreed else None}
+
+    def _users(self, model: str) -> list[str]:
+        return [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == model]
+
+    def _shelf(self) -> Path | None:
+        return Path(self.shelf) if self.shelf else None
+
+    def _must_say(self, reason: str) -> None:
+        if not reason.strip():
+            raise Refused("an act without a reason", "whoever asks later must find out", "say why with --reason")
+
+    def _tell(self, kind: Kind, who: Person, name: str, **details: Any) -> None:
+        self.journal.append(Event(kind, self.clock(), who.name, name, details))

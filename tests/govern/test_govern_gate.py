@@ -1,0 +1,130 @@
+"""The gate lets nothing past that was not declared, sealed, measured and not inferior; each refusal is made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from isocenter.errors import Refused, WrongState
+from isocenter.govern.gate import Change, Gates, change_of, changed, missing, must_look, must_step
+from isocenter.record import Event, Kind, Model, Sealed
+
+OLD = Model("lung", "1", "a" * 64, inputs={"threshold": 0.5, "size": 28}, card={"intended_use": "x"})
+NEW = replace(OLD, digest="b" * 64)
+SAID: dict[str, Any] = {"may_change": ["weights"], "protocol": {"shadow_cases": 5}, "impact": "fewer misses"}
+NOTHING: Mapping[str, Any] = {"cases": 0, "confirmed": None}
+
+
+def after(gates: Gates, *events: tuple[Kind, Mapping[str, Any]]) -> Gates:
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    return gates.after(
+        Sealed(n, "", Event(kind, now, "ito", "lung", told), "") for n, (kind, told) in enumerate(events)
+    )
+
+
+def stepped(digest: str, step: str, state: str) -> tuple[Kind, dict[str, Any]]:
+    return Kind.MODEL_STEPPED, {"digest": digest, "step": step, "state": state}
+
+
+def judged(overall: float = -0.005, **group: Any) -> tuple[Kind, dict[str, Any]]:
+    gaps = [{"figure": "auc", "value": 0.0, "low": overall, "high": 0.01, "n": 900}, *([group] if group else [])]
+    told = {"digest": NEW.digest, "test": "t", "metric": "auc", "primary": {"low": 0.9}, "gaps": gaps}
+    return Kind.MODEL_JUDGED, {**told, "against": OLD.digest}
+
+
+READY = after(
+    Gates(), (Kind.CHANGE_DECLARED, SAID), (Kind.TEST_SEALED, {"digest": "t"}),
+    stepped(OLD.digest, "release", "released"),
+)  # fmt: skip
+TESTED = after(READY, judged(), stepped(NEW.digest, "test", "tested"))
+
+
+def test_the_whole_way_is_walked_step_by_step() -> None:
+    gates = READY
+    assert gates.released == {"lung": OLD.digest} and must_look(gates, NEW, "t") == 1
+    gates = TESTED
+    for step, state in (("compare", "compared"), ("shadow", "shadow"), ("release", "released")):
+        shadow = {"cases": 5, "confirmed": 0.9}
+        assert must_step(gates, NEW, OLD, step, reason="r", who="ito", shadow=shadow) == state
+        gates = after(gates, stepped(NEW.digest, step, state))
+    gates = after(gates, stepped(NEW.digest, "suspend", "suspended"))
+    with pytest.raises(Refused, match="two people"):
+        must_step(gates, NEW, OLD, "release", reason="r", who="ito", shadow=NOTHING)
+    assert must_step(gates, NEW, OLD, "release", reason="r", who="lee", shadow=NOTHING) == "released"
+    assert [s["step"] for s in gates.of(NEW.digest).steps] == ["test", "compare", "shadow", "release", "suspend"]
+
+
+@pytest.mark.parametrize(
+    ("gates", "new", "step", "lacks"),
+    [
+        (Gates(), NEW, "test", "no change record"),
+        (after(Gates(), (Kind.CHANGE_DECLARED, SAID)), NEW, "test", "no test set was sealed"),
+        (READY, NEW, "test", "not measured"),
+        (TESTED, replace(NEW, inputs={"threshold": 0.4, "size": 28}), "compare", "threshold changed"),
+        (TESTED, replace(NEW, inputs={"threshold": 0.5, "size": 32}), "compare", "inputs changed"),
+        (TESTED, replace(NEW, card={"intended_use": "adults"}), "compare", "intended use changed"),
+        (after(TESTED, judged(overall=-0.03)), NEW, "compare", "auc may be 0.030 worse"),
+        (
+            after(TESTED, judged(group="sex F", figure="sensitivity", value=-0.01, low=-0.05, high=0.02, n=80)), NEW,
+            "compare", "in sex F the sensitivity may be 0.050 worse",
+        ),
+        (after(TESTED, (Kind.TEST_SEALED, {"digest": "u"})), NEW, "compare", "not measured on the sealed"),
+        (after(TESTED, stepped(NEW.digest, "shadow", "shadow")), NEW, "release", "0 signed studies; 5 are asked for"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_named(gates: Gates, new: Model, step: str, lacks: str) -> None:
+    told = missing(gates, new, OLD, step, NOTHING)
+    assert any(lacks in line for line in told), told
+    if gates.of(new.digest).state not in ("candidate",) or step == "test":
+        with pytest.raises(Refused, match=lacks):
+            must_step(gates, new, OLD, step, reason="r", who="ito", shadow=NOTHING)
+
+
+def test_a_group_that_cannot_tell_holds_up_only_where_it_was_declared() -> None:
+    few = after(TESTED, judged(group="sex F", n=4, insufficient="insufficient data: 4 events"))
+    assert not missing(few, NEW, OLD, "compare", NOTHING)
+    strict = after(few, (Kind.CHANGE_DECLARED, {**SAID, "protocol": {"every_group": True}}))
+    assert "insufficient" in missing(strict, NEW, OLD, "compare", NOTHING)[0]
+    floor = after(TESTED, (Kind.CHANGE_DECLARED, {**SAID, "protocol": {"floor": 0.95}}))
+    assert "0.900" in missing(floor, NEW, None, "compare", NOTHING)[0], "nothing is replaced: the floor decides"
+
+
+def test_no_step_by_nobody_without_reason_or_out_of_order() -> None:
+    for step, reason, who, error in (
+        ("compare", "", "ito", Refused), ("compare", "r", " ", Refused), ("release", "r", "ito", WrongState),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            must_step(TESTED, NEW, OLD, step, reason=reason, who=who, shadow=NOTHING)
+    assert must_step(TESTED, NEW, OLD, "reject", reason="r", who="ito", shadow=NOTHING) == "rejected"
+
+
+def test_looks_are_counted_and_end() -> None:
+    gates = READY
+    for look in (1, 2, 3):
+        assert must_look(gates, NEW, "t") == look
+        gates = after(gates, (Kind.TEST_LOOKED, {"digest": NEW.digest, "test": "t", "look": look}))
+    with pytest.raises(Refused, match="look 4"):
+        must_look(gates, NEW, "t")
+    with pytest.raises(Refused, match="another one"):
+        must_look(READY, NEW, "other")
+    with pytest.raises(Refused, match="sealed"):
+        must_look(after(Gates(), (Kind.CHANGE_DECLARED, SAID)), NEW, "t")
+    with pytest.raises(Refused, match="declared"):
+        must_look(Gates(), NEW, "t")
+
+
+def test_a_change_record_says_what_it_must() -> None:
+    assert change_of(SAID) == Change(("weights",), "fewer misses", shadow_cases=5)
+    assert changed(NEW, OLD) == ("weights",) and changed(NEW, None) == ()
+    for broken in (
+        {}, {**SAID, "may_change": []}, {**SAID, "may_change": ["intended use"]}, {**SAID, "may_change": ["colour"]},
+        {**SAID, "impact": " "}, {**SAID, "more": 1}, {**SAID, "protocol": {"luck": 1}},
+        {**SAID, "protocol": {"margin": 1.5}}, {**SAID, "protocol": {"margin": -0.1}},
+        {**SAID, "protocol": {"looks": 0}}, {**SAID, "protocol": {"every_group": 1}}, {**SAID, "protocol": []},
+    ):  # fmt: skip
+        with pytest.raises(Refused):
+            change_of(broken)
