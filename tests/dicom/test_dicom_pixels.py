@@ -256,3 +256,12 @@ def test_enhanced_frames_use_the_window_of_their_group() -> None:
     )
     wanted = np.clip((RAMP * 2.0 - 499.5) / 999 + 0.5, 0, 1) * 255
     assert np.abs(shown(data) - wanted).max() <= 0.51
+
+
+def test_a_palette_that_lies_is_refused_in_words() -> None:
+    from isocenter.testing.hostile import members
+
+    for member in members("H07"):
+        if " 0 bits" in member.name or " 7 bits" in member.name:
+            with pytest.raises(Refused, match="how they are shown"):
+                rendered(member.data)

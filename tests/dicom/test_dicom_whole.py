@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import sys
 import threading
@@ -280,3 +281,11 @@ def timed(data: bytes) -> float:
     start = time.perf_counter()
     check_whole(data)
     return time.perf_counter() - start
+
+
+def test_a_number_of_frames_beyond_all_numbers_is_refused_in_words() -> None:
+    from isocenter.testing.crooked import image, written
+
+    elements = image(random.Random(1)) | {0x00280008: ("IS", b"1e400 ")}
+    with pytest.raises(NotWhole, match="frames"):
+        check_whole(written(elements))

@@ -83,3 +83,13 @@ def test_a_broken_body_is_a_failure_without_a_name(shelf: Shelf) -> None:
     storing = _storing(shelf)
     storing.refuse(NotWhole("cut"))
     assert storing.status == 409 and "0008119A" in storing.answer()
+
+
+def test_a_body_of_refusals_is_read_no_further(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
+    storing = _storing(shelf)
+    storing.add(sample("CT_small.dcm"))
+    storing.keep([*storing.batch(), *[b""] * (dicomweb_store.MOST_REFUSED - 1)])
+    storing.must_be_worth()
+    storing.keep([b""])
+    with pytest.raises(LimitReached, match="hardly any image"):
+        storing.must_be_worth()

@@ -1,6 +1,7 @@
 """NIfTI keeps every voxel at its place in the patient, right way round."""
 
 import gzip
+import tracemalloc
 from dataclasses import replace
 
 import nibabel
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from forms_samples import FRAME_UID, ball, letter_f
 
-from isocenter.errors import Refused
+from isocenter.errors import LimitReached, Refused
 from isocenter.forms import nifti
 from isocenter.space import Axis, Geometry, Reference, Region, Shape, Volume
 
@@ -83,3 +84,14 @@ def test_what_nifti_cannot_say_is_refused(axial: Geometry) -> None:
         nifti.write(Volume(np.zeros(axial.shape, complex), axial))
     with pytest.raises(Refused, match="32 bits"):
         nifti.write(Volume(np.full(axial.shape, 2**40), axial))
+
+
+def test_a_bomb_is_left_after_what_its_header_says() -> None:
+    from isocenter.testing.hostile import members
+
+    bomb = next(m for m in members("H23") if m.name == "a gzip bomb")
+    tracemalloc.start()
+    with pytest.raises(LimitReached, match="larger than its header says"):
+        nifti.read(bomb.data)
+    assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    tracemalloc.stop()

@@ -48,6 +48,8 @@ def read_header(data: bytes | bytearray, *, digest: str = "") -> Study:
     if file.meta_ascii(0x00020002) == _DIRECTORY or 0x00041220 in file.dataset:
         raise Refused("the file is a DICOMDIR", "it lists images and holds none", "give the folder in which it lies")
     ae_title(file.meta_ascii(0x00020016), empty=True)
+    if len(file.syntax) > 64 or not _UID.match(file.syntax):
+        raise Refused(f"transfer syntax {file.syntax[:80]!r}", "it is no UID", "export it again in one of DICOM's")
     facts, own = all_facts(file, charsets)
     instance = Instance(
         sop_uid=_identity(file, 0x00080018, "SOP Instance UID"),
@@ -129,7 +131,7 @@ def _size(file: File) -> dict[str, int]:
     if not rows or not columns:
         return {"rows": 0, "columns": 0, "frames": 0}
     said = file.decimals(0x00280008)
-    frames = int(said[0]) if said and said[0] == said[0] and said[0] >= 1 else 1
+    frames = int(min(said[0], 2**31 - 1)) if said and said[0] == said[0] and said[0] >= 1 else 1
     return {"rows": rows, "columns": columns, "frames": frames}
 
 

@@ -41,7 +41,7 @@ _LARGEST = 1 << 33  # bytes that decoded pixels of one object may take
 def frame_count(file: File) -> int:
     """Number of Frames; 1 where the header has none."""
     said = file.decimals(_FRAMES)
-    return int(said[0]) if said and said[0] == said[0] and said[0] >= 1 else 1
+    return int(min(said[0], 2**31 - 1)) if said and said[0] == said[0] and said[0] >= 1 else 1
 
 
 def frames(data: bytes, which: Sequence[int] | None = None) -> npt.NDArray[Any]:
@@ -254,7 +254,7 @@ def rendered(
         annotate: write name, identity and date into the picture.
 
     Raises:
-        Refused, NotFound: as `frames`.
+        Refused, NotFound: as `frames`; Refused also where a palette, table or window of the header makes no picture.
     """
     import pydicom
     from PIL import Image
@@ -263,8 +263,15 @@ def rendered(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
-        small = _reduced(stored, header, window, size)
-        grey = _to_display(small, header, frame, window)
+        try:
+            small = _reduced(stored, header, window, size)
+            grey = _to_display(small, header, frame, window)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+            raise Refused(
+                "the pixels are whole, but the header does not say how they are shown",
+                f"its palette, table or window lies ({type(fault).__name__})",
+                "ask for the pixels as they are stored, or have the image exported again",
+            ) from fault
     picture = Image.fromarray(grey)
     if size is not None and max(picture.size) > size > 0:
         scale = size / max(stored.shape[:2])

@@ -80,7 +80,9 @@ def _file(path: Path, name: str, *, follow: bool = True) -> Iterator[tuple[str, 
             yield name, LimitReached(f"{name} has more than {_LARGEST >> 30} GiB", "no image is that large")
             return
         with path.open("rb") as handle:
-            if handle.read(4) == b"PK\x03\x04":
+            head = handle.read(132)
+            # A preamble may say anything; what has the mark behind it is an image.
+            if head.startswith(b"PK\x03\x04") and head[128:] != b"DICM":
                 yield from _archive(path, name)
                 return
             handle.seek(0)

@@ -93,7 +93,7 @@ def fragments(file: File, slot: Slot) -> list[bytes]:
 
 def _one_a_frame(file: File, count: int) -> bool:
     said = file.decimals(_FRAMES)
-    return count == (int(said[0]) if said and said[0] == said[0] else 1)
+    return count == (int(min(said[0], 2**31 - 1)) if said and said[0] == said[0] else 1)
 
 
 def bare_stream(stream: bytes, syntax: str) -> bytes:

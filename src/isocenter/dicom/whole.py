@@ -21,6 +21,7 @@ _MEDIA_CLASS, _CLASS, _DIRECTORY = 0x00020002, 0x00080016, "1.2.840.10008.1.3.10
 _SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS = 0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011
 _ALLOCATED, _STORED = 0x00280100, 0x00280101
 _VIDEO = "1.2.840.10008.1.2.4.10"  # MPEG-2, MPEG-4, HEVC: one stream holds all frames
+_MOST_FRAMES = 2**31 - 1  # what IS can say; "1e400" says more, and then lies
 _MOST_BYTES = 1 << 40  # of one object's pixels; beyond it Rows, Columns or Number of Frames lie
 
 
@@ -120,7 +121,7 @@ def native_length(file: File) -> int:
 def _frame_count(file: File) -> int:
     said = file.decimals(_FRAMES)
     # A count that is no number ("1A") is odd, not untrue: the length of the pixels decides.
-    return int(said[0]) if said and said[0] == said[0] and said[0] >= 1 else 1
+    return int(min(said[0], _MOST_FRAMES)) if said and said[0] == said[0] and said[0] >= 1 else 1
 
 
 def _pixels(file: File) -> None:

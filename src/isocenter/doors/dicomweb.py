@@ -255,6 +255,7 @@ class _Door:
                 if storing.add(data):
                     if kept is not None:
                         await kept
+                        storing.must_be_worth()
                     kept = asyncio.create_task(run_in_threadpool(storing.keep, storing.batch()))
         except (NotWhole, LimitReached) as error:
             broken = error

@@ -17,6 +17,8 @@ __all__ = ["Storing"]
 BATCH_BYTES: Final = 16 * 2**20
 BATCH_FILES: Final = 8
 """Few enough that what has come is being kept while the rest is still coming."""
+MOST_REFUSED: Final = 1000
+"""Parts that are refused before a body that holds hardly anything else is read no further."""
 
 
 @dataclass
@@ -77,6 +79,18 @@ class Storing:
     def refuse(self, error: IsocenterError) -> None:
         """Note a part that is no file at all."""
         self.unnamed.append(_item("", "", 0xC000, str(error)))
+
+    def must_be_worth(self) -> None:
+        """Go on only while a body holds images; each refusal is written down, and a hundred thousand take minutes.
+
+        Raises:
+            LimitReached: of a thousand parts or more, hardly any was one.
+        """
+        refused = len(self.failed) + len(self.unnamed)
+        if refused >= MOST_REFUSED and refused > 9 * len(self.stored):
+            raise LimitReached(
+                f"{refused} parts of this body were refused", "it holds hardly any image", "send images only"
+            )
 
     def _fits(self, data: bytes | bytearray) -> bool:
         if self.study is None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
+import struct
 import zlib
 
 import numpy as np
@@ -18,6 +20,7 @@ from isocenter.space import Axis, Geometry, Reference, Region, Volume
 __all__ = ["read", "write"]
 
 _LARGEST = 2**31  # bytes of a file after inflation; a small archive must not become a full memory
+_SLACK = 2**20  # bytes behind the voxels that the header tells of
 
 
 def write(what: Volume | Region, *, compressed: bool = True) -> bytes:
@@ -90,13 +93,35 @@ def read(data: bytes, *, quantity: str = "intensity", unit: str = "{arbitrary}")
     return Volume(np.ascontiguousarray(turned), grid, quantity, unit, axes)
 
 
+def _claimed(head: bytes) -> int:
+    """Bytes of a file by its own header; as many as are taken where that says nothing sensible."""
+    for order in "<>":
+        if head[:4] == struct.pack(order + "i", 348):
+            dims, (bits,), (start,) = (
+                struct.unpack_from(order + f, head, at) for f, at in (("8h", 40), ("h", 72), ("f", 108))
+            )
+        elif head[:4] == struct.pack(order + "i", 540):
+            dims, (bits,), (start,) = (
+                struct.unpack_from(order + f, head, at) for f, at in (("8q", 16), ("h", 14), ("q", 168))
+            )
+        else:
+            continue
+        if 1 <= dims[0] <= 7 and min(dims[1 : dims[0] + 1]) > 0 and bits > 0 and 0 <= start < _LARGEST:
+            return int(start) + int(math.prod(dims[1 : dims[0] + 1])) * int(bits) // 8
+    return 0
+
+
 def _inflated(data: bytes) -> bytes:
     out = io.BytesIO()
+    most = _LARGEST
     try:
         with gzip.open(io.BytesIO(data)) as stream:
             while chunk := stream.read(1 << 20):
-                if out.tell() + len(chunk) > _LARGEST:
-                    raise LimitReached("a NIfTI file beyond 2 GiB", "it would fill the memory", "crop or resample it")
+                if not out.tell():
+                    most = min(most, _claimed(chunk[:540].ljust(540, b"\0")) + _SLACK)
+                if out.tell() + len(chunk) > most:
+                    what = "beyond 2 GiB" if most == _LARGEST else "that is larger than its header says"
+                    raise LimitReached(f"a NIfTI file {what}", "it would fill the memory", "crop it or export it again")
                 out.write(chunk)
     except (OSError, EOFError, zlib.error) as broken:
         raise NotWhole("a gzip file that was cut off", str(broken), "export it again") from broken
