@@ -198,20 +198,26 @@ def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any) -> Non
     page.keyboard.press("Control+Z")
     until(lambda: not [f for f in findings(page) if f["where"]["has_mask"]], 40)
 
-    # and by the mouse, from corner to corner; then it stays
+    # and by the mouse, from corner to corner; then it stays. A fast hand paints while the box's answer is on its way:
+    # it comes in the midst of the stroke, and the stroke goes to the region that the box made.
+    held: list[Any] = []
+    page.route("**/segment", lambda route: held.append(route))
     page.keyboard.press("Shift+G")
     page.mouse.move(ox + seen["right"] + margin, oy + seen["top"] - margin)
     page.mouse.down()
     page.mouse.move(ox + seen["x"], oy + seen["y"], steps=3)
     page.mouse.move(ox + seen["left"] - margin, oy + seen["bottom"] + margin, steps=3)
     page.mouse.up()
-    until(lambda: [f for f in findings(page) if f["where"]["has_mask"]], 60)
+    until(lambda: page.locator(".overlay [data-sent=box]").count() == 1 and held)  # it stays drawn until it is answered
     page.keyboard.press("Escape")
-
     page.keyboard.press("Shift+B")
-    volume = next(f["where"]["volume_ml"] for f in findings(page) if f["where"]["has_mask"])
     page.mouse.move(ox + seen["right"] + 2 * scale, oy + seen["y"])
     page.mouse.down()
+    held[0].continue_()
+    page.unroute("**/segment")
+    until(lambda: outlined(page, 0), 60)
+    (boxed,) = [f for f in findings(page) if f["where"]["has_mask"]]
+    volume = boxed["where"]["volume_ml"]
     page.mouse.move(ox + seen["right"] + 6 * scale, oy + seen["y"], steps=3)
     page.mouse.up()
 

@@ -1,8 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Desk } from "../room/desk";
-import type { Point2, Viewport } from "../viewer/viewport";
+import { dot, minus, plus, type Point2, type Viewport } from "../viewer/viewport";
 import { howDrawn, setOf } from "./marks";
 import { imageOf, type Kind, shaped, type Sketch } from "./measuring";
+import type { Stroke } from "./painting";
 import { Sections } from "./sections";
 import { apart, ellipse, onCanvas, type Spot, spotAt } from "./spot";
 
@@ -56,6 +57,7 @@ function InHand({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
   const { measuring, painting } = desk.marks;
   const [sketch, cross, stroke, brush, box] = [measuring.sketch.value, measuring.cross.value, painting.stroke.value, painting.at.value, painting.box.value];
   const pointed = painting.how.value === "click" || painting.how.value === "box";
+  const sent = painting.pending.value.filter((one) => one.viewport === viewport && one.on === imageOf(viewport));
   const note = measuring.note.value || painting.note.value;
   const [u, v] = scale(viewport);
   return (
@@ -63,7 +65,7 @@ function InHand({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
       <svg class="overlay marks" aria-hidden="true">
         {sketch?.viewport === viewport && <Drawing sketch={sketch} viewport={viewport} at={cross?.viewport === viewport ? cross.at : null} />}
         {cross?.viewport === viewport && measuring.kind.value && <path class="cross" data-cross d={`M${cross.at[0] - 10} ${cross.at[1]}h7M${cross.at[0] + 3} ${cross.at[1]}h7M${cross.at[0]} ${cross.at[1] - 10}v7M${cross.at[0]} ${cross.at[1] + 3}v7`} />}
-        {stroke?.viewport === viewport && !pointed && <Way points={onCanvas(viewport, stroke.spots) ?? []} width={2 * painting.radius_mm.value * u} add={stroke.add} />}
+        {[...sent, ...(stroke?.viewport === viewport ? [stroke] : [])].map((one, i) => <Drawn key={i} stroke={one} viewport={viewport} scale={u} />)}
         {box?.viewport === viewport && <rect class="box" x={Math.min(box.from[0], box.to[0])} y={Math.min(box.from[1], box.to[1])} width={Math.abs(box.to[0] - box.from[0])} height={Math.abs(box.to[1] - box.from[1])} />}
         {brush?.viewport === viewport && painting.how.value && (
           pointed
@@ -74,6 +76,24 @@ function InHand({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
       {note && desk.lightbox.active.value === viewport && <p class="note marks-note" role="status"><span class="soon" aria-hidden="true">▲</span> {note}</p>}
     </>
   );
+}
+
+/** A stroke in hand or on its way: what was drawn stays to be seen until the region is there. */
+function Drawn({ stroke: { how, spots, box, add, radius_mm }, viewport, scale }: { stroke: Stroke; viewport: Viewport; scale: number }) {
+  const points = onCanvas(viewport, box ? box.map((corner) => flat(viewport, corner)) : spots);
+  if (!points?.length) return null;
+  if (box) {
+    const [[ax, ay], [bx, by]] = points as [Point2, Point2];
+    return <rect class="box" data-sent={how} x={Math.min(ax, bx)} y={Math.min(ay, by)} width={Math.abs(bx - ax)} height={Math.abs(by - ay)} />;
+  }
+  if (how === "click") return <g data-sent={how}>{points.map(([x, y], i) => <path key={i} class="cross" d={`M${x - 7} ${y}h14${add ? `M${x} ${y - 7}v14` : ""}`} />)}</g>;
+  return <Way points={points} width={2 * radius_mm * scale} add={add} />;
+}
+
+/** A corner of a box that reaches through slices, where it stands in the plane on screen. */
+function flat(viewport: Viewport, corner: Spot): Spot {
+  const view = viewport.view.peek();
+  return view && corner.length === 3 ? plus(corner, view.normal, dot(minus(view.origin, corner), view.normal)) : corner;
 }
 
 /** Canvas pixels for one millimetre, across and down; of an image without spacing, for one of its pixels. */

@@ -31,7 +31,7 @@ export class Marks {
   readonly own = computed(() => this.session.found.value.filter((one) => one.finding.verdict !== "struck" && one.finding.where?.points && howDrawn(one)));
 
   constructor(private readonly session: Session, lightbox: Lightbox) {
-    const may = () => (session.mine.peek() ? "" : "read-only: this study is not open with you");
+    const may = () => (session.mine.peek() || session.opening.peek() ? "" : "read-only: this study is not open with you");
     this.measuring = new Measuring(lightbox, (sketch) => this.keep(sketch), may);
     this.painting = new Painting(session, lightbox, may);
   }

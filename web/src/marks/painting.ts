@@ -1,13 +1,29 @@
-import { computed, signal } from "@preact/signals";
+import { computed, type Signal, signal, untracked } from "@preact/signals";
 import type { Session } from "../room/session";
 import type { Lightbox } from "../viewer/lightbox";
 import { type Hand, plus, type Point2, type Point3, type Viewport } from "../viewer/viewport";
+import { imageOf } from "./measuring";
 import { type Spot, spotAt } from "./spot";
 
 export type Brush = "brush" | "threshold" | "click" | "box";
 
 /** Pixels of a drag below which it is no box. */
 const LEAST_PX = 4;
+
+/** The region that strokes go to, by name; empty until the first of them has made it. Strokes that come after one another share it, however late the answers are. */
+type Target = Signal<string>;
+
+/** The way of a brush, a click, or a box between two corners of the canvas: in hand, or on its way to the server. */
+export interface Stroke {
+  viewport: Viewport;
+  /** Image or plane on which it was made. */
+  on: string;
+  how: Brush;
+  add: boolean;
+  spots: Spot[];
+  box: Spot[] | null;
+  radius_mm: number;
+}
 
 /** Outline a region by painting, by a range of values under the brush, by clicks, or by a box around it. Every stroke is one act, and one step of undo. */
 export class Painting implements Hand {
@@ -21,13 +37,16 @@ export class Painting implements Hand {
   readonly depth_mm = signal<number | null>(null);
   /** A box being drawn: its first corner, and where the other is now. */
   readonly box = signal<{ viewport: Viewport; from: Point2; to: Point2 } | null>(null);
-  /** The region that is painted on; empty for a new one. */
-  readonly tracking = signal("");
   readonly note = signal("");
-  /** The way of the brush that is on its way to the server, and where the brush is now. */
-  readonly stroke = signal<{ viewport: Viewport; spots: Spot[]; add: boolean } | null>(null);
+  /** The stroke in hand, and those on their way to the server: they stay drawn until its answer brings the region. */
+  readonly stroke = signal<Stroke | null>(null);
+  readonly pending = signal<readonly Stroke[]>([]);
+  /** Where the brush is now. */
   readonly at = signal<{ viewport: Viewport; at: Point2 } | null>(null);
   readonly regions = computed(() => this.session.found.value.filter((one) => one.finding.where?.has_mask && one.finding.verdict !== "struck"));
+  private readonly target = signal<Target>(signal(""));
+  /** The region that is painted on, as long as it is there; empty for a new one. */
+  readonly tracking = computed(() => this.standing(this.target.value));
   private down_ = false;
 
   constructor(private readonly session: Session, private readonly lightbox: Lightbox, private readonly may: () => string) {}
@@ -44,6 +63,7 @@ export class Painting implements Hand {
   }
 
   putBack(): void {
+    this.down_ = false;
     this.how.value = null;
     this.stroke.value = null;
     this.box.value = null;
@@ -51,7 +71,9 @@ export class Painting implements Hand {
     if (this.lightbox.hand.peek() === this) this.lightbox.hand.value = null;
   }
 
+  /** Give up what is being drawn, else the tool; false where there is neither. What was drawn already goes on to the server. */
   giveUp(): boolean {
+    this.note.value = "";
     if (!this.how.peek()) return false;
     if (this.box.peek()) return (this.box.value = null), true;
     this.putBack();
@@ -76,14 +98,14 @@ export class Painting implements Hand {
       else this.box.value = { viewport: at.viewport, from: at.at, to: at.at };
       return true;
     }
-    const spot = spotAt(at.viewport, at.at);
-    if (spot) this.send(at.viewport, [spot], this.add.peek());
+    const spot = this.spot(at.viewport, at.at);
+    if (spot) this.send(this.begun(at.viewport, spot, this.add.peek()));
     return true;
   }
 
   down(viewport: Viewport, at: Point2, event: PointerEvent): boolean {
     if (event.ctrlKey) return false;
-    const spot = spotAt(viewport, at);
+    const spot = this.spot(viewport, at);
     if (!spot) return false;
     this.down_ = true;
     this.at.value = { viewport, at };
@@ -91,7 +113,7 @@ export class Painting implements Hand {
       this.box.value = { viewport, from: at, to: at };
       return true;
     }
-    this.stroke.value = { viewport, spots: [spot], add: event.shiftKey ? !this.add.peek() : this.add.peek() };
+    this.stroke.value = this.begun(viewport, spot, event.shiftKey ? !this.add.peek() : this.add.peek());
     return true;
   }
 
@@ -100,7 +122,7 @@ export class Painting implements Hand {
     const box = this.box.peek();
     if (box?.viewport === viewport) return void (this.box.value = { ...box, to: at });
     const [stroke, spot] = [this.stroke.peek(), spotAt(viewport, at)];
-    if (this.down_ && stroke && spot && this.how.peek() !== "click") this.stroke.value = { ...stroke, spots: [...stroke.spots, spot] };
+    if (this.down_ && stroke?.viewport === viewport && spot && stroke.how !== "click") this.stroke.value = { ...stroke, spots: [...stroke.spots, spot] };
   }
 
   over(viewport: Viewport, at: Point2): void {
@@ -112,13 +134,25 @@ export class Painting implements Hand {
   up(viewport: Viewport, at: Point2): void {
     const stroke = this.stroke.peek();
     this.down_ = false;
+    this.stroke.value = null;
     if (this.box.peek()?.viewport === viewport) return this.boxed(viewport, at);
-    if (stroke) this.send(viewport, stroke.spots, stroke.add);
+    if (stroke) this.send(stroke);
   }
 
-  /** A new region from the next act on. */
-  fresh(): void {
-    this.tracking.value = "";
+  /** The region that the next strokes go to; empty for a new one. */
+  choose(tracking: string): void {
+    this.target.value = signal(tracking);
+  }
+
+  /** The place under the hand; where there is none yet, it is said why the stroke waits. */
+  private spot(viewport: Viewport, at: Point2): Spot | null {
+    const spot = spotAt(viewport, at);
+    this.note.value = spot ? "" : "wait: the image is not there yet, nothing was drawn";
+    return spot;
+  }
+
+  private begun(viewport: Viewport, spot: Spot, add: boolean): Stroke {
+    return { viewport, on: imageOf(viewport), how: this.how.peek()!, add, spots: [spot], box: null, radius_mm: this.radius_mm.peek() };
   }
 
   /** The other corner is set: what the box holds is outlined. */
@@ -127,35 +161,44 @@ export class Painting implements Hand {
     const view = viewport.view.peek();
     this.box.value = null;
     if (Math.abs(to[0] - from[0]) < LEAST_PX || Math.abs(to[1] - from[1]) < LEAST_PX) return; // a click is no box
-    const corners = [spotAt(viewport, from), spotAt(viewport, to)].filter((spot) => spot !== null);
+    const corners = [this.spot(viewport, from), this.spot(viewport, to)].filter((spot) => spot !== null);
     if (corners.length < 2) return;
-    if (!view) return this.send(viewport, [], true, corners);
-    const wide = Math.abs(to[0] - from[0]) * Math.hypot(...view.right);
-    const high = Math.abs(to[1] - from[1]) * Math.hypot(...view.down);
+    const wide = view ? Math.abs(to[0] - from[0]) * Math.hypot(...view.right) : 0;
+    const high = view ? Math.abs(to[1] - from[1]) * Math.hypot(...view.down) : 0;
     const half = (this.depth_mm.peek() ?? (wide + high) / 2) / 2;
-    this.send(viewport, [], true, corners.map((corner, i) => plus(corner as Point3, view.normal, i ? half : -half)));
+    const box = view ? corners.map((corner, i) => plus(corner as Point3, view.normal, i ? half : -half)) : corners;
+    this.send({ ...this.begun(viewport, corners[0]!, true), spots: [], box });
   }
 
-  private send(viewport: Viewport, spots: Spot[], add: boolean, box: Spot[] | null = null): void {
-    const [how, image, view] = [this.how.peek(), viewport.image.peek(), viewport.view.peek()];
-    if (!how) return;
+  /** A region that was taken back meanwhile is none to go on with. */
+  private standing(target: Target): string {
+    const tracking = target.value;
+    return this.regions.value.some((one) => one.finding.tracking === tracking) ? tracking : "";
+  }
+
+  private send(stroke: Stroke): void {
+    const { viewport, how, add, spots, box } = stroke;
+    const [image, view, target] = [viewport.image.peek(), viewport.view.peek(), this.target.peek()];
     const free = how === "click" || how === "box";
     const placed = [...spots, ...(box ?? [])].every((spot) => spot.length === 3);
     const body = {
       how: box ? "click" : how, add, points: spots, box, series_uid: viewport.series.peek()?.uid ?? "",
       instance_uid: placed ? "" : image?.picture.sop, frame: placed ? 0 : image?.picture.frame,
-      radius: free ? 0 : this.radius_mm.peek(),
+      radius: free ? 0 : stroke.radius_mm,
       normal: free || this.ball.peek() ? null : (view?.normal as Point3 | undefined),
       values: how === "threshold" ? this.values.peek() : null,
     };
-    const before = new Set(this.regions.peek().map((one) => one.finding.tracking));
-    // A region that was taken back meanwhile is none to go on with.
-    const chosen = () => (this.regions.peek().some((one) => one.finding.tracking === this.tracking.peek()) ? this.tracking.peek() : "");
-    const known = chosen();
-    this.session.send(`${add ? "add to" : "take from"} a region`, `/api/studies/${this.session.uid}/segment`, () => ({ ...body, tracking: known || chosen() }), () => {
-      this.stroke.value = null;
+    let before = new Set<string>();
+    // Its turn may come after answers that it waited for: only then is known which regions there are.
+    const inTurn = () => {
+      before = new Set(this.regions.peek().map((one) => one.finding.tracking));
+      return { ...body, tracking: untracked(() => this.standing(target)) };
+    };
+    this.pending.value = [...this.pending.peek(), stroke];
+    this.session.send(`${add ? "add to" : "take from"} a region`, `/api/studies/${this.session.uid}/segment`, inTurn, () => {
+      this.pending.value = this.pending.peek().filter((one) => one !== stroke);
       const fresh = this.regions.peek().find((one) => !before.has(one.finding.tracking));
-      if (!chosen() && fresh) this.tracking.value = fresh.finding.tracking;
+      if (fresh && !untracked(() => this.standing(target))) target.value = fresh.finding.tracking;
     });
   }
 }

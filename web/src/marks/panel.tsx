@@ -8,12 +8,11 @@ import type { Brush } from "./painting";
 const KINDS: Record<Kind, string> = { length: "Length", bidirectional: "Bidirectional", angle: "Angle", ellipse: "Ellipse", probe: "Probe", freehand: "Freehand" };
 const BRUSHES: Record<Brush, string> = { brush: "Brush", threshold: "Threshold", click: "Click", box: "Box" };
 
-/** Measuring and outlining tools with their keys, and what the brush in hand needs. */
+const key = (act: string) => <Key of={keyOf("room", act)} />;
+
+/** Measuring and outlining tools with their keys. */
 export function MarkTools({ desk }: { desk: Desk }) {
   const { measuring, painting } = desk.marks;
-  const key = (act: string) => <Key of={keyOf("room", act)} />;
-  const brushes = painting.how.value === "brush" || painting.how.value === "threshold";
-  const unit = desk.lightbox.active.value?.series.value?.unit ?? "";
   return (
     <div class="tools" role="toolbar" aria-label="Drawing tools">
       {(Object.keys(KINDS) as Kind[]).map((kind) => (
@@ -23,22 +22,30 @@ export function MarkTools({ desk }: { desk: Desk }) {
       {(Object.keys(BRUSHES) as Brush[]).map((how) => (
         <button type="button" class="quiet" key={how} aria-pressed={painting.how.value === how} onClick={() => desk.marks.paint(how)}>{BRUSHES[how]} {key(`seg-${how}`)}</button>
       ))}
-      {painting.how.value && (
-        <>
-          {painting.how.value !== "box" && <button type="button" aria-pressed={!painting.add.value} onClick={() => (painting.add.value = !painting.add.value)}>{painting.add.value ? "Adds" : "Takes away"} {key("seg-turn")}</button>}
-          {painting.how.value === "box" && <label class="small" title="Through the slices, in millimetres; empty: as deep as it is wide and high in the mean">depth <input type="number" min={1} max={500} step={1} placeholder="as wide" value={painting.depth_mm.value ?? ""} onInput={(event) => (painting.depth_mm.value = event.currentTarget.valueAsNumber > 0 ? event.currentTarget.valueAsNumber : null)} /> mm</label>}
-          {brushes && <label class="small">radius <input type="number" min={0.5} max={100} step={0.5} value={painting.radius_mm.value} onInput={(event) => (painting.radius_mm.value = Math.max(0.1, event.currentTarget.valueAsNumber || 1))} /> mm</label>}
-          {brushes && <label class="check"><input type="checkbox" checked={painting.ball.value} onChange={(event) => (painting.ball.value = event.currentTarget.checked)} /> through slices</label>}
-          {painting.how.value === "threshold" && [0, 1].map((end) => (
-            <label class="small" key={end}>{end ? "to" : "from"} <input type="number" value={painting.values.value[end]} onInput={(event) => (painting.values.value = painting.values.value.map((v, i) => (i === end ? event.currentTarget.valueAsNumber || 0 : v)) as [number, number])} />{end ? ` ${unit.replace("[hnsf'U]", "HU")}` : ""}</label>
-          ))}
-          <label class="small">region <select value={painting.tracking.value} onChange={(event) => (painting.tracking.value = event.currentTarget.value)}>
-            <option value="">new</option>
-            {painting.regions.value.map((one) => <option key={one.finding.tracking} value={one.finding.tracking}>{one.number} {one.finding.where?.label || one.finding.what.meaning}</option>)}
-          </select></label>
-        </>
-      )}
     </div>
+  );
+}
+
+/** What the brush in hand needs. */
+export function BrushOptions({ desk }: { desk: Desk }) {
+  const { painting } = desk.marks;
+  const brushes = painting.how.value === "brush" || painting.how.value === "threshold";
+  const unit = desk.lightbox.active.value?.series.value?.unit ?? "";
+  if (!painting.how.value) return null;
+  return (
+    <span class="with">
+      {painting.how.value !== "box" && <button type="button" aria-pressed={!painting.add.value} onClick={() => (painting.add.value = !painting.add.value)}>{painting.add.value ? "Adds" : "Takes away"} {key("seg-turn")}</button>}
+      {painting.how.value === "box" && <label class="small" title="Through the slices, in millimetres; empty: as deep as it is wide and high in the mean">depth <input type="number" min={1} max={500} step={1} placeholder="as wide" value={painting.depth_mm.value ?? ""} onInput={(event) => (painting.depth_mm.value = event.currentTarget.valueAsNumber > 0 ? event.currentTarget.valueAsNumber : null)} /> mm</label>}
+      {brushes && <label class="small">radius <input type="number" min={0.5} max={100} step={0.5} value={painting.radius_mm.value} onInput={(event) => (painting.radius_mm.value = Math.max(0.1, event.currentTarget.valueAsNumber || 1))} /> mm</label>}
+      {brushes && <label class="check"><input type="checkbox" checked={painting.ball.value} onChange={(event) => (painting.ball.value = event.currentTarget.checked)} /> through slices</label>}
+      {painting.how.value === "threshold" && [0, 1].map((end) => (
+        <label class="small" key={end}>{end ? "to" : "from"} <input type="number" value={painting.values.value[end]} onInput={(event) => (painting.values.value = painting.values.value.map((v, i) => (i === end ? event.currentTarget.valueAsNumber || 0 : v)) as [number, number])} />{end ? ` ${unit.replace("[hnsf'U]", "HU")}` : ""}</label>
+      ))}
+      <label class="small">region <select value={painting.tracking.value} onChange={(event) => painting.choose(event.currentTarget.value)}>
+        <option value="">new</option>
+        {painting.regions.value.map((one) => <option key={one.finding.tracking} value={one.finding.tracking}>{one.number} {one.finding.where?.label || one.finding.what.meaning}</option>)}
+      </select></label>
+    </span>
   );
 }
 

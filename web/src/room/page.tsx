@@ -23,7 +23,7 @@ import { Session } from "./session";
 import { ConflictDialog, SignDialog } from "./sign";
 import { Stage } from "./stage";
 import { Thumbnails } from "./thumbnails";
-import { PlaneBar, ToolBar } from "./tool-bar";
+import { HandBar, ToolBar } from "./tool-bar";
 import { Untold } from "./untold";
 
 const otherStudy = signal<string | null>(null); // one window shows one study, so one signal is enough
@@ -49,7 +49,7 @@ export function RoomPage({ study: uid }: { study: string }) {
       {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{trouble.what}{trouble.why && `: ${trouble.why}`}. {trouble.remedy}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
       <main class="room" inert={otherStudy.value !== null}>
         <div class="images">
-          <div><ToolBar desk={desk} /><PlaneBar desk={desk} /><MarkTools desk={desk} /></div>
+          <div><ToolBar desk={desk} /><MarkTools desk={desk} /><HandBar desk={desk} /></div>
           <Stage desk={desk} />
           <Thumbnails desk={desk} />
         </div>

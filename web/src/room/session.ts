@@ -70,6 +70,9 @@ export class Session {
     return !!reading && (reading.state === "open" || reading.state === "amending") && reading.by === me.value?.name;
   });
 
+  /** The study is being opened with this person: what they do meanwhile waits for it. */
+  readonly opening = signal(false);
+
   /** A finding keeps its number, whatever newer result carries it. */
   private readonly numbers = new Map<string, number>();
 
@@ -138,8 +141,16 @@ export class Session {
   }
 
   open(): void {
+    this.opening.value = true;
     this.acts.do("open the study", async () => {
-      this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/open`, { method: "POST" });
+      try {
+        this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/open`, { method: "POST" });
+      } catch (error) {
+        if (asTrouble(error).unreached) throw error; // it is asked again, and what waits goes on waiting
+        this.opening.value = false;
+        throw error;
+      }
+      this.opening.value = false;
     });
   }
 

@@ -1,5 +1,6 @@
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
+import { BrushOptions } from "../marks/panel";
 import { gradient } from "../viewer/maps";
 import { presetsOf } from "../viewer/presets";
 import type { Blend } from "../viewer/plane";
@@ -53,10 +54,26 @@ export function ToolBar({ desk }: { desk: Desk }) {
   );
 }
 
-/** What goes with the planes: how thick they are, and what lies over them. */
-export function PlaneBar({ desk }: { desk: Desk }) {
-  if (!desk.fused.value && !(desk.lightbox.slab.value && desk.lightbox.layout.value === "planes")) return null;
-  return <div class="tools" role="toolbar" aria-label="Slab and fusion"><Slab desk={desk} /><Fusion desk={desk} /></div>;
+/** What goes with the tool in hand and with the planes. Its row is always there, so that no image moves under the hand when a tool is taken. */
+export function HandBar({ desk }: { desk: Desk }) {
+  const { lightbox, marks } = desk;
+  const idle = !marks.painting.how.value && !desk.fused.value && !(lightbox.slab.value && lightbox.layout.value === "planes");
+  return (
+    <div class="tools hand" role="group" aria-label="Of the tool in hand">
+      <BrushOptions desk={desk} />
+      <Slab desk={desk} />
+      <Fusion desk={desk} />
+      {idle && <span class="muted">{inHand(desk)}</span>}
+    </div>
+  );
+}
+
+/** What the mouse does now, in words. */
+function inHand({ lightbox, marks }: Desk): string {
+  const kind = marks.measuring.kind.value;
+  if (kind) return `Left: ${kind} by drag or by clicks · arrows move the cross, Enter sets a point · Esc puts it back`;
+  if (lightbox.hand.value === lightbox.cross) return "Left: press moves the point, press on a line turns its plane · Esc puts it back";
+  return `Left: ${{ window: "window", zoom: "zoom", pan: "move the image" }[lightbox.tool.value]} · middle: move the image · right: window · wheel: scroll · Ctrl and wheel: zoom`;
 }
 
 function Slab({ desk }: { desk: Desk }) {
