@@ -8,7 +8,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unava
 from isocenter.settings import Settings
 
 if TYPE_CHECKING:
+    from isocenter.doors.dimse_scu import Peer
     from isocenter.site.receiving import Receiving
     from isocenter.site.verbs import Site
     from isocenter.store.blobs import Blobs
@@ -200,10 +201,32 @@ class House:
 
     def _services(self) -> Sequence[Any]:
         """What the DICOM port speaks beside storage and query/retrieve."""
+        from isocenter.doors.commitment_scp import Commitment
         from isocenter.doors.mpps_scp import PerformedSteps
         from isocenter.doors.worklist_scp import Worklist
 
-        return (Worklist(self.site.ordering), PerformedSteps(self.site.ordering))
+        return (Worklist(self.site.ordering), PerformedSteps(self.site.ordering), Commitment(self.site.committing))
+
+    def start_committing(self, every_s: float = 60.0) -> None:
+        """Give the promises that are owed to those who did not wait for them."""
+        here = self.site.committing
+
+        def look() -> None:
+            while not self._stop.is_set():
+                with contextlib.suppress(IsocenterError):
+                    here.deliver()
+                here.wake.wait(every_s)
+                here.wake.clear()
+
+        thread = threading.Thread(target=look, name="commitment", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            self._stop.set()
+            here.wake.set()
+            thread.join(5)
+
+        self._closing.append(stop)
 
     def _caller(self, aet: str) -> Any:
         from isocenter.govern.policy import Person, Role
@@ -320,7 +343,8 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
         Unavailable: when another server holds the folder, or the disk says no.
     """
     from isocenter.analysis.registry import discover
-    from isocenter.doors.dimse_scu import Peer, send
+    from isocenter.doors import commitment_scu
+    from isocenter.doors.dimse_scu import send
     from isocenter.site.verbs import Site
     from isocenter.store.index import Index
 
@@ -328,14 +352,21 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
     index = Index(database, blobs)
 
     def dicom_send(peer: Any, files: Sequence[bytes]) -> Sequence[tuple[str, str]]:
-        to = Peer(peer["aet"], peer["host"], int(peer["port"]))
-        answers = send(to, files, calling=settings.aet)
+        answers = send(_peer(peer), files, calling=settings.aet)
         return [(s.sop_uid, "" if s.ok else s.comment or f"status {s.status}") for s in answers]
 
     site = Site(
         database, blobs, journal, index, discover(), now, {"dicom": dicom_send}, settings.models, apart, settings.aet
     )
+    site.committing.report = lambda peer, answer: commitment_scu.report(_peer(peer), answer, calling=settings.aet)
+    site.committing.ask_by = lambda peer, wanted: commitment_scu.request(_peer(peer), wanted, calling=settings.aet)
     return House(settings, site, database)
+
+
+def _peer(told: Mapping[str, Any]) -> Peer:
+    from isocenter.doors.dimse_scu import Peer
+
+    return Peer(str(told["aet"]), str(told["host"]), int(told["port"]))
 
 
 @contextlib.contextmanager

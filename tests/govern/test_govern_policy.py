@@ -32,6 +32,7 @@ ALLOWED = {
     "orders": "admin reader service",
     "order": "admin service",
     "perform": "admin service",
+    "commit": "admin service",
     "assign": "admin reader",
     "site": "admin",
     "models": "admin reader researcher",

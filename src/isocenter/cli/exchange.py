@@ -93,3 +93,25 @@ def cancel(
         held.site.ordering.cancel(id, reason, who=HOUSE)
     screen.answer({"cancelled": id})
     screen.say(f"order {id} is cancelled")
+
+
+@app.command()
+def commit(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    destination: Annotated[str, typer.Argument(help="AE title of a known peer.")],
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a peer to promise that it keeps every image of a study (DICOM storage commitment)."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        said = held.site.committing.ask(study, destination, who=HOUSE)
+    screen.answer(said)
+    screen.say(f"{destination}: {said['state']}")
+    for uid in said["failed"]:
+        screen.say(f"  not kept there: {uid}")
+    if said["state"] == "not kept":
+        raise typer.Exit(1)

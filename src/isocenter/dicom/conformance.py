@@ -191,6 +191,7 @@ _SERVICES = (
     ServiceClass("1.2.840.10008.5.1.4.1.2.2.2", "Study Root Query/Retrieve - MOVE", "retrieve", scu=True),
     ServiceClass("1.2.840.10008.5.1.4.1.2.1.3", "Patient Root Query/Retrieve - GET", "retrieve"),
     ServiceClass("1.2.840.10008.5.1.4.1.2.2.3", "Study Root Query/Retrieve - GET", "retrieve"),
+    ServiceClass("1.2.840.10008.1.20.1", "Storage Commitment Push Model", "commitment", scu=True),
     ServiceClass("1.2.840.10008.5.1.4.31", "Modality Worklist Information Model - FIND", "worklist"),
     ServiceClass("1.2.840.10008.3.1.2.3.3", "Modality Performed Procedure Step", "performed step"),
 )

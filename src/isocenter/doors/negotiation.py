@@ -180,7 +180,8 @@ def accept(link: Link, proposal: Proposal, also: Collection[str] = ()) -> None:
             asked = proposal.roles.get(abstract)
             we_send = bool(asked and asked[1]) and abstract not in _SERVICES and abstract not in also
             if asked:
-                granted[abstract] = (asked[0], we_send)
+                # Whoever reports to us (storage commitment) is the provider of its service on this association.
+                granted[abstract] = (asked[0], asked[1] if abstract in also else we_send)
             link.contexts[number] = Context(number, abstract, syntax, we_send)
     answer_all = _associate(proposal.called, proposal.calling, granted)
     answer_all.result = 0
@@ -236,12 +237,14 @@ def propose(
     called: str,
     offers: Iterable[tuple[str, Sequence[str]]],
     as_provider: Collection[str] = (),
+    roles: Mapping[str, tuple[bool, bool]] | None = None,
 ) -> None:
     """Ask a peer for an association and remember the contexts that it accepts.
 
     Args:
         offers: SOP Class UID with its transfer syntaxes, one context each; at most 128.
         as_provider: classes for which the peer shall send to us (C-GET).
+        roles: SOP Class UID to (we as user, we as provider), where neither the usual nor that of `as_provider` fits.
 
     Raises:
         Refused: the peer rejected, with its reason in words; Unavailable when that is for now only.
@@ -257,7 +260,7 @@ def propose(
         context.abstract_syntax = abstract
         context.transfer_syntax = list(syntaxes)
         contexts.append(context)
-    asked = _associate(called, calling, dict.fromkeys(as_provider, (True, True)))
+    asked = _associate(called, calling, {**dict.fromkeys(as_provider, (True, True)), **(roles or {})})
     asked.presentation_context_definition_list = contexts
     pdu = A_ASSOCIATE_RQ()
     pdu.from_primitive(asked)

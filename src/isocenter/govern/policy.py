@@ -104,6 +104,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("orders", "see what is ordered and what of it was performed", _A, _R, _P),
             _rule("order", "place, change and cancel orders", _A, _P),
             _rule("perform", "say that an ordered examination begins and ends", _A, _P),
+            _rule("commit", "ask for the promise that images are kept", _A, _P),
             # what the machine says
             _rule("results", "see results of analyses", *_STAFF),
             _rule("plan", "see what was analysed and what not, and why", *_STAFF),

@@ -83,6 +83,10 @@ class Kind(StrEnum):
     ORDER_CANCELLED = "OrderCancelled"  # subject: order; details.reason
     STEP_BEGUN = "StepBegun"  # subject: SOP Instance UID of the MPPS; details.step: its data set, .orders
     STEP_CHANGED = "StepChanged"  # the same; details.step: what was set
+    COMMITMENT_ASKED = "CommitmentAsked"  # subject: transaction UID; details.images: [class, instance] of each
+    COMMITMENT_TOLD = "CommitmentTold"  # the same; details: by, good: how many, failed: UIDs
+    COMMITMENT_WANTED = "CommitmentWanted"  # subject: study; details.destination was asked to promise, .uid
+    COMMITMENT_HEARD = "CommitmentHeard"  # the same; details.whole: whether it keeps every image
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet
 
 

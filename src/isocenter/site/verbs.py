@@ -38,6 +38,7 @@ from isocenter.record import (
 from isocenter.site.auditing import Auditing
 from isocenter.site.cataloguing import Cataloguing
 from isocenter.site.cohorting import Cohorting
+from isocenter.site.committing import Committing
 from isocenter.site.desk import Desk
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.entering import Entrance
@@ -127,6 +128,7 @@ class Site(Desk, Marks, Registering):
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
         self.ordering = Ordering(self.index, self.journal, lambda: self.clock())
+        self.committing = Committing(self.index, self.journal, self.blobs, lambda: self.clock())
         self._experience = Experience(self.journal.since, self.head)
 
     # ---- receive, find ---------------------------------------------------------------------------------------
