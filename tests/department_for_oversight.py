@@ -63,6 +63,8 @@ def department(folder: Path, *, read: int = 30) -> Iterator[tuple[Site, Clock]]:
     for person in (CHIEF, ITO, LEE, RUIZ):
         told = {"role": person.role.value, "credential": "none"}
         site.journal.append(Event(Kind.PERSON_ADDED, MONDAY, "isocenter", person.name, told))
+    told = {"settings": {"unasked": {"research": "allow"}}, "changed": ["unasked"], "reason": "phantoms"}
+    site.journal.append(Event(Kind.SETTINGS_CHANGED, MONDAY, "chief", "site", told))
     for n in range(1, read + 1):
         _study(site, n)
     try:

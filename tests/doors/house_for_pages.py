@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotAVolume, NotFound, Refused
 from isocenter.forms.registration import Joined
+from isocenter.govern.consent import Decision
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.reading import disclosure, opinion, session
@@ -174,7 +175,7 @@ class Quiet:
         says: dict[str, Any] = {
             "blind": False, "taking": nullcontext(len), "file": (b"", "text/plain"), "lesions": ((), (), ()),
             "timeline": {"patient": _ct().patient}, "stops": [], "share": ("secret", {"id": "1"}), "study": _ct(),
-            "instance": b"", "export": (b"case", "0" * 64),
+            "instance": b"", "export": (b"case", "0" * 64), "allowed": Decision(True, "permitted", "permitted"),
         }  # fmt: skip
         return lambda *given, **named: says.get(verb, {})
 
@@ -196,7 +197,7 @@ class House:
 
     def __init__(self) -> None:
         self.now = NOON
-        self.oversight = self.reviews = self.audits = self.guests = self.following = Quiet()
+        self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = Quiet()
         self.gating = Quiet()
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), Quiet(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()

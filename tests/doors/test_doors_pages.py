@@ -67,6 +67,15 @@ BODIES: dict[str, Any] = {
         ]
     },
     "/api/cohorts": {"name": "adults"},
+    "/api/consents": {"study": CT, "terms": {"GRU": []}},
+    "/api/consents/of": {"study": CT},
+    "/api/consents/withdraw": {"study": CT},
+    "/api/consents/asked": {"study": CT, "purpose": "research", "non_profit": True, "countries": ["DE"]},
+    "/api/consents/fhir": {
+        "resourceType": "Consent",
+        "status": "inactive",
+        "patient": {"identifier": {"value": "1"}},
+    },
     "/api/readings/{uid}/template": {"version": 0, "name": "general"},
     **{
         f"/api/{what}/{{name}}/{act}": {"reason": "drift"}

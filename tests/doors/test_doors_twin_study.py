@@ -94,6 +94,7 @@ def archive(folder: Path) -> Iterator[Twin]:
         site.clock = lambda: NOON
         for name in ("ito", "gray"):
             site._tell(Kind.PERSON_ADDED, "isocenter", name, role="reader", credential="none")
+        site._tell(Kind.SETTINGS_CHANGED, "chief", "site", settings={"unasked": {"research": "allow"}})
         site.receive([image(STUDY, n) for n in range(1, 3)] + [image(PRIOR)], sender="CT1", who=HOUSE)
         app = pages.application(
             site, demo=False, clock=lambda: NOON, dicomweb_router=dicomweb.router(site, pages_who.person_of)

@@ -58,6 +58,7 @@ ALLOWED = {
     "events": "admin reader researcher",
     "export": "admin reader researcher",
     "cohorts": "admin reader researcher",
+    "consent": "admin reader",
     "train": "admin researcher",
     "release": "admin",
     "audit": "admin",

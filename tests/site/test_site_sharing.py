@@ -49,7 +49,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def sharing(site: Site, clock: Clock) -> Sharing:
-    return Sharing(site.index, site.journal, site.blobs, clock)
+    return Sharing(site.index, site.journal, site.blobs, clock, site.consents)
 
 
 def uids(name: str) -> tuple[str, str]:
@@ -103,7 +103,7 @@ def test_a_link_ends_by_itself_and_by_a_person_and_stays_ended(sharing: Sharing,
         opened(sharing, short)
     assert opened(sharing, long) == CT
     sharing.end(told["id"], who=CHIEF, reason="sent to the wrong one")
-    again = Sharing(site.index, site.journal, site.blobs, clock)  # as after a restart
+    again = Sharing(site.index, site.journal, site.blobs, clock, site.consents)  # as after a restart
     for one in (sharing, again):
         with pytest.raises(Forbidden) as ended:
             opened(one, long)

@@ -162,10 +162,15 @@ def export(
     reviewed: Annotated[
         list[str] | None, typer.Option(help="SOP Instance UID whose pixels you have looked at; '*' for all.")
     ] = None,
+    purpose: Annotated[str, typer.Option(help="What for: research, training, federation or sharing.")] = "research",
+    say: Annotated[
+        list[str] | None, typer.Option(help="What the terms of use want to know: ethics=EC-12, country=DE, non_profit.")
+    ] = None,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
     """Write a study with its results without names, under pseudonyms that only this archive can repeat."""
+    from isocenter.cli.consent import purpose_of, said_of
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
     from isocenter.site.verbs import HOUSE
@@ -176,7 +181,7 @@ def export(
     with house(folder) as held:
         clean, held_back, report = held.site.export(
             study, key=held.secret("pseudonyms")[0].encode(), who=HOUSE, options=option or ["research"],
-            reviewed=reviewed or [],
+            reviewed=reviewed or [], use=held.site.consents.use(purpose_of(purpose), who=HOUSE, **said_of(say or [])),
         )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")

@@ -117,18 +117,23 @@ def share(
     hours: Annotated[float, typer.Option(help="How long the link opens; a year at most.")] = 72.0,
     to: Annotated[str, typer.Option(help="For whom, for the record.")] = "",
     ask_word: Annotated[bool, typer.Option("--word", help="Ask for a word that must be said with it.")] = False,
+    research: Annotated[
+        bool, typer.Option("--research", help="For the research of another house: the terms of use have to permit it.")
+    ] = False,
     address: Annotated[str, typer.Option(help="Address of this server as others reach it.")] = "",
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
     """Give a link to one study; it ends by itself, can be ended, and leaves a trace of each look."""
     from isocenter.cli.screen import Screen
+    from isocenter.govern.consent import Purpose
     from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     word = typer.prompt("Word", hide_input=True, confirmation_prompt=True) if ask_word else ""
     with house(folder) as held:
-        secret, told = held.site.sharing.share(study, who=HOUSE, hours=hours, to=to, word=word)
+        purpose = Purpose.SHARING if research else Purpose.CARE
+        secret, told = held.site.sharing.share(study, who=HOUSE, hours=hours, to=to, word=word, purpose=purpose)
         base = address.rstrip("/") or f"http://{held.settings.host}:{held.settings.port}"
     link = f"{base}/shared#{secret}"
     screen.answer({"link": link, **told})

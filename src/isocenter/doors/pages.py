@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from isocenter.doors import (
     pages_catalogue,
     pages_cohorts,
+    pages_consent,
     pages_events,
     pages_find,
     pages_machine,
@@ -74,6 +75,7 @@ _PARTS = (
     pages_report,
     pages_catalogue,
     pages_cohorts,
+    pages_consent,
     pages_events,
     pages_oversight,
     pages_oversight_reviews,

@@ -15,6 +15,7 @@ from isocenter.doors.pages_machine import machine_of
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound, Refused
+from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import RULES, Person, Role, may, why
 from isocenter.reading.escalation import WITHIN
 from isocenter.reading.worklist import LIMITS, limits_of
@@ -81,6 +82,9 @@ class SiteWide(BaseModel):
     told_within_min: _Minutes | None = None
     prior_side: Literal["left", "right"] | None = None
     limits_min: dict[Literal["now", "soon", "today", "routine"], _Minutes] | None = None
+    unasked: dict[Purpose, Literal["allow", "deny"]] | None = None
+    institution: Annotated[str, Field(max_length=128)] | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
 
 
 class SiteChange(BaseModel):
@@ -131,6 +135,9 @@ def site_settings(request: Request, site: SiteHere, who: Annotated[Person, needs
         "limits_min": {u.value: limits[u].total_seconds() / 60 for u in LIMITS},
         "told_within_min": float(kept.settings.get("told_within_min") or WITHIN.total_seconds() / 60),
         "limits_shipped_min": {u.value: LIMITS[u].total_seconds() / 60 for u in LIMITS},
+        "unasked": kept.settings.get("unasked") or {},
+        "institution": kept.settings.get("institution") or "",
+        "country": kept.settings.get("country") or "",
         "changed": sorted(kept.settings),
         "start": machine_of(request).start(secrets=may(who, "site")),
     }

@@ -6,7 +6,7 @@ it in the header ``X-Isocenter-Link``, and the word, where one is asked, in ``X-
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel, Field
@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from isocenter.doors.pages_json import patient
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import Person
 
 __all__ = ["router"]
@@ -31,6 +32,7 @@ class Given(BaseModel):
     hours: float = Field(default=72.0, gt=0, le=8760)
     to: str = Field(default="", max_length=200)
     word: str = Field(default="", max_length=1024)
+    purpose: Literal["care", "sharing"] = "care"
 
 
 class Ended(BaseModel):
@@ -43,7 +45,8 @@ class Ended(BaseModel):
 def share(uid: Uid, given: Given, site: SiteHere, who: Annotated[Person, needs("share")]) -> Any:
     """Give a link; its secret is told once, here."""
     here: PagesSite = site
-    secret, told = here.sharing.share(uid, who=who, hours=given.hours, to=given.to, word=given.word)
+    purpose = Purpose(given.purpose)
+    secret, told = here.sharing.share(uid, who=who, hours=given.hours, to=given.to, word=given.word, purpose=purpose)
     return {"link": f"/shared#{secret}", **told}
 
 

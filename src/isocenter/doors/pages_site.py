@@ -50,6 +50,7 @@ class PagesSite(Protocol):
     gating: Any  # `isocenter.site.gating.Gating`: models on their way to people
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
     sharing: Any  # `isocenter.site.sharing.Sharing`: links through which one study is seen
+    consents: Any  # `isocenter.site.consenting.Consenting`: what data may be used for
     preferences: Preferences
     """What people and the site have set."""
     staff: Staff

@@ -73,6 +73,8 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.SHARED: _LINK._replace(action="C"),
     Kind.SHARE_USED: Audited("110103", action="R"),
     Kind.SHARE_ENDED: _LINK._replace(action="D"),
+    Kind.CONSENT_GIVEN: _LINK._replace(action="C"),
+    Kind.CONSENT_WITHDRAWN: _LINK._replace(action="D"),
     Kind.SETTINGS_CHANGED: _SETTING,
     Kind.MODE_PROPOSED: _SETTING,
     Kind.MODE_SET: _SETTING,

@@ -142,6 +142,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("export", "take measurements and figures out", *_STAFF),
             _rule("cohorts", "ask the archive for a cohort, and freeze it", *_STAFF),
             _rule("train", "train and judge a model", _A, _S),
+            _rule("consent", "record, see and withdraw what data may be used for", _A, _R),
             _rule("release", "release or stop a model", _A),
             _rule("site", "change how the site is set", _A),
             _rule("audit", "read the whole journal", _A),

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from isocenter.errors import NotFound, Refused
+from isocenter.govern.consent import Purpose
 from isocenter.govern.people import hash_password, secret_digest
 from isocenter.record import Event, Kind, Sealed
 
@@ -36,6 +37,7 @@ class Share:
         to: for whom, in the words of whoever gave it.
         credential: of the word that must be said too; empty where none is asked.
         used: how often something was seen through it.
+        purpose: what for; what is not care opens only while the terms of use permit it.
     """
 
     id: str
@@ -48,6 +50,7 @@ class Share:
     credential: str = ""
     used: int = 0
     ended: datetime | None = None
+    purpose: Purpose = Purpose.CARE
 
     def lives(self, now: datetime) -> bool:
         """Whether it still opens."""
@@ -58,12 +61,20 @@ class Share:
         return {
             "id": self.id, "study": self.study_uid, "by": self.by, "given": self.given.isoformat(),
             "until": self.until.isoformat(), "to": self.to, "asks_a_word": bool(self.credential), "used": self.used,
+            "purpose": self.purpose.value,
             "ended": self.ended.isoformat() if self.ended else None, "lives": self.lives(now),
         }  # fmt: skip
 
 
 def share(
-    study_uid: str, *, who: str, now: datetime, life: timedelta, to: str = "", word: str = ""
+    study_uid: str,
+    *,
+    who: str,
+    now: datetime,
+    life: timedelta,
+    to: str = "",
+    word: str = "",
+    purpose: Purpose = Purpose.CARE,
 ) -> tuple[str, Event]:
     """A fresh secret, and the event that lets it open one study.
 
@@ -80,7 +91,7 @@ def share(
     secret = secrets.token_urlsafe(32)
     details = {
         "share": secrets.token_hex(8), "digest": secret_digest(secret), "until": (now + life).isoformat(),
-        "to": to[:200], "credential": hash_password(word) if word else "",
+        "to": to[:200], "credential": hash_password(word) if word else "", "purpose": purpose.value,
     }  # fmt: skip
     return secret, Event(Kind.SHARED, now, who, study_uid, details)
 
@@ -107,6 +118,7 @@ def after(shares: Mapping[str, Share], events: Iterable[Sealed]) -> dict[str, Sh
             known[told["digest"]] = Share(
                 told["share"], told["digest"], event.subject, event.who, event.time,
                 datetime.fromisoformat(told["until"]), told["to"], told["credential"],
+                purpose=Purpose(told.get("purpose", "care")),
             )  # fmt: skip
             by_id[told["share"]] = told["digest"]
         elif event.kind in (Kind.SHARE_USED, Kind.SHARE_ENDED) and told["share"] in by_id:

@@ -75,6 +75,8 @@ class Kind(StrEnum):
     SHARED = "Shared"  # subject: study; details: share, digest of the secret, until, to
     SHARE_USED = "ShareUsed"  # subject: study; details: share, address, what: "study" or a SOP Instance UID
     SHARE_ENDED = "ShareEnded"
+    CONSENT_GIVEN = "ConsentGiven"  # subject: study, or empty for the patient; details: patient, codes, until, permits
+    CONSENT_WITHDRAWN = "ConsentWithdrawn"  # the same; details: patient, reason
     AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last
     SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many
     STARTED = "Started"

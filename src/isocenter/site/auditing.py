@@ -84,6 +84,8 @@ _WORDS = {
     Kind.SHARED: "gave a link to it until {until}",
     Kind.SHARE_USED: "saw {what} of it",
     Kind.SHARE_ENDED: "ended link {share}",
+    Kind.CONSENT_GIVEN: "recorded terms of use {consent}",
+    Kind.CONSENT_WITHDRAWN: "recorded that consent was withdrawn",
     Kind.AUDIT_EXPORTED: "took entries {first} to {last} of the journal out as {form}",
     Kind.SCRUBBED: "read all {files} stored files and mended {mended}",
     Kind.STARTED: "started",

@@ -16,11 +16,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import LimitReached, NotFound, Refused
+from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
 from isocenter.population import table
 from isocenter.population.table import Measured, Member
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, canonical, from_plain
+from isocenter.site.consenting import Consenting
 from isocenter.site.disclosing import Disclosing, unbound
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ _MOST = 20_000  # studies of one table
 _ALL = 10_000_000
 _SIGNED = ("signed", "amending")
 _ROWS = 200  # that a page shows; an export has all
+Closed = list[tuple[str, int]]
+"""Reasons for which studies may not be used, with how many."""
+
 _OLDEST = 90.0  # years; older people are few enough to be known
 
 
@@ -46,23 +51,28 @@ class Cohorting:
     blobs: Blobs
     disclosing: Disclosing
     clock: Callable[[], datetime]
+    consents: Consenting
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._numbers: dict[str, Measured] = {}  # by digest, which never changes
 
-    def ask(self, q: str, *, field: str = "", by: str = "", who: Person) -> dict[str, Any]:
+    def ask(self, q: str, *, field: str = "", by: str = "", use: Use | None = None, who: Person) -> dict[str, Any]:
         """Who meets a question now: how many, the ledger of those who do not, fields, and the figures of one field.
+
+        Args:
+            use: what for, research by this person where nothing is said; whoever may not be used so is left out.
 
         Raises:
             Refused: something in the question is no condition, or a field that no study has.
         """
         must(who, "cohorts")
-        everybody = self._members(who)
+        everybody, closed = self._members(who, use=use)
         kept, ledger = table.narrow(everybody, table.filters(q))
-        return {**self._told(kept, field, by), "of": len(everybody), "ledger": _ledger(ledger), "q": q}
+        told = {**self._told(kept, field, by), "of": len(everybody), "ledger": _ledger(ledger), "q": q}
+        return {**told, "closed": _closed(closed)}
 
-    def freeze(self, name: str, q: str, *, who: Person) -> str:
+    def freeze(self, name: str, q: str, *, use: Use | None = None, who: Person) -> str:
         """Keep who meets a question today, under a name; its digest.
 
         Raises:
@@ -71,10 +81,12 @@ class Cohorting:
         must(who, "cohorts")
         if not name.strip():
             raise Refused("a cohort without a name", "nobody could ask for it again", "give it one")
-        kept, ledger = table.narrow(self._members(who), table.filters(q))
+        everybody, closed = self._members(who, use=use)
+        kept, ledger = table.narrow(everybody, table.filters(q))
         if not kept:
-            raise Refused("a cohort of nobody", "nothing can be learned from it", "widen the question")
-        left_out = {words: n for words, n, _ in ledger if n}
+            why = f"; studies are closed to it, most because {closed[0][0]}" if closed else ""
+            raise Refused("a cohort of nobody", f"nothing can be learned from it{why}", "widen the question")
+        left_out = {words: n for words, n, _ in ledger if n} | dict(closed)
         made = Cohort(name.strip(), {"q": q}, tuple(sorted(m.study for m in kept)), left_out, self.clock())
         digest = self.blobs.put(canonical(made))
         details = {"name": made.name, "q": q, "n": len(kept), "cohort": digest}
@@ -100,11 +112,12 @@ class Cohorting:
             NotFound: none of that digest was frozen.
         """
         must(who, "cohorts")
-        made, kept = self._frozen(id, who)
+        made, kept, closed = self._frozen(id, who)
         ledger = [{"filter": words, "left_out": n, "missing": None} for words, n in made.left_out.items()]
         return {
             **self._told(kept, field, by), "id": id, "name": made.name, "q": made.question["q"],
             "of": len(made.members), "gone": len(made.members) - len(kept), "ledger": ledger,
+            "closed": _closed(closed),
             "frozen": made.frozen.isoformat() if made.frozen else None,
         }  # fmt: skip
 
@@ -114,7 +127,9 @@ class Cohorting:
         The pseudonyms hold for this cohort alone; ages above 90 years are given as 90, and no date but the year.
         """
         must(who, "export", id)
-        made, kept = self._frozen(id, who)
+        made, kept, closed = self._frozen(id, who)
+        if closed and not kept:
+            raise Refused("a table of nobody", closed[0][0], "ask for terms of use, or for another cohort")
         names = [f["name"] for f in table.fields(kept) if f["name"] != "description"]
         rows = [
             {"case": _pseudonym(id, m.study), "person": _pseudonym(id, m.patient), **{n: _safe(n, m) for n in names}}
@@ -128,26 +143,35 @@ class Cohorting:
 
     # ---- members ---------------------------------------------------------------------------------------------
 
-    def _frozen(self, id: str, who: Person) -> tuple[Cohort, list[Member]]:
+    def _frozen(self, id: str, who: Person) -> tuple[Cohort, list[Member], Closed]:
         if not self.journal.since(kinds=(Kind.COHORT_FROZEN,), subject=id, limit=1):
             raise NotFound("a cohort of that digest", "none was frozen", "look into the list of cohorts")
         made: Cohort = from_plain(Cohort, json.loads(self.blobs.get(id)))
-        return made, self._members(who, made.members)
+        return made, *self._members(who, made.members)
 
-    def _members(self, who: Person, only: Sequence[str] | None = None) -> list[Member]:
+    def _members(
+        self, who: Person, only: Sequence[str] | None = None, *, use: Use | None = None
+    ) -> tuple[list[Member], Closed]:
+        """Who may be seen and used, and why how many may not be used."""
         listed = self.index.listed(only)
         readings = self.index.readings(only)
         if not unbound(who):
             listed = [one for one in listed if readings.get(one[0].uid, {}).get("state") in _SIGNED]
+        open_, closed = self.consents.sifted(
+            (study for study, _, _ in listed), use or self.consents.use(Purpose.RESEARCH, who=who)
+        )
+        may = {study.uid for study in open_}
+        listed = [one for one in listed if one[0].uid in may]
         if len(listed) > _MOST:
             raise LimitReached(f"{len(listed)} studies", f"a table holds {_MOST}", "ask the archive by command")
         heads = self.index.result_heads([study.uid for study, _, _ in listed])
         hidden = self.disclosing.blinded(who)
-        return [
+        members = [
             table.member(study, kinds, [self._of(str(h["digest"])) for h in heads.get(study.uid, ())])
             for study, kinds, _ in sorted(listed, key=lambda one: one[0].uid)
             if study.uid not in hidden
         ]
+        return members, closed
 
     def _of(self, digest: str) -> Measured:
         with self._lock:
@@ -174,6 +198,11 @@ class Cohorting:
 
 def _ledger(ledger: Sequence[tuple[str, int, int]]) -> list[dict[str, Any]]:
     return [{"filter": words, "left_out": n, "missing": missing} for words, n, missing in ledger]
+
+
+def _closed(closed: Closed) -> list[dict[str, Any]]:
+    """Few are not counted: who knows a patient could see from one that it was them."""
+    return [{"reason": reason, "studies": n if n >= table.FEW else None} for reason, n in closed]
 
 
 def _pseudonym(cohort: str, identity: str) -> str:

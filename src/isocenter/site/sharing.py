@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import Forbidden, NotFound
 from isocenter.govern import sharing
+from isocenter.govern.consent import Purpose
 from isocenter.govern.people import Tries, fits, secret_digest
-from isocenter.govern.policy import Person, must
+from isocenter.govern.policy import Person, Role, must
 from isocenter.govern.sharing import Share
 from isocenter.record import Event, Kind, Series, Study
+from isocenter.site.consenting import Consenting
 
 if TYPE_CHECKING:
     from isocenter.store.blobs import Blobs
@@ -38,6 +40,7 @@ class Sharing:
     journal: Journal
     blobs: Blobs
     clock: Callable[[], datetime]
+    consents: Consenting
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,18 +49,24 @@ class Sharing:
         self._tries = Tries(allowed=20)
 
     def share(
-        self, study_uid: str, *, who: Person, hours: float = 72.0, to: str = "", word: str = ""
-    ) -> tuple[str, dict[str, Any]]:
+        self, study_uid: str, *, who: Person, hours: float = 72.0, to: str = "", word: str = "",
+        purpose: Purpose = Purpose.CARE,
+    ) -> tuple[str, dict[str, Any]]:  # fmt: skip
         """A secret that opens one study, and the link as lists show it.
+
+        Args:
+            purpose: care of the patient, or sharing for the research of another house.
 
         Raises:
             NotFound: no such study.
-            Refused: a life that is too long, or a word that can be guessed.
+            Refused: a life that is too long, a word that can be guessed, or terms of use that do not permit it.
         """
         must(who, "share", study_uid)
-        self.index.study(study_uid)
+        self.consents.allowed(study_uid, purpose, who=who)
         now = self.clock()
-        secret, event = sharing.share(study_uid, who=who.name, now=now, life=timedelta(hours=hours), to=to, word=word)
+        secret, event = sharing.share(
+            study_uid, who=who.name, now=now, life=timedelta(hours=hours), to=to, word=word, purpose=purpose
+        )
         self.journal.append(event)
         return secret, self._links()[secret_digest(secret)].told(now)
 
@@ -103,7 +112,12 @@ class Sharing:
         digest = secret_digest(secret)
         link = self._links().get(digest)
         right = link is not None and hmac.compare_digest(link.digest, digest) and link.lives(now)
-        if link is None or not right or (link.credential and not fits(link.credential, word)):
+        if (
+            link is None
+            or not right
+            or not self._permitted(link)
+            or (link.credential and not fits(link.credential, word))
+        ):
             self._tries.failed(address, now)
             raise Forbidden(
                 "this link opens nothing",
@@ -111,6 +125,14 @@ class Sharing:
                 "ask whoever gave it to you",
             )
         return link
+
+    def _permitted(self, link: Share) -> bool:
+        """Whether the terms of use still permit it: they may have been withdrawn after the link was given."""
+        if link.purpose is Purpose.CARE:
+            return True
+        study = self.index.study(link.study_uid)
+        use = self.consents.use(link.purpose, who=Person(link.by, Role.SERVICE))
+        return self.consents.decided(study, use).allowed
 
     def _used(self, link: Share, address: str, *, what: str) -> None:
         told = {"share": link.id, "address": address, "what": what}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
@@ -17,6 +18,7 @@ from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, run, run_apart
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refused
 from isocenter.govern import people
+from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import HOUSE, Person, Role, must
 from isocenter.reading.confirmed import Experience
 from isocenter.reading.cutting import Cutter, Plane
@@ -27,6 +29,7 @@ from isocenter.record import (
     Event,
     Instance,
     Kind,
+    Model,
     Result,
     Sealed,
     Series,
@@ -39,6 +42,7 @@ from isocenter.site.auditing import Auditing
 from isocenter.site.cataloguing import Cataloguing
 from isocenter.site.cohorting import Cohorting
 from isocenter.site.committing import Committing
+from isocenter.site.consenting import Consenting
 from isocenter.site.desk import Desk
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.entering import Entrance
@@ -114,11 +118,14 @@ class Site(Desk, Marks, Registering):
             self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf
         )
         self.gating = Gating(self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf)
-        self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock)
         self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
+        self.consents = Consenting(
+            self.index, self.journal, self.blobs, self.clock, self.preferences.site_wide, self._models
+        )
+        self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents)
         self._witness = Witness(self.journal, lambda: self.clock())
-        self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock)
+        self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents)
         self._shelf, self._cutter = Shelf(), Cutter()
         self.calls = Escalating(self.index, self.journal, self.preferences, self.clock)
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
@@ -450,12 +457,17 @@ class Site(Desk, Marks, Registering):
         who: Person,
         options: Sequence[str] = ("research",),
         reviewed: Sequence[str] = (),
+        use: Use | None = None,
     ) -> tuple[list[bytes], list[tuple[str, str]], dict[str, Any]]:
         """The study's images and results without names, under pseudonyms of a secret key.
 
         Args:
             options: of PS3.15 table E.1-1, by name.
             reviewed: SOP Instance UIDs whose pixels `who` has looked at.
+            use: what for; research by this person where nothing is said.
+
+        Raises:
+            Refused: the terms of use of the study do not permit it.
 
         Returns:
             the copies; for each object that cannot go out its SOP Instance UID and why (writing in the pixels, a
@@ -464,14 +476,17 @@ class Site(Desk, Marks, Registering):
         from isocenter.site.releasing import released
 
         must(who, "export", study_uid)
+        wanted = use or self.consents.use(Purpose.RESEARCH, who=who)
+        permitted = self.consents.allowed(study_uid, wanted, who=who)
         study = self._disclosing.study(self.index.study(study_uid), who)
         images = (self.blobs.get(i.digest) for s in study.series for i in s.instances)
         clean, held_back, report = released([images, self.objects(study_uid, who=who)], key, options, reviewed)
         self._tell(
             Kind.EXPORTED, who.name, study_uid, objects=len(clean), held_back=len(held_back),
             options=report["options"], domain=report["domain"], reviewed=list(reviewed),
+            purpose=wanted.purpose.value, project=wanted.project, permitted=permitted.reason,
         )  # fmt: skip
-        return clean, held_back, report
+        return clean, held_back, report | {"use": wanted.purpose.value, "permitted": permitted.reason}
 
     def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
         """The study's results as DICOM objects: SEG and SR of the latest of each chain that the sender may see, and
@@ -516,6 +531,11 @@ class Site(Desk, Marks, Registering):
             state=lambda digest: self._disclosing.gates().of(digest).state,
         )  # fmt: skip
         return explain(kept, id)
+
+    def _models(self) -> list[Model]:
+        from isocenter.analysis.weights import models
+
+        return [model for model, _ in models(Path(self.shelf) if self.shelf else None).values()]
 
     # ---- one event -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,121 @@
+"""What data may be used for, over HTTP: terms given and withdrawn by patient or study, and FHIR Consents taken in.
+
+A patient's number travels in the body, never in an address, so that it ends in no log.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.consent import DUO, Purpose
+from isocenter.govern.consent_fhir import read
+from isocenter.govern.policy import Person
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+_Uid = Annotated[str, Field(max_length=64, pattern=r"^[0-9.]*$")]
+_Word = Annotated[str, Field(max_length=64)]
+
+
+class About(BaseModel):
+    """A patient by number and issuer, or one study."""
+
+    model_config = ConfigDict(extra="forbid")
+    patient: _Word = ""
+    issuer: _Word = ""
+    study: _Uid = ""
+
+
+class Given(About):
+    """Terms of DUO, each with what it is limited to; or the purposes that are refused."""
+
+    terms: Annotated[dict[_Word, Annotated[list[_Word], Field(max_length=100)]], Field(max_length=30)] = {}
+    refuses: Annotated[list[Purpose], Field(max_length=5)] = []
+    until: datetime | None = None
+    source: Annotated[str, Field(max_length=200)] = ""
+
+
+class Withdrawn(About):
+    """Whose terms end, and why."""
+
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class Asked(About):
+    """May this study be used for that? What the terms may want to know is said with it."""
+
+    purpose: Purpose
+    project: _Word = ""
+    institutions: Annotated[list[_Word], Field(max_length=50)] = []
+    countries: Annotated[list[_Word], Field(max_length=50)] = []
+    diseases: Annotated[list[_Word], Field(max_length=100)] = []
+    topics: Annotated[list[_Word], Field(max_length=50)] = []
+    non_profit: bool = False
+    non_commercial: bool = False
+    ethics: _Word = ""
+    publishes: bool = False
+    collaborates: bool = False
+    returns: bool = False
+
+
+@router.get("/api/consents/terms")
+def terms(_: Annotated[Person, needs("consent")]) -> Any:
+    """The terms that are known: code, letters, words, whether they need a value."""
+    return {
+        "terms": [
+            {"code": t.code, "short": t.short, "label": t.label, "permits": t.permits, "limited": t.limited}
+            for t in DUO.values()
+        ]
+    }
+
+
+@router.post("/api/consents/of")
+def of(about: About, site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
+    """What stands of a patient or a study; of everybody where neither is named."""
+    here: PagesSite = site
+    found = here.consents.listed(patient=about.patient, issuer=about.issuer, study=about.study, who=who)
+    return {"consents": found}
+
+
+@router.post("/api/consents")
+def give(given: Given, site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
+    """Record terms of use."""
+    here: PagesSite = site
+    return here.consents.give(
+        given.terms, patient=given.patient, issuer=given.issuer, study=given.study, until=given.until,
+        refuses=given.refuses, source=given.source, who=who,
+    )  # fmt: skip
+
+
+@router.post("/api/consents/withdraw")
+def withdraw(told: Withdrawn, site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
+    """End all terms of a patient or a study now; the answer says what they had reached."""
+    here: PagesSite = site
+    return here.consents.withdraw(
+        patient=told.patient, issuer=told.issuer, study=told.study, reason=told.reason, who=who
+    )
+
+
+@router.post("/api/consents/fhir")
+def take(resource: dict[str, Any], site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
+    """Record a FHIR Consent (R4, R5)."""
+    here: PagesSite = site
+    return {"recorded": here.consents.take_fhir(read(resource), who=who)}
+
+
+@router.post("/api/consents/asked")
+def asked(use: Asked, site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
+    """The answer for one use of one study: allowed, or refused with the reason."""
+    here: PagesSite = site
+    said: dict[str, Any] = use.model_dump(exclude={"patient", "issuer", "study", "purpose"}, exclude_unset=True)
+    lists = {n: frozenset(v) for n, v in said.items() if isinstance(v, list)}
+    made = here.consents.allowed(use.study, use.purpose, who=who, **said | lists)
+    return {"allowed": made.allowed, "reason": made.reason, "by": made.by}

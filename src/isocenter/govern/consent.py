@@ -1,0 +1,376 @@
+"""What a patient's data may be used for: terms of use by patient and by study, and the answer for one use.
+
+Terms are codes of the Data Use Ontology (DUO, GA4GH; release 2021-02-23), each with what it is limited to. Several may
+stand at once: a use is allowed when one of them permits it with every condition met, and nobody refused it. A
+refusal, of the patient or of one study, always wins; a withdrawal ends everything that was given before it, and only
+what is given afterwards opens again. Terms of a study stand before those of its patient. Where nothing is known, the
+site's default answers: care is allowed, research is not.
+
+A condition of which the use says nothing is not met: whoever asks has to say what the terms want to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from isocenter.errors import Refused
+from isocenter.record import Kind, Sealed
+
+__all__ = [
+    "DUO", "KINDS", "KIND_WORDS", "UNASKED", "Acts", "Decision", "Purpose", "Term", "Terms", "Use", "after", "decide",
+    "duo", "read_values",
+]  # fmt: skip
+
+KINDS = (Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN)
+"""Events of which the terms are made; their subject is the study, or empty where they hold for the whole patient."""
+
+
+class Purpose(StrEnum):
+    """What data are wanted for."""
+
+    CARE = "care"  # of this patient: no terms are needed unless the site says so
+    RESEARCH = "research"  # cohorts, tables, images without names
+    TRAINING = "training"  # examples of which a model learns
+    FEDERATION = "federation"  # the same, in a model that travels between houses
+    SHARING = "sharing"  # a link for the research of another house
+
+
+UNASKED: Mapping[Purpose, bool] = MappingProxyType({p: p is Purpose.CARE for p in Purpose})
+"""What is allowed where nothing is known, unless the site sets it otherwise."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """One use, with what the terms may ask about it. What is not said counts as the less welcome answer.
+
+    Args:
+        purpose: what for.
+        project: by name. user: account. institutions: who gets to see it. countries: where, ISO 3166 two letters.
+        diseases: codes of what is studied (SNOMED CT, MONDO), with wider ones where they shall count.
+        topics: kinds of research: ``methods``, ``ancestry``, ``genetic``, or a site's own words.
+        non_profit: only organisations that are not for profit take part. non_commercial: no commercial use.
+        ethics: number of the approval of an ethics committee.
+        publishes: results are made known. collaborates: with whoever gave the data. returns: what is derived.
+    """
+
+    purpose: Purpose
+    project: str = ""
+    user: str = ""
+    institutions: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
+    diseases: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
+    non_profit: bool = False
+    non_commercial: bool = False
+    ethics: str = ""
+    publishes: bool = False
+    collaborates: bool = False
+    returns: bool = False
+
+    @property
+    def about(self) -> frozenset[str]:
+        """Topics, with the development of methods where a model learns."""
+        learns = self.purpose in (Purpose.TRAINING, Purpose.FEDERATION)
+        return self.topics | ({"methods"} if learns else set())
+
+
+Condition = Callable[[Use, frozenset[str], date], str]
+"""Use, what the term is limited to, today -> why it does not fit, empty where it does."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One code of DUO.
+
+    Args:
+        code: as DUO writes it. short: the usual letters. label: in words.
+        permits: whether it permits research by itself; the others only narrow what is permitted.
+        limited: whether it needs values: diseases, places, projects …
+    """
+
+    code: str
+    short: str
+    label: str
+    condition: Condition
+    permits: bool = False
+    limited: bool = False
+
+
+def _within(said: frozenset[str], allowed: frozenset[str], what: str) -> str:
+    if not said:
+        return f"the use does not say which {what}"
+    over = sorted(said - allowed)
+    return f"{what} {', '.join(over)} is not among those allowed" if over else ""
+
+
+def _touches(said: frozenset[str], allowed: frozenset[str], what: str) -> str:
+    return "" if said & allowed else f"only {what} {', '.join(sorted(allowed))}"
+
+
+def _when(met: bool, why: str) -> str:
+    return "" if met else why
+
+
+def _one(text: str) -> frozenset[str]:
+    return frozenset({text} if text else ())
+
+
+def _days(values: frozenset[str]) -> date:
+    return min(date.fromisoformat(v) for v in values)
+
+
+_NOT_ANCESTRY = "not for the study of population origins or ancestry"
+_TERMS = (
+    Term("DUO:0000004", "NRES", "no restriction", lambda u, v, d: "", permits=True),
+    Term("DUO:0000042", "GRU", "general research use", lambda u, v, d: "", permits=True),
+    Term("DUO:0000006", "HMB", "health, medical or biomedical research",
+         lambda u, v, d: _when("ancestry" not in u.about, _NOT_ANCESTRY), permits=True),
+    Term("DUO:0000007", "DS", "disease specific research",
+         lambda u, v, d: _touches(u.diseases, v, "for research on"), permits=True, limited=True),
+    Term("DUO:0000011", "POA", "population origins or ancestry research only",
+         lambda u, v, d: _when("ancestry" in u.about, "only for the study of population origins or ancestry"),
+         permits=True),
+    Term("DUO:0000043", "CC", "clinical care use",
+         lambda u, v, d: _when(u.purpose is Purpose.CARE, "only for clinical care")),
+    Term("DUO:0000012", "RS", "research specific restrictions",
+         lambda u, v, d: _touches(u.about, v, "for research of the kind"), limited=True),
+    Term("DUO:0000015", "NMDS", "no general methods research",
+         lambda u, v, d: _when("methods" not in u.about, "not for the development of methods, which a model is")),
+    Term("DUO:0000016", "GSO", "genetic studies only",
+         lambda u, v, d: _when("genetic" in u.about, "only for genetic studies")),
+    Term("DUO:0000018", "NPUNCU", "not for profit, non-commercial use only",
+         lambda u, v, d: _when(u.non_profit and u.non_commercial,
+                               "only without profit and without commercial use, and the use does not say so")),
+    Term("DUO:0000045", "NPU", "not for profit organisation use only",
+         lambda u, v, d: _when(u.non_profit, "only for organisations without profit, and the use does not say so")),
+    Term("DUO:0000046", "NCU", "non-commercial use only",
+         lambda u, v, d: _when(u.non_commercial, "only without commercial use, and the use does not say so")),
+    Term("DUO:0000019", "PUB", "publication required",
+         lambda u, v, d: _when(u.publishes, "results have to be published, and the use does not say so")),
+    Term("DUO:0000020", "COL", "collaboration required",
+         lambda u, v, d: _when(u.collaborates, "only with whoever gave the data, and the use does not say so")),
+    Term("DUO:0000021", "IRB", "ethics approval required",
+         lambda u, v, d: _when(bool(u.ethics), "an approval by an ethics committee is needed, and none is named")),
+    Term("DUO:0000022", "GS", "geographical restriction",
+         lambda u, v, d: _within(u.countries, v, "country"), limited=True),
+    Term("DUO:0000024", "MOR", "publication moratorium",
+         lambda u, v, d: _when(not u.publishes or d >= _days(v), f"nothing may be published before {min(v)}"),
+         limited=True),
+    Term("DUO:0000025", "TS", "time limit on use",
+         lambda u, v, d: _when(d <= _days(v), f"only until {min(v)}"), limited=True),
+    Term("DUO:0000026", "US", "user specific restriction",
+         lambda u, v, d: _within(_one(u.user), v, "user"), limited=True),
+    Term("DUO:0000027", "PS", "project specific restriction",
+         lambda u, v, d: _within(_one(u.project), v, "project"), limited=True),
+    Term("DUO:0000028", "IS", "institution specific restriction",
+         lambda u, v, d: _within(u.institutions, v, "institution"), limited=True),
+    Term("DUO:0000029", "RTN", "return to database or resource",
+         lambda u, v, d: _when(u.returns, "what is derived has to be given back, and the use does not say so")),
+    Term("DUO:0000044", "NPOA", "population origins or ancestry research prohibited",
+         lambda u, v, d: _when("ancestry" not in u.about, _NOT_ANCESTRY)),
+)  # fmt: skip
+
+DUO: Mapping[str, Term] = MappingProxyType({t.code: t for t in _TERMS})
+"""Code -> term."""
+
+_SHORT = {t.short: t for t in _TERMS}
+_DATED = {"DUO:0000024", "DUO:0000025"}
+
+
+def duo(said: str) -> Term:
+    """A term by its code or its letters.
+
+    Raises:
+        Refused: DUO has no such term, or none that can be decided by a program.
+
+    >>> duo("gru").code, duo("DUO:0000007").short
+    ('DUO:0000042', 'DS')
+    """
+    plain = said.strip().upper().replace("DUO_", "DUO:").rsplit("/", 1)[-1]
+    found = DUO.get(plain) or _SHORT.get(plain)
+    if found is None:
+        known = ", ".join(t.short for t in _TERMS)
+        raise Refused(f"the term '{said:.40}'", f"known are {known}", "look it up in the Data Use Ontology")
+    return found
+
+
+def read_values(term: Term, values: Iterable[str]) -> tuple[str, ...]:
+    """What a term is limited to, checked.
+
+    Raises:
+        Refused: values where none belong, none where some are needed, or a date that is none.
+    """
+    given = tuple(v.strip() for v in values if v.strip())
+    if term.limited != bool(given):
+        why = "it says nothing until it says what it is limited to" if term.limited else "it is not limited to anything"
+        raise Refused(f"{term.short} ({term.label}) with {len(given)} values", why, "write for example DS=363346000")
+    if term.code in _DATED:
+        try:
+            _days(frozenset(given))
+        except ValueError as wrong:
+            raise Refused(f"{term.short}={given[0]:.20}", "it is no date", "write it as 2027-11-30") from wrong
+    return given
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What was said once, of a patient or of one study.
+
+    Args:
+        id: its name in lists.
+        patient: number and issuer.
+        study: Study Instance UID; empty for all of the patient's.
+        codes: of DUO, with their values; none where it refuses.
+        permits: False for a refusal.
+        refused: the purposes that a refusal closes.
+        until: when it ends by itself.
+        number: of its event: later ones stand above earlier ones.
+    """
+
+    id: str
+    patient: tuple[str, str]
+    study: str
+    codes: Mapping[str, tuple[str, ...]]
+    permits: bool
+    refused: frozenset[Purpose]
+    given: datetime
+    until: datetime | None
+    by: str
+    source: str
+    number: int
+
+    def told(self) -> dict[str, Any]:
+        """As lists show it."""
+        return {
+            "id": self.id, "patient": self.patient[0], "issuer": self.patient[1], "study": self.study,
+            "terms": [{"code": c, "short": DUO[c].short, "label": DUO[c].label, "limited_to": list(v)}
+                      for c, v in self.codes.items()],
+            "permits": self.permits, "refuses": sorted(self.refused), "given": self.given.isoformat(),
+            "until": self.until.isoformat() if self.until else None, "by": self.by, "source": self.source,
+        }  # fmt: skip
+
+    def why_not(self, use: Use, now: datetime) -> str:
+        """Why these terms do not permit a use; empty where they do."""
+        if self.until is not None and now >= self.until:
+            return f"it ended on {self.until:%Y-%m-%d}"
+        named = [(DUO[c], frozenset(v)) for c, v in self.codes.items()]
+        if not any(t.permits for t, _ in named):
+            return "it permits no research"
+        lost = [f"{t.short}: {why}" for t, v in named if (why := t.condition(use, v, now.astimezone(UTC).date()))]
+        return "; ".join(lost)
+
+
+@dataclass(frozen=True)
+class Acts:
+    """All that was said: by patient and by study what was given, and the last withdrawal of each (its number, day)."""
+
+    of_patient: Mapping[tuple[str, str], tuple[Terms, ...]] = field(default_factory=dict)
+    of_study: Mapping[str, tuple[Terms, ...]] = field(default_factory=dict)
+    patient_ended: Mapping[tuple[str, str], tuple[int, datetime]] = field(default_factory=dict)
+    study_ended: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
+
+    def standing(self, patient: tuple[str, str], study: str) -> tuple[list[Terms], list[Terms]]:
+        """What still stands of a patient and of one study, the oldest first: no withdrawal came after it."""
+        person = self.patient_ended.get(patient, (0, None))[0]
+        single = max(person, self.study_ended.get(study, (0, None))[0])
+        return (
+            [t for t in self.of_patient.get(patient, ()) if t.number > person],
+            [t for t in self.of_study.get(study, ()) if t.number > single and t.patient == patient],
+        )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer for one use of one study.
+
+    Args:
+        allowed: whether.
+        reason: why, in words that name nobody.
+        kind: the same for counts, without a day that could point to somebody: one of `KIND_WORDS`.
+        by: id of the terms that decided, empty for the site's default.
+    """
+
+    allowed: bool
+    reason: str
+    kind: str
+    by: str = ""
+
+
+KIND_WORDS = {
+    "permitted": "permitted by the terms of use",
+    "default": "nothing is known of what it may be used for",
+    "refused": "this use was refused",
+    "terms": "the terms of use do not permit this use",
+    "withdrawn": "consent was withdrawn",
+}
+"""Kind of a decision -> words."""
+
+
+def decide(
+    acts: Acts, patient: tuple[str, str], study: str, use: Use, now: datetime, unasked: Mapping[Purpose, bool] = UNASKED
+) -> Decision:
+    """Whether a study may be used so.
+
+    Args:
+        acts: all that was said.
+        patient: number and issuer. study: Study Instance UID.
+        unasked: what is allowed where nothing is known.
+    """
+    of_patient, of_study = acts.standing(patient, study)
+    for one in (*of_study, *of_patient):
+        if not one.permits and use.purpose in one.refused and not (one.until and now >= one.until):
+            return Decision(False, f"{use.purpose} was refused on {one.given:%Y-%m-%d}", "refused", one.id)
+    if use.purpose is Purpose.CARE:
+        return _by_default(use, unasked)
+    chosen = [t for t in of_study if t.permits] or (
+        [] if study in acts.study_ended else [t for t in of_patient if t.permits]
+    )
+    lost = []
+    for one in reversed(chosen):
+        if not (why := one.why_not(use, now)):
+            terms = ", ".join(DUO[c].short for c in one.codes)
+            return Decision(True, f"permitted on {one.given:%Y-%m-%d} ({terms})", "permitted", one.id)
+        lost.append(why)
+    if lost:
+        return Decision(False, f"the terms of use do not permit it ({lost[0]})", "terms", chosen[-1].id)
+    ended = acts.study_ended.get(study) or acts.patient_ended.get(patient)
+    if ended is not None:
+        return Decision(False, f"consent was withdrawn on {ended[1]:%Y-%m-%d}", "withdrawn")
+    return _by_default(use, unasked)
+
+
+def _by_default(use: Use, unasked: Mapping[Purpose, bool]) -> Decision:
+    allowed = unasked.get(use.purpose, False)
+    words = "allows" if allowed else "does not allow"
+    return Decision(allowed, f"{KIND_WORDS['default']}, and the site {words} {use.purpose} then", "default")
+
+
+def after(acts: Acts, events: Iterable[Sealed]) -> Acts:
+    """The acts as these events leave them."""
+    people, studies = dict(acts.of_patient), dict(acts.of_study)
+    people_ended, studies_ended = dict(acts.patient_ended), dict(acts.study_ended)
+    for sealed in events:
+        event, told = sealed.event, sealed.event.details
+        patient = (str(told["patient"]["id"]), str(told["patient"]["issuer"]))
+        if event.kind is Kind.CONSENT_WITHDRAWN:
+            if event.subject:
+                studies_ended[event.subject] = sealed.number, event.time
+            else:
+                people_ended[patient] = sealed.number, event.time
+        elif event.kind is Kind.CONSENT_GIVEN:
+            one = Terms(
+                told["consent"], patient, event.subject, {c: tuple(v) for c, v in told["codes"].items()},
+                told["permits"], frozenset(Purpose(p) for p in told["refuses"]), event.time,
+                datetime.fromisoformat(told["until"]) if told["until"] else None, event.who, told["source"],
+                sealed.number,
+            )  # fmt: skip
+            if event.subject:
+                studies[event.subject] = (*studies.get(event.subject, ()), one)
+            else:
+                people[patient] = (*people.get(patient, ()), one)
+    return Acts(people, studies, people_ended, studies_ended)

@@ -1,0 +1,176 @@
+"""FHIR Consent (R4 4.0.1 and R5 5.0.0) read as terms of use; what cannot be read surely is refused, never guessed.
+
+A consent that is active permits or refuses; one that is inactive, rejected or entered in error withdraws. Terms of DUO
+stand as codings in the provision's code; other codings of the same concept, and its text, are what the term is limited
+to (a disease, a country). Without such codes the purposes of use say it: HRESCH and what lies below it in
+v3-PurposeOfUse is health research (HMB), TREAT is care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from isocenter.errors import Refused
+from isocenter.govern.consent import DUO, Purpose, duo
+
+__all__ = ["Said", "read"]
+
+_ENDED = {"inactive", "rejected", "entered-in-error", "not-done", "unknown"}
+_RESEARCH = {"HRESCH", "BIORCH", "CLINTRCH", "CLINTRCHNPC", "CLINTRCHPC", "PRECLINTRCH", "DSRCH", "POARCH", "TRANSRCH"}
+_CARE = {"TREAT", "CAREMGT", "CLINTRL", "ETREAT", "BTG", "ERTREAT", "HOPERAT", "PATRQT", "POPHLTH", "RECORDMGT"}
+_OF = {"DSRCH": "DUO:0000007", "POARCH": "DUO:0000011"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """A consent as it was read.
+
+    Args:
+        patient: number and issuer (the identifier's system, where it is no address of the web).
+        studies: Study Instance UIDs; none for all of the patient's.
+        codes: DUO code -> values.
+        permits: whether it permits; with `withdrawn` it ends what was given.
+        refuses: purposes that a refusal closes.
+    """
+
+    patient: tuple[str, str]
+    studies: tuple[str, ...]
+    codes: Mapping[str, tuple[str, ...]]
+    permits: bool
+    refuses: frozenset[Purpose]
+    until: datetime | None
+    withdrawn: bool
+    source: str
+
+
+def read(resource: Mapping[str, Any]) -> Said:
+    """One Consent resource.
+
+    Raises:
+        Refused: another resource, no patient, or a rule that the terms of use cannot express.
+    """
+    if resource.get("resourceType") != "Consent":
+        raise Refused(f"a resource of the type '{str(resource.get('resourceType'))[:30]}'", "a Consent is wanted")
+    rule, permits = _rule(resource)
+    codes = _codes(rule)
+    refuses = frozenset(Purpose) - {Purpose.CARE}
+    purposes = {str(c.get("code", "")) for c in _many(rule.get("purpose"))}
+    if not permits:
+        refuses = _refused(purposes) or refuses
+    elif not codes:
+        codes = _of_purposes(purposes)
+    withdrawn = str(resource.get("status", "")) in _ENDED
+    if permits and not codes and not withdrawn:
+        raise Refused(
+            "a Consent that permits nothing a program can read", "it has no DUO code and no purpose of use",
+            "add a coding such as DUO:0000042 to the provision's code",
+        )  # fmt: skip
+    period = rule.get("period") or resource.get("period") or {}
+    return Said(
+        _patient(resource), _studies(rule), codes if permits else {}, permits, refuses, _end(period), withdrawn,
+        f"FHIR Consent/{str(resource.get('id', ''))[:64]}",
+    )  # fmt: skip
+
+
+def _rule(resource: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    """The one rule of a consent and whether it permits."""
+    rules = _many(resource.get("provision"))
+    if len(rules) > 1 or any(rule.get("provision") for rule in rules):
+        raise Refused(
+            "a Consent with rules inside rules", "which of them decides would be a guess", "send one rule each"
+        )
+    rule = rules[0] if rules else {}
+    kind = str(rule.get("type") or resource.get("decision") or "permit")
+    if kind not in ("permit", "deny"):
+        raise Refused(f"a provision of the type '{kind[:20]}'", "it is permit or deny")
+    return rule, kind == "permit"
+
+
+def _codes(rule: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for concept in _many(rule.get("code")):
+        codings = _many(concept.get("coding"))
+        named = [c for c in codings if _is_duo(c)]
+        if not named:
+            raise Refused(f"the code '{_first(codings)}'", "it is no term of the Data Use Ontology", "use one of DUO")
+        term = duo(str(named[0]["code"]))
+        values = [str(c.get("code", "")) for c in codings if not _is_duo(c)]
+        values += [v.strip() for v in str(concept.get("text") or "").split(",") if term.limited and not values]
+        if term.limited and not any(values):
+            raise Refused(
+                f"{term.short} ({term.label}) without a value", "it says nothing until it says what it is limited to"
+            )
+        found[term.code] = tuple(v for v in values if v) if term.limited else ()
+    return found
+
+
+def _of_purposes(purposes: set[str]) -> dict[str, tuple[str, ...]]:
+    research = purposes & _RESEARCH
+    if research & set(_OF):
+        if "DSRCH" in research:
+            raise Refused("the purpose DSRCH", "which disease it means is not said", "use DUO:0000007 with its disease")
+        return {_OF[p]: () for p in research & set(_OF)}
+    if research:
+        return {"DUO:0000006": ()}
+    return {"DUO:0000043": ()} if purposes & _CARE else {}
+
+
+def _refused(purposes: set[str]) -> frozenset[Purpose]:
+    closed = set(Purpose) - {Purpose.CARE} if purposes & _RESEARCH else set()
+    return frozenset(closed | ({Purpose.CARE} if purposes & _CARE else set()))
+
+
+def _patient(resource: Mapping[str, Any]) -> tuple[str, str]:
+    said = resource.get("patient") or resource.get("subject") or {}
+    identifier = said.get("identifier") or {}
+    if value := str(identifier.get("value") or ""):
+        system = str(identifier.get("system") or "")
+        return value, "" if "/" in system else system
+    reference = str(said.get("reference") or "")
+    if reference.startswith("Patient/") and len(reference) > 8:
+        return reference.removeprefix("Patient/"), ""
+    raise Refused(
+        "a Consent of nobody", "it has neither an identifier nor a reference to a patient", "name the patient"
+    )
+
+
+def _studies(rule: Mapping[str, Any]) -> tuple[str, ...]:
+    found = []
+    for one in _many(rule.get("data")):
+        value = str(((one.get("reference") or {}).get("identifier") or {}).get("value") or "").removeprefix("urn:oid:")
+        if not value or set(value) - set("0123456789."):
+            raise Refused(
+                "a Consent for data that are no study", "only a Study Instance UID can be held to", "urn:oid:…"
+            )
+        found.append(value)
+    return tuple(found)
+
+
+def _end(period: Mapping[str, Any]) -> datetime | None:
+    said = str(period.get("end") or "")
+    if not said:
+        return None
+    try:
+        when = datetime.fromisoformat(said)
+    except ValueError as wrong:
+        raise Refused(f"the end '{said[:30]}'", "it is no date", "write it as 2027-11-30") from wrong
+    if len(said) <= 10:  # a day is meant to its last second
+        when += timedelta(days=1)
+    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _is_duo(coding: Mapping[str, Any]) -> bool:
+    plain = str(coding.get("code", "")).replace("DUO_", "DUO:")
+    return plain in DUO or "duo" in str(coding.get("system", "")).casefold()
+
+
+def _first(codings: Sequence[Mapping[str, Any]]) -> str:
+    return str(codings[0].get("code", ""))[:30] if codings else ""
+
+
+def _many(said: Any) -> list[Mapping[str, Any]]:
+    held = said if isinstance(said, list) else [said] if said else []
+    return [one for one in held if isinstance(one, dict)]

@@ -1,0 +1,299 @@
+"""Terms of use of one archive: recorded, withdrawn, and asked before data are used for anything but care.
+
+`allowed` is the one question that cohorts, exports, links for research, training and federation ask; it reads the
+journal up to its last entry, so that a withdrawal reaches all of them with the next question. A withdrawal also says
+what it can no longer call back: what had left before, and which models had learned from it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import NotFound, Refused
+from isocenter.govern import consent
+from isocenter.govern.consent import UNASKED, Acts, Decision, Purpose, Use, duo, read_values
+from isocenter.govern.consent_fhir import Said
+from isocenter.govern.policy import Person, must
+from isocenter.record import Event, Kind, Study
+
+if TYPE_CHECKING:
+    from isocenter.record import Model
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Consenting"]
+
+_PAGE = 5000
+_ALL = 10_000_000
+
+
+@dataclass
+class Consenting:
+    """The terms of use of one archive.
+
+    Args:
+        site_wide: what the site set: ``unasked`` -> {purpose: allow or deny}, ``institution``, ``country``.
+        models: the models that are here.
+    """
+
+    index: Index
+    journal: Journal
+    blobs: Blobs
+    clock: Callable[[], datetime]
+    site_wide: Callable[[], Mapping[str, Any]] = dict
+    models: Callable[[], Iterable[Model]] = tuple
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._level = 0
+        self._acts = Acts()
+
+    # ---- asking ----------------------------------------------------------------------------------------------
+
+    def use(self, purpose: Purpose, *, who: Person, **said: Any) -> Use:
+        """A use by somebody here: the account, the site's institution and country, and what else is said of it."""
+        here = self.site_wide()
+        given = {"institutions": here.get("institution"), "countries": here.get("country")}
+        known: dict[str, Any] = {n: frozenset({str(v)}) for n, v in given.items() if v and n not in said}
+        return Use(Purpose(purpose), user=who.name, **known, **said)
+
+    def allowed(self, study_uid: str, purpose: Purpose | Use, *, who: Person, **said: Any) -> Decision:
+        """Go on only if a study may be used so; the decision that says why.
+
+        Args:
+            purpose: what for, or the whole use.
+            said: of the use (`Use`), where only the purpose is given.
+
+        Raises:
+            Refused: it may not, with the reason; NotFound: no such study.
+        """
+        use = purpose if isinstance(purpose, Use) else self.use(purpose, who=who, **said)
+        found = self.index.studies({"StudyInstanceUID": study_uid}, limit=1)
+        if not found:
+            raise NotFound("no such study", "the archive has none of that Study Instance UID")
+        made = self.decided(found[0], use)
+        if not made.allowed:
+            raise Refused(
+                f"this study may not be used for {use.purpose}", made.reason,
+                "record terms of use with `isocenter consent give`, or leave the study out",
+            )  # fmt: skip
+        return made
+
+    def decided(self, study: Study, use: Use) -> Decision:
+        """The answer for one study, allowed or not."""
+        patient = study.patient.id, study.patient.issuer
+        return consent.decide(self._known(), patient, study.uid, use, self.clock(), self._unasked())
+
+    def sifted(self, studies: Iterable[Study], use: Use) -> tuple[list[Study], list[tuple[str, int]]]:
+        """Those of many studies that may be used so, and for what reasons how many may not."""
+        acts, now, unasked = self._known(), self.clock(), self._unasked()
+        kept, lost = [], Counter[str]()
+        for study in studies:
+            patient = study.patient.id, study.patient.issuer
+            made = consent.decide(acts, patient, study.uid, use, now, unasked)
+            if made.allowed:
+                kept.append(study)
+            else:
+                lost[consent.KIND_WORDS[made.kind]] += 1
+        return kept, lost.most_common()
+
+    # ---- recording -------------------------------------------------------------------------------------------
+
+    def give(
+        self, codes: Mapping[str, Sequence[str]], *, who: Person, patient: str = "", issuer: str = "", study: str = "",
+        until: datetime | None = None, refuses: Collection[Purpose] = (), source: str = "",
+    ) -> dict[str, Any]:  # fmt: skip
+        """Record terms of use of a patient, or of one study; with `refuses`, that these purposes are refused.
+
+        Args:
+            codes: of DUO, each with what it is limited to.
+            patient: number; needed where no study is named. issuer: of the number, empty where headers have none.
+
+        Raises:
+            Refused: codes that do not exist, that narrow without permitting anything, or nobody they are about.
+        """
+        must(who, "consent", study)
+        read = {(term := duo(code)).code: read_values(term, values) for code, values in codes.items()}
+        if refuses and read:
+            raise Refused("terms that permit and refuse at once", "which of the two holds would be a guess")
+        if not refuses and not any(consent.DUO[c].permits or c == "DUO:0000043" for c in read):
+            raise Refused(
+                "terms that permit nothing", "conditions alone narrow what is permitted", "add GRU, HMB, DS or NRES"
+            )
+        event = Event(
+            Kind.CONSENT_GIVEN, self.clock(), who.name, study,
+            {
+                "consent": secrets.token_hex(8), "patient": self._whose(patient, issuer, study),
+                "codes": {c: list(v) for c, v in read.items()}, "permits": not refuses,
+                "refuses": sorted(Purpose(p) for p in refuses), "until": until.isoformat() if until else "",
+                "source": source[:200],
+            },
+        )  # fmt: skip
+        (sealed,) = self.journal.append(event)
+        acts = consent.after(Acts(), [sealed])
+        (made,) = next(iter((*acts.of_patient.values(), *acts.of_study.values())))
+        return made.told()
+
+    def withdraw(
+        self, *, who: Person, patient: str = "", issuer: str = "", study: str = "", reason: str = ""
+    ) -> dict[str, Any]:
+        """End all terms of a patient or of one study, now; and what they had reached."""
+        must(who, "consent", study)
+        whose = self._whose(patient, issuer, study)
+        told = {"patient": whose, "reason": reason[:500]}
+        self.journal.append(Event(Kind.CONSENT_WITHDRAWN, self.clock(), who.name, study, told))
+        return self.reached(who=who, patient=whose["id"], issuer=whose["issuer"], study=study)
+
+    def take_fhir(self, said: Said, *, who: Person) -> list[dict[str, Any]]:
+        """Record a FHIR Consent: for each study that it names, or for the patient."""
+        made = []
+        patient, issuer = said.patient
+        for study in said.studies or ("",):
+            if said.withdrawn:
+                made.append(self.withdraw(patient=patient, issuer=issuer, study=study, reason=said.source, who=who))
+            else:
+                refuses = () if said.permits else said.refuses
+                made.append(
+                    self.give(said.codes, patient=patient, issuer=issuer, study=study, until=said.until,
+                              refuses=refuses, source=said.source, who=who)
+                )  # fmt: skip
+        return made
+
+    def listed(self, *, who: Person, patient: str = "", issuer: str = "", study: str = "") -> list[dict[str, Any]]:
+        """What still stands of a patient or a study, the newest first; of everybody where neither is named."""
+        must(who, "consent", study)
+        acts = self._known()
+        if patient or study:
+            whose = self._whose(patient, issuer, study)
+            of_patient, of_study = acts.standing((whose["id"], whose["issuer"]), study)
+            found = [*of_patient, *of_study]
+        else:
+            found = [t for p in acts.of_patient for t in acts.standing(p, "")[0]]
+            found += [t for s, terms in acts.of_study.items() for t in terms if t in acts.standing(t.patient, s)[1]]
+        return [t.told() for t in sorted(found, key=lambda t: -t.number)]
+
+    # ---- what was reached ------------------------------------------------------------------------------------
+
+    def taught(
+        self, name: str, version: str, studies: Collection[str], *, who: Person, use: Use, digest: str = ""
+    ) -> None:
+        """Record of which studies a model learned, after asking for each of them.
+
+        Raises:
+            Refused: one of them may not be used so; nothing is recorded then.
+        """
+        must(who, "train")
+        for study in studies:
+            self.allowed(study, use, who=who)
+        details = {
+            "version": version, "digest": digest, "purpose": use.purpose.value, "project": use.project,
+            "studies": sorted(studies),
+        }  # fmt: skip
+        self.journal.append(Event(Kind.MODEL_TRAINED, self.clock(), who.name, name, details))
+
+    def reached(self, *, who: Person, patient: str = "", issuer: str = "", study: str = "") -> dict[str, Any]:
+        """Where data of a patient or a study went: exports, cohorts and their tables, links, models that learned."""
+        must(who, "consent", study)
+        whose = self._whose(patient, issuer, study)
+        studies = [s for s in self._studies(whose) if not study or s.uid == study]
+        uids = {s.uid for s in studies}
+        cohorts = self._cohorts(uids)
+        told = {
+            "studies": sorted(uids),
+            "exports": [_row(s) for u in sorted(uids) for s in self._events(Kind.EXPORTED, u)],
+            "sent": [_row(s) for u in sorted(uids) for s in self._events(Kind.SENT, u)],
+            "links": [_row(s) for u in sorted(uids) for s in self._events(Kind.SHARED, u)],
+            "cohorts": [{"id": id, "name": name} for id, name in cohorts.items()],
+            "tables": [_row(s) for id in cohorts for s in self._events(Kind.COHORT_EXPORTED, id)],
+        }  # fmt: skip
+        return {**told, "models": self._learned(uids, set(cohorts))}
+
+    def _learned(self, uids: set[str], cohorts: set[str]) -> list[dict[str, Any]]:
+        """Models that learned from any of the studies, as the journal says or as their cards name images or studies."""
+        found: dict[tuple[str, str], str] = {}
+        for sealed in self._events(Kind.MODEL_TRAINED):
+            told = sealed.event.details
+            if uids & set(told.get("studies", ())) or told.get("cohort") in cohorts:
+                found[sealed.event.subject, str(told.get("version", ""))] = f"journal, entry {sealed.number}"
+        digests = uids | {
+            i.digest for u in uids for s in self.index.study(u).series for i in s.instances
+        }  # fmt: skip
+        for model in self.models():
+            if digests & {str(one) for one in model.card.get("learned_from", ())}:
+                found.setdefault((model.name, model.version), "its card")
+        return [{"model": n, "version": v, "known_by": by} for (n, v), by in sorted(found.items())]
+
+    def _cohorts(self, uids: set[str]) -> dict[str, str]:
+        found = {}
+        for sealed in self._events(Kind.COHORT_FROZEN):
+            members = json.loads(self.blobs.get(sealed.event.subject)).get("members", ())
+            if uids & set(members):
+                found[sealed.event.subject] = str(sealed.event.details["name"])
+        return found
+
+    def _events(self, kind: Kind, subject: str = "") -> Any:
+        return self.journal.since(kinds=(kind,), subject=subject, limit=_ALL)
+
+    # ---- within ----------------------------------------------------------------------------------------------
+
+    def _whose(self, patient: str, issuer: str, study: str) -> dict[str, str]:
+        if study:
+            found = self.index.studies({"StudyInstanceUID": study}, limit=1)
+            if found and (not patient or found[0].patient.id == patient):
+                return {"id": found[0].patient.id, "issuer": found[0].patient.issuer}
+            if found or not patient:
+                raise NotFound(
+                    "no such study of this patient", "the archive has none", "look at the Study Instance UID"
+                )
+        if not patient:
+            raise Refused("terms of nobody", "they are about a patient or a study", "name one of the two")
+        if not issuer:
+            issuers = {s.patient.issuer for s in self.index.studies({"PatientID": patient}, limit=_PAGE)}
+            if len(issuers) > 1:
+                raise Refused(
+                    f"the patient number '{patient:.64}'",
+                    f"{len(issuers)} issuers have given it out",
+                    "name the issuer",
+                )
+            issuer = next(iter(issuers), "")
+        return {"id": patient, "issuer": issuer}
+
+    def _studies(self, whose: Mapping[str, str]) -> list[Study]:
+        found = self.index.studies({"PatientID": whose["id"]}, limit=_PAGE)
+        return [s for s in found if (s.patient.id, s.patient.issuer) == (whose["id"], whose["issuer"])]
+
+    def _unasked(self) -> Mapping[Purpose, bool]:
+        said = self.site_wide().get("unasked") or {}
+        research = said.get("research")
+        asked = {Purpose(p): v == "allow" for p, v in said.items()}
+        if research is not None:  # what holds for research holds for its kinds, unless they are named
+            asked = {p: research == "allow" for p in Purpose if p is not Purpose.CARE} | asked
+        return {**UNASKED, **asked}
+
+    def _known(self) -> Acts:
+        with self._lock:
+            head = self.journal.head()[0]
+            if head < self._level:  # the archive was put back to an older copy
+                self._level, self._acts = 0, Acts()
+            while self._level < head and (page := self.journal.since(self._level, kinds=consent.KINDS, limit=_PAGE)):
+                self._acts = consent.after(self._acts, page)
+                self._level = page[-1].number
+            self._level = head
+            return self._acts
+
+
+def _row(sealed: Any) -> dict[str, Any]:
+    told = sealed.event.details
+    names = ("to", "until", "destination", "objects", "domain", "form", "rows", "file", "name")
+    return {
+        "number": sealed.number, "time": sealed.event.time.isoformat(), "by": sealed.event.who,
+        "subject": sealed.event.subject, **{n: told[n] for n in names if n in told},
+    }  # fmt: skip

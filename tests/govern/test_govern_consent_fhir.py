@@ -1,0 +1,69 @@
+"""FHIR Consents read as terms of use, in the manners of R4 and R5; what would have to be guessed is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.govern.consent import Purpose
+from isocenter.govern.consent_fhir import read
+
+PATIENT = {"identifier": {"system": "HOSP", "value": "4711"}}
+
+
+def _r4(**rule: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Consent", "id": "c1", "status": "active", "patient": PATIENT,
+        "scope": {"coding": [{"code": "research"}]}, "provision": {"type": "permit", **rule},
+    }  # fmt: skip
+
+
+def _duo(code: str, *more: dict[str, str], text: str = "") -> dict[str, Any]:
+    concept: dict[str, Any] = {"coding": [{"system": "http://purl.obolibrary.org/obo/duo.owl", "code": code}, *more]}
+    return concept | ({"text": text} if text else {})
+
+
+def test_terms_limits_end_and_studies_are_read() -> None:
+    study = {"meaning": "instance", "reference": {"identifier": {"value": "urn:oid:1.2.3"}}}
+    said = read(
+        _r4(code=[_duo("DUO:0000007", {"system": "http://snomed.info/sct", "code": "363406005"}), _duo("DUO_0000021"),
+                  _duo("DUO:0000022", text="DE, FR")], period={"end": "2027-11-30"}, data=[study])
+    )  # fmt: skip
+    assert said.codes == {"DUO:0000007": ("363406005",), "DUO:0000021": (), "DUO:0000022": ("DE", "FR")}
+    assert said.patient == ("4711", "HOSP") and said.studies == ("1.2.3",) and said.source == "FHIR Consent/c1"
+    assert said.permits and not said.withdrawn and said.until == datetime(2027, 12, 1, tzinfo=UTC)
+
+
+def test_r5_and_purposes() -> None:
+    r5 = {
+        "resourceType": "Consent", "status": "active", "subject": {"reference": "Patient/4711"}, "decision": "permit",
+        "provision": [{"purpose": [{"code": "HRESCH"}]}],
+    }  # fmt: skip
+    assert read(r5).codes == {"DUO:0000006": ()} and read(r5).patient == ("4711", "")
+    denied = read({**r5, "decision": "deny"})
+    assert not denied.permits and denied.refuses == frozenset(Purpose) - {Purpose.CARE}
+    assert read(_r4(type="deny", purpose=[{"code": "TREAT"}])).refuses == {Purpose.CARE}
+    assert read({**_r4(code=[_duo("DUO:0000042")]), "status": "inactive"}).withdrawn
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"resourceType": "Patient"},
+        _r4(),
+        {**_r4(code=[_duo("DUO:0000042")]), "patient": {}},
+        _r4(code=[_duo("DUO:0000007")]),
+        _r4(code=[{"coding": [{"system": "http://loinc.org", "code": "1-8"}]}]),
+        _r4(code=[_duo("DUO:0000042")], provision=[{"type": "deny"}]),
+        _r4(type="perhaps", code=[_duo("DUO:0000042")]),
+        _r4(code=[_duo("DUO:0000042")], period={"end": "soon"}),
+        _r4(code=[_duo("DUO:0000042")], data=[{"reference": {"reference": "Observation/1"}}]),
+        _r4(purpose=[{"code": "DSRCH"}]),
+    ],
+)
+def test_what_would_be_a_guess_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        read(wrong)
