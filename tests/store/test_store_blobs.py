@@ -354,3 +354,23 @@ def test_many_threads_put_the_same_and_different(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(got) == 8 and len(set(blobs.digests())) == 28 and list(blobs.scrub()) == []
+
+
+@pytest.mark.parametrize("url", ["memory://", "folder"])
+def test_what_is_removed_is_gone_and_may_come_again(url: str, tmp_path: Path) -> None:
+    blobs = Blobs(str(tmp_path / "a") if url == "folder" else url)
+    digest = blobs.put(DATA)
+    assert blobs.remove(digest) and digest not in blobs and not blobs.remove(digest)
+    assert blobs.put(DATA) == digest and blobs.get(digest) == DATA
+
+
+def test_a_disk_that_does_not_let_go_says_so(tmp_path: Path) -> None:
+    class Holding(Disk):
+        def remove(self, path: Path) -> None:
+            raise OSError(errno.EROFS, "read-only")
+
+    blobs = Blobs(str(tmp_path), disk=Holding())
+    digest = blobs.put(DATA)
+    with pytest.raises(Unavailable, match="could not be removed"):
+        blobs.remove(digest)
+    assert blobs.get(digest) == DATA

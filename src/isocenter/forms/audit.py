@@ -90,6 +90,9 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.DECLINED: _RUN,
     Kind.STARTED: Audited("110100", "110120"),
     Kind.SCRUBBED: _RUN,
+    Kind.BACKED_UP: Audited("110106", action="R"),
+    Kind.RESTORED: _RUN,
+    Kind.OBJECTS_PURGED: _RECORD._replace(action="D"),
     Kind.PEER_DRAWN: _RUN,
 }
 """Kinds that are something else than a change of a study's record, which every other kind is."""

@@ -79,6 +79,15 @@ class Kind(StrEnum):
     CONSENT_WITHDRAWN = "ConsentWithdrawn"  # the same; details: patient, reason
     AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last
     SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many
+    BACKED_UP = "BackedUp"  # details: entries, hash, blobs, new_blobs, damaged: how many
+    RESTORED = "Restored"  # the first event after an archive was made again; details: entries, hash, of, missing
+    OBJECTS_REJECTED = "ObjectsRejected"  # subject: study; details: code, reason, instances, note, instead, absent
+    REJECTION_ENDED = "RejectionEnded"  # subject: study; details: rejection: number of the event, reason
+    PURGE_ASKED = "PurgeAsked"  # subject: study; details: rejection: number of the event, reason
+    OBJECTS_PURGED = "ObjectsPurged"  # subject: study; details: asked: number, rejection, instances, digests
+    PATIENTS_MERGED = "PatientsMerged"  # details: from, into: {id, issuer}, studies, reason; later arrivals follow
+    STUDIES_MOVED = "StudiesMoved"  # details: studies, into: the whole of the patient, reason
+    PATIENTS_UNDONE = "PatientsUndone"  # details: change: number of the event that is undone, reason
     STARTED = "Started"
     LESION_MATCHED = "LesionMatched"  # subject: study; details.one, .other: tracking identities; .same
     ORDER_PLACED = "OrderPlaced"  # subject: order; details.order: the whole of it as it now stands, .source

@@ -88,6 +88,15 @@ _WORDS = {
     Kind.CONSENT_WITHDRAWN: "recorded that consent was withdrawn",
     Kind.AUDIT_EXPORTED: "took entries {first} to {last} of the journal out as {form}",
     Kind.SCRUBBED: "read all {files} stored files and mended {mended}",
+    Kind.BACKED_UP: "made a backup of {entries} entries and {blobs} files",
+    Kind.RESTORED: "made the archive again from a backup, up to entry {entries} of {of}",
+    Kind.OBJECTS_REJECTED: "rejected images of it: {reason}",
+    Kind.REJECTION_ENDED: "took the rejection {rejection} back: {reason}",
+    Kind.PURGE_ASKED: "asked that what was rejected be erased: {reason}",
+    Kind.OBJECTS_PURGED: "erased what was rejected, as entry {asked} asked",
+    Kind.PATIENTS_MERGED: "made one patient of two: {reason}",
+    Kind.STUDIES_MOVED: "moved studies to another patient: {reason}",
+    Kind.PATIENTS_UNDONE: "undid change {change} of patients: {reason}",
     Kind.STARTED: "started",
 }
 _BLIND = (

@@ -49,6 +49,7 @@ from isocenter.site.entering import Entrance
 from isocenter.site.escalating import Escalating
 from isocenter.site.following import Following
 from isocenter.site.gating import Gating
+from isocenter.site.keeping import Keeping
 from isocenter.site.listing import Listing
 from isocenter.site.loading import Loading, volumes_of
 from isocenter.site.ordering import Ordering
@@ -125,6 +126,7 @@ class Site(Desk, Marks, Registering):
         )
         self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents)
         self._witness = Witness(self.journal, lambda: self.clock())
+        self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents)
         self._shelf, self._cutter = Shelf(), Cutter()
         self.calls = Escalating(self.index, self.journal, self.preferences, self.clock)

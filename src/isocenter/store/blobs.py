@@ -198,6 +198,30 @@ class Blobs:
             except (NotFound, Refused, Unavailable) as wrong:
                 yield digest, str(wrong)
 
+    def remove(self, digest: str) -> bool:
+        """Forget a blob for good; whether it was there. Only what a person has purged is ever removed.
+
+        Raises:
+            Unavailable: the disk said no.
+        """
+        import obstore
+        from obstore.exceptions import BaseError
+
+        if digest not in self:
+            return False
+        try:
+            if self._folder is None:
+                obstore.delete(self._store, _key(digest))
+            else:
+                place = self._folder / _key(digest)
+                self._disk.remove(place)
+                self._flush(place.parent)
+        except Unavailable:
+            raise
+        except (OSError, BaseError) as error:
+            raise unavailable(error, "a file could not be removed") from error
+        return True
+
     def close(self) -> None:
         """Let go of the threads; what was put stays."""
         if self._pool is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from isocenter.store.database import Database
 from isocenter.store.projection import project
 from isocenter.store.statements import Statement
 
-__all__ = ["Journal", "append_within", "entries", "hold_end"]
+__all__ = ["Journal", "adopt", "append_within", "entries", "hold_end"]
 
 _PAGE = 1000
 _HOLD_END = Statement(sa.select(t.chain.c.number, t.chain.c.hash).with_for_update())
@@ -172,6 +172,24 @@ def append_within(
             project(entry, blobs, connection)
         _MOVE_END.run(connection, {"number": number, "hash": previous})
     return tuple(sealed)
+
+
+def adopt(connection: sa.Connection, sealed: Iterable[Sealed], blobs: Blobs | None) -> tuple[int, str]:
+    """Take entries that were sealed before into an empty journal, and fold them; number and hash of the last.
+
+    Raises:
+        Refused: one whose words the database would hold otherwise than they were sealed; WrongState as `append`.
+    """
+    number, last = 0, GENESIS
+    for entry in sealed:
+        again, row = _seal(number + 1, last, entry.event)
+        if (again.number, again.hash) != (entry.number, entry.hash):
+            raise _broken(entry.number, "its content is not what was sealed")
+        _ADD_EVENTS.run(connection, row)
+        project(entry, blobs, connection)
+        number, last = entry.number, entry.hash
+    _MOVE_END.run(connection, {"number": number, "hash": last})
+    return number, last
 
 
 def entries(connection: sa.Connection) -> Iterator[Sealed]:

@@ -1,0 +1,91 @@
+"""Commands of keeping: backup, restore."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isocenter.cli import Json, Where, app, house, settings
+
+__all__: list[str] = []
+
+
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(help="Folder that takes the backup; given again, it takes what is new.")],
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Copy the whole archive, or what is new since the last time, while it serves."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held, screen.progress("copying") as told:
+        done = held.site.keeping.backup(to, who=HOUSE, told=told)
+        secrets = held.settings.folder / "secrets"
+    screen.answer(done)
+    screen.say(
+        f"{done.entries} entries of the journal ({done.new_entries} new), {done.blobs} files ({done.new_blobs} new)"
+    )
+    for line in done.damaged:
+        screen.say(f"  damaged in the archive, not copied: {line}")
+    screen.say(f"not in it: the secrets in {secrets}; keep them elsewhere, apart from the backup")
+    if done.damaged:
+        raise typer.Exit(1)
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="Folder of the backup.")],
+    entry: Annotated[int | None, typer.Option(help="Number of the last entry of the journal that shall count.")] = None,
+    until: Annotated[str, typer.Option(help="Time as 2026-11-26T10:00:00+01:00; what came later does not count.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Make an archive in a new folder from a backup: whole, up to an entry of the journal, or up to a time."""
+    from isocenter.app import open_house
+    from isocenter.cli.screen import Screen
+    from isocenter.errors import Conflict
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    given = settings(folder)
+    if (given.folder / "archive.sqlite").exists():
+        raise Conflict(f"folder '{given.folder}'", "it holds an archive already", "name a new one with --folder")
+    held = open_house(given, server=True)
+    try:
+        with screen.progress("restoring") as told:
+            done = held.site.keeping.restore(source, who=HOUSE, entry=entry, until=moment(until), told=told)
+    finally:
+        held.close()
+    screen.answer(done)
+    screen.say(
+        f"{done.entries} of {done.of} entries, {done.blobs} files in {given.folder}; last hash {done.hash[:16]}…"
+    )
+    for digest in done.missing:
+        screen.say(f"  missing or damaged in the backup: {digest}")
+    if done.missing:
+        raise typer.Exit(1)
+
+
+def moment(text: str) -> datetime | None:
+    """A time with its zone, as UTC; None for an empty text.
+
+    Raises:
+        Refused: it is none, or does not say its zone.
+    """
+    from isocenter.errors import Refused
+
+    if not text:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"the time '{text:.40}'", "it cannot be read", "write 2026-11-26T10:00:00+01:00") from None
+    if read.tzinfo is None:
+        raise Refused(f"the time '{text:.40}'", "it does not say its zone", "add +01:00, or Z for UTC")
+    return read.astimezone(UTC)

@@ -1,0 +1,40 @@
+"""The commands of keeping, as they are typed: a rehearsal of the worst day."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from pydicom.data import get_testdata_file
+from test_cli_trust import asked
+
+from isocenter.cli.keeping import moment
+from isocenter.errors import Conflict, NotFound, Refused
+
+
+def test_an_archive_that_burnt_is_there_again(tmp_path: Path) -> None:
+    archive, copy, again = str(tmp_path / "archive"), str(tmp_path / "copy"), str(tmp_path / "again")
+    for name in ("CT_small.dcm", "MR_small.dcm"):
+        asked("receive", str(get_testdata_file(name)), "--folder", archive)
+    done = asked("backup", copy, "--folder", archive)
+    assert (done["blobs"], done["new_blobs"], done["damaged"]) == (2, 2, [])
+    inventory = asked("studies", "--folder", archive)
+    shutil.rmtree(archive)
+    restored = asked("restore", copy, "--folder", again)
+    assert (restored["entries"], restored["hash"]) == (done["entries"], done["hash"])
+    assert asked("studies", "--folder", again) == inventory
+    assert asked("verify", "--folder", again)["broken"] == []
+    assert asked("backup", copy, "--folder", again)["new_blobs"] == 0
+    with pytest.raises(Conflict, match="an archive already"):
+        asked("restore", copy, "--folder", again)
+    then = asked("restore", copy, "--entry", "1", "--folder", str(tmp_path / "then"))
+    assert (then["entries"], asked("studies", "--folder", str(tmp_path / "then"))["total"]) == (1, 1)
+    with pytest.raises(NotFound):
+        asked("restore", copy, "--until", "2001-01-01T00:00:00Z", "--folder", str(tmp_path / "never"))
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-11-26T10:00:00"])
+def test_a_time_must_be_one_and_say_its_zone(text: str) -> None:
+    with pytest.raises(Refused, match="the time"):
+        moment(text)
