@@ -114,6 +114,15 @@ class Shelf:
                 return study
         raise NotFound(f"Study {uid}", "it is not here")
 
+    def place_of(self, sop_uid: str, *, who: Person) -> tuple[Study, Series, Instance]:
+        must(who, "instance")
+        for study in self._studies():
+            for series in study.series:
+                for instance in series.instances:
+                    if instance.sop_uid == sop_uid:
+                        return study, series, instance
+        raise NotFound(f"Instance {sop_uid}", "it is not here")
+
     def instance(self, sop_uid: str, *, who: Person) -> bytes:
         must(who, "instance")
         try:

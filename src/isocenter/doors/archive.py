@@ -1,4 +1,4 @@
-"""What a door needs of the site behind it: six verbs. Doors translate and call; they decide nothing."""
+"""What a door needs of the site behind it: seven verbs. Doors translate and call; they decide nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from isocenter.govern.policy import Person
-from isocenter.record.study import Study
+from isocenter.record.study import Instance, Series, Study
 
 __all__ = ["Archive", "Incoming", "Stored"]
 
@@ -71,6 +71,10 @@ class Archive(Protocol):
 
     def study(self, uid: str, *, who: Person) -> Study:
         """The whole record of a study; NotFound."""
+        ...
+
+    def place_of(self, sop_uid: str, *, who: Person) -> tuple[Study, Series, Instance]:
+        """The record of one instance with its series and study, these without their other images; NotFound."""
         ...
 
     def instance(self, sop_uid: str, *, who: Person) -> bytes:

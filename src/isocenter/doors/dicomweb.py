@@ -8,6 +8,7 @@ large, 415 not a body for storing, 507 no room.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -38,6 +39,8 @@ _STUDY: Final = "/studies/{study}"
 _SERIES: Final = _STUDY + "/series/{series}"
 _INSTANCE: Final = _SERIES + "/instances/{instance}"
 _FRAMES: Final = _INSTANCE + "/frames/{frames}"
+_LONG: Final = 4 << 20
+"""Bytes of an answer that is given in one piece at most."""
 
 
 class _Unsupported(Refused):
@@ -173,7 +176,10 @@ class _Door:
     def _answer(
         self, request: Request, target: dicomweb_retrieve.Target, make: Callable[[], dicomweb_retrieve.Body]
     ) -> Response:
-        """A streamed answer with an entity tag, or 304 where the client has it already."""
+        """An answer with an entity tag, or 304 where the client has it already; streamed where it is long.
+
+        Each piece of a stream waits for a thread, which takes longer than to make a header or a picture.
+        """
         from starlette.responses import Response, StreamingResponse
 
         asked = f"{request.url.path}?{request.url.query}|{request.headers.get('accept', '')}"
@@ -182,7 +188,13 @@ class _Door:
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         body = make()
-        return StreamingResponse(body.pieces, headers=headers, media_type=body.type)
+        begun: list[bytes] = []
+        for piece in body.pieces:
+            begun.append(piece)
+            if sum(map(len, begun)) > _LONG:
+                pieces = itertools.chain(begun, body.pieces)
+                return StreamingResponse(pieces, headers=headers, media_type=body.type)
+        return Response(b"".join(begun), headers=headers, media_type=body.type)
 
     def _wishes(self, request: Request) -> list[Any]:
         return wishes(request.headers.get("accept"), request.query_params.get("accept"))

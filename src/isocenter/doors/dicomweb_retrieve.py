@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,28 +57,17 @@ def find_target(
     found = []
     if series is not None and instance is not None:
         # Viewers ask image by image: the record of the one image is enough, not that of a study of thousands.
-        keys = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPInstanceUID": instance}
-        for row in site.find("IMAGE", keys, who=who, limit=1):
-            found.append((f"{base}/studies/{study}/series/{series}/instances/{instance}", _instance(row)))
+        above, within, one = site.place_of(instance, who=who)
+        if (above.uid, within.uid) == (study, series):
+            found.append((f"{base}/studies/{study}/series/{series}/instances/{instance}", one))
     else:
-        for one in site.study(study, who=who).series:
-            if series is None or one.uid == series:
-                found += [(f"{base}/studies/{study}/series/{one.uid}/instances/{i.sop_uid}", i) for i in one.instances]
+        for part in site.study(study, who=who).series:
+            if series is None or part.uid == series:
+                at = f"{base}/studies/{study}/series/{part.uid}/instances"
+                found += [(f"{at}/{i.sop_uid}", i) for i in part.instances]
     if not found:
         raise NotFound("nothing of that name", "there is no such study, series or instance", "search for it first")
     return Target(tuple(found))
-
-
-def _instance(row: Mapping[str, Any]) -> Instance:
-    return Instance(
-        str(row["SOPInstanceUID"]),
-        str(row["SOPClassUID"]),
-        str(row["AvailableTransferSyntaxUID"]),
-        digest="",
-        size=0,
-        rows=int(row.get("Rows") or 0),
-        columns=int(row.get("Columns") or 0),
-    )
 
 
 def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -183,6 +183,10 @@ class Site(Desk, Marks, Registering):
         """The stored file of one instance, as it was received."""
         return self.blobs.get(self._image(sop_uid, who)[2].digest)
 
+    def place_of(self, sop_uid: str, *, who: Person) -> tuple[Study, Series, Instance]:
+        """The record of one instance with its series and study, these without their other images."""
+        return self._image(sop_uid, who)
+
     def series_of(self, sop_uid: str, *, who: Person) -> str:
         """Series Instance UID of an instance."""
         return self._image(sop_uid, who)[1].uid
