@@ -27,34 +27,14 @@ def write(pdf: bytes, study: Study, sources: Sources, *, when: datetime, title: 
     Raises:
         Refused: when the bytes are no PDF or the study has no instance.
     """
-    from pydicom import Dataset, FileMetaDataset
-    from pydicom.uid import UID, ExplicitVRLittleEndian
+    from pydicom import Dataset
 
     if not pdf.startswith(b"%PDF-"):
         raise Refused(f"{len(pdf)} bytes that do not begin with %PDF-", "it is not a PDF document")
-    first = next((i for s in study.series for i in s.instances), None)
-    if first is None:
-        raise Refused(f"study {study.uid} has no instance", "there is no patient to file the document with")
-    image = maker.header(sources, first.sop_uid)
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = UID(_PDF_STORAGE)
-    made.SOPInstanceUID = maker.uid(study.uid, "pdf", identity)
-    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
-    for keyword in (
-        "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
-        "StudyTime", "ReferringPhysicianName", "StudyInstanceUID",
-    ):  # fmt: skip
-        setattr(made, keyword, image.get(keyword, ""))
-    if image.get("StudyDescription"):
-        made.StudyDescription = image.StudyDescription
+    made = maker.filed(study, sources, _PDF_STORAGE, "pdf", identity)
     made.SeriesInstanceUID = maker.uid(study.uid, "pdf", "series")
-    made.SeriesNumber, made.InstanceNumber, made.Modality = 9004, 1, "DOC"
+    made.SeriesNumber, made.Modality = 9004, "DOC"
     made.SeriesDescription = "Report"
-    made.Manufacturer = maker.MAKER
-    made.ManufacturerModelName = maker.equipment()["manufacturer_model_name"]
-    made.SoftwareVersions = made.DeviceSerialNumber = maker.version()
     made.ConversionType = "WSD"
     made.BurnedInAnnotation = "YES"
     made.DocumentTitle = title[:1024]
@@ -62,7 +42,6 @@ def write(pdf: bytes, study: Study, sources: Sources, *, when: datetime, title: 
     name.CodeValue, name.CodingSchemeDesignator, name.CodeMeaning = _REPORT.code, _REPORT.scheme, _REPORT.meaning
     made.ConceptNameCodeSequence = [name]
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
-    made.ContentDate = made.ContentTime = made.AcquisitionDateTime = ""
     maker.settle(made, when, study.uid, "pdf", identity)
     made.AcquisitionDateTime = when.strftime("%Y%m%d%H%M%S")
     made.EncapsulatedDocument = pdf + b"\x00" * (len(pdf) % 2)

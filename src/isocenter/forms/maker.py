@@ -30,6 +30,7 @@ __all__ = [
     "algorithm_words",
     "coded",
     "dump",
+    "filed",
     "fit",
     "header",
     "headers",
@@ -247,6 +248,40 @@ def settle(made: Any, when: datetime, *names: str) -> None:
         if item.get("ContributionDateTime"):
             item.ContributionDateTime = day + clock
     made.SpecificCharacterSet = "ISO_IR 192"
+
+
+def filed(study: Study, sources: Sources, storage: str, kind: str, identity: str) -> Dataset:
+    """An object of its own to be filed with a study: patient and study of its first image, our equipment, no content.
+
+    Args:
+        storage: its SOP Class UID.
+        kind: the word for what it is; UIDs follow from it, from the study and from `identity`.
+
+    Raises:
+        Refused: when the study has no instance.
+    """
+    from pydicom import Dataset, FileMetaDataset
+    from pydicom.uid import UID, ExplicitVRLittleEndian
+
+    first = next((i for s in study.series for i in s.instances), None)
+    if first is None:
+        raise Refused(f"study {study.uid} has no instance", f"there is no patient to file the {kind} with")
+    image = header(sources, first.sop_uid)
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = UID(storage)
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = UID(uid(study.uid, kind, identity))
+    for keyword in (*_EMPTY_ALLOWED, "StudyInstanceUID"):
+        setattr(made, keyword, image.get(keyword, ""))
+    made.InstanceNumber = 1
+    made.Manufacturer = MAKER
+    made.ManufacturerModelName = equipment()["manufacturer_model_name"]
+    made.SoftwareVersions = made.DeviceSerialNumber = version()
+    made.ContentDate = made.ContentTime = ""
+    if image.get("StudyDescription"):
+        made.StudyDescription = image.StudyDescription
+    return made
 
 
 def lay_on(made: Any, image: Dataset) -> None:

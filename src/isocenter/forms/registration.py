@@ -58,39 +58,18 @@ def write(joined: Joined, study: Study, sources: Sources, *, when: datetime) -> 
     Raises:
         Refused: when a frame has no UID or both are one, the matrix is not rigid, or the study has no instance.
     """
-    from pydicom import Dataset, FileMetaDataset
-    from pydicom.uid import UID, ExplicitVRLittleEndian
-
     if not joined.moving or not joined.fixed or joined.moving == joined.fixed:
         raise Refused("a registration without two frames of reference", "it joins two that differ")
     _must_be_rigid(joined.matrix)
-    first = next((i for s in study.series for i in s.instances), None)
-    if first is None:
-        raise Refused(f"study {study.uid} has no instance", "there is no patient to file the registration with")
-    image = maker.header(sources, first.sop_uid)
     identity = repr((joined.moving, joined.fixed, np.round(joined.matrix, 6).tolist(), joined.by))
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = UID(_STORAGE)
-    made.SOPInstanceUID = maker.uid(study.uid, "registration", identity)
-    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
-    for keyword in (
-        "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
-        "StudyTime", "ReferringPhysicianName", "StudyInstanceUID",
-    ):  # fmt: skip
-        setattr(made, keyword, image.get(keyword, ""))
+    made = maker.filed(study, sources, _STORAGE, "registration", identity)
     made.SeriesInstanceUID = maker.uid(study.uid, "registration", "series", identity)
-    made.SeriesNumber, made.InstanceNumber, made.Modality = 9005, 1, "REG"
+    made.SeriesNumber, made.Modality = 9005, "REG"
     made.SeriesDescription = "Registration"
-    made.Manufacturer = maker.MAKER
-    made.ManufacturerModelName = maker.equipment()["manufacturer_model_name"]
-    made.SoftwareVersions = made.DeviceSerialNumber = maker.version()
     made.FrameOfReferenceUID = joined.fixed
     made.PositionReferenceIndicator = ""
     made.ContentLabel, made.ContentDescription = "REGISTRATION", joined.words[:_LONGEST]
     made.ContentCreatorName = joined.by[:_LONGEST]
-    made.ContentDate = made.ContentTime = ""
     made.RegistrationSequence = [
         _item(joined.fixed, np.eye(4), ""), _item(joined.moving, joined.matrix, joined.words[:_LONGEST]),
     ]  # fmt: skip
