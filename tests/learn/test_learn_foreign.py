@@ -19,7 +19,7 @@ from isocenter.learn.train import train  # noqa: E402
 
 GATE = Classes(
     task="stripes", classes=("across", "down"), shape=(28, 28), widths=(8, 16), members=2, epochs=12, batch=16,
-    rate=1e-2, average=0.8, dropout=0.0, foreign=0.5, others=("other/held.npz", "other/films"),
+    rate=1e-2, average=0.8, dropout=0.0, foreign=0.5, others=("other/held.npz",), strangers=("other/films",),
     augmentation=Augmentation(rotate_deg=3, mirror=0.0, erase=0.0, curve=0.2), goal={"accuracy": 0.9},
     card={"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"},
 )  # fmt: skip

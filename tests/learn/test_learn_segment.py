@@ -21,7 +21,7 @@ from isocenter.learn.train import train  # noqa: E402
 
 BALLS = Masks(
     task="balls", classes=("front", "back"), widths=(8, 12), members=3, epochs=10, rate=1e-2, average=0.8,
-    views=((), (3,)),
+    views=((), (3,)), precision="float32",
     movement=Movement(scale=(0.95, 1.05), rotate_deg=4.0, shift=0.02), goal={"dice_front": 0.8},
     card={"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"},
 )  # fmt: skip

@@ -72,7 +72,7 @@ def augmented(batch: Tensor, how: Augmentation, size: int, random: torch.Generat
         )
     grid = functional.affine_grid(matrix, [n, 1, size, size], align_corners=False)
     mode = "bicubic" if how.cubic else "bilinear"
-    x = functional.grid_sample(batch, grid, mode=mode, padding_mode="zeros", align_corners=False)
+    x = functional.grid_sample(batch, grid, mode=mode, padding_mode=how.outside, align_corners=False)
 
     edge = math.log(1 + how.curve)
     x = x.clamp(0, 1) ** draw(-edge, edge).exp().view(n, 1, 1, 1)

@@ -11,7 +11,7 @@ from typing import Any
 
 import isocenter
 from isocenter.errors import Refused
-from isocenter.learn.kinds import Classes, Masks, Table
+from isocenter.learn.kinds import Boxes, Classes, Masks, Table
 from isocenter.record import Model, to_plain
 
 __all__ = ["code_digest", "page", "plain_page", "written"]
@@ -20,6 +20,7 @@ _FILES = {
     Classes: ("augment", "classify", "examples", "fit", "foreign", "kinds", "labelled", "networks", "recipes"),
     Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment"),
     Table: ("kinds", "recipes", "rows", "tabulate"),
+    Boxes: ("boxed", "detect", "fit", "kinds", "networks", "recipes"),
 }
 
 
@@ -102,7 +103,7 @@ def code_digest(names: tuple[str, ...]) -> str:
 
 
 def written(
-    how: Classes | Masks | Table, out: Path, digest: str, examples: str, inputs: Mapping[str, Any],
+    how: Classes | Masks | Table | Boxes, out: Path, digest: str, examples: str, inputs: Mapping[str, Any],
     shown: Mapping[str, Any], facts: Mapping[str, Any],
 ) -> Model:  # fmt: skip
     """The record of a model and its page, beside the ONNX file in `out`.
@@ -159,7 +160,8 @@ def plain_page(model: Model) -> str:
         lines += [_aimed(f"{name}, split '{split}'", value, None) for name, value in metrics.items() if name == "auc"]
     one = "draw" if model.inputs["kind"] == "table" else "network"
     for number, metrics in enumerate(shown.get("networks", ())):
-        lines.append(_aimed(f"auc, {one} {number + 1} (seed {metrics['seed']})", metrics["auc"], None))
+        figure = "map50" if model.inputs["kind"] == "boxes" else "auc"
+        lines.append(_aimed(f"{figure}, {one} {number + 1} (seed {metrics['seed']})", metrics[figure], None))
     groups = [g for g in shown["subgroups"] if g["metrics"]]
     if groups:
         lines += ["", "## Subgroups", "", "| group | n | figure | value | 95 % interval |", "|---|---|---|---|---|"]

@@ -111,7 +111,7 @@ def fit_classes_net(
     said = {
         k: v
         for k, v in asdict(how).items()
-        if k not in ("card", "goal", "members", "fitted", "others", "veiled", "views", "known_as")
+        if k not in ("card", "goal", "members", "fitted", "others", "strangers", "veiled", "views", "known_as")
     }
     key = repr((said, examples.digest, "" if foreign is None else foreign.digest))
     schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
@@ -179,7 +179,14 @@ def _refusals(whole: Answer, pictures: Tensor, foreign: Foreign, how: Classes, s
     """How many wrong pictures are declined, by kind; none of them was learnt from as it stands here."""
     some = pictures[np.random.default_rng([seed, 8]).permutation(len(pictures))[:200]]
     noise = np.random.default_rng([seed, 7]).integers(0, 256, (200, *how.shape), dtype=np.uint8)
-    kinds = {"inverted": 255 - some, "noise": torch.from_numpy(noise)[:, None]}
+    part = how.shape[0] // 3
+    kinds = {
+        "inverted": 255 - some, "noise": torch.from_numpy(noise)[:, None], "on the side": torch.rot90(some, 1, (2, 3)),
+        "half turn": torch.rot90(some, 2, (2, 3)),
+        "a ninth of the picture": functional.interpolate(
+            some[:, :, part : 2 * part, part : 2 * part].float(), how.shape, mode="bilinear"
+        ),
+    }  # fmt: skip
     kinds |= {name: torch.from_numpy(images)[:, None] for name, images in foreign.kept.items()}
     found = {}
     for kind, images in kinds.items():

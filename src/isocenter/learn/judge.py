@@ -29,6 +29,9 @@ __all__ = ["Judged", "answered", "figures", "judge", "judged", "opened"]
 
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
 
+_OWN = {"table": "tabulate", "masks": "segment", "boxes": "detect"}
+"""Kind of model -> the module whose `judged` measures it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -83,7 +86,8 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
 
     Args:
         model: name of a model in ``models/``, or a folder that holds ``model.json`` and ``model.onnx``.
-        data: pictures with labels (`labelled`), rows (`rows`) or images with outlines (`outlined`), as the model needs.
+        data: pictures with labels (`labelled`) or boxes (`boxed`), rows (`rows`) or images with outlines (`outlined`),
+            as the model needs.
         split: only this part of the data, such as ``test``; by default all that are there.
         extra: a site's own folder of models.
 
@@ -100,8 +104,8 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         figures_, rows = _films(held, session, data, split)
     elif kind == "classes":
         figures_, rows = _classes(held, session, data, split)
-    elif kind in ("table", "masks"):
-        module = import_module("isocenter.learn." + {"table": "tabulate", "masks": "segment"}[kind])
+    elif kind in _OWN:
+        module = import_module(f"isocenter.learn.{_OWN[kind]}")
         figures_, rows, masks = module.judged(held, session, data, split)
     else:
         raise Refused(

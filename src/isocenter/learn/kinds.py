@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Augmentation", "Classes", "Classifier2D", "Column", "Masks", "Movement", "Recipe", "Table"]
+__all__ = ["Augmentation", "Boxes", "Classes", "Classifier2D", "Column", "Masks", "Movement", "Recipe", "Table"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Augmentation:
         turnover: chance of up and down exchanged. tint: largest change of one colour against the others, as a factor.
         cubic: whether the moved picture is interpolated by cubic polynomials, which keep a small picture sharp; without
             them a network of small pictures would only ever learn from blurred ones.
+        outside: what a moved picture shows where it came from beyond its edge: ``"border"`` repeats the last pixels,
+            ``"reflection"`` mirrors, ``"zeros"`` is black, which makes an unmoved picture look foreign.
     """
 
     scale: tuple[float, float] = (0.8, 1.25)
@@ -43,6 +45,7 @@ class Augmentation:
     turnover: float = 0.0
     tint: float = 0.0
     cubic: bool = False
+    outside: str = "border"
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ class Classes:
         softened: whether the finest detail, in which noise and the work of scanners dominate, is smoothed away first.
         foreign: share of each batch that shows pictures of none of the classes; 0 for no such class.
         others: collections of other things beside the data, as paths from the folder above it.
+        strangers: collections of other things that are never shown, only asked about when all is learnt.
         epochs, batch, rate, decay, smoothing, dropout, average, threads: as in `Classifier2D`.
         augmentation: of pictures. movement: of volumes.
         goal: figure and value that were wished for. card: what the author says of the model.
@@ -156,6 +160,7 @@ class Classes:
     softened: bool = False
     foreign: float = 0.0
     others: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
     epochs: int = 20
     batch: int = 32
     rate: float = 3e-3
@@ -228,27 +233,72 @@ class Masks:
         classes: names of the labels 1, 2 …; 0 is background.
         spacing_mm: of the grid that the network sees. step: its sides are multiples of this.
         window: largest part of a volume that is looked at in one piece; larger ones are done piece by piece.
-        widths: channels from the finest grid to the coarsest.
+        piece: sides of the part that a step of the training looks at, laid at random; a whole volume where empty.
+        widths: channels from half the grid to the coarsest. fine: channels on the whole grid.
     """
 
     task: str
     classes: tuple[str, ...]
     spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
     window: tuple[int, int, int] = (96, 96, 96)
+    piece: tuple[int, ...] = ()
     widths: tuple[int, ...] = (12, 24, 48)
+    fine: int = 8
     members: int = 5
     fitted: int = 1
     views: tuple[tuple[int, ...], ...] = ((),)
     epochs: int = 30
-    batch: int = 2
     rate: float = 4e-3
     decay: float = 0.02
     average: float = 0.99
-    precision: str = "float32"
+    precision: str = "bfloat16"
     threads: int = 1
     movement: Movement = field(default_factory=Movement)
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
-Recipe = Classifier2D | Classes | Table | Masks
+@dataclass(frozen=True)
+class Boxes:
+    """A detector: which things are on a picture, and the box about each.
+
+    Args:
+        classes: names of the things. known_as: other names of them in collections.
+        shape: rows and columns of the grid that the network sees; multiples of 16.
+        widths: channels of the stages, each on half the grid of the last. neck: channels where they meet.
+        members: parts that the pictures are split into. fitted: networks trained, each without one of the parts.
+        views: mirror images that are averaged when it answers.
+        scale, shift: as in `Augmentation`. stretch: how far width and height are drawn apart (in logarithms).
+        tint: largest change of one colour, in spreads of the picture. noise: largest standard deviation of noise.
+        mirrored: whether training pictures are mirrored and their axes exchanged, where nothing has an upper side.
+        shared: overlap above which the lesser of two boxes of one class is left out.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    known_as: Mapping[str, int] = field(default_factory=dict, hash=False)
+    shape: tuple[int, int] = (240, 320)
+    widths: tuple[int, ...] = (16, 32, 64, 96)
+    neck: int = 32
+    members: int = 5
+    fitted: int = 1
+    views: tuple[tuple[int, ...], ...] = ((),)
+    epochs: int = 60
+    batch: int = 8
+    rate: float = 3e-3
+    decay: float = 0.05
+    average: float = 0.99
+    precision: str = "bfloat16"
+    threads: int = 1
+    scale: tuple[float, float] = (0.8, 1.25)
+    stretch: float = 0.1
+    shift: float = 0.1
+    tint: float = 0.2
+    noise: float = 0.1
+    mirrored: bool = True
+    shared: float = 0.5
+    goal: Mapping[str, float] = field(default_factory=dict, hash=False)
+    card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+Recipe = Classifier2D | Classes | Table | Masks | Boxes

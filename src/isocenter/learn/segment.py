@@ -115,6 +115,16 @@ def _tensors(case: Case, how: Masks) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(np.ascontiguousarray(grey)), torch.from_numpy(np.ascontiguousarray(mask)).long()
 
 
+def _piece(sides: Sequence[int], piece: Sequence[int], random: torch.Generator) -> tuple[slice, ...]:
+    """A part of at most these sides, anywhere in a volume, with one slice before it for the batch."""
+    found = [slice(None)]
+    for side, wanted in zip(sides, piece or sides, strict=True):
+        room = max(0, side - wanted)
+        first = int(torch.randint(0, room + 1, (1,), generator=random))
+        found.append(slice(first, first + min(side, wanted)))
+    return tuple(found)
+
+
 def _step(how: Masks) -> int:
     return int(2 ** len(how.widths))
 
@@ -133,13 +143,14 @@ def fit_masks(
         if step % len(held) == 0:
             order = torch.randperm(len(held), generator=random)
         grey, labels = held[int(order[step % len(held)])]
-        grid = turned_grid(1, how.movement, tuple(grey.shape), random)
+        grid = turned_grid(1, how.movement, tuple(grey.shape), random)[_piece(tuple(grey.shape), how.piece, random)]
         x = functional.grid_sample(grey[None, None], grid, mode="bilinear", padding_mode="border", align_corners=False)
         y = functional.grid_sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)[0, 0].long()
         gain, lift, noise = torch.rand(3, generator=random).tolist()
         x = x * (0.8 + 0.4 * gain) + (lift - 0.5) * 0.4
         x = x + torch.randn(x.shape, generator=random) * how.movement.noise * noise
-        logits = net(x)[0]
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how.precision == "bfloat16"):
+            logits = net(x.contiguous(memory_format=torch.channels_last_3d))[0].float()
         target = functional.one_hot(y, kinds).permute(3, 0, 1, 2).float()
         said = torch.softmax(logits, 0)
         both = (said * target)[1:].sum((1, 2, 3))
@@ -151,8 +162,8 @@ def fit_masks(
         len(held) * how.epochs, len(held), how.rate, min(100, len(held)), how.decay, how.average, how.threads
     )  # fmt: skip
     net: MaskNet = descend(
-        lambda: MaskNet(how.widths, kinds), shown, schedule, seed, repr((said, digest_of_cases(cases))),
-        checkpoint=checkpoint, progress=progress, clock=clock,
+        lambda: MaskNet(how.widths, kinds, how.fine).to(memory_format=torch.channels_last_3d), shown, schedule, seed,
+        repr((said, digest_of_cases(cases))), checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net
 

@@ -22,7 +22,7 @@ from isocenter.learn.examples import Examples, read_folder, read_npz, split
 from isocenter.learn.export import Whole, export
 from isocenter.learn.fit import answers, fit
 from isocenter.learn.judge import answered, figures
-from isocenter.learn.kinds import Classes, Classifier2D, Masks, Table
+from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Table
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.recipes import OWN_TRAINING, recipe
 from isocenter.learn.scope import Others, Scope, fit_scope, read_others
@@ -36,6 +36,7 @@ _OWN: dict[type, tuple[str, str]] = {
     Classes: ("classify", "train_classes"),
     Masks: ("segment", "train_masks"),
     Table: ("tabulate", "train_table"),
+    Boxes: ("detect", "train_boxes"),
 }
 """Kind of recipe -> the module and the function that train it."""
 

@@ -1,0 +1,208 @@
+"""Pictures with boxes as people hand them over: Pascal VOC folders, a COCO file, or a table with a row for each box."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import NotFound, Refused
+from isocenter.learn.kinds import Boxes
+from isocenter.methods.picture import resampled
+
+__all__ = ["Boxed", "digest_of_boxed", "on_canvas", "read_boxed"]
+
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+_FILE = ("filename", "file", "image", "image_path", "path", "image_id")
+_CLASS = ("class", "class_name", "label", "cell_type", "name", "category")
+_SIDES = (("xmin", "x1", "left"), ("ymin", "y1", "top"), ("xmax", "x2", "right"), ("ymax", "y2", "bottom"))
+
+Row = tuple[str, Sequence[float], bool]
+"""Class as it was given, left, top, right, bottom, and whether it is marked as too difficult to count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Boxed:
+    """One picture with what is to be found on it.
+
+    Args:
+        picture: (rows, columns, 3) of 8 bits.
+        boxes: (n, 4) left, top, right, bottom in its pixels. kinds: (n,) 0, 1, 2 … in the order of the recipe.
+        hard: (n,) whether the box is neither to be found nor wrong to be found.
+    """
+
+    name: str
+    picture: npt.NDArray[np.uint8]
+    boxes: npt.NDArray[np.float64]
+    kinds: npt.NDArray[np.int64]
+    hard: npt.NDArray[np.bool_]
+
+
+def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[Boxed], int]:
+    """Pictures with their boxes, and how many were named whose picture is not there.
+
+    Args:
+        path: a folder that holds ``Annotations/*.xml`` (Pascal VOC; pictures in ``JPEGImages`` or anywhere below), or a
+            COCO ``.json``, or a ``.csv`` with file, class and four sides in each row; or one of these files.
+        split: of VOC the list ``ImageSets/Main/SPLIT.txt``, else a folder of that name in the path of the picture.
+
+    Raises:
+        NotFound: when nothing is there.
+        Refused: when no picture has boxes, a class is not of the recipe, or a box is no box.
+    """
+    if not path.exists():
+        raise NotFound(f"no data at {path}", "there is nothing to read")
+    named = list(_named(path, split))
+    root = path if path.is_dir() else path.parent
+    files = {p.name.lower(): p for p in sorted(root.rglob("*")) if p.suffix.lower() in _PICTURES}
+    stems = {Path(n).stem: p for n, p in files.items()}
+    found, missing = [], 0
+    for name, rows in named:
+        file = files.get(Path(name).name.lower()) or stems.get(Path(name).stem.lower())
+        if file is None:
+            missing += 1
+        elif split is None or split in file.parts or (path.is_dir() and any(root.rglob("Annotations"))):
+            found.append(_one(file, rows, how))
+    if not found:
+        raise Refused(
+            f"no picture with boxes in {path.name}", f"{missing} were named whose picture is not there",
+            "give a folder with Annotations and JPEGImages, a COCO .json, or a .csv with a row for each box",
+        )  # fmt: skip
+    return found, missing
+
+
+def _named(path: Path, split: str | None) -> Iterator[tuple[str, list[Row]]]:
+    if path.is_dir():
+        notes = sorted(p for folder in path.rglob("Annotations") for p in folder.glob("*.xml"))
+        if notes:
+            yield from _of_voc(notes, path, split)
+            return
+        tables = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv"))
+        if len(tables) != 1:
+            raise Refused(f"{len(tables)} tables and no Annotations in {path.name}", "which of them has the boxes?",
+                          "give the file itself")  # fmt: skip
+        path = tables[0]
+    if path.suffix.lower() == ".json":
+        yield from _of_coco(path)
+    elif path.suffix.lower() == ".csv":
+        yield from _of_table(path)
+    else:
+        raise Refused(f"{path.name} has no boxes", "a folder, .json or .csv is wanted")
+
+
+def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[tuple[str, list[Row]]]:
+    wanted = None
+    if split is not None:
+        lists = sorted(path.rglob(f"ImageSets/Main/{split}.txt"))
+        if not lists:
+            raise Refused(f"no split '{split}'", f"there is no ImageSets/Main/{split}.txt")
+        wanted = {line.split()[0] for line in lists[0].read_text("utf-8").splitlines() if line.strip()}
+    for note in notes:
+        if wanted is not None and note.stem not in wanted:
+            continue
+        text = note.read_bytes()
+        if b"<!ENTITY" in text:
+            raise Refused(f"{note.name} declares entities", "they could be made to fill the memory", "take them out")
+        try:
+            root = ElementTree.fromstring(text)  # noqa: S314 - entities were refused
+            rows: list[Row] = [
+                (
+                    str(thing.findtext("name")),
+                    [float(str(thing.findtext(f"bndbox/{side}"))) for side in ("xmin", "ymin", "xmax", "ymax")],
+                    thing.findtext("difficult", "0").strip() == "1",
+                )
+                for thing in root.iter("object")
+            ]
+        except (ElementTree.ParseError, ValueError) as e:
+            raise Refused(f"cannot read {note.name}", str(e)[:160], "take it out or repair it") from e
+        # the stem of the note, since names inside were seen to be without ending or of another picture
+        yield note.stem, rows
+
+
+def _of_coco(path: Path) -> Iterator[tuple[str, list[Row]]]:
+    try:
+        held = json.loads(path.read_text("utf-8"))
+        names = {c["id"]: str(c["name"]) for c in held["categories"]}
+        rows: dict[Any, list[Row]] = {picture["id"]: [] for picture in held["images"]}
+        for note in held["annotations"]:
+            x, y, wide, tall = (float(v) for v in note["bbox"])
+            rows[note["image_id"]].append(
+                (names[note["category_id"]], [x, y, x + wide, y + tall], bool(note.get("iscrowd")))
+            )
+        yield from ((str(picture["file_name"]), rows[picture["id"]]) for picture in held["images"])
+    except (ValueError, KeyError, TypeError) as e:
+        raise Refused(f"{path.name} is no COCO file", f"{type(e).__name__} {e}"[:160], "give one") from e
+
+
+def _of_table(path: Path) -> Iterator[tuple[str, list[Row]]]:
+    with path.open(newline="", encoding="utf-8-sig") as text:
+        lines = list(csv.DictReader(text))
+    known = {c.strip().lower(): c for c in (lines[0] if lines else {}) if c}
+    chosen = [next((known[c] for c in names if c in known), None) for names in (_FILE, _CLASS, *_SIDES)]
+    if None in chosen:
+        raise Refused(f"{path.name} has the columns {list(known)}", "file, class and the four sides are wanted",
+                      "call them filename, class, xmin, ymin, xmax, ymax")  # fmt: skip
+    file, kind, *sides = (str(c) for c in chosen)
+    rows: dict[str, list[Row]] = {}
+    for number, line in enumerate(lines):
+        try:
+            rows.setdefault(line[file], []).append((line[kind], [float(line[s]) for s in sides], False))
+        except (TypeError, ValueError) as e:
+            raise Refused(f"row {number + 1} of {path.name} is no box", str(e)[:160]) from e
+    yield from rows.items()
+
+
+def _one(file: Path, rows: Sequence[Row], how: Boxes) -> Boxed:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            picture = np.asarray(image.convert("RGB"))
+    except OSError as e:
+        raise Refused(f"cannot read {file.name}", str(e)[:160], "take it out or replace it") from e
+    known = {name.lower(): k for k, name in enumerate(how.classes)}
+    known |= {name.lower(): k for name, k in how.known_as.items()}
+    for name, _, _ in rows:
+        if name.strip().lower() not in known:
+            raise Refused(f"class '{name}' in {file.name}", f"'{how.task}' knows {', '.join(how.classes)}")
+    boxes = np.array([sides for _, sides, _ in rows], np.float64).reshape(-1, 4)
+    if not np.isfinite(boxes).all():
+        raise Refused(f"a side that is not finite in {file.name}", "a box has four numbers")
+    tall, wide = picture.shape[:2]
+    boxes = np.clip(boxes, 0, [wide, tall, wide, tall])
+    real = (boxes[:, 2:] > boxes[:, :2]).all(1)  # collections hold a few clicks without extent; nobody can find them
+    kinds = np.array([known[name.strip().lower()] for name, _, _ in rows], np.int64)
+    hard = np.array([h for _, _, h in rows], bool)
+    return Boxed(file.stem, picture, boxes[real], kinds[real], hard[real])
+
+
+def on_canvas(picture: npt.NDArray[np.uint8], shape: tuple[int, int]) -> tuple[npt.NDArray[np.float32], float]:
+    """(3, rows, columns) in 0 … 1 on the grid of a network, and how many of its pixels one of the picture became.
+
+    The picture keeps its proportions and lies in the upper left corner; what is left over has its mean colour.
+    """
+    rows, columns = picture.shape[:2]
+    factor = min(shape[0] / rows, shape[1] / columns)
+    size = (max(1, round(rows * factor)), max(1, round(columns * factor)))
+    small = resampled(np.moveaxis(picture, -1, 0), *size) / 255
+    canvas = np.broadcast_to(small.mean((1, 2), keepdims=True), (3, *shape)).astype(np.float32)
+    canvas[:, : size[0], : size[1]] = small
+    return canvas, factor
+
+
+def digest_of_boxed(pictures: Sequence[Boxed]) -> str:
+    """SHA-256 over names, pixels and boxes."""
+    sha = hashlib.sha256()
+    for one in pictures:
+        sha.update(one.name.encode())
+        for array in (one.picture, one.boxes, one.kinds):
+            sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()

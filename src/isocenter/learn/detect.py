@@ -1,0 +1,320 @@
+"""From pictures with boxes to a detector that is judged on pictures that it never saw.
+
+It learns as TTFNet does (Liu 2020): each thing is a bell about its centre, as wide and tall as it is, on the grid of
+the answers; the sides are learnt at every place under the bell, with its weight.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isocenter.errors import Refused
+from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed
+from isocenter.learn.card import written
+from isocenter.learn.examples import Examples, folds
+from isocenter.learn.export import exported
+from isocenter.learn.fit import Schedule, descend
+from isocenter.learn.judge_boxes import Found, box_figures, counting_thresholds, rows_of
+from isocenter.learn.kinds import Boxes
+from isocenter.learn.networks import BoxNet
+from isocenter.methods.boxes import suppressed
+from isocenter.record import Model
+
+__all__ = ["Finder", "decoded", "fit_boxes", "judged", "moved_boxes", "train_boxes"]
+
+Progress = Callable[[str], None]
+_STRIDE, _BELL = 4, 0.54
+_LEAST, _MOST = 0.01, 300
+
+
+def evened(x: Tensor) -> Tensor:
+    """Each colour of each picture with mean 0 and spread 1: stain and lamp differ between laboratories."""
+    mean = x.mean((2, 3), keepdim=True)
+    return (x - mean) / (((x - mean) ** 2).mean((2, 3), keepdim=True).sqrt() + 1e-2)
+
+
+class Finder(nn.Module):  # type: ignore[misc]
+    """Picture → ``chance`` (n, classes, h, w) and ``sides`` (n, 4, h, w), averaged over networks and mirror images.
+
+    Input ``image``: (n, 3, rows, columns) in 0 … 1. Sides are pixels from the middle of the place to the left, top,
+    right and bottom of the box.
+    """
+
+    def __init__(self, nets: Sequence[BoxNet], views: Sequence[tuple[int, ...]]) -> None:
+        super().__init__()
+        self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        x = evened(image)
+        chances, sides = [], []
+        for net in self.nets:
+            for view in self.views:
+                what, far = net(torch.flip(x, view) if view else x)
+                chance = torch.sigmoid(what)
+                if view:
+                    chance, far = torch.flip(chance, view), torch.flip(far, view)
+                    order = [2 if -1 in view else 0, 3 if -2 in view else 1, 0 if -1 in view else 2,
+                             1 if -2 in view else 3]  # fmt: skip
+                    far = far[:, order]
+                chances.append(chance)
+                sides.append(far)
+        return torch.stack(chances).mean(0), torch.stack(sides).mean(0)
+
+
+def decoded(chance: npt.NDArray[np.float32], sides: npt.NDArray[np.float32], factor: float, shared: float) -> Found:
+    """Boxes of one picture, in its own pixels, the surest of each class first.
+
+    Args:
+        chance: (classes, h, w). sides: (4, h, w) in pixels of the network.
+        factor: how many of those one pixel of the picture became.
+        shared: overlap above which the lesser of two boxes of a class is left out.
+    """
+    from scipy.ndimage import maximum_filter
+
+    boxes, scores, kinds = [np.zeros((0, 4))], [np.zeros(0)], [np.zeros(0, np.int64)]
+    for kind, one in enumerate(chance):
+        peak = (one == maximum_filter(one, 3)) & (one >= _LEAST)
+        y, x = np.nonzero(peak)
+        best = np.argsort(-one[y, x], kind="stable")[:_MOST]
+        y, x = y[best], x[best]
+        left, top, right, bottom = sides[:, y, x].astype(np.float64)
+        across, down = (x + 0.5) * _STRIDE, (y + 0.5) * _STRIDE
+        own = np.stack([across - left, down - top, across + right, down + bottom], 1) / factor
+        kept = suppressed(own, one[y, x], shared)
+        boxes.append(own[kept])
+        scores.append(one[y, x][kept].astype(np.float64))
+        kinds.append(np.full(len(kept), kind, np.int64))
+    return Found(np.concatenate(boxes), np.concatenate(scores), np.concatenate(kinds))
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """A picture on the grid of the network, as the training wants it."""
+
+    picture: Tensor
+    boxes: Tensor
+    kinds: Tensor
+
+
+def _held(one: Boxed, how: Boxes) -> _Held:
+    canvas, factor = on_canvas(one.picture, how.shape)
+    own = ~one.hard
+    boxes = torch.from_numpy(one.boxes[own] * factor).float()
+    return _Held(evened(torch.from_numpy(canvas)[None])[0], boxes, torch.from_numpy(one.kinds[own]))
+
+
+def moved_boxes(
+    picture: Tensor, boxes: Tensor, how: Boxes, random: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """A picture (3, rows, columns) and its boxes moved alike, and which boxes are still there for the most part.
+
+    Outside of the picture lies its mean colour. The remaining boxes are cut at the edge, as those of the data are.
+    """
+
+    def draw(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand(shape, generator=random) * (high - low) + low
+
+    rows, columns = picture.shape[1:]
+    zoom = draw(math.log(how.scale[0]), math.log(how.scale[1])) + draw(-how.stretch / 2, how.stretch / 2, 2)
+    turn = torch.diag(zoom.exp())
+    if how.mirrored:
+        turn = torch.where(draw(0, 1, 2) < 0.5, -1.0, 1.0)[:, None] * turn
+        if float(draw(0, 1)) < 0.5:
+            turn = turn.flip(0)
+    half = torch.tensor([columns / 2, rows / 2])
+    move = draw(-how.shift, how.shift, 2) * 2
+    back = torch.linalg.inv(turn) * half[None, :] / half[:, None]
+    grid = functional.affine_grid(torch.cat([back, -(back @ move)[:, None]], 1)[None], [1, 3, rows, columns],
+                                  align_corners=False)  # fmt: skip
+    x = functional.grid_sample(picture[None], grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]
+    corners = ((boxes.view(-1, 2, 2) - half) @ turn.T) + half + move * half
+    low, high = corners.amin(1), corners.amax(1)
+    whole = (high - low).prod(1)
+    low, high = torch.maximum(low, torch.zeros(2)), torch.minimum(high, 2 * half)
+    there = ((high - low).clamp(min=0).prod(1) > 0.4 * whole) & ((high - low).amin(1) > 3)
+    x = x * (1 + draw(-how.tint, how.tint, 3, 1, 1)) + draw(-how.tint, how.tint, 3, 1, 1)
+    x = x + torch.randn(x.shape, generator=random) * draw(0, how.noise)
+    return x, torch.cat([low, high], 1)[there], there
+
+
+def bells(boxes: Tensor, kinds: Tensor, classes: int, shape: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """What the network should say: (classes, h, w) bells, (h, w) weight of the sides, (4, h, w) the sides.
+
+    Where things overlap, the smaller one decides on the sides.
+    """
+    rows, columns = shape[0] // _STRIDE, shape[1] // _STRIDE
+    heat, weight, sides = torch.zeros(classes, rows, columns), torch.zeros(rows, columns), torch.zeros(4, rows, columns)
+    middle = [(torch.arange(n) + 0.5) * _STRIDE for n in (columns, rows)]
+    size = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    for k in size.argsort(descending=True, stable=True).tolist():
+        box = boxes[k]
+        bell = []
+        for axis in range(2):
+            long, centre = box[axis + 2] - box[axis], (box[axis] + box[axis + 2]) / 2
+            nearest = middle[axis][(middle[axis] - centre).abs().argmin()]
+            far = (middle[axis] - nearest) / (long * _BELL / 6).clamp(min=1.0)
+            bell.append(torch.exp(-far * far / 2) * ((middle[axis] - nearest).abs() <= (long * _BELL / 2).clamp(min=2)))
+        one = bell[1][:, None] * bell[0][None, :]
+        heat[kinds[k]] = torch.maximum(heat[kinds[k]], one)
+        under = one > 0
+        weight[under] = (one * (torch.log(size[k]) / one.sum()))[under]
+        across, down = middle[0][None, :].expand(rows, -1), middle[1][:, None].expand(-1, columns)
+        for side, value in enumerate((across - box[0], down - box[1], box[2] - across, box[3] - down)):
+            sides[side][under] = value[under]
+    return heat, weight, sides
+
+
+def _loss(what: Tensor, far: Tensor, heat: Tensor, weight: Tensor, sides: Tensor) -> Tensor:
+    """Focal loss of the bells (Law 2018) and generalised overlap of the boxes (Rezatofighi 2019)."""
+    sure, unsure = functional.logsigmoid(what), functional.logsigmoid(-what)
+    chance = torch.sigmoid(what.detach())
+    peak = heat == 1
+    focal = torch.where(peak, (1 - chance) ** 2 * sure, (1 - heat) ** 4 * chance**2 * unsure)
+    count = peak.sum().clamp(min=1)
+    there = weight > 0
+    said, true = far.permute(0, 2, 3, 1)[there], sides.permute(0, 2, 3, 1)[there]
+    true = true.clamp(min=0.1)
+    least, most = torch.minimum(said, true), torch.maximum(said, true)
+    both = (least[:, 0] + least[:, 2]) * (least[:, 1] + least[:, 3])
+    round_ = (most[:, 0] + most[:, 2]) * (most[:, 1] + most[:, 3])
+    either = sum((x[:, 0] + x[:, 2]) * (x[:, 1] + x[:, 3]) for x in (said, true)) - both
+    apart = 1 - both / either + (round_ - either) / round_
+    return -focal.sum() / count + 5 * (apart * weight[there]).sum() / weight[there].sum().clamp(min=1e-6)
+
+
+def fit_boxes(
+    how: Boxes, pictures: Sequence[Boxed], seed: int, *, checkpoint: Path | None = None,
+    progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
+) -> BoxNet:  # fmt: skip
+    """One network, trained on all of these pictures (see `fit.descend`)."""
+    held = [_held(one, how) for one in pictures]
+    per_epoch = max(1, len(held) // how.batch)
+    order = torch.empty(0, dtype=torch.int64)
+
+    def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
+        nonlocal order
+        number = step % per_epoch
+        if number == 0:
+            order = torch.randperm(len(held), generator=random)
+        seen, wanted = [], []
+        for k in order[number * how.batch : (number + 1) * how.batch].tolist():
+            x, boxes, there = moved_boxes(held[k].picture, held[k].boxes, how, random)
+            seen.append(x)
+            wanted.append(bells(boxes, held[k].kinds[there], len(how.classes), how.shape))
+        batch = torch.stack(seen).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how.precision == "bfloat16"):
+            what, far = net(batch)
+        return _loss(what.float(), far.float(), *(torch.stack(part) for part in zip(*wanted, strict=True)))
+
+    said = {k: v for k, v in asdict(how).items()
+            if k not in ("card", "goal", "members", "fitted", "views", "known_as", "shared")}  # fmt: skip
+    schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
+    net: BoxNet = descend(
+        lambda: BoxNet(how.widths, how.neck, len(how.classes)).to(memory_format=torch.channels_last), shown, schedule,
+        seed, repr((said, digest_of_boxed(pictures))), checkpoint=checkpoint, progress=progress, clock=clock,
+    )  # fmt: skip
+    return net
+
+
+def _parts(pictures: Sequence[Boxed], how: Boxes, seed: int) -> tuple[npt.NDArray[np.int64], int]:
+    """The part of each picture; near-duplicates, which are mostly the same smear, are kept together."""
+    small = np.stack([on_canvas(one.picture, (112, 112))[0].mean(0) * 255 for one in pictures]).astype(np.uint8)
+    n = len(pictures)
+    names = tuple(one.name for one in pictures)
+    return folds(Examples(small, np.zeros(n, np.int64), np.full(n, -1), names, np.arange(n), ""), how.members, seed)
+
+
+def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
+    """Fit on all parts but one, judge on that one, and export; see `train.train`."""
+    started = clock()
+    pictures, missing = read_boxed(data, how)
+    if len(pictures) < 2 * how.members:
+        raise Refused(f"{len(pictures)} pictures", f"{how.members} parts need two each", "give more")
+    part, pairs = _parts(pictures, how, seed)
+    tell(f"{len(pictures)} pictures in {how.members} parts, {how.fitted} networks; {missing} named but not there")
+    nets, truths, founds, networks = [], [], [], []
+    for k in range(how.fitted):
+        some = [one for one, p in zip(pictures, part, strict=True) if p != k]
+        nets.append(fit_boxes(how, some, seed * 100 + k, checkpoint=out / f"member{k}.checkpoint", progress=tell))
+        single = Finder([nets[-1]], how.views).eval()
+        held = [one for one, p in zip(pictures, part, strict=True) if p == k]
+        with torch.inference_mode():
+            said = [_asked(partial(_by_torch, single), one, how) for one in held]
+        truths += held
+        founds += said
+        networks.append(box_figures(held, said, how.classes, [0.5] * len(how.classes))["metrics"] | {
+            "seed": seed * 100 + k
+        })  # fmt: skip
+        tell(f"network {k + 1}: mAP50 {networks[-1]['map50']['value']:.3f}")
+    random = torch.Generator().manual_seed(seed)
+    digest, parity = exported(
+        Finder(nets, how.views), (3, *how.shape), out / "model.onnx", ("chance", "sides"), limit_bytes=25_000_000,
+        inputs=[_coarse(how.shape, 4 + i, random) for i in range(20)],
+    )  # fmt: skip
+    thresholds = counting_thresholds(truths, founds, len(how.classes))
+    inputs: dict[str, Any] = {
+        "kind": "boxes", "classes": list(how.classes), "shape": list(how.shape), "known_as": dict(how.known_as),
+        "shared": how.shared, "thresholds": thresholds,
+    }  # fmt: skip
+    figures = box_figures(truths, founds, how.classes, thresholds)
+    flat: dict[str, Any] = {}
+    for name, value in figures["metrics"].items():
+        flat |= {name: value} if "value" in value else {f"{name}_{kind}": one for kind, one in value.items()}
+    shown = {"n": len(truths), "metrics": flat, "subgroups": [], "declined": 0, "parity": parity}
+    shown["networks"] = networks
+    return written(how, out, digest, digest_of_boxed(pictures), inputs, shown, {
+        "pictures": len(pictures), "boxes": {
+            name: sum(int(np.count_nonzero(one.kinds == k)) for one in pictures) for k, name in enumerate(how.classes)
+        },
+        "near_duplicates": pairs, "named but not there": missing, "networks": how.fitted,
+        "parameters": sum(p.numel() for net in nets for p in net.parameters()),
+        "seed": seed, "seconds": round(clock() - started),
+        "shown": f"pictures of the parts that a network had not seen, {how.fitted} of {how.members} parts; the "
+        "thresholds of counting were chosen on them",
+    })  # fmt: skip
+
+
+def _coarse(shape: tuple[int, int], cells: int, random: torch.Generator) -> Tensor:
+    return functional.interpolate(torch.rand(1, 3, cells, cells, generator=random), shape, mode="bilinear")
+
+
+def _by_torch(net: nn.Module, x: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+    return [t.numpy() for t in net(torch.from_numpy(x))]
+
+
+def _asked(ask: Callable[[npt.NDArray[np.float32]], list[Any]], one: Boxed, how: Boxes) -> Found:
+    canvas, factor = on_canvas(one.picture, how.shape)
+    chance, sides = ask(canvas[None])
+    found = decoded(chance[0], sides[0], factor, how.shared)
+    wide, tall = one.picture.shape[1], one.picture.shape[0]
+    inside = np.clip(found.boxes, 0, [wide, tall, wide, tall])
+    return Found(inside, found.scores, found.kinds)
+
+
+def judged(
+    held: Model, session: Any, data: Path, split: str | None
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    """Figures, and a row for each box that was found."""
+    inputs = held.inputs
+    how = Boxes(
+        task=held.name, classes=tuple(inputs["classes"]), known_as=inputs["known_as"], shape=tuple(inputs["shape"]),
+        shared=inputs["shared"],
+    )  # fmt: skip
+    pictures, missing = read_boxed(data, how, split)
+    founds = [
+        _asked(lambda x: session.run(["chance", "sides"], {"image": x}), one, how) for one in pictures
+    ]  # fmt: skip
+    figures = box_figures(pictures, founds, how.classes, inputs["thresholds"])
+    return figures | {"declined": missing}, rows_of(pictures, founds, how.classes, inputs["thresholds"]), {}

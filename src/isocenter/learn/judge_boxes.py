@@ -1,0 +1,126 @@
+"""Boxes that a detector found, held against true ones: average precision, and how well it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.learn.boxed import Boxed
+from isocenter.methods.boxes import hits, overlaps, precision_of
+
+__all__ = ["Found", "box_figures", "counting_thresholds", "rows_of"]
+
+_DRAWS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a detector says of one picture: (n, 4) boxes in its pixels, (n,) scores, (n,) classes."""
+
+    boxes: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+    kinds: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Matched:
+    """One class on one picture: scores and hits, best first, and how many were to be found."""
+
+    scores: npt.NDArray[np.float64]
+    right: npt.NDArray[np.bool_]
+    truths: int
+
+
+def _matched(one: Boxed, said: Found, kind: int, least: float) -> _Matched:
+    own = np.flatnonzero(said.kinds == kind)
+    own = own[np.argsort(-said.scores[own], kind="stable")]
+    wanted, hard = one.boxes[(one.kinds == kind) & ~one.hard], one.boxes[(one.kinds == kind) & one.hard]
+    right = hits(said.boxes[own], wanted, least) >= 0
+    counted = right | ~(overlaps(said.boxes[own], hard) >= least).any(1)
+    return _Matched(said.scores[own][counted], right[counted], len(wanted))
+
+
+def _precision(some: Sequence[_Matched]) -> float:
+    scores, right = np.concatenate([m.scores for m in some]), np.concatenate([m.right for m in some])
+    return precision_of(scores, right, sum(m.truths for m in some)).average
+
+
+def box_figures(
+    truths: Sequence[Boxed], founds: Sequence[Found], classes: Sequence[str], thresholds: Sequence[float]
+) -> dict[str, Any]:
+    """Average precision at an overlap of one half (and mean over 0.5 to 0.95), sensitivity, precision and counts.
+
+    Intervals are 95 % bootstrap intervals by picture. A class of which there is nothing to be found has no figure and
+    no part in the mean.
+    """
+    found: dict[str, Any] = {"map50": {}, "map50_95": {}, "ap50": {}, "sensitivity": {}, "precision": {}, "count": {}}
+    drawn = np.random.default_rng(0).integers(0, len(truths), (_DRAWS, len(truths)))
+    areas, draws = [], []
+    for kind, name in enumerate(classes):
+        half = [_matched(*pair, kind, 0.5) for pair in zip(truths, founds, strict=True)]
+        total = sum(m.truths for m in half)
+        if not total:
+            continue
+        areas.append(_precision(half))
+        draws.append([_precision([half[i] for i in row]) for row in drawn[:200]])
+        found["ap50"][name] = _interval(areas[-1], draws[-1]) | {"boxes": total}
+        found["map50_95"][name] = np.mean([
+            _precision([_matched(*pair, kind, least) for pair in zip(truths, founds, strict=True)])
+            for least in np.round(np.arange(0.5, 0.96, 0.05), 2)
+        ])  # fmt: skip
+        counted = [m.scores >= thresholds[kind] for m in half]
+        said = np.array([
+            [np.count_nonzero(c), np.count_nonzero(m.right & c), m.truths] for c, m in zip(counted, half, strict=True)
+        ])  # fmt: skip
+        sums = said[drawn].sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found["sensitivity"][name] = _interval(float(said[:, 1].sum() / total), sums[:, 1] / sums[:, 2])
+            found["precision"][name] = _interval(float(said[:, 1].sum() / max(1, said[:, 0].sum())),
+                                                 sums[:, 1] / sums[:, 0])  # fmt: skip
+        off = np.abs(said[:, 0] - said[:, 2]).astype(float)
+        found["count"][name] = _interval(float(off.mean()), off[drawn].mean(1))
+    found["map50"] = _interval(float(np.mean(areas)), np.mean(draws, axis=0))
+    found["map50_95"] = {"value": float(np.mean(list(found["map50_95"].values())))}
+    found["mean_error_of_count"] = found.pop("count")
+    return {"n": len(truths), "metrics": found, "calibration": {}, "subgroups": []}
+
+
+def _interval(value: float, drawn: Any) -> dict[str, float]:
+    finite = np.asarray(drawn, float)
+    finite = finite[np.isfinite(finite)]
+    low, high = np.percentile(finite, (2.5, 97.5)) if len(finite) else (value, value)
+    return {"value": value, "low": float(low), "high": float(high)}
+
+
+def counting_thresholds(truths: Sequence[Boxed], founds: Sequence[Found], classes: int) -> list[float]:
+    """For each class the score above which as many boxes are found as there are things."""
+    found = []
+    for kind in range(classes):
+        wanted = sum(int(np.count_nonzero(one.kinds == kind)) for one in truths)
+        scores = np.sort(np.concatenate([said.scores[said.kinds == kind] for said in founds]))[::-1]
+        found.append(float(scores[min(wanted, len(scores)) - 1]) if wanted and len(scores) else 0.5)
+    return found
+
+
+def rows_of(
+    truths: Sequence[Boxed], founds: Sequence[Found], classes: Sequence[str], thresholds: Sequence[float]
+) -> list[dict[str, Any]]:
+    """A row for each box: picture, class, sides, score, whether it is counted, and whether it is a hit."""
+    rows = []
+    for one, said in zip(truths, founds, strict=True):
+        for kind, name in enumerate(classes):
+            own = np.flatnonzero(said.kinds == kind)
+            own = own[np.argsort(-said.scores[own], kind="stable")]
+            taken = hits(said.boxes[own], one.boxes[one.kinds == kind])
+            for k, hit in zip(own, taken, strict=True):
+                left, top, right, bottom = (round(float(v), 1) for v in said.boxes[k])
+                rows.append({
+                    "name": one.name, "class": name, "xmin": left, "ymin": top, "xmax": right, "ymax": bottom,
+                    "score": round(float(said.scores[k]), 4), "counted": bool(said.scores[k] >= thresholds[kind]),
+                    "hit": bool(hit >= 0),
+                })  # fmt: skip
+    return rows

@@ -1,0 +1,162 @@
+"""Detection: boxes read in every layout, moved with their picture, learnt, exported, and judged."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.errors import Refused  # noqa: E402
+from isocenter.learn import recipes  # noqa: E402
+from isocenter.learn.boxed import Boxed, read_boxed  # noqa: E402
+from isocenter.learn.detect import bells, decoded, moved_boxes  # noqa: E402
+from isocenter.learn.judge import judged  # noqa: E402
+from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
+from isocenter.learn.kinds import Boxes  # noqa: E402
+from isocenter.learn.train import train  # noqa: E402
+
+SHAPES = Boxes(
+    task="shapes", classes=("disc", "square"), known_as={"ball": 0}, shape=(64, 80), widths=(8, 12, 16, 16), neck=12,
+    members=3, epochs=24, batch=4, rate=1e-2, average=0.8, views=((), (3,)), goal={"map50": 0.8}, precision="float32",
+    card={"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"},
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _known() -> Iterator[None]:
+    recipes.RECIPES["shapes"] = SHAPES
+    yield
+    recipes.RECIPES.pop("shapes")
+
+
+def field(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A picture of 128 × 160 with discs and squares that do not touch."""
+    rng = np.random.default_rng(seed)
+    picture = rng.normal(200, 8, (128, 160, 3))
+    y, x = np.indices((128, 160))
+    boxes, kinds = [], []
+    for cell in rng.permutation(6)[:4]:
+        r, kind = int(rng.integers(10, 20)), int(rng.integers(0, 2))
+        cx, cy = 27 + 53 * int(cell % 3) + int(rng.integers(-4, 5)), 32 + 64 * int(cell // 3) + int(rng.integers(-8, 9))
+        inside = (x - cx) ** 2 + (y - cy) ** 2 < r * r if kind == 0 else (abs(x - cx) < r) & (abs(y - cy) < r)
+        picture[inside] = (90, 60, 120) if kind == 0 else (120, 150, 60)
+        boxes.append([cx - r, cy - r, cx + r, cy + r])
+        kinds.append(kind)
+    return np.clip(picture, 0, 255).astype(np.uint8), np.array(boxes, float), np.array(kinds)
+
+
+def voc(folder: Path, names: dict[str, int]) -> Path:
+    for kind in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+    for name, seed in names.items():
+        picture, boxes, kinds = field(seed)
+        Image.fromarray(picture).save(folder / "JPEGImages" / f"{name}.jpg", quality=95)
+        things = "".join(
+            f"<object><name>{SHAPES.classes[k]}</name><bndbox>"
+            + "".join(f"<{s}>{v:g}</{s}>" for s, v in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
+            + "</bndbox></object>"
+            for k, box in zip(kinds, boxes, strict=True)
+        )
+        (folder / "Annotations" / f"{name}.xml").write_text(f"<annotation>{things}</annotation>")
+    (folder / "ImageSets" / "Main" / "test.txt").write_text("\n".join([*list(names)[:2], "gone"]))
+    return folder
+
+
+def test_the_whole_way(tmp_path: Path) -> None:
+    data = voc(tmp_path / "set", {f"s{i}": i for i in range(24)})
+    model = train("shapes", data, tmp_path / "shapes", seed=1)
+    shown = model.evidence["metrics"]
+    assert shown["map50"]["value"] > 0.6 and {"ap50_disc", "sensitivity_square"} <= set(shown)
+    assert model.evidence["parity"] <= 1e-4 and "| map50 |" in (tmp_path / "shapes" / "card.md").read_text("utf-8")
+    found = judged(tmp_path / "shapes", voc(tmp_path / "held", {f"h{i}": 90 + i for i in range(4)}))
+    said = found.report
+    assert json.loads(json.dumps(said)) == said and said["n"] == 4 and said["metrics"]["map50"]["value"] > 0.6
+    found.write(tmp_path / "said.csv")
+    rows = list(csv.DictReader((tmp_path / "said.csv").open()))
+    assert {"name", "class", "xmin", "score", "counted", "hit"} <= set(rows[0])
+
+
+def test_layouts_say_the_same(tmp_path: Path) -> None:
+    data = voc(tmp_path, {"a": 0, "b": 1, "c": 2})
+    first, missing = read_boxed(data, SHAPES)
+    assert [one.name for one in first] == ["a", "b", "c"] and not missing
+    assert [one.name for one in read_boxed(data, SHAPES, "test")[0]] == ["a", "b"]
+    lines, coco = ["filename,class,xmin,ymin,xmax,ymax"], {"images": [], "annotations": [], "categories": [
+        {"id": 7, "name": "ball"}, {"id": 9, "name": "square"}]}  # fmt: skip
+    for number, one in enumerate(first):
+        coco["images"].append({"id": number, "file_name": f"{one.name}.jpg"})
+        for kind, (a, b, c, d) in zip(one.kinds, one.boxes.tolist(), strict=True):
+            lines.append(f"{one.name}.jpg,{SHAPES.classes[kind]},{a},{b},{c},{d}")
+            coco["annotations"].append({"image_id": number, "category_id": (7, 9)[kind], "bbox": [a, b, c - a, d - b]})
+    (tmp_path / "t.csv").write_text("\n".join([*lines, "away.jpg,disc,1,1,5,5"]))
+    (tmp_path / "c.json").write_text(json.dumps(coco))
+    for file, gone in (("t.csv", 1), ("c.json", 0)):
+        other, missing = read_boxed(tmp_path / file, SHAPES)
+        assert missing == gone
+        for one, two in zip(first, other, strict=True):
+            assert np.array_equal(one.boxes, two.boxes) and np.array_equal(one.kinds, two.kinds)
+
+
+def test_a_box_goes_with_its_picture() -> None:
+    random = torch.Generator().manual_seed(0)
+    still = Boxes(task="t", classes=("a",), tint=0.0, noise=0.0)
+    picture, box = torch.zeros(3, 64, 80), torch.tensor([[20.0, 16.0, 44.0, 40.0]])
+    picture[:, 16:40, 20:44] = 100
+    for _ in range(12):
+        x, moved, there = moved_boxes(picture, box, still, random)
+        if bool(there.any()):
+            y, x = np.nonzero(x[0].numpy() > 50)
+            assert np.allclose([x.min(), y.min(), x.max() + 1, y.max() + 1], moved[0], atol=1.1)
+
+
+def test_bells_say_where_the_boxes_are() -> None:
+    boxes = torch.tensor([[8.0, 8.0, 40.0, 30.0], [50.0, 20.0, 70.0, 60.0]])
+    heat, _, sides = bells(boxes, torch.tensor([1, 0]), 2, (64, 80))
+    found = decoded(heat.numpy(), sides.numpy(), 0.5, 0.5)
+    assert found.kinds.tolist() == [0, 1] and np.allclose(found.boxes, boxes.numpy()[[1, 0]] / 0.5)
+
+
+def test_figures_are_those_of_the_boxes() -> None:
+    two = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], float)
+    one = Boxed("a", np.zeros((40, 40, 3), np.uint8), two, np.array([0, 0]), np.array([False, True]))
+    said = Found(np.array([[0, 0, 10, 9], [20, 0, 30, 10], [0, 20, 5, 25]], float), np.array([0.9, 0.8, 0.2]),
+                 np.zeros(3, int))  # fmt: skip
+    found = box_figures([one], [said], ("a", "b"), [0.5, 0.5])["metrics"]
+    assert found["map50"]["value"] == 1 and found["map50_95"]["value"] == pytest.approx(0.9), "0.9 misses 0.95 alone"
+    assert found["precision"]["a"]["value"] == 1 and found["mean_error_of_count"]["a"]["value"] == 0
+    assert set(found["ap50"]) == {"a"}, "what is not there has no figure"
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    data = voc(tmp_path, {"a": 0})
+    note = data / "Annotations" / "a.xml"
+    good = note.read_text()
+    cases = {
+        good.replace("disc", "cube").replace("square", "cube"): "class 'cube'",
+        "<!DOCTYPE x [<!ENTITY a 'b'>]><annotation/>": "declares entities",
+        good[:40]: "cannot read a.xml",
+        good.replace("<xmin>", "<xmin>x"): "cannot read a.xml",
+    }
+    for text, why in cases.items():
+        note.write_text(text)
+        with pytest.raises(Refused, match=why):
+            read_boxed(data, SHAPES)
+    note.write_text(good)
+    with pytest.raises(Refused, match="no split 'val'"):
+        read_boxed(data, SHAPES, "val")
+    (data / "JPEGImages" / "a.jpg").unlink()
+    with pytest.raises(Refused, match="no picture with boxes"):
+        read_boxed(data, SHAPES)
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(Refused, match="four sides"):
+        read_boxed(tmp_path / "t.csv", SHAPES)
+    (tmp_path / "c.json").write_text("{}")
+    with pytest.raises(Refused, match="no COCO file"):
+        read_boxed(tmp_path / "c.json", SHAPES)
