@@ -6,11 +6,13 @@ import contextlib
 import os
 import secrets
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +48,7 @@ class House:
     database: Any
     web_port: int = 0
     dicom_port: int = 0
+    dicom_tls_port: int = 0
     _jobs: Jobs | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _closing: list[Callable[[], None]] = field(default_factory=list)
@@ -81,7 +84,7 @@ class House:
 
     def sign_in_link(self, name: str = "admin") -> str:
         """An address that signs its bearer in once."""
-        return f"http://{self.settings.host}:{self.web_port}/sign-in?token={self.site.link(name)}"
+        return f"{self.address}/sign-in?token={self.site.link(name)}"
 
     # ---- jobs ------------------------------------------------------------------------------------------------
 
@@ -184,20 +187,40 @@ class House:
     # ---- what listens ----------------------------------------------------------------------------------------
 
     def start_listening(self) -> None:
-        """Open the DICOM port."""
+        """Open the DICOM port, and that of DICOM over TLS where there is a certificate and whom to trust.
+
+        Without TLS it is heard beyond loopback only where the site says so.
+
+        Raises:
+            Refused: it would be open to others in the clear.
+        """
+        from isocenter.doors import tls
         from isocenter.doors.dimse import Listener
 
-        listener = Listener(
-            self.site,
-            aet=self.settings.aet,
-            host=self.settings.host,
-            port=self.settings.dicom_port,
-            who=self._caller,
-            said_no=self.site.refused,
-            services=self._services(),
-        )
-        self.dicom_port = listener.start()
-        self._closing.append(listener.stop)
+        files, host = self.settings.tls, self.settings.host
+        secured = files is not None and files[2] is not None
+        if not tls.is_loopback(host) and not self.settings.dicom_plain:
+            if not secured:
+                raise Refused(
+                    f"DICOM on {host} without TLS", "whoever hears the network reads the images",
+                    "make certificates with `isocenter certificate`, or set ISOCENTER_DICOM_PLAIN=true on a network of"
+                    " its own",
+                )  # fmt: skip
+            host = "127.0.0.1"
+        doors: list[tuple[str, int, ssl.SSLContext | None]] = [(host, self.settings.dicom_port, None)]
+        if files is not None and files[2] is not None:
+            doors.append((self.settings.host, self.settings.dicom_tls_port, tls.server(*files)))
+        for host, port, secure in doors:
+            listener = Listener(
+                self.site, aet=self.settings.aet, host=host, port=port, said_no=self.site.refused,
+                who=partial(self._caller, secure=secure is not None), services=self._services(), tls=secure,
+            )  # fmt: skip
+            opened = listener.start()
+            self._closing.append(listener.stop)
+            if secure is None:
+                self.dicom_port = opened
+            else:
+                self.dicom_tls_port = opened
 
     def _services(self) -> Sequence[Any]:
         """What the DICOM port speaks beside storage and query/retrieve."""
@@ -228,10 +251,16 @@ class House:
 
         self._closing.append(stop)
 
-    def _caller(self, aet: str) -> Any:
+    def _caller(self, aet: str, *, secure: bool = False) -> Any:
         from isocenter.govern.policy import Person, Role
 
-        if not any(p["aet"] == aet for p in self.site.peers()):
+        known = [p for p in self.site.peers() if p["aet"] == aet]
+        if known and not secure and all(p["kind"] == "dicom-tls" for p in known):
+            raise Forbidden(
+                f"AE title '{aet}' without TLS", "this peer is known to call with its certificate only",
+                f"let it call port {self.settings.dicom_tls_port}",
+            )  # fmt: skip
+        if not known:
             raise Forbidden(
                 f"AE title '{aet}'",
                 "it is not among the known peers, and nobody else may associate",
@@ -253,7 +282,8 @@ class House:
             names=self._names(),
             machine=pages_machine.Machine(self.settings, self.waiting, self.again if self._jobs is not None else None),
         )
-        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        secure = self._web_tls()
+        held = socket.socket(socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET, socket.SOCK_STREAM)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             held.bind((self.settings.host, self.settings.port))
@@ -265,9 +295,10 @@ class House:
                 "stop the other program, or give another port with --port",
             ) from taken
         self.web_port = held.getsockname()[1]
-        server = uvicorn.Server(
-            uvicorn.Config(application, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
-        )
+        config = uvicorn.Config(application, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+        config.load()
+        config.ssl = secure
+        server = uvicorn.Server(config)
         self.site.guests.watch()
         self._closing.append(self.site.guests.close)
         thread = threading.Thread(target=server.run, args=([held],), name="web", daemon=True)
@@ -287,6 +318,27 @@ class House:
             held.close()
 
         self._closing.append(stop)
+
+    def _web_tls(self) -> ssl.SSLContext | None:
+        from isocenter.doors import tls
+
+        files = self.settings.tls
+        if files is not None:
+            return tls.server(files[0], files[1])
+        if not tls.is_loopback(self.settings.host) and not self.settings.behind_proxy:
+            raise Refused(
+                f"the web server on {self.settings.host} without TLS",
+                "whoever hears the network reads passwords and images",
+                "make certificates with `isocenter certificate`, or set ISOCENTER_BEHIND_PROXY=true behind a proxy with"
+                " TLS",
+            )  # fmt: skip
+        return None
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds the pages."""
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        return f"{'https' if self.settings.tls else 'http'}://{host}:{self.web_port or self.settings.port}"
 
     def _read_ahead(self) -> None:
         from isocenter.site.verbs import HOUSE
@@ -352,21 +404,26 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
     index = Index(database, blobs)
 
     def dicom_send(peer: Any, files: Sequence[bytes]) -> Sequence[tuple[str, str]]:
-        answers = send(_peer(peer), files, calling=settings.aet)
+        answers = send(called(peer), files, calling=settings.aet)
         return [(s.sop_uid, "" if s.ok else s.comment or f"status {s.status}") for s in answers]
 
-    site = Site(
-        database, blobs, journal, index, discover(), now, {"dicom": dicom_send}, settings.models, apart, settings.aet
-    )
-    site.committing.report = lambda peer, answer: commitment_scu.report(_peer(peer), answer, calling=settings.aet)
-    site.committing.ask_by = lambda peer, wanted: commitment_scu.request(_peer(peer), wanted, calling=settings.aet)
+    called = partial(_peer, settings)
+    ways = {"dicom": dicom_send, "dicom-tls": dicom_send}
+    site = Site(database, blobs, journal, index, discover(), now, ways, settings.models, apart, settings.aet)
+    site.committing.report = lambda peer, answer: commitment_scu.report(called(peer), answer, calling=settings.aet)
+    site.committing.ask_by = lambda peer, wanted: commitment_scu.request(called(peer), wanted, calling=settings.aet)
     return House(settings, site, database)
 
 
-def _peer(told: Mapping[str, Any]) -> Peer:
+def _peer(settings: Settings, told: Mapping[str, Any]) -> Peer:
+    from isocenter.doors import tls
     from isocenter.doors.dimse_scu import Peer
 
-    return Peer(str(told["aet"]), str(told["host"]), int(told["port"]))
+    secure = None
+    if told["kind"] == "dicom-tls":
+        certificate, key, authorities = settings.tls or (None, None, None)
+        secure = tls.client(authorities, certificate, key)
+    return Peer(str(told["aet"]), str(told["host"]), int(told["port"]), secure)
 
 
 @contextlib.contextmanager

@@ -28,10 +28,31 @@ class Settings(BaseSettings):
     aet: str = Field("ISOCENTER", description="Our application entity title.")
     peers: str = Field("", description="DICOM peers as AET@host:port, separated by commas. Nobody else may associate.")
     names: str = Field("", description="Host names under which browsers may reach us, beside loopback; by commas.")
+    tls_certificate: str = Field(
+        "", description="PEM certificate with its chain; empty: that of `isocenter certificate`."
+    )
+    tls_key: str = Field("", description="PEM key of the certificate.")
+    tls_authorities: str = Field("", description="PEM authorities whose DICOM clients and peers are trusted.")
+    dicom_tls_port: int = Field(
+        2762, description="Port of DICOM over TLS (IANA dicom-tls), where there is a certificate."
+    )
+    behind_proxy: bool = Field(False, description="A proxy speaks TLS for us: serve HTTP beyond loopback without it.")
+    dicom_plain: bool = Field(False, description="DICOM without TLS beyond loopback: only on a network of its own.")
     workers: int = Field(2, description="Analyses that run at the same time: one a core of a small machine.")
     quiet_s: float = Field(0.4, description="A study is analysed when nothing has arrived for it for so long.")
     models: str = Field("", description="Folder with a site's own models, looked at before those that ship.")
     demo: bool = Field(False, description="Marks every screen and print as a demonstration.")
+
+    @property
+    def tls(self) -> tuple[Path, Path, Path | None] | None:
+        """Certificate, key, and authorities of clients; None where there is no certificate."""
+        made = self.folder / "secrets" / "tls"
+        certificate = Path(self.tls_certificate) if self.tls_certificate else made / "server.pem"
+        if not self.tls_certificate and not certificate.exists():
+            return None
+        key = Path(self.tls_key) if self.tls_key else certificate.with_suffix(".key")
+        trusted = Path(self.tls_authorities) if self.tls_authorities else made / "ca.pem"
+        return certificate, key, trusted if self.tls_authorities or trusted.exists() else None
 
     @property
     def database_url(self) -> str:

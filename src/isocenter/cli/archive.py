@@ -229,6 +229,7 @@ def peer(
     aet: Annotated[str, typer.Argument(help="Application entity title of the peer.")],
     host: Annotated[str, typer.Argument(help="Its address.")],
     port: Annotated[int, typer.Argument(help="Its DICOM port.")],
+    secure: Annotated[bool, typer.Option("--tls", help="Under TLS only, both ways.")] = False,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -238,8 +239,8 @@ def peer(
 
     screen = Screen(as_json)
     with house(folder, make=True) as held:
-        held.site.add_peer(aet, host, port, who=HOUSE)
-    screen.answer({"aet": aet, "host": host, "port": port})
+        held.site.add_peer(aet, host, port, secure=secure, who=HOUSE)
+    screen.answer({"aet": aet, "host": host, "port": port, "tls": secure})
     screen.say(f"{aet} at {host}:{port} may associate and be sent to")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["load", "samples", "show", "summary", "use_triage"]
+__all__ = ["load", "samples", "show", "summary", "use_openly", "use_triage"]
 
 
 def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
@@ -41,6 +41,17 @@ def use_triage(house: Any) -> None:
     for analysis in house.site.registry.analyses.values():
         if any(y.urgency is not Urgency.ROUTINE for y in analysis.yields):
             house.site.set_mode(analysis.name, Use.WORKLIST, Mode.TRIAGE, reason="the demonstration shows triage")
+
+
+def use_openly(house: Any) -> None:
+    """Nobody has to be asked about phantoms and published samples; a real site is closed until somebody was."""
+    from isocenter.site.verbs import HOUSE
+
+    kept = house.site.preferences.site(who=HOUSE)
+    house.site.preferences.change_site(
+        {"unasked": {"research": "allow"}}, version=kept.version, who=HOUSE,
+        reason="the demonstration holds phantoms and published samples",
+    )  # fmt: skip
 
 
 def _shipped() -> Iterator[tuple[str, list[bytes]]]:

@@ -29,7 +29,7 @@ def demo(
 ) -> None:
     """The main job, whole: load studies, analyse, order the worklist, draft the reports, open the doors."""
     from isocenter.app import open_house
-    from isocenter.cli.demonstration import load, show, summary, use_triage
+    from isocenter.cli.demonstration import load, show, summary, use_openly, use_triage
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
@@ -40,6 +40,8 @@ def demo(
         house.first_person()
         house.add_known_peers()
         use_triage(house)
+        if data is None:
+            use_openly(house)
         house.start_work()
         house.start_following()
         if not headless:
@@ -100,6 +102,8 @@ def serve(
         house.start_committing()
         house.start_web()
         said = {"web": house.web_port, "dicom": house.dicom_port, "aet": chosen.aet, "link": house.sign_in_link()}
+        if house.dicom_tls_port:
+            said["dicom_tls"] = house.dicom_tls_port
         screen.answer(said)
         if secret:
             screen.say(f"The administrator's password was drawn and lies in {secret}")

@@ -1,4 +1,4 @@
-"""Commands of trust: deidentify; share, links, unshare, fetch; audit; scrub."""
+"""Commands of trust: deidentify; share, links, unshare, fetch; audit; scrub; certificate."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def share(
     with house(folder) as held:
         purpose = Purpose.SHARING if research else Purpose.CARE
         secret, told = held.site.sharing.share(study, who=HOUSE, hours=hours, to=to, word=word, purpose=purpose)
-        base = address.rstrip("/") or f"http://{held.settings.host}:{held.settings.port}"
+        base = address.rstrip("/") or held.address
     link = f"{base}/shared#{secret}"
     screen.answer({"link": link, **told})
     screen.say(f"{link}\nopens study {study} until {told['until']}; end it with `isocenter unshare {told['id']}`")
@@ -282,3 +282,42 @@ def scrub(
     screen.table("", ("file", "", "mended", "image"), rows)
     if found.left:
         raise typer.Exit(1)
+
+
+@app.command()
+def certificate(
+    host: Annotated[
+        list[str] | None, typer.Argument(help="Names and addresses under which this server is reached.")
+    ] = None,
+    client: Annotated[
+        list[str] | None, typer.Option(help="AE title of a device that gets a certificate of its own.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder that takes the certificates of devices.")] = None,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Make a root of this archive, and certificates of the server and of DICOM devices that it signs.
+
+    A house with an authority of its own names its files in the settings instead.
+    """
+    from isocenter.app import now
+    from isocenter.cli import settings
+    from isocenter.cli.screen import Screen
+    from isocenter.errors import Refused
+    from isocenter.govern.certificates import issue, root
+
+    screen = Screen(as_json)
+    if client and out is None:
+        raise Refused("certificates of devices without a folder", "their keys belong on the devices", "give --out")
+    place = settings(folder).folder / "secrets" / "tls"
+    authority = root(place, now())
+    made = {"root": str(authority)}
+    if host or not (place / "server.pem").exists():
+        made["server"] = str(issue(place, "server", ["localhost", "127.0.0.1", *(host or [])], place, now()))
+    for aet in client or []:
+        assert out is not None
+        made[aet] = str(issue(place, aet, [], out, now()))
+    screen.answer(made)
+    screen.say(f"root {authority}: give this file, and no key, to whoever shall trust this archive")
+    for name, file in made.items():
+        screen.say(f"   {name}: {file}")

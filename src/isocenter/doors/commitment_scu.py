@@ -83,7 +83,7 @@ def request(peer: Peer, wanted: Model, *, calling: str, timeout_s: float = 30.0)
 
 
 def _open(peer: Peer, calling: str, timeout_s: float, *, provider: bool) -> Link:
-    link = connect(peer.host, peer.port, timeout_s=timeout_s)
+    link = connect(peer.host, peer.port, timeout_s=timeout_s, tls=peer.tls)
     roles = {STORAGE_COMMITMENT: (False, True)} if provider else {}
     try:
         propose(

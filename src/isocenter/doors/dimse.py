@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -138,6 +139,7 @@ class Listener:
         largest_instance: bytes of one instance.
         said_no: called with every refusal at this door, for the journal.
         services: what else is spoken here, each with SOP classes of its own.
+        tls: answers every caller's handshake first; without it the port speaks in the clear.
     """
 
     def __init__(
@@ -154,7 +156,9 @@ class Listener:
         largest_instance: int = 2 * 2**30,
         said_no: Callable[[IsocenterError], None] | None = None,
         services: Sequence[Service] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self._services = {uid: service for service in services for uid in service.classes}
         self._site, self._who, self._said_no = site, who, said_no
         self.aet, self._host, self._port = ae_title(aet), host, port
@@ -215,9 +219,7 @@ class Listener:
         with self._lock:
             open_now = dict(self._threads)
         for link in open_now.values():
-            # Only the reading half: an answer that is still owed can be given.
-            with suppress(OSError):
-                link.sock.shutdown(socket.SHUT_RD)
+            link.hear_no_more()
         deadline = time.monotonic() + grace_s
         for thread, link in open_now.items():
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -251,6 +253,8 @@ class Listener:
     def _serve(self, link: Link, address: str) -> None:
         established = False
         try:
+            if self._tls is not None:
+                link.secure(self._tls)
             call = self._admit(link, address)
             if call is None:
                 return

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -34,11 +35,12 @@ _STUDY_ROOT_MOVE = next(uid for uid, root in MOVE.items() if root == "STUDY")
 
 @dataclass(frozen=True)
 class Peer:
-    """Another DICOM application: its AE title and where it listens."""
+    """Another DICOM application: its AE title, where it listens, and what it is called with under TLS."""
 
     aet: str
     host: str
     port: int
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Moved:
 
 
 def _open(peer: Peer, calling: str, offers: Iterable[tuple[str, Sequence[str]]], timeout_s: float) -> Link:
-    link = connect(peer.host, peer.port, timeout_s=timeout_s)
+    link = connect(peer.host, peer.port, timeout_s=timeout_s, tls=peer.tls)
     try:
         propose(link, calling=ae_title(calling), called=ae_title(peer.aet), offers=offers)
     except Ended as end:

@@ -54,6 +54,7 @@ _HEADERS = (
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
 )
+_ONLY_TLS = (("strict-transport-security", "max-age=31536000"),)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _STATUS: tuple[tuple[type[IsocenterError], int], ...] = (
     (Conflict, 409),
@@ -115,7 +116,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        answer = _Answer(send, private=not str(scope["path"]).startswith("/assets/"))
+        answer = _Answer(
+            send, private=not str(scope["path"]).startswith("/assets/"), tls=scope.get("scheme") == "https"
+        )
         try:
             refusal = self._refusal(scope)
             if refusal:
@@ -176,8 +179,8 @@ class _Counted:
 class _Answer:
     """The outgoing answer: the headers that every answer carries, and what its status was."""
 
-    def __init__(self, send: Send, *, private: bool) -> None:
-        self._send, self._private = send, private
+    def __init__(self, send: Send, *, private: bool, tls: bool) -> None:
+        self._send, self._private, self._tls = send, private, tls
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
@@ -185,7 +188,8 @@ class _Answer:
             self.status = int(message["status"])
             headers = [(k, v) for k, v in message.get("headers", ()) if k.lower() != b"server"]
             named = {k.lower() for k, _ in headers}
-            for name, value in (*_HEADERS, *((("cache-control", "no-store"),) if self._private else ())):
+            more = ((("cache-control", "no-store"),) if self._private else ()) + (_ONLY_TLS if self._tls else ())
+            for name, value in (*_HEADERS, *more):
                 if name.encode() not in named:
                     headers.append((name.encode(), value.encode()))
             message = {**message, "headers": headers}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import ssl
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -250,7 +251,7 @@ class Link:
 
     def waiting(self) -> bool:
         """Whether something has come that was not read yet (a C-CANCEL, mostly)."""
-        if self._pieces or self._end > self._start:
+        if self._pieces or self._end > self._start or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
             return True
         return bool(select.select([self.sock], [], [], 0)[0])
 
@@ -296,21 +297,45 @@ class Link:
             # Source 2, the service provider; reason 1 is "unrecognised PDU".
             self.sock.sendall(bytes((_ABORT, 0, 0, 0, 0, 4, 0, 0, 2, 1 if unrecognised else 0)))
 
+    def secure(self, tls: ssl.SSLContext) -> None:
+        """Answer a caller's TLS handshake before the first PDU.
+
+        Raises:
+            Ended: the caller speaks no TLS, too old a one, or shows no certificate that is trusted.
+        """
+        try:
+            self.sock = tls.wrap_socket(self.sock, server_side=True)
+        except OSError as error:
+            raise Ended(f"no TLS ({getattr(error, 'reason', None) or error.strerror or error})") from None
+
+    def hear_no_more(self) -> None:
+        """Close the reading half: an answer that is still owed can be given."""
+        # Not the method of a TLS socket, which would go on in plain text.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.sock, socket.SHUT_RD)
+
     def close(self) -> None:
         """Close the socket; a thread that waits on it wakes with `Ended`."""
         with contextlib.suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
         self.sock.close()
 
 
-def connect(host: str, port: int, *, timeout_s: float) -> Link:
-    """Open a connection to a peer.
+def connect(host: str, port: int, *, timeout_s: float, tls: ssl.SSLContext | None = None) -> Link:
+    """Open a connection to a peer, under TLS where it is given.
 
     Raises:
-        Unavailable: nobody listens there, or the name is unknown.
+        Unavailable: nobody listens there, the name is unknown, or its certificate is not to be trusted.
     """
     try:
-        return Link(socket.create_connection((host, port), timeout_s), timeout_s)
+        sock = socket.create_connection((host, port), timeout_s)
+        return Link(tls.wrap_socket(sock, server_hostname=host) if tls is not None else sock, timeout_s)
+    except ssl.SSLError as error:
+        raise Unavailable(
+            f"{host}:{port} cannot be trusted ({getattr(error, 'verify_message', '') or error.reason})",
+            "nothing is sent to a peer that cannot prove who it is",
+            "check the certificate of the peer, and the authorities in the settings",
+        ) from None
     except OSError as error:
         raise Unavailable(
             f"{host}:{port} does not answer ({error.strerror or error})",

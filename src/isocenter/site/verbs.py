@@ -395,10 +395,10 @@ class Site(Desk, Marks, Registering):
         """Whose session this is; nobody's when unknown or expired. Without `touch` the idle clock goes on."""
         return self._entrance.person_of(token, touch=touch)
 
-    def add_peer(self, aet: str, host: str, port: int, *, who: Person) -> None:
-        """Let a DICOM peer associate, and know where to send to it."""
+    def add_peer(self, aet: str, host: str, port: int, *, secure: bool = False, who: Person) -> None:
+        """Let a DICOM peer associate, and know where to send to it; with `secure` under TLS only, both ways."""
         must(who, "people", aet)
-        told = {"aet": aet, "host": host, "port": port, "kind": "dicom"}
+        told = {"aet": aet, "host": host, "port": port, "kind": "dicom-tls" if secure else "dicom"}
         self.journal.append(Event(Kind.PEER_ADDED, self.clock(), who.name, aet, told))
 
     def peers(self) -> list[dict[str, Any]]:

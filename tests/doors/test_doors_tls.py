@@ -1,0 +1,159 @@
+"""Every door under TLS, tried with the programs of others: DCMTK's storescu and curl; what is not TLS stays outside."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom.data import get_testdata_file
+
+from isocenter.app import House, open_house
+from isocenter.doors import tls
+from isocenter.doors.dimse_scu import Peer, echo, send
+from isocenter.errors import Forbidden, Refused, Unavailable
+from isocenter.govern.certificates import issue, root
+from isocenter.govern.policy import HOUSE
+from isocenter.settings import Settings
+
+CT = Path(str(get_testdata_file("CT_small.dcm")))
+NOW = datetime.now(UTC)
+NAMES = ["localhost", "127.0.0.1"]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Path]]:
+    folder = tmp_path_factory.mktemp("tls")
+    own, strange = folder / "archive" / "secrets" / "tls", folder / "strange"
+    for place in (own, strange):
+        root(place, NOW)
+    issue(own, "server", NAMES, own, NOW)
+    issue(own, "CT1", [], folder, NOW)
+    issue(own, "OLD", [], folder, NOW - timedelta(days=2), timedelta(days=1))
+    issue(strange, "STRANGER", [], folder, NOW)
+    issue(strange, "server", NAMES, strange, NOW)
+    settings = Settings(folder=folder / "archive", port=0, dicom_port=0, dicom_tls_port=0)
+    held = open_house(settings)
+    held.site.add_peer("CT1", "127.0.0.1", 104, secure=True, who=HOUSE)
+    held.start_listening()
+    held.start_web()
+    yield held, folder
+    held.close()
+
+
+def _storescu(house: House, folder: Path, name: str, *more: str, port: int = 0) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("storescu")
+    if program is None:
+        pytest.skip("DCMTK's storescu is not here")
+    shown = ["+tls", str(folder / f"{name}.key"), str(folder / f"{name}.pem")] if name else ["+tla"]
+    trusted = ["+cf", str(folder / "archive" / "secrets" / "tls" / "ca.pem"), *more]
+    to = ["-aet", "CT1", "-aec", "ISOCENTER", "127.0.0.1", str(port or house.dicom_tls_port), str(CT)]
+    return subprocess.run([program, *shown, *trusted, *to], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.peer
+def test_dcmtk_stores_under_tls_with_its_certificate_and_in_no_other_way(house: tuple[House, Path]) -> None:
+    here, folder = house
+    for name in ("", "STRANGER", "OLD"):
+        assert _storescu(here, folder, name).returncode, f"'{name}' must not get in"
+    assert not here.site.index.counts()["instances"]
+    done = _storescu(here, folder, "CT1")
+    assert done.returncode == 0, done.stderr
+    assert here.site.index.counts()["instances"] == 1
+    program = shutil.which("storescu")
+    plain = ["-aet", "CT1", "-aec", "ISOCENTER", "127.0.0.1"]
+    for port in (here.dicom_port, here.dicom_tls_port):
+        without = subprocess.run([str(program), *plain, str(port), str(CT)], capture_output=True, text=True, timeout=60)
+        assert without.returncode, "a peer that is known under TLS comes in no other way"
+
+
+def test_we_call_under_tls_and_only_whom_we_trust(house: tuple[House, Path]) -> None:
+    here, folder = house
+    mine = folder / "CT1.pem", folder / "CT1.key"
+    own, strange = folder / "archive" / "secrets" / "tls" / "ca.pem", folder / "strange" / "ca.pem"
+
+    def peer(context: ssl.SSLContext | None, host: str = "127.0.0.1") -> Peer:
+        return Peer("ISOCENTER", host, here.dicom_tls_port, context)
+
+    assert send(peer(tls.client(own, *mine)), [CT.read_bytes()], calling="CT1")[0].ok
+    for context in (tls.client(strange, *mine), tls.client(own), None):
+        with pytest.raises(Unavailable):
+            echo(peer(context), calling="CT1")
+    assert here._caller("CT1", secure=True).name == "CT1"
+    with pytest.raises(Forbidden, match="without TLS"):
+        here._caller("CT1")
+    here.site.add_peer("PACS", "127.0.0.1", here.dicom_tls_port, secure=True, who=HOUSE)
+    study = here.site.studies(who=HOUSE)[0].uid
+    # The archive calls itself: TLS is made with its own certificate, and only then its title is not among the peers.
+    with pytest.raises(Refused, match="calling AE title"):
+        here.site.send(study, "PACS", who=HOUSE)
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        {"maximum_version": ssl.TLSVersion.TLSv1_1, "minimum_version": ssl.TLSVersion.TLSv1},
+        {"ciphers": "AES256-SHA:AES128-GCM-SHA256"},
+        {"ciphers": "ECDHE-ECDSA-AES256-SHA384"},
+    ],
+)
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_what_is_older_than_the_profile_is_not_spoken(house: tuple[House, Path], older: dict[str, Any]) -> None:
+    here, _ = house
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers(older.pop("ciphers", "ALL") + ":@SECLEVEL=0")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = older.get("minimum_version", ssl.TLSVersion.TLSv1_2)
+    context.maximum_version = older.get("maximum_version", ssl.TLSVersion.TLSv1_2)
+    for port in (here.web_port, here.dicom_tls_port):
+        with socket.create_connection(("127.0.0.1", port), 10) as sock, pytest.raises(OSError):
+            context.wrap_socket(sock)
+
+
+@pytest.mark.peer
+def test_curl_finds_the_pages_under_https_alone(house: tuple[House, Path]) -> None:
+    here, folder = house
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("curl is not here")
+
+    def asked(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([str(curl), "-sS", "-i", *words], capture_output=True, text=True, timeout=60)
+
+    authority = str(folder / "archive" / "secrets" / "tls" / "ca.pem")
+    answer = asked("--cacert", authority, f"{here.address}/healthz")
+    assert here.address.startswith("https://") and " 200 " in answer.stdout, answer.stderr
+    assert "strict-transport-security" in answer.stdout
+    assert asked("--cacert", str(folder / "strange" / "ca.pem"), f"{here.address}/healthz").returncode
+    assert asked(f"http://127.0.0.1:{here.web_port}/healthz").returncode, "no word in the clear"
+
+
+def test_beyond_loopback_nothing_is_opened_in_the_clear(tmp_path: Path) -> None:
+    for more in ("", "behind_proxy", "dicom_plain"):
+        told: dict[str, Any] = {more: True} if more else {}
+        held = open_house(Settings(folder=tmp_path / "plain", host="0.0.0.0", port=0, dicom_port=0, **told))
+        try:
+            if more != "dicom_plain":
+                with pytest.raises(Refused, match="without TLS"):
+                    held.start_listening()
+            if more != "behind_proxy":
+                with pytest.raises(Refused, match="without TLS"):
+                    held.start_web()
+            assert held.dicom_port == held.web_port == 0
+        finally:
+            held.close()
+
+
+def test_files_that_are_no_certificates_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.pem").write_text("not a certificate")
+    with pytest.raises(Refused, match="certificate"):
+        tls.server(tmp_path / "x.pem", tmp_path / "x.key")
+    with pytest.raises(Refused, match="no such file"):
+        tls.client(tmp_path / "none.pem")
