@@ -49,6 +49,7 @@ class House:
     web_port: int = 0
     dicom_port: int = 0
     dicom_tls_port: int = 0
+    hl7_port: int = 0
     _jobs: Jobs | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _closing: list[Callable[[], None]] = field(default_factory=list)
@@ -229,6 +230,61 @@ class House:
         from isocenter.doors.worklist_scp import Worklist
 
         return (Worklist(self.site.ordering), PerformedSteps(self.site.ordering), Commitment(self.site.committing))
+
+    def start_messaging(self, every_s: float = 30.0) -> None:
+        """Open the HL7 port, where one is set, and send signed reports to whom they are owed."""
+        from isocenter.doors import mllp, tls
+        from isocenter.govern.policy import Person, Role
+
+        chosen, here = self.settings, self.site.messaging
+        here.processing = tuple(p.strip() for p in chosen.hl7_processing.split(",") if p.strip())
+        files = None if chosen.hl7_plain else chosen.tls
+        if chosen.hl7_port >= 0:
+            if files is None and not chosen.hl7_plain and not tls.is_loopback(chosen.host):
+                raise Refused(
+                    f"an HL7 port on {chosen.host} without TLS", "names and findings would be read on the way",
+                    "make certificates with `isocenter certificate`, or set ISOCENTER_HL7_PLAIN=true on a network of"
+                    " its own",
+                )  # fmt: skip
+            system = Person("HL7", Role.SERVICE)
+            listener = mllp.MllpListener(
+                lambda data: here.hear(data, who=system), host=chosen.host, port=chosen.hl7_port,
+                senders=[s.strip() for s in chosen.hl7_senders.split(",") if s.strip()],
+                tls=tls.server(*files) if files is not None else None,
+            )  # fmt: skip
+            self.hl7_port = listener.start()
+            self._closing.append(listener.stop)
+        receivers = [r.strip() for r in chosen.hl7_results.split(",") if r.strip()]
+        if not receivers:
+            return
+        here.want(receivers)
+
+        def tell(receiver: str, message: bytes) -> bytes:
+            host, _, port = receiver.rpartition(":")
+            secure = None
+            if not chosen.hl7_plain and not tls.is_loopback(host):
+                secure = tls.client(files[2], files[0], files[1]) if files is not None else tls.client(None)
+            return mllp.send(host, int(port), message, tls=secure)
+
+        self._again("results", every_s, lambda: here.deliver(receivers, tell))
+
+    def _again(self, name: str, every_s: float, look: Callable[[], object]) -> None:
+        """Look again and again until the house closes; a refusal now is no reason not to look later."""
+
+        def loop() -> None:
+            while not self._stop.is_set():
+                with contextlib.suppress(IsocenterError):
+                    look()
+                self._stop.wait(every_s)
+
+        thread = threading.Thread(target=loop, name=name, daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            self._stop.set()
+            thread.join(5)
+
+        self._closing.append(stop)
 
     def start_committing(self, every_s: float = 60.0) -> None:
         """Give the promises that are owed to those who did not wait for them."""

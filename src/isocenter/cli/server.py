@@ -100,6 +100,7 @@ def serve(
         house.start_listening()
         house.start_escalating()
         house.start_committing()
+        house.start_messaging()
         house.start_web()
         said = {"web": house.web_port, "dicom": house.dicom_port, "aet": chosen.aet, "link": house.sign_in_link()}
         if house.dicom_tls_port:

@@ -98,6 +98,10 @@ class Kind(StrEnum):
     COMMITMENT_TOLD = "CommitmentTold"  # the same; details: by, good: how many, failed: UIDs
     COMMITMENT_WANTED = "CommitmentWanted"  # subject: study; details.destination was asked to promise, .uid
     COMMITMENT_HEARD = "CommitmentHeard"  # the same; details.whole: whether it keeps every image
+    MESSAGE_HEARD = "MessageHeard"  # subject: hl7:SENDER|CONTROL; details: kind, code, text, digest of the message
+    PATIENT_TOLD = "PatientTold"  # subject: patient ID; details.patient as the hospital tells it, .merged: who went
+    RESULTS_WANTED = "ResultsWanted"  # subject: receiver; reports signed from here on are sent to it
+    RESULT_TOLD = "ResultTold"  # subject: study; details: to, report: digest, control, code, text
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet
 
 

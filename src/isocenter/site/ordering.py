@@ -116,6 +116,12 @@ class Ordering:
         Raises:
             WrongState: one of them has begun or is done; none is taken then.
         """
+        self._journal.append(*self.placing(orders, source=source, who=who))
+        held = self._known()[0]
+        return [held[order.id] for order in orders]
+
+    def placing(self, orders: Sequence[Order], *, source: str, who: Person) -> list[Event]:
+        """The events that place orders, for whoever appends them together with others."""
         must(who, "order")
         held, now = self._known()[0], self._clock()
         events: list[Event] = []
@@ -130,9 +136,7 @@ class Ordering:
             events.append(_placed(order, source, who, now))
             if before is None:
                 events += _stamped("ordered", [order], now, who)
-        self._journal.append(*events)
-        held = self._known()[0]
-        return [held[order.id] for order in orders]
+        return events
 
     def cancel(self, id: str, reason: str, *, who: Person) -> None:
         """Take an order back.
@@ -140,6 +144,10 @@ class Ordering:
         Raises:
             NotFound: there is none. WrongState: it has begun, is done, or is cancelled.
         """
+        self._journal.append(*self.cancelling(id, reason, who=who))
+
+    def cancelling(self, id: str, reason: str, *, who: Person) -> list[Event]:
+        """The events that take an order back."""
         must(who, "order", id)
         before = self._known()[0].get(id)
         if before is None:
@@ -147,20 +155,22 @@ class Ordering:
         step(ORDER, before.state, "cancel")
         now = self._clock()
         told = Event(Kind.ORDER_CANCELLED, now, who.name, id, {"reason": reason.strip()[:500]})
-        self._journal.append(told, *_stamped("cancelled", [before.order], now, who))
+        return [told, *_stamped("cancelled", [before.order], now, who)]
 
-    def rename(self, patient: Patient, *, source: str, who: Person) -> int:
-        """New demographics of a patient for all their orders that are still on the list; how many those are."""
+    def renaming(self, patient: Patient, *, source: str, who: Person) -> list[Event]:
+        """The events that give new demographics of a patient to all their orders that are still on the list."""
         must(who, "order", patient.id)
         mine = [
             o for o in self._known()[0].values()
             if o.state in _ON_LIST and (o.order.patient.id, o.order.patient.issuer) == (patient.id, patient.issuer)
         ]  # fmt: skip
-        fresh = [o for o in mine if o.order.patient != patient]
         now = self._clock()
-        if fresh:
-            self._journal.append(*(_placed(replace(o.order, patient=patient), source, who, now) for o in fresh))
-        return len(fresh)
+        fresh = [o.order for o in mine if o.order.patient != patient]
+        return [_placed(replace(order, patient=patient), source, who, now) for order in fresh]
+
+    def rename(self, patient: Patient, *, source: str, who: Person) -> int:
+        """Give new demographics of a patient to their orders; how many were changed."""
+        return len(self._journal.append(*self.renaming(patient, source=source, who=who)))
 
     # ---- asking ----------------------------------------------------------------------------------------------
 
@@ -261,6 +271,11 @@ class Ordering:
             return events
 
         self._journal.decide(step_uid, _KINDS, rule)
+
+    def for_study(self, study: Study) -> Order | None:
+        """The order of which a study is the examination; None where none is known."""
+        mine = [o for o in self._known()[0].values() if _is_of(o.order, study) and o.state != "cancelled"]
+        return max(mine, key=lambda o: (o.order.study_uid == study.uid, o.changed)).order if mine else None
 
     def step(self, step_uid: str, *, who: Person) -> Performed:
         """One performed step; NotFound."""

@@ -52,6 +52,7 @@ from isocenter.site.gating import Gating
 from isocenter.site.keeping import Keeping
 from isocenter.site.listing import Listing
 from isocenter.site.loading import Loading, volumes_of
+from isocenter.site.messaging import Messaging
 from isocenter.site.ordering import Ordering
 from isocenter.site.outlining import Marks
 from isocenter.site.overseeing import Overseeing
@@ -137,6 +138,7 @@ class Site(Desk, Marks, Registering):
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
         self.ordering = Ordering(self.index, self.journal, lambda: self.clock())
+        self.messaging = Messaging(self.index, self.journal, self.blobs, self.ordering, lambda: self.clock())
         self.committing = Committing(self.index, self.journal, self.blobs, lambda: self.clock())
         self._experience = Experience(self.journal.since, self.head)
 
