@@ -84,6 +84,8 @@ class Need:
         slice_mm: allowed (smallest, largest) Slice Thickness in millimetres.
         facts: header facts that must hold: keyword -> allowed values, e.g. ``{"ViewPosition": ("PA", "AP")}``. A fact
             that the header does not state does not refuse; the analysis looks at the pixels then.
+        velocity: the images must encode velocity, as phase contrast does, as far as their headers say; multi-frame
+            objects are looked into when they are read.
         optional: the analysis runs without it and is given None.
         every: run once for each series that meets the need, not only for the best one.
         earlier: sought in earlier studies of the same patient: ``"last"`` in the newest that has it, ``"all"`` in each
@@ -106,6 +108,7 @@ class Need:
     at_most: int | None = None
     slice_mm: tuple[float, float] | None = None
     facts: Mapping[str, tuple[str, ...]] | None = None
+    velocity: bool = False
     optional: bool = False
     every: bool = False
     earlier: str = ""
@@ -129,7 +132,7 @@ class Need:
         """Every predicate that the need has, with what this series says to it."""
         each = (
             self._modality(series), self._pixels(series), self._body_part(series), self._count(series),
-            self._echoes(series), self._thickness(series), *self._facts(series),
+            self._echoes(series), self._encodes(series), self._thickness(series), *self._facts(series),
         )  # fmt: skip
         return tuple(c for c in each if c is not None)
 
@@ -171,6 +174,13 @@ class Need:
         stated = {i.facts.get("EchoTime", series.facts.get("EchoTime")) for i in series.instances}
         return Check("echo times", "several echo times", f"series {series.number} has {len(stated)}", len(stated) > 1)
 
+    def _encodes(self, series: Series) -> Check | None:
+        if not self.velocity:
+            return None
+        said = any(i.frames > 1 or _encodes_velocity({**series.facts, **i.facts}) for i in series.instances)
+        found = f"series {series.number} {'may' if said else 'does not'} encode velocity"
+        return Check("velocity", "velocity in the phase of the images", found, said)
+
     def _thickness(self, series: Series) -> Check | None:
         if self.slice_mm is None:
             return None
@@ -210,6 +220,8 @@ class Need:
             parts.append(f"at most {self.at_most} image{'s' if self.at_most > 1 else ''}")
         if self.axis:
             parts.append(f"a {self.axis.replace('_', ' ')} axis")
+        if self.velocity:
+            parts.append("velocity in the phase of the images")
         if self.slice_mm:
             parts.append(f"slices of {self.slice_mm[0]:g} to {self.slice_mm[1]:g} mm")
         for keyword, wanted in (self.facts or {}).items():
@@ -226,6 +238,20 @@ class Need:
         if not self.modality:
             return "any series with images"
         return " or ".join(_WORDS.get(m, m) for m in self.modality)
+
+
+_PHASE_WORDS = frozenset({"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP"})
+_VELOCITY_FACTS = (
+    "VelocityEncodingDirection", "VelocityEncodingMaximumValue", "SiemensVelocity", "GEVelocityEncoding",
+    "PhilipsPCVelocity",
+)  # fmt: skip
+
+
+def _encodes_velocity(facts: Mapping[str, Any]) -> bool:
+    """Phase, or one of the places in which makers write how velocity is encoded."""
+    words = {str(w).strip().upper() for w in facts.get("ImageType") or []}
+    beats = facts.get("CardiacNumberOfImages") or facts.get("TriggerTime") is not None
+    return any(facts.get(name) for name in _VELOCITY_FACTS) or bool(words & _PHASE_WORDS and beats)
 
 
 def _unsaid(series: Series) -> str:

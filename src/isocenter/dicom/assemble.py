@@ -23,6 +23,7 @@ from isocenter.dicom.plane import plane
 from isocenter.dicom.quantity import quantity
 from isocenter.dicom.regions import regions
 from isocenter.dicom.stack import Stack, stacks
+from isocenter.dicom.velocity import ENCODING
 from isocenter.errors import LimitReached, NotAVolume
 from isocenter.record import Instance, Series
 from isocenter.space import Volume
@@ -163,6 +164,11 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
     facts = _facts(series, stack)
     if stack.order[0].unit and len({one.unit for one in stack.order}) == 1:
         facts["RealWorldValueUnit"] = stack.order[0].unit
+    if len({one.keys.get(ENCODING) for one in stack.order}) == 1 and stack.order[0].keys.get(ENCODING):
+        facts["VelocityEncoding"] = list(stack.order[0].keys[ENCODING])
+    kinds = {one.kind for one in stack.order}
+    if len(kinds) == 1 and len({one.sop_uid for one in stack.order}) < len(stack.order):
+        facts["FrameType"] = list(kinds.pop())
     what, unit = quantity(series.modality, facts)
     return Volume(
         array.reshape(*(len(axis) for axis in stack.axes), *stack.geometry.shape),

@@ -78,6 +78,8 @@ _TABLE = """
 00181066 FrameDelay d I
 00181088 HeartRate n S
 00181090 CardiacNumberOfImages n S
+00181081 LowRRValue n S
+00181082 HighRRValue n S
 00181100 ReconstructionDiameter d S
 00181111 DistanceSourceToPatient d I
 00181110 DistanceSourceToDetector d I
@@ -97,6 +99,8 @@ _TABLE = """
 00089208 ComplexImageComponent w I
 00189087 DiffusionBValue b I
 00189089 DiffusionGradientOrientation B I
+00189090 VelocityEncodingDirection B I
+00189217 VelocityEncodingMaximumValue b I
 00200012 AcquisitionNumber n I
 00200020 PatientOrientation T I
 00200032 ImagePositionPatient D I
@@ -164,6 +168,10 @@ _PRIVATE = (
     (0x0019, "GEMS_ACQU_01", 0xBB, "GEDiffusionGradientX", "d", False),
     (0x0019, "GEMS_ACQU_01", 0xBC, "GEDiffusionGradientY", "d", False),
     (0x0019, "GEMS_ACQU_01", 0xBD, "GEDiffusionGradientZ", "d", False),
+    (0x0019, "GEMS_ACQU_01", 0xCC, "GEVelocityEncoding", "b", False),
+    (0x0043, "GEMS_PARM_01", 0x32, "GEVelocityFlags", "b", False),
+    (0x2001, "Philips Imaging DD 001", 0x1A, "PhilipsPCVelocity", "B", False),
+    (0x0051, "SIEMENS MR HEADER", 0x14, "SiemensVelocity", "t", False),
 )
 
 _DRUG = 0x00540016

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.dicom.elements import Dataset, File, parse
+from isocenter.dicom.velocity import ENCODING, encoding, stated
 from isocenter.errors import NotAVolume
 from isocenter.record import Instance, Series
 
@@ -158,7 +159,7 @@ def classic(series: Series, instance: Instance) -> Placed | None:
         slope=slope,
         intercept=intercept,
         kind=(*(str(w) for w in words), *_component(facts)),
-        keys=_classic_keys(facts, instance),
+        keys={**_classic_keys(facts, instance), **_velocity(facts, words, series.description)},
     )
 
 
@@ -166,6 +167,19 @@ def _component(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Magnitude, phase, real or imaginary, where another element than Image Type says so."""
     said = facts.get("ComplexImageComponent", facts.get("GEImageKind"))
     return () if said is None else (str(said),)
+
+
+_NOT_MAGNITUDE = frozenset({"P", "PHASE", "VELOCITY", "PHASE MAP", "VELOCITY MAP", "PC_VELOCITY"})
+
+
+def _velocity(facts: Mapping[str, Any], words: Any, described: str) -> dict[str, Any]:
+    """What velocity the image encodes; images that say they are magnitudes encode none."""
+    said = {str(w).strip().upper() for w in words}
+    if said & {"M", "MAGNITUDE", "M_FFE", "M_PCA"} and not said & _NOT_MAGNITUDE:
+        return {}
+    orientation = np.array([float(v) for v in facts["ImageOrientationPatient"]])
+    found = encoding(facts, orientation, f"{described} {facts.get('ProtocolName', '')}")
+    return {} if found is None else {ENCODING: found}
 
 
 def _classic_keys(facts: Mapping[str, Any], instance: Instance) -> dict[str, Any]:
@@ -298,6 +312,7 @@ def _enhanced_keys(
     diffusion = _group(file, 0x00189117, own, shared)
     gradient = (file.items(0x00189076, diffusion) or [{}])[0]
     details = _group(file, 0x00189325, own, shared)
+    velocity = _group(file, 0x00189197, own, shared)
     index = file.numbers(0x00209128, content, "I")
     moment = moment_s(file.ascii(0x00189074, content), "")
     return {
@@ -306,6 +321,7 @@ def _enhanced_keys(
         "energy": _one(file.decimals(0x00180060, details)),
         "b_value": _one(file.numbers(0x00189087, diffusion, "d")),
         "direction": _direction(list(file.numbers(0x00189089, gradient, "d"))),
+        ENCODING: stated(list(file.numbers(0x00189090, velocity, "d")), _one(file.numbers(0x00189217, velocity, "d"))),
         "trigger": first(0x00189118, 0x00209153),
         "temporal": _one(index) if instance.frames > 1 else None,
         "offset": first(0x00209310, 0x0020930D),

@@ -26,8 +26,16 @@ __all__ = ["Stack", "stacks"]
 _SAME_DIRECTION = 1e-3  # greatest difference of a direction cosine within one stack
 _APART_MM = 0.02  # closer than this, two frames lie at one place
 _REGULAR = 0.05  # a slice may lie this part of the slice distance beside its place on the regular grid
-_DISCRETE = ("echo", "inversion", "flip", "energy", "b_value", "direction")
-_UNITS = {"echo": "ms", "inversion": "ms", "flip": "deg", "energy": "kV", "b_value": "s/mm2", "direction": "1"}
+_DISCRETE = ("echo", "inversion", "flip", "energy", "b_value", "direction", "encoding")
+_UNITS = {
+    "echo": "ms",
+    "inversion": "ms",
+    "flip": "deg",
+    "energy": "kV",
+    "b_value": "s/mm2",
+    "direction": "1",
+    "encoding": "1",
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -158,6 +158,24 @@ CALCIUM_MASS = Code("112199", _DCM, "Mass of Vascular Calcification")
 CALCIUM_DENSITY = Code("calcium-density", _ISO, "Density of coronary calcium")
 CARDIOVASCULAR_RISK = Code("395112001", _SCT, "Cardiovascular event risk (finding)")
 
+# ---- measurements of flowing blood
+FORWARD_FLOW = Code("forward-flow", _ISO, "Forward flow of a beat")
+BACKWARD_FLOW = Code("backward-flow", _ISO, "Backward flow of a beat")
+NET_FLOW = Code("net-flow", _ISO, "Net flow of a beat")
+NET_FLOW_RATE = Code("net-flow-rate", _ISO, "Net flow in a minute")
+REGURGITANT_FRACTION = Code("regurg-fraction", _ISO, "Regurgitant fraction")
+FLOW_RATIO = Code("flow-ratio", _ISO, "Pulmonary to systemic flow")
+FLOW_SPREAD = Code("flow-spread", _ISO, "Spread of net flow between planes")
+PEAK_VELOCITY = Code("11726-7", _LN, "Peak Velocity")
+PEAK_GRADIENT = Code("20247-3", _LN, "Peak Gradient")
+PRESSURE_DROP = Code("pressure-drop", _ISO, "Pressure drop along a vessel")
+KINETIC_ENERGY = Code("kinetic-energy", _ISO, "Kinetic energy of blood")
+VISCOUS_LOSS = Code("viscous-loss", _ISO, "Viscous energy loss of blood")
+VORTICITY = Code("vorticity", _ISO, "Vorticity of blood")
+WALL_SHEAR = Code("wall-shear", _ISO, "Wall shear stress")
+SHEAR_OSCILLATION = Code("shear-osc-index", _ISO, "Oscillatory shear index")
+BACKGROUND_VELOCITY = Code("background-vel", _ISO, "Velocity of stationary tissue")
+
 # ---- words that forms need
 ALGORITHM_NAME = Code("111001", _DCM, "Algorithm Name")
 ALGORITHM_VERSION = Code("111003", _DCM, "Algorithm Version")
@@ -194,6 +212,12 @@ UNITS: dict[str, str] = {
     "cm2/m2": "square centimeter per square meter",
     "mL/m2": "milliliter per square meter",
     "mL/s": "milliliter per second",
+    "cm/s": "centimeter per second",
+    "mm[Hg]": "millimeter of mercury",
+    "mJ": "millijoule",
+    "uJ/mL": "microjoule per milliliter",
+    "mW": "milliwatt",
+    "Pa": "pascal",
     "L/min": "liter per minute",
     "kg": "kilogram",
     "g/ml": "gram per milliliter",

@@ -17,7 +17,7 @@ from isocenter.dicom.header import merge, read_header
 from isocenter.record import codes
 from isocenter.space import Region, Volume
 from isocenter.testing.perfused_examples import ct_perfusion, mr_perfusion
-from isocenter.testing.phantoms import abdomen_ct, abdomen_mr, chest, coronary, dce_mr, heart, thorax
+from isocenter.testing.phantoms import abdomen_ct, abdomen_mr, chest, coronary, dce_mr, flow_mr, heart, thorax
 
 __all__ = ["EXAMPLES", "Example"]
 
@@ -133,6 +133,23 @@ def _liver_fat_iron() -> Iterator[Example]:
     yield {"echoes": steep, "drawn": None}, {"answer": "declined", "words": "flip angle 20 degrees"}
 
 
+def _flow4d() -> Iterator[Example]:
+    made = flow_mr.patient(shape=(12, 38, 34))
+    volumes, _ = _volumes(made.files)
+    given = {"velocity": tuple(volumes[1:]), "magnitude": (volumes[0],), "drawn": None}
+    told = {
+        "Net flow of a beat": (made.truth["net_ml"], 0.02 * made.truth["net_ml"]),
+        "Regurgitant fraction": (made.truth["regurgitant_percent"], 1.0),
+    }
+    yield given, {"answer": "found", "findings": 1, "measurements": told}
+    yield {**given, "magnitude": None}, {"answer": "declined", "words": "no magnitude images"}
+    one = flow_mr.slice_patient(frames=20)
+    (magnitude, through), _ = _volumes(one.files)
+    told = {"Regurgitant fraction": (one.truth["regurgitant_percent"], 1.5)}
+    sliced = {"velocity": (through,), "magnitude": (magnitude,), "drawn": None}
+    yield sliced, {"answer": "found", "findings": 1, "measurements": told}
+
+
 EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
     "body_composition": _body_composition,
     "cardiac_cine": _cardiac_cine,
@@ -140,6 +157,7 @@ EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
     "chest_xray_opacity": _chest_xray_opacity,
     "coronary_calcium": _coronary_calcium,
     "ct_perfusion": ct_perfusion,
+    "flow4d": _flow4d,
     "liver_fat_iron": _liver_fat_iron,
     "mr_perfusion": mr_perfusion,
     "permeability": _permeability,

@@ -1,0 +1,252 @@
+"""A phase-contrast scan put together: magnitude, components of velocity in m/s, and how the numbers were scaled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.methods import complex_images
+from isocenter.space import Reference, Volume
+
+__all__ = ["FlowScan", "gather"]
+
+Floats = npt.NDArray[np.float32]
+
+_TIMES = {"trigger": {"ms": 1.0, "s": 1000.0}, "time": {"ms": 1.0, "s": 1000.0}}
+_PER_CM_S = {"cm/s": 1.0, "mm/s": 0.1, "m/s": 100.0}
+_BEYOND = 1.02  # of VENC: values above it are not velocities of this scan
+_UNEVEN = 0.2
+_RR_SPREAD = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class FlowScan:
+    """One phase-contrast acquisition.
+
+    Args:
+        main: one of its volumes as it was given, for facts and series.
+        directions: (3, 3) unit vectors in the patient along the array's axes, in its columns.
+        magnitude: (frames, slices, rows, columns), or None.
+        velocity: (components, frames, slices, rows, columns) m/s.
+        towards: (components, 3) direction of each in the patient (LPS); zeros where nobody wrote it.
+        venc_m_s: of each component.
+        frame_ms: between frames.
+        scaling: in words, how stored values became velocities.
+        remarks: what limits the scan.
+        turned: axes that were flipped, so that all scans of one place are worked on in one sense.
+    """
+
+    main: Volume
+    directions: npt.NDArray[np.float64]
+    magnitude: npt.NDArray[Any] | None
+    velocity: Floats
+    towards: npt.NDArray[np.float64]
+    venc_m_s: tuple[float, ...]
+    frame_ms: float
+    scaling: str
+    remarks: tuple[str, ...]
+    turned: tuple[int, ...]
+
+    def back(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """An array of the last three axes laid as the images that were given."""
+        for axis in self.turned:
+            array = np.flip(array, array.ndim - 3 + axis)
+        return np.ascontiguousarray(array)
+
+    def laid(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The way there: from the images that were given to the arrays of the scan."""
+        return self.back(array)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One component of velocity, not yet scaled."""
+
+    volume: Volume
+    array: npt.NDArray[Any]
+    towards: tuple[float, float, float]
+    venc_cm_s: float
+
+
+def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
+    """The phase-contrast acquisition with most components among these volumes.
+
+    Args:
+        volumes: magnitudes and phases of a study, in any order.
+        venc_cm_s: of every component, where the header does not say; 0 believes the header.
+
+    Raises:
+        Refused: without velocity images of one grid and beat, without VENC, or when the scale is not known.
+    """
+    parts: list[_Part] = []
+    magnitudes: list[Volume] = []
+    silent = 0
+    for volume in volumes:
+        if volume.geometry.reference is not Reference.PATIENT or not np.isfinite(volume.array).all():
+            continue
+        found = _parts(volume, venc_cm_s)
+        parts += found
+        if not found and _is_phase(volume):
+            silent += 1
+        elif not found and volume.axes:
+            magnitudes.append(volume)
+    if not parts:
+        if silent:
+            raise Refused(
+                "phase images that state no VENC",
+                "without the velocity of half a turn phase is no velocity (it may stand in a private element)",
+                "give venc_cm_s from the protocol",
+            )
+        raise Refused(
+            "no phase images of flow", "magnitudes alone carry no velocity", "send the phase or velocity series too"
+        )
+    group = _largest(parts)
+    main = group[0].volume
+    frame_ms, remarks = _beat(main)
+    scaled, words = zip(*(_scaled(part) for part in group), strict=True)
+    magnitude = next(
+        (v.array for v in magnitudes if v.array.shape == scaled[0].shape and v.geometry.same_grid(main.geometry)), None
+    )
+    directions = main.geometry.directions.copy()
+    turned = tuple(k for k in range(3) if directions[int(np.argmax(np.abs(directions[:, k]))), k] < 0)
+    directions[:, turned] *= -1.0
+    scan = FlowScan(
+        main, directions, None, np.empty(0, np.float32), np.array([p.towards for p in group]),
+        tuple(p.venc_cm_s / 100.0 for p in group), frame_ms, words[0], tuple(remarks), turned,
+    )  # fmt: skip
+    return replace(
+        scan,
+        magnitude=None if magnitude is None else scan.laid(magnitude),
+        velocity=np.stack([scan.laid(part) for part in scaled]),
+    )
+
+
+def _words(volume: Volume) -> set[str]:
+    said = [*(volume.facts.get("ImageType") or []), *(volume.facts.get("FrameType") or [])]
+    said.append(volume.facts.get("ComplexImageComponent", ""))
+    return {str(w).strip().upper() for w in said}
+
+
+def _is_phase(volume: Volume) -> bool:
+    return bool(_words(volume) & {"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP", "P_PCA"})
+
+
+def _parts(volume: Volume, given: float) -> list[_Part]:
+    names = [a.name for a in volume.axes]
+    if names and names[0] in _TIMES and names[1:] == ["encoding"]:
+        return [
+            _Part(volume, volume.array[:, n], (e[0], e[1], e[2]), given or e[3])
+            for n, e in enumerate(volume.axes[1].values)
+            if e is not None
+        ]
+    if len(names) != 1 or names[0] not in _TIMES:
+        return []
+    told = volume.facts.get("VelocityEncoding")
+    if told is not None:
+        if not any(told[:3]) and not _is_phase(volume) and float(volume.array.min()) >= 0:
+            return []  # magnitudes of a maker that writes VENC into every image
+        return [_Part(volume, volume.array, (told[0], told[1], told[2]), given or told[3])]
+    if given and _is_phase(volume):
+        return [_Part(volume, volume.array, (0.0, 0.0, 0.0), given)]
+    return []
+
+
+def _largest(parts: list[_Part]) -> list[_Part]:
+    groups: list[list[_Part]] = []
+    for part in parts:
+        for group in groups:
+            first = group[0]
+            if (
+                first.volume.geometry.same_grid(part.volume.geometry)
+                and first.array.shape == part.array.shape
+                and not any(abs(float(np.dot(part.towards, g.towards))) > 0.9 for g in group)
+            ):
+                group.append(part)
+                break
+        else:
+            groups.append([part])
+    return max(groups, key=lambda g: (min(len(g), 3), g[0].array.size))[:3]
+
+
+def _beat(main: Volume) -> tuple[float, list[str]]:
+    axis = main.axes[0]
+    scale = _TIMES[axis.name].get(axis.unit)
+    times = np.array([float(v) for v in axis.values])
+    remarks: list[str] = []
+    if scale is None or len(times) < 2:
+        raise Refused(
+            f"{len(times)} frames without a time in the beat",
+            "volumes per beat are sums over time",
+            "export the series with Trigger Time",
+        )
+    steps = np.diff(times) * scale
+    usual = float(np.median(steps))
+    if not 1.0 <= usual <= 500.0:
+        raise Refused(f"frames {usual:g} ms apart", "no beat is sampled so: the unit of time is wrong")
+    if float(np.abs(steps - usual).max()) > _UNEVEN * usual:
+        raise Refused(
+            f"frames {steps.min():.0f} to {steps.max():.0f} ms apart", "frames are missing from the beat", "send all"
+        )
+    low, high = main.facts.get("LowRRValue"), main.facts.get("HighRRValue")
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and 0 < low < high:
+        spread = (high - low) / ((high + low) / 2)
+        if spread > _RR_SPREAD:
+            remarks.append(
+                f"beats from {low:g} to {high:g} ms were taken together: their flows are blurred into each other"
+            )
+    interval = main.facts.get("NominalInterval")
+    if isinstance(interval, (int, float)) and interval > 0 and len(times) * usual < 0.85 * interval:
+        remarks.append(
+            f"frames cover {len(times) * usual:.0f} of {interval:g} ms: flow at the end of the beat is not counted"
+        )
+    return usual, remarks
+
+
+def _scaled(part: _Part) -> tuple[Floats, str]:
+    """m/s, and how."""
+    volume, venc = part.volume, part.venc_cm_s
+    facts = volume.facts
+    if not venc > 0:
+        raise Refused(f"a VENC of {venc:g} cm/s", "velocity follows from it", "give venc_cm_s from the protocol")
+    maker = str(facts.get("Manufacturer", "")).upper()
+    unit = str(facts.get("RealWorldValueUnit", "")).lower()
+    said = unit if unit in _PER_CM_S else str(facts.get("RescaleType", "")).lower()
+    values = part.array
+    most = float(np.abs(values).max())
+    if said in _PER_CM_S:
+        factor, how = _PER_CM_S[said], f"values are velocities in {said} as the header says"
+    elif maker.startswith("GE") and "GEVelocityEncoding" in facts:
+        if int(facts.get("GEVelocityFlags") or 0) & 2:
+            raise Refused(
+                "velocities multiplied by the magnitude",
+                "as GE writes them when magnitude weighting is on: they are no velocities any more",
+                "reconstruct the scan with weighting off",
+            )
+        factor, how = 0.1, "values are velocities in mm/s as GE writes them"
+    elif maker.startswith("PHILIPS") and 0.9 * venc <= most <= _BEYOND * venc:
+        factor, how = 1.0, "values are velocities in cm/s as Philips writes them"
+    elif maker.startswith("SIEMENS") and float(values.min()) < 0 and most <= 4096:
+        factor, how = venc / 4096.0, f"4096 steps are VENC ({venc:g} cm/s) as Siemens writes them"
+    else:
+        try:
+            turned = complex_images.radians(values)
+        except Refused as why:
+            raise Refused(
+                f"velocity images from {float(values.min()):g} to {float(values.max()):g}",
+                f"their scale is not known: no unit is stated, and {why.why}",
+                "export velocities with their unit, or phase as the scanner wrote it",
+            ) from why
+        return np.asarray(turned * np.float32(venc / 100.0 / np.pi), np.float32), (
+            f"phase that fills a whole turn, of which half is VENC ({venc:g} cm/s)"
+        )
+    if most * factor > _BEYOND * venc:
+        raise Refused(
+            f"velocities up to {most * factor:.0f} cm/s with a VENC of {venc:g}",
+            "no phase image goes beyond its VENC: scale or VENC is wrong",
+            "give venc_cm_s from the protocol",
+        )
+    return np.asarray(values * np.float32(factor / 100.0), np.float32), how

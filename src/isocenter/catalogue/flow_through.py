@@ -1,0 +1,201 @@
+"""Flow through one slice: velocity through the plane, in regions that are drawn or in the vessel that pulses most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.flow_scan import FlowScan
+from isocenter.errors import Refused
+from isocenter.methods import flow_plane, flow_pressure
+from isocenter.record import Curve, Finding, Measurement, codes
+from isocenter.space import Region, resample_region
+
+__all__ = ["through_plane"]
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+_THROUGH = 0.94  # cosine between direction of velocity and normal of the slice
+_LEAST_VOXELS = 20
+_PULMONARY, _AORTIC = ("pulm", "mpa", "pa main"), ("aort", "ao asc", "asc ao")
+
+
+@dataclass(frozen=True, eq=False)
+class _Vessel:
+    label: str
+    mask: Mask  # (rows, columns)
+    flow: flow_plane.Flow
+
+
+def through_plane(
+    scan: FlowScan,
+    drawn: tuple[Region, ...] | None,
+    moving: Floats,
+    offset: tuple[Measurement, ...],
+    remarks: list[str],
+) -> Answer:
+    """Measure in one slice.
+
+    Args:
+        scan: corrected, of one slice.
+        drawn: vessels; None looks for the one that pulses most.
+        moving: (1, rows, columns) speed over the beat in units of noise.
+        offset: measurements of the background.
+
+    Raises:
+        Refused: for velocity in the plane only, and when no vessel is found.
+    """
+    if scan.velocity.shape[2] != 1:
+        raise Refused(
+            f"one direction of velocity over {scan.velocity.shape[2]} slices",
+            "flow in a volume needs three, and flow through a plane one slice",
+            "send all three, or one slice",
+        )
+    velocity, sign = _through(scan)
+    if sign == 0.0:
+        remarks.append("the header does not say which way velocity is encoded: taken as through the slice")
+    vessels = _drawn_vessels(scan, drawn, velocity)
+    if vessels is None:
+        vessels = [_found_vessel(scan, moving[0], velocity)]
+        remarks.append("the vessel was found by the program, as the one that pulses most: a person confirms it")
+    beat_s = scan.frame_ms * velocity.shape[0] / 1000.0
+    findings = tuple(_finding(scan, v, beat_s, remarks) for v in vessels)
+    measured = [*offset, *_ratio(vessels)]
+    ms = tuple(float(t * scan.frame_ms) for t in range(velocity.shape[0]))
+    # Both ways of one slice are shown as the scanner signs them.
+    curve = Curve("Flow", ms, "time", "ms", {v.label: tuple(map(float, v.flow.rate_ml_s)) for v in vessels}, "mL/s")
+    fastest = int(np.argmax(np.abs(vessels[0].flow.rate_ml_s)))
+    shown = scan.back(velocity[fastest][None])
+    whole = vessels[0]
+    numbers = [m for m in findings[0].measurements if m.what is not codes.AREA]
+    return Answer.found(
+        *findings,
+        measurements=(*(numbers if len(vessels) == 1 else ()), *measured),
+        maps={"Velocity": scan.main.like(shown, quantity="velocity through the plane", unit="m/s")},
+        curves=(curve,),
+        reasons=tuple(dict.fromkeys([*remarks, *([_turned(whole)] if whole.flow.turned else [])])),
+    )
+
+
+def _turned(vessel: _Vessel) -> str:
+    return f"flow in '{vessel.label}' goes against the direction that the header calls positive; volumes are along flow"
+
+
+def _through(scan: FlowScan) -> tuple[Floats, float]:
+    """(frames, rows, columns) m/s through the slice along the array's first axis, and 0 where the header is silent."""
+    normal = scan.directions[:, 0]
+    across = scan.towards @ normal
+    best = int(np.argmax(np.abs(across)))
+    if abs(across[best]) >= _THROUGH:
+        return np.float32(np.sign(across[best])) * scan.velocity[best][:, 0], 1.0
+    if len(scan.velocity) == 1 and not scan.towards.any():
+        return scan.velocity[0][:, 0], 0.0
+    lean = np.degrees(np.arccos(min(1.0, float(np.abs(across).max()))))
+    raise Refused(
+        f"velocity encoded {lean:.0f}° off the normal of the slice",
+        "what flows through the slice was not measured",
+        "send the series with velocity through the plane",
+    )
+
+
+def _drawn_vessels(scan: FlowScan, drawn: tuple[Region, ...] | None, velocity: Floats) -> list[_Vessel] | None:
+    if not drawn:
+        return None
+    found = []
+    for n, region in enumerate(drawn, 1):
+        geometry = scan.main.geometry
+        placed = region if region.geometry.same_grid(geometry) else resample_region(region, geometry)
+        if placed.mask is None or not placed.mask.any():
+            continue
+        mask = scan.laid(placed.mask)[0]
+        found.append(_measured(scan, region.label or f"region {n}", mask, velocity))
+    if not found:
+        raise Refused("drawn regions that hold no pixel of the slice", "there is no flow in them", "draw the vessel")
+    return found
+
+
+def _measured(scan: FlowScan, label: str, mask: Mask, velocity: Floats) -> _Vessel:
+    _, dy, dx = scan.main.geometry.spacing_mm
+    if int(mask.sum()) < _LEAST_VOXELS:
+        raise Refused(
+            f"{int(mask.sum())} pixels in '{label}'",
+            f"a vessel of fewer than {_LEAST_VOXELS} is mostly edge, and its flow is not to be relied on",
+            "scan with smaller pixels",
+        )
+    through = velocity[:, mask]
+    area = np.full(through.shape[1], dy * dx)
+    return _Vessel(label, mask, flow_plane.flow_of(through, area, scan.frame_ms))
+
+
+def _found_vessel(scan: FlowScan, moving: Floats, velocity: Floats) -> _Vessel:
+    """The piece of moving blood whose flow swings most over the beat, with the pixels of its edge."""
+    from scipy.ndimage import binary_dilation, binary_fill_holes, binary_opening, label
+
+    pieces, many = label(binary_opening(moving > 2.0, structure=np.ones((2, 2))))
+    best: _Vessel | None = None
+    swings = 0.0
+    for n in range(1, many + 1):
+        own = pieces == n
+        if int(own.sum()) < _LEAST_VOXELS:
+            continue
+        around = binary_dilation(own, iterations=2) & (moving > 1.25)
+        mask = binary_fill_holes(own | around)
+        rate = velocity[:, mask].sum(axis=1)
+        swing = float(rate.max() - rate.min())
+        if swing > swings:
+            best, swings = _measured(scan, "vessel", mask, velocity), swing
+    if best is None:
+        raise Refused(
+            "no vessel in which blood moves faster than the noise",
+            "velocity stays within what tissue shows",
+            "draw the vessel, or check VENC",
+        )
+    return best
+
+
+def _finding(scan: FlowScan, vessel: _Vessel, beat_s: float, remarks: list[str]) -> Finding:
+    flow, words = vessel.flow, vessel.label
+    if flow.steady:
+        remarks.append(f"flow in '{words}' hardly changes over the beat: this is no artery, or not a vessel at all")
+    where = Region(
+        scan.main.geometry, mask=scan.back(vessel.mask[None]), series_uid=scan.main.series_uid, label=vessel.label
+    )
+    told = (
+        (codes.NET_FLOW, flow.net_ml, "mL", ""),
+        (codes.FORWARD_FLOW, flow.forward_ml, "mL", ""),
+        (codes.BACKWARD_FLOW, flow.backward_ml, "mL", ""),
+        (codes.REGURGITANT_FRACTION, flow.regurgitant_percent, "%", ": 100 x backward / forward"),
+        (codes.NET_FLOW_RATE, 0.06 * flow.net_ml / beat_s, "L/min", f": {60 / beat_s:.0f} beats a minute"),
+        (codes.PEAK_VELOCITY, flow.peak_m_s, "m/s", ": fastest pixel"),
+        (codes.PEAK_VELOCITY, flow.p99_m_s, "m/s", ": 99th percentile of the fastest frame"),
+        (codes.PEAK_VELOCITY, flow.p95_m_s, "m/s", ": 95th percentile of the fastest frame"),
+        (codes.PEAK_GRADIENT, flow_pressure.bernoulli_mmhg(flow.p99_m_s), "mm[Hg]",
+         ": simplified Bernoulli, 4 v^2 of the 99th percentile"),
+        (codes.AREA, float(flow.area_mm2.mean()) / 100.0, "cm2", ""),
+    )  # fmt: skip
+    measured = tuple(Measurement(what, value, unit, definition=f"{words}{more}") for what, value, unit, more in told)
+    return Finding(
+        codes.BLOOD_VESSEL,
+        where=where,
+        site=codes.BLOOD_VESSEL,
+        measurements=measured,
+        words=f"Flow through {words}: net {flow.net_ml:.0f} mL a beat, {flow.regurgitant_percent:.0f} % of it back, "
+        f"fastest {flow.p99_m_s:.2f} m/s.",
+    )
+
+
+def _ratio(vessels: list[_Vessel]) -> list[Measurement]:
+    """Pulmonary to systemic flow, where both arteries are drawn by name."""
+
+    def named(words: tuple[str, ...]) -> list[_Vessel]:
+        return [v for v in vessels if any(w in v.label.lower() for w in words)]
+
+    lungs, body = named(_PULMONARY), named(_AORTIC)
+    if len(lungs) != 1 or len(body) != 1 or body[0].flow.net_ml <= 0:
+        return []
+    words = f"Qp/Qs: net flow in '{lungs[0].label}' over '{body[0].label}'"
+    return [Measurement(codes.FLOW_RATIO, lungs[0].flow.net_ml / body[0].flow.net_ml, "1", definition=words)]

@@ -1,0 +1,82 @@
+"""Which way, and up to how fast, a phase-contrast image encodes velocity.
+
+The standard has a sequence for it in enhanced MR images. Classic images of makers say it in places of their own:
+Siemens in the name of the sequence (``fl3d1_v150fh``), GE in a private element in mm/s, Philips in a private triple in
+cm/s; the direction stands, if anywhere, in the words of the series. What is not said is not guessed: a direction of
+(0, 0, 0) means that velocity is encoded and nobody wrote where to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ENCODING", "encoding", "stated"]
+
+ENCODING = "encoding"
+"""Key of a frame, and name of the axis: (x, y, z, VENC), a direction in the patient (LPS) and cm/s."""
+
+_TOWARDS = {
+    "rl": (1.0, 0.0, 0.0), "lr": (-1.0, 0.0, 0.0), "ap": (0.0, 1.0, 0.0), "pa": (0.0, -1.0, 0.0),
+    "fh": (0.0, 0.0, 1.0), "hf": (0.0, 0.0, -1.0), "is": (0.0, 0.0, 1.0), "si": (0.0, 0.0, -1.0),
+}  # fmt: skip
+_SIEMENS = re.compile(r"(?:^|_)v(\d+(?:\.\d+)?)_?(in|through|thru|th|rl|lr|ap|pa|fh|hf)", re.IGNORECASE)
+_WORD = re.compile(r"(?:^|[^a-z])(rl|lr|ap|pa|fh|hf|si|is)(?:[^a-z]|$)", re.IGNORECASE)
+_THROUGH = re.compile(r"through|thru|(?:^|[^a-z])tp(?:[^a-z]|$)", re.IGNORECASE)
+
+Encoding = tuple[float, float, float, float]
+
+
+def stated(direction: Any, venc_cm_s: Any) -> Encoding | None:
+    """From the standard's elements; None unless both are numbers and velocity is encoded at all.
+
+    >>> stated([0, 0, 2], 150.0)
+    (0.0, 0.0, 1.0, 150.0)
+    """
+    try:
+        towards = np.array([float(v) for v in direction], np.float64)
+        venc = abs(float(venc_cm_s))
+    except (TypeError, ValueError):
+        return None
+    if towards.shape != (3,) or not np.isfinite(towards).all() or not np.isfinite(venc) or venc == 0:
+        return None
+    length = float(np.linalg.norm(towards))
+    unit = towards / length if length > 1e-6 else np.zeros(3)
+    x, y, z = (round(float(v), 4) for v in unit)
+    return (x, y, z, venc)
+
+
+def encoding(facts: Mapping[str, Any], orientation: npt.NDArray[np.float64], words: str = "") -> Encoding | None:
+    """Of a classic image; None where its header says nothing of velocity.
+
+    Args:
+        facts: of series and image.
+        orientation: (6,) of the image.
+        words: description of the series.
+    """
+    found = stated(facts.get("VelocityEncodingDirection"), facts.get("VelocityEncodingMaximumValue"))
+    if found is not None:
+        return found
+    normal = np.cross(orientation[:3], orientation[3:])
+    for text in (facts.get("SequenceName"), facts.get("SiemensVelocity")):
+        told = _SIEMENS.search(str(text or ""))
+        if told:
+            way = told.group(2).lower()
+            return stated(_TOWARDS.get(way, normal), told.group(1))
+    venc = None
+    speed = facts.get("GEVelocityEncoding")
+    if isinstance(speed, (int, float)):
+        venc = float(speed) / 10.0
+    triple = facts.get("PhilipsPCVelocity")
+    if isinstance(triple, (list, tuple)) and any(triple):
+        venc = max(abs(float(v)) for v in triple if isinstance(v, (int, float)))
+    if not venc:
+        return None
+    named = _WORD.search(words)
+    if named:
+        return stated(_TOWARDS[named.group(1).lower()], venc)
+    return stated(normal if _THROUGH.search(words) else (0.0, 0.0, 0.0), venc)

@@ -1,0 +1,37 @@
+"""Where makers write which way, and up to how fast, velocity is encoded."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.dicom.velocity import encoding, stated
+
+SAGITTAL = np.array([0.0, 1.0, 0.0, 0.0, 0.0, -1.0])
+
+
+@pytest.mark.parametrize(
+    ("facts", "words", "found"),
+    [
+        ({"SequenceName": "*fl3d1_v150fh"}, "", (0, 0, 1, 150)),
+        ({"SequenceName": "*fl3d1_v80ap"}, "", (0, 1, 0, 80)),
+        ({"SequenceName": "*fl2d1_v200in"}, "", (-1, 0, 0, 200)),
+        ({"SiemensVelocity": "v120_through"}, "", (-1, 0, 0, 120)),
+        ({"VelocityEncodingDirection": [0, 0, -3.0], "VelocityEncodingMaximumValue": 60.0}, "", (0, 0, -1, 60)),
+        ({"GEVelocityEncoding": 1600}, "4D Flow SI", (0, 0, -1, 160)),
+        ({"GEVelocityEncoding": 1600}, "2D PC", (0, 0, 0, 160)),
+        ({"PhilipsPCVelocity": [0.0, 0.0, 90.0]}, "QFlow RL", (1, 0, 0, 90)),
+        ({"PhilipsPCVelocity": [0.0, 0.0, 0.0]}, "QFlow RL", None),
+        ({"SequenceName": "*fl2d1"}, "Cine FH", None),
+    ],
+)
+def test_what_each_maker_says(facts: dict[str, Any], words: str, found: tuple[float, ...] | None) -> None:
+    said = encoding(facts, SAGITTAL, words)
+    assert said == (None if found is None else pytest.approx(found))
+
+
+@pytest.mark.parametrize(
+    ("direction", "venc"), [(None, 100.0), ([0, 1], 100.0), ([0, 0, "nan"], 100.0), ([0, 0, 1], 0), ([0, 0, 1], "x")]
+)
+def test_what_is_no_number_is_not_stated(direction: Any, venc: Any) -> None:
+    assert stated(direction, venc) is None
