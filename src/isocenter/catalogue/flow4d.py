@@ -248,7 +248,7 @@ def _along_axes(scan: FlowScan, inside: Mask, arrangement: str, remarks: list[st
         )
     turn = scan.directions.T @ np.linalg.inv(scan.towards)  # components -> patient -> axes of the array
     peak = _fastest(scan.velocity, inside)
-    turned = np.einsum("ij,j...->i...", turn.astype(np.float32), scan.velocity)
+    turned: Floats = np.einsum("ij,j...->i...", turn.astype(np.float32), scan.velocity)
     spacing = scan.main.geometry.spacing_mm
     core = binary_erosion(inside)
     core = core if core.sum() > 50 else inside

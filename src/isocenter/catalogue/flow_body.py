@@ -44,9 +44,10 @@ class FlowBody:
         return self.scan.main.geometry.spacing_mm
 
     @cached_property
-    def _box(self) -> tuple[slice, ...]:
+    def _box(self) -> tuple[slice, slice, slice]:
         at = np.argwhere(self.inside)
-        return tuple(slice(int(a), int(b) + 1) for a, b in zip(at.min(axis=0), at.max(axis=0), strict=True))
+        z, y, x = (slice(int(a), int(b) + 1) for a, b in zip(at.min(axis=0), at.max(axis=0), strict=True))
+        return z, y, x
 
     @cached_property
     def _lumen(self) -> Mask:
@@ -54,7 +55,8 @@ class FlowBody:
 
     def _whole(self, part: Floats) -> Floats:
         out = np.zeros((*part.shape[:-3], *self.inside.shape), np.float32)
-        out[(..., *self._box)] = part
+        z, y, x = self._box
+        out[..., z, y, x] = part
         return out
 
     def map(self, values: npt.NDArray[np.floating], quantity: str, unit: str) -> Volume:

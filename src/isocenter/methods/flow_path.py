@@ -112,7 +112,7 @@ def centre_line(inside: Mask, spacing_mm: tuple[float, float, float]) -> Path:
     # Depth counts from walls only: a vessel that leaves the field of view goes on there.
     depth = distance_transform_edt(np.pad(box, 1, mode="edge"), sampling=steps)[1:-1, 1:-1, 1:-1]
     plain = np.where(box, 1.0, -1.0)
-    deepest = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    deepest = tuple(int(v) for v in np.unravel_index(int(np.argmax(depth)), depth.shape))
     first = _farthest(plain, deepest, steps)
     last = _farthest(plain, first, steps)
     cost = np.where(box, 1.0 / np.maximum(depth / depth.max(), 0.05) ** 3, -1.0)

@@ -76,7 +76,7 @@ def flow_of(through: Floats, area_mm2: npt.NDArray[Any], frame_ms: float) -> Flo
     area = np.broadcast_to(np.asarray(area_mm2, np.float64), through.shape)
     if not area.any():
         raise Refused("a plane that meets no vessel", "there is no flow through it", "outline the vessel")
-    rate = np.sum(through * area, axis=1, dtype=np.float64)  # m/s x mm2 = mL/s
+    rate: npt.NDArray[np.float64] = np.asarray((through * area).sum(axis=1), np.float64)  # m/s x mm2 = mL/s
     turned = bool(rate.sum() < 0)
     along = -rate if turned else rate
     seconds = frame_ms / 1000.0

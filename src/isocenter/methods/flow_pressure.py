@@ -9,7 +9,7 @@ Sources: Krittian 2012, Bertoglio 2018 (pressure Poisson equation on flow images
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +78,8 @@ def pressure_mmhg(
         others.append(b[both])
         rises.append(middle[both].astype(np.float64) * step)
         weights.append(np.full(int(both.sum()), 1.0 / step**2))
-    found = _solved(*(np.concatenate(part) for part in (ones, others, rises, weights)), int(inside.sum()), tolerance)
+    edges = _Edges(*(np.concatenate(part) for part in (ones, others, rises, weights)))
+    found = _solved(edges, int(inside.sum()), tolerance)
     out = np.zeros(inside.shape, np.float32)
     out[inside] = (found - found.mean()) / PA_PER_MMHG
     return out
@@ -115,31 +116,32 @@ def _second(field: Any, inside: Any, axis: int, step: float, out: Any) -> None:
                         break
 
 
-def _solved(ones: Any, others: Any, rises: Any, weights: Any, voxels: int, tolerance: float) -> Any:
+class _Edges(NamedTuple):
+    """Pairs of neighbours, how much pressure rises from one to the other, and how much each pair weighs."""
+
+    ones: npt.NDArray[np.int64]
+    others: npt.NDArray[np.int64]
+    rises: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+
+
+def _solved(edges: _Edges, voxels: int, tolerance: float) -> npt.NDArray[np.float64]:
     """Least squares on the differences between neighbours, by conjugate gradients."""
     from scipy.sparse import coo_array
     from scipy.sparse.linalg import LinearOperator, cg
 
-    side = np.zeros(voxels)
-    np.add.at(side, others, weights * rises)
-    np.add.at(side, ones, -weights * rises)
-    rows, columns = np.concatenate([ones, others]), np.concatenate([others, ones])
-    diagonal = np.zeros(voxels)
-    np.add.at(diagonal, ones, weights)
-    np.add.at(diagonal, others, weights)
+    ones, others, rises, weights = edges
+    push = weights * rises
+    side = np.bincount(others, push, voxels) - np.bincount(ones, push, voxels)
+    diagonal = np.bincount(ones, weights, voxels) + np.bincount(others, weights, voxels)
     diagonal = np.where(diagonal > 0, diagonal, 1.0)
     every = np.arange(voxels)
-    matrix = coo_array(
-        (
-            np.concatenate([-weights, -weights, diagonal]),
-            (np.concatenate([rows, every]), np.concatenate([columns, every])),
-        ),
-        shape=(voxels, voxels),
-    ).tocsr()
+    rows, columns = np.concatenate([ones, others, every]), np.concatenate([others, ones, every])
+    matrix = coo_array((np.concatenate([-weights, -weights, diagonal]), (rows, columns)), shape=(voxels, voxels))
     scaled = LinearOperator((voxels, voxels), matvec=lambda v: v / diagonal)
-    found, left = cg(matrix, side, rtol=tolerance, maxiter=_STEPS, M=scaled)
+    found, left = cg(matrix.tocsr(), side, rtol=tolerance, maxiter=_STEPS, M=scaled)
     if left:
         raise Refused(
             f"a pressure that does not settle in {_STEPS} steps", "the vessel may be in pieces", "outline one vessel"
         )
-    return found
+    return np.asarray(found, np.float64)

@@ -230,7 +230,7 @@ def _enhanced(
     parts = [("MAGNITUDE", None, np.round(magnitude * 800).astype(np.uint16), 1.0, 0.0)]
     parts += [("PHASE", way, _stored(phase), _SLOPE, _LOWEST) for way, _, phase in encoded]
     for n, (component, way, pixels, slope, intercept) in enumerate(parts):
-        said = {} if way is None else {"VelocityEncodingDirection": [float(v) for v in way]}
+        said: dict[str, Any] = {} if way is None else {"VelocityEncodingDirection": [float(v) for v in way]}
         ds = _base(seed, who, at, f"4D flow {'M' if way is None else 'P' + str(n)}", 5 + n, mm, frames, _ENHANCED, {})
         del ds.PixelSpacing, ds.ImageOrientationPatient, ds.SliceThickness
         ds.ImageType = ["ORIGINAL", "PRIMARY", "VELOCITY" if said else "ANGIO", "NONE"]
