@@ -28,7 +28,7 @@ def test_an_oscillating_pipe(phase: float) -> None:
     pipe = Pipe(12.0, 8)
     velocity, change = pipe.womersley(phase, 4.0, 300.0, 1060.0, 0.0035)
     found = slope_pa_m(pipe, pressure_mmhg(velocity, change, pipe.inside, pipe.spacing_mm))
-    assert found == pytest.approx(-300.0 * np.cos(phase), abs=0.03 * 300.0)
+    assert found == pytest.approx(-300.0 * np.cos(phase), abs=0.04 * 300.0)
 
 
 def test_a_stream_that_meets_a_wall_gains_what_bernoulli_says() -> None:
