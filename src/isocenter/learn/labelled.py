@@ -8,7 +8,7 @@ file and a label in each row.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,20 @@ _LABEL_COLUMNS = ("label", "class", "target", "diagnosis", "grade", "y")
 _REST_NAMES = ("none", "other", "others", "rest", "unknown")
 
 Found = tuple[str, Any, npt.NDArray[Any], str]
+Aside = list[tuple[str, str]] | None
 
 
-def read_labelled(path: Path, how: Classes, split: str | None = None) -> Examples:
+def read_labelled(
+    path: Path, how: Classes, split: str | None = None, *, aside: list[tuple[str, str]] | None = None
+) -> Examples:
     """Examples on the grid of a recipe, with labels 0, 1, 2 … in the order of its classes.
 
     Args:
         path: ``.npz``, ``.csv`` or folder.
         how: recipe that says what the classes are called and how large the grid is.
         split: only this part, such as ``test``; by default all that are there.
+        aside: where it is given, an image that cannot be used is put here with the reason, and the others are read;
+            labels of another set are refused all the same.
 
     Raises:
         NotFound: when nothing is there.
@@ -50,11 +55,11 @@ def read_labelled(path: Path, how: Classes, split: str | None = None) -> Example
     if not path.exists():
         raise NotFound(f"no data at {path}", "there is nothing to read")
     if path.is_dir():
-        found = list(_of_folder(path, how, split))
+        found = list(_of_folder(path, how, split, aside))
     elif path.suffix.lower() == ".npz":
-        found = list(_of_npz(path, how, split))
+        found = list(_of_npz(path, how, split, aside))
     elif path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        found = list(_of_table(path, how, split))
+        found = list(_of_table(path, how, split, aside))
     else:
         raise Refused(
             f"{path.name} is not a folder, .npz or .csv", "labelled images are wanted in one of these",
@@ -176,7 +181,7 @@ def pairs_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, tuple[str, str
     return {part: (images[part], labels.get(part)) for part in sorted(images, key=lambda p: (order.get(p, 3), p))}
 
 
-def _of_npz(path: Path, how: Classes, split: str | None) -> Iterator[Found]:
+def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside) -> Iterator[Found]:
     arrays = opened_npz(path)
     parts = pairs_of(arrays)
     if not parts:
@@ -193,7 +198,9 @@ def _of_npz(path: Path, how: Classes, split: str | None) -> Iterator[Found]:
         given = _numbers(np.asarray(truth), len(how.classes), f"{path.name}, {label}")
         for i, (picture, said) in enumerate(zip(pictures, given, strict=True)):
             name = f"{part}/{i:05d}" if part else f"{i:05d}"
-            yield name, _label(said, how, names, f"{path.name}, {label}"), fitted(picture, how, name), name
+            kind = _label(said, how, names, f"{path.name}, {label}")
+            if (read := _usable(lambda: fitted(picture, how, name), name, aside)) is not None:  # noqa: B023
+                yield name, kind, read, name
 
 
 def opened_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -228,24 +235,25 @@ def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
     raise Refused(f"labels of shape {truth.shape} in {where}", "every image needs one label")
 
 
-def _of_folder(path: Path, how: Classes, split: str | None) -> Iterator[Found]:
+def _of_folder(path: Path, how: Classes, split: str | None, aside: Aside) -> Iterator[Found]:
     files = sorted(p for p in path.rglob("*") if p.is_file() and p.name.lower().endswith(_PICTURES))
     if split is not None:
         files = [p for p in files if split in p.relative_to(path).parts[:-1]]
     if not files:
         tables = sorted(path.glob("*.csv"))
         if len(tables) == 1:
-            yield from _of_table(tables[0], how, split)
+            yield from _of_table(tables[0], how, split, aside)
             return
         raise Refused(f"no pictures under {path}", f"files ending with {', '.join(_PICTURES)} are looked for",
                       f"make a folder for each class: {', '.join(how.classes)}")  # fmt: skip
     for file in files:
         name = file.relative_to(path).as_posix()
         label = _label(file.parent.name, how, (), f"the folder of {name}")
-        yield name, label, fitted(_opened(file, how), how, name), person(file.name)
+        if (read := _usable(lambda: fitted(_opened(file, how), how, name), name, aside)) is not None:  # noqa: B023
+            yield name, label, read, person(file.name)
 
 
-def _of_table(path: Path, how: Classes, split: str | None) -> Iterator[Found]:
+def _of_table(path: Path, how: Classes, split: str | None, aside: Aside) -> Iterator[Found]:
     with path.open(newline="", encoding="utf-8-sig") as text:
         sample = text.read(4096)
         text.seek(0)
@@ -266,8 +274,21 @@ def _of_table(path: Path, how: Classes, split: str | None) -> Iterator[Found]:
             raise Refused(f"{row[file]} in row {number + 1} of {path.name}", "there is no such file beside the table")
         if not str(row[label] or "").strip():
             raise Refused(f"row {number + 1} of {path.name} has no label", "a case without a label cannot be judged")
-        read = fitted(_opened(picture, how), how, str(row[file]))
-        yield str(row[file]), _label(row[label], how, (), path.name), read, person(picture.name)
+        name, kind = str(row[file]), _label(row[label], how, (), path.name)
+        read = _usable(lambda: fitted(_opened(picture, how), how, name), name, aside)  # noqa: B023
+        if read is not None:
+            yield name, kind, read, person(picture.name)
+
+
+def _usable(read: Callable[[], npt.NDArray[np.uint8]], name: str, aside: Aside) -> npt.NDArray[np.uint8] | None:
+    """The image, or None where it was set aside."""
+    try:
+        return read()
+    except Refused as refused:
+        if aside is None:
+            raise
+        aside.append((name, str(refused)))
+        return None
 
 
 def _opened(file: Path, how: Classes) -> npt.NDArray[Any]:

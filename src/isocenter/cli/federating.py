@@ -1,0 +1,174 @@
+"""Commands of federated training: authority and identities, the coordinator, and a site that joins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isocenter.cli import Json, app
+
+__all__: list[str] = []
+
+federate = typer.Typer(help="Train one model at many sites; no image leaves its site.", no_args_is_help=True)
+app.add_typer(federate, name="federate")
+
+Identity = Annotated[Path, typer.Option(help="Folder of this side's certificate, made by `federate identity`.")]
+
+
+@federate.command()
+def authority(
+    folder: Annotated[Path, typer.Argument(help="Where its key and certificate go; keep it where nobody else is.")],
+    name: Annotated[str, typer.Option(help="What it is called.")] = "isocenter-federation",
+    as_json: Json = False,
+) -> None:
+    """Make the authority of a federation: whoever holds it decides who takes part."""
+    from isocenter.app import now
+    from isocenter.cli.screen import Screen
+    from isocenter.govern.identities import make_authority
+
+    screen = Screen(as_json)
+    make_authority(folder, name, now=now())
+    screen.answer({"authority": str(folder), "name": name})
+    screen.say(f"{name} lies in {folder}; its key makes sites and must not travel")
+
+
+@federate.command()
+def identity(
+    name: Annotated[str, typer.Argument(help="Name of the site, such as st-anna.")],
+    authority: Annotated[Path, typer.Option(help="Folder of the authority.")],
+    out: Annotated[Path, typer.Option(help="Folder of the identity; it goes to the site whole, and to nobody else.")],
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="For the coordinator: name or address under which sites call. Again for several."),
+    ] = None,
+    days: Annotated[int, typer.Option(help="How long it is valid.")] = 90,
+    as_json: Json = False,
+) -> None:
+    """Make the certificate of a site or, with --host, of the coordinator."""
+    from isocenter.app import now
+    from isocenter.cli.screen import Screen
+    from isocenter.govern.identities import make_identity
+
+    screen = Screen(as_json)
+    make_identity(out, name, authority, now=now(), hosts=host or (), days=days)
+    screen.answer({"identity": str(out), "name": name, "coordinator": bool(host), "days": days})
+    screen.say(f"{name} lies in {out}, valid for {days} days")
+
+
+@federate.command()
+def coordinate(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe for classes, such as pneumoniamnist.")],
+    identity: Identity,
+    out: Annotated[Path, typer.Option(help="Folder for the weights and the record of the rounds.")],
+    sites: Annotated[int, typer.Option(help="How many sites are waited for before it begins.")] = 3,
+    at_least: Annotated[int, typer.Option(help="Fewest sites whose sum may be seen.")] = 3,
+    method: Annotated[str, typer.Option(help="fedavg, fedprox or fedbn.")] = "fedavg",
+    rounds: Annotated[int, typer.Option(help="Sums of updates.")] = 20,
+    epochs: Annotated[int, typer.Option(help="Looks of a site at its pictures between two sums.")] = 1,
+    batch: Annotated[int, typer.Option(help="Pictures in a step; 0 for all at once.")] = 32,
+    rate: Annotated[float, typer.Option(help="Of the descent at the sites.")] = 0.05,
+    proximal: Annotated[float, typer.Option(help="How strongly FedProx holds sites together.")] = 0.01,
+    clip: Annotated[float, typer.Option(help="Largest length of an update; 0 for any.")] = 0.0,
+    privacy: Annotated[str, typer.Option(help="person, site, or nothing: who is hidden by noise.")] = "",
+    noise: Annotated[float, typer.Option(help="Standard deviation of it, in clipping lengths.")] = 1.0,
+    person_clip: Annotated[float, typer.Option(help="Largest length of one person's gradient.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the first weights and of the order of pictures.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8443,
+    patience: Annotated[float, typer.Option(help="Seconds that a step waits for a site that is silent.")] = 30.0,
+    training: Annotated[float, typer.Option(help="Seconds that a site may train in one round.")] = 1800.0,
+    gathering: Annotated[float, typer.Option(help="Seconds that all sites are waited for at the beginning.")] = 600.0,
+    as_json: Json = False,
+) -> None:
+    """Coordinate a federation: only sums of sites are seen here."""
+    import time
+
+    from isocenter.cli.screen import Screen
+    from isocenter.doors.federation_server import Door
+    from isocenter.errors import Unavailable
+    from isocenter.govern.identities import identity as known
+    from isocenter.learn.federation import Federation
+    from isocenter.learn.federation_rounds import Rounds
+
+    screen = Screen(as_json)
+    tell = screen.warn if as_json else screen.say
+    known(identity)
+    how = Federation(
+        recipe, method=method, rounds=rounds, epochs=epochs, batch=batch, rate=rate, proximal=proximal, clip=clip,
+        at_least=at_least, privacy=privacy, noise=noise, person_clip=person_clip, seed=seed,
+    )  # fmt: skip
+    run = Rounds(
+        how, out, sites=sites, clock=time.monotonic, patience_s=patience, training_s=training,
+        gathering_s=gathering, tell=tell,
+    )  # fmt: skip
+    door = Door(run, identity, host, port)
+    try:
+        tell(f"listens at https://{host}:{door.port}, waits for {sites} sites")
+        while not run.finished():
+            time.sleep(0.25)
+            run.tick()
+        last = time.monotonic() + patience
+        while not run.everybody_knows() and time.monotonic() < last:
+            time.sleep(0.1)
+    finally:
+        door.close()
+    if run.stopped:
+        raise Unavailable("the federation was stopped", run.stopped, "start it again with the same --out to go on")
+    screen.answer({"run": run.run, "task": how.task, "rounds": run.rounds, "weights": str(out / "weights.safetensors")})
+    screen.say(f"{run.done} rounds, weights in {out}")
+
+
+@federate.command()
+def join(
+    url: Annotated[str, typer.Argument(help="Address of the coordinator, https://…")],
+    data: Annotated[Path, typer.Option(help="Labelled images of this site: folder a class, .npz or .csv.")],
+    identity: Identity,
+    out: Annotated[Path, typer.Option(help="Folder for the weights, and for what a restart needs.")],
+    at_least: Annotated[int, typer.Option(help="Fewest sites of whose sum this one will be a part.")] = 3,
+    most_epsilon: Annotated[float, typer.Option(help="Largest loss of privacy; 0 for any.")] = 0.0,
+    archive: Annotated[
+        Path | None, typer.Option(help="Folder of this site's archive, whose journal keeps what was taken part in.")
+    ] = None,
+    patience: Annotated[float, typer.Option(help="Seconds that a silent coordinator is waited for.")] = 300.0,
+    as_json: Json = False,
+) -> None:
+    """Take part in a federation with this site's own images."""
+    import time
+
+    from isocenter.app import now
+    from isocenter.cli.screen import Screen
+    from isocenter.doors.federation_client import Line, caller, take_part
+    from isocenter.govern.identities import AUTHORITY, checker, signer
+    from isocenter.govern.identities import identity as known
+    from isocenter.learn.federation_site import Participant
+
+    screen = Screen(as_json)
+    name, certificate = known(identity)
+    verify = checker((identity / AUTHORITY).read_bytes(), now)
+    site = Participant(
+        name, data, out, certificate, signer(identity), verify, at_least=at_least, most_epsilon=most_epsilon,
+        tell=screen.warn if as_json else screen.say,
+    )  # fmt: skip
+    with caller(url, identity) as client, _journal(archive) as happened:
+        file = take_part(Line(client, time.sleep, patience), site, wait=time.sleep, happened=happened)
+    screen.answer({"site": name, "run": site.run, "weights": str(file), **site.figures()})
+    screen.say(f"the shared weights lie in {file}")
+
+
+def _journal(archive: Path | None) -> Any:
+    from contextlib import contextmanager
+
+    @contextmanager
+    def opened() -> Any:
+        if archive is None:
+            yield lambda what, told: None
+            return
+        from isocenter.cli import house
+        from isocenter.govern.policy import HOUSE
+
+        with house(archive) as held:
+            yield lambda what, told: held.site.federation.happened(what, told, who=HOUSE)
+
+    return opened()

@@ -1,0 +1,178 @@
+"""A site's line to the coordinator: it calls, is never called, and goes on where a broken line broke.
+
+Hospitals let connections out, not in; so the site asks what is wanted, again and again, and answers.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from isocenter.errors import (
+    Conflict,
+    Forbidden,
+    IsocenterError,
+    LimitReached,
+    NotFound,
+    NotWhole,
+    Refused,
+    Unavailable,
+    WrongState,
+)
+from isocenter.govern.identities import AUTHORITY, CERTIFICATE, KEY
+from isocenter.learn.federation import Federation
+
+if TYPE_CHECKING:
+    from isocenter.learn.federation_site import Participant
+
+__all__ = ["Line", "caller", "take_part"]
+
+_PIECE = 2**18
+_LARGEST = 2**31
+_KINDS: dict[str, type[IsocenterError]] = {
+    kind.__name__: kind for kind in (Conflict, Forbidden, LimitReached, NotFound, NotWhole, Refused, WrongState)
+}
+
+
+def caller(url: str, identity: Path) -> httpx.Client:
+    """A client that shows this site's certificate and believes the federation's authority alone.
+
+    Raises:
+        Refused: an address without TLS.
+    """
+    if urlsplit(url).scheme != "https":
+        raise Refused(f"the address '{url:.80}'", "what travels would be read on the way", "use https://…")
+    trust = ssl.create_default_context(cafile=str(identity / AUTHORITY))
+    trust.load_cert_chain(identity / CERTIFICATE, identity / KEY)
+    return httpx.Client(base_url=url, verify=trust, timeout=60, trust_env=False, follow_redirects=False)
+
+
+class Line:
+    """Calls, tried again while the other side does not answer.
+
+    Args:
+        wait: sleeps so many seconds. patience_s: after so much waiting in one call it is given up.
+    """
+
+    def __init__(self, client: httpx.Client, wait: Callable[[float], None], patience_s: float = 300.0) -> None:
+        self._client, self._wait, self._patience_s = client, wait, patience_s
+
+    def call(self, method: str, path: str, **given: Any) -> httpx.Response:
+        """One call.
+
+        Raises:
+            Unavailable: nobody answers, or somebody else does.
+            IsocenterError: what the coordinator refused, in its own words.
+        """
+        waited, pause = 0.0, 0.5
+        while True:
+            try:
+                answer = self._client.request(method, path, **given)
+                if answer.status_code < 500:
+                    return _judged(answer)
+                why = f"it answered {answer.status_code}"
+            except httpx.TransportError as broken:
+                why = str(broken) or type(broken).__name__
+                if "CERTIFICATE" in why.upper():  # it will not get better by trying
+                    raise Forbidden("the other side's certificate", why[:300], "ask whoever keeps the authority") from (
+                        broken
+                    )
+            if waited >= self._patience_s:
+                raise Unavailable("the coordinator does not answer", why[:300], "start again later: nothing is lost")
+            self._wait(pause)
+            waited, pause = waited + pause, min(2 * pause, 15.0)
+
+    def json(self, method: str, path: str, told: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """A call with words, answered with words."""
+        given = {} if told is None else {"content": json.dumps(told).encode()}
+        found = self.call(method, path, **given).json()
+        if not isinstance(found, dict):
+            raise Unavailable("an answer that is no table", "the other side may be no Isocenter")
+        return found
+
+    def weights(self, digest: str) -> bytes:
+        """The shared weights, piece by piece, held against their digest."""
+        data = bytearray()
+        while piece := self.call("GET", f"/federation/weights/{digest}", params={"offset": len(data)}).content:
+            data += piece
+            if len(data) > _LARGEST:
+                raise LimitReached("weights without end", f"at most {_LARGEST} bytes are taken")
+        if sha256(data).hexdigest() != digest:
+            raise NotWhole("weights that were damaged on the way", "their digest is another", "try again")
+        return bytes(data)
+
+    def send(self, number: int, data: bytes, held: int, told: Mapping[str, Any]) -> None:
+        """A masked update, from where the coordinator has it."""
+        while held < len(data):
+            piece = data[held : held + _PIECE]
+            answer = self.call("PUT", f"/federation/sums/{number}/update", params={"offset": held}, content=piece)
+            held = int(answer.json()["held"])
+        self.json("POST", f"/federation/sums/{number}/send", told)
+
+
+def _judged(answer: httpx.Response) -> httpx.Response:
+    if answer.status_code == 200:
+        return answer
+    try:
+        told = answer.json()["error"]
+        words = [str(told[k])[:300] for k in ("what", "why", "do")]
+    except (ValueError, KeyError, TypeError):
+        raise Unavailable(f"the other side answered {answer.status_code}", "it may be no Isocenter") from None
+    raise _KINDS.get(str(told.get("kind")), Refused)(*words)
+
+
+def take_part(
+    line: Line, site: Participant, *, wait: Callable[[float], None], pause_s: float = 0.5,
+    happened: Callable[[str, Mapping[str, Any]], None] = lambda what, told: None,
+) -> Path:  # fmt: skip
+    """Join a federation, answer until it is over, and write the shared weights.
+
+    Args:
+        pause_s: between two questions while nothing is wanted.
+        happened: is told "joined", "round" and "done", with figures; for the journal of the site's archive.
+
+    Returns:
+        The file of the weights.
+
+    Raises:
+        IsocenterError: this site does not go along, or the federation was stopped.
+    """
+    terms = line.json("GET", "/federation")
+    how = Federation.heard(terms["agreement"])
+    told = site.look(how)
+    run = str(line.json("POST", "/federation/join", told)["run"])
+    site.join(run)
+    happened("joined", {"run": run, **site.agreement(), "aside": told["aside"]})
+    while True:
+        try:
+            asked = line.json("GET", "/federation/now")
+        except WrongState:  # the coordinator was started again and does not know us any more
+            line.json("POST", "/federation/join", told)
+            continue
+        if asked["run"] != run:
+            raise Conflict("another run at this address", "the coordinator began anew", "join again")
+        if asked["step"] == "stopped":
+            raise Unavailable("the federation was stopped", str(asked.get("why", ""))[:300], "ask the coordinator")
+        if asked["step"] == "done":
+            file = site.finish(line.weights(str(asked["base"])))
+            happened("done", {"run": run, "rounds": asked["rounds"], "weights": asked["base"]})
+            return file
+        if asked["step"] == "wait":
+            wait(pause_s)
+            continue
+        try:
+            said = site.answer(asked, line.weights)
+            if isinstance(said, bytes):
+                line.send(int(asked["number"]), said, int(asked.get("held", 0)), site.told())
+                happened("round", {"run": run, "round": int(asked["round"]) + 1, "bytes": len(said), **site.figures()})
+            else:
+                line.json("POST", f"/federation/sums/{int(asked['number'])}/{asked['step']}", said)
+        except (WrongState, NotFound):  # that step went by without us: the next one counts
+            wait(pause_s)

@@ -1,0 +1,278 @@
+"""What a federation agrees on, and what one site does with its own pictures between two sums.
+
+A federation trains one network where no image leaves its hospital. In each round every site begins at the shared
+weights, takes some steps on its own pictures and gives the change, weighed by its number of pictures, into a secure sum
+(McMahan et al., AISTATS 2017: w = Σ nₖ/n · wₖ). With one step on all pictures that is gradient descent on the pooled
+pictures, exactly. FedProx holds the sites near the shared weights (Li et al., MLSys 2020); FedBN leaves the layers of
+normalisation, which learn what is peculiar to a scanner, at each site (Li et al., ICLR 2021).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from isocenter.errors import Refused
+from isocenter.learn.augment import augmented, moved
+from isocenter.learn.classify import tensor
+from isocenter.learn.examples import Examples
+from isocenter.learn.kinds import Classes
+from isocenter.learn.networks import GridNet
+from isocenter.learn.recipes import recipe
+
+__all__ = [
+    "METHODS",
+    "Federation",
+    "changed",
+    "clipped",
+    "flat",
+    "loss_of",
+    "network",
+    "poured",
+    "recipe_of",
+    "shared_names",
+    "shown_as",
+]
+
+METHODS = ("fedavg", "fedprox", "fedbn")
+_LAYERS = (nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+@dataclass(frozen=True)
+class Federation:
+    """The agreement: what every site hears before it joins, and may say no to.
+
+    Args:
+        task: name of a recipe for classes of pictures or volumes.
+        method: one of `METHODS`. proximal: strength of FedProx.
+        rounds: sums of updates. epochs: looks at a site's pictures between two sums. batch: pictures in a step; 0 for
+            all of them at once.
+        rate, momentum: of the descent at a site. falling: whether the rate goes to zero over the rounds (cosine).
+        moves: whether pictures are augmented as the recipe says.
+        by_groups: whether channels are normalised in groups of one picture, not over a batch; with privacy always.
+        clip: largest length of an update; 0 for any.
+        at_least: fewest sites whose sum the coordinator may see.
+        privacy: "" for none; "person": noise at each site, so that nobody can tell whether one person was among its
+            pictures, not even the coordinator; "site": noise on the sum of clipped updates, so that nobody can tell
+            whether one site took part.
+        noise: standard deviation of it in units of the clipping length (`person_clip`, or `clip`).
+        person_clip: largest length of one person's gradient. delta: of (ε, δ).
+        held: part of each site's people kept for evidence.
+        seed: of the first weights and of the order of pictures.
+    """
+
+    task: str
+    method: str = "fedavg"
+    rounds: int = 20
+    epochs: int = 1
+    batch: int = 32
+    rate: float = 0.05
+    momentum: float = 0.9
+    falling: bool = True
+    moves: bool = True
+    proximal: float = 0.01
+    by_groups: bool = False
+    clip: float = 0.0
+    at_least: int = 3
+    privacy: str = ""
+    noise: float = 1.0
+    person_clip: float = 1.0
+    delta: float = 1e-5
+    held: float = 0.15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        wrong = [
+            (self.method not in METHODS, f"method '{self.method}'", f"it is one of {', '.join(METHODS)}"),
+            (self.privacy not in ("", "person", "site"), f"privacy '{self.privacy}'", "it is person, site or nothing"),
+            (self.at_least < 2, f"sums of at least {self.at_least}", "a sum of one site is that site's update"),
+            (min(self.rounds, self.epochs) < 1 or self.batch < 0, "rounds, epochs or batch", "they are counted from 1"),
+            (not 0 < self.rate < 100 or not 0 <= self.momentum < 1, "rate or momentum", "they are out of range"),
+            (not 0 <= self.held < 0.9, f"{self.held} held back", "it is a part below 0.9"),
+            (self.clip < 0 or self.proximal < 0, "clip or proximal", "a length is not negative"),
+            (self.privacy == "site" and not self.clip, "privacy of sites without clipping",
+             "noise hides an update only up to a length that is known"),
+            (self.method == "fedbn" and (self.by_groups or bool(self.privacy)), "FedBN without batches",
+             "it leaves layers at the sites that such a network does not have"),
+            (bool(self.privacy) and not (self.noise > 0 and self.person_clip > 0 and 0 < self.delta < 0.1),
+             "privacy without noise", "noise, clipping length and δ (below 0.1) must be positive"),
+        ]  # fmt: skip
+        for bad, what, why in wrong:
+            if bad:
+                raise Refused(what, why, "change the agreement")
+
+    @classmethod
+    def heard(cls, said: Mapping[str, Any]) -> Federation:
+        """The agreement as another house said it.
+
+        Raises:
+            Refused: for a word that is not part of an agreement, or of another type.
+        """
+        kinds = {f.name: type(f.default) if f.name != "task" else str for f in fields(cls)}
+        for name, value in said.items():
+            kind = kinds.get(name)
+            if kind is None or not (type(value) is kind or (kind is float and type(value) is int)):
+                raise Refused(f"'{name:.40}' in the agreement", "this version does not know it", "use the same version")
+        return cls(**said)
+
+
+def recipe_of(how: Federation) -> Classes:
+    """The recipe that the federation trains.
+
+    Raises:
+        NotFound, Refused: there is none, or it is of a kind that is not trained in federation.
+    """
+    own = recipe(how.task)
+    if not isinstance(own, Classes) or own.foreign:
+        raise Refused(f"'{how.task}' in federation", "only classes of pictures and volumes are trained so",
+                      "choose a recipe such as pneumoniamnist")  # fmt: skip
+    return own
+
+
+def network(how: Federation, own: Classes) -> GridNet:
+    """The network at its first weights, the same at every site.
+
+    With privacy its normalisation is by groups of channels: one by batches would mix the people of a batch.
+    """
+    torch.manual_seed(how.seed)
+    net = GridNet(own.widths, len(own.classes), own.dropout if not how.privacy else 0.0, axes=len(own.shape),
+                  channels=own.channels, levelled=own.levelled, softened=own.softened)  # fmt: skip
+    if how.by_groups or how.privacy:
+        _by_groups(net)
+    return net
+
+
+def _by_groups(net: nn.Module) -> None:
+    for name, child in net.named_children():
+        if isinstance(child, _LAYERS):
+            group = nn.GroupNorm(math.gcd(8, child.num_features), child.num_features)
+            group.weight.data.copy_(child.weight.data)
+            setattr(net, name, group)
+        else:
+            _by_groups(child)
+
+
+def shared_names(net: nn.Module, how: Federation) -> list[str]:
+    """Names of what travels: every weight and running mean; with FedBN nothing of the layers of normalisation."""
+    own = {n for n, m in net.named_modules() if isinstance(m, _LAYERS)} if how.method == "fedbn" else set()
+    state = net.state_dict()
+    return sorted(n for n, t in state.items() if t.is_floating_point() and n.rpartition(".")[0] not in own)
+
+
+def flat(net: nn.Module, names: list[str]) -> npt.NDArray[np.float64]:
+    """What travels, as one row of numbers."""
+    state = net.state_dict()
+    return np.concatenate([state[n].detach().double().numpy().ravel() for n in names])
+
+
+def poured(net: nn.Module, names: list[str], values: npt.NDArray[np.floating[Any]]) -> None:
+    """The opposite of `flat`.
+
+    Raises:
+        Refused: for another number of values, or values that are not finite.
+    """
+    state, place = net.state_dict(), 0
+    if len(values) != sum(state[n].numel() for n in names) or not np.isfinite(values).all():
+        raise Refused(f"{len(values)} weights", "they do not fit this network, or are not finite", "use one version")
+    for name in names:
+        own = state[name]
+        part = torch.from_numpy(np.asarray(values[place : place + own.numel()])).to(own.dtype).view(own.shape)
+        own.copy_(part)
+        place += own.numel()
+
+
+def clipped(change: npt.NDArray[np.float64], length: float) -> npt.NDArray[np.float64]:
+    """No longer than `length` (0: as it is), in the same direction.
+
+    >>> clipped(np.array([3.0, 4.0]), 1.0).tolist()
+    [0.6, 0.8]
+    """
+    own = float(np.linalg.norm(change))
+    return change * (length / own) if length and own > length else change
+
+
+def _rate(how: Federation, number: int) -> float:
+    return how.rate * (0.5 + 0.5 * math.cos(math.pi * number / how.rounds)) if how.falling else how.rate
+
+
+def changed(
+    net: GridNet, examples: Examples, how: Federation, own: Classes, number: int, site: str
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Train the network at one site for one round, and say how far its shared numbers moved.
+
+    Args:
+        net: at the shared weights; it is changed.
+        number: of the round, counted from 0. site: its name; with the seed it decides the order of pictures.
+
+    Returns:
+        The change, clipped, and the mean loss.
+
+    Raises:
+        Refused: when there is nothing to learn from, or the loss is no number any more.
+    """
+    if how.privacy == "person":
+        from isocenter.learn.private_steps import private_steps
+
+        names = shared_names(net, how)
+        before = flat(net, names)
+        lost = private_steps(net, examples, how, own, _rate(how, number))
+        return clipped(flat(net, names) - before, how.clip), lost
+    torch.set_num_threads(own.threads)
+    sha = hashlib.sha256(f"{how.seed}|{number}|{site}".encode()).digest()
+    seed = int.from_bytes(sha[:7], "big")
+    torch.manual_seed(seed)  # for dropout
+    random = torch.Generator().manual_seed(seed)
+    names = shared_names(net, how)
+    before = flat(net, names)
+    anchor = [p.detach().clone() for p in net.parameters()]
+    pictures, labels = tensor(examples.pictures, own), torch.from_numpy(examples.labels)
+    count = len(labels)
+    size = min(how.batch or count, count)
+    if count < 2:
+        raise Refused(f"{count} pictures for training", "there is nothing to learn from", "give more, or do not join")
+    descent = torch.optim.SGD(net.parameters(), lr=_rate(how, number), momentum=how.momentum)
+    net.train()
+    total, steps = 0.0, 0
+    for _ in range(how.epochs):
+        order = torch.randperm(count, generator=random) if size < count else torch.arange(count)
+        for start in range(0, count - size + 1, size):
+            which = order[start : start + size]
+            down = loss_of(net(shown_as(pictures[which], how, own, random)), labels[which], own)
+            if how.method == "fedprox":
+                pull = sum(((p - a) ** 2).sum() for p, a in zip(net.parameters(), anchor, strict=True))
+                down = down + how.proximal / 2 * pull
+            descent.zero_grad(set_to_none=True)
+            down.backward()
+            descent.step()
+            total, steps = total + float(down.detach()), steps + 1
+    if not math.isfinite(total):
+        raise Refused("a loss that is no number", "the steps were too large", "lower the rate of learning")
+    return clipped(flat(net, names) - before, how.clip), total / steps
+
+
+def shown_as(some: Tensor, how: Federation, own: Classes, random: torch.Generator) -> Tensor:
+    """Pictures in 0 … 1, moved as the recipe says where the agreement wants it."""
+    x = some.to(torch.get_default_dtype()) / 255
+    if how.moves:
+        two = len(own.shape) == 2
+        x = augmented(x, own.augmentation, own.shape[0], random) if two else moved(x, own.movement, random)
+    return x
+
+
+def loss_of(logits: Tensor, labels: Tensor, own: Classes) -> Tensor:
+    """Every picture weighs the same, whatever its class: shares of classes differ between sites, and are nobody's."""
+    target = torch.eye(logits.shape[1], dtype=logits.dtype)[labels]
+    soft = target * (1 - own.smoothing) + own.smoothing / logits.shape[1]
+    loss = -(soft * torch.log_softmax(logits, 1)).sum(1)
+    if own.ordered:
+        apart = torch.softmax(logits, 1).cumsum(1) - target.cumsum(1)
+        loss = loss + own.ordered * (apart * apart).sum(1)
+    return loss.mean()

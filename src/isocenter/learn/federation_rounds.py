@@ -1,0 +1,357 @@
+"""The coordinator's side of a federation: which sum is being taken, who is in it, and what came out.
+
+It sees sums only. Each sum goes through four steps, keys, shares, masked updates, and shares that free the sum; a
+site that misses a step is left out of this sum and may be in the next. Nothing here knows of a network or waits: a
+door calls in, and the clock is passed in. After each sum the state is on disk, so that a coordinator who is killed
+goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Conflict, LimitReached, NotFound, Refused, WrongState
+from isocenter.learn.federation import Federation, flat, network, poured, recipe_of, shared_names
+from isocenter.learn.secure_sum import floating, sum_of
+from isocenter.learn.tensors import packed, unpacked
+
+__all__ = ["STEPS", "Rounds"]
+
+STEPS = ("offer", "deal", "send", "reveal")
+_TRIES = 4
+_SLACK = 4096  # bytes of a file beside its numbers
+
+
+@dataclass
+class _Seen:
+    last: float
+    told: dict[str, Any]
+    received: int = 0
+    sent: int = 0
+
+
+@dataclass
+class _Sum:
+    """One sum while it is taken."""
+
+    number: int
+    kind: str
+    members: tuple[str, ...]
+    step: str = "offer"
+    begun: float = 0.0
+    step_begun: float = 0.0
+    said: dict[str, dict[str, Any]] = field(default_factory=lambda: {step: {} for step in STEPS})
+    arriving: dict[str, bytearray] = field(default_factory=dict)
+
+    def expected(self) -> tuple[str, ...]:
+        """Who is waited for in this step: whoever answered the one before."""
+        at = STEPS.index(self.step)
+        return tuple(self.said[STEPS[at - 1]]) if at else self.members
+
+
+class Rounds:
+    """A federation as its coordinator holds it.
+
+    Args:
+        how: the agreement.
+        out: folder for ``weights.safetensors`` and ``rounds.json``; a run that was killed is taken up from it.
+        sites: how many are waited for at the beginning.
+        clock: seconds that only grow.
+        patience_s: how long a step waits for a site that does not answer; training_s: the step in which it trains.
+        gathering_s: how long the beginning waits for all sites; then it begins with those that are there.
+        tell: is told what happens, in lines.
+    """
+
+    def __init__(
+        self, how: Federation, out: Path, *, sites: int, clock: Callable[[], float], patience_s: float = 30.0,
+        training_s: float = 1800.0, gathering_s: float = 600.0, tell: Callable[[str], None] = lambda line: None,
+    ) -> None:  # fmt: skip
+        if sites < how.at_least:
+            raise Refused(f"{sites} sites", f"sums are of at least {how.at_least}", "wait for more sites")
+        self.how, self.own, self._out = how, recipe_of(how), out
+        self._sites, self._clock, self._tell = sites, clock, tell
+        self._patience_s, self._training_s, self._gathered_s = patience_s, training_s, clock() + gathering_s
+        self._lock = threading.RLock()
+        self._seen: dict[str, _Seen] = {}
+        self._sum: _Sum | None = None
+        self._tries = 0
+        self.net = network(how, self.own)
+        self.names = shared_names(self.net, how)
+        self.run, self.number, self.done, self.stopped = secrets.token_hex(16), 0, 0, ""
+        self.rounds: list[dict[str, Any]] = []
+        out.mkdir(parents=True, exist_ok=True)
+        self._take_up()
+        self._weights = self._pack()
+        self._count = sum(self.net.state_dict()[n].numel() for n in self.names) + 1
+
+    # ---- what sites call -------------------------------------------------------------------------------------
+
+    def terms(self) -> dict[str, Any]:
+        """What a site reads before it joins."""
+        return {"run": self.run, "agreement": asdict(self.how), "classes": list(self.own.classes)}
+
+    def join(self, site: str, told: Mapping[str, Any]) -> dict[str, Any]:
+        """A site asks to take part; the answer is the agreement.
+
+        Raises:
+            Refused: it means another task, or other classes by the same numbers.
+        """
+        with self._lock:
+            if told.get("classes") is not None and list(told["classes"]) != list(self.own.classes):
+                raise Refused(f"the classes {told['classes']}", f"this federation has {list(self.own.classes)}",
+                              "the labels of all sites must mean the same")  # fmt: skip
+            new = site not in self._seen
+            self._seen[site] = _Seen(self._clock(), {"aside": int(told.get("aside", 0))})
+            if new:
+                aside = self._seen[site].told["aside"]
+                self._tell(f"{site} joins" + (f"; {aside} unusable pictures set aside there" if aside else ""))
+            return {"run": self.run, "agreement": asdict(self.how)}
+
+    def now(self, site: str) -> dict[str, Any]:
+        """What is asked of a site at this moment."""
+        with self._lock:
+            self._touch(site)
+            self.tick()
+            state = {"run": self.run, "rounds": self.how.rounds, "done": self.done}
+            if self.stopped:
+                return {**state, "step": "stopped", "why": self.stopped}
+            if self.done >= self.how.rounds:
+                self._seen[site].told["knows"] = True
+                return {**state, "step": "done", "base": self._weights[0]}
+            one = self._sum
+            if one is None or site not in one.expected() or site in one.said[one.step]:
+                return {**state, "step": "wait"}
+            asked = {**state, "number": one.number, "step": one.step, "round": self.done, "base": self._weights[0]}
+            if one.step == "deal":
+                asked["offers"] = one.said["offer"]
+            elif one.step == "send":
+                asked["dealt"] = {sender: sealed[site] for sender, sealed in one.said["deal"].items()}
+                asked["held"] = len(one.arriving.get(site, b""))
+            elif one.step == "reveal":
+                asked["survivors"] = sorted(one.said["send"])
+            return asked
+
+    def answer(self, site: str, number: int, step: str, told: Mapping[str, Any]) -> None:
+        """A site's answer to one step.
+
+        Raises:
+            WrongState: this step is over, or the site is not in this sum.
+            Refused: an answer that does not have the form.
+        """
+        with self._lock:
+            self._touch(site)
+            one = self._open(site, number, step)
+            if step == "offer":
+                one.said[step][site] = _words(told, ("mask", "seal", "certificate", "signature"))
+            elif step == "deal":
+                one.said[step][site] = _words(told, tuple(one.said["offer"]))
+            elif step == "send":
+                one.said[step][site] = self._arrived(one, site, str(told.get("sha256", "")))
+                self._seen[site].told["aside"] = int(told.get("aside", 0))
+                self._seen[site].told["epsilon"] = float(told.get("epsilon", 0.0))
+            else:
+                one.said[step][site] = _revealed(told, one.said["deal"])
+            self.tick()
+
+    def chunk(self, site: str, number: int, offset: int, data: bytes) -> int:
+        """A piece of a masked update; the answer is how much of it is here, so that a broken line goes on.
+
+        Raises:
+            LimitReached: more bytes than the update of this network has.
+        """
+        with self._lock:
+            self._touch(site)
+            one = self._open(site, number, "send")
+            held = one.arriving.setdefault(site, bytearray())
+            if offset > len(held):
+                return len(held)
+            if offset + len(data) > 8 * self._count + _SLACK:
+                raise LimitReached(f"{offset + len(data)} bytes", f"an update here has {8 * self._count}",
+                                   "use the same version of the recipe")  # fmt: skip
+            held[offset:] = data
+            return len(held)
+
+    def weights(self, digest: str, offset: int, length: int) -> bytes:
+        """A piece of the shared weights."""
+        with self._lock:
+            if digest != self._weights[0]:
+                raise NotFound("these weights", "a later round has others", "ask what is wanted now")
+            return self._weights[1][offset : offset + length]
+
+    def traffic(self, site: str, received: int, sent: int) -> None:
+        """Count what went over the line, in bytes of bodies."""
+        with self._lock:
+            if site in self._seen:
+                self._seen[site].received += received
+                self._seen[site].sent += sent
+
+    # ---- what goes on by itself ------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Go to the next step where everybody answered or patience is over."""
+        with self._lock:
+            if self.stopped or self.done >= self.how.rounds:
+                return
+            if self._sum is None:
+                self._begin()
+            while (one := self._sum) is not None:
+                answered, now = one.said[one.step], self._clock()
+                wait = self._training_s if one.step == "send" else self._patience_s
+                if len(answered) < len(one.expected()) and now - one.step_begun < wait:
+                    return
+                self._on(one, now)
+
+    def finished(self) -> bool:
+        """Whether no sum will be taken any more."""
+        return bool(self.stopped) or self.done >= self.how.rounds
+
+    def everybody_knows(self) -> bool:
+        """Whether all sites that were not lost have heard that it is over."""
+        with self._lock:
+            now = self._clock()
+            alive = [s for s in self._seen.values() if now - s.last <= self._patience_s]
+            return all(s.told.get("knows") or self.stopped for s in alive)
+
+    def _begin(self) -> None:
+        now = self._clock()
+        alive = sorted(n for n, s in self._seen.items() if now - s.last <= self._patience_s)
+        first = not self.rounds and not self._tries and now < self._gathered_s
+        wanted = self._sites if first else self.how.at_least
+        if len(alive) < wanted:
+            return
+        self.number += 1
+        self._keep()  # a number that was used is never used again, whoever is killed
+        self._sum = _Sum(self.number, "train", tuple(alive), begun=now, step_begun=now)
+        for seen in self._seen.values():
+            seen.received = seen.sent = 0
+
+    def _on(self, one: _Sum, now: float) -> None:
+        if len(one.said[one.step]) < self.how.at_least:
+            self._again(one, f"{len(one.said[one.step])} sites answered '{one.step}'")
+            return
+        at = STEPS.index(one.step)
+        if at + 1 < len(STEPS):
+            one.step, one.step_begun = STEPS[at + 1], now
+            return
+        try:
+            words = sum_of(one.said["send"], one.said["offer"], one.said["deal"], one.said["reveal"], self.how.at_least)
+        except Refused as refused:
+            self._again(one, refused.what)
+            return
+        self._fold(one, floating(words), now)
+        self._sum, self._tries = None, 0
+        self._begin()
+
+    def _again(self, one: _Sum, why: str) -> None:
+        self._sum, self._tries = None, self._tries + 1
+        self._tell(f"sum {one.number} is repeated: {why}")
+        if self._tries >= _TRIES:
+            self.stopped = f"{_TRIES} sums in a row were not finished; the last because {why}"
+            self._tell(self.stopped)
+
+    def _fold(self, one: _Sum, total: npt.NDArray[np.float64], now: float) -> None:
+        weight = float(total[-1])
+        if not weight > 0.5:
+            self._again(one, f"the sites weigh {weight:g} together")
+            return
+        poured(self.net, self.names, flat(self.net, self.names) + total[:-1] / weight)
+        self.done += 1
+        sites = sorted(one.said["send"])
+        epsilon = max((self._seen[s].told.get("epsilon", 0.0) for s in sites if s in self._seen), default=0.0)
+        record: dict[str, Any] = {
+            "round": self.done, "sum": one.number, "sites": sites, "lost": sorted(set(one.members) - set(sites)),
+            "weight": round(weight), "change": float(np.linalg.norm(total[:-1]) / weight),
+            "seconds": round(now - one.begun, 3),
+            "bytes": {s: {"received": v.received, "sent": v.sent} for s, v in sorted(self._seen.items())},
+            "aside": {s: v.told["aside"] for s, v in sorted(self._seen.items()) if v.told.get("aside")},
+        }  # fmt: skip
+        if self.how.privacy:
+            record["epsilon"] = epsilon
+        self.rounds.append(record)
+        self._weights = self._pack()
+        self._keep()
+        moved = sum(v["received"] + v["sent"] for v in record["bytes"].values())
+        lost = f", lost: {', '.join(record['lost'])}" if record["lost"] else ""
+        self._tell(f"round {self.done} of {self.how.rounds}: {len(sites)} sites{lost}, {moved} bytes")
+
+    def _open(self, site: str, number: int, step: str) -> _Sum:
+        one = self._sum
+        if one is None or one.number != number or one.step != step or site not in one.expected():
+            raise WrongState(f"'{step:.20}' of sum {number}", "it is over, or goes on without this site",
+                             "ask what is wanted now")  # fmt: skip
+        if site in one.said[step]:
+            raise Conflict(f"a second '{step}' of {site}", "the first one counts")
+        return one
+
+    def _touch(self, site: str) -> None:
+        if site not in self._seen:
+            raise WrongState(f"{site} has not joined", "the coordinator does not know it", "join first")
+        self._seen[site].last = self._clock()
+
+    def _arrived(self, one: _Sum, site: str, sha256: str) -> npt.NDArray[np.uint64]:
+        data = bytes(one.arriving.pop(site, b""))
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise Refused("an update that was damaged on the way", "its digest is another", "send it again")
+        arrays, _ = unpacked(data)
+        words = arrays.get("sum")
+        if words is None or words.dtype != np.uint64 or words.shape != (self._count,):
+            raise Refused("an update of another shape", f"{self._count} numbers are wanted", "use the same version")
+        return words
+
+    # ---- what stays ------------------------------------------------------------------------------------------
+
+    def _pack(self) -> tuple[str, bytes]:
+        state = self.net.state_dict()
+        data = packed({n: state[n].numpy() for n in self.names}, {"run": self.run, "round": str(self.done)})
+        return hashlib.sha256(data).hexdigest(), data
+
+    def _keep(self) -> None:
+        _replaced(self._out / "weights.safetensors", self._pack()[1])
+        told = {
+            "run": self.run, "number": self.number, "agreement": asdict(self.how), "stopped": self.stopped,
+            "rounds": self.rounds,
+        }  # fmt: skip
+        _replaced(self._out / "rounds.json", (json.dumps(told, indent=1) + "\n").encode())
+
+    def _take_up(self) -> None:
+        held = self._out / "rounds.json"
+        if not held.exists():
+            return
+        told = json.loads(held.read_text("utf-8"))
+        if told["agreement"] != asdict(self.how):
+            raise Conflict(f"another federation in {self._out}", "its agreement was another", "choose another folder")
+        arrays, about = unpacked((self._out / "weights.safetensors").read_bytes())
+        self.run, self.number, self.rounds = told["run"], told["number"], told["rounds"]
+        self.done = int(about["round"])
+        self.rounds = self.rounds[: self.done]
+        poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
+        self._tell(f"taken up after round {self.done}")
+
+
+def _replaced(file: Path, data: bytes) -> None:
+    half = file.with_suffix(".half")
+    half.write_bytes(data)
+    half.replace(file)
+
+
+def _words(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+    if set(told) != set(names) or not all(isinstance(v, str) and len(v) < 20_000 for v in told.values()):
+        raise Refused("an answer of another form", f"{', '.join(names)} are wanted, as words", "use the same version")
+    return dict(told)
+
+
+def _revealed(told: Mapping[str, Any], sites: Mapping[str, Any]) -> dict[str, list[str]]:
+    whole = {s: v for s, v in told.items() if s in sites and isinstance(v, list) and len(v) == 2}
+    if set(whole) != set(sites) or not all(isinstance(w, str) and len(w) < 400 for v in whole.values() for w in v):
+        raise Refused("shares of another form", "one for each site of the sum is wanted", "use the same version")
+    return whole

@@ -1,0 +1,238 @@
+"""A site's side of a federation: it trains on its own pictures and gives masked changes, and keeps its own conditions.
+
+The coordinator asks, the site answers; what it will not do it refuses, whoever asks: sums of fewer sites than it wants,
+two different sums of one update, keys that no site signed, a loss of privacy above its own limit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Conflict, Forbidden, Refused, WrongState
+from isocenter.learn.examples import Examples, near_duplicates
+from isocenter.learn.federation import Federation, changed, network, poured, recipe_of, shared_names
+from isocenter.learn.labelled import read_labelled
+from isocenter.learn.networks import GridNet
+from isocenter.learn.private_steps import Spent
+from isocenter.learn.secure_sum import Member, Verify, fixed
+from isocenter.learn.tensors import packed, unpacked
+
+__all__ = ["Participant", "divided"]
+
+
+def divided(examples: Examples, part: float, seed: int) -> tuple[Examples, Examples]:
+    """For training, and held back: people are drawn; who shares a near-duplicate counts as one."""
+    groups = examples.groups.copy()
+    if examples.pictures.ndim == 3:
+        for a, b in near_duplicates(examples.pictures):
+            groups[groups == groups[b]] = groups[a]
+    people = np.unique(groups)
+    people = people[np.random.default_rng([seed, 17]).permutation(len(people))]
+    held = np.isin(groups, people[: round(part * len(people))])
+    return examples.take(np.flatnonzero(~held)), examples.take(np.flatnonzero(held))
+
+
+@dataclass
+class Participant:
+    """One site of a federation.
+
+    Args:
+        name: as its certificate says it.
+        data: its labelled pictures, as `labelled` reads them.
+        out: folder for what it must not forget; as confidential as the pictures.
+        certificate: its own, in PEM; `sign` signs with the key of it, `verify` checks what another site signed.
+        at_least: fewest sites of whose sum it will be a part; the agreement may ask for more, never for fewer.
+        most_epsilon: largest loss of privacy that it goes along with; 0 for any, also for an agreement without noise.
+        tell: is told what happens, in lines.
+    """
+
+    name: str
+    data: Path
+    out: Path
+    certificate: str
+    sign: Callable[[bytes], bytes]
+    verify: Verify
+    at_least: int = 3
+    most_epsilon: float = 0.0
+    tell: Callable[[str], None] = lambda line: None
+    aside: list[tuple[str, str]] = field(default_factory=list)
+
+    def look(self, how: Federation) -> dict[str, Any]:
+        """Read the pictures for an agreement; what cannot be used is set aside and counted.
+
+        Returns:
+            What the coordinator may know: the classes, and how many pictures were set aside.
+
+        Raises:
+            Refused: the agreement goes against this site's conditions, labels are of another set, or nothing is left.
+        """
+        if how.at_least < self.at_least:
+            raise Refused(f"sums of {how.at_least} sites", f"this site takes part in sums of at least {self.at_least}",
+                          "agree on more sites")  # fmt: skip
+        if self.most_epsilon and not how.privacy:
+            raise Refused("an agreement without noise", f"this site wants ε of at most {self.most_epsilon:g}",
+                          "agree on privacy")  # fmt: skip
+        self.how, self.own = how, recipe_of(how)
+        self.aside.clear()
+        examples = read_labelled(self.data, self.own, aside=self.aside)
+        self.training, self.held = divided(examples, how.held, how.seed)
+        people = len(np.unique(self.training.groups))
+        if len(self.training) < 2:
+            raise Refused(f"{len(self.training)} usable pictures", "there is nothing to learn from", "do not join")
+        self.spent = Spent.of(how, people)
+        self.net: GridNet = network(how, self.own)
+        self.names = shared_names(self.net, how)
+        self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.tell(f"{len(self.training)} pictures of {people} people for training, {len(self.held)} held back, "
+                  f"{len(self.aside)} set aside")  # fmt: skip
+        if self.aside:
+            said = "".join(f"{name}\t{why}\n" for name, why in self.aside)
+            (self.out / "set-aside.tsv").write_text(said, "utf-8")
+        return {"classes": list(self.own.classes), "aside": len(self.aside)}
+
+    def join(self, run: str) -> None:
+        """Take a run up where this site left it, or begin it."""
+        self.run, self.member, self.sum, self.hidden = run, None, 0, b""
+        self.base, self.given = "", []
+        held = self._file("json")
+        if held.exists():
+            kept = json.loads(held.read_text("utf-8"))
+            self.sum, self.given, self.base = kept["sum"], kept["given"], kept["base"]
+            self.spent.rounds = kept["rounds"]
+            self.member = Member.taken_up(kept["member"]) if kept["member"] else None
+            if kept["hidden"]:
+                self.hidden = self._file("update").read_bytes()
+            if self._file("norm").exists():
+                arrays, _ = unpacked(self._file("norm").read_bytes())
+                self._pour_own(arrays)
+            self.tell(f"taken up at sum {self.sum}")
+
+    def answer(self, asked: Mapping[str, Any], base: Callable[[str], bytes]) -> dict[str, Any] | bytes:
+        """What this site says to one step: words, or for "send" the masked update as a file.
+
+        Args:
+            asked: of `Rounds.now`.
+            base: gives the shared weights of a digest.
+
+        Raises:
+            Refused, Forbidden: this site does not do what was asked.
+        """
+        number, step = int(asked["number"]), str(asked["step"])
+        if step == "offer":
+            if number <= self.sum:
+                raise Refused(f"keys for sum {number} again", "masks would be used twice", "begin another sum")
+            self.sum, self.hidden = number, b""
+            self.member = Member.new(f"{self.run}|{number}", self.name, self.how.at_least)
+            said = self.member.offer(self.certificate, self.sign)
+            self._keep()
+            return dict(said)
+        member = self.member
+        if member is None or number != self.sum:
+            raise WrongState(f"'{step}' of sum {number}", "this site has no keys for it", "it is in the next one")
+        if step == "deal":
+            sealed = member.deal(asked["offers"], self.verify)
+            self._keep()
+            return dict(sealed)
+        if step == "send":
+            if not self.hidden:
+                self.hidden = self._hidden(member, asked, base)
+                self._keep()
+            return self.hidden
+        if step != "reveal":
+            raise Refused(f"a step '{step:.20}'", "this version does not know it", "use the same version")
+        given = member.reveal([str(s) for s in asked["survivors"]])
+        if self.base not in self.given:
+            self.given.append(self.base)
+        self._keep()
+        return dict(given)
+
+    def _hidden(self, member: Member, asked: Mapping[str, Any], base: Callable[[str], bytes]) -> bytes:
+        self.base = str(asked["base"])
+        if self.base in self.given:
+            raise Refused("a second sum of one update", "the difference of two sums is one site's update",
+                          "begin another round")  # fmt: skip
+        epsilon = self.spent.epsilon(1)
+        if self.most_epsilon and epsilon > self.most_epsilon:
+            raise Forbidden(f"ε = {epsilon:.2f} after this round", f"this site's limit is {self.most_epsilon:g}",
+                            "end the federation, or agree on more noise")  # fmt: skip
+        arrays, _ = unpacked(base(self.base))
+        if set(arrays) != set(self.names):
+            raise Conflict("weights of another network", "the coordinator has another version", "use the same version")
+        poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
+        change, lost = changed(self.net, self.training, self.how, self.own, int(asked["round"]), self.name)
+        self.spent.rounds += 1
+        sites = len(asked["dealt"])
+        row = fixed(self._weighed(change, sites), sites)
+        self.tell(f"round {int(asked['round']) + 1}: loss {lost:.4f}" + (f", ε {epsilon:.2f}" if epsilon else ""))
+        return packed({"sum": member.hide(row, asked["dealt"])})
+
+    def _weighed(self, change: npt.NDArray[np.float64], sites: int) -> npt.NDArray[np.float64]:
+        if self.how.privacy != "site":
+            weight = float(len(self.training))
+            return np.append(change * weight, weight)
+        # Each site brings its share of the noise; at_least of them together make it whole, more make it more.
+        random = np.random.default_rng(int.from_bytes(os.urandom(32), "big"))
+        share = self.how.noise * self.how.clip / np.sqrt(self.how.at_least)
+        return np.append(change + random.normal(0.0, share, len(change)), 1.0)
+
+    # ---- what a site that is killed takes up -----------------------------------------------------------------
+
+    def told(self) -> dict[str, Any]:
+        """What goes to the coordinator beside an update."""
+        sha = hashlib.sha256(self.hidden).hexdigest()
+        return {"sha256": sha, "aside": len(self.aside), "epsilon": self.spent.epsilon()}
+
+    def figures(self) -> dict[str, Any]:
+        """What the site's own journal keeps of a round."""
+        return {"pictures": len(self.training), "aside": len(self.aside), "epsilon": round(self.spent.epsilon(), 4)}
+
+    def finish(self, weights: bytes) -> Path:
+        """Write the shared weights, with this site's own layers where the method leaves them here."""
+        arrays, about = unpacked(weights)
+        poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
+        state = {n: t.numpy() for n, t in self.net.state_dict().items() if t.is_floating_point()}
+        file = self.out / "weights.safetensors"
+        file.write_bytes(packed(state, {**about, "site": self.name, "task": self.how.task}))
+        for left in ("json", "update"):
+            self._file(left).unlink(missing_ok=True)
+        return file
+
+    def agreement(self) -> dict[str, Any]:
+        """The agreement as it stands in the journal."""
+        return asdict(self.how)
+
+    def _file(self, kind: str) -> Path:
+        return self.out / f"{self.run[:32]}.{kind}"
+
+    def _keep(self) -> None:
+        if self.hidden:
+            _private(self._file("update"), self.hidden)
+        if self.how.method == "fedbn":
+            own = {n: t.numpy() for n, t in self.net.state_dict().items()
+                   if t.is_floating_point() and n not in self.names}  # fmt: skip
+            _private(self._file("norm"), packed(own))
+        kept = {
+            "sum": self.sum, "given": self.given, "rounds": self.spent.rounds, "hidden": bool(self.hidden),
+            "member": self.member.kept() if self.member else None, "base": self.base,
+        }  # fmt: skip
+        _private(self._file("json"), json.dumps(kept).encode())
+
+    def _pour_own(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        names = sorted(arrays)
+        poured(self.net, names, np.concatenate([arrays[n].ravel() for n in names]))
+
+
+def _private(file: Path, data: bytes) -> None:
+    half = file.with_name(file.name + ".half")
+    with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
+        handle.write(data)
+    half.replace(file)

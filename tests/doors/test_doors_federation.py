@@ -1,0 +1,123 @@
+"""Three sites and a coordinator over real TLS: whoever has no certificate of the authority is not heard."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.doors.federation_client import Line, caller, take_part  # noqa: E402
+from isocenter.doors.federation_server import Door  # noqa: E402
+from isocenter.errors import Forbidden, NotFound, Refused, Unavailable  # noqa: E402
+from isocenter.govern.identities import (  # noqa: E402
+    AUTHORITY,
+    checker,
+    identity,
+    make_authority,
+    make_identity,
+    signer,
+)  # fmt: skip
+from isocenter.learn.federation import Federation  # noqa: E402
+from isocenter.learn.federation_rounds import Rounds  # noqa: E402
+from isocenter.learn.federation_site import Participant  # noqa: E402
+from isocenter.learn.tensors import unpacked  # noqa: E402
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("papers")
+    make_authority(folder / "ca", "federation", now=NOW)
+    make_identity(folder / "boss", "boss", folder / "ca", now=NOW, hosts=["127.0.0.1"])
+    for name in "abc":
+        make_identity(folder / name, name, folder / "ca", now=NOW)
+    make_authority(folder / "other", "strangers", now=NOW)
+    make_identity(folder / "stranger", "a", folder / "other", now=NOW)
+    return folder
+
+
+def _site(name: str, papers: Path, folder: Path) -> Participant:
+    rng = np.random.default_rng(ord(name))
+    pictures, labels = rng.integers(60, 140, (24, 28, 28), dtype=np.uint8), np.arange(24) % 2
+    pictures[labels == 1, 8:16, 8:16] = 220
+    np.savez(folder / f"{name}.npz", train_images=pictures, train_labels=labels)
+    own, certificate = identity(papers / name)
+    verify = checker((papers / name / AUTHORITY).read_bytes(), lambda: NOW)
+    return Participant(own, folder / f"{name}.npz", folder / name, certificate, signer(papers / name), verify)
+
+
+@pytest.fixture
+def door(papers: Path, tmp_path: Path) -> Iterator[tuple[Door, Rounds]]:
+    how = Federation("pneumoniamnist", rounds=2, batch=16, moves=False)
+    rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    made = Door(rounds, papers / "boss", "127.0.0.1", 0)
+    yield made, rounds
+    made.close()
+
+
+def test_three_sites_train_over_tls_and_their_bytes_are_counted(
+    door: tuple[Door, Rounds], papers: Path, tmp_path: Path
+) -> None:
+    made, rounds = door
+    files: dict[str, Path] = {}
+    heard: list[tuple[str, Any]] = []
+    wait = threading.Event().wait
+
+    def part(name: str) -> None:
+        with caller(f"https://127.0.0.1:{made.port}", papers / name) as client:
+            site = _site(name, papers, tmp_path)
+            files[name] = take_part(
+                Line(client, wait, 20), site, wait=wait, pause_s=0.02,
+                happened=lambda what, told: heard.append((what, told)),
+            )  # fmt: skip
+
+    threads = [threading.Thread(target=part, args=(n,)) for n in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert rounds.done == 2 and rounds.everybody_knows()
+    one, _ = unpacked(files["a"].read_bytes())
+    other, _ = unpacked(files["b"].read_bytes())
+    assert all(np.array_equal(one[n], other[n]) for n in one)
+    size = 8 * (sum(one[n].size for n in rounds.names) + 1)
+    for record in rounds.rounds:
+        assert all(size < record["bytes"][n]["received"] < size + 60_000 for n in "abc")
+        assert all(record["bytes"][n]["sent"] > size / 2 for n in "abc")
+    assert [w for w, _ in heard].count("round") == 6
+    assert json.dumps([told for _, told in heard])
+
+
+def test_without_a_certificate_of_the_authority_nobody_is_heard(door: tuple[Door, Rounds], papers: Path) -> None:
+    made, _ = door
+    url = f"https://127.0.0.1:{made.port}"
+    with pytest.raises(Refused, match="the address"):
+        caller(f"http://127.0.0.1:{made.port}", papers / "a")
+    trust = ssl.create_default_context(cafile=str(papers / "a" / AUTHORITY))
+    with httpx.Client(verify=trust, trust_env=False) as bare, pytest.raises(httpx.TransportError):
+        bare.get(f"{url}/federation")
+    with caller(url, papers / "stranger") as client, pytest.raises(Forbidden, match="certificate"):
+        Line(client, lambda s: None, 0.0).json("GET", "/federation")
+    with caller(url, papers / "a") as client:
+        line = Line(client, lambda s: None, 0.0)
+        assert line.json("GET", "/federation")["classes"] == ["normal", "pneumonia"]
+        assert client.get("/federation/now").status_code == 409  # it has not joined
+        line.json("POST", "/federation/join", {})
+        assert client.post("/federation/join", content=b"[1").status_code == 400
+        assert client.put("/federation/sums/1/update", content=bytes(2**21)).status_code == 413
+        with pytest.raises(NotFound):
+            line.weights("0" * 64)
+    made.close()
+    with caller(url, papers / "a") as client, pytest.raises(Unavailable):
+        Line(client, lambda s: None, 0.0).json("GET", "/federation")

@@ -1,0 +1,294 @@
+"""A federation without a network: exact where it must be, and going on when a site dies in the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.errors import Conflict, Forbidden, IsocenterError, LimitReached, Refused, WrongState  # noqa: E402
+from isocenter.learn.examples import Examples  # noqa: E402
+from isocenter.learn.federation import (  # noqa: E402
+    Federation,
+    changed,
+    clipped,
+    flat,
+    loss_of,
+    network,
+    poured,
+    recipe_of,
+    shared_names,
+    shown_as,
+)  # fmt: skip
+from isocenter.learn.federation_rounds import Rounds  # noqa: E402
+from isocenter.learn.federation_site import Participant  # noqa: E402
+from isocenter.learn.private_steps import Spent, private_steps  # noqa: E402
+from isocenter.learn.secure_sum import fixed, floating  # noqa: E402
+from isocenter.learn.tensors import packed, unpacked  # noqa: E402
+from isocenter.methods.privacy import spent  # noqa: E402
+from isocenter.methods.roc import auc  # noqa: E402
+
+HOW = Federation("pneumoniamnist", rounds=2, batch=16, moves=False, at_least=3)
+
+
+def spots(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noise, with a bright spot in the positives."""
+    rng = np.random.default_rng(seed)
+    pictures, labels = rng.integers(60, 140, (n, 28, 28), dtype=np.uint8), np.arange(n) % 2
+    pictures[labels == 1, 8:16, 8:16] = 220
+    return pictures, labels
+
+
+def examples(n: int, seed: int) -> Examples:
+    pictures, labels = spots(n, seed)
+    return Examples(pictures, labels, np.full(n, -1), tuple(map(str, range(n))), np.arange(n), f"spots{seed}")
+
+
+def taking_part(name: str, folder: Path, n: int = 24, *, seed: int = 0, **given: Any) -> Participant:
+    pictures, labels = spots(n, seed)
+    np.savez(folder / f"{name}.npz", train_images=pictures, train_labels=labels)
+    return Participant(
+        name, folder / f"{name}.npz", folder / name, "", lambda said: name.encode(), lambda *said: None, **given
+    )
+
+
+def joined(rounds: Rounds, site: Participant) -> Participant:
+    told = site.look(rounds.how)
+    site.join(str(rounds.join(site.name, told)["run"]))
+    return site
+
+
+def step(rounds: Rounds, site: Participant) -> str:
+    """One question and, where something is wanted, its answer."""
+    asked = rounds.now(site.name)
+    if asked["step"] in ("wait", "done", "stopped"):
+        return str(asked["step"])
+    said = site.answer(asked, lambda digest: rounds.weights(digest, 0, 2**30))
+    if isinstance(said, bytes):
+        rounds.chunk(site.name, asked["number"], 0, said)
+        said = site.told()
+    rounds.answer(site.name, asked["number"], asked["step"], said)
+    return str(asked["step"])
+
+
+def run(rounds: Rounds, sites: list[Participant], silent: Callable[[str], None] = lambda line: None) -> None:
+    for _ in range(400):
+        if rounds.finished():
+            return
+        for site in sites:
+            step(rounds, site)
+    raise AssertionError("the federation does not end")
+
+
+def test_one_step_on_all_pictures_is_gradient_descent_on_the_pooled_pictures_exactly() -> None:
+    how = Federation("pneumoniamnist", batch=0, momentum=0.0, rate=0.1, falling=False, moves=False, by_groups=True)
+    own = replace(recipe_of(how), dropout=0.0, widths=(4, 8, 8))
+    torch.set_default_dtype(torch.float64)
+    try:
+        sites = [examples(n, seed) for seed, n in enumerate((10, 24, 37))]
+        start = network(how, own)
+        names = shared_names(start, how)
+        first, rows = flat(start, names), []
+        for number, site in enumerate(sites):
+            poured(start, names, first)
+            change, _ = changed(start, site, how, own, 0, f"site {number}")
+            rows.append(np.append(change * len(site), len(site)))
+        together = floating(sum(fixed(row, 3) for row in rows))
+        federated, plain = first + together[:-1] / together[-1], sum(rows)
+        poured(start, names, first)
+        pictures = torch.from_numpy(np.concatenate([s.pictures for s in sites]))[:, None]
+        labels = torch.from_numpy(np.concatenate([s.labels for s in sites]))
+        random = torch.Generator()
+        start.zero_grad()
+        loss_of(start(shown_as(pictures, how, own, random)), labels, own).backward()
+        central = first - how.rate * np.concatenate(
+            [dict(start.named_parameters())[n].grad.numpy().ravel() for n in names]
+        )
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert np.abs(central - first).max() > 1e-3
+    assert np.abs(first + plain[:-1] / plain[-1] - central).max() < 1e-13
+    assert np.abs(federated - central).max() < 1e-9  # sums travel in steps of 2^-30
+
+
+def test_a_federation_learns_goes_on_without_a_site_that_dies_and_counts_what_is_unusable(tmp_path: Path) -> None:
+    clock, lines = [0.0], []
+    rounds = Rounds(HOW, tmp_path / "out", sites=4, clock=lambda: clock[0], tell=lines.append)
+    sites = [joined(rounds, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
+    pictures, labels = spots(24, 9)
+    spoilt = pictures.astype(np.float32)
+    spoilt[3, 0, 0] = np.nan
+    np.savez(tmp_path / "d.npz", train_images=spoilt, train_labels=labels)
+    d = taking_part("x", tmp_path)
+    d.name, d.data = "d", tmp_path / "d.npz"
+    joined(rounds, d)
+    assert [step(rounds, s) for s in (*sites, d)] == ["offer"] * 4
+    assert [step(rounds, s) for s in (*sites, d)] == ["deal"] * 4
+    # d has made its masks with all others, and dies before it sends
+    assert [step(rounds, s) for s in sites] == ["send"] * 3
+    assert [step(rounds, s) for s in sites] == ["wait"] * 3
+    clock[0] += 1801
+    run(rounds, sites)
+    assert [r["sites"] for r in rounds.rounds] == [["a", "b", "c"]] * 2
+    assert rounds.rounds[0]["lost"] == ["d"]
+    assert rounds.rounds[0]["aside"] == {"d": 1}
+    assert (tmp_path / "x" / "set-aside.tsv").read_text().startswith("train/00003\t")
+    assert rounds.rounds[0]["weight"] == sum(len(s.training) for s in sites)
+    assert any("lost: d" in line for line in lines)
+    held = examples(40, 77)
+    with torch.inference_mode():
+        said = rounds.net.eval()(torch.from_numpy(held.pictures)[:, None].float() / 255).softmax(1)[:, 1].numpy()
+    assert auc(held.labels, said).value > 0.95
+    file = sites[0].finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
+    arrays, about = unpacked(file.read_bytes())
+    assert about["round"] == "2" and set(rounds.names) <= set(arrays)
+    assert not list((tmp_path / "a").glob("*.json"))  # keys of masks are thrown away
+
+
+def test_a_coordinator_and_a_site_that_were_killed_go_on(tmp_path: Path) -> None:
+    first = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    sites = [joined(first, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
+    while first.done < 1:
+        for site in sites:
+            step(first, site)
+    for _ in range(3):  # a sum is open when both are killed
+        for site in sites[:2]:
+            step(first, site)
+    again = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    assert (again.run, again.done) == (first.run, 1)
+    assert again.number == first.number  # the next sum has a number that no key has served
+    assert np.array_equal(flat(again.net, again.names), flat(first.net, first.names))
+    with pytest.raises(WrongState, match="has not joined"):
+        again.now("a")
+    new = [joined(again, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
+    assert new[0].sum == sites[0].sum > 0
+    run(again, new)
+    assert again.done == 2
+    with pytest.raises(Conflict, match="another federation"):
+        Rounds(replace(HOW, rate=0.1), tmp_path / "out", sites=3, clock=lambda: 0.0)
+
+
+def test_a_broken_line_goes_on_and_a_changed_or_endless_update_is_refused(tmp_path: Path) -> None:
+    rounds = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    sites = [joined(rounds, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
+    for _ in range(2):
+        for site in sites:
+            step(rounds, site)
+    a = sites[0]
+    asked = rounds.now("a")
+    data = a.answer(asked, lambda digest: rounds.weights(digest, 0, 2**30))
+    assert isinstance(data, bytes)
+    number = asked["number"]
+    assert rounds.chunk("a", number, 0, data[:1000]) == 1000
+    assert rounds.now("a")["held"] == 1000
+    assert rounds.chunk("a", number, 5000, data[5000:]) == 1000  # a gap is not taken
+    with pytest.raises(LimitReached):
+        rounds.chunk("a", number, 1000, bytes(len(data) + 10_000))
+    with pytest.raises(Refused, match="damaged"):
+        rounds.answer("a", number, "send", a.told())
+    assert rounds.chunk("a", number, 0, data) == len(data)
+    rounds.answer("a", number, "send", a.told())
+    with pytest.raises(Conflict):
+        rounds.answer("a", number, "send", a.told())
+    with pytest.raises(WrongState):
+        rounds.answer("b", number, "reveal", {})
+    short = packed({"sum": np.zeros(3, np.uint64)})
+    rounds.chunk("b", number, 0, short)
+    with pytest.raises(Refused, match="another shape"):
+        import hashlib
+
+        rounds.answer("b", number, "send", {"sha256": hashlib.sha256(short).hexdigest()})
+
+
+@pytest.mark.parametrize(
+    ("agreement", "given", "kind"),
+    [
+        ({"at_least": 2}, {}, Refused),
+        ({}, {"most_epsilon": 1.0}, Refused),
+        ({"task": "image_kind"}, {}, Refused),
+        ({"task": "mammographic_mass"}, {}, Refused),
+    ],
+)
+def test_a_site_does_not_join_against_its_own_conditions(
+    agreement: dict[str, Any], given: dict[str, Any], kind: type[IsocenterError], tmp_path: Path
+) -> None:
+    with pytest.raises(kind):
+        taking_part("a", tmp_path, **given).look(replace(HOW, **agreement))
+
+
+def test_labels_of_another_set_and_other_classes_are_refused(tmp_path: Path) -> None:
+    site = taking_part("a", tmp_path)
+    np.savez(site.data, train_images=spots(6, 0)[0], train_labels=np.array([0, 1, 2, 0, 1, 2]))
+    with pytest.raises(Refused, match="label '2'"):
+        site.look(HOW)
+    rounds = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    with pytest.raises(Refused, match="the classes"):
+        rounds.join("a", {"classes": ["pneumonia", "normal"]})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"task": "pneumoniamnist", "method": "fedsgd"}, {"task": "pneumoniamnist", "rounds": "20"},
+        {"task": "pneumoniamnist", "at_least": 1}, {"task": "pneumoniamnist", "privacy": "site"},
+        {"task": "pneumoniamnist", "privacy": "person", "noise": 0.0}, {"task": "pneumoniamnist", "run": "rm"},
+        {"task": "pneumoniamnist", "method": "fedbn", "privacy": "person"},
+    ],
+)  # fmt: skip
+def test_an_agreement_that_cannot_be_kept_is_refused(said: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        Federation.heard(said)
+
+
+def test_privacy_costs_what_the_accountant_says_and_a_site_stops_at_its_limit(tmp_path: Path) -> None:
+    how = replace(HOW, privacy="person", noise=1.0, batch=4, rounds=40)
+    cost = Spent.of(how, 20)
+    assert (cost.steps, cost.chance) == (5, 0.2)
+    cost.rounds = 2
+    assert cost.epsilon(1) == spent(0.2, 1.0, 15, how.delta)
+    rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    sites = [taking_part(n, tmp_path, seed=i, most_epsilon=spent(0.2, 1.0, 6, 1e-5)) for i, n in enumerate("abc")]
+    for site in sites:
+        joined(rounds, site)
+    with pytest.raises(Forbidden, match="this site's limit"):
+        run(rounds, sites)
+    assert rounds.done == 1
+    assert 0 < rounds.rounds[0]["epsilon"] <= sites[0].most_epsilon
+
+
+def test_noise_hides_a_person_and_no_layer_may_mix_people() -> None:
+    how = replace(HOW, privacy="person", noise=2.0, person_clip=0.5, batch=4, momentum=0.0)
+    own = recipe_of(how)
+    data, net = examples(20, 0), network(how, own)
+    names = shared_names(net, how)
+    before = flat(net, names)
+    private_steps(net, data, how, own, rate=1.0)
+    moved = flat(net, names) - before
+    steps, expected = 5, 4
+    noise = 2.0 * 0.5 / expected * np.sqrt(steps)
+    assert np.std(moved) == pytest.approx(noise, rel=0.05)  # thousands of weights, each with the noise that was asked
+    with pytest.raises(Refused, match="by batches"):
+        private_steps(network(HOW, own), data, how, own, rate=1.0)
+
+
+def test_fedbn_leaves_normalisation_at_the_site_and_fedprox_stays_nearer() -> None:
+    own, data = recipe_of(HOW), examples(40, 3)
+    net = network(HOW, own)
+    left = set(shared_names(net, HOW)) - set(shared_names(net, replace(HOW, method="fedbn")))
+    layers = {n for n, m in net.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    assert {n.rpartition(".")[0] for n in left} == layers
+    far = []
+    for how in (replace(HOW, epochs=3), replace(HOW, epochs=3, method="fedprox", proximal=5.0)):
+        net = network(how, own)
+        named = [n for n, _ in net.named_parameters()]
+        before = flat(net, named)
+        changed(net, data, how, own, 0, "a")
+        far.append(np.linalg.norm(flat(net, named) - before))
+    assert far[1] < 0.8 * far[0]
+    assert np.linalg.norm(clipped(np.full(9, 3.0), 2.0)) == pytest.approx(2.0)
