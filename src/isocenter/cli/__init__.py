@@ -92,4 +92,17 @@ def _isocenter(
     pass
 
 
-from isocenter.cli import archive, asking, consent, exchange, federating, keeping, learning, reading, releasing, risk, server, trust  # noqa: E402, F401  (they add their commands)
+from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
+    archive,
+    asking,
+    consent,
+    exchange,
+    federating,
+    keeping,
+    learning,
+    reading,
+    releasing,
+    risk,
+    server,
+    trust,
+)
