@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,6 +36,9 @@ def judge(
     data: Annotated[Path, typer.Option(help="Folder with one folder a class, .npz, .csv, or images with outlines.")],
     out: Annotated[Path | None, typer.Option(help="File (.csv, .json) or folder for the predictions.")] = None,
     split: Annotated[str | None, typer.Option(help="Only this part of the data, such as test.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="CSV: a column with the case's name, and one a group (sex, age, site, scanner).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a model on labelled cases: metrics with intervals, subgroups, calibration."""
@@ -46,10 +49,56 @@ def judge(
     found = judged(model, data, split, Path(chosen.models) if chosen.models else None)
     if out is not None:
         found.write(out)
-    said = found.report
+    said = dict(found.report)
+    if groups is not None:
+        _add_groups(said, found, groups)
     screen.answer(said)
     for name, value in said["metrics"].items():
         for part, one in {"": value}.items() if "value" in value else value.items():
             interval = f" ({one['low']:.3f} to {one['high']:.3f})" if "low" in one else ""
             screen.say(f"{name} {part} {one['value']:.3f}{interval}".replace("  ", " "))
     screen.say(f"n = {said['n']}, declined {said['declined']}")
+    for gap in said.get("fairness", {}).get("gaps", ()):
+        screen.say(
+            f"worse for {gap['by']} {gap['worse']}: {gap['figure']}, {abs(gap['value']):.3f} apart "
+            f"({gap['low']:.3f} to {gap['high']:.3f}), corrected p {gap['p_corrected']:.3f}"
+        )
+
+
+def _probes(found: Any, answers: Any, named: dict[str, Any]) -> list[dict[str, Any]]:
+    """What else the features tell: each division read from them, or why not."""
+    from dataclasses import asdict
+
+    import numpy as np
+
+    from isocenter.errors import Refused
+    from isocenter.methods.probe import probe
+
+    if found.features is None:
+        return [{"by": by, "not_made": "this model does not tell its features"} for by in named]
+    here = {str(row["name"]): n for n, row in enumerate(found.predictions)}
+    features = found.features[[here[name] for name in answers.names]]
+    labels, told = answers.truth if answers.truth is not None else answers.right, []
+    for by, values in named.items():
+        try:
+            told.append({"by": by, **asdict(probe(features, values, labels=labels, rng=np.random.default_rng(0)))})
+        except Refused as why:
+            told.append({"by": by, "not_made": f"{why.what}: {why.why}"})
+    return told
+
+
+def _add_groups(said: dict[str, Any], found: Any, path: Path) -> None:
+    """Rows of each group, and the gaps that chance does not explain."""
+    from isocenter.govern.fairness import Cases, fairness
+    from isocenter.learn.answers import answers_of
+    from isocenter.learn.sealed import read_groups
+
+    answers = answers_of(found.model, found.predictions)
+    named = read_groups(path, answers.names)
+    told = fairness(
+        Cases(answers.right, answers.figure, named, answers.truth, answers.score, answers.called)
+    )  # fmt: skip
+    told["probes"] = _probes(found, answers, named)
+    rows = told.pop("subgroups")
+    said["subgroups"] = [row for row in said["subgroups"] if row.get("by") not in named] + rows
+    said["fairness"] = told

@@ -27,6 +27,7 @@ from isocenter.record import Model, from_plain
 
 __all__ = ["Judged", "answered", "figures", "judge", "judged", "opened"]
 
+_Measured = tuple[dict[str, Any], list[dict[str, Any]], npt.NDArray[np.float64] | None]
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
 
 _OWN = {"table": "tabulate", "masks": "segment", "boxes": "detect"}
@@ -39,12 +40,16 @@ class Judged:
 
     Args:
         report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``.
+        model: the record of what was judged.
         predictions: a row for each case: name, label, what was said, and whether it would be declined.
+        features: (n, d) of the same cases, what the answers are made from; None where the model does not tell them.
         masks: name -> (labels, affine) of a model that outlines; empty for others.
     """
 
     report: Mapping[str, Any]
+    model: Model
     predictions: Sequence[Mapping[str, Any]]
+    features: npt.NDArray[np.float64] | None
     masks: Mapping[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]]
 
     def write(self, path: Path) -> None:
@@ -100,10 +105,11 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         raise NotFound(f"no data at {data}", "there is nothing to judge on")
     kind = held.inputs.get("kind", "films" if "gate" in held.inputs else "")
     masks: dict[str, Any] = {}
+    features: npt.NDArray[np.float64] | None = None
     if kind == "films":
-        figures_, rows = _films(held, session, data, split)
+        figures_, rows, features = _films(held, session, data, split)
     elif kind == "classes":
-        figures_, rows = _classes(held, session, data, split)
+        figures_, rows, features = _classes(held, session, data, split)
     elif kind in _OWN:
         module = import_module(f"isocenter.learn.{_OWN[kind]}")
         figures_, rows, masks = module.judged(held, session, data, split)
@@ -113,7 +119,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
             f"isocenter train {held.name}, or read its card",
         )  # fmt: skip
     report = {"model": held.name, "task": held.name, **{k: figures_[k] for k in _REPORTED}}
-    return Judged(report, rows, masks)
+    return Judged(report, held, rows, features, masks)
 
 
 def opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:
@@ -148,7 +154,7 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
 
-def _films(held: Model, session: Any, data: Path, split: str | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _films(held: Model, session: Any, data: Path, split: str | None) -> _Measured:
     how = recipe(held.name)
     assert isinstance(how, Classifier2D)
     if data.is_dir():
@@ -164,10 +170,10 @@ def _films(held: Model, session: Any, data: Path, split: str | None) -> tuple[di
         {"name": name, "label": int(label), "certainty": float(c), "declined": not k}
         for name, label, c, k in zip(examples.names, examples.labels, said["certainty"][:, 0], kept, strict=True)
     ]
-    return figures(examples, said, held.inputs, how.subtypes), rows
+    return figures(examples, said, held.inputs, how.subtypes), rows, said["embedding"].astype(np.float64)
 
 
-def _classes(held: Model, session: Any, data: Path, split: str | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _classes(held: Model, session: Any, data: Path, split: str | None) -> _Measured:
     inputs = held.inputs
     rest = bool(inputs.get("rest"))
     how = Classes(
@@ -176,13 +182,15 @@ def _classes(held: Model, session: Any, data: Path, split: str | None) -> tuple[
     )  # fmt: skip
     examples = read_labelled(data, how, split)
     kinds = len(how.classes)
-    parts: dict[str, list[npt.NDArray[np.float64]]] = {"logits": [], "certainty": [], "strangeness": []}
+    told = [o.name for o in session.get_outputs() if o.name in ("logits", "certainty", "strangeness", "embedding")]
+    parts: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in told}
     for start in range(0, len(examples), 64):
         some = examples.pictures[start : start + 64].astype(np.float32) / 255
         batch = np.ascontiguousarray(np.moveaxis(some, -1, 1)) if how.channels > 1 else some[:, None]
         for held_, value in zip(parts.values(), session.run(list(parts), {"image": batch}), strict=True):
             held_.append(value.astype(np.float64))
-    logits, certainty, strange = (np.concatenate(v) for v in parts.values())
+    said = {name: np.concatenate(v) for name, v in parts.items()}
+    logits, certainty, strange = said["logits"], said["certainty"], said["strangeness"]
     declined = strange > 1
     if rest:
         declined |= certainty.argmax(1) == kinds
@@ -201,7 +209,7 @@ def _classes(held: Model, session: Any, data: Path, split: str | None) -> tuple[
         | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)} | {"declined": bool(d)}
         for name, label, c, d in zip(examples.names, examples.labels, certainty, declined, strict=True)
     ]  # fmt: skip
-    return shown, rows
+    return shown, rows, said.get("embedding")
 
 
 def answered(session: Any, pictures: npt.NDArray[np.uint8], size: int, batch: int = 16) -> dict[str, npt.NDArray[Any]]:

@@ -1,0 +1,222 @@
+"""How a model does for each group of people: the table that stands in its evidence and on its page.
+
+Sex, age band, site, scanner, and every two of them together. Each row has its numbers with intervals or says
+*insufficient data*; each is compared with everybody else of the same division, and what chance does not explain after
+correction for all comparisons is a gap. People of whom nothing is known are a group of their own and never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.methods import calibration, roc, subgroups
+from isocenter.methods.intervals import wilson
+
+__all__ = ["DRAWN", "LEVEL", "MOST", "Cases", "fairness"]
+
+LEVEL = 0.05
+"""Chance of one false alarm or more in a whole table."""
+
+DRAWN = 999
+"""How often groups are drawn again."""
+
+MOST = 40
+"""Values that a division may have; more name people and not groups."""
+
+_WIDE = 0.10  # half-width of an interval beyond which it says that it is wide
+Strings = npt.NDArray[np.str_]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """What a model said of labelled cases, and who they were.
+
+    Args:
+        right: (n,) 0 or 1, or an overlap from 0 to 1. figure: what that is, ``accuracy`` or ``dice``.
+        truth, score, called: (n,) for two classes, else None: label, certainty, whether it was called.
+        groups: division (sex, age, site, scanner) -> (n,) value of each case; empty and ``unknown`` mean unknown.
+    """
+
+    right: npt.NDArray[np.float64]
+    figure: str
+    groups: Mapping[str, Strings]
+    truth: npt.NDArray[np.int64] | None = None
+    score: npt.NDArray[np.float64] | None = None
+    called: Mask | None = None
+
+
+def fairness(cases: Cases, *, few: int = subgroups.FEW, seed: int = 0, times: int = DRAWN) -> dict[str, Any]:
+    """``{"subgroups": rows, "gaps": those that chance does not explain, "worst": …, "comparisons": n, "method": …}``.
+
+    Each gap is ``{"by", "worse", "figure", "value", "low", "high", "p", "p_corrected"}``. Beside sensitivity and
+    specificity at the operating point the order itself is compared: how the diseased of a group are ranked among all
+    without the disease (``rank of the diseased``), and the reverse; a group may lose there what no threshold shows.
+
+    Args:
+        few: events below which a group has insufficient data. seed, times: of the drawing of groups.
+
+    Raises:
+        Refused: no division, one with another number of cases, or one that names people.
+    """
+    rows, masks = list[dict[str, Any]](), list[Mask]()
+    for by, values in _divisions(cases).items():
+        for name in sorted(set(values.tolist())):
+            masks.append(values == name)
+            rows.append(_row(cases, by, name, masks[-1], few))
+    compared = [
+        n for n, row in enumerate(rows)
+        if not any(r["by"] == row["by"] for r in rows[:n]) or sum(r["by"] == row["by"] for r in rows) > 2
+    ]  # fmt: skip  # of two groups, one is the other's rest
+    asked = _questions(cases, np.array(masks), compared, few)
+    told = subgroups.chances([q for _, _, q in asked], rng=np.random.default_rng(seed), times=times)
+    found = []
+    for (figure, which, question), (alone, corrected) in zip(asked, told, strict=True):
+        for n, mine, p, p_corrected in zip(which, question.groups, alone, corrected, strict=True):
+            gap = _gap(question.values[mine], question.values[~mine])
+            line = {**gap, "p": float(p), "p_corrected": float(p_corrected)}
+            rows[n]["gaps"][figure] = line
+            worse = rows[n] if gap["value"] < 0 else _only_other(rows, rows[n])
+            if p_corrected < LEVEL and worse is not None:
+                found.append({"by": worse["by"], "worse": worse["name"], "figure": figure, **line})
+    comparisons = sum(len(which) for _, which, _ in asked)
+    return {
+        "subgroups": rows,
+        "gaps": sorted(found, key=lambda one: (one["p_corrected"], one["p"])),
+        "worst": _worst(cases, rows),
+        "comparisons": comparisons,
+        "method": f"each group against all others of its division; Westfall and Young's correction over all "
+        f"{comparisons} comparisons at {LEVEL:g}; fewer than {few} events are insufficient data",
+    }
+
+
+def _questions(
+    cases: Cases, masks: npt.NDArray[np.bool_], compared: list[int], few: int
+) -> list[tuple[str, list[int], subgroups.Question]]:
+    """Figures, the groups that have events enough on both sides, and the cases that each figure is about."""
+    if cases.truth is None or cases.score is None or cases.called is None:
+        parts = [(cases.figure, np.ones(len(cases.right), bool), cases.right)]
+    else:
+        sick, (up, down) = cases.truth == 1, roc.components(cases.truth, cases.score)
+        rank = np.empty(len(sick))
+        rank[sick], rank[~sick] = up, down
+        called = cases.called.astype(np.float64)
+        parts = [
+            ("sensitivity", sick, called), ("rank of the diseased", sick, rank),
+            ("specificity", ~sick, 1 - called), ("rank of the healthy", ~sick, rank),
+        ]  # fmt: skip
+    asked = []
+    for figure, about, values in parts:
+        within = masks[:, about]
+        enough = [n for n in compared if few <= within[n].sum() <= within.shape[1] - few]
+        if enough:
+            asked.append((figure, enough, subgroups.Question(values[about], within[enough])))
+    return asked
+
+
+def _gap(mine: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> dict[str, float]:
+    shares = bool(np.isin(mine, (0, 1)).all() and np.isin(others, (0, 1)).all())
+    gap = (subgroups.share_gap if shares else subgroups.mean_gap)(mine, others)
+    return {"value": gap.value, "low": gap.low, "high": gap.high}
+
+
+def _divisions(cases: Cases) -> dict[str, Strings]:
+    if not cases.groups:
+        raise Refused("no groups", "nobody can be told apart", "give sex, age, site or scanner of the cases")
+    known: dict[str, Strings] = {}
+    for by, values in cases.groups.items():
+        if len(values) != len(cases.right):
+            raise Refused(f"{len(values)} values of {by} for {len(cases.right)} cases", "each case has one")
+        given = np.array([v.strip() or "unknown" for v in values.tolist()], np.str_)
+        known[by] = _aged(given) if by.lower().startswith("age") else given
+        if len(set(known[by].tolist())) > MOST:
+            raise Refused(
+                f"{len(set(known[by].tolist()))} values of {by}", "that names people, not groups",
+                f"give at most {MOST}, such as bands",
+            )  # fmt: skip
+    for one, other in combinations(tuple(known), 2):
+        both = np.array([f"{a}, {b}" for a, b in zip(known[one], known[other], strict=True)], np.str_)
+        if len(set(both.tolist())) <= MOST:
+            known[f"{one} and {other}"] = both
+    return known
+
+
+def _aged(values: Strings) -> Strings:
+    """Ages in years as bands; words are left as they are."""
+    try:
+        years = np.array([np.nan if v == "unknown" else float(v.rstrip("yYaA")) for v in values.tolist()])
+    except ValueError:
+        return values
+    return subgroups.bands(years)
+
+
+def _events(cases: Cases, mine: Mask) -> int:
+    return int((cases.truth[mine] == 1).sum()) if cases.truth is not None else int(mine.sum())
+
+
+def _row(cases: Cases, by: str, name: str, mine: Mask, few: int) -> dict[str, Any]:
+    events = _events(cases, mine)
+    row: dict[str, Any] = {
+        "by": by, "name": name, "n": int(mine.sum()), "events": events, "metrics": {}, "gaps": {}, "wide": [],
+    }  # fmt: skip
+    if events < few:
+        return {**row, "insufficient": f"insufficient data: {events} events, {few} are needed"}
+    if cases.truth is None or cases.score is None or cases.called is None:
+        row["metrics"][cases.figure] = _mean(cases.right[mine], cases.figure)
+        return _marked(row)
+    truth, called = cases.truth[mine] == 1, cases.called[mine]
+    row["metrics"]["sensitivity"] = _share(called[truth])
+    if (~truth).sum() < few:
+        row["without"] = f"{int((~truth).sum())} cases without the disease: no specificity, area or calibration"
+        return _marked(row)
+    row["metrics"]["specificity"] = _share(~called[~truth])
+    if called.any():
+        row["metrics"]["ppv"] = _share(truth[called])
+    area = roc.auc(truth.astype(int), cases.score[mine])
+    row["metrics"]["auc"] = {"value": area.value, "low": area.low, "high": area.high}
+    row["calibration"] = {
+        "ece": calibration.expected_error(truth, cases.score[mine]),
+        "observed": float(truth.mean()),
+        "stated": float(cases.score[mine].mean()),
+    }
+    return _marked(row)
+
+
+def _marked(row: dict[str, Any]) -> dict[str, Any]:
+    row["wide"] = [name for name, m in row["metrics"].items() if (m["high"] - m["low"]) / 2 > _WIDE]
+    return row
+
+
+def _share(hits: Mask) -> dict[str, float]:
+    told = wilson(int(hits.sum()), len(hits))
+    return {"value": told.value, "low": told.low, "high": told.high}
+
+
+def _mean(values: npt.NDArray[np.float64], figure: str) -> dict[str, float]:
+    if figure == "accuracy":
+        return _share(values > 0.5)
+    half = 1.959963984540054 * float(values.std(ddof=1)) / np.sqrt(len(values)) if len(values) > 1 else np.inf
+    return {"value": float(values.mean()), "low": float(values.mean() - half), "high": float(values.mean() + half)}
+
+
+def _only_other(rows: list[dict[str, Any]], row: dict[str, Any]) -> dict[str, Any] | None:
+    """Who is worse where a group of two is better; of several, it is not said that all others are."""
+    rest = [r for r in rows if r["by"] == row["by"] and r is not row]
+    return rest[0] if len(rest) == 1 else None
+
+
+def _worst(cases: Cases, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The group with the lowest sensitivity (or rightness) among those with data; not by itself a gap."""
+    figure = "sensitivity" if cases.truth is not None else cases.figure
+    told = [r for r in rows if figure in r["metrics"]]
+    if not told:
+        return None
+    worst = min(told, key=lambda r: r["metrics"][figure]["value"])
+    return {"by": worst["by"], "name": worst["name"], "figure": figure, "n": worst["n"], **worst["metrics"][figure]}

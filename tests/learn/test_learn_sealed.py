@@ -1,0 +1,103 @@
+"""Test sets by digest, groups of cases as people hand them over, and what two models are compared by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.cli import app
+from isocenter.errors import NotFound, Refused
+from isocenter.learn.answers import answers_of
+from isocenter.learn.sealed import digest_of_data, measured, read_groups
+from isocenter.record import Model
+
+TWO = Model("m", "1", "a" * 64, inputs={"threshold": 0.5, "positive": 1, "classes": ["no", "yes"]})
+
+
+def rows(label: np.ndarray, score: np.ndarray) -> list[dict[str, object]]:
+    return [
+        {"name": f"{n}", "label": int(y), "certainty no": 1 - s, "certainty yes": float(s)}
+        for n, (y, s) in enumerate(zip(label, score, strict=True))
+    ]
+
+
+def test_a_changed_file_is_another_test_set(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_text("1")
+    before = digest_of_data(tmp_path / "a")
+    assert digest_of_data(tmp_path / "a" / "x") != before
+    (tmp_path / "a" / "x").write_text("2")
+    assert digest_of_data(tmp_path / "a") != before
+    with pytest.raises(NotFound):
+        digest_of_data(tmp_path / "b")
+
+
+def test_groups_are_found_by_name_and_holes_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "groups.csv"
+    path.write_text("name,sex,age\ndir/a.png,F,40\nb,,51\n")
+    told = read_groups(path, ["a.png", "b.nii"])
+    assert told["sex"].tolist() == ["F", "unknown"] and told["age"].tolist() == ["40", "51"]
+    path.write_text("sex\nF\nM\n")
+    assert read_groups(path, ["a", "b"])["sex"].tolist() == ["F", "M"]
+    for text, names in (
+        ("sex\nF\n", ["a", "b"]), ("name,sex\na,F\n", ["a", "b"]), ("name,sex\na,F\na,M\n", ["a"]),
+        ("name\na\n", ["a"]), ("name,sex\na\n", ["a"]), ("", ["a"]),
+    ):  # fmt: skip
+        path.write_text(text)
+        with pytest.raises(Refused):
+            read_groups(path, names)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(Refused, match="no text"):
+        read_groups(path, ["a"])
+    with pytest.raises(NotFound):
+        read_groups(tmp_path / "none.csv", [])
+
+
+def test_a_planted_loss_shows_overall_and_in_its_group() -> None:
+    rng = np.random.default_rng(0)
+    label, sex = rng.integers(0, 2, 800), rng.choice(["F", "M"], 800)
+    old = np.clip(label * 0.5 + rng.normal(0.25, 0.15, 800), 0, 1)
+    new = np.where((sex == "F") & (label == 1), np.clip(old - 0.3, 0, 1), old)
+    told = measured(
+        answers_of(TWO, rows(label, new)), answers_of(TWO, rows(label, old)), {"sex": sex}, least_events=10,
+        against="b" * 64,
+    )  # fmt: skip
+    overall, f, m = told["gaps"]
+    assert overall["high"] < 0 and f["group"] == "sex F" and f["high"] < -0.1 and m["value"] == 0
+    few = measured(answers_of(TWO, rows(label, new)), answers_of(TWO, rows(label, old)), {"sex": sex}, least_events=900)
+    assert all("insufficient" in gap for gap in few["gaps"][1:])
+    with pytest.raises(Refused, match="other cases"):
+        measured(answers_of(TWO, rows(label, new)), answers_of(TWO, rows(label[:9], old[:9])), {}, least_events=1)
+
+
+def test_outlines_and_many_classes_are_compared_too() -> None:
+    cases = [{"name": f"{n}", "dice a": 0.9, "dice b": np.nan if n else 0.7, "declined": ""} for n in range(12)]
+    outlined = answers_of(TWO, [*cases, {"name": "lost", "dice a": "", "dice b": "", "declined": "no outline"}])
+    assert outlined.figure == "dice" and len(outlined) == 12 and outlined.right[0] == pytest.approx(0.8)
+    told = measured(outlined, outlined, {"site": np.array(["A"] * 11 + ["B"])}, least_events=10)
+    assert told["gaps"][0]["value"] == 0 and "insufficient" in told["gaps"][2]
+    three = Model("m", "1", "a" * 64, inputs={"classes": ["a", "b", "c"]})
+    many = answers_of(three, [{"name": "x", "label": 2, "said": 2}, {"name": "y", "label": -1, "said": 0}])
+    assert many.names == ("x",) and many.right.tolist() == [1.0]
+    with pytest.raises(Refused):
+        answers_of(three, [])
+
+
+def test_judge_tells_groups_gaps_and_probes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (60, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "t.npz", test_images=images, test_labels=np.arange(60) % 2)
+    (tmp_path / "g.csv").write_text("site\n" + "\n".join("AB"[n // 30] for n in range(60)))
+    asked = ["--data", str(tmp_path / "t.npz"), "--groups", str(tmp_path / "g.csv"), "--json"]
+    done = CliRunner().invoke(app, ["judge", "pneumoniamnist", *asked])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert {(r["by"], r["name"], r["events"]) for r in told["subgroups"]} == {("site", "A", 15), ("site", "B", 15)}
+    assert told["fairness"]["comparisons"] == 4 and told["fairness"]["probes"][0]["by"] == "site"
+    assert 0 < told["fairness"]["probes"][0]["p"] <= 1
