@@ -28,6 +28,7 @@ from scipy import ndimage
 from isocenter.errors import Refused
 from isocenter.methods.components import labelled
 from isocenter.methods.connectedness import LEVELS, flood, nested
+from isocenter.methods.distance import depth_mm
 from isocenter.methods.random_walk import geodesic_mm, walk
 from isocenter.space import Volume
 
@@ -246,10 +247,16 @@ def _seeds(at: Ints, low: Ints, thin: Ints, shape: tuple[int, ...]) -> Bools:
 
 
 def _thick(mask: Bools, crop: _Crop) -> Bools:
-    """A thinned mask on the voxels of the volume, its border interpolated."""
-    size = crop.high - crop.low
-    at = np.meshgrid(*((np.arange(n) - t // 2) / t for n, t in zip(size, crop.thin, strict=True)), indexing="ij")
-    return np.asarray(ndimage.map_coordinates(mask.astype(np.float32), at, order=1, mode="nearest") > 0.5)
+    """A thinned mask on the voxels of the volume, its border interpolated, one axis after the other."""
+    values = mask.astype(np.float32)
+    for axis, (size, thin) in enumerate(zip(crop.high - crop.low, crop.thin, strict=True)):
+        last = mask.shape[axis] - 1
+        at = np.clip((np.arange(size) - thin // 2) / thin, 0, last)
+        low = at.astype(np.int64)
+        part = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
+        below, above = values.take(low, axis=axis), values.take(np.minimum(low + 1, last), axis=axis)
+        values = below + part * (above - below)
+    return np.asarray(values > 0.5)
 
 
 def _three(values: Ints) -> tuple[int, int, int]:
@@ -341,7 +348,7 @@ def _better(crop: _Crop, guess: Bools) -> Bools:
 
 def _around(crop: _Crop, guess: Bools) -> Bools:
     """What lies around a guess: as much of it as the guess is wide, and nothing of its rim."""
-    far = ndimage.distance_transform_edt(~guess, sampling=crop.spacing)
+    far = depth_mm(~guess, crop.spacing)
     wide = max(3.0 * min(crop.spacing), float(np.cbrt(guess.sum() * np.prod(crop.spacing))) / 2)
     shell = (far > 1.5 * min(crop.spacing)) & (far <= wide)
     if crop.boxed:
@@ -380,7 +387,7 @@ def _looks(smooth: Floats, guess: Bools, around: Bools, edge: float) -> Floats:
 
 def _core(crop: _Crop, guess: Bools) -> Bools:
     """A guess without its rim, whose voxels are partly of what is around; all of it where little would be left."""
-    core = ndimage.distance_transform_edt(guess, sampling=crop.spacing) > 1.5 * min(crop.spacing)
+    core = depth_mm(guess, crop.spacing) > 1.5 * min(crop.spacing)
     return core if 5 * np.count_nonzero(core) > np.count_nonzero(guess) else guess
 
 
@@ -429,7 +436,7 @@ def _seen(mask: Bools, crop: _Crop) -> Bools:
     for at in np.argwhere(crop.inside):
         a, b, c = ((line - line[i]) ** 2 for line, i in zip(steps, at, strict=True))
         away = np.minimum(away, np.sqrt(a[:, None, None] + b[None, :, None] + c[None, None, :]))
-    depth = ndimage.distance_transform_edt(mask, sampling=crop.spacing)
+    depth = depth_mm(mask, crop.spacing)
     thick = float(depth[away <= 2 * depth[crop.inside].max()].max())
     mask = mask & (away <= _LONG * thick)
     within = geodesic_mm(mask.astype(np.float32), crop.spacing, crop.inside, per_mm=1e-4)

@@ -68,10 +68,13 @@ def geodesic_mm(
     >>> geodesic_mm(flat, (1, 1, 2), seed, per_mm=1.0).ravel().tolist()
     [0.0, 2.0, 4.0, 6.0]
     """
-    far = np.where(seeds, 0.0, np.inf).astype(np.float32)
-    steps = np.array(spacing_mm, dtype=np.float32)
-    found: Floats = _scans(np.ascontiguousarray(values, np.float32), steps, far, np.float32(1.0 / per_mm), _SCANS)
-    return found
+    far = np.pad(np.where(seeds, 0.0, np.inf).astype(np.float32), 1, constant_values=np.inf)  # no way leads outside
+    around = np.argwhere(np.ones((3, 3, 3), bool)) - 1
+    before = around[:13]  # the half of the neighbours that a scan has passed already
+    ways = ((before * np.array(spacing_mm, dtype=np.float32)) ** 2).sum(axis=1).astype(np.float32)
+    offsets = before @ np.array([far.shape[1] * far.shape[2], far.shape[2], 1])
+    _scans(np.pad(np.asarray(values, np.float32), 1), offsets, ways, far, np.float32(1.0 / per_mm), _SCANS)
+    return np.ascontiguousarray(far[1:-1, 1:-1, 1:-1])
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -146,30 +149,25 @@ def _apply(edges, diagonal, strides, x, out):  # type: ignore[no-untyped-def]  #
 
 
 @numba.njit(cache=True)
-def _scans(values, steps, far, per, times):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _scans(values, offsets, ways, far, per, times):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Scan forwards and backwards over padded arrays; `offsets` lead to the neighbours that come before a voxel."""
     d, h, w = values.shape
+    flat, length = values.ravel(), far.ravel()
     for turn in range(2 * times):
-        forward = turn % 2 == 0
-        for a in range(d):
-            z = a if forward else d - 1 - a
-            for b in range(h):
-                y = b if forward else h - 1 - b
-                for e in range(w):
-                    c = e if forward else w - 1 - e
-                    best, here = far[z, y, c], values[z, y, c]
-                    for dz in range(-1, 2):
-                        for dy in range(-1, 2):
-                            for dx in range(-1, 2):
-                                ahead = dz * 9 + dy * 3 + dx
-                                if (forward and ahead >= 0) or (not forward and ahead <= 0):
-                                    continue
-                                k, j, i = z + dz, y + dy, c + dx
-                                if k < 0 or j < 0 or i < 0 or k >= d or j >= h or i >= w:
-                                    continue
-                                step = abs(values[k, j, i] - here) * per
-                                way = (dz * steps[0]) ** 2 + (dy * steps[1]) ** 2 + (dx * steps[2]) ** 2
-                                found = far[k, j, i] + np.sqrt(way + step * step)
-                                if found < best:
-                                    best = found
-                    far[z, y, c] = best
-    return far
+        way_on = 1 if turn % 2 == 0 else -1
+        for a in range(1, d - 1):
+            z = a if way_on > 0 else d - 1 - a
+            for b in range(1, h - 1):
+                y = b if way_on > 0 else h - 1 - b
+                for e in range(1, w - 1):
+                    at = (z * h + y) * w + (e if way_on > 0 else w - 1 - e)
+                    best, here = length[at], flat[at]
+                    for n in range(len(offsets)):
+                        other = at + way_on * offsets[n]
+                        if length[other] >= best:
+                            continue  # no way through it is shorter
+                        step = (flat[other] - here) * per
+                        found = length[other] + np.sqrt(ways[n] + step * step)
+                        if found < best:
+                            best = found
+                    length[at] = best

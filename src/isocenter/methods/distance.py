@@ -1,0 +1,72 @@
+"""How far each voxel lies from the nearest one outside of a mask: exact, and several times faster than by features.
+
+Squared distances are made axis by axis as lower envelopes of parabolas, in linear time (Felzenszwalb and Huttenlocher,
+Theory of Computing 8 (2012) 415). `scipy.ndimage.distance_transform_edt` finds the nearest voxel as well and needs
+longer; whoever wants only the distance of a small crop, many times, takes this one.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["depth_mm"]
+
+
+def depth_mm(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.float32]:
+    """Distance from each voxel of a mask to the centre of the nearest voxel that is not of it, in mm; 0 outside.
+
+    Args:
+        mask: (slices, rows, columns).
+        spacing_mm: of the grid.
+
+    Returns:
+        infinite everywhere in a mask that is everywhere.
+
+    >>> line = np.array([False, True, True, True, False]).reshape(1, 1, 5)
+    >>> depth_mm(line, (1.0, 1.0, 0.5)).ravel().tolist()
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    squares = np.where(mask, np.inf, 0.0).astype(np.float32)
+    for axis in (2, 1, 0):
+        moved = np.ascontiguousarray(np.moveaxis(squares, axis, 2))
+        _envelopes(moved.reshape(-1, moved.shape[2]), np.float64(spacing_mm[axis]) ** 2)
+        squares = np.moveaxis(moved, 2, axis)
+    return np.ascontiguousarray(np.sqrt(squares))
+
+
+@numba.njit(cache=True)
+def _envelopes(lines, step):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Each line becomes the smallest of the parabolas that stand on its values; `step` is the square of its spacing."""
+    n = lines.shape[1]
+    at = np.empty(n, np.int64)  # where the parabolas of the envelope stand
+    heights = np.empty(n, np.float64)
+    begins = np.empty(n + 1, np.float64)  # from where on each is the lowest
+    for number in range(lines.shape[0]):
+        line = lines[number]
+        last = -1
+        for i in range(n):
+            height = np.float64(line[i])
+            if height == np.inf:
+                continue
+            crossing = -np.inf
+            while last >= 0:
+                j = at[last]
+                crossing = (height - heights[last] + step * (i * i - j * j)) / (2.0 * step * (i - j))
+                if crossing > begins[last]:
+                    break
+                last -= 1
+            if last < 0:
+                crossing = -np.inf
+            last += 1
+            at[last], heights[last], begins[last] = i, height, crossing
+        if last < 0:
+            continue  # infinite all along
+        begins[last + 1] = np.inf
+        k = 0
+        for i in range(n):
+            while begins[k + 1] < i:
+                k += 1
+            away = i - at[k]
+            line[i] = heights[k] + step * away * away

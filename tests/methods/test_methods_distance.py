@@ -1,0 +1,25 @@
+"""Distances within a mask, against SciPy's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from isocenter.methods.distance import depth_mm
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.27, 0.98, 0.98), (0.5, 2.0, 7.0)])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.98])
+def test_every_distance_is_the_nearest_one(spacing: tuple[float, float, float], share: float) -> None:
+    mask = np.random.default_rng(4).random((17, 30, 23)) < share
+    expected = ndimage.distance_transform_edt(mask, sampling=spacing)
+    assert depth_mm(mask, spacing) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_mask_without_an_outside_and_one_without_an_inside() -> None:
+    assert np.isinf(depth_mm(np.ones((3, 4, 5), bool), (1.0, 1.0, 1.0))).all()
+    assert not depth_mm(np.zeros((3, 4, 5), bool), (1.0, 1.0, 1.0)).any()
+    flat = np.zeros((1, 1, 6), bool)
+    flat[..., 2] = True
+    assert depth_mm(flat, (9.0, 9.0, 2.0)).ravel().tolist() == [0, 0, 2, 0, 0, 0]
