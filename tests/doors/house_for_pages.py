@@ -27,6 +27,7 @@ from isocenter.reading.comparison import Compared, compare
 from isocenter.reading.confirmed import Confirmed
 from isocenter.reading.cutting import Plane, cut
 from isocenter.reading.disclosure import Mode, Modes, Use
+from isocenter.reading.laying import Laid, laid
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures, real_values, shown
 from isocenter.reading.priors import Prior, priors
@@ -391,6 +392,9 @@ class House:
                     return series.uid
         raise NotFound("no such image")
 
+    def ready(self, study_uid: str, series_uid: str, *, who: Person) -> None:
+        must(who, "correct", study_uid)
+
     def registrations(self, study_uid: str, *, who: Person) -> list[Joined]:
         must(who, "study", study_uid)
         return [Joined("1.2.1", "1.2.2", np.eye(4), "residual 0.40 mm", "reader")]
@@ -402,6 +406,16 @@ class House:
     def accept_registration(self, study_uid: str, id: str, *, who: Person) -> list[Joined]:
         must(who, "correct", study_uid)
         return self.registrations(study_uid, who=who)
+
+    def laid(self, study_uid: str, fixed: str, moving: str, *, by: str = "", who: Person) -> Laid:
+        still, over = (self.pictures(study_uid, one, who=who) for one in (fixed, moving))
+        return laid(still, over, np.eye(4))
+
+    def laid_slab(
+        self, study_uid: str, fixed: str, moving: str, which: Sequence[int], *, tag: str, by: str = "", who: Person
+    ) -> tuple[Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
+        one = self.laid(study_uid, fixed, moving, by=by, who=who)
+        return one.pictures, (self.cut(study_uid, moving, one.planes[n], who=who) for n in which)
 
     def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
         must(who, "results", result)

@@ -21,6 +21,7 @@ from isocenter.govern.policy import Role
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Finding, Kind, Map, Origin, Outcome, Result, Threshold, canonical, codes
 from isocenter.settings import Settings
+from isocenter.site import outlining
 from isocenter.site.verbs import HOUSE
 from isocenter.space import Geometry, Region, Volume
 from isocenter.testing.phantoms import balls, ultrasound
@@ -288,6 +289,17 @@ def test_a_click_outlines_a_ball_and_goes_out_as_a_segmentation(bench: Bench) ->
     assert int(np.unpackbits(np.frombuffer(seg.PixelData, np.uint8)).sum()) * 1.6 / 1000 == pytest.approx(
         volume_ml(finding)
     )
+
+
+def test_what_is_made_ready_is_not_decoded_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+    whole = outlining.volumes_of
+    monkeypatch.setattr(outlining, "volumes_of", lambda s, get: decoded.append(s.uid) or whole(s, get))
+    at = f"/api/studies/{bench.study}/series/{bench.series}/ready"
+    assert bench.browser.post(at).status_code == 204
+    assert bench.segment("click", points=[bench.jar.truth["balls"][0]["centre_mm"]]).status_code == 200
+    assert decoded == [bench.series]
+    assert bench.browser.post(f"/api/studies/{bench.study}/series/1.2.3/ready").status_code == 404
 
 
 def test_paint_erase_and_threshold_change_one_region(bench: Bench) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydicom import dcmread
 
 from isocenter.app import open_house
-from isocenter.errors import Forbidden, NotFound, Refused
+from isocenter.errors import Conflict, Forbidden, NotFound, Refused
 from isocenter.govern.policy import Person, Role
 from isocenter.settings import Settings
 from isocenter.site.loading import volumes_of
@@ -72,3 +72,23 @@ def test_what_is_proposed_is_kept_only_when_it_is_accepted(site: Site) -> None:
     assert len(site.accept_registration(study.uid, made.id, who=READER)) == 1, "accepted twice, kept once"
     (again,) = site.registrations(study.uid, who=READER)
     assert np.array_equal(again.matrix, kept.matrix)
+
+    by_proposal = site.laid(study.uid, fixed.uid, "1.2.77", by=made.id, who=READER)
+    one = site.laid(study.uid, fixed.uid, "1.2.77", who=READER)
+    assert one.pictures.tag != site.pictures(study.uid, "1.2.77", who=READER).tag
+    assert by_proposal.pictures.series.frame_of_reference == fixed.frame_of_reference
+    slices = range(len(one.planes))
+    _, values = site.laid_slab(study.uid, fixed.uid, "1.2.77", slices, tag=one.pictures.tag, who=READER)
+    _, own = site.slab(
+        study.uid, fixed.uid, slices, tag=site.pictures(study.uid, fixed.uid, who=READER).tag, who=READER
+    )
+    moved, still = (np.stack([np.asarray(v, np.float32) for v in many]) for many in (values, own))
+    assert moved.shape == still.shape
+    inside = tuple(slice(4, -4) for _ in range(3))
+    assert np.corrcoef(moved[inside].ravel(), still[inside].ravel())[0, 1] > 0.98, "the same head, back where it was"
+    back = site.laid(study.uid, "1.2.77", fixed.uid, who=READER)
+    assert back.pictures.series.frame_of_reference == "1.2.78", "a registration is good for both directions"
+    with pytest.raises(Conflict, match="another registration"):
+        site.laid_slab(study.uid, fixed.uid, "1.2.77", slices, tag="0" * 32, who=READER)
+    with pytest.raises(NotFound, match="no registration"):
+        site.laid(study.uid, fixed.uid, fixed.uid, who=READER)

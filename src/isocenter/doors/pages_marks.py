@@ -120,6 +120,18 @@ def segment(uid: Uid, act: Act, site: SiteHere, who: Annotated[Person, needs("co
     return pages_json.reading(here.segment(uid, edit, version=act.version, who=who))
 
 
+@router.post("/api/studies/{uid}/series/{series}/ready", status_code=204)
+def ready(
+    uid: Uid,
+    series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
+    site: SiteHere,
+    who: Annotated[Person, needs("correct")],
+) -> None:
+    """A tool that outlines was taken in hand: what the first click needs is made ready."""
+    here: PagesSite = site
+    here.ready(uid, series, who=who)
+
+
 @router.get("/api/results/{id}/section")
 def cut(
     id: Digest, site: SiteHere, who: Annotated[Person, needs("results")], point: _Numbers, normal: _Numbers

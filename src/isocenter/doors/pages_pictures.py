@@ -42,7 +42,7 @@ from isocenter.govern.policy import Person
 from isocenter.reading.cutting import Plane
 from isocenter.reading.pictures import Picture, Pictures
 
-__all__ = ["HEAD", "described", "packed", "router"]
+__all__ = ["HEAD", "described", "packed", "router", "streamed", "stretch"]
 
 HEAD = struct.Struct("<IIHHBBHdd")
 _TYPES = {"u1": 0, "i2": 1, "u2": 2, "f4": 3}
@@ -78,14 +78,25 @@ def slab(
 ) -> StreamingResponse:
     """Images `first`, `first + step`, …: `count` of them, or as many as there are. `small`: for a slow line."""
     here: PagesSite = site
-    known = here.pictures(uid, series, tag=tag, who=who)
-    which = range(first, len(known.order), step)[:count]
-    size = sum(known.order[n].rows * known.order[n].columns for n in which) * _bytes(known)
+    which = stretch(here.pictures(uid, series, tag=tag, who=who), first, count, step)
+    return streamed(which, *here.slab(uid, series, which, tag=tag, who=who), small=small)
+
+
+def stretch(of: Pictures, first: int, count: int, step: int) -> range:
+    """Which images are asked for, as far as there are any and as one answer may hold."""
+    which = range(first, len(of.order), step)[:count]
+    size = sum(of.order[n].rows * of.order[n].columns for n in which) * _bytes(of)
     if size > _LARGEST:
         raise LimitReached(
             f"{len(which)} images of {size >> 20} MiB", f"one answer has at most {_LARGEST >> 20} MiB", "ask for fewer"
         )
-    of, values = here.slab(uid, series, which, tag=tag, who=who)
+    return which
+
+
+def streamed(
+    which: range, of: Pictures, values: Iterator[npt.NDArray[Any] | IsocenterError], *, small: bool
+) -> StreamingResponse:
+    """A slab as it is made, one image in memory at a time."""
     body = packed(of, which, values)
     headers = {"Content-Encoding": "gzip"} if small else {}
     return StreamingResponse(_gzip(body) if small else body, media_type="application/octet-stream", headers=headers)

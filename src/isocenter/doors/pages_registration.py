@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
+from isocenter.doors.pages_pictures import described, streamed, stretch
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
@@ -19,6 +21,9 @@ __all__ = ["router"]
 router = APIRouter()
 
 _Series = Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]
+_SeriesPath = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")]
+_By = Annotated[str, Path(pattern=r"^(kept|[0-9a-f]{32})$")]
+"""A registration that the study holds, or a proposal."""
 
 
 class Pair(BaseModel):
@@ -54,6 +59,44 @@ def accept(uid: Uid, accepted: Accepted, site: SiteHere, who: Annotated[Person, 
     """Keep a proposal in the study."""
     here: PagesSite = site
     return _listed(here.accept_registration(uid, accepted.proposal, who=who))
+
+
+@router.get("/api/studies/{uid}/series/{series}/on/{fixed}/{by}/pictures")
+def laid(
+    uid: Uid,
+    series: _SeriesPath,
+    fixed: _SeriesPath,
+    by: _By,
+    site: SiteHere,
+    who: Annotated[Person, needs("instance")],
+) -> Any:
+    """A series as a registration lays it onto the grid of another: its slices, described as those of a series."""
+    here: PagesSite = site
+    return described(here.laid(uid, fixed, series, by=_proposal(by), who=who).pictures)
+
+
+@router.get("/api/studies/{uid}/series/{series}/on/{fixed}/{by}/slab")
+def laid_slab(
+    uid: Uid,
+    series: _SeriesPath,
+    fixed: _SeriesPath,
+    by: _By,
+    site: SiteHere,
+    who: Annotated[Person, needs("instance")],
+    tag: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
+    first: Annotated[int, Query(ge=0, le=1_000_000)],
+    count: Annotated[int, Query(ge=1, le=100_000)],
+    step: Annotated[int, Query(ge=1, le=1000)] = 1,
+    small: Annotated[bool, Query()] = False,
+) -> StreamingResponse:
+    """Values of several of those slices, as a slab of a series is sent."""
+    here: PagesSite = site
+    which = stretch(here.laid(uid, fixed, series, by=_proposal(by), who=who).pictures, first, count, step)
+    return streamed(which, *here.laid_slab(uid, fixed, series, which, tag=tag, by=_proposal(by), who=who), small=small)
+
+
+def _proposal(by: str) -> str:
+    return "" if by == "kept" else by
 
 
 def _listed(many: Sequence[Joined]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from isocenter.reading.confirmed import Confirmed
 from isocenter.reading.critical import Communication
 from isocenter.reading.cutting import Plane
 from isocenter.reading.disclosure import Mode, Modes, Use
+from isocenter.reading.laying import Laid
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures
 from isocenter.reading.priors import Prior
@@ -156,6 +157,9 @@ class PagesSite(Protocol):
     def segment(self, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
         """One act on a region that the reader outlines."""
 
+    def ready(self, study_uid: str, series_uid: str, *, who: Person) -> None:
+        """Make ready what the first click on a series needs."""
+
     def registrations(self, study_uid: str, *, who: Person) -> Sequence[Joined]:
         """What joins two frames of reference of a study."""
 
@@ -164,6 +168,14 @@ class PagesSite(Protocol):
 
     def accept_registration(self, study_uid: str, id: str, *, who: Person) -> Sequence[Joined]:
         """Keep a proposal in the study."""
+
+    def laid(self, study_uid: str, fixed: str, moving: str, *, by: str = "", who: Person) -> Laid:
+        """A series as a registration lays it onto the grid of another."""
+
+    def laid_slab(
+        self, study_uid: str, fixed: str, moving: str, which: Sequence[int], *, tag: str, by: str = "", who: Person
+    ) -> tuple[Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
+        """The real values of several of its slices."""
 
     def word(
         self,

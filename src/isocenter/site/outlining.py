@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ from isocenter.reading.session import Correction, Reading
 from isocenter.record import Code, Finding, Measurement, Result, Series, Study, Verdict, codes
 from isocenter.site.loading import volumes_of
 from isocenter.site.marking import Drawn, image_of, measured
-from isocenter.space import Reference, Region, Shape, Volume
+from isocenter.space import Geometry, Reference, Region, Shape, Volume
 
 if TYPE_CHECKING:
     from isocenter.methods.promptable import Outlined
@@ -85,7 +85,7 @@ class Volumes:
     def __init__(self, most: int = 512 * 2**20) -> None:
         self._most, self._held = most, 0
         self._kept: OrderedDict[tuple[str, ...], Volume] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._decoding = threading.Lock(), threading.Lock()
 
     def of(self, series: Series, get: Callable[[str], bytes]) -> Volume:
         """The largest volume of a series, of one value for each voxel.
@@ -94,10 +94,16 @@ class Volumes:
             Refused: the series has several values at each place.
         """
         key = (series.uid, *sorted(i.digest for i in series.instances))
+        with self._decoding:  # who asks for what is being decoded waits for it, and decodes nothing twice
+            return self._known(key) or self._decoded(key, series, get)
+
+    def _known(self, key: tuple[str, ...]) -> Volume | None:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
+            return self._kept.get(key)
+
+    def _decoded(self, key: tuple[str, ...], series: Series, get: Callable[[str], bytes]) -> Volume:
         volume = volumes_of(series, get)[0]
         if volume.axes:
             raise Refused(
@@ -106,9 +112,8 @@ class Volumes:
                 "outline a series of one time, such as the first or the mean",
             )
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = volume
-                self._held += volume.array.nbytes
+            self._kept[key] = volume
+            self._held += volume.array.nbytes
             while self._held > self._most and len(self._kept) > 1:
                 _, gone = self._kept.popitem(last=False)
                 self._held -= gone.array.nbytes
@@ -146,12 +151,34 @@ class Marks:
         correction = measured(self.index.study(study_uid), drawn, self.blobs.get)
         return self.correct(study_uid, correction, version=version, who=who)
 
+    def ready(self: _Corrects, study_uid: str, series_uid: str, *, who: Person) -> None:
+        """A reader has taken the tool in hand: decode the series and load what computes, before the first click comes.
+
+        Raises:
+            NotFound: the study has no such series.
+            Refused: the series is no volume of one value for each voxel; a click would be refused likewise.
+        """
+        must(who, "correct", study_uid)
+        _volume(self.index.study(study_uid), Edit("click", series_uid), self.volumes, self.blobs.get)
+        _computes()
+
     def segment(self: _Corrects, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
         """One act on a region that the reader outlines: painted, chosen by its values, or clicked."""
         must(who, "correct", study_uid)
         study, latest = self.index.study(study_uid), self.results(study_uid, who=who)
         correction = outlined(study, edit, latest, self.volumes, self.blobs.get)
         return self.correct(study_uid, correction, version=version, who=who)
+
+
+@cache
+def _computes() -> None:
+    """Outline a ball once: compiled code takes most of a second to load, of which no click should have to wait."""
+    from isocenter.methods.promptable import Click, outline
+
+    z, y, x = np.ogrid[-8:9, -8:9, -8:9]
+    ball = np.where(z * z + y * y + x * x < 16, 100.0, 0.0).astype(np.float32)
+    grid = Geometry.regular(shape=ball.shape)
+    outline(Volume(ball, grid, "intensity", "{arbitrary}"), [Click((8.0, 8.0, 8.0))])
 
 
 def outlined(

@@ -10,16 +10,22 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from isocenter.errors import IsocenterError, NotFound, Refused
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Conflict, IsocenterError, NotFound, Refused
 from isocenter.forms import registration
 from isocenter.forms.registration import Joined
 from isocenter.govern.policy import Person, must
+from isocenter.reading.cutting import Cutter
+from isocenter.reading.laying import Laid, laid
+from isocenter.reading.pictures import Pictures
 from isocenter.record import Series, Study
 from isocenter.site.loading import volumes_of
 from isocenter.site.receiving import Receiving
@@ -63,6 +69,7 @@ class _Registers(Protocol):
     journal: Journal
     blobs: Blobs
     clock: Callable[[], datetime]
+    _cutter: Cutter
 
     @property
     def _proposals(self) -> _Waiting:
@@ -73,6 +80,12 @@ class _Registers(Protocol):
 
     def registrations(self, study_uid: str, *, who: Person) -> list[Joined]:
         """What joins two frames of reference of this study."""
+
+    def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
+        """The images of a series."""
+
+    def laid(self, study_uid: str, fixed: str, moving: str, *, by: str = "", who: Person) -> Laid:
+        """A series on the grid of another."""
 
     def _source(self, sop_uid: str) -> bytes:
         """A stored file."""
@@ -159,6 +172,53 @@ class Registering:
         if taken[0].status not in ("stored", "there"):
             raise Refused("a registration that the archive does not take", taken[0].reason)
         return self.registrations(study_uid, who=who)
+
+    def laid(self: _Registers, study_uid: str, fixed: str, moving: str, *, by: str = "", who: Person) -> Laid:
+        """A series as a registration lays it onto the grid of another.
+
+        Args:
+            by: a proposal that nobody has accepted yet; empty for the newest registration that the study holds.
+
+        Raises:
+            NotFound: no such series or proposal, or nothing joins their frames.
+            NotAVolume: one of them makes no volume.
+            Refused: they do not meet.
+        """
+        still, over = (self.pictures(study_uid, uid, who=who) for uid in (fixed, moving))
+        known = [self._proposals.get(by, study_uid).joined] if by else self.registrations(study_uid, who=who)
+        frames = over.series.frame_of_reference, still.series.frame_of_reference
+        for joined in reversed(known):
+            if (joined.moving, joined.fixed) == frames:
+                return laid(still, over, joined.matrix)
+            if (joined.fixed, joined.moving) == frames:
+                return laid(still, over, np.linalg.inv(joined.matrix).astype(np.float64))
+        raise NotFound("no registration of these two series", "nothing joins their frames", "register them first")
+
+    def laid_slab(
+        self: _Registers,
+        study_uid: str,
+        fixed: str,
+        moving: str,
+        which: Sequence[int],
+        *,
+        tag: str,
+        by: str = "",
+        who: Person,
+    ) -> tuple[Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
+        """Real values of several slices of a series that is laid onto another."""
+        one = self.laid(study_uid, fixed, moving, by=by, who=who)
+        if one.pictures.tag != tag:
+            raise Conflict("another registration than before", "its slices lie elsewhere", "load its description again")
+        if which and not 0 <= min(which) <= max(which) < len(one.planes):
+            raise NotFound(f"image {max(which) + 1}", f"the series has {len(one.planes)}", "ask for those that it has")
+
+        def values() -> Iterator[npt.NDArray[Any] | IsocenterError]:
+            for number in which:
+                yield self._cutter(
+                    one.source, one.planes[number], lambda: volumes_of(one.source.series, self.blobs.get)[0]
+                )
+
+        return one.pictures, values()
 
 
 def _series(study: Study, uid: str) -> Series:

@@ -1,9 +1,10 @@
 import { reachable } from "../api/door";
 import { heard, live } from "../api/live";
+import { waitingActs } from "../api/waiting";
 import { me } from "../me";
 import { address, place } from "../router";
 import { mine } from "../settings/mine";
-import { clock } from "../words";
+import { clock, count } from "../words";
 import { jsonOf } from "./twin";
 
 /** What is true of every page: that this is research software, who reads it, its JSON, and when the server last spoke. */
@@ -15,6 +16,7 @@ export function Foot() {
       {mine.value.vision !== "own" && <strong class="tag soon">Colours as in {mine.value.vision} vision</strong>}
       <span>Research software, not for diagnosis</span>
       <span class="gap" />
+      {place.value.page !== "study" && waitingActs.value.length > 0 && <span class="soon" role="status" title={waitingActs.value.join("\n")}>{count(waitingActs.value.length, "act")} of yours being sent</span>}
       {me.value && <span class="who">{me.value.name} <span class="faint">{me.value.role}</span></span>}
       {json && <a class="json" href={json} target="_blank" rel="noopener">JSON<span class="hidden"> of this page</span></a>}
       <LiveMark />

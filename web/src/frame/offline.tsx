@@ -1,14 +1,12 @@
 import { reachable } from "../api/door";
 import { heard } from "../api/live";
-import { waitingActs } from "../api/waiting";
 import { WaitingActs } from "../kit/states";
 import { me } from "../me";
 import { clock } from "../words";
 
-/** While the server cannot be reached: read-only, and every act that waits by name. */
+/** While the server cannot be reached: read-only, and every act that waits by name. What is merely on its way is said where it moves nothing (see foot.tsx). */
 export function OfflineBar() {
-  if (!me.value || (reachable.value && !waitingActs.value.length)) return null;
-  if (reachable.value) return <p class="callout slim" role="status">Being sent: <WaitingActs /></p>;
+  if (!me.value || reachable.value) return null;
   return (
     <p class="callout slim" role="status">
       <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span>

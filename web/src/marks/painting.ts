@@ -1,4 +1,5 @@
 import { computed, type Signal, signal, untracked } from "@preact/signals";
+import { ask } from "../api/door";
 import type { Session } from "../room/session";
 import type { Lightbox } from "../viewer/lightbox";
 import { type Hand, plus, type Point2, type Point3, type Viewport } from "../viewer/viewport";
@@ -59,6 +60,8 @@ export class Painting implements Hand {
     this.how.value = how;
     this.lightbox.hand.value = this;
     const viewport = this.lightbox.active.peek();
+    const series = viewport?.series.peek();
+    if (series && (how === "click" || how === "box")) void ask(`/api/studies/${this.session.uid}/series/${series.uid}/ready`, { method: "POST", body: {}, deadline_s: 60 }).catch(() => undefined); // the click says what cannot be done
     if (viewport) this.at.value = { viewport, at: [viewport.element.clientWidth / 2, viewport.element.clientHeight / 2] };
   }
 

@@ -39,10 +39,11 @@ function State({ session }: { session: Session }) {
   return <span class="muted">not open: read only</span>;
 }
 
+/** How far one's acts have come. It keeps its width, so that the bar never breaks into another line while somebody draws. */
 function Saved({ session }: { session: Session }) {
   const { acts } = session;
-  if (acts.unsent.value) return <span class="soon" role="status" title={acts.waiting.value.map((act) => act.words).join("\n")}>{acts.unsent.value} being sent</span>;
-  return acts.saved.value ? <span class="muted" role="status">saved {clock(acts.saved.value)}</span> : null;
+  const unsent = acts.unsent.value;
+  return <span class={unsent ? "saved soon" : "saved muted"} role="status" title={acts.waiting.value.map((act) => act.words).join("\n") || undefined}>{unsent ? `${unsent} being sent` : acts.saved.value && `saved ${clock(acts.saved.value)}`}</span>;
 }
 
 /** A study in another window: two patients at once is how reports get mixed up, so both windows stop until one is closed. */
