@@ -12,6 +12,7 @@ import { presetsOf } from "../viewer/presets";
 import { StackView } from "../viewer/stack";
 import { Evidence } from "./evidence";
 import { Hanging } from "./hanging";
+import { Registration } from "./registration";
 import type { Decision, Found, Session } from "./session";
 
 /** The reader's desk: which series is up, which finding is in hand, and the acts behind every key and button. */
@@ -52,6 +53,7 @@ export class Desk {
 
   readonly marks: Marks;
   readonly maps: Maps;
+  readonly registration: Registration;
   /** Where the pointer is on the active viewport (canvas pixels). */
   cursor: Point2 | null = null;
 
@@ -59,6 +61,7 @@ export class Desk {
     this.hanging = new Hanging(session.uid, this.lightbox);
     this.marks = new Marks(session, this.lightbox);
     this.maps = new Maps(session);
+    this.registration = new Registration(session, this.lightbox);
     this.lightbox.addLayer(drawingOf(this));
     // The server is told what was seen as soon as it was, and of a finding only once in each result that carries it.
     this.forget = effect(() => {
@@ -80,7 +83,7 @@ export class Desk {
 
   /** The study is known: hang its first series. */
   async begin(): Promise<void> {
-    await this.hanging.load();
+    await Promise.all([this.hanging.load(), this.registration.load()]);
     const query = new URL(location.href).searchParams;
     const finding = query.get("finding");
     if (finding) this.whenFound(finding);

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { MapLayer } from "../maps/layer";
 import { placingOf } from "../maps/maps";
 import { cutLines } from "../viewer/cross";
+import type { Join } from "../viewer/joins";
 import type { Cell } from "../viewer/lightbox";
 import { PlaneView } from "../viewer/plane";
 import { sidesOn } from "../viewer/sides";
@@ -150,7 +151,7 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   if (refusal) said.push(<span class="soon">▲ {refusal}</span>);
   if (view.kind === "server") said.push(<span class="soon">▲ no WebGL: drawn by the server</span>);
   if (view.reduced.value) said.push(<span class="soon">▲ reduced: {view.reduced.value}</span>);
-  if (view instanceof PlaneView && view.fused.value) said.push(`${view.fused.value.volume.series.modality} over ${series.modality}, one frame of reference`);
+  if (view instanceof PlaneView && view.fused.value) said.push(`${view.fused.value.volume.series.modality} over ${series.modality}, ${joined(view.fused.value.join)}`);
   if (series.remark && (series.modality === "PT")) said.push(<span class="soon">▲ {series.remark}</span>);
   if (grid && series.study === desk.session.uid) {
     const there = placingOf(view, grid);
@@ -158,6 +159,13 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   }
   if (desk.hidden.value) said.push("drawing hidden");
   return <span class="corner br">{said.map((one, i) => <span key={i}>{one}{i < said.length - 1 && "\n"}</span>)}</span>;
+}
+
+/** By what a second series lies over a first. */
+function joined(join: Join | null): string {
+  if (!join) return "one frame of reference";
+  const told = join.residual_mm !== null ? `residual ${join.residual_mm.toFixed(2)} mm` : join.words || "residual not stated";
+  return join.proposal ? `registered, not accepted, ${told}` : `registered, ${told}`;
 }
 
 function Note({ state, again }: { state: ViewState; again?: () => void }) {

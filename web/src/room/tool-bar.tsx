@@ -8,6 +8,8 @@ import { unit } from "../words";
 import type { Desk } from "./desk";
 
 const blends: Record<Blend, string> = { mip: "MIP (largest)", mean: "Mean", minip: "MinIP (smallest)" };
+/** Residual of a registration (mm) from which on it is no basis for a comparison. */
+const MOST_MM = 5;
 const key = (act: string) => <Key of={keyOf("room", act)} />;
 
 /** Tools with their keys. What cannot work here says why. */
@@ -57,12 +59,13 @@ export function ToolBar({ desk }: { desk: Desk }) {
 /** What goes with the tool in hand and with the planes. Its row is always there, so that no image moves under the hand when a tool is taken. */
 export function HandBar({ desk }: { desk: Desk }) {
   const { lightbox, marks } = desk;
-  const idle = !marks.painting.how.value && !desk.fused.value && !(lightbox.slab.value && lightbox.layout.value === "planes");
+  const idle = !desk.registration.pair.value && !desk.registration.proposal.value && !marks.painting.how.value && !desk.fused.value && !(lightbox.slab.value && lightbox.layout.value === "planes");
   return (
     <div class="tools hand" role="group" aria-label="Of the tool in hand">
       <BrushOptions desk={desk} />
       <Slab desk={desk} />
       <Fusion desk={desk} />
+      <Registering desk={desk} />
       {idle && <span class="muted">{inHand(desk)}</span>}
     </div>
   );
@@ -100,6 +103,29 @@ function Fusion({ desk }: { desk: Desk }) {
       <span class="colour-bar" role="img" aria-label={`Colours from ${fused.range.lower} to ${fused.range.upper} ${words}`}>{fused.range.lower} <i style={{ background: gradient }} /> {fused.range.upper} {words}</span>
       <label>Opacity {key("opacity-1")}{key("opacity+1")} <input type="range" min={0} max={1} step={0.05} value={lightbox.opacity.value} onInput={(event) => (lightbox.opacity.value = Number(event.currentTarget.value))} /></label>
       <label>From <input type="number" aria-label="Nothing is drawn below" min={fused.range.lower} max={fused.range.upper} step={0.1} value={lightbox.threshold.value} onChange={(event) => (lightbox.threshold.value = Number(event.currentTarget.value) || 0)} /> {words}</label>
+    </span>
+  );
+}
+
+/** Two series of two frames of reference: register them, see how well it fits, and keep it or not. */
+function Registering({ desk: { registration, session } }: { desk: Desk }) {
+  const [pair, proposal, busy, trouble] = [registration.pair.value, registration.proposal.value, registration.busy.value, registration.trouble.value];
+  if (!pair && !proposal) return null;
+  if (proposal) {
+    return (
+      <span class="with" role="status">
+        <span><span class="soon" aria-hidden="true">▲</span> Registered, not accepted: residual {proposal.residual_mm.toFixed(2)} mm there and back, overlap {Math.round(100 * proposal.overlap)} %{proposal.residual_mm > MOST_MM && <span class="soon"> · too large to compare by</span>}</span>
+        <button type="button" class="primary" disabled={busy} onClick={() => void registration.accept()}>Accept</button>
+        <button type="button" disabled={busy} onClick={() => registration.discard()}>Discard</button>
+        {trouble && <span class="soon">{trouble}</span>}
+      </span>
+    );
+  }
+  return (
+    <span class="with" role="status">
+      {pair!.moving.modality} and {pair!.fixed.modality} share no frame of reference
+      <button type="button" disabled={busy || !session.mine.value} title={session.mine.value ? "Rigid, by mutual information; some seconds" : "read-only: this study is not open with you"} onClick={() => void registration.propose()}>{busy ? "Registering" : "Register"}</button>
+      {trouble && <span class="soon">▲ {trouble}</span>}
     </span>
   );
 }

@@ -4,11 +4,12 @@ import { BodyView } from "./body";
 import { Cine } from "./cine";
 import { CrossHand } from "./cross";
 import { wordsOf } from "./deadline";
+import { type Join, joinOf } from "./joins";
 import { Links } from "./links";
 import { hand, Mouse, tool } from "./mouse";
 import { type Blend, type Plane, PlaneView } from "./plane";
 import { type Preset, presetsOf } from "./presets";
-import { type Loaded, loadSeries } from "./series";
+import { type Loaded, loadLaid, loadSeries } from "./series";
 import { ServerView } from "./server-plane";
 import { nearestPicture, StackView } from "./stack";
 import { canDrawVolumes } from "./start";
@@ -67,6 +68,11 @@ export class Lightbox {
   readonly trouble = signal<ReadonlyMap<number, string>>(new Map());
   readonly refusals = signal<ReadonlyMap<number, string>>(new Map());
 
+  /** What joins two frames of reference: kept with the study, or proposed and not yet accepted. */
+  readonly joins = signal<readonly Join[]>([]);
+  /** Two series that were to be laid over one another and share no space. */
+  readonly apart = signal<{ fixed: Loaded; moving: Loaded } | null>(null);
+
   private readonly mounted = new Map<number, View>();
   private readonly kept = new Map<string, Promise<Loaded>>();
   private readonly volumes = new Map<string, Promise<SeriesVolume>>();
@@ -103,11 +109,15 @@ export class Lightbox {
   }
 
   load(study: string, series: string): Promise<Loaded> {
-    let loaded = this.kept.get(series);
+    return this.once(series, () => loadSeries(study, series));
+  }
+
+  private once(key: string, load: () => Promise<Loaded>): Promise<Loaded> {
+    let loaded = this.kept.get(key);
     if (!loaded) {
-      loaded = loadSeries(study, series);
-      loaded.catch(() => this.kept.delete(series));
-      this.kept.set(series, loaded);
+      loaded = load();
+      loaded.catch(() => this.kept.delete(key));
+      this.kept.set(key, loaded);
     }
     return loaded;
   }
@@ -243,6 +253,18 @@ export class Lightbox {
     }
   }
 
+  /** Other registrations than before: what lies over the planes is laid anew. */
+  join(joins: readonly Join[]): void {
+    this.joins.value = joins;
+    for (const key of this.kept.keys()) if (key.endsWith("/kept")) this.kept.delete(key); // the study may hold a newer one
+    this.cells.peek().forEach((cell, number) => {
+      const view = this.mounted.get(number);
+      const series = view?.series.peek();
+      if (!cell.over || !series || !(view instanceof PlaneView) || view.state.peek().at !== "there") return; // one that is still loading takes them when it is there
+      this.fuse(number, view, cell, series).catch((error: unknown) => this.say(this.refusals, number, wordsOf(error)));
+    });
+  }
+
   end(): void {
     this.cine.stop();
     for (const forget of this.forgets) forget();
@@ -327,18 +349,25 @@ export class Lightbox {
     }
   }
 
-  /** Colours over a plane, where both series share a frame of reference; else the refusal in words. */
+  /** Colours over a plane, where both series share a frame of reference or a registration joins them; else the refusal in words. */
   private async fuse(number: number, view: PlaneView, cell: Cell, series: Loaded): Promise<void> {
     this.say(this.refusals, number, "");
-    if (!cell.over) return view.fuse(null);
-    const over = await this.load(cell.study, cell.over);
-    if (!series.frame || over.frame !== series.frame) {
+    if (!cell.over) return (this.apart.value = null), view.fuse(null);
+    const uid = cell.over;
+    const own = await this.load(cell.study, uid);
+    const join = own.frame === series.frame ? null : joinOf(this.joins.peek(), own.frame, series.frame);
+    this.apart.value = !join && (!series.frame || own.frame !== series.frame) ? { fixed: series, moving: own } : null;
+    if (this.apart.peek()) {
       await view.fuse(null);
-      return this.say(this.refusals, number, `${over.modality} and ${series.modality} do not share a frame of reference: read them side by side`);
+      return this.say(this.refusals, number, `${own.modality} and ${series.modality} do not share a frame of reference: register them, or read them side by side`);
     }
-    if (over.noVolume) return this.say(this.refusals, number, `${over.modality} cannot be laid over: ${over.noVolume}`);
+    if (own.noVolume) return this.say(this.refusals, number, `${own.modality} cannot be laid over: ${own.noVolume}`);
+    const by = join?.proposal ?? "kept";
+    const over = join ? await this.once(`${uid}/${series.uid}/${by}`, () => loadLaid(cell.study, uid, series.uid, by)) : own;
     const range = opening({ ...cell, window: null }, over) ?? { lower: 0, upper: 5 };
-    await view.fuse({ volume: await this.volume(over), range, opacity: this.opacity.peek(), threshold: this.threshold.peek() });
+    const volume = await this.volume(over);
+    if (this.cells.peek()[number] !== cell || (join && !this.joins.peek().includes(join))) return; // something else hangs here by now, or another registration holds
+    await view.fuse({ volume, range, opacity: this.opacity.peek(), threshold: this.threshold.peek(), join });
   }
 
   /** Where a stack begins: at the place that is looked at already, else in its middle. */

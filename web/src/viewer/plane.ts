@@ -1,6 +1,7 @@
 import * as core from "@cornerstonejs/core";
 import { batch, computed, effect, signal } from "@preact/signals";
 import { within, wordsOf } from "./deadline";
+import type { Join } from "./joins";
 import { FUSED, registerMaps } from "./maps";
 import type { Loaded } from "./series";
 import { canDrawVolumes, engine, start } from "./start";
@@ -25,6 +26,8 @@ export interface Fused {
   opacity: number;
   /** In the unit of the volume; below it nothing is drawn. */
   threshold: number;
+  /** The registration by which it lies here; null where both share a frame of reference. */
+  join: Join | null;
 }
 
 /** How the voxels within a slab become one value. */

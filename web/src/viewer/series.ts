@@ -52,13 +52,23 @@ export interface Loaded {
 const SCHEME = "slab";
 const known = new Map<string, { slabs: Slabs; loaded: Loaded; about: Described }>();
 let registered = false;
+let laidSerial = 0;
 
 /** Ask the server what a series is, and make its images known to the drawing library. */
-export async function loadSeries(study: string, uid: string): Promise<Loaded> {
-  const [about] = await Promise.all([Slabs.open(study, uid), start()]);
+export function loadSeries(study: string, uid: string): Promise<Loaded> {
+  return loadFrom(`/api/studies/${study}/series/${uid}`, study, uid);
+}
+
+/** A series as a registration lays it onto the grid of another: the server moves it, and here it is a series of that frame. `by` is a proposal, or "kept" for what the study holds. */
+export function loadLaid(study: string, uid: string, fixed: string, by: string): Promise<Loaded> {
+  return loadFrom(`/api/studies/${study}/series/${uid}/on/${fixed}/${by}`, study, `${uid}/${(laidSerial += 1)}`);
+}
+
+async function loadFrom(base: string, study: string, uid: string): Promise<Loaded> {
+  const [about] = await Promise.all([Slabs.open(base), start()]);
   register();
   const imageId = (number: number) => `${SCHEME}:${uid}:${about.tag}:${number}`;
-  const slabs = new Slabs(`/api/studies/${study}/series/${uid}`, about, imageId);
+  const slabs = new Slabs(base, about, imageId);
   const pictures = about.sop.map((sop, number) => pictureOf(about, sop, number, imageId(number)));
   const window = each(about.windows, 0)[0];
   const durations = pictures.map((_, number) => each(about.duration_ms, number));

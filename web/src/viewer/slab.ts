@@ -60,8 +60,8 @@ export class Slabs {
 
   constructor(private readonly base: string, readonly about: Described, private readonly imageId: (number: number) => string) {}
 
-  static async open(study: string, series: string): Promise<Described> {
-    return ask<Described>(`/api/studies/${study}/series/${series}/pictures`, { deadline_s: DEADLINE_S });
+  static async open(base: string): Promise<Described> {
+    return ask<Described>(`${base}/pictures`, { deadline_s: DEADLINE_S });
   }
 
   load(number: number, urgent: boolean): Promise<core.Types.IImage> {
