@@ -30,7 +30,7 @@ __all__ = ["Judged", "answered", "figures", "judge", "judged", "opened"]
 _Measured = tuple[dict[str, Any], list[dict[str, Any]], npt.NDArray[np.float64] | None]
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
 
-_OWN = {"table": "tabulate", "masks": "segment", "boxes": "detect"}
+_OWN = {"table": "tabulate", "masks": "segment", "boxes": "detect", "heart": "heart"}
 """Kind of model -> the module whose `judged` measures it."""
 
 
@@ -103,7 +103,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     held, session = opened(model, extra)
     if not data.exists():
         raise NotFound(f"no data at {data}", "there is nothing to judge on")
-    kind = held.inputs.get("kind", "films" if "gate" in held.inputs else "")
+    kind = held.inputs.get("kind", "films" if "gate" in held.inputs else "heart")
     masks: dict[str, Any] = {}
     features: npt.NDArray[np.float64] | None = None
     if kind == "films":
@@ -114,10 +114,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         module = import_module(f"isocenter.learn.{_OWN[kind]}")
         figures_, rows, masks = module.judged(held, session, data, split)
     else:
-        raise Refused(
-            f"'{held.name}' is not judged by this command", "its evidence is made by its own training",
-            f"isocenter train {held.name}, or read its card",
-        )  # fmt: skip
+        raise Refused(f"'{held.name}' answers for '{kind}'", f"judged are {', '.join(('films', 'classes', *_OWN))}")
     report = {"model": held.name, "task": held.name, **{k: figures_[k] for k in _REPORTED}}
     return Judged(report, held, rows, features, masks)
 

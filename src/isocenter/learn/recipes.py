@@ -94,10 +94,11 @@ _KIND = {
     "breast, radiograph of chest or hand, or none of these.",
     "not_for": ["finding disease", "a part of the body or a modality that is not among the six: it should be declined"],
     "source": "MedNIST (Dr B. J. Erickson, Mayo Clinic; from TCIA, RSNA bone age and NIH chest X-ray), 1,200 pictures; "
-    "as none of them also BreastMNIST and RetinaMNIST (Yang et al., Sci Data 2023;10:41)",
-    "licence": "data CC BY-SA 4.0 (MedNIST) and CC BY 4.0; weights CC BY-SA 4.0",
+    "as none of them also BreastMNIST and RetinaMNIST (Yang et al., Sci Data 2023;10:41) and slices of the Medical "
+    "Segmentation Decathlon, Task04 Hippocampus (Antonelli et al., Nat Commun 2022;13:4128)",
+    "licence": "data CC BY-SA 4.0 (MedNIST, Decathlon) and CC BY 4.0; weights CC BY-SA 4.0",
     "limits": [
-        "pictures of 64 pixels from few sources: each kind comes from one collection, whose look may have been learnt",
+        "pictures of 32 pixels from few sources: each kind comes from one collection, whose look may have been learnt",
         "no patient is known, so slices of one patient may be in two parts: the evidence flatters",
         "which kinds of wrong picture are declined is shown for those listed; others may pass",
     ],
@@ -228,7 +229,7 @@ _HIPPOCAMPUS = {
 
 _MASKS = (
     Masks(
-        task="hippocampus", classes=("anterior", "posterior"), widths=(24, 48, 96), piece=(32, 48, 32), epochs=24,
+        task="hippocampus", classes=("anterior", "posterior"), widths=(24, 48, 96), piece=(32, 48, 32), epochs=12,
         average=0.995, rate=3e-3,
         movement=Movement(
             scale=(0.9, 1.12), rotate_deg=12.0, shift=0.03, mirror=(0.5, 0.0, 0.0), bend=0.02, noise=0.15
@@ -257,7 +258,7 @@ _CELLS = {
 _BOXES = (
     Boxes(
         task="bccd", classes=("RBC", "WBC", "Platelets"), known_as={"red": 0, "white": 1, "platelet": 2},
-        shape=(192, 256), views=((), (3,), (2,), (2, 3)), epochs=40, goal={"map50": 0.9}, card=_CELLS,
+        shape=(192, 256), views=((), (3,), (2,), (2, 3)), epochs=24, goal={"map50": 0.9}, card=_CELLS,
     ),
 )  # fmt: skip
 
