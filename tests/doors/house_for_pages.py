@@ -199,7 +199,7 @@ class House:
     def __init__(self) -> None:
         self.now = NOON
         self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = Quiet()
-        self.gating = Quiet()
+        self.gating = self.watching = Quiet()
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), Quiet(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}

@@ -105,4 +105,5 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     risk,
     server,
     trust,
+    watching,
 )

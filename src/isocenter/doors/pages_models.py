@@ -35,6 +35,13 @@ def gate(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) -
     return here.gating.told(name, who=who)
 
 
+@router.get("/api/models/{name}/watch")
+def watch(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
+    """The charts over a model in use: usual shares, limits, false alarms, delays, and alarms."""
+    here: PagesSite = site
+    return here.watching.model(name, who=who)
+
+
 @router.post("/api/models/{name}/step")
 def step(name: _Name, wanted: Step, site: SiteHere, who: Annotated[Person, needs("release")]) -> Any:
     """Take a step; a refusal names everything that is missing."""

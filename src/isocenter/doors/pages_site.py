@@ -49,6 +49,7 @@ class PagesSite(Protocol):
     cohorts: Any  # `isocenter.site.cohorting.Cohorting`: questions to many studies, frozen and taken out
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
     gating: Any  # `isocenter.site.gating.Gating`: models on their way to people
+    watching: Any  # `isocenter.site.watching.Watching`: models in use, with alarms
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
     sharing: Any  # `isocenter.site.sharing.Sharing`: links through which one study is seen
     consents: Any  # `isocenter.site.consenting.Consenting`: what data may be used for

@@ -64,6 +64,7 @@ from isocenter.site.reviewing import Reviewing
 from isocenter.site.segmenting import Segmenting
 from isocenter.site.sharing import Sharing
 from isocenter.site.staff import Staff
+from isocenter.site.watching import Watching
 from isocenter.site.witnessing import Witness
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Site(Desk, Marks, Registering):
         self.consents = Consenting(
             self.index, self.journal, self.blobs, self.clock, self.preferences.site_wide, self._models
         )
+        self.watching = Watching(self.index, self.journal, self.registry, self._disclosing, self.shelf)
         self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents)
         self._witness = Witness(self.journal, lambda: self.clock())
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())

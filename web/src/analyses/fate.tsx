@@ -39,7 +39,7 @@ export function Drift({ of }: { of: Fate }) {
   const months = [...new Set([...of.runs.months, ...of.confirmed.months].map((one) => one.month))].sort();
   return (
     <>
-      <p class="muted">Counted from studies with a signed report. A month with fewer than 10 cases is withheld. No alarm is raised by these figures: a rule for one, with its rate of false alarms, is not set here.</p>
+      <p class="muted">Counted from studies with a signed report. A month with fewer than 10 cases is withheld. The monthly figures raise no alarm; the charts of a model do.</p>
       {months.length ? (
         <table class="plain">
           <thead><tr><th scope="col">Month</th><th scope="col">Outputs: found something</th><th scope="col">Agreement: readers confirmed</th></tr></thead>
@@ -51,7 +51,6 @@ export function Drift({ of }: { of: Fate }) {
           </tbody>
         </table>
       ) : <p><Unknown because="no study that it looked at has a signed report yet" /></p>}
-      <p><strong>Inputs:</strong> <Unknown because="the headers of what it is given are not compared month by month on this server" />.</p>
     </>
   );
 }

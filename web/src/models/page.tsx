@@ -13,6 +13,7 @@ import { go, to } from "../router";
 import { count, spoken } from "../words";
 import { Calibration } from "./calibration";
 import { GatePart } from "./gate";
+import { WatchPart } from "./watch";
 import { Card, Figures, Lineage, Subgroups, Unknown } from "./parts";
 
 type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped">;
@@ -111,7 +112,7 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
       {part === "evidence" && <Figures evidence={model.evidence} />}
       {part === "subgroups" && <Subgroups model={model} />}
       {part === "calibration" && <Calibration model={model} here={model.confirmed.bands} />}
-      {part === "drift" && <Drift of={model} />}
+      {part === "drift" && <><WatchPart name={model.name} /><Drift of={model} /></>}
       {part === "runs" && <Runs of={model} />}
       {part === "lineage" && <Lineage model={model} />}
       {part === "changes" && <Changes of={model} />}

@@ -1,0 +1,44 @@
+"""Commands of models in use: watch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from isocenter.cli import Json, Where, app, house
+
+__all__: list[str] = []
+
+
+@app.command()
+def watch(
+    model: Annotated[str, typer.Argument(help="Name of a model; all that are in use where it is left out.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Say how models do since they are in use: charts with a declared rate of false alarms; exit code 1 on an alarm."""
+    from isocenter.cli.screen import Screen
+    from isocenter.govern.policy import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        watching = held.site.watching
+        told = [watching.model(model, who=HOUSE)] if model else watching.models(who=HOUSE)
+    screen.answer({"models": told})
+    for one in told:
+        if one["needed"]:
+            screen.say(f"{one['model']}: {one['needed']} more signed studies are needed before anything can be said")
+            continue
+        rows = [
+            (c["chart"], c["cases"], f"{c['usual']:.3f}", f"{c['sum']} of {c['limit']}",
+             f"{c['delays'][0]['cases_mean']:.0f}, {c['delays'][1]['cases_mean']:.0f}",
+             f"alarm at case {c['alarm']['case']}" if c["alarm"] else "")
+            for c in one["charts"]
+        ]  # fmt: skip
+        screen.table(one["model"], ("chart", "cases", "usual", "sum", "cases until 5, 10 points show", ""), rows)
+        screen.say(f"false alarms: {one['false_alarms']['declared']}")
+        if one["alarms"]:
+            screen.say(f"alarm: {one['on_alarm']}")
+    if any(one["alarms"] for one in told):
+        raise typer.Exit(1)

@@ -1,0 +1,139 @@
+"""How a model does since it is in use: five charts with one declared rate of false alarms, and their delays.
+
+Performance and drift are two things (Kore et al., Nat Commun 2024): what comes in may change and the answers stay
+right, and answers may go wrong on images that look as ever. So both are watched: whether reports say what the model
+said, how often it finds something, how often it declines, and whether images come from scanners that it had not met.
+All charts together alarm falsely at most once in six months on average; how long a fall of five and of ten points stays
+unseen is simulated from the same charts and told with them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from isocenter.methods.control_chart import Chart, chart, delays, follow
+from isocenter.methods.intervals import wilson
+
+__all__ = ["BASELINE", "CHARTS", "SHIFTS", "Seen", "watch"]
+
+BASELINE = 100
+"""First cases, from which what is usual is taken; before that nothing is said."""
+
+SHIFTS = (0.05, 0.10)
+"""Falls (or rises) of a share for which the delay is stated."""
+
+CHARTS: Mapping[str, str] = MappingProxyType(
+    {
+        "agreement": "signed reports that say another thing than the model",
+        "outputs, more": "studies in which it finds something",
+        "outputs, fewer": "studies in which it looks and finds nothing",
+        "inputs, declined": "studies that it declines",
+        "inputs, scanners": "studies from a scanner that it had not met",
+    }
+)
+"""Chart -> what counts as a case of it."""
+
+_SIX_MONTHS = 182.625  # days
+_SURE = 0.8  # of the interval whose upper end is taken for usual, so that a lucky beginning causes no alarms
+_SEED = 4
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model and the reader said of one study with a signed report.
+
+    Args:
+        when: of the signature.
+        found: whether it found something; None where it declined.
+        agreed: whether the report says the same; None where that was not told.
+        scanner: maker, model and station; empty where the header does not say.
+    """
+
+    when: datetime
+    found: bool | None
+    agreed: bool | None
+    scanner: str = ""
+
+
+def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
+    """The charts over these studies, in the order of their signatures; `times` streams are simulated for the delays.
+
+    Returns:
+        ``{"cases", "baseline", "needed", "charts", "alarms", "false_alarms"}``; without charts while the baseline is
+        not complete.
+    """
+    told: dict[str, Any] = {
+        "cases": len(seen), "baseline": BASELINE, "needed": max(0, BASELINE - len(seen)), "charts": [], "alarms": [],
+        "false_alarms": {"declared": "at most one in six months, of all charts together, on average"},
+    }  # fmt: skip
+    if told["needed"]:
+        return told
+    expected = 0.0
+    for name, (flags, usual, places) in _streams(seen).items():
+        days = max((seen[-1].when - seen[0].when).total_seconds() / 86_400, 1.0)
+        in_six = max(len(flags) / days * _SIX_MONTHS, 1.0)
+        by = chart(usual, min(usual + SHIFTS[0], (1 + usual) / 2), in_six * len(CHARTS))
+        expected += in_six / by.run
+        line = _line(name, by, flags, days / max(len(flags), 1), places, times)
+        told["charts"].append(line)
+        if line["alarm"] is not None:
+            told["alarms"].append({"chart": name, "of": CHARTS[name], **line["alarm"]})
+    told["false_alarms"]["expected_in_six_months"] = round(expected, 3)
+    return told
+
+
+def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, list[int]]]:
+    """Chart -> (whether each case counts, its usual share by the baseline, place of each case)."""
+    first = seen[:BASELINE]
+    known = Counter(s.scanner for s in first)
+    flags: dict[str, list[bool | None]] = {
+        "agreement": [None if s.agreed is None else not s.agreed for s in seen],
+        "outputs, more": [s.found for s in seen],
+        "outputs, fewer": [None if s.found is None else not s.found for s in seen],
+        "inputs, declined": [s.found is None for s in seen],
+        "inputs, scanners": [s.scanner not in known for s in seen],
+    }
+    streams = {}
+    for name, all_flags in flags.items():
+        before = [f for f in all_flags[:BASELINE] if f is not None]
+        places = [n for n, f in enumerate(all_flags) if f is not None and n >= BASELINE]
+        hits = sum(before)
+        if name == "inputs, scanners":  # how often the next is new: those met once, of all (Good, Biometrika 1953)
+            hits = sum(n == 1 for n in known.values())
+        if len(before) < BASELINE // 2:
+            continue
+        usual = min(max(wilson(hits, len(before), _SURE).high, 0.005), 0.95)
+        streams[name] = ([bool(all_flags[n]) for n in places], usual, places)
+    return streams
+
+
+def _line(
+    name: str, by: Chart, flags: Sequence[bool], days: float, places: Sequence[int], times: int
+) -> dict[str, Any]:  # fmt: skip
+    sums, place = follow(flags, by)
+    alarm = None
+    if place is not None:
+        lately = flags[max(0, place - 49) : place + 1]
+        alarm = {
+            "case": places[place] + 1, "share_lately": sum(lately) / len(lately), "usual": by.usual,
+        }  # fmt: skip
+    late = []
+    for shift in SHIFTS:
+        after = min(by.usual + shift, 0.999)
+        told = delays(by, after, rng=np.random.default_rng(_SEED), times=times)
+        late.append(
+            {"points": round(100 * shift), "cases_mean": told.mean, "cases_median": told.median,
+             "cases_nine_in_ten": told.late, "days_mean": round(told.mean * days, 1), "missed": told.missed}
+        )  # fmt: skip
+    return {
+        "chart": name, "of": CHARTS[name], "cases": len(flags), "usual": by.usual, "made_for": by.worse,
+        "rise": by.rise, "fall": by.fall, "limit": by.limit, "sum": int(sums[-1]) if len(sums) else 0,
+        "cases_between_false_alarms": by.run, "delays": late, "alarm": alarm,
+    }  # fmt: skip

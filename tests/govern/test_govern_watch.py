@@ -1,0 +1,55 @@
+"""A fall in agreement, a new scanner and a changed output alarm; a steady year does not, or as rarely as declared."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from isocenter.govern.watch import BASELINE, CHARTS, Seen, watch
+
+DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def stream(seed: int, n: int = 700, **after: float) -> list[Seen]:
+    """About ten studies a day; `after` case 300 the shares are others."""
+    rng = np.random.default_rng(seed)
+    usual = {"agreed": 0.92, "found": 0.2, "declined": 0.03, "new": 0.0}
+    seen = []
+    for k in range(n):
+        p = usual | after if k >= 300 else usual
+        found = None if rng.random() < p["declined"] else bool(rng.random() < p["found"])
+        scanner = "new" if rng.random() < p["new"] else "ABC"[rng.integers(3)]
+        agreed = None if found is None else bool(rng.random() < p["agreed"])
+        seen.append(Seen(DAY + timedelta(days=k / 10), found, agreed, scanner))
+    return seen
+
+
+def alarms(seen: list[Seen]) -> set[str]:
+    return {one["chart"] for one in watch(seen, times=20)["alarms"]}
+
+
+def test_nothing_is_said_before_the_baseline_is_there() -> None:
+    told = watch(stream(0)[: BASELINE - 1])
+    assert told["needed"] == 1 and not told["charts"]
+
+
+def test_each_planted_change_alarms_in_its_chart() -> None:
+    for change, name in (
+        ({"agreed": 0.72}, "agreement"), ({"found": 0.5}, "outputs, more"), ({"found": 0.0}, "outputs, fewer"),
+        ({"declined": 0.25}, "inputs, declined"), ({"new": 0.4}, "inputs, scanners"),
+    ):  # fmt: skip
+        assert name in alarms(stream(1, **change)), name
+
+
+def test_false_alarms_are_as_rare_as_declared() -> None:
+    """1,825 cases are six months of this stream; at most one alarm is declared for all charts together."""
+    told = watch(stream(2, n=1900))
+    assert [c["chart"] for c in told["charts"]] == list(CHARTS)
+    assert told["false_alarms"]["expected_in_six_months"] <= 1.0
+    for line in told["charts"]:
+        five, ten = line["delays"]
+        assert ten["cases_mean"] < five["cases_mean"] < line["cases_between_false_alarms"]
+        assert five["missed"] == 0 and five["days_mean"] > 0
+    count = sum(len(alarms(stream(seed, n=1900))) for seed in range(20, 28))
+    assert count / 8 <= 1.0
