@@ -205,7 +205,7 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
     kinds = len(how.classes)
     foreign = read_foreign(data.resolve().parent.parent, how) if how.foreign else None
     pictures, nets, logits = tensor(examples.pictures, how), [], torch.zeros(len(examples), kinds)
-    inside = torch.empty(0)
+    inside, rest = torch.empty(0), torch.zeros(len(examples))
     chosen, veiled = how.fitted or tuple(range(how.members)), veil(how)
     for number, k in enumerate(chosen):
         held = np.flatnonzero(part == k)
@@ -216,7 +216,10 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
                 how, some, seed * 100 + k, foreign=foreign, checkpoint=out / f"member{k}.checkpoint", progress=tell
             )
         )
-        logits[held] = _said(nets[-1], pictures[held], how.views, veiled)[0][:, :kinds]
+        answer = _said(nets[-1], pictures[held], how.views, veiled)[0]
+        logits[held] = answer[:, :kinds]
+        if how.foreign:
+            rest[held] = answer[:, kinds]
         if not number:
             inside = _said(nets[0], pictures, ((),), veiled)[1]
     counts = np.bincount(examples.labels, minlength=kinds)
@@ -226,8 +229,10 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
     scores = logits.numpy().astype(np.float64)[answered]
     slope, offsets = fit_classes(labels, scores, weights=1 / counts[labels] if how.balanced else None)
     centre, whiten = _ellipsoid(inside, held_first)
-    rest = [0.0] if how.foreign else []
-    whole = Answer(nets, how.views, slope, torch.tensor([*offsets, *rest], dtype=torch.float32), centre, whiten, veiled)
+    z = scores * slope + offsets
+    border = [float(np.quantile(z.max(1) - rest.numpy()[answered] * slope, how.given_up))] if how.foreign else []
+    shifts = torch.tensor([*offsets, *border], dtype=torch.float32)
+    whole = Answer(nets, how.views, slope, shifts, centre, whiten, veiled)
     shape = (how.channels, *how.shape)
     digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
     inputs: dict[str, Any] = {
@@ -235,7 +240,6 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
         "channels": how.channels, "known_as": dict(how.known_as), "ordered": how.ordered > 0, "threshold": 0.5,
         "rest": how.foreign > 0,
     }  # fmt: skip
-    z = scores * slope + offsets
     certainty = np.exp(z - z.max(1, keepdims=True))
     certainty /= certainty.sum(1, keepdims=True)
 

@@ -102,8 +102,8 @@ def wrong(batch: Tensor, others: Tensor, n: int, random: torch.Generator) -> Ten
     """(n, 1, rows, columns) pictures that are none of the classes, of all kinds in turn.
 
     Inverted, lying on a side or on the head, cut to tiles that are put together in another order, enlarged two- to
-    fourfold, two pictures side by side, noise and blobs, and heaps of discs and bars of any grey, which look like
-    nothing and like much; those of other collections take a third of all, where there are any.
+    fourfold, two pictures side by side, noise and blobs, and heaps of discs and bars of any grey or of black and white,
+    which look like nothing and like much; those of other collections take a third of all, where there are any.
 
     Args:
         batch: (m, 1, rows, columns) of the classes, in 0 … 1. others: (k, rows, columns) of 8 bits.
@@ -113,10 +113,11 @@ def wrong(batch: Tensor, others: Tensor, n: int, random: torch.Generator) -> Ten
     def upto(end: int) -> int:
         return int(torch.randint(0, end, (1,), generator=random))
 
-    start = upto(_KINDS)
+    start = upto(len(_KINDS))
     for number in range(n):
         x = batch[upto(len(batch))][None]
-        kind = (number + start) % (_KINDS + _KINDS // 2 if len(others) else _KINDS)
+        kind = (number + start) % (len(_KINDS) + len(_KINDS) // 2 if len(others) else len(_KINDS))
+        kind = _KINDS[kind] if kind < len(_KINDS) else 7
         if kind == 0:
             x = 1 - x
         elif kind == 1:
@@ -136,7 +137,7 @@ def wrong(batch: Tensor, others: Tensor, n: int, random: torch.Generator) -> Ten
             x = (x > 0.6).float() if float(torch.rand(1, generator=random)) < 0.3 else x
         elif kind == 5:
             x = torch.rot90(x, 1 + upto(3), (2, 3))
-        elif kind < _KINDS:
+        elif kind == 6:
             x = _heap(side, 1 + upto(40), random)
         else:
             x = others[upto(len(others))][None, None].float() / 255
@@ -145,7 +146,8 @@ def wrong(batch: Tensor, others: Tensor, n: int, random: torch.Generator) -> Ten
     return torch.cat(made) if made else batch[:0]
 
 
-_KINDS = 8
+_KINDS = (0, 1, 2, 3, 4, 5, 6, 5, 2, 6, 5, 6)
+"""In which order the kinds are made: turned and enlarged pictures, and heaps, are the hardest to tell."""
 
 
 def _heap(side: int, things: int, random: torch.Generator) -> Tensor:
@@ -161,6 +163,8 @@ def _heap(side: int, things: int, random: torch.Generator) -> Tensor:
         away = torch.maximum(*far) if bar > 0.8 else (far[0] ** 2 + far[1] ** 2).sqrt()
         cover = ((1 - away) * (4 + 20 * edge) * largest * 4).clamp(0, 1)
         picture = picture * (1 - cover) + grey * cover
-    if draws[0, 3] > 0.5:
+    if draws[0, 5] > 0.75:
+        picture = (picture > 0.5).float()  # as masks of organs look
+    elif draws[0, 3] > 0.5:
         picture = picture + 0.1 * torch.randn(picture.shape, generator=random)
     return picture.clamp(0, 1)[None, None]

@@ -136,6 +136,8 @@ class Classes:
         levelled: whether each picture is freed of its own brightness and contrast.
         softened: whether the finest detail, in which noise and the work of scanners dominate, is smoothed away first.
         foreign: share of each batch that shows pictures of none of the classes; 0 for no such class.
+        given_up: share of the held-back pictures of the classes that may be declined as none of them; the border is
+            laid there, so that as much as can be of what was never thought of is declined.
         others: collections of other things beside the data, as paths from the folder above it.
         strangers: collections of other things that are never shown, only asked about when all is learnt.
         epochs, batch, rate, decay, smoothing, dropout, average, threads: as in `Classifier2D`.
@@ -159,6 +161,7 @@ class Classes:
     levelled: bool = True
     softened: bool = False
     foreign: float = 0.0
+    given_up: float = 0.01
     others: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     epochs: int = 20

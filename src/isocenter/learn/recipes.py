@@ -140,7 +140,7 @@ _CLASSES = (
     ),
     Classes(
         task="image_kind", classes=("AbdomenCT", "BreastMRI", "CXR", "ChestCT", "Hand", "HeadCT"), shape=(32, 32),
-        members=4, fitted=(0,), epochs=40, average=0.99, foreign=0.5,
+        members=4, fitted=(0,), epochs=60, average=0.99, foreign=0.5,
         others=("medmnist/breastmnist.npz", "medmnist/retinamnist.npz", "msd_hippocampus/images"),
         strangers=("bccd/BCCD/JPEGImages", "medmnist/adrenalmnist3d.npz"),
         augmentation=Augmentation(rotate_deg=10.0, curve=0.5, erase=0.1, cubic=True), goal={"accuracy": 0.995},
@@ -258,7 +258,8 @@ _CELLS = {
 _BOXES = (
     Boxes(
         task="bccd", classes=("RBC", "WBC", "Platelets"), known_as={"red": 0, "white": 1, "platelet": 2},
-        shape=(192, 256), views=((), (3,), (2,), (2, 3)), epochs=24, goal={"map50": 0.9}, card=_CELLS,
+        shape=(192, 256), batch=4, rate=2e-3, views=((), (3,), (2,), (2, 3)), epochs=50,
+        goal={"map50": 0.9}, card=_CELLS,
     ),
 )  # fmt: skip
 
