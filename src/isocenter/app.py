@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from isocenter.settings import Settings
 
 if TYPE_CHECKING:
     from isocenter.doors.dimse_scu import Peer
+    from isocenter.doors.exchange import Exchange
     from isocenter.site.receiving import Receiving
     from isocenter.site.verbs import Site
     from isocenter.store.blobs import Blobs
@@ -49,7 +50,6 @@ class House:
     web_port: int = 0
     dicom_port: int = 0
     dicom_tls_port: int = 0
-    hl7_port: int = 0
     _jobs: Jobs | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _closing: list[Callable[[], None]] = field(default_factory=list)
@@ -185,6 +185,13 @@ class House:
             raise Unavailable(f"{len(lost)} of {len(answers)} objects were not acknowledged", lost[0], "it is retried")
         return len(answers)
 
+    @cached_property
+    def exchange(self) -> Exchange:
+        """What a department's systems are told and tell: promises, HL7, work items."""
+        from isocenter.doors.exchange import Exchange
+
+        return Exchange(self.settings, self.site, partial(_peer, self.settings), self._stop, self._closing)
+
     # ---- what listens ----------------------------------------------------------------------------------------
 
     def start_listening(self) -> None:
@@ -195,7 +202,7 @@ class House:
         Raises:
             Refused: it would be open to others in the clear.
         """
-        from isocenter.doors import tls
+        from isocenter.doors import exchange, tls
         from isocenter.doors.dimse import Listener
 
         files, host = self.settings.tls, self.settings.host
@@ -214,7 +221,7 @@ class House:
         for host, port, secure in doors:
             listener = Listener(
                 self.site, aet=self.settings.aet, host=host, port=port, said_no=self.site.refused,
-                who=partial(self._caller, secure=secure is not None), services=self._services(), tls=secure,
+                who=partial(self._caller, secure=secure is not None), services=exchange.services(self.site), tls=secure,
             )  # fmt: skip
             opened = listener.start()
             self._closing.append(listener.stop)
@@ -222,90 +229,6 @@ class House:
                 self.dicom_port = opened
             else:
                 self.dicom_tls_port = opened
-
-    def _services(self) -> Sequence[Any]:
-        """What the DICOM port speaks beside storage and query/retrieve."""
-        from isocenter.doors.commitment_scp import Commitment
-        from isocenter.doors.mpps_scp import PerformedSteps
-        from isocenter.doors.worklist_scp import Worklist
-
-        return (Worklist(self.site.ordering), PerformedSteps(self.site.ordering), Commitment(self.site.committing))
-
-    def start_messaging(self, every_s: float = 30.0) -> None:
-        """Open the HL7 port, where one is set, and send signed reports to whom they are owed."""
-        from isocenter.doors import mllp, tls
-        from isocenter.govern.policy import Person, Role
-
-        chosen, here = self.settings, self.site.messaging
-        here.processing = tuple(p.strip() for p in chosen.hl7_processing.split(",") if p.strip())
-        files = None if chosen.hl7_plain else chosen.tls
-        if chosen.hl7_port >= 0:
-            if files is None and not chosen.hl7_plain and not tls.is_loopback(chosen.host):
-                raise Refused(
-                    f"an HL7 port on {chosen.host} without TLS", "names and findings would be read on the way",
-                    "make certificates with `isocenter certificate`, or set ISOCENTER_HL7_PLAIN=true on a network of"
-                    " its own",
-                )  # fmt: skip
-            system = Person("HL7", Role.SERVICE)
-            listener = mllp.MllpListener(
-                lambda data: here.hear(data, who=system), host=chosen.host, port=chosen.hl7_port,
-                senders=[s.strip() for s in chosen.hl7_senders.split(",") if s.strip()],
-                tls=tls.server(*files) if files is not None else None,
-            )  # fmt: skip
-            self.hl7_port = listener.start()
-            self._closing.append(listener.stop)
-        receivers = [r.strip() for r in chosen.hl7_results.split(",") if r.strip()]
-        if not receivers:
-            return
-        here.want(receivers)
-
-        def tell(receiver: str, message: bytes) -> bytes:
-            host, _, port = receiver.rpartition(":")
-            secure = None
-            if not chosen.hl7_plain and not tls.is_loopback(host):
-                secure = tls.client(files[2], files[0], files[1]) if files is not None else tls.client(None)
-            return mllp.send(host, int(port), message, tls=secure)
-
-        self._again("results", every_s, lambda: here.deliver(receivers, tell))
-
-    def _again(self, name: str, every_s: float, look: Callable[[], object]) -> None:
-        """Look again and again until the house closes; a refusal now is no reason not to look later."""
-
-        def loop() -> None:
-            while not self._stop.is_set():
-                with contextlib.suppress(IsocenterError):
-                    look()
-                self._stop.wait(every_s)
-
-        thread = threading.Thread(target=loop, name=name, daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            self._stop.set()
-            thread.join(5)
-
-        self._closing.append(stop)
-
-    def start_committing(self, every_s: float = 60.0) -> None:
-        """Give the promises that are owed to those who did not wait for them."""
-        here = self.site.committing
-
-        def look() -> None:
-            while not self._stop.is_set():
-                with contextlib.suppress(IsocenterError):
-                    here.deliver()
-                here.wake.wait(every_s)
-                here.wake.clear()
-
-        thread = threading.Thread(target=look, name="commitment", daemon=True)
-        thread.start()
-
-        def stop() -> None:
-            self._stop.set()
-            here.wake.set()
-            thread.join(5)
-
-        self._closing.append(stop)
 
     def _caller(self, aet: str, *, secure: bool = False) -> Any:
         from isocenter.govern.policy import Person, Role
@@ -328,13 +251,15 @@ class House:
         """Open the web server: pages, JSON and DICOMweb."""
         import uvicorn
 
-        from isocenter.doors import dicomweb, pages, pages_machine, pages_who
+        from isocenter.doors import dicomweb, pages, pages_machine, pages_who, workitems_rs
 
+        dicom_web = dicomweb.router(self.site, pages_who.person_of)
+        dicom_web.include_router(workitems_rs.router(self.site.working, pages_who.person_of))
         application = pages.application(
             self.site,
             demo=self.settings.demo,
             clock=now,
-            dicomweb_router=dicomweb.router(self.site, pages_who.person_of),
+            dicomweb_router=dicom_web,
             names=self._names(),
             machine=pages_machine.Machine(self.settings, self.waiting, self.again if self._jobs is not None else None),
         )

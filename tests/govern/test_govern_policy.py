@@ -33,6 +33,8 @@ ALLOWED = {
     "order": "admin service",
     "perform": "admin service",
     "commit": "admin service",
+    "workitems": "admin reader service",
+    "workitem": "admin service",
     "assign": "admin reader",
     "site": "admin",
     "models": "admin reader researcher",

@@ -127,7 +127,7 @@ def test_who_does_not_wait_is_called_also_after_a_new_start(tmp_path: Path) -> N
     again = open_house(settings)
     owed = [one.transaction for one in again.site.committing.owed()]
     assert asker.heard or owed == ["1.2.9.5"]
-    again.start_committing(every_s=3600)
+    again.exchange.start_committing(every_s=3600)
     assert asker.came.wait(20)
     again.close()
     server.shutdown()
@@ -151,7 +151,7 @@ def test_an_asker_that_cannot_be_reached_is_given_up_after_a_week(house: House) 
 
 def test_a_peer_is_asked_to_promise(house: House) -> None:
     house.start_listening()
-    house.start_committing(every_s=3600)
+    house.exchange.start_committing(every_s=3600)
     _three(house)
     (study,) = house.site.studies(who=HOUSE)
     house.site.add_peer("ISOCENTER", "127.0.0.1", house.dicom_port, who=HOUSE)

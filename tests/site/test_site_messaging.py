@@ -51,8 +51,8 @@ def _answer(data: bytes) -> tuple[str, str]:
 
 
 def test_orders_come_change_and_go_and_the_same_message_is_done_once(house: House) -> None:
-    house.start_messaging()
-    port = house.hl7_port
+    house.exchange.start_messaging()
+    port = house.exchange.hl7_port
 
     def tell(data: bytes) -> tuple[str, str]:
         return _answer(mllp.send("127.0.0.1", port, data, timeout_s=10))
@@ -132,7 +132,7 @@ def test_a_port_that_is_misused_hangs_up_and_lives_on(house: House) -> None:
 def test_without_tls_the_port_stays_on_this_machine(tmp_path: Path) -> None:
     house = open_house(Settings(folder=tmp_path / "a", hl7_port=0, host="0.0.0.0"))
     with pytest.raises(Refused, match="without TLS"):
-        house.start_messaging()
+        house.exchange.start_messaging()
     house.close()
 
 
@@ -149,15 +149,15 @@ def test_tls_with_certificates_of_both_sides(tmp_path: Path) -> None:
     house = open_house(
         Settings(folder=tmp_path / "a", hl7_port=0, tls_certificate=cert, tls_key=key, tls_authorities=cert)
     )
-    house.start_messaging()
+    house.exchange.start_messaging()
     with_ours = tls.client(Path(cert), Path(cert), Path(key))
-    told = mllp.send("localhost", house.hl7_port, _order("1"), tls=with_ours, timeout_s=10)
+    told = mllp.send("localhost", house.exchange.hl7_port, _order("1"), tls=with_ours, timeout_s=10)
     assert _answer(told) == ("AA", "")
     bare = tls.client(Path(cert))
     with pytest.raises(Unavailable):
-        mllp.send("localhost", house.hl7_port, _order("2"), tls=bare, timeout_s=10)
+        mllp.send("localhost", house.exchange.hl7_port, _order("2"), tls=bare, timeout_s=10)
     with pytest.raises(Unavailable):
-        mllp.send("127.0.0.1", house.hl7_port, _order("3"), timeout_s=5)
+        mllp.send("127.0.0.1", house.exchange.hl7_port, _order("3"), timeout_s=5)
     house.close()
 
 
@@ -217,7 +217,7 @@ def test_results_go_over_a_socket_at_sign_off(tmp_path: Path) -> None:
     receiver = mllp.MllpListener(hear, host="127.0.0.1", port=0, senders=["127.0.0.1"])
     to = f"127.0.0.1:{receiver.start()}"
     house = open_house(Settings(folder=tmp_path / "archive", hl7_results=to), apart=False)
-    house.start_messaging(every_s=0.3)
+    house.exchange.start_messaging(every_s=0.3)
     _signed(house)
     assert came.wait(20) and hl7.read(got[0]).kind == "ORU^R01"
     house.close()

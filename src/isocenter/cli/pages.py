@@ -75,7 +75,7 @@ def _life_cycles() -> str:
     parts = ["# Life cycles\n\nMade from `record/states.py` and `flow.py`.\n"]
     tables: Mapping[str, Any] = {
         "Reading": states.READING, "Job": states.JOB, "Model": states.MODEL, "Order": states.ORDER,
-        "Performed procedure step": states.STEP,
+        "Performed procedure step": states.STEP, "Work item": states.WORKITEM,
     }  # fmt: skip
     for title, table in tables.items():
         steps = [(at, event, sentence, then) for (at, event), (sentence, then) in table.items()]

@@ -47,7 +47,7 @@ def demo(
         if not headless:
             house.start_listening()
             house.start_escalating()
-            house.start_committing()
+            house.exchange.start()
             house.start_web()
         with screen.progress("demo") as told:
             ledger = load(house, data, wrap, told)
@@ -99,8 +99,7 @@ def serve(
         house.start_following()
         house.start_listening()
         house.start_escalating()
-        house.start_committing()
-        house.start_messaging()
+        house.exchange.start()
         house.start_web()
         said = {"web": house.web_port, "dicom": house.dicom_port, "aet": chosen.aet, "link": house.sign_in_link()}
         if house.dicom_tls_port:

@@ -193,6 +193,11 @@ _SERVICES = (
     ServiceClass("1.2.840.10008.5.1.4.1.2.2.3", "Study Root Query/Retrieve - GET", "retrieve"),
     ServiceClass("1.2.840.10008.1.20.1", "Storage Commitment Push Model", "commitment", scu=True),
     ServiceClass("1.2.840.10008.5.1.4.31", "Modality Worklist Information Model - FIND", "worklist"),
+    ServiceClass("1.2.840.10008.5.1.4.34.6.1", "Unified Procedure Step - Push", "work item"),
+    ServiceClass("1.2.840.10008.5.1.4.34.6.2", "Unified Procedure Step - Watch", "work item"),
+    ServiceClass("1.2.840.10008.5.1.4.34.6.3", "Unified Procedure Step - Pull", "work item"),
+    ServiceClass("1.2.840.10008.5.1.4.34.6.4", "Unified Procedure Step - Event", "work item"),
+    ServiceClass("1.2.840.10008.5.1.4.34.6.5", "Unified Procedure Step - Query", "work item"),
     ServiceClass("1.2.840.10008.3.1.2.3.3", "Modality Performed Procedure Step", "performed step"),
 )
 

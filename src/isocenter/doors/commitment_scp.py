@@ -55,7 +55,7 @@ class Commitment:
         if asked.field != commands.N_ACTION_RQ:
             return asked.respond(0x0211, "commitment is requested by N-ACTION")
         if asked.message.words.get("ActionTypeID") != 1:
-            return asked.respond(0x0123, "the one action is 1", ActionTypeID=1)
+            return asked.respond(0x0123, "the one action is 1", more={"ActionTypeID": 1})
         try:
             owed = self._committing.asked(asked.model(), who=asked.who)
         except Conflict as error:
@@ -65,7 +65,7 @@ class Commitment:
         except IsocenterError as error:
             return asked.refuse(error)
         asked.count("commitment")
-        asked.respond(0x0000, ActionTypeID=1)
+        asked.respond(0x0000, more={"ActionTypeID": 1})
         told = False
         try:
             answer = self._committing.answer(owed)
@@ -101,14 +101,14 @@ class Commitment:
     def _heard(self, asked: Asked) -> None:
         number = int(asked.message.words.get("EventTypeID", 0))
         if number not in (1, 2):
-            return asked.respond(0x0113, "events are 1 and 2", EventTypeID=number)
+            return asked.respond(0x0113, "events are 1 and 2", more={"EventTypeID": number})
         try:
             self._committing.heard(asked.model(), by=asked.calling)
         except NotFound as error:
-            return asked.respond(0x0115, str(error), EventTypeID=number)
+            return asked.respond(0x0115, str(error), more={"EventTypeID": number})
         except IsocenterError as error:
             return asked.refuse(error)
-        return asked.respond(0x0000, EventTypeID=number)
+        return asked.respond(0x0000, more={"EventTypeID": number})
 
 
 def report(answer: Model, syntax: str, message: int) -> tuple[dict[str, int | str], bytes]:

@@ -89,7 +89,7 @@ class Asked:
 
     def respond(
         self, status: int, comment: str = "", *, model: Mapping[str, Any] | None = None, sop_uid: str = "",
-        error_id: int | None = None, **more: int,
+        error_id: int | None = None, more: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
         """Answer.
 
@@ -102,7 +102,7 @@ class Asked:
             "CommandField": self.field | commands.RESPONSE,
             "MessageIDBeingRespondedTo": int(self.message.words.get("MessageID", 0)),
             "Status": status,
-            **more,
+            **(more or {}),
         }
         for word, said in (
             ("AffectedSOPClassUID", self.sop_class),

@@ -105,6 +105,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("order", "place, change and cancel orders", _A, _P),
             _rule("perform", "say that an ordered examination begins and ends", _A, _P),
             _rule("commit", "ask for the promise that images are kept", _A, _P),
+            _rule("workitems", "see and watch work items", _A, _R, _P),
+            _rule("workitem", "schedule, claim, change and cancel work items", _A, _P),
             # what the machine says
             _rule("results", "see results of analyses", *_STAFF),
             _rule("plan", "see what was analysed and what not, and why", *_STAFF),

@@ -105,6 +105,10 @@ class Kind(StrEnum):
     PATIENT_TOLD = "PatientTold"  # subject: patient ID; details.patient as the hospital tells it, .merged: who went
     RESULTS_WANTED = "ResultsWanted"  # subject: receiver; reports signed from here on are sent to it
     RESULT_TOLD = "ResultTold"  # subject: study; details: to, report: digest, control, code, text
+    WORKITEM_CREATED = "WorkitemCreated"  # subject: SOP Instance UID of the work item; details.item: its data set
+    WORKITEM_CHANGED = "WorkitemChanged"  # the same; details: set, or state and claim (a digest)
+    WORKITEM_CANCEL_ASKED = "WorkitemCancelAsked"  # the same; details: by, reason, contact
+    WORKITEM_WATCHED = "WorkitemWatched"  # subject: work item, or a well-known UID for all; details: aet, on, keys
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from isocenter.errors import WrongState
 
-__all__ = ["JOB", "MODEL", "ORDER", "READING", "STEP", "Table", "allowed", "step"]
+__all__ = ["JOB", "MODEL", "ORDER", "READING", "STEP", "Table", "WORKITEM", "allowed", "step"]
 
 Table = Mapping[tuple[str, str], tuple[str, str]]
 
@@ -74,6 +74,16 @@ STEP: Table = {
     ("IN PROGRESS", "discontinue"): ("the modality breaks it off; nothing changes it any more", "DISCONTINUED"),
 }
 """The life of a performed procedure step (PS3.4 F.7)."""
+
+WORKITEM: Table = {
+    ("SCHEDULED", "update"): ("whoever schedules it changes it", "SCHEDULED"),
+    ("SCHEDULED", "claim"): ("a performer takes it, under a transaction of their own; nobody else can", "IN PROGRESS"),
+    ("SCHEDULED", "cancel"): ("a request to cancel it is granted at once", "CANCELED"),
+    ("IN PROGRESS", "update"): ("the performer tells how it goes", "IN PROGRESS"),
+    ("IN PROGRESS", "complete"): ("the performer has done it and says what came out", "COMPLETED"),
+    ("IN PROGRESS", "cancel"): ("the performer gives it up", "CANCELED"),
+}
+"""The life of a work item (Unified Procedure Step, PS3.4 table CC.1.1-2)."""
 
 
 def step(table: Table, state: str, event: str) -> str:

@@ -66,6 +66,7 @@ from isocenter.site.sharing import Sharing
 from isocenter.site.staff import Staff
 from isocenter.site.watching import Watching
 from isocenter.site.witnessing import Witness
+from isocenter.site.working import Working
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,6 +144,7 @@ class Site(Desk, Marks, Registering):
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
         self.ordering = Ordering(self.index, self.journal, lambda: self.clock())
         self.messaging = Messaging(self.index, self.journal, self.blobs, self.ordering, lambda: self.clock())
+        self.working = Working(self.journal, lambda: self.clock())
         self.committing = Committing(self.index, self.journal, self.blobs, lambda: self.clock())
         self._experience = Experience(self.journal.since, self.head)
 

@@ -1,0 +1,259 @@
+"""Work items of a department, for people and programs: scheduled, claimed by one, watched by many.
+
+Each act is decided on the item's history while nobody else can append to it, so that of any number of performers who
+claim an item at once exactly one has it, whichever process or machine they come through.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from isocenter.dicom.header import ae_title
+from isocenter.dicom.match import fits
+from isocenter.dicom.model import Model, first, items
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.policy import Person, must
+from isocenter.record import Event, Kind, Sealed
+from isocenter.site import workitem
+from isocenter.site.workitem import KINDS, STATE, Workitem
+
+if TYPE_CHECKING:
+    from isocenter.store.journal import Journal
+
+__all__ = ["ALL", "FILTERED", "Report", "Working"]
+
+ALL: Final = "1.2.840.10008.5.1.4.34.5"
+"""The well-known UID under which all work items are watched."""
+FILTERED: Final = "1.2.840.10008.5.1.4.34.5.1"
+"""The same, for those that fit keys."""
+
+_PAGE: Final = 2000
+_WATCHED: Final = (Kind.WORKITEM_WATCHED,)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a watcher is told (PS3.4 table CC.2.4-1).
+
+    Args:
+        number: of the event in the journal: later reports have higher ones.
+        event_type: 1 state, 2 cancel requested, 3 progress, 5 assigned.
+        watchers: AE titles that are told.
+    """
+
+    number: int
+    uid: str
+    event_type: int
+    model: Model
+    watchers: tuple[str, ...]
+
+
+class Working:
+    """The work items of one archive, kept level with its journal."""
+
+    def __init__(self, journal: Journal, clock: Callable[[], datetime]) -> None:
+        self._journal, self._clock = journal, clock
+        self._lock = threading.Lock()
+        self._level = 0
+        self._items: dict[str, Workitem] = {}
+        self._watch: dict[tuple[str, str], dict[str, Any]] = {}
+
+    # ---- acts ------------------------------------------------------------------------------------------------
+
+    def create(self, uid: str, told: Mapping[str, Any], *, who: Person) -> None:
+        """Schedule a work item.
+
+        Raises:
+            Refused, NotNow: see `workitem.create`. Conflict: its UID is known.
+        """
+        must(who, "workitem", uid)
+        event = workitem.create(uid, told, who.name, self._clock())
+
+        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
+            workitem.must_be_new(history)
+            return [event]
+
+        self._journal.decide(uid, KINDS, rule)
+
+    def update(self, uid: str, told: Mapping[str, Any], transaction: str = "", *, who: Person) -> None:
+        """Set attributes; see `workitem.update`."""
+        must(who, "workitem", uid)
+        now = self._clock()
+        self._journal.decide(
+            uid, KINDS, lambda history: [workitem.update(workitem.fold(history), told, transaction, who.name, now)]
+        )
+
+    def change_state(self, uid: str, state: str, transaction: str, *, who: Person) -> None:
+        """Claim, complete or give up; of many who claim at once one succeeds. See `workitem.change`."""
+        must(who, "workitem", uid)
+        now = self._clock()
+        self._journal.decide(
+            uid, KINDS, lambda history: [workitem.change(workitem.fold(history), state, transaction, who.name, now)]
+        )
+
+    def request_cancel(self, uid: str, told: Mapping[str, Any], *, who: Person) -> None:
+        """Ask to cancel it; see `workitem.cancel`."""
+        must(who, "workitem", uid)
+        now = self._clock()
+        self._journal.decide(
+            uid, KINDS, lambda history: workitem.cancel(workitem.fold(history), told, who.name, now)
+        )  # fmt: skip
+
+    # ---- asking ----------------------------------------------------------------------------------------------
+
+    def item(self, uid: str, *, who: Person) -> Workitem:
+        """One item; NotFound."""
+        must(who, "workitems", uid)
+        return workitem.fold((), self._known()[0].get(uid))
+
+    def search(self, keys: Mapping[str, Any], *, who: Person) -> list[Model]:
+        """Items that fit the keys, the most urgent and oldest first."""
+        must(who, "workitems")
+        rank = {"HIGH": 0, "MEDIUM": 1, "LOW": 2}
+        found = [i.model for i in self._known()[0].values() if fits(i.model, keys)]
+        found.sort(key=lambda m: (rank.get(first(m, "00741200"), 3), first(m, "00404005"), first(m, "00080018")))
+        return found
+
+    # ---- watching --------------------------------------------------------------------------------------------
+
+    def watch(
+        self, uid: str, aet: str, *, on: bool = True, lock: bool = False, suspend: bool = False,
+        keys: Mapping[str, Any] | None = None, who: Person,
+    ) -> None:  # fmt: skip
+        """Subscribe an AE title to an item, to all items, or to all that fit keys; or end that.
+
+        Args:
+            suspend: for all items: new ones are no longer watched, those that are stay so.
+
+        Raises:
+            NotFound: no such item, or no subscription to end.
+        """
+        must(who, "workitems", uid)
+        aet = ae_title(aet)
+        held, watch = self._known()
+        if uid not in (ALL, FILTERED) and uid not in held:
+            raise NotFound("A work item of that UID", "the archive has none")
+        if suspend and uid not in (ALL, FILTERED):
+            raise Refused("A suspension for one item", "only the watch of all items is suspended", "end it instead")
+        if (not on or suspend) and (uid, aet) not in watch:
+            raise NotFound(f"A subscription of {aet}", "there is none")
+        details: dict[str, Any] = {"aet": aet, "on": on, "lock": lock, "suspend": suspend, "keys": dict(keys or {})}
+        if on and not suspend and uid in (ALL, FILTERED):
+            details["those"] = [u for u, i in held.items() if not keys or fits(i.model, keys)][:100_000]
+        self._journal.append(Event(Kind.WORKITEM_WATCHED, self._clock(), who.name, uid, details))
+
+    def watchers(self, uid: str, *, who: Person) -> list[str]:
+        """AE titles that watch an item."""
+        must(who, "workitems", uid)
+        held, watch = self._known()
+        return _watching(uid, held.get(uid), watch)
+
+    def head(self) -> int:
+        """Number of the newest event of the journal."""
+        return self._journal.head()[0]
+
+    def reports(self, after: int, *, limit: int = 1000) -> tuple[list[Report], int]:
+        """What watchers are to be told of events after a number, in their order; and the number that was reached."""
+        page = self._journal.since(after, kinds=(*KINDS, *_WATCHED), limit=limit)
+        held, watch = self._known()
+        made = []
+        for sealed in page:
+            made += _reports(sealed, held, watch)
+        return made, page[-1].number if page else after
+
+    # ---- level with the journal ------------------------------------------------------------------------------
+
+    def _known(self) -> tuple[dict[str, Workitem], dict[tuple[str, str], dict[str, Any]]]:
+        with self._lock:
+            head = self._journal.head()[0]
+            if head < self._level:  # the archive was put back to an older copy
+                self._level, self._items, self._watch = 0, {}, {}
+            while self._level < head:
+                page = self._journal.since(self._level, kinds=(*KINDS, *_WATCHED), limit=_PAGE)
+                for sealed in page:
+                    self._fold(sealed)
+                self._level = page[-1].number if len(page) == _PAGE else head
+            return dict(self._items), dict(self._watch)
+
+    def _fold(self, sealed: Sealed) -> None:
+        event, told = sealed.event, sealed.event.details
+        if event.kind is not Kind.WORKITEM_WATCHED:
+            self._items[event.subject] = workitem.fold((sealed,), self._items.get(event.subject))
+            return
+        key = (event.subject, str(told["aet"]))
+        if not told["on"]:
+            self._watch.pop(key, None)
+            if event.subject in (ALL, FILTERED):
+                for one in [k for k in self._watch if k[1] == key[1]]:
+                    del self._watch[one]
+            return
+        if told["suspend"]:
+            before = self._watch.pop(key)
+            for uid in before["those"]:
+                self._watch[uid, key[1]] = {"those": [], "keys": {}, "since": before["since"]}
+            fresh = [u for u, i in self._items.items() if u not in before["those"] and _fits_watch(i, before)]
+            since = before["since"]
+            self._watch |= {(uid, key[1]): {"those": [], "keys": {}, "since": since} for uid in fresh}
+            return
+        those, keys = list(told.get("those", ())), dict(told["keys"])
+        self._watch[key] = {"those": those, "keys": keys, "since": sealed.number}
+
+
+def _fits_watch(item: Workitem, watch: Mapping[str, Any]) -> bool:
+    return not watch["keys"] or fits(item.model, watch["keys"])
+
+
+def _watching(
+    uid: str, item: Workitem | None, watch: Mapping[tuple[str, str], Mapping[str, Any]], at: float = math.inf
+) -> list[str]:
+    """Who watches an item and did so already at an event."""
+    if item is None:
+        return []
+    then = {key: told for key, told in watch.items() if told["since"] < at}
+    found = {aet for (subject, aet) in then if subject in (uid, ALL)}
+    found |= {aet for (subject, aet), told in then.items() if subject == FILTERED and _fits_watch(item, told)}
+    return sorted(found)
+
+
+def _reports(
+    sealed: Sealed, held: Mapping[str, Workitem], watch: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> list[Report]:  # fmt: skip
+    event, told = sealed.event, sealed.event.details
+    if event.kind is Kind.WORKITEM_WATCHED:  # whoever begins to watch is told how things stand
+        if not told["on"] or told["suspend"]:
+            return []
+        uids = told.get("those", ()) if event.subject in (ALL, FILTERED) else (event.subject,)
+        return [
+            Report(sealed.number, uid, 1, _state(held[uid].model, first(held[uid].model, STATE)), (str(told["aet"]),))
+            for uid in uids
+            if uid in held
+        ]
+    watchers = tuple(_watching(event.subject, held.get(event.subject), watch, sealed.number))
+    if not watchers:
+        return []
+    model = held[event.subject].model
+    number, uid = sealed.number, event.subject
+    if event.kind is Kind.WORKITEM_CANCEL_ASKED:
+        said: Model = {"00741236": {"vr": "AE", "Value": [event.who]}}
+        if told.get("reason"):
+            said["00741238"] = {"vr": "LT", "Value": [told["reason"]]}
+        return [Report(number, uid, 2, said, watchers)]
+    if event.kind is Kind.WORKITEM_CREATED:
+        return [Report(number, uid, 1, _state(model, "SCHEDULED"), watchers)]
+    if "state" in told:
+        return [Report(number, uid, 1, _state(model, str(told["state"])), watchers)]
+    progress = items(told["set"], "00741002")
+    if progress:
+        return [Report(number, uid, 3, {"00741002": {"vr": "SQ", "Value": progress}}, watchers)]
+    return []
+
+
+def _state(model: Mapping[str, Any], state: str) -> Model:
+    return {
+        "00404041": dict(model.get("00404041", {"vr": "CS"})), STATE: {"vr": "CS", "Value": [state]},
+    }  # fmt: skip
