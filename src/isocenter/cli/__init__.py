@@ -104,6 +104,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     releasing,
     risk,
     server,
+    teaching,
     trust,
     watching,
 )

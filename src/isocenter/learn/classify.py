@@ -84,6 +84,7 @@ def fit_classes_net(
     pictures, labels = tensor(examples.pictures, how), torch.from_numpy(examples.labels)
     counts = torch.bincount(labels, minlength=kinds).float()
     share = len(labels) / (kinds * counts.clamp(min=1)) if how.balanced else torch.ones(kinds)
+    counting = torch.ones(len(labels)) if examples.weights is None else torch.from_numpy(examples.weights)
     others = torch.from_numpy(foreign.shown) if foreign is not None else torch.zeros(0, dtype=torch.uint8)
     per_epoch = len(examples) // how.batch
     if not per_epoch:
@@ -102,11 +103,12 @@ def fit_classes_net(
             x = augmented(x, how.augmentation, how.shape[0], random)
         else:
             x = moved(x, how.movement, random)
-        said = labels[which]
+        said, heavy = labels[which], counting[which]
         if how.foreign:
             x = torch.cat([x, wrong(x.clamp(0, 1), others, round(how.foreign * how.batch), random)])
             said = torch.cat([said, torch.full((len(x) - len(said),), kinds - 1)])
-        return _loss(net(x.contiguous(memory_format=layout)), said, share, how)
+            heavy = torch.cat([heavy, torch.ones(len(said) - len(heavy))])
+        return _loss(net(x.contiguous(memory_format=layout)), said, share[said] * heavy, how)
 
     said = {
         k: v
@@ -129,14 +131,14 @@ def fit_classes_net(
     return net
 
 
-def _loss(logits: Tensor, labels: Tensor, share: Tensor, how: Classes) -> Tensor:
+def _loss(logits: Tensor, labels: Tensor, heavy: Tensor, how: Classes) -> Tensor:
     target = functional.one_hot(labels, logits.shape[1]).float()
     soft = target * (1 - how.smoothing) + how.smoothing / logits.shape[1]
     each = -(soft * torch.log_softmax(logits, 1)).sum(1)
     if how.ordered:
         apart = torch.softmax(logits, 1).cumsum(1) - target.cumsum(1)
         each = each + how.ordered * (apart * apart).sum(1)
-    return (each * share[labels]).mean()
+    return (each * heavy).mean()
 
 
 def veil(how: Classes) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ __all__ = [
     "read_folder",
     "read_npz",
     "split",
+    "weights_in",
 ]
 
 _SUFFIXES = (".jpeg", ".jpg", ".png")
@@ -41,6 +43,7 @@ class Examples:
         names: file or row that each came from.
         groups: (n,) number of the person; pictures of one person share it.
         digest: SHA-256 over names, labels and pixels.
+        weights: (n,) how much each counts, 0 to 1; None where all count alike.
     """
 
     pictures: npt.NDArray[np.uint8]
@@ -49,6 +52,7 @@ class Examples:
     names: tuple[str, ...]
     groups: npt.NDArray[np.int64]
     digest: str
+    weights: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -57,7 +61,9 @@ class Examples:
         """The part with these indices, with a digest of its own."""
         names = tuple(self.names[i] for i in which)
         parts = self.pictures[which], self.labels[which]
-        return Examples(*parts, self.subtypes[which], names, self.groups[which], digest_of(names, *parts[::-1]))
+        weights = None if self.weights is None else self.weights[which]
+        digest = digest_of(names, *parts[::-1], weights)
+        return Examples(*parts, self.subtypes[which], names, self.groups[which], digest, weights)
 
 
 def person(name: str) -> str:
@@ -75,11 +81,15 @@ def person(name: str) -> str:
     return Path(name).stem
 
 
-def digest_of(names: Sequence[str], labels: npt.NDArray[Any], pictures: npt.NDArray[Any]) -> str:
-    """SHA-256 over names, labels and pixels."""
+def digest_of(
+    names: Sequence[str], labels: npt.NDArray[Any], pictures: npt.NDArray[Any], weights: npt.NDArray[Any] | None = None
+) -> str:
+    """SHA-256 over names, labels and pixels, and weights where there are any."""
     sha = hashlib.sha256("\n".join(names).encode())
     sha.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
     sha.update(np.ascontiguousarray(pictures).tobytes())
+    if weights is not None:
+        sha.update(np.ascontiguousarray(weights, dtype="<f4").tobytes())
     return sha.hexdigest()
 
 
@@ -123,8 +133,29 @@ def read_folder(
             if label == 1 and word in path.name:
                 kinds[row] = kind
     names = tuple(path.relative_to(folder).as_posix() for path, _ in found)
+    weights = weights_in(folder, names)
     return Examples(pictures, labels, kinds, names, numbered([person(p.name) for p, _ in found]),
-                    digest_of(names, labels, pictures))  # fmt: skip
+                    digest_of(names, labels, pictures, weights), weights)  # fmt: skip
+
+
+def weights_in(folder: Path, names: Sequence[str]) -> npt.NDArray[np.float32] | None:
+    """What ``examples.csv`` in a folder says that each file counts; None where there is none.
+
+    Raises:
+        Refused: a weight that is not between 0 and 1.
+    """
+    table = folder / "examples.csv"
+    if not table.is_file():
+        return None
+    with table.open(newline="", encoding="utf-8") as text:
+        told = {str(row.get("file")): str(row.get("weight")) for row in csv.DictReader(text)}
+    try:
+        found = np.array([float(told.get(name, "1")) for name in names], np.float32)
+    except ValueError as e:
+        raise Refused(f"a weight in {table.name}", str(e), "write numbers from 0 to 1") from e
+    if not bool(np.all((found >= 0) & (found <= 1))):
+        raise Refused(f"a weight in {table.name}", "it does not lie between 0 and 1", "write numbers from 0 to 1")
+    return found
 
 
 def read_npz(path: Path, *, size: int = 224, split: str | None = None) -> Examples:

@@ -169,6 +169,8 @@ def fit(
     kinds = torch.from_numpy(examples.subtypes)
     share = labels.mean()
     weights = torch.where(labels > 0, 0.5 / share, 0.5 / (1 - share))
+    if examples.weights is not None:
+        weights = weights * torch.from_numpy(examples.weights)
     per_epoch = len(examples) // recipe.batch
     order = torch.empty(0, dtype=torch.int64)
 

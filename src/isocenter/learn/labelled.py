@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
-from isocenter.learn.examples import Examples, digest_of, numbered, person
+from isocenter.learn.examples import Examples, digest_of, numbered, person, weights_in
 from isocenter.learn.kinds import Classes
 from isocenter.methods.picture import resampled
 
-__all__ = ["REST", "fitted", "read_labelled"]
+__all__ = ["REST", "fitted", "read_labelled", "unlabelled"]
 
 REST = -1
 """The label of what is none of the classes, for models that can say so."""
@@ -72,7 +72,33 @@ def read_labelled(
     labels = np.array([label for _, label, _, _ in found], np.int64)
     names = tuple(name for name, _, _, _ in found)
     groups = numbered([whose for _, _, _, whose in found])
-    return Examples(images, labels, np.full(len(found), -1, np.int64), names, groups, digest_of(names, labels, images))
+    weights = weights_in(path, names)
+    digest = digest_of(names, labels, images, weights)
+    return Examples(images, labels, np.full(len(found), -1, np.int64), names, groups, digest, weights)
+
+
+def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint8]]:
+    """Names and images on the grid of a recipe, whatever they show: all of a folder or an ``.npz``.
+
+    Raises:
+        NotFound: when nothing is there. Refused: when there is no image, or one cannot be read.
+    """
+    if not path.exists():
+        raise NotFound(f"no data at {path}", "there is nothing to read")
+    names, found = [], []
+    if path.is_dir():
+        for file in sorted(p for p in path.rglob("*") if p.is_file() and p.name.lower().endswith(_PICTURES)):
+            names.append(file.relative_to(path).as_posix())
+            found.append(fitted(_opened(file, how), how, names[-1]))
+    else:
+        arrays = opened_npz(path)
+        for part, (image, _) in pairs_of(arrays).items():
+            for number, picture in enumerate(arrays[image]):
+                names.append(f"{part}/{number:05d}" if part else f"{number:05d}")
+                found.append(fitted(picture, how, names[-1]))
+    if not found:
+        raise Refused(f"no image in {path.name}", "there is nothing to read")
+    return names, np.stack(found)
 
 
 def fitted(image: npt.NDArray[Any], how: Classes, name: str) -> npt.NDArray[np.uint8]:

@@ -21,6 +21,7 @@ from isocenter.learn.card import page
 from isocenter.learn.examples import Examples, read_folder, read_npz, split
 from isocenter.learn.export import Whole, export
 from isocenter.learn.fit import answers, fit
+from isocenter.learn.from_readings import learned
 from isocenter.learn.judge import answered, figures
 from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Table
 from isocenter.learn.networks import ResidualNet
@@ -89,7 +90,7 @@ def train(
         fit_own, known = _OWN[type(how)]
         model = getattr(importlib.import_module(f"isocenter.learn.{fit_own}"), known)(how, data, out, seed, tell, clock)
         tell(", ".join(f"{name} {value['value']:.4f}" for name, value in model.evidence["metrics"].items()))
-        return model
+        return learned(model, data, out)
     examples = read_npz(data) if data.suffix == ".npz" else read_folder(data, how.negative, how.positive, how.subtypes)
     inside, aside, pairs = split(examples, how.validation, seed)
     tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")
@@ -113,7 +114,7 @@ def train(
     for k in range(how.members):
         (out / f"member{k}.checkpoint").unlink(missing_ok=True)
     tell(f"AUC on validation {model.evidence['metrics']['auc']['value']:.4f}")
-    return model
+    return learned(model, data, out)
 
 
 def _foreign(others: Others | None, seed: int) -> tuple[Others | None, Others | None]:

@@ -64,6 +64,7 @@ from isocenter.site.reviewing import Reviewing
 from isocenter.site.segmenting import Segmenting
 from isocenter.site.sharing import Sharing
 from isocenter.site.staff import Staff
+from isocenter.site.teaching import Teaching
 from isocenter.site.watching import Watching
 from isocenter.site.witnessing import Witness
 from isocenter.site.working import Working
@@ -134,6 +135,9 @@ class Site(Desk, Marks, Registering):
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents)
         self.federation = Federating(self.journal, self.clock)
+        self.teaching = Teaching(
+            self.index, self.journal, self.blobs, self._disclosing, self.consents, lambda: self.clock()
+        )
         self._shelf, self._cutter = Shelf(), Cutter()
         self.calls = Escalating(self.index, self.journal, self.preferences, self.clock)
         self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)

@@ -1,0 +1,117 @@
+"""A federation of five sites beside the same network on the pooled pictures, and beside each site alone.
+
+    python benchmarks/bench_federation.py --data FOLDER|FILE.npz [--rounds 12] [--widths 8 16 32] [--privacy]
+
+Pictures are split by person: a fifth of the people measure and are seen by nobody; the others are dealt to five sites,
+evenly, or skewed in size and in the share of the diseased (Dirichlet, 0.5). All runs take the same number of looks at
+each picture. The sums are taken in the clear: masks change no figure (tests/learn/test_learn_federation.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from isocenter.learn.examples import Examples
+from isocenter.learn.federation import Federation, changed, flat, network, poured, recipe_of, shared_names
+from isocenter.learn.federation_site import divided
+from isocenter.learn.kinds import Classes
+from isocenter.learn.labelled import read_labelled
+from isocenter.learn.private_steps import Spent
+from isocenter.methods.roc import auc
+
+SITES = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--widths", type=int, nargs="+", default=[8, 16, 32])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--moves", action="store_true", help="augment as the recipe says")
+    parser.add_argument("--privacy", action="store_true", help="also with noise that hides a person")
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    how = Federation("pneumoniamnist", rounds=chosen.rounds, moves=chosen.moves, seed=chosen.seed)
+    own = replace(recipe_of(how), widths=tuple(chosen.widths), threads=1)
+    training, test = divided(read_labelled(chosen.data, own), 0.2, chosen.seed)
+    people = len(np.unique(training.groups))
+    print(f"{len(training)} pictures of {people} people train, {len(test)} of {len(np.unique(test.groups))} measure\n")
+    print("| | AUC (95 %) | seconds of processor |\n|---|---|---|", flush=True)
+    told("pooled", how, own, [training], test)
+    for name, skewed in (("even", False), ("skewed", True)):
+        sites = dealt(training, skewed, chosen.seed)
+        shares = ", ".join(f"{len(s)} ({np.mean(s.labels):.0%})" for s in sites)
+        print(f"| *{name}: {shares}* | | |", flush=True)
+        for method in ("fedavg", "fedprox", "fedbn"):
+            told(f"{name}, {method}", replace(how, method=method), own, sites, test)
+        for number, site in enumerate(sites):
+            told(f"{name}, site {number + 1} alone", how, own, [site], test)
+        if chosen.privacy and not skewed:
+            for noise in (0.6, 1.0, 2.0):
+                private = replace(how, privacy="person", noise=noise, batch=128, rate=0.5, momentum=0.0, falling=False)
+                spent = Spent.of(private, min(len(np.unique(s.groups)) for s in sites))
+                told(f"{name}, each person hidden: noise {noise:g}, ε {spent.epsilon(chosen.rounds):.1f}", private, own,
+                     sites, test)  # fmt: skip
+
+
+def dealt(examples: Examples, skewed: bool, seed: int) -> list[Examples]:
+    """The people of each class dealt to the sites."""
+    rng = np.random.default_rng([seed, 3])
+    site = np.zeros(examples.groups.max() + 1, np.int64)
+    for label in (0, 1):
+        people = rng.permutation(np.unique(examples.groups[examples.labels == label]))
+        shares = rng.dirichlet([0.5] * SITES) if skewed else np.full(SITES, 1 / SITES)
+        edges = np.round(np.cumsum(shares)[:-1] * len(people)).astype(int)
+        for number, some in enumerate(np.split(people, edges)):
+            site[some] = number
+    found = [examples.take(np.flatnonzero(site[examples.groups] == k)) for k in range(SITES)]
+    return [f for f in found if len(f) > 1]
+
+
+def told(name: str, how: Federation, own: Classes, sites: list[Examples], test: Examples) -> None:
+    """Train by rounds, measure, and print a line."""
+    begun = time.process_time()
+    net, weights = network(how, own), np.array([len(s) for s in sites], np.float64)
+    names = shared_names(net, how)
+    here = sorted(n for n, t in net.state_dict().items() if t.is_floating_point() and n not in names)
+    shared, left = flat(net, names), [flat(net, here) if here else np.empty(0) for _ in sites]
+    for number in range(how.rounds):
+        steps = []
+        for k, site in enumerate(sites):
+            poured(net, names, shared)
+            if here:
+                poured(net, here, left[k])
+            steps.append(changed(net, site, how, own, number, str(k))[0])
+            left[k] = flat(net, here) if here else left[k]
+        shared = shared + np.average(steps, axis=0, weights=weights)
+    said = []
+    for k in range(len(sites) if here else 1):  # with FedBN each site has a model of its own: their mean AUC is told
+        poured(net, names, shared)
+        if here:
+            poured(net, here, left[k])
+        said.append(scores(net, test))
+    areas = [auc(test.labels, s) for s in said]
+    low, high = (f"{np.mean([getattr(a, e) for a in areas]):.4f}" for e in ("low", "high"))
+    seconds = time.process_time() - begun
+    print(f"| {name} | {np.mean([a.value for a in areas]):.4f} ({low} to {high}) | {seconds:.0f} |", flush=True)
+
+
+def scores(net: torch.nn.Module, test: Examples) -> npt.NDArray[np.float64]:
+    """Logit of the diseased against the others."""
+    net.eval()
+    with torch.inference_mode():
+        some = torch.from_numpy(test.pictures)[:, None].float().div(255).split(256)
+        said = torch.cat([net(x) for x in some]).double().numpy()
+    return said[:, 1] - said[:, 0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Commands on examples: take them from signed reports, look for wrong labels, choose what to have labelled next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isocenter.cli import Json, Where, app, house, settings
+
+__all__: list[str] = []
+
+examples = typer.Typer(help="Training examples from what readers signed.", no_args_is_help=True)
+app.add_typer(examples, name="examples")
+
+Named = Annotated[str, typer.Option(help="Model whose embedding is used: a name, or a folder.")]
+
+
+@examples.command()
+def take(
+    analysis: Annotated[str, typer.Argument(help="Analysis whose question is learnt, such as chest_xray_opacity.")],
+    out: Annotated[Path, typer.Option(help="Folder for the training set; empty or new.")],
+    task: Annotated[str, typer.Option(help="Recipe that shall learn; the analysis' own without it.")] = "",
+    agreement: Annotated[
+        float, typer.Option(help="Weight of a label that agrees with an AI that had been seen.")
+    ] = 0.25,
+    say: Annotated[
+        list[str] | None, typer.Option(help="What terms of use want to know: ethics=EC-12, country=DE, non_profit.")
+    ] = None,
+    not_by: Annotated[list[str] | None, typer.Option(help="Reader whose labels are not taken. Again for several.")] = (
+        None
+    ),
+    without: Annotated[
+        Path | None, typer.Option(help="File with Study Instance UIDs that stay out, one a line: a sealed test.")
+    ] = None,
+    rehearse: Annotated[Path | None, typer.Option(help="Folder of earlier examples that are mixed in.")] = None,
+    share: Annotated[float, typer.Option(help="Part of the whole that the earlier ones shall be.")] = 0.3,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Write a training set from signed reports: consent asked, agreement with a seen AI weighed down."""
+    from isocenter.cli.consent import said_of
+    from isocenter.cli.screen import Screen
+    from isocenter.govern.consent import Purpose
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    left_out = without.read_text("utf-8").split() if without is not None else ()
+    with house(folder) as held:
+        use = held.site.consents.use(Purpose.TRAINING, who=HOUSE, **said_of(say or []))
+        report = held.site.teaching.examples(
+            analysis, out, who=HOUSE, task=task, use=use, agreement=agreement, without=left_out, not_by=not_by or (),
+            rehearse=rehearse, share=share,
+        )  # fmt: skip
+    screen.answer(report)
+    screen.say(f"{report['n']} examples of {report['people']} people in {out}, weighing {report['weight']:g}")
+    screen.table("", ("how the label came about", "n"), list(report["by_mode"].items()))
+    for why, n in report["closed"].items():
+        screen.say(f"{n} studies stay out: {why}")
+    for why, n in report["left"].items():
+        screen.say(f"{n} images could not be used: {why}")
+
+
+@examples.command()
+def doubt(
+    data: Annotated[Path, typer.Argument(help="Folder that `examples take` wrote.")],
+    model: Named,
+    false_alarms: Annotated[float, typer.Option(help="Chance that anybody is named without a cause.")] = 0.05,
+    as_json: Json = False,
+) -> None:
+    """Which labels are doubted, and whether one reader's are more often than chance explains."""
+    from isocenter.cli.screen import Screen
+    from isocenter.learn.examining import doubted_in
+
+    screen, chosen = Screen(as_json), settings()
+    report = doubted_in(data, model, Path(chosen.models) if chosen.models else None, false_alarms=false_alarms)
+    screen.answer(report)
+    screen.table(
+        "", ("reader", "labels", "doubted", "expected", "p", ""),
+        [(r["reader"], r["n"], r["doubted"], f"{r['expected']:.1f}", f"{r['p']:.4f}", "named" if r["named"] else "")
+         for r in report["readers"]],
+    )  # fmt: skip
+    screen.say(f"{len(report['files'])} labels are doubted; look at these files first:")
+    for file in report["files"][:20]:
+        screen.say(f"   {file['file']} ({file['certainty']:.2f})")
+
+
+@examples.command()
+def choose(
+    data: Annotated[Path, typer.Argument(help="Images without labels: folder or .npz.")],
+    known: Annotated[Path, typer.Option(help="Labelled images: folder a class, .npz, or what `examples take` wrote.")],
+    model: Named,
+    n: Annotated[int, typer.Option(help="How many to choose.")] = 20,
+    rule: Annotated[str, typer.Option(help="uncertainty, diversity, change, mixed or chance.")] = "mixed",
+    as_json: Json = False,
+) -> None:
+    """Which images to have labelled next."""
+    from isocenter.cli.screen import Screen
+    from isocenter.learn.examining import chosen_from
+
+    screen, here = Screen(as_json), settings()
+    report = chosen_from(data, known, model, Path(here.models) if here.models else None, n=n, rule=rule)
+    screen.answer(report)
+    screen.table("", ("file", "certainty"), [(c["file"], f"{c['certainty']:.2f}") for c in report["chosen"]])

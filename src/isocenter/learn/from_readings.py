@@ -1,0 +1,266 @@
+"""Signed readings as training examples: who said it, when, and whether they had seen the machine's answer first.
+
+An opinion that was locked before the machine was seen is evidence; so is one that overrules it. Agreement with an
+answer that was on the screen is little: a model that learns from its own echo drifts away unnoticed. Such agreement is
+weighed down, and the weight stands beside every example.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Conflict, IsocenterError, Refused
+from isocenter.learn.examples import person
+from isocenter.learn.kinds import Classes, Classifier2D, Recipe
+from isocenter.record import Model, to_plain
+
+__all__ = ["AGREEMENT", "Example", "Said", "classes_of", "examples_of", "learned", "rehearsed", "weight_of", "written"]
+
+AGREEMENT = 0.25
+"""Weight of an agreement with a machine whose answer had been seen."""
+
+_COLUMNS = ("file", "label", "weight", "readers", "mode", "time", "machine")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one signed report says of one question.
+
+    Args:
+        person: whose study it is; the same for all studies of a patient.
+        mode: in which the analysis was used for reading (shadow, unaided-first, second, concurrent).
+        machine, final: what the analysis and the report say.
+        first: the reader's opinion that was locked before the analysis was shown; None where there was none.
+    """
+
+    study: str
+    person: str
+    reader: str
+    time: str
+    mode: str
+    machine: bool
+    final: bool
+    first: bool | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One study with the label that its readers gave it.
+
+    Args:
+        label: whether it is there.
+        weight: 0 to 1, how much it counts.
+        mode: "unaided", "overruled", "followed"; of several readers that of the weightiest.
+        machine: what the analysis had said.
+    """
+
+    study: str
+    person: str
+    label: bool
+    weight: float
+    readers: tuple[str, ...]
+    mode: str
+    time: str
+    machine: bool
+
+
+def weight_of(said: Said, agreement: float = AGREEMENT) -> tuple[str, float]:
+    """How a label came about, and its weight.
+
+    >>> weight_of(Said("1", "p", "ito", "", "concurrent", machine=True, final=True))
+    ('followed', 0.25)
+    >>> weight_of(Said("1", "p", "ito", "", "unaided-first", machine=True, final=True, first=True))
+    ('unaided', 1.0)
+    """
+    if said.mode == "shadow" or (said.first is not None and said.first == said.final):
+        return "unaided", 1.0
+    if said.final != said.machine:
+        return "overruled", 1.0
+    return "followed", agreement
+
+
+def examples_of(told: Iterable[Said], agreement: float = AGREEMENT) -> tuple[list[Example], int]:
+    """One example for each study, and how many studies have readers who outweigh each other exactly.
+
+    The last report of each reader counts. Where readers differ the weightier side gives the label, and what the other
+    side weighs is taken from it.
+
+    Raises:
+        Refused: a weight outside 0 to 1.
+    """
+    if not 0 <= agreement <= 1:
+        raise Refused(f"agreement with the machine at weight {agreement:g}", "it lies between 0 and 1")
+    latest: dict[tuple[str, str], Said] = {}
+    for said in sorted(told, key=lambda s: s.time):
+        latest[said.study, said.reader] = said
+    of_study: dict[str, list[Said]] = {}
+    for said in latest.values():
+        of_study.setdefault(said.study, []).append(said)
+    found, torn = [], 0
+    for study, all_said in sorted(of_study.items()):
+        weighed = [(*weight_of(s, agreement), s) for s in all_said]
+        for_it = sum(w for _, w, s in weighed if s.final)
+        against = sum(w for _, w, s in weighed if not s.final)
+        if for_it == against:
+            torn += for_it > 0
+            continue
+        label = for_it > against
+        mode, _, best = max((w for w in weighed if w[2].final == label), key=lambda w: (w[1], w[2].time))
+        weight = min(1.0, abs(for_it - against))
+        readers = tuple(sorted(s.reader for s in all_said))
+        found.append(Example(study, best.person, label, weight, readers, mode, best.time, best.machine))
+    return found, torn
+
+
+def classes_of(how: Recipe) -> tuple[str, str]:
+    """Names of the folders for "it is not there" and "it is there".
+
+    Raises:
+        Refused: a recipe that does not answer a question with yes or no.
+    """
+    if isinstance(how, Classifier2D):
+        return how.negative, how.positive
+    if isinstance(how, Classes) and len(how.classes) == 2:
+        return how.classes[1 - how.positive], how.classes[how.positive]
+    raise Refused(f"'{how.task}' has no two classes", "a report says that a finding is there or not",
+                  "choose a recipe with two classes")  # fmt: skip
+
+
+def written(
+    out: Path, examples: Sequence[Example], classes: tuple[str, str],
+    pixels: Callable[[Example], tuple[npt.NDArray[Any], Sequence[str]]], told: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """A folder that `train` reads: a folder for each class, ``examples.csv`` and ``examples.json``.
+
+    Files are numbered; nothing in their names or in the table leads to a patient. A picture becomes an 8-bit PNG
+    between its 1st and 99th percentile, a volume an array.
+
+    Args:
+        pixels: gives the image of an example, and the digests of the stored files that it came from.
+        told: what else belongs in ``examples.json``.
+
+    Returns:
+        What stands in ``examples.json``; `left` counts images that could not be read, by reason.
+
+    Raises:
+        Conflict: the folder holds something already. Refused: one class only, or no image could be read.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise Conflict(f"'{out}' is not empty", "old examples would be mixed with new ones", "name another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    number = {whose: k for k, whose in enumerate(dict.fromkeys(e.person for e in examples))}
+    rows: list[dict[str, Any]] = []
+    digests: list[str] = []
+    left: dict[str, int] = {}
+    for k, example in enumerate(examples):
+        try:
+            image, files = pixels(example)
+            name = f"{classes[example.label]}/person{number[example.person]:06d}_{k:06d}"
+            file = _stored(out, name, image)
+        except IsocenterError as refused:
+            left[refused.what[:80]] = left.get(refused.what[:80], 0) + 1
+            continue
+        digests += files
+        rows.append({
+            "file": file, "label": classes[example.label], "weight": f"{example.weight:g}",
+            "readers": " ".join(example.readers), "mode": example.mode, "time": example.time,
+            "machine": int(example.machine),
+        })  # fmt: skip
+    if len({r["label"] for r in rows}) < 2:
+        raise Refused(f"{len(rows)} examples of one class", "nothing can be learnt from them", "wait for more reports")
+    with (out / "examples.csv").open("w", newline="", encoding="utf-8") as text:
+        table = csv.DictWriter(text, _COLUMNS)
+        table.writeheader()
+        table.writerows(rows)
+    report = {
+        **told, "n": len(rows), "people": len(number), "left": left, "classes": list(classes),
+        "by_class": {c: sum(r["label"] == c for r in rows) for c in classes},
+        "by_mode": {m: sum(r["mode"] == m for r in rows) for m in sorted({r["mode"] for r in rows})},
+        "weight": round(sum(float(r["weight"]) for r in rows), 3),
+        "digest": hashlib.sha256((out / "examples.csv").read_bytes()).hexdigest(), "learned_from": sorted(set(digests)),
+    }  # fmt: skip
+    (out / "examples.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    return report
+
+
+def _stored(out: Path, name: str, image: npt.NDArray[Any]) -> str:
+    from PIL import Image
+
+    x = np.asarray(image)
+    x = x[0] if x.ndim == 3 and x.shape[0] == 1 else x
+    if x.ndim not in (2, 3) or not np.isfinite(x).all():
+        raise Refused(f"an image of shape {np.shape(image)}", "pictures and volumes of numbers are kept")
+    suffix = ".png" if x.ndim == 2 else ".npy"
+    file = out / (name + suffix)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    low, high = (float(v) for v in np.percentile(x, (1, 99)))
+    grey = np.clip((x.astype(np.float32) - low) * (255 / max(high - low, 1e-6)) + 0.5, 0, 255).astype(np.uint8)
+    if x.ndim == 2:
+        Image.fromarray(grey).save(file)
+    else:
+        np.save(file, grey)
+    return name + suffix
+
+
+def learned(model: Model, data: Path, out: Path) -> Model:
+    """The model, with the stored files that its examples came from on its card, where `data` says which they are.
+
+    A withdrawal of consent finds by them which models had learnt from a study.
+    """
+    table = data / "examples.json"
+    if not table.is_file():
+        return model
+    told = json.loads(table.read_text("utf-8"))
+    kept = {k: told[k] for k in ("digest", "by_mode", "weight", "rehearsed") if k in told}
+    known = replace(model, card={**model.card, "learned_from": told["learned_from"], "readings": kept})
+    (out / "model.json").write_text(json.dumps(to_plain(known), indent=1, sort_keys=True) + "\n", "utf-8")
+    return known
+
+
+def rehearsed(out: Path, old: Path, share: float, seed: int = 0) -> int:
+    """Add older examples to a folder of new ones, so that what was learnt is not forgotten.
+
+    Args:
+        out: of `written`. old: an earlier folder of the same classes, or any folder a class.
+        share: part of the whole that the old ones shall be, below 1; both classes as they were among them.
+
+    Returns:
+        How many were added.
+
+    Raises:
+        Refused: a share out of range, or other classes.
+    """
+    if not 0 < share < 1:
+        raise Refused(f"a share of {share:g}", "it lies between 0 and 1")
+    report = json.loads((out / "examples.json").read_text("utf-8"))
+    missing = [c for c in report["classes"] if not (old / c).is_dir()]
+    if missing:
+        raise Refused(f"'{old}' has no folder '{missing[0]}'", "old and new examples must have the same classes")
+    files = [p for c in report["classes"] for p in sorted((old / c).iterdir()) if p.is_file()]
+    wanted = min(len(files), round(report["n"] * share / (1 - share)))
+    rng, rows = np.random.default_rng(seed), []
+    old_people: dict[str, int] = {}
+    for label in report["classes"]:
+        own = [p for p in files if p.parent.name == label]
+        some = rng.permutation(len(own))[: round(wanted * len(own) / len(files))]
+        for k in sorted(some.tolist()):
+            # pictures of one person of the old ones stay together, and apart from every person of the new ones
+            whose = old_people.setdefault(person(own[k].name), len(old_people)) + report["people"]
+            to = out / label / f"person{whose:06d}_earlier_{own[k].name}"
+            shutil.copyfile(own[k], to)
+            rows.append(f"{to.relative_to(out).as_posix()},{label},1,,earlier,,\r\n")
+    with (out / "examples.csv").open("a", newline="", encoding="utf-8") as text:
+        text.writelines(rows)
+    report["rehearsed"] = {"n": len(rows), "from": old.name, "share": share, "seed": seed}
+    (out / "examples.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    return len(rows)

@@ -1,0 +1,101 @@
+"""Weights of labels, readers who differ, rehearsal, and weights that reach the training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.learn.examples import read_folder, weights_in
+from isocenter.learn.from_readings import Example, Said, classes_of, examples_of, learned, rehearsed, written
+from isocenter.learn.recipes import RECIPES
+from isocenter.record import Model
+
+SAID = Said("1", "p1", "ito", "2026-01-01", "concurrent", machine=True, final=True)
+
+
+def test_agreement_with_a_seen_machine_weighs_a_quarter_and_overruling_it_counts_whole() -> None:
+    (one,), torn = examples_of([SAID])
+    assert (one.label, one.weight, one.mode, torn) == (True, 0.25, "followed", 0)
+    changed = replace(SAID, mode="unaided-first", first=False)
+    assert examples_of([changed])[0][0].mode == "followed"  # the first opinion was another
+    against = replace(SAID, reader="lee", final=False)
+    (one,), _ = examples_of([SAID, against])
+    assert (one.label, one.weight, one.mode, one.readers) == (False, 0.75, "overruled", ("ito", "lee"))
+    amended = replace(SAID, time="2026-02-01", final=False)
+    assert examples_of([amended, SAID])[0][0].label is False  # the last report counts
+    first = replace(SAID, mode="unaided-first", first=True)
+    assert examples_of([first, replace(against, mode="shadow")]) == ([], 1)
+    assert examples_of([SAID], 0.0) == ([], 0)
+    with pytest.raises(Refused):
+        examples_of([SAID], 1.5)
+
+
+def _folder(out: Path, n: int, seed: int = 0) -> None:
+    rng = np.random.default_rng(seed)
+    made = [Example(str(k), f"p{k // 2}", k % 3 == 0, 1.0, ("ito",), "unaided", "", True) for k in range(n)]
+    written(out, made, ("NORMAL", "PNEUMONIA"), lambda e: (rng.integers(0, 4000, (1, 40, 40)), ["d" + e.study]), {})
+
+
+def test_rehearsal_mixes_the_share_that_was_asked_and_keeps_people_apart(tmp_path: Path) -> None:
+    _folder(tmp_path / "old", 60)
+    _folder(tmp_path / "new", 30, seed=1)
+    assert rehearsed(tmp_path / "new", tmp_path / "old", 0.4) == 20
+    read = read_folder(tmp_path / "new", "NORMAL", "PNEUMONIA")
+    old = np.array(["earlier" in n for n in read.names])
+    assert (len(read), int(old.sum())) == (50, 20)
+    assert read.labels[old].mean() == pytest.approx(1 / 3, abs=0.06)
+    assert not set(read.groups[old].tolist()) & set(read.groups[~old].tolist())
+    with pytest.raises(Refused):
+        rehearsed(tmp_path / "new", tmp_path / "old", 1.0)
+    with pytest.raises(Refused, match="no folder"):
+        rehearsed(tmp_path / "new", tmp_path, 0.5)
+    model = learned(Model("m", "1", "d"), tmp_path / "new", tmp_path)
+    assert model.card["learned_from"] == sorted(f"d{k}" for k in range(30))
+    assert learned(Model("m", "1", "d"), tmp_path, tmp_path) == Model("m", "1", "d")
+
+
+def test_rehearsal_keeps_what_a_head_had_learnt() -> None:
+    """Two clinics whose cases are told apart by different numbers: learning from the second alone forgets the first."""
+    from isocenter.methods.logistic import fit_head
+    from isocenter.methods.roc import auc
+
+    rng = np.random.default_rng(0)
+
+    def clinic(which: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+        y = np.arange(n) % 2
+        x = rng.normal(0, 1, (n, 8))
+        x[:, 4 * which] += 2.0 * y
+        return x, y
+
+    (old_x, old_y), (new_x, new_y), (test_x, test_y) = clinic(0, 200), clinic(1, 100), clinic(0, 2000)
+    alone = auc(test_y, fit_head(new_x, new_y).logit(test_x)).value
+    some = slice(0, 60)
+    both = fit_head(np.vstack([new_x, old_x[some]]), np.r_[new_y, old_y[some]])
+    assert alone < 0.72 < 0.85 < auc(test_y, both.logit(test_x)).value
+    assert auc(*(lambda c: (c[1], both.logit(c[0])))(clinic(1, 2000))).value > 0.75
+
+
+def test_weights_are_read_and_wrong_ones_refused(tmp_path: Path) -> None:
+    _folder(tmp_path / "a", 9)
+    assert weights_in(tmp_path, ["x"]) is None
+    (tmp_path / "examples.csv").write_text("file,weight\nx,0.5\n")
+    assert weights_in(tmp_path, ["x", "y"]).tolist() == [0.5, 1.0]  # type: ignore[union-attr]
+    for bad in ("2", "much"):
+        (tmp_path / "examples.csv").write_text(f"file,weight\nx,{bad}\n")
+        with pytest.raises(Refused, match="a weight"):
+            weights_in(tmp_path, ["x"])
+    assert classes_of(RECIPES["breastmnist"]) == ("normal or benign", "malignant")
+
+
+def test_a_weight_of_nought_is_as_if_the_example_were_not_there() -> None:
+    torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+    from isocenter.learn.classify import _loss
+
+    how = RECIPES["pneumoniamnist"]
+    logits, labels = torch.randn(4, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 0, 1])
+    some = _loss(logits, labels, torch.tensor([2.0, 0.0, 2.0, 0.0]), how)
+    assert torch.allclose(some, _loss(logits[[0, 2]], labels[[0, 2]], torch.ones(2), how))

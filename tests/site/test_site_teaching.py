@@ -1,0 +1,100 @@
+"""From signed reports to a folder that `train` reads: consent asked, agreement with a seen AI weighed down."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from department_for_oversight import AI, MONDAY, Clock, keep
+from isocenter.app import open_house
+from isocenter.dicom.wrap import wrap_image
+from isocenter.errors import Conflict, Forbidden, Refused
+from isocenter.govern.consent import Purpose
+from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.learn.examples import read_folder
+from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, codes
+from isocenter.settings import Settings
+from isocenter.site.verbs import Site
+
+CASES = [  # patient, mode, machine, first, final
+    ("P1", "unaided-first", True, True, True), ("P1", "concurrent", True, None, True),
+    ("P2", "concurrent", True, None, False), ("P3", "unaided-first", False, False, False),
+    ("P4", "shadow", False, None, True), ("P5", "unaided-first", True, False, True),
+    ("P6", "concurrent", True, None, True),
+]  # fmt: skip
+
+
+def _picture(n: int) -> bytes:
+    held = io.BytesIO()
+    Image.fromarray(np.random.default_rng(n).integers(0, 200, (40, 32), dtype=np.uint8)).save(held, "PNG")
+    return held.getvalue()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    house = open_house(Settings(folder=tmp_path_factory.mktemp("teaching") / "archive"), apart=False)
+    here = replace(house.site, clock=Clock())
+    for n, (patient, mode, machine, first, final) in enumerate(CASES):
+        data = wrap_image(_picture(n), f"{n}.png", MONDAY, modality="DX", body_part="CHEST", view="PA",
+                          patient_id=patient)  # fmt: skip
+        here.receive([data], sender="DX1", who=HOUSE)
+        study = next(s for s in here.index.studies({"PatientID": patient}) if not here.index.results(s.uid))
+        whole = here.index.study(study.uid)
+        found = (Finding(codes.OPACITY, 0.9, words="An opacity.", tracking=f"2.25.{n}"),) if machine else ()
+        said = Result(study.uid, Outcome.FOUND if machine else Outcome.NONE, Origin("machine", AI, "1"), MONDAY,
+                      findings=found, receipt=Receipt(series=(whole.series[0].uid,)))  # fmt: skip
+        keep(here, said, "isocenter", MONDAY)
+        at = MONDAY + timedelta(minutes=n)
+        here.journal.append(Event(Kind.READING_OPENED, at, "ito", study.uid, {"by": "ito"}))
+        call = {"analysis": AI, "version": "1", "mode": mode, "machine": machine, "final": final, "first": first}
+        here.journal.append(Event(Kind.REPORT_SIGNED, at, "ito", study.uid, {"report": f"{n:064x}", "calls": [call]}))
+        if patient != "P6":
+            here.consents.give({"GRU": ()}, patient=patient, who=HOUSE)
+    here.consents.give({}, patient="P5", refuses=[Purpose.TRAINING], who=HOUSE)
+    yield here
+    house.close()
+
+
+def test_examples_are_weighed_and_those_without_consent_stay_out(site: Site, tmp_path: Path) -> None:
+    report = site.teaching.examples(AI, tmp_path / "set", who=HOUSE)
+    assert (report["n"], report["people"]) == (5, 4)
+    assert report["by_class"] == {"NORMAL": 2, "PNEUMONIA": 3}
+    assert report["by_mode"] == {"followed": 1, "overruled": 1, "unaided": 3}
+    assert sum(report["closed"].values()) == 2  # P5 refused training, P6 was never asked
+    with (tmp_path / "set" / "examples.csv").open() as text:
+        rows = list(csv.DictReader(text))
+    assert sorted(r["weight"] for r in rows) == ["0.25", "1", "1", "1", "1"]
+    told = (tmp_path / "set" / "examples.csv").read_text() + " ".join(p.name for p in tmp_path.rglob("*"))
+    assert not any(p in told for p in ("P1", "P2", "1.2.826"))
+    read = read_folder(tmp_path / "set", "NORMAL", "PNEUMONIA")
+    assert read.weights is not None and sorted(read.weights.tolist()) == [0.25, 1, 1, 1, 1]
+    assert len(set(read.groups.tolist())) == 4  # two studies of one patient are one person
+    event = site.journal.since(kinds=(Kind.EXAMPLES_TAKEN,), limit=1)[0].event
+    assert (event.subject, event.details["n"], event.details["digest"]) == (AI, 5, report["digest"])
+    digests = {i.digest for s in site.index.studies({}) for x in site.index.study(s.uid).series for i in x.instances}
+    assert set(json.loads((tmp_path / "set" / "examples.json").read_text())["learned_from"]) < digests
+    with pytest.raises(Conflict, match="not empty"):
+        site.teaching.examples(AI, tmp_path / "set", who=HOUSE)
+
+
+def test_what_must_not_be_taken_is_refused(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(Forbidden):
+        site.teaching.examples(AI, tmp_path / "a", who=Person("ito", Role.READER))
+    with pytest.raises(Refused, match="no signed report"):
+        site.teaching.examples("lung_nodule", tmp_path / "a", who=HOUSE, task=AI)
+    with pytest.raises(Refused, match="no signed report"):
+        site.teaching.examples(AI, tmp_path / "a", who=HOUSE, not_by=["ito"])
+    with pytest.raises(Refused, match="no two classes"):
+        site.teaching.examples(AI, tmp_path / "a", who=HOUSE, task="retinamnist")
+    positives = [s.study for s in site.teaching.said(AI) if s.final]
+    with pytest.raises(Refused, match="one class"):
+        site.teaching.examples(AI, tmp_path / "b", who=HOUSE, without=positives)
