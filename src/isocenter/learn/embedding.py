@@ -60,6 +60,6 @@ def embedded(
 def _prepared(model: Model, some: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     if model.inputs.get("kind") == "classes":
         x = np.moveaxis(some, -1, 1) if int(model.inputs["channels"]) > 1 else some[:, None]
-        return np.asarray(x, np.float32) / 255
+        return np.asarray(x, np.float32) / np.float32(255)
     size = int(model.inputs["size"])
     return np.asarray(np.stack([prepared(p, size)[None] for p in some]), np.float32)
