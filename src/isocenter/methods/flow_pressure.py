@@ -44,7 +44,7 @@ def pressure_mmhg(
     *,
     density_kg_m3: float = BLOOD_KG_M3,
     viscosity_pa_s: float = BLOOD_PA_S,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-4,
 ) -> Floats:
     """Pressure in the vessel at one moment, mmHg, zero on average over it; zero outside.
 
