@@ -138,6 +138,36 @@ def test_images_on_which_areas_would_be_wrong(ct: Volume) -> None:
         BodyComposition().run(two, None)
 
 
+def test_contents_of_the_bowel(ct: Volume) -> None:
+    """Contrast in the bowel is told; the rim of gas, which has every value on its way, is not taken for fat."""
+    plain = BodyComposition().run(ct, None, level_mm=0.0)
+    fat = next(m.value for m in plain.measurements if m.what == codes.VISCERAL_FAT and m.unit == "cm2")
+    from scipy.ndimage import distance_transform_edt
+
+    where = next(f.where for f in plain.findings if f.what == codes.VISCERAL_FAT)
+    assert where is not None and where.mask is not None
+    depth = distance_transform_edt(where.mask, sampling=(1000.0, *ct.geometry.spacing_mm[1:]))
+    at = np.unravel_index(int(depth.argmax()), depth.shape)
+    _z, y, x = np.indices(ct.array.shape)
+    _dz, dy, dx = ct.geometry.spacing_mm
+    from_middle = np.hypot((y - at[1]) * dy, (x - at[2]) * dx)
+    bright = np.where(from_middle < 20, 600, ct.array).astype(ct.array.dtype)
+    told = BodyComposition().run(replace(ct, array=bright), None, level_mm=0.0)
+    assert any("as contrast in the bowel" in r for r in told.reasons)
+    assert not any("as contrast in the bowel" in r for r in plain.reasons)
+    organ = np.where(from_middle < 22, 40, ct.array)
+    gassy = np.where(from_middle < 18, np.clip(-1000 + (from_middle - 14) * 260, -1000, 40), organ)
+    seen = [
+        next(
+            m.value
+            for m in BodyComposition().run(replace(ct, array=a.astype(ct.array.dtype)), None, level_mm=0.0).measurements
+            if m.what == codes.VISCERAL_FAT and m.unit == "cm2"
+        )
+        for a in (organ, gassy)
+    ]
+    assert seen[1] <= seen[0] + 0.02 * fat
+
+
 def test_from_dicom_to_json(tmp_path: Path, phantom: Phantom) -> None:
     for n, data in enumerate(phantom.files):
         (tmp_path / f"{n}.dcm").write_bytes(data)

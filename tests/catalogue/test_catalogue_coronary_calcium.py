@@ -104,6 +104,8 @@ def test_a_scan_that_did_not_follow_the_beat_gets_a_category_and_no_number(
         ({"SliceThickness": 0.6}, "slices of 0.6 mm"),
         ({"SliceThickness": 2.5}, "lie 3.00 mm apart"),
         ({"ConvolutionKernel": "B60f"}, "kernel B60f"),
+        ({"ReasonForStudy": "after CABG 2019"}, "the header says 'CABG'"),
+        ({"ProtocolName": "Calcium, mitral valve replacement"}, "the header says 'valve replacement'"),
     ],
 )
 def test_headers_that_carry_no_score(scan: Volume, facts: dict[str, Any], words: str) -> None:

@@ -68,6 +68,16 @@ def test_where_the_ratio_means_nothing_there_is_none(how: dict[str, Any], said: 
     assert not answer.findings[0].measurements
 
 
+def test_millimetres_of_the_detector_are_told_from_those_of_the_patient() -> None:
+    image, _ = chest(seed=1)
+    said = {}
+    for where in ("ImagerPixelSpacing", "PixelSpacing"):
+        heart = ChestXrayHeart().run(facts(image, SpacingFrom=where)).findings[0]
+        said[where] = next(m.definition for m in heart.measurements if m.unit == "mm")
+    assert said["ImagerPixelSpacing"] == "heart, in the plane of the detector, magnified"
+    assert said["PixelSpacing"] == "heart, as calibrated"
+
+
 def test_a_cropped_lung_has_no_ratio() -> None:
     image, _ = chest(seed=1)
     low = image.cropped((0, 0, 0), (1, 385, 512))  # through the costophrenic angles

@@ -188,6 +188,25 @@ def test_one_slice_through_a_leaking_valve(sliced: Phantom, plane: tuple[Volume,
         run(in_plane)
 
 
+def test_magnitude_and_phase_in_one_series(sliced: Phantom) -> None:
+    from io import BytesIO
+
+    from pydicom import dcmread
+
+    files = []
+    for n, data in enumerate(sliced.files):
+        ds = dcmread(BytesIO(data))
+        ds.SeriesInstanceUID, ds.SeriesNumber, ds.InstanceNumber = "2.25.77", 3, n + 1
+        held = BytesIO()
+        ds.save_as(held)
+        files.append(held.getvalue())
+    together = tuple(loaded(files[::2] + files[1::2])[0])
+    assert len(together) == 2
+    answer = run(together)
+    assert said(answer, codes.NET_FLOW) == pytest.approx(sliced.truth["net_ml"], rel=0.02)
+    assert any("Maxwell" in r for r in answer.reasons)
+
+
 def circle(plane: tuple[Volume, ...], y: float, x: float, radius: float, label: str) -> Region:
     _, rows, columns = plane[0].geometry.shape
     mask = np.hypot(np.arange(rows)[:, None] - y, np.arange(columns)[None] - x) < radius

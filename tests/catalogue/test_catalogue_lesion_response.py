@@ -170,3 +170,37 @@ def test_a_folder_of_two_studies_gives_a_response(tmp_path: Path) -> None:
     assert any("was registered to 2026-03-02 rigidly" in r for r in done.reasons)
     sizes = [m.value for f in done.findings for m in f.measurements if m.what == codes.LONG_AXIS]
     assert sorted(sizes) == pytest.approx([0.55 * 26, 0.55 * 34], abs=3.5)
+
+
+def test_what_was_not_evaluated_is_not_gone() -> None:
+    first, now = on(0, (LIVER, 20, "liver"), (LUNG, 15, "lung")), on(60, (LIVER, 20, "liver"))
+    assert "PR" in the(ask(first, now), CURRENT).words
+    told = ask(first, now, not_evaluated="lung")
+    assert "NE" in the(told, CURRENT).words
+    assert any("lesion 2 is not evaluated now, as named" in r for r in told.reasons)
+    assert not any("counts as gone" in r for r in told.reasons)
+    with pytest.raises(Refused, match="has liver, lung"):
+        ask(first, now, not_evaluated="spleen")
+
+
+@pytest.mark.parametrize(
+    ("began", "words"),
+    [("2026-02-10", "40 days before treatment began"), ("2025-12-20", "12 days after treatment"), ("soon", "no day")],
+)
+def test_a_baseline_that_is_too_old_or_too_late(began: str, words: str) -> None:
+    first, now = on(0, (LIVER, 20, "liver")), on(60, (LIVER, 12, "liver"))
+    assert "PR" in the(ask(first, now, therapy_began="2026-01-20"), CURRENT).words
+    with pytest.raises(Refused, match=words):
+        ask(first, now, therapy_began=began)
+
+
+def test_scans_made_otherwise_are_told() -> None:
+    first, now = on(0, (LIVER, 20, "liver")), on(60, (LIVER, 12, "liver"))
+    empty = np.zeros(GRID.shape, np.float32)
+    thin = Volume(empty, GRID, "attenuation", "[hnsf'U]", facts={"SliceThickness": 1.0})
+    thick = Volume(
+        empty, GRID, "attenuation", "[hnsf'U]", facts={"SliceThickness": 5.0, "ContrastBolusAgent": "Iohexol"}
+    )
+    said = LesionResponse().run(now, (first,), thick, (Dated(first.study_uid, first.day, thin),)).reasons
+    assert any("slices of 1 mm at baseline and 5 mm now" in r for r in said)
+    assert any("contrast was given now only" in r for r in said)

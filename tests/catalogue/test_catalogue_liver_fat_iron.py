@@ -88,6 +88,12 @@ def test_a_calibration_of_another_field_gives_no_iron(parts: tuple[Volume, ...])
     assert any("it was made at 3 T" in r for r in answer.reasons)
 
 
+def test_three_echoes_tell_that_decay_is_little_more_than_a_correction(truth: dict[str, Any]) -> None:
+    three = parts_of(echoes_ms=(1.2, 3.5, 5.8))
+    answer = LiverFatIron().run(three, drawn(three, truth["liver"]))
+    assert any("three echoes: R2*" in r for r in answer.reasons)
+
+
 def test_shading_of_the_coil_changes_nothing(parts: tuple[Volume, ...]) -> None:
     answer = LiverFatIron().run(parts_of(shading=0.7), None)
     assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.4)

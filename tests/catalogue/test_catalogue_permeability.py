@@ -111,6 +111,12 @@ def test_times_baselines_and_blood_that_cannot_be(scan: tuple[Volume, Volume], d
         Permeability().run(dynamic, (angles,), (none, drawn[1]))
 
 
+def test_inflow_and_haematocrit_are_told(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    answer = Permeability().run(scan[0], (scan[1],), drawn)
+    assert any("inflow is not corrected" in r for r in answer.reasons)
+    assert any("haematocrit 0.42" in r for r in answer.reasons)
+
+
 def test_without_contrast_nothing_is_found(scan: tuple[Volume, Volume]) -> None:
     still = replace(scan[0], array=np.repeat(scan[0].array[:1], len(scan[0].array), axis=0))
     answer = Permeability().run(still, (scan[1],), None)

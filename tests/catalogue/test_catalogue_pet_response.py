@@ -101,6 +101,7 @@ def test_deauville_and_lugano() -> None:
         ([_made(1.0, 0), _made(4.5, 60)], {}, "follows lesions from"),
         ([without(_made(9.0, 0), "aorta")], {"criteria": "Lugano 2014"}, "aorta or mediastinum"),
         ([without(_made(9.0, 0), "liver")], {"criteria": "Lugano 2014"}, "region 'liver'"),
+        ([_made(9.0, 0), _made(4.5, 60)], {"extravasated": True}, "tracer beside the vein"),
     ],
 )
 def test_it_declines_where_it_must(visits: list[Visit], how: dict[str, Any], words: str) -> None:

@@ -14,6 +14,7 @@ from isocenter.errors import Refused
 from isocenter.methods import pet_header, suv
 from isocenter.record import Outcome, codes
 from isocenter.space import Axis, Geometry, Reference, Region, Shape, Volume
+from isocenter.testing.phantoms import pet_ct
 
 GRID = Geometry.regular(shape=(24, 32, 32), spacing_mm=(4.0, 4.0, 4.0), frame_of_reference="2.25.1")
 PER_SUV = 1.0 / suv.conversion(pet_header.read(_HEADER)).factor
@@ -229,6 +230,24 @@ def test_one_frame_of_a_leading_axis_is_taken() -> None:
 def test_headers_that_carry_no_suv(facts: dict[str, Any], words: str) -> None:
     with pytest.raises(Refused, match=f"(?i){words}"):
         PETUptake().run(pet(hot(), **facts), (LESION,))
+
+
+def test_a_series_of_mixed_units_has_no_suv() -> None:
+    from io import BytesIO
+
+    from pydicom import dcmread
+
+    files = []
+    for data in pet_ct.patient(structures=False).files:
+        ds = dcmread(BytesIO(data))
+        if ds.Modality == "PT":
+            ds.Units = "CNTS" if int(ds.InstanceNumber) % 2 else "BQML"
+            held = BytesIO()
+            ds.save_as(held)
+            files.append(held.getvalue())
+    (mixed,) = loaded(files)[0]
+    with pytest.raises(Refused, match="units 'none'"):
+        PETUptake().run(mixed, None)
 
 
 def test_images_that_are_none() -> None:

@@ -21,6 +21,7 @@ __all__ = ["BodyComposition"]
 _KV = (110.0, 130.0)
 _THICKEST_MM = 5.0
 _METAL_HU = 2800.0
+_BRIGHT_ML = 5.0
 _METAL_VOXELS = 20
 _NONE_GIVEN = -9999.0
 _MUSCLE = re.compile(r"muscle|muskel", re.IGNORECASE)
@@ -97,6 +98,12 @@ class BodyComposition:
         found = tissues(hu, spacing, muscle=compartment)
         if int(np.count_nonzero(hu[found.body] > _METAL_HU)) > _METAL_VOXELS:
             raise Refused("metal in the images", "its streaks move attenuation in and out of the windows")
+        bright_ml = float(found.bright.sum()) * held.geometry.voxel_volume_mm3 / 1000.0
+        if bright_ml > _BRIGHT_ML:
+            remarks.append(
+                f"{bright_ml:.0f} mL above 300 HU in the cavity, as contrast in the bowel: its streaks and edges move "
+                "visceral fat in and out of its window"
+            )
         if compartment is None:
             remarks.append("the muscle wall was found by the program: a person looks at the outlines")
         level = _level(held, drawn, level_mm)

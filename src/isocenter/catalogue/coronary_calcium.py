@@ -148,6 +148,17 @@ class _Place:
     vessel: bool
 
 
+_TOLD = (
+    "ReasonForStudy", "ReasonForTheRequestedProcedure", "RequestedProcedureDescription",
+    "PerformedProcedureStepDescription", "ProtocolName",
+)  # fmt: skip
+_OPERATED = re.compile(
+    r"\b(cabg|bypass(?:es)?|(?:vein |arterial )?grafts?|stents?|stented|tavi|tavr|mitra ?clip|valve replacement|"
+    r"prosthetic valve|valve prosthesis|annuloplasty)\b",
+    re.IGNORECASE,
+)
+
+
 def _must_be_scorable(ct: Volume) -> None:
     """What the header must not say."""
     facts = ct.facts
@@ -158,6 +169,14 @@ def _must_be_scorable(ct: Volume) -> None:
     agent = str(facts.get("ContrastBolusAgent") or "").strip()
     if agent and agent.lower() not in ("no", "none", "0", "n", "without"):
         raise Refused(f"contrast agent '{agent}'", "blood would count as calcium", "score the scan before contrast")
+    told = " ".join(str(facts.get(k) or "") for k in _TOLD)
+    operated = _OPERATED.search(told)
+    if operated:
+        raise Refused(
+            f"the header says '{operated.group(0)}'",
+            "grafts, stents and valves hold calcium and metal that is not that of native arteries",
+            "score by hand, leaving them out",
+        )
     kv = facts.get("KVP")
     if kv is not None and abs(float(kv) - _KV) > 1.0:
         raise Refused(

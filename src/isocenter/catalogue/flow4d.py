@@ -24,6 +24,9 @@ __all__ = ["Flow4D"]
 _LEAST_FRAMES = 20
 _COARSE_MS = 40.0
 _COARSE_MM = 3.0
+_MAXWELL = (
+    "concomitant (Maxwell) terms are taken as corrected by the scanner; what is left of them goes with the background"
+)
 _LEAST_TURN = 0.8  # divergence of another arrangement over that of the header's, below which the header is not believed
 
 Floats = npt.NDArray[np.float32]
@@ -106,7 +109,7 @@ class Flow4D:
                 f"with fewer than {_LEAST_FRAMES} the peak of flow falls between frames",
                 "scan with more, or accept_few_frames for numbers that are too low",
             )
-        remarks = [scan.scaling, *scan.remarks, *_coarse(scan)]
+        remarks = [scan.scaling, *scan.remarks, *_coarse(scan), _MAXWELL]
         if scan.magnitude is None:
             raise Refused(
                 "no magnitude images of the same grid and beat",

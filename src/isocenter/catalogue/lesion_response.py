@@ -32,6 +32,7 @@ NEW = Code("new-lesions", "99ISO", "Number of new lesions")
 
 _NODE = re.compile(r"\b(node|nodes|nodal|ln|lymph)", re.IGNORECASE)
 _BONE = re.compile(r"\b(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
+_BASELINE_DAYS = 28
 # QIBA profile "CT Tumor Volume Change for Advanced Disease" (2018): by the longest diameter at baseline.
 _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
 
@@ -73,6 +74,8 @@ class LesionResponse:
         stable_days: int = 42,
         confirmed: bool = True,
         reach_mm: float = 10.0,
+        not_evaluated: str = "",
+        therapy_began: str = "",
     ) -> Answer:
         """Follow the lesions from the oldest study that has outlines (the baseline) to this one.
 
@@ -84,12 +87,16 @@ class LesionResponse:
             stable_days: least time from baseline for a stable disease, by the protocol.
             confirmed: whether CR and PR must be confirmed after 28 days to be the best response.
             reach_mm: how far a lesion may have moved beyond the error of registration.
+            not_evaluated: labels of baseline lesions that this scan cannot show, separated by commas: they are not
+                evaluated, which is not the same as gone.
+            therapy_began: day of the first treatment as YYYY-MM-DD; a baseline of more than 28 days before is refused.
 
         Raises:
-            Refused: without a baseline, without common place or images to register by, when registration fails, or when
-                a named target is not at baseline.
+            Refused: without a baseline, without common place or images to register by, when registration fails, when
+                a named lesion is not at baseline, or when the baseline is too old or from after the treatment began.
         """
         times = [drawn(one) for one in (*before, lesions)]
+        _must_begin_before(times[0].day, therapy_began)
         scans = {one.study_uid: one.volume for one in images_before or ()}
         if image is not None:
             scans[lesions.study_uid] = image
@@ -100,8 +107,11 @@ class LesionResponse:
         followed = tracks(spotted, reach_mm=reaches)
         sized = [[volumetry.measure(r) for r in time.regions] for time in times]
         chosen = _chosen(times[0], sized[0], targets)
-        remarks += _doubts(followed, times, chosen, bool(targets))
+        unseen = _named(times[0], not_evaluated)
+        remarks += [*_doubts(followed, times, chosen, bool(targets), unseen), *_otherwise(times, scans)]
         visits = _visits(times, sized, followed, chosen)
+        if unseen & set(chosen):
+            visits = (*visits[:-1], replace(visits[-1], complete=False))
         absolute = 0.0 if criteria == "mRECIST" else 5.0
         judged = recist.responses(visits, absolute_mm=absolute)
         best = recist.best_response(visits, confirmed=confirmed, stable_days=stable_days, absolute_mm=absolute)
@@ -165,16 +175,67 @@ def _chosen(first: Drawn, sizes: Sequence[volumetry.Extent], named: str) -> tupl
     lesions = [_lesion(r, s) for r, s in zip(first.regions, sizes, strict=True)]
     if not named.strip():
         return recist.choose_targets(lesions)
-    chosen = []
-    for name in (part.strip().casefold() for part in named.split(",")):
-        places = [i for i, r in enumerate(first.regions) if r.label.casefold() == name]
+    return tuple(sorted(_named(first, named)))
+
+
+def _named(first: Drawn, names: str) -> set[int]:
+    """Places among the baseline's lesions of labels that a person wrote, separated by commas."""
+    found: set[int] = set()
+    for name in (part.strip().casefold() for part in names.split(",") if part.strip()):
+        places = {i for i, r in enumerate(first.regions) if r.label.casefold() == name}
         if not places:
             labels = ", ".join(r.label or "unnamed" for r in first.regions)
             raise Refused(
                 f"target '{name}'", f"the baseline of {first.day} has {labels}", "name lesions of the baseline"
             )
-        chosen += places
-    return tuple(chosen)
+        found |= places
+    return found
+
+
+def _must_begin_before(baseline: date, therapy_began: str) -> None:
+    """Baseline lies in the four weeks before treatment (RECIST 1.1, 3.1)."""
+    if not therapy_began.strip():
+        return
+    try:
+        began = date.fromisoformat(therapy_began.strip())
+    except ValueError:
+        raise Refused(f"therapy_began '{therapy_began}'", "it is no day", "write it as 2026-03-02") from None
+    days = (began - baseline).days
+    if days < 0:
+        raise Refused(
+            f"a baseline of {baseline}, {-days} days after treatment began",
+            "response is counted from before treatment",
+            "outline the study from before it",
+        )
+    if days > _BASELINE_DAYS:
+        raise Refused(
+            f"a baseline of {baseline}, {days} days before treatment began",
+            f"RECIST 1.1 takes it from the last {_BASELINE_DAYS}: growth of that time would count as failure",
+            "outline a scan of the four weeks before treatment",
+        )
+
+
+def _otherwise(times: Sequence[Drawn], scans: Mapping[str, Volume]) -> list[str]:
+    """How the scan of now was made otherwise than that of the baseline."""
+    first, last = (scans.get(times[k].study_uid) for k in (0, -1))
+    if first is None or last is None:
+        return []
+    said = []
+    thick = [float(v.facts.get("SliceThickness") or v.geometry.spacing_mm[0]) for v in (first, last)]
+    if max(thick) > 1.5 * min(thick):
+        said.append(
+            f"slices of {thick[0]:g} mm at baseline and {thick[1]:g} mm now: a change below {2 * max(thick):g} mm may "
+            "be that of the slices"
+        )
+    agent = [bool(str(v.facts.get("ContrastBolusAgent") or "").strip()) for v in (first, last)]
+    if agent[0] is not agent[1]:
+        said.append(
+            f"contrast was given {'at baseline' if agent[0] else 'now'} only: lesions look larger or smaller in "
+            "another phase"
+        )
+    if first.facts.get("Modality", "") != last.facts.get("Modality", ""):
+        said.append("another modality than at baseline: sizes are not to be compared")
+    return said
 
 
 def _recorded(track: Track, k: int, times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]]) -> float:
@@ -217,12 +278,16 @@ def _visits(
     return tuple(visits)
 
 
-def _doubts(followed: Sequence[Track], times: Sequence[Drawn], chosen: Sequence[int], named: bool) -> list[str]:
+def _doubts(
+    followed: Sequence[Track], times: Sequence[Drawn], chosen: Sequence[int], named: bool, unseen: set[int]
+) -> list[str]:
     said = [
         f"baseline is {times[0].day}, the oldest study with outlines; targets "
         + ("as named" if named else "are proposed: the largest measurable, at most five, two in an organ")
     ]
-    absent = [n + 1 for n, t in enumerate(followed) if t.merged_into is None and not t.at[-1]]
+    if unseen:
+        said.append(f"lesion {', '.join(str(n + 1) for n in sorted(unseen))} is not evaluated now, as named")
+    absent = [n + 1 for n, t in enumerate(followed) if t.merged_into is None and not t.at[-1] and n not in unseen]
     if absent:
         said.append(f"lesion {', '.join(map(str, absent))} is not outlined now and counts as gone: confirm it")
     if any(t.began == 0 and n not in chosen for n, t in enumerate(followed)):

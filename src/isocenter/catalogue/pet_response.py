@@ -81,6 +81,7 @@ class PETResponse:
         reach_mm: float = 15.0,
         glucose_mmol_l: float = 0.0,
         glucose_before_mmol_l: float = 0.0,
+        extravasated: bool = False,
     ) -> Answer:
         """Compare this PET with the baseline.
 
@@ -93,11 +94,18 @@ class PETResponse:
             markedly: how many times the liver is score 5 of Deauville, 2 to 3.
             reach_mm: how far a lesion may have moved beyond the error of registration.
             glucose_mmol_l, glucose_before_mmol_l: in blood; 0 where it is not known.
+            extravasated: whether tracer went beside the vein at either scan. The program does not look for it.
 
         Raises:
             Refused: when a reference organ or SUL is missing, or the two scans are not comparable; the message has
                 every reason.
         """
+        if extravasated:
+            raise Refused(
+                "tracer beside the vein",
+                "the activity that reached the blood is not the one in the header: every SUV comes out too low",
+                "repeat the scan, or read it by eye",
+            )
         remarks: list[str] = []
         now = _Time.of(pet, drawn, lean, glucose_mmol_l, remarks)
         known = {d.study_uid: d.regions for d in drawn_before or ()}

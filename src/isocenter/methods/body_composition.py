@@ -32,7 +32,7 @@ WINDOWS_HU: dict[str, tuple[float, float]] = {
 }
 """Tissue -> lowest and highest HU that count as it, ends included."""
 
-_AIR_HU, _BONE_HU = -300.0, 200.0
+_AIR_HU, _BONE_HU, _BRIGHT_HU = -300.0, 200.0, 300.0
 _DEPTH_MM = 16.0  # of the wall where there is no spine behind it
 _PSOAS_MM, _AHEAD_MM = 42.0, 4.0  # muscle lies so near the spine, and so far ahead of it
 _GAP_MM = 8.0  # gaps of the muscle wall that are closed: linea alba, between oblique muscles
@@ -41,13 +41,14 @@ _THIN_MM = 2.5
 
 @dataclass(frozen=True, eq=False)
 class Tissues:
-    """Masks of one CT, (slices, rows, columns) each."""
+    """Masks of one CT, (slices, rows, columns) each; `bright` lies in the cavity and is denser than any organ."""
 
     muscle: Mask
     visceral: Mask
     subcutaneous: Mask
     intermuscular: Mask
     body: Mask
+    bright: Mask
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def tissues(hu: Hounsfield, spacing_mm: tuple[float, float, float], *, muscle: M
     """
     body = body_of(hu, spacing_mm)
     values = np.asarray(hu, np.float32)
-    found = [np.zeros(hu.shape, bool) for _ in range(4)]
+    found = [np.zeros(hu.shape, bool) for _ in range(5)]
     for k in np.flatnonzero(body.any(axis=(1, 2))):
         wall, cavity = _wall(values[k], body[k], spacing_mm) if muscle is None else _given(muscle[k], spacing_mm)
         lean, fat = _within(values[k], "skeletal muscle"), _within(values[k], "fat")
@@ -169,7 +170,8 @@ def tissues(hu: Hounsfield, spacing_mm: tuple[float, float, float], *, muscle: M
         found[1][k] = cavity & ~gas & _within(values[k], "visceral fat")
         found[2][k] = body[k] & ~cavity & ~wall & fat
         found[3][k] = wall & _within(values[k], "intermuscular fat")
-    return Tissues(found[0], found[1], found[2], found[3], body)
+        found[4][k] = cavity & (values[k] > _BRIGHT_HU)
+    return Tissues(found[0], found[1], found[2], found[3], body, found[4])
 
 
 def _within(values: npt.NDArray[np.float32], tissue: str) -> Mask:
