@@ -20,6 +20,7 @@ from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unava
 from isocenter.settings import Settings
 
 if TYPE_CHECKING:
+    from isocenter.doors import pages_oidc
     from isocenter.doors.dimse_scu import Peer
     from isocenter.doors.exchange import Exchange
     from isocenter.site.receiving import Receiving
@@ -262,6 +263,7 @@ class House:
             dicomweb_router=dicom_web,
             names=self._names(),
             machine=pages_machine.Machine(self.settings, self.waiting, self.again if self._jobs is not None else None),
+            way=self._way(),
         )
         secure = self._web_tls()
         held = socket.socket(socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET, socket.SOCK_STREAM)
@@ -300,6 +302,18 @@ class House:
 
         self._closing.append(stop)
 
+    def _way(self) -> pages_oidc.Way | None:
+        from isocenter.doors.oidc_client import Provider
+        from isocenter.doors.pages_oidc import Way
+        from isocenter.govern.oidc import read_table
+
+        said = self.settings
+        if not said.oidc_issuer:
+            return None
+        table = read_table(said.oidc_roles, claim=said.oidc_claim, name=said.oidc_name)
+        secret = said.oidc_secret.read_text("utf-8").strip() if said.oidc_secret else ""
+        return Way(Provider(said.oidc_issuer, said.oidc_client, secret, table), said.address)
+
     def _web_tls(self) -> ssl.SSLContext | None:
         from isocenter.doors import tls
 
@@ -318,6 +332,8 @@ class House:
     @property
     def address(self) -> str:
         """Where a browser finds the pages."""
+        if self.settings.address:
+            return self.settings.address.rstrip("/")
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
         return f"{'https' if self.settings.tls else 'http'}://{host}:{self.web_port or self.settings.port}"
 

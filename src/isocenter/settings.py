@@ -43,6 +43,15 @@ class Settings(BaseSettings):
     hl7_processing: str = Field("P", description="Processing IDs that are taken, by commas; P,T in a test archive.")
     hl7_results: str = Field("", description="Where signed reports go as HL7 (ORU^R01): host:port, by commas.")
     hl7_plain: bool = Field(False, description="HL7 without TLS: only on a network of its own.")
+    address: str = Field("", description="Address under which others reach us, https://…; empty: host and port.")
+    oidc_issuer: str = Field("", description="OpenID Connect issuer through which people may sign in; empty for none.")
+    oidc_client: str = Field(
+        "isocenter", description="Our name at the issuer; it returns to ADDRESS/sign-in/oidc/back."
+    )
+    oidc_secret: Path | None = Field(None, description="File with the secret that the issuer gave us; none if public.")
+    oidc_roles: str = Field("", description="Which value of the claim gives which role: radiologists=reader,it=admin.")
+    oidc_claim: str = Field("groups", description="The claim that gives the role, with dots into objects.")
+    oidc_name: str = Field("preferred_username", description="The claim that is shown as the account's name.")
     workers: int = Field(2, description="Analyses that run at the same time: one a core of a small machine.")
     quiet_s: float = Field(0.4, description="A study is analysed when nothing has arrived for it for so long.")
     models: str = Field("", description="Folder with a site's own models, looked at before those that ship.")

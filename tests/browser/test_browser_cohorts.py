@@ -64,4 +64,21 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         row.get_by_text("ended").wait_for()
         until(lambda: outside.request.get("/api/shared", headers=headers).status == 403)
         outside.close()
+
+        page.goto("/sharing/consent")
+        page.get_by_label("Patient's number").fill("P03")
+        page.get_by_label("Terms (DUO)").fill("HMB XYZ")
+        page.get_by_role("button", name="Record").click()
+        page.get_by_role("alert").get_by_text("known are").wait_for()
+        page.get_by_label("Terms (DUO)").fill("HMB NPUNCU TS=2999-12-31")
+        page.get_by_role("button", name="Record").click()
+        row = page.get_by_role("row", name="patient P03")
+        row.get_by_text("not for profit, non-commercial use only").wait_for()
+        if AXE.is_file():
+            assert faults(page, AXE.read_text()) == []
+        shot(page, "consent")
+        row.get_by_role("button", name="Withdraw all").click()
+        page.get_by_role("heading", name="Withdrawn for 1 study").wait_for()
+        page.goto("/cohorts")
+        page.get_by_text("29 of 29 studies").wait_for()
         page.context.close()

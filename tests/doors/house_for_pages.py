@@ -273,6 +273,12 @@ class House:
             raise Forbidden("name or password is wrong", "nobody is signed in (rule 'sign_in')", "try again")
         return self.token(name)
 
+    def sign_in_by_service(self, identity: str, name: str, role: Role, *, address: str) -> str:
+        raise Forbidden("a service", "this house has none", "use a password")
+
+    def sign_in_refused(self, cause: str, *, address: str) -> None:
+        pass
+
     def sign_in_by_link(self, link: str, *, address: str) -> str:
         return self.token(self.links.redeem(link, self.now))
 

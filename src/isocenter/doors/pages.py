@@ -27,6 +27,7 @@ from isocenter.doors import (
     pages_marks,
     pages_models,
     pages_modes,
+    pages_oidc,
     pages_oversight,
     pages_oversight_consult,
     pages_oversight_reviews,
@@ -59,6 +60,7 @@ __all__ = ["application"]
 
 _PARTS = (
     pages_people,
+    pages_oidc,
     pages_models,
     pages_modes,
     pages_settings,
@@ -97,6 +99,7 @@ def application(
     web: Path | None = None,
     pause: Callable[[], Awaitable[Any]] | None = None,
     machine: Machine | None = None,
+    way: pages_oidc.Way | None = None,
 ) -> FastAPI:
     """The web application of a site.
 
@@ -108,12 +111,14 @@ def application(
         names: host names, beside loopback, under which browsers may come.
         web: folder of the built pages; where it is not given, that of the package.
         machine: the server that runs this, for the pages that tell how it does.
+        way: the site's sign-in service, where it has one.
         pause: waits between two looks into the journal for the stream of events; half a second by default.
     """
     app = FastAPI(title="Isocenter", docs_url=None, redoc_url=None, openapi_url=None)
     figures = Figures()
     app.state.site, app.state.demo, app.state.clock = site, demo, clock
     app.state.figures, app.state.web = figures, web or pages_web.built()
+    app.state.way = way
     app.state.pause = pause or _half_a_second
     app.state.programs, app.state.machine = Programs(site), machine or Machine()
     for part in _PARTS:

@@ -16,7 +16,7 @@ from isocenter.doors.pages_who import COOKIE, SiteHere, needs, token_of
 from isocenter.errors import LimitReached
 from isocenter.govern.policy import RULES, Person, may, why
 
-__all__ = ["router"]
+__all__ = ["address_of", "remember", "router"]
 
 router = APIRouter()
 
@@ -34,9 +34,9 @@ def open_link(request: Request, site: SiteHere, _: Annotated[Person, needs("sign
     if not token:
         return index(request)
     here: PagesSite = site
-    session = here.sign_in_by_link(token[:1024], address=_address(request))
+    session = here.sign_in_by_link(token[:1024], address=address_of(request))
     answer = RedirectResponse("/", status_code=303)
-    _remember(answer, request, session)
+    remember(answer, request, session)
     return answer
 
 
@@ -47,7 +47,7 @@ def sign_in(
     """Sign in with name and password."""
     here: PagesSite = site
     try:
-        session = here.sign_in(asked.name, asked.password, address=_address(request))
+        session = here.sign_in(asked.name, asked.password, address=address_of(request))
     except LimitReached as refused:
         seconds = re.search(r"(\d+) s\b", refused.do)
         return JSONResponse(
@@ -55,7 +55,7 @@ def sign_in(
             status_code=429,
             headers={"Retry-After": seconds[1] if seconds else "60"},
         )
-    _remember(response, request, session)
+    remember(response, request, session)
     return _me(here.person_of(session), request)
 
 
@@ -78,12 +78,14 @@ def _me(person: Person, request: Request) -> dict[str, Any]:
     return {"name": person.name, "role": person.role.value, "demo": request.app.state.demo}
 
 
-def _remember(response: Response, request: Request, session: str) -> None:
+def remember(response: Response, request: Request, session: str) -> None:
+    """Give the browser its session."""
     # A session cookie without age: it goes with the browser, and the server's own limits hold before that.
     response.set_cookie(
         COOKIE, session, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
     )
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
     return request.client.host if request.client else ""

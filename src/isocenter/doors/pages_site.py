@@ -79,6 +79,12 @@ class PagesSite(Protocol):
     def sign_in_by_link(self, link: str, *, address: str) -> str:
         """A session token for a one-time link."""
 
+    def sign_in_by_service(self, identity: str, name: str, role: Role, *, address: str) -> str:
+        """A session token for somebody whom the site's sign-in service has proven."""
+
+    def sign_in_refused(self, cause: str, *, address: str) -> None:
+        """A sign-in was not proven."""
+
     def sign_out(self, token: str) -> None:
         """End the session."""
 

@@ -25,6 +25,7 @@ __all__ = ["Entrance"]
 
 _ABSOLUTE = timedelta(hours=12)  # a reader's day
 _PAGE = 500
+_OF_SERVICE = "oidc:"  # before the identity of an account that has no password here
 _LONGEST_NAME = 64  # of a name that nobody has; what is remembered of strangers stays small
 
 
@@ -83,6 +84,33 @@ class Entrance:
             Forbidden: for a link that is not valid, or an account that is closed.
         """
         return self._begin(self._links.redeem(link, self.clock()), address)
+
+    def by_service(self, identity: str, name: str, role: Role, *, address: str) -> str:
+        """A session token for somebody whom the site's sign-in service has proven; the account follows it.
+
+        Args:
+            identity: digest of issuer and subject: the account belongs to it, whatever it is called there later.
+            name: what the service calls them now, for an account that is new here.
+            role: as the table of the site gives it now.
+
+        Raises:
+            Forbidden: the account is closed, or another account has that name.
+        """
+        credential = f"{_OF_SERVICE}{identity}"
+        with self._restoring:  # one first sign-in at a time, so that two do not make two accounts
+            found = next((one for one in self.index.people() if one["credential"] == credential), None)
+            if found is None and self.index.person(name) is not None:
+                raise Forbidden(f"the name '{name}'", "another account has it here", "ask an administrator")
+            if found is None or (found["role"] != role.value and not found["disabled"]):
+                name = found["name"] if found else name
+                told = {"role": role.value, "credential": credential, "by": "sign-in service"}
+                self.journal.append(Event(Kind.PERSON_ADDED, self.clock(), "isocenter", name, told))
+                self._sessions.end_all(name)
+        return self._begin(found["name"] if found else name, address)
+
+    def refused(self, cause: str, *, address: str) -> None:
+        """A sign-in that was not proven; the journal keeps the cause, the answer does not tell it."""
+        self._tell(Kind.SIGN_IN_REFUSED, "", address=address, cause=cause[:200])
 
     def leave(self, token: str) -> None:
         """End a session."""

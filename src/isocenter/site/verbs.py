@@ -399,6 +399,14 @@ class Site(Desk, Marks, Registering):
         """A session token for a one-time link; the link is spent."""
         return self._entrance.by_link(link, address=address)
 
+    def sign_in_by_service(self, identity: str, name: str, role: Role, *, address: str) -> str:
+        """A session token for somebody whom the site's sign-in service has proven."""
+        return self._entrance.by_service(identity, name, role, address=address)
+
+    def sign_in_refused(self, cause: str, *, address: str) -> None:
+        """A sign-in was not proven; the journal keeps why."""
+        self._entrance.refused(cause, address=address)
+
     def sign_out(self, token: str) -> None:
         """End a session."""
         self._entrance.leave(token)

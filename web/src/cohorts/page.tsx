@@ -50,15 +50,16 @@ function Question({ id }: { id: string }) {
         <span class="muted" role="status">{told && `${told.n} of ${count(told.of, "study", "studies")}, ${count(told.people, "person", "people")}`}</span>
       </header>
       <main class="desk-list cohort" data-region tabIndex={0}>
-        <Shown of={table} what="the cohort">{(value) => (value.of ? <Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} /> : <Nobody />)}</Shown>
+        <Shown of={table} what="the cohort">{(value) => (value.of ? <Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} /> : <Nobody closed={value.closed} />)}</Shown>
       </main>
     </>
   );
 }
 
-function Nobody() {
+function Nobody({ closed }: { closed: Table["closed"] }) {
   return (
     <Empty title="No study can be asked yet">
+      {closed.map((one) => <p key={one.reason}>{one.studies ?? "Some"} studies stay out: {one.reason}. What data may be used for is recorded under <a href={to.sharing("consent")}>Consent</a>.</p>)}
       <p>Of people who read, a cohort holds studies whose report is signed. Sign a first report, or ask as a researcher, who reads no duty list.</p>
     </Empty>
   );
@@ -115,8 +116,8 @@ function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; 
 
 function Ledger({ table }: { table: Table }) {
   const out = table.ledger.filter((one) => one.left_out > 0);
-  if (!out.length) return null;
-  return <ul class="bullets">{out.map((one) => <li key={one.filter}><strong>{one.left_out}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}</ul>;
+  if (!out.length && !table.closed.length) return null;
+  return <ul class="bullets">{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}</ul>;
 }
 
 function Line({ column, current, few }: { column: Column; current: boolean; few: number }) {

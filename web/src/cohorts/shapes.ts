@@ -37,6 +37,8 @@ export interface Table {
   few: number;
   q: string;
   ledger: { filter: string; left_out: number; missing: number | null }[];
+  /** Why studies may not be used, by the terms of use; few are not counted. */
+  closed: { reason: string; studies: number | null }[];
   fields: Column[];
   chart: Figures | null;
   rows: ({ study: string } & Record<string, string | number>)[];

@@ -9,6 +9,7 @@ import { Tabs } from "../kit/tabs";
 import { may, ruleOf } from "../me";
 import { address, setQuery, to } from "../router";
 import { count, day, moment } from "../words";
+import { Consents } from "./consent";
 
 const PARTS = [
   { part: "", name: "Shared" },
@@ -40,10 +41,7 @@ export function SharingPage({ part }: { part: string }) {
       </header>
       <main class="desk-list model" data-region tabIndex={0}>
         {part === "consent" ? (
-          <Empty title="No consent is recorded">
-            <p>For each person stands here what they agreed to: purpose, recipient and date, each with its document. A withdrawal shows what it reaches before it is done.</p>
-            <p>Until consent can be recorded here, nothing is shared on the ground of one.</p>
-          </Empty>
+          <Consents />
         ) : part === "in-and-out" ? (
           <Empty title="No ledger of imports and exports yet">
             <p>Each import and export stands here as a sum that adds up: expected = stored + rejected + missing.</p>

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { asTrouble } from "../api/load";
 import type { Trouble } from "../api/door";
@@ -9,6 +9,8 @@ import { address, go, placeOf, to } from "../router";
 export function SignInPage() {
   const [trouble, setTrouble] = useState<Trouble | null>(null);
   const [busy, setBusy] = useState(false);
+  const [service, setService] = useState<{ issuer: string; begin: string } | null>(null);
+  useEffect(() => void ask<{ service: typeof service }>("/api/sign-in/ways").then((told) => setService(told.service), () => setService(null)), []);
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
@@ -38,6 +40,7 @@ export function SignInPage() {
         <label>Name<input name="name" autocomplete="username" required autofocus /></label>
         <label>Password<input name="password" type="password" autocomplete="current-password" required /></label>
         <button class="primary" disabled={busy}>{busy ? "Signing in" : "Sign in"}</button>
+        {service && <a class="button" href={service.begin} target="_self">Sign in through {new URL(service.issuer).host}</a>}
         <p class="muted">First start? The server printed a sign-in link that works once.</p>
       </form>
     </main>

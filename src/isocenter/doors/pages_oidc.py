@@ -1,0 +1,110 @@
+"""Signing in through the site's own sign-in service: the way out, the way back, and whether there is one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from isocenter.doors.oidc_client import Provider
+from isocenter.doors.pages_people import address_of, remember
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.oidc import NotProven, Waiting, account_of, head_of, read_token
+from isocenter.govern.policy import Person
+
+__all__ = ["Way", "router"]
+
+router = APIRouter()
+
+COOKIE = "isocenter-oidc"
+_PATH = "/sign-in/oidc"
+_Text = Annotated[str, Query(max_length=4096)]
+
+
+class Way:
+    """The sign-in service of a site, with the sign-ins that are on their way.
+
+    Args:
+        provider: the service.
+        address: of this server as browsers reach it; empty: as the browser itself says.
+    """
+
+    def __init__(self, provider: Provider, address: str = "") -> None:
+        self.provider, self.waiting, self._address = provider, Waiting(), address.rstrip("/")
+
+    def back(self, request: Request) -> str:
+        """Where the service sends the browser back to; it has to be registered there."""
+        here = self._address or f"{request.url.scheme}://{request.url.netloc}"
+        return f"{here}{_PATH}/back"
+
+
+@router.get("/api/sign-in/ways")
+def ways(request: Request, _: Annotated[Person, needs("sign_in")]) -> Any:
+    """Whether one can sign in through a service, beside a password."""
+    way = _way(request)
+    return {"service": None if way is None else {"issuer": way.provider.issuer, "begin": _PATH}}
+
+
+@router.get(_PATH, include_in_schema=False)
+def begin(request: Request, _: Annotated[Person, needs("sign_in")]) -> Response:
+    """To the sign-in service."""
+    way = _way(request)
+    if way is None:
+        return RedirectResponse("/sign-in", status_code=303)
+    asked = way.waiting.begin(request.app.state.clock())
+    answer = RedirectResponse(way.provider.way_out(asked, way.back(request)), status_code=303)
+    # Lax: the browser comes back from another site, and must bring it along.
+    answer.set_cookie(
+        COOKIE,
+        asked.browser,
+        path=_PATH,
+        httponly=True,
+        samesite="lax",
+        max_age=600,
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.get(f"{_PATH}/back", include_in_schema=False)
+def back(
+    request: Request,
+    site: SiteHere,
+    _: Annotated[Person, needs("sign_in")],
+    state: _Text = "",
+    code: _Text = "",
+    iss: _Text = "",
+    error: _Text = "",
+) -> Response:
+    """Back from the sign-in service: everything is proven before a session begins."""
+    way, here, address = _way(request), site, address_of(request)
+    if way is None:
+        return RedirectResponse("/sign-in", status_code=303)
+    entrance: PagesSite = here
+    now = request.app.state.clock()
+    try:
+        asked = way.waiting.take(state, request.cookies.get(COOKIE, ""), now)
+        if error or not code:
+            raise NotProven("the service refused")
+        if iss and iss != way.provider.issuer:
+            raise NotProven("the answer of another service")
+        token = way.provider.token(code, asked, way.back(request))
+        claims = read_token(
+            token, way.provider.keys(str(head_of(token).get("kid", ""))), issuer=way.provider.issuer,
+            client=way.provider.client, nonce=asked.nonce, now=now,
+        )  # fmt: skip
+    except NotProven as refused:
+        entrance.sign_in_refused(refused.cause, address=address)
+        raise
+    session = entrance.sign_in_by_service(*account_of(claims, way.provider.table), address=address)
+    answer = RedirectResponse("/", status_code=303)
+    answer.delete_cookie(COOKIE, path=_PATH)
+    remember(answer, request, session)
+    return answer
+
+
+def _way(request: Request) -> Way | None:
+    way: Way | None = request.app.state.way
+    return way
