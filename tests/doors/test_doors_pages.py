@@ -67,6 +67,7 @@ BODIES: dict[str, Any] = {
         ]
     },
     "/api/cohorts": {"name": "adults"},
+    "/api/models/{name}/step": {"step": "examine", "reason": "a test"},
     "/api/consents": {"study": CT, "terms": {"GRU": []}},
     "/api/consents/of": {"study": CT},
     "/api/consents/withdraw": {"study": CT},
