@@ -171,6 +171,8 @@ def test_every_route_with_every_role(role: str) -> None:
             .replace("{name}", "sensitivity")
             .replace("{scope}", "me")
             .replace("{series}", CT_SERIES)
+            .replace("{fixed}", CT_SERIES)
+            .replace("{by}", "kept")
             .replace("{thread}", "7")
             .replace("{analysis}", "volumetry")
             .replace("{path:path}", "worklist")
