@@ -176,7 +176,8 @@ class Quiet:
         says: dict[str, Any] = {
             "blind": False, "taking": nullcontext(len), "file": (b"", "text/plain"), "lesions": ((), (), ()),
             "timeline": {"patient": _ct().patient}, "stops": [], "share": ("secret", {"id": "1"}), "study": _ct(),
-            "instance": b"", "export": (b"case", "0" * 64), "allowed": Decision(True, "permitted", "permitted"),
+            "instance": b"", "export": (b"case", "0" * 64),
+            "paper": b"%PDF", "allowed": Decision(True, "permitted", "permitted"),
         }  # fmt: skip
         return lambda *given, **named: says.get(verb, {})
 
@@ -199,7 +200,7 @@ class House:
     def __init__(self) -> None:
         self.now = NOON
         self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = Quiet()
-        self.gating = self.watching = Quiet()
+        self.gating = self.watching = self.carding = Quiet()
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), Quiet(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}

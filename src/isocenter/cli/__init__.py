@@ -95,6 +95,7 @@ def _isocenter(
 from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     archive,
     asking,
+    carding,
     consent,
     exchange,
     federating,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.card import SCHEMA
 from isocenter.govern.policy import Person
 
 __all__ = ["router"]
@@ -40,6 +41,27 @@ def watch(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) 
     """The charts over a model in use: usual shares, limits, false alarms, delays, and alarms."""
     here: PagesSite = site
     return here.watching.model(name, who=who)
+
+
+@router.get("/api/models/{name}/card")
+def card(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
+    """The generated card: source attributes, CHAI fields, evidence, steps; what nobody told is said to be not known."""
+    here: PagesSite = site
+    return here.carding.card(name, who=who)
+
+
+@router.get("/api/models/{name}/card.pdf")
+def card_pdf(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) -> Response:
+    """The same on paper."""
+    here: PagesSite = site
+    headers = {"Content-Disposition": 'inline; filename="model-card.pdf"'}
+    return Response(here.carding.paper(name, who=who), media_type="application/pdf", headers=headers)
+
+
+@router.get("/api/card-schema.json")
+def card_schema(_: Annotated[Person, needs("models")]) -> Any:
+    """The JSON Schema of cards."""
+    return dict(SCHEMA)
 
 
 @router.post("/api/models/{name}/step")

@@ -50,6 +50,7 @@ class PagesSite(Protocol):
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
     gating: Any  # `isocenter.site.gating.Gating`: models on their way to people
     watching: Any  # `isocenter.site.watching.Watching`: models in use, with alarms
+    carding: Any  # `isocenter.site.carding.Carding`: generated cards of models
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
     sharing: Any  # `isocenter.site.sharing.Sharing`: links through which one study is seen
     consents: Any  # `isocenter.site.consenting.Consenting`: what data may be used for

@@ -39,6 +39,7 @@ from isocenter.record import (
     to_plain,
 )
 from isocenter.site.auditing import Auditing
+from isocenter.site.carding import Carding
 from isocenter.site.cataloguing import Cataloguing
 from isocenter.site.cohorting import Cohorting
 from isocenter.site.committing import Committing
@@ -130,6 +131,7 @@ class Site(Desk, Marks, Registering):
             self.index, self.journal, self.blobs, self.clock, self.preferences.site_wide, self._models
         )
         self.watching = Watching(self.index, self.journal, self.registry, self._disclosing, self.shelf)
+        self.carding = Carding(self.gating, self.cataloguing, self.watching, self.clock)
         self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents)
         self._witness = Witness(self.journal, lambda: self.clock())
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())

@@ -13,6 +13,7 @@ import { go, to } from "../router";
 import { count, spoken } from "../words";
 import { Calibration } from "./calibration";
 import { GatePart } from "./gate";
+import { GeneratedCard } from "./generated";
 import { WatchPart } from "./watch";
 import { Card, Figures, Lineage, Subgroups, Unknown } from "./parts";
 
@@ -108,7 +109,7 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
         {model.analyses.length > 0 ? <StopForm path={`/api/models/${encodeURIComponent(model.name)}`} what={spoken(model.name)} stopped={model.stopped} stopKey={keyOf("models", "stop")} asked={stopping} done={again} />
           : <p class="muted">No analysis here runs on it, so that there is nothing to stop.</p>}
       </section>
-      {part === "card" && <Card model={model} />}
+      {part === "card" && <><Card model={model} /><GeneratedCard name={model.name} /></>}
       {part === "evidence" && <Figures evidence={model.evidence} />}
       {part === "subgroups" && <Subgroups model={model} />}
       {part === "calibration" && <Calibration model={model} here={model.confirmed.bands} />}

@@ -28,7 +28,7 @@ export function Card({ model }: { model: Model }) {
   );
 }
 
-function Value({ of }: { of: unknown }): ComponentChildren {
+export function Value({ of }: { of: unknown }): ComponentChildren {
   if (of === undefined || of === null || of === "") return <Unknown because="its maker did not state it" />;
   if (Array.isArray(of)) return <ul class="bullets">{of.map((one, i) => <li key={i}><Value of={one} /></li>)}</ul>;
   if (typeof of === "object") return <ul>{Object.entries(of).map(([name, one]) => <li key={name}><span class="muted">{name}:</span> {typeof one === "object" ? JSON.stringify(one) : String(one)}</li>)}</ul>;

@@ -1,0 +1,85 @@
+"""The card of a model on paper: a PDF/A of what `isocenter.govern.card` generated, field by field.
+
+The same card gives the same bytes. Text enters the page as data, never as markup.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from isocenter.errors import Refused
+from isocenter.forms import maker, words
+
+__all__ = ["lines", "pdf"]
+
+_LONGEST = 4000  # characters of one field on paper; the JSON has all
+
+
+def lines(value: Any) -> str:
+    """A value of a card as words: figures with their interval, lists a line each.
+
+    >>> lines({"auc": {"value": 0.9, "low": 0.8, "high": 0.95}})
+    'auc: 0.900 (0.800 to 0.950)'
+    """
+    if isinstance(value, Mapping):
+        if {"value", "low", "high"} <= set(value):
+            return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+        return "\n".join(
+            f"{str(k).replace('_', ' ')}: {lines(v)}" for k, v in value.items() if v not in (None, "", [], {})
+        )
+    if isinstance(value, list | tuple):
+        return "\n".join(lines(v) for v in value) if value else "none"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return words.one_line(str(value))
+
+
+def pdf(card: Mapping[str, Any]) -> bytes:
+    """The card as PDF/A-2b, dated as the card is.
+
+    Raises:
+        Refused: when it cannot be set.
+    """
+    import typst
+
+    model = card["model"]
+    rows = [
+        ("Source attributes (45 CFR 170.315(b)(11)(iv)(B))", [
+            _row(f"{k} {told['asks']}", told) for k, told in card["source_attributes"].items()
+        ]),
+        ("CHAI applied model card", [_row(k.replace("_", " "), told) for k, told in card["chai"].items()]),
+        ("Explanation", [_row("saliency", card["explanation"])]),
+        ("Steps taken here", [
+            {"asks": f"{s['when'][:16]} {s['by']}", "known": True,
+             "says": words.one_line(f"{s['step']}: {s['reason']}")}
+            for s in card["way"]["steps"]
+        ] or [{"asks": "none", "known": False, "says": "it was released by nobody here"}]),
+    ]  # fmt: skip
+    told = f"{model['name']} {model['version']}, {model['state']}, weights {model['digest'][:16]}"
+    data = {
+        "title": words.one_line(f"Model card: {card['chai']['name']['says']}"),
+        "author": maker.MAKER,
+        "notice": card["notice"],
+        "foot": words.one_line(f"{told}, {card['made'][:16]}"),
+        "parts": [{"name": name, "rows": some} for name, some in rows],
+    }
+    at = int(datetime.fromisoformat(card["made"]).timestamp())
+    template = Path(__file__).with_name("model_card.typ").read_bytes()
+    try:
+        made: Any = typst.compile(
+            template, format="pdf", pdf_standards="a-2b", timestamp=at,
+            sys_inputs={"card": json.dumps(data, ensure_ascii=False)},
+        )  # fmt: skip
+    except typst.TypstError as bad:
+        raise Refused("a card that cannot be set", str(bad)[:300], "read it as JSON") from bad
+    return bytes(made[0] if isinstance(made, list) else made)
+
+
+def _row(asks: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    said = lines(told["says"])
+    cut = said if len(said) <= _LONGEST else said[:_LONGEST] + " … (the rest is in the JSON)"
+    return {"asks": asks, "known": bool(told["known"]), "says": cut}

@@ -1,0 +1,63 @@
+"""The card has every attribute asked for, says what is not known, and keeps to its own schema; on paper too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from department_for_oversight import AI, CHIEF, ITO, department
+from isocenter.errors import Forbidden, NotFound
+from isocenter.forms.model_card import lines
+from isocenter.govern.card import ASKED, SCHEMA
+from isocenter.govern.policy import Person, Role
+
+_KINDS = {"object": Mapping, "string": str, "boolean": bool, "array": list, "number": (int, float)}
+
+
+def faults(value: Any, schema: Mapping[str, Any], at: str = "") -> list[str]:
+    """Where a value does not keep to the part of JSON Schema that the card's schema uses."""
+    found = []
+    if "const" in schema and value != schema["const"]:
+        found.append(f"{at}: {value!r}")
+    kinds = schema.get("type")
+    if kinds and not any(isinstance(value, _KINDS[k]) for k in ([kinds] if isinstance(kinds, str) else kinds)):  # type: ignore[arg-type]
+        return [*found, f"{at}: {type(value).__name__}"]
+    if isinstance(value, Mapping):
+        found += [f"{at}: no {name}" for name in schema.get("required", ()) if name not in value]
+        for name, one in value.items():
+            more = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
+            found += faults(one, more, f"{at}.{name}") if isinstance(more, Mapping) else []
+    return found
+
+
+def test_the_card_of_a_model_is_whole_and_says_what_is_not_known(tmp_path: Path) -> None:
+    assert len(ASKED) == 31
+    with department(tmp_path, read=3) as (site, _):
+        told = json.loads(json.dumps(site.carding.card(AI, who=ITO)))
+        assert faults(told, SCHEMA) == []
+        broken = {**told, "schema": "x", "chai": {k: v for k, v in told["chai"].items() if k != "funding"}, "made": 3}
+        assert len(faults(broken, SCHEMA)) == 3, "the check can fail"
+        asked = told["source_attributes"]
+        assert asked["1.ii"]["known"] is False and asked["1.ii"]["says"].startswith("not known: ")
+        assert asked["2.i"]["says"] == site.gating.model(AI).card["intended_use"]
+        assert asked["7.i"]["says"]["metrics"]["auc"]["low"] > 0.5 and not asked["7.ii"]["known"]
+        assert asked["8.i"]["says"]["cases"] == 3 and not asked["8.ii"]["known"]
+        assert not told["explanation"]["known"] and told["model"]["state"] == "candidate"
+        site.gating.step(AI, "reject", reason="a test", who=CHIEF)
+        again = site.carding.card(AI, who=ITO)
+        assert again["model"]["state"] == "rejected" == again["chai"]["release_stage"]["says"]
+        paper = site.carding.paper(AI, who=ITO)
+        assert paper[:5] == b"%PDF-" and paper == site.carding.paper(AI, who=ITO)
+        assert site.carding.card("cleveland_heart", who=ITO)["source_attributes"]["4.ii"]["says"].count("age") == 1
+        with pytest.raises(NotFound):
+            site.carding.card("nonsense", who=ITO)
+        with pytest.raises(Forbidden):
+            site.carding.card(AI, who=Person("ct", Role.SERVICE))
+
+
+def test_values_as_words() -> None:
+    assert lines({"a_b": [1.5, "x"], "empty": None}) == "a b: 1.5\nx" and lines([]) == "none"
