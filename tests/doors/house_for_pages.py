@@ -213,6 +213,7 @@ class House:
         self.files: dict[str, bytes] = {}
         self.lock_ = threading.Lock()
         self.serial = itertools.count(100)
+        self.rejecting = self.identities = Quiet()
         self.preferences: Any = Preferences(_Told(self), lambda: self.now)  # type: ignore[arg-type]
         self.staff: Any = _Staff(self)
         self.opinions: dict[tuple[str, str], Opinion] = {}

@@ -20,6 +20,13 @@ ROLES = [r.value for r in Role]
 BODIES: dict[str, Any] = {
     "/api/sign-in": {"name": "nobody-has-this-name", "password": "x"},
     "/api/studies/{uid}/links": {"hours": 1},
+    "/api/models/{name}/step": {"step": "shadow", "reason": "a test"},
+    "/api/studies/{uid}/reject": {"code": "113001", "reason": "a test"},
+    "/api/studies/{uid}/rejections/{number}/take-back": {"reason": "a test"},
+    "/api/studies/{uid}/rejections/{number}/ask-purge": {"reason": "a test"},
+    "/api/identities/merge": {"gone": {"id": "1"}, "stays": {"id": "2"}, "reason": "a test"},
+    "/api/identities/move": {"studies": ["1.2.3"], "id": "2", "reason": "a test"},
+    "/api/identities/{number}/undo": {"reason": "a test"},
     "/api/links/{id}/end": {"reason": "a test"},
     "/api/studies/{uid}/register": {"fixed": "1.2.1", "moving": "1.2.2"},
     "/api/studies/{uid}/registrations": {"proposal": "b" * 32},
@@ -174,6 +181,7 @@ def test_every_route_with_every_role(role: str) -> None:
             .replace("{fixed}", CT_SERIES)
             .replace("{by}", "kept")
             .replace("{thread}", "7")
+            .replace("{number}", "7")
             .replace("{analysis}", "volumetry")
             .replace("{path:path}", "worklist")
         )

@@ -41,11 +41,35 @@ reading_event = st.tuples(
     small,
     st.sampled_from(["anna", "bert"]),
 )
+change = st.tuples(
+    st.just("change"),
+    st.sampled_from(
+        [
+            Kind.OBJECTS_REJECTED,
+            Kind.REJECTION_ENDED,
+            Kind.OBJECTS_PURGED,
+            Kind.PATIENTS_MERGED,
+            Kind.STUDIES_MOVED,
+            Kind.PATIENTS_UNDONE,
+        ]
+    ),
+    small,
+    st.integers(0, 3),
+)
 answer = st.tuples(st.just("result"), small, st.sampled_from(["machine", "person"]), st.booleans())
 steps = st.lists(
-    st.one_of(st.lists(arrival, min_size=1, max_size=6), st.lists(reading_event, min_size=1, max_size=2), answer),
-    max_size=12,
+    st.one_of(
+        st.lists(arrival, min_size=1, max_size=6), st.lists(reading_event, min_size=1, max_size=2), answer, change
+    ),
+    max_size=14,
 )
+
+
+_UNDONE_BY = {
+    Kind.REJECTION_ENDED: Kind.OBJECTS_REJECTED,
+    Kind.OBJECTS_PURGED: Kind.OBJECTS_REJECTED,
+    Kind.PATIENTS_UNDONE: Kind.PATIENTS_MERGED,
+}
 
 
 class Acts:
@@ -57,7 +81,9 @@ class Acts:
     def __call__(self, one: Any) -> None:
         self.time += 1
         try:
-            if isinstance(one, tuple):
+            if one[0] == "change":
+                self._change(*one[1:])
+            elif isinstance(one, tuple):
                 self._answer(*one[1:])
             elif one[0][0] == "image":
                 files = [self._image(*each[1:]) for each in one]
@@ -78,6 +104,23 @@ class Acts:
         details = {"report": f"r{self.time}", "role": "reader", "aet": "X", "port": self.time}
         subject = who if kind in (Kind.PERSON_ADDED, Kind.PEER_ADDED) else f"1.2.{study}"
         return Event(kind, after(self.time), who, subject, details)
+
+    def _change(self, kind: Kind, study: int, n: int) -> None:
+        """Reject some of a study's images, or change whose studies are whose, or undo what stands."""
+        said = self.archive.journal.since(kinds=(_UNDONE_BY.get(kind, kind),), limit=99)
+        number = said[n % len(said)].number if said else 0
+        subject = said[n % len(said)].event.subject if said else f"1.2.{study}"
+        details: dict[str, Any] = {"rejection": number, "change": number, "reason": "x"}
+        if kind is Kind.OBJECTS_REJECTED:
+            subject = f"1.2.{study}"
+            series = f"1.3.{n % 3}"
+            details |= {"code": "113001", "instances": [f"{series}.{k}" for k in range(n + 1)]}
+        elif kind is Kind.PATIENTS_MERGED:
+            details |= {"from": {"id": f"P{n % 2}", "issuer": ""}, "into": {"id": f"P{(n + 1) % 2}", "issuer": ""}}
+        elif kind is Kind.STUDIES_MOVED:
+            into = {"id": f"P{n}", "issuer": "", "name": "New^One", "birth_date": None, "sex": "O"}
+            details |= {"studies": [f"1.2.{study}"], "into": into}
+        self.archive.journal.append(Event(kind, after(self.time), "anna", subject, details))
 
     def _answer(self, study: int, kind: str, replaces: bool) -> None:
         one = result(f"1.2.{study}", kind=kind, name=f"n{self.time % 4}", replaces=self.last if replaces else "")
@@ -120,6 +163,9 @@ EVERYTHING = [
     [("event", Kind.READING_OPENED, 0, "anna"), ("event", Kind.OPINION_LOCKED, 0, "anna")],
     [("event", Kind.REPORT_DRAFTED, 0, "anna"), ("event", Kind.REPORT_SIGNED, 0, "anna")],
     [("event", Kind.PERSON_ADDED, 0, "anna"), ("event", Kind.PEER_ADDED, 0, "bert")],
+    ("change", Kind.OBJECTS_REJECTED, 0, 0),
+    [("image", 3, 2, 1, 1, "Doe^Janet", {}, {}, False)],
+    ("change", Kind.PATIENTS_MERGED, 0, 0),
 ]
 
 

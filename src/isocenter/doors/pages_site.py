@@ -52,6 +52,8 @@ class PagesSite(Protocol):
     watching: Any  # `isocenter.site.watching.Watching`: models in use, with alarms
     carding: Any  # `isocenter.site.carding.Carding`: generated cards of models
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
+    rejecting: Any  # `isocenter.site.rejecting.Rejecting`: images out of use, back, and erased by two persons
+    identities: Any  # `isocenter.site.identifying.Identifying`: patients merged, studies moved, and undone
     sharing: Any  # `isocenter.site.sharing.Sharing`: links through which one study is seen
     consents: Any  # `isocenter.site.consenting.Consenting`: what data may be used for
     preferences: Preferences

@@ -30,8 +30,14 @@ _SPEAK = (
     Kind.READING_CLOSED,
     Kind.REPORT_SIGNED,
     Kind.REPORT_AMENDED,
+    Kind.OBJECTS_REJECTED,
+    Kind.REJECTION_ENDED,
 )
 """Events after which a row of the worklist may be another; their subject is the study."""
+
+
+_ANYBODY = (Kind.PATIENTS_MERGED, Kind.STUDIES_MOVED, Kind.PATIENTS_UNDONE)
+"""Events after which any row may name another patient."""
 
 
 @dataclass
@@ -62,6 +68,8 @@ class Listing:
                 # In one question: between two pages a study that arrives again would change its place and be missed.
                 self._rows = self._read(None)
             elif changed:
+                for uid in changed:  # what was rejected whole is read no more
+                    self._rows.pop(uid, None)
                 self._rows.update(self._read(changed))
             self._level = head
             return list(self._rows.values())
@@ -72,7 +80,9 @@ class Listing:
             return None
         if head == self._level:
             return []
-        events = self.journal.since(self._level, kinds=_SPEAK, limit=_FEW + 1)
+        events = self.journal.since(self._level, kinds=(*_SPEAK, *_ANYBODY), limit=_FEW + 1)
+        if any(s.event.kind in _ANYBODY for s in events):
+            return None
         return None if len(events) > _FEW else sorted({s.event.subject for s in events})
 
     def _read(self, uids: Sequence[str] | None) -> dict[str, lists.Waiting]:

@@ -6,15 +6,17 @@ disk most of its time. An import of a folder or of a long request does both at o
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from isocenter.errors import IsocenterError
-from isocenter.govern.policy import Person, must
+from isocenter.errors import IsocenterError, Refused
+from isocenter.govern.policy import Person, may, must
 from isocenter.record import Event, Kind, Study
+from isocenter.site.noting import heard, is_note
 from isocenter.store.incoming import Incoming
 from isocenter.store.intake import Stored, receive
 
@@ -48,10 +50,13 @@ class Receiving:
             Unavailable: as `take`.
         """
         must(who, "receive", sender)
-        return self.take(files, sender)
+        return self.take(files, sender, heed=may(who, "reject"))
 
-    def take(self, files: Iterable[Given], sender: str) -> list[Stored]:
+    def take(self, files: Iterable[Given], sender: str, *, heed: bool = False) -> list[Stored]:
         """Take files in; those that this returns as stored or there are durable. One answer a file, in their order.
+
+        Args:
+            heed: do what a rejection note among them asks, before it is acknowledged.
 
         Raises:
             Unavailable: disk or database said no; what was kept before stays, and nothing is acknowledged.
@@ -60,19 +65,19 @@ class Receiving:
         first = next(batches, [])
         second = next(batches, None)
         if second is None:
-            return self._keep(_read(first), sender)
+            return self._keep(_read(first), sender, heed)
         answers: list[Stored] = []
         with ThreadPoolExecutor(1, thread_name_prefix="receiving") as beside:
-            before: Future[list[Stored]] = beside.submit(self._keep, _read(first), sender)
+            before: Future[list[Stored]] = beside.submit(self._keep, _read(first), sender, heed)
             batch: list[Given] | None = second
             while batch is not None:
                 read = _read(batch)
                 answers += before.result()
-                before = beside.submit(self._keep, read, sender)
+                before = beside.submit(self._keep, read, sender, heed)
                 batch = next(batches, None)
             return answers + before.result()
 
-    def _keep(self, read: Sequence[Read], sender: str) -> list[Stored]:
+    def _keep(self, read: Sequence[Read], sender: str, heed: bool) -> list[Stored]:
         from isocenter.dicom.elements import same_object
 
         now = self.clock()
@@ -81,8 +86,18 @@ class Receiving:
             self.journal.append(Event(Kind.INSTANCES_REJECTED, now, sender, "", said))
         good = [one for one in read if not isinstance(one, Stored)]
         kept = receive(self.database, self.blobs, self.journal, good, sender, now, same=same_object, measured=True)
+        for (given, record), stored in zip(good, kept, strict=True):
+            if heed and is_note(record) and stored.status in ("stored", "there"):
+                self._hear(bytes(given.data if isinstance(given, Incoming) else given), sender, now)
         taken = iter(kept)
         return [one if isinstance(one, Stored) else next(taken) for one in read]
+
+    def _hear(self, data: bytes, sender: str, now: datetime) -> None:
+        from isocenter.store.index import Index
+
+        # A note that nobody can understand is an object like others, and rejects nothing.
+        with contextlib.suppress(Refused):
+            heard(Index(self.database, self.blobs), self.journal, data, sender=sender, now=now)
 
 
 def _read(batch: Sequence[Given]) -> list[Read]:

@@ -51,6 +51,7 @@ from isocenter.site.escalating import Escalating
 from isocenter.site.federating import Federating
 from isocenter.site.following import Following
 from isocenter.site.gating import Gating
+from isocenter.site.identifying import Identifying
 from isocenter.site.keeping import Keeping
 from isocenter.site.listing import Listing
 from isocenter.site.loading import Loading, volumes_of
@@ -61,6 +62,7 @@ from isocenter.site.overseeing import Overseeing
 from isocenter.site.preferring import Preferences
 from isocenter.site.receiving import Receiving
 from isocenter.site.registering import Registering
+from isocenter.site.rejecting import Rejecting
 from isocenter.site.reviewing import Reviewing
 from isocenter.site.segmenting import Segmenting
 from isocenter.site.sharing import Sharing
@@ -134,6 +136,10 @@ class Site(Desk, Marks, Registering):
         self.carding = Carding(self.gating, self.cataloguing, self.watching, self.clock)
         self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents)
         self._witness = Witness(self.journal, lambda: self.clock())
+        self.rejecting = Rejecting(
+            self.database, self.index, self.journal, self.blobs, lambda: self.clock(), self._receiving.take
+        )
+        self.identities = Identifying(self.index, self.journal, lambda: self.clock())
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents)
         self.federation = Federating(self.journal, self.clock)
@@ -246,7 +252,7 @@ class Site(Desk, Marks, Registering):
         self._witness.look(who, study_uid)
         hidden = series_uid in self._disclosing.withheld(who)
         kept = self._shelf.get(study_uid, series_uid, tag) if tag and not hidden else None
-        if kept is not None:
+        if kept is not None and self.index.holds(series_uid, len(kept.series.instances)):
             return kept
         study = self._disclosing.study(self.index.study(study_uid), who)
         series = next((s for s in study.series if s.uid == series_uid), None)

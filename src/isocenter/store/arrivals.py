@@ -17,13 +17,16 @@ from isocenter.store import tables as t
 from isocenter.store.matching import name_keys, person_key, plain_date, time_key
 from isocenter.store.statements import Statement
 
-__all__ = ["fold_instances"]
+__all__ = ["drop_if_empty", "fold_instances", "patient_columns"]
 
 _ABSENT = object()
 
 _patient = (t.patient.c.id == sa.bindparam("of_id")) & (t.patient.c.issuer == sa.bindparam("of_issuer"))
 _FIND_PATIENT, _ADD_PATIENT = Statement(sa.select(t.patient).where(_patient)), Statement(t.patient.insert())
 _CHANGE_PATIENT = Statement(t.patient.update().where(_patient))
+_ALIAS = Statement(
+    sa.select(t.alias).where((t.alias.c.id == sa.bindparam("of_id")) & (t.alias.c.issuer == sa.bindparam("of_issuer")))
+)
 _study = t.study.c.uid == sa.bindparam("of_uid")
 _COUNTED = ("arrived", "modalities", "series_count", "instance_count", "bytes")
 _FIND_STUDY, _ADD_STUDY = Statement(sa.select(t.study).where(_study)), Statement(t.study.insert())
@@ -50,14 +53,46 @@ def fold_instances(told: Mapping[str, Any], arrived: str, connection: sa.Connect
         connection: in the journal's transaction.
     """
     study, items = told["study"], told["instances"]
-    _fold_patient(study["patient"], connection)
+    known = _FIND_STUDY.first(connection, {"of_uid": study["uid"]})
+    patient = _whose(study, known, connection)
+    _fold_patient(patient, connection)
     modalities = {one["modality"] for one in told["series"].values()}
     new_series = _fold_series(study["uid"], told["series"], items, connection)
-    _fold_study(study, arrived, modalities, new_series, items, connection)
+    _fold_study({**study, "patient": patient}, known, arrived, modalities, new_series, items, connection)
+
+
+def _whose(study: Mapping[str, Any], known: Mapping[str, Any] | None, connection: sa.Connection) -> Mapping[str, Any]:
+    """The patient to whom arriving images belong: whoever the header says was merged, or their study moved."""
+    said: Mapping[str, Any] = study["patient"]
+    if known is not None:
+        if (known["patient_id"], known["issuer"]) == (said["id"], said["issuer"]):
+            return said
+        named = {"id": known["patient_id"], "name": known["patient_name"]}
+        return named | {name: known[name] for name in ("issuer", "birth_date", "sex")}
+    events = []
+    now = said
+    while (alias := _ALIAS.first(connection, {"of_id": now["id"], "of_issuer": now["issuer"]})) is not None:
+        stays = _FIND_PATIENT.first(connection, {"of_id": alias["into_id"], "of_issuer": alias["into_issuer"]})
+        if stays is None:
+            stays = {**now, "id": alias["into_id"], "issuer": alias["into_issuer"]}
+        events.append((alias["event"], patient_columns(now)))
+        now = stays
+    for event, was in events:
+        row = {"patient_id": was.pop("id"), "patient_name": was.pop("name"), **was}
+        told = {"study_uid": study["uid"], "event": event, "was": json.dumps(row, sort_keys=True)}
+        connection.execute(t.rehomed.insert(), told)
+    return now
+
+
+def drop_if_empty(id: str, issuer: str, connection: sa.Connection) -> None:
+    """Forget a patient who has no study any more."""
+    of = (t.study.c.patient_id == id) & (t.study.c.issuer == issuer)
+    if connection.execute(sa.select(t.study.c.uid).where(of).limit(1)).first() is None:
+        connection.execute(t.patient.delete().where((t.patient.c.id == id) & (t.patient.c.issuer == issuer)))
 
 
 def _fold_patient(told: Mapping[str, Any], connection: sa.Connection) -> None:
-    row = _patient_columns(told)
+    row = patient_columns(told)
     mine = {"of_id": row["id"], "of_issuer": row["issuer"]}
     known = _FIND_PATIENT.first(connection, mine)
     if known is None:
@@ -70,7 +105,8 @@ def _fold_patient(told: Mapping[str, Any], connection: sa.Connection) -> None:
         _CHANGE_PATIENT.run(connection, latest | mine)
 
 
-def _patient_columns(told: Mapping[str, Any]) -> dict[str, Any]:
+def patient_columns(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a patient: what a header says, with the keys by which names are found."""
     alphabetic, ideographic, phonetic = name_keys(told["name"])
     return {
         "id": told["id"],
@@ -86,6 +122,7 @@ def _patient_columns(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fold_study(
     told: Mapping[str, Any],
+    known: Mapping[str, Any] | None,
     arrived: str,
     modalities: set[str],
     new_series: int,
@@ -93,8 +130,7 @@ def _fold_study(
     connection: sa.Connection,
 ) -> None:
     mine = {"of_uid": told["uid"]}
-    known = _FIND_STUDY.first(connection, mine)
-    patient = _patient_columns(told["patient"])
+    patient = patient_columns(told["patient"])
     said: dict[str, Any] = {
         "uid": told["uid"],
         "patient_id": patient.pop("id"),

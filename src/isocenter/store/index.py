@@ -176,6 +176,12 @@ class Index:
         series = _series(above, (one,))
         return _study(home, (series,)), series, one
 
+    def holds(self, series_uid: str, count: int) -> bool:
+        """Whether a series has so many images now; none of it that was rejected counts."""
+        with self._database.read() as connection:
+            row = _ONE_SERIES.first(connection, {"uid": series_uid})
+        return row is not None and row["instance_count"] == count
+
     def set_aside(self, *, limit: int = 1000) -> list[dict[str, Any]]:
         """What is in quarantine, newest first: sop_uid, digest, study_uid, reason, sender, event."""
         query = sa.select(t.set_aside).order_by(t.set_aside.c.event.desc(), t.set_aside.c.sop_uid).limit(limit)
@@ -204,7 +210,7 @@ class Index:
         found: dict[str, list[dict[str, Any]]] = {}
         with self._database.read() as connection:
             for some in _parts(table.c.study_uid, study_uids):
-                query = sa.select(table).where(*some)
+                query = sa.select(table).where(*some, ~_rejected_whole(table.c.study_uid))
                 if not replaced:
                     query = query.where(~sa.exists().where(later.c.replaces == table.c.digest))
                 query = query.order_by(table.c.event, table.c.digest)
@@ -286,6 +292,12 @@ class Index:
     def _rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         with self._database.read() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _rejected_whole(study_uid: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether every image of a study is rejected: then what was said of them is hidden with them."""
+    gone = sa.exists().where(t.rejected.c.study_uid == study_uid)
+    return sa.and_(gone, ~sa.exists().where(t.study.c.uid == study_uid))
 
 
 def _parts(column: sa.Column[str], values: Sequence[str] | None) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:

@@ -7,6 +7,7 @@ differ is asked of the caller: one image has another file header after each way 
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -32,7 +33,14 @@ _PER_EVENT = 250  # instances in one journal entry; a longer one is slow to read
 _PER_ROUND = 500  # files in one transaction; a longer one keeps other senders waiting
 
 _uid: sa.BindParameter[Any] = sa.bindparam("uid")
-_INSTANCE = Statement(sa.select(t.instance.c.digest).where(t.instance.c.sop_uid == _uid))
+# What is rejected is known, and stays rejected when it is sent again; what was purged may come anew.
+_INSTANCE = Statement(
+    sa.union_all(
+        sa.select(t.instance.c.digest).where(t.instance.c.sop_uid == _uid),
+        sa.select(t.rejected.c.digest).where((t.rejected.c.sop_uid == _uid) & (t.rejected.c.purged == 0)),
+    )
+)
+_REHOMED = Statement(sa.select(t.rehomed.c.was).where(t.rehomed.c.study_uid == _uid))
 _SERIES = Statement(sa.select(t.series.c.study_uid).where(t.series.c.uid == _uid))
 _STUDY = Statement(sa.select(t.study.c.patient_id, t.study.c.issuer).where(t.study.c.uid == _uid))
 _ASIDE = Statement(
@@ -241,9 +249,14 @@ class _Known:
         if home is not None and home[0] != one.study_uid:
             return "conflict", digest, f"series {one.series_uid} belongs to study {home[0]}, not {one.study_uid}"
         owner = self._studies.get(one.study_uid)
-        if owner is not None and tuple(owner) != one.patient:
+        if owner is not None and tuple(owner) != one.patient and not self._was_of(one):
             return "conflict", digest, f"study {one.study_uid} belongs to another patient than '{one.patient[0]}'"
         return "stored", digest, ""
+
+    def _was_of(self, one: _Arrival) -> bool:
+        """Whether the study was of that patient before somebody merged or moved it; its sender need not know."""
+        rows = _REHOMED.rows(self._connection, {"uid": one.study_uid})
+        return any((was["patient_id"], was["issuer"]) == one.patient for was in (json.loads(row[0]) for row in rows))
 
     def add(self, one: _Arrival) -> None:
         self._instances[one.sop_uid] = (one.item["digest"],)

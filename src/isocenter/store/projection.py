@@ -18,6 +18,8 @@ from isocenter.record.states import READING, step
 from isocenter.store import tables as t
 from isocenter.store.arrivals import fold_instances
 from isocenter.store.blobs import Blobs
+from isocenter.store.identities import fold_merge, fold_move, fold_undo
+from isocenter.store.rejections import fold_end, fold_purge, fold_rejection
 
 __all__ = ["project"]
 
@@ -191,4 +193,10 @@ _FOLDS: dict[Kind, Callable[[Sealed, Blobs | None, sa.Connection], None]] = {
     Kind.REPORT_AMENDED: _reading,
     Kind.PERSON_ADDED: _person_added,
     Kind.PEER_ADDED: _peer_added,
+    Kind.OBJECTS_REJECTED: fold_rejection,
+    Kind.REJECTION_ENDED: fold_end,
+    Kind.OBJECTS_PURGED: fold_purge,
+    Kind.PATIENTS_MERGED: fold_merge,
+    Kind.STUDIES_MOVED: fold_move,
+    Kind.PATIENTS_UNDONE: fold_undo,
 }

@@ -32,7 +32,10 @@ class Statement:
     """
 
     def __init__(
-        self, core: sa.Select[Any] | sa.Insert | sa.Update | sa.TextClause, *, columns: Sequence[str] | None = None
+        self,
+        core: sa.Select[Any] | sa.CompoundSelect[Any] | sa.Insert | sa.Update | sa.TextClause,
+        *,
+        columns: Sequence[str] | None = None,
     ) -> None:
         self._core, self._columns = core, list(columns) if columns is not None else None
         self._written: dict[str, _Written] = {}

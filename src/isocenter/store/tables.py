@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 __all__ = [
     "PROJECTION",
+    "alias",
     "chain",
     "event",
     "instance",
@@ -18,6 +19,8 @@ __all__ = [
     "peer",
     "person",
     "reading",
+    "rehomed",
+    "rejected",
     "result",
     "series",
     "set_aside",
@@ -212,5 +215,42 @@ peer = sa.Table(
     _text("kind"),
 )
 
-PROJECTION = (patient, study, series, instance, set_aside, result, reading, person, peer)
+rejected = sa.Table(
+    "rejected",
+    metadata,
+    sa.Column("sop_uid", TEXT, primary_key=True),
+    _text("study_uid"),
+    _text("series_uid"),
+    _text("digest"),
+    _text("code"),
+    _text("item"),
+    _text("above"),
+    _number("rejection"),
+    _number("purged"),
+    sa.Index("rejected_study", "study_uid"),
+    sa.Index("rejected_rejection", "rejection"),
+)
+"""Images that a rejection hides, with what is needed to bring them back: `item`, and of each series once `above`."""
+
+alias = sa.Table(
+    "alias",
+    metadata,
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("issuer", TEXT, primary_key=True),
+    _text("into_id"),
+    _text("into_issuer"),
+    _number("event"),
+)
+"""Identities of patients that were merged into others; what arrives under them is the others'."""
+
+rehomed = sa.Table(
+    "rehomed",
+    metadata,
+    sa.Column("study_uid", TEXT, primary_key=True),
+    sa.Column("event", BIG, primary_key=True, autoincrement=False),
+    _text("was"),
+)
+"""Studies that changed their patient by an event, and whose they were before it."""
+
+PROJECTION = (patient, study, series, instance, set_aside, result, reading, person, peer, rejected, alias, rehomed)
 """What `rebuild` drops and folds again; `event` and `chain` are not among them."""

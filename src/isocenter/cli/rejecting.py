@@ -1,0 +1,179 @@
+"""Commands on what was wrong: reject, take-back, rejections, purge; merge, move, undo, identities."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from isocenter.cli import Json, Where, app, house
+
+__all__: list[str] = []
+
+_Reason = Annotated[str, typer.Option(help="Why, for the record.")]
+
+
+@app.command()
+def reject(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    reason: _Reason,
+    code: Annotated[
+        str,
+        typer.Option(help="113001 quality, 113037 safety, 113038 wrong worklist entry, 113039 time is over."),
+    ] = "113001",
+    series: Annotated[str, typer.Option(help="Series Instance UID; the whole study without it.")] = "",
+    instance: Annotated[list[str] | None, typer.Option(help="SOP Instance UID. Again for several.")] = None,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Take images out of use by a rejection note; nothing is deleted."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        told = held.site.rejecting.reject(
+            study, code=code, reason=reason, series=series, instances=instance or [], who=HOUSE
+        )
+    screen.answer(told)
+    screen.say(f"rejection {told['number']}: {len(told['instances'])} objects hidden ({told['meaning']})")
+
+
+@app.command(name="take-back")
+def take_back(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    number: Annotated[int, typer.Argument(help="Number of the rejection.")],
+    reason: _Reason,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """End a rejection; its images are there again."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        told = held.site.rejecting.take_back(study, number, reason=reason, who=HOUSE)
+    screen.answer(told)
+    screen.say(f"rejection {number} was taken back")
+
+
+@app.command()
+def rejections(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")], folder: Where = None, as_json: Json = False
+) -> None:
+    """What was rejected of a study, by whom, why, and what became of it."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        rows = held.site.rejecting.rejections(study, who=HOUSE)
+    screen.answer({"rejections": rows})
+    screen.table(
+        "", ("number", "state", "objects", "why", "reason", "by", "time"),
+        [(r["number"], r["state"], len(r["instances"]), r["meaning"], r["reason"], r["by"], r["time"]) for r in rows],
+    )  # fmt: skip
+
+
+@app.command()
+def purge(
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    number: Annotated[int, typer.Argument(help="Number of the rejection.")],
+    name: Annotated[str, typer.Option(help="Your account: persons erase, not the house. The password is asked for.")],
+    reason: Annotated[str, typer.Option(help="Why: then another is asked to erase. Without it, you do.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Ask that what is rejected be erased for good, or erase what another administrator asked to erase."""
+    from isocenter.cli.screen import Screen
+
+    secret = typer.prompt("Password", hide_input=True, err=True)
+    screen = Screen(as_json)
+    with house(folder) as held:
+        who = held.site.person_of(held.site.sign_in(name, secret, address="this machine"))
+        verbs: Any = held.site.rejecting
+        told = verbs.ask_purge(study, number, reason=reason, who=who) if reason else verbs.purge(study, number, who=who)
+    screen.answer(told)
+    screen.say(f"rejection {number} is {told['state']}")
+
+
+@app.command()
+def merge(
+    gone: Annotated[str, typer.Argument(help="Patient ID that ends, as ID or ID@issuer.")],
+    stays: Annotated[str, typer.Argument(help="Patient ID that stays.")],
+    reason: _Reason,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Make two patients one; what still arrives under the first is the second's."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        told = held.site.identities.merge(_identity(gone), _identity(stays), reason=reason, who=HOUSE)
+    screen.answer(told)
+    screen.say(f"change {told['number']}: {len(told['studies'])} studies are of {stays} now")
+
+
+@app.command()
+def move(
+    studies: Annotated[list[str], typer.Argument(help="Study Instance UIDs.")],
+    patient: Annotated[str, typer.Option(help="Patient ID, known or new, as ID or ID@issuer.")],
+    reason: _Reason,
+    patient_name: Annotated[str, typer.Option(help="Name of a new patient, family^given.")] = "",
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Give studies to another patient: what was filed under the wrong one."""
+    from isocenter.cli.screen import Screen
+    from isocenter.record import Patient
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    id, issuer = _identity(patient)
+    with house(folder) as held:
+        told = held.site.identities.move(studies, Patient(id, patient_name, None, "", issuer), reason=reason, who=HOUSE)
+    screen.answer(told)
+    screen.say(f"change {told['number']}: {len(told['studies'])} studies are of {patient} now")
+
+
+@app.command()
+def undo(
+    change: Annotated[int, typer.Argument(help="Number of the merge or move.")],
+    reason: _Reason,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Undo a merge or a move; what arrived since goes back, too."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        told = held.site.identities.undo(change, reason=reason, who=HOUSE)
+    screen.answer(told)
+    screen.say(f"change {change} was undone")
+
+
+@app.command()
+def identities(folder: Where = None, as_json: Json = False) -> None:
+    """Patients that were merged and studies that were moved."""
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held:
+        rows = held.site.identities.changes(who=HOUSE)
+    screen.answer({"changes": rows})
+    screen.table(
+        "", ("number", "what", "studies", "into", "reason", "by", "time", "undone"),
+        [(r["number"], r["what"], len(r["studies"]), r["into"]["id"], r["reason"], r["by"], r["time"],
+          r["undone"] or "") for r in rows],
+    )  # fmt: skip
+
+
+def _identity(text: str) -> tuple[str, str]:
+    id, _, issuer = text.partition("@")
+    return id, issuer

@@ -1,0 +1,133 @@
+"""Rejection in place of deletion, and whose studies these are, for the browser and for other systems."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from isocenter.doors.pages_site import PagesSite
+from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.govern.policy import Person
+from isocenter.record import Patient
+
+__all__ = ["router"]
+
+router = APIRouter()
+
+Uid = Annotated[str, Path(max_length=64, pattern=r"^[0-9.]+$")]
+Number = Annotated[int, Path(ge=1, le=2**53)]
+_Reason = Annotated[str, Field(max_length=500)]
+
+
+class Rejected(BaseModel):
+    """What is rejected of a study, and why."""
+
+    code: str = Field(max_length=16)
+    reason: _Reason
+    series: str = Field(default="", max_length=64)
+    instances: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=20_000)
+    instead: list[Annotated[str, Field(max_length=64)]] = Field(default_factory=list, max_length=20_000)
+
+
+class Reasoned(BaseModel):
+    """Why."""
+
+    reason: _Reason
+
+
+class Identity(BaseModel):
+    """A patient by ID and who gave it."""
+
+    id: str = Field(max_length=64)
+    issuer: str = Field(default="", max_length=64)
+
+
+class Merged(BaseModel):
+    """Whose identity ends, into whose, and why."""
+
+    gone: Identity
+    stays: Identity
+    reason: _Reason
+
+
+class Moved(BaseModel):
+    """Which studies go to which patient, and why."""
+
+    studies: list[Annotated[str, Field(max_length=64)]] = Field(max_length=1000)
+    id: str = Field(max_length=64)
+    issuer: str = Field(default="", max_length=64)
+    name: str = Field(default="", max_length=324)
+    birth_date: date | None = None
+    sex: str = Field(default="", max_length=16)
+    reason: _Reason
+
+
+@router.get("/api/studies/{uid}/rejections")
+def rejections(uid: Uid, site: SiteHere, who: Annotated[Person, needs("reject")]) -> Any:
+    """Every rejection of a study with what became of it."""
+    here: PagesSite = site
+    return {"rejections": here.rejecting.rejections(uid, who=who)}
+
+
+@router.post("/api/studies/{uid}/reject")
+def reject(uid: Uid, told: Rejected, site: SiteHere, who: Annotated[Person, needs("reject")]) -> Any:
+    """Reject a study, a series or images; nothing is deleted."""
+    here: PagesSite = site
+    return here.rejecting.reject(
+        uid, code=told.code, reason=told.reason, series=told.series, instances=told.instances, instead=told.instead,
+        who=who,
+    )  # fmt: skip
+
+
+@router.post("/api/studies/{uid}/rejections/{number}/take-back")
+def take_back(uid: Uid, number: Number, told: Reasoned, site: SiteHere, who: Annotated[Person, needs("reject")]) -> Any:
+    """End a rejection."""
+    here: PagesSite = site
+    return here.rejecting.take_back(uid, number, reason=told.reason, who=who)
+
+
+@router.post("/api/studies/{uid}/rejections/{number}/ask-purge")
+def ask_purge(uid: Uid, number: Number, told: Reasoned, site: SiteHere, who: Annotated[Person, needs("purge")]) -> Any:
+    """Ask another person to erase what is rejected."""
+    here: PagesSite = site
+    return here.rejecting.ask_purge(uid, number, reason=told.reason, who=who)
+
+
+@router.post("/api/studies/{uid}/rejections/{number}/purge")
+def purge(uid: Uid, number: Number, site: SiteHere, who: Annotated[Person, needs("purge")]) -> Any:
+    """Erase what another person asked to erase."""
+    here: PagesSite = site
+    return here.rejecting.purge(uid, number, who=who)
+
+
+@router.get("/api/identities")
+def changes(site: SiteHere, who: Annotated[Person, needs("identity")]) -> Any:
+    """Patients that were merged and studies that were moved."""
+    here: PagesSite = site
+    return {"changes": here.identities.changes(who=who)}
+
+
+@router.post("/api/identities/merge")
+def merge(told: Merged, site: SiteHere, who: Annotated[Person, needs("identity")]) -> Any:
+    """Make two patients one."""
+    here: PagesSite = site
+    gone, stays = (told.gone.id, told.gone.issuer), (told.stays.id, told.stays.issuer)
+    return here.identities.merge(gone, stays, reason=told.reason, who=who)
+
+
+@router.post("/api/identities/move")
+def move(told: Moved, site: SiteHere, who: Annotated[Person, needs("identity")]) -> Any:
+    """Give studies to another patient."""
+    here: PagesSite = site
+    into = Patient(told.id, told.name, told.birth_date, told.sex, told.issuer)
+    return here.identities.move(told.studies, into, reason=told.reason, who=who)
+
+
+@router.post("/api/identities/{number}/undo")
+def undo(number: Number, told: Reasoned, site: SiteHere, who: Annotated[Person, needs("identity")]) -> Any:
+    """Undo a merge or a move."""
+    here: PagesSite = site
+    return here.identities.undo(number, reason=told.reason, who=who)
