@@ -20,7 +20,6 @@ ROLES = [r.value for r in Role]
 BODIES: dict[str, Any] = {
     "/api/sign-in": {"name": "nobody-has-this-name", "password": "x"},
     "/api/studies/{uid}/links": {"hours": 1},
-    "/api/models/{name}/step": {"step": "shadow", "reason": "a test"},
     "/api/studies/{uid}/reject": {"code": "113001", "reason": "a test"},
     "/api/studies/{uid}/rejections/{number}/take-back": {"reason": "a test"},
     "/api/studies/{uid}/rejections/{number}/ask-purge": {"reason": "a test"},

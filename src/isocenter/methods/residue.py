@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import CubicSpline
-from scipy.signal import fftconvolve
 from scipy.special import gammaincc
 
 from isocenter.errors import Refused
@@ -73,6 +71,9 @@ def tissue_curves(
     Returns:
         (m, n) concentrations.
     """
+    from scipy.interpolate import CubicSpline
+    from scipy.signal import fftconvolve
+
     given = np.asarray(artery, np.float64)
     count = (len(given) - 1) * fine + 1
     step = step_s / fine
