@@ -252,7 +252,7 @@ class House:
         """Open the web server: pages, JSON and DICOMweb."""
         import uvicorn
 
-        from isocenter.doors import dicomweb, pages, pages_machine, pages_who, workitems_rs
+        from isocenter.doors import dicomweb, fhir, pages, pages_machine, pages_who, workitems_rs
 
         dicom_web = dicomweb.router(self.site, pages_who.person_of)
         dicom_web.include_router(workitems_rs.router(self.site.working, pages_who.person_of))
@@ -261,6 +261,7 @@ class House:
             demo=self.settings.demo,
             clock=now,
             dicomweb_router=dicom_web,
+            fhir_router=fhir.router(self.site, pages_who.person_of),
             names=self._names(),
             machine=pages_machine.Machine(self.settings, self.waiting, self.again if self._jobs is not None else None),
             way=self._way(),

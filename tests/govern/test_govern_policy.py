@@ -38,6 +38,7 @@ ALLOWED = {
     "commit": "admin service",
     "workitems": "admin reader service",
     "workitem": "admin service",
+    "signed": "admin reader service",
     "assign": "admin reader",
     "site": "admin",
     "models": "admin reader researcher",

@@ -97,6 +97,7 @@ def application(
     demo: bool,
     clock: Callable[[], datetime],
     dicomweb_router: APIRouter | None = None,
+    fhir_router: APIRouter | None = None,
     names: Collection[str] = (),
     web: Path | None = None,
     pause: Callable[[], Awaitable[Any]] | None = None,
@@ -109,6 +110,7 @@ def application(
         site: whose verbs are called.
         demo: every page then says that this is a demonstration.
         clock: aware UTC now.
+        fhir_router: FHIR, to be served under ``/fhir``.
         dicomweb_router: DICOMweb, to be served under ``/dicom-web`` beside the pages.
         names: host names, beside loopback, under which browsers may come.
         web: folder of the built pages; where it is not given, that of the package.
@@ -127,6 +129,8 @@ def application(
         app.include_router(part.router)
     if dicomweb_router is not None:
         app.include_router(dicomweb_router, prefix="/dicom-web")
+    if fhir_router is not None:
+        app.include_router(fhir_router, prefix="/fhir")
     app.include_router(pages_web.router)  # last: it takes every address that is left
     app.add_exception_handler(IsocenterError, _refused)
     app.add_exception_handler(RequestValidationError, _not_understood)

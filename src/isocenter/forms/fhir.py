@@ -20,7 +20,7 @@ from isocenter.forms import maker, words
 from isocenter.forms.text import Sentence
 from isocenter.record import Code, Finding, Measurement, Outcome, Result, Study, Verdict
 
-__all__ = ["CONFIRMED", "MACHINE", "bundle"]
+__all__ = ["CONFIRMED", "MACHINE", "SYSTEMS", "bundle"]
 
 MACHINE = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -36,7 +36,7 @@ CONFIRMED = {
 }
 """What a machine said, and a person has kept or changed and signed."""
 
-_SYSTEMS = {
+SYSTEMS = {
     "SCT": "http://snomed.info/sct",
     "DCM": "http://dicom.nema.org/resources/ontology/DCM",
     "RADLEX": "http://radlex.org",
@@ -256,7 +256,7 @@ def _machine(result: Result) -> tuple[str, str, str]:
 
 
 def _coding(code: Code) -> dict[str, str]:
-    return {"system": _SYSTEMS.get(code.scheme, _OWN), "code": code.code, "display": words.one_line(code.meaning)}
+    return {"system": SYSTEMS.get(code.scheme, _OWN), "code": code.code, "display": words.one_line(code.meaning)}
 
 
 def _concept(code: Code) -> dict[str, Any]:
@@ -267,7 +267,7 @@ def _component(measured: Measurement) -> dict[str, Any]:
     code = _concept(measured.what)
     if measured.definition:
         code["text"] = words.one_line(f"{measured.what} ({measured.definition})")
-    quantity = {"value": measured.value, "unit": measured.unit, "system": _SYSTEMS["UCUM"], "code": measured.unit}
+    quantity = {"value": measured.value, "unit": measured.unit, "system": SYSTEMS["UCUM"], "code": measured.unit}
     return {"code": code, "valueQuantity": quantity}
 
 

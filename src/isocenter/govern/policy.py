@@ -134,6 +134,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("word", "change the words of a report", _A, _R),
             _rule("sign", "sign a report", _A, _R),
             _rule("report", "see a report", _A, _R),
+            _rule("signed", "see reports that are signed", _A, _R, _P),
             # oversight
             _rule("oversight", "see how long reports took, what triage gave, and how readers and AI agree", _A, _R),
             _rule("peer", "read again, blind, what was drawn for review", _A, _R),

@@ -263,6 +263,16 @@ class Auditing:
                 yield audit.message(sealed, words) if form == "dicom" else canonical(audit.fhir(sealed, words))
             at = page[-1].number
 
+    def events_fhir(self, subject: str, *, who: Person, limit: int) -> list[dict[str, Any]]:
+        """The newest entries about a subject (all where it is empty) as FHIR AuditEvents; itself an entry."""
+        from isocenter.forms import audit
+
+        must(who, "audit")
+        page = self.journal.since(subject=subject, limit=limit, newest_first=True)
+        told = {"form": "fhir", "entries": len(page), "first": page[-1].number if page else 0}
+        self.journal.append(Event(Kind.AUDIT_EXPORTED, self.clock(), who.name, subject, told))
+        return [audit.fhir(sealed, sentence(sealed.event)) for sealed in page]
+
     def sign_head(self, secret: bytes, *, who: Person) -> Head:
         """The end of the journal, signed, to be kept elsewhere."""
         must(who, "audit")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from isocenter.errors import NotFound
 from isocenter.govern.policy import Person, must
 from isocenter.reading import report as reports
 from isocenter.reading import session
@@ -126,4 +127,26 @@ class Reports(Sitting):
         return fhir.bundle(
             study, report.sentences, results, when=report.signed or self.clock(), version=report.number,
             digest=report.digest, by=report.by,
+        )  # fmt: skip
+
+    def signed_fhir(self, study_uid: str, *, who: Person) -> bytes:
+        """The latest signed report as a FHIR R4 bundle, for systems that are told of reports only when they are signed.
+
+        Raises:
+            NotFound: no report of the study is signed.
+        """
+        from isocenter.forms import fhir
+
+        must(who, "signed", study_uid)
+        self._disclosing.must_not_be_blind(study_uid, who)
+        sealed = self.index.reading(study_uid)["reports"]
+        if not sealed:
+            raise NotFound("a signed report of that study", "nobody has signed one yet")
+        report = self._kept(sealed[-1])
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        results = [self.index.result(digest) for digest in report.results]
+        assert report.signed is not None
+        return fhir.bundle(
+            study, report.sentences, results, when=report.signed, version=report.number, digest=report.digest,
+            by=report.by,
         )  # fmt: skip

@@ -1,0 +1,181 @@
+"""FHIR over HTTP on a whole archive: every resource that leaves parses in both versions; orders come in by it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_for_pages import Browser
+from fastapi import FastAPI
+from pydicom.data import get_testdata_file
+
+from isocenter.app import House, open_house
+from isocenter.doors.fhir import router
+from isocenter.errors import Refused
+from isocenter.forms import fhir_workflow
+from isocenter.govern.policy import NOBODY, Person, Role
+from isocenter.settings import Settings
+from isocenter.site.verbs import HOUSE
+
+KIS, AI, ITO, CHIEF = (Person("KIS", Role.SERVICE), Person("AI1", Role.SERVICE), Person("ito", Role.READER),
+                       Person("chief", Role.ADMIN))  # fmt: skip
+PATIENT = {"resourceType": "Patient", "id": "p", "identifier": [{"value": "P1", "assigner": {"display": "NORD"}}],
+           "name": [{"family": "Meier", "given": ["Anna"]}], "birthDate": "1970-01-31", "gender": "female"}  # fmt: skip
+REQUEST = {
+    "resourceType": "ServiceRequest", "status": "active", "intent": "order", "contained": [PATIENT],
+    "subject": {"reference": "#p"}, "priority": "stat", "occurrenceDateTime": "2026-11-30T08:30:00+01:00",
+    "identifier": [{"type": {"coding": [{"code": "PLAC"}]}, "value": "PL1"},
+                   {"type": {"coding": [{"code": "ACSN"}]}, "value": "A1"}],
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "169069000", "display": "CT of chest"}]},
+    "orderDetail": [{"coding": [{"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "CT"}]}],
+    "reasonCode": [{"text": "cough"}], "requester": {"display": "Dr Auer"},
+}  # fmt: skip
+
+
+@dataclass
+class _Web:
+    house: House
+    who: Person
+    app: FastAPI
+
+    def ask(self, method: str, path: str, json: Any = None, status: int = 200) -> Any:
+        answer = Browser(self.app).ask(method, path, json=json)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[_Web]:
+    house = open_house(Settings(folder=tmp_path / "archive"), apart=False)
+    app = FastAPI()
+    made = _Web(house, KIS, app)
+    app.include_router(router(house.site, lambda request: made.who), prefix="/fhir")
+    yield made
+    house.close()
+
+
+def _signed(house: House) -> str:
+    file = Path(str(get_testdata_file("CT_small.dcm", download=False)))
+    house.site.receive([file.read_bytes()], sender="test", who=HOUSE)
+    study = house.site.studies(who=HOUSE)[0].uid
+    house.site.analyse(study, only="volumetry", who=HOUSE)
+    version = house.site.open(study, who=ITO).version
+    version = house.site.lock(study, version=version, nothing=True, who=ITO).version
+    house.site.sign(study, version=version, who=ITO)
+    return study
+
+
+def _parsed(told: dict[str, Any], version: str) -> Any:
+    """The resource as `fhir.resources` reads it, where that is installed."""
+    name = told["resourceType"].lower()
+    package = f"fhir.resources.R4B.{name}" if version == "" else f"fhir.resources.{name}"
+    module = pytest.importorskip(package, reason="the extra `interop` brings fhir.resources")
+    return getattr(module, told["resourceType"]).model_validate(told)
+
+
+def _all(web: _Web, version: str) -> Iterator[dict[str, Any]]:
+    """One of everything that leaves, by reading and by searching."""
+    site = web.house.site
+    study = _signed(web.house)
+    web.ask("POST", "/fhir/ServiceRequest", REQUEST, 201)
+    due = {"vr": "DT", "Value": ["20261126080000"]}
+    item = {"00741200": {"vr": "CS", "Value": ["HIGH"]}, "00741204": {"vr": "LO", "Value": ["Look"]}, "00404005": due,
+            "00404041": {"vr": "CS", "Value": ["READY"]}, "00100020": {"vr": "LO", "Value": ["P1"]}}  # fmt: skip
+    site.working.create("1.2.3", item, who=AI)
+    site.working.change_state("1.2.3", "IN PROGRESS", "1.9", who=AI)
+    base = f"/fhir{version}"
+    yield web.ask("GET", f"{base}/metadata")
+    for kind, query in (
+        ("Patient", "identifier=P1"), ("ImagingStudy", ""), ("ServiceRequest", "status=active"), ("Task", ""),
+        ("DiagnosticReport", f"study=ImagingStudy/{study}"), ("Observation", f"study={study}"),
+        ("Provenance", f"study={study}"),
+    ):  # fmt: skip
+        found = web.ask("GET", f"{base}/{kind}?{query}")
+        assert found["entry"] or kind == "Observation", kind
+        yield found
+        for entry in found.get("entry", ()):
+            one = entry["resource"]
+            yield one
+            if not entry["fullUrl"].startswith("urn:"):
+                assert web.ask("GET", f"{base}/{one['resourceType']}/{one['id']}") == one
+    yield web.ask("GET", f"{base}/Endpoint/dicomweb")
+    if not version:
+        web.who = CHIEF
+        yield web.ask("GET", f"{base}/AuditEvent?entity={study}")
+
+
+@pytest.mark.parametrize("version", ["", "/r5"])
+def test_every_resource_that_leaves_parses(web: _Web, version: str) -> None:
+    kinds = set()
+    for told in _all(web, version):
+        kinds.add(told["resourceType"])
+        text = json.dumps(told)
+        assert "P1" not in [e.get("fullUrl", "") for e in told.get("entry", ())] and "null" not in text
+    assert {"CapabilityStatement", "Patient", "ImagingStudy", "ServiceRequest", "Task", "Endpoint", "DiagnosticReport",
+            "Bundle"} <= kinds  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["", "/r5"])
+def test_fhir_resources_reads_everything_that_leaves(web: _Web, version: str) -> None:
+    pytest.importorskip("fhir.resources", reason="the extra `interop` brings fhir.resources")
+    for told in _all(web, version):
+        _parsed(told, version)
+
+
+def test_an_order_placed_by_fhir_stands_on_the_worklist(web: _Web) -> None:
+    told = web.ask("POST", "/fhir/ServiceRequest", REQUEST, 201)
+    (ordered,) = web.house.site.ordering.all(who=ITO)
+    order = ordered.order
+    assert (order.id, order.placer, order.modality, order.priority, order.reason) == (
+        "A1",
+        "PL1",
+        "CT",
+        "STAT",
+        "cough",
+    )
+    assert (order.patient.id, order.patient.issuer, order.patient.name) == ("P1", "NORD", "Meier^Anna")
+    assert (str(order.date), order.time, str(order.procedure_code)) == ("2026-11-30", "083000", "CT of chest")
+    assert told["status"] == "active" and web.ask("GET", f"/fhir/ServiceRequest/{told['id']}") == told
+    fifth = fhir_workflow.as_r5({**REQUEST, "resourceType": "ServiceRequest"})
+    assert fifth["code"] == {"concept": REQUEST["code"]} and "reasonCode" not in fifth
+    beside = {"resourceType": "Bundle", "entry": [{"resource": {**fifth, "contained": []}}, {"resource": PATIENT}]}
+    assert fhir_workflow.order_of(beside) == fhir_workflow.order_of(REQUEST) == order, "R5 says the same"
+    other = {**REQUEST, "contained": [{**PATIENT, "identifier": [{"value": "P2"}]}]}
+    assert web.ask("POST", "/fhir/ServiceRequest", other, 409)["issue"][0]["code"] == "conflict"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"contained": []}, {"intent": "plan"}, {"identifier": []}, {"contained": [{"resourceType": "Patient"}]},
+     {"identifier": "A1"}, {"occurrenceDateTime": "2026-99-99"}, {"resourceType": "Patient"}, {"identifier": [3]}],
+)  # fmt: skip
+def test_what_is_no_order_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(Refused):
+        fhir_workflow.order_of({**REQUEST, **change})
+
+
+def test_who_may_not_is_told_so_in_an_outcome(web: _Web) -> None:
+    web.who = NOBODY
+    assert web.ask("GET", "/fhir/Patient?identifier=P1", status=401)["resourceType"] == "OperationOutcome"
+    web.who = ITO
+    assert web.ask("POST", "/fhir/ServiceRequest", REQUEST, 403)["issue"][0]["code"] == "forbidden"
+    assert web.ask("GET", "/fhir/AuditEvent", status=403)
+    web.who = KIS
+    for path, status in (
+        ("Patient", 400), ("Patient?identifier=P*", 400), ("Patient/x", 404), ("ImagingStudy/1.2.9", 404),
+        ("Task?status=x", 400), ("Task/1.9", 404), ("ServiceRequest/x", 404), ("Endpoint/x", 404),
+        ("DiagnosticReport", 400), ("DiagnosticReport?study=1.2.9", 404),
+    ):  # fmt: skip
+        assert web.ask("GET", f"/fhir/{path}", status=status)["resourceType"] == "OperationOutcome", path
+
+
+def test_what_a_machine_claimed_carries_its_label(web: _Web) -> None:
+    list(_all(web, ""))
+    web.who = KIS
+    (task,) = [e["resource"] for e in web.ask("GET", "/fhir/Task")["entry"]]
+    assert task["status"] == "in-progress" and task["owner"] == {"display": "AI1"}
+    assert [label["code"] for label in task["meta"]["security"]] == ["AIAST"]
