@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from isocenter.errors import Refused
-from isocenter.methods.calibration import Scale, brier, expected_error, fit_scale, reliability, sigmoid
+from isocenter.methods.calibration import (
+    Scale,
+    brier,
+    expected_error,
+    fit_isotonic,
+    fit_scale,
+    line,
+    reliability,
+    sigmoid,
+)
 
 
 def test_a_scale_that_was_planted_is_found_again() -> None:
@@ -69,3 +78,32 @@ def test_what_is_no_probability_is_refused(stated: list[float]) -> None:
 def test_one_class_teaches_no_certainty() -> None:
     with pytest.raises(Refused, match="one class only"):
         fit_scale([1, 1], [0.2, 0.3])
+
+
+def test_the_line_finds_a_planted_fault_and_its_interval_holds_it() -> None:
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(100):
+        logits = rng.normal(0, 2, 800)
+        labels = rng.random(800) < sigmoid(0.5 * logits + 0.3)
+        told = line(labels, sigmoid(logits))
+        held += (told.slope[1] <= 0.5 <= told.slope[2]) + (told.intercept[1] <= 0.3 <= told.intercept[2])
+    assert 180 <= held <= 199
+    assert told.in_the_large[1] > 0 and (told.n, told.events) == (800, labels.sum())
+    for labels, stated in (([1, 1], [0.2, 0.3]), ([0, 1], [0.5, 0.5]), ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])):
+        with pytest.raises(Refused):
+            line(labels, stated)
+
+
+def test_isotonic_rises_and_is_true_within_each_step() -> None:
+    rng = np.random.default_rng(4)
+    scores = rng.normal(0, 1, 3000)
+    labels = (rng.random(3000) < sigmoid(scores) ** 2).astype(int)
+    steps = fit_isotonic(labels, scores)
+    assert (np.diff(steps.values) >= 0).all() and np.array_equal(steps(steps.knots), steps.values)
+    assert steps(scores).mean() == pytest.approx(labels.mean(), abs=2e-3)
+    assert expected_error(labels, steps(scores)) < 0.02 < expected_error(labels, sigmoid(scores))
+    assert fit_isotonic([0, 0, 1], [1.0, 1.0, 1.0])(5.0) == pytest.approx(1 / 3)
+    for labels_, scores_ in (([1, 1], [1, 2]), ([0, 1], [1, np.inf])):
+        with pytest.raises(Refused):
+            fit_isotonic(labels_, scores_)

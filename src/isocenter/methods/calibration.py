@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Scale", "brier", "expected_error", "fit_classes", "fit_scale", "reliability", "sigmoid"]
+__all__ = [
+    "Line", "Scale", "Steps", "brier", "expected_error", "fit_classes", "fit_isotonic", "fit_scale", "line",
+    "reliability", "sigmoid",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,34 @@ class Scale:
 
     def __call__(self, logits: npt.ArrayLike) -> npt.NDArray[np.float64]:
         return sigmoid(self.slope * np.asarray(logits, np.float64) + self.offset)
+
+
+@dataclass(frozen=True)
+class Line:
+    """How stated certainties lie to the truth on the logit scale, each as (value, low, high) with 95 %.
+
+    Args:
+        slope: 1 is right; below 1 the model is too sure.
+        intercept: of the line with its own slope. in_the_large: with slope 1; above 0 too little is stated overall.
+        n, events: cases, and those that were true.
+    """
+
+    slope: tuple[float, float, float]
+    intercept: tuple[float, float, float]
+    in_the_large: tuple[float, float, float]
+    n: int
+    events: int
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """Certainty as a function of a score that only rises: values at knots, lines between them, level outside."""
+
+    knots: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+
+    def __call__(self, scores: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        return np.asarray(np.interp(np.asarray(scores, np.float64), self.knots, self.values), np.float64)
 
 
 def sigmoid(x: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -138,3 +169,81 @@ def fit_classes(
 
     best = minimize(loss, np.zeros(1 + kinds), jac=True, method="L-BFGS-B", bounds=[(-6, 6)] + [(-20, 20)] * kinds)
     return float(np.exp(best.x[0])), np.asarray(best.x[1:] - best.x[1], np.float64)
+
+
+def line(labels: npt.ArrayLike, certainty: npt.ArrayLike) -> Line:
+    """Slope and intercept of the truth on the logit of the certainty, by logistic regression (Cox 1958).
+
+    Certainties of 0 and 1 are taken as 1e-7 from them. Intervals are Wald's.
+
+    Raises:
+        Refused: one class only; certainties outside 0 … 1, all alike, or that tell the classes apart without a fault,
+            for then no finite slope exists.
+    """
+    truth, stated = _checked(labels, certainty)
+    if len(np.unique(truth)) < 2 or len(np.unique(stated)) < 2:
+        raise Refused("one class only, or one certainty for all", "no line can be laid through it")
+    if stated[truth == 1].min() > stated[truth == 0].max() or stated[truth == 1].max() < stated[truth == 0].min():
+        raise Refused("certainties that tell the classes apart without a fault", "the slope has no finite value")
+    x = np.log(clipped := np.clip(stated, 1e-7, 1 - 1e-7)) - np.log1p(-clipped)
+    both, spread = _newton(np.stack([np.ones_like(x), x], 1), truth, np.zeros_like(x), np.array([0.0, 1.0]))
+    large, own = _newton(np.ones((len(x), 1)), truth, x, np.zeros(1))
+    return Line(
+        _wald(both[1], spread[1, 1]), _wald(both[0], spread[0, 0]), _wald(large[0], own[0, 0]), len(x),
+        int(truth.sum()),
+    )  # fmt: skip
+
+
+def _newton(
+    x: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    given: npt.NDArray[np.float64],
+    start: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Maximum likelihood of a logistic line with a fixed part, and the covariance of its coefficients."""
+
+    def lost(at: npt.NDArray[np.float64]) -> float:
+        z = x @ at + given
+        return float(np.sum(np.logaddexp(0, z) - y * z))
+
+    beta = start
+    for _ in range(100):
+        p = sigmoid(x @ beta + given)
+        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + 1e-12 * np.eye(x.shape[1]), x.T @ (y - p))
+        scale = 1.0
+        while lost(beta + scale * step) > lost(beta) + 1e-12 and scale > 1e-6:
+            scale /= 2
+        beta = beta + scale * step
+        if np.abs(step).max() < 1e-10:
+            break
+    p = sigmoid(x @ beta + given)
+    return beta, np.asarray(np.linalg.inv((x * (p * (1 - p))[:, None]).T @ x), np.float64)
+
+
+def _wald(value: float, variance: float) -> tuple[float, float, float]:
+    half = 1.959963984540054 * float(np.sqrt(variance))
+    return float(value), float(value - half), float(value + half)
+
+
+def fit_isotonic(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Steps:
+    """The rising certainty nearest to the truth in squares: pooling of neighbours that fall (Ayer 1955).
+
+    It needs many cases, and keeps the order of the scores but for ties that it makes.
+
+    Raises:
+        Refused: one class only, or scores that are not finite.
+
+    >>> fit_isotonic([0, 1, 0, 1], [1.0, 2.0, 3.0, 4.0])([0.0, 2.5, 9.0]).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    from scipy.optimize import isotonic_regression
+
+    truth, score = np.asarray(labels, np.float64).ravel(), np.asarray(scores, np.float64).ravel()
+    if len(truth) != len(score) or len(np.unique(truth)) < 2 or not np.isfinite(score).all():
+        raise Refused(f"{len(truth)} labels and {len(score)} scores", "both classes and finite scores are wanted")
+    places, of = np.unique(score, return_inverse=True)
+    counts = np.bincount(of).astype(np.float64)
+    risen = isotonic_regression(np.bincount(of, weights=truth) / counts, weights=counts).x
+    ends = np.flatnonzero(np.diff(risen) != 0)
+    kept = np.unique(np.concatenate([[0], ends, ends + 1, [len(places) - 1]]))
+    return Steps(places[kept], np.asarray(risen[kept], np.float64))
