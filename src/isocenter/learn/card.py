@@ -17,7 +17,7 @@ from isocenter.record import Model, to_plain
 __all__ = ["code_digest", "page", "plain_page", "written"]
 
 _FILES = {
-    Classes: ("augment", "classify", "examples", "fit", "foreign", "kinds", "labelled", "networks", "recipes"),
+    Classes: ("augment", "classify", "examples", "fit", "foreign", "kinds", "labelled", "networks", "recipes", "shape"),
     Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment"),
     Table: ("kinds", "recipes", "rows", "tabulate"),
     Boxes: ("boxed", "detect", "fit", "kinds", "networks", "recipes"),

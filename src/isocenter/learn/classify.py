@@ -30,12 +30,14 @@ from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.networks import GridNet
+from isocenter.learn.shape import Measured, fit_measured
 from isocenter.methods.calibration import fit_classes
 from isocenter.record import Model
 
 __all__ = ["Answer", "fit_classes_net", "train_classes", "veil"]
 
 Progress = Callable[[str], None]
+Net = GridNet | Measured
 
 
 class Answer(nn.Module):  # type: ignore[misc]
@@ -47,7 +49,7 @@ class Answer(nn.Module):  # type: ignore[misc]
     """
 
     def __init__(
-        self, nets: Sequence[GridNet], views: Sequence[tuple[int, ...]], slope: float, offsets: Tensor, centre: Tensor,
+        self, nets: Sequence[Net], views: Sequence[tuple[int, ...]], slope: float, offsets: Tensor, centre: Tensor,
         whiten: Tensor, veil: Tensor,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -152,7 +154,7 @@ def veil(how: Classes) -> Tensor:
     return (left / left.max()).sqrt()
 
 
-def _said(net: GridNet, pictures: Tensor, views: Sequence[tuple[int, ...]], veil: Tensor) -> tuple[Tensor, Tensor]:
+def _said(net: Net, pictures: Tensor, views: Sequence[tuple[int, ...]], veil: Tensor) -> tuple[Tensor, Tensor]:
     """Logits, averaged over the mirror images, and embeddings."""
     logits, embeddings = [], []
     net.eval()
@@ -206,7 +208,8 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     kinds = len(how.classes)
     foreign = read_foreign(data.resolve().parent.parent, how) if how.foreign else None
-    pictures, nets, logits = tensor(examples.pictures, how), [], torch.zeros(len(examples), kinds)
+    pictures, logits = tensor(examples.pictures, how), torch.zeros(len(examples), kinds)
+    nets: list[Net] = []
     inside, rest = torch.empty(0), torch.zeros(len(examples))
     chosen, veiled = how.fitted or tuple(range(how.members)), veil(how)
     for number, k in enumerate(chosen):
@@ -214,7 +217,9 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
         tell(f"network {number + 1} of {len(chosen)}")
         some = examples.take(np.flatnonzero(part != k))
         nets.append(
-            fit_classes_net(
+            fit_measured(how, some)
+            if how.measured
+            else fit_classes_net(
                 how, some, seed * 100 + k, foreign=foreign, checkpoint=out / f"member{k}.checkpoint", progress=tell
             )
         )

@@ -124,6 +124,8 @@ class Classes:
         classes: what the labels 0, 1, 2 … mean. positive: the label that counts as disease where there are two.
         known_as: other names of the classes in folders and tables.
         shape: of the grid that the network sees: two or three axes. channels: 1, or 3 for colour.
+        measured: if above 0, no network is trained: two classes are told apart by measures of the shape of masks, with
+            a ridge penalty of this inverse strength.
         ordered: the labels are grades; weight of the squared distance between cumulative chances (Hou 2016).
         widths: channels of the stem and of the stages; each stage halves the grid.
         members: parts that the examples are split into; each network learns from all parts but one.
@@ -151,6 +153,7 @@ class Classes:
     positive: int = 1
     known_as: Mapping[str, int] = field(default_factory=dict, hash=False)
     channels: int = 1
+    measured: float = 0.0
     ordered: float = 0.0
     widths: tuple[int, ...] = (16, 32, 64)
     members: int = 5

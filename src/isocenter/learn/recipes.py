@@ -147,10 +147,8 @@ _CLASSES = (
         card=_KIND,
     ),
     Classes(
-        task="adrenalmnist3d", classes=("normal", "hyperplasia"), shape=(28, 28, 28), widths=(8, 16, 32),
-        members=3, fitted=(0, 1), levelled=False, epochs=24, known_as={"mass": 1}, average=0.99,
-        movement=Movement(scale=(0.92, 1.09), rotate_deg=25.0, mirror=(0.0, 0.0, 0.5), bend=0.02),
-        views=((), (1,)), goal={"auc": 0.88}, card=_ADRENAL,
+        task="adrenalmnist3d", classes=("normal", "hyperplasia"), shape=(28, 28, 28), known_as={"mass": 1},
+        measured=0.3, views=((),), goal={"auc": 0.88}, card=_ADRENAL,
     ),
 )  # fmt: skip
 
