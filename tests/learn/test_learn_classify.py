@@ -134,7 +134,9 @@ def test_a_veil_darkens_the_edges_alike_and_leaves_the_middle() -> None:
     from dataclasses import replace
 
     assert torch.equal(veil(BARS), torch.ones(28, 28))
-    left = veil(replace(BARS, veiled=True, augmentation=Augmentation(shift=0.1)))
+    edged = replace(BARS, veiled=True, augmentation=Augmentation(shift=0.1))
+    assert torch.equal(veil(edged), torch.ones(28, 28)), "a repeated border is not black"
+    left = veil(replace(edged, augmentation=Augmentation(shift=0.1, outside="zeros")))
     assert left.shape == (28, 28) and float(left.max()) == 1
     assert torch.allclose(left, left.flip(0)) and torch.allclose(left, left.flip(1))
     assert float(left[0, 0]) < float(left[0, 14]) < 0.9 < float(left[14, 14])
