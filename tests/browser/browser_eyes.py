@@ -88,3 +88,14 @@ def read(page: Any, study: str) -> None:
     page.goto(f"/study/{study}")
     page.locator(".corner.tr").wait_for()
     until(lambda: lit(page) > 0.02)
+
+
+def faults(page: Any, axe: str) -> list[str]:
+    """What axe-core finds wrong with the page as it stands."""
+    page.evaluate(axe)
+    told = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
+        for one in told["violations"]
+        for node in one["nodes"]
+    ]

@@ -95,6 +95,15 @@ def signed_in(browser: Any, link: str) -> Site:
     return Site(link.split("/sign-in")[0], state)
 
 
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The code of axe-core, which looks for what a person with another sense cannot use."""
+    code = ROOT / "web/node_modules/axe-core/axe.min.js"
+    if not code.is_file():
+        pytest.skip("axe-core is not here: the packages of web/ are not installed; run python hatch_build.py")
+    return code.read_text()
+
+
 @pytest.fixture
 def context(browser: Any, site: Site) -> Iterator[Any]:
     """A signed-in browser window's world; it fails the test when a page complains or breaks its content policy."""

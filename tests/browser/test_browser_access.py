@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_eyes import read, shot
+from browser_eyes import faults, read, shot
 
 pytestmark = pytest.mark.browser
-
-AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not here: the packages of web/ are not installed; run python hatch_build.py")
-    return AXE.read_text()
-
-
-def faults(page: Any, axe: str) -> list[str]:
-    page.evaluate(axe)
-    told = page.evaluate("axe.run({ resultTypes: ['violations'] })")
-    return [
-        f"{one['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
-        for one in told["violations"]
-        for node in one["nodes"]
-    ]
 
 
 def _wearing(told: dict[str, Any], theme: str) -> dict[str, Any]:

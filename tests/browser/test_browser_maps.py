@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from browser_eyes import Site, lit, shot, until
+from browser_eyes import Site, faults, lit, shot, until
 from own_archive import own_archive
 from stage_phantoms import BALL_MM, body, stack
 from test_browser_stage import AX, COR, SAG, plane, planes, settled, to_the_ball
@@ -217,3 +217,10 @@ def test_the_curves_stand_as_a_plot_and_as_a_table(page: Any, opened: Callable[[
     shot(page, "map-panel-dark")
     page.evaluate("document.documentElement.dataset.theme = 'light'")
     shot(page, "map-panel-light")
+
+
+def test_the_panel_of_maps_has_no_fault(page: Any, opened: Callable[[], None], axe: str) -> None:
+    opened()
+    page.keyboard.press("Shift+M")
+    page.locator(".map-bar").first.wait_for()
+    assert faults(page, axe) == []

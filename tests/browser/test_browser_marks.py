@@ -70,6 +70,12 @@ def opened(page: Any) -> None:
     to_the_ball(page)
 
 
+def ends_of(line: Any) -> list[float]:
+    """Columns of the ends of a length, from left to right."""
+    first, second = line.get_attribute("d").split("M")[1].split("L")[:2]
+    return sorted(float(part.split()[0]) for part in (first, second))
+
+
 def ends_drawn(page: Any) -> list[tuple[float, float]]:
     """Ends of the first length on the screen, as canvas pixels."""
     path = page.locator('.overlay g[data-mark="length"] path.line').first.get_attribute("d")
@@ -120,6 +126,24 @@ def test_a_ball_measures_24_mm_by_mouse_and_by_keys_and_everywhere_the_same(
     to_the_ball(page)
     page.locator('.overlay g[data-mark="length"]').nth(1).wait_for(state="attached")
     assert sorted(x for x, _ in ends_drawn(page)) == pytest.approx([seen["left"], seen["right"]], abs=2)
+    assert [f["measurements"][0]["value"] for f in findings(page)] == held
+
+    # another layout, with the marks in a plane through the volume; and back again, where they were
+    page.keyboard.press("Shift+L")
+    until(lambda: page.locator(".viewport[data-viewport^=plane] .corner.tr").count() == 3, 40)
+    page.locator(".card").filter(has_text="24").first.locator("header").click()
+    page.keyboard.press("Enter")
+    cut = page.locator(".stage > .viewport").nth(1).locator('.overlay g[data-mark="length"] path.line')
+    until(lambda: cut.count() == 2 and page.evaluate(EXTENT, 1), 40)
+    there = page.evaluate(EXTENT, 1)
+    pixel = (there["right"] - there["left"]) / 24.0
+    until(lambda: ends_of(cut.first) == pytest.approx([there["left"], there["right"]], abs=max(2.0, pixel)))
+    page.keyboard.press("Shift+L")
+    until(lambda: page.locator(".stage > .viewport").count() == 1)
+    page.locator('.overlay g[data-mark="length"]').nth(1).wait_for(state="attached")
+    to_the_ball(page)
+    back = page.evaluate(EXTENT, 0)
+    assert sorted(x for x, _ in ends_drawn(page)) == pytest.approx([back["left"], back["right"]], abs=2)
     assert [f["measurements"][0]["value"] for f in findings(page)] == held
 
     other = browser.new_context(

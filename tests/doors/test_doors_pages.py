@@ -77,6 +77,7 @@ BODIES: dict[str, Any] = {
     "/api/consents": {"study": CT, "terms": {"GRU": []}},
     "/api/consents/of": {"study": CT},
     "/api/consents/withdraw": {"study": CT},
+    "/api/consents/reached": {"study": CT},
     "/api/consents/asked": {"study": CT, "purpose": "research", "non_profit": True, "countries": ["DE"]},
     "/api/consents/fhir": {
         "resourceType": "Consent",

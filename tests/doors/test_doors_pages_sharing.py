@@ -19,7 +19,7 @@ from isocenter.govern.policy import HOUSE, Role
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
 
-WORD = "said by telephone"
+WORD = "früh am Telefon gesagt"
 
 
 @pytest.fixture
@@ -40,7 +40,8 @@ class Wire(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self.seen.append(str(request.url))
-        headers = {k: v for k, v in request.headers.items() if k.startswith("x-isocenter")}
+        named = {k.decode().lower(): v for k, v in request.headers.raw}
+        headers: dict[str, Any] = {k: v for k, v in named.items() if k.startswith("x-isocenter")}
         answer = self.stranger.ask(request.method, request.url.raw_path.decode(), headers=headers)
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
 
@@ -72,6 +73,29 @@ def test_another_archive_takes_the_study_through_the_link(site: Site, tmp_path: 
         list(fetch(link, word=WORD, client=httpx.Client(transport=wire)))
     kinds = [row["kind"] for row in site.audits.page(who=HOUSE)["rows"]]
     assert kinds.count("ShareUsed") == 4 and "Shared" in kinds and "ShareEnded" in kinds
+
+
+def test_whoever_holds_the_link_sees_the_images_and_nothing_once_it_has_ended(site: Site) -> None:
+    app = application(site, demo=False, clock=site.clock)
+    chief, stranger = Browser(app, bearer=site.sign_in_by_link(site.link("chief"), address="x")), Browser(app)
+    study = site.studies(who=HOUSE)[0]
+    word = "ein Kaffee früh um fünf"
+    told = chief.post(f"/api/studies/{study.uid}/links", {"hours": 2, "word": word}).json()
+    at = f"/api/shared/series/{study.series[0].uid}"
+    held: dict[str, Any] = {"X-Isocenter-Link": told["link"].partition("#")[2]}
+    assert stranger.ask("GET", f"{at}/pictures", headers=held).status_code == 403, "it asks for a word"
+    held["X-Isocenter-Word"] = word.encode()  # a header has bytes, not letters
+    described = stranger.ask("GET", f"{at}/pictures", headers=held).json()
+    assert described["count"] == 1 and described["modality"] == "CT"
+    slab = f"{at}/slab?tag={described['tag']}&first=0&count=1"
+    answer = stranger.ask("GET", slab, headers=held)
+    assert answer.status_code == 200 and len(answer.content) == 32 + 128 * 128 * 2
+    assert stranger.ask("GET", f"{at}/slab?tag={'0' * 32}&first=0&count=1", headers=held).status_code == 409
+    assert stranger.ask("GET", "/api/shared/series/1.2.3/pictures", headers=held).status_code == 404
+    assert stranger.ask("GET", slab).status_code == 403
+    chief.post(f"/api/links/{told['id']}/end", {})
+    for path in (f"{at}/pictures", slab):
+        assert stranger.ask("GET", path, headers=held).status_code == 403
 
 
 def test_links_that_are_none_and_links_without_tls_are_not_followed() -> None:

@@ -8,7 +8,7 @@ import { Visions } from "./frame/vision";
 import { bind } from "./keys/keyboard";
 import { KeySheet, sheetOpen } from "./keys/sheet";
 import { Empty, Loading } from "./kit/states";
-import { me } from "./me";
+import { me, OPEN } from "./me";
 import { Palette, paletteOpen } from "./palette/palette";
 import { type Place, go, place, to } from "./router";
 import { SignInPage } from "./sign-in/page";
@@ -37,18 +37,18 @@ export function App() {
     if (person) listen();
   }, [person]);
   useEffect(() => {
-    if (person === null && here.page !== "sign-in") go(`/sign-in?to=${encodeURIComponent(location.pathname + location.search)}`, { replace: true });
+    if (person === null && !OPEN.has(here.page)) go(`/sign-in?to=${encodeURIComponent(location.pathname + location.search)}`, { replace: true });
   }, [person, here.page]);
   useEffect(() => {
     document.title = `${person?.demo ? "DEMO · " : ""}${titleOf(here)} · Isocenter`;
   }, [here, person]);
-  const bare = here.page === "sign-in" || (here.page === "study" && here.part !== "why");
+  const bare = OPEN.has(here.page) || (here.page === "study" && here.part !== "why");
   return (
     <div class={bare ? "frame bare" : "frame"}>
       {!bare && <Rail />}
       <div class="page">
         <OfflineBar />
-        {here.page === "sign-in" ? <SignInPage /> : person ? <Page here={here} /> : <Loading what="who you are" bars={0} />}
+        {here.page === "sign-in" ? <SignInPage /> : here.page === "shared" ? <Lazy key="shared" what="what was shared" load={() => import("./shared/page").then((module) => module.SharedPage)} with={{}} /> : person ? <Page here={here} /> : <Loading what="who you are" bars={0} />}
       </div>
       <Foot />
       <KeySheet />
@@ -102,7 +102,7 @@ function Page({ here }: { here: Place }) {
 function titleOf({ page, part }: Place): string {
   if (page === "study" && part === "why") return "Why not analysed";
   return { worklist: "Worklist", study: "Reading room", report: "Report", patients: "Patients", analyses: "Analyses", models: "Models", cohorts: "Cohorts",
-    sharing: "Sharing", oversight: "Oversight", settings: "Settings", segment: "Analyse without keeping", headset: "Surfaces", "sign-in": "Sign in", nowhere: "No such page" }[page]; // prettier-ignore
+    sharing: "Sharing", oversight: "Oversight", settings: "Settings", segment: "Analyse without keeping", headset: "Surfaces", shared: "Shared with you", "sign-in": "Sign in", nowhere: "No such page" }[page]; // prettier-ignore
 }
 
 function nextRegion(): void {

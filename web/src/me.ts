@@ -19,6 +19,9 @@ export async function whoAmI(): Promise<void> {
   }
 }
 
+/** Pages that nobody has to sign in for. */
+export const OPEN: ReadonlySet<string> = new Set(["sign-in", "shared"]);
+
 /** Send whoever is not signed in to the door, and remember where they wanted to go. */
 export function guardTheDoor(): void {
   signedOut.subscribe((count) => {
@@ -26,7 +29,7 @@ export function guardTheDoor(): void {
     me.value = null;
     hangUp();
     const here = address.peek();
-    if (place.peek().page !== "sign-in") go(`/sign-in?to=${encodeURIComponent(here.pathname + here.search)}`, { replace: true });
+    if (!OPEN.has(place.peek().page)) go(`/sign-in?to=${encodeURIComponent(here.pathname + here.search)}`, { replace: true });
   });
 }
 

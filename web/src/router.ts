@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 
 /** The pages of the house. Each is the first word of its address; what stands behind it is its own. */
-export const PAGES = ["worklist", "study", "report", "patients", "analyses", "models", "cohorts", "sharing", "oversight", "settings", "segment", "headset", "sign-in"] as const;
+export const PAGES = ["worklist", "study", "report", "patients", "analyses", "models", "cohorts", "sharing", "oversight", "settings", "segment", "headset", "shared", "sign-in"] as const;
 export type PageName = (typeof PAGES)[number] | "nowhere";
 
 /** Where we are: the page, what it is about (an identifier, never a name), and which part of it. */

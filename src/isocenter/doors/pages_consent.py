@@ -104,6 +104,13 @@ def withdraw(told: Withdrawn, site: SiteHere, who: Annotated[Person, needs("cons
     )
 
 
+@router.post("/api/consents/reached")
+def reached(about: About, site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
+    """Where data of a patient or a study went so far: what a withdrawal would reach, and what it cannot call back."""
+    here: PagesSite = site
+    return here.consents.reached(patient=about.patient, issuer=about.issuer, study=about.study, who=who)
+
+
 @router.post("/api/consents/fhir")
 def take(resource: dict[str, Any], site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
     """Record a FHIR Consent (R4, R5)."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_json import patient
+from isocenter.doors.pages_pictures import described, streamed, stretch
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.govern.consent import Purpose
@@ -73,7 +75,7 @@ def shared(
 ) -> Any:
     """The study behind a link: its series and the names of its images."""
     here: PagesSite = site
-    study = here.sharing.study(secret, address=_address(request), word=word)
+    study = here.sharing.study(secret, address=_address(request), word=_said(word))
     return {
         "uid": study.uid, "patient": patient(study.patient), "date": study.date, "description": study.description,
         "series": [
@@ -95,9 +97,52 @@ def shared_instance(
 ) -> Response:
     """One stored file of the study behind a link."""
     here: PagesSite = site
-    data = here.sharing.instance(secret, uid, address=_address(request), word=word)
+    data = here.sharing.instance(secret, uid, address=_address(request), word=_said(word))
     headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
     return Response(data, media_type="application/dicom", headers=headers)
+
+
+@router.get("/api/shared/series/{series}/pictures")
+def shared_pictures(
+    series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
+    request: Request,
+    site: SiteHere,
+    _: Annotated[Person, needs("shared")],
+    secret: Secret = "",
+    word: Word = "",
+) -> Any:
+    """The images of a series behind a link, described as for the reading room (see pages_pictures)."""
+    here: PagesSite = site
+    return described(here.sharing.pictures(secret, series, address=_address(request), word=_said(word)))
+
+
+@router.get("/api/shared/series/{series}/slab")
+def shared_slab(
+    series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
+    request: Request,
+    site: SiteHere,
+    _: Annotated[Person, needs("shared")],
+    tag: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
+    first: Annotated[int, Query(ge=0, le=1_000_000)],
+    count: Annotated[int, Query(ge=1, le=100_000)],
+    step: Annotated[int, Query(ge=1, le=1000)] = 1,
+    small: Annotated[bool, Query()] = False,
+    secret: Secret = "",
+    word: Word = "",
+) -> StreamingResponse:
+    """Values of several of them."""
+    here: PagesSite = site
+    wanted = lambda of: stretch(of, first, count, step)  # noqa: E731
+    told = here.sharing.slab(secret, series, wanted, tag=tag, address=_address(request), word=_said(word))
+    return streamed(*told, small=small)
+
+
+def _said(word: str) -> str:
+    """A word whose letters came as bytes of UTF-8, as headers have none but bytes."""
+    try:
+        return word.encode("latin-1").decode()
+    except UnicodeError:
+        return word
 
 
 def _address(request: Request) -> str:

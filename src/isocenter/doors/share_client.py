@@ -42,7 +42,9 @@ def fetch(
         raise Refused(
             f"a link to {parts.hostname} without TLS", "images and the secret would be read on the way", "use https"
         )
-    headers = {"X-Isocenter-Link": parts.fragment} | ({"X-Isocenter-Word": word} if word else {})
+    headers = {b"X-Isocenter-Link": parts.fragment.encode()}
+    if word:
+        headers[b"X-Isocenter-Word"] = word.encode()  # bytes, for it may have any letters
     base = f"{parts.scheme}://{parts.netloc}"
     with client or httpx.Client(timeout=60, follow_redirects=False) as asked:
         told = _asked(asked, f"{base}/api/shared", headers).json()
@@ -58,7 +60,7 @@ def fetch(
                     yield uid, refusal
 
 
-def _asked(client: httpx.Client, url: str, headers: dict[str, str]) -> httpx.Response:
+def _asked(client: httpx.Client, url: str, headers: dict[bytes, bytes]) -> httpx.Response:
     import httpx
 
     try:

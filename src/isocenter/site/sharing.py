@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import hmac
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import Forbidden, NotFound
+import numpy.typing as npt
+
+from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound
 from isocenter.govern import sharing
 from isocenter.govern.consent import Purpose
 from isocenter.govern.people import Tries, fits, secret_digest
 from isocenter.govern.policy import Person, Role, must
 from isocenter.govern.sharing import Share
+from isocenter.reading.pictures import Pictures, real_values, shown
 from isocenter.record import Event, Kind, Series, Study
 from isocenter.site.consenting import Consenting
 
@@ -105,6 +108,44 @@ class Sharing:
             raise _not_in_it(sop_uid)
         self._used(link, address, what=sop_uid)
         return self.blobs.get(instance.digest)
+
+    def pictures(self, secret: str, series_uid: str, *, address: str, word: str = "") -> Pictures:
+        """The images of one series of the study for a screen, without their pixels.
+
+        Raises:
+            Forbidden: the link opens nothing (any more).
+            NotFound: a series that the link does not show.
+        """
+        return self._pictures(self._opened(secret, address, word), series_uid, address)
+
+    def slab(
+        self,
+        secret: str,
+        series_uid: str,
+        wanted: Callable[[Pictures], range],
+        *,
+        tag: str,
+        address: str,
+        word: str = "",
+    ) -> tuple[range, Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
+        """Real values of several images of a series; which of them, `wanted` says of its description.
+
+        Raises:
+            Forbidden, NotFound: as for `pictures`; Conflict: the series has changed since it was described.
+        """
+        of = self._pictures(self._opened(secret, address, word), series_uid, address)
+        if of.tag != tag:
+            raise Conflict("this series has grown since", "its images are numbered anew", "load its description again")
+        which = wanted(of)
+        return which, of, real_values(of, [of.order[n] for n in which], self.blobs.get)
+
+    def _pictures(self, link: Share, series_uid: str, address: str) -> Pictures:
+        study = self.index.study(link.study_uid)
+        series = next((s for s in study.series if s.uid == series_uid and _is_shown(s)), None)
+        if series is None:
+            raise _not_in_it(series_uid)
+        self._used(link, address, what=series_uid)
+        return shown(series, self.blobs.get)
 
     def _opened(self, secret: str, address: str, word: str) -> Share:
         now = self.clock()

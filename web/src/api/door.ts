@@ -36,6 +36,7 @@ interface Ask {
   body?: unknown;
   deadline_s?: number;
   abort?: AbortSignal;
+  headers?: Record<string, string>;
 }
 
 /** One call to the JSON beneath the pages. No call waits for ever: it ends by its deadline, and says so. */
@@ -50,7 +51,7 @@ export async function askArray<T>(path: string, deadline_s = 60): Promise<{ told
   return { told: JSON.parse(answer.headers.get("X-Isocenter-Array") ?? "null") as T, body: await answer.arrayBuffer() };
 }
 
-async function answerTo(path: string, { method = "GET", body, deadline_s = 20, abort }: Ask): Promise<Response> {
+async function answerTo(path: string, { method = "GET", body, deadline_s = 20, abort, headers }: Ask): Promise<Response> {
   const clock = AbortSignal.timeout(deadline_s * 1000);
   let answer: Response;
   try {
@@ -58,7 +59,7 @@ async function answerTo(path: string, { method = "GET", body, deadline_s = 20, a
       method,
       signal: abort ? AbortSignal.any([clock, abort]) : clock,
       credentials: "same-origin",
-      headers: body === undefined ? { Accept: "application/json" } : { Accept: "application/json", "Content-Type": "application/json" },
+      headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? null : JSON.stringify(body),
     });
   } catch (error) {

@@ -2,24 +2,25 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { onHappening } from "../api/live";
 import { asTrouble, Source } from "../api/load";
+import type { Study } from "../api/shapes";
 import { Empty, Shown } from "../kit/states";
-import { may, ruleOf } from "../me";
-import { to } from "../router";
-import { count, day, moment } from "../words";
+import { address, to } from "../router";
+import { count, day, moment, person } from "../words";
 
 interface Term {
   code: string;
   short: string;
   label: string;
-  limited_to: string[];
+  permits: boolean;
+  limited: boolean;
 }
 
-interface Terms {
+interface Consent {
   id: string;
   patient: string;
   issuer: string;
   study: string;
-  terms: Term[];
+  terms: { code: string; short: string; label: string; limited_to: string[] }[];
   permits: boolean;
   refuses: string[];
   given: string;
@@ -28,39 +29,82 @@ interface Terms {
   source: string;
 }
 
+/** A patient by number and issuer, or one study. Names and numbers go in the body of a call, never into an address. */
+interface About {
+  patient: string;
+  issuer: string;
+  study: string;
+}
+
 interface Reached {
   studies: string[];
   exports: unknown[];
-  tables: unknown[];
-  links: unknown[];
   sent: unknown[];
+  links: unknown[];
   cohorts: { id: string; name: string }[];
+  tables: unknown[];
   models: { model: string; version: string; known_by: string }[];
 }
 
-/** What data may be used for, by patient and study; a withdrawal shows what it can no longer call back. */
-export function Consents() {
-  const source = useRef<Source<Terms[]>>(null);
-  source.current ??= new Source(async (abort) => (await ask<{ consents: Terms[] }>("/api/consents/of", { method: "POST", body: {}, abort })).consents);
-  const consents = source.current;
-  const again = () => void consents.load();
-  const [reached, setReached] = useState<Reached | null>(null);
-  useEffect(() => {
-    if (!may("consent")) return;
-    again();
-    const forget = onHappening(({ kind }) => kind.startsWith("Consent") && again());
-    return () => (forget(), consents.stop());
-  }, []);
-  if (!may("consent")) return <Empty title="Not yours to see">{ruleOf("consent")}</Empty>;
+const PURPOSES: Record<string, string> = {
+  research: "research (cohorts, tables, images without names)", training: "training of models", federation: "training together with other houses",
+  sharing: "links for the research of another house", care: "care of this patient",
+}; // prettier-ignore
+
+/** What data may be used for: what stands of each patient or study, new terms, and withdrawal with what it reaches. */
+export function ConsentPart() {
+  const study = address.value.searchParams.get("study") ?? "";
+  const [about, setAbout] = useState<About>({ patient: "", issuer: "", study });
   return (
     <>
-      <Give again={again} />
-      {reached && <What reached={reached} done={() => setReached(null)} />}
-      <Shown of={consents} what="terms of use">
-        {(all) => (all.length ? <List terms={all} again={again} reached={setReached} /> : (
-          <Empty title="No consent is recorded">
-            <p>For each patient and study stands here what their data may be used for, by the terms of the Data Use Ontology, with who recorded it and where it is written.</p>
-            <p>Where nothing is known, care is allowed and research is not, unless the site has set it otherwise.</p>
+      <p class="muted">Care needs no terms unless the site says so. Research, training and sharing are refused where nothing is recorded; a refusal always wins, and a withdrawal reaches every use at once.</p>
+      <Whom about={about} choose={setAbout} />
+      <OfWhom key={JSON.stringify(about)} about={about} />
+    </>
+  );
+}
+
+/** Of whom: everybody, one patient, or one study that the address names. */
+function Whom({ about, choose }: { about: About; choose: (about: About) => void }) {
+  const named = useRef<Source<Study> | null>(null);
+  named.current ??= about.study ? new Source((abort) => ask<Study>(`/api/studies/${about.study}`, { abort })) : null;
+  useEffect(() => (void named.current?.load(), () => named.current?.stop()), []);
+  const send = (event: SubmitEvent) => {
+    event.preventDefault();
+    const told = new FormData(event.currentTarget as HTMLFormElement);
+    choose({ patient: String(told.get("patient") ?? "").trim(), issuer: String(told.get("issuer") ?? "").trim(), study: "" });
+  };
+  const one = named.current?.value;
+  if (about.study) return <p>Of the study <a href={to.study(about.study)}>{one ? `${person(one.patient.name)}, ${one.description || one.modalities.join(" ")}, ${day(one.date)}` : "that was chosen"}</a>. <button type="button" onClick={() => choose({ patient: "", issuer: "", study: "" })}>Of everybody</button></p>;
+  return (
+    <form class="add" onSubmit={send} aria-label="Of whom">
+      <label>Patient number<input name="patient" maxLength={64} autocomplete="off" defaultValue={about.patient} /></label>
+      <label>Issuer, where several give numbers out<input name="issuer" maxLength={64} autocomplete="off" defaultValue={about.issuer} /></label>
+      <button>{about.patient ? "Show another" : "Show this patient"}</button>
+      {about.patient && <button type="button" onClick={() => choose({ patient: "", issuer: "", study: "" })}>Of everybody</button>}
+    </form>
+  );
+}
+
+function OfWhom({ about }: { about: About }) {
+  const source = useRef<Source<Consent[]>>(null);
+  source.current ??= new Source(async (abort) => (await ask<{ consents: Consent[] }>("/api/consents/of", { method: "POST", body: about, abort })).consents);
+  const standing = source.current;
+  const again = () => void standing.load();
+  const one = !!(about.patient || about.study);
+  useEffect(() => {
+    again();
+    const forget = onHappening(({ kind }) => kind.startsWith("Consent") && again());
+    return () => (forget(), standing.stop());
+  }, []);
+  return (
+    <>
+      {one && <Give about={about} again={again} />}
+      <Shown of={standing} what="what may be done">
+        {(all) => (all.length ? <><List all={all} />{one && <Withdraw about={about} again={again} />}</> : (
+          <Empty title={one ? "Nothing is recorded here" : "No terms of use are recorded"}>
+            <p>{one ? "Of this patient or study nobody has recorded what data may be used for: the site's default answers, and without one only care is allowed." : "For each patient or study stands here what they agreed to, what they refused, until when, and by which document."}</p>
+            {!one && <p>Name a patient above, take “Consent” from the menu of a row in the <a href={to.worklist}>worklist</a>, or send FHIR Consent resources to the archive.</p>}
           </Empty>
         ))}
       </Shown>
@@ -68,92 +112,103 @@ export function Consents() {
   );
 }
 
-const EMPTY = { patient: "", issuer: "", study: "", said: "", until: "", source: "" };
-
-/** Terms as one types them: GRU NPUNCU DS=363406005. */
-function read(said: string): Record<string, string[]> {
-  return Object.fromEntries(said.split(/\s+/).filter(Boolean).map((one) => {
-    const [name, values] = one.split("=", 2) as [string, string?];
-    return [name, values ? values.split(",").filter(Boolean) : []];
-  }));
+function List({ all }: { all: Consent[] }) {
+  return (
+    <table class="plain wide">
+      <thead><tr><th scope="col">Of whom</th><th scope="col">Says</th><th scope="col">Given</th><th scope="col">Until</th><th scope="col">Document</th></tr></thead>
+      <tbody>
+        {all.map((one) => (
+          <tr key={one.id}>
+            <td>{one.study ? <a href={to.study(one.study)}>one study</a> : "the whole patient"} <span class="id">{one.patient}</span></td>
+            <td>{one.permits
+              ? <><span class="fine"><span aria-hidden="true">✓</span> permits</span> {one.terms.map((term) => <span key={term.code} title={term.code}>{term.label}{term.limited_to.length > 0 && `: ${term.limited_to.join(", ")}`}; </span>)}</>
+              : <><span class="now"><span aria-hidden="true">⬢</span> refuses</span> {one.refuses.map((purpose) => PURPOSES[purpose] ?? purpose).join("; ") || "every use but care"}</>}</td>
+            <td>{moment(one.given)} <span class="muted">by {one.by}</span></td>
+            <td>{one.until ? moment(one.until) : <span class="muted">until withdrawn</span>}</td>
+            <td>{one.source || <span class="muted">none was named</span>}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
 }
 
-function Give({ again }: { again: () => void }) {
-  const [given, setGiven] = useState(EMPTY);
-  const [refuses, setRefuses] = useState(false);
-  const [trouble, setTrouble] = useState("");
-  const set = (name: keyof typeof EMPTY) => (event: Event) => setGiven({ ...given, [name]: (event.currentTarget as HTMLInputElement).value });
+/** Record what somebody agreed to, or refused. */
+function Give({ about, again }: { about: About; again: () => void }) {
+  const source = useRef<Source<Term[]>>(null);
+  source.current ??= new Source(async (abort) => (await ask<{ terms: Term[] }>("/api/consents/terms", { abort })).terms);
+  const [refusing, setRefusing] = useState(false);
+  const [chosen, setChosen] = useState<Record<string, string>>({});
+  const [refused, setRefused] = useState("");
+  const [told, setTold] = useState({ until: "", source: "" });
+  useEffect(() => (void source.current?.load(), () => source.current?.stop()), []);
+  const toggle = (code: string) => setChosen(({ [code]: was, ...rest }) => (was === undefined ? { ...rest, [code]: "" } : rest));
   const send = async (event: SubmitEvent) => {
     event.preventDefault();
-    const { patient, issuer, study, said, until, source } = given;
-    const body = {
-      patient, issuer, study, source,
-      terms: refuses ? {} : read(said),
-      refuses: refuses ? ["research", "training", "federation", "sharing"] : [],
-      until: until ? `${until}T23:59:59Z` : null,
-    };
+    const terms = refusing ? {} : Object.fromEntries(Object.entries(chosen).map(([code, values]) => [code, values.split(",").map((one) => one.trim()).filter(Boolean)]));
+    const body = { ...about, terms, refuses: refusing ? Object.keys(chosen) : [], until: told.until ? `${told.until}T00:00:00Z` : null, source: told.source };
     try {
       await ask("/api/consents", { method: "POST", body });
-      setGiven(EMPTY);
-      setTrouble("");
+      setChosen({});
+      setRefused("");
       again();
     } catch (error) {
-      setTrouble(asTrouble(error).message);
+      const trouble = asTrouble(error);
+      setRefused(`${trouble.message}. ${trouble.remedy}`);
     }
   };
   return (
-    <section class="for" aria-label="Record terms of use">
-      <h2>Record what data may be used for</h2>
-      {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {trouble}</p>}
-      <form class="add" onSubmit={(event) => void send(event)} aria-label="Terms of use">
-        <label>Patient's number<input maxLength={64} autocomplete="off" value={given.patient} onInput={set("patient")} /></label>
-        <label>or one study (UID)<input maxLength={64} autocomplete="off" value={given.study} onInput={set("study")} /></label>
-        <label>Terms (DUO)<input disabled={refuses} required={!refuses} placeholder="GRU NPUNCU DS=363406005" autocomplete="off" value={given.said} onInput={set("said")} /></label>
-        <label>Until (optional)<input type="date" value={given.until} onInput={set("until")} /></label>
-        <label>Written where<input maxLength={200} autocomplete="off" value={given.source} onInput={set("source")} /></label>
-        <label class="tick"><input type="checkbox" checked={refuses} onChange={(event) => setRefuses(event.currentTarget.checked)} /> Every use but care is refused</label>
-        <button class="primary">Record</button>
+    <details class="for">
+      <summary>Record terms of use, or a refusal</summary>
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      <form onSubmit={send} aria-label="Record terms">
+        <fieldset><legend>It</legend>
+          <label class="check"><input type="radio" name="kind" checked={!refusing} onChange={() => (setRefusing(false), setChosen({}))} /> permits, under these terms (Data Use Ontology)</label>
+          <label class="check"><input type="radio" name="kind" checked={refusing} onChange={() => (setRefusing(true), setChosen({}))} /> refuses</label>
+        </fieldset>
+        <fieldset><legend>{refusing ? "Which uses" : "Which terms"}</legend>
+          {refusing
+            ? Object.entries(PURPOSES).map(([purpose, words]) => <label class="check" key={purpose}><input type="checkbox" checked={purpose in chosen} onChange={() => toggle(purpose)} /> {words}</label>)
+            : <Shown of={source.current!} what="the terms">{(all) => <div class="terms">{all.map((term) => (
+                <div key={term.code}>
+                  <label class="check"><input type="checkbox" checked={term.code in chosen} onChange={() => toggle(term.code)} /> {term.label} <span class="id muted">{term.short}</span>{!term.permits && <span class="muted"> · narrows only</span>}</label>
+                  {term.limited && term.code in chosen && <label>limited to, by commas <input required value={chosen[term.code]} onInput={(event) => setChosen({ ...chosen, [term.code]: event.currentTarget.value })} /></label>}
+                </div>
+              ))}</div>}</Shown>}
+        </fieldset>
+        <div class="add">
+          <label>Until (empty: until withdrawn)<input type="date" value={told.until} onInput={(event) => setTold({ ...told, until: event.currentTarget.value })} /></label>
+          <label>Document<input maxLength={200} value={told.source} onInput={(event) => setTold({ ...told, source: event.currentTarget.value })} /></label>
+          <button class="primary" disabled={!Object.keys(chosen).length}>{refusing ? "Record the refusal" : "Record the terms"}</button>
+        </div>
       </form>
-    </section>
+    </details>
   );
 }
 
-function What({ reached, done }: { reached: Reached; done: () => void }) {
-  const left = [
-    count(reached.exports.length, "export"), count(reached.tables.length, "table"), count(reached.links.length, "link"),
-    count(reached.sent.length, "transfer"), count(reached.cohorts.length, "cohort"),
-  ];
+/** End everything that stands, after it was shown what it reaches and what it cannot call back. */
+function Withdraw({ about, again }: { about: About; again: () => void }) {
+  const [reached, setReached] = useState<Reached | null>(null);
+  const [refused, setRefused] = useState("");
+  const [reason, setReason] = useState("");
+  const say = (error: unknown) => setRefused(asTrouble(error).message);
+  const look = () => ask<Reached>("/api/consents/reached", { method: "POST", body: about }).then(setReached, say);
+  const end = () => ask("/api/consents/withdraw", { method: "POST", body: { ...about, reason } }).then(() => (setReached(null), again()), say);
   return (
-    <section class="for" role="status" aria-label="What the withdrawal reached">
-      <h2>Withdrawn for {count(reached.studies.length, "study", "studies")}</h2>
-      <p>From now on no cohort, export, link for research or training takes them. What had left before cannot be called back: {left.join(", ")}.</p>
-      {reached.models.length > 0 && <ul class="bullets">{reached.models.map((one) => <li key={`${one.model} ${one.version}`}>Model {one.model} {one.version} learned from them <span class="muted">({one.known_by})</span></li>)}</ul>}
-      <button type="button" onClick={done}>Done</button>
+    <section aria-label="Withdraw">
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {!reached ? <button type="button" onClick={() => void look()}>Withdraw: see what it reaches</button> : (
+        <>
+          <h2>What a withdrawal reaches</h2>
+          <ul class="bullets">
+            <li>{count(reached.studies.length, "study", "studies")}: every use but care is refused from now on.</li>
+            <li>{count(reached.links.length, "link")} given: those for research end; those for care stay until ended.</li>
+            <li>Not to be called back: {count(reached.exports.length + reached.sent.length, "export")}, {count(reached.tables.length, "table")} of {count(reached.cohorts.length, "cohort")}{reached.cohorts.length > 0 && ` (${reached.cohorts.map((one) => one.name).join(", ")})`}.</li>
+            <li>{reached.models.length ? `Models that learned from it: ${reached.models.map((one) => `${one.model} ${one.version} (${one.known_by})`).join(", ")}.` : "No model is known to have learned from it."}</li>
+          </ul>
+          <p class="acts"><label>Reason <input value={reason} maxLength={500} onInput={(event) => setReason(event.currentTarget.value)} /></label> <button type="button" onClick={() => void end()}>Withdraw now</button> <button type="button" onClick={() => setReached(null)}>Leave it</button></p>
+        </>
+      )}
     </section>
-  );
-}
-
-function List({ terms, again, reached }: { terms: Terms[]; again: () => void; reached: (told: Reached) => void }) {
-  const [trouble, setTrouble] = useState("");
-  const withdraw = (one: Terms) => ask<Reached>("/api/consents/withdraw", { method: "POST", body: one.study ? { study: one.study } : { patient: one.patient, issuer: one.issuer } })
-    .then((told) => (reached(told), again()), (error: unknown) => setTrouble(asTrouble(error).message));
-  return (
-    <>
-      {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {trouble}</p>}
-      <table class="plain wide">
-        <thead><tr><th scope="col">About</th><th scope="col">May be used for</th><th scope="col">Until</th><th scope="col">Recorded</th><th scope="col"><span class="hidden">Act</span></th></tr></thead>
-        <tbody>
-          {terms.map((one) => (
-            <tr key={one.id}>
-              <td>{one.study ? <a href={to.study(one.study)}>one study</a> : <>patient {one.patient}{one.issuer && <span class="muted"> of {one.issuer}</span>}</>}</td>
-              <td>{one.permits ? one.terms.map((term) => <div key={term.code}><abbr title={term.code}>{term.short}</abbr> {term.label}{term.limited_to.length > 0 && `: ${term.limited_to.join(", ")}`}</div>) : `refused: ${one.refuses.join(", ")}`}</td>
-              <td>{one.until ? day(one.until.slice(0, 10)) : <span class="muted">open</span>}</td>
-              <td>{moment(one.given)} <span class="muted">by {one.by}{one.source && `, ${one.source}`}</span></td>
-              <td><button type="button" onClick={() => void withdraw(one)}>Withdraw all<span class="hidden"> of {one.study || one.patient}</span></button></td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </>
   );
 }

@@ -9,7 +9,7 @@ import { Tabs } from "../kit/tabs";
 import { may, ruleOf } from "../me";
 import { address, setQuery, to } from "../router";
 import { count, day, moment } from "../words";
-import { Consents } from "./consent";
+import { ConsentPart } from "./consent";
 
 const PARTS = [
   { part: "", name: "Shared" },
@@ -41,7 +41,7 @@ export function SharingPage({ part }: { part: string }) {
       </header>
       <main class="desk-list model" data-region tabIndex={0}>
         {part === "consent" ? (
-          <Consents />
+          may("consent") ? <ConsentPart /> : <Empty title="Not yours to see">{ruleOf("consent")}</Empty>
         ) : part === "in-and-out" ? (
           <Empty title="No ledger of imports and exports yet">
             <p>Each import and export stands here as a sum that adds up: expected = stored + rejected + missing.</p>

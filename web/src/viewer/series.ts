@@ -64,11 +64,16 @@ export function loadLaid(study: string, uid: string, fixed: string, by: string):
   return loadFrom(`/api/studies/${study}/series/${uid}/on/${fixed}/${by}`, study, `${uid}/${(laidSerial += 1)}`);
 }
 
-async function loadFrom(base: string, study: string, uid: string): Promise<Loaded> {
-  const [about] = await Promise.all([Slabs.open(base), start()]);
+/** A series behind a link: whoever holds its secret sees it without an account. */
+export function loadShared(study: string, uid: string, headers: Record<string, string>): Promise<Loaded> {
+  return loadFrom(`/api/shared/series/${uid}`, study, uid, headers);
+}
+
+async function loadFrom(base: string, study: string, uid: string, headers: Record<string, string> = {}): Promise<Loaded> {
+  const [about] = await Promise.all([Slabs.open(base, headers), start()]);
   register();
   const imageId = (number: number) => `${SCHEME}:${uid}:${about.tag}:${number}`;
-  const slabs = new Slabs(base, about, imageId);
+  const slabs = new Slabs(base, about, imageId, headers);
   const pictures = about.sop.map((sop, number) => pictureOf(about, sop, number, imageId(number)));
   const window = each(about.windows, 0)[0];
   const durations = pictures.map((_, number) => each(about.duration_ms, number));

@@ -58,10 +58,10 @@ export class Slabs {
   private running = 0;
   private planned = false;
 
-  constructor(private readonly base: string, readonly about: Described, private readonly imageId: (number: number) => string) {}
+  constructor(private readonly base: string, readonly about: Described, private readonly imageId: (number: number) => string, private readonly headers: Record<string, string> = {}) {}
 
-  static async open(base: string): Promise<Described> {
-    return ask<Described>(`${base}/pictures`, { deadline_s: DEADLINE_S });
+  static async open(base: string, headers: Record<string, string> = {}): Promise<Described> {
+    return ask<Described>(`${base}/pictures`, { deadline_s: DEADLINE_S, headers });
   }
 
   load(number: number, urgent: boolean): Promise<core.Types.IImage> {
@@ -109,7 +109,7 @@ export class Slabs {
     for (const number of numbers) this.asked.add(number);
     try {
       const slow = ((navigator as { connection?: { downlink?: number } }).connection?.downlink ?? 99) < SLOW_MBIT;
-      const answer = await within(DEADLINE_S, "The images", fetch(`${this.base}/slab?tag=${this.about.tag}&first=${first}&count=${count}&step=${step}${slow ? "&small=true" : ""}`, { credentials: "same-origin" }));
+      const answer = await within(DEADLINE_S, "The images", fetch(`${this.base}/slab?tag=${this.about.tag}&first=${first}&count=${count}&step=${step}${slow ? "&small=true" : ""}`, { credentials: "same-origin", headers: this.headers }));
       if (!answer.ok || !answer.body) throw new Error(await wordsOf(answer));
       await this.read(answer.body.getReader());
       this.fail(numbers, new Error("the answer ended before all images had come"));

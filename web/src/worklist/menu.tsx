@@ -4,6 +4,7 @@ import type { Row } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
 import { Dialog } from "../kit/dialog";
 import { Key } from "../kit/marks";
+import { may } from "../me";
 import { go, to } from "../router";
 
 export const menuOf = signal<Row | null>(null);
@@ -35,6 +36,7 @@ export function RowMenu({ acts }: { acts: RowAct[] }) {
           <li key={words}><button type="button" class="line" onClick={() => (close(), act(row))}>{words} {key && <Key of={keyOf("worklist", key)} />}</button></li>
         ))}
         <li><button type="button" class="line" onClick={() => (close(), go(to.patients(row.study)))}>Timeline of the patient</button></li>
+        {may("consent") && <li><button type="button" class="line" onClick={() => (close(), go(`${to.sharing("consent")}?study=${row.study}`))}>Consent</button></li>}
         <li><button type="button" class="line" onClick={() => void navigator.clipboard?.writeText(new URL(to.study(row.study), location.origin).href).then(() => setCopied(true))}>{copied ? "Copied" : "Copy the address of the study"}</button></li>
       </ul>
     </Dialog>

@@ -1,0 +1,88 @@
+"""A study behind a link, in the browser of somebody without an account; and what data may be used for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from browser_eyes import Site, lit, shot, until
+from own_archive import own_archive
+
+from isocenter.testing.phantoms import balls
+
+pytestmark = pytest.mark.browser
+
+JAR = balls.patient(seed=3)
+STUDY, SERIES = JAR.truth["study_uid"], JAR.truth["series_uid"]
+
+
+@pytest.fixture(scope="module")
+def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with own_archive(browser, tmp_path_factory.mktemp("shared"), JAR.files) as there:
+        yield there
+
+
+def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
+    page: Any, browser: Any, site: Site
+) -> None:
+    page.goto(f"/sharing?study={STUDY}")
+    page.get_by_label("For whom").fill("Dr Lee, second opinion")
+    page.get_by_label("A word they must say (optional)").fill("früh um fünf")
+    page.get_by_role("button", name="Give the link").click()
+    link = page.locator("code.secret").inner_text()
+    assert link.startswith(f"{site.address}/shared#")
+    shot(page, "sharing-given")
+
+    stranger = browser.new_context(viewport={"width": 1280, "height": 800})
+    asked: list[str] = []
+    stranger.on("request", lambda request: asked.append(request.url))
+    theirs = stranger.new_page()
+    theirs.goto(link)
+    theirs.get_by_role("heading", name="This link opens nothing").wait_for()
+    theirs.get_by_label("The word, if you were told one").fill("früh um fünf")
+    theirs.get_by_role("button", name="Open").click()
+    corner = theirs.locator(".corner.tr")
+    corner.wait_for()
+    until(lambda: lit(theirs) > 0.02)
+    first = corner.inner_text()
+    theirs.keyboard.press("ArrowDown")
+    until(lambda: corner.inner_text() != first)
+    assert theirs.get_by_text("PHANTOM").count() and not theirs.get_by_role("link", name="Worklist").count()
+    shot(theirs, "sharing-shared")
+    secret = link.partition("#")[2]
+    assert not any(secret in url.partition("#")[0] for url in asked), "no log on the way holds the secret"
+    assert not any("/api/studies" in url for url in asked), "a stranger asks for nothing but what is shared"
+
+    page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="End it for Dr Lee").click()
+    page.get_by_text("ended").first.wait_for()
+    theirs.reload()
+    theirs.get_by_role("heading", name="This link opens nothing").wait_for()
+    theirs.get_by_label("The word, if you were told one").fill("früh um fünf")
+    theirs.get_by_role("button", name="Open").click()
+    theirs.get_by_role("heading", name="This link opens nothing").wait_for()
+    assert theirs.locator("canvas").count() == 0
+    shot(theirs, "sharing-ended")
+    stranger.close()
+
+
+def test_what_data_may_be_used_for_is_recorded_and_withdrawn(page: Any) -> None:
+    page.goto(f"/sharing/consent?study={STUDY}")
+    page.get_by_role("heading", name="Nothing is recorded here").wait_for()
+    page.get_by_text("Record terms of use, or a refusal").click()
+    page.get_by_label("general research use").check()
+    page.get_by_label("Document").fill("form 12, page 3")
+    shot(page, "consent-recording")
+    page.get_by_role("button", name="Record the terms").click()
+    page.get_by_role("cell", name="form 12, page 3").wait_for()
+    asked = {"study": STUDY, "purpose": "research"}
+    origin = {"Origin": page.url.split("/sharing")[0]}
+    assert page.request.post("/api/consents/asked", data=asked, headers=origin).json()["allowed"]
+    page.get_by_role("button", name="Withdraw: see what it reaches").click()
+    page.get_by_role("heading", name="What a withdrawal reaches").wait_for()
+    shot(page, "consent-withdrawing")
+    page.get_by_role("button", name="Withdraw now").click()
+    page.get_by_role("heading", name="Nothing is recorded here").wait_for()
+    refused = page.request.post("/api/consents/asked", data=asked, headers=origin)
+    assert refused.status == 400, "a withdrawal holds at once"
