@@ -79,8 +79,11 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
 }
 
+/** How the field writes what a name of a program has in small letters. */
+const WRITTEN: Record<string, string> = { ct: "CT", mr: "MR", mri: "MRI", pet: "PET", suv: "SUV", xray: "X-ray", dce: "DCE", dsc: "DSC", ecg: "ECG", t1: "T1", t2: "T2", r2: "R2", "3d": "3D", "4d": "4D", flow4d: "4D flow" };
+
 /** `chest_xray_opacity` as words. */
 export function spoken(name: string): string {
-  const words = name.replace(/_/g, " ");
+  const words = name.split("_").map((word) => WRITTEN[word] ?? word).join(" ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

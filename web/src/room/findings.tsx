@@ -73,7 +73,8 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
   }, [active]);
   const seen = evidence.findings.value.has(finding.tracking);
   const place = [finding.laterality?.meaning.toLowerCase(), finding.site?.meaning.toLowerCase()].filter(Boolean).join(" ");
-  const named = finding.what.code === "121071" && finding.words ? finding.words : finding.what.meaning; // what a reader only put in words has no better name
+  const label = finding.where?.label ?? "";
+  const named = finding.what.code === "121071" && finding.words ? finding.words : finding.what.code === "111030" && label ? label : finding.what.meaning; // what a reader only put in words, or only drew, has no better name
   const title = named + (place && !named.toLowerCase().includes(place) ? `, ${place}` : "");
   return (
     <article ref={ref} class={`card ${one.machine ? "machine" : "person"} ${finding.verdict}${active ? " active" : ""}`} aria-label={`Finding ${one.number}: ${title}`} aria-current={active ? "true" : undefined} onClick={() => desk.choose(one)}>
@@ -91,7 +92,7 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
       <p class="muted">
         {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}
         {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}
-        {[finding.where?.label, finding.reason && `because: ${finding.reason}`].filter(Boolean).join(" · ")}
+        {[label !== named && label, finding.reason && `because: ${finding.reason}`].filter(Boolean).join(" · ")}
       </p>
       {session.mine.value && finding.verdict !== "struck" && desk.editing.value?.tracking !== finding.tracking && (
         <div class="acts">

@@ -114,8 +114,8 @@ function Registering({ desk: { registration, session } }: { desk: Desk }) {
   if (proposal) {
     return (
       <span class="with" role="status">
-        <span><span class="soon" aria-hidden="true">▲</span> Registered, not accepted: residual {proposal.residual_mm.toFixed(2)} mm there and back, overlap {Math.round(100 * proposal.overlap)} %{proposal.residual_mm > MOST_MM && <span class="soon"> · too large to compare by</span>}</span>
-        <button type="button" class="primary" disabled={busy} onClick={() => void registration.accept()}>Accept</button>
+        <span><span class="soon" aria-hidden="true">▲</span> Proposed: residual {proposal.residual_mm.toFixed(2)} mm, overlap {Math.round(100 * proposal.overlap)} %{proposal.residual_mm > MOST_MM && <span class="soon"> · too large to compare by</span>}</span>
+        <button type="button" class="primary" disabled={busy} title="Keep it with the study, for everybody" onClick={() => void registration.accept()}>Accept</button>
         <button type="button" disabled={busy} onClick={() => registration.discard()}>Discard</button>
         {trouble && <span class="soon">{trouble}</span>}
       </span>

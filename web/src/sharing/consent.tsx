@@ -141,6 +141,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
   const [chosen, setChosen] = useState<Record<string, string>>({});
   const [refused, setRefused] = useState("");
   const [told, setTold] = useState({ until: "", source: "" });
+  const [open, setOpen] = useState(false);
   useEffect(() => (void source.current?.load(), () => source.current?.stop()), []);
   const toggle = (code: string) => setChosen(({ [code]: was, ...rest }) => (was === undefined ? { ...rest, [code]: "" } : rest));
   const send = async (event: SubmitEvent) => {
@@ -151,6 +152,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
       await ask("/api/consents", { method: "POST", body });
       setChosen({});
       setRefused("");
+      setOpen(false);
       again();
     } catch (error) {
       const trouble = asTrouble(error);
@@ -158,7 +160,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
     }
   };
   return (
-    <details class="for">
+    <details class="for" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Record terms of use, or a refusal</summary>
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       <form onSubmit={send} aria-label="Record terms">
@@ -169,20 +171,29 @@ function Give({ about, again }: { about: About; again: () => void }) {
         <fieldset><legend>{refusing ? "Which uses" : "Which terms"}</legend>
           {refusing
             ? Object.entries(PURPOSES).map(([purpose, words]) => <label class="check" key={purpose}><input type="checkbox" checked={purpose in chosen} onChange={() => toggle(purpose)} /> {words}</label>)
-            : <Shown of={source.current!} what="the terms">{(all) => <div class="terms">{all.map((term) => (
-                <div key={term.code}>
-                  <label class="check"><input type="checkbox" checked={term.code in chosen} onChange={() => toggle(term.code)} /> {term.label} <span class="id muted">{term.short}</span>{!term.permits && <span class="muted"> · narrows only</span>}</label>
-                  {term.limited && term.code in chosen && <label>limited to, by commas <input required value={chosen[term.code]} onInput={(event) => setChosen({ ...chosen, [term.code]: event.currentTarget.value })} /></label>}
+            : <Shown of={source.current!} what="the terms">{(all) => <div class="terms">{[true, false].map((permits) => (
+                <div key={String(permits)} role="group" aria-label={permits ? "What is permitted" : "What narrows it"}>
+                  <p class="muted">{permits ? "Permits, at least one of these:" : "Narrows what is permitted:"}</p>
+                  {all.filter((term) => term.permits === permits).map((term) => <OneTerm key={term.code} term={term} values={chosen[term.code]} toggle={() => toggle(term.code)} say={(values) => setChosen({ ...chosen, [term.code]: values })} />)}
                 </div>
               ))}</div>}</Shown>}
         </fieldset>
-        <div class="add">
+        <div class="acts">
           <label>Until (empty: until withdrawn)<input type="date" value={told.until} onInput={(event) => setTold({ ...told, until: event.currentTarget.value })} /></label>
           <label>Document<input maxLength={200} value={told.source} onInput={(event) => setTold({ ...told, source: event.currentTarget.value })} /></label>
           <button class="primary" disabled={!Object.keys(chosen).length}>{refusing ? "Record the refusal" : "Record the terms"}</button>
         </div>
       </form>
     </details>
+  );
+}
+
+function OneTerm({ term, values, toggle, say }: { term: Term; values: string | undefined; toggle: () => void; say: (values: string) => void }) {
+  return (
+    <div>
+      <label class="check"><input type="checkbox" checked={values !== undefined} onChange={toggle} /> {term.label} <span class="id muted">{term.short}</span></label>
+      {term.limited && values !== undefined && <label class="muted">limited to, by commas <input required value={values} onInput={(event) => say(event.currentTarget.value)} /></label>}
+    </div>
   );
 }
 
