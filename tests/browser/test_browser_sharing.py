@@ -1,4 +1,4 @@
-"""A study behind a link, in the browser of somebody without an account; and what data may be used for."""
+"""A study behind a link, in the browser of somebody without an account."""
 
 from __future__ import annotations
 
@@ -65,24 +65,3 @@ def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
     assert theirs.locator("canvas").count() == 0
     shot(theirs, "sharing-ended")
     stranger.close()
-
-
-def test_what_data_may_be_used_for_is_recorded_and_withdrawn(page: Any) -> None:
-    page.goto(f"/sharing/consent?study={STUDY}")
-    page.get_by_role("heading", name="Nothing is recorded here").wait_for()
-    page.get_by_text("Record terms of use, or a refusal").click()
-    page.get_by_label("general research use").check()
-    page.get_by_label("Document").fill("form 12, page 3")
-    shot(page, "consent-recording")
-    page.get_by_role("button", name="Record the terms").click()
-    page.get_by_role("cell", name="form 12, page 3").wait_for()
-    asked = {"study": STUDY, "purpose": "research"}
-    origin = {"Origin": page.url.split("/sharing")[0]}
-    assert page.request.post("/api/consents/asked", data=asked, headers=origin).json()["allowed"]
-    page.get_by_role("button", name="Withdraw: see what it reaches").click()
-    page.get_by_role("heading", name="What a withdrawal reaches").wait_for()
-    shot(page, "consent-withdrawing")
-    page.get_by_role("button", name="Withdraw now").click()
-    page.get_by_role("heading", name="Nothing is recorded here").wait_for()
-    refused = page.request.post("/api/consents/asked", data=asked, headers=origin)
-    assert refused.status == 400, "a withdrawal holds at once"

@@ -147,7 +147,7 @@ function Give({ about, again }: { about: About; again: () => void }) {
   const send = async (event: SubmitEvent) => {
     event.preventDefault();
     const terms = refusing ? {} : Object.fromEntries(Object.entries(chosen).map(([code, values]) => [code, values.split(",").map((one) => one.trim()).filter(Boolean)]));
-    const body = { ...about, terms, refuses: refusing ? Object.keys(chosen) : [], until: told.until ? `${told.until}T00:00:00Z` : null, source: told.source };
+    const body = { ...about, terms, refuses: refusing ? Object.keys(chosen) : [], until: told.until ? `${told.until}T23:59:59Z` : null, source: told.source };
     try {
       await ask("/api/consents", { method: "POST", body });
       setChosen({});
@@ -202,6 +202,8 @@ function Withdraw({ about, again }: { about: About; again: () => void }) {
   const [reached, setReached] = useState<Reached | null>(null);
   const [refused, setRefused] = useState("");
   const [reason, setReason] = useState("");
+  const head = useRef<HTMLHeadingElement>(null);
+  useEffect(() => head.current?.focus(), [reached]);
   const say = (error: unknown) => setRefused(asTrouble(error).message);
   const look = () => ask<Reached>("/api/consents/reached", { method: "POST", body: about }).then(setReached, say);
   const end = () => ask("/api/consents/withdraw", { method: "POST", body: { ...about, reason } }).then(() => (setReached(null), again()), say);
@@ -210,7 +212,7 @@ function Withdraw({ about, again }: { about: About; again: () => void }) {
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       {!reached ? <button type="button" onClick={() => void look()}>Withdraw: see what it reaches</button> : (
         <>
-          <h2>What a withdrawal reaches</h2>
+          <h2 ref={head} tabIndex={-1}>What a withdrawal reaches</h2>
           <ul class="bullets">
             <li>{count(reached.studies.length, "study", "studies")}: every use but care is refused from now on.</li>
             <li>{count(reached.links.length, "link")} given: those for research end; those for care stay until ended.</li>
