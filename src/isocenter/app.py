@@ -73,16 +73,33 @@ class House:
 
     def secret(self, name: str) -> tuple[str, Path]:
         """A secret of this archive with its file, drawn when it is first needed, readable by its owner alone."""
-        place = self.settings.folder / "secrets" / name
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return place.read_text("ascii").strip(), place
-        drawn = secrets.token_urlsafe(32)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(drawn + "\n")
-        return drawn, place
+        return secret_of(self.settings.folder, name)
+
+    def new_pseudonyms(self, *, destroy: bool = False) -> dict[str, str]:
+        """Draw another secret for pseudonyms from now on: nobody can join new ones with old ones.
+
+        Args:
+            destroy: erase every older secret too, so that nobody can go back from what was given away; otherwise the
+                older one stays beside it under the name of its domain.
+
+        Returns:
+            the domains before and now.
+        """
+        from isocenter.dicom.pseudonyms import Pseudonyms
+        from isocenter.record import Event, Kind
+        from isocenter.site.verbs import HOUSE
+
+        said, place = self.secret("pseudonyms")
+        was = Pseudonyms(said.encode()).domain
+        place.rename(place.with_name(f"pseudonyms.{was}"))
+        if destroy:
+            for old in place.parent.glob("pseudonyms.*"):
+                old.write_bytes(os.urandom(old.stat().st_size))  # a copy that a disk keeps elsewhere is not reached
+                old.unlink()
+        now_ = Pseudonyms(self.secret("pseudonyms")[0].encode()).domain
+        told = {"was": was, "now": now_, "destroyed": destroy}
+        self.site.journal.append(Event(Kind.PSEUDONYMS_CHANGED, now(), HOUSE.name, "pseudonyms", told))
+        return {"was": was, "now": now_}
 
     def sign_in_link(self, name: str = "admin") -> str:
         """An address that signs its bearer in once."""
@@ -364,6 +381,20 @@ class House:
         self.database.close()
 
 
+def secret_of(folder: Path, name: str) -> tuple[str, Path]:
+    """A secret of the archive in a folder and its file; drawn when it is first needed, readable by its owner alone."""
+    place = folder / "secrets" / name
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return place.read_text("ascii").strip(), place
+    drawn = secrets.token_urlsafe(32)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(drawn + "\n")
+    return drawn, place
+
+
 def peers_of(text: str) -> Iterator[tuple[str, str, int]]:
     """Read ``AET@host:port,…``.
 
@@ -407,7 +438,19 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
 
     called = partial(_peer, settings)
     ways = {"dicom": dicom_send, "dicom-tls": dicom_send}
-    site = Site(database, blobs, journal, index, discover(), now, ways, settings.models, apart, settings.aet)
+    site = Site(
+        database,
+        blobs,
+        journal,
+        index,
+        discover(),
+        now,
+        ways,
+        settings.models,
+        apart,
+        settings.aet,
+        lambda name: secret_of(settings.folder, name)[0].encode(),
+    )
     site.committing.report = lambda peer, answer: commitment_scu.report(called(peer), answer, calling=settings.aet)
     site.committing.ask_by = lambda peer, wanted: commitment_scu.request(called(peer), wanted, calling=settings.aet)
     return House(settings, site, database)

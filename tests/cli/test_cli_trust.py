@@ -12,8 +12,11 @@ import pytest
 from pydicom.data import get_testdata_file
 from typer.testing import CliRunner
 
+from isocenter.app import open_house
 from isocenter.cli import app
 from isocenter.errors import Refused
+from isocenter.record import Kind
+from isocenter.settings import Settings
 
 
 def asked(*words: str, code: int = 0) -> dict:  # type: ignore[type-arg]
@@ -85,3 +88,19 @@ def test_what_stays_is_named_and_a_folder_of_which_nothing_left_is_an_error(scan
     only.mkdir()
     (only / "notes.txt").write_text("not an image")
     asked("deidentify", str(only), "--out", str(tmp_path / "two"), "--workers", "1", code=1)
+
+
+def test_the_secret_of_pseudonyms_is_changed_and_older_ones_destroyed(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    open_house(Settings(folder=archive), make=True).close()
+    one = asked("pseudonyms", "--folder", str(archive))
+    kept = [p.name for p in (archive / "secrets").iterdir()]
+    assert one["was"] != one["now"] and sorted(kept) == ["pseudonyms", f"pseudonyms.{one['was']}"]
+    two = asked("pseudonyms", "--destroy", "--folder", str(archive))
+    assert two["was"] == one["now"] and [p.name for p in (archive / "secrets").iterdir()] == ["pseudonyms"]
+    house = open_house(Settings(folder=archive))
+    assert [s.event.details["destroyed"] for s in house.site.journal.since(kinds=(Kind.PSEUDONYMS_CHANGED,))] == [
+        False,
+        True,
+    ]
+    house.close()

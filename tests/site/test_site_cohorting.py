@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import sqlite3
@@ -61,6 +62,16 @@ def test_a_frozen_cohort_never_changes_and_goes_out_with_a_receipt(site: tuple[S
     rows = list(csv.DictReader(io.StringIO(data.decode())))
     assert len(rows) == 20 and {"case", "person", "modality"} <= set(rows[0])
     assert uid(1) not in data.decode() and "P01" not in data.decode() and "PHANTOM" not in data.decode()
+    numbers = [f"P{n:02d}" for n in range(100)] + [uid(n) for n in range(100)]
+    for plain in (hashlib.sha256, hashlib.md5, hashlib.sha1):  # a dictionary of all numbers finds nobody
+        tried = {plain(f"{salt}{number}".encode()).hexdigest() for number in numbers for salt in ("", f"{id}/", id)}
+        said = [row[name].lower() for row in rows for name in ("case", "person")]
+        assert not any(one in tail for one in said for tail in tried)
+    again = list(csv.DictReader(io.StringIO(here.cohorts.export(id, "csv", who=GRAY)[0].decode())))
+    assert again == rows, "the same cohort keeps its pseudonyms"
+    other = here.cohorts.freeze("the same people", "modality:CT", who=GRAY)
+    joined = csv.DictReader(io.StringIO(here.cohorts.export(other, "csv", who=GRAY)[0].decode()))
+    assert not {row["person"] for row in joined} & {row["person"] for row in rows}, "another cohort cannot be joined"
     event = here.journal.since(kinds=(Kind.COHORT_EXPORTED,), limit=1)[0].event
     assert (event.details["file"], event.details["rows"], event.subject) == (digest, 20, id)
     assert here.cohorts.export(id, "parquet", who=GRAY)[0][:4] == b"PAR1"

@@ -75,3 +75,36 @@ def test_nothing_is_shown_while_the_journal_cannot_be_written(site: Site, monkey
             look()
     monkeypatch.undo()
     assert site.instance(image, who=ITO) and looks(site)[-1] == ("ito", one)
+
+
+def test_records_results_reports_and_searches_leave_a_trace_of_their_own(site: Site) -> None:
+    (one, _, _), _ = images(site)
+    for _ in range(2):
+        site.study(one, who=ITO)
+        site.results(one, who=ITO)
+        site.report(one, who=ITO)
+        site.find("STUDY", {"PatientName": "SOMEBODY*", "StudyDate": ""}, who=PEER)
+    site.study(one, who=HOUSE)
+    told = [s.event for s in site.journal.since(kinds=[Kind.VIEWED, Kind.QUERIED])]
+    assert [(e.kind, e.who, e.details.get("what") or e.details["keys"]) for e in told] == [
+        (Kind.VIEWED, "ito", "record"), (Kind.VIEWED, "ito", "results"), (Kind.VIEWED, "ito", "report"),
+        (Kind.QUERIED, "PACS", "PatientName"),
+    ]  # fmt: skip
+    assert not any("SOMEBODY" in str(s.event.details) for s in site.journal.since()), "keys, never their values"
+
+
+def test_none_of_them_is_served_while_the_journal_cannot_be_written(site: Site, monkeypatch: Any) -> None:
+    (one, _, _), _ = images(site)
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(site.journal, "append", full)
+    for look in (
+        lambda: site.study(one, who=ITO),
+        lambda: site.results(one, who=ITO),
+        lambda: site.report(one, who=ITO),
+        lambda: site.find("PATIENT", {"PatientName": "*"}, who=PEER),
+    ):
+        with pytest.raises(Unavailable):
+            look()

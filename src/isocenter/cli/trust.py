@@ -1,4 +1,4 @@
-"""Commands of trust: deidentify; share, links, unshare, fetch; audit; scrub; certificate."""
+"""Commands of trust: deidentify, pseudonyms; share, links, unshare, fetch; audit; scrub; certificate."""
 
 from __future__ import annotations
 
@@ -71,6 +71,26 @@ def deidentify(
     screen.say(f"smallest group of alike patients: {report['risk']['smallest_group']}")
     if not found.written:
         raise typer.Exit(1)
+
+
+@app.command()
+def pseudonyms(
+    destroy: Annotated[
+        bool, typer.Option("--destroy", help="Erase every older secret: nobody can go back from what was given away.")
+    ] = False,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Draw another secret for the pseudonyms of this archive; what leaves from now on cannot be joined with older."""
+    from isocenter.cli.screen import Screen
+
+    screen = Screen(as_json)
+    if destroy and not as_json:
+        typer.confirm("Every older secret is erased and nothing brings it back. Go on?", abort=True)
+    with house(folder) as held:
+        told = held.new_pseudonyms(destroy=destroy)
+    screen.answer(told | {"destroyed": destroy})
+    screen.say(f"domain {told['was']} {'is destroyed' if destroy else 'is kept'}; new pseudonyms are of {told['now']}")
 
 
 def _secret(place: Path | None, out: Path) -> bytes:

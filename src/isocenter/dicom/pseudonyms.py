@@ -44,7 +44,7 @@ class Pseudonyms:
             )
         self._keys = {
             domain: hmac.new(secret, f"isocenter:{domain}".encode(), hashlib.sha256).digest()
-            for domain in ("patient", "uid", "days", "domain")
+            for domain in ("patient", "uid", "days", "domain", "case")
         }
         self._uids: dict[str, str] = {}
 
@@ -71,6 +71,14 @@ class Pseudonyms:
     def patient(self, identity: str, issuer: str) -> str:
         """Sixteen hexadecimal digits for a patient's number within its issuer."""
         return self._digest("patient", f"{issuer}\0{identity}").hex()[:16].upper()
+
+    def case(self, study_uid: str) -> str:
+        """Sixteen hexadecimal digits for a study in a table."""
+        return self._digest("case", study_uid).hex()[:16].upper()
+
+    def within(self, name: str) -> Pseudonyms:
+        """Pseudonyms of the same secret for one purpose: nobody can join them with those of another."""
+        return Pseudonyms(self._digest("domain", f"within\0{name}"))
 
     def days(self, identity: str, issuer: str) -> int:
         """How far this patient's dates move: one number of days, 1 to 3,650, into the past."""

@@ -21,6 +21,7 @@ _SOURCE = "isocenter"
 _EVENTS = {
     "110100": "Application Activity", "110101": "Audit Log Used", "110103": "DICOM Instances Accessed",
     "110104": "DICOM Instances Transferred", "110106": "Export", "110107": "Import", "110111": "Procedure Record",
+    "110112": "Query",
     "110113": "Security Alert", "110114": "User Authentication",
 }  # fmt: skip
 _TYPES = {
@@ -67,6 +68,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.SIGN_IN_REFUSED: Audited("110114", "110122", outcome=_MINOR),
     Kind.SIGNED_OUT: Audited("110114", "110123"),
     Kind.VIEWED: Audited("110103", action="R"),
+    Kind.QUERIED: Audited("110112"),
     Kind.IMAGES_SEEN: Audited("110103", action="R"),
     Kind.READING_OPENED: Audited("110103", action="R"),
     Kind.REFUSED: Audited("110113", "110132", outcome=_MINOR),
@@ -75,6 +77,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.SHARE_ENDED: _LINK._replace(action="D"),
     Kind.CONSENT_GIVEN: _LINK._replace(action="C"),
     Kind.CONSENT_WITHDRAWN: _LINK._replace(action="D"),
+    Kind.PSEUDONYMS_CHANGED: Audited("110113", "110129", "U"),
     Kind.SETTINGS_CHANGED: _SETTING,
     Kind.MODE_PROPOSED: _SETTING,
     Kind.MODE_SET: _SETTING,

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,7 +23,17 @@ from isocenter.govern.policy import NOBODY, Person
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-__all__ = ["Link", "Links", "Session", "Sessions", "Tries", "fits", "hash_password", "secret_digest"]
+__all__ = [
+    "Link",
+    "Links",
+    "Session",
+    "Sessions",
+    "Tries",
+    "fits",
+    "hash_password",
+    "secret_digest",
+    "secrets_of_one_process",
+]
 
 _SHORTEST = 12
 _LONGEST = 1024  # argon2 would take more; a guesser must not make us hash megabytes
@@ -33,6 +43,12 @@ _HASHING = threading.BoundedSemaphore(2)  # each hash takes 64 MiB: many guesses
 def secret_digest(token: str) -> str:
     """The name under which a token is kept: SHA-256, in hexadecimal. 256 random bits need no salt and no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def secrets_of_one_process() -> Callable[[str], bytes]:
+    """Secrets by name that end with the process: what is made with them cannot be repeated afterwards."""
+    drawn: dict[str, bytes] = {}
+    return lambda name: drawn.setdefault(name, secrets.token_bytes(32))
 
 
 def hash_password(password: str) -> str:

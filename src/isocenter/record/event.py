@@ -39,7 +39,8 @@ class Kind(StrEnum):
     SIGNED_IN = "SignedIn"
     SIGN_IN_REFUSED = "SignInRefused"
     SIGNED_OUT = "SignedOut"
-    VIEWED = "Viewed"
+    VIEWED = "Viewed"  # subject: study; details.what: results, report or record
+    QUERIED = "Queried"  # details: level, keys: what was asked by, never the values
     EXPORTED = "Exported"
     REFUSED = "Refused"  # a policy said no
     MODEL_TRAINED = "ModelTrained"
@@ -81,6 +82,7 @@ class Kind(StrEnum):
     SHARE_ENDED = "ShareEnded"
     CONSENT_GIVEN = "ConsentGiven"  # subject: study, or empty for the patient; details: patient, codes, until, permits
     CONSENT_WITHDRAWN = "ConsentWithdrawn"  # the same; details: patient, reason
+    PSEUDONYMS_CHANGED = "PseudonymsChanged"  # subject: its name; details: was, now: domains of pseudonyms; destroyed
     AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last
     SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many
     BACKED_UP = "BackedUp"  # details: entries, hash, blobs, new_blobs, damaged: how many

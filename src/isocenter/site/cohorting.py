@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
@@ -52,6 +53,7 @@ class Cohorting:
     disclosing: Disclosing
     clock: Callable[[], datetime]
     consents: Consenting
+    secret: Callable[[str], bytes]
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -124,20 +126,22 @@ class Cohorting:
     def export(self, id: str, form: str, *, who: Person) -> tuple[bytes, str]:
         """The table of a frozen cohort as CSV or Parquet under pseudonyms, and the digest of the file.
 
-        The pseudonyms hold for this cohort alone; ages above 90 years are given as 90, and no date but the year.
+        The pseudonyms are keyed by the secret of the archive and hold for this cohort alone; ages above 90 years are
+        given as 90, and no date but the year.
         """
         must(who, "export", id)
         made, kept, closed = self._frozen(id, who)
         if closed and not kept:
             raise Refused("a table of nobody", closed[0][0], "ask for terms of use, or for another cohort")
         names = [f["name"] for f in table.fields(kept) if f["name"] != "description"]
+        by = Pseudonyms(self.secret("pseudonyms")).within(f"cohort {id}")
         rows = [
-            {"case": _pseudonym(id, m.study), "person": _pseudonym(id, m.patient), **{n: _safe(n, m) for n in names}}
+            {"case": by.case(m.study), "person": by.patient(m.patient, ""), **{n: _safe(n, m) for n in names}}
             for m in kept
         ]  # fmt: skip
         data = _csv(rows) if form == "csv" else _parquet(rows)
         digest = hashlib.sha256(data).hexdigest()
-        details = {"name": made.name, "rows": len(rows), "form": form, "file": digest}
+        details = {"name": made.name, "rows": len(rows), "form": form, "file": digest, "domain": by.domain}
         self.journal.append(Event(Kind.COHORT_EXPORTED, self.clock(), who.name, id, details))
         return data, digest
 
@@ -203,10 +207,6 @@ def _ledger(ledger: Sequence[tuple[str, int, int]]) -> list[dict[str, Any]]:
 def _closed(closed: Closed) -> list[dict[str, Any]]:
     """Few are not counted: who knows a patient could see from one that it was them."""
     return [{"reason": reason, "studies": n if n >= table.FEW else None} for reason, n in closed]
-
-
-def _pseudonym(cohort: str, identity: str) -> str:
-    return hashlib.sha256(f"{cohort}/{identity}".encode()).hexdigest()[:16]
 
 
 def _safe(name: str, of: Member) -> float | str | None:

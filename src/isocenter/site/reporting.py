@@ -58,6 +58,7 @@ class Reports(Sitting):
         must(who, "report", study_uid)
         self._disclosing.must_not_be_blind(study_uid, who)
         reading = self._reading(study_uid, who)
+        self._witness.look(who, study_uid, "report")
         if reading.state == "signed":
             return self._kept(reading.reports[-1])
         own = "" if self._disclosing.free(study_uid, who, state=reading.state) else who.name

@@ -16,6 +16,7 @@ from isocenter.govern.policy import Person
 from isocenter.reading import session
 from isocenter.record import Event, Study
 from isocenter.site.disclosing import Disclosing
+from isocenter.site.witnessing import Witness
 
 if TYPE_CHECKING:
     from isocenter.analysis.protocol import Analysis
@@ -37,6 +38,7 @@ class Sitting:
     registry: Registry
     clock: Callable[[], datetime]
     _disclosing: Disclosing
+    _witness: Witness
     _fits: dict[str, tuple[datetime | None, planning.Plan]]
 
     def _earlier(self, study: Study, chosen: Sequence[Analysis]) -> tuple[Study, ...]:

@@ -103,6 +103,7 @@ class Site(Desk, Marks, Registering):
         shelf: folder of the site's own weights, or empty.
         apart: whether analyses run in a process of their own; False only in a notebook or a test.
         organisation: where people sign; it stands in the DICOM reports that they verified.
+        secret: name -> a secret of the archive, which lies apart from the data; by default of this process alone.
     """
 
     database: Database
@@ -115,6 +116,7 @@ class Site(Desk, Marks, Registering):
     shelf: str = ""
     apart: bool = True
     organisation: str = "Isocenter site"
+    secret: Callable[[str], bytes] = field(default_factory=people.secrets_of_one_process)
 
     def __post_init__(self) -> None:
         # The clock is asked through the site: whoever gives it another one means the arrivals, too.
@@ -134,7 +136,9 @@ class Site(Desk, Marks, Registering):
         )
         self.watching = Watching(self.index, self.journal, self.registry, self._disclosing, self.shelf)
         self.carding = Carding(self.gating, self.cataloguing, self.watching, self.clock)
-        self.cohorts = Cohorting(self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents)
+        self.cohorts = Cohorting(
+            self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents, self.secret
+        )
         self._witness = Witness(self.journal, lambda: self.clock())
         self.rejecting = Rejecting(
             self.database, self.index, self.journal, self.blobs, lambda: self.clock(), self._receiving.take
@@ -187,12 +191,15 @@ class Site(Desk, Marks, Registering):
     ) -> list[dict[str, Any]]:
         """Rows by DICOM keyword for a query of one level: PATIENT, STUDY, SERIES or IMAGE."""
         must(who, "find")
+        self._witness.search(who, level, [name for name, value in keys.items() if value])
         return self._disclosing.find(level, keys, who, limit=limit, offset=offset, fuzzy=fuzzy)
 
     def study(self, uid: str, *, who: Person) -> Study:
         """One study, whole."""
         must(who, "study", uid)
-        return self._disclosing.study(self.index.study(uid), who)
+        found = self.index.study(uid)
+        self._witness.look(who, uid, "record")
+        return self._disclosing.study(found, who)
 
     def studies(self, *, who: Person, limit: int = 100, offset: int = 0) -> list[Study]:
         """Studies without their series, the newest first."""
@@ -367,12 +374,15 @@ class Site(Desk, Marks, Registering):
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
         """Latest of each chain, newest last; what may not be shown yet is not in it."""
         must(who, "results", study_uid)
+        self._witness.look(who, study_uid, "results")
         return self._disclosing.results(study_uid, who)
 
     def result(self, digest: str, *, who: Person) -> Result:
         """One result by its digest."""
         must(who, "results", digest)
-        return self._disclosing.result(digest, who)
+        found = self._disclosing.result(digest, who)
+        self._witness.look(who, found.study_uid, "results")
+        return found
 
     def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
         """Values of a map, float32 on its grid."""

@@ -1,14 +1,14 @@
 """Whoever looks at a study leaves a trace before anything is shown; where none can be left, nothing is shown.
 
-A reader asks for hundreds of images of one study: one entry stands for what one person sees of one study within five
-minutes. When an entry cannot be written, every earlier one loses its meaning too, so that the next look at anything
-has to be written first.
+A reader asks for hundreds of images of one study: one entry stands for what one person sees of one kind (images,
+results, report, record) of one study within five minutes, and one for searches of one kind. When an entry cannot be
+written, every earlier one loses its meaning too, so that the next look at anything has to be written first.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Witness"]
 
 _ONE_LOOK = timedelta(minutes=5)
-_MOST = 20_000  # pairs of person and study that are remembered
+_MOST = 20_000  # looks that are remembered
 
 
 @dataclass
@@ -34,24 +34,39 @@ class Witness:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._told: dict[tuple[str, str], datetime] = {}
+        self._told: dict[tuple[str, str, str], datetime] = {}
 
-    def look(self, who: Person, study_uid: str) -> None:
+    def look(self, who: Person, study_uid: str, what: str = "images") -> None:
         """Go on only when it is written down that this person looks at this study.
 
         What the house does of itself is written down as what it does.
 
+        Args:
+            what: images, results, report or record.
+
         Raises:
             Unavailable: the journal cannot be written.
         """
+        kind = Kind.IMAGES_SEEN if what == "images" else Kind.VIEWED
+        self._once(kind, who, study_uid, {"role": who.role.value, "what": what})
+
+    def search(self, who: Person, level: str, keys: Collection[str]) -> None:
+        """Go on only when it is written down that this person searches, and by what: the keys, never their values.
+
+        Raises:
+            Unavailable: the journal cannot be written.
+        """
+        self._once(Kind.QUERIED, who, "", {"role": who.role.value, "level": level, "keys": " ".join(sorted(keys))})
+
+    def _once(self, kind: Kind, who: Person, study_uid: str, details: dict[str, str]) -> None:
         if who is HOUSE:
             return
-        now, pair = self.clock(), (who.name, study_uid)
+        now, pair = self.clock(), (who.name, study_uid, "/".join((kind, *details.values())))
         told = self._told.get(pair)
         if told is not None and timedelta() <= now - told < _ONE_LOOK:
             return
         try:
-            self.journal.append(Event(Kind.IMAGES_SEEN, now, who.name, study_uid, {"role": who.role.value}))
+            self.journal.append(Event(kind, now, who.name, study_uid, details))
         except BaseException:
             with self._lock:
                 self._told.clear()
