@@ -1,6 +1,6 @@
 """A federation of five sites beside the same network on the pooled pictures, and beside each site alone.
 
-    python benchmarks/bench_federation.py --data FOLDER|FILE.npz [--rounds 12] [--widths 8 16 32] [--privacy]
+    python benchmarks/bench_federation.py --data FOLDER|FILE.npz [--rounds 12] [--widths 8 16 32] [--noise 1.0]
 
 Pictures are split by person: a fifth of the people measure and are seen by nobody; the others are dealt to five sites,
 evenly, or skewed in size and in the share of the diseased (Dirichlet, 0.5). All runs take the same number of looks at
@@ -36,7 +36,11 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs="+", default=[8, 16, 32])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--moves", action="store_true", help="augment as the recipe says")
-    parser.add_argument("--privacy", action="store_true", help="also with noise that hides a person")
+    parser.add_argument("--splits", nargs="*", default=["even", "skewed"], choices=["even", "skewed"])
+    parser.add_argument("--methods", nargs="*", default=["fedavg", "fedprox", "fedbn"])
+    parser.add_argument("--noise", type=float, nargs="*", default=[], help="also hide each person, by so much noise")
+    parser.add_argument("--no-pooled", action="store_true")
+    parser.add_argument("--no-alone", action="store_true")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     how = Federation("pneumoniamnist", rounds=chosen.rounds, moves=chosen.moves, seed=chosen.seed)
@@ -45,21 +49,21 @@ def main() -> None:
     people = len(np.unique(training.groups))
     print(f"{len(training)} pictures of {people} people train, {len(test)} of {len(np.unique(test.groups))} measure\n")
     print("| | AUC (95 %) | seconds of processor |\n|---|---|---|", flush=True)
-    told("pooled", how, own, [training], test)
-    for name, skewed in (("even", False), ("skewed", True)):
-        sites = dealt(training, skewed, chosen.seed)
+    if not chosen.no_pooled:
+        told("pooled", how, own, [training], test)
+    for name in chosen.splits:
+        sites = dealt(training, name == "skewed", chosen.seed)
         shares = ", ".join(f"{len(s)} ({np.mean(s.labels):.0%})" for s in sites)
         print(f"| *{name}: {shares}* | | |", flush=True)
-        for method in ("fedavg", "fedprox", "fedbn"):
+        for method in chosen.methods:
             told(f"{name}, {method}", replace(how, method=method), own, sites, test)
-        for number, site in enumerate(sites):
+        for number, site in enumerate(sites if not chosen.no_alone else []):
             told(f"{name}, site {number + 1} alone", how, own, [site], test)
-        if chosen.privacy and not skewed:
-            for noise in (0.6, 1.0, 2.0):
-                private = replace(how, privacy="person", noise=noise, batch=128, rate=0.5, momentum=0.0, falling=False)
-                spent = Spent.of(private, min(len(np.unique(s.groups)) for s in sites))
-                told(f"{name}, each person hidden: noise {noise:g}, ε {spent.epsilon(chosen.rounds):.1f}", private, own,
-                     sites, test)  # fmt: skip
+        for noise in chosen.noise:
+            private = replace(how, privacy="person", noise=noise, batch=128, rate=0.5, momentum=0.0, falling=False)
+            spent = Spent.of(private, min(len(np.unique(s.groups)) for s in sites))
+            told(f"{name}, each person hidden: noise {noise:g}, ε {spent.epsilon(chosen.rounds):.1f}", private, own,
+                 sites, test)  # fmt: skip
 
 
 def dealt(examples: Examples, skewed: bool, seed: int) -> list[Examples]:

@@ -101,6 +101,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     federating,
     keeping,
     learning,
+    likeness,
     reading,
     rejecting,
     releasing,

@@ -66,7 +66,11 @@ def fit_head(
     importance = importance * (importance.sum() / 2 / share)[truth.astype(int)]
     centre = rows.mean(0)
     spread = float(np.sqrt(np.mean((rows - centre) ** 2))) or 1.0
-    flat = np.column_stack([(rows - centre) / spread, np.ones(len(rows))])
+    flat, basis = (rows - centre) / spread, None
+    if rows.shape[1] > len(rows):  # the weights lie in the span of the examples: the same optimum in fewer numbers
+        basis = np.linalg.qr(flat.T)[0]
+        flat = flat @ basis
+    flat = np.column_stack([flat, np.ones(len(rows))])
     penalty = np.full(flat.shape[1], ridge)
     penalty[-1] = 1e-9
     beta = np.zeros(flat.shape[1])
@@ -86,7 +90,7 @@ def fit_head(
         done, beta, loss = abs(loss - new) < 1e-10 * (1 + abs(new)), tried, new
         if done:
             break
-    return Head(centre, spread, beta[:-1], float(beta[-1]))
+    return Head(centre, spread, beta[:-1] if basis is None else basis @ beta[:-1], float(beta[-1]))
 
 
 def unseen(

@@ -1,0 +1,104 @@
+"""Likeness of labelled images by a model's embedding: the index, its neighbours, and what few examples are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isocenter.errors import Refused
+from isocenter.learn.embedding import embedded, pictures_of
+from isocenter.learn.examples import person
+from isocenter.learn.judge import opened
+from isocenter.learn.kinds import Classes, Classifier2D
+from isocenter.learn.labelled import unlabelled
+from isocenter.learn.recipes import recipe
+from isocenter.learn.similar import Case, Index
+from isocenter.methods.nearest import few_shots, precision_at, unit
+
+__all__ = ["found", "indexed", "worth"]
+
+
+def indexed(
+    data: Sequence[tuple[str, Path]], model: str | Path, extra: Path | None = None, *, refused: float = 0.01
+) -> Index:
+    """An index of labelled images of one or several projects.
+
+    Raises:
+        Refused: a model without an embedding, or too few people.
+    """
+    held, session = opened(model, extra)
+    rows, cases = [], []
+    for project, path in data:
+        known = pictures_of(held, path)
+        rows.append(embedded(held, session, known.pictures)[0])
+        names = _classes(held.name)
+        for name, label in zip(known.names, known.labels.tolist(), strict=True):
+            whose = f"{project}/{person(Path(name).name)}" if project else person(Path(name).name)
+            cases.append(Case(name, whose, project, names[label] if label >= 0 else "none of them", "with the images"))
+    return Index.of(held.digest, np.concatenate(rows), cases, refused=refused)
+
+
+def found(
+    index: Path, images: Path, model: str | Path, extra: Path | None = None, *, k: int = 10,
+    projects: Collection[str] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """For each image its strangeness and its nearest known cases, none of the same person.
+
+    Raises:
+        Conflict: the index is of another model.
+    """
+    held, session = opened(model, extra)
+    how, known = recipe(held.name), Index.read(index)
+    if isinstance(how, Classes):
+        names, pictures = unlabelled(images, how)
+    else:
+        cases = pictures_of(held, images)
+        names, pictures = list(cases.names), cases.pictures
+    rows, _ = embedded(held, session, pictures)
+    strange = known.strangeness(rows, held.digest)
+    told = []
+    for name, row, far in zip(names, rows, strange.tolist(), strict=True):
+        (near,) = known.like(row[None], k, person=person(Path(name).name), projects=projects, model=held.digest)
+        told.append({
+            "file": name, "strangeness": round(far, 4),
+            "near": [
+                {"name": n.case.name, "label": n.case.label, "source": n.case.source, "project": n.case.project,
+                 "distance": round(n.distance, 5)}
+                for n in near
+            ],
+        })  # fmt: skip
+    return told
+
+
+def worth(data: Path, model: str | Path, extra: Path | None = None, *, draws: int = 100) -> dict[str, Any]:
+    """AUC of heads that saw few people, and how often neighbours have the same label.
+
+    Raises:
+        Refused: more than two classes, or too few people.
+    """
+    held, session = opened(model, extra)
+    cases = pictures_of(held, data)
+    if set(np.unique(cases.labels)) != {0, 1}:
+        raise Refused("labels of other than two classes", "a head tells one thing from another", "give two classes")
+    rows, _ = embedded(held, session, cases.pictures)
+    value, low, high, chance = precision_at(unit(rows), cases.labels, cases.groups)
+    return {
+        "model": held.name, "n": len(cases), "draws": draws,
+        "shots": [
+            {"shots": s.shots, "auc": s.mean, "low": s.low, "high": s.high}
+            for s in few_shots(rows, cases.labels, cases.groups, draws=draws)
+        ],
+        "precision_at_10": {"value": value, "low": low, "high": high, "chance": chance},
+    }  # fmt: skip
+
+
+def _classes(task: str) -> tuple[str, ...]:
+    how = recipe(task)
+    if isinstance(how, Classifier2D):
+        return how.negative, how.positive
+    if isinstance(how, Classes):
+        return how.classes
+    raise Refused(f"'{task}' has no classes", "only classifiers have neighbours with labels")
