@@ -52,3 +52,9 @@ def test_an_index_is_written_read_and_held_to_its_model(index: Index, tmp_path: 
         Index.read(tmp_path / "index")
     with pytest.raises(Refused, match="people"):
         Index.of("d", index.rows[:20], index.cases[:20])
+
+
+def test_many_are_asked_for_at_once_each_without_its_own(index: Index) -> None:
+    found = index.like(index.rows[:6], 3, person=[f"p{k // 2}" for k in range(6)])
+    alone = [index.like(index.rows[k : k + 1], 3, person=f"p{k // 2}")[0] for k in range(6)]
+    assert [[n.case.name for n in row] for row in found] == [[n.case.name for n in row] for row in alone]

@@ -18,6 +18,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Labelled images (folder a class, .npz, .csv), a table, or outlines.")],
     out: Annotated[Path, typer.Option(help="Folder for model.onnx and model.json.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
+    begin: Annotated[Path | None, typer.Option(help="Folder of a pretraining to begin from.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train a model; what comes out is a candidate, released by nobody."""
@@ -25,9 +26,32 @@ def train(
     from isocenter.learn.train import train as fit
 
     screen = Screen(as_json)
-    model = fit(task, data, out, seed=seed, progress=None if as_json else screen.say)
+    model = fit(task, data, out, seed=seed, begin=begin, progress=None if as_json else screen.say)
     screen.answer(model)
     screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
+
+
+@app.command()
+def pretrain(
+    task: Annotated[str, typer.Argument(help="Recipe whose network is trained, such as breastmnist.")],
+    data: Annotated[Path, typer.Option(help="Images; labels are not looked at: folder or .npz.")],
+    out: Annotated[Path, typer.Option(help="Folder for body.safetensors, which `train --begin` takes.")],
+    method: Annotated[str, typer.Option(help="contrast (SimCLR) or masking (masked autoencoding).")] = "contrast",
+    steps: Annotated[int, typer.Option(help="Steps of the descent.")] = 2000,
+    batch: Annotated[int, typer.Option(help="Pictures in a step.")] = 128,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Train the body of a network on images without labels."""
+    from isocenter.cli.screen import Screen
+    from isocenter.learn.pretrain import Pretraining
+    from isocenter.learn.pretrain import pretrain as learn
+
+    screen = Screen(as_json)
+    how = Pretraining(task, method, steps=steps, batch=batch)
+    told = learn(how, data, out, seed, None if as_json else screen.say)
+    screen.answer(told)
+    screen.say(f"a body of {told['pictures']} pictures, written to {out}")
 
 
 @app.command()

@@ -55,7 +55,7 @@ def find(
     told = found(index, images, model, Path(here.models) if here.models else None, k=k, projects=project)
     screen.answer({"cases": told})
     for one in told:
-        strange = "  like none of the known cases" if one["strangeness"] > 1 else ""
+        strange = "  like none of the known cases" if max(one["strangeness"], one["strangeness_to_model"]) > 1 else ""
         screen.say(f"{one['file']}{strange}")
         screen.table("", ("distance", "label", "from", "case"),
                      [(f"{n['distance']:.3f}", n["label"], n["source"], n["name"]) for n in one["near"]])  # fmt: skip

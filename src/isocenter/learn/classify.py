@@ -7,8 +7,9 @@ evidence is that of single networks: the average, which is what ships, is seen b
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.networks import GridNet
 from isocenter.learn.shape import Measured, fit_measured
+from isocenter.learn.tensors import packed
 from isocenter.methods.calibration import fit_classes
 from isocenter.record import Model
 
@@ -38,6 +40,7 @@ __all__ = ["Answer", "fit_classes_net", "train_classes", "veil"]
 
 Progress = Callable[[str], None]
 Net = GridNet | Measured
+Beginning = Mapping[str, npt.NDArray[Any]]
 
 
 class Answer(nn.Module):  # type: ignore[misc]
@@ -79,9 +82,10 @@ def tensor(pictures: npt.NDArray[np.uint8], how: Classes) -> Tensor:
 
 def fit_classes_net(
     how: Classes, examples: Examples, seed: int, *, foreign: Foreign | None = None, checkpoint: Path | None = None,
-    progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
+    begin: Beginning | None = None, progress: Progress = lambda line: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> GridNet:  # fmt: skip
-    """One network, trained on all of these examples (see `fit.descend`)."""
+    """One network, trained on all of these examples (see `fit.descend`); from the body `begin` if one is given."""
     kinds, axes = len(how.classes) + (how.foreign > 0), len(how.shape)
     pictures, labels = tensor(examples.pictures, how), torch.from_numpy(examples.labels)
     counts = torch.bincount(labels, minlength=kinds).float()
@@ -117,14 +121,16 @@ def fit_classes_net(
         for k, v in asdict(how).items()
         if k not in ("card", "goal", "members", "fitted", "others", "strangers", "veiled", "views", "known_as")
     }
-    key = repr((said, examples.digest, "" if foreign is None else foreign.digest))
+    start = [] if begin is None else [hashlib.sha256(packed(begin)).hexdigest()]
+    key = repr((said, examples.digest, "" if foreign is None else foreign.digest, *start))
     schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
 
     def make() -> nn.Module:
-        return GridNet(
+        net = GridNet(
             how.widths, kinds, how.dropout, axes=axes, channels=how.channels, levelled=how.levelled,
             softened=how.softened,
-        ).to(memory_format=layout)  # fmt: skip
+        )  # fmt: skip
+        return (net if begin is None else net.begun(begin)).to(memory_format=layout)
 
     net: GridNet = descend(
         make,
@@ -201,7 +207,10 @@ def _refusals(whole: Answer, pictures: Tensor, foreign: Foreign, how: Classes, s
     return found
 
 
-def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float]) -> Model:
+def train_classes(
+    how: Classes, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float],
+    begin: Beginning | None = None,
+) -> Model:  # fmt: skip
     """Train each network, calibrate on what they had not seen, export and measure; see `train.train`."""
     started, examples = clock(), read_labelled(data, how)
     part, pairs = folds(examples, how.members, seed)
@@ -220,7 +229,13 @@ def train_classes(how: Classes, data: Path, out: Path, seed: int, tell: Progress
             fit_measured(how, some)
             if how.measured
             else fit_classes_net(
-                how, some, seed * 100 + k, foreign=foreign, checkpoint=out / f"member{k}.checkpoint", progress=tell
+                how,
+                some,
+                seed * 100 + k,
+                foreign=foreign,
+                checkpoint=out / f"member{k}.checkpoint",
+                begin=begin,
+                progress=tell,
             )
         )
         answer = _said(nets[-1], pictures[held], how.views, veiled)[0]

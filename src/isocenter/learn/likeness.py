@@ -36,8 +36,9 @@ def indexed(
         rows.append(embedded(held, session, known.pictures)[0])
         names = _classes(held.name)
         for name, label in zip(known.names, known.labels.tolist(), strict=True):
-            whose = f"{project}/{person(Path(name).name)}" if project else person(Path(name).name)
-            cases.append(Case(name, whose, project, names[label] if label >= 0 else "none of them", "with the images"))
+            cases.append(
+                Case(name, _whose(name), project, names[label] if label >= 0 else "none of them", "with the images")
+            )
     return Index.of(held.digest, np.concatenate(rows), cases, refused=refused)
 
 
@@ -46,6 +47,9 @@ def found(
     projects: Collection[str] | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """For each image its strangeness and its nearest known cases, none of the same person.
+
+    Strange are images far from all known cases, or far from what the model learnt from: neither finds all that the
+    other does.
 
     Raises:
         Conflict: the index is of another model.
@@ -57,20 +61,21 @@ def found(
     else:
         cases = pictures_of(held, images)
         names, pictures = list(cases.names), cases.pictures
-    rows, _ = embedded(held, session, pictures)
+    rows, by_model = embedded(held, session, pictures)
     strange = known.strangeness(rows, held.digest)
-    told = []
-    for name, row, far in zip(names, rows, strange.tolist(), strict=True):
-        (near,) = known.like(row[None], k, person=person(Path(name).name), projects=projects, model=held.digest)
-        told.append({
-            "file": name, "strangeness": round(far, 4),
+    near_all = known.like(rows, k, person=[_whose(n) for n in names], projects=projects, model=held.digest)
+    told = zip(names, strange.tolist(), by_model.tolist(), near_all, strict=True)
+    return [
+        {
+            "file": name, "strangeness": round(far, 4), "strangeness_to_model": round(to_model, 4),
             "near": [
                 {"name": n.case.name, "label": n.case.label, "source": n.case.source, "project": n.case.project,
                  "distance": round(n.distance, 5)}
                 for n in near
             ],
-        })  # fmt: skip
-    return told
+        }
+        for name, far, to_model, near in told
+    ]  # fmt: skip
 
 
 def worth(data: Path, model: str | Path, extra: Path | None = None, *, draws: int = 100) -> dict[str, Any]:
@@ -93,6 +98,15 @@ def worth(data: Path, model: str | Path, extra: Path | None = None, *, draws: in
         ],
         "precision_at_10": {"value": value, "low": low, "high": high, "chance": chance},
     }  # fmt: skip
+
+
+def _whose(name: str) -> str:
+    """The person of a picture by its file name; what is no file is a person of its own.
+
+    >>> _whose("PNEUMONIA/person12_bacteria_3.jpeg"), _whose("val/00003")
+    ('person12', 'val/00003')
+    """
+    return person(Path(name).name) if Path(name).suffix else name
 
 
 def _classes(task: str) -> tuple[str, ...]:

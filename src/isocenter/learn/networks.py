@@ -4,12 +4,17 @@ finds things on pictures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from isocenter.errors import Refused
 
 __all__ = ["BoxNet", "GridNet", "MaskNet", "ResidualNet"]
 
@@ -104,6 +109,19 @@ class GridNet(nn.Module):  # type: ignore[misc]
         self.body = nn.Sequential(*steps)
         self.drop = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], answers)
+
+    def begun(self, body: Mapping[str, npt.NDArray[Any]]) -> GridNet:
+        """This network with the body of a pretraining; the head stays as it was.
+
+        Raises:
+            Refused: the body of another network.
+        """
+        own = {n: t for n, t in self.body.state_dict().items() if t.is_floating_point()}
+        if set(own) != set(body) or any(tuple(own[n].shape) != body[n].shape for n in own):
+            raise Refused("the body of another network", "its layers do not fit", "pretrain for this recipe")
+        for name, value in own.items():
+            value.copy_(torch.from_numpy(np.asarray(body[name])))
+        return self
 
     def embedding(self, x: Tensor) -> Tensor:
         """(n, channels): what the answers are linear in."""

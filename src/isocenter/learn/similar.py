@@ -91,23 +91,25 @@ class Index:
         return cls(model, unitary, tuple(cases), border(distances, refused), refused)
 
     def like(
-        self, rows: npt.ArrayLike, k: int = 10, *, person: str = "", projects: Collection[str] | None = None,
-        model: str = "",
+        self, rows: npt.ArrayLike, k: int = 10, *, person: str | Sequence[str] = "",
+        projects: Collection[str] | None = None, model: str = "",
     ) -> list[list[Neighbour]]:  # fmt: skip
         """The k nearest for each row.
 
         Args:
-            person: whose case is asked for; cases of the same person are left out.
+            person: whose case is asked for, or whose each of them; cases of the same person are left out.
             projects: whose cases may be found; None for all of them, for whoever owns the index.
             model: digest of the weights that made the rows.
 
         Raises:
             Conflict: another model made the rows.
         """
-        allowed = np.array([
-            (not person or c.person != person) and (projects is None or c.project in projects) for c in self.cases
-        ])  # fmt: skip
-        which, distance = nearest(self.rows, self._asked(rows, model), k, allowed)
+        asked = self._asked(rows, model)
+        may = np.array([projects is None or c.project in projects for c in self.cases])
+        whose = np.array([c.person for c in self.cases])
+        own = [person] * len(asked) if isinstance(person, str) else list(person)
+        allowed = may & (np.array(own)[:, None] != whose[None, :]) if any(own) else may
+        which, distance = nearest(self.rows, asked, k, allowed)
         return [
             [Neighbour(self.cases[i], float(d)) for i, d in zip(a, b, strict=True) if i >= 0]
             for a, b in zip(which.tolist(), distance.tolist(), strict=True)

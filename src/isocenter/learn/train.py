@@ -25,6 +25,7 @@ from isocenter.learn.from_readings import learned
 from isocenter.learn.judge import answered, figures
 from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Table
 from isocenter.learn.networks import ResidualNet
+from isocenter.learn.pretrain import beginning
 from isocenter.learn.recipes import OWN_TRAINING, recipe
 from isocenter.learn.scope import Others, Scope, fit_scope, read_others
 from isocenter.methods.calibration import Scale, fit_scale
@@ -52,6 +53,7 @@ def train(
     progress: Progress | None = None,
     *,
     others: Path | None = None,
+    begin: Path | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Model:
     """Train, calibrate, export and measure; writes ``model.onnx``, ``model.json`` and ``card.md`` into `out`.
@@ -65,6 +67,7 @@ def train(
         out: folder for the model; made when it is not there.
         seed: the same seed, data and code give the same weights on one machine.
         progress: is told each step in one line.
+        begin: folder of a pretraining (`pretrain`) whose body classes of pictures and volumes begin with.
         others: MedNIST array for the gate; by default ``mednist/mednist_64.npz`` beside `data`, where it is.
 
     Returns:
@@ -76,6 +79,8 @@ def train(
         Unavailable: when `out` cannot be written.
     """
     tell = progress or (lambda line: None)
+    if begin is not None and (task in OWN_TRAINING or not isinstance(recipe(task), Classes)):
+        raise Refused(f"a pretraining for '{task}'", "only classes of pictures and volumes begin with one")
     if task in OWN_TRAINING:  # not a classifier of pictures: its module has a training of its own
         model: Model = importlib.import_module(OWN_TRAINING[task]).train(data, out, seed, tell, clock)
         return model
@@ -88,7 +93,9 @@ def train(
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
     if not isinstance(how, Classifier2D):
         fit_own, known = _OWN[type(how)]
-        model = getattr(importlib.import_module(f"isocenter.learn.{fit_own}"), known)(how, data, out, seed, tell, clock)
+        rest = (beginning(begin),) if begin is not None else ()
+        fit_it = getattr(importlib.import_module(f"isocenter.learn.{fit_own}"), known)
+        model = fit_it(how, data, out, seed, tell, clock, *rest)
         tell(", ".join(f"{name} {value['value']:.4f}" for name, value in model.evidence["metrics"].items()))
         return learned(model, data, out)
     examples = read_npz(data) if data.suffix == ".npz" else read_folder(data, how.negative, how.positive, how.subtypes)
