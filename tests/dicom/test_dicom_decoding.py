@@ -118,3 +118,20 @@ def test_what_the_child_does_can_be_done_in_memory() -> None:
     assert b'"<u2"' in answered.read(size)
     assert answered.read(follows) == PIXELS[1].tobytes()
     assert np.array_equal(opened(compressed(), [2])[0], PIXELS[2])
+
+
+def test_a_stream_that_lies_about_its_size_cannot_take_the_memory() -> None:
+    """The code stream says 30,000 by 30,000 where the header says 64 by 64: refused, and the next one is read."""
+    data = bytearray(compressed())
+    at = data.index(b"\xff\x4f\xff\x51") + 8
+    data[at : at + 8] = (30_000).to_bytes(4, "big") * 2
+    data[at + 16 : at + 24] = (30_000).to_bytes(4, "big") * 2
+    with pytest.raises((Refused, LimitReached)):
+        decode(bytes(data), [0])
+    assert np.array_equal(decode(compressed(), [0])[0], PIXELS[0])
+
+
+def test_room_follows_the_header() -> None:
+    assert decoding._room(compressed(), 1) < 600 << 20
+    large = made.made(pixels=np.zeros((4096, 4096), np.uint16))
+    assert decoding._room(large, 1) > 700 << 20

@@ -2,7 +2,8 @@
 
 A code stream is the one part of an image that we do not read ourselves, and a damaged or hostile one does more than
 raise: GDCM ends the whole process on a bad JPEG 2000 header. So the libraries that decode live in a child process
-that knows nothing, may take bounded memory and time, and when it dies one frame fails and the archive goes on.
+that knows nothing, may take bounded memory and time, has no network and can start nothing (confining.py), and when it
+dies one frame fails and the archive goes on.
 
 The child is started when the first compressed image is read and kept; a request costs about a millisecond. It is
 spoken to in JSON and raw bytes, never in pickles, for what it answers is not to be trusted either.
@@ -28,12 +29,16 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.confining import bound_memory, confine
 from isocenter.errors import LimitReached, Refused, Unavailable
 
 __all__ = ["decode"]
 
 _HEAD = struct.Struct("<IQ")  # bytes of JSON, bytes that follow
-_MEMORY = 16 << 30  # address space of the child
+_MEMORY = 16 << 30  # address space of the child, at most
+# For one image: a library holds the file, the frame and what it works on, often as 32-bit samples.
+_ROOM, _ROOM_FOR_FILE, _ROOM_FOR_PIXELS = 512 << 20, 3, 12
+_LARGEST_FILE = 2 << 30  # that a child may write: SimpleITK reads files only
 _SECONDS, _SECONDS_A_FRAME = 30.0, 2.0
 _CHILDREN = 2
 _KINDS = frozenset({"|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<f4", "<f8", "|b1"})
@@ -202,8 +207,12 @@ def _send(pipe: IO[bytes], said: dict[str, Any], raw: bytes | memoryview) -> Non
 # ---- the child -----------------------------------------------------------------------------------------------------
 
 
-def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer until the questions end; this is all that the child does."""
+def serve(questions: IO[bytes], answers: IO[bytes], *, limited: bool = False) -> None:
+    """Answer until the questions end; this is all that the child does.
+
+    Args:
+        limited: bound the memory for each image by what its header says of its size.
+    """
     while True:
         head = questions.read(_HEAD.size)
         if len(head) < _HEAD.size:
@@ -212,13 +221,27 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
         asked = json.loads(questions.read(size))
         data = questions.read(follows)
         try:
+            if limited:
+                bound_memory(_room(data, len(asked["numbers"])))
             array = np.ascontiguousarray(opened(data, asked["numbers"]))
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
             _send(answers, {"shape": array.shape, "kind": array.dtype.str}, array.tobytes())
         except Exception as fault:  # every library has exceptions of its own
             from isocenter.dicom.elements import parse
 
+            if limited:
+                bound_memory(_room(data, 1))
             _send(answers, {"fault": str(fault), "syntax": parse(data, until_pixels=True).syntax}, b"")
+
+
+def _room(data: bytes, count: int) -> int:
+    """Bytes that decoding so many frames of a file may take."""
+    from isocenter.dicom.elements import parse
+
+    file = parse(data, until_pixels=True)
+    rows, columns, samples = (file.integer(tag, 1) for tag in (0x00280010, 0x00280011, 0x00280002))
+    pixels = max(rows, 0) * max(columns, 0) * max(samples, 1)
+    return _ROOM + _ROOM_FOR_FILE * len(data) + _ROOM_FOR_PIXELS * pixels + 4 * pixels * count
 
 
 def opened(data: bytes, numbers: Sequence[int]) -> npt.NDArray[Any]:
@@ -287,9 +310,11 @@ def _main() -> None:
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
+    confine()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand among the answers
-    serve(sys.stdin.buffer, answers)
+    serve(sys.stdin.buffer, answers, limited=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+"""What a process that opens strangers' streams may still do: compute, within bounds. No network, no other program.
+
+On Linux the kernel itself refuses (seccomp): a decoder that a hostile stream has taken over can neither call home nor
+start a shell. Elsewhere, and where the kernel does not offer it, the bounds of memory and time remain.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+import sys
+
+__all__ = ["bound_memory", "confine"]
+
+_NO_NEW_PRIVILEGES, _SECCOMP, _FILTER = 38, 22, 2  # of prctl
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # BPF: ld [k], jeq, jge, ret
+_OTHER_ABI = 0x40000000  # numbers of the x32 interface, which would pass a list of the plain ones by
+_KERNELS: dict[str, tuple[int, tuple[int, ...]]] = {
+    # machine: its number for the filter; socket, connect, bind, listen, execve, execveat, ptrace, io_uring_setup, …
+    "x86_64": (0xC000003E, (41, 42, 49, 50, 53, 57, 58, 59, 101, 322, 425)),
+    "aarch64": (0xC00000B7, (198, 199, 200, 201, 203, 117, 221, 281, 425)),
+}
+
+
+def confine() -> bool:
+    """Give up network and the start of programs for the rest of this process; whether the kernel holds us to it."""
+    if not sys.platform.startswith("linux") or platform.machine() not in _KERNELS:
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    program = _program(*_KERNELS[platform.machine()])
+    filter_ = ctypes.create_string_buffer(program, len(program))
+    told = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(filter_))
+    if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
+        return False
+    return not libc.prctl(_SECCOMP, _FILTER, ctypes.create_string_buffer(told, len(told)), 0, 0)
+
+
+def bound_memory(more: int) -> None:
+    """Bound the address space to what is mapped now and so many bytes more; again for each task, up or down."""
+    if not sys.platform.startswith("linux"):
+        return
+    import resource
+
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        mapped = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = mapped + more
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if most < 0 else min(wanted, most), most))
+
+
+def _program(machine: int, refused: tuple[int, ...]) -> bytes:
+    """The filter: another machine's calls and those on the list are refused, all others pass."""
+    lines = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, machine), (_RETURN, 0, 0, _REFUSE), (_LOAD, 0, 0, 0)]
+    left = len(refused)
+    lines.append((_AT_LEAST, left + 1, 0, _OTHER_ABI))
+    lines += [(_EQUAL, left - n, 0, number) for n, number in enumerate(refused)]
+    lines += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
+    return b"".join(struct.pack("HBBI", *line) for line in lines)
