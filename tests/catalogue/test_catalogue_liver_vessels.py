@@ -1,16 +1,21 @@
 """Planted vessels of a liver: a fork of known length and radius; images in which none would be seen are refused."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
 from isocenter.catalogue.liver_vessels import LiverVessels
+from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Code, Outcome, codes
 from isocenter.space import Axis, Geometry, Region, Volume
+from isocenter.testing.phantoms import liver_ct
 
 GRID = Geometry.regular(shape=(50, 100, 100), spacing_mm=(1.5, 1.0, 1.0), frame_of_reference="2.25.1")
 FACTS: dict[str, Any] = {"Modality": "CT", "ContrastBolusAgent": "Iomeprol", "SliceThickness": 1.5}
@@ -74,3 +79,16 @@ def test_images_in_which_no_vessel_would_be_seen(ct: Volume, liver: tuple[Region
     small[10:25, 10:30, 10:30] = True
     with pytest.raises(Refused, match="away from its edge"):
         run(ct, (Region(GRID, mask=small, label="liver"),))
+
+
+def test_from_dicom_to_json(tmp_path: Path) -> None:
+    made = liver_ct.patient(slices=28)
+    for n, data in enumerate(made.files):
+        (tmp_path / f"{n}.dcm").write_bytes(data)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "liver_vessels", "--json"])
+    assert done.exit_code == 0, done.output
+    (result,) = json.loads(done.stdout)
+    line = next(m for m in result["measurements"] if m["what"]["code"] == "centre-line" and m["unit"] == "mm")
+    assert line["value"] == pytest.approx(made.truth["vessel_mm"], rel=0.2)
+    forks = next(m for m in result["measurements"] if m["what"]["code"] == "branch-points" and m["unit"] == "{counts}")
+    assert forks["value"] == 1

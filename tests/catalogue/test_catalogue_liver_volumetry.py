@@ -1,15 +1,20 @@
 """Outlined livers against standard volumes, remnants, and outlines that are refused."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from isocenter.catalogue.liver_volumetry import LiverVolumetry
+from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.methods.liver_volume import standard_volume_ml
 from isocenter.record import codes
 from isocenter.space import Geometry, Reference, Region, Volume
+from isocenter.testing.phantoms import liver_ct
 
 GRID = Geometry.regular(shape=(30, 40, 40), spacing_mm=(5.0, 4.0, 4.0), frame_of_reference="2.25.1")
 
@@ -63,3 +68,17 @@ def test_what_no_formula_takes() -> None:
     with pytest.raises(Refused, match="without patient coordinates"):
         unplaced = replace(LIVER, geometry=replace(GRID, reference=Reference.PIXEL))
         LiverVolumetry().run((unplaced,), None)
+
+
+def test_from_dicom_to_json(tmp_path: Path) -> None:
+    made = liver_ct.patient(slices=30, thick_mm=5.0, mm=2.0)
+    for n, data in enumerate(made.files):
+        (tmp_path / f"{n}.dcm").write_bytes(data)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "liver_volumetry", "--json"])
+    assert done.exit_code == 0, done.output
+    (result,) = json.loads(done.stdout)
+    said = {m["definition"]: m for m in result["measurements"]}
+    assert said["total liver"]["value"] == pytest.approx(made.truth["liver_ml"], rel=0.02)
+    assert said["total liver"]["unit"] == "mL"
+    share = 100 * made.truth["flr_ml"] / (made.truth["liver_ml"] - made.truth["tumour_ml"])
+    assert said["remnant / (total - tumour)"]["value"] == pytest.approx(share, rel=0.03)

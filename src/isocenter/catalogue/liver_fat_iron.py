@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.echo_scan import EchoScan, gathered
 from isocenter.errors import Refused
-from isocenter.methods import complex_images, fat_magnitude, fatwater, liver_iron, liver_region
+from isocenter.methods import fat_magnitude, fatwater, liver_iron, liver_region
 from isocenter.methods.fat_spectrum import t1_bias_points
 from isocenter.record import Curve, Finding, Measurement, codes
-from isocenter.space import Reference, Region, Volume, resample_region
+from isocenter.space import Region, Volume, resample_region
 
 __all__ = ["LiverFatIron"]
 
@@ -24,12 +25,6 @@ _GRADES = ((22.1, "S3"), (17.4, "S2"), (6.4, "S1"))
 _T1_WARN, _T1_REFUSE = 0.5, 2.0  # points at 20 % fat
 _ASKEW = 0.07
 _LEAST_VOXELS = 20
-_WORDS = {
-    "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
-    "real": {"R", "REAL", "R_FFE", "2", "2.0"},
-    "imaginary": {"I", "IMAGINARY", "I_FFE", "3", "3.0"},
-    "magnitude": {"M", "MAGNITUDE", "M_FFE", "0", "0.0"},
-}
 _LIMIT_OF_MAGNITUDE = (
     "from magnitudes alone: fat and water are told apart by fat's smaller peaks only, so above 50 % the answer may be "
     "its mirror image"
@@ -92,7 +87,7 @@ class LiverFatIron:
         Raises:
             Refused: for images that carry no fat fraction; the message says why.
         """
-        scan = _gathered(echoes)
+        scan = gathered(echoes)
         field = field_t or _number(scan.main, "MagneticFieldStrength")
         if not field:
             raise Refused("no Magnetic Field Strength", "fat's frequency follows from it", "give field_t")
@@ -147,17 +142,6 @@ class LiverFatIron:
 
 
 @dataclass(frozen=True, eq=False)
-class _Scan:
-    """One multi-echo acquisition: complex where it can be made, magnitude always."""
-
-    main: Volume
-    times_s: npt.NDArray[np.float64]
-    images: npt.NDArray[np.complex64] | None
-    magnitude: npt.NDArray[Any]
-    remarks: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
 class _Measured:
     label: str
     kept: Mask
@@ -165,62 +149,6 @@ class _Measured:
     pdff: float
     r2_star: float
     how: str
-
-
-def _component(volume: Volume) -> str:
-    facts = volume.facts
-    said = [str(w).strip().upper() for w in facts.get("ImageType") or []][2:]
-    said += [str(facts[k]).upper() for k in ("ComplexImageComponent", "GEImageKind") if k in facts]
-    for name in ("phase", "real", "imaginary", "magnitude"):
-        words = {w for w in _WORDS[name] if len(w) > 1 or not w.isdigit() or "GEImageKind" in facts}
-        if any(w in words for w in said):
-            return name
-    return "magnitude"
-
-
-def _gathered(volumes: tuple[Volume, ...]) -> _Scan:
-    """The acquisition with most echoes, complex before magnitude.
-
-    Raises:
-        Refused: when there is none, or it does not lie in the patient.
-    """
-    groups: list[dict[str, Volume]] = []
-    for volume in volumes:
-        if [a.name for a in volume.axes] != ["echo"] or volume.geometry.reference is not Reference.PATIENT:
-            continue
-        for group in groups:
-            first = next(iter(group.values()))
-            same = first.geometry.same_grid(volume.geometry) and first.axes[0].values == volume.axes[0].values
-            if same and _component(volume) not in group:
-                group[_component(volume)] = volume
-                break
-        else:
-            groups.append({_component(volume): volume})
-
-    def has_phase(group: dict[str, Volume]) -> bool:
-        return {"magnitude", "phase"} <= set(group) or {"real", "imaginary"} <= set(group)
-
-    usable = [g for g in groups if has_phase(g) or "magnitude" in g]
-    if not usable:
-        raise Refused("no magnitude images at several echo times", "phase alone says nothing of fat", "send them")
-    best = max(
-        usable, key=lambda g: (len(next(iter(g.values())).axes[0]) > 2, has_phase(g), next(iter(g.values())).array.size)
-    )
-    main = best.get("magnitude") or best["real"]
-    times = np.array([float(v) for v in main.axes[0].values]) / 1000.0
-    for part in best.values():
-        if not np.isfinite(part.array).all() or min(part.geometry.shape[1:]) < 16 or not float(np.ptp(part.array)):
-            raise Refused(f"images of {part.geometry.shape} without content", "there is nothing to separate")
-    remarks = []
-    if len(usable) > 1:
-        remarks.append(f"one of {len(usable)} multi-echo acquisitions was measured: series {main.series_uid}")
-    if {"magnitude", "phase"} <= set(best):
-        images = complex_images.from_magnitude_and_phase(best["magnitude"].array, best["phase"].array)
-    elif {"real", "imaginary"} <= set(best):
-        images = complex_images.from_parts(best["real"].array, best["imaginary"].array)
-    else:
-        return _Scan(main, times, None, np.asarray(main.array), tuple(remarks))
-    return _Scan(main, times, images, np.abs(images), tuple(remarks))
 
 
 def _number(volume: Volume, keyword: str) -> float:
@@ -279,7 +207,7 @@ def _as_slices(main: Volume) -> tuple[float, float, float]:
 
 
 def _said(
-    one: _Measured, scan: _Scan, field: float, calibration: str, remarks: list[str]
+    one: _Measured, scan: EchoScan, field: float, calibration: str, remarks: list[str]
 ) -> tuple[list[Measurement], list[Finding]]:
     volume_ml = float(one.kept.sum()) * scan.main.geometry.voxel_volume_mm3 / 1000.0
     fat = Measurement(codes.PDFF, one.pdff, "%", definition=f"{one.label}: mean, {one.how}")
@@ -330,7 +258,7 @@ def _iron(one: _Measured, field: float, calibration: str, remarks: list[str]) ->
     )
 
 
-def _two_point(scan: _Scan, field: float, drawn: tuple[Region, ...] | None, remarks: list[str]) -> Answer:
+def _two_point(scan: EchoScan, field: float, drawn: tuple[Region, ...] | None, remarks: list[str]) -> Answer:
     """Two echoes: a fat fraction of signal, and neither PDFF nor R2*."""
     fraction, signal = fat_magnitude.two_point(scan.magnitude, scan.times_s, field)
     places, told = _places(scan.main, drawn, fraction, signal)
@@ -349,7 +277,7 @@ def _two_point(scan: _Scan, field: float, drawn: tuple[Region, ...] | None, rema
     return Answer.none(measurements=tuple(measured), maps=maps, reasons=(*said, *remarks, *told))
 
 
-def _curve(scan: _Scan, mask: Mask) -> Curve:
+def _curve(scan: EchoScan, mask: Mask) -> Curve:
     return Curve(
         "Signal of the liver over echo time", tuple(float(1000 * t) for t in scan.times_s), "echo time", "ms",
         {"mean magnitude": tuple(float(m[mask].mean()) for m in scan.magnitude)}, "{arbitrary}",

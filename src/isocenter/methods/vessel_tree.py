@@ -54,7 +54,7 @@ def tree_of(mask: Mask, spacing_mm: tuple[float, float, float]) -> Tree:
     if not mask.any():
         raise Refused("a mask without voxels", "there is no tree in it")
     radius = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
-    line = _thinned(mask)
+    line = _thinned(mask, radius, spacing_mm)
     places = np.argwhere(line)
     graph = _joined(line, places, np.array(spacing_mm))
     graph = _without_spurs(graph, radius[line])
@@ -74,22 +74,24 @@ def tree_of(mask: Mask, spacing_mm: tuple[float, float, float]) -> Tree:
     )  # fmt: skip
 
 
-def _thinned(mask: Mask) -> Mask:
+def _thinned(mask: Mask, radius: npt.NDArray[np.float64], spacing_mm: tuple[float, float, float]) -> Mask:
     """The centre line of every part.
 
-    The thinning deletes tubes that are an even number of voxels wide and symmetric altogether; those are thinned once
-    more, a voxel wider to one side.
+    The thinning deletes limbs that are an even number of voxels wide and symmetric altogether; a part with voxels
+    farther from its line than twice the part's radius is thinned once more, a voxel wider to one side.
     """
     line = np.asarray(skeletonize(mask), bool)
     labels, count = ndimage.label(mask, np.ones((3, 3, 3), bool))
-    there = np.bincount(labels[line], minlength=count + 1) > 0
-    there[0] = True
-    lost = ~there[labels]
-    if lost.any():
+    far = ndimage.distance_transform_edt(~line, sampling=spacing_mm) if line.any() else np.full(mask.shape, np.inf)
+    parts = np.arange(1, count + 1)
+    lacking = ndimage.maximum(far, labels, parts) > 2.0 * ndimage.maximum(radius, labels, parts) + max(spacing_mm)
+    if lacking.any():
+        lost = np.isin(labels, parts[lacking])
         wider = lost.copy()
         wider[:, 1:] |= lost[:, :-1]
         wider[:, :, 1:] |= wider[:, :, :-1]
-        line |= np.asarray(skeletonize(wider), bool) & lost
+        again = np.asarray(skeletonize(wider), bool) & lost
+        line = np.where(lost, again, line)
     return line
 
 

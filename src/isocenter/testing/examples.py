@@ -133,6 +133,17 @@ def _liver_fat_iron() -> Iterator[Example]:
     yield {"echoes": steep, "drawn": None}, {"answer": "declined", "words": "flip angle 20 degrees"}
 
 
+def _abdominal_fat() -> Iterator[Example]:
+    made = abdomen_mr.patient(kind="fat and water", size=112, slices=4)
+    volumes, _ = _volumes(made.files)
+    told = {
+        "Visceral fat": (made.truth["visceral_ml"], 0.05 * made.truth["visceral_ml"]),
+        "Subcutaneous fat": (made.truth["subcutaneous_ml"], 0.05 * made.truth["subcutaneous_ml"]),
+    }
+    yield {"images": tuple(volumes)}, {"answer": "found", "findings": 2, "measurements": told}
+    yield {"images": tuple(volumes[:1])}, {"answer": "declined", "words": "no fat and water images"}
+
+
 def _flow4d() -> Iterator[Example]:
     made = flow_mr.patient(shape=(7, 22, 21), mm=4.2, radius_mm=11.0)
     volumes, _ = _volumes(made.files)
@@ -157,6 +168,7 @@ EXAMPLES: Mapping[str, Callable[[], Iterator[Example]]] = {
     "chest_xray_opacity": _chest_xray_opacity,
     "coronary_calcium": _coronary_calcium,
     "ct_perfusion": ct_perfusion,
+    "abdominal_fat": _abdominal_fat,
     "flow4d": _flow4d,
     "liver_fat_iron": _liver_fat_iron,
     "mr_perfusion": mr_perfusion,

@@ -102,7 +102,19 @@ def images(
             made += _FULL / snr * (rng.standard_normal(shape) + 1j * rng.standard_normal(shape))
         out[n] = made.conj() if mirrored else made
     truth = {"pdff": fat, "r2_star": decay, "field_hz": field, "liver": liver & ~vessels, "vessels": vessels}
-    return out, {**truth, "body": density > 0}
+    ring = egg(0, 0, 178, 122) & ~egg(0, 2, 156, 102)
+    return out, {
+        **truth, "body": density > 0, "density": density, "subcutaneous": ring,
+        "visceral": egg(0, 4, 142, 88) & (fat == 82.0),
+    }  # fmt: skip
+
+
+def _dixon(truth: dict[str, npt.NDArray[Any]], seed: int) -> dict[str, npt.NDArray[Any]]:
+    """Fat and water images with the noise of a magnitude."""
+    rng = np.random.default_rng([seed, 29])
+    share, whole = truth["pdff"] / 100.0, truth["density"] * _FULL
+    parts = {"F": share * whole, "W": (1.0 - share) * whole}
+    return {n: np.abs(v + _FULL / 80.0 * rng.standard_normal(v.shape)) for n, v in parts.items()}
 
 
 def patient(
@@ -118,7 +130,8 @@ def patient(
     """An adult with a multi-echo gradient echo of the liver in one breath-hold.
 
     Args:
-        kind: ``"magnitude and phase"`` (two series), ``"real and imaginary"`` (one series), ``"magnitude"``.
+        kind: ``"magnitude and phase"`` (two series), ``"real and imaginary"`` (one series), ``"magnitude"``,
+            ``"fat and water"`` (two series, as a scanner that separates them itself).
         header: DICOM keywords that replace those of a proper scan.
         made: as for `images`.
     """
@@ -133,6 +146,7 @@ def patient(
         "magnitude and phase": (("M", np.abs(array), 1.0, 0.0), ("P", phase, 2.0, -4096.0)),
         "real and imaginary": (("R", array.real, 1.0, 0.0), ("I", array.imag, 1.0, 0.0)),
         "magnitude": (("M", np.abs(array), 1.0, 0.0),),
+        "fat and water": tuple((letter, part[None], 1.0, 0.0) for letter, part in _dixon(truth, seed).items()),
     }
     files, series = [], []
     for number, (letter, values, slope, intercept) in enumerate(parts[kind], 1):
@@ -154,7 +168,7 @@ def patient(
             setattr(ds, keyword, value)
         stored = np.round((values - intercept) / slope)
         signed = letter in "RI"
-        for n, echo in enumerate(times):
+        for n, echo in enumerate(times[: len(stored)]):
             ds.EchoTime, ds.EchoNumbers = float(echo), n + 1
             for k in range(array.shape[1]):
                 top = -(array.shape[2] - 1) / 2 * mm
@@ -164,8 +178,11 @@ def patient(
                 at_once = (number - 1) * len(times) * array.shape[1] if one_series else 0
                 files.append(written(ds, at_once + n * array.shape[1] + k + 1))
         series.append(str(ds.SeriesInstanceUID))
-    inside = truth["liver"]
+    inside, ml = truth["liver"], mm * mm * 8.0 / 1000.0
     told = {
+        "visceral_ml": float((truth["pdff"] / 100.0)[truth["visceral"]].sum()) * ml,
+        "subcutaneous_ml": float((truth["pdff"] / 100.0)[truth["subcutaneous"]].sum()) * ml,
+        "fat_ml": float((truth["pdff"] / 100.0)[truth["body"]].sum()) * ml,
         "study_uid": str(ds.StudyInstanceUID), "series_uids": series,
         "pdff_percent": float(truth["pdff"][inside].mean()), "r2_star_per_s": float(truth["r2_star"][inside].mean()),
         "liver_ml": float(inside.sum()) * mm * mm * 8.0 / 1000.0,

@@ -1,0 +1,106 @@
+"""Litres of fat and water on a phantom whose fat is known, and the scans on which they would be wrong."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from real_series import loaded
+from typer.testing import CliRunner
+
+from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.abdominal_fat import AbdominalFat
+from isocenter.cli import app
+from isocenter.errors import Refused
+from isocenter.record import codes
+from isocenter.space import Volume
+from isocenter.testing.phantoms import Phantom, abdomen_mr
+
+SMALL: dict[str, Any] = {"size": 112, "slices": 4}
+
+
+@pytest.fixture(scope="module")
+def made() -> Phantom:
+    return abdomen_mr.patient(kind="fat and water", **SMALL)
+
+
+@pytest.fixture(scope="module")
+def parts(made: Phantom) -> tuple[Volume, ...]:
+    return tuple(loaded(made.files)[0])
+
+
+def said(answer: Answer, what: codes.Code, words: str = "") -> float:
+    return next(m.value for m in answer.measurements if m.what == what and words in m.definition)
+
+
+def test_fat_inside_and_outside_the_wall(made: Phantom, parts: tuple[Volume, ...]) -> None:
+    answer = AbdominalFat().run(parts)
+    truth = made.truth
+    assert said(answer, codes.VISCERAL_FAT) == pytest.approx(truth["visceral_ml"], rel=0.04)
+    assert said(answer, codes.SUBCUTANEOUS_FAT) == pytest.approx(truth["subcutaneous_ml"], rel=0.04)
+    assert said(answer, codes.VOLUME, "fat of the body") == pytest.approx(truth["fat_ml"], rel=0.02)
+    assert {f.what for f in answer.findings} == {codes.VISCERAL_FAT, codes.SUBCUTANEOUS_FAT}
+    assert "fat and water as the scanner made them" in answer.reasons
+    assert len(answer.curves[0].x) == 4
+
+
+def test_echoes_with_phase_give_litres_too() -> None:
+    raw = abdomen_mr.patient(size=80, slices=2)
+    answer = AbdominalFat().run(tuple(loaded(raw.files)[0]))
+    assert said(answer, codes.VISCERAL_FAT) == pytest.approx(raw.truth["visceral_ml"], rel=0.06)
+    assert said(answer, codes.SUBCUTANEOUS_FAT) == pytest.approx(raw.truth["subcutaneous_ml"], rel=0.06)
+    assert "fat and water from the echoes, six peaks" in answer.reasons
+
+
+def test_a_picture_that_cuts_the_skin_gives_no_subcutaneous_fat(parts: tuple[Volume, ...]) -> None:
+    cut = tuple(v.cropped((0, 0, 14), (4, 84, 112)) for v in parts)
+    answer = AbdominalFat().run(cut)
+    assert all(m.what != codes.SUBCUTANEOUS_FAT for m in answer.measurements)
+    assert any("cuts the body wall" in r for r in answer.reasons)
+
+
+def with_arm(v: Volume) -> Volume:
+    arm = v.array.copy()
+    arm[:, 34:50, 104:111] = 500.0
+    wide = np.zeros((*arm.shape[:2], 150), np.float32)
+    wide[..., 6:118] = arm
+    wide[..., 108:122] = 0.0
+    wide[:, 30:54, 124:140] = 500.0
+    return replace(v, array=wide, geometry=v.geometry.padded((0, 0, 6), (0, 0, 32)))
+
+
+def stretched(v: Volume) -> Volume:
+    return replace(v, geometry=replace(v.geometry, affine=v.geometry.affine * np.array([5.0, 1.0, 1.0, 1.0])))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: p[1:], "no fat and water images"),
+        (lambda p: tuple(v.permuted((1, 0, 2)) for v in p), "looked for on axial slices"),
+        (lambda p: tuple(replace(v, array=np.zeros_like(v.array)) for v in p), "without content"),
+        (lambda p: tuple(with_arm(v) for v in p), "arms lie beside the body"),
+        (lambda p: tuple(stretched(v) for v in p), "slices 40 mm apart"),
+    ],
+)
+def test_scans_on_which_litres_would_be_wrong(parts: tuple[Volume, ...], change: Any, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        AbdominalFat().run(change(parts))
+
+
+def test_two_echoes_without_phase_are_refused() -> None:
+    two = tuple(loaded(abdomen_mr.patient(kind="magnitude", echoes_ms=(2.3, 4.6), **SMALL).files)[0])
+    with pytest.raises(Refused, match="2 echoes without phase"):
+        AbdominalFat().run(two)
+
+
+def test_from_dicom_to_json(tmp_path: Path, made: Phantom) -> None:
+    for n, data in enumerate(made.files):
+        (tmp_path / f"{n}.dcm").write_bytes(data)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "abdominal_fat", "--json"])
+    assert done.exit_code == 0, done.output
+    (result,) = json.loads(done.stdout)
+    fat = next(m for m in result["measurements"] if m["what"]["code"] == "visceral-fat")
+    assert fat["unit"] == "mL" and fat["value"] == pytest.approx(made.truth["visceral_ml"], rel=0.04)
