@@ -47,7 +47,7 @@ def test_fat_inside_and_outside_the_wall(made: Phantom, parts: tuple[Volume, ...
 
 
 def test_echoes_with_phase_give_litres_too() -> None:
-    raw = abdomen_mr.patient(size=80, slices=2)
+    raw = abdomen_mr.patient(size=112, slices=2)
     answer = AbdominalFat().run(tuple(loaded(raw.files)[0]))
     assert said(answer, codes.VISCERAL_FAT) == pytest.approx(raw.truth["visceral_ml"], rel=0.06)
     assert said(answer, codes.SUBCUTANEOUS_FAT) == pytest.approx(raw.truth["subcutaneous_ml"], rel=0.06)
@@ -71,6 +71,11 @@ def with_arm(v: Volume) -> Volume:
     return replace(v, array=wide, geometry=v.geometry.padded((0, 0, 6), (0, 0, 32)))
 
 
+def lean(v: Volume, instead: float) -> Volume:
+    ring = abdomen_mr.images(**SMALL)[1]["subcutaneous"]
+    return replace(v, array=np.where(ring, np.float32(instead), v.array))
+
+
 def stretched(v: Volume) -> Volume:
     return replace(v, geometry=replace(v.geometry, affine=v.geometry.affine * np.array([5.0, 1.0, 1.0, 1.0])))
 
@@ -83,11 +88,18 @@ def stretched(v: Volume) -> Volume:
         (lambda p: tuple(replace(v, array=np.zeros_like(v.array)) for v in p), "without content"),
         (lambda p: tuple(with_arm(v) for v in p), "arms lie beside the body"),
         (lambda p: tuple(stretched(v) for v in p), "slices 40 mm apart"),
+        (lambda p: tuple(lean(v, b) for v, b in zip(p, (0.0, 900.0), strict=True)), "next to no fat outside"),
     ],
 )
 def test_scans_on_which_litres_would_be_wrong(parts: tuple[Volume, ...], change: Any, words: str) -> None:
     with pytest.raises(Refused, match=words):
         AbdominalFat().run(change(parts))
+
+
+def test_pixels_in_which_the_wall_is_lost_are_refused() -> None:
+    coarse = tuple(loaded(abdomen_mr.patient(kind="fat and water", size=80, slices=2).files)[0])
+    with pytest.raises(Refused, match=r"pixels of 5\.0 mm"):
+        AbdominalFat().run(coarse)
 
 
 def test_two_echoes_without_phase_are_refused() -> None:

@@ -23,7 +23,8 @@ __all__ = ["AbdominalFat"]
 _FAT, _WATER = {"F", "FAT", "FAT_ONLY"}, {"W", "WATER", "WATER_ONLY"}
 _BODY = 0.10  # of the bright tissue's signal, above which a voxel is body
 _FAT_FROM = 0.5
-_THICKEST_MM = 12.0
+_THICKEST_MM, _WIDEST_MM = 12.0, 4.0
+_LEAST_OUTSIDE = 0.05  # of the body's fat that lies under the skin in anybody
 # What the outlines of muscle and fat on CT are looked for by; on MR only which of the two a voxel is.
 _AS_FAT, _AS_WATER, _AS_AIR = -100.0, 45.0, -1000.0
 
@@ -77,6 +78,11 @@ class AbdominalFat:
         found = tissues(as_ct, spacing)
         if arms_beside(np.where(body, 250.0, _AS_AIR), found.body, spacing).any():
             raise Refused("arms lie beside the body", "their fat would be counted, or hide the skin", "leave them out")
+        under_skin = float(share[found.subcutaneous & body].sum())
+        if under_skin < _LEAST_OUTSIDE * float(share[found.body & body].sum()):
+            raise Refused(
+                "next to no fat outside the muscle wall", "the wall was not told from the skin", "look at the images"
+            )
         whole = wall_is_whole(found.body)
         remarks = [scan.how, "the muscle wall was found by the program: a person looks at the outlines"]
         if not whole.all():
@@ -137,6 +143,9 @@ def _must_be_axial(main: Volume) -> None:
     apart = main.geometry.spacing_mm[0]
     if apart > _THICKEST_MM:
         raise Refused(f"slices {apart:g} mm apart", "fat and muscle mix within them", "scan at 12 mm or less")
+    wide = max(main.geometry.spacing_mm[1:])
+    if wide > _WIDEST_MM:
+        raise Refused(f"pixels of {wide:.1f} mm", "the muscle wall is two or three of them wide and is not closed")
 
 
 def _fractions(scan: _FatWater) -> tuple[Floats, Mask]:
