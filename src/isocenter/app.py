@@ -156,11 +156,14 @@ class House:
 
     def start_escalating(self, every_s: float = 30.0) -> None:
         """Look again and again for critical results that nobody was told of in time."""
+        self.site.alerts.mark = self.settings.folder / "alerts.mark"
 
         def look() -> None:
             while not self._stop.wait(every_s):
                 with contextlib.suppress(IsocenterError):  # a full disk now is no reason not to look again
                     self.site.calls.escalate()
+                with contextlib.suppress(IsocenterError):
+                    self.site.alerts.look()
 
         thread = threading.Thread(target=look, name="escalation", daemon=True)
         thread.start()

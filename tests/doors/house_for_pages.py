@@ -199,7 +199,9 @@ class House:
 
     def __init__(self) -> None:
         self.now = NOON
-        self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = Quiet()
+        self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = self.alerts = (
+            Quiet()
+        )
         self.gating = self.watching = self.carding = Quiet()
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), Quiet(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()

@@ -20,6 +20,15 @@ ROLES = [r.value for r in Role]
 BODIES: dict[str, Any] = {
     "/api/sign-in": {"name": "nobody-has-this-name", "password": "x"},
     "/api/studies/{uid}/links": {"hours": 1},
+    "/api/studies/{uid}/alerts": {"finding": "x", "level": 2, "identified": "2026-11-20T12:00Z", "responsible": "y"},
+    "/api/alerts/{id}/acknowledge": {
+        "finding": "x",
+        "identified": "2026-11-20T12:00Z",
+        "communicator": "ito",
+        "recipient": "lee",
+        "received": "2026-11-20T12:00Z",
+        "method": "telephone",
+    },
     "/api/studies/{uid}/reject": {"code": "113001", "reason": "a test"},
     "/api/studies/{uid}/rejections/{number}/take-back": {"reason": "a test"},
     "/api/studies/{uid}/rejections/{number}/ask-purge": {"reason": "a test"},

@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from isocenter.doors import (
+    pages_alerts,
     pages_catalogue,
     pages_cohorts,
     pages_consent,
@@ -76,6 +77,7 @@ _PARTS = (
     pages_registration,
     pages_rejections,
     pages_reading,
+    pages_alerts,
     pages_report,
     pages_catalogue,
     pages_cohorts,

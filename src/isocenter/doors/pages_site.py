@@ -45,6 +45,7 @@ class PagesSite(Protocol):
     oversight: Any  # `isocenter.site.overseeing.Overseeing`: figures of the department
     reviews: Any  # `isocenter.site.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
     guests: Any  # `isocenter.site.segmenting.Segmenting`: images that are analysed and not kept
+    alerts: Any  # `isocenter.site.alerting.Alerting`: actionable findings that somebody must act on
     calls: Any  # `isocenter.site.escalating.Escalating`: critical results that nobody was told of
     cohorts: Any  # `isocenter.site.cohorting.Cohorting`: questions to many studies, frozen and taken out
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops

@@ -112,6 +112,9 @@ class Kind(StrEnum):
     WORKITEM_CHANGED = "WorkitemChanged"  # the same; details: set, or state and claim (a digest)
     WORKITEM_CANCEL_ASKED = "WorkitemCancelAsked"  # the same; details: by, reason, contact
     WORKITEM_WATCHED = "WorkitemWatched"  # subject: work item, or a well-known UID for all; details: aet, on, keys
+    ALERT_RAISED = "AlertRaised"  # subject: study; details: id, level, finding, source, identified, responsible
+    ALERT_CLIMBED = "AlertClimbed"  # the same; details: id, rung, to: who is asked now
+    ALERT_ACKNOWLEDGED = "AlertAcknowledged"  # the same; details: id, told: the six fields; or opened: who opened it
     WITHHELD = "Withheld"  # never written: stands for an event that a person may not hear of yet
 
 

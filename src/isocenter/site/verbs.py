@@ -25,6 +25,7 @@ from isocenter.reading.cutting import Cutter, Plane
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
 from isocenter.reading.priors import Prior
 from isocenter.reading.priors import priors as ranked
+from isocenter.reading.worklist import Waiting
 from isocenter.record import (
     Event,
     Instance,
@@ -38,6 +39,7 @@ from isocenter.record import (
     digest_of,
     to_plain,
 )
+from isocenter.site.alerting import Alerting
 from isocenter.site.auditing import Auditing
 from isocenter.site.carding import Carding
 from isocenter.site.cataloguing import Cataloguing
@@ -160,6 +162,7 @@ class Site(Desk, Marks, Registering):
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
         self.ordering = Ordering(self.index, self.journal, lambda: self.clock())
         self.messaging = Messaging(self.index, self.journal, self.blobs, self.ordering, lambda: self.clock())
+        self.alerts = Alerting(self.index, self.journal, lambda: self.clock(), self._waiting)
         self.working = Working(self.journal, lambda: self.clock())
         self.committing = Committing(self.index, self.journal, self.blobs, lambda: self.clock())
         self._experience = Experience(self.journal.since, self.head)
@@ -580,6 +583,9 @@ class Site(Desk, Marks, Registering):
         from isocenter.analysis.weights import models
 
         return [model for model, _ in models(Path(self.shelf) if self.shelf else None).values()]
+
+    def _waiting(self) -> list[Waiting]:
+        return self._disclosing.rows(self._listing.waiting(), HOUSE)
 
     # ---- one event -------------------------------------------------------------------------------------------
 

@@ -1,0 +1,171 @@
+"""Alerts of a department: raised, climbing, ended; none lost by a kill, none late by a clock that is set.
+
+Alerts are events of the journal; a rung is climbed by an event that is decided on the study's history, so that two
+processes do not climb it twice. Time here never goes back: it is the clock's, but never less than what a steady timer
+says since the start, and at the start never less than the mark that the last process left. A clock that is set back
+holds nobody's call; one that is set ahead makes calls early.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from isocenter.errors import NotFound
+from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.reading import alerts
+from isocenter.reading.alerts import Alert
+from isocenter.reading.critical import Communication
+from isocenter.reading.worklist import Waiting
+from isocenter.record import Event, Kind, Sealed, Urgency
+
+if TYPE_CHECKING:
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Alerting"]
+
+_PAGE: Final = 2000
+_ALERTS: Final = (Kind.ALERT_RAISED, Kind.ALERT_CLIMBED, Kind.ALERT_ACKNOWLEDGED)
+
+
+@dataclass
+class Alerting:
+    """The alerts of one archive, kept level with its journal.
+
+    Args:
+        waiting: the reading list as the house sees it: a machine that must not speak has raised nothing there.
+        steady: seconds of a timer that nobody can set.
+        mark: file in which the time is left for the next process; None where there is none.
+    """
+
+    index: Index
+    journal: Journal
+    clock: Callable[[], datetime]
+    waiting: Callable[[], Sequence[Waiting]] = tuple
+    steady: Callable[[], float] = time.monotonic
+    mark: Path | None = None
+    _level: int = 0
+    _known: dict[str, Alert] = field(default_factory=dict)
+    _base: tuple[datetime, float] | None = None
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def raise_(
+        self, study_uid: str, finding: str, level: int, *, identified: datetime, responsible: str, who: Person
+    ) -> Alert:  # fmt: skip
+        """A reader declares a finding actionable.
+
+        Raises:
+            NotFound: no such study. Refused: see `alerts.raised`.
+        """
+        must(who, "sign", study_uid)
+        self.index.study(study_uid)
+        event = alerts.raised(
+            study_uid, finding, level, identified=identified, responsible=responsible, who=who.name, now=self._now()
+        )
+        self.journal.append(event)
+        return self._level_with_journal()[str(event.details["id"])]
+
+    def acknowledge(self, id: str, told: Communication, *, who: Person) -> None:
+        """Somebody was told; the six fields are kept.
+
+        Raises:
+            NotFound: no such alert is open. Refused: a field is missing or wrong.
+        """
+        must(who, "sign")
+        alert, now = self._level_with_journal().get(id), self._now()
+        if alert is None:
+            raise NotFound("an alert of that id", "there never was one")
+
+        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
+            return [alerts.acknowledge(alerts.fold({}, history).get(id), told, who.name, now)]
+
+        self.journal.decide(alert.study, alerts.KINDS, rule)
+
+    def open(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
+        """Alerts that nobody has answered for, the most urgent and oldest first."""
+        must(who, "report", study_uid)
+        many, now = alerts.open_ones(self._level_with_journal()), self._now()
+        return [alerts.plain(a, now - a.raised) for a in many if not study_uid or a.study == study_uid]
+
+    def look(self) -> int:
+        """Let every alert climb to the rung that its age asks for, and raise what a machine flagged and nobody read;
+        how many steps that were."""
+        now = self._now()
+        self._leave_mark(now)
+        steps = self._raise_unread(now)
+        for alert in alerts.open_ones(self._level_with_journal()):
+            rung = alerts.due(alert, now - alert.raised)
+            if rung > alert.rung:
+                steps += self._climb(alert, rung, now)
+        return steps
+
+    def _climb(self, alert: Alert, rung: int, now: datetime) -> int:
+        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
+            held = alerts.fold({}, history).get(alert.id)
+            if held is None or held.ended is not None or held.rung >= rung:
+                return []
+            return [alerts.climb(alert, rung, HOUSE.name, now)]
+
+        return len(self.journal.decide(alert.study, alerts.KINDS, rule))
+
+    def _raise_unread(self, now: datetime) -> int:
+        """What a machine found that cannot wait, in studies that are here for longer than that and were not opened."""
+        known = self._level_with_journal()
+        raised = 0
+        for row in self.waiting():
+            found = "; ".join(r.finding for r in row.raises if r.level is Urgency.NOW)
+            if not found or row.state != "waiting" or now - row.arrived < alerts.LIMITS[1]:
+                continue
+            event = alerts.unread(row.study.uid, found, row.arrived, HOUSE.name, now)
+            if str(event.details["id"]) not in known:
+                raised += len(self.journal.decide(event.subject, _ALERTS, partial(_once, event)))
+        return raised
+
+    # ---- time ------------------------------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        timer = self.steady()
+        if self._base is None:
+            newest = self.journal.since(kinds=_ALERTS, limit=1, newest_first=True)
+            self._base = max([self.clock(), *(s.event.time for s in newest), *self._marked()]), timer
+        base, then = self._base
+        return max(self.clock(), base + timedelta(seconds=timer - then))
+
+    def _marked(self) -> list[datetime]:
+        try:
+            return [datetime.fromisoformat(self.mark.read_text("ascii"))] if self.mark is not None else []
+        except (OSError, ValueError):
+            return []
+
+    def _leave_mark(self, now: datetime) -> None:
+        if self.mark is not None:
+            fresh = self.mark.with_suffix(".new")
+            fresh.write_text(now.isoformat(), "ascii")
+            fresh.replace(self.mark)
+
+    # ---- level with the journal ------------------------------------------------------------------------------
+
+    def _level_with_journal(self) -> dict[str, Alert]:
+        with self._lock:
+            head = self.journal.head()[0]
+            if head < self._level:  # the archive was put back to an older copy
+                self._level, self._known = 0, {}
+            while self._level < head:
+                page = self.journal.since(self._level, kinds=alerts.KINDS, limit=_PAGE)
+                self._known = alerts.fold(self._known, page)
+                self._level = page[-1].number if len(page) == _PAGE else head
+            return dict(self._known)
+
+
+def _once(event: Event, history: Sequence[Sealed]) -> Sequence[Event]:
+    there = any(one.event.details.get("id") == event.details["id"] for one in history)
+    return [] if there else [event]
