@@ -67,6 +67,13 @@ def test_a_filter_of_ibsi_2() -> None:
     answer = Radiomics().run(CT, (LUMP,), configuration="4.A")
     assert "filter laws (kernels L5E5, boundary mirror" in answer.reasons[0]
     assert len(answer.findings[0].measurements) == 18
+    assert answer.maps is not None and LUMP.mask is not None
+    shown = answer.maps["Filter response"]
+    assert shown.geometry.same_grid(CT.geometry) and not shown.array[~LUMP.mask].any()
+    mean = next(m.value for m in answer.findings[0].measurements if m.definition.startswith("stat_mean"))
+    # By slice and not interpolated: the map holds the very values that were measured.
+    assert shown.array[LUMP.mask].mean() == pytest.approx(mean, rel=1e-4)
+    assert Radiomics().run(CT, (LUMP,)).maps is None
     with pytest.raises(Refused, match="on intensities that are not HU"):
         Radiomics().run(replace(CT, unit="1"), (LUMP,), configuration="3.B")
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import map_coordinates
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
@@ -57,6 +58,7 @@ class Radiomics:
             what=codes.STRUCTURE,
             units=(*_PLAIN.values(), *(u for units in _UNITS.values() for u in units.values())),
         ),
+        Yield(maps=("Filter response",)),
     )
     limits = Limits(seconds=600.0, memory_mib=8192)
     about: ClassVar[Mapping[str, Any]] = {
@@ -93,6 +95,7 @@ class Radiomics:
             there = ", ".join(r.label for r in regions) or "none"
             raise Refused(f"no region named '{structures}'" if structures else "no region", f"there are {there}")
         findings, curves, remarks = [], [], [_told(chosen), *scan.remarks, *_doubts(chosen, scan)]
+        shown = np.zeros(scan.geometry.shape, np.float32) if chosen.filter else None
         drawn, left = drawn[:_MOST_REGIONS], drawn[_MOST_REGIONS:]
         if left:
             remarks.append(
@@ -102,7 +105,7 @@ class Radiomics:
             called = region.label or f"region {number}"
             try:
                 on_grid, doubts = scan.region(region)
-                found, curve = scan.measured(on_grid, chosen, called)
+                found, curve = scan.measured(on_grid, chosen, called, shown)
             except Refused as why:
                 remarks.append(f"{called}: {why}")
                 continue
@@ -111,7 +114,11 @@ class Radiomics:
             curves.append(curve)
         if not findings:
             raise Refused("no region can be measured", "; ".join(remarks))
-        return Answer.found(*findings, curves=tuple(curves), reasons=tuple(remarks))
+        maps = None
+        if shown is not None:
+            what = f"response to filter {chosen.filter} inside the regions"
+            maps = {"Filter response": image.like(shown, quantity=what, unit="{arbitrary}")}
+        return Answer.found(*findings, curves=tuple(curves), reasons=tuple(remarks), maps=maps)
 
     @classmethod
     def examples(cls) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -216,7 +223,10 @@ class _Scan:
             doubts.append("reaches the edge of the image and may go on outside")
         return region, doubts
 
-    def measured(self, region: Region, chosen: Configuration, called: str) -> tuple[Finding, Curve]:
+    def measured(
+        self, region: Region, chosen: Configuration, called: str, shown: npt.NDArray[np.float32] | None = None
+    ) -> tuple[Finding, Curve]:
+        """The features of one region; its voxels of `shown` become the response of the filter."""
         assert region.mask is not None
         turned = _against(self.geometry)
         array, mask = np.flip(self.array, turned), np.flip(region.mask, turned)
@@ -233,6 +243,8 @@ class _Scan:
         if float(x.min()) == float(x.max()):
             raise Refused(f"one intensity everywhere ({float(x.min()):g})", "there is no texture in it")
         values = methods.measure(made, chosen)
+        if shown is not None:
+            shown[region.mask] = np.flip(_on_voxels(made, mask), turned)[region.mask]
         measurements = tuple(m for tag, v in values.items() if (m := self._measurement(tag, v, chosen)) is not None)
         volume_ml = np.count_nonzero(made.outline) * float(np.prod(made.spacing_mm)) / 1000.0
         words = (
@@ -251,6 +263,15 @@ class _Scan:
             return None
         said = ", ".join(part for part in (tag, feature.strategy, f"configuration {chosen.name}") if part)
         return Measurement(Code(feature.code, "IBSI", feature.name), value, unit, definition=said)
+
+
+def _on_voxels(made: methods.Prepared, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+    """What was measured, brought back to the voxels of the image by linear interpolation; zero outside the region."""
+    out = np.zeros(mask.shape, np.float32)
+    at = np.argwhere(mask)
+    index = [np.interp(at[:, k], made.positions[k], np.arange(len(made.positions[k]))) for k in range(3)]
+    out[mask] = map_coordinates(made.image, index, order=1, mode="nearest")
+    return out
 
 
 def _against(geometry: Geometry) -> tuple[int, ...]:

@@ -126,12 +126,14 @@ class Prepared:
         image: (slices, rows, columns) intensities around the region.
         outline: the region as drawn, on the same voxels; `held`: what re-segmentation left of it.
         spacing_mm: of (slices, rows, columns).
+        positions: for each axis, where these voxels lie as indices of the voxels that were given.
     """
 
     image: Floats
     outline: Mask
     held: Mask
     spacing_mm: Spacing
+    positions: tuple[Floats, Floats, Floats]
 
 
 def prepare(
@@ -172,7 +174,7 @@ def prepare(
             "choose a configuration with smaller voxels",
         )
     held = resegmented(around, outline, within=configuration.within, outliers_sd=configuration.outliers_sd)
-    return Prepared(around if chosen is None else chosen(around, new), outline, held, new)
+    return Prepared(around if chosen is None else chosen(around, new), outline, held, new, grid.positions)
 
 
 def extract(
