@@ -148,7 +148,29 @@ def test_a_federation_learns_goes_on_without_a_site_that_dies_and_counts_what_is
     file = sites[0].finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
     arrays, about = unpacked(file.read_bytes())
     assert about["round"] == "2" and set(rounds.names) <= set(arrays)
-    assert not list((tmp_path / "a").glob("*.json"))  # keys of masks are thrown away
+    assert {p.name for p in (tmp_path / "a").glob("*.json")} <= {"model.json"}  # keys of masks are thrown away
+
+
+def test_the_shared_weights_become_a_candidate_that_can_be_judged(tmp_path: Path) -> None:
+    from isocenter.learn.judge import judge
+
+    how = replace(HOW, rounds=1, held=0.4)
+    rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    sites = [joined(rounds, taking_part(name, tmp_path, 60, seed=i)) for i, name in enumerate("abc")]
+    run(rounds, sites)
+    sites[0].finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
+    pictures, labels = spots(30, 5)
+    np.savez(tmp_path / "test.npz", test_images=pictures, test_labels=labels)
+    report = judge(tmp_path / "a", tmp_path / "test.npz")
+    assert report["n"] == 30 and report["metrics"]["auc"]["value"] > 0.5
+    card = (tmp_path / "a" / "card.md").read_text()
+    assert "a federation of 3 sites" in card
+    one = taking_part("lone", tmp_path, 4)
+    joined(rounds, one)
+    lines: list[str] = []
+    one.tell = lines.append
+    one.finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
+    assert any("no model of this site" in line for line in lines)
 
 
 def test_a_coordinator_and_a_site_that_were_killed_go_on(tmp_path: Path) -> None:

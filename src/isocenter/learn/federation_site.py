@@ -20,6 +20,7 @@ import numpy.typing as npt
 from isocenter.errors import Conflict, Forbidden, Refused, WrongState
 from isocenter.learn.examples import Examples, near_duplicates
 from isocenter.learn.federation import Federation, changed, network, poured, recipe_of, shared_names
+from isocenter.learn.federation_model import site_model
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.networks import GridNet
 from isocenter.learn.private_steps import Spent
@@ -102,11 +103,11 @@ class Participant:
     def join(self, run: str) -> None:
         """Take a run up where this site left it, or begin it."""
         self.run, self.member, self.sum, self.hidden = run, None, 0, b""
-        self.base, self.given = "", []
+        self.base, self.given, self.sites = "", [], 0
         held = self._file("json")
         if held.exists():
             kept = json.loads(held.read_text("utf-8"))
-            self.sum, self.given, self.base = kept["sum"], kept["given"], kept["base"]
+            self.sum, self.given, self.base, self.sites = kept["sum"], kept["given"], kept["base"], kept["sites"]
             self.spent.rounds = kept["rounds"]
             self.member = Member.taken_up(kept["member"]) if kept["member"] else None
             if kept["hidden"]:
@@ -170,7 +171,7 @@ class Participant:
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
         change, lost = changed(self.net, self.training, self.how, self.own, int(asked["round"]), self.name)
         self.spent.rounds += 1
-        sites = len(asked["dealt"])
+        sites = self.sites = len(asked["dealt"])
         row = fixed(self._weighed(change, sites), sites)
         self.tell(f"round {int(asked['round']) + 1}: loss {lost:.4f}" + (f", ε {epsilon:.2f}" if epsilon else ""))
         return packed({"sum": member.hide(row, asked["dealt"])})
@@ -196,12 +197,23 @@ class Participant:
         return {"pictures": len(self.training), "aside": len(self.aside), "epsilon": round(self.spent.epsilon(), 4)}
 
     def finish(self, weights: bytes) -> Path:
-        """Write the shared weights, with this site's own layers where the method leaves them here."""
+        """Write the shared weights, with this site's own layers where the method leaves them here, and a model of them.
+
+        The model has this site's own evidence; there is none where too few of its people were kept back.
+        """
         arrays, about = unpacked(weights)
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
         state = {n: t.numpy() for n, t in self.net.state_dict().items() if t.is_floating_point()}
         file = self.out / "weights.safetensors"
         file.write_bytes(packed(state, {**about, "site": self.name, "task": self.how.task}))
+        facts = {"run": self.run, "method": self.how.method, "rounds": about.get("round", ""), "sites": self.sites,
+                 "at_least": self.how.at_least, "epsilon": round(self.spent.epsilon(), 3), "seconds": 0}  # fmt: skip
+        try:
+            model = site_model(self.net.eval(), self.how, self.own, self.training, self.held, self.out, facts)
+            told = ", ".join(f"{name} {value['value']:.3f}" for name, value in model.evidence["metrics"].items())
+            self.tell(f"a candidate of this site: {told}")
+        except Refused as refused:
+            self.tell(f"no model of this site: {refused}")
         for left in ("json", "update"):
             self._file(left).unlink(missing_ok=True)
         return file
@@ -222,7 +234,7 @@ class Participant:
             _private(self._file("norm"), packed(own))
         kept = {
             "sum": self.sum, "given": self.given, "rounds": self.spent.rounds, "hidden": bool(self.hidden),
-            "member": self.member.kept() if self.member else None, "base": self.base,
+            "member": self.member.kept() if self.member else None, "base": self.base, "sites": self.sites,
         }  # fmt: skip
         _private(self._file("json"), json.dumps(kept).encode())
 

@@ -182,7 +182,7 @@ def pretrain(
         NotFound, Refused: no such recipe, one without a network of classes, or images that cannot be read.
     """
     own = recipe(how.task)
-    if not isinstance(own, Classes):
+    if not isinstance(own, Classes) or own.measured:
         raise Refused(f"'{how.task}' without labels", "bodies are trained for classes of pictures and volumes",
                       "choose a recipe such as breastmnist")  # fmt: skip
     _, pictures = unlabelled(data, own)

@@ -79,7 +79,7 @@ def train(
         Unavailable: when `out` cannot be written.
     """
     tell = progress or (lambda line: None)
-    if begin is not None and (task in OWN_TRAINING or not isinstance(recipe(task), Classes)):
+    if begin is not None and (task in OWN_TRAINING or not isinstance(how := recipe(task), Classes) or how.measured):
         raise Refused(f"a pretraining for '{task}'", "only classes of pictures and volumes begin with one")
     if task in OWN_TRAINING:  # not a classifier of pictures: its module has a training of its own
         model: Model = importlib.import_module(OWN_TRAINING[task]).train(data, out, seed, tell, clock)
