@@ -69,7 +69,7 @@ def score(true: Tensor, found: Tensor) -> float:
 
 
 def seen(gradients: list[Tensor], defence: str | float, sites: int, random: torch.Generator) -> list[Tensor]:
-    """What the attacker sees: clipped, with noise in units of the clipping length on the whole update, summed already."""
+    """What the attacker sees of a sum: clipped, and with noise in units of the clipping length."""
     if defence == "":
         return gradients
     length = torch.stack([g.norm() for g in gradients]).norm()

@@ -72,5 +72,5 @@ def site_model(
         "examples": {name: int(n) for name, n in zip(own.classes, np.bincount(training.labels), strict=False)},
         "networks": 1, "seed": how.seed, "seconds": facts["seconds"],
         "parameters": sum(p.numel() for p in net.parameters()), "federation": dict(facts),
-        "shown": f"{len(np.unique(held.groups))} people of this site that nobody trained on, who also set the calibration",
+        "shown": f"{len(np.unique(held.groups))} people of this site whom nobody trained on; they set the calibration",
     })  # fmt: skip
