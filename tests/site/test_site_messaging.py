@@ -8,9 +8,11 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from isocenter.app import House, open_house
@@ -69,7 +71,7 @@ def test_orders_come_change_and_go_and_the_same_message_is_done_once(house: Hous
     assert tell(_order("4", "CA")) == ("AE", "207"), "it is cancelled already"
     assert tell(_order("5", "CA", "A9")) == ("AE", "204")
     assert tell(_m("ADT^A40", PID, "MRG|P2", control="6")) == ("AA", "")
-    assert house.site.messaging.merges(who=ITO)[0]["goes"]["id"] == "P2"
+    assert house.site.messaging.merges(who=ITO) == [], "there are no images to merge"
     assert tell(_m("ADT^A02", PID, control="7")) == ("AA", "")
     for bad, code in (
         (_m("MDM^T02", control="8"), "200"), (_m("ADT^A24", control="8"), "201"), (b"nonsense", "100"),
@@ -80,6 +82,32 @@ def test_orders_come_change_and_go_and_the_same_message_is_done_once(house: Hous
     assert tell(_m("ADT^A08", control="9")) == ("AE", "100"), "no PID"
     told = json.dumps([s.event.details for s in house.site.journal.since(kinds=(Kind.MESSAGE_HEARD,))])
     assert "Meier" not in told, "the note that a message was heard holds no name"
+
+
+def test_a_merge_of_the_hospital_makes_two_patients_one_with_their_orders(house: House) -> None:
+    made = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
+    for n in (1, 2):
+        made.PatientID, made.PatientName = f"P{n}", "Meier^Anna"
+        made.StudyInstanceUID, made.SeriesInstanceUID = f"1.2.{n}", f"1.2.{n}.1"
+        made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = f"1.2.{n}.1.1"
+        out = BytesIO()
+        made.save_as(out)
+        house.site.receive([out.getvalue()], sender="CT1", who=HOUSE)
+    hear = house.site.messaging.hear
+    order = _order("1").replace(PID.encode(), b"PID|1||P2^^^NORD||Meier^Anna")
+    assert _answer(hear(order, who=HIS)) == ("AA", "")
+    merge = _m("ADT^A40", "PID|1||P1^^^NORD||Meier^Anna", "MRG|P2^^^NORD", control="2")
+    assert b"merged" in hear(merge, who=HIS)
+    assert [s.patient.id for s in house.site.studies(who=HOUSE)] == ["P1", "P1"]
+    assert [o.order.patient.id for o in house.site.ordering.all(who=ITO)] == ["P1"]
+    (change,) = house.site.identities.changes(who=HOUSE)
+    assert change["source"] == "HL7 2"
+    house.site.identities.undo(change["number"], reason="a test", who=HOUSE)
+    assert sorted(s.patient.id for s in house.site.studies(who=HOUSE)) == ["P1", "P2"]
+    unknown = _m("ADT^A40", "PID|1||P9||Meier^Anna", "MRG|P2", control="3")
+    assert _answer(hear(unknown, who=HIS)) == ("AA", "")
+    (waits,) = house.site.messaging.merges(who=ITO)
+    assert (waits["stays"]["id"], waits["goes"]["id"]) == ("P9", "P2")
 
 
 def test_fifty_broken_messages_get_an_answer_each_and_none_is_a_crash(house: House) -> None:

@@ -44,6 +44,14 @@ class Identifying:
         Raises:
             NotFound: one of them is not known. Refused: they are one already, or no reason was given.
         """
+        event = self.merging(gone, stays, reason=reason, who=who, source=source)
+        (sealed,) = self.journal.append(event)
+        return {"number": sealed.number, **event.details}
+
+    def merging(
+        self, gone: tuple[str, str], stays: tuple[str, str], *, reason: str, who: Person, source: str = ""
+    ) -> Event:
+        """The event of a merge, for whoever appends it together with others; raises as `merge`."""
         must(who, "identity")
         _must_say_why(reason)
         studies = [row["StudyInstanceUID"] for row in self._of(gone)]
@@ -51,7 +59,14 @@ class Identifying:
             "from": {"id": gone[0], "issuer": gone[1]}, "into": {"id": stays[0], "issuer": stays[1]},
             "studies": studies, "reason": reason[:500], "source": source[:200],
         }  # fmt: skip
-        return self._append(Kind.PATIENTS_MERGED, told, who)
+        return Event(Kind.PATIENTS_MERGED, self.clock(), who.name, "", told)
+
+    def known(self, id: str, issuer: str) -> tuple[str, str] | None:
+        """The archive's own name of a patient: with that issuer, or without one where images name none; None where
+        the archive has no images of them."""
+        rows = self.index.find("PATIENT", {"PatientID": id}) if id and not set(id) & set("*?\\") else []
+        mine = {str(r.get("IssuerOfPatientID") or "") for r in rows if r["PatientID"] == id}
+        return next(((id, one) for one in (issuer, "") if one in mine), None)
 
     def move(self, studies: Sequence[str], into: Patient, *, reason: str, who: Person) -> dict[str, Any]:
         """Give studies to another patient, known or new: what was filed under the wrong one.

@@ -20,6 +20,7 @@ from isocenter.forms.hl7 import Message, NotTaken
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.reading.report import Report
 from isocenter.record import Event, Kind, Sealed, to_plain
+from isocenter.site.identifying import Identifying
 from isocenter.site.ordering import Ordering
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Messaging:
 
     Args:
         processing: Processing IDs that are taken.
+        identities: makes two patients of the archive one.
     """
 
     index: Index
@@ -68,6 +70,7 @@ class Messaging:
     ordering: Ordering
     clock: Callable[[], datetime]
     processing: tuple[str, ...] = ("P",)
+    identities: Identifying | None = None
 
     # ---- in --------------------------------------------------------------------------------------------------
 
@@ -141,9 +144,7 @@ class Messaging:
             told = Event(Kind.PATIENT_TOLD, self.clock(), who.name, patient.id, {"patient": to_plain(patient)})
             return [told, *orders], f"{len(orders)} orders changed"
         if kind == "ADT" and event == "A40":
-            stays, goes = hl7_orders.merge_of(message)
-            details = {"patient": to_plain(stays), "merged": to_plain(goes)}
-            return [Event(Kind.PATIENT_TOLD, self.clock(), who.name, stays.id, details)], "merge kept for a person"
+            return self._merge(message, who)
         if kind == "ADT" and event in _NOTHING_HERE:
             return [], "nothing here depends on it"
         known = kind in ("ADT", "ORM", "OMI")
@@ -151,6 +152,24 @@ class Messaging:
             f"The message {message.kind:.16}", f"served are {', '.join(_ORDERS)} and ADT", "do not send it here",
             code=201 if known else 200, place="MSH^1^9", reject=True,
         )  # fmt: skip
+
+    def _merge(self, message: Message, who: Person) -> tuple[list[Event], str]:
+        """Two patients are one: their images and their orders, in the one transaction; a person can undo it."""
+        stays, goes = hl7_orders.merge_of(message)
+        events = self.ordering.rehoming(goes, stays, source="HL7", who=who)
+        here = self.identities.known(goes.id, goes.issuer) if self.identities else None
+        to = self.identities.known(stays.id, stays.issuer) if self.identities else None
+        done = bool(self.identities and here and to and here != to)
+        if self.identities and here and to and here != to:
+            # The house does it: whoever opened the port to this sender has given it that right.
+            source = f"HL7 {message.control}"
+            told = self.identities.merging(here, to, reason="ADT^A40 of the hospital", who=HOUSE, source=source)
+            events = [*events, told]
+        open_ = here is not None and to is None
+        details = {"patient": to_plain(stays), "merged": to_plain(goes), "open": open_}
+        kept = Event(Kind.PATIENT_TOLD, self.clock(), who.name, stays.id, details)
+        words = "merged" if done else "kept for a person: no images of who stays" if open_ else "no images to merge"
+        return [kept, *events], words
 
     def _orders(self, message: Message, who: Person) -> tuple[list[Event], str]:
         asked = hl7_orders.orders_of(message)
@@ -244,13 +263,13 @@ class Messaging:
         return msa.at(1) if msa is not None and msa.at(2) == due.control else ""
 
     def merges(self, *, who: Person) -> list[dict[str, Any]]:
-        """Merges that the hospital told and that nobody has done here, the newest first."""
+        """Merges that the hospital told and that a person must look at: who stays has no images here yet."""
         must(who, "orders")
         told = self.journal.since(kinds=(Kind.PATIENT_TOLD,), limit=_PAGE, newest_first=True)
         return [
             {"stays": s.event.details["patient"], "goes": s.event.details["merged"], "time": s.event.time.isoformat()}
             for s in told
-            if "merged" in s.event.details
+            if s.event.details.get("open")
         ]
 
     def _all(self, kinds: Sequence[Kind]) -> Iterator[Sealed]:

@@ -168,6 +168,16 @@ class Ordering:
         fresh = [o.order for o in mine if o.order.patient != patient]
         return [_placed(replace(order, patient=patient), source, who, now) for order in fresh]
 
+    def rehoming(self, gone: Patient, stays: Patient, *, source: str, who: Person) -> list[Event]:
+        """The events that give the orders of one patient to another, where two were made one."""
+        must(who, "order", stays.id)
+        mine = [
+            o.order for o in self._known()[0].values()
+            if o.state in _ON_LIST and (o.order.patient.id, o.order.patient.issuer) == (gone.id, gone.issuer)
+        ]  # fmt: skip
+        now = self._clock()
+        return [_placed(replace(order, patient=stays), source, who, now) for order in mine]
+
     def rename(self, patient: Patient, *, source: str, who: Person) -> int:
         """Give new demographics of a patient to their orders; how many were changed."""
         return len(self._journal.append(*self.renaming(patient, source=source, who=who)))

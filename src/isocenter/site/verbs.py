@@ -25,7 +25,6 @@ from isocenter.reading.cutting import Cutter, Plane
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
 from isocenter.reading.priors import Prior
 from isocenter.reading.priors import priors as ranked
-from isocenter.reading.worklist import Waiting
 from isocenter.record import (
     Event,
     Instance,
@@ -39,17 +38,16 @@ from isocenter.record import (
     digest_of,
     to_plain,
 )
-from isocenter.site.alerting import Alerting
 from isocenter.site.auditing import Auditing
 from isocenter.site.carding import Carding
 from isocenter.site.cataloguing import Cataloguing
 from isocenter.site.cohorting import Cohorting
-from isocenter.site.committing import Committing
 from isocenter.site.consenting import Consenting
 from isocenter.site.desk import Desk
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.entering import Entrance
 from isocenter.site.escalating import Escalating
+from isocenter.site.exchanging import Exchanging
 from isocenter.site.federating import Federating
 from isocenter.site.following import Following
 from isocenter.site.gating import Gating
@@ -57,8 +55,6 @@ from isocenter.site.identifying import Identifying
 from isocenter.site.keeping import Keeping
 from isocenter.site.listing import Listing
 from isocenter.site.loading import Loading, volumes_of
-from isocenter.site.messaging import Messaging
-from isocenter.site.ordering import Ordering
 from isocenter.site.outlining import Marks
 from isocenter.site.overseeing import Overseeing
 from isocenter.site.preferring import Preferences
@@ -72,7 +68,6 @@ from isocenter.site.staff import Staff
 from isocenter.site.teaching import Teaching
 from isocenter.site.watching import Watching
 from isocenter.site.witnessing import Witness
-from isocenter.site.working import Working
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,7 +92,7 @@ _PRIORS = 100  # earlier studies of one patient that are looked at
 
 
 @dataclass
-class Site(Desk, Marks, Registering):
+class Site(Desk, Marks, Registering, Exchanging):
     """One archive with its analyses and its people.
 
     Args:
@@ -146,6 +141,7 @@ class Site(Desk, Marks, Registering):
             self.database, self.index, self.journal, self.blobs, lambda: self.clock(), self._receiving.take
         )
         self.identities = Identifying(self.index, self.journal, lambda: self.clock())
+        self._open_exchange()
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents)
         self.federation = Federating(self.journal, self.clock)
@@ -160,11 +156,6 @@ class Site(Desk, Marks, Registering):
         )
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
-        self.ordering = Ordering(self.index, self.journal, lambda: self.clock())
-        self.messaging = Messaging(self.index, self.journal, self.blobs, self.ordering, lambda: self.clock())
-        self.alerts = Alerting(self.index, self.journal, lambda: self.clock(), self._waiting)
-        self.working = Working(self.journal, lambda: self.clock())
-        self.committing = Committing(self.index, self.journal, self.blobs, lambda: self.clock())
         self._experience = Experience(self.journal.since, self.head)
 
     # ---- receive, find ---------------------------------------------------------------------------------------
@@ -583,9 +574,6 @@ class Site(Desk, Marks, Registering):
         from isocenter.analysis.weights import models
 
         return [model for model, _ in models(Path(self.shelf) if self.shelf else None).values()]
-
-    def _waiting(self) -> list[Waiting]:
-        return self._disclosing.rows(self._listing.waiting(), HOUSE)
 
     # ---- one event -------------------------------------------------------------------------------------------
 
