@@ -16,15 +16,16 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.boxed import Boxed, read_boxed  # noqa: E402
-from isocenter.learn.detect import bells, decoded, moved_boxes  # noqa: E402
+from isocenter.learn.detect import Finder, bells, decoded, moved_boxes  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.judge_boxes import Found, box_figures  # noqa: E402
 from isocenter.learn.kinds import Boxes  # noqa: E402
+from isocenter.learn.networks import BoxNet  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
 SHAPES = Boxes(
     task="shapes", classes=("disc", "square"), known_as={"ball": 0}, shape=(64, 80), widths=(8, 12, 16, 16), neck=12,
-    members=3, epochs=24, batch=4, rate=1e-2, average=0.8, views=((), (3,)), goal={"map50": 0.8}, precision="float32",
+    members=3, epochs=14, batch=4, rate=1e-2, average=0.8, views=((), (1,)), goal={"map50": 0.8}, precision="float32",
     card={"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"},
 )  # fmt: skip
 
@@ -121,6 +122,19 @@ def test_bells_say_where_the_boxes_are() -> None:
     heat, _, sides = bells(boxes, torch.tensor([1, 0]), 2, (64, 80))
     found = decoded(heat.numpy(), sides.numpy(), 0.5, 0.5)
     assert found.kinds.tolist() == [0, 1] and np.allclose(found.boxes, boxes.numpy()[[1, 0]] / 0.5)
+
+
+def test_a_mirrored_picture_is_answered_by_mirrored_boxes() -> None:
+    torch.manual_seed(0)
+    net = BoxNet((4, 6, 8), 6, 2).eval()
+    finder = Finder([net], ((), (1,), (2,), (1, 2)))
+    x = torch.rand(1, 3, 64, 80)
+    chance, sides = finder(x)
+    other, others = finder(x.flip(3))
+    assert torch.allclose(other.flip(3), chance, atol=1e-5)
+    assert torch.allclose(others.flip(3)[:, [2, 1, 0, 3]], sides, atol=1e-4)
+    with pytest.raises(Refused, match="mirrored along"):
+        Finder([net], ((3,),))
 
 
 def test_figures_are_those_of_the_boxes() -> None:

@@ -28,6 +28,13 @@ def some(name: str, folder: Path) -> Path:
         rows[3][0] = "?"
         path.write_text("\n".join(map(",".join, rows)))
         return path
+    if inputs["kind"] == "boxes":
+        from PIL import Image
+
+        Image.fromarray(rng.integers(0, 255, (96, 120, 3), dtype=np.uint8)).save(folder / "a.png")
+        lines = [f"a.png,{name},{9 * k},5,{9 * k + 30},60" for k, name in enumerate(inputs["classes"])]
+        (folder / "boxes.csv").write_text("\n".join(["filename,class,xmin,ymin,xmax,ymax", *lines]))
+        return folder / "boxes.csv"
     if inputs["kind"] == "masks":
         import nibabel
 
@@ -54,7 +61,7 @@ def test_it_is_judged(name: str, tmp_path: Path) -> None:
     assert model.digest in page and model.card["licence"] in page
 
 
-@pytest.mark.parametrize("name", [n for n in SHIPPED if SHIPPED[n].inputs["kind"] != "masks"])
+@pytest.mark.parametrize("name", [n for n in SHIPPED if SHIPPED[n].inputs["kind"] in ("classes", "table")])
 def test_one_class_is_refused(name: str, tmp_path: Path) -> None:
     path = some(name, tmp_path)
     if path.suffix == ".csv":

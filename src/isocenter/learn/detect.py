@@ -56,6 +56,10 @@ class Finder(nn.Module):  # type: ignore[misc]
 
     def __init__(self, nets: Sequence[BoxNet], views: Sequence[tuple[int, ...]]) -> None:
         super().__init__()
+        if any(axis not in (1, 2) for view in views for axis in view):
+            raise Refused(
+                f"views {list(views)}", "a picture is mirrored along its last axis but one (2) or its last (1)"
+            )
         self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
