@@ -107,6 +107,24 @@ class Dying(_Base):
         return Answer.none()
 
 
+class Calling(_Base):
+    """Tries to call home, to start a program and to learn what it may."""
+
+    name = "calling"
+
+    def run(self, image: Volume) -> Answer:
+        import socket
+        import subprocess
+
+        for act in (socket.socket, lambda: subprocess.run(["/bin/true"], check=False)):
+            try:
+                act()
+            except PermissionError:
+                continue
+            return Answer.declined("it could reach out")
+        return Answer.none()
+
+
 class Weighted(_Base):
     """Does it have weights?"""
 

@@ -110,6 +110,13 @@ def test_limits_hold_and_the_next_run_works(name: str, word: str) -> None:
     assert run_apart(request("Bright")).result.outcome is Outcome.FOUND
 
 
+def test_an_analysis_apart_has_no_network_and_starts_nothing() -> None:
+    result = run_apart(request("Calling")).result
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the kernel's own filter is Linux's")
+    assert result.outcome is Outcome.NONE, result.reasons
+
+
 def test_analyses_are_loaded_by_address_and_refused_by_name() -> None:
     assert registry.load("strange_analyses:Bright").name == "bright"
     assert registry.address(registry.load("strange_analyses:Bright")) == "strange_analyses:Bright"

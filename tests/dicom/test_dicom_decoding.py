@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import made
 import numpy as np
@@ -135,3 +138,19 @@ def test_room_follows_the_header() -> None:
     assert decoding._room(compressed(), 1) < 600 << 20
     large = made.made(pixels=np.zeros((4096, 4096), np.uint16))
     assert decoding._room(large, 1) > 700 << 20
+
+
+_BOUNDED = """
+import resource, sys
+sys.path.insert(0, {here!r})
+import made, numpy as np
+from isocenter.dicom.decoding import decode
+resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+print(decode(made.made(pixels=np.ones((2, 8, 8), np.uint16), syntax=made.RLE), [1]).sum())
+"""
+
+
+def test_a_process_with_bounds_of_its_own_can_decode() -> None:
+    """An analysis runs in such a process; a decoder that asked for more than it may ended before it began."""
+    words = [sys.executable, "-c", _BOUNDED.format(here=str(Path(__file__).parent))]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == "64"

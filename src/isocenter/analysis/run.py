@@ -24,6 +24,7 @@ import numpy as np
 from isocenter import __version__
 from isocenter.analysis.protocol import Analysis, Answer, Limits, parameters
 from isocenter.analysis.registry import address, load
+from isocenter.dicom.confining import confine
 from isocenter.errors import IsocenterError, LimitReached, Refused
 from isocenter.record import Finding, Map, Measurement, Origin, Outcome, Receipt, Result, Urgency, digest_of
 from isocenter.space import Region, Volume
@@ -59,8 +60,12 @@ class Run:
 _ORDER = [Urgency.ROUTINE, Urgency.TODAY, Urgency.SOON, Urgency.NOW]
 
 
-def run(request: Request, analysis: Analysis | None = None) -> Run:
+def run(request: Request, analysis: Analysis | None = None, *, alone: bool = False) -> Run:
     """Run in this process.
+
+    Args:
+        alone: this process is the analysis' own: once its inputs and weights are there, it has no network any more and
+            starts no program, for the rest of its life.
 
     Returns:
         always a Result: found, none, or declined with its reasons. What goes wrong in an analysis is a declined
@@ -82,6 +87,8 @@ def run(request: Request, analysis: Analysis | None = None) -> Run:
             extra = Path(request.models) if request.models else None
             model = shelf.model(weights, extra)[0].digest
             inputs["weights"] = shelf.open_session(weights, extra)
+        if alone:
+            confine()
         answer = held.run(**inputs, **chosen)
         if not isinstance(answer, Answer):
             raise Refused(f"{held.name} returned {type(answer).__name__}", "run must return an Answer")
@@ -141,7 +148,7 @@ def run_apart(request: Request) -> Run:
 def _apart(pipe: Connection, request: Request, where: str, memory_mib: int) -> None:
     _limit_memory(memory_mib)
     try:
-        pipe.send(run(replace(request, analysis=where)))
+        pipe.send(run(replace(request, analysis=where), alone=True))
     except MemoryError:
         pipe.send(_over_memory(memory_mib))
     except Exception as fault:  # such as an analysis that cannot be imported here

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.errors import MissingPart, Refused
 from isocenter.record import Model, from_plain
 
@@ -66,7 +67,7 @@ def _session(path: str, digest: str, _mtime: int, _size: int) -> Any:
     import onnxruntime as ort
 
     data = Path(path).read_bytes()
-    if data[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
+    if data[:2] == b"PK" or (data[:1] == b"\x80" and data[1:2] <= b"\x05"):
         raise Refused(
             f"{Path(path).name} is a pickle or an archive", "opening it could run code", "export the model as ONNX"
         )
@@ -77,6 +78,7 @@ def _session(path: str, digest: str, _mtime: int, _size: int) -> Any:
             f"the card names {digest[:12]}…: this is not the model whose evidence is shown",
             "restore the file that belongs to the card",
         )
+    must_be_self_contained(data, Path(path).name)
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 2

@@ -309,8 +309,11 @@ def _main() -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
+    for what, wanted in ((resource.RLIMIT_AS, _MEMORY), (resource.RLIMIT_FSIZE, _LARGEST_FILE)):
+        # An analysis that reads images has bounds of its own, and nobody may raise those that it was given.
+        given = resource.getrlimit(what)[1]
+        most = wanted if given == resource.RLIM_INFINITY else min(wanted, given)
+        resource.setrlimit(what, (most, most))
     confine()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand among the answers
