@@ -25,7 +25,7 @@ from scipy import ndimage
 from isocenter.errors import Refused
 from isocenter.methods.components import labelled
 from isocenter.methods.promptable import Click, outline
-from isocenter.methods.random_walk import geodesic_mm, walk
+from isocenter.methods.random_walk import geodesic_mm, usual_step, walk
 from isocenter.space import Volume
 
 __all__ = ["corrected"]
@@ -187,7 +187,7 @@ def _flips(near: _Near, border_mm: float, *, to: bool) -> Bools:
     free = ~own & (near.far <= _REACH * max(border_mm, finest))
     seed = np.zeros(own.shape, dtype=bool)
     seed[near.at] = True
-    edge = _edge(near.smooth, near.far <= 1.5 * border_mm + finest)
+    edge = usual_step(near.smooth, near.far <= 1.5 * border_mm + finest)
     way = geodesic_mm(near.smooth, near.spacing, seed, per_mm=2.0 * edge / finest)
     looks = _looks(near, own, free, way, border_mm, edge)
     odds = looks / (1 - looks)
@@ -235,18 +235,6 @@ def _looks(near: _Near, own: Bools, free: Bools, way: Floats, border_mm: float, 
     like, unlike = like + 0.02 / _BINS, share(beyond) + 0.02 / _BINS
     ratio = np.clip(like / (like + unlike), 1 - _SUREST, _SUREST)
     return np.asarray(np.interp(place, np.arange(_BINS), ratio), np.float32)
-
-
-def _edge(smooth: Floats, where: Bools) -> float:
-    """A usual step of intensity from voxel to voxel."""
-    steps = []
-    for axis in range(3):
-        n = where.shape[axis]
-        both = where.take(range(n - 1), axis=axis) & where.take(range(1, n), axis=axis)
-        steps.append(np.abs(np.diff(smooth, axis=axis))[both])
-    every = np.concatenate(steps)
-    usual = 1.4826 * float(np.median(every)) if every.size else 0.0
-    return max(usual, 1e-6 * float(np.ptp(smooth)), 1e-12)
 
 
 def _thick(flips: Bools, near: _Near) -> Bools:

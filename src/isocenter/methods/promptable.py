@@ -29,7 +29,7 @@ from isocenter.errors import Refused
 from isocenter.methods.components import labelled
 from isocenter.methods.connectedness import LEVELS, flood, nested
 from isocenter.methods.distance import depth_mm
-from isocenter.methods.random_walk import geodesic_mm, walk
+from isocenter.methods.random_walk import geodesic_mm, usual_step, walk
 from isocenter.space import Volume
 
 __all__ = ["Click", "Outlined", "outline"]
@@ -330,7 +330,7 @@ def _better(crop: _Crop, guess: Bools) -> Bools:
     """The guess made anew from what it and its surroundings look like."""
     smooth = crop.smooth
     around = _around(crop, guess)
-    edge = _edge(smooth, guess | around)
+    edge = usual_step(smooth, guess | around)
     looks = _looks(smooth, _core(crop, guess), around, edge)
     prior = _near(crop, guess, looks, edge)
     held = np.full(guess.shape, -1, np.int8)
@@ -354,19 +354,6 @@ def _around(crop: _Crop, guess: Bools) -> Bools:
     if crop.boxed:
         shell |= ~crop.allowed
     return shell if shell.any() else ~guess if not guess.all() else guess
-
-
-def _edge(smooth: Floats, where: Bools) -> float:
-    """A usual step of intensity from voxel to voxel: what a walker crosses easily."""
-    steps = [np.abs(np.diff(smooth, axis=a))[np.logical_and(*_pairs(where, a))] for a in range(3)]
-    every = np.concatenate(steps)
-    usual = 1.4826 * float(np.median(every)) if every.size else 0.0
-    return max(usual, 1e-6 * float(np.ptp(smooth)), 1e-12)
-
-
-def _pairs(where: Bools, axis: int) -> tuple[Bools, Bools]:
-    n = where.shape[axis]
-    return where.take(range(n - 1), axis=axis), where.take(range(1, n), axis=axis)
 
 
 def _looks(smooth: Floats, guess: Bools, around: Bools, edge: float) -> Floats:
