@@ -15,7 +15,7 @@ const ANSWERS: Record<Planned["answer"] | "after", { shape: string; words: strin
   found: { shape: "◇", words: "found", css: "machine-text" },
   none: { shape: "✓", words: "looked, none", css: "fine" },
   declined: { shape: "✗", words: "not looked", css: "soon" },
-  waiting: { shape: "⧗", words: "waiting", css: "muted" },
+  waiting: { shape: "…", words: "waiting", css: "muted" },
   failed: { shape: "▲", words: "failed", css: "now" },
   after: { shape: "◇", words: "after your opinion", css: "machine-text" },
 };

@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Finding, Relation, Result } from "../api/shapes";
+import type { Finding, Planned, Relation, Result } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
 import { Certainty, Key, MachineMark, PersonMark } from "../kit/marks";
 import { to } from "../router";
-import { moment, number, quantity, spoken, unit } from "../words";
+import { count, moment, number, quantity, spoken, unit } from "../words";
 import { colourOf } from "./overlay";
 import type { Desk } from "./desk";
 import { Timeline } from "./timeline";
@@ -293,7 +293,7 @@ function Answers({ desk }: { desk: Desk }) {
   const [none, waiting] = [of("none"), of("waiting")];
   return (
     <>
-      {waiting && <p class="answers"><span aria-hidden="true">⧗</span> Still looking: {waiting}</p>}
+      {waiting && <p class="answers"><span aria-hidden="true">…</span> Still looking: {waiting}</p>}
       {none && <p class="answers"><span class="fine" aria-hidden="true">✓</span> Looked, found none: {none}</p>}
       <NotLooked desk={desk} />
     </>
@@ -304,6 +304,9 @@ function Answers({ desk }: { desk: Desk }) {
 export function NotLooked({ desk }: { desk: Desk }) {
   const plan = desk.session.plan.value ?? [];
   const not = plan.filter((one) => one.answer === "declined" || one.answer === "failed");
+  // What wants another modality is no surprise to a reader; what came near and was not done may be one.
+  const other = (one: Planned) => one.answer === "declined" && !!one.checks?.some((check) => check.predicate === "modality" && !check.met && !check.optional);
+  const [far, near] = [not.filter(other), not.filter((one) => !other(one))];
   const after = plan.filter((one) => one.answer === "after");
   const names = [...new Set(after.map((one) => spoken(one.analysis)))].join(", ");
   return (
@@ -312,9 +315,14 @@ export function NotLooked({ desk }: { desk: Desk }) {
       {not.length > 0 && (
         <div class="answers">
           <strong>Not looked:</strong>
-          <ul>{not.map((one) => <li key={one.analysis}><a href={to.analyses(one.analysis)}>{spoken(one.analysis)}</a>{one.answer === "failed" && " (failed)"}, because {one.reasons.join("; ") || "no reason was given"}</li>)}</ul>
+          {near.length > 0 && <Because of={near} />}
+          {far.length > 0 && <details><summary>{count(far.length, "analysis", "analyses")} for other kinds of images than these</summary><Because of={far} /></details>}
         </div>
       )}
     </>
   );
+}
+
+function Because({ of }: { of: Planned[] }) {
+  return <ul>{of.map((one) => <li key={one.analysis}><a href={to.analyses(one.analysis)}>{spoken(one.analysis)}</a>{one.answer === "failed" && " (failed)"}, because {one.reasons.join("; ") || "no reason was given"}</li>)}</ul>;
 }
