@@ -25,6 +25,9 @@ def take(
     agreement: Annotated[
         float, typer.Option(help="Weight of a label that agrees with an AI that had been seen.")
     ] = 0.25,
+    purpose: Annotated[str, typer.Option(help="What for: training, or federation to train with other sites.")] = (
+        "training"
+    ),
     say: Annotated[
         list[str] | None, typer.Option(help="What terms of use want to know: ethics=EC-12, country=DE, non_profit.")
     ] = None,
@@ -40,15 +43,14 @@ def take(
     as_json: Json = False,
 ) -> None:
     """Write a training set from signed reports: consent asked, agreement with a seen AI weighed down."""
-    from isocenter.cli.consent import said_of
+    from isocenter.cli.consent import purpose_of, said_of
     from isocenter.cli.screen import Screen
-    from isocenter.govern.consent import Purpose
     from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     left_out = without.read_text("utf-8").split() if without is not None else ()
     with house(folder) as held:
-        use = held.site.consents.use(Purpose.TRAINING, who=HOUSE, **said_of(say or []))
+        use = held.site.consents.use(purpose_of(purpose), who=HOUSE, **said_of(say or []))
         report = held.site.teaching.examples(
             analysis, out, who=HOUSE, task=task, use=use, agreement=agreement, without=left_out, not_by=not_by or (),
             rehearse=rehearse, share=share,
