@@ -196,6 +196,21 @@ def test_a_coordinator_and_a_site_that_were_killed_go_on(tmp_path: Path) -> None
         Rounds(replace(HOW, rate=0.1), tmp_path / "out", sites=3, clock=lambda: 0.0)
 
 
+def test_an_answer_that_was_lost_is_given_again_and_no_key_serves_twice(tmp_path: Path) -> None:
+    rounds = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    a, b, c = (joined(rounds, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc"))
+    asked = rounds.now("a")
+    said = a.answer(asked, lambda digest: b"")
+    assert a.answer(asked, lambda digest: b"") == said
+    rounds.answer("a", asked["number"], "offer", said)  # type: ignore[arg-type]
+    step(rounds, b)
+    step(rounds, c)
+    dealt = a.answer(rounds.now("a"), lambda digest: b"")
+    assert a.answer(rounds.now("a"), lambda digest: b"") == dealt
+    with pytest.raises(Refused, match="again"):
+        a.answer(asked, lambda digest: b"")
+
+
 def test_a_broken_line_goes_on_and_a_changed_or_endless_update_is_refused(tmp_path: Path) -> None:
     rounds = Rounds(HOW, tmp_path / "out", sites=3, clock=lambda: 0.0)
     sites = [joined(rounds, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]

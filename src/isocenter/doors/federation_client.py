@@ -37,7 +37,7 @@ __all__ = ["Line", "caller", "take_part"]
 _PIECE = 2**18
 _LARGEST = 2**31
 _KINDS: dict[str, type[IsocenterError]] = {
-    kind.__name__: kind for kind in (Conflict, Forbidden, LimitReached, NotFound, NotWhole, Refused, WrongState)
+    kind.__name__: kind for kind in (Forbidden, LimitReached, NotFound, NotWhole, Refused, WrongState)
 }
 
 
@@ -125,7 +125,11 @@ def _judged(answer: httpx.Response) -> httpx.Response:
         words = [str(told[k])[:300] for k in ("what", "why", "do")]
     except (ValueError, KeyError, TypeError):
         raise Unavailable(f"the other side answered {answer.status_code}", "it may be no Isocenter") from None
-    raise _KINDS.get(str(told.get("kind")), Refused)(*words)
+    raise (_Taken if told.get("kind") == "Conflict" else _KINDS.get(str(told.get("kind")), Refused))(*words)
+
+
+class _Taken(Conflict):
+    """The coordinator has this answer already: its acknowledgement was lost on the way."""
 
 
 def take_part(
@@ -174,5 +178,5 @@ def take_part(
                 happened("round", {"run": run, "round": int(asked["round"]) + 1, "bytes": len(said), **site.figures()})
             else:
                 line.json("POST", f"/federation/sums/{int(asked['number'])}/{asked['step']}", said)
-        except (WrongState, NotFound):  # that step went by without us: the next one counts
+        except (WrongState, NotFound, _Taken):  # that step went by without us, or our answer is there already
             wait(pause_s)

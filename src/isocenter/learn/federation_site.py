@@ -129,10 +129,12 @@ class Participant:
         """
         number, step = int(asked["number"]), str(asked["step"])
         if step == "offer":
-            if number <= self.sum:
+            fresh = self.member is not None and not self.member.offers
+            if number < self.sum or (number == self.sum and not fresh):
                 raise Refused(f"keys for sum {number} again", "masks would be used twice", "begin another sum")
-            self.sum, self.hidden = number, b""
-            self.member = Member.new(f"{self.run}|{number}", self.name, self.how.at_least)
+            if number > self.sum or self.member is None:
+                self.sum, self.hidden = number, b""
+                self.member = Member.new(f"{self.run}|{number}", self.name, self.how.at_least)
             said = self.member.offer(self.certificate, self.sign)
             self._keep()
             return dict(said)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -162,6 +162,7 @@ class Member:
     offers: dict[str, dict[str, str]]
     dealt: dict[str, str]
     revealed: tuple[str, ...] = ()
+    sealed: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def new(cls, about: str, name: str, at_least: int) -> Member:
@@ -184,7 +185,9 @@ class Member:
             Forbidden: a key that was not signed by the site whose name it bears.
             Refused: fewer sites than this one asks for, or two sites with one key.
         """
-        if self.offers:
+        if self.offers:  # the answer was lost on the way: the same once more, and nothing else
+            if {site: {k: said.get(k) for k in ("mask", "seal")} for site, said in offers.items()} == self.offers:
+                return dict(self.sealed)
             raise Refused("a second list of keys in one sum", "masks would be used twice", "begin another sum")
         if len(offers) < self.at_least or self.name not in offers:
             raise Refused(f"a sum of {len(offers)} sites", f"this one takes part in sums of at least {self.at_least}",
@@ -207,7 +210,8 @@ class Member:
             text = json.dumps([of_key[peer], of_seed[peer]]).encode()
             lock = AESGCM(self._seal(peer, self.name, peer))
             sealed[peer] = (nonce + lock.encrypt(nonce, text, self.about.encode())).hex()
-        return sealed
+        self.sealed = sealed
+        return dict(sealed)
 
     def _seal(self, peer: str, sender: str, receiver: str) -> bytes:
         secret = _agreed(self.seal_key, self.offers[peer]["seal"])
@@ -269,7 +273,7 @@ class Member:
         """What a site that is killed needs in order to go on with this sum; as secret as the update itself."""
         secret = {k: getattr(self, k).hex() for k in ("mask_key", "seal_key", "seed")}
         plain = {"about": self.about, "name": self.name, "at_least": self.at_least, "offers": self.offers}
-        return {**secret, **plain, "dealt": self.dealt, "revealed": list(self.revealed)}
+        return {**secret, **plain, "dealt": self.dealt, "revealed": list(self.revealed), "sealed": self.sealed}
 
     @classmethod
     def taken_up(cls, kept: Mapping[str, Any]) -> Member:
