@@ -1,0 +1,60 @@
+"""Background and unwrapping of a 4-D flow scan: processor time and time by the clock, of each step.
+
+python benchmarks/bench_flow.py --size 96 --frames 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+
+from isocenter.methods import flow_path, flow_phase
+from isocenter.testing.phantoms import flow_mr
+
+
+def made(size: int, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Wrapped velocities (3, frames, size / 2, size, size) in m/s with a VENC of 1, what they should be, magnitude."""
+    unit, blood = flow_mr.cane((size // 2, size, size), 140.0 / size, 10.0)
+    beat, rng = flow_mr.waveform(frames, 20.0), np.random.default_rng(0)
+    velocity = np.empty((3, frames, *blood.shape), np.float32)
+    for k in range(3):
+        for t in range(frames):
+            velocity[k, t] = 1.3 * beat[t] * unit[k] + 0.05 * rng.standard_normal(blood.shape) + 0.03
+    return (velocity + 1.0) % 2.0 - 1.0, velocity, 1.0 + 0.5 * blood
+
+
+def main() -> None:
+    """Time the steps once after a small warm-up that compiles."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--size", type=int, default=96)
+    asked.add_argument("--frames", type=int, default=20)
+    given = asked.parse_args()
+    for size, frames, said in ((32, 8, False), (given.size, given.frames, True)):
+        wrapped, truth, magnitude = made(size, frames)
+        clock, cpu = time.perf_counter(), time.process_time()
+        still = flow_phase.steadiness(wrapped, magnitude, (1.0, 1.0, 1.0))
+        field = flow_phase.background(still, 2).field
+        wrapped -= field[:, None]
+        around = binary_dilation(flow_path.moving_blood(still, still.mean - field) > 1.5, iterations=2)
+        corrected = cpu_of(cpu)
+        found = np.stack([flow_phase.unwrap(part, 1.0, around)[0] for part in wrapped])
+        if said:
+            wrong = int(np.count_nonzero(np.abs(found - truth + field[:, None])[:, :, around] > 0.5))
+            print(
+                f"{wrapped.shape}: correction {corrected:.2f} s, unwrapping {cpu_of(cpu) - corrected:.2f} s (processor)"
+            )
+            print(
+                f"{time.perf_counter() - clock:.2f} s by the clock, {int(around.sum())} voxels looked at, {wrong} wrong"
+            )
+
+
+def cpu_of(since: float) -> float:
+    """Processor time since then, s."""
+    return time.process_time() - since
+
+
+if __name__ == "__main__":
+    main()
