@@ -153,3 +153,18 @@ def test_who_records_and_about_whom(house: tuple[Site, Clock]) -> None:
             site.consents.give({"GRU": []}, who=HOUSE, **lost)
     with pytest.raises(NotFound):
         site.consents.allowed("9.9", Purpose.CARE, who=ITO)
+
+
+def test_what_either_of_two_patients_withdrew_holds_when_they_are_made_one(house: tuple[Site, Clock]) -> None:
+    site, _ = house
+    for n in (1, 2):
+        site.consents.give({"GRU": []}, patient=f"P0{n}", who=ITO)
+    site.consents.withdraw(patient="P02", who=ITO)
+    assert site.consents.allowed(uid(1), Purpose.RESEARCH, who=GRAY).allowed
+    change = site.identities.merge(("P02", ""), ("P01", ""), reason="one person", who=CHIEF)["number"]
+    assert site.index.study(uid(2)).patient.id == "P01"
+    for n in (1, 2):
+        assert "withdrawn" in _deny(site, uid(n), Purpose.RESEARCH)
+    site.identities.undo(change, reason="two persons", who=CHIEF)
+    assert site.consents.allowed(uid(1), Purpose.RESEARCH, who=GRAY).allowed
+    assert "withdrawn" in _deny(site, uid(2), Purpose.RESEARCH)

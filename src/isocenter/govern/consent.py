@@ -26,8 +26,8 @@ __all__ = [
     "duo", "read_values",
 ]  # fmt: skip
 
-KINDS = (Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN)
-"""Events of which the terms are made; their subject is the study, or empty where they hold for the whole patient."""
+KINDS = (Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN, Kind.PATIENTS_MERGED, Kind.PATIENTS_UNDONE)
+"""Events of which the terms are made; the subject of the first two is the study, or empty for the whole patient."""
 
 
 class Purpose(StrEnum):
@@ -267,20 +267,38 @@ class Terms:
 
 @dataclass(frozen=True)
 class Acts:
-    """All that was said: by patient and by study what was given, and the last withdrawal of each (its number, day)."""
+    """All that was said: by patient and by study what was given, and the last withdrawal of each (its number, day).
+
+    Patients that were made one are one here, too: what either of them refused or withdrew holds for both.
+    """
 
     of_patient: Mapping[tuple[str, str], tuple[Terms, ...]] = field(default_factory=dict)
     of_study: Mapping[str, tuple[Terms, ...]] = field(default_factory=dict)
     patient_ended: Mapping[tuple[str, str], tuple[int, datetime]] = field(default_factory=dict)
     study_ended: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
+    merged: Mapping[int, tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=dict)
+
+    def identities(self, patient: tuple[str, str]) -> set[tuple[str, str]]:
+        """This patient and everybody who was made one with them."""
+        found, news = {patient}, {patient}
+        while news:
+            news = {gone for gone, stays in self.merged.values() if stays in news} - found
+            found |= news
+        return found
+
+    def ended(self, patient: tuple[str, str]) -> tuple[int, datetime] | None:
+        """The last withdrawal of a patient."""
+        return max((self.patient_ended[p] for p in self.identities(patient) if p in self.patient_ended), default=None)
 
     def standing(self, patient: tuple[str, str], study: str) -> tuple[list[Terms], list[Terms]]:
         """What still stands of a patient and of one study, the oldest first: no withdrawal came after it."""
-        person = self.patient_ended.get(patient, (0, None))[0]
+        people = self.identities(patient)
+        person = (self.ended(patient) or (0, None))[0]
         single = max(person, self.study_ended.get(study, (0, None))[0])
+        given = sorted((t for p in people for t in self.of_patient.get(p, ())), key=lambda t: t.number)
         return (
-            [t for t in self.of_patient.get(patient, ()) if t.number > person],
-            [t for t in self.of_study.get(study, ()) if t.number > single and t.patient == patient],
+            [t for t in given if t.number > person],
+            [t for t in self.of_study.get(study, ()) if t.number > single and t.patient in people],
         )
 
 
@@ -338,7 +356,7 @@ def decide(
         lost.append(why)
     if lost:
         return Decision(False, f"the terms of use do not permit it ({lost[0]})", "terms", chosen[-1].id)
-    ended = acts.study_ended.get(study) or acts.patient_ended.get(patient)
+    ended = acts.study_ended.get(study) or acts.ended(patient)
     if ended is not None:
         return Decision(False, f"consent was withdrawn on {ended[1]:%Y-%m-%d}", "withdrawn")
     return _by_default(use, unasked)
@@ -353,9 +371,16 @@ def _by_default(use: Use, unasked: Mapping[Purpose, bool]) -> Decision:
 def after(acts: Acts, events: Iterable[Sealed]) -> Acts:
     """The acts as these events leave them."""
     people, studies = dict(acts.of_patient), dict(acts.of_study)
-    people_ended, studies_ended = dict(acts.patient_ended), dict(acts.study_ended)
+    people_ended, studies_ended, merged = dict(acts.patient_ended), dict(acts.study_ended), dict(acts.merged)
     for sealed in events:
         event, told = sealed.event, sealed.event.details
+        if event.kind is Kind.PATIENTS_MERGED:
+            gone, stays = ((str(told[n]["id"]), str(told[n]["issuer"])) for n in ("from", "into"))
+            merged[sealed.number] = gone, stays
+            continue
+        if event.kind is Kind.PATIENTS_UNDONE:
+            merged.pop(int(told["change"]), None)
+            continue
         patient = (str(told["patient"]["id"]), str(told["patient"]["issuer"]))
         if event.kind is Kind.CONSENT_WITHDRAWN:
             if event.subject:
@@ -373,4 +398,4 @@ def after(acts: Acts, events: Iterable[Sealed]) -> Acts:
                 studies[event.subject] = (*studies.get(event.subject, ()), one)
             else:
                 people[patient] = (*people.get(patient, ()), one)
-    return Acts(people, studies, people_ended, studies_ended)
+    return Acts(people, studies, people_ended, studies_ended, merged)
