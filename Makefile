@@ -8,7 +8,7 @@ comma  := ,
 STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo serve test check lint types contracts browser nightly bench docs web clean
+.PHONY: demo serve test check lint types contracts browser nightly bench docs web sbom clean
 
 demo: $(VENV)/.made-core ## set up all that is needed and run the main job
 	$(BIN)/isocenter demo $(ARGS)
@@ -44,6 +44,9 @@ bench: $(STAMP) ## speed, beside peers where they are installed
 
 web: $(VENV)/.made-core ## build the pages again after a change under web/
 	$(call install,.)
+
+sbom: $(VENV)/.made-core ## bill of materials of this installation (CycloneDX)
+	$(BIN)/isocenter sbom sbom.cdx.json --lock web/package-lock.json
 
 docs: $(VENV)/.made-core ## the generated pages of the manual
 	$(BIN)/isocenter manual docs/look-up

@@ -102,6 +102,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     keeping,
     learning,
     likeness,
+    materials,
     reading,
     rejecting,
     releasing,

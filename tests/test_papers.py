@@ -1,0 +1,58 @@
+"""The papers of safety are held to the code: what they name exists, each requirement has an answer, bills are whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from isocenter.cli.materials import bill
+
+ROOT = Path(__file__).parents[1]
+KNOW = ROOT / "docs/know"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (KNOW / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+@pytest.mark.parametrize("row", _rows("hazards.tsv"), ids=lambda row: row["hazard"])
+def test_every_control_of_a_hazard_is_a_test_that_exists(row: dict[str, str]) -> None:
+    assert all(row.values()), "hazard, harm, control and test are all said"
+    place, _, name = row["test"].partition("::")
+    text = (ROOT / place).read_text("utf-8")
+    assert not name or re.search(rf"^def {name}\(", text, re.M), row["test"]
+
+
+def test_every_requirement_of_asvs_has_one_answer_and_a_place_or_a_reason() -> None:
+    rows = _rows("asvs-5.0.tsv")
+    assert Counter(row["level"] for row in rows) == {"1": 70, "2": 183}
+    assert len({row["requirement"] for row in rows}) == 253
+    for row in rows:
+        if row["answer"] in ("met", "partly"):
+            assert (ROOT / row["where"]).exists(), row
+        else:
+            assert row["answer"] in ("open", "not applicable") and row["words"], row
+    counts = Counter(row["answer"] for row in rows)
+    assert counts["met"] >= 120 and counts["open"] <= 25, f"a change for the worse is said on purpose: {counts}"
+
+
+def test_the_bill_of_materials_is_whole() -> None:
+    lock = json.loads((ROOT / "web/package-lock.json").read_text("utf-8"))
+    made = bill("2026-11-26T00:00:00+00:00", lock)
+    assert (made["bomFormat"], made["specVersion"]) == ("CycloneDX", "1.6")
+    assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", made["serialNumber"])
+    refs = [one["bom-ref"] for one in made["components"]]
+    assert len(refs) == len(set(refs)) and all(one["version"] and one["purl"] for one in made["components"])
+    names = {one["name"] for one in made["components"]}
+    declared = re.findall(r'"([A-Za-z0-9_-]+)(?:\[[a-z,]+\])?>=', (ROOT / "pyproject.toml").read_text("utf-8"))
+    core = {name.lower().replace("_", "-") for name in declared} & {"pydicom", "fastapi", "sqlalchemy", "cryptography"}
+    assert core == {"pydicom", "fastapi", "sqlalchemy", "cryptography"} <= names and "preact" in names
+    root = made["metadata"]["component"]["bom-ref"]
+    graph = {one["ref"]: one["dependsOn"] for one in made["dependencies"]}
+    assert {ref for on in graph.values() for ref in on} <= {*refs, root} and len(graph[root]) > 20
