@@ -272,7 +272,7 @@ class House:
         """Open the web server: pages, JSON and DICOMweb."""
         import uvicorn
 
-        from isocenter.doors import dicomweb, fhir, pages, pages_machine, pages_who, workitems_rs
+        from isocenter.doors import dicomweb, fhir, pages, pages_machine, pages_pace, pages_who, workitems_rs
 
         dicom_web = dicomweb.router(self.site, pages_who.person_of)
         dicom_web.include_router(workitems_rs.router(self.site.working, pages_who.person_of))
@@ -285,6 +285,7 @@ class House:
             names=self._names(),
             machine=pages_machine.Machine(self.settings, self.waiting, self.again if self._jobs is not None else None),
             way=self._way(),
+            pace=pages_pace.Pace(self.settings.requests_per_min),
         )
         secure = self._web_tls()
         held = socket.socket(socket.AF_INET6 if ":" in self.settings.host else socket.AF_INET, socket.SOCK_STREAM)

@@ -12,6 +12,7 @@ One tree, so that a caller may catch as widely or as narrowly as is wanted::
     ├── WrongState           the life cycle has no such step from here
     ├── Unavailable          disk full, port taken, folder in use: the world below said no (also an OSError)
     ├── LimitReached         more time, memory or depth than was allowed
+    │   └── TooOften         more often than is allowed: later it may be tried again
     └── MissingPart          an optional dependency or a model file is not there
 
 Each message is built from three parts: *what* was wrong with its value, *why* that matters, and what to *do*.
@@ -29,6 +30,7 @@ __all__ = [
     "NotFound",
     "NotWhole",
     "Refused",
+    "TooOften",
     "Unavailable",
     "WrongState",
 ]
@@ -95,6 +97,10 @@ class Unavailable(IsocenterError, OSError):
 
 class LimitReached(IsocenterError):
     """More time, memory or depth than was allowed."""
+
+
+class TooOften(LimitReached):
+    """More often than is allowed; what to *do* begins with the seconds to wait: ``try again in 12 s``."""
 
 
 class MissingPart(IsocenterError):

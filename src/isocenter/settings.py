@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     hl7_processing: str = Field("P", description="Processing IDs that are taken, by commas; P,T in a test archive.")
     hl7_results: str = Field("", description="Where signed reports go as HL7 (ORU^R01): host:port, by commas.")
     hl7_plain: bool = Field(False, description="HL7 without TLS: only on a network of its own.")
+    requests_per_min: int = Field(12_000, ge=0, description="Requests that one address may make a minute; 0: no limit.")
     address: str = Field("", description="Address under which others reach us, https://…; empty: host and port.")
     oidc_issuer: str = Field("", description="OpenID Connect issuer through which people may sign in; empty for none.")
     oidc_client: str = Field(

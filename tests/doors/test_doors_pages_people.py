@@ -52,7 +52,7 @@ def test_too_many_tries_are_told_when_to_come_back() -> None:
     answer = browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "900"
-    assert answer.json()["error"]["kind"] == "LimitReached"
+    assert answer.json()["error"]["kind"] == "TooOften"
     house.now += timedelta(seconds=900)
     assert browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD}).status_code == 200
 

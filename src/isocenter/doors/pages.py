@@ -7,6 +7,7 @@ translates and calls a verb of the site; it decides nothing.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from pathlib import Path
@@ -50,8 +51,9 @@ from isocenter.doors import (
 from isocenter.doors.pages_figures import Figures
 from isocenter.doors.pages_guard import Guard, error_body, status_of
 from isocenter.doors.pages_machine import Machine
+from isocenter.doors.pages_pace import Pace
 from isocenter.doors.pages_who import NotSignedIn, Programs
-from isocenter.errors import IsocenterError
+from isocenter.errors import IsocenterError, TooOften
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -105,6 +107,7 @@ def application(
     pause: Callable[[], Awaitable[Any]] | None = None,
     machine: Machine | None = None,
     way: pages_oidc.Way | None = None,
+    pace: Pace | None = None,
 ) -> FastAPI:
     """The web application of a site.
 
@@ -118,6 +121,7 @@ def application(
         web: folder of the built pages; where it is not given, that of the package.
         machine: the server that runs this, for the pages that tell how it does.
         way: the site's sign-in service, where it has one.
+        pace: how many requests an address may make; no limit where it is not given.
         pause: waits between two looks into the journal for the stream of events; half a second by default.
     """
     app = FastAPI(title="Isocenter", docs_url=None, redoc_url=None, openapi_url=None)
@@ -143,6 +147,7 @@ def application(
         largest=_JSON_BYTES,
         largest_under=(("/dicom-web/", _IMAGE_BYTES), ("/api/segment/", _IMAGE_BYTES)),
         figures=figures,
+        pace=pace,
     )
     return app
 
@@ -155,6 +160,9 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, IsocenterError)
     if isinstance(error, NotSignedIn):
         status, headers = 401, {"WWW-Authenticate": "Bearer"}
+    elif isinstance(error, TooOften):
+        seconds = re.search(r"(\d+) s\b", error.do)
+        status, headers = 429, {"Retry-After": seconds[1] if seconds else "60"}
     else:
         status, headers = status_of(error), {}
     body = error_body(error.what, error.why, error.do, kind=type(error).__name__)

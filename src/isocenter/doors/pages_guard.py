@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 
 from isocenter.doors.faults import note
+from isocenter.doors.pages_pace import Pace
 from isocenter.errors import (
     Conflict,
     Forbidden,
@@ -94,6 +95,7 @@ class Guard:
         largest: bytes that a body may have.
         largest_under: for addresses beginning so, another limit (images are larger than decisions).
         figures: where answers are counted.
+        pace: how many requests an address may make.
     """
 
     def __init__(
@@ -104,11 +106,12 @@ class Guard:
         largest: int,
         largest_under: Iterable[tuple[str, int]] = (),
         figures: Figures,
+        pace: Pace | None = None,
     ) -> None:
         self._app = app
         self._names = LOOPBACK | {n.lower() for n in names}
         self._largest, self._largest_under = largest, tuple(largest_under)
-        self._figures = figures
+        self._figures, self._pace = figures, pace or Pace(0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, guarded."""
@@ -120,8 +123,11 @@ class Guard:
             send, private=not str(scope["path"]).startswith("/assets/"), tls=scope.get("scheme") == "https"
         )
         try:
+            wait_s = self._pace.wait_s(scope["client"][0] if scope.get("client") else "")
             refusal = self._refusal(scope)
-            if refusal:
+            if wait_s:
+                await answer.refuse(429, _too_often(wait_s), (b"retry-after", str(wait_s).encode()))
+            elif refusal:
                 await answer.refuse(*refusal)
             else:
                 await self._app(scope, _Counted(receive, self._limit(scope)), answer)
@@ -195,14 +201,21 @@ class _Answer:
             message = {**message, "headers": headers}
         await self._send(message)
 
-    async def refuse(self, status: int, body: dict[str, Any]) -> None:
+    async def refuse(self, status: int, body: dict[str, Any], *more: tuple[bytes, bytes]) -> None:
         """Answer with an error, unless an answer has begun: then nothing true can be added to it."""
         if self.status:
             return
         data = json.dumps(body).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode()), *more]
         await self({"type": "http.response.start", "status": status, "headers": headers})
         await self({"type": "http.response.body", "body": data})
+
+
+def _too_often(wait_s: int) -> dict[str, Any]:
+    return error_body(
+        "more requests than one address may make", "others want to be answered, too", f"try again in {wait_s} s",
+        kind="TooOften",
+    )  # fmt: skip
 
 
 def _too_large(limit: int) -> tuple[int, dict[str, Any]]:

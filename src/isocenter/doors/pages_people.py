@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
-from isocenter.doors.pages_guard import error_body
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_web import index
 from isocenter.doors.pages_who import COOKIE, SiteHere, needs, token_of
-from isocenter.errors import LimitReached
 from isocenter.govern.policy import RULES, Person, may, why
 
 __all__ = ["address_of", "remember", "router"]
@@ -46,15 +43,7 @@ def sign_in(
 ) -> Any:
     """Sign in with name and password."""
     here: PagesSite = site
-    try:
-        session = here.sign_in(asked.name, asked.password, address=address_of(request))
-    except LimitReached as refused:
-        seconds = re.search(r"(\d+) s\b", refused.do)
-        return JSONResponse(
-            error_body(refused.what, refused.why, refused.do, kind="LimitReached"),
-            status_code=429,
-            headers={"Retry-After": seconds[1] if seconds else "60"},
-        )
+    session = here.sign_in(asked.name, asked.password, address=address_of(request))
     remember(response, request, session)
     return _me(here.person_of(session), request)
 

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
-from isocenter.errors import Forbidden, LimitReached, Refused
+from isocenter.errors import Forbidden, Refused, TooOften
 from isocenter.govern.policy import NOBODY, Person
 
 if TYPE_CHECKING:
@@ -248,13 +248,13 @@ class Tries:
         """Go on only if this name or address has tries left.
 
         Raises:
-            LimitReached: saying when the next try is possible.
+            TooOften: saying when the next try is possible.
         """
         with self._lock:
             times = self._recent(key, now)
         if len(times) >= self._allowed:
             wait = max(1, round((times[-self._allowed] + self._window - now).total_seconds()))
-            raise LimitReached(
+            raise TooOften(
                 f"{len(times)} wrong tries to sign in",
                 "more are not looked at for a while, so that passwords cannot be guessed",
                 f"try again in {wait} s, or ask an administrator for a sign-in link",
