@@ -233,5 +233,5 @@ def test_from_dicom_to_json(tmp_path: Path, sliced: Phantom) -> None:
     assert done.exit_code == 0, done.output
     (result,) = json.loads(done.stdout)
     assert result["answer"] == "found"
-    back = next(m for m in result["measurements"] if m["what"]["code"] == "regurg-fraction")
+    back = next(m for m in result["measurements"] if m["what"]["code"] == "399301000")
     assert back["unit"] == "%" and back["value"] == pytest.approx(30.0, abs=1.0)

@@ -14,12 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isocenter.methods.control_chart import Chart, chart, delays, follow
 from isocenter.methods.intervals import wilson
+
+if TYPE_CHECKING:
+    from isocenter.methods.control_chart import Chart
 
 __all__ = ["BASELINE", "CHARTS", "SHIFTS", "Seen", "watch"]
 
@@ -75,6 +77,8 @@ def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
     }  # fmt: skip
     if told["needed"]:
         return told
+    from isocenter.methods.control_chart import chart  # with a compiler that no other command shall wait for
+
     expected = 0.0
     for name, (flags, usual, places) in _streams(seen).items():
         days = max((seen[-1].when - seen[0].when).total_seconds() / 86_400, 1.0)
@@ -117,6 +121,8 @@ def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, list[in
 def _line(
     name: str, by: Chart, flags: Sequence[bool], days: float, places: Sequence[int], times: int
 ) -> dict[str, Any]:  # fmt: skip
+    from isocenter.methods.control_chart import delays, follow
+
     sums, place = follow(flags, by)
     alarm = None
     if place is not None:

@@ -150,13 +150,13 @@ def _flow4d() -> Iterator[Example]:
     given = {"velocity": tuple(volumes[1:]), "magnitude": (volumes[0],), "drawn": None}
     told = {
         "Net flow of a beat": (made.truth["net_ml"], 0.03 * made.truth["net_ml"]),
-        "Regurgitant fraction": (made.truth["regurgitant_percent"], 1.0),
+        "Regurgitant Fraction": (made.truth["regurgitant_percent"], 1.0),
     }
     yield given, {"answer": "found", "findings": 1, "measurements": told}
     yield {**given, "magnitude": None}, {"answer": "declined", "words": "no magnitude images"}
     one = flow_mr.slice_patient(frames=20)
     (magnitude, through), _ = _volumes(one.files)
-    told = {"Regurgitant fraction": (one.truth["regurgitant_percent"], 1.5)}
+    told = {"Regurgitant Fraction": (one.truth["regurgitant_percent"], 1.5)}
     sliced = {"velocity": (through,), "magnitude": (magnitude,), "drawn": None}
     yield sliced, {"answer": "found", "findings": 1, "measurements": told}
 
