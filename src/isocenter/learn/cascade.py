@@ -1,0 +1,58 @@
+"""An ONNX file with its weights made random, layer after layer from the answer back to the image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isocenter.errors import Refused
+
+__all__ = ["cascade"]
+
+
+def cascade(data: bytes, *, rng: np.random.Generator, levels: int = 3) -> list[bytes]:
+    """ONNX files of the same graph in which more and more weights are drawn anew, the last with all of them.
+
+    Each array is drawn from a normal distribution about zero with its own spread: as large as before, nothing learnt.
+
+    Args:
+        data: bytes of the ONNX file. levels: how many files.
+
+    Raises:
+        Refused: when it cannot be read, keeps weights outside itself, or has fewer layers than levels.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    try:
+        whole = onnx.load_model_from_string(data)
+    except Exception as bad:
+        raise Refused("bytes that are no ONNX", str(bad)[:120]) from bad
+    held: dict[str, Any] = {t.name: t for t in whole.graph.initializer}
+    if any(t.data_location == onnx.TensorProto.EXTERNAL for t in held.values()):
+        raise Refused("weights outside the file", "they are not what the digest of the file names", "export it whole")
+    named = [n for node in reversed(whole.graph.node) for n in node.input if n in held]
+    layers = [n for n in dict.fromkeys(named) if _learnt(held[n])]
+    if not 1 <= levels <= len(layers):
+        raise Refused(f"{levels} levels", f"the file has {len(layers)} arrays of weights")
+    made, done = [], 0
+    for level in range(1, levels + 1):
+        upto = round(len(layers) * level / levels)
+        for name in layers[done:upto]:
+            values = numpy_helper.to_array(held[name])
+            drawn = rng.normal(0.0, float(values.std()), values.shape).astype(values.dtype)
+            held[name].CopyFrom(numpy_helper.from_array(drawn, name))
+        done = upto
+        made.append(whole.SerializeToString())
+    return made
+
+
+def _learnt(tensor: Any) -> bool:
+    """Whether an array holds weights: real numbers, more than one, and not all alike."""
+    from onnx import TensorProto, numpy_helper
+
+    if tensor.data_type not in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE):
+        return False
+    values = numpy_helper.to_array(tensor)
+    return values.size > 1 and float(np.ptp(values)) > 0

@@ -1,0 +1,152 @@
+"""Whether a saliency method may be shown for a model: six checks, all of which it must pass.
+
+1. *Cascade*: with the weights made random from the last layer to the first, the map becomes another one, less alike
+   than maps of two different cases are (Adebayo et al. 2018; Arun et al. 2021).
+2. *Labels*: maps of models trained on random labels, as many of each in every class, are others in that sense on
+   average; a single one may by chance answer to what every image shows.
+3. *Repeatability*: a twin, trained again with another seed, has more alike maps than two different cases have.
+4. *Reproducibility*: the same for a model of another architecture.
+5. *Faithfulness*: taking pixels away in the order of the map lowers the answer faster, and putting them back raises it
+   faster, than in the order of smooth noise (Petsiuk 2018), each p < 0.01.
+6. *Localisation*: the map lies on a planted or drawn lesion more than on the lesion of another case, p < 0.01.
+
+A check that was not made is not passed. An edge detector, which looks like saliency, fails 1 and 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.methods.saliency import alike, deletion, insertion, precision_recall, smooth_noise
+
+__all__ = ["CHECKS", "Subjects", "sanity"]
+
+CHECKS = ("cascade", "labels", "repeatability", "reproducibility", "faithfulness", "localisation")
+Array = npt.NDArray[np.float32]
+_P = 0.01
+_FEWEST = 12  # cases, of which a rank test can reach p < 0.01
+_PAIRS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Subjects:
+    """The model and those it is held against; None where one was not made.
+
+    Args:
+        model: whose maps would be shown. cascade: its weights made random, from the last layer on, more at each level;
+            at a level several drawings, over which the likeness is the mean.
+        random_labels: some, each trained on random labels. twin: trained again with another seed. other: another
+            architecture.
+    """
+
+    model: Any
+    cascade: Sequence[Sequence[Any]] = ()
+    random_labels: Sequence[Any] = ()
+    twin: Any = None
+    other: Any = None
+
+
+def sanity(
+    method: Callable[[Any, Array], Array],
+    answer: Callable[[Any, Array], npt.NDArray[np.floating]],
+    subjects: Subjects,
+    images: Array,
+    masks: npt.NDArray[np.bool_] | None,
+    *,
+    name: str,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """``{"method", "passed", "n", "checks": {name: {"passed", …}}, "says"}``, to be kept in the evidence of the model.
+
+    Args:
+        method: (subject, image (channels, *grid)) -> map (*grid). answer: (subject, images) -> (m,) what it explains.
+        images: (n, channels, *grid) that have what is looked for. masks: (n, *grid) where it lies.
+
+    Raises:
+        Refused: fewer than 12 images, images that are not finite, or masks of another shape.
+    """
+    if len(images) < _FEWEST or not np.isfinite(images).all():
+        raise Refused(f"{len(images)} images", f"{_FEWEST} finite ones are needed, for a test to reach p < {_P}")
+    if masks is not None and masks.shape != (len(images), *images.shape[2:]):
+        raise Refused(f"masks of shape {masks.shape}", f"one mask for each image of {images.shape} is wanted")
+    own = _maps(method, subjects.model, images)
+    pairs = [rng.choice(len(own), 2, replace=False) for _ in range(_PAIRS)]
+    usual = float(np.mean([alike(own[a], own[b]) for a, b in pairs]))
+
+    def likeness(other: Any) -> float:
+        return float(np.mean([alike(a, b) for a, b in zip(own, _maps(method, other, images), strict=True)]))
+
+    falls = [float(np.mean([likeness(one) for one in level])) for level in subjects.cascade]
+    checks: dict[str, dict[str, Any]] = {
+        "cascade": {"passed": bool(falls) and falls[-1] < usual, "alike": falls, "two_cases": usual} if falls
+        else _not_made("no weights were made random"),
+        "labels": _unlike([likeness(one) for one in subjects.random_labels], usual),
+        "repeatability": _kept(subjects.twin, likeness, usual),
+        "reproducibility": _kept(subjects.other, likeness, usual),
+        "faithfulness": _faithful(answer, subjects.model, images, own, rng),
+        "localisation": _placed(own, masks) if masks is not None else _not_made("no lesion was planted or drawn"),
+    }  # fmt: skip
+    failed = [check for check in CHECKS if not checks[check]["passed"]]
+    says = f"{name} may be shown for these weights" if not failed else (
+        f"{name} is not shown for these weights: it did not pass {', '.join(failed)}"
+    )  # fmt: skip
+    return {"method": name, "passed": not failed, "n": len(images), "checks": checks, "says": says}
+
+
+def _maps(method: Callable[[Any, Array], Array], subject: Any, images: Array) -> list[Array]:
+    return [np.asarray(method(subject, image), np.float32) for image in images]
+
+
+def _not_made(why: str) -> dict[str, Any]:
+    return {"passed": False, "not_made": why}
+
+
+def _unlike(found: Sequence[float], usual: float) -> dict[str, Any]:
+    if not found:
+        return _not_made("no such model was given")
+    return {"passed": float(np.mean(found)) < usual, "alike": list(found), "two_cases": usual}
+
+
+def _kept(subject: Any, likeness: Callable[[Any], float], usual: float) -> dict[str, Any]:
+    if subject is None:
+        return _not_made("no such model was given")
+    found = likeness(subject)
+    return {"passed": found > usual, "alike": found, "two_cases": usual}
+
+
+def _faithful(
+    answer: Callable[[Any, Array], npt.NDArray[np.floating]], model: Any, images: Array, maps: Sequence[Array],
+    rng: np.random.Generator,
+) -> dict[str, Any]:  # fmt: skip
+    from scipy.stats import wilcoxon
+
+    told: dict[str, list[float]] = {"deletion": [], "insertion": []}
+    for image, own in zip(images, maps, strict=True):
+        base = np.broadcast_to(image.mean(tuple(range(1, image.ndim)), keepdims=True), image.shape)
+        blind = smooth_noise(image.shape[1:], rng, sigma=max(1.0, min(image.shape[1:]) / 10))
+        for name, walk, better in (("deletion", deletion, -1), ("insertion", insertion, 1)):
+            mine, chance = (walk(lambda x: answer(model, x), image, o, base=base) for o in (own, blind))
+            told[name].append(better * (mine - chance))
+    p = {
+        name: float(wilcoxon(gains, alternative="greater").pvalue) if np.any(gains) else 1.0
+        for name, gains in told.items()
+    }
+    gained = {name: float(np.mean(gains)) for name, gains in told.items()}
+    return {"passed": max(p.values()) < _P, "p": p, "better_than_noise_by": gained}
+
+
+def _placed(maps: Sequence[Array], masks: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    from scipy.stats import wilcoxon
+
+    own = [precision_recall(m, k) for m, k in zip(maps, masks, strict=True)]
+    theirs = [precision_recall(m, k) for m, k in zip(maps, np.roll(masks, 1, 0), strict=True)]
+    gains = np.array(own) - np.array(theirs)
+    p = float(wilcoxon(gains, alternative="greater").pvalue) if np.any(gains) else 1.0
+    return {"passed": p < _P, "p": p, "auprc": float(np.mean(own)), "on_another_lesion": float(np.mean(theirs)),
+            "share_of_pixels": float(masks.mean())}  # fmt: skip

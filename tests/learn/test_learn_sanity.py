@@ -1,0 +1,185 @@
+"""On a planted problem occlusion passes every check, and an edge detector, which looks like saliency, does not."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+import torch
+
+from isocenter.errors import Refused
+from isocenter.learn.cascade import cascade
+from isocenter.learn.gradients import grad_cam, integrated_gradients
+from isocenter.learn.sanity import CHECKS, Subjects, sanity
+from isocenter.methods.saliency import alike, occlusion
+
+LESION = np.array([[1, 1, 1], [0, 0, 0], [1, 1, 1]], np.float32)
+
+
+def planted(rng: np.random.Generator, n: int) -> tuple[Any, Any, Any]:
+    """Noise with a pair of bright bars in each quarter; in every second image one pair lies, the others stand."""
+    images = rng.normal(0, 0.15, (n, 1, 16, 16)).astype(np.float32)
+    masks = np.zeros((n, 16, 16), bool)
+    labels = np.arange(n) % 2
+    for k in range(n):
+        for number, quarter in enumerate(rng.permutation(4)):
+            r, c = rng.integers(1, 5, 2) + 8 * np.array(divmod(quarter, 2))
+            mine = number == 0
+            images[k, 0, r : r + 3, c : c + 3] += LESION if mine and labels[k] else LESION.T
+            if mine:
+                masks[k, r : r + 3, c : c + 3] = True
+    return images, labels, masks
+
+
+def net_of(width: int, size: int) -> Any:
+    nn = torch.nn
+    return nn.Sequential(
+        nn.Conv2d(1, width, size, padding=size // 2), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 1),
+    )  # fmt: skip
+
+
+def fitted(images: Any, labels: Any, seed: int, width: int = 8, size: int = 3, epochs: int = 60) -> Any:
+    torch.manual_seed(seed)
+    net = net_of(width, size)
+    x, y = torch.from_numpy(images), torch.from_numpy(labels.astype(np.float32))
+    steps = torch.optim.Adam(net.parameters(), 0.01)
+    for _ in range(epochs):
+        steps.zero_grad()
+        torch.nn.functional.binary_cross_entropy_with_logits(net(x)[:, 0], y).backward()
+        steps.step()
+    return net.eval()
+
+
+def as_onnx(net: Any) -> bytes:
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            net, (torch.zeros(2, 1, 16, 16),), file, input_names=["image"], output_names=["logits"],
+            dynamic_axes={"image": {0: "n"}, "logits": {0: "n"}}, dynamo=False,
+        )  # fmt: skip
+    return file.getvalue()
+
+
+def session(data: bytes) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def answer(subject: Any, images: Any) -> Any:
+    return subject.run(["logits"], {"image": np.ascontiguousarray(images, np.float32)})[0][:, 0]
+
+
+def covered(subject: Any, image: Any) -> Any:
+    return occlusion(lambda x: answer(subject, x), image, patch=3, step=1)
+
+
+def edges(_: Any, image: Any) -> Any:
+    down, right = np.gradient(image[0])
+    return np.hypot(down, right)
+
+
+@pytest.fixture(scope="module")
+def world() -> dict[str, Any]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    images, labels, _ = planted(rng, 256)
+    shown, told, masks = planted(rng, 24)
+    nets = {
+        "model": fitted(images, labels, 0), "twin": fitted(images, labels, 1),
+        "other": fitted(images, labels, 2, width=6, size=5),
+    }  # fmt: skip
+    blind = []
+    for seed in range(3, 7):  # half of each class has each label: nothing about the lesion can be learnt
+        mixed = np.empty(64, int)
+        for kind in (0, 1):
+            mixed[labels[:64] == kind] = rng.permutation(np.arange(32) % 2)
+        blind.append(session(as_onnx(fitted(images[:64], mixed, seed))))
+    files = {name: as_onnx(net) for name, net in nets.items()}
+    drawn = [[session(d) for d in cascade(files["model"], rng=rng, levels=2)] for _ in range(4)]
+    steps = list(zip(*drawn, strict=True))
+    held = {name: session(d) for name, d in files.items()}
+    torch.set_num_threads(threads)
+    subjects = Subjects(held["model"], steps, blind, held["twin"], held["other"])
+    return {"subjects": subjects, "net": nets["model"], "file": files["model"], "images": shown[told == 1][:12],
+            "masks": masks[told == 1][:12]}  # fmt: skip
+
+
+@pytest.mark.nightly
+def test_occlusion_passes_and_an_edge_detector_fails(world: dict[str, Any]) -> None:
+    asked = {"images": world["images"], "masks": world["masks"]}
+    good = sanity(covered, answer, world["subjects"], **asked, name="occlusion", rng=np.random.default_rng(1))
+    assert good["passed"], good["checks"]
+    assert good["checks"]["localisation"]["auprc"] > 0.5 and tuple(good["checks"]) == CHECKS
+    bad = sanity(edges, answer, world["subjects"], **asked, name="edges", rng=np.random.default_rng(1))
+    assert not bad["passed"] and not bad["checks"]["cascade"]["passed"] and not bad["checks"]["labels"]["passed"]
+    assert "cascade, labels" in bad["says"] and bad["checks"]["cascade"]["alike"] == pytest.approx([1.0] * 2)
+
+
+@pytest.mark.nightly
+def test_a_check_that_was_not_made_is_not_passed(world: dict[str, Any]) -> None:
+    alone = Subjects(world["subjects"].model)
+    told = sanity(covered, answer, alone, world["images"], None, name="occlusion", rng=np.random.default_rng(1))
+    assert not told["passed"] and sum("not_made" in c for c in told["checks"].values()) == 5
+    with pytest.raises(Refused):
+        sanity(covered, answer, alone, world["images"][:3], None, name="x", rng=np.random.default_rng(1))
+    with pytest.raises(Refused):
+        sanity(covered, answer, alone, world["images"], world["masks"][:3], name="x", rng=np.random.default_rng(1))
+
+
+@pytest.mark.nightly
+def test_gradients_add_up_and_lie_on_the_spot(world: dict[str, Any]) -> None:
+    net, image, mask = world["net"], world["images"][0], world["masks"][0]
+    base = np.zeros_like(image)
+    parts = integrated_gradients(net, image, base=base, steps=256)
+    with torch.inference_mode():
+        ends = net(torch.from_numpy(np.stack([image, base])))[:, 0].numpy()
+    assert parts.sum() == pytest.approx(ends[0] - ends[1], abs=0.02 * abs(float(ends[0] - ends[1])) + 1e-3)
+    assert parts[0][mask].mean() > parts[0][~mask].mean()
+    seen = grad_cam(net, net[2], image)
+    assert seen.shape == (16, 16) and seen.min() >= 0 and seen[mask].mean() > seen[~mask].mean()
+    for broken in (
+        lambda: integrated_gradients(net, image * np.nan), lambda: integrated_gradients(net, image, base=base[:, :4]),
+        lambda: grad_cam(net, net[6], image), lambda: grad_cam(net, net[2], image * np.nan),
+    ):  # fmt: skip
+        with pytest.raises(Refused):
+            broken()
+
+
+@pytest.mark.nightly
+def test_a_cascade_loses_what_was_learnt(world: dict[str, Any]) -> None:
+    images = world["images"]
+    said = [answer(one, images) for one in (world["subjects"].model, *world["subjects"].cascade[-1])]
+    assert said[0].min() > 0 and all(not np.allclose(said[0], later) for later in said[1:])
+    for data, levels in ((b"nothing", 1), (world["file"], 99), (world["file"], 0)):
+        with pytest.raises(Refused):
+            cascade(data, rng=np.random.default_rng(0), levels=levels)
+    flat = np.zeros((4, 4), np.float32)
+    assert alike(flat, flat) == 0.0
+
+
+def test_an_edge_detector_fails_whatever_the_weights_are() -> None:
+    rng = np.random.default_rng(0)
+    images, _, masks = planted(rng, 12)
+    torch.manual_seed(0)
+    file = as_onnx(net_of(4, 3))
+    drawn = [[session(one)] for one in cascade(file, rng=rng, levels=2)]
+    subjects = Subjects(session(file), drawn, [drawn[-1][0]])
+    told = sanity(edges, answer, subjects, images, masks, name="edges", rng=rng)
+    assert not told["passed"] and told["checks"]["cascade"]["alike"] == pytest.approx([1.0] * 2)
+    assert not told["checks"]["labels"]["passed"] and "not_made" in told["checks"]["repeatability"]
+    with pytest.raises(Refused):
+        sanity(edges, answer, subjects, images[:3], None, name="edges", rng=rng)
+    with pytest.raises(Refused):
+        cascade(b"nothing", rng=rng)
