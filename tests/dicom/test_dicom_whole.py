@@ -289,3 +289,16 @@ def test_a_number_of_frames_beyond_all_numbers_is_refused_in_words() -> None:
     elements = image(random.Random(1)) | {0x00280008: ("IS", b"1e400 ")}
     with pytest.raises(NotWhole, match="frames"):
         check_whole(written(elements))
+
+
+@pytest.mark.parametrize("tag", [0x00080018, 0x0020000D, 0x00100020])
+def test_an_identity_that_stands_twice_is_refused(tag: int) -> None:
+    """Found beside DCMTK: it takes the first, others the last, and the image would be of two patients."""
+    from isocenter.testing.crooked import element, image, written
+
+    elements = image(random.Random(1))
+    once, again = element(tag, *elements[tag]), element(tag, elements[tag][0], b"1.2.3 ")
+    whole = written(elements)
+    check_whole(whole)
+    with pytest.raises(NotWhole, match="stands twice"):
+        check_whole(whole.replace(once, once + again))

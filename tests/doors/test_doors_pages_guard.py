@@ -233,3 +233,43 @@ def test_bodies_that_are_no_decision(body: bytes) -> None:
     )
     assert answer.status_code == 400
     assert answer.json()["error"]["what"]
+
+
+def test_one_body_too_many_is_told_to_come_again_and_may_then() -> None:
+    """Two uploads that do not end fill the room; the third hears 503 with Retry-After, decisions and looks pass."""
+    import asyncio
+
+    async def run() -> None:
+        leave = asyncio.Event()
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"].startswith("/dicom-web/") and scope["method"] == "POST":
+                await leave.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+        guard = Guard(
+            slow, names=(), largest=100, largest_under=[("/dicom-web/", 10**6)], figures=Figures(), most_bodies=2
+        )
+
+        async def ask(method: str, path: str) -> tuple[int, dict[bytes, bytes]]:
+            said: list[Any] = []
+
+            async def send(message: Any) -> None:
+                said.append(message)
+
+            headers = [(b"host", b"localhost"), (b"authorization", b"x")]
+            scope = {"type": "http", "method": method, "path": path, "headers": headers}
+            await guard(scope, None, send)  # type: ignore[arg-type]
+            return int(said[0]["status"]), dict(said[0]["headers"])
+
+        filling = [asyncio.create_task(ask("POST", "/dicom-web/studies")) for _ in range(2)]
+        await asyncio.sleep(0)
+        status, headers = await ask("POST", "/dicom-web/studies")
+        assert (status, headers[b"retry-after"]) == (503, b"2")
+        assert (await ask("GET", "/dicom-web/studies"))[0] == (await ask("POST", "/api/x"))[0] == 200
+        leave.set()
+        assert [status for status, _ in await asyncio.gather(*filling)] == [200, 200]
+        assert (await ask("POST", "/dicom-web/studies"))[0] == 200
+
+    asyncio.run(run())

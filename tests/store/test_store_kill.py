@@ -20,7 +20,7 @@ from store_samples import dump
 import isocenter
 from isocenter.store import Blobs, Database, Index, Journal, rebuild
 
-KILLS = 200
+KILLS, NIGHTLY = 200, 10_000
 HERE = Path(__file__).parent
 
 
@@ -75,16 +75,18 @@ def receivers(tmp_path: Path) -> Iterator[Receivers]:
     one.process.communicate()
 
 
-@pytest.mark.slow
-def test_nothing_acknowledged_is_lost(receivers: Receivers) -> None:
+@pytest.mark.parametrize(
+    "kills", [pytest.param(KILLS, marks=pytest.mark.slow), pytest.param(NIGHTLY, marks=pytest.mark.nightly)]
+)
+def test_nothing_acknowledged_is_lost(receivers: Receivers, kills: int) -> None:
     chance, folder = random.Random(20261120), receivers.folder
     acknowledged: dict[str, str] = {}
-    for life in range(KILLS):
+    for life in range(kills):
         for line in receivers.live_and_die(life, chance.uniform(0.0, 0.15)):
             uid, status, digest = line.split()
             assert status == "stored" and digest == hashlib.sha256(bytes_of(uid)).hexdigest()
             acknowledged[uid] = digest
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) > kills
 
     database, blobs = Database(f"sqlite:///{folder}/isocenter.sqlite"), Blobs(str(folder / "blobs"))
     index = Index(database, blobs)

@@ -28,6 +28,7 @@ Slot = tuple[str, int, int, Any]
 Dataset = dict[int, Slot]
 """Tag (group << 16 | element) to its slot."""
 
+_ONCE = frozenset({0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00100010, 0x00100020, 0x00100021})
 DEEPEST = 64
 """Sequences in sequences that are followed; DCMTK refuses beyond the same depth."""
 
@@ -434,6 +435,12 @@ class _Walk:
                     items, _ = self.sequence(at, stop, depth + 1, explicit, open_end=False)
                     into[tag] = ("SQ", at, stop, items)
             else:
+                if tag in into and not depth and tag in _ONCE:
+                    raise NotWhole(
+                        f"element ({group:04X},{element:04X}) stands twice",
+                        "readers take the first or the last, and it says whose image this is",
+                        "export it again",
+                    )
                 into[tag] = (name, at, stop, None)
             at = stop
         if within:

@@ -96,6 +96,7 @@ class Guard:
         largest_under: for addresses beginning so, another limit (images are larger than decisions).
         figures: where answers are counted.
         pace: how many requests an address may make.
+        most_bodies: images and files that may be coming in at the same time; whoever comes then is told to come again.
     """
 
     def __init__(
@@ -107,8 +108,10 @@ class Guard:
         largest_under: Iterable[tuple[str, int]] = (),
         figures: Figures,
         pace: Pace | None = None,
+        most_bodies: int = 32,
     ) -> None:
         self._app = app
+        self._bodies, self._most_bodies = 0, most_bodies
         self._names = LOOPBACK | {n.lower() for n in names}
         self._largest, self._largest_under = largest, tuple(largest_under)
         self._figures, self._pace = figures, pace or Pace(0)
@@ -129,8 +132,16 @@ class Guard:
                 await answer.refuse(429, _too_often(wait_s), (b"retry-after", str(wait_s).encode()))
             elif refusal:
                 await answer.refuse(*refusal)
-            else:
+            elif scope["method"] in _SAFE or self._limit(scope) <= self._largest:
                 await self._app(scope, _Counted(receive, self._limit(scope)), answer)
+            elif self._bodies >= self._most_bodies:
+                await answer.refuse(*_busy(self._bodies), (b"retry-after", b"2"))
+            else:
+                self._bodies += 1
+                try:
+                    await self._app(scope, _Counted(receive, self._limit(scope)), answer)
+                finally:
+                    self._bodies -= 1
         except Exception as error:
             await answer.refuse(500, _ours(error, scope))
         finally:
@@ -215,6 +226,13 @@ def _too_often(wait_s: int) -> dict[str, Any]:
     return error_body(
         "more requests than one address may make", "others want to be answered, too", f"try again in {wait_s} s",
         kind="TooOften",
+    )  # fmt: skip
+
+
+def _busy(bodies: int) -> tuple[int, dict[str, Any]]:
+    return 503, error_body(
+        f"{bodies} bodies with images are coming in already", "more would not fit into the memory",
+        "send it again in a few seconds", kind="Unavailable",
     )  # fmt: skip
 
 
