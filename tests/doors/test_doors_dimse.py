@@ -528,18 +528,16 @@ def _conversation(data: bytes) -> bytes:
     meta, (sop_class, sop_uid) = part10.split(data), _identity(data)
     said = bytearray()
 
-    class Recorder:
+    class Recorder(socket.socket):  # never connected: what it is sent is kept
         def setsockopt(self, *_: object) -> None: ...
         def settimeout(self, *_: object) -> None: ...
-        def shutdown(self, *_: object) -> None: ...
-        def close(self) -> None: ...
         def recv_into(self, *_: object) -> int:
             return 0
 
         def sendall(self, some: bytes) -> None:
             said.extend(some)
 
-    link = Link(Recorder(), 1)  # type: ignore[arg-type]
+    link = Link(Recorder(), 1)
     with pytest.raises(Ended):
         n.propose(link, calling="TESTER", called="ISOCENTER", offers=[(sop_class, (meta.transfer_syntax,))])
     words: dict[str, int | str] = {
