@@ -46,6 +46,7 @@ def test_fat_inside_and_outside_the_wall(made: Phantom, parts: tuple[Volume, ...
     assert len(answer.curves[0].x) == 4
 
 
+@pytest.mark.nightly
 def test_echoes_with_phase_give_litres_too() -> None:
     raw = abdomen_mr.patient(size=112, slices=2)
     answer = AbdominalFat().run(tuple(loaded(raw.files)[0]))

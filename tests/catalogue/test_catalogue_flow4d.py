@@ -74,7 +74,8 @@ def test_flow_energy_and_stress_of_a_cane(made: Phantom, parts: tuple[Volume, ..
     assert len(answer.curves[0].y) == 3 and len(answer.curves[0].x) == 20
 
 
-@pytest.mark.parametrize("kind", ["siemens", pytest.param("ge", marks=pytest.mark.nightly)])
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", ["siemens", "ge"])
 def test_classic_images_say_the_same_flow(kind: str) -> None:
     made = flow_mr.patient(kind=kind, shape=(7, 22, 21), mm=4.2, radius_mm=11.0)
     answer = run(parts_of(made))

@@ -73,6 +73,7 @@ def test_flow_through_the_same_plane(pair: tuple[Aorta, Aorta]) -> None:
     assert abs(truth) > 80 and seen == pytest.approx(truth, rel=0.06)
 
 
+@pytest.mark.nightly
 def test_stress_on_the_wall_is_lifted_by_noise_and_lies_where_it_should(pair: tuple[Aorta, Aorta]) -> None:
     from scipy.spatial import cKDTree
 
