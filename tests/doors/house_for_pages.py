@@ -182,6 +182,15 @@ class Quiet:
         return lambda *given, **named: says.get(verb, {})
 
 
+class _Links(Quiet):
+    """Links to a series that has grown since it was described."""
+
+    def pictures(self, *given: Any, **named: Any) -> Any:
+        raise Conflict("this series has grown since", "its images are numbered anew", "load its description again")
+
+    slab = pictures
+
+
 class _Catalogue(Quiet):
     """The catalogue of the house: one analysis, two models, nothing stopped."""
 
@@ -203,7 +212,7 @@ class House:
             Quiet()
         )
         self.gating = self.watching = self.carding = Quiet()
-        self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), Quiet(), Quiet()
+        self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), _Links(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
         self.journal: list[Sealed] = []
