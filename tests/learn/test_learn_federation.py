@@ -158,7 +158,13 @@ def test_the_shared_weights_become_a_candidate_that_can_be_judged(tmp_path: Path
     rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)
     sites = [joined(rounds, taking_part(name, tmp_path, 60, seed=i)) for i, name in enumerate("abc")]
     run(rounds, sites)
-    sites[0].finish(rounds.weights(rounds.now("a")["base"], 0, 2**30))
+    base = rounds.now("a")["base"]
+    assert not rounds.everybody_knows()  # who has only heard that it is over still needs the weights
+    for site in "abc":
+        last = rounds.weights(base, len(rounds.weights(base, 0, 2**30)), 2**20, site)
+        assert last == b""
+    assert rounds.everybody_knows()
+    sites[0].finish(rounds.weights(base, 0, 2**30))
     pictures, labels = spots(30, 5)
     np.savez(tmp_path / "test.npz", test_images=pictures, test_labels=labels)
     report = judge(tmp_path / "a", tmp_path / "test.npz")

@@ -116,7 +116,7 @@ def application(rounds: Rounds) -> FastAPI:
         digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$")], site: Site,
         offset: Annotated[int, Query(ge=0, le=2**40)] = 0,
     ) -> Response:  # fmt: skip
-        data = rounds.weights(digest, offset, PIECE)
+        data = rounds.weights(digest, offset, PIECE, site)
         rounds.traffic(site, 0, len(data))
         return Response(data, media_type="application/octet-stream")
 

@@ -126,7 +126,6 @@ class Rounds:
             if self.stopped:
                 return {**state, "step": "stopped", "why": self.stopped}
             if self.done >= self.how.rounds:
-                self._seen[site].told["knows"] = True
                 return {**state, "step": "done", "base": self._weights[0]}
             one = self._sum
             if one is None or site not in one.expected() or site in one.said[one.step]:
@@ -181,11 +180,13 @@ class Rounds:
             held[offset:] = data
             return len(held)
 
-    def weights(self, digest: str, offset: int, length: int) -> bytes:
-        """A piece of the shared weights."""
+    def weights(self, digest: str, offset: int, length: int, site: str = "") -> bytes:
+        """A piece of the shared weights; a site that has been given the last ones whole needs nothing more."""
         with self._lock:
             if digest != self._weights[0]:
                 raise NotFound("these weights", "a later round has others", "ask what is wanted now")
+            if self.done >= self.how.rounds and offset >= len(self._weights[1]) and site in self._seen:
+                self._seen[site].told["knows"] = True
             return self._weights[1][offset : offset + length]
 
     def traffic(self, site: str, received: int, sent: int) -> None:
@@ -216,7 +217,7 @@ class Rounds:
         return bool(self.stopped) or self.done >= self.how.rounds
 
     def everybody_knows(self) -> bool:
-        """Whether all sites that were not lost have heard that it is over."""
+        """Whether all sites that were not lost have the last weights whole."""
         with self._lock:
             now = self._clock()
             alive = [s for s in self._seen.values() if now - s.last <= self._patience_s]
