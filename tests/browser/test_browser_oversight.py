@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_eyes import shot, until
+from browser_eyes import faults, shot, until
 from department_server import serving
 from pydicom.data import get_testdata_file
-from test_browser_access import AXE, faults
 
 from department_for_oversight import AI, CHIEF, uid
 from isocenter.record import Event, Finding, Kind, Measurement, Origin, Outcome, Result, canonical, codes
@@ -102,10 +101,8 @@ def test_from_a_printed_number_back_to_the_sender(desk: Any) -> None:
     shot(page, "oversight-explain")
 
 
-def test_every_part_without_fault_in_both_themes(desk: Any) -> None:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not here: the packages of web/ are not installed")
-    page, axe = desk("chief"), AXE.read_text()
+def test_every_part_without_fault_in_both_themes(desk: Any, axe: str) -> None:
+    page = desk("chief")
     found = {}
     for part in PARTS:
         page.goto(f"/oversight/{part}")
@@ -172,7 +169,7 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     shot(lee, "oversight-view-together")
 
 
-def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any) -> None:
+def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any, axe: str) -> None:
     page = desk("lee")
     page.goto("/segment")
     page.locator(".service select").first.select_option("image_quality")
@@ -183,8 +180,7 @@ def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any) -> 
     page.get_by_role("heading", name="Image quality").wait_for()
     page.get_by_role("link", name="JSON").wait_for()
     shot(page, "segment-done")
-    if AXE.is_file():
-        assert faults(page, AXE.read_text()) == []
+    assert faults(page, axe) == []
     page.get_by_role("button", name="Delete it now").click()
     page.get_by_text("Drop files, a folder or a ZIP here").wait_for()
     until(lambda: not served[1].guests._guests)
@@ -192,7 +188,7 @@ def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any) -> 
     shot(page, "segment-empty")
 
 
-def test_surfaces_at_true_scale(desk: Any, served: Any) -> None:
+def test_surfaces_at_true_scale(desk: Any, served: Any, axe: str) -> None:
     _, site, clock, _ = served
     study = site.index.study(site.find("STUDY", {"PatientID": "1CT1"}, who=HOUSE)[0]["StudyInstanceUID"])
     image = study.series[0].instances[0]
@@ -224,8 +220,7 @@ def test_surfaces_at_true_scale(desk: Any, served: Any) -> None:
     shot(page, "surfaces")
     page.get_by_label("Show plate").uncheck()
     until(lambda: shown() != with_it)
-    if AXE.is_file():
-        assert faults(page, AXE.read_text()) == []
+    assert faults(page, axe) == []
 
 
 def test_one_flipped_byte_shows(desk: Any, served: Any) -> None:

@@ -46,10 +46,12 @@ def test_a_thread_with_its_address(site: Site) -> None:
 
 
 def test_where_somebody_points_reaches_the_other_and_is_not_kept(site: Site) -> None:
-    ito, head = browser(site, "ito"), site.head()
+    ito = browser(site, "ito")
     at = {"page": "a1", "series": f"{uid(1)}.1", "cursor": [10, 12.5]}
     assert ito.post(f"/api/studies/{uid(1)}/together", at).json() == {"people": []}
-    assert site.head() == head, "nothing is written to the journal"
+    head = site.head()  # that the study is looked at is written down, once
+    assert ito.post(f"/api/studies/{uid(1)}/together", {**at, "cursor": [11, 12.5]}).json() == {"people": []}
+    assert site.head() == head, "where somebody points is not"
     assert ito.post("/api/studies/9.9/together", at).status_code == 404
     assert ito.post(f"/api/studies/{uid(1)}/together", {**at, "page": "<b>"}).status_code == 400
 

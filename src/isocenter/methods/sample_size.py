@@ -37,7 +37,7 @@ def area_error(area: float, diseased: float, healthy: float) -> float:
         Refused: an area outside 0 … 1, or fewer than one case of a class.
 
     >>> round(area_error(0.893, 51, 58), 4)
-    0.0323
+    0.0325
     """
     _shares(area=area)
     if min(diseased, healthy) < 1:
