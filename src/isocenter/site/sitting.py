@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
 from isocenter.analysis.registry import Registry
 from isocenter.govern.policy import Person
 from isocenter.reading import session
-from isocenter.record import Event, Study
+from isocenter.record import Event, Kind, Study
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.witnessing import Witness
 
@@ -40,6 +40,9 @@ class Sitting:
     _disclosing: Disclosing
     _witness: Witness
     _fits: dict[str, tuple[datetime | None, planning.Plan]]
+
+    def _tell(self, kind: Kind, who: str, subject: str, **details: Any) -> None:
+        self.journal.append(Event(kind, self.clock(), who, subject, details))
 
     def _earlier(self, study: Study, chosen: Sequence[Analysis]) -> tuple[Study, ...]:
         """Earlier studies of the patient, whole, the newest first; none where no analysis looks back."""

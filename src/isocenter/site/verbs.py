@@ -6,38 +6,26 @@ nothing. Everything that a verb needs from the world (clock, storage, network) i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isocenter.analysis import plan as planning
-from isocenter.analysis.describing import same_asking, same_question
-from isocenter.analysis.registry import Registry, address
-from isocenter.analysis.run import Request, run, run_apart
-from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound, Refused
+from isocenter.analysis.registry import Registry
+from isocenter.errors import IsocenterError, Refused
 from isocenter.govern import people
-from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import HOUSE, Person, Role, must
 from isocenter.reading.confirmed import Experience
-from isocenter.reading.cutting import Cutter, Plane
-from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
-from isocenter.reading.priors import Prior
-from isocenter.reading.priors import priors as ranked
+from isocenter.reading.cutting import Cutter
+from isocenter.reading.pictures import Shelf
 from isocenter.record import (
     Event,
-    Instance,
     Kind,
     Model,
-    Result,
     Sealed,
-    Series,
-    Study,
-    canonical,
-    digest_of,
-    to_plain,
 )
+from isocenter.site.analysing import Analysing, fingerprint
 from isocenter.site.auditing import Auditing
 from isocenter.site.carding import Carding
 from isocenter.site.cataloguing import Cataloguing
@@ -54,7 +42,7 @@ from isocenter.site.gating import Gating
 from isocenter.site.identifying import Identifying
 from isocenter.site.keeping import Keeping
 from isocenter.site.listing import Listing
-from isocenter.site.loading import Loading, volumes_of
+from isocenter.site.looking import Looking
 from isocenter.site.outlining import Marks
 from isocenter.site.overseeing import Overseeing
 from isocenter.site.preferring import Preferences
@@ -63,6 +51,7 @@ from isocenter.site.registering import Registering
 from isocenter.site.rejecting import Rejecting
 from isocenter.site.reviewing import Reviewing
 from isocenter.site.segmenting import Segmenting
+from isocenter.site.sending import Send, Sending
 from isocenter.site.sharing import Sharing
 from isocenter.site.staff import Staff
 from isocenter.site.teaching import Teaching
@@ -70,29 +59,17 @@ from isocenter.site.watching import Watching
 from isocenter.site.witnessing import Witness
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from isocenter.space import Geometry
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
-    from isocenter.store.incoming import Incoming
     from isocenter.store.index import Index
-    from isocenter.store.intake import Stored
     from isocenter.store.journal import Journal
     from isocenter.store.scrubbing import Scrubbed
 
 __all__ = ["HOUSE", "Send", "Site", "fingerprint"]
 
-Send = Callable[[Mapping[str, Any], Sequence[bytes]], Sequence[tuple[str, str]]]
-"""A destination and files -> for each file its SOP Instance UID and the reason of failure, empty when acknowledged."""
-
-_PAGE = 2000
-_PRIORS = 100  # earlier studies of one patient that are looked at
-
 
 @dataclass
-class Site(Desk, Marks, Registering, Exchanging):
+class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
     """One archive with its analyses and its people.
 
     Args:
@@ -157,238 +134,6 @@ class Site(Desk, Marks, Registering, Exchanging):
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
         self._experience = Experience(self.journal.since, self.head)
-
-    # ---- receive, find ---------------------------------------------------------------------------------------
-
-    def incoming(self, *, sender: str, who: Person) -> Incoming:
-        """Room for an instance that is still arriving: give it to `receive` when all has come, or `drop` it."""
-        must(who, "receive", sender)
-        return self.blobs.incoming()
-
-    def receive(self, files: Iterable[bytes | bytearray | Incoming], *, sender: str, who: Person) -> list[Stored]:
-        """Take instances in: whole, known, durable, or refused with the reason. Durable when this returns.
-
-        Returns:
-            one `Stored` for each file, in order: stored, there, conflict (set aside) or rejected.
-        """
-        return self._receiving.receive(files, sender=sender, who=who)
-
-    def find(
-        self,
-        level: str,
-        keys: Mapping[str, str],
-        *,
-        who: Person,
-        limit: int | None = None,
-        offset: int = 0,
-        fuzzy: bool = False,
-    ) -> list[dict[str, Any]]:
-        """Rows by DICOM keyword for a query of one level: PATIENT, STUDY, SERIES or IMAGE."""
-        must(who, "find")
-        self._witness.search(who, level, [name for name, value in keys.items() if value])
-        return self._disclosing.find(level, keys, who, limit=limit, offset=offset, fuzzy=fuzzy)
-
-    def study(self, uid: str, *, who: Person) -> Study:
-        """One study, whole."""
-        must(who, "study", uid)
-        found = self.index.study(uid)
-        self._witness.look(who, uid, "record")
-        return self._disclosing.study(found, who)
-
-    def studies(self, *, who: Person, limit: int = 100, offset: int = 0) -> list[Study]:
-        """Studies without their series, the newest first."""
-        must(who, "find")
-        return self.index.studies(limit=limit, offset=offset)
-
-    def instance(self, sop_uid: str, *, who: Person) -> bytes:
-        """The stored file of one instance, as it was received."""
-        return self.blobs.get(self._image(sop_uid, who)[2].digest)
-
-    def place_of(self, sop_uid: str, *, who: Person) -> tuple[Study, Series, Instance]:
-        """The record of one instance with its series and study, these without their other images."""
-        return self._image(sop_uid, who)
-
-    def series_of(self, sop_uid: str, *, who: Person) -> str:
-        """Series Instance UID of an instance."""
-        return self._image(sop_uid, who)[1].uid
-
-    def _image(self, sop_uid: str, who: Person) -> tuple[Study, Series, Instance]:
-        must(who, "instance", sop_uid)
-        found = self.index.instance(sop_uid)
-        if found[1].uid in self._disclosing.withheld(who):
-            raise NotFound(f"instance {sop_uid:.64}", "the archive has none of that SOP Instance UID")
-        self._witness.look(who, found[0].uid)
-        return found
-
-    def geometry_of(self, sop_uid: str, *, frame: int = 0, who: Person) -> Geometry:
-        """Where one image lies: a grid of one slice."""
-        _, series, instance = self._image(sop_uid, who)
-        alone = replace(series, instances=(instance,))
-        grid = volumes_of(alone, self.blobs.get)[0].geometry
-        slice_ = min(frame, grid.shape[0] - 1)
-        return grid.cropped((slice_, 0, 0), (slice_ + 1, grid.shape[1], grid.shape[2]))
-
-    def priors(self, study_uid: str, *, who: Person) -> tuple[list[Prior], int]:
-        """Earlier studies of the same patient, whole, the best to compare with first; and how many are withheld."""
-        must(who, "study", study_uid)
-        study = self.index.study(study_uid)
-        others = self.index.studies({"PatientID": study.patient.id}, limit=_PRIORS, order="-date")
-        allowed, withheld = [], 0
-        for other in planning.earlier_of(study, others):
-            try:
-                must(who, "study", other.uid)
-            except Forbidden:
-                withheld += 1
-            else:
-                allowed.append(self._disclosing.study(self.index.study(other.uid), who))
-        return ranked(study, allowed), withheld
-
-    def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
-        """The images of a series as a reader scrolls through them, without their pixels.
-
-        Args:
-            tag: of a description that the asker has; Conflict where the series has changed since.
-        """
-        must(who, "instance", study_uid)
-        self._witness.look(who, study_uid)
-        hidden = series_uid in self._disclosing.withheld(who)
-        kept = self._shelf.get(study_uid, series_uid, tag) if tag and not hidden else None
-        if kept is not None and self.index.holds(series_uid, len(kept.series.instances)):
-            return kept
-        study = self._disclosing.study(self.index.study(study_uid), who)
-        series = next((s for s in study.series if s.uid == series_uid), None)
-        if series is None:
-            raise NotFound(
-                "no such series in this study", "it may have been sent with another one", "look at the study"
-            )
-        found = self._shelf.put(study_uid, shown(series, self.blobs.get))
-        if tag and found.tag != tag:
-            raise Conflict("this series has grown since", "its images are numbered anew", "load its description again")
-        return found
-
-    def slab(
-        self, study_uid: str, series_uid: str, which: Sequence[int], *, tag: str, who: Person
-    ) -> tuple[Pictures, Iterator[npt.NDArray[Any] | IsocenterError]]:
-        """Real values of several images of a series, in the order asked for; one that cannot be read is its refusal."""
-        of = self.pictures(study_uid, series_uid, tag=tag, who=who)
-        if which and not 0 <= min(which) <= max(which) < len(of.order):
-            raise NotFound(f"image {max(which) + 1}", f"the series has {len(of.order)}", "ask for those that it has")
-        return of, real_values(of, [of.order[n] for n in which], self.blobs.get)
-
-    def cut(self, study_uid: str, series_uid: str, at: Plane, *, who: Person) -> npt.NDArray[np.float32]:
-        """The values of a series on any plane through it, for a browser that cannot cut by itself."""
-        of = self.pictures(study_uid, series_uid, who=who)
-        return self._cutter(of, at, lambda: volumes_of(of.series, self.blobs.get)[0])
-
-    def counts(self, *, who: Person) -> dict[str, int]:
-        """How much the archive holds."""
-        must(who, "find")
-        return self.index.counts()
-
-    # ---- plan, analyse ---------------------------------------------------------------------------------------
-
-    def analyse(
-        self,
-        study_uid: str,
-        *,
-        who: Person,
-        only: str = "",
-        parameters: Mapping[str, Any] | None = None,
-        told: Callable[[str, int, int], None] = lambda name, done, of: None,
-    ) -> list[tuple[str, Result]]:
-        """Run what the plan binds. What was already answered by the same version on the same bytes is not run again.
-
-        Args:
-            only: name of one analysis; empty for all.
-            told: progress: name, runs done, runs in all.
-        """
-        must(who, "analyse", study_uid)
-        study = self.index.study(study_uid)
-        chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
-        stops = self._disclosing.stops()
-        if only and only in stops:
-            raise Refused(f"the analysis '{only}'", stops[only].sentence(), "another person can start it again")
-        chosen = [a for a in chosen if a.name not in stops]
-        earlier = self._earlier(study, chosen)
-        plan = planning.plan(chosen, study, earlier)
-        self._tell(
-            Kind.PLANNED, who.name, study_uid, fingerprint=fingerprint(study),
-            bindings=[{"analysis": b.analysis, "series": to_plain(b.series)} for b in plan.bindings],
-            declined=[{"analysis": d.analysis, "reasons": list(d.sentences())} for d in plan.declined],
-        )  # fmt: skip
-        made: list[tuple[str, Result]] = []
-        for number, binding in enumerate(plan.bindings):
-            told(binding.analysis, number, len(plan.bindings))
-            made.append(self._run(study, earlier, binding, parameters or {}, who))
-        return [(i, r) for i, r in made if self._disclosing.sees(r, who)]
-
-    def _run(
-        self,
-        study: Study,
-        earlier: tuple[Study, ...],
-        binding: planning.Binding,
-        given: Mapping[str, Any],
-        who: Person,
-    ) -> tuple[str, Result]:
-        analysis = self.registry.get(binding.analysis)
-        load = Loading(study, analysis.needs, binding.series, self.blobs.get, earlier)
-        series = tuple(uid for uids in binding.series.values() for uid in uids)
-        said = self.index.results(study.uid, replaced=True)
-        after = {r.replaces: r.origin.kind for _, r in said}
-        answered = [(d, r) for d, r in said if same_question(r, analysis.name, series) and after.get(d) != "machine"]
-        before = [(d, r) for d, r in answered if d not in after]
-        for digest, result in answered:  # also one that a person has corrected: it is not asked again behind their back
-            if result.receipt.inputs == load.digests and same_asking(result, analysis, given, self.shelf):
-                return digest, result
-        request = Request(address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf)
-        done = run_apart(request) if self.apart else run(request, analysis)
-        result = replace(done.result, replaces=before[-1][0] if before else "")
-        if done.blobs:
-            self.blobs.put_many(list(done.blobs.values()))
-        return self._keep(result, who.name), result
-
-    def _keep(self, result: Result, who: str) -> str:
-        digest = self.blobs.put(canonical(result))
-        self._tell(Kind.RESULT_MADE, who, result.study_uid, result=digest)
-        return digest
-
-    def failed(self, study_uid: str, reason: str) -> None:
-        """An analysis of this study could not even be tried; the reason is kept and shown."""
-        self._tell(Kind.ANALYSIS_FAILED, HOUSE.name, study_uid, reason=reason[:500])
-
-    def failures(self) -> list[str]:
-        """Studies whose last attempt at analysis failed."""
-        state: dict[str, Kind] = {}
-        number = 0
-        while page := self.journal.since(number, kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED), limit=_PAGE):
-            state.update((s.event.subject, s.event.kind) for s in page)
-            number = page[-1].number
-        return [study for study, last in state.items() if last is Kind.ANALYSIS_FAILED]
-
-    def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
-        """Latest of each chain, newest last; what may not be shown yet is not in it."""
-        must(who, "results", study_uid)
-        self._witness.look(who, study_uid, "results")
-        return self._disclosing.results(study_uid, who)
-
-    def result(self, digest: str, *, who: Person) -> Result:
-        """One result by its digest."""
-        must(who, "results", digest)
-        found = self._disclosing.result(digest, who)
-        self._witness.look(who, found.study_uid, "results")
-        return found
-
-    def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
-        """Values of a map, float32 on its grid."""
-        import io
-
-        import numpy as np
-
-        for held in self.result(result, who=who).maps:
-            if held.name == name:
-                values: npt.NDArray[np.float32] = np.load(io.BytesIO(self.blobs.get(held.digest)), allow_pickle=False)
-                return values
-        raise NotFound(f"map '{name}'", f"result {result[:12]} has none of that name")
 
     # ---- people ----------------------------------------------------------------------------------------------
 
@@ -462,90 +207,6 @@ class Site(Desk, Marks, Registering, Exchanging):
         """A door said no before any verb was reached; the journal keeps it."""
         self._tell(Kind.REFUSED, HOUSE.name, "", what=refusal.what, why=refusal.why)
 
-    def send(self, study_uid: str, destination: str, *, who: Person, what: str = "all") -> list[tuple[str, str]]:
-        """Send images and results of a study to a peer.
-
-        Returns:
-            for each object its SOP Instance UID and, where it was not acknowledged, the reason.
-        """
-        must(who, "send", study_uid)
-        peer = next((p for p in self.index.peers() if p["aet"] == destination), None)
-        if peer is None:
-            known = ", ".join(p["aet"] for p in self.index.peers()) or "none"
-            raise NotFound(f"destination '{destination}'", f"known are: {known}", "add it with `isocenter peer`")
-        study = self._disclosing.study(self.index.study(study_uid), who)
-        files: list[bytes] = []
-        if what in ("all", "images"):
-            files += [self.blobs.get(i.digest) for s in study.series for i in s.instances]
-        if what in ("all", "results"):
-            files += self.objects(study_uid, who=who)
-        answers = list(self.send_by[peer["kind"]](peer, files))
-        lost = [reason for _, reason in answers if reason]
-        self._tell(
-            Kind.SEND_FAILED if lost else Kind.SENT, who.name, study_uid, destination=destination,
-            objects=len(answers), failed=len(lost), reasons=sorted(set(lost))[:5],
-        )  # fmt: skip
-        return answers
-
-    def export(
-        self,
-        study_uid: str,
-        *,
-        key: bytes,
-        who: Person,
-        options: Sequence[str] = ("research",),
-        reviewed: Sequence[str] = (),
-        use: Use | None = None,
-    ) -> tuple[list[bytes], list[tuple[str, str]], dict[str, Any]]:
-        """The study's images and results without names, under pseudonyms of a secret key.
-
-        Args:
-            options: of PS3.15 table E.1-1, by name.
-            reviewed: SOP Instance UIDs whose pixels `who` has looked at.
-            use: what for; research by this person where nothing is said.
-
-        Raises:
-            Refused: the terms of use of the study do not permit it.
-
-        Returns:
-            the copies; for each object that cannot go out its SOP Instance UID and why (writing in the pixels, a
-            document, an unknown class): what is not surely clean stays here; and the report of what was done.
-        """
-        from isocenter.site.releasing import released
-
-        must(who, "export", study_uid)
-        wanted = use or self.consents.use(Purpose.RESEARCH, who=who)
-        permitted = self.consents.allowed(study_uid, wanted, who=who)
-        study = self._disclosing.study(self.index.study(study_uid), who)
-        images = (self.blobs.get(i.digest) for s in study.series for i in s.instances)
-        clean, held_back, report = released([images, self.objects(study_uid, who=who)], key, options, reviewed)
-        self._tell(
-            Kind.EXPORTED, who.name, study_uid, objects=len(clean), held_back=len(held_back),
-            options=report["options"], domain=report["domain"], reviewed=list(reviewed),
-            purpose=wanted.purpose.value, project=wanted.project, permitted=permitted.reason,
-        )  # fmt: skip
-        return clean, held_back, report | {"use": wanted.purpose.value, "permitted": permitted.reason}
-
-    def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
-        """The study's results as DICOM objects: SEG and SR of the latest of each chain that the sender may see, and
-        nothing of what runs in shadow.
-
-        What a person decided and signed goes out verified by name; what a machine says stays unverified.
-        """
-        from isocenter.forms.bundle import dicom
-        from isocenter.forms.sr import Signature
-
-        must(who, "export", study_uid)
-        study, sealed = self.index.study(study_uid), self.index.reading(study_uid)["reports"]
-        report = self._kept(sealed[-1]) if sealed else None
-        objects: list[bytes] = []
-        for id, result in self._disclosing.sent(study_uid, who):
-            signed = None
-            if report and report.signed and id in report.results and result.origin.kind == "person":
-                signed = Signature(report.by, self.organisation, report.signed)
-            objects += [f.data for f in dicom(result, study, self._source, self.blobs.get, signed=signed).files]
-        return objects
-
     def events(self, *, since: int, limit: int, who: Person) -> list[Sealed]:
         """The journal from a number on; what a person may not hear of yet has its number and nothing else."""
         must(who, "events")
@@ -575,16 +236,6 @@ class Site(Desk, Marks, Registering, Exchanging):
 
         return [model for model, _ in models(Path(self.shelf) if self.shelf else None).values()]
 
-    # ---- one event -------------------------------------------------------------------------------------------
-
-    def _tell(self, kind: Kind, who: str, subject: str, **details: Any) -> None:
-        self.journal.append(Event(kind, self.clock(), who, subject, details))
-
 
 def _withheld(sealed: Sealed) -> Sealed:
     return replace(sealed, event=Event(Kind.WITHHELD, sealed.event.time, ""))
-
-
-def fingerprint(study: Study) -> str:
-    """Digest of what a study holds: the same bytes give the same, whatever the order of arrival."""
-    return digest_of(sorted(i.digest for s in study.series for i in s.instances))

@@ -1,0 +1,142 @@
+"""The verbs of analysis: plan and run what fits a study, and show what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from isocenter.analysis import plan as planning
+from isocenter.analysis.describing import same_asking, same_question
+from isocenter.analysis.registry import address
+from isocenter.analysis.run import Request, run, run_apart
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.record import Kind, Result, Study, canonical, digest_of, to_plain
+from isocenter.site.answering import Answers
+from isocenter.site.loading import Loading
+from isocenter.site.witnessing import Witness
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Analysing", "fingerprint"]
+
+_PAGE = 2000
+
+
+class Analysing(Answers):
+    """What machines are asked and answer; the site that is made of it brings what it works on."""
+
+    _witness: Witness
+    shelf: str
+    apart: bool
+
+    def analyse(
+        self,
+        study_uid: str,
+        *,
+        who: Person,
+        only: str = "",
+        parameters: Mapping[str, Any] | None = None,
+        told: Callable[[str, int, int], None] = lambda name, done, of: None,
+    ) -> list[tuple[str, Result]]:
+        """Run what the plan binds. What was already answered by the same version on the same bytes is not run again.
+
+        Args:
+            only: name of one analysis; empty for all.
+            told: progress: name, runs done, runs in all.
+        """
+        must(who, "analyse", study_uid)
+        study = self.index.study(study_uid)
+        chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
+        stops = self._disclosing.stops()
+        if only and only in stops:
+            raise Refused(f"the analysis '{only}'", stops[only].sentence(), "another person can start it again")
+        chosen = [a for a in chosen if a.name not in stops]
+        earlier = self._earlier(study, chosen)
+        plan = planning.plan(chosen, study, earlier)
+        self._tell(
+            Kind.PLANNED, who.name, study_uid, fingerprint=fingerprint(study),
+            bindings=[{"analysis": b.analysis, "series": to_plain(b.series)} for b in plan.bindings],
+            declined=[{"analysis": d.analysis, "reasons": list(d.sentences())} for d in plan.declined],
+        )  # fmt: skip
+        made: list[tuple[str, Result]] = []
+        for number, binding in enumerate(plan.bindings):
+            told(binding.analysis, number, len(plan.bindings))
+            made.append(self._run(study, earlier, binding, parameters or {}, who))
+        return [(i, r) for i, r in made if self._disclosing.sees(r, who)]
+
+    def _run(
+        self,
+        study: Study,
+        earlier: tuple[Study, ...],
+        binding: planning.Binding,
+        given: Mapping[str, Any],
+        who: Person,
+    ) -> tuple[str, Result]:
+        analysis = self.registry.get(binding.analysis)
+        load = Loading(study, analysis.needs, binding.series, self.blobs.get, earlier)
+        series = tuple(uid for uids in binding.series.values() for uid in uids)
+        said = self.index.results(study.uid, replaced=True)
+        after = {r.replaces: r.origin.kind for _, r in said}
+        answered = [(d, r) for d, r in said if same_question(r, analysis.name, series) and after.get(d) != "machine"]
+        before = [(d, r) for d, r in answered if d not in after]
+        for digest, result in answered:  # also one that a person has corrected: it is not asked again behind their back
+            if result.receipt.inputs == load.digests and same_asking(result, analysis, given, self.shelf):
+                return digest, result
+        request = Request(address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf)
+        done = run_apart(request) if self.apart else run(request, analysis)
+        result = replace(done.result, replaces=before[-1][0] if before else "")
+        if done.blobs:
+            self.blobs.put_many(list(done.blobs.values()))
+        return self._keep(result, who.name), result
+
+    def _keep(self, result: Result, who: str) -> str:
+        digest = self.blobs.put(canonical(result))
+        self._tell(Kind.RESULT_MADE, who, result.study_uid, result=digest)
+        return digest
+
+    def failed(self, study_uid: str, reason: str) -> None:
+        """An analysis of this study could not even be tried; the reason is kept and shown."""
+        self._tell(Kind.ANALYSIS_FAILED, HOUSE.name, study_uid, reason=reason[:500])
+
+    def failures(self) -> list[str]:
+        """Studies whose last attempt at analysis failed."""
+        state: dict[str, Kind] = {}
+        number = 0
+        while page := self.journal.since(number, kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED), limit=_PAGE):
+            state.update((s.event.subject, s.event.kind) for s in page)
+            number = page[-1].number
+        return [study for study, last in state.items() if last is Kind.ANALYSIS_FAILED]
+
+    def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
+        """Latest of each chain, newest last; what may not be shown yet is not in it."""
+        must(who, "results", study_uid)
+        self._witness.look(who, study_uid, "results")
+        return self._disclosing.results(study_uid, who)
+
+    def result(self, digest: str, *, who: Person) -> Result:
+        """One result by its digest."""
+        must(who, "results", digest)
+        found = self._disclosing.result(digest, who)
+        self._witness.look(who, found.study_uid, "results")
+        return found
+
+    def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
+        """Values of a map, float32 on its grid."""
+        import io
+
+        import numpy as np
+
+        for held in self.result(result, who=who).maps:
+            if held.name == name:
+                values: npt.NDArray[np.float32] = np.load(io.BytesIO(self.blobs.get(held.digest)), allow_pickle=False)
+                return values
+        raise NotFound(f"map '{name}'", f"result {result[:12]} has none of that name")
+
+
+def fingerprint(study: Study) -> str:
+    """Digest of what a study holds: the same bytes give the same, whatever the order of arrival."""
+    return digest_of(sorted(i.digest for s in study.series for i in s.instances))

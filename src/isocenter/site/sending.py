@@ -1,0 +1,110 @@
+"""The verbs by which a study leaves the house: to a peer as it is, or without names for research."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from isocenter.errors import NotFound
+from isocenter.govern.consent import Purpose, Use
+from isocenter.govern.policy import Person, must
+from isocenter.record import Kind
+from isocenter.site.consenting import Consenting
+from isocenter.site.reporting import Reports
+
+__all__ = ["Send", "Sending"]
+
+Send = Callable[[Mapping[str, Any], Sequence[bytes]], Sequence[tuple[str, str]]]
+"""A destination and files -> for each file its SOP Instance UID and the reason of failure, empty when acknowledged."""
+
+
+class Sending(Reports):
+    """How studies leave; the site that is made of it brings what it works on."""
+
+    consents: Consenting
+    organisation: str
+    send_by: Mapping[str, Send]
+
+    def send(self, study_uid: str, destination: str, *, who: Person, what: str = "all") -> list[tuple[str, str]]:
+        """Send images and results of a study to a peer.
+
+        Returns:
+            for each object its SOP Instance UID and, where it was not acknowledged, the reason.
+        """
+        must(who, "send", study_uid)
+        peer = next((p for p in self.index.peers() if p["aet"] == destination), None)
+        if peer is None:
+            known = ", ".join(p["aet"] for p in self.index.peers()) or "none"
+            raise NotFound(f"destination '{destination}'", f"known are: {known}", "add it with `isocenter peer`")
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        files: list[bytes] = []
+        if what in ("all", "images"):
+            files += [self.blobs.get(i.digest) for s in study.series for i in s.instances]
+        if what in ("all", "results"):
+            files += self.objects(study_uid, who=who)
+        answers = list(self.send_by[peer["kind"]](peer, files))
+        lost = [reason for _, reason in answers if reason]
+        self._tell(
+            Kind.SEND_FAILED if lost else Kind.SENT, who.name, study_uid, destination=destination,
+            objects=len(answers), failed=len(lost), reasons=sorted(set(lost))[:5],
+        )  # fmt: skip
+        return answers
+
+    def export(
+        self,
+        study_uid: str,
+        *,
+        key: bytes,
+        who: Person,
+        options: Sequence[str] = ("research",),
+        reviewed: Sequence[str] = (),
+        use: Use | None = None,
+    ) -> tuple[list[bytes], list[tuple[str, str]], dict[str, Any]]:
+        """The study's images and results without names, under pseudonyms of a secret key.
+
+        Args:
+            options: of PS3.15 table E.1-1, by name.
+            reviewed: SOP Instance UIDs whose pixels `who` has looked at.
+            use: what for; research by this person where nothing is said.
+
+        Raises:
+            Refused: the terms of use of the study do not permit it.
+
+        Returns:
+            the copies; for each object that cannot go out its SOP Instance UID and why (writing in the pixels, a
+            document, an unknown class): what is not surely clean stays here; and the report of what was done.
+        """
+        from isocenter.site.releasing import released
+
+        must(who, "export", study_uid)
+        wanted = use or self.consents.use(Purpose.RESEARCH, who=who)
+        permitted = self.consents.allowed(study_uid, wanted, who=who)
+        study = self._disclosing.study(self.index.study(study_uid), who)
+        images = (self.blobs.get(i.digest) for s in study.series for i in s.instances)
+        clean, held_back, report = released([images, self.objects(study_uid, who=who)], key, options, reviewed)
+        self._tell(
+            Kind.EXPORTED, who.name, study_uid, objects=len(clean), held_back=len(held_back),
+            options=report["options"], domain=report["domain"], reviewed=list(reviewed),
+            purpose=wanted.purpose.value, project=wanted.project, permitted=permitted.reason,
+        )  # fmt: skip
+        return clean, held_back, report | {"use": wanted.purpose.value, "permitted": permitted.reason}
+
+    def objects(self, study_uid: str, *, who: Person) -> list[bytes]:
+        """The study's results as DICOM objects: SEG and SR of the latest of each chain that the sender may see, and
+        nothing of what runs in shadow.
+
+        What a person decided and signed goes out verified by name; what a machine says stays unverified.
+        """
+        from isocenter.forms.bundle import dicom
+        from isocenter.forms.sr import Signature
+
+        must(who, "export", study_uid)
+        study, sealed = self.index.study(study_uid), self.index.reading(study_uid)["reports"]
+        report = self._kept(sealed[-1]) if sealed else None
+        objects: list[bytes] = []
+        for id, result in self._disclosing.sent(study_uid, who):
+            signed = None
+            if report and report.signed and id in report.results and result.origin.kind == "person":
+                signed = Signature(report.by, self.organisation, report.signed)
+            objects += [f.data for f in dicom(result, study, self._source, self.blobs.get, signed=signed).files]
+        return objects
