@@ -63,9 +63,14 @@ def judge(
     groups: Annotated[
         Path | None, typer.Option(help="CSV: a column with the case's name, and one a group (sex, age, site, scanner).")
     ] = None,
+    alpha: Annotated[float, typer.Option(help="Part of cases of a class that may miss the conformal promise.")] = 0.1,
+    promise_on: Annotated[
+        Path | None, typer.Option(help="Other labelled cases that set the promise's limits; else half of the people.")
+    ] = None,
+    promise_groups: Annotated[Path | None, typer.Option(help="CSV with the groups of those cases.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a model on labelled cases: metrics with intervals, subgroups, calibration."""
+    """Measure a model on labelled cases: figures with intervals, subgroups, calibration, what acting on it brings."""
     from isocenter.cli.screen import Screen
     from isocenter.learn.judge import judged
 
@@ -76,17 +81,51 @@ def judge(
     said = dict(found.report)
     if groups is not None:
         _add_groups(said, found, groups)
+    if promise_groups is not None and promise_on is None:
+        raise typer.BadParameter("--promise-groups names groups of the cases of --promise-on, which is not given")
+    apart = (
+        (judged(model, promise_on, None, Path(chosen.models) if chosen.models else None), promise_groups)
+        if promise_on is not None else None
+    )  # fmt: skip
+    said |= _used(found, groups, alpha, apart)
     screen.answer(said)
     for name, value in said["metrics"].items():
         for part, one in {"": value}.items() if "value" in value else value.items():
             interval = f" ({one['low']:.3f} to {one['high']:.3f})" if "low" in one else ""
             screen.say(f"{name} {part} {one['value']:.3f}{interval}".replace("  ", " "))
     screen.say(f"n = {said['n']}, declined {said['declined']}")
+    _tell_use(screen, said)
     for gap in said.get("fairness", {}).get("gaps", ()):
         screen.say(
             f"worse for {gap['by']} {gap['worse']}: {gap['figure']}, {abs(gap['value']):.3f} apart "
             f"({gap['low']:.3f} to {gap['high']:.3f}), corrected p {gap['p_corrected']:.3f}"
         )
+
+
+def _used(found: Any, groups: Path | None, alpha: float, apart: tuple[Any, Path | None] | None) -> dict[str, Any]:
+    """What acting on the model's certainties brings; nothing for a model that states none."""
+    from isocenter.learn.judge_use import stated_of, used
+    from isocenter.learn.sealed import read_groups
+
+    def with_groups(one: Any, path: Path | None) -> tuple[Any, dict[str, Any]]:
+        cases = stated_of(one.model, one.predictions)
+        return cases, read_groups(path, cases.names) if cases is not None and path is not None else {}
+
+    cases, named = with_groups(found, groups)
+    if cases is None:
+        return {}
+    return used(cases, found.model, groups=named, alpha=alpha, apart=with_groups(*apart) if apart else None)
+
+
+def _tell_use(screen: Any, said: dict[str, Any]) -> None:
+    for point in said.get("operating_points", ()):
+        if "threshold" in point:
+            rates = ", ".join(f"{n} {point[n]['value']:.3f}" for n in ("sensitivity", "specificity"))
+            screen.say(f"at {point['name']} (certainty {point['threshold']:.3f}): {rates}; chosen {point['chosen']}")
+    for one in said.get("conformal", {}).get("promises", ()):
+        where = f"{one['by']} {one['group']}" if one["by"] else "everybody"
+        held = ", ".join(f"{name} {h['value']:.3f} of {h['n']}" for name, h in one.get("held", {}).items())
+        screen.say(f"{where}: " + (one.get("refused") or f"the answers held the truth for {held}"))
 
 
 def _probes(found: Any, answers: Any, named: dict[str, Any]) -> list[dict[str, Any]]:

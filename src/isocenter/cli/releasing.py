@@ -89,6 +89,7 @@ def _test(
     from isocenter.govern.gate import declared
     from isocenter.learn.answers import answers_of
     from isocenter.learn.judge import judged
+    from isocenter.learn.judge_use import stated_of, used
     from isocenter.learn.sealed import digest_of_data, measured, read_groups
 
     if data is None:
@@ -114,4 +115,7 @@ def _test(
     least = declared(told).least_events
     named = read_groups(groups, new.names) if groups is not None else {}
     figures = measured(new, other, named, least_events=least, against=digest)
-    gating.judged(model, {**figures, "metrics": own.report["metrics"]}, **said)
+    cases = stated_of(held, own.predictions)
+    use = used(cases, held, groups=named) if cases is not None else {}
+    shown = {k: own.report[k] for k in ("metrics", "calibration")}
+    gating.judged(model, {**figures, **shown, "use": use}, **said)

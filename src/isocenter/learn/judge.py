@@ -17,7 +17,7 @@ from isocenter.analysis.weights import models as shelf
 from isocenter.analysis.weights import open_session
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples, read_folder, read_npz
-from isocenter.learn.judge_classes import area_of, class_figures
+from isocenter.learn.judge_classes import area_of, class_figures, line_of
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import REST, read_labelled
 from isocenter.learn.recipes import recipe
@@ -164,8 +164,10 @@ def _films(held: Model, session: Any, data: Path, split: str | None) -> _Measure
     said = answered(session, examples.pictures, int(held.inputs["size"]))
     kept = _answered(said, held.inputs)
     rows = [
-        {"name": name, "label": int(label), "certainty": float(c), "declined": not k}
-        for name, label, c, k in zip(examples.names, examples.labels, said["certainty"][:, 0], kept, strict=True)
+        {"name": name, "person": int(whose), "label": int(label), "certainty": float(c), "declined": not k}
+        for name, whose, label, c, k in zip(
+            examples.names, examples.groups, examples.labels, said["certainty"][:, 0], kept, strict=True
+        )
     ]
     return figures(examples, said, held.inputs, how.subtypes), rows, said["embedding"].astype(np.float64)
 
@@ -202,9 +204,11 @@ def _classes(held: Model, session: Any, data: Path, split: str | None) -> _Measu
         shown["metrics"]["rejection"] = {"value": hits / int(np.count_nonzero(~inside)), "low": low, "high": high}
         shown["n"], shown["declined"] = len(examples), int(np.count_nonzero(declined))
     rows = [
-        {"name": name, "label": int(label), "said": int(c.argmax())}
+        {"name": name, "person": int(whose), "label": int(label), "said": int(c.argmax())}
         | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)} | {"declined": bool(d)}
-        for name, label, c, d in zip(examples.names, examples.labels, certainty, declined, strict=True)
+        for name, whose, label, c, d in zip(
+            examples.names, examples.groups, examples.labels, certainty, declined, strict=True
+        )
     ]  # fmt: skip
     return shown, rows, said.get("embedding")
 
@@ -264,6 +268,7 @@ def figures(
         "calibration": {
             "ece": calibration.expected_error(truth, certainty),
             "brier": calibration.brier(truth, certainty),
+            **line_of(truth, certainty),
             "bins": [
                 {"n": n, "stated": stated, "true": true}
                 for n, stated, true in calibration.reliability(truth, certainty)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods import agreement, calibration, roc
 
-__all__ = ["FEW", "area_of", "class_figures", "rate_of"]
+__all__ = ["FEW", "area_of", "class_figures", "line_of", "rate_of"]
 
 FEW = 10
 """Fewer events than this say nothing about a group."""
@@ -27,6 +27,18 @@ def rate_of(hits: int, of: int) -> dict[str, float]:
     """A proportion with Wilson's interval, as plain numbers."""
     low, high = roc.wilson(hits, of)
     return {"value": hits / of, "low": low, "high": high}
+
+
+def line_of(truth: npt.ArrayLike, certainty: npt.ArrayLike) -> dict[str, Any]:
+    """Slope, intercept and calibration in the large with their intervals, or ``line_not_made`` with the reason."""
+    try:
+        line = calibration.line(truth, certainty)
+    except Refused as why:
+        return {"line_not_made": f"{why.what}: {why.why}"}
+    return {
+        name: dict(zip(("value", "low", "high"), getattr(line, name), strict=True))
+        for name in ("slope", "intercept", "in_the_large")
+    }
 
 
 def class_figures(
@@ -81,6 +93,7 @@ def class_figures(
         "calibration": {
             "ece": calibration.expected_error(truth, stated),
             "brier": error,
+            **line_of(truth, stated),
             "bins": [
                 {"n": n, "stated": told, "true": true} for n, told, true in calibration.reliability(truth, stated)
             ],

@@ -1,6 +1,6 @@
 import { Rate } from "../analyses/fate";
 import type { Share } from "../analyses/shapes";
-import { Unknown } from "./parts";
+import { figure, Unknown } from "./parts";
 import type { Model } from "./shapes";
 
 const SIZE = 280;
@@ -45,7 +45,7 @@ function Claimed({ model }: { model: Model }) {
         <text class="axis" x={x(0.5)} y={SIZE - 4} text-anchor="middle">stated</text>
       </svg>
       <table class="plain">
-        <caption class="muted">Expected calibration error {told.ece.toFixed(3)}, Brier score {told.brier.toFixed(3)}</caption>
+        <caption class="muted">Expected calibration error {told.ece.toFixed(3)}, Brier score {told.brier.toFixed(3)}{told.slope && told.intercept && <>, slope {figure(told.slope)}, intercept {figure(told.intercept)}</>}{told.line_not_made && <>; no slope: {told.line_not_made}</>}</caption>
         <thead><tr><th scope="col" class="num">Stated</th><th scope="col" class="num">True</th><th scope="col" class="num">n</th></tr></thead>
         <tbody>{told.bins.map((bin) => <tr key={bin.stated}><td class="num">{bin.stated.toFixed(3)}</td><td class="num">{bin.true.toFixed(3)}{bin.n < FEW && <span class="muted"> few</span>}</td><td class="num">{bin.n}</td></tr>)}</tbody>
       </table>

@@ -4,6 +4,7 @@ import { asTrouble, Source } from "../api/load";
 import { Shown } from "../kit/states";
 import { may, me, ruleOf } from "../me";
 import { moment } from "../words";
+import { UsePart, type Use } from "./use";
 
 interface Taken {
   step: string;
@@ -33,7 +34,7 @@ interface Way {
   change: { may_change: string[]; protocol?: Record<string, unknown>; impact: string; by: string; when: string } | null;
   test: { digest: string; by: string; when: string } | null;
   looks: number;
-  judged: { metric: string; n: number; look: number; primary: { value: number; low: number; high: number }; gaps: Gap[] } | null;
+  judged: { metric: string; n: number; look: number; primary: { value: number; low: number; high: number }; gaps: Gap[]; use?: Use } | null;
   steps: Taken[];
 }
 
@@ -81,6 +82,7 @@ function Judged({ of, replaces }: { of: NonNullable<Way["judged"]>; replaces: st
           <tbody>{of.gaps.map((one) => <tr key={one.group ?? ""}><td>{one.group ?? "overall"}</td><td>{one.figure ?? ""}</td><td>{one.insufficient ?? said(one)}</td><td class="num">{one.n}</td></tr>)}</tbody>
         </table>
       )}
+      {of.use && <UsePart of={of.use} />}
     </>
   );
 }

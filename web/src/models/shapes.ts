@@ -33,7 +33,7 @@ export interface Model {
     declined?: number;
     metrics?: Record<string, Figure>;
     subgroups?: Subgroup[];
-    calibration?: { bins: Bin[]; brier: number; ece: number };
+    calibration?: { bins: Bin[]; brier: number; ece: number; slope?: Figure; intercept?: Figure; line_not_made?: string };
     out_of_scope?: Record<string, { n: number; declined: number }>;
   };
 }
