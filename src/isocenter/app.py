@@ -266,7 +266,7 @@ class House:
                 "it is not among the known peers, and nobody else may associate",
                 f"add it with `isocenter peer {aet} HOST PORT`",
             )
-        return Person(aet, Role.SERVICE)
+        return Person(aet, Role.SERVICE, "aet")
 
     def start_web(self) -> None:
         """Open the web server: pages, JSON and DICOMweb."""

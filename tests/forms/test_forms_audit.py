@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from isocenter.forms.audit import audited, fhir, message
+from isocenter.forms.audit import AUDITED, audited, fhir, message
 from isocenter.record import Event, Kind, Sealed
 from isocenter.record.event import GENESIS
 
@@ -28,6 +28,7 @@ def test_every_kind_is_a_message_and_a_resource(kind: Kind) -> None:
         "EventIdentification", "ActiveParticipant", "AuditSourceIdentification", "ParticipantObjectIdentification",
     ]  # fmt: skip
     said = audited(kind)
+    assert kind in AUDITED
     what = root[0]
     assert what.attrib == {
         "EventActionCode": said.action, "EventDateTime": "2026-11-20T10:15:00+00:00",

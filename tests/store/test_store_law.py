@@ -36,6 +36,7 @@ reading_event = st.tuples(
             Kind.VIEWED,
             Kind.PERSON_ADDED,
             Kind.PEER_ADDED,
+            Kind.STUDY_HOMED,
         ]
     ),
     small,
@@ -101,7 +102,7 @@ class Acts:
         return pixels(n, str(salt)), one
 
     def _event(self, kind: Kind, study: int, who: str) -> Event:
-        details = {"report": f"r{self.time}", "role": "reader", "aet": "X", "port": self.time}
+        details = {"report": f"r{self.time}", "role": "reader", "aet": "X", "port": self.time, "project": f"p{who}"}
         subject = who if kind in (Kind.PERSON_ADDED, Kind.PEER_ADDED) else f"1.2.{study}"
         return Event(kind, after(self.time), who, subject, details)
 
@@ -162,7 +163,7 @@ EVERYTHING = [
     ("result", 0, "person", True),
     [("event", Kind.READING_OPENED, 0, "anna"), ("event", Kind.OPINION_LOCKED, 0, "anna")],
     [("event", Kind.REPORT_DRAFTED, 0, "anna"), ("event", Kind.REPORT_SIGNED, 0, "anna")],
-    [("event", Kind.PERSON_ADDED, 0, "anna"), ("event", Kind.PEER_ADDED, 0, "bert")],
+    [("event", kind, 0, "anna") for kind in (Kind.PERSON_ADDED, Kind.PEER_ADDED, Kind.STUDY_HOMED)],
     ("change", Kind.OBJECTS_REJECTED, 0, 0),
     [("image", 3, 2, 1, 1, "Doe^Janet", {}, {}, False)],
     ("change", Kind.PATIENTS_MERGED, 0, 0),

@@ -160,7 +160,7 @@ def test_a_migration_that_is_killed_in_the_middle_is_as_if_it_had_not_begun(tmp_
     url = f"sqlite:///{tmp_path}/a.sqlite"
     database, blobs = Database(url), Blobs(str(tmp_path / "blobs"))
     receive(database, blobs, Journal(database, blobs), [(b"one", image(1))], "CT1", NOON)
-    for table in ("rejected", "alias", "rehomed"):
+    for table in ("rejected", "alias", "rehomed", "home"):
         with database._begin() as connection:
             connection.exec_driver_sql(f"DROP TABLE {table}")
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")

@@ -18,10 +18,10 @@ Who = Annotated[str, typer.Option("--as", help="Account that acts; your own name
 def _reader(site: Any, name: str) -> Any:
     """Who acts: a named account with its role, or the owner of the folder."""
     from isocenter.errors import NotFound
-    from isocenter.govern.policy import Person, Role
+    from isocenter.govern.policy import Owner, Person, Role
 
     if not name:
-        return Person(getpass.getuser(), Role.ADMIN)
+        return Owner(getpass.getuser(), Role.ADMIN)
     found = site.index.person(name)
     if found is None:
         raise NotFound(f"account '{name}'", "nobody has that name", "add it with `isocenter person`")

@@ -100,7 +100,7 @@ class Exchange:
                 "make certificates with `isocenter certificate`, or set ISOCENTER_HL7_PLAIN=true on a network of"
                 " its own",
             )  # fmt: skip
-        system = Person("HL7", Role.SERVICE)
+        system = Person("HL7", Role.SERVICE, "aet")
         listener = mllp.MllpListener(
             lambda data: self.site.messaging.hear(data, who=system), host=chosen.host, port=chosen.hl7_port,
             senders=_listed(chosen.hl7_senders), tls=tls.server(*files) if files is not None else None,

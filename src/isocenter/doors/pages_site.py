@@ -100,7 +100,7 @@ class PagesSite(Protocol):
     def worklist(self, *, who: Person, with_ai: bool = True) -> list[Entry]:
         """The rows in their order."""
 
-    def study(self, uid: str, *, who: Person) -> Study:
+    def study(self, study_uid: str, *, who: Person) -> Study:
         """The whole study."""
 
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:

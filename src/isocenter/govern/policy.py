@@ -7,13 +7,13 @@ A door or a site asks `must`; whoever wants to show the rule beforehand asks `wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
 from isocenter.errors import Forbidden, Refused
 
-__all__ = ["HOUSE", "NOBODY", "RULES", "Person", "Role", "Rule", "may", "must", "why"]
+__all__ = ["HOUSE", "NOBODY", "RULES", "Owner", "Person", "Role", "Rule", "may", "must", "why"]
 
 
 class Role(StrEnum):
@@ -31,6 +31,12 @@ class Role(StrEnum):
 class Person:
     """Who asks: the name of the account and its role.
 
+    Args:
+        name: of the account, or AE title.
+        role: what the account is here for.
+        of: ``account``, or ``aet`` for a system that is known by its AE title: the two have each their own names.
+        only: verbs to which what they ask about narrows the role; None where nothing does.
+
     Raises:
         Refused: when the role is not one of `Role`.
 
@@ -40,6 +46,8 @@ class Person:
 
     name: str
     role: Role
+    of: str = "account"
+    only: frozenset[str] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         try:
@@ -50,6 +58,12 @@ class Person:
 
 NOBODY = Person("", Role.NONE)
 """Whoever has not signed in."""
+
+
+class Owner(Person):
+    """Whoever owns the folder of the archive and runs a command on it: as free as the house. Nobody who signs in, and
+    no system that calls, is ever made one."""
+
 
 HOUSE = Person("isocenter", Role.ADMIN)
 """The house itself: what it does by `flow.py`, or for whoever owns the folder, it does under this name. It is known by
@@ -154,6 +168,11 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("audit", "read the whole journal", _A),
             _rule("people", "add people and peers", _A),
             _rule("metrics", "read the figures of the running server", _A),
+            # projects
+            _rule("projects", "see the projects that they are in", *_STAFF),
+            _rule("project", "found projects, say who is in them, and move studies", _A),
+            _rule("glass", "open, in an emergency, a study of a project that they are not in", _A, _R),
+            _rule("glass_review", "look through what was opened in an emergency", _A, _R),
         )
     )
 )
@@ -167,7 +186,7 @@ def may(person: Person, verb: str) -> bool:
     (True, False, False)
     """
     rule = RULES.get(verb)
-    return rule is not None and person.role in rule.roles
+    return rule is not None and person.role in rule.roles and (person.only is None or verb in person.only)
 
 
 def must(person: Person, verb: str, subject: str = "") -> None:
@@ -191,6 +210,12 @@ def must(person: Person, verb: str, subject: str = "") -> None:
     if person.role is Role.NONE:
         raise Forbidden(
             f"not signed in (rule '{rule.name}')", f"only people with an account may {rule.about}", "sign in"
+        )
+    if person.role in rule.roles:
+        raise Forbidden(
+            f"rule '{rule.name}' in the project of this study",
+            f"what you are there may not {rule.about}",
+            "whoever runs the project can give you such a role there",
         )
     raise Forbidden(
         f"rule '{rule.name}' refuses the role '{person.role}'",

@@ -94,6 +94,13 @@ class Kind(StrEnum):
     PATIENTS_MERGED = "PatientsMerged"  # details: from, into: {id, issuer}, studies, reason; later arrivals follow
     STUDIES_MOVED = "StudiesMoved"  # details: studies, into: the whole of the patient, reason
     PATIENTS_UNDONE = "PatientsUndone"  # details: change: number of the event that is undone, reason
+    PROJECT_SET = "ProjectSet"  # subject: project; details: about, keeper: who looks through broken glass there
+    PROJECT_JOINED = "ProjectJoined"  # subject: project; details: name, of: account or aet, role: what they are there
+    PROJECT_RULED = "ProjectRuled"  # subject: project; details: sender, of; what this one sends is at home there
+    STUDY_HOMED = "StudyHomed"  # subject: study; details: project where it is at home now, was, reason
+    GLASS_BROKEN = "GlassBroken"  # subject: study; details: id, reason, until, reviewer, project
+    GLASS_ENDED = "GlassEnded"  # the same; details: id
+    GLASS_REVIEWED = "GlassReviewed"  # the same; details: id, justified, words
     STARTED = "Started"
     LESION_MATCHED = "LesionMatched"  # subject: study; details.one, .other: tracking identities; .same
     ORDER_PLACED = "OrderPlaced"  # subject: order; details.order: the whole of it as it now stands, .source

@@ -26,6 +26,8 @@ from isocenter.reading.disclosure import Mode, Modes, Use
 from isocenter.record import Kind, Result, Sealed, Study
 
 if TYPE_CHECKING:
+    from isocenter.record.project import Reach
+    from isocenter.site.projecting import Projects
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
@@ -50,11 +52,13 @@ class Disclosing:
         journal: what tells that a mode was set or an opinion locked, also by another process.
         blinded: studies that a person reads blind now (drawn for review, or as one of two readers): of these nothing
             that a machine or a colleague said may reach them, whatever the modes are.
+        projects: which studies a person may ask for at all.
     """
 
     index: Index
     journal: Journal
     blinded: Callable[[Person], frozenset[str]] = lambda who: frozenset()
+    projects: Projects | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -119,6 +123,14 @@ class Disclosing:
         rows = self.index.find("IMAGE", {**_MACHINES_WRITE, **within})
         return {str(row["SeriesInstanceUID"]): str(row["StudyInstanceUID"]) for row in rows}
 
+    # ---- which studies
+
+    def _held(self, study_uid: str, who: Person, verb: str) -> bool:
+        return self.projects is None or self.projects.holds(study_uid, who, verb)
+
+    def _reach(self, who: Person, verb: str) -> Reach | None:
+        return self.projects.reach(who, verb) if self.projects is not None else None
+
     # ---- who is bound
 
     def free(self, study_uid: str, who: Person, *, state: str = "") -> bool:
@@ -157,9 +169,9 @@ class Disclosing:
 
     def results(self, study_uid: str, who: Person, *, replaced: bool = False) -> list[tuple[str, Result]]:
         """The latest of each chain that a person may see, newest last; all of a chain with `replaced`."""
-        many = [(i, r) for i, r in self.index.results(study_uid, replaced=replaced) if not taken_back(r)]
-        if study_uid in self.blinded(who):
+        if study_uid in self.blinded(who) or not self._held(study_uid, who, "results"):
             return []
+        many = [(i, r) for i, r in self.index.results(study_uid, replaced=replaced) if not taken_back(r)]
         if not many or unbound(who):
             return many
         free, modes = self.free(study_uid, who), self.modes()
@@ -186,7 +198,7 @@ class Disclosing:
 
     def sees(self, result: Result, who: Person) -> bool:
         """Whether a person may see one result."""
-        if result.study_uid in self.blinded(who):
+        if result.study_uid in self.blinded(who) or not self._held(result.study_uid, who, "results"):
             return False
         if unbound(who):
             return True
@@ -213,6 +225,8 @@ class Disclosing:
         """Rows as a person may see them; what they read blind stands in a list of its own and not in this one."""
         if blind := self.blinded(who):
             waiting = [w for w in waiting if w.study.uid not in blind]
+        if self.projects is not None and (reach := self.projects.reach(who, "worklist")) is not None:
+            waiting = [w for w in waiting if reach.holds(w.study.uid, self.projects.home(w.study.uid))]
         if stops := self.stops():
             waiting = [_unraised(w, stops) for w in waiting]
         if unbound(who):
@@ -236,6 +250,8 @@ class Disclosing:
     def hears(self, sealed: Sealed, who: Person) -> bool:
         """Whether a person may hear of an event: what machines do on a study is silent until it may be seen."""
         event = sealed.event
+        if self.projects is not None and not self.projects.hears(sealed, who):
+            return False
         if event.subject and event.subject in self.blinded(who):
             return False
         if unbound(who) or not event.subject:
@@ -270,7 +286,7 @@ class Disclosing:
     def find(self, level: str, keys: Mapping[str, str], who: Person, **rest: Any) -> list[dict[str, Any]]:
         """A search that counts and matches nothing that a person may not see yet."""
         without = self.withheld(who)
-        rows = self.index.find(level, keys, **rest, without=without)
+        rows = self.index.find(level, keys, **rest, without=without, reach=self._reach(who, "find"))
         touched = {self._made[series] for series in without}
         return [self._recounted(row, without, touched) for row in rows] if touched else rows
 

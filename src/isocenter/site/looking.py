@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
-from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound
+from isocenter.errors import Conflict, IsocenterError, NotFound
 from isocenter.govern.policy import Person, must
 from isocenter.reading.cutting import Cutter, Plane
 from isocenter.reading.pictures import Pictures, Shelf, real_values, shown
@@ -16,6 +16,7 @@ from isocenter.reading.priors import priors as ranked
 from isocenter.record import Instance, Series, Study
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.loading import volumes_of
+from isocenter.site.projecting import Projects
 from isocenter.site.receiving import Receiving
 from isocenter.site.witnessing import Witness
 
@@ -39,6 +40,7 @@ class Looking:
 
     index: Index
     blobs: Blobs
+    projects: Projects
     _receiving: Receiving
     _disclosing: Disclosing
     _witness: Witness
@@ -50,13 +52,18 @@ class Looking:
         must(who, "receive", sender)
         return self.blobs.incoming()
 
-    def receive(self, files: Iterable[bytes | bytearray | Incoming], *, sender: str, who: Person) -> list[Stored]:
+    def receive(
+        self, files: Iterable[bytes | bytearray | Incoming], *, sender: str, who: Person, project: str = ""
+    ) -> list[Stored]:
         """Take instances in: whole, known, durable, or refused with the reason. Durable when this returns.
+
+        Args:
+            project: where new studies are at home; by the rule for the sender where it is left out.
 
         Returns:
             one `Stored` for each file, in order: stored, there, conflict (set aside) or rejected.
         """
-        return self._receiving.receive(files, sender=sender, who=who)
+        return self._receiving.receive(files, sender=sender, who=who, project=project)
 
     def find(
         self,
@@ -73,17 +80,17 @@ class Looking:
         self._witness.search(who, level, [name for name, value in keys.items() if value])
         return self._disclosing.find(level, keys, who, limit=limit, offset=offset, fuzzy=fuzzy)
 
-    def study(self, uid: str, *, who: Person) -> Study:
+    def study(self, study_uid: str, *, who: Person) -> Study:
         """One study, whole."""
-        must(who, "study", uid)
-        found = self.index.study(uid)
-        self._witness.look(who, uid, "record")
+        must(who, "study", study_uid)
+        found = self.index.study(study_uid)
+        self._witness.look(who, study_uid, "record")
         return self._disclosing.study(found, who)
 
     def studies(self, *, who: Person, limit: int = 100, offset: int = 0) -> list[Study]:
         """Studies without their series, the newest first."""
         must(who, "find")
-        return self.index.studies(limit=limit, offset=offset)
+        return self.index.studies(limit=limit, offset=offset, reach=self.projects.reach(who, "find"))
 
     def instance(self, sop_uid: str, *, who: Person) -> bytes:
         """The stored file of one instance, as it was received."""
@@ -100,7 +107,8 @@ class Looking:
     def _image(self, sop_uid: str, who: Person) -> tuple[Study, Series, Instance]:
         must(who, "instance", sop_uid)
         found = self.index.instance(sop_uid)
-        if found[1].uid in self._disclosing.withheld(who):
+        held = self.projects.holds(found[0].uid, who, "instance")
+        if not held or found[1].uid in self._disclosing.withheld(who):
             raise NotFound(f"instance {sop_uid:.64}", "the archive has none of that SOP Instance UID")
         self._witness.look(who, found[0].uid)
         return found
@@ -118,15 +126,10 @@ class Looking:
         must(who, "study", study_uid)
         study = self.index.study(study_uid)
         others = self.index.studies({"PatientID": study.patient.id}, limit=_PRIORS, order="-date")
-        allowed, withheld = [], 0
-        for other in planning.earlier_of(study, others):
-            try:
-                must(who, "study", other.uid)
-            except Forbidden:
-                withheld += 1
-            else:
-                allowed.append(self._disclosing.study(self.index.study(other.uid), who))
-        return ranked(study, allowed), withheld
+        earlier = planning.earlier_of(study, others)
+        held = [one for one in earlier if self.projects.holds(one.uid, who, "study")]
+        allowed = [self._disclosing.study(self.index.study(one.uid), who) for one in held]
+        return ranked(study, allowed), len(earlier) - len(held)
 
     def pictures(self, study_uid: str, series_uid: str, *, tag: str = "", who: Person) -> Pictures:
         """The images of a series as a reader scrolls through them, without their pixels.
@@ -168,4 +171,4 @@ class Looking:
     def counts(self, *, who: Person) -> dict[str, int]:
         """How much the archive holds."""
         must(who, "find")
-        return self.index.counts()
+        return self.index.counts(reach=self.projects.reach(who, "find"))

@@ -5,6 +5,7 @@ The note is stored as any object; what it means is an event of its own. A sender
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -30,14 +31,25 @@ def is_note(record: Study) -> bool:
     return record.series[0].instances[0].sop_class == KEY_OBJECTS
 
 
-def heard(index: Index, journal: Journal, data: bytes, *, sender: str, now: datetime) -> int:
+def heard(
+    index: Index,
+    journal: Journal,
+    data: bytes,
+    *,
+    sender: str,
+    now: datetime,
+    may: Callable[[str], bool] = lambda study_uid: True,
+) -> int:
     """Do what a note asks that has just been stored; the number of the event, or 0 where there is nothing to do.
+
+    Args:
+        may: whether its sender may speak of a study.
 
     Raises:
         Refused: it is a rejection note and cannot be understood.
     """
     note = read_note(data)
-    if note is None or _done(journal, note):
+    if note is None or not may(note.study_uid) or _done(journal, note):
         return 0
     return rejected(index, journal, note, reason=note.words or "by a rejection note", who=sender, now=now)
 

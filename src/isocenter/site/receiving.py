@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.policy import Person, may, must
 from isocenter.record import Event, Kind, Study
+from isocenter.record.project import EVERYBODY, Reach
 from isocenter.site.noting import heard, is_note
 from isocenter.store.incoming import Incoming
 from isocenter.store.intake import Stored, receive
 
 if TYPE_CHECKING:
+    from isocenter.site.projecting import Projects
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
     from isocenter.store.journal import Journal
@@ -34,6 +36,16 @@ Read = tuple[Given, Study] | Stored
 
 
 @dataclass(frozen=True)
+class _Way:
+    """How files come: where their new studies are at home, to which they may add, and of which notes may speak."""
+
+    project: str = EVERYBODY
+    reach: Reach | None = None
+    heed: bool = False
+    notes: Reach | None = None
+
+
+@dataclass(frozen=True)
 class Receiving:
     """How files come into one archive."""
 
@@ -41,43 +53,49 @@ class Receiving:
     blobs: Blobs
     journal: Journal
     clock: Callable[[], datetime]
+    projects: Projects | None = None
 
-    def receive(self, files: Iterable[Given], *, sender: str, who: Person) -> list[Stored]:
-        """`take`, where the policy lets this person store.
+    def receive(self, files: Iterable[Given], *, sender: str, who: Person, project: str = "") -> list[Stored]:
+        """`take`, where the policy lets this person store; into the project that is named, or by the sender's rule.
 
         Raises:
             Forbidden: it does not.
+            NotFound: a project that it may not send to.
             Unavailable: as `take`.
         """
         must(who, "receive", sender)
-        return self.take(files, sender, heed=may(who, "reject"))
+        home, reach = self.projects.arriving(who, project=project) if self.projects else (EVERYBODY, None)
+        notes = self.projects.reach(who, "reject") if self.projects else None
+        return self.take(files, sender, _Way(home, reach, may(who, "reject"), notes))
 
-    def take(self, files: Iterable[Given], sender: str, *, heed: bool = False) -> list[Stored]:
+    def take(self, files: Iterable[Given], sender: str, way: _Way | None = None) -> list[Stored]:
         """Take files in; those that this returns as stored or there are durable. One answer a file, in their order.
 
         Args:
-            heed: do what a rejection note among them asks, before it is acknowledged.
+            way: where new studies are at home, to which studies the sender may add, and whether what a rejection note
+                among them asks is done before it is acknowledged.
 
         Raises:
             Unavailable: disk or database said no; what was kept before stays, and nothing is acknowledged.
         """
+        way = way or _Way()
         batches = _batches(files)
         first = next(batches, [])
         second = next(batches, None)
         if second is None:
-            return self._keep(_read(first), sender, heed)
+            return self._keep(_read(first), sender, way)
         answers: list[Stored] = []
         with ThreadPoolExecutor(1, thread_name_prefix="receiving") as beside:
-            before: Future[list[Stored]] = beside.submit(self._keep, _read(first), sender, heed)
+            before: Future[list[Stored]] = beside.submit(self._keep, _read(first), sender, way)
             batch: list[Given] | None = second
             while batch is not None:
                 read = _read(batch)
                 answers += before.result()
-                before = beside.submit(self._keep, read, sender, heed)
+                before = beside.submit(self._keep, read, sender, way)
                 batch = next(batches, None)
             return answers + before.result()
 
-    def _keep(self, read: Sequence[Read], sender: str, heed: bool) -> list[Stored]:
+    def _keep(self, read: Sequence[Read], sender: str, way: _Way) -> list[Stored]:
         from isocenter.dicom.elements import same_object
 
         now = self.clock()
@@ -85,19 +103,28 @@ class Receiving:
             said = {"count": len(refused), "reasons": sorted(set(refused))[:20]}
             self.journal.append(Event(Kind.INSTANCES_REJECTED, now, sender, "", said))
         good = [one for one in read if not isinstance(one, Stored)]
-        kept = receive(self.database, self.blobs, self.journal, good, sender, now, same=same_object, measured=True)
+        kept = receive(
+            self.database, self.blobs, self.journal, good, sender, now, same=same_object, measured=True,
+            project=way.project, reach=way.reach,
+        )  # fmt: skip
         for (given, record), stored in zip(good, kept, strict=True):
-            if heed and is_note(record) and stored.status in ("stored", "there"):
-                self._hear(bytes(given.data if isinstance(given, Incoming) else given), sender, now)
+            if way.heed and is_note(record) and stored.status in ("stored", "there"):
+                self._hear(bytes(given.data if isinstance(given, Incoming) else given), sender, now, way)
         taken = iter(kept)
         return [one if isinstance(one, Stored) else next(taken) for one in read]
 
-    def _hear(self, data: bytes, sender: str, now: datetime) -> None:
+    def _hear(self, data: bytes, sender: str, now: datetime, way: _Way) -> None:
         from isocenter.store.index import Index
 
         # A note that nobody can understand is an object like others, and rejects nothing.
         with contextlib.suppress(Refused):
-            heard(Index(self.database, self.blobs), self.journal, data, sender=sender, now=now)
+            heard(Index(self.database, self.blobs), self.journal, data, sender=sender, now=now, may=self._may(way))
+
+    def _may(self, way: _Way) -> Callable[[str], bool]:
+        """Whether a note from this sender may speak of a study."""
+        return lambda uid: (
+            way.notes is None or (self.projects is not None and way.notes.holds(uid, self.projects.home(uid)))
+        )
 
 
 def _read(batch: Sequence[Given]) -> list[Read]:

@@ -16,6 +16,7 @@ from isocenter.govern.policy import Person
 from isocenter.reading import session
 from isocenter.record import Event, Kind, Study
 from isocenter.site.disclosing import Disclosing
+from isocenter.site.projecting import Projects
 from isocenter.site.witnessing import Witness
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Sitting:
     index: Index
     registry: Registry
     clock: Callable[[], datetime]
+    projects: Projects
     _disclosing: Disclosing
     _witness: Witness
     _fits: dict[str, tuple[datetime | None, planning.Plan]]
@@ -54,7 +56,9 @@ class Sitting:
         """Earlier studies of the patient without their series, the newest first."""
         if not study.patient.id:
             return ()
+        mine = self.projects.home(study.uid)  # what is said of a study must not tell of one in another project
         others = self.index.studies({"PatientID": study.patient.id}, limit=_HISTORY, order="-date")
+        others = [one for one in others if self.projects.home(one.uid) == mine]
         return planning.earlier_of(study, others)
 
     def _source(self, sop_uid: str) -> bytes:

@@ -46,6 +46,7 @@ from isocenter.site.looking import Looking
 from isocenter.site.outlining import Marks
 from isocenter.site.overseeing import Overseeing
 from isocenter.site.preferring import Preferences
+from isocenter.site.projecting import Projects
 from isocenter.site.receiving import Receiving
 from isocenter.site.registering import Registering
 from isocenter.site.rejecting import Rejecting
@@ -57,6 +58,7 @@ from isocenter.site.staff import Staff
 from isocenter.site.teaching import Teaching
 from isocenter.site.watching import Watching
 from isocenter.site.witnessing import Witness
+from isocenter.store.homes import Homes
 
 if TYPE_CHECKING:
     from isocenter.store.blobs import Blobs
@@ -94,11 +96,12 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
 
     def __post_init__(self) -> None:
         # The clock is asked through the site: whoever gives it another one means the arrivals, too.
-        self._receiving = Receiving(self.database, self.blobs, self.journal, lambda: self.clock())
+        self.projects = Projects(self.index, Homes(self.database), self.journal, lambda: self.clock())
+        self._receiving = Receiving(self.database, self.blobs, self.journal, lambda: self.clock(), self.projects)
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
         self.reviews = Reviewing(self.index, self.journal, self.blobs, self.clock)
-        self._disclosing = Disclosing(self.index, self.journal, self.reviews.blinded)
+        self._disclosing = Disclosing(self.index, self.journal, self.reviews.blinded, self.projects)
         self.cataloguing = Cataloguing(
             self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf
         )
@@ -134,6 +137,10 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
         self._experience = Experience(self.journal.since, self.head)
+        self.projects.guard(
+            self, self.alerts, self.calls, self.committing, self.consents, self.following, self.identities,
+            self.ordering, self.oversight, self.projects, self.rejecting, self.reviews, self.sharing,
+        )  # fmt: skip
 
     # ---- people ----------------------------------------------------------------------------------------------
 

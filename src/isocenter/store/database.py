@@ -30,7 +30,7 @@ Joint = Callable[[sa.Connection, Sequence[X]], Sequence[T]]
 
 _BEGIN_TO_READ, _BEGIN_TO_WRITE = Statement(sa.text("BEGIN")), Statement(sa.text("BEGIN IMMEDIATE"))
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a database that stands there is opened without loading alembic."""
 
 

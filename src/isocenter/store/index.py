@@ -14,12 +14,14 @@ import sqlalchemy as sa
 
 from isocenter.errors import NotFound, Refused
 from isocenter.record.plain import from_plain
+from isocenter.record.project import Reach
 from isocenter.record.result import Result
 from isocenter.record.study import Instance, Patient, Series, Study
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 from isocenter.store.decoded import Decoded
+from isocenter.store.homes import within
 from isocenter.store.search import find, study_conditions
 from isocenter.store.statements import Statement
 
@@ -67,6 +69,7 @@ class Index:
         offset: int = 0,
         fuzzy: bool = False,
         without: Collection[str] = (),
+        reach: Reach | None = None,
     ) -> list[dict[str, Any]]:
         """Search as C-FIND and QIDO-RS do.
 
@@ -77,6 +80,7 @@ class Index:
             limit, offset: a page; the order is stable: newest arrival first, then by UID.
             fuzzy: names match by the beginnings of their words.
             without: series that neither match nor are listed; numbers of related objects still count them.
+            reach: studies that may be asked for; others are neither listed nor counted. None: every.
 
         Returns:
             rows by DICOM keyword: text, numbers as int, dates as YYYYMMDD, ``ModalitiesInStudy`` as a list; with the
@@ -86,7 +90,7 @@ class Index:
             Refused: an unknown level, or a date or time that is none.
         """
         with self._database.read() as connection:
-            return find(connection, level, keys, limit=limit, offset=offset, fuzzy=fuzzy, without=without)
+            return find(connection, level, keys, limit=limit, offset=offset, fuzzy=fuzzy, without=without, reach=reach)
 
     def studies(
         self,
@@ -95,6 +99,7 @@ class Index:
         limit: int = 100,
         offset: int = 0,
         order: str = "-arrived",
+        reach: Reach | None = None,
     ) -> list[Study]:
         """A page of studies; their series come without instances.
 
@@ -102,6 +107,7 @@ class Index:
             keys: as in `find` at study level.
             limit, offset: the page.
             order: ``arrived``, ``date``, ``name`` or ``patient_id``; ``-`` before it turns it around.
+            reach: as in `find`.
 
         Raises:
             Refused: an unknown order or a bad key.
@@ -113,6 +119,8 @@ class Index:
         with self._database.read() as connection:
             query = sa.select(t.study).limit(limit).offset(offset)
             query = query.where(*study_conditions(keys or {}, connection.dialect.name))
+            if reach is not None:
+                query = query.where(within(t.study.c.uid, reach))
             down = order.startswith("-")
             query = query.order_by(*((by.desc(), t.study.c.uid.desc()) if down else (by, t.study.c.uid)))
             rows = connection.execute(query).mappings().all()
@@ -274,17 +282,27 @@ class Index:
         """One peer, or None."""
         return next((one for one in self.peers() if one["name"] == name), None)
 
-    def counts(self) -> dict[str, int]:
-        """How much there is: studies, series, instances, results, set_aside, events, bytes (of stored images)."""
+    def counts(self, *, reach: Reach | None = None) -> dict[str, int]:
+        """How much there is: studies, series, instances, results, set_aside, events, bytes (of stored images).
+
+        Args:
+            reach: as in `find`; the number of events is that of the whole archive.
+        """
         c = t.study.c
         sums = sa.select(
             sa.func.count(),
             *(sa.func.coalesce(sa.func.sum(x), 0) for x in (c.series_count, c.instance_count, c.bytes)),
         ).select_from(t.study)
+
+        def held(column: sa.Column[str]) -> tuple[sa.ColumnElement[bool], ...]:
+            return () if reach is None else (within(column, reach),)
+
         with self._database.read() as connection:
-            studies, series, instances, size = connection.execute(sums).one()
-            results = connection.execute(sa.select(sa.func.count()).select_from(t.result)).scalar_one()
-            aside = connection.execute(sa.select(sa.func.count()).select_from(t.set_aside)).scalar_one()
+            studies, series, instances, size = connection.execute(sums.where(*held(c.uid))).one()
+            results, aside = (
+                connection.execute(sa.select(sa.func.count()).select_from(of).where(*held(of.c.study_uid))).scalar_one()
+                for of in (t.result, t.set_aside)
+            )
             events = connection.execute(sa.select(t.chain.c.number)).scalar_one()
         counts = {"studies": studies, "series": series, "instances": instances, "results": results}
         return {name: int(n) for name, n in (counts | {"set_aside": aside, "events": events, "bytes": size}).items()}

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from isocenter.errors import NotFound, Refused
 from isocenter.record.event import Event, Kind
 from isocenter.record.plain import to_plain
+from isocenter.record.project import EVERYBODY, Reach
 from isocenter.record.study import Instance, Patient, Series, Study
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
@@ -43,6 +44,14 @@ _INSTANCE = Statement(
 _REHOMED = Statement(sa.select(t.rehomed.c.was).where(t.rehomed.c.study_uid == _uid))
 _SERIES = Statement(sa.select(t.series.c.study_uid).where(t.series.c.uid == _uid))
 _STUDY = Statement(sa.select(t.study.c.patient_id, t.study.c.issuer).where(t.study.c.uid == _uid))
+_HOME = Statement(sa.select(t.home.c.project).where(t.home.c.study_uid == _uid))
+_WHERE = Statement(
+    sa.union_all(
+        sa.select(t.instance.c.study_uid).where(t.instance.c.sop_uid == _uid),
+        sa.select(t.rejected.c.study_uid).where(t.rejected.c.sop_uid == _uid),
+    )
+)
+_REJECTED = Statement(sa.select(t.rejected.c.study_uid).where(t.rejected.c.study_uid == _uid).limit(1))
 _ASIDE = Statement(
     sa.select(t.set_aside.c.event).where((t.set_aside.c.sop_uid == _uid) & (t.set_aside.c.digest == sa.bindparam("of")))
 )
@@ -75,6 +84,8 @@ def receive(
     *,
     same: Callable[[bytes, bytes | bytearray], bool] = operator.eq,
     measured: bool = False,
+    project: str = EVERYBODY,
+    reach: Reach | None = None,
 ) -> list[Stored]:
     """Keep files with what their headers say. When this returns, they survive a power cut.
 
@@ -85,6 +96,9 @@ def receive(
         now: aware UTC.
         same: whether two files of one SOP Instance UID, of other bytes, hold the same image.
         measured: the digests in the records were just computed from these very bytes; they are computed here else.
+        project: where a study that is new here is at home.
+        reach: studies to which this sender may add; None: every. What it sends to another is set aside, in the same
+            words whatever is there.
 
     Returns:
         one answer a file, in their order.
@@ -94,10 +108,11 @@ def receive(
         Unavailable: disk or database said no; none of this call's remaining files is acknowledged.
     """
     answers: list[Stored] = []
+    way = _Way(sender, now, project, reach)
     try:
         for start in range(0, len(files), _PER_ROUND):
             arrivals = [_Arrival(*_only(study), given) for given, study in files[start : start + _PER_ROUND]]
-            answers += _round(database, blobs, arrivals, _Alike(blobs, same), sender, now, measured)
+            answers += _round(database, blobs, arrivals, _Alike(blobs, same), way, measured)
     finally:
         for given, _ in files:
             if isinstance(given, Incoming):
@@ -110,16 +125,15 @@ def _round(
     blobs: Blobs,
     arrivals: Sequence[_Arrival],
     alike: _Alike,
-    sender: str,
-    now: datetime,
+    way: _Way,
     measured: bool,
 ) -> list[Stored]:
-    uids = list({one.sop_uid for one in arrivals})
+    uids = [] if way.reach is not None else list({one.sop_uid for one in arrivals})
     held = {
         u: rows[0] for u, rows in zip(uids, database.look(_INSTANCE, [{"uid": u} for u in uids]), strict=True) if rows
     }
     new = [one for one in arrivals if not (one.sop_uid in held and alike(one, held[one.sop_uid][0]))]
-    taken = iter(_kept(database, blobs, new, alike, sender, now, measured))
+    taken = iter(_kept(database, blobs, new, alike, way, measured))
     kept = set(map(id, new))
     return [next(taken) if id(one) in kept else Stored(one.sop_uid, "there", held[one.sop_uid][0]) for one in arrivals]
 
@@ -129,8 +143,7 @@ def _kept(
     blobs: Blobs,
     new: Sequence[_Arrival],
     alike: _Alike,
-    sender: str,
-    now: datetime,
+    way: _Way,
     measured: bool,
 ) -> list[Stored]:
     if not new:
@@ -138,11 +151,21 @@ def _kept(
     if measured and len(new) == 1 and not database.busy:
         # One image waits for its flush and for the index in turn, and nobody else: both can go on at the same time.
         with blobs.putting(new[0].given, str(new[0].item["digest"])) as durable:
-            return database.write_joined(_take_in, _Coming(new, alike, sender, now, durable))
+            return database.write_joined(_take_in, _Coming(new, alike, way, durable))
     digests = [str(one.item["digest"]) for one in new] if measured else None
     for one, digest in zip(new, blobs.put_many([one.given for one in new], digests), strict=True):
         one.item["digest"] = digest
-    return database.write_joined(_take_in, _Coming(new, alike, sender, now))
+    return database.write_joined(_take_in, _Coming(new, alike, way))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How one call's files came: from whom, when, where their new studies are at home, and to which they may add."""
+
+    sender: str
+    now: datetime
+    project: str
+    reach: Reach | None
 
 
 @dataclass(frozen=True)
@@ -154,8 +177,7 @@ class _Coming:
 
     arrivals: Sequence[_Arrival]
     alike: _Alike
-    sender: str
-    now: datetime
+    way: _Way
     durable: Callable[[], object] = lambda: None
 
 
@@ -203,25 +225,30 @@ def _take_in(connection: sa.Connection, coming: Sequence[_Coming]) -> list[list[
     answers: list[list[Stored]] = []
     new: dict[tuple[str, str], list[_Arrival]] = {}
     times: dict[tuple[str, str], datetime] = {}
+    homed: list[Event] = []
     aside: list[Event] = []
     for each in coming:
         answers.append([])
         for one in each.arrivals:
-            status, digest, reason = known.judge(one, each.alike)
+            way = each.way
+            status, digest, reason = known.judge(one, each.alike, way)
             answers[-1].append(Stored(one.sop_uid, status, digest, reason))
             if status == "stored":
+                if known.settle(one, way.project):
+                    told = {"project": way.project, "was": "", "reason": f"sent by {way.sender}"}
+                    homed.append(Event(Kind.STUDY_HOMED, way.now, way.sender, one.study_uid, told))
                 known.add(one)
-                whose = (one.study_uid, each.sender)
+                whose = (one.study_uid, way.sender)
                 new.setdefault(whose, []).append(one)
-                times[whose] = max(each.now, times.get(whose, each.now))
+                times[whose] = max(way.now, times.get(whose, way.now))
             elif status == "conflict" and known.set_aside_now(one):
-                aside.append(_set_aside_event(one, reason, each.sender, each.now))
+                aside.append(_set_aside_event(one, reason, way.sender, way.now))
     events = [
         event
         for (uid, sender), some in new.items()
         for event in _received_events(uid, some, sender, times[uid, sender])
     ]
-    append_within(connection, events + aside, None, end=end)
+    append_within(connection, homed + events + aside, None, end=end)
     for each in coming:
         each.durable()  # nothing is indexed before its bytes are on disk
     return answers
@@ -235,10 +262,13 @@ class _Known:
         self._series = _found(connection, _SERIES, {a.series_uid for a in arrivals})
         self._studies = _found(connection, _STUDY, {a.study_uid for a in arrivals})
         self._connection, self._aside = connection, set[tuple[str, str]]()
+        self._homes: dict[str, str] = {}
 
-    def judge(self, one: _Arrival, alike: _Alike) -> tuple[str, str, str]:
+    def judge(self, one: _Arrival, alike: _Alike, way: _Way) -> tuple[str, str, str]:
         """("stored" | "there" | "conflict", digest of what is kept of it, reason)."""
         digest = str(one.item["digest"])
+        if way.reach is not None and not self._within(one, way.project, way.reach):
+            return "conflict", digest, "one of its identities is not free"
         before = self._instances.get(one.sop_uid)
         if before is not None:
             # The second question is for two that came at the same moment, neither of which saw the other.
@@ -252,6 +282,31 @@ class _Known:
         if owner is not None and tuple(owner) != one.patient and not self._was_of(one):
             return "conflict", digest, f"study {one.study_uid} belongs to another patient than '{one.patient[0]}'"
         return "stored", digest, ""
+
+    def _within(self, one: _Arrival, project: str, reach: Reach) -> bool:
+        """Whether the study that an arrival names, and those that have its series and itself, may be added to."""
+        series = self._series.get(one.series_uid)
+        studies = {one.study_uid, *(series or ())}
+        if one.sop_uid in self._instances:
+            studies |= {row[0] for row in _WHERE.rows(self._connection, {"uid": one.sop_uid})}
+        return all(reach.holds(uid, self.home(uid, project)) for uid in studies)
+
+    def home(self, study_uid: str, project: str) -> str:
+        """Where a study is at home; one that is new here: in `project`."""
+        if study_uid not in self._homes:
+            rows = _HOME.rows(self._connection, {"uid": study_uid})
+            there = study_uid in self._studies or bool(_REJECTED.rows(self._connection, {"uid": study_uid}))
+            self._homes[study_uid] = rows[0][0] if rows else EVERYBODY if there else ""
+        return self._homes[study_uid] or project
+
+    def settle(self, one: _Arrival, project: str) -> bool:
+        """Whether an arrival begins a study that is at home in another project than everybody's."""
+        if project == EVERYBODY or one.study_uid in self._studies:
+            return False
+        home = self.home(one.study_uid, project)
+        fresh = not self._homes[one.study_uid] and home != EVERYBODY
+        self._homes[one.study_uid] = home
+        return fresh
 
     def _was_of(self, one: _Arrival) -> bool:
         """Whether the study was of that patient before somebody merged or moved it; its sender need not know."""

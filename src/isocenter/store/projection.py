@@ -18,6 +18,7 @@ from isocenter.record.states import READING, step
 from isocenter.store import tables as t
 from isocenter.store.arrivals import fold_instances
 from isocenter.store.blobs import Blobs
+from isocenter.store.homes import fold_homed
 from isocenter.store.identities import fold_merge, fold_move, fold_undo
 from isocenter.store.rejections import fold_end, fold_purge, fold_rejection
 
@@ -199,4 +200,5 @@ _FOLDS: dict[Kind, Callable[[Sealed, Blobs | None, sa.Connection], None]] = {
     Kind.PATIENTS_MERGED: fold_merge,
     Kind.STUDIES_MOVED: fold_move,
     Kind.PATIENTS_UNDONE: fold_undo,
+    Kind.STUDY_HOMED: fold_homed,
 }

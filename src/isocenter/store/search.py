@@ -10,7 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from isocenter.errors import Refused
+from isocenter.record.project import Reach
 from isocenter.store import tables as t
+from isocenter.store.homes import within
 from isocenter.store.matching import (
     fact,
     match_date,
@@ -82,6 +84,7 @@ def find(
     offset: int,
     fuzzy: bool,
     without: Collection[str] = (),
+    reach: Reach | None = None,
 ) -> list[dict[str, Any]]:
     """Rows by keyword; see `isocenter.store.index.Index.find`."""
     search = {"PATIENT": _patients, "STUDY": _studies, "SERIES": _series, "IMAGE": _images}.get(level.upper())
@@ -93,7 +96,7 @@ def find(
         rare = _rare_modality(connection, asked.get("ModalitiesInStudy", ""), without)
     if rare is not None:
         del asked["ModalitiesInStudy"]
-    query = search(asked, dialect, fuzzy)
+    query = search(asked, dialect, fuzzy, reach)
     if rare is not None:
         query = query.where(_s.uid.in_(rare))
     if without and level.upper() in ("SERIES", "IMAGE"):
@@ -124,8 +127,10 @@ def study_conditions(keys: Mapping[str, str], dialect: str, *, fuzzy: bool = Fal
     return _conditions(_STUDY, keys, dialect, fuzzy)
 
 
-def _patients(keys: dict[str, str], dialect: str, fuzzy: bool) -> sa.Select[Any]:
+def _patients(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None) -> sa.Select[Any]:
     of = (_s.patient_id == _p.id) & (_s.issuer == _p.issuer)
+    if reach is not None:  # a patient is shown for the studies that may be asked for, and counted by them
+        of &= within(_s.uid, reach)
     numbers = {
         "NumberOfPatientRelatedStudies": sa.func.count(),
         "NumberOfPatientRelatedSeries": sa.func.coalesce(sa.func.sum(_s.series_count), 0),
@@ -135,29 +140,33 @@ def _patients(keys: dict[str, str], dialect: str, fuzzy: bool) -> sa.Select[Any]
     query = sa.select(*_labelled(_PATIENT), *counted).where(*_conditions(_PATIENT, keys, dialect, fuzzy))
     below = {name: value for name, value in keys.items() if name not in _PATIENT}
     conditions = _conditions(_STUDY, below, dialect, fuzzy)
-    if conditions:
+    if conditions or reach is not None:
         query = query.where(sa.exists().where(of, *conditions))
     return query.order_by(_p.id, _p.issuer)
 
 
-def _studies(keys: dict[str, str], dialect: str, fuzzy: bool) -> sa.Select[Any]:
-    query = sa.select(*_labelled(_STUDY)).where(*_conditions(_STUDY, keys, dialect, fuzzy))
+def _studies(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None) -> sa.Select[Any]:
+    query = sa.select(*_labelled(_STUDY)).where(*_conditions(_STUDY, keys, dialect, fuzzy), *_held(reach))
     return query.order_by(_s.arrived.desc(), _s.uid.desc())
 
 
-def _series(keys: dict[str, str], dialect: str, fuzzy: bool) -> sa.Select[Any]:
+def _held(reach: Reach | None) -> list[sa.ColumnElement[bool]]:
+    return [] if reach is None else [within(_s.uid, reach)]
+
+
+def _series(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None) -> sa.Select[Any]:
     query = sa.select(*_labelled(_STUDY | _SERIES), _e.facts.label("series_facts"))
     query = query.join_from(t.study, t.series, _e.study_uid == _s.uid)
-    conditions = _conditions(_STUDY | _SERIES, keys, dialect, fuzzy)
+    conditions = _conditions(_STUDY | _SERIES, keys, dialect, fuzzy) + _held(reach)
     conditions += _about_facts(keys, _STUDY | _SERIES | _IMAGE, (_e.facts,), dialect)
     return query.where(*conditions).order_by(_s.arrived.desc(), _s.uid.desc(), _e.number.is_(None), _e.number, _e.uid)
 
 
-def _images(keys: dict[str, str], dialect: str, fuzzy: bool) -> sa.Select[Any]:
+def _images(keys: dict[str, str], dialect: str, fuzzy: bool, reach: Reach | None) -> sa.Select[Any]:
     columns = _STUDY | _SERIES | _IMAGE
     query = sa.select(*_labelled(columns), _e.facts.label("series_facts"), _i.facts.label("facts"))
     query = query.join_from(t.study, t.series, _e.study_uid == _s.uid).join(t.instance, _i.series_uid == _e.uid)
-    conditions = _conditions(columns, keys, dialect, fuzzy)
+    conditions = _conditions(columns, keys, dialect, fuzzy) + _held(reach)
     conditions += _about_facts(keys, columns, (_i.facts, _e.facts), dialect)
     in_order = (_e.number.is_(None), _e.number, _e.uid, _i.number.is_(None), _i.number, _i.sop_uid)
     return query.where(*conditions).order_by(_s.arrived.desc(), _s.uid.desc(), *in_order)

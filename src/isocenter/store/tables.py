@@ -13,6 +13,7 @@ __all__ = [
     "alias",
     "chain",
     "event",
+    "home",
     "instance",
     "metadata",
     "patient",
@@ -252,5 +253,17 @@ rehomed = sa.Table(
 )
 """Studies that changed their patient by an event, and whose they were before it."""
 
-PROJECTION = (patient, study, series, instance, set_aside, result, reading, person, peer, rejected, alias, rehomed)
+home = sa.Table(
+    "home",
+    metadata,
+    sa.Column("study_uid", TEXT, primary_key=True),
+    _text("project"),
+    _number("event"),
+    sa.Index("home_project", "project"),
+)
+"""In which project a study is at home; what has no row is in the house."""
+
+PROJECTION = (
+    patient, study, series, instance, set_aside, result, reading, person, peer, rejected, alias, rehomed, home,
+)  # fmt: skip
 """What `rebuild` drops and folds again; `event` and `chain` are not among them."""

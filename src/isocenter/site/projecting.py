@@ -1,0 +1,336 @@
+"""Which studies somebody may ask for: the rule of `govern.projects`, kept level with the journal.
+
+A verb about one study need not think of projects: `guard` reads from its parameters which study it is about and lets
+nobody further who may not ask for it, in the words for one that does not exist; within the verb, `who` may no more
+than what they are in its project. A verb that lists or searches asks `reach`, and the index leaves out the others.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import NotFound, Refused, WrongState
+from isocenter.govern import projects as rules
+from isocenter.govern.policy import Person, Role, may, must
+from isocenter.record import Event, Kind, Sealed
+from isocenter.record.project import EVERYBODY, Reach
+
+if TYPE_CHECKING:
+    from isocenter.store.homes import Homes
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Projects", "names_study"]
+
+_PAGE = 5000
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+_OF_THE_HOUSE = frozenset(
+    {Kind.ORDER_PLACED, Kind.ORDER_CANCELLED, Kind.PATIENT_TOLD, Kind.MESSAGE_HEARD, Kind.PATIENTS_MERGED}
+)
+"""Events about patients whose subject names no study: they are told to the house, unless their subject has a home."""
+_COHORTS = frozenset({Kind.COHORT_FROZEN, Kind.COHORT_EXPORTED})
+_ONE, _MANY = ("study_uid", "study"), ("studies",)
+"""Parameters of verbs that name a study, or several."""
+
+
+@dataclass
+class Projects:
+    """The projects of one archive.
+
+    Args:
+        index: where accounts are looked up.
+        homes: of its studies, in the index.
+        journal: what tells that something has changed, also by another process.
+        clock: aware UTC.
+    """
+
+    index: Index
+    homes: Homes
+    journal: Journal
+    clock: Callable[[], datetime]
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._level = -1
+        self._known = rules.Known()
+        self._homes: dict[str, str] = {}
+
+    # ---- what holds now --------------------------------------------------------------------------------------
+
+    def home(self, study_instance_uid: str) -> str:
+        """Name of the project in which a study is at home: ``house`` where nothing else was said, or of one that is
+        not here yet. Where an arrival will be at home, `home_of_arrival` says."""
+        self.known()
+        return self._homes.get(study_instance_uid, EVERYBODY)
+
+    def home_of_arrival(self, study_instance_uid: str, who: Person, *, project: str = "") -> str:
+        """The home of a study of which something arrives: the one that it has, else what the sender named, else what
+        the rule for the sender says."""
+        known = self.known()
+        if study_instance_uid in self._homes or self.homes.known((study_instance_uid,)):
+            return self.home(study_instance_uid)
+        return project or self._sent_by(known, who)
+
+    def arriving(self, who: Person, *, project: str = "") -> tuple[str, Reach | None]:
+        """Where new studies of a sender are at home, and to which studies it may add.
+
+        Raises:
+            NotFound: it names a project that it may not send to.
+        """
+        known = self.known()
+        reach = rules.reach(known, who, "receive", self.clock())
+        if project and (project not in known.about or (reach is not None and project not in reach.projects)):
+            raise _no_project(project)
+        home = project or self._sent_by(known, who)
+        return home, None if reach is None else Reach(reach.projects | {home}, reach.studies)
+
+    @staticmethod
+    def _sent_by(known: rules.Known, who: Person) -> str:
+        return known.senders.get((who.of, who.name), EVERYBODY)
+
+    def reach(self, who: Person, verb: str) -> Reach | None:
+        """Of which studies somebody may ask by a verb; None: of all."""
+        return rules.reach(self.known(), who, verb, self.clock())
+
+    def holds(self, study_uid: str, who: Person, verb: str) -> bool:
+        """Whether somebody may ask for a study by a verb, as far as projects go."""
+        reach = self.reach(who, verb)
+        return reach is None or reach.holds(study_uid, self.home(study_uid))
+
+    def hears(self, sealed: Sealed, who: Person) -> bool:
+        """Whether somebody may hear of an event, as far as it is about a study, an order, or a work item."""
+        event = sealed.event
+        reach = self.reach(who, "events")
+        if reach is None:
+            return True
+        if event.kind in _COHORTS:
+            return event.who == who.name
+        about = [str(uid) for uid in event.details.get("studies", ())]
+        if event.kind in _OF_THE_HOUSE or _UID.fullmatch(event.subject):
+            about.append(event.subject)
+        return all(reach.holds(one, self.home(one)) for one in about)
+
+    def at(self, study_uid: str, who: Person) -> Person:
+        """Somebody as they are towards one study.
+
+        Raises:
+            NotFound: they may not ask for it; the same as for one that the archive does not have.
+        """
+        known = self.known()
+        if rules.unbound(who) or known.plain or not study_uid:
+            return who
+        role = rules.role_in(known, who, self.home(study_uid))
+        glass = rules.glass_of(known, who, study_uid, self.clock())
+        if (role is None and glass is None) or not self._is_here(study_uid, known, who):
+            raise NotFound(f"study {study_uid:.64}", "the archive has none of that UID")
+        only = rules.only_of(role) if role is not None else frozenset()
+        return replace(who, only=only | rules.GLASS if glass is not None else only)
+
+    def _is_here(self, study_uid: str, known: rules.Known, who: Person) -> bool:
+        """Whether the archive has ever had a study. Whoever is in every project may be told by the verb itself."""
+        if study_uid in self._homes or all(rules.role_in(known, who, p) is not None for p in known.about):
+            return True
+        return bool(self.homes.known((study_uid,)))
+
+    def known(self) -> rules.Known:
+        """The projects as they are now."""
+        with self._lock:
+            head = self.journal.head()[0]
+            if head != self._level:
+                if head < self._level or self._level < 0:  # at the start, or the archive was put back to an older copy
+                    self._known, self._level = rules.Known(), 0
+                    at, self._homes = self.homes.all()
+                    self._follow((*rules.KINDS,), head)
+                    self._level = min(at, head)
+                    self._follow((Kind.STUDY_HOMED,), head)
+                else:
+                    self._follow((*rules.KINDS, Kind.STUDY_HOMED), head)
+                self._level = head
+            return self._known
+
+    def _follow(self, kinds: Sequence[Kind], head: int) -> None:
+        number = self._level
+        while number < head and (page := self.journal.since(number, kinds=kinds, limit=_PAGE)):
+            self._known = rules.after(self._known, page)
+            for sealed in page:
+                if sealed.event.kind is Kind.STUDY_HOMED:
+                    self._homes[sealed.event.subject] = str(sealed.event.details["project"])
+            number = page[-1].number
+
+    # ---- the verbs -------------------------------------------------------------------------------------------
+
+    def listed(self, *, who: Person) -> list[dict[str, Any]]:
+        """The projects that somebody is in, by name; all of them, with who is in them, for whoever runs projects."""
+        must(who, "projects")
+        known, runs = self.known(), may(who, "project")
+        told = []
+        for name in sorted(known.about):
+            role = who.role if rules.unbound(who) else rules.role_in(known, who, name)
+            if role is None and not runs:
+                continue
+            row: dict[str, Any] = {"name": name, "about": known.about[name], "mine": role.value if role else ""}
+            if runs:
+                there = sorted(known.members.get(name, {}).items())
+                row["keeper"] = known.keepers.get(name, "")
+                row["members"] = [{"of": of, "name": one, "role": r.value} for (of, one), r in there]
+                sent = sorted(s for s, project in known.senders.items() if project == name)
+                row["senders"] = [{"of": of, "sender": one} for of, one in sent]
+            told.append(row)
+        return told
+
+    def found(self, name: str, about: str = "", *, keeper: str = "", who: Person) -> None:
+        """Make a project, or say anew what it is and who looks through broken glass there."""
+        must(who, "project")
+        if keeper:
+            self._account(keeper)
+        self._append(rules.found(self.known(), name, about, keeper=keeper, who=who.name, now=self.clock()))
+
+    def join(self, project: str, name: str, role: Role | str, *, of: str = "account", who: Person) -> None:
+        """Let an account or an AE title into a project, or put it out with the role ``none``."""
+        must(who, "project")
+        if of == "account":
+            self._account(name)
+        try:
+            wanted = Role(role)
+        except ValueError:
+            raise Refused(f"the role '{role:.40}'", "no rule knows it", f"take one of {', '.join(Role)}") from None
+        self._append(rules.join(self.known(), project, name, wanted, of=of, who=who.name, now=self.clock()))
+
+    def rule(self, project: str, sender: str, *, of: str = "aet", who: Person) -> None:
+        """Have new studies that an AE title or an account sends be at home in a project."""
+        must(who, "project")
+        self._append(rules.rule(self.known(), project, sender, of=of, who=who.name, now=self.clock()))
+
+    def move(self, study_uid: str, project: str, *, reason: str, who: Person) -> None:
+        """Put a study into another project.
+
+        Raises:
+            NotFound: no such study, or no such project. Refused: no reason, or it is there.
+        """
+        must(who, "project")
+        known, was = self.known(), self.home(study_uid)
+        if project not in known.about:
+            raise _no_project(project)
+        if not self.homes.known((study_uid,)):
+            raise NotFound(f"study {study_uid:.64}", "the archive has none of that UID")
+        if was == project or len(reason.strip()) < 3:
+            raise Refused(
+                f"a move to '{project}'", "it is there already, or nobody could tell why it went", "say where and why"
+            )
+        told = {"project": project, "was": was, "reason": reason.strip()[:500]}
+        self._append(Event(Kind.STUDY_HOMED, self.clock(), who.name, study_uid, told))
+
+    # ---- broken glass ----------------------------------------------------------------------------------------
+
+    def break_glass(self, uid: str, *, reason: str, minutes: float = 60.0, who: Person) -> dict[str, Any]:
+        """See a study of a project that one is not in, for a while; another person looks through it afterwards.
+
+        Raises:
+            Forbidden: a system asks, or a role that does not treat patients. NotFound: no such study.
+            Refused: no reason, or too long. WrongState: this person may see the study anyhow.
+        """
+        must(who, "glass")
+        known, now = self.known(), self.clock()
+        if not self.homes.known((uid,)):
+            raise NotFound(f"study {uid:.64}", "the archive has none of that UID")
+        if self.holds(uid, who, "study"):
+            raise WrongState("a study that you may see", "nothing has to be broken for it", "open it")
+        home = self.home(uid)
+        people = [Person(p["name"], p["role"]) for p in self.index.people() if not p["disabled"]]
+        reviewer = rules.reviewer_of(known, home, who, [p for p in people if may(p, "glass_review")])
+        event = rules.break_glass(
+            uid, home, reason=reason, life=timedelta(minutes=minutes), reviewer=reviewer, who=who, now=now
+        )
+        self._append(event)
+        return self.known().glasses[event.details["id"]].told(now)
+
+    def end_glass(self, id: str, *, who: Person) -> None:
+        """Close what one opened, before its time."""
+        must(who, "glass")
+        self._append(rules.end_glass(self.known(), id, who=who, now=self.clock()))
+
+    def review(self, id: str, justified: bool, words: str = "", *, who: Person) -> None:
+        """Say, as another person, whether the glass was rightly broken."""
+        must(who, "glass_review")
+        self._append(rules.review(self.known(), id, justified, words, who=who, now=self.clock()))
+
+    def to_review(self, *, who: Person) -> list[dict[str, Any]]:
+        """Broken glass that this person is asked about, what waits first, each with what was seen through it."""
+        must(who, "glass_review")
+        now = self.clock()
+        mine = [g for g in self.known().glasses.values() if rules.may_review(g, who)]
+        mine.sort(key=lambda g: (bool(g.reviewed), -g.begun.timestamp()))
+        return [{**g.told(now), "seen": self._seen(g)} for g in mine]
+
+    def glass(self, *, who: Person) -> list[dict[str, Any]]:
+        """What this person has broken and is still open, for the mark on their screen."""
+        must(who, "me")
+        now = self.clock()
+        return [g.told(now) for g in self.known().glasses.values() if g.who == who.name and g.lives(now)]
+
+    def _seen(self, glass: rules.Glass) -> list[str]:
+        """What the journal tells of this person at this study while the glass was broken, in its own words."""
+        end = glass.ended or glass.until
+        told = self.journal.since(subject=glass.study_uid, who=glass.who, limit=_PAGE)
+        looks = [s.event for s in told if s.event.kind in (Kind.VIEWED, Kind.IMAGES_SEEN)]
+        return sorted({str(e.details.get("what", "")) for e in looks if glass.begun <= e.time <= end})
+
+    def _account(self, name: str) -> None:
+        if self.index.person(name) is None:
+            raise NotFound(f"account '{name:.64}'", "nobody has that name", "add it first")
+
+    def _append(self, event: Event) -> None:
+        self.journal.append(event)
+
+    # ---- verbs about one study -------------------------------------------------------------------------------
+
+    def guard(self, *trades: object) -> None:
+        """Let nobody through the verbs of these who may not ask for the study that they are about."""
+        for trade in trades:
+            for name in dir(type(trade)):
+                verb = inspect.getattr_static(type(trade), name)
+                if not name.startswith("_") and inspect.isfunction(verb) and names_study(verb):
+                    object.__setattr__(trade, name, self._guarded(getattr(trade, name), names_study(verb)))
+
+    def _guarded(self, verb: Callable[..., Any], named: tuple[tuple[str, int], ...]) -> Callable[..., Any]:
+        @wraps(verb)
+        def guarded(*given: Any, **said: Any) -> Any:
+            who: Person = said["who"]
+            for name, place in named:
+                value = said[name] if name in said else given[place] if place < len(given) else ""
+                for uid in (value,) if isinstance(value, str) else _uids(value):
+                    said["who"] = _both(said["who"], self.at(uid, who))
+            return verb(*given, **said)
+
+        return guarded
+
+
+@lru_cache(maxsize=1024)
+def names_study(verb: Callable[..., Any]) -> tuple[tuple[str, int], ...]:
+    """Parameters by which a verb that somebody asks for names its study, each with its place; empty for others."""
+    parameters = {n: p for n, p in inspect.signature(verb).parameters.items() if n != "self"}
+    if "who" not in parameters or parameters["who"].kind is not inspect.Parameter.KEYWORD_ONLY:
+        return ()
+    return tuple((name, place) for place, name in enumerate(parameters) if name in (*_ONE, *_MANY))
+
+
+def _uids(value: Iterable[Any] | None) -> list[str]:
+    return [one for one in value or () if isinstance(one, str)]
+
+
+def _both(one: Person, other: Person) -> Person:
+    """Somebody who may what they may towards one study and towards another."""
+    if one.only is None or other.only is None:
+        return one if other.only is None else other
+    return replace(one, only=one.only & other.only)
+
+
+def _no_project(name: str) -> NotFound:
+    return NotFound(f"project '{name:.40}'", "there is none of that name for you", "look at the list of projects")

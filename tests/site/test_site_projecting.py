@@ -1,0 +1,182 @@
+"""Projects on a real archive: one's own is as ever, another's does not exist, by whatever verb it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from isocenter.app import House, open_house
+from isocenter.errors import Forbidden, NotFound, Refused, WrongState
+from isocenter.govern.policy import HOUSE, Owner, Person, Role
+from isocenter.record import Kind
+from isocenter.settings import Settings
+from isocenter.site.verbs import Site
+from isocenter.store.refold import rebuild
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ITO, GRAY, CHIEF = Person("ito", Role.READER), Person("gray", Role.READER), Person("chief", Role.ADMIN)
+CT1, MR1 = (Person(aet, Role.SERVICE, "aet") for aet in ("CT1", "MR1"))
+
+
+def file(name: str) -> bytes:
+    return Path(str(get_testdata_file(name, download=False))).read_bytes()
+
+
+def uids(name: str) -> tuple[str, str, str]:
+    ds = pydicom.dcmread(BytesIO(file(name)), stop_before_pixels=True)
+    return str(ds.StudyInstanceUID), str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID)
+
+
+CT, CT_SERIES, CT_IMAGE = uids("CT_small.dcm")
+MR, MR_SERIES, MR_IMAGE = uids("MR_small.dcm")
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A CT in the house, an MR in a trial whose only reader is gray; ito reads in the house."""
+    held = open_house(Settings(folder=tmp_path / "archive"), apart=False)
+    site = held.site
+    site.clock = Clock()
+    for person in (ITO, GRAY, CHIEF):
+        site.add_person(person.name, person.role, "a long sentence to sign in", who=HOUSE)
+    site.projects.found("trial", "a trial", keeper="chief", who=CHIEF)
+    site.projects.rule("trial", "MR1", who=CHIEF)
+    site.projects.join("trial", "gray", Role.READER, who=CHIEF)
+    site.projects.join("house", "gray", Role.NONE, who=CHIEF)
+    for who, name in ((CT1, "CT_small.dcm"), (MR1, "MR_small.dcm")):
+        (stored,) = site.receive([file(name)], sender=who.name, who=who)
+        assert stored.status == "stored"
+    yield held
+    held.close()
+
+
+@pytest.fixture
+def site(house: House) -> Site:
+    return house.site
+
+
+def test_what_arrives_is_at_home_where_its_sender_belongs_and_rebuild_knows_it(house: House) -> None:
+    site = house.site
+    assert (site.projects.home(CT), site.projects.home(MR)) == ("house", "trial")
+    assert site.projects.home_of_arrival("1.2.3", MR1) == "trial" and site.projects.home_of_arrival(CT, MR1) == "house"
+    rebuild(site.database, site.blobs)
+    assert site.projects.homes.all()[1] == {MR: "trial"}
+    again = Site(site.database, site.blobs, site.journal, site.index, site.registry, site.clock)
+    assert again.projects.home(MR) == "trial" and not again.projects.holds(MR, ITO, "study")
+
+
+@pytest.mark.parametrize(
+    ("who", "mine", "others"), [(ITO, CT, MR), (GRAY, MR, CT), (CT1, CT, MR), (Owner("root", Role.ADMIN), MR, "")]
+)
+def test_one_sees_the_studies_of_ones_projects_and_no_others(site: Site, who: Person, mine: str, others: str) -> None:
+    seen = {CT, MR} - {others}
+    assert {row["StudyInstanceUID"] for row in site.find("STUDY", {}, who=who)} == seen
+    for level in ("SERIES", "IMAGE"):
+        assert {row["StudyInstanceUID"] for row in site.find(level, {}, who=who, limit=1)} <= seen
+    assert len(site.find("PATIENT", {}, who=who)) == site.counts(who=who)["studies"] == len(seen)
+    assert {one.uid for one in site.studies(who=who)} == seen
+    assert site.study(mine, who=who).uid == mine
+    image = {CT: CT_IMAGE, MR: MR_IMAGE}
+    assert site.instance(image[mine], who=who)
+    if others:
+        with pytest.raises(NotFound) as hidden:
+            site.study(others, who=who)
+        with pytest.raises(NotFound) as absent:
+            site.study("1.2.3", who=who)
+        assert str(hidden.value).replace(others, "1.2.3") == str(absent.value)
+        with pytest.raises(NotFound):
+            site.instance(image[others], who=who)
+
+
+def test_a_page_is_full_though_others_studies_lie_between(site: Site) -> None:
+    assert [row["StudyInstanceUID"] for row in site.find("STUDY", {}, who=ITO, limit=1)] == [CT]
+    assert site.find("STUDY", {}, who=ITO, limit=1, offset=1) == []
+
+
+def test_nobody_adds_to_a_study_of_another_project(site: Site) -> None:
+    ds = pydicom.dcmread(BytesIO(file("MR_small.dcm")))
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "1.2.826.77"
+    kept = BytesIO()
+    ds.save_as(kept)
+    for given in (kept.getvalue(), file("MR_small.dcm")):  # another image of it, and one that is there
+        (stored,) = site.receive([given], sender="CT1", who=CT1)
+        assert stored.status == "conflict" and MR not in stored.reason
+    (stored,) = site.receive([kept.getvalue()], sender="MR1", who=MR1)
+    assert stored.status == "stored" and site.projects.home(MR) == "trial"
+
+
+def test_a_sender_names_a_project_only_where_it_is_in_it(site: Site) -> None:
+    with pytest.raises(NotFound):
+        site.receive([file("CT_small.dcm")], sender="ito", who=ITO, project="trial")
+    with pytest.raises(NotFound):
+        site.receive([file("CT_small.dcm")], sender="chief", who=CHIEF, project="none")
+
+
+def test_an_administrator_moves_a_study_of_their_own_and_says_why(site: Site) -> None:
+    with pytest.raises(NotFound):
+        site.projects.move(MR, "house", reason="wrong", who=CHIEF)
+    with pytest.raises(Refused):
+        site.projects.move(CT, "trial", reason="", who=CHIEF)
+    with pytest.raises(NotFound):
+        site.projects.move(CT, "none", reason="wrong", who=CHIEF)
+    with pytest.raises(Forbidden):
+        site.projects.move(CT, "trial", reason="wrong", who=ITO)
+    site.projects.move(CT, "trial", reason="it is of the trial", who=CHIEF)
+    assert site.find("STUDY", {}, who=ITO) == [] and len(site.find("STUDY", {}, who=GRAY)) == 2
+
+
+def test_what_one_is_in_a_project_narrows_what_one_may(site: Site) -> None:
+    site.projects.join("trial", "gray", Role.RESEARCHER, who=CHIEF)
+    assert site.results(MR, who=GRAY) == []
+    with pytest.raises(Forbidden, match="in the project"):
+        site.open(MR, who=GRAY)
+    assert site.worklist(who=GRAY) == []
+
+
+def test_the_worklist_and_the_events_tell_of_ones_own(site: Site) -> None:
+    assert [entry.waiting.study.uid for entry in site.worklist(who=ITO)] == [CT]
+    told = {s.event.subject for s in site.events(since=0, limit=1000, who=ITO)}
+    assert CT in told and MR not in told
+
+
+def test_broken_glass_shows_a_study_for_its_hour_and_another_person_looks_through_it(site: Site) -> None:
+    clock = site.clock
+    with pytest.raises(WrongState):
+        site.projects.break_glass(CT, reason="seizure in the ward", who=ITO)
+    with pytest.raises(NotFound):
+        site.projects.break_glass("1.2.3", reason="seizure in the ward", who=ITO)
+    with pytest.raises(Forbidden):
+        site.projects.break_glass(MR, reason="seizure in the ward", who=CT1)
+    glass = site.projects.break_glass(MR, reason="seizure in the ward", minutes=30, who=ITO)
+    assert glass["reviewer"] == "chief" and site.projects.glass(who=ITO) == [glass]
+    assert site.study(MR, who=ITO).uid == MR and site.instance(MR_IMAGE, who=ITO) and site.results(MR, who=ITO) == []
+    assert len(site.find("STUDY", {}, who=ITO)) == 2
+    for refused in (
+        lambda: site.open(MR, who=ITO),
+        lambda: site.sharing.share(MR, who=ITO),
+        lambda: site.send(MR, "DEST", who=ITO),
+        lambda: site.export(MR, key=b"k" * 32, who=ITO),
+    ):
+        with pytest.raises(Forbidden):
+            refused()
+    (row,) = site.projects.to_review(who=CHIEF)
+    assert row["seen"] == ["images", "record", "results"] and site.projects.to_review(who=GRAY) == []
+    site.projects.review(glass["id"], True, "he was called", who=CHIEF)
+    clock.now += timedelta(minutes=30)  # type: ignore[attr-defined]
+    with pytest.raises(NotFound):
+        site.study(MR, who=ITO)
+    kinds = [s.event.kind for s in site.journal.since(kinds=(Kind.GLASS_BROKEN, Kind.GLASS_REVIEWED), limit=9)]
+    assert kinds == [Kind.GLASS_BROKEN, Kind.GLASS_REVIEWED]
