@@ -33,8 +33,8 @@ def test_smoothing_takes_nothing_from_outside() -> None:
     mask[:, 5:15, 5:15] = True
     frames = np.where(mask, 3.0, 1000.0).astype(np.float32)[None]
     smooth = intracranial.smooth_within(frames, mask, (5.0, 2.0, 2.0), 6.0)
-    assert smooth[0][mask] == pytest.approx(3.0, rel=1e-5) and (smooth[0][~mask] == 0).all()
-    assert np.array_equal(intracranial.smooth_within(frames, mask, (5.0, 2.0, 2.0), 0.0)[0][mask], frames[0][mask])
+    assert smooth[0] == pytest.approx(3.0, rel=1e-5)
+    assert np.array_equal(intracranial.smooth_within(frames, mask, (5.0, 2.0, 2.0), 0.0)[0], frames[0][mask])
 
 
 def test_what_is_no_head() -> None:

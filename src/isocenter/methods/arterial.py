@@ -140,7 +140,7 @@ def _candidates(
     inside = np.flatnonzero(among)
     if len(inside) < _LEAST_CANDIDATES:
         raise Refused(f"{len(inside)} voxels to look in", "a vessel cannot be found among so few")
-    every = flat[:, inside].sum(axis=0) if by_area else flat[:, inside].max(axis=0)
+    every = (flat.sum(axis=0) if by_area else flat.max(axis=0))[inside]
     count = min(len(inside), max(_LEAST_CANDIDATES, int(_CANDIDATES * len(inside))))
     # Large sinuses alone may fill that share; what is a fair part of them may be an artery.
     cut = min(np.partition(every, -count)[-count], _FAIR * np.percentile(every, 99.9))

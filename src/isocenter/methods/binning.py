@@ -26,7 +26,7 @@ def unbinned(values: npt.NDArray[Any], by: int, plane: tuple[int, int]) -> npt.N
     """(slices, rows, columns) of blocks -> the same on pixels, each with the value of its block."""
     if by == 1:
         return values
-    return np.ascontiguousarray(values.repeat(by, axis=1).repeat(by, axis=2)[:, : plane[0], : plane[1]])
+    return np.asarray(_spread(np.ascontiguousarray(values), by, *plane))
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -36,13 +36,33 @@ def _means(frames: npt.NDArray[Any], by: int) -> npt.NDArray[np.float32]:
     out = np.empty((many, slices, tall, wide), np.float32)
     for item in prange(many * slices):
         f, k = item // slices, item % slices
+        line = np.empty(columns, np.float32)  # sums down the block, of a whole row at once
         for i in range(tall):
             low, high = i * by, min(rows, (i + 1) * by)
-            for j in range(wide):
+            line[:] = 0.0
+            for a in range(low, high):
+                row = frames[f, k, a]
+                for j in range(columns):
+                    line[j] += np.float32(row[j])
+            share = np.float32(1.0 / ((high - low) * by))
+            for j in range(columns // by):
                 total = np.float32(0.0)
-                right = min(columns, (j + 1) * by)
-                for a in range(low, high):
-                    for b in range(j * by, right):
-                        total += np.float32(frames[f, k, a, b])
-                out[f, k, i, j] = total / np.float32((high - low) * (right - j * by))
+                for b in range(by):
+                    total += line[j * by + b]
+                out[f, k, i, j] = total * share
+            if wide > columns // by:
+                rest = line[columns // by * by :]
+                out[f, k, i, wide - 1] = rest.sum() / np.float32((high - low) * len(rest))
+    return out
+
+
+@njit(cache=True, parallel=True, error_model="numpy")
+def _spread(values: npt.NDArray[Any], by: int, rows: int, columns: int) -> npt.NDArray[Any]:
+    slices = values.shape[0]
+    out = np.empty((slices, rows, columns), values.dtype)
+    for line in prange(slices * rows):
+        k, i = line // rows, line % rows
+        row, into = values[k, i // by], out[k, i]
+        for j in range(columns):
+            into[j] = row[j // by]
     return out

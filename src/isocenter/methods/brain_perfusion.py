@@ -12,10 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter
 
 from isocenter.errors import Refused
-from isocenter.methods import arterial, bolus, intracranial, motion, stroke
+from isocenter.methods import arterial, bolus, in_plane, intracranial, motion, stroke
 from isocenter.methods.arterial import Vessel
 from isocenter.methods.binning import binned, unbinned
 from isocenter.methods.perfusion import BRAIN, Deconvolution, Maps
@@ -135,7 +134,7 @@ def examine(
     feeding, draining = _vessels(work, plan, brain, baseline, artery, vein, by, remarks)
     _must_be_fit(work, feeding, before, kind, echo_time_s)
     tissue &= ~_large_vessels(work, brain)
-    calm = intracranial.smooth_within(work, tissue, spacing, how.smooth_mm)[:, tissue]
+    calm = intracranial.smooth_within(work, tissue, spacing, how.smooth_mm)
     if feeding.peak <= float(np.percentile(calm.max(axis=0), 99.0)):
         raise Refused(
             f"an artery with a peak of {feeding.peak:.3g}, below that of tissue",
@@ -216,10 +215,10 @@ def _hold_still(
     reference = work[:3].mean(axis=0)
     # On CT the skull leads and contrast does not reach its range; on MR all that has signal leads.
     if kind == "CT":
-        head, shown, lead = reference > -300.0, np.clip(work, -300.0, 1300.0), np.clip(reference, -300.0, 1300.0)
+        head, limits = reference > -300.0, (-300.0, 1300.0)
     else:
-        head, shown, lead = reference > 0.1 * np.percentile(reference, 99.0), work, reference
-    found = motion.estimate(shown, spacing, lead, head)
+        head, limits = reference > 0.1 * np.percentile(reference, 99.0), (-np.inf, np.inf)
+    found = motion.estimate(work, spacing, reference, head, limits)
     furthest = float(found.largest_mm.max())
     limit = how.most_motion_voxels * max(spacing)
     if furthest > limit:
@@ -238,12 +237,10 @@ def _hold_still(
 
 def _baseline(work: npt.NDArray[np.float32], brain: Mask, *, falling: bool) -> int:
     """Frames before the bolus, from the voxels that change most."""
-    inside = work[:, brain]
-    if falling:
-        inside = -inside
-    rise = inside.max(axis=0) - inside[:3].mean(axis=0)
-    most = rise >= np.percentile(rise, 99.0)
-    return bolus.arrival(inside[:, most].mean(axis=1, dtype=np.float64))
+    before, sign = work[:3].mean(axis=0), -1.0 if falling else 1.0
+    rise = before - work.min(axis=0) if falling else work.max(axis=0) - before
+    most = brain & (rise >= np.percentile(rise[brain], 99.0))
+    return bolus.arrival(sign * work[:, most].mean(axis=1, dtype=np.float64))
 
 
 def _tissue(kind: str, before: Floats, brain: Mask, spacing: tuple[float, float, float]) -> Mask:
@@ -270,9 +267,7 @@ def _to_concentration(work: npt.NDArray[np.float32], before: Floats, kind: str, 
 
 def _large_vessels(work: npt.NDArray[np.float32], brain: Mask) -> Mask:
     """Voxels that tower over the tissue, taken off before smoothing spreads them."""
-    top = np.full(brain.shape, -np.inf, np.float32)
-    for frame in work:
-        np.maximum(top, uniform_filter(frame, (0, 3, 3)), out=top)
+    top = in_plane.highest_mean(work)
     return np.asarray(top > _VESSEL * float(np.median(top[brain])))
 
 

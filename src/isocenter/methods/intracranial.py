@@ -11,7 +11,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from isocenter.errors import Refused
+from isocenter.methods import in_plane
 from isocenter.methods.components import labelled
+from isocenter.methods.distance import depth_mm
 
 __all__ = ["brain_ct", "brain_mr", "tissue_ct", "tissue_mr"]
 
@@ -35,7 +37,7 @@ def brain_ct(attenuation: Floats, spacing_mm: tuple[float, float, float]) -> Mas
     Raises:
         Refused: when there is no such part of 50 mL.
     """
-    calm = ndimage.gaussian_filter(attenuation, (0, 1.0 / spacing_mm[1], 1.0 / spacing_mm[2]))
+    calm = in_plane.blurred(attenuation[None].astype(np.float32), (1.0 / spacing_mm[1], 1.0 / spacing_mm[2]))[0]
     soft = np.asarray((calm > _SOFT_HU[0]) & (calm < _SOFT_HU[1]))
     return _largest_worn(soft, spacing_mm, "no brain on these CT images", "a head has soft tissue within bone")
 
@@ -46,7 +48,7 @@ def brain_mr(signal: Floats, spacing_mm: tuple[float, float, float]) -> Mask:
     Raises:
         Refused: when there is no such part of 50 mL.
     """
-    calm = ndimage.gaussian_filter(signal.astype(np.float32), (0, 1.5 / spacing_mm[1], 1.5 / spacing_mm[2]))
+    calm = in_plane.blurred(signal[None].astype(np.float32), (1.5 / spacing_mm[1], 1.5 / spacing_mm[2]))[0]
     if not calm.max() > calm.min():
         raise Refused("no brain on these MR images", f"every voxel has the value {float(calm.flat[0]):g}")
     bright = np.asarray(calm > _otsu(calm))
@@ -59,7 +61,9 @@ def brain_mr(signal: Floats, spacing_mm: tuple[float, float, float]) -> Mask:
 def tissue_ct(attenuation: Floats, brain: Mask, spacing_mm: tuple[float, float, float]) -> Mask:
     """Brain without fluid and calcium: between 15 and 90 HU once noise is averaged within 2 mm."""
     calm = smooth_within(attenuation[None].astype(np.float32), brain, spacing_mm, 2.0)[0]
-    return np.asarray(brain & (calm > _FLUID_HU) & (calm < _CALCIUM_HU))
+    tissue = np.zeros(brain.shape, bool)
+    tissue[brain] = (calm > _FLUID_HU) & (calm < _CALCIUM_HU)
+    return tissue
 
 
 def tissue_mr(signal: Floats, brain: Mask) -> Mask:
@@ -71,36 +75,24 @@ def tissue_mr(signal: Floats, brain: Mask) -> Mask:
 def smooth_within(
     frames: npt.NDArray[np.float32], mask: Mask, spacing_mm: tuple[float, float, float], width_mm: float
 ) -> npt.NDArray[np.float32]:
-    """Gaussian smoothing in the slice that takes nothing from outside the mask.
+    """Curves of the voxels of a mask, smoothed in the slice by a Gaussian that takes nothing from outside of it.
 
     Args:
         frames: (frames, slices, rows, columns).
-        width_mm: full width at half maximum.
+        width_mm: full width at half maximum; 0 for none.
 
     Returns:
-        smoothed within the mask, 0 outside.
+        (frames, voxels), in the order of `frames[:, mask]`.
     """
     if width_mm <= 0:
-        return np.where(mask, frames, np.float32(0)).astype(np.float32)
-    sigma = [0.0, *(width_mm / 2.3548 / s for s in spacing_mm[1:])]
-    share = ndimage.gaussian_filter(mask.astype(np.float32), sigma, truncate=3.0)
-    scale = np.where(mask, 1.0 / np.maximum(share, 1e-6), 0.0).astype(np.float32)
-    out = np.empty_like(frames, dtype=np.float32)
-    for n, frame in enumerate(frames):
-        held = np.where(mask, frame, np.float32(0))
-        out[n] = ndimage.gaussian_filter(held, sigma, truncate=3.0) * scale
-    return out
+        return np.asarray(frames[:, mask], np.float32)
+    return in_plane.within(frames, mask, (width_mm / 2.3548 / spacing_mm[1], width_mm / 2.3548 / spacing_mm[2]))
 
 
 def _largest_worn(soft: Mask, spacing_mm: tuple[float, float, float], what: str, why: str) -> Mask:
     """The largest part that stays joined when 5 mm are worn off in the slice, grown back within what it came from."""
-    radius = [max(1, round(_WORN_MM / s)) for s in spacing_mm[1:]]
-    rows, columns = np.ogrid[-radius[0] : radius[0] + 1, -radius[1] : radius[1] + 1]
-    disk = (rows / (radius[0] + 0.5)) ** 2 + (columns / (radius[1] + 0.5)) ** 2 <= 1
-    away = np.stack(
-        [ndimage.distance_transform_edt(one, sampling=spacing_mm[1:]) for one in np.pad(soft, ((0, 0), (1, 1), (1, 1)))]
-    )
-    worn = away[:, 1:-1, 1:-1] > _WORN_MM
+    outside = np.pad(soft, ((0, 0), (1, 1), (1, 1)))
+    worn = _in_slice(outside, (spacing_mm[1], spacing_mm[2]))[:, 1:-1, 1:-1] > _WORN_MM
     parts, count = labelled(worn)
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
@@ -108,8 +100,14 @@ def _largest_worn(soft: Mask, spacing_mm: tuple[float, float, float], what: str,
     if not count or sizes.max() * voxel_ml < _SMALLEST_ML:
         raise Refused(what, why, "give a perfusion series of a head")
     kept = parts == int(sizes.argmax())
-    grown = np.stack([ndimage.binary_dilation(one, disk) for one in kept]) & soft
+    radius = [max(1, round(_WORN_MM / s)) + 0.5 for s in spacing_mm[1:]]
+    grown = (_in_slice(~kept, (1.0 / radius[0], 1.0 / radius[1])) <= 1.0) & soft
     return np.asarray(np.stack([ndimage.binary_fill_holes(one) for one in grown]))
+
+
+def _in_slice(mask: Mask, spacing_mm: tuple[float, float]) -> npt.NDArray[np.float32]:
+    """Distance within its slice to what is not of the mask; infinite in a slice that is all of it."""
+    return np.concatenate([depth_mm(one[None], (1.0, *spacing_mm)) for one in mask])
 
 
 def _otsu(image: Floats) -> float:

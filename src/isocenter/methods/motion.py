@@ -13,18 +13,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from numba import njit, prange
-from scipy.ndimage import gaussian_filter1d
 
 from isocenter.errors import Refused
+from isocenter.methods import in_plane
 
 __all__ = ["STILL", "Motion", "estimate", "undo"]
 
 Floats = npt.NDArray[np.floating]
 
-_LEVELS_MM = (7.0, 3.5, 1.7)  # in-plane size of a voxel, from coarse to fine
+_FINEST_MM = 1.7  # in-plane size of a voxel at the last level
+_LEVELS = (4, 2, 1)  # in-plane sizes of the levels, in sizes of the finest
 _POINTS = 8000
 _ITERATIONS = 14
 _ENOUGH_MM = 0.01
+_BLUR = 0.7  # pixels of a level
+_LEAST_POINTS = 50
 STILL = 0.25
 """Share of the shortest voxel edge up to which a frame is left as it is."""
 
@@ -44,7 +47,13 @@ class Motion:
     largest_mm: npt.NDArray[np.float64]
 
 
-def estimate(frames: Floats, spacing_mm: tuple[float, float, float], reference: Floats, head: Floats) -> Motion:
+def estimate(
+    frames: Floats,
+    spacing_mm: tuple[float, float, float],
+    reference: Floats,
+    head: Floats,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> Motion:
     """The motion of every frame against a reference.
 
     Args:
@@ -52,25 +61,28 @@ def estimate(frames: Floats, spacing_mm: tuple[float, float, float], reference: 
         spacing_mm: along (slice, row, column).
         reference: (slices, rows, columns), such as the mean of the frames before the bolus.
         head: mask in which edges are looked for.
+        limits: values below and above count as these.
 
     Raises:
         Refused: when the reference has no edges.
     """
     poses = np.tile(np.eye(3, 4), (frames.shape[0], 1, 1))
+    fine = max(1, round(_FINEST_MM / spacing_mm[1]))
+    moving, whole = _shrunk(frames, fine, limits), _shrunk(reference[None], fine, limits)
+    share = _shrunk(head[None].astype(np.float32), fine)
+    centre = np.array([(n - 1) / 2 * s for n, s in zip(reference.shape, spacing_mm, strict=True)])
     edges: npt.NDArray[np.float64] | None = None
-    for level, size in enumerate(_LEVELS_MM):
-        by = max(1, round(size / spacing_mm[1]))
-        if level and by == max(1, round(_LEVELS_MM[level - 1] / spacing_mm[1])):
-            continue
-        small, spacing = _shrunk(reference[None], by)[0], (spacing_mm[0], spacing_mm[1] * by, spacing_mm[2] * by)
-        inside = _shrunk(head[None].astype(np.float32), by)[0] > 0.5
-        points, gradients, values = _edges(small, spacing, inside)
-        moving = _shrunk(frames, by)
+    for level in _LEVELS:
+        by = fine * level
+        spacing = (spacing_mm[0], spacing_mm[1] * by, spacing_mm[2] * by)
+        if min(whole.shape[2:]) < 8 * level:
+            continue  # too coarse for a picture as small as this
+        points, gradients, values = _edges(_shrunk(whole, level)[0], spacing, _shrunk(share, level)[0] > 0.5)
         origin = np.array([0.0, (by - 1) / 2 * spacing_mm[1], (by - 1) / 2 * spacing_mm[2]])
-        centre = np.array([(n - 1) / 2 * s for n, s in zip(reference.shape, spacing_mm, strict=True)])
-        _align(moving, np.array(spacing), origin, centre, points + origin, gradients, values, poses)
+        _align(_shrunk(moving, level), np.array(spacing), origin, centre, points + origin, gradients, values, poses)
         edges = points + origin - centre
-    assert edges is not None
+    if edges is None:
+        raise Refused(f"images of {frames.shape[2]} x {frames.shape[3]} pixels", "no motion can be seen on them")
     moved = np.einsum("fij,pj->fpi", poses[:, :, :3] - np.eye(3), edges) + poses[:, None, :, 3]
     return Motion(_vectors(poses[:, :, :3]), poses[:, :, 3].copy(), np.linalg.norm(moved, axis=2).max(axis=1))
 
@@ -111,26 +123,35 @@ def _vectors(turns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(sines * scale)
 
 
-def _shrunk(frames: Floats, by: int) -> npt.NDArray[np.float32]:
+def _shrunk(frames: Floats, by: int, limits: tuple[float, float] = (-np.inf, np.inf)) -> npt.NDArray[np.float32]:
     """In-plane means of blocks; what is left over at the far edge is dropped."""
-    if by == 1:
-        return np.ascontiguousarray(frames, np.float32)
-    return np.asarray(_block_means(np.ascontiguousarray(frames, np.float32), by))
+    held = np.ascontiguousarray(frames, np.float32)
+    if by == 1 and limits == (-np.inf, np.inf):
+        return held
+    return np.asarray(_block_means(held, by, np.float32(limits[0]), np.float32(limits[1])))
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _block_means(frames: npt.NDArray[np.float32], by: int) -> npt.NDArray[np.float32]:
+def _block_means(
+    frames: npt.NDArray[np.float32], by: int, low: np.float32, high: np.float32
+) -> npt.NDArray[np.float32]:
     many, slices, rows, columns = frames.shape
     out = np.empty((many, slices, rows // by, columns // by), np.float32)
+    share = np.float32(1.0 / (by * by))
     for item in prange(many * slices):
         f, k = item // slices, item % slices
+        line = np.empty(columns, np.float32)
         for i in range(rows // by):
+            line[:] = 0.0
+            for a in range(by):
+                row = frames[f, k, i * by + a]
+                for j in range(columns):
+                    line[j] += min(max(row[j], low), high)
             for j in range(columns // by):
                 total = np.float32(0.0)
-                for a in range(by):
-                    for b in range(by):
-                        total += frames[f, k, i * by + a, j * by + b]
-                out[f, k, i, j] = total / (by * by)
+                for b in range(by):
+                    total += line[j * by + b]
+                out[f, k, i, j] = total * share
     return out
 
 
@@ -138,7 +159,7 @@ def _edges(
     image: npt.NDArray[np.float32], spacing_mm: tuple[float, ...], inside: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Points (mm), gradients (1/mm) and values where the reference changes most."""
-    smooth = gaussian_filter1d(gaussian_filter1d(image, 0.7, axis=1), 0.7, axis=2)
+    smooth = in_plane.blurred(image[None], (_BLUR, _BLUR))[0]
     along = [
         np.gradient(smooth, s, axis=n) if image.shape[n] > 1 else np.zeros_like(smooth)
         for n, s in enumerate(spacing_mm)
@@ -168,45 +189,39 @@ def _align(
     """Refine poses, (frames, 3, 4), in place; x in the reference lies at R (x - c) + c + t in the frame."""
     arm = points - centre
     jacobian = np.concatenate([np.cross(arm, gradients), gradients], axis=1)
-    smooth = gaussian_filter1d(gaussian_filter1d(moving, 0.7, axis=2), 0.7, axis=3)
+    smooth = in_plane.blurred(moving, (_BLUR, _BLUR))
     radius = float(np.linalg.norm(arm, axis=1).max())
     going = np.arange(len(moving))
     for _ in range(_ITERATIONS):
-        shown, inside = _sampled(smooth[going], spacing, origin, centre, points, poses[going])
-        left = []
-        for n, frame in enumerate(going):
-            step = _step(shown[n], inside[n], values, jacobian)
+        steps = _steps(smooth, going, spacing, origin, centre, points, values, jacobian, poses)
+        for frame, step in zip(going, steps, strict=True):
             back = _matrix(-step[:3])
             poses[frame, :, 3] = poses[frame, :, 3] - poses[frame, :, :3] @ back @ step[3:]
             poses[frame, :, :3] = poses[frame, :, :3] @ back
-            if np.linalg.norm(step[:3]) * radius + np.linalg.norm(step[3:]) > _ENOUGH_MM:
-                left.append(frame)
-        going = np.array(left, dtype=np.int64)
+        size = np.linalg.norm(steps[:, :3], axis=1) * radius + np.linalg.norm(steps[:, 3:], axis=1)
+        going = going[size > _ENOUGH_MM]
         if not len(going):
             return
 
 
-def _step(
-    shown: npt.NDArray[np.float64],
-    inside: npt.NDArray[np.bool_],
+def _steps(
+    smooth: npt.NDArray[np.float32],
+    going: npt.NDArray[np.int64],
+    spacing: npt.NDArray[np.float64],
+    origin: npt.NDArray[np.float64],
+    centre: npt.NDArray[np.float64],
+    points: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
     jacobian: npt.NDArray[np.float64],
+    poses: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """One Gauss-Newton step: gain, offset and six parameters together, each point weighted by Huber."""
-    if np.count_nonzero(inside) < 50:
-        return np.zeros(6)
-    s, v, j = shown[inside], values[inside], jacobian[inside]
-    columns = np.column_stack([j, v, np.ones_like(v)])
-    error = s - v
-    off = error - np.median(error)
-    spread = 1.4826 * float(np.median(np.abs(off))) + 1e-9
-    weight = np.minimum(1.0, 1.345 * spread / np.maximum(np.abs(off), 1e-9))
-    weighted = columns * weight[:, None]
-    normal = weighted.T @ columns
-    scale = np.sqrt(np.maximum(np.diag(normal), 1e-30))
+    """One Gauss-Newton step a frame: gain, offset and six parameters together, each point weighted by Huber."""
+    columns = np.column_stack([jacobian, values, np.ones_like(values)])
+    normal, wanted = _equations(smooth, going, spacing, origin, centre, points, values, columns, poses)
+    scale = np.sqrt(np.maximum(np.einsum("fii->fi", normal), 1e-30))
     # A slab of one slice says nothing on motion through it: a trace of ridge leaves that at zero.
-    solved = np.linalg.solve(normal / np.outer(scale, scale) + 1e-6 * np.eye(8), weighted.T @ error / scale) / scale
-    return np.asarray(solved[:6])
+    scaled = normal / (scale[:, :, None] * scale[:, None, :]) + 1e-6 * np.eye(8)
+    return np.asarray((np.linalg.solve(scaled, (wanted / scale)[:, :, None])[:, :, 0] / scale)[:, :6])
 
 
 @njit(cache=True, error_model="numpy")
@@ -228,25 +243,50 @@ def _linear(image: npt.NDArray[np.float32], z: float, y: float, x: float) -> tup
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
-def _sampled(
+def _equations(
     frames: npt.NDArray[np.float32],
+    going: npt.NDArray[np.int64],
     spacing: npt.NDArray[np.float64],
     origin: npt.NDArray[np.float64],
     centre: npt.NDArray[np.float64],
     points: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    columns: npt.NDArray[np.float64],
     poses: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    many, count = frames.shape[0], points.shape[0]
-    out, seen = np.empty((many, count)), np.empty((many, count), np.bool_)
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Normal matrices (frames, 8, 8) and right-hand sides (frames, 8); zero where hardly a point is seen."""
+    many, count = len(going), points.shape[0]
+    normal, wanted = np.zeros((many, 8, 8)), np.zeros((many, 8))
     for f in prange(many):
-        pose = poses[f]
+        frame, pose = frames[going[f]], poses[going[f]]
+        error, which = np.empty(count), np.empty(count, np.int64)
+        n = 0
         for p in range(count):
             u, v, w = points[p, 0] - centre[0], points[p, 1] - centre[1], points[p, 2] - centre[2]
             z = pose[0, 0] * u + pose[0, 1] * v + pose[0, 2] * w + pose[0, 3] + centre[0] - origin[0]
             y = pose[1, 0] * u + pose[1, 1] * v + pose[1, 2] * w + pose[1, 3] + centre[1] - origin[1]
             x = pose[2, 0] * u + pose[2, 1] * v + pose[2, 2] * w + pose[2, 3] + centre[2] - origin[2]
-            out[f, p], seen[f, p] = _linear(frames[f], z / spacing[0], y / spacing[1], x / spacing[2])
-    return out, seen
+            value, inside = _linear(frame, z / spacing[0], y / spacing[1], x / spacing[2])
+            if inside:
+                error[n], which[n] = value - values[p], p
+                n += 1
+        if n < _LEAST_POINTS:
+            continue
+        middle = np.median(error[:n])
+        spread = 1.4826 * np.median(np.abs(error[:n] - middle)) + 1e-9
+        for i in range(n):
+            off = abs(error[i] - middle)
+            weight = 1.0 if off <= 1.345 * spread else 1.345 * spread / off
+            one = columns[which[i]]
+            for a in range(8):
+                share = weight * one[a]
+                wanted[f, a] += share * error[i]
+                for b in range(a, 8):
+                    normal[f, a, b] += share * one[b]
+        for a in range(8):
+            for b in range(a):
+                normal[f, a, b] = normal[f, b, a]
+    return normal, wanted
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
