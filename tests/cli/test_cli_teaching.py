@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from isocenter.cli import app
-from isocenter.errors import IsocenterError
+from isocenter.errors import IsocenterError, Refused
 
 RUN = CliRunner()
 
@@ -37,3 +37,16 @@ def test_papers_are_made_once(tmp_path: Path) -> None:
     assert (told["name"], told["coordinator"], told["days"]) == ("st-anna", False, 90)
     assert {p.name for p in (tmp_path / "a").iterdir()} == {"key.pem", "certificate.pem", "authority.pem"}
     assert isinstance(RUN.invoke(app, words).exception, IsocenterError)
+
+
+def test_nobody_joins_with_images_of_which_nobody_was_asked(tmp_path: Path) -> None:
+    for words in (["authority", "{}/ca"], ["identity", "a", "--authority", "{}/ca", "--out", "{}/a"]):
+        assert RUN.invoke(app, ["federate", *(w.format(tmp_path) for w in words)]).exit_code == 0
+    (tmp_path / "set").mkdir()
+    words = ["federate", "join", "https://127.0.0.1:1", "--data", "{}/set", "--identity", "{}/a", "--out", "{}/run"]
+    asked = [w.format(tmp_path) for w in words]
+    found = RUN.invoke(app, asked)
+    assert isinstance(found.exception, Refused) and "nobody was asked" in str(found.exception)
+    (tmp_path / "set" / "examples.json").write_text("{}")
+    found = RUN.invoke(app, [*asked, "--ground", "EC-12"])
+    assert isinstance(found.exception, Refused) and "--archive" in str(found.exception)

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from department_for_oversight import AI, MONDAY, Clock, keep
 from isocenter.app import open_house
+from isocenter.cli import app
 from isocenter.dicom.wrap import wrap_image
-from isocenter.errors import Conflict, Forbidden, Refused
+from isocenter.errors import Conflict, Forbidden, NotFound, Refused
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.learn.examples import read_folder
@@ -98,3 +100,36 @@ def test_what_must_not_be_taken_is_refused(site: Site, tmp_path: Path) -> None:
     positives = [s.study for s in site.teaching.said(AI) if s.final]
     with pytest.raises(Refused, match="one class"):
         site.teaching.examples(AI, tmp_path / "b", who=HOUSE, without=positives)
+
+
+def test_a_withdrawal_names_every_model_that_learnt_and_ends_what_would(site: Site, tmp_path: Path) -> None:
+    teaching = site.teaching
+    teaching.examples(AI, tmp_path / "old", who=HOUSE)
+    mixed = teaching.examples(AI, tmp_path / "set", who=HOUSE, rehearse=tmp_path / "old", not_by=["lee"])
+    first = json.loads((tmp_path / "old" / "examples.json").read_text())["learned_from"]
+    assert set(first) <= set(mixed["learned_from"]), "a card must name what was rehearsed"
+    assert teaching.taught(AI, "7", "d" * 64, tmp_path / "set", who=HOUSE) == 5
+    for folder, who, why in (
+        (tmp_path, HOUSE, NotFound), (tmp_path / "set", Person("ito", Role.READER), Forbidden),
+    ):  # fmt: skip
+        with pytest.raises(why):
+            teaching.may_learn(folder, who=who)
+    with pytest.raises(Refused, match="nobody was asked about federation"):
+        teaching.may_learn(tmp_path / "set", who=HOUSE, purpose=Purpose.FEDERATION)
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "examples.json").write_text(json.dumps({"digest": "0" * 64}))
+    with pytest.raises(Refused, match="does not know of which studies"):
+        teaching.may_learn(strange, who=HOUSE)
+    told = site.consents.withdraw(patient="P1", reason="by letter", who=HOUSE)
+    assert [(m["model"], m["version"]) for m in told["models"]] == [(AI, "7")], "also one that is not installed here"
+    for act in (
+        lambda: teaching.may_learn(tmp_path / "set", who=HOUSE),
+        lambda: teaching.taught(AI, "8", "e" * 64, tmp_path / "set", who=HOUSE),
+        lambda: teaching.examples(AI, tmp_path / "new", who=HOUSE, rehearse=tmp_path / "old"),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match="2 of 5 studies"):
+            act()
+    command = ["train", AI, "--data", str(tmp_path / "set"), "--out", str(tmp_path / "m"), "--folder"]
+    result = CliRunner().invoke(app, [*command, str(site.blobs.path(first[0])).split("/archive/")[0] + "/archive"])
+    assert isinstance(result.exception, Refused) and not (tmp_path / "m").exists()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -131,6 +134,9 @@ def join(
     archive: Annotated[
         Path | None, typer.Option(help="Folder of this site's archive, whose journal keeps what was taken part in.")
     ] = None,
+    ground: Annotated[
+        str, typer.Option(help="On what ground images may be used that no archive gave, such as consent EC-12.")
+    ] = "",
     patience: Annotated[float, typer.Option(help="Seconds that a silent coordinator is waited for.")] = 300.0,
     as_json: Json = False,
 ) -> None:
@@ -151,24 +157,53 @@ def join(
         name, data, out, certificate, signer(identity), verify, at_least=at_least, most_epsilon=most_epsilon,
         tell=screen.warn if as_json else screen.say,
     )  # fmt: skip
-    with caller(url, identity) as client, _journal(archive) as happened:
+    with caller(url, identity) as client, _terms(archive, data, ground) as (happened, taught):
         file = take_part(Line(client, time.sleep, patience), site, wait=time.sleep, happened=happened)
+        taught(site.how.task, site.run, file)
     screen.answer({"site": name, "run": site.run, "weights": str(file), **site.figures()})
     screen.say(f"the shared weights lie in {file}")
 
 
-def _journal(archive: Path | None) -> Any:
-    from contextlib import contextmanager
+@contextmanager
+def _terms(archive: Path | None, data: Path, ground: str) -> Iterator[tuple[Any, Any]]:
+    """The terms of use asked before a site takes part, and what keeps in its journal that it did.
 
-    @contextmanager
-    def opened() -> Any:
-        if archive is None:
-            yield lambda what, told: None
-            return
-        from isocenter.cli import house
-        from isocenter.govern.policy import HOUSE
+    Raises:
+        Refused: nobody has asked whether the images may be used in a federation, or they may not.
+    """
+    from isocenter.errors import Refused
 
-        with house(archive) as held:
-            yield lambda what, told: held.site.federation.happened(what, told, who=HOUSE)
+    signed = (data / "examples.json").is_file()
+    if signed and archive is None:
+        raise Refused(
+            "examples from signed reports without their archive", "their terms of use cannot be asked",
+            "name the archive that wrote them with --archive",
+        )  # fmt: skip
+    if not signed and not ground.strip():
+        raise Refused(
+            f"images of '{data.name}' in a federation", "no terms of use come with a folder, so nobody was asked",
+            "take them by `isocenter examples take … --purpose federation`, or say with --ground why they may be used",
+        )  # fmt: skip
+    if archive is None:
+        yield lambda what, told: None, lambda task, run, file: None
+        return
+    from isocenter.cli import house
+    from isocenter.govern.consent import Purpose
+    from isocenter.govern.policy import HOUSE
 
-    return opened()
+    with house(archive) as held:
+        here = held.site
+        said = {"ground": ground.strip()[:200]} if not signed else {"ground": "terms of use of each study"}
+        asked = {"who": HOUSE, "purpose": Purpose.FEDERATION}
+        if signed:
+            here.teaching.may_learn(data, **asked)
+
+        def taught(task: str, run: str, file: Path) -> None:
+            if signed:
+                digest = hashlib.sha256(file.read_bytes()).hexdigest()
+                here.teaching.taught(task, f"federation {run}", digest, data, **asked)
+
+        def happened(what: str, told: Any) -> None:
+            here.federation.happened(what, {**told, **said} if what == "joined" else told, who=HOUSE)
+
+        yield happened, taught

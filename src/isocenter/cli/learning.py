@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocenter.cli import Json, app, settings
+from isocenter.cli import Json, Where, app, house, settings
 
 __all__: list[str] = []
 
@@ -19,14 +19,26 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for model.onnx and model.json.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
     begin: Annotated[Path | None, typer.Option(help="Folder of a pretraining to begin from.")] = None,
+    folder: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model; what comes out is a candidate, released by nobody."""
+    """Train a model; what comes out is a candidate, released by nobody.
+
+    Of examples that `examples take` wrote the archive is asked first whether they may still be learnt from, and its
+    journal keeps that the model did.
+    """
     from isocenter.cli.screen import Screen
+    from isocenter.govern.policy import HOUSE
     from isocenter.learn.train import train as fit
 
-    screen = Screen(as_json)
+    screen, signed = Screen(as_json), (data / "examples.json").is_file()
+    if signed:
+        with house(folder) as held:
+            held.site.teaching.may_learn(data, who=HOUSE)
     model = fit(task, data, out, seed=seed, begin=begin, progress=None if as_json else screen.say)
+    if signed:
+        with house(folder) as held:
+            held.site.teaching.taught(model.name, model.version, model.digest, data, who=HOUSE)
     screen.answer(model)
     screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
 

@@ -261,6 +261,9 @@ def rehearsed(out: Path, old: Path, share: float, seed: int = 0) -> int:
             rows.append(f"{to.relative_to(out).as_posix()},{label},1,,earlier,,\r\n")
     with (out / "examples.csv").open("a", newline="", encoding="utf-8") as text:
         text.writelines(rows)
+    if (old / "examples.json").is_file():  # a withdrawal must find what was learnt from the earlier ones, too
+        earlier = json.loads((old / "examples.json").read_text("utf-8")).get("learned_from", ())
+        report["learned_from"] = sorted({*report["learned_from"], *earlier})
     report["rehearsed"] = {"n": len(rows), "from": old.name, "share": share, "seed": seed}
     (out / "examples.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     return len(rows)

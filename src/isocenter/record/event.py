@@ -49,8 +49,8 @@ class Kind(StrEnum):
     CHANGE_DECLARED = "ChangeDeclared"  # subject: model; details: what may change, protocol, impact, reason
     TEST_SEALED = "TestSealed"  # subject: model; details: digest of the test set, looks that are allowed, reason
     TEST_LOOKED = "TestLooked"  # subject: model; details: digest of the model, test, look; written before it is opened
-    EXAMPLES_TAKEN = "ExamplesTaken"  # subject: analysis; details: n, by_class, by_mode, closed, digest
-    FEDERATION_JOINED = "FederationJoined"  # subject: run; details: the agreement, aside: unusable pictures
+    EXAMPLES_TAKEN = "ExamplesTaken"  # subject: analysis; details: n, by_class, by_mode, closed, digest, studies, use
+    FEDERATION_JOINED = "FederationJoined"  # subject: run; details: the agreement, ground, aside: unusable pictures
     FEDERATION_ROUND = "FederationRound"  # subject: run; details: round, bytes, pictures, aside, epsilon
     FEDERATION_DONE = "FederationDone"  # subject: run; details: rounds, weights: digest
     PEER_ADDED = "PeerAdded"

@@ -1,19 +1,21 @@
 """Training examples out of one archive: what readers signed, of those whose terms of use allow it.
 
 Nothing of a study goes in that somebody may still read blind. The images come from the series that the analysis had
-looked at, and the event says how many examples went out, from how many readers, and under which digest.
+looked at, and the event says how many examples went out, of which studies, and under which digest. Before a model
+learns from them the terms of use are asked again, and the journal keeps what it learnt from: a withdrawal names it.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import Refused
+from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
 from isocenter.learn.from_readings import AGREEMENT, Said, classes_of, examples_of, rehearsed, written
@@ -93,6 +95,7 @@ class Teaching:
         purpose = use or self.consents.use(Purpose.TRAINING, who=who)
         open_, closed = self.consents.sifted(studies.values(), purpose)
         may = {study.uid for study in open_}
+        before = self._earlier(rehearse, purpose, who)
         made, torn = examples_of((s for s in told if s.study in may), agreement)
         if not made:
             why = f"most because {closed[0][0]}" if closed else "readers outweigh each other"
@@ -105,8 +108,66 @@ class Teaching:
         if rehearse is not None:
             report["rehearsed"] = {"n": rehearsed(out, rehearse, share), "share": share}
         details = {k: report[k] for k in ("n", "people", "by_class", "by_mode", "closed", "digest", "agreement")}
+        details |= {"studies": sorted({e.study for e in made} | before), "use": _plain(purpose)}
         self.journal.append(Event(Kind.EXAMPLES_TAKEN, self.clock(), who.name, analysis, details))
         return report
+
+    def may_learn(self, data: Path, *, who: Person, purpose: Purpose = Purpose.TRAINING) -> tuple[list[str], Use]:
+        """The studies behind a folder of `examples` and the use that was asked for, after asking again for each.
+
+        Raises:
+            NotFound: it is no such folder. Refused: another archive wrote it, it was taken for another purpose, or the
+                terms of use of a study have ended since.
+        """
+        must(who, "train")
+        file = data / "examples.json"
+        if not file.is_file():
+            raise NotFound(f"no examples.json in '{data}'", "it is not known whose images they are",
+                           "take examples from the archive: isocenter examples take")  # fmt: skip
+        digest = str(json.loads(file.read_text("utf-8")).get("digest", ""))
+        taken = self.journal.since(kinds=(Kind.EXAMPLES_TAKEN,), limit=_ALL, newest_first=True)
+        told = next((s.event.details for s in taken if s.event.details.get("digest") == digest), None)
+        if told is None or "studies" not in told:
+            raise Refused(
+                f"examples of digest {digest[:12]}…", "this archive does not know of which studies they are",
+                "name the archive that wrote them, or take them again",
+            )  # fmt: skip
+        use = _use(told["use"])
+        if use.purpose is not purpose:
+            raise Refused(
+                f"examples that were taken for {use.purpose}", f"nobody was asked about {purpose}",
+                f"take them again: isocenter examples take … --purpose {purpose}",
+            )  # fmt: skip
+        studies = [self.index.study(uid) for uid in told["studies"] if self._here(uid)]
+        _, closed = self.consents.sifted(studies, use)
+        if closed or len(studies) < len(told["studies"]):
+            n = sum(k for _, k in closed) + len(told["studies"]) - len(studies)
+            raise Refused(
+                f"{n} of {len(told['studies'])} studies", closed[0][0] if closed else "they are not here any more",
+                "take the examples again without them: isocenter examples take",
+            )  # fmt: skip
+        return list(told["studies"]), use
+
+    def taught(
+        self, name: str, version: str, digest: str, data: Path, *, who: Person, purpose: Purpose = Purpose.TRAINING
+    ) -> int:
+        """Keep of which studies a model learnt that was trained on a folder of `examples`; how many they are.
+
+        Raises:
+            NotFound, Refused: as `may_learn`; a model that learnt from what was withdrawn meanwhile must not be kept.
+        """
+        studies, use = self.may_learn(data, who=who, purpose=purpose)
+        self.consents.taught(name, version, studies, who=who, use=use, digest=digest)
+        return len(studies)
+
+    def _earlier(self, rehearse: Path | None, use: Use, who: Person) -> set[str]:
+        """Studies of earlier examples that are mixed in; images that no archive gave have none."""
+        if rehearse is None or not (rehearse / "examples.json").is_file():
+            return set()
+        return set(self.may_learn(rehearse, who=who, purpose=use.purpose)[0])
+
+    def _here(self, uid: str) -> bool:
+        return bool(self.index.studies({"StudyInstanceUID": uid}, limit=1))
 
     def _pixels(self, study: Study, analysis: str) -> tuple[Any, Sequence[str]]:
         for _, result in reversed(self.index.results(study.uid, replaced=True)):
@@ -115,3 +176,12 @@ class Teaching:
                 if series is not None:
                     return volumes_of(series, self.blobs.get)[0].array, [i.digest for i in series.instances]
         raise Refused("the images that were looked at", "they are not here any more", "send them again")
+
+
+def _plain(use: Use) -> dict[str, Any]:
+    return {k: sorted(v) if isinstance(v, frozenset) else v for k, v in asdict(use).items()}
+
+
+def _use(said: Mapping[str, Any]) -> Use:
+    told: dict[str, Any] = {k: frozenset(v) if isinstance(v, list) else v for k, v in said.items()}
+    return Use(**told | {"purpose": Purpose(str(said["purpose"]))})
