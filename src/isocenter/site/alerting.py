@@ -8,10 +8,9 @@ holds nobody's call; one that is set ahead makes calls early.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from isocenter.reading.alerts import Alert
 from isocenter.reading.critical import Communication
 from isocenter.reading.worklist import Waiting
 from isocenter.record import Event, Kind, Sealed, Urgency
+from isocenter.store.follower import Follower
 
 if TYPE_CHECKING:
     from isocenter.store.index import Index
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Alerting"]
 
-_PAGE: Final = 2000
 _ALERTS: Final = (Kind.ALERT_RAISED, Kind.ALERT_CLIMBED, Kind.ALERT_ACKNOWLEDGED)
 
 
@@ -51,12 +50,10 @@ class Alerting:
     waiting: Callable[[], Sequence[Waiting]] = tuple
     steady: Callable[[], float] = time.monotonic
     mark: Path | None = None
-    _level: int = 0
-    _known: dict[str, Alert] = field(default_factory=dict)
     _base: tuple[datetime, float] | None = None
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
+        self._known = Follower[Mapping[str, Alert]](self.journal, alerts.KINDS, dict, alerts.fold)
 
     def raise_(
         self, study_uid: str, finding: str, level: int, *, identified: datetime, responsible: str, who: Person
@@ -72,7 +69,7 @@ class Alerting:
             study_uid, finding, level, identified=identified, responsible=responsible, who=who.name, now=self._now()
         )
         self.journal.append(event)
-        return self._level_with_journal()[str(event.details["id"])]
+        return self._known.state()[str(event.details["id"])]
 
     def acknowledge(self, id: str, told: Communication, *, who: Person) -> None:
         """Somebody was told; the six fields are kept.
@@ -81,7 +78,7 @@ class Alerting:
             NotFound: no such alert is open. Refused: a field is missing or wrong.
         """
         must(who, "sign")
-        alert, now = self._level_with_journal().get(id), self._now()
+        alert, now = self._known.state().get(id), self._now()
         if alert is None:
             raise NotFound("an alert of that id", "there never was one")
 
@@ -93,7 +90,7 @@ class Alerting:
     def open(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
         """Alerts that nobody has answered for, the most urgent and oldest first."""
         must(who, "report", study_uid)
-        many, now = alerts.open_ones(self._level_with_journal()), self._now()
+        many, now = alerts.open_ones(self._known.state()), self._now()
         return [alerts.plain(a, now - a.raised) for a in many if not study_uid or a.study == study_uid]
 
     def look(self) -> int:
@@ -102,7 +99,7 @@ class Alerting:
         now = self._now()
         self._leave_mark(now)
         steps = self._raise_unread(now)
-        for alert in alerts.open_ones(self._level_with_journal()):
+        for alert in alerts.open_ones(self._known.state()):
             rung = alerts.due(alert, now - alert.raised)
             if rung > alert.rung:
                 steps += self._climb(alert, rung, now)
@@ -119,7 +116,7 @@ class Alerting:
 
     def _raise_unread(self, now: datetime) -> int:
         """What a machine found that cannot wait, in studies that are here for longer than that and were not opened."""
-        known = self._level_with_journal()
+        known = self._known.state()
         raised = 0
         for row in self.waiting():
             found = "; ".join(r.finding for r in row.raises if r.level is Urgency.NOW)
@@ -151,19 +148,6 @@ class Alerting:
             fresh = self.mark.with_suffix(".new")
             fresh.write_text(now.isoformat(), "ascii")
             fresh.replace(self.mark)
-
-    # ---- level with the journal ------------------------------------------------------------------------------
-
-    def _level_with_journal(self) -> dict[str, Alert]:
-        with self._lock:
-            head = self.journal.head()[0]
-            if head < self._level:  # the archive was put back to an older copy
-                self._level, self._known = 0, {}
-            while self._level < head:
-                page = self.journal.since(self._level, kinds=alerts.KINDS, limit=_PAGE)
-                self._known = alerts.fold(self._known, page)
-                self._level = page[-1].number if len(page) == _PAGE else head
-            return dict(self._known)
 
 
 def _once(event: Event, history: Sequence[Sealed]) -> Sequence[Event]:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Analysing", "fingerprint"]
 
-_PAGE = 2000
-
 
 class Analysing(Answers):
     """What machines are asked and answer; the site that is made of it brings what it works on."""
@@ -104,11 +102,8 @@ class Analysing(Answers):
 
     def failures(self) -> list[str]:
         """Studies whose last attempt at analysis failed."""
-        state: dict[str, Kind] = {}
-        number = 0
-        while page := self.journal.since(number, kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED), limit=_PAGE):
-            state.update((s.event.subject, s.event.kind) for s in page)
-            number = page[-1].number
+        tried = self.journal.each(kinds=(Kind.PLANNED, Kind.ANALYSIS_FAILED))
+        state = {s.event.subject: s.event.kind for s in tried}
         return [study for study, last in state.items() if last is Kind.ANALYSIS_FAILED]
 
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:

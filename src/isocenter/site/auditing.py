@@ -347,10 +347,7 @@ class Auditing:
 
     def _counts(self) -> dict[str, int]:
         counts: Counter[str] = Counter()
-        at = 0
-        while page := self.journal.since(at, limit=_PAGE):
-            counts.update(s.event.kind.value for s in page if s.event.kind not in _OF_MACHINES)
-            at = page[-1].number
+        counts.update(s.event.kind.value for s in self.journal.each() if s.event.kind not in _OF_MACHINES)
         return dict(sorted(counts.items()))
 
     def _row(self, sealed: Sealed, who: Person) -> dict[str, Any]:

@@ -145,16 +145,13 @@ class Committing:
     def owed(self) -> list[Owed]:
         """Answers that are owed, the oldest first."""
         held: dict[str, Owed] = {}
-        number = 0
-        while page := self.journal.since(number, kinds=_KINDS, limit=2000):
-            for sealed in page:
-                event = sealed.event
-                if event.kind is Kind.COMMITMENT_ASKED:
-                    images = tuple((str(a), str(b)) for a, b in event.details["images"])
-                    held[event.subject] = Owed(event.subject, event.who, images, event.time)
-                else:
-                    held.pop(event.subject, None)
-            number = page[-1].number
+        for sealed in self.journal.each(kinds=_KINDS):
+            event = sealed.event
+            if event.kind is Kind.COMMITMENT_ASKED:
+                images = tuple((str(a), str(b)) for a, b in event.details["images"])
+                held[event.subject] = Owed(event.subject, event.who, images, event.time)
+            else:
+                held.pop(event.subject, None)
         return list(held.values())
 
     def deliver(self) -> int:

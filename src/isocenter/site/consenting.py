@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from isocenter.govern.consent import UNASKED, Acts, Decision, Purpose, Use, duo,
 from isocenter.govern.consent_fhir import Said
 from isocenter.govern.policy import Person, must
 from isocenter.record import Event, Kind, Study
+from isocenter.store.follower import Follower
 
 if TYPE_CHECKING:
     from isocenter.record import Model
@@ -52,9 +52,7 @@ class Consenting:
     models: Callable[[], Iterable[Model]] = tuple
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        self._level = 0
-        self._acts = Acts()
+        self._acts = Follower[Acts](self.journal, consent.KINDS, Acts, consent.after)
 
     # ---- asking ----------------------------------------------------------------------------------------------
 
@@ -90,11 +88,11 @@ class Consenting:
     def decided(self, study: Study, use: Use) -> Decision:
         """The answer for one study, allowed or not."""
         patient = study.patient.id, study.patient.issuer
-        return consent.decide(self._known(), patient, study.uid, use, self.clock(), self._unasked())
+        return consent.decide(self._acts.state(), patient, study.uid, use, self.clock(), self._unasked())
 
     def sifted(self, studies: Iterable[Study], use: Use) -> tuple[list[Study], list[tuple[str, int]]]:
         """Those of many studies that may be used so, and for what reasons how many may not."""
-        acts, now, unasked = self._known(), self.clock(), self._unasked()
+        acts, now, unasked = self._acts.state(), self.clock(), self._unasked()
         kept, lost = [], Counter[str]()
         for study in studies:
             patient = study.patient.id, study.patient.issuer
@@ -170,7 +168,7 @@ class Consenting:
     def listed(self, *, who: Person, patient: str = "", issuer: str = "", study: str = "") -> list[dict[str, Any]]:
         """What still stands of a patient or a study, the newest first; of everybody where neither is named."""
         must(who, "consent", study)
-        acts = self._known()
+        acts = self._acts.state()
         if patient or study:
             whose = self._whose(patient, issuer, study)
             of_patient, of_study = acts.standing((whose["id"], whose["issuer"]), study)
@@ -277,17 +275,6 @@ class Consenting:
         if research is not None:  # what holds for research holds for its kinds, unless they are named
             asked = {p: research == "allow" for p in Purpose if p is not Purpose.CARE} | asked
         return {**UNASKED, **asked}
-
-    def _known(self) -> Acts:
-        with self._lock:
-            head = self.journal.head()[0]
-            if head < self._level:  # the archive was put back to an older copy
-                self._level, self._acts = 0, Acts()
-            while self._level < head and (page := self.journal.since(self._level, kinds=consent.KINDS, limit=_PAGE)):
-                self._acts = consent.after(self._acts, page)
-                self._level = page[-1].number
-            self._level = head
-            return self._acts
 
 
 def _row(sealed: Any) -> dict[str, Any]:

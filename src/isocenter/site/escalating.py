@@ -5,7 +5,6 @@ What was told by an amendment of the report counts as told, and so does what was
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,14 +15,13 @@ from isocenter.reading import escalation
 from isocenter.reading.critical import Communication
 from isocenter.reading.escalation import Open
 from isocenter.site.preferring import Preferences
+from isocenter.store.follower import Follower
 
 if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
 __all__ = ["Escalating"]
-
-_PAGE = 2000
 
 
 @dataclass
@@ -36,15 +34,13 @@ class Escalating:
     clock: Callable[[], datetime]
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        self._level = 0
-        self._open: dict[str, Open] = {}
+        self._open = Follower[Mapping[str, Open]](self.journal, escalation.KINDS, dict, escalation.follow)
 
     def open(self, *, who: Person, study_uid: str = "") -> dict[str, Any]:
         """Signed studies with a critical finding that nobody was told of, the oldest first."""
         must(who, "report", study_uid)
         now, within = self.clock(), self.within()
-        many = sorted(self._known().values(), key=lambda one: one.signed)
+        many = sorted(self._open.state().values(), key=lambda one: one.signed)
         rows = [self._row(one, now, within) for one in many if not study_uid or one.study == study_uid]
         return {"within_min": within.total_seconds() / 60, "rows": rows}
 
@@ -55,12 +51,12 @@ class Escalating:
             NotFound: nothing critical of this study is open. Refused: a field is empty or wrong.
         """
         must(who, "sign", study_uid)
-        self.journal.append(escalation.tell(self._known().get(study_uid), told, who.name, self.clock()))
+        self.journal.append(escalation.tell(self._open.state().get(study_uid), told, who.name, self.clock()))
 
     def escalate(self) -> int:
         """Ask everybody for what is past its time, each once; how many that were."""
         now = self.clock()
-        late = escalation.overdue([o for o in self._known().values() if o.escalated is None], now, self.within())
+        late = escalation.overdue([o for o in self._open.state().values() if o.escalated is None], now, self.within())
         if late:
             self.journal.append(*(escalation.escalated(one, HOUSE.name, now) for one in late))
         return len(late)
@@ -69,17 +65,6 @@ class Escalating:
         """The time that the site allows."""
         minutes = self.preferences.site_wide().get("told_within_min")
         return escalation.WITHIN if minutes is None else timedelta(minutes=float(minutes))
-
-    def _known(self) -> Mapping[str, Open]:
-        with self._lock:
-            head = self.journal.head()[0]
-            if head < self._level:  # the archive was put back to an older copy
-                self._level, self._open = 0, {}
-            while self._level < head:
-                page = self.journal.since(self._level, kinds=escalation.KINDS, limit=_PAGE)
-                self._open = escalation.follow(self._open, page)
-                self._level = page[-1].number if len(page) == _PAGE else head
-            return dict(self._open)
 
     def _row(self, one: Open, now: datetime, within: timedelta) -> dict[str, Any]:
         study = self.index.study(one.study)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Kept", "explain"]
 
-_PAGE = 5000
-
 
 @dataclass(frozen=True)
 class Kept:
@@ -51,7 +49,7 @@ def explain(kept: Kept, name: str) -> dict[str, Any]:
     """
     study_uid, about = _study_of(kept, name)
     study = kept.index.study(study_uid)
-    events = [e for e in kept.journal.since(0, subject=study_uid, limit=_PAGE) if kept.hears(e)]
+    events = [e for e in kept.journal.each(subject=study_uid) if kept.hears(e)]
     results = [(d, r) for d, r in kept.index.results(study_uid, replaced=True) if kept.sees(r)]
     return {
         "asked": name,
@@ -84,16 +82,13 @@ def _study_of(kept: Kept, name: str) -> tuple[str, str]:
 
 def _study_of_digest(kept: Kept, name: str) -> tuple[str, str]:
     """A result, a report or a finding: the journal names the study of each."""
-    number = 0
-    while page := kept.journal.since(number, kinds=_SPEAKING, limit=_PAGE):
-        for sealed in page:
-            for key in ("result", "report"):
-                digest = str(sealed.event.details.get(key, ""))
-                if len(name) >= 8 and digest.startswith(name) and kept.hears(sealed):
-                    return sealed.event.subject, key
-            if name.startswith("2.25.") and _tracks(kept, sealed, name) and kept.hears(sealed):
-                return sealed.event.subject, "finding"
-        number = page[-1].number
+    for sealed in kept.journal.each(kinds=_SPEAKING):
+        for key in ("result", "report"):
+            digest = str(sealed.event.details.get(key, ""))
+            if len(name) >= 8 and digest.startswith(name) and kept.hears(sealed):
+                return sealed.event.subject, key
+        if name.startswith("2.25.") and _tracks(kept, sealed, name) and kept.hears(sealed):
+            return sealed.event.subject, "finding"
     raise NotFound(f"'{name}'", "no report, result, finding, study, image or event has that name")
 
 

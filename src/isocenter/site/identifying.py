@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Identifying"]
 
 _KINDS = (Kind.PATIENTS_MERGED, Kind.STUDIES_MOVED, Kind.PATIENTS_UNDONE)
-_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -95,17 +94,14 @@ class Identifying:
         """Every change, the newest first: number, what, by, time, undone (by which event, or 0), and its details."""
         must(who, "identity")
         found: dict[int, dict[str, Any]] = {}
-        number = 0
-        while page := self.journal.since(number, kinds=_KINDS, limit=_PAGE):
-            for sealed in page:
-                event = sealed.event
-                if event.kind is Kind.PATIENTS_UNDONE:
-                    found[int(event.details["change"])]["undone"] = sealed.number
-                    continue
-                what = "merged" if event.kind is Kind.PATIENTS_MERGED else "moved"
-                head = {"number": sealed.number, "what": what, "by": event.who, "time": event.time.isoformat()}
-                found[sealed.number] = {**head, "undone": 0, **event.details}
-            number = page[-1].number
+        for sealed in self.journal.each(kinds=_KINDS):
+            event = sealed.event
+            if event.kind is Kind.PATIENTS_UNDONE:
+                found[int(event.details["change"])]["undone"] = sealed.number
+                continue
+            what = "merged" if event.kind is Kind.PATIENTS_MERGED else "moved"
+            head = {"number": sealed.number, "what": what, "by": event.who, "time": event.time.isoformat()}
+            found[sealed.number] = {**head, "undone": 0, **event.details}
         return list(found.values())[::-1]
 
     def _of(self, patient: tuple[str, str]) -> list[dict[str, Any]]:

@@ -6,20 +6,19 @@ once, without what is large in them, and afterwards only what is new.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Kind, Sealed
+from isocenter.store.follower import Follower
 
 if TYPE_CHECKING:
     from isocenter.store.journal import Journal
 
 __all__ = ["KEPT", "Logbook"]
 
-_PAGE = 5000
 _KEEP = {  # what is needed of details that may be large: of arrivals nothing but when and where
     Kind.INSTANCES_RECEIVED: (),
     Kind.REPORT_SIGNED: ("calls", "report"),
@@ -52,31 +51,25 @@ class Logbook:
     kinds: tuple[Kind, ...] = KEPT
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        self._level = 0
-        self._by_subject: dict[str, list[Event]] = {}
+        self._kept = Follower[dict[str, list[Event]]](self.journal, self.kinds, dict, _kept)
 
     def by_subject(self) -> Mapping[str, Sequence[Event]]:
         """Study UID (or another subject) -> its events."""
-        with self._lock:
-            head = self.journal.head()[0]
-            if head < self._level:  # the archive was put back to an older copy
-                self._level, self._by_subject = 0, {}
-            while self._level < head and (page := self.journal.since(self._level, kinds=self.kinds, limit=_PAGE)):
-                for sealed in page:
-                    event = sealed.event
-                    kept = event
-                    if (names := _KEEP.get(event.kind)) is not None:
-                        kept = replace(event, details={n: event.details[n] for n in names if n in event.details})
-                    self._by_subject.setdefault(event.subject, []).append(kept)
-                self._level = page[-1].number
-            self._level = head
-            return dict(self._by_subject)
+        return self._kept.state(dict)
 
     def events(self) -> list[Event]:
         """All of them, oldest first."""
         many = [event for events in self.by_subject().values() for event in events]
         return sorted(many, key=_time)
+
+
+def _kept(many: dict[str, list[Event]], page: Sequence[Sealed]) -> dict[str, list[Event]]:
+    for sealed in page:
+        event = sealed.event
+        if (names := _KEEP.get(event.kind)) is not None:
+            event = replace(event, details={n: event.details[n] for n in names if n in event.details})
+        many.setdefault(event.subject, []).append(event)
+    return many
 
 
 def _time(event: Event) -> datetime:

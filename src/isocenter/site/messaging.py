@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -195,7 +195,7 @@ class Messaging:
 
     def want(self, receivers: Sequence[str]) -> None:
         """Reports that are signed from now on are owed to these receivers; one that is known keeps what it is owed."""
-        known = {s.event.subject for s in self._all((Kind.RESULTS_WANTED,))}
+        known = {s.event.subject for s in self.journal.each(kinds=(Kind.RESULTS_WANTED,))}
         fresh = [one for one in dict.fromkeys(receivers) if one not in known]
         if fresh:
             now = self.clock()
@@ -206,7 +206,7 @@ class Messaging:
         kinds = (Kind.RESULTS_WANTED, Kind.RESULT_TOLD, *_SIGNED)
         wanted: dict[str, int] = {}
         held: dict[tuple[str, str], Due] = {}
-        for sealed in self._all(kinds):
+        for sealed in self.journal.each(kinds=kinds):
             event = sealed.event
             if event.kind is Kind.RESULTS_WANTED:
                 wanted.setdefault(event.subject, sealed.number)
@@ -271,9 +271,3 @@ class Messaging:
             for s in told
             if s.event.details.get("open")
         ]
-
-    def _all(self, kinds: Sequence[Kind]) -> Iterator[Sealed]:
-        number = 0
-        while page := self.journal.since(number, kinds=kinds, limit=_PAGE):
-            yield from page
-            number = page[-1].number

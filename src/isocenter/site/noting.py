@@ -23,8 +23,6 @@ __all__ = ["HIDES_ITSELF", "heard", "is_note", "rejected"]
 HIDES_ITSELF = frozenset({"113037", "113038", "113039"})
 """Codes whose note is hidden, too: images that must not be seen are not pointed at either."""
 
-_PAGE = 1000
-
 
 def is_note(record: Study) -> bool:
     """Whether an arrived instance may be a rejection note."""
@@ -80,9 +78,5 @@ def rejected(
 
 
 def _done(journal: Journal, note: Note) -> bool:
-    number = 0
-    while page := journal.since(number, kinds=(Kind.OBJECTS_REJECTED,), subject=note.study_uid, limit=_PAGE):
-        if any(sealed.event.details["note"] == note.sop_uid for sealed in page):
-            return True
-        number = page[-1].number
-    return False
+    rejected = journal.each(kinds=(Kind.OBJECTS_REJECTED,), subject=note.study_uid)
+    return any(sealed.event.details["note"] == note.sop_uid for sealed in rejected)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Rejecting"]
 
 _KINDS = (Kind.OBJECTS_REJECTED, Kind.REJECTION_ENDED, Kind.PURGE_ASKED, Kind.OBJECTS_PURGED)
-_PAGE = 1000
 _SHORTEST = 3  # characters of a reason
 
 
@@ -169,11 +168,8 @@ class Rejecting:
 
     def _all(self, study_uid: str) -> dict[int, dict[str, Any]]:
         found: dict[int, dict[str, Any]] = {}
-        number = 0
-        while page := self.journal.since(number, kinds=_KINDS, subject=study_uid, limit=_PAGE):
-            for sealed in page:
-                _told(found, sealed)
-            number = page[-1].number
+        for sealed in self.journal.each(kinds=_KINDS, subject=study_uid):
+            _told(found, sealed)
         return found
 
 

@@ -7,8 +7,7 @@ state of all links is what the journal says, so that a link that was ended stays
 from __future__ import annotations
 
 import hmac
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from isocenter.govern.sharing import Share
 from isocenter.reading.pictures import Pictures, real_values, shown
 from isocenter.record import Event, Kind, Series, Study
 from isocenter.site.consenting import Consenting
+from isocenter.store.follower import Follower
 
 if TYPE_CHECKING:
     from isocenter.store.blobs import Blobs
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from isocenter.store.journal import Journal
 
 __all__ = ["Sharing"]
-
-_PAGE = 2000
 
 
 @dataclass
@@ -46,9 +44,7 @@ class Sharing:
     consents: Consenting
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        self._level = 0
-        self._known: dict[str, Share] = {}
+        self._known = Follower[Mapping[str, Share]](self.journal, sharing.KINDS, dict, sharing.after)
         self._tries = Tries(allowed=20)
 
     def share(
@@ -71,19 +67,19 @@ class Sharing:
             study_uid, who=who.name, now=now, life=timedelta(hours=hours), to=to, word=word, purpose=purpose
         )
         self.journal.append(event)
-        return secret, self._links()[secret_digest(secret)].told(now)
+        return secret, self._known.state()[secret_digest(secret)].told(now)
 
     def shares(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
         """Links that were given, the newest first."""
         must(who, "share", study_uid)
         now = self.clock()
-        found = [s for s in self._links().values() if not study_uid or s.study_uid == study_uid]
+        found = [s for s in self._known.state().values() if not study_uid or s.study_uid == study_uid]
         return [s.told(now) for s in sorted(found, key=lambda s: s.given, reverse=True)]
 
     def end(self, id: str, *, who: Person, reason: str = "") -> None:
         """End a link now."""
         must(who, "share")
-        self.journal.append(sharing.end(self._links(), id, who=who.name, now=self.clock(), reason=reason))
+        self.journal.append(sharing.end(self._known.state(), id, who=who.name, now=self.clock(), reason=reason))
 
     def study(self, secret: str, *, address: str, word: str = "") -> Study:
         """What a link shows: one study, of it the images; results of machines and reports stay in the house."""
@@ -151,7 +147,7 @@ class Sharing:
         now = self.clock()
         self._tries.check(address, now)
         digest = secret_digest(secret)
-        link = self._links().get(digest)
+        link = self._known.state().get(digest)
         right = link is not None and hmac.compare_digest(link.digest, digest) and link.lives(now)
         if (
             link is None
@@ -178,17 +174,6 @@ class Sharing:
     def _used(self, link: Share, address: str, *, what: str) -> None:
         told = {"share": link.id, "address": address, "what": what}
         self.journal.append(Event(Kind.SHARE_USED, self.clock(), f"link {link.id}", link.study_uid, told))
-
-    def _links(self) -> dict[str, Share]:
-        with self._lock:
-            head = self.journal.head()[0]
-            if head < self._level:  # the archive was put back to an older copy
-                self._level, self._known = 0, {}
-            while self._level < head and (page := self.journal.since(self._level, kinds=sharing.KINDS, limit=_PAGE)):
-                self._known = sharing.after(self._known, page)
-                self._level = page[-1].number
-            self._level = head
-            return dict(self._known)
 
 
 def _is_shown(series: Series) -> bool:

@@ -107,6 +107,13 @@ class Journal:
         with self._database.read() as connection:
             return [_sealed(row) for row in connection.execute(query)]
 
+    def each(self, *, kinds: Sequence[Kind] = (), subject: str = "") -> Iterator[Sealed]:
+        """Every entry of some kinds or about a subject, oldest first, read page by page."""
+        number = 0
+        while page := self.since(number, kinds=kinds, subject=subject, limit=_PAGE):
+            yield from page
+            number = page[-1].number
+
     def head(self) -> tuple[int, str]:
         """Number and hash of the last entry; (0, 64 zeros) before the first."""
         with self._database.read() as connection:
