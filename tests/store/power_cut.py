@@ -31,12 +31,15 @@ class ForgettingDisk(Disk):
 
     Args:
         together: whether it says that its filesystem can be flushed as a whole.
+        in_order: whether it says that the flush of a file keeps its name too.
         forgets: calls that are made and not noted, as a program would that leaves them out.
     """
 
-    def __init__(self, *, together: bool = False, forgets: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, *, together: bool = False, in_order: bool = False, forgets: frozenset[str] = frozenset()
+    ) -> None:
         self.told: list[tuple[Any, ...]] = []
-        self._together, self._forgets = together, forgets
+        self._together, self._in_order, self._forgets = together, in_order, forgets
         self._open: dict[int, tuple[Path, int]] = {}
 
     def _note(self, *what: Any) -> None:
@@ -61,7 +64,10 @@ class ForgettingDisk(Disk):
 
     def flush(self, descriptor: int) -> None:
         super().flush(descriptor)
-        self._note("flush", self._open[descriptor][0])
+        self._note("flush", self._open[descriptor][0], self._in_order)
+
+    def keeps_names(self, folder: Path) -> bool:
+        return self._in_order
 
     def flushes_all(self, folder: Path) -> bool:
         return self._together
@@ -76,7 +82,15 @@ class ForgettingDisk(Disk):
 
     def name(self, temporary: Path, final: Path) -> None:
         super().name(temporary, final)
+        self._named(temporary, final)
+
+    def name_new(self, temporary: Path, final: Path) -> None:
+        super().name_new(temporary, final)
+        self._named(temporary, final)
+
+    def _named(self, temporary: Path, final: Path) -> None:
         self._note("name", temporary, final)
+        self._open = {d: (final if path == temporary else path, at) for d, (path, at) in self._open.items()}
 
     def remove(self, path: Path) -> None:
         super().remove(path)
@@ -109,6 +123,9 @@ def left_after(told: list[tuple[Any, ...]], rng: random.Random) -> dict[Path, by
         elif about[0] in files:
             one = files[about[0]]
             one.durable, one.pending = one.whole(), []
+            if about[1]:
+                _settle(durable, [p for p in pending if p[2] is one])
+                pending = [p for p in pending if p[2] is not one]
         else:  # a folder: the names in it
             _settle(durable, [p for p in pending if p[1].parent == about[0]])
             pending = [p for p in pending if p[1].parent != about[0]]

@@ -58,6 +58,13 @@ class CountedDisk(Disk):
         self._step("name")
         super().name(temporary, final)
 
+    def name_new(self, temporary: Path, final: Path) -> None:
+        self._step("name_new")
+        super().name_new(temporary, final)
+
+    def keeps_names(self, folder: Path) -> bool:
+        return False
+
     def open_to_flush(self, path: Path) -> int:
         self._step("open_to_flush")
         return super().open_to_flush(path)
@@ -71,6 +78,13 @@ class WholeDisk(CountedDisk):
     """One whose filesystem can be flushed as a whole, wherever the test runs."""
 
     def flushes_all(self, folder: Path) -> bool:
+        return True
+
+
+class OrderedDisk(CountedDisk):
+    """One whose flush of a file keeps its name too, wherever the test runs."""
+
+    def keeps_names(self, folder: Path) -> bool:
         return True
 
 
@@ -204,14 +218,15 @@ def test_what_a_dead_writer_left_is_swept_and_what_a_living_one_writes_is_kept(t
     assert blobs.get(digest) == DATA and set(blobs.digests()) == {digest}
 
 
+@pytest.mark.parametrize("kind", [CountedDisk, OrderedDisk])
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
-def test_every_point_where_the_disk_may_say_no(tmp_path: Path, error: int) -> None:
+def test_every_point_where_the_disk_may_say_no(tmp_path: Path, error: int, kind: type[CountedDisk]) -> None:
     """No acknowledgement, nothing half-done, a clean error; then the same image goes in."""
     Blobs(str(tmp_path))  # the folders are there: what fails below is writing
     started = len(_calls_of_reopening(tmp_path))
     points = 0
     while True:
-        disk = CountedDisk(fail_at=started + points, error=error)
+        disk = kind(fail_at=started + points, error=error)
         blobs = Blobs(str(tmp_path), disk=disk)
         data = f"image {error} {points}".encode()
         try:
@@ -226,7 +241,7 @@ def test_every_point_where_the_disk_may_say_no(tmp_path: Path, error: int) -> No
         assert all(blobs.get(digest) for digest in whole)
         assert blobs.get(blobs.put(data)) == data
         points += 1
-    assert points == 6  # create, write, flush, name, open and flush its folder
+    assert points == (4 if kind is OrderedDisk else 6)  # create, write, flush, name; else open and flush its folder
 
 
 def _calls_of_opening(folder: Path) -> list[str]:
@@ -253,6 +268,40 @@ def test_a_flush_that_failed_is_never_believed_later(tmp_path: Path) -> None:
     disk.calls.clear()
     blobs.put(DATA)
     assert "create" not in disk.calls and disk.calls.count("flush") == 2
+
+
+def test_where_order_is_kept_one_flush_makes_file_and_name_durable(tmp_path: Path) -> None:
+    started = len(_calls_of_reopening(tmp_path))
+    disk = OrderedDisk()
+    blobs = Blobs(str(tmp_path), disk=disk)
+    blobs.put(DATA)
+    assert disk.calls[started:] == ["create", "write", "name_new", "flush"]
+    disk.calls.clear()
+    blobs.put(DATA)  # there already: flushed once more, for the one who wrote it may not have got that far
+    assert disk.calls == ["open_to_flush", "flush"]
+
+
+def test_what_bears_the_name_already_is_replaced_by_nothing_that_is_not_flushed(tmp_path: Path) -> None:
+    """A damaged file, and one that another thread put there between the look and the naming."""
+    disk = OrderedDisk()
+    blobs = Blobs(str(tmp_path), disk=disk)
+    digest = blobs.put(DATA)
+    (tmp_path / digest[:2] / digest).write_bytes(b"damaged")
+    disk.calls.clear()
+    blobs.put(DATA)
+    careful = ["flush", "name", "open_to_flush", "flush"]
+    assert disk.calls == ["create", "write", *careful] and blobs.get(digest) == DATA
+
+    class Late(OrderedDisk):
+        def name_new(self, temporary: Path, final: Path) -> None:
+            final.write_bytes(DATA)
+            super().name_new(temporary, final)
+
+    late = Late()
+    other = Blobs(str(tmp_path / "late"), disk=late)
+    late.calls.clear()
+    assert other.get(other.put(DATA)) == DATA and left_over(tmp_path / "late") == []
+    assert late.calls == ["create", "write", "name_new", *careful]
 
 
 MANY = [f"image {n}".encode() * 50 for n in range(5)]
@@ -286,9 +335,10 @@ def test_a_disk_that_fails_while_many_are_kept(tmp_path: Path, fail_at: int) -> 
     assert disk.calls.count("create") == 5
 
 
-def test_only_filesystems_that_are_known_are_flushed_as_a_whole(tmp_path: Path) -> None:
+def test_only_filesystems_that_are_known_are_flushed_as_a_whole_or_keep_names(tmp_path: Path) -> None:
     disk = Disk()
     assert not disk.flushes_all(tmp_path / "nowhere") and not disk.flushes_all(Path("/proc"))
+    assert not disk.keeps_names(tmp_path / "nowhere") and not disk.keeps_names(Path("/proc"))
     with pytest.raises(OSError, match="Bad file descriptor"):
         disk.flush_all(-1)
 

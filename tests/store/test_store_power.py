@@ -61,16 +61,20 @@ def losses(disk: ForgettingDisk, acknowledged: list[tuple[int, str]], faults: in
 
 @pytest.mark.parametrize("faults", [LEAN, pytest.param(ALL, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("together", [False, True])
-def test_nothing_acknowledged_is_lost_whatever_the_disk_forgets(tmp_path: Path, together: bool, faults: int) -> None:
-    disk = ForgettingDisk(together=together)
+@pytest.mark.parametrize("in_order", [False, True])
+def test_nothing_acknowledged_is_lost_whatever_the_disk_forgets(
+    tmp_path: Path, together: bool, in_order: bool, faults: int
+) -> None:
+    disk = ForgettingDisk(together=together, in_order=in_order)
     acknowledged = stored(tmp_path, disk)
     assert len(acknowledged) == 35 and len(disk.told) > 100
     assert losses(disk, acknowledged, faults) == []
 
 
+@pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize("left_out", ["flush", "flush_all"])
-def test_a_program_that_left_a_flush_out_is_found(tmp_path: Path, left_out: str) -> None:
-    disk = ForgettingDisk(together=left_out == "flush_all", forgets=frozenset({left_out}))
+def test_a_program_that_left_a_flush_out_is_found(tmp_path: Path, left_out: str, in_order: bool) -> None:
+    disk = ForgettingDisk(together=left_out == "flush_all", in_order=in_order, forgets=frozenset({left_out}))
     acknowledged = stored(tmp_path, disk)
     assert losses(disk, acknowledged, 250)
 
@@ -78,7 +82,7 @@ def test_a_program_that_left_a_flush_out_is_found(tmp_path: Path, left_out: str)
 @pytest.mark.parametrize("batches", [7, pytest.param(60, marks=pytest.mark.nightly)])
 def test_the_whole_archive_wakes_up_with_what_it_promised(tmp_path: Path, batches: int) -> None:
     """Blobs by the forgetting disk; of the write-ahead log all that was answered for, and a torn rest."""
-    disk, here = ForgettingDisk(), tmp_path / "here"
+    disk, here = ForgettingDisk(in_order=True), tmp_path / "here"
     database, blobs = Database(f"sqlite:///{here}/a.sqlite"), Blobs(str(here / "blobs"), disk=disk)
     journal = Journal(database, blobs)
     log = here / "a.sqlite-wal"

@@ -67,10 +67,11 @@ class Blobs:
         self._suspect: set[str] = set()
         self._pool: ThreadPoolExecutor | None = None
         self._making = threading.Lock()
-        self._together = False
+        self._together = self._names_first = False
         if self._folder is not None:
             self._prepare(self._folder)
             self._together = self._disk.flushes_all(self._folder)
+            self._names_first = self._disk.keeps_names(self._folder)
         self._store = _open(url, self._folder, options or {})
         self._made_of = (url, options)
 
@@ -108,13 +109,12 @@ class Blobs:
         if self._folder is None:
             self._map(self._send, new.items())
             return digests
-        folder, shards = self._folder, sorted({digest[:2] for digest in new})
         try:
             if self._together and len(new) >= _TOGETHER:
-                self._write_together(folder, new)
+                self._write_together(self._folder, new)
             else:
-                self._map(self._write, new.items())
-                self._map(self._flush, [folder / shard for shard in shards])
+                shards = set(self._map(self._write, new.items())) - {None}
+                self._map(self._flush, sorted(filter(None, shards)))
         except Unavailable:
             # A flush that failed once is never believed later: the kernel may have dropped the pages meanwhile.
             self._suspect.update(new)
@@ -245,24 +245,46 @@ class Blobs:
         self._flush(folder)
         self._flush(folder.parent)
 
-    def _write(self, item: tuple[str, bytes | bytearray | Incoming]) -> None:
+    def _write(self, item: tuple[str, bytes | bytearray | Incoming]) -> Path | None:
+        """Write, flush and name one file; the folder whose flush its name still wants, None where it wants none."""
         digest, data = item
         assert self._folder is not None
         final = self._folder / _key(digest)
         if isinstance(data, Incoming):
-            self._finish(data, final)
-            return
+            return self._finish(data, final)
         if digest not in self._suspect and _holds(final, data):
             self._flush(final)
-            return
+            return None if self._names_first else final.parent
         temporary = self._aside(self._folder)
         try:
-            self._fill(temporary, data)
-            self._disk.name(temporary, final)
+            descriptor = self._disk.create(temporary)
+            try:
+                self._fill(descriptor, data)
+                return self._flush_and_name(descriptor, temporary, final)
+            finally:
+                self._disk.close(descriptor)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._disk.remove(temporary)
             raise unavailable(error, "the image could not be stored") from error
+
+    def _flush_and_name(self, descriptor: int, temporary: Path, final: Path) -> Path | None:
+        """Make one file durable under its name, as `_write` says; nothing that bears the name already is at risk."""
+        if self._names_first and not final.exists():
+            try:
+                self._disk.name_new(temporary, final)
+            except FileExistsError:
+                pass  # another thread was faster; what it has promised must not be replaced by what is not flushed
+            else:
+                try:
+                    self._disk.flush(descriptor)
+                except OSError:
+                    self._disk.remove(final)  # nobody may take it for what was flushed
+                    raise
+                return None
+        self._disk.flush(descriptor)
+        self._disk.name(temporary, final)
+        return final.parent
 
     def _write_together(self, folder: Path, new: Mapping[str, bytes | bytearray | Incoming]) -> None:
         """Write, flush, name and flush them all at once."""
@@ -280,7 +302,7 @@ class Blobs:
                     elif digest in self._suspect or not _holds(final, data):
                         place = self._aside(folder)
                         unnamed[place] = final, None
-                        self._fill(place, data, flush=False)
+                        self._fill_unflushed(place, data)
                 self._disk.flush_all(whole)
                 for place, (final, incoming) in list(unnamed.items()):
                     self._disk.name(place, final)
@@ -296,24 +318,26 @@ class Blobs:
                     incoming.drop() if incoming is not None else self._disk.remove(place)
             raise unavailable(error, "the images could not be stored") from error
 
-    def _finish(self, incoming: Incoming, final: Path) -> None:
+    def _finish(self, incoming: Incoming, final: Path) -> Path | None:
         assert incoming.place is not None
         try:
-            incoming.finish()
-            self._disk.name(incoming.place, final)
+            left = self._flush_and_name(incoming.finish(), incoming.place, final)
         except OSError as error:
             incoming.drop()
             raise unavailable(error, "the image could not be stored") from error
         incoming.named()
+        return left
 
-    def _fill(self, temporary: Path, data: bytes | bytearray, *, flush: bool = True) -> None:
+    def _fill(self, descriptor: int, data: bytes | bytearray) -> bool:
+        """Write the whole of a file; whether it went past the page cache."""
+        file = Straight(self._disk, descriptor, worth=len(data) >= _LARGE)
+        file.write(memoryview(data))
+        return file.straight
+
+    def _fill_unflushed(self, temporary: Path, data: bytes | bytearray) -> None:
         descriptor = self._disk.create(temporary)
         try:
-            file = Straight(self._disk, descriptor, worth=len(data) >= _LARGE)
-            file.write(memoryview(data))
-            if flush:
-                self._disk.flush(descriptor)
-            elif not file.straight:
+            if not self._fill(descriptor, data):
                 self._disk.begin_flush(descriptor, 0, len(data))
         finally:
             self._disk.close(descriptor)

@@ -4,6 +4,10 @@ They stand in one small object, so that a test can pass a disk that is full, bro
 one needs no patching. The order that makes a file durable is: write it under a name that nobody reads, flush the
 file, give it its name, flush the folder. A power cut between any two of these leaves either nothing or all of it.
 
+On filesystems that keep what happened to a file in order, a file that is new is named before it is flushed, and that
+one flush keeps its name too. A power cut before it may leave a torn file under the name; nobody was told of it, its
+digest tells, and the image that is sent again takes its place.
+
 Many files at once take the same steps together: all are written, then the filesystem is flushed, then all get their
 names, then it is flushed again. That is two waits for the device and not two for each file.
 """
@@ -64,6 +68,10 @@ class Disk:
         """Have the device keep what was written (fsync)."""
         os.fsync(descriptor)
 
+    def keeps_names(self, folder: Path) -> bool:
+        """Whether `flush` of a file under this folder keeps the name, too, that the file was given before."""
+        return hasattr(_libc(), "renameat2") and _filesystem(folder) in _TRUSTED
+
     def flushes_all(self, folder: Path) -> bool:
         """Whether `flush_all` keeps its promise for files under this folder; `flush` each of them where it does not."""
         return _reports_failures() and _filesystem(folder) in _TRUSTED
@@ -85,6 +93,16 @@ class Disk:
         """Give a whole, flushed file its name; whoever reads sees the old or the new file, never half of one."""
         temporary.rename(final)
 
+    def name_new(self, temporary: Path, final: Path) -> None:
+        """Give a file a name that nobody bears yet (renameat2 with RENAME_NOREPLACE).
+
+        Raises:
+            FileExistsError: somebody does.
+        """
+        if _libc().renameat2(_HERE, os.fsencode(temporary), _HERE, os.fsencode(final), _NO_REPLACE):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
     def remove(self, path: Path) -> None:
         """Remove a file that nobody was told of."""
         path.unlink(missing_ok=True)
@@ -94,9 +112,11 @@ class Disk:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
-# Filesystems of which it is known that syncfs ends with the data and their names on the device. Others may have their
-# own idea of it: a network filesystem, or one that a program serves.
+# Filesystems of which it is known that syncfs ends with the data and their names on the device, and that what happened
+# to one file becomes durable in order, so that its flush brings the name that it had by then. Others may have their own
+# idea of it: a network filesystem, or one that a program serves.
 _TRUSTED = frozenset({"ext4", "xfs", "btrfs"})
+_HERE, _NO_REPLACE = -100, 1  # AT_FDCWD, RENAME_NOREPLACE
 
 
 @cache

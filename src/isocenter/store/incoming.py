@@ -54,15 +54,14 @@ class Incoming:
         rest.update(self.data[self._done :])
         return rest.hexdigest()
 
-    def finish(self) -> None:
-        """Write what is left and flush the file; it has no name yet.
+    def finish(self) -> int:
+        """Write what is left; the descriptor of the file, which has no name yet and is not flushed.
 
         Raises:
             OSError: the disk did not take it; the image can only be dropped.
         """
         self._advance()
-        self._disk.flush(self._descriptor)
-        self._close()
+        return self._descriptor
 
     def write_out(self) -> None:
         """Write what is left; whoever calls this flushes.
@@ -75,6 +74,7 @@ class Incoming:
 
     def named(self) -> None:
         """The file was given its name: there is nothing to drop any more."""
+        self._close()
         self._begun = False
 
     def drop(self) -> None:
