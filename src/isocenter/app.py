@@ -174,6 +174,24 @@ class House:
 
         self._closing.append(stop)
 
+    def start_watching(self, every_s: float = 300.0) -> None:
+        """Follow the charts of the models in use while the house is open; what alarms is written down, and obeyed."""
+        from isocenter.site.verbs import HOUSE
+
+        def look() -> None:
+            while not self._stop.wait(every_s):
+                with contextlib.suppress(IsocenterError):  # a full disk now is no reason not to look again
+                    self.site.watching.heed(who=HOUSE)
+
+        thread = threading.Thread(target=look, name="watch", daemon=True)
+        thread.start()
+
+        def stop() -> None:
+            self._stop.set()
+            thread.join(5)
+
+        self._closing.append(stop)
+
     def settled(self) -> bool:
         """Whether nothing is waiting: the follower has read everything and no job is left."""
         assert self._jobs is not None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
-from department_for_oversight import AI, ITO, at, department, uid
+from department_for_oversight import AI, CHIEF, ITO, at, department, uid
+from isocenter.app import open_house
 from isocenter.errors import Forbidden, NotFound
 from isocenter.govern import watch
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Event, Kind
+from isocenter.settings import Settings
+from isocenter.site.verbs import Site
 
 
 def test_signed_studies_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,3 +32,49 @@ def test_signed_studies_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             site.watching.models(who=Person("ct", Role.SERVICE))
         site.journal.append(Event(Kind.READING_OPENED, at(30, 90), "ito", uid(1), {"by": "ito"}))
         assert site.watching.model(AI, who=ITO)["cases"] == 30
+
+
+def _going_wrong(site: Site) -> None:
+    """Let the watch see 100 studies in which all agree, then 60 in which readers say the opposite."""
+    seen = [watch.Seen(at(n), bool(n % 3), n < 100, "ct") for n in range(160)]
+    site.watching._seen = lambda users, since: seen if AI in users else []  # type: ignore[method-assign]
+
+
+def test_an_alarm_is_written_down_once_and_waits_for_a_person(tmp_path: Path) -> None:
+    with department(tmp_path, read=3) as (site, _):
+        _going_wrong(site)
+        (heard,) = site.watching.heed(who=HOUSE)
+        assert (heard["model"], heard["chart"], heard["stop_rule"]) == (AI, "agreement", "") and heard["case"] > 100
+        assert site.watching.heed(who=HOUSE) == [], "no report was signed since"
+        site.journal.append(Event(Kind.READING_OPENED, at(9), "ito", uid(1), {"by": "ito"}))
+        site.journal.append(Event(Kind.REPORT_SIGNED, at(9), "ito", uid(1), {"report": "0", "decisions": []}))
+        assert site.watching.heed(who=HOUSE) == [], "it is known"
+        (event,) = site.journal.since(kinds=(Kind.WATCH_ALARMED,))
+        (model,) = (m for m in site.cataloguing.models(who=ITO) if m["name"] == AI)
+        assert [a["number"] for a in model["alarms"]] == [event.number] and not model["stopped"]
+        with pytest.raises(Forbidden):
+            site.watching.heed(who=Person("ct", Role.SERVICE))
+
+
+def test_a_stop_rule_suspends_everywhere_at_once(tmp_path: Path) -> None:
+    with department(tmp_path, read=3) as (site, _):
+        rule = {"may_change": ["weights"], "impact": "safer at once", "protocol": {"stop_on_alarm": True}}
+        site.gating.declare(AI, rule, reason="we are few at night", who=CHIEF)
+        digest = site.gating.model(AI).digest
+        told = {"digest": digest, "step": "release", "state": "released", "was": "shadow", "reason": "r", "record": {}}
+        site.journal.append(Event(Kind.MODEL_STEPPED, at(0), "chief", AI, told))
+        _going_wrong(site)
+        beside = open_house(Settings(folder=tmp_path / "archive"), apart=False)
+        try:
+            assert not beside.site.cataloguing.stops(who=ITO)
+            begun = time.monotonic()
+            (heard,) = site.watching.heed(who=HOUSE)
+            (stopped,) = beside.site.cataloguing.stops(who=ITO)  # whoever serves or works from the same archive
+            assert time.monotonic() - begun < 5
+            assert stopped["analysis"] == AI and "stop rule that chief declared: agreement" in stopped["reason"]
+            assert beside.site.gating.told(AI, who=ITO)["state"] == "suspended" and heard["stop_rule"] == "chief"
+        finally:
+            beside.close()
+        site.journal.append(Event(Kind.MODEL_STEPPED, at(1), "chief", AI, {**told, "was": "suspended"}))
+        (model,) = (m for m in site.cataloguing.models(who=ITO) if m["name"] == AI)
+        assert not model["alarms"], "a release begins anew"

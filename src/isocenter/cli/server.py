@@ -47,6 +47,7 @@ def demo(
         if not headless:
             house.start_listening()
             house.start_escalating()
+            house.start_watching()
             house.exchange.start()
             house.start_web()
         with screen.progress("demo") as told:
@@ -99,6 +100,7 @@ def serve(
         house.start_following()
         house.start_listening()
         house.start_escalating()
+        house.start_watching()
         house.exchange.start()
         house.start_web()
         said = {"web": house.web_port, "dicom": house.dicom_port, "aet": chosen.aet, "link": house.sign_in_link()}

@@ -24,8 +24,9 @@ def watch(
     screen = Screen(as_json)
     with house(folder) as held:
         watching = held.site.watching
+        heard = watching.heed(who=HOUSE)
         told = [watching.model(model, who=HOUSE)] if model else watching.models(who=HOUSE)
-    screen.answer({"models": told})
+    screen.answer({"models": told, "new_alarms": heard})
     for one in told:
         if one["needed"]:
             screen.say(f"{one['model']}: {one['needed']} more signed studies are needed before anything can be said")
@@ -40,5 +41,7 @@ def watch(
         screen.say(f"false alarms: {one['false_alarms']['declared']}")
         if one["alarms"]:
             screen.say(f"alarm: {one['on_alarm']}")
+    for one in heard:
+        screen.say(f"written down: {one['model']}, {one['chart']}" + (", suspended" if one["stop_rule"] else ""))
     if any(one["alarms"] for one in told):
         raise typer.Exit(1)

@@ -43,6 +43,7 @@ TOLD = frozenset(
         Kind.SENT,
         Kind.SEND_FAILED,
         Kind.MODEL_STEPPED,
+        Kind.WATCH_ALARMED,
         Kind.FEDERATION_JOINED,
         Kind.FEDERATION_ROUND,
         Kind.FEDERATION_DONE,

@@ -32,6 +32,7 @@ __all__ = [
     "missing",
     "must_look",
     "must_step",
+    "stop_rule",
 ]
 
 KINDS = (Kind.CHANGE_DECLARED, Kind.TEST_SEALED, Kind.TEST_LOOKED, Kind.MODEL_JUDGED, Kind.MODEL_STEPPED)
@@ -58,7 +59,7 @@ NEXT: Mapping[str, str] = MappingProxyType(
 _PROTOCOL: Mapping[str, Any] = MappingProxyType(
     {
         "margin": 0.02, "group_margin": 0.02, "least_events": 10, "floor": 0.0, "looks": 3, "shadow_cases": 50,
-        "shadow_agreement": 0.0, "every_group": False,
+        "shadow_agreement": 0.0, "every_group": False, "stop_on_alarm": False,
     }
 )  # fmt: skip
 
@@ -76,6 +77,8 @@ class Change:
         shadow_cases: signed studies on which it must have run unseen before it is released.
         shadow_agreement: share of its findings that readers must have confirmed there, at the interval's lower end.
         every_group: whether a group with insufficient data holds the step up, too.
+        stop_on_alarm: the stop rule: whether the house suspends it everywhere at the first alarm of the watch, without
+            waiting for a person.
         impact: what a change would mean for people, in words.
     """
 
@@ -89,6 +92,7 @@ class Change:
     shadow_cases: int = 50
     shadow_agreement: float = 0.0
     every_group: bool = False
+    stop_on_alarm: bool = False
 
 
 def change_of(said: Mapping[str, Any]) -> Change:
@@ -126,6 +130,12 @@ def change_of(said: Mapping[str, Any]) -> Change:
 def declared(told: Mapping[str, Any]) -> Change:
     """The change record in the details of its event."""
     return change_of({k: told[k] for k in ("may_change", "protocol", "impact") if k in told})
+
+
+def stop_rule(gates: Gates, name: str) -> str:
+    """Who declared that an alarm suspends a model at once; empty where nobody did."""
+    told = gates.changes.get(name)
+    return str(told["by"]) if told is not None and declared(told).stop_on_alarm else ""
 
 
 @dataclass(frozen=True)

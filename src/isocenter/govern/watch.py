@@ -65,7 +65,10 @@ class Seen:
 
 
 def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
-    """The charts over these studies, in the order of their signatures; `times` streams are simulated for the delays.
+    """The charts over these studies, in the order of their signatures.
+
+    Args:
+        times: streams that are simulated for the delays; 0 for no delays.
 
     Returns:
         ``{"cases", "baseline", "needed", "charts", "alarms", "false_alarms"}``; without charts while the baseline is
@@ -131,7 +134,7 @@ def _line(
             "case": places[place] + 1, "share_lately": sum(lately) / len(lately), "usual": by.usual,
         }  # fmt: skip
     late = []
-    for shift in SHIFTS:
+    for shift in SHIFTS if times else ():
         after = min(by.usual + shift, 0.999)
         told = delays(by, after, rng=np.random.default_rng(_SEED), times=times)
         late.append(

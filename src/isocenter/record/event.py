@@ -46,6 +46,9 @@ class Kind(StrEnum):
     MODEL_TRAINED = "ModelTrained"
     MODEL_JUDGED = "ModelJudged"  # subject: model; details: digest, test, look, metrics, against, gaps
     MODEL_STEPPED = "ModelStepped"  # subject: model; details: digest, step, state, was, reason
+    WATCH_ALARMED = (
+        "WatchAlarmed"  # subject: model; details: digest, chart, of, since, case, share_lately, usual, stopped
+    )
     CHANGE_DECLARED = "ChangeDeclared"  # subject: model; details: what may change, protocol, impact, reason
     TEST_SEALED = "TestSealed"  # subject: model; details: digest of the test set, looks that are allowed, reason
     TEST_LOOKED = "TestLooked"  # subject: model; details: digest of the model, test, look; written before it is opened

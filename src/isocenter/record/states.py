@@ -52,7 +52,7 @@ MODEL: Table = {
     ("suspended", "retire"): ("never used again; its results stay explained", "retired"),
     ("released", "retire"): ("replaced by a child", "retired"),
 }
-"""The life of a model. A model never takes a step by itself."""
+"""The life of a model. A model never takes a step by itself; a stop rule that a person declared may suspend it."""
 
 ORDER: Table = {
     ("scheduled", "change"): ("who ordered it changes it; the worklist shows the change", "scheduled"),

@@ -56,6 +56,7 @@ _WORDS = {
     Kind.MODEL_TRAINED: "trained the model",
     Kind.MODEL_JUDGED: "judged the model",
     Kind.MODEL_STEPPED: "took the model's step {step}: {state}",
+    Kind.WATCH_ALARMED: "heard an alarm over the model: {chart}",
     Kind.CHANGE_DECLARED: "declared what may change of the model",
     Kind.TEST_SEALED: "sealed a test set of the model",
     Kind.TEST_LOOKED: "looked at the model's sealed test set, look {look}",

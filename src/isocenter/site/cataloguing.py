@@ -17,6 +17,7 @@ from isocenter.analysis import weights
 from isocenter.analysis.describing import describe
 from isocenter.errors import NotFound, Refused
 from isocenter.govern import stopping
+from isocenter.govern.gate import Way
 from isocenter.govern.policy import Person, may, must
 from isocenter.methods.intervals import wilson
 from isocenter.reading.confirmed import BANDS, LEAST, band
@@ -175,9 +176,22 @@ class Cataloguing:
         for held, _ in weights.models(Path(self.shelf) if self.shelf else None).values():
             users = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == held.name]
             stopped = [_stop(stops[n]) for n in users if n in stops]
-            state = self.disclosing.gates().of(held.digest).state
-            told.append({**to_plain(held), "state": state, "analyses": users, "stopped": stopped})
+            way = self.disclosing.gates().of(held.digest)
+            told.append(
+                {**to_plain(held), "state": way.state, "analyses": users, "stopped": stopped,
+                 "alarms": self._alarms(held.name, held.digest, way)}
+            )  # fmt: skip
         return told
+
+    def _alarms(self, name: str, digest: str, way: Way) -> list[dict[str, Any]]:
+        """Alarms of the watch over these weights since they were last released."""
+        since = next((s["when"] for s in reversed(way.steps) if s["step"] == "release"), "")
+        heard = self.journal.since(kinds=(Kind.WATCH_ALARMED,), subject=name, limit=_ALL)
+        return [
+            {"number": s.number, "when": s.event.time.isoformat(),
+             **{k: s.event.details[k] for k in ("chart", "of", "case", "share_lately", "usual", "stop_rule")}}
+            for s in heard if (s.event.details["digest"], s.event.details["since"]) == (digest, since)
+        ]  # fmt: skip
 
     def model(self, name: str, *, who: Person) -> dict[str, Any]:
         """One model with what became of it here: runs, agreement with signed reports by month and by certainty.

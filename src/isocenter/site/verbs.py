@@ -111,7 +111,10 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         self.consents = Consenting(
             self.index, self.journal, self.blobs, self.clock, self.preferences.site_wide, self._models
         )
-        self.watching = Watching(self.index, self.journal, self.registry, self._disclosing, self.shelf)
+        self.watching = Watching(
+            self.index, self.journal, self.registry, self._disclosing, lambda: self.clock(),
+            lambda name, why: self.cataloguing.stop_model(name, reason=why, who=HOUSE), self.shelf,
+        )  # fmt: skip
         self.carding = Carding(self.gating, self.cataloguing, self.watching, self.clock)
         self.cohorts = Cohorting(
             self.index, self.journal, self.blobs, self._disclosing, self.clock, self.consents, self.secret

@@ -1,18 +1,22 @@
 """What a model and the readers said of each signed study, in the order of the signatures, for the charts that watch it.
 
 Only studies whose report is signed count, so that no chart tells what a machine said of a study that somebody may still
-read with their own eyes first. A release begins a new baseline.
+read with their own eyes first. A release begins a new baseline. An alarm is one entry of the journal; where a person
+has declared the stop rule for a model, the same look suspends it everywhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import weights
-from isocenter.errors import NotFound
+from isocenter.errors import NotFound, WrongState
+from isocenter.govern.gate import stop_rule
 from isocenter.govern.policy import Person, must
 from isocenter.govern.watch import Seen, watch
 from isocenter.record import Event, Kind, Outcome
@@ -28,11 +32,12 @@ __all__ = ["Watching"]
 _ALL = 10_000_000
 
 
-@dataclass(frozen=True)
+@dataclass
 class Watching:
     """The watch over the models of one archive.
 
     Args:
+        stop: (model, reason) -> None: stops it everywhere (`Cataloguing.stop_model`).
         shelf: folder of the site's own weights, or empty.
     """
 
@@ -40,17 +45,56 @@ class Watching:
     journal: Journal
     registry: Registry
     disclosing: Disclosing
+    clock: Callable[[], datetime]
+    stop: Callable[[str, str], None]
     shelf: str = ""
+    _heeded: int = field(default=-1, init=False)
 
     def models(self, *, who: Person) -> list[dict[str, Any]]:
         """All models on which an analysis runs here, each as `model` tells it."""
         must(who, "models")
-        used = {str(getattr(a, "weights", "")) for a in self.registry.analyses.values()} - {""}
-        held = weights.models(Path(self.shelf) if self.shelf else None)
-        return [self.model(name, who=who) for name in sorted(used & set(held))]
+        return [self.model(name, who=who) for name in self._used()]
 
-    def model(self, name: str, *, who: Person) -> dict[str, Any]:
-        """The charts of one model, since when, and what to do when one alarms.
+    def heed(self, *, who: Person) -> list[dict[str, Any]]:
+        """Follow the charts of all models in use; each alarm that is new is written down once, and obeyed.
+
+        Nothing is computed while no further report was signed. An alarm is new once for each chart, since each release.
+
+        Returns:
+            the new alarms: model, chart, case, and whether the stop rule suspended it.
+        """
+        must(who, "stop")
+        newest = self.journal.since(kinds=(Kind.REPORT_SIGNED,), limit=1, newest_first=True)
+        at = newest[0].number if newest else 0
+        if at == self._heeded:
+            return []
+        heard = []
+        for name in self._used():
+            told = self.model(name, who=who, times=0)
+            known = {(a["digest"], a["chart"], a["since"]) for a in self._alarms(name)}
+            new = [a for a in told["alarms"] if (told["digest"], a["chart"], told["since"]) not in known]
+            by = stop_rule(self.disclosing.gates(), name)
+            for alarm in new:
+                details = {"digest": told["digest"], "since": told["since"], **alarm, "stop_rule": by}
+                self.journal.append(Event(Kind.WATCH_ALARMED, self.clock(), who.name, name, details))
+                heard.append({"model": name, **details})
+            if new and by:
+                with suppress(WrongState):  # somebody was quicker
+                    self.stop(name, f"the stop rule that {by} declared: {new[0]['chart']}, study {new[0]['case']}")
+        self._heeded = at
+        return heard
+
+    def _alarms(self, name: str) -> list[dict[str, Any]]:
+        return [
+            dict(s.event.details) for s in self.journal.since(kinds=(Kind.WATCH_ALARMED,), subject=name, limit=_ALL)
+        ]
+
+    def _used(self) -> list[str]:
+        used = {str(getattr(a, "weights", "")) for a in self.registry.analyses.values()} - {""}
+        return sorted(used & set(weights.models(Path(self.shelf) if self.shelf else None)))
+
+    def model(self, name: str, *, who: Person, times: int = 2000) -> dict[str, Any]:
+        """The charts of one model, since when, and what to do when one alarms; `times` streams give the delays.
 
         Raises:
             NotFound: there is none of that name, or no analysis runs on it.
@@ -62,7 +106,8 @@ class Watching:
             raise NotFound(f"a model '{name:.64}' in use", "no analysis here runs on it", "look into the models")
         way = self.disclosing.gates().of(held[0].digest)
         since = next((s["when"] for s in reversed(way.steps) if s["step"] == "release"), "")
-        told = watch(self._seen(users, datetime.fromisoformat(since) if since else None))
+        told = watch(self._seen(users, datetime.fromisoformat(since) if since else None), times=times)
+        told["digest"] = held[0].digest
         stop = f"isocenter release {name} --step suspend --by NAME --reason WHY, or Stop it everywhere on its page"
         return {"model": name, "state": way.state, "since": since, **told, "on_alarm": stop if told["alarms"] else ""}
 

@@ -36,4 +36,5 @@ export interface AnalysisPage extends AnalysisCard, Fate {
 export interface ModelPage extends Model, Fate {
   analyses: string[];
   stopped: Stop[];
+  alarms: { number: number; when: string; chart: string; of: string; case: number; share_lately: number; usual: number; stop_rule: string }[];
 }

@@ -10,14 +10,14 @@ import { Key } from "../kit/marks";
 import { Empty, Shown } from "../kit/states";
 import { Tabs } from "../kit/tabs";
 import { go, to } from "../router";
-import { count, spoken } from "../words";
+import { count, moment, spoken } from "../words";
 import { Calibration } from "./calibration";
 import { GatePart } from "./gate";
 import { GeneratedCard } from "./generated";
 import { WatchPart } from "./watch";
 import { Card, Figures, Lineage, Subgroups, Unknown } from "./parts";
 
-type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped">;
+type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped" | "alarms">;
 
 const PARTS = ["card", "evidence", "subgroups", "calibration", "drift", "runs", "lineage", "changes", "gate"];
 
@@ -32,7 +32,7 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
   const [at, setAt] = useState(0);
   useEffect(() => {
     void models.load();
-    const forget = onHappening(({ kind }) => ["AnalysisStopped", "AnalysisResumed", "ModelStepped"].includes(kind) && void models.load());
+    const forget = onHappening(({ kind }) => ["AnalysisStopped", "AnalysisResumed", "ModelStepped", "WatchAlarmed"].includes(kind) && void models.load());
     return () => (forget(), models.stop());
   }, []);
   const shown = (models.value ?? []).filter((one) => `${one.name} ${one.card.title ?? ""}`.toLowerCase().includes(filter.toLowerCase()));
@@ -77,7 +77,7 @@ function List({ models, at }: { models: Listed[]; at: number }) {
           <tr key={one.digest} aria-current={i === at ? "true" : undefined}>
             <td><a href={to.models(one.name)}>{spoken(one.name)}</a> <span class="id">{one.version}</span></td>
             <td>{one.card.title ?? <Unknown because="its card has no title" />}</td>
-            <td>{one.stopped.length ? <span class="tag now"><span aria-hidden="true">⬢</span> stopped</span> : one.state}</td>
+            <td>{one.stopped.length ? <span class="tag now"><span aria-hidden="true">⬢</span> stopped</span> : one.state}{one.alarms.length > 0 && <> <a class="tag now" href={to.models(one.name, "drift")}><span aria-hidden="true">⬢</span> {count(one.alarms.length, "alarm")}</a></>}</td>
             <td>{one.evidence.n ? `${one.evidence.n} test cases` : <Unknown because="no evidence came with it" />}</td>
           </tr>
         ))}
@@ -92,7 +92,7 @@ function One({ name, part, stopping }: { name: string; part: string; stopping: n
   const page = source.current;
   useEffect(() => {
     void page.load();
-    const forget = onHappening(({ subject }) => page.value?.analyses.includes(subject) && void page.load());
+    const forget = onHappening(({ subject }) => (subject === name || page.value?.analyses.includes(subject)) && void page.load());
     return () => (forget(), page.stop());
   }, []);
   return <Shown of={page} what="the model">{(model) => <Whole model={model} part={part} stopping={stopping} again={() => void page.load()} />}</Shown>;
@@ -105,6 +105,9 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
         <p><strong>{model.stopped.length ? "suspended" : model.state}</strong> <span class="muted">version {model.version} · digest <span class="id">{model.digest.slice(0, 12)}…</span> · parent {model.parent ? <span class="id">{model.parent.slice(0, 12)}…</span> : "none: it is the first"}</span></p>
         <p><strong>For:</strong> {model.card.intended_use ?? <Unknown because="its card does not say" />}</p>
         <p><strong>Here:</strong> <Confirmed of={model} />. <span class="muted">Claimed on {model.evidence.n ?? 0} test cases: see Evidence.</span></p>
+        {model.alarms.map((one) => (
+          <p key={one.number} class="callout" role="alert"><span class="now" aria-hidden="true">⬢</span> Alarm of {moment(one.when)} UTC: {one.chart}, {one.of}, {(100 * one.share_lately).toFixed(0)}{"\u2009"}% lately where {(100 * one.usual).toFixed(0)}{"\u2009"}% was usual. {one.stop_rule ? `The stop rule that ${one.stop_rule} declared suspended it.` : model.stopped.length ? "" : "Nothing was stopped: that is yours to decide."} <a href={to.models(model.name, "drift")}>Charts</a></p>
+        ))}
         {model.analyses.length > 0 && <p><strong>Used by:</strong> {model.analyses.map((one) => <a key={one} href={to.analyses(one)}>{spoken(one)} </a>)}</p>}
         {model.analyses.length > 0 ? <StopForm path={`/api/models/${encodeURIComponent(model.name)}`} what={spoken(model.name)} stopped={model.stopped} stopKey={keyOf("models", "stop")} asked={stopping} done={again} />
           : <p class="muted">No analysis here runs on it, so that there is nothing to stop.</p>}
