@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from isocenter.store.database import Database
     from isocenter.store.jobs import Jobs
     from isocenter.store.journal import Journal
+    from isocenter.store.keyring import Keyring
 
 __all__ = ["House", "now", "open_house", "open_intake"]
 
@@ -521,9 +522,26 @@ def _stores(settings: Settings, *, server: bool, make: bool) -> tuple[Database, 
         )
     with _readable_refusal(settings.folder):
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keyring = _keyring(settings)
     database = Database(settings.database_url, server=server)
-    blobs = Blobs(settings.blobs_url)
+    blobs = Blobs(settings.blobs_url, keyring=keyring)
     return database, blobs, Journal(database, blobs)
+
+
+def _keyring(settings: Settings) -> Keyring:
+    """The keys of sealed projects, opened once, so that nobody learns in the middle of a night that one is missing.
+
+    Raises:
+        Refused: a project is sealed, and the master key is missing or another one.
+    """
+    from isocenter.store.keyring import Keyring
+    from isocenter.store.master_key import master_key
+
+    keyring = Keyring(settings.keys_folder)
+    if settings.master_key:
+        keyring.master = master_key(settings.master_key, settings.folder)
+    keyring.check()
+    return keyring
 
 
 @contextlib.contextmanager

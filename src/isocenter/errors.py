@@ -8,6 +8,7 @@ One tree, so that a caller may catch as widely or as narrowly as is wanted::
     │   ├── NotAVolume       a series does not make one regular volume
     │   └── Conflict         the same identity with other content
     ├── NotFound             nothing has that name (also a LookupError)
+    │   └── Erased           two persons had its key destroyed; nobody can read it again
     ├── Forbidden            the rule that refused, and who can grant it (also a PermissionError)
     ├── WrongState           the life cycle has no such step from here
     ├── Unavailable          disk full, port taken, folder in use: the world below said no (also an OSError)
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 __all__ = [
     "Conflict",
+    "Erased",
     "Forbidden",
     "IsocenterError",
     "LimitReached",
@@ -81,6 +83,10 @@ class Conflict(Refused):
 
 class NotFound(IsocenterError, LookupError):
     """Nothing has that name."""
+
+
+class Erased(NotFound):
+    """Its key was destroyed by two persons together: it was here once, and nobody can read it again."""
 
 
 class Forbidden(IsocenterError, PermissionError):

@@ -22,6 +22,10 @@ class Settings(BaseSettings):
     folder: Path = Field(Path("isocenter-archive"), description="Where the archive lives: database, blobs, secrets.")
     database: str = Field("", description="SQLAlchemy URL; empty means SQLite in the folder.")
     blobs: str = Field("", description="Object store URL (s3://bucket/prefix); empty means a folder in the folder.")
+    master_key: str = Field(
+        "", description="What opens the keys of sealed projects: file:/PATH, env:NAME or command:PROGRAM; empty: none."
+    )
+    keys: str = Field("", description="Folder of the keys of sealed projects; empty means a folder in the folder.")
     host: str = Field("127.0.0.1", description="Address of web server and DICOM listener: loopback unless told.")
     port: int = Field(8042, description="Port of the web server; 0 takes a free one.")
     dicom_port: int = Field(11112, description="Port of the DICOM listener (IANA dicom); 0 takes a free one.")
@@ -73,6 +77,11 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database, SQLite in the folder when none was named."""
         return self.database or f"sqlite:///{(self.folder / 'archive.sqlite').resolve()}"
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the sealed keys lie, a folder when none was named."""
+        return Path(self.keys).resolve() if self.keys else (self.folder / "keys").resolve()
 
     @property
     def blobs_url(self) -> str:

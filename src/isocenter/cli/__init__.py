@@ -107,6 +107,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     rejecting,
     releasing,
     risk,
+    sealing,
     server,
     teaching,
     trust,

@@ -94,6 +94,11 @@ class Kind(StrEnum):
     REJECTION_ENDED = "RejectionEnded"  # subject: study; details: rejection: number of the event, reason
     PURGE_ASKED = "PurgeAsked"  # subject: study; details: rejection: number of the event, reason
     OBJECTS_PURGED = "ObjectsPurged"  # subject: study; details: asked: number, rejection, instances, digests
+    PROJECT_SEALED = "ProjectSealed"  # subject: project; details: version of its key, studies, files: sealed by it
+    KEY_ROTATED = "KeyRotated"  # subject: project, or "master"; details: version or name of the key, keys: how many
+    ERASURE_ASKED = "ErasureAsked"  # subject: study or project; details: what: "study" or "project", reason
+    STUDY_ERASED = "StudyErased"  # subject: study; details: asked: number of the event, digests; its key is destroyed
+    PROJECT_ERASED = "ProjectErased"  # subject: project; details: asked: number of the event, studies: how many
     PATIENTS_MERGED = "PatientsMerged"  # details: from, into: {id, issuer}, studies, reason; later arrivals follow
     STUDIES_MOVED = "StudiesMoved"  # details: studies, into: the whole of the patient, reason
     PATIENTS_UNDONE = "PatientsUndone"  # details: change: number of the event that is undone, reason

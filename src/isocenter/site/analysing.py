@@ -88,11 +88,11 @@ class Analysing(Answers):
         done = run_apart(request) if self.apart else run(request, analysis)
         result = replace(done.result, replaces=before[-1][0] if before else "")
         if done.blobs:
-            self.blobs.put_many(list(done.blobs.values()))
+            self.blobs.put_many(list(done.blobs.values()), of=study.uid)
         return self._keep(result, who.name), result
 
     def _keep(self, result: Result, who: str) -> str:
-        digest = self.blobs.put(canonical(result))
+        digest = self.blobs.put(canonical(result), of=result.study_uid)
         self._tell(Kind.RESULT_MADE, who, result.study_uid, result=digest)
         return digest
 

@@ -143,7 +143,9 @@ class Desk(Reports, Answers):
             reading, own, who.name, self.clock(), version=version, line=line, nothing=nothing,
             modes=self._modes_here(study_uid),
         )  # fmt: skip
-        return self._happened(reading, (opinion.locked(reading, given, self.blobs.put(canonical(given))),), who)
+        return self._happened(
+            reading, (opinion.locked(reading, given, self.blobs.put(canonical(given), of=study_uid)),), who
+        )
 
     def _modes_here(self, study_uid: str) -> dict[str, str]:
         modes, fitting = self._disclosing.modes(), self._fitting(study_uid)
@@ -227,10 +229,9 @@ class Desk(Reports, Answers):
                 "bring it on screen first; Enter jumps to it",
             )
         told = self._decision(study_uid, correction, result)
-        made = Event(
-            Kind.RESULT_MADE, self.clock(), who.name, study_uid,
-            {"result": self.blobs.put(canonical(result)), "decision": told, **({"act": act} if act else {})},
-        )  # fmt: skip
+        held = self.blobs.put(canonical(result), of=study_uid)
+        details = {"result": held, "decision": told, **({"act": act} if act else {})}
+        made = Event(Kind.RESULT_MADE, self.clock(), who.name, study_uid, details)
         return self._happened(reading, (made,), who)
 
     def _done(self, study_uid: str, act: str, who: Person) -> bool:
@@ -261,7 +262,7 @@ class Desk(Reports, Answers):
         if undone.result is None:
             kind, details = Kind.REPORT_DRAFTED, {"report": undone.report}
         else:
-            kind, details = Kind.RESULT_MADE, {"result": self.blobs.put(canonical(undone.result))}
+            kind, details = Kind.RESULT_MADE, {"result": self.blobs.put(canonical(undone.result), of=study_uid)}
         event = Event(kind, self.clock(), who.name, study_uid, {**details, "undoes": undone.number})
         return self._happened(reading, (event,), who), undone.words
 
@@ -296,7 +297,7 @@ class Desk(Reports, Answers):
             draft, latest, who.name, now, opinion=first[0] if first else "", locked=reading.locked, changes=changes,
             told=told, untold=untold.strip(),
         )  # fmt: skip
-        held = self.blobs.put(canonical(sealed))
+        held = self.blobs.put(canonical(sealed), of=study_uid)
         details = {
             "opened": reading.opened.isoformat() if reading.opened else "",
             "locked": reading.locked.isoformat() if reading.locked else "",

@@ -49,7 +49,7 @@ class Reports(Sitting):
         return self._worded(reading, reports.use(self._drafted(reading, who), name), version, who)
 
     def _worded(self, reading: session.Reading, report: reports.Report, version: int, who: Person) -> session.Reading:
-        held = self.blobs.put(canonical(report))
+        held = self.blobs.put(canonical(report), of=reading.study_uid)
         return self._happened(reading, session.word(reading, who.name, self.clock(), version=version, report=held), who)
 
     def report(self, study_uid: str, *, who: Person) -> reports.Report:

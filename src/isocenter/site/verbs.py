@@ -51,6 +51,7 @@ from isocenter.site.receiving import Receiving
 from isocenter.site.registering import Registering
 from isocenter.site.rejecting import Rejecting
 from isocenter.site.reviewing import Reviewing
+from isocenter.site.sealing import Sealing
 from isocenter.site.segmenting import Segmenting
 from isocenter.site.sending import Send, Sending
 from isocenter.site.sharing import Sharing
@@ -125,6 +126,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         )
         self.identities = Identifying(self.index, self.journal, lambda: self.clock())
         self._open_exchange()
+        self.sealing = Sealing(self.database, self.blobs, self.journal, lambda: self.clock())
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents)
         self.federation = Federating(self.journal, self.clock)
@@ -206,7 +208,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         from isocenter.store.scrubbing import scrub
 
         must(who, "site")
-        found = scrub(self.blobs, self.index, copy=Blobs(copy) if copy else None, told=told)
+        found = scrub(self.blobs, self.index, copy=Blobs(copy, keyring=self.blobs.keyring) if copy else None, told=told)
         self._tell(
             Kind.SCRUBBED, who.name, "", files=found.files, bytes=found.bytes,
             damaged=[d.digest for d in found.damaged][:1000], mended=len(found.damaged) - len(found.left),

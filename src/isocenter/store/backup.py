@@ -13,6 +13,8 @@ A folder of a backup holds::
                                the one before it
 
 Blobs are copied after the end of the journal is known: an entry is never there before the bytes that it speaks of.
+What is sealed in the archive is sealed in the backup, and the keys are not in it: what was erased by destroying a key
+cannot be brought back from any backup, and without a copy of the keys, kept apart, nothing that is sealed can.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from isocenter.errors import Conflict, IsocenterError, NotFound, Refused
+from isocenter.errors import Conflict, Erased, IsocenterError, NotFound, Refused
 from isocenter.record.event import GENESIS, Event, Kind, Sealed
 from isocenter.record.plain import to_plain
 from isocenter.store import tables as t
@@ -118,7 +120,7 @@ def restore(
         until: aware UTC; the first entry that is later, and all behind it, have not happened.
 
     Raises:
-        NotFound: no backup lies there, or it does not reach so far.
+        NotFound: no backup lies there, or it does not reach so far, or the keys of what is sealed are not here.
         Refused: an entry or a result of the backup is damaged, named; nothing is restored then.
         Conflict: the database holds a journal already.
     """
@@ -126,20 +128,22 @@ def restore(
     last = head["entries"] if entry is None else entry
     if not 0 < last <= head["entries"]:
         raise NotFound(f"entry {last}", f"the backup has 1 to {head['entries']}", "name one of them")
-    kept = Blobs(str(source / "blobs"))
+    kept = Blobs(str(source / "blobs"), keyring=blobs.keyring)
     digests = list(kept.digests())
-    missing = _take_back(kept, blobs, digests, told)
+    missing, gone = _take_back(kept, blobs, digests, told)
 
     def again(connection: sa.Connection) -> tuple[int, str]:
         number, _ = hold_end(connection)
         if number:
             raise Conflict(f"a database with {number} events", "two pasts cannot be one", "restore into a new folder")
-        return adopt(connection, _checked(source, last, head, until, told), blobs)
+        erased = {entry.event.subject for entry in _read(source) if entry.event.kind is Kind.STUDY_ERASED}
+        return adopt(connection, _checked(source, last, head, until, told), blobs, erased)
 
     number, last_hash = database.write(again)
     if not number:
         raise NotFound(f"an entry until {until}", "the journal begins later", "name a later time")
-    return Restored(number, last_hash, len(digests) - len(missing), head["entries"], missing)
+    kept_now = len(digests) - len(missing) - gone
+    return Restored(number, last_hash, kept_now, head["entries"], missing)
 
 
 # ---- the journal as lines
@@ -153,7 +157,7 @@ def _append(connection: sa.Connection, folder: Path, since: int, end: int, told:
     lines: list[bytes] = []
     first = since + 1
     for entry in entries(connection):
-        if entry.event.kind is Kind.OBJECTS_PURGED:
+        if entry.event.kind in (Kind.OBJECTS_PURGED, Kind.STUDY_ERASED):
             purged |= set(map(str, entry.event.details.get("digests", ())))
         if entry.number <= since or entry.number > end:
             continue
@@ -238,16 +242,22 @@ def _copy(source: Blobs, to: Blobs, done: BackedUp, purged: set[str], told: Told
         to.remove(digest)
         done.forgotten += 1
     there -= purged
-    batch: list[bytes] = []
+    batch: dict[str, bytes] = {}
     for seen, digest in enumerate(source.digests(), 1):
-        if digest in there or digest in purged:
+        clear = digest in there and source.is_sealed(digest) and not to.is_sealed(digest)
+        if (digest in there and not clear) or digest in purged:
             continue
         try:
-            batch.append(source.get(digest))
+            batch |= source.as_kept(digest)
+            if clear:  # it was sealed since the last backup: what lies there in the clear is not to stay
+                to.remove(digest)
+                there.discard(digest)
+        except Erased:
+            continue
         except (NotFound, Refused) as wrong:
             done.damaged.append(f"{digest}: {wrong.what}")
             continue
-        if len(batch) == _BATCH or sum(map(len, batch)) > _BATCH_BYTES:
+        if len(batch) >= _BATCH or sum(map(len, batch.values())) > _BATCH_BYTES:
             _keep(to, batch, done)
             told("blobs", seen, max(seen, len(there)))
     _keep(to, batch, done)
@@ -255,29 +265,37 @@ def _copy(source: Blobs, to: Blobs, done: BackedUp, purged: set[str], told: Told
     to.close()
 
 
-def _keep(to: Blobs, batch: list[bytes], done: BackedUp) -> None:
+def _keep(to: Blobs, batch: dict[str, bytes], done: BackedUp) -> None:
     if batch:
-        done.new_blobs += len(to.put_many(batch))
-        done.new_bytes += sum(map(len, batch))
+        to.keep_so(batch)
+        done.new_blobs += len({name[:64] for name in batch})
+        done.new_bytes += sum(map(len, batch.values()))
         batch.clear()
 
 
-def _take_back(kept: Blobs, blobs: Blobs, digests: list[str], told: Told) -> tuple[str, ...]:
+def _take_back(kept: Blobs, blobs: Blobs, digests: list[str], told: Told) -> tuple[tuple[str, ...], int]:
+    """Take every file over; those that are missing or damaged, and how many have their key destroyed."""
     missing: list[str] = []
-    batch: list[bytes] = []
+    gone = 0
+    batch: dict[str, bytes] = {}
     done = BackedUp()
     for number, digest in enumerate(digests, 1):
         try:
-            batch.append(kept.get(digest))
+            batch |= kept.as_kept(digest)
+        except Erased:
+            gone += 1
+            continue
         except IsocenterError:
+            if (names := kept.sealed_by(digest)) and not any(map(kept.knows, names)):
+                raise
             missing.append(digest)
             continue
-        if len(batch) == _BATCH or sum(map(len, batch)) > _BATCH_BYTES:
+        if len(batch) >= _BATCH or sum(map(len, batch.values())) > _BATCH_BYTES:
             _keep(blobs, batch, done)
             told("blobs", number, len(digests))
     _keep(blobs, batch, done)
     kept.close()
-    return tuple(missing)
+    return tuple(missing), gone
 
 
 # ---- files

@@ -6,6 +6,9 @@ image sent twice is kept once, and a copy on another machine can be checked with
 On a local folder the blob of digest ``ab12…`` lies at ``ab/ab12…``. It is written by `Disk` and not by obstore, whose
 local store renames a file without flushing it (seen with strace on obstore 0.12.1): after a power cut the image would
 be gone although its sender was told that it is safe. Everything else (reading, listing, memory, S3) is obstore.
+
+What belongs to a study of a sealed project is kept as ``ab12….sealed`` instead, an `Envelope` that opens with the key
+of the study; its digest is that of what is inside, so that everything above this file goes on as it did.
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from isocenter.errors import NotFound, Refused, Unavailable
+from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable
 from isocenter.store.disk import Disk, unavailable
+from isocenter.store.envelope import START, Envelope, names_of, seal
 from isocenter.store.incoming import Incoming
+from isocenter.store.keyring import Keyring
 from isocenter.store.straight import Straight
 
 __all__ = ["Blobs"]
@@ -40,6 +45,7 @@ _LIFE = secrets.token_hex(4)  # tells this process from an earlier one that had 
 _TURN = itertools.count()
 _FLUSHERS = 8  # flushes in flight; beyond this a disk gains nothing
 _LARGE = 1 << 17  # bytes from which on a file is written past the page cache; results are smaller, and read at once
+_SEALED = ".sealed"
 _TOGETHER = 4  # files from which on two flushes of the filesystem take less than two for each of them
 
 
@@ -51,6 +57,7 @@ class Blobs:
         disk: the system calls for a local folder.
         options: of S3, as obstore names them (``endpoint``, ``region``, ``access_key_id``, ``secret_access_key``);
             what is not given comes from the usual ``AWS_…`` environment.
+        keyring: the keys of projects that are sealed; without it nothing is.
 
     Raises:
         Unavailable: when the folder cannot be made.
@@ -61,8 +68,15 @@ class Blobs:
     (b'an image', True)
     """
 
-    def __init__(self, url: str, *, disk: Disk | None = None, options: dict[str, str] | None = None) -> None:
-        self._disk = disk or Disk()
+    def __init__(
+        self,
+        url: str,
+        *,
+        disk: Disk | None = None,
+        options: dict[str, str] | None = None,
+        keyring: Keyring | None = None,
+    ) -> None:
+        self._disk, self.keyring = disk or Disk(), keyring
         self._folder = _local_folder(url)
         self._suspect: set[str] = set()
         self._pool: ThreadPoolExecutor | None = None
@@ -73,7 +87,7 @@ class Blobs:
             self._together = self._disk.flushes_all(self._folder)
             self._names_first = self._disk.keeps_names(self._folder)
         self._store = _open(url, self._folder, options or {})
-        self._made_of = (url, options)
+        self._made_of = (url, options, keyring)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The same store, opened again in another process; memory:// would be another one, and is refused.
@@ -81,34 +95,75 @@ class Blobs:
             raise TypeError("a store in memory cannot travel to another process: name a folder")
         return _opened, self._made_of
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, *, of: str = "") -> str:
         """Keep the bytes and return their digest. When this returns, they survive a power cut.
+
+        Args:
+            of: Study Instance UID of the study that they belong to, whose project says whether they are sealed.
 
         Raises:
             Unavailable: the disk is full, broken or gone; nothing is half there.
+            Refused: they are to be sealed, and there is no key for it.
         """
-        return self.put_many([data])[0]
+        return self.put_many([data], of=of)[0]
 
     def incoming(self) -> Incoming:
-        """Room for an image whose bytes are still to come; `put_many` keeps it, or its `drop` forgets it."""
-        return Incoming(self._disk, None if self._folder is None else self._aside(self._folder))
+        """Room for an image whose bytes are still to come; `put_many` keeps it, or its `drop` forgets it.
 
-    def put_many(self, many: Sequence[bytes | bytearray | Incoming], digests: Sequence[str] | None = None) -> list[str]:
+        Where anything is sealed it stays in memory: nobody knows yet whose it is, and nothing is written in the clear.
+        """
+        clear = self._folder is not None and not (self.keyring is not None and self.keyring.active)
+        return Incoming(self._disk, self._aside(self._folder) if clear and self._folder is not None else None)
+
+    def put_many(
+        self,
+        many: Sequence[bytes | bytearray | Incoming],
+        digests: Sequence[str] | None = None,
+        *,
+        of: str | Sequence[tuple[str, str]] = "",
+    ) -> list[str]:
         """Keep many at once: with two flushes of the filesystem, or side by side where it cannot be flushed as a whole.
 
         Args:
             many: the bytes of each, or what has come in by `incoming`.
             digests: their SHA-256 where the caller has just computed it from these very bytes; computed here else.
                 A wrong one would be found by `get`, when it is too late: it is for `intake` only.
+            of: Study Instance UID of all; or of each, with its project, which may be empty for a study that is here.
 
         Raises:
-            Unavailable: as `put`; none of them counts as kept then, though some may already be there.
+            Unavailable, Refused: as `put`; none of them counts as kept then, though some may already be there.
         """
         digests = list(self._map(_digest, many) if digests is None else digests)
-        new = dict(zip(digests, many, strict=True))
+        if self.keyring is None or not self.keyring.active:
+            self._keep(dict(zip(digests, many, strict=True)))
+            return digests
+        of = [(of, "")] * len(digests) if isinstance(of, str) else of
+        self._keep(dict(self._map(self._named, zip(digests, many, of, strict=True))))
+        return digests
+
+    def _named(
+        self, one: tuple[str, bytes | bytearray | Incoming, tuple[str, str]]
+    ) -> tuple[str, bytes | bytearray | Incoming]:
+        """The name under which bytes are kept, and what is kept under it: themselves, or themselves sealed."""
+        digest, given, of = one
+        key = self.keyring.of(*of) if self.keyring is not None else None
+        data = given.data if isinstance(given, Incoming) else given
+        if key is None:
+            return digest, data if isinstance(given, Incoming) and given.place is None else given
+        there = self._raw(digest + _SEALED)
+        keys = [key]
+        if there is not None:
+            with contextlib.suppress(Refused):  # damaged: it is sealed anew
+                envelope = Envelope.of(there, digest)
+                if key[0] in envelope.names and envelope.read(self._key_of) == data:
+                    return digest + _SEALED, there
+                keys += [(name, self._key_of(name)) for name in envelope.names if name != key[0] and self.knows(name)]
+        return digest + _SEALED, seal(data, digest, keys)
+
+    def _keep(self, new: Mapping[str, bytes | bytearray | Incoming]) -> None:
         if self._folder is None:
             self._map(self._send, new.items())
-            return digests
+            return
         try:
             if self._together and len(new) >= _TOGETHER:
                 self._write_together(self._folder, new)
@@ -120,16 +175,17 @@ class Blobs:
             self._suspect.update(new)
             raise
         self._suspect.difference_update(new)
-        return digests
 
     @contextlib.contextmanager
-    def putting(self, data: bytes | bytearray | Incoming, digest: str) -> Iterator[Callable[[], object]]:
+    def putting(
+        self, data: bytes | bytearray | Incoming, digest: str, *, of: tuple[str, str] = ("", "")
+    ) -> Iterator[Callable[[], object]]:
         """`put_many` of one, going on beside the `with` block, which does not end before it has.
 
         Yields:
             what waits until the bytes are durable, and raises as `put_many` does where they cannot be.
         """
-        future = self._threads().submit(self.put_many, [data], [digest])
+        future = self._threads().submit(self.put_many, [data], [digest], of=[of])
         try:
             yield future.result
         finally:
@@ -146,16 +202,14 @@ class Blobs:
             NotFound: no such blob.
             Refused: the bytes no longer fit the digest: the disk has changed them.
             Unavailable: the store cannot be read.
+            Erased: they were sealed, and their key was destroyed.
         """
-        import obstore
-        from obstore.exceptions import BaseError, NotFoundError
-
-        try:
-            data = bytes(obstore.get(self._store, _key(digest)).bytes())
-        except (NotFoundError, FileNotFoundError):
-            raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here") from None
-        except (OSError, BaseError) as error:
-            raise unavailable(error, "blob could not be read") from error
+        data = self._raw(digest)
+        if data is None and self.keyring is not None and self.keyring.active:
+            sealed = self._raw(digest + _SEALED)
+            data = None if sealed is None else Envelope.of(sealed, digest).read(self._key_of)
+        if data is None:
+            raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here")
         if check and _sha256(data) != digest:
             raise Refused(
                 f"blob {digest[:16]}… no longer fits its digest",
@@ -165,7 +219,7 @@ class Blobs:
         return data
 
     def path(self, digest: str) -> Path | None:
-        """Where the blob lies, for readers that want a local file; None in memory or on S3.
+        """Where the blob lies, for readers that want a local file; None in memory, on S3, or where it is sealed.
 
         Raises:
             NotFound: no such blob.
@@ -174,11 +228,15 @@ class Blobs:
             return None
         found = self._folder / _key(digest)
         if not found.exists():
+            if self._size(digest + _SEALED) is not None:
+                return None
             raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here")
         return found
 
     def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, str) and _DIGEST.fullmatch(digest) is not None and self._size(digest) is not None
+        if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
+            return False
+        return any(self._size(name) is not None for name in self._names(digest))
 
     def digests(self) -> Iterator[str]:
         """Every digest that is kept, in no promised order."""
@@ -187,8 +245,73 @@ class Blobs:
         for page in obstore.list(self._store):
             for entry in page:
                 name = str(entry["path"]).rsplit("/", 1)[-1]
-                if _DIGEST.fullmatch(name) and str(entry["path"]) == _key(name):
-                    yield name
+                digest = name.removesuffix(_SEALED)
+                if not _DIGEST.fullmatch(digest) or str(entry["path"]) != _key(name):
+                    continue
+                if name == digest or self._size(digest) is None:  # an open and a sealed study may both need it
+                    yield digest
+
+    def as_kept(self, digest: str) -> dict[str, bytes]:
+        """What is kept of a digest as it is kept, sealed or not, by the name under which `keep_so` keeps it elsewhere.
+
+        Raises:
+            NotFound, Refused, Unavailable, Erased: as `get`; nothing is handed on that could not be read.
+        """
+        self.get(digest)
+        found = {name: self._raw(name) for name in self._names(digest)}
+        return {name: data for name, data in found.items() if data is not None}
+
+    def keep_so(self, kept: Mapping[str, bytes], *, instead: bool = False) -> None:
+        """Keep what `as_kept` gave, as it is: a backup of what is sealed is sealed.
+
+        Args:
+            instead: write it even where something of that size is there.
+
+        Raises:
+            Unavailable: as `put`.
+        """
+        if instead and self._folder is not None:
+            self._suspect.update(kept)
+        self._keep(kept)
+
+    def sealed_by(self, digest: str) -> tuple[bytes, ...]:
+        """The names of the keys that open what is kept of a digest; none where any of it lies in the clear."""
+        return names_of(self._start(digest + _SEALED)) if self.is_sealed(digest) else ()
+
+    def _start(self, name: str) -> bytes:
+        if self._folder is None:
+            return self._raw(name) or b""
+        try:
+            with (self._folder / _key(name)).open("rb") as file:
+                return file.read(START)
+        except OSError as error:
+            raise unavailable(error, "blob could not be read") from error
+
+    def erased(self, study_uid: str) -> bool:
+        """Whether a key of this study was destroyed."""
+        return self.keyring is not None and self.keyring.erased(study_uid)
+
+    def is_sealed(self, digest: str) -> bool:
+        """Whether nothing of a digest lies here in the clear."""
+        return self._size(digest) is None and self._size(digest + _SEALED) is not None
+
+    def seal(self, digest: str, study_uid: str, *, alone: bool = True) -> bool:
+        """Seal what is here already for a study of a sealed project; whether anything was done.
+
+        Args:
+            alone: whether no open study needs the same bytes, so that they shall not lie in the clear any longer.
+
+        Raises:
+            as `get` and `put`.
+        """
+        key = self.keyring.of(study_uid) if self.keyring is not None else None
+        if key is None or key[0] in self.sealed_by(digest):
+            return False
+        sealed = self.is_sealed(digest)
+        self.put(self.get(digest), of=study_uid)
+        if alone and not sealed and self._size(digest + _SEALED) is not None:
+            self._let_go(digest)
+        return True
 
     def scrub(self) -> Iterator[tuple[str, str]]:
         """Read every blob and name those that no longer fit their digest: (digest, what is wrong)."""
@@ -204,23 +327,26 @@ class Blobs:
         Raises:
             Unavailable: the disk said no.
         """
+        names = [name for name in self._names(digest) if self._size(name) is not None]
+        for name in names:
+            self._let_go(name)
+        return bool(names)
+
+    def _let_go(self, name: str) -> None:
         import obstore
         from obstore.exceptions import BaseError
 
-        if digest not in self:
-            return False
         try:
             if self._folder is None:
-                obstore.delete(self._store, _key(digest))
+                obstore.delete(self._store, _key(name))
             else:
-                place = self._folder / _key(digest)
+                place = self._folder / _key(name)
                 self._disk.remove(place)
                 self._flush(place.parent)
         except Unavailable:
             raise
         except (OSError, BaseError) as error:
             raise unavailable(error, "a file could not be removed") from error
-        return True
 
     def close(self) -> None:
         """Let go of the threads; what was put stays."""
@@ -247,12 +373,12 @@ class Blobs:
 
     def _write(self, item: tuple[str, bytes | bytearray | Incoming]) -> Path | None:
         """Write, flush and name one file; the folder whose flush its name still wants, None where it wants none."""
-        digest, data = item
+        name, data = item
         assert self._folder is not None
-        final = self._folder / _key(digest)
+        final = self._folder / _key(name)
         if isinstance(data, Incoming):
             return self._finish(data, final)
-        if digest not in self._suspect and _holds(final, data):
+        if name not in self._suspect and _holds(final, data):
             self._flush(final)
             return None if self._names_first else final.parent
         temporary = self._aside(self._folder)
@@ -293,13 +419,13 @@ class Blobs:
             # Opened before the first byte: it is told of every page that cannot be written from now on.
             whole = self._disk.open_to_flush(folder)
             try:
-                for digest, data in new.items():
-                    final = folder / _key(digest)
+                for name, data in new.items():
+                    final = folder / _key(name)
                     if isinstance(data, Incoming):
                         assert data.place is not None
                         unnamed[data.place] = final, data
                         data.write_out()
-                    elif digest in self._suspect or not _holds(final, data):
+                    elif name in self._suspect or not _holds(final, data):
                         place = self._aside(folder)
                         unnamed[place] = final, None
                         self._fill_unflushed(place, data)
@@ -368,21 +494,48 @@ class Blobs:
         import obstore
         from obstore.exceptions import BaseError
 
-        digest, given = item
+        name, given = item
         data = bytes(given.data if isinstance(given, Incoming) else given)
         try:
             # A put there is all or nothing, so a name with the right size is the whole object.
-            if self._size(digest) != len(data):
-                obstore.put(self._store, _key(digest), data)
+            if name.endswith(_SEALED) or self._size(name) != len(data):
+                obstore.put(self._store, _key(name), data)
         except (OSError, BaseError) as error:
             raise unavailable(error, "the image could not be stored") from error
 
-    def _size(self, digest: str) -> int | None:
+    def _names(self, digest: str) -> tuple[str, ...]:
+        """Every name under which bytes of a digest may lie."""
+        return digest, digest + _SEALED
+
+    def _key_of(self, name: bytes) -> bytes:
+        if self.keyring is None:
+            raise Refused("sealed bytes", "no keys were given to open them", "name the folder of keys")
+        return self.keyring.key(name)
+
+    def knows(self, name: bytes) -> bool:
+        """Whether there is a key of this name here, that lives."""
+        with contextlib.suppress(IsocenterError):
+            return bool(self._key_of(name))
+        return False
+
+    def _raw(self, name: str) -> bytes | None:
+        """What lies under a name; None where nothing does."""
+        import obstore
+        from obstore.exceptions import BaseError, NotFoundError
+
+        try:
+            return bytes(obstore.get(self._store, _key(name)).bytes())
+        except (NotFoundError, FileNotFoundError):
+            return None
+        except (OSError, BaseError) as error:
+            raise unavailable(error, "blob could not be read") from error
+
+    def _size(self, name: str) -> int | None:
         import obstore
         from obstore.exceptions import NotFoundError
 
         try:
-            return int(obstore.head(self._store, _key(digest))["size"])
+            return int(obstore.head(self._store, _key(name))["size"])
         except (NotFoundError, FileNotFoundError):
             return None
 
@@ -408,10 +561,10 @@ def _digest(given: bytes | bytearray | Incoming) -> str:
     return given.digest() if isinstance(given, Incoming) else _sha256(given)
 
 
-def _key(digest: str) -> str:
-    if not _DIGEST.fullmatch(digest):
-        raise Refused(f"'{digest:.80}'", "a blob is named by 64 hexadecimal digits and nothing else")
-    return f"{digest[:2]}/{digest}"
+def _key(name: str) -> str:
+    if not _DIGEST.fullmatch(name.removesuffix(_SEALED)):
+        raise Refused(f"'{name:.80}'", "a blob is named by 64 hexadecimal digits and nothing else")
+    return f"{name[:2]}/{name}"
 
 
 def _local_folder(url: str) -> Path | None:
@@ -476,5 +629,5 @@ def _alive(pid: int, life: str) -> bool:
     return True
 
 
-def _opened(url: str, options: dict[str, str] | None) -> Blobs:
-    return Blobs(url, options=options)
+def _opened(url: str, options: dict[str, str] | None, keyring: Keyring | None) -> Blobs:
+    return Blobs(url, options=options, keyring=keyring)

@@ -150,12 +150,27 @@ def _kept(
         return []
     if measured and len(new) == 1 and not database.busy:
         # One image waits for its flush and for the index in turn, and nobody else: both can go on at the same time.
-        with blobs.putting(new[0].given, str(new[0].item["digest"])) as durable:
+        with blobs.putting(new[0].given, str(new[0].item["digest"]), of=_owners(database, blobs, new, way)[0]) as durable:
             return database.write_joined(_take_in, _Coming(new, alike, way, durable))
     digests = [str(one.item["digest"]) for one in new] if measured else None
-    for one, digest in zip(new, blobs.put_many([one.given for one in new], digests), strict=True):
+    kept = blobs.put_many([one.given for one in new], digests, of=_owners(database, blobs, new, way))
+    for one, digest in zip(new, kept, strict=True):
         one.item["digest"] = digest
     return database.write_joined(_take_in, _Coming(new, alike, way))
+
+
+def _owners(database: Database, blobs: Blobs, new: Sequence[_Arrival], way: _Way) -> list[tuple[str, str]]:
+    """The study of each arrival and the project in which it is or will be at home, which says whether it is sealed."""
+    if blobs.keyring is None or not blobs.keyring.active:
+        return [("", "")] * len(new)
+    uids = list({one.study_uid for one in new})
+    asked = [{"uid": uid} for uid in uids]
+    at_home, here = (database.look(query, asked) for query in (_HOME, _STUDY))
+    homes = {
+        uid: str(rows[0][0]) if rows else EVERYBODY if known else way.project
+        for uid, rows, known in zip(uids, at_home, here, strict=True)
+    }
+    return [(one.study_uid, homes[one.study_uid]) for one in new]
 
 
 @dataclass(frozen=True)

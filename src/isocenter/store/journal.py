@@ -181,8 +181,13 @@ def append_within(
     return tuple(sealed)
 
 
-def adopt(connection: sa.Connection, sealed: Iterable[Sealed], blobs: Blobs | None) -> tuple[int, str]:
+def adopt(
+    connection: sa.Connection, sealed: Iterable[Sealed], blobs: Blobs | None, erased: Collection[str] = ()
+) -> tuple[int, str]:
     """Take entries that were sealed before into an empty journal, and fold them; number and hash of the last.
+
+    Args:
+        erased: studies whose results cannot be read any more, because somebody had them erased later.
 
     Raises:
         Refused: one whose words the database would hold otherwise than they were sealed; WrongState as `append`.
@@ -193,7 +198,7 @@ def adopt(connection: sa.Connection, sealed: Iterable[Sealed], blobs: Blobs | No
         if (again.number, again.hash) != (entry.number, entry.hash):
             raise _broken(entry.number, "its content is not what was sealed")
         _ADD_EVENTS.run(connection, row)
-        project(entry, blobs, connection)
+        project(entry, blobs, connection, erased)
         number, last = entry.number, entry.hash
     _MOVE_END.run(connection, {"number": number, "hash": last})
     return number, last

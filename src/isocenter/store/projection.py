@@ -7,17 +7,18 @@ The law ``index == fold(journal, blobs)`` holds because nothing else writes the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from isocenter.errors import Refused
+from isocenter.errors import NotFound, Refused
 from isocenter.record.event import Kind, Sealed
 from isocenter.record.states import READING, step
 from isocenter.store import tables as t
 from isocenter.store.arrivals import fold_instances
 from isocenter.store.blobs import Blobs
+from isocenter.store.erasures import fold_erasure
 from isocenter.store.homes import fold_homed
 from isocenter.store.identities import fold_merge, fold_move, fold_undo
 from isocenter.store.rejections import fold_end, fold_purge, fold_rejection
@@ -25,18 +26,21 @@ from isocenter.store.rejections import fold_end, fold_purge, fold_rejection
 __all__ = ["project"]
 
 
-def project(entry: Sealed, blobs: Blobs | None, connection: sa.Connection) -> None:
+def project(entry: Sealed, blobs: Blobs | None, connection: sa.Connection, erased: Collection[str] = ()) -> None:
     """Bring the index up to one event, in the caller's transaction.
 
     Args:
         entry: the sealed event.
         blobs: where results lie; needed for `Kind.RESULT_MADE` only.
         connection: in a transaction that holds the end of the journal.
+        erased: studies that are erased by a later event; nobody can read their results again, and nobody needs to.
 
     Raises:
         WrongState: the reading's life has no such step.
         Refused, NotFound: the event speaks of bytes that are not there or do not fit.
     """
+    if entry.event.kind is Kind.RESULT_MADE and entry.event.subject in erased:
+        return
     fold = _FOLDS.get(entry.event.kind)
     if fold is not None:
         fold(entry, blobs, connection)
@@ -60,7 +64,12 @@ def _result_made(entry: Sealed, blobs: Blobs | None, connection: sa.Connection) 
             "a result without the blobs that hold it", "its content cannot be read", "use Journal(database, blobs)"
         )
     digest = str(entry.event.details["result"])
-    told = json.loads(blobs.get(digest))
+    try:
+        told = json.loads(blobs.get(digest))
+    except NotFound:
+        if blobs.erased(entry.event.subject):
+            return  # a backup may be older than the erasure, of which only the keys tell then
+        raise
     if told["study_uid"] != entry.event.subject:
         raise Refused(
             f"a result about study {told['study_uid']} under study {entry.event.subject}",
@@ -197,6 +206,7 @@ _FOLDS: dict[Kind, Callable[[Sealed, Blobs | None, sa.Connection], None]] = {
     Kind.OBJECTS_REJECTED: fold_rejection,
     Kind.REJECTION_ENDED: fold_end,
     Kind.OBJECTS_PURGED: fold_purge,
+    Kind.STUDY_ERASED: fold_erasure,
     Kind.PATIENTS_MERGED: fold_merge,
     Kind.STUDIES_MOVED: fold_move,
     Kind.PATIENTS_UNDONE: fold_undo,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from isocenter.record.event import Kind
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 from isocenter.store.journal import entries
 from isocenter.store.projection import project
-from isocenter.store.tables import PROJECTION, chain
+from isocenter.store.tables import PROJECTION, chain, event
 
 __all__ = ["rebuild"]
 
@@ -27,9 +28,11 @@ def rebuild(database: Database, blobs: Blobs) -> int:
         connection.execute(sa.select(chain.c.number).with_for_update())
         for table in PROJECTION:
             connection.execute(table.delete())
+        gone = sa.select(event.c.subject).where(event.c.kind == str(Kind.STUDY_ERASED))
+        erased = set(connection.execute(gone).scalars())
         count = 0
         for entry in entries(connection):
-            project(entry, blobs, connection)
+            project(entry, blobs, connection, erased)
             count += 1
         return count
 

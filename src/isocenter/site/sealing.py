@@ -1,0 +1,236 @@
+"""Projects that are kept sealed, new keys for them, and the destruction of a key, which two persons do together.
+
+A project that asks for it is sealed by one verb: what arrives for it, and everything that is made of it, is written
+under keys that the project's own key opens. A study or a project is erased by destroying its key. One person asks with
+a reason, another does it, both are events; afterwards nothing of it can be read, in no backup either, and the index
+keeps the names of its images.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from isocenter.errors import NotFound, Refused, WrongState
+from isocenter.govern.policy import HOUSE, Person, must
+from isocenter.record import Event, Kind
+
+if TYPE_CHECKING:
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.database import Database
+    from isocenter.store.journal import Journal
+    from isocenter.store.keyring import Keyring
+    from isocenter.store.master_key import MasterKey
+
+__all__ = ["Sealing"]
+
+Told = Callable[[str, int, int], None]
+_SHORTEST = 3  # characters of a reason
+_UNSEALED = ("", "house")
+
+
+def _quiet(words: str, done: int, of: int) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """The sealed projects of one archive."""
+
+    database: Database
+    blobs: Blobs
+    journal: Journal
+    clock: Callable[[], datetime]
+
+    @property
+    def _keyring(self) -> Keyring:
+        if self.blobs.keyring is None:
+            raise Refused("this archive has no folder of keys", "nothing can be sealed", "open it with its settings")
+        return self.blobs.keyring
+
+    def projects(self, *, who: Person) -> list[dict[str, Any]]:
+        """Every project that is or was sealed: project, version of its key, rotating, erased, master."""
+        must(who, "site")
+        return [
+            {"project": p.project, "version": p.version, "rotating": bool(p.old), "erased": p.erased,
+             "master": p.master}
+            for p in self._keyring.projects()
+        ]  # fmt: skip
+
+    def seal(self, project: str, *, who: Person, told: Told = _quiet) -> dict[str, Any]:
+        """Seal a project: what comes from now on, and what is here already. Called again, it does what is left.
+
+        Args:
+            project: its name; what is in no project stays as it is.
+            told: progress: words, studies done, in all.
+
+        Returns:
+            project, version of its key, studies, files that were sealed.
+
+        Raises:
+            Refused: there is no master key, or no such project can be sealed.
+            Unavailable: a disk said no; what was sealed stays so, and the next call goes on.
+        """
+        from isocenter.store.erasures import belongings, studies
+
+        must(who, "site")
+        if project in _UNSEALED or not project.strip():
+            raise Refused(f"the project '{project:.64}'", "what is in no project of its own is not sealed", "name one")
+        keys = self._keyring
+        state = keys.seal(project)
+        mine = [uid for uid in studies(self.database) if keys.home(uid) == project]
+        files = 0
+        for number, uid in enumerate(mine, 1):
+            keys.bring_home(uid)
+            for digest in belongings(self.database, self.blobs, uid):
+                files += self._sealed(digest, uid)
+            told("studies", number, len(mine))
+        done = {"version": state.version, "studies": len(mine), "files": files}
+        self._tell(Kind.PROJECT_SEALED, who, project, **done)
+        return {"project": project, **done}
+
+    def _sealed(self, digest: str, study_uid: str) -> bool:
+        # A damaged file stays what it is, for the scrub to name it; what is erased stays erased.
+        with contextlib.suppress(Refused, NotFound):
+            return self.blobs.seal(digest, study_uid)
+        return False
+
+    def rotate(self, project: str, *, who: Person, told: Told = _quiet) -> int:
+        """Give a project a new key; how many keys of studies are sealed with it. The archive goes on meanwhile.
+
+        Raises:
+            NotFound: the project is not sealed. Refused: its key was destroyed.
+        """
+        must(who, "site")
+        done = self._keyring.rotate(project, told=told)
+        version = next(p.version for p in self._keyring.projects() if p.project == project)
+        self._tell(Kind.KEY_ROTATED, who, project, version=version, keys=done)
+        return done
+
+    def change_master(self, new: MasterKey, *, who: Person) -> int:
+        """Seal the keys of projects with another master key; how many are."""
+        must(who, "site")
+        done = self._keyring.change_master(new)
+        self._tell(Kind.KEY_ROTATED, who, "master", version=new.name, keys=done)
+        return done
+
+    def ask_erasure(self, subject: str, *, what: str, reason: str, who: Person) -> int:
+        """Ask that the key of a study or of a project be destroyed; another person has to do it. The event's number.
+
+        Args:
+            what: "study" (then the subject is its Study Instance UID) or "project".
+
+        Raises:
+            NotFound: it is not sealed. Refused: no reason, or the house itself asks. WrongState: it was asked before.
+        """
+        must(who, "purge", subject)
+        _must_be_somebody(who)
+        if len(reason.strip()) < _SHORTEST:
+            raise Refused("no reason", "whoever looks for it later must learn why it is gone", "say why")
+        self._must_be_sealed(subject, what)
+        if self._asked(subject, what) is not None:
+            raise WrongState(f"the erasure of {what} {subject:.64}", "somebody asked for it already")
+        (made,) = self._tell(Kind.ERASURE_ASKED, who, subject, what=what, reason=reason[:500])
+        return int(made.number)
+
+    def erase(self, subject: str, *, what: str, who: Person) -> dict[str, Any]:
+        """Destroy the key that another person asked to destroy. First it is written down, then the key goes.
+
+        Called again after a crash in between, it does what is left.
+
+        Returns:
+            what, subject, studies, keys: how many were destroyed.
+
+        Raises:
+            WrongState: nobody asked. Refused: the same person asked.
+        """
+        must(who, "purge", subject)
+        _must_be_somebody(who)
+        asked = self._asked(subject, what)
+        if asked is None:
+            return self._finished(subject, what)
+        if asked.event.who == who.name:
+            raise Refused("the same person", "who asks does not erase: four eyes", "let another administrator do it")
+        gone = [subject] if what == "study" else self._studies_of(subject)
+        digests = {uid: self._only_its_own(uid) for uid in gone}
+        now, number = self.clock(), asked.number
+        events = [
+            Event(Kind.STUDY_ERASED, now, who.name, uid, {"asked": number, "digests": digests[uid]}) for uid in gone
+        ]
+        if what == "project":
+            told = {"asked": number, "studies": len(gone)}
+            events.append(Event(Kind.PROJECT_ERASED, now, who.name, subject, told))
+        self.journal.append(*events)
+        return self._destroyed(subject, what, digests)
+
+    # ---- the parts
+
+    def _destroyed(self, subject: str, what: str, digests: dict[str, list[str]]) -> dict[str, Any]:
+        keys = self._keyring.erase_project(subject) if what == "project" else 0
+        for uid, some in digests.items():
+            keys += self._keyring.erase_study(uid)
+            for digest in some:
+                self.blobs.remove(digest)
+        return {"what": what, "subject": subject, "studies": len(digests), "keys": keys}
+
+    def _finished(self, subject: str, what: str) -> dict[str, Any]:
+        """Take away what a crash has left of what was written down as erased.
+
+        Raises:
+            WrongState: nothing was.
+        """
+        kind = Kind.STUDY_ERASED if what == "study" else Kind.PROJECT_ERASED
+        last = self.journal.since(kinds=(kind,), subject=subject, newest_first=True, limit=1)
+        if not last:
+            raise WrongState(f"the erasure of {what} {subject:.64}", "nobody asked for it")
+        asked = last[0].event.details["asked"]
+        digests: dict[str, list[str]] = {}
+        number = int(asked)
+        while page := self.journal.since(number, kinds=(Kind.STUDY_ERASED,)):
+            for one in page:
+                if one.event.details["asked"] == asked:
+                    digests[one.event.subject] = list(one.event.details["digests"])
+            number = page[-1].number
+        return self._destroyed(subject, what, digests)
+
+    def _only_its_own(self, study_uid: str) -> list[str]:
+        from isocenter.store.erasures import belongings
+
+        keys = self._keyring.names_of(study_uid)
+        sealed = ((d, self.blobs.sealed_by(d)) for d in belongings(self.database, self.blobs, study_uid))
+        return [digest for digest, names in sealed if names and set(names) <= keys]
+
+    def _studies_of(self, project: str) -> list[str]:
+        from isocenter.store.erasures import studies
+
+        return [uid for uid in studies(self.database) if self._keyring.project_of(uid) == project]
+
+    def _must_be_sealed(self, subject: str, what: str) -> None:
+        if what == "project":
+            if not any(p.project == subject and not p.erased for p in self._keyring.projects()):
+                raise NotFound(f"a key of project '{subject:.64}'", "it is not sealed", "see `isocenter seals`")
+        elif what != "study":
+            raise Refused(f"'{what:.20}'", "a study or a project is erased")
+        elif not self._keyring.project_of(subject):
+            raise NotFound(
+                f"a key of study {subject:.64}", "it is not sealed, and cannot be erased by its key",
+                "reject and purge it, or seal its project first",
+            )  # fmt: skip
+
+    def _asked(self, subject: str, what: str) -> Any:
+        """The request that stands, or None."""
+        kinds = (Kind.ERASURE_ASKED, Kind.STUDY_ERASED if what == "study" else Kind.PROJECT_ERASED)
+        last = self.journal.since(kinds=kinds, subject=subject, newest_first=True, limit=1)
+        stands = bool(last) and last[0].event.kind is Kind.ERASURE_ASKED and last[0].event.details["what"] == what
+        return last[0] if stands else None
+
+    def _tell(self, kind: Kind, who: Person, subject: str, **details: Any) -> Any:
+        return self.journal.append(Event(kind, self.clock(), who.name, subject, details))
+
+
+def _must_be_somebody(who: Person) -> None:
+    if who is HOUSE:
+        raise Refused("the house itself", "what cannot come back is erased by persons", "sign in under your own name")

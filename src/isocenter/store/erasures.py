@@ -1,0 +1,107 @@
+"""What belongs to a study, and what stays of it in the index when its key was destroyed: the names of its images.
+
+As after a purge, the identity of each image is kept, so that everybody learns that it was here and is gone, and nothing
+else of it: no patient, no description, no results, no reading.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from isocenter.errors import IsocenterError
+from isocenter.record.event import Sealed
+from isocenter.store import tables as t
+from isocenter.store.arrivals import drop_if_empty
+from isocenter.store.blobs import Blobs
+from isocenter.store.database import Database
+
+__all__ = ["ERASED", "belongings", "fold_erasure", "studies"]
+
+ERASED = "erased"
+"""What stands in place of a code of rejection."""
+
+_DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_JSON = b"{"
+_OWNED = (t.instance, t.rejected, t.set_aside, t.result)
+
+
+def fold_erasure(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -> None:
+    """Fold a `Kind.STUDY_ERASED`: of a study only the identities of its images stay."""
+    uid, c = entry.event.subject, t.rejected.c
+    stone = {"code": ERASED, "item": "", "above": "", "rejection": entry.number, "purged": entry.number}
+    connection.execute(t.rejected.update().where((c.study_uid == uid) & (c.purged == 0)), stone)
+    of = t.instance.c.study_uid == uid
+    names = [t.instance.c[name] for name in ("sop_uid", "study_uid", "series_uid", "digest")]
+    for row in connection.execute(sa.select(*names).where(of)).mappings().all():
+        connection.execute(t.rejected.delete().where(c.sop_uid == row["sop_uid"]))
+        connection.execute(t.rejected.insert(), {**row, **stone})
+    home = connection.execute(sa.select(t.study).where(t.study.c.uid == uid)).mappings().first()
+    for table in (t.instance, t.series, t.set_aside, t.result, t.reading, t.rehomed):
+        connection.execute(table.delete().where(table.c.study_uid == uid))
+    connection.execute(t.study.delete().where(t.study.c.uid == uid))
+    if home is not None:
+        drop_if_empty(home["patient_id"], home["issuer"], connection)
+
+
+def studies(database: Database) -> list[str]:
+    """Every study of which anything is kept, erased ones not counted."""
+    found: set[str] = set()
+    with database.read() as connection:
+        found |= set(connection.execute(sa.select(t.study.c.uid)).scalars())
+        kept = sa.select(t.rejected.c.study_uid).where(t.rejected.c.purged == 0)
+        for query in (kept, sa.select(t.set_aside.c.study_uid), sa.select(t.result.c.study_uid)):
+            found |= set(connection.execute(query.distinct()).scalars())
+    return sorted(found)
+
+
+def belongings(database: Database, blobs: Blobs, study_uid: str) -> list[str]:
+    """Digests of everything that is kept of one study: images, results with their maps, opinions, drafts, reports.
+
+    They are found by the tables, by the journal's entries on the study, and by what these name in turn; what is
+    another study's own is not among them.
+    """
+    found = set[str]()
+    with database.read() as connection:
+        images, wanted = set(_images(connection, study_uid)), set(_named(connection, study_uid))
+        while wanted:
+            digest = wanted.pop()
+            if digest in found or digest not in blobs or _of_another(connection, digest, study_uid):
+                continue
+            found.add(digest)
+            if digest in images:
+                continue
+            try:
+                data = blobs.get(digest, check=False)
+            except IsocenterError:
+                continue  # damaged: it belongs to the study all the same
+            if data[:1] == _JSON:
+                wanted |= {token.decode() for token in _DIGEST.findall(data)} - found
+    return sorted(found)
+
+
+def _images(connection: sa.Connection, study_uid: str) -> Iterator[str]:
+    for table in (t.instance, t.rejected, t.set_aside):
+        yield from connection.execute(sa.select(table.c.digest).where(table.c.study_uid == study_uid)).scalars()
+
+
+def _named(connection: sa.Connection, study_uid: str) -> Iterator[str]:
+    for table in _OWNED:
+        yield from connection.execute(sa.select(table.c.digest).where(table.c.study_uid == study_uid)).scalars()
+    for row in connection.execute(sa.select(t.reading).where(t.reading.c.study_uid == study_uid)).mappings():
+        yield from filter(None, (row["draft"], row["first"], *json.loads(row["reports"])))
+    told = sa.select(t.event.c.details).where(t.event.c.subject == study_uid)
+    for details in connection.execute(told).scalars():
+        yield from (token.decode() for token in _DIGEST.findall(details.encode("utf-8", "replace")))
+
+
+def _of_another(connection: sa.Connection, digest: str, study_uid: str) -> bool:
+    for table in _OWNED:
+        owners = sa.select(table.c.study_uid).where(table.c.digest == digest).distinct()
+        held = set(connection.execute(owners).scalars())
+        if held and study_uid not in held:
+            return True
+    return False

@@ -1,0 +1,180 @@
+"""A project is sealed by one verb, what is here already with it; two persons destroy a key, and nothing can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from rejecting_samples import ANNA, BERT, ITO, SCANNER, files, opened
+from typer.testing import CliRunner
+
+from isocenter.cli import app
+from isocenter.dicom.header import read_header
+from isocenter.errors import Erased, Forbidden, NotFound, Refused, WrongState
+from isocenter.govern.policy import HOUSE
+from isocenter.record import Event, Kind, Origin, Outcome, Result, canonical
+from isocenter.site.verbs import Site
+from isocenter.store import rebuild
+from isocenter.store.backup import restore
+from isocenter.store.keyring import Keyring
+from isocenter.store.master_key import HeldKey, draw
+from isocenter.store.tables import PROJECTION
+
+MASTER = HeldKey(b"m" * 32)
+NAME = b"CANARY"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with opened(tmp_path / "a") as one:
+        sealable(one, tmp_path)
+        yield one
+
+
+def sealable(site: Site, folder: Path) -> None:
+    site.blobs.keyring = Keyring(folder / "keys", MASTER, lambda uid: "trial")
+
+
+def given(site: Site, seed: int = 7) -> str:
+    some = files(seed, patient="CANARY")
+    site.receive(some, sender="CT1", who=SCANNER)
+    return read_header(some[0]).uid
+
+
+def said_of(site: Site, study: str) -> str:
+    """A result with a map, as an analysis leaves it."""
+    held = site.blobs.put(b"CANARY map " * 99, of=study)
+    made = Result(study, Outcome.NONE, Origin("machine", held, "1"), site.clock(), reasons=("CANARY",))
+    digest = site.blobs.put(canonical(made), of=study)
+    site.journal.append(Event(Kind.RESULT_MADE, site.clock(), "isocenter", study, {"result": digest}))
+    return digest
+
+
+def clear(folder: Path) -> list[Path]:
+    return [p for p in folder.rglob("*") if p.is_file() and NAME in p.read_bytes()]
+
+
+def law(site: Site) -> None:
+    def dump() -> Any:
+        with site.database.read() as connection:
+            return {t.name: sorted(map(tuple, connection.execute(sa.select(t))), key=repr) for t in PROJECTION}
+
+    before = dump()
+    rebuild(site.database, site.blobs)
+    assert dump() == before
+    site.journal.verify()
+
+
+def test_what_is_here_already_is_sealed_with_its_results_and_maps(site: Site, tmp_path: Path) -> None:
+    study = given(site)
+    digest = said_of(site, study)
+    assert len(clear(tmp_path / "a" / "blobs")) == 6
+    with pytest.raises(Forbidden):
+        site.sealing.seal("trial", who=ITO)
+    with pytest.raises(Refused, match="in no project"):
+        site.sealing.seal("house", who=ANNA)
+    done = site.sealing.seal("trial", who=ANNA)
+    assert (done["studies"], done["files"], clear(tmp_path / "a" / "blobs")) == (1, 6, [])
+    assert site.sealing.seal("trial", who=ANNA)["files"] == 0, "there is nothing left to do"
+    assert site.index.result(digest).reasons == ("CANARY",) and site.scrub(who=ANNA).damaged == []
+    given(site, 8)
+    assert clear(tmp_path / "a" / "blobs") == []
+    assert site.sealing.rotate("trial", who=ANNA) == 2
+    told = site.journal.since(kinds=(Kind.PROJECT_SEALED, Kind.KEY_ROTATED))
+    assert [t.event.details.get("version") for t in told] == [1, 1, 2]
+    law(site)
+
+
+def test_two_persons_erase_a_study_and_no_backup_brings_it_back(site: Site, tmp_path: Path) -> None:
+    site.sealing.seal("trial", who=ANNA)
+    study, other = given(site), given(site, 8)
+    said_of(site, study)
+    site.keeping.backup(tmp_path / "copy", who=HOUSE)
+    images = [i.digest for s in site.index.study(study).series for i in s.instances]
+    with pytest.raises(Forbidden):
+        site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ITO)
+    with pytest.raises(Refused, match="persons"):
+        site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=HOUSE)
+    with pytest.raises(WrongState, match="nobody asked"):
+        site.sealing.erase(study, what="study", who=BERT)
+    with pytest.raises(NotFound, match="not sealed"):
+        site.sealing.ask_erasure("1.2.3", what="study", reason="withdrawn", who=ANNA)
+    site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ANNA)
+    with pytest.raises(Refused, match="four eyes"):
+        site.sealing.erase(study, what="study", who=ANNA)
+    done = site.sealing.erase(study, what="study", who=BERT)
+    assert (done["keys"], done["studies"]) == (1, 1)
+    with pytest.raises(NotFound):
+        site.index.study(study)
+    assert site.index.results(study, replaced=True) == [] and site.index.study(other).uid == other
+    stones = [r for r in rejected(site) if r["code"] == "erased"]
+    assert {r["digest"] for r in stones} == set(images) and {r["item"] + r["above"] for r in stones} == {""}
+    assert not any(digest in site.blobs for digest in images)
+    again = site.sealing.erase(study, what="study", who=BERT)
+    assert again["keys"] == 0, "after a crash it is called again"
+    law(site)
+    with opened(tmp_path / "b") as second:
+        second.blobs.keyring = site.blobs.keyring
+        restore(tmp_path / "copy", second.database, second.blobs)
+        with pytest.raises(NotFound):
+            second.blobs.get(images[0])
+        rebuild(second.database, second.blobs)
+        assert second.index.results(study) == [] and second.index.study(other).uid == other
+    assert site.keeping.backup(tmp_path / "copy", who=HOUSE).forgotten == 6, "the next backup lets go of it"
+
+
+def rejected(site: Site) -> list[dict[str, Any]]:
+    table = next(t for t in PROJECTION if t.name == "rejected")
+    with site.database.read() as connection:
+        return [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+
+
+def test_a_project_is_erased_with_all_its_studies(site: Site, tmp_path: Path) -> None:
+    site.sealing.seal("trial", who=ANNA)
+    studies = [given(site, seed) for seed in (7, 8)]
+    kept = [i.digest for uid in studies for s in site.index.study(uid).series for i in s.instances]
+    place = next((tmp_path / "a" / "blobs").rglob(f"{kept[0]}.sealed"))
+    raw = place.read_bytes()
+    site.sealing.ask_erasure("trial", what="project", reason="the trial is over", who=ANNA)
+    done = site.sealing.erase("trial", what="project", who=BERT)
+    assert (done["keys"], done["studies"]) == (2, 2) and site.index.counts()["studies"] == 0
+    place.write_bytes(raw)  # as somebody who kept a copy of the disk has it
+    with pytest.raises(Erased):
+        site.blobs.get(kept[0])
+    with pytest.raises(Refused, match="destroyed"):
+        given(site, 9)
+    assert [p["erased"] for p in site.sealing.projects(who=ANNA)] == [True]
+    law(site)
+
+
+def test_without_its_master_key_an_archive_does_not_open_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, place = tmp_path / "archive", tmp_path / "else" / "key"
+    done = CliRunner().invoke(app, ["master-key", str(place)])
+    assert done.exit_code == 0 and f"file:{place}" in done.output
+    monkeypatch.setenv("ISOCENTER_MASTER_KEY", f"file:{place}")
+    monkeypatch.setenv("ISOCENTER_FOLDER", str(folder))
+    some = tmp_path / "one.dcm"
+    some.write_bytes(files()[0])
+    for words in (["receive", str(some)], ["seal", "trial"], ["seals"], ["rotate", "trial"]):
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+    monkeypatch.delenv("ISOCENTER_MASTER_KEY")
+    for words in (["serve"], ["studies"]):
+        done = CliRunner().invoke(app, words)
+        assert isinstance(done.exception, Refused) and "the master key is missing" in str(done.exception)
+    draw(tmp_path / "other")
+    monkeypatch.setenv("ISOCENTER_MASTER_KEY", f"file:{tmp_path / 'other'}")
+    done = CliRunner().invoke(app, ["serve"])
+    assert isinstance(done.exception, Refused) and "is sealed with master key" in str(done.exception)
+    monkeypatch.setenv("ISOCENTER_MASTER_KEY", f"file:{place}")
+    new = tmp_path / "new"
+    draw(new)
+    done = CliRunner().invoke(app, ["change-master", f"file:{new}"])
+    assert done.exit_code == 0, done.output
+    monkeypatch.setenv("ISOCENTER_MASTER_KEY", f"file:{new}")
+    assert CliRunner().invoke(app, ["studies"]).exit_code == 0
