@@ -22,16 +22,15 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable
 from isocenter.store.disk import Disk, unavailable
 from isocenter.store.envelope import START, Envelope, names_of, seal
 from isocenter.store.incoming import Incoming
 from isocenter.store.keyring import Keyring
+from isocenter.store.places import local_folder, open_store
 from isocenter.store.straight import Straight
 
 __all__ = ["Blobs"]
@@ -77,7 +76,7 @@ class Blobs:
         keyring: Keyring | None = None,
     ) -> None:
         self._disk, self.keyring = disk or Disk(), keyring
-        self._folder = _local_folder(url)
+        self._folder = local_folder(url)
         self._suspect: set[str] = set()
         self._pool: ThreadPoolExecutor | None = None
         self._making = threading.Lock()
@@ -86,7 +85,7 @@ class Blobs:
             self._prepare(self._folder)
             self._together = self._disk.flushes_all(self._folder)
             self._names_first = self._disk.keeps_names(self._folder)
-        self._store = _open(url, self._folder, options or {})
+        self._store = open_store(url, self._folder, options or {})
         self._made_of = (url, options, keyring)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -565,40 +564,6 @@ def _key(name: str) -> str:
     if not _DIGEST.fullmatch(name.removesuffix(_SEALED)):
         raise Refused(f"'{name:.80}'", "a blob is named by 64 hexadecimal digits and nothing else")
     return f"{name[:2]}/{name}"
-
-
-def _local_folder(url: str) -> Path | None:
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path)).resolve()
-    if "://" in url:
-        return None
-    return Path(url).resolve()
-
-
-def _open(url: str, folder: Path | None, options: dict[str, str]) -> Any:
-    from obstore.store import LocalStore, MemoryStore, S3Store
-
-    if folder is not None:
-        return LocalStore(folder)
-    parts = urlsplit(url)
-    if parts.scheme == "memory":
-        return MemoryStore()
-    if parts.scheme != "s3" or not parts.netloc:
-        raise Refused(
-            f"the address '{url}'", "no object store has it", "write a folder, memory:// or s3://bucket/prefix"
-        )
-    endpoint = options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL", "")
-    try:
-        return S3Store(
-            parts.netloc,
-            prefix=parts.path.strip("/") or None,
-            client_options={"allow_http": endpoint.startswith("http://")},
-            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
-            **options,
-        )
-    except Exception as error:
-        raise Refused(f"the address '{url}'", f"its options do not fit ({error})", "see the setting `blobs`") from error
 
 
 def _holds(path: Path, data: bytes | bytearray) -> bool:
