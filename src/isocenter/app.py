@@ -512,6 +512,7 @@ def open_intake(settings: Settings) -> Iterator[Receiving]:
 def _stores(settings: Settings, *, server: bool, make: bool) -> tuple[Database, Blobs, Journal]:
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
+    from isocenter.store.homes import Homes
     from isocenter.store.journal import Journal
 
     if not make and not settings.database and not (settings.folder / "archive.sqlite").exists():
@@ -524,6 +525,7 @@ def _stores(settings: Settings, *, server: bool, make: bool) -> tuple[Database, 
         settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keyring = _keyring(settings)
     database = Database(settings.database_url, server=server)
+    keyring.home = Homes(database).of
     blobs = Blobs(settings.blobs_url, keyring=keyring)
     return database, blobs, Journal(database, blobs)
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from rejecting_samples import ANNA, BERT, ITO, SCANNER, files, opened
+from rejecting_samples import ANNA, BERT, ITO, files, opened
 from typer.testing import CliRunner
 
+from isocenter.app import open_house
 from isocenter.cli import app
 from isocenter.dicom.header import read_header
 from isocenter.errors import Erased, Forbidden, NotFound, Refused, WrongState
-from isocenter.govern.policy import HOUSE
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Event, Kind, Origin, Outcome, Result, canonical
+from isocenter.settings import Settings
 from isocenter.site.verbs import Site
 from isocenter.store import rebuild
 from isocenter.store.backup import restore
@@ -25,6 +27,7 @@ from isocenter.store.tables import PROJECTION
 
 MASTER = HeldKey(b"m" * 32)
 NAME = b"CANARY"
+SCANNER = Person("CT1", Role.SERVICE, "aet")
 
 
 @pytest.fixture
@@ -35,7 +38,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def sealable(site: Site, folder: Path) -> None:
-    site.blobs.keyring = Keyring(folder / "keys", MASTER, lambda uid: "trial")
+    site.projects.found("trial", "a trial of sealed images", who=HOUSE)
+    site.projects.rule("trial", SCANNER.name, who=HOUSE)
+    site.blobs.keyring = Keyring(folder / "keys", MASTER, site.projects.home)
 
 
 def given(site: Site, seed: int = 7) -> str:
@@ -76,6 +81,8 @@ def test_what_is_here_already_is_sealed_with_its_results_and_maps(site: Site, tm
         site.sealing.seal("trial", who=ITO)
     with pytest.raises(Refused, match="in no project"):
         site.sealing.seal("house", who=ANNA)
+    with pytest.raises(NotFound, match="none of that name"):
+        site.sealing.seal("trail", who=ANNA)
     done = site.sealing.seal("trial", who=ANNA)
     assert (done["studies"], done["files"], clear(tmp_path / "a" / "blobs")) == (1, 6, [])
     assert site.sealing.seal("trial", who=ANNA)["files"] == 0, "there is nothing left to do"
@@ -160,6 +167,9 @@ def test_without_its_master_key_an_archive_does_not_open_and_says_why(
     monkeypatch.setenv("ISOCENTER_FOLDER", str(folder))
     some = tmp_path / "one.dcm"
     some.write_bytes(files()[0])
+    held = open_house(Settings())
+    held.site.projects.found("trial", "a trial of sealed images", who=HOUSE)
+    held.close()
     for words in (["receive", str(some)], ["seal", "trial"], ["seals"], ["rotate", "trial"]):
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 0, done.output

@@ -44,8 +44,9 @@ class House:
             way = self.blobs.incoming()
             way.write(data)
             data = way
+        file = (data, image(number, study=study))
         (stored,) = receive(
-            self.database, self.blobs, self.journal, [(data, image(number, study=study))], "CT1", after(number)
+            self.database, self.blobs, self.journal, [file], "CT1", after(number), project=self.keys.home(study)
         )
         assert stored.status == "stored"
         return stored.digest
@@ -129,7 +130,7 @@ def test_a_backup_is_sealed_and_restored_with_the_keys_only(house: House, tmp_pa
     assert clear(tmp_path / "copy") == [early], "what was taken before the project was sealed"
     house.keys.home = home
     house.blobs.seal(early, "1.2.1")
-    house.take(2)
+    house.take(2, study="1.2.17")
     house.journal.append(made(house.blobs, result(), 10))
     assert clear(house.folder / "blobs") == []
     done = backup(house.database, house.blobs, tmp_path / "copy")

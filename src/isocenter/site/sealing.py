@@ -19,6 +19,7 @@ from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.record import Event, Kind
 
 if TYPE_CHECKING:
+    from isocenter.site.projecting import Projects
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
     from isocenter.store.journal import Journal
@@ -44,6 +45,7 @@ class Sealing:
     blobs: Blobs
     journal: Journal
     clock: Callable[[], datetime]
+    projects_of: Projects | None = None
 
     @property
     def _keyring(self) -> Keyring:
@@ -79,6 +81,8 @@ class Sealing:
         must(who, "site")
         if project in _UNSEALED or not project.strip():
             raise Refused(f"the project '{project:.64}'", "what is in no project of its own is not sealed", "name one")
+        if self.projects_of is not None and project not in self.projects_of.known().about:
+            raise NotFound(f"project '{project:.64}'", "there is none of that name", "found it first")
         keys = self._keyring
         state = keys.seal(project)
         mine = [uid for uid in studies(self.database) if keys.home(uid) == project]

@@ -16,9 +16,11 @@ from isocenter.record.project import EVERYBODY, Reach
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
+from isocenter.store.statements import Statement
 
 __all__ = ["Homes", "fold_homed", "within"]
 
+_HOME = Statement(sa.select(t.home.c.project).where(t.home.c.study_uid == sa.bindparam("uid")))
 _MANY = 500  # values in one IN (...)
 
 
@@ -55,6 +57,11 @@ class Homes:
         with self._database.read() as connection:
             rows = connection.execute(sa.select(t.home)).mappings().all()
         return max((row["event"] for row in rows), default=0), {row["study_uid"]: row["project"] for row in rows}
+
+    def of(self, study_uid: str) -> str:
+        """The project in which a study is at home, as it stands now."""
+        (rows,) = self._database.look(_HOME, [{"uid": study_uid}])
+        return str(rows[0][0]) if rows else EVERYBODY
 
     def known(self, study_uids: Iterable[str]) -> set[str]:
         """Which of these studies the archive has ever had: also those whose every image is rejected."""

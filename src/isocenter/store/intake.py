@@ -150,7 +150,9 @@ def _kept(
         return []
     if measured and len(new) == 1 and not database.busy:
         # One image waits for its flush and for the index in turn, and nobody else: both can go on at the same time.
-        with blobs.putting(new[0].given, str(new[0].item["digest"]), of=_owners(database, blobs, new, way)[0]) as durable:
+        with blobs.putting(
+            new[0].given, str(new[0].item["digest"]), of=_owners(database, blobs, new, way)[0]
+        ) as durable:
             return database.write_joined(_take_in, _Coming(new, alike, way, durable))
     digests = [str(one.item["digest"]) for one in new] if measured else None
     kept = blobs.put_many([one.given for one in new], digests, of=_owners(database, blobs, new, way))
