@@ -82,6 +82,8 @@ def _session(path: str, digest: str, _mtime: int, _size: int) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 2
+    # Threads that wait do not spin: beside other work that would cost more than it brings.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as fault:

@@ -23,6 +23,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from isocenter.errors import Refused
 
@@ -273,27 +274,33 @@ def rim(endo: npt.NDArray[np.bool_], muscle: npt.NDArray[np.bool_], spacing_mm: 
         endo, muscle: (rows, columns) masks of the cavity and of the muscle around it.
         spacing_mm: between rows and between columns.
     """
+    return float(_rim(np.asarray(endo, np.bool_), np.asarray(muscle, np.bool_), *map(float, spacing_mm)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _rim(endo: npt.NDArray[np.bool_], muscle: npt.NDArray[np.bool_], down_mm: float, across_mm: float) -> float:
     rows, columns = np.nonzero(endo)
     if not len(rows):
         return 0.0
-    centre = np.array([rows.mean() * spacing_mm[0], columns.mean() * spacing_mm[1]])
-    reach = float(np.hypot(np.ptp(rows) * spacing_mm[0], np.ptp(columns) * spacing_mm[1])) + 1.0
-    out = np.arange(0.0, reach, 0.5)
-    angle = np.linspace(0.0, 2.0 * np.pi, 72, endpoint=False)
-    ray = np.stack([np.sin(angle), np.cos(angle)], axis=1)
-
-    def read(mask: npt.NDArray[np.bool_], away: Floats) -> npt.NDArray[np.bool_]:
-        at = centre + away[..., None] * ray[:, None, :]
-        index = np.rint(at / np.array(spacing_mm)).astype(np.intp)
-        inside = np.all((index >= 0) & (index < np.array(mask.shape)), axis=-1)
-        index = np.clip(index, 0, np.array(mask.shape) - 1)
-        found: npt.NDArray[np.bool_] = mask[index[..., 0], index[..., 1]] & inside
-        return found
-
-    within = read(endo, np.broadcast_to(out, (72, len(out))))
-    last = out[len(out) - 1 - np.argmax(within[:, ::-1], axis=1)]
-    hit = read(muscle, last[:, None] + np.array([[1.5, 3.0]])).any(axis=1) & within.any(axis=1)
-    return float(hit.mean())
+    y, x = rows.mean() * down_mm, columns.mean() * across_mm
+    reach = np.hypot((rows.max() - rows.min()) * down_mm, (columns.max() - columns.min()) * across_mm) + 1.0
+    steps = int(np.ceil(reach / 0.5))
+    hits = 0
+    for ray in range(72):
+        angle = 2.0 * np.pi * ray / 72
+        down, across = np.sin(angle), np.cos(angle)
+        last = -1
+        for n in range(steps):
+            i, j = np.rint((y + 0.5 * n * down) / down_mm), np.rint((x + 0.5 * n * across) / across_mm)
+            if 0 <= i < endo.shape[0] and 0 <= j < endo.shape[1] and endo[int(i), int(j)]:
+                last = n
+        for beyond in (1.5, 3.0):
+            away = 0.5 * last + beyond
+            i, j = np.rint((y + away * down) / down_mm), np.rint((x + away * across) / across_mm)
+            if last >= 0 and 0 <= i < endo.shape[0] and 0 <= j < endo.shape[1] and muscle[int(i), int(j)]:
+                hits += 1
+                break
+    return hits / 72
 
 
 def outline_mm(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float]) -> Floats:

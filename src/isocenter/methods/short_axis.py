@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from isocenter.errors import Refused
 from isocenter.space import Geometry, Volume
@@ -157,10 +158,32 @@ def _taps(at: npt.NDArray[np.float64], length: int, wide: float) -> Taps:
 
 def sampled(array: Array, rows: Taps, columns: Taps) -> Array:
     """Every picture (…, rows, columns) at the places of two `sampling`s."""
-    made = np.zeros((*array.shape[:-2], len(rows.index), array.shape[-1]), np.float32)
-    for k in range(rows.index.shape[1]):
-        made += array[..., rows.index[:, k], :] * rows.weight[:, k, None]
-    across = np.zeros((*made.shape[:-1], len(columns.index)), np.float32)
-    for k in range(columns.index.shape[1]):
-        across += made[..., columns.index[:, k]] * columns.weight[:, k]
-    return across
+    flat = np.ascontiguousarray(array, np.float32).reshape(-1, *array.shape[-2:])
+    made = _sampled(flat, rows.index, rows.weight, columns.index, columns.weight)
+    return np.asarray(made.reshape(*array.shape[:-2], len(rows.index), len(columns.index)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sampled(
+    pictures: Array,
+    rows: npt.NDArray[np.intp],
+    row_weights: Array,
+    columns: npt.NDArray[np.intp],
+    column_weights: Array,
+) -> Array:
+    many, _, wide = pictures.shape
+    out = np.zeros((many, len(rows), len(columns)), np.float32)
+    line = np.empty(wide, np.float32)
+    for n in range(many):
+        for i in range(len(rows)):
+            line[:] = 0.0
+            for k in range(rows.shape[1]):
+                weight, row = row_weights[i, k], pictures[n, rows[i, k]]
+                for j in range(wide):
+                    line[j] += weight * row[j]
+            for j in range(len(columns)):
+                total = np.float32(0.0)
+                for k in range(columns.shape[1]):
+                    total += column_weights[j, k] * line[columns[j, k]]
+                out[n, i, j] = total
+    return out

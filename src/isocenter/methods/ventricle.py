@@ -15,6 +15,7 @@ The numbers come from the masks as they are shown, on the pixels of the image.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ WINDOW, STEP_MM = 96, 1.5
 _COARSE = 4.0 / 3.0  # of the step, for the look at every phase: 72 pixels of 2 mm are asked in half the time
 _AROUND = ((0.0, 0.0, 1.0), (5.0, -5.0, 0.93), (-5.0, 5.0, 1.0), (0.0, 0.0, 1.09))
 """Windows asked at end-diastole and end-systole: moved by rows and columns (mm), and zoomed."""
+_AT_ONCE = 2  # phases
 _SMALLEST_MM2, _LEAST_RIM, _BASE_DROP = 50.0, 0.5, 0.5
 
 Array = npt.NDArray[np.float32]
@@ -88,14 +90,16 @@ def outline(cine: Turned, ask: Ask) -> Outlined:
     span = slice(max(0, int(filled[0]) - 2), int(filled[-1]) + 3)
     areas = np.zeros((len(cine.array), len(first)))
     areas[0] = first
-    for phase in range(1, len(areas)):
-        areas[phase, span] = _areas(window, phase, ask, span)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # while one phase is asked, the answer to another is read
+        later = pool.map(lambda phase: _areas(window, phase, ask, span), range(1, len(areas)))
+        areas[1:, span] = list(later)
     steady = np.median(np.stack([np.roll(areas, k, axis=0) for k in (-1, 0, 1)]), axis=0)
     rough = steady.sum(axis=1)
     ed, es = int(rough.argmax()), int(rough.argmin())
     cavity, muscle, chosen, agree = {}, {}, {}, []
-    for name, phase in (("ed", ed), ("es", es)):
-        inner, outer, agreement = _refined(window, phase, ask, span)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = list(pool.map(lambda phase: _refined(window, phase, ask, span), (ed, es)))
+    for name, (inner, outer, agreement) in zip(("ed", "es"), asked, strict=True):
         cavity[name], muscle[name], chosen[name] = _ventricle(inner, outer, (spacing[1], spacing[2]))
         agree.append(agreement)
     if len(chosen["ed"]) < 4 or len(chosen["es"]) < 3:
@@ -127,7 +131,7 @@ class _Window:
         self.rows = sampling(rows, dy, centre[0], self.size, self.step)
         self.columns = sampling(columns, dx, centre[1], self.size, self.step)
         step = max(1, len(cine.array) // 5)
-        some = sampled(cine.array[::step], self.rows, self.columns)
+        some = np.stack([sampled(phase, self.rows, self.columns) for phase in cine.array[::step]])
         low, high = np.quantile(some, (0.01, 0.99), axis=(0, 2, 3))
         self.low, self.wide = low.astype(np.float32), np.maximum(high - low, 1e-6).astype(np.float32)
 
@@ -201,8 +205,6 @@ def _ventricle(
     inner: Array, outer: Array, spacing_mm: tuple[float, float], *, fill: bool = True
 ) -> tuple[Mask, Mask, tuple[int, ...]]:
     """Masks of cavity and muscle, and the slices that count, from base to apex."""
-    from scipy.ndimage import binary_fill_holes
-
     pixel = spacing_mm[0] * spacing_mm[1]
     cavity, whole = np.zeros(inner.shape, bool), np.zeros(inner.shape, bool)
     inside, within = inner > 0.5, (outer > 0.5) | (inner > 0.5)
@@ -213,7 +215,8 @@ def _ventricle(
         cavity[n] = _one_part(inside[n])
         whole[n] = _one_part(within[n], cavity[n]) | cavity[n]
         if fill:
-            cavity[n], whole[n] = binary_fill_holes(cavity[n]), binary_fill_holes(whole[n])
+            _fill_holes(cavity[n])
+            _fill_holes(whole[n])
     areas = cavity.sum(axis=(1, 2)) * pixel
     large = [int(k) for k in np.flatnonzero(areas >= _SMALLEST_MM2)]
     rims = {k: rim(cavity[k], whole[k] & ~cavity[k], spacing_mm) for k in large}
@@ -257,6 +260,15 @@ def _one_part(mask: Mask, near: Mask | None = None) -> Mask:
     sizes[0] = 0
     found: Mask = parts == int(sizes.argmax())
     return found
+
+
+def _fill_holes(mask: Mask) -> None:
+    """In place, within the box of the mask: the rest of the picture has no hole."""
+    from scipy.ndimage import binary_fill_holes
+
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box[:] = binary_fill_holes(box)
 
 
 def _overlap(one: Mask, other: Mask) -> bool:
