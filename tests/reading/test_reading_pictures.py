@@ -171,6 +171,18 @@ def test_hu_beyond_sixteen_bits_is_padding() -> None:
     assert value.tolist() == [[32767, 0]]
 
 
+@pytest.mark.parametrize("ends", [(0, 33791), (0, 33792), (1023, 33791), (0, 65535)])
+def test_values_moved_in_one_pass_are_those_of_the_long_way(ends: tuple[int, int]) -> None:
+    files = stack([0, 1, 2, 3])
+    ds = pydicom.dcmread(io.BytesIO(files[0]))
+    stored = np.array([[*ends, 1024, 40000 % (ends[1] + 1)]], np.uint16)
+    put_pixels(ds, stored)
+    of, read = described([written(ds, 1)])
+    (value,) = real_values(of, of.order, read)
+    assert not isinstance(value, IsocenterError) and value.dtype == np.int16
+    assert value.tolist() == np.clip(stored.astype(int) - 1024, -32768, 32767).tolist()
+
+
 def test_an_image_that_cannot_be_read_does_not_stop_the_others() -> None:
     of, read = described(stack([0, 1, 2, 3]))
     broken = of.order[1].digest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -58,21 +59,40 @@ def stack_of(series: Series) -> Geometry:
 def in_order(series: Series) -> list[Instance]:
     """The images of a series as one scrolls through them: along the normal of the stack where each has a place of its
     own, else by Instance Number."""
-    where = planes(series)
     numbered = sorted(
         series.instances, key=lambda i: (i.number is None, i.number if i.number is not None else 0, i.sop_uid)
     )
-    if len(where) != len(series.instances) or len(where) < 2:
-        return numbered
-    grids = list(where.values())
-    normal = grids[0].directions[:, 0]
-    same = all(abs(float(g.directions[:, 0] @ normal)) > 0.999 for g in grids)
-    depth = {uid: float(g.affine[:3, 3] @ normal) for uid, g in where.items()}
+    depth = _depths(series)
     several = len({round(d, 2) for d in depth.values()}) < len(depth)  # phases or echoes at one place
-    if not same or several:
+    if len(depth) != len(series.instances) or len(depth) < 2 or several:
         return numbered
     along = sorted(series.instances, key=lambda i: depth[i.sop_uid])
     return along[::-1] if _falls(along) else along
+
+
+def _depths(series: Series) -> dict[str, float]:
+    """How far along one normal each image lies (mm), by SOP Instance UID; nothing where they are no one stack."""
+    normals: dict[tuple[float, ...], np.ndarray | None] = {}  # thousands of images share one orientation
+    depth: dict[str, float] = {}
+    first: np.ndarray | None = None
+    for instance in series.instances:
+        position = _numbers(instance, series, "ImagePositionPatient", 3)
+        way = _numbers(instance, series, "ImageOrientationPatient", 6)
+        spacing = _numbers(instance, series, "PixelSpacing", 2)
+        if position is None or way is None or spacing is None or not instance.rows or not instance.columns:
+            return {}
+        key = (*way, *spacing)
+        if key not in normals:
+            grid = _plane(instance, series)
+            normals[key] = grid.directions[:, 0] if grid is not None else None
+        normal = normals[key]
+        if normal is None or not all(map(isfinite, position)):
+            return {}
+        first = normal if first is None else first
+        if abs(float(normal @ first)) <= 0.999:
+            return {}
+        depth[instance.sop_uid] = float(first @ np.asarray(position))
+    return depth
 
 
 def _falls(along: list[Instance]) -> bool:

@@ -22,6 +22,7 @@ from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 from isocenter.store.decoded import Decoded
 from isocenter.store.homes import within
+from isocenter.store.remembered import Remembered
 from isocenter.store.search import find, study_conditions
 from isocenter.store.statements import Statement
 
@@ -46,7 +47,7 @@ class Index:
 
     def __init__(self, database: Database, blobs: Blobs | None = None) -> None:
         self._database, self._blobs = database, blobs
-        self._decoded = Decoded()
+        self._decoded, self._remembered = Decoded(), Remembered()
 
     # ---- images
 
@@ -153,6 +154,9 @@ class Index:
         """
         table = t.instance
         with self._database.read() as connection:
+            if (kept := self._remembered.get(uid, connection)) is not None:
+                return kept
+            level = self._remembered.level(connection)
             row = connection.execute(sa.select(t.study).where(t.study.c.uid == uid)).mappings().first()
             if row is None:
                 raise NotFound(f"study {uid:.64}", "the archive has none of that UID")
@@ -165,7 +169,9 @@ class Index:
                 _series(one, tuple(of.get(one["uid"], ())))
                 for one in _series_rows(connection, t.series.c.study_uid == uid)
             ]
-        return _study(row, tuple(series))
+        found = _study(row, tuple(series))
+        self._remembered.keep(found, level)
+        return found
 
     def instance(self, sop_uid: str) -> tuple[Study, Series, Instance]:
         """One image with its series and study, these without their other images.

@@ -45,8 +45,8 @@ export interface Loaded {
   durations_ms: number[] | null;
   /** Why these pictures are no volume; empty where they are one. */
   noVolume: string;
-  /** Fetch these pictures, in this order, before anybody asks for them. */
-  prefetch(numbers: number[]): Promise<void>;
+  /** Fetch these pictures, in this order, before anybody asks for them; `came` is told of each that is there. */
+  prefetch(numbers: number[], came?: (number: number) => void): Promise<void>;
 }
 
 const SCHEME = "slab";
@@ -86,7 +86,7 @@ async function loadFrom(base: string, study: string, uid: string, headers: Recor
     phases: about.phases,
     durations_ms: durations.every((one) => one > 0) ? durations : null,
     noVolume: about.no_volume,
-    prefetch: async (numbers) => void (await Promise.allSettled(numbers.map((number) => core.imageLoader.loadAndCacheImage(imageId(number), { prefetch: true } as never)))),
+    prefetch: async (numbers, came) => void (await Promise.allSettled(numbers.map((number) => core.imageLoader.loadAndCacheImage(imageId(number), { prefetch: true } as never).then(() => came?.(number))))),
   }; // prettier-ignore
   known.set(`${uid}:${about.tag}`, { slabs, loaded, about });
   return loaded;

@@ -131,12 +131,16 @@ export class Slabs {
   private async read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
     let part: Uint8Array = new Uint8Array(0);
     let at = 0;
+    let heard = performance.now();
+    // One clock for the stream, not one for each of its thousand parts.
+    const clock = setInterval(() => performance.now() - heard > DEADLINE_S * 1000 && void reader.cancel(), 1000);
     const fill = async (target: Uint8Array): Promise<boolean> => {
       let done = 0;
       while (done < target.length) {
         if (at >= part.length) {
-          const next = await within(DEADLINE_S, "The next image", reader.read());
+          const next = await reader.read();
           if (next.done) return false;
+          heard = performance.now();
           [part, at] = [next.value, 0];
         }
         const take = Math.min(target.length - done, part.length - at);
@@ -148,14 +152,18 @@ export class Slabs {
     };
     const head = new Uint8Array(HEAD_BYTES);
     const view = new DataView(head.buffer);
-    while (await fill(head)) {
-      const [bytes, number, reason] = [view.getUint32(0, true), view.getUint32(4, true), view.getUint16(14, true)];
-      const body = new Uint8Array(bytes || reason);
-      if (!(await fill(body))) return;
-      const waiting = this.waiting.get(number);
-      this.waiting.delete(number);
-      if (!bytes) waiting?.reject(new Error(`image ${number + 1} cannot be read: ${new TextDecoder().decode(body)}`));
-      else waiting?.resolve(this.image(number, body.buffer as ArrayBuffer, view));
+    try {
+      while (await fill(head)) {
+        const [bytes, number, reason] = [view.getUint32(0, true), view.getUint32(4, true), view.getUint16(14, true)];
+        const body = new Uint8Array(bytes || reason);
+        if (!(await fill(body))) return;
+        const waiting = this.waiting.get(number);
+        this.waiting.delete(number);
+        if (!bytes) waiting?.reject(new Error(`image ${number + 1} cannot be read: ${new TextDecoder().decode(body)}`));
+        else waiting?.resolve(this.image(number, body.buffer as ArrayBuffer, view));
+      }
+    } finally {
+      clearInterval(clock);
     }
   }
 

@@ -6,7 +6,8 @@ let volumes: boolean | null = null;
 /** Start the viewer's engine once. Without WebGL single images are drawn by the processor and planes are refused. */
 export function start(): Promise<void> {
   started ??= (async () => {
-    core.init();
+    // One drawing context for all viewports: each further one costs its start, its shaders and its own copy of every texture.
+    core.init({ rendering: { webGlContextCount: 1 } } as Parameters<typeof core.init>[0]);
     if (!canDrawVolumes()) core.setUseCPURendering(true);
     core.cache.setMaxCacheSize(768 * 2 ** 20);
   })();

@@ -6,6 +6,15 @@ import { start } from "./start";
 import { dot, type Point3, plus } from "./viewport";
 
 const COARSE = 8;
+/** So often are planes of a volume that still fills drawn again: every drawing takes the processor from what comes. */
+const AGAIN_MS = 400;
+
+/** What the drawing library keeps of a volume that fills, beyond its published types. */
+interface Filling {
+  load: () => void;
+  loadStatus: { loaded: boolean; loading: boolean };
+  vtkOpenGLTexture: { setUpdatedFrame(frame: number): void };
+}
 
 /** A series as one volume, shared by all viewports that cut through it. It fills while it is shown. */
 export class SeriesVolume {
@@ -28,33 +37,54 @@ export class SeriesVolume {
     const imageIds = this.series.pictures.map((one) => one.imageId);
     core.utilities.genericViewportDisplaySetMetadataProvider.add(this.set, { kind: "planar", imageIds, volumeId: this.id });
     const volume = (this.volume = (await within(30, "The volume", core.volumeLoader.createAndCacheVolume(this.id, { imageIds }))) as core.Types.IStreamingImageVolume);
-    const { Events } = core.Enums;
-    const mine = (event: Event) => (event as CustomEvent<{ volumeId: string }>).detail.volumeId === this.id;
-    const on = (kind: string, act: (event: Event) => void) => core.eventTarget.addEventListener(kind, act);
-    const progress = (event: Event) => mine(event) && (this.come.value = (event as CustomEvent<{ framesProcessed: number }>).detail.framesProcessed);
-    const done = (event: Event) => mine(event) && (this.come.value = imageIds.length);
     const lost = (event: Event) => {
       const { imageId } = (event as CustomEvent<{ imageId: string }>).detail;
       if (this.series.places.has(imageId)) this.failed.value = `image ${this.series.places.get(imageId)! + 1} of ${imageIds.length} did not come`;
     };
-    on(Events.IMAGE_VOLUME_MODIFIED, progress);
-    on(Events.IMAGE_VOLUME_LOADING_COMPLETED, done);
-    on(Events.IMAGE_LOAD_FAILED, lost);
-    this.ended.signal.addEventListener("abort", () => {
-      core.eventTarget.removeEventListener(Events.IMAGE_VOLUME_MODIFIED, progress);
-      core.eventTarget.removeEventListener(Events.IMAGE_VOLUME_LOADING_COMPLETED, done);
-      core.eventTarget.removeEventListener(Events.IMAGE_LOAD_FAILED, lost);
-    });
-    if (volume.loadStatus?.loaded) this.come.value = imageIds.length;
-    else void this.fill(volume);
+    core.eventTarget.addEventListener(core.Enums.Events.IMAGE_LOAD_FAILED, lost);
+    this.ended.signal.addEventListener("abort", () => core.eventTarget.removeEventListener(core.Enums.Events.IMAGE_LOAD_FAILED, lost));
+    const filling = volume as unknown as Filling;
+    if (filling.loadStatus.loaded) this.come.value = imageIds.length;
+    else {
+      filling.load = () => undefined; // the library would draw every plane with every image that comes
+      void this.fill();
+    }
     return this;
   }
 
   /** Every eighth image first, so that all planes show the whole body early; then the rest. */
-  private async fill(volume: core.Types.IStreamingImageVolume): Promise<void> {
-    const count = this.series.pictures.length;
-    await this.series.prefetch(Array.from({ length: Math.ceil(count / COARSE) }, (_, i) => i * COARSE));
-    if (!this.ended.signal.aborted) volume.load();
+  private async fill(): Promise<void> {
+    const numbers = this.series.pictures.map((_, number) => number);
+    await this.fetch(numbers.filter((number) => number % COARSE === 0));
+    if (!this.ended.signal.aborted) await this.fetch(numbers.filter((number) => number % COARSE !== 0));
+  }
+
+  /** Fetch images, and bring them on screen a few times on the way and when the last has come. */
+  private async fetch(numbers: number[]): Promise<void> {
+    let come: number[] = [];
+    let drawn = performance.now();
+    const draw = () => {
+      this.draw(come);
+      come = [];
+      drawn = performance.now();
+    };
+    await this.series.prefetch(numbers, (number) => {
+      come.push(number);
+      if (performance.now() - drawn > AGAIN_MS) draw();
+    });
+    if (come.length) draw();
+  }
+
+  private draw(numbers: number[]): void {
+    const volume = this.volume!;
+    const filling = volume as unknown as Filling;
+    if (this.ended.signal.aborted) return;
+    for (const number of numbers) filling.vtkOpenGLTexture.setUpdatedFrame(volume.getImageIdIndex(this.series.pictures[number]!.imageId));
+    this.come.value += numbers.length;
+    if (this.full) filling.loadStatus.loaded = true;
+    const detail = { volumeId: this.id, FrameOfReferenceUID: volume.metadata.FrameOfReferenceUID, numberOfFrames: this.series.pictures.length, framesProcessed: this.come.value };
+    core.triggerEvent(core.eventTarget, core.Enums.Events.IMAGE_VOLUME_MODIFIED, detail);
+    if (this.full) core.triggerEvent(core.eventTarget, core.Enums.Events.IMAGE_VOLUME_LOADING_COMPLETED, detail);
   }
 
   /** When all of it is there; refuses after a deadline. */
@@ -119,7 +149,6 @@ export class SeriesVolume {
 
   drop(): void {
     this.ended.abort();
-    this.volume?.cancelLoading?.();
     core.utilities.genericViewportDisplaySetMetadataProvider.remove(this.set);
     if (core.cache.getVolume(this.id)) core.cache.removeVolumeLoadObject(this.id);
   }
