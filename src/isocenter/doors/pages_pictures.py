@@ -201,7 +201,7 @@ def packed(
         ends = (float(one.min()), float(one.max())) if one.size else (0.0, 0.0)
         kind, samples = _TYPES[of.kind], 3 if of.colour else 1
         yield HEAD.pack(one.nbytes, number, one.shape[0], one.shape[1], kind, samples, 0, *ends)
-        yield memoryview(one).cast("B") if one.size else b""
+        yield one.data.cast("B") if one.size else b""
 
 
 def _gzip(parts: Iterable[bytes]) -> Iterator[bytes]:

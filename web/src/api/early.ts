@@ -1,0 +1,20 @@
+import { ask } from "./door";
+
+const FRESH_MS = 3000;
+const begun = new Map<string, { answer: Promise<unknown>; since: number }>();
+
+/** Ask for what a page will need while its own code is still on its way. */
+export function askEarly(...paths: string[]): void {
+  for (const path of paths) {
+    const answer = ask(path);
+    answer.catch(() => undefined); // whoever takes it hears of it
+    begun.set(path, { answer, since: performance.now() });
+  }
+}
+
+/** The answer that was asked for early, once and while it is fresh; else asked for now. */
+export function askOrTake<T>(path: string, abort?: AbortSignal): Promise<T> {
+  const early = begun.get(path);
+  begun.delete(path);
+  return early && performance.now() - early.since < FRESH_MS ? (early.answer as Promise<T>) : ask<T>(path, { abort });
+}
