@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/browser"))
-from browser_eyes import FLAGS, Site, until
-from own_archive import own_archive
+from browser_eyes import FLAGS, Site, until  # type: ignore[import-not-found]
+from own_archive import own_archive  # type: ignore[import-not-found]
 
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Result, canonical, codes
@@ -139,7 +139,9 @@ STEPS = """async steps => {
 def weights() -> dict[str, float]:
     """Kilobytes after gzip: the shell, and the room with all that it imports."""
     manifest = json.loads((WEB / ".vite/manifest.json").read_text())
-    size = lambda names: sum(len(gzip.compress((WEB / manifest[n]["file"]).read_bytes(), 6)) for n in names) / 1000  # noqa: E731
+
+    def size(names: set[str]) -> float:
+        return sum(len(gzip.compress((WEB / manifest[name]["file"]).read_bytes(), 6)) for name in names) / 1000
 
     def with_imports(name: str) -> set[str]:
         return {name}.union(*(with_imports(one) for one in manifest[name].get("imports", ())))
