@@ -302,7 +302,9 @@ class House:
             dicomweb_router=dicom_web,
             fhir_router=fhir.router(self.site, pages_who.person_of),
             names=self._names(),
-            machine=pages_machine.Machine(self.settings, self.waiting, self.again if self._jobs is not None else None),
+            machine=pages_machine.Machine(
+                self.settings, self.waiting, self.again if self._jobs is not None else None, self._echo
+            ),
             way=self._way(),
             pace=pages_pace.Pace(self.settings.requests_per_min),
         )
@@ -383,6 +385,11 @@ class House:
 
         with contextlib.suppress(IsocenterError):  # whoever asks hears it; here nobody does
             self.site.worklist(who=HOUSE)
+
+    def _echo(self, peer: Mapping[str, Any]) -> None:
+        from isocenter.doors import dimse_scu
+
+        dimse_scu.echo(_peer(self.settings, peer), calling=self.settings.aet)
 
     def _names(self) -> tuple[str, ...]:
         return tuple(n.strip() for n in self.settings.names.split(",") if n.strip())

@@ -10,7 +10,7 @@ from browser_eyes import shot, until
 
 pytestmark = pytest.mark.browser
 
-PLACES = ["worklist", "patients", "analyses", "models", "cohorts", "sharing", "oversight", "settings"]
+PLACES = ["worklist", "patients", "department", "analyses", "models", "cohorts", "sharing", "oversight", "settings"]
 
 
 def here(page: Any) -> str:
@@ -22,7 +22,7 @@ def test_each_place_has_an_icon_a_name_and_a_key(page: Any) -> None:
     names = page.get_by_role("navigation", name="Main").get_by_role("link").all_inner_texts()
     assert [name.lower() for name in names] == PLACES
     assert page.evaluate("document.querySelector('.rail').offsetWidth") == 56
-    for key, place in zip("pamcso,w", [*PLACES[1:], PLACES[0]], strict=True):
+    for key, place in zip("pdamcso,w", [*PLACES[1:], PLACES[0]], strict=True):
         page.keyboard.press("g")
         page.keyboard.press(key)
         until(lambda place=place: here(page) == f"/{place}")

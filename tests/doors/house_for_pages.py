@@ -212,6 +212,7 @@ class House:
             Quiet()
         )
         self.gating = self.watching = self.carding = Quiet()
+        self.ordering = self.working = self.messaging = self.committing = Quiet()
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), _Links(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
@@ -242,6 +243,12 @@ class House:
 
     def token(self, role: str) -> str:
         return self.sessions.begin(self.people[role], self.now)[0]
+
+    def peers(self) -> list[dict[str, Any]]:
+        return [{"name": "sensitivity", "aet": "PACS", "host": "192.0.2.7", "port": 104, "kind": "dicom"}]
+
+    def add_peer(self, aet: str, host: str, port: int, *, secure: bool = False, who: Person) -> None:
+        must(who, "people")
 
     def result_of(self, study_uid: str, analysis: str) -> str:
         return next(i for i, r in self._latest(study_uid) if session.machine_of(r)[0] == analysis)

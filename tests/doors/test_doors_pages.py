@@ -35,6 +35,17 @@ BODIES: dict[str, Any] = {
     "/api/identities/merge": {"gone": {"id": "1"}, "stays": {"id": "2"}, "reason": "a test"},
     "/api/identities/move": {"studies": ["1.2.3"], "id": "2", "reason": "a test"},
     "/api/identities/{number}/undo": {"reason": "a test"},
+    "/api/orders": {
+        "patient": {"id": "1"},
+        "accession": "A9",
+        "procedure": "CT head",
+        "modality": "CT",
+        "date": "2026-11-21",
+    },
+    "/api/orders/cancel": {"id": "A9", "reason": "a test"},
+    "/api/workitems": {"label": "segment"},
+    "/api/workitems/{uid}/cancel": {"reason": "a test"},
+    "/api/peers": {"aet": "PACS", "host": "192.0.2.7", "port": 104},
     "/api/links/{id}/end": {"reason": "a test"},
     "/api/studies/{uid}/register": {"fixed": "1.2.1", "moving": "1.2.2"},
     "/api/studies/{uid}/registrations": {"proposal": "b" * 32},
@@ -161,7 +172,9 @@ def test_a_verb_that_the_table_does_not_have_stops_the_start() -> None:
 
 def _fresh() -> tuple[House, Any]:
     house = House()
-    return house, application(house, demo=True, clock=lambda: NOON, machine=Machine(again=lambda study: None))
+    return house, application(
+        house, demo=True, clock=lambda: NOON, machine=Machine(again=lambda study: None, echo=lambda peer: None)
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -60,3 +60,16 @@ def test_merged_moved_and_undone(site: Site) -> None:
     assert [c["what"] for c in anna.get("/api/identities").json()["changes"]] == ["moved", "merged"]
     assert anna.post(f"/api/identities/{merged['number']}/undo", {"reason": "again"}).status_code == 409
     assert browser(site, "lee").post("/api/identities/merge", names).status_code == 403
+
+
+def test_what_is_rejected_in_the_whole_archive_is_named_though_it_is_hidden(site: Site) -> None:
+    hidden, half = given(site, files(1, patient="P1")), given(site, some := files(2, patient="P2"))
+    anna = browser(site, "anna")
+    anna.post(f"/api/studies/{hidden}/reject", {"code": "113037", "reason": "wrong patient"})
+    anna.post(f"/api/studies/{half}/reject", {"code": "113001", "reason": "moved", "instances": [sop_of(some[0])]})
+    told = anna.get("/api/rejections").json()
+    assert [(r["study"], r["patient"], r["hidden"]) for r in told["rows"]] == [
+        (half, "P2", False), (hidden, "P1", True),
+    ]  # fmt: skip
+    assert told["codes"]["113001"] and told["total"] == 2
+    assert anna.get("/api/rejections?state=erased").json()["rows"] == []

@@ -8,7 +8,7 @@ import { Visions } from "./frame/vision";
 import { bind } from "./keys/keyboard";
 import { KeySheet, sheetOpen } from "./keys/sheet";
 import { Empty, Loading } from "./kit/states";
-import { me, OPEN } from "./me";
+import { may, me, OPEN } from "./me";
 import { Palette, paletteOpen } from "./palette/palette";
 import { type Place, go, place, to } from "./router";
 import { SignInPage } from "./sign-in/page";
@@ -24,6 +24,7 @@ export function App() {
     palette: () => (paletteOpen.value = true),
     "go-worklist": () => go(to.worklist),
     "go-patients": () => go(to.patients()),
+    "go-department": () => may("report") && go(to.department()),
     "go-analyses": () => go(to.analyses()),
     "go-models": () => go(to.models()),
     "go-cohorts": () => go(to.cohorts()),
@@ -73,6 +74,8 @@ function Page({ here }: { here: Place }) {
       return <Lazy key={`report ${id}`} what="the report" load={() => import("./report/page").then((module) => module.ReportPage)} with={{ study: id }} />;
     case "patients":
       return <Lazy key={page} what="the patients" load={() => import("./patients/page").then((module) => module.PatientsPage)} with={{ study: id }} />;
+    case "department":
+      return <Lazy key={page} what="the department" load={() => import("./department/page").then((module) => module.DepartmentPage)} with={{ part }} />;
     case "analyses":
       return <Lazy key={page} what="the catalogue" load={() => import("./analyses/page").then((module) => module.AnalysesPage)} with={{ name: id }} />;
     case "models":
@@ -101,7 +104,7 @@ function Page({ here }: { here: Place }) {
 
 function titleOf({ page, part }: Place): string {
   if (page === "study" && part === "why") return "Why not analysed";
-  return { worklist: "Worklist", study: "Reading room", report: "Report", patients: "Patients", analyses: "Analyses", models: "Models", cohorts: "Cohorts",
+  return { worklist: "Worklist", study: "Reading room", report: "Report", patients: "Patients", department: "Department", analyses: "Analyses", models: "Models", cohorts: "Cohorts",
     sharing: "Sharing", oversight: "Oversight", settings: "Settings", segment: "Analyse without keeping", headset: "Surfaces", shared: "Shared with you", "sign-in": "Sign in", nowhere: "No such page" }[page]; // prettier-ignore
 }
 

@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 
 /** The pages of the house. Each is the first word of its address; what stands behind it is its own. */
-export const PAGES = ["worklist", "study", "report", "patients", "analyses", "models", "cohorts", "sharing", "oversight", "settings", "segment", "headset", "shared", "sign-in"] as const;
+export const PAGES = ["worklist", "study", "report", "patients", "department", "analyses", "models", "cohorts", "sharing", "oversight", "settings", "segment", "headset", "shared", "sign-in"] as const;
 export type PageName = (typeof PAGES)[number] | "nowhere";
 
 /** Where we are: the page, what it is about (an identifier, never a name), and which part of it. */
@@ -18,7 +18,7 @@ export const address = signal(new URL(location.href));
 export const place = computed<Place>(() => placeOf(address.value.pathname));
 
 /** Pages whose second word is a part of the page; elsewhere it says what the page is about. */
-const PARTED = new Set<string>(["oversight", "settings", "sharing"]);
+const PARTED = new Set<string>(["department", "oversight", "settings", "sharing"]);
 /** Pages that are about one thing, and nothing without it. */
 const ABOUT_ONE = new Set<string>(["study", "report", "headset"]);
 
@@ -46,6 +46,8 @@ export const to = {
   report: (uid: string) => under("report", uid),
   /** The timeline of the person of a study: an address has no patient's name or number in it. */
   patients: (study = "") => under("patients", study),
+  /** Alerts, orders, messages, peers, rejections, identities. */
+  department: (part = "") => under("department", part),
   analyses: (name = "", part = "") => under("analyses", name, part),
   models: (name = "", part = "") => under("models", name, part),
   cohorts: (id = "", part = "") => under("cohorts", id, part),

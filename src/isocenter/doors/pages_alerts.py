@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
+from isocenter.doors.pages_json import paged
 from isocenter.doors.pages_reading import Told
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.govern.policy import Person
-from isocenter.reading.alerts import LIMITS
+from isocenter.reading.alerts import LIMITS, RUNGS
 from isocenter.record import to_plain
 
 __all__ = ["router"]
@@ -31,6 +32,19 @@ def alerts(
     here: PagesSite = site
     limits = {str(level): limit.total_seconds() for level, limit in LIMITS.items()}
     return {"alerts": here.alerts.open(who=who, study_uid=study), "limits_s": limits}
+
+
+@router.get("/api/alerts/all")
+def all_alerts(
+    site: SiteHere,
+    who: Annotated[Person, needs("report")],
+    state: Annotated[Literal["", "open", "ended"], Query()] = "open",
+    offset: Annotated[int, Query(ge=0, le=10**7)] = 0,
+) -> Any:
+    """Alerts of the department with their studies, also those that ended and how, a page at a time."""
+    here: PagesSite = site
+    limits = {str(level): limit.total_seconds() for level, limit in LIMITS.items()}
+    return {**paged(list(here.alerts.all(who=who, state=state)), offset), "limits_s": limits, "ladder": list(RUNGS)}
 
 
 class Raised(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +19,23 @@ from isocenter.reading.worklist import Entry
 from isocenter.record import Code, Finding, Measurement, Patient, Result, Series, Study, to_plain
 from isocenter.space import Reference, Region
 
-__all__ = ["NO_PICTURES", "hanging", "opinion", "patient", "prior", "reading", "result", "row", "study"]
+__all__ = ["NO_PICTURES", "hanging", "opinion", "paged", "patient", "prior", "reading", "result", "row", "study"]
 
 NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "AU"})
+
+
+_PAGE = 100  # rows that are sent at once
+
+
+def paged(rows: Sequence[Any], offset: int) -> dict[str, Any]:
+    """A hundred rows of a list from an offset on, how many there are, and where the next hundred begin.
+
+    >>> paged(range(250), 200)["next"], paged(range(250), 100)["next"], paged([], 0)["total"]
+    (None, 200, 0)
+    """
+    after = offset + _PAGE
+    part = list(rows[offset:after])
+    return {"rows": part, "total": len(rows), "offset": offset, "next": after if after < len(rows) else None}
 
 
 def patient(who: Patient) -> dict[str, Any]:

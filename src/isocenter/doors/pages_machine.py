@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -30,11 +30,13 @@ class Machine:
         settings: with which it was started; None for an application that stands alone.
         waiting: number of jobs that are not done.
         again: promises a study another plan and analysis; None where no worker listens.
+        echo: asks a DICOM peer whether it answers; raises where it does not. None where this server calls nobody.
     """
 
     settings: Settings | None = None
     waiting: Callable[[], int] = lambda: 0
     again: Callable[[str], None] | None = None
+    echo: Callable[[Mapping[str, Any]], None] | None = None
 
     def start(self, *, secrets: bool) -> list[dict[str, Any]]:
         """What was set at start: name, variable, value, shipped value, meaning. Each needs a restart.
@@ -56,6 +58,10 @@ class Machine:
             }
             for name, field in Settings.model_fields.items()
         ]
+
+    def hears_hl7(self) -> bool:
+        """Whether a port for HL7 messages is set."""
+        return self.settings is not None and self.settings.hl7_port >= 0
 
     def disk(self) -> dict[str, int] | None:
         """Bytes of the disk on which the archive's folder lies: total and free."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from isocenter.doors.pages_json import paged
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.forms.rejection import CODES
 from isocenter.govern.policy import Person
 from isocenter.record import Patient
 
@@ -72,6 +74,18 @@ def rejections(uid: Uid, site: SiteHere, who: Annotated[Person, needs("reject")]
     return {"rejections": here.rejecting.rejections(uid, who=who)}
 
 
+@router.get("/api/rejections")
+def all_rejections(
+    site: SiteHere,
+    who: Annotated[Person, needs("reject")],
+    state: Annotated[str, Query(pattern=r"^(|rejected|taken back|asked|erased)$")] = "",
+    offset: Annotated[int, Query(ge=0, le=10**7)] = 0,
+) -> Any:
+    """Every rejection of the archive with its study, the newest first; and the codes that a rejection may have."""
+    here: PagesSite = site
+    return {**paged(list(here.rejecting.all(who=who, state=state)), offset), "codes": dict(CODES)}
+
+
 @router.post("/api/studies/{uid}/reject")
 def reject(uid: Uid, told: Rejected, site: SiteHere, who: Annotated[Person, needs("reject")]) -> Any:
     """Reject a study, a series or images; nothing is deleted."""
@@ -104,10 +118,15 @@ def purge(uid: Uid, number: Number, site: SiteHere, who: Annotated[Person, needs
 
 
 @router.get("/api/identities")
-def changes(site: SiteHere, who: Annotated[Person, needs("identity")]) -> Any:
-    """Patients that were merged and studies that were moved."""
+def changes(
+    site: SiteHere,
+    who: Annotated[Person, needs("identity")],
+    offset: Annotated[int, Query(ge=0, le=10**7)] = 0,
+) -> Any:
+    """Patients that were merged and studies that were moved, the newest first, a hundred at once."""
     here: PagesSite = site
-    return {"changes": here.identities.changes(who=who)}
+    told = paged(list(here.identities.changes(who=who)), offset)
+    return {"changes": told.pop("rows"), **told}
 
 
 @router.post("/api/identities/merge")

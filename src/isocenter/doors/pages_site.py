@@ -46,6 +46,10 @@ class PagesSite(Protocol):
     reviews: Any  # `isocenter.site.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
     guests: Any  # `isocenter.site.segmenting.Segmenting`: images that are analysed and not kept
     alerts: Any  # `isocenter.site.alerting.Alerting`: actionable findings that somebody must act on
+    ordering: Any  # `isocenter.site.ordering.Ordering`: what is ordered, and what of it was performed
+    working: Any  # `isocenter.site.working.Working`: work items of programs
+    messaging: Any  # `isocenter.site.messaging.Messaging`: HL7 messages in and out
+    committing: Any  # `isocenter.site.committing.Committing`: promises that images are kept
     calls: Any  # `isocenter.site.escalating.Escalating`: critical results that nobody was told of
     cohorts: Any  # `isocenter.site.cohorting.Cohorting`: questions to many studies, frozen and taken out
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
@@ -64,6 +68,12 @@ class PagesSite(Protocol):
 
     def add_person(self, name: str, role: Role, password: str, *, who: Person) -> None:
         """Give somebody an account."""
+
+    def peers(self) -> list[dict[str, Any]]:
+        """DICOM peers that may associate."""
+
+    def add_peer(self, aet: str, host: str, port: int, *, secure: bool = False, who: Person) -> None:
+        """Let a DICOM peer associate."""
 
     def find(
         self,

@@ -93,6 +93,29 @@ class Alerting:
         many, now = alerts.open_ones(self._known.state()), self._now()
         return [alerts.plain(a, now - a.raised) for a in many if not study_uid or a.study == study_uid]
 
+    def all(self, *, who: Person, state: str = "open") -> list[dict[str, Any]]:
+        """Alerts of the whole department, each with its study as people name it.
+
+        Args:
+            state: "open" (the most urgent and oldest first), "ended" (the latest first) or "" for both, open ones
+                first.
+        """
+        must(who, "report")
+        known, now = self._level_with_journal(), self._now()
+        ended = sorted((a for a in known.values() if a.ended is not None), key=lambda a: (a.ended, a.id), reverse=True)
+        chosen = [*(alerts.open_ones(known) if state != "ended" else ()), *(ended if state != "open" else ())]
+        return [{**alerts.plain(a, (a.ended or now) - a.raised), **self._study(a.study)} for a in chosen]
+
+    def _study(self, uid: str) -> dict[str, Any]:
+        try:
+            study = self.index.study(uid)
+        except NotFound:  # rejected since: the alert stays
+            return {"accession": "", "description": "", "modalities": [], "patient": ""}
+        return {
+            "accession": study.accession, "description": study.description, "modalities": list(study.modalities),
+            "patient": study.patient.id,
+        }  # fmt: skip
+
     def look(self) -> int:
         """Let every alert climb to the rung that its age asks for, and raise what a machine flagged and nobody read;
         how many steps that were."""

@@ -228,9 +228,46 @@ class Committing:
                 return {"state": "kept" if told["whole"] else "not kept", "failed": list(told["failed"])}
         return {"state": "never asked", "failed": []}
 
+    def promises(self, *, who: Person) -> list[dict[str, Any]]:
+        """Promises of both directions, the latest first.
+
+        Each: direction ("given" by us, "asked" of others), peer, study (of what we asked), images, asked (when), state
+        (owed, given, given up; asked, kept, not kept), failed (how many images are not safe), answered (when).
+        """
+        must(who, "orders")
+        held: dict[str, dict[str, Any]] = {}
+        number = 0
+        kinds = (*_KINDS, Kind.COMMITMENT_WANTED, Kind.COMMITMENT_HEARD)
+        while page := self.journal.since(number, kinds=kinds, limit=2000):
+            for sealed in page:
+                _follow(held, sealed.event)
+            number = page[-1].number
+        return list(held.values())[::-1]
+
     def _wanted(self) -> list[Event]:
         many = self.journal.since(kinds=(Kind.COMMITMENT_WANTED,), limit=1000, newest_first=True)
         return [sealed.event for sealed in many]
+
+
+def _follow(held: dict[str, dict[str, Any]], event: Event) -> None:
+    """One event of a promise."""
+    told, at = event.details, event.time.isoformat()
+    head = {"asked": at, "failed": 0, "answered": None}
+    if event.kind is Kind.COMMITMENT_ASKED:
+        held[event.subject] = {
+            "direction": "given", "peer": event.who, "study": "", "images": len(told["images"]), "state": "owed", **head
+        }  # fmt: skip
+    elif event.kind is Kind.COMMITMENT_WANTED:
+        held[told["uid"]] = {
+            "direction": "asked", "peer": told["destination"], "study": event.subject, "images": told["images"],
+            "state": "asked", **head,
+        }  # fmt: skip
+    elif event.kind is Kind.COMMITMENT_TOLD and event.subject in held:
+        state = "given up" if told["gave_up"] else "given"
+        held[event.subject] |= {"state": state, "failed": len(told["failed"]), "answered": at}
+    elif event.kind is Kind.COMMITMENT_HEARD and told["uid"] in held:
+        state = "kept" if told["whole"] else "not kept"
+        held[told["uid"]] |= {"state": state, "failed": len(told["failed"]), "answered": at}
 
 
 def request_of(transaction: str, images: Sequence[tuple[str, str]]) -> Model:

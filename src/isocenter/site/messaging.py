@@ -262,6 +262,27 @@ class Messaging:
         msa = answer.one("MSA")
         return msa.at(1) if msa is not None and msa.at(2) == due.control else ""
 
+    def traffic(self, *, who: Person, which: str = "") -> list[dict[str, Any]]:
+        """Messages in and out, the latest first; what they held is not among it.
+
+        Each: direction ("in" or "out"), time, peer, control, kind (as MSH-9 has it), code (AA, AE, AR, or what became
+        of it), text, study (of a report that was sent), fault (whether it was not taken).
+
+        Args:
+            which: "in", "out", "faults", or all where it is empty.
+        """
+        must(who, "orders")
+        rows = [_traffic(s.event) for s in self.journal.each(kinds=(Kind.MESSAGE_HEARD, Kind.RESULT_TOLD))][::-1]
+        return [r for r in rows if not which or r["direction"] == which or (which == "faults" and r["fault"])]
+
+    def owed(self, *, who: Person) -> list[dict[str, Any]]:
+        """Receivers of reports with how many they are owed, and the study of the oldest of these."""
+        must(who, "orders")
+        receivers = list(dict.fromkeys(s.event.subject for s in self.journal.each(kinds=(Kind.RESULTS_WANTED,))))
+        due = self.due(receivers)
+        mine = {one: [d for d in due if d.to == one] for one in receivers}
+        return [{"to": one, "owed": len(many), "oldest": many[0].study if many else ""} for one, many in mine.items()]
+
     def merges(self, *, who: Person) -> list[dict[str, Any]]:
         """Merges that the hospital told and that a person must look at: who stays has no images here yet."""
         must(who, "orders")
@@ -271,3 +292,19 @@ class Messaging:
             for s in told
             if s.event.details.get("open")
         ]
+
+
+def _traffic(event: Event) -> dict[str, Any]:
+    """One message as people read it."""
+    told, code = event.details, str(event.details["code"])
+    fault = code not in ("AA", "CA")
+    if event.kind is Kind.RESULT_TOLD:
+        return {
+            "direction": "out", "time": event.time.isoformat(), "peer": told["to"], "control": told["control"],
+            "kind": "ORU^R01", "code": code, "text": "", "study": event.subject, "fault": fault,
+        }  # fmt: skip
+    sender, _, control = event.subject.removeprefix("hl7:").rpartition("|")
+    return {
+        "direction": "in", "time": event.time.isoformat(), "peer": sender, "control": control, "kind": told["kind"],
+        "code": code, "text": told["text"], "study": "", "fault": fault,
+    }  # fmt: skip

@@ -295,6 +295,12 @@ class Ordering:
             raise NotFound("A step of that SOP Instance UID", "it was never begun")
         return found
 
+    def steps(self, *, who: Person, state: str = "") -> list[Performed]:
+        """Performed steps, the latest first; of one state where it is named."""
+        must(who, "orders")
+        found = [s for s in self._known()[1].values() if not state or s.state == state]
+        return sorted(found, key=lambda s: (s.begun, s.uid), reverse=True)
+
     def _named(self, scheduled: Iterable[Mapping[str, Any]], patient_id: str) -> list[Ordered]:
         """The orders that a performed step names: by study and step, by accession and step, else by either alone."""
         orders = [o for o in self._known()[0].values() if not patient_id or o.order.patient.id == patient_id]

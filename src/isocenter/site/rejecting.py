@@ -160,6 +160,41 @@ class Rejecting:
         must(who, "reject", study_uid)
         return list(self._all(study_uid).values())[::-1]
 
+    def all(self, *, who: Person, state: str = "") -> list[dict[str, Any]]:
+        """Every rejection of the archive, the newest first, with its study as people name it.
+
+        Args:
+            state: rejected, taken back, asked or erased; all where it is empty.
+        """
+        must(who, "reject")
+        from isocenter.store.rejections import Rejections
+
+        found: dict[int, dict[str, Any]] = {}
+        number = 0
+        while page := self.journal.since(number, kinds=_KINDS, limit=_PAGE):
+            for sealed in page:
+                _told(found, sealed)
+                if sealed.number in found:
+                    found[sealed.number]["study"] = sealed.event.subject
+            number = page[-1].number
+        chosen = [row for row in list(found.values())[::-1] if not state or row["state"] == state]
+        gone = Rejections(self.database).told([row["study"] for row in chosen]) if chosen else {}
+        return [{**row, **self._named(row["study"], gone.get(row["study"]))} for row in chosen]
+
+    def _named(self, study_uid: str, told: Mapping[str, Any] | None) -> dict[str, Any]:
+        try:
+            study = self.index.study(study_uid)
+        except NotFound:  # nothing of it is left outside the rejection
+            kept = told or {"patient": {}}
+            return {
+                "accession": kept.get("accession", ""), "description": kept.get("description", ""),
+                "patient": kept["patient"].get("id", ""), "hidden": True,
+            }  # fmt: skip
+        return {
+            "accession": study.accession, "description": study.description, "patient": study.patient.id,
+            "hidden": False,
+        }  # fmt: skip
+
     def _one(self, study_uid: str, number: int) -> dict[str, Any]:
         found = self._all(study_uid).get(number)
         if found is None:

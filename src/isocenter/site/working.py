@@ -119,6 +119,13 @@ class Working:
         found.sort(key=lambda m: (rank.get(first(m, "00741200"), 3), first(m, "00404005"), first(m, "00080018")))
         return found
 
+    def all(self, *, who: Person, state: str = "") -> list[Workitem]:
+        """Items with who performs them, in the order of `search`; of one state where it is named."""
+        must(who, "workitems")
+        held = self._known()[0]
+        order = self.search({STATE: {"vr": "CS", "Value": [state]}} if state else {}, who=who)
+        return [held[first(model, "00080018")] for model in order]
+
     # ---- watching --------------------------------------------------------------------------------------------
 
     def watch(

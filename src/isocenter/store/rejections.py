@@ -108,6 +108,14 @@ class Rejections:
         """Rows of everything that is rejected in a study."""
         return self._rows(t.rejected.c.study_uid == study_uid)
 
+    def told(self, study_uids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """What was known of studies of which something is rejected: patient, accession, date, description."""
+        c = t.rejected.c
+        query = sa.select(c.study_uid, c.above).where(c.study_uid.in_(list(study_uids)), c.above != "")
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return {str(uid): dict(json.loads(above)["study"]) for uid, above in rows}
+
     def shared(self, digests: Sequence[str], rejection: int) -> set[str]:
         """Those of some digests that an image or another rejection needs too."""
         found: set[str] = set()

@@ -1,13 +1,14 @@
 import { sheetOpen } from "../keys/sheet";
 import { keyOf } from "../keys/keyboard";
 import { Icon, type IconName } from "../kit/icons";
-import { signOut, me } from "../me";
+import { may, signOut, me } from "../me";
 import { type PageName, place, to } from "../router";
 import { otherTheme, theme } from "../theme";
 
-const places: { page: PageName; name: string; icon: IconName; at: string; key: string }[] = [
+const places: { page: PageName; name: string; icon: IconName; at: string; key: string; verb?: string }[] = [
   { page: "worklist", name: "Worklist", icon: "worklist", at: to.worklist, key: "go-worklist" },
   { page: "patients", name: "Patients", icon: "patients", at: to.patients(), key: "go-patients" },
+  { page: "department", name: "Department", icon: "department", at: to.department(), key: "go-department", verb: "report" },
   { page: "analyses", name: "Analyses", icon: "analyses", at: to.analyses(), key: "go-analyses" },
   { page: "models", name: "Models", icon: "models", at: to.models(), key: "go-models" },
   { page: "cohorts", name: "Cohorts", icon: "cohorts", at: to.cohorts(), key: "go-cohorts" },
@@ -21,7 +22,7 @@ export function Rail() {
   const here = place.value.page;
   return (
     <nav class="rail" aria-label="Main" data-region tabIndex={-1}>
-      {places.map(({ page, name, icon, at, key }) => (
+      {places.filter(({ verb }) => !verb || may(verb)).map(({ page, name, icon, at, key }) => (
         <a key={page} href={at} aria-current={here === page ? "page" : undefined} title={`${name}  ${keyOf("everywhere", key)}`}><Icon name={icon} />{name}</a>
       ))}
       <span class="gap" />

@@ -1,5 +1,10 @@
 import type { Place } from "../router";
 
+const DEPARTMENT: Record<string, string> = {
+  alerts: "/api/alerts/all", orders: "/api/orders", performed: "/api/steps", work: "/api/workitems", messages: "/api/messages",
+  peers: "/api/peers", rejected: "/api/rejections", identities: "/api/identities",
+}; // prettier-ignore
+
 /** Every page has its JSON: the address under /api that holds what this page shows, with the same filters. */
 export function jsonOf({ page, id, part }: Place, query: URLSearchParams): string {
   const word = encodeURIComponent(id);
@@ -17,6 +22,8 @@ export function jsonOf({ page, id, part }: Place, query: URLSearchParams): strin
       return id ? `/api/models/${word}` : "/api/models";
     case "cohorts":
       return id ? `/api/cohorts/${word}${asked}` : `/api/cohorts/ask${asked}`;
+    case "department":
+      return `${DEPARTMENT[part] ?? DEPARTMENT.alerts}${asked}`;
     case "sharing":
       return part ? "" : "/api/links";
     case "settings":

@@ -15,7 +15,7 @@ export const SCOPES = Object.keys(table) as Scope[];
 
 /** The screens by name, as people call them. */
 export const SCREENS: Record<Scope, string> = {
-  everywhere: "Everywhere", worklist: "Worklist", room: "Reading room", report: "Report", why: "Why was this not analysed", patients: "Patients", timeline: "Timeline of a patient", analyses: "Analyses",
+  everywhere: "Everywhere", worklist: "Worklist", room: "Reading room", report: "Report", why: "Why was this not analysed", patients: "Patients", timeline: "Timeline of a patient", department: "Department", analyses: "Analyses",
   models: "Models", cohorts: "Cohorts", sharing: "Sharing", oversight: "Oversight", settings: "Settings", segment: "Analyse without keeping", headset: "Surfaces", shared: "Shared by a link", "sign-in": "Sign in",
 }; // prettier-ignore
 
