@@ -212,7 +212,7 @@ class House:
             Quiet()
         )
         self.gating = self.watching = self.carding = Quiet()
-        self.ordering = self.working = self.messaging = self.committing = Quiet()
+        self.ordering = self.working = self.messaging = self.committing = self.projects = Quiet()
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), _Links(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}

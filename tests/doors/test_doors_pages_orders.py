@@ -90,6 +90,9 @@ def test_a_work_item_of_a_study_is_claimed_and_asked_to_be_cancelled(site: Site)
     assert anna.post(f"/api/workitems/{made}/cancel", {"reason": "patient left"}).status_code == 200
     (item,) = anna.get("/api/workitems?state=IN+PROGRESS").json()["rows"]
     assert (item["performer"], item["cancel_asked"]) == ("CT1", "anna")
+    site.projects.found("trial", "a trial", who=HOUSE)
+    site.projects.move(study, "trial", reason="a trial", who=HOUSE)
+    assert browser(site, "ito").get("/api/workitems").json()["total"] == 0, "it works on a study of another project"
     other = anna.post("/api/workitems", {"label": "Triage"}).json()["uid"]
     anna.post(f"/api/workitems/{other}/cancel", {"reason": "not needed"})
     (item,) = anna.get("/api/workitems?state=CANCELED").json()["rows"]

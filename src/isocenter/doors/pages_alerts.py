@@ -44,7 +44,11 @@ def all_alerts(
     """Alerts of the department with their studies, also those that ended and how, a page at a time."""
     here: PagesSite = site
     limits = {str(level): limit.total_seconds() for level, limit in LIMITS.items()}
-    return {**paged(list(here.alerts.all(who=who, state=state)), offset), "limits_s": limits, "ladder": list(RUNGS)}
+    return {
+        **paged(here.projects.those(here.alerts.all(who=who, state=state), who, "report"), offset),
+        "limits_s": limits,
+        "ladder": list(RUNGS),
+    }
 
 
 class Raised(BaseModel):

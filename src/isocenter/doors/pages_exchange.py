@@ -32,7 +32,7 @@ def messages(
     """HL7 messages in and out, the latest first; receivers that are owed reports; merges that wait for a person."""
     here: PagesSite = site
     return {
-        **paged(list(here.messaging.traffic(who=who, which=which)), offset),
+        **paged(here.projects.those(here.messaging.traffic(who=who, which=which), who, "report"), offset),
         "owed": list(here.messaging.owed(who=who)),
         "merges": list(here.messaging.merges(who=who)),
         "listening": machine_of(request).hears_hl7(),
@@ -47,7 +47,7 @@ def promises(
 ) -> Any:
     """Storage commitment, given and asked for, the latest first."""
     here: PagesSite = site
-    return paged(list(here.committing.promises(who=who)), offset)
+    return paged(here.projects.those(here.committing.promises(who=who), who, "orders"), offset)
 
 
 @router.get("/api/peers")

@@ -36,7 +36,8 @@ def orders(
 ) -> Any:
     """Orders, those due first; `q` is looked for in patient ID, name, accession number, procedure and station."""
     here: PagesSite = site
-    rows = [plain(one) for one in here.ordering.all(who=who, state=state)]
+    told = [plain(one) for one in here.ordering.all(who=who, state=state)]
+    rows = here.projects.those(told, who, "orders", of="study_uid")
     words = q.casefold().split()
     return paged([row for row in rows if _fits(row, words)], offset)
 
@@ -103,7 +104,8 @@ def steps(
 ) -> Any:
     """Performed procedure steps as scanners told them (MPPS), the latest first."""
     here: PagesSite = site
-    return paged([_step(one) for one in here.ordering.steps(who=who, state=state)], offset)
+    told = [_step(one) for one in here.ordering.steps(who=who, state=state)]
+    return paged(here.projects.those(told, who, "orders", of="studies"), offset)
 
 
 def _step(step: Performed) -> dict[str, Any]:
@@ -132,7 +134,8 @@ def workitems(
 ) -> Any:
     """Work items (Unified Procedure Steps), the most urgent and oldest first."""
     here: PagesSite = site
-    return paged([_workitem(one) for one in here.working.all(who=who, state=state)], offset)
+    told = [_workitem(one) for one in here.working.all(who=who, state=state)]
+    return paged(here.projects.those(told, who, "workitems", of="studies"), offset)
 
 
 def _workitem(item: Workitem) -> dict[str, Any]:

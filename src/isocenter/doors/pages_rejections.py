@@ -83,7 +83,8 @@ def all_rejections(
 ) -> Any:
     """Every rejection of the archive with its study, the newest first; and the codes that a rejection may have."""
     here: PagesSite = site
-    return {**paged(list(here.rejecting.all(who=who, state=state)), offset), "codes": dict(CODES)}
+    rows = here.projects.those(here.rejecting.all(who=who, state=state), who, "reject")
+    return {**paged(rows, offset), "codes": dict(CODES)}
 
 
 @router.post("/api/studies/{uid}/reject")
@@ -125,7 +126,7 @@ def changes(
 ) -> Any:
     """Patients that were merged and studies that were moved, the newest first, a hundred at once."""
     here: PagesSite = site
-    told = paged(list(here.identities.changes(who=who)), offset)
+    told = paged(here.projects.those(here.identities.changes(who=who), who, "identity", of="studies"), offset)
     return {"changes": told.pop("rows"), **told}
 
 

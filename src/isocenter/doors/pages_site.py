@@ -46,6 +46,7 @@ class PagesSite(Protocol):
     reviews: Any  # `isocenter.site.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
     guests: Any  # `isocenter.site.segmenting.Segmenting`: images that are analysed and not kept
     alerts: Any  # `isocenter.site.alerting.Alerting`: actionable findings that somebody must act on
+    projects: Any  # `isocenter.site.projecting.Projects`: which studies somebody may ask for
     ordering: Any  # `isocenter.site.ordering.Ordering`: what is ordered, and what of it was performed
     working: Any  # `isocenter.site.working.Working`: work items of programs
     messaging: Any  # `isocenter.site.messaging.Messaging`: HL7 messages in and out

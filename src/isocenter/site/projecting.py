@@ -104,6 +104,24 @@ class Projects:
         reach = self.reach(who, verb)
         return reach is None or reach.holds(study_uid, self.home(study_uid))
 
+    def those(
+        self, rows: Iterable[dict[str, Any]], who: Person, verb: str, *, of: str = "study"
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """Rows whose study (or every one of whose studies) somebody may ask for by a verb; a row about none stays.
+
+        Args:
+            of: under which name a row has its Study Instance UID, or several.
+        """
+        reach = self.reach(who, verb)
+        if reach is None:
+            return list(rows)
+
+        def held(row: dict[str, Any]) -> bool:
+            named = [row[of]] if isinstance(row[of], str) else row[of]
+            return all(reach.holds(uid, self.home(uid)) for uid in named if uid)
+
+        return [row for row in rows if held(row)]
+
     def hears(self, sealed: Sealed, who: Person) -> bool:
         """Whether somebody may hear of an event, as far as it is about a study, an order, or a work item."""
         event = sealed.event
