@@ -35,7 +35,7 @@ interface Alerts extends Paged<Alert> {
   ladder: string[];
 }
 
-const LEVELS: Record<number, [string, string, string]> = { 1: ["⬢", "tag now", "minutes"], 2: ["▲", "tag soon", "hours"], 3: ["●", "level", "days"] };
+const LEVELS: Record<number, [string, string, string]> = { 1: ["⬢", "tag now", "60\u2009min"], 2: ["▲", "tag soon", "12\u2009h"], 3: ["●", "level", "7\u2009d"] };
 const RUNGS: Record<string, string> = { readers: "every reader", chief: "head of department" };
 const SPEAK = new Set(["AlertRaised", "AlertClimbed", "AlertAcknowledged", "ReadingOpened"]);
 
@@ -59,9 +59,9 @@ export function AlertsPart() {
             <table class="plain wide">
               <caption class="hidden">Alerts, the most urgent first</caption>
               <thead><tr><th scope="col">Within</th><th scope="col">Finding</th><th scope="col">Time</th><th scope="col">Who is asked</th><th scope="col">Who was told</th></tr></thead>
-              <tbody>{held.rows.map((one) => <Row key={one.id} alert={one} limits={held.limits_s} ladder={held.ladder} again={again} />)}</tbody>
+              <tbody>{held.rows.map((one) => <Row key={one.id} alert={one} ladder={held.ladder} again={again} />)}</tbody>
             </table>
-            <Pages of={held} what="alerts" />
+            <Pages of={held} one="alert" />
           </>
         )}
       </Shown>
@@ -94,12 +94,12 @@ function StudyField() {
   return <label class="wide">Study Instance UID<input required pattern="[0-9.]{1,64}" value={study} onInput={(event) => keep(event.currentTarget.value)} /></label>;
 }
 
-function Row({ alert, limits, ladder, again }: { alert: Alert; limits: Record<string, number>; ladder: string[]; again: () => void }) {
-  const [shape, css] = LEVELS[alert.level] ?? LEVELS[3]!;
+function Row({ alert, ladder, again }: { alert: Alert; ladder: string[]; again: () => void }) {
+  const [shape, css, words] = LEVELS[alert.level] ?? LEVELS[3]!;
   const over = alert.left_s < 0;
   return (
     <tr>
-      <th scope="row"><span class={css}><span aria-hidden="true">{shape}</span> {waited(limits[alert.level] ?? 0)}</span></th>
+      <th scope="row"><span class={css}><span aria-hidden="true">{shape}</span> {words}</span></th>
       <td><a href={to.study(alert.study)}>{alert.finding}</a><span class="sub"><span class="id">{alert.patient}</span> {[alert.description || alert.modalities.join(" "), alert.accession].filter(Boolean).join(" · ")}</span></td>
       <td>{alert.ended ? <span class="muted">{moment(alert.ended)} UTC</span> : <span class={over ? "now" : undefined}>{waited(Math.abs(alert.left_s))} {over ? "over" : "left"}</span>}<span class="sub">{alert.source === "unread" ? "flagged by a machine" : `seen by ${alert.by}`} {moment(alert.identified)} UTC</span></td>
       <td><ol class="ladder">{ladder.map((rung, i) => <li key={rung} class={i === alert.rung && !alert.ended ? "reached" : undefined} aria-current={i === alert.rung && !alert.ended ? "step" : undefined}>{i === 0 ? (RUNGS[alert.responsible] ?? alert.responsible) : RUNGS[rung] ?? rung}</li>)}</ol></td>

@@ -43,7 +43,7 @@ export function IdentitiesPart() {
                 ))}
               </tbody>
             </table>
-            <Pages of={{ ...told, rows: told.changes }} what="changes" />
+            <Pages of={{ ...told, rows: told.changes }} one="change" />
           </>
         )}
       </Shown>
@@ -55,7 +55,7 @@ export function IdentitiesPart() {
         <label>Its issuer<input name="stays_issuer" maxLength={64} placeholder="none" /></label>
         <label class="wide">Why<input name="reason" required minLength={3} maxLength={500} placeholder="registered twice, same birth date and address" /></label>
       </New>
-      <New title="Give studies to another patient" submit="Move them" path="/api/identities/move" done={again} lead="For what was filed under the wrong person. It can be undone."
+      <New title="Give studies to another patient" keyed={false} submit="Move them" path="/api/identities/move" done={again} lead="For what was filed under the wrong person. It can be undone."
         shape={({ studies, ...rest }) => ({ ...rest, studies: (studies ?? "").split(/[\s,]+/).filter(Boolean) })}>
         <label class="wide">Study Instance UIDs, by spaces<input name="studies" required defaultValue={query.get("study") ?? ""} /></label>
         <label>Patient ID<input name="id" required maxLength={64} /></label>

@@ -7,6 +7,7 @@ import { Key } from "../kit/marks";
 import { Act, fields } from "../oversight/act";
 import { Refusal } from "../oversight/refusal";
 import { address, setQuery } from "../router";
+import { count } from "../words";
 
 /** A hundred rows of a list, and where they stand in it. */
 export interface Paged<T> {
@@ -37,12 +38,12 @@ export function listPath(path: string, names: string[] = []): string {
 }
 
 /** Where one is in a list, and the way on. */
-export function Pages({ of, what }: { of: Paged<unknown>; what: string }) {
-  if (of.total <= of.rows.length) return <p class="muted count">{of.total.toLocaleString("en")} {what}</p>;
+export function Pages({ of, one, what = `${one}s` }: { of: Paged<unknown>; one: string; what?: string }) {
+  if (of.total <= of.rows.length) return <p class="muted count">{count(of.total, one, what)}</p>;
   const step = (from: number) => setQuery("offset", from > 0 ? String(from) : "", { keep: true });
   return (
     <p class="acts count">
-      <span class="muted">{what} {(of.offset + 1).toLocaleString("en")}–{(of.offset + of.rows.length).toLocaleString("en")} of {of.total.toLocaleString("en")}</span>
+      <span class="muted">{what.charAt(0).toUpperCase() + what.slice(1)} {(of.offset + 1).toLocaleString("en")}–{(of.offset + of.rows.length).toLocaleString("en")} of {of.total.toLocaleString("en")}</span>
       <button type="button" data-page="back" disabled={of.offset === 0} onClick={() => step(of.offset - 100)}>Back <Key of={keyOf("department", "page-1")} /></button>
       <button type="button" data-page="on" disabled={of.next === null} onClick={() => step(of.next!)}>On <Key of={keyOf("department", "page+1")} /></button>
     </p>
@@ -78,7 +79,7 @@ export function Because({ words, hint, path, body = {}, done, confirm = words }:
 }
 
 /** A form that makes something new; it stands closed under its list. `n` opens it. */
-export function New({ title, path, lead, done, children, submit, shape = (told) => told }: { title: string; path: string; lead?: string; done: () => void; children: ComponentChildren; submit: string; shape?: (told: Record<string, string>) => unknown }) {
+export function New({ title, keyed = true, path, lead, done, children, submit, shape = (told) => told }: { title: string; keyed?: boolean; path: string; lead?: string; done: () => void; children: ComponentChildren; submit: string; shape?: (told: Record<string, string>) => unknown }) {
   const act = useRef(new Act()).current;
   const form = useRef<HTMLFormElement>(null);
   const send = async (event: SubmitEvent) => {
@@ -86,7 +87,7 @@ export function New({ title, path, lead, done, children, submit, shape = (told) 
   };
   return (
     <details class="rules new">
-      <summary>{title} <Key of={keyOf("department", "new")} /></summary>
+      <summary>{title} {keyed && <Key of={keyOf("department", "new")} />}</summary>
       {lead && <p class="muted">{lead}</p>}
       <form class="controls" ref={form} onSubmit={(event) => void send(event)}>
         {children}

@@ -65,7 +65,7 @@ export function MessagesPart() {
                     ))}
                   </tbody>
                 </table>
-                <Pages of={told} what="messages" />
+                <Pages of={told} one="message" />
               </>
             )}
           </>

@@ -53,7 +53,7 @@ export function OrdersPart() {
               <thead><tr><th scope="col">Due</th><th scope="col">State</th><th scope="col">Patient</th><th scope="col">Procedure</th><th scope="col">Scanner</th><th scope="col">Accession</th><th scope="col"><span class="hidden">Take back</span></th></tr></thead>
               <tbody>{told.rows.map((one) => <Row key={one.id} order={one} again={again} />)}</tbody>
             </table>
-            <Pages of={told} what="orders" />
+            <Pages of={told} one="order" />
           </>
         )}
       </Shown>

@@ -117,7 +117,7 @@ function Pledges() {
                 })}
               </tbody>
             </table>
-            <Pages of={told} what="promises" />
+            <Pages of={told} one="promise" />
           </>
         )}
       </Shown>

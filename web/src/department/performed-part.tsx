@@ -51,7 +51,7 @@ export function PerformedPart() {
                 })}
               </tbody>
             </table>
-            <Pages of={told} what="steps" />
+            <Pages of={told} one="step" />
           </>
         )}
       </Shown>

@@ -54,7 +54,7 @@ export function RejectedPart() {
                   <thead><tr><th scope="col">State</th><th scope="col">Study</th><th scope="col">Why</th><th scope="col">By</th><th scope="col">What came of it</th></tr></thead>
                   <tbody>{told.rows.map((one) => <Row key={one.number} one={one} again={again} />)}</tbody>
                 </table>
-                <Pages of={told} what="rejections" />
+                <Pages of={told} one="rejection" />
               </>
             )}
             <RejectForm codes={told.codes} done={again} />

@@ -55,7 +55,7 @@ export function WorkPart() {
                 })}
               </tbody>
             </table>
-            <Pages of={told} what="work items" />
+            <Pages of={told} one="work item" />
           </>
         )}
       </Shown>
