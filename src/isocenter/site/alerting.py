@@ -101,7 +101,7 @@ class Alerting:
                 first.
         """
         must(who, "report")
-        known, now = self._level_with_journal(), self._now()
+        known, now = self._known.state(), self._now()
         ended = sorted((a for a in known.values() if a.ended is not None), key=lambda a: (a.ended, a.id), reverse=True)
         chosen = [*(alerts.open_ones(known) if state != "ended" else ()), *(ended if state != "open" else ())]
         return [{**alerts.plain(a, (a.ended or now) - a.raised), **self._study(a.study)} for a in chosen]

@@ -236,12 +236,8 @@ class Committing:
         """
         must(who, "orders")
         held: dict[str, dict[str, Any]] = {}
-        number = 0
-        kinds = (*_KINDS, Kind.COMMITMENT_WANTED, Kind.COMMITMENT_HEARD)
-        while page := self.journal.since(number, kinds=kinds, limit=2000):
-            for sealed in page:
-                _follow(held, sealed.event)
-            number = page[-1].number
+        for sealed in self.journal.each(kinds=(*_KINDS, Kind.COMMITMENT_WANTED, Kind.COMMITMENT_HEARD)):
+            _follow(held, sealed.event)
         return list(held.values())[::-1]
 
     def _wanted(self) -> list[Event]:

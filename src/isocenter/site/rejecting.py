@@ -170,13 +170,10 @@ class Rejecting:
         from isocenter.store.rejections import Rejections
 
         found: dict[int, dict[str, Any]] = {}
-        number = 0
-        while page := self.journal.since(number, kinds=_KINDS, limit=_PAGE):
-            for sealed in page:
-                _told(found, sealed)
-                if sealed.number in found:
-                    found[sealed.number]["study"] = sealed.event.subject
-            number = page[-1].number
+        for sealed in self.journal.each(kinds=_KINDS):
+            _told(found, sealed)
+            if sealed.number in found:
+                found[sealed.number]["study"] = sealed.event.subject
         chosen = [row for row in list(found.values())[::-1] if not state or row["state"] == state]
         gone = Rejections(self.database).told([row["study"] for row in chosen]) if chosen else {}
         return [{**row, **self._named(row["study"], gone.get(row["study"]))} for row in chosen]
