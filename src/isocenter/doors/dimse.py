@@ -273,7 +273,7 @@ class Listener:
             LOG.info("association from %s ended: %s", address, end)
         except IsocenterError as error:
             self._count("broken")
-            LOG.warning("association from %s aborted: %s", address, error)
+            LOG.warning("association from %s aborted: %s", address, type(error).__name__)
         except Exception as error:
             self._count("failed")
             note(LOG, error, f"an association from {address}")
@@ -291,7 +291,7 @@ class Listener:
             calling, who = self._recognise(proposal, address)
         except _Rejection as no:
             self._count("refused")
-            self._tell(no.error)
+            self._tell(no.error, address)
             reject(link, no.reason)
             return None
         try:
@@ -356,8 +356,9 @@ class Listener:
                 f"correct the host of '{calling}' in the DICOM peers, or set it to '*' to allow any",
             )
 
-    def _tell(self, error: IsocenterError) -> None:
-        LOG.warning("%s", error)
+    def _tell(self, error: IsocenterError, address: str) -> None:
+        # Not its words: a title may hold whatever a stranger put there. The journal has them.
+        LOG.warning("a call from %s refused (%s); the journal says why", address, type(error).__name__)
         if self._said_no is not None:
             self._said_no(error)
 
@@ -534,7 +535,7 @@ class Listener:
                 "images go to listed destinations only",
                 f"add it with `isocenter peer {wanted} HOST PORT`, or to the peers in the settings",
             )
-            self._tell(error)
+            self._tell(error, f"'{call.calling}'")
             self._count("refused")
             return self._respond(call, message, 0xA801, "move destination is not known here")
         retrieval = self._retrieval(call, context, message, MOVE)
