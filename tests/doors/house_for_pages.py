@@ -182,6 +182,13 @@ class Quiet:
         return lambda *given, **named: says.get(verb, {})
 
 
+class _Projects(Quiet):
+    """One project, in which everybody is."""
+
+    def those(self, rows: Any, *given: Any, **named: Any) -> list[Any]:
+        return list(rows)
+
+
 class _Links(Quiet):
     """Links to a series that has grown since it was described."""
 
@@ -212,7 +219,8 @@ class House:
             Quiet()
         )
         self.gating = self.watching = self.carding = Quiet()
-        self.ordering = self.working = self.messaging = self.committing = self.projects = Quiet()
+        self.ordering = self.working = self.messaging = self.committing = Quiet()
+        self.projects = _Projects()
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), _Links(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
