@@ -82,6 +82,24 @@ def _record(path: Path) -> dict[str, Any]:
     return said
 
 
+def _must_be_the_network(model: str, against: Path, shelf: Path | None) -> None:
+    """Go on only if a recalibrated model holds the network that it claims to hold.
+
+    Raises:
+        Refused: other weights, under the name of a recalibration.
+    """
+    from isocenter.analysis.weights import models
+    from isocenter.errors import Refused
+    from isocenter.learn.recalibrate import network_digest
+
+    mine, theirs = models(shelf)[model][1].read_bytes(), (against / "model.onnx").read_bytes()
+    if network_digest(mine) != network_digest(theirs):
+        raise Refused(
+            f"the weights of {model}", "its record says that only the calibration changed, and the network is another",
+            "release it as what it is: other weights",
+        )  # fmt: skip
+
+
 def _test(
     site: Any, model: str, data: Path | None, groups: Path | None, against: Path | None, said: dict[str, Any]
 ) -> None:
@@ -101,8 +119,10 @@ def _test(
             f"a test of {model} alone", f"it replaces {old.digest[:12]}…, with which it must be compared",
             "give the folder of that model with --against",
         )  # fmt: skip
-    gating.look(model, digest_of_data(data), **said)
     shelf = Path(site.shelf) if site.shelf else None
+    if old is not None and against is not None and "network" in held.inputs:
+        _must_be_the_network(model, against, shelf)
+    gating.look(model, digest_of_data(data), **said)
     own = judged(model, data, None, shelf)
     new = answers_of(held, own.predictions)
     other, digest = None, ""

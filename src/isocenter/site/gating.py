@@ -115,6 +115,11 @@ class Gating:
             "steps": [{k: v for k, v in s.items() if k != "record"} for s in way.steps],
         }
 
+    def sealed_for(self, digest: str, *, who: Person) -> str:
+        """Name of a model whose sealed test set these data are; empty where they are none."""
+        must(who, "models")
+        return next((n for n, t in self.disclosing.gates().tests.items() if t["digest"] == digest), "")
+
     def states(self, *, who: Person) -> dict[str, str]:
         """Digest of weights -> state, of those on which anything was decided; all others are candidates."""
         must(who, "catalogue")
