@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -221,6 +222,7 @@ class House:
         self.gating = self.watching = self.carding = Quiet()
         self.ordering = self.working = self.messaging = self.committing = Quiet()
         self.projects = _Projects()
+        self.showing = SimpleNamespace(withheld=lambda result: {})
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), _Links(), Quiet()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}

@@ -142,7 +142,7 @@ def found(site: Any, none: Result) -> Result:
     size = Measurement(codes.LONG_AXIS, 13.0, "mm", 12.0, 14.0)
     lesion = Finding(codes.LESION, 0.97, where, (size,), words="A lesion of 13 mm.", tracking=TRACKING)
     heat = maps.pack(Volume(np.ones(grid.shape, np.float32), grid, quantity="sensitivity", unit="1"))
-    shown = Map("heat", "sensitivity", "1", grid, site.blobs.put(heat), "sensitivity", series.uid, 0.0, 1.0)
+    shown = Map("heat", "sensitivity", "1", grid, site.blobs.put(heat), "parametric", series.uid, 0.0, 1.0)
     return replace(none, outcome=Outcome.FOUND, findings=(lesion,), maps=(shown,), urgency=Urgency.NOW)
 
 

@@ -131,7 +131,7 @@ def _of_study(
             study = held.site.study(uid, who=HOUSE)
             for _, result in done:
                 blobs = {m.digest: held.site.blobs.get(m.digest) for m in result.maps}
-                write_out(out, study, result, blobs, held.site.blobs.get)
+                write_out(out, study, result, blobs, held.site.blobs.get, held.site.shelf)
     return [result for _, result in done]
 
 

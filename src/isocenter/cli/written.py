@@ -14,18 +14,28 @@ __all__ = ["write_out"]
 
 
 def write_out(
-    folder: Path, study: Study, result: Result, blobs: Mapping[str, bytes], get: Callable[[str], bytes]
+    folder: Path,
+    study: Study,
+    result: Result,
+    blobs: Mapping[str, bytes],
+    get: Callable[[str], bytes],
+    shelf: str = "",
 ) -> list[Path]:
-    """Files of one result in a folder of its own, named by analysis and result, never by a DICOM value."""
+    """Files of one result in a folder of its own, named by analysis and result, never by a DICOM value.
+
+    `shelf` has the site's own weights, whose evidence says which maps may be shown.
+    """
     from isocenter.forms.bundle import everything
     from isocenter.record import to_plain
+    from isocenter.site.showing import Showing
 
     where = {i.sop_uid: i.digest for s in study.series for i in s.instances}
     place = folder / f"{result.origin.name}-{result.id[:12]}"
     place.mkdir(parents=True, exist_ok=True)
     (place / "result.json").write_text(json.dumps(to_plain(result), indent=2, ensure_ascii=False), "utf-8")
     written = [place / "result.json"]
-    bundle = everything(result, study, lambda uid: get(where[uid]), lambda digest: blobs[digest])
+    bundle = everything(result, study, lambda uid: get(where[uid]), lambda digest: blobs[digest],
+                        withheld=Showing(shelf).withheld(result))  # fmt: skip
     for file in bundle.files:
         (place / file.name).write_bytes(file.data)
         written.append(place / file.name)

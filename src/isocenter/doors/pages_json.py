@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ NO_PICTURES = frozenset({"SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO"
 
 
 _PAGE = 100  # rows that are sent at once
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def paged(rows: Sequence[Any], offset: int) -> dict[str, Any]:
@@ -126,8 +128,12 @@ def _series(series: Series) -> dict[str, Any]:
     }
 
 
-def result(id: str, told: Result, whole: Study) -> dict[str, Any]:
-    """One answer, with where its findings lie in images of the study."""
+def result(id: str, told: Result, whole: Study, withheld: Mapping[str, str] = _NONE) -> dict[str, Any]:
+    """One answer, with where its findings lie in images of the study.
+
+    Args:
+        withheld: map that may not be shown -> why.
+    """
     analysis, version, model = machine_of(told)
     lying: dict[str, dict[str, Any]] = {}  # where the images of a series lie, worked out once a series
     return {
@@ -142,7 +148,7 @@ def result(id: str, told: Result, whole: Study) -> dict[str, Any]:
         "curves": to_plain(told.curves),
         "maps": [
             {"name": m.name, "quantity": m.quantity, "unit": m.unit, "kind": m.kind, "series_uid": m.series_uid,
-             "low": m.low, "high": m.high, "digest": m.digest}
+             "low": m.low, "high": m.high, "digest": m.digest, "withheld": withheld.get(m.name, "")}
             for m in told.maps
         ],
         "model": model or None,

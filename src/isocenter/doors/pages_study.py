@@ -101,7 +101,7 @@ def outline(
 
 def _told(site: PagesSite, id: str, told: Result, whole: Study, who: Person) -> dict[str, Any]:
     """A result with what findings like its own turned out to be here, where a machine found them."""
-    line = pages_json.result(id, told, whole)
+    line = pages_json.result(id, told, whole, site.showing.withheld(told))
     analysis, version, _ = machine_of(told)
     for finding, of in zip(told.findings, line["findings"], strict=True):
         known = site.confirmed(analysis, version, finding.certainty, who=who) if analysis else None

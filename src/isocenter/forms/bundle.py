@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from isocenter.errors import IsocenterError
 from isocenter.forms import maps, mesh, nifti, parametric_map, plot, seg, sr
@@ -19,6 +20,7 @@ from isocenter.space import Reference, Shape
 __all__ = ["Bundle", "Left", "Written", "dicom", "everything"]
 
 DICOM = "application/dicom"
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def dicom(
     *,
     kind: seg.Kind | str = seg.Kind.BINARY,
     signed: sr.Signature | None = None,
+    withheld: Mapping[str, str] = _NONE,
 ) -> Bundle:
     """The DICOM objects of a result: segmentations, parametric maps, and the structured report that cites them.
 
@@ -80,10 +83,11 @@ def dicom(
         blob: gives a map's voxels by digest.
         kind: encoding of the segmentations.
         signed: the person who verified, for a result of a person.
+        withheld: maps that may not be shown -> why.
     """
     to = _Collector()
     if result.outcome is not Outcome.DECLINED:
-        _objects(to, result, study, sources, blob, kind, signed)
+        _objects(to, result, study, sources, blob, kind, signed, withheld)
     return Bundle(tuple(to.files), tuple(to.left))
 
 
@@ -94,14 +98,15 @@ def everything(
     blob: Callable[[str], bytes],
     *,
     kind: seg.Kind | str = seg.Kind.BINARY,
+    withheld: Mapping[str, str] = _NONE,
 ) -> Bundle:
-    """The DICOM objects, and the same as NIfTI, meshes, figures and JSON."""
+    """The DICOM objects, and the same as NIfTI, meshes, figures and JSON, without the maps that may not be shown."""
     to, stem = _Collector(), _stem(result)
     plain = json.dumps(answer(result), indent=1, ensure_ascii=False).encode()
     to.take(f"{stem}.json", "application/json", lambda: plain)
     if result.outcome is not Outcome.DECLINED:
-        _objects(to, result, study, sources, blob, kind, None)
-        _volumes(to, result, blob)
+        _objects(to, result, study, sources, blob, kind, None, withheld)
+        _volumes(to, result, blob, withheld)
         for number, picture in enumerate(key_images(study, [result], sources), start=1):
             to.take(f"{stem}.figure{number}.svg", "image/svg+xml", lambda p=picture: p.svg.encode())  # type: ignore[misc]
     for number, svg in enumerate(bullseyes(result), start=1):
@@ -119,6 +124,7 @@ def _objects(
     blob: Callable[[str], bytes],
     kind: seg.Kind | str,
     signed: sr.Signature | None,
+    withheld: Mapping[str, str],
 ) -> None:
     stem = _stem(result)
     segmentations: tuple[bytes, ...] = ()
@@ -129,7 +135,9 @@ def _objects(
             to.left.append(Left(f"{stem}.seg.dcm", str(refused)))
     for number, data in enumerate(segmentations, start=1):
         to.files.append(Written(f"{stem}.seg{number}.dcm", DICOM, data))
-    for one in result.maps:
+    for name, why in withheld.items():
+        to.left.append(Left(f"{stem}.map.{_safe(name)}", f"not shown: {why}"))
+    for one in (m for m in result.maps if m.name not in withheld):
         if one.geometry.reference != Reference.PATIENT:
             continue  # DICOM has no map without a frame of reference; `everything` writes a picture
         to.take(
@@ -144,7 +152,7 @@ def _objects(
     )
 
 
-def _volumes(to: _Collector, result: Result, blob: Callable[[str], bytes]) -> None:
+def _volumes(to: _Collector, result: Result, blob: Callable[[str], bytes], withheld: Mapping[str, str]) -> None:
     stem = _stem(result)
     number = 0
     for finding in result.findings:
@@ -158,7 +166,7 @@ def _volumes(to: _Collector, result: Result, blob: Callable[[str], bytes]) -> No
         to.take(f"{name}.nii.gz", "application/gzip", lambda w=where: nifti.write(w))  # type: ignore[misc]
         to.take(f"{name}.stl", "model/stl", lambda w=where: mesh.write(w, "stl"))  # type: ignore[misc]
         to.take(f"{name}.glb", "model/gltf-binary", lambda w=where: mesh.write(w, "glb"))  # type: ignore[misc]
-    for one in result.maps:
+    for one in (m for m in result.maps if m.name not in withheld):
         if one.geometry.reference != Reference.PATIENT:
             to.take(f"{stem}.map.{_safe(one.name)}.png", "image/png", lambda m=one: _picture(m, blob))  # type: ignore[misc]
         else:

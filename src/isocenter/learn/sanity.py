@@ -15,17 +15,21 @@ A check that was not made is not passed. An edge detector, which looks like sali
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import Refused
+from isocenter.errors import NotFound, Refused
 from isocenter.methods.saliency import alike, deletion, insertion, precision_recall, smooth_noise
+from isocenter.record import Model, from_plain, to_plain
 
-__all__ = ["CHECKS", "Subjects", "sanity"]
+__all__ = ["CHECKS", "Subjects", "kept", "sanity"]
 
 CHECKS = ("cascade", "labels", "repeatability", "reproducibility", "faithfulness", "localisation")
 Array = npt.NDArray[np.float32]
@@ -97,6 +101,31 @@ def sanity(
         f"{name} is not shown for these weights: it did not pass {', '.join(failed)}"
     )  # fmt: skip
     return {"method": name, "passed": not failed, "n": len(images), "checks": checks, "says": says}
+
+
+def kept(folder: Path, verdict: Mapping[str, Any], *, map: str) -> Model:
+    """Keep a verdict in the evidence of the model in a folder, in place of an earlier one on the same map.
+
+    The weights, and with them the digest by which the gate knows the model, stay as they are.
+
+    Args:
+        map: name of the map that the analysis gives by this method.
+
+    Raises:
+        NotFound: no model there. Refused: the file beside is not the one that the record names.
+    """
+    file, weights = folder / "model.json", folder / "model.onnx"
+    if not file.is_file() or not weights.is_file():
+        raise NotFound(f"a model in '{folder}'", "it is model.onnx with model.json beside it")
+    held: Model = from_plain(Model, json.loads(file.read_text("utf-8")))
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != held.digest:
+        raise Refused(f"weights in '{folder}'", "they are not those of the record beside them", "restore the file")
+    told = held.evidence.get("explanation") or []
+    others = [v for v in ([told] if isinstance(told, Mapping) else told) if v.get("map") != map]
+    shown = {**held.evidence, "explanation": [*others, {**verdict, "map": map, "digest": held.digest}]}
+    known = replace(held, evidence=shown)
+    file.write_text(json.dumps(to_plain(known), indent=1, sort_keys=True) + "\n", "utf-8")
+    return known
 
 
 def _maps(method: Callable[[Any, Array], Array], subject: Any, images: Array) -> list[Array]:

@@ -15,6 +15,7 @@ from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.record import Kind, Result, Study, canonical, digest_of, to_plain
 from isocenter.site.answering import Answers
 from isocenter.site.loading import Loading
+from isocenter.site.showing import Showing
 from isocenter.site.witnessing import Witness
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Analysing(Answers):
     """What machines are asked and answer; the site that is made of it brings what it works on."""
 
     _witness: Witness
+    showing: Showing
     shelf: str
     apart: bool
 
@@ -120,13 +122,19 @@ class Analysing(Answers):
         return found
 
     def map_of(self, result: str, name: str, *, who: Person) -> npt.NDArray[np.float32]:
-        """Values of a map, float32 on its grid."""
+        """Values of a map, float32 on its grid.
+
+        Raises:
+            NotFound: there is none of that name. Refused: it is one of sensitivity that may not be shown (`Showing`).
+        """
         import io
 
         import numpy as np
 
-        for held in self.result(result, who=who).maps:
+        told = self.result(result, who=who)
+        for held in told.maps:
             if held.name == name:
+                self.showing.must_show(told, name)
                 values: npt.NDArray[np.float32] = np.load(io.BytesIO(self.blobs.get(held.digest)), allow_pickle=False)
                 return values
         raise NotFound(f"map '{name}'", f"result {result[:12]} has none of that name")

@@ -32,6 +32,7 @@ from isocenter.govern.policy import Person, must
 from isocenter.govern.stopping import Stop
 from isocenter.record import Instance, Patient, Series, Study, Verdict
 from isocenter.site.loading import Folder, Loading, read_folder
+from isocenter.site.showing import Showing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -348,7 +349,10 @@ class Segmenting:
 
         told = answer(done.result)
         number = len(guest.results) + 1
-        bundle = everything(done.result, study, source, lambda digest: done.blobs[digest])
+        bundle = everything(
+            done.result, study, source, lambda digest: done.blobs[digest],
+            withheld=Showing(self._shelf).withheld(done.result),
+        )  # fmt: skip
         files = []
         for one in bundle.files:
             name = f"{number:02d}-{one.name}"

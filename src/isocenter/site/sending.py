@@ -11,6 +11,7 @@ from isocenter.govern.policy import Person, must
 from isocenter.record import Kind
 from isocenter.site.consenting import Consenting
 from isocenter.site.reporting import Reports
+from isocenter.site.showing import Showing
 
 __all__ = ["Send", "Sending"]
 
@@ -22,6 +23,7 @@ class Sending(Reports):
     """How studies leave; the site that is made of it brings what it works on."""
 
     consents: Consenting
+    showing: Showing
     organisation: str
     send_by: Mapping[str, Send]
 
@@ -106,5 +108,10 @@ class Sending(Reports):
             signed = None
             if report and report.signed and id in report.results and result.origin.kind == "person":
                 signed = Signature(report.by, self.organisation, report.signed)
-            objects += [f.data for f in dicom(result, study, self._source, self.blobs.get, signed=signed).files]
+            objects += [
+                f.data
+                for f in dicom(
+                    result, study, self._source, self.blobs.get, signed=signed, withheld=self.showing.withheld(result)
+                ).files
+            ]
         return objects

@@ -55,6 +55,7 @@ from isocenter.site.sealing import Sealing
 from isocenter.site.segmenting import Segmenting
 from isocenter.site.sending import Send, Sending
 from isocenter.site.sharing import Sharing
+from isocenter.site.showing import Showing
 from isocenter.site.staff import Staff
 from isocenter.site.teaching import Teaching
 from isocenter.site.watching import Watching
@@ -112,6 +113,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         self.consents = Consenting(
             self.index, self.journal, self.blobs, self.clock, self.preferences.site_wide, self._models
         )
+        self.showing = Showing(self.shelf)
         self.watching = Watching(
             self.index, self.journal, self.registry, self._disclosing, lambda: self.clock(),
             lambda name, why: self.cataloguing.stop_model(name, reason=why, who=HOUSE), self.shelf,

@@ -164,6 +164,8 @@ export interface MapInfo {
   quantity: string;
   unit: string;
   kind: "parametric" | "sensitivity";
+  /** Why it may not be shown; empty where it may. */
+  withheld: string;
   series_uid: string;
   /** Of its values: the same map in a newer result is the same map. */
   digest: string;

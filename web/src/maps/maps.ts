@@ -23,7 +23,10 @@ const KEPT = 6;
 
 /** The maps of one study: which one lies over the images, in which colours and limits, and what is under the cursor. */
 export class Maps {
-  readonly all = computed<Listed[]>(() => (this.session.results.value ?? []).flatMap((result) => result.maps.map((map) => ({ ...map, result: result.id, analysis: result.analysis, curves: result.curves }))));
+  readonly all = computed<Listed[]>(() => this.made.value.filter((one) => !one.withheld));
+  /** Those that may not be shown, each with its reason. */
+  readonly withheld = computed<Listed[]>(() => this.made.value.filter((one) => one.withheld));
+  private readonly made = computed<Listed[]>(() => (this.session.results.value ?? []).flatMap((result) => result.maps.map((map) => ({ ...map, result: result.id, analysis: result.analysis, curves: result.curves }))));
   /** Which of them, by its values and name, so that a correction of its result does not take it away; empty for none. */
   readonly chosen = signal("");
   readonly listed = computed<Listed | null>(() => this.all.value.find((one) => keyOfMap(one) === this.chosen.value) ?? null);

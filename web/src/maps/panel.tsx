@@ -13,16 +13,17 @@ const STEPS = 240;
 /** The map over the images: its unit and colours, limits with the volume between them, the value under the cursor, the curves behind it. */
 export function MapPanel({ desk }: { desk: Desk }) {
   const { maps } = desk;
-  const [all, listed, state] = [maps.all.value, maps.listed.value, maps.state.value];
-  if (!all.length) return null;
+  const [all, listed, state, withheld] = [maps.all.value, maps.listed.value, maps.state.value, maps.withheld.value];
+  if (!all.length && !withheld.length) return null;
   const several = new Set(all.map((one) => one.analysis)).size > 1;
   return (
     <section class="map-panel" aria-label="Map" data-state={state.at}>
       <h2>Map {<Key of={keyOf("room", "map")} />}</h2>
-      <label class="small">Over the images <select value={maps.chosen.value} onChange={(event) => maps.choose(event.currentTarget.value)}>
+      {withheld.map((one) => <p key={keyOfMap(one)} class="muted" data-withheld={one.name}><span class="soon" aria-hidden="true">▲</span> {spoken(one.name)} of {spoken(one.analysis)} is not shown: {one.withheld}.</p>)}
+      {all.length > 0 && <label class="small">Over the images <select value={maps.chosen.value} onChange={(event) => maps.choose(event.currentTarget.value)}>
         <option value="">none</option>
         {all.map((one) => <option key={keyOfMap(one)} value={keyOfMap(one)}>{one.name}{unit(one.unit) && ` (${unit(one.unit)})`}{several && ` · ${spoken(one.analysis)}`}</option>)}
-      </select></label>
+      </select></label>}
       {state.at === "loading" && <p class="muted" role="status">Loading the map</p>}
       {state.at === "failed" && <p role="alert"><span class="soon" aria-hidden="true">▲</span> No map: {state.words}</p>}
       {listed && state.at === "there" && (
