@@ -15,7 +15,7 @@ def _wearing(told: dict[str, Any], theme: str) -> dict[str, Any]:
     return {**told, "settings": {**told["settings"], "theme": theme}}
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("theme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("path", "there"),
     [
@@ -50,7 +50,7 @@ def test_pages_without_fault(page: Any, axe: str, path: str, there: str, theme: 
     assert faults(page, axe) == []
 
 
-@pytest.mark.parametrize("words", ["PET/CT", "Cardiac MR"])
+@pytest.mark.parametrize("words", ["PET/CT", pytest.param("Cardiac MR", marks=pytest.mark.slow)])
 def test_the_reading_room_without_fault(page: Any, axe: str, studies: Callable[[str], str], words: str) -> None:
     read(page, studies(words))
     page.get_by_text("Not looked:").wait_for()
@@ -70,6 +70,7 @@ def test_the_report_and_the_key_sheet_without_fault(page: Any, axe: str, studies
     assert faults(page, axe) == []
 
 
+@pytest.mark.slow
 def test_twice_as_large_loses_nothing(page: Any) -> None:
     page.set_viewport_size({"width": 720, "height": 450})  # what 200 % leaves of 1440 x 900
     page.goto("/analyses")

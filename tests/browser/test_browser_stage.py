@@ -174,8 +174,8 @@ TURNS = ("Shift+F", "Shift+V", "Shift+R", "Shift+R", "Shift+F", "Shift+R", "Shif
 @pytest.mark.parametrize(
     ("study", "sides", "low", "planar"),
     [
-        ("Stage film", "RH", 200, False),
-        ("Stage chest CT", "LA", 120, False),
+        pytest.param("Stage film", "RH", 200, False, marks=pytest.mark.slow),
+        pytest.param("Stage chest CT", "LA", 120, False, marks=pytest.mark.slow),
         ("Stage chest CT", "LA", 120, True),
     ],
 )
@@ -214,7 +214,10 @@ def grey_of(hu: npt.NDArray[Any], centre: float, width: float) -> npt.NDArray[np
     return np.clip((hu - (centre - width / 2)) / width, 0, 1) * 255
 
 
-@pytest.mark.parametrize(("blend", "reduce"), [("mip", np.max), ("mean", np.mean), ("minip", np.min)])
+@pytest.mark.parametrize(
+    ("blend", "reduce"),
+    [("mean", np.mean)] + [pytest.param(*one, marks=pytest.mark.slow) for one in (("mip", np.max), ("minip", np.min))],
+)
 def test_a_slab_is_as_thick_as_it_says_and_equals_numpy(
     page: Any, open_study: Callable[[str], None], blend: str, reduce: Callable[..., Any]
 ) -> None:

@@ -142,6 +142,7 @@ def test_wrong_pictures_are_many_kinds_and_repeat() -> None:
     assert len(wrong_pictures(chests, None, 16, torch.Generator().manual_seed(1))) == 16
 
 
+@pytest.mark.nightly  # a training of half a minute
 def test_the_gate_learns_to_tell_kinds_apart(tmp_path: Path) -> None:
     from isocenter.learn.examples import Examples
 
