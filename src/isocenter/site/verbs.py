@@ -41,6 +41,7 @@ from isocenter.site.following import Following
 from isocenter.site.gating import Gating
 from isocenter.site.identifying import Identifying
 from isocenter.site.keeping import Keeping
+from isocenter.site.likening import Likening
 from isocenter.site.listing import Listing
 from isocenter.site.looking import Looking
 from isocenter.site.outlining import Marks
@@ -143,9 +144,14 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         )
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
+        self.likening = Likening(
+            self.index, self.journal, self.blobs, self.registry, self._disclosing, self.projects,
+            lambda who, study: self._witness.look(who, study, "results"), self.shelf,
+        )  # fmt: skip
         self._experience = Experience(self.journal.since, self.head)
         self.projects.guard(
             self, self.alerts, self.calls, self.committing, self.consents, self.following, self.identities,
+            self.likening,
             self.ordering, self.oversight, self.projects, self.rejecting, self.reviews, self.sharing,
         )  # fmt: skip
 

@@ -21,6 +21,7 @@ import { PatientBar, useOnlyStudy } from "./patient-bar";
 import { ReportPanel } from "./report-panel";
 import { Session } from "./session";
 import { ConflictDialog, SignDialog } from "./sign";
+import { Similar } from "./similar";
 import { Stage } from "./stage";
 import { Thumbnails } from "./thumbnails";
 import { HandBar, ToolBar } from "./tool-bar";
@@ -56,6 +57,7 @@ export function RoomPage({ study: uid }: { study: string }) {
         <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
           {session.unaided.value ? <FirstOpinion desk={desk} /> : <Findings desk={desk} />}
           <MapPanel desk={desk} />
+          <Similar desk={desk} />
           <Sets desk={desk} />
           <ReportPanel desk={desk} />
           <Signed desk={desk} />

@@ -1,0 +1,174 @@
+"""Signed cases that look like one in hand, by the embedding of the model that answered: what they were, not why.
+
+A case of the same person is never among them, none of another project, none that whoever asks may not see, and nothing
+at all before their own opinion stands: without a visible answer of the machine there is nothing to compare by, in the
+same words as where no machine looked. What a case was is what its signed report says. A neighbour is no proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis import weights
+from isocenter.errors import IsocenterError, Refused
+from isocenter.govern.policy import Person, must
+from isocenter.methods.nearest import nearest, unit
+from isocenter.methods.picture import prepared
+from isocenter.reading.session import machine_of
+from isocenter.record import Event, Kind, Model, Result
+from isocenter.site.disclosing import Disclosing
+from isocenter.site.loading import volumes_of
+
+if TYPE_CHECKING:
+    from isocenter.analysis.registry import Registry
+    from isocenter.site.projecting import Projects
+    from isocenter.store.blobs import Blobs
+    from isocenter.store.index import Index
+    from isocenter.store.journal import Journal
+
+__all__ = ["Likening"]
+
+_ALL = 10_000_000
+_AT_ONCE = 24  # cases that one question may look at which nobody had looked at; a second or two
+_MOST = 20_000  # embeddings that are kept
+_SIGNED = (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
+_NOT = "no answer of a model that has an embedding can be seen of this study"
+
+
+@dataclass
+class Likening:
+    """Likeness within one archive.
+
+    Args:
+        look: (who, study) -> None: writes down that somebody was shown a case.
+        shelf: folder of the site's own weights, or empty.
+    """
+
+    index: Index
+    journal: Journal
+    blobs: Blobs
+    registry: Registry
+    disclosing: Disclosing
+    projects: Projects
+    look: Callable[[Person, str], None]
+    shelf: str = ""
+    _rows: dict[tuple[str, str], npt.NDArray[np.float32] | None] = field(default_factory=dict, init=False)
+
+    def similar(self, study_uid: str, *, who: Person, k: int = 6) -> dict[str, Any]:
+        """The k signed cases most like a study, the nearest first, with what was signed of them.
+
+        Returns:
+            ``{"analysis", "cases": [{"study", "series", "date", "words", "by", "signed", "distance"}], "looked_at",
+            "of", "because"}``; `looked_at` of `of` cases were compared, and asking again goes on where it ended.
+
+        Raises:
+            Refused: k outside 1 … 20.
+        """
+        must(who, "results", study_uid)
+        if not 1 <= k <= 20:
+            raise Refused(f"{k} cases", "1 to 20 can be looked at side by side")
+        held = self._answered(study_uid, who)
+        if held is None:
+            return {"analysis": "", "cases": [], "looked_at": 0, "of": 0, "because": _NOT}
+        model, result = held
+        analysis = machine_of(result)[0]
+        mine = self._row(study_uid, result, model)
+        known = self._known(study_uid, analysis, model, who)
+        rows, cases, fresh = [], [], 0
+        for uid, (event, theirs) in known.items():
+            key = (uid, model.digest)
+            if key not in self._rows:
+                if fresh >= _AT_ONCE:
+                    continue
+                fresh += 1
+            row = self._row(uid, theirs, model)
+            cases.append((uid, event, theirs, row))
+            if row is not None:
+                rows.append((len(cases) - 1, row))
+        told: dict[str, Any] = {
+            "analysis": analysis,
+            "cases": [],
+            "looked_at": len(cases),
+            "of": len(known),
+            "because": "",
+        }
+        if mine is None or not rows:
+            return {**told, "because": "its images cannot be compared" if mine is None else "no signed case is known"}
+        which, distance = nearest(unit(np.stack([r for _, r in rows])), unit(mine[None]), min(k, len(rows)))
+        for place, far in zip(which[0].tolist(), distance[0].tolist(), strict=True):
+            uid, event, theirs, _ = cases[rows[place][0]]
+            self.look(who, uid)
+            told["cases"].append(self._case(uid, event, theirs, analysis, far))
+        return told
+
+    def _answered(self, study_uid: str, who: Person) -> tuple[Model, Result] | None:
+        """The newest answer on a study that this person may see, of a model with an embedding, and that model."""
+        for _, result in reversed(self.disclosing.results(study_uid, who)):
+            model = self._models().get(machine_of(result)[2])
+            if model is not None and result.receipt.series:
+                return model, result
+        return None
+
+    def _models(self) -> Mapping[str, Model]:
+        """Digest -> model, of those that look at one film: they take a size and give an embedding."""
+        held = weights.models(Path(self.shelf) if self.shelf else None)
+        return {m.digest: m for m, _ in held.values() if "gate" in m.inputs and "size" in m.inputs}
+
+    def _known(self, study_uid: str, analysis: str, model: Model, who: Person) -> dict[str, tuple[Event, Result]]:
+        """Signed cases that may be found, the newest first: study -> signature, and the answer of the same weights."""
+        own = self.index.study(study_uid).patient
+        home, signed = self.projects.home(study_uid), dict[str, Event]()
+        for sealed in self.journal.since(kinds=_SIGNED, limit=_ALL, newest_first=True):
+            signed.setdefault(sealed.event.subject, sealed.event)
+        found: dict[str, tuple[Event, Result]] = {}
+        for uid, event in signed.items():
+            asked = any(c["analysis"] == analysis for c in event.details.get("calls", ()))
+            if not asked or self.projects.home(uid) != home:
+                continue
+            rows = self.index.studies({"StudyInstanceUID": uid}, limit=1)
+            if not rows or (rows[0].patient.id, rows[0].patient.issuer) == (own.id, own.issuer):
+                continue
+            if not self.projects.holds(uid, who, "study"):
+                continue
+            for _, result in reversed(self.disclosing.results(uid, who)):
+                name, _, digest = machine_of(result)
+                if (name, digest) == (analysis, model.digest) and result.receipt.series:
+                    found[uid] = (event, result)
+                    break
+        return found
+
+    def _row(self, uid: str, result: Result, model: Model) -> npt.NDArray[np.float32] | None:
+        """The embedding of a study's film; None where it cannot be read any more."""
+        key = (uid, model.digest)
+        if key not in self._rows:
+            while len(self._rows) >= _MOST:
+                self._rows.pop(next(iter(self._rows)))
+            try:
+                self._rows[key] = self._embedded(uid, result.receipt.series[0], model)
+            except IsocenterError:
+                self._rows[key] = None
+        return self._rows[key]
+
+    def _embedded(self, uid: str, series_uid: str, model: Model) -> npt.NDArray[np.float32] | None:
+        series = next((s for s in self.index.study(uid).series if s.uid == series_uid), None)
+        if series is None:
+            return None
+        session = weights.open_session(model.name, Path(self.shelf) if self.shelf else None)
+        film = prepared(volumes_of(series, self.blobs.get)[0].array[0], int(model.inputs["size"]))
+        return np.asarray(session.run(["embedding"], {"image": film[None, None]})[0][0], np.float32)
+
+    def _case(self, uid: str, event: Event, result: Result, analysis: str, distance: float) -> dict[str, Any]:
+        call = next(c for c in event.details["calls"] if c["analysis"] == analysis)
+        named = next((y.what.meaning for y in self.registry.get(analysis).yields if y.what is not None), analysis)
+        study = self.index.study(uid)
+        return {
+            "study": uid, "series": result.receipt.series[0], "date": study.date.isoformat() if study.date else None,
+            "words": named if call["final"] else f"no {named.lower()}", "by": event.who,
+            "signed": event.time.isoformat(), "distance": round(distance, 4),
+        }  # fmt: skip
