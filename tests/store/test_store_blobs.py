@@ -335,6 +335,17 @@ def test_a_disk_that_fails_while_many_are_kept(tmp_path: Path, fail_at: int) -> 
     assert disk.calls.count("create") == 5
 
 
+@pytest.mark.parametrize("fail_at", [3, 9, 18])
+def test_large_ones_are_written_side_by_side_and_one_failure_leaves_none(tmp_path: Path, fail_at: int) -> None:
+    large = [bytes([n]) * 150_000 for n in range(6)]
+    disk = WholeDisk(fail_at=len(_calls_of_reopening(tmp_path)) + fail_at, error=errno.ENOSPC)
+    blobs = Blobs(str(tmp_path), disk=disk)
+    with pytest.raises(Unavailable, match="the disk is full"):
+        blobs.put_many(large)
+    assert disk.fired and left_over(tmp_path) == [] and list(blobs.scrub()) == []
+    assert [blobs.get(digest) for digest in blobs.put_many(large)] == large
+
+
 def test_only_filesystems_that_are_known_are_flushed_as_a_whole_or_keep_names(tmp_path: Path) -> None:
     disk = Disk()
     assert not disk.flushes_all(tmp_path / "nowhere") and not disk.flushes_all(Path("/proc"))

@@ -44,11 +44,29 @@ def test_it_is_on_disk_before_the_last_byte_came_and_durable_in_order(tmp_path: 
     blobs = Blobs(str(tmp_path), disk=disk)
     disk.calls.clear()
     incoming = come(blobs)
+    incoming.digest()  # what another thread has in hand is on disk now
     (begun,) = left_over(tmp_path)
     assert begun.stat().st_size > len(DATA) // 2 and set(blobs.digests()) == set()
     blobs.put_many([incoming])
     assert disk.calls[0] == "create" and disk.calls.count("write") > 1
     assert disk.calls[-4:] == ["flush", "name", "open_to_flush", "flush"]
+
+
+def test_one_alone_has_a_thread_beside_it_and_several_have_none(tmp_path: Path) -> None:
+    """Both keep the same; pieces that the disk does not take as fast as they come wait in a short line."""
+    blobs = Blobs(str(tmp_path))
+    long = DATA * 9
+    first, second = blobs.incoming(), blobs.incoming()
+    for incoming in (first, second):
+        incoming.write(long)
+        incoming.write(b"end")
+    assert (first._work is None, second._work is None) == (False, True)
+    digests = blobs.put_many([first, second])
+    assert (
+        digests[0] == digests[1] == hashlib.sha256(long + b"end").hexdigest() and blobs.get(digests[0]) == long + b"end"
+    )
+    first.drop(), second.drop()  # one of two with the same bytes was kept
+    assert left_over(tmp_path) == [] and come(blobs)._work is not None
 
 
 def test_a_sender_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:

@@ -29,14 +29,15 @@ _DATE = re.compile(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
 _DIRECTORY = "1.2.840.10008.1.3.10"
 
 
-def read_header(data: bytes | bytearray, *, digest: str = "") -> Study:
+def read_header(data: bytes | bytearray, *, digest: str | Callable[[], str] = "") -> Study:
     """The record of one instance: a Study with one Series with one Instance.
 
     The file is held against the same rules as in `check_whole`, for a record of half a file would be believed.
 
     Args:
         data: a whole Part 10 file.
-        digest: its SHA-256 where it was computed from these very bytes already.
+        digest: its SHA-256 where it was computed from these very bytes already, or what gives it: that is asked late,
+            for another thread may still be computing it.
 
     Raises:
         NotWhole: when the file is not whole.
@@ -55,7 +56,7 @@ def read_header(data: bytes | bytearray, *, digest: str = "") -> Study:
         sop_uid=_identity(file, 0x00080018, "SOP Instance UID"),
         sop_class=_identity(file, 0x00080016, "SOP Class UID"),
         transfer_syntax=file.syntax,
-        digest=digest or hashlib.sha256(data).hexdigest(),
+        digest=(digest() if callable(digest) else digest) or hashlib.sha256(data).hexdigest(),
         size=len(data),
         number=_whole_number(file, 0x00200013),
         facts=own,

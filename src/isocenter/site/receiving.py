@@ -132,9 +132,11 @@ def _read(batch: Sequence[Given]) -> list[Read]:
 
     found: list[Read] = []
     for given in batch:
-        data, digest = (given.data, given.digest()) if isinstance(given, Incoming) else (given, "")
-        try:
-            found.append((given, read_header(data, digest=digest)))  # checks the whole file first
+        try:  # the whole file is checked first
+            if isinstance(given, Incoming):
+                found.append((given, read_header(given.data, digest=given.digest)))
+            else:
+                found.append((given, read_header(given)))
         except IsocenterError as refusal:
             found.append(Stored("", "rejected", "", str(refusal)))
             if isinstance(given, Incoming):

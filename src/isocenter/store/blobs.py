@@ -22,11 +22,12 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable
-from isocenter.store.disk import Disk, unavailable
+from isocenter.store.disk import Disk, make_durable, unavailable
 from isocenter.store.envelope import START, Envelope, names_of, seal
 from isocenter.store.incoming import Incoming
 from isocenter.store.keyring import Keyring
@@ -80,6 +81,7 @@ class Blobs:
         self._suspect: set[str] = set()
         self._pool: ThreadPoolExecutor | None = None
         self._making = threading.Lock()
+        self._arriving: set[int] = set()
         self._together = self._names_first = False
         if self._folder is not None:
             self._prepare(self._folder)
@@ -112,7 +114,15 @@ class Blobs:
         Where anything is sealed it stays in memory: nobody knows yet whose it is, and nothing is written in the clear.
         """
         clear = self._folder is not None and not (self.keyring is not None and self.keyring.active)
-        return Incoming(self._disk, self._aside(self._folder) if clear and self._folder is not None else None)
+        turn = next(_TURN)
+        alone = not self._arriving
+        self._arriving.add(turn)
+        return Incoming(
+            self._disk,
+            self._aside(self._folder) if clear and self._folder is not None else None,
+            beside=self._threads().submit if alone else None,
+            ended=partial(self._arriving.discard, turn),
+        )
 
     def put_many(
         self,
@@ -385,7 +395,8 @@ class Blobs:
             descriptor = self._disk.create(temporary)
             try:
                 self._fill(descriptor, data)
-                return self._flush_and_name(descriptor, temporary, final)
+                named = make_durable(self._disk, descriptor, temporary, final, in_order=self._names_first)
+                return None if named else final.parent
             finally:
                 self._disk.close(descriptor)
         except OSError as error:
@@ -393,27 +404,10 @@ class Blobs:
                 self._disk.remove(temporary)
             raise unavailable(error, "the image could not be stored") from error
 
-    def _flush_and_name(self, descriptor: int, temporary: Path, final: Path) -> Path | None:
-        """Make one file durable under its name, as `_write` says; nothing that bears the name already is at risk."""
-        if self._names_first and not final.exists():
-            try:
-                self._disk.name_new(temporary, final)
-            except FileExistsError:
-                pass  # another thread was faster; what it has promised must not be replaced by what is not flushed
-            else:
-                try:
-                    self._disk.flush(descriptor)
-                except OSError:
-                    self._disk.remove(final)  # nobody may take it for what was flushed
-                    raise
-                return None
-        self._disk.flush(descriptor)
-        self._disk.name(temporary, final)
-        return final.parent
-
     def _write_together(self, folder: Path, new: Mapping[str, bytes | bytearray | Incoming]) -> None:
         """Write, flush, name and flush them all at once."""
         unnamed: dict[Path, tuple[Path, Incoming | None]] = {}
+        filling: list[tuple[Path, bytes | bytearray]] = []
         try:
             # Opened before the first byte: it is told of every page that cannot be written from now on.
             whole = self._disk.open_to_flush(folder)
@@ -427,7 +421,13 @@ class Blobs:
                     elif name in self._suspect or not _holds(final, data):
                         place = self._aside(folder)
                         unnamed[place] = final, None
-                        self._fill_unflushed(place, data)
+                        filling.append((place, data))
+                # Past the page cache every write waits for the device, which does several as fast as one.
+                if all(len(data) >= _LARGE for _, data in filling):
+                    self._map(self._fill_unflushed, filling)
+                else:
+                    for item in filling:
+                        self._fill_unflushed(item)
                 self._disk.flush_all(whole)
                 for place, (final, incoming) in list(unnamed.items()):
                     self._disk.name(place, final)
@@ -446,12 +446,13 @@ class Blobs:
     def _finish(self, incoming: Incoming, final: Path) -> Path | None:
         assert incoming.place is not None
         try:
-            left = self._flush_and_name(incoming.finish(), incoming.place, final)
+            file = incoming.finish()
+            named = make_durable(self._disk, file, incoming.place, final, in_order=self._names_first)
         except OSError as error:
             incoming.drop()
             raise unavailable(error, "the image could not be stored") from error
         incoming.named()
-        return left
+        return None if named else final.parent
 
     def _fill(self, descriptor: int, data: bytes | bytearray) -> bool:
         """Write the whole of a file; whether it went past the page cache."""
@@ -459,7 +460,8 @@ class Blobs:
         file.write(memoryview(data))
         return file.straight
 
-    def _fill_unflushed(self, temporary: Path, data: bytes | bytearray) -> None:
+    def _fill_unflushed(self, item: tuple[Path, bytes | bytearray]) -> None:
+        temporary, data = item
         descriptor = self._disk.create(temporary)
         try:
             if not self._fill(descriptor, data):

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from isocenter.errors import Unavailable
 
-__all__ = ["Disk", "unavailable"]
+__all__ = ["Disk", "make_durable", "unavailable"]
 
 
 class Disk:
@@ -110,6 +110,35 @@ class Disk:
     def open_to_flush(self, path: Path) -> int:
         """A descriptor of a file or folder that is only to be flushed."""
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def make_durable(disk: Disk, descriptor: int, temporary: Path, final: Path, *, in_order: bool) -> bool:
+    """Flush a file that was written and give it its name; nothing that bears the name already is at risk.
+
+    Args:
+        in_order: what `Disk.keeps_names` said of the folder.
+
+    Returns:
+        whether the name is durable too; else its folder still has to be flushed.
+
+    Raises:
+        OSError: it is not durable; the file may lie under its temporary name.
+    """
+    if in_order and not final.exists():
+        try:
+            disk.name_new(temporary, final)
+        except FileExistsError:
+            pass  # another thread was faster; what it has promised must not be replaced by what is not flushed
+        else:
+            try:
+                disk.flush(descriptor)
+            except OSError:
+                disk.remove(final)  # nobody may take it for what was flushed
+                raise
+            return True
+    disk.flush(descriptor)
+    disk.name(temporary, final)
+    return False
 
 
 # Filesystems of which it is known that syncfs ends with the data and their names on the device, and that what happened

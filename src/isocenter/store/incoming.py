@@ -3,20 +3,30 @@
 Where images come over a network, the digest and the disk would else wait for the last byte, and the sender for both.
 What is written here has no name that anyone reads, and counts for nothing until `Blobs.put_many` has flushed and named
 it; so a sender that breaks off leaves nothing behind.
+
+Where only one image is on its way, another thread digests and writes what came, while this one goes on to receive and
+then reads the header: digest and disk let go of the interpreter, so both happen at once. Where several are, their own
+threads keep every core busy without that.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import mmap
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from isocenter.store.disk import Disk, unavailable
-from isocenter.store.straight import Straight
+from isocenter.store.straight import STAGE, Straight, a_stage, give_back
 
 __all__ = ["Incoming"]
 
 _STEP = 1 << 17  # bytes that are digested and written at a time
+_AHEAD = 4  # pieces that may wait for the other thread; beyond it the sender waits
 
 
 class Incoming:
@@ -25,15 +35,28 @@ class Incoming:
     Args:
         disk: the system calls.
         place: the file that nobody reads yet; None where blobs are not kept in a local folder.
+        beside: begins work in another thread; what came is digested and written in the caller's without it.
+        ended: called when it was kept or dropped, perhaps more than once.
     """
 
-    def __init__(self, disk: Disk, place: Path | None) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        place: Path | None,
+        *,
+        beside: Callable[[Callable[[], None]], Future[None]] | None = None,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
         self.data = bytearray()
         """What came so far."""
         self.place = place
-        self._disk, self._digest = disk, hashlib.sha256()
-        self._done, self._descriptor, self._begun = 0, -1, False
+        self._disk, self._digest, self._beside, self._ended = disk, hashlib.sha256(), beside, ended
+        self._taken, self._written, self._descriptor, self._begun = 0, 0, -1, False
         self._file: Straight | None = None
+        self._failure: OSError | None = None
+        self._pieces: deque[tuple[mmap.mmap, int]] = deque()
+        self._handing, self._working = threading.Lock(), False
+        self._work: Future[None] | None = None
 
     def write(self, piece: bytes | memoryview) -> None:
         """Take the next bytes.
@@ -42,16 +65,16 @@ class Incoming:
             Unavailable: the disk took no more; the image can only be dropped.
         """
         self.data += piece
-        if len(self.data) - self._done >= _STEP:
-            try:
-                self._advance()
-            except OSError as error:
-                raise unavailable(error, "the image could not be stored") from error
+        if len(self.data) - self._taken >= _STEP:
+            self._advance()
+            if self._failure is not None:
+                raise unavailable(self._failure, "the image could not be stored") from self._failure
 
     def digest(self) -> str:
         """SHA-256 of all that came, in hexadecimal."""
+        self._wait()
         rest = self._digest.copy()
-        rest.update(self.data[self._done :])
+        rest.update(self.data[self._taken :])
         return rest.hexdigest()
 
     def finish(self) -> int:
@@ -60,7 +83,7 @@ class Incoming:
         Raises:
             OSError: the disk did not take it; the image can only be dropped.
         """
-        self._advance()
+        self._write_rest()
         return self._descriptor
 
     def write_out(self) -> None:
@@ -69,7 +92,7 @@ class Incoming:
         Raises:
             OSError: the disk did not take it; the image can only be dropped.
         """
-        self._advance()
+        self._write_rest()
         self._close()
 
     def named(self) -> None:
@@ -86,18 +109,71 @@ class Incoming:
             self._begun = False
 
     def _advance(self) -> None:
-        with memoryview(self.data)[self._done :] as rest:
-            self._digest.update(rest)
-            if self.place is not None:
-                if self._file is None:
-                    self._descriptor, self._begun = self._disk.create(self.place), True
-                    # Through the page cache: the device works while the rest arrives; past it each piece waits for it.
-                    self._file = Straight(self._disk, self._descriptor, worth=False)
-                self._file.write(rest)
-                self._disk.begin_flush(self._descriptor, self._done, len(rest))
-            self._done += len(rest)
+        with memoryview(self.data)[self._taken :] as came:
+            self._taken += len(came)
+            if self._beside is None:
+                self._take(came)
+                return
+            for at in range(0, len(came), STAGE):
+                self._hand(came[at : at + STAGE], self._beside)
+
+    def _hand(self, piece: memoryview, beside: Callable[[Callable[[], None]], Future[None]]) -> None:
+        """Give a copy of some bytes to the other thread; what came itself has to be free to grow."""
+        if len(self._pieces) >= _AHEAD:
+            self._wait()
+        stage = a_stage()
+        stage[: len(piece)] = piece
+        with self._handing:
+            self._pieces.append((stage, len(piece)))
+            idle, self._working = not self._working, True
+        if idle:
+            self._work = beside(self._take_all)
+
+    def _take_all(self) -> None:
+        while True:
+            with self._handing:
+                if not self._pieces:
+                    self._working = False
+                    return
+                stage, length = self._pieces.popleft()
+            with memoryview(stage)[:length] as piece:
+                self._take(piece)
+            give_back(stage)
+
+    def _take(self, piece: memoryview) -> None:
+        self._digest.update(piece)
+        if self.place is None or self._failure is not None:
+            return
+        try:
+            self._write(piece)
+        except OSError as error:
+            self._failure = error
+
+    def _write(self, piece: memoryview) -> None:
+        assert self.place is not None
+        if self._file is None:
+            self._descriptor, self._begun = self._disk.create(self.place), True
+            # Through the page cache: the device works while the rest arrives; past it each piece waits for it.
+            self._file = Straight(self._disk, self._descriptor, worth=False)
+        self._file.write(piece)
+        self._disk.begin_flush(self._descriptor, self._written, len(piece))
+        self._written += len(piece)
+
+    def _write_rest(self) -> None:
+        self._wait()
+        if self._failure is not None:
+            raise self._failure
+        if self.place is not None:
+            with memoryview(self.data)[self._written :] as rest:
+                self._write(rest)
+
+    def _wait(self) -> None:
+        if self._work is not None:
+            self._work.result()
 
     def _close(self) -> None:
+        self._wait()
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             self._disk.close(descriptor)
+        self._ended()

@@ -13,10 +13,11 @@ import mmap
 
 from isocenter.store.disk import Disk
 
-__all__ = ["Straight"]
+__all__ = ["STAGE", "Straight", "a_stage", "give_back"]
 
 _BLOCK = 4096  # what memory, place and length have to be a multiple of
-_STAGE = 1 << 18  # bytes of one piece of such memory
+STAGE = 1 << 18
+"""Bytes of one piece of such memory."""
 _stages: list[mmap.mmap] = []  # pieces that nobody uses now; their pages are there already
 
 
@@ -42,20 +43,20 @@ class Straight:
         """
         rest = data
         if self.straight and len(rest) >= _BLOCK:
-            stage = _a_stage()
+            stage = a_stage()
             try:
                 with memoryview(stage) as aligned:
                     while self.straight and len(rest) >= _BLOCK:
                         rest = rest[self._block(aligned, rest) :]
             finally:
-                _stages.append(stage)
+                give_back(stage)
         if self.straight and rest:
             self._plainly()
         while rest:
             rest = rest[_went(self._disk.write(self.descriptor, rest)) :]
 
     def _block(self, aligned: memoryview, rest: memoryview) -> int:
-        size = min(len(rest), _STAGE) // _BLOCK * _BLOCK
+        size = min(len(rest), STAGE) // _BLOCK * _BLOCK
         aligned[:size] = rest[:size]
         try:
             with aligned[:size] as piece:
@@ -73,14 +74,20 @@ class Straight:
         self.straight = False
 
 
-def _a_stage() -> mmap.mmap:
+def a_stage() -> mmap.mmap:
+    """Memory for `STAGE` bytes, mostly such as was used before, so that the system need not find it first."""
     try:
         return _stages.pop()  # another thread may have taken the last since one looked
     except IndexError:
         if not hasattr(mmap, "MAP_PRIVATE"):
-            return mmap.mmap(-1, _STAGE)
+            return mmap.mmap(-1, STAGE)
         # Shared, as Python makes it where nobody says otherwise, a forked process would write into the same memory.
-        return mmap.mmap(-1, _STAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return mmap.mmap(-1, STAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def give_back(stage: mmap.mmap) -> None:
+    """Let others have a piece of memory; nobody looks into it any more."""
+    _stages.append(stage)
 
 
 def _went(count: int) -> int:
