@@ -7,7 +7,9 @@ still has them. A damaged image is refused whenever somebody asks for it, scrubb
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from isocenter.errors import Erased, IsocenterError, NotFound
@@ -17,6 +19,7 @@ from isocenter.store.index import Index
 __all__ = ["Damage", "Scrubbed", "scrub"]
 
 _PAGE = 500
+_READERS, _AT_ONCE = 2, 64  # one reads while the other digests; no more files are in memory than there are readers
 
 
 @dataclass(frozen=True)
@@ -66,23 +69,38 @@ def scrub(
     for study, sop_uid, digest in _images(index):
         images.setdefault(digest, []).append((study, sop_uid))
     found, seen = Scrubbed(), set()
-    for digest in blobs.digests():
-        seen.add(digest)
-        found.files += 1
-        told(digest[:8], found.files, max(found.files, len(images)))
-        try:
-            found.bytes += len(blobs.get(digest))
-        except Erased:
-            continue  # what two persons had erased is not damaged
-        except NotFound:
-            found.damaged.append(_damage(blobs, copy, digest, "missing", images))
-        except OSError:
-            found.damaged.append(_damage(blobs, copy, digest, "unreadable", images))
-        except IsocenterError:
-            found.damaged.append(_damage(blobs, copy, digest, "changed", images))
+    with ThreadPoolExecutor(_READERS, "scrub") as readers:
+        for digest, told_of in _read(blobs, readers):
+            seen.add(digest)
+            found.files += 1
+            told(digest[:8], found.files, max(found.files, len(images)))
+            if isinstance(told_of, int):
+                found.bytes += told_of
+            elif told_of:
+                found.damaged.append(_damage(blobs, copy, digest, told_of, images))
     for digest in images.keys() - seen:
         found.damaged.append(_damage(blobs, copy, digest, "missing", images))
     return found
+
+
+def _read(blobs: Blobs, readers: ThreadPoolExecutor) -> Iterator[tuple[str, int | str]]:
+    """Every digest with its bytes, or with what is wrong; nothing is wrong with what two persons had erased."""
+
+    def look(digest: str) -> int | str:
+        try:
+            return len(blobs.get(digest))
+        except Erased:
+            return ""
+        except NotFound:
+            return "missing"
+        except OSError:
+            return "unreadable"
+        except IsocenterError:
+            return "changed"
+
+    digests = blobs.digests()
+    while batch := list(itertools.islice(digests, _AT_ONCE)):
+        yield from zip(batch, readers.map(look, batch), strict=True)
 
 
 def _images(index: Index) -> Iterator[tuple[str, str, str]]:
