@@ -227,8 +227,8 @@ _HIPPOCAMPUS = {
 
 _MASKS = (
     Masks(
-        task="hippocampus", classes=("anterior", "posterior"), widths=(24, 48, 96), piece=(32, 48, 32), epochs=24,
-        average=0.995, rate=3e-3,
+        task="hippocampus", classes=("anterior", "posterior"), widths=(32, 64, 96), piece=(32, 48, 32), epochs=40,
+        fitted=2, average=0.998, rate=3e-3,
         movement=Movement(
             scale=(0.9, 1.12), rotate_deg=12.0, shift=0.03, mirror=(0.5, 0.0, 0.0), bend=0.02, noise=0.15
         ),

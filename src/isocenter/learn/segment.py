@@ -112,7 +112,8 @@ def _tensors(case: Case, how: Masks) -> tuple[Tensor, Tensor]:
     wide = [(0, -side % step) for side in image.shape]
     cut = tuple(slice(0, w) for w in how.window)
     grey, mask = np.pad(image, wide, mode="edge")[cut], np.pad(labels, wide)[cut]
-    return torch.from_numpy(np.ascontiguousarray(grey)), torch.from_numpy(np.ascontiguousarray(mask)).long()
+    parts = np.stack([mask == kind for kind in range(len(how.classes) + 1)])
+    return torch.from_numpy(np.ascontiguousarray(grey)), torch.from_numpy(parts.astype(np.float32))
 
 
 def _piece(sides: Sequence[int], piece: Sequence[int], random: torch.Generator) -> tuple[slice, ...]:
@@ -133,7 +134,10 @@ def fit_masks(
     how: Masks, cases: Sequence[Case], seed: int, *, checkpoint: Path | None = None,
     progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
 ) -> MaskNet:  # fmt: skip
-    """One network, trained on all of these cases, one at a time (see `fit.descend`)."""
+    """One network, trained on all of these cases, one at a time (see `fit.descend`).
+
+    The outline moves with the volume as a share of each voxel, so that a border between two voxels stays one.
+    """
     held = [_tensors(case, how) for case in cases]
     kinds = len(how.classes) + 1
     order = torch.empty(0, dtype=torch.int64)
@@ -145,17 +149,18 @@ def fit_masks(
         grey, labels = held[int(order[step % len(held)])]
         grid = turned_grid(1, how.movement, tuple(grey.shape), random)[_piece(tuple(grey.shape), how.piece, random)]
         x = functional.grid_sample(grey[None, None], grid, mode="bilinear", padding_mode="border", align_corners=False)
-        y = functional.grid_sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)[0, 0].long()
+        target = functional.grid_sample(
+            labels[None], grid, mode="bilinear", padding_mode="border", align_corners=False
+        )[0]
         gain, lift, noise = torch.rand(3, generator=random).tolist()
         x = x * (0.8 + 0.4 * gain) + (lift - 0.5) * 0.4
         x = x + torch.randn(x.shape, generator=random) * how.movement.noise * noise
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how.precision == "bfloat16"):
             logits = net(x.contiguous(memory_format=torch.channels_last_3d))[0].float()
-        target = functional.one_hot(y, kinds).permute(3, 0, 1, 2).float()
         said = torch.softmax(logits, 0)
         both = (said * target)[1:].sum((1, 2, 3))
         overlap = (2 * both + 1) / (said[1:].sum((1, 2, 3)) + target[1:].sum((1, 2, 3)) + 1)
-        return functional.cross_entropy(logits[None], y[None]) + 1 - overlap.mean()
+        return functional.cross_entropy(logits[None], target[None]) + 1 - overlap.mean()
 
     said = {k: v for k, v in asdict(how).items() if k not in ("card", "goal", "members", "fitted", "views")}
     schedule = Schedule(
