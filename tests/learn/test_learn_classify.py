@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.errors import NotFound, Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.augment import moved, turned_grid  # noqa: E402
-from isocenter.learn.classify import fit_classes_net, veil  # noqa: E402
+from isocenter.learn.classify import ellipsoid, fit_classes_net, veil  # noqa: E402
 from isocenter.learn.judge import judge, judged  # noqa: E402
 from isocenter.learn.kinds import Augmentation, Classes, Movement  # noqa: E402
 from isocenter.learn.labelled import read_labelled  # noqa: E402
@@ -140,3 +140,18 @@ def test_a_veil_darkens_the_edges_alike_and_leaves_the_middle() -> None:
     assert left.shape == (28, 28) and float(left.max()) == 1
     assert torch.allclose(left, left.flip(0)) and torch.allclose(left, left.flip(1))
     assert float(left[0, 0]) < float(left[0, 14]) < 0.9 < float(left[14, 14])
+
+
+def test_what_lies_between_two_classes_is_near_neither() -> None:
+    random = torch.Generator().manual_seed(0)
+    kinds = np.arange(400) % 2
+    points = torch.randn((400, 3), generator=random) * torch.tensor([1.0, 100.0, 1.0])
+    points[:, 0] += torch.from_numpy(kinds) * 20.0
+    asked = torch.tensor([[0.0, 0.0, 0.0], [20.0, 150.0, 0.0], [10.0, 0.0, 0.0], [0.0, 0.0, 8.0]])
+
+    def strange(of: np.ndarray | None) -> list[bool]:
+        centre, whiten = ellipsoid(points, kinds == 0, of)
+        return (((asked[:, None] - centre) @ whiten).norm(dim=2).amin(1) > 1).tolist()
+
+    assert strange(kinds) == [False, False, True, True]
+    assert strange(None) == [False, False, False, True], "one shape about both holds what lies between them"

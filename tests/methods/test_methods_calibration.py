@@ -10,6 +10,7 @@ from isocenter.methods.calibration import (
     Scale,
     brier,
     expected_error,
+    fit_classes,
     fit_isotonic,
     fit_scale,
     line,
@@ -107,3 +108,15 @@ def test_isotonic_rises_and_is_true_within_each_step() -> None:
     for labels_, scores_ in (([1, 1], [1, 2]), ([0, 1], [1, np.inf])):
         with pytest.raises(Refused):
             fit_isotonic(labels_, scores_)
+
+
+def test_classes_told_apart_without_an_error_are_not_called_certain() -> None:
+    labels = np.arange(60) % 3
+    logits = np.eye(3)[labels] * 4 + [0.5, 0.0, 0.0]
+    slope, _ = fit_classes(labels, logits)
+    cautious, moved = fit_classes(labels, logits, cautious=True)
+    assert slope > 2 * cautious, "the likelihood has no largest value, the cautious one has"
+    z = logits * cautious + moved
+    told = np.exp(z - z.max(1, keepdims=True))
+    told /= told.sum(1, keepdims=True)
+    assert told.max(1) == pytest.approx(np.full(60, 61 / 63), abs=2e-3) and np.all(told.argmax(1) == labels)

@@ -36,7 +36,7 @@ from isocenter.learn.tensors import packed
 from isocenter.methods.calibration import fit_classes
 from isocenter.record import Model
 
-__all__ = ["Answer", "fit_classes_net", "train_classes", "veil"]
+__all__ = ["Answer", "ellipsoid", "fit_classes_net", "train_classes", "veil"]
 
 Progress = Callable[[str], None]
 Net = GridNet | Measured
@@ -48,14 +48,16 @@ class Answer(nn.Module):  # type: ignore[misc]
 
     Input ``image``: (n, channels, …grid) in 0 … 1. Outputs: ``logits`` (n, classes), mean of the networks over the
     mirror images; ``certainty`` (n, classes), the same calibrated; ``embedding`` (n, channels) of the first network;
-    ``strangeness`` (n,), distance of that from the examples: above 1 is farther than nearly all of them.
+    ``strangeness`` (n,), distance of that from the examples: above 1 is farther than nearly all of them. With `traits`
+    it is the distance of the means of every stage from the nearest class (Lee 2018).
     """
 
     def __init__(
         self, nets: Sequence[Net], views: Sequence[tuple[int, ...]], slope: float, offsets: Tensor, centre: Tensor,
-        whiten: Tensor, veil: Tensor,
+        whiten: Tensor, veil: Tensor, *, traits: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
+        self.traits = traits
         self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
         self.register_buffer("slope", torch.tensor(slope))
         self.register_buffer("offsets", offsets)
@@ -68,9 +70,10 @@ class Answer(nn.Module):  # type: ignore[misc]
         said = [net(torch.flip(image, view) if view else image) for net in self.nets for view in self.views]
         logits = torch.stack(said).mean(0)
         embedding = self.nets[0].embedding(image)
-        away = (embedding - self.centre) @ self.whiten
+        point = self.nets[0].traits(image) if self.traits else embedding
+        away = (point[:, None] - self.centre) @ self.whiten
         certainty = torch.softmax(logits * self.slope + self.offsets, 1)
-        return logits, certainty, embedding, (away * away).sum(1).sqrt()
+        return logits, certainty, embedding, (away * away).sum(2).amin(1).sqrt()
 
 
 def tensor(pictures: npt.NDArray[np.uint8], how: Classes) -> Tensor:
@@ -160,8 +163,10 @@ def veil(how: Classes) -> Tensor:
     return (left / left.max()).sqrt()
 
 
-def _said(net: Net, pictures: Tensor, views: Sequence[tuple[int, ...]], veil: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits, averaged over the mirror images, and embeddings."""
+def _said(
+    net: Net, pictures: Tensor, views: Sequence[tuple[int, ...]], veil: Tensor, *, traits: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Logits, averaged over the mirror images, and embeddings, or traits."""
     logits, embeddings = [], []
     net.eval()
     with torch.inference_mode():
@@ -169,19 +174,30 @@ def _said(net: Net, pictures: Tensor, views: Sequence[tuple[int, ...]], veil: Te
             x = some.float() / 255 * veil
             flips = [tuple(-a for a in view) for view in views]
             logits.append(torch.stack([net(torch.flip(x, v) if v else x) for v in flips]).mean(0))
-            embeddings.append(net.embedding(x))
+            embeddings.append(net.traits(x) if traits else net.embedding(x))
     return torch.cat(logits), torch.cat(embeddings)
 
 
-def _ellipsoid(inside: Tensor, held: npt.NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
-    """Centre and whitening of embeddings; distance 1 holds 499 of 500, and 199 of 200 of those that were held back."""
-    points = inside.double()
-    centre = points.mean(0)
-    variance, axes = torch.linalg.eigh(torch.cov((points - centre).T))
+def ellipsoid(
+    inside: Tensor, held: npt.NDArray[np.bool_], kinds: npt.NDArray[np.int64] | None = None, given_up: float = 0.005
+) -> tuple[Tensor, Tensor]:
+    """Centres (1 or classes, d) and whitening (d, k) of embeddings, so that the border lies at distance 1.
+
+    Inside it are all but `given_up` of those that were held back from training; without classes also 499 of 500 of all.
+    Classes, where they are given, have one shape about their centres, and the nearest centre counts.
+    """
+    points, held_ = inside.double(), torch.from_numpy(held)
+    kind = torch.zeros(len(points), dtype=torch.int64) if kinds is None else torch.from_numpy(kinds)
+    centre = torch.stack([points[kind == k].mean(0) for k in range(int(kind.max()) + 1)])
+    apart = points - centre[kind]
+    spread = apart.std(0).clamp(min=1e-6)
+    variance, axes = torch.linalg.eigh(torch.cov((apart / spread).T))
     kept = variance > variance.max() * 1e-3  # directions without spread would make every picture strange
-    whiten = axes[:, kept] / variance[kept].sqrt()
-    distance = ((points - centre) @ whiten).norm(dim=1)
-    border = max(float(torch.quantile(distance, 0.998)), float(torch.quantile(distance[torch.from_numpy(held)], 0.995)))
+    whiten = axes[:, kept] / variance[kept].sqrt() / spread[:, None]
+    distance = ((points[:, None] - centre) @ whiten).norm(dim=2).amin(1)
+    border = float(torch.quantile(distance[held_], 1 - given_up))
+    if kinds is None:
+        border = max(border, float(torch.quantile(distance, 0.998)))
     return centre.float(), (whiten / border).float()
 
 
@@ -243,18 +259,20 @@ def train_classes(
         if how.foreign:
             rest[held] = answer[:, kinds]
         if not number:
-            inside = _said(nets[0], pictures, ((),), veiled)[1]
+            inside = _said(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
     counts = np.bincount(examples.labels, minlength=kinds)
     held_first, answered = part == chosen[0], np.flatnonzero(np.isin(part, chosen))
     labels, part = examples.labels[answered], part[answered]
     names = [examples.names[i] for i in answered]
     scores = logits.numpy().astype(np.float64)[answered]
-    slope, offsets = fit_classes(labels, scores, weights=1 / counts[labels] if how.balanced else None)
-    centre, whiten = _ellipsoid(inside, held_first)
+    share = 1 / counts[labels] if how.balanced else None
+    slope, offsets = fit_classes(labels, scores, weights=share, cautious=how.foreign > 0)
+    gate = (examples.labels, how.given_up) if how.foreign else ()
+    centre, whiten = ellipsoid(inside, held_first, *gate)
     z = scores * slope + offsets
     border = [float(np.quantile(z.max(1) - rest.numpy()[answered] * slope, how.given_up))] if how.foreign else []
     shifts = torch.tensor([*offsets, *border], dtype=torch.float32)
-    whole = Answer(nets, how.views, slope, shifts, centre, whiten, veiled)
+    whole = Answer(nets, how.views, slope, shifts, centre, whiten, veiled, traits=how.foreign > 0)
     shape = (how.channels, *how.shape)
     digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
     inputs: dict[str, Any] = {

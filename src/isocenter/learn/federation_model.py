@@ -16,7 +16,7 @@ import torch
 
 from isocenter.errors import Refused
 from isocenter.learn.card import written
-from isocenter.learn.classify import Answer, _ellipsoid, _said, tensor
+from isocenter.learn.classify import Answer, _said, ellipsoid, tensor
 from isocenter.learn.examples import Examples
 from isocenter.learn.export import exported
 from isocenter.learn.federation import Federation
@@ -52,7 +52,7 @@ def site_model(
     _, inside = _said(net, tensor(both, own), ((),), plain)
     scores = logits.numpy().astype(np.float64)
     slope, offsets = fit_classes(held.labels, scores)
-    centre, whiten = _ellipsoid(inside, np.arange(len(both)) >= len(training))
+    centre, whiten = ellipsoid(inside, np.arange(len(both)) >= len(training))
     whole = Answer([net], own.views, slope, torch.tensor(offsets, dtype=torch.float32), centre, whiten, plain)
     outputs = ("logits", "certainty", "embedding", "strangeness")
     digest, parity = exported(whole, (own.channels, *own.shape), out / "model.onnx", outputs)

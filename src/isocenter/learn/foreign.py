@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,10 @@ def _grey(file: Path, how: Classes) -> npt.NDArray[np.uint8]:
 def wrong(batch: Tensor, others: Tensor, n: int, random: torch.Generator) -> Tensor:
     """(n, 1, rows, columns) pictures that are none of the classes, of all kinds in turn.
 
-    Inverted, lying on a side or on the head, cut to tiles that are put together in another order, enlarged two- to
-    fourfold, two pictures side by side, noise and blobs, and heaps of discs and bars of any grey or of black and white,
-    which look like nothing and like much; those of other collections take a third of all, where there are any.
+    Inverted, turned by a quarter, a half or any angle above 35°, cut to tiles that are put together in another order,
+    enlarged two- to fourfold, two pictures side by side, noise and blobs, and heaps of discs and bars of any grey or of
+    black and white, which look like nothing and like much; those of other collections take a third of all, where there
+    are any.
 
     Args:
         batch: (m, 1, rows, columns) of the classes, in 0 … 1. others: (k, rows, columns) of 8 bits.
@@ -136,7 +138,7 @@ def wrong(batch: Tensor, others: Tensor, n: int, random: torch.Generator) -> Ten
             x = torch.rand((1, 1, cells, cells), generator=random)
             x = (x > 0.6).float() if float(torch.rand(1, generator=random)) < 0.3 else x
         elif kind == 5:
-            x = torch.rot90(x, 1 + upto(3), (2, 3))
+            x = torch.rot90(x, 1 + upto(3), (2, 3)) if upto(4) else _slanted(x, 35.0 + upto(291))
         elif kind == 6:
             x = _heap(side, 1 + upto(40), random)
         else:
@@ -148,6 +150,13 @@ def wrong(batch: Tensor, others: Tensor, n: int, random: torch.Generator) -> Ten
 
 _KINDS = (0, 1, 2, 3, 4, 5, 6, 5, 2, 6, 5, 6)
 """In which order the kinds are made: turned and enlarged pictures, and heaps, are the hardest to tell."""
+
+
+def _slanted(x: Tensor, angle_deg: float) -> Tensor:
+    turn = math.radians(angle_deg)
+    matrix = torch.tensor([[[math.cos(turn), -math.sin(turn), 0.0], [math.sin(turn), math.cos(turn), 0.0]]])
+    grid = functional.affine_grid(matrix, list(x.shape), align_corners=False)
+    return functional.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _heap(side: int, things: int, random: torch.Generator) -> Tensor:

@@ -138,8 +138,8 @@ class Classes:
         levelled: whether each picture is freed of its own brightness and contrast.
         softened: whether the finest detail, in which noise and the work of scanners dominate, is smoothed away first.
         foreign: share of each batch that shows pictures of none of the classes; 0 for no such class.
-        given_up: share of the held-back pictures of the classes that may be declined as none of them; the border is
-            laid there, so that as much as can be of what was never thought of is declined.
+        given_up: share of the held-back pictures of the classes that may be declined as none of them, and as too far
+            from all of them; both borders are laid there, so that much of what was never thought of is declined.
         others: collections of other things beside the data, as paths from the folder above it.
         strangers: collections of other things that are never shown, only asked about when all is learnt.
         epochs, batch, rate, decay, smoothing, dropout, average, threads: as in `Classifier2D`.

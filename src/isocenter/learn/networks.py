@@ -123,16 +123,28 @@ class GridNet(nn.Module):  # type: ignore[misc]
             value.copy_(torch.from_numpy(np.asarray(body[name])))
         return self
 
-    def embedding(self, x: Tensor) -> Tensor:
-        """(n, channels): what the answers are linear in."""
+    def traits(self, x: Tensor) -> Tensor:
+        """(n, widths of all stages and of the last step): how much is seen of what, from edges and texture on.
+
+        The last of them are the `embedding`; those before it tell pictures of another make apart that the last stage
+        finds familiar.
+        """
+        found, places = [], tuple(range(2, self.axes + 2))
         if self.levelled:
             over = tuple(range(1, self.axes + 2))
             mean = x.mean(over, keepdim=True)
             x = (x - mean) / (((x - mean) ** 2).mean(over, keepdim=True).sqrt() + 1e-2)
         if self.softened:
             x = functional.conv2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), self.soft, groups=x.shape[1])
-        seen: Tensor = self.body(x).mean(tuple(range(2, self.axes + 2)))
-        return seen
+        for number, step in enumerate(self.body):
+            x = step(x)
+            if number > 2:  # the stem is a convolution, a norm and what is above zero
+                found.append(x.mean(places))
+        return torch.cat(found, 1)
+
+    def embedding(self, x: Tensor) -> Tensor:
+        """(n, channels): what the answers are linear in."""
+        return self.traits(x)[:, -self.head.in_features :]
 
     def forward(self, x: Tensor) -> Tensor:
         answer: Tensor = self.head(self.drop(self.embedding(x)))

@@ -136,7 +136,7 @@ def fit_scale(
 
 
 def fit_classes(
-    labels: npt.ArrayLike, logits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+    labels: npt.ArrayLike, logits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None, cautious: bool = False
 ) -> tuple[float, npt.NDArray[np.float64]]:
     """Slope and one offset for each class, so that softmax(slope · logits + offsets) is true (maximum likelihood).
 
@@ -145,6 +145,8 @@ def fit_classes(
     Args:
         labels: (n,) 0, 1, 2 … logits: (n, classes) of a model that was not trained on these cases.
         weights: of the cases.
+        cautious: as if each case counted a little for every class (Platt 1999): one more of each in all. For classes
+            that are told apart without an error, where the likelihood is largest at infinity.
 
     Raises:
         Refused: when a class has no case.
@@ -159,12 +161,14 @@ def fit_classes(
     weight = np.ones(n) if weights is None else np.asarray(weights, np.float64).ravel()
     weight = weight / weight.sum()
     target = np.eye(kinds)[truth]
+    if cautious:
+        target = (n * target + 1) / (n + kinds)
 
     def loss(p: npt.NDArray[Any]) -> tuple[float, npt.NDArray[Any]]:
         slope = np.exp(p[0])
         said = log_softmax(slope * score + p[1:], axis=1)
         away = weight[:, None] * (np.exp(said) - target)
-        value = -float(np.sum(weight * said[np.arange(n), truth])) + 1e-6 * float(np.sum(p[1:] ** 2))
+        value = -float(np.sum(weight[:, None] * target * said)) + 1e-6 * float(np.sum(p[1:] ** 2))
         return value, np.r_[np.sum(away * score) * slope, away.sum(0) + 2e-6 * p[1:]]
 
     best = minimize(loss, np.zeros(1 + kinds), jac=True, method="L-BFGS-B", bounds=[(-6, 6)] + [(-20, 20)] * kinds)
