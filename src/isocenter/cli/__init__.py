@@ -103,6 +103,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     learning,
     likeness,
     materials,
+    projects,
     reading,
     rejecting,
     releasing,

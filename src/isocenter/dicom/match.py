@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from isocenter.dicom.model import Model, text
 
-__all__ = ["fits", "project"]
+__all__ = ["asked_by", "fits", "project"]
 
 _WILD: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 _RANGED: Final = frozenset({"DA", "TM", "DT"})
@@ -37,6 +37,24 @@ def _fits(held: Mapping[str, Any], key: Mapping[str, Any]) -> bool:
         return any(fits(item, asked) for item in have if isinstance(item, Mapping))
     vr = str(key.get("vr", ""))
     return any(_one(text(value), text(one), vr) for one in wanted for value in (have or [""]))
+
+
+def asked_by(keys: Mapping[str, Any]) -> tuple[str, ...]:
+    """Keywords of the keys of a query that hold a value, those within a sequence among them; never a value.
+
+    >>> asked_by({"00100020": {"vr": "LO", "Value": ["P1"]}, "00100010": {"vr": "PN"}})
+    ('PatientID',)
+    """
+    from pydicom.datadict import keyword_for_tag
+
+    found: list[str] = []
+    for tag, key in keys.items():
+        values = key.get("Value") or []
+        if key.get("vr") == "SQ":
+            found += [one for item in values if isinstance(item, Mapping) for one in asked_by(item)]
+        elif tag not in _NOT_KEYS and any(text(v) for v in values if v is not None):
+            found.append((keyword_for_tag(tag) if re.fullmatch("[0-9A-Fa-f]{8}", tag) else "") or tag[:16])
+    return tuple(dict.fromkeys(found))
 
 
 def _asks(item: Mapping[str, Any]) -> bool:

@@ -52,8 +52,9 @@ class Archive(Protocol):
         """Room for a Part 10 file whose bytes are still arriving: an `Incoming` that `receive` takes."""
         ...
 
-    def receive(self, files: Iterable[Any], *, sender: str, who: Person) -> Sequence[Stored]:
-        """Keep Part 10 files, each as bytes or `Incoming`; durable on return. One answer a file, in order."""
+    def receive(self, files: Iterable[Any], *, sender: str, who: Person, project: str = "") -> Sequence[Stored]:
+        """Keep Part 10 files, each as bytes or `Incoming`; durable on return. One answer a file, in order.
+        New studies are at home in the project, or where the rule for the sender puts them."""
         ...
 
     def find(

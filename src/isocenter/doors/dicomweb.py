@@ -68,7 +68,7 @@ def router(site: Archive, person_of: PersonOf, *, limits: multipart.Limits | Non
         (_SERIES + "/instances", "IMAGE"),
     ):
         made.add_route(path, door.guarded(partial(door.search, level)), methods=["GET"])
-    for path in ("/studies", _STUDY):
+    for path in ("/studies", _STUDY, "/projects/{project}/studies"):
         made.add_route(path, door.guarded_async(door.store), methods=["POST"])
     for path in (_STUDY, _SERIES, _INSTANCE):
         made.add_route(path, door.guarded(door.whole), methods=["GET"])
@@ -134,7 +134,8 @@ class _Door:
 
     def _base(self, request: Request) -> str:
         path = request.url.path
-        cut = min((at for at in map(path.find, ("/studies", "/series", "/instances")) if at >= 0), default=len(path))
+        below = ("/projects/", "/studies", "/series", "/instances")
+        cut = min((at for at in map(path.find, below) if at >= 0), default=len(path))
         server = request.scope.get("server") or ("", None)
         place = request.url.netloc
         if request.url.port is None and server[1] and request.url.hostname == server[0]:
@@ -259,7 +260,7 @@ class _Door:
         if not any(w.takes("application/dicom+json") or w.takes("application/json") for w in said):
             raise NotAcceptable("None of the media types asked for", "the answer is application/dicom+json", "")
         base, study = self._base(request), request.path_params.get("study")
-        storing = Storing(self._site, who, who.name, base, study)
+        storing = Storing(self._site, who, who.name, base, study, request.path_params.get("project", ""))
         broken: IsocenterError | None = None
         kept: asyncio.Task[None] | None = None
         try:

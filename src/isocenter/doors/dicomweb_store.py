@@ -31,6 +31,7 @@ class Storing:
         site, who, sender: where to, and in whose name.
         base: URL of the DICOMweb root.
         study: UID that the path names; instances of other studies are refused. None for any.
+        project: that the path names, where it names one.
     """
 
     site: Archive
@@ -38,6 +39,7 @@ class Storing:
     sender: str
     base: str
     study: str | None
+    project: str = ""
     stored: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
     unnamed: list[dict[str, Any]] = field(default_factory=list)
@@ -62,7 +64,7 @@ class Storing:
         if not fitting:
             return
         try:
-            answers = self.site.receive(fitting, sender=self.sender, who=self.who)
+            answers = self.site.receive(fitting, sender=self.sender, who=self.who, project=self.project)
         except Forbidden:
             raise
         except (Unavailable, LimitReached) as error:

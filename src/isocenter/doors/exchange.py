@@ -116,7 +116,7 @@ class Exchange:
             at = int(mark.read_text("ascii")) if mark.exists() else 0
             reports, reached = here.reports(at)
             for peer in self.site.peers() if reports else ():
-                mine = [r for r in reports if peer["aet"] in r.watchers]
+                mine = [r for r in reports if peer["aet"] in r.watchers and here.holds(r.uid, _system(peer))]
                 if mine and peer["port"]:
                     with contextlib.suppress(IsocenterError):  # who is not there now asks how things stand later
                         self._tell(peer, mine)
@@ -153,6 +153,10 @@ class Exchange:
             thread.join(5)
 
         self.closing.append(end)
+
+
+def _system(peer: Mapping[str, Any]) -> Person:
+    return Person(str(peer["aet"]), Role.SERVICE, "aet")
 
 
 def _listed(text: str) -> list[str]:

@@ -204,18 +204,18 @@ class _Door:
         await socket.accept()
         gone = asyncio.ensure_future(_until_gone(socket))
         try:
-            await self._tell(socket, at, gone)
+            await self._tell(socket, at, gone, who)
         finally:
             gone.cancel()
 
-    async def _tell(self, socket: WebSocket, at: int, gone: asyncio.Future[None]) -> None:
+    async def _tell(self, socket: WebSocket, at: int, gone: asyncio.Future[None], who: Person) -> None:
         from starlette.concurrency import run_in_threadpool
 
         aet, number = socket.path_params["aet"], 0
         while not gone.done():
             reports, at = await run_in_threadpool(self._working.reports, at)
             for report in reports:
-                if aet in report.watchers:
+                if aet in report.watchers and self._working.holds(report.uid, who):
                     number = number % 65535 + 1
                     await socket.send_text(json.dumps(event_message(report, number), ensure_ascii=False))
             if not reports:

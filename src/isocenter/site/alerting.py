@@ -41,6 +41,7 @@ class Alerting:
     Args:
         waiting: the reading list as the house sees it: a machine that must not speak has raised nothing there.
         steady: seconds of a timer that nobody can set.
+        holds: whether somebody may ask for a study by a verb.
         mark: file in which the time is left for the next process; None where there is none.
     """
 
@@ -50,6 +51,7 @@ class Alerting:
     waiting: Callable[[], Sequence[Waiting]] = tuple
     steady: Callable[[], float] = time.monotonic
     mark: Path | None = None
+    holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
     _base: tuple[datetime, float] | None = None
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class Alerting:
         """
         must(who, "sign")
         alert, now = self._known.state().get(id), self._now()
-        if alert is None:
+        if alert is None or not self.holds(alert.study, who, "sign"):
             raise NotFound("an alert of that id", "there never was one")
 
         def rule(history: Sequence[Sealed]) -> Sequence[Event]:
@@ -91,7 +93,8 @@ class Alerting:
         """Alerts that nobody has answered for, the most urgent and oldest first."""
         must(who, "report", study_uid)
         many, now = alerts.open_ones(self._known.state()), self._now()
-        return [alerts.plain(a, now - a.raised) for a in many if not study_uid or a.study == study_uid]
+        mine = [a for a in many if (not study_uid or a.study == study_uid) and self.holds(a.study, who, "report")]
+        return [alerts.plain(a, now - a.raised) for a in mine]
 
     def all(self, *, who: Person, state: str = "open") -> list[dict[str, Any]]:
         """Alerts of the whole department, each with its study as people name it.
@@ -101,7 +104,7 @@ class Alerting:
                 first.
         """
         must(who, "report")
-        known, now = self._known.state(), self._now()
+        known, now = {i: a for i, a in self._known.state().items() if self.holds(a.study, who, "report")}, self._now()
         ended = sorted((a for a in known.values() if a.ended is not None), key=lambda a: (a.ended, a.id), reverse=True)
         chosen = [*(alerts.open_ones(known) if state != "ended" else ()), *(ended if state != "open" else ())]
         return [{**alerts.plain(a, (a.ended or now) - a.raised), **self._study(a.study)} for a in chosen]

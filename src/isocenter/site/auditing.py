@@ -236,11 +236,13 @@ class Auditing:
 
     Args:
         hears: whether a person may hear of an entry yet; one that they may not is told as withheld.
+        within: whether an entry is about the projects of a person; of one that is not, they are told nothing.
     """
 
     journal: Journal
     clock: Callable[[], datetime]
     hears: Callable[[Sealed, Person], bool] = lambda sealed, who: True
+    within: Callable[[Sealed, Person], bool] = lambda sealed, who: True
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -264,7 +266,7 @@ class Auditing:
             if query.since and sealed.event.time < query.since - _UNEVEN:
                 at = 0
                 break
-            if query.fits(sealed.event):
+            if query.fits(sealed.event) and self.within(sealed, who):
                 rows.append(self._row(sealed, who))
             if len(rows) >= limit or looked >= _LOOKED:
                 break
@@ -287,14 +289,14 @@ class Auditing:
         last = self.journal.head()[0]
         told = {"form": form, "first": since + 1, "last": last}
         self.journal.append(Event(Kind.AUDIT_EXPORTED, self.clock(), who.name, "", told))
-        return self._written(form, since, last)
+        return self._written(form, since, last, who)
 
-    def _written(self, form: str, since: int, last: int) -> Iterator[bytes]:
+    def _written(self, form: str, since: int, last: int, who: Person) -> Iterator[bytes]:
         from isocenter.forms import audit
 
         at = since
         while at < last and (page := self.journal.since(at, limit=min(_PAGE, last - at))):
-            for sealed in page:
+            for sealed in (one for one in page if self.within(one, who)):
                 words = sentence(sealed.event)
                 yield audit.message(sealed, words) if form == "dicom" else canonical(audit.fhir(sealed, words))
             at = page[-1].number
@@ -305,6 +307,7 @@ class Auditing:
 
         must(who, "audit")
         page = self.journal.since(subject=subject, limit=limit, newest_first=True)
+        page = [sealed for sealed in page if self.within(sealed, who)]
         told = {"form": "fhir", "entries": len(page), "first": page[-1].number if page else 0}
         self.journal.append(Event(Kind.AUDIT_EXPORTED, self.clock(), who.name, subject, told))
         return [audit.fhir(sealed, sentence(sealed.event)) for sealed in page]

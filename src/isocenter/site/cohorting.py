@@ -99,12 +99,14 @@ class Cohorting:
         """Every cohort that was frozen, the newest first."""
         must(who, "cohorts")
         told = self.journal.since(kinds=(Kind.COHORT_FROZEN,), limit=_ALL, newest_first=True)
+        reach = self.disclosing.reach(who, "cohorts")
         return [
             {
                 "id": s.event.subject, "name": s.event.details["name"], "q": s.event.details["q"],
                 "n": s.event.details["n"], "by": s.event.who, "when": s.event.time.isoformat(),
             }
             for s in told
+            if reach is None or self._is_within(s.event.subject, who)
         ]  # fmt: skip
 
     def cohort(self, id: str, *, field: str = "", by: str = "", who: Person) -> dict[str, Any]:
@@ -150,14 +152,21 @@ class Cohorting:
     def _frozen(self, id: str, who: Person) -> tuple[Cohort, list[Member], Closed]:
         if not self.journal.since(kinds=(Kind.COHORT_FROZEN,), subject=id, limit=1):
             raise NotFound("a cohort of that digest", "none was frozen", "look into the list of cohorts")
+        if not self._is_within(id, who):
+            raise NotFound("a cohort of that digest", "none was frozen", "look into the list of cohorts")
         made: Cohort = from_plain(Cohort, json.loads(self.blobs.get(id)))
         return made, *self._members(who, made.members)
+
+    def _is_within(self, id: str, who: Person) -> bool:
+        """Whether a cohort has a member that somebody may ask for."""
+        held = self.disclosing.sieve(who, "cohorts")
+        return any(held(str(uid)) for uid in json.loads(self.blobs.get(id)).get("members", ()))
 
     def _members(
         self, who: Person, only: Sequence[str] | None = None, *, use: Use | None = None
     ) -> tuple[list[Member], Closed]:
         """Who may be seen and used, and why how many may not be used."""
-        listed = self.index.listed(only)
+        listed = self.index.listed(only, reach=self.disclosing.reach(who, "cohorts"))
         readings = self.index.readings(only)
         if not unbound(who):
             listed = [one for one in listed if readings.get(one[0].uid, {}).get("state") in _SIGNED]

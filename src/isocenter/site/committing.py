@@ -60,6 +60,7 @@ class Committing:
 
     Args:
         report, ask: the network, given by the composition.
+        may: whether a system may be promised anything of a study.
     """
 
     index: Index
@@ -68,6 +69,7 @@ class Committing:
     clock: Callable[[], datetime]
     report: Report | None = None
     ask_by: Ask | None = None
+    may: Callable[[str, str], bool] = lambda by, study_uid: True
     wake: threading.Event = field(default_factory=threading.Event)
     _in_hand: set[str] = field(default_factory=set)
 
@@ -108,17 +110,19 @@ class Committing:
         good: list[tuple[str, str]] = []
         failed: list[tuple[str, str, int]] = []
         for sop_class, sop_uid in owed.images:
-            reason = self._fault(sop_class, sop_uid)
+            reason = self._fault(sop_class, sop_uid, owed.by)
             if reason:
                 failed.append((sop_class, sop_uid, reason))
             else:
                 good.append((sop_class, sop_uid))
         return answer_of(owed.transaction, good, failed)
 
-    def _fault(self, sop_class: str, sop_uid: str) -> int:
+    def _fault(self, sop_class: str, sop_uid: str, by: str) -> int:
         try:
-            instance = self.index.instance(sop_uid)[2]
+            study, _, instance = self.index.instance(sop_uid)
         except IsocenterError:
+            return _NO_INSTANCE
+        if not self.may(by, study.uid):
             return _NO_INSTANCE
         if instance.sop_class != sop_class:
             return _OTHER_CLASS

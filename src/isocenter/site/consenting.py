@@ -21,6 +21,7 @@ from isocenter.govern.consent import UNASKED, Acts, Decision, Purpose, Use, duo,
 from isocenter.govern.consent_fhir import Said
 from isocenter.govern.policy import Person, must
 from isocenter.record import Event, Kind, Study
+from isocenter.record.project import Reach
 from isocenter.store.follower import Follower
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Consenting:
     Args:
         site_wide: what the site set: ``unasked`` -> {purpose: allow or deny}, ``institution``, ``country``.
         models: the models that are here.
+        reach: of which studies somebody may ask.
     """
 
     index: Index
@@ -50,6 +52,7 @@ class Consenting:
     clock: Callable[[], datetime]
     site_wide: Callable[[], Mapping[str, Any]] = dict
     models: Callable[[], Iterable[Model]] = tuple
+    reach: Callable[[Person, str], Reach | None] = lambda who, verb: None
 
     def __post_init__(self) -> None:
         self._acts = Follower[Acts](self.journal, consent.KINDS, Acts, consent.after)
@@ -129,7 +132,7 @@ class Consenting:
         event = Event(
             Kind.CONSENT_GIVEN, self.clock(), who.name, study,
             {
-                "consent": secrets.token_hex(8), "patient": self._whose(patient, issuer, study),
+                "consent": secrets.token_hex(8), "patient": self._whose(patient, issuer, study, who),
                 "codes": {c: list(v) for c, v in read.items()}, "permits": not refuses,
                 "refuses": sorted(Purpose(p) for p in refuses), "until": until.isoformat() if until else "",
                 "source": source[:200],
@@ -145,7 +148,7 @@ class Consenting:
     ) -> dict[str, Any]:
         """End all terms of a patient or of one study, now; and what they had reached."""
         must(who, "consent", study)
-        whose = self._whose(patient, issuer, study)
+        whose = self._whose(patient, issuer, study, who)
         told = {"patient": whose, "reason": reason[:500]}
         self.journal.append(Event(Kind.CONSENT_WITHDRAWN, self.clock(), who.name, study, told))
         return self.reached(who=who, patient=whose["id"], issuer=whose["issuer"], study=study)
@@ -170,12 +173,16 @@ class Consenting:
         must(who, "consent", study)
         acts = self._acts.state()
         if patient or study:
-            whose = self._whose(patient, issuer, study)
+            whose = self._whose(patient, issuer, study, who)
             of_patient, of_study = acts.standing((whose["id"], whose["issuer"]), study)
             found = [*of_patient, *of_study]
         else:
-            found = [t for p in acts.of_patient for t in acts.standing(p, "")[0]]
-            found += [t for s, terms in acts.of_study.items() for t in terms if t in acts.standing(t.patient, s)[1]]
+            mine = self._patients(who)
+            found = [t for p in acts.of_patient if mine(p) for t in acts.standing(p, "")[0]]
+            found += [
+                t for s, terms in acts.of_study.items() for t in terms
+                if mine(t.patient) and t in acts.standing(t.patient, s)[1]
+            ]  # fmt: skip
         return [t.told() for t in sorted(found, key=lambda t: -t.number)]
 
     # ---- what was reached ------------------------------------------------------------------------------------
@@ -200,8 +207,8 @@ class Consenting:
     def reached(self, *, who: Person, patient: str = "", issuer: str = "", study: str = "") -> dict[str, Any]:
         """Where data of a patient or a study went: exports, cohorts and their tables, links, models that learned."""
         must(who, "consent", study)
-        whose = self._whose(patient, issuer, study)
-        studies = [s for s in self._studies(whose) if not study or s.uid == study]
+        whose = self._whose(patient, issuer, study, who)
+        studies = [s for s in self._studies(whose, who) if not study or s.uid == study]
         uids = {s.uid for s in studies}
         cohorts = self._cohorts(uids)
         told = {
@@ -242,7 +249,7 @@ class Consenting:
 
     # ---- within ----------------------------------------------------------------------------------------------
 
-    def _whose(self, patient: str, issuer: str, study: str) -> dict[str, str]:
+    def _whose(self, patient: str, issuer: str, study: str, who: Person) -> dict[str, str]:
         if study:
             found = self.index.studies({"StudyInstanceUID": study}, limit=1)
             if found and (not patient or found[0].patient.id == patient):
@@ -253,6 +260,9 @@ class Consenting:
                 )
         if not patient:
             raise Refused("terms of nobody", "they are about a patient or a study", "name one of the two")
+        reach = self.reach(who, "consent")
+        if reach is not None and not self.index.studies({"PatientID": patient}, limit=1, reach=reach):
+            raise NotFound(f"patient '{patient:.64}'", "the archive has none of that number for you")
         if not issuer:
             issuers = {s.patient.issuer for s in self.index.studies({"PatientID": patient}, limit=_PAGE)}
             if len(issuers) > 1:
@@ -264,8 +274,17 @@ class Consenting:
             issuer = next(iter(issuers), "")
         return {"id": patient, "issuer": issuer}
 
-    def _studies(self, whose: Mapping[str, str]) -> list[Study]:
-        found = self.index.studies({"PatientID": whose["id"]}, limit=_PAGE)
+    def _patients(self, who: Person) -> Callable[[tuple[str, str]], bool]:
+        """Whether a patient has a study of which somebody may ask."""
+        reach = self.reach(who, "consent")
+        if reach is None:
+            return lambda patient: True
+        rows = self.index.find("PATIENT", {}, reach=reach)
+        mine = {(str(row["PatientID"]), str(row["IssuerOfPatientID"])) for row in rows}
+        return lambda patient: patient in mine
+
+    def _studies(self, whose: Mapping[str, str], who: Person) -> list[Study]:
+        found = self.index.studies({"PatientID": whose["id"]}, limit=_PAGE, reach=self.reach(who, "consent"))
         return [s for s in found if (s.patient.id, s.patient.issuer) == (whose["id"], whose["issuer"])]
 
     def _unasked(self) -> Mapping[Purpose, bool]:

@@ -95,6 +95,7 @@ class Desk(Reports, Answers):
     def worklist(self, *, who: Person, with_ai: bool = True) -> list[lists.Entry]:
         """Studies that wait to be read, most urgent first with the reason."""
         must(who, "worklist")
+        self._witness.search(who, "WORKLIST", ())
         rows = self._disclosing.rows(self._listing.waiting(), who)
         return lists.order(rows, self.clock(), with_ai=with_ai, limits=self._limits())
 
@@ -121,7 +122,8 @@ class Desk(Reports, Answers):
         """Ask a colleague who may read to read the study; an empty name asks nobody any more."""
         must(who, "assign", study_uid)
         self.index.study(study_uid)
-        if to and to not in {one.name for one in self.staff.colleagues(who=who)}:
+        colleagues = self.staff.colleagues(who=who)
+        if to and to not in {one.name for one in colleagues if self.projects.holds(study_uid, one, "open")}:
             raise NotFound(f"a reader '{to:.64}'", "nobody of that name may read here", "choose one of the readers")
         reading = self._reading(study_uid, who)
         return self._happened(reading, session.assign(reading, to, who.name, self.clock()), who)

@@ -128,7 +128,11 @@ class Disclosing:
     def _held(self, study_uid: str, who: Person, verb: str) -> bool:
         return self.projects is None or self.projects.holds(study_uid, who, verb)
 
-    def _reach(self, who: Person, verb: str) -> Reach | None:
+    def sieve(self, who: Person, verb: str) -> Callable[[str], bool]:
+        """Whether a person may ask for a study, for many."""
+        return self.projects.sieve(who, verb) if self.projects is not None else lambda study_uid: True
+
+    def reach(self, who: Person, verb: str) -> Reach | None:
         return self.projects.reach(who, verb) if self.projects is not None else None
 
     # ---- who is bound
@@ -225,8 +229,8 @@ class Disclosing:
         """Rows as a person may see them; what they read blind stands in a list of its own and not in this one."""
         if blind := self.blinded(who):
             waiting = [w for w in waiting if w.study.uid not in blind]
-        if self.projects is not None and (reach := self.projects.reach(who, "worklist")) is not None:
-            waiting = [w for w in waiting if reach.holds(w.study.uid, self.projects.home(w.study.uid))]
+        held = self.sieve(who, "worklist")
+        waiting = [w for w in waiting if held(w.study.uid)]
         if stops := self.stops():
             waiting = [_unraised(w, stops) for w in waiting]
         if unbound(who):
@@ -286,7 +290,7 @@ class Disclosing:
     def find(self, level: str, keys: Mapping[str, str], who: Person, **rest: Any) -> list[dict[str, Any]]:
         """A search that counts and matches nothing that a person may not see yet."""
         without = self.withheld(who)
-        rows = self.index.find(level, keys, **rest, without=without, reach=self._reach(who, "find"))
+        rows = self.index.find(level, keys, **rest, without=without, reach=self.reach(who, "find"))
         touched = {self._made[series] for series in without}
         return [self._recounted(row, without, touched) for row in rows] if touched else rows
 

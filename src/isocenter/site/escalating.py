@@ -32,6 +32,7 @@ class Escalating:
     journal: Journal
     preferences: Preferences
     clock: Callable[[], datetime]
+    holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
 
     def __post_init__(self) -> None:
         self._open = Follower[Mapping[str, Open]](self.journal, escalation.KINDS, dict, escalation.follow)
@@ -41,7 +42,11 @@ class Escalating:
         must(who, "report", study_uid)
         now, within = self.clock(), self.within()
         many = sorted(self._open.state().values(), key=lambda one: one.signed)
-        rows = [self._row(one, now, within) for one in many if not study_uid or one.study == study_uid]
+        rows = [
+            self._row(one, now, within)
+            for one in many
+            if (not study_uid or one.study == study_uid) and self.holds(one.study, who, "report")
+        ]
         return {"within_min": within.total_seconds() / 60, "rows": rows}
 
     def tell(self, study_uid: str, told: Sequence[Communication], *, who: Person) -> None:

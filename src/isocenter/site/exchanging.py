@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from isocenter.govern.policy import HOUSE
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.worklist import Waiting
 from isocenter.site.alerting import Alerting
 from isocenter.site.committing import Committing
@@ -18,6 +18,8 @@ from isocenter.site.identifying import Identifying
 from isocenter.site.listing import Listing
 from isocenter.site.messaging import Messaging
 from isocenter.site.ordering import Ordering
+from isocenter.site.projecting import Projects
+from isocenter.site.witnessing import Witness
 from isocenter.site.working import Working
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Exchanging:
     blobs: Blobs
     clock: Callable[[], datetime]
     identities: Identifying
+    projects: Projects
+    _witness: Witness
     _disclosing: Disclosing
     _listing: Listing
 
@@ -44,13 +48,19 @@ class Exchanging:
         def now() -> datetime:
             return self.clock()
 
-        self.ordering = Ordering(self.index, self.journal, now)
-        self.committing = Committing(self.index, self.journal, self.blobs, now)
-        self.working = Working(self.journal, now)
+        self.ordering = Ordering(self.index, self.journal, now, self.projects, self._witness.search)
+        self.committing = Committing(self.index, self.journal, self.blobs, now, may=self._may_commit)
+        self.working = Working(self.journal, now, self.projects, self._witness.search)
         self.messaging = Messaging(
-            self.index, self.journal, self.blobs, self.ordering, now, identities=self.identities
+            self.index, self.journal, self.blobs, self.ordering, now, identities=self.identities,
+            hears=self.projects.hears,
         )  # fmt: skip
-        self.alerts = Alerting(self.index, self.journal, now, self._waiting)
+        self.alerts = Alerting(self.index, self.journal, now, self._waiting, holds=self.projects.holds)
+
+    def _may_commit(self, by: str, study_uid: str) -> bool:
+        """Whether a system may be promised that images of a study are kept: those that it may add to."""
+        reach = self.projects.arriving(Person(by, Role.SERVICE, "aet"))[1]
+        return reach is None or reach.holds(study_uid, self.projects.home(study_uid))
 
     def _waiting(self) -> list[Waiting]:
         return self._disclosing.rows(self._listing.waiting(), HOUSE)

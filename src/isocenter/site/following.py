@@ -91,7 +91,9 @@ class Following:
             return (home,)
         keys = {"PatientID": home.patient.id, "IssuerOfPatientID": home.patient.issuer}
         rows = self.index.studies(keys, limit=_MOST, order="date")
+        held = self.disclosing.sieve(who, "results")
         mine = [s for s in rows if (s.patient.id, s.patient.issuer) == (home.patient.id, home.patient.issuer)]
+        mine = [s for s in mine if held(s.uid)]
         whole = [self.disclosing.study(self.index.study(s.uid), who) for s in mine]
         return tuple(sorted(whole, key=lambda s: (s.date or date.min, s.time, s.uid)))
 

@@ -30,6 +30,7 @@ class Identifying:
     index: Index
     journal: Journal
     clock: Callable[[], datetime]
+    holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
 
     def merge(
         self, gone: tuple[str, str], stays: tuple[str, str], *, reason: str, who: Person, source: str = ""
@@ -54,6 +55,9 @@ class Identifying:
         must(who, "identity")
         _must_say_why(reason)
         studies = [row["StudyInstanceUID"] for row in self._of(gone)]
+        for patient, those in ((gone, studies), (stays, [row["StudyInstanceUID"] for row in self._of(stays)])):
+            if not all(self.holds(uid, who, "identity") for uid in those):
+                raise NotFound(f"patient '{patient[0]:.64}'", "the archive has none of that number for you")
         told = {
             "from": {"id": gone[0], "issuer": gone[1]}, "into": {"id": stays[0], "issuer": stays[1]},
             "studies": studies, "reason": reason[:500], "source": source[:200],
@@ -88,6 +92,8 @@ class Identifying:
         """
         must(who, "identity")
         _must_say_why(reason)
+        if not any(one["number"] == change for one in self.changes(who=who)):
+            raise NotFound(f"change {change}", "there is none of that number", "look at the list of changes")
         return self._append(Kind.PATIENTS_UNDONE, {"change": change, "reason": reason[:500]}, who)
 
     def changes(self, *, who: Person) -> list[dict[str, Any]]:
@@ -102,7 +108,8 @@ class Identifying:
             what = "merged" if event.kind is Kind.PATIENTS_MERGED else "moved"
             head = {"number": sealed.number, "what": what, "by": event.who, "time": event.time.isoformat()}
             found[sealed.number] = {**head, "undone": 0, **event.details}
-        return list(found.values())[::-1]
+        rows = [one for one in found.values() if all(self.holds(uid, who, "identity") for uid in one["studies"])]
+        return rows[::-1]
 
     def _of(self, patient: tuple[str, str]) -> list[dict[str, Any]]:
         if not patient[0]:

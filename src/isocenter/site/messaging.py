@@ -62,6 +62,7 @@ class Messaging:
     Args:
         processing: Processing IDs that are taken.
         identities: makes two patients of the archive one.
+        hears: whether somebody may hear of an event, as far as projects go.
     """
 
     index: Index
@@ -71,6 +72,7 @@ class Messaging:
     clock: Callable[[], datetime]
     processing: tuple[str, ...] = ("P",)
     identities: Identifying | None = None
+    hears: Callable[[Sealed, Person], bool] = lambda sealed, who: True
 
     # ---- in --------------------------------------------------------------------------------------------------
 
@@ -290,7 +292,7 @@ class Messaging:
         return [
             {"stays": s.event.details["patient"], "goes": s.event.details["merged"], "time": s.event.time.isoformat()}
             for s in told
-            if s.event.details.get("open")
+            if s.event.details.get("open") and self.hears(s, who)
         ]
 
 

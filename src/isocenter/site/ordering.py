@@ -8,20 +8,22 @@ turnaround counts from the order on. The study that arrives is found by its UID,
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from isocenter.dicom.match import fits
+from isocenter.dicom.match import asked_by, fits
 from isocenter.dicom.model import Model, first, items
 from isocenter.dicom.worklist_item import item
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.govern.policy import Person, must
 from isocenter.record import Event, Kind, Order, Patient, Sealed, Study, from_plain, to_plain
 from isocenter.record.states import ORDER, STEP, allowed, step
+from isocenter.site import projecting
 
 if TYPE_CHECKING:
+    from isocenter.site.projecting import Projects
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
@@ -96,10 +98,19 @@ class Ordering:
 
     Args:
         clock: aware UTC.
+        searches: writes down who searches what by which keys, before anything is shown.
     """
 
-    def __init__(self, index: Index, journal: Journal, clock: Callable[[], datetime]) -> None:
-        self._index, self._journal, self._clock = index, journal, clock
+    def __init__(
+        self,
+        index: Index,
+        journal: Journal,
+        clock: Callable[[], datetime],
+        projects: Projects | None = None,
+        searches: Callable[[Person, str, Collection[str]], None] = lambda who, level, keys: None,
+    ) -> None:
+        self._index, self._journal, self._clock, self._projects = index, journal, clock, projects
+        self._searches = searches
         self._lock = threading.Lock()
         self._level = 0
         self._orders: dict[str, Ordered] = {}
@@ -132,7 +143,11 @@ class Ordering:
                     raise Conflict(
                         f"order '{order.id:.64}' of another patient", "one number names one examination", "look at it"
                     )
+                if not self._holds(f"{projecting.ORDER}{order.id}", who, "order"):
+                    raise Conflict(f"order '{order.id:.64}' of another patient", "one number names one examination")
                 step(ORDER, before.state, "change")
+            if self._projects is not None:
+                events += self._projects.homed(f"{projecting.ORDER}{order.id}", who, now)
             events.append(_placed(order, source, who, now))
             if before is None:
                 events += _stamped("ordered", [order], now, who)
@@ -150,7 +165,7 @@ class Ordering:
         """The events that take an order back."""
         must(who, "order", id)
         before = self._known()[0].get(id)
-        if before is None:
+        if before is None or not self._holds(f"{projecting.ORDER}{id}", who, "order"):
             raise NotFound(f"order '{id:.64}'", "the archive has none of that number")
         step(ORDER, before.state, "cancel")
         now = self._clock()
@@ -187,12 +202,22 @@ class Ordering:
     def all(self, *, who: Person, state: str = "") -> list[Ordered]:
         """Orders, those due first; of one state where it is named."""
         must(who, "orders")
-        found = [o for o in self._known()[0].values() if not state or o.state == state]
+        self._searches(who, "ORDER", ("state",) if state else ())
+        return self._of(who, state)
+
+    def _of(self, who: Person, state: str = "") -> list[Ordered]:
+        held = self._projects.sieve(who, "orders") if self._projects is not None else None
+        found = [
+            o for o in self._known()[0].values()
+            if (not state or o.state == state) and (held is None or held(f"{projecting.ORDER}{o.order.id}"))
+        ]  # fmt: skip
         return sorted(found, key=lambda o: (o.order.date is None, o.order.date, o.order.time, o.order.id))
 
     def scheduled(self, keys: Mapping[str, Any], *, who: Person) -> list[Model]:
         """Worklist items that fit the keys of a query, in the DICOM JSON model; what has begun is not among them."""
-        many = self.all(who=who)
+        must(who, "orders")
+        self._searches(who, "MODALITY WORKLIST", asked_by(keys))
+        many = self._of(who)
         made = (item(o.order) for o in many if o.state in _ON_LIST)
         return [one for one in made if fits(one, keys)]
 
@@ -206,7 +231,7 @@ class Ordering:
         must(who, "orders", study_uid)
         study = self._index.study(study_uid)
         orders, steps = self._known()
-        mine = [o for o in orders.values() if _is_of(o.order, study)]
+        mine = [o for o in orders.values() if _is_of(o.order, study) and self._at_one(o.order.id, study)]
         done = [s for s in steps.values() if study_uid in s.studies() or any(o.order.id in s.orders for o in mine)]
         images = [uid for s in done for uid in s.images()]
         known = self._index.known(images) if images else {}
@@ -246,6 +271,8 @@ class Ordering:
             )
         ]
         events += _stamped("begun", [o.order for o in orders], now, who)
+        if self._projects is not None:
+            events += self._projects.homed(f"{projecting.STEP}{step_uid}", who, now)
 
         def rule(history: Sequence[Sealed]) -> Sequence[Event]:
             if history:
@@ -268,7 +295,7 @@ class Ordering:
         now, held = self._clock(), self._known()[0]
 
         def rule(history: Sequence[Sealed]) -> Sequence[Event]:
-            if not history:
+            if not history or not self._holds(f"{projecting.STEP}{step_uid}", who, "perform"):
                 raise NotFound("A step of that SOP Instance UID", "it was never begun", "create it first")
             whole = _whole(history)
             after = step(STEP, first(whole, _STATUS), _VERBS[status or "IN PROGRESS"])
@@ -284,14 +311,17 @@ class Ordering:
 
     def for_study(self, study: Study) -> Order | None:
         """The order of which a study is the examination; None where none is known."""
-        mine = [o for o in self._known()[0].values() if _is_of(o.order, study) and o.state != "cancelled"]
+        mine = [
+            o for o in self._known()[0].values()
+            if _is_of(o.order, study) and o.state != "cancelled" and self._at_one(o.order.id, study)
+        ]  # fmt: skip
         return max(mine, key=lambda o: (o.order.study_uid == study.uid, o.changed)).order if mine else None
 
     def step(self, step_uid: str, *, who: Person) -> Performed:
         """One performed step; NotFound."""
         must(who, "orders", step_uid)
         found = self._known()[1].get(step_uid)
-        if found is None:
+        if found is None or not self._holds(f"{projecting.STEP}{step_uid}", who, "orders"):
             raise NotFound("A step of that SOP Instance UID", "it was never begun")
         return found
 
@@ -311,6 +341,14 @@ class Ordering:
             exact = [o for o in near if number and o.order.step_id == number]
             found.update((o.order.id, o) for o in exact or near)
         return list(found.values())
+
+    def _holds(self, of: str, who: Person, verb: str) -> bool:
+        return self._projects is None or self._projects.holds(of, who, verb)
+
+    def _at_one(self, order_id: str, study: Study) -> bool:
+        """Whether an order and a study are of one project: an order of another one says nothing of the study."""
+        at = self._projects
+        return at is None or at.home(f"{projecting.ORDER}{order_id}") == at.home(study.uid)
 
     # ---- level with the journal ------------------------------------------------------------------------------
 

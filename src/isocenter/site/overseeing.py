@@ -25,6 +25,7 @@ from isocenter.reading.session import machine_of
 from isocenter.reading.triage import Case
 from isocenter.reading.turnaround import Exam
 from isocenter.record import Event, Kind, Outcome, Result, Study, Urgency, Verdict
+from isocenter.record.project import Reach
 from isocenter.site.logbook import Logbook
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Overseeing:
 
     Args:
         limits: within which time a class of the list should be read, as the site has set it.
+        reach: of which studies somebody may ask; figures count no others.
     """
 
     index: Index
@@ -88,6 +90,7 @@ class Overseeing:
     registry: Registry
     clock: Callable[[], datetime]
     limits: Callable[[], Mapping[Urgency, timedelta]] = lambda: lists.LIMITS
+    reach: Callable[[Person, str], Reach | None] = lambda who, verb: None
 
     def __post_init__(self) -> None:
         self._log = Logbook(self.journal)
@@ -118,7 +121,7 @@ class Overseeing:
         if span not in turnaround.SPANS:
             raise Refused(f"the span '{span:.40}'", f"there are {', '.join(turnaround.SPANS)}")
         stamps = turnaround.SPANS[span]
-        exams = self._exams(period, headers=bool({"begun", "completed"} & set(stamps)))
+        exams = self._exams(period, who, headers=bool({"begun", "completed"} & set(stamps)))
         groups = turnaround.by(exams, by, stamps, period.zone, period.hours)
         rows = [turnaround.summary(many, stamps, target_min=target_min, group=name) for name, many in groups.items()]
         return {
@@ -150,13 +153,13 @@ class Overseeing:
         details = {"stamp": stamp, "at": at.astimezone(UTC).isoformat(), "accession": accession}
         self.journal.append(Event(Kind.STAMPED, self.clock(), who.name, study_uid, details))
 
-    def _exams(self, period: Period, *, headers: bool) -> list[Exam]:
+    def _exams(self, period: Period, who: Person, *, headers: bool) -> list[Exam]:
         log = self._log.by_subject()
         orders: dict[str, list[Event]] = {}
         for event in log.get("", ()):
             orders.setdefault(str(event.details.get("accession", "")), []).append(event)
         exams = []
-        for study in self._studies(period):
+        for study in self._studies(period, who):
             events = [*(orders.get(study.accession, ()) if study.accession else ()), *log.get(study.uid, ())]
             told = self._of_headers(study, period.zone) if headers else (None, None)
             exams.append(turnaround.exam(study, events, acquisition=told))
@@ -169,8 +172,9 @@ class Overseeing:
             self._acquired[key] = turnaround.acquired(self.index.study(study.uid), zone)
         return self._acquired[key]
 
-    def _studies(self, period: Period) -> list[Study]:
-        many = [s for s in self.index.studies(limit=_ALL) if s.arrived is not None and period.holds(s.arrived)]
+    def _studies(self, period: Period, who: Person) -> list[Study]:
+        mine = self.index.studies(limit=_ALL, reach=self.reach(who, "oversight"))
+        many = [s for s in mine if s.arrived is not None and period.holds(s.arrived)]
         if len(many) > _MOST:
             raise LimitReached(
                 f"{len(many)} studies", f"{_MOST} are counted at once", "choose a shorter period with since and until"
@@ -182,7 +186,7 @@ class Overseeing:
     def triaging(self, *, who: Person) -> list[dict[str, Any]]:
         """Analyses that may raise a study on the list, and on how many they have spoken."""
         must(who, "oversight")
-        uids = [s.uid for s in self.index.studies(limit=_ALL)]
+        uids = [s.uid for s in self.index.studies(limit=_ALL, reach=self.reach(who, "oversight"))]
         spoken: Counter[str] = Counter()
         for heads in self.index.result_heads(uids, replaced=True).values():
             spoken.update({h["name"] for h in heads if h["origin"] == "machine" and h["outcome"] != "declined"})
@@ -206,7 +210,7 @@ class Overseeing:
             known = ", ".join(self._urgent()) or "none"
             raise NotFound(f"triage by '{analysis:.40}'", f"analyses that may raise a study are: {known}")
         begun = since or self._since(analysis)
-        cases, late = self._cases(analysis, period)
+        cases, late = self._cases(analysis, period, who)
         if begun is None:
             begun = self.clock()
         told = triage.effect(
@@ -225,7 +229,7 @@ class Overseeing:
             begun = self._since(name)
             if begun is None:
                 continue
-            cases, _ = self._cases(name, period)
+            cases, _ = self._cases(name, period, who)
             told = triage.effect(cases, begun, zone=period.zone, rng=np.random.default_rng(_SEED), hours=period.hours)
             whole = told.splits[0]
             line = {
@@ -255,9 +259,9 @@ class Overseeing:
         found = self.index.result_heads(uids, replaced=True)
         return [h for heads in found.values() for h in heads if h["origin"] == "machine" and h["name"] == analysis]
 
-    def _cases(self, analysis: str, period: Period) -> tuple[list[Case], int]:
+    def _cases(self, analysis: str, period: Period, who: Person) -> tuple[list[Case], int]:
         log, limits = self._log.by_subject(), self.limits()
-        studies = self._studies(period)
+        studies = self._studies(period, who)
         heads = self.index.result_heads([s.uid for s in studies], replaced=True)
         cases, late = [], 0
         for study in studies:
@@ -291,7 +295,7 @@ class Overseeing:
             by: of reader, analysis, mode. By reader, the owner sees names; others see themselves and "others".
         """
         must(who, "oversight")
-        calls = self._calls(period)
+        calls = self._calls(period, who)
         if "reader" in by and not may(who, "peer_owner"):
             calls = [replace(c, reader="you" if c.reader == who.name else "others") for c in calls]
         return {"by": list(by), "all": readers.rates(calls), "rows": readers.by(calls, *by), "few": readers.FEW}
@@ -311,10 +315,12 @@ class Overseeing:
         details = {"analysis": analysis, "present": present, "source": source.strip()[:500]}
         self.journal.append(Event(Kind.OUTCOME_KNOWN, self.clock(), who.name, study_uid, details))
 
-    def _calls(self, period: Period) -> list[Call]:
+    def _calls(self, period: Period, who: Person) -> list[Call]:
         log = self._log.by_subject()
         signed = {uid: events for uid, events in log.items() if any(e.kind in _SIGNED for e in events)}
-        uids = [uid for uid, events in signed.items() if period.holds(_first(events, _SIGNED).time)]
+        held = self.reach(who, "oversight")
+        mine = {s.uid for s in self.index.studies(limit=_ALL, reach=held)} if held is not None else set(signed)
+        uids = [u for u, events in signed.items() if u in mine and period.holds(_first(events, _SIGNED).time)]
         heads = self.index.result_heads(uids, replaced=True)
         calls = []
         for uid in uids:

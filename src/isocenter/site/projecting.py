@@ -27,14 +27,22 @@ if TYPE_CHECKING:
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
 
-__all__ = ["Projects", "names_study"]
+__all__ = ["ORDER", "STEP", "WORKITEM", "Projects", "names_study"]
 
 _PAGE = 5000
+ORDER, STEP, WORKITEM = "order:", "step:", "workitem:"
+"""What stands before the name of an order, a performed step and a work item: they have homes as studies have."""
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
-_OF_THE_HOUSE = frozenset(
-    {Kind.ORDER_PLACED, Kind.ORDER_CANCELLED, Kind.PATIENT_TOLD, Kind.MESSAGE_HEARD, Kind.PATIENTS_MERGED}
-)
-"""Events about patients whose subject names no study: they are told to the house, unless their subject has a home."""
+_OF_OTHERS = {
+    **dict.fromkeys((Kind.ORDER_PLACED, Kind.ORDER_CANCELLED), ORDER),
+    **dict.fromkeys((Kind.STEP_BEGUN, Kind.STEP_CHANGED), STEP),
+    **dict.fromkeys(
+        (Kind.WORKITEM_CREATED, Kind.WORKITEM_CHANGED, Kind.WORKITEM_CANCEL_ASKED, Kind.WORKITEM_WATCHED), WORKITEM
+    ),
+    **dict.fromkeys((Kind.PATIENT_TOLD, Kind.MESSAGE_HEARD, Kind.PATIENTS_MERGED), "patient:"),
+}
+"""Events whose subject is no study, each with what stands before it where its home is kept. What is said of a patient
+as a whole is told to the house."""
 _COHORTS = frozenset({Kind.COHORT_FROZEN, Kind.COHORT_EXPORTED})
 _ONE, _MANY = ("study_uid", "study"), ("studies",)
 """Parameters of verbs that name a study, or several."""
@@ -91,6 +99,15 @@ class Projects:
         home = project or self._sent_by(known, who)
         return home, None if reach is None else Reach(reach.projects | {home}, reach.studies)
 
+    def homed(self, of: str, who: Person, now: datetime) -> list[Event]:
+        """The event that puts an order, a step or a work item where what its sender sends is at home; none where that
+        is the house, or it has a home."""
+        project = self._sent_by(self.known(), who)
+        if project == EVERYBODY or of in self._homes:
+            return []
+        told = {"project": project, "was": "", "reason": f"sent by {who.name}"}
+        return [Event(Kind.STUDY_HOMED, now, who.name, of, told)]
+
     @staticmethod
     def _sent_by(known: rules.Known, who: Person) -> str:
         return known.senders.get((who.of, who.name), EVERYBODY)
@@ -122,6 +139,18 @@ class Projects:
 
         return [row for row in rows if held(row)]
 
+    def together(self, one: str, other: str) -> bool:
+        """Whether two studies are at home in one project."""
+        return self.home(one) == self.home(other)
+
+    def sieve(self, who: Person, verb: str) -> Callable[[str], bool]:
+        """`holds` of many: the journal is asked once."""
+        reach = self.reach(who, verb)
+        if reach is None:
+            return lambda of: True
+        homes = self._homes
+        return lambda of: reach.holds(of, homes.get(of, EVERYBODY))
+
     def hears(self, sealed: Sealed, who: Person) -> bool:
         """Whether somebody may hear of an event, as far as it is about a study, an order, or a work item."""
         event = sealed.event
@@ -131,8 +160,9 @@ class Projects:
         if event.kind in _COHORTS:
             return event.who == who.name
         about = [str(uid) for uid in event.details.get("studies", ())]
-        if event.kind in _OF_THE_HOUSE or _UID.fullmatch(event.subject):
-            about.append(event.subject)
+        of = _OF_OTHERS.get(event.kind)
+        if of is not None or _UID.fullmatch(event.subject):
+            about.append(f"{of or ''}{event.subject}")
         return all(reach.holds(one, self.home(one)) for one in about)
 
     def at(self, study_uid: str, who: Person) -> Person:
@@ -244,6 +274,13 @@ class Projects:
             )
         told = {"project": project, "was": was, "reason": reason.strip()[:500]}
         self._append(Event(Kind.STUDY_HOMED, self.clock(), who.name, study_uid, told))
+
+    def of_study(self, study_uid: str, *, who: Person) -> dict[str, Any]:
+        """The home of a study, and the broken glass through which this person sees it, for the mark on their screen."""
+        must(who, "study", study_uid)
+        now = self.clock()
+        glass = rules.glass_of(self.known(), who, study_uid, now)
+        return {"study": study_uid, "project": self.home(study_uid), "glass": glass.told(now) if glass else None}
 
     # ---- broken glass ----------------------------------------------------------------------------------------
 

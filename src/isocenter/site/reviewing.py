@@ -35,12 +35,19 @@ _READS = (Kind.READING_OPENED, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
 
 @dataclass
 class Reviewing:
-    """What people do after, beside and against one another, on one archive."""
+    """What people do after, beside and against one another, on one archive.
+
+    Args:
+        holds: whether somebody may ask for a study by a verb.
+        together: whether two studies are at home in one project.
+    """
 
     index: Index
     journal: Journal
     blobs: Blobs
     clock: Callable[[], datetime]
+    holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
+    together: Callable[[str, str], bool] = lambda one, other: True
 
     def __post_init__(self) -> None:
         self._peer, self._double = Logbook(self.journal, _PEER), Logbook(self.journal, _DOUBLE)
@@ -76,6 +83,8 @@ class Reviewing:
         owner = may(who, "peer_owner")
         told = []
         for one in self._reviews().values():
+            if not self.holds(one.study, who, "peer"):
+                continue
             try:
                 told.append(peer.seen_by(one, who.name, owner=owner))
             except NotFound:
@@ -103,8 +112,9 @@ class Reviewing:
         """
         must(who, "peer_owner")
         found = self._reviews()
+        mine = [c for c in self._candidates(since, until) if self.holds(c.study, who, "peer_owner")]
         events = peer.draw(
-            self._candidates(since, until), reviewers or self._readers(), seed=seed, who=who.name, now=self.clock(),
+            mine, reviewers or self._readers(), seed=seed, who=who.name, now=self.clock(),
             rate=rate, expected=expected, half_width=half_width, discordant=discordant,
             already=frozenset(r.study for r in found.values()),
         )  # fmt: skip
@@ -115,7 +125,7 @@ class Reviewing:
     def case(self, id: str, *, who: Person) -> dict[str, Any]:
         """One drawn case as this person may see it."""
         must(who, "peer", id)
-        return peer.seen_by(self._review(id), who.name, owner=may(who, "peer_owner"))
+        return peer.seen_by(self._review(id, who), who.name, owner=may(who, "peer_owner"))
 
     def reading(self, id: str, *, who: Person) -> dict[str, Any]:
         """A drawn case with the words that were signed: without names, and without who or what wrote which of them."""
@@ -127,7 +137,7 @@ class Reviewing:
     def score(self, id: str, score: str, words: str, *, who: Person) -> dict[str, Any]:
         """Score a drawn case, as its reviewer or as the third reader."""
         must(who, "peer", id)
-        one = self._review(id)
+        one = self._review(id, who)
         peer.seen_by(one, who.name, owner=may(who, "peer_owner"))  # a stranger does not learn that there is one
         if one.state == "arbitration":
             event = peer.arbitrate(one, who.name, score, words, self.clock())
@@ -139,9 +149,9 @@ class Reviewing:
     def _reviews(self) -> dict[str, peer.Review]:
         return peer.fold(self._peer.events())
 
-    def _review(self, id: str) -> peer.Review:
+    def _review(self, id: str, who: Person) -> peer.Review:
         found = self._reviews().get(id)
-        if found is None:
+        if found is None or not self.holds(found.study, who, "peer"):
             raise NotFound("no such case", "nothing of this name is yours to see", "look into your own list")
         return found
 
@@ -175,6 +185,8 @@ class Reviewing:
         owner = may(who, "peer_owner")
         told = []
         for one in self._pairs().values():
+            if not self.holds(one.study, who, "peer"):
+                continue
             try:
                 told.append(double_reading.seen_by(one, who.name, owner=owner, may_settle=may(who, "sign")))
             except NotFound:
@@ -201,7 +213,7 @@ class Reviewing:
         """One's own opinion in a double reading, or the third reader's decision."""
         must(who, "peer", id)
         pair = self._pairs().get(id)
-        if pair is None:
+        if pair is None or not self.holds(pair.study, who, "peer"):
             raise NotFound("no such double reading", "nothing of this name is yours to see", "look into your own list")
         owner = may(who, "peer_owner")
         double_reading.seen_by(pair, who.name, owner=owner)
@@ -227,13 +239,13 @@ class Reviewing:
         """Every follow-up, what is open first by due date; examinations that may complete one; the adherence."""
         must(who, "followup")
         today = self.clock().date()
-        many = self._followups()
+        many = {id: f for id, f in self._followups().items() if self.holds(f.study, who, "followup")}
         open_ = followup.queue(many.values(), today)
         done = [f for f in many.values() if f.completed or f.closed]
         rows = [followup.plain(f, today) for f in (*open_, *reversed(done))]
         return {
             "rows": [r for r in rows if not state or r["state"] == state],
-            "possible": [m for m in self._matches(open_) if not m.sure],
+            "possible": [m for m in self._matches(open_, who) if not m.sure],
             "adherence": followup.adherence(many.values(), today),
             "published": followup.PUBLISHED,
             "today": today.isoformat(),
@@ -256,8 +268,8 @@ class Reviewing:
     def match_followups(self, *, who: Person) -> int:
         """Find examinations that surely complete an open follow-up; how many."""
         must(who, "followup")
-        many = self._followups()
-        sure = [m for m in self._matches(followup.queue(many.values(), self.clock().date())) if m.sure]
+        many = {id: f for id, f in self._followups().items() if self.holds(f.study, who, "followup")}
+        sure = [m for m in self._matches(followup.queue(many.values(), self.clock().date()), who) if m.sure]
         events = [followup.match(many[m.follow_up], m, who.name, self.clock()) for m in sure]
         if events:
             self.journal.append(*events)
@@ -270,7 +282,7 @@ class Reviewing:
             NotFound: no such follow-up, or the study does not fit it at all.
         """
         must(who, "followup", id)
-        asked = self._followup(id)
+        asked = self._followup(id, who)
         found = next((m for m in followup.matches([asked], [self.index.study(study_uid)])), None)
         if found is None:
             raise NotFound("a fitting examination", "another patient, modality, or before the recommendation")
@@ -279,25 +291,26 @@ class Reviewing:
     def close_followup(self, id: str, reason: str, *, who: Person) -> None:
         """Close it without an examination, with the reason."""
         must(who, "followup", id)
-        self.journal.append(followup.close(self._followup(id), reason, who.name, self.clock()))
+        self.journal.append(followup.close(self._followup(id, who), reason, who.name, self.clock()))
 
     def _followups(self) -> dict[str, followup.FollowUp]:
         return followup.fold(self._follow.events())
 
-    def _followup(self, id: str) -> followup.FollowUp:
+    def _followup(self, id: str, who: Person) -> followup.FollowUp:
         found = self._followups().get(id)
-        if found is None:
+        if found is None or not self.holds(found.study, who, "followup"):
             raise NotFound(f"follow-up '{id:.40}'", "there is none of that name", "load the list again")
         return found
 
-    def _matches(self, open_: Sequence[followup.FollowUp]) -> list[followup.Match]:
+    def _matches(self, open_: Sequence[followup.FollowUp], who: Person) -> list[followup.Match]:
         found: list[followup.Match] = []
         studies: dict[str, list[Study]] = {}
         for asked in open_:
             if asked.patient not in studies:
                 keys = {"PatientID": asked.patient.replace("*", "?")}
-                studies[asked.patient] = self.index.studies(keys, limit=1000)
-            found += followup.matches([asked], studies[asked.patient])
+                mine = self.index.studies(keys, limit=1000)
+                studies[asked.patient] = [s for s in mine if self.holds(s.uid, who, "followup")]
+            found += followup.matches([asked], [s for s in studies[asked.patient] if self.together(asked.study, s.uid)])
         return found
 
     # ---- consultation ----------------------------------------------------------------------------------------
@@ -313,6 +326,8 @@ class Reviewing:
     def remark(self, view: consultation.View, words: str, *, thread: int = 0, who: Person) -> list[dict[str, Any]]:
         """Say something about a view of a study, or answer in a thread."""
         must(who, "consult", view.study)
+        if not self.holds(view.study, who, "consult"):
+            raise NotFound(f"study {view.study:.64}", "the archive has none of that UID")
         self._must_show(view)
         event = consultation.remark(view, words, who.name, self.clock(), thread=thread, known=self._known(view.study))
         self.journal.append(event)

@@ -42,6 +42,7 @@ class Sharing:
     blobs: Blobs
     clock: Callable[[], datetime]
     consents: Consenting
+    holds: Callable[[str, Person, str], bool] = lambda study_uid, who, verb: True
 
     def __post_init__(self) -> None:
         self._known = Follower[Mapping[str, Share]](self.journal, sharing.KINDS, dict, sharing.after)
@@ -73,13 +74,15 @@ class Sharing:
         """Links that were given, the newest first."""
         must(who, "share", study_uid)
         now = self.clock()
-        found = [s for s in self._known.state().values() if not study_uid or s.study_uid == study_uid]
+        held = [s for s in self._known.state().values() if self.holds(s.study_uid, who, "share")]
+        found = [s for s in held if not study_uid or s.study_uid == study_uid]
         return [s.told(now) for s in sorted(found, key=lambda s: s.given, reverse=True)]
 
     def end(self, id: str, *, who: Person, reason: str = "") -> None:
         """End a link now."""
         must(who, "share")
-        self.journal.append(sharing.end(self._known.state(), id, who=who.name, now=self.clock(), reason=reason))
+        mine = {d: s for d, s in self._known.state().items() if self.holds(s.study_uid, who, "share")}
+        self.journal.append(sharing.end(mine, id, who=who.name, now=self.clock(), reason=reason))
 
     def study(self, secret: str, *, address: str, word: str = "") -> Study:
         """What a link shows: one study, of it the images; results of machines and reports stay in the house."""

@@ -91,7 +91,8 @@ class Teaching:
         if not told:
             raise Refused(f"no signed report on {analysis}", "there is nothing to learn from", "wait until some are")
         blind = self.disclosing.blinded(who)
-        studies = {s: self.index.study(s) for s in {t.study for t in told} - set(blind)}
+        held = self.disclosing.sieve(who, "train")
+        studies = {s: self.index.study(s) for s in {t.study for t in told} - set(blind) if held(s)}
         purpose = use or self.consents.use(Purpose.TRAINING, who=who)
         open_, closed = self.consents.sifted(studies.values(), purpose)
         may = {study.uid for study in open_}

@@ -103,16 +103,24 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         self._receiving = Receiving(self.database, self.blobs, self.journal, lambda: self.clock(), self.projects)
         self._entrance = Entrance(self.index, self.journal, self.clock)
         self._listing = Listing(self.index, self.journal)
-        self.reviews = Reviewing(self.index, self.journal, self.blobs, self.clock)
+        self.reviews = Reviewing(
+            self.index, self.journal, self.blobs, self.clock, self.projects.holds, self.projects.together
+        )
         self._disclosing = Disclosing(self.index, self.journal, self.reviews.blinded, self.projects)
         self.cataloguing = Cataloguing(
             self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf
         )
         self.gating = Gating(self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf)
-        self.audits = Auditing(self.journal, self.clock, self._disclosing.hears)
+        self.audits = Auditing(self.journal, self.clock, self._disclosing.hears, self.projects.hears)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
         self.consents = Consenting(
-            self.index, self.journal, self.blobs, self.clock, self.preferences.site_wide, self._models
+            self.index,
+            self.journal,
+            self.blobs,
+            self.clock,
+            self.preferences.site_wide,
+            self._models,
+            self.projects.reach,
         )
         self.showing = Showing(self.shelf)
         self.watching = Watching(
@@ -127,18 +135,20 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         self.rejecting = Rejecting(
             self.database, self.index, self.journal, self.blobs, lambda: self.clock(), self._receiving.take
         )
-        self.identities = Identifying(self.index, self.journal, lambda: self.clock())
+        self.identities = Identifying(self.index, self.journal, lambda: self.clock(), self.projects.holds)
         self._open_exchange()
         self.sealing = Sealing(self.database, self.blobs, self.journal, lambda: self.clock(), self.projects)
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
-        self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents)
+        self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents, self.projects.holds)
         self.federation = Federating(self.journal, self.clock)
         self.teaching = Teaching(
             self.index, self.journal, self.blobs, self._disclosing, self.consents, lambda: self.clock()
         )
         self._shelf, self._cutter = Shelf(), Cutter()
-        self.calls = Escalating(self.index, self.journal, self.preferences, self.clock)
-        self.oversight = Overseeing(self.index, self.journal, self.blobs, self.registry, self.clock, self._limits)
+        self.calls = Escalating(self.index, self.journal, self.preferences, self.clock, self.projects.holds)
+        self.oversight = Overseeing(
+            self.index, self.journal, self.blobs, self.registry, self.clock, self._limits, self.projects.reach
+        )
         self.guests = Segmenting(
             self.registry, self.clock, shelf=self.shelf, apart=self.apart, stops=self._disclosing.stops
         )

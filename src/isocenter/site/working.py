@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from isocenter.dicom.header import ae_title
-from isocenter.dicom.match import fits
+from isocenter.dicom.match import asked_by, fits
 from isocenter.dicom.model import Model, first, items
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person, must
 from isocenter.record import Event, Kind, Sealed
-from isocenter.site import workitem
+from isocenter.site import projecting, workitem
 from isocenter.site.workitem import KINDS, STATE, Workitem
 
 if TYPE_CHECKING:
+    from isocenter.site.projecting import Projects
     from isocenter.store.journal import Journal
 
 __all__ = ["ALL", "FILTERED", "Report", "Working"]
@@ -56,8 +57,14 @@ class Report:
 class Working:
     """The work items of one archive, kept level with its journal."""
 
-    def __init__(self, journal: Journal, clock: Callable[[], datetime]) -> None:
-        self._journal, self._clock = journal, clock
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Callable[[], datetime],
+        projects: Projects | None = None,
+        searches: Callable[[Person, str, Collection[str]], None] = lambda who, level, keys: None,
+    ) -> None:
+        self._journal, self._clock, self._projects, self._searches = journal, clock, projects, searches
         self._lock = threading.Lock()
         self._level = 0
         self._items: dict[str, Workitem] = {}
@@ -76,13 +83,15 @@ class Working:
 
         def rule(history: Sequence[Sealed]) -> Sequence[Event]:
             workitem.must_be_new(history)
-            return [event]
+            homed = self._projects.homed(f"{projecting.WORKITEM}{uid}", who, event.time) if self._projects else []
+            return [*homed, event]
 
         self._journal.decide(uid, KINDS, rule)
 
     def update(self, uid: str, told: Mapping[str, Any], transaction: str = "", *, who: Person) -> None:
         """Set attributes; see `workitem.update`."""
         must(who, "workitem", uid)
+        self._must_hold(uid, who, "workitem")
         now = self._clock()
         self._journal.decide(
             uid, KINDS, lambda history: [workitem.update(workitem.fold(history), told, transaction, who.name, now)]
@@ -91,6 +100,7 @@ class Working:
     def change_state(self, uid: str, state: str, transaction: str, *, who: Person) -> None:
         """Claim, complete or give up; of many who claim at once one succeeds. See `workitem.change`."""
         must(who, "workitem", uid)
+        self._must_hold(uid, who, "workitem")
         now = self._clock()
         self._journal.decide(
             uid, KINDS, lambda history: [workitem.change(workitem.fold(history), state, transaction, who.name, now)]
@@ -99,6 +109,7 @@ class Working:
     def request_cancel(self, uid: str, told: Mapping[str, Any], *, who: Person) -> None:
         """Ask to cancel it; see `workitem.cancel`."""
         must(who, "workitem", uid)
+        self._must_hold(uid, who, "workitem")
         now = self._clock()
         self._journal.decide(
             uid, KINDS, lambda history: workitem.cancel(workitem.fold(history), told, who.name, now)
@@ -109,13 +120,15 @@ class Working:
     def item(self, uid: str, *, who: Person) -> Workitem:
         """One item; NotFound."""
         must(who, "workitems", uid)
-        return workitem.fold((), self._known()[0].get(uid))
+        return workitem.fold((), self._known()[0].get(uid) if self.holds(uid, who) else None)
 
     def search(self, keys: Mapping[str, Any], *, who: Person) -> list[Model]:
         """Items that fit the keys, the most urgent and oldest first."""
         must(who, "workitems")
+        self._searches(who, "WORKITEM", asked_by(keys))
         rank = {"HIGH": 0, "MEDIUM": 1, "LOW": 2}
-        found = [i.model for i in self._known()[0].values() if fits(i.model, keys)]
+        held = self._sieve(who)
+        found = [i.model for u, i in self._known()[0].items() if held(u) and fits(i.model, keys)]
         found.sort(key=lambda m: (rank.get(first(m, "00741200"), 3), first(m, "00404005"), first(m, "00080018")))
         return found
 
@@ -143,7 +156,7 @@ class Working:
         must(who, "workitems", uid)
         aet = ae_title(aet)
         held, watch = self._known()
-        if uid not in (ALL, FILTERED) and uid not in held:
+        if uid not in (ALL, FILTERED) and (uid not in held or not self.holds(uid, who)):
             raise NotFound("A work item of that UID", "the archive has none")
         if suspend and uid not in (ALL, FILTERED):
             raise Refused("A suspension for one item", "only the watch of all items is suspended", "end it instead")
@@ -151,14 +164,30 @@ class Working:
             raise NotFound(f"A subscription of {aet}", "there is none")
         details: dict[str, Any] = {"aet": aet, "on": on, "lock": lock, "suspend": suspend, "keys": dict(keys or {})}
         if on and not suspend and uid in (ALL, FILTERED):
-            details["those"] = [u for u, i in held.items() if not keys or fits(i.model, keys)][:100_000]
+            mine = self._sieve(who)
+            those = [u for u, i in held.items() if mine(u) and (not keys or fits(i.model, keys))]
+            details["those"] = those[:100_000]
         self._journal.append(Event(Kind.WORKITEM_WATCHED, self._clock(), who.name, uid, details))
 
     def watchers(self, uid: str, *, who: Person) -> list[str]:
         """AE titles that watch an item."""
         must(who, "workitems", uid)
         held, watch = self._known()
-        return _watching(uid, held.get(uid), watch)
+        return _watching(uid, held.get(uid) if self.holds(uid, who) else None, watch)
+
+    def holds(self, uid: str, who: Person, verb: str = "workitems") -> bool:
+        """Whether a work item is of a project in which somebody is."""
+        return self._projects is None or self._projects.holds(f"{projecting.WORKITEM}{uid}", who, verb)
+
+    def _sieve(self, who: Person) -> Callable[[str], bool]:
+        if self._projects is None:
+            return lambda uid: True
+        held = self._projects.sieve(who, "workitems")
+        return lambda uid: held(f"{projecting.WORKITEM}{uid}")
+
+    def _must_hold(self, uid: str, who: Person, verb: str) -> None:
+        if not self.holds(uid, who, verb):
+            workitem.fold((), None)  # in the words for one that does not exist
 
     def head(self) -> int:
         """Number of the newest event of the journal."""

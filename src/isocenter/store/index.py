@@ -132,8 +132,13 @@ class Index:
                     of[one["study_uid"]].append(_series(one, ()))
         return [_study(row, tuple(of[row["uid"]])) for row in rows]
 
-    def listed(self, study_uids: Sequence[str] | None = None) -> list[tuple[Study, tuple[str, ...], int]]:
+    def listed(
+        self, study_uids: Sequence[str] | None = None, *, reach: Reach | None = None
+    ) -> list[tuple[Study, tuple[str, ...], int]]:
         """What a worklist shows of studies, all of them or some: without series, with modalities and images.
+
+        Args:
+            reach: as in `find`.
 
         Returns:
             (study, its modalities sorted, number of its instances), in no order.
@@ -141,7 +146,10 @@ class Index:
         found = []
         with self._database.read() as connection:
             for some in _parts(t.study.c.uid, study_uids):
-                for row in connection.execute(sa.select(t.study).where(*some)).mappings().all():
+                query = sa.select(t.study).where(*some)
+                if reach is not None:
+                    query = query.where(within(t.study.c.uid, reach))
+                for row in connection.execute(query).mappings().all():
                     kinds = tuple(one for one in row["modalities"].split("\\") if one)
                     found.append((_study(row, ()), kinds, int(row["instance_count"])))
         return found

@@ -15,6 +15,7 @@ import { moment } from "../words";
 import { rowToTake } from "../worklist/rows";
 import { TILT } from "../viewer/cross";
 import { Desk } from "./desk";
+import { Emergency, GlassBar } from "./emergency";
 import { Findings } from "./findings";
 import { FirstOpinion } from "./first-opinion";
 import { PatientBar, useOnlyStudy } from "./patient-bar";
@@ -41,11 +42,12 @@ export function RoomPage({ study: uid }: { study: string }) {
   useRoomKeys(desk);
   const state = session.study.state.value;
   if (state.at === "loading") return <main><Loading what="the study" /></main>;
-  if (state.at === "failed") return <main><Failed trouble={state.trouble} again={() => void session.begin()} /><p class="state"><a href={to.worklist}>Back to the worklist</a></p></main>;
+  if (state.at === "failed") return <main><Failed trouble={state.trouble} again={() => void session.begin()} />{state.trouble.status === 404 && <Emergency study={uid} again={() => void session.begin()} />}<p class="state"><a href={to.worklist}>Back to the worklist</a></p></main>;
   const trouble = session.acts.trouble.value;
   return (
     <>
       <PatientBar session={session} study={state.value} leave={() => void desk.leave()} sign={() => desk.askToSign()} />
+      <GlassBar study={uid} />
       {state.stale && <Stale time={state.time} again={() => void session.study.load()} />}
       {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{trouble.what}{trouble.why && `: ${trouble.why}`}. {trouble.remedy}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
       <main class="room" inert={otherStudy.value !== null}>

@@ -6,6 +6,7 @@ import { Tabs } from "../kit/tabs";
 import { go, to } from "../router";
 import { MinePart } from "./mine-part";
 import { PeoplePart } from "./people-part";
+import { ProjectsPart } from "./projects-part";
 import { SitePart } from "./site-part";
 import { SystemPart } from "./system-part";
 import { undoLast } from "./undo";
@@ -15,6 +16,7 @@ const PARTS = [
   { part: "site", name: "Site", key: "2" },
   { part: "people", name: "People", key: "3" },
   { part: "system", name: "System", key: "4" },
+  { part: "projects", name: "Projects", key: "5" },
 ];
 
 /** Make it mine; make it the site's; know why something is allowed. */
@@ -42,6 +44,7 @@ export function SettingsPage({ part }: { part: string }) {
         {part === "site" && <SitePart wanted={wanted} />}
         {part === "people" && <PeoplePart />}
         {part === "system" && <SystemPart />}
+        {part === "projects" && <ProjectsPart />}
       </main>
     </>
   );

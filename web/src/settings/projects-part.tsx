@@ -1,0 +1,139 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { asTrouble, Source } from "../api/load";
+import { Empty, Shown } from "../kit/states";
+import { may } from "../me";
+import { moment } from "../words";
+
+interface Project {
+  name: string;
+  about: string;
+  mine: string;
+  keeper?: string;
+  members?: { of: string; name: string; role: string }[];
+  senders?: { of: string; sender: string }[];
+}
+
+interface Review {
+  id: string;
+  study: string;
+  by: string;
+  project: string;
+  reason: string;
+  begun: string;
+  until: string;
+  reviewed: string;
+  justified: boolean | null;
+  words: string;
+  seen: string[];
+}
+
+/** Which studies belong together, who is in, and what was opened in an emergency. */
+export function ProjectsPart() {
+  const source = useRef<Source<Project[]>>(null);
+  source.current ??= new Source(async (abort) => (await ask<{ projects: Project[] }>("/api/projects", { abort })).projects);
+  const projects = source.current;
+  useEffect(() => (void projects.load(), () => projects.stop()), []);
+  return (
+    <>
+      <section aria-labelledby="projects">
+        <h2 id="projects">Projects</h2>
+        <p class="muted">A study is at home in one project. What is in no other is in the house, where everybody is who was not put out.</p>
+        <Shown of={projects} what="the projects">
+          {(all) => (
+            <table class="plain wide">
+              <thead><tr><th scope="col">Name</th><th scope="col">What belongs to it</th><th scope="col">You are</th>{may("project") && <><th scope="col">Who is in it</th><th scope="col">What arrives there</th></>}</tr></thead>
+              <tbody>
+                {all.map((one) => (
+                  <tr key={one.name}>
+                    <td>{one.name}</td><td>{one.about}</td><td>{one.mine || <span class="muted">not in it</span>}</td>
+                    {may("project") && <><td>{one.members?.map((m) => `${m.name} (${m.role})`).join(", ")}</td><td>{one.senders?.map((s) => s.sender).join(", ")}</td></>}
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          )}
+        </Shown>
+        {may("project") && <Acts done={(all) => projects.put(all)} />}
+      </section>
+      {may("glass_review") && <Reviews />}
+    </>
+  );
+}
+
+function Acts({ done }: { done: (all: Project[]) => void }) {
+  const [refused, setRefused] = useState("");
+  const act = (path: (name: string) => string, method: "PUT" | "POST") => async (event: SubmitEvent) => {
+    event.preventDefault();
+    const form = event.currentTarget as HTMLFormElement;
+    const { project, ...body } = Object.fromEntries(new FormData(form)) as Record<string, string>;
+    try {
+      done((await ask<{ projects: Project[] }>(path(encodeURIComponent(project ?? "")), { method, body })).projects);
+      form.reset();
+      setRefused("");
+    } catch (error) {
+      setRefused(asTrouble(error).message);
+    }
+  };
+  const of = <label>Kind<select name="of"><option value="account">account</option><option value="aet">AE title</option></select></label>;
+  return (
+    <>
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      <form class="add" onSubmit={act((name) => `/api/projects/${name}`, "PUT")} aria-label="Make a project">
+        <label>Name<input name="project" required maxLength={40} pattern="[a-z0-9][a-z0-9_\-]*" autocomplete="off" /></label>
+        <label>What belongs to it<input name="about" required maxLength={500} autocomplete="off" /></label>
+        <label>Who looks through emergencies<input name="keeper" maxLength={64} autocomplete="off" /></label>
+        <button>Make the project</button>
+      </form>
+      <form class="add" onSubmit={act((name) => `/api/projects/${name}/members`, "POST")} aria-label="Let somebody in">
+        <label>Project<input name="project" required maxLength={40} autocomplete="off" /></label>
+        <label>Who<input name="name" required maxLength={64} autocomplete="off" /></label>
+        {of}
+        <label>Is there<select name="role">{["reader", "researcher", "admin", "service", "none"].map((role) => <option key={role}>{role}</option>)}</select></label>
+        <button>Let them in</button>
+      </form>
+      <form class="add" onSubmit={act((name) => `/api/projects/${name}/senders`, "POST")} aria-label="What arrives in a project">
+        <label>Project<input name="project" required maxLength={40} autocomplete="off" /></label>
+        <label>Sender<input name="sender" required maxLength={64} autocomplete="off" /></label>
+        {of}
+        <button>Its new studies belong there</button>
+      </form>
+    </>
+  );
+}
+
+function Reviews() {
+  const source = useRef<Source<Review[]>>(null);
+  source.current ??= new Source(async (abort) => (await ask<{ reviews: Review[] }>("/api/glass/reviews", { abort })).reviews);
+  const reviews = source.current;
+  useEffect(() => (void reviews.load(), () => reviews.stop()), []);
+  return (
+    <section aria-labelledby="reviews">
+      <h2 id="reviews">Opened in an emergency</h2>
+      <Shown of={reviews} what="the emergencies">
+        {(all) => (all.length ? all.map((one) => <Case key={one.id} one={one} again={() => void reviews.load()} />) : (
+          <Empty title="Nothing for you to look through">When somebody opens a study of a project that they are not in, and you are the one who is asked about it, it stands here.</Empty>
+        ))}
+      </Shown>
+    </section>
+  );
+}
+
+function Case({ one, again }: { one: Review; again: () => void }) {
+  const [words, setWords] = useState("");
+  const [refused, setRefused] = useState("");
+  const judge = (justified: boolean) => ask(`/api/glass/${one.id}/review`, { method: "POST", body: { justified, words } }).then(again, (error: unknown) => setRefused(asTrouble(error).message));
+  return (
+    <article class="for" aria-label={`Opened by ${one.by}`}>
+      <p><strong>{one.by}</strong> opened a study of {one.project}, {moment(one.begun)} to {moment(one.until)} UTC: “{one.reason}”. Seen: {one.seen.join(", ") || "nothing"}. <span class="id">{one.study}</span></p>
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
+      {one.reviewed ? <p class="muted">{one.reviewed}: {one.justified ? "rightly so" : "not rightly so"}. {one.words}</p> : (
+        <p class="acts">
+          <label>Words<input maxLength={1000} value={words} onInput={(event) => setWords(event.currentTarget.value)} /></label>
+          <button type="button" onClick={() => void judge(true)}>Rightly so</button>
+          <button type="button" disabled={words.trim().length < 3} onClick={() => void judge(false)}>Not rightly so</button>
+        </p>
+      )}
+    </article>
+  );
+}
