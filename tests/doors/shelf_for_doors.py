@@ -54,9 +54,7 @@ class Shelf:
         self.rooms.append(Room())
         return self.rooms[-1]
 
-    def receive(
-        self, files: Iterable[bytes | Room], *, sender: str, who: Person, project: str = ""
-    ) -> list[Answer]:
+    def receive(self, files: Iterable[bytes | Room], *, sender: str, who: Person, project: str = "") -> list[Answer]:
         must(who, "receive")
         if self.failure is not None:
             raise self.failure

@@ -92,6 +92,12 @@ BODIES: dict[str, Any] = {
             }
         ]
     },
+    "/api/projects/{name}": {"about": "a trial"},
+    "/api/projects/{name}/members": {"name": "reader", "role": "reader"},
+    "/api/projects/{name}/senders": {"sender": "CT1"},
+    "/api/studies/{uid}/project": {"project": "trial", "reason": "a test"},
+    "/api/studies/{uid}/glass": {"reason": "a seizure in the ward"},
+    "/api/glass/{id}/review": {"justified": True},
     "/api/cohorts": {"name": "adults"},
     "/api/models/{name}/step": {"step": "examine", "reason": "a test"},
     "/api/consents": {"study": CT, "terms": {"GRU": []}},

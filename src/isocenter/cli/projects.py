@@ -130,5 +130,8 @@ def emergencies(folder: Where = None, as_json: Json = False) -> None:
     screen.table(
         f"{len(rows)} emergencies",
         ("by", "begun", "why", "project", "study", "looked through by"),
-        [(r["by"], r["begun"][:16], r["reason"], r["project"], r["study"], r["reviewed"] or "nobody yet") for r in rows],
+        [
+            (r["by"], r["begun"][:16], r["reason"], r["project"], r["study"], r["reviewed"] or "nobody yet")
+            for r in rows
+        ],
     )

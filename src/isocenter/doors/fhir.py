@@ -17,7 +17,7 @@ from isocenter.doors.pages_guard import status_of
 from isocenter.doors.part10 import is_uid
 from isocenter.errors import Forbidden, IsocenterError, LimitReached, NotFound, Refused
 from isocenter.forms import fhir_workflow as made
-from isocenter.govern.policy import Person, Role, may
+from isocenter.govern.policy import Person, Role, may, must
 from isocenter.record import Patient
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class _Asked:
 def _metadata(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
     from isocenter import __version__
 
+    must(who, "me")
     return made.capability(_VERSIONS[asked.version], asked.site.clock(), __version__)
 
 
@@ -202,6 +203,7 @@ def _as_task(asked: _Asked, uid: str, who: Person) -> Any:
 
 
 def _endpoint(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
+    must(who, "me")
     if request.path_params["id"] != "dicomweb":
         raise NotFound("an Endpoint of that id", "there is 'dicomweb'")
     return made.endpoint(asked.dicomweb)

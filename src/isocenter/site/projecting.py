@@ -43,6 +43,8 @@ _OF_OTHERS = {
 }
 """Events whose subject is no study, each with what stands before it where its home is kept. What is said of a patient
 as a whole is told to the house."""
+_BLIND = frozenset({Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED})
+"""Acts on what is read blind, which name no study: whoever is not in every project hears of their own."""
 _COHORTS = frozenset({Kind.COHORT_FROZEN, Kind.COHORT_EXPORTED})
 _ONE, _MANY = ("study_uid", "study"), ("studies",)
 """Parameters of verbs that name a study, or several."""
@@ -159,10 +161,13 @@ class Projects:
             return True
         if event.kind in _COHORTS:
             return event.who == who.name
-        about = [str(uid) for uid in event.details.get("studies", ())]
+        told = event.details
+        about = [str(uid) for uid in (*told.get("studies", ()), *([told["study"]] if "study" in told else ()))]
         of = _OF_OTHERS.get(event.kind)
-        if of is not None or _UID.fullmatch(event.subject):
+        if of is not None or event.subject in self._homes or _UID.fullmatch(event.subject):
             about.append(f"{of or ''}{event.subject}")
+        if event.kind in _BLIND and not about:
+            return event.who == who.name
         return all(reach.holds(one, self.home(one)) for one in about)
 
     def at(self, study_uid: str, who: Person) -> Person:

@@ -80,10 +80,10 @@ class Working:
         """
         must(who, "workitem", uid)
         event = workitem.create(uid, told, who.name, self._clock())
+        homed = self._projects.homed(f"{projecting.WORKITEM}{uid}", who, event.time) if self._projects else []
 
         def rule(history: Sequence[Sealed]) -> Sequence[Event]:
             workitem.must_be_new(history)
-            homed = self._projects.homed(f"{projecting.WORKITEM}{uid}", who, event.time) if self._projects else []
             return [*homed, event]
 
         self._journal.decide(uid, KINDS, rule)
