@@ -116,6 +116,8 @@ ABOUT = {
         POST /api/identities/{number}/undo
         POST /api/glass/{id}/end
         POST /api/glass/{id}/review
+        POST /api/orders/cancel
+        POST /api/workitems/{uid}/cancel
         GET /dicom-web/workitems/{uid}
         POST /dicom-web/workitems/{uid}
         PUT /dicom-web/workitems/{uid}/state
@@ -137,6 +139,15 @@ ABOUT = {
         POST /api/patients
         GET /api/worklist
         GET /api/critical
+        GET /api/rejections
+        GET /api/alerts/all
+        GET /api/orders
+        POST /api/orders
+        GET /api/steps
+        GET /api/workitems
+        POST /api/workitems
+        GET /api/messages
+        GET /api/promises
         GET /api/alerts
         GET /api/projects
         GET /api/glass
@@ -203,6 +214,9 @@ ABOUT = {
         GET /api/people
         POST /api/people
         GET /api/colleagues
+        GET /api/peers
+        POST /api/peers
+        POST /api/peers/{name}/echo
         GET /api/settings/{scope}/history
         GET /api/views
         PUT /api/views/{name}
@@ -288,7 +302,7 @@ PERSONAL = frozenset(
 
 CHANGES_ALL = re.compile(
     r".*/(reject|project|sign|move|merge|lapse|lock|analyse|stop|resume|members|senders|glass|site|withdraw|purge)$"
-    r"|(PUT|POST) /api/(projects|people|views|segment|settings).*|POST /api/consents|POST /dicom-web.*|PUT /dicom-web.*"
+    r"|(PUT|POST) /api/(projects|people|views|segment|settings|orders|workitems).*|POST /api/consents|POST /dicom-web.*|PUT /dicom-web.*"
     r"|POST /fhir.*|POST /api/models.*|POST /api/modes.*"
 )
 """Acts after which the archive of the test would be another; on one's own their own test files do them."""

@@ -216,7 +216,7 @@ class House:
 
     def __init__(self) -> None:
         self.now = NOON
-        self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = self.alerts = self.projects = (
+        self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = self.alerts = (
             Quiet()
         )
         self.gating = self.watching = self.carding = self.likening = Quiet()

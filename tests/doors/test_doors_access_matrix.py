@@ -264,7 +264,9 @@ def sent(route: str, side: Side, headers: dict[str, str]) -> dict[str, Any]:
     if "/state" in path:
         told = {"00741000": {"vr": "CS", "Value": ["IN PROGRESS"]}, "00081195": {"vr": "UI", "Value": ["1.2.3"]}}
         return {"headers": headers, "json": told}
-    if "workitems" in path:
+    if path == "/api/orders/cancel":
+        return {"headers": headers, "json": {"id": side.order, "reason": "a test"}}
+    if path.startswith("/dicom-web/workitems"):
         return {"headers": headers, "json": ITEM if "POST" in route else None}
     if path.endswith("/ServiceRequest"):
         return {"headers": headers, "json": ORDER if "POST" in route else None}

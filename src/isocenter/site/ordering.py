@@ -328,7 +328,12 @@ class Ordering:
     def steps(self, *, who: Person, state: str = "") -> list[Performed]:
         """Performed steps, the latest first; of one state where it is named."""
         must(who, "orders")
-        found = [s for s in self._known()[1].values() if not state or s.state == state]
+        self._searches(who, "STEP", ("state",) if state else ())
+        held = self._projects.sieve(who, "orders") if self._projects is not None else None
+        found = [
+            s for s in self._known()[1].values()
+            if (not state or s.state == state) and (held is None or held(f"{projecting.STEP}{s.uid}"))
+        ]  # fmt: skip
         return sorted(found, key=lambda s: (s.begun, s.uid), reverse=True)
 
     def _named(self, scheduled: Iterable[Mapping[str, Any]], patient_id: str) -> list[Ordered]:
