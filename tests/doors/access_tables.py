@@ -302,7 +302,8 @@ PERSONAL = frozenset(
 
 CHANGES_ALL = re.compile(
     r".*/(reject|project|sign|move|merge|lapse|lock|analyse|stop|resume|members|senders|glass|site|withdraw|purge)$"
-    r"|(PUT|POST) /api/(projects|people|views|segment|settings|orders|workitems).*|POST /api/consents|POST /dicom-web.*|PUT /dicom-web.*"
+    r"|(PUT|POST) /api/(projects|people|views|segment|settings|orders|workitems).*"
+    r"|POST /api/consents|POST /dicom-web.*|PUT /dicom-web.*"
     r"|POST /fhir.*|POST /api/models.*|POST /api/modes.*"
 )
 """Acts after which the archive of the test would be another; on one's own their own test files do them."""
