@@ -62,6 +62,7 @@ ABOUT = {
         POST /api/studies/{uid}/remarks/{thread}/settle
         POST /api/studies/{uid}/together
         GET /api/studies/{uid}/together
+        GET /api/studies/{uid}/similar
         GET /api/studies/{uid}/surfaces
         GET /api/studies/{uid}/surfaces.glb
         POST /api/double
