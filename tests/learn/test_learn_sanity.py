@@ -57,12 +57,12 @@ def fitted(images: Any, labels: Any, seed: int, width: int = 8, size: int = 3, e
     return net.eval()
 
 
-def as_onnx(net: Any) -> bytes:
+def as_onnx(net: Any, size: int = 16) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            net, (torch.zeros(2, 1, 16, 16),), file, input_names=["image"], output_names=["logits"],
+            net, (torch.zeros(2, 1, size, size),), file, input_names=["image"], output_names=["logits"],
             dynamic_axes={"image": {0: "n"}, "logits": {0: "n"}}, dynamo=False,
         )  # fmt: skip
     return file.getvalue()
@@ -183,3 +183,76 @@ def test_an_edge_detector_fails_whatever_the_weights_are() -> None:
         sanity(edges, answer, subjects, images[:3], None, name="edges", rng=rng)
     with pytest.raises(Refused):
         cascade(b"nothing", rng=rng)
+
+
+# ---- another world, on which nothing of the suite was tuned: other texture, other lesion, other network
+
+
+def spots(rng: np.random.Generator, n: int) -> tuple[Any, Any, Any]:
+    """Stripes of any direction with a spot in each quarter: dark in a bright ring; in every second image one of them
+    is bright in a dark ring."""
+    r = np.hypot(*np.mgrid[-2:3, -2:3])
+    spot = (1.5 * (np.exp(-(r**2)) - 0.55 * np.exp(-((r - 2) ** 2) / 0.5))).astype(np.float32)
+    y, x = np.mgrid[:20, :20]
+    images, masks, labels = np.empty((n, 1, 20, 20), np.float32), np.zeros((n, 20, 20), bool), np.arange(n) % 2
+    for k in range(n):
+        angle, phase, wave = rng.uniform(0, np.pi), rng.uniform(0, 2 * np.pi), rng.uniform(5, 9)
+        along = x * np.cos(angle) + y * np.sin(angle)
+        images[k, 0] = 0.4 * np.sin(2 * np.pi * along / wave + phase) + rng.normal(0, 0.1, (20, 20))
+        for number, quarter in enumerate(rng.permutation(4)):
+            row, column = rng.integers(0, 6, 2) + 10 * np.array(divmod(quarter, 2))
+            ill = number == 0 and labels[k]
+            images[k, 0, row : row + 5, column : column + 5] += spot if ill else -spot
+            if number == 0:
+                masks[k, row : row + 5, column : column + 5] = True
+    return images, labels, masks
+
+
+def separable(images: Any, labels: Any, seed: int, width: int = 8, size: int = 5) -> Any:
+    """A network of depthwise convolutions with batch normalisation, trained in parts of 64."""
+    torch.manual_seed(seed)
+    nn = torch.nn
+    net = nn.Sequential(
+        nn.Conv2d(1, width, size, padding=size // 2), nn.BatchNorm2d(width), nn.GELU(),
+        nn.Conv2d(width, width, 3, padding=1, groups=width), nn.Conv2d(width, 2 * width, 1), nn.GELU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2 * width, 1),
+    )  # fmt: skip
+    x, y = torch.from_numpy(images), torch.from_numpy(labels.astype(np.float32))
+    steps = torch.optim.AdamW(net.parameters(), 0.01)
+    for _ in range(60):
+        for part in torch.split(torch.randperm(len(x)), 64):
+            steps.zero_grad()
+            nn.functional.binary_cross_entropy_with_logits(net(x[part])[:, 0], y[part]).backward()
+            steps.step()
+    return net.eval()
+
+
+@pytest.mark.nightly
+def test_in_another_world_occlusion_passes_and_an_edge_detector_fails_too() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(7)
+    images, labels, _ = spots(rng, 256)
+    shown, told, masks = spots(rng, 40)
+    files = [as_onnx(separable(images, labels, seed), 20) for seed in (0, 1)]
+    files.append(as_onnx(separable(images, labels, 2, width=6, size=7), 20))
+    blind = []
+    for seed in range(3, 7):
+        mixed = np.empty(64, int)
+        for kind in (0, 1):
+            mixed[labels[:64] == kind] = rng.permutation(np.arange(32) % 2)
+        blind.append(session(as_onnx(separable(images[:64], mixed, seed), 20)))
+    drawn = [[session(d) for d in cascade(files[0], rng=rng, levels=2)] for _ in range(4)]
+    torch.set_num_threads(threads)
+    model, twin, other = (session(f) for f in files)
+    assert np.mean((answer(model, shown) > 0) == (told == 1)) > 0.85, "it learnt the spot"
+    subjects = Subjects(model, list(zip(*drawn, strict=True)), blind, twin, other)
+    asked = {"images": shown[told == 1][:12], "masks": masks[told == 1][:12]}
+
+    def wide(subject: Any, image: Any) -> Any:
+        return occlusion(lambda x: answer(subject, x), image, patch=5, step=1)
+
+    good = sanity(wide, answer, subjects, **asked, name="occlusion", rng=np.random.default_rng(1))
+    assert good["passed"], good["checks"]
+    bad = sanity(edges, answer, subjects, **asked, name="edges", rng=np.random.default_rng(1))
+    assert not bad["passed"] and {"cascade", "labels"} <= {c for c in CHECKS if not bad["checks"][c]["passed"]}
