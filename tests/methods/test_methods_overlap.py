@@ -130,3 +130,25 @@ def test_what_cannot_be_compared_is_refused(one: Any, other: Any, spacing: Any, 
         surfaces(one, other, spacing)
     with pytest.raises(Refused, match="percentile"):
         surfaces(voxel((3, 3), (1, 1)), voxel((3, 3), (1, 1)), (1, 1)).hausdorff(0)
+
+
+def test_far_and_near_places_of_one_outline_are_exact() -> None:
+    """Beyond the rows that are looked at one by one the transform of layers answers: both as all pairs say."""
+    rng = np.random.default_rng(0)
+    one, other = np.zeros((14, 60, 40), bool), np.zeros((14, 60, 40), bool)
+    one[3:9, 4:12, 5:11] = other[3:9, 5:13, 4:10] = True
+    other[4:7, 40:50, 25:33] |= rng.random((3, 10, 8)) < 0.8  # an island that only one of them has
+    for spacing in ((1.0, 1.0, 1.0), (4.0, 0.6, 1.3)):
+        found = surfaces(one, other, spacing)
+        cells = [_cells(m) * spacing for m in (one, other)]
+        every = np.sqrt(((cells[0][:, None] - cells[1][None]) ** 2).sum(-1))
+        assert found.there == pytest.approx(np.sort(every.min(1)), abs=1e-9)
+        assert found.back == pytest.approx(np.sort(every.min(0)), abs=1e-9) and found.back.max() > 15
+
+
+def _cells(mask: np.ndarray) -> np.ndarray:
+    """Cells of 2 x 2 x 2 voxels that are partly filled."""
+    whole = np.pad(mask, 1).astype(int)
+    corners = [slice(0, -1), slice(1, None)]
+    filled = sum(whole[a, b, c] for a in corners for b in corners for c in corners)
+    return np.argwhere((filled > 0) & (filled < 8))

@@ -130,7 +130,7 @@ def surfaces(one: npt.ArrayLike, other: npt.ArrayLike, spacing_mm: Sequence[floa
     areas = _areas(tuple(map(float, spacing)))
     codes = [_codes(np.ascontiguousarray(m).view(np.uint8)) for m in _cropped(a, b)]
     places = [_places(c) for c in codes]
-    there, back = (_nearest(codes[1 - i], places[i], *whole) for i in (0, 1))
+    there, back = (_distances(codes[1 - i], places[i], *whole) for i in (0, 1))
     sizes = [areas[c[tuple(at.T)]] for c, at in zip(codes, places, strict=True)]
     order_a, order_b = np.argsort(there), np.argsort(back)
     return Surfaces(there[order_a], sizes[0][order_a], back[order_b], sizes[1][order_b])
@@ -201,16 +201,67 @@ def _places(codes: Any) -> Any:
     return found
 
 
-@njit(parallel=True, cache=True)
-def _nearest(codes: Any, places: Any, sz: float, sy: float, sx: float) -> Any:
+_ROWS_LOOKED_AT = 200  # rows around a place that are looked at one by one, before whole layers are
+
+
+def _distances(codes: Any, places: Any, sz: float, sy: float, sx: float) -> npt.NDArray[np.float64]:
     """Exact distance (mm) from each place to the nearest cell with a surface.
 
-    Separable, as Felzenszwalb & Huttenlocher (2012), but the last axis is searched only from the places that are asked
-    for, outwards, until no nearer one is possible: surfaces that lie close together cost little.
+    Most places of two outlines of one thing have the other surface close by: the nearest of each row is known, and rows
+    are looked at from the nearest on, until none can be nearer. What is not found within a few hundred rows is found
+    by the transform of whole layers.
     """
+    in_row = _in_rows(codes)
+    steps, beyond = _around(sz, sy)
+    found = _close(in_row, places, steps, beyond, sz, sy, sx)
+    far = np.flatnonzero(np.isnan(found))
+    if len(far):
+        found[far] = _nearest(in_row, np.ascontiguousarray(places[far]), sz, sy, sx)
+    return np.asarray(found, np.float64)
+
+
+@lru_cache(maxsize=32)
+def _around(sz: float, sy: float) -> tuple[npt.NDArray[np.int32], float]:
+    """Steps (layers, rows) to the rows around, the nearest first, and the least square distance of all others."""
+    reach = np.sqrt(_ROWS_LOOKED_AT * sz * sy / np.pi)
+    high, wide = int(reach / sz) + 1, int(reach / sy) + 1
+    z, y = (a.ravel() for a in np.mgrid[-high - 1 : high + 2, -wide - 1 : wide + 2])
+    squares = (sz * z) ** 2 + (sy * y) ** 2
+    order = np.argsort(squares, kind="stable")
+    # Beyond the frame of this table squares are at least those of its nearer edge.
+    edge = min((sz * (high + 1)) ** 2, (sy * (wide + 1)) ** 2)
+    inside = order[squares[order] < min(edge, reach**2)]
+    beyond = min(float(edge), float(squares[order[len(inside)]]))
+    return np.stack([z[inside], y[inside]], 1).astype(np.int32), beyond
+
+
+@njit(parallel=True, cache=True)
+def _close(in_row: Any, places: Any, steps: Any, beyond: float, sz: float, sy: float, sx: float) -> Any:
+    """Distance from each place where it is proven by the rows around alone; NaN elsewhere."""
+    layers, rows, _ = in_row.shape
+    out = np.full(len(places), np.nan)
+    for i in prange(len(places)):
+        z, y, x = places[i, 0], places[i, 1], places[i, 2]
+        best = np.inf
+        for k in range(len(steps)):
+            dz, dy = steps[k, 0], steps[k, 1]
+            away = (sz * dz) ** 2 + (sy * dy) ** 2
+            if away >= best:
+                break
+            if 0 <= z + dz < layers and 0 <= y + dy < rows:
+                column = in_row[z + dz, y + dy, x]
+                if column >= 0:
+                    best = min(best, away + (sx * (x - column)) ** 2)
+        if best <= beyond:
+            out[i] = np.sqrt(best)
+    return out
+
+
+@njit(parallel=True, cache=True)
+def _in_rows(codes: Any) -> Any:
+    """Column of the nearest surface in the same row; -1 in a row without."""
     layers, rows, columns = codes.shape
-    in_row = np.full(codes.shape, -1, np.int16)  # column of the nearest surface in the same row
-    in_layer = np.full(codes.shape, -1, np.int16)  # row of the nearest surface in the same layer
+    in_row = np.full(codes.shape, -1, np.int16)
     for z in prange(layers):
         for y in range(rows):
             last = -1
@@ -225,6 +276,19 @@ def _nearest(codes: Any, places: Any, sz: float, sy: float, sx: float) -> Any:
                 before = in_row[z, y, x]
                 if last >= 0 and (before < 0 or last - x < x - before):
                     in_row[z, y, x] = last
+    return in_row
+
+
+@njit(parallel=True, cache=True)
+def _nearest(in_row: Any, places: Any, sz: float, sy: float, sx: float) -> Any:
+    """Exact distance (mm) from each place to the nearest cell with a surface.
+
+    Separable, as Felzenszwalb & Huttenlocher (2012), but the last axis is searched only from the places that are asked
+    for, outwards, until no nearer one is possible.
+    """
+    layers, rows, columns = in_row.shape
+    in_layer = np.full(in_row.shape, -1, np.int16)  # row of the nearest surface in the same layer
+    for z in prange(layers):
         heights, owners, starts = np.empty(rows), np.empty(rows, np.int64), np.empty(rows + 1)
         for x in range(columns):
             top = -1

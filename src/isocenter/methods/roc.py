@@ -101,9 +101,10 @@ def _split(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[An
         raise Refused(f"{len(truth)} labels and {len(score)} scores", "every case needs both")
     if not np.isfinite(score).all():
         raise Refused("a score that is not finite", "cases cannot be put in order")
-    if set(np.unique(truth).tolist()) - {0, 1}:
+    ill = truth == 1
+    if not (ill | (truth == 0)).all():
         raise Refused(f"labels {np.unique(truth).tolist()[:5]}", "labels are 0 (healthy) and 1 (diseased)")
-    diseased, healthy = score[truth == 1], score[truth == 0]
+    diseased, healthy = score[ill], score[~ill]
     if not len(diseased) or not len(healthy):
         raise Refused("one class only", "a curve needs diseased and healthy cases")
     return diseased, healthy
@@ -112,13 +113,17 @@ def _split(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[An
 def _placements(diseased: npt.NDArray[Any], healthy: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """DeLong's components: for each diseased case the part of the healthy below it, and for each healthy the part of
     the diseased above it, ties one half."""
-    from scipy.stats import rankdata
-
-    m, n = len(diseased), len(healthy)
-    together = rankdata(np.concatenate([diseased, healthy]))
-    v10 = (together[:m] - rankdata(diseased)) / n
-    v01 = 1 - (together[m:] - rankdata(healthy)) / m
+    one, other = np.argsort(diseased), np.argsort(healthy)
+    v10, v01 = np.empty(len(one)), np.empty(len(other))
+    v10[one], v01[other] = _placed(diseased[one], healthy[other])
     return v10, v01
+
+
+def _placed(diseased: npt.NDArray[Any], healthy: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The same of sorted scores, in their order: two searches for each instead of three rankings."""
+    below = np.searchsorted(healthy, diseased) + np.searchsorted(healthy, diseased, "right")
+    above = np.searchsorted(diseased, healthy) + np.searchsorted(diseased, healthy, "right")
+    return below / (2.0 * len(healthy)), 1 - above / (2.0 * len(diseased))
 
 
 def components(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -146,7 +151,8 @@ def auc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) ->
     >>> round(auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).value, 4)
     0.75
     """
-    v10, v01 = _placements(*_split(labels, scores))
+    diseased, healthy = _split(labels, scores)
+    v10, v01 = _placed(np.sort(diseased), np.sort(healthy))
     value = float(v10.mean())
     spread10 = float(v10.var(ddof=1)) if len(v10) > 1 else 0.0
     spread01 = float(v01.var(ddof=1)) if len(v01) > 1 else 0.0
