@@ -58,7 +58,7 @@ const units: Record<string, string> = {
 
 /** A UCUM unit as people write it. */
 export function unit(ucum: string): string {
-  return units[ucum] ?? ucum.replace(/^\{(.*)\}$/, "$1");
+  return units[ucum] ?? ucum.replace(/^\{(.*)\}$/, "$1").replace(/([a-z])2\b/gi, "$1²").replace(/([a-z])3\b/gi, "$1³");
 }
 
 /** Value, interval and unit in one phrase. */
@@ -80,7 +80,7 @@ export function count(n: number, one: string, many = `${one}s`): string {
 }
 
 /** How the field writes what a name of a program has in small letters. */
-const WRITTEN: Record<string, string> = { ct: "CT", mr: "MR", mri: "MRI", pet: "PET", suv: "SUV", xray: "X-ray", dce: "DCE", dsc: "DSC", ecg: "ECG", t1: "T1", t2: "T2", r2: "R2", "3d": "3D", "4d": "4D", flow4d: "4D flow" };
+const WRITTEN: Record<string, string> = { ct: "CT", mr: "MR", mri: "MRI", pet: "PET", suv: "SUV", xray: "X-ray", dce: "DCE", dsc: "DSC", ecg: "ECG", t1: "T1", t2: "T2", r2: "R2", "3d": "3D", "4d": "4D", flow4d: "4D flow", adrenalmnist3d: "AdrenalMNIST3D", bccd: "BCCD", breastmnist: "BreastMNIST", pneumoniamnist: "PneumoniaMNIST", retinamnist: "RetinaMNIST", ai: "AI" };
 
 /** `chest_xray_opacity` as words. */
 export function spoken(name: string): string {

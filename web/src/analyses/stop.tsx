@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { asTrouble } from "../api/load";
 import type { Stop } from "../api/shapes";
@@ -8,12 +8,14 @@ import { moment, spoken } from "../words";
 
 /** One press and a reason stop it everywhere; to start it again takes another person. */
 export function StopForm({ path, what, stopped, stopKey, asked, done }: { path: string; what: string; stopped: Stop[]; stopKey: string; asked: number; done: () => void }) {
+  const [chosen, choose] = useState<{ open: boolean; asked: number }>({ open: false, asked: 0 });
+  const open = chosen.open || asked > chosen.asked; // by the button, or by the key
   const [reason, setReason] = useState("");
   const [refused, setRefused] = useState("");
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    if (asked) field.current?.focus();
-  }, [asked]);
+  useLayoutEffect(() => {
+    if (open) field.current?.focus();
+  }, [open, asked]);
   const act = stopped.length ? "resume" : "stop";
   const send = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -27,6 +29,7 @@ export function StopForm({ path, what, stopped, stopKey, asked, done }: { path: 
       setRefused(`${trouble.message}. ${trouble.remedy}`);
     }
   };
+  if (!stopped.length && !open) return <p class="acts"><button type="button" onClick={() => choose({ open: true, asked })}><span class="now" aria-hidden="true">⬢</span> Stop it everywhere <Key of={stopKey} /></button></p>;
   const mine = stopped.some((one) => one.by === me.value?.name);
   return (
     <form class={stopped.length ? "stop-form stopped" : "stop-form"} onSubmit={send} aria-label={stopped.length ? `Start ${what} again` : `Stop ${what} everywhere`}>
@@ -38,6 +41,7 @@ export function StopForm({ path, what, stopped, stopKey, asked, done }: { path: 
           <button aria-disabled={!may("stop")} title={may("stop") ? undefined : ruleOf("stop")}>{stopped.length ? "Start it again" : <><span class="now" aria-hidden="true">⬢</span> Stop it everywhere</>} {!stopped.length && <Key of={stopKey} />}</button>
         </div>
       )}
+      {!stopped.length && <button type="button" class="quiet" onClick={() => choose({ open: false, asked })}>Leave it running</button>}
       {!stopped.length && <p class="muted">At once: it is run on no study, raises none on the worklist, and nothing of it leaves the house unconfirmed. What it said before stays, marked. Starting it again takes another person.</p>}
     </form>
   );

@@ -3,7 +3,7 @@ import { ask } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { Shown } from "../kit/states";
 import { may, me, ruleOf } from "../me";
-import { moment } from "../words";
+import { moment, spoken } from "../words";
 import { UsePart, type Use } from "./use";
 
 interface Taken {
@@ -57,13 +57,13 @@ export function GatePart({ name, done }: { name: string; done: () => void }) {
 function Told({ way, again }: { way: Way; again: () => void }) {
   return (
     <>
-      <h2>{way.state}{way.next && <span class="muted"> · next: {way.next}</span>}</h2>
+      <h2>{spoken(way.state)}{way.next && <span class="muted"> · next: {way.next}</span>}</h2>
       {way.missing.length > 0 && <><p>The step “{way.next}” lacks:</p><ul class="bullets">{way.missing.map((one) => <li key={one}>{one}</li>)}</ul></>}
       <Steps way={way} again={again} />
       <h2>What may change</h2>
-      {way.change ? <p>{way.change.may_change.join(", ")}. <span class="muted">{way.change.impact} Declared by {way.change.by}, {moment(way.change.when)} UTC.</span></p> : <p class="muted">No change record was declared: isocenter release {way.model} --change FILE</p>}
+      {way.change ? <p>{way.change.may_change.join(", ")}. <span class="muted">{way.change.impact} Declared by {way.change.by}, {moment(way.change.when)} UTC.</span></p> : <p class="muted">No change record was declared. The command is <code>isocenter release {way.model} --change FILE</code>.</p>}
       <h2>Sealed test</h2>
-      {way.test ? <p><span class="id">{way.test.digest.slice(0, 12)}</span>, sealed by {way.test.by}, {moment(way.test.when)} UTC; these weights were measured on it {way.looks === 1 ? "once" : `${way.looks} times`}.</p> : <p class="muted">No test set was sealed: isocenter release {way.model} --seal FILE</p>}
+      {way.test ? <p><span class="id">{way.test.digest.slice(0, 12)}</span>, sealed by {way.test.by}, {moment(way.test.when)} UTC; these weights were measured on it {way.looks === 1 ? "once" : `${way.looks} times`}.</p> : <p class="muted">No test set was sealed. The command is <code>isocenter release {way.model} --seal FILE</code>.</p>}
       {way.judged && <Judged of={way.judged} replaces={way.replaces} />}
       <h2>Steps</h2>
       {way.steps.length ? <ul class="changes">{way.steps.map((one) => <li key={one.when + one.step}>{moment(one.when)} UTC, {one.by}: {one.step}, then {one.state}. {one.reason}</li>)}</ul> : <p class="muted">None was taken.</p>}
@@ -108,9 +108,9 @@ function Steps({ way, again }: { way: Way; again: () => void }) {
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       <div class="reason">
         <label>Why, in your name ({me.value?.name})<input required maxLength={1000} value={reason} disabled={!may("release")} autocomplete="off" onInput={(event) => setReason(event.currentTarget.value)} /></label>
-        {offered.map((one) => <button key={one} type="button" aria-disabled={!may("release")} title={may("release") ? undefined : ruleOf("release")} onClick={() => void take(one)}>{one}</button>)}
+        {offered.map((one) => <button key={one} type="button" aria-disabled={!may("release")} title={may("release") ? undefined : ruleOf("release")} onClick={() => void take(one)}>{spoken(one)}</button>)}
       </div>
-      {way.possible.includes(BY_COMMAND) && <p class="muted">The sealed test is looked at by the command: isocenter release {way.model} --data FILE</p>}
+      {way.possible.includes(BY_COMMAND) && <p class="muted">The sealed test is looked at by the command <code>isocenter release {way.model} --data FILE</code>.</p>}
     </form>
   );
 }

@@ -44,9 +44,9 @@ function signed(value: number): string {
   return `${value < 0 ? "−" : value > 0 ? "+" : ""}${number(Math.abs(value))}`;
 }
 
-/** “11 of 60 needed”. */
+/** “11 of 60 needed”: studies. */
 export function tooFew(n: number, needed: number): string {
-  return `n ${n} of ${n + needed} needed`;
+  return `${n} of ${n + needed} needed`;
 }
 
 /** The zone of this desk: hours are local hours. */

@@ -6,6 +6,7 @@ import { address, setQuery } from "../router";
 import { type Estimate, minutes, share, span, tooFew } from "./figures";
 import { Choice, Period, wantedPeriod } from "./period";
 import { Ranges } from "./plots";
+import { spoken } from "../words";
 
 interface Row {
   group: string;
@@ -70,10 +71,10 @@ function Figures({ told }: { told: Turnaround }) {
   const shown = told.rows.filter((row) => row.median);
   return (
     <>
-      <h2>{told.span}: from {told.from} to {told.to}</h2>
+      <h2>{spoken(told.span)}: from {told.from} to {told.to}</h2>
       <table class="plain wide">
         <caption class="hidden">Turnaround by {told.by}</caption>
-        <thead><tr><th scope="col">{told.by}</th><th scope="col" class="num">Studies</th><th scope="col">Median (95 %)</th><th scope="col">90th</th><th scope="col">95th</th><th scope="col">Within {told.target_min} min (95 %)</th><th scope="col">To be told</th></tr></thead>
+        <thead><tr><th scope="col">{spoken(told.by)}</th><th scope="col" class="num">Studies</th><th scope="col">Median (95 %)</th><th scope="col">90th</th><th scope="col">95th</th><th scope="col">Within {told.target_min} min (95 %)</th><th scope="col">To be told</th></tr></thead>
         <tbody>
           <Line row={told.all} name="All together" />
           {told.rows.map((row) => <Line key={row.group} row={row} name={row.group} />)}

@@ -77,9 +77,9 @@ function Whom({ about, choose }: { about: About; choose: (about: About) => void 
   const one = named.current?.value;
   if (about.study) return <p>Of the study <a href={to.study(about.study)}>{one ? `${person(one.patient.name)}, ${one.description || one.modalities.join(" ")}, ${day(one.date)}` : "that was chosen"}</a>. <button type="button" onClick={() => choose({ patient: "", issuer: "", study: "" })}>Of everybody</button></p>;
   return (
-    <form class="add" onSubmit={send} aria-label="Of whom">
+    <form class="whom" onSubmit={send} aria-label="Of whom">
       <label>Patient number<input name="patient" maxLength={64} autocomplete="off" defaultValue={about.patient} /></label>
-      <label>Issuer, where several give numbers out<input name="issuer" maxLength={64} autocomplete="off" defaultValue={about.issuer} /></label>
+      <label>Issuer <span class="faint">where several give numbers out</span><input name="issuer" maxLength={64} autocomplete="off" defaultValue={about.issuer} /></label>
       <button>{about.patient ? "Show another" : "Show this patient"}</button>
       {about.patient && <button type="button" onClick={() => choose({ patient: "", issuer: "", study: "" })}>Of everybody</button>}
     </form>
