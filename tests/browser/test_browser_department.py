@@ -56,6 +56,7 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
 def test_every_part_without_fault_in_both_themes_and_with_its_json(page: Any, axe: str) -> None:
     found = {}
     page.goto("/department")
+    page.get_by_role("heading", name="Department").wait_for()
     for number, part in enumerate(PARTS, 1):
         page.keyboard.press(str(number))
         until(lambda part=part: page.evaluate("location.pathname") == f"/department/{part}")

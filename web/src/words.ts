@@ -75,6 +75,11 @@ export function sure(certainty: number): string {
   return "unlikely";
 }
 
+/** Words of a refusal as a sentence of their own: a capital first, and the full stop left to whoever writes it. */
+export function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1).replace(/\.$/, "");
+}
+
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
 }

@@ -1,4 +1,4 @@
-import type { AnalysisCard, Stop } from "../api/shapes";
+import type { AnalysisCard, Planned, Stop } from "../api/shapes";
 import type { Model } from "../models/shapes";
 
 /** A share with its 95 % interval; all null where there are too few cases to say it. */
@@ -37,4 +37,9 @@ export interface ModelPage extends Model, Fate {
   analyses: string[];
   stopped: Stop[];
   alarms: { number: number; when: string; chart: string; of: string; case: number; share_lately: number; usual: number; stop_rule: string }[];
+}
+
+/** Whether an analysis wants another modality than this study has: no surprise to a reader, where what came near may be one. */
+export function forOtherImages(one: Planned): boolean {
+  return one.answer === "declined" && !!one.checks?.some((check) => check.predicate === "modality" && !check.met && !check.optional);
 }

@@ -101,7 +101,7 @@ function Row({ alert, ladder, again }: { alert: Alert; ladder: string[]; again: 
     <tr>
       <th scope="row"><span class={css}><span aria-hidden="true">{shape}</span> {words}</span></th>
       <td><a href={to.study(alert.study)}>{alert.finding}</a><span class="sub"><span class="id">{alert.patient}</span> {[alert.description || alert.modalities.join(" "), alert.accession].filter(Boolean).join(" · ")}</span></td>
-      <td>{alert.ended ? <span class="muted">{moment(alert.ended)} UTC</span> : <span class={over ? "now" : undefined}>{waited(Math.abs(alert.left_s))} {over ? "over" : "left"}</span>}<span class="sub">{alert.source === "unread" ? "flagged by a machine" : `seen by ${alert.by}`} {moment(alert.identified)} UTC</span></td>
+      <td>{alert.ended ? <span class="muted">{moment(alert.ended)} UTC</span> : <span class={over ? "now" : undefined}>{waited(Math.abs(alert.left_s))} {over ? "over" : "left"}</span>}<span class="sub when">{alert.source === "unread" ? "flagged by a machine" : `seen by ${alert.by}`} {moment(alert.identified)} UTC</span></td>
       <td><ol class="ladder">{ladder.map((rung, i) => <li key={rung} class={i === alert.rung && !alert.ended ? "reached" : undefined} aria-current={i === alert.rung && !alert.ended ? "step" : undefined}>{i === 0 ? (RUNGS[alert.responsible] ?? alert.responsible) : RUNGS[rung] ?? rung}</li>)}</ol></td>
       <td>
         {alert.ended ? (alert.told?.opened ? `study opened by ${alert.told.opened}` : `${alert.told?.recipient}, ${alert.told?.method}, by ${alert.told?.communicator}`)

@@ -83,7 +83,7 @@ export function shown(key: string): string {
   if (key === " ") return "Space";
   return key
     .split(" ")
-    .map((stroke) => stroke.split("+").map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join("+"))
+    .map((stroke) => stroke.split("+").map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part)).join("+").replace("Shift+", "⇧"))
     .join(" ");
 }
 

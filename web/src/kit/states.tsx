@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Loaded, Progress, Source } from "../api/load";
 import type { Trouble } from "../api/door";
 import { waitingActs } from "../api/waiting";
-import { clock, count } from "../words";
+import { clock, count, sentence } from "../words";
 
 /** The seven states of every screen, drawn once: empty, loading, error, no permission, refused, offline, stale. */
 
@@ -45,10 +45,10 @@ export function Failed({ trouble, again, stands }: { trouble: Trouble; again?: (
   if (trouble.unreached) return <Offline trouble={trouble} again={again} />;
   return (
     <section class="state" role="alert">
-      <h2><span class="soon" aria-hidden="true">▲</span> {trouble.what}</h2>
-      {trouble.why && <p>{trouble.why}</p>}
+      <h2><span class="soon" aria-hidden="true">▲</span> {sentence(trouble.what)}</h2>
+      {trouble.why && <p>{sentence(trouble.why)}.</p>}
       {stands && <p class="muted">{stands}</p>}
-      {trouble.remedy && <p class="muted">{trouble.remedy}</p>}
+      {trouble.remedy && <p class="muted">{sentence(trouble.remedy)}.</p>}
       {trouble.event && <p class="muted">Number of this error in the server's log: <span class="id">{trouble.event}</span></p>}
       {again && <button type="button" onClick={again}>{trouble.kind === "cancelled" ? "Load it" : "Try again"}</button>}
     </section>

@@ -42,7 +42,8 @@ function Stack({ told, study, at, move, point, others = [] }: Props & { told: St
   const [size, setSize] = useState<[number, number]>([0, 0]);
   if (!series) return <Empty title="This study has no images to look at" />;
   const images = series.instances.flatMap((one) => Array.from({ length: Math.max(1, one.frames) }, (_, frame) => ({ image: one.sop_uid, frame })));
-  const here = Math.max(0, images.findIndex((one) => one.image === at.image && one.frame === at.frame));
+  const named = images.findIndex((one) => one.image === at.image && one.frame === at.frame);
+  const here = named >= 0 ? named : Math.floor((images.length - 1) / 2); // the ends of a stack show little
   const now = images[here]!;
   const go = (index: number) => {
     const next = images[Math.min(images.length - 1, Math.max(0, index))]!;

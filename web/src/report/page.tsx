@@ -7,7 +7,8 @@ import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
 import { go, to } from "../router";
-import { day, moment, person, spoken } from "../words";
+import { count, day, moment, person, spoken } from "../words";
+import { forOtherImages } from "../analyses/shapes";
 import { Marked, Reasons } from "./doubts";
 
 interface Whole {
@@ -59,6 +60,7 @@ function Paper({ study, report, plan }: Whole) {
   // As on the PDF: the impression is what is always read, then the sections as the template has them.
   const sections = [...new Set(said.map((one) => one.section))].sort((a, b) => Number(b === "Impression") - Number(a === "Impression"));
   const declined = plan.filter((one) => one.answer === "declined" || one.answer === "failed");
+  const near = declined.filter((one) => !forOtherImages(one));
   return (
     <article class={signed ? "paper" : "paper draft"} aria-label="Report">
       <header>
@@ -96,7 +98,8 @@ function Paper({ study, report, plan }: Whole) {
         <p>
           {signed ? `Signed by ${report.signed?.by ?? "a reader"}${report.signed ? ` ${moment(signedAt(report.signed))} UTC` : ""}.` : "Not signed: a draft, not to be acted upon."}{" "}
           {report.sentences.some((one) => one.machine) && "Sentences marked ◇ are a machine's words that a person has not touched. "}
-          {declined.length > 0 && `Not looked: ${declined.map((one) => `${spoken(one.analysis)} (${one.reasons.join("; ")})`).join(", ")}. `}
+          {near.length > 0 && `Not looked: ${near.map((one) => `${spoken(one.analysis)} (${one.reasons.join("; ")})`).join(", ")}. `}
+          {near.length < declined.length && `${count(declined.length - near.length, "analysis", "analyses")} of this site ${declined.length - near.length === 1 ? "is" : "are"} for other kinds of images. `}
           {report.signed?.digest && <>Digest <span class="id">{report.signed.digest.slice(0, 16)}…</span>. </>}
           Research software, not for diagnosis.
         </p>

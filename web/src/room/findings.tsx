@@ -1,3 +1,4 @@
+import { forOtherImages } from "../analyses/shapes";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Finding, Planned, Relation, Result } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
@@ -305,8 +306,7 @@ export function NotLooked({ desk }: { desk: Desk }) {
   const plan = desk.session.plan.value ?? [];
   const not = plan.filter((one) => one.answer === "declined" || one.answer === "failed");
   // What wants another modality is no surprise to a reader; what came near and was not done may be one.
-  const other = (one: Planned) => one.answer === "declined" && !!one.checks?.some((check) => check.predicate === "modality" && !check.met && !check.optional);
-  const [far, near] = [not.filter(other), not.filter((one) => !other(one))];
+  const [far, near] = [not.filter(forOtherImages), not.filter((one) => !forOtherImages(one))];
   const after = plan.filter((one) => one.answer === "after");
   const names = [...new Set(after.map((one) => spoken(one.analysis)))].join(", ");
   return (

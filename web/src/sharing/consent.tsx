@@ -79,7 +79,7 @@ function Whom({ about, choose }: { about: About; choose: (about: About) => void 
   return (
     <form class="whom" onSubmit={send} aria-label="Of whom">
       <label>Patient number<input name="patient" maxLength={64} autocomplete="off" defaultValue={about.patient} /></label>
-      <label>Issuer <span class="faint">where several give numbers out</span><input name="issuer" maxLength={64} autocomplete="off" defaultValue={about.issuer} /></label>
+      <label>Issuer<input name="issuer" maxLength={64} placeholder="where several give numbers out" autocomplete="off" defaultValue={about.issuer} /></label>
       <button>{about.patient ? "Show another" : "Show this patient"}</button>
       {about.patient && <button type="button" onClick={() => choose({ patient: "", issuer: "", study: "" })}>Of everybody</button>}
     </form>
