@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,13 +10,13 @@ import pytest
 from browser_eyes import Site, read, shot, until
 from own_archive import own_archive
 
+from isocenter.site.verbs import HOUSE
+from isocenter.site.verbs import Site as Archive
 from isocenter.testing.phantoms import balls
 
 pytestmark = pytest.mark.browser
 
-JAR = balls.patient(seed=3)
-STUDY, SERIES = JAR.truth["study_uid"], JAR.truth["series_uid"]
-BALL = JAR.truth["balls"][0]
+SEEDS = itertools.count(3)
 
 # Where the bright ball lies on the canvas of a viewport: its extent along row and column through its middle.
 EXTENT = """number => {
@@ -41,14 +42,32 @@ EXTENT = """number => {
 
 
 @pytest.fixture(scope="module")
-def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An archive that holds the jar of balls and nothing else, and somebody who has signed in."""
-    with own_archive(browser, tmp_path_factory.mktemp("jar"), JAR.files) as there:
-        yield there
+def shelf(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Archive]]:
+    """An archive that holds jars of balls and nothing else, and somebody who has signed in."""
+    held: list[Archive] = []
+    with own_archive(browser, tmp_path_factory.mktemp("jars"), [], held.append) as there:
+        yield there, held[0]
+
+
+@pytest.fixture(scope="module")
+def site(shelf: tuple[Site, Archive]) -> Site:
+    return shelf[0]
+
+
+@pytest.fixture
+def jar(shelf: tuple[Site, Archive]) -> str:
+    """The study of a jar that nobody has marked: each test, and each try of it, has its own."""
+    made = balls.patient(seed=next(SEEDS))
+    shelf[1].receive(made.files, sender="test", who=HOUSE)
+    return str(made.truth["study_uid"])
+
+
+def study_of(page: Any) -> str:
+    return str(page.url.split("/study/")[1].split("?")[0])
 
 
 def findings(page: Any) -> list[dict[str, Any]]:
-    results = page.request.get(f"/api/studies/{STUDY}/results").json()["results"]
+    results = page.request.get(f"/api/studies/{study_of(page)}/results").json()["results"]
     return [f for r in results for f in r["findings"] if f["verdict"] != "struck"]
 
 
@@ -64,9 +83,9 @@ def to_the_ball(page: Any) -> None:
     until(lambda: page.evaluate(EXTENT, 0))
 
 
-def opened(page: Any) -> None:
-    read(page, STUDY)
-    until(lambda: page.request.get(f"/api/readings/{STUDY}").json()["by"])
+def opened(page: Any, jar: str) -> None:
+    read(page, jar)
+    until(lambda: page.request.get(f"/api/readings/{jar}").json()["by"])
     to_the_ball(page)
 
 
@@ -91,9 +110,9 @@ def on_its_ball(page: Any) -> bool:
 
 
 def test_a_ball_measures_24_mm_by_mouse_and_by_keys_and_everywhere_the_same(
-    page: Any, browser: Any, site: Site
+    page: Any, browser: Any, site: Site, jar: str
 ) -> None:
-    opened(page)
+    opened(page, jar)
     seen = page.evaluate(EXTENT, 0)
     (ox, oy), middle = seen["at"], (seen["top"] + seen["bottom"]) / 2
     page.keyboard.press("d")
@@ -155,7 +174,7 @@ def test_a_ball_measures_24_mm_by_mouse_and_by_keys_and_everywhere_the_same(
     )
     second = other.new_page()
     page.goto("about:blank")
-    second.goto(f"/study/{STUDY}")
+    second.goto(f"/study/{jar}")
     second.locator(".corner.tr").wait_for()
     to_the_ball(second)
     second.locator('.overlay g[data-mark="length"]').nth(1).wait_for(state="attached")
@@ -190,8 +209,8 @@ def outlined(page: Any, viewport: int) -> dict[str, float] | None:
     return told
 
 
-def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any) -> None:
-    opened(page)
+def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any, jar: str) -> None:
+    opened(page, jar)
     before = [f for f in findings(page) if f["where"]["has_mask"]]
     assert not before
     page.keyboard.press("Shift+C")
@@ -296,18 +315,8 @@ def seen_by_a_person(page: Any) -> bytes:
     return bytes(until(settled))
 
 
-def test_h_held_leaves_every_pixel_to_the_image(page: Any) -> None:
-    opened(page)
-    for _ in range(len(findings(page))):  # what earlier tests drew
-        tracking = findings(page)[0]["tracking"]
-        version = page.request.get(f"/api/readings/{STUDY}").json()["version"]
-        page.request.delete(
-            f"/api/readings/{STUDY}/measure/{tracking}?version={version}",
-            headers={"Origin": page.url.split("/study")[0]},
-        )
-    page.reload()
-    page.locator(".corner.tr").wait_for()
-    to_the_ball(page)
+def test_h_held_leaves_every_pixel_to_the_image(page: Any, jar: str) -> None:
+    opened(page, jar)
     until(lambda: page.locator(".overlay g[data-mark], .sections g").count() == 0)
     plain = seen_by_a_person(page)
     seen = page.evaluate(EXTENT, 0)
