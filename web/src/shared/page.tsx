@@ -76,7 +76,9 @@ function Closed({ trouble, again }: { trouble: Trouble; again: (word: string) =>
   );
 }
 
-function Viewing({ study, headers, closed }: { study: SharedStudy; headers: Headers; closed: () => void }) {
+function Viewing({ study: told, headers, closed }: { study: SharedStudy; headers: Headers; closed: () => void }) {
+  // What has no picture (a structure set, a report) cannot be looked at here.
+  const study = { ...told, series: told.series.filter((one) => one.instances.some((image) => image.frames > 0)) };
   const place = useRef<HTMLDivElement>(null);
   const view = useRef(signal<StackView | null>(null)).current;
   const [number_, setNumber] = useState(0);
@@ -151,7 +153,7 @@ function Viewing({ study, headers, closed }: { study: SharedStudy; headers: Head
             </div>
           </div>
           <nav class="thumbnails" aria-label="Series" data-region tabIndex={-1}>
-            {study.series.map((one, i) => <button type="button" key={one.uid} aria-pressed={i === number_} onClick={() => setNumber(i)}><span>{one.modality} {one.description || "without a description"}<small>{count(one.instances.reduce((sum, image) => sum + image.frames, 0), "image")}</small></span></button>)}
+            {study.series.map((one, i) => <button type="button" key={one.uid} aria-pressed={i === number_} onClick={() => setNumber(i)}><span>{one.description.startsWith(one.modality) ? "" : one.modality} {one.description || "without a description"}<small>{count(one.instances.reduce((sum, image) => sum + image.frames, 0), "image")}</small></span></button>)}
             {!study.series.length && <p class="muted">This study has no images that are shared.</p>}
           </nav>
         </div>

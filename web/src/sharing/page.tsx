@@ -3,18 +3,17 @@ import { ask } from "../api/door";
 import { onHappening } from "../api/live";
 import { asTrouble, Source } from "../api/load";
 import type { Study } from "../api/shapes";
-import { bind } from "../keys/keyboard";
+import { bind, keyOf } from "../keys/keyboard";
 import { Empty, Shown } from "../kit/states";
 import { Tabs } from "../kit/tabs";
 import { may, ruleOf } from "../me";
-import { address, setQuery, to } from "../router";
+import { address, go, setQuery, to } from "../router";
 import { count, day, moment } from "../words";
 import { ConsentPart } from "./consent";
 
 const PARTS = [
   { part: "", name: "Shared" },
   { part: "consent", name: "Consent" },
-  { part: "in-and-out", name: "In and out" },
 ];
 
 interface Link {
@@ -32,21 +31,16 @@ interface Link {
 
 /** Give exactly this, to exactly them, until exactly then; and take it back. */
 export function SharingPage({ part }: { part: string }) {
-  useEffect(() => bind("sharing", {}), []);
+  useEffect(() => bind("sharing", { "tab-1": () => go(to.sharing()), "tab-2": () => go(to.sharing("consent")) }), []);
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
         <h1>Sharing and consent</h1>
-        <Tabs label="Parts of sharing" here={part} tabs={PARTS.map((one) => ({ ...one, at: to.sharing(one.part) }))} />
+        <Tabs label="Parts of sharing" here={part} tabs={PARTS.map((one, i) => ({ ...one, at: to.sharing(one.part), key: keyOf("sharing", `tab-${i + 1}`) }))} />
       </header>
       <main class="desk-list model" data-region tabIndex={0}>
         {part === "consent" ? (
           may("consent") ? <ConsentPart /> : <Empty title="Not yours to see">{ruleOf("consent")}</Empty>
-        ) : part === "in-and-out" ? (
-          <Empty title="No ledger of imports and exports yet">
-            <p>Each import and export stands here as a sum that adds up: expected = stored + rejected + missing.</p>
-            <p>What has come in over the network and by folder is in the journal: see <a href={to.oversight("audit")}>Oversight</a>. Cohorts that were taken out are told there, too.</p>
-          </Empty>
         ) : may("share") ? <Links /> : (
           <Empty title="Not yours to see">{ruleOf("share")}</Empty>
         )}
