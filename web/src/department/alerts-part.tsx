@@ -67,7 +67,7 @@ export function AlertsPart() {
       </Shown>
       <Untold />
       {may("sign") && (
-        <New title="Raise an alert" submit="Raise it" path={`/api/studies/${address.value.searchParams.get("study") ?? ""}/alerts`} done={again}
+        <New title="Raise an alert" open={address.value.searchParams.has("study")} submit="Raise it" path={`/api/studies/${address.value.searchParams.get("study") ?? ""}/alerts`} done={again}
           lead="For a finding that somebody must act on. The responsible person is asked at once, every reader when the time has passed, the head of the department when it has passed twice."
           shape={({ level, identified, ...rest }) => ({ ...rest, level: Number(level), identified: new Date(identified ?? "").toISOString() })}>
           <StudyField />

@@ -79,14 +79,14 @@ export function Because({ words, hint, path, body = {}, done, confirm = words }:
 }
 
 /** A form that makes something new; it stands closed under its list. `n` opens it. */
-export function New({ title, keyed = true, path, lead, done, children, submit, shape = (told) => told }: { title: string; keyed?: boolean; path: string; lead?: string; done: () => void; children: ComponentChildren; submit: string; shape?: (told: Record<string, string>) => unknown }) {
+export function New({ title, keyed = true, open = false, path, lead, done, children, submit, shape = (told) => told }: { title: string; keyed?: boolean; open?: boolean; path: string; lead?: string; done: () => void; children: ComponentChildren; submit: string; shape?: (told: Record<string, string>) => unknown }) {
   const act = useRef(new Act()).current;
   const form = useRef<HTMLFormElement>(null);
   const send = async (event: SubmitEvent) => {
     if (await act.send(path, shape(fields(event)))) (form.current?.reset(), done());
   };
   return (
-    <details class="rules new">
+    <details class="rules new" open={open}>
       <summary>{title} {keyed && <Key of={keyOf("department", "new")} />}</summary>
       {lead && <p class="muted">{lead}</p>}
       <form class="controls" ref={form} onSubmit={(event) => void send(event)}>

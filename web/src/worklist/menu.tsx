@@ -37,6 +37,8 @@ export function RowMenu({ acts }: { acts: RowAct[] }) {
         ))}
         <li><button type="button" class="line" onClick={() => (close(), go(to.patients(row.study)))}>Timeline of the patient</button></li>
         {may("consent") && <li><button type="button" class="line" onClick={() => (close(), go(`${to.sharing("consent")}?study=${row.study}`))}>Consent</button></li>}
+        {may("sign") && <li><button type="button" class="line" onClick={() => (close(), go(`${to.department("alerts")}?study=${row.study}`))}>Raise an alert</button></li>}
+        {may("reject") && <li><button type="button" class="line" onClick={() => (close(), go(`${to.department("rejected")}?study=${row.study}`))}>Reject images</button></li>}
         <li><button type="button" class="line" onClick={() => void navigator.clipboard?.writeText(new URL(to.study(row.study), location.origin).href).then(() => setCopied(true))}>{copied ? "Copied" : "Copy the address of the study"}</button></li>
       </ul>
     </Dialog>
