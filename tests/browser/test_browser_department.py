@@ -125,7 +125,7 @@ def test_images_out_of_use_and_back_and_two_people_again(page: Any, context: Any
     line.get_by_text("taken back by").wait_for()
     page.keyboard.press("Escape")
     page.keyboard.press("8")
-    page.locator("tbody").get_by_text("Undo", exact=True).click()
+    page.locator("tbody summary", has_text="Undo").click()
     page.locator("tbody input[name=reason]").fill("two people")
     page.keyboard.press("Enter")
     page.locator("tbody").get_by_text("undone").wait_for()
