@@ -60,9 +60,9 @@ def test_one_batch_is_read_while_the_one_before_is_kept(parts: dict[str, Any]) -
     asked = threading.Event()
 
     class Held(Blobs):
-        def put_many(self, *given: Any) -> list[str]:
+        def put_many(self, *given: Any, **more: Any) -> list[str]:
             assert asked.wait(20)
-            return super().put_many(*given)
+            return super().put_many(*given, **more)
 
     def files() -> Iterator[bytes]:
         for n in range(130):
@@ -77,7 +77,7 @@ def test_one_batch_is_read_while_the_one_before_is_kept(parts: dict[str, Any]) -
 
 def test_a_disk_that_fails_acknowledges_nothing(parts: dict[str, Any]) -> None:
     class Full(Blobs):
-        def put_many(self, *_: Any) -> list[str]:
+        def put_many(self, *_: Any, **__: Any) -> list[str]:
             raise Unavailable("the image could not be stored", "the disk is full")
 
     with pytest.raises(Unavailable, match="the disk is full"):

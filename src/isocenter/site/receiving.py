@@ -7,6 +7,7 @@ disk most of its time. An import of a folder or of a long request does both at o
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -128,20 +129,27 @@ class Receiving:
 
 
 def _read(batch: Sequence[Given]) -> list[Read]:
+    if len(batch) < 2:
+        return [_read_one(given, given.digest if isinstance(given, Incoming) else "") for given in batch]
+    # A digest lets go of the interpreter, so one thread computes them while this one reads the headers.
+    with ThreadPoolExecutor(1, thread_name_prefix="digests") as beside:
+        digests = [one.digest if isinstance(one, Incoming) else beside.submit(_sha256, one).result for one in batch]
+        return [_read_one(given, digest) for given, digest in zip(batch, digests, strict=True)]
+
+
+def _read_one(given: Given, digest: str | Callable[[], str]) -> Read:
     from isocenter.dicom.header import read_header
 
-    found: list[Read] = []
-    for given in batch:
-        try:  # the whole file is checked first
-            if isinstance(given, Incoming):
-                found.append((given, read_header(given.data, digest=given.digest)))
-            else:
-                found.append((given, read_header(given)))
-        except IsocenterError as refusal:
-            found.append(Stored("", "rejected", "", str(refusal)))
-            if isinstance(given, Incoming):
-                given.drop()
-    return found
+    try:  # the whole file is checked first
+        return given, read_header(given.data if isinstance(given, Incoming) else given, digest=digest)
+    except IsocenterError as refusal:
+        if isinstance(given, Incoming):
+            given.drop()
+        return Stored("", "rejected", "", str(refusal))
+
+
+def _sha256(data: bytes | bytearray) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _batches(files: Iterable[Given]) -> Iterator[list[Given]]:
