@@ -16,9 +16,9 @@ from isocenter.learn.labelled import unlabelled
 from isocenter.learn.recipes import recipe
 from isocenter.methods.logistic import fit_head, unseen
 from isocenter.methods.reader_noise import doubted, doubts
-from isocenter.methods.selection import chosen
+from isocenter.methods.selection import RULES, chosen, gain
 
-__all__ = ["chosen_from", "doubted_in"]
+__all__ = ["chosen_from", "doubted_in", "gained_in"]
 
 
 def doubted_in(
@@ -90,9 +90,57 @@ def chosen_from(
     before, _ = embedded(held, session, labelled.pictures)
     rows, strange = embedded(held, session, pictures)
     usual = np.flatnonzero(strange <= 1)
+    if not 0 < n <= len(usual):
+        raise Refused(
+            f"{n} of {len(usual)} images", f"{len(names) - len(usual)} of {len(names)} are like nothing that "
+            f"{held.name} learnt from", "ask for fewer, or take a model that knows such images",
+        )  # fmt: skip
     certainty = fit_head(before, labelled.labels, weights=labelled.weights).certainty(rows)
     picked = usual[chosen(rows[usual], certainty[usual], n, rule=rule, known=before, seed=seed)]
     return {
         "rule": rule, "of": len(names), "strange": [names[k] for k in np.flatnonzero(strange > 1)],
         "chosen": [{"file": names[k], "certainty": round(float(certainty[k]), 4)} for k in picked],
+    }  # fmt: skip
+
+
+def gained_in(
+    data: Path, model: str | Path, extra: Path | None = None, *, first: int = 10, batch: int = 10, rounds: int = 8,
+    draws: int = 10,
+) -> dict[str, Any]:  # fmt: skip
+    """What each rule would have brought on cases whose labels are known: AUC of a head as labels come in.
+
+    People are halved in every draw; labels are given to one half by the rule, the other half measures.
+
+    Raises:
+        Refused: labels of other than two classes, or fewer cases than the rounds ask for.
+    """
+    held, session = opened(model, extra)
+    cases = pictures_of(held, data)
+    if set(np.unique(cases.labels)) != {0, 1}:
+        raise Refused("labels of other than two classes", "the rules know two", "give two classes")
+    if draws < 2:
+        raise Refused(f"{draws} draws", "without two nothing is known of chance")
+    rows, _ = embedded(held, session, cases.pictures)
+    curves: dict[str, list[list[float]]] = {rule: [] for rule in RULES}
+    people, counts = np.unique(cases.groups), list[int]()
+    for seed in range(draws):
+        mine = np.random.default_rng(seed).permutation(people)[: len(people) // 2]
+        learns = np.isin(cases.groups, mine)
+        for rule, told in curves.items():
+            curve = gain(
+                rows[learns], cases.labels[learns], rows[~learns], cases.labels[~learns], rule=rule, first=first,
+                batch=batch, rounds=rounds, seed=seed,
+            )  # fmt: skip
+            counts = [n for n, _ in curve]
+            told.append([area for _, area in curve])
+    return {
+        "model": held.name, "n": len(cases), "draws": draws,
+        "rules": {
+            rule: [
+                {"labels": n, "auc": round(float(a.mean()), 4), "low": round(float(np.quantile(a, 0.025)), 4),
+                 "high": round(float(np.quantile(a, 0.975)), 4)}
+                for n, a in zip(counts, np.array(told).T, strict=True)
+            ]
+            for rule, told in curves.items()
+        },
     }  # fmt: skip
