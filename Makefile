@@ -8,7 +8,7 @@ comma  := ,
 STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo serve test check lint types contracts browser nightly bench docs web sbom clean
+.PHONY: demo serve test check lint types contracts browser nightly fuzz bench docs web sbom clean
 
 demo: $(VENV)/.made-core ## set up all that is needed and run the main job
 	$(BIN)/isocenter demo $(ARGS)
@@ -39,6 +39,10 @@ browser: $(STAMP) ## every browser test, the long ones too
 
 nightly: $(STAMP) ## what takes minutes: millions of guesses, tens of thousands of planted words
 	$(BIN)/python -m pytest -m nightly --timeout=3600 $(ARGS)
+
+fuzz: $(VENV)/.made-core ## look for inputs that break a reader, by coverage (Linux); ARGS="--seconds 3600 parser"
+	$(BIN)/uv pip install --python $(BIN)/python --quiet atheris || $(BIN)/pip install --quiet atheris
+	$(BIN)/python tests/fuzz/run_fuzz.py $(ARGS)
 
 bench: $(STAMP) ## speed, beside peers where they are installed
 	for b in benchmarks/bench_*.py; do $(BIN)/python $$b || exit 1; done

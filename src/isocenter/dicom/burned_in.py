@@ -9,7 +9,7 @@ was all, a person sees: on made-up writing the search finds the line nearly alwa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -182,16 +182,19 @@ def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 _STROKE = 7  # pixels: strokes of letters are thinner than this, at one of the scales
 _SCALES = (1, 2, 4)
-_FAINT, _CLEAR = 0.06, 0.3  # shares of the picture's range: contrast of letters of one value, and of any
-_ONE_VALUE, _ONE_VALUE_OF_FEW = 0.12, 0.3  # a value that such a share of the thin pixels has was drawn
+_FAINT, _CLEAR = 0.06, 0.1  # shares of the picture's range: contrast of letters of one value, and of any
+_STEEP, _MANY, _TALL = 2.0, 5, 6  # letters of any value: how far above what is around, how many, how many pixels tall
+_AROUND = 16  # pixels: the width of what counts as around
+_SPIKE, _SPIKES = 6.0, 6  # by how many deviations a drawn value is too frequent, and how many such are followed
 
 
 def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
     """Boxes of rows of letters on a grey picture.
 
-    First letters that were drawn with one value, as machines draw them: their pixels are equal, which those of tissue
-    are not, so that faint and small ones are found too. Where none are, letters of any value (a lossy compression has
-    blurred them) with a clear contrast. Both bright and dark, upright and turned by a quarter, at three scales.
+    Letters that were drawn with one value, as machines draw them, make this value more frequent among thin pixels than
+    the values beside it, however much fine structure there is: so small ones and those in speckle are found. Letters of
+    any value (a lossy compression or a lens has blurred them) are thin and stand out from what is around them. Both
+    bright and dark, upright and turned by a quarter, at three scales.
 
     Args:
         grey: (rows, columns).
@@ -203,51 +206,73 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
     if high <= low:
         return []
     found: list[tuple[int, int, int, int]] = []
-    blurred: list[tuple[int, int, int, int]] = []
     for scale in _SCALES:
         part = grey[::scale, ::scale]
         if min(part.shape) < 16 or (scale > 1 and min(part.shape) < 48):
             continue
-        scaled = ((part.astype(np.float32) - np.float32(low)) / np.float32(high - low)).astype(np.float32)
-        for light in (scaled, 1 - scaled):
-            relief = light - ndimage.maximum_filter(ndimage.minimum_filter(light, _STROKE), _STROKE)
-            found += _times(_either_way(_drawn(part, light, relief)), scale)
-            if scale == 1:
-                blurred += _either_way(_clear(light, relief))
-    return _joined(found or blurred, grey.shape)
+        even, drawn = (
+            (one - np.float32(low)) / np.float32(high - low) for one in (_averaged(grey, scale), _floats(part))
+        )
+        for soft, light in ((even, drawn), (1 - even, 1 - drawn)):
+            for mask in _drawn(part, _relief(light)):
+                found += _times(_either_way(mask), scale)
+            if scale < _SCALES[-1]:
+                rows = _either_way(_clear(_relief(soft)), least=_MANY)
+                found += _times([r for r in rows if min(r[2] - r[0], r[3] - r[1]) >= _TALL], scale)
+    return _joined(found, grey.shape)
 
 
-def _drawn(
-    part: npt.NDArray[Any], light: npt.NDArray[np.float32], relief: npt.NDArray[np.float32]
-) -> npt.NDArray[np.bool_]:
-    """Thin pixels that share one value."""
+def _floats(grey: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    return grey.astype(np.float32, copy=False)
+
+
+def _averaged(grey: npt.NDArray[Any], scale: int) -> npt.NDArray[np.float32]:
+    """The picture at a coarser scale: the mean of what lies within a pixel, so that there is less grain."""
+    rows, columns = (length // scale * scale for length in grey.shape)
+    parts = _floats(grey[:rows, :columns]).reshape(rows // scale, scale, columns // scale, scale)
+    mean: npt.NDArray[np.float32] = parts.mean(axis=(1, 3), dtype=np.float32)
+    return mean
+
+
+def _relief(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """What is thinner than a stroke, by how much it is lighter than what is around."""
+    thin: npt.NDArray[np.float32] = light - ndimage.maximum_filter(ndimage.minimum_filter(light, _STROKE), _STROKE)
+    return thin
+
+
+def _drawn(part: npt.NDArray[Any], relief: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.bool_]]:
+    """Thin pixels of each value that is far more frequent among them than the values beside it."""
     thin = relief > _FAINT
-    values, counts = np.unique(part[thin], return_counts=True)
-    if not values.size:
-        return thin
-    # Of 256 values many are shared by chance.
-    share = _ONE_VALUE if part.dtype.itemsize > 1 and values.size > 256 else _ONE_VALUE_OF_FEW
-    common = values[(counts >= 20) & (counts >= share * counts.sum())]
-    # Letters may be few among much fine structure; then only the extreme can have been drawn.
-    seeds = thin & (np.isin(part, common) if common.size else light >= 1.0)
-    # The soft edges of a letter hold its parts together.
-    grown: npt.NDArray[np.bool_] = ndimage.binary_dilation(seeds, np.ones((3, 3), bool)) & thin
-    return grown
+    held = part[thin]
+    if not held.size:
+        return
+    values, places, counts = np.unique(held, return_inverse=True, return_counts=True)
+    around = ndimage.median_filter(counts.astype(np.float64), 9, mode="nearest") if values.size > 8 else counts * 0.0
+    excess = (counts - around) / np.sqrt(around + 1)
+    labels = np.full(part.shape, -1, np.int32)
+    labels[thin] = places
+    for number in np.argsort(-excess)[:_SPIKES]:
+        if excess[number] < _SPIKE or counts[number] < 20:
+            return
+        seeds = labels == number
+        # The soft edges of a letter hold its parts together.
+        yield ndimage.binary_dilation(seeds, np.ones((3, 3), bool)) & thin
 
 
-def _clear(light: npt.NDArray[np.float32], relief: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Thin pixels of a clear contrast, near the brightest that is there."""
-    strong = relief > _CLEAR
-    return strong & (light > 0.85) if strong.any() else strong
+def _clear(relief: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Thin pixels that stand out from the fine structure around them."""
+    power = ndimage.uniform_filter(relief * relief, 2 * _AROUND + 1)
+    strong: npt.NDArray[np.bool_] = relief > np.maximum(_CLEAR, _STEEP * np.sqrt(np.maximum(power, 0)))
+    return strong
 
 
-def _either_way(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
-    turned = [(left, top, right, bottom) for top, left, bottom, right in _lines(mask.T)]
-    return _lines(mask) + turned
+def _either_way(mask: npt.NDArray[np.bool_], *, least: int = 3) -> list[tuple[int, int, int, int]]:
+    turned = [(left, top, right, bottom) for top, left, bottom, right in _lines(mask.T, least)]
+    return _lines(mask, least) + turned
 
 
-def _lines(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
-    """Rows of pieces: three or more of like height, close to one another."""
+def _lines(mask: npt.NDArray[np.bool_], least: int) -> list[tuple[int, int, int, int]]:
+    """Rows of pieces: so many or more of like height, close to one another."""
     labels, count = ndimage.label(mask, np.ones((3, 3), bool))
     if not count or count > 20_000:
         return []
@@ -259,7 +284,7 @@ def _lines(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
         height, width = place[0].stop - place[0].start, place[1].stop - place[1].start
         if 2 <= height <= 60 and sizes[number] >= 3 and (width <= 3 * height or sizes[number] < 0.7 * height * width):
             pieces.append((place[0].start, place[1].start, place[0].stop, place[1].stop))
-    return [_whole(line, pieces) for line in _rows(sorted(pieces, key=lambda p: p[1]))]
+    return [_whole(line, pieces) for line in _rows(sorted(pieces, key=lambda p: p[1]), least)]
 
 
 def _whole(line: tuple[int, int, int, int], pieces: list[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
@@ -276,7 +301,7 @@ def _whole(line: tuple[int, int, int, int], pieces: list[tuple[int, int, int, in
     return top, left, bottom, right
 
 
-def _rows(pieces: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+def _rows(pieces: list[tuple[int, int, int, int]], least: int) -> list[tuple[int, int, int, int]]:
     lines: list[list[tuple[int, int, int, int]]] = []
     for piece in pieces:
         for line in reversed(lines):
@@ -292,7 +317,7 @@ def _rows(pieces: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, 
         # Letters that touch are one piece; its width tells how many they may be.
         whole = [p for p in line if p[2] - p[0] >= max(4, 0.5 * (bottom - top))]
         letters = sum(max(1.0, (p[3] - p[1]) / (p[2] - p[0])) for p in whole)
-        if letters >= 3 and right - left >= 1.2 * (bottom - top):
+        if letters >= least and right - left >= 1.2 * (bottom - top):
             found.append((top, left, bottom, right))
     return found
 
