@@ -24,6 +24,18 @@ interface Messages extends Paged<Message> {
 
 const CODES: Record<string, string> = { AA: "taken", CA: "taken", AE: "refused: an error in it", AR: "refused: not for us", unreadable: "could not be written", CE: "refused by the receiver", CR: "refused by the receiver" };
 
+/** HL7 table 0357: what was wrong with a message, in words. */
+const ERRORS: Record<string, string> = {
+  100: "its segments are missing or out of order", 101: "a required field is empty", 102: "a field is of the wrong kind", 103: "a value is not in its table", 200: "a message of that kind is not taken",
+  201: "an event of that kind is not taken", 202: "its processing ID is not taken", 203: "its version is not taken", 204: "what it names is not known", 205: "its control ID was another message's", 207: "it cannot be done as things stand",
+}; // prettier-ignore
+
+/** "error 101 MSH^1^10" as a sentence with its place. */
+function inWords(text: string): string {
+  const [, number = "", place = ""] = /^error (\d+) ?(.*)$/.exec(text) ?? [];
+  return number ? `${ERRORS[number] ?? `error ${number}`}${place && ` (${place})`}` : text;
+}
+
 /** What the systems of the hospital say to the archive, and what it owes them. */
 export function MessagesPart() {
   const source = useAsked<Messages>(listPath("/api/messages", ["which"]));
@@ -59,7 +71,7 @@ export function MessagesPart() {
                         <td>{one.direction === "in" ? "→ in" : "← out"}</td>
                         <td>{one.kind || <span class="muted">not readable</span>}</td>
                         <td>{one.peer.split("|").filter(Boolean).join(", ") || <span class="muted">unknown</span>}</td>
-                        <td>{one.fault ? <span class="now"><span aria-hidden="true">▲</span> {CODES[one.code] ?? one.code}</span> : <span class="fine"><span aria-hidden="true">✓</span> {CODES[one.code] ?? one.code}</span>}<span class="sub">{one.text}{one.study && <a href={to.report(one.study)}>the report</a>}</span></td>
+                        <td>{one.fault ? <span class="now"><span aria-hidden="true">▲</span> {CODES[one.code] ?? one.code}</span> : <span class="fine"><span aria-hidden="true">✓</span> {CODES[one.code] ?? one.code}</span>}<span class="sub">{inWords(one.text)}{one.study && <a href={to.report(one.study)}>the report</a>}</span></td>
                         <td class="id">{one.control}</td>
                       </tr>
                     ))}
