@@ -16,7 +16,7 @@ from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
 from isocenter.space import Axis, Region, Volume
-from isocenter.testing.phantoms import Phantom, abdomen_ct
+from isocenter.testing.phantoms import Phantom, abdomen_ct, trunk_ct
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,8 @@ def test_a_drawn_compartment_is_exact(phantom: Phantom, ct: Volume) -> None:
 def test_without_a_level_there_are_volumes_and_no_index(ct: Volume) -> None:
     answer = BodyComposition().run(ct, None)
     assert answer.outcome is Outcome.NONE and {m.unit for m in answer.measurements} == {"mL"}
-    assert any("no level is given" in r for r in answer.reasons)
+    assert any("without a level" in r for r in answer.reasons)
+    assert any("25 mm of the body" in r for r in answer.reasons)
     with pytest.raises(Refused, match="the images reach from"):
         BodyComposition().run(ct, None, level_mm=400.0)
 
@@ -175,3 +176,14 @@ def test_from_dicom_to_json(tmp_path: Path, phantom: Phantom) -> None:
     assert done.exit_code == 0, done.output
     (result,) = json.loads(done.stdout)
     assert result["answer"] == "none" and {m["unit"] for m in result["measurements"]} == {"mL"}
+
+
+def test_the_level_is_found_shown_and_measured_at() -> None:
+    trunk, truth = trunk_ct.volume(slice_mm=4.0, pixel_mm=3.0, show=(-55.0, 165.0))
+    answer = BodyComposition().run(trunk, None)
+    level = next(f for f in answer.findings if f.what == codes.THIRD_LUMBAR)
+    assert level.where is not None
+    assert level.where.centre_mm[2] == pytest.approx(truth["middle_mm"]["L3"], abs=6.0)
+    assert level.measurements[0].value >= 0.75 and any("a person counts" in r for r in answer.reasons)
+    muscle = next(f for f in answer.findings if f.what == codes.SKELETAL_MUSCLE)
+    assert muscle.where is not None and muscle.where.centre_mm[2] == pytest.approx(level.where.centre_mm[2])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.errors import Refused
+from isocenter.methods import lumbar_level
 from isocenter.methods.body_composition import WINDOWS_HU, Tissues, arms_beside, below, tissues, wall_is_whole
 from isocenter.record import Code, Curve, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume, resample_region
@@ -24,6 +25,7 @@ _METAL_HU = 2800.0
 _BRIGHT_ML = 5.0
 _METAL_VOXELS = 20
 _NONE_GIVEN = -9999.0
+_SURE, _MARK_MM = 0.75, 12.0
 _MUSCLE = re.compile(r"muscle|muskel", re.IGNORECASE)
 _LEVEL = re.compile(r"\bL3\b|third lumbar", re.IGNORECASE)
 _PARTS: tuple[tuple[str, str, Code], ...] = (
@@ -46,6 +48,7 @@ class BodyComposition:
     }
     yields = (
         *(Yield(what=code, units=("cm2", "mL", "[hnsf'U]")) for _, _, code in _PARTS),
+        Yield(what=codes.THIRD_LUMBAR, units=("{score}",)),
         Yield(what=codes.MUSCLE_INDEX, units=("cm2/m2",)),
         Yield(what=codes.MUSCLE_ATTENUATION, units=("[hnsf'U]",)),
         Yield(what=codes.FAT_RATIO, units=("{ratio}",)),
@@ -67,6 +70,7 @@ class BodyComposition:
         drawn: tuple[Region, ...] | None,
         *,
         level_mm: float = _NONE_GIVEN,
+        find_level: bool = True,
         cutoff: Literal["none", "Prado 2008", "Martin 2013", "Derstine 2018", "Japan 2002"] = "none",
         height_m: float = 0.0,
         weight_kg: float = 0.0,
@@ -79,7 +83,9 @@ class BodyComposition:
             drawn: a region named L3, whose middle slice is the level; a region named muscle, which is taken as the
                 muscle compartment in place of the one that is found.
             level_mm: height of the level (middle of the third lumbar vertebra) in patient millimetres, towards the
-                head; -9999 where it is not given. The program does not look for the level.
+                head; -9999 where it is not given.
+            find_level: look for the level where neither `level_mm` nor a region gives it; it is shown as a finding with
+                its certainty, and not taken below 0.75.
             cutoff: the study whose limits are applied, with its population in the answer.
             height_m, weight_kg: of the person, where the header does not state them; 0 believes the header.
             lumbar_vertebrae: how many the person counted; with other than 5 the third is no common level.
@@ -106,7 +112,10 @@ class BodyComposition:
             )
         if compartment is None:
             remarks.append("the muscle wall was found by the program: a person looks at the outlines")
-        level = _level(held, drawn, level_mm)
+        level, sight = _level(held, drawn, level_mm), None
+        if level is None and find_level:
+            sight = _found_level(hu, spacing, remarks)
+            level = None if sight is None else sight.index
         whole = wall_is_whole(found.body)
         rows = slice(None) if level is None else slice(level, level + 1)
         if arms_beside(hu[rows], found.body[rows], spacing).any():
@@ -114,15 +123,14 @@ class BodyComposition:
         measured = _volumes(found, held, whole, remarks)
         curve = _course(found, held)
         if level is None:
-            remarks.append(
-                "no level is given (level_mm, or a region named L3): volumes of the scanned length, no index"
-            )
+            remarks.append("without a level (level_mm, or a region named L3): volumes of the scanned length, no index")
             return Answer.none(measurements=tuple(measured), curves=(curve,), reasons=tuple(remarks))
         areas = _at_level(found, held, level, bool(whole[level]), remarks)
         size = height_m or _number(ct, "PatientSize")
         weight = weight_kg or _number(ct, "PatientWeight")
         areas += _index(areas, size, remarks)
-        findings = _outlines(found, ct, held, level, areas)
+        findings = [] if sight is None else [_vertebra(sight, ct, held)]
+        findings += _outlines(found, ct, held, level, areas)
         findings += _judged(areas, cutoff, ct, size, weight, remarks)
         return Answer.found(
             *findings, measurements=(*areas, *measured), curves=(curve,), reasons=tuple(dict.fromkeys(remarks))
@@ -199,6 +207,45 @@ def _level(ct: Volume, drawn: tuple[Region, ...] | None, level_mm: float) -> int
         return None
     held = np.flatnonzero(mask.any(axis=(1, 2)))
     return int(held[len(held) // 2])
+
+
+def _found_level(
+    hu: npt.NDArray[Any], spacing_mm: tuple[float, float, float], remarks: list[str]
+) -> lumbar_level.Level | None:
+    """The level that the program finds; None with the reason among the remarks."""
+    try:
+        found = lumbar_level.third_lumbar(hu, spacing_mm)
+    except Refused as why:
+        remarks.append(f"the third lumbar vertebra was not found: {why}")
+        return None
+    if found.certainty < _SURE:
+        remarks.append(
+            f"the third lumbar vertebra was found with certainty {found.certainty:.2f}, below {_SURE}, and not taken: "
+            f"{found.words}"
+        )
+        return None
+    remarks.append(
+        f"the level was found by the program (certainty {found.certainty:.2f}: {found.words}): a person counts the "
+        "vertebrae"
+    )
+    return found
+
+
+def _vertebra(sight: lumbar_level.Level, ct: Volume, held: Volume) -> Finding:
+    """The third lumbar vertebra, as a disc about the middle of its body, on the grid that was given."""
+    mask = np.zeros(held.geometry.shape, bool)
+    _, dy, dx = held.geometry.spacing_mm
+    y, x = np.ogrid[: mask.shape[1], : mask.shape[2]]
+    mask[sight.index] = np.hypot((y - sight.centre[0]) * dy, (x - sight.centre[1]) * dx) < _MARK_MM
+    where = Region(held.geometry, mask=mask, series_uid=ct.series_uid, label="L3, found by the program")
+    moved = where if held.geometry.same_grid(ct.geometry) else resample_region(where, ct.geometry)
+    height = where.centre_mm[2]
+    return Finding(
+        codes.THIRD_LUMBAR,
+        where=moved,
+        measurements=(Measurement(codes.SCORE, sight.certainty, "{score}", definition="certainty, 0 to 1"),),
+        words=f"Level: third lumbar vertebra at {height:.0f} mm, certainty {sight.certainty:.2f}; {sight.words}.",
+    )
 
 
 def _volumes(found: Tissues, ct: Volume, whole: npt.NDArray[np.bool_], remarks: list[str]) -> list[Measurement]:
