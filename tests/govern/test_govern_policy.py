@@ -70,6 +70,10 @@ ALLOWED = {
     "audit": "admin",
     "people": "admin",
     "metrics": "admin",
+    "projects": "admin reader researcher",
+    "project": "admin",
+    "glass": "admin reader",
+    "glass_review": "admin reader",
 }
 
 
