@@ -53,6 +53,30 @@ def test_osipi_at_half_the_tolerance(reference: Path, name: str, model: str, num
         assert found.error[0] < np.sqrt((left**2).mean())
 
 
+@pytest.mark.data
+def test_the_fit_uses_all_that_the_curves_tell(reference: Path) -> None:
+    """Errors in units of the Cramér-Rao bound: what lies outside half the tolerance is noise."""
+    off, outside = [], 0
+    for row in rows(reference, "DCEmodels/data/2cxm_sd_0.001_delay_0"):
+        times, plasma = numbers(row["t"]), numbers(row.get("cp_aif") or row["ca"])
+        seen = numbers(row.get("C_t") or row["C"])
+        truth = {p: float(row[p]) for p in MODELS["2cxm"]}
+        clean = curve("2cxm", times, plasma, **truth)
+        slopes = [
+            (curve("2cxm", times, plasma, **truth | {p: 1.0001 * v}) - clean) / (0.0001 * v) for p, v in truth.items()
+        ]
+        bound = float(np.std(seen - clean)) * np.sqrt(np.diag(np.linalg.inv(np.stack(slopes) @ np.stack(slopes).T)))
+        found = dce.fit("2cxm", times, seen, plasma)
+        error = np.array([found.values[p][0] - v for p, v in truth.items()])
+        off.append(error / bound)
+        half = np.array([0.5 * (TOLERANCES[p][0] + TOLERANCES[p][1] * v) for p, v in truth.items()])
+        if (np.abs(error) > half).any():
+            outside += 1
+            assert (half / bound).min() < 2.5
+    assert outside == 2 and np.abs(np.mean(off, axis=0)).max() < 0.5
+    assert np.std(off, axis=0).min() > 0.7 and np.std(off, axis=0).max() < 1.4
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("delay", [0.0, 4.0])
 def test_what_was_planted_comes_back(model: str, delay: float) -> None:
