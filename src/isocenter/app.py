@@ -384,7 +384,9 @@ class House:
         from isocenter.site.verbs import HOUSE
 
         with contextlib.suppress(IsocenterError):  # whoever asks hears it; here nobody does
-            self.site.worklist(who=HOUSE)
+            for first in self.site.worklist(who=HOUSE)[:1]:
+                # What plans are made with is loaded now, and not while somebody waits for the first study's image.
+                self.site.reading(first.waiting.study.uid, who=HOUSE)
 
     def _echo(self, peer: Mapping[str, Any]) -> None:
         from isocenter.doors import dimse_scu

@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks";
+import { askEarly } from "./api/early";
 import { listen } from "./api/live";
 import { Foot } from "./frame/foot";
 import { Lazy } from "./frame/lazy";
@@ -62,6 +63,12 @@ export function App() {
 /** The reading room and most pages are chunks of their own: who only looks at the list never loads them. */
 export const loadRoom = () => import("./room/page").then((module) => module.RoomPage);
 
+/** The room for one study: what it holds and how it hangs is asked for while the room's code comes. */
+const enterRoom = (study: string) => {
+  askEarly(`/api/studies/${study}`, `/api/studies/${study}/hang`);
+  return loadRoom();
+};
+
 function Page({ here }: { here: Place }) {
   const { page, id, part } = here;
   switch (page) {
@@ -69,7 +76,7 @@ function Page({ here }: { here: Place }) {
       return <WorklistPage />;
     case "study":
       if (part === "why") return <Lazy key={`why ${id}`} what="the reasons" load={() => import("./analyses/why").then((module) => module.WhyPage)} with={{ study: id }} />;
-      return <Lazy key={`study ${id}`} what="the reading room" load={loadRoom} with={{ study: id }} />;
+      return <Lazy key={`study ${id}`} what="the reading room" load={() => enterRoom(id)} with={{ study: id }} />;
     case "report":
       return <Lazy key={`report ${id}`} what="the report" load={() => import("./report/page").then((module) => module.ReportPage)} with={{ study: id }} />;
     case "patients":

@@ -49,6 +49,8 @@ export class Desk {
   readonly fused = computed(() => this.lightbox.viewports.value.map((one) => (one instanceof PlaneView ? one.fused.value : null)).find(Boolean) ?? null);
 
   private readonly told = new Set<string>();
+  /** How the study hangs is known, or that it is not. */
+  private readonly hung: Promise<void>;
   private readonly forget: () => void;
 
   readonly marks: Marks;
@@ -63,6 +65,11 @@ export class Desk {
     this.maps = new Maps(session);
     this.registration = new Registration(session, this.lightbox);
     this.lightbox.addLayer(drawingOf(this));
+    this.hung = this.hanging.load().then(() => {
+      const asked = new URL(location.href).searchParams.get("series");
+      if (asked) this.lightbox.prepare({ kind: "stack", study: session.uid, series: asked });
+      else this.hanging.prepare();
+    });
     // The server is told what was seen as soon as it was, and of a finding only once in each result that carries it.
     this.forget = effect(() => {
       const seen = this.evidence.findings.value;
@@ -83,7 +90,8 @@ export class Desk {
 
   /** The study is known: hang its first series. */
   async begin(): Promise<void> {
-    await Promise.all([this.hanging.load(), this.registration.load()]);
+    void this.registration.load(); // planes that are fused take it when it comes
+    await this.hung;
     const query = new URL(location.href).searchParams;
     const finding = query.get("finding");
     if (finding) this.whenFound(finding);

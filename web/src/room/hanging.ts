@@ -1,5 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { ask } from "../api/door";
+import { askOrTake } from "../api/early";
 import type { Hang, HangStage, Prior, Priors } from "../api/shapes";
 import { change, mine } from "../settings/mine";
 import type { Cell, Lightbox } from "../viewer/lightbox";
@@ -30,10 +31,15 @@ export class Hanging {
 
   /** Ask how it hangs. Both are conveniences: without them the order of the study stands. */
   async load(): Promise<void> {
-    void ask<Priors>(`/api/studies/${this.study}/priors`).then((found) => (this.priors.value = found), () => undefined);
-    this.hang.value = await ask<Hang>(`/api/studies/${this.study}/hang`).catch(() => null);
+    this.hang.value = await askOrTake<Hang>(`/api/studies/${this.study}/hang`).catch(() => null);
     const kept = this.keptStage();
     this.stage.value = Math.max(0, this.stages.value.findIndex((one) => one.name === kept));
+    void this.lightbox.drawn.then(() => ask<Priors>(`/api/studies/${this.study}/priors`)).then((found) => (this.priors.value = found), () => undefined);
+  }
+
+  /** Fetch the first images of the stage that is up, before there is a place to hang them. */
+  prepare(): void {
+    for (const place of this.stages.value[this.stage.value]?.places ?? []) if (!place.plane) this.lightbox.prepare(this.cell(place));
   }
 
   /** Hang the stage that is up; false where there is none. */

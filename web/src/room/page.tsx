@@ -30,12 +30,14 @@ import { Untold } from "./untold";
 
 const otherStudy = signal<string | null>(null); // one window shows one study, so one signal is enough
 
+export { warm } from "../viewer/warm";
+
 /** Read, decide and sign, with the eye on the image. */
 export function RoomPage({ study: uid }: { study: string }) {
   const [desk] = useState(() => new Desk(new Session(uid)));
   const { session } = desk;
   useEffect(() => {
-    void session.begin();
+    void session.begin(desk.lightbox.drawn);
     return () => (session.end(), desk.end());
   }, []);
   useOnlyStudy(uid, (other) => (otherStudy.value = other));

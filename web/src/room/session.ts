@@ -1,5 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import { ask } from "../api/door";
+import { askOrTake } from "../api/early";
 import { type Happening, onHappening } from "../api/live";
 import { asTrouble, Source } from "../api/load";
 import type { Coded, Compared, Comparison, Finding, Planned, Reading, Report, Result, Study, Verdict } from "../api/shapes";
@@ -16,6 +17,9 @@ export interface Found {
   /** How it stands to one's own first opinion, where one was given. */
   compared: Compared | null;
 }
+
+/** So long the first image may keep everything else waiting. */
+const IMAGE_FIRST_MS = 1000;
 
 /** What differs stands first, then what machines add, then what agrees, then what is one's own. */
 const ORDER = ["differs", "adds", "agrees", "", "yours"];
@@ -81,7 +85,7 @@ export class Session {
 
   constructor(readonly uid: string) {
     const at = `/api/studies/${uid}`;
-    this.study = new Source((abort) => ask<Study>(at, { abort }));
+    this.study = new Source((abort) => askOrTake<Study>(at, abort));
     this.results = new Source(async (abort) => (await ask<{ results: Result[] }>(`${at}/results`, { abort })).results);
     this.plan = new Source(async (abort) => (await ask<{ analyses: Planned[] }>(`${at}/plan`, { abort })).analyses);
     this.report = new Source((abort) => ask<Report>(`/api/readings/${uid}/report`, { abort }));
@@ -93,11 +97,13 @@ export class Session {
     return (this.comparison.value?.lines ?? []).filter((line) => line.machine === tracking || line.own === tracking);
   }
 
-  async begin(): Promise<void> {
+  /** Begin; what is said of the study is asked for after its first image is `drawn`, so that the image waits for nothing else. */
+  async begin(drawn: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.forget = onHappening((happening) => this.hear(happening));
     await this.study.load();
     this.reading.value = this.study.value?.reading ?? null;
     if (this.reading.value?.state === "waiting" && mayRead()) this.open();
+    await Promise.race([drawn, new Promise((resolve) => setTimeout(resolve, IMAGE_FIRST_MS))]);
     await Promise.all([this.results.load(), this.plan.load(), this.report.load(), this.comparison.load()]);
   }
 

@@ -73,11 +73,19 @@ export class Lightbox {
   /** Two series that were to be laid over one another and share no space. */
   readonly apart = signal<{ fixed: Loaded; moving: Loaded } | null>(null);
 
+  /** When the first image is on screen, or it is said why there is none. */
+  readonly drawn: Promise<void>;
+  private firstDrawn: () => void = () => undefined;
+
   private readonly mounted = new Map<number, View>();
   private readonly kept = new Map<string, Promise<Loaded>>();
   private readonly volumes = new Map<string, Promise<SeriesVolume>>();
   private readonly hung = new Map<Viewport, Cell>();
   private readonly forgets = [this.links.start(() => this.active.value, () => this.viewports.peek()), this.together(), this.carryPoint()];
+
+  constructor() {
+    this.drawn = new Promise((resolve) => (this.firstDrawn = resolve));
+  }
 
   /** Draw over every viewport; the answer takes the drawing away. */
   addLayer(layer: Layer): () => void {
@@ -110,6 +118,11 @@ export class Lightbox {
 
   load(study: string, series: string): Promise<Loaded> {
     return this.once(series, () => loadSeries(study, series));
+  }
+
+  /** Fetch the first image of what will hang. */
+  prepare(cell: Cell): void {
+    this.load(cell.study, cell.series).then((series) => series.prefetch([cell.at ? pictureAt(series, cell.at) : this.beginning(series)]), () => undefined); // whoever hangs it hears why
   }
 
   private once(key: string, load: () => Promise<Loaded>): Promise<Loaded> {
@@ -329,6 +342,7 @@ export class Lightbox {
       if (view instanceof StackView) {
         await view.show(series, cell.at ? pictureAt(series, cell.at) : this.beginning(series));
         if (range && current()) view.setRange(range);
+        requestAnimationFrame(() => this.firstDrawn());
         return;
       }
       if (view instanceof ServerView) {
@@ -343,6 +357,7 @@ export class Lightbox {
       if (before?.series !== cell.series) await view.show(volume, range, this.point.peek());
       if (current()) await this.fuse(number, view, cell, series);
     } catch (error) {
+      this.firstDrawn();
       if (!current()) return;
       this.hung.delete(view);
       this.say(this.trouble, number, wordsOf(error));

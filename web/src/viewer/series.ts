@@ -50,7 +50,7 @@ export interface Loaded {
 }
 
 const SCHEME = "slab";
-const known = new Map<string, { slabs: Slabs; loaded: Loaded; about: Described }>();
+const known = new Map<string, { slabs: Pick<Slabs, "load">; loaded: Loaded; about: Described }>();
 let registered = false;
 let laidSerial = 0;
 
@@ -71,9 +71,14 @@ export function loadShared(study: string, uid: string, headers: Record<string, s
 
 async function loadFrom(base: string, study: string, uid: string, headers: Record<string, string> = {}): Promise<Loaded> {
   const [about] = await Promise.all([Slabs.open(base, headers), start()]);
+  return loadedOf(study, uid, about, (imageId) => new Slabs(base, about, imageId, headers));
+}
+
+/** A described series, its images made known to the drawing library. */
+export function loadedOf(study: string, uid: string, about: Described, from: (imageId: (number: number) => string) => Pick<Slabs, "load">): Loaded {
   register();
   const imageId = (number: number) => `${SCHEME}:${uid}:${about.tag}:${number}`;
-  const slabs = new Slabs(base, about, imageId, headers);
+  const slabs = from(imageId);
   const pictures = about.sop.map((sop, number) => pictureOf(about, sop, number, imageId(number)));
   const window = each(about.windows, 0)[0];
   const durations = pictures.map((_, number) => each(about.duration_ms, number));
@@ -119,7 +124,7 @@ function register(): void {
   core.metaData.addProvider((kind: string, imageId: unknown) => (typeof imageId === "string" && imageId.startsWith(`${SCHEME}:`) ? moduleOf(kind, imageId) : undefined), 10_000);
 }
 
-function find(imageId: string): { of: { slabs: Slabs; loaded: Loaded; about: Described }; number: number } {
+function find(imageId: string): { of: { slabs: Pick<Slabs, "load">; loaded: Loaded; about: Described }; number: number } {
   const [, uid, tag, number] = imageId.split(":");
   const of = known.get(`${uid}:${tag}`);
   if (!of) throw new Error(`nothing is known of ${imageId}`);

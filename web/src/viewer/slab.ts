@@ -167,7 +167,8 @@ export class Slabs {
     }
   }
 
-  private image(number: number, buffer: ArrayBuffer, head: DataView): core.Types.IImage {
+  /** One image as the drawing library wants it, from its values and their head. */
+  image(number: number, buffer: ArrayBuffer, head: DataView): core.Types.IImage {
     const [rows, columns, type, samples] = [head.getUint16(8, true), head.getUint16(10, true), head.getUint8(12), head.getUint8(13)];
     const values = new TYPES[type]!(buffer);
     const window = each(this.about.windows, number)[0];

@@ -1,10 +1,10 @@
 import { useEffect, useRef } from "preact/hooks";
 import { signal } from "@preact/signals";
-import { loadRoom } from "../app";
 import { Checklist } from "../frame/checklist";
 import { Lazy } from "../frame/lazy";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
+import { whenStill } from "../kit/still";
 import { Empty, Show } from "../kit/states";
 import { may, mayRead, me } from "../me";
 import { address, go, setQuery, to } from "../router";
@@ -46,8 +46,9 @@ export function WorklistPage() {
     const view = defaultView();
     if (!began.value && view && !q && !sort) askFor({ q: view.q, sort: view.sort, ai: view.ai });
     began.value = true;
-    const idle = setTimeout(() => void loadRoom(), 2000);
-    return () => (clearTimeout(idle), list.end());
+    // The reader's code and its drawing engine are made ready in a pause, so that no step through the list waits for them.
+    const busy = whenStill(1500, () => void import("../room/page").then((room) => room.warm(), () => undefined));
+    return () => (busy(), list.end());
   }, []);
   useEffect(() => void list.begin({ q: question().q, ai }), [q, ai]);
   useEffect(() => list.setSort(sortOf(sort)), [sort]);
