@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from rejecting_samples import ANNA, BERT, ITO, LEE, files, given, opened, sop_of
 
-from isocenter.errors import Forbidden, NotFound, Refused, WrongState
+from isocenter.errors import Conflict, Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE
 from isocenter.record import Kind
 from isocenter.site.verbs import Site
@@ -88,6 +88,20 @@ def test_a_series_on_a_screen_is_asked_for_again(site: Site) -> None:
     reject(site, study, series=series)
     with pytest.raises(NotFound):
         site.pictures(study, series, tag=shown.tag, who=ITO)
+
+
+def test_what_is_on_a_screen_stays_while_more_arrives_and_goes_when_an_image_of_it_does(site: Site) -> None:
+    some = files()
+    study = given(site, some[:1])
+    series = site.study(study, who=ITO).series[0].uid
+    shown = site.pictures(study, series, who=ITO)
+    given(site, some[1:])
+    assert len(site.pictures(study, series, who=ITO).order) == 2
+    of, values = site.slab(study, series, [0], tag=shown.tag, who=ITO)
+    assert of.tag == shown.tag and sum(1 for _ in values) == 1
+    reject(site, study, instances=[shown.order[0].sop_uid])
+    with pytest.raises(Conflict, match="changed"):
+        site.slab(study, series, [0], tag=shown.tag, who=ITO)
 
 
 def test_sent_again_it_stays_rejected_and_other_content_is_set_aside(site: Site) -> None:

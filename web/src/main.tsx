@@ -11,10 +11,12 @@ import { startKeyboard } from "./keys/keyboard";
 import { guardTheDoor, whoAmI } from "./me";
 import { followLinks } from "./router";
 import { wearSettings } from "./theme";
+import { askForTheList } from "./worklist/list";
 
 wearSettings();
 followLinks();
 startKeyboard();
 guardTheDoor();
+askForTheList();
 render(<App />, document.getElementById("app")!);
 void whoAmI();

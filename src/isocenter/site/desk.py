@@ -96,8 +96,13 @@ class Desk(Reports, Answers):
         """Studies that wait to be read, most urgent first with the reason."""
         must(who, "worklist")
         self._witness.search(who, "WORKLIST", ())
-        rows = self._disclosing.rows(self._listing.waiting(), who)
-        return lists.order(rows, self.clock(), with_ai=with_ai, limits=self._limits())
+        now = self.clock()
+
+        def ordered() -> list[lists.Entry]:
+            rows = self._disclosing.rows(self._listing.waiting(), who)
+            return lists.order(rows, now, with_ai=with_ai, limits=self._limits())
+
+        return self._listing.once((who, with_ai, int(now.timestamp())), ordered)
 
     def _limits(self) -> Mapping[Urgency, timedelta]:
         return lists.limits_of(self.preferences.site_wide().get("limits_min") or {})

@@ -6,7 +6,7 @@ A worklist is asked for every few seconds and hardly changes in between. The jou
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,23 @@ class Listing:
         self._lock = threading.Lock()
         self._level = -1  # number of the last event that the rows know of
         self._rows: dict[str, lists.Waiting] = {}
+        self._ordered: tuple[tuple[Hashable, ...], list[lists.Entry]] | None = None
         self._said: dict[str, lists.Said] = {}  # by digest of the result, which never changes
+
+    def once(self, asked: tuple[Hashable, ...], order: Callable[[], list[lists.Entry]]) -> list[lists.Entry]:
+        """A list as it was ordered for the same question when the journal stood where it stands.
+
+        A page asks for the beginning of a long list and at once for the rest of it.
+
+        Args:
+            asked: everything but the archive on which the order depends: the person, the time in whole seconds.
+            order: makes the list.
+        """
+        key = (*asked, self.journal.head()[0])
+        held = self._ordered  # one thread may put another's aside meanwhile
+        if held is None or held[0] != key:
+            held = self._ordered = (key, order())
+        return list(held[1])
 
     def waiting(self) -> list[lists.Waiting]:
         """Every study as it stands now."""

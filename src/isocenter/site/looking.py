@@ -135,23 +135,27 @@ class Looking:
         """The images of a series as a reader scrolls through them, without their pixels.
 
         Args:
-            tag: of a description that the asker has; Conflict where the series has changed since.
+            tag: of a description that the asker has. While a series is still being received the description goes on
+                holding for the images that it names; Conflict where one of them is another or gone.
         """
         must(who, "instance", study_uid)
         self._witness.look(who, study_uid)
         hidden = series_uid in self._disclosing.withheld(who)
         kept = self._shelf.get(study_uid, series_uid, tag) if tag and not hidden else None
-        if kept is not None and self.index.holds(series_uid, len(kept.series.instances)):
-            return kept
         study = self._disclosing.study(self.index.study(study_uid), who)
         series = next((s for s in study.series if s.uid == series_uid), None)
         if series is None:
             raise NotFound(
                 "no such series in this study", "it may have been sent with another one", "look at the study"
             )
+        there = {(i.sop_uid, i.digest) for i in series.instances}
+        if kept is not None and all((p.sop_uid, p.digest) in there for p in kept.order):
+            return kept  # as it was, or only grown
         found = self._shelf.put(study_uid, shown(series, self.blobs.get))
         if tag and found.tag != tag:
-            raise Conflict("this series has grown since", "its images are numbered anew", "load its description again")
+            raise Conflict(
+                "this series has changed since", "its images are numbered anew", "load its description again"
+            )
         return found
 
     def slab(

@@ -198,12 +198,6 @@ class Index:
         series = _series(above, (one,))
         return _study(home, (series,)), series, one
 
-    def holds(self, series_uid: str, count: int) -> bool:
-        """Whether a series has so many images now; none of it that was rejected counts."""
-        with self._database.read() as connection:
-            row = _ONE_SERIES.first(connection, {"uid": series_uid})
-        return row is not None and row["instance_count"] == count
-
     def set_aside(self, *, limit: int = 1000) -> list[dict[str, Any]]:
         """What is in quarantine, newest first: sop_uid, digest, study_uid, reason, sender, event."""
         query = sa.select(t.set_aside).order_by(t.set_aside.c.event.desc(), t.set_aside.c.sop_uid).limit(limit)

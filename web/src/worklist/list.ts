@@ -1,10 +1,13 @@
 import { computed, signal } from "@preact/signals";
-import { ask, Trouble } from "../api/door";
+import { Trouble } from "../api/door";
+import { askEarly, askOrTake } from "../api/early";
 import { onHappening } from "../api/live";
 import { Source } from "../api/load";
 import type { Row } from "../api/shapes";
 import { count } from "../words";
+import { place } from "../router";
 import { moves, type Sort, sorted } from "./order";
+import { question } from "./question";
 
 export interface Asked {
   q: string;
@@ -24,6 +27,10 @@ export interface Listed {
 
 const FIRST = 200;
 const REST = 100_000;
+/** So long the rest of a long list is not asked for: its beginning is drawn first, and takes a key. */
+const FIRST_LOOK_MS = 150;
+/** So many rows are made at once; a key that is pressed meanwhile waits no longer than that. */
+const AT_ONCE = 1000;
 /** Events that can change a row; the others need no new list. */
 const SPEAK = new Set(["InstancesReceived", "ResultMade", "ReadingAssigned", "ReadingOpened", "ReadingClosed", "ReportSigned", "ReportAmended", "OpinionLocked", "ModeSet", "AnalysisStopped", "AnalysisResumed", "SettingsChanged"]);
 
@@ -133,6 +140,8 @@ export class WorkList {
         this.newest = rows;
         this.settle();
       }
+      if (early) await new Promise((resolve) => setTimeout(resolve, FIRST_LOOK_MS));
+      if (turn !== this.turn) return;
       const rest = await restOf({ ...this.asked, ai: value.ai }, value.next).catch(() => null);
       if (turn !== this.turn) return;
       if (!rest) missing = `Only the first ${rows.length} of ${value.total} studies are here: the rest could not be loaded. Load the list again with R`;
@@ -167,11 +176,21 @@ interface Columns {
   without?: string;
 }
 
-function page({ q, ai }: Asked, cursor: number, limit: number, abort?: AbortSignal): Promise<Columns> {
+function addressOf({ q, ai }: Asked, cursor: number, limit: number): string {
   const asked = new URLSearchParams({ form: "columns", limit: String(limit), ai: ai ? "on" : "off" });
   if (q) asked.set("q", q);
   if (cursor) asked.set("cursor", String(cursor));
-  return ask<Columns>(`/api/worklist?${asked}`, { abort });
+  return `/api/worklist?${asked}`;
+}
+
+function page(asked: Asked, cursor: number, limit: number, abort?: AbortSignal): Promise<Columns> {
+  return askOrTake<Columns>(addressOf(asked, cursor, limit), abort);
+}
+
+/** Where somebody comes to the list, its beginning is asked for before it is known who they are: both answers are needed. */
+export function askForTheList(): void {
+  const { q, ai } = question();
+  if (place.peek().page === "worklist") askEarly(addressOf({ q, ai }, 0, FIRST));
 }
 
 /** One question for a list that fits a page. The list must not fall with the machine that orders it: then it is asked for without. */
@@ -182,7 +201,7 @@ async function firstPage(asked: Asked, abort: AbortSignal): Promise<Listed> {
     without = "AI could not be asked: this is the plain list, in order of arrival and request";
     return page({ ...asked, ai: false }, 0, FIRST, abort);
   });
-  return { rows: rowsOf(told), total: told.total, next: told.next, without: without || (told.without ?? ""), ai: asked.ai && !without };
+  return { rows: await rowsOf(told), total: told.total, next: told.next, without: without || (told.without ?? ""), ai: asked.ai && !without };
 }
 
 /** All that is behind the first page, in one answer. */
@@ -190,8 +209,14 @@ async function restOf(asked: Asked, cursor: number): Promise<Row[]> {
   return rowsOf(await page(asked, cursor, REST));
 }
 
-function rowsOf({ columns, rows }: Columns): Row[] {
-  return rows.map((values) => Object.fromEntries(columns.map((name, i) => [name, values[i]])) as unknown as Row);
+async function rowsOf({ columns, rows }: Columns): Promise<Row[]> {
+  const made: Row[] = [];
+  for (const values of rows) {
+    const row: Record<string, unknown> = {};
+    for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i];
+    if (made.push(row as unknown as Row) % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
+  }
+  return made;
 }
 
 /** The study to take next: the first that waits and that nobody else was asked to read. */
@@ -199,11 +224,11 @@ export function rowToTake(rows: Row[], me = ""): Row | undefined {
   return rows.find((row) => row.state === "waiting" && (!row.assigned || row.assigned === me));
 }
 
-const FIRST_LOOK_MS = 300;
+const LIST_FIRST_MS = 300;
 
 /** Begin something that stands beside the list once the list itself has had its turn; the answer ends it. */
 export function afterTheList(begin: () => () => void): () => void {
   let end = () => undefined as void;
-  const later = setTimeout(() => (end = begin()), FIRST_LOOK_MS);
+  const later = setTimeout(() => (end = begin()), LIST_FIRST_MS);
   return () => (clearTimeout(later), end());
 }
