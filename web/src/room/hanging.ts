@@ -34,7 +34,7 @@ export class Hanging {
     this.hang.value = await askOrTake<Hang>(`/api/studies/${this.study}/hang`).catch(() => null);
     const kept = this.keptStage();
     this.stage.value = Math.max(0, this.stages.value.findIndex((one) => one.name === kept));
-    void this.lightbox.drawn.then(() => ask<Priors>(`/api/studies/${this.study}/priors`)).then((found) => (this.priors.value = found), () => undefined);
+    void this.lightbox.soon().then(() => ask<Priors>(`/api/studies/${this.study}/priors`)).then((found) => (this.priors.value = found), () => undefined);
   }
 
   /** Fetch the first images of the stage that is up, before there is a place to hang them. */

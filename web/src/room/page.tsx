@@ -37,7 +37,7 @@ export function RoomPage({ study: uid }: { study: string }) {
   const [desk] = useState(() => new Desk(new Session(uid)));
   const { session } = desk;
   useEffect(() => {
-    void session.begin(desk.lightbox.drawn);
+    void session.begin(() => desk.lightbox.soon());
     return () => (session.end(), desk.end());
   }, []);
   useOnlyStudy(uid, (other) => (otherStudy.value = other));

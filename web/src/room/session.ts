@@ -21,9 +21,6 @@ export interface Found {
 /** So often at most a study that is still being received is looked at again. */
 const GROWS_MS = 1000;
 
-/** So long the first image may keep everything else waiting. */
-const IMAGE_FIRST_MS = 1000;
-
 /** What differs stands first, then what machines add, then what agrees, then what is one's own. */
 const ORDER = ["differs", "adds", "agrees", "", "yours"];
 
@@ -101,13 +98,13 @@ export class Session {
     return (this.comparison.value?.lines ?? []).filter((line) => line.machine === tracking || line.own === tracking);
   }
 
-  /** Begin; what is said of the study is asked for after its first image is `drawn`, so that the image waits for nothing else. */
-  async begin(drawn: Promise<unknown> = Promise.resolve()): Promise<void> {
+  /** Begin; what is said of the study is asked for when its first image is there, so that the image waits for nothing else. */
+  async begin(image: () => Promise<void> = () => Promise.resolve()): Promise<void> {
     this.forget = onHappening((happening) => this.hear(happening));
     await this.study.load();
     this.reading.value = this.study.value?.reading ?? null;
     if (this.reading.value?.state === "waiting" && mayRead()) this.open();
-    await Promise.race([drawn, new Promise((resolve) => setTimeout(resolve, IMAGE_FIRST_MS))]);
+    await image();
     await Promise.all([this.results.load(), this.plan.load(), this.report.load(), this.comparison.load()]);
   }
 

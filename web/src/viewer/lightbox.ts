@@ -37,6 +37,8 @@ export type Layout = "1x1" | "1x2" | "2x2" | "planes";
 export type Layer = ComponentType<{ viewport: Viewport }>;
 
 export const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, planes: 4 };
+/** So long the first image may keep everything else waiting. */
+const IMAGE_FIRST_MS = 1000;
 const PLANES = ["axial", "sagittal", "coronal"] as const;
 const BLENDS: (Blend | null)[] = [null, "mip", "mean", "minip"];
 
@@ -73,8 +75,7 @@ export class Lightbox {
   /** Two series that were to be laid over one another and share no space. */
   readonly apart = signal<{ fixed: Loaded; moving: Loaded } | null>(null);
 
-  /** When the first image is on screen, or it is said why there is none. */
-  readonly drawn: Promise<void>;
+  private readonly drawn: Promise<void>;
   private firstDrawn: () => void = () => undefined;
 
   private readonly mounted = new Map<number, View>();
@@ -120,6 +121,11 @@ export class Lightbox {
 
   load(study: string, series: string): Promise<Loaded> {
     return this.once(series, () => loadSeries(study, series));
+  }
+
+  /** When the first image is on screen, or it is said why there is none; what can wait waits for it, and no longer than a second. */
+  soon(): Promise<void> {
+    return Promise.race([this.drawn, new Promise<void>((resolve) => setTimeout(resolve, IMAGE_FIRST_MS))]);
   }
 
   /** Fetch the first image of what will hang. */

@@ -84,7 +84,7 @@ export class StackView implements Viewport {
         this.series.value = series;
         this.index.value = index;
       });
-      if (range) this.setRange(range);
+      viewport.setProperties({ invert: this.inverted.peek(), ...(range && { voiRange: range }) });
       viewport.render();
       this.drawn();
       void series.prefetch(outwards(index, series.pictures.length));
