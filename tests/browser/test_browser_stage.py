@@ -12,9 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from browser_eyes import FLAGS, Site, lit, shot, until
-from stage_phantoms import BALL_MM, RADIUS_MM, SHAPE, SPACING, body, everything, multipart, ramp, stack
-
-from isocenter.testing.phantoms.patient import Person
+from stage_phantoms import BALL_MM, RADIUS_MM, SHAPE, SPACING, body, everything, multipart, ramp
 
 pytestmark = pytest.mark.browser
 
@@ -293,24 +291,6 @@ def test_fusion_without_a_common_frame_is_refused_in_words(page: Any, open_study
     page.get_by_text("PT and CT do not share a frame of reference").first.wait_for()
     assert not any(colourful(settled(page, n)).any() for n in (AX, SAG, COR))
     shot(page, "stage-refused")
-
-
-def test_a_study_is_read_while_it_is_still_being_received(
-    page: Any, site: Site, open_study: Callable[[str], None]
-) -> None:
-    somebody = Person("ISO-ARRIVING", "PHANTOM^ARRIVING", "O", "19700101", 1.7, 70.0)  # nobody with earlier studies
-    files = stack(body(), "Stage arriving", "as it comes", person=somebody)
-    send(page, site, files[10:20])
-    open_study("Stage arriving")
-    corner = page.locator(".corner.tr")
-    until(lambda: corner.inner_text() == "5/10")
-    page.keyboard.press("i")
-    before = settled(page)
-    send(page, site, files[20:] + files[:10])
-    until(lambda: corner.inner_text() == "15/40", 40)
-    assert np.array_equal(settled(page), before)  # the image that was looked at, as it lay and in its window
-    page.keyboard.press("End")
-    until(lambda: corner.inner_text() == "40/40")
 
 
 def test_missing_slices_can_be_scrolled_and_make_no_planes(page: Any, open_study: Callable[[str], None]) -> None:

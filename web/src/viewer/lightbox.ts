@@ -81,8 +81,6 @@ export class Lightbox {
   private readonly mounted = new Map<number, View>();
   private readonly kept = new Map<string, Promise<Loaded>>();
   private readonly volumes = new Map<string, Promise<SeriesVolume>>();
-  private readonly filledFrom = new Map<string, Loaded>();
-  private readonly growing = new Set<string>();
   private readonly hung = new Map<Viewport, Cell>();
   private readonly forgets = [this.links.start(() => this.active.value, () => this.viewports.peek()), this.together(), this.carryPoint()];
 
@@ -143,32 +141,11 @@ export class Lightbox {
     return loaded;
   }
 
-  /** A series has so many images now: stacks that show fewer go on with all of them, at the image and as they lie. */
-  async grown(study: string, uid: string, images: number): Promise<void> {
-    const before = await this.kept.get(uid)?.catch(() => null);
-    if (!before || before.study !== study || before.pictures.length >= images || this.growing.has(uid)) return;
-    this.growing.add(uid);
-    try {
-      const series = await loadSeries(study, uid);
-      this.kept.set(uid, Promise.resolve(series));
-      for (const one of this.viewports.peek()) if (one instanceof StackView && one.series.peek() === before) void one.grow(series);
-    } catch {
-      // what hangs goes on showing what it has; the next arrival asks again
-    } finally {
-      this.growing.delete(uid);
-    }
-  }
-
   volume(series: Loaded): Promise<SeriesVolume> {
     let volume = this.volumes.get(series.uid);
-    if (volume && this.filledFrom.get(series.uid) !== series) {
-      void volume.then((one) => one.drop(), () => undefined); // more of it has come since
-      volume = undefined;
-    }
     if (!volume) {
       if (series.noVolume) return Promise.reject(new Error(series.noVolume));
       volume = new SeriesVolume(series).begin();
-      this.filledFrom.set(series.uid, series);
       volume.catch(() => this.volumes.delete(series.uid));
       this.volumes.set(series.uid, volume);
     }
