@@ -20,7 +20,8 @@ __all__ = ["Remembered"]
 
 _OF_THE_STUDY = (Kind.INSTANCES_RECEIVED,)
 _OF_ANY = (
-    Kind.OBJECTS_REJECTED, Kind.REJECTION_ENDED, Kind.OBJECTS_PURGED, Kind.PATIENTS_MERGED, Kind.STUDIES_MOVED,
+    Kind.OBJECTS_REJECTED, Kind.REJECTION_ENDED, Kind.OBJECTS_PURGED, Kind.STUDY_ERASED, Kind.PATIENTS_MERGED,
+    Kind.STUDIES_MOVED,
     Kind.PATIENTS_UNDONE,
 )  # fmt: skip
 _later = t.event.c.number > sa.bindparam("level", type_=sa.Integer())
