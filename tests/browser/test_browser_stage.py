@@ -486,4 +486,6 @@ def test_the_body_stands_in_3d_and_turns(page: Any, open_study: Callable[[str], 
     until(lambda: not np.array_equal(picture(page), front), 60)
     shot(page, "stage-body")
     page.keyboard.press("Shift+D")
+    until(lambda: "3D" not in page.locator(".corner.tl").first.inner_text(), 60)
+    page.locator(".stage canvas.cornerstone-canvas").first.wait_for()  # the images have a canvas of their own
     until(lambda: np.array_equal(settled(page), flat), 60)
