@@ -88,18 +88,19 @@ class Projects:
             return self.home(study_instance_uid)
         return project or self._sent_by(known, who)
 
-    def arriving(self, who: Person, *, project: str = "") -> tuple[str, Reach | None]:
-        """Where new studies of a sender are at home, and to which studies it may add.
+    def arriving(self, who: Person, *, project: str = "") -> tuple[str, Reach | None, Reach | None]:
+        """Where new studies of a sender are at home, to which studies it may add, and which it may reject.
 
         Raises:
             NotFound: it names a project that it may not send to.
         """
-        known = self.known()
-        reach = rules.reach(known, who, "receive", self.clock())
+        known, now = self.known(), self.clock()
+        reach = rules.reach(known, who, "receive", now)
         if project and (project not in known.about or (reach is not None and project not in reach.projects)):
             raise _no_project(project)
         home = project or self._sent_by(known, who)
-        return home, None if reach is None else Reach(reach.projects | {home}, reach.studies)
+        adds = None if reach is None else Reach(reach.projects | {home}, reach.studies)
+        return home, adds, rules.reach(known, who, "reject", now)
 
     def homed(self, of: str, who: Person, now: datetime) -> list[Event]:
         """The event that puts an order, a step or a work item where what its sender sends is at home; none where that

@@ -65,8 +65,7 @@ class Receiving:
             Unavailable: as `take`.
         """
         must(who, "receive", sender)
-        home, reach = self.projects.arriving(who, project=project) if self.projects else (EVERYBODY, None)
-        notes = self.projects.reach(who, "reject") if self.projects else None
+        home, reach, notes = self.projects.arriving(who, project=project) if self.projects else (EVERYBODY, None, None)
         return self.take(files, sender, _Way(home, reach, may(who, "reject"), notes))
 
     def take(self, files: Iterable[Given], sender: str, way: _Way | None = None) -> list[Stored]:

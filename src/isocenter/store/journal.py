@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from isocenter.store.statements import Statement
 __all__ = ["Journal", "adopt", "append_within", "entries", "hold_end"]
 
 _PAGE = 1000
+_END = Statement(sa.select(t.chain.c.number, t.chain.c.hash))
 _HOLD_END = Statement(sa.select(t.chain.c.number, t.chain.c.hash).with_for_update())
 _MOVE_END, _ADD_EVENTS = Statement(t.chain.update(), columns=("number", "hash")), Statement(t.event.insert())
 
@@ -91,21 +93,14 @@ class Journal:
         newest_first: bool = False,
     ) -> list[Sealed]:
         """Entries after a number (when newest first: before it, where it is not 0), narrowed as asked."""
-        table = t.event
-        query = sa.select(table).limit(limit)
-        if newest_first:
-            query = query.order_by(table.c.number.desc())
-            query = query.where(table.c.number < number) if number else query
-        else:
-            query = query.order_by(table.c.number).where(table.c.number > number)
-        if kinds:
-            query = query.where(table.c.kind.in_([str(kind) for kind in kinds]))
-        if subject:
-            query = query.where(table.c.subject == subject)
-        if who:
-            query = query.where(table.c.who == who)
+        wanted = [str(kind) for kind in kinds]
+        asked = _query(len(wanted), bool(subject), bool(who), newest_first, newest_first and not number)
+        values = {f"kind{at}": kind for at, kind in enumerate(wanted)}
         with self._database.read() as connection:
-            return [_sealed(row) for row in connection.execute(query)]
+            rows = asked.rows(
+                connection, {**values, "from": number, "subject_is": subject, "who_is": who, "most": limit}
+            )
+        return [_sealed(row) for row in rows]
 
     def each(self, *, kinds: Sequence[Kind] = (), subject: str = "") -> Iterator[Sealed]:
         """Every entry of some kinds or about a subject, oldest first, read page by page."""
@@ -117,7 +112,7 @@ class Journal:
     def head(self) -> tuple[int, str]:
         """Number and hash of the last entry; (0, 64 zeros) before the first."""
         with self._database.read() as connection:
-            number, last = connection.execute(sa.select(t.chain.c.number, t.chain.c.hash)).one()
+            ((number, last),) = _END.rows(connection, {})
         return int(number), str(last)
 
     def verify(self) -> int:
@@ -266,9 +261,27 @@ def _hash(number: int, previous: str, event_text: str) -> str:
     return hashlib.sha256(f'[{number},"{previous}",{event_text}]'.encode()).hexdigest()
 
 
-def _sealed(row: Any) -> Sealed:
-    event = Event(Kind(row.kind), datetime.fromisoformat(row.time), row.who, row.subject, json.loads(row.details))
-    return Sealed(row.number, row.previous, event, row.hash)
+@cache
+def _query(kinds: int, subject: bool, who: bool, newest_first: bool, unbounded: bool) -> Statement:
+    """The question of `Journal.since`, written out once for each form that it takes: it is asked all day."""
+    c = t.event.c
+    asked = sa.select(t.event).order_by(c.number.desc() if newest_first else c.number)
+    if not unbounded:
+        bound = sa.bindparam("from", type_=c.number.type)
+        asked = asked.where(c.number < bound if newest_first else c.number > bound)
+    if kinds:
+        asked = asked.where(sa.or_(*(c.kind == sa.bindparam(f"kind{at}", type_=c.kind.type) for at in range(kinds))))
+    if subject:
+        asked = asked.where(c.subject == sa.bindparam("subject_is", type_=c.subject.type))
+    if who:
+        asked = asked.where(c.who == sa.bindparam("who_is", type_=c.who.type))
+    return Statement(asked.limit(sa.bindparam("most", type_=sa.Integer())))
+
+
+def _sealed(row: Sequence[Any]) -> Sealed:
+    number, time, kind, who, subject, details, previous, sealed = row
+    event = Event(Kind(kind), datetime.fromisoformat(time), who, subject, json.loads(details))
+    return Sealed(number, previous, event, sealed)
 
 
 def _broken(number: int, why: str) -> Refused:
