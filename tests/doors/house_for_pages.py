@@ -360,11 +360,11 @@ class House:
             )  # fmt: skip
         return order(waiting, self.now, with_ai=with_ai)
 
-    def study(self, uid: str, *, who: Person) -> Study:
-        must(who, "study", uid)
-        if uid not in self.studies:
+    def study(self, study_uid: str, *, who: Person) -> Study:
+        must(who, "study", study_uid)
+        if study_uid not in self.studies:
             raise NotFound("no such study", "it was never received", "look into the worklist")
-        return self.studies[uid]
+        return self.studies[study_uid]
 
     def results(self, study_uid: str, *, who: Person) -> list[tuple[str, Result]]:
         must(who, "results", study_uid)

@@ -15,13 +15,15 @@ __all__: list[str] = []
 @app.command("master-key")
 def draw_master_key(
     place: Annotated[Path, typer.Argument(help="File that takes it; not in the folder of the archive.")],
+    as_json: Json = False,
 ) -> None:
     """Draw a master key for sealed projects into a new file that only its owner can read."""
     from isocenter.cli.screen import Screen
     from isocenter.store.master_key import draw
 
     draw(place)
-    screen = Screen(False)
+    screen = Screen(as_json)
+    screen.answer({"file": str(place.resolve()), "setting": f"ISOCENTER_MASTER_KEY=file:{place.resolve()}"})
     screen.say(f"set ISOCENTER_MASTER_KEY=file:{place.resolve()}, and keep a copy where no copy of the archive is")
     screen.say("without it nothing that is sealed can ever be read again")
 

@@ -141,8 +141,9 @@ def read_request(link: Link) -> Proposal:
 
 
 def reject(link: Link, reason: tuple[int, int, int]) -> None:
-    """Answer with A-ASSOCIATE-RJ: result, source, reason of PS3.8 table 9-21."""
+    """Answer with A-ASSOCIATE-RJ: result, source, reason of PS3.8 table 9-21; the caller closes (9.2.3)."""
     link._say(bytes((3, 0, 0, 0, 0, 4, 0, *reason)))
+    link.wait_for_end(2.0)
 
 
 def _chosen(syntaxes: Sequence[str], allowed: Collection[str]) -> str | None:

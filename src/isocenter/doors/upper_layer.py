@@ -314,6 +314,13 @@ class Link:
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.sock, socket.SHUT_RD)
 
+    def wait_for_end(self, most_s: float) -> None:
+        """Wait until the peer closes, a while at most: what is said last may be lost where we close first."""
+        with contextlib.suppress(OSError):
+            self.sock.settimeout(most_s)
+            while self.sock.recv(4096):
+                pass
+
     def close(self) -> None:
         """Close the socket; a thread that waits on it wakes with `Ended`."""
         with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ def blurred(frames: _Frames, sigma: tuple[float, float], truncate: float = 4.0) 
         truncate: standard deviations at which the Gaussian ends.
 
     >>> picture = np.zeros((1, 1, 9, 9), np.float32); picture[0, 0, 4, 4] = 1
-    >>> float(np.round(blurred(picture, (1.0, 1.0))[0, 0, 4, 4], 3))
+    >>> round(float(blurred(picture, (1.0, 1.0))[0, 0, 4, 4]), 3)
     0.159
     """
     return np.asarray(_blur(np.ascontiguousarray(frames, np.float32), *(_kernel(s, truncate) for s in sigma)))
@@ -58,7 +58,7 @@ def highest_mean(frames: _Frames) -> _Frames:
     """(slices, rows, columns): the highest mean of 3 x 3 pixels that any frame shows.
 
     >>> picture = np.zeros((2, 1, 3, 3), np.float32); picture[1, 0, 1, 1] = 9
-    >>> float(highest_mean(picture)[0, 0, 1, 1])
+    >>> float(highest_mean(picture)[0, 1, 1])
     1.0
     """
     return np.asarray(_highest(np.ascontiguousarray(frames, np.float32)))

@@ -134,7 +134,7 @@ def _fit(
     method.SetMetricSamplingPercentage(min(1.0, 60_000 / fixed.GetNumberOfPixels()))
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=4.0, minStep=0.01, numberOfIterations=80, gradientMagnitudeTolerance=1e-6
+        learningRate=4.0, minStep=0.01, numberOfIterations=150, relaxationFactor=0.7, gradientMagnitudeTolerance=1e-6
     )
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([4, 2, 1])

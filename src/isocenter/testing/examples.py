@@ -104,7 +104,7 @@ def _body_composition() -> Iterator[Example]:
     muscle = made.truth["muscle_cm2"]
     measured = {str(codes.SKELETAL_MUSCLE): (muscle, 0.02 * muscle)}
     yield {"ct": scan, "drawn": drawn}, {"answer": "found", "findings": 4, "measurements": measured}
-    yield {"ct": scan, "drawn": None}, {"answer": "none", "words": "no level is given"}
+    yield {"ct": scan, "drawn": None}, {"answer": "none", "words": "without a level"}
     low = replace(scan, facts={**scan.facts, "KVP": 80.0})
     yield {"ct": low, "drawn": drawn}, {"answer": "declined", "words": "80 kV"}
 
