@@ -101,6 +101,7 @@ def test_from_a_printed_number_back_to_the_sender(desk: Any) -> None:
     shot(page, "oversight-explain")
 
 
+@pytest.mark.slow
 def test_every_part_without_fault_in_both_themes(desk: Any, axe: str) -> None:
     page = desk("chief")
     found = {}

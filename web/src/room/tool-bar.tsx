@@ -19,6 +19,8 @@ export function ToolBar({ desk }: { desk: Desk }) {
   const series = active?.series.value;
   const presets = presetsOf(series?.modality ?? "", series?.unit);
   const many = active?.kind === "stack" && (series?.pictures.length ?? 0) > 1;
+  // The button stays where another viewport can run: a row that breaks anew at a press moves the images under the hand.
+  const runs = lightbox.viewports.value.some((one) => (one.series.value?.pictures.length ?? 0) > 1);
   const flat = series?.noVolume ?? "";
   const planes = lightbox.layout.value === "planes";
   const uptake = desk.uptake.value;
@@ -44,7 +46,7 @@ export function ToolBar({ desk }: { desk: Desk }) {
         </div>
       </details>
       <span class="rule" />
-      {many && <button type="button" class="quiet" aria-pressed={lightbox.cine.playing.value} title={series?.durations_ms ? "In the true time of the images" : "The images state no time: ten a second"} onClick={() => lightbox.cine.play(lightbox.viewports.value, active)}>{lightbox.cine.playing.value ? "Stop" : "Cine"} {key("cine")}</button>}
+      {runs && <button type="button" class="quiet" aria-pressed={lightbox.cine.playing.value} aria-disabled={!many} title={!many ? "No cine: choose a stack of images" : series?.durations_ms ? "In the true time of the images" : "The images state no time: ten a second"} onClick={() => many && lightbox.cine.play(lightbox.viewports.value, active)}>{lightbox.cine.playing.value ? "Stop" : "Cine"} {key("cine")}</button>}
       <button type="button" class="quiet" aria-pressed={planes} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : undefined} onClick={() => (flat ? undefined : lightbox.togglePlanes())}>Planes {key("planes")}</button>
       <button type="button" class="quiet" aria-pressed={lightbox.hand.value === lightbox.cross} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : "A press moves the point; a press on a line turns its plane"} onClick={() => !flat && lightbox.toggleCross()}>Crosshair {key("cross")}</button>
       <button type="button" class="quiet" aria-pressed={!!lightbox.slab.value} aria-disabled={!!flat} title={flat ? `No slab: ${flat}` : undefined} onClick={() => !flat && lightbox.nextSlab()}>Slab {key("slab")}</button>
