@@ -56,7 +56,10 @@ def _call(port: int, *classes: str, calling: str = "TESTER", called: str = "ISOC
     ae = AE(calling)
     for uid in classes or (Verification,):
         ae.add_requested_context(uid)
-    return ae.associate("127.0.0.1", port, ae_title=called)
+    association = ae.associate("127.0.0.1", port, ae_title=called)
+    if not association.is_established:
+        association.join(20)  # it gives the association away when the connection has ended, before it says why
+    return association
 
 
 def _identity(data: bytes) -> tuple[str, str]:
