@@ -204,12 +204,14 @@ class Projects:
                     self._follow((*rules.KINDS,), head)
                     self._level = min(at, head)
                     self._follow((Kind.STUDY_HOMED,), head)
+                    self._level = head
                 else:
-                    self._follow((*rules.KINDS, Kind.STUDY_HOMED), head)
-                self._level = head
+                    # A page may hold what was written after the head was asked for: it is not to be folded again.
+                    self._level = max(head, self._follow((*rules.KINDS, Kind.STUDY_HOMED), head))
             return self._known
 
-    def _follow(self, kinds: Sequence[Kind], head: int) -> None:
+    def _follow(self, kinds: Sequence[Kind], head: int) -> int:
+        """Fold what was said since; the number of the last entry that was."""
         number = self._level
         while number < head and (page := self.journal.since(number, kinds=kinds, limit=_PAGE)):
             self._known = rules.after(self._known, page)
@@ -217,6 +219,7 @@ class Projects:
                 if sealed.event.kind is Kind.STUDY_HOMED:
                     self._homes[sealed.event.subject] = str(sealed.event.details["project"])
             number = page[-1].number
+        return number
 
     # ---- the verbs -------------------------------------------------------------------------------------------
 
