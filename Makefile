@@ -17,9 +17,10 @@ serve: $(VENV)/.made-core
 	$(BIN)/isocenter serve $(ARGS)
 
 # The browser driver keeps an event loop of its own for the whole process, so those tests have a process to themselves.
-# A browser, a server and its workers share two cores: what fails once is asked once more, and said to have been.
+# Servers, a browser and workers share two cores: what fails once is asked once more, and the end says that it was (-rR).
 test: $(STAMP) check ## checks, then every test
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" $(ARGS)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
+	  --reruns 1 -rR $(ARGS)
 	$(BIN)/python -m pytest -m "browser and not slow" --reruns 1 -rR tests/browser $(ARGS)
 
 check: lint contracts types ## ruff, import contracts, mypy strict
