@@ -19,11 +19,12 @@ import numpy.typing as npt
 import torch
 
 from isocenter.learn.examples import Examples
-from isocenter.learn.federation import Federation, changed, flat, network, poured, recipe_of, shared_names
+from isocenter.learn.federation import Federation, flat, network, poured, recipe_of, shared_names
 from isocenter.learn.federation_site import divided
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.private_steps import Spent
+from isocenter.learn.site_steps import changed
 from isocenter.methods.roc import auc
 
 SITES = 5

@@ -16,7 +16,6 @@ from isocenter.errors import Conflict, Forbidden, IsocenterError, LimitReached, 
 from isocenter.learn.examples import Examples  # noqa: E402
 from isocenter.learn.federation import (  # noqa: E402
     Federation,
-    changed,
     clipped,
     flat,
     loss_of,
@@ -30,6 +29,7 @@ from isocenter.learn.federation_rounds import Rounds  # noqa: E402
 from isocenter.learn.federation_site import Participant  # noqa: E402
 from isocenter.learn.private_steps import Spent, private_steps  # noqa: E402
 from isocenter.learn.secure_sum import fixed, floating  # noqa: E402
+from isocenter.learn.site_steps import changed  # noqa: E402
 from isocenter.learn.tensors import packed, unpacked  # noqa: E402
 from isocenter.methods.privacy import spent  # noqa: E402
 from isocenter.methods.roc import auc  # noqa: E402

@@ -1,4 +1,4 @@
-"""What a federation agrees on, and what one site does with its own pictures between two sums.
+"""What a federation agrees on, and how its network, its pictures and its loss are made the same at every site.
 
 A federation trains one network where no image leaves its hospital. In each round every site begins at the shared
 weights, takes some steps on its own pictures and gives the change, weighed by its number of pictures, into a secure sum
@@ -9,7 +9,6 @@ normalisation, which learn what is peculiar to a scanner, at each site (Li et al
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -22,8 +21,6 @@ from torch import Tensor, nn
 
 from isocenter.errors import Refused
 from isocenter.learn.augment import augmented, moved
-from isocenter.learn.classify import tensor
-from isocenter.learn.examples import Examples
 from isocenter.learn.kinds import Classes
 from isocenter.learn.networks import GridNet
 from isocenter.learn.recipes import recipe
@@ -31,7 +28,6 @@ from isocenter.learn.recipes import recipe
 __all__ = [
     "METHODS",
     "Federation",
-    "changed",
     "clipped",
     "flat",
     "loss_of",
@@ -197,65 +193,6 @@ def clipped(change: npt.NDArray[np.float64], length: float) -> npt.NDArray[np.fl
     """
     own = float(np.linalg.norm(change))
     return change * (length / own) if length and own > length else change
-
-
-def _rate(how: Federation, number: int) -> float:
-    return how.rate * (0.5 + 0.5 * math.cos(math.pi * number / how.rounds)) if how.falling else how.rate
-
-
-def changed(
-    net: GridNet, examples: Examples, how: Federation, own: Classes, number: int, site: str
-) -> tuple[npt.NDArray[np.float64], float]:
-    """Train the network at one site for one round, and say how far its shared numbers moved.
-
-    Args:
-        net: at the shared weights; it is changed.
-        number: of the round, counted from 0. site: its name; with the seed it decides the order of pictures.
-
-    Returns:
-        The change, clipped, and the mean loss.
-
-    Raises:
-        Refused: when there is nothing to learn from, or the loss is no number any more.
-    """
-    if how.privacy == "person":
-        from isocenter.learn.private_steps import private_steps
-
-        names = shared_names(net, how)
-        before = flat(net, names)
-        lost = private_steps(net, examples, how, own, _rate(how, number))
-        return clipped(flat(net, names) - before, how.clip), lost
-    torch.set_num_threads(own.threads)
-    sha = hashlib.sha256(f"{how.seed}|{number}|{site}".encode()).digest()
-    seed = int.from_bytes(sha[:7], "big")
-    torch.manual_seed(seed)  # for dropout
-    random = torch.Generator().manual_seed(seed)
-    names = shared_names(net, how)
-    before = flat(net, names)
-    anchor = [p.detach().clone() for p in net.parameters()]
-    pictures, labels = tensor(examples.pictures, own), torch.from_numpy(examples.labels)
-    count = len(labels)
-    size = min(how.batch or count, count)
-    if count < 2:
-        raise Refused(f"{count} pictures for training", "there is nothing to learn from", "give more, or do not join")
-    descent = torch.optim.SGD(net.parameters(), lr=_rate(how, number), momentum=how.momentum)
-    net.train()
-    total, steps = 0.0, 0
-    for _ in range(how.epochs):
-        order = torch.randperm(count, generator=random) if size < count else torch.arange(count)
-        for start in range(0, count - size + 1, size):
-            which = order[start : start + size]
-            down = loss_of(net(shown_as(pictures[which], how, own, random)), labels[which], own)
-            if how.method == "fedprox":
-                pull = sum(((p - a) ** 2).sum() for p, a in zip(net.parameters(), anchor, strict=True))
-                down = down + how.proximal / 2 * pull
-            descent.zero_grad(set_to_none=True)
-            down.backward()
-            descent.step()
-            total, steps = total + float(down.detach()), steps + 1
-    if not math.isfinite(total):
-        raise Refused("a loss that is no number", "the steps were too large", "lower the rate of learning")
-    return clipped(flat(net, names) - before, how.clip), total / steps
 
 
 def shown_as(some: Tensor, how: Federation, own: Classes, random: torch.Generator) -> Tensor:

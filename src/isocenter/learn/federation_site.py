@@ -19,12 +19,13 @@ import numpy.typing as npt
 
 from isocenter.errors import Conflict, Forbidden, Refused, WrongState
 from isocenter.learn.examples import Examples, near_duplicates
-from isocenter.learn.federation import Federation, changed, network, poured, recipe_of, shared_names
+from isocenter.learn.federation import Federation, network, poured, recipe_of, shared_names
 from isocenter.learn.federation_model import site_model
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.networks import GridNet
 from isocenter.learn.private_steps import Spent
 from isocenter.learn.secure_sum import Member, Verify, fixed
+from isocenter.learn.site_steps import changed
 from isocenter.learn.tensors import packed, unpacked
 
 __all__ = ["Participant", "divided"]
