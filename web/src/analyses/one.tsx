@@ -8,8 +8,8 @@ import { Shown } from "../kit/states";
 import { Figures, Unknown } from "../models/parts";
 import { go, to } from "../router";
 import { spoken } from "../words";
+import { needsOf, StateOf, yieldsOf } from "./card";
 import { Changes, Confirmed, Drift, Runs } from "./fate";
-import { needsOf, StateOf, yieldsOf } from "./page";
 import type { AnalysisPage } from "./shapes";
 import { StopForm } from "./stop";
 

@@ -7,7 +7,8 @@ import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Show } from "../kit/states";
 import { go, to } from "../router";
-import { count, spoken, unit } from "../words";
+import { count, spoken } from "../words";
+import { needsOf, StateOf, yieldsOf } from "./card";
 import { OneAnalysis } from "./one";
 
 /** What can be computed, on what, and how well: a list, and a page for each analysis. */
@@ -75,25 +76,6 @@ function Line({ card, current }: { card: AnalysisCard; current: boolean }) {
   );
 }
 
-/** How it is used here, or that it is stopped. */
-export function StateOf({ card }: { card: AnalysisCard }) {
-  if (card.stopped) return <span class="tag now"><span aria-hidden="true">⬢</span> stopped</span>;
-  return <span class="tag used">{card.modes.worklist} · {card.modes.reading}</span>;
-}
-
 function textOf(card: AnalysisCard): string {
   return `${card.name} ${card.about} ${needsOf(card).flat().join(" ")} ${yieldsOf(card).join(" ")}`.toLowerCase();
-}
-
-export function needsOf(card: AnalysisCard): [string, string][] {
-  return Object.entries(card.needs);
-}
-
-/** What it may say, each once; a unit only where it tells something (a long list of units is "many kinds"). */
-export function yieldsOf(card: AnalysisCard): string[] {
-  const words = card.yields.map((one) => {
-    const named = [...(one.units.length <= 3 ? one.units.map(unit).filter(Boolean) : []), ...one.maps.map((map) => `map ${map}`)].join(", ");
-    return [one.what?.meaning, named && `(${named})`].filter(Boolean).join(" ");
-  });
-  return [...new Set(words.filter(Boolean))];
 }
