@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -65,8 +67,16 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
             site.cataloguing.resume_model(AI, reason="it was the detector", who=CHIEF)
         assert gating.step(AI, "release", reason="it was the detector", who=OTHER) == "released"
         assert not site.cataloguing.stops(who=ITO)
+        # Somebody suspends it in another process: this one has it stopped the next time that it is asked.
+        said = [sys.executable, "-m", "isocenter", "release", AI, "--step", "suspend", "--by", "chief"]
+        subprocess.run(
+            [*said, "--reason", "it calls again", "--folder", str(tmp_path / "archive")], check=True, timeout=60
+        )
+        begun = time.monotonic()
+        assert [one["analysis"] for one in site.cataloguing.stops(who=ITO)] == [AI]
+        assert gating.told(AI, who=ITO)["state"] == "suspended" and time.monotonic() - begun < 5
         kinds = [s.event.kind for s in site.journal.since(subject=AI)]
-        assert kinds.count(Kind.TEST_LOOKED) == 1 and kinds.count(Kind.MODEL_STEPPED) == 6
+        assert kinds.count(Kind.TEST_LOOKED) == 1 and kinds.count(Kind.MODEL_STEPPED) == 7
 
 
 def test_who_may_not_and_what_is_not_there(tmp_path: Path) -> None:
