@@ -84,6 +84,9 @@ def test_every_kind_has_its_sentence_and_none_names_a_patient() -> None:
         told = sentence(Event(kind, now, "ito", "1.2", {"instances": [1, 2], "report": "a" * 64}))
         assert told.startswith("ito ")
         assert "{" not in told
+    asked = {"level": "STUDY", "keys": ""}
+    assert sentence(Event(Kind.QUERIED, now, "ito", "", asked)) == "ito searched the studies"
+    assert sentence(Event(Kind.QUERIED, now, "", "", asked | {"keys": "PatientID"})).endswith("studies by PatientID")
     assert sentence(Event(Kind.INSTANCES_RECEIVED, now, "CT1", "1.2", {"instances": [1, 2]})) == "CT1 sent 2 images"
     assert "P01" not in str([sentence(Event(k, now, "", "1.2", {"patient": "P01"})) for k in _WORDS])
 

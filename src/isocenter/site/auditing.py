@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Auditing", "Query", "query_of", "sentence"]
 
 _PAGE = 2000
+_SEARCHED = {
+    "PATIENT": "the patients", "STUDY": "the studies", "SERIES": "the series", "IMAGE": "the images",
+    "WORKLIST": "the worklist", "WORKITEM": "the work items", "ORDER": "the orders", "STEP": "the performed steps",
+}  # fmt: skip
 _LOOKED = 100_000  # entries that one request looks through before it answers with what it has
 _FRESH = timedelta(seconds=20)
 _UNEVEN = timedelta(days=1)  # so far a clock that was set back may put entries out of the order of time
@@ -50,7 +54,7 @@ _WORDS = {
     Kind.SIGN_IN_REFUSED: "was refused at the door",
     Kind.SIGNED_OUT: "signed out",
     Kind.VIEWED: "looked at its {what}",
-    Kind.QUERIED: "searched {level} by {keys}",
+    Kind.QUERIED: "searched {level}{by}",
     Kind.EXPORTED: "exported {objects} objects, {held_back} held back",
     Kind.REFUSED: "was refused: {what}",
     Kind.MODEL_TRAINED: "trained the model",
@@ -224,6 +228,10 @@ def sentence(event: Event) -> str:
     details = {name: _short(value) for name, value in event.details.items()}
     if isinstance(instances := event.details.get("instances"), list):
         details["n"] = f"{len(instances)} image{'' if len(instances) == 1 else 's'}"
+    if event.kind is Kind.QUERIED:
+        level = str(event.details.get("level", ""))
+        details["level"] = _SEARCHED.get(level, details.get("level", "?"))
+        details["by"] = f" by {keys}" if (keys := details.get("keys")) else ""
     words = _WORDS.get(event.kind, event.kind.value)
     for name in set(_names(words)) - set(details):
         details[name] = "?"

@@ -2,9 +2,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, Trouble } from "../api/door";
 import { asTrouble, Source } from "../api/load";
 import { bind } from "../keys/keyboard";
-import { Failed, Shown } from "../kit/states";
+import { Empty, Failed, Shown } from "../kit/states";
 import { to } from "../router";
-import { number } from "../words";
+import { number, sentence } from "../words";
 import "./headset.css";
 import type { Theatre } from "./theatre";
 
@@ -24,6 +24,8 @@ export function HeadsetPage({ study }: { study: string }) {
     void source.current!.load();
     return bind("headset", {});
   }, []);
+  const { value: state } = source.current.state;
+  const trouble = state.at === "failed" ? state.trouble : null;
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
@@ -34,7 +36,7 @@ export function HeadsetPage({ study }: { study: string }) {
         <a class="button" href={to.study(study)}>To the reading room</a>
       </header>
       <main class="surfaces" data-region tabIndex={-1}>
-        <Shown of={source.current} what="the surfaces">{(parts) => <Stage parts={parts} study={study} />}</Shown>
+        {trouble?.status === 404 || trouble?.kind === "Refused" ? <Empty title="No surface to show"><p>{sentence(trouble.why || trouble.what)}.</p><p>Surfaces are made of what was outlined in the study, once your own opinion is locked. <a href={to.study(study)}>To the reading room</a></p></Empty> : <Shown of={source.current} what="the surfaces">{(parts) => <Stage parts={parts} study={study} />}</Shown>}
       </main>
     </>
   );

@@ -116,7 +116,7 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
       {part === "evidence" && <Figures evidence={model.evidence} />}
       {part === "subgroups" && <Subgroups model={model} />}
       {part === "calibration" && <Calibration model={model} here={model.confirmed.bands} />}
-      {part === "drift" && <><WatchPart name={model.name} /><Drift of={model} /></>}
+      {part === "drift" && <><WatchPart name={model.name} inUse={model.analyses.length > 0} /><Drift of={model} /></>}
       {part === "runs" && <Runs of={model} />}
       {part === "lineage" && <Lineage model={model} />}
       {part === "changes" && <Changes of={model} />}

@@ -30,9 +30,24 @@ export function Card({ model }: { model: Model }) {
 
 export function Value({ of }: { of: unknown }): ComponentChildren {
   if (of === undefined || of === null || of === "") return <Unknown because="its maker did not state it" />;
-  if (Array.isArray(of)) return <ul class="bullets">{of.map((one, i) => <li key={i}><Value of={one} /></li>)}</ul>;
-  if (typeof of === "object") return <ul>{Object.entries(of).map(([name, one]) => <li key={name}><span class="muted">{name}:</span> {typeof one === "object" ? JSON.stringify(one) : String(one)}</li>)}</ul>;
+  if (typeof of === "boolean") return of ? "yes" : "no";
+  if (Array.isArray(of)) return of.every(isShort) ? of.join(", ") || "none" : <ul class="bullets">{of.map((one, i) => <li key={i}><Value of={one} /></li>)}</ul>;
+  if (typeof of === "object") return <dl class="named">{Object.entries(of).map(([name, one]) => <Named key={name} name={name} of={one} />)}</dl>;
   return String(of);
+}
+
+const isShort = (one: unknown) => typeof one === "number" || (typeof one === "string" && one.length < 24);
+/** More than this many settings are folded away, to be read by whoever asks. */
+const MANY = 6;
+
+function Named({ name, of }: { name: string; of: unknown }) {
+  const many = !!of && typeof of === "object" && !Array.isArray(of) && Object.keys(of).length > MANY;
+  return (
+    <div>
+      <dt>{spoken(name)}</dt>
+      <dd>{many ? <details><summary>{Object.keys(of).length} settings</summary><Value of={of} /></details> : <Value of={of} />}</dd>
+    </div>
+  );
 }
 
 export function Figures({ evidence }: { evidence: Model["evidence"] }) {

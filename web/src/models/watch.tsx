@@ -33,14 +33,15 @@ interface Watched {
 const percent = (share: number) => `${(100 * share).toFixed(1)}\u2009%`;
 
 /** The charts over a model in use: what is usual, how far the evidence of a change has come, and how soon one shows. */
-export function WatchPart({ name }: { name: string }) {
+export function WatchPart({ name, inUse }: { name: string; inUse: boolean }) {
   const source = useRef<Source<Watched>>(null);
   source.current ??= new Source((abort) => ask<Watched>(`/api/models/${encodeURIComponent(name)}/watch`, { abort }));
   const held = source.current;
   useEffect(() => {
-    void held.load();
+    if (inUse) void held.load();
     return () => held.stop();
-  }, []);
+  }, [inUse]);
+  if (!inUse) return <><h2>Watched</h2><p class="muted">No analysis here runs on this model, so that there is nothing to watch. Charts begin with the first study that it is used on.</p></>;
   return (
     <>
       <h2>Watched</h2>

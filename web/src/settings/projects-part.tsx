@@ -46,7 +46,7 @@ export function ProjectsPart() {
               <tbody>
                 {all.map((one) => (
                   <tr key={one.name}>
-                    <td>{one.name}</td><td>{one.about}</td><td>{one.mine || <span class="muted">not in it</span>}</td>
+                    <td>{one.name}</td><td>{one.about}</td><td>{one.mine ? (one.mine === "none" ? "put out" : one.mine) : <span class="muted">not in it</span>}</td>
                     {may("project") && <><td>{one.members?.map((m) => `${m.name} (${m.role})`).join(", ")}</td><td>{one.senders?.map((s) => s.sender).join(", ")}</td></>}
                   </tr>
                 ))}
@@ -54,14 +54,14 @@ export function ProjectsPart() {
             </table>
           )}
         </Shown>
-        {may("project") && <Acts done={(all) => projects.put(all)} />}
+        {may("project") && <Acts known={(projects.value ?? []).map((one) => one.name)} done={(all) => projects.put(all)} />}
       </section>
       {may("glass_review") && <Reviews />}
     </>
   );
 }
 
-function Acts({ done }: { done: (all: Project[]) => void }) {
+function Acts({ known, done }: { known: string[]; done: (all: Project[]) => void }) {
   const [refused, setRefused] = useState("");
   const act = (path: (name: string) => string, method: "PUT" | "POST") => async (event: SubmitEvent) => {
     event.preventDefault();
@@ -75,32 +75,42 @@ function Acts({ done }: { done: (all: Project[]) => void }) {
       setRefused(asTrouble(error).message);
     }
   };
-  const of = <label>Kind<select name="of"><option value="account">account</option><option value="aet">AE title</option></select></label>;
+  const of = <label>That is<select name="of"><option value="account">an account</option><option value="aet">an AE title</option></select></label>;
+  const project = <label>Project<select name="project" required>{known.filter((one) => one !== "house").map((one) => <option key={one}>{one}</option>)}</select></label>;
   return (
     <>
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
-      <form class="add" onSubmit={act((name) => `/api/projects/${name}`, "PUT")} aria-label="Make a project">
-        <label>Name<input name="project" required maxLength={40} pattern="[a-z0-9][a-z0-9_\-]*" autocomplete="off" /></label>
+      <h3 id="make-project">Make a project</h3>
+      <form class="add many" onSubmit={act((name) => `/api/projects/${name}`, "PUT")} aria-labelledby="make-project">
+        <label>Name<input name="project" required maxLength={40} pattern="[a-z0-9][a-z0-9_\-]*" title="Small letters, digits, - and _" autocomplete="off" /></label>
         <label>What belongs to it<input name="about" required maxLength={500} autocomplete="off" /></label>
         <label>Who looks through emergencies<input name="keeper" maxLength={64} autocomplete="off" /></label>
         <button>Make the project</button>
       </form>
-      <form class="add" onSubmit={act((name) => `/api/projects/${name}/members`, "POST")} aria-label="Let somebody in">
-        <label>Project<input name="project" required maxLength={40} autocomplete="off" /></label>
-        <label>Who<input name="name" required maxLength={64} autocomplete="off" /></label>
-        {of}
-        <label>Is there<select name="role">{["reader", "researcher", "admin", "service", "none"].map((role) => <option key={role}>{role}</option>)}</select></label>
-        <button>Let them in</button>
-      </form>
-      <form class="add" onSubmit={act((name) => `/api/projects/${name}/senders`, "POST")} aria-label="What arrives in a project">
-        <label>Project<input name="project" required maxLength={40} autocomplete="off" /></label>
-        <label>Sender<input name="sender" required maxLength={64} autocomplete="off" /></label>
-        {of}
-        <button>Its new studies belong there</button>
-      </form>
+      {known.some((one) => one !== "house") ? (
+        <>
+          <h3 id="let-in">Let somebody in, or put them out</h3>
+          <form class="add many" onSubmit={act((name) => `/api/projects/${name}/members`, "POST")} aria-labelledby="let-in">
+            {project}
+            <label>Who<input name="name" required maxLength={64} autocomplete="off" /></label>
+            {of}
+            <label>Is there<select name="role">{ROLES.map(([role, words]) => <option key={role} value={role}>{words}</option>)}</select></label>
+            <button>Save</button>
+          </form>
+          <h3 id="arrives">What arrives in a project</h3>
+          <form class="add many" onSubmit={act((name) => `/api/projects/${name}/senders`, "POST")} aria-labelledby="arrives">
+            {project}
+            <label>Sender<input name="sender" required maxLength={64} autocomplete="off" /></label>
+            {of}
+            <button>Its new studies belong there</button>
+          </form>
+        </>
+      ) : <p class="muted">Who is in a project, and which scanner's studies arrive there, is said here once one is made.</p>}
     </>
   );
 }
+
+const ROLES = [["reader", "a reader"], ["researcher", "a researcher"], ["admin", "an admin"], ["service", "a program"], ["none", "nobody: put out"]] as const;
 
 function Reviews() {
   const source = useRef<Source<Review[]>>(null);
