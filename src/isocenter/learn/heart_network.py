@@ -25,11 +25,11 @@ class HeartNet(nn.Module):  # type: ignore[misc]
 
     Args:
         widths: channels from the finest grid to the coarsest; each step halves the grid.
+        inward, outward: pictures that are looked at, outlines that are drawn.
     """
 
-    def __init__(self, widths: Sequence[int]) -> None:
+    def __init__(self, widths: Sequence[int], inward: int = 3, outward: int = 2) -> None:
         super().__init__()
-        inward = 3
         down, narrow, up = [], [], []
         for k, width in enumerate(widths):
             down.append(nn.Sequential(_step(inward, width), _step(width, width)))
@@ -38,7 +38,7 @@ class HeartNet(nn.Module):  # type: ignore[misc]
                 narrow.append(_step(width, widths[k - 1], 1))
                 up.append(_step(2 * widths[k - 1], widths[k - 1]))
         self.down, self.narrow, self.up = nn.ModuleList(down), nn.ModuleList(narrow), nn.ModuleList(up)
-        self.head = nn.Conv2d(widths[0], 2, 1)
+        self.head = nn.Conv2d(widths[0], outward, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         mean = x.mean((1, 2, 3), keepdim=True)

@@ -275,7 +275,10 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
-OWN_TRAINING: Mapping[str, str] = {"cardiac_cine": "isocenter.learn.heart"}
+OWN_TRAINING: Mapping[str, str] = {
+    "cardiac_cine": "isocenter.learn.heart",
+    "chest_xray_heart": "isocenter.learn.chest",
+}
 """Tasks that are no classifier of pictures -> the module whose `train(data, out, seed, tell, clock)` makes a model."""
 
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["Chest", "outline"]
+__all__ = ["Chest", "dark_parts", "levelled_copy", "measured", "outline"]
 
 _SIDE = 256
 _SMOOTH = 2.0
@@ -80,8 +80,11 @@ def outline(picture: Floats) -> Chest:
     Raises:
         Refused: for a picture that is too small, empty or inverted, or on which no two lungs are found.
     """
-    small, scale = _small(picture)
-    dark, threshold = _dark(small)
+    from scipy.ndimage import gaussian_filter
+
+    sharp, scale = levelled_copy(picture)
+    small = np.asarray(gaussian_filter(sharp, _SMOOTH), np.float32)
+    dark, threshold = dark_parts(sharp)
     pair = None
     for share in _SHARES:  # a lung that hangs together with the air outside is parted from it by its darkest core
         core = dark if share == 1.0 else dark & (small < share * threshold)
@@ -95,13 +98,16 @@ def outline(picture: Floats) -> Chest:
             "outline the lungs by hand",
         )
     right, left = (_mended(side) for side in pair)
-    unsure = _open(right | left, dark)
-    return _measured(right, left, unsure, scale, picture.shape)
+    return measured(right, left, None, dark, scale, picture.shape)
 
 
-def _small(picture: Floats) -> tuple[Floats, float]:
-    """The picture at 256 pixels along its longer side, 0 to 1 between its 1st and 99th percentile, smoothed."""
-    from scipy.ndimage import gaussian_filter, zoom
+def levelled_copy(picture: Floats) -> tuple[Floats, float]:
+    """The picture at 256 pixels along its longer side, 0 to 1 between its 1st and 99th percentile; and the scale.
+
+    Raises:
+        Refused: for one that is too small, too long, of one value or not finite.
+    """
+    from scipy.ndimage import zoom
 
     held = np.asarray(picture, np.float32)
     if held.ndim != 2 or min(held.shape) < 48:
@@ -120,14 +126,14 @@ def _small(picture: Floats) -> tuple[Floats, float]:
     low, high = np.percentile(small, (1, 99))
     if not high > low:
         raise Refused("a picture of one value", "there is no chest in it")
-    calm = gaussian_filter(np.clip((small - low) / (high - low), 0, 1).astype(np.float32), _SMOOTH)
-    return np.asarray(calm, np.float32), scale
+    return np.asarray(np.clip((small - low) / (high - low), 0, 1), np.float32), scale
 
 
-def _dark(small: Floats) -> tuple[Mask, float]:
+def dark_parts(sharp: Floats) -> tuple[Mask, float]:
     """(mask, threshold): darker than Otsu's threshold or than the surroundings, never brighter than these."""
     from scipy.ndimage import gaussian_filter
 
+    small = np.asarray(gaussian_filter(sharp, _SMOOTH), np.float32)
     rows, columns = small.shape
     middle = small[int(0.1 * rows) : int(0.9 * rows), int(0.08 * columns) : int(0.92 * columns)]
     counts, edges = np.histogram(middle, 128, (0.0, 1.0))
@@ -250,23 +256,36 @@ def _open(lungs: Mask, dark: Mask) -> float:
     return int((ring & dark).sum()) / max(1, int(ring.sum()))
 
 
-def _measured(right: Mask, left: Mask, unsure: float, scale: float, shape: tuple[int, ...]) -> Chest:
+def measured(right: Mask, left: Mask, heart: Mask | None, dark: Mask, scale: float, shape: tuple[int, ...]) -> Chest:
+    """What two outlined lungs, and the heart between them, say.
+
+    Args:
+        right, left, heart: on the grid of `levelled_copy`; without a heart it is taken to lie between the inner borders
+            of the lungs, from the level of the hila to the domes.
+        dark: what is as dark as lung there. scale: of that grid to the picture. shape: of the picture.
+
+    Raises:
+        Refused: where no heart lies between the lungs.
+    """
     rows_r, outer_r, inner_r = _borders(right)
     rows_l, inner_l, outer_l = _borders(left)
-    end_r = _heart_end(rows_r, inner_r, -1, _STEEP_RIGHT, float(rows_r[-1]))
-    end_l = _heart_end(rows_l, inner_l, 1, _STEEP_LEFT, end_r[2] + _APEX_BELOW * len(rows_r))
-    heart_px = end_l[1] - end_r[1]
     shared = np.intersect1d(rows_r, rows_l)
+    if not len(shared):
+        raise Refused("two lungs that do not lie side by side", "this is no chest", "outline the lungs by hand")
     far_r, far_l = outer_r[np.isin(rows_r, shared)], outer_l[np.isin(rows_l, shared)]
     widest = int(np.argmax(far_l - far_r))
     thorax_px = float(far_l[widest] - far_r[widest])
+    if heart is None:
+        end_r = _heart_end(rows_r, inner_r, -1, _STEEP_RIGHT, float(rows_r[-1]))
+        end_l = _heart_end(rows_l, inner_l, 1, _STEEP_LEFT, end_r[2] + _APEX_BELOW * len(rows_r))
+        lowest = min(end_r[2], end_l[2])
+        heart = _between((rows_r, inner_r), (rows_l, inner_l), int(shared[int(0.35 * len(shared))]), lowest, right)
+        ends = end_r[:2], end_l[:2]
+    else:
+        ends = _extremes(heart)
+    heart_px = ends[1][1] - ends[0][1]
     if not 0 < heart_px < thorax_px:
         raise Refused("lungs without a heart between them", "their inner borders cross", "outline the lungs by hand")
-    heart = np.zeros_like(right)
-    top = shared[int(0.35 * len(shared))]
-    for row in range(int(top), min(end_r[2], end_l[2]) + 1):
-        if right[row].any() and left[row].any():
-            heart[row, int(inner_r[rows_r == row][0]) : int(inner_l[rows_l == row][0])] = True
     upper = shared[: max(1, int(0.3 * len(shared)))]
     middle = [(inner_r[rows_r == y][0] + inner_l[rows_l == y][0]) / 2 for y in upper]
     centre = (far_r[widest] + far_l[widest]) / 2
@@ -283,14 +302,38 @@ def _measured(right: Mask, left: Mask, unsure: float, scale: float, shape: tuple
         ratio=heart_px / thorax_px,
         heart_px=heart_px / scale,
         thorax_px=thorax_px / scale,
-        heart_ends=(place(*end_r[:2]), place(*end_l[:2])),
+        heart_ends=(place(*ends[0]), place(*ends[1])),
         thorax_ends=(place(shared[widest], far_r[widest]), place(shared[widest], far_l[widest])),
         symmetry=min(areas) / max(areas),
         turned=float(np.median(middle) - centre) / (thorax_px / 2),
         inspiration=float(np.ptp(rows_r) + 1) / thorax_px,
-        unsure=unsure,
+        unsure=_open(right | left, dark),
         cut=_cut(right | left),
     )
+
+
+def _between(
+    right: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]],
+    left: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]],
+    top: int,
+    bottom: int,
+    like: Mask,
+) -> Mask:
+    """What lies between the inner borders (rows, columns) of the lungs, from one row to another."""
+    heart = np.zeros_like(like)
+    ends = [dict(zip(rows.tolist(), inner.tolist(), strict=True)) for rows, inner in (right, left)]
+    for row in range(top, bottom + 1):
+        if row in ends[0] and row in ends[1]:
+            heart[row, int(ends[0][row]) : int(ends[1][row])] = True
+    return heart
+
+
+def _extremes(heart: Mask) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(row, column) farthest to the right and to the left of the patient (borders of pixels)."""
+    columns = np.flatnonzero(heart.any(axis=0))
+    first, last = int(columns[0]), int(columns[-1])
+    rows = [float(np.flatnonzero(heart[:, c]).mean()) for c in (first, last)]
+    return (rows[0], float(first)), (rows[1], float(last + 1))
 
 
 def _cut(lungs: Mask) -> tuple[str, ...]:

@@ -1,0 +1,194 @@
+"""One command to the network of `chest_xray_heart`, with its card and its evidence.
+
+It learns from virtual films alone (`isocenter.methods.virtual_chest`): no radiograph of a person decides a weight, and
+none is needed to repeat the training. Evidence is on virtual films that it has not seen; what it does on radiographs of
+people is told on the page of the analysis.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import isocenter
+from isocenter.errors import Refused, Unavailable
+from isocenter.learn.chest_fit import ChestRecipe, films, fit_chest
+from isocenter.learn.heart_network import HeartNet
+from isocenter.record import Model, to_plain
+
+__all__ = ["export_chest", "train"]
+
+Progress = Callable[[str], None]
+_HELD_OUT = 200
+_CARD: dict[str, Any] = {
+    "title": "Lung fields and heart on frontal chest radiographs",
+    "intended_use": "A second opinion on the outlines of both lungs and of the heart on an upright adult chest, for a "
+    "person who sees and corrects them.",
+    "not_for": [
+        "children, bedside and lateral pictures; lungs that are white",
+        "telling disease: the heart's width is one number among many",
+        "numbers without a look at the outlines",
+    ],
+    "source": "virtual films in closed form (isocenter.methods.virtual_chest); no radiograph of a person",
+    "licence": "no data of people; weights Apache-2.0",
+    "limits": [
+        "never saw a radiograph of a person in training; no outlines by readers were at hand to judge it on",
+        "a consolidation counts as lung, fluid does not; the heart is whole, with what lies below the domes",
+    ],
+}
+
+
+def train(
+    data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float] = time.monotonic,
+    recipe: ChestRecipe | None = None,
+) -> Model:  # fmt: skip
+    """Draw the films, fit, export and measure; writes ``model.onnx``, ``model.json`` and ``card.md`` into `out`.
+
+    Args:
+        data: not looked at: the films are drawn.
+        out: folder for the model; a run that was killed goes on there after its last fifty steps.
+
+    Raises:
+        Unavailable: when `out` cannot be written.
+    """
+    how, started = recipe or ChestRecipe(), clock()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
+    drawn = films(how.films, how.side, seed, tell)
+    net = fit_chest(how, drawn, seed, checkpoint=out / "chest.checkpoint", progress=tell)
+    digest, parity = export_chest(net, out / "model.onnx", how.side, seed=seed)
+    shown = _measured(net, how, seed + 50)
+    tell(", ".join(f"{name} {value['value']:.4f}" for name, value in shown.items()))
+    card = _CARD | {
+        "training": {
+            "command": f"isocenter train {how.task} --data . --seed {seed}",
+            "parameters": sum(p.numel() for p in net.parameters()),
+            "seconds since it was started or taken up again": round(clock() - started),
+            "torch": torch.__version__,
+            "seed": seed,
+            "recipe": json.dumps(to_plain(asdict(how)), sort_keys=True),
+        },
+    }
+    model = Model(
+        name=how.task, version="1", digest=digest, examples=drawn.digest, code=code_digest(), card=card,
+        evidence={"metrics": shown, "parity": parity, "films": _HELD_OUT},
+        inputs={"side": how.side, "outlines": ["right lung", "left lung", "heart"]},
+    )  # fmt: skip
+    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
+    (out / "card.md").write_text(_page(model), "utf-8")
+    (out / "chest.checkpoint").unlink(missing_ok=True)
+    return model
+
+
+def code_digest() -> str:
+    """Version of the package, and a digest of the files that decide the weights."""
+    sha = hashlib.sha256()
+    folder = Path(__file__).parent
+    methods = [folder.parent / "methods" / f"{name}.py" for name in ("virtual_chest", "virtual_film")]
+    for file in (*(folder / f"{n}.py" for n in ("fit", "chest_fit", "heart_network")), *methods):
+        sha.update(file.read_bytes())
+    return f"{isocenter.__version__}+{sha.hexdigest()[:12]}"
+
+
+def _measured(net: HeartNet, how: ChestRecipe, seed: int) -> dict[str, Any]:
+    """Overlap with the truth of films that were not trained on, and how far the heart's share of the width is off."""
+    held = films(_HELD_OUT, how.side, seed)
+    with torch.inference_mode():
+        said = torch.sigmoid(net(held.pictures[:, None].float() / 255)).numpy() > 0.5
+    truth = held.masks.numpy() > 127
+    chest = truth.any(axis=(2, 3)).all(axis=1)
+    shown: dict[str, Any] = {}
+    for k, name in enumerate(("right_lung", "left_lung", "heart")):
+        both = (said[chest, k] & truth[chest, k]).sum(axis=(1, 2))
+        dice = 2 * both / np.maximum(said[chest, k].sum(axis=(1, 2)) + truth[chest, k].sum(axis=(1, 2)), 1)
+        shown[f"dice_{name}"] = {"value": float(dice.mean()), "low": float(np.quantile(dice, 0.05)), "n": len(dice)}
+    off = []
+    for mine, theirs in zip(said[chest], truth[chest], strict=True):
+        if mine.any(axis=(1, 2)).all():
+            off.append(_ratio(mine) - _ratio(theirs))
+    if off:
+        shown["ratio_off"] = {"value": float(np.abs(off).mean()), "largest": float(np.abs(off).max()), "n": len(off)}
+    empty = said[~chest].mean(axis=(1, 2, 3)) if (~chest).any() else np.zeros(1)
+    shown["outlined_where_no_chest_is"] = {"value": float((empty > 0.02).mean()), "n": int((~chest).sum())}
+    return shown
+
+
+def _ratio(masks: npt.NDArray[np.bool_]) -> float:
+    """Columns of the heart over those of both lungs."""
+    heart, lungs = np.flatnonzero(masks[2].any(axis=0)), np.flatnonzero((masks[0] | masks[1]).any(axis=0))
+    return float(np.ptp(heart) + 1) / float(np.ptp(lungs) + 1)
+
+
+def export_chest(
+    net: HeartNet, path: Path, side: int, *, seed: int = 0, limit_bytes: int = 5_000_000
+) -> tuple[str, float]:
+    """Write the ONNX file, for any number of films, and prove that it answers as torch does.
+
+    Returns:
+        SHA-256 of the file, and the largest difference of a probability.
+
+    Raises:
+        Refused: when the two differ by more than 1e-4, or the file is too large.
+    """
+    import onnxruntime as ort
+
+    net.eval()
+    random = torch.Generator().manual_seed(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the older exporter needs no onnxscript at run time
+        torch.onnx.export(
+            net, (torch.rand(2, 1, side, side, generator=random),), str(path), input_names=["films"],
+            output_names=["logits"], opset_version=18, dynamo=False,
+            dynamic_axes={"films": {0: "n"}, "logits": {0: "n"}},
+        )  # fmt: skip
+    data = path.read_bytes()
+    if len(data) > limit_bytes:
+        raise Refused(f"{path.name} has {len(data)} bytes", f"this model has at most {limit_bytes}")
+    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for number in range(6):
+        x = torch.rand(1 + number % 3, 1, side, side, generator=random)
+        with torch.inference_mode():
+            mine = torch.sigmoid(net(x)).numpy()
+        theirs = 1.0 / (1.0 + np.exp(-session.run(None, {"films": x.numpy()})[0]))
+        worst = max(worst, float(np.abs(mine - theirs).max()))
+    if worst > 1e-4:
+        raise Refused(f"ONNX differs from torch by {worst:.2e}", "at most 1e-4 is allowed")
+    return hashlib.sha256(data).hexdigest(), worst
+
+
+def _page(model: Model) -> str:
+    """The card as a page, written from the record."""
+    card, shown = model.card, model.evidence["metrics"]
+    rows = [
+        f"| {name.replace('_', ' ')} | {value['value']:.4f} | "
+        + ", ".join(f"{k} {v:.4g}" for k, v in value.items() if k != "value")
+        + " |"
+        for name, value in shown.items()
+    ]
+    return "\n".join([
+        f"# {card['title']}", "",
+        f"Model `{model.name}` version {model.version}, SHA-256 `{model.digest}`, state: {model.state}.",
+        "Research software; not a medical device. This page is written by the training; do not edit it.", "",
+        "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
+        "## Limits", "", *[f"- {line}" for line in card["limits"]], "", "## Data", "", card["source"] + ".", "",
+        f"Licence: {card['licence']}. Digest of the examples `{model.examples[:16]}…`.", "", "## Training", "",
+        *[f"- {name}: {value}" for name, value in card["training"].items()], "",
+        "## Evidence", "",
+        f"{model.evidence['films']} virtual films that were not trained on; what it does on radiographs of people is "
+        "told in docs/know/chest_xray_heart.md.", "",
+        "| what | value | |", "|---|---|---|", *rows, "",
+        f"ONNX and torch differ by at most {model.evidence['parity']:.1e} in a probability.", "",
+    ])  # fmt: skip
