@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.errors import Refused
-from isocenter.methods.picture import enlarged, prepared
+from isocenter.methods.picture import prepared
+from isocenter.methods.saliency import activation
 from isocenter.record import Finding, Measurement, Urgency, codes
 from isocenter.space import Volume
 
@@ -86,7 +86,8 @@ class ChestXrayOpacity:
             site=codes.LUNG,
             words=f"Possible opacity in the lungs (certainty {100 * sure:.0f} %).",
         )
-        heat = image.like(_heat(places[0, 0], image)[None], quantity="sensitivity", unit="1")
+        where = activation(places[0, 0], *image.geometry.shape[1:])
+        heat = image.like(where[None], quantity="sensitivity", unit="1")
         return Answer.found(finding, measurements=(stated,), maps={_MAP: heat}, sensitivity=(_MAP,))
 
 
@@ -140,9 +141,3 @@ def _strange(scope: npt.NDArray[Any], strangeness: float) -> str:
     if strangeness > 1.0:
         return f"it lies {strangeness:.1f} times as far from the training pictures as they from each other"
     return ""
-
-
-def _heat(places: npt.NDArray[np.float32], image: Volume) -> npt.NDArray[np.float32]:
-    """What speaks for an opacity, place by place, scaled so that the strongest place is 1."""
-    smooth = enlarged(np.maximum(places, 0.0), *image.geometry.shape[1:])
-    return np.asarray(smooth / max(float(smooth.max()), 1e-6), np.float32)

@@ -108,6 +108,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     rejecting,
     releasing,
     risk,
+    sanity,
     sealing,
     server,
     teaching,

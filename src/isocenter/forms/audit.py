@@ -94,6 +94,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.ANALYSIS_RESUMED: _SETTING,
     Kind.MODEL_TRAINED: _RUN,
     Kind.MODEL_JUDGED: _RUN,
+    Kind.MAP_TESTED: _RUN,
     Kind.TEST_LOOKED: _RUN,
     Kind.PLANNED: _RUN,
     Kind.DECLINED: _RUN,

@@ -107,7 +107,6 @@ def card(
         watched: `isocenter.govern.watch.watch` of it, or None where no analysis runs on it.
     """
     told = _attributes(model, way, here, watched)
-    explained = model.evidence.get("explanation")
     return {
         "schema": "isocenter-card-1",
         "model": {"name": model.name, "version": model.version, "digest": model.digest, "state": way["state"],
@@ -117,9 +116,7 @@ def card(
         "source_attributes": {k: {"asks": ASKED[k], **told[k]} for k in ASKED},
         "chai": _chai(model, way, told),
         "evidence": {k: v for k, v in model.evidence.items() if k in _FIGURES},
-        "explanation": _says(explained, "evidence") if explained else _unknown(
-            "no saliency method was tested for these weights, and so none is shown", "evidence"
-        ),
+        "explanation": _explained(model),
         "way": {k: way[k] for k in ("state", "steps", "change", "test", "looks", "judged")},
     }  # fmt: skip
 
@@ -134,6 +131,16 @@ def _says(said: Any, of: str) -> dict[str, Any]:
 
 def _unknown(why: str, of: str = "") -> dict[str, Any]:
     return {"known": False, "says": f"not known: {why}", "from": of}
+
+
+def _explained(model: Model) -> dict[str, Any]:
+    """What was found of the maps of where it was sensitive, a sentence each, and the verdicts with their numbers."""
+    told = model.evidence.get("explanation")
+    if not told:
+        return _unknown("no saliency method was tested for these weights, and so none is shown", "evidence")
+    verdicts = [told] if isinstance(told, Mapping) else list(told)
+    sentences = [f"{v['map']}: {v['says']}" if "map" in v else str(v.get("says", "")) for v in verdicts]
+    return {**_says(sentences, "evidence.explanation"), "verdicts": verdicts}
 
 
 def _of(card_: Mapping[str, Any], name: str, why: str = "its training did not tell") -> dict[str, Any]:

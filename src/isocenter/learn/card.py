@@ -14,7 +14,7 @@ from isocenter.errors import Refused
 from isocenter.learn.kinds import Boxes, Classes, Masks, Table
 from isocenter.record import Model, to_plain
 
-__all__ = ["code_digest", "page", "plain_page", "written"]
+__all__ = ["code_digest", "explained", "page", "plain_page", "written"]
 
 _FILES = {
     Classes: ("augment", "classify", "examples", "fit", "foreign", "kinds", "labelled", "networks", "recipes", "shape"),
@@ -86,8 +86,24 @@ def page(model: Model) -> str:
         "|---|---|---|",
         *[f"| {kind} | {row['n']} | {row['declined']} |" for kind, row in shown["out_of_scope"].items()],
         "",
+        *explained(model),
     ]
     return "\n".join(lines)
+
+
+def explained(model: Model) -> list[str]:
+    """Lines on whether a map of where it was sensitive may be shown; none where none was tested."""
+    lines: list[str] = []
+    for one in model.evidence.get("explanation") or ():
+        lines += [f"## The map {one['map']}, by {one['method']}", "", f"{one['says']} (n = {one['n']}).", ""]
+        lines += ["| check | passed | p |", "|---|---|---|"]
+        for name, check in one["checks"].items():
+            p = check.get("p", {})
+            worst = max(p.values(), default=None) if isinstance(p, Mapping) else p
+            passed = "not made" if "not_made" in check else "yes" if check["passed"] else "no"
+            lines.append(f"| {name} | {passed} | {'' if worst is None else f'{worst:.1g}'} |")
+        lines.append("")
+    return lines
 
 
 def _row(name: str, value: Mapping[str, Any]) -> str:
@@ -172,7 +188,8 @@ def plain_page(model: Model) -> str:
     if refused := shown.get("out_of_scope"):
         lines += ["", "## What is refused", "", "| pictures | n | declined |", "|---|---|---|"]
         lines += [f"| {kind} | {row['n']} | {row['declined']} |" for kind, row in refused.items()]
-    return "\n".join([*lines, "", f"ONNX and torch differ by at most {shown['parity']:.1e}.", ""])
+    last = f"ONNX and torch differ by at most {shown['parity']:.1e}."
+    return "\n".join([*lines, "", last, "", *explained(model)])
 
 
 def _aimed(name: str, value: Mapping[str, Any], goal: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,17 @@ from isocenter.errors import Refused
 __all__ = ["cascade"]
 
 
-def cascade(data: bytes, *, rng: np.random.Generator, levels: int = 3) -> list[bytes]:
+def cascade(data: bytes, *, rng: np.random.Generator, levels: int = 3, outputs: Sequence[str] = ()) -> list[bytes]:
     """ONNX files of the same graph in which more and more weights are drawn anew, the last with all of them.
 
     Each array is drawn from a normal distribution about zero with its own spread: as large as before, nothing learnt.
 
     Args:
         data: bytes of the ONNX file. levels: how many files.
+        outputs: only weights that these are made from; all where none is named. A file may hold other networks, too.
 
     Raises:
-        Refused: when it cannot be read, keeps weights outside itself, or has fewer layers than levels.
+        Refused: when it cannot be read, keeps weights outside itself, has no such output, or fewer layers than levels.
     """
     import onnx
     from onnx import numpy_helper
@@ -32,7 +34,7 @@ def cascade(data: bytes, *, rng: np.random.Generator, levels: int = 3) -> list[b
     held: dict[str, Any] = {t.name: t for t in whole.graph.initializer}
     if any(t.data_location == onnx.TensorProto.EXTERNAL for t in held.values()):
         raise Refused("weights outside the file", "they are not what the digest of the file names", "export it whole")
-    named = [n for node in reversed(whole.graph.node) for n in node.input if n in held]
+    named = [n for node in _behind(whole.graph, outputs) for n in node.input if n in held]
     layers = [n for n in dict.fromkeys(named) if _learnt(held[n])]
     if not 1 <= levels <= len(layers):
         raise Refused(f"{levels} levels", f"the file has {len(layers)} arrays of weights")
@@ -46,6 +48,19 @@ def cascade(data: bytes, *, rng: np.random.Generator, levels: int = 3) -> list[b
         done = upto
         made.append(whole.SerializeToString())
     return made
+
+
+def _behind(graph: Any, outputs: Sequence[str]) -> list[Any]:
+    """Nodes from the answer back to the image, of those that the outputs are made from."""
+    wanted = set(outputs or [o.name for o in graph.output])
+    if unknown := wanted - {o.name for o in graph.output}:
+        raise Refused(f"no output '{sorted(unknown)[0]}'", f"there are {', '.join(o.name for o in graph.output)}")
+    found = []
+    for node in reversed(graph.node):  # ONNX keeps them in the order in which they can be worked out
+        if wanted.intersection(node.output):
+            wanted.update(node.input)
+            found.append(node)
+    return found
 
 
 def _learnt(tensor: Any) -> bool:

@@ -155,6 +155,7 @@ def fit(
     examples: Examples,
     seed: int,
     *,
+    architecture: type[ResidualNet] = ResidualNet,
     checkpoint: Path | None = None,
     progress: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
@@ -189,9 +190,10 @@ def fit(
     how = Schedule(
         per_epoch * recipe.epochs, per_epoch, recipe.rate, per_epoch, recipe.decay, recipe.average, recipe.threads
     )
+    named = () if architecture is ResidualNet else (architecture.__name__,)
     net: ResidualNet = descend(
-        lambda: ResidualNet(recipe.widths, 2, recipe.dropout).to(memory_format=torch.channels_last),
-        shown, how, seed, repr((said, examples.digest)), checkpoint=checkpoint, progress=progress, clock=clock,
+        lambda: architecture(recipe.widths, 2, recipe.dropout).to(memory_format=torch.channels_last),
+        shown, how, seed, repr((said, examples.digest, *named)), checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from isocenter.errors import Refused
 
-__all__ = ["BoxNet", "GridNet", "MaskNet", "ResidualNet"]
+__all__ = ["BoxNet", "GridNet", "MaskNet", "PlainNet", "ResidualNet"]
 
 
 _LAYERS = {2: (nn.Conv2d, nn.BatchNorm2d, nn.AvgPool2d), 3: (nn.Conv3d, nn.BatchNorm3d, nn.AvgPool3d)}
@@ -78,6 +78,27 @@ class ResidualNet(nn.Module):  # type: ignore[misc]
     def forward(self, x: Tensor) -> Tensor:
         answer: Tensor = self.head(self.drop(self.features(x).mean((2, 3))))
         return answer
+
+
+class PlainNet(ResidualNet):
+    """The same question answered by another architecture: 3 × 3 convolutions without a way around, grids halved by
+    their maximum (Simonyan 2015). It stands beside a `ResidualNet` to see whether both look at the same places.
+
+    Args:
+        widths: channels of the stages; each stage but the last halves the grid. answers, dropout: as before.
+    """
+
+    def __init__(self, widths: Sequence[int], answers: int, dropout: float = 0.0) -> None:
+        nn.Module.__init__(self)
+        steps: list[nn.Module] = [nn.Conv2d(1, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+        for stage, (inward, outward) in enumerate(pairwise((widths[0], *widths))):
+            if stage < len(widths) - 1:
+                steps.append(nn.MaxPool2d(2))
+            for a, b in ((inward, outward), (outward, outward)):
+                steps += [nn.Conv2d(a, b, 3, 1, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+        self.body = nn.Sequential(*steps)
+        self.drop = nn.Dropout(dropout)
+        self.head = nn.Linear(widths[-1], answers)
 
 
 class GridNet(nn.Module):  # type: ignore[misc]

@@ -14,14 +14,47 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.picture import enlarged
 
-__all__ = ["Answer", "alike", "deletion", "insertion", "occlusion", "precision_recall", "smooth_noise"]
+__all__ = [
+    "Answer",
+    "activation",
+    "alike",
+    "deletion",
+    "insertion",
+    "occlusion",
+    "precision_recall",
+    "smooth_noise",
+    "smoothed",
+]
 
 Array = npt.NDArray[np.float32]
 Answer = Callable[[Array], npt.NDArray[np.floating]]
 """Images (m, channels, *grid) -> (m,) what the map is to explain, such as the logit of a class."""
 
 _AT_ONCE = 64
+
+
+def activation(places: Array, rows: int, columns: int) -> Array:
+    """What speaks for the answer place by place (class activation, Zhou 2016), on the grid of the picture, 0 … 1.
+
+    Args:
+        places: (h, w) the answer taken at each place of the last feature map.
+    """
+    smooth = enlarged(np.maximum(places, 0.0), rows, columns)
+    return np.asarray(smooth / max(float(smooth.max()), 1e-6), np.float32)
+
+
+def smoothed(method: Callable[[Array], Array], image: Array, *, noise: float = 0.1, times: int = 16) -> Array:
+    """Mean map over noisy copies of an image (Smilkov 2017); the same noise each time it is asked.
+
+    Args:
+        noise: standard deviation in parts of the range of the image.
+    """
+    rng = np.random.default_rng(0)
+    spread = noise * float(np.ptp(image))
+    maps = [method(image + rng.normal(0, spread, image.shape).astype(np.float32)) for _ in range(times)]
+    return np.asarray(np.mean(maps, 0), np.float32)
 
 
 def occlusion(answer: Answer, image: Array, *, patch: int, step: int, fill: float | None = None) -> Array:

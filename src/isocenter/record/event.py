@@ -45,6 +45,7 @@ class Kind(StrEnum):
     REFUSED = "Refused"  # a policy said no
     MODEL_TRAINED = "ModelTrained"
     MODEL_JUDGED = "ModelJudged"  # subject: model; details: digest, test, look, metrics, against, gaps
+    MAP_TESTED = "MapTested"  # subject: model; details: digest, map, method, passed, failed, cases, partners: digests
     MODEL_STEPPED = "ModelStepped"  # subject: model; details: digest, step, state, was, reason
     WATCH_ALARMED = (
         "WatchAlarmed"  # subject: model; details: digest, chart, of, since, case, share_lately, usual, stopped

@@ -59,6 +59,7 @@ _WORDS = {
     Kind.REFUSED: "was refused: {what}",
     Kind.MODEL_TRAINED: "trained the model",
     Kind.MODEL_JUDGED: "judged the model",
+    Kind.MAP_TESTED: "tested whether the model's map {map} may be shown",
     Kind.MODEL_STEPPED: "took the model's step {step}: {state}",
     Kind.WATCH_ALARMED: "heard an alarm over the model: {chart}",
     Kind.CHANGE_DECLARED: "declared what may change of the model",

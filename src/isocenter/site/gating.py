@@ -183,6 +183,16 @@ class Gating:
             *self._step(replace(gates, ways={**gates.ways, model.digest: way}), model, "test", reason, who),
         )
 
+    def map_tested(self, model: Model, verdict: Mapping[str, Any], *, who: Person) -> None:
+        """Write down that a map of a model was tested, and how that ended; the numbers are in the model's evidence."""
+        must(who, "release", model.name)
+        failed = [name for name, one in verdict["checks"].items() if not one["passed"]]
+        self._tell(
+            Kind.MAP_TESTED, who, model.name, digest=model.digest, map=verdict["map"], method=verdict["method"],
+            passed=verdict["passed"], failed=failed, cases=verdict["cases"]["digest"],
+            partners={role: one["digest"] for role, one in verdict["partners"].items()},
+        )  # fmt: skip
+
     # ---- steps
 
     def step(self, name: str, step: str, *, reason: str, who: Person) -> str:

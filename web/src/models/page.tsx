@@ -16,6 +16,7 @@ import { GatePart } from "./gate";
 import { GeneratedCard } from "./generated";
 import { WatchPart } from "./watch";
 import { Card, Figures, Lineage, Subgroups, Unknown } from "./parts";
+import { Where } from "./where";
 
 type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped" | "alarms">;
 
@@ -113,7 +114,7 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
           : <p class="muted">No analysis here runs on it, so that there is nothing to stop.</p>}
       </section>
       {part === "card" && <><Card model={model} /><GeneratedCard name={model.name} /></>}
-      {part === "evidence" && <Figures evidence={model.evidence} />}
+      {part === "evidence" && <><Figures evidence={model.evidence} /><Where verdicts={model.evidence.explanation} digest={model.digest} /></>}
       {part === "subgroups" && <Subgroups model={model} />}
       {part === "calibration" && <Calibration model={model} here={model.confirmed.bands} />}
       {part === "drift" && <><WatchPart name={model.name} inUse={model.analyses.length > 0} /><Drift of={model} /></>}

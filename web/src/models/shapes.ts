@@ -18,6 +18,28 @@ export interface Bin {
   true: number;
 }
 
+/** One check of a map of sensitivity: what came out, or why it was not made. */
+export interface Check {
+  passed: boolean;
+  not_made?: string;
+  p?: number | Record<string, number>;
+  alike?: number | number[];
+  two_cases?: number;
+  auprc?: number;
+  on_another_lesion?: number;
+  better_than_noise_by?: Record<string, number>;
+}
+
+/** Whether a map may be shown for the weights of this digest. */
+export interface Verdict {
+  map: string;
+  method: string;
+  digest: string;
+  passed: boolean;
+  n: number;
+  checks: Record<string, Check>;
+}
+
 export interface Model {
   name: string;
   version: string;
@@ -35,5 +57,6 @@ export interface Model {
     subgroups?: Subgroup[];
     calibration?: { bins: Bin[]; brier: number; ece: number; slope?: Figure; intercept?: Figure; line_not_made?: string };
     out_of_scope?: Record<string, { n: number; declined: number }>;
+    explanation?: Verdict | Verdict[];
   };
 }

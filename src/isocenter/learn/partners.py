@@ -1,0 +1,160 @@
+"""Networks that a classifier of films is held against before its map of sensitivity may be shown.
+
+A *twin* has the same recipe and another seed, the *other* another architecture; both learn from the very people that
+the model learnt from, for fewer epochs, which makes their maps less alike and the checks harder to pass. The *shuffled*
+ones learn by heart, without augmentation, some of the same films of which in each class half are said to be of the
+other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isocenter.errors import Refused, Unavailable
+from isocenter.learn.examples import Examples, digest_of
+from isocenter.learn.export import exported
+from isocenter.learn.fit import answers, fit
+from isocenter.learn.kinds import Augmentation, Classifier2D
+from isocenter.learn.networks import PlainNet, ResidualNet
+
+__all__ = ["Partner", "memorising", "partner", "partners", "shuffled"]
+
+_STILL = Augmentation(
+    scale=(1.0, 1.0), rotate_deg=0.0, shift=0.0, mirror=0.0, curve=0.0, field=0.0, sharpness=0.0, noise=0.0, erase=0.0
+)
+_SHUFFLED = 128  # films that are learnt by heart
+_BLIND = 3  # networks of wrong labels
+
+
+@dataclass(frozen=True)
+class Partner:
+    """One such network.
+
+    Args:
+        role: twin, other or shuffled, the last with a number. data: its ONNX file. told: digest, seed, epochs,
+            architecture, and how well it answers: AUC on held-back people, and the share right of what it learnt by
+            heart.
+    """
+
+    role: str
+    data: bytes
+    told: dict[str, Any]
+
+
+class _Looking(nn.Module):  # type: ignore[misc]
+    """Picture → logits and the map of the first of them, as `export.Whole` gives them."""
+
+    def __init__(self, net: ResidualNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        mirrored = torch.flip(image, (3,))
+        seen = (self.net.features(image) + torch.flip(self.net.features(mirrored), (3,))) / 2
+        logits = self.net.head(seen.mean((2, 3)))
+        weight, bias = self.net.head.weight[0], self.net.head.bias[0]
+        return logits, (seen * weight.view(1, -1, 1, 1)).sum(1, keepdim=True) + bias
+
+
+def partner(how: Classifier2D, epochs: int = 6) -> Classifier2D:
+    """The recipe of twin and other: the model's own, shorter, with a quicker average of the weights."""
+    return replace(how, epochs=epochs, average=0.99, threads=1)
+
+
+def memorising(how: Classifier2D) -> Classifier2D:
+    """The recipe of the shuffled: nothing that would keep it from learning by heart."""
+    return replace(
+        how, epochs=30, smoothing=0.0, dropout=0.0, decay=0.0, average=0.9, second_head=0.0, augmentation=_STILL,
+        threads=1,
+    )  # fmt: skip
+
+
+def shuffled(examples: Examples, seed: int, n: int = _SHUFFLED) -> Examples:
+    """Some examples, as many of each class, and half of each class said to be of the other.
+
+    Raises:
+        Refused: a class has fewer than two.
+    """
+    random = np.random.default_rng([seed, 11])
+    each = min(n // 2, *(int(np.count_nonzero(examples.labels == k)) for k in (0, 1))) // 2 * 2
+    if not each:
+        raise Refused("labels to be shuffled", "each class needs two examples at least")
+    which = np.concatenate([random.permutation(np.flatnonzero(examples.labels == k))[:each] for k in (0, 1)])
+    some = examples.take(which)
+    labels = np.tile(np.repeat([0, 1], each // 2), 2)
+    digest = digest_of(some.names, labels, some.pictures)
+    return replace(some, labels=labels, subtypes=np.full(2 * each, -1), digest=digest)
+
+
+def partners(
+    how: Classifier2D, chosen: Examples, held: Examples, seed: int, folder: Path,
+    progress: Callable[[str], None] = lambda line: None,
+) -> list[Partner]:  # fmt: skip
+    """Twin, other, and three that learnt shuffled labels; those that lie in the folder are taken, if they are these.
+
+    A run that was killed goes on after its last epoch.
+
+    Args:
+        how: recipe of the model. chosen: what it learnt from. held: people that it did not learn from.
+        seed: of the model. folder: takes an ONNX file of each, and what is told of it.
+
+    Raises:
+        Unavailable: the folder cannot be written. Refused: there is no room for a batch in what is given.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise Unavailable(f"cannot make {folder}", str(e), "choose another folder") from e
+    wanted = [
+        ("twin", ResidualNet, partner(how), chosen, seed + 1),
+        ("other", PlainNet, partner(how, 4), chosen, seed + 2),
+    ]
+    wanted += [
+        (f"shuffled{k}", ResidualNet, memorising(how), shuffled(chosen, seed + k), seed + 10 + k) for k in range(_BLIND)
+    ]
+    return [_one(*each, held=held, folder=folder, progress=progress) for each in wanted]
+
+
+def _one(
+    role: str, architecture: type[ResidualNet], how: Classifier2D, examples: Examples, seed: int, *, held: Examples,
+    folder: Path, progress: Callable[[str], None],
+) -> Partner:  # fmt: skip
+    if len(examples) < how.batch:
+        raise Refused(f"{len(examples)} examples for the {role}", f"a batch has {how.batch}", "give more examples")
+    file, beside = folder / f"{role}.onnx", folder / f"{role}.json"
+    said = {"architecture": architecture.__name__, "seed": seed, "epochs": how.epochs, "examples": examples.digest}
+    if file.is_file() and beside.is_file():
+        told, data = json.loads(beside.read_text("utf-8")), file.read_bytes()
+        if said.items() <= told.items() and told["digest"] == hashlib.sha256(data).hexdigest():
+            progress(f"{role}: taken from {folder}")
+            return Partner(role, data, told)
+    progress(f"{role}: {len(examples)} films, {how.epochs} epochs")
+    kept = folder / f"{role}.checkpoint"
+    net = fit(
+        how, examples, seed, architecture=architecture, checkpoint=kept,
+        progress=lambda line: progress(f"{role}, {line}"),
+    )  # fmt: skip
+    digest, _ = exported(_Looking(net), (1, how.size, how.size), file, ("logits", "map"), seed=seed)
+    told = {**said, "digest": digest, "films": len(examples), **_answers_of(net, how.size, examples, held, role)}
+    beside.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    kept.unlink(missing_ok=True)
+    return Partner(role, file.read_bytes(), told)
+
+
+def _answers_of(net: ResidualNet, size: int, examples: Examples, held: Examples, role: str) -> dict[str, float]:
+    from isocenter.methods.roc import auc
+
+    told = {"auc_held_back": auc(held.labels, answers(net, held.pictures, size)[:, 0]).value}
+    if role.startswith("shuffled"):
+        right = (answers(net, examples.pictures, size)[:, 0] > 0) == (examples.labels == 1)
+        told["right_by_heart"] = float(right.mean())
+    return told

@@ -1,0 +1,209 @@
+"""The checks of `sanity` made for a classifier of films: its partners trained, films chosen, lesions planted.
+
+The films are of people whom the model did not learn from and whom it calls, for only there a reader would see a map.
+The lesions are planted in clear ones of such people that it does not call; all count, whether it then calls them or
+not, and how many it calls is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.learn.cascade import cascade
+from isocenter.learn.examples import Examples, read_folder, read_npz, split
+from isocenter.learn.judge import answered
+from isocenter.learn.kinds import Classifier2D
+from isocenter.learn.partners import Partner, partners
+from isocenter.learn.planted import planted_opacity
+from isocenter.learn.recipes import RECIPES
+from isocenter.learn.sanity import Subjects, sanity
+from isocenter.methods.picture import prepared, resampled
+from isocenter.methods.saliency import activation, occlusion, smoothed
+from isocenter.record import Model
+
+__all__ = ["METHODS", "SHOWN", "Cases", "cases_of", "films_sanity"]
+
+Array = npt.NDArray[np.float32]
+Progress = Callable[[str], None]
+_LEVELS, _DRAWN = 3, 3
+_MOST = 48  # films, and planted lesions, that are looked at
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """What the maps are made of.
+
+    Args:
+        images: (n, 1, size, size) films that the model calls. planted: (m, 1, size, size) with a lesion, masks: where.
+        called: films with a planted lesion that the model calls.
+    """
+
+    images: Array
+    planted: Array
+    masks: npt.NDArray[np.bool_]
+    called: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all of them."""
+        sha = hashlib.sha256()
+        for part in (self.images, self.planted, self.masks):
+            sha.update(np.ascontiguousarray(part).tobytes())
+        return sha.hexdigest()
+
+
+def _activated(session: Any, image: Array) -> Array:
+    (places,) = session.run(["map"], {"image": image[None]})
+    return activation(places[0, 0], *image.shape[1:])
+
+
+def _logit(session: Any, images: Array) -> npt.NDArray[np.float32]:
+    said = [session.run(["logits"], {"image": np.ascontiguousarray(some, np.float32)})[0][:, 0]
+            for some in np.array_split(images, -(-len(images) // 16))]  # fmt: skip
+    return np.concatenate(said)
+
+
+def _covered(session: Any, image: Array) -> Array:
+    side = image.shape[-1] // 5
+    fall = occlusion(lambda x: _logit(session, x), image, patch=side, step=side // 2)
+    return np.maximum(fall, 0)
+
+
+METHODS: Mapping[str, Callable[[Any, Array], Array]] = {
+    "class activation": _activated,
+    "smoothed class activation": lambda session, image: smoothed(lambda x: _activated(session, x), image),
+    "occlusion": _covered,
+}
+"""Name of a method -> (session, image (1, size, size)) -> map (size, size). All ask ONNX alone, as in the clinic."""
+
+
+SHOWN = ("class activation", "opacity_sensitivity")
+"""The method by which the analysis makes its map, and the map's name."""
+
+
+def films_sanity(
+    model: Model,
+    data: bytes,
+    source: Path,
+    folder: Path,
+    methods: Sequence[str],
+    progress: Progress = lambda line: None,
+) -> list[dict[str, Any]]:
+    """A verdict on each method for these weights, by the checks of `sanity.sanity`.
+
+    Args:
+        model: record of a classifier of films. data: its ONNX file. source: what it learnt from.
+        folder: where its partners are, or are trained.
+
+    Raises:
+        Refused: another kind of model, an unknown method, other data than it learnt from, or too few films it calls.
+    """
+    how = RECIPES.get(model.name)
+    if not isinstance(how, Classifier2D):
+        raise Refused(f"the maps of '{model.name}'", "the checks are made for classifiers of films, which give a map",
+                      "its answers come without one, so there is nothing to show or to check")  # fmt: skip
+    if unknown := [name for name in methods if name not in METHODS]:
+        raise Refused(f"the method '{unknown[0]}'", f"there are {', '.join(METHODS)}")
+    seed = int(model.card.get("training", {}).get("seed", 0))
+    read = (
+        read_npz(source) if source.suffix == ".npz" else read_folder(source, how.negative, how.positive, how.subtypes)
+    )
+    if read.digest != model.examples:
+        raise Refused(
+            f"data of digest {read.digest[:12]}…", f"{model.name} learnt from {str(model.examples)[:12]}…, and so must "
+            "its partners", "give the data that it was trained on"
+        )  # fmt: skip
+    inside, aside, _ = split(read, how.validation, seed)
+    chosen, held = read.take(inside), read.take(aside)
+    beside = partners(how, chosen, held, seed, folder, progress)
+    cases = cases_of(model, _opened(data), held, np.random.default_rng([seed, 12]))
+    progress(f"{len(cases.images)} films, {len(cases.planted)} planted lesions, {cases.called} of them called")
+    subjects = _subjects(data, beside, np.random.default_rng([seed, 13]))
+    facts = {
+        "cases": {
+            "films": len(cases.images), "planted": len(cases.planted), "planted and called": cases.called,
+            "digest": cases.digest,
+        },
+        "partners": {one.role: one.told for one in beside},
+    }  # fmt: skip
+    told = [_verdict(name, METHODS[name], subjects, cases, seed, progress) for name in methods]
+    edge = sanity(
+        _edges, _logit, subjects, cases.images[:12], cases.masks[:12], planted=cases.planted[:12],
+        name="edge detector", rng=np.random.default_rng([seed, 14]), progress=progress,
+    )  # fmt: skip
+    if edge["checks"]["cascade"]["passed"] or edge["checks"]["labels"]["passed"]:
+        raise Refused("checks that an edge detector passes", "they would let anything through", "keep none of them")
+    control = {"method": "edge detector", "failed": [c for c, one in edge["checks"].items() if not one["passed"]]}
+    return [{**one, **facts, "control": control} for one in told]
+
+
+def _verdict(
+    name: str, method: Callable[[Any, Array], Array], subjects: Subjects, cases: Cases, seed: int, progress: Progress
+) -> dict[str, Any]:
+    rng = np.random.default_rng([seed, 14])
+    return sanity(
+        method, _logit, subjects, cases.images, cases.masks, name=name, rng=rng, planted=cases.planted,
+        progress=progress,
+    )  # fmt: skip
+
+
+def _edges(_: Any, image: Array) -> Array:
+    down, right = np.gradient(image[0])
+    return np.asarray(np.hypot(down, right), np.float32)
+
+
+def _opened(data: bytes) -> Any:
+    """A session of one thread on the bytes of an ONNX file."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def _subjects(data: bytes, beside: Sequence[Partner], rng: np.random.Generator) -> Subjects:
+    drawn = [[_opened(one) for one in cascade(data, rng=rng, levels=_LEVELS, outputs=("map",))] for _ in range(_DRAWN)]
+    held = {one.role: _opened(one.data) for one in beside}
+    blind = [session for role, session in held.items() if role.startswith("shuffled")]
+    return Subjects(_opened(data), list(zip(*drawn, strict=True)), blind, held["twin"], held["other"])
+
+
+def cases_of(model: Model, session: Any, held: Examples, rng: np.random.Generator, most: int = _MOST) -> Cases:
+    """Films that the model calls, and clear ones in which it calls a planted lesion; drawn by chance.
+
+    Args:
+        held: films of people that it did not learn from, with their labels.
+    """
+    size = int(model.inputs["size"])
+    called = _called(model, session, held.pictures, size)
+    films = rng.permutation(np.flatnonzero((held.labels == 1) & called))[:most]
+    clear = np.flatnonzero((held.labels == 0) & ~called)
+    some = rng.permutation(clear)[:most]
+    made = [planted_opacity(held.pictures[k], rng) for k in some]
+    shown = np.array([film for film, _ in made])
+    now = int(np.count_nonzero(_called(model, session, shown, size))) if made else 0
+    grid = (size, size)
+    masks = [resampled(mask.astype(np.float32), *grid) >= 0.5 for _, mask in made]
+    return Cases(
+        _prepared(held.pictures[films], size), _prepared(shown, size), np.array(masks).reshape(-1, *grid), now
+    )  # fmt: skip
+
+
+def _prepared(pictures: npt.NDArray[Any], size: int) -> Array:
+    made = [prepared(one, size)[None] for one in pictures]
+    return np.array(made, np.float32).reshape(-1, 1, size, size)
+
+
+def _called(model: Model, session: Any, pictures: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.bool_]:
+    said, gate = answered(session, pictures, size), model.inputs["gate"]
+    within = (said["scope"][:, 1] >= gate["child"]) & (said["strangeness"] <= gate["strangeness"])
+    return np.asarray(within & (said["certainty"][:, 0] >= float(model.inputs["threshold"])))
