@@ -47,6 +47,14 @@ def test_since_narrows(archive: Any) -> None:
     assert numbers(newest_first=True, number=3) == [2, 1]
 
 
+def test_its_level_tells_whether_some_kinds_spoke(archive: Any) -> None:
+    asked = (Kind.STARTED, Kind.SHARE_ENDED)
+    assert archive.journal.level(0, asked) == (0, False)
+    archive.journal.append(viewed(0), Event(Kind.STARTED, NOON, "isocenter"), viewed(1))
+    assert archive.journal.level(0, asked) == archive.journal.level(1, asked) == (3, True)
+    assert archive.journal.level(2, asked) == archive.journal.level(9, asked) == (3, False)
+
+
 @pytest.mark.parametrize(
     ("edit", "named"),
     [

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ORDER", "STEP", "WORKITEM", "Projects", "names_study"]
 
 _PAGE = 5000
+_SPEAK = (*rules.KINDS, Kind.STUDY_HOMED)
 ORDER, STEP, WORKITEM = "order:", "step:", "workitem:"
 """What stands before the name of an order, a performed step and a work item: they have homes as studies have."""
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
@@ -196,7 +197,7 @@ class Projects:
     def known(self) -> rules.Known:
         """The projects as they are now."""
         with self._lock:
-            head = self.journal.head()[0]
+            head, news = self.journal.level(self._level, _SPEAK)
             if head != self._level:
                 if head < self._level or self._level < 0:  # at the start, or the archive was put back to an older copy
                     self._known, self._level = rules.Known(), 0
@@ -207,7 +208,7 @@ class Projects:
                     self._level = head
                 else:
                     # A page may hold what was written after the head was asked for: it is not to be folded again.
-                    self._level = max(head, self._follow((*rules.KINDS, Kind.STUDY_HOMED), head))
+                    self._level = max(head, self._follow(_SPEAK, head) if news else 0)
             return self._known
 
     def _follow(self, kinds: Sequence[Kind], head: int) -> int:

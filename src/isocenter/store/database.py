@@ -30,6 +30,8 @@ Joint = Callable[[sa.Connection, Sequence[X]], Sequence[T]]
 
 _BEGIN_TO_READ, _BEGIN_TO_WRITE = Statement(sa.text("BEGIN")), Statement(sa.text("BEGIN IMMEDIATE"))
 
+_LOOKERS = 4  # connections that are kept for `look`; more at once are opened and closed again
+
 HEAD = "0004"
 """The newest migration; a database that stands there is opened without loading alembic."""
 
@@ -64,9 +66,8 @@ class Database:
         self._lock: FolderLock | None = None
         self._waiting: deque[_Request[Any]] = deque()
         self._turn = threading.Lock()
-        self._looking = threading.Lock()
         self._writer: sa.Connection | None = None
-        self._looker: sa.Connection | None = None
+        self._lookers: list[sa.Connection] = []
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             folder = _folder_of(self.url)
@@ -142,22 +143,31 @@ class Database:
         if not self.is_sqlite:
             with self.read() as connection:
                 return [query.rows(connection, values) for values in many]
-        with _told(), self._looking:
-            looker, self._looker = self._looker or self.engine.connect(), None
+        with _told():
+            looker = self._a_looker()
             try:
                 found = [query.rows(looker, values) for values in many]
             except BaseException:
                 looker.close()
                 raise
-            self._looker = looker
+            if len(self._lookers) < _LOOKERS:
+                self._lookers.append(looker)
+            else:
+                looker.close()
             return found
+
+    def _a_looker(self) -> sa.Connection:
+        try:
+            return self._lookers.pop()  # another thread may have taken the last since one looked
+        except IndexError:
+            return self.engine.connect()
 
     def close(self) -> None:
         """Close every connection and let go of the folder."""
-        for kept in (self._writer, self._looker):
+        for kept in (self._writer, *self._lookers):
             if kept is not None:
                 kept.close()
-        self._writer = self._looker = None
+        self._writer, self._lookers = None, []
         self.engine.dispose()
         self._let_go()
 

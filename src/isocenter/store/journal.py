@@ -95,12 +95,15 @@ class Journal:
         """Entries after a number (when newest first: before it, where it is not 0), narrowed as asked."""
         wanted = [str(kind) for kind in kinds]
         asked = _query(len(wanted), bool(subject), bool(who), newest_first, newest_first and not number)
-        values = {f"kind{at}": kind for at, kind in enumerate(wanted)}
-        with self._database.read() as connection:
-            rows = asked.rows(
-                connection, {**values, "from": number, "subject_is": subject, "who_is": who, "most": limit}
-            )
-        return [_sealed(row) for row in rows]
+        values: dict[str, Any] = {f"kind{at}": kind for at, kind in enumerate(wanted)}
+        values |= {"from": number, "subject_is": subject, "who_is": who, "most": limit}
+        return [_sealed(row) for row in self._database.look(asked, [values])[0]]
+
+    def level(self, number: int, kinds: tuple[Kind, ...]) -> tuple[int, bool]:
+        """Number of the last entry, and whether any of some kinds came after `number`: asked with every image."""
+        values: dict[str, Any] = {f"kind{at}": str(kind) for at, kind in enumerate(kinds)}
+        ((last, news),) = self._database.look(_level(len(kinds)), [{**values, "from": number}])[0]
+        return int(last), news is not None
 
     def each(self, *, kinds: Sequence[Kind] = (), subject: str = "") -> Iterator[Sealed]:
         """Every entry of some kinds or about a subject, oldest first, read page by page."""
@@ -111,8 +114,7 @@ class Journal:
 
     def head(self) -> tuple[int, str]:
         """Number and hash of the last entry; (0, 64 zeros) before the first."""
-        with self._database.read() as connection:
-            ((number, last),) = _END.rows(connection, {})
+        ((number, last),) = self._database.look(_END, [{}])[0]
         return int(number), str(last)
 
     def verify(self) -> int:
@@ -276,6 +278,14 @@ def _query(kinds: int, subject: bool, who: bool, newest_first: bool, unbounded: 
     if who:
         asked = asked.where(c.who == sa.bindparam("who_is", type_=c.who.type))
     return Statement(asked.limit(sa.bindparam("most", type_=sa.Integer())))
+
+
+@cache
+def _level(kinds: int) -> Statement:
+    c = t.event.c
+    named = sa.or_(*(c.kind == sa.bindparam(f"kind{at}", type_=c.kind.type) for at in range(kinds)))
+    news = sa.select(sa.func.max(c.number)).where(c.number > sa.bindparam("from", type_=c.number.type), named)
+    return Statement(sa.select(t.chain.c.number, news.scalar_subquery()))
 
 
 def _sealed(row: Sequence[Any]) -> Sealed:
