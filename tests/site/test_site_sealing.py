@@ -43,6 +43,16 @@ def sealable(site: Site, folder: Path) -> None:
     site.blobs.keyring = Keyring(folder / "keys", MASTER, site.projects.home)
 
 
+def admitted(site: Site, project: str = "trial") -> None:
+    for name in ("anna", "bert"):
+        joined(site, name, Role.ADMIN, project)
+
+
+def joined(site: Site, name: str, role: Role, project: str = "trial") -> None:
+    told = {"name": name, "of": "account", "role": role.value}
+    site.journal.append(Event(Kind.PROJECT_JOINED, site.clock(), "isocenter", project, told))
+
+
 def given(site: Site, seed: int = 7) -> str:
     some = files(seed, patient="CANARY")
     site.receive(some, sender="CT1", who=SCANNER)
@@ -96,6 +106,7 @@ def test_what_is_here_already_is_sealed_with_its_results_and_maps(site: Site, tm
 
 
 def test_two_persons_erase_a_study_and_no_backup_brings_it_back(site: Site, tmp_path: Path) -> None:
+    admitted(site)
     site.sealing.seal("trial", who=ANNA)
     study, other = given(site), given(site, 8)
     said_of(site, study)
@@ -107,7 +118,7 @@ def test_two_persons_erase_a_study_and_no_backup_brings_it_back(site: Site, tmp_
         site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=HOUSE)
     with pytest.raises(WrongState, match="nobody asked"):
         site.sealing.erase(study, what="study", who=BERT)
-    with pytest.raises(NotFound, match="not sealed"):
+    with pytest.raises(NotFound):
         site.sealing.ask_erasure("1.2.3", what="study", reason="withdrawn", who=ANNA)
     site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ANNA)
     with pytest.raises(Refused, match="four eyes"):
@@ -140,6 +151,7 @@ def rejected(site: Site) -> list[dict[str, Any]]:
 
 
 def test_a_project_is_erased_with_all_its_studies(site: Site, tmp_path: Path) -> None:
+    admitted(site)
     site.sealing.seal("trial", who=ANNA)
     studies = [given(site, seed) for seed in (7, 8)]
     kept = [i.digest for uid in studies for s in site.index.study(uid).series for i in s.instances]
@@ -188,3 +200,109 @@ def test_without_its_master_key_an_archive_does_not_open_and_says_why(
     assert done.exit_code == 0, done.output
     monkeypatch.setenv("ISOCENTER_MASTER_KEY", f"file:{new}")
     assert CliRunner().invoke(app, ["studies"]).exit_code == 0
+
+
+def sealed_pair(site: Site, monkeypatch: pytest.MonkeyPatch | None = None) -> str:
+    """A study of the sealed trial, which moved to the sealed registry; killed in between where it can be patched."""
+    site.projects.found("registry", "another sealed project", who=HOUSE)
+    for project in ("trial", "registry"):
+        admitted(site, project)
+        site.sealing.seal(project, who=ANNA)
+    study = given(site)
+    said_of(site, study)
+    if monkeypatch is None:
+        site.projects.move(study, "registry", reason="it is of the registry", who=ANNA)
+        return study
+    with monkeypatch.context() as patch:
+        patch.setattr(Keyring, "bring_home", killed)
+        with pytest.raises(KeyboardInterrupt):
+            site.projects.move(study, "registry", reason="it is of the registry", who=ANNA)
+    return study
+
+
+def killed(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def readable(site: Site, study: str) -> bool:
+    kept = [i.digest for s in site.index.study(study).series for i in s.instances]
+    return len(kept) == 4 and all(site.blobs.get(digest) for digest in kept)
+
+
+def erased(site: Site, project: str) -> int:
+    site.sealing.ask_erasure(project, what="project", reason="it is over", who=ANNA)
+    return int(site.sealing.erase(project, what="project", who=BERT)["studies"])
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_study_that_moved_outlives_the_project_that_it_left_and_goes_with_the_other(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: bool
+) -> None:
+    study = sealed_pair(site, monkeypatch if cut else None)
+    assert site.projects.home(study) == "registry" and readable(site, study)
+    keyring = Keyring(tmp_path / "keys", MASTER, site.projects.home)  # as another process sees it
+    assert keyring.project_of(study) == ("trial" if cut else "registry")
+    assert erased(site, "trial") == 0 and readable(site, study)
+    assert len(site.index.results(study)) == 1 and keyring.project_of(study) == "registry"
+    kept = {path: path.read_bytes() for path in (tmp_path / "a" / "blobs").rglob("*.sealed")}
+    assert erased(site, "registry") == 1
+    for path, raw in kept.items():  # as somebody who kept a copy of the disk has it
+        path.write_bytes(raw)
+        with pytest.raises(Erased):
+            site.blobs.get(path.name.removesuffix(".sealed"))
+    law(site)
+
+
+def test_a_move_that_was_killed_is_finished_by_the_next_one(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = sealed_pair(site, monkeypatch)
+    site.projects.move(study, "registry", reason="it is of the registry", who=ANNA)
+    assert site.blobs.keyring is not None and site.blobs.keyring.project_of(study) == "registry"
+    with pytest.raises(Refused, match="there already"):
+        site.projects.move(study, "registry", reason="it is of the registry", who=ANNA)
+    assert len(site.journal.since(kinds=(Kind.STUDY_HOMED,), subject=study)) == 2, "it arrived, and moved once"
+
+
+def test_an_open_study_is_sealed_by_its_move_and_a_sealed_one_is_not_laid_open(site: Site, tmp_path: Path) -> None:
+    admitted(site)
+    site.sealing.seal("trial", who=ANNA)
+    (some,) = {read_header(f).uid for f in files(9, patient="CANARY")}
+    site.receive(files(9, patient="CANARY"), sender="CT2", who=Person("CT2", Role.SERVICE, "aet"))
+    said_of(site, some)
+    assert len(clear(tmp_path / "a" / "blobs")) == 6
+    site.projects.move(some, "trial", reason="it is of the trial", who=ANNA)
+    assert clear(tmp_path / "a" / "blobs") == [] and readable(site, some)
+    with pytest.raises(Refused, match="does not lay open"):
+        site.projects.move(some, "house", reason="it is not", who=ANNA)
+    assert erased(site, "trial") == 1
+    other = files(11)
+    site.receive(other, sender="CT2", who=Person("CT2", Role.SERVICE, "aet"))
+    with pytest.raises(Refused, match="destroyed"):
+        site.projects.move(read_header(other[0]).uid, "trial", reason="it is of the trial", who=ANNA)
+
+
+def test_the_key_of_a_project_is_not_destroyed_while_a_study_elsewhere_needs_it(site: Site) -> None:
+    admitted(site)
+    site.sealing.seal("trial", who=ANNA)
+    study = given(site)  # moved by an edition that let it go where nothing is sealed
+    told = {"project": "house", "was": "trial", "reason": "moved long ago"}
+    site.journal.append(Event(Kind.STUDY_HOMED, site.clock(), "anna", study, told))
+    site.sealing.ask_erasure("trial", what="project", reason="it is over", who=ANNA)
+    with pytest.raises(Refused, match="still need it"):
+        site.sealing.erase("trial", what="project", who=BERT)
+    assert readable(site, study)
+
+
+def test_nobody_erases_in_a_project_that_they_are_not_in(site: Site) -> None:
+    joined(site, "anna", Role.ADMIN)
+    joined(site, "bert", Role.READER)
+    site.sealing.seal("trial", who=ANNA)
+    study, carl = given(site), Person("carl", Role.ADMIN)
+    for what, subject in (("study", study), ("project", "trial")):
+        with pytest.raises(NotFound):
+            site.sealing.ask_erasure(subject, what=what, reason="withdrawn", who=carl)
+        site.sealing.ask_erasure(subject, what=what, reason="withdrawn", who=ANNA)
+        with pytest.raises(NotFound):
+            site.sealing.erase(subject, what=what, who=carl)
+        with pytest.raises((Forbidden, NotFound)):
+            site.sealing.erase(subject, what=what, who=BERT)
+    assert readable(site, study)

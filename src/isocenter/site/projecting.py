@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from isocenter.errors import NotFound, Refused, WrongState
 from isocenter.govern import projects as rules
@@ -51,6 +51,16 @@ _ONE, _MANY = ("study_uid", "study"), ("studies",)
 """Parameters of verbs that name a study, or several."""
 
 
+class Keeps(Protocol):
+    """What keeps studies under the keys of their projects."""
+
+    def must_take(self, study_uid: str, project: str) -> None:
+        """Go on only if the study can be kept in that project as it has to be."""
+
+    def follow(self, study_uid: str) -> bool:
+        """Keep the study under the key of the project in which it is now; whether anything was left to do."""
+
+
 @dataclass
 class Projects:
     """The projects of one archive.
@@ -60,12 +70,14 @@ class Projects:
         homes: of its studies, in the index.
         journal: what tells that something has changed, also by another process.
         clock: aware UTC.
+        sealing: what keeps a study that moves under the key of the project into which it goes.
     """
 
     index: Index
     homes: Homes
     journal: Journal
     clock: Callable[[], datetime]
+    sealing: Keeps | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -267,10 +279,14 @@ class Projects:
         self._append(rules.rule(self.known(), project, sender, of=of, who=who.name, now=self.clock()))
 
     def move(self, study_uid: str, project: str, *, reason: str, who: Person) -> None:
-        """Put a study into another project.
+        """Put a study into another project; what is sealed is from then on under that project's key.
+
+        Called again after it was killed, it does what is left.
 
         Raises:
-            NotFound: no such study, or no such project. Refused: no reason, or it is there.
+            NotFound: no such study, or no such project.
+            Refused: no reason, or it is there; or what is sealed would go where nothing is.
+            Unavailable: the disk of the keys said no; the study is there, and the next call goes on.
         """
         must(who, "project")
         known, was = self.known(), self.home(study_uid)
@@ -278,12 +294,18 @@ class Projects:
             raise _no_project(project)
         if not self.homes.known((study_uid,)):
             raise NotFound(f"study {study_uid:.64}", "the archive has none of that UID")
+        if was == project and self.sealing is not None and self.sealing.follow(study_uid):
+            return
         if was == project or len(reason.strip()) < 3:
             raise Refused(
                 f"a move to '{project}'", "it is there already, or nobody could tell why it went", "say where and why"
             )
+        if self.sealing is not None:
+            self.sealing.must_take(study_uid, project)
         told = {"project": project, "was": was, "reason": reason.strip()[:500]}
         self._append(Event(Kind.STUDY_HOMED, self.clock(), who.name, study_uid, told))
+        if self.sealing is not None:
+            self.sealing.follow(study_uid)
 
     def of_study(self, study_uid: str, *, who: Person) -> dict[str, Any]:
         """The home of a study, and the broken glass through which this person sees it, for the mark on their screen."""

@@ -4,6 +4,10 @@ A project that asks for it is sealed by one verb: what arrives for it, and every
 under keys that the project's own key opens. A study or a project is erased by destroying its key. One person asks with
 a reason, another does it, both are events; afterwards nothing of it can be read, in no backup either, and the index
 keeps the names of its images.
+
+A study that moves to another project takes its key along: the key of the project that it left opens nothing of it any
+more. The move is written down first; where the process is killed before the key has followed, the study is still read
+with the key that it had, and the next move, sealing or erasure does what is left.
 """
 
 from __future__ import annotations
@@ -76,7 +80,7 @@ class Sealing:
             Refused: there is no master key, or no such project can be sealed.
             Unavailable: a disk said no; what was sealed stays so, and the next call goes on.
         """
-        from isocenter.store.erasures import belongings, studies
+        from isocenter.store.erasures import studies
 
         must(who, "site")
         if project in _UNSEALED or not project.strip():
@@ -88,13 +92,51 @@ class Sealing:
         mine = [uid for uid in studies(self.database) if keys.home(uid) == project]
         files = 0
         for number, uid in enumerate(mine, 1):
-            keys.bring_home(uid)
-            for digest in belongings(self.database, self.blobs, uid):
-                files += self._sealed(digest, uid)
+            files += self._brought_home(uid)
             told("studies", number, len(mine))
         done = {"version": state.version, "studies": len(mine), "files": files}
         self._tell(Kind.PROJECT_SEALED, who, project, **done)
         return {"project": project, **done}
+
+    def must_take(self, study_uid: str, project: str) -> None:
+        """Go on only if a study can be put into a project and be kept there as it has to be.
+
+        Raises:
+            Refused: what is sealed would go where nothing is, or the key of the project was destroyed.
+        """
+        keys = self.blobs.keyring
+        if keys is None or not keys.active:
+            return
+        there = next((p for p in keys.projects() if p.project == project), None)
+        if there is not None and there.erased:
+            raise Refused(
+                f"a move to '{project}'", "its key was destroyed, and nothing can be sealed for it",
+                "seal the project anew, or choose another",
+            )  # fmt: skip
+        if there is None and keys.project_of(study_uid):
+            raise Refused(
+                f"a move to '{project}'", "the study is sealed and that project is not: a move does not lay open",
+                "choose a project that is sealed, or seal it with `isocenter seal`",
+            )  # fmt: skip
+
+    def follow(self, study_uid: str) -> bool:
+        """Keep a study under the key of the project in which it is now; whether anything was left to do.
+
+        Raises:
+            Unavailable: a disk said no; the study is read as before, and the next call goes on.
+        """
+        keys = self.blobs.keyring
+        if keys is None or not keys.active:
+            return False
+        was = keys.project_of(study_uid)
+        return self._brought_home(study_uid) > 0 or keys.project_of(study_uid) != was
+
+    def _brought_home(self, study_uid: str) -> int:
+        """Bring the key of a study into its project, and seal what lies in the clear; how many files were."""
+        from isocenter.store.erasures import belongings
+
+        self._keyring.bring_home(study_uid)
+        return sum(self._sealed(d, study_uid) for d in belongings(self.database, self.blobs, study_uid))
 
     def _sealed(self, digest: str, study_uid: str) -> bool:
         # A damaged file stays what it is, for the scrub to name it; what is erased stays erased.
@@ -128,10 +170,10 @@ class Sealing:
             what: "study" (then the subject is its Study Instance UID) or "project".
 
         Raises:
-            NotFound: it is not sealed. Refused: no reason, or the house itself asks. WrongState: it was asked before.
+            NotFound: it is not sealed, or in a project that this person is not in.
+            Refused: no reason, or the house itself asks. WrongState: it was asked before.
         """
-        must(who, "purge", subject)
-        _must_be_somebody(who)
+        self._must_be_of(subject, what, who)
         if len(reason.strip()) < _SHORTEST:
             raise Refused("no reason", "whoever looks for it later must learn why it is gone", "say why")
         self._must_be_sealed(subject, what)
@@ -149,16 +191,16 @@ class Sealing:
             what, subject, studies, keys: how many were destroyed.
 
         Raises:
-            WrongState: nobody asked. Refused: the same person asked.
+            WrongState: nobody asked. NotFound: it is in a project that this person is not in.
+            Refused: the same person asked; or studies have left the project and still need its key.
         """
-        must(who, "purge", subject)
-        _must_be_somebody(who)
+        self._must_be_of(subject, what, who)
         asked = self._asked(subject, what)
         if asked is None:
             return self._finished(subject, what)
         if asked.event.who == who.name:
             raise Refused("the same person", "who asks does not erase: four eyes", "let another administrator do it")
-        gone = [subject] if what == "study" else self._studies_of(subject)
+        gone = [subject] if what == "study" else self._settled(subject)
         digests = {uid: self._only_its_own(uid) for uid in gone}
         now, number = self.clock(), asked.number
         events = [
@@ -207,10 +249,45 @@ class Sealing:
         sealed = ((d, self.blobs.sealed_by(d)) for d in belongings(self.database, self.blobs, study_uid))
         return [digest for digest, names in sealed if names and set(names) <= keys]
 
-    def _studies_of(self, project: str) -> list[str]:
+    def _settled(self, project: str) -> list[str]:
+        """Every study that goes with the key of a project, once what has moved in or out has taken its key along.
+
+        Raises:
+            Refused: a study has moved to where nothing is sealed, and its key did not follow.
+        """
         from isocenter.store.erasures import studies
 
-        return [uid for uid in studies(self.database) if self._keyring.project_of(uid) == project]
+        keys, gone, left = self._keyring, list[str](), list[str]()
+        for uid in studies(self.database):
+            if project in (keys.home(uid), keys.project_of(uid)):
+                self._brought_home(uid)
+                if keys.project_of(uid) == project:
+                    (gone if keys.home(uid) == project else left).append(uid)
+        if left:
+            raise Refused(
+                f"the key of project '{project}'", f"{len(left)} studies that have left it still need it: {left[0]}",
+                "seal the projects where they are, or move them to one that is sealed",
+            )  # fmt: skip
+        return gone
+
+    def _must_be_of(self, subject: str, what: str, who: Person) -> None:
+        """Go on only if somebody, and not the house, may destroy keys in the project that this is about.
+
+        Raises:
+            NotFound: they are not in it; the same as for what does not exist.
+        """
+        from isocenter.govern.projects import only_of, role_in
+
+        must(who, "purge", subject)
+        _must_be_somebody(who)
+        if self.projects_of is None:
+            return
+        if what == "study":
+            must(self.projects_of.at(subject, who), "purge", subject)
+        elif what == "project":
+            role = role_in(self.projects_of.known(), who, subject)
+            if role is None or "purge" not in only_of(role):
+                raise NotFound(f"project '{subject:.64}'", "there is none of that name in which you may erase")
 
     def _must_be_sealed(self, subject: str, what: str) -> None:
         if what == "project":

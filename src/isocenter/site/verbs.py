@@ -138,6 +138,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         self.identities = Identifying(self.index, self.journal, lambda: self.clock(), self.projects.holds)
         self._open_exchange()
         self.sealing = Sealing(self.database, self.blobs, self.journal, lambda: self.clock(), self.projects)
+        self.projects.sealing = self.sealing
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents, self.projects.holds)
         self.federation = Federating(self.journal, self.clock)
