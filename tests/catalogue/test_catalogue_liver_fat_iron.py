@@ -151,9 +151,13 @@ def test_echo_times_of_another_unit(parts: tuple[Volume, ...]) -> None:
             LiverFatIron().run(wrong, None)
 
 
-def test_readouts_in_alternate_directions() -> None:
-    with pytest.raises(Refused, match="alternate directions"):
-        LiverFatIron().run(parts_of(alternate_rad=0.3), None)
+def test_readouts_in_alternate_directions_are_put_right_where_the_echoes_tell_their_phase() -> None:
+    answer = LiverFatIron().run(parts_of(alternate_rad=0.3), None)
+    assert said(answer, codes.PDFF) == pytest.approx(14.0, abs=0.5)
+    assert any("alternate directions" in told for told in answer.reasons)
+    uneven = {"echoes_ms": (1.2, 3.5, 5.8, 8.2, 10.4, 12.7)}
+    with pytest.raises(Refused, match=r"alternate directions.*unevenly spaced"):
+        LiverFatIron().run(parts_of(alternate_rad=0.3, **uneven), None)
 
 
 def test_phase_of_no_known_scale(parts: tuple[Volume, ...]) -> None:

@@ -79,3 +79,12 @@ def test_what_does_not_fit_is_refused(archive: Archive, axial: Geometry) -> None
         parametric_map.write(of, values, found(ball(axial), study="1.2"), *archive)
     with pytest.raises(Refused, match="not a Parametric Map"):
         parametric_map.read(archive[1](f"{SERIES_UID}.1"))
+
+
+@pytest.mark.parametrize(("name", "label"), [("R2*", "R2"), ("2-point fat", "POINT_FAT"), ("***", "MAP")])
+def test_a_map_of_any_name_bears_a_label_that_the_standard_takes(
+    name: str, label: str, archive: Archive, axial: Geometry
+) -> None:
+    of, values = a_map(axial)
+    made = dcmread(io.BytesIO(parametric_map.write(replace(of, name=name), values, found(), *archive)))
+    assert made.ContentLabel == label

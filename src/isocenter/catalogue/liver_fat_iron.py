@@ -13,7 +13,7 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.echo_scan import EchoScan, gathered
 from isocenter.errors import Refused
-from isocenter.methods import fat_magnitude, fatwater, liver_iron, liver_region
+from isocenter.methods import bipolar, fat_magnitude, fatwater, liver_iron, liver_region
 from isocenter.methods.fat_spectrum import t1_bias_points
 from isocenter.record import Curve, Finding, Measurement, codes
 from isocenter.space import Region, Volume, resample_region
@@ -97,13 +97,8 @@ class LiverFatIron:
         spacing = scan.main.geometry.spacing_mm
         maps: dict[str, Volume] = {}
         if scan.images is not None:
-            found = fatwater.separate(scan.images, scan.times_s, field, spacing, turning=turning)
-            if found.askew > _ASKEW:
-                raise Refused(
-                    f"fat and water {100 * found.askew:.0f} % askew in phase",
-                    "as echoes read in alternate directions (bipolar) leave them: the fit takes their phase for fat",
-                    "acquire with readouts in one direction, or send the corrected images",
-                )
+            found, told = _separated(scan, field, spacing, turning)
+            remarks += told
             remarks += _of_turning(found)
             pdff, r2_star, signal = found.pdff, found.r2_star, found.signal
             maps["Field"] = scan.main.like(found.field_hz, quantity="field deviation", unit="Hz")
@@ -170,6 +165,31 @@ def _t1(main: Volume, field: float, allowed: bool) -> list[str]:
     if bias > _T1_WARN:
         return [f"T1 weighting lifts a fat fraction of 20 % by about {bias:.1f} points"]
     return []
+
+
+def _separated(
+    scan: EchoScan, field: float, spacing_mm: tuple[float, float, float], turning: str
+) -> tuple[fatwater.FatWater, list[str]]:
+    """Fat and water, the phase of alternate readouts taken away where the echoes tell it."""
+    assert scan.images is not None
+    said, left = [], "the phase between odd and even echoes that could be told was taken away"
+    if not (why := bipolar.untold(scan.times_s)):
+        found, phase = bipolar.separate_alternate(scan.images, scan.times_s, field, spacing_mm, turning=turning)
+        if phase.there:
+            said.append(
+                f"readouts in alternate directions: a phase of {phase.size_rad:.2f} rad (root mean square, known to "
+                f"{phase.error_rad:.3f} rad) between odd and even echoes was estimated and taken away"
+            )
+    else:
+        found = fatwater.separate(scan.images, scan.times_s, field, spacing_mm, turning=turning)
+        left = why
+    if found.askew > _ASKEW:
+        raise Refused(
+            f"fat and water {100 * found.askew:.0f} % askew in phase",
+            f"as echoes read in alternate directions (bipolar) leave them: the fit takes their phase for fat ({left})",
+            "acquire with readouts in one direction, or send the corrected images",
+        )
+    return found, said
 
 
 def _of_turning(found: fatwater.FatWater) -> list[str]:

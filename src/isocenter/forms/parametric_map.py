@@ -143,4 +143,5 @@ def read(data: bytes, geometry: Geometry | None = None) -> Volume:
 
 def _label(name: str) -> str:
     kept = "".join(c if c.isalnum() and c.isascii() else "_" for c in name.upper())
-    return kept[:16] or "MAP"
+    # A code string that a map bears begins with a letter and ends with a letter or a digit.
+    return kept.lstrip("_0123456789")[:16].rstrip("_") or "MAP"

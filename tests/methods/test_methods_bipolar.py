@@ -1,0 +1,47 @@
+"""The phase between odd and even echoes: found to its last digit without noise, near it with noise, or refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.errors import Refused
+from isocenter.methods import bipolar
+from isocenter.testing.phantoms.abdomen_mr import ECHOES_MS, images
+
+MADE: dict[str, Any] = {"size": 64, "slices": 3}
+SPACING = (8.0, 6.25, 6.25)
+
+
+@pytest.mark.parametrize(
+    ("field_t", "radians", "mirrored", "snr"),
+    [(1.5, 0.1, False, np.inf), (3.0, -0.3, True, 60.0), (1.5, 0.6, False, 80.0), (3.0, 0.0, False, 60.0)],
+)
+def test_the_planted_phase_is_found_and_fat_and_decay_are_those_of_straight_readouts(
+    field_t: float, radians: float, mirrored: bool, snr: float
+) -> None:
+    times = np.array(ECHOES_MS[field_t]) / 1000.0
+    made, truth = images(field_t=field_t, alternate_rad=radians, mirrored=mirrored, snr=snr, **MADE)
+    before = made.copy()
+    found, phase = bipolar.separate_alternate(made, times, field_t, SPACING)
+    assert np.array_equal(made, before), "images are left as they were"
+    assert phase.there == (radians != 0.0)
+    planted = (-radians if mirrored else radians) * (1 + np.linspace(-1.96875, 1.96875, 64))
+    off = np.abs(phase.over((48, 64)) - planted)
+    assert off.max() < (1e-4 if np.isinf(snr) else 0.03)
+    liver = truth["liver"]
+    assert float(np.mean(found.pdff[liver])) == pytest.approx(14.0, abs=0.001 if np.isinf(snr) else 0.6)
+    assert float(np.mean(found.r2_star[liver])) == pytest.approx(60.0, abs=1.0)
+
+
+def test_echoes_that_do_not_tell_it_are_refused() -> None:
+    made, _ = images(**MADE)
+    times = np.array(ECHOES_MS[1.5]) / 1000.0
+    with pytest.raises(Refused, match="3 echoes"):
+        bipolar.separate_alternate(made[:3], times[:3], 1.5, SPACING)
+    uneven = times * np.array([1.0, 1.0, 1.0, 1.1, 1.0, 1.0])
+    with pytest.raises(Refused, match="unevenly"):
+        bipolar.separate_alternate(made, uneven, 1.5, SPACING)
+    faint, _ = images(snr=2.5, alternate_rad=0.3, **MADE)
+    with pytest.raises(Refused, match=r"known to 0\.\d+ only|voxels with signal"):
+        bipolar.separate_alternate(faint, times, 1.5, SPACING)
