@@ -6,9 +6,11 @@ import errno
 import hashlib
 import os
 import threading
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from store_samples import NOON, after, dump, image, pixels
 
@@ -39,6 +41,18 @@ def test_an_image_is_stored_with_what_its_header_says(archive: Any) -> None:
         "study_uid": "1.2.1",
         "digest": stored.digest,
     }
+
+
+def test_what_is_sealed_of_an_arrival_is_the_canonical_text_of_what_is_read_back(archive: Any) -> None:
+    odd: dict[Any, Any] = {
+        7: "",
+        10: "",
+        "B": (1, 2.5),
+        "a": {"Ä": [True, None, np.float32(0.5)], "\0": date(2026, 1, 2)},
+        "name": "見\ud800\0",
+    }
+    take(archive, (pixels(), image(facts=odd)), (pixels(2), image(2, shared={"Rows": 7})))
+    assert all(entry.is_whole() for entry in archive.journal.since()) and archive.journal.verify() == 1
 
 
 def test_the_same_again_changes_nothing(archive: Any) -> None:

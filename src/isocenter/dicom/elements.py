@@ -42,6 +42,8 @@ _EXPLICIT = "1.2.840.10008.1.2.1"
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV ??".split())
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _TEXT = {vr: vr.decode("ascii") for vr in _LONG | _SHORT}
+_CODE = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
+_WIDTH = {code: struct.calcsize(f"={code}") for code in _CODE.values()}
 # Room for what deflates well (an empty radiograph shrinks about thousandfold), none for a bomb.
 _INFLATED_FREE, _INFLATED_RATIO, _INFLATED_MOST = 64 << 20, 50, 2 << 30
 
@@ -91,10 +93,8 @@ class File:
         slot = (self.dataset if among is None else among).get(tag)
         if slot is None or slot[3] is not None:
             return ()
-        code = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}.get(
-            slot[0], code
-        )
-        count = (slot[2] - slot[1]) // struct.calcsize("=" + code)
+        code = _CODE.get(slot[0], code)
+        count = (slot[2] - slot[1]) // _WIDTH[code]
         return struct.unpack_from(f"{'<' if self.little else '>'}{count}{code}", self.data, slot[1])
 
     def integer(self, tag: int, default: int = 0, among: Dataset | None = None) -> int:

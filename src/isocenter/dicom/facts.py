@@ -316,13 +316,15 @@ def _collect(file: File, charsets: tuple[str, ...]) -> tuple[dict[str, Any], dic
     table, dataset = _by_tag(), file.dataset
     shared: dict[str, Any] = {}
     own: dict[str, Any] = {}
+    groups = 0
     for tag in dataset:
+        groups |= tag
         row = table.get(tag)
         if row is not None:
             value = _read(file, row, charsets, dataset)
             if value is not None:
                 (shared if row.shared else own)[row.keyword] = value
-    if any(tag >> 16 & 1 for tag in dataset):
+    if groups >> 16 & 1:  # private elements have odd groups
         for group, owner, offset, keyword, kind, of_series in _PRIVATE:
             tag = _private(file, group, owner, offset)
             if tag in dataset:

@@ -484,10 +484,11 @@ class Blobs:
             raise unavailable(error, "the disk did not confirm what was written") from error
 
     def _threads(self) -> ThreadPoolExecutor:
-        with self._making:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(_FLUSHERS, thread_name_prefix="blobs")
-            return self._pool
+        pool = self._pool
+        if pool is None:
+            with self._making:
+                pool = self._pool = self._pool or ThreadPoolExecutor(_FLUSHERS, thread_name_prefix="blobs")
+        return pool
 
     # ---- other stores
 

@@ -8,6 +8,7 @@ differ is asked of the caller: one image has another file header after each way 
 from __future__ import annotations
 
 import json
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 
 from isocenter.errors import NotFound, Refused
 from isocenter.record.event import Event, Kind
-from isocenter.record.plain import to_plain
+from isocenter.record.plain import Plain, to_plain
 from isocenter.record.project import EVERYBODY, Reach
 from isocenter.record.study import Instance, Patient, Series, Study
 from isocenter.store import tables as t
@@ -359,7 +360,7 @@ def _received_events(study_uid: str, some: Sequence[_Arrival], sender: str, now:
         study = dict(part[0].study)
         for one in part:
             study |= {name: value for name, value in one.study.items() if not study[name]}
-        details = {"study": study, "series": series, "instances": [one.item for one in part]}
+        details = Plain(study=study, series=series, instances=[one.item for one in part])
         yield Event(Kind.INSTANCES_RECEIVED, now, sender, study_uid, details)
 
 
@@ -400,10 +401,10 @@ def _storable(value: Any) -> Any:
         if value.isascii():
             return value.replace("\0", "\ufffd") if "\0" in value else value
         return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
-    if value is None or kind is int or kind is bool:
+    if value is None or kind is int or kind is bool or (kind is float and math.isfinite(value)):
         return value
     if kind is dict:
-        return {_storable(name): _storable(one) for name, one in value.items()}
+        return {_storable(str(name)): _storable(one) for name, one in value.items()}
     if kind is list:
         return [_storable(one) for one in value]
     if kind is Patient:

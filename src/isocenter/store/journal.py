@@ -255,8 +255,7 @@ def _event_text(time: str, kind: str, who: str, subject: str, details: str) -> s
     return f'{{"details":{details},{rest},"who":{_quoted(who)}}}'
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _hash(number: int, previous: str, event_text: str) -> str:

@@ -67,6 +67,9 @@ class Keyring:
     _projects: dict[str, tuple[Look, dict[int, bytes]]] = field(default_factory=dict, repr=False)
     _studies: dict[bytes, tuple[Look, str, bytes]] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        self._place = self.folder / "projects"  # asked for with every image
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process reads what is sealed; which project a new study belongs to is not its business.
         return Keyring, (self.folder, self.master)
@@ -76,7 +79,7 @@ class Keyring:
     @property
     def active(self) -> bool:
         """Whether any project is or was sealed."""
-        return look(self.folder / "projects") is not None
+        return look(self._place) is not None
 
     def projects(self) -> list[ProjectKeys]:
         """Every project that is or was sealed, by name."""

@@ -88,14 +88,17 @@ class _Written:
         self.parameters: Callable[[Mapping[str, Any]], Any]
         if order is None:
             self.parameters = lambda values: {**fixed, **values}
-        elif fixed or len(order) < 2:
+        elif fixed or not order:
             self.parameters = lambda values: tuple(values[n] if n in values else fixed[n] for n in order)
+        elif len(order) == 1:
+            (only,) = order
+            self.parameters = lambda values: (values[only],)
         else:
             self.parameters = itemgetter(*order)
 
 
 def _cursor(connection: sa.Connection) -> Any:
-    return connection.connection.cursor()
+    return connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
 
 
 def _told(connection: sa.Connection, text: str, error: Exception) -> BaseException:
