@@ -16,9 +16,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import os
-import re
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -27,26 +24,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable
-from isocenter.store.disk import Disk, make_durable, unavailable
+from isocenter.store.disk import Disk, unavailable
 from isocenter.store.envelope import START, Envelope, names_of, seal
+from isocenter.store.files import DIGEST, SEALED, Files, place_of
 from isocenter.store.incoming import Incoming
 from isocenter.store.keyring import Keyring
 from isocenter.store.places import local_folder, open_store
-from isocenter.store.straight import Straight
 
 __all__ = ["Blobs"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-_INCOMING = ".incoming"
-_LIFE = secrets.token_hex(4)  # tells this process from an earlier one that had the same number
-_TURN = itertools.count()
 _FLUSHERS = 8  # flushes in flight; beyond this a disk gains nothing
-_LARGE = 1 << 17  # bytes from which on a file is written past the page cache; results are smaller, and read at once
-_SEALED = ".sealed"
-_TOGETHER = 4  # files from which on two flushes of the filesystem take less than two for each of them
+_turn = itertools.count()
 
 
 class Blobs:
@@ -77,17 +68,12 @@ class Blobs:
         keyring: Keyring | None = None,
     ) -> None:
         self._disk, self.keyring = disk or Disk(), keyring
-        self._folder = local_folder(url)
-        self._suspect: set[str] = set()
+        folder = local_folder(url)
         self._pool: ThreadPoolExecutor | None = None
         self._making = threading.Lock()
         self._arriving: set[int] = set()
-        self._together = self._names_first = False
-        if self._folder is not None:
-            self._prepare(self._folder)
-            self._together = self._disk.flushes_all(self._folder)
-            self._names_first = self._disk.keeps_names(self._folder)
-        self._store = open_store(url, self._folder, options or {})
+        self._files = Files(folder, self._disk, self._map) if folder is not None else None
+        self._store = open_store(url, folder, options or {})
         self._made_of = (url, options, keyring)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -113,13 +99,13 @@ class Blobs:
 
         Where anything is sealed it stays in memory: nobody knows yet whose it is, and nothing is written in the clear.
         """
-        clear = self._folder is not None and not (self.keyring is not None and self.keyring.active)
-        turn = next(_TURN)
+        files = None if self.keyring is not None and self.keyring.active else self._files
+        turn = next(_turn)
         alone = not self._arriving
         self._arriving.add(turn)
         return Incoming(
             self._disk,
-            self._aside(self._folder) if clear and self._folder is not None else None,
+            files.aside() if files is not None else None,
             beside=self._threads().submit if alone else None,
             ended=partial(self._arriving.discard, turn),
         )
@@ -159,31 +145,21 @@ class Blobs:
         data = given.data if isinstance(given, Incoming) else given
         if key is None:
             return digest, data if isinstance(given, Incoming) and given.place is None else given
-        there = self._raw(digest + _SEALED)
+        there = self._raw(digest + SEALED)
         keys = [key]
         if there is not None:
             with contextlib.suppress(Refused):  # damaged: it is sealed anew
                 envelope = Envelope.of(there, digest)
                 if key[0] in envelope.names and envelope.read(self._key_of) == data:
-                    return digest + _SEALED, there
+                    return digest + SEALED, there
                 keys += [(name, self._key_of(name)) for name in envelope.names if name != key[0] and self.knows(name)]
-        return digest + _SEALED, seal(data, digest, keys)
+        return digest + SEALED, seal(data, digest, keys)
 
     def _keep(self, new: Mapping[str, bytes | bytearray | Incoming]) -> None:
-        if self._folder is None:
+        if self._files is None:
             self._map(self._send, new.items())
-            return
-        try:
-            if self._together and len(new) >= _TOGETHER:
-                self._write_together(self._folder, new)
-            else:
-                shards = set(self._map(self._write, new.items())) - {None}
-                self._map(self._flush, sorted(filter(None, shards)))
-        except Unavailable:
-            # A flush that failed once is never believed later: the kernel may have dropped the pages meanwhile.
-            self._suspect.update(new)
-            raise
-        self._suspect.difference_update(new)
+        else:
+            self._files.keep(new)
 
     @contextlib.contextmanager
     def putting(
@@ -215,7 +191,7 @@ class Blobs:
         """
         data = self._raw(digest)
         if data is None and self.keyring is not None and self.keyring.active:
-            sealed = self._raw(digest + _SEALED)
+            sealed = self._raw(digest + SEALED)
             data = None if sealed is None else Envelope.of(sealed, digest).read(self._key_of)
         if data is None:
             raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here")
@@ -233,17 +209,17 @@ class Blobs:
         Raises:
             NotFound: no such blob.
         """
-        if self._folder is None:
+        if self._files is None:
             return None
-        found = self._folder / _key(digest)
+        found = self._files.folder / place_of(digest)
         if not found.exists():
-            if self._size(digest + _SEALED) is not None:
+            if self._size(digest + SEALED) is not None:
                 return None
             raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here")
         return found
 
     def __contains__(self, digest: object) -> bool:
-        if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
+        if not isinstance(digest, str) or DIGEST.fullmatch(digest) is None:
             return False
         return any(self._size(name) is not None for name in self._names(digest))
 
@@ -254,8 +230,8 @@ class Blobs:
         for page in obstore.list(self._store):
             for entry in page:
                 name = str(entry["path"]).rsplit("/", 1)[-1]
-                digest = name.removesuffix(_SEALED)
-                if not _DIGEST.fullmatch(digest) or str(entry["path"]) != _key(name):
+                digest = name.removesuffix(SEALED)
+                if not DIGEST.fullmatch(digest) or str(entry["path"]) != place_of(name):
                     continue
                 if name == digest or self._size(digest) is None:  # an open and a sealed study may both need it
                     yield digest
@@ -279,22 +255,16 @@ class Blobs:
         Raises:
             Unavailable: as `put`.
         """
-        if instead and self._folder is not None:
-            self._suspect.update(kept)
+        if instead and self._files is not None:
+            self._files.doubt(kept)
         self._keep(kept)
 
     def sealed_by(self, digest: str) -> tuple[bytes, ...]:
         """The names of the keys that open what is kept of a digest; none where any of it lies in the clear."""
-        return names_of(self._start(digest + _SEALED)) if self.is_sealed(digest) else ()
-
-    def _start(self, name: str) -> bytes:
-        if self._folder is None:
-            return self._raw(name) or b""
-        try:
-            with (self._folder / _key(name)).open("rb") as file:
-                return file.read(START)
-        except OSError as error:
-            raise unavailable(error, "blob could not be read") from error
+        if not self.is_sealed(digest):
+            return ()
+        name = digest + SEALED
+        return names_of(self._files.beginning(name, START) if self._files is not None else self._raw(name) or b"")
 
     def erased(self, study_uid: str) -> bool:
         """Whether a key of this study was destroyed."""
@@ -302,7 +272,7 @@ class Blobs:
 
     def is_sealed(self, digest: str) -> bool:
         """Whether nothing of a digest lies here in the clear."""
-        return self._size(digest) is None and self._size(digest + _SEALED) is not None
+        return self._size(digest) is None and self._size(digest + SEALED) is not None
 
     def seal(self, digest: str, study_uid: str, *, alone: bool = True) -> bool:
         """Seal what is here already for a study of a sealed project; whether anything was done.
@@ -318,7 +288,7 @@ class Blobs:
             return False
         sealed = self.is_sealed(digest)
         self.put(self.get(digest), of=study_uid)
-        if alone and not sealed and self._size(digest + _SEALED) is not None:
+        if alone and not sealed and self._size(digest + SEALED) is not None:
             self._let_go(digest)
         return True
 
@@ -346,12 +316,10 @@ class Blobs:
         from obstore.exceptions import BaseError
 
         try:
-            if self._folder is None:
-                obstore.delete(self._store, _key(name))
+            if self._files is None:
+                obstore.delete(self._store, place_of(name))
             else:
-                place = self._folder / _key(name)
-                self._disk.remove(place)
-                self._flush(place.parent)
+                self._files.remove(name)
         except Unavailable:
             raise
         except (OSError, BaseError) as error:
@@ -363,134 +331,12 @@ class Blobs:
             self._pool.shutdown()
             self._pool = None
 
-    # ---- the local folder
-
-    def _prepare(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / _INCOMING).mkdir(exist_ok=True)
-            _sweep(folder / _INCOMING)
-            # All at once and before the first image: one flush makes them durable, not one flush for each of them.
-            there = {entry.name for entry in folder.iterdir()}
-            for shard in (f"{n:02x}" for n in range(256)):
-                if shard not in there:
-                    self._disk.make_folder(folder / shard)
-        except OSError as error:
-            raise unavailable(error, f"the folder '{folder}' cannot hold images") from error
-        self._flush(folder)
-        self._flush(folder.parent)
-
-    def _write(self, item: tuple[str, bytes | bytearray | Incoming]) -> Path | None:
-        """Write, flush and name one file; the folder whose flush its name still wants, None where it wants none."""
-        name, data = item
-        assert self._folder is not None
-        final = self._folder / _key(name)
-        if isinstance(data, Incoming):
-            return self._finish(data, final)
-        if name not in self._suspect and _holds(final, data):
-            self._flush(final)
-            return None if self._names_first else final.parent
-        temporary = self._aside(self._folder)
-        try:
-            descriptor = self._disk.create(temporary)
-            try:
-                self._fill(descriptor, data)
-                named = make_durable(self._disk, descriptor, temporary, final, in_order=self._names_first)
-                return None if named else final.parent
-            finally:
-                self._disk.close(descriptor)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                self._disk.remove(temporary)
-            raise unavailable(error, "the image could not be stored") from error
-
-    def _write_together(self, folder: Path, new: Mapping[str, bytes | bytearray | Incoming]) -> None:
-        """Write, flush, name and flush them all at once."""
-        unnamed: dict[Path, tuple[Path, Incoming | None]] = {}
-        filling: list[tuple[Path, bytes | bytearray]] = []
-        try:
-            # Opened before the first byte: it is told of every page that cannot be written from now on.
-            whole = self._disk.open_to_flush(folder)
-            try:
-                for name, data in new.items():
-                    final = folder / _key(name)
-                    if isinstance(data, Incoming):
-                        assert data.place is not None
-                        unnamed[data.place] = final, data
-                        data.write_out()
-                    elif name in self._suspect or not _holds(final, data):
-                        place = self._aside(folder)
-                        unnamed[place] = final, None
-                        filling.append((place, data))
-                # Past the page cache every write waits for the device, which does several as fast as one.
-                if all(len(data) >= _LARGE for _, data in filling):
-                    self._map(self._fill_unflushed, filling)
-                else:
-                    for item in filling:
-                        self._fill_unflushed(item)
-                self._disk.flush_all(whole)
-                for place, (final, incoming) in list(unnamed.items()):
-                    self._disk.name(place, final)
-                    del unnamed[place]
-                    if incoming is not None:
-                        incoming.named()
-                self._disk.flush_all(whole)
-            finally:
-                self._disk.close(whole)
-        except OSError as error:
-            for place, (_, incoming) in unnamed.items():
-                with contextlib.suppress(OSError):
-                    incoming.drop() if incoming is not None else self._disk.remove(place)
-            raise unavailable(error, "the images could not be stored") from error
-
-    def _finish(self, incoming: Incoming, final: Path) -> Path | None:
-        assert incoming.place is not None
-        try:
-            file = incoming.finish()
-            named = make_durable(self._disk, file, incoming.place, final, in_order=self._names_first)
-        except OSError as error:
-            incoming.drop()
-            raise unavailable(error, "the image could not be stored") from error
-        incoming.named()
-        return None if named else final.parent
-
-    def _fill(self, descriptor: int, data: bytes | bytearray) -> bool:
-        """Write the whole of a file; whether it went past the page cache."""
-        file = Straight(self._disk, descriptor, worth=len(data) >= _LARGE)
-        file.write(memoryview(data))
-        return file.straight
-
-    def _fill_unflushed(self, item: tuple[Path, bytes | bytearray]) -> None:
-        temporary, data = item
-        descriptor = self._disk.create(temporary)
-        try:
-            if not self._fill(descriptor, data):
-                self._disk.begin_flush(descriptor, 0, len(data))
-        finally:
-            self._disk.close(descriptor)
-
-    def _aside(self, folder: Path) -> Path:
-        """A name that nobody reads, and that `_sweep` knows again after a crash."""
-        return folder / _INCOMING / f"{os.getpid()}-{_LIFE}-{next(_TURN)}"
-
-    def _flush(self, path: Path) -> None:
-        try:
-            descriptor = self._disk.open_to_flush(path)
-            try:
-                self._disk.flush(descriptor)
-            finally:
-                self._disk.close(descriptor)
-        except OSError as error:
-            raise unavailable(error, "the disk did not confirm what was written") from error
-
     def _threads(self) -> ThreadPoolExecutor:
         pool = self._pool
         if pool is None:
             with self._making:
                 pool = self._pool = self._pool or ThreadPoolExecutor(_FLUSHERS, thread_name_prefix="blobs")
         return pool
-
-    # ---- other stores
 
     def _send(self, item: tuple[str, bytes | bytearray | Incoming]) -> None:
         import obstore
@@ -500,14 +346,14 @@ class Blobs:
         data = bytes(given.data if isinstance(given, Incoming) else given)
         try:
             # A put there is all or nothing, so a name with the right size is the whole object.
-            if name.endswith(_SEALED) or self._size(name) != len(data):
-                obstore.put(self._store, _key(name), data)
+            if name.endswith(SEALED) or self._size(name) != len(data):
+                obstore.put(self._store, place_of(name), data)
         except (OSError, BaseError) as error:
             raise unavailable(error, "the image could not be stored") from error
 
     def _names(self, digest: str) -> tuple[str, ...]:
         """Every name under which bytes of a digest may lie."""
-        return digest, digest + _SEALED
+        return digest, digest + SEALED
 
     def _key_of(self, name: bytes) -> bytes:
         if self.keyring is None:
@@ -526,7 +372,7 @@ class Blobs:
         from obstore.exceptions import BaseError, NotFoundError
 
         try:
-            return bytes(obstore.get(self._store, _key(name)).bytes())
+            return bytes(obstore.get(self._store, place_of(name)).bytes())
         except (NotFoundError, FileNotFoundError):
             return None
         except (OSError, BaseError) as error:
@@ -537,7 +383,7 @@ class Blobs:
         from obstore.exceptions import NotFoundError
 
         try:
-            return int(obstore.head(self._store, _key(name))["size"])
+            return int(obstore.head(self._store, place_of(name))["size"])
         except (NotFoundError, FileNotFoundError):
             return None
 
@@ -561,40 +407,6 @@ def _sha256(data: bytes | bytearray) -> str:
 
 def _digest(given: bytes | bytearray | Incoming) -> str:
     return given.digest() if isinstance(given, Incoming) else _sha256(given)
-
-
-def _key(name: str) -> str:
-    if not _DIGEST.fullmatch(name.removesuffix(_SEALED)):
-        raise Refused(f"'{name:.80}'", "a blob is named by 64 hexadecimal digits and nothing else")
-    return f"{name[:2]}/{name}"
-
-
-def _holds(path: Path, data: bytes | bytearray) -> bool:
-    """Whether exactly these bytes lie there already; a torn file from before a crash does not count."""
-    try:
-        return path.stat().st_size == len(data) and path.read_bytes() == data
-    except OSError:
-        return False
-
-
-def _sweep(incoming: Path) -> None:
-    """Remove what a process that has died was still writing; nobody was told of it."""
-    for left in incoming.iterdir():
-        writer, _, life = left.name.partition("-")
-        if not writer.isdigit() or not _alive(int(writer), life.split("-")[0]):
-            left.unlink(missing_ok=True)
-
-
-def _alive(pid: int, life: str) -> bool:
-    if pid == os.getpid():
-        return life == _LIFE
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it lives, under another account
-    return True
 
 
 def _opened(url: str, options: dict[str, str] | None, keyring: Keyring | None) -> Blobs:
