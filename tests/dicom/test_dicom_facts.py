@@ -67,3 +67,54 @@ def test_text_of_an_unknown_set_is_never_an_exception() -> None:
     file = parse(made.made(PatientName="Jérôme", SpecificCharacterSet="ISO_IR 100"))
     for charset in ("ISO_IR 192", "ISO 2022 IR 87", "nonsense", "ISO_IR 100"):
         assert text(file, 0x00100010, (charset,)).startswith("J")
+
+
+def _item(**values: object) -> pydicom.Dataset:
+    item = pydicom.Dataset()
+    for keyword, value in values.items():
+        setattr(item, keyword, value)
+    return item
+
+
+def test_what_enhanced_objects_keep_in_groups_is_known_as_in_a_classic_header() -> None:
+    shared = _item(
+        MRTimingAndRelatedParametersSequence=[_item(RepetitionTime=1400.0, FlipAngle=70.0)],
+        PixelMeasuresSequence=[_item(SpacingBetweenSlices=5.0)],
+    )
+    frames = [_item(MREchoSequence=[_item(EffectiveEchoTime=30.0)]) for _ in range(3)]
+    given = {"SharedFunctionalGroupsSequence": [shared], "PerFrameFunctionalGroupsSequence": frames}
+    agent = [_item(CodeValue="1", CodingSchemeDesignator="99X", CodeMeaning="Gadobutrol")]
+    file = parse(made.written(made.dataset(sop_class=made.ENHANCED_MR, ContrastBolusAgentSequence=agent, **given)))
+    found, own = series_facts(file, ()), instance_facts(file, ())
+    assert (found["RepetitionTime"], found["SpacingBetweenSlices"], own["FlipAngle"], own["EchoTime"]) == (
+        1400,
+        5,
+        70,
+        30,
+    )
+    assert found["ContrastBolusAgent"] == "Gadobutrol"
+    frames[1].MREchoSequence[0].EffectiveEchoTime = 60.0
+    given["PerFrameFunctionalGroupsSequence"] = frames
+    assert "EchoTime" not in instance_facts(parse(made.written(made.dataset(sop_class=made.ENHANCED_MR, **given))), ())
+
+
+def test_the_old_header_of_a_converted_object_is_read() -> None:
+    drug = _item(RadionuclideTotalDose="370000000", RadionuclideHalfLife="6586.2")
+    header = _item(
+        CorrectedImage=["ATTN", "DECY"], Units="BQML", HeartRate="61", RadiopharmaceuticalInformationSequence=[drug]
+    )
+    groups = [_item(UnassignedSharedConvertedAttributesSequence=[header])]
+    ds = made.dataset(sop_class="1.2.840.10008.5.1.4.1.1.128.1", modality="PT", SharedFunctionalGroupsSequence=groups)
+    found = series_facts(parse(made.written(ds)), ())
+    assert (found["CorrectedImage"], found["Units"], found["HeartRate"]) == (["ATTN", "DECY"], "BQML", 61)
+    assert found["RadionuclideTotalDose"] == 370e6
+
+
+@pytest.mark.parametrize(
+    ("born", "age"), [("19700315", "055Y"), ("19700316", "054Y"), ("20240501", "010M"), ("", None), ("20300101", None)]
+)
+def test_an_age_that_is_not_stated_follows_from_the_day_of_birth(born: str, age: str | None) -> None:
+    ds = made.dataset(PatientBirthDate=born, StudyDate="20250315")
+    assert series_facts(parse(made.written(ds)), ()).get("PatientAge") == age
+    ds.PatientAge = "061Y"
+    assert series_facts(parse(made.written(ds)), ())["PatientAge"] == "061Y"

@@ -185,6 +185,20 @@ _OF_DRUG = (
     Row(0x00181078, "RadiopharmaceuticalStartDateTime", "w", True),
     Row(0x00181079, "RadiopharmaceuticalStopDateTime", "w", True),
 )
+# What enhanced objects keep in functional groups (PS3.3 C.7.6.16): the group, where in it, and as what it is known.
+_GROUPED = (
+    (0x00289110, Row(0x00180050, "SliceThickness", "d", True)),
+    (0x00289110, Row(0x00180088, "SpacingBetweenSlices", "d", True)),
+    (0x00189112, Row(0x00180080, "RepetitionTime", "d", True)),
+    (0x00189112, Row(0x00181314, "FlipAngle", "d", False)),
+    (0x00189112, Row(0x00180091, "EchoTrainLength", "n", True)),
+    (0x00189114, Row(0x00189082, "EchoTime", "d", False)),
+    (0x00189118, Row(0x00209070, "NominalInterval", "n", False)),
+    (0x00189325, Row(0x00180060, "KVP", "d", False)),
+    (0x00189314, Row(0x00181210, "ConvolutionKernel", "t", True)),
+)
+_SHARED_GROUPS, _FRAME_GROUPS, _CONVERTED = 0x52009229, 0x52009230, 0x00209170
+_AGENTS = 0x00180012
 # Sequence -> keyword under which its first item's code meaning stands.
 _CODES = ((0x00082218, "AnatomicRegion"), (0x00540220, "ViewCode"), (0x00181200, "Calibration"))
 _VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080102, 0x00080104
@@ -243,12 +257,12 @@ def _read(file: File, row: Row, charsets: tuple[str, ...], among: Dataset) -> An
         return (found or None) if kind == "B" else (found[0] if found else None)
     if kind == "w":
         return file.ascii(row.tag, among) or None
+    slot = among[row.tag]
+    if kind in "dDn" and slot[0] in ("FD", "FL", "US", "SS", "UL", "SL"):  # before text: its bytes may be letters
+        found = [_plain(v) for v in file.numbers(row.tag, among)]
+        return (found or None) if kind == "D" else (found[0] if found else None)
     said = text(file, row.tag, charsets, among)
     if not said:
-        slot = among[row.tag]
-        if kind in "dDn" and slot[0] in ("FD", "FL", "US", "SS"):
-            found = [_plain(v) for v in file.numbers(row.tag, among)]
-            return found if kind == "D" else (found[0] if found else None)
         return None
     if kind == "t":
         return said
@@ -278,6 +292,8 @@ def all_facts(file: File, charsets: tuple[str, ...]) -> tuple[dict[str, Any], di
     """Facts that a series should share, as this instance has them, and those of the instance alone; read once."""
     shared, own = _collect(file, charsets)
     _of_series(file, charsets, shared)
+    _of_groups(file, charsets, shared, own)
+    _of_patient(file, shared)
     _real_world(file, charsets, own)
     return shared, own
 
@@ -294,7 +310,19 @@ def series_facts(file: File, charsets: tuple[str, ...]) -> dict[str, Any]:
 
 def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> None:
     """What stands inside of sequences."""
-    for drug in file.items(_DRUG)[:1]:
+    _of_drug(file, charsets, file.dataset, found)
+    for tag, keyword in _CODES:
+        for item in file.items(tag)[:1]:
+            found[keyword] = text(file, _MEANING, charsets, item)
+    if agents := [text(file, _MEANING, charsets, item) for item in file.items(_AGENTS)]:
+        found.setdefault("ContrastBolusAgent", ", ".join(a for a in agents if a) or "stated by a code without a name")
+    _references(file, found)
+    if _machine_made(file):
+        found["MadeBy"] = "machine"
+
+
+def _of_drug(file: File, charsets: tuple[str, ...], among: Dataset, found: dict[str, Any]) -> None:
+    for drug in file.items(_DRUG, among)[:1]:
         for row in _OF_DRUG:
             if row.tag in drug:
                 value = _read(file, row, charsets, drug)
@@ -303,12 +331,38 @@ def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> 
         for nuclide in file.items(0x00540300, drug)[:1]:
             found["Radionuclide"] = text(file, _MEANING, charsets, nuclide)
             found["RadionuclideCode"] = [file.ascii(_VALUE, nuclide), file.ascii(_SCHEME, nuclide)]
-    for tag, keyword in _CODES:
-        for item in file.items(tag)[:1]:
-            found[keyword] = text(file, _MEANING, charsets, item)
-    _references(file, found)
-    if _machine_made(file):
-        found["MadeBy"] = "machine"
+
+
+def _of_groups(file: File, charsets: tuple[str, ...], shared: dict[str, Any], own: dict[str, Any]) -> None:
+    """What all frames of an enhanced object share, and what stood in the headers that a converted one was made of."""
+    for groups in file.items(_SHARED_GROUPS)[:1]:
+        for header in file.items(_CONVERTED, groups)[:1]:
+            for tag, row in _by_tag().items():
+                into = shared if row.shared else own
+                if tag in header and row.keyword not in into:
+                    value = _read(file, row, charsets, header)
+                    if value is not None:
+                        into[row.keyword] = value
+            if "RadionuclideTotalDose" not in shared:
+                _of_drug(file, charsets, header, shared)
+        frames = file.items(_FRAME_GROUPS)
+        for group, row in _GROUPED:
+            into = shared if row.shared else own
+            if row.keyword in into:
+                continue
+            held = file.items(group, groups)[:1] or [one for own_ in frames for one in file.items(group, own_)[:1]]
+            values = [_read(file, row, charsets, one) for one in held if row.tag in one]
+            if values and values[0] is not None and all(v == values[0] for v in values):
+                into[row.keyword] = values[0]
+
+
+def _of_patient(file: File, found: dict[str, Any]) -> None:
+    """The age on the day of the study where only the day of birth is stated."""
+    born, day = file.ascii(0x00100030), file.ascii(0x00080020)
+    if found.get("PatientAge") or not (born.isdigit() and day.isdigit() and len(born) == len(day) == 8 and born <= day):
+        return
+    months = 12 * (int(day[:4]) - int(born[:4])) + int(day[4:6]) - int(born[4:6]) - (day[6:] < born[6:])
+    found["PatientAge"] = f"{months // 12:03d}Y" if months >= 24 else f"{max(months, 0):03d}M"
 
 
 def _collect(file: File, charsets: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:

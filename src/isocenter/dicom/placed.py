@@ -315,15 +315,22 @@ def _enhanced_keys(
     velocity = _group(file, 0x00189197, own, shared)
     index = file.numbers(0x00209128, content, "I")
     moment = moment_s(file.ascii(0x00189074, content), "")
+    converted = (file.items(0x00209171, own) or [{}])[0]  # what a converted object kept of the frame's old header
+
+    def kept(tag: int) -> float | None:
+        return _one(file.decimals(tag, converted))
+
+    echo, trigger, temporal = kept(0x00180081), kept(0x00181060), kept(0x00200100)
     return {
-        "echo": first(0x00189114, 0x00189082),
+        "echo": first(0x00189114, 0x00189082) if echo is None else echo,
+        "flip": _one(file.decimals(0x00181314, _group(file, 0x00189112, own, shared))) or kept(0x00181314),
         "inversion": first(0x00189115, 0x00189079),
-        "energy": _one(file.decimals(0x00180060, details)),
+        "energy": _one(file.decimals(0x00180060, details)) or kept(0x00180060),
         "b_value": _one(file.numbers(0x00189087, diffusion, "d")),
         "direction": _direction(list(file.numbers(0x00189089, gradient, "d"))),
         ENCODING: stated(list(file.numbers(0x00189090, velocity, "d")), _one(file.numbers(0x00189217, velocity, "d"))),
-        "trigger": first(0x00189118, 0x00209153),
-        "temporal": _one(index) if instance.frames > 1 else None,
+        "trigger": first(0x00189118, 0x00209153) if trigger is None else trigger,
+        "temporal": (_one(index) if instance.frames > 1 else None) if temporal is None else temporal,
         "offset": first(0x00209310, 0x0020930D),
         "moment": moment,
         "reference": None,

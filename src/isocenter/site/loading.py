@@ -218,6 +218,8 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
             paths[digest] = _kept(name, given, digest, Path(spill.name), wrapped=wrap is not None)
             records.append(record)
     studies = merge(records, refused=lambda clash: rejected.append((path.name, str(clash))))
+    # Names of files say nothing of time: a patient's studies are told in the order in which they were made.
+    studies.sort(key=lambda study: (str(study.date or ""), study.time, study.uid))
     return Folder(tuple(studies), paths, tuple(rejected), spill)
 
 
