@@ -26,7 +26,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -48,6 +47,7 @@ from isocenter.doors.negotiation import (
     read_request,
     reject,
 )
+from isocenter.doors.port import Port
 from isocenter.doors.retrieve import Retrieval, get, move
 from isocenter.doors.service import Asked, Service
 from isocenter.doors.upper_layer import Context, Ended, Link, Message
@@ -161,12 +161,10 @@ class Listener:
         self._tls = tls
         self._services = {uid: service for service in services for uid in service.classes}
         self._site, self._who, self._said_no = site, who, said_no
-        self.aet, self._host, self._port = ae_title(aet), host, port
+        self.aet, self._port = ae_title(aet), Port(host, port, kind="DICOM", called=self._called)
         self._limit, self._artim_s, self._idle_s, self._largest = associations, artim_s, idle_s, largest_instance
-        self._socket: socket.socket | None = None
         self._threads: dict[threading.Thread, Link] = {}
         self._established = 0
-        self._closing = threading.Event()
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
@@ -189,33 +187,12 @@ class Listener:
             Unavailable: the port is in use, or not ours to take.
         """
         prepare()
-        sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((self._host, self._port))
-            sock.listen(128)
-        except OSError as error:
-            sock.close()
-            raise Unavailable(
-                f"Port {self._port} on {self._host} cannot be opened ({error.strerror or error})",
-                "another program listens there, perhaps a second Isocenter, or the address is not this machine's",
-                "stop it or choose another DICOM port in the settings",
-            ) from None
-        self._socket = sock
-        self._accepting = threading.Thread(target=self._accept, args=(sock,), name="dimse-accept", daemon=True)
-        self._accepting.start()
-        return int(sock.getsockname()[1])
+        return self._port.open()
 
     def stop(self, *, grace_s: float = 10.0) -> None:
         """Take no more calls, let instances on their way be answered, end all associations."""
-        sock, self._socket = self._socket, None
-        if sock is None:
+        if not self._port.close():
             return
-        self._closing.set()
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-        sock.close()
-        self._accepting.join()
         with self._lock:
             open_now = dict(self._threads)
         for link in open_now.values():
@@ -225,28 +202,18 @@ class Listener:
             thread.join(max(0.0, deadline - time.monotonic()))
             link.close()
 
-    def _accept(self, sock: socket.socket) -> None:
-        while True:
-            try:
-                connection, address = sock.accept()
-            except OSError as error:
-                if self._closing.is_set():
-                    return
-                # Out of file descriptors, or a peer that hung up at once: neither may close the door, nor make it spin.
-                note(LOG, error, "accepting a connection")
-                self._closing.wait(0.1)
-                continue
-            with self._lock:
-                crowded = len(self._threads) >= 4 * self._limit
-            if crowded:
-                self._count("crowded")
-                connection.close()
-                continue
-            link = Link(connection, self._artim_s, self._largest)
-            thread = threading.Thread(target=self._serve, args=(link, address[0]), name="dimse", daemon=True)
-            with self._lock:
-                self._threads[thread] = link
-            thread.start()
+    def _called(self, connection: socket.socket, address: str) -> None:
+        with self._lock:
+            crowded = len(self._threads) >= 4 * self._limit
+        if crowded:
+            self._count("crowded")
+            connection.close()
+            return
+        link = Link(connection, self._artim_s, self._largest)
+        thread = threading.Thread(target=self._serve, args=(link, address), name="dimse", daemon=True)
+        with self._lock:
+            self._threads[thread] = link
+        thread.start()
 
     # one association
 

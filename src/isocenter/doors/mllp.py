@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Final
 
 from isocenter.doors.faults import note
+from isocenter.doors.port import Port
 from isocenter.errors import IsocenterError, LimitReached, NotWhole, Unavailable
 from isocenter.forms.hl7 import LARGEST
 
@@ -103,12 +104,11 @@ class MllpListener:
         self, hear: Callable[[bytes], bytes], *, host: str, port: int, senders: Collection[str],
         tls: ssl.SSLContext | None = None, connections: int = 16, whole_s: float = 30.0, idle_s: float = 3600.0,
     ) -> None:  # fmt: skip
-        self._hear, self._host, self._port, self._senders, self._tls = hear, host, port, frozenset(senders), tls
+        self._hear, self._senders, self._tls = hear, frozenset(senders), tls
+        self._port = Port(host, port, kind="HL7", called=self._called)
         self._limit, self._whole_s, self._idle_s = connections, whole_s, idle_s
-        self._socket: socket.socket | None = None
         self._open: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
-        self._closing = threading.Event()
 
     def start(self) -> int:
         """Listen; the port that was taken.
@@ -116,32 +116,12 @@ class MllpListener:
         Raises:
             Unavailable: it cannot be opened.
         """
-        sock = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((self._host, self._port))
-            sock.listen(16)
-        except OSError as error:
-            sock.close()
-            raise Unavailable(
-                f"Port {self._port} on {self._host} cannot be opened ({error.strerror or error})",
-                "another program listens there, or the address is not this machine's", "choose another HL7 port",
-            ) from None  # fmt: skip
-        self._socket = sock
-        self._accepting = threading.Thread(target=self._accept, args=(sock,), name="mllp-accept", daemon=True)
-        self._accepting.start()
-        return int(sock.getsockname()[1])
+        return self._port.open()
 
     def stop(self) -> None:
         """Take no more, let answers on their way be given, end all connections."""
-        sock, self._socket = self._socket, None
-        if sock is None:
+        if not self._port.close():
             return
-        self._closing.set()
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-        sock.close()
-        self._accepting.join()
         with self._lock:
             still = dict(self._open)
         for connection in still.values():
@@ -150,26 +130,17 @@ class MllpListener:
         for thread in still:
             thread.join(5)
 
-    def _accept(self, sock: socket.socket) -> None:
-        while True:
-            try:
-                connection, address = sock.accept()
-            except OSError as error:
-                if self._closing.is_set():
-                    return
-                note(LOG, error, "accepting an HL7 connection")
-                self._closing.wait(0.1)
-                continue
-            with self._lock:
-                full = len(self._open) >= self._limit
-            if full or address[0] not in self._senders:
-                LOG.warning("HL7 connection from %s refused: %s", address[0], "too many" if full else "not listed")
-                connection.close()
-                continue
-            thread = threading.Thread(target=self._serve, args=(connection, address[0]), name="mllp", daemon=True)
-            with self._lock:
-                self._open[thread] = connection
-            thread.start()
+    def _called(self, connection: socket.socket, address: str) -> None:
+        with self._lock:
+            full = len(self._open) >= self._limit
+        if full or address not in self._senders:
+            LOG.warning("HL7 connection from %s refused: %s", address, "too many" if full else "not listed")
+            connection.close()
+            return
+        thread = threading.Thread(target=self._serve, args=(connection, address), name="mllp", daemon=True)
+        with self._lock:
+            self._open[thread] = connection
+        thread.start()
 
     def _serve(self, plain: socket.socket, address: str) -> None:
         connection = plain
@@ -180,7 +151,7 @@ class MllpListener:
                 with self._lock:
                     self._open[threading.current_thread()] = connection
             frames = Frames(connection, whole_s=self._whole_s, idle_s=self._idle_s)
-            while not self._closing.is_set() and (message := frames.receive()) is not None:
+            while not self._port.closing.is_set() and (message := frames.receive()) is not None:
                 frames.send(self._hear(message))
         except (IsocenterError, OSError) as end:
             LOG.warning("HL7 connection from %s ended: %s", address, type(end).__name__)
