@@ -98,15 +98,17 @@ class Disclosing:
                 return
             if self._level < 0 or head < self._level:  # at the start, or the archive was put back to an older copy
                 self._modes, self._stops, self._gates, self._locks, self._level = Modes(), {}, gate.Gates(), {}, 0
-                self._made = self._machine_made({})
-                self._read(tuple(k for k in _FOLLOWED if k is not Kind.INSTANCES_RECEIVED), head)
+                last = self._read(tuple(k for k in _FOLLOWED if k is not Kind.INSTANCES_RECEIVED), head)
+                self._made = self._machine_made({})  # asked last: what came while the events were read is in it
             else:
-                self._read(_FOLLOWED, head)
-            self._level = head
+                last = self._read(_FOLLOWED, head)
+            # A page may hold what was written after the head was asked for: it is not to be folded again.
+            self._level = max(head, last)
 
-    def _read(self, kinds: Sequence[Kind], head: int) -> None:
+    def _read(self, kinds: Sequence[Kind], head: int) -> int:
+        """Fold what was said since; the number of the last entry that was."""
         number = self._level
-        while page := self.journal.since(number, kinds=kinds, limit=_PAGE):
+        while number < head and (page := self.journal.since(number, kinds=kinds, limit=_PAGE)):
             self._modes, self._stops = self._modes.after(page), stopping.after(self._stops, page)
             self._gates = self._gates.after(page)
             for sealed in page:
@@ -116,8 +118,7 @@ class Disclosing:
                 elif event.kind is Kind.INSTANCES_RECEIVED and _may_be_machines(event.details):
                     self._made |= self._machine_made({"StudyInstanceUID": event.subject})
             number = page[-1].number
-            if number >= head:
-                return
+        return number
 
     def _machine_made(self, within: Mapping[str, str]) -> dict[str, str]:
         rows = self.index.find("IMAGE", {**_MACHINES_WRITE, **within})
