@@ -119,7 +119,7 @@ class House:
         self._jobs = Jobs(
             self.settings.database_url,
             executor=executor or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
-            run={"analyse": self._analyse, "send": self._send},
+            run={"analyse": self._analyse, "match_followups": self._match_followups, "send": self._send},
         )
         self._jobs.start(concurrency=self.settings.workers)
         self._closing.append(self._jobs.close)
@@ -215,6 +215,11 @@ class House:
         except Exception as fault:
             self.site.failed(study, f"{type(fault).__name__}: {fault}")
             raise
+
+    def _match_followups(self, study: str) -> int:
+        from isocenter.site.verbs import HOUSE
+
+        return self.site.reviews.match_arrived(study, who=HOUSE)
 
     def _send(self, study: str, destination: str, what: str = "all") -> int:
         from isocenter.site.verbs import HOUSE

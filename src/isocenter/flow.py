@@ -36,8 +36,16 @@ FLOW: tuple[Rule, ...] = (
         "Arrivals push back one job: the study is planned and analysed once it has been quiet.",
         quiet=True,
     ),
+    Rule(
+        Kind.INSTANCES_RECEIVED,
+        "match_followups",
+        "The examination that came completes the open follow-ups of its patient that it surely answers.",
+        quiet=True,
+    ),
 )
 """The whole automatism of the house."""
+
+_KINDS = list(dict.fromkeys(r.event for r in FLOW))
 
 
 @dataclass
@@ -66,10 +74,11 @@ class Follower:
         """Read what is new and hand over what is quiet; how many jobs were submitted."""
         if self._read < 0:
             self._read = self._marked()
-        rules = {r.event: r for r in FLOW}
-        while page := self.since(self._read, kinds=list(rules), limit=1000):
+        while page := self.since(self._read, kinds=_KINDS, limit=1000):
             for sealed in page:
-                self._pending[rules[sealed.event.kind].verb, sealed.event.subject] = self.clock()
+                for rule in FLOW:
+                    if rule.event is sealed.event.kind:
+                        self._pending[rule.verb, sealed.event.subject] = self.clock()
             self._read = page[-1].number
         return self._hand_over()
 
@@ -85,7 +94,7 @@ class Follower:
 
     def is_level(self, head: int) -> bool:
         """Whether everything up to an event was read and handed over."""
-        newest = self.since(max(self._read, 0), kinds=[r.event for r in FLOW], limit=1)
+        newest = self.since(max(self._read, 0), kinds=_KINDS, limit=1)
         return not self._pending and self._read >= 0 and not newest and head >= 0
 
     def follow(self, stop: threading.Event, every_s: float = 0.05) -> None:

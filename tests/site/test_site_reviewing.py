@@ -10,9 +10,9 @@ import pytest
 
 from department_for_oversight import CHIEF, ITO, LEE, MONDAY, RUIZ, Clock, department, uid
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused
-from isocenter.govern.policy import Person, Role
+from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.consultation import Mark, View
-from isocenter.record import Patient, Series, Study
+from isocenter.record import Kind, Patient, Series, Study
 from isocenter.site.verbs import Site
 from isocenter.store.intake import receive
 
@@ -144,6 +144,33 @@ def test_a_follow_up_is_found_by_itself_or_is_overdue(held: tuple[Site, Clock]) 
         site.reviews.match_followup(fourth, "1.3.1", who=ITO)
     with pytest.raises(NotFound):
         site.reviews.close_followup("f" * 16, "x", who=ITO)
+
+
+def test_an_examination_that_arrives_completes_what_it_surely_answers_and_says_why(
+    held: tuple[Site, Clock],
+) -> None:
+    site, clock = held
+    asked = {"finding": "nodule", "due": date(2027, 5, 18), "responsible": "Dr Ruiz", "modality": "CT"}
+    first, second = (site.reviews.ask_followup(uid(n), who=ITO, **asked) for n in (1, 2))
+    clock.now = MONDAY + timedelta(days=190)
+    for number, (patient, on, modality) in enumerate(
+        (("P01", date(2027, 5, 10), "CT"), ("P02", date(2026, 12, 1), "CT"), ("P02", date(2027, 5, 10), "MR"),
+         ("P04", date(2027, 5, 16), "CT")), 1,
+    ):  # fmt: skip
+        later = Study(f"1.3.{number}", Patient(patient), date=on, series=(Series(f"1.3.{number}.1", modality),))
+        receive(site.database, site.blobs, site.journal, [(b"%d" % number, _with_image(later))], "CT1", clock.now)
+    assert [site.reviews.match_arrived(f"1.3.{n}", who=HOUSE) for n in (1, 1, 2, 3, 4)] == [1, 0, 0, 0, 0]
+    assert site.reviews.match_arrived("1.3.99", who=HOUSE) == 0, "it was rejected meanwhile"
+    with pytest.raises(Forbidden):
+        site.reviews.match_arrived("1.3.1", who=Person("gray", Role.RESEARCHER))
+    (told,) = site.journal.since(kinds=(Kind.FOLLOW_UP_MATCHED,))
+    assert (told.event.who, told.event.subject, told.event.details["study"]) == ("isocenter", uid(1), "1.3.1")
+    assert told.event.details["why"] == "the same patient; CT as was asked; 8 days before the day on which it was due"
+    site.identities.merge(("P04", ""), ("P02", ""), reason="one person", who=HOUSE)
+    assert site.reviews.match_arrived("1.3.4", who=HOUSE) == 1, "it is of whom its study is of now"
+    rows = {r["id"]: r for r in site.reviews.followups(who=ITO)["rows"]}
+    assert rows[first]["state"] == rows[second]["state"] == "completed"
+    assert rows[second]["completed_by"] == "isocenter"
 
 
 def _with_image(study: Study) -> Study:

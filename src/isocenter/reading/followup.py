@@ -53,6 +53,8 @@ class FollowUp:
         body_part: of the examination that is wanted; empty for any.
         responsible: who answers for it that it happens.
         completed: the study that completed it.
+        completed_by: who said so: the house where it was sure, else a person.
+        completed_why: what speaks for it, in words.
         closed: why it was closed without one.
     """
 
@@ -69,6 +71,8 @@ class FollowUp:
     by: str
     completed: str = ""
     completed_on: date | None = None
+    completed_by: str = ""
+    completed_why: str = ""
     closed: str = ""
 
     def state(self, today: date) -> str:
@@ -130,7 +134,10 @@ def fold(events: Iterable[Event]) -> dict[str, FollowUp]:
             )  # fmt: skip
         elif event.kind is Kind.FOLLOW_UP_MATCHED:
             on = date.fromisoformat(told["on"])
-            found[told["id"]] = replace(found[told["id"]], completed=told["study"], completed_on=on)
+            found[told["id"]] = replace(
+                found[told["id"]], completed=told["study"], completed_on=on, completed_by=event.who,
+                completed_why=told.get("why", ""),
+            )  # fmt: skip
         elif event.kind is Kind.FOLLOW_UP_CLOSED:
             found[told["id"]] = replace(found[told["id"]], closed=told["reason"])
     return found
@@ -161,7 +168,10 @@ def match(asked: FollowUp, found: Match, who: str, now: datetime) -> Event:
         WrongState: it is completed or closed already.
     """
     _open(asked)
-    told = {"id": asked.id, "study": found.study, "on": found.on.isoformat(), "sure": found.sure}
+    told = {
+        "id": asked.id, "study": found.study, "on": found.on.isoformat(), "sure": found.sure,
+        "why": _grounds(asked, found),
+    }  # fmt: skip
     return Event(Kind.FOLLOW_UP_MATCHED, now, who, asked.study, told)
 
 
@@ -195,6 +205,18 @@ def adherence(many: Iterable[FollowUp], today: date) -> Estimate | None:
 def _open(asked: FollowUp) -> None:
     if asked.completed or asked.closed:
         raise WrongState("this follow-up is not open", "it was completed" if asked.completed else "it was closed")
+
+
+def _grounds(asked: FollowUp, found: Match) -> str:
+    days = (asked.due - found.on).days
+    when = "on the day" if not days else f"{abs(days)} days {'before' if days > 0 else 'after'} the day"
+    part = f" of {asked.body_part}" if asked.body_part and found.sure else ""
+    told = [
+        "the same patient",
+        f"{asked.modality}{part} as was asked" if asked.modality or part else "any examination was asked",
+        f"{when} on which it was due",
+    ]
+    return "; ".join(told + [found.why] * bool(found.why))
 
 
 def _fits(asked: FollowUp, study: Study) -> Match | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from isocenter.errors import NotFound
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.reading import consultation, double_reading, followup, peer
 from isocenter.reading.session import machine_of
-from isocenter.record import Kind, Outcome, Study
+from isocenter.record import Event, Kind, Outcome, Patient, Sealed, Study
 from isocenter.site.logbook import Logbook
 
 if TYPE_CHECKING:
@@ -270,10 +270,44 @@ class Reviewing:
         must(who, "followup")
         many = {id: f for id, f in self._followups().items() if self.holds(f.study, who, "followup")}
         sure = [m for m in self._matches(followup.queue(many.values(), self.clock().date()), who) if m.sure]
-        events = [followup.match(many[m.follow_up], m, who.name, self.clock()) for m in sure]
-        if events:
-            self.journal.append(*events)
-        return len(events)
+        return sum(self._completed(many[m.follow_up], m, who) for m in sure)
+
+    def match_arrived(self, study_uid: str, *, who: Person) -> int:
+        """Complete, by an examination that has arrived, the open follow-ups that it surely answers; how many.
+
+        A follow-up is of whoever the study in which it was recommended belongs to now: patients are merged, and
+        studies are given to another. Where something does not quite fit, the list of follow-ups asks a person.
+        """
+        must(who, "followup", study_uid)
+        try:
+            study = self.index.study(study_uid)
+        except NotFound:
+            return 0  # it was rejected or erased meanwhile
+        today = self.clock().date()
+        open_ = [f for f in followup.queue(self._followups().values(), today) if f.study != study_uid]
+        if not open_ or not study.patient.id:
+            return 0
+        mine = self._studies_of(study.patient)
+        theirs = {
+            f.id: replace(f, patient=study.patient.id, issuer=study.patient.issuer)
+            for f in open_
+            if f.study in mine and self.together(f.study, study_uid) and self.holds(f.study, who, "followup")
+        }
+        found = followup.matches(theirs.values(), [study])
+        return sum(self._completed(theirs[m.follow_up], m, who) for m in found if m.sure)
+
+    def _completed(self, asked: followup.FollowUp, found: followup.Match, who: Person) -> bool:
+        """Write down what completes a follow-up, unless another process or a person was first."""
+
+        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
+            now = followup.fold(sealed.event for sealed in history)[asked.id]
+            return [] if now.completed or now.closed else [followup.match(asked, found, who.name, self.clock())]
+
+        return bool(self.journal.decide(asked.study, _FOLLOW, rule))
+
+    def _studies_of(self, patient: Patient) -> set[str]:
+        many = self.index.studies({"PatientID": patient.id.replace("*", "?")}, limit=1000)
+        return {s.uid for s in many if (s.patient.id, s.patient.issuer) == (patient.id, patient.issuer)}
 
     def match_followup(self, id: str, study_uid: str, *, who: Person) -> None:
         """A person says that this examination completes it.

@@ -22,6 +22,8 @@ interface FollowUp {
   by: string;
   completed: string;
   completed_on: string | null;
+  completed_by: string;
+  completed_why: string;
   closed: string;
   state: string;
 }
@@ -82,7 +84,7 @@ function Told({ told, again }: { told: FollowUps; again: () => void }) {
                   <td>{[row.modality, row.body_part].filter(Boolean).join(" ") || "any"}</td>
                   <td>{row.responsible} <span class="muted">asked by {row.by}</span></td>
                   <td>
-                    {row.completed && <a href={to.study(row.completed)}>examined {day(row.completed_on)}</a>}
+                    {row.completed && <a href={to.study(row.completed)}>examined {day(row.completed_on)}</a>}{row.completed_why && <span class="muted"> {row.completed_why} ({row.completed_by})</span>}
                     {row.closed}
                     {!done && maybe && <div><a href={to.study(maybe.study)}>possibly {maybe.on}</a> <span class="muted">{maybe.why}</span> <button type="button" onClick={() => void confirm(row.id, maybe.study)}>It is the one</button></div>}
                     {!done && <details><summary>Close</summary><form class="acts" onSubmit={(event) => void close(row.id, event)}><label><span class="hidden">Reason</span><input name="reason" required maxLength={500} placeholder="done elsewhere, refused, …" /></label><button type="submit">Close</button></form></details>}
