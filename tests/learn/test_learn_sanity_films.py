@@ -16,13 +16,15 @@ from onnx import numpy_helper
 
 from isocenter.analysis.weights import model as shelved
 from isocenter.errors import Refused
+from isocenter.govern import showing
 from isocenter.learn import partners as party
 from isocenter.learn.cascade import cascade
 from isocenter.learn.examples import Examples, digest_of
 from isocenter.learn.planted import planted_opacity
 from isocenter.learn.recipes import recipe
-from isocenter.learn.sanity_films import films_sanity
-from isocenter.record import Model
+from isocenter.learn.sanity_films import METHODS, SHOWN, films_sanity
+from isocenter.record import Map, Model
+from isocenter.space import Geometry
 
 HOW = replace(recipe("chest_xray_opacity"), size=32, widths=(4, 6, 8, 8), batch=8)
 
@@ -112,3 +114,19 @@ def test_it_refuses_other_models_methods_and_data(tmp_path: Path) -> None:
         with pytest.raises(Refused, match=why):
             films_sanity(model, data, tmp_path, tmp_path / "partners", methods)
     assert not (tmp_path / "partners").exists()
+
+
+def test_what_ships_is_shown_only_as_its_verdict_says() -> None:
+    held, _ = shelved("chest_xray_opacity")
+    (verdict,) = held.evidence["explanation"]
+    assert verdict["digest"] == held.digest and (verdict["method"], verdict["map"]) == SHOWN and SHOWN[0] in METHODS
+    assert set(verdict["checks"]) == set(showing.CHECKS) and not any(
+        "not_made" in c for c in verdict["checks"].values()
+    )
+    assert verdict["passed"] == all(check["passed"] for check in verdict["checks"].values())
+    assert {"cascade", "labels"} <= set(verdict["control"]["failed"]), "the planted edge detector fails"
+    grid = Geometry(np.eye(4), (1, 8, 8), "1.2.3")
+    map_ = Map(SHOWN[1], "where", "1", grid, "0" * 64, "sensitivity")
+    assert (SHOWN[1] in showing.withheld([map_], held)) is not verdict["passed"]
+    other = replace(held, digest="f" * 64)
+    assert "other weights" in showing.withheld([map_], other)[SHOWN[1]]

@@ -103,6 +103,8 @@ def explained(model: Model) -> list[str]:
             passed = "not made" if "not_made" in check else "yes" if check["passed"] else "no"
             lines.append(f"| {name} | {passed} | {'' if worst is None else f'{worst:.1g}'} |")
         lines.append("")
+        if planted := one.get("cases", {}).get("clear films with a planted lesion"):
+            lines += [f"Of {planted} clear films with a planted lesion it calls {one['cases']['of these called']}.", ""]
     return lines
 
 

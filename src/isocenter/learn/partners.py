@@ -143,7 +143,7 @@ def _one(
         how, examples, seed, architecture=architecture, checkpoint=kept,
         progress=lambda line: progress(f"{role}, {line}"),
     )  # fmt: skip
-    digest, _ = exported(_Looking(net), (1, how.size, how.size), file, ("logits", "map"), seed=seed)
+    digest, _ = exported(_Looking(net), (1, how.size, how.size), file, ("logits", "map"), seed=seed, apart=1e-3)
     told = {**said, "digest": digest, "films": len(examples), **_answers_of(net, how.size, examples, held, role)}
     beside.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     kept.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 """The checks of `sanity` made for a classifier of films: its partners trained, films chosen, lesions planted.
 
 The films are of people whom the model did not learn from and whom it calls, for only there a reader would see a map.
-The lesions are planted in clear ones of such people that it does not call; all count, whether it then calls them or
-not, and how many it calls is told.
+The lesions are planted in these very films, which it still calls. How many clear films it calls once the same is
+planted in them is told beside: where that is few, it does not take such a lesion for what it looks for.
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ class Cases:
 
     Args:
         images: (n, 1, size, size) films that the model calls. planted: (m, 1, size, size) with a lesion, masks: where.
-        called: films with a planted lesion that the model calls.
+        clear: other films, that it does not call, in which the same was planted; turned: those that it then calls.
     """
 
     images: Array
     planted: Array
     masks: npt.NDArray[np.bool_]
-    called: int
+    clear: int
+    turned: int
 
     @property
     def digest(self) -> str:
@@ -125,12 +126,15 @@ def films_sanity(
     chosen, held = read.take(inside), read.take(aside)
     beside = partners(how, chosen, held, seed, folder, progress)
     cases = cases_of(model, _opened(data), held, np.random.default_rng([seed, 12]))
-    progress(f"{len(cases.images)} films, {len(cases.planted)} planted lesions, {cases.called} of them called")
+    progress(
+        f"{len(cases.images)} films, {len(cases.planted)} planted lesions; of {cases.clear} clear films with one "
+        f"{cases.turned} are called"
+    )
     subjects = _subjects(data, beside, np.random.default_rng([seed, 13]))
     facts = {
         "cases": {
-            "films": len(cases.images), "planted": len(cases.planted), "planted and called": cases.called,
-            "digest": cases.digest,
+            "films": len(cases.images), "planted": len(cases.planted), "clear films with a planted lesion": cases.clear,
+            "of these called": cases.turned, "digest": cases.digest,
         },
         "partners": {one.role: one.told for one in beside},
     }  # fmt: skip
@@ -178,23 +182,23 @@ def _subjects(data: bytes, beside: Sequence[Partner], rng: np.random.Generator) 
 
 
 def cases_of(model: Model, session: Any, held: Examples, rng: np.random.Generator, most: int = _MOST) -> Cases:
-    """Films that the model calls, and clear ones in which it calls a planted lesion; drawn by chance.
+    """Films that the model calls, drawn by chance, and the same with a lesion planted in each.
 
     Args:
         held: films of people that it did not learn from, with their labels.
     """
     size = int(model.inputs["size"])
     called = _called(model, session, held.pictures, size)
-    films = rng.permutation(np.flatnonzero((held.labels == 1) & called))[:most]
-    clear = np.flatnonzero((held.labels == 0) & ~called)
-    some = rng.permutation(clear)[:most]
-    made = [planted_opacity(held.pictures[k], rng) for k in some]
-    shown = np.array([film for film, _ in made])
-    now = int(np.count_nonzero(_called(model, session, shown, size))) if made else 0
-    grid = (size, size)
-    masks = [resampled(mask.astype(np.float32), *grid) >= 0.5 for _, mask in made]
+    films = held.pictures[rng.permutation(np.flatnonzero((held.labels == 1) & called))[:most]]
+    clear = held.pictures[rng.permutation(np.flatnonzero((held.labels == 0) & ~called))[:most]]
+    made = [planted_opacity(film, rng) for film in films]
+    shown = np.array([film for film, _ in made]).reshape(-1, *held.pictures.shape[1:])
+    kept = np.flatnonzero(_called(model, session, shown, size)) if made else np.zeros(0, int)
+    turned = np.array([planted_opacity(film, rng)[0] for film in clear])
+    masks = [resampled(made[k][1].astype(np.float32), size, size) >= 0.5 for k in kept]
     return Cases(
-        _prepared(held.pictures[films], size), _prepared(shown, size), np.array(masks).reshape(-1, *grid), now
+        _prepared(films, size), _prepared(shown[kept], size), np.array(masks).reshape(-1, size, size), len(clear),
+        int(np.count_nonzero(_called(model, session, turned, size))) if len(clear) else 0,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ export interface Verdict {
   passed: boolean;
   n: number;
   checks: Record<string, Check>;
+  cases?: Record<string, number | string>;
 }
 
 export interface Model {
