@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from department_for_oversight import AI, CHIEF, ITO, department
 from isocenter.errors import Forbidden, NotFound
 from isocenter.forms.model_card import lines
-from isocenter.govern.card import ASKED, SCHEMA
+from isocenter.govern.card import ASKED, SCHEMA, card
 from isocenter.govern.policy import Person, Role
 
 _KINDS = {"object": Mapping, "string": str, "boolean": bool, "array": list, "number": (int, float)}
@@ -46,7 +47,15 @@ def test_the_card_of_a_model_is_whole_and_says_what_is_not_known(tmp_path: Path)
         assert asked["2.i"]["says"] == site.gating.model(AI).card["intended_use"]
         assert asked["7.i"]["says"]["metrics"]["auc"]["low"] > 0.5 and not asked["7.ii"]["known"]
         assert asked["8.i"]["says"]["cases"] == 3 and not asked["8.ii"]["known"]
-        assert not told["explanation"]["known"] and told["model"]["state"] == "candidate"
+        (said,) = told["explanation"]["says"]
+        assert said == f"opacity_sensitivity: {told['explanation']['verdicts'][0]['says']}"
+        assert told["model"]["state"] == "candidate"
+        other = replace(site.gating.model(AI), evidence={})
+        way, here = site.gating.told(AI, who=ITO), {"runs": 0, "confirmed": {}}
+        untested = card(other, way=way, here=here, watched=None, now=site.clock())
+        assert (
+            not untested["explanation"]["known"] and "no saliency method was tested" in untested["explanation"]["says"]
+        )
         site.gating.step(AI, "reject", reason="a test", who=CHIEF)
         again = site.carding.card(AI, who=ITO)
         assert again["model"]["state"] == "rejected" == again["chai"]["release_stage"]["says"]
