@@ -203,8 +203,7 @@ class _Arrival:
     """One instance on its way in, as plain values that every database can hold."""
 
     def __init__(self, study: Study, series: Series, instance: Instance, given: bytes | bytearray | Incoming) -> None:
-        self.study = _plain(study, "series", "arrived")
-        self.series = _plain(series, "instances", "uid")
+        self.study, self.series = _plain(study), _plain(series)
         self.item: dict[str, Any] = {
             "study_uid": study.uid,
             "series_uid": series.uid,
@@ -386,12 +385,20 @@ def _only(study: Study) -> tuple[Study, Series, Instance]:
     return study, series, instance
 
 
-_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in (Study, Series, Instance, Patient)}
+_ELSEWHERE = {Study: {"series", "arrived"}, Series: {"instances", "uid"}}  # fields that an arrival tells in its own way
+_FIELDS = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in _ELSEWHERE.get(kind, ()))
+    for kind in (Study, Series, Instance, Patient)
+}
+_VALUES = {kind: operator.attrgetter(*names) for kind, names in _FIELDS.items()}
+_AS_IT_STANDS = frozenset({int, bool, type(None)})
 
 
-def _plain(record: Study | Series | Instance | Patient, *without: str) -> dict[str, Any]:
+def _plain(record: Study | Series | Instance | Patient) -> dict[str, Any]:
     """The fields of a record as plain values that every database can hold."""
-    return {name: _storable(getattr(record, name)) for name in _FIELDS[type(record)] if name not in without}
+    kind = type(record)
+    pairs = zip(_FIELDS[kind], _VALUES[kind](record), strict=True)
+    return {name: one if type(one) in _AS_IT_STANDS else _storable(one) for name, one in pairs}
 
 
 def _storable(value: Any) -> Any:
@@ -401,7 +408,7 @@ def _storable(value: Any) -> Any:
         if value.isascii():
             return value.replace("\0", "\ufffd") if "\0" in value else value
         return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
-    if value is None or kind is int or kind is bool or (kind is float and math.isfinite(value)):
+    if kind in _AS_IT_STANDS or (kind is float and math.isfinite(value)):
         return value
     if kind is dict:
         return {_storable(str(name)): _storable(one) for name, one in value.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -34,6 +35,7 @@ Condition = sa.ColumnElement[bool]
 _LAST = "\U0010ffff"  # sorts behind every text that shares a beginning
 
 
+@lru_cache(maxsize=256)  # images of a study arrive one after the other
 def name_keys(name: str) -> tuple[str, str, str]:
     """The three writings of a person's name as they are compared.
 
