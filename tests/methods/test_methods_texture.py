@@ -94,3 +94,22 @@ def test_refusals() -> None:
         texture.features(np.array([[[1, -1]]], np.int32))
     with pytest.raises(Refused, match="dimensions 4D"):
         texture.features(np.ones((2, 2, 2), np.int32), dimensions=("4D",))
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", ">i4", ">f8", "uint8", "strided"])
+def test_levels_as_files_give_them_say_the_same_and_are_left_as_they_were(kind: str) -> None:
+    levels = np.random.default_rng(1).integers(0, 5, (3, 6, 7))
+    wanted = texture.features(levels)
+    given = np.repeat(levels, 2, axis=2)[:, :, ::2] if kind == "strided" else levels.astype(kind)
+    given.flags.writeable = False
+    assert texture.features(given) == pytest.approx(wanted, nan_ok=True)
+    for family in (texture.glcm, texture.glrlm):
+        assert family(given) == pytest.approx({k: wanted[k] for k in family(levels)}, nan_ok=True)
+
+
+@pytest.mark.parametrize("wrong", [0.5, float("nan"), float("inf")])
+def test_levels_that_do_not_count_are_refused(wrong: float) -> None:
+    levels = np.ones((2, 3, 3))
+    levels[0, 0, 0] = wrong
+    with pytest.raises(Refused, match="no counting numbers"):
+        texture.features(levels)

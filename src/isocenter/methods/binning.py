@@ -19,14 +19,18 @@ def binned(frames: npt.NDArray[Any], by: int) -> npt.NDArray[np.float32]:
     """
     if by == 1:
         return np.array(frames, np.float32)
-    return np.asarray(_means(np.ascontiguousarray(frames), by))
+    return np.asarray(_means(_native(frames), by))
 
 
 def unbinned(values: npt.NDArray[Any], by: int, plane: tuple[int, int]) -> npt.NDArray[Any]:
     """(slices, rows, columns) of blocks -> the same on pixels, each with the value of its block."""
     if by == 1:
         return values
-    return np.asarray(_spread(np.ascontiguousarray(values), by, *plane))
+    return np.asarray(_spread(_native(values), by, *plane))
+
+
+def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
 
 
 @njit(cache=True, parallel=True, error_model="numpy")

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.masked import must_be_mask
 
 __all__ = [
     "THRESHOLD_HU",
@@ -237,6 +238,8 @@ def _must_fit(
         raise Refused(f"an array of shape {hu.shape}", "calcium is counted in slices of rows and columns")
     if where is not None and where.shape != hu.shape:
         raise Refused(f"a region of shape {where.shape}", f"the images have {hu.shape}")
+    if where is not None:
+        must_be_mask(where)
     if not all(np.isfinite(s) and s > 0 for s in spacing_mm):
         raise Refused(f"spacing {tuple(spacing_mm)} mm", "areas need millimetres")
     if convention not in ("area", "spacing"):

@@ -83,7 +83,15 @@ def fit_magnitudes(
     if not where.any():
         raise Refused("images without signal", "there is neither fat nor water in them")
     both = np.full((2, 3, *echoes.shape[1:]), np.nan, np.float32)
-    _fit(echoes, where, times, fat_signal(times, field_t), _STEPS, _FASTEST, both)
+    _fit(
+        np.ascontiguousarray(echoes, echoes.dtype.newbyteorder("=")),
+        where,
+        times,
+        fat_signal(times, field_t),
+        _STEPS,
+        _FASTEST,
+        both,
+    )
     # A voxel's noise may prefer the wrong answer; its neighbourhood seldom does.
     left = np.where(where, np.nan_to_num(both[:, 2]), 0.0)
     around = np.stack([ndimage.uniform_filter(each, (1, _PATCH, _PATCH)) for each in left])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from isocenter.errors import Refused
+from isocenter.methods.masked import must_fit
 
 __all__ = ["local_peaks", "statistics", "summary"]
 
@@ -83,8 +84,9 @@ def local_peaks(
     peak is the highest of all voxels of the region. A ball takes the voxels of the image whose centres it holds.
 
     Raises:
-        Refused: when the region is empty.
+        Refused: when the region is empty, or no mask of this image; see `isocenter.methods.masked`.
     """
+    must_fit(image, mask)
     if not mask.any():
         raise Refused("a region without voxels", "it has no peak")
     reach = [int(PEAK_RADIUS_MM // s) for s in spacing_mm]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.masked import must_be_mask, must_fit
 from isocenter.methods.spatial_autocorrelation import autocorrelation
 from isocenter.space import Geometry, Region, surface
 
@@ -35,6 +36,7 @@ def shape(mask: Mask, spacing_mm: Spacing) -> dict[str, float]:
     Raises:
         Refused: when the region is empty or lies in one line, where shapes have no axes.
     """
+    must_be_mask(mask)
     from scipy.spatial import ConvexHull
     from scipy.spatial.distance import pdist
 
@@ -88,8 +90,10 @@ def shape_with_intensity(
         volume_mm3: the region's volume from `shape`.
 
     Raises:
-        Refused: when fewer than two voxels are held, or all have one intensity.
+        Refused: when fewer than two voxels are held, or all have one intensity; for masks that are none of this image.
     """
+    must_be_mask(mask)
+    must_fit(image, held)
     x = np.asarray(image[held], dtype=np.float64)
     moran, geary = autocorrelation(image, held, spacing_mm)
     total = float(x.sum())

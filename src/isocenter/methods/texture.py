@@ -18,6 +18,7 @@ Source: Zwanenburg et al., Radiology 295 (2020) 328; IBSI reference manual, chap
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,7 @@ def features(
     Raises:
         Refused: when the region is empty or has too many grey levels for a texture.
     """
+    levels = _counted(levels)
     asked = _Asked(levels, count, tuple(dimensions))
     found: dict[str, float] = {}
     if "cm" in families:
@@ -85,6 +87,7 @@ def features(
 
 def glcm(levels: Levels, count: int = 0, *, dimensions: Sequence[str] = DIMENSIONS) -> dict[str, float]:
     """Grey level co-occurrence at distance 1: 25 features for each strategy."""
+    levels = _counted(levels)
     asked = _Asked(levels, count, tuple(dimensions))
     found: dict[str, float] = {}
 
@@ -110,6 +113,7 @@ def glcm(levels: Levels, count: int = 0, *, dimensions: Sequence[str] = DIMENSIO
 
 def glrlm(levels: Levels, count: int = 0, *, dimensions: Sequence[str] = DIMENSIONS) -> dict[str, float]:
     """Grey level run lengths: 16 features for each strategy."""
+    levels = _counted(levels)
     asked = _Asked(levels, count, tuple(dimensions))
     found: dict[str, float] = {}
 
@@ -154,6 +158,15 @@ def ngldm(
 ) -> dict[str, float]:
     """Neighbouring grey level dependence at distance 1: 17 features for each strategy."""
     return features(levels, count, families=("ngl",), dimensions=dimensions, coarseness=coarseness)
+
+
+def _counted(levels: npt.NDArray[Any]) -> Levels:
+    """Counting numbers as the compiled code takes them: files give floats and foreign byte orders too."""
+    given = np.asarray(levels)
+    if given.dtype.kind not in "iub" and not (np.isfinite(given).all() and (given == np.floor(given)).all()):
+        raise Refused("grey levels that are no counting numbers", "0 is outside, 1 is the lowest", "discretise first")
+    own = given.dtype.kind in "iu" and given.dtype.isnative
+    return given if own else given.astype(np.int32)
 
 
 class _Asked:
