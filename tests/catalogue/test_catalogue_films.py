@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from real_series import loaded
 
+from isocenter.analysis.weights import open_session
 from isocenter.catalogue.breast_density import PERCENT_DENSITY, BreastDensity
-from isocenter.catalogue.chest_xray_heart import RATIO, ChestXrayHeart
+from isocenter.catalogue.chest_xray_heart import AGREEMENT, RATIO, ChestXrayHeart
 from isocenter.errors import Refused
 from isocenter.record import codes
 from isocenter.space import Axis, Geometry, Reference, Volume
@@ -161,3 +162,16 @@ def test_a_person_of_ones_own() -> None:
     (image,), _ = loaded(thorax.patient(person=child).files)
     with pytest.raises(Refused, match="a patient of 6 years"):
         ChestXrayHeart().run(image)
+
+
+def test_the_network_outlines_with_the_threshold_beside_it() -> None:
+    image, made = chest(seed=1)
+    answer = ChestXrayHeart().run(image, weights=open_session("chest_xray_heart"))
+    said = {m.what: m.value for m in answer.measurements}
+    assert said[RATIO] == pytest.approx(made.truth["cardiothoracic_ratio"], abs=0.015)
+    assert said[AGREEMENT] > 0.9
+    heart = next(f for f in answer.findings if f.what == codes.HEART)
+    assert heart.where is not None and heart.where.mask is not None and heart.where.mask.any()
+    inverted = replace(image, array=image.array.max() - image.array)
+    with pytest.raises(Refused, match="no two lungs"):
+        ChestXrayHeart().run(inverted, weights=open_session("chest_xray_heart"))

@@ -14,6 +14,7 @@ from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.plane_image import grey
 from isocenter.errors import Refused
 from isocenter.methods import lung_fields
+from isocenter.methods.lung_network import two_opinions
 from isocenter.record import Code, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume
 
@@ -24,7 +25,9 @@ SYMMETRY = Code("lung-symmetry", "99ISO", "Symmetry of the lung fields")
 TURNED = Code("mediastinal-offset", "99ISO", "Offset of the upper mediastinum")
 INSPIRATION = Code("lung-height-ratio", "99ISO", "Height of the right lung over the inner width of the thorax")
 UNSURE = Code("open-border", "99ISO", "Part of the outlines without a border")
+AGREEMENT = Code("outline-agreement", "99ISO", "Agreement of two outlines of the lung fields")
 _PARTS = ("chest", "thorax", "lung")
+_BORDER = "that four looks of the network place differently; of the threshold: beyond which it is as dark as within"
 _ADULT_YEARS = 18.0
 _LARGE = 0.50
 _MOST_TURNED, _LEAST_INSPIRED, _MOST_UNSURE, _LEAST_SYMMETRY = 0.15, 0.60, 0.15, 0.45
@@ -33,7 +36,8 @@ _MOST_TURNED, _LEAST_INSPIRED, _MOST_UNSURE, _LEAST_SYMMETRY = 0.15, 0.60, 0.15,
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "1"
+    name, version = "chest_xray_heart", "2"
+    weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
             modality=("CR", "DX"), body_part=_PARTS, at_most=4, facts={"ViewPosition": ("PA", "AP")}, every=True
@@ -47,21 +51,25 @@ class ChestXrayHeart:
         Yield(what=TURNED, units=("{ratio}",)),
         Yield(what=INSPIRATION, units=("{ratio}",)),
         Yield(what=UNSURE, units=("{ratio}",)),
+        Yield(what=AGREEMENT, units=("{ratio}",)),
     )
     limits = Limits(seconds=30.0, memory_mib=2048)
     about: ClassVar[Mapping[str, Any]] = {
         "intended_use": "Outline lungs and heart of an upright adult chest for a person to correct, with the ratio.",
         "not_for": "Children, bedside and lateral pictures; lungs that are white; telling heart failure.",
-        "sources": ("Danzer 1919 (the ratio)", "Otsu 1979"),
-        "level": "classical method; verified in silico, looked at on real pictures without outlines by readers",
+        "sources": ("Danzer 1919 (the ratio)", "Otsu 1979", "Ronneberger 2015", "Tobin 2017 (in-silico training)"),
+        "level": "a network trained in silico with a classical method beside it; verified in silico, looked at on real "
+        "pictures without outlines by readers",
     }
 
-    def run(self, image: Volume, *, ratio_from: float = _LARGE) -> Answer:
+    def run(self, image: Volume, *, ratio_from: float = _LARGE, weights: Any = None) -> Answer:
         """Outline one radiograph.
 
         Args:
             image: one frontal chest radiograph, bright where dense, the patient's right on the left.
             ratio_from: cardiothoracic ratio above which the words call the heart wide.
+
+            weights: an open ONNX session of the model ``chest_xray_heart``; without it the threshold outlines alone.
 
         Raises:
             Refused: for a lateral view, a child, a picture that is none, or one on which no two lungs are found.
@@ -83,9 +91,9 @@ class ChestXrayHeart:
         spacing = image.geometry.spacing_mm[1:]
         if abs(spacing[0] / spacing[1] - 1.0) > 0.01:
             raise Refused(f"pixels of {spacing[0]:g} by {spacing[1]:g} mm", "widths are compared in square pixels")
-        chest = lung_fields.outline(picture)
+        chest, doubts, compared = _outlined(picture, weights)
         remarks = _quality(chest)
-        against = (*_unfit(image, view), *remarks[0])
+        against = (*_unfit(image, view), *doubts, *remarks[0])
         calibrated = image.geometry.reference is Reference.PLANE
         lungs = [
             _lung(chest.right, "right", codes.RIGHT, image, calibrated),
@@ -95,7 +103,8 @@ class ChestXrayHeart:
             Measurement(SYMMETRY, chest.symmetry, "{ratio}", definition="area of the smaller lung over the larger"),
             Measurement(TURNED, chest.turned, "{ratio}", definition="of half the inner width; above zero: to the left"),
             Measurement(INSPIRATION, chest.inspiration, "{ratio}"),
-            Measurement(UNSURE, chest.unsure, "{ratio}"),
+            Measurement(UNSURE, chest.unsure, "{ratio}", definition=_BORDER),
+            *compared,
         ]
         heart: list[Measurement] = []
         if against:
@@ -115,6 +124,21 @@ class ChestXrayHeart:
                         instance_uid=_instance(image))  # fmt: skip
         found = Finding(codes.HEART, where=region, measurements=tuple(heart), words=words)
         return Answer.found(found, *lungs, measurements=tuple(said), reasons=(*against, *remarks[1]))
+
+
+def _outlined(
+    picture: npt.NDArray[np.float32], weights: Any
+) -> tuple[lung_fields.Chest, tuple[str, ...], tuple[Measurement, ...]]:
+    """(outlines, doubts about them, how far network and threshold agree)."""
+    if weights is None:
+        return lung_fields.outline(picture), (), ()
+    both = two_opinions(picture, lambda films: weights.run(["logits"], {"films": films})[0])
+    said = (
+        ()
+        if both.agreement is None
+        else (Measurement(AGREEMENT, both.agreement.lungs, "{ratio}", definition="Dice of network and threshold"),)
+    )
+    return both.chest, (both.doubt,) if both.doubt else (), said
 
 
 def _instance(image: Volume) -> str:
@@ -165,7 +189,7 @@ def _quality(chest: lung_fields.Chest) -> tuple[tuple[str, ...], tuple[str, ...]
     if chest.cut:
         against.append(f"a lung is cut off at the {' and '.join(chest.cut)}")
     if chest.unsure > _MOST_UNSURE:
-        against.append(f"{chest.unsure:.0%} of the outlines have no border: correct them")
+        against.append(f"{chest.unsure:.0%} of the outlines have no sure border: correct them")
     if abs(chest.turned) > _MOST_TURNED:
         against.append("the upper mediastinum lies off the middle: rotated, or pulled to a side")
     if chest.inspiration < _LEAST_INSPIRED:

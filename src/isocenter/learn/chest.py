@@ -32,8 +32,8 @@ Progress = Callable[[str], None]
 _HELD_OUT = 200
 _CARD: dict[str, Any] = {
     "title": "Lung fields and heart on frontal chest radiographs",
-    "intended_use": "A second opinion on the outlines of both lungs and of the heart on an upright adult chest, for a "
-    "person who sees and corrects them.",
+    "intended_use": "Outline both lungs and the heart on an upright adult chest, with a threshold as the second "
+    "opinion, for a person who sees and corrects the outlines.",
     "not_for": [
         "children, bedside and lateral pictures; lungs that are white",
         "telling disease: the heart's width is one number among many",

@@ -30,7 +30,7 @@ __all__ = ["Judged", "answered", "figures", "judge", "judged", "opened"]
 _Measured = tuple[dict[str, Any], list[dict[str, Any]], npt.NDArray[np.float64] | None]
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
 
-_OWN = {"table": "tabulate", "masks": "segment", "boxes": "detect", "heart": "heart"}
+_OWN = {"table": "tabulate", "masks": "segment", "boxes": "detect", "heart": "heart", "chest": "judge_chest"}
 """Kind of model -> the module whose `judged` measures it."""
 
 
@@ -103,7 +103,8 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     held, session = opened(model, extra)
     if not data.exists():
         raise NotFound(f"no data at {data}", "there is nothing to judge on")
-    kind = held.inputs.get("kind", "films" if "gate" in held.inputs else "heart")
+    plain = "films" if "gate" in held.inputs else "chest" if "outlines" in held.inputs else "heart"
+    kind = held.inputs.get("kind", plain)
     masks: dict[str, Any] = {}
     features: npt.NDArray[np.float64] | None = None
     if kind == "films":

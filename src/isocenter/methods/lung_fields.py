@@ -71,18 +71,19 @@ class Chest:
     cut: tuple[str, ...]
 
 
-def outline(picture: Floats) -> Chest:
+def outline(picture: Floats, copy: tuple[Floats, float] | None = None) -> Chest:
     """Find the lungs of an upright frontal chest, bright where dense, the patient's right on the left.
 
     Args:
         picture: (rows, columns); square pixels, any scale and range of values.
+        copy: its `levelled_copy`, where it was made already.
 
     Raises:
         Refused: for a picture that is too small, empty or inverted, or on which no two lungs are found.
     """
     from scipy.ndimage import gaussian_filter
 
-    sharp, scale = levelled_copy(picture)
+    sharp, scale = copy or levelled_copy(picture)
     small = np.asarray(gaussian_filter(sharp, _SMOOTH), np.float32)
     dark, threshold = dark_parts(sharp)
     pair = None
