@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits
 from isocenter.catalogue import perfusion_answer
-from isocenter.errors import Refused
-from isocenter.space import Reference, Region, Volume
+from isocenter.space import Region, Volume
 
 __all__ = ["CTPerfusion"]
 
@@ -76,18 +73,9 @@ class CTPerfusion:
         Raises:
             Refused: for a scan that cannot be deconvolved; the message says what is missing.
         """
-        from isocenter.methods.brain_perfusion import Options, examine  # a compiler comes with it: not at every start
-
-        if bolus.geometry.reference is not Reference.PATIENT:
-            raise Refused(f"images in {bolus.geometry.reference.value} coordinates", "volumes need millimetres")
-        frames, times_s = perfusion_answer.bolus_frames(bolus)
-        if not np.isfinite(frames[0]).all():
-            raise Refused("images with values that are not numbers", "curves over them would be none")
-        places = perfusion_answer.vessels_of(bolus, vessels, {"artery": artery_mm, "vein": vein_mm})
-        how = Options(threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels,
-                      core_percent / 100.0, delay_s, smallest_ml)  # fmt: skip
-        found = examine(
-            frames, times_s, bolus.geometry.spacing_mm, kind="CT", artery=places["artery"], vein=places["vein"],
-            options=how,
+        found, how = perfusion_answer.examined(
+            bolus, vessels, {"artery": artery_mm, "vein": vein_mm}, "CT",
+            threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels, core_percent / 100.0,
+            delay_s, smallest_ml,
         )  # fmt: skip
         return perfusion_answer.told(found, how, bolus, curve_unit="[hnsf'U]", rule=trial, hours=hours, nihss=nihss)

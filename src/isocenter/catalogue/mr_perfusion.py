@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits
 from isocenter.catalogue import perfusion_answer
-from isocenter.errors import Refused
-from isocenter.space import Reference, Region, Volume
+from isocenter.space import Region, Volume
 
 __all__ = ["MRPerfusion"]
 
@@ -81,23 +78,10 @@ class MRPerfusion:
         Raises:
             Refused: for a scan that cannot be deconvolved; the message says what is missing.
         """
-        from isocenter.methods.brain_perfusion import Options, examine  # a compiler comes with it: not at every start
-
-        if bolus.geometry.reference is not Reference.PATIENT:
-            raise Refused(f"images in {bolus.geometry.reference.value} coordinates", "volumes need millimetres")
-        frames, times_s = perfusion_answer.bolus_frames(bolus)
-        if not np.isfinite(frames[0]).all():
-            raise Refused("images with values that are not numbers", "curves over them would be none")
-        echo = bolus.facts.get("EchoTime")
-        if not isinstance(echo, (int, float)):
-            raise Refused("no Echo Time", "relaxation is signal over echo time", "complete the header")
-        places = perfusion_answer.vessels_of(bolus, vessels, {"artery": artery_mm, "vein": vein_mm})
-        how = Options(threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels,
-                      core_percent / 100.0, delay_s, smallest_ml)  # fmt: skip
-        found = examine(
-            frames, times_s, bolus.geometry.spacing_mm, kind="MR", echo_time_s=float(echo) / 1000.0,
-            artery=places["artery"], vein=places["vein"],
-            options=how,
+        found, how = perfusion_answer.examined(
+            bolus, vessels, {"artery": artery_mm, "vein": vein_mm}, "MR",
+            threshold, oscillation, shape, smooth_mm, not correct_motion, most_motion_voxels, core_percent / 100.0,
+            delay_s, smallest_ml,
         )  # fmt: skip
         return perfusion_answer.told(
             found, how, bolus, curve_unit="1/s", rule=trial, hours=hours, nihss=nihss, extra=(_CORE,)

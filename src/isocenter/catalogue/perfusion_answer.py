@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,13 @@ import numpy.typing as npt
 from isocenter.analysis.protocol import Answer, Yield
 from isocenter.errors import Refused
 from isocenter.record import Curve, Finding, Measurement, Threshold, Urgency, codes
-from isocenter.space import Region, Volume, resample_region
+from isocenter.space import Reference, Region, Volume, resample_region
 
 if TYPE_CHECKING:
     from isocenter.methods.arterial import Vessel
     from isocenter.methods.brain_perfusion import Examined, Options
 
-__all__ = ["FLOW", "HOURS_UNKNOWN", "YIELDS", "age_years", "bolus_frames", "told", "vessels_of"]
+__all__ = ["FLOW", "HOURS_UNKNOWN", "YIELDS", "age_years", "bolus_frames", "examined", "told", "vessels_of"]
 
 FLOW, CONTENT = "mL/(100.g)/min", "mL/(100.g)"
 HOURS_UNKNOWN = -1.0
@@ -85,6 +85,40 @@ def bolus_frames(series: Volume) -> tuple[npt.NDArray[Any], tuple[float, ...]]:
 def _per_frame(facts: Mapping[str, Any], keyword: str) -> list[Any]:
     table = facts.get("PerPhase") or {}
     return list(table.get(keyword, []))
+
+
+def examined(
+    bolus: Volume,
+    vessels: tuple[Region, ...] | None,
+    places_mm: Mapping[str, str],
+    kind: Literal["CT", "MR"],
+    *options: float | bool,
+) -> tuple[Examined, Options]:
+    """Maps and volumes of a CT or MR bolus series, and the options that they were made with.
+
+    Args:
+        places_mm: of artery and vein, as `vessels_of` takes them.
+        options: the fields of `Options`, in their order.
+
+    Raises:
+        Refused: for a series that cannot be deconvolved; the message says what is missing.
+    """
+    from isocenter.methods.brain_perfusion import Options, examine  # a compiler comes with it: not at every start
+
+    if bolus.geometry.reference is not Reference.PATIENT:
+        raise Refused(f"images in {bolus.geometry.reference.value} coordinates", "volumes need millimetres")
+    frames, times_s = bolus_frames(bolus)
+    if not np.isfinite(frames[0]).all():
+        raise Refused("images with values that are not numbers", "curves over them would be none")
+    echo = bolus.facts.get("EchoTime") if kind == "MR" else 0.0
+    if not isinstance(echo, (int, float)):
+        raise Refused("no Echo Time", "relaxation is signal over echo time", "complete the header")
+    places, how = vessels_of(bolus, vessels, places_mm), Options(*options)  # type: ignore[arg-type]
+    found = examine(
+        frames, times_s, bolus.geometry.spacing_mm, kind=kind, echo_time_s=float(echo) / 1000.0,
+        artery=places["artery"], vein=places["vein"], options=how,
+    )  # fmt: skip
+    return found, how
 
 
 def vessels_of(

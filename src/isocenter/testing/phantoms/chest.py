@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.testing.phantoms.patient import Person, Phantom, new, put_pixels, uid, written
+from isocenter.testing.phantoms.chest_film import chest_film
+from isocenter.testing.phantoms.patient import Person, Phantom
 
 __all__ = ["patient", "picture"]
 
@@ -300,37 +301,12 @@ def patient(
         person: who the files say it is.
         at: when it was taken.
     """
-    from pydicom.dataset import Dataset
-    from pydicom.sequence import Sequence
-
     who = person or Person(f"ISO-DEMO-CHEST-{seed}", "PHANTOM^CHEST", "O", "20230105", 0.96, 14.5)
     pixels, truth = picture(seed=seed, opacity=opacity)
-    ds = new(
-        "chest", who, seed=seed, sop_class="1.2.840.10008.5.1.4.1.1.1.1", modality="DX", study="Chest radiograph",
-        series="Chest PA", at=at, body_part="CHEST",
+    file, ds = chest_film(
+        "chest", who, pixels, seed=seed, at=at, series="Chest PA", mm=_PIXEL_MM, kvp=70,
+        geometry="parallel projection, no magnification",
     )  # fmt: skip
-    ds.PresentationIntentType = "FOR PRESENTATION"
-    ds.ImageType = ["ORIGINAL", "PRIMARY", ""]
-    ds.AcquisitionNumber = 1
-    ds.PatientOrientation, ds.ViewPosition, ds.ImageLaterality = ["L", "F"], "PA", "U"
-    ds.ImagerPixelSpacing = ds.PixelSpacing = [_PIXEL_MM, _PIXEL_MM]
-    ds.PixelSpacingCalibrationType = "GEOMETRY"
-    ds.PixelSpacingCalibrationDescription = "parallel projection, no magnification"
-    ds.PositionerType, ds.FrameOfReferenceUID = "NONE", uid("chest", seed, "frame")
-    ds.DetectorType, ds.DetectorID = "DIRECT", "1"
-    ds.KVP, ds.ExposureInuAs, ds.ExposureTimeInuS = 70, 1600, 4000
-    ds.PixelIntensityRelationship, ds.PixelIntensityRelationshipSign = "LOG", 1
-    ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = 0, 1, "US"
-    ds.PresentationLUTShape, ds.LossyImageCompression, ds.BurnedInAnnotation = "IDENTITY", "00", "NO"
-    ds.WindowCenter, ds.WindowWidth = 2047, 4096
-    region, view = Dataset(), Dataset()
-    region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = "51185008", "SCT", "Chest"
-    view.CodeValue, view.CodingSchemeDesignator, view.CodeMeaning = "399148000", "SCT", "postero-anterior"
-    view.ViewModifierCodeSequence = Sequence([])
-    ds.AnatomicRegionSequence, ds.ViewCodeSequence = Sequence([region]), Sequence([view])
-    ds.AcquisitionContextSequence = Sequence([])
-    put_pixels(ds, pixels, bits=12)
-    file = written(ds, 1)
     return Phantom(
         f"chest radiograph, {opacity + ' opacity' if opacity else 'clear'}",
         (file,),

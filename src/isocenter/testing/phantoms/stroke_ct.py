@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.space import Axis, Geometry, Volume
-from isocenter.testing.phantoms.patient import Person, Phantom, later, new, put_pixels, uid, written
+from isocenter.space import Volume
+from isocenter.testing.phantoms.bolus_series import as_volume, frame_files
+from isocenter.testing.phantoms.patient import Person, Phantom, new, uid
 from isocenter.testing.phantoms.perfused_head import Pose, scene
 
 __all__ = ["frames", "patient", "volume"]
@@ -57,18 +58,10 @@ def frames(
 
 def volume(**made: Any) -> tuple[Volume, dict[str, Any]]:
     """The same as a Volume, without files; arguments as for `frames`."""
-    array, (z, y, x), truth = frames(**made)
-    times = tuple(float(t) for t in made.get("times_s", np.arange(40) * 1.5))
-    grid = Geometry.regular(
-        shape=(len(z), len(y), len(x)),
-        spacing_mm=(float(z[1] - z[0]), float(y[1] - y[0]), float(x[1] - x[0])),
-        origin_mm=(float(x[0]), float(y[0]), float(z[0])),
-        frame_of_reference="2.25.11",
-    )
-    held = Volume(
-        array, grid, "attenuation", "[hnsf'U]", (Axis("time", times, "s"),), {"Modality": "CT", "KVP": 80.0}, "2.25.12"
-    )
-    return held, truth
+    array, axes, truth = frames(**made)
+    times = made.get("times_s", np.arange(40) * 1.5)
+    facts = {"Modality": "CT", "KVP": 80.0}
+    return as_volume(array, axes, times, facts, 1, quantity="attenuation", unit="[hnsf'U]"), truth
 
 
 def patient(
@@ -87,7 +80,7 @@ def patient(
         made: as for `frames`.
     """
     who = person or Person(f"ISO-DEMO-STROKE-{seed}", "PHANTOM^STROKE", "M", "19540321", 1.76, 80.0)
-    array, (z, y, x), truth = frames(seed=seed, **made)
+    array, axes, truth = frames(seed=seed, **made)
     times = made.get("times_s", tuple(np.arange(40) * 1.5))
     ds = new(
         "stroke_ct", who, seed=seed, sop_class="1.2.840.10008.5.1.4.1.1.2", modality="CT", study="Stroke CT",
@@ -98,20 +91,8 @@ def patient(
     ds.ContrastBolusAgent = "Iopromide 370"
     ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = -1024, 1, "HU"
     ds.WindowCenter, ds.WindowWidth = 40, 80
-    ds.SliceThickness = float(z[1] - z[0])
     ds.FrameOfReferenceUID = uid("stroke_ct", seed, "frame")
-    mm = round(float(x[1] - x[0]), 6)
-    ds.PixelSpacing, ds.ImageOrientationPatient = [mm, mm], [1, 0, 0, 0, 1, 0]
-    files = []
-    for n, second in enumerate(times):
-        moment = later(at, float(second))
-        ds.AcquisitionDate, ds.AcquisitionTime = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S.%f")
-        ds.ContentDate, ds.ContentTime = ds.AcquisitionDate, ds.AcquisitionTime
-        ds.AcquisitionNumber, ds.KVP = n + 1, kvp[n % len(kvp)]
-        for k in range(len(z)):
-            ds.ImagePositionPatient = [round(float(x[0]), 4), round(float(y[0]), 4), round(float(z[k]), 4)]
-            ds.SliceLocation = round(float(z[k]), 4)
-            put_pixels(ds, (array[n, k].astype(np.int32) + 1024).astype(np.uint16), bits=12)
-            files.append(written(ds, n * len(z) + k + 1))
+    stored = (array.astype(np.int32) + 1024).astype(np.uint16)
+    files = frame_files(ds, stored, axes, times, at, lambda n: {"AcquisitionNumber": n + 1, "KVP": kvp[n % len(kvp)]})
     truth |= {"study_uid": str(ds.StudyInstanceUID), "series_uid": str(ds.SeriesInstanceUID)}
     return Phantom("CT perfusion of a stroke", tuple(files), truth)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.space import Axis, Geometry, Volume
-from isocenter.testing.phantoms.patient import Person, Phantom, later, new, put_pixels, uid, written
+from isocenter.space import Volume
+from isocenter.testing.phantoms.bolus_series import as_volume, frame_files
+from isocenter.testing.phantoms.patient import Person, Phantom, new, uid
 from isocenter.testing.phantoms.perfused_head import scene
 
 __all__ = ["ECHO_MS", "frames", "patient", "volume"]
@@ -55,17 +56,10 @@ def frames(
 
 def volume(**made: Any) -> tuple[Volume, dict[str, Any]]:
     """The same as a Volume, without files; arguments as for `frames`."""
-    array, (z, y, x), truth = frames(**made)
-    times = tuple(float(t) for t in made.get("times_s", np.arange(45) * 1.4))
-    grid = Geometry.regular(
-        shape=(len(z), len(y), len(x)),
-        spacing_mm=(float(z[1] - z[0]), float(y[1] - y[0]), float(x[1] - x[0])),
-        origin_mm=(float(x[0]), float(y[0]), float(z[0])),
-        frame_of_reference="2.25.21",
-    )
+    array, axes, truth = frames(**made)
+    times = made.get("times_s", np.arange(45) * 1.4)
     facts = {"Modality": "MR", "EchoTime": ECHO_MS}
-    axes = (Axis("time", times, "s"),)
-    return Volume(array.astype(np.float32), grid, axes=axes, facts=facts, series_uid="2.25.22"), truth
+    return as_volume(array.astype(np.float32), axes, times, facts, 2), truth
 
 
 def patient(
@@ -82,7 +76,7 @@ def patient(
         made: as for `frames`.
     """
     who = person or Person(f"ISO-DEMO-STROKE-{seed}", "PHANTOM^STROKE", "M", "19540321", 1.76, 80.0)
-    array, (z, y, x), truth = frames(seed=seed, **made)
+    array, axes, truth = frames(seed=seed, **made)
     times = made.get("times_s", tuple(np.arange(45) * 1.4))
     ds = new(
         "stroke_mr", who, seed=seed, sop_class="1.2.840.10008.5.1.4.1.1.4", modality="MR", study="Stroke MR",
@@ -92,21 +86,10 @@ def patient(
     ds.ScanningSequence, ds.SequenceVariant, ds.ScanOptions, ds.MRAcquisitionType = ["EP", "GR"], "SK", "", "2D"
     ds.RepetitionTime, ds.EchoTime, ds.FlipAngle, ds.EchoTrainLength = 1400, ECHO_MS, 70, 64
     ds.MagneticFieldStrength, ds.PatientPosition, ds.ContrastBolusAgent = 3, "HFS", "Gadobutrol"
-    ds.SliceThickness = float(z[1] - z[0])
     ds.FrameOfReferenceUID = uid("stroke_mr", seed, "frame")
-    mm = round(float(x[1] - x[0]), 6)
-    ds.PixelSpacing, ds.ImageOrientationPatient = [mm, mm], [1, 0, 0, 0, 1, 0]
     ds.WindowCenter, ds.WindowWidth = 600, 1200
-    files = []
-    for n, second in enumerate(times):
-        moment = later(at, float(second))
-        ds.AcquisitionDate, ds.AcquisitionTime = moment.strftime("%Y%m%d"), moment.strftime("%H%M%S.%f")
-        ds.ContentDate, ds.ContentTime = ds.AcquisitionDate, ds.AcquisitionTime
-        ds.AcquisitionNumber, ds.TemporalPositionIdentifier, ds.NumberOfTemporalPositions = 1, n + 1, len(times)
-        for k in range(len(z)):
-            ds.ImagePositionPatient = [round(float(x[0]), 4), round(float(y[0]), 4), round(float(z[k]), 4)]
-            ds.SliceLocation = round(float(z[k]), 4)
-            put_pixels(ds, np.minimum(array[n, k], 4095).astype(np.uint16), bits=12)
-            files.append(written(ds, n * len(z) + k + 1))
+    ds.AcquisitionNumber, ds.NumberOfTemporalPositions = 1, len(times)
+    stored = np.minimum(array, 4095).astype(np.uint16)
+    files = frame_files(ds, stored, axes, times, at, lambda n: {"TemporalPositionIdentifier": n + 1})
     truth |= {"study_uid": str(ds.StudyInstanceUID), "series_uid": str(ds.SeriesInstanceUID)}
     return Phantom("MR perfusion of a stroke", tuple(files), truth)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.testing.phantoms.patient import Person, Phantom, new, put_pixels, uid, written
+from isocenter.testing.phantoms.chest_film import chest_film
+from isocenter.testing.phantoms.patient import Person, Phantom
 
 __all__ = ["patient", "picture"]
 
@@ -86,40 +87,14 @@ def patient(
         view: View Position.
         shape: as `picture` takes it.
     """
-    from pydicom.dataset import Dataset
-    from pydicom.sequence import Sequence
-
     who = person or Person(f"ISO-DEMO-THORAX-{seed}", "PHANTOM^THORAX", "M", "19640809", 1.78, 80.0)
     pixels, truth = picture(seed=seed, **shape)
-    ds = new(
-        "thorax", who, seed=seed, sop_class="1.2.840.10008.5.1.4.1.1.1.1", modality="DX", study="Chest radiograph",
-        series="Chest", at=at, body_part="CHEST",
+    file, ds = chest_film(
+        "thorax", who, pixels, seed=seed, at=at, series="Chest", mm=_MM, kvp=120, view=view,
+        geometry="flat shadows, no magnification",
     )  # fmt: skip
-    ds.PresentationIntentType = "FOR PRESENTATION"
-    ds.ImageType = ["ORIGINAL", "PRIMARY", ""]
-    ds.AcquisitionNumber = 1
-    ds.PatientOrientation, ds.ViewPosition, ds.ImageLaterality = ["L", "F"], view, "U"
-    ds.ImagerPixelSpacing = ds.PixelSpacing = [_MM, _MM]
-    ds.PixelSpacingCalibrationType = "GEOMETRY"
-    ds.PixelSpacingCalibrationDescription = "flat shadows, no magnification"
-    ds.PositionerType, ds.FrameOfReferenceUID = "NONE", uid("thorax", seed, "frame")
-    ds.DetectorType, ds.DetectorID = "DIRECT", "1"
-    ds.KVP, ds.ExposureInuAs, ds.ExposureTimeInuS = 120, 1600, 4000
-    ds.PixelIntensityRelationship, ds.PixelIntensityRelationshipSign = "LOG", 1
-    ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = 0, 1, "US"
-    ds.PresentationLUTShape, ds.LossyImageCompression, ds.BurnedInAnnotation = "IDENTITY", "00", "NO"
-    ds.WindowCenter, ds.WindowWidth = 2047, 4096
-    region, seen = Dataset(), Dataset()
-    region.CodeValue, region.CodingSchemeDesignator, region.CodeMeaning = "51185008", "SCT", "Chest"
-    seen.CodeValue, seen.CodingSchemeDesignator, seen.CodeMeaning = "399148000", "SCT", "postero-anterior"
-    if view != "PA":
-        seen.CodeValue, seen.CodeMeaning = "399348003", "antero-posterior"
-    seen.ViewModifierCodeSequence = Sequence([])
-    ds.AnatomicRegionSequence, ds.ViewCodeSequence = Sequence([region]), Sequence([seen])
-    ds.AcquisitionContextSequence = Sequence([])
-    put_pixels(ds, pixels, bits=12)
     return Phantom(
         "chest radiograph of an adult",
-        (written(ds, 1),),
+        (file,),
         truth | {"study_uid": str(ds.StudyInstanceUID), "series_uid": str(ds.SeriesInstanceUID)},
     )
