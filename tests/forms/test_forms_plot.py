@@ -98,6 +98,17 @@ def test_outlines_lie_on_their_pixels_with_halo_and_dash(axial: Geometry) -> Non
     assert abs(labels[0] - labels[1]) >= 14
 
 
+@pytest.mark.parametrize(("left", "right"), [(1, 5), (34, 39), (3, 38), (15, 30), (18, 22)])
+def test_a_name_stands_whole_within_the_picture(left: int, right: int) -> None:
+    png = plot.slice_png(Volume(np.zeros((1, 40, 40)), Geometry.regular(shape=(1, 40, 40))), 0, 0, 1)
+    box = np.array([[left, 4], [right, 4], [right, 36], [left, 36]], float)
+    name = "Vascular Calcification, left"
+    root = parsed(plot.key_image(png, (40, 40), [plot.Outlined(name, [box])], width=420))
+    said = next(e for e in root.iter(f"{SVG}text") if name in (e.text or ""))
+    start = float(str(said.get("x"))) - (7.0 * (len(name) + 2) if said.get("text-anchor") == "end" else 0.0)
+    assert start >= 0 and start + 7.0 * (len(name) + 2) <= 420 and 12 <= float(str(said.get("y"))) <= 420
+
+
 def test_a_point_is_a_cross() -> None:
     png = plot.slice_png(Volume(np.zeros((1, 4, 4)), Geometry.regular(shape=(1, 4, 4))), 0, 0, 1)
     root = parsed(plot.key_image(png, (4, 4), [plot.Outlined("p", [np.array([[1.0, 1.0]])])]))

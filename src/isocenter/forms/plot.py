@@ -47,6 +47,7 @@ _LINES = ("#0B5CAD", "#9C1C10", "#0B6B4F", "#946200", "#4A2A73", "#16202A")  # o
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 3", "10 4")
 _FONT = 'font-family="Inter, Liberation Sans, Arial, sans-serif"'
 _LINE = 14  # pixels between two labels
+_LETTER = 7.0  # width of a letter of 12 pixels, rather more than less
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 34, 46
 
 
@@ -200,20 +201,30 @@ def key_image(
             parts.append(f'<path d="{mark}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>')
         if one.lines:
             at = (np.asarray(one.lines[0], dtype=np.float64) + 0.5) * (sx, sy)
-            x, y = float(at[:, 0].max()) + 6, float(at[:, 1].mean()) + 4
+            words = f"{'◇' if one.machine else '●'} {one.name}"
+            x, y, anchor = _beside(at, words, width, tall)
             while any(abs(y - other) < _LINE for other in labels):
                 y += _LINE
             labels.append(y)
-            anchor = "start"
-            if x > width * 0.75:
-                x, anchor = float(at[:, 0].min()) - 6, "end"
-            words = f"{'◇' if one.machine else '●'} {one.name}"
             halo = 'stroke="#000000" stroke-width="3" paint-order="stroke"'
             parts.append(_text(x, y, words, size=12, anchor=anchor, fill=colour, more=halo))
     foot = 20 if caption else 0
     if caption:
         parts.append(_text(0, tall + 14, caption, size=11, fill=_MUTED))
     return _svg(width, tall + foot, "", "".join(parts), label=caption or "Key image")
+
+
+def _beside(at: npt.NDArray[np.float64], words: str, width: float, tall: float) -> tuple[float, float, str]:
+    """Where a name of 12 pixels stands whole: right of an outline, left of it, else below or above."""
+    long = _LETTER * len(words)
+    (left, top), (right, foot) = at.min(axis=0), at.max(axis=0)
+    middle = float(at[:, 1].mean()) + 4
+    if right + 6 + long <= width:
+        return float(right) + 6, middle, "start"
+    if left - 6 - long >= 0:
+        return float(left) - 6, middle, "end"
+    under = foot + 16 if foot + 20 <= tall else max(top - 6, 14.0)
+    return float(np.clip((left + right - long) / 2, 2.0, max(width - long - 2, 2.0))), float(under), "start"
 
 
 def slice_png(volume: Volume, index: int, low: float, high: float) -> bytes:
