@@ -5,6 +5,7 @@ import { drawingOf } from "../marks/layer";
 import { Maps } from "../maps/maps";
 import { Marks } from "../marks/marks";
 import type { Point2, Viewport } from "../viewer/viewport";
+import { type Join, joinOf } from "../viewer/joins";
 import { Lightbox } from "../viewer/lightbox";
 import type { Tool } from "../viewer/mouse";
 import { PlaneView } from "../viewer/plane";
@@ -14,6 +15,29 @@ import { Evidence } from "./evidence";
 import { Hanging } from "./hanging";
 import { Registration } from "./registration";
 import type { Decision, Found, Session } from "./session";
+
+/** Series that fill a body and may be laid over another, and how many images they have at least. */
+const LAID = new Set(["CT", "MR", "PT", "NM"]);
+const LEAST = 4;
+
+/** A series that may be laid over the one in hand. */
+export interface Overlay {
+  series: Series;
+  /** Whether it is known where it lies. */
+  placed: boolean;
+  /** By what, in words. */
+  how: string;
+}
+
+function lieOf(series: Series, over: Series, joins: readonly Join[]): { placed: boolean; how: string } {
+  const [own, its] = [series.frame_of_reference ?? "", over.frame_of_reference ?? ""];
+  if (own && own === its) return { placed: true, how: "same frame" };
+  const join = joinOf(joins, own, its);
+  if (join) return { placed: true, how: join.residual_mm === null ? "registered" : `registered, residual ${join.residual_mm.toFixed(2)} mm` };
+  return { placed: false, how: own && its ? "not registered yet" : "has no frame of reference" };
+}
+
+const rankOf = ({ series, placed }: Overlay) => (placed ? 0 : 2) + (series.modality === "PT" || series.modality === "NM" ? 0 : 1);
 
 /** The reader's desk: which series is up, which finding is in hand, and the acts behind every key and button. */
 export class Desk {
@@ -39,11 +63,14 @@ export class Desk {
   });
   readonly lightbox = new Lightbox();
   readonly hanging: Hanging;
-  /** A series of this study that may be laid over its anatomy: PET, where it is not itself in hand. */
-  readonly uptake = computed(() => {
-    const pet = this.viewable.value.find((one) => one.modality === "PT");
+  /** What of this study may be laid over the series in hand: uptake first, then what lies in its space, then what would have to be registered. */
+  readonly overlays = computed<Overlay[]>(() => {
     const inHand = this.viewable.value.find((one) => one.uid === this.shownSeries.value);
-    return pet && inHand && inHand.modality !== "PT" && this.lightbox.canCut(inHand.uid) ? pet.uid : "";
+    if (!inHand || !this.lightbox.canCut(inHand.uid)) return [];
+    return this.viewable.value
+      .filter((one) => one !== inHand && LAID.has(one.modality) && one.images >= LEAST)
+      .map((series) => ({ series, ...lieOf(series, inHand, this.lightbox.joins.value) }))
+      .sort((a, b) => rankOf(a) - rankOf(b));
   });
   /** What lies over the planes now. */
   readonly fused = computed(() => this.lightbox.viewports.value.map((one) => (one instanceof PlaneView ? one.fused.value : null)).find(Boolean) ?? null);
@@ -150,8 +177,13 @@ export class Desk {
     this.lightbox.tool.value = tool;
   }
 
+  /** Lay the next series over the planes that lies in their space, after the last none; where none does, the one that could be registered. */
   fuse(): void {
-    if (this.uptake.value) this.lightbox.toggleFused(this.uptake.value);
+    const all = this.overlays.value;
+    const placed = all.filter((one) => one.placed);
+    const around = ["", ...(placed.length ? placed : all.slice(0, 1)).map((one) => one.series.uid)];
+    const at = around.indexOf(this.lightbox.laidOver.value);
+    if (all.length) this.lightbox.lay(around[(at + 1) % around.length]!); // from one that lies in no common space back to none
   }
 
   /** Stronger or weaker colours: of the map, where one is shown, else of what lies over the planes. */

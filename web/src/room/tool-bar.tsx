@@ -4,6 +4,7 @@ import { BrushOptions } from "../marks/panel";
 import { gradient } from "../viewer/maps";
 import { presetsOf } from "../viewer/presets";
 import type { Blend } from "../viewer/plane";
+import type { Range } from "../viewer/viewport";
 import { unit } from "../words";
 import type { Desk } from "./desk";
 
@@ -23,7 +24,6 @@ export function ToolBar({ desk }: { desk: Desk }) {
   const runs = lightbox.viewports.value.some((one) => (one.series.value?.pictures.length ?? 0) > 1);
   const flat = series?.noVolume ?? "";
   const planes = lightbox.layout.value === "planes";
-  const uptake = desk.uptake.value;
   return (
     <div class="tools" role="toolbar" aria-label="Image tools" data-region tabIndex={-1}>
       {(["window", "zoom", "pan"] as const).map((tool) => (
@@ -50,7 +50,7 @@ export function ToolBar({ desk }: { desk: Desk }) {
       <button type="button" class="quiet" aria-pressed={planes} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : undefined} onClick={() => (flat ? undefined : lightbox.togglePlanes())}>Planes {key("planes")}</button>
       <button type="button" class="quiet" aria-pressed={lightbox.hand.value === lightbox.cross} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : "A press moves the point; a press on a line turns its plane"} onClick={() => !flat && lightbox.toggleCross()}>Crosshair {key("cross")}</button>
       <button type="button" class="quiet" aria-pressed={!!lightbox.slab.value} aria-disabled={!!flat} title={flat ? `No slab: ${flat}` : undefined} onClick={() => !flat && lightbox.nextSlab()}>Slab {key("slab")}</button>
-      {uptake && <button type="button" class="quiet" aria-pressed={lightbox.cells.value.some((one) => one.over)} onClick={() => lightbox.toggleFused(uptake)}>Fuse {key("fuse")}</button>}
+      {desk.overlays.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!lightbox.laidOver.value} title="Lay another series of this study over the planes" onClick={() => desk.fuse()}>Fuse {key("fuse")}</button>}
       <button type="button" class="quiet" aria-pressed={lightbox.cells.value.some((one) => one.kind === "volume")} aria-disabled={!!flat} title={flat ? `No 3D: ${flat}` : undefined} onClick={() => !flat && lightbox.toggleBody()}>3D {key("body")}</button>
       <button type="button" class="quiet" onClick={() => desk.nextLayout()}>Layout {key("layout")}</button>
       {desk.maps.all.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!desk.maps.listed.value} onClick={() => desk.maps.next()}>Map {key("map")}</button>}
@@ -61,7 +61,7 @@ export function ToolBar({ desk }: { desk: Desk }) {
 /** What goes with the tool in hand and with the planes. Its row is always there, so that no image moves under the hand when a tool is taken. */
 export function HandBar({ desk }: { desk: Desk }) {
   const { lightbox, marks } = desk;
-  const idle = !desk.registration.pair.value && !desk.registration.proposal.value && !marks.painting.how.value && !desk.fused.value && !(lightbox.slab.value && lightbox.layout.value === "planes");
+  const idle = !desk.registration.pair.value && !desk.registration.proposal.value && !marks.painting.how.value && !lightbox.laidOver.value && !(lightbox.slab.value && lightbox.layout.value === "planes");
   return (
     <div class="tools hand" role="group" aria-label="Of the tool in hand">
       <BrushOptions desk={desk} />
@@ -95,17 +95,36 @@ function Slab({ desk }: { desk: Desk }) {
   );
 }
 
+/** What lies over the planes, by what it lies there, and how it is coloured. */
 function Fusion({ desk }: { desk: Desk }) {
-  const { lightbox } = desk;
-  const fused = desk.fused.value;
-  if (!fused) return null;
-  const words = unit(fused.volume.series.unit);
+  const { lightbox, overlays } = desk;
+  const [over, fused, colours] = [lightbox.laidOver.value, desk.fused.value, lightbox.colours.value];
+  if (!over) return null;
   return (
     <span class="with">
-      <span class="colour-bar" role="img" aria-label={`Colours from ${fused.range.lower} to ${fused.range.upper} ${words}`}>{fused.range.lower} <i style={{ background: gradient }} /> {fused.range.upper} {words}</span>
-      <label>Opacity {key("opacity-1")}{key("opacity+1")} <input type="range" min={0} max={1} step={0.05} value={lightbox.opacity.value} onInput={(event) => (lightbox.opacity.value = Number(event.currentTarget.value))} /></label>
-      <label>From <input type="number" aria-label="Nothing is drawn below" min={fused.range.lower} max={fused.range.upper} step={0.1} value={lightbox.threshold.value} onChange={(event) => (lightbox.threshold.value = Number(event.currentTarget.value) || 0)} /> {words}</label>
+      {overlays.value.length > 1 && (
+        <label>Over <select aria-label="What lies over the planes" value={over} onChange={(event) => lightbox.lay(event.currentTarget.value)}>
+          {overlays.value.map(({ series, how }) => <option key={series.uid} value={series.uid}>{series.description.startsWith(series.modality) ? "" : `${series.modality} `}{series.description || `#${series.number ?? "?"}`} · {how}</option>)}
+        </select></label>
+      )}
+      {fused && colours && <Colours key={fused.volume.series.uid} desk={desk} colours={colours} words={unit(fused.volume.series.unit)} />}
     </span>
+  );
+}
+
+function Colours({ desk: { lightbox }, colours, words }: { desk: Desk; colours: Range; words: string }) {
+  const step = 10 ** Math.floor(Math.log10((colours.upper - colours.lower) / 20 || 1));
+  const set = (change: Partial<Range>) => {
+    const next = { ...colours, ...change };
+    if (next.upper > next.lower) lightbox.colours.value = next;
+  };
+  const end = (name: keyof Range, label: string) => <input type="number" aria-label={label} step={step} value={colours[name]} onChange={(event) => event.currentTarget.value !== "" && set({ [name]: Number(event.currentTarget.value) })} />;
+  return (
+    <>
+      <span class="colour-bar" role="group" aria-label={`Colours from ${colours.lower} to ${colours.upper} ${words}`}>{end("lower", "The darkest colour")} <i style={{ background: gradient }} /> {end("upper", "The brightest colour")} {words}</span>
+      <label>Opacity {key("opacity-1")}{key("opacity+1")} <input type="range" min={0} max={1} step={0.05} value={lightbox.opacity.value} onInput={(event) => (lightbox.opacity.value = Number(event.currentTarget.value))} /></label>
+      <label>From <input type="number" aria-label="Nothing is drawn below" step={step} value={lightbox.threshold.value} onChange={(event) => (lightbox.threshold.value = Number(event.currentTarget.value) || 0)} /> {words}</label>
+    </>
   );
 }
 

@@ -39,6 +39,8 @@ export type Layer = ComponentType<{ viewport: Viewport }>;
 export const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, planes: 4 };
 /** So long the first image may keep everything else waiting. */
 const IMAGE_FIRST_MS = 1000;
+/** Modalities whose values say how much was taken up. */
+const UPTAKE = new Set(["PT", "NM"]);
 const PLANES = ["axial", "sagittal", "coronal"] as const;
 const BLENDS: (Blend | null)[] = [null, "mip", "mean", "minip"];
 
@@ -65,7 +67,11 @@ export class Lightbox {
   readonly thickness_mm = signal(10);
   /** Colours over a plane: how strong, and from which value. */
   readonly opacity = signal(0.6);
-  readonly threshold = signal(1.5);
+  readonly threshold = signal(0);
+  /** What the darkest and the brightest colour stand for, in the unit of what lies over; null before anything did. */
+  readonly colours = signal<Range | null>(null);
+  /** Whose values the colours stand for now. */
+  private coloured = "";
   /** Why a cell is empty, or lacks what should lie over it, by its number. */
   readonly trouble = signal<ReadonlyMap<number, string>>(new Map());
   readonly refusals = signal<ReadonlyMap<number, string>>(new Map());
@@ -225,13 +231,14 @@ export class Lightbox {
     else if (this.canCut(shown.series)) (this.put(0, { ...shown, kind: "volume" }), this.choose(0));
   }
 
-  /** Another series over the planes in colour, or none. */
-  toggleFused(over: string): void {
+  /** Another series over the planes in colour; empty for none. */
+  lay(over: string): void {
     const shown = this.inHand();
-    if (!shown) return;
-    const fused = this.cells.peek().some((one) => one.over);
-    this.hang("planes", cut(shown).map((one) => (one.kind === "plane" && !fused ? { ...one, over } : one)));
+    if (shown) this.hang("planes", cut(shown).map((one) => (one.kind === "plane" && over ? { ...one, over } : one)));
   }
+
+  /** The series that is to lie over the planes, whether it can or not; empty for none. */
+  readonly laidOver = computed(() => this.cells.value.find((one) => one.over)?.over ?? "");
 
   /** Thin planes, then slabs: largest value, mean, smallest value, and thin again. */
   nextSlab(): void {
@@ -310,14 +317,15 @@ export class Lightbox {
   /** Slab and colours are the same in all planes. */
   private together(): () => void {
     return effect(() => {
-      const [slab, opacity, threshold] = [this.slab.value, this.opacity.value, this.threshold.value];
+      const [slab, opacity, threshold, colours] = [this.slab.value, this.opacity.value, this.threshold.value, this.colours.value];
       for (const one of this.viewports.value) {
         if (!(one instanceof PlaneView) || one.state.value.at !== "there") continue;
         untracked(() => {
           const { blend, thickness_mm } = one.slab.peek() ?? {};
           if (blend !== slab?.blend || thickness_mm !== slab?.thickness_mm) one.setSlab(slab);
           const fused = one.fused.peek();
-          if (fused && (fused.opacity !== opacity || fused.threshold !== threshold)) void one.fuse({ ...fused, opacity, threshold });
+          const range = colours && fused && fused.volume.series.uid.split("/")[0] === this.coloured ? colours : fused?.range;
+          if (fused && range && (fused.opacity !== opacity || fused.threshold !== threshold || !sameRange(fused.range, range))) void one.fuse({ ...fused, opacity, threshold, range });
         });
       }
     });
@@ -385,10 +393,22 @@ export class Lightbox {
     if (own.noVolume) return this.say(this.refusals, number, `${own.modality} cannot be laid over: ${own.noVolume}`);
     const by = join?.proposal ?? "kept";
     const over = join ? await this.once(`${uid}/${series.uid}/${by}`, () => loadLaid(cell.study, uid, series.uid, by)) : own;
-    const range = opening({ ...cell, window: null }, over) ?? { lower: 0, upper: 5 };
     const volume = await this.volume(over);
     if (this.cells.peek()[number] !== cell || (join && !this.joins.peek().includes(join))) return; // something else hangs here by now, or another registration holds
-    await view.fuse({ volume, range, opacity: this.opacity.peek(), threshold: this.threshold.peek(), join });
+    this.colour(cell, over);
+    await view.fuse({ volume, range: this.colours.peek()!, opacity: this.opacity.peek(), threshold: this.threshold.peek(), join });
+  }
+
+  /** Colours for what comes to lie over the planes: uptake from where it stands out, anatomy from the foot of its window on. */
+  private colour(cell: Cell, over: Loaded): void {
+    if (this.coloured === cell.over) return;
+    const range = opening({ ...cell, window: null }, over) ?? over.sent ?? { lower: 0, upper: 5 };
+    const width = range.upper - range.lower;
+    batch(() => {
+      this.coloured = cell.over!;
+      this.colours.value = range;
+      this.threshold.value = UPTAKE.has(over.modality) ? range.lower + 0.3 * width : range.lower;
+    });
   }
 
   /** Where a stack begins: at the place that is looked at already, else in its middle. */

@@ -1,0 +1,74 @@
+"""Any two series of one space over one another: anatomy over anatomy as well as uptake, in colours that readers set."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from browser_eyes import Site, lit, shot, until
+from own_archive import own_archive
+from pydicom import dcmread
+from stage_phantoms import SHAPE, body, stack
+from test_browser_stage import AX, colourful, picture, planes, settled, to_the_ball
+
+pytestmark = pytest.mark.browser
+
+MR = "1.2.840.10008.5.1.4.1.1.4"
+
+
+def magnetic(data: bytes) -> bytes:
+    """The same image as MR: arbitrary units, with a window of its own."""
+    ds = dcmread(io.BytesIO(data))
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = MR
+    for name in ("Units", "SUVType", "RescaleSlope", "RescaleIntercept"):
+        del ds[name]
+    ds.WindowCenter, ds.WindowWidth = 500, 1000
+    out = io.BytesIO()
+    ds.save_as(out)
+    return out.getvalue()
+
+
+def files() -> list[bytes]:
+    """A CT, and an MR in its frame that is bright in the ball and dark elsewhere in the body."""
+    values = body()
+    signal = np.where(values == 60, 9.0, np.where(values > -500, 1.0, 0.0))
+    coarse = signal.reshape(SHAPE[0] // 2, 2, SHAPE[1] // 2, 2, SHAPE[2] // 2, 2).mean(axis=(1, 3, 5))
+    mr = stack(coarse, "Both", "MR", number=2, modality="MR")
+    return [*stack(values, "Both", "CT"), *map(magnetic, mr)]
+
+
+@pytest.fixture(scope="module")
+def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with own_archive(browser, tmp_path_factory.mktemp("fusion"), files()) as there:
+        yield there
+
+
+def test_an_mr_over_a_ct_is_coloured_from_where_the_reader_says(page: Any) -> None:
+    study = page.request.get("/api/worklist?limit=5").json()["rows"][0]["study"]
+    page.goto(f"/study/{study}")
+    page.locator(".corner.tr").first.wait_for()
+    until(lambda: lit(page) > 0.02)
+    planes(page)
+    to_the_ball(page)
+    assert not colourful(settled(page, AX)).any()
+    page.keyboard.press("u")
+    page.get_by_text("MR over CT, one frame of reference").first.wait_for()
+    until(lambda: colourful(picture(page, AX)).any(), 60)
+    all_of_it = int(colourful(settled(page, AX)).sum())
+    lowest = page.get_by_label("Nothing is drawn below")
+    assert lowest.input_value() == "0", "anatomy is coloured from the foot of its window on"
+    shot(page, "fusion-mr-over-ct")
+    lowest.fill("500")
+    lowest.press("Enter")
+    until(lambda: 0 < int(colourful(picture(page, AX)).sum()) < all_of_it, 30)
+    ball = int(colourful(settled(page, AX)).sum())
+    bright = page.get_by_label("The brightest colour")
+    bright.fill("100000")  # nothing comes near: the ball turns dark
+    bright.press("Enter")
+    until(lambda: int(colourful(picture(page, AX)).sum()) < ball / 2, 30)
+    page.get_by_role("button", name="Fuse").click()
+    page.get_by_text("MR over CT").first.wait_for(state="detached")
+    assert not colourful(settled(page, AX)).any()
