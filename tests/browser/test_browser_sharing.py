@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from browser_eyes import Site, lit, shot, until
+from browser_eyes import Site, faults, lit, shot, until
 from own_archive import own_archive
 
 from isocenter.testing.phantoms import balls
@@ -24,9 +25,16 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
 
 
 def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
-    page: Any, browser: Any, site: Site
+    page: Any, browser: Any, site: Site, axe: str
 ) -> None:
     page.goto(f"/sharing?study={STUDY}")
+    page.get_by_role("link", name="See what they will see").click()
+    page.get_by_text("A link to this study shows this and nothing else").wait_for()
+    page.locator(".corner.tr").wait_for()
+    until(lambda: lit(page) > 0.02)
+    assert not faults(page, axe)
+    shot(page, "sharing-preview")
+    page.get_by_role("link", name="Back to sharing").click()
     page.get_by_label("For whom").fill("Dr Lee, second opinion")
     page.get_by_label("A word they must say (optional)").fill("früh um fünf")
     page.get_by_role("button", name="Give the link").click()
@@ -55,6 +63,18 @@ def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
     assert not any("/api/studies" in url for url in asked), "a stranger asks for nothing but what is shared"
 
     page.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Extend it for Dr Lee").click()
+    longer = page.get_by_role("dialog")
+    longer.get_by_label("From now on for").select_option("24")
+    assert longer.get_by_role("button", name="Extend it").is_disabled(), "sooner than it ends by itself"
+    longer.get_by_label("From now on for").select_option("720")
+    longer.get_by_label("Why").fill("Dr Lee is away until Monday")
+    assert not faults(page, axe)
+    shot(page, "sharing-extend")
+    longer.get_by_role("button", name="Extend it").click()
+    longer.wait_for(state="detached")
+    (given,) = page.request.get("/api/links").json()["links"]
+    assert given["until"] > (datetime.now(UTC) + timedelta(days=29)).isoformat()
     page.get_by_role("button", name="End it for Dr Lee").click()
     page.get_by_text("ended").first.wait_for()
     theirs.reload()

@@ -8,6 +8,7 @@ ABOUT = {
     # a study: another's does not exist
     "study": """
         POST /api/studies/{uid}/links
+        GET /api/studies/{uid}/links/preview
         POST /api/studies/{uid}/analyse
         GET /api/worklist/{uid}/preview
         GET /api/studies/{uid}
@@ -106,6 +107,7 @@ ABOUT = {
     # something else that has a home, by its name: another's does not exist
     "named": """
         POST /api/links/{id}/end
+        POST /api/links/{id}/extend
         POST /api/alerts/{id}/acknowledge
         GET /api/cohorts/{id}
         GET /api/cohorts/{id}/export

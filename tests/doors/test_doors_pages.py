@@ -47,6 +47,7 @@ BODIES: dict[str, Any] = {
     "/api/workitems/{uid}/cancel": {"reason": "a test"},
     "/api/peers": {"aet": "PACS", "host": "192.0.2.7", "port": 104},
     "/api/links/{id}/end": {"reason": "a test"},
+    "/api/links/{id}/extend": {"hours": 2},
     "/api/studies/{uid}/register": {"fixed": "1.2.1", "moving": "1.2.2"},
     "/api/studies/{uid}/registrations": {"proposal": "b" * 32},
     "/api/readings/{uid}/lapse": {"version": 0},

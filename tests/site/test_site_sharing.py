@@ -113,6 +113,34 @@ def test_a_link_ends_by_itself_and_by_a_person_and_stays_ended(sharing: Sharing,
     assert [r["lives"] for r in again.shares(who=CHIEF, study_uid=CT)] == [False, False]
 
 
+def test_a_link_is_extended_while_it_lives_and_only_forwards(sharing: Sharing, site: Site, clock: Clock) -> None:
+    secret, told = sharing.share(CT, who=CHIEF, hours=2)
+    with pytest.raises(Refused, match="sooner"):
+        sharing.extend(told["id"], who=CHIEF, hours=1)
+    with pytest.raises(Refused, match="at most 365"):
+        sharing.extend(told["id"], who=CHIEF, hours=9000)
+    clock.now += timedelta(hours=1)
+    longer = sharing.extend(told["id"], who=CHIEF, hours=24, reason="not read yet")
+    assert longer["until"] == (clock.now + timedelta(hours=24)).isoformat()
+    clock.now += timedelta(hours=23)
+    again = Sharing(site.index, site.journal, site.blobs, clock, site.consents)  # as after a restart
+    assert opened(again, secret) == CT
+    (said,) = site.journal.since(kinds=[Kind.SHARE_EXTENDED])
+    assert (said.event.details["was"], said.event.details["reason"]) == (told["until"], "not read yet")
+    clock.now += timedelta(hours=1)
+    with pytest.raises(NotFound):
+        again.extend(told["id"], who=CHIEF, hours=24)
+    with pytest.raises(Forbidden):
+        opened(again, secret)
+
+
+def test_the_preview_is_what_the_link_shows_and_no_look(sharing: Sharing) -> None:
+    secret, _ = sharing.share(CT, who=CHIEF)
+    seen = sharing.preview(CT, who=CHIEF)
+    assert sharing.shares(who=CHIEF)[0]["used"] == 0
+    assert seen == sharing.study(secret, address="a")
+
+
 def test_a_word_is_asked_where_one_was_set(sharing: Sharing) -> None:
     secret, told = sharing.share(CT, who=CHIEF, word="told by telephone")
     assert told["asks_a_word"] and "telephone" not in str(told)

@@ -90,7 +90,7 @@ function Page({ here }: { here: Place }) {
     case "cohorts":
       return <Lazy key={page} what="the cohorts" load={() => import("./cohorts/page").then((module) => module.CohortsPage)} with={{ id, part }} />;
     case "sharing":
-      return <Lazy key={page} what="what is shared" load={() => import("./sharing/page").then((module) => module.SharingPage)} with={{ part }} />;
+      return <Lazy key={page} what="what is shared" load={() => import("./sharing/page").then((module) => module.SharingPage)} with={{ part, id }} />;
     case "oversight":
       return <Lazy key={page} what="the oversight" load={() => import("./oversight/page").then((module) => module.OversightPage)} with={{ part, id }} />;
     case "segment":

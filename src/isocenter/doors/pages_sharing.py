@@ -18,6 +18,7 @@ from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import Person
+from isocenter.record import Study
 
 __all__ = ["router"]
 
@@ -40,6 +41,13 @@ class Given(BaseModel):
 class Ended(BaseModel):
     """Why a link ends."""
 
+    reason: str = Field(default="", max_length=500)
+
+
+class Longer(BaseModel):
+    """For how many hours from now on, and why."""
+
+    hours: float = Field(gt=0, le=8760)
     reason: str = Field(default="", max_length=500)
 
 
@@ -69,6 +77,22 @@ def end(
     return {"id": id, "ended": True}
 
 
+@router.post("/api/links/{id}/extend")
+def extend(
+    id: Annotated[str, Path(max_length=32)], longer: Longer, site: SiteHere, who: Annotated[Person, needs("share")]
+) -> Any:
+    """Let a link open for longer; whoever holds it needs no other."""
+    here: PagesSite = site
+    return here.sharing.extend(id, who=who, hours=longer.hours, reason=longer.reason)
+
+
+@router.get("/api/studies/{uid}/links/preview")
+def preview(uid: Uid, site: SiteHere, who: Annotated[Person, needs("share")]) -> Any:
+    """What a link to this study would show: the same as `/api/shared` tells whoever holds one."""
+    here: PagesSite = site
+    return _told(here.sharing.preview(uid, who=who))
+
+
 @router.get("/api/shared")
 def shared(
     request: Request, site: SiteHere, _: Annotated[Person, needs("shared")], secret: Secret = "", word: Word = ""
@@ -76,14 +100,7 @@ def shared(
     """The study behind a link: its series and the names of its images."""
     here: PagesSite = site
     study = here.sharing.study(secret, address=_address(request), word=_said(word))
-    return {
-        "uid": study.uid, "patient": patient(study.patient), "date": study.date, "description": study.description,
-        "series": [
-            {"uid": s.uid, "modality": s.modality, "description": s.description,
-             "instances": [{"sop_uid": i.sop_uid, "frames": i.frames} for i in s.instances]}
-            for s in study.series
-        ],
-    }  # fmt: skip
+    return _told(study)
 
 
 @router.get("/api/shared/instances/{uid}")
@@ -147,3 +164,14 @@ def _said(word: str) -> str:
 
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _told(study: Study) -> dict[str, Any]:
+    return {
+        "uid": study.uid, "patient": patient(study.patient), "date": study.date, "description": study.description,
+        "series": [
+            {"uid": s.uid, "modality": s.modality, "description": s.description,
+             "instances": [{"sop_uid": i.sop_uid, "frames": i.frames} for i in s.instances]}
+            for s in study.series
+        ],
+    }  # fmt: skip

@@ -75,6 +75,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.REFUSED: Audited("110113", "110132", outcome=_MINOR),
     Kind.SHARED: _LINK._replace(action="C"),
     Kind.SHARE_USED: Audited("110103", action="R"),
+    Kind.SHARE_EXTENDED: _LINK._replace(action="U"),
     Kind.SHARE_ENDED: _LINK._replace(action="D"),
     Kind.CONSENT_GIVEN: _LINK._replace(action="C"),
     Kind.CONSENT_WITHDRAWN: _LINK._replace(action="D"),

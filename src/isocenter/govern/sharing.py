@@ -18,9 +18,9 @@ from isocenter.govern.consent import Purpose
 from isocenter.govern.people import hash_password, secret_digest
 from isocenter.record import Event, Kind, Sealed
 
-__all__ = ["KINDS", "LONGEST", "Share", "after", "end", "share"]
+__all__ = ["KINDS", "LONGEST", "Share", "after", "end", "extend", "share"]
 
-KINDS = (Kind.SHARED, Kind.SHARE_USED, Kind.SHARE_ENDED)
+KINDS = (Kind.SHARED, Kind.SHARE_USED, Kind.SHARE_EXTENDED, Kind.SHARE_ENDED)
 """Events of which the links are made; their subject is the study."""
 
 LONGEST = timedelta(days=365)
@@ -102,10 +102,37 @@ def end(shares: Mapping[str, Share], id: str, *, who: str, now: datetime, reason
     Raises:
         NotFound: when there is none of that name that lives.
     """
+    found = living(shares, id, now)
+    return Event(Kind.SHARE_ENDED, now, who, found.study_uid, {"share": id, "reason": reason[:500]})
+
+
+def living(shares: Mapping[str, Share], id: str, now: datetime) -> Share:
+    """The link of that name, as long as it opens; NotFound when there is none."""
     found = next((s for s in shares.values() if s.id == id), None)
     if found is None or not found.lives(now):
         raise NotFound(f"link '{id:.20}'", "there is none, or it has ended", "look at the list of links")
-    return Event(Kind.SHARE_ENDED, now, who, found.study_uid, {"share": id, "reason": reason[:500]})
+    return found
+
+
+def extend(
+    shares: Mapping[str, Share], id: str, *, who: str, now: datetime, life: timedelta, reason: str = ""
+) -> Event:
+    """The event that lets a link open for longer; its secret stays the same.
+
+    Args:
+        life: how long from now on; a year at most.
+
+    Raises:
+        NotFound: when there is none of that name that lives: what has ended stays ended.
+        Refused: a life that is too long, or an end before the one that it has.
+    """
+    found, until = living(shares, id, now), now + life
+    if life > LONGEST:
+        raise Refused(f"a link for {life}", f"it opens for at most {LONGEST.days} days", "give another one later")
+    if until <= found.until:
+        raise Refused("a link that would end sooner", f"it opens until {found.until:%Y-%m-%d %H:%M}", "end it instead")
+    details = {"share": id, "until": until.isoformat(), "was": found.until.isoformat(), "reason": reason[:500]}
+    return Event(Kind.SHARE_EXTENDED, now, who, found.study_uid, details)
 
 
 def after(shares: Mapping[str, Share], events: Iterable[Sealed]) -> dict[str, Share]:
@@ -121,9 +148,15 @@ def after(shares: Mapping[str, Share], events: Iterable[Sealed]) -> dict[str, Sh
                 purpose=Purpose(told.get("purpose", "care")),
             )  # fmt: skip
             by_id[told["share"]] = told["digest"]
-        elif event.kind in (Kind.SHARE_USED, Kind.SHARE_ENDED) and told["share"] in by_id:
+        elif told["share"] in by_id:
             digest = by_id[told["share"]]
-            one = known[digest]
-            used = event.kind is Kind.SHARE_USED
-            known[digest] = replace(one, used=one.used + 1) if used else replace(one, ended=event.time)
+            known[digest] = _changed(known[digest], event)
     return known
+
+
+def _changed(one: Share, event: Event) -> Share:
+    if event.kind is Kind.SHARE_USED:
+        return replace(one, used=one.used + 1)
+    if event.kind is Kind.SHARE_EXTENDED:
+        return replace(one, until=datetime.fromisoformat(event.details["until"]))
+    return replace(one, ended=event.time)

@@ -83,6 +83,7 @@ class Kind(StrEnum):
     IMAGES_SEEN = "ImagesSeen"  # subject: study; one for what a person sees of it within five minutes
     SHARED = "Shared"  # subject: study; details: share, digest of the secret, until, to
     SHARE_USED = "ShareUsed"  # subject: study; details: share, address, what: "study" or a SOP Instance UID
+    SHARE_EXTENDED = "ShareExtended"  # subject: study; details: share, until, was: when it would have ended, reason
     SHARE_ENDED = "ShareEnded"
     CONSENT_GIVEN = "ConsentGiven"  # subject: study, or empty for the patient; details: patient, codes, until, permits
     CONSENT_WITHDRAWN = "ConsentWithdrawn"  # the same; details: patient, reason

@@ -94,6 +94,7 @@ _WORDS = {
     Kind.IMAGES_SEEN: "saw its images",
     Kind.SHARED: "gave a link to it until {until}",
     Kind.SHARE_USED: "saw {what} of it",
+    Kind.SHARE_EXTENDED: "let link {share} open until {until}",
     Kind.SHARE_ENDED: "ended link {share}",
     Kind.CONSENT_GIVEN: "recorded terms of use {consent}",
     Kind.CONSENT_WITHDRAWN: "recorded that consent was withdrawn",

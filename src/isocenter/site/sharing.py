@@ -1,4 +1,4 @@
-"""Links through which one study is seen without an account: given, listed, ended, and opened.
+"""Links through which one study is seen without an account: given, listed, extended, ended, and opened.
 
 Every look is an event, written before anything is shown: where the journal cannot be written, nothing is shown. The
 state of all links is what the journal says, so that a link that was ended stays ended after any restart.
@@ -81,15 +81,40 @@ class Sharing:
     def end(self, id: str, *, who: Person, reason: str = "") -> None:
         """End a link now."""
         must(who, "share")
-        mine = {d: s for d, s in self._known.state().items() if self.holds(s.study_uid, who, "share")}
-        self.journal.append(sharing.end(mine, id, who=who.name, now=self.clock(), reason=reason))
+        self.journal.append(sharing.end(self._mine(who), id, who=who.name, now=self.clock(), reason=reason))
+
+    def extend(self, id: str, *, who: Person, hours: float, reason: str = "") -> dict[str, Any]:
+        """Let a link open for so many hours from now on; the link as lists show it.
+
+        Raises:
+            NotFound: none of that name that lives. Refused: an end that is too far off or before the one that it has,
+                or terms of use that do not permit it (any more).
+        """
+        must(who, "share")
+        mine, now = self._mine(who), self.clock()
+        link = sharing.living(mine, id, now)
+        self.consents.allowed(link.study_uid, link.purpose, who=who)
+        self.journal.append(sharing.extend(mine, id, who=who.name, now=now, life=timedelta(hours=hours), reason=reason))
+        return self._known.state()[link.digest].told(now)
+
+    def preview(self, study_uid: str, *, who: Person) -> Study:
+        """What a link to this study would show, for whoever may give one; it is not counted as a look of theirs.
+
+        Raises:
+            NotFound: no such study.
+        """
+        must(who, "share", study_uid)
+        return _through_a_link(self.index.study(study_uid))
+
+    def _mine(self, who: Person) -> dict[str, Share]:
+        return {d: s for d, s in self._known.state().items() if self.holds(s.study_uid, who, "share")}
 
     def study(self, secret: str, *, address: str, word: str = "") -> Study:
         """What a link shows: one study, of it the images; results of machines and reports stay in the house."""
         link = self._opened(secret, address, word)
         study = self.index.study(link.study_uid)
         self._used(link, address, what="study")
-        return replace(study, series=tuple(s for s in study.series if _is_shown(s)))
+        return _through_a_link(study)
 
     def instance(self, secret: str, sop_uid: str, *, address: str, word: str = "") -> bytes:
         """One stored file of the study.
@@ -177,6 +202,10 @@ class Sharing:
     def _used(self, link: Share, address: str, *, what: str) -> None:
         told = {"share": link.id, "address": address, "what": what}
         self.journal.append(Event(Kind.SHARE_USED, self.clock(), f"link {link.id}", link.study_uid, told))
+
+
+def _through_a_link(study: Study) -> Study:
+    return replace(study, series=tuple(s for s in study.series if _is_shown(s)))
 
 
 def _is_shown(series: Series) -> bool:

@@ -1,33 +1,12 @@
-import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
-import "../style/room.css";
+import { useEffect, useState } from "preact/hooks";
 import { ask, type Trouble } from "../api/door";
 import { asTrouble } from "../api/load";
-import { bind, keyOf } from "../keys/keyboard";
-import { Key } from "../kit/marks";
 import { Empty, Loading } from "../kit/states";
-import { SliceBar } from "../room/slice-bar";
 import { address } from "../router";
-import { wordsOf } from "../viewer/deadline";
-import { Mouse, type Tool, tool } from "../viewer/mouse";
-import { presetsOf } from "../viewer/presets";
 import { loadShared } from "../viewer/series";
-import { sidesOn } from "../viewer/sides";
-import { StackView } from "../viewer/stack";
-import { age, count, day, number, person, unit } from "../words";
-
-interface SharedStudy {
-  uid: string;
-  patient: { name: string; id: string; birth_date: string | null; sex: string };
-  date: string | null;
-  description: string;
-  series: { uid: string; modality: string; description: string; instances: { sop_uid: string; frames: number }[] }[];
-}
+import { type SharedStudy, Viewing } from "./viewing";
 
 type Headers = Record<string, string>;
-
-const NOTHING: ReadonlySet<string> = new Set();
-const TOOLS: Record<Tool, string> = { window: "Window", zoom: "Zoom", pan: "Pan" };
 
 /** What somebody shares by a link: the images of one study, without an account. The secret stands behind `#` and travels in a header only. */
 export function SharedPage() {
@@ -45,7 +24,7 @@ export function SharedPage() {
   if (!secret) return <main><h1 class="hidden">Shared with you</h1><Empty title="This link is not whole">What opens a study stands behind the sign # of its link, and here is nothing. Copy the whole of it, to its end.</Empty></main>;
   if (trouble) return <Closed trouble={trouble} again={open} />;
   if (!study) return <main><Loading what="the study" /></main>;
-  return <Viewing study={study} headers={headersOf(secret, word)} closed={() => open(word)} />;
+  return <Viewing study={study} load={(series) => loadShared(study.uid, series, headersOf(secret, word))} closed={() => open(word)} />;
 }
 
 /** A header carries bytes: of a word in other letters those of UTF-8. */
@@ -73,106 +52,5 @@ function Closed({ trouble, again }: { trouble: Trouble; again: (word: string) =>
         </form>
       </section>
     </main>
-  );
-}
-
-function Viewing({ study: told, headers, closed }: { study: SharedStudy; headers: Headers; closed: () => void }) {
-  // What has no picture (a structure set, a report) cannot be looked at here.
-  const study = { ...told, series: told.series.filter((one) => one.instances.some((image) => image.frames > 0)) };
-  const place = useRef<HTMLDivElement>(null);
-  const view = useRef(signal<StackView | null>(null)).current;
-  const [number_, setNumber] = useState(0);
-  const [failed, setFailed] = useState("");
-  const series = study.series[number_];
-  useEffect(() => {
-    const made = new StackView(place.current!);
-    const mouse = new Mouse(made, () => undefined);
-    view.value = made;
-    return () => (mouse.destroy(), made.destroy(), (view.value = null));
-  }, []);
-  useEffect(() => {
-    if (!series) return;
-    let gone = false;
-    setFailed("");
-    loadShared(study.uid, series.uid, headers).then(
-      async (loaded) => {
-        if (gone) return;
-        await view.peek()?.show(loaded, Math.floor((loaded.pictures.length - 1) / 2));
-        const preset = presetsOf(loaded.modality, loaded.unit)[0];
-        if (preset?.centre != null && preset.width != null) view.peek()?.setRange({ lower: preset.centre - preset.width / 2, upper: preset.centre + preset.width / 2 });
-      },
-      (error: unknown) => !gone && (asTrouble(error).status === 403 ? closed() : setFailed(wordsOf(error))),
-    );
-    return () => void (gone = true);
-  }, [series?.uid]);
-  const state = view.value?.state.value;
-  useEffect(() => {
-    if (state?.at === "failed") closed(); // it may have been ended meanwhile: then it says so, and else it stays
-  }, [state?.at]);
-  useEffect(() => {
-    const step = (by: number) => setNumber((now) => Math.min(study.series.length - 1, Math.max(0, now + by)));
-    const on = (act: (one: StackView) => void) => () => view.peek() && act(view.peek()!);
-    const window_ = (n: number) => on((one) => {
-      const loaded = one.series.peek();
-      const preset = presetsOf(loaded?.modality ?? "", loaded?.unit)[n - 1];
-      const range = preset?.centre != null && preset.width != null ? { lower: preset.centre - preset.width / 2, upper: preset.centre + preset.width / 2 } : preset && one.sent();
-      if (range) one.setRange(range);
-    });
-    return bind("shared", {
-      "slice+1": on((one) => one.step(1)), "slice-1": on((one) => one.step(-1)), "slice+10": on((one) => one.step(10)), "slice-10": on((one) => one.step(-10)),
-      first: on((one) => void one.at(0)), last: on((one) => void one.at(one.count.peek() - 1)), "series+1": () => step(1), "series-1": () => step(-1),
-      ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [`window-${n}`, window_(n)])),
-      "tool-window": () => (tool.value = "window"), "tool-zoom": () => (tool.value = "zoom"), "tool-pan": () => (tool.value = "pan"),
-      invert: on((one) => one.turn("invert")), "flip-horizontal": on((one) => one.turn("flip-horizontal")), "flip-vertical": on((one) => one.turn("flip-vertical")), rotate: on((one) => one.turn("rotate")), reset: on((one) => one.reset()),
-    }); // prettier-ignore
-  }, []);
-  const { patient } = study;
-  const years = age(patient.birth_date, study.date);
-  return (
-    <>
-      <header class="bar patient" aria-label="Patient" data-region tabIndex={-1}>
-        <h1>{person(patient.name)}</h1>
-        <span class="id">{patient.id}</span>
-        {patient.birth_date && <span>b. {day(patient.birth_date)}{years && ` (${years})`}</span>}
-        {patient.sex && <span>{patient.sex}</span>}
-        <span class="what">{study.description} {study.date && day(study.date)}</span>
-        <span class="gap" />
-        <span class="muted">Shared with you by a link: images only. Each look is recorded.</span>
-      </header>
-      <main class="shared">
-        <div class="images">
-          <div class="tools" role="toolbar" aria-label="Image tools">
-            {(Object.keys(TOOLS) as Tool[]).map((one) => <button type="button" key={one} aria-pressed={tool.value === one} onClick={() => (tool.value = one)}>{TOOLS[one]} <Key of={keyOf("shared", `tool-${one}`)} /></button>)}
-            <button type="button" class="quiet" onClick={() => view.value?.turn("invert")}>Invert <Key of={keyOf("shared", "invert")} /></button>
-            <button type="button" class="quiet" onClick={() => view.value?.reset()}>Reset <Key of={keyOf("shared", "reset")} /></button>
-          </div>
-          <div class="stage l1x1">
-            <div class="viewport" role="img" aria-label={series ? `${series.modality} ${series.description}, image ${(view.value?.index.value ?? 0) + 1} of ${view.value?.count.value ?? 0}` : "No image"}>
-              <div class="canvas" ref={place} />
-              {failed ? <p class="note" role="alert"><span class="soon" aria-hidden="true">▲</span> No image: {failed}</p> : view.value && <Corners view={view.value} about={series} />}
-            </div>
-          </div>
-          <nav class="thumbnails" aria-label="Series" data-region tabIndex={-1}>
-            {study.series.map((one, i) => <button type="button" key={one.uid} aria-pressed={i === number_} onClick={() => setNumber(i)}><span>{one.description.startsWith(one.modality) ? "" : one.modality} {one.description || "without a description"}<small>{count(one.instances.reduce((sum, image) => sum + image.frames, 0), "image")}</small></span></button>)}
-            {!study.series.length && <p class="muted">This study has no images that are shared.</p>}
-          </nav>
-        </div>
-      </main>
-    </>
-  );
-}
-
-function Corners({ view, about }: { view: StackView; about: SharedStudy["series"][number] | undefined }) {
-  const [state, series, range, sides] = [view.state.value, view.series.value, view.range.value, sidesOn(view)];
-  if (state.at === "failed") return <p class="note" role="alert"><span class="soon" aria-hidden="true">▲</span> No image: {state.words}</p>;
-  if (!series || state.at !== "there") return <p class="note" role="status">Loading {state.at === "loading" ? state.words : "the series"}</p>;
-  return (
-    <>
-      <span class="corner tl">{series.modality} {about?.description}</span>
-      <span class="corner tr">{view.index.value + 1}/{view.count.value}</span>
-      <span class="corner bl">{range && `C ${number((range.lower + range.upper) / 2)}  W ${number(range.upper - range.lower)} ${series.colour ? "" : unit(series.unit)}`}</span>
-      {sides && (["left", "right", "top", "bottom"] as const).map((edge) => <span key={edge} class={`side ${edge}`}>{sides[edge]}</span>)}
-      <SliceBar view={view} seen={NOTHING} />
-    </>
   );
 }

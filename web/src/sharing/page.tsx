@@ -4,6 +4,8 @@ import { onHappening } from "../api/live";
 import { asTrouble, Source } from "../api/load";
 import type { Study } from "../api/shapes";
 import { bind, keyOf } from "../keys/keyboard";
+import { Lazy } from "../frame/lazy";
+import { Dialog } from "../kit/dialog";
 import { Empty, Shown } from "../kit/states";
 import { Tabs } from "../kit/tabs";
 import { may, ruleOf } from "../me";
@@ -30,7 +32,12 @@ interface Link {
 }
 
 /** Give exactly this, to exactly them, until exactly then; and take it back. */
-export function SharingPage({ part }: { part: string }) {
+export function SharingPage({ part, id }: { part: string; id: string }) {
+  if (part === "preview" && id && may("share")) return <Lazy key={id} what="what they would see" load={() => import("./preview").then((module) => module.PreviewPage)} with={{ study: id }} />;
+  return <Parts part={part} />;
+}
+
+function Parts({ part }: { part: string }) {
   useEffect(() => bind("sharing", { "tab-1": () => go(to.sharing()), "tab-2": () => go(to.sharing("consent")) }), []);
   return (
     <>
@@ -109,11 +116,12 @@ function Give({ study: uid, again }: { study: string; again: () => void }) {
       {link ? (
         <p role="status">The link, told once: <code class="secret">{link}</code> <button type="button" onClick={() => void navigator.clipboard?.writeText(link)}>Copy</button> <button type="button" onClick={() => setQuery("study", "")}>Done</button> <span class="muted">Another archive takes the study in by <code>isocenter fetch</code>.</span></p>
       ) : (
-        <form class="add" onSubmit={send} aria-label="Give a link">
+        <form class="add give" onSubmit={send} aria-label="Give a link">
           <label>For whom<input required maxLength={200} autocomplete="off" value={given.to} onInput={(event) => setGiven({ ...given, to: event.currentTarget.value })} /></label>
           <label>Until<select value={given.hours} onChange={(event) => setGiven({ ...given, hours: Number(event.currentTarget.value) })}>{HOURS.map(([hours, words]) => <option key={hours} value={hours}>{words}</option>)}</select></label>
           <label>A word they must say (optional)<input type="password" autocomplete="new-password" value={given.word} onInput={(event) => setGiven({ ...given, word: event.currentTarget.value })} /></label>
           <button class="primary">Give the link</button>
+          <a class="button" href={to.preview(uid)}>See what they will see</a>
         </form>
       )}
     </section>
@@ -122,7 +130,9 @@ function Give({ study: uid, again }: { study: string; again: () => void }) {
 
 function List({ links, again }: { links: Link[]; again: () => void }) {
   const [refused, setRefused] = useState("");
-  const end = (one: Link) => ask(`/api/links/${one.id}/end`, { method: "POST", body: {} }).then(again, (error: unknown) => setRefused(asTrouble(error).message));
+  const [longer, setLonger] = useState<Link | null>(null);
+  const done = () => (setLonger(null), setRefused(""), again());
+  const act = (one: Link, what: string, body: object) => ask(`/api/links/${one.id}/${what}`, { method: "POST", body }).then(done, (error: unknown) => setRefused(asTrouble(error).message));
   return (
     <>
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
@@ -132,15 +142,42 @@ function List({ links, again }: { links: Link[]; again: () => void }) {
           {links.map((one) => (
             <tr key={one.id}>
               <td>{one.to || <span class="muted">nobody was named</span>}</td>
-              <td><a href={to.study(one.study)}>open the study</a></td>
+              <td><a href={to.study(one.study)}>Open</a>{one.lives && <> · <a href={to.preview(one.study)}>as they see it</a></>}</td>
               <td>{moment(one.given)} <span class="muted">by {one.by}</span></td>
               <td>{moment(one.until)}{one.asks_a_word && <span class="muted"> · with a word</span>}</td>
               <td class="num">{count(one.used, "time")}</td>
-              <td>{one.lives ? <><span class="soon"><span aria-hidden="true">▲</span> open</span> <button type="button" onClick={() => void end(one)}>End it<span class="hidden"> for {one.to}</span></button></> : <span class="muted">{one.ended ? `ended ${moment(one.ended)}` : "expired"}</span>}</td>
+              <td>
+                {one.lives ? (
+                  <span class="acts">
+                    <span class="soon"><span aria-hidden="true">▲</span> open</span>
+                    <button type="button" onClick={() => setLonger(one)}>Extend<span class="hidden"> it for {one.to}</span></button>
+                    <button type="button" onClick={() => void act(one, "end", {})}>End it<span class="hidden"> for {one.to}</span></button>
+                  </span>
+                ) : <span class="muted">{one.ended ? `ended ${moment(one.ended)}` : "expired"}</span>}
+              </td>
             </tr>
           ))}
         </tbody>
       </table>
+      {longer && <Longer of={longer} close={() => setLonger(null)} save={(hours, reason) => void act(longer, "extend", { hours, reason })} />}
     </>
+  );
+}
+
+/** Let a link open for longer: from now on, under the same secret, with a reason in the journal. */
+function Longer({ of, close, save }: { of: Link; close: () => void; save: (hours: number, reason: string) => void }) {
+  const [hours, setHours] = useState(168);
+  const [reason, setReason] = useState("");
+  const until = new Date(Date.now() + hours * 3_600_000).toISOString();
+  return (
+    <Dialog title={`Extend the link for ${of.to || "nobody named"}`} close={close}>
+      <form class="stack" onSubmit={(event) => (event.preventDefault(), save(hours, reason))}>
+        <p class="muted">It opens until {moment(of.until)} UTC now. Whoever holds it needs no new one. The change is in the journal.</p>
+        <label>From now on for<select value={hours} onChange={(event) => setHours(Number(event.currentTarget.value))}>{HOURS.map(([n, words]) => <option key={n} value={n}>{words}</option>)}</select></label>
+        <label>Why (optional)<input maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label>
+        <p class={until <= of.until ? "soon" : "muted"} role="status">{until <= of.until ? "That would be sooner than it ends now: end it instead." : `It would open until ${moment(until)} UTC.`}</p>
+        <p class="acts"><button class="primary" disabled={until <= of.until}>Extend it</button><button type="button" onClick={close}>Cancel</button></p>
+      </form>
+    </Dialog>
   );
 }
