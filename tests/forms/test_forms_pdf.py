@@ -138,6 +138,29 @@ def test_how_it_was_made_is_told(archive: Archive, axial: Geometry) -> None:
     assert "model efefefefefef" in alone["made"][0][2]
 
 
+def test_many_that_did_not_look_are_one_line(archive: Archive, axial: Geometry) -> None:
+    study = archive[0]
+    machine = found(ball(axial))
+    away = [
+        Result(machine.study_uid, Outcome.DECLINED, Origin("machine", f"analysis_{n}", "1"), WHEN, reasons=(f"no {n}",))
+        for n in range(5)
+    ]
+    drafted = text.draft(study, [machine, *away])
+    reworded = [replace(s, text="Not asked.", machine=False) if s.id == "declined-analysis_4" else s for s in drafted]
+    data = shown(archive, [machine, *away], sentences=reworded)
+    told = [s["text"] for s in _said(data) if "looked for" in s["text"] or "asked" in s["text"]]
+    assert told == [
+        "Not looked for: Analysis 0, Analysis 1, Analysis 2, Analysis 3. The reasons are kept with the study.",
+        "Not asked.",
+    ]
+    assert [row[0] for row in data["made"]] == [f"{machine.origin.name} {machine.origin.version}"]
+    assert any(line.startswith("Did not look: analysis_0 1, analysis_1 1") for line in data["closing"])
+    few = shown(archive, [machine, *away[:2]], sentences=text.draft(study, [machine, *away[:2]]))
+    assert any("Analysis 1 was not looked for: no 1." in s["text"] for s in _said(few)), (
+        "few are told with their reasons"
+    )
+
+
 EVIL = '#read("/etc/passwd") $x^2$ *bold* _it_ `raw` <a> @ref \\ #panic() ] ) "quote" // gone'
 
 

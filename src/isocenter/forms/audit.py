@@ -55,6 +55,7 @@ _SETTING, _LINK = Audited("110100", "110131", "U"), Audited("110113", "110135", 
 AUDITED: Mapping[Kind, Audited] = {
     Kind.INSTANCES_RECEIVED: Audited("110104", action="C"),
     Kind.INSTANCE_SET_ASIDE: Audited("110104", action="C", outcome=_MINOR),
+    Kind.BATCH_TAKEN: Audited("110104", action="C"),
     Kind.INSTANCES_REJECTED: Audited("110104", action="C", outcome=_SERIOUS),
     Kind.ANALYSIS_FAILED: _RUN._replace(outcome=_SERIOUS),
     Kind.RESULT_MADE: _MADE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from typing import Any, Literal
 from isocenter.errors import Refused
 from isocenter.forms import maker, words
 from isocenter.forms.evidence import evidence
-from isocenter.forms.text import Sentence, latest
+from isocenter.forms.text import DECLINED, NOT_LOOKED_FOR, Sentence, latest
 from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdict
 
 __all__ = ["Picture", "Seal", "report"]
@@ -24,6 +24,7 @@ __all__ = ["Picture", "Seal", "report"]
 _STATEMENT = "Research software: not a medical device, not for diagnosis. What a machine says is marked as such."
 _FIRST = "Impression"  # of all sections the one that is always read
 _OTHER = "Other"  # what stands under no heading, where others do
+_TOLD = 3  # so many analyses that did not look are named with their reasons; more would bury what was said
 _LIMITS = {"sentences": 2000, "pictures": 24}
 
 
@@ -125,6 +126,8 @@ def _content(
     pictures: Sequence[Picture],
 ) -> dict[str, Any]:
     seen = evidence(study, results)
+    sentences, declined = _briefly(sentences), [r for r in results if r.outcome is Outcome.DECLINED]
+    named = [r for r in results if r.outcome is not Outcome.DECLINED or len(declined) <= _TOLD]
     tied = {t for s in sentences for t in s.findings}
     clean = words.one_line
     patient = study.patient
@@ -151,9 +154,20 @@ def _content(
         "measurements": _measurements(results),
         "seen": [[f"[{e.number}]", e.name, e.where] for e in seen if e.where and e.tracking in tied],
         "pictures": [{"svg": p.svg, "caption": clean(p.caption)} for p in pictures],
-        "made": [_provenance(r) for r in results],
-        "closing": _closing(study, results, seal),
+        "made": [_provenance(r) for r in named],
+        "closing": _closing(study, results, seal, [] if len(declined) <= _TOLD else declined),
     }
+
+
+def _briefly(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """Sentences as drafted of what was not looked for become one where they are many; what a reader worded stays."""
+    apart = [s for s in sentences if s.id.startswith(DECLINED) and s.machine]
+    if len(apart) <= _TOLD:
+        return list(sentences)
+    names = sorted({s.text.partition(NOT_LOOKED_FOR)[0] for s in apart}, key=str.casefold)
+    text = f"Not looked for: {', '.join(names)}. The reasons are kept with the study."
+    one = replace(apart[0], id=f"{DECLINED}many", text=text)
+    return [one if s is apart[0] else s for s in sentences if s is apart[0] or s not in apart]
 
 
 def _state(seal: Seal | None) -> str:
@@ -240,9 +254,12 @@ def _provenance(result: Result) -> list[str]:
     return [who, answer, ", ".join(h for h in how if h)]
 
 
-def _closing(study: Study, results: Sequence[Result], seal: Seal | None) -> list[str]:
+def _closing(study: Study, results: Sequence[Result], seal: Seal | None, declined: Sequence[Result]) -> list[str]:
     struck = sum(f.verdict is Verdict.STRUCK for r in results for f in r.findings)
     lines = [f"Study {study.uid}. {maker.MAKER} {maker.version()}."]
+    if declined:
+        names = ", ".join(sorted({words.one_line(f"{r.origin.name} {r.origin.version}") for r in declined}))
+        lines.append(f"Did not look: {names}. Their reasons are kept with the study.")
     if struck:
         lines.append(f"{struck} finding{'s' if struck > 1 else ''} of machines struck by the reader and not reported.")
     if seal:

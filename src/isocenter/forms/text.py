@@ -16,7 +16,10 @@ from isocenter.forms.template import SECTIONS, Template, choose
 from isocenter.record import Finding, Outcome, Result, Study, Verdict, codes
 from isocenter.record.plain import digest_of
 
-__all__ = ["SECTIONS", "Sentence", "draft", "latest"]
+__all__ = ["DECLINED", "NOT_LOOKED_FOR", "SECTIONS", "Sentence", "draft", "latest"]
+
+DECLINED, NOT_LOOKED_FOR = "declined-", " was not looked for"
+"""How the name of a sentence begins that tells what was declined, and what follows the analysis in it."""
 
 _TECHNIQUE = {
     "CT": "Computed tomography", "MR": "Magnetic resonance imaging", "PT": "Positron emission tomography",
@@ -215,8 +218,8 @@ def _impression(kept: Sequence[tuple[Result, Finding]], current: Sequence[Result
 
 def _declined(result: Result) -> list[Sentence]:
     looked = _LOOKED_FOR.get(result.origin.name, _first_upper(result.origin.name.replace("_", " ")))
-    text = words.one_line(f"{looked} was not looked for: {'; '.join(result.reasons)}").rstrip(".") + "."
-    return [Sentence(f"declined-{result.origin.name}", "Not looked", text, machine=True)]
+    text = words.one_line(f"{looked}{NOT_LOOKED_FOR}: {'; '.join(result.reasons)}").rstrip(".") + "."
+    return [Sentence(f"{DECLINED}{result.origin.name}", "Not looked", text, machine=True)]
 
 
 def _by_machine(result: Result, finding: Finding) -> bool:
