@@ -63,7 +63,7 @@ def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
     assert not any("/api/studies" in url for url in asked), "a stranger asks for nothing but what is shared"
 
     page.get_by_role("button", name="Done").click()
-    page.get_by_role("button", name="Extend it for Dr Lee").click()
+    page.get_by_role("button", name="Extend the link for Dr Lee").click()
     longer = page.get_by_role("dialog")
     longer.get_by_label("From now on for").select_option("24")
     assert longer.get_by_role("button", name="Extend it").is_disabled(), "sooner than it ends by itself"
@@ -85,3 +85,23 @@ def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
     assert theirs.locator("canvas").count() == 0
     shot(theirs, "sharing-ended")
     stranger.close()
+
+
+def test_the_ledger_says_what_came_and_what_left(page: Any, site: Site, axe: str) -> None:
+    page.request.post(
+        f"/api/studies/{STUDY}/links", data={"to": "Dr Okafor", "hours": 5}, headers={"Origin": site.address}
+    )
+    page.goto("/sharing")
+    page.keyboard.press("3")
+    came = page.get_by_role("row", name="test").first
+    came.wait_for()
+    assert f"{len(JAR.files)} 0 0 0" in came.inner_text().replace("\t", " "), came.inner_text()
+    assert "all of it stored" in came.inner_text()
+    left = page.get_by_role("row", name="Dr Okafor")
+    assert "shared by a link" in left.inner_text() and "care" in left.inner_text()
+    assert not faults(page, axe)
+    shot(page, "sharing-ledger")
+    page.get_by_label("To, included").fill("2020-01-31")
+    page.get_by_label("To, included").press("Enter")
+    page.get_by_role("heading", name="Nothing came in these days").wait_for()
+    page.get_by_role("heading", name="Nothing left in these days").wait_for()

@@ -166,6 +166,7 @@ ABOUT = {
         GET /api/queue
         GET /api/readers
         GET /api/audit
+        GET /api/ledger/{way}
         GET /api/peer
         POST /api/peer/draw
         GET /api/double

@@ -63,6 +63,7 @@ class PagesSite(Protocol):
     rejecting: Any  # `isocenter.site.rejecting.Rejecting`: images out of use, back, and erased by two persons
     identities: Any  # `isocenter.site.identifying.Identifying`: patients merged, studies moved, and undone
     sharing: Any  # `isocenter.site.sharing.Sharing`: links through which one study is seen
+    ledgers: Any  # `isocenter.site.ledgering.Ledgering`: what came and what left
     consents: Any  # `isocenter.site.consenting.Consenting`: what data may be used for
     preferences: Preferences
     """What people and the site have set."""

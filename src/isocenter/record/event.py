@@ -22,6 +22,9 @@ class Kind(StrEnum):
     INSTANCES_RECEIVED = "InstancesReceived"  # details.instances: [{sop_uid, series_uid, study_uid, digest}]
     INSTANCE_SET_ASIDE = "InstanceSetAside"  # same UID, other digest: quarantined
     INSTANCES_REJECTED = "InstancesRejected"  # not whole, not DICOM: reason
+    BATCH_TAKEN = (
+        "BatchTaken"  # several at once, not all stored; details: offered, stored, there, conflict, rejected: how many
+    )
     PLANNED = "Planned"  # details.bindings: [{analysis, version, series}]
     DECLINED = "Declined"  # details: analysis, predicate, wanted, found
     RESULT_MADE = "ResultMade"  # subject: study; details.result: digest

@@ -36,6 +36,8 @@ _WORDS = {
     Kind.INSTANCES_RECEIVED: "sent {n}",
     Kind.INSTANCE_SET_ASIDE: "sent an image that differs from the one held; it was set aside",
     Kind.INSTANCES_REJECTED: "sent {count} files that were rejected",
+    Kind.BATCH_TAKEN: "offered {offered} files: {stored} stored, {there} there before, {conflict} set aside, "
+    "{rejected} rejected",
     Kind.PLANNED: "planned its analyses",
     Kind.DECLINED: "declined an analysis",
     Kind.RESULT_MADE: "recorded result {result}",

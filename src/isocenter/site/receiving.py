@@ -18,6 +18,7 @@ from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.policy import Person, may, must
 from isocenter.record import Event, Kind, Study
 from isocenter.record.project import EVERYBODY, Reach
+from isocenter.site.ledgering import tally
 from isocenter.site.noting import heard, is_note
 from isocenter.store.incoming import Incoming
 from isocenter.store.intake import Stored, receive
@@ -66,7 +67,11 @@ class Receiving:
         """
         must(who, "receive", sender)
         home, reach, notes = self.projects.arriving(who, project=project) if self.projects else (EVERYBODY, None, None)
-        return self.take(files, sender, _Way(home, reach, may(who, "reject"), notes))
+        answers = self.take(files, sender, _Way(home, reach, may(who, "reject"), notes))
+        told = tally(one.status for one in answers)
+        if 1 < told["offered"] != told["stored"]:  # of one file nobody says how many there are to be
+            self.journal.append(Event(Kind.BATCH_TAKEN, self.clock(), sender, "", told))
+        return answers
 
     def take(self, files: Iterable[Given], sender: str, way: _Way | None = None) -> list[Stored]:
         """Take files in; those that this returns as stored or there are durable. One answer a file, in their order.

@@ -41,6 +41,7 @@ from isocenter.site.following import Following
 from isocenter.site.gating import Gating
 from isocenter.site.identifying import Identifying
 from isocenter.site.keeping import Keeping
+from isocenter.site.ledgering import Ledgering
 from isocenter.site.likening import Likening
 from isocenter.site.listing import Listing
 from isocenter.site.looking import Looking
@@ -141,6 +142,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         self.projects.sealing = self.sealing
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents, self.projects.holds)
+        self.ledgers = Ledgering(self.journal, lambda: self.clock(), self.projects.hears)
         self.federation = Federating(self.journal, self.clock)
         self.teaching = Teaching(
             self.index, self.journal, self.blobs, self._disclosing, self.consents, lambda: self.clock()

@@ -12,10 +12,12 @@ import { may, ruleOf } from "../me";
 import { address, go, setQuery, to } from "../router";
 import { count, day, moment } from "../words";
 import { ConsentPart } from "./consent";
+import { LedgerPart } from "./ledger";
 
 const PARTS = [
   { part: "", name: "Shared" },
   { part: "consent", name: "Consent" },
+  { part: "ledger", name: "Came and left" },
 ];
 
 interface Link {
@@ -38,7 +40,7 @@ export function SharingPage({ part, id }: { part: string; id: string }) {
 }
 
 function Parts({ part }: { part: string }) {
-  useEffect(() => bind("sharing", { "tab-1": () => go(to.sharing()), "tab-2": () => go(to.sharing("consent")) }), []);
+  useEffect(() => bind("sharing", { "tab-1": () => go(to.sharing()), "tab-2": () => go(to.sharing("consent")), "tab-3": () => go(to.sharing("ledger")) }), []);
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
@@ -46,7 +48,9 @@ function Parts({ part }: { part: string }) {
         <Tabs label="Parts of sharing" here={part} tabs={PARTS.map((one, i) => ({ ...one, at: to.sharing(one.part), key: keyOf("sharing", `tab-${i + 1}`) }))} />
       </header>
       <main class="desk-list model" data-region tabIndex={0}>
-        {part === "consent" ? (
+        {part === "ledger" ? (
+          may("audit") ? <LedgerPart /> : <Empty title="Not yours to see">{ruleOf("audit")}</Empty>
+        ) : part === "consent" ? (
           may("consent") ? <ConsentPart /> : <Empty title="Not yours to see">{ruleOf("consent")}</Empty>
         ) : may("share") ? <Links /> : (
           <Empty title="Not yours to see">{ruleOf("share")}</Empty>
@@ -150,7 +154,7 @@ function List({ links, again }: { links: Link[]; again: () => void }) {
                 {one.lives ? (
                   <span class="acts">
                     <span class="soon"><span aria-hidden="true">▲</span> open</span>
-                    <button type="button" onClick={() => setLonger(one)}>Extend<span class="hidden"> it for {one.to}</span></button>
+                    <button type="button" onClick={() => setLonger(one)}>Extend<span class="hidden"> the link for {one.to}</span></button>
                     <button type="button" onClick={() => void act(one, "end", {})}>End it<span class="hidden"> for {one.to}</span></button>
                   </span>
                 ) : <span class="muted">{one.ended ? `ended ${moment(one.ended)}` : "expired"}</span>}
