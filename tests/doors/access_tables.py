@@ -166,7 +166,8 @@ ABOUT = {
         GET /api/queue
         GET /api/readers
         GET /api/audit
-        GET /api/ledger/{way}
+        GET /api/ledger/arrivals
+        GET /api/ledger/departures
         GET /api/peer
         POST /api/peer/draw
         GET /api/double

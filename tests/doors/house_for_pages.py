@@ -177,7 +177,7 @@ class Quiet:
         says: dict[str, Any] = {
             "blind": False, "taking": nullcontext(len), "file": (b"", "text/plain"), "lesions": ((), (), ()),
             "timeline": {"patient": _ct().patient}, "stops": [], "share": ("secret", {"id": "1"}), "study": _ct(),
-            "instance": b"", "export": (b"case", "0" * 64),
+            "instance": b"", "export": (b"case", "0" * 64), "preview": _ct(),
             "paper": b"%PDF", "allowed": Decision(True, "permitted", "permitted"),
         }  # fmt: skip
         return lambda *given, **named: says.get(verb, {})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
@@ -16,18 +16,25 @@ __all__ = ["router"]
 router = APIRouter()
 
 
-@router.get("/api/ledger/{way}")
-def ledger(
-    way: Annotated[Literal["arrivals", "departures"], Path()],
-    site: SiteHere,
-    who: Annotated[Person, needs("audit")],
-    since: Annotated[date | None, Query()] = None,
-    until: Annotated[date | None, Query()] = None,
-) -> Any:
-    """A ledger from a day to another, both included; the last thirty days where none is said."""
+_Day = Annotated[date | None, Query()]
+
+
+@router.get("/api/ledger/arrivals")
+def arrivals(site: SiteHere, who: Annotated[Person, needs("audit")], since: _Day = None, until: _Day = None) -> Any:
+    """What came from a day to another, both included; in the last thirty days where none is said."""
     here: PagesSite = site
-    verb = here.ledgers.arrivals if way == "arrivals" else here.ledgers.departures
-    return verb(who=who, since=_start(since), until=until and _start(until + timedelta(days=1)))
+    return here.ledgers.arrivals(who=who, **_days(since, until))
+
+
+@router.get("/api/ledger/departures")
+def departures(site: SiteHere, who: Annotated[Person, needs("audit")], since: _Day = None, until: _Day = None) -> Any:
+    """What left, for the same days."""
+    here: PagesSite = site
+    return here.ledgers.departures(who=who, **_days(since, until))
+
+
+def _days(since: date | None, until: date | None) -> dict[str, datetime | None]:
+    return {"since": _start(since), "until": _start(until and until + timedelta(days=1))}
 
 
 def _start(day: date | None) -> datetime | None:

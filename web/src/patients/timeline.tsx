@@ -6,9 +6,10 @@ import type { Coded, Patient } from "../api/shapes";
 import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Shown } from "../kit/states";
-import { type Lesion, type Lesions, LesionTable, Spark } from "../room/lesion-table";
+import { type Lesion, type Lesions, Spark } from "../room/lesion-table";
 import { go, to } from "../router";
 import { count, day, moment, number, person, quantity } from "../words";
+import { Joining } from "./joining";
 
 interface Study {
   study: string;
@@ -62,13 +63,13 @@ export function TimelinePage({ study }: { study: string }) {
         <a class="button" href={to.patients()}>All patients <Key of={keyOf("timeline", "leave")} /></a>
       </header>
       <main class="desk-list" data-region tabIndex={-1}>
-        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} /> : <Lanes whole={value} now={now} take={setAt} />)}</Shown>
+        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} /> : <Lanes whole={value} now={now} take={setAt} again={() => void whole.load()} />)}</Shown>
       </main>
     </>
   );
 }
 
-function Lanes({ whole, now, take }: { whole: Whole; now: number; take: (at: number) => void }) {
+function Lanes({ whole, now, take, again }: { whole: Whole; now: number; take: (at: number) => void; again: () => void }) {
   const { studies, lesions, sums, measurements, events, access } = whole;
   return (
     <>
@@ -85,8 +86,7 @@ function Lanes({ whole, now, take }: { whole: Whole; now: number; take: (at: num
         </ol>
       </section>
       <section class="lane" aria-label="Lesions">
-        <h2>Lesions</h2>
-        {lesions.length ? <LesionTable told={{ studies, lesions, sums }} /> : <p class="muted">No lesion is known of this patient, or what is known is shown after your own opinion.</p>}
+        {lesions.length ? <Joining key={studies.length} told={{ studies, lesions, sums }} about={studies.find((one) => one.here)?.study ?? ""} again={again} /> : <><h2>Lesions</h2><p class="muted">No lesion is known of this patient, or what is known is shown after your own opinion.</p></>}
       </section>
       {measurements.length > 0 && <Measurements studies={studies} rows={measurements} />}
       <section class="lane" aria-label="Reports and access">

@@ -31,8 +31,14 @@ export interface Pair {
   same: boolean;
 }
 
+/** Points that somebody takes in hand, to say of two of them whether they are one lesion. */
+export interface ByHand {
+  taken: string[];
+  take: (tracking: string) => void;
+}
+
 /** Lesions through studies: size, change and interval; what is only proposed asks to be confirmed. */
-export function LesionTable({ told, say }: { told: Lesions; say?: (pair: Pair) => void }) {
+export function LesionTable({ told, say, byHand }: { told: Lesions; say?: (pair: Pair) => void; byHand?: ByHand }) {
   return (
     <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Lesions through the studies">
       <table class="lesions">
@@ -44,7 +50,7 @@ export function LesionTable({ told, say }: { told: Lesions; say?: (pair: Pair) =
           </tr>
         </thead>
         <tbody>
-          {told.lesions.map((lesion) => <Row key={lesion.points.map((point) => point?.tracking).join()} lesion={lesion} told={told} say={say} />)}
+          {told.lesions.map((lesion) => <Row key={lesion.points.map((point) => point?.tracking).join()} lesion={lesion} told={told} say={say} byHand={byHand} />)}
           {told.sums.map((sum) => (
             <tr key={sum.what.code + sum.definition}>
               <th scope="row">{sum.what.meaning} <small>{sum.definition}</small></th>
@@ -58,8 +64,10 @@ export function LesionTable({ told, say }: { told: Lesions; say?: (pair: Pair) =
   );
 }
 
-function Row({ lesion, told, say }: { lesion: Lesion; told: Lesions; say?: (pair: Pair) => void }) {
-  const name = [lesion.what.meaning, lesion.laterality?.meaning.toLowerCase(), lesion.site?.meaning.toLowerCase()].filter(Boolean).join(", ");
+export const nameOf = (lesion: Lesion) => [lesion.what.meaning, lesion.laterality?.meaning.toLowerCase(), lesion.site?.meaning.toLowerCase()].filter(Boolean).join(", ");
+
+function Row({ lesion, told, say, byHand }: { lesion: Lesion; told: Lesions; say?: (pair: Pair) => void; byHand?: ByHand }) {
+  const name = nameOf(lesion);
   const first = lesion.points.findIndex(Boolean);
   return (
     <tr>
@@ -69,6 +77,7 @@ function Row({ lesion, told, say }: { lesion: Lesion; told: Lesions; say?: (pair
         return (
           <td key={i} class={told.studies[i]?.here ? "here" : undefined}>
             {point ? <Seen point={point} fresh={i === first && i > 0} /> : <span class="faint">{i > first ? "not seen" : "–"}</span>}
+            {point && byHand && lesion.points.filter((one) => one?.tracking === point.tracking).length === 1 && <label class="check"><input type="checkbox" checked={byHand.taken.includes(point.tracking)} onChange={() => byHand.take(point.tracking)} /> take<span class="hidden"> {name}, {day(told.studies[i]?.date)}</span></label>}
             {point?.match === "unsure" && before && (
               <small>match unsure ?{say && <> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: true })}>Same</button> <button type="button" onClick={() => say({ one: before.tracking, other: point.tracking, same: false })}>Not</button></>}</small>
             )}
