@@ -119,6 +119,9 @@ def test_enhanced_mode_and_what_has_no_header() -> None:
         hl7.read(_message("ADT^A08", "A" * hl7.LARGEST))
     with pytest.raises(LimitReached):
         hl7.read(_message("ADT^A08", *["ZZZ|1"] * 5001))
+    with pytest.raises(LimitReached, match="too many values"):
+        hl7.read(_message("ADT^A08", "PID|1||" + "~" * 1000))
+    assert hl7.read(_message("ADT^A08", "PID|1||" + "~" * 999)).segments[1].repeats(3) == 1000
     for bad in ("zz|1", "PID|\x01", "PIDX|1"):
         with pytest.raises(NotTaken):
             hl7.read(_message("ADT^A08", bad))

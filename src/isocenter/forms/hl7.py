@@ -25,6 +25,7 @@ LARGEST: Final = 1 << 20
 """Bytes of a message that is taken."""
 
 _MOST_SEGMENTS: Final = 5000
+_MOST_REPEATS: Final = 1000  # each is looked at for itself: unbounded, one message keeps a processor busy for minutes
 _CHARSETS: Final = {
     "ASCII": "ascii", "8859/1": "iso8859-1", "8859/2": "iso8859-2", "8859/3": "iso8859-3", "8859/4": "iso8859-4",
     "8859/5": "iso8859-5", "8859/6": "iso8859-6", "8859/7": "iso8859-7", "8859/8": "iso8859-8",
@@ -115,7 +116,7 @@ def read(data: bytes) -> Message:
     Raises:
         NotWhole: it has no header that can be read; no acknowledgement is possible then.
         NotTaken: a segment or the character set is wrong.
-        LimitReached: larger than 1 MiB, or more than 5000 segments.
+        LimitReached: larger than 1 MiB, more than 5000 segments, or a field that is told more than 1000 times.
     """
     if len(data) > LARGEST:
         raise LimitReached(f"A message of {len(data)} bytes", f"{LARGEST} are taken", "send it in parts")
@@ -160,6 +161,8 @@ def _segment(line: str, marks: str) -> Segment:
     name, *fields = line.split(marks[0])
     if not _NAME.fullmatch(name):
         raise NotTaken(f"A segment named '{name:.8}'", "names have three letters", code=100, reject=True)
+    if line.count(marks[2]) >= _MOST_REPEATS and any(f.count(marks[2]) >= _MOST_REPEATS for f in fields):
+        raise LimitReached(f"A field of {name} with too many values", f"{_MOST_REPEATS} are taken", "send it in parts")
     return Segment(name, (marks[0], *fields) if name == "MSH" else tuple(fields), marks)
 
 
