@@ -92,7 +92,7 @@ def test_the_ledger_says_what_came_and_what_left(page: Any, site: Site, axe: str
         f"/api/studies/{STUDY}/links", data={"to": "Dr Okafor", "hours": 5}, headers={"Origin": site.address}
     )
     page.goto("/sharing")
-    page.get_by_text("Dr Okafor").wait_for()
+    page.get_by_role("cell", name="Dr Okafor", exact=True).wait_for()
     page.keyboard.press("3")
     came = page.get_by_role("row", name="test").first
     came.wait_for()
