@@ -33,7 +33,16 @@ export function Value({ of }: { of: unknown }): ComponentChildren {
   if (typeof of === "boolean") return of ? "yes" : "no";
   if (Array.isArray(of)) return of.every(isShort) ? of.join(", ") || "none" : <ul class="bullets">{of.map((one, i) => <li key={i}><Value of={one} /></li>)}</ul>;
   if (typeof of === "object") return <dl class="named">{Object.entries(of).map(([name, one]) => <Named key={name} name={name} of={one} />)}</dl>;
-  return String(of);
+  return typeof of === "string" && of.startsWith("{") ? <Value of={structured(of)} /> : String(of);
+}
+
+/** What a text in braces says, where it is JSON; else the text, so that it is not read again. */
+function structured(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return ` ${text}`;
+  }
 }
 
 const isShort = (one: unknown) => typeof one === "number" || (typeof one === "string" && one.length < 24);
@@ -41,11 +50,12 @@ const isShort = (one: unknown) => typeof one === "number" || (typeof one === "st
 const MANY = 6;
 
 function Named({ name, of }: { name: string; of: unknown }) {
-  const many = !!of && typeof of === "object" && !Array.isArray(of) && Object.keys(of).length > MANY;
+  const told = typeof of === "string" && of.startsWith("{") ? structured(of) : of;
+  const many = !!told && typeof told === "object" && !Array.isArray(told) && Object.keys(told).length > MANY;
   return (
     <div>
       <dt>{spoken(name)}</dt>
-      <dd>{many ? <details><summary>{Object.keys(of).length} settings</summary><Value of={of} /></details> : <Value of={of} />}</dd>
+      <dd>{many ? <details><summary>{Object.keys(told).length} settings</summary><Value of={told} /></details> : <Value of={told} />}</dd>
     </div>
   );
 }
