@@ -1,6 +1,7 @@
 import * as core from "@cornerstonejs/core";
 import { ask } from "../api/door";
 import { within } from "./deadline";
+import { slowLine, Timing } from "./line";
 
 /** Where a series lies and what its images are, as `GET /api/studies/{study}/series/{series}/pictures` says it. */
 export interface Described {
@@ -41,8 +42,6 @@ const HEAD_BYTES = 32;
 const SLAB_BYTES = 24 * 2 ** 20;
 const AT_ONCE = 3;
 const TYPES = [Uint8Array, Int16Array, Uint16Array, Float32Array] as const;
-/** Below this many megabits a second compressing is worth its time. */
-const SLOW_MBIT = 5;
 const DEADLINE_S = 30;
 
 interface Waiting {
@@ -108,10 +107,10 @@ export class Slabs {
     const numbers = Array.from({ length: count }, (_, i) => first + i * step);
     for (const number of numbers) this.asked.add(number);
     try {
-      const slow = ((navigator as { connection?: { downlink?: number } }).connection?.downlink ?? 99) < SLOW_MBIT;
+      const slow = slowLine();
       const answer = await within(DEADLINE_S, "The images", fetch(`${this.base}/slab?tag=${this.about.tag}&first=${first}&count=${count}&step=${step}${slow ? "&small=true" : ""}`, { credentials: "same-origin", headers: this.headers }));
       if (!answer.ok || !answer.body) throw new Error(await wordsOf(answer));
-      await this.read(answer.body.getReader());
+      await this.read(answer.body.getReader(), new Timing(slow));
       this.fail(numbers, new Error("the answer ended before all images had come"));
     } catch (error) {
       this.fail(numbers, error as Error);
@@ -128,7 +127,7 @@ export class Slabs {
   }
 
   /** Take the stream apart as it comes: each image is handed on when its last byte is there. */
-  private async read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  private async read(reader: ReadableStreamDefaultReader<Uint8Array>, timing: Timing): Promise<void> {
     let part: Uint8Array = new Uint8Array(0);
     let at = 0;
     let heard = performance.now();
@@ -141,6 +140,7 @@ export class Slabs {
           const next = await reader.read();
           if (next.done) return false;
           heard = performance.now();
+          timing.came(next.value.length, heard);
           [part, at] = [next.value, 0];
         }
         const take = Math.min(target.length - done, part.length - at);
@@ -163,6 +163,7 @@ export class Slabs {
         else waiting?.resolve(this.image(number, body.buffer as ArrayBuffer, view));
       }
     } finally {
+      timing.end();
       clearInterval(clock);
     }
   }

@@ -3,17 +3,19 @@ import { effect, signal } from "@preact/signals";
 import { within } from "./deadline";
 import type { Loaded } from "./series";
 import { start } from "./start";
+import { type Texture, Uploads } from "./uploads";
 import { dot, type Point3, plus } from "./viewport";
 
 const COARSE = 8;
-/** So often are planes of a volume that still fills drawn again: every drawing takes the processor from what comes. */
+/** So often at most are planes of a volume that still fills drawn again: every drawing takes the processor from what comes. */
 const AGAIN_MS = 400;
+/** Drawing may take one part in so many of the time until the volume is whole. */
+const SHARE = 5;
 
 /** What the drawing library keeps of a volume that fills, beyond its published types. */
 interface Filling {
   load: () => void;
-  loadStatus: { loaded: boolean; loading: boolean };
-  vtkOpenGLTexture: { setUpdatedFrame(frame: number): void };
+  vtkOpenGLTexture: Texture;
 }
 
 /** A series as one volume, shared by all viewports that cut through it. It fills while it is shown. */
@@ -24,6 +26,7 @@ export class SeriesVolume {
   readonly set: string;
   private readonly id: string;
   private volume: core.Types.IStreamingImageVolume | null = null;
+  private uploads: Uploads | null = null;
   private readonly ended = new AbortController();
 
   constructor(readonly series: Loaded) {
@@ -44,11 +47,10 @@ export class SeriesVolume {
     core.eventTarget.addEventListener(core.Enums.Events.IMAGE_LOAD_FAILED, lost);
     this.ended.signal.addEventListener("abort", () => core.eventTarget.removeEventListener(core.Enums.Events.IMAGE_LOAD_FAILED, lost));
     const filling = volume as unknown as Filling;
-    if (filling.loadStatus.loaded) this.come.value = imageIds.length;
-    else {
-      filling.load = () => undefined; // the library would draw every plane with every image that comes
-      void this.fill();
-    }
+    // The library would draw every plane with every image that comes. It never hears that all have come: with each new plane it would upload them all again.
+    filling.load = () => undefined;
+    this.uploads = new Uploads(filling.vtkOpenGLTexture, this.ended.signal);
+    void this.fill();
     return this;
   }
 
@@ -61,27 +63,31 @@ export class SeriesVolume {
 
   /** Fetch images, and bring them on screen a few times on the way and when the last has come. */
   private async fetch(numbers: number[]): Promise<void> {
-    let come: number[] = [];
-    let drawn = performance.now();
+    const uploads = this.uploads!;
+    await uploads.ready();
+    let come = 0;
+    let next = performance.now() + AGAIN_MS;
     const draw = () => {
+      const began = performance.now();
       this.draw(come);
-      come = [];
-      drawn = performance.now();
+      [come, next] = [0, Infinity];
+      // Frames are drawn after what is due now: only then it is known how long they took.
+      requestAnimationFrame(() => setTimeout(() => (next = performance.now() + Math.max(AGAIN_MS, SHARE * (performance.now() - began)))));
     };
     await this.series.prefetch(numbers, (number) => {
-      come.push(number);
-      if (performance.now() - drawn > AGAIN_MS) draw();
+      if (this.ended.signal.aborted) return;
+      const { imageId } = this.series.pictures[number]!;
+      uploads.take(this.volume!.getImageIdIndex(imageId)!, core.cache.getImage(imageId)!.getPixelData());
+      come += 1;
+      if (performance.now() > next) draw();
     });
-    if (come.length) draw();
+    if (come) draw();
   }
 
-  private draw(numbers: number[]): void {
+  private draw(come: number): void {
     const volume = this.volume!;
-    const filling = volume as unknown as Filling;
     if (this.ended.signal.aborted) return;
-    for (const number of numbers) filling.vtkOpenGLTexture.setUpdatedFrame(volume.getImageIdIndex(this.series.pictures[number]!.imageId));
-    this.come.value += numbers.length;
-    if (this.full) filling.loadStatus.loaded = true;
+    this.come.value += come;
     const detail = { volumeId: this.id, FrameOfReferenceUID: volume.metadata.FrameOfReferenceUID, numberOfFrames: this.series.pictures.length, framesProcessed: this.come.value };
     core.triggerEvent(core.eventTarget, core.Enums.Events.IMAGE_VOLUME_MODIFIED, detail);
     if (this.full) core.triggerEvent(core.eventTarget, core.Enums.Events.IMAGE_VOLUME_LOADING_COMPLETED, detail);
