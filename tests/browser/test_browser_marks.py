@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import pydicom
 import pytest
 from browser_eyes import Site, read, shot, until
 from own_archive import own_archive
@@ -181,6 +183,61 @@ def test_a_ball_measures_24_mm_by_mouse_and_by_keys_and_everywhere_the_same(
     there = second.evaluate(EXTENT, 0)
     assert sorted(x for x, _ in ends_drawn(second)) == pytest.approx([there["left"], there["right"]], abs=2)
     other.close()
+
+
+def of_another_series(image: bytes) -> bytes:
+    ds = pydicom.dcmread(io.BytesIO(image))
+    ds.SeriesInstanceUID, ds.SOPInstanceUID, ds.SeriesNumber = f"{ds.SeriesInstanceUID}.2", f"{ds.SOPInstanceUID}.2", 2
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    out = io.BytesIO()
+    ds.save_as(out)
+    return out.getvalue()
+
+
+def test_an_open_study_grows_while_it_arrives_and_keeps_place_and_marks(page: Any, shelf: tuple[Site, Archive]) -> None:
+    made = balls.patient(seed=next(SEEDS))
+    arrive = lambda files: shelf[1].receive(files, sender="scanner", who=HOUSE)  # noqa: E731
+    arrive(made.files[12:36])
+    jar = str(made.truth["study_uid"])
+    read(page, jar)
+    until(lambda: page.request.get(f"/api/readings/{jar}").json()["by"])
+    corner = page.locator(".corner.tr").first
+    until(lambda: corner.inner_text() == "12/24")
+    page.keyboard.press("1")
+    page.keyboard.press("ArrowDown")
+    until(lambda: corner.inner_text() == "13/24")
+    seen = until(lambda: page.evaluate(EXTENT, 0))
+    (ox, oy), middle = seen["at"], (seen["top"] + seen["bottom"]) / 2
+    page.keyboard.press("d")
+    page.mouse.move(ox + seen["left"], oy + middle)
+    page.mouse.down()
+    page.mouse.move(ox + seen["right"], oy + middle, steps=4)
+    page.mouse.up()
+    until(lambda: len(findings(page)) == 1)
+    page.keyboard.press("Shift+F")
+    until(lambda: abs(page.evaluate(EXTENT, 0)["left"] - seen["left"]) > 3)
+    until(lambda: on_its_ball(page))
+    before = page.evaluate(EXTENT, 0)
+
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/slab?" in request.url else None)
+    arrive([*made.files[:12], of_another_series(made.files[24])])
+    until(lambda: corner.inner_text() == "25/36")
+    until(lambda: page.locator(".thumbnails > button img").count() == 2)
+    until(lambda: page.evaluate(EXTENT, 0) == before and on_its_ball(page))
+    until(lambda: asked)
+    assert all(int(url.split("count=")[1].split("&")[0]) <= 12 for url in asked)  # what was here is not fetched again
+    assert not any("small=" in url for url in asked)  # nor compressed, on a line that is quick
+
+    # planes through what is there; they say what they lack, and go through all of it once no more comes
+    page.keyboard.press("Shift+L")
+    lacks = page.locator(".stage > .viewport").nth(2).locator(".corner.br")
+    until(lambda: page.locator(".stage > .viewport").count() == 4 and "images" not in lacks.inner_text(), 40)
+    arrive(made.files[36:])
+    until(lambda: corner.inner_text() == "25/48")
+    until(lambda: "36 of 48 images" in lacks.inner_text())
+    until(lambda: "images" not in lacks.inner_text(), 40)
+    page.locator('.stage > .viewport .overlay g[data-mark="length"]').first.wait_for(state="attached")
 
 
 def walk(page: Any, dx: float, dy: float) -> None:

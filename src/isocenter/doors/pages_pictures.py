@@ -28,11 +28,12 @@ import asyncio
 import struct
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
@@ -44,7 +45,7 @@ from isocenter.govern.policy import Person
 from isocenter.reading.cutting import Plane
 from isocenter.reading.pictures import Picture, Pictures
 
-__all__ = ["HEAD", "ahead", "described", "packed", "router", "streamed", "stretch", "together"]
+__all__ = ["HEAD", "Slab", "Wanted", "ahead", "described", "packed", "router", "together"]
 
 HEAD = struct.Struct("<IIHHBBHdd")
 _TYPES = {"u1": 0, "i2": 1, "u2": 2, "f4": 3}
@@ -53,6 +54,62 @@ _TOGETHER = 2**20  # bytes that travel in one part, of an answer that has more
 _SHARED = ("rows", "columns", "orientation", "spacing_mm", "thickness_mm", "sides", "windows", "duration_ms")
 
 router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Slab:
+    """Which images of a described series are wanted in one answer: `first`, `first + step`, …, `count` of them.
+
+    Args:
+        tag: of the description whose numbers these are.
+        small: compressed, for a slow line.
+    """
+
+    tag: str
+    first: int
+    count: int
+    step: int = 1
+    small: bool = False
+
+    def of(self, pictures: Pictures) -> range:
+        """Their numbers, as far as there are any.
+
+        Raises:
+            LimitReached: they are more than one answer may hold.
+        """
+        which = range(self.first, len(pictures.order), self.step)[: self.count]
+        size = sum(pictures.order[n].rows * pictures.order[n].columns for n in which) * _bytes(pictures)
+        if size > _LARGEST:
+            raise LimitReached(
+                f"{len(which)} images of {size >> 20} MiB",
+                f"one answer has at most {_LARGEST >> 20} MiB",
+                "ask for fewer",
+            )
+        return which
+
+    def streamed(
+        self, which: range, of: Pictures, values: Iterator[npt.NDArray[Any] | IsocenterError]
+    ) -> StreamingResponse:
+        """The answer as it is made, a few images in memory at a time."""
+        body = together(packed(of, which, values))
+        headers = {"Content-Encoding": "gzip"} if self.small else {}
+        return StreamingResponse(
+            ahead(_gzip(body) if self.small else body), media_type="application/octet-stream", headers=headers
+        )
+
+
+def _slab(
+    tag: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
+    first: Annotated[int, Query(ge=0, le=1_000_000)],
+    count: Annotated[int, Query(ge=1, le=100_000)],
+    step: Annotated[int, Query(ge=1, le=1000)] = 1,
+    small: Annotated[bool, Query()] = False,
+) -> Slab:
+    return Slab(tag, first, count, step, small)
+
+
+Wanted = Annotated[Slab, Depends(_slab)]
+"""A slab as every address of images asks for it."""
 
 
 @router.get("/api/studies/{uid}/series/{series}/pictures")
@@ -73,38 +130,12 @@ def slab(
     series: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
     site: SiteHere,
     who: Annotated[Person, needs("instance")],
-    tag: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
-    first: Annotated[int, Query(ge=0, le=1_000_000)],
-    count: Annotated[int, Query(ge=1, le=100_000)],
-    step: Annotated[int, Query(ge=1, le=1000)] = 1,
-    small: Annotated[bool, Query()] = False,
+    wanted: Wanted,
 ) -> StreamingResponse:
     """Images `first`, `first + step`, …: `count` of them, or as many as there are. `small`: for a slow line."""
     here: PagesSite = site
-    which = stretch(here.pictures(uid, series, tag=tag, who=who), first, count, step)
-    return streamed(which, *here.slab(uid, series, which, tag=tag, who=who), small=small)
-
-
-def stretch(of: Pictures, first: int, count: int, step: int) -> range:
-    """Which images are asked for, as far as there are any and as one answer may hold."""
-    which = range(first, len(of.order), step)[:count]
-    size = sum(of.order[n].rows * of.order[n].columns for n in which) * _bytes(of)
-    if size > _LARGEST:
-        raise LimitReached(
-            f"{len(which)} images of {size >> 20} MiB", f"one answer has at most {_LARGEST >> 20} MiB", "ask for fewer"
-        )
-    return which
-
-
-def streamed(
-    which: range, of: Pictures, values: Iterator[npt.NDArray[Any] | IsocenterError], *, small: bool
-) -> StreamingResponse:
-    """A slab as it is made, a few images in memory at a time."""
-    body = together(packed(of, which, values))
-    headers = {"Content-Encoding": "gzip"} if small else {}
-    return StreamingResponse(
-        ahead(_gzip(body) if small else body), media_type="application/octet-stream", headers=headers
-    )
+    which = wanted.of(here.pictures(uid, series, tag=wanted.tag, who=who))
+    return wanted.streamed(which, *here.slab(uid, series, which, tag=wanted.tag, who=who))
 
 
 def together(parts: Iterable[bytes | memoryview], most: int = _TOGETHER) -> Iterator[bytes]:

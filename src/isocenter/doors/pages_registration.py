@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from isocenter.doors.pages_pictures import described, streamed, stretch
+from isocenter.doors.pages_pictures import Wanted, described
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
@@ -83,16 +83,12 @@ def laid_slab(
     by: _By,
     site: SiteHere,
     who: Annotated[Person, needs("instance")],
-    tag: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
-    first: Annotated[int, Query(ge=0, le=1_000_000)],
-    count: Annotated[int, Query(ge=1, le=100_000)],
-    step: Annotated[int, Query(ge=1, le=1000)] = 1,
-    small: Annotated[bool, Query()] = False,
+    wanted: Wanted,
 ) -> StreamingResponse:
     """Values of several of those slices, as a slab of a series is sent."""
     here: PagesSite = site
-    which = stretch(here.laid(uid, fixed, series, by=_proposal(by), who=who).pictures, first, count, step)
-    return streamed(which, *here.laid_slab(uid, fixed, series, which, tag=tag, by=_proposal(by), who=who), small=small)
+    which = wanted.of(here.laid(uid, fixed, series, by=_proposal(by), who=who).pictures)
+    return wanted.streamed(which, *here.laid_slab(uid, fixed, series, which, tag=wanted.tag, by=_proposal(by), who=who))
 
 
 def _proposal(by: str) -> str:

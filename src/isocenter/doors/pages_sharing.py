@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_json import patient
-from isocenter.doors.pages_pictures import described, streamed, stretch
+from isocenter.doors.pages_pictures import Wanted, described
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.govern.consent import Purpose
@@ -139,19 +139,14 @@ def shared_slab(
     request: Request,
     site: SiteHere,
     _: Annotated[Person, needs("shared")],
-    tag: Annotated[str, Query(pattern=r"^[0-9a-f]{32}$")],
-    first: Annotated[int, Query(ge=0, le=1_000_000)],
-    count: Annotated[int, Query(ge=1, le=100_000)],
-    step: Annotated[int, Query(ge=1, le=1000)] = 1,
-    small: Annotated[bool, Query()] = False,
+    wanted: Wanted,
     secret: Secret = "",
     word: Word = "",
 ) -> StreamingResponse:
     """Values of several of them."""
     here: PagesSite = site
-    wanted = lambda of: stretch(of, first, count, step)  # noqa: E731
-    told = here.sharing.slab(secret, series, wanted, tag=tag, address=_address(request), word=_said(word))
-    return streamed(*told, small=small)
+    told = here.sharing.slab(secret, series, wanted.of, tag=wanted.tag, address=_address(request), word=_said(word))
+    return wanted.streamed(*told)
 
 
 def _said(word: str) -> str:

@@ -1,5 +1,5 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
-import type { Coded, Series } from "../api/shapes";
+import type { Coded, Series, Study } from "../api/shapes";
 import { go, setQuery, to } from "../router";
 import { drawingOf } from "../marks/layer";
 import { Maps } from "../maps/maps";
@@ -79,14 +79,14 @@ export class Desk {
   /** How the study hangs is known, or that it is not. */
   private readonly hung: Promise<void>;
   private readonly forget: () => void;
-
+  private readonly forgetGrowth: () => void;
 
   readonly marks: Marks;
   readonly maps: Maps;
   readonly registration: Registration;
   /** Where the pointer is on the active viewport (canvas pixels). */
   cursor: Point2 | null = null;
-
+  private begun = false;
 
   constructor(readonly session: Session) {
     this.hanging = new Hanging(session.uid, this.lightbox);
@@ -99,6 +99,7 @@ export class Desk {
       if (asked) this.lightbox.prepare({ kind: "stack", study: session.uid, series: asked });
       else this.hanging.prepare();
     });
+    this.forgetGrowth = effect(() => this.grown(session.study.value));
     // The server is told what was seen as soon as it was, and of a finding only once in each result that carries it.
     this.forget = effect(() => {
       const seen = this.evidence.findings.value;
@@ -127,7 +128,15 @@ export class Desk {
     const asked = this.viewable.value.find((one) => one.uid === query.get("series"));
     if (!asked && this.hanging.show()) return;
     const first = asked ?? this.viewable.value[0];
+    this.begun = true;
     if (first) await this.show(first.uid);
+  }
+
+  /** A study that is still being received: what hangs shows what has come since, and the first image hangs as soon as there is one. */
+  private grown(study: Study | null): void {
+    for (const one of study?.series ?? []) void untracked(() => this.lightbox.grown(study!.uid, one.uid, one.instances.reduce((sum, image) => sum + image.frames, 0)));
+    const first = this.viewable.value[0];
+    if (this.begun && first && !this.lightbox.cells.peek().length) untracked(() => void this.show(first.uid));
   }
 
   /** A printed sentence led here: its finding comes on screen as soon as it is known. */
@@ -140,6 +149,7 @@ export class Desk {
 
   end(): void {
     this.forget();
+    this.forgetGrowth();
     this.evidence.stop();
     this.maps.end();
     this.lightbox.end();

@@ -6,19 +6,20 @@ const DWELL_MS = 200;
 
 /** What was really on screen, for at least 200 ms: pictures for the slice bar, findings so that Keep wakes only after their evidence was seen. */
 export class Evidence {
+  /** Keys of pictures. */
   readonly pictures = signal<ReadonlySet<string>>(new Set());
   readonly findings = signal<ReadonlySet<string>>(new Set());
   private readonly clocks = new Map<string, { clock: number; what: string }>();
 
   /** This picture is on screen in a viewport now, with or without the drawing over it. */
   onScreen(viewport: string, picture: Picture | null, series: string, findings: Finding[], drawn: boolean): void {
-    const what = `${picture?.imageId} ${drawn} ${findings.map((one) => one.tracking).join()}`;
+    const what = `${picture?.key} ${drawn} ${findings.map((one) => one.tracking).join()}`;
     const before = this.clocks.get(viewport);
     if (before?.what === what) return; // it goes on being there
     clearTimeout(before?.clock);
     if (!picture) return void this.clocks.delete(viewport);
     const clock = window.setTimeout(() => {
-      if (!this.pictures.value.has(picture.imageId)) this.pictures.value = new Set(this.pictures.value).add(picture.imageId);
+      if (!this.pictures.value.has(picture.key)) this.pictures.value = new Set(this.pictures.value).add(picture.key);
       if (!drawn) return;
       this.sawFindings(findings.filter((finding) => lies(finding, picture.sop, series)));
     }, DWELL_MS);

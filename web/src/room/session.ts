@@ -18,6 +18,9 @@ export interface Found {
   compared: Compared | null;
 }
 
+/** So often at most a study that is still being received is looked at again. */
+const GROWS_MS = 1000;
+
 /** What differs stands first, then what machines add, then what agrees, then what is one's own. */
 const ORDER = ["differs", "adds", "agrees", "", "yours"];
 
@@ -79,7 +82,7 @@ export class Session {
 
   private forget: () => void = () => undefined;
   private clock = 0;
-
+  private growing = 0;
 
   constructor(readonly uid: string) {
     const at = `/api/studies/${uid}`;
@@ -108,6 +111,7 @@ export class Session {
   end(): void {
     this.forget();
     clearTimeout(this.clock);
+    clearTimeout(this.growing);
     this.acts.stop();
     for (const source of [this.study, this.results, this.plan, this.report, this.comparison]) source.stop();
   }
@@ -234,9 +238,20 @@ export class Session {
     return this.reading.value?.version ?? 0;
   }
 
+  /** More of the study has come: what is there is shown every now and then while it is still being received. */
+  private grow(): void {
+    if (this.growing) return;
+    this.growing = window.setTimeout(() => {
+      this.growing = 0;
+      void this.study.load();
+    }, GROWS_MS);
+  }
+
   /** Something happened to this study. Our own acts answer for themselves; others' are fetched. */
   private hear({ kind, subject, who }: Happening): void {
-    if (subject !== this.uid || who === me.value?.name || kind === "Viewed") return;
+    if (subject !== this.uid || kind === "Viewed") return;
+    if (kind === "InstancesReceived") this.grow(); // whoever sent them, this person too
+    if (who === me.value?.name) return;
     clearTimeout(this.clock);
     this.clock = window.setTimeout(() => void this.refresh().catch(() => undefined), 300);
   }

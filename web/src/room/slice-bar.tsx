@@ -13,7 +13,7 @@ export function SliceBar({ view, seen }: { view: Viewport; seen: ReadonlySet<str
   return (
     <svg class="slice-bar" viewBox="0 0 6 100" preserveAspectRatio="none" aria-hidden="true" onPointerDown={go} onPointerMove={(event) => event.buttons === 1 && go(event)}>
       <rect class="rail-line" width="6" height="100" />
-      <path class="seen" d={runs(pictures.map((one) => seen.has(one.imageId))).map(([from, to]) => `M0 ${from * each}H6V${to * each}H0Z`).join("")} />
+      <path class="seen" d={runs(pictures.map((one) => seen.has(one.key))).map(([from, to]) => `M0 ${from * each}H6V${to * each}H0Z`).join("")} />
       <rect class="now-line" width="6" y={Math.min(98.4, view.index.value * each)} height={Math.max(1.6, each)} />
     </svg>
   );

@@ -28,8 +28,7 @@ export class BodyView implements Viewport {
   readonly index = signal(0);
   readonly count = signal(0);
   readonly reduced = computed(() => {
-    const volume = this.volume.value;
-    return volume && !volume.full ? `${volume.come.value} of ${volume.series.pictures.length} images` : "";
+    return this.volume.value?.words() ?? "";
   });
 
   private enabled = false;

@@ -9,7 +9,7 @@ import { Links } from "./links";
 import { hand, Mouse, tool } from "./mouse";
 import { type Blend, type Plane, PlaneView } from "./plane";
 import { type Preset, presetsOf } from "./presets";
-import { type Loaded, loadLaid, loadSeries } from "./series";
+import { type Loaded, loadGrown, loadLaid, loadSeries } from "./series";
 import { ServerView } from "./server-plane";
 import { nearestPicture, StackView } from "./stack";
 import { canDrawVolumes } from "./start";
@@ -41,6 +41,8 @@ export const sizes: Record<Layout, number> = { "1x1": 1, "1x2": 2, "2x2": 4, pla
 const IMAGE_FIRST_MS = 1000;
 /** Modalities whose values say how much was taken up. */
 const UPTAKE = new Set(["PT", "NM"]);
+/** So long nothing more of a series may come until its planes go through what has come: each time is a whole new volume. */
+const QUIET_MS = 2500;
 const PLANES = ["axial", "sagittal", "coronal"] as const;
 const BLENDS: (Blend | null)[] = [null, "mip", "mean", "minip"];
 
@@ -87,6 +89,12 @@ export class Lightbox {
   private readonly mounted = new Map<number, View>();
   private readonly kept = new Map<string, Promise<Loaded>>();
   private readonly volumes = new Map<string, Promise<SeriesVolume>>();
+  private readonly filledFrom = new Map<string, Loaded>();
+  /** Volumes of series of which more has come since. */
+  private readonly outgrown: Promise<SeriesVolume>[] = [];
+  private readonly quiet = new Map<string, number>();
+  /** How many images of a series are to be shown, while they are asked for. */
+  private readonly growing = new Map<string, number>();
   private readonly hung = new Map<Viewport, Cell>();
   private readonly forgets = [this.links.start(() => this.active.value, () => this.viewports.peek()), this.together(), this.carryPoint()];
 
@@ -147,11 +155,55 @@ export class Lightbox {
     return loaded;
   }
 
+  /** A series has so many images now: stacks that show fewer go on with all of them, at the image and as they lie. */
+  async grown(study: string, uid: string, images: number): Promise<void> {
+    const asked = this.growing.get(uid);
+    this.growing.set(uid, Math.max(asked ?? 0, images));
+    if (asked !== undefined) return; // whoever asks already asks again
+    try {
+      for (;;) {
+        const wanted = this.growing.get(uid)!;
+        const before = await this.kept.get(uid)?.catch(() => null);
+        if (!before || before.study !== study) return;
+        if (before.pictures.length < wanted) this.growInto(before, await loadGrown(before));
+        if (this.growing.get(uid) === wanted) return;
+      }
+    } catch {
+      // what hangs goes on showing what it has; the next arrival asks again
+    } finally {
+      this.growing.delete(uid);
+    }
+  }
+
+  private growInto(before: Loaded, series: Loaded): void {
+    if (series === before) return;
+    this.kept.set(series.uid, Promise.resolve(series));
+    for (const one of this.viewports.peek()) if (one instanceof StackView && one.series.peek() === before) void one.grow(series);
+    void this.volumes.get(series.uid)?.then((one) => (one.later.value = series.pictures.length), () => undefined);
+    clearTimeout(this.quiet.get(series.uid));
+    this.quiet.set(series.uid, window.setTimeout(() => this.recut(series), QUIET_MS));
+  }
+
+  /** No more has come of a series for a while: its planes go through all of it. */
+  private recut(series: Loaded): void {
+    this.cells.peek().forEach((cell, number) => {
+      const view = this.mounted.get(number);
+      const before = view instanceof PlaneView ? view.volume.peek() : null;
+      if (!(view instanceof PlaneView) || !before || before.series.uid !== series.uid || before.series === series || cell.over) return;
+      void this.volume(series).then((volume) => view.show(volume, view.range.peek(), this.point.peek()), (error: unknown) => this.say(this.trouble, number, wordsOf(error)));
+    });
+  }
+
   volume(series: Loaded): Promise<SeriesVolume> {
     let volume = this.volumes.get(series.uid);
+    if (volume && this.filledFrom.get(series.uid) !== series) {
+      this.outgrown.push(volume); // planes may go through it still
+      volume = undefined;
+    }
     if (!volume) {
       if (series.noVolume) return Promise.reject(new Error(series.noVolume));
       volume = new SeriesVolume(series).begin();
+      this.filledFrom.set(series.uid, series);
       volume.catch(() => this.volumes.delete(series.uid));
       this.volumes.set(series.uid, volume);
     }
@@ -294,7 +346,8 @@ export class Lightbox {
   end(): void {
     this.cine.stop();
     for (const forget of this.forgets) forget();
-    for (const volume of this.volumes.values()) void volume.then((one) => one.drop(), () => undefined); // one that never came has nothing to drop
+    for (const clock of this.quiet.values()) clearTimeout(clock);
+    for (const volume of [...this.volumes.values(), ...this.outgrown]) void volume.then((one) => one.drop(), () => undefined); // one that never came has nothing to drop
     this.volumes.clear();
     hand.value = null;
   }

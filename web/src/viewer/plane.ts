@@ -59,8 +59,7 @@ export class PlaneView implements Viewport {
   readonly oblique = signal(false);
   readonly name = computed(() => `${looks[this.plane].name}${this.oblique.value ? " oblique" : ""}`);
   readonly reduced = computed(() => {
-    const volume = this.volume.value;
-    return volume && !volume.full ? `${volume.come.value} of ${volume.series.pictures.length} images` : "";
+    return this.volume.value?.words() ?? "";
   });
 
   private enabled = false;

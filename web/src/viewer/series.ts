@@ -9,6 +9,8 @@ export interface Picture {
   imageId: string;
   sop: string;
   frame: number;
+  /** The same for the same picture when more of its series has come, and it has another number and image id. */
+  key: string;
   /** Letters of the patient's sides at the edges of the picture (right, bottom), where the header states them. */
   sides: [right: string, bottom: string] | null;
   /** Where it lies in the patient (mm, LPS): centre of the first pixel, direction along a row and along a column; null where the header gives none. */
@@ -59,6 +61,29 @@ export function loadSeries(study: string, uid: string): Promise<Loaded> {
   return loadFrom(`/api/studies/${study}/series/${uid}`, study, uid);
 }
 
+/** The same series when more of it has come: what is here already is not fetched again. */
+export async function loadGrown(before: Loaded): Promise<Loaded> {
+  const base = `/api/studies/${before.study}/series/${before.uid}`;
+  const about = await Slabs.open(base);
+  if (known.get(idOf(before))!.about.tag === about.tag) return before; // what came is no picture
+  const here = sameValues(known.get(idOf(before))!.about, about) ? new Map(before.pictures.map((one) => [one.key, one.imageId])) : new Map<string, string>();
+  const loaded = loadedOf(before.study, before.uid, about, (imageId) => {
+    const slabs = new Slabs(base, about, imageId);
+    return {
+      load: (number, urgent) => {
+        const image = core.cache.getImage(here.get(loaded.pictures[number]!.key) ?? "");
+        return image ? Promise.resolve({ ...image, imageId: imageId(number) }) : slabs.load(number, urgent);
+      },
+    };
+  });
+  return loaded;
+}
+
+/** Whether the values of an image mean the same in both. That of PET depend on what the whole series says. */
+function sameValues(before: Described, now: Described): boolean {
+  return before.type === now.type && before.unit === now.unit && before.colour === now.colour && before.inverse === now.inverse && now.modality !== "PT";
+}
+
 /** A series as a registration lays it onto the grid of another: the server moves it, and here it is a series of that frame. `by` is a proposal, or "kept" for what the study holds. */
 export function loadLaid(study: string, uid: string, fixed: string, by: string): Promise<Loaded> {
   return loadFrom(`/api/studies/${study}/series/${uid}/on/${fixed}/${by}`, study, `${uid}/${(laidSerial += 1)}`);
@@ -93,7 +118,7 @@ export function loadedOf(study: string, uid: string, about: Described, from: (im
     noVolume: about.no_volume,
     prefetch: async (numbers, came) => void (await Promise.allSettled(numbers.map((number) => core.imageLoader.loadAndCacheImage(imageId(number), { prefetch: true } as never).then(() => came?.(number))))),
   }; // prettier-ignore
-  known.set(`${uid}:${about.tag}`, { slabs, loaded, about });
+  known.set(idOf(loaded), { slabs, loaded, about });
   return loaded;
 }
 
@@ -103,6 +128,7 @@ function pictureOf(about: Described, sop: string, number: number, imageId: strin
   return {
     imageId, sop,
     frame: about.frames[number]!,
+    key: `${about.series} ${sop} ${about.frames[number]!}`,
     sides: sidesOf(cosines, each(about.sides, number)),
     place: placed ? { position: position as Point3, row: cosines.slice(0, 3) as Point3, column: cosines.slice(3) as Point3 } : null,
     spacing_mm: spacing.length === 2 ? (spacing as [number, number]) : null,
@@ -122,6 +148,11 @@ function register(): void {
   });
   for (const kind of [core.Enums.RequestType.Prefetch, core.Enums.RequestType.Interaction]) core.imageLoadPoolManager.setMaxSimultaneousRequests(kind, 10_000); // they are bundled into few answers
   core.metaData.addProvider((kind: string, imageId: unknown) => (typeof imageId === "string" && imageId.startsWith(`${SCHEME}:`) ? moduleOf(kind, imageId) : undefined), 10_000);
+}
+
+/** What tells this description of a series from every other: an image id begins with it. */
+export function idOf({ pictures }: Loaded): string {
+  return pictures[0]!.imageId.split(":").slice(1, 3).join(":");
 }
 
 function find(imageId: string): { of: { slabs: Pick<Slabs, "load">; loaded: Loaded; about: Described }; number: number } {

@@ -69,6 +69,30 @@ export class StackView implements Viewport {
     }
   }
 
+  /** The same series with more pictures: the one on screen stays, as it lies and in its window. */
+  async grow(series: Loaded): Promise<void> {
+    const [viewport, here, range] = [this.current(), this.picture.peek(), this.range.peek()];
+    if (!viewport || !here || this.state.peek().at !== "there") return this.show(series, Math.min(this.index.peek(), series.pictures.length - 1));
+    const turn = ++this.turns;
+    const index = Math.max(0, series.pictures.findIndex((one) => one.key === here.key));
+    const lies = viewport.getViewPresentation();
+    try {
+      await within(25, "The image", viewport.setStack(series.pictures.map((one) => one.imageId), index));
+      if (turn !== this.turns) return;
+      viewport.setViewPresentation(lies);
+      batch(() => {
+        this.series.value = series;
+        this.index.value = index;
+      });
+      viewport.setProperties({ invert: this.inverted.peek(), ...(range && { voiRange: range }) });
+      viewport.render();
+      this.drawn();
+      void series.prefetch(outwards(index, series.pictures.length));
+    } catch (error) {
+      if (turn === this.turns) this.state.value = { at: "failed", words: wordsOf(error) };
+    }
+  }
+
   /** To a picture of the stack, kept inside its ends. */
   async at(index: number): Promise<void> {
     const series = this.series.value;

@@ -1,7 +1,7 @@
 import * as core from "@cornerstonejs/core";
 import { effect, signal } from "@preact/signals";
 import { within } from "./deadline";
-import type { Loaded } from "./series";
+import { idOf, type Loaded } from "./series";
 import { start } from "./start";
 import { type Texture, Uploads } from "./uploads";
 import { dot, type Point3, plus } from "./viewport";
@@ -20,6 +20,8 @@ interface Filling {
 
 /** A series as one volume, shared by all viewports that cut through it. It fills while it is shown. */
 export class SeriesVolume {
+  /** How many images the series has by now, where more have arrived since it was begun. */
+  readonly later = signal(0);
   /** How many of its images have come. */
   readonly come = signal(0);
   readonly failed = signal("");
@@ -30,8 +32,8 @@ export class SeriesVolume {
   private readonly ended = new AbortController();
 
   constructor(readonly series: Loaded) {
-    this.id = `cornerstoneStreamingImageVolume:${series.uid}`;
-    this.set = `set-${series.uid}`;
+    this.id = `cornerstoneStreamingImageVolume:${idOf(series)}`; // a series of which more has come is another volume
+    this.set = `set-${idOf(series)}`;
   }
 
   /** Make room for it and begin to fill it; answers before it is full. */
@@ -101,6 +103,12 @@ export class SeriesVolume {
         if (this.full) queueMicrotask(() => (forget(), resolve()));
       });
     }));
+  }
+
+  /** What of it is not here, in words; empty where all of it is. */
+  words(): string {
+    const of = Math.max(this.later.value, this.series.pictures.length);
+    return this.come.value < of ? `${this.come.value} of ${of} images` : "";
   }
 
   get full(): boolean {
