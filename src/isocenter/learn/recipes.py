@@ -34,8 +34,8 @@ _CHEST = {
         "the pictures were stored at 224 x 224 pixels, stretched to a square: small or faint shadows are lost",
         "the certainty holds where about half of the children have an opacity; it is too high where few have",
         "whether the chest is a child's is judged from the picture; where the header states the age, that decides",
-        "of 48 clear films into which a large, dense opacity was drawn it called 3: it answers to the look of the whole "
-        "film, and may pass by a single shadow",
+        "of 48 clear films into which a large, dense opacity was drawn it called 3: it answers to the look of the "
+        "whole film, and may pass by a single shadow",
         "the map shows where the network was sensitive; it is no outline of disease",
     ],
 }
