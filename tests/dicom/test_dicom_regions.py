@@ -8,13 +8,10 @@ from typing import Any
 import made
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from isocenter.dicom.assemble import assemble, regions
 from isocenter.dicom.header import merge, read_header, scan
-from isocenter.dicom.regions import fill_polygon
 from isocenter.errors import IsocenterError, NotFound, Refused
 from isocenter.record import Series
 from isocenter.space import Shape, Volume
@@ -110,31 +107,6 @@ def test_a_radiograph_takes_no_contours() -> None:
     series, read = made.record([made.made(1, sop_class=made.DX, modality="DX")])
     with pytest.raises(Refused, match="without patient coordinates"):
         drawn(structure_set({"GTV": [square(4.0, 4.5, 9.5)]}), assemble(series, read)[0])
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.floats(-3, 15), st.floats(-3, 15)), min_size=3, max_size=12))
-def test_filling_agrees_with_matplotlib_like_winding_by_hand(points: list[tuple[float, float]]) -> None:
-    """Law: a pixel is inside exactly when a ray to its left crosses the outline an odd number of times."""
-    corners = np.array(points)
-    mask = fill_polygon(corners, (12, 12))
-    for row in range(12):
-        for column in range(12):
-            assert mask[row, column] == (crossings(corners, row, column) % 2 == 1)
-
-
-def crossings(corners: np.ndarray, row: int, column: int) -> int:
-    count = 0
-    for (y0, x0), (y1, x1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if (y0 <= row) != (y1 <= row) and x0 + (row - y0) / (y1 - y0) * (x1 - x0) <= column:
-            count += 1
-    return count
-
-
-def test_a_disc_has_its_area() -> None:
-    angle = np.linspace(0, 2 * np.pi, 400, endpoint=False)
-    mask = fill_polygon(np.stack([100 + 80 * np.sin(angle), 100 + 80 * np.cos(angle)], axis=1), (200, 200))
-    assert mask.sum() == pytest.approx(np.pi * 80**2, rel=2e-3)
 
 
 # ---- real structure sets, with the values of the published data set

@@ -1,13 +1,12 @@
 """RTSTRUCT contours to masks on the grid of the series they were drawn on.
 
 A structure set stores polygons in patient millimetres, each in one plane. A voxel belongs to the structure when its
-centre lies inside an odd number of the polygons of its plane, so that a ring drawn as two outlines keeps its hole.
+centre lies inside an odd number of the polygons of its plane, or on a line that bounds it (see `space.outline`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +16,9 @@ from isocenter.dicom.facts import text
 from isocenter.errors import NotFound, Refused
 from isocenter.record import Series
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
+from isocenter.space.outline import filled
 
-__all__ = ["fill_polygon", "regions"]
+__all__ = ["regions"]
 
 _ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
 _NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
@@ -121,7 +121,7 @@ def _polygon(outlines: list[npt.NDArray[np.float64]], label: str, frame: str) ->
 
 
 def _mask(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: str) -> npt.NDArray[np.bool_]:
-    mask = np.zeros(geometry.shape, dtype=bool)
+    planes: dict[int, list[npt.NDArray[np.float64]]] = {}
     outside = between = 0
     for points in outlines:
         index = geometry.to_index(points)
@@ -133,7 +133,7 @@ def _mask(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: st
         elif not 0 <= number < geometry.shape[0] or not _within(index[:, 1:], geometry):
             outside += 1
         else:
-            mask[number] ^= fill_polygon(index[:, 1:], (geometry.shape[1], geometry.shape[2]))
+            planes.setdefault(number, []).append(index[:, 1:])
     if between:
         raise Refused(
             f"{between} of {len(outlines)} contours of '{label}' do not lie in a slice of the image",
@@ -146,36 +146,12 @@ def _mask(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: st
             "its volume would be too small",
             "choose the series that the structure set refers to",
         )
+    mask = np.zeros(geometry.shape, dtype=bool)
+    for number, lines in planes.items():
+        mask[number] = filled(lines, (geometry.shape[1], geometry.shape[2]))
     return mask
 
 
 def _within(corners: npt.NDArray[np.float64], geometry: Geometry) -> bool:
     """Whether an outline stays on the image, one pixel at its edge forgiven."""
     return bool((corners >= -1.0).all() and (corners <= np.array(geometry.shape[1:])).all())
-
-
-def fill_polygon(points: npt.NDArray[np.float64], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Pixels whose centres lie inside a closed polygon, by the even-odd rule.
-
-    Each row is cut with all edges at once: a pixel is inside when an odd number of crossings lies to its left.
-
-    Args:
-        points: (n, 2) corners as (row, column), fractional.
-        shape: (rows, columns).
-
-    >>> fill_polygon(np.array([[0.5, 0.5], [0.5, 3.5], [2.5, 3.5], [2.5, 0.5]]), (4, 5)).sum()
-    np.int64(6)
-    """
-    mask = np.zeros(shape, dtype=bool)
-    y0, x0 = points[:, 0], points[:, 1]
-    y1, x1 = np.roll(y0, -1), np.roll(x0, -1)
-    low, high = max(0, int(np.ceil(y0.min()))), min(shape[0] - 1, int(np.floor(y0.max())))
-    columns: Any = np.arange(shape[1])
-    for row in range(low, high + 1):
-        # Half-open in the row direction, so that a corner on the row is counted once.
-        crossing = (y0 <= row) != (y1 <= row)
-        if crossing.any():
-            a, b = y0[crossing], y1[crossing]
-            at = np.sort(x0[crossing] + (row - a) / (b - a) * (x1[crossing] - x0[crossing]))
-            mask[row] = np.searchsorted(at, columns, side="right") % 2 == 1
-    return mask

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.space import Geometry
+from isocenter.space.outline import filled
 
 __all__ = [
     "Values",
@@ -155,21 +156,8 @@ def ellipse_inside(points: Points, plane: Geometry) -> Bools:
 
 
 def polygon_inside(points: Points, plane: Geometry) -> Bools:
-    """(rows, columns) of a plane: which pixel centres lie within the closed line (even-odd rule)."""
-    at = plane.to_index(points)[:, 1:]
-    inside = np.zeros(plane.shape[1:], dtype=bool)
-    around = _pixels(plane, at, np.ones(2), of_points=True)
-    if around is None:
-        return inside
-    rows, columns = around
-    part = np.zeros((len(rows), len(columns)), dtype=bool)
-    for (r0, c0), (r1, c1) in zip(at, np.roll(at, -1, axis=0), strict=True):
-        hit = (r0 <= rows) != (r1 <= rows)
-        if hit.any():
-            edge = c0 + (rows[hit] - r0) * (c1 - c0) / (r1 - r0)
-            part[hit] ^= columns[None, :] < edge[:, None]
-    inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = part
-    return inside
+    """(rows, columns) of a plane: which pixel centres lie within the closed line (even-odd rule) or on it."""
+    return filled([plane.to_index(points)[:, 1:]], (plane.shape[1], plane.shape[2]))
 
 
 def values_of(image: npt.NDArray[np.number], inside: Bools) -> Values:
@@ -227,11 +215,9 @@ def _four(points: Points, what: str) -> None:
 
 
 def _pixels(
-    plane: Geometry, at: Points, reach: Points, *, of_points: bool = False
+    plane: Geometry, at: Points, reach: Points
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
-    low, high = (at.min(axis=0) - reach, at.max(axis=0) + reach)
-    if not of_points:
-        low, high = at.mean(axis=0) - reach, at.mean(axis=0) + reach
+    low, high = at.mean(axis=0) - reach, at.mean(axis=0) + reach
     n = np.array(plane.shape[1:])
     first, last = np.maximum(np.floor(low), 0).astype(int), np.minimum(np.ceil(high), n - 1).astype(int)
     if (last < first).any():
