@@ -214,9 +214,7 @@ def _four(points: Points, what: str) -> None:
         raise Refused(f"{what} of {len(points)} points", "it has four: the ends of one axis, then of the other")
 
 
-def _pixels(
-    plane: Geometry, at: Points, reach: Points
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
+def _pixels(plane: Geometry, at: Points, reach: Points) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
     low, high = at.mean(axis=0) - reach, at.mean(axis=0) + reach
     n = np.array(plane.shape[1:])
     first, last = np.maximum(np.floor(low), 0).astype(int), np.minimum(np.ceil(high), n - 1).astype(int)
