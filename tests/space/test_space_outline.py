@@ -22,7 +22,7 @@ def test_law_the_order_of_axes_corners_and_outlines_changes_nothing(drawn: list[
     rows, columns = SHAPE
     assert (np.flip(filled([o * [-1, 1] + [rows - 1, 0] for o in drawn], SHAPE), 0) == mask).all()
     assert (np.flip(filled([o * [1, -1] + [0, columns - 1] for o in drawn], SHAPE), 1) == mask).all()
-    assert (filled([o[:, ::-1] for o in drawn], SHAPE[::-1]).T == mask).all()
+    assert (mask == filled([o[:, ::-1] for o in drawn], SHAPE[::-1]).T).all()
     assert (filled([np.roll(o, turn, axis=0)[::-1] for o in drawn[::-1]], SHAPE) == mask).all()
     # What decimal text and a turned grid do to coordinates does not reach the pixels.
     assert (filled([o + 3e-5 * np.sin(7.0 * o[:, ::-1]) for o in drawn], SHAPE) == mask).all()

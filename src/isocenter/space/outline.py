@@ -60,7 +60,8 @@ def _drawn_once(edges: Floats) -> Floats:
     turned = (ends[:, 0, 0] > ends[:, 1, 0]) | ((ends[:, 0, 0] == ends[:, 1, 0]) & (ends[:, 0, 1] > ends[:, 1, 1]))
     ends[turned] = ends[turned][:, ::-1]
     _, first, times = np.unique(ends.reshape(-1, 4), axis=0, return_index=True, return_counts=True)
-    return edges[first[times % 2 == 1]]
+    once: Floats = edges[first[times % 2 == 1]]
+    return once
 
 
 def _within(mask: npt.NDArray[np.bool_], edges: Floats) -> None:
