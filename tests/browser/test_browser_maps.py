@@ -15,7 +15,7 @@ from stage_phantoms import BALL_MM, body, stack
 from test_browser_stage import AX, COR, SAG, plane, planes, settled, to_the_ball
 
 from isocenter.forms import maps
-from isocenter.forms.plot import inferno
+from isocenter.forms.colours import inferno
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Curve, Event, Kind, Map, Origin, Outcome, Result, Threshold, canonical
 from isocenter.site.loading import volumes_of

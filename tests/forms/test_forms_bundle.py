@@ -34,7 +34,7 @@ def test_everything_is_there_and_valid(archive: Archive, axial: Geometry, tmp_pa
     kinds = sorted(f.name.split(".", 1)[1] for f in made.files)
     assert kinds == sorted(
         [
-            *("json", "seg1.dcm", "sr.dcm", "map.CBF_x.dcm", "map.CBF_x.nii.gz"),
+            *("json", "seg1.dcm", "sr.dcm", "map.CBF_x.dcm", "map.CBF_x.nii.gz", "map.CBF_x.svg"),
             *("region1.nii.gz", "region1.stl", "region1.glb"),
             *("curve1.svg", "figure1.svg"),
         ]

@@ -42,6 +42,21 @@ def test_a_curve_says_its_axes_and_lines() -> None:
     assert len({e.get("stroke") for e in lines}) == len({e.get("stroke-dasharray") for e in lines}) == 2
     heights = [float(p.split(",")[1]) for p in str(lines[0].get("points")).split()]
     assert heights[1] < heights[2] < heights[0]
+    highest = min(heights)
+    legend = [float(str(e.get("y"))) for e in root.iter(f"{SVG}text") if e.text in ("artery", "Bolus")]
+    assert max(legend) < highest - 5  # the words stand above every line
+
+
+def test_names_that_do_not_fit_one_row_take_another_and_the_figure_grows() -> None:
+    def made(names: int) -> ET.Element:
+        lines = {f"a lesion with a long name, number {i}": (0.0, 1.0) for i in range(names)}
+        return parsed(plot.curve(Curve("Many", (0.0, 1.0), "t", "s", lines, "mm")))
+
+    few, many = made(2), made(6)
+    assert float(str(many.get("height"))) > float(str(few.get("height")))
+    for e in many.iter(f"{SVG}text"):
+        if "lesion" in (e.text or ""):
+            assert float(str(e.get("x"))) + 7 * len(e.text or "") <= 480
 
 
 def test_curves_without_points_are_refused() -> None:

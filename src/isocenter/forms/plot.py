@@ -7,20 +7,18 @@ and holds no script; text that comes from a file is escaped. The colours are tho
 from __future__ import annotations
 
 import base64
-import json
 import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.forms.colours import inferno
 from isocenter.forms.words import SHOWN_UNIT
 from isocenter.record import Curve
 from isocenter.space import Volume
@@ -32,11 +30,13 @@ __all__ = [
     "bars",
     "bullseye",
     "curve",
-    "inferno",
     "key_image",
     "map_png",
     "png",
     "slice_png",
+    "svg",
+    "text",
+    "ticks",
 ]
 
 CONTOUR_COLOURS = ("#F0A202", "#63C5F5", "#1FA37A", "#FFF27A", "#4C7DFF", "#D9552B")
@@ -47,6 +47,7 @@ _LINES = ("#0B5CAD", "#9C1C10", "#0B6B4F", "#946200", "#4A2A73", "#16202A")  # o
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 3", "10 4")
 _FONT = 'font-family="Inter, Liberation Sans, Arial, sans-serif"'
 _LINE = 14  # pixels between two labels
+_ROW = 16  # pixels between two rows of a legend
 _LETTER = 7.0  # width of a letter of 12 pixels, rather more than less
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 34, 46
 
@@ -70,20 +71,37 @@ def curve(of: Curve, *, width: int = 480, height: int = 280) -> str:
         raise Refused(f"curve '{of.name}'", "it has no points, or y values that do not fit its x values")
     if not all(math.isfinite(v) for line in (of.x, *of.y.values()) for v in line):
         raise Refused(f"curve '{of.name}'", "it has a value that is not a number and cannot be drawn")
-    xs, everything = _ticks(min(of.x), max(of.x)), [v for line in of.y.values() for v in line]
-    ys = _ticks(min(0.0, min(everything)), max(everything))
-    frame = _Frame(width, height, (xs[0], xs[-1]), (ys[0], ys[-1]))
+    xs, everything = ticks(min(of.x), max(of.x)), [v for line in of.y.values() for v in line]
+    lowest = min(everything)
+    # What only trembles below zero does not earn half a figure of negative numbers.
+    ys = ticks(0.0 if -0.02 * max(everything) < lowest else min(0.0, lowest), max(everything))
+    places, rows = _legend(list(of.y), width) if len(of.y) > 1 else ([], 0)
+    height += _ROW * rows  # words stand above the lines and the figure grows: within, they would lie on some line
+    frame = _Frame(width, height, (xs[0], xs[-1]), (ys[0], ys[-1]), _TOP + _ROW * rows)
     parts = [_axes(frame, xs, ys, _with_unit(of.x_name, of.x_unit), _with_unit("", of.y_unit))]
     for i, (name, line) in enumerate(of.y.items()):
         points = " ".join(f"{_n(frame.x(a))},{_n(frame.y(b))}" for a, b in zip(of.x, line, strict=True))
         colour, dash = _LINES[i % len(_LINES)], _DASHES[i % len(_DASHES)]
         style = f'fill="none" stroke="{colour}" stroke-width="1.8" stroke-dasharray={quoteattr(dash or "none")}'
         parts.append(f'<polyline points="{points}" {style}/>')
-        if len(of.y) > 1:
-            y = _TOP + 6 + 15 * i
-            parts.append(f'<line x1="{width - 128}" x2="{width - 104}" y1="{y}" y2="{y}" {style}/>')
-            parts.append(_text(width - 98, y + 4, name, size=11))
-    return _svg(width, height, of.name, "".join(parts))
+        if places:
+            x, y = places[i]
+            parts.append(f'<line x1="{_n(x)}" x2="{_n(x + 24)}" y1="{y - 4}" y2="{y - 4}" {style}/>')
+            parts.append(text(x + 29, y, name, size=11))
+    return svg(width, height, of.name, "".join(parts))
+
+
+def _legend(names: Sequence[str], width: int) -> tuple[list[tuple[float, int]], int]:
+    """Where each name stands beneath the title, row by row, and how many rows that takes."""
+    places: list[tuple[float, int]] = []
+    x, row = float(_LEFT), 0
+    for name in names:
+        wide = 29 + _LETTER * len(name) + 10
+        if places and x + wide > width:
+            x, row = float(_LEFT), row + 1
+        places.append((x, _TOP + _ROW * row))
+        x += wide
+    return places, row + 1
 
 
 def bars(values: Mapping[str, float], *, title: str, unit: str, width: int = 480, height: int = 260) -> str:
@@ -94,7 +112,7 @@ def bars(values: Mapping[str, float], *, title: str, unit: str, width: int = 480
     """
     if not values or not all(math.isfinite(v) for v in values.values()):
         raise Refused(f"bars of '{title}'", "there is nothing to draw, or a value is not a number")
-    ys = _ticks(min(0.0, *values.values()), max(0.0, *values.values()))
+    ys = ticks(min(0.0, *values.values()), max(0.0, *values.values()))
     frame = _Frame(width, height, (0.0, float(len(values))), (ys[0], ys[-1]))
     parts = [_axes(frame, [], ys, "", _with_unit("", unit))]
     for i, (name, value) in enumerate(values.items()):
@@ -102,9 +120,9 @@ def bars(values: Mapping[str, float], *, title: str, unit: str, width: int = 480
         top, foot = sorted((frame.y(value), frame.y(0)))
         size = f'width="{_n(right - left)}" height="{_n(foot - top)}"'
         parts.append(f'<rect x="{_n(left)}" y="{_n(top)}" {size} fill="{_ACCENT}"/>')
-        parts.append(_text((left + right) / 2, top - 4, f"{value:.4g}", size=11, anchor="middle"))
-        parts.append(_text((left + right) / 2, height - _BOTTOM + 15, name, size=11, anchor="middle"))
-    return _svg(width, height, title, "".join(parts))
+        parts.append(text((left + right) / 2, top - 4, f"{value:.4g}", size=11, anchor="middle"))
+        parts.append(text((left + right) / 2, height - _BOTTOM + 15, name, size=11, anchor="middle"))
+    return svg(width, height, title, "".join(parts))
 
 
 _RINGS = ((6, 1.0, 0.72), (6, 0.72, 0.44), (4, 0.44, 0.18), (1, 0.18, 0.0))
@@ -138,7 +156,7 @@ def bullseye(values: Sequence[float | None], *, title: str, unit: str, low: floa
             shown = "–" if value is None else f"{value:.3g}"
             bright = value is None or (value - low) / (high - low) > 0.5
             parts.append(
-                _text(
+                text(
                     middle + r * math.cos(at),
                     middle + 10 - r * math.sin(at) + 4,
                     shown,
@@ -148,8 +166,8 @@ def bullseye(values: Sequence[float | None], *, title: str, unit: str, low: floa
                 )
             )
     legend = f"{low:g} dark to {high:g} bright {SHOWN_UNIT.get(unit, unit)}".strip()
-    parts.append(_text(middle, size + 6, legend, size=11, anchor="middle", fill=_MUTED))
-    return _svg(size, size + 14, title, "".join(parts))
+    parts.append(text(middle, size + 6, legend, size=11, anchor="middle", fill=_MUTED))
+    return svg(size, size + 14, title, "".join(parts))
 
 
 def key_image(
@@ -207,11 +225,11 @@ def key_image(
                 y += _LINE
             labels.append(y)
             halo = 'stroke="#000000" stroke-width="3" paint-order="stroke"'
-            parts.append(_text(x, y, words, size=12, anchor=anchor, fill=colour, more=halo))
+            parts.append(text(x, y, words, size=12, anchor=anchor, fill=colour, more=halo))
     foot = 20 if caption else 0
     if caption:
-        parts.append(_text(0, tall + 14, caption, size=11, fill=_MUTED))
-    return _svg(width, tall + foot, "", "".join(parts), label=caption or "Key image")
+        parts.append(text(0, tall + 14, caption, size=11, fill=_MUTED))
+    return svg(width, tall + foot, "", "".join(parts), label=caption or "Key image")
 
 
 def _beside(at: npt.NDArray[np.float64], words: str, width: float, tall: float) -> tuple[float, float, str]:
@@ -254,24 +272,6 @@ def map_png(volume: Volume, index: int, low: float, high: float, *, floor: float
     return png(np.concatenate([inferno(part), alpha], axis=-1))
 
 
-def inferno(part: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-    """The colours of a map: 0 (dark) to 1 (bright) as (…, 3) red, green and blue; beyond that the ends.
-
-    >>> inferno(np.array([0.0, 1.0])).tolist()
-    [[0, 0, 4], [252, 255, 164]]
-    """
-    table = _inferno()
-    stops = np.linspace(0, 1, len(table))
-    return np.round(np.stack([np.interp(part, stops, table[:, i]) for i in range(3)], axis=-1)).astype(np.uint8)
-
-
-@cache
-def _inferno() -> npt.NDArray[np.float64]:
-    """Nine colours of the map "inferno" (matplotlib, CC0) at equal steps; between them it is close to straight. The
-    browser reads the same file."""
-    return np.array(json.loads(files("isocenter.forms").joinpath("inferno.json").read_text()), dtype=np.float64)
-
-
 def _must_show(volume: Volume, index: int, low: float, high: float) -> None:
     if volume.axes:
         raise Refused(f"a volume with axes {[a.name for a in volume.axes]}", "a picture shows one of them", "use at()")
@@ -281,12 +281,18 @@ def _must_show(volume: Volume, index: int, low: float, high: float) -> None:
         raise Refused(f"a window from {low} to {high}", "it has no width")
 
 
-def png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """(rows, columns) grey or (rows, columns, 4) RGBA as a PNG file (ISO/IEC 15948)."""
+def png(pixels: npt.NDArray[np.uint8], *, palette: npt.NDArray[np.uint8] | None = None) -> bytes:
+    """(rows, columns) grey, or numbers of up to 256 colours, or (rows, columns, 4) RGBA as a PNG file (ISO/IEC 15948).
+
+    Args:
+        palette: (n, 3) red, green and blue, where the pixels are numbers of colours.
+    """
     lines = np.zeros((len(pixels), 1 + pixels[0].size), dtype=np.uint8)  # the first byte of each says: no filter
     lines[:, 1:] = pixels.reshape(len(pixels), -1)
-    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, 6 if pixels.ndim == 3 else 0, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b""))
+    kind = 6 if pixels.ndim == 3 else 0 if palette is None else 3
+    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 8, kind, 0, 0, 0)
+    colours = () if palette is None else ((b"PLTE", palette.tobytes()),)
+    chunks = ((b"IHDR", head), *colours, (b"IDAT", zlib.compress(lines.tobytes(), 6)), (b"IEND", b""))
     body = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
     return b"\x89PNG\r\n\x1a\n" + body
 
@@ -300,6 +306,7 @@ class _Frame:
     height: int
     across: tuple[float, float]
     up: tuple[float, float]
+    top: int = _TOP
 
     def x(self, value: float) -> float:
         a, b = self.across
@@ -307,10 +314,10 @@ class _Frame:
 
     def y(self, value: float) -> float:
         a, b = self.up
-        return self.height - _BOTTOM - (value - a) / (b - a) * (self.height - _TOP - _BOTTOM)
+        return self.height - _BOTTOM - (value - a) / (b - a) * (self.height - self.top - _BOTTOM)
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """About five round numbers that hold the range."""
     if low == high:
         low, high = low - 0.5, high + 0.5
@@ -327,16 +334,16 @@ def _axes(frame: _Frame, xs: Sequence[float], ys: Sequence[float], below: str, b
     for y in ys:
         at = _n(frame.y(y))
         parts.append(f'<line x1="{left}" x2="{right}" y1="{at}" y2="{at}" stroke="{_RULE}"/>')
-        parts.append(_text(left - 6, frame.y(y) + 4, f"{y:g}", size=11, anchor="end", fill=_MUTED))
+        parts.append(text(left - 6, frame.y(y) + 4, f"{y:g}", size=11, anchor="end", fill=_MUTED))
     foot = frame.height - _BOTTOM
     parts.append(f'<line x1="{left}" x2="{right}" y1="{foot}" y2="{foot}" stroke="{_INK}"/>')
     for x in xs:
         at = _n(frame.x(x))
         parts.append(f'<line x1="{at}" x2="{at}" y1="{foot}" y2="{foot + 4}" stroke="{_INK}"/>')
-        parts.append(_text(frame.x(x), foot + 16, f"{x:g}", size=11, anchor="middle", fill=_MUTED))
-    parts.append(_text((left + right) / 2, frame.height - 10, below, size=12, anchor="middle"))
+        parts.append(text(frame.x(x), foot + 16, f"{x:g}", size=11, anchor="middle", fill=_MUTED))
+    parts.append(text((left + right) / 2, frame.height - 10, below, size=12, anchor="middle"))
     if beside:
-        parts.append(_text(10, _TOP - 10, beside, size=12))
+        parts.append(text(10, frame.top - 10, beside, size=12))
     return "".join(parts)
 
 
@@ -370,7 +377,8 @@ def _with_unit(name: str, unit: str) -> str:
     return f"{name} ({shown})" if name and shown else name or shown
 
 
-def _text(x: float, y: float, words: str, *, size: int, anchor: str = "start", fill: str = _INK, more: str = "") -> str:
+def text(x: float, y: float, words: str, *, size: int, anchor: str = "start", fill: str = _INK, more: str = "") -> str:
+    """Words in a figure: escaped, and without characters that cannot be printed."""
     clean = "".join(c if c.isprintable() else " " for c in words)
     return (
         f'<text x="{_n(x)}" y="{_n(y)}" font-size="{size}" text-anchor="{anchor}" fill="{fill}" {more}>'
@@ -382,10 +390,11 @@ def _n(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _svg(width: int, height: int, title: str, inside: str, label: str = "") -> str:
-    head = _text(_LEFT if title else 0, 18, title, size=13, more='font-weight="600"') if title else ""
+def svg(width: int, height: int, title: str, inside: str, label: str = "", left: float = _LEFT) -> str:
+    """A figure of these parts on white, with its title on top; `label` is read aloud where there is none."""
+    head = text(left if title else 0, 18, title, size=13, more='font-weight="600"') if title else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label={quoteattr("".join(c if c.isprintable() else " " for c in title or label))} {_FONT}>'
-        f"{head}{inside}</svg>\n"
+        f'role="img" aria-label={quoteattr("".join(c if c.isprintable() else " " for c in title or label))} {_FONT} '
+        f'style="background:#FFFFFF">{head}{inside}</svg>\n'
     )

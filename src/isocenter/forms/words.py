@@ -11,7 +11,7 @@ __all__ = ["SHOWN_UNIT", "decimals", "name_of", "number", "one_line", "quantity"
 SHOWN_UNIT = {
     "{SUVbw}g/ml": "", "{SUVlbm}g/ml": "(lbm)", "{SUVibw}g/ml": "(ibw)", "{SUVbsa}cm2/ml": "(bsa)", "1": "",
     "{counts}": "", "{ratio}": "", "{score}": "", "{arbitrary}": "a.u.", "{pixels}": "px", "[hnsf'U]": "HU", "deg": "°",
-    "mm2": "mm²", "cm2": "cm²", "mm3": "mm³", "1/s": "/s",
+    "mm[Hg]": "mmHg", "mm2": "mm²", "cm2": "cm²", "mm3": "mm³", "1/s": "/s",
 }  # fmt: skip
 """UCUM units as they are read by people; units that are not here are shown as they are written."""
 
