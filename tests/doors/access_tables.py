@@ -205,6 +205,7 @@ ABOUT = {
         GET /api/me
         GET /api/models/{name}/gate
         GET /api/models/{name}/watch
+        GET /api/models/{name}/compare
         GET /api/models/{name}/card
         GET /api/models/{name}/card.pdf
         GET /api/card-schema.json

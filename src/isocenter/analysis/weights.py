@@ -12,7 +12,7 @@ from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.errors import MissingPart, Refused
 from isocenter.record import Model, from_plain
 
-__all__ = ["open_session", "models", "model"]
+__all__ = ["open_session", "models", "model", "versions"]
 
 
 def folders(extra: Path | None = None) -> list[Path]:
@@ -29,6 +29,16 @@ def models(extra: Path | None = None) -> dict[str, tuple[Model, Path]]:
             held: Model = from_plain(Model, json.loads(card.read_text("utf-8")))
             found[held.name] = (held, card.with_name("model.onnx"))
     return dict(sorted(found.items()))
+
+
+def versions(name: str, extra: Path | None = None) -> list[Model]:
+    """Every record of a model that lies in a folder, also those that another of its name stands before; each once."""
+    records: list[Model] = [
+        from_plain(Model, json.loads(card.read_text("utf-8")))
+        for folder in folders(extra)
+        for card in sorted(folder.glob("*/model.json"))
+    ]
+    return list({one.digest: one for one in records if one.name == name}.values())
 
 
 def model(name: str, extra: Path | None = None) -> tuple[Model, Path]:

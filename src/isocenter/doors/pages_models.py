@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from isocenter.doors.pages_site import PagesSite
@@ -20,6 +20,7 @@ __all__ = ["router"]
 router = APIRouter()
 
 _Name = Annotated[str, Path(min_length=1, max_length=128)]
+_Digest = Annotated[str, Query(pattern=r"^[0-9a-f]{0,64}$")]
 
 
 class Step(BaseModel):
@@ -41,6 +42,15 @@ def watch(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) 
     """The charts over a model in use: usual shares, limits, false alarms, delays, and alarms."""
     here: PagesSite = site
     return here.watching.model(name, who=who)
+
+
+@router.get("/api/models/{name}/compare")
+def compare(
+    name: _Name, site: SiteHere, who: Annotated[Person, needs("models")], one: _Digest = "", other: _Digest = ""
+) -> Any:
+    """Two versions of a model beside each other, by digest or its beginning."""
+    here: PagesSite = site
+    return here.comparing.compare(name, one, other, who=who)
 
 
 @router.get("/api/models/{name}/card")

@@ -55,6 +55,7 @@ class PagesSite(Protocol):
     cohorts: Any  # `isocenter.site.cohorting.Cohorting`: questions to many studies, frozen and taken out
     cataloguing: Any  # `isocenter.site.cataloguing.Cataloguing`: analyses and models, what became of them, stops
     gating: Any  # `isocenter.site.gating.Gating`: models on their way to people
+    comparing: Any  # `isocenter.site.comparing.Comparing`: two versions of a model beside each other
     watching: Any  # `isocenter.site.watching.Watching`: models in use, with alarms
     carding: Any  # `isocenter.site.carding.Carding`: generated cards of models
     showing: Any  # `isocenter.site.showing.Showing`: which maps may be shown

@@ -30,6 +30,7 @@ from isocenter.site.auditing import Auditing
 from isocenter.site.carding import Carding
 from isocenter.site.cataloguing import Cataloguing
 from isocenter.site.cohorting import Cohorting
+from isocenter.site.comparing import Comparing
 from isocenter.site.consenting import Consenting
 from isocenter.site.desk import Desk
 from isocenter.site.disclosing import Disclosing
@@ -124,6 +125,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
             self.projects.reach,
         )
         self.showing = Showing(self.shelf)
+        self.comparing = Comparing(self.journal, self._disclosing, self.shelf)
         self.watching = Watching(
             self.index, self.journal, self.registry, self._disclosing, lambda: self.clock(),
             lambda name, why: self.cataloguing.stop_model(name, reason=why, who=HOUSE), self.shelf,

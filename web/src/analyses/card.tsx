@@ -4,7 +4,7 @@ import { unit } from "../words";
 /** How it is used here, or that it is stopped. */
 export function StateOf({ card }: { card: AnalysisCard }) {
   if (card.stopped) return <span class="tag now"><span aria-hidden="true">⬢</span> stopped</span>;
-  return <span class="tag used">{card.modes.worklist} · {card.modes.reading}</span>;
+  return <span class="tag used">list: {card.modes.worklist} · reading: {card.modes.reading}</span>;
 }
 
 export function needsOf(card: AnalysisCard): [string, string][] {

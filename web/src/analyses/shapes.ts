@@ -39,7 +39,9 @@ export interface ModelPage extends Model, Fate {
   alarms: { number: number; when: string; chart: string; of: string; case: number; share_lately: number; usual: number; stop_rule: string }[];
 }
 
-/** Whether an analysis wants another modality than this study has: no surprise to a reader, where what came near may be one. */
+const OTHER = new Set(["modality", "body part"]);
+
+/** Whether an analysis wants another modality or part of the body than this study has: no surprise to a reader, where what came near may be one. */
 export function forOtherImages(one: Planned): boolean {
-  return one.answer === "declined" && !!one.checks?.some((check) => check.predicate === "modality" && !check.met && !check.optional);
+  return one.answer === "declined" && !!one.checks?.some((check) => OTHER.has(check.predicate) && !check.met && !check.optional);
 }

@@ -14,7 +14,7 @@ export function Calibration({ model, here }: { model: Model; here: (Share & { fr
   return (
     <>
       <h2>Claimed by its maker</h2>
-      <Claimed model={model} />
+      <Calibrated of={model.evidence.calibration} />
       <h2>Here: stated against confirmed by readers, from signed reports</h2>
       {here.length ? (
         <table class="plain">
@@ -27,16 +27,16 @@ export function Calibration({ model, here }: { model: Model; here: (Share & { fr
   );
 }
 
-function Claimed({ model }: { model: Model }) {
-  const told = model.evidence.calibration;
+/** A calibration that its maker claims, as a plot and as a table. */
+export function Calibrated({ of: told, id = "cal" }: { of: Model["evidence"]["calibration"]; id?: string }) {
   if (!told?.bins.length) return <p><Unknown because="its evidence holds no calibration" /></p>;
   const x = (value: number) => EDGE + value * (SIZE - EDGE - TOP);
   const y = (value: number) => SIZE - EDGE - value * (SIZE - EDGE - TOP);
   return (
     <div class="plot-and-table">
-      <svg width={SIZE} height={SIZE} viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-labelledby="cal-title cal-words">
-        <title id="cal-title">Calibration: stated certainty against the share that was true</title>
-        <desc id="cal-words">{told.bins.length} bins; expected calibration error {told.ece.toFixed(3)}. The table beside it holds every point.</desc>
+      <svg width={SIZE} height={SIZE} viewBox={`0 0 ${SIZE} ${SIZE}`} role="img" aria-labelledby={`${id}-title ${id}-words`}>
+        <title id={`${id}-title`}>Calibration: stated certainty against the share that was true</title>
+        <desc id={`${id}-words`}>{told.bins.length} bins; expected calibration error {told.ece.toFixed(3)}. The table beside it holds every point.</desc>
         {[0, 0.5, 1].map((tick) => (
           <g key={tick} class="tick"><path d={`M${x(0)} ${y(tick)}H${x(1)}`} /><text x={x(0) - 6} y={y(tick) + 4} text-anchor="end">{tick}</text><text x={x(tick)} y={SIZE - EDGE + 16} text-anchor="middle">{tick}</text></g>
         ))}

@@ -12,6 +12,7 @@ import { Tabs } from "../kit/tabs";
 import { go, to } from "../router";
 import { count, moment, spoken } from "../words";
 import { Calibration } from "./calibration";
+import { Comparing } from "./comparing";
 import { GatePart } from "./gate";
 import { GeneratedCard } from "./generated";
 import { WatchPart } from "./watch";
@@ -20,7 +21,7 @@ import { Where } from "./where";
 
 type Listed = Pick<ModelPage, "name" | "version" | "digest" | "state" | "card" | "evidence" | "stopped" | "alarms">;
 
-const PARTS = ["card", "evidence", "subgroups", "calibration", "drift", "runs", "lineage", "changes", "gate"];
+const PARTS = ["card", "evidence", "subgroups", "calibration", "drift", "runs", "lineage", "changes", "gate", "compare"];
 
 /** May I trust it here, for whom, since when; and how do I stop it. */
 export function ModelsPage({ name, part }: { name: string; part: string }) {
@@ -43,7 +44,8 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
     down: () => setAt(Math.min(shown.length - 1, at + 1)),
     up: () => setAt(Math.max(0, at - 1)),
     open: () => shown[at] && go(to.models(shown[at].name)),
-    ...Object.fromEntries(PARTS.map((one, i) => [`tab-${i + 1}`, () => name && go(to.models(name, one))])),
+    ...Object.fromEntries(PARTS.slice(0, 9).map((one, i) => [`tab-${i + 1}`, () => name && go(to.models(name, one))])),
+    compare: () => name && go(to.models(name, "compare")),
     leave: () => go(to.models()),
     stop: () => name && setStopping(stopping + 1),
   }), [name, at, filter, stopping, models.state.value]);
@@ -52,7 +54,7 @@ export function ModelsPage({ name, part }: { name: string; part: string }) {
       <header class="bar" data-region tabIndex={-1}>
         {name && <a class="button quiet" href={to.models()}><span aria-hidden="true">←</span> All <Key of={keyOf("models", "leave")} /></a>}
         <h1>{name ? spoken(name) : "Models"}</h1>
-        {name && <Tabs label="Parts of the model's page" here={here} tabs={PARTS.map((one, i) => ({ part: one, name: spoken(one), at: to.models(name, one), key: keyOf("models", `tab-${i + 1}`) }))} />}
+        {name && <Tabs label="Parts of the model's page" here={here} tabs={PARTS.map((one, i) => ({ part: one, name: spoken(one), at: to.models(name, one), key: keyOf("models", one === "compare" ? one : `tab-${i + 1}`) }))} />}
         {!name && <label class="filter"><span class="hidden">Filter</span><Key of={keyOf("models", "filter")} /><input ref={field} type="search" placeholder="name" onInput={(event) => setFilter(event.currentTarget.value)} /></label>}
         {!name && models.value && <span class="muted" role="status">{count(shown.length, "model")}</span>}
       </header>
@@ -122,6 +124,7 @@ function Whole({ model, part, stopping, again }: { model: ModelPage; part: strin
       {part === "lineage" && <Lineage model={model} />}
       {part === "changes" && <Changes of={model} />}
       {part === "gate" && <GatePart name={model.name} done={again} />}
+      {part === "compare" && <Comparing name={model.name} />}
     </>
   );
 }

@@ -46,7 +46,7 @@ function Compare({ desk }: { desk: Desk }) {
   return (
     <div class="compare" aria-label="Compare" role="group">
       <p><span class="tag person"><span aria-hidden="true">●</span> First opinion</span> {said} <span class="muted">locked {moment(opinion.locked).slice(11)}</span></p>
-      <p class="muted">{counts.length ? counts.map(([relation, n]) => `${n} ${RELATIONS[relation].words}`).join(" · ") : "No analysis has said anything to compare."}</p>
+      <p class="muted">{counts.length ? counts.map(([relation, n]) => COUNTED[relation](n)).join(" · ") : "No analysis has said anything to compare."}</p>
       {loose.map((line) => <p key={line.analysis + line.own}><Related relation="differs" why={line.why} /></p>)}
     </div>
   );
@@ -57,6 +57,13 @@ const RELATIONS: Record<Relation, { shape: string; words: string; css: string }>
   adds: { shape: "+", words: "AI adds", css: "tag machine" },
   agrees: { shape: "=", words: "agrees", css: "tag fine" },
   yours: { shape: "●", words: "yours alone", css: "tag person" },
+};
+
+const COUNTED: Record<Relation, (n: number) => string> = {
+  differs: (n) => (n === 1 ? "1 differs" : `${n} differ`),
+  adds: (n) => `AI adds ${n}`,
+  agrees: (n) => (n === 1 ? "1 agrees" : `${n} agree`),
+  yours: (n) => `${n} yours alone`,
 };
 
 function Related({ relation, why }: { relation: Relation; why?: string }) {
@@ -83,9 +90,10 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
         <span class="swatch"><i style={{ borderColor: colourOf(one) }} /> {one.number}</span>
         <strong>{title}</strong>
         <span class="gap" />
+        {one.compared && one.compared.relation !== "adds" && <Related relation={one.compared.relation} />}
         <Origin one={one} />
       </header>
-      {one.compared && <p class="relation"><Related relation={one.compared.relation} why={one.compared.why} /></p>}
+      {one.compared?.why && <p class="muted">{one.compared.why}</p>}
       {finding.words && finding.words !== named && <p>{finding.words}</p>}
       {result.model_state && result.model_state !== "released" && <p class="muted"><span class="soon" aria-hidden="true">▲</span> Its model is {result.model_state === "candidate" ? "a candidate" : result.model_state}: it was released by nobody here.</p>}
       {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {result.stopped.reason}</span></p>}
@@ -129,7 +137,7 @@ function Origin({ one }: { one: Found }) {
     case "struck":
       return <MachineMark words="AI, struck" />;
     default:
-      return <MachineMark />;
+      return <MachineMark words={one.compared?.relation === "adds" ? "AI adds" : "AI"} />;
   }
 }
 
@@ -290,7 +298,7 @@ function Whole({ results }: { results: Result[] }) {
 
 function Answers({ desk }: { desk: Desk }) {
   const plan = desk.session.plan.value ?? [];
-  const of = (answer: string) => plan.filter((one) => one.answer === answer).map((one) => spoken(one.analysis)).join(", ");
+  const of = (answer: string) => each(plan.filter((one) => one.answer === answer).map((one) => spoken(one.analysis)));
   const [none, waiting] = [of("none"), of("waiting")];
   return (
     <>
@@ -301,11 +309,16 @@ function Answers({ desk }: { desk: Desk }) {
   );
 }
 
+/** Names in their order, each once; how often, where one spoke of several series. */
+function each(names: string[]): string {
+  return [...new Set(names)].map((name) => [name, names.filter((other) => other === name).length] as const).map(([name, n]) => (n > 1 ? `${name} (${n} series)` : name)).join(", ");
+}
+
 /** What no analysis looked for, and why: the same before and after one's opinion, for it follows from the headers. */
 export function NotLooked({ desk }: { desk: Desk }) {
   const plan = desk.session.plan.value ?? [];
   const not = plan.filter((one) => one.answer === "declined" || one.answer === "failed");
-  // What wants another modality is no surprise to a reader; what came near and was not done may be one.
+  // What wants another modality or part of the body is no surprise to a reader; what came near and was not done may be one.
   const [far, near] = [not.filter(forOtherImages), not.filter((one) => !forOtherImages(one))];
   const after = plan.filter((one) => one.answer === "after");
   const names = [...new Set(after.map((one) => spoken(one.analysis)))].join(", ");
@@ -316,7 +329,7 @@ export function NotLooked({ desk }: { desk: Desk }) {
         <div class="answers">
           <strong>Not looked:</strong>
           {near.length > 0 && <Because of={near} />}
-          {far.length > 0 && <details><summary>{count(far.length, "analysis", "analyses")} for other kinds of images than these</summary><Because of={far} /></details>}
+          {far.length > 0 && <details><summary>{count(far.length, "analysis", "analyses")} for other images than these</summary><Because of={far} /></details>}
         </div>
       )}
     </>

@@ -24,7 +24,6 @@ export function FirstOpinion({ desk }: { desk: Desk }) {
           <div class="acts">
             <button type="button" onClick={() => (desk.adding.value = true)}>Add finding <Key of={keyOf("room", "add")} /></button>
             <button type="button" disabled={said} onClick={() => desk.nothing()}>Nothing to report <Key of={keyOf("room", "nothing")} /></button>
-            <span class="gap" />
             <button class={said ? "primary" : undefined} aria-disabled={!said} title={said ? undefined : "Add a finding, write a line, or say that there is nothing to report"}>Lock <Key of={keyOf("room", "lock")} /></button>
           </div>
           <p class="faint">Locked with the time, and kept beside what you sign.</p>

@@ -54,7 +54,7 @@ export function RoomPage({ study: uid }: { study: string }) {
       {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{trouble.what}{trouble.why && `: ${trouble.why}`}. {trouble.remedy}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
       <main class="room" inert={otherStudy.value !== null}>
         <div class="images">
-          <div><ToolBar desk={desk} /><MarkTools desk={desk} /><HandBar desk={desk} /></div>
+          <div><div class="benches"><ToolBar desk={desk} /><MarkTools desk={desk} /></div><HandBar desk={desk} /></div>
           <Stage desk={desk} />
           <Thumbnails desk={desk} />
         </div>

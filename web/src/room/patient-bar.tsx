@@ -23,7 +23,7 @@ export function PatientBar({ session, study, leave, sign }: { session: Session; 
       <span class="gap" />
       <Saved session={session} />
       <State session={session} />
-      {session.mine.value && <button type="button" class="primary" onClick={sign}>Sign <Key of="Ctrl ↵" /></button>}
+      {session.mine.value && <button type="button" class="primary" onClick={sign}>Sign <Key of={keyOf("room", "sign")} /></button>}
       {reading?.state === "signed" && <a class="button" href={`/api/readings/${study.uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>}
       {reading?.state === "signed" && me.value && <button type="button" onClick={() => session.open()}>Amend</button>}
     </header>

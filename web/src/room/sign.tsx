@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { type Call, Critical, firstCall, isWhole, told as toldOf } from "../critical/fields";
 import { Dialog } from "../kit/dialog";
+import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { me } from "../me";
 import { count, person } from "../words";
@@ -47,7 +48,7 @@ function Signing({ desk }: { desk: Desk }) {
         {critical.length > 0 && <Critical names={critical.map((one) => one.finding.what.meaning)} call={call} change={setCall} untold={untold} because={setUntold} />}
         <p class="muted">Signing seals the report with your name, the time and a digest. An amendment later is a new version; this one stays.</p>
         <div class="acts">
-          <button class="primary" aria-disabled={!ready} disabled={undecided > 0} autofocus={ready}>Sign as {me.value?.name} <Key of="Ctrl ↵" /></button>
+          <button class="primary" aria-disabled={!ready} disabled={undecided > 0} autofocus={ready}>Sign as {me.value?.name} <Key of={keyOf("room", "sign")} /></button>
           <button type="button" onClick={close} autofocus={undecided > 0}>Not yet</button>
         </div>
       </form>
