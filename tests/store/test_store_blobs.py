@@ -88,6 +88,10 @@ class OrderedDisk(CountedDisk):
         return True
 
 
+class WholeOrderedDisk(WholeDisk, OrderedDisk):
+    """Both."""
+
+
 class PartDisk(CountedDisk):
     """One of which nobody knows what flushing its filesystem means."""
 
@@ -308,12 +312,19 @@ MANY = [f"image {n}".encode() * 50 for n in range(5)]
 
 
 def test_many_become_durable_in_the_same_order_together(tmp_path: Path) -> None:
-    """Two flushes for all of them: one before any has its name, one after all have; each file its own elsewhere."""
+    """One flush for all of them where the filesystem keeps the order, else one before and one after they are named."""
     before = len(_calls_of_reopening(tmp_path))
     whole, part = WholeDisk(), PartDisk()
     digests = Blobs(str(tmp_path), disk=whole).put_many(MANY)
     steps = ["open_to_flush", *["create", "write"] * 5, "flush_all", *["name"] * 5, "flush_all"]
     assert whole.calls[before:] == steps
+    ordered = WholeOrderedDisk()
+    mended = Blobs(str(tmp_path), disk=ordered)
+    ordered.calls.clear()
+    (tmp_path / digests[2][:2] / digests[2]).write_bytes(b"torn")  # it bears the name, so it is replaced after a flush
+    mended.put_many([*MANY, *(b"more" + data for data in MANY)])
+    steps = ["open_to_flush", *["create", "write"] * 6, *["name_new"] * 5, "flush_all", "name", "flush_all"]
+    assert ordered.calls == steps
     blobs = Blobs(str(tmp_path), disk=part)
     assert [blobs.get(digest) for digest in digests] == MANY and left_over(tmp_path) == []
     assert "flush_all" not in part.calls
@@ -321,10 +332,12 @@ def test_many_become_durable_in_the_same_order_together(tmp_path: Path) -> None:
     assert part.calls.count("flush") > 5 and "flush_all" not in part.calls
 
 
-@pytest.mark.parametrize("fail_at", range(18))
-def test_a_disk_that_fails_while_many_are_kept(tmp_path: Path, fail_at: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "fail_at"), [(WholeDisk, n) for n in range(18)] + [(WholeOrderedDisk, n) for n in range(10, 17)]
+)
+def test_a_disk_that_fails_while_many_are_kept(tmp_path: Path, kind: type[WholeDisk], fail_at: int) -> None:
     """None counts as kept, nothing half-done is left, and none is believed before it is written again."""
-    disk = WholeDisk(fail_at=len(_calls_of_reopening(tmp_path)) + fail_at, error=errno.EIO)
+    disk = kind(fail_at=len(_calls_of_reopening(tmp_path)) + fail_at, error=errno.EIO)
     blobs = Blobs(str(tmp_path), disk=disk)
     with pytest.raises(Unavailable, match="the disk reports an error"):
         blobs.put_many(MANY)

@@ -117,7 +117,7 @@ class Blobs:
         *,
         of: str | Sequence[tuple[str, str]] = "",
     ) -> list[str]:
-        """Keep many at once: with two flushes of the filesystem, or side by side where it cannot be flushed as a whole.
+        """Keep many at once: with one flush of the filesystem, or side by side where it cannot be flushed as a whole.
 
         Args:
             many: the bytes of each, or what has come in by `incoming`.

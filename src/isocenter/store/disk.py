@@ -8,8 +8,9 @@ On filesystems that keep what happened to a file in order, a file that is new is
 one flush keeps its name too. A power cut before it may leave a torn file under the name; nobody was told of it, its
 digest tells, and the image that is sent again takes its place.
 
-Many files at once take the same steps together: all are written, then the filesystem is flushed, then all get their
-names, then it is flushed again. That is two waits for the device and not two for each file.
+Many files at once take the same steps together: all are written, all that are new are named, and the filesystem is
+flushed; where a file is to take the place of another, or the filesystem keeps no order, it is named after that flush, and
+another follows. That is one wait for the device, or two, and not one for each file.
 """
 
 from __future__ import annotations

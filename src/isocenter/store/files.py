@@ -30,7 +30,8 @@ _INCOMING = ".incoming"
 _LIFE = secrets.token_hex(4)  # tells this process from an earlier one that had the same number
 _TURN = itertools.count()
 _LARGE = 1 << 17  # bytes from which on a file is written past the page cache; results are smaller, and read at once
-_TOGETHER = 4  # files from which on two flushes of the filesystem take less than two for each of them
+_TOGETHER = 4  # files from which on a flush of the filesystem takes less than one for each of them
+_WRITERS = 4  # threads that write large files side by side
 Given = bytes | bytearray | Incoming
 
 
@@ -142,43 +143,67 @@ class Files:
             raise unavailable(error, "the image could not be stored") from error
 
     def _write_together(self, folder: Path, new: Mapping[str, Given]) -> None:
-        """Write, flush, name and flush them all at once."""
+        """Write, name and flush them all at once, each as `make_durable` does with one."""
         unnamed: dict[Path, tuple[Path, Incoming | None]] = {}
-        filling: list[tuple[Path, bytes | bytearray]] = []
+        named: list[Path] = []
         try:
             # Opened before the first byte: it is told of every page that cannot be written from now on.
             whole = self._disk.open_to_flush(folder)
             try:
-                for name, data in new.items():
-                    final = folder / place_of(name)
-                    if isinstance(data, Incoming):
-                        assert data.place is not None
-                        unnamed[data.place] = final, data
-                        data.write_out()
-                    elif name in self._suspect or not _holds(final, data):
-                        place = self.aside()
-                        unnamed[place] = final, None
-                        filling.append((place, data))
-                # Past the page cache every write waits for the device, which does several as fast as one.
-                if all(len(data) >= _LARGE for _, data in filling):
-                    self._map(self._fill_unflushed, filling)
-                else:
-                    for item in filling:
-                        self._fill_unflushed(item)
+                self._fill_all(folder, new, unnamed)
+                if self._names_first:
+                    self._name_what_is_new(unnamed, named)
                 self._disk.flush_all(whole)
-                for place, (final, incoming) in list(unnamed.items()):
-                    self._disk.name(place, final)
-                    del unnamed[place]
-                    if incoming is not None:
-                        incoming.named()
-                self._disk.flush_all(whole)
+                if unnamed:
+                    for place, (final, incoming) in list(unnamed.items()):
+                        self._disk.name(place, final)
+                        del unnamed[place]
+                        if incoming is not None:
+                            incoming.named()
+                    self._disk.flush_all(whole)
             finally:
                 self._disk.close(whole)
         except OSError as error:
             for place, (_, incoming) in unnamed.items():
                 with contextlib.suppress(OSError):
                     incoming.drop() if incoming is not None else self._disk.remove(place)
+            for final in named:  # nobody may take it for what was flushed
+                with contextlib.suppress(OSError):
+                    self._disk.remove(final)
             raise unavailable(error, "the images could not be stored") from error
+
+    def _fill_all(
+        self, folder: Path, new: Mapping[str, Given], unnamed: dict[Path, tuple[Path, Incoming | None]]
+    ) -> None:
+        """Write each that is not there yet under a name that nobody reads, and note in `unnamed` which it shall have."""
+        filling: list[tuple[Path, bytes | bytearray]] = []
+        for name, data in new.items():
+            final = folder / place_of(name)
+            if isinstance(data, Incoming):
+                assert data.place is not None
+                unnamed[data.place] = final, data
+                data.write_out()
+            elif name in self._suspect or not _holds(final, data):
+                place = self.aside()
+                unnamed[place] = final, None
+                filling.append((place, data))
+        # Past the page cache every write waits for the device, which does several as fast as one.
+        if all(len(data) >= _LARGE for _, data in filling):
+            self._map(self._fill_some, [part for n in range(_WRITERS) if (part := filling[n::_WRITERS])])
+        else:
+            self._fill_some(filling)
+
+    def _name_what_is_new(self, unnamed: dict[Path, tuple[Path, Incoming | None]], named: list[Path]) -> None:
+        """Name those whose name nobody bears: the one flush that follows keeps both. The others stay `unnamed`."""
+        for place, (final, incoming) in list(unnamed.items()):
+            if final.exists():
+                continue
+            with contextlib.suppress(FileExistsError):  # another thread was faster, and has promised it perhaps
+                self._disk.name_new(place, final)
+                named.append(final)
+                del unnamed[place]
+                if incoming is not None:
+                    incoming.named()
 
     def _finish(self, incoming: Incoming, final: Path) -> Path | None:
         assert incoming.place is not None
@@ -197,14 +222,14 @@ class Files:
         file.write(memoryview(data))
         return file.straight
 
-    def _fill_unflushed(self, item: tuple[Path, bytes | bytearray]) -> None:
-        temporary, data = item
-        descriptor = self._disk.create(temporary)
-        try:
-            if not self._fill(descriptor, data):
-                self._disk.begin_flush(descriptor, 0, len(data))
-        finally:
-            self._disk.close(descriptor)
+    def _fill_some(self, some: Iterable[tuple[Path, bytes | bytearray]]) -> None:
+        for temporary, data in some:
+            descriptor = self._disk.create(temporary)
+            try:
+                if not self._fill(descriptor, data):
+                    self._disk.begin_flush(descriptor, 0, len(data))
+            finally:
+                self._disk.close(descriptor)
 
     def flush(self, path: Path) -> None:
         """Have the disk keep a file or folder.
