@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from isocenter.dicom.checked import Checked
 from isocenter.dicom.header import merge, read_header
 from isocenter.dicom.whole import check_whole
 from isocenter.errors import IsocenterError, NotFound
@@ -54,12 +55,14 @@ class Shelf:
         self.rooms.append(Room())
         return self.rooms[-1]
 
-    def receive(self, files: Iterable[bytes | Room], *, sender: str, who: Person, project: str = "") -> list[Answer]:
+    def receive(
+        self, files: Iterable[bytes | Room | Checked], *, sender: str, who: Person, project: str = ""
+    ) -> list[Answer]:
         must(who, "receive")
         if self.failure is not None:
             raise self.failure
         self.senders.append(sender)
-        return [self._keep(bytes(one.data) if isinstance(one, Room) else one) for one in files]
+        return [self._keep(one if isinstance(one, bytes) else bytes(one.data)) for one in files]
 
     def _keep(self, data: bytes) -> Answer:
         try:

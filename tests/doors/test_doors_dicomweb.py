@@ -16,6 +16,7 @@ from pydicom import dcmread
 from shelf_for_doors import READER, Shelf
 from starlette.requests import Request
 
+from isocenter.dicom.checked import Checked
 from isocenter.doors.dicomweb import router
 from isocenter.doors.multipart import Limits, Part, write
 from isocenter.errors import Forbidden, Unavailable
@@ -232,8 +233,8 @@ def test_no_log_holds_a_name_that_a_fault_stumbled_on(
     held = BytesIO()
     dataset.save_as(held)
 
-    def stumbles(data: bytes | list[bytes], **_: object) -> None:
-        name = dcmread(BytesIO(data if isinstance(data, bytes) else data[0])).PatientName
+    def stumbles(files: list[Checked]) -> None:
+        name = dcmread(BytesIO(files[0].data)).PatientName
         raise ValueError(f"could not convert string to float: '{name}'")
 
     def finds(level: str, keys: dict[str, str], **_: object) -> None:

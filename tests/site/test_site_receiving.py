@@ -66,7 +66,7 @@ def test_one_batch_is_read_while_the_one_before_is_kept(parts: dict[str, Any]) -
 
     def files() -> Iterator[bytes]:
         for n in range(130):
-            if n == 100:
+            if n == 40:
                 asked.set()
             yield made(n)
 

@@ -53,7 +53,7 @@ class Archive(Protocol):
         ...
 
     def receive(self, files: Iterable[Any], *, sender: str, who: Person, project: str = "") -> Sequence[Stored]:
-        """Keep Part 10 files, each as bytes or `Incoming`; durable on return. One answer a file, in order.
+        """Keep Part 10 files, each as bytes, `Checked` or `Incoming`; durable on return. One answer a file, in order.
         New studies are at home in the project, or where the rule for the sender puts them."""
         ...
 

@@ -260,22 +260,24 @@ class _Door:
         if not any(w.takes("application/dicom+json") or w.takes("application/json") for w in said):
             raise NotAcceptable("None of the media types asked for", "the answer is application/dicom+json", "")
         base, study = self._base(request), request.path_params.get("study")
-        storing = Storing(self._site, who, who.name, base, study, request.path_params.get("project", ""))
-        broken: IsocenterError | None = None
-        kept: asyncio.Task[None] | None = None
-        try:
-            async for data in self._files(request):
-                if storing.add(data):
-                    if kept is not None:
-                        await kept
-                        storing.must_be_worth()
-                    kept = asyncio.create_task(run_in_threadpool(storing.keep, storing.batch()))
-        except (NotWhole, LimitReached) as error:
-            broken = error
-        finally:
-            if kept is not None:
-                await kept
-        await run_in_threadpool(storing.keep, storing.batch())
+        project = request.path_params.get("project", "")
+        with Storing(self._site, who, who.name, base, study, project) as storing:
+            broken: IsocenterError | None = None
+            kept: asyncio.Task[None] | None = None
+            try:
+                async for data in self._files(request):
+                    full = storing.add(data)
+                    if full or (storing.worth and (kept is None or kept.done())):
+                        if kept is not None:
+                            await kept
+                            storing.must_be_worth()
+                        kept = asyncio.create_task(run_in_threadpool(storing.keep, storing.batch()))
+            except (NotWhole, LimitReached) as error:
+                broken = error
+            finally:
+                if kept is not None:
+                    await kept
+            await run_in_threadpool(storing.keep, storing.batch())
         if broken is not None:
             # What came whole before the break is stored and said so; a body with nothing whole in it is refused.
             if not storing.stored and not storing.failed:

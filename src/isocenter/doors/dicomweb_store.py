@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from isocenter.dicom.checked import Checked, check
 from isocenter.doors import part10
 from isocenter.doors.archive import Archive
 from isocenter.doors.commands import comment
 from isocenter.errors import Forbidden, IsocenterError, LimitReached, NotWhole, Unavailable
 from isocenter.govern.policy import Person
+from isocenter.record import Study
 
 __all__ = ["Storing"]
 
 BATCH_BYTES: Final = 16 * 2**20
-BATCH_FILES: Final = 8
-"""Few enough that what has come is being kept while the rest is still coming."""
+BATCH_FILES: Final = 32
+"""Of one batch at most: what has come while the batch before was being kept."""
+BATCH_WORTH: Final = 4
+"""Files from which on a batch costs little more than one file."""
 MOST_REFUSED: Final = 1000
 """Parts that are refused before a body that holds hardly anything else is read no further."""
 
@@ -25,7 +30,8 @@ MOST_REFUSED: Final = 1000
 class Storing:
     """One STOW request under way: files go in by batches, answers are collected.
 
-    While one batch is kept by `keep`, the next may be filled by `add`.
+    While one batch is kept by `keep`, the next may be filled by `add`, whose files are looked through meanwhile. Used
+    in a `with` block, at whose end nothing is looked through any more.
 
     Args:
         site, who, sender: where to, and in whose name.
@@ -44,23 +50,35 @@ class Storing:
     failed: list[dict[str, Any]] = field(default_factory=list)
     unnamed: list[dict[str, Any]] = field(default_factory=list)
     full: bool = False
-    _batch: list[bytes | bytearray] = field(default_factory=list)
+    _batch: list[Future[Checked]] = field(default_factory=list)
     _size: int = 0
+    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="stow"))
+
+    def __enter__(self) -> Storing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._beside.shutdown(wait=False, cancel_futures=True)
 
     def add(self, data: bytes | bytearray) -> bool:
-        """Take one file; whether the batch is full and should be kept."""
-        self._batch.append(data)
+        """Take one file; whether the batch is full, so that no more should be taken before it is kept."""
+        self._batch.append(self._beside.submit(check, data))
         self._size += len(data)
         return self._size >= BATCH_BYTES or len(self._batch) >= BATCH_FILES
 
-    def batch(self) -> list[bytes | bytearray]:
+    @property
+    def worth(self) -> bool:
+        """Whether so much was taken that a batch of it is worth its wait for the disk."""
+        return len(self._batch) >= BATCH_WORTH
+
+    def batch(self) -> list[Future[Checked]]:
         """What was taken since this was last asked."""
         batch, self._batch, self._size = self._batch, [], 0
         return batch
 
-    def keep(self, batch: Sequence[bytes | bytearray]) -> None:
+    def keep(self, batch: Sequence[Future[Checked]]) -> None:
         """Store a batch; what fails is noted with its reason, and the rest goes on."""
-        fitting = [data for data in batch if self._fits(data)]
+        fitting = [file for file in (checked.result() for checked in batch) if self._fits(file)]
         if not fitting:
             return
         try:
@@ -69,14 +87,14 @@ class Storing:
             raise
         except (Unavailable, LimitReached) as error:
             self.full = True
-            for data in fitting:
-                self._fail(data, 0xA700, str(error))
+            for file in fitting:
+                self._fail(file.data, 0xA700, str(error))
             return
-        for data, answer in zip(fitting, answers, strict=True):
-            if answer.status in ("stored", "there"):
-                self._keep(data)
+        for file, answer in zip(fitting, answers, strict=True):
+            if answer.status in ("stored", "there") and file.study is not None:
+                self._keep(file.study)
             else:
-                self._fail(data, 0x0111 if answer.status == "conflict" else 0xC000, answer.reason)
+                self._fail(file.data, 0x0111 if answer.status == "conflict" else 0xC000, answer.reason)
 
     def refuse(self, error: IsocenterError) -> None:
         """Note a part that is no file at all."""
@@ -94,22 +112,17 @@ class Storing:
                 f"{refused} parts of this body were refused", "it holds hardly any image", "send images only"
             )
 
-    def _fits(self, data: bytes | bytearray) -> bool:
-        if self.study is None:
-            return True
-        try:
-            found = _uids(data)[0]
-        except IsocenterError:
-            return True  # the site refuses it with the reason, and writes that down
-        if found != self.study:
-            self._fail(data, 0xA900, "the instance belongs to another study than the address names")
-            return False
-        return True
+    def _fits(self, file: Checked) -> bool:
+        if self.study in (None, file.study.uid if file.study is not None else self.study):
+            return True  # a file that is not whole the site refuses, and writes that down
+        self._fail(file.data, 0xA900, "the instance belongs to another study than the address names")
+        return False
 
-    def _keep(self, data: bytes | bytearray) -> None:
-        study, series, sop_class, sop_uid = _uids(data)
-        item = _item(sop_class, sop_uid)
-        url = f"{self.base}/studies/{study}/series/{series}/instances/{sop_uid}"
+    def _keep(self, study: Study) -> None:
+        (series,) = study.series
+        (instance,) = series.instances
+        item = _item(instance.sop_class, instance.sop_uid)
+        url = f"{self.base}/studies/{study.uid}/series/{series.uid}/instances/{instance.sop_uid}"
         item["00081190"] = {"vr": "UR", "Value": [url]}
         self.stored.append(item)
 
@@ -141,15 +154,6 @@ class Storing:
             if items:
                 made[tag] = {"vr": "SQ", "Value": items}
         return made
-
-
-def _uids(data: bytes | bytearray) -> tuple[str, str, str, str]:
-    """Study, series, class and instance that a file names; whether it is whole the site decides."""
-    from isocenter.dicom.elements import parse
-
-    file = parse(data, until_pixels=True)
-    study, series, sop_class, sop_uid = map(file.ascii, (0x0020000D, 0x0020000E, 0x00080016, 0x00080018))
-    return study, series, sop_class, sop_uid
 
 
 def _item(sop_class: str, sop_uid: str, reason: int | None = None, words: str = "") -> dict[str, Any]:

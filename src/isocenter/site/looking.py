@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from isocenter.dicom.checked import Checked
     from isocenter.space import Geometry
     from isocenter.store.blobs import Blobs
     from isocenter.store.incoming import Incoming
@@ -53,11 +54,12 @@ class Looking:
         return self.blobs.incoming()
 
     def receive(
-        self, files: Iterable[bytes | bytearray | Incoming], *, sender: str, who: Person, project: str = ""
+        self, files: Iterable[bytes | bytearray | Incoming | Checked], *, sender: str, who: Person, project: str = ""
     ) -> list[Stored]:
         """Take instances in: whole, known, durable, or refused with the reason. Durable when this returns.
 
         Args:
+            files: bytes of each, or what `incoming` took in, or what `dicom.checked.check` has looked through.
             project: where new studies are at home; by the rule for the sender where it is left out.
 
         Returns:

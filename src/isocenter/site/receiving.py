@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.policy import Person, may, must
@@ -24,6 +24,7 @@ from isocenter.store.incoming import Incoming
 from isocenter.store.intake import Stored, receive
 
 if TYPE_CHECKING:
+    from isocenter.dicom.checked import Checked
     from isocenter.site.projecting import Projects
     from isocenter.store.blobs import Blobs
     from isocenter.store.database import Database
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Receiving"]
 
-_FILES, _BYTES = 64, 64 * 2**20  # of one batch
-Given = bytes | bytearray | Incoming
-Read = tuple[Given, Study] | Stored
+_FILES, _BYTES = 32, 64 * 2**20  # of one batch
+Held = bytes | bytearray | Incoming
+Given: TypeAlias = "Held | Checked"
+Read = tuple[Held, Study] | Stored
 """A file with its record, or the refusal of one that is not whole."""
 
 
@@ -137,13 +139,20 @@ def _read(batch: Sequence[Given]) -> list[Read]:
         return [_read_one(given, given.digest if isinstance(given, Incoming) else "") for given in batch]
     # A digest lets go of the interpreter, so one thread computes them while this one reads the headers.
     with ThreadPoolExecutor(1, thread_name_prefix="digests") as beside:
-        digests = [one.digest if isinstance(one, Incoming) else beside.submit(_sha256, one).result for one in batch]
+        digests = [
+            one.digest if isinstance(one, Incoming)
+            else beside.submit(_sha256, one).result if isinstance(one, bytes | bytearray) else ""
+            for one in batch
+        ]  # fmt: skip
         return [_read_one(given, digest) for given, digest in zip(batch, digests, strict=True)]
 
 
 def _read_one(given: Given, digest: str | Callable[[], str]) -> Read:
+    from isocenter.dicom.checked import Checked
     from isocenter.dicom.header import read_header
 
+    if isinstance(given, Checked):
+        return Stored("", "rejected", "", given.refusal) if given.study is None else (given.data, given.study)
     try:  # the whole file is checked first
         return given, read_header(given.data if isinstance(given, Incoming) else given, digest=digest)
     except IsocenterError as refusal:
@@ -161,7 +170,7 @@ def _batches(files: Iterable[Given]) -> Iterator[list[Given]]:
     size = 0
     for given in files:
         batch.append(given)
-        size += len(given.data if isinstance(given, Incoming) else given)
+        size += len(given if isinstance(given, bytes | bytearray) else given.data)
         if len(batch) >= _FILES or size >= _BYTES:
             yield batch
             batch, size = [], 0

@@ -9,8 +9,8 @@ one flush keeps its name too. A power cut before it may leave a torn file under 
 digest tells, and the image that is sent again takes its place.
 
 Many files at once take the same steps together: all are written, all that are new are named, and the filesystem is
-flushed; where a file is to take the place of another, or the filesystem keeps no order, it is named after that flush, and
-another follows. That is one wait for the device, or two, and not one for each file.
+flushed; where a file is to take the place of another, or the filesystem keeps no order, it is named after that flush,
+and another follows. That is one wait for the device, or two, and not one for each file.
 """
 
 from __future__ import annotations

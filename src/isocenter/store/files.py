@@ -175,7 +175,7 @@ class Files:
     def _fill_all(
         self, folder: Path, new: Mapping[str, Given], unnamed: dict[Path, tuple[Path, Incoming | None]]
     ) -> None:
-        """Write each that is not there yet under a name that nobody reads, and note in `unnamed` which it shall have."""
+        """Write each that is not there yet under a name that nobody reads; `unnamed` has which it shall bear."""
         filling: list[tuple[Path, bytes | bytearray]] = []
         for name, data in new.items():
             final = folder / place_of(name)
