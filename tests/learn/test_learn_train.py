@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.errors import NotFound, Refused, Unavailable  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
-from isocenter.learn.export import OUTPUTS, Whole, export  # noqa: E402
+from isocenter.learn.export import OUTPUTS, Whole, export, exported  # noqa: E402
 from isocenter.learn.judge import judge  # noqa: E402
 from isocenter.learn.networks import ResidualNet  # noqa: E402
 from isocenter.learn.recipes import Augmentation, Classifier2D  # noqa: E402
@@ -195,6 +195,29 @@ def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
     whole = Whole([ResidualNet((8, 8), 2).eval()], [Scale(1.0), Scale(1.0)], _scope())
     with pytest.raises(Refused, match="at most 1000"):
         export(whole, 32, tmp_path / "m.onnx", limit_bytes=1000)
+
+
+def test_an_export_names_its_input_and_is_compared_by_what_is_made_of_its_answers(tmp_path: Path) -> None:
+    import onnxruntime as ort
+
+    class Large(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 20 + x.sum((1, 2, 3))
+
+    seen: list[np.ndarray] = []
+
+    def measure(said: np.ndarray) -> np.ndarray:
+        seen.append(said)
+        return np.round(said / 1e3)
+
+    path, given = tmp_path / "m.onnx", [torch.ones(k, 3, 8, 6 + k) for k in (1, 2)]
+    _, worst = exported(Large(), (3, 8, 8), path, ("said",), free=True, inputs=given, name="slices", measure=measure)
+    session = ort.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    assert [i.name for i in session.get_inputs()] == ["slices"] and worst == 0
+    assert [s.tolist() for s in seen[::2]] == [[188.0], [212.0, 212.0]] and len(seen) == 4
+    with pytest.raises(Refused, match="differs from torch by 4"):
+        both = iter((1.0, 5.0))
+        exported(Large(), (3, 8, 8), path, ("said",), inputs=given[:1], free=True, measure=lambda s: s * 0 + next(both))
 
 
 def test_an_export_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -19,14 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import expit
 
 import isocenter
-from isocenter.errors import Refused, Unavailable
+from isocenter.errors import Unavailable
 from isocenter.learn.chest_fit import ChestRecipe, films, fit_chest
+from isocenter.learn.export import exported
 from isocenter.learn.heart_network import HeartNet
 from isocenter.record import Model, to_plain
 
-__all__ = ["export_chest", "train"]
+__all__ = ["train"]
 
 Progress = Callable[[str], None]
 _HELD_OUT = 200
@@ -68,7 +69,11 @@ def train(
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
     drawn = films(how.films, how.side, seed, tell)
     net = fit_chest(how, drawn, seed, checkpoint=out / "chest.checkpoint", progress=tell)
-    digest, parity = export_chest(net, out / "model.onnx", how.side, seed=seed)
+    random = torch.Generator().manual_seed(seed)
+    digest, parity = exported(
+        net, (1, how.side, how.side), out / "model.onnx", ("logits",), limit_bytes=5_000_000, seed=seed, name="films",
+        inputs=(torch.rand(1 + k % 3, 1, how.side, how.side, generator=random) for k in range(6)), measure=expit,
+    )  # fmt: skip
     shown = _measured(net, how, seed + 50)
     tell(", ".join(f"{name} {value['value']:.4f}" for name, value in shown.items()))
     card = _CARD | {
@@ -129,44 +134,6 @@ def _ratio(masks: npt.NDArray[np.bool_]) -> float:
     """Columns of the heart over those of both lungs."""
     heart, lungs = np.flatnonzero(masks[2].any(axis=0)), np.flatnonzero((masks[0] | masks[1]).any(axis=0))
     return float(np.ptp(heart) + 1) / float(np.ptp(lungs) + 1)
-
-
-def export_chest(
-    net: HeartNet, path: Path, side: int, *, seed: int = 0, limit_bytes: int = 5_000_000
-) -> tuple[str, float]:
-    """Write the ONNX file, for any number of films, and prove that it answers as torch does.
-
-    Returns:
-        SHA-256 of the file, and the largest difference of a probability.
-
-    Raises:
-        Refused: when the two differ by more than 1e-4, or the file is too large.
-    """
-    import onnxruntime as ort
-
-    net.eval()
-    random = torch.Generator().manual_seed(seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the older exporter needs no onnxscript at run time
-        torch.onnx.export(
-            net, (torch.rand(2, 1, side, side, generator=random),), str(path), input_names=["films"],
-            output_names=["logits"], opset_version=18, dynamo=False,
-            dynamic_axes={"films": {0: "n"}, "logits": {0: "n"}},
-        )  # fmt: skip
-    data = path.read_bytes()
-    if len(data) > limit_bytes:
-        raise Refused(f"{path.name} has {len(data)} bytes", f"this model has at most {limit_bytes}")
-    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for number in range(6):
-        x = torch.rand(1 + number % 3, 1, side, side, generator=random)
-        with torch.inference_mode():
-            mine = torch.sigmoid(net(x)).numpy()
-        theirs = 1.0 / (1.0 + np.exp(-session.run(None, {"films": x.numpy()})[0]))
-        worst = max(worst, float(np.abs(mine - theirs).max()))
-    if worst > 1e-4:
-        raise Refused(f"ONNX differs from torch by {worst:.2e}", "at most 1e-4 is allowed")
-    return hashlib.sha256(data).hexdigest(), worst
 
 
 def _page(model: Model) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -70,6 +71,7 @@ def export(whole: Whole, size: int, path: Path, *, limit_bytes: int = 10_000_000
 def exported(
     net: nn.Module, shape: tuple[int, ...], path: Path, outputs: Sequence[str], *, limit_bytes: int = 10_000_000,
     seed: int = 0, free: bool = False, inputs: Iterable[Tensor] | None = None, apart: float = 1e-4,
+    name: str = "image", measure: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
 ) -> tuple[str, float]:  # fmt: skip
     """Write the ONNX file and prove that it answers as torch does.
 
@@ -78,6 +80,9 @@ def exported(
         free: whether images of another grid may be given, too.
         apart: by how much the two may differ, of the larger of 1 and the value; what ships is held to the default.
         inputs: to compare on; by default 100 images from coarse to fine, with grey values in 0 … 1.
+        name: of the input in the file.
+        measure: what is made of both answers before they are compared: `scipy.special.expit` where a network says
+            logits and is asked for chances. By default they are compared as they are.
 
     Returns:
         SHA-256 of the file, and the largest difference over these inputs and all outputs.
@@ -93,8 +98,8 @@ def exported(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the older exporter needs no onnxscript at run time
         torch.onnx.export(
-            net, (picture,), str(path), input_names=["image"], output_names=list(outputs), opset_version=18,
-            dynamic_axes={name: {0: "n"} | grid for name in ("image", *outputs)}, dynamo=False,
+            net, (picture,), str(path), input_names=[name], output_names=list(outputs), opset_version=18,
+            dynamic_axes={each: {0: "n"} | grid for each in (name, *outputs)}, dynamo=False,
         )  # fmt: skip
     data = path.read_bytes()
     if len(data) > limit_bytes:
@@ -107,7 +112,9 @@ def exported(
         with torch.inference_mode():
             said = net(image)
         mine = [t.numpy() for t in (said if isinstance(said, tuple) else (said,))]
-        for one, other in zip(mine, session.run(None, {"image": image.numpy()}), strict=True):
+        for one, other in zip(mine, session.run(None, {name: image.numpy()}), strict=True):
+            if measure is not None:
+                one, other = measure(one), measure(other)
             worst = max(worst, float(np.max(np.abs(one - other) / np.maximum(1.0, np.abs(one)))))
     if worst > apart:
         raise Refused(f"ONNX differs from torch by {worst:.2e}", f"at most {apart:g} is allowed")

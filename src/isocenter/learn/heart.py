@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import expit
 
 import isocenter
 from isocenter.errors import IsocenterError, Refused, Unavailable
+from isocenter.learn.export import exported
 from isocenter.learn.heart_fit import HeartRecipe, fit_heart, virtual_hearts
 from isocenter.learn.heart_network import HeartNet
 from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
@@ -31,7 +32,7 @@ from isocenter.methods.virtual_heart import VirtualHeart
 from isocenter.record import Model, to_plain
 from isocenter.space import Axis, Geometry, Volume
 
-__all__ = ["compared", "export_heart", "judged", "train"]
+__all__ = ["compared", "judged", "train"]
 
 Progress = Callable[[str], None]
 _CARD: dict[str, Any] = {
@@ -92,7 +93,11 @@ def train(
         "virtual": [_virtual(seed * 1000 + 900 + k, whole) for k in range(6)],
         "metrics": _summary(left_out),
     }
-    digest, evidence["parity"] = export_heart(whole, out / "model.onnx", seed=seed)
+    random, sides = torch.Generator().manual_seed(seed), (72, WINDOW)  # any window may be asked for
+    digest, evidence["parity"] = exported(
+        whole, (3, WINDOW, WINDOW), out / "model.onnx", ("logits",), seed=seed, free=True, name="slices", measure=expit,
+        inputs=(torch.rand(1 + k % 3, 3, sides[k % 2], sides[k % 2], generator=random) for k in range(20)),
+    )  # fmt: skip
     card = _CARD | {
         "people": [h.name for h in patients],
         "training": {
@@ -213,43 +218,6 @@ def _summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         off = [r["found"][key] - r["truth"][key] for r in found]
         summary[key] = {"mean": float(np.mean(off)), "largest": float(np.max(np.abs(off)))} if off else None
     return summary
-
-
-def export_heart(net: HeartNet, path: Path, *, seed: int = 0, limit_bytes: int = 10_000_000) -> tuple[str, float]:
-    """Write the ONNX file, for any number of slices and any window, and prove that it answers as torch does.
-
-    Returns:
-        SHA-256 of the file, and the largest difference of a probability.
-
-    Raises:
-        Refused: when the two differ by more than 1e-4, or the file is too large.
-    """
-    import onnxruntime as ort
-
-    net.eval()
-    random = torch.Generator().manual_seed(seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the older exporter needs no onnxscript at run time
-        torch.onnx.export(
-            net, (torch.rand(2, 3, WINDOW, WINDOW, generator=random),), str(path), input_names=["slices"],
-            output_names=["logits"], opset_version=18, dynamo=False,
-            dynamic_axes={n: {0: "n", 2: "rows", 3: "columns"} for n in ("slices", "logits")},
-        )  # fmt: skip
-    data = path.read_bytes()
-    if len(data) > limit_bytes:
-        raise Refused(f"{path.name} has {len(data)} bytes", f"a shipped model has at most {limit_bytes}")
-    session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for number in range(20):
-        side = WINDOW if number % 2 else 72
-        x = torch.rand(1 + number % 3, 3, side, side, generator=random)
-        with torch.inference_mode():
-            mine = torch.sigmoid(net(x)).numpy()
-        theirs = 1.0 / (1.0 + np.exp(-session.run(None, {"slices": x.numpy()})[0]))
-        worst = max(worst, float(np.abs(mine - theirs).max()))
-    if worst > 1e-4:
-        raise Refused(f"ONNX differs from torch by {worst:.2e}", "at most 1e-4 is allowed")
-    return hashlib.sha256(data).hexdigest(), worst
 
 
 def judged(
