@@ -335,3 +335,57 @@ def test_fedbn_leaves_normalisation_at_the_site_and_fedprox_stays_nearer() -> No
         far.append(np.linalg.norm(flat(net, named) - before))
     assert far[1] < 0.8 * far[0]
     assert np.linalg.norm(clipped(np.full(9, 3.0), 2.0)) == pytest.approx(2.0)
+
+
+def test_fedbn_ends_with_a_model_of_each_site_whose_normalisation_nobody_else_saw(tmp_path: Path) -> None:
+    from isocenter.learn.judge import judge
+
+    how = replace(HOW, method="fedbn", held=0.4)
+    rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    sites = [joined(rounds, taking_part(name, tmp_path, 40, seed=i)) for i, name in enumerate("abc")]
+    left: list[dict[str, Any] | bytes] = []
+    _overheard(sites, left)
+    while rounds.done < 1:
+        for site in sites:
+            step(rounds, site)
+    own = sorted(set(shared_names(rounds.net, HOW)) - set(rounds.names))
+    before = flat(sites[0].net, own)
+    sites[0] = joined(rounds, taking_part("a", tmp_path, 40))  # killed, and begun again
+    assert np.array_equal(flat(sites[0].net, own), before)
+    _overheard(sites[:1], left)
+    run(rounds, sites)
+
+    shared = sum(rounds.net.state_dict()[n].numel() for n in rounds.names)
+    updates = [unpacked(said)[0] for said in left if isinstance(said, bytes)]
+    assert len(updates) == 6 and all({n: a.size for n, a in u.items()} == {"sum": shared + 1} for u in updates)
+    words = {k for said in left if isinstance(said, dict) for k in said}
+    assert words == {"mask", "seal", "certificate", "signature", *"abc"}  # keys, and shares of secrets for each site
+    weights = rounds.weights(rounds.now("a")["base"], 0, 2**30)
+    assert not set(own) & set(unpacked(weights)[0])
+    assert np.array_equal(flat(rounds.net, own), flat(network(how, rounds.own), own))  # the coordinator knows none
+
+    pictures, labels = spots(30, 5)
+    np.savez(tmp_path / "test.npz", test_images=pictures, test_labels=labels)
+    first = sites[0].finish(weights)
+    assert judge(tmp_path / "a", tmp_path / "test.npz")["metrics"]["auc"]["value"] > 0.5
+    kept = [unpacked(file.read_bytes())[0] for file in (first, sites[1].finish(weights))]
+    for site, arrays in zip(sites, kept, strict=False):
+        state = site.net.state_dict()
+        assert all(np.array_equal(arrays[n], state[n].numpy()) for n in own)
+    assert all(np.array_equal(kept[0][n], kept[1][n]) for n in rounds.names)
+    a, b, c = (flat(site.net, own) for site in sites)
+    assert min(np.abs(one - other).max() for one, other in ((a, b), (b, c), (a, c))) > 1e-3
+
+
+def _overheard(sites: list[Participant], left: list[dict[str, Any] | bytes]) -> None:
+    """Everything that these sites say is also written down."""
+
+    def listened(answer: Callable[..., Any]) -> Callable[..., Any]:
+        def said(*given: Any) -> Any:
+            left.append(answer(*given))
+            return left[-1]
+
+        return said
+
+    for site in sites:
+        site.answer = listened(site.answer)  # type: ignore[method-assign]
