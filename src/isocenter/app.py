@@ -444,7 +444,7 @@ def peers_of(text: str) -> Iterator[tuple[str, str, int]]:
     for part in filter(None, (p.strip() for p in text.split(","))):
         aet, at, address = part.partition("@")
         host, colon, port = address.rpartition(":")
-        if not (at and colon and aet and host and port.isdigit() and 0 < int(port) < 65536):
+        if not (at and colon and aet and host and port.isdecimal() and 0 < int(port) < 65536):
             raise Refused(f"peer '{part}'", "it is not AET@host:port", "write for example CT1@192.0.2.7:104")
         yield aet, host, int(port)
 

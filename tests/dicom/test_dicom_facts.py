@@ -111,10 +111,21 @@ def test_the_old_header_of_a_converted_object_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("born", "age"), [("19700315", "055Y"), ("19700316", "054Y"), ("20240501", "010M"), ("", None), ("20300101", None)]
+    ("born", "age"),
+    [
+        ("19700315", "055Y"),
+        ("19700316", "054Y"),
+        ("20240501", "010M"),
+        ("", None),
+        ("20300101", None),
+        ("19700²15", None),
+    ],
 )
 def test_an_age_that_is_not_stated_follows_from_the_day_of_birth(born: str, age: str | None) -> None:
     ds = made.dataset(PatientBirthDate=born, StudyDate="20250315")
     assert series_facts(parse(made.written(ds)), ()).get("PatientAge") == age
     ds.PatientAge = "061Y"
     assert series_facts(parse(made.written(ds)), ())["PatientAge"] == "061Y"
+    del ds.PatientAge
+    damaged = made.written(ds).replace(b"20250315", "2025²315".encode("latin-1"))  # a digit, and no number
+    assert "PatientAge" not in series_facts(parse(damaged), ())

@@ -129,7 +129,7 @@ def test_a_backup_is_sealed_and_restored_with_the_keys_only(house: House, tmp_pa
     backup(house.database, house.blobs, tmp_path / "copy")
     assert clear(tmp_path / "copy") == [early], "what was taken before the project was sealed"
     house.keys.home = home
-    house.blobs.seal(early, "1.2.1")
+    house.blobs.seal(early, "1.2.1", alone=True)
     house.take(2, study="1.2.17")
     house.journal.append(made(house.blobs, result(), 10))
     assert clear(house.folder / "blobs") == []

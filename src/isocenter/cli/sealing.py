@@ -124,4 +124,6 @@ def erase(
         done = held.site.sealing.erase(subject, what=what, who=who)
     screen.answer(done)
     screen.say(f"{done['keys']} keys are destroyed; nothing of {done['studies']} studies can be read any more")
+    if done["shared"]:
+        screen.say(f"{done['shared']} files with the same content are another study's, too, and stay for that one")
     screen.say("copies of the folder of keys that are older than this still open backups: destroy them, too")

@@ -467,9 +467,9 @@ def _is_no_number(said: str) -> bool:
 
 
 def _age(said: str) -> str:
-    if len(said) == 4 and said[:3].isdigit() and said[3] == "Y":
+    if len(said) == 4 and said[:3].isdecimal() and said[3] == "Y":
         return "090Y" if int(said[:3]) > _OLDEST else said
-    return said if len(said) == 4 and said[:3].isdigit() and said[3] in "DWM" else ""
+    return said if len(said) == 4 and said[:3].isdecimal() and said[3] in "DWM" else ""
 
 
 def _why(act: Act | None) -> str:

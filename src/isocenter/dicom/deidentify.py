@@ -313,7 +313,9 @@ def _quasi(file: File) -> dict[str, str]:
     age = file.ascii(0x00101010)
     return {
         "sex": file.ascii(0x00100040),
-        "age": f"{int(age[:3]) // 5 * 5}-{int(age[:3]) // 5 * 5 + 4}" if age[:3].isdigit() and age[3:] == "Y" else age,
+        "age": f"{int(age[:3]) // 5 * 5}-{int(age[:3]) // 5 * 5 + 4}"
+        if age[:3].isdecimal() and age[3:] == "Y"
+        else age,
         "part": file.ascii(_PART),
         "modality": file.ascii(_MODALITY),
     }

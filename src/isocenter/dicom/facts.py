@@ -359,7 +359,9 @@ def _of_groups(file: File, charsets: tuple[str, ...], shared: dict[str, Any], ow
 def _of_patient(file: File, found: dict[str, Any]) -> None:
     """The age on the day of the study where only the day of birth is stated."""
     born, day = file.ascii(0x00100030), file.ascii(0x00080020)
-    if found.get("PatientAge") or not (born.isdigit() and day.isdigit() and len(born) == len(day) == 8 and born <= day):
+    if found.get("PatientAge") or not (
+        born.isdecimal() and day.isdecimal() and len(born) == len(day) == 8 and born <= day
+    ):
         return
     months = 12 * (int(day[:4]) - int(born[:4])) + int(day[4:6]) - int(born[4:6]) - (day[6:] < born[6:])
     found["PatientAge"] = f"{months // 12:03d}Y" if months >= 24 else f"{max(months, 0):03d}M"

@@ -96,7 +96,7 @@ def moved_date(said: str, days: int) -> str:
     ('20240229', '20240229', '')
     """
     digits = said.strip().replace(".", "") if len(said.strip()) == 10 else said.strip()
-    if len(digits) != 8 or not digits.isdigit():
+    if len(digits) != 8 or not digits.isdecimal():
         return ""
     try:
         return f"{date(int(digits[:4]), int(digits[4:6]), int(digits[6:])) + timedelta(days=days):%Y%m%d}"
@@ -113,10 +113,10 @@ def moved_moment(said: str, days: int) -> str:
     said = said.strip()
     head = said[:8]
     rest = said[8:]
-    if head.isdigit() and len(head) in (4, 6):
+    if head.isdecimal() and len(head) in (4, 6):
         moved = moved_date(head + ("0101" if len(head) == 4 else "01"), days)
         return moved[: len(head)]
-    if not head.isdigit() or set(rest) - set("0123456789.+-"):
+    if not head.isdecimal() or set(rest) - set("0123456789.+-"):
         return ""
     moved = moved_date(head, days)
     return f"{moved}{rest}" if moved else ""

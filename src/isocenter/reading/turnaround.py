@@ -259,7 +259,7 @@ def _moment(facts: Mapping[str, Any], zone: tzinfo) -> datetime | None:
 def _offset(text: str) -> tzinfo | None:
     for sign in "+-":
         _, found, digits = text.partition(sign)
-        if found and len(digits) == 4 and digits.isdigit():
+        if found and len(digits) == 4 and digits.isdecimal():
             span = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
             return timezone(span if sign == "+" else -span)
     return None
@@ -274,7 +274,7 @@ def _date(text: str) -> date | None:
 
 def _time(text: str) -> time | None:
     digits = text.strip().replace(":", "").split(".")[0]
-    if len(digits) < 2 or not digits.isdigit():
+    if len(digits) < 2 or not digits.isdecimal():
         return None
     hour, minute, second = (int(digits[i : i + 2] or 0) for i in (0, 2, 4))
     try:

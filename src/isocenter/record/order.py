@@ -80,7 +80,7 @@ class Order:
             raise Refused(f"order '{self.id:.64}' without a patient", "a modality could not tell whose it is")
         if not self.study_uid or len(self.study_uid) > _LONGEST or set(self.study_uid) - set("0123456789."):
             raise Refused(f"order '{self.id:.64}' without a Study Instance UID", "its images could not be filed")
-        if self.time and not self.time.replace(".", "").isdigit():
+        if self.time and not self.time.replace(".", "").isdecimal():
             raise Refused(f"the time '{self.time:.20}' of order '{self.id:.64}'", "it is none", "write it as HHMMSS")
 
 

@@ -62,7 +62,7 @@ def explain(kept: Kept, name: str) -> dict[str, Any]:
 
 
 def _study_of(kept: Kept, name: str) -> tuple[str, str]:
-    if name.isdigit() and len(name) < 12:
+    if name.isdecimal() and len(name) < 12:
         for sealed in kept.journal.since(int(name) - 1, limit=1):
             if sealed.number == int(name) and sealed.event.subject and kept.hears(sealed):
                 return sealed.event.subject, f"event {name}: {sealed.event.kind}"

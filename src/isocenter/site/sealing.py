@@ -8,12 +8,15 @@ keeps the names of its images.
 A study that moves to another project takes its key along: the key of the project that it left opens nothing of it any
 more. The move is written down first; where the process is killed before the key has followed, the study is still read
 with the key that it had, and the next move, sealing or erasure does what is left.
+
+Equal bytes are kept once, so that two studies may need the same map. As long as an open one does, it keeps its copy in
+the clear; and before a key is destroyed, every other study that needs what it opens is given a copy of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -34,6 +37,7 @@ __all__ = ["Sealing"]
 
 Told = Callable[[str, int, int], None]
 _SHORTEST = 3  # characters of a reason
+_BATCH = 256  # studies for which it is asked at once who else needs what they have
 _UNSEALED = ("", "house")
 
 
@@ -91,9 +95,9 @@ class Sealing:
         state = keys.seal(project)
         mine = [uid for uid in studies(self.database) if keys.home(uid) == project]
         files = 0
-        for number, uid in enumerate(mine, 1):
-            files += self._brought_home(uid)
-            told("studies", number, len(mine))
+        for start in range(0, len(mine), _BATCH):
+            files += self._brought_home(*mine[start : start + _BATCH])
+            told("studies", min(start + _BATCH, len(mine)), len(mine))
         done = {"version": state.version, "studies": len(mine), "files": files}
         self._tell(Kind.PROJECT_SEALED, who, project, **done)
         return {"project": project, **done}
@@ -131,18 +135,42 @@ class Sealing:
         was = keys.project_of(study_uid)
         return self._brought_home(study_uid) > 0 or keys.project_of(study_uid) != was
 
-    def _brought_home(self, study_uid: str) -> int:
-        """Bring the key of a study into its project, and seal what lies in the clear; how many files were."""
+    def _brought_home(self, *study_uids: str) -> int:
+        """Bring the keys of studies into their project, and seal what lies in the clear; how many files were."""
         from isocenter.store.erasures import belongings
 
-        self._keyring.bring_home(study_uid)
-        return sum(self._sealed(d, study_uid) for d in belongings(self.database, self.blobs, study_uid))
+        for uid in study_uids:
+            self._keyring.bring_home(uid)
+        mine = {uid: belongings(self.database, self.blobs, uid) for uid in study_uids}
+        clear = {digest for some in mine.values() for digest in some if not self.blobs.is_sealed(digest)}
+        others = self._others(clear, study_uids)
+        shared = {digest for digest, needed in others.items() if not all(map(self._keyring.seals, needed))}
+        return sum(self._sealed(d, uid, alone=d not in shared) for uid, some in mine.items() for d in some)
 
-    def _sealed(self, digest: str, study_uid: str) -> bool:
+    def _sealed(self, digest: str, study_uid: str, *, alone: bool) -> bool:
         # A damaged file stays what it is, for the scrub to name it; what is erased stays erased.
         with contextlib.suppress(Refused, NotFound):
-            return self.blobs.seal(digest, study_uid)
+            return self.blobs.seal(digest, study_uid, alone=alone)
         return False
+
+    def _others(self, digests: Collection[str], study_uids: Collection[str]) -> dict[str, set[str]]:
+        """Who needs some bytes besides these studies."""
+        from isocenter.store.needing import needing
+
+        return needing(self.database, self.blobs, digests, besides=study_uids)
+
+    def _shared_out(self, gone: Collection[str]) -> int:
+        """Give whoever else needs what these studies have a copy that opens without their keys; how many files."""
+        from isocenter.store.erasures import belongings
+
+        mine = {d for uid in gone for d in belongings(self.database, self.blobs, uid) if self.blobs.is_sealed(d)}
+        others = self._others(mine, gone)
+        for digest, needed in others.items():
+            with contextlib.suppress(Refused, NotFound):  # damaged, or erased before: nobody can be given it
+                data = self.blobs.get(digest)
+                for uid in sorted(needed):
+                    self.blobs.put(data, of=uid)
+        return len(others)
 
     def rotate(self, project: str, *, who: Person, told: Told = _quiet) -> int:
         """Give a project a new key; how many keys of studies are sealed with it. The archive goes on meanwhile.
@@ -188,7 +216,7 @@ class Sealing:
         Called again after a crash in between, it does what is left.
 
         Returns:
-            what, subject, studies, keys: how many were destroyed.
+            what, subject, studies, keys: how many were destroyed; shared: files that another study needs, and keeps.
 
         Raises:
             WrongState: nobody asked. NotFound: it is in a project that this person is not in.
@@ -201,6 +229,7 @@ class Sealing:
         if asked.event.who == who.name:
             raise Refused("the same person", "who asks does not erase: four eyes", "let another administrator do it")
         gone = [subject] if what == "study" else self._settled(subject)
+        shared = self._shared_out(gone)
         digests = {uid: self._only_its_own(uid) for uid in gone}
         now, number = self.clock(), asked.number
         events = [
@@ -210,7 +239,7 @@ class Sealing:
             told = {"asked": number, "studies": len(gone)}
             events.append(Event(Kind.PROJECT_ERASED, now, who.name, subject, told))
         self.journal.append(*events)
-        return self._destroyed(subject, what, digests)
+        return {**self._destroyed(subject, what, digests), "shared": shared}
 
     # ---- the parts
 
@@ -219,8 +248,10 @@ class Sealing:
         for uid, some in digests.items():
             keys += self._keyring.erase_study(uid)
             for digest in some:
-                self.blobs.remove(digest)
-        return {"what": what, "subject": subject, "studies": len(digests), "keys": keys}
+                # Meanwhile another study may have been given the very same bytes.
+                if not any(map(self.blobs.knows, self.blobs.sealed_by(digest))) and self.blobs.is_sealed(digest):
+                    self.blobs.remove(digest)
+        return {"what": what, "subject": subject, "studies": len(digests), "keys": keys, "shared": 0}
 
     def _finished(self, subject: str, what: str) -> dict[str, Any]:
         """Take away what a crash has left of what was written down as erased.

@@ -242,16 +242,19 @@ def _copy(source: Blobs, to: Blobs, done: BackedUp, purged: set[str], told: Told
         to.remove(digest)
         done.forgotten += 1
     there -= purged
+    keyed = source.keyring is not None and source.keyring.active
     batch: dict[str, bytes] = {}
     for seen, digest in enumerate(source.digests(), 1):
-        clear = digest in there and source.is_sealed(digest) and not to.is_sealed(digest)
-        if (digest in there and not clear) or digest in purged:
+        again = digest in there and keyed and _otherwise(source.standing(digest), to.standing(digest))
+        if (digest in there and not again) or digest in purged:
             continue
         try:
-            batch |= source.as_kept(digest)
-            if clear:  # it was sealed since the last backup: what lies there in the clear is not to stay
-                to.remove(digest)
-                there.discard(digest)
+            kept = source.as_kept(digest)
+            if again:
+                there.discard(digest)  # counted as new
+            if again and digest not in kept and not to.is_sealed(digest):
+                to.remove(digest)  # sealed since the last backup: what lies there in the clear is not to stay
+            batch |= kept
         except Erased:
             continue
         except (NotFound, Refused) as wrong:
@@ -263,6 +266,11 @@ def _copy(source: Blobs, to: Blobs, done: BackedUp, purged: set[str], told: Told
     _keep(to, batch, done)
     done.blobs = len(there) + done.new_blobs
     to.close()
+
+
+def _otherwise(here: tuple[bool, tuple[bytes, ...]], there: tuple[bool, tuple[bytes, ...]]) -> bool:
+    """Whether a digest is kept here otherwise than there: another study shares it since, in the clear or by its key."""
+    return here[0] != there[0] or set(here[1]) != set(there[1])
 
 
 def _keep(to: Blobs, batch: dict[str, bytes], done: BackedUp) -> None:

@@ -261,10 +261,18 @@ class Blobs:
 
     def sealed_by(self, digest: str) -> tuple[bytes, ...]:
         """The names of the keys that open what is kept of a digest; none where any of it lies in the clear."""
-        if not self.is_sealed(digest):
-            return ()
+        return self._sealed_for(digest) if self.is_sealed(digest) else ()
+
+    def _sealed_for(self, digest: str) -> tuple[bytes, ...]:
+        """The names of the keys that open the sealed copy, whether or not another lies in the clear."""
         name = digest + SEALED
+        if self._size(name) is None:
+            return ()
         return names_of(self._files.beginning(name, START) if self._files is not None else self._raw(name) or b"")
+
+    def standing(self, digest: str) -> tuple[bool, tuple[bytes, ...]]:
+        """How a digest is kept: whether in the clear, and which keys open its sealed copy."""
+        return self._size(digest) is not None, self._sealed_for(digest)
 
     def erased(self, study_uid: str) -> bool:
         """Whether a key of this study was destroyed."""
@@ -274,23 +282,26 @@ class Blobs:
         """Whether nothing of a digest lies here in the clear."""
         return self._size(digest) is None and self._size(digest + SEALED) is not None
 
-    def seal(self, digest: str, study_uid: str, *, alone: bool = True) -> bool:
+    def seal(self, digest: str, study_uid: str, *, alone: bool) -> bool:
         """Seal what is here already for a study of a sealed project; whether anything was done.
 
         Args:
-            alone: whether no open study needs the same bytes, so that they shall not lie in the clear any longer.
+            alone: whether no open study needs the same bytes (`needing`), so that they shall not lie in the clear any
+                longer; where one does, it keeps its copy.
 
         Raises:
             as `get` and `put`.
         """
         key = self.keyring.of(study_uid) if self.keyring is not None else None
-        if key is None or key[0] in self.sealed_by(digest):
+        if key is None:
             return False
-        sealed = self.is_sealed(digest)
-        self.put(self.get(digest), of=study_uid)
-        if alone and not sealed and self._size(digest + SEALED) is not None:
+        clear, names = self.standing(digest)
+        new = key[0] not in names
+        if new or (alone and clear):
+            self.put(self.get(digest), of=study_uid)
+        if alone and clear and self._size(digest + SEALED) is not None:
             self._let_go(digest)
-        return True
+        return new or (alone and clear)
 
     def scrub(self) -> Iterator[tuple[str, str]]:
         """Read every blob and name those that no longer fit their digest: (digest, what is wrong)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import sqlalchemy as sa
 
@@ -19,14 +19,16 @@ from isocenter.store.arrivals import drop_if_empty
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 
-__all__ = ["ERASED", "belongings", "fold_erasure", "studies"]
+__all__ = ["ERASED", "JSON", "OWNED", "belongings", "digests_in", "fold_erasure", "own", "studies"]
 
 ERASED = "erased"
 """What stands in place of a code of rejection."""
 
 _DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-_JSON = b"{"
-_OWNED = (t.instance, t.rejected, t.set_aside, t.result)
+JSON = b"{"
+"""How a blob begins that may name others."""
+OWNED = (t.instance, t.rejected, t.set_aside, t.result)
+"""Tables in which a digest stands with the study whose own it is."""
 
 
 def fold_erasure(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -> None:
@@ -66,10 +68,13 @@ def belongings(database: Database, blobs: Blobs, study_uid: str) -> list[str]:
     """
     found = set[str]()
     with database.read() as connection:
-        images, wanted = set(_images(connection, study_uid)), set(_named(connection, study_uid))
+        mine = set(own(connection, (study_uid,)))
+        images, wanted = set(_images(connection, study_uid)), mine | set(_named(connection, study_uid))
         while wanted:
             digest = wanted.pop()
-            if digest in found or digest not in blobs or _of_another(connection, digest, study_uid):
+            if digest in found or digest not in blobs:
+                continue
+            if digest not in mine and _of_another(connection, digest, study_uid):
                 continue
             found.add(digest)
             if digest in images:
@@ -78,9 +83,21 @@ def belongings(database: Database, blobs: Blobs, study_uid: str) -> list[str]:
                 data = blobs.get(digest, check=False)
             except IsocenterError:
                 continue  # damaged: it belongs to the study all the same
-            if data[:1] == _JSON:
-                wanted |= {token.decode() for token in _DIGEST.findall(data)} - found
+            if data[:1] == JSON:
+                wanted |= set(digests_in(data)) - found
     return sorted(found)
+
+
+def own(connection: sa.Connection, study_uids: Collection[str]) -> Iterator[str]:
+    """Digests that stand in a table with one of these studies: what names its study, and is nobody else's."""
+    for study_uid in study_uids:
+        for table in OWNED:
+            yield from connection.execute(sa.select(table.c.digest).where(table.c.study_uid == study_uid)).scalars()
+
+
+def digests_in(text: bytes) -> Iterator[str]:
+    """Everything in a text that may be the name of a blob."""
+    return (token.decode() for token in _DIGEST.findall(text))
 
 
 def _images(connection: sa.Connection, study_uid: str) -> Iterator[str]:
@@ -89,17 +106,15 @@ def _images(connection: sa.Connection, study_uid: str) -> Iterator[str]:
 
 
 def _named(connection: sa.Connection, study_uid: str) -> Iterator[str]:
-    for table in _OWNED:
-        yield from connection.execute(sa.select(table.c.digest).where(table.c.study_uid == study_uid)).scalars()
     for row in connection.execute(sa.select(t.reading).where(t.reading.c.study_uid == study_uid)).mappings():
         yield from filter(None, (row["draft"], row["first"], *json.loads(row["reports"])))
     told = sa.select(t.event.c.details).where(t.event.c.subject == study_uid)
     for details in connection.execute(told).scalars():
-        yield from (token.decode() for token in _DIGEST.findall(details.encode("utf-8", "replace")))
+        yield from digests_in(details.encode("utf-8", "replace"))
 
 
 def _of_another(connection: sa.Connection, digest: str, study_uid: str) -> bool:
-    for table in _OWNED:
+    for table in OWNED:
         owners = sa.select(table.c.study_uid).where(table.c.digest == digest).distinct()
         held = set(connection.execute(owners).scalars())
         if held and study_uid not in held:

@@ -152,6 +152,10 @@ class Keyring:
         self._studies[name] = seen, told["project"], key
         return key
 
+    def seals(self, study_uid: str) -> bool:
+        """Whether a study is at home in a project that is or was sealed, so that nothing of it is kept in the clear."""
+        return bool(study_uid) and self.active and look(self._project_place(self.home(study_uid))) is not None
+
     def names_of(self, study_uid: str) -> set[bytes]:
         """The names of all keys that a study has or had."""
         names = set()
