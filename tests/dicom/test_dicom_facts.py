@@ -118,7 +118,6 @@ def test_the_old_header_of_a_converted_object_is_read() -> None:
         ("20240501", "010M"),
         ("", None),
         ("20300101", None),
-        ("19700²15", None),
     ],
 )
 def test_an_age_that_is_not_stated_follows_from_the_day_of_birth(born: str, age: str | None) -> None:

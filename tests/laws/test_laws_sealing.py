@@ -156,7 +156,7 @@ def readable(get: Callable[[str], bytes], lost: list[str]) -> None:
      ("erase_project", "trial")]
 )  # fmt: skip
 @settings(
-    max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
 )
 def test_every_study_that_was_not_erased_reads_its_bytes_and_no_erased_one_does(steps: list[Any]) -> None:
     hold(steps)
