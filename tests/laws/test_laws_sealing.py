@@ -164,7 +164,7 @@ def test_every_study_that_was_not_erased_reads_its_bytes_and_no_erased_one_does(
 
 @pytest.mark.nightly
 @given(st.lists(step, min_size=4, max_size=24))
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_same_of_long_histories(steps: list[Any]) -> None:
     hold(steps)
 

@@ -128,6 +128,21 @@ def test_what_is_not_a_work_item_is_refused(house: House) -> None:
     assert error.value.code == 0xC304
 
 
+def test_a_decision_is_not_slower_for_all_that_came_before_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    folded, fold = [0], workitem.fold
+
+    def counted(history: Any, before: Any = None) -> Any:
+        folded[0] += len(history)
+        return fold(history, before)
+
+    monkeypatch.setattr(workitem, "fold", counted)
+    house.site.working.create("1.2", ITEM, who=BOSS)
+    for n in range(30):
+        house.site.working.update("1.2", {"00404037": {"vr": "LO", "Value": [str(n)]}}, who=BOSS)
+    assert first(house.site.working.item("1.2", who=ITO).model, "00404037") == "29"
+    assert folded[0] == 31, "every event is folded once, however long the item's history is"
+
+
 @pytest.mark.parametrize("races", [500, pytest.param(10_000, marks=pytest.mark.nightly)])
 def test_of_many_who_claim_at_once_exactly_one_has_it(house: House, tmp_path: Path, races: int) -> None:
     """Threads of one archive, and a second archive on the same database, claim the same items two at a time."""

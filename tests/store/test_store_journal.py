@@ -141,6 +141,23 @@ def test_who_comes_second_is_told_so(archive: Any) -> None:
     assert archive.index.reading("1.2.1")["version"] == 2
 
 
+def test_a_rule_is_told_only_what_its_asker_has_not_folded(archive: Any) -> None:
+    kinds, told = (Kind.VIEWED,), list[list[int]]()
+    for number in range(4):
+        archive.journal.append(Event(Kind.VIEWED, after(number), "anna", f"1.2.{number % 2}", {}))
+
+    def rule(history: Any) -> list[Event]:
+        told.append([entry.number for entry in history])
+        return [Event(Kind.VIEWED, after(9), "anna", "1.2.0", {})]
+
+    for known in (0, 1, 4):
+        archive.journal.decide("1.2.0", kinds, rule, after=known)
+    assert told == [[1, 3], [3, 5], [5, 6]]
+    with pytest.raises(Conflict, match="older copy"):
+        archive.journal.decide("1.2.0", kinds, rule, after=99)
+    assert archive.journal.head()[0] == 7
+
+
 def test_threads_append_without_gaps(archive: Any) -> None:
     def work(k: int) -> None:
         for n in range(15):

@@ -82,45 +82,51 @@ class Working:
         event = workitem.create(uid, told, who.name, self._clock())
         homed = self._projects.homed(f"{projecting.WORKITEM}{uid}", who, event.time) if self._projects else []
 
-        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
-            workitem.must_be_new(history)
+        def rule(held: Workitem | None) -> Sequence[Event]:
+            workitem.must_be_new(held)
             return [*homed, event]
 
-        self._journal.decide(uid, KINDS, rule)
+        self._decide(uid, rule)
 
     def update(self, uid: str, told: Mapping[str, Any], transaction: str = "", *, who: Person) -> None:
         """Set attributes; see `workitem.update`."""
         must(who, "workitem", uid)
         self._must_hold(uid, who, "workitem")
         now = self._clock()
-        self._journal.decide(
-            uid, KINDS, lambda history: [workitem.update(workitem.fold(history), told, transaction, who.name, now)]
-        )
+        self._decide(uid, lambda held: [workitem.update(workitem.there(held), told, transaction, who.name, now)])
 
     def change_state(self, uid: str, state: str, transaction: str, *, who: Person) -> None:
         """Claim, complete or give up; of many who claim at once one succeeds. See `workitem.change`."""
         must(who, "workitem", uid)
         self._must_hold(uid, who, "workitem")
         now = self._clock()
-        self._journal.decide(
-            uid, KINDS, lambda history: [workitem.change(workitem.fold(history), state, transaction, who.name, now)]
-        )
+        self._decide(uid, lambda held: [workitem.change(workitem.there(held), state, transaction, who.name, now)])
 
     def request_cancel(self, uid: str, told: Mapping[str, Any], *, who: Person) -> None:
         """Ask to cancel it; see `workitem.cancel`."""
         must(who, "workitem", uid)
         self._must_hold(uid, who, "workitem")
         now = self._clock()
-        self._journal.decide(
-            uid, KINDS, lambda history: workitem.cancel(workitem.fold(history), told, who.name, now)
-        )  # fmt: skip
+        self._decide(uid, lambda held: workitem.cancel(workitem.there(held), told, who.name, now))
+
+    def _decide(self, uid: str, rule: Callable[[Workitem | None], Sequence[Event]]) -> None:
+        """Append what a rule makes of an item as it stands, in the moment in which nobody else can append.
+
+        What is known of the item already is not read again: only its newer events are folded, under the lock.
+        """
+        known, level = self._one(uid)
+
+        def decided(history: Sequence[Sealed]) -> Sequence[Event]:
+            return rule(workitem.fold(history, known) if history else known)
+
+        self._journal.decide(uid, KINDS, decided, after=level)
 
     # ---- asking ----------------------------------------------------------------------------------------------
 
     def item(self, uid: str, *, who: Person) -> Workitem:
         """One item; NotFound."""
         must(who, "workitems", uid)
-        return workitem.fold((), self._known()[0].get(uid) if self.holds(uid, who) else None)
+        return workitem.there(self._one(uid)[0] if self.holds(uid, who) else None)
 
     def search(self, keys: Mapping[str, Any], *, who: Person) -> list[Model]:
         """Items that fit the keys, the most urgent and oldest first."""
@@ -172,8 +178,10 @@ class Working:
     def watchers(self, uid: str, *, who: Person) -> list[str]:
         """AE titles that watch an item."""
         must(who, "workitems", uid)
-        held, watch = self._known()
-        return _watching(uid, held.get(uid) if self.holds(uid, who) else None, watch)
+        mine = self.holds(uid, who)
+        with self._lock:
+            self._follow()
+            return _watching(uid, self._items.get(uid) if mine else None, self._watch)
 
     def holds(self, uid: str, who: Person, verb: str = "workitems") -> bool:
         """Whether a work item is of a project in which somebody is."""
@@ -187,7 +195,7 @@ class Working:
 
     def _must_hold(self, uid: str, who: Person, verb: str) -> None:
         if not self.holds(uid, who, verb):
-            workitem.fold((), None)  # in the words for one that does not exist
+            workitem.there(None)  # in the words for one that does not exist
 
     def head(self) -> int:
         """Number of the newest event of the journal."""
@@ -206,15 +214,25 @@ class Working:
 
     def _known(self) -> tuple[dict[str, Workitem], dict[tuple[str, str], dict[str, Any]]]:
         with self._lock:
-            head = self._journal.head()[0]
-            if head < self._level:  # the archive was put back to an older copy
-                self._level, self._items, self._watch = 0, {}, {}
-            while self._level < head:
-                page = self._journal.since(self._level, kinds=(*KINDS, *_WATCHED), limit=_PAGE)
-                for sealed in page:
-                    self._fold(sealed)
-                self._level = page[-1].number if len(page) == _PAGE else head
+            self._follow()
             return dict(self._items), dict(self._watch)
+
+    def _one(self, uid: str) -> tuple[Workitem | None, int]:
+        """One item, and the number of the last entry that it stands after."""
+        with self._lock:
+            self._follow()
+            return self._items.get(uid), self._level
+
+    def _follow(self) -> None:
+        head = self._journal.head()[0]
+        if head < self._level:  # the archive was put back to an older copy
+            self._level, self._items, self._watch = 0, {}, {}
+        while self._level < head:
+            page = self._journal.since(self._level, kinds=(*KINDS, *_WATCHED), limit=_PAGE)
+            for sealed in page:
+                self._fold(sealed)
+            # A page may hold what was written after the head was asked for: it is not to be folded again.
+            self._level = page[-1].number if len(page) == _PAGE else max(head, page[-1].number if page else 0)
 
     def _fold(self, sealed: Sealed) -> None:
         event, told = sealed.event, sealed.event.details

@@ -18,7 +18,7 @@ from isocenter.errors import Conflict, NotFound, Refused, WrongState
 from isocenter.record import Event, Kind, Sealed
 from isocenter.record.states import WORKITEM, step
 
-__all__ = ["KINDS", "STATE", "NotNow", "Workitem", "cancel", "change", "create", "fold", "update"]
+__all__ = ["KINDS", "STATE", "NotNow", "Workitem", "cancel", "change", "create", "fold", "there", "update"]
 
 KINDS: Final = (Kind.WORKITEM_CREATED, Kind.WORKITEM_CHANGED, Kind.WORKITEM_CANCEL_ASKED)
 STATE: Final = "00741000"
@@ -94,6 +94,11 @@ def fold(history: Iterable[Sealed], before: Workitem | None = None) -> Workitem:
         held = replace(held, model=model, changed=event.time)
         if told.get("claim"):
             held = replace(held, claim=str(told["claim"]), performer=event.who)
+    return there(held)
+
+
+def there(held: Workitem | None) -> Workitem:
+    """The item; raises NotFound where there is none."""
     if held is None:
         raise NotFound("A work item of that UID", "the archive has none", "create it first")
     return held
@@ -197,9 +202,9 @@ def cancel(held: Workitem, told: Mapping[str, Any], who: str, now: datetime) -> 
     return [asked, Event(Kind.WORKITEM_CHANGED, now, who, held.uid, given)]
 
 
-def must_be_new(history: Sequence[Sealed]) -> None:
+def must_be_new(held: Workitem | None) -> None:
     """Raises Conflict where the item is there."""
-    if history:
+    if held is not None:
         raise Conflict("A work item of that UID", "it was created already", "use a new UID")
 
 

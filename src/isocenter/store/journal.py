@@ -60,7 +60,12 @@ class Journal:
         return self._database.write(lambda connection: append_within(connection, events, self._blobs, seen=seen))
 
     def decide(
-        self, subject: str, kinds: Collection[Kind], rule: Callable[[Sequence[Sealed]], Sequence[Event]]
+        self,
+        subject: str,
+        kinds: Collection[Kind],
+        rule: Callable[[Sequence[Sealed]], Sequence[Event]],
+        *,
+        after: int = 0,
     ) -> tuple[Sealed, ...]:
         """Append what a rule makes of a subject's history, while nobody else can append: one of many at once decides.
 
@@ -68,15 +73,22 @@ class Journal:
             subject, kinds: which entries the rule is told, oldest first.
             rule: gives the events to append, none where nothing is to be done, or raises. It must do nothing else: it
                 may be asked twice.
+            after: number of the last entry that the caller has folded already; only what came since is told, so that a
+                decision does not become slower with every one before it.
 
         Raises:
             what the rule raises, and as `append`.
+            Conflict: the journal ends before `after`: the archive was put back to an older copy.
         """
         table = t.event
-        query = sa.select(table).where(table.c.subject == subject, table.c.kind.in_([str(kind) for kind in kinds]))
+        query = sa.select(table).where(
+            table.c.subject == subject, table.c.number > after, table.c.kind.in_([str(kind) for kind in kinds])
+        )
 
         def work(connection: sa.Connection) -> tuple[Sealed, ...]:
             end = hold_end(connection)
+            if end[0] < after:
+                raise Conflict("a journal that is shorter than it was", "it was put back to an older copy", "ask again")
             told = [_sealed(row) for row in connection.execute(query.order_by(table.c.number))]
             return append_within(connection, rule(told), self._blobs, end=end)
 

@@ -10,7 +10,7 @@ import random
 import struct
 
 from isocenter.testing.crooked import Elements, element, image, item, plain, uid, written
-from isocenter.testing.hostile import Member
+from isocenter.testing.hostile_member import Member
 
 __all__ = [
     "charsets",

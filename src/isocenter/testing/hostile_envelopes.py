@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from isocenter.testing.crooked import DEFLATED, element, head, image, plain, written
-from isocenter.testing.hostile import Member
+from isocenter.testing.hostile_member import Member
 from isocenter.testing.hostile_objects import PATHS
 
 __all__ = ["associations", "json_bodies", "models", "packed", "pictures", "queries", "requests", "volumes"]

@@ -18,7 +18,7 @@ from isocenter.testing.crooked import (
     uid,
     written,
 )
-from isocenter.testing.hostile import Member
+from isocenter.testing.hostile_member import Member
 
 __all__ = ["misspelt", "nested", "palettes", "paths", "shells", "sizes", "streams", "truncated"]
 
