@@ -12,19 +12,20 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.analysis.weights import models
 from isocenter.errors import Refused
 from isocenter.learn.judge import judged
+from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.recipes import recipe
 
 SHIPPED = {name: model for name, (model, _) in models().items() if "kind" in model.inputs}
 ROOT = Path(__file__).parents[2]
 
 
-def some(name: str, folder: Path) -> Path:
-    """A few cases in the layout that the model reads."""
+def some(name: str, folder: Path, n: int = 24) -> Path:
+    """A few cases in the layout that the model reads: noise, whose labels have nothing to do with it."""
     rng, inputs = np.random.default_rng(0), SHIPPED[name].inputs
     if inputs["kind"] == "table":
         path = folder / "rows.csv"
         known = [c["values"] or [c["low"], c["high"]] for c in inputs["columns"]]
-        rows = [[f"{rng.choice(v):g}" for v in known] + [f"{inputs['labels'][i % 2]:g}"] for i in range(24)]
+        rows = [[f"{rng.choice(v):g}" for v in known] + [f"{inputs['labels'][i % 2]:g}"] for i in range(n)]
         rows[3][0] = "?"
         path.write_text("\n".join(map(",".join, rows)))
         return path
@@ -44,8 +45,8 @@ def some(name: str, folder: Path) -> Path:
             nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), folder / kind / "a.nii.gz")
         return folder
     shape = (*inputs["shape"], 3) if inputs["channels"] == 3 else tuple(inputs["shape"])
-    labels = np.arange(24) % len(inputs["classes"])
-    np.savez(folder / "some.npz", test_images=rng.integers(0, 255, (24, *shape), dtype=np.uint8), test_labels=labels)
+    labels = np.arange(n) % len(inputs["classes"])
+    np.savez(folder / "some.npz", test_images=rng.integers(0, 255, (n, *shape), dtype=np.uint8), test_labels=labels)
     return folder / "some.npz"
 
 
@@ -71,6 +72,27 @@ def test_one_class_is_refused(name: str, tmp_path: Path) -> None:
         np.savez(path, **held | {"test_labels": np.zeros(24)})
     with pytest.raises(Refused, match="one class only"):
         judged(name, path)
+
+
+@pytest.mark.parametrize("name", ["cleveland_heart", "pneumoniamnist", "retinamnist"])
+def test_of_noise_it_knows_nothing_and_the_interval_says_so(name: str, tmp_path: Path) -> None:
+    found = judged(name, some(name, tmp_path, 200))
+    area = found.report["metrics"]["auc"]
+    assert area["low"] < 0.5 < area["high"] and area["high"] - area["low"] < 0.25
+
+
+def test_with_shuffled_labels_half_lies_in_19_of_20_intervals(tmp_path: Path) -> None:
+    inputs = SHIPPED["cleveland_heart"].inputs
+    rows = judged("cleveland_heart", some("cleveland_heart", tmp_path, 120)).predictions
+    stated = np.array([row["certainty"] for row in rows])
+    both, rng, inside = np.stack([1 - stated, stated], 1), np.random.default_rng(1), 0
+    for _ in range(200):
+        labels = rng.permutation(np.arange(120) % 2)
+        area = class_figures(labels, np.log(both), both, np.zeros(120, bool), inputs)["metrics"]["auc"]
+        inside += area["low"] <= 0.5 <= area["high"]
+    assert 181 <= inside <= 199  # 190 are meant; 3 standard deviations of their number, which is binomial
+    told = class_figures((stated > np.median(stated)).astype(int), np.log(both), both, np.zeros(120, bool), inputs)
+    assert told["metrics"]["auc"]["low"] > 0.5  # where the labels do follow the answer it is seen
 
 
 def test_the_weights_are_small() -> None:
