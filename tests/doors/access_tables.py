@@ -298,6 +298,35 @@ PROTOCOLS = (
 ALSO = {"GET /api/studies/{uid}/together": ("consult",)}
 """Routes that ask for more than the verb that they declare."""
 
+CHANNELS = {
+    "GET /api/events": ("events",),
+    "GET /api/studies/{uid}/together": ("events", "consult"),
+    "WS /dicom-web/subscribers/{aet}": ("workitems",),
+}
+"""Routes whose answer does not end, with the verbs that they ask: they are heard, and not only asked."""
+
+OWN_ACTS = {
+    "POST /api/analyses/{name}/resume": ("POST /api/analyses/{name}/stop", {"reason": "drift"}),
+    "POST /api/modes/{analysis}/confirm": (
+        "POST /api/modes/{analysis}", {"use": "reading", "mode": "second", "reason": "a test"},
+    ),
+    "POST /api/glass/{id}/review": ("POST /api/studies/{uid}/glass", {"reason": "a seizure in the ward"}),
+    "POST /api/studies/{uid}/rejections/{number}/purge": (
+        "POST /api/studies/{uid}/rejections/{number}/ask-purge", {"reason": "a test"},
+    ),
+}  # fmt: skip
+"""What one person begins and another ends: the act that ends it, and the act that began it with its body."""
+
+ELSEWHERE = {
+    "POST /api/models/{name}/resume": "tests/site/test_site_cataloguing.py",
+    "POST /api/peer/{id}/score": "tests/reading/test_reading_peer.py",
+    "POST /api/double/{id}/opinion": "tests/reading/test_reading_double_reading.py",
+}
+"""The same where it takes files or a draw to come so far; where that is tried."""
+
+SECOND = re.compile(r"POST .*/(resume|confirm|review|purge|score|opinion|approve|verify|second)$")
+"""Names of acts that judge what somebody did: each has to stand in one of the two tables above."""
+
 PERSONAL = frozenset(
     {
         "GET /api/peer/{id}", "GET /api/peer/{id}/case", "POST /api/peer/{id}/score", "POST /api/double/{id}/opinion",

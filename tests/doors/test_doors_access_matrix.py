@@ -19,7 +19,7 @@ import httpx
 import numpy as np
 import pydicom
 import pytest
-from access_tables import ABOUT, ALSO, CHANGES_ALL, PERSONAL, PROTOCOLS, QUERIES
+from access_tables import ABOUT, ALSO, CHANGES_ALL, CHANNELS, ELSEWHERE, OWN_ACTS, PERSONAL, PROTOCOLS, QUERIES, SECOND
 from house_for_pages import CT as CT_OF_BODIES
 from house_for_pages import CT_SERIES as SERIES_OF_BODIES
 from pydicom.data import get_testdata_file
@@ -168,7 +168,35 @@ class World:
             site, demo=False, clock=site.clock, dicomweb_router=web, fhir_router=fhir.router(site, pages_who.person_of),
             machine=pages_machine.Machine(again=lambda study: None),
         )  # fmt: skip
+        self.colleagues: dict[Role, str] = {}
         self.tokens = {r: site.sign_in_by_link(site.link(r.value), address="test") for r in ROLES if r is not Role.NONE}
+
+    def colleague(self, role: Role) -> str:
+        """The session of somebody else of the same role."""
+        if role not in self.colleagues:
+            name = f"other {role.value}".replace(" ", "-")
+            told = {"role": role.value, "credential": ""}
+            self.site.journal.append(Event(Kind.PERSON_ADDED, NOW, "isocenter", name, told))
+            self.colleagues[role] = self.site.sign_in_by_link(self.site.link(name), address="test")
+        return self.colleagues[role]
+
+    def reviewer(self) -> str:
+        """The session of who looks through what is opened in an emergency in the other project."""
+        return self.site.sign_in_by_link(self.site.link("boss"), address="test")
+
+    def rejected(self) -> str:
+        """The number of a rejection that stands, of an image that is here for this alone."""
+        ds = pydicom.dcmread(BytesIO(self.own.data))
+        self.extra = getattr(self, "extra", 0) + 1
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"2.25.77{self.extra}"
+        buffer = BytesIO()
+        ds.save_as(buffer)
+        chief = Person("chief", Role.ADMIN)
+        self.site.receive([buffer.getvalue()], sender="chief", who=chief)
+        told = self.site.rejecting.reject(
+            self.own.study, code="113001", reason="a test", instances=[ds.SOPInstanceUID], who=chief
+        )
+        return str(told["number"])
 
     def close(self) -> None:
         self.house.close()
@@ -327,3 +355,164 @@ def test_every_route_for_every_role_in_ones_own_project_and_in_another(world: Wo
     anyio.run(all_of_them)
     assert not wrong, "\n".join(wrong)
     assert asked["others"] > 1000 and asked["own"] > 250
+
+
+async def heard(app: Any, path: str, headers: dict[str, str], until: str) -> tuple[int, str]:
+    """Status and what an answer that does not end tells until some words; then the listener leaves."""
+    told: list[str] = []
+    status, gone = [0], anyio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if not told and not gone.is_set():
+            gone.set()
+            return {"type": "http.request", "body": b"", "more_body": False}
+        if until not in "".join(told):
+            await anyio.sleep_forever()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            status[0] = message["status"]
+        elif message.get("body"):
+            told.append(message["body"].decode())
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "client": ("192.0.2.1", 40000),
+        "server": ("localhost", 80),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in {"Host": "localhost", **headers}.items()],
+    }  # fmt: skip
+    with anyio.fail_after(20):
+        await app(scope, receive, send)
+    return status[0], "".join(told)
+
+
+async def listened(app: Any, path: str, token: str, then: Any) -> tuple[list[str], int | None]:
+    """What a socket tells until its first message, and after `then` its code of closing; None where it stays open."""
+    told, closed, heard_one, ended = list[str](), list[int](), anyio.Event(), anyio.Event()
+    first = [True]
+
+    async def receive() -> dict[str, Any]:
+        if first.pop() if first else False:
+            return {"type": "websocket.connect"}
+        await heard_one.wait()
+        if then is not None:
+            then()
+            with anyio.fail_after(10):
+                await ended.wait()
+        return {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "websocket.send":
+            told.append(message["text"])
+            heard_one.set()
+        elif message["type"] == "websocket.close":
+            closed.append(message["code"])
+            ended.set()
+
+    where, _, query = path.partition("?")
+    headers = {"Host": "localhost"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    scope = {
+        "type": "websocket", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "ws", "path": where,
+        "raw_path": where.encode(), "query_string": query.encode(), "root_path": "", "subprotocols": [],
+        "client": ("192.0.2.1", 40000), "server": ("localhost", 80),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+    }  # fmt: skip
+    with anyio.fail_after(20):
+        await app(scope, receive, send)
+    return told, closed[0] if closed else None
+
+
+def test_what_does_not_end_is_heard_by_whom_the_table_lets_and_tells_of_ones_own_project_alone(world: World) -> None:
+    assert set(CHANNELS) >= {r for r in about() if r in ("GET /api/events",) or r.startswith("WS ")}
+    wrong = list[str]()
+
+    async def all_of_them() -> None:
+        for route in ("GET /api/events", "GET /api/studies/{uid}/together"):
+            for role in ROLES:
+                for whose, side in (("own", world.own), ("others", world.others)):
+                    headers = {"Last-Event-ID": "0"}
+                    if role is not Role.NONE:
+                        headers["Authorization"] = f"Bearer {world.tokens[role]}"
+                    path = address(route, side, world.others)
+                    status, told = await heard(world.app, path, headers, "pulse" if "events" in route else "retry")
+                    allowed = all(role in RULES[verb].roles for verb in CHANNELS[route])
+                    right = 200 if allowed else 401 if role is Role.NONE else 403
+                    if allowed and whose == "others" and "together" in route:
+                        right = 404
+                    if status != right:
+                        wrong.append(f"{role} {whose} {route}: {status} {told[:160]}")
+                    if status == 200 and any(one in told for one in world.others.canaries):
+                        wrong.append(f"{role} {route} tells of another's: {told[:300]}")
+                    if status == 200 and "events" in route and world.own.study not in told:
+                        wrong.append(f"{role} {route} does not tell of one's own: {told[:300]}")
+
+    async def at_once() -> None:
+        await anyio.sleep(0)
+
+    before, world.app.state.pause = world.app.state.pause, at_once
+    anyio.run(all_of_them)
+    world.app.state.pause = before
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_socket_of_work_items_tells_each_role_of_its_own_project_alone_and_ends_with_the_session(
+    world: World,
+) -> None:
+    site, start = world.site, world.site.working.head()
+    for side, name in ((world.others, "boss"), (world.own, "chief")):
+        site.working.watch(side.workitem, "SOME", who=Person(name, Role.ADMIN))
+    for role in ROLES:
+        token = world.tokens[role] if role is not Role.NONE else ""
+        told, closed = anyio.run(listened, world.app, f"/dicom-web/subscribers/SOME?since={start}", token, None)
+        if role not in RULES["workitems"].roles:
+            assert (told, closed) == ([], 4401), role
+        else:
+            assert world.own.workitem in told[0] and closed is None, role
+            assert not any(one in "".join(told) for one in world.others.canaries), role
+    token = site.sign_in_by_link(site.link("reader"), address="test")
+    _, closed = anyio.run(
+        listened, world.app, f"/dicom-web/subscribers/SOME?since={start}", token, lambda: site.sign_out(token)
+    )
+    assert closed == 4401
+
+
+def test_nobody_ends_alone_what_takes_two(world: World) -> None:
+    """Every act that judges another's, by every role that may do it: one's own is refused, a colleague's is not."""
+    acts = {route for route in about() if SECOND.fullmatch(route)}
+    assert acts == set(OWN_ACTS) | set(ELSEWHERE), "say in OWN_ACTS how a new act of this kind is begun"
+    assert all((Path(__file__).parents[2] / place).exists() for place in ELSEWHERE.values())
+    routes, tried = routes_of(world.app), 0
+
+    def ask(route: str, path: str, token: str, body: Any) -> httpx.Response:
+        said = {"Authorization": f"Bearer {token}", "Origin": "http://localhost"}
+
+        async def once() -> httpx.Response:
+            transport = httpx.ASGITransport(world.app, client=("192.0.2.1", 40000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                return await client.request(route.split(" ", 1)[0], path, headers=said, json=body)
+
+        return anyio.run(once)
+
+    for route, (begin, body) in OWN_ACTS.items():
+        for role in (r for r in ROLES if r in RULES[verb_of(route, routes[route])].roles):
+            mine, colleague = world.tokens[role], world.colleague(role)
+            side = world.others if "glass" in route else world.own
+            number = world.rejected() if "purge" in route else ""
+            path = address(begin, side, world.others).replace("/7/", f"/{number}/")
+            if "mode" in body and role is Role.READER:
+                body = {**body, "mode": "concurrent"}  # what is set already is no proposal
+            begun = ask(begin, path, mine, body)
+            assert begun.status_code == 200, (role, begin, begun.text[:300])
+            path, told = address(route, side, world.others).replace("/7/", f"/{number}/"), BODIES.get(route[5:], {})
+            if "glass" in route:
+                path, told = f"/api/glass/{begun.json()['id']}/review", {"justified": True, "words": "rightly"}
+            if "confirm" in route:
+                waits = [p["proposal"] for line in begun.json()["analyses"] for p in line["proposals"]]
+                told = {"use": "reading", "proposal": max(waits)}
+            own = ask(route, path, mine, told)
+            assert own.status_code in (400, 403, 404, 409, 422), (role, route, own.status_code, own.text[:300])
+            other = ask(route, path, colleague if "glass" not in route else world.reviewer(), told)
+            assert other.status_code in (200, 204), (role, route, other.status_code, other.text[:300])
+            tried += 1
+    assert tried >= 6

@@ -41,7 +41,8 @@ def token_of(request: Request) -> str:
 def person_of(request: Request) -> Person:
     """Who asks by cookie, bearer token, or HTTP Basic; `NOBODY` when it is none of them.
 
-    Basic is for DICOMweb programs that know nothing else; browsers are never asked for it.
+    Basic is for DICOMweb programs that know nothing else; browsers are never asked for it. A socket that only listens
+    keeps no session awake.
 
     Raises:
         Forbidden, LimitReached: a wrong name or password, or too many of them.
@@ -51,7 +52,7 @@ def person_of(request: Request) -> Person:
         programs: Programs = request.app.state.programs
         return programs.person_of(value.strip(), request.client.host if request.client else "")
     token = token_of(request)
-    return site_of(request).person_of(token) if token else NOBODY
+    return site_of(request).person_of(token, touch=request.scope["type"] == "http") if token else NOBODY
 
 
 class Programs:

@@ -186,7 +186,10 @@ class _Door:
         return self._watch(request, who, suspend=True)
 
     async def listen(self, socket: WebSocket) -> None:
-        """Events of one subscriber in the journal's order: from now on, or from `since`, a number of the journal."""
+        """Events of one subscriber in the journal's order: from now on, or from `since`, a number of the journal.
+
+        It ends when the program leaves, or is signed out, or may no longer listen.
+        """
         from starlette.concurrency import run_in_threadpool
 
         origin, host = socket.headers.get("origin"), socket.headers.get("host", "")
@@ -213,13 +216,23 @@ class _Door:
 
         aet, number = socket.path_params["aet"], 0
         while not gone.done():
-            reports, at = await run_in_threadpool(self._working.reports, at)
+            if await run_in_threadpool(self._is_still, socket, who):
+                reports, at = await run_in_threadpool(self._working.reports, at)
+            else:
+                await socket.close(4401)
+                return
             for report in reports:
                 if aet in report.watchers and self._working.holds(report.uid, who):
                     number = number % 65535 + 1
                     await socket.send_text(json.dumps(event_message(report, number), ensure_ascii=False))
             if not reports:
                 await asyncio.wait([gone], timeout=self._every_s)
+
+    def _is_still(self, socket: WebSocket, who: Person) -> bool:
+        try:
+            return self._who(socket) == who
+        except IsocenterError:
+            return False
 
 
 async def _until_gone(socket: WebSocket) -> None:
