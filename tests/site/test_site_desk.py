@@ -13,12 +13,13 @@ from isocenter.app import open_house
 from isocenter.errors import Conflict, NotFound, WrongState
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.critical import Communication
+from isocenter.reading.disclosure import Mode, Use
 from isocenter.reading.session import Correction
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, Urgency, Verdict, canonical, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE, Site
 
-ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.READER)
+ITO, GRAY, CHIEF = Person("ito", Role.READER), Person("gray", Role.READER), Person("chief", Role.ADMIN)
 OF = "image_quality"  # an analysis that fits this image; what it says is planted
 
 
@@ -187,3 +188,25 @@ def test_a_study_that_is_not_there_is_not_found_by_any_verb(site: Site) -> None:
                 lambda: site.sign("1.2.3.4", version=0, who=ITO)):  # fmt: skip
         with pytest.raises(NotFound):
             act()
+
+
+def test_a_kept_list_tells_each_what_they_may_see_and_no_more(site: Site) -> None:
+    """Who asks after somebody who sees more, or before, gets their own list; a mode, a stop and a lock act at once."""
+    says(site, lesion())
+    study, seen = study_of(site), []
+
+    def told() -> list[tuple[str, int]]:
+        for _ in range(2):  # the second time from what was kept
+            rows = [site.worklist(who=who)[0].waiting for who in (HOUSE, ITO, GRAY, ITO, HOUSE, GRAY)]
+            seen.append([(row.ai, len(row.raises)) for row in rows])
+        assert seen[-1] == seen[-2] and seen[-1][:3] == [seen[-1][k] for k in (4, 3, 5)]
+        return seen[-1][:3]
+
+    assert told() == [("found", 1), ("after", 0), ("after", 0)]
+    version = site.open(study, who=ITO).version
+    site.lock(study, version=version, nothing=True, who=ITO)
+    assert told() == [("found", 1), ("found", 1), ("after", 0)]
+    site.set_mode(OF, Use.WORKLIST, Mode.TRIAGE, reason="for everybody")
+    assert told() == [("found", 1), ("found", 1), ("after", 1)]
+    site.cataloguing.stop(OF, reason="it errs", who=CHIEF)
+    assert told() == [("found", 0), ("found", 0), ("after", 0)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from isocenter.errors import NotFound
-from isocenter.reading.worklist import Waiting, order
+from isocenter.reading.worklist import Queue, Waiting, order
 from isocenter.record import (
     Event,
     Finding,
@@ -149,6 +149,51 @@ def test_a_result_that_cannot_be_read_raises_nothing_and_stops_no_list(
     assert {row.raises for row in rows} == {()}
     now = NOON + timedelta(minutes=1)
     assert order(rows, now, with_ai=True) == order(rows, now, with_ai=False), "the plain list, exactly"
+
+
+def test_law_a_kept_queue_is_the_one_that_would_be_ordered_anew(ward: Ward) -> None:
+    """Whatever happened and however late it is: also when a limit comes near of itself, and past it."""
+    for number in range(6):
+        ward.arrives(f"1.{number}", number + 1)
+    ward.finds("1.3")
+    made: list[datetime] = []
+
+    def asked(now: datetime, *, with_ai: bool = True) -> Queue:
+        def anew(rows: list[Waiting]) -> Queue:
+            made.append(now)
+            return order(rows, now, with_ai=with_ai)
+
+        kept = ward.listing.queue(("ito", with_ai), now, anew)
+        assert kept == order(Listing(ward.index, ward.journal).waiting(), now, with_ai=with_ai)
+        return kept
+
+    first = asked(NOON + timedelta(minutes=1))
+    assert first[0].waiting.study.uid == "1.3" and first[0].moved_up == 3
+    assert asked(NOON + timedelta(minutes=2))[0].waits > first[0].waits and len(made) == 1, (
+        "the same order, a later row"
+    )
+    ward.tells(Kind.QUERIED, "", level="WORKLIST")
+    ward.tells(Kind.VIEWED, "1.2", what="results")
+    assert asked(NOON + timedelta(minutes=3)) and len(made) == 1, "who looked changes no order"
+    assert asked(NOON + timedelta(minutes=3), with_ai=False)[0].waiting.study.uid == "1.0" and len(made) == 2
+    ward.finds("1.5")
+    assert [e.moved_up for e in asked(NOON + timedelta(minutes=4))[:2]] == [3, 4] and len(made) == 3
+    near = NOON + timedelta(hours=23, seconds=2)  # the limit of the first two is near now, of no other
+    assert [e.waiting.study.uid for e in asked(near)[:2]] == ["1.0", "1.1"] and len(made) == 4
+    assert asked(NOON + timedelta(minutes=5))[0].waiting.study.uid == "1.3", "an earlier moment is asked anew"
+
+
+def test_queues_of_many_people_are_let_go(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isocenter.site.listing._MOST_QUEUES", 2)
+    ward.arrives("1.2")
+    made: list[str] = []
+
+    def ask(name: str) -> None:
+        ward.listing.queue((name,), NOON, lambda rows: (made.append(name), order(rows, NOON, with_ai=True))[1])
+
+    for name in ("ito", "gray", "ito", "chief", "ito", "gray"):
+        ask(name)
+    assert made == ["ito", "gray", "chief", "gray"]
 
 
 def test_after_many_changes_the_whole_list_is_read(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:

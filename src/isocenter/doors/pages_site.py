@@ -112,7 +112,7 @@ class PagesSite(Protocol):
 
     following: Following
 
-    def worklist(self, *, who: Person, with_ai: bool = True) -> list[Entry]:
+    def worklist(self, *, who: Person, with_ai: bool = True) -> Sequence[Entry]:
         """The rows in their order."""
 
     def study(self, study_uid: str, *, who: Person) -> Study:

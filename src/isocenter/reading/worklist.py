@@ -18,13 +18,14 @@ list exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from isocenter.errors import Refused
 from isocenter.reading.session import machine_of
@@ -33,6 +34,7 @@ from isocenter.record import Outcome, Result, Study, Urgency, Verdict
 __all__ = [
     "LIMITS",
     "Entry",
+    "Queue",
     "Raise",
     "Said",
     "Waiting",
@@ -208,7 +210,7 @@ def requested(study: Study) -> Urgency:
 
 def order(
     entries: Sequence[Waiting], now: datetime, *, with_ai: bool, limits: Mapping[Urgency, timedelta] = LIMITS
-) -> list[Entry]:
+) -> Queue:
     """The list, most urgent first, each row with its reason.
 
     The order depends only on the studies and the time, not on the order in which they are given.
@@ -220,21 +222,53 @@ def order(
         limits: within which time after arrival a study of each class should be read at this site.
     """
     moment, seconds = now.timestamp(), tuple(limits[level].total_seconds() for level in _LEVELS)
-    facts = [_facts(w, with_ai, seconds) for w in entries]
-    plain = sorted(range(len(entries)), key=lambda i: facts[i].plain_key)
-    if not any(f.raised for f in facts):
-        places: Sequence[int] = range(len(entries))
-        listed = plain
-    else:
-        places = [0] * len(entries)
-        for place, i in enumerate(plain):
-            places[i] = place
-        listed = sorted(range(len(entries)), key=lambda i: facts[i].key(moment))
-        places = [places[i] for i in listed]
-    return [
-        _entry(entries[i], facts[i], now, moment, before - place)
-        for place, (i, before) in enumerate(zip(listed, places, strict=True))
-    ]
+    plain = sorted(((_facts(w, with_ai, seconds), w) for w in entries), key=_plain_key)
+    if not any(facts.raised for facts, _ in plain):  # then no time can change it
+        return Queue([(facts, w, 0) for facts, w in plain], now, math.inf)
+    placed = [(facts, w, place) for place, (facts, w) in enumerate(plain)]
+    placed.sort(key=lambda one: one[0].key(moment))
+    coming = min((f.near for f, _, _ in placed if f.band == 2 and f.near > moment), default=math.inf)
+    return Queue([(facts, w, before - place) for place, (facts, w, before) in enumerate(placed)], now, coming)
+
+
+class Queue(Sequence[Entry]):
+    """Rows in their order at one moment. The words of a row are made when it is asked for: of ten thousand rows a page
+    shows fifty.
+
+    Args:
+        rows: what their order followed from, with the places that each gained.
+        now: the moment.
+        until: when the order may become another though nothing happens (seconds since 1970): the limit of a class
+            comes near.
+    """
+
+    def __init__(self, rows: Sequence[tuple[_Facts, Waiting, int]], now: datetime, until: float) -> None:
+        self._rows, self._now, self._until = rows, now, until
+
+    def at(self, now: datetime) -> Queue | None:
+        """The same rows at a later moment; None where they may stand in another order by then."""
+        if not self._now <= now or now.timestamp() >= self._until:
+            return None
+        return Queue(self._rows, now, self._until)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @overload
+    def __getitem__(self, at: int) -> Entry: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Entry]: ...
+    def __getitem__(self, at: int | slice) -> Entry | list[Entry]:
+        now, moment = self._now, self._now.timestamp()
+        if isinstance(at, int):
+            facts, waiting, gained = self._rows[at]
+            return _entry(waiting, facts, now, moment, gained)
+        return [_entry(waiting, facts, now, moment, gained) for facts, waiting, gained in self._rows[at]]
 
 
 class _Facts(NamedTuple):
@@ -249,14 +283,15 @@ class _Facts(NamedTuple):
     asked: Urgency
     raised: Raise | None
 
-    @property
-    def plain_key(self) -> tuple[int, float, float, str]:
-        return self.band, self.own_due, self.arrived, self.uid
-
     def key(self, moment: float) -> tuple[int, float, float, str]:
         if self.band == 2 and self.near <= moment:
             return 1, self.own_due, self.arrived, self.uid
         return self.band, self.due, self.arrived, self.uid
+
+
+def _plain_key(one: tuple[_Facts, Waiting]) -> tuple[int, float, float, str]:
+    facts = one[0]
+    return facts.band, facts.own_due, facts.arrived, facts.uid
 
 
 def _facts(waiting: Waiting, with_ai: bool, seconds: tuple[float, ...]) -> _Facts:
@@ -310,7 +345,7 @@ def _why(facts: _Facts, moment: float, moved_up: int) -> str:
     return "arrival" if facts.asked is Urgency.ROUTINE else f"asked for {facts.asked.value}, by the requester"
 
 
-def narrowed(entries: Iterable[Entry], query: str, now: datetime, *, who: str = "") -> list[Entry]:
+def narrowed(entries: Sequence[Entry], query: str, now: datetime, *, who: str = "") -> Sequence[Entry]:
     """The rows that fit every word of a filter, in their order.
 
     ``mod:CT``, ``is:waiting`` (open, signed, amending; due for past its limit; raised for raised by AI; mine for open
@@ -321,9 +356,8 @@ def narrowed(entries: Iterable[Entry], query: str, now: datetime, *, who: str = 
     Raises:
         Refused: for a filter word that does not exist.
     """
-    words = query.split()
-    kept = list(entries)
-    for word in words:
+    kept = entries
+    for word in query.split():
         name, colon, value = word.partition(":")
         if not colon or not value or name.lower() not in ("mod", "is", "level", "to", "from", "until"):
             kept = [e for e in kept if word.casefold() in _text(e)]

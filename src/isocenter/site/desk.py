@@ -92,17 +92,18 @@ class Desk(Reports, Answers):
 
     # ---- the worklist ----------------------------------------------------------------------------------------
 
-    def worklist(self, *, who: Person, with_ai: bool = True) -> list[lists.Entry]:
+    def worklist(self, *, who: Person, with_ai: bool = True) -> Sequence[lists.Entry]:
         """Studies that wait to be read, most urgent first with the reason."""
         must(who, "worklist")
         self._witness.search(who, "WORKLIST", ())
-        now = self.clock()
+        now, limits = self.clock(), self._limits()
 
-        def ordered() -> list[lists.Entry]:
-            rows = self._disclosing.rows(self._listing.waiting(), who)
-            return lists.order(rows, now, with_ai=with_ai, limits=self._limits())
+        def ordered(waiting: Sequence[lists.Waiting]) -> lists.Queue:
+            return lists.order(self._disclosing.rows(waiting, who), now, with_ai=with_ai, limits=limits)
 
-        return self._listing.once((who, with_ai, int(now.timestamp())), ordered)
+        # What depends on the time beside the order itself stands in the question: broken glass ends.
+        reach = self._disclosing.reach(who, "worklist")
+        return self._listing.queue((who, with_ai, tuple(limits.items()), reach), now, ordered)
 
     def _limits(self) -> Mapping[Urgency, timedelta]:
         return lists.limits_of(self.preferences.site_wide().get("limits_min") or {})

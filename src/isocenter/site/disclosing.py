@@ -41,6 +41,7 @@ _OF_MACHINES = (Kind.PLANNED, Kind.DECLINED, Kind.ANALYSIS_FAILED)
 _TELLING = (Kind.REPORT_DRAFTED, Kind.VIEWED)  # acts of another reader that may follow what a machine said
 _MACHINES_WRITE = {"Modality": "SEG\\SR", "MadeBy": "machine"}  # what can say of itself that an algorithm made it
 _SIGNED = ("signed", "amending")
+_MOST_ROWS = 100_000  # of the worklist, kept as they are shown: more than any list has, so that what is gone goes
 
 
 @dataclass
@@ -68,6 +69,7 @@ class Disclosing:
         self._gates = gate.Gates()
         self._locks: dict[tuple[str, str], datetime] = {}  # (study, reader) -> when
         self._made: dict[str, str] = {}  # series that a machine made elsewhere -> its study
+        self._rows: tuple[Modes, Mapping[str, Any], dict[str, dict[str, tuple[Any, lists.Waiting]]]] | None = None
 
     # ---- level with the journal
 
@@ -231,24 +233,48 @@ class Disclosing:
         if blind := self.blinded(who):
             waiting = [w for w in waiting if w.study.uid not in blind]
         held = self.sieve(who, "worklist")
-        waiting = [w for w in waiting if held(w.study.uid)]
-        if stops := self.stops():
-            waiting = [_unraised(w, stops) for w in waiting]
-        if unbound(who):
-            return [w.shown(w.ai, w.raises) for w in waiting]
-        modes = self.modes()
-        hidden: dict[str, int] = {}
-        for study in self._made.values():
-            hidden[study] = hidden.get(study, 0) + 1
+        modes, stops, all_free = self.modes(), self.stops(), unbound(who)
+        hidden = frozenset() if all_free else frozenset(self._made.values())
+        kept = self._kept_rows(modes, stops)
         shown = []
         for one in waiting:
             uid = one.study.uid
-            free = one.state in _SIGNED or (uid, who.name) in self._locks
-            if not free and uid in hidden:
-                whole = self._without(self.index.study(uid), self._made)
-                one = replace(one, study=whole, modalities=whole.modalities, instances=whole.instance_count)
-            shown.append(disclosure.row(one, modes, locked=free))
+            if not held(uid):
+                continue
+            if all_free:
+                how = "all"
+            else:
+                how = "free" if one.state in _SIGNED or (uid, who.name) in self._locks else "bound"
+            before = kept[how].get(uid)
+            if before is not None and before[0] is one:  # the same row, seen by somebody who may see as much of it
+                shown.append(before[1])
+                continue
+            row = self._row(one, how, modes, stops, hidden)
+            kept[how][uid] = one, row
+            shown.append(row)
         return shown
+
+    def _row(
+        self, one: lists.Waiting, how: str, modes: Modes, stops: Mapping[str, Any], hidden: frozenset[str]
+    ) -> lists.Waiting:
+        if stops:
+            one = _unraised(one, stops)
+        if how == "all":
+            return one.shown(one.ai, one.raises)
+        if how == "bound" and one.study.uid in hidden:
+            whole = self._without(self.index.study(one.study.uid), self._made)
+            one = replace(one, study=whole, modalities=whole.modalities, instances=whole.instance_count)
+        return disclosure.row(one, modes, locked=how == "free")
+
+    def _kept_rows(self, modes: Modes, stops: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, lists.Waiting]]]:
+        """Rows that were made before, by how much may be seen of them: all, free, or bound by an opinion not yet given.
+
+        They follow from what the archive knows of a study, the modes and the stops alone, and are the same for
+        everybody who may see as much.
+        """
+        if self._rows is None or self._rows[:2] != (modes, stops) or max(map(len, self._rows[2].values())) > _MOST_ROWS:
+            self._rows = modes, stops, {"all": {}, "free": {}, "bound": {}}
+        return self._rows[2]
 
     # ---- events
 

@@ -6,8 +6,10 @@ A worklist is asked for every few seconds and hardly changes in between. The jou
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import IsocenterError
@@ -39,10 +41,16 @@ _SPEAK = (
 _ANYBODY = (Kind.PATIENTS_MERGED, Kind.STUDIES_MOVED, Kind.PATIENTS_UNDONE)
 """Events after which any row may name another patient."""
 
+_LOOKS = (
+    Kind.QUERIED, Kind.VIEWED, Kind.IMAGES_SEEN, Kind.SIGNED_IN, Kind.SIGNED_OUT, Kind.SIGN_IN_REFUSED,
+)  # fmt: skip
+"""Events that tell only of a look: no list becomes another by them. After any other kind an order is made anew."""
+_MOST_QUEUES = 8  # of as many people, or questions
+
 
 @dataclass
 class Listing:
-    """The rows of one archive's worklist, in no order.
+    """The rows of one archive's worklist, and the orders in which people asked for them last.
 
     Args:
         index: where they are read.
@@ -56,23 +64,44 @@ class Listing:
         self._lock = threading.Lock()
         self._level = -1  # number of the last event that the rows know of
         self._rows: dict[str, lists.Waiting] = {}
-        self._ordered: tuple[tuple[Hashable, ...], list[lists.Entry]] | None = None
+        self._queues: OrderedDict[tuple[Hashable, ...], tuple[int, lists.Queue]] = OrderedDict()
         self._said: dict[str, lists.Said] = {}  # by digest of the result, which never changes
 
-    def once(self, asked: tuple[Hashable, ...], order: Callable[[], list[lists.Entry]]) -> list[lists.Entry]:
-        """A list as it was ordered for the same question when the journal stood where it stands.
-
-        A page asks for the beginning of a long list and at once for the rest of it.
+    def queue(
+        self, asked: tuple[Hashable, ...], now: datetime, order: Callable[[list[lists.Waiting]], lists.Queue]
+    ) -> lists.Queue:
+        """A list as it was ordered for the same question, where nothing was said since that could change it; else anew.
 
         Args:
-            asked: everything but the archive on which the order depends: the person, the time in whole seconds.
-            order: makes the list.
+            asked: everything on which it depends beside the journal and the time: the person, their reach, the limits.
+            now: aware; a queue is kept until the limit of a class comes near.
+            order: makes the list of every study that waits.
         """
-        key = (*asked, self.journal.head()[0])
-        held = self._ordered  # one thread may put another's aside meanwhile
-        if held is None or held[0] != key:
-            held = self._ordered = (key, order())
-        return list(held[1])
+        head = self.journal.head()[0]  # first the number, then the list
+        with self._lock:
+            kept = self._queues.get(asked)
+        if kept is not None and self._stands(kept[0], head) and (queue := kept[1].at(now)) is not None:
+            self._keep(asked, head, kept[1])
+            return queue
+        queue = order(self.waiting())
+        self._keep(asked, head, queue)
+        return queue
+
+    def _keep(self, asked: tuple[Hashable, ...], level: int, queue: lists.Queue) -> None:
+        with self._lock:
+            self._queues[asked] = (level, queue)
+            self._queues.move_to_end(asked)
+            while len(self._queues) > _MOST_QUEUES:
+                self._queues.popitem(last=False)
+
+    def _stands(self, level: int, head: int) -> bool:
+        """Whether nothing but what changes no list was said between two entries of the journal."""
+        if level == head:
+            return True
+        if head < level:  # the archive was put back to an older copy
+            return False
+        since = self.journal.since(level, limit=_FEW + 1)
+        return len(since) <= _FEW and all(s.event.kind in _LOOKS for s in since)
 
     def waiting(self) -> list[lists.Waiting]:
         """Every study as it stands now."""
