@@ -99,3 +99,17 @@ def faults(page: Any, axe: str) -> list[str]:
         for one in told["violations"]
         for node in one["nodes"]
     ]
+
+
+def parts_alone(page: Any, settings: dict[str, Any] | None = None) -> None:
+    """The first answer of a page without its list: each part is asked for at its own address, where a test answers.
+
+    Args:
+        settings: what the person shall have set, where it is to be another than it is.
+    """
+
+    def told(route: Any) -> None:
+        first = route.fetch().json()
+        route.fulfill(json={"me": first["me"], "settings": settings or first["settings"]})
+
+    page.route("**/api/begin?*", told)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_eyes import faults, read, shot
+from browser_eyes import faults, parts_alone, read, shot
 
 pytestmark = pytest.mark.browser
 
@@ -44,7 +44,7 @@ def _wearing(told: dict[str, Any], theme: str) -> dict[str, Any]:
 )
 def test_pages_without_fault(page: Any, axe: str, path: str, there: str, theme: str) -> None:
     told = page.request.get("/api/settings/me").json()
-    page.route("**/api/settings/me", lambda route: route.fulfill(json=_wearing(told, theme)))
+    parts_alone(page, _wearing(told, theme))
     page.goto(path)
     page.locator(there).first.wait_for()
     assert faults(page, axe) == []

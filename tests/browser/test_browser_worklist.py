@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_eyes import Site, shot, until
+from browser_eyes import Site, parts_alone, shot, until
 
 pytestmark = pytest.mark.browser
 
@@ -39,6 +39,17 @@ def test_the_list_says_why_and_keys_walk_it(page: Any) -> None:
     shot(page, "worklist")
 
 
+def test_the_list_opens_with_one_question_that_the_browser_asks_before_the_code_is_here(page: Any) -> None:
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url.partition("/api/")[2]))
+    page.goto("/worklist")
+    rows(page).first.wait_for()
+    page.locator(".live .fine").wait_for()
+    assert [one for one in asked if one and one != "events"] == ["begin?limit=60&ai=on"]
+    first = "performance.getEntriesByName(new URL('/api/begin?limit=60&ai=on', location.href).href)[0].initiatorType"
+    assert page.evaluate(first) == "link", "the head of the page named it"
+
+
 def test_the_filter_stands_in_the_address_and_outlives_a_reload(page: Any) -> None:
     page.goto("/worklist")
     rows(page).first.wait_for()
@@ -65,6 +76,7 @@ def test_a_filter_that_fits_nothing_names_itself(page: Any) -> None:
 
 def test_a_server_that_does_not_answer_is_said_and_recovered_from(page: Any, context: Any) -> None:
     context.expected.append("Failed to load resource")
+    parts_alone(page)
     page.route("**/api/worklist*", lambda route: route.abort())
     page.goto("/worklist")
     page.get_by_role("alert").get_by_text("Offline").wait_for()
@@ -105,7 +117,7 @@ def test_the_catalogue_says_needs_as_sentences(page: Any) -> None:
 
 def test_a_second_filter_keeps_the_first_through_reload_and_back_with_one_question_each(page: Any) -> None:
     asked: list[str] = []
-    page.on("request", lambda one: asked.append(one.url) if "/api/worklist?" in one.url else None)
+    page.on("request", lambda one: asked.append(one.url) if re.search("/api/(worklist|begin)[?]", one.url) else None)
     page.goto("/worklist?q=mod%3ADX")
     rows(page).first.wait_for()
     assert len(asked) == 1
@@ -163,6 +175,7 @@ def test_the_list_does_not_fall_with_the_machine_that_orders_it(page: Any, conte
         else:
             route.continue_()
 
+    parts_alone(page)
     page.route("**/api/worklist?*", half)
     page.goto("/worklist")
     rows(page).first.wait_for()
@@ -345,6 +358,7 @@ def answer(page: Any, listed: Callable[[], list[dict[str, Any]]]) -> list[str]:
             json={"columns": columns, "rows": [list(r.values()) for r in rows], "next": None, "total": len(rows)}
         )
 
+    parts_alone(page)
     page.route("**/api/worklist?*", told)
     return asked
 

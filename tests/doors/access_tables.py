@@ -140,6 +140,7 @@ ABOUT = {
         GET /api/links
         POST /api/palette
         POST /api/patients
+        GET /api/begin
         GET /api/worklist
         GET /api/critical
         GET /api/rejections

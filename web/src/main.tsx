@@ -11,12 +11,10 @@ import { startKeyboard } from "./keys/keyboard";
 import { guardTheDoor, whoAmI } from "./me";
 import { followLinks } from "./router";
 import { wearSettings } from "./theme";
-import { askForTheList } from "./worklist/list";
 
 wearSettings();
 followLinks();
 startKeyboard();
 guardTheDoor();
-askForTheList();
-render(<App />, document.getElementById("app")!);
 void whoAmI();
+render(<App />, document.getElementById("app")!);

@@ -1,22 +1,29 @@
 import { signal } from "@preact/signals";
-import { ask, signedOut } from "./api/door";
+import { ask, signedOut, Trouble } from "./api/door";
 import { hangUp } from "./api/live";
 import type { Me } from "./api/shapes";
 import { address, go, place } from "./router";
-import { fetchMine, followMine } from "./settings/mine";
+import { begin } from "./begin";
+import { fetchMine, followMine, takeMine } from "./settings/mine";
 
 /** Who is signed in; null while nobody is, undefined while we do not know yet. */
 export const me = signal<Me | null | undefined>(undefined);
 
 export async function whoAmI(): Promise<void> {
   try {
-    // Both at once: the first list waits for them. Without settings the shipped ones serve.
-    const [person] = await Promise.all([ask<Me>("/api/me"), fetchMine().catch(() => undefined)]);
+    const person = await begin().then(({ me, settings }) => (takeMine(settings), me), alone);
     followMine(person.name);
     me.value = person;
   } catch {
     me.value = null;
   }
+}
+
+/** Where the first answer failed as a whole: who it is all the same. Without settings the shipped ones serve. */
+async function alone(error: unknown): Promise<Me> {
+  if (error instanceof Trouble && error.status === 401) throw error;
+  const [person] = await Promise.all([ask<Me>("/api/me"), fetchMine().catch(() => undefined)]);
+  return person;
 }
 
 /** Pages that nobody has to sign in for. */

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from isocenter.doors import (
     pages_alerts,
+    pages_begin,
     pages_catalogue,
     pages_cohorts,
     pages_consent,
@@ -69,6 +70,7 @@ __all__ = ["application"]
 
 _PARTS = (
     pages_people,
+    pages_begin,
     pages_oidc,
     pages_models,
     pages_modes,

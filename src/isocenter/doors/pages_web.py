@@ -22,6 +22,8 @@ _NOT_BUILT = """<!doctype html>
 under <code>/api</code>, DICOMweb under <code>/dicom-web</code>.</p>
 <p>To build them in a clone, run <code>make web</code> and start the server again.</p></main></body></html>
 """
+_OPEN = ("sign-in", "shared")
+_OF_THE_LIST, _OF_ALL = "/api/begin?limit=60&ai=on", "/api/begin?limit=0&ai=on"  # as the pages write it
 _KINDS = {  # what browsers insist on; the rest is told by the name
     ".js": "text/javascript",
     ".css": "text/css",
@@ -45,7 +47,21 @@ def index(request: Request) -> Response:
     page = _folder(request) / "index.html"
     if not page.is_file():
         return HTMLResponse(_NOT_BUILT)
-    return FileResponse(page, media_type="text/html", headers={"Cache-Control": "no-cache"})
+    headers = {"Cache-Control": "no-cache"}
+    if first := _asked_first(request):
+        headers["Link"] = f"<{first}>; rel=preload; as=fetch; crossorigin=anonymous"
+    return FileResponse(page, media_type="text/html", headers=headers)
+
+
+def _asked_first(request: Request) -> str:
+    """What the page will ask for before anything else, so that the browser can ask while it still reads the page;
+    empty where nobody has to be signed in, or something else is asked than the plain list."""
+    head = request.url.path.strip("/").partition("/")[0] or "worklist"
+    if head in _OPEN:
+        return ""
+    if head == "worklist":
+        return "" if request.url.query else _OF_THE_LIST
+    return _OF_ALL
 
 
 @router.get("/{path:path}", include_in_schema=False)

@@ -16,7 +16,7 @@ from isocenter.govern.policy import Person
 from isocenter.reading.worklist import narrowed
 from isocenter.record import Series, Study
 
-__all__ = ["router"]
+__all__ = ["listed", "router"]
 
 router = APIRouter()
 
@@ -39,7 +39,15 @@ def worklist(
 
     `form=columns` names the columns once and gives each row as a list: ten thousand rows are one small answer.
     """
-    here: PagesSite = site
+    told = listed(request, site, who, q=q, cursor=cursor, limit=limit, ai=ai, form=form)
+    # Written here and not by the framework, which would look at each of some hundred thousand values first.
+    return Response(json.dumps(told, ensure_ascii=False, separators=(",", ":")), media_type="application/json")
+
+
+def listed(
+    request: Request, here: PagesSite, who: Person, *, q: str, cursor: int, limit: int, ai: str, form: str
+) -> dict[str, Any]:
+    """A part of the worklist, and how long the whole is."""
     entries = narrowed(here.worklist(who=who, with_ai=ai == "on"), q, request.app.state.clock(), who=who.name)
     shown = entries[cursor : cursor + limit]
     after = cursor + len(shown)
@@ -49,10 +57,7 @@ def worklist(
     if form == "columns":
         told["columns"] = list(rows[0]) if rows else []
         rows = [list(row.values()) for row in rows]
-    # Written here and not by the framework, which would look at each of some hundred thousand values first.
-    return Response(
-        json.dumps({"rows": rows, **told}, ensure_ascii=False, separators=(",", ":")), media_type="application/json"
-    )
+    return {"rows": rows, **told}
 
 
 _NOBODY_LOOKS = "No worker listens: new studies are not analysed and stand in their plain order"

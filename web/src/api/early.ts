@@ -12,9 +12,15 @@ export function askEarly(...paths: string[]): void {
   }
 }
 
+/** An answer that comes as a part of another; undefined where it did not. */
+export function give(path: string, answer: Promise<unknown>): void {
+  begun.set(path, { answer, since: performance.now() });
+}
+
 /** The answer that was asked for early, once and while it is fresh; else asked for now. */
-export function askOrTake<T>(path: string, abort?: AbortSignal): Promise<T> {
+export async function askOrTake<T>(path: string, abort?: AbortSignal): Promise<T> {
   const early = begun.get(path);
   begun.delete(path);
-  return early && performance.now() - early.since < FRESH_MS ? (early.answer as Promise<T>) : ask<T>(path, { abort });
+  const told = early && performance.now() - early.since < FRESH_MS ? ((await early.answer) as T | undefined) : undefined;
+  return told ?? ask<T>(path, { abort });
 }

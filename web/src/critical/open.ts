@@ -1,4 +1,4 @@
-import { ask } from "../api/door";
+import { askOrTake } from "../api/early";
 import { onHappening } from "../api/live";
 import { Source } from "../api/load";
 
@@ -25,7 +25,7 @@ const SPEAK = new Set(["ReportSigned", "ReportAmended", "CriticalTold", "Critica
 
 /** What is open now, of one study or of all; asked again when something of it happened. */
 export function openCriticals(study = ""): { source: Source<OpenCriticals>; follow: () => () => void } {
-  const source = new Source((abort) => ask<OpenCriticals>(`/api/critical${study && `?study=${study}`}`, { abort }));
+  const source = new Source((abort) => askOrTake<OpenCriticals>(`/api/critical${study && `?study=${study}`}`, abort));
   const follow = () => {
     void source.load();
     const forget = onHappening(({ kind, subject }) => SPEAK.has(kind) && (!study || subject === study) && void source.load());

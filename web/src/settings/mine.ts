@@ -60,7 +60,8 @@ effect(() => {
   singleKeys.value = mine.value.single_keys;
 });
 
-function take(kept: Kept): void {
+/** What a person set, as it came from the server. */
+export function takeMine(kept: Kept): void {
   mine.value = { ...SHIPPED, ...kept.settings };
   changed.value = kept.changed;
   version = kept.version;
@@ -70,7 +71,7 @@ function take(kept: Kept): void {
 
 /** Fetch what this person set. */
 export async function fetchMine(): Promise<void> {
-  take(await ask<Kept>("/api/settings/me"));
+  takeMine(await ask<Kept>("/api/settings/me"));
 }
 
 /** Follow what this person sets in another browser. */
@@ -78,7 +79,7 @@ export function followMine(name: string): void {
   if (person === name) return;
   person = name;
   onHappening(({ kind, subject }) => {
-    if (kind === "SettingsChanged" && subject === `me:${person}`) void ask<Kept>("/api/settings/me").then(take, () => undefined);
+    if (kind === "SettingsChanged" && subject === `me:${person}`) void ask<Kept>("/api/settings/me").then(takeMine, () => undefined);
   });
 }
 
@@ -88,7 +89,7 @@ export async function change(patch: Partial<Mine>): Promise<void> {
   mine.value = { ...before, ...patch };
   if (!known.peek()) return;
   try {
-    take(await ask<Kept>("/api/settings/me", { method: "PUT", body: { version, settings: patch } }));
+    takeMine(await ask<Kept>("/api/settings/me", { method: "PUT", body: { version, settings: patch } }));
   } catch (error) {
     mine.value = before;
     throw error;

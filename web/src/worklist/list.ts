@@ -1,18 +1,11 @@
 import { computed, signal } from "@preact/signals";
 import { Trouble } from "../api/door";
-import { askEarly, askOrTake } from "../api/early";
 import { onHappening } from "../api/live";
 import { Source } from "../api/load";
 import type { Row } from "../api/shapes";
 import { count } from "../words";
-import { place } from "../router";
 import { moves, type Sort, sorted } from "./order";
-import { question } from "./question";
-
-export interface Asked {
-  q: string;
-  ai: boolean;
-}
+import { type Asked, first, rowsOf, whole } from "./pages";
 
 export interface Listed {
   rows: Row[];
@@ -25,12 +18,8 @@ export interface Listed {
   without: string;
 }
 
-const FIRST = 200;
-const REST = 100_000;
 /** So long the rest of a long list is not asked for: its beginning is drawn first, and takes a key. */
 const FIRST_LOOK_MS = 150;
-/** So many rows are made at once; a key that is pressed meanwhile waits no longer than that. */
-const AT_ONCE = 1000;
 /** Events that can change a row; the others need no new list. */
 const SPEAK = new Set(["InstancesReceived", "ResultMade", "ReadingAssigned", "ReadingOpened", "ReadingClosed", "ReportSigned", "ReportAmended", "OpinionLocked", "ModeSet", "AnalysisStopped", "AnalysisResumed", "SettingsChanged"]);
 
@@ -142,10 +131,10 @@ export class WorkList {
       }
       if (early) await new Promise((resolve) => setTimeout(resolve, FIRST_LOOK_MS));
       if (turn !== this.turn) return;
-      const rest = await restOf({ ...this.asked, ai: value.ai }, value.next).catch(() => null);
+      const all = await whole({ ...this.asked, ai: value.ai }, rows, value.next, value.total, () => turn === this.turn).catch(() => null);
       if (turn !== this.turn) return;
-      if (!rest) missing = `Only the first ${rows.length} of ${value.total} studies are here: the rest could not be loaded. Load the list again with R`;
-      rows = [...rows, ...(rest ?? [])];
+      if (!all) missing = `Only the first ${rows.length} of ${value.total} studies are here: the rest could not be loaded. Load the list again with R`;
+      rows = all ?? rows;
     }
     this.costs = performance.now() - began;
     this.newest = rows;
@@ -168,55 +157,15 @@ export class WorkList {
   }
 }
 
-interface Columns {
-  columns: (keyof Row)[];
-  rows: unknown[][];
-  next: number | null;
-  total: number;
-  without?: string;
-}
-
-function addressOf({ q, ai }: Asked, cursor: number, limit: number): string {
-  const asked = new URLSearchParams({ form: "columns", limit: String(limit), ai: ai ? "on" : "off" });
-  if (q) asked.set("q", q);
-  if (cursor) asked.set("cursor", String(cursor));
-  return `/api/worklist?${asked}`;
-}
-
-function page(asked: Asked, cursor: number, limit: number, abort?: AbortSignal): Promise<Columns> {
-  return askOrTake<Columns>(addressOf(asked, cursor, limit), abort);
-}
-
-/** Where somebody comes to the list, its beginning is asked for before it is known who they are: both answers are needed. */
-export function askForTheList(): void {
-  const { q, ai } = question();
-  if (place.peek().page === "worklist") askEarly(addressOf({ q, ai }, 0, FIRST));
-}
-
 /** One question for a list that fits a page. The list must not fall with the machine that orders it: then it is asked for without. */
 async function firstPage(asked: Asked, abort: AbortSignal): Promise<Listed> {
   let without = "";
-  const told = await page(asked, 0, FIRST, abort).catch((error: unknown) => {
+  const told = await first(asked, abort).catch((error: unknown) => {
     if (!asked.ai || !(error instanceof Trouble) || error.status < 500) throw error;
     without = "AI could not be asked: this is the plain list, in order of arrival and request";
-    return page({ ...asked, ai: false }, 0, FIRST, abort);
+    return first({ ...asked, ai: false }, abort);
   });
-  return { rows: await rowsOf(told), total: told.total, next: told.next, without: without || (told.without ?? ""), ai: asked.ai && !without };
-}
-
-/** All that is behind the first page, in one answer. */
-async function restOf(asked: Asked, cursor: number): Promise<Row[]> {
-  return rowsOf(await page(asked, cursor, REST));
-}
-
-async function rowsOf({ columns, rows }: Columns): Promise<Row[]> {
-  const made: Row[] = [];
-  for (const values of rows) {
-    const row: Record<string, unknown> = {};
-    for (let i = 0; i < columns.length; i++) row[columns[i]!] = values[i];
-    if (made.push(row as unknown as Row) % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
-  }
-  return made;
+  return { rows: rowsOf(told), total: told.total, next: told.next, without: without || (told.without ?? ""), ai: asked.ai && !without };
 }
 
 /** The study to take next: the first that waits and that nobody else was asked to read. */

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { ask } from "../api/door";
+import { askOrTake } from "../api/early";
 import { onHappening } from "../api/live";
 import { Source } from "../api/load";
 import type { Stop } from "../api/shapes";
@@ -10,7 +10,7 @@ import { afterTheList } from "./list";
 /** What is stopped stands above the list that it no longer orders: who, when, why. */
 export function Stops() {
   const source = useRef<Source<Stop[]>>(null);
-  source.current ??= new Source(async (abort) => (await ask<{ stops: Stop[] }>("/api/stops", { abort })).stops);
+  source.current ??= new Source(async (abort) => (await askOrTake<{ stops: Stop[] }>("/api/stops", abort)).stops);
   const stops = source.current;
   useEffect(() => afterTheList(() => {
     void stops.load();

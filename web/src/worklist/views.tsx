@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
+import { askOrTake } from "../api/early";
 import { asTrouble } from "../api/load";
 import { keyOf } from "../keys/keyboard";
 import { Dialog } from "../kit/dialog";
@@ -15,7 +16,7 @@ type Shared = View & { by: string };
 const shared = signal<Shared[]>([]);
 
 export async function fetchShared(): Promise<void> {
-  shared.value = (await ask<{ views: Shared[] }>("/api/views")).views;
+  shared.value = (await askOrTake<{ views: Shared[] }>("/api/views")).views;
 }
 
 export const pinning = signal(false);
