@@ -180,8 +180,8 @@ def callister_volume_mm3(
         bright &= where
     if not bright.any():
         return 0.0
-    low, high = (np.argwhere(bright).min(axis=0), np.argwhere(bright).max(axis=0) + 1)
-    box = tuple(slice(max(0, a - 2), b + 2) for a, b in zip(low, high, strict=True))
+    edges = [np.flatnonzero(bright.any(axis=tuple(o for o in range(3) if o != axis))) for axis in range(3)]
+    box = tuple(slice(max(0, int(e[0]) - 2), int(e[-1]) + 3) for e in edges)
     fine = zoom(np.asarray(hu[box], np.float32), (factor, 1, 1), order=1, mode="nearest", grid_mode=True)
     inside = fine >= THRESHOLD_HU
     if where is not None:

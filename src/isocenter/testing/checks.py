@@ -382,20 +382,16 @@ def _leaves_inputs(case: _Case) -> str:
 
 
 def _knows_its_place(case: _Case) -> str:
-    """Each axis by itself on the first example that lies in the patient, all three at once on the others."""
+    """All three axes on the first example that lies in the patient, one of them on each other, in turn."""
     tried = 0
     for number, ((inputs, _), before) in enumerate(zip(case.examples, case.answers, strict=True), start=1):
         if before.outcome is Outcome.DECLINED or not all(map(_in_patient, inputs.values())):
             continue
-        for axes in ((0, 1, 2),) if tried else ((0,), (1,), (2,)):
-            turned = dict(inputs)
-            for axis in axes:
-                turned = {name: _flipped(value, axis) for name, value in turned.items()}
+        for axis in (tried % 3,) if tried else (0, 1, 2):
+            turned = {name: _flipped(value, axis) for name, value in inputs.items()}
             difference = _differ(before, _answer(case.analysis, turned))
             if difference:
-                along = "axis" if len(axes) == 1 else "axes"
-                told = ", ".join(map(str, axes))
-                raise _Fault(f"example {number}, array and affine flipped along {along} {told}: {difference}")
+                raise _Fault(f"example {number}, array and affine flipped along axis {axis}: {difference}")
             tried += 1
     return f"{tried} flips change no measurement" if tried else "no example lies in patient space: nothing to flip"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from isocenter.testing.phantoms import brain, chest, cine, flow_mr, pet_ct, ultrasound
+from isocenter.testing.phantoms import abdomen_mr, brain, chest, cine, flow_mr, pet_ct, ultrasound
 from isocenter.testing.phantoms.patient import Person, Phantom
 
 __all__ = ["demo_patients"]
@@ -13,7 +13,7 @@ __all__ = ["demo_patients"]
 
 def demo_patients() -> Iterator[Phantom]:
     """Three chest radiographs (two with an opacity), a PET/CT, a beating heart, a brain at two times, an ultrasound, an
-    aorta through which blood flows and a part of it comes back.
+    aorta through which blood flows and a part of it comes back, and a belly with its fat.
 
     Made one by one, so that the first can be received while the next is still being computed; all together take some
     seconds and about 35 MB. Every call gives the same bytes.
@@ -34,3 +34,9 @@ def demo_patients() -> Iterator[Phantom]:
     yield brain.patient(person=Person("ISO-DEMO-6", "PHANTOM^BRAIN", "F", "19880517", 1.70, 64.0))
     yield ultrasound.patient(person=Person("ISO-DEMO-7", "PHANTOM^LIVER", "M", "19550709", 1.74, 77.0))
     yield flow_mr.patient(person=Person("ISO-DEMO-8", "PHANTOM^AORTA", "F", "19900611", 1.68, 61.0))
+    yield abdomen_mr.patient(
+        kind="fat and water",
+        size=112,
+        slices=6,
+        person=Person("ISO-DEMO-9", "PHANTOM^BELLY", "M", "19680923", 1.77, 91.0),
+    )
