@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from isocenter.cli import Json, Where, app, house, settings
+from isocenter.cli.persons import hidden
 
 __all__ = ["ledger"]
 
@@ -256,10 +257,10 @@ def person(
     from isocenter.govern.policy import Role
     from isocenter.site.verbs import HOUSE
 
-    secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    word = hidden("Password", new=True)
     screen = Screen(as_json)
     with house(folder, make=True) as held:
-        held.site.add_person(name, Role(role), secret, who=HOUSE)
+        held.site.add_person(name, Role(role), word, who=HOUSE)
     screen.answer({"name": name, "role": role})
     screen.say(f"{name} may sign in as {role}")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from isocenter.cli import Json, Where, app, house
+from isocenter.cli.persons import Account, Asking, signed_in
 
 __all__: list[str] = []
 
@@ -80,18 +81,16 @@ def rejections(
 def purge(
     study: Annotated[str, typer.Argument(help="Study Instance UID.")],
     number: Annotated[int, typer.Argument(help="Number of the rejection.")],
-    name: Annotated[str, typer.Option(help="Your account: persons erase, not the house. The password is asked for.")],
-    reason: Annotated[str, typer.Option(help="Why: then another is asked to erase. Without it, you do.")] = "",
+    name: Account,
+    reason: Asking = "",
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
     """Ask that what is rejected be erased for good, or erase what another administrator asked to erase."""
     from isocenter.cli.screen import Screen
 
-    secret = typer.prompt("Password", hide_input=True, err=True)
     screen = Screen(as_json)
-    with house(folder) as held:
-        who = held.site.person_of(held.site.sign_in(name, secret, address="this machine"))
+    with signed_in(folder, name) as (held, who):
         verbs: Any = held.site.rejecting
         told = verbs.ask_purge(study, number, reason=reason, who=who) if reason else verbs.purge(study, number, who=who)
     screen.answer(told)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from isocenter.cli import Json, Where, app, house
+from isocenter.cli.persons import Account, Asking, signed_in
 
-__all__: list[str] = []
+__all__ = ["disks", "in_the_clear"]
 
 
 @app.command("master-key")
@@ -50,19 +51,54 @@ def seal(
 
 @app.command()
 def seals(folder: Where = None, as_json: Json = False) -> None:
-    """Projects that are sealed, with the version of their key."""
+    """Projects that are sealed, with the version of their key, and whether the disks underneath are encrypted."""
     from isocenter.cli.screen import Screen
     from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
         rows = held.site.sealing.projects(who=HOUSE)
-    screen.answer({"projects": rows})
+        under = disks(held.settings)
+    screen.answer({"projects": rows, "disks": under})
     screen.table(
         "", ("project", "key", "master", "state"),
         [(r["project"], r["version"], r["master"],
           "erased" if r["erased"] else "rotating" if r["rotating"] else "sealed") for r in rows],
     )  # fmt: skip
+    screen.table("", ("what", "disk", "why"), [(one["what"], one["state"], one["why"]) for one in under])
+
+
+def disks(chosen: Any) -> list[dict[str, str]]:
+    """On which kind of disk the database with names and journal, the images and the keys lie: what, state, why."""
+    from isocenter.store.at_rest import UNKNOWN, AtRest, at_rest
+    from isocenter.store.places import local_folder
+
+    kind, _, place = chosen.database_url.partition(":///")
+    far = AtRest(UNKNOWN, "it is on a server of its own: ask there")
+    images = local_folder(chosen.blobs_url)
+    found = {
+        "database": at_rest(Path(place)) if kind == "sqlite" else far,
+        "images": at_rest(images) if images is not None else far,
+        "keys": at_rest(chosen.keys_folder),
+    }
+    return [{"what": what, "state": one.state, "why": one.why} for what, one in found.items()]
+
+
+def in_the_clear(held: Any) -> str:
+    """What to tell who serves sealed projects to others from a disk that is not known to be encrypted; or nothing."""
+    from isocenter.doors.tls import is_loopback
+    from isocenter.site.verbs import HOUSE
+    from isocenter.store.at_rest import ENCRYPTED
+
+    if is_loopback(held.settings.host) or not any(not p["erased"] for p in held.site.sealing.projects(who=HOUSE)):
+        return ""
+    (database,) = (one for one in disks(held.settings) if one["what"] == "database")
+    if database["state"] == ENCRYPTED:
+        return ""
+    return (
+        f"warning: projects are sealed, and the disk under the database is {database['state']}: {database['why']}."
+        " Names and the journal can be read by whoever has that disk; put the folder on an encrypted one"
+    )
 
 
 @app.command()
@@ -104,18 +140,16 @@ def change_master(
 def erase(
     what: Annotated[str, typer.Argument(help="study or project.")],
     subject: Annotated[str, typer.Argument(help="Study Instance UID, or name of the project.")],
-    name: Annotated[str, typer.Option(help="Your account: persons erase, not the house. The password is asked for.")],
-    reason: Annotated[str, typer.Option(help="Why: then another is asked to erase. Without it, you do.")] = "",
+    name: Account,
+    reason: Asking = "",
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
     """Ask that the key of a sealed study or project be destroyed, or destroy what another administrator asked for."""
     from isocenter.cli.screen import Screen
 
-    secret = typer.prompt("Password", hide_input=True, err=True)
     screen = Screen(as_json)
-    with house(folder) as held:
-        who = held.site.person_of(held.site.sign_in(name, secret, address="this machine"))
+    with signed_in(folder, name) as (held, who):
         if reason:
             number = held.site.sealing.ask_erasure(subject, what=what, reason=reason, who=who)
             screen.answer({"asked": number})

@@ -89,6 +89,7 @@ def serve(
     """Archive, DICOM listener, web server and workers, until Ctrl+C."""
     from isocenter.app import open_house
     from isocenter.cli.screen import Screen
+    from isocenter.cli.sealing import in_the_clear
 
     screen = Screen(as_json)
     chosen = settings(folder, port=port, dicom_port=dicom_port, host=host, peers=peers, workers=workers)
@@ -107,6 +108,8 @@ def serve(
         if house.dicom_tls_port:
             said["dicom_tls"] = house.dicom_tls_port
         screen.answer(said)
+        if clear := in_the_clear(house):
+            screen.warn(clear)
         if secret:
             screen.say(f"The administrator's password was drawn and lies in {secret}")
         screen.say(f"Open {said['link']}")

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from isocenter.cli import Json, Where, app, house
+from isocenter.cli.persons import hidden, sure
 
 __all__: list[str] = []
 
@@ -85,8 +86,7 @@ def pseudonyms(
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
-    if destroy and not as_json:
-        typer.confirm("Every older secret is erased and nothing brings it back. Go on?", abort=True)
+    sure("Every older secret is erased and nothing brings it back. Go on?", yes=as_json or not destroy)
     with house(folder) as held:
         told = held.new_pseudonyms(destroy=destroy)
     screen.answer(told | {"destroyed": destroy})
@@ -150,7 +150,7 @@ def share(
     from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
-    word = typer.prompt("Word", hide_input=True, confirmation_prompt=True) if ask_word else ""
+    word = hidden("Word", new=True) if ask_word else ""
     with house(folder) as held:
         purpose = Purpose.SHARING if research else Purpose.CARE
         secret, told = held.site.sharing.share(study, who=HOUSE, hours=hours, to=to, word=word, purpose=purpose)
@@ -215,7 +215,7 @@ def fetch(
     from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
-    word = typer.prompt("Word", hide_input=True) if ask_word else ""
+    word = hidden("Word") if ask_word else ""
     counts: Counter[str] = Counter()
     lost: list[dict[str, str]] = []
     with house(folder, make=True) as held, screen.progress("fetching") as told:
