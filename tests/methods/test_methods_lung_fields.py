@@ -24,6 +24,31 @@ def test_ratio_and_fields_are_those_that_were_built(heart: float, width: float) 
     assert not chest.cut and chest.unsure < 0.15 and abs(chest.turned) < 0.05
 
 
+def test_a_width_that_does_not_hold_is_no_width_of_the_thorax() -> None:
+    row, column = np.indices((256, 256))
+    right, left = ((row > 60) & (row < 200) & (np.abs(column - c) < 30) for c in (70, 180))
+    heart = (row > 120) & (row < 190) & (column > 101) & (column < 149)
+    plain = lung_fields.measured(right, left, heart, right | left, 0.5, (512, 512))
+    right[196:200, 20:70] = left[197:200, 180:240] = True  # an outline that runs into the chest wall at its foot
+    flared = lung_fields.measured(right, left, heart, right | left, 0.5, (512, 512))
+    assert flared.thorax_px == plain.thorax_px and flared.ratio == plain.ratio
+    assert 120 < plain.thorax_ends[0][0] < 400 and plain.thorax_ends[0][1] == pytest.approx(81.5)
+    right[170:200, 20:70] = True  # a tenth of the height and more: the thorax is wide
+    assert lung_fields.measured(right, left, heart, right | left, 0.5, (512, 512)).thorax_px > plain.thorax_px
+
+
+def test_outlines_are_enlarged_as_a_general_interpolation_would() -> None:
+    from scipy.ndimage import gaussian_filter, zoom
+
+    small = gaussian_filter(np.random.default_rng(0).normal(size=(213, 256)), 9) > 0.02
+    soft = gaussian_filter(small.astype(np.float32), 0.7)
+    for shape in ((1704, 2048), (640, 769)):
+        factors = (shape[0] / 213, shape[1] / 256)
+        grown = zoom(soft, factors, order=1, grid_mode=True, mode="nearest") > 0.5
+        fine = lung_fields._enlarged(small, shape)
+        assert np.count_nonzero(fine != grown[: shape[0], : shape[1]]) <= 2
+
+
 def test_scale_and_range_of_values_do_not_matter() -> None:
     pixels, _ = thorax.picture(seed=2)
     held = lung_fields.outline(pixels.astype(np.float32))

@@ -274,7 +274,7 @@ def measured(right: Mask, left: Mask, heart: Mask | None, dark: Mask, scale: flo
     if not len(shared):
         raise Refused("two lungs that do not lie side by side", "this is no chest", "outline the lungs by hand")
     far_r, far_l = outer_r[np.isin(rows_r, shared)], outer_l[np.isin(rows_l, shared)]
-    widest = int(np.argmax(far_l - far_r))
+    widest = _widest(far_l - far_r)
     thorax_px = float(far_l[widest] - far_r[widest])
     if heart is None:
         end_r = _heart_end(rows_r, inner_r, -1, _STEEP_RIGHT, float(rows_r[-1]))
@@ -311,6 +311,16 @@ def measured(right: Mask, left: Mask, heart: Mask | None, dark: Mask, scale: flo
         unsure=_open(right | left, dark),
         cut=_cut(right | left),
     )
+
+
+def _widest(widths: npt.NDArray[np.float64]) -> int:
+    """The row of the largest width that holds over a tenth of the lungs' height: where an outline runs into the angle
+    with the diaphragm it is wider for a few rows, and the thorax is not.
+    """
+    from scipy.ndimage import grey_opening
+
+    held = grey_opening(widths, max(1, len(widths) // 10), mode="nearest")
+    return int(np.argmax((held == held.max()) & (widths == held.max())))
 
 
 def _between(
