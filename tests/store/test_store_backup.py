@@ -66,6 +66,26 @@ def test_what_is_restored_is_the_archive_and_goes_on(new: Any, tmp_path: Path) -
     assert second.journal.verify() == 8
 
 
+def test_what_was_purged_and_came_anew_is_in_the_next_backup(new: Any, tmp_path: Path) -> None:
+    first = filled(new)
+    backup(first.database, first.blobs, tmp_path / "copy")
+    digest, gone = (first.blobs.put(pixels(n)) for n in (1, 2))
+    which = ["1.2.1.1.1", "1.2.1.1.2"]
+    said = {"code": "113001", "instances": which, "reason": "x"}
+    (entry,) = first.journal.append(Event(Kind.OBJECTS_REJECTED, after(19), "anna", "1.2.1", said))
+    told = {"rejection": entry.number, "instances": which, "digests": [digest, gone]}
+    first.journal.append(Event(Kind.OBJECTS_PURGED, after(20), "bert", "1.2.1", told))
+    assert first.blobs.remove(digest) and first.blobs.remove(gone)
+    assert backup(first.database, first.blobs, tmp_path / "copy").forgotten == 2
+    first.take(1, seconds=30)
+    assert first.blobs.put(pixels(1)) == digest
+    for _ in range(2):  # and stays there
+        assert backup(first.database, first.blobs, tmp_path / "copy").damaged == []
+        kept = Blobs(str(tmp_path / "copy" / "blobs"))
+        assert kept.get(digest) == pixels(1) and gone not in kept
+        kept.close()
+
+
 def test_a_second_backup_takes_what_is_new(new: Any, tmp_path: Path) -> None:
     first = filled(new)
     backup(first.database, first.blobs, tmp_path / "copy")

@@ -238,6 +238,8 @@ def _must_follow(connection: sa.Connection, before: Mapping[str, Any], end: int)
 
 def _copy(source: Blobs, to: Blobs, done: BackedUp, purged: set[str], told: Told) -> None:
     there = set(to.digests())
+    # What was purged may have come anew, or be another study's, too: only what the archive has no more is let go of.
+    purged = {digest for digest in purged if not _lives(source, digest)}
     for digest in there & purged:
         to.remove(digest)
         done.forgotten += 1
@@ -266,6 +268,12 @@ def _copy(source: Blobs, to: Blobs, done: BackedUp, purged: set[str], told: Told
     _keep(to, batch, done)
     done.blobs = len(there) + done.new_blobs
     to.close()
+
+
+def _lives(blobs: Blobs, digest: str) -> bool:
+    """Whether a digest is kept, and can be read."""
+    clear, names = blobs.standing(digest)
+    return clear or any(map(blobs.knows, names))
 
 
 def _otherwise(here: tuple[bool, tuple[bytes, ...]], there: tuple[bool, tuple[bytes, ...]]) -> bool:
