@@ -158,6 +158,8 @@ ABOUT = {
         GET /api/glass/reviews
         GET /api/cohorts
         GET /api/cohorts/ask
+        GET /api/cohorts/compare
+        GET /api/cohorts/survival
         POST /api/cohorts
         GET /api/identities
         GET /api/turnaround
@@ -210,6 +212,7 @@ ABOUT = {
         GET /api/models/{name}/card
         GET /api/models/{name}/card.pdf
         GET /api/card-schema.json
+        GET /api/federations
         POST /api/models/{name}/step
         GET /api/modes
         POST /api/modes/{analysis}

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isocenter.errors import Refused
-from isocenter.methods.survival import concordance, kaplan_meier, uno
+from isocenter.methods.survival import concordance, kaplan_meier, log_rank, uno
 
 
 def lung(reference: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -133,3 +133,27 @@ def test_uno_does_not_depend_on_how_long_people_were_followed() -> None:
 def test_each_guard_refuses(ask: object, words: str) -> None:
     with pytest.raises(Refused, match=words):
         ask()  # type: ignore[operator]
+
+
+@pytest.mark.data
+def test_log_rank_of_r(reference: Path) -> None:
+    """R's survdiff(Surv(time, status) ~ sex, lung): chi squared 10.3 on 1 df, p = 0.001 (its help page); and scipy."""
+    with (reference / "survival-r" / "data" / "lung.csv").open() as file:
+        sex = np.array([row["sex"][:1] for row in csv.DictReader(file)])
+    time, event, grade = lung(reference)
+    told = log_rank([time[sex == s] for s in "12"], [event[sex == s] for s in "12"])
+    assert (round(told.statistic, 1), round(told.p, 3)) == (10.3, 0.001)
+    assert told.observed == (112, 53) and told.expected == pytest.approx((91.6, 73.4), abs=0.05)
+    from scipy.stats import CensoredData, logrank
+
+    sides = [CensoredData.right_censored(time[sex == s], ~event[sex == s]) for s in "12"]
+    assert told.p == pytest.approx(float(logrank(*sides).pvalue), rel=1e-9)
+    four = [grade == g for g in (0, 1, 2, 3)]
+    assert log_rank([time[m] for m in four], [event[m] for m in four]).statistic == pytest.approx(22.0, abs=0.06)
+
+
+def test_log_rank_refuses() -> None:
+    with pytest.raises(Refused, match="1 group"):
+        log_rank([[1.0]], [[1]])
+    with pytest.raises(Refused, match="nobody had the event"):
+        log_rank([[1.0], [2.0]], [[0], [0]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,6 +83,9 @@ def coordinate(
     patience: Annotated[float, typer.Option(help="Seconds that a step waits for a site that is silent.")] = 30.0,
     training: Annotated[float, typer.Option(help="Seconds that a site may train in one round.")] = 1800.0,
     gathering: Annotated[float, typer.Option(help="Seconds that all sites are waited for at the beginning.")] = 600.0,
+    archive: Annotated[
+        Path | None, typer.Option(help="Folder of an archive whose journal keeps the rounds, for its pages to show.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Coordinate a federation: only sums of sites are seen here."""
@@ -106,17 +109,19 @@ def coordinate(
         how, out, sites=sites, clock=time.monotonic, patience_s=patience, training_s=training,
         gathering_s=gathering, tell=tell,
     )  # fmt: skip
-    door = Door(run, identity, host, port)
-    try:
-        tell(f"listens at https://{host}:{door.port}, waits for {sites} sites")
-        while not run.finished():
-            time.sleep(0.25)
-            run.tick()
-        last = time.monotonic() + patience
-        while not run.everybody_knows() and time.monotonic() < last:
-            time.sleep(0.1)
-    finally:
-        door.close()
+    with _kept(archive, run) as keep:
+        door = Door(run, identity, host, port)
+        try:
+            tell(f"listens at https://{host}:{door.port}, waits for {sites} sites")
+            while not run.finished():
+                time.sleep(0.25)
+                run.tick()
+                keep()
+            last = time.monotonic() + patience
+            while not run.everybody_knows() and time.monotonic() < last:
+                time.sleep(0.1)
+        finally:
+            door.close()
     if run.stopped:
         raise Unavailable("the federation was stopped", run.stopped, "start it again with the same --out to go on")
     screen.answer({"run": run.run, "task": how.task, "rounds": run.rounds, "weights": str(out / "weights.safetensors")})
@@ -162,6 +167,37 @@ def join(
         taught(site.how.task, site.run, file)
     screen.answer({"site": name, "run": site.run, "weights": str(file), **site.figures()})
     screen.say(f"the shared weights lie in {file}")
+
+
+@contextmanager
+def _kept(archive: Path | None, run: Any) -> Iterator[Callable[[], None]]:
+    """What keeps the rounds of a coordinator in the journal of an archive as they come; nothing where none is named."""
+    if archive is None:
+        yield lambda: None
+        return
+    from dataclasses import asdict
+
+    from isocenter.cli import house
+    from isocenter.govern.policy import HOUSE
+
+    with house(archive) as held:
+        told, seen = held.site.federation, len(run.rounds)
+        said = {"run": run.run, "role": "coordinator"}
+
+        def keep() -> None:
+            nonlocal seen
+            for one in run.rounds[seen:]:
+                moved = {site: v["received"] + v["sent"] for site, v in one["bytes"].items()}
+                told.happened("round", {**one, **said, "bytes": moved}, who=HOUSE)
+                seen += 1
+
+        told.happened("joined", {**asdict(run.how), **said}, who=HOUSE)
+        try:
+            yield keep
+        finally:
+            keep()
+            if run.finished():
+                told.happened("done", {**said, "rounds": run.done, "why": run.stopped}, who=HOUSE)
 
 
 @contextmanager

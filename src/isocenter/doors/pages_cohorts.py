@@ -17,6 +17,7 @@ router = APIRouter()
 
 _Question = Annotated[str, Query(max_length=1000)]
 _Column = Annotated[str, Query(max_length=200)]
+_Frozen = Annotated[str, Query(pattern=r"^[0-9a-f]{0,64}$")]
 _Id = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$")]
 
 
@@ -41,6 +42,26 @@ def ask(
     """Who meets a question now; of one field also its figures. Counts below ten are withheld."""
     here: PagesSite = site
     return here.cohorts.ask(q, field=field, by=by, who=who)
+
+
+@router.get("/api/cohorts/compare")
+def compare(
+    site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "", by: _Column = "",
+    one: _Column = "", other: _Column = "",
+) -> Any:  # fmt: skip
+    """Two groups of people of a question, or of a frozen cohort, field by field; without groups, the choices."""
+    here: PagesSite = site
+    return here.cohorts.contrast(by, one, other, q=q, id=id, who=who)
+
+
+@router.get("/api/cohorts/survival")
+def survival(
+    site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "",
+    event: _Question = "", by: _Column = "",
+) -> Any:  # fmt: skip
+    """Time to the first later study that meets a condition: curves, numbers at risk, the test between groups."""
+    here: PagesSite = site
+    return here.cohorts.survival(event, by, q=q, id=id, who=who)
 
 
 @router.post("/api/cohorts")

@@ -68,6 +68,13 @@ def card_pdf(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")
     return Response(here.carding.paper(name, who=who), media_type="application/pdf", headers=headers)
 
 
+@router.get("/api/federations")
+def federations(site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
+    """Federations of which this archive's journal knows: rounds, sites, who was lost, bytes, the loss of privacy."""
+    here: PagesSite = site
+    return {"federations": here.federation.told(who=who)}
+
+
 @router.get("/api/card-schema.json")
 def card_schema(_: Annotated[Person, needs("models")]) -> Any:
     """The JSON Schema of cards."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from numba import njit
 
 from isocenter.errors import Refused
 
-__all__ = ["Concordance", "Curve", "concordance", "kaplan_meier", "uno"]
+__all__ = ["Concordance", "Curve", "LogRank", "concordance", "kaplan_meier", "log_rank", "uno"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,56 @@ def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.
     gone = survival == 0  # nobody is left, and nothing can be said of the error
     low, high = np.where(gone, np.nan, low), np.where(gone, np.nan, high)
     return Curve(times, survival, low, high, at_risk, events)
+
+
+@dataclass(frozen=True)
+class LogRank:
+    """Whether groups have the event equally fast.
+
+    Args:
+        statistic: chi squared with `groups - 1` degrees of freedom. p: of it.
+        observed, expected: events of each group, and what they would be if all were alike.
+    """
+
+    statistic: float
+    p: float
+    observed: tuple[float, ...]
+    expected: tuple[float, ...]
+
+
+def log_rank(times: Sequence[npt.ArrayLike], events: Sequence[npt.ArrayLike]) -> LogRank:
+    """The log-rank test of two or more groups (Mantel 1966, Peto and Peto 1972), ties by the hypergeometric variance.
+
+    Args:
+        times, events: of each group, as `kaplan_meier`.
+
+    Raises:
+        Refused: fewer than two groups, an empty one, or no event in any.
+
+    >>> round(log_rank([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [[1, 1, 1], [1, 1, 1]]).statistic, 3)
+    5.052
+    """
+    from scipy.stats import chi2
+
+    checked = [_checked(t, e) for t, e in zip(times, events, strict=True)]
+    if len(checked) < 2:
+        raise Refused(f"{len(checked)} group", "a comparison needs two")
+    at = np.unique(np.concatenate([t[e] for t, e in checked]))
+    if not len(at):
+        raise Refused("groups in which nobody had the event", "there is nothing to compare")
+    risk = np.array([len(t) - np.searchsorted(np.sort(t), at, "left") for t, _ in checked], np.float64)
+    died = np.array([np.bincount(np.searchsorted(at, t[e]), minlength=len(at)) for t, e in checked], np.float64)
+    n, d = risk.sum(0), died.sum(0)
+    expected = risk * d / n
+    share = np.where(n > 1, d * (n - d) / np.maximum(n - 1, 1), 0.0)
+    part = risk / n
+    spread = np.diag((part * share).sum(1)) - (part * share) @ part.T
+    gap = (died - expected).sum(1)[:-1]
+    statistic = float(gap @ np.linalg.pinv(spread[:-1, :-1]) @ gap)
+    return LogRank(
+        statistic, float(chi2.sf(statistic, len(checked) - 1)), tuple(died.sum(1).tolist()),
+        tuple(expected.sum(1).tolist()),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,20 @@ import numpy as np
 from isocenter.errors import Refused
 from isocenter.record import Result, Study, Verdict
 
-__all__ = ["FEW", "Field", "Filter", "Measured", "Member", "chart", "fields", "filters", "measured", "member", "narrow"]
+__all__ = [
+    "FEW",
+    "Field",
+    "Filter",
+    "Measured",
+    "Member",
+    "chart",
+    "count_of",
+    "fields",
+    "filters",
+    "measured",
+    "member",
+    "narrow",
+]
 
 FEW = 10
 """Below so many studies a count is withheld."""
@@ -53,12 +67,14 @@ class Member:
     Args:
         values: field name -> number or words; what is not there is missing.
         known: the fields of measurements by name.
+        day: of the study, where it is stated.
     """
 
     study: str
     patient: str
     values: Mapping[str, float | str]
     known: Mapping[str, Field] = field(default_factory=dict, hash=False)
+    day: date | None = None
 
 
 Measured = tuple[Mapping[str, float], Mapping[str, Field]]
@@ -81,7 +97,7 @@ def member(study: Study, modalities: Sequence[str], results: Iterable[Measured])
             before = values.get(name)
             values[name] = value if not isinstance(before, float) else max(before, value)
         known.update(named)
-    return Member(study.uid, study.patient.id, {n: v for n, v in values.items() if v != ""}, known)
+    return Member(study.uid, study.patient.id, {n: v for n, v in values.items() if v != ""}, known, study.date)
 
 
 def measured(result: Result, analysis: str) -> tuple[dict[str, float], dict[str, Field]]:
@@ -199,7 +215,7 @@ def fields(members: Sequence[Member]) -> list[dict[str, Any]]:
         numbers = [v for v in held if isinstance(v, float)]
         line: dict[str, Any] = {
             "name": name, "title": what.title, "unit": what.unit, "kind": "number" if numbers else "words",
-            "n": _count(len(held)), "missing": _count(len(members) - len(held)) if len(held) < len(members) else 0,
+            "n": count_of(len(held)), "missing": count_of(len(members) - len(held)) if len(held) < len(members) else 0,
         }  # fmt: skip
         enough = len(held) >= FEW
         line["median"] = float(np.median(numbers)) if numbers and enough else None
@@ -221,10 +237,10 @@ def chart(members: Sequence[Member], name: str, by: str = "") -> dict[str, Any]:
     if not held:
         raise Refused(f"the field '{name:.60}'", "no study here has it", "choose one of the list of fields")
     numbers = [m.values[name] for m in held if isinstance(m.values[name], float)]
-    told: dict[str, Any] = {"field": name, "n": _count(len(held)), "few": FEW, "bins": [], "words": [], "groups": []}
+    told: dict[str, Any] = {"field": name, "n": count_of(len(held)), "few": FEW, "bins": [], "words": [], "groups": []}
     if not numbers:
         counts = Counter(str(m.values[name]) for m in held).most_common()
-        told["words"] = [{"word": w, "n": _count(n)} for w, n in counts if n >= FEW]
+        told["words"] = [{"word": w, "n": count_of(n)} for w, n in counts if n >= FEW]
         told["withheld"] = sum(n < FEW for _, n in counts)
         return told
     told["bins"] = _bins([float(v) for v in numbers]) if len(numbers) >= FEW else []
@@ -251,11 +267,11 @@ def _bins(values: Sequence[float]) -> list[dict[str, Any]]:
     many = 1 if min(values) == max(values) else min(_BINS, max(1, len(values) // (2 * FEW)))
     counts, edges = np.histogram(values, bins=many)
     return [
-        {"from": float(a), "to": float(b), "n": _count(int(n)) if n else 0}
+        {"from": float(a), "to": float(b), "n": count_of(int(n)) if n else 0}
         for n, a, b in zip(counts, edges[:-1], edges[1:], strict=True)
     ]
 
 
-def _count(n: int) -> int | None:
+def count_of(n: int) -> int | None:
     """A count, or None where it is small: it never leaves."""
     return n if n >= FEW else None

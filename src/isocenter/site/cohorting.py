@@ -19,7 +19,7 @@ from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
-from isocenter.population import table
+from isocenter.population import events, groups, table
 from isocenter.population.table import Measured, Member
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, canonical, from_plain
@@ -73,6 +73,41 @@ class Cohorting:
         kept, ledger = table.narrow(everybody, table.filters(q))
         told = {**self._told(kept, field, by), "of": len(everybody), "ledger": _ledger(ledger), "q": q}
         return {**told, "closed": _closed(closed)}
+
+    def contrast(self, by: str = "", one: str = "", other: str = "", *, who: Person, **of: str) -> dict[str, Any]:
+        """Two groups of people beside each other, field by field; without groups, those that can be chosen.
+
+        Args:
+            of: which studies: `q`, a question, or `id` of a frozen cohort.
+
+        Raises:
+            Refused: the same group twice, or fewer than ten people in one.
+        """
+        must(who, "cohorts")
+        kept, _, closed = self._asked_of(who, **of)
+        told = {"choices": groups.choices(kept), "closed": _closed(closed), "n": len(kept)}
+        return {**told, **groups.contrasted(kept, by, one, other)} if by else told
+
+    def survival(self, event: str = "", by: str = "", *, who: Person, **of: str) -> dict[str, Any]:
+        """Time from each person's first study to the first later one that meets a condition.
+
+        Raises:
+            Refused: something in it is no condition, or fewer than ten people can be followed.
+        """
+        must(who, "cohorts")
+        kept, everybody, closed = self._asked_of(who, **of)
+        told = {"choices": groups.choices(kept), "fields": table.fields(kept), "closed": _closed(closed)}
+        return {**told, **events.survived(kept, everybody, table.filters(event), by)} if event else told
+
+    def _asked_of(self, who: Person, *, q: str = "", id: str = "") -> tuple[list[Member], list[Member], Closed]:
+        """Studies of a question, or of a frozen cohort; all that may be used of those people; and what may not."""
+        everybody, closed = self._members(who)
+        if id:
+            kept = self._frozen(id, who)[1]
+        else:
+            kept, _ = table.narrow(everybody, table.filters(q))
+        people = {m.patient for m in kept}
+        return kept, [m for m in everybody if m.patient in people], closed
 
     def freeze(self, name: str, q: str, *, use: Use | None = None, who: Person) -> str:
         """Keep who meets a question today, under a name; its digest.

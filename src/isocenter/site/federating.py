@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Federating"]
 
+_ALL = 10_000_000
+_UNBEGUN: dict[str, Any] = {"role": "site", "agreement": {}, "begun": None, "ended": None, "why": ""}
+_UNKNOWN: dict[str, Any] = dict.fromkeys(("sites", "lost", "bytes", "aside", "epsilon", "pictures", "seconds"))
 _KINDS = {"joined": Kind.FEDERATION_JOINED, "round": Kind.FEDERATION_ROUND, "done": Kind.FEDERATION_DONE}
 
 
@@ -25,6 +28,32 @@ class Federating:
 
     journal: Journal
     clock: Callable[[], datetime]
+
+    def told(self, *, who: Person) -> list[dict[str, Any]]:
+        """Every federation of which the journal knows, the newest first, with its rounds in their order.
+
+        A site tells of itself only: its pictures, what it set aside, the bytes that it sent and what its privacy has
+        lost. A coordinator tells of every site: who was in a sum, who was lost, the bytes of each.
+
+        Returns:
+            run, role (site or coordinator), agreement, begun, ended, rounds (each with when, sites, lost, bytes,
+            aside, epsilon; what is not known on this side is None).
+        """
+        must(who, "models")
+        runs: dict[str, dict[str, Any]] = {}
+        for sealed in self.journal.since(kinds=tuple(_KINDS.values()), limit=_ALL):
+            event = sealed.event
+            told = dict(event.details)
+            run = runs.setdefault(event.subject, {"run": event.subject, **_UNBEGUN, "rounds": []})
+            run["role"] = str(told.pop("role", run["role"]))
+            if event.kind is Kind.FEDERATION_JOINED:
+                # A site that was killed joins again; the agreement is the same.
+                run.update(agreement=told, begun=run["begun"] or event.time.isoformat())
+            elif event.kind is Kind.FEDERATION_ROUND:
+                run["rounds"].append({**_UNKNOWN, **told, "when": event.time.isoformat()})
+            else:
+                run.update(ended=event.time.isoformat(), why=str(told.get("why", "")))
+        return list(reversed(runs.values()))
 
     def happened(self, what: str, told: Mapping[str, Any], *, who: Person) -> None:
         """Append one event; its subject is the run.
