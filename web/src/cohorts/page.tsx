@@ -5,14 +5,35 @@ import { bind, keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { Empty, Shown } from "../kit/states";
 import { may, ruleOf } from "../me";
+import { Tabs } from "../kit/tabs";
 import { address, go, setQuery, to } from "../router";
 import { count, moment, number, unit } from "../words";
+import { Compare } from "./compare";
+import { Federated } from "./federated";
 import { Chart } from "./figures";
+import { Survival } from "./survival";
 import type { Column, Frozen, Table } from "./shapes";
 
+/** What the question that is not frozen, and so has no digest, is called in an address with a part. */
+const ASKED = "ask";
+
+const PARTS = [
+  { part: "", name: "Table" },
+  { part: "survival", name: "Survival" },
+  { part: "compare", name: "Compare" },
+  { part: "federated", name: "Federated" },
+];
+
 /** From a question to honest numbers. */
-export function CohortsPage({ id }: { id: string; part: string }) {
-  return <Question key={id} id={id} />;
+export function CohortsPage({ id, part }: { id: string; part: string }) {
+  const frozen = id === ASKED ? "" : id;
+  return <Question key={frozen} id={frozen} part={PARTS.some((one) => one.part === part) ? part : ""} />;
+}
+
+/** A part of a cohort's page; the question goes along. */
+function at(id: string, part: string): string {
+  const q = address.value.searchParams.get("q");
+  return to.cohorts(id || (part ? ASKED : ""), part) + (q ? `?${new URLSearchParams({ q })}` : "");
 }
 
 const asked = () => new URLSearchParams(["q", "field", "by"].flatMap((name) => {
@@ -20,7 +41,7 @@ const asked = () => new URLSearchParams(["q", "field", "by"].flatMap((name) => {
   return value ? [[name, value] as [string, string]] : [];
 }));
 
-function Question({ id }: { id: string }) {
+function Question({ id, part }: { id: string; part: string }) {
   const source = useRef<Source<Table>>(null);
   source.current ??= new Source((abort) => ask<Table>(`/api/cohorts/${id || "ask"}?${asked()}`, { abort, deadline_s: 60 }));
   const frozen = useRef<Source<Frozen[]>>(null);
@@ -34,13 +55,14 @@ function Question({ id }: { id: string }) {
   useEffect(() => (void frozen.current?.load(), () => (table.stop(), frozen.current?.stop())), []);
   const parts = q.match(/[\w.+-]+:(?:"[^"]*"|\S+)/g) ?? [];
   const drop = (at: number) => setQuery("q", parts.filter((_, i) => i !== at).join(" "), { keep: true });
-  useEffect(() => bind("cohorts", { filter: () => field.current?.focus(), undo: () => !id && drop(parts.length - 1), leave: () => id && go(to.cohorts()) }), [path]);
+  useEffect(() => bind("cohorts", { filter: () => field.current?.focus(), undo: () => !id && drop(parts.length - 1), leave: () => id && go(to.cohorts()), ...Object.fromEntries(PARTS.map((one, i) => [`tab-${i + 1}`, () => go(at(id, one.part))])) }), [path]);
   const told = table.value;
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
         {id && <a class="button quiet" href={to.cohorts()}><span aria-hidden="true">←</span> All <Key of={keyOf("cohorts", "leave")} /></a>}
         <h1>{told?.name ?? "Cohorts"}</h1>
+        <Tabs label="Parts of the cohort" here={part} tabs={PARTS.map((one, i) => ({ part: one.part, name: one.name, at: at(id, one.part), key: keyOf("cohorts", `tab-${i + 1}`) }))} />
         {!id && (
           <form class="filter" onSubmit={(event) => (event.preventDefault(), setQuery("q", [q, field.current!.value.trim()].filter(Boolean).join(" "), { keep: true }), (field.current!.value = ""))}>
             <Key of={keyOf("cohorts", "filter")} /><input ref={field} type="search" aria-label="Add a filter" placeholder="age:40..80 modality:CT" />
@@ -50,7 +72,16 @@ function Question({ id }: { id: string }) {
         <span class="muted" role="status">{told && `${told.n} of ${count(told.of, "study", "studies")}, ${count(told.people, "person", "people")}`}</span>
       </header>
       <main class="desk-list cohort" data-region tabIndex={0}>
-        <Shown of={table} what="the cohort">{(value) => (value.of ? <Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} /> : <Nobody closed={value.closed} />)}</Shown>
+        {part === "federated" ? <Federated /> : (
+          <Shown of={table} what="the cohort">
+            {(value) => {
+              if (!value.of) return <Nobody closed={value.closed} />;
+              if (part === "survival") return <Survival id={id} q={q} />;
+              if (part === "compare") return <Compare id={id} q={q} />;
+              return <Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} />;
+            }}
+          </Shown>
+        )}
       </main>
     </>
   );
