@@ -103,7 +103,7 @@ def test_a_draft_never_says_normal(outcome: Outcome, count: int) -> None:
 
 def test_none_is_not_detected(archive: Archive) -> None:
     none = result(outcome=Outcome.NONE)
-    assert said(archive[0], none)[0].text == "Increased uptake was not detected by pet_uptake 1."
+    assert said(archive[0], none)[0].text == "Increased uptake was not detected by PET uptake 1."
     assert (
         said(archive[0], none, section="Impression")[0].text == "No finding was detected by the analyses named above."
     )

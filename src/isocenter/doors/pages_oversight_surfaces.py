@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -12,7 +12,7 @@ from isocenter.doors.pages_study import Uid
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import NotFound, Refused
 from isocenter.forms.mesh import scene
-from isocenter.forms.words import name_of
+from isocenter.forms.words import name_of, spoken
 from isocenter.govern.policy import Person
 from isocenter.record import Verdict, digest_of, to_plain
 from isocenter.space import Reference, Region
@@ -57,6 +57,7 @@ def _scene(request: Request, site: PagesSite, uid: str, who: Person) -> tuple[by
 def _parts(site: PagesSite, uid: str, who: Person) -> list[tuple[str, Region]]:
     """Regions of the results that this person may see, in one frame of reference: that of the largest."""
     found: list[tuple[str, Region]] = []
+    said: list[str] = []
     for _, result in site.results(uid, who=who):
         for finding in result.findings:
             where = finding.where
@@ -64,6 +65,12 @@ def _parts(site: PagesSite, uid: str, who: Person) -> list[tuple[str, Region]]:
                 continue
             if where.geometry.reference is Reference.PATIENT and all(where != other for _, other in found):
                 found.append((where.label or name_of(finding), where))
+                said.append(spoken(result.origin.name) if result.origin.kind == "machine" else "a reader")
+    # Two that drew the same lesion call it the same: then who drew it stands beside the name.
+    often = Counter(name for name, _ in found)
+    found = [
+        (f"{name}, {by}" if often[name] > 1 else name, where) for (name, where), by in zip(found, said, strict=True)
+    ]
     found.sort(key=lambda part: -part[1].volume_ml)
     kept = []
     for part in found[:_MOST]:

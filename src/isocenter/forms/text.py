@@ -169,11 +169,11 @@ def _whole(result: Result, form: Template) -> list[Sentence]:
         return []  # a finding of a person's own, taken back
     said = []
     machine = result.origin.kind == "machine"
-    name = f"{result.origin.name} {result.origin.version}".strip()
+    name = f"{words.spoken(result.origin.name)} {result.origin.version}".strip()
     heading = form.heading_for("Findings", result.origin.name)
     struck = [f for f in result.findings if f.verdict is Verdict.STRUCK]
     if result.outcome is Outcome.NONE:
-        looked = _LOOKED_FOR.get(result.origin.name, f"A finding of {result.origin.name.replace('_', ' ')}")
+        looked = _LOOKED_FOR.get(result.origin.name, f"A finding of {words.spoken(result.origin.name)}")
         text = f"{looked} was not detected" + (f" by {name}." if machine else ".")
         said.append(Sentence(f"none-{result.origin.name}", "Findings", text, machine, heading=heading))
     # Numbers of the whole belong to something that was found; of what looked and found none, the table has them.
@@ -217,7 +217,7 @@ def _impression(kept: Sequence[tuple[Result, Finding]], current: Sequence[Result
 
 
 def _declined(result: Result) -> list[Sentence]:
-    looked = _LOOKED_FOR.get(result.origin.name, _first_upper(result.origin.name.replace("_", " ")))
+    looked = _LOOKED_FOR.get(result.origin.name, _first_upper(words.spoken(result.origin.name)))
     text = words.one_line(f"{looked}{NOT_LOOKED_FOR}: {'; '.join(result.reasons)}").rstrip(".") + "."
     return [Sentence(f"{DECLINED}{result.origin.name}", "Not looked", text, machine=True)]
 

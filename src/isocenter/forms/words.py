@@ -6,7 +6,7 @@ import math
 
 from isocenter.record import Code, Finding, Measurement, codes
 
-__all__ = ["SHOWN_UNIT", "decimals", "name_of", "number", "one_line", "quantity", "side"]
+__all__ = ["SHOWN_UNIT", "decimals", "name_of", "number", "one_line", "quantity", "side", "spoken"]
 
 SHOWN_UNIT = {
     "{SUVbw}g/ml": "", "{SUVlbm}g/ml": "(lbm)", "{SUVibw}g/ml": "(ibw)", "{SUVbsa}cm2/ml": "(bsa)", "1": "",
@@ -27,6 +27,21 @@ _DECIMALS = {
     "{counts}": 0,
     "{pixels}": 0,
 }
+
+
+_WRITTEN = {
+    "ct": "CT", "mr": "MR", "mri": "MRI", "pet": "PET", "suv": "SUV", "xray": "X-ray", "dce": "DCE", "ecg": "ECG",
+    "flow4d": "4D flow", "3d": "3D", "4d": "4D",
+}  # fmt: skip
+
+
+def spoken(name: str) -> str:
+    """The name of an analysis as people write it.
+
+    >>> spoken("chest_xray_heart"), spoken("pet_uptake")
+    ('chest X-ray heart', 'PET uptake')
+    """
+    return " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
 
 
 def decimals(value: float, unit: str) -> int:

@@ -1,0 +1,160 @@
+"""Parts of pages over one archive: a cohort's survival, groups and federations, projects and emergencies, lesions
+joined by hand, and versions of a model where there is only one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from browser_eyes import faults, shot, until
+from department_server import serving
+from followed_people import LIVER, federated, followed
+
+from conftest import BUILT
+from department_for_oversight import AI, CHIEF, uid
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any]]:
+    if not BUILT.is_file():
+        pytest.skip("the pages are not built; run python hatch_build.py")
+    with serving(tmp_path_factory.mktemp("parts"), read=4) as (address, site, _):
+        followed(site)
+        federated(site)
+        yield address, site
+
+
+@pytest.fixture
+def desk(browser: Any, served: tuple[str, Any]) -> Iterator[Callable[[str], Any]]:
+    """A window of somebody who is signed in."""
+    address, site = served
+    made = []
+
+    def of(name: str) -> Any:
+        made.append(browser.new_context(base_url=address, viewport={"width": 1280, "height": 860}))
+        page = made[-1].new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"/sign-in?token={site.link(name)}")
+        page.get_by_role("navigation", name="Main").wait_for()
+        return page
+
+    yield of
+    for context in made:
+        context.close()
+
+
+def test_survival_two_groups_and_federations_by_key_and_address(desk: Any, axe: str) -> None:
+    page = desk("ito")
+    page.goto("/cohorts?q=description:liver")
+    page.get_by_text("120 of 124 studies").wait_for()
+    page.keyboard.press("2")
+    page.get_by_role("heading", name="Say what ends it").wait_for()
+    assert page.url.endswith("/cohorts/ask/survival?q=description%3Aliver")
+    page.get_by_label("Until a study shows").fill(f"{LIVER}:1900..")
+    page.keyboard.press("Enter")
+    page.get_by_role("img", name="Part of the people without it").wait_for()
+    page.get_by_label("In groups by").select_option(label="Sex")
+    page.get_by_text("Log-rank p < 0.001").wait_for()
+    page.reload()
+    men = page.get_by_role("row", name="M 20 10")
+    men.wait_for()
+    assert faults(page, axe) == []
+    shot(page, "cohort-survival")
+    page.get_by_label("Until a study shows").fill("year:2099..")
+    page.keyboard.press("Enter")
+    page.get_by_label("Until a study shows").fill("nonsense")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="No figure: ").wait_for()
+
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_label("Groups by").select_option(label="Sex")
+    page.get_by_label("This group").select_option("M")
+    page.get_by_label("against").select_option("F")
+    page.get_by_role("row", name="Liver volumetry: Volume").wait_for()
+    assert "one=M" in page.url and faults(page, axe) == []
+    shot(page, "cohort-compare")
+
+    page.locator("body").press("4")
+    page.get_by_role("row", name="Chest X-ray opacity takes part").wait_for()
+    page.get_by_role("button", name="PneumoniaMNIST").click()
+    page.get_by_role("row", name="east").get_by_text("▲ east").wait_for()
+    assert page.get_by_text("west 12").count() == 2 and faults(page, axe) == []
+    shot(page, "cohort-federated")
+
+
+def test_one_version_has_nothing_to_be_held_against(desk: Any) -> None:
+    page = desk("ito")
+    page.goto(f"/models/{AI}")
+    page.get_by_role("heading", name="Chest X-ray opacity").wait_for()
+    page.get_by_text("Intended use").or_(page.get_by_text("Not for")).first.wait_for()
+    page.keyboard.press("v")
+    page.get_by_role("heading", name="Nothing to hold it against").wait_for()
+    assert page.url.endswith("/compare")
+
+
+def test_a_project_is_made_and_an_emergency_is_opened_closed_and_looked_through(
+    desk: Any, served: tuple[str, Any], axe: str
+) -> None:
+    chief = desk("chief")
+    chief.goto("/settings/projects")
+    chief.get_by_label("Name", exact=True).fill("trial")
+    chief.get_by_label("What belongs to it").fill("a trial of livers")
+    chief.get_by_label("Who looks through emergencies").fill("chief")
+    chief.get_by_role("button", name="Make the project").click()
+    chief.get_by_role("row", name="trial a trial of livers").wait_for()
+    form = chief.get_by_role("form", name="Let somebody in, or put them out")
+    form.get_by_label("Who").fill("lee")
+    form.get_by_role("button", name="Save").click()
+    chief.get_by_text("lee (reader)").wait_for()
+    assert faults(chief, axe) == []
+    shot(chief, "projects")
+    served[1].projects.move(uid(2), "trial", reason="it is of the trial", who=CHIEF)
+
+    ito = desk("ito")
+    ito.goto(f"/study/{uid(2)}")
+    emergency = ito.get_by_role("form", name="Open in an emergency")
+    emergency.get_by_label("Why").fill("bleeding, asks for the old scan")
+    assert faults(ito, axe) == []
+    shot(ito, "emergency")
+    emergency.get_by_role("button", name="Open it for an hour").click()
+    bar = ito.get_by_role("status").filter(has_text="Opened in an emergency")
+    bar.get_by_text("chief looks through it").wait_for()
+    shot(ito, "emergency-bar")
+    bar.get_by_role("button", name="Close it now").click()
+    ito.get_by_role("form", name="Open in an emergency").wait_for()
+
+    chief.reload()
+    case = chief.get_by_role("article", name="Opened by ito")
+    case.get_by_text("bleeding, asks for the old scan").wait_for()
+    assert case.get_by_role("button", name="Not rightly so").is_disabled()
+    case.get_by_role("button", name="Rightly so", exact=True).click()
+    case.get_by_text("chief: rightly so").wait_for()
+
+
+def test_two_findings_are_joined_to_one_lesion_and_parted_again(desk: Any, served: tuple[str, Any]) -> None:
+    page = desk("lee")
+    study = "1.2.9.0.2"
+    points = lambda: [  # noqa: E731
+        [point and point["tracking"] for point in one["points"]]
+        for one in page.request.get(f"/api/studies/{study}/lesions").json()["lesions"]
+    ]
+    apart = [["2.25.770", None, None], [None, "2.25.771", None]]
+    page.goto(f"/patients/{study}")
+    page.get_by_role("button", name="Join or part by hand").click()
+    hand = page.get_by_role("group", name="Join or part by hand")
+    assert points() == apart
+    for box in (0, 1):
+        page.get_by_role("checkbox").nth(box).check()
+    hand.get_by_text("They stand as two lesions.").wait_for()
+    assert hand.get_by_role("button", name="They are not one").is_disabled()
+    hand.get_by_role("button", name="They are one lesion").click()
+    until(lambda: points() == [["2.25.770", "2.25.771", None]])
+    page.get_by_text("+40").wait_for()
+    shot(page, "lesions-joined")
+    for box in (0, 1):
+        page.get_by_role("checkbox").nth(box).check()
+    hand.get_by_role("button", name="They are not one").click()
+    until(lambda: points() == apart)
