@@ -82,7 +82,7 @@ function Fields({ told }: { told: Told }) {
   return (
     <>
       <p><strong>{one.value}</strong>, {count(one.people, "person", "people")}, against <strong>{other.value}</strong>, {count(other.people, "person", "people")}.{told.both !== 0 && <span class="muted"> {told.both === null ? `Fewer than ${told.few}` : told.both} in both groups are in neither.</span>}</p>
-      <div class="lesion-scroll">
+      <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Fields of both groups">
         <table class="plain wide">
           <thead><tr><th scope="col">Field</th><th scope="col" class="num">{one.value}: mean ± SD</th><th scope="col" class="num">{other.value}: mean ± SD</th><th scope="col" class="num">Missing</th><th scope="col" class="num">Difference (95 %)</th><th scope="col" class="num">Hedges g</th><th scope="col" class="num">Larger in the first</th><th scope="col" class="num">p</th><th scope="col" class="num">Holm</th></tr></thead>
           <tbody>

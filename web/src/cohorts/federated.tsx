@@ -101,10 +101,10 @@ function Rounds({ run }: { run: Run }) {
     <section aria-label="Rounds">
       <h2>{spoken(String(agreement.task ?? ""))}: {state(run)}{run.ended && `, ${moment(run.ended)} UTC`}</h2>
       {run.why && <p class="callout"><span class="soon" aria-hidden="true">▲</span> {run.why}</p>}
-      <p class="muted">{[agreement.method, agreement.at_least !== undefined && `sums of at least ${agreement.at_least} sites`, agreement.privacy ? `noise hides each ${agreement.privacy}, δ ${agreement.delta}` : "no noise: a sum is all that is hidden in", agreement.ground && `ground: ${agreement.ground}`].filter(Boolean).join(" · ")}</p>
+      <p class="muted">{[agreement.method, agreement.at_least !== undefined && `sums of at least ${agreement.at_least} sites`, agreement.privacy ? `noise hides each ${agreement.privacy}, δ ${agreement.delta}` : "no noise agreed: a site is hidden in the sum, and nowhere else", agreement.ground && `ground: ${agreement.ground}`].filter(Boolean).join(" · ")}</p>
       {run.role === "site" && <p class="muted">A site's journal holds its own part: who else was in a round is known to the coordinator. Set aside when it joined: {String(agreement.aside ?? 0)}.</p>}
       {rounds.length ? (
-        <div class="lesion-scroll">
+        <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Rounds of the federation">
           <table class="plain wide">
             <thead>
               {run.role === "site" ? <tr><th scope="col" class="num">Round</th><th scope="col">Sent</th><th scope="col" class="num">Pictures</th><th scope="col" class="num">Set aside</th><th scope="col" class="num">Bytes sent</th><th scope="col" class="num">ε so far</th></tr>
@@ -131,7 +131,7 @@ function Rounds({ run }: { run: Run }) {
           </table>
         </div>
       ) : <p>No round is finished yet.</p>}
-      {rounds.length > 0 && <p class="muted">{count(rounds.length, "round")}, {size(rounds.reduce((sum, one) => sum + all(one.bytes), 0))} in all. What a round costs goes over the line whatever the number of pictures.</p>}
+      {rounds.length > 0 && <p class="muted">{count(rounds.length, "round")}, {size(rounds.reduce((sum, one) => sum + all(one.bytes), 0))} in all. An update has the size of the network, however many pictures a site has.</p>}
     </section>
   );
 }

@@ -192,7 +192,7 @@ function Rows({ table }: { table: Table }) {
   return (
     <details class="whole">
       <summary>Table: the first {Math.min(SHOWN_ROWS, table.rows.length)} of {table.n}</summary>
-      <div class="lesion-scroll">
+      <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Rows of the cohort">
         <table class="plain">
           <thead><tr><th scope="col">Study</th>{columns.map((one) => <th key={one.name} scope="col" class={one.kind === "number" ? "num" : undefined}>{one.title}</th>)}</tr></thead>
           <tbody>{table.rows.slice(0, SHOWN_ROWS).map((row) => <tr key={row.study}><td><a href={to.study(row.study)}>open</a></td>{columns.map((one) => <td key={one.name} class={one.kind === "number" ? "num" : undefined}>{typeof row[one.name] === "number" ? number(row[one.name] as number) : (row[one.name] ?? <span class="faint">missing</span>)}</td>)}</tr>)}</tbody>

@@ -3,6 +3,7 @@ import { onHappening } from "../api/live";
 import { Critical, firstCall, isWhole, told } from "../critical/fields";
 import { openCriticals } from "../critical/open";
 import { Empty, Shown } from "../kit/states";
+import { StudyField } from "../kit/study-field";
 import { may, me } from "../me";
 import { Act } from "../oversight/act";
 import { Refusal } from "../oversight/refusal";
@@ -70,7 +71,7 @@ export function AlertsPart() {
         <New title="Raise an alert" open={address.value.searchParams.has("study")} submit="Raise it" path={`/api/studies/${address.value.searchParams.get("study") ?? ""}/alerts`} done={again}
           lead="For a finding that somebody must act on. The responsible person is asked at once, every reader when the time has passed, the head of the department when it has passed twice."
           shape={({ level, identified, ...rest }) => ({ ...rest, level: Number(level), identified: new Date(identified ?? "").toISOString() })}>
-          <StudyField />
+          <StudyHere />
           <label class="wide">Finding<input name="finding" required maxLength={500} /></label>
           <label>Somebody must act within<select name="level"><option value="1">minutes (60 min)</option><option value="2">hours (12 h)</option><option value="3">days (7 d)</option></select></label>
           <label>Identified<input type="datetime-local" name="identified" required defaultValue={firstCall(null).identified.slice(0, 16)} /></label>
@@ -82,7 +83,7 @@ export function AlertsPart() {
 }
 
 /** The study stands in the address, so that a list or the reading room can lead here with it. */
-function StudyField() {
+function StudyHere() {
   const [study, set] = useState(address.value.searchParams.get("study") ?? "");
   const keep = (value: string) => {
     set(value);
@@ -91,7 +92,7 @@ function StudyField() {
     history.replaceState(history.state, "", next);
     address.value = next;
   };
-  return <label class="wide">Study Instance UID<input required pattern="[0-9.]{1,64}" value={study} onInput={(event) => keep(event.currentTarget.value)} /></label>;
+  return <StudyField name="" value={study} keep={keep} />;
 }
 
 function Row({ alert, ladder, again }: { alert: Alert; ladder: string[]; again: () => void }) {

@@ -3,6 +3,7 @@ import { ask } from "../api/door";
 import { address, setQuery } from "../router";
 import { count, day } from "../words";
 import { New } from "./list";
+import { StudyField } from "../kit/study-field";
 
 interface Held {
   uid: string;
@@ -23,7 +24,7 @@ export function RejectForm({ codes, done }: { codes: Record<string, string>; don
   }, [study]);
   return (
     <New title="Reject images" open={!!study} submit="Take out of use" path={`/api/studies/${study}/reject`} done={done} lead="Nothing is deleted: a rejection note is written, and the images are hidden until it is taken back.">
-      <label class="wide">Study Instance UID<input required pattern="[0-9.]{1,64}" value={study} onInput={(event) => setQuery("study", event.currentTarget.value)} /></label>
+      <StudyField name="" value={study} keep={(typed) => setQuery("study", typed)} />
       <label>What of it<select name="series"><option value="">the whole study</option>{held?.series.map((one) => <option key={one.uid} value={one.uid}>{one.modality} {one.number ?? ""} {one.description} ({count(one.images, "image")})</option>)}</select></label>
       <label>Why<select name="code">{Object.entries(codes).map(([code, meaning]) => <option key={code} value={code}>{meaning.replace(/^Rejected for /, "").toLowerCase()}</option>)}</select></label>
       <label class="wide">In words<input name="reason" required minLength={3} maxLength={500} placeholder="wrong side marker; repeated" /></label>

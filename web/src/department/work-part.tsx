@@ -1,4 +1,5 @@
 import { Empty, Shown } from "../kit/states";
+import { StudyField } from "../kit/study-field";
 import { may } from "../me";
 import { to } from "../router";
 import { Because, dicomTime, listPath, New, type Paged, Pages, Pick, useAsked } from "./list";
@@ -63,7 +64,7 @@ export function WorkPart() {
         <New title="Schedule a work item" submit="Schedule it" path="/api/workitems" done={again} lead="Any program that watches the work items may claim it.">
           <label class="wide">What is to be done<input name="label" required maxLength={64} placeholder="Outline the organs at risk" /></label>
           <label>Priority<select name="priority" defaultValue="MEDIUM"><option value="HIGH">high</option><option value="MEDIUM">medium</option><option value="LOW">low</option></select></label>
-          <label class="wide">Study Instance UID, where it is about one<input name="study" pattern="[0-9.]{1,64}" /></label>
+          <StudyField required={false} label="Study Instance UID, where it is about one" />
         </New>
       )}
     </>

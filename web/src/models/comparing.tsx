@@ -84,7 +84,7 @@ function Both({ told }: { told: Compared }) {
       {told.paired ? <Paired told={told.paired} /> : <p><Unknown because={told.because} /></p>}
       <h2>Each by itself</h2>
       <table class="plain beside">
-        <thead><tr><th scope="col" /><Heads sides={told.sides} /></tr></thead>
+        <thead><tr><th scope="col">Figure</th><Heads sides={told.sides} /></tr></thead>
         <tbody>
           <tr><th scope="row">State</th>{told.sides.map((side) => <td key={side.digest}>{side.state}</td>)}</tr>
           <tr><th scope="row">Sealed test</th>{told.sides.map((side) => <td key={side.digest}>{side.judged ? <>{spoken(side.judged.metric)} {figure(side.judged.primary)}, n {side.judged.n}, {moment(side.judged.when)} UTC</> : <Unknown because="it was not measured here" />}</td>)}</tr>
@@ -154,7 +154,7 @@ function Groups({ groups, sides }: { groups: Compared["groups"]; sides: Side[] }
   return (
     <>
       <h2>Subgroups</h2>
-      <div class="lesion-scroll">
+      <div class="lesion-scroll" tabIndex={0} role="group" aria-label="Subgroups of both versions">
         <table class="plain">
           <thead><tr><th scope="col">Group</th><th scope="col">Figure</th><Heads sides={sides} /></tr></thead>
           <tbody>

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
+import { StudyField } from "../kit/study-field";
 import { me } from "../me";
 import { to } from "../router";
 import { day } from "../words";
@@ -92,7 +93,7 @@ function AskTwo({ again }: { again: () => void }) {
     <>
       <h2>Ask two readers</h2>
       <form class="controls" onSubmit={(event) => void send(event)}>
-        <label class="wide">Study Instance UID<input name="study" required pattern="[0-9.]{1,64}" /></label>
+        <StudyField />
         <label class="wide">Question, to be answered by yes or no<input name="question" required maxLength={300} /></label>
         <label>First reader<input name="first" required /></label>
         <label>Second reader, or AI<input name="second" required /></label>

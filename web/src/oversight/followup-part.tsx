@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
+import { StudyField } from "../kit/study-field";
 import { address, to } from "../router";
 import { day } from "../words";
 import { Act, fields } from "./act";
@@ -110,7 +111,7 @@ function AskOne({ again }: { again: () => void }) {
     <details class="rules">
       <summary>Recommend a follow-up</summary>
       <form class="controls" ref={form} onSubmit={(event) => void send(event)}>
-        <label class="wide">Study Instance UID<input name="study" required pattern="[0-9.]{1,64}" defaultValue={address.value.searchParams.get("study") ?? ""} /></label>
+        <StudyField value={address.value.searchParams.get("study") ?? ""} />
         <label class="wide">What for<input name="finding" required maxLength={500} /></label>
         <label>Due<DayField name="due" required /></label>
         <label>Modality<input class="short" name="modality" maxLength={16} placeholder="CT" /></label>

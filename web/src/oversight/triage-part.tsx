@@ -105,7 +105,7 @@ function Told({ told }: { told: Effect }) {
           )}
         </tbody>
       </table>
-      {worst && worst[1].value > 0 && <p class="callout"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {worst[0]} pays most: {change(worst[1])}, {worst[1].n} studies.</p>}
+      {worst && whole.needed === 0 && worst[1].value > 0 && <p class="callout"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {worst[0]} pays most: {change(worst[1])}, {worst[1].n} studies.</p>}
       {groups.length > 0 && <Ranges title="Observed change of the mean wait, all hours" line={0} rows={groups.map((group) => ({ name: group, ...whole.observed[group]! }))} />}
       {told.waits.length > 0 && whole.needed === 0 && <Waits told={told} />}
       <details class="rules">
