@@ -21,12 +21,27 @@ def _rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
+def _must_exist(test: str) -> None:
+    place, _, name = test.partition("::")
+    text = (ROOT / place).read_text("utf-8")
+    assert not name or re.search(rf"^def {name}\(", text, re.M), test
+
+
 @pytest.mark.parametrize("row", _rows("hazards.tsv"), ids=lambda row: row["hazard"])
 def test_every_control_of_a_hazard_is_a_test_that_exists(row: dict[str, str]) -> None:
     assert all(row.values()), "hazard, harm, control and test are all said"
-    place, _, name = row["test"].partition("::")
-    text = (ROOT / place).read_text("utf-8")
-    assert not name or re.search(rf"^def {name}\(", text, re.M), row["test"]
+    _must_exist(row["test"])
+
+
+def test_every_promise_of_safety_is_a_test_that_exists_or_says_what_it_lacks() -> None:
+    rows = _rows("requirements.tsv")
+    assert len({row["promise"] for row in rows}) == len(rows) > 40
+    for row in rows:
+        assert row["answer"] in ("met", "partly", "not applicable"), row
+        assert row["words"] or row["answer"] == "met", f"what is not shown is said: {row['promise']}"
+        if row["answer"] != "not applicable":
+            _must_exist(row["test"])
+    assert sum(row["answer"] == "partly" for row in rows) <= 2, "a change for the worse is said on purpose"
 
 
 def test_every_requirement_of_asvs_has_one_answer_and_a_place_or_a_reason() -> None:
