@@ -184,6 +184,7 @@ _STROKE = 7  # pixels: strokes of letters are thinner than this, at one of the s
 _SCALES = (1, 2, 4)
 _FAINT, _CLEAR = 0.06, 0.1  # shares of the picture's range: contrast of letters of one value, and of any
 _STEEP, _MANY, _TALL = 2.0, 5, 6  # letters of any value: how far above what is around, how many, how many pixels tall
+_CROSSED, _STRONG = 4, 0.13  # strokes that a quarter of a line's rows cross; share of the range by which it stands out
 _AROUND = 16  # pixels: the width of what counts as around
 _SPIKE, _SPIKES = 6.0, 6  # by how many deviations a drawn value is too frequent, and how many such are followed
 
@@ -193,7 +194,8 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
 
     Letters that were drawn with one value, as machines draw them, make this value more frequent among thin pixels than
     the values beside it, however much fine structure there is: so small ones and those in speckle are found. Letters of
-    any value (a lossy compression or a lens has blurred them) are thin and stand out from what is around them. Both
+    any value (a lossy compression or a lens has blurred them) are thin and stand out from what is around them; a rib or
+    a ripple does so, too, but runs along the line, where letters cross it stroke by stroke. Both
     bright and dark, upright and turned by a quarter, at three scales.
 
     Args:
@@ -217,8 +219,10 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
             for mask in _drawn(part, _relief(light)):
                 found += _times(_either_way(mask), scale)
             if scale < _SCALES[-1]:
-                rows = _either_way(_clear(_relief(soft)), least=_MANY)
-                found += _times([r for r in rows if min(r[2] - r[0], r[3] - r[1]) >= _TALL], scale)
+                relief = _relief(soft)
+                mask = _clear(relief)
+                rows = [r for r in _either_way(mask, least=_MANY) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
+                found += _times([r for r in rows if _is_of_strokes(mask, relief, r)], scale)
     return _joined(found, grey.shape)
 
 
@@ -264,6 +268,19 @@ def _clear(relief: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     power = ndimage.uniform_filter(relief * relief, 2 * _AROUND + 1)
     strong: npt.NDArray[np.bool_] = relief > np.maximum(_CLEAR, _STEEP * np.sqrt(np.maximum(power, 0)))
     return strong
+
+
+def _is_of_strokes(
+    mask: npt.NDArray[np.bool_], relief: npt.NDArray[np.float32], line: tuple[int, int, int, int]
+) -> bool:
+    """Whether a line is crossed by strokes, as letters are, and stands out as what somebody wrote to be read."""
+    top, left, bottom, right = line
+    part = mask[top:bottom, left:right]
+    if relief[top:bottom, left:right][part].mean(dtype=np.float64) < _STRONG:
+        return False
+    along = part if part.shape[1] >= part.shape[0] else part.T
+    strokes = np.count_nonzero(along[:, 1:] & ~along[:, :-1], axis=1) + along[:, 0]
+    return int(np.sort(strokes)[-1 - max(1, len(strokes) // 4)]) >= _CROSSED
 
 
 def _either_way(mask: npt.NDArray[np.bool_], *, least: int = 3) -> list[tuple[int, int, int, int]]:
