@@ -75,6 +75,22 @@ def test_one_batch_is_read_while_the_one_before_is_kept(parts: dict[str, Any]) -
     assert {a.status for a in answers} == {"stored"} and len(answers) == 130
 
 
+def test_one_alone_is_kept_early_only_where_it_is_new_and_whole(parts: dict[str, Any]) -> None:
+    """The same image in another file, or half a file, leaves nothing behind that nobody asks for."""
+    taking, blobs = Receiving(**parts), parts["blobs"]
+    same = bytearray(made(1))
+    same[0:4] = b"else"  # a preamble that another sender writes
+    answers, going = [], []
+    for data in (made(1), made(2)[:-1], bytes(same), made(1), made(3)):
+        incoming = blobs.incoming()
+        incoming.write(data)
+        answers += taking.take([incoming], "S")
+        going.append(incoming.going)
+    assert [one.status for one in answers] == ["stored", "rejected", "there", "there", "stored"]
+    assert going == [True, False, False, False, True]
+    assert set(blobs.digests()) == {answers[0].digest, answers[4].digest}
+
+
 def test_a_disk_that_fails_acknowledges_nothing(parts: dict[str, Any]) -> None:
     class Full(Blobs):
         def put_many(self, *_: Any, **__: Any) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from store_samples import NOON, image
-from test_store_blobs import CountedDisk, left_over
+from test_store_blobs import CountedDisk, OrderedDisk, left_over
 
 from isocenter.errors import Unavailable
 from isocenter.store import Blobs, receive
@@ -67,6 +67,42 @@ def test_one_alone_has_a_thread_beside_it_and_several_have_none(tmp_path: Path) 
     )
     first.drop(), second.drop()  # one of two with the same bytes was kept
     assert left_over(tmp_path) == [] and come(blobs)._work is not None
+
+
+@pytest.mark.parametrize("data", [b"", b"short", DATA])
+def test_one_that_is_to_be_kept_becomes_durable_by_itself(data: bytes, tmp_path: Path) -> None:
+    Blobs(str(tmp_path))
+    disk = OrderedDisk()
+    blobs = Blobs(str(tmp_path), disk=disk)
+    disk.calls.clear()
+    incoming = come(blobs, data)
+    blobs.go_on(incoming)
+    blobs.go_on(incoming)
+    digest = incoming.digest()
+    with blobs.putting(incoming, digest) as durable:
+        durable()
+    assert disk.calls[0] == "create" and disk.calls[-2:] == ["name_new", "flush"] and left_over(tmp_path) == []
+    before = list(disk.calls)
+    assert blobs.put_many([incoming]) == [digest] == [hashlib.sha256(data).hexdigest()] and disk.calls == before
+    incoming.drop()
+    assert blobs.get(digest) == data
+
+
+@pytest.mark.parametrize("fail_at", range(5))
+def test_a_disk_that_says_no_to_one_that_keeps_itself(tmp_path: Path, fail_at: int) -> None:
+    Blobs(str(tmp_path))
+    disk = OrderedDisk(error=errno.EIO)
+    blobs = Blobs(str(tmp_path), disk=disk)
+    disk.fail_at = len(disk.calls) + fail_at
+    incoming = blobs.incoming()
+    with pytest.raises(Unavailable, match="the disk reports an error"):
+        incoming.write(DATA)
+        blobs.go_on(incoming)
+        assert incoming.digest() == hashlib.sha256(DATA).hexdigest()
+        blobs.put_many([incoming])
+    incoming.drop()
+    assert disk.fired and left_over(tmp_path) == [] and list(blobs.digests()) == []
+    assert blobs.get(*blobs.put_many([come(blobs)])) == DATA
 
 
 def test_a_sender_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:

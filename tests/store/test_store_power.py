@@ -35,11 +35,13 @@ def stored(folder: Path, disk: ForgettingDisk) -> list[tuple[int, str]]:
         many = [data_of(next(numbers)) for _ in range(batch)]
         for digest in blobs.put_many(many):
             acknowledged.append((len(disk.told), digest))
-    for _ in range(6):
+    for turn in range(6):
         incoming = blobs.incoming()
         data = data_of(next(numbers))
         incoming.write(data[:100])
         incoming.write(data[100:])
+        if turn % 2:
+            blobs.go_on(incoming)
         acknowledged += [(len(disk.told), digest) for digest in blobs.put_many([incoming])]
     blobs.close()
     return [(len(disk.told) if at is None else at, digest) for at, digest in acknowledged]

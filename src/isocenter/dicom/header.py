@@ -27,17 +27,23 @@ __all__ = ["ae_title", "check_whole", "merge", "read_header", "scan", "wrap_imag
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*\Z")
 _DATE = re.compile(r"(\d{4})[.\-]?(\d{2})[.\-]?(\d{2})")
 _DIRECTORY = "1.2.840.10008.1.3.10"
+_IDENTITIES = (
+    (0x00080018, "SOP Instance UID"),
+    (0x00080016, "SOP Class UID"),
+    (0x0020000E, "Series Instance UID"),
+    (0x0020000D, "Study Instance UID"),
+)
 
 
-def read_header(data: bytes | bytearray, *, digest: str | Callable[[], str] = "") -> Study:
+def read_header(data: bytes | bytearray, *, digest: str | Callable[[str], str] = "") -> Study:
     """The record of one instance: a Study with one Series with one Instance.
 
     The file is held against the same rules as in `check_whole`, for a record of half a file would be believed.
 
     Args:
         data: a whole Part 10 file.
-        digest: its SHA-256 where it was computed from these very bytes already, or what gives it: that is asked late,
-            for another thread may still be computing it.
+        digest: its SHA-256 where it was computed from these very bytes already, or what gives it. That is asked last,
+            when the file is known to be whole and sound, with its SOP Instance UID: another thread may still compute.
 
     Raises:
         NotWhole: when the file is not whole.
@@ -52,18 +58,19 @@ def read_header(data: bytes | bytearray, *, digest: str | Callable[[], str] = ""
     if len(file.syntax) > 64 or not _UID.match(file.syntax):
         raise Refused(f"transfer syntax {file.syntax[:80]!r}", "it is no UID", "export it again in one of DICOM's")
     facts, own = all_facts(file, charsets)
+    sop_uid, sop_class, series_uid, study_uid = (_identity(file, tag, name) for tag, name in _IDENTITIES)
     instance = Instance(
-        sop_uid=_identity(file, 0x00080018, "SOP Instance UID"),
-        sop_class=_identity(file, 0x00080016, "SOP Class UID"),
+        sop_uid=sop_uid,
+        sop_class=sop_class,
         transfer_syntax=file.syntax,
-        digest=(digest() if callable(digest) else digest) or hashlib.sha256(data).hexdigest(),
-        size=len(data),
         number=_whole_number(file, 0x00200013),
         facts=own,
         **_size(file),
+        size=len(data),
+        digest=(digest(sop_uid) if callable(digest) else digest) or hashlib.sha256(data).hexdigest(),
     )
     series = Series(
-        uid=_identity(file, 0x0020000E, "Series Instance UID"),
+        uid=series_uid,
         modality=file.ascii(0x00080060),
         number=_whole_number(file, 0x00200011),
         description=text(file, 0x0008103E, charsets),
@@ -74,7 +81,7 @@ def read_header(data: bytes | bytearray, *, digest: str | Callable[[], str] = ""
         instances=(instance,),
     )
     return Study(
-        uid=_identity(file, 0x0020000D, "Study Instance UID"),
+        uid=study_uid,
         patient=Patient(
             id=text(file, 0x00100020, charsets),
             name=text(file, 0x00100010, charsets),

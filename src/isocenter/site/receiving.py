@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from isocenter.errors import IsocenterError, Refused
@@ -21,7 +22,7 @@ from isocenter.record.project import EVERYBODY, Reach
 from isocenter.site.ledgering import tally
 from isocenter.site.noting import heard, is_note
 from isocenter.store.incoming import Incoming
-from isocenter.store.intake import Stored, receive
+from isocenter.store.intake import Stored, is_new, receive
 
 if TYPE_CHECKING:
     from isocenter.dicom.checked import Checked
@@ -90,13 +91,13 @@ class Receiving:
         first = next(batches, [])
         second = next(batches, None)
         if second is None:
-            return self._keep(_read(first), sender, way)
+            return self._keep(self._read(first), sender, way)
         answers: list[Stored] = []
         with ThreadPoolExecutor(1, thread_name_prefix="receiving") as beside:
-            before: Future[list[Stored]] = beside.submit(self._keep, _read(first), sender, way)
+            before: Future[list[Stored]] = beside.submit(self._keep, self._read(first), sender, way)
             batch: list[Given] | None = second
             while batch is not None:
-                read = _read(batch)
+                read = self._read(batch)
                 answers += before.result()
                 before = beside.submit(self._keep, read, sender, way)
                 batch = next(batches, None)
@@ -127,6 +128,20 @@ class Receiving:
         with contextlib.suppress(Refused):
             heard(Index(self.database, self.blobs), self.journal, data, sender=sender, now=now, may=self._may(way))
 
+    def _read(self, batch: Sequence[Given]) -> list[Read]:
+        if len(batch) < 2:
+            return [_read_one(one, partial(self._digest, one) if isinstance(one, Incoming) else "") for one in batch]
+        # A digest lets go of the interpreter, so one thread computes them while this one reads the headers.
+        with ThreadPoolExecutor(1, thread_name_prefix="digests") as beside:
+            digests = [_later(beside, one) for one in batch]
+            return [_read_one(given, digest) for given, digest in zip(batch, digests, strict=True)]
+
+    def _digest(self, incoming: Incoming, sop_uid: str) -> str:
+        """The digest of an image that came alone. One that is new is kept from now on, beside what is left to do."""
+        if is_new(self.database, sop_uid):
+            self.blobs.go_on(incoming)
+        return incoming.digest()
+
     def _may(self, way: _Way) -> Callable[[str], bool]:
         """Whether a note from this sender may speak of a study."""
         return lambda uid: (
@@ -134,20 +149,17 @@ class Receiving:
         )
 
 
-def _read(batch: Sequence[Given]) -> list[Read]:
-    if len(batch) < 2:
-        return [_read_one(given, given.digest if isinstance(given, Incoming) else "") for given in batch]
-    # A digest lets go of the interpreter, so one thread computes them while this one reads the headers.
-    with ThreadPoolExecutor(1, thread_name_prefix="digests") as beside:
-        digests = [
-            one.digest if isinstance(one, Incoming)
-            else beside.submit(_sha256, one).result if isinstance(one, bytes | bytearray) else ""
-            for one in batch
-        ]  # fmt: skip
-        return [_read_one(given, digest) for given, digest in zip(batch, digests, strict=True)]
+def _later(beside: Executor, given: Given) -> str | Callable[[str], str]:
+    """What gives the digest of a file when its header was read; empty for one that has it."""
+    if isinstance(given, Incoming):
+        return lambda _: given.digest()
+    if isinstance(given, bytes | bytearray):
+        future = beside.submit(_sha256, given)
+        return lambda _: future.result()
+    return ""
 
 
-def _read_one(given: Given, digest: str | Callable[[], str]) -> Read:
+def _read_one(given: Given, digest: str | Callable[[str], str]) -> Read:
     from isocenter.dicom.checked import Checked
     from isocenter.dicom.header import read_header
 

@@ -107,8 +107,14 @@ class Blobs:
             self._disk,
             files.aside() if files is not None else None,
             beside=self._threads().submit if alone else None,
+            keep=files.keep if files is not None else None,
             ended=partial(self._arriving.discard, turn),
         )
+
+    def go_on(self, incoming: Incoming) -> None:
+        """Begin to keep what came alone, beside what its receiver still does; `put_many` or `putting` sees its end."""
+        if self.keyring is None or not self.keyring.active:
+            incoming.go_on()
 
     def put_many(
         self,
@@ -156,10 +162,13 @@ class Blobs:
         return digest + SEALED, seal(data, digest, keys)
 
     def _keep(self, new: Mapping[str, bytes | bytearray | Incoming]) -> None:
+        going = {name: given for name, given in new.items() if isinstance(given, Incoming) and given.going}
+        for given in going.values():
+            given.durable()
         if self._files is None:
             self._map(self._send, new.items())
-        else:
-            self._files.keep(new)
+        elif rest := {name: given for name, given in new.items() if name not in going} if going else new:
+            self._files.keep(rest)
 
     @contextlib.contextmanager
     def putting(
@@ -170,6 +179,9 @@ class Blobs:
         Yields:
             what waits until the bytes are durable, and raises as `put_many` does where they cannot be.
         """
+        if isinstance(data, Incoming) and data.going:
+            yield data.durable
+            return
         future = self._threads().submit(self.put_many, [data], [digest], of=[of])
         try:
             yield future.result

@@ -29,7 +29,7 @@ from isocenter.store.incoming import Incoming
 from isocenter.store.journal import Journal, append_within, hold_end
 from isocenter.store.statements import Statement
 
-__all__ = ["Stored", "receive"]
+__all__ = ["Stored", "is_new", "receive"]
 
 _PER_EVENT = 250  # instances in one journal entry; a longer one is slow to read back
 _PER_ROUND = 500  # files in one transaction; a longer one keeps other senders waiting
@@ -119,6 +119,11 @@ def receive(
             if isinstance(given, Incoming):
                 given.drop()  # those that are kept have their names by now
     return answers
+
+
+def is_new(database: Database, sop_uid: str) -> bool:
+    """Whether nothing of a SOP Instance UID was ever received, as things stand now."""
+    return not database.look(_INSTANCE, [{"uid": sop_uid}])[0]
 
 
 def _round(
