@@ -38,6 +38,7 @@ def live(folder: str, life: str) -> None:
     def come(uid: str) -> Incoming:
         incoming = blobs.incoming()
         incoming.write(bytes_of(uid))
+        blobs.go_on(incoming)  # where no other comes at the same moment
         return incoming
 
     def send(thread: int, batch: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -166,6 +167,7 @@ class _Agreement:
 
     def __init__(self, facts: dict[str, Any], varying: set[str]) -> None:
         self.facts, self.varying = facts, varying
+        self.began = len(varying)
         self.pushed: dict[str, Any] = {}  # values that were the series' and are now each instance's own
         self.added: list[dict[str, Any]] = []
 
@@ -177,6 +179,15 @@ class _Agreement:
                     self._part(name)
             own |= {name: shared[name] for name in self.varying & shared.keys() if name not in own}
         self.added.append(own)
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing parted that was shared before."""
+        return len(self.varying) == self.began
+
+    def told(self) -> dict[str, str]:
+        """What is shared and what is not, as the series holds it."""
+        return {"facts": _json(self.facts), "varying": _json(sorted(self.varying))}
 
     def _part(self, name: str) -> None:
         self.varying.add(name)
@@ -198,8 +209,8 @@ def _fold_series(
     for uid, said in told.items():
         mine = [item for item in items if item["series_uid"] == uid]
         before = known.get(uid)
-        facts = json.loads(before["facts"]) if before else dict(mine[0].get("series_facts", said["facts"]))
-        agreement = _Agreement(facts, set(json.loads(before["varying"])) if before else set())
+        facts = dict(_read(before["facts"])) if before else dict(mine[0].get("series_facts", said["facts"]))
+        agreement = _Agreement(facts, set(_read(before["varying"])) if before else set())
         for item in mine:
             own = dict(item["facts"])
             agreement.add(item.get("series_facts", said["facts"]), own)
@@ -233,8 +244,7 @@ def _series_row(
         "uid": uid,
         "study_uid": study_uid,
         **row,
-        "facts": _json(agreement.facts),
-        "varying": _json(sorted(agreement.varying)),
+        **({name: before[name] for name in ("facts", "varying")} if before and agreement.held else agreement.told()),
         "instance_count": count,
     }
 
@@ -251,6 +261,12 @@ def _push_down(series_uid: str, pushed: Mapping[str, Any], connection: sa.Connec
     _CHANGE_FACTS.run(
         connection, *({"of_uid": uid, "facts": _json({**pushed, **json.loads(facts)})} for uid, facts in found)
     )
+
+
+@lru_cache(maxsize=64)
+def _read(text: str) -> Any:
+    """What a series holds, read once while its images arrive; nobody may change it."""
+    return json.loads(text)
 
 
 _json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode

@@ -4,10 +4,10 @@ Where images come over a network, the digest and the disk would else wait for th
 What is written here has no name that anyone reads, and counts for nothing until `Blobs.put_many` has flushed and named
 it; so a sender that breaks off leaves nothing behind.
 
-Where only one image is on its way, another thread digests and writes what came, while this one goes on to receive, and
-then reads the header: digest and disk let go of the interpreter, so both happen at once. As soon as the header says that
-the image is one to keep, that other thread also names and flushes it, and nobody has to wake it for that. Where several
-are on their way, their own threads keep every core busy without it.
+Where only one image is on its way, another thread digests and writes what came, while this one goes on to receive and
+then reads the header: digest and disk let go of the interpreter, so both happen at once. As soon as the header says
+that the image is one to keep, that other thread also names and flushes it, and nobody has to wake it for that. Where
+several are on their way, their own threads keep every core busy without it.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from isocenter.record.study import Instance, Patient, Series, Study
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
+from isocenter.store.held import held, images_held
 from isocenter.store.incoming import Incoming
 from isocenter.store.journal import Journal, append_within, hold_end
 from isocenter.store.statements import Statement
@@ -35,15 +36,7 @@ _PER_EVENT = 250  # instances in one journal entry; a longer one is slow to read
 _PER_ROUND = 500  # files in one transaction; a longer one keeps other senders waiting
 
 _uid: sa.BindParameter[Any] = sa.bindparam("uid")
-# What is rejected is known, and stays rejected when it is sent again; what was purged may come anew.
-_INSTANCE = Statement(
-    sa.union_all(
-        sa.select(t.instance.c.digest).where(t.instance.c.sop_uid == _uid),
-        sa.select(t.rejected.c.digest).where((t.rejected.c.sop_uid == _uid) & (t.rejected.c.purged == 0)),
-    )
-)
 _REHOMED = Statement(sa.select(t.rehomed.c.was).where(t.rehomed.c.study_uid == _uid))
-_SERIES = Statement(sa.select(t.series.c.study_uid).where(t.series.c.uid == _uid))
 _STUDY = Statement(sa.select(t.study.c.patient_id, t.study.c.issuer).where(t.study.c.uid == _uid))
 _HOME = Statement(sa.select(t.home.c.project).where(t.home.c.study_uid == _uid))
 _WHERE = Statement(
@@ -123,7 +116,7 @@ def receive(
 
 def is_new(database: Database, sop_uid: str) -> bool:
     """Whether nothing of a SOP Instance UID was ever received, as things stand now."""
-    return not database.look(_INSTANCE, [{"uid": sop_uid}])[0]
+    return not images_held(database, [sop_uid])
 
 
 def _round(
@@ -134,14 +127,13 @@ def _round(
     way: _Way,
     measured: bool,
 ) -> list[Stored]:
-    uids = [] if way.reach is not None else list({one.sop_uid for one in arrivals})
-    held = {
-        u: rows[0] for u, rows in zip(uids, database.look(_INSTANCE, [{"uid": u} for u in uids]), strict=True) if rows
-    }
-    new = [one for one in arrivals if not (one.sop_uid in held and alike(one, held[one.sop_uid][0]))]
+    # Of one that goes on by itself it was asked a moment ago; a sender that may not see all is told nothing by this.
+    asked = {one.sop_uid for one in arrivals if not one.going} if way.reach is None else set()
+    there = images_held(database, asked)
+    new = [one for one in arrivals if not (one.sop_uid in there and alike(one, there[one.sop_uid]))]
     taken = iter(_kept(database, blobs, new, alike, way, measured))
     kept = set(map(id, new))
-    return [next(taken) if id(one) in kept else Stored(one.sop_uid, "there", held[one.sop_uid][0]) for one in arrivals]
+    return [next(taken) if id(one) in kept else Stored(one.sop_uid, "there", there[one.sop_uid]) for one in arrivals]
 
 
 def _kept(
@@ -220,6 +212,11 @@ class _Arrival:
         self.given = given
 
     @property
+    def going(self) -> bool:
+        """Whether it becomes durable by itself already."""
+        return isinstance(self.given, Incoming) and self.given.going
+
+    @property
     def data(self) -> bytes | bytearray:
         return self.given.data if isinstance(self.given, Incoming) else self.given
 
@@ -280,9 +277,10 @@ class _Known:
     """What the archive knows of the identities of some arrivals, kept up to date while they are judged."""
 
     def __init__(self, connection: sa.Connection, arrivals: Sequence[_Arrival]) -> None:
-        self._instances = _found(connection, _INSTANCE, {a.sop_uid for a in arrivals})
-        self._series = _found(connection, _SERIES, {a.series_uid for a in arrivals})
-        self._studies = _found(connection, _STUDY, {a.study_uid for a in arrivals})
+        known = held(
+            connection, *({getattr(a, name) for a in arrivals} for name in ("sop_uid", "series_uid", "study_uid"))
+        )
+        self._instances, self._series, self._studies = known.images, known.series, known.studies
         self._connection, self._aside = connection, set[tuple[str, str]]()
         self._homes: dict[str, str] = {}
 
@@ -294,21 +292,20 @@ class _Known:
         before = self._instances.get(one.sop_uid)
         if before is not None:
             # The second question is for two that came at the same moment, neither of which saw the other.
-            if before[0] == digest or alike(one, before[0]):
-                return "there", before[0], ""
+            if before == digest or alike(one, before):
+                return "there", before, ""
             return "conflict", digest, f"SOP Instance UID {one.sop_uid} is here already with other content"
         home = self._series.get(one.series_uid)
-        if home is not None and home[0] != one.study_uid:
-            return "conflict", digest, f"series {one.series_uid} belongs to study {home[0]}, not {one.study_uid}"
+        if home is not None and home != one.study_uid:
+            return "conflict", digest, f"series {one.series_uid} belongs to study {home}, not {one.study_uid}"
         owner = self._studies.get(one.study_uid)
-        if owner is not None and tuple(owner) != one.patient and not self._was_of(one):
+        if owner is not None and owner != one.patient and not self._was_of(one):
             return "conflict", digest, f"study {one.study_uid} belongs to another patient than '{one.patient[0]}'"
         return "stored", digest, ""
 
     def _within(self, one: _Arrival, project: str, reach: Reach) -> bool:
         """Whether the study that an arrival names, and those that have its series and itself, may be added to."""
-        series = self._series.get(one.series_uid)
-        studies = {one.study_uid, *(series or ())}
+        studies = {one.study_uid, self._series.get(one.series_uid, one.study_uid)}
         if one.sop_uid in self._instances:
             studies |= {row[0] for row in _WHERE.rows(self._connection, {"uid": one.sop_uid})}
         return all(reach.holds(uid, self.home(uid, project)) for uid in studies)
@@ -336,8 +333,8 @@ class _Known:
         return any((was["patient_id"], was["issuer"]) == one.patient for was in (json.loads(row[0]) for row in rows))
 
     def add(self, one: _Arrival) -> None:
-        self._instances[one.sop_uid] = (one.item["digest"],)
-        self._series[one.series_uid] = (one.study_uid,)
+        self._instances[one.sop_uid] = str(one.item["digest"])
+        self._series[one.series_uid] = one.study_uid
         self._studies[one.study_uid] = one.patient
 
     def set_aside_now(self, one: _Arrival) -> bool:
@@ -347,10 +344,6 @@ class _Known:
             return False
         self._aside.add(key)
         return not _ASIDE.rows(self._connection, {"uid": key[0], "of": key[1]})
-
-
-def _found(connection: sa.Connection, query: Statement, uids: set[str]) -> dict[str, tuple[str, ...]]:
-    return {uid: row for uid in uids for row in query.rows(connection, {"uid": uid})}
 
 
 def _received_events(study_uid: str, some: Sequence[_Arrival], sender: str, now: datetime) -> Iterable[Event]:
