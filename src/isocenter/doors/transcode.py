@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any
 
+from isocenter.dicom.byte_order import turn_words
 from isocenter.errors import Refused
 
 __all__ = ["transcode"]
@@ -30,7 +30,7 @@ def transcode(data: bytes, syntax: str) -> bytes:
         if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
             dataset.decompress(generate_instance_uid=False)
         if not dataset.file_meta.TransferSyntaxUID.is_little_endian:
-            _turn_words(dataset)
+            turn_words(dataset)
         dataset.file_meta.TransferSyntaxUID = target
         made = BytesIO()
         # dcmwrite takes what was decoded above; Dataset.save_as would refuse to turn the byte order.
@@ -42,18 +42,3 @@ def transcode(data: bytes, syntax: str) -> bytes:
             "retrieve it in the transfer syntax that is stored",
         ) from error
     return made.getvalue()
-
-
-def _turn_words(dataset: Any) -> None:
-    """Decode every element of a Big Endian data set, and turn the words that pydicom keeps as bytes."""
-    widths = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
-    for element in dataset.iterall():
-        width = widths.get(element.VR, 1)
-        if element.keyword == "PixelData" and width > 1:
-            width = max(width, int(dataset.get("BitsAllocated", 16)) // 8)
-        raw = element.value
-        if width > 1 and isinstance(raw, bytes) and len(raw) % width == 0:
-            turned = bytearray(len(raw))
-            for place in range(width):
-                turned[place::width] = raw[width - 1 - place :: width]
-            element.value = bytes(turned)

@@ -16,6 +16,7 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from isocenter.dicom.byte_order import BIG_ENDIAN, little_endian
 from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused
 from isocenter.record import Code, Origin, Result, Series, Study
 
@@ -104,7 +105,7 @@ def person_name(name: str) -> str:
 
 
 def load(data: bytes, *, pixels: bool = True) -> Dataset:
-    """Read a stored file.
+    """Read a stored file, whatever its transfer syntax; one in Big Endian comes turned, as highdicom wants it.
 
     Raises:
         NotWhole: when it is not DICOM.
@@ -112,7 +113,8 @@ def load(data: bytes, *, pixels: bool = True) -> Dataset:
     from pydicom import dcmread
 
     with reading("a stored file"):
-        return dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
+        found = dcmread(io.BytesIO(data), stop_before_pixels=not pixels)
+        return little_endian(found) if found.file_meta.get("TransferSyntaxUID") == BIG_ENDIAN else found
 
 
 @contextmanager
