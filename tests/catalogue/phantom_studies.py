@@ -14,17 +14,33 @@ import numpy as np
 import pydicom
 from real_series import loaded
 
+from isocenter.analysis.need import Dated
 from isocenter.analysis.plan import earlier_of, plan
 from isocenter.analysis.registry import discover
 from isocenter.analysis.run import Request, run
 from isocenter.dicom.header import merge, read_header
+from isocenter.errors import IsocenterError
 from isocenter.forms import seg
 from isocenter.record import Finding, Origin, Outcome, Result, codes
 from isocenter.site.loading import Loading, read_folder
-from isocenter.space import Region
+from isocenter.space import Region, Volume
 from isocenter.testing.phantoms import (
-    abdomen_ct, abdomen_mr, breast, checkerboards, chest, coronary, dce_mr, fetus, flow_mr, followed, heart, liver_ct,
-    pet_ct, stroke_ct, stroke_mr, thorax,
+    abdomen_ct,
+    abdomen_mr,
+    breast,
+    checkerboards,
+    chest,
+    coronary,
+    dce_mr,
+    fetus,
+    flow_mr,
+    followed,
+    heart,
+    liver_ct,
+    pet_ct,
+    stroke_ct,
+    stroke_mr,
+    thorax,
 )  # fmt: skip
 from isocenter.testing.phantoms.patient import Person
 from isocenter.testing.phantoms.pet_ct import Ball
@@ -42,8 +58,17 @@ class Asked:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def answers(files: Sequence[bytes], asked: Asked, folder: Path) -> list[Result]:
-    """What the analysis says on the files in a folder, as the command line asks it; in this process."""
+@dataclass(frozen=True)
+class Prepared:
+    """One run that the plan binds, with its inputs read; or an answer that needed none."""
+
+    study_uid: str
+    inputs: Mapping[str, Any]
+    done: Callable[[], Result]
+
+
+def prepared(files: Sequence[bytes], asked: Asked, folder: Path) -> list[Prepared]:
+    """What the analysis would run on, of files in a folder, as the command line reads them."""
     folder.mkdir()
     for number, data in enumerate(files):
         (folder / f"{number:05d}").write_bytes(data)
@@ -57,11 +82,52 @@ def answers(files: Sequence[bytes], asked: Asked, folder: Path) -> list[Result]:
             planned = plan([analysis], study, earlier)
             for declined in planned.declined:
                 origin = Origin("machine", analysis.name, analysis.version)
-                told.append(Result(study.uid, Outcome.DECLINED, origin, NOW, declined.sentences()))
+                gone = Result(study.uid, Outcome.DECLINED, origin, NOW, declined.sentences())
+                told.append(Prepared(study.uid, {"declined": declined.sentences()}, lambda gone=gone: gone))  # type: ignore[misc]
             for binding in planned.bindings:
                 load = Loading(study, analysis.needs, binding.series, held, earlier)
-                told.append(run(Request(analysis.name, study.uid, load, NOW, asked.parameters), analysis).result)
-    return sorted(told, key=lambda r: (r.study_uid, [f.words for f in r.findings]))
+                given = _given(load)
+                asking = Request(analysis.name, study.uid, given, NOW, asked.parameters)
+                inputs = given.inputs if given.refused is None else {"refused": str(given.refused)}
+                told.append(Prepared(study.uid, inputs, lambda asking=asking: run(asking, analysis).result))  # type: ignore[misc]
+    return sorted(told, key=lambda p: p.study_uid)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """Inputs that were read while their files were there, or the refusal that reading ended in."""
+
+    inputs: Mapping[str, Any]
+    refused: IsocenterError | None = None
+
+    def __call__(self) -> Mapping[str, Any]:
+        if self.refused is not None:
+            raise self.refused
+        return self.inputs
+
+
+def _given(load: Loading) -> _Given:
+    try:
+        return _Given(load())
+    except IsocenterError as refused:
+        return _Given({}, refused)
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two inputs are the same to the last bit: then an analysis, which is a function, says the same."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(alike(one[k], other[k]) for k in one)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(alike(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, Volume) and isinstance(other, Volume):
+        said = [
+            (v.geometry, v.axes, v.quantity, v.unit, v.series_uid, v.instance_uids, v.array.dtype, repr(v.facts))
+            for v in (one, other)
+        ]
+        return said[0] == said[1] and np.array_equal(one.array, other.array)
+    if isinstance(one, Dated) and isinstance(other, Dated):
+        return (one.study_uid, one.day) == (other.study_uid, other.day) and alike(one.given, other.given)
+    return bool(one == other)
 
 
 def _outlined_head() -> Sequence[bytes]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from multi_frame import multi_frame
-from phantom_studies import STUDIES, answers, files_of
+from phantom_studies import STUDIES, alike, files_of, prepared
 
 from isocenter.analysis.registry import discover
 from isocenter.record import Outcome, Result
@@ -22,14 +21,23 @@ def test_every_analysis_has_its_study() -> None:
 
 
 def law(name: str, encodings: list[str], folder: Path) -> None:
+    """Inputs that are the same to the last bit give the same answer; where they are not, both are asked."""
     files = files_of(name)
-    plain = answers(files, STUDIES[name], folder / "plain")
-    assert any(r.outcome is not Outcome.DECLINED for r in plain), [r.reasons for r in plain]
+    plain = prepared(files, STUDIES[name], folder / "plain")
+    answers: list[Result] = []
     told = {}
     for number, encoding in enumerate(encodings):
         again = EVERY[encoding](files, random.Random(f"{name} {encoding}"))
-        if again is not None:
-            told[encoding] = differences(plain, answers(again, STUDIES[name], folder / str(number)))
+        if again is None:
+            continue
+        other = prepared(again, STUDIES[name], folder / str(number))
+        if [p.study_uid for p in plain] == [p.study_uid for p in other] and all(
+            alike(a.inputs, b.inputs) for a, b in zip(plain, other, strict=True)
+        ):
+            continue
+        answers = answers or [p.done() for p in plain]
+        assert any(r.outcome is not Outcome.DECLINED for r in answers), [r.reasons for r in answers]
+        told[encoding] = differences(answers, [p.done() for p in other])
     assert {encoding: said for encoding, said in told.items() if said} == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,7 +37,9 @@ def analyses(as_json: Json = False) -> None:
 @app.command()
 def analyse(
     what: Annotated[str, typer.Argument(help="A path (no archive needed) or a Study Instance UID.")],
-    only: Annotated[str, typer.Option(help="Name of one analysis.")] = "",
+    only: Annotated[
+        list[str] | None, typer.Option(help="Name of an analysis; give it again, or with commas, for several.")
+    ] = None,
     given: Annotated[list[str] | None, typer.Option("--set", help="A parameter: name=value.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for SEG, SR, parametric maps, NIfTI, meshes and figures.")
@@ -50,14 +53,33 @@ def analyse(
     from isocenter.forms.answer import answer
 
     screen = Screen(as_json)
-    parameters = _parameters(given or [])
+    parameters, names = _parameters(given or []), _names(only or [])
     with screen.progress("analysing") as told:
         if Path(what).exists():
-            done = _of_path(Path(what), only, parameters, out, wrap, told, screen)
+            done = _of_path(Path(what), names, parameters, out, wrap, told, screen)
         else:
-            done = _of_study(what, only, parameters, out, folder, told)
+            _must_be_a_study(what)
+            done = _of_study(what, names, parameters, out, folder, told)
     screen.answer([answer(r) for r in done])
     _show(screen, done)
+
+
+def _names(only: list[str]) -> list[str]:
+    """Names as they were given, each once, in the order of the command.
+
+    >>> _names(["volumetry", "radiomics, volumetry"])
+    ['volumetry', 'radiomics']
+    """
+    return list(dict.fromkeys(name.strip() for part in only for name in part.split(",") if name.strip()))
+
+
+def _must_be_a_study(what: str) -> None:
+    from isocenter.errors import NotFound
+
+    if not re.fullmatch(r"[0-9.]{1,64}", what):
+        raise NotFound(
+            f"'{what}'", "there is no such file or folder, and it is no Study Instance UID", "check the path"
+        )
 
 
 def _parameters(given: list[str]) -> dict[str, Any]:
@@ -78,7 +100,7 @@ def _parameters(given: list[str]) -> dict[str, Any]:
 
 
 def _of_path(
-    path: Path, only: str, parameters: dict[str, Any], out: Path | None, wrap: str, told: Any, screen: Any
+    path: Path, names: list[str], parameters: dict[str, Any], out: Path | None, wrap: str, told: Any, screen: Any
 ) -> list[Any]:
     from isocenter.analysis.plan import earlier_of, plan
     from isocenter.analysis.registry import address, discover
@@ -91,7 +113,7 @@ def _of_path(
     from isocenter.site.loading import Loading, read_folder
 
     registry = discover()
-    chosen = [registry.get(only)] if only else list(registry.analyses.values())
+    chosen = [registry.get(n) for n in names] if names else list(registry.analyses.values())
     with read_folder(path, wrap=wrapper_of(wrap) if wrap else None) as held:
         for name, reason in held.rejected:
             screen.warn(f"{name}: {reason}")
@@ -120,13 +142,17 @@ def _of_path(
 
 
 def _of_study(
-    uid: str, only: str, parameters: dict[str, Any], out: Path | None, folder: Path | None, told: Any
+    uid: str, names: list[str], parameters: dict[str, Any], out: Path | None, folder: Path | None, told: Any
 ) -> list[Any]:
     from isocenter.cli.written import write_out
     from isocenter.site.verbs import HOUSE
 
     with house(folder) as held:
-        done = held.site.analyse(uid, who=HOUSE, only=only, parameters=parameters, told=told)
+        done = [
+            one
+            for name in names or [""]
+            for one in held.site.analyse(uid, who=HOUSE, only=name, parameters=parameters, told=told)
+        ]
         if out is not None:
             study = held.site.study(uid, who=HOUSE)
             for _, result in done:
@@ -159,6 +185,8 @@ def why(
     from isocenter.cli.screen import Screen
 
     screen = Screen(as_json)
+    if not Path(study).exists():
+        _must_be_a_study(study)
     rows = _why_path(Path(study)) if Path(study).exists() else _why_study(study, folder)
     screen.answer({"study": study, "analyses": rows})
     for row in rows:

@@ -223,16 +223,18 @@ def _head(data: bytes | bytearray | memoryview) -> tuple[Dataset, str, int]:
 
 def _stranger(data: bytes | bytearray | memoryview) -> tuple[str, str, str]:
     head = bytes(data[:132])
-    for magic, name in (
-        (b"\xff\xd8\xff", "a JPEG image"),
-        (b"\x89PNG", "a PNG image"),
-        (b"PK\x03\x04", "a ZIP archive"),
-        (b"\x1f\x8b", "a gzip file"),
-        (b"%PDF", "a PDF document"),
-        (b"\x5c\x01\x00\x00", "a NIfTI image"),
+    wrap, unpack = "import images with --wrap", "give archives as a folder or as one ZIP"
+    nifti = "NIfTI says neither modality nor patient: convert it to DICOM, or give its array to isocenter.methods"
+    for magic, name, do in (
+        (b"\xff\xd8\xff", "a JPEG image", wrap),
+        (b"\x89PNG", "a PNG image", wrap),
+        (b"PK\x03\x04", "a ZIP archive", unpack),
+        (b"\x1f\x8b", "a gzip file", f"unpack it; {nifti}"),
+        (b"%PDF", "a PDF document", "leave it out"),
+        (b"\x5c\x01\x00\x00", "a NIfTI image", nifti),
     ):
         if head.startswith(magic):
-            return f"the file is {name}, not DICOM", "", "import images with --wrap, archives as folder or ZIP"
+            return f"the file is {name}, not DICOM", "", do
     if not head:
         return "the file is empty", "", "send it again"
     if head[:2] in (b"\x08\x00", b"\x00\x08", b"\x02\x00") and len(data) > 16:

@@ -15,6 +15,7 @@ def answer(result: Result) -> dict[str, Any]:
     return {
         "analysis": result.origin.name,
         "version": result.origin.version,
+        "study_uid": result.study_uid,
         "answer": result.outcome.value,
         "reasons": list(result.reasons),
         "findings": [_finding(f) for f in result.findings],
