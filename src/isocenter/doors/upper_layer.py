@@ -104,7 +104,6 @@ class Link:
         self.sock.settimeout(self.timeout_s)
         self._buffer = bytearray(_ROOM)
         self._start = self._end = 0
-        self._wakes_late = hasattr(socket, "SO_RCVLOWAT") and not isinstance(self.sock, ssl.SSLSocket)
         self._pieces: deque[tuple[int, int, memoryview]] = deque()
 
     # reading
@@ -117,11 +116,8 @@ class Link:
             room[:held] = self._buffer[self._start : self._end]
             self._buffer, self._start, self._end = room, 0, held
         view = memoryview(self._buffer)
-        while (lacking := need - self._end + self._start) > 0:
+        while self._end - self._start < need:
             try:
-                if self._wakes_late:
-                    # Woken once when all of a PDU is there, and not for every packet of it.
-                    self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, lacking)
                 got = self.sock.recv_into(view[self._end :])
             except TimeoutError:
                 self.abort()
@@ -308,7 +304,6 @@ class Link:
             Ended: the caller speaks no TLS, too old a one, or shows no certificate that is trusted.
         """
         try:
-            self._wakes_late = False  # records of TLS are taken as they come
             self.sock = tls.wrap_socket(self.sock, server_side=True)
         except OSError as error:
             raise Ended(f"no TLS ({getattr(error, 'reason', None) or error.strerror or error})") from None
