@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from isocenter.dicom.assemble import assemble
 from isocenter.dicom.header import merge, read_header
+from isocenter.dicom.pixels import rendered
 from isocenter.forms.key_images import key_images
+from isocenter.forms.planes import planes
 from isocenter.record import Finding, Origin, Outcome, Result, Verdict, codes
 from isocenter.space import Region
 from isocenter.testing.phantoms import Person, pet_ct
@@ -25,8 +32,6 @@ def trunk() -> tuple[object, dict[str, bytes], Result]:
     by_digest = {hashlib.sha256(d).hexdigest(): d for d in files}
     ct = next(s for s in study.series if s.modality == "CT")
     grid = assemble(ct, by_digest.__getitem__)[0].geometry
-    import numpy as np
-
     mask = np.zeros(grid.shape, bool)
     mask[20:30, 60:80, 60:80] = True
     mask[24, 50:90, 50:90] = True
@@ -45,9 +50,32 @@ def trunk() -> tuple[object, dict[str, bytes], Result]:
 def test_the_picture_is_of_the_slice_on_which_the_finding_is_largest(trunk: tuple) -> None:  # type: ignore[type-arg]
     study, files, result = trunk
     (picture,) = key_images(study, [result], files.__getitem__)
-    assert picture.caption == "Lesion: ball, slice 25 of 60"
+    assert picture.caption == "Lesion: ball, slice 25 of 60, enlarged"
     assert picture.svg.startswith("<svg")
     assert "<image" in picture.svg
+
+
+def test_a_small_finding_is_enlarged_about_its_place(trunk: tuple) -> None:  # type: ignore[type-arg]
+    study, files, result = trunk
+    grid = result.findings[0].where.geometry
+    mask = np.zeros(grid.shape, bool)
+    mask[24, 70:74, 100:104] = True
+    where = Region(grid, mask=mask, series_uid=result.findings[0].where.series_uid, label="spot")
+    (picture,) = key_images(
+        study, [replace(result, findings=(Finding(codes.STRUCTURE, where=where),))], files.__getitem__
+    )
+    assert picture.caption.endswith("spot, slice 25 of 60, enlarged") and "◇ spot" in picture.svg
+    data = base64.b64decode(re.search(r'base64,([^"]+)', picture.svg)[1])  # type: ignore[index]
+    part = np.asarray(Image.open(io.BytesIO(data)))
+    (plane,) = planes(study, where, files.__getitem__).keys() & {24}
+    uid = planes(study, where, files.__getitem__)[plane].sop_uid
+    whole = np.asarray(Image.open(io.BytesIO(rendered(files[uid]))))
+    wide = round(100 / grid.spacing_mm[2])
+    assert part.shape == (round(100 / grid.spacing_mm[1]), wide)
+    row, column = 72 - part.shape[0] // 2, 102 - wide // 2
+    assert np.array_equal(part, whole[row : row + part.shape[0], column : column + wide])
+    x = [float(v) for v in re.findall(r"[ML]([0-9.]+),", picture.svg)]
+    assert min(x) == pytest.approx((100 - column) * 420 / wide, abs=1.0)  # the outline stands on its pixels
 
 
 def test_a_struck_finding_and_one_without_a_place_have_no_picture(trunk: tuple) -> None:  # type: ignore[type-arg]

@@ -1,13 +1,16 @@
 """Key images of a report: for each finding the image on which it is largest, with its outline.
 
-The outline is that of the screen, so that paper leads back to the image.
+The outline is that of the screen, so that paper leads back to the image. A small finding is enlarged, and its caption
+says so: a plaque of three pixels cannot be seen on a picture of the whole chest.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from isocenter.dicom.pixels import rendered
 from isocenter.errors import IsocenterError
@@ -59,10 +62,47 @@ def _picture(study: Study, finding: Finding, result: Result, sources: Sources) -
     _, rows, columns = region.geometry.shape
     name = words.name_of(finding)
     said = f"{name}: {region.label or 'outline'}, slice {index + 1} of {region.geometry.shape[0]}"
+    png = rendered(sources(plane.sop_uid), max(0, plane.frame - 1) if plane.frame else 0)
+    box = _near(region.mask[index], region.geometry.spacing_mm[1:])
+    lines = contours(region, index)
+    if box is not None and (cut := _cut(png, (rows, columns), box)) is not None:
+        png, (rows, columns) = cut, (box[0].stop - box[0].start, box[1].stop - box[1].start)
+        lines = [np.asarray(line) - (box[1].start, box[0].start) for line in lines]
+        said += ", enlarged"
+    # What is only measured has no name of its own but that of its outline.
+    shown = region.label if finding.what == codes.STRUCTURE and region.label else name
     svg = plot.key_image(
-        rendered(sources(plane.sop_uid), max(0, plane.frame - 1) if plane.frame else 0),
+        png,
         (rows, columns),
-        [plot.Outlined(name, contours(region, index), machine=result.origin.kind == "machine")],
+        [plot.Outlined(shown, lines, machine=result.origin.kind == "machine")],
         spacing_mm=region.geometry.spacing_mm[1:],
     )
     return Picture(svg, said)
+
+
+def _near(mask: npt.NDArray[np.bool_], mm: tuple[float, float]) -> tuple[slice, slice] | None:
+    """Rows and columns about a small outline, a square of four times its extent and at least 100 mm; None where that
+    is most of the image anyway.
+    """
+    edges = [np.flatnonzero(mask.any(axis=1 - axis)) for axis in (0, 1)]
+    side_mm = max(100.0, 4.0 * max((e[-1] - e[0] + 1) * s for e, s in zip(edges, mm, strict=True)))
+    if side_mm > 0.7 * max(n * s for n, s in zip(mask.shape, mm, strict=True)):
+        return None
+    cuts = []
+    for edge, step, size in zip(edges, mm, mask.shape, strict=True):
+        wide = min(size, max(8, round(side_mm / step)))
+        first = int(np.clip((edge[0] + edge[-1] + 1) / 2 - wide / 2, 0, size - wide))
+        cuts.append(slice(first, first + wide))
+    return cuts[0], cuts[1]
+
+
+def _cut(png: bytes, shape: tuple[int, int], box: tuple[slice, slice]) -> bytes | None:
+    """That part of a picture; None where its pixels are not those of the region's grid."""
+    from PIL import Image
+
+    whole = Image.open(io.BytesIO(png))
+    if whole.size != (shape[1], shape[0]):
+        return None
+    out = io.BytesIO()
+    whole.crop((box[1].start, box[0].start, box[1].stop, box[0].stop)).save(out, "PNG")
+    return out.getvalue()
