@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.masked import Spacing
 
 __all__ = ["AlignedGrid", "aligned_positions"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Spacing = tuple[float, float, float]
 
 _REACH = 24  # voxels beyond which a cubic spline remembers less than 1e-13
 _HALF = 0.5 - 1e-6

@@ -18,7 +18,6 @@ vessels.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods.masked import must_be_mask
+from isocenter.methods.masked import as_mask, as_spacing
 
 __all__ = [
     "THRESHOLD_HU",
@@ -126,7 +125,8 @@ def calcium(
     >>> round(calcium(block, (0.5, 0.5, 0.5), convention="spacing").score, 2)
     2.67
     """
-    _must_fit(hu, spacing_mm, where, convention, neighbours, mg_per_mm3_hu)
+    spacing_mm, where = as_spacing(spacing_mm), None if where is None else as_mask(where)
+    _must_fit(hu, where, convention, neighbours, mg_per_mm3_hu)
     from scipy.ndimage import find_objects, label
 
     bright = hu >= THRESHOLD_HU
@@ -173,7 +173,8 @@ def callister_volume_mm3(
     """
     from scipy.ndimage import zoom
 
-    _must_fit(hu, spacing_mm, where, "spacing", 8, None)
+    spacing_mm, where = as_spacing(spacing_mm), None if where is None else as_mask(where)
+    _must_fit(hu, where, "spacing", 8, None)
     factor = max(1, round(spacing_mm[0] / max(spacing_mm[1], spacing_mm[2])))
     bright = hu >= THRESHOLD_HU
     if where is not None:
@@ -228,7 +229,6 @@ def is_sharp(kernel: str) -> bool:
 
 def _must_fit(
     hu: npt.NDArray[np.floating],
-    spacing_mm: Sequence[float],
     where: npt.NDArray[np.bool_] | None,
     convention: str,
     neighbours: int,
@@ -238,10 +238,6 @@ def _must_fit(
         raise Refused(f"an array of shape {hu.shape}", "calcium is counted in slices of rows and columns")
     if where is not None and where.shape != hu.shape:
         raise Refused(f"a region of shape {where.shape}", f"the images have {hu.shape}")
-    if where is not None:
-        must_be_mask(where)
-    if not all(np.isfinite(s) and s > 0 for s in spacing_mm):
-        raise Refused(f"spacing {tuple(spacing_mm)} mm", "areas need millimetres")
     if convention not in ("area", "spacing"):
         raise Refused(f"convention '{convention}'", "the score is by 'area' or by 'spacing'")
     if neighbours not in (4, 8):

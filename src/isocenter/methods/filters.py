@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
+from isocenter.methods.masked import Spacing, as_image, as_spacing
 
 __all__ = [
     "BOUNDARIES",
@@ -36,7 +37,6 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 Boundary = Literal["zero", "nearest", "periodic", "mirror"]
 Pooling = Literal["max", "mean"]
-Spacing = tuple[float, float, float]
 Kernels = tuple[Floats, Floats, Floats]
 """One odd kernel for each axis (slice, row, column); a single 1 leaves an axis as it is."""
 
@@ -67,7 +67,7 @@ def mean(
     if size < 1 or size % 2 == 0:
         raise Refused(f"a mean over {size} voxels", "the window needs a middle", "take an odd number")
     kernel = np.full(size, 1.0 / size)
-    return _convolved(_image(image), (_ONE if by_slice else kernel, kernel, kernel), boundary)
+    return _convolved(as_image(image), (_ONE if by_slice else kernel, kernel, kernel), boundary)
 
 
 def laplacian_of_gaussian(
@@ -89,14 +89,14 @@ def laplacian_of_gaussian(
     Raises:
         Refused: when sigma is below a quarter of a voxel, where the sampled kernel means nothing.
     """
-    axes = (1, 2) if by_slice else (0, 1, 2)
+    axes, spacing_mm = (1, 2) if by_slice else (0, 1, 2), as_spacing(spacing_mm)
     sigmas = [sigma_mm / spacing_mm[a] for a in axes]
     if min(sigmas) < 0.25:
         raise Refused(
             f"sigma {sigma_mm:g} mm on voxels of {max(spacing_mm):g} mm", "the filter is finer than the voxels"
         )
     smooth, curved = zip(*(_gaussian(s, truncate) for s in sigmas), strict=True)
-    held = _image(image)
+    held = as_image(image)
     parts = []
     for bent in range(len(axes)):
         kernels = [_ONE, _ONE, _ONE]
@@ -130,7 +130,9 @@ def laws(
     if unknown or len(names) not in (2, 3):
         raise Refused(f"Laws kernels '{kernels}'", f"two or three of {', '.join(_LAWS)} are wanted")
     made = [np.asarray(_LAWS[n]) / np.linalg.norm(_LAWS[n]) for n in names]
-    response = separable(_image(image), made, rotation_invariant=rotation_invariant, pooling=pooling, boundary=boundary)
+    response = separable(
+        as_image(image), made, rotation_invariant=rotation_invariant, pooling=pooling, boundary=boundary
+    )
     if energy is None:
         return response
     return mean(np.abs(response), 2 * energy + 1, boundary=boundary, by_slice=len(names) == 2)
@@ -179,15 +181,6 @@ def pooled(responses: Iterator[Floats], pooling: Pooling) -> Floats:
 def padded(image: Floats, widths: Sequence[int], boundary: Boundary) -> Floats:
     """The image with what is taken to lie beyond its edge."""
     return np.pad(image, [(w, w) for w in widths], mode=BOUNDARIES[boundary][1])  # type: ignore[call-overload, no-any-return]
-
-
-def _image(image: npt.NDArray[np.floating]) -> Floats:
-    held = np.asarray(image, dtype=np.float64)
-    if held.ndim != 3:
-        raise Refused(f"an image of {held.ndim} axes", "filters take (slices, rows, columns)")
-    if not np.isfinite(held).all():
-        raise Refused("intensities that are not numbers", "a filter would spread them over the image")
-    return held
 
 
 def _convolved(image: Floats, kernels: Kernels, boundary: Boundary) -> Floats:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods.filters import Boundary, Floats, Spacing, padded, pooled
+from isocenter.methods.filters import Boundary, Floats, padded, pooled
+from isocenter.methods.masked import Spacing, as_image, as_spacing
 
 __all__ = ["gabor", "reach_mm"]
 
@@ -46,7 +47,7 @@ def gabor(
     if not (sigma_mm > 0 and wavelength_mm > 0 and gamma > 0):
         raise Refused(f"sigma {sigma_mm:g}, wavelength {wavelength_mm:g}, gamma {gamma:g}", "all are positive")
     angles = [theta_deg] if step_deg is None else sorted({round(a % 180.0, 9) for a in np.arange(0.0, 360.0, step_deg)})
-    held = np.asarray(image, dtype=np.float64)
+    held, spacing_mm = as_image(image), as_spacing(spacing_mm)
     planes = (0, 1, 2) if orthogonal else (0,)
 
     def responses() -> Iterator[Floats]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from numba import njit
 
 from isocenter.errors import Refused
-from isocenter.methods.masked import must_fit
+from isocenter.methods.masked import as_spacing, must_fit
 
 __all__ = ["local_peaks", "statistics", "summary"]
 
@@ -86,7 +86,7 @@ def local_peaks(
     Raises:
         Refused: when the region is empty, or no mask of this image; see `isocenter.methods.masked`.
     """
-    must_fit(image, mask)
+    mask, spacing_mm = must_fit(image, mask), as_spacing(spacing_mm)
     if not mask.any():
         raise Refused("a region without voxels", "it has no peak")
     reach = [int(PEAK_RADIUS_MM // s) for s in spacing_mm]

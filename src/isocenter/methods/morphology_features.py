@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods.masked import must_be_mask, must_fit
+from isocenter.methods.masked import Spacing, as_mask, as_spacing, must_fit
 from isocenter.methods.spatial_autocorrelation import autocorrelation
 from isocenter.space import Geometry, Region, surface
 
@@ -21,7 +21,6 @@ __all__ = ["shape", "shape_with_intensity"]
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-Spacing = tuple[float, float, float]
 
 _TERMS = 20  # of the series for an ellipsoid's surface, as the manual has it
 
@@ -36,7 +35,7 @@ def shape(mask: Mask, spacing_mm: Spacing) -> dict[str, float]:
     Raises:
         Refused: when the region is empty or lies in one line, where shapes have no axes.
     """
-    must_be_mask(mask)
+    mask, spacing_mm = as_mask(mask), as_spacing(spacing_mm)
     from scipy.spatial import ConvexHull
     from scipy.spatial.distance import pdist
 
@@ -92,8 +91,7 @@ def shape_with_intensity(
     Raises:
         Refused: when fewer than two voxels are held, or all have one intensity; for masks that are none of this image.
     """
-    must_be_mask(mask)
-    must_fit(image, held)
+    mask, held, spacing_mm = as_mask(mask), must_fit(image, held), as_spacing(spacing_mm)
     x = np.asarray(image[held], dtype=np.float64)
     moran, geary = autocorrelation(image, held, spacing_mm)
     total = float(x.sum())

@@ -21,9 +21,10 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.methods import discretisation, texture
-from isocenter.methods.aligned_grid import AlignedGrid, Spacing
+from isocenter.methods.aligned_grid import AlignedGrid
 from isocenter.methods.intensity import PEAK_RADIUS_MM, local_peaks, statistics
 from isocenter.methods.intensity_histogram import histogram, volume_histogram
+from isocenter.methods.masked import Spacing, as_mask, as_spacing
 from isocenter.methods.morphology_features import shape, shape_with_intensity
 from isocenter.methods.resegmentation import resegmented
 from isocenter.methods.response_maps import response
@@ -155,6 +156,7 @@ def prepare(
     Raises:
         Refused: when mask and image do not fit, or the region is empty at some step.
     """
+    mask, spacing_mm = as_mask(mask), as_spacing(spacing_mm)
     if image.ndim != 3 or image.shape != mask.shape:
         raise Refused(f"image {image.shape} and mask {mask.shape}", "they must be of the same voxels")
     wanted = configuration.spacing_mm

@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods.filters import Floats, Spacing, laplacian_of_gaussian, laws, mean
+from isocenter.methods.filters import Floats, laplacian_of_gaussian, laws, mean
 from isocenter.methods.gabor import gabor
 from isocenter.methods.gabor import reach_mm as gabor_reach_mm
+from isocenter.methods.masked import Spacing
 from isocenter.methods.riesz import riesz_log, riesz_simoncelli
 from isocenter.methods.wavelets import separable_wavelet, simoncelli
 

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods.filters import Boundary, Floats, Spacing, laplacian_of_gaussian
+from isocenter.methods.filters import Boundary, Floats, laplacian_of_gaussian
+from isocenter.methods.masked import Spacing, as_image
 from isocenter.methods.wavelets import band, filtered, frequencies
 
 __all__ = ["riesz", "riesz_log", "riesz_simoncelli"]
@@ -32,7 +33,7 @@ def riesz(image: npt.NDArray[np.floating], order: Order, *, boundary: Boundary =
         Refused: when no order is positive.
     """
     checked = _checked(order)
-    return filtered(np.asarray(image, dtype=np.float64), lambda shape: _transfer(shape, checked), boundary=boundary)
+    return filtered(as_image(image), lambda shape: _transfer(shape, checked), boundary=boundary)
 
 
 def riesz_log(
@@ -54,7 +55,7 @@ def riesz_simoncelli(
 ) -> Floats:
     """The Riesz transform of a level of Simoncelli's wavelet."""
     checked = _checked(order)
-    held = np.asarray(image, dtype=np.float64)
+    held = as_image(image)
     return filtered(held, lambda shape: band(shape, level) * _transfer(shape, checked), boundary=boundary)
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.methods.filters import Boundary, Floats, Pooling, padded, separable
+from isocenter.methods.masked import as_image
 
 __all__ = ["band", "filtered", "frequencies", "low_pass", "ring", "separable_wavelet", "simoncelli"]
 
@@ -52,7 +53,7 @@ def separable_wavelet(
     before = [[_holes(low, n)] * len(bands) for n in range(level - 1)]
     kernels = [_holes(low if b == "L" else high, level - 1) for b in bands.upper()]
     return separable(
-        np.asarray(image, dtype=np.float64), kernels, before=before, rotation_invariant=rotation_invariant,
+        as_image(image), kernels, before=before, rotation_invariant=rotation_invariant,
         pooling=pooling, boundary=boundary,
     )  # fmt: skip
 
@@ -69,7 +70,7 @@ def simoncelli(
     """
     if level < 1:
         raise Refused(f"level {level}", "levels are counted from 1")
-    held = np.asarray(image, dtype=np.float64)
+    held = as_image(image)
     return filtered(held, lambda shape: band(shape, level), boundary=boundary, by_slice=by_slice)
 
 
