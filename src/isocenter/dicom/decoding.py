@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -40,6 +40,7 @@ _MEMORY = 16 << 30  # address space of the child, at most
 _ROOM, _ROOM_FOR_FILE, _ROOM_FOR_PIXELS = 512 << 20, 3, 12
 _LARGEST_FILE = 2 << 30  # that a child may write: SimpleITK reads files only
 _SECONDS, _SECONDS_A_FRAME = 30.0, 2.0
+_WAITS = 4  # times as long on the clock as the processor may take
 _CHILDREN = 2
 _KINDS = frozenset({"|u1", "|i1", "<u2", "<i2", "<u4", "<i4", "<f4", "<f8", "|b1"})
 # OpenJPEG refuses what it cannot read, where GDCM's own copy of it aborts.
@@ -53,7 +54,8 @@ def decode(data: bytes, numbers: Sequence[int], *, seconds: float | None = None)
     Args:
         data: a whole Part 10 file.
         numbers: frame numbers from 0.
-        seconds: how long it may take; by default half a minute and two seconds for each frame.
+        seconds: of the processor that it may take; by default half a minute and two for each frame. On the clock it may
+            last four times as long, so that a busy machine does not fail a good image.
 
     Returns:
         (n, rows, columns) or (n, rows, columns, 3), colour as RGB.
@@ -84,6 +86,29 @@ def _fits(answer: dict[str, Any], raw: bytes) -> bool:
     return bool(np.prod(answer["shape"], dtype=np.int64) * np.dtype(answer["kind"]).itemsize == len(raw))
 
 
+class _Patience:
+    """How long to wait for an answer: so much of the child's processor, and a few times as much on the clock."""
+
+    def __init__(self, seconds: float, used: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds, self.used, self.clock = seconds, used, clock
+        self.began, self.had = clock(), used()
+
+    def left(self) -> float:
+        """Seconds after which it is worth asking again; none are left when this is not positive."""
+        waited = self.clock() - self.began
+        return min(self.seconds - min(waited, self.used() - self.had), _WAITS * self.seconds - waited)
+
+
+def _processor_seconds(pid: int) -> float:
+    """What a process took of the processor; without Linux's table of processes nobody knows, and the clock decides."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class _Child:
     """One decoding process and the two pipes to it."""
 
@@ -96,13 +121,13 @@ class _Child:
         )
 
     def ask(self, question: dict[str, Any], data: bytes, seconds: float) -> tuple[dict[str, Any], bytes]:
-        deadline = time.monotonic() + seconds
+        patience = _Patience(seconds, lambda: _processor_seconds(self.process.pid))
         # Question and answer are larger than a pipe holds: a thread writes while this one reads.
         writer = threading.Thread(target=self._write, args=(question, data), daemon=True)
         writer.start()
-        size, follows = _HEAD.unpack(self._read(_HEAD.size, deadline))
-        answer = json.loads(self._read(size, deadline))
-        raw = self._read(follows, deadline)
+        size, follows = _HEAD.unpack(self._read(_HEAD.size, patience))
+        answer = json.loads(self._read(size, patience))
+        raw = self._read(follows, patience)
         writer.join()
         return answer, raw
 
@@ -113,15 +138,17 @@ class _Child:
         except (OSError, ValueError):
             return  # the child has died; whoever reads from it learns so
 
-    def _read(self, count: int, deadline: float) -> bytes:
+    def _read(self, count: int, patience: _Patience) -> bytes:
         assert self.process.stdout is not None
         out = bytearray()
         with selectors.DefaultSelector() as ready:
             ready.register(self.process.stdout, selectors.EVENT_READ)
             while len(out) < count:
-                left = deadline - time.monotonic()
-                if left <= 0 or not ready.select(left):
+                left = patience.left()
+                if left <= 0:
                     raise LimitReached("decoding an image took too long", "its stream may be damaged", "send it again")
+                if not ready.select(left):
+                    continue
                 part = os.read(self.process.stdout.fileno(), min(count - len(out), 1 << 20))
                 if not part:
                     raise Refused(
