@@ -21,8 +21,6 @@ from isocenter.dicom.header import read_header, scan
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.release import release
 from isocenter.errors import IsocenterError
-from isocenter.methods.intervals import wilson
-from isocenter.testing.answer_key import MODALITIES, score, subject
 
 _IDENTIFIERS = ("text_removed", "uid_changed", "date_shifted", "uid_consistent", "patid_consistent")
 
@@ -83,6 +81,10 @@ def _slice() -> bytes:
 
 
 def answers(count: int) -> None:
+    # Not above: every process that cleans begins by reading this file, and would load them.
+    from isocenter.methods.intervals import wilson
+    from isocenter.testing.answer_key import MODALITIES, score, subject
+
     people = [subject(n, list(MODALITIES)[n % len(MODALITIES)]) for n in range(count)]
     by = Pseudonyms(b"s" * 32)
     for blank in (True, False):

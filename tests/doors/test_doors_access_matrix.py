@@ -169,6 +169,7 @@ class World:
             machine=pages_machine.Machine(again=lambda study: None),
         )  # fmt: skip
         self.colleagues: dict[Role, str] = {}
+        self.extra = 0
         self.tokens = {r: site.sign_in_by_link(site.link(r.value), address="test") for r in ROLES if r is not Role.NONE}
 
     def colleague(self, role: Role) -> str:
@@ -187,7 +188,7 @@ class World:
     def rejected(self) -> str:
         """The number of a rejection that stands, of an image that is here for this alone."""
         ds = pydicom.dcmread(BytesIO(self.own.data))
-        self.extra = getattr(self, "extra", 0) + 1
+        self.extra += 1
         ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"2.25.77{self.extra}"
         buffer = BytesIO()
         ds.save_as(buffer)
@@ -390,11 +391,11 @@ async def heard(app: Any, path: str, headers: dict[str, str], until: str) -> tup
 async def listened(app: Any, path: str, token: str, then: Any) -> tuple[list[str], int | None]:
     """What a socket tells until its first message, and after `then` its code of closing; None where it stays open."""
     told, closed, heard_one, ended = list[str](), list[int](), anyio.Event(), anyio.Event()
-    first = [True]
+    said = iter([{"type": "websocket.connect"}])
 
     async def receive() -> dict[str, Any]:
-        if first.pop() if first else False:
-            return {"type": "websocket.connect"}
+        for message in said:
+            return message
         await heard_one.wait()
         if then is not None:
             then()
