@@ -1,14 +1,12 @@
-import { useEffect, useState } from "preact/hooks";
-import type { Desk } from "../room/desk";
 import { dot, minus, plus, type Point2, type Viewport } from "../viewer/viewport";
-import { howDrawn, setOf } from "./marks";
+import { howDrawn, type Sheet, setOf } from "./marks";
 import { imageOf, type Kind, shaped, type Sketch } from "./measuring";
 import type { Stroke } from "./painting";
 import { Sections } from "./sections";
 import { apart, ellipse, onCanvas, type Spot, spotAt } from "./spot";
 
 /** What people draw and what results outline, over every viewport alike. */
-export function drawingOf(desk: Desk) {
+export function drawingOf(desk: Sheet) {
   return function Drawing({ viewport }: { viewport: Viewport }) {
     if (viewport.series.value?.study !== desk.session.uid) return null;
     return (
@@ -22,7 +20,7 @@ export function drawingOf(desk: Desk) {
 }
 
 /** Marks that are kept: lines of a person, solid and white, each with its number. */
-function Own({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
+function Own({ desk, viewport }: { desk: Sheet; viewport: Viewport }) {
   const { marks } = desk;
   const image = viewport.image.value;
   const frame = viewport.view.value?.frame ?? "";
@@ -53,7 +51,7 @@ function Own({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
 }
 
 /** What is being drawn now: the sketch, the cross, the brush, and why nothing can be drawn. */
-function InHand({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
+function InHand({ desk, viewport }: { desk: Sheet; viewport: Viewport }) {
   const { measuring, painting } = desk.marks;
   const [sketch, cross, stroke, brush, box] = [measuring.sketch.value, measuring.cross.value, painting.stroke.value, painting.at.value, painting.box.value];
   const pointed = painting.how.value === "click" || painting.how.value === "box";
@@ -171,15 +169,4 @@ function labelAt(points: readonly Point2[]): Point2 {
 
 function shortly(words: string): string {
   return words.replace(/^(Length|Ellipse|Area|Angle|Probe) /, "").replace(/, (mean .*)$/, " · $1");
-}
-
-/** Ask for something whenever its address changes; the answer before stays until the next is there. */
-export function useAnswer<T>(ask: () => Promise<T>, key: string): T | null {
-  const [answer, setAnswer] = useState<{ key: string; value: T } | null>(null);
-  useEffect(() => {
-    let current = true;
-    ask().then((value) => current && setAnswer({ key, value }), () => current && setAnswer(null));
-    return () => void (current = false);
-  }, [key]);
-  return answer?.key === key ? answer.value : null;
 }

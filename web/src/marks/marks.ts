@@ -1,9 +1,9 @@
-import { computed, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Found, Session } from "../room/session";
 import type { Lightbox } from "../viewer/lightbox";
 import { type Kind, Measuring, type Sketch } from "./measuring";
 import { type Brush, Painting } from "./painting";
-import { Shapes } from "./sections";
+import { Shapes } from "./shapes";
 import type { Spot } from "./spot";
 
 /** How a finding was drawn, as the server keeps it beside the result's origin. */
@@ -17,6 +17,17 @@ export function howDrawn(one: Found): HowDrawn | null {
   const { origin } = one.result;
   const drawn = typeof origin === "string" ? undefined : (origin.parameters?.drawn as Record<string, HowDrawn> | undefined);
   return drawn?.[one.finding.tracking] ?? null;
+}
+
+/** What a drawing over the images needs to know of the desk at which somebody reads. */
+export interface Sheet {
+  readonly session: Session;
+  readonly lightbox: Lightbox;
+  readonly marks: Marks;
+  /** Everything that was drawn is hidden for a moment. */
+  readonly hidden: ReadonlySignal<boolean>;
+  /** The tracking identity of the finding in hand. */
+  readonly active: ReadonlySignal<string>;
 }
 
 /** Everything that a person draws on the images of one study, and what of all drawing is shown. */

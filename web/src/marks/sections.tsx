@@ -1,23 +1,11 @@
 import { useEffect } from "preact/hooks";
 import { ask } from "../api/door";
-import type { Desk } from "../room/desk";
 import type { Found } from "../room/session";
-import { dot, type Point2, type Point3, toCanvas, type View, type Viewport } from "../viewer/viewport";
+import { useAnswer } from "../kit/answer";
+import { dot, type View, type Viewport } from "../viewer/viewport";
 import { colourOf, dashOf } from "./colours";
-import { useAnswer } from "./layer";
-import { setOf } from "./marks";
-
-interface Outline {
-  lines: number[][];
-  sure?: number[][];
-}
-
-interface Section {
-  origin: Point3;
-  right: Point3;
-  down: Point3;
-  outlines: Record<string, Outline>;
-}
+import { type Sheet, setOf } from "./marks";
+import { type Placing, placing, type Section } from "./shapes";
 
 const MOST = 400;
 const kept = new Map<string, Promise<Section>>();
@@ -35,7 +23,7 @@ function section(path: string): Promise<Section> {
 }
 
 /** The outlines of regions in the plane of a viewport, of whichever series of their space it shows. */
-export function Sections({ desk, viewport }: { desk: Desk; viewport: Viewport }) {
+export function Sections({ desk, viewport }: { desk: Sheet; viewport: Viewport }) {
   const view = viewport.view.value;
   const series = viewport.series.value?.uid;
   if (!view || !series) return null;
@@ -49,7 +37,7 @@ export function Sections({ desk, viewport }: { desk: Desk; viewport: Viewport })
   );
 }
 
-function OfResult({ id, desk, viewport, view, found }: { id: string; desk: Desk; viewport: Viewport; view: View; found: Found[] }) {
+function OfResult({ id, desk, viewport, view, found }: { id: string; desk: Sheet; viewport: Viewport; view: View; found: Found[] }) {
   const depth = dot(view.origin, view.normal);
   const foot = view.normal.map((part) => part * depth);
   const near = `/api/results/${id}/section?point=${foot.map((v) => v.toFixed(3)).join()}&normal=${view.normal.map((v) => v.toFixed(6)).join()}`;
@@ -81,15 +69,6 @@ function OfResult({ id, desk, viewport, view, found }: { id: string; desk: Desk;
   );
 }
 
-type Placing = (x: number, y: number) => Point2;
-
-/** From hundredths of a millimetre in the section to the canvas. */
-export function placing({ origin, right, down }: Pick<Section, "origin" | "right" | "down">, view: View): Placing {
-  const moved = (along: Point3) => toCanvas(view, [origin[0] + along[0], origin[1] + along[1], origin[2] + along[2]]);
-  const [o, r, d] = [moved([0, 0, 0]), moved(right), moved(down)];
-  return (x, y) => [o[0] + ((r[0] - o[0]) * x + (d[0] - o[0]) * y) / 100, o[1] + ((r[1] - o[1]) * x + (d[1] - o[1]) * y) / 100];
-}
-
 function path(lines: readonly number[][], place: Placing): string {
   let d = "";
   for (const line of lines) {
@@ -100,40 +79,4 @@ function path(lines: readonly number[][], place: Placing): string {
     d += "Z";
   }
   return d;
-}
-
-/** Which outlines lie where, so that the thing under the cursor can be picked. */
-export class Shapes {
-  private readonly held = new Map<Viewport, Map<string, { section: Section; found: Found[] }>>();
-
-  set(viewport: Viewport, id: string, section: Section, found: Found[]): void {
-    const of = this.held.get(viewport) ?? new Map<string, { section: Section; found: Found[] }>();
-    this.held.set(viewport, of.set(id, { section, found }));
-  }
-
-  drop(viewport: Viewport, id: string): void {
-    this.held.get(viewport)?.delete(id);
-  }
-
-  /** The smallest region that holds a point of the canvas. */
-  at(viewport: Viewport, [px, py]: Point2): Found | null {
-    const view = viewport.view.peek();
-    if (!view) return null;
-    let best: { area: number; one: Found } | null = null;
-    for (const { section, found } of this.held.get(viewport)?.values() ?? []) {
-      const place = placing(section, view);
-      for (const one of found) {
-        let [inside, area] = [false, 0];
-        for (const line of section.outlines[one.finding.tracking]?.lines ?? []) {
-          for (let i = 0, j = line.length - 2; i + 1 < line.length; j = i, i += 2) {
-            const [[ax, ay], [bx, by]] = [place(line[i]!, line[i + 1]!), place(line[j]!, line[j + 1]!)];
-            if (ay > py !== by > py && px < ((bx - ax) * (py - ay)) / (by - ay) + ax) inside = !inside;
-            area += ax * by - bx * ay;
-          }
-        }
-        if (inside && (!best || Math.abs(area) < best.area)) best = { area: Math.abs(area), one };
-      }
-    }
-    return best?.one ?? null;
-  }
 }

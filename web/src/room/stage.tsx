@@ -6,8 +6,9 @@ import { cutLines } from "../viewer/cross";
 import type { Join } from "../viewer/joins";
 import type { Cell } from "../viewer/lightbox";
 import { PlaneView } from "../viewer/plane";
-import { sidesOn } from "../viewer/sides";
+import { sidesOn } from "../viewer/edges";
 import { StackView } from "../viewer/stack";
+import { lost } from "../viewer/start";
 import { fromPixel, inPlane, type Point2, toCanvas, type Viewport, type ViewState } from "../viewer/viewport";
 import { number, unit } from "../words";
 import type { Desk } from "./desk";
@@ -30,6 +31,7 @@ export function Stage({ desk }: { desk: Desk }) {
   return (
     <div class={`stage l${lightbox.layout.value}`} data-region tabIndex={-1} aria-label="Images" role="group">
       {!desk.viewable.value.length && desk.session.study.value && <Note state={{ at: "failed", words: "this study has no image that can be drawn" }} />}
+      {lost.value && <Note state={{ at: "loading", words: "the images again: the graphics context was lost" }} />}
       {cells.map((cell, i) => <Place key={`${i} ${cell.kind} ${cell.plane ?? ""}`} desk={desk} number={i} cell={cell} />)}
     </div>
   );

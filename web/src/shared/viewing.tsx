@@ -10,7 +10,7 @@ import { wordsOf } from "../viewer/deadline";
 import { Mouse, type Tool, tool } from "../viewer/mouse";
 import { presetsOf } from "../viewer/presets";
 import type { Loaded } from "../viewer/series";
-import { sidesOn } from "../viewer/sides";
+import { sidesOn } from "../viewer/edges";
 import { StackView } from "../viewer/stack";
 import { age, count, day, number, person, unit } from "../words";
 

@@ -1,4 +1,4 @@
-import type { Lightbox } from "./lightbox";
+import type { ReadonlySignal } from "@preact/signals";
 import { PlaneView } from "./plane";
 import { cross as product, dot, type Hand, minus, type Point2, type Point3, plus, toCanvas, toPatient, unit, type Viewport } from "./viewport";
 
@@ -15,7 +15,14 @@ export interface CutLine {
   along: Point2;
 }
 
-export function cutLines(lightbox: Lightbox, viewport: Viewport): CutLine[] {
+/** What planes share: the point that they all go through, and how to move it. */
+export interface Sharing {
+  readonly viewports: ReadonlySignal<Viewport[]>;
+  readonly point: ReadonlySignal<Point3 | null>;
+  go(point: Point3): void;
+}
+
+export function cutLines(lightbox: Sharing, viewport: Viewport): CutLine[] {
   const [view, point] = [viewport.view.value, lightbox.point.value];
   if (!view || !point) return [];
   const lines: CutLine[] = [];
@@ -38,7 +45,7 @@ export class CrossHand implements Hand {
   private turning: PlaneView | null = null;
   private last = 0;
 
-  constructor(private readonly lightbox: Lightbox) {}
+  constructor(private readonly lightbox: Sharing) {}
 
   down(viewport: Viewport, at: Point2): boolean {
     const view = viewport.view.peek();

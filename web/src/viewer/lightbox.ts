@@ -12,7 +12,7 @@ import { type Preset, presetsOf } from "./presets";
 import { type Loaded, loadGrown, loadLaid, loadSeries } from "./series";
 import { ServerView } from "./server-plane";
 import { nearestPicture, StackView } from "./stack";
-import { canDrawVolumes } from "./start";
+import { canDrawVolumes, onLost } from "./start";
 import { type Point3, type Range, toPatient, type Viewport } from "./viewport";
 import { SeriesVolume } from "./volume";
 
@@ -96,7 +96,7 @@ export class Lightbox {
   /** How many images of a series are to be shown, while they are asked for. */
   private readonly growing = new Map<string, number>();
   private readonly hung = new Map<Viewport, Cell>();
-  private readonly forgets = [this.links.start(() => this.active.value, () => this.viewports.peek()), this.together(), this.carryPoint()];
+  private readonly forgets = [this.links.start(() => this.active.value, () => this.viewports.peek()), this.together(), this.carryPoint(), onLost((another) => void this.anew(another))];
 
   constructor() {
     this.drawn = new Promise((resolve) => (this.firstDrawn = resolve));
@@ -347,9 +347,29 @@ export class Lightbox {
     this.cine.stop();
     for (const forget of this.forgets) forget();
     for (const clock of this.quiet.values()) clearTimeout(clock);
+    this.dropVolumes();
+    hand.value = null;
+  }
+
+  private dropVolumes(): void {
     for (const volume of [...this.volumes.values(), ...this.outgrown]) void volume.then((one) => one.drop(), () => undefined); // one that never came has nothing to drop
     this.volumes.clear();
-    hand.value = null;
+    this.filledFrom.clear();
+    this.outgrown.length = 0;
+  }
+
+  /** The drawing context was lost: every viewport lets go, and hangs again at its image and in its window when another one serves. */
+  private async anew(another: Promise<void>): Promise<void> {
+    this.cine.stop();
+    const [layout, number, views] = [this.layout.peek(), this.activeNumber.peek(), this.mounted];
+    const cells = this.cells.peek().map((cell, i) => asItHangs(cell, views.get(i)));
+    this.cells.value = [];
+    this.dropVolumes();
+    await another;
+    batch(() => {
+      this.hang(layout, cells);
+      this.activeNumber.value = number;
+    });
   }
 
   /** The series in hand as a stack of its images. */
@@ -487,6 +507,13 @@ export class Lightbox {
     else next.delete(number);
     where.value = next;
   }
+}
+
+/** A cell with the image and the window that are on screen in it now. */
+function asItHangs(cell: Cell, view: View | undefined): Cell {
+  const [range, picture] = [view?.range.peek(), view instanceof StackView ? view.picture.peek() : null];
+  const window = range ? { centre: (range.lower + range.upper) / 2, width: range.upper - range.lower } : cell.window;
+  return { ...cell, window, at: picture ? { sop: picture.sop, frame: picture.frame } : cell.at };
 }
 
 export function cut(shown: Cell): Cell[] {

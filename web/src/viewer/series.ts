@@ -2,7 +2,7 @@ import * as core from "@cornerstonejs/core";
 import { type Described, each, Slabs } from "./slab";
 import { sidesOf } from "./sides";
 import { start } from "./start";
-import type { Point3 } from "./viewport";
+import type { Point3 } from "./vectors";
 
 /** One picture of a series: the image that carries it and the frame in it, counted from 0. */
 export interface Picture {

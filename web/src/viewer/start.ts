@@ -1,4 +1,5 @@
 import * as core from "@cornerstonejs/core";
+import { signal } from "@preact/signals";
 
 let started: Promise<void> | null = null;
 let volumes: boolean | null = null;
@@ -10,6 +11,7 @@ export function start(): Promise<void> {
     core.init({ rendering: { webGlContextCount: 1 } } as Parameters<typeof core.init>[0]);
     if (!canDrawVolumes()) core.setUseCPURendering(true);
     core.cache.setMaxCacheSize(768 * 2 ** 20);
+    core.eventTarget.addEventListener(core.Enums.Events.WEBGL_CONTEXT_LOST, () => void renew());
   })();
   return started;
 }
@@ -21,6 +23,35 @@ export function engine(): core.RenderingEngine {
   if (!shared || shared.hasBeenDestroyed) shared = new core.RenderingEngine("isocenter");
   return shared;
 }
+
+/** Whether the drawing context was lost, and another is being made: a driver was restarted, or another page took too much. */
+export const lost = signal(false);
+/** Those who have something on screen: each lets go of it at once, and draws it anew when the promise is kept. */
+const holders = new Set<(another: Promise<void>) => void>();
+
+export function onLost(holder: (another: Promise<void>) => void): () => void {
+  holders.add(holder);
+  return () => holders.delete(holder);
+}
+
+/** Everything in a lost context is gone: textures, programs, volumes. Another engine serves in its place. */
+async function renew(): Promise<void> {
+  if (lost.peek()) return;
+  lost.value = true;
+  let ready = () => undefined as void;
+  const another = new Promise<void>((resolve) => (ready = resolve));
+  for (const holder of [...holders]) holder(another);
+  await pause(LET_GO_MS); // what is let go takes itself off the old engine
+  shared?.destroy();
+  shared = null;
+  for (let wait = LET_GO_MS; !hasWebGL() && wait <= LONGEST_MS; wait *= 2) await pause(wait); // a browser gives none while its graphics process starts again
+  lost.value = false;
+  ready();
+}
+
+const LET_GO_MS = 100;
+const LONGEST_MS = 6400;
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** Whether this browser can draw planes through a volume. */
 export function canDrawVolumes(): boolean {

@@ -22,9 +22,9 @@
  */
 import { type ReadonlySignal } from "@preact/signals";
 import type { Loaded, Picture } from "./series";
+import { dot, minus, type Point2, type Point3 } from "./vectors";
 
-export type Point2 = [x: number, y: number];
-export type Point3 = [x: number, y: number, z: number];
+export { cross, dot, minus, plus, type Point2, type Point3, unit } from "./vectors";
 
 /** From pixels of the image (whole numbers are centres) to pixels of the viewport: x = a·col + c·row + e, y = b·col + d·row + f. */
 export type Affine = [a: number, b: number, c: number, d: number, e: number, f: number];
@@ -131,25 +131,4 @@ export function fromPixel([a, b, c, d, e, f]: Affine, column: number, row: numbe
 /** Whether a point lies in what is shown: within half the thickness of the slice or slab. */
 export function inPlane(view: View, point: Point3): boolean {
   return Math.abs(toCanvas(view, point)[2]) <= Math.max(0.5, view.thickness_mm / 2) + 1e-6;
-}
-
-export function minus(a: Point3, b: Point3): Point3 {
-  return [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
-}
-
-export function plus(a: Point3, b: Point3, times = 1): Point3 {
-  return [a[0] + times * b[0], a[1] + times * b[1], a[2] + times * b[2]];
-}
-
-export function dot(a: Point3, b: Point3): number {
-  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-}
-
-export function cross(a: Point3, b: Point3): Point3 {
-  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-}
-
-export function unit(a: Point3): Point3 {
-  const length = Math.hypot(...a) || 1;
-  return [a[0] / length, a[1] / length, a[2] / length];
 }
