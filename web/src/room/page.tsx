@@ -44,7 +44,7 @@ export function RoomPage({ study: uid }: { study: string }) {
   useRoomKeys(desk);
   const state = session.study.state.value;
   if (state.at === "loading") return <main><Loading what="the study" /></main>;
-  if (state.at === "failed") return <main><Failed trouble={state.trouble} again={() => void session.begin()} />{state.trouble.status === 404 && <Emergency study={uid} again={() => void session.begin()} />}<p class="state"><a href={to.worklist}>Back to the worklist</a></p></main>;
+  if (state.at === "failed") return <main><h1 class="hidden">A study that is not shown</h1><Failed trouble={state.trouble} again={() => void session.begin()} />{state.trouble.status === 404 && <Emergency study={uid} again={() => void session.begin()} />}<p class="state"><a href={to.worklist}>Back to the worklist</a></p></main>;
   const trouble = session.acts.trouble.value;
   return (
     <>
