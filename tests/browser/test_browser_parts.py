@@ -36,7 +36,7 @@ def desk(browser: Any, served: tuple[str, Any]) -> Iterator[Callable[[str], Any]
     def of(name: str) -> Any:
         made.append(browser.new_context(base_url=address, viewport={"width": 1280, "height": 860}))
         page = made[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.goto(f"/sign-in?token={site.link(name)}")
         page.get_by_role("navigation", name="Main").wait_for()
         return page

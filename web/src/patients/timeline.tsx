@@ -91,7 +91,7 @@ function Lanes({ whole, now, take, again }: { whole: Whole; now: number; take: (
       {measurements.length > 0 && <Measurements studies={studies} rows={measurements} />}
       <section class="lane" aria-label="Reports and access">
         <h2>Reports and access <span class="muted">{count(access.readers, "reader")}, {count(access.sent, "transfer")}, {count(access.exported, "export")}</span></h2>
-        <ol>{events.map((one) => <li key={one.time + one.what}><span>{moment(one.time)}</span><span>{one.what}{one.who && ` by ${one.who}`} <span class="muted">UTC</span></span></li>)}</ol>
+        <ol>{events.map((one) => <li key={one.time + one.what}><span>{moment(one.time)} <span class="muted">UTC</span></span><span>{one.what}{one.who && ` by ${one.who}`}</span></li>)}</ol>
         {!events.length && <p class="muted">Nothing was signed, sent or exported yet.</p>}
       </section>
     </>

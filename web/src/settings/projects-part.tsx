@@ -42,12 +42,12 @@ export function ProjectsPart() {
         <Shown of={projects} what="the projects">
           {(all) => (
             <table class="plain wide">
-              <thead><tr><th scope="col">Name</th><th scope="col">What belongs to it</th><th scope="col">You are</th>{may("project") && <><th scope="col">Who is in it</th><th scope="col">What arrives there</th></>}</tr></thead>
+              <thead><tr><th scope="col">Name</th><th scope="col">What belongs to it</th><th scope="col">You are</th>{may("project") && <><th scope="col">Who is in it</th><th scope="col">What arrives there</th><th scope="col">Looks through emergencies</th></>}</tr></thead>
               <tbody>
                 {all.map((one) => (
                   <tr key={one.name}>
                     <td>{one.name}</td><td>{one.about}</td><td>{one.mine ? (one.mine === "none" ? "put out" : one.mine) : <span class="muted">not in it</span>}</td>
-                    {may("project") && <><td>{one.members?.map((m) => `${m.name} (${m.role})`).join(", ")}</td><td>{one.senders?.map((s) => s.sender).join(", ")}</td></>}
+                    {may("project") && <><td>{one.members?.map((m) => `${m.name} (${m.role})`).join(", ")}</td><td>{one.senders?.map((s) => s.sender).join(", ")}</td><td>{one.keeper || <span class="muted">nobody named</span>}</td></>}
                   </tr>
                 ))}
               </tbody>
