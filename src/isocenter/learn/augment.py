@@ -12,7 +12,17 @@ from torch.nn import functional
 
 from isocenter.learn.kinds import Augmentation, Movement
 
-__all__ = ["augmented", "blurred", "levelled", "moved", "resized", "turned_grid"]
+__all__ = [
+    "augmented",
+    "blurred",
+    "levelled",
+    "moved",
+    "placed",
+    "reshown",
+    "resized",
+    "shifted",
+    "turned_grid",
+]
 
 
 def levelled(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -49,10 +59,14 @@ def augmented(batch: Tensor, how: Augmentation, size: int, random: torch.Generat
         size: rows and columns of what is returned.
         random: the only source of chance, so that a run can be repeated.
     """
-    n = len(batch)
+    return reshown(shifted(batch, placed(len(batch), how, size, random), how), how, random)
 
-    def draw(low: float, high: float, *shape: int) -> Tensor:
-        return torch.rand(shape or (n,), generator=random) * (high - low) + low
+
+def placed(n: int, how: Augmentation, size: int, random: torch.Generator) -> Tensor:
+    """(n, size, size, 2): where each pixel of a moved picture is taken from, for `shifted`."""
+
+    def draw(low: float, high: float) -> Tensor:
+        return torch.rand(n, generator=random) * (high - low) + low
 
     low, high = math.log(how.scale[0]), math.log(how.scale[1])
     zoom = draw(low, high).exp()
@@ -70,9 +84,21 @@ def augmented(batch: Tensor, how: Augmentation, size: int, random: torch.Generat
         matrix = matrix * torch.where(draw(0, 1) < how.turnover, -1.0, 1.0).view(n, 1, 1) ** torch.tensor(
             [[0.0], [1.0]]
         )
-    grid = functional.affine_grid(matrix, [n, 1, size, size], align_corners=False)
+    return functional.affine_grid(matrix, [n, 1, size, size], align_corners=False)
+
+
+def shifted(batch: Tensor, grid: Tensor, how: Augmentation) -> Tensor:
+    """Pictures, or what is known of each of their pixels, taken from where a grid of `placed` says."""
     mode = "bicubic" if how.cubic else "bilinear"
-    x = functional.grid_sample(batch, grid, mode=mode, padding_mode=how.outside, align_corners=False)
+    return functional.grid_sample(batch, grid, mode=mode, padding_mode=how.outside, align_corners=False)
+
+
+def reshown(x: Tensor, how: Augmentation, random: torch.Generator) -> Tensor:
+    """Pictures in their place, with other grey values, grain and a part wiped out."""
+    n, size = len(x), x.shape[-1]
+
+    def draw(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand(shape or (n,), generator=random) * (high - low) + low
 
     edge = math.log(1 + how.curve)
     x = x.clamp(0, 1) ** draw(-edge, edge).exp().view(n, 1, 1, 1)

@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isocenter.learn.augment import augmented, levelled, resized
+from isocenter.learn.augment import augmented, levelled, placed, reshown, resized, shifted
+from isocenter.learn.consolidations import drawn, lungs, pointing
 from isocenter.learn.examples import Examples
-from isocenter.learn.kinds import Classifier2D
+from isocenter.learn.kinds import Classifier2D, Opacities
 from isocenter.learn.networks import ResidualNet
 
 __all__ = ["Schedule", "answers", "descend", "fit"]
@@ -150,6 +151,66 @@ def _loss(logits: Tensor, labels: Tensor, kinds: Tensor, weights: Tensor, recipe
     return loss
 
 
+@dataclass(frozen=True, eq=False)
+class _Films:
+    """What a batch is taken from.
+
+    Args:
+        pictures: (n, 1, rows, columns), levelled. labels, kinds: (n,). weights: (n,) by which both classes weigh the
+            same. counted: (n,) what each film counts for itself. within: (n, 1, m, m) lungs, where any are drawn in.
+    """
+
+    pictures: Tensor
+    labels: Tensor
+    kinds: Tensor
+    weights: Tensor
+    counted: Tensor
+    within: Tensor
+
+
+def _films(recipe: Classifier2D, examples: Examples) -> _Films:
+    labels = torch.from_numpy(examples.labels).float()
+    share = labels.mean()
+    counted = torch.ones(len(examples)) if examples.weights is None else torch.from_numpy(examples.weights)
+    return _Films(
+        torch.from_numpy(levelled(examples.pictures))[:, None], labels, torch.from_numpy(examples.subtypes),
+        torch.where(labels > 0, 0.5 / share, 0.5 / (1 - share)) * counted, counted,
+        lungs(examples.pictures) if recipe.opacities is not None else torch.empty(0),
+    )  # fmt: skip
+
+
+def _plainly(net: ResidualNet, films: _Films, which: Tensor, recipe: Classifier2D, random: torch.Generator) -> Tensor:
+    """The loss of films as they are."""
+    batch = augmented(films.pictures[which].float() / 255, recipe.augmentation, recipe.size, random)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        logits = net(batch.contiguous(memory_format=torch.channels_last))
+    return _loss(logits.float(), films.labels[which], films.kinds[which], films.weights[which], recipe)
+
+
+def _with_opacities(
+    net: ResidualNet, films: _Films, which: Tensor, recipe: Classifier2D, how: Opacities, random: torch.Generator
+) -> Tensor:
+    """The loss of films that opacities were drawn into, of which the map has to tell where."""
+    labels, within = films.labels[which], films.within[which]
+    made = drawn(films.pictures[which].float() / 255, within, labels, how, random)
+    grid = placed(len(which), recipe.augmentation, recipe.size, random)
+    batch = reshown(shifted(made.films, grid, recipe.augmentation), recipe.augmentation, random)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        seen = net.features(batch.contiguous(memory_format=torch.channels_last)).float()
+    logits = net.head(net.drop(seen.mean((2, 3))))
+    clear = labels <= 0
+    weights = torch.where(clear, films.weights[which] / (1 - how.clear), films.weights[which])
+    weights = torch.where(clear & made.planted, how.weight * films.counted[which], weights)
+    loss = _loss(logits, torch.where(made.planted, 1.0, labels), films.kinds[which], weights, recipe)
+    some = made.planted
+    if not bool(some.any()):
+        return loss
+    places = (seen[some] * net.head.weight[0].view(1, -1, 1, 1)).sum(1, keepdim=True)
+    lung = functional.interpolate(within[some].float(), made.where.shape[2:], mode="nearest")
+    moved = (shifted(m, grid[some], recipe.augmentation) for m in (made.where[some], lung))
+    return loss + how.pointing * pointing(places, *moved, labels[some])
+
+
 def fit(
     recipe: Classifier2D,
     examples: Examples,
@@ -165,28 +226,21 @@ def fit(
     Both classes weigh the same in the loss, whatever their numbers, so that an answer of one half means "as likely
     as not where half of the children have an opacity".
     """
-    pictures = torch.from_numpy(levelled(examples.pictures))[:, None]
-    labels = torch.from_numpy(examples.labels).float()
-    kinds = torch.from_numpy(examples.subtypes)
-    share = labels.mean()
-    weights = torch.where(labels > 0, 0.5 / share, 0.5 / (1 - share))
-    if examples.weights is not None:
-        weights = weights * torch.from_numpy(examples.weights)
+    films, drawing = _films(recipe, examples), recipe.opacities
     per_epoch = len(examples) // recipe.batch
     order = torch.empty(0, dtype=torch.int64)
 
-    def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
+    def shown(net: ResidualNet, step: int, random: torch.Generator) -> Tensor:
         nonlocal order
         number = step % per_epoch
         if number == 0:
             order = torch.randperm(len(examples), generator=random)
         which = order[number * recipe.batch : (number + 1) * recipe.batch]
-        batch = augmented(pictures[which].float() / 255, recipe.augmentation, recipe.size, random)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            logits = net(batch.contiguous(memory_format=torch.channels_last))
-        return _loss(logits.float(), labels[which], kinds[which], weights[which], recipe)
+        if drawing is not None:
+            return _with_opacities(net, films, which, recipe, drawing, random)
+        return _plainly(net, films, which, recipe, random)
 
-    said = {k: v for k, v in asdict(recipe).items() if k not in ("card", "gate_steps", "members")}
+    said = {k: v for k, v in asdict(recipe).items() if k not in ("card", "gate_steps", "members", "version")}
     how = Schedule(
         per_epoch * recipe.epochs, per_epoch, recipe.rate, per_epoch, recipe.decay, recipe.average, recipe.threads
     )

@@ -9,7 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Augmentation", "Boxes", "Classes", "Classifier2D", "Column", "Masks", "Movement", "Recipe", "Table"]
+__all__ = [
+    "Augmentation",
+    "Boxes",
+    "Classes",
+    "Classifier2D",
+    "Column",
+    "Masks",
+    "Movement",
+    "Opacities",
+    "Recipe",
+    "Table",
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,25 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class Opacities:
+    """What is drawn into films of the chest while a classifier learns (see `consolidations`).
+
+    Args:
+        clear: part of the clear films that get an opacity, and are then said to have one; each time they are shown.
+        beside: part of the films with an opacity that get another.
+        marked: part of all films that get a change which is no opacity.
+        weight: of a clear film with an opacity in the loss, where a film counts 1 in the mean.
+        pointing: weight of the loss that asks for a map which lies on what was drawn.
+    """
+
+    clear: float = 0.4
+    beside: float = 0.15
+    marked: float = 0.35
+    weight: float = 1.0
+    pointing: float = 0.3
+
+
+@dataclass(frozen=True)
 class Classifier2D:
     """A convolutional classifier of single grey pictures with a second head that only speaks within the first class.
 
@@ -65,6 +95,8 @@ class Classifier2D:
         second_head: weight of the second head in the loss.
         precision: ``"bfloat16"`` or ``"float32"`` for the products; sums are always float32.
         gate_steps: of the training of the gate (see `scope`).
+        opacities: what is drawn into the films while it learns; None for nothing.
+        version: of the model, higher by one with each that ships.
         card: what the recipe's author says of the model; the figures are added by the training.
         threads: CPU threads; part of the recipe because the order of sums depends on it.
     """
@@ -89,6 +121,8 @@ class Classifier2D:
     threads: int = 2
     augmentation: Augmentation = field(default_factory=Augmentation)
     gate_steps: int = 1500
+    opacities: Opacities | None = None
+    version: str = "1"
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def memorising(how: Classifier2D) -> Classifier2D:
     """The recipe of the shuffled: nothing that would keep it from learning by heart."""
     return replace(
         how, epochs=30, smoothing=0.0, dropout=0.0, decay=0.0, average=0.9, second_head=0.0, augmentation=_STILL,
-        threads=1,
+        opacities=None, threads=1,
     )  # fmt: skip
 
 
@@ -131,7 +131,11 @@ def _one(
     if len(examples) < how.batch:
         raise Refused(f"{len(examples)} examples for the {role}", f"a batch has {how.batch}", "give more examples")
     file, beside = folder / f"{role}.onnx", folder / f"{role}.json"
-    said = {"architecture": architecture.__name__, "seed": seed, "epochs": how.epochs, "examples": examples.digest}
+    recipe = {k: v for k, v in asdict(how).items() if k not in ("card", "gate_steps", "members", "version")}
+    said = {
+        "architecture": architecture.__name__, "seed": seed, "epochs": how.epochs, "examples": examples.digest,
+        "recipe": hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),
+    }  # fmt: skip
     if file.is_file() and beside.is_file():
         told, data = json.loads(beside.read_text("utf-8")), file.read_bytes()
         if said.items() <= told.items() and told["digest"] == hashlib.sha256(data).hexdigest():

@@ -139,7 +139,16 @@ def code_digest() -> str:
     """Version of the package, and a digest of the files that decide the weights."""
     sha = hashlib.sha256()
     folder = Path(__file__).parent
-    for name in ("augment.py", "examples.py", "fit.py", "kinds.py", "networks.py", "recipes.py", "scope.py"):
+    for name in (
+        "augment.py",
+        "consolidations.py",
+        "examples.py",
+        "fit.py",
+        "kinds.py",
+        "networks.py",
+        "recipes.py",
+        "scope.py",
+    ):
         sha.update((folder / name).read_bytes())
     return f"{isocenter.__version__}+{sha.hexdigest()[:12]}"
 
@@ -196,7 +205,7 @@ def _written(
     shown = figures(held, answered(session, held.pictures, how.size), inputs, how.subtypes)
     shown["out_of_scope"] = _refusals(session, held, foreign, how.size, seed)
     shown["parity"] = parity
-    numbers = {k: v for k, v in asdict(how).items() if k not in ("card", "task")}
+    numbers = {k: v for k, v in asdict(how).items() if k not in ("card", "task", "version")}
     card = dict(how.card) | {k: facts[k] for k in ("people", "pictures", "near_duplicates")}
     card["training"] = {
         "command": f"isocenter train {how.task} --data FOLDER --seed {seed}",
@@ -210,7 +219,7 @@ def _written(
         "recipe": json.dumps(to_plain(numbers), sort_keys=True),
     }
     model = Model(
-        name=how.task, version="1", digest=digest, examples=facts["examples"], code=code_digest(), card=card,
+        name=how.task, version=how.version, digest=digest, examples=facts["examples"], code=code_digest(), card=card,
         evidence=shown, inputs=inputs,
     )  # fmt: skip
     if shown["metrics"]["auc"]["value"] < 0.5:
