@@ -65,7 +65,7 @@ class _Looking(nn.Module):  # type: ignore[misc]
         return logits, (seen * weight.view(1, -1, 1, 1)).sum(1, keepdim=True) + bias
 
 
-def partner(how: Classifier2D, epochs: int = 6) -> Classifier2D:
+def partner(how: Classifier2D, epochs: int = 4) -> Classifier2D:
     """The recipe of twin and other: the model's own, shorter, with a quicker average of the weights."""
     return replace(how, epochs=epochs, average=0.99, threads=1)
 
@@ -116,7 +116,7 @@ def partners(
         raise Unavailable(f"cannot make {folder}", str(e), "choose another folder") from e
     wanted = [
         ("twin", ResidualNet, partner(how), chosen, seed + 1),
-        ("other", PlainNet, partner(how, 4), chosen, seed + 2),
+        ("other", PlainNet, partner(how, 3), chosen, seed + 2),
     ]
     wanted += [
         (f"shuffled{k}", ResidualNet, memorising(how), shuffled(chosen, seed + k), seed + 10 + k) for k in range(_BLIND)
