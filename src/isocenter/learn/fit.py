@@ -207,8 +207,8 @@ def _with_opacities(
         return loss
     places = (seen[some] * net.head.weight[0].view(1, -1, 1, 1)).sum(1, keepdim=True)
     lung = functional.interpolate(within[some].float(), made.where.shape[2:], mode="nearest")
-    moved = (shifted(m, grid[some], recipe.augmentation) for m in (made.where[some], lung))
-    return loss + how.pointing * pointing(places, *moved, labels[some])
+    where, lung = (shifted(m, grid[some], recipe.augmentation) for m in (made.where[some], lung))
+    return loss + how.pointing * pointing(places, where, lung, labels[some])
 
 
 def fit(
