@@ -5,6 +5,7 @@ What is shown at each step and how it is scored is the recipe's; how the weights
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from isocenter.learn.consolidations import drawn, lungs, pointing
 from isocenter.learn.examples import Examples
 from isocenter.learn.kinds import Classifier2D, Opacities
 from isocenter.learn.networks import ResidualNet
+from isocenter.learn.taken_up import digest_of_weights
 
 __all__ = ["Schedule", "answers", "descend", "fit"]
 
@@ -217,6 +219,7 @@ def fit(
     seed: int,
     *,
     architecture: type[ResidualNet] = ResidualNet,
+    start: ResidualNet | None = None,
     checkpoint: Path | None = None,
     progress: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
@@ -225,6 +228,9 @@ def fit(
 
     Both classes weigh the same in the loss, whatever their numbers, so that an answer of one half means "as likely
     as not where half of the children have an opacity".
+
+    Args:
+        architecture: of a network that begins from nothing. start: network to go on from, which is left as it is.
     """
     films, drawing = _films(recipe, examples), recipe.opacities
     per_epoch = len(examples) // recipe.batch
@@ -244,10 +250,16 @@ def fit(
     how = Schedule(
         per_epoch * recipe.epochs, per_epoch, recipe.rate, per_epoch, recipe.decay, recipe.average, recipe.threads
     )
-    named = () if architecture is ResidualNet else (architecture.__name__,)
+    named = [] if architecture is ResidualNet else [architecture.__name__]
+    named += [] if start is None else [digest_of_weights(start)]
+
+    def made() -> nn.Module:
+        begun = architecture(recipe.widths, 2, recipe.dropout) if start is None else copy.deepcopy(start)
+        return begun.to(memory_format=torch.channels_last)
+
     net: ResidualNet = descend(
-        lambda: architecture(recipe.widths, 2, recipe.dropout).to(memory_format=torch.channels_last),
-        shown, how, seed, repr((said, examples.digest, *named)), checkpoint=checkpoint, progress=progress, clock=clock,
+        made, shown, how, seed, repr((said, examples.digest, *named)), checkpoint=checkpoint, progress=progress,
+        clock=clock,
     )  # fmt: skip
     return net
 

@@ -66,15 +66,16 @@ class _Looking(nn.Module):  # type: ignore[misc]
 
 
 def partner(how: Classifier2D, epochs: int = 4) -> Classifier2D:
-    """The recipe of twin and other: the model's own, shorter, with a quicker average of the weights."""
-    return replace(how, epochs=epochs, average=0.99, threads=1)
+    """The recipe of twin and other: the model's own, shorter, from nothing, with a quicker average of the weights."""
+    rate = how.rate if how.begins is None else how.begins.rate
+    return replace(how, epochs=epochs, average=0.99, threads=1, rate=rate, begins=None)
 
 
 def memorising(how: Classifier2D) -> Classifier2D:
     """The recipe of the shuffled: nothing that would keep it from learning by heart."""
     return replace(
         how, epochs=30, smoothing=0.0, dropout=0.0, decay=0.0, average=0.9, second_head=0.0, augmentation=_STILL,
-        opacities=None, threads=1,
+        opacities=None, begins=None, threads=1, rate=how.rate if how.begins is None else how.begins.rate,
     )  # fmt: skip
 
 
@@ -131,7 +132,7 @@ def _one(
     if len(examples) < how.batch:
         raise Refused(f"{len(examples)} examples for the {role}", f"a batch has {how.batch}", "give more examples")
     file, beside = folder / f"{role}.onnx", folder / f"{role}.json"
-    recipe = {k: v for k, v in asdict(how).items() if k not in ("card", "gate_steps", "members", "version")}
+    recipe = {k: v for k, v in asdict(how).items() if k not in ("begins", "card", "gate_steps", "members", "version")}
     said = {
         "architecture": architecture.__name__, "seed": seed, "epochs": how.epochs, "examples": examples.digest,
         "recipe": hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),

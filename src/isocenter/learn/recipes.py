@@ -278,6 +278,15 @@ _BOXES = (
 )  # fmt: skip
 
 
+_WHOLE_FILM = Classifier2D(
+    task="chest_xray_opacity",
+    negative="NORMAL",
+    positive="PNEUMONIA",
+    subtypes=("bacteria", "virus"),
+    augmentation=Augmentation(outside="zeros"),
+)
+"""Version 1 of the chest classifier, which answers to the look of the whole film; version 2 goes on from it."""
+
 RECIPES: dict[str, Recipe] = {
     "chest_xray_opacity": Classifier2D(
         task="chest_xray_opacity",
@@ -285,12 +294,14 @@ RECIPES: dict[str, Recipe] = {
         positive="PNEUMONIA",
         subtypes=("bacteria", "virus"),
         size=128,
-        epochs=7,
+        epochs=5,
+        rate=5e-4,
         average=0.995,
         precision="float32",
         threads=1,
         augmentation=Augmentation(outside="zeros"),
         opacities=Opacities(),
+        begins=_WHOLE_FILM,
         version="2",
         card=_CHEST,
     ),

@@ -17,17 +17,19 @@ import torch
 
 import isocenter
 from isocenter.errors import NotFound, Refused, Unavailable
+from isocenter.learn.augment import levelled, resized
 from isocenter.learn.card import page
 from isocenter.learn.examples import Examples, read_folder, read_npz, split
 from isocenter.learn.export import Whole, export
 from isocenter.learn.fit import answers, fit
 from isocenter.learn.from_readings import learned
 from isocenter.learn.judge import answered, figures
-from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Table
+from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe, Table
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.pretrain import beginning
 from isocenter.learn.recipes import OWN_TRAINING, recipe
 from isocenter.learn.scope import Others, Scope, fit_scope, read_others
+from isocenter.learn.taken_up import read_back
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
@@ -42,6 +44,7 @@ _OWN: dict[type, tuple[str, str]] = {
 }
 """Kind of recipe -> the module and the function that train it."""
 
+_PASSED = 256  # films by which a network that was read back gets the statistics of its norms
 _GATE = {"child": 0.5, "strangeness": 1.0}
 
 
@@ -67,7 +70,8 @@ def train(
         out: folder for the model; made when it is not there.
         seed: the same seed, data and code give the same weights on one machine.
         progress: is told each step in one line.
-        begin: folder of a pretraining (`pretrain`) whose body classes of pictures and volumes begin with.
+        begin: folder of a pretraining (`pretrain`) whose body classes of pictures and volumes begin with; for a recipe
+            of films that goes on from another, a folder with the model of that one, which is then not trained again.
         others: MedNIST array for the gate; by default ``mednist/mednist_64.npz`` beside `data`, where it is.
 
     Returns:
@@ -79,8 +83,8 @@ def train(
         Unavailable: when `out` cannot be written.
     """
     tell = progress or (lambda line: None)
-    if begin is not None and (task in OWN_TRAINING or not isinstance(how := recipe(task), Classes) or how.measured):
-        raise Refused(f"a pretraining for '{task}'", "only classes of pictures and volumes begin with one")
+    if begin is not None and (task in OWN_TRAINING or not _begins(recipe(task))):
+        raise Refused(f"a beginning for '{task}'", "only classes of pictures and volumes, and films, begin with one")
     if task in OWN_TRAINING:  # not a classifier of pictures: its module has a training of its own
         model: Model = importlib.import_module(OWN_TRAINING[task]).train(data, out, seed, tell, clock)
         return model
@@ -102,8 +106,9 @@ def train(
     inside, aside, pairs = split(examples, how.validation, seed)
     tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")
     chosen, held = examples.take(inside), examples.take(aside)
+    start = _begun(how, chosen, seed, begin, out, tell)
     nets = [
-        fit(how, chosen, seed * 100 + k, checkpoint=out / f"member{k}.checkpoint", progress=tell)
+        fit(how, chosen, seed * 100 + k, start=start, checkpoint=out / f"member{k}.checkpoint", progress=tell)
         for k in range(how.members)
     ]
     beside = others or data.parent / "mednist" / "mednist_64.npz"
@@ -116,12 +121,31 @@ def train(
         "near_duplicates": pairs,
         "examples": examples.digest,
         "seconds": round(clock() - started),
+        "begun": begin,
         "others": "MedNIST" if foreign is not None else "none: the gate knows only what chests can be turned into",
     })  # fmt: skip
-    for k in range(how.members):
-        (out / f"member{k}.checkpoint").unlink(missing_ok=True)
+    for name in ("begun", *(f"member{k}" for k in range(how.members))):
+        (out / f"{name}.checkpoint").unlink(missing_ok=True)
     tell(f"AUC on validation {model.evidence['metrics']['auc']['value']:.4f}")
     return learned(model, data, out)
+
+
+def _begins(how: Recipe) -> bool:
+    return (isinstance(how, Classes) and not how.measured) or (isinstance(how, Classifier2D) and how.begins is not None)
+
+
+def _begun(
+    how: Classifier2D, chosen: Examples, seed: int, begin: Path | None, out: Path, tell: Progress
+) -> ResidualNet | None:
+    """The network that the recipe goes on from: read back from a folder, or trained here."""
+    if how.begins is None:
+        return None
+    if begin is not None:
+        some = np.random.default_rng([seed, 15]).permutation(len(chosen))[:_PASSED]
+        films = torch.from_numpy(levelled(chosen.pictures[some]))[:, None].float() / 255
+        return read_back(begin, how.begins, resized(films, how.size))
+    tell(f"{how.begins.epochs} epochs without drawings")
+    return fit(how.begins, chosen, seed * 100, checkpoint=out / "begun.checkpoint", progress=tell)
 
 
 def _foreign(others: Others | None, seed: int) -> tuple[Others | None, Others | None]:
@@ -133,6 +157,16 @@ def _foreign(others: Others | None, seed: int) -> tuple[Others | None, Others | 
         Others(others.pictures[~held], others.adult[~held]),
         Others(others.pictures[held], others.adult[held]),
     )
+
+
+def _told_of(how: Classifier2D, begin: Path | None) -> dict[str, str]:
+    """Where the network began, for the card."""
+    if how.begins is None:
+        return {}
+    if begin is None:
+        return {"begins with": f"{how.begins.epochs} epochs without drawings, in the same run"}
+    digest = hashlib.sha256((begin / "model.onnx").read_bytes()).hexdigest()
+    return {"begins with": f"version {how.begins.version}, read back from the file with SHA-256 {digest}"}
 
 
 def code_digest() -> str:
@@ -148,6 +182,7 @@ def code_digest() -> str:
         "networks.py",
         "recipes.py",
         "scope.py",
+        "taken_up.py",
     ):
         sha.update((folder / name).read_bytes())
     return f"{isocenter.__version__}+{sha.hexdigest()[:12]}"
@@ -209,6 +244,7 @@ def _written(
     card = dict(how.card) | {k: facts[k] for k in ("people", "pictures", "near_duplicates")}
     card["training"] = {
         "command": f"isocenter train {how.task} --data FOLDER --seed {seed}",
+        **_told_of(how, facts["begun"]),
         "networks": how.members,
         "parameters": sum(p.numel() for n in nets for p in n.parameters()),
         "epochs": how.epochs,

@@ -1,0 +1,90 @@
+"""A shipped classifier of films taken up again, to learn on from what it knows.
+
+Its ONNX file holds convolutions into which the norms were folded. They are given norms again, with the statistics of
+films that pass through, so that the answers are the same and learning goes on as it began.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from isocenter.errors import NotFound, Refused
+from isocenter.learn.kinds import Classifier2D
+from isocenter.learn.networks import ResidualNet
+
+__all__ = ["digest_of_weights", "read_back"]
+
+
+def read_back(folder: Path, recipe: Classifier2D, films: Tensor) -> ResidualNet:
+    """The network of a shipped classifier of films, from its ONNX file (see `export.Whole`), ready to answer or learn.
+
+    Args:
+        recipe: by which it was made. films: (n, 1, s, s) in 0 … 1, some dozens, for the statistics of its norms.
+
+    Raises:
+        NotFound: no model there. Refused: it holds another network than that of the recipe, or several.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    file = folder / "model.onnx"
+    if not file.is_file():
+        raise NotFound(f"a model in '{folder}'", "it is model.onnx", "give the folder of a classifier of films")
+    graph = onnx.load_model_from_string(file.read_bytes()).graph
+    held = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
+    kept = [
+        tuple(held[name] for name in node.input[1:3])
+        for node in graph.node
+        if node.op_type == "Conv" and len(node.input) == 3 and set(node.input[1:3]) <= held.keys()
+    ]
+    heads = [held[n].T for node in graph.node if node.op_type == "MatMul" for n in node.input if n in held]
+    net = ResidualNet(recipe.widths, 2, recipe.dropout)
+    net.eval()
+    pairs = _pairs(net)
+    head = next((h for h in heads if h.shape == net.head.weight.shape), None)
+    if [w.shape for w, _ in kept[: len(pairs)]] != [c.weight.shape for c, _ in pairs] or head is None:
+        raise Refused(f"the network in {file.name}", f"it is not one of the widths {recipe.widths}", "give another")
+    with torch.no_grad():
+        for (convolution, norm), (weight, shift) in zip(pairs, kept, strict=False):
+            convolution.weight.copy_(weight)
+            norm.bias.copy_(shift)
+            norm.register_forward_pre_hook(_with_statistics)
+        net.head.weight.copy_(head)
+        net.head.bias.copy_(held["bias"])
+        net(films)
+    for _, norm in pairs:
+        norm._forward_pre_hooks.clear()
+    return net
+
+
+def digest_of_weights(net: ResidualNet) -> str:
+    """SHA-256 over all weights, in their order."""
+    sha = hashlib.sha256()
+    for tensor in net.state_dict().values():
+        sha.update(tensor.contiguous().numpy().tobytes())
+    return sha.hexdigest()
+
+
+def _with_statistics(norm: nn.BatchNorm2d, given: tuple[Tensor]) -> None:
+    """A norm that adds a shift becomes one that takes the mean and the spread of what comes out, and puts them back."""
+    mean, spread = given[0].mean((0, 2, 3)), given[0].var((0, 2, 3))
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(spread)
+    norm.weight.copy_((spread + norm.eps).sqrt())
+    norm.bias.add_(mean)
+
+
+def _pairs(net: ResidualNet) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Convolutions and their norms, in the order in which a film passes them."""
+    found = [(net.body[0], net.body[1])]
+    for step in list(net.body)[3:]:
+        found.append((step.one, step.norm_one))
+        around = list(step.around)
+        if around and isinstance(around[-1], nn.BatchNorm2d):
+            found.append((around[-2], around[-1]))
+        found.append((step.two, step.norm_two))
+    return found
