@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from isocenter.errors import Refused
 from isocenter.learn.networks import ResidualNet
-from isocenter.learn.scope import Scope
+from isocenter.learn.scope import SEEN, Scope
 from isocenter.methods.calibration import Scale
 
 __all__ = ["OUTPUTS", "Whole", "export", "exported"]
@@ -54,13 +54,24 @@ class Whole(nn.Module):  # type: ignore[misc]
         embedding = features.mean((2, 3))
         logits = embedding @ self.weight.T + self.bias
         places = (features * self.weight[0].view(1, -1, 1, 1)).sum(1, keepdim=True) + self.bias[0]
-        small = functional.avg_pool2d(image, 4)
+        small = _shrunk(image, SEEN)
         far = self.gate.features(small).mean((2, 3))
         scope = torch.softmax(self.gate.head(far), 1)
         away = (far - self.centre) @ self.whiten
         strangeness = (away * away).sum(1).sqrt()
         certainty = torch.sigmoid(logits * self.slope + self.offset)
         return logits, certainty, places, features, embedding, scope, strangeness
+
+
+def _shrunk(image: Tensor, side: int) -> Tensor:
+    """The picture at the size at which the gate looks at it: each pixel the mean of what it covers."""
+    if image.shape[-1] == 4 * side:
+        return functional.avg_pool2d(image, 4)
+    part = int(image.shape[-1]) / side
+    edges, pixels = torch.arange(side + 1) * part, torch.arange(int(image.shape[-1]))
+    upper, lower = edges[1:, None].minimum(pixels + 1), edges[:-1, None].maximum(pixels)
+    mean = (upper - lower).clamp(min=0) / part
+    return mean @ image @ mean.T
 
 
 def export(whole: Whole, size: int, path: Path, *, limit_bytes: int = 10_000_000, seed: int = 0) -> tuple[str, float]:

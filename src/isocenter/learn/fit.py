@@ -246,7 +246,7 @@ def fit(
             return _with_opacities(net, films, which, recipe, drawing, random)
         return _plainly(net, films, which, recipe, random)
 
-    said = {k: v for k, v in asdict(recipe).items() if k not in ("card", "gate_steps", "members", "version")}
+    said = {k: v for k, v in asdict(recipe).items() if k not in ("card", "gate_steps", "members")}
     how = Schedule(
         per_epoch * recipe.epochs, per_epoch, recipe.rate, per_epoch, recipe.decay, recipe.average, recipe.threads
     )

@@ -97,7 +97,6 @@ class Classifier2D:
         gate_steps: of the training of the gate (see `scope`).
         opacities: what is drawn into the films while it learns; None for nothing.
         begins: recipe of the network that it goes on from; None where it begins from nothing.
-        version: of the model, higher by one with each that ships.
         card: what the recipe's author says of the model; the figures are added by the training.
         threads: CPU threads; part of the recipe because the order of sums depends on it.
     """
@@ -124,7 +123,6 @@ class Classifier2D:
     gate_steps: int = 1500
     opacities: Opacities | None = None
     begins: Classifier2D | None = None
-    version: str = "1"
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 

@@ -65,7 +65,7 @@ class _Looking(nn.Module):  # type: ignore[misc]
         return logits, (seen * weight.view(1, -1, 1, 1)).sum(1, keepdim=True) + bias
 
 
-def partner(how: Classifier2D, epochs: int = 4) -> Classifier2D:
+def partner(how: Classifier2D, epochs: int = 6) -> Classifier2D:
     """The recipe of twin and other: the model's own, shorter, from nothing, with a quicker average of the weights."""
     rate = how.rate if how.begins is None else how.begins.rate
     return replace(how, epochs=epochs, average=0.99, threads=1, rate=rate, begins=None)
@@ -117,7 +117,7 @@ def partners(
         raise Unavailable(f"cannot make {folder}", str(e), "choose another folder") from e
     wanted = [
         ("twin", ResidualNet, partner(how), chosen, seed + 1),
-        ("other", PlainNet, partner(how, 3), chosen, seed + 2),
+        ("other", PlainNet, partner(how, 4), chosen, seed + 2),
     ]
     wanted += [
         (f"shuffled{k}", ResidualNet, memorising(how), shuffled(chosen, seed + k), seed + 10 + k) for k in range(_BLIND)
@@ -132,7 +132,7 @@ def _one(
     if len(examples) < how.batch:
         raise Refused(f"{len(examples)} examples for the {role}", f"a batch has {how.batch}", "give more examples")
     file, beside = folder / f"{role}.onnx", folder / f"{role}.json"
-    recipe = {k: v for k, v in asdict(how).items() if k not in ("begins", "card", "gate_steps", "members", "version")}
+    recipe = {k: v for k, v in asdict(how).items() if k not in ("begins", "card", "gate_steps", "members")}
     said = {
         "architecture": architecture.__name__, "seed": seed, "epochs": how.epochs, "examples": examples.digest,
         "recipe": hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),

@@ -22,10 +22,10 @@ from isocenter.learn.augment import levelled
 from isocenter.learn.examples import Examples
 from isocenter.learn.networks import ResidualNet
 
-__all__ = ["ADULT", "CHILD", "OTHER", "Others", "Scope", "fit_scope", "read_others", "wrong_pictures"]
+__all__ = ["ADULT", "CHILD", "OTHER", "SEEN", "Others", "Scope", "fit_scope", "read_others", "wrong_pictures"]
 
 OTHER, CHILD, ADULT = 0, 1, 2
-_SIDE, _SEEN = 56, 40
+_SIDE, SEEN = 56, 40
 _WIDTHS = (24, 48, 96)
 
 
@@ -76,7 +76,7 @@ def _moved(batch: Tensor, random: torch.Generator, *, turn: tuple[float, float],
         ],
         1,
     )
-    grid = functional.affine_grid(matrix, [n, 1, _SEEN, _SEEN], align_corners=False)
+    grid = functional.affine_grid(matrix, [n, 1, SEEN, SEEN], align_corners=False)
     return functional.grid_sample(batch, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
@@ -99,21 +99,21 @@ def _upright(batch: Tensor, random: torch.Generator) -> Tensor:
 def _tiles(batch: Tensor, random: torch.Generator) -> Tensor:
     """Cut into 2 × 2 or 4 × 4 pieces that are put together in another order."""
     parts = 2 if float(torch.rand(1, generator=random)) < 0.5 else 4
-    step = _SEEN // parts
+    step = SEEN // parts
     pieces = functional.unfold(batch, step, stride=step)
     order = torch.randperm(parts * parts, generator=random).roll(1)
-    return functional.fold(pieces[:, :, order], (_SEEN, _SEEN), step, stride=step)
+    return functional.fold(pieces[:, :, order], (SEEN, SEEN), step, stride=step)
 
 
 def _shapes(n: int, random: torch.Generator) -> Tensor:
     """Noise from fine to coarse, slopes, and blobs: pictures of nothing."""
-    x = torch.zeros(n, 1, _SEEN, _SEEN)
+    x = torch.zeros(n, 1, SEEN, SEEN)
     for row in range(n):
         cells = (2, 3, 5, 10, 20, 40)[int(torch.randint(0, 6, (1,), generator=random))]
         field = torch.rand((1, 1, cells, cells), generator=random)
         if float(torch.rand(1, generator=random)) < 0.3:
             field = (field > 0.6).float()
-        x[row] = functional.interpolate(field, (_SEEN, _SEEN), mode="bilinear", align_corners=False)[0]
+        x[row] = functional.interpolate(field, (SEEN, SEEN), mode="bilinear", align_corners=False)[0]
     return x
 
 

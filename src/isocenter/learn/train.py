@@ -166,7 +166,7 @@ def _told_of(how: Classifier2D, begin: Path | None) -> dict[str, str]:
     if begin is None:
         return {"begins with": f"{how.begins.epochs} epochs without drawings, in the same run"}
     digest = hashlib.sha256((begin / "model.onnx").read_bytes()).hexdigest()
-    return {"begins with": f"version {how.begins.version}, read back from the file with SHA-256 {digest}"}
+    return {"begins with": f"{how.begins.task}, read back from the file with SHA-256 {digest}"}
 
 
 def code_digest() -> str:
@@ -240,7 +240,7 @@ def _written(
     shown = figures(held, answered(session, held.pictures, how.size), inputs, how.subtypes)
     shown["out_of_scope"] = _refusals(session, held, foreign, how.size, seed)
     shown["parity"] = parity
-    numbers = {k: v for k, v in asdict(how).items() if k not in ("card", "task", "version")}
+    numbers = {k: v for k, v in asdict(how).items() if k not in ("card", "task")}
     card = dict(how.card) | {k: facts[k] for k in ("people", "pictures", "near_duplicates")}
     card["training"] = {
         "command": f"isocenter train {how.task} --data FOLDER --seed {seed}",
@@ -255,7 +255,7 @@ def _written(
         "recipe": json.dumps(to_plain(numbers), sort_keys=True),
     }
     model = Model(
-        name=how.task, version=how.version, digest=digest, examples=facts["examples"], code=code_digest(), card=card,
+        name=how.task, version="1", digest=digest, examples=facts["examples"], code=code_digest(), card=card,
         evidence=shown, inputs=inputs,
     )  # fmt: skip
     if shown["metrics"]["auc"]["value"] < 0.5:
