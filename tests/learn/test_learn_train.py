@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,33 @@ def test_judging_an_npz(trained: tuple[Model, Path, list[str]], tmp_path: Path) 
 
 def test_the_same_seed_gives_the_same_file(trained: tuple[Model, Path, list[str]], data: Path, tmp_path: Path) -> None:
     assert train(TASK, data, tmp_path / "again", seed=3).digest == trained[0].digest
+
+
+def test_films_go_on_from_a_model_that_is_there(
+    trained: tuple[Model, Path, list[str]], data: Path, tmp_path: Path
+) -> None:
+    first, folder, _ = trained
+    how = recipes.RECIPES[TASK]
+    assert isinstance(how, Classifier2D)
+    with pytest.raises(Refused, match="a beginning for 'spots'"):
+        train(TASK, data, tmp_path / "none", begin=folder)
+    recipes.RECIPES["further"] = replace(how, task="further", epochs=1, rate=1e-4, gate_steps=2, begins=how)
+    try:
+        model = train("further", data, tmp_path / "further", seed=3, begin=folder)
+    finally:
+        recipes.RECIPES.pop("further")
+    assert model.card["training"]["begins with"] == f"spots, read back from the file with SHA-256 {first.digest}"
+    one, other = (m.evidence["metrics"]["auc"]["value"] for m in (first, model))
+    assert other > one - 0.05, "four epochs had taught it, one more does not unteach"
+
+
+def test_the_gate_sees_the_same_picture_whatever_the_size_of_the_classifiers() -> None:
+    gate = Scope(ResidualNet((4, 6), 3).eval(), torch.zeros(6), torch.eye(6))
+    whole = Whole([ResidualNet((4, 6, 8), 2).eval()], [Scale(1.0), Scale(1.0)], gate).eval()
+    coarse = torch.rand(3, 1, 10, 10, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        told = [whole(torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")) for side in (160, 128)]
+    assert torch.allclose(told[0][5], told[1][5], atol=2e-3) and torch.allclose(told[0][6], told[1][6], rtol=2e-2)
 
 
 def test_bad_data_and_places_are_refused(trained: tuple[Model, Path, list[str]], data: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Labelled images (folder a class, .npz, .csv), a table, or outlines.")],
     out: Annotated[Path, typer.Option(help="Folder for model.onnx and model.json.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
-    begin: Annotated[Path | None, typer.Option(help="Folder of a pretraining to begin from.")] = None,
+    begin: Annotated[Path | None, typer.Option(help="Folder of a pretraining, or of a model to go on from.")] = None,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
