@@ -302,7 +302,7 @@ _WHOLE_FILM = Classifier2D(
 
 _FOCAL_FILM = replace(
     _WHOLE_FILM, task="chest_xray_opacity_focal", size=128, epochs=5, rate=5e-4, average=0.995, precision="float32",
-    threads=1, opacities=Opacities(), begins=_WHOLE_FILM, card=_FOCAL,
+    threads=1, opacities=Opacities(), begins=replace(_WHOLE_FILM, card={}), card=_FOCAL,
 )  # fmt: skip
 """Goes on from the classifier that ships, with opacities drawn in; see docs/know/chest_xray_opacity.md for why it does
 not ship in its place.
