@@ -18,8 +18,9 @@ serve: $(VENV)/.made-core
 
 # The browser driver keeps an event loop of its own for the whole process, so those tests have a process to themselves.
 # Servers, a browser and workers share two cores: what fails once is asked once more, and the end says that it was (-rR).
+# Much of a test is waiting for a disk or another process, so that three at a time keep two cores busy.
 test: $(STAMP) check ## checks, then every test
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
 	  --reruns 1 -rR $(ARGS)
 	$(BIN)/python -m pytest -m "browser and not slow" --reruns 1 -rR tests/browser $(ARGS)
 
