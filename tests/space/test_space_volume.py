@@ -84,3 +84,14 @@ def test_a_ball_has_the_volume_of_a_ball() -> None:
     assert finer.volume_ml == pytest.approx(ball.volume_ml, rel=0.01)
     point = resample_region(Region(grid, Shape.POINT, points_mm=np.array([[1.0, 2.0, 3.0]])), grid)
     assert point.centre_mm == (1.0, 2.0, 3.0)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+@pytest.mark.parametrize("flips", [(), (0,), (1, 2), (0, 1, 2)])
+def test_upright_is_the_same_however_an_image_is_stored(order: tuple[int, int, int], flips: tuple[int, ...]) -> None:
+    cine = Volume(np.arange(120.0).reshape(2, 3, 4, 5), GRID, axes=(Axis("time", (0.0, 0.5), "s"),))
+    stored = cine.permuted(order)
+    for axis in flips:
+        stored = stored.flipped(axis)
+    found = stored.upright()
+    assert np.array_equal(found.array, cine.array) and found.geometry.same_grid(cine.geometry)

@@ -181,13 +181,14 @@ def _cubes(image: Volume, drawn: tuple[Region, ...]) -> tuple[Volume, Mask]:
     if not on.voxels:
         raise Refused("a liver outside the images", "there is nothing to look at")
     start, stop = on.bounds
-    cut = image.cropped(start, stop)
+    cut = image.cropped(start, stop).upright()
     edge = max(_STEP_MM, min(image.geometry.spacing_mm))
     grid = cut.geometry.respaced((edge, edge, edge))
     if min(grid.shape) < 8:
         raise Refused(f"a liver of {grid.shape} voxels", "it is too thin to hold vessels")
     assert on.mask is not None
-    part = Region(cut.geometry, mask=on.mask[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))])
+    inside = Volume(on.mask, on.geometry).cropped(start, stop).upright()
+    part = Region(inside.geometry, mask=np.ascontiguousarray(inside.array))
     mask = resample_region(part, grid).mask
     assert mask is not None
     return resample(cut, grid), mask

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.methods.components import labelled
-from isocenter.space import Geometry, Reference, Region, surface
+from isocenter.space import Reference, Region, surface
 
 __all__ = [
     "Axes",
@@ -119,7 +119,7 @@ def to_patient_axes(region: Region) -> Region:
     high = tuple(min(size, b + 1) for b, size in zip(stop, n, strict=True))
     mask = region.mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     geometry = region.geometry.cropped((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-    order = _order(geometry)
+    order = geometry.upright_order
     mask, geometry = mask.transpose(order), geometry.permuted(order)
     for axis, patient in enumerate((2, 1, 0)):
         if geometry.affine[patient, axis] < 0:
@@ -170,7 +170,7 @@ def axes_of(region: Region) -> Axes:
 
     assert region.mask is not None
     geometry = region.geometry
-    along = _order(geometry)[0]
+    along = geometry.upright_order[0]
     mask = np.moveaxis(region.mask, along, 0)
     rest = [a for a in range(3) if a != along]
     flat = _flattened(geometry.affine[:3, rest])
@@ -238,15 +238,6 @@ def _border(mask: npt.NDArray[np.bool_], axes: tuple[int, ...]) -> Floats:
         where = np.argwhere(lines).astype(np.float64)
         found += [np.insert(where, axis, first, axis=1), np.insert(where, axis, last, axis=1)]
     return np.concatenate(found)
-
-
-def _order(geometry: Geometry) -> tuple[int, int, int]:
-    """Array axes in the order of the patient axes z, y, x that they are closest to."""
-    from itertools import permutations
-
-    along = np.abs(geometry.directions)
-    best = max(permutations(range(3)), key=lambda p: round(float(along[2, p[0]] + along[1, p[1]] + along[0, p[2]]), 9))
-    return best[0], best[1], best[2]
 
 
 def _flattened(steps: Floats) -> Floats:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,15 @@ class Geometry:
             most = int(np.abs(d[:, axis]).argmax())
             letters.append(_SIDES[most] if d[most, axis] > 0 else _OPPOSITE[_SIDES[most]])
         return letters[0], letters[1], letters[2]
+
+    @property
+    def upright_order(self) -> tuple[int, int, int]:
+        """Array axes in the order of the patient axes z, y, x that they are closest to."""
+        along = np.abs(self.directions)
+        best = max(
+            permutations(range(3)), key=lambda p: round(float(along[2, p[0]] + along[1, p[1]] + along[0, p[2]]), 9)
+        )
+        return best[0], best[1], best[2]
 
     def to_patient(self, index: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """(…, 3) indices (slice, row, column) -> (…, 3) millimetres (x, y, z)."""

@@ -131,6 +131,17 @@ class Volume:
         """One spatial axis reversed; patient coordinates stay."""
         return self._with(np.flip(self.array, len(self.axes) + axis), self.geometry.flipped(axis))
 
+    def upright(self) -> Volume:
+        """The same voxels, slices running to the head, rows to the back, columns to the left, nothing interpolated.
+
+        What depends on the order of an array (a skeleton, a tie) then comes out the same however it was stored.
+        """
+        found = self.permuted(self.geometry.upright_order)
+        for axis, patient in enumerate((2, 1, 0)):
+            if found.geometry.affine[patient, axis] < 0:
+                found = found.flipped(axis)
+        return found
+
     def _with(self, array: npt.NDArray[Any], geometry: Geometry) -> Volume:
         # Slices no longer stand one to one with the instances.
         same = geometry == self.geometry
