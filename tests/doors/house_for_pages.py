@@ -219,7 +219,9 @@ class House:
         self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = self.alerts = (
             Quiet()
         )
-        self.gating = self.watching = self.carding = self.likening = self.ledgers = Quiet()
+        self.gating = self.watching = self.carding = self.likening = self.comparing = self.federation = self.ledgers = (
+            Quiet()
+        )
         self.ordering = self.working = self.messaging = self.committing = Quiet()
         self.projects = _Projects()
         self.showing = SimpleNamespace(withheld=lambda result: {})

@@ -27,7 +27,8 @@ _STOPS = {
     "magma": "000004 1D1147 51127C 822681 B63679 E65164 FB8861 FEC287 FCFDBF",
     "vik": "001261 033E7D 1E6F9D 71A8C4 C9DDE7 ECE5E0 EACEBD D39774 BE6533 8B2706 590008",
 }
-"""viridis and magma: matplotlib (CC0), at equal steps. vik: Crameri, Scientific colour maps (MIT), at its places."""
+"""viridis and magma: matplotlib (CC0), at equal steps. vik: ten colours after Crameri's scientific
+colour maps (MIT) and a middle; its evenness is tested, its colours were not held against the published file."""
 _PLACES = {"vik": (0, 1 / 9, 2 / 9, 3 / 9, 4 / 9, 0.5, 5 / 9, 6 / 9, 7 / 9, 8 / 9, 1)}
 SCALES = ("inferno", "viridis", "magma", "vik")
 

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 
 from isocenter.errors import Refused
-from isocenter.methods.survival import kaplan_meier, log_rank
 from isocenter.population.groups import first_of_each
 from isocenter.population.table import FEW, Filter, Member, count_of
 
@@ -109,6 +108,8 @@ def survived(
 def _curve(name: str, people: Sequence[_Followed]) -> dict[str, Any]:
     if len(people) < FEW:
         return {"group": name, "n": None}
+    from isocenter.methods.survival import kaplan_meier
+
     time, event = np.array([p.months for p in people]), np.array([p.event for p in people])
     made = kaplan_meier(time, event)
     last = int(time.max())
@@ -131,6 +132,8 @@ def _number(value: float) -> float | None:
 
 def _tested(held: dict[str, list[_Followed]]) -> dict[str, Any] | None:
     """The log-rank test of the groups that are not withheld, or None where there are not two, or nothing happened."""
+    from isocenter.methods.survival import log_rank
+
     some = {name: people for name, people in held.items() if len(people) >= FEW}
     if len(some) < 2 or not any(p.event for people in some.values() for p in people):
         return None
