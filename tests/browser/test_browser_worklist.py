@@ -45,7 +45,8 @@ def test_the_list_opens_with_one_question_that_the_browser_asks_before_the_code_
     page.goto("/worklist")
     rows(page).first.wait_for()
     page.locator(".live .fine").wait_for()
-    assert [one for one in asked if one and one != "events"] == ["begin?limit=60&ai=on"]
+    besides = ("events", "demo/steps")  # the list of first steps is of the demonstration, until it is closed
+    assert [one for one in asked if one and one not in besides] == ["begin?limit=60&ai=on"]
     first = "performance.getEntriesByName(new URL('/api/begin?limit=60&ai=on', location.href).href)[0].initiatorType"
     assert page.evaluate(first) == "link", "the head of the page named it"
 
