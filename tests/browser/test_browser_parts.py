@@ -14,7 +14,7 @@ from followed_people import LIVER, federated, followed
 from conftest import BUILT
 from department_for_oversight import AI, CHIEF, uid
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

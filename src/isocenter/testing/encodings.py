@@ -27,6 +27,7 @@ Encoding = Callable[[Sequence[bytes], random.Random], list[bytes] | None]
 _IMPLICIT, _EXPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 _DEFLATED, _RLE, _JPEG_LS = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80"
 _JPEG_2000 = "1.2.840.10008.1.2.4.90"
+_LEAST_SIDE = 32  # pixels; its writer takes five halvings and refuses images that have fewer
 
 
 def _read(data: bytes) -> Any:
@@ -70,6 +71,8 @@ def _compressed(syntax: str) -> Encoding:
         made, any_image = [], False
         for data in files:
             ds = _read(data)
+            if syntax == _JPEG_2000 and "PixelData" in ds and min(ds.Rows, ds.Columns) < _LEAST_SIDE:
+                return None
             if "PixelData" not in ds or ds.SOPClassUID.name.startswith("Segmentation") or ds.BitsAllocated > 16:
                 made.append(data)
                 continue
