@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.methods.components import labelled
-from isocenter.space import Reference, Region, surface
+from isocenter.space import Reference, Region, Volume, surface
 
 __all__ = [
     "Axes",
@@ -119,12 +119,8 @@ def to_patient_axes(region: Region) -> Region:
     high = tuple(min(size, b + 1) for b, size in zip(stop, n, strict=True))
     mask = region.mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
     geometry = region.geometry.cropped((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-    order = geometry.upright_order
-    mask, geometry = mask.transpose(order), geometry.permuted(order)
-    for axis, patient in enumerate((2, 1, 0)):
-        if geometry.affine[patient, axis] < 0:
-            mask, geometry = np.flip(mask, axis), geometry.flipped(axis)
-    return Region(geometry, mask=np.ascontiguousarray(mask), label=region.label)
+    found = Volume(mask, geometry).upright()
+    return Region(found.geometry, mask=np.ascontiguousarray(found.array), label=region.label)
 
 
 def component_masks(region: Region) -> list[npt.NDArray[np.bool_]]:
