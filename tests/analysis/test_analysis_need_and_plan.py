@@ -9,9 +9,9 @@ import pytest
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.plan import checked, earlier_of, looks_back, plan
-from isocenter.analysis.protocol import Answer, parameters
+from isocenter.analysis.protocol import Answer, Yield, parameters
 from isocenter.errors import Refused
-from isocenter.record import Instance, Patient, Series, Study
+from isocenter.record import Code, Instance, Patient, Series, Study, Urgency
 
 
 def series(modality: str = "CT", n: int = 3, uid: str = "1.1", **more: object) -> Series:
@@ -115,6 +115,19 @@ class _Both(_Lesions):
 
     name = "both"
     needs = {"pet": Need(modality="PT"), "ct": Need(modality="CT")}  # noqa: RUF012
+
+
+class _Grave(_Lesions):
+    """Anything that cannot wait?"""
+
+    name = "grave"
+    needs = {"pet": Need(modality="PT")}  # noqa: RUF012
+    yields = (Yield(Code("2", "99X", "Calm")), Yield(Code("1", "99X", "Grave"), urgency=Urgency.NOW))
+
+
+def test_what_could_raise_the_study_furthest_is_run_first() -> None:
+    planned = plan([_Each(), _Lesions(), _Grave()], study(series("PT", uid="1.5")))
+    assert [b.analysis for b in planned.bindings] == ["grave", "each", "lesions"]
 
 
 def drawn(uid: str, on: str, frame: str = "9") -> Series:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
-from isocenter.record import Series, Study
+from isocenter.record import Series, Study, Urgency
 
 __all__ = ["Binding", "Checked", "Declined", "Plan", "checked", "earlier_of", "looks_back", "plan"]
 
@@ -66,17 +66,23 @@ class Plan:
 def plan(analyses: Iterable[Analysis], study: Study, earlier: Sequence[Study] = ()) -> Plan:
     """Bind every analysis to its series, or say what is missing.
 
+    What could raise the study furthest on the worklist comes first: a reader should not wait for the others.
+
     Args:
         earlier: earlier studies of the same patient (see `earlier_of`), the newest first.
     """
     bindings: list[Binding] = []
     declined: list[Declined] = []
-    for analysis in analyses:
+    for analysis in sorted(analyses, key=_calmness):
         found, unmet = _bind(analysis, study, earlier)
         bindings.extend(found)
         if not found:
             declined.append(Declined(analysis.name, unmet))
     return Plan(study.uid, tuple(bindings), tuple(declined))
+
+
+def _calmness(analysis: Analysis) -> int:
+    return min((list(Urgency).index(y.urgency) for y in analysis.yields), default=len(Urgency))
 
 
 def earlier_of(study: Study, others: Iterable[Study]) -> tuple[Study, ...]:

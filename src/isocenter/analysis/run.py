@@ -57,9 +57,6 @@ class Run:
     blobs: Mapping[str, bytes]
 
 
-_ORDER = [Urgency.ROUTINE, Urgency.TODAY, Urgency.SOON, Urgency.NOW]
-
-
 def run(request: Request, analysis: Analysis | None = None, *, alone: bool = False) -> Run:
     """Run in this process.
 
@@ -274,7 +271,7 @@ def _npy(volume: Volume) -> bytes:
 def _urgency(held: Analysis, answer: Answer) -> Urgency:
     found = {f.what for f in answer.findings}
     levels: Sequence[Urgency] = [y.urgency for y in held.yields if y.what in found]
-    return max(levels, key=_ORDER.index, default=Urgency.ROUTINE)
+    return min(levels, key=list(Urgency).index, default=Urgency.ROUTINE)
 
 
 def _peak_mib() -> float:

@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 
 
 class Urgency(StrEnum):
-    """How soon a person should look, from the analysis' own declaration."""
+    """How soon a person should look, from the analysis' own declaration; the most urgent is named first."""
 
     NOW = "now"
     SOON = "soon"
