@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import zipfile
 from pathlib import Path
@@ -51,6 +52,28 @@ def test_archives_are_read_without_unpacking(tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     assert dict(scan(tmp_path)) == {"a.zip!/x/1.dcm": made.made(1), "a.zip!/x/2.dcm": made.made(2)}
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_archive_in_an_archive(tmp_path: Path) -> None:
+    """As portals send: a ZIP for each patient, packed together, with what a Mac leaves beside."""
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("IM1", made.made(1))
+        archive.writestr("__MACOSX/._IM1", b"x")
+        archive.writestr("DICOMDIR", b"x")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("P1.zip", inner.getvalue())
+        archive.writestr("IM2", made.made(2))
+    assert dict(scan(tmp_path)) == {"all.zip!/P1.zip!/IM1": made.made(1), "all.zip!/IM2": made.made(2)}
+    packed = inner.getvalue()
+    for _ in range(3):
+        deeper = io.BytesIO()
+        with zipfile.ZipFile(deeper, "w") as archive:
+            archive.writestr("a.zip", packed)
+        packed = deeper.getvalue()
+    (tmp_path / "all.zip").write_bytes(packed)
+    ((_, found),) = scan(tmp_path)
+    assert isinstance(found, LimitReached) and "archive within 3 others" in str(found)
 
 
 def test_a_member_that_leads_out_is_refused_and_the_next_one_read(tmp_path: Path) -> None:

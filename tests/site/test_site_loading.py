@@ -47,6 +47,23 @@ def test_a_zip_and_a_folder_give_the_same_study(trunk: Phantom, tmp_path: Path) 
             assert pickle.loads(pickle.dumps(held))(digest) == held(digest)
 
 
+def test_a_file_of_the_same_name_and_size_elsewhere_is_not_taken(
+    trunk: Phantom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slices have one size and names repeat: who stands in another series must not be given its pixels."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, data in ((here, trunk.files[0]), (there, bytearray(trunk.files[0]))):
+        folder.mkdir()
+        if folder is there:
+            data[-2] ^= 0xFF
+        (folder / "1.dcm").write_bytes(bytes(data))
+    monkeypatch.chdir(here)
+    with read_folder(there) as held:
+        digest = held.studies[0].series[0].instances[0].digest
+        assert hashlib.sha256(held(digest)).hexdigest() == digest
+        assert Path(held.paths[digest]) == there / "1.dcm"  # read where it lies, not copied
+
+
 def test_inputs_are_made_by_need(kept: tuple[Study, dict[str, bytes]], trunk: Phantom) -> None:
     study, files = kept
     by_kind = {s.modality: s.uid for s in study.series}

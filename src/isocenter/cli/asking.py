@@ -45,10 +45,14 @@ def analyse(
         Path | None, typer.Option(help="Folder for SEG, SR, parametric maps, NIfTI, meshes and figures.")
     ] = None,
     wrap: Annotated[str, typer.Option(help="Take JPEG and PNG too, as DICOM of this modality (DX, CR, OT).")] = "",
+    mask: Annotated[
+        list[Path] | None, typer.Option(help="Regions of a NIfTI image, as NIfTI; give it again for several.")
+    ] = None,
+    modality: Annotated[str, typer.Option(help="Of a NIfTI image: CT (in HU), PT (in SUV) or MR.")] = "",
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Analyse a folder of images, or a study of the archive; prints a list of results."""
+    """Analyse a folder of images, a NIfTI image, or a study of the archive; prints a list of results."""
     from isocenter.cli.screen import Screen
     from isocenter.forms.answer import answer
 
@@ -56,7 +60,8 @@ def analyse(
     parameters, names = _parameters(given or []), _names(only or [])
     with screen.progress("analysing") as told:
         if Path(what).exists():
-            done = _of_path(Path(what), names, parameters, out, wrap, told, screen)
+            with _opened(Path(what), wrap, mask or [], modality) as held:
+                done = _of_path(Path(what), held, names, parameters, out, told, screen)
         else:
             _must_be_a_study(what)
             done = _of_study(what, names, parameters, out, folder, told)
@@ -99,46 +104,60 @@ def _parameters(given: list[str]) -> dict[str, Any]:
     return chosen
 
 
+def _opened(path: Path, wrap: str, masks: list[Path], modality: str) -> Any:
+    """What lies at a path, as studies: DICOM, or one NIfTI image with its masks."""
+    from isocenter.cli.archive import wrapper_of
+    from isocenter.errors import Refused
+    from isocenter.site.loading import read_folder, read_nifti
+    from isocenter.site.nifti_study import is_nifti
+
+    if is_nifti(path):
+        return read_nifti(path, masks, modality)
+    if masks or modality:
+        raise Refused(
+            "--mask or --modality", f"they belong to a NIfTI image, and {path.name} is none", "leave them out"
+        )
+    return read_folder(path, wrap=wrapper_of(wrap) if wrap else None)
+
+
 def _of_path(
-    path: Path, names: list[str], parameters: dict[str, Any], out: Path | None, wrap: str, told: Any, screen: Any
+    path: Path, held: Any, names: list[str], parameters: dict[str, Any], out: Path | None, told: Any, screen: Any
 ) -> list[Any]:
     from isocenter.analysis.plan import earlier_of, plan
     from isocenter.analysis.registry import address, discover
     from isocenter.analysis.run import Request, run_apart
     from isocenter.app import now
-    from isocenter.cli.archive import wrapper_of
     from isocenter.cli.written import write_out
     from isocenter.errors import Refused
     from isocenter.record import Origin, Outcome, Result
-    from isocenter.site.loading import Loading, read_folder
+    from isocenter.site.loading import Loading
 
     registry = discover()
     chosen = [registry.get(n) for n in names] if names else list(registry.analyses.values())
-    with read_folder(path, wrap=wrapper_of(wrap) if wrap else None) as held:
-        for name, reason in held.rejected:
-            screen.warn(f"{name}: {reason}")
-        if not held.studies:
-            raise Refused(
-                f"'{path}'", f"no DICOM image was found in it ({len(held.rejected)} files refused)",
-                "give a folder with DICOM files, or --wrap DX for JPEG radiographs",
-            )  # fmt: skip
-        results: list[Result] = []
-        for study in held.studies:
-            earlier = earlier_of(study, held.studies)
-            planned = plan(chosen, study, earlier)
-            for number, binding in enumerate(planned.bindings):
-                told(binding.analysis, number, len(planned.bindings))
-                analysis = registry.get(binding.analysis)
-                load = Loading(study, analysis.needs, binding.series, held, earlier)
-                series = tuple(uid for uids in binding.series.values() for uid in uids)
-                done = run_apart(Request(address(analysis), study.uid, load, now(), parameters, load.digests, series))
-                results.append(done.result)
-                if out is not None:
-                    write_out(out, study, done.result, done.blobs, held)
-            for declined in planned.declined:
-                origin = Origin("machine", declined.analysis, registry.get(declined.analysis).version)
-                results.append(Result(study.uid, Outcome.DECLINED, origin, now(), declined.sentences()))
-        return results
+    for name, reason in held.rejected:
+        screen.warn(f"{name}: {reason}")
+    if not held.studies:
+        raise Refused(
+            f"'{path}'", f"no DICOM image was found in it ({len(held.rejected)} files refused)",
+            "give a folder with DICOM files, or --wrap DX for JPEG radiographs",
+        )  # fmt: skip
+    results: list[Result] = []
+    for study in held.studies:
+        earlier = earlier_of(study, held.studies)
+        planned = plan(chosen, study, earlier)
+        for number, binding in enumerate(planned.bindings):
+            told(binding.analysis, number, len(planned.bindings))
+            analysis = registry.get(binding.analysis)
+            load = Loading(study, analysis.needs, binding.series, held, earlier)
+            series = tuple(uid for uids in binding.series.values() for uid in uids)
+            done = run_apart(Request(address(analysis), study.uid, load, now(), parameters, load.digests, series))
+            results.append(done.result)
+            if out is not None:
+                write_out(out, study, done.result, done.blobs, held)
+        for declined in planned.declined:
+            origin = Origin("machine", declined.analysis, registry.get(declined.analysis).version)
+            results.append(Result(study.uid, Outcome.DECLINED, origin, now(), declined.sentences()))
+    return results
 
 
 def _of_study(

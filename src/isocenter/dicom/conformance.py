@@ -284,7 +284,8 @@ def statement() -> str:
         "",
         "## Refused",
         "",
-        "- files without preamble and file meta information, truncated files, lengths that do not fit",
+        "- truncated files, lengths that do not fit; files without preamble and file meta information (those of a "
+        "folder are given both, where they read to their end)",
         "- sequences nested more than 64 deep; deflated data beyond 64 MiB and fifty times its size",
         "- UIDs with other characters than digits and points; AE titles with path characters",
         "",

@@ -224,7 +224,7 @@ def _head(data: bytes | bytearray | memoryview) -> tuple[Dataset, str, int]:
 def _stranger(data: bytes | bytearray | memoryview) -> tuple[str, str, str]:
     head = bytes(data[:132])
     wrap, unpack = "import images with --wrap", "give archives as a folder or as one ZIP"
-    nifti = "NIfTI says neither modality nor patient: convert it to DICOM, or give its array to isocenter.methods"
+    nifti = "NIfTI says neither modality nor patient: analyse it by itself, with --modality and --mask"
     for magic, name, do in (
         (b"\xff\xd8\xff", "a JPEG image", wrap),
         (b"\x89PNG", "a PNG image", wrap),

@@ -1,4 +1,4 @@
-"""What people really have: a folder, a file, a ZIP archive, a DICOMDIR. Names and bytes, one by one, never unpacked.
+"""What people really have: a folder, a file, a ZIP archive (in another, too), a DICOMDIR. Names and bytes, one by one.
 
 Nothing is written to disk and nothing is held but one file, so an import of a whole CD takes the memory of its
 largest image. A member of an archive that cannot be read is told by its name, and the next one is read.
@@ -19,6 +19,7 @@ __all__ = ["scan"]
 
 _LARGEST = 8 << 30  # bytes of one file; whole-slide images are the largest that exist
 _FREE, _RATIO = 64 << 20, 200  # an archive member may inflate to 64 MiB, or to this many times its size
+_DEEPEST = 2  # archives within an archive; what is packed deeper was made to do harm
 _CHUNK = 1 << 20
 _FILE_ID, _RECORDS = 0x00041500, 0x00041220
 # What lies beside images on every disc and in every repository, and is no image that was lost.
@@ -55,7 +56,7 @@ def _folder(root: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
         yield root.name, _unreadable(root.name, fault)
         return
     for path in inside:
-        if path.name.lower() in _BESIDE or path.name.startswith("._") or path.name == "__MACOSX":
+        if _is_beside(path.name):
             continue
         if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
             yield path.name, Refused(f"{path.name} is a link out of the folder", "", "copy the file into the folder")
@@ -70,6 +71,10 @@ def _folder(root: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
             yield from _file(path, path.name, follow=False)
 
 
+def _is_beside(name: str) -> bool:
+    return name.lower() in _BESIDE or name.startswith("._") or name == "__MACOSX"
+
+
 def _file(path: Path, name: str, *, follow: bool = True) -> Iterator[tuple[str, bytes | IsocenterError]]:
     """One file, or what stands in it; `follow` a DICOMDIR to the files that it lists."""
     try:
@@ -82,7 +87,7 @@ def _file(path: Path, name: str, *, follow: bool = True) -> Iterator[tuple[str, 
         with path.open("rb") as handle:
             head = handle.read(132)
             # A preamble may say anything; what has the mark behind it is an image.
-            if head.startswith(b"PK\x03\x04") and head[128:] != b"DICM":
+            if _is_archive(head):
                 yield from _archive(path, name)
                 return
             handle.seek(0)
@@ -103,14 +108,38 @@ def _unreadable(name: str, fault: OSError) -> Unavailable:
 # ---- archives ------------------------------------------------------------------------------------------------------
 
 
-def _archive(path: Path, name: str) -> Iterator[tuple[str, bytes | IsocenterError]]:
+def _is_archive(head: bytes) -> bool:
+    return head.startswith(b"PK\x03\x04") and head[128:132] != b"DICM"
+
+
+def _archive(packed: Path | io.BytesIO, name: str, depth: int = 0) -> Iterator[tuple[str, bytes | IsocenterError]]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(packed) as archive:
             for member in archive.infolist():
-                if not member.is_dir() and PurePosixPath(member.filename).name.lower() not in _BESIDE:
-                    yield f"{name}!/{member.filename}", _member(archive, member)
+                parts = PurePosixPath(member.filename).parts
+                # A DICOMDIR only lists files, and they are members of the same archive.
+                if member.is_dir() or any(map(_is_beside, parts)) or "DICOMDIR" in (p.upper() for p in parts[-1:]):
+                    continue
+                yield from _unpacked(f"{name}!/{member.filename}", _member(archive, member), depth)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as fault:
         yield name, NotWhole(f"{name} is a damaged ZIP archive", str(fault), "pack it again")
+
+
+def _unpacked(name: str, given: bytes | IsocenterError, depth: int) -> Iterator[tuple[str, bytes | IsocenterError]]:
+    """A member, or where it is an archive itself, the members of that."""
+    if isinstance(given, IsocenterError) or not _is_archive(given[:132]):
+        yield name, given
+    elif depth == _DEEPEST:
+        yield (
+            name,
+            LimitReached(
+                f"{name[-80:]} is an archive within {depth + 1} others",
+                "no export is packed so deep",
+                "unpack it first",
+            ),
+        )
+    else:
+        yield from _archive(io.BytesIO(given), name, depth + 1)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | IsocenterError:

@@ -7,7 +7,7 @@ pixels harm a child that has limits and not the server.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from typing import Any
 from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
+from isocenter.site.nifti_study import NIFTI, nifti_files, regions_in, volume_in
 from isocenter.space import Reference, Region, Volume
 
-__all__ = ["Folder", "Loading", "files_under", "read_folder", "regions_of", "volumes_of"]
+__all__ = ["Folder", "Loading", "files_under", "read_folder", "read_nifti", "regions_of", "volumes_of"]
 
 Get = Callable[[str], bytes]
 """Digest -> the stored file."""
@@ -75,7 +76,10 @@ class Loading:
 
     def _one(self, study: Study, chosen: list[Series], need: Need) -> Volume | tuple[Volume, ...] | tuple[Region, ...]:
         if need.gives == "volumes":
-            return tuple(v for s in chosen for v in volumes_of(s, self.get) if _along(v, need.axis))
+            every = tuple(v for s in chosen for v in volumes_of(s, self.get))
+            along = tuple(v for v in every if _along(v, need.axis))
+            # Where none has several echoes, each series is one of them: the analysis puts them together.
+            return along or (every if need.axis == "echo" else ())
         if need.gives == "regions":
             return tuple(r for s in chosen for r in regions_of(study, s, self.get))
         return _with_axis(volumes_of(chosen[0], self.get), need, chosen[0])
@@ -102,6 +106,8 @@ def volumes_of(series: Series, get: Get) -> list[Volume]:
     """All volumes of a series, best first."""
     from isocenter.dicom.assemble import assemble
 
+    if _is_plain(series):
+        return [volume_in(series, get)]
     return assemble(series, _Files(get, {i.sop_uid: i.digest for i in series.instances}))
 
 
@@ -111,6 +117,8 @@ def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
     Raises:
         Refused: when the series is neither, or the images that it refers to are not in the study.
     """
+    if _is_plain(series):
+        return regions_in(series, get)
     files = _Files(get, {i.sop_uid: i.digest for s in study.series for i in s.instances})
     if series.modality == "SEG":
         from isocenter.forms import seg
@@ -122,6 +130,10 @@ def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
 
         return regions(series, files, _drawn_on(study, series, get))
     raise Refused(f"series {series.number} is {series.modality}", "it draws no regions", "give an RTSTRUCT or SEG")
+
+
+def _is_plain(series: Series) -> bool:
+    return any(i.transfer_syntax == NIFTI for i in series.instances)
 
 
 def _calibrated(region: Region, study: Study, get: Get) -> Region:
@@ -204,6 +216,7 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
     records: list[Study] = []
     paths: dict[str, str] = {}
     rejected: list[tuple[str, str]] = []
+    root = path if path.is_dir() else path.parent  # what names are relative to
     for name, given in files_under(path, wrap=wrap):
         if isinstance(given, IsocenterError):
             rejected.append((name, str(given)))
@@ -215,7 +228,7 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
             continue
         digest = record.series[0].instances[0].digest
         if digest not in paths:
-            paths[digest] = _kept(name, given, digest, Path(spill.name), wrapped=wrap is not None)
+            paths[digest] = _kept(root / name, given, digest, Path(spill.name))
             records.append(record)
     studies = merge(records, refused=lambda clash: rejected.append((path.name, str(clash))))
     # Names of files say nothing of time: a patient's studies are told in the order in which they were made.
@@ -223,18 +236,36 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
     return Folder(tuple(studies), paths, tuple(rejected), spill)
 
 
+def read_nifti(image: Path, masks: Sequence[Path], modality: str) -> Folder:
+    """An image in a NIfTI file, with masks of its regions, as a study.
+
+    Raises:
+        Refused: as `nifti_files`.
+    """
+    study, paths = nifti_files(image, masks, modality)
+    return Folder((study,), paths)
+
+
 def files_under(
     path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
 ) -> Iterator[tuple[str, bytes | IsocenterError]]:
-    """Every file under a path, pictures wrapped where that is wanted, and the reason for each that cannot be read."""
+    """Every file under a path, and the reason for each that cannot be read.
+
+    Pictures are wrapped where that is wanted, and a data set that was saved without preamble and meta information is
+    given them.
+    """
+    from isocenter.dicom.bare import enveloped, is_bare
     from isocenter.dicom.header import scan
 
     for name, given in scan(path):
-        if wrap is None or isinstance(given, IsocenterError) or not _is_picture(given):
+        if isinstance(given, IsocenterError):
             yield name, given
             continue
         try:
-            yield name, wrap(given, name)
+            if wrap is not None and _is_picture(given):
+                yield name, wrap(given, name)
+            else:
+                yield name, enveloped(given) if is_bare(given) else given
         except IsocenterError as refusal:
             yield name, refusal
 
@@ -243,9 +274,9 @@ def _is_picture(data: bytes) -> bool:
     return data[:2] == b"\xff\xd8" or data[:8] == b"\x89PNG\r\n\x1a\n"
 
 
-def _kept(name: str, data: bytes, digest: str, spill: Path, *, wrapped: bool) -> str:
-    here = Path(name)
-    if not wrapped and here.is_file() and here.stat().st_size == len(data):
+def _kept(here: Path, data: bytes, digest: str, spill: Path) -> str:
+    """Where bytes lie: the file that they were read from, or a copy of what was unpacked, wrapped or completed."""
+    if here.is_file() and here.stat().st_size == len(data) and here.read_bytes() == data:
         return str(here.resolve())
     (spill / digest).write_bytes(data)
     return str(spill / digest)
