@@ -1,13 +1,18 @@
 """The short-axis analysis on painted and virtual hearts, on real ones, and everything that it must decline."""
 
+import csv
+import io
 import json
 import sys
+import warnings
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from threading import local
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from real_series import loaded, zipped
 from typer.testing import CliRunner
@@ -17,9 +22,12 @@ from isocenter.analysis.weights import open_session
 from isocenter.catalogue.cardiac_cine import CardiacCine
 from isocenter.cli import app
 from isocenter.errors import Refused
+from isocenter.learn.hearts import read_hearts
 from isocenter.record import Outcome, codes
 from isocenter.space import Axis, Volume
 from isocenter.testing.phantoms import Phantom, heart
+from isocenter.testing.phantoms.patient import Person
+from isocenter.testing.phantoms.structures import structure_set
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "methods"))
 from painted_ventricle import Reader, beating, cine
@@ -118,6 +126,53 @@ def test_outlines_of_a_person(virtual: Phantom) -> None:
     assert not half.measurements and any("no ejection fraction" in r for r in half.reasons)
     other = (*drawn, replace(drawn[0], label="RV endo ED"))
     assert any("left out: RV endo ED" in r for r in CardiacCine().run(stack, other).reasons)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("subject", ["SC-HF-I-1", pytest.param("SC-HF-I-2", marks=pytest.mark.nightly)])
+def test_contours_of_experts_as_a_structure_set(subject: str, data: Path, reference: Path, tmp_path: Path) -> None:
+    """From DICOM with an RTSTRUCT to the published volumes, within 0.1 mL, by the command line."""
+    folder = data / "sunnybrook_cine"
+    if not (folder / "link.csv").is_file() or not (reference / "sunnybrook-lv").is_dir():
+        pytest.skip("sunnybrook_cine or sunnybrook-lv is not there")
+    with (reference / "sunnybrook-lv" / "lv_from_expert_contours.csv").open(newline="") as text:
+        truth = next(row for row in csv.DictReader(text) if row["subject"] == subject)
+    with (folder / "link.csv").open(newline="") as text:
+        archive = next(r["patient_id"] for r in csv.DictReader(text) if r["original_id"] == subject)
+    files = zipped(folder / "dicoms" / f"{archive}.zip")
+    heart = next(h for h in read_hearts(folder) if h.name == subject)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # UIDs of that scanner have parts that begin with a zero
+        (tmp_path / "drawn.dcm").write_bytes(_drawn_by_experts(heart, files, truth))
+    for n, image in enumerate(files):
+        (tmp_path / f"{n}.dcm").write_bytes(image)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "cardiac_cine", "--json"])
+    (result,) = json.loads(done.stdout)
+    assert result["answer"] == "found" and any("area within the contours" in r for r in result["reasons"])
+    said = {(m["what"]["meaning"], m["unit"]): m["value"] for m in result["measurements"]}
+    for what, unit, column, within in (
+        (codes.LV_EDV, "mL", "EDV_ml", 0.1), (codes.LV_ESV, "mL", "ESV_ml", 0.1),
+        (codes.LV_MASS, "g", "LV_mass_ED_g", 0.1), (codes.LV_EF, "%", "EF_percent", 0.06),
+    ):  # fmt: skip
+        assert said[what.meaning, unit] == pytest.approx(float(truth[column]), abs=within), column
+
+
+def _drawn_by_experts(heart: Any, files: list[bytes], truth: dict[str, str]) -> bytes:
+    """An RTSTRUCT of the contours at end-diastole and end-systole."""
+    image = pydicom.dcmread(io.BytesIO(files[0]), stop_before_pixels=True)
+    image.StudyDescription = "CINE"
+    names = {
+        ("i", int(truth["ED_phase_index0"])): "LV endo ED", ("i", int(truth["ES_phase_index0"])): "LV endo ES",
+        ("o", int(truth["ED_phase_index0"])): "LV epi ED",
+    }  # fmt: skip
+    lines: dict[str, list[Any]] = {}
+    for one in heart.outlines:
+        if name := names.get((one.kind, one.phase)):
+            column, row = one.points.T
+            points = heart.cine.geometry.to_patient(np.stack([np.full(len(row), one.slice), row, column], axis=1))
+            lines.setdefault(name, []).append((points, str(image.SOPInstanceUID)))
+    who = Person(str(image.PatientID), str(image.PatientName), "M", "19500101", 1.7, 70.0)
+    return structure_set("experts", who, image, lines, seed=1, at=datetime(2026, 1, 5))
 
 
 def test_outlines_that_cannot_be_believed(virtual: Phantom) -> None:

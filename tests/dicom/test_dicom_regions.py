@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,16 @@ def test_the_drawn_tumour_of_the_first_patient_has_its_published_voxels() -> Non
     factor = 2.4290297661e-4
     assert float(onto.array[region.mask].max()) * factor == pytest.approx(7.9107, abs=1e-4)
     assert float(onto.array[region.mask].mean(dtype=np.float64)) * factor == pytest.approx(2.555, abs=1e-3)
+
+
+def test_the_area_of_contours_goes_with_the_mask() -> None:
+    hollow = [square(4.0, 2.25, 12.5), square(4.0, 5.0, 7.5), square(6.0, 2.25, 12.5)]
+    (region,) = drawn(structure_set({"ring": hollow}), volume())
+    assert region.drawn_mm2 == {2: pytest.approx(10.25**2 - 2.5**2), 3: pytest.approx(10.25**2)}
+    assert region.slice_mm2 == region.drawn_mm2
+    # Whoever changes the mask has other areas, and what was written and read again is counted.
+    assert replace(region, label="other").drawn_mm2 is None
+    again = type(region).from_json(region.to_json())
+    assert again.slice_mm2 == {2: 96.0, 3: 100.0}
+    (traced,) = drawn(structure_set({"traced": [square(4.0, 2.0, 11.0)]}), volume())
+    assert traced.drawn_mm2 is None and traced.slice_mm2 == {2: 100.0}

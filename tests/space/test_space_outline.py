@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isocenter.space.outline import filled
+from isocenter.space.outline import enclosed, filled
 
 SHAPE = (12, 15)
 # Quarters of a pixel: lines through pixel centres, corners on them, and lines between them are all common.
@@ -77,3 +77,39 @@ def test_a_disc_has_its_area_and_nothing_drawn_is_nothing() -> None:
     assert disc.sum() == pytest.approx(np.pi * 80**2, rel=2e-3)
     assert not filled([], SHAPE).any()
     assert not filled([[[40.0, 40], [40, 50], [50, 50]]], SHAPE).any()
+
+
+# ---- area
+
+
+def disc(radius: float, row: float = 20.3, column: float = 21.7, corners: int = 90) -> np.ndarray:
+    angle = np.linspace(0.0, 2.0 * np.pi, corners, endpoint=False)
+    return np.column_stack([row + radius * np.sin(angle), column + radius * np.cos(angle)])
+
+
+def area(*outlines: np.ndarray) -> float | None:
+    return enclosed(outlines, int(filled(outlines, (44, 44)).sum()))
+
+
+def of_disc(radius: float, corners: int = 90) -> float:
+    return corners / 2.0 * np.sin(2.0 * np.pi / corners) * radius**2
+
+
+def test_area_of_what_outlines_enclose() -> None:
+    assert area(disc(15.0)) == pytest.approx(of_disc(15.0))
+    ring = (disc(15.0), disc(6.0)[::-1])
+    assert area(*ring) == area(*ring[::-1]) == pytest.approx(of_disc(15.0) - of_disc(6.0))
+    island = disc(2.0)
+    assert area(*ring, island) == pytest.approx(of_disc(15.0) - of_disc(6.0) + of_disc(2.0))
+    apart = (disc(6.0, 12.0, 10.4), disc(5.0, 30.0, 31.0))
+    assert area(*apart) == pytest.approx(of_disc(6.0) + of_disc(5.0))
+    bridged = np.concatenate([disc(15.0), disc(15.0)[:1], disc(6.0)[::-1], disc(6.0)[-1:]])
+    assert area(bridged) == pytest.approx(of_disc(15.0) - of_disc(6.0), rel=2e-3)
+
+
+def test_where_no_area_is_told() -> None:
+    """What was traced from pixels is worth its pixels; what crosses or is drawn twice has no sum of this kind."""
+    assert area(np.array([[3.0, 3.0], [3.0, 20.0], [20.0, 20.0], [20.0, 3.0]])) is None
+    assert area(disc(15.0), disc(15.0)) is None
+    assert area(disc(12.0, 20.0, 16.0), disc(12.0, 20.0, 26.0)) is None
+    assert area() is None

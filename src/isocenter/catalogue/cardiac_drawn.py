@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from isocenter.errors import Refused
 from isocenter.methods import cine
 from isocenter.record import Finding, Measurement, codes
@@ -33,29 +35,28 @@ class Drawn:
     def mass_g(self) -> float | None:
         """Muscle at end-diastole on slices that carry both outlines; None where there is only one."""
         if ("myo", "ED") in self.regions:
-            return cine.MUSCLE_G_PER_ML * self.regions["myo", "ED"].volume_ml
+            return cine.MUSCLE_G_PER_ML * _volume_ml(self.regions["myo", "ED"])
         inner, outer = self.regions.get(("endo", "ED")), self.regions.get(("epi", "ED"))
         if inner is None or outer is None:
             return None
-        assert inner.mask is not None and outer.mask is not None
         if not inner.geometry.same_grid(outer.geometry):
             raise Refused("outlines on two grids", "mass is taken slice by slice", "draw both on the cine")
-        both = inner.mask.any(axis=(1, 2)) & outer.mask.any(axis=(1, 2))
-        pixel = inner.geometry.voxel_volume_mm3 / inner.geometry.spacing_mm[0]
-        areas = [m[both].sum(axis=(1, 2)) * pixel for m in (outer.mask, inner.mask)]
-        return cine.mass_g(areas[0], areas[1], inner.geometry.spacing_mm[0])
+        around, within = outer.slice_mm2, inner.slice_mm2
+        both = sorted(around.keys() & within.keys())
+        return cine.mass_g([around[k] for k in both], [within[k] for k in both], _step_mm(inner))
 
     def measured(self, heart_rate: float | None) -> tuple[cine.Ejection | None, tuple[Finding, ...]]:
         """Ejection, where both phases were drawn, and a finding for each region."""
         findings = []
         for (kind, phase), region in self.regions.items():
             what = {"endo": "cavity", "epi": "epicardium", "myo": "muscle"}[kind]
-            words = f"Left ventricular {what}, {phase}, as drawn: {region.volume_ml:.1f} mL."
+            volume = _volume_ml(region)
+            words = f"Left ventricular {what}, {phase}, as drawn: {volume:.1f} mL."
             findings.append(
                 Finding(
                     codes.LEFT_VENTRICLE,
                     where=region,
-                    measurements=(Measurement(codes.VOLUME, region.volume_ml, "mL", definition="pixels counted"),),
+                    measurements=(Measurement(codes.VOLUME, volume, "mL", definition=_how(region)),),
                     site=codes.LEFT_VENTRICLE,
                     words=words,
                 )
@@ -63,7 +64,7 @@ class Drawn:
         inner = [self.regions.get(("endo", phase)) for phase in ("ED", "ES")]
         if inner[0] is None or inner[1] is None:
             return None, tuple(findings)
-        volumes = [r.volume_ml for r in inner if r is not None]
+        volumes = [_volume_ml(r) for r in inner if r is not None]
         if volumes[0] < volumes[1]:
             raise Refused(
                 f"a cavity of {volumes[0]:.0f} mL at end-diastole and {volumes[1]:.0f} mL at end-systole",
@@ -96,12 +97,26 @@ def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry) -> Drawn | None:
         return None
     if not any(kind == "endo" for kind, _ in found):
         raise Refused("no endocardium among the regions", "volumes are those of the cavity", "draw LV endo ED and ES")
-    remarks = ["measured from outlines that were drawn: pixels whose centre lies inside are counted"]
+    remarks = [f"measured from outlines that were drawn: {', '.join(dict.fromkeys(_how(r) for r in found.values()))}"]
     if other:
         remarks.append(f"left out: {', '.join(other)}")
     if not all(("endo", phase) in found for phase in ("ED", "ES")):
         remarks.append("no ejection fraction: the cavity was drawn at one phase only")
     return Drawn(found, tuple(remarks))
+
+
+def _step_mm(region: Region) -> float:
+    """Distance of the slices along their normal."""
+    _, down, across = (region.geometry.affine[:3, axis] for axis in range(3))
+    return region.geometry.voxel_volume_mm3 / float(np.linalg.norm(np.cross(down, across)))
+
+
+def _volume_ml(region: Region) -> float:
+    return cine.disk_volume_ml(list(region.slice_mm2.values()), _step_mm(region))
+
+
+def _how(region: Region) -> str:
+    return "pixels counted" if region.drawn_mm2 is None else "area within the contours"
 
 
 def _key(label: str) -> tuple[str, str] | None:

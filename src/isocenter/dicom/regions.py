@@ -1,7 +1,8 @@
 """RTSTRUCT contours to masks on the grid of the series they were drawn on.
 
 A structure set stores polygons in patient millimetres, each in one plane. A voxel belongs to the structure when its
-centre lies inside an odd number of the polygons of its plane, or on a line that bounds it (see `space.outline`).
+centre lies inside an odd number of the polygons of its plane, or on a line that bounds it (see `space.outline`). The
+area that the polygons enclose goes with the mask, for what is measured finer than voxels.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from isocenter.dicom.facts import text
 from isocenter.errors import NotFound, Refused
 from isocenter.record import Series
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
-from isocenter.space.outline import filled
+from isocenter.space.outline import enclosed, filled
 
 __all__ = ["regions"]
 
@@ -24,6 +25,7 @@ _ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
 _NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
 _FRAME = 0x30060024
 _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
+_Planes = dict[int, list[npt.NDArray[np.float64]]]
 _LOST = 0.01  # part of a structure's contours that may lie outside the grid before it is refused
 
 
@@ -78,8 +80,8 @@ def _structures(file: File, onto: Volume | None) -> list[Region]:
             found.append(_polygon(outlines, label, frames.get(number, "")))
         else:
             _same_frame(frames.get(number, ""), onto.geometry, label)
-            mask = _mask(outlines, onto.geometry, label)
-            found.append(Region(onto.geometry, Shape.MASK, mask, None, onto.series_uid, "", label))
+            planes = _planes(outlines, onto.geometry, label)
+            found.append(_filled(planes, onto, label))
     return found
 
 
@@ -120,8 +122,25 @@ def _polygon(outlines: list[npt.NDArray[np.float64]], label: str, frame: str) ->
     return Region(grid, Shape.POLYGON, None, largest, label=label)
 
 
-def _mask(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: str) -> npt.NDArray[np.bool_]:
-    planes: dict[int, list[npt.NDArray[np.float64]]] = {}
+def _filled(planes: _Planes, onto: Volume, label: str) -> Region:
+    geometry = onto.geometry
+    mask = np.zeros(geometry.shape, dtype=bool)
+    _, down, across = (geometry.affine[:3, axis] for axis in range(3))
+    pixel_mm2 = float(np.linalg.norm(np.cross(down, across)))
+    areas: dict[int, float] | None = {}
+    for number, lines in planes.items():
+        mask[number] = filled(lines, (geometry.shape[1], geometry.shape[2]))
+        area = None if areas is None else enclosed(lines, int(np.count_nonzero(mask[number])))
+        if areas is None or area is None:
+            areas = None
+        else:
+            areas[number] = area * pixel_mm2
+    return Region.of_contours(geometry, mask, areas, series_uid=onto.series_uid, label=label)
+
+
+def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: str) -> _Planes:
+    """Slice -> its outlines, as fractional (row, column)."""
+    planes: _Planes = {}
     outside = between = 0
     for points in outlines:
         index = geometry.to_index(points)
@@ -146,10 +165,7 @@ def _mask(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: st
             "its volume would be too small",
             "choose the series that the structure set refers to",
         )
-    mask = np.zeros(geometry.shape, dtype=bool)
-    for number, lines in planes.items():
-        mask[number] = filled(lines, (geometry.shape[1], geometry.shape[2]))
-    return mask
+    return planes
 
 
 def _within(corners: npt.NDArray[np.float64], geometry: Geometry) -> bool:

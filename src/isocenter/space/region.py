@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -48,6 +49,9 @@ class Region:
         instance_uid: the image that carries a two-dimensional shape.
         label: name of the structure as its author wrote it (segment label, ROI name).
 
+    `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose. A region that was changed
+    (`dataclasses.replace`) or written and read again has none, and is counted by its voxels.
+
     Raises:
         Refused: when the mask does not fit the grid, is empty of meaning, or points are missing.
     """
@@ -59,6 +63,22 @@ class Region:
     series_uid: str = ""
     instance_uid: str = ""
     label: str = ""
+    drawn_mm2: Mapping[int, float] | None = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def of_contours(
+        cls,
+        geometry: Geometry,
+        mask: npt.NDArray[np.bool_],
+        drawn_mm2: Mapping[int, float] | None,
+        *,
+        series_uid: str = "",
+        label: str = "",
+    ) -> Region:
+        """A mask that was filled from contours, with the area that they enclose in each slice, in mm2."""
+        made = cls(geometry, mask=mask, series_uid=series_uid, label=label)
+        object.__setattr__(made, "drawn_mm2", None if drawn_mm2 is None else dict(drawn_mm2))
+        return made
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", Shape(self.shape))
@@ -85,6 +105,22 @@ class Region:
     def volume_ml(self) -> float:
         """Volume by voxel counting, in millilitres."""
         return self.voxels * self.geometry.voxel_volume_mm3 / 1000.0
+
+    @property
+    def slice_mm2(self) -> dict[int, float]:
+        """Area in each slice that has any: what contours enclose where it is known, else of the pixels.
+
+        Raises:
+            Refused: for shapes without a mask.
+        """
+        if self.mask is None:
+            raise Refused(f"the area of a {self.shape}", "it has no voxels", "give a mask")
+        if self.drawn_mm2 is not None:
+            return dict(self.drawn_mm2)
+        _, rows, columns = (self.geometry.affine[:3, axis] for axis in range(3))
+        pixel = float(np.linalg.norm(np.cross(rows, columns)))
+        counts = np.count_nonzero(self.mask, axis=(1, 2))
+        return {int(k): float(counts[k]) * pixel for k in np.flatnonzero(counts)}
 
     @cached_property
     def bounds(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
