@@ -1,12 +1,15 @@
 """Fat and iron of the liver on a phantom of known truth, written as DICOM in every way, and each scan refused."""
 
+import io
 import json
+import random
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from real_series import loaded
 from typer.testing import CliRunner
@@ -17,7 +20,9 @@ from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Outcome, codes
 from isocenter.space import Region, Volume
+from isocenter.testing.encodings import ENCODINGS
 from isocenter.testing.phantoms import abdomen_mr
+from isocenter.testing.phantoms.patient import written
 
 SMALL: dict[str, Any] = {"size": 96, "slices": 4}
 
@@ -182,6 +187,41 @@ def test_vessels_are_left_out_and_a_region_of_more_than_liver_is_refused(
         LiverFatIron().run(parts, drawn(parts, truth["liver"] & (np.indices(whole.shape)[2] < 36) | around))
     with pytest.raises(Refused, match="without signal"):
         LiverFatIron().run(parts, drawn(parts, np.indices(whole.shape)[1:].sum(axis=0) < 4))
+
+
+def test_however_the_voxels_are_stored_it_says_the_same(parts: tuple[Volume, ...], truth: dict[str, Any]) -> None:
+    """Turned and flipped: the same numbers to the last digit, maps and regions on the voxels as they were sent."""
+    whole = drawn(parts, truth["liver"])
+    plain = LiverFatIron().run(parts, whole)
+    turned = tuple(v.flipped(1).permuted((2, 0, 1)).flipped(0) for v in parts)
+    other = LiverFatIron().run(turned, whole)
+    assert [m.value for m in other.measurements] == [m.value for m in plain.measurements]
+    for name, held in (plain.maps or {}).items():
+        back = (other.maps or {})[name]
+        assert back.geometry.same_grid(turned[0].geometry) and back.instance_uids == turned[0].instance_uids
+        assert np.array_equal(back.upright().array, held.upright().array, equal_nan=True)
+    mine, yours = (a.findings[0].where for a in (plain, other))
+    assert mine is not None and yours is not None and yours.geometry.same_grid(turned[0].geometry)
+    assert mine.centre_mm == pytest.approx(yours.centre_mm) and mine.voxels == yours.voxels
+
+
+def test_each_echo_in_a_series_of_its_own(tmp_path: Path) -> None:
+    """As some scanners send: put together where place, repetition time and flip angle are one."""
+    files = abdomen_mr.patient(size=64, slices=4).files
+    apart = ENCODINGS["a series for each contrast"](files, random.Random(1))
+    assert apart is not None
+    stranger = pydicom.dcmread(io.BytesIO(apart[0]))
+    stranger.SeriesInstanceUID, stranger.SOPInstanceUID, stranger.RepetitionTime = "2.25.7", "2.25.8", 900
+    said = {}
+    for name, sent in (("together", list(files)), ("apart", [*apart, written(stranger, 1)])):
+        (tmp_path / name).mkdir()
+        for n, data in enumerate(sent):
+            (tmp_path / name / str(n)).write_bytes(data)
+        done = CliRunner().invoke(app, ["analyse", str(tmp_path / name), "--only", "liver_fat_iron", "--json"])
+        (result,) = json.loads(done.stdout)
+        assert result["answer"] == "found", result["reasons"]
+        said[name] = {m["what"]["code"]: m["value"] for m in result["measurements"]}
+    assert said["apart"] == said["together"]
 
 
 def test_from_dicom_to_json(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -136,6 +136,21 @@ class Need:
         )  # fmt: skip
         return tuple(c for c in each if c is not None)
 
+    def joined(self, study: Sequence[Series]) -> tuple[Series, ...]:
+        """The series of one scan that meet the need together: each echo in a series of its own, as some scanners send.
+
+        They lie at the same places with one repetition time and flip angle. Of several such scans that of most
+        series; empty when there is none.
+        """
+        if self.axis != "echo" or self.gives != "volumes":
+            return ()
+        scans: dict[Any, list[Series]] = {}
+        for one in study:
+            if {u.predicate for u in self.unmet(one)} == {"echo times"}:
+                scans.setdefault(_acquired(one), []).append(one)
+        several = [s for s in scans.values() if len({e for one in s for e in _told(one, "EchoTime")}) > 1]
+        return max((tuple(s) for s in several), key=len, default=())
+
     def _modality(self, series: Series) -> Check | None:
         if not self.modality:
             return None
@@ -171,7 +186,7 @@ class Need:
     def _echoes(self, series: Series) -> Check | None:
         if self.axis != "echo" or any(i.frames > 1 for i in series.instances):
             return None
-        stated = {i.facts.get("EchoTime", series.facts.get("EchoTime")) for i in series.instances}
+        stated = _told(series, "EchoTime")
         return Check("echo times", "several echo times", f"series {series.number} has {len(stated)}", len(stated) > 1)
 
     def _encodes(self, series: Series) -> Check | None:
@@ -252,6 +267,19 @@ def _encodes_velocity(facts: Mapping[str, Any]) -> bool:
     words = {str(w).strip().upper() for w in facts.get("ImageType") or []}
     beats = facts.get("CardiacNumberOfImages") or facts.get("TriggerTime") is not None
     return any(facts.get(name) for name in _VELOCITY_FACTS) or bool(words & _PHASE_WORDS and beats)
+
+
+def _told(series: Series, keyword: str) -> set[Any]:
+    """Every value of a fact in a series, lists as tuples."""
+    values = (i.facts.get(keyword, series.facts.get(keyword)) for i in series.instances)
+    return {tuple(v) if isinstance(v, list) else v for v in values}
+
+
+def _acquired(series: Series) -> Any:
+    """What two series of one scan have in common."""
+    sizes = {(i.rows, i.columns, i.frames) for i in series.instances}
+    same = (frozenset(_told(series, k)) for k in ("ImagePositionPatient", "RepetitionTime", "FlipAngle"))
+    return series.frame_of_reference, frozenset(sizes), len(series.instances), *same
 
 
 def _unsaid(series: Series) -> str:

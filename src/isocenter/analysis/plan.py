@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isocenter.analysis.need import Check, Need, Unmet
 from isocenter.analysis.protocol import Analysis
@@ -128,7 +128,12 @@ def _nearest_checks(need: Need, study: Study | None) -> tuple[Check, ...]:
     if not study.series:
         return (Check("series", need.sentence(), "the study has no series", False),)
     tries = [need.checks(s) for s in study.series]
-    return min(tries, key=_distance)
+    nearest = min(tries, key=_distance)
+    if together := need.joined(study.series) if _distance(nearest) != (False, 0) else ():
+        found = f"{len(together)} series have an echo each"
+        return tuple(replace(c, found=found, met=True) if c.predicate == "echo times" else c
+                     for c in need.checks(together[0]))  # fmt: skip
+    return nearest
 
 
 def _distance(checks: Sequence[Check]) -> tuple[bool, int]:
@@ -139,17 +144,16 @@ def _distance(checks: Sequence[Check]) -> tuple[bool, int]:
 
 def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[list[Binding], tuple[Unmet, ...]]:
     (first_name, first), *others = analysis.needs.items()
-    candidates = [s for s in study.series if not first.unmet(s)]
-    if not candidates:
+    fit = [s for s in study.series if not first.unmet(s)] or list(first.joined(study.series))
+    if not fit:
         return [], _nearest(first, study)
-    if not first.every:
-        candidates = sorted(candidates, key=_preference, reverse=True)[:1]
+    candidates = fit if first.every else sorted(fit, key=_preference, reverse=True)[:1]
     bindings = []
     unmet: tuple[Unmet, ...] = ()
     for main in candidates:
         bound: dict[str, tuple[str, ...]] = {first_name: (main.uid,)}
         if first.gives == "volumes":
-            bound[first_name] += _framed(main, [s for s in study.series if s.uid != main.uid and not first.unmet(s)])
+            bound[first_name] += _framed(main, [s for s in fit if s.uid != main.uid])
         for name, need in others:
             if need.earlier:
                 bound[name] = _before(main, earlier, need)

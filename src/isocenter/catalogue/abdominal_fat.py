@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.echo_scan import gathered
+from isocenter.catalogue.echo_scan import gathered, joined
 from isocenter.errors import Refused
 from isocenter.methods import fatwater
 from isocenter.methods.body_composition import Tissues, arms_beside, tissues, wall_is_whole
@@ -109,7 +109,7 @@ def _put_together(images: tuple[Volume, ...], field_t: float) -> _FatWater:
             if water.geometry.same_grid(fat.geometry):
                 how = "fat and water as the scanner made them"
                 return _FatWater(fat, np.asarray(fat.array, np.float32), np.asarray(water.array, np.float32), how)
-    if not any(a.name == "echo" for v in images for a in v.axes):
+    if not joined(images):
         raise Refused(
             "no fat and water images of one grid",
             "Image Type names neither, and there are no echoes to make them from",

@@ -1,8 +1,12 @@
-"""A multi-echo scan put together from its series: complex where phase is there, magnitudes always."""
+"""A multi-echo scan put together from its series: complex where phase is there, magnitudes always.
+
+Some scanners and archives make a series of each echo. Those of one grid, one repetition time, one flip angle and one
+kind (magnitude, phase, …) are echoes of one scan.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +14,9 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.methods import complex_images
-from isocenter.space import Reference, Volume
+from isocenter.space import Axis, Reference, Volume
 
-__all__ = ["EchoScan", "gathered"]
+__all__ = ["EchoScan", "gathered", "joined"]
 
 _WORDS = {
     "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
@@ -20,6 +24,9 @@ _WORDS = {
     "imaginary": {"I", "IMAGINARY", "I_FFE", "3", "3.0"},
     "magnitude": {"M", "MAGNITUDE", "M_FFE", "0", "0.0"},
 }
+# What a scanner computed of echoes is no echo.
+_MADE = {"W", "WATER", "F", "FAT", "FF", "FAT_FRACTION", "R2_STAR", "R2STAR", "T2_STAR", "T2STAR", "T2_STAR_MAP", "MAP"}
+_ONE_SCAN = ("RepetitionTime", "FlipAngle", "MagneticFieldStrength")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +38,20 @@ class EchoScan:
     images: npt.NDArray[np.complex64] | None
     magnitude: npt.NDArray[Any]
     remarks: tuple[str, ...]
+
+    def upright(self) -> EchoScan:
+        """The same scan, its axes in the patient's sense: what is computed does not depend on how it was stored."""
+
+        def turned(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            held = self.main.like(array, quantity="", unit="", axes=self.main.axes)
+            return np.ascontiguousarray(held.upright().array)
+
+        return replace(
+            self,
+            main=self.main.upright(),
+            images=None if self.images is None else turned(self.images),
+            magnitude=turned(self.magnitude),
+        )
 
 
 def _component(volume: Volume) -> str:
@@ -44,14 +65,49 @@ def _component(volume: Volume) -> str:
     return "magnitude"
 
 
+def joined(volumes: tuple[Volume, ...]) -> tuple[Volume, ...]:
+    """Volumes of several echoes, and those of one echo each put together where they are of one scan."""
+    whole = [v for v in volumes if [a.name for a in v.axes] == ["echo"]]
+    scans: list[dict[float, Volume]] = []
+    for volume in volumes:
+        echo_ms = volume.facts.get("EchoTime")
+        if volume.axes or volume.geometry.reference is not Reference.PATIENT or not isinstance(echo_ms, (int, float)):
+            continue
+        if {str(w).strip().upper() for w in volume.facts.get("ImageType") or []} & _MADE:
+            continue
+        scan = next((s for s in scans if echo_ms not in s and _of_one_scan(next(iter(s.values())), volume)), None)
+        if scan is None:
+            scans.append({float(echo_ms): volume})
+        else:
+            scan[float(echo_ms)] = volume
+    return (*whole, *(_stacked(scan) for scan in scans if len(scan) > 1))
+
+
+def _of_one_scan(one: Volume, other: Volume) -> bool:
+    same = all(one.facts.get(k) == other.facts.get(k) for k in _ONE_SCAN)
+    return same and _component(one) == _component(other) and one.geometry.same_grid(other.geometry)
+
+
+def _stacked(scan: dict[float, Volume]) -> Volume:
+    """Volumes by echo time in ms as one."""
+    times = sorted(scan)
+    parts = [scan[t] for t in times]
+    return replace(
+        parts[0],
+        array=np.stack([p.array for p in parts]),
+        axes=(Axis("echo", tuple(times), "ms"),),
+        instance_uids=tuple(uid for p in parts for uid in p.instance_uids),
+    )
+
+
 def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
-    """The acquisition with most echoes, complex before magnitude.
+    """The acquisition with most echoes, complex before magnitude; series of one echo each are put together (`joined`).
 
     Raises:
         Refused: when there is none, or it does not lie in the patient.
     """
     groups: list[dict[str, Volume]] = []
-    for volume in volumes:
+    for volume in joined(volumes):
         if [a.name for a in volume.axes] != ["echo"] or volume.geometry.reference is not Reference.PATIENT:
             continue
         for group in groups:
@@ -75,7 +131,7 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
     main = best.get("magnitude") or best["real"]
     times = np.array([float(v) for v in main.axes[0].values]) / 1000.0
     for part in best.values():
-        if not np.isfinite(part.array).all() or min(part.geometry.shape[1:]) < 16 or not float(np.ptp(part.array)):
+        if not np.isfinite(part.array).all() or sorted(part.geometry.shape)[1] < 16 or not float(np.ptp(part.array)):
             raise Refused(f"images of {part.geometry.shape} without content", "there is nothing to separate")
     remarks = []
     if len(usable) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -87,7 +87,19 @@ class LiverFatIron:
         Raises:
             Refused: for images that carry no fat fraction; the message says why.
         """
-        scan = gathered(echoes)
+        stored = gathered(echoes)
+        answer = self._measured(stored.upright(), drawn, calibration, turning, field_t, allow_t1_bias)
+        return _as_stored(answer, stored.main)
+
+    def _measured(
+        self,
+        scan: EchoScan,
+        drawn: tuple[Region, ...] | None,
+        calibration: str,
+        turning: str,
+        field_t: float,
+        allow_t1_bias: bool,
+    ) -> Answer:
         field = field_t or _number(scan.main, "MagneticFieldStrength")
         if not field:
             raise Refused("no Magnetic Field Strength", "fat's frequency follows from it", "give field_t")
@@ -102,16 +114,18 @@ class LiverFatIron:
             remarks += _of_turning(found)
             pdff, r2_star, signal = found.pdff, found.r2_star, found.signal
             maps["Field"] = scan.main.like(found.field_hz, quantity="field deviation", unit="Hz")
+            left = found.residual if len(scan.times_s) > 3 else None
             how = "six peaks, complex fit, magnitude discrimination"
         else:
             fitted = fat_magnitude.fit_magnitudes(scan.magnitude, scan.times_s, field)
-            pdff, r2_star, signal = fitted.pdff, fitted.r2_star, fitted.signal
+            pdff, r2_star, signal, left = fitted.pdff, fitted.r2_star, fitted.signal, None
             remarks.append(_LIMIT_OF_MAGNITUDE)
             how = "six peaks, magnitude fit"
         maps |= {
             "PDFF": scan.main.like(pdff, quantity="proton density fat fraction", unit="%"),
             "R2*": scan.main.like(r2_star, quantity="R2*", unit="1/s"),
         }
+        maps = _of_the_body(maps, fatwater.body(signal, scan.main.geometry.voxel_volume_mm3 / 1000.0, left))
         places, told = _places(scan.main, drawn, pdff, signal)
         remarks += told
         measured, findings = [], []
@@ -134,6 +148,29 @@ class LiverFatIron:
             "curves": (_curve(scan, places[0][1]),),
         }  # fmt: skip
         return Answer.found(*findings, **more) if findings else Answer.none(**more)
+
+
+def _of_the_body(maps: Mapping[str, Volume], where: Mask) -> dict[str, Volume]:
+    """Maps without the specks that noise makes of air."""
+    return {name: replace(held, array=np.where(where, held.array, np.nan).astype(np.float32))
+            for name, held in maps.items()}  # fmt: skip
+
+
+def _as_stored(answer: Answer, main: Volume) -> Answer:
+    """Maps and regions on the voxels of the series as it was sent."""
+
+    def region(where: Region | None) -> Region | None:
+        if where is None or where.mask is None:
+            return where
+        back = Volume(where.mask, where.geometry).as_stored(main.geometry)
+        return replace(where, geometry=back.geometry, mask=back.array)
+
+    maps = {
+        name: main.like(held.as_stored(main.geometry).array, quantity=held.quantity, unit=held.unit)
+        for name, held in (answer.maps or {}).items()
+    }
+    findings = tuple(replace(f, where=region(f.where)) for f in answer.findings)
+    return replace(answer, findings=findings, maps=maps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +246,7 @@ def _places(
     for region in drawn or ():
         if region.mask is None or not region.voxels:
             continue
-        moved = region if region.geometry.same_grid(main.geometry) else resample_region(region, main.geometry)
+        moved = resample_region(region, main.geometry)
         if moved.mask is not None and (moved.mask & signal).sum() >= _LEAST_VOXELS:
             placed.append((region.label or "drawn region", np.asarray(moved.mask & signal)))
     if placed:

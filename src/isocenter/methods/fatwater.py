@@ -21,14 +21,17 @@ from numba import njit, prange
 
 from isocenter.errors import Refused
 from isocenter.methods import field_map
+from isocenter.methods.components import labelled
 from isocenter.methods.fat_spectrum import GAMMA_MHZ_PER_T, fat_signal, must_be_echo_times
 
-__all__ = ["FatWater", "foreground", "separate"]
+__all__ = ["FatWater", "body", "foreground", "separate"]
 
 _WIDEST_PPM = 9.0  # shoulders and the dome of the liver
 _R2_STAR = (-50.0, 3000.0)
 _STEPS = 25
 _PATCH = 8
+_UNLIKE = 0.5  # of the signal that the model leaves; noise alone leaves about 0.7, tissue at an SNR of 10 about 0.1
+_LEAST_ML = 2.0  # of a part of the body
 _ENOUGH = 4096  # voxels that tell which way phase turns
 _SURE = 0.9  # residual of one turning direction over the other's, above which data do not tell
 
@@ -78,6 +81,28 @@ def foreground(echoes: npt.NDArray[Any], *, share: float = 0.06) -> Mask:
     """
     first = np.abs(echoes[: min(2, len(echoes))]).max(axis=0)
     return np.asarray((first > share * np.percentile(first, 98)) & (first > 0))
+
+
+def body(signal: Mask, voxel_ml: float, residual: npt.NDArray[np.floating] | None = None) -> Mask:
+    """Where maps are worth showing: noise in air that is bright by chance has a fat fraction of any value.
+
+    The rule: signal that the model explains at least half of, in connected parts of 2 mL or more, and what signal they
+    enclose within a slice (a vessel that pulses stays).
+
+    Args:
+        signal: (slices, rows, columns), as `foreground` gives it.
+        voxel_ml: volume of a voxel.
+        residual: what the model leaves, 0 to 1; None where echoes are too few to leave anything.
+    """
+    from scipy.ndimage import binary_fill_holes
+
+    explained = signal if residual is None else signal & (np.nan_to_num(residual, nan=1.0) < _UNLIKE)
+    labels, count = labelled(explained)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    large = sizes * voxel_ml >= _LEAST_ML
+    large[0] = False
+    whole = np.stack([binary_fill_holes(part) for part in large[labels]])
+    return np.asarray(signal & whole)
 
 
 def separate(

@@ -142,6 +142,22 @@ class Volume:
                 found = found.flipped(axis)
         return found
 
+    def as_stored(self, grid: Geometry) -> Volume:
+        """The way back from `upright`: the same voxels in the order of the grid that was turned.
+
+        Raises:
+            Refused: when that grid has its voxels at other places.
+        """
+        order = grid.upright_order
+        found, turned = self, grid.permuted(order)
+        for axis, patient in enumerate((2, 1, 0)):
+            if turned.affine[patient, axis] < 0:
+                found = found.flipped(axis)
+        found = found.permuted((order.index(0), order.index(1), order.index(2)))
+        if not found.geometry.same_grid(grid):
+            raise Refused(f"a volume of {found.geometry.shape}", "its voxels are not those of the grid", "resample it")
+        return replace(found, array=np.ascontiguousarray(found.array), geometry=grid)
+
     def _with(self, array: npt.NDArray[Any], geometry: Geometry) -> Volume:
         # Slices no longer stand one to one with the instances.
         same = geometry == self.geometry
