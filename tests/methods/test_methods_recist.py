@@ -51,6 +51,18 @@ def test_every_usable_case_of_the_published_set(reference: Path) -> None:
 
 
 @pytest.mark.data
+def test_what_the_rules_say_to_the_cases_that_the_published_set_judges_otherwise(reference: Path) -> None:
+    """Those not to be used as they stand, as they were adjudicated against RECIST 1.1."""
+    cases = json.loads((reference / "recist-cases" / "cases.json").read_text())["sum_of_diameters_cases"]
+    other = {c["id"]: series(*map(tuple, c["day_sum_mm"])) for c in cases if not c["use_as_is"]}
+    said = {name: best_response(visits).response for name, visits in other.items()}
+    assert said == {"003": "PD", "006": "NE", "010": "SD", "011": "SD", "012": "CR", "022": "CR"}
+    points = {name: [t.response for t, _ in responses(visits)] for name, visits in other.items()}
+    assert points["003"][1] == "PD" and points["010"] == ["SD", "PD"] and points["011"] == ["PR", "PD"]
+    assert best_response(other["006"], stable_days=28).response == "SD"
+
+
+@pytest.mark.data
 def test_non_target_cases_of_the_published_set(reference: Path) -> None:
     cases = json.loads((reference / "recist-cases" / "cases.json").read_text())["nontarget_cases"]
     assert len(cases) == 4

@@ -62,6 +62,12 @@ def response(name: str) -> Response:
     Raises:
         Refused: when IBSI 2 has none of that name, or one without a response map that all agree on.
     """
+    if name in _STEERED:
+        raise Refused(
+            f"filter configuration '{name}'",
+            "it is steered by a structure tensor, and IBSI 2 came to no consensus on its map",
+            f"take {name[:-1]}1, the same filter along the axes",
+        )
     if name not in RESPONSES:
         raise Refused(f"no filter configuration '{name}'", f"there are {', '.join(RESPONSES)}")
     return RESPONSES[name]
@@ -91,6 +97,7 @@ def _wavelet(name: str, family: str, bands: str, boundary: str, turned: bool = F
     return Response(name, separable_wavelet, settings, reach_voxels=8 * 2**level)
 
 
+_STEERED = ("9.b.2", "10.b.2")
 _whole = partial(Response, reach_mm=np.inf)
 _ORDER_1, _ORDER_2 = (1, 0, 0), (0, 2, 0)
 
