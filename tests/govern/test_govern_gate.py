@@ -15,7 +15,8 @@ from isocenter.record import Event, Kind, Model, Sealed
 
 OLD = Model("lung", "1", "a" * 64, inputs={"threshold": 0.5, "size": 28}, card={"intended_use": "x"})
 NEW = replace(OLD, digest="b" * 64)
-SAID: dict[str, Any] = {"may_change": ["weights"], "protocol": {"shadow_cases": 5}, "impact": "fewer misses"}
+LENIENT = {"shadow_cases": 5, "every_group": False}
+SAID: dict[str, Any] = {"may_change": ["weights"], "protocol": LENIENT, "impact": "fewer misses"}
 NOTHING: Mapping[str, Any] = {"cases": 0, "confirmed": None}
 
 
@@ -84,11 +85,15 @@ def test_what_is_missing_is_named(gates: Gates, new: Model, step: str, lacks: st
             must_step(gates, new, OLD, step, reason="r", who="ito", shadow=NOTHING)
 
 
-def test_a_group_that_cannot_tell_holds_up_only_where_it_was_declared() -> None:
+def test_a_group_that_cannot_tell_holds_up_unless_the_record_said_otherwise() -> None:
+    usual = (Kind.CHANGE_DECLARED, {**SAID, "protocol": {}})
     few = after(TESTED, judged(group="sex F", n=4, insufficient="insufficient data: 4 events"))
     assert not missing(few, NEW, OLD, "compare", NOTHING)
-    strict = after(few, (Kind.CHANGE_DECLARED, {**SAID, "protocol": {"every_group": True}}))
-    assert "insufficient" in missing(strict, NEW, OLD, "compare", NOTHING)[0]
+    assert "insufficient" in missing(after(few, usual), NEW, OLD, "compare", NOTHING)[0]
+    assert not missing(TESTED, NEW, OLD, "compare", NOTHING)
+    assert "in no group" in missing(after(TESTED, usual), NEW, OLD, "compare", NOTHING)[0]
+    enough = judged(group="sex F", figure="sensitivity", value=0.0, low=-0.01, high=0.01, n=400)
+    assert not missing(after(TESTED, usual, enough), NEW, OLD, "compare", NOTHING)
     floor = after(TESTED, (Kind.CHANGE_DECLARED, {**SAID, "protocol": {"floor": 0.95}}))
     assert "0.900" in missing(floor, NEW, None, "compare", NOTHING)[0], "nothing is replaced: the floor decides"
 
@@ -118,7 +123,7 @@ def test_looks_are_counted_and_end() -> None:
 
 
 def test_a_change_record_says_what_it_must() -> None:
-    assert change_of(SAID) == Change(("weights",), "fewer misses", shadow_cases=5)
+    assert change_of(SAID) == Change(("weights",), "fewer misses", shadow_cases=5, every_group=False)
     assert changed(NEW, OLD) == ("weights",) and changed(NEW, None) == ()
     for broken in (
         {}, {**SAID, "may_change": []}, {**SAID, "may_change": ["intended use"]}, {**SAID, "may_change": ["colour"]},

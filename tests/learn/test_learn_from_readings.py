@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from isocenter.errors import Refused
-from isocenter.learn.examples import read_folder, weights_in
+from isocenter.learn.examples import weights_in
+from isocenter.learn.films import read_films
 from isocenter.learn.from_readings import Example, Said, classes_of, examples_of, learned, rehearsed, written
+from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.recipes import RECIPES
 from isocenter.record import Model
 
@@ -44,7 +46,7 @@ def test_rehearsal_mixes_the_share_that_was_asked_and_keeps_people_apart(tmp_pat
     _folder(tmp_path / "old", 60)
     _folder(tmp_path / "new", 30, seed=1)
     assert rehearsed(tmp_path / "new", tmp_path / "old", 0.4) == 20
-    read = read_folder(tmp_path / "new", "NORMAL", "PNEUMONIA")
+    read = read_films(tmp_path / "new", Classifier2D("t", "NORMAL", "PNEUMONIA"))
     old = np.array(["earlier" in n for n in read.names])
     assert (len(read), int(old.sum())) == (50, 20)
     assert read.labels[old].mean() == pytest.approx(1 / 3, abs=0.06)

@@ -140,3 +140,20 @@ def test_folders_and_tables_are_read(tmp_path: Path) -> None:
 
 def test_an_npz_may_hold_images_under_the_name_of_no_split() -> None:
     assert pairs_of({"images": np.zeros(1), "labels": np.zeros(1)}) == {"": ("images", "labels")}
+
+
+def test_people_may_have_folders_of_their_own(tmp_path: Path) -> None:
+    for number in range(12):
+        kind = ("Clear", "spot")[number % 2]
+        for name in ("1", "2"):
+            file = tmp_path / "test" / kind / f"{number}" / f"{name}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(grey(1)[0]).save(file)
+    found = read_labelled(tmp_path, GREY, "Test")
+    assert len(found) == 24 and len(set(found.groups.tolist())) == 12
+    assert all(label == ("spot" in name) for name, label in zip(found.names, found.labels, strict=True))
+    numbered = tmp_path / "numbered" / "0" / "1"
+    numbered.mkdir(parents=True)
+    Image.fromarray(grey(1)[0]).save(numbered / "a.png")
+    with pytest.raises(Refused, match=r"0, 1 above 0/1/a\.png: they are different classes"):
+        read_labelled(tmp_path / "numbered", GREY)

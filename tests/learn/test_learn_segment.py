@@ -65,9 +65,11 @@ def test_the_whole_way(tmp_path: Path) -> None:
     flipped = [np.ascontiguousarray(np.rot90(a, 1, (0, 1))[:, ::-1, ::-1]) for a in ball(31)]
     write(tmp_path / "held", "two", *flipped, turned, images="imagesTs", masks="labelsTs")
     write(tmp_path / "held", "odd", image, None, images="imagesTs")
+    write(tmp_path / "held", "cut", image, labels[:-2], images="imagesTs", masks="labelsTs")
     found = judged(tmp_path / "balls", tmp_path / "held")
     said = found.report
-    assert (said["n"], said["declined"]) == (2, 1)
+    assert (said["n"], said["declined"]) == (2, 2)
+    assert next(row["declined"] for row in found.predictions if "cut" in row["name"]).endswith("on other grids")
     assert set(said["metrics"]) == {"dice", "hd95_mm", "nsd_1mm"} and set(said["metrics"]["dice"]) == {"front", "back"}
     found.write(tmp_path / "out")
     kept = nibabel.load(tmp_path / "out" / "one_0000.nii.gz")
@@ -98,6 +100,22 @@ def test_layouts(tmp_path: Path, names: tuple[str, str], given: str) -> None:
     assert len(pairs) == 1 and not alone
     (tmp_path / "list.csv").write_text(f"image,label\n{names[0]}/{given}.nii.gz,{names[1]}/a.nii.gz\n")
     assert pairs_in(tmp_path / "list.csv")[0] == pairs
+
+
+@pytest.mark.parametrize(
+    ("image", "outline"),
+    [("a/t1.nii.gz", "a/seg.nii.gz"), ("a.nii.gz", "a_seg.nii.gz"), ("a_image.nii.gz", "a_label.nii.gz"),
+     ("images/a.nii.gz", "labels/a_mask.nii.gz"), ("test/a.nii.gz", "test/a-segmentation.nii")],
+)  # fmt: skip
+def test_one_folder_may_hold_both(tmp_path: Path, image: str, outline: str) -> None:
+    for number in range(2):
+        for where in (image, outline):
+            file = tmp_path / where.replace("a", f"case{number}", 1) if where[0] == "a" else tmp_path / where
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+    pairs, alone = pairs_in(tmp_path)
+    assert len(pairs) == (2 if image[0] == "a" else 1) and not alone
+    assert all(one != other and ("case0" in str(one)) == ("case0" in str(other)) for one, other in pairs)
 
 
 def test_splits_are_kept_apart(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def test_trees_as_products_answer_as_the_trees_do() -> None:
         ("age,sex,grade,num\n50,x,2,1\n", "sex is 'x' in row 1"),
         ("50,1,inf,1\n", "not finite"),
         ("50,1,2,1\n50,1,2\n", "3 cells"),
+        ("50,2,2,1\n", "sex is 2 in row 1.*its codes are 0, 1"),
         ("", "is empty"),
     ],
 )
@@ -107,6 +108,9 @@ def test_words_for_labels_gaps_and_one_class(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("age sex grade num\n50 1 NA ill\n? 0 2 well\n")
     rows = read_rows(tmp_path, RISK)
     assert rows.labels.tolist() == [1, 0] and np.isnan(rows.values).sum() == 2
+    (tmp_path / "t.csv").write_text("num;age;grade;sex\n1;50,5;2,0;1\n0;?;2,0;0\n")
+    commas = read_rows(tmp_path, RISK)
+    assert commas.values[0].tolist() == [50.5, 1, 2] and commas.labels.tolist() == [1, 0]
     (tmp_path / "t.csv").write_text(text([(50, 1, 2, 1)] * 40))
     with pytest.raises(Refused, match="rows of one class"):
         train("risk", tmp_path / "t.csv", tmp_path / "out")

@@ -22,7 +22,8 @@ from isocenter.dicom.wrap import wrap_image
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import HOUSE, Person, Role
-from isocenter.learn.examples import read_folder
+from isocenter.learn.films import read_films
+from isocenter.learn.kinds import Classifier2D
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
@@ -77,7 +78,7 @@ def test_examples_are_weighed_and_those_without_consent_stay_out(site: Site, tmp
     assert sorted(r["weight"] for r in rows) == ["0.25", "1", "1", "1", "1"]
     told = (tmp_path / "set" / "examples.csv").read_text() + " ".join(p.name for p in tmp_path.rglob("*"))
     assert not any(p in told for p in ("P1", "P2", "1.2.826"))
-    read = read_folder(tmp_path / "set", "NORMAL", "PNEUMONIA")
+    read = read_films(tmp_path / "set", Classifier2D("t", "NORMAL", "PNEUMONIA"))
     assert read.weights is not None and sorted(read.weights.tolist()) == [0.25, 1, 1, 1, 1]
     assert len(set(read.groups.tolist())) == 4  # two studies of one patient are one person
     event = site.journal.since(kinds=(Kind.EXAMPLES_TAKEN,), limit=1)[0].event

@@ -59,7 +59,7 @@ NEXT: Mapping[str, str] = MappingProxyType(
 _PROTOCOL: Mapping[str, Any] = MappingProxyType(
     {
         "margin": 0.02, "group_margin": 0.02, "least_events": 10, "floor": 0.0, "looks": 3, "shadow_cases": 50,
-        "shadow_agreement": 0.0, "every_group": False, "stop_on_alarm": False,
+        "shadow_agreement": 0.0, "every_group": True, "stop_on_alarm": False,
     }
 )  # fmt: skip
 
@@ -76,7 +76,8 @@ class Change:
         looks: at the sealed test set, for each model.
         shadow_cases: signed studies on which it must have run unseen before it is released.
         shadow_agreement: share of its findings that readers must have confirmed there, at the interval's lower end.
-        every_group: whether a group with insufficient data holds the step up, too.
+        every_group: whether a group with insufficient data holds the step up, too, and so do groups that nobody named.
+            Otherwise the fewer cases a group has, the more easily it would pass; who accepts that says so beforehand.
         stop_on_alarm: the stop rule: whether the house suspends it everywhere at the first alarm of the watch, without
             waiting for a person.
         impact: what a change would mean for people, in words.
@@ -91,7 +92,7 @@ class Change:
     looks: int = 3
     shadow_cases: int = 50
     shadow_agreement: float = 0.0
-    every_group: bool = False
+    every_group: bool = True
     stop_on_alarm: bool = False
 
 
@@ -265,12 +266,14 @@ def _not_shown(judged: Mapping[str, Any], change: Change, old: Model | None) -> 
             lacking.append(
                 f"the {judged['metric']} may be as low as {low:.3f}; the change record asks for {change.floor:g}"
             )
+    if old is not None and change.every_group and not any(gap.get("group") for gap in judged["gaps"]):
+        lacking.append("it was compared in no group (sex, age, site, scanner): who may be worse off is not known")
     for gap in judged["gaps"]:
         group = gap.get("group", "")
         margin = change.group_margin if group else change.margin
         if gap.get("insufficient"):
             if change.every_group:
-                lacking.append(f"{group}: {gap['insufficient']}")
+                lacking.append(f"{group}: {gap['insufficient']}; no harm was seen there, and none could be")
         elif not Gap(gap["value"], gap["low"], gap["high"], gap["n"]).holds(margin):
             where = f"in {group} " if group else ""
             lacking.append(

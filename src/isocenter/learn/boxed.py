@@ -69,7 +69,7 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
         file = files.get(Path(name).name.lower()) or stems.get(Path(name).stem.lower())
         if file is None:
             missing += 1
-        elif split is None or split in file.parts or (path.is_dir() and any(root.rglob("Annotations"))):
+        elif split is None or split in file.parts or (path.is_dir() and any(root.rglob("ImageSets"))):
             found.append(_one(file, rows, how))
     if not found:
         raise Refused(
@@ -81,7 +81,7 @@ def read_boxed(path: Path, how: Boxes, split: str | None = None) -> tuple[list[B
 
 def _named(path: Path, split: str | None) -> Iterator[tuple[str, list[Row]]]:
     if path.is_dir():
-        notes = sorted(p for folder in path.rglob("Annotations") for p in folder.glob("*.xml"))
+        notes = sorted(p for p in path.rglob("*.xml") if not p.name.startswith("."))
         if notes:
             yield from _of_voc(notes, path, split)
             return
@@ -102,9 +102,10 @@ def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[tu
     wanted = None
     if split is not None:
         lists = sorted(path.rglob(f"ImageSets/Main/{split}.txt"))
-        if not lists:
-            raise Refused(f"no split '{split}'", f"there is no ImageSets/Main/{split}.txt")
-        wanted = {line.split()[0] for line in lists[0].read_text("utf-8").splitlines() if line.strip()}
+        if lists:
+            wanted = {line.split()[0] for line in lists[0].read_text("utf-8").splitlines() if line.strip()}
+        elif not any(split in note.relative_to(path).parts[:-1] for note in notes):
+            raise Refused(f"no split '{split}'", f"there is no ImageSets/Main/{split}.txt, and no folder '{split}'")
     for note in notes:
         if wanted is not None and note.stem not in wanted:
             continue
@@ -123,6 +124,8 @@ def _of_voc(notes: Sequence[Path], path: Path, split: str | None) -> Iterator[tu
             ]
         except (ElementTree.ParseError, ValueError) as e:
             raise Refused(f"cannot read {note.name}", str(e)[:160], "take it out or repair it") from e
+        if root.tag != "annotation":
+            continue
         # the stem of the note, since names inside were seen to be without ending or of another picture
         yield note.stem, rows
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.learn.examples import Examples, read_folder, read_npz
+from isocenter.learn.examples import Examples
+from isocenter.learn.films import read_films
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.recipes import recipe
@@ -29,9 +30,7 @@ def pictures_of(model: Model, data: Path, split: str | None = None) -> Examples:
     """
     how = recipe(model.name)
     if isinstance(how, Classifier2D):
-        return read_npz(data, split=split) if data.suffix == ".npz" else (
-            read_folder(data, how.negative, how.positive, how.subtypes)
-        )  # fmt: skip
+        return read_films(data, how, split)
     if isinstance(how, Classes):
         return read_labelled(data, how, split)
     raise Refused(f"'{model.name}' has no embedding", "only classifiers of pictures and volumes have one")

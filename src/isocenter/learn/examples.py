@@ -1,4 +1,4 @@
-"""Labelled pictures read from disk, split by person, with near-duplicates kept on one side."""
+"""Labelled pictures, split by person, with near-duplicates kept on one side."""
 
 from __future__ import annotations
 
@@ -22,13 +22,9 @@ __all__ = [
     "near_duplicates",
     "numbered",
     "person",
-    "read_folder",
-    "read_npz",
     "split",
     "weights_in",
 ]
-
-_SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,51 +89,6 @@ def digest_of(
     return sha.hexdigest()
 
 
-def read_folder(
-    folder: Path, negative: str, positive: str, subtypes: Sequence[str] = (), *, size: int = 224
-) -> Examples:
-    """Pictures from one folder per class; a ``train`` or ``test`` level in between is looked through.
-
-    Args:
-        folder: holds ``NEGATIVE/*.jpeg`` and ``POSITIVE/*.jpeg``, at any depth.
-        subtypes: words in the file name that name the kind of a positive.
-        size: rows and columns that pictures of other shapes are brought to (stretched, as the collection was).
-
-    Raises:
-        Refused: when a class has no pictures, or a file cannot be read.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    found: list[tuple[Path, int]] = []
-    for label, name in enumerate((negative, positive)):
-        files = sorted(p for p in folder.rglob("*") if p.parent.name == name and p.suffix.lower() in _SUFFIXES)
-        if not files:
-            raise Refused(
-                f"no pictures of class '{name}' under {folder}",
-                "a classifier learns and is judged on both classes",
-                f"give a folder that holds '{negative}' and '{positive}'",
-            )
-        found += [(path, label) for path in files]
-    pictures = np.empty((len(found), size, size), np.uint8)
-    for row, (path, _) in enumerate(found):
-        try:
-            with Image.open(path) as image:
-                grey = image.convert("L")
-        except (OSError, UnidentifiedImageError) as e:
-            raise Refused(f"cannot read {path.name}", str(e), "take the file out or replace it") from e
-        pictures[row] = np.asarray(grey if grey.size == (size, size) else grey.resize((size, size), 2))
-    labels = np.array([label for _, label in found], np.int64)
-    kinds = np.full(len(found), -1, np.int64)
-    for row, (path, label) in enumerate(found):
-        for kind, word in enumerate(subtypes):
-            if label == 1 and word in path.name:
-                kinds[row] = kind
-    names = tuple(path.relative_to(folder).as_posix() for path, _ in found)
-    weights = weights_in(folder, names)
-    return Examples(pictures, labels, kinds, names, numbered([person(p.name) for p, _ in found]),
-                    digest_of(names, labels, pictures, weights), weights)  # fmt: skip
-
-
 def weights_in(folder: Path, names: Sequence[str]) -> npt.NDArray[np.float32] | None:
     """What ``examples.csv`` in a folder says that each file counts; None where there is none.
 
@@ -156,48 +107,6 @@ def weights_in(folder: Path, names: Sequence[str]) -> npt.NDArray[np.float32] | 
     if not bool(np.all((found >= 0) & (found <= 1))):
         raise Refused(f"a weight in {table.name}", "it does not lie between 0 and 1", "write numbers from 0 to 1")
     return found
-
-
-def read_npz(path: Path, *, size: int = 224, split: str | None = None) -> Examples:
-    """Pictures from a file in the manner of MedMNIST: arrays ``<split>_images`` and ``<split>_labels``.
-
-    All splits in the file are read, in the order train, val, test, then others. Labels may have the shape (n,) or
-    (n, 1). Without person numbers every picture counts as a person of its own.
-
-    Raises:
-        Refused: when an image array has no labels, counts differ, or there are more than two classes.
-    """
-    from PIL import Image
-
-    with np.load(path, allow_pickle=False) as held:
-        arrays = {name: held[name] for name in held.files}
-    order = {"train": 0, "val": 1, "test": 2}
-    parts = sorted((k.removesuffix("_images") for k in arrays if k.endswith("_images")), key=lambda k: order.get(k, 3))
-    if not parts and "images" in arrays:
-        parts, arrays = ["all"], {"all_images": arrays["images"], "all_labels": arrays.get("labels", np.empty(0))}
-    if split is not None:
-        parts = [p for p in parts if p == split]
-    if not parts:
-        raise Refused(f"{path.name} holds {sorted(arrays)}", "arrays named '<split>_images' are wanted")
-    pictures, labels, names = [], [], []
-    for part in parts:
-        images, truth = arrays[f"{part}_images"], arrays.get(f"{part}_labels")
-        if truth is None or len(truth) != len(images):
-            raise Refused(
-                f"{path.name}: {len(images)} pictures and {0 if truth is None else len(truth)} labels in '{part}'",
-                "every picture needs one label",
-            )
-        grey = images if images.ndim == 3 else np.asarray(np.mean(images, axis=-1), np.uint8)
-        for row in grey:
-            pictures.append(np.asarray(Image.fromarray(np.asarray(row, np.uint8)).resize((size, size), 3)))
-        labels.append(np.asarray(truth).reshape(len(images), -1)[:, 0])
-        names += [f"{part}/{i:05d}" for i in range(len(images))]
-    truth = np.concatenate(labels).astype(np.int64)
-    if set(np.unique(truth)) - {0, 1}:
-        raise Refused(f"labels {sorted(set(truth.tolist()))}", "this task has the classes 0 and 1")
-    stack = np.stack(pictures)
-    return Examples(stack, truth, np.full(len(truth), -1, np.int64), tuple(names), np.arange(len(truth)),
-                    digest_of(names, truth, stack))  # fmt: skip
 
 
 def numbered(keys: Sequence[str]) -> npt.NDArray[np.int64]:

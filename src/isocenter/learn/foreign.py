@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from isocenter.errors import Refused
+from isocenter.learn.gridded import fitted
 from isocenter.learn.kinds import Classes
-from isocenter.learn.labelled import fitted, opened_npz, pairs_of
+from isocenter.learn.labelled import opened_npz, pairs_of
 
 __all__ = ["Foreign", "read_foreign", "wrong"]
 

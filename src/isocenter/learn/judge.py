@@ -16,7 +16,8 @@ import numpy.typing as npt
 from isocenter.analysis.weights import models as shelf
 from isocenter.analysis.weights import open_session
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
-from isocenter.learn.examples import Examples, read_folder, read_npz
+from isocenter.learn.examples import Examples
+from isocenter.learn.films import read_films
 from isocenter.learn.judge_classes import area_of, class_figures, line_of
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import REST, read_labelled
@@ -155,13 +156,7 @@ def _plain(name: str) -> str:
 def _films(held: Model, session: Any, data: Path, split: str | None) -> _Measured:
     how = recipe(held.name)
     assert isinstance(how, Classifier2D)
-    if data.is_dir():
-        within = data / split if split and (data / split).is_dir() else data
-        examples = read_folder(within, how.negative, how.positive, how.subtypes)
-    elif data.suffix == ".npz":
-        examples = read_npz(data, split=split)
-    else:
-        raise Refused(f"{data.name} is neither a folder nor .npz", "pictures with labels are wanted")
+    examples = read_films(data, how, split)
     said = answered(session, examples.pictures, int(held.inputs["size"]))
     kept = _answered(said, held.inputs)
     rows = [

@@ -1,8 +1,9 @@
 """Labelled pictures and volumes in the layouts in which people hand them over, checked before anything is learnt.
 
 Read are: an ``.npz`` with images and labels under any split name (MedMNIST: ``train_images``, ``test_labels`` …; also
-``images``/``labels``, ``x_test``/``y_test``), a folder with one folder for each class, and a table (CSV) that names a
-file and a label in each row.
+``images``/``labels``, ``x_test``/``y_test``), a folder with one folder for each class (people may have folders of their
+own below it), and a table (CSV) that names a file and a label in each row. Files may be pictures, DICOM, NIfTI or
+``.npy``; hidden ones, as archives bring them along, are passed over.
 """
 
 from __future__ import annotations
@@ -17,28 +18,29 @@ import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.examples import Examples, digest_of, numbered, person, weights_in
+from isocenter.learn.gridded import ENDINGS, Span, fitted, is_picture, opened, span_of
 from isocenter.learn.kinds import Classes
-from isocenter.methods.picture import resampled
 
-__all__ = ["REST", "fitted", "read_labelled", "unlabelled"]
+__all__ = ["REST", "read_labelled", "unlabelled"]
 
 REST = -1
 """The label of what is none of the classes, for models that can say so."""
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy", ".nii", ".nii.gz")
 _IMAGE_WORDS = {"images", "image", "imgs", "img", "x", "data", "pictures", "volumes"}
 _LABEL_WORDS = {"labels", "label", "y", "targets", "target", "truth"}
-_FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "name")
-_LABEL_COLUMNS = ("label", "class", "target", "diagnosis", "grade", "y")
+_FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "image_id", "img", "name")
+_LABEL_COLUMNS = ("label", "labels", "class", "class_name", "target", "diagnosis", "grade", "y")
+_PERSON_COLUMNS = ("person", "patient", "patient_id", "patientid", "subject")
 _REST_NAMES = ("none", "other", "others", "rest", "unknown")
 
-Found = tuple[str, Any, npt.NDArray[Any], str]
+Found = tuple[str, int, npt.NDArray[np.uint8], str]
 Aside = list[tuple[str, str]] | None
 
 
 def read_labelled(
-    path: Path, how: Classes, split: str | None = None, *, aside: list[tuple[str, str]] | None = None
-) -> Examples:
+    path: Path, how: Classes, split: str | None = None, *, aside: list[tuple[str, str]] | None = None,
+    enlarge: bool = False,
+) -> Examples:  # fmt: skip
     """Examples on the grid of a recipe, with labels 0, 1, 2 … in the order of its classes.
 
     Args:
@@ -47,6 +49,7 @@ def read_labelled(
         split: only this part, such as ``test``; by default all that are there.
         aside: where it is given, an image that cannot be used is put here with the reason, and the others are read;
             labels of another set are refused all the same.
+        enlarge: whether images much coarser than the grid are taken, too.
 
     Raises:
         NotFound: when nothing is there.
@@ -55,11 +58,11 @@ def read_labelled(
     if not path.exists():
         raise NotFound(f"no data at {path}", "there is nothing to read")
     if path.is_dir():
-        found = list(_of_folder(path, how, split, aside))
+        found = list(_of_folder(path, how, split, aside, enlarge))
     elif path.suffix.lower() == ".npz":
-        found = list(_of_npz(path, how, split, aside))
+        found = list(_of_npz(path, how, split, aside, enlarge))
     elif path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        found = list(_of_table(path, how, split, aside))
+        found = list(_of_table(path, how, split, aside, enlarge))
     else:
         raise Refused(
             f"{path.name} is not a folder, .npz or .csv", "labelled images are wanted in one of these",
@@ -87,101 +90,66 @@ def unlabelled(path: Path, how: Classes) -> tuple[list[str], npt.NDArray[np.uint
         raise NotFound(f"no data at {path}", "there is nothing to read")
     names, found = [], []
     if path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file() and p.name.lower().endswith(_PICTURES)):
+        for file in _files(path):
             names.append(file.relative_to(path).as_posix())
-            found.append(fitted(_opened(file, how), how, names[-1]))
+            found.append(fitted(opened(file, how), how, names[-1]))
     else:
         arrays = opened_npz(path)
         for part, (image, _) in pairs_of(arrays).items():
+            span = span_of(arrays[image])
             for number, picture in enumerate(arrays[image]):
                 names.append(f"{part}/{number:05d}" if part else f"{number:05d}")
-                found.append(fitted(picture, how, names[-1]))
+                found.append(fitted(picture, how, names[-1], span=span))
     if not found:
         raise Refused(f"no image in {path.name}", "there is nothing to read")
     return names, np.stack(found)
 
 
-def fitted(image: npt.NDArray[Any], how: Classes, name: str) -> npt.NDArray[np.uint8]:
-    """One picture or volume with 8-bit grey values on the grid of the recipe, channels last where there are three.
-
-    Whole numbers up to 255 are taken as they are, parts of 1 are multiplied, and anything else is spread between its
-    1st and 99th percentile.
-
-    Raises:
-        Refused: for pixels that are not finite, another number of axes or channels, or a grid much coarser than wanted.
-    """
-    axes = len(how.shape)
-    x = np.asarray(image)
-    if x.dtype.kind not in "biuf":
-        raise Refused(f"{name} holds {x.dtype}", "grey values are numbers")
-    if x.ndim > axes and how.channels == 1:  # a lone channel, first or last
-        x = x[..., 0] if x.shape[-1] == 1 else x[0] if x.shape[0] == 1 else x
-    if how.channels == 1 and axes == 2 and x.ndim == 3 and x.shape[-1] in (3, 4):
-        x = np.asarray(x[..., :3], np.float32).mean(-1)
-    if how.channels == 3 and x.ndim == axes + 1 and x.shape[-1] not in (3, 4) and x.shape[0] == 3:
-        x = np.moveaxis(x, 0, -1)
-    wanted = axes + (how.channels > 1)
-    if x.ndim != wanted or (how.channels > 1 and x.shape[-1] not in (3, 4)):
-        colour = f" and {how.channels} colours" if how.channels > 1 else ""
-        raise Refused(
-            f"{name} has the shape {np.shape(image)}", f"'{how.task}' looks at images of {axes} axes{colour}",
-            "choose the model that belongs to these images",
-        )  # fmt: skip
-    if how.channels > 1:
-        x = x[..., :3]
-    grid = x.shape[:axes]
-    if any(2 * had < want for had, want in zip(grid, how.shape, strict=True)):
-        raise Refused(f"{name} has {' × '.join(map(str, grid))} pixels", "too coarse to be judged",
-                      f"'{how.task}' sees {' × '.join(map(str, how.shape))}")  # fmt: skip
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise Refused(f"{name} holds {int(np.count_nonzero(~np.isfinite(x)))} pixels that are not finite",
-                      "they have no grey value", "repair or remove the image")  # fmt: skip
-    if grid == how.shape and x.dtype == np.uint8 and int(x.max(initial=0)) > 1:
-        return x
-    return np.asarray(np.floor(np.clip(_on_grid(_eight_bit(x), how.shape) + 0.5, 0, 255)), np.uint8)
-
-
-def _eight_bit(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    grey = np.asarray(x, np.float32)
-    low, high = float(grey.min()), float(grey.max())
-    if low >= 0 and high <= 1:
-        return grey * 255
-    if low >= 0 and high <= 255:
-        return grey
-    low, high = (float(v) for v in np.percentile(grey, (1, 99)))
-    return np.asarray(np.clip((grey - low) * (255 / max(high - low, 1e-6)), 0, 255), np.float32)
-
-
-def _on_grid(x: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    if x.shape[: len(shape)] == shape:
-        return x
-    if len(shape) == 2 and x.ndim == 3:
-        return np.moveaxis(resampled(np.moveaxis(x, -1, 0), *shape), 0, -1)
-    flat = resampled(x, shape[-2], shape[-1])
-    if len(shape) == 2:
-        return flat
-    turned = np.moveaxis(flat, 0, 1)  # rows, slices, columns
-    return np.moveaxis(resampled(turned, shape[0], shape[2]), 1, 0)
-
-
 def _label(said: Any, how: Classes, names: Sequence[str], where: str) -> int:
     """The number of a class that was given by number or by name."""
     word = str(said).strip()
-    known = {_plain(n): k for k, n in enumerate(how.classes)} | {_plain(n): k for n, k in how.known_as.items()}
-    if how.foreign:
-        known |= dict.fromkeys(_REST_NAMES, REST)
-    if _plain(word) in known:
-        return known[_plain(word)]
-    try:
-        number = float(word)
-    except ValueError:
-        number = float("nan")
+    if (named := _named(word, how)) is not None:
+        return named
+    number = _number(word)
     if names and number in range(len(names)):
         return _label(names[int(number)], how, (), where)
     if number in range(len(how.classes)):
         return int(number)
     classes = ", ".join(f"{k} {name}" for k, name in enumerate(how.classes))
     raise Refused(f"label '{word}' in {where}", f"'{how.task}' knows {classes}", "give labels of this set")
+
+
+def _named(word: str, how: Classes) -> int | None:
+    """The class of this name; None where there is none."""
+    known = {_plain(n): k for k, n in enumerate(how.classes)} | {_plain(n): k for n, k in how.known_as.items()}
+    if how.foreign:
+        known |= dict.fromkeys(_REST_NAMES, REST)
+    return known.get(_plain(word))
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return float("nan")
+
+
+def _label_above(parts: Sequence[str], how: Classes, name: str, root: str) -> tuple[int, int]:
+    """The class that a folder above a file is named or numbered after, and which of the folders it is.
+
+    Raises:
+        Refused: there is none, or two of them are named after different classes.
+    """
+    told = {k: kind for k, part in enumerate(parts) if (kind := _named(part, how)) is not None}
+    if not told:
+        told = {k: int(_number(part)) for k, part in enumerate(parts) if _number(part) in range(len(how.classes))}
+    if len(set(told.values())) > 1:
+        raise Refused(f"the folders {', '.join(parts[k] for k in told)} above {name}", "they are different classes",
+                      "name the folders of people or series otherwise")  # fmt: skip
+    if not told:
+        return _label(parts[-1] if parts else root, how, (), f"the folder of {name}"), len(parts) - 1
+    at = max(told)
+    return told[at], at
 
 
 def _plain(word: str) -> str:
@@ -207,7 +175,7 @@ def pairs_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, tuple[str, str
     return {part: (images[part], labels.get(part)) for part in sorted(images, key=lambda p: (order.get(p, 3), p))}
 
 
-def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside) -> Iterator[Found]:
+def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: bool) -> Iterator[Found]:
     arrays = opened_npz(path)
     parts = pairs_of(arrays)
     if not parts:
@@ -221,11 +189,15 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside) -> Iterat
                 f"{path.name}: {len(pictures)} images and {0 if truth is None else len(truth)} labels in '{part}'",
                 "every image needs one label", f"add an array '{part}_labels'".replace("'_", "'"),
             )  # fmt: skip
-        given = _numbers(np.asarray(truth), len(how.classes), f"{path.name}, {label}")
+        given, span = _numbers(np.asarray(truth), len(how.classes), f"{path.name}, {label}"), span_of(pictures)
+
+        def fit(picture: npt.NDArray[Any], name: str, span: Span = span) -> npt.NDArray[np.uint8]:
+            return fitted(picture, how, name, span=span, enlarge=enlarge)
+
         for i, (picture, said) in enumerate(zip(pictures, given, strict=True)):
             name = f"{part}/{i:05d}" if part else f"{i:05d}"
             kind = _label(said, how, names, f"{path.name}, {label}")
-            if (read := _usable(lambda: fitted(picture, how, name), name, aside)) is not None:  # noqa: B023
+            if (read := _usable(lambda: fit(picture, name), name, aside)) is not None:  # noqa: B023
                 yield name, kind, read, name
 
 
@@ -261,25 +233,55 @@ def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
     raise Refused(f"labels of shape {truth.shape} in {where}", "every image needs one label")
 
 
-def _of_folder(path: Path, how: Classes, split: str | None, aside: Aside) -> Iterator[Found]:
-    files = sorted(p for p in path.rglob("*") if p.is_file() and p.name.lower().endswith(_PICTURES))
-    if split is not None:
-        files = [p for p in files if split in p.relative_to(path).parts[:-1]]
-    if not files:
-        tables = sorted(path.glob("*.csv"))
+def _files(path: Path) -> list[Path]:
+    """The image files of a folder, at any depth, without hidden ones and what an archive of a Mac brings along."""
+    found = []
+    for p in sorted(path.rglob("*")):
+        hidden = any(part.startswith((".", "__MACOSX")) for part in p.relative_to(path).parts)
+        if not hidden and p.is_file() and is_picture(p):
+            found.append(p)
+    return found
+
+
+def _of_folder(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: bool) -> Iterator[Found]:
+    files = _files(path)
+    tables = sorted(p for p in path.glob("*.csv") if p.name != "examples.csv")
+    if not files or (len(tables) == 1 and not any(_is_classed(p, path, how) for p in files)):
         if len(tables) == 1:
-            yield from _of_table(tables[0], how, split, aside)
+            yield from _of_table(tables[0], how, split, aside, enlarge)
             return
-        raise Refused(f"no pictures under {path}", f"files ending with {', '.join(_PICTURES)} are looked for",
+        raise Refused(f"no pictures under {path}", f"files ending with {', '.join(ENDINGS)} are looked for",
                       f"make a folder for each class: {', '.join(how.classes)}")  # fmt: skip
+    own = _people(files, path, how)
     for file in files:
+        parts = file.relative_to(path).parts[:-1]
+        if split is not None and split.lower() not in (part.lower() for part in parts):
+            continue
         name = file.relative_to(path).as_posix()
-        label = _label(file.parent.name, how, (), f"the folder of {name}")
-        if (read := _usable(lambda: fitted(_opened(file, how), how, name), name, aside)) is not None:  # noqa: B023
-            yield name, label, read, person(file.name)
+        label, at = _label_above(parts, how, name, path.name)
+        whose = "/".join(parts[at : at + 2]) if own and parts[at + 1 :] else person(file.name)
+        read = _usable(lambda: fitted(opened(file, how), how, name, enlarge=enlarge), name, aside)  # noqa: B023
+        if read is not None:
+            yield name, label, read, whose
 
 
-def _of_table(path: Path, how: Classes, split: str | None, aside: Aside) -> Iterator[Found]:
+def _people(files: Sequence[Path], path: Path, how: Classes) -> bool:
+    """Whether the folders below those of the classes are people: there are many of them."""
+    below: set[str] = set()
+    for file in files:
+        parts = file.relative_to(path).parts[:-1]
+        at = max((k for k, part in enumerate(parts) if _named(part, how) is not None), default=len(parts))
+        below.update(parts[at + 1 : at + 2])
+    return len(below) > 2 * len(how.classes)
+
+
+def _is_classed(file: Path, path: Path, how: Classes) -> bool:
+    """Whether a folder above a file is named after a class."""
+    parts = file.relative_to(path).parts[:-1]
+    return any(_named(p, how) is not None or _number(p) in range(len(how.classes)) for p in parts)
+
+
+def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: bool) -> Iterator[Found]:
     with path.open(newline="", encoding="utf-8-sig") as text:
         sample = text.read(4096)
         text.seek(0)
@@ -287,23 +289,41 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside) -> Iter
     columns = {c.strip().lower(): c for c in (rows[0] if rows else {}) if c}
     file = next((columns[c] for c in _FILE_COLUMNS if c in columns), None)
     label = next((columns[c] for c in _LABEL_COLUMNS if c in columns), None)
+    whose = next((columns[c] for c in _PERSON_COLUMNS if c in columns), None)
     if file is None or label is None:
         raise Refused(
             f"{path.name} has the columns {list(columns)}", "one for the file and one for the label are wanted",
             "call them 'file' and 'label'",
         )  # fmt: skip
+    if split is not None and "split" not in columns:
+        raise Refused(f"{path.name} has no column 'split'", f"the rows of '{split}' cannot be told from others")
+    elsewhere: dict[str, Path] = {}
     for number, row in enumerate(rows):
-        if split is not None and row.get(columns.get("split", ""), "") != split:
+        if split is not None and str(row[columns["split"]]).strip() != split:
             continue
-        picture = path.parent / str(row[file])
+        name = str(row[file] or "").strip()
+        picture = path.parent / name
         if not picture.is_file():
-            raise Refused(f"{row[file]} in row {number + 1} of {path.name}", "there is no such file beside the table")
+            elsewhere = elsewhere or _by_name(path.parent)
+            key = Path(name).name
+            if not name or (key not in elsewhere and key.lower() not in elsewhere):
+                raise Refused(f"{name} in row {number + 1} of {path.name}", "there is no such file beside the table")
+            picture = elsewhere.get(key) or elsewhere[key.lower()]
         if not str(row[label] or "").strip():
             raise Refused(f"row {number + 1} of {path.name} has no label", "a case without a label cannot be judged")
-        name, kind = str(row[file]), _label(row[label], how, (), path.name)
-        read = _usable(lambda: fitted(_opened(picture, how), how, name), name, aside)  # noqa: B023
+        kind = _label(row[label], how, (), path.name)
+        read = _usable(lambda: fitted(opened(picture, how), how, name, enlarge=enlarge), name, aside)  # noqa: B023
         if read is not None:
-            yield name, kind, read, person(picture.name)
+            yield name, kind, read, str(row[whose]) if whose and row[whose] else person(picture.name)
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    """Images of a folder by their name, with and without its ending; none that two of them share."""
+    found: dict[str, Path | None] = {}
+    for p in _files(folder):
+        for key in {p.name, p.name.lower(), p.name.split(".")[0], p.stem}:
+            found[key] = None if key in found else p
+    return {key: p for key, p in found.items() if p is not None}
 
 
 def _usable(read: Callable[[], npt.NDArray[np.uint8]], name: str, aside: Aside) -> npt.NDArray[np.uint8] | None:
@@ -315,20 +335,3 @@ def _usable(read: Callable[[], npt.NDArray[np.uint8]], name: str, aside: Aside) 
             raise
         aside.append((name, str(refused)))
         return None
-
-
-def _opened(file: Path, how: Classes) -> npt.NDArray[Any]:
-    from PIL import Image
-
-    try:
-        if file.suffix.lower() == ".npy":
-            return np.asarray(np.load(file, allow_pickle=False))
-        if file.name.lower().endswith((".nii", ".nii.gz")):
-            import nibabel
-
-            return np.asarray(nibabel.load(file).dataobj)
-        with Image.open(file) as image:
-            deep = image.mode.startswith(("I", "F"))
-            return np.asarray(image if deep else image.convert("RGB" if how.channels == 3 else "L"))
-    except Exception as e:
-        raise Refused(f"cannot read {file.name}", str(e)[:160], "take the file out or replace it") from e

@@ -1,14 +1,17 @@
-"""Images with outlines as people hand them over: pairs of NIfTI files in two folders, or a table.
+"""Images with outlines as people hand them over: pairs of NIfTI files in two folders or in one, or a table.
 
 Folders are found by their names: ``imagesTr`` and ``labelsTr``, ``imagesTs`` and ``labelsTs``, ``images`` and
 ``masks``, or any two of which one speaks of labels, masks or segmentations. Files belong together by name; the ending
-``_0000`` of an image, as nnU-Net wants it, is passed over.
+``_0000`` of an image, as nnU-Net wants it, is passed over, and so is a word such as ``_seg`` or ``_label`` at the end
+of an outline. Where images and outlines lie in one folder, that word tells them apart; a folder of one image and one
+outline is one case.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,7 @@ from isocenter.learn.kinds import Masks
 __all__ = ["Case", "digest_of_cases", "pairs_in", "read_case"]
 
 _MASK_WORDS = ("label", "mask", "seg", "truth", "annotation")
+_ENDED = r"labels?|masks?|seg(mentation)?s?|truth|gt|annotations?|outlines?|images?|img"
 _ENDINGS = (".nii.gz", ".nii")
 
 
@@ -55,8 +59,7 @@ def pairs_in(path: Path, split: str | None = None) -> tuple[list[tuple[Path, Pat
         found, alone = _of_table(path, split), list[str]()
     else:
         found, alone = [], []
-        for images, masks in _folders(path, split):
-            one, other = _named(images), _named(masks)
+        for one, other in _groups(path, split):
             found += [(one[k], other[k]) for k in sorted(one.keys() & other.keys())]
             alone += [f"{k}: no outline" for k in sorted(one.keys() - other.keys())]
             alone += [f"{k}: no image" for k in sorted(other.keys() - one.keys())]
@@ -68,30 +71,63 @@ def pairs_in(path: Path, split: str | None = None) -> tuple[list[tuple[Path, Pat
     return found, alone
 
 
-def _named(folder: Path) -> dict[str, Path]:
-    files = (p for p in folder.iterdir() if p.name.endswith(_ENDINGS) and not p.name.startswith("."))
-    return {p.name.split(".nii")[0].removesuffix("_0000"): p for p in files}
+def _niftis(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.name.lower().endswith(_ENDINGS) and not p.name.startswith("."))
 
 
-def _folders(path: Path, split: str | None) -> Iterator[tuple[Path, Path]]:
-    """(images, masks), for each split of them that is there."""
-    inside = sorted(p for p in path.rglob("*") if p.is_dir() and _named(p))
-    masks = [p for p in inside if any(w in p.name.lower() for w in _MASK_WORDS)]
+def _stem(file: Path) -> str:
+    return re.sub(r"\.nii(\.gz)?$", "", file.name, flags=re.IGNORECASE)
+
+
+def _case(file: Path) -> str:
+    """Name of the case that an image or an outline belongs to.
+
+    >>> _case(Path("a_0000.nii.gz")), _case(Path("a-seg.nii")), _case(Path("labels.nii"))
+    ('a', 'a', 'labels')
+    """
+    return re.sub(rf"[-_. ]({_ENDED})$", "", _stem(file).removesuffix("_0000"), flags=re.IGNORECASE)
+
+
+def _speaks_of_masks(name: str) -> bool:
+    return any(word in name.lower() for word in _MASK_WORDS)
+
+
+def _groups(path: Path, split: str | None) -> Iterator[tuple[dict[str, Path], dict[str, Path]]]:
+    """(images, outlines) by case: of each two folders, and of each folder that holds both."""
+    told = (p for p in (path, *sorted(path.rglob("*"))) if p.is_dir() and _niftis(p))
+    inside = [p for p in told if not any(part.startswith(".") for part in p.relative_to(path).parts)]
+    masks = [p for p in inside if p != path and _speaks_of_masks(p.name)]
     rest = [p for p in inside if p not in masks]
     for folder in rest:
-        ending = folder.name.lower().removeprefix("images").removeprefix("image")
-        near = [m for m in masks if m.parent == folder.parent]
-        own = [m for m in near if m.name.lower().endswith(ending)] if ending else near
-        chosen = own if own else near
-        if len(chosen) > 1:
-            chosen = [m for m in chosen if len(m.name) == min(len(c.name) for c in chosen)]
-        if chosen and (split is None or split.lower() in folder.relative_to(path).as_posix().lower()):
-            yield folder, chosen[0]
+        if split is not None and split.lower() not in folder.relative_to(path).as_posix().lower():
+            continue
+        own = [p for p in _niftis(folder) if _speaks_of_masks(_stem(p))]
+        images = [p for p in _niftis(folder) if p not in own]
+        if (beside := _beside(folder, masks)) is not None:
+            yield _by_case(_niftis(folder)), _by_case(_niftis(beside))
+        elif len(own) == len(images) == 1:
+            yield {folder.name: images[0]}, {folder.name: own[0]}
+        elif own:
+            yield _by_case(images), _by_case(own)
+
+
+def _by_case(files: Sequence[Path]) -> dict[str, Path]:
+    return {_case(p): p for p in files}
+
+
+def _beside(folder: Path, masks: Sequence[Path]) -> Path | None:
+    """The folder of outlines that belongs to a folder of images; None where there is none."""
+    ending = folder.name.lower().removeprefix("images").removeprefix("image")
+    near = [m for m in masks if m.parent == folder.parent]
+    own = [m for m in near if m.name.lower().endswith(ending)] if ending else near
+    return min(own or near, key=lambda m: len(m.name), default=None)
 
 
 def _of_table(path: Path, split: str | None) -> list[tuple[Path, Path]]:
     with path.open(newline="", encoding="utf-8-sig") as text:
-        rows = list(csv.DictReader(text))
+        sample = text.read(4096)
+        text.seek(0)
+        rows = list(csv.DictReader(text, delimiter=";" if ";" in sample else "\t" if "\t" in sample else ","))
     names = {c.strip().lower(): c for c in (rows[0] if rows else {})}
     image = next((names[c] for c in ("image", "file", "path") if c in names), None)
     mask = next((names[c] for c in ("label", "mask", "labels", "segmentation") if c in names), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,11 +41,12 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     """The rows of a table with or without header, separated by comma, semicolon, tab or spaces.
 
     With a header the columns are found by name, in any order, and others are passed over; without one they stand in
-    the order of the recipe, the outcome last.
+    the order of the recipe, the outcome last. Where no comma separates, it may be the decimal mark.
 
     Raises:
         NotFound: when nothing is there.
-        Refused: when a column or a label is missing, a label is of another set, or a value is no number.
+        Refused: when a column or a label is missing, a label is of another set, a value is no number, or a code is not
+            one of its column: another coding of the same question would be answered wrongly without a sign.
     """
     if not path.exists():
         raise NotFound(f"no data at {path}", "there is nothing to read")
@@ -59,9 +61,9 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
         raise Refused(f"{path.name} is no text", str(e)[:120], "give a table as CSV") from e
     if not lines:
         raise Refused(f"{path.name} is empty", "there is nothing to read")
-    mark = next((m for m in (",", ";", "\t") if m in lines[0]), None)
+    mark = next((m for m in (";", "\t", ",") if m in lines[0]), None)
     cells = list(csv.reader(lines, delimiter=mark)) if mark else [line.split() for line in lines]
-    cells = [[c.strip() for c in row] for row in cells]
+    cells = [[_pointed(c.strip()) if mark != "," else c.strip() for c in row] for row in cells]
     headed = any(not _numeric(c) for c in cells[0])
     places, outcome = _places(cells[0], how, path.name) if headed else _in_order(cells[0], how, path.name)
     body = cells[1:] if headed else cells
@@ -85,6 +87,15 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
 
 def _plain(word: str) -> str:
     return "".join(c for c in word.lower() if c.isalnum())
+
+
+def _pointed(cell: str) -> str:
+    """A number with a decimal comma, written with a point.
+
+    >>> _pointed("2,3"), _pointed("a,b")
+    ('2.3', 'a,b')
+    """
+    return cell.replace(",", ".") if re.fullmatch(r"[-+]?\d+,\d+", cell) else cell
 
 
 def _numeric(cell: str) -> bool:
@@ -134,6 +145,10 @@ def _value(cell: str, column: Column, where: str) -> float:
         ) from None
     if not np.isfinite(value):
         raise Refused(f"{column.name} is {cell} in {where}", "it is not finite", "leave it empty if unknown")
+    if column.kind == "code" and value not in column.values:
+        known = ", ".join(f"{v:g}" for v in column.values)
+        raise Refused(f"{column.name} is {cell} in {where}", f"its codes are {known}",
+                      "write it in these codes, or leave it empty if unknown")  # fmt: skip
     return value
 
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 from isocenter.learn.cascade import cascade
-from isocenter.learn.examples import Examples, read_folder, read_npz, split
+from isocenter.learn.examples import Examples, split
+from isocenter.learn.films import read_films
 from isocenter.learn.judge import answered
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.partners import Partner, partners
@@ -114,9 +115,7 @@ def films_sanity(
     if unknown := [name for name in methods if name not in METHODS]:
         raise Refused(f"the method '{unknown[0]}'", f"there are {', '.join(METHODS)}")
     seed = int(model.card.get("training", {}).get("seed", 0))
-    read = (
-        read_npz(source) if source.suffix == ".npz" else read_folder(source, how.negative, how.positive, how.subtypes)
-    )
+    read = read_films(source, how)
     if read.digest != model.examples:
         raise Refused(
             f"data of digest {read.digest[:12]}…", f"{model.name} learnt from {str(model.examples)[:12]}…, and so must "

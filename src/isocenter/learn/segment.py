@@ -257,20 +257,34 @@ def _told(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
 def judged(
     held: Model, session: Any, data: Path, split: str | None
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
-    """Figures, a row for each case, and the outlines. An image without outline, or the reverse, counts as declined."""
+    """Figures, a row for each case, and the outlines.
+
+    An image without outline, or the reverse, and a pair that does not fit together count as declined, with the reason.
+
+    Raises:
+        Refused: when no pair can be judged.
+    """
     inputs = held.inputs
     how = Masks(task=held.name, classes=tuple(inputs["classes"]))
     files, alone = pairs_in(data, split)
     rows, masks = [], {}
     for image, mask in files:
-        case = read_case(image, mask, how)
+        try:
+            case = read_case(image, mask, how)
+        except Refused as why:
+            if len(files) == 1:
+                raise
+            alone.append(f"{image.name}: {why.what}, {why.why}")
+            continue
         said = outlined(
             case.image, case.spacing_mm, lambda x: np.asarray(session.run(["chances"], {"image": x})[0]), inputs
         )  # fmt: skip
         rows.append(_compared(case, said, how.classes) | {"declined": ""})
         masks[case.name] = (said, case.affine)
+    if not rows:
+        raise Refused(f"none of {len(files)} pairs in {data.name}", alone[-1], "repair them")
     metrics = _metrics(rows, how.classes)
     figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": [], "declined": len(alone)}
     blank: dict[str, Any] = dict.fromkeys(rows[0], "")
-    rows += [blank | {"name": line.split(":")[0], "declined": line.split(": ")[1]} for line in alone]
+    rows += [blank | {"name": line.split(":")[0], "declined": line.split(": ", 1)[1]} for line in alone]
     return figures, rows, masks

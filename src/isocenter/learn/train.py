@@ -19,8 +19,9 @@ import isocenter
 from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.learn.augment import levelled, resized
 from isocenter.learn.card import page
-from isocenter.learn.examples import Examples, read_folder, read_npz, split
+from isocenter.learn.examples import Examples, split
 from isocenter.learn.export import Whole, export
+from isocenter.learn.films import read_films
 from isocenter.learn.fit import answers, fit
 from isocenter.learn.from_readings import learned
 from isocenter.learn.judge import answered, figures
@@ -102,7 +103,7 @@ def train(
         model = fit_it(how, data, out, seed, tell, clock, *rest)
         tell(", ".join(f"{name} {value['value']:.4f}" for name, value in model.evidence["metrics"].items()))
         return learned(model, data, out)
-    examples = read_npz(data) if data.suffix == ".npz" else read_folder(data, how.negative, how.positive, how.subtypes)
+    examples = read_films(data, how)
     inside, aside, pairs = split(examples, how.validation, seed)
     tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")
     chosen, held = examples.take(inside), examples.take(aside)

@@ -1,0 +1,162 @@
+"""One image of any kind, as people hand it over, on the grid that a network sees.
+
+Pictures, DICOM, NIfTI and ``.npy`` are opened; grey values come out in 8 bits, so that the same image stored in another
+way is the same to the network.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.learn.kinds import Classes
+from isocenter.methods.picture import resampled
+
+__all__ = ["ENDINGS", "Span", "fitted", "is_picture", "opened", "span_of"]
+
+_DICOM = (".dcm", ".dicom")
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy", ".nii", ".nii.gz", *_DICOM)
+"""Of files that are taken for images; a file without a telling ending is one if it has DICOM's preamble."""
+
+Span = tuple[float, float] | None
+"""The grey values that are black and white in all images of a file; None where each image has its own."""
+
+
+def is_picture(file: Path) -> bool:
+    """Whether a file is an image by its ending, or a DICOM file by its preamble."""
+    return file.name.lower().endswith(ENDINGS) or _is_dicom(file)
+
+
+def _is_dicom(file: Path) -> bool:
+    """Whether a file without a telling ending has DICOM's preamble (PS3.10 7.1)."""
+    if file.suffix and not file.suffix[1:].isdigit():
+        return file.suffix.lower() in _DICOM
+    with file.open("rb") as opened:
+        return opened.read(132)[128:] == b"DICM"
+
+
+def span_of(images: npt.NDArray[Any]) -> Span:
+    """What is black and white in a whole array of images.
+
+    0 and 1; 0 and 255; -1 and 1, as networks are often fed; 0 and 65535, where 8 bits were widened to 16.
+
+    >>> span_of(np.array([0, 200], np.uint8)), span_of(np.array([-0.5, 1.0])), span_of(np.array([0, 4095]))
+    ((0.0, 255.0), (-1.0, 1.0), None)
+    """
+    if images.dtype.kind not in "biuf" or not images.size:
+        return None
+    low, high = float(images.min()), float(images.max())
+    if not np.isfinite([low, high]).all():
+        return None
+    spans = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+    told = next((span for span in spans if span[0] <= low and high <= span[1]), None)
+    if told is None and low >= 0 and high <= 65535 and not np.any(images % 257):
+        return 0.0, 65535.0
+    return told
+
+
+def fitted(
+    image: npt.NDArray[Any], how: Classes, name: str, *, span: Span = None, enlarge: bool = False
+) -> npt.NDArray[np.uint8]:
+    """One picture or volume with 8-bit grey values on the grid of the recipe, channels last where there are three.
+
+    Whole numbers up to 255 are taken as they are, parts of 1 are multiplied, and anything else is spread between its
+    1st and 99th percentile.
+
+    Args:
+        span: see `span_of`; by default that of the image itself.
+        enlarge: whether an image much coarser than the grid is taken, too.
+
+    Raises:
+        Refused: for pixels that are not finite, another number of axes or channels, or a grid much coarser than wanted.
+    """
+    axes = len(how.shape)
+    x = np.asarray(image)
+    if x.dtype.kind not in "biuf":
+        raise Refused(f"{name} holds {x.dtype}", "grey values are numbers")
+    if x.ndim > axes and how.channels == 1:  # a lone channel, first or last
+        x = x[..., 0] if x.shape[-1] == 1 else x[0] if x.shape[0] == 1 else x
+    if how.channels == 1 and axes == 2 and x.ndim == 3 and x.shape[-1] in (3, 4):
+        x = np.asarray(x[..., :3], np.float32).mean(-1)
+    if how.channels == 3 and x.ndim == axes + 1 and x.shape[-1] not in (3, 4) and x.shape[0] == 3:
+        x = np.moveaxis(x, 0, -1)
+    wanted = axes + (how.channels > 1)
+    if x.ndim != wanted or (how.channels > 1 and x.shape[-1] not in (3, 4)):
+        colour = f" and {how.channels} colours" if how.channels > 1 else ""
+        raise Refused(
+            f"{name} has the shape {np.shape(image)}", f"'{how.task}' looks at images of {axes} axes{colour}",
+            "choose the model that belongs to these images",
+        )  # fmt: skip
+    if how.channels > 1:
+        x = x[..., :3]
+    grid = x.shape[:axes]
+    if not enlarge and any(2 * had < want for had, want in zip(grid, how.shape, strict=True)):
+        raise Refused(f"{name} has {' × '.join(map(str, grid))} pixels", "too coarse to be judged",
+                      f"'{how.task}' sees {' × '.join(map(str, how.shape))}")  # fmt: skip
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise Refused(f"{name} holds {int(np.count_nonzero(~np.isfinite(x)))} pixels that are not finite",
+                      "they have no grey value", "repair or remove the image")  # fmt: skip
+    span = span_of(x) if span is None else span
+    if grid == how.shape and x.dtype == np.uint8 and span == (0.0, 255.0):
+        return x
+    return np.asarray(np.floor(np.clip(_on_grid(_eight_bit(x, span), how.shape) + 0.5, 0, 255)), np.uint8)
+
+
+def _eight_bit(x: npt.NDArray[Any], span: Span) -> npt.NDArray[np.float32]:
+    grey = np.asarray(x, np.float32)
+    if span is not None:
+        return np.asarray((grey - span[0]) * (255 / (span[1] - span[0])), np.float32)
+    low, high = (float(v) for v in np.percentile(grey, (1, 99)))
+    return np.asarray(np.clip((grey - low) * (255 / max(high - low, 1e-6)), 0, 255), np.float32)
+
+
+def _on_grid(x: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    if x.shape[: len(shape)] == shape:
+        return x
+    if len(shape) == 2 and x.ndim == 3:
+        return np.moveaxis(resampled(np.moveaxis(x, -1, 0), *shape), 0, -1)
+    flat = resampled(x, shape[-2], shape[-1])
+    if len(shape) == 2:
+        return flat
+    turned = np.moveaxis(flat, 0, 1)  # rows, slices, columns
+    return np.moveaxis(resampled(turned, shape[0], shape[2]), 1, 0)
+
+
+def opened(file: Path, how: Classes) -> npt.NDArray[Any]:
+    """The grey values or colours of a file as they are stored.
+
+    Raises:
+        Refused: when it cannot be read.
+    """
+    from PIL import Image
+
+    try:
+        if file.suffix.lower() == ".npy":
+            return np.asarray(np.load(file, allow_pickle=False))
+        if file.name.lower().endswith((".nii", ".nii.gz")):
+            import nibabel
+
+            return np.asarray(nibabel.load(file).dataobj)
+        if file.name.lower().endswith(_DICOM) or _is_dicom(file):
+            return _of_dicom(file)
+        with Image.open(file) as image:
+            deep = image.mode.startswith(("I", "F"))
+            return np.asarray(image if deep else image.convert("RGB" if how.channels == 3 else "L"))
+    except Exception as e:
+        raise Refused(f"cannot read {file.name}", str(e)[:160], "take the file out or replace it") from e
+
+
+def _of_dicom(file: Path) -> npt.NDArray[Any]:
+    """The picture in a DICOM file, its values as an analysis would get them: bone white, colour last."""
+    from isocenter.dicom.header import read_header
+    from isocenter.dicom.plane import plane
+
+    data = file.read_bytes()
+    series = read_header(data).series[0]
+    volume = plane(series, series.instances[0], data)
+    array = np.squeeze(volume.array)
+    return np.moveaxis(array, 0, -1) if any(axis.name == "channel" for axis in volume.axes) else array

@@ -1,0 +1,48 @@
+"""One image, stored in many ways, is the same to a network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isocenter.errors import Refused
+from isocenter.learn.gridded import fitted, is_picture, opened, span_of
+from isocenter.learn.kinds import Classes
+
+GREY = Classes(task="spots", classes=("clear", "spot"), shape=(28, 28))
+RNG = np.random.default_rng(0)
+
+
+def test_a_whole_array_says_what_is_black_and_white() -> None:
+    images = RNG.integers(0, 200, (3, 28, 28), dtype=np.uint8)
+    images[1] = images[1] > 100  # a picture that holds nothing but 0 and 1 is black beside its neighbours
+    wide = images.astype(np.uint16) * 257
+    for stored in (images, images.astype(np.float32), images.astype(np.int64), images / 255, images / 127.5 - 1, wide):
+        span = span_of(stored)
+        assert np.array_equal(np.stack([fitted(x, GREY, "x", span=span) for x in stored]), images)
+    assert fitted(images[1], GREY, "x").max() == 255, "alone, 0 and 1 are black and white"
+
+
+@pytest.mark.parametrize("kind", ["png", "tif", "npy", "palette", "alpha", "bilevel"])
+def test_files_hold_the_same_picture(tmp_path: Path, kind: str) -> None:
+    picture = RNG.integers(0, 255, (28, 28), dtype=np.uint8)
+    if kind == "bilevel":
+        picture = np.where(picture > 127, 255, 0).astype(np.uint8)
+    file, image = tmp_path / f"a.{kind if kind in ('tif', 'npy') else 'png'}", Image.fromarray(picture)
+    if kind == "npy":
+        np.save(file, picture)
+    else:
+        turned = {"palette": "P", "alpha": "LA", "bilevel": "1"}.get(kind)
+        (image.convert(turned) if turned else image).save(file)
+    assert is_picture(file) and np.array_equal(fitted(opened(file, GREY), GREY, "a"), picture)
+
+
+def test_a_coarse_image_is_enlarged_only_where_that_is_asked() -> None:
+    wide = replace(GREY, shape=(64, 64))
+    with pytest.raises(Refused, match="too coarse"):
+        fitted(np.zeros((28, 28), np.uint8), wide, "x")
+    assert fitted(np.zeros((28, 28), np.uint8), wide, "x", enlarge=True).shape == (64, 64)
