@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
-from forms_samples import WHEN, Archive, ball, found
+from forms_samples import SERIES_UID, WHEN, Archive, ball, found
 
 from isocenter.errors import Refused
-from isocenter.forms import pdf, text
+from isocenter.forms import maps, pdf, text
+from isocenter.forms.map_pictures import map_pictures
 from isocenter.forms.plot import bars
 from isocenter.forms.text import Sentence
-from isocenter.record import Measurement, Origin, Outcome, Patient, Result, Verdict, codes
-from isocenter.space import Geometry
+from isocenter.record import Map, Measurement, Origin, Outcome, Patient, Result, Verdict, codes
+from isocenter.space import Geometry, Volume
 
 SEAL = pdf.Seal("Ito Aiko", WHEN, "ab" * 32)
 
@@ -181,6 +183,25 @@ def test_pictures_are_set(archive: Archive) -> None:
     bare = pdf.report(archive[0], [], [], when=WHEN)
     picture = pdf.Picture(bars({"a": 1.0}, title="Volumes", unit="mL"), "Volumes")
     assert len(pdf.report(archive[0], [], [], when=WHEN, pictures=[picture])) > len(bare)
+
+
+def test_maps_stand_in_the_report_unless_they_are_withheld(archive: Archive, axial: Geometry) -> None:
+    study, sources = archive
+    grid = np.zeros(axial.shape, np.float32)
+    grid[2, 3:9, 3:9] = 7.0
+    held = maps.pack(Volume(grid, axial))
+    told = Map(name="Tmax", quantity="time to maximum", unit="s", geometry=axial, digest="d", series_uid=SERIES_UID)
+    result = replace(
+        found(ball(axial)), maps=(told, replace(told, name="CBF"), replace(told, name="broken", digest=""))
+    )
+
+    def blob(digest: str) -> bytes:
+        return held if digest else b"no map"
+
+    shown = map_pictures(study, [result], sources, blob, withheld=lambda _: {"CBF": "not checked"})
+    assert [p.caption for p in shown] == [f"Tmax, map of {result.origin.name}"] and shown[0].wide
+    plain = pdf.report(study, [], [result], when=WHEN)
+    assert len(pdf.report(study, [], [result], when=WHEN, pictures=shown)) > len(plain) + 1000
 
 
 def test_what_cannot_be_set_is_refused(archive: Archive) -> None:

@@ -92,6 +92,19 @@ def test_the_bullseye_has_its_segments_where_the_heart_association_puts_them() -
     assert "–" in words(parsed(plot.bullseye([None] * 17, title="x", unit="%", low=0, high=1)))
 
 
+def test_the_bullseye_has_its_scale() -> None:
+    """A bar in the colours of the segments, its ends named with the unit."""
+    root = parsed(plot.bullseye([2.0] * 16 + [11.0], title="Thickness", unit="mm", low=2.0, high=11.0))
+    bar = sorted(root.iter(f"{SVG}rect"), key=lambda e: float(str(e.get("x"))))
+    bar = [e for e in bar if e.get("height") == "10"]
+    at = {e.text: float(str(e.get("x"))) for e in root.iter(f"{SVG}text")}
+    assert at["2"] < float(str(bar[0].get("x"))) < float(str(bar[-1].get("x"))) < at["11 mm"]
+    segments = {e.get("fill") for tag in ("path", "circle") for e in root.iter(f"{SVG}{tag}")}
+    ends = [tuple(bytes.fromhex(str(fill)[1:])) for fill in sorted(str(s) for s in segments if str(s).startswith("#"))]
+    drawn = [tuple(bytes.fromhex(str(e.get("fill"))[1:])) for e in (bar[0], bar[-1])]
+    assert all(min(max(abs(a - b) for a, b in zip(end, one, strict=True)) for one in drawn) < 12 for end in ends)
+
+
 def test_outlines_lie_on_their_pixels_with_halo_and_dash(axial: Geometry) -> None:
     region = ball(axial)
     png = plot.slice_png(Volume(region.mask.astype(np.float32), axial), 2, 0, 1)  # type: ignore[union-attr]

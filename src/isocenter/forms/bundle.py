@@ -10,11 +10,10 @@ from types import MappingProxyType
 
 from isocenter.errors import IsocenterError
 from isocenter.forms import maps, mesh, nifti, parametric_map, plot, seg, sr
-from isocenter.forms.anatomy import anatomy
 from isocenter.forms.answer import answer
 from isocenter.forms.key_images import key_images
 from isocenter.forms.maker import Sources
-from isocenter.forms.montage import montage, shown_slices
+from isocenter.forms.map_pictures import map_svg
 from isocenter.forms.segments import bullseyes
 from isocenter.record import Map, Outcome, Result, Study, Verdict
 from isocenter.space import Reference, Shape
@@ -113,7 +112,7 @@ def everything(
             to.take(
                 f"{stem}.map.{_safe(held.name)}.svg",
                 "image/svg+xml",
-                lambda m=held: _montage(m, study, sources, blob),  # type: ignore[misc]
+                lambda m=held: map_svg(m, study, sources, blob).encode(),  # type: ignore[misc]
             )
         for number, picture in enumerate(key_images(study, [result], sources), start=1):
             to.take(f"{stem}.figure{number}.svg", "image/svg+xml", lambda p=picture: p.svg.encode())  # type: ignore[misc]
@@ -183,11 +182,6 @@ def _volumes(to: _Collector, result: Result, blob: Callable[[str], bytes], withh
                 "application/gzip",
                 lambda m=one: nifti.write(maps.unpack(blob(m.digest), m)),  # type: ignore[misc]
             )
-
-
-def _montage(of: Map, study: Study, sources: Sources, blob: Callable[[str], bytes]) -> bytes:
-    volume = maps.unpack(blob(of.digest), of)
-    return montage(of, volume, anatomy(of, shown_slices(volume), study, sources)).encode()
 
 
 def _picture(of: Map, blob: Callable[[str], bytes]) -> bytes:

@@ -30,10 +30,14 @@ _LIMITS = {"sentences": 2000, "pictures": 24}
 
 @dataclass(frozen=True)
 class Picture:
-    """A key image: an SVG of `plot.key_image` or another figure, and one line that says what it shows."""
+    """A key image: an SVG of `plot.key_image` or another figure, and one line that says what it shows.
+
+    Two stand side by side; one that is `wide` takes the whole width.
+    """
 
     svg: str
     caption: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ def _content(
         "sections": _sections(sentences, {e.tracking: e.number for e in seen if e.tracking}, sealed=seal is not None),
         "measurements": _measurements(results),
         "seen": [[f"[{e.number}]", e.name, e.where] for e in seen if e.where and e.tracking in tied],
-        "pictures": [{"svg": p.svg, "caption": clean(p.caption)} for p in pictures],
+        "pictures": [{"svg": p.svg, "caption": clean(p.caption), "wide": p.wide} for p in pictures],
         "made": [_provenance(r) for r in named],
         "closing": _closing(study, results, seal, [] if len(declined) <= _TOLD else declined),
     }

@@ -165,8 +165,7 @@ def bullseye(values: Sequence[float | None], *, title: str, unit: str, low: floa
                     fill=_INK if bright else "#FFFFFF",
                 )
             )
-    legend = f"{low:g} dark to {high:g} bright {SHOWN_UNIT.get(unit, unit)}".strip()
-    parts.append(text(middle, size + 6, legend, size=11, anchor="middle", fill=_MUTED))
+    parts.append(_colour_bar(middle, size - 4, low, high, SHOWN_UNIT.get(unit, unit)))
     return svg(size, size + 14, title, "".join(parts))
 
 
@@ -370,6 +369,19 @@ def _cividis(part: float) -> str:
     i = min(int(at), len(_CIVIDIS) - 2)
     mixed = (round(a + (b - a) * (at - i)) for a, b in zip(_CIVIDIS[i], _CIVIDIS[i + 1], strict=True))
     return "#{:02X}{:02X}{:02X}".format(*mixed)
+
+
+def _colour_bar(middle: float, top: float, low: float, high: float, unit: str) -> str:
+    """The colours of a scale from end to end, lying, with the numbers of both ends and their unit."""
+    wide, tall, steps = 120.0, 10, 40
+    left, part = middle - wide / 2, wide / steps
+    colours = (_cividis((k + 0.5) / steps) for k in range(steps))
+    bar = "".join(
+        f'<rect x="{_n(left + k * part)}" y="{_n(top)}" width="{_n(part + 0.4)}" height="{tall}" fill="{colour}"/>'
+        for k, colour in enumerate(colours)
+    )
+    ends = text(left - 6, top + 9, f"{low:g}", size=11, anchor="end", fill=_MUTED)
+    return bar + ends + text(left + wide + 6.4, top + 9, f"{high:g} {unit}".strip(), size=11, fill=_MUTED)
 
 
 def _with_unit(name: str, unit: str) -> str:

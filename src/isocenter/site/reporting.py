@@ -90,6 +90,7 @@ class Reports(Sitting):
         """The report as PDF/A; a draft says so on every page."""
         from isocenter.forms import pdf
         from isocenter.forms.key_images import key_images
+        from isocenter.forms.map_pictures import map_pictures
 
         report = self.report(study_uid, who=who)
         study = self._disclosing.study(self.index.study(study_uid), who)
@@ -102,7 +103,10 @@ class Reports(Sitting):
             when=report.signed or self.clock(),
             seal=seal,
             how=(*reports.how(report), *self.heard_later(study_uid, who=who), *self._stopped(results)),
-            pictures=key_images(study, results, self._source),
+            pictures=(
+                *key_images(study, results, self._source),
+                *map_pictures(study, results, self._source, self.blobs.get, withheld=self.showing.withheld),
+            ),
         )
 
     def heard_later(self, study_uid: str, *, who: Person) -> list[str]:

@@ -17,6 +17,7 @@ from isocenter.reading import session
 from isocenter.record import Event, Kind, Study
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.projecting import Projects
+from isocenter.site.showing import Showing
 from isocenter.site.witnessing import Witness
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Sitting:
     registry: Registry
     clock: Callable[[], datetime]
     projects: Projects
+    showing: Showing
     _disclosing: Disclosing
     _witness: Witness
     _fits: dict[str, tuple[datetime | None, planning.Plan]]
