@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 
 from isocenter.dicom.header import read_header, scan
 from isocenter.dicom.release import Terms, held_names, release
-from isocenter.errors import Refused
+from isocenter.dicom.scan import places
+from isocenter.errors import Refused, Unavailable
 
 
 def crowd(folder: Path, patients: int = 3, images: int = 2) -> Path:
@@ -57,11 +60,32 @@ def test_what_a_person_has_looked_at_leaves(tmp_path: Path) -> None:
 
 def test_several_processes_give_the_same_files(tmp_path: Path) -> None:
     folder = crowd(tmp_path / "in", 3, 12)
-    for name, workers in (("one", 1), ("two", 2)):
-        release(scan(folder), tmp_path / name, secret=b"s" * 32, workers=workers)
+    for name, given, workers in (("one", scan, 1), ("two", places, 2)):
+        found = release(given(folder), tmp_path / name, secret=b"s" * 32, workers=workers)
+        assert {Path(r["file"]).name for r in held_names(found)} == {"notes.txt", "screen.dcm"}
     one, two = ({str(f.relative_to(tmp_path / n)): f.read_bytes() for f in (tmp_path / n).rglob("*.dcm")}
                 for n in ("one", "two"))  # fmt: skip
     assert len(one) == 36 and one == two
+
+
+def test_a_full_disk_ends_the_release_and_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder, real = crowd(tmp_path / "in"), Path.open
+
+    def opened(path: Path, mode: str = "r", *given: object) -> object:
+        file = real(path, mode, *given)
+        if "x" not in mode:
+            return file
+        file.close()
+        return Full()
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(Unavailable, match="No space left"):
+        release(places(folder), tmp_path / "out", secret=b"s" * 32)
+    assert not list((tmp_path / "out").rglob("*.dcm"))
 
 
 def test_a_folder_in_use_and_a_second_copy_are_refused(tmp_path: Path) -> None:

@@ -50,14 +50,14 @@ def deidentify(
 
     from isocenter.cli.screen import Screen
     from isocenter.dicom.confidentiality import options_named
-    from isocenter.dicom.header import scan
     from isocenter.dicom.release import Terms, held_names, release
+    from isocenter.dicom.scan import places
 
     screen = Screen(as_json)
     terms = Terms(options_named(option or ["research"]), frozenset(keep or ()), frozenset(reviewed or ()), blank)
     key = _secret(secret, out)
     with screen.progress("cleaning") as told:
-        found = release(scan(path), out, secret=key, terms=terms, workers=workers or os.cpu_count() or 1, told=told)
+        found = release(places(path), out, secret=key, terms=terms, workers=workers or os.cpu_count() or 1, told=told)
     report = found.report()
     report["secret"] = "kept apart" if secret else "destroyed: nobody can make these pseudonyms again"
     _hold_small_groups(out, report, smallest_group)

@@ -12,11 +12,12 @@ import struct
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 from isocenter.dicom.confidentiality import Act, Option, acts, safe_private, table
 from isocenter.dicom.elements import Dataset, File, Slot
 from isocenter.dicom.facts import text
+from isocenter.dicom.outcomes import LONGEST, Outcome, outcomes
 from isocenter.dicom.pseudonyms import Pseudonyms, moved_date, moved_moment
 from isocenter.dicom.streams import fragments, native_pixels, neutral_profile
 from isocenter.dicom.wording import cleaned, holds
@@ -28,7 +29,9 @@ NEUTRAL, EMPTIED, REMOVED = "made neutral", "emptied", "removed"
 
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _ICC, _AGE, _CHARSET = 0x00282000, 0x00101010, 0x00080005
+_SIGNED = 0x00280103
 _SCHEME, _CODE_VALUE, _LONG_CODE, _MEANING = 0x00080102, 0x00080100, 0x00080119, 0x00080104
+_OF_A_CODE = frozenset({_SCHEME, _CODE_VALUE, _LONG_CODE, _MEANING})  # judged by the scheme beside them
 _LAYER_TEXT = 0x00700006
 _LONG_FORM = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 _TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC"})
@@ -122,16 +125,23 @@ def _dictionary() -> dict[int, tuple[str, str, str]]:
 def element(tag: int, vr: str, value: bytes, *, explicit: bool = True, little: bool = True) -> bytes:
     """One element as it stands in a file; padded to an even length."""
     if len(value) % 2:
-        value += b"\0" if vr in _BULK or vr == "UI" else b" "
+        value += _padding(vr)
+    return _head(tag, vr, len(value), explicit=explicit, little=little) + value
+
+
+def _padding(vr: str) -> bytes:
+    return b"\0" if vr in _BULK or vr == "UI" else b" "
+
+
+def _head(tag: int, vr: str, length: int, *, explicit: bool, little: bool) -> bytes:
+    """What stands before a value of so many bytes."""
     order = "<" if little else ">"
-    head = struct.pack(order + "HH", tag >> 16, tag & 0xFFFF)
     if not explicit:
-        return head + struct.pack(order + "I", len(value)) + value
-    if vr in _LONG_FORM:
-        return head + vr.encode() + b"\0\0" + struct.pack(order + "I", len(value)) + value
-    if len(value) > 0xFFFF:  # only a long form has room
-        return head + b"UN\0\0" + struct.pack(order + "I", len(value)) + value
-    return head + vr.encode() + struct.pack(order + "H", len(value)) + value
+        return struct.pack(order + "HHI", tag >> 16, tag & 0xFFFF, length)
+    if vr in _LONG_FORM or length > 0xFFFF:  # only a long form has room
+        name = vr.encode() if vr in _LONG_FORM else b"UN"
+        return struct.pack(order + "HH2s2xI", tag >> 16, tag & 0xFFFF, name, length)
+    return struct.pack(order + "HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), length)
 
 
 def item(content: bytes, *, little: bool = True) -> bytes:
@@ -147,7 +157,12 @@ class Cleaner:
         self.explicit = file.syntax != "1.2.840.10008.1.2"
         self.acts = acts(rule.options)
         self.charsets = _charsets(file)
-        self.pixels = b""
+        self.pixels: set[int] = set()
+        self._lonely = True  # whether the outcome under way depends on no other element
+        spelled = all(slot[0] for slot in file.dataset.values())
+        way = (self.explicit, file.little, spelled, self.charsets, file.integer(_SIGNED))
+        banned = frozenset(rule.banned)
+        self._held = outcomes(rule.by, (rule.options, rule.days, rule.keep, banned, way))
 
     def dataset(
         self, among: Dataset, path: str = "", *, mode: str = "", extra: Mapping[int, tuple[str, bytes]] | None = None
@@ -157,8 +172,8 @@ class Cleaner:
 
     def parts(
         self, among: Dataset, path: str = "", *, mode: str = "", extra: Mapping[int, tuple[str, bytes]] | None = None
-    ) -> list[bytes]:
-        """The elements of one data set, in order; the one of the pixels is kept in `pixels` too.
+    ) -> list[bytes | memoryview]:
+        """The elements of one data set, in order; which parts are pixels stands in `pixels`.
 
         Args:
             mode: "" by the table; "neutral" inside a sequence whose content must tell nothing; "keep" inside one that
@@ -167,7 +182,7 @@ class Cleaner:
         """
         private = self._reviewed_private(among)
         extra = extra or {}
-        parts: list[bytes] = []
+        parts: list[bytes | memoryview] = []
         for tag in sorted(among.keys() | extra.keys()):
             if tag in extra:
                 vr, value = extra[tag]
@@ -180,10 +195,47 @@ class Cleaner:
                 if tag in private:
                     parts.append(self._element(tag, private[tag], self.file.raw(slot)))
                 continue
-            written = self._standard(tag, slot, among, path, mode)
+            if tag in _PIXEL_TAGS and not path:
+                pieces = self._pixels(tag, slot)
+                self.pixels.update(range(len(parts), len(parts) + len(pieces)))
+                parts += pieces
+                continue
+            if path or mode:
+                written = self._standard(tag, slot, among, path, mode)
+            else:
+                written = self._again(tag, slot, among)
             if written:
                 parts.append(written)
         return parts
+
+    def _again(self, tag: int, slot: Slot, among: Dataset) -> bytes:
+        """An element of the first floor, judged only where the same was not judged before."""
+        if slot[2] - slot[1] > LONGEST or tag in _OF_A_CODE:
+            return self._standard(tag, slot, among, "", "")
+        key = (tag, slot[0], self.file.raw(slot))
+        known = self._held.find(key)
+        if known is None:
+            before, self.report, self._lonely = self.report, Report(), True
+            try:
+                written = self._standard(tag, slot, among, "", "")
+                known = Outcome(written, tuple(self.report.done.items()))
+            finally:
+                self.report = before
+            if self._lonely:
+                self._held.keep(key, known)
+        counts = self.report.done
+        for what, count in known.done:
+            counts[what] += count
+        return known.written
+
+    def renamed(self, tag: int) -> str:
+        """A UID of the first floor as the copy has it."""
+        slot = self.file.dataset.get(tag)
+        if slot is None or slot[3] is not None:
+            return ""
+        act = self.acts.get(tag)
+        kept = act is not None and act.letter == "K"
+        return self.file.ascii(tag) if kept else self._uids(slot, mapped=True).decode()
 
     def _element(self, tag: int, vr: str, value: bytes) -> bytes:
         return element(tag, vr, value, explicit=self.explicit, little=self.file.little)
@@ -211,9 +263,9 @@ class Cleaner:
             vr = known.get((creator, tag >> 16, tag & 0xFF))
             if vr and among[tag][3] is None and self._is_harmless(tag, vr, among):
                 kept[tag], kept[block] = vr, "LO"
-                self._count(f"private ({tag >> 16:04X},xx{tag & 0xFF:02X}) {creator}", KEPT, Option.SAFE_PRIVATE)
+                self._count(f"{_private(tag & 0xFFFF00FF)} {creator}", KEPT, Option.SAFE_PRIVATE)
             else:
-                self._count(f"private ({tag >> 16:04X},xx{tag & 0xFF:02X})", REMOVED, "private and not reviewed")
+                self._count(_private(tag & 0xFFFF00FF), REMOVED, "private and not reviewed")
         return kept
 
     def _is_harmless(self, tag: int, vr: str, among: Dataset) -> bool:
@@ -234,9 +286,6 @@ class Cleaner:
         name = f"{path}{keyword}" if keyword else f"{path}({group:04X},{tag & 0xFFFF:04X})"
         if 0x5000 <= group <= 0x50FF or 0x6000 <= group <= 0x60FF:
             return self._repeating(tag, slot, name)
-        if tag in _PIXEL_TAGS and not path:
-            self.pixels = self._pixels(tag, slot)
-            return self.pixels
         if not keyword:
             self._count(name, REMOVED, "unknown attribute")
             return b""
@@ -283,6 +332,7 @@ class Cleaner:
 
     def _repeating(self, tag: int, slot: Slot, name: str) -> bytes:
         """Overlays stay with the graphics option where they are a region and no drawing; curves never do."""
+        self._lonely = False
         group = tag >> 16
         kind = self.file.ascii((group << 16) | 0x0040)
         keeps = Option.GRAPHICS in self.rule.options and 0x6000 <= group <= 0x60FF and kind == "R"
@@ -295,17 +345,22 @@ class Cleaner:
         self._count(name, REMOVED, "basic profile")
         return b""
 
-    def _pixels(self, tag: int, slot: Slot) -> bytes:
+    def _pixels(self, tag: int, slot: Slot) -> list[bytes | memoryview]:
         self._count("PixelData", KEPT, "image")
         if slot[0] != "fragments":
             vr = slot[0] or ("OW" if self.file.integer(0x00280100) > 8 else "OB")
-            return self._element(tag, vr, native_pixels(self.file, slot, tag))
+            value = native_pixels(self.file, slot, tag)
+            padding = _padding(vr) if len(value) % 2 else b""
+            length = len(value) + len(padding)
+            return [_head(tag, vr, length, explicit=self.explicit, little=self.file.little), value, padding]
         order = "<" if self.file.little else ">"
-        parts = [struct.pack(order + "HH2s2sI", tag >> 16, tag & 0xFFFF, b"OB", b"\0\0", 0xFFFFFFFF)]
+        parts: list[bytes | memoryview] = [
+            struct.pack(order + "HH2s2sI", tag >> 16, tag & 0xFFFF, b"OB", b"\0\0", 0xFFFFFFFF)
+        ]
         for part in fragments(self.file, slot):
             parts.append(self._item(part))
         parts.append(struct.pack(order + "HHI", 0xFFFE, 0xE0DD, 0))
-        return b"".join(parts)
+        return parts
 
     # ---- values ----------------------------------------------------------------------------------------------
 
@@ -455,6 +510,11 @@ class Cleaner:
         if vr in _NUMBERS:
             return b"\0" * (slot[2] - slot[1])
         return _DUMMY[vr].encode() if vr in _DUMMY else b"\0\0"
+
+
+@lru_cache(maxsize=4096)
+def _private(tag: int) -> str:
+    return f"private ({tag >> 16:04X},xx{tag & 0xFF:02X})"
 
 
 def _charsets(file: File) -> tuple[str, ...]:

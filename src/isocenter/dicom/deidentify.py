@@ -20,19 +20,19 @@ from isocenter.dicom.burned_in import Verdict, judge
 from isocenter.dicom.cleaning import Cleaner, Report, Rule, element, item
 from isocenter.dicom.confidentiality import BASIC, CLEAN_PIXELS, CODES, RESEARCH, Act, Option, acts
 from isocenter.dicom.conformance import storage_class
-from isocenter.dicom.elements import PIXELS, Dataset, File, parse
+from isocenter.dicom.elements import PIXELS, Dataset, File
 from isocenter.dicom.facts import text
 from isocenter.dicom.leaks import leaks
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.streams import blanked
-from isocenter.dicom.whole import check_whole
+from isocenter.dicom.whole import whole
 from isocenter.dicom.wording import vocabulary
 from isocenter.errors import IsocenterError, Refused
 
 __all__ = ["Deidentified", "HeldBack", "deidentify"]
 
 _IDENTITIES = frozenset({"PatientName", "PatientID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"})
-_CLASS, _INSTANCE, _STUDY, _DOCUMENT = 0x00080016, 0x00080018, 0x0020000D, 0x00420011
+_CLASS, _INSTANCE, _STUDY, _SERIES, _DOCUMENT = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00420011
 _NAME, _ID, _ISSUER, _BIRTH = 0x00100010, 0x00100020, 0x00100021, 0x00100030
 _BURNED, _FEATURES, _PART, _MODALITY = 0x00280301, 0x00280302, 0x00180015, 0x00080060
 _METHOD_TEXT, _METHOD_CODES, _REMOVED, _TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
@@ -64,6 +64,7 @@ class Deidentified:
         pixels: what is known of text in the pixels.
         patient: pseudonym of the patient.
         risks: in words, what could still tell who it is.
+        names: UIDs of its study, its series and itself, as they are in the copy.
     """
 
     data: bytes
@@ -72,6 +73,7 @@ class Deidentified:
     patient: str
     risks: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, str, str] = ("", "", "")
 
 
 def deidentify(
@@ -103,8 +105,7 @@ def deidentify(
     forbidden = _IDENTITIES & set(keep)
     if forbidden:
         raise Refused(f"keep={sorted(forbidden)}", "the object would still name the person", "leave these out")
-    check_whole(data)
-    file = parse(data)
+    file = whole(data)
     _must_be_known(file)
     verdict = judge(file, data)
     waits = verdict.state == "review" or (verdict.state == "writing" and not blank)
@@ -145,8 +146,7 @@ def _copy(
     cleaner = Cleaner(file, rule, report)
     extra = _declared(file, options, verdict, pseudonym, reviewed)
     parts = cleaner.parts(file.dataset, extra=extra)
-    body = b"".join(parts)
-    left = leaks(b"".join(p for p in parts if p is not cleaner.pixels), sought)
+    left = leaks(b"".join(p for at, p in enumerate(parts) if at not in cleaner.pixels), sought)
     if left:
         raise HeldBack(
             f"{len(left)} identities of the original still stand in the copy",
@@ -155,11 +155,12 @@ def _copy(
         )
     if file.syntax == _DEFLATED:
         packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-        body = packer.compress(body) + packer.flush()
-        body += b"\0" * (len(body) % 2)
+        body = packer.compress(b"".join(parts)) + packer.flush()
+        parts = [body, b"\0" * (len(body) % 2)]
     instance = by.uid(file.ascii(_INSTANCE)) if Option.UIDS not in options else file.ascii(_INSTANCE)
-    whole = _meta(file.ascii(_CLASS), instance, file.syntax) + body
-    return Deidentified(whole, report.done, verdict, pseudonym, _risks(file, options, verdict), _quasi(file))
+    made = b"".join([_meta(file.ascii(_CLASS), instance, file.syntax), *parts])
+    names = (cleaner.renamed(_STUDY), cleaner.renamed(_SERIES), cleaner.renamed(_INSTANCE))
+    return Deidentified(made, report.done, verdict, pseudonym, _risks(file, options, verdict), _quasi(file), names)
 
 
 def _identity(file: File) -> tuple[str, str]:

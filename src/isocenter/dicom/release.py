@@ -7,8 +7,10 @@ image (k-anonymity). It names no original, so it may travel with the copies.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+import contextlib
+import sys
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,12 +22,17 @@ from isocenter.dicom.confidentiality import EDITION, RESEARCH, Option
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
 from isocenter.dicom.pseudonyms import Pseudonyms
-from isocenter.errors import IsocenterError, Refused
+from isocenter.dicom.scan import read
+from isocenter.errors import IsocenterError, Refused, Unavailable
 
 __all__ = ["Release", "Remembered", "Terms", "held_names", "release", "remembered"]
 
-_WINDOW = 64  # files that wait for a worker at once: memory stays bounded
+_TOGETHER, _BYTES_TOGETHER = 16, 8 << 20  # files, and bytes of members of an archive, that go to a worker at once
+_AHEAD = 3  # such parcels that wait for each worker: memory stays bounded
 _FEW = 24  # so few are done before a second process has started
+
+Given = Path | bytes | IsocenterError
+"""A file by its place, by its bytes where it has none of its own (in an archive), or why it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,9 @@ class Terms:
 
     def covers(self, data: bytes) -> bool:
         """Whether a person has looked at the pixels of this object."""
-        return "*" in self.reviewed or (bool(self.reviewed) and parse(data).ascii(0x00080018) in self.reviewed)
+        if "*" in self.reviewed or not self.reviewed:
+            return bool(self.reviewed)
+        return parse(data, until_pixels=True).ascii(0x00080018) in self.reviewed
 
 
 class Remembered(NamedTuple):
@@ -57,6 +66,9 @@ class Remembered(NamedTuple):
     pixels: str
     risks: tuple[str, ...]
     facts: dict[str, str]
+
+
+Answer = Remembered | IsocenterError
 
 
 @dataclass
@@ -120,7 +132,7 @@ class Release:
 
 
 def release(
-    files: Iterable[tuple[str, bytes | IsocenterError]],
+    files: Iterable[tuple[str, Given]],
     out: Path,
     *,
     secret: bytes,
@@ -131,7 +143,7 @@ def release(
     """Write clean copies into a folder, named by patient, study, series and instance as they are called now.
 
     Args:
-        files: names and bytes, or why they could not be read.
+        files: names and places (`scan.places`) or bytes (`scan.scan`), or why they could not be read.
         out: a new or empty folder.
         secret: of the pseudonyms.
         terms: what may leave; by default what research needs.
@@ -147,7 +159,7 @@ def release(
     terms = terms or Terms()
     result = Release(terms, Pseudonyms(secret).domain)
     out.mkdir(parents=True, exist_ok=True)
-    for name, answer in _each(files, partial(_one, secret, terms, out), workers):
+    for name, answer in _each(files, partial(_some, secret, terms, out), workers):
         if isinstance(answer, IsocenterError):
             result.hold(name, answer)
         else:
@@ -157,56 +169,129 @@ def release(
 
 
 def _each(
-    files: Iterable[tuple[str, bytes | IsocenterError]],
-    work: Callable[[bytes], Remembered | IsocenterError],
-    workers: int,
-) -> Iterator[tuple[str, Remembered | IsocenterError]]:
+    files: Iterable[tuple[str, Given]], work: Callable[[Sequence[tuple[str, Path | bytes]]], list[Answer]], workers: int
+) -> Iterator[tuple[str, Answer]]:
     pool: ProcessPoolExecutor | None = None
-    waiting: list[tuple[str, Future[Remembered | IsocenterError]]] = []
+    waiting: deque[tuple[list[str], Future[list[Answer]]]] = deque()
+    parcel: list[tuple[str, Path | bytes]] = []
+
+    def sent() -> Iterator[tuple[str, Answer]]:
+        """Give the parcel to a worker, and take what came back where enough wait."""
+        nonlocal pool, parcel
+        pool = pool or ProcessPoolExecutor(workers, mp_context=_processes())
+        waiting.append(([name for name, _ in parcel], pool.submit(work, parcel)))
+        parcel = []
+        while len(waiting) > _AHEAD * workers:
+            yield from _back(waiting)
+
     try:
+        size = 0
         for number, (name, given) in enumerate(files):
             if isinstance(given, IsocenterError):
                 yield name, given
             elif workers < 2 or number < _FEW:
-                yield name, work(given)
+                yield name, work([(name, given)])[0]
             else:
-                pool = pool or ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-                waiting.append((name, pool.submit(work, given)))
-                if len(waiting) >= _WINDOW:
-                    first, future = waiting.pop(0)
-                    yield first, future.result()
-        for name, future in waiting:
-            yield name, future.result()
+                parcel.append((name, given))
+                size = (size if len(parcel) > 1 else 0) + (len(given) if isinstance(given, bytes) else 0)
+                if len(parcel) >= _TOGETHER or size >= _BYTES_TOGETHER:
+                    yield from sent()
+        if parcel:
+            yield from sent()
+        while waiting:
+            yield from _back(waiting)
     finally:
         if pool is not None:
             pool.shutdown(cancel_futures=True)
 
 
+def _back(waiting: deque[tuple[list[str], Future[list[Answer]]]]) -> Iterator[tuple[str, Answer]]:
+    names, future = waiting.popleft()
+    return zip(names, future.result(), strict=True)
+
+
+def _processes() -> Any:
+    """Children of a quiet process that has loaded this file once: they begin in milliseconds."""
+    context = get_context("forkserver" if sys.platform != "win32" else "spawn")
+    if sys.platform != "win32":
+        context.set_forkserver_preload([__name__])
+    return context
+
+
 _BY: dict[bytes, Pseudonyms] = {}
 
 
-def _one(secret: bytes, terms: Terms, out: Path, data: bytes) -> Remembered | IsocenterError:
-    """Clean and write one object; in a process of its own where there are several."""
+def _some(secret: bytes, terms: Terms, out: Path, parcel: Sequence[tuple[str, Path | bytes]]) -> list[Answer]:
+    """Clean and write some objects; in a process of its own where there are several.
+
+    Raises:
+        Unavailable: nothing can be written.
+    """
     by = _BY.setdefault(secret, Pseudonyms(secret))
+    answers: list[Answer] = []
+    done: Counter[tuple[str, str, str]] = Counter()
+    for name, given in parcel:
+        answer = _one(by, terms, out, read(given, name) if isinstance(given, Path) else given)
+        if isinstance(answer, Remembered):
+            # What is equal is sent back to the other process once.
+            done = done if answer.done == done else answer.done
+            answer = answer._replace(done=done)
+        answers.append(answer)
+    return answers
+
+
+def _one(by: Pseudonyms, terms: Terms, out: Path, data: bytes | IsocenterError) -> Answer:
+    if isinstance(data, IsocenterError):
+        return data
     try:
         copy = deidentify(
             data, by=by, options=terms.options, keep=terms.keep, reviewed=terms.covers(data), blank=terms.blank
         )
-        return _written(copy, out)
+        place = _place(copy, out)
     except IsocenterError as refusal:
         return refusal
+    return remembered(copy) if _written(copy.data, place) else _twice()
 
 
-def _written(copy: Deidentified, out: Path) -> Remembered:
-    file = parse(copy.data, until_pixels=True)
-    study, series, instance = (_plain(file.ascii(tag)) for tag in (0x0020000D, 0x0020000E, 0x00080018))
-    folder = out / copy.patient / study / series
-    place = folder / f"{instance}.dcm"
-    if place.exists():
-        raise Refused("the same instance twice", "it was written already", "leave one of them out")
-    folder.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(copy.data)
-    return remembered(copy)
+def _place(copy: Deidentified, out: Path) -> Path:
+    study, series, instance = map(_plain, copy.names)
+    return out / copy.patient / study / series / f"{instance}.dcm"
+
+
+def _written(data: bytes, place: Path) -> bool:
+    """Write a file that was not there; whether it was not.
+
+    Raises:
+        Unavailable: the disk said no; nothing of the file is left.
+    """
+    try:
+        try:
+            file = place.open("xb")
+        except FileNotFoundError:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file = place.open("xb")
+    except FileExistsError:
+        return False
+    except OSError as fault:
+        raise _full(fault) from fault
+    try:
+        with file:
+            file.write(data)
+    except OSError as fault:
+        with contextlib.suppress(OSError):
+            place.unlink()
+        raise _full(fault) from fault
+    return True
+
+
+def _full(fault: OSError) -> Unavailable:
+    return Unavailable(
+        "a copy cannot be written", fault.strerror or str(fault), "free some space, remove the folder, and begin again"
+    )
+
+
+def _twice() -> Refused:
+    return Refused("the same instance twice", "it was written already", "leave one of them out")
 
 
 def remembered(copy: Deidentified) -> Remembered:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from isocenter.dicom.elements import parse
 from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused, Unavailable
 
-__all__ = ["scan"]
+__all__ = ["places", "read", "scan"]
 
 _LARGEST = 8 << 30  # bytes of one file; whole-slide images are the largest that exist
 _FREE, _RATIO = 64 << 20, 200  # an archive member may inflate to 64 MiB, or to this many times its size
@@ -40,6 +40,24 @@ def scan(path: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
     Raises:
         NotFound: when the path itself does not exist.
     """
+    for name, found in places(path):
+        yield name, read(found, name) if isinstance(found, Path) else found
+
+
+def read(place: Path, name: str) -> bytes | IsocenterError:
+    """The bytes of what `places` named, or why they cannot be read."""
+    try:
+        return place.read_bytes()
+    except OSError as fault:
+        return _unreadable(name, fault)
+
+
+def places(path: Path) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
+    """As `scan`, but of a file that lies in a place of its own the place, so that another process can read it.
+
+    Raises:
+        NotFound: when the path itself does not exist.
+    """
     path = Path(path)
     if path.is_dir():
         yield from _folder(path)
@@ -49,7 +67,7 @@ def scan(path: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
         raise NotFound(f"no file or folder {path}", "", "check the path")
 
 
-def _folder(root: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
+def _folder(root: Path) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
     try:
         inside = sorted(root.iterdir())
     except OSError as fault:
@@ -75,7 +93,7 @@ def _is_beside(name: str) -> bool:
     return name.lower() in _BESIDE or name.startswith("._") or name == "__MACOSX"
 
 
-def _file(path: Path, name: str, *, follow: bool = True) -> Iterator[tuple[str, bytes | IsocenterError]]:
+def _file(path: Path, name: str, *, follow: bool = True) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
     """One file, or what stands in it; `follow` a DICOMDIR to the files that it lists."""
     try:
         if not path.is_file():
@@ -90,15 +108,17 @@ def _file(path: Path, name: str, *, follow: bool = True) -> Iterator[tuple[str, 
             if _is_archive(head):
                 yield from _archive(path, name)
                 return
-            handle.seek(0)
-            data = handle.read()
+            data = b""
+            if follow and path.name.upper().startswith("DICOMDIR") and head[128:] == b"DICM":
+                handle.seek(0)
+                data = handle.read()
     except OSError as fault:
         yield name, _unreadable(name, fault)
         return
-    if follow and path.name.upper().startswith("DICOMDIR") and data[128:132] == b"DICM":
+    if data:
         yield from _directory(path, data)
     else:
-        yield name, data
+        yield name, path
 
 
 def _unreadable(name: str, fault: OSError) -> Unavailable:
@@ -170,7 +190,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | Isocen
 # ---- DICOMDIR ------------------------------------------------------------------------------------------------------
 
 
-def _directory(path: Path, data: bytes) -> Iterator[tuple[str, bytes | IsocenterError]]:
+def _directory(path: Path, data: bytes) -> Iterator[tuple[str, Path | bytes | IsocenterError]]:
     try:
         directory = parse(data)
     except IsocenterError as fault:

@@ -27,9 +27,12 @@ _COMMENT, _SCAN, _ADOBE = 0xFE, 0xDA, 0xEE
 _J2K_COMMENT, _J2K_TILE = 0xFF64, 0xFF90
 
 
-def native_pixels(file: File, slot: Slot, tag: int) -> bytes:
-    """Native pixels without what follows the last of them, and without bits above Bits Stored (overlays of old)."""
-    value = bytes(file.data[slot[1] : slot[2]])
+def native_pixels(file: File, slot: Slot, tag: int) -> bytes | memoryview:
+    """Native pixels without what follows the last of them, and without bits above Bits Stored (overlays of old).
+
+    They are copied only where something has to be taken away.
+    """
+    value = memoryview(file.data)[slot[1] : slot[2]]
     if tag != PIXELS:
         return value
     value = value[: native_length(file)]
