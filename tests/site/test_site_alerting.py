@@ -207,6 +207,16 @@ def test_a_machines_flag_that_nobody_reads_asks_everybody_and_only_opening_ends_
         assert alerting.look() == 1 and alerting.open(who=ITO)[0]["asked"] == "chief"
         site.journal.append(Event(Kind.READING_OPENED, clock.now, "ito", uid(3), {"by": "ito"}))
         assert alerting.open(who=ITO) == [] and alerting.look() == 0
+        # Who only glanced at it has not read it.
+        site.journal.append(Event(Kind.READING_CLOSED, clock.now, "ito", uid(3), {"by": "ito"}))
+        clock.now += timedelta(minutes=59)
+        assert alerting.look() == 0
+        clock.now += timedelta(minutes=1)
+        assert (alerting.look(), alerting.look()) == (1, 0)
+        (again,) = alerting.open(who=ITO)
+        assert again["id"] != one["id"] and again["study"] == uid(3) and again["asked"] == "responsible"
+        site.journal.append(Event(Kind.READING_OPENED, clock.now, "lee", uid(3), {"by": "lee"}))
+        assert alerting.open(who=ITO) == [] and alerting.look() == 0
 
 
 def test_a_full_disk_now_does_not_lose_a_call(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from department_for_oversight import CHIEF, ITO, LEE, MONDAY, RUIZ, Clock, department, uid
-from isocenter.errors import Conflict, Forbidden, NotFound, Refused
+from isocenter.errors import Conflict, Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.consultation import Mark, View
 from isocenter.record import Kind, Patient, Series, Study
@@ -171,6 +171,27 @@ def test_an_examination_that_arrives_completes_what_it_surely_answers_and_says_w
     rows = {r["id"]: r for r in site.reviews.followups(who=ITO)["rows"]}
     assert rows[first]["state"] == rows[second]["state"] == "completed"
     assert rows[second]["completed_by"] == "isocenter"
+
+
+def test_a_follow_up_outlives_a_merge_stays_in_its_project_and_ends_once(held: tuple[Site, Clock]) -> None:
+    site, clock = held
+    asked = {"finding": "nodule", "due": date(2027, 5, 18), "responsible": "Dr Ruiz", "modality": "CT"}
+    mine = site.reviews.ask_followup(uid(2), who=ITO, **asked)
+    clock.now = MONDAY + timedelta(days=190)
+    early = Study("1.3.2", Patient("P77"), date=date(2026, 12, 1), series=(Series("1.3.2.1", "CT"),))
+    receive(site.database, site.blobs, site.journal, [(b"early", _with_image(early))], "CT1", clock.now)
+    site.identities.merge(("P02", ""), ("P77", ""), reason="one person", who=HOUSE)
+    assert [(m.follow_up, m.study) for m in site.reviews.followups(who=ITO)["possible"]] == [(mine, "1.3.2")]
+    elsewhere = replace(site.reviews, holds=lambda study, who, verb: study != "1.3.2")
+    with pytest.raises(NotFound, match="none of that UID"):
+        elsewhere.match_followup(mine, "1.3.2", who=ITO)
+    with pytest.raises(NotFound, match="fitting"):
+        replace(site.reviews, together=lambda one, other: False).match_followup(mine, "1.3.2", who=ITO)
+    site.reviews.match_followup(mine, "1.3.2", who=ITO)
+    for again in (lambda: site.reviews.match_followup(mine, "1.3.2", who=ITO),
+                  lambda: site.reviews.close_followup(mine, "done elsewhere", who=ITO)):  # fmt: skip
+        with pytest.raises(WrongState):
+            again()
 
 
 def _with_image(study: Study) -> Study:

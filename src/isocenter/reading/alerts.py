@@ -3,7 +3,8 @@
 The levels are those of the ACR Actionable Reporting Work Group (Larson 2014): 1 within minutes, 2 within hours, 3
 within days. Each asks the responsible person at once, every reader when its time has passed, and the head of the
 department when it has passed twice. An alert ends when somebody was told, with all six fields, and in no other way.
-That a machine's flag was read by nobody is an alert of its own, which ends when a reader opens the study.
+That a machine's flag was read by nobody is an alert of its own, which ends when a reader opens the study, and comes
+back when they leave it unread.
 """
 
 from __future__ import annotations
@@ -17,7 +18,20 @@ from isocenter.errors import NotFound, Refused
 from isocenter.reading.critical import Communication, whole
 from isocenter.record import Event, Kind, Sealed, digest_of, to_plain
 
-__all__ = ["KINDS", "LIMITS", "RUNGS", "Alert", "acknowledge", "climb", "due", "fold", "plain", "raised", "unread"]
+__all__ = [
+    "KINDS",
+    "LIMITS",
+    "RUNGS",
+    "Alert",
+    "acknowledge",
+    "climb",
+    "due",
+    "fold",
+    "last_unread",
+    "plain",
+    "raised",
+    "unread",
+]
 
 LIMITS: Final[Mapping[int, timedelta]] = {1: timedelta(minutes=60), 2: timedelta(hours=12), 3: timedelta(days=7)}
 """Within which time somebody must have been told, by level."""
@@ -25,7 +39,9 @@ LIMITS: Final[Mapping[int, timedelta]] = {1: timedelta(minutes=60), 2: timedelta
 RUNGS: Final = ("responsible", "readers", "chief")
 """Who is asked: at once, when the time has passed, when it has passed twice."""
 
-KINDS: Final = (Kind.ALERT_RAISED, Kind.ALERT_CLIMBED, Kind.ALERT_ACKNOWLEDGED, Kind.READING_OPENED)
+KINDS: Final = (
+    Kind.ALERT_RAISED, Kind.ALERT_CLIMBED, Kind.ALERT_ACKNOWLEDGED, Kind.READING_OPENED, Kind.READING_CLOSED,
+)  # fmt: skip
 _UNREAD: Final = "unread"
 _LONGEST: Final = 500
 
@@ -42,6 +58,7 @@ class Alert:
         responsible: who is to see that somebody is told.
         rung: how far it has climbed: index into `RUNGS`.
         ended: when somebody was told, or the study was opened; None before.
+        left: when whoever had opened the study left it unsigned; None where nobody did.
     """
 
     id: str
@@ -57,6 +74,7 @@ class Alert:
     climbed: datetime | None = None
     ended: datetime | None = None
     told: Mapping[str, Any] | None = None
+    left: datetime | None = None
 
 
 def raised(
@@ -77,18 +95,32 @@ def raised(
     return _event(study, finding.strip()[:_LONGEST], level, "reader", identified, responsible.strip(), who, now)
 
 
-def unread(study: str, finding: str, since: datetime, who: str, now: datetime) -> Event:
-    """A machine's flag on a study that nobody has opened within its time: one alert for each study."""
-    return _event(study, finding[:_LONGEST], 1, _UNREAD, since, RUNGS[1], who, now)
+def unread(
+    study: str, finding: str, since: datetime, who: str, now: datetime, left: datetime | None = None
+) -> Event:  # fmt: skip
+    """A machine's flag on a study that nobody has opened within its time: one alert for each study.
+
+    Args:
+        since: from when on it waits.
+        left: when somebody opened it and left it unsigned; each time that happens it is an alert anew.
+    """
+    key = [study, _UNREAD, *([left] if left is not None else [])]
+    return _event(study, finding[:_LONGEST], 1, _UNREAD, since, RUNGS[1], who, now, key)
+
+
+def last_unread(known: Mapping[str, Alert], study: str) -> Alert | None:
+    """The latest alert on a study that its flag was read by nobody; None where there was none."""
+    mine = [a for a in known.values() if a.study == study and a.source == _UNREAD]
+    return max(mine, key=lambda a: (a.raised, a.id), default=None)
 
 
 def _event(
-    study: str, finding: str, level: int, source: str, identified: datetime, responsible: str, who: str, now: datetime
+    study: str, finding: str, level: int, source: str, identified: datetime, responsible: str, who: str, now: datetime,
+    key: Sequence[Any] = (),
 ) -> Event:  # fmt: skip
-    key = [study, source] if source == _UNREAD else [study, finding, level, who, now]
     details = {
-        "id": digest_of(key)[:16], "level": level, "finding": finding, "source": source,
-        "identified": identified.isoformat(), "responsible": responsible,
+        "id": digest_of(list(key) or [study, finding, level, who, now])[:16], "level": level, "finding": finding,
+        "source": source, "identified": identified.isoformat(), "responsible": responsible,
     }  # fmt: skip
     return Event(Kind.ALERT_RAISED, now, who, study, details)
 
@@ -107,6 +139,9 @@ def fold(known: Mapping[str, Alert], events: Iterable[Sealed]) -> dict[str, Aler
         elif event.kind is Kind.READING_OPENED:
             for one in [a for a in held.values() if _waits_for_opening(a, event)]:
                 held[one.id] = replace(one, ended=event.time, told={"opened": event.who})
+        elif event.kind is Kind.READING_CLOSED:
+            for one in [a for a in held.values() if a.source == _UNREAD and a.study == event.subject]:
+                held[one.id] = replace(one, left=event.time)
         elif told.get("id") in held:
             one = held[str(told["id"])]
             if event.kind is Kind.ALERT_CLIMBED:

@@ -141,14 +141,19 @@ class Alerting:
         return len(self.journal.decide(alert.study, alerts.KINDS, rule))
 
     def _raise_unread(self, now: datetime) -> int:
-        """What a machine found that cannot wait, in studies that are here for longer than that and were not opened."""
+        """What a machine found that cannot wait, in studies that are here for longer than that and were not opened, or
+        were left unsigned for as long."""
         known = self._known.state()
         raised = 0
         for row in self.waiting():
             found = "; ".join(r.finding for r in row.raises if r.level is Urgency.NOW)
             if not found or row.state != "waiting" or now - row.arrived < alerts.LIMITS[1]:
                 continue
-            event = alerts.unread(row.study.uid, found, row.arrived, HOUSE.name, now)
+            last = alerts.last_unread(known, row.study.uid)
+            left = last.left if last is not None and last.ended is not None else None
+            if left is not None and now - left < alerts.LIMITS[1]:
+                continue
+            event = alerts.unread(row.study.uid, found, left or row.arrived, HOUSE.name, now, left)
             if str(event.details["id"]) not in known:
                 raised += len(self.journal.decide(event.subject, _ALERTS, partial(_once, event)))
         return raised

@@ -316,16 +316,39 @@ class Reviewing:
             NotFound: no such follow-up, or the study does not fit it at all.
         """
         must(who, "followup", id)
-        asked = self._followup(id, who)
-        found = next((m for m in followup.matches([asked], [self.index.study(study_uid)])), None)
+        asked = self._as_now(self._followup(id, who))
+        if not self.holds(study_uid, who, "followup"):
+            raise NotFound(f"study {study_uid:.64}", "the archive has none of that UID")
+        study = self.index.study(study_uid)
+        mine = [study] if self.together(asked.study, study_uid) else []
+        found = next(iter(followup.matches([replace(asked, completed="", closed="")], mine)), None)
         if found is None:
             raise NotFound("a fitting examination", "another patient, modality, or before the recommendation")
-        self.journal.append(followup.match(asked, found, who.name, self.clock()))
+        self._end(asked, lambda now: followup.match(now, found, who.name, self.clock()))
 
     def close_followup(self, id: str, reason: str, *, who: Person) -> None:
-        """Close it without an examination, with the reason."""
+        """Close it without an examination, with the reason.
+
+        Raises:
+            WrongState: it was completed or closed meanwhile.
+        """
         must(who, "followup", id)
-        self.journal.append(followup.close(self._followup(id, who), reason, who.name, self.clock()))
+        self._end(self._followup(id, who), lambda now: followup.close(now, reason, who.name, self.clock()))
+
+    def _end(self, asked: followup.FollowUp, act: Callable[[followup.FollowUp], Event]) -> None:
+        """Write down what ends a follow-up as it stands now, while nobody else can end it."""
+
+        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
+            return [act(followup.fold(sealed.event for sealed in history)[asked.id])]
+
+        self.journal.decide(asked.study, _FOLLOW, rule)
+
+    def _as_now(self, asked: followup.FollowUp) -> followup.FollowUp:
+        """A follow-up of whoever the study in which it was recommended belongs to now: patients are merged."""
+        here = self.index.studies({"StudyInstanceUID": asked.study}, limit=1)
+        if not here:
+            return asked  # the study was rejected since; the recommendation stands
+        return replace(asked, patient=here[0].patient.id, issuer=here[0].patient.issuer)
 
     def _followups(self) -> dict[str, followup.FollowUp]:
         return followup.fold(self._follow.events())
@@ -339,7 +362,7 @@ class Reviewing:
     def _matches(self, open_: Sequence[followup.FollowUp], who: Person) -> list[followup.Match]:
         found: list[followup.Match] = []
         studies: dict[str, list[Study]] = {}
-        for asked in open_:
+        for asked in map(self._as_now, open_):
             if asked.patient not in studies:
                 keys = {"PatientID": asked.patient.replace("*", "?")}
                 mine = self.index.studies(keys, limit=1000)
