@@ -20,7 +20,8 @@ from store_samples import dump
 import isocenter
 from isocenter.store import Blobs, Database, Index, Journal, rebuild
 
-KILLS, NIGHTLY = 200, 10_000
+KILLS = 200
+NIGHTLY, SLICE = 10_000, 500  # a night's kills come in slices, each an archive of its own and an answer that is kept
 HERE = Path(__file__).parent
 
 
@@ -76,10 +77,14 @@ def receivers(tmp_path: Path) -> Iterator[Receivers]:
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(KILLS, marks=pytest.mark.slow), pytest.param(NIGHTLY, marks=pytest.mark.nightly)]
+    ("kills", "seed"),
+    [
+        pytest.param(KILLS, 20261120, marks=pytest.mark.slow, id="day"),
+        *(pytest.param(SLICE, n, marks=pytest.mark.nightly, id=f"night{n}") for n in range(NIGHTLY // SLICE)),
+    ],
 )
-def test_nothing_acknowledged_is_lost(receivers: Receivers, kills: int) -> None:
-    chance, folder = random.Random(20261120), receivers.folder
+def test_nothing_acknowledged_is_lost(receivers: Receivers, kills: int, seed: int) -> None:
+    chance, folder = random.Random(seed), receivers.folder
     acknowledged: dict[str, str] = {}
     for life in range(kills):
         for line in receivers.live_and_die(life, chance.uniform(0.0, 0.15)):
