@@ -295,3 +295,14 @@ def test_sts_in_suv_already(data: Path, patient: str, highest: float) -> None:
     (image,), drawn = loaded(zipped(archive, "/PET/"))
     answer = PETUptake().run(image, drawn)
     assert values(answer, codes.SUV_MAX, "SUVbw") == pytest.approx([highest], abs=5e-4)
+
+
+def test_a_lesion_that_is_named_by_its_organ_is_a_lesion() -> None:
+    """Liver metastases and mediastinal nodes are measured; only liver and blood pool themselves are references."""
+    inputs, _ = next(PETUptake.examples())
+    (lesion,) = inputs["lesions"]
+    for label in ("Liver met 1", "GTV liver", "mediastinal LN", "liver_mets", "aorta lymph node"):
+        answer = PETUptake().run(inputs["pet"], (replace(lesion, label=label),))
+        assert [f.where.label for f in answer.findings if f.where] == [label]
+    liver = PETUptake().run(inputs["pet"], (replace(lesion, label="Liver"),))
+    assert any("no lesions were given" in r for r in liver.reasons)

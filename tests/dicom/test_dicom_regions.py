@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import made
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
@@ -169,3 +171,32 @@ def test_the_area_of_contours_goes_with_the_mask() -> None:
     assert again.slice_mm2 == {2: 96.0, 3: 100.0}
     (traced,) = drawn(structure_set({"traced": [square(4.0, 2.0, 11.0)]}), volume())
     assert traced.drawn_mm2 is None and traced.slice_mm2 == {2: 100.0}
+
+
+def test_contours_of_other_slices_are_refused_and_not_mixed() -> None:
+    """Drawn on thinner slices two would fall into one and cancel; on thicker ones most volume would be left out."""
+    thinner = [square(z, 4.5, 9.5) for z in (1.6, 2.4, 3.6, 4.4)]
+    with pytest.raises(Refused, match="several planes of one slice, in 2 slices"):
+        drawn(structure_set({"GTV": thinner}), volume())
+    with pytest.raises(Refused, match=r"on every 2\. slice only"):
+        drawn(structure_set({"GTV": [square(z, 4.5, 9.5) for z in (0.0, 4.0, 8.0)]}), volume())
+    apart = [square(z, 4.5, 9.5) for z in (0.0, 4.0)]  # two parts of one slice each
+    assert drawn(structure_set({"GTV": apart}), volume())[0].voxels == 50
+
+
+def test_a_structure_that_cannot_be_placed_costs_no_other() -> None:
+    said = {"couch": [square(2.0, 4.5, 90.0)], "GTV": [square(4.0, 4.5, 9.5)]}
+    couch, gtv = drawn(structure_set(said), volume())
+    assert gtv.voxels == 25 and couch.shape is Shape.POLYGON and couch.voxels == 0
+    gtv.must_be_placed()
+    with pytest.raises(Refused, match="1 of 1 contours of 'couch' lie outside"):
+        couch.must_be_placed()
+
+
+def test_a_structure_set_may_name_its_frame_in_its_structures_only() -> None:
+    series, _ = made.record([structure_set({"GTV": [square(4.0, 4.5, 9.5)]}, frame="1.2.9")])
+    assert series.frame_of_reference == "1.2.9"
+    ds = pydicom.dcmread(io.BytesIO(structure_set({"GTV": [square(4.0, 4.5, 9.5)]}, frame="1.2.8")))
+    del ds.FrameOfReferenceUID
+    series, _ = made.record([made.written(ds)])
+    assert series.frame_of_reference == "1.2.8"

@@ -183,6 +183,8 @@ def _axial(ct: Volume) -> Volume:
 
 def _drawn(ct: Volume, drawn: tuple[Region, ...] | None, named: re.Pattern[str]) -> Mask | None:
     for region in drawn or ():
+        if named.search(region.label):
+            region.must_be_placed()
         if region.mask is not None and named.search(region.label) and region.voxels:
             moved = region if region.geometry.same_grid(ct.geometry) else resample_region(region, ct.geometry)
             if moved.voxels:

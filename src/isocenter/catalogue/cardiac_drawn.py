@@ -84,6 +84,8 @@ def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry) -> Drawn | None:
     other = []
     for region in drawn:
         key = _key(region.label)
+        if key is not None:
+            region.must_be_placed()
         if key is None or region.mask is None:
             other.append(region.label or "without a name")
             continue

@@ -221,6 +221,7 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str) -> tuple[list[_Pl
     placed: list[_Place] = []
     hearts: list[Mask] = []
     for region in drawn:
+        region.must_be_placed()
         if region.mask is None:
             continue
         moved = region if region.geometry.same_grid(ct.geometry) else resample_region(region, ct.geometry)

@@ -107,6 +107,7 @@ def _drawn_vessels(scan: FlowScan, drawn: tuple[Region, ...] | None, velocity: F
         return None
     found = []
     for n, region in enumerate(drawn, 1):
+        region.must_be_placed()
         geometry = scan.main.geometry
         placed = region if region.geometry.same_grid(geometry) else resample_region(region, geometry)
         if placed.mask is None or not placed.mask.any():

@@ -49,6 +49,7 @@ def drawn(of: Dated, *, empty: bool = False) -> Drawn:
     """
     kept: list[Region] = []
     for region in of.regions:
+        region.must_be_placed()
         if region.geometry.reference is not Reference.PATIENT:
             raise Refused(f"lesions of {of.day} without patient coordinates", "sizes need millimetres")
         if region.mask is not None and region.voxels and not any(_twice(region, other) for other in kept):

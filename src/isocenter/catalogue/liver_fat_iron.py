@@ -244,6 +244,7 @@ def _places(
     """Drawn regions, else the liver that is found."""
     placed = []
     for region in drawn or ():
+        region.must_be_placed()
         if region.mask is None or not region.voxels:
             continue
         moved = resample_region(region, main.geometry)

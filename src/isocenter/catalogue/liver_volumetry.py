@@ -107,6 +107,7 @@ class LiverVolumetry:
 def _named(drawn: tuple[Region, ...]) -> tuple[Region, Region | None, Mask]:
     liver, remnant, lesions = None, None, []
     for region in drawn:
+        region.must_be_placed()
         if region.mask is None or not region.voxels:
             continue
         if _REMNANT.search(region.label):

@@ -173,6 +173,7 @@ def _stated(dynamic: Volume, keyword: str) -> float:
 def _regions(dynamic: Volume, drawn: tuple[Region, ...] | None) -> tuple[Mask | None, list[tuple[str, Mask]]]:
     artery, places = None, []
     for region in drawn or ():
+        region.must_be_placed()
         if region.mask is None or not region.voxels:
             continue
         same = region.geometry.same_grid(dynamic.geometry)

@@ -15,7 +15,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue import in_one_space
 from isocenter.catalogue.in_one_space import Drawn
-from isocenter.catalogue.uptake_scan import BLOOD, LIVER, VARIANTS, UptakeScan, mask_of, on_grid, reference_of
+from isocenter.catalogue.uptake_scan import VARIANTS, UptakeScan, is_reference, mask_of, on_grid, reference_of
 from isocenter.errors import Refused
 from isocenter.methods import lugano, percist, pet_header, suv, uptake
 from isocenter.methods.lesion_matching import Track, tracks
@@ -167,7 +167,7 @@ class _Time:
     def of(cls, pet: Dated, regions: Sequence[Region], lean: str, glucose: float, remarks: list[str]) -> _Time:
         scan = UptakeScan.of(pet.volume)
         kept = in_one_space.drawn(Dated(pet.study_uid, pet.day, tuple(regions)), empty=True).regions
-        lesions = [r for r in kept if not LIVER.search(r.label) and not BLOOD.search(r.label)]
+        lesions = [r for r in kept if not is_reference(r.label)]
         facts = pet.volume.facts
         header = pet_header.read(facts)
         remarks += [f"{pet.day}: {r}" for r in scan.remarks]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.uptake_scan import BLOOD, LIVER, VARIANTS, UptakeScan, on_grid, reference_of
+from isocenter.catalogue.uptake_scan import VARIANTS, UptakeScan, is_reference, on_grid, reference_of
 from isocenter.errors import Refused
 from isocenter.methods import pet_header, suv, uptake
 from isocenter.record import Finding, Measurement, codes
@@ -81,7 +81,7 @@ class PETUptake:
         if lesions and not drawn:
             raise Refused(f"no region named '{structures}'", f"there are {', '.join(r.label for r in lesions)}")
         cut = _Cut(threshold, scan, lesions or ())
-        targets = [r for r in drawn if not LIVER.search(r.label) and not BLOOD.search(r.label)]
+        targets = [r for r in drawn if not is_reference(r.label)]
         remarks: list[str] = []
         if targets:
             regions = on_grid(targets, scan.geometry, remarks)

@@ -207,6 +207,7 @@ class _Scan:
     def region(self, region: Region) -> tuple[Region, list[str]]:
         """The region on this grid, with what is to be said of it."""
         doubts = []
+        region.must_be_placed()
         if region.mask is None:
             raise Refused(f"a {region.shape.value}", "it has no voxels")
         if not region.geometry.same_grid(self.geometry):

@@ -13,11 +13,15 @@ from isocenter.errors import Refused
 from isocenter.methods import pet_header, suv, uptake
 from isocenter.space import Geometry, Reference, Region, Volume, resample_region
 
-__all__ = ["BLOOD", "LIVER", "VARIANTS", "UptakeScan", "mask_of", "on_grid", "reference_of"]
+__all__ = ["BLOOD", "LIVER", "VARIANTS", "UptakeScan", "is_reference", "mask_of", "on_grid", "reference_of"]
 
 LIVER = re.compile(r"\bliver\b|\bhepar\b|^leber\b", re.IGNORECASE)
 BLOOD = re.compile(r"\bblood[\s_-]*pool\b|\baorta\b|\bmediastin\w*", re.IGNORECASE)
 """Names of the regions that uptake is compared with."""
+_LESION = re.compile(
+    r"(?:^|[\W_])met(?:s|a|astas\w*)?(?![a-z])|lesion|mass|tumou?r|nodul|[gc]tv|hcc|node|lymph|(?:^|[\W_])ln(?![a-z])|bulk",
+    re.IGNORECASE,
+)
 
 VARIANTS: Mapping[str, tuple[str, str]] = {
     "james128": ("SUL, James 128", "{SUVlbm}g/ml"),
@@ -92,7 +96,10 @@ def on_grid(regions: Sequence[Region], grid: Geometry, remarks: list[str]) -> li
     placed = []
     for region in regions:
         if region.mask is None:
-            remarks.append(f"{region.label or 'a region'} is a {region.shape.value} without voxels and was left out")
+            why = f": {'; '.join(region.unplaced[:2])}" if region.unplaced else ""
+            remarks.append(
+                f"{region.label or 'a region'} is a {region.shape.value} without voxels and was left out{why}"
+            )
             continue
         moved = region if region.geometry.same_grid(grid) else resample_region(region, grid)
         if moved.voxels:
@@ -102,6 +109,15 @@ def on_grid(regions: Sequence[Region], grid: Geometry, remarks: list[str]) -> li
     if not placed:
         raise Refused("none of the regions can be measured", "; ".join(remarks), "draw them on this PET")
     return placed
+
+
+def is_reference(label: str) -> bool:
+    """Whether a region is the liver or the blood pool itself, and no lesion that is named by where it lies.
+
+    >>> [is_reference(name) for name in ("Liver", "liver met 2", "Aorta", "mediastinal node")]
+    [True, False, True, False]
+    """
+    return any(name.search(label) for name in (LIVER, BLOOD)) and not _LESION.search(label)
 
 
 def mask_of(region: Region) -> npt.NDArray[np.bool_]:
@@ -117,7 +133,8 @@ def reference_of(scan: UptakeScan, regions: Sequence[Region], organ: str) -> upt
         Refused: when the region is too small for the place in which the organ is measured.
     """
     name = LIVER if organ == "liver" else BLOOD
-    drawn = next((r for r in regions if r.mask is not None and r.voxels and name.search(r.label)), None)
+    named = (r for r in regions if is_reference(r.label) and name.search(r.label))
+    drawn = next((r for r in named if r.mask is not None and r.voxels), None)
     if drawn is None:
         return None
     held = mask_of(on_grid([drawn], scan.geometry, [])[0])

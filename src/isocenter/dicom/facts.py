@@ -413,6 +413,10 @@ def _real_world(file: File, charsets: tuple[str, ...], found: dict[str, Any]) ->
 def _references(file: File, found: dict[str, Any]) -> None:
     """Which series a structure set or a segmentation was drawn on, and which regions it names."""
     series: list[str] = []
+    frames = {file.ascii(_FRAME, frame) for frame in file.items(0x30060010)} - {""}
+    frames = frames or {file.ascii(0x30060024, roi) for roi in file.items(0x30060020)} - {""}
+    if len(frames) == 1 and not found.get("FrameOfReferenceUID"):
+        found["FrameOfReferenceUID"] = frames.pop()  # a structure set may leave it out where its structures name it
     for frame in file.items(0x30060010):
         for study in file.items(0x30060012, frame):
             for one in file.items(0x30060014, study):
@@ -428,6 +432,7 @@ def _references(file: File, found: dict[str, Any]) -> None:
         found["RegionNames"] = names
 
 
+_FRAME = 0x00200052
 _AUTOMATIC = frozenset({"AUTOMATIC", "SEMIAUTOMATIC"})
 _ALGORITHM_NAME, _OBSERVER_TYPE, _DEVICE = "111001", "121005", "121007"  # DCM
 

@@ -25,6 +25,7 @@ _ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
 _NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
 _FRAME = 0x30060024
 _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
+_ONE_PLANE = 0.05  # of the slice distance, by which contours of one plane may part
 _Planes = dict[int, list[npt.NDArray[np.float64]]]
 _LOST = 0.01  # part of a structure's contours that may lie outside the grid before it is refused
 
@@ -43,8 +44,9 @@ def regions(series: Series, read: Callable[[str], bytes], onto: Volume | None) -
 
     Raises:
         NotFound: when the series holds no structure set.
-        Refused: when contours lie outside the volume, between its slices, or in another frame of reference; the
-            message names the structure and how many of its contours are affected.
+        Refused: when no structure can be placed: contours lie outside the volume, between its slices, on every n-th of
+            them, or in another frame of reference; the message names the structure and how many of its contours are
+            affected. Where others can, such a structure is a polygon that says why (`Region.unplaced`).
     """
     found: list[Region] = []
     seen = False
@@ -69,7 +71,8 @@ def _structures(file: File, onto: Volume | None) -> list[Region]:
         number = file.ascii(_NUMBER, roi)
         names[number] = text(file, _NAME, charsets, roi) or f"structure {number}"
         frames[number] = file.ascii(_FRAME, roi)
-    found = []
+    found: list[Region] = []
+    refused: list[Refused] = []
     for drawn in file.items(_CONTOURS_OF):
         number = file.ascii(_REFERENCED, drawn)
         label = names.get(number, f"structure {number}")
@@ -79,9 +82,16 @@ def _structures(file: File, onto: Volume | None) -> list[Region]:
         if onto is None:
             found.append(_polygon(outlines, label, frames.get(number, "")))
         else:
-            _same_frame(frames.get(number, ""), onto.geometry, label)
-            planes = _planes(outlines, onto.geometry, label)
-            found.append(_filled(planes, onto, label))
+            try:
+                _same_frame(frames.get(number, ""), onto.geometry, label)
+                found.append(_filled(_planes(outlines, onto.geometry, label), onto, label))
+            except Refused as why:
+                # A couch that leaves the image must not cost the tumour; whoever needs this one is told (`unplaced`).
+                refused.append(why)
+                largest = max(outlines, key=len)
+                found.append(Region.of_unplaced(largest, why, frame=onto.geometry.frame_of_reference, label=label))
+    if refused and len(refused) == len(found):
+        raise refused[0]
     return found
 
 
@@ -141,6 +151,7 @@ def _filled(planes: _Planes, onto: Volume, label: str) -> Region:
 def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: str) -> _Planes:
     """Slice -> its outlines, as fractional (row, column)."""
     planes: _Planes = {}
+    levels: dict[int, list[float]] = {}
     outside = between = 0
     for points in outlines:
         index = geometry.to_index(points)
@@ -153,6 +164,14 @@ def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: 
             outside += 1
         else:
             planes.setdefault(number, []).append(index[:, 1:])
+            levels.setdefault(number, []).append(level)
+    thin = sum(max(depths) - min(depths) > _ONE_PLANE for depths in levels.values())
+    if thin:
+        raise Refused(
+            f"contours of '{label}' lie in several planes of one slice, in {thin} slices",
+            "they were drawn on thinner slices than those of this series",
+            "send the series that the structure set refers to as well",
+        )
     if between:
         raise Refused(
             f"{between} of {len(outlines)} contours of '{label}' do not lie in a slice of the image",
@@ -164,6 +183,13 @@ def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: 
             f"{outside} of {len(outlines)} contours of '{label}' lie outside the image",
             "its volume would be too small",
             "choose the series that the structure set refers to",
+        )
+    steps = np.diff(sorted(planes))
+    if len(steps) > 1 and steps.min() > 1 and steps.min() == steps.max():
+        raise Refused(
+            f"contours of '{label}' on every {steps[0]}. slice only",
+            "the slices between would be left out, and most of its volume with them",
+            "interpolate the structure, or send the series that it was drawn on",
         )
     return planes
 

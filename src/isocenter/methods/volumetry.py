@@ -111,6 +111,7 @@ def to_patient_axes(region: Region) -> Region:
     Raises:
         Refused: when the region has no mask or no voxels.
     """
+    region.must_be_placed()
     if region.mask is None:
         raise Refused(f"a region of shape {region.shape.value}", "it has no voxels to count", "give a mask")
     start, stop = region.bounds

@@ -126,9 +126,7 @@ def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
         drawn = (r for i in series.instances for r in seg.read(files(i.sop_uid)))
         return tuple(_calibrated(r, study, get) for r in drawn)
     if series.modality == "RTSTRUCT":
-        from isocenter.dicom.assemble import regions
-
-        return regions(series, files, _drawn_on(study, series, get))
+        return _structures(series, files, _drawn_on(study, series), get)
     raise Refused(f"series {series.number} is {series.modality}", "it draws no regions", "give an RTSTRUCT or SEG")
 
 
@@ -152,18 +150,46 @@ def _calibrated(region: Region, study: Study, get: Get) -> Region:
     return region
 
 
-def _drawn_on(study: Study, series: Series, get: Get) -> Volume | None:
+def _structures(series: Series, files: _Files, candidates: list[Series], get: Get) -> tuple[Region, ...]:
+    """The structures of a set on the first series that takes them all, else on that which takes most."""
+    from isocenter.dicom.assemble import regions
+
+    best: tuple[int, tuple[Region, ...]] | None = None
+    first: Refused | None = None
+    for onto in candidates:
+        try:
+            found = regions(series, files, volumes_of(onto, get)[0])
+        except Refused as why:
+            first = first or why
+            continue
+        missing = sum(r.unplaced is not None for r in found)
+        if not missing:
+            return found
+        if best is None or missing < best[0]:
+            best = missing, found
+    if best is None:
+        assert first is not None  # there was a candidate, and it was refused
+        raise first
+    return best[1]
+
+
+def _drawn_on(study: Study, series: Series) -> list[Series]:
+    """The series that a structure set names, else those in its frame of reference.
+
+    Raises:
+        Refused: when none is there.
+    """
     named = set(series.facts.get("ReferencedSeriesUIDs", ()))
     images = [s for s in study.series if any(i.rows for i in s.instances) and s.modality != "SEG"]
     named_images = [s for s in images if s.uid in named]
     framed = [s for s in images if series.frame_of_reference and s.frame_of_reference == series.frame_of_reference]
-    for candidate in named_images or framed:
-        return volumes_of(candidate, get)[0]
-    raise Refused(
-        "the images on which the structures were drawn are not in the study",
-        "contours have no grid without them",
-        "send the referenced series as well",
-    )
+    if not (named_images or framed):
+        raise Refused(
+            "the images on which the structures were drawn are not in the study",
+            "contours have no grid without them",
+            "send the referenced series as well",
+        )
+    return named_images or framed
 
 
 def _with_axis(volumes: list[Volume], need: Need, series: Series) -> Volume:

@@ -50,7 +50,8 @@ class Region:
         label: name of the structure as its author wrote it (segment label, ROI name).
 
     `drawn_mm2` is not given but set by `of_contours`: slice -> what its contours enclose. A region that was changed
-    (`dataclasses.replace`) or written and read again has none, and is counted by its voxels.
+    (`dataclasses.replace`) or written and read again has none, and is counted by its voxels. `unplaced` says of a
+    polygon why its structure has no voxels (`must_be_placed`).
 
     Raises:
         Refused: when the mask does not fit the grid, is empty of meaning, or points are missing.
@@ -64,6 +65,7 @@ class Region:
     instance_uid: str = ""
     label: str = ""
     drawn_mm2: Mapping[int, float] | None = field(default=None, init=False, repr=False)
+    unplaced: tuple[str, str, str] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of_contours(
@@ -79,6 +81,24 @@ class Region:
         made = cls(geometry, mask=mask, series_uid=series_uid, label=label)
         object.__setattr__(made, "drawn_mm2", None if drawn_mm2 is None else dict(drawn_mm2))
         return made
+
+    @classmethod
+    def of_unplaced(cls, points_mm: npt.NDArray[np.float64], why: Refused, *, frame: str, label: str) -> Region:
+        """An outline of a structure that could not be brought onto an image: it is there, and has no voxels."""
+        x, y, z = (float(v) for v in points_mm.mean(axis=0))
+        grid = Geometry.regular(shape=(1, 1, 1), origin_mm=(x, y, z), frame_of_reference=frame)
+        made = cls(grid, Shape.POLYGON, None, points_mm, label=label)
+        object.__setattr__(made, "unplaced", (why.what, why.why, why.do))
+        return made
+
+    def must_be_placed(self) -> None:
+        """Go on only with a structure that could be brought onto an image.
+
+        Raises:
+            Refused: with the reason why it could not.
+        """
+        if self.unplaced is not None:
+            raise Refused(*self.unplaced)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", Shape(self.shape))
