@@ -13,6 +13,7 @@ from test_store_blobs import CountedDisk, OrderedDisk, left_over
 
 from isocenter.errors import Unavailable
 from isocenter.store import Blobs, receive
+from isocenter.store.disk import Disk
 from isocenter.store.incoming import Incoming
 
 DATA = bytes(range(256)) * 2000
@@ -153,3 +154,22 @@ def test_received_or_already_there_nothing_is_left_over(archive: Any) -> None:
             archive.database, archive.blobs, archive.journal, [(come(archive.blobs), image(2, study=""))], "S", NOON
         )
     assert left_over(folder) == []
+
+
+def test_the_device_begins_early_with_large_images_only(tmp_path: Path) -> None:
+    """Each piece that it is handed has its price, and of a CT image nothing is gained by it."""
+    began: list[tuple[int, int]] = []
+
+    class Told(Disk):
+        def begin_flush(self, descriptor: int, start: int, count: int) -> None:
+            began.append((start, count))
+            super().begin_flush(descriptor, start, count)
+
+    blobs = Blobs(str(tmp_path), disk=Told())
+    small = come(blobs)
+    digest = small.digest()
+    assert blobs.put_many([small]) == [digest] and began == []
+    large = come(blobs, DATA * 7, piece=131_060)
+    blobs.put_many([large])
+    assert len(began) == 2 and began[0][0] == 0 and all(count >= 1 << 20 for _, count in began)
+    assert [start for start, _ in began[1:]] == [start + count for start, count in began[:-1]]

@@ -28,6 +28,9 @@ __all__ = ["Incoming"]
 
 _STEP = 1 << 17  # bytes that another thread digests and writes at a time
 _ALONE = 1 << 20  # bytes, where no thread is beside: each step lets go of the interpreter and has to get it back
+_FLUSHED = (
+    1 << 20
+)  # bytes that the device is given at a time: handing it less costs more than is waited less at the end
 _AHEAD = 4  # pieces that may wait for the other thread; beyond it the sender waits
 
 
@@ -56,12 +59,13 @@ class Incoming:
         self.place = place
         self._disk, self._digest, self._beside, self._ended = disk, hashlib.sha256(), beside, ended
         self._keep = keep if place is not None else None
-        self._digested, self._durable = Future[str](), Future[None]()
+        self._digested: Future[str]
+        self._durable: Future[None]
         self.going = False
         """Whether it becomes durable without being asked once more."""
         self._keeper = 0
         self._step = _STEP if beside is not None else _ALONE
-        self._taken, self._written, self._descriptor, self._begun = 0, 0, -1, False
+        self._taken, self._written, self._flushing, self._descriptor, self._begun = 0, 0, 0, -1, False
         self._file: Straight | None = None
         self._failure: OSError | None = None
         self._pieces: deque[tuple[mmap.mmap, int] | None] = deque()
@@ -96,6 +100,7 @@ class Incoming:
         """
         if self._beside is None or self._keep is None or self.going or self._failure is not None:
             return
+        self._digested, self._durable = Future(), Future()
         self.going = True
         self._advance()
         self._put(None, self._beside)
@@ -206,8 +211,10 @@ class Incoming:
             # Through the page cache: the device works while the rest arrives; past it each piece waits for it.
             self._file = Straight(self._disk, self._descriptor, worth=False)
         self._file.write(piece)
-        self._disk.begin_flush(self._descriptor, self._written, len(piece))
         self._written += len(piece)
+        if self._written - self._flushing >= _FLUSHED:
+            self._disk.begin_flush(self._descriptor, self._flushing, self._written - self._flushing)
+            self._flushing = self._written
 
     def _write_rest(self) -> None:
         self._wait()
