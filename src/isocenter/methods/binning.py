@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
+
+from isocenter.methods.shares import in_parts
 
 __all__ = ["binned", "unbinned"]
 
@@ -19,28 +21,36 @@ def binned(frames: npt.NDArray[Any], by: int) -> npt.NDArray[np.float32]:
     """
     if by == 1:
         return np.array(frames, np.float32)
-    return np.asarray(_means(_native(frames), by))
+    tall, wide = (-(-n // by) for n in frames.shape[2:])
+    out = np.empty((*frames.shape[:2], tall, wide), np.float32)
+    # Stored grey values come as they are, which spares a pass over them; all else becomes one type.
+    held = np.ascontiguousarray(frames, np.int16 if frames.dtype == np.int16 else np.float32)
+    in_parts(_means, out.shape[0] * out.shape[1], held, by, out)
+    return out
 
 
 def unbinned(values: npt.NDArray[Any], by: int, plane: tuple[int, int]) -> npt.NDArray[Any]:
     """(slices, rows, columns) of blocks -> the same on pixels, each with the value of its block."""
     if by == 1:
         return values
-    return np.asarray(_spread(_native(values), by, *plane))
+    rows, columns = plane
+    out = np.empty((len(values), rows, columns), values.dtype)
+    for offset in range(by):  # a row of blocks once, then the rows of a block are copies of each other
+        wide = len(range(offset, columns, by))
+        out[:, ::by, offset::by] = values[:, :, :wide]
+    for below in range(1, by):
+        many = len(range(below, rows, by))
+        out[:, below::by] = out[:, ::by][:, :many]
+    return out
 
 
-def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def _means(frames: npt.NDArray[Any], by: int) -> npt.NDArray[np.float32]:
-    many, slices, rows, columns = frames.shape
-    tall, wide = (rows + by - 1) // by, (columns + by - 1) // by
-    out = np.empty((many, slices, tall, wide), np.float32)
-    for item in prange(many * slices):
+@njit(cache=True, nogil=True, error_model="numpy")
+def _means(first: int, last: int, frames: npt.NDArray[Any], by: int, out: npt.NDArray[np.float32]) -> None:
+    _, slices, rows, columns = frames.shape
+    tall, wide = out.shape[2:]
+    line = np.empty(columns, np.float32)  # sums down the block, of a whole row at once
+    for item in range(first, last):
         f, k = item // slices, item % slices
-        line = np.empty(columns, np.float32)  # sums down the block, of a whole row at once
         for i in range(tall):
             low, high = i * by, min(rows, (i + 1) * by)
             line[:] = 0.0
@@ -57,16 +67,3 @@ def _means(frames: npt.NDArray[Any], by: int) -> npt.NDArray[np.float32]:
             if wide > columns // by:
                 rest = line[columns // by * by :]
                 out[f, k, i, wide - 1] = rest.sum() / np.float32((high - low) * len(rest))
-    return out
-
-
-@njit(cache=True, parallel=True, error_model="numpy")
-def _spread(values: npt.NDArray[Any], by: int, rows: int, columns: int) -> npt.NDArray[Any]:
-    slices = values.shape[0]
-    out = np.empty((slices, rows, columns), values.dtype)
-    for line in prange(slices * rows):
-        k, i = line // rows, line % rows
-        row, into = values[k, i // by], out[k, i]
-        for j in range(columns):
-            into[j] = row[j // by]
-    return out

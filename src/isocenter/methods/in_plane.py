@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
+
+from isocenter.methods.shares import in_parts
 
 __all__ = ["blurred", "highest_mean", "within"]
 
@@ -27,7 +29,10 @@ def blurred(frames: _Frames, sigma: tuple[float, float], truncate: float = 4.0) 
     >>> round(float(blurred(picture, (1.0, 1.0))[0, 0, 4, 4]), 3)
     0.159
     """
-    return np.asarray(_blur(np.ascontiguousarray(frames, np.float32), *(_kernel(s, truncate) for s in sigma)))
+    held = np.ascontiguousarray(frames, np.float32)
+    out = np.empty_like(held)
+    in_parts(_blur, held.shape[0] * held.shape[1], held, *(_kernel(s, truncate) for s in sigma), out)
+    return out
 
 
 def within(frames: _Frames, mask: npt.NDArray[np.bool_], sigma: tuple[float, float], truncate: float = 3.0) -> _Frames:
@@ -48,10 +53,12 @@ def within(frames: _Frames, mask: npt.NDArray[np.bool_], sigma: tuple[float, flo
     starts = np.concatenate([[0], np.cumsum(np.count_nonzero(mask, axis=(1, 2)))])
     held, boxes = np.ascontiguousarray(frames, np.float32), np.array([_box(one) for one in mask])
     kernels = tuple(_kernel(s, truncate) for s in sigma)
-    share = _masked(np.ones((1, *mask.shape), np.float32), mask, starts, boxes, *kernels)[0]
-    found = _masked(held, mask, starts, boxes, *kernels)
-    found *= 1.0 / np.maximum(share, np.float32(1e-6))
-    return np.asarray(found)
+    voxels = int(starts[-1])
+    share, found = np.empty((1, voxels), np.float32), np.empty((len(held), voxels), np.float32)
+    for values, into in ((np.ones((1, *mask.shape), np.float32), share), (held, found)):
+        in_parts(_masked, len(values) * len(mask), values, mask, starts, boxes, *kernels, into)
+    found *= 1.0 / np.maximum(share[0], np.float32(1e-6))
+    return found
 
 
 def highest_mean(frames: _Frames) -> _Frames:
@@ -61,7 +68,10 @@ def highest_mean(frames: _Frames) -> _Frames:
     >>> float(highest_mean(picture)[0, 1, 1])
     1.0
     """
-    return np.asarray(_highest(np.ascontiguousarray(frames, np.float32)))
+    held = np.ascontiguousarray(frames, np.float32)
+    out = np.full(held.shape[1:], -np.inf, np.float32)
+    in_parts(_highest, held.shape[1] * held.shape[2], held, out)
+    return out
 
 
 def _box(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
@@ -130,14 +140,15 @@ def _down(
         t += 1
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"contract"})
-def _blur(frames: _Frames, down: npt.NDArray[np.float32], across: npt.NDArray[np.float32]) -> _Frames:
-    many, slices, rows, columns = frames.shape
-    out = np.empty_like(frames)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _blur(
+    first: int, last: int, frames: _Frames, down: npt.NDArray[np.float32], across: npt.NDArray[np.float32], out: _Frames
+) -> None:
+    _, slices, rows, columns = frames.shape
     reach, wide = len(down) // 2, len(across) // 2
-    for item in prange(many * slices):
+    line, which = np.empty(columns + 2 * wide, np.float32), np.empty(len(down), np.int64)
+    for item in range(first, last):
         f, k = item // slices, item % slices
-        line, which = np.empty(columns + 2 * wide, np.float32), np.empty(len(down), np.int64)
         for i in range(rows):
             for t in range(len(down)):
                 which[t] = _mirror(i + t - reach, rows)
@@ -146,23 +157,24 @@ def _blur(frames: _Frames, down: npt.NDArray[np.float32], across: npt.NDArray[np
                 line[j] = line[wide + _mirror(j - wide, columns)]
                 line[wide + columns + j] = line[wide + _mirror(columns + j, columns)]
             _along(line, across, out[f, k, i])
-    return out
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _masked(
+    first: int,
+    last: int,
     frames: _Frames,
     mask: npt.NDArray[np.bool_],
     starts: npt.NDArray[np.int64],
     boxes: npt.NDArray[np.int64],
     down: npt.NDArray[np.float32],
     across: npt.NDArray[np.float32],
-) -> _Frames:
+    out: _Frames,
+) -> None:
     """As `_blur`, of values that are 0 outside of the mask, within the box of the mask in each slice."""
-    many, slices, rows, columns = frames.shape
-    out = np.empty((many, starts[-1]), np.float32)
+    _, slices, rows, columns = frames.shape
     reach, wide = len(down) // 2, len(across) // 2
-    for item in prange(many * slices):
+    for item in range(first, last):
         f, k = item // slices, item % slices
         top, bottom, left, right = boxes[k]
         if bottom == 0:
@@ -190,17 +202,15 @@ def _masked(
                 if mask[k, top + i, left + j]:
                     out[f, v] = one[j]
                     v += 1
-    return out
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"contract"})
-def _highest(frames: _Frames) -> _Frames:
-    many, slices, rows, columns = frames.shape
-    out = np.full(frames.shape[1:], -np.inf, np.float32)
-    for line in prange(slices * rows):
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _highest(first: int, last: int, frames: _Frames, out: _Frames) -> None:
+    many, _, rows, columns = frames.shape
+    three = np.empty(columns + 2, np.float32)
+    for line in range(first, last):
         k, i = line // rows, line % rows
         above, below = max(i - 1, 0), min(i + 1, rows - 1)
-        three = np.empty(columns + 2, np.float32)
         for f in range(many):
             for j in range(columns):
                 three[j + 1] = frames[f, k, above, j] + frames[f, k, i, j] + frames[f, k, below, j]
@@ -208,4 +218,3 @@ def _highest(frames: _Frames) -> _Frames:
             for j in range(columns):
                 mean = (three[j] + three[j + 1] + three[j + 2]) * np.float32(1.0 / 9.0)
                 out[k, i, j] = max(out[k, i, j], mean)
-    return out

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from isocenter.errors import Refused
 from isocenter.methods import in_plane
+from isocenter.methods.shares import in_parts
 
 __all__ = ["STILL", "Motion", "estimate", "undo"]
 
@@ -99,7 +100,9 @@ def undo(frames: Floats, spacing_mm: tuple[float, float, float], motion: Motion)
     seen = np.ones(frames.shape[1:], bool)
     for n in np.flatnonzero(motion.largest_mm > STILL * min(spacing_mm)):
         pose = np.column_stack([_matrix(motion.turns_rad[n]), motion.shifts_mm[n]])
-        back, inside = _resampled(np.ascontiguousarray(frames[n], np.float32), np.array(spacing_mm), pose)
+        given = np.ascontiguousarray(frames[n], np.float32)
+        back, inside = np.empty_like(given), np.empty(given.shape, np.bool_)
+        in_parts(_resampled, given.shape[0] * given.shape[1], given, np.array(spacing_mm), pose, back, inside)
         frames[n] = back
         seen &= inside
     return seen
@@ -128,19 +131,21 @@ def _shrunk(frames: Floats, by: int, limits: tuple[float, float] = (-np.inf, np.
     held = np.ascontiguousarray(frames, np.float32)
     if by == 1 and limits == (-np.inf, np.inf):
         return held
-    return np.asarray(_block_means(held, by, np.float32(limits[0]), np.float32(limits[1])))
+    out = np.empty((*held.shape[:2], held.shape[2] // by, held.shape[3] // by), np.float32)
+    in_parts(_block_means, out.shape[0] * out.shape[1], held, by, np.float32(limits[0]), np.float32(limits[1]), out)
+    return out
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _block_means(
-    frames: npt.NDArray[np.float32], by: int, low: np.float32, high: np.float32
-) -> npt.NDArray[np.float32]:
-    many, slices, rows, columns = frames.shape
-    out = np.empty((many, slices, rows // by, columns // by), np.float32)
+    first: int, last: int, frames: npt.NDArray[np.float32], by: int, low: np.float32, high: np.float32,
+    out: npt.NDArray[np.float32],
+) -> None:  # fmt: skip
+    _, slices, rows, columns = frames.shape
     share = np.float32(1.0 / (by * by))
-    for item in prange(many * slices):
+    line = np.empty(columns, np.float32)
+    for item in range(first, last):
         f, k = item // slices, item % slices
-        line = np.empty(columns, np.float32)
         for i in range(rows // by):
             line[:] = 0.0
             for a in range(by):
@@ -152,7 +157,6 @@ def _block_means(
                 for b in range(by):
                     total += line[j * by + b]
                 out[f, k, i, j] = total * share
-    return out
 
 
 def _edges(
@@ -217,7 +221,10 @@ def _steps(
 ) -> npt.NDArray[np.float64]:
     """One Gauss-Newton step a frame: gain, offset and six parameters together, each point weighted by Huber."""
     columns = np.column_stack([jacobian, values, np.ones_like(values)])
-    normal, wanted = _equations(smooth, going, spacing, origin, centre, points, values, columns, poses)
+    normal, wanted = np.zeros((len(going), 8, 8)), np.zeros((len(going), 8))
+    in_parts(
+        _equations, len(going), smooth, going, spacing, origin, centre, points, values, columns, poses, normal, wanted
+    )
     scale = np.sqrt(np.maximum(np.einsum("fii->fi", normal), 1e-30))
     # A slab of one slice says nothing on motion through it: a trace of ridge leaves that at zero.
     scaled = normal / (scale[:, :, None] * scale[:, None, :]) + 1e-6 * np.eye(8)
@@ -242,8 +249,10 @@ def _linear(image: npt.NDArray[np.float32], z: float, y: float, x: float) -> tup
     return low * (1 - c) + high * c, inside
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _equations(
+    first: int,
+    last: int,
     frames: npt.NDArray[np.float32],
     going: npt.NDArray[np.int64],
     spacing: npt.NDArray[np.float64],
@@ -253,13 +262,14 @@ def _equations(
     values: npt.NDArray[np.float64],
     columns: npt.NDArray[np.float64],
     poses: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Normal matrices (frames, 8, 8) and right-hand sides (frames, 8); zero where hardly a point is seen."""
-    many, count = len(going), points.shape[0]
-    normal, wanted = np.zeros((many, 8, 8)), np.zeros((many, 8))
-    for f in prange(many):
+    normal: npt.NDArray[np.float64],
+    wanted: npt.NDArray[np.float64],
+) -> None:
+    """Normal matrices (frames, 8, 8) and right-hand sides (frames, 8); left zero where hardly a point is seen."""
+    count = points.shape[0]
+    error, which = np.empty(count), np.empty(count, np.int64)
+    for f in range(first, last):
         frame, pose = frames[going[f]], poses[going[f]]
-        error, which = np.empty(count), np.empty(count, np.int64)
         n = 0
         for p in range(count):
             u, v, w = points[p, 0] - centre[0], points[p, 1] - centre[1], points[p, 2] - centre[2]
@@ -286,17 +296,16 @@ def _equations(
         for a in range(8):
             for b in range(a):
                 normal[f, a, b] = normal[f, b, a]
-    return normal, wanted
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _resampled(
-    frame: npt.NDArray[np.float32], spacing: npt.NDArray[np.float64], pose: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    first: int, last: int, frame: npt.NDArray[np.float32], spacing: npt.NDArray[np.float64],
+    pose: npt.NDArray[np.float64], out: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_],
+) -> None:  # fmt: skip
     slices, rows, columns = frame.shape
-    out, seen = np.empty_like(frame), np.empty(frame.shape, np.bool_)
     c0, c1, c2 = (slices - 1) / 2 * spacing[0], (rows - 1) / 2 * spacing[1], (columns - 1) / 2 * spacing[2]
-    for line in prange(slices * rows):
+    for line in range(first, last):
         k, i = line // rows, line % rows
         u, v = k * spacing[0] - c0, i * spacing[1] - c1
         for j in range(columns):
@@ -306,4 +315,3 @@ def _resampled(
             x = pose[2, 0] * u + pose[2, 1] * v + pose[2, 2] * w + pose[2, 3] + c2
             value, inside = _linear(frame, z / spacing[0], y / spacing[1], x / spacing[2])
             out[k, i, j], seen[k, i, j] = value, inside
-    return out, seen

@@ -22,10 +22,11 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from isocenter.errors import Refused
 from isocenter.methods.residue import tissue_curves
+from isocenter.methods.shares import in_parts
 
 __all__ = ["BRAIN", "UNIT_DENSITY", "Deconvolution", "Maps", "Tissue", "oscillation_index"]
 
@@ -35,6 +36,7 @@ _LAGS_S = (-10.0, 40.0)
 _LAG_STEP_S = 1.0  # a coarser scan is interpolated to this, which its limited bandwidth allows
 _CHUNK = 8192
 _TABLE = np.geomspace(2.0, 90.0, 80)  # mean transit times of the table, seconds: no brain is faster
+_EVEN = 4096  # places of the same table at even distances, where no place has to be looked for
 _OF_NOISE = 2.0  # peak of a residue of noise alone, in standard deviations
 _THRESHOLDS = tuple(np.round(np.geomspace(0.02, 0.8, 16), 4))
 
@@ -226,12 +228,16 @@ class Deconvolution:
         return Maps(*out.reshape(5, *curves.shape[1:]))
 
     def _step(self, threshold: float, to: Floats) -> _Step:
-        inverse = self.inverse(threshold)
-        stacked = np.vstack([inverse @ to, self.volume_weights() @ to]).astype(np.float32)
-        lags = self.lags_s
+        inverse, lags = self.inverse(threshold), self.lags_s
+        rows = np.vstack([inverse @ to, self.volume_weights() @ to])
+        # Whole pairs of rows and eights of frames: what is added is zero.
+        matrix = np.zeros((len(rows) + len(rows) % 2, -(-rows.shape[1] // 8) * 8), np.float32)
+        matrix[: len(rows), : rows.shape[1]] = rows
+        apparent, shown = self.correction(inverse)
+        even = np.linspace(apparent[0], apparent[-1], _EVEN)
         return _Step(
-            stacked, *self.correction(inverse), float(lags[0]), float(lags[1] - lags[0]), self.tissue.factor,
-            self.noise * self.gain(threshold),
+            matrix, np.interp(even, apparent, shown).astype(np.float32), float(even[0]), float(even[1] - even[0]),
+            float(lags[0]), float(lags[1] - lags[0]), len(lags), self.tissue.factor, self.noise * self.gain(threshold),
         )  # fmt: skip
 
     def gain(self, threshold: float) -> float:
@@ -279,22 +285,24 @@ class Deconvolution:
 class _Step:
     """Curves to maps with one threshold."""
 
-    stacked: npt.NDArray[np.float32]
-    apparent: npt.NDArray[np.float32]
+    matrix: npt.NDArray[np.float32]
     shown: npt.NDArray[np.float32]
+    least_s: float
+    even_s: float
     first_s: float
     lag_s: float
+    lags: int
     factor: float
     noise: float
 
     def __call__(
         self, curves: npt.NDArray[np.generic], since: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
     ) -> None:
-        if curves.shape[1]:
-            _fill(
-                self.stacked, curves, since, out, self.apparent, self.shown, self.first_s, self.lag_s, self.factor,
-                self.noise,
-            )  # fmt: skip
+        values = (self.least_s, 1.0 / self.even_s, self.first_s, self.lag_s, self.factor, self.noise)
+        in_parts(
+            _fill, -(-curves.shape[1] // _BLOCK), self.matrix, curves, since, out, self.shown, self.lags,
+            *(np.float32(v) for v in values),
+        )  # fmt: skip
 
 
 def oscillation_index(residues: Floats) -> npt.NDArray[np.float64]:
@@ -338,103 +346,92 @@ def _peaks(residues: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], 
     return height, where
 
 
-@njit(cache=True, error_model="numpy")
-def _between(value: float, rising: npt.NDArray[np.float32], given: npt.NDArray[np.float32]) -> float:
-    """Linear interpolation, held at the ends."""
-    low, high = 0, len(rising) - 1
-    if value <= rising[low]:
-        return float(given[low])
-    if value >= rising[high]:
-        return float(given[high])
-    while high - low > 1:
-        middle = (low + high) // 2
-        if rising[middle] <= value:
-            low = middle
-        else:
-            high = middle
-    share = (value - rising[low]) / (rising[high] - rising[low])
-    return float(given[low] + share * (given[high] - given[low]))
+_BLOCK = 256  # voxels whose curves and residues stay in the caches of a core
 
 
-_BLOCK = 128  # voxels whose curves and residues stay in the first cache
-
-
-@njit(cache=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _product(
     matrix: npt.NDArray[np.float32], part: npt.NDArray[np.float32], into: npt.NDArray[np.float32], n: int
 ) -> None:
-    """matrix @ part[:, :n], eight frames at a time: threads of a BLAS would wait for each other at every block."""
+    """matrix @ part[:, :n], two rows and eight frames at a time, which is what the registers hold.
+
+    Threads of a BLAS would wait for each other at every block.
+    """
     rows, frames = matrix.shape
-    whole = frames - frames % 8
-    for i in range(rows):
+    for i in range(0, rows, 2):
         for j in range(n):
             into[i, j] = 0.0
-        for k in range(0, whole, 8):
+            into[i + 1, j] = 0.0
+        for k in range(0, frames, 8):
             a, b, c, d = matrix[i, k], matrix[i, k + 1], matrix[i, k + 2], matrix[i, k + 3]
             e, f, g, h = matrix[i, k + 4], matrix[i, k + 5], matrix[i, k + 6], matrix[i, k + 7]
+            a2, b2, c2, d2 = matrix[i + 1, k], matrix[i + 1, k + 1], matrix[i + 1, k + 2], matrix[i + 1, k + 3]
+            e2, f2, g2, h2 = matrix[i + 1, k + 4], matrix[i + 1, k + 5], matrix[i + 1, k + 6], matrix[i + 1, k + 7]
             for j in range(n):
-                into[i, j] += (
-                    a * part[k, j] + b * part[k + 1, j] + c * part[k + 2, j] + d * part[k + 3, j]
-                    + e * part[k + 4, j] + f * part[k + 5, j] + g * part[k + 6, j] + h * part[k + 7, j]
-                )  # fmt: skip
-        for k in range(whole, frames):
-            a = matrix[i, k]
-            for j in range(n):
-                into[i, j] += a * part[k, j]
+                p, q, r, s = part[k, j], part[k + 1, j], part[k + 2, j], part[k + 3, j]
+                t, u, v, w = part[k + 4, j], part[k + 5, j], part[k + 6, j], part[k + 7, j]
+                into[i, j] += a * p + b * q + c * r + d * s + e * t + f * u + g * v + h * w
+                into[i + 1, j] += a2 * p + b2 * q + c2 * r + d2 * s + e2 * t + f2 * u + g2 * v + h2 * w
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"contract"})
-def _fill(
-    matrix: npt.NDArray[np.float32],
-    curves: npt.NDArray[np.float32],
-    since: npt.NDArray[np.float32],
-    out: npt.NDArray[np.float32],
-    apparent: npt.NDArray[np.float32],
-    shown: npt.NDArray[np.float32],
-    first_s: float,
-    lag_s: float,
-    factor: float,
-    noise: float,
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _highest(
+    rows: npt.NDArray[np.float32], many: int, n: int, top: npt.NDArray[np.float32], at: npt.NDArray[np.int32]
 ) -> None:
-    """Peaks, volumes and times of all voxels: rows of `matrix` give k at the lags and, last, the volume."""
+    """The largest of the first rows in each of n columns, and which it is."""
+    for j in range(n):
+        top[j], at[j] = rows[0, j], 0
+    for i in range(1, many):
+        for j in range(n):
+            larger = rows[i, j] > top[j]
+            top[j] = rows[i, j] if larger else top[j]
+            at[j] = i if larger else at[j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def _fill(
+    first: int, last: int, matrix: npt.NDArray[np.float32], curves: npt.NDArray[np.float32],
+    since: npt.NDArray[np.float32], out: npt.NDArray[np.float32], shown: npt.NDArray[np.float32], lags: int,
+    least_s: np.float32, each_s: np.float32, first_s: np.float32, lag_s: np.float32, factor: np.float32,
+    noise: np.float32,
+) -> None:  # fmt: skip
+    """Peaks, volumes and times of blocks of voxels: rows of `matrix` give k at the lags and then the volume."""
     frames, voxels = curves.shape
-    lags = matrix.shape[0] - 1
-    for block in prange((voxels + _BLOCK - 1) // _BLOCK):
+    part = np.zeros((matrix.shape[1], _BLOCK), np.float32)
+    found = np.empty((matrix.shape[0], _BLOCK), np.float32)
+    top, at = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.int32)
+    high, when = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.int32)
+    zero, half, one, two, four = (
+        np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0), np.float32(4.0),
+    )  # fmt: skip
+    for block in range(first, last):
         start = block * _BLOCK
         n = min(_BLOCK, voxels - start)
-        part = np.empty((frames, _BLOCK), np.float32)
-        found = np.empty((lags + 1, _BLOCK), np.float32)
-        top, at = np.empty(_BLOCK, np.float32), np.zeros(_BLOCK, np.int32)
-        high, when = np.empty(_BLOCK, np.float32), np.zeros(_BLOCK, np.int32)
         for k in range(frames):
             for j in range(n):
                 part[k, j] = curves[k, start + j]  # one block of a row after another is far apart in memory
         _product(matrix, part, found, n)
+        _highest(found, lags, n, top, at)
+        _highest(part, frames, n, high, when)
         for j in range(n):
-            top[j], high[j] = found[0, j], part[0, j]
-        for i in range(1, lags):
-            for j in range(n):
-                larger = found[i, j] > top[j]
-                top[j] = found[i, j] if larger else top[j]
-                at[j] = i if larger else at[j]
-        for i in range(1, frames):
-            for j in range(n):
-                larger = part[i, j] > high[j]
-                high[j] = part[i, j] if larger else high[j]
-                when[j] = i if larger else when[j]
+            i, place = at[j], zero
+            if 0 < i < lags - 1:  # the parabola through three samples
+                before, after = found[i - 1, j], found[i + 1, j]
+                bend = before - two * top[j] + after
+                place = half * (before - after) / bend if bend < zero else zero
+                top[j] -= half * half * (before - after) * place
+            out[3, start + j] = first_s + lag_s * (np.float32(i) + place)
+            out[4, start + j] = since[when[j]]
         for j in range(n):
-            v, i = start + j, at[j]
-            height, lag = top[j], float(i)
-            if 0 < i < lags - 1:
-                height, place = _peak(found[i - 1, j], found[i, j], found[i + 1, j])
-                lag += place
-            volume = found[lags, j]
-            height = np.sqrt(max(height * abs(height) - (2.0 * noise) ** 2, 0.0)) if height > 0 else 0.0
-            if height > 0 and volume > 0:
-                sure = max(0.0, 1.0 - (4.0 * noise / height) ** 2)
-                height /= 1.0 - sure * (1.0 - _between(volume / height, apparent, shown))
-            out[0, v] = factor * 6000.0 * height
-            out[1, v] = factor * 100.0 * volume
-            out[2, v] = volume / height if height > 0 and volume > 0 else np.nan
-            out[3, v] = first_s + lag_s * lag
-            out[4, v] = since[when[j]]
+            volume, height = found[lags, j], top[j]
+            height = np.sqrt(max(height * abs(height) - (two * noise) ** 2, zero))
+            flows = height > zero and volume > zero
+            mean = volume / height if flows else least_s
+            place = min(max((mean - least_s) * each_s, zero), np.float32(len(shown) - 2))
+            step = np.int32(place)
+            seen = shown[step] + min(place - np.float32(step), one) * (shown[step + 1] - shown[step])
+            sure = max(one - (four * noise / height) ** 2, zero) if flows else zero
+            height /= one - sure * (one - seen)
+            out[0, start + j] = factor * np.float32(6000.0) * height
+            out[1, start + j] = factor * np.float32(100.0) * volume
+            out[2, start + j] = volume / height if flows else np.float32(np.nan)
