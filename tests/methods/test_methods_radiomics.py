@@ -102,6 +102,19 @@ def test_a_filter_takes_the_place_of_the_image(lesion: tuple) -> None:
     assert {"morph_volume", "cm_contrast_3D_comb"} <= set(radiomics.extract(image, mask, spacing, textured))
 
 
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["1.A", "4.A", "3.B"])
+def test_each_filter_gives_what_has_a_consensus(name: str, reference: Path, lesion: tuple) -> None:
+    path = reference / "ibsi" / "reference_feature_values" / "reference_values.csv"
+    if not path.is_file():
+        pytest.skip("the values of IBSI 2 are not among the references")
+    with path.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter=";"))
+    assert {r["filter_id"] for r in rows} <= set(CONFIGURATIONS)
+    wanted = {r["feature_tag"] for r in rows if r["filter_id"] == name}
+    assert set(radiomics.extract(*lesion, name)) == wanted
+
+
 def test_families_are_chosen(lesion: tuple) -> None:
     assert set(radiomics.extract(*lesion, "C", families=("loc",))) == {"loc_peak_loc", "loc_peak_glob"}
     assert all(t.startswith("szm_") for t in radiomics.extract(*lesion, "C", families=("szm",)))

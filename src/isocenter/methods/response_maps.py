@@ -57,11 +57,15 @@ class Response:
 
 
 def response(name: str) -> Response:
-    """The filter of a configuration.
+    """The filter of a configuration; its name may have points or, as in the names of files, underlines.
+
+    >>> response("3_b_2") is response("3.b.2")
+    True
 
     Raises:
         Refused: when IBSI 2 has none of that name, or one without a response map that all agree on.
     """
+    name = name.replace("_", ".")
     if name in _STEERED:
         raise Refused(
             f"filter configuration '{name}'",
