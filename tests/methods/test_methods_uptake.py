@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from isocenter.errors import Refused
 from isocenter.methods import uptake
-from isocenter.space import Geometry
+from isocenter.space import Geometry, Region, Volume
 
 GRID = Geometry.regular(shape=(20, 24, 24), spacing_mm=(3.27, 4.0, 4.0))
 
@@ -128,6 +128,16 @@ def test_hot_components_come_hottest_first() -> None:
     assert [(c.maximum, c.voxels) for c in found] == [(9.0, 27), (5.0, 8)]
     assert np.array_equal(found[0].whole(array.shape), (array >= 6.0) & (array < 50.0))
     assert uptake.hot_components(array, 100.0) == []
+
+
+def test_hot_components_are_of_numbers() -> None:
+    grid = Geometry.regular(shape=(4, 4, 4))
+    mask = np.zeros(grid.shape, bool)
+    mask[1, 1, 1] = True
+    assert [c.voxels for c in uptake.hot_components(mask, 1.0)] == [1]
+    for what in (Region(grid, mask=mask), Volume(mask, grid), mask[0], np.full((2, 2, 2), "hot")):
+        with pytest.raises(Refused, match="Give the array"):
+            uptake.hot_components(what, 1.0)  # type: ignore[arg-type]
 
 
 def test_corners_touch() -> None:

@@ -121,9 +121,19 @@ def hot_components(array: Floats, threshold: float, *, voxels_at_least: int = 1)
     >>> a = np.zeros((5, 5, 5), np.float32); a[1, 1, 1] = 7; a[3, 3, 3] = 9
     >>> [c.maximum for c in hot_components(a, 4.0)]
     [9.0, 7.0]
+
+    Raises:
+        Refused: for anything but numbers by (slices, rows, columns), as a `Volume` or a `Region` itself.
     """
     import cc3d
 
+    array = np.asarray(array)
+    if array.ndim != 3 or array.dtype.kind not in "biuf":
+        raise Refused(
+            f"hot spots of {array.dtype} of shape {array.shape}",
+            "they are looked for among numbers by (slices, rows, columns)",
+            "give the array of the volume, or a region's mask as numbers",
+        )
     labels, count = labelled(array >= threshold)
     if not count:
         return []
