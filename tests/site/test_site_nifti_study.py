@@ -13,7 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from isocenter.cli import app
+from isocenter.errors import Refused, Unavailable
 from isocenter.forms import nifti
+from isocenter.site.loading import read_nifti
 from isocenter.space import Geometry, Region, Volume
 from isocenter.testing.phantoms import checkerboards
 
@@ -103,14 +105,16 @@ def test_what_is_refused(ct: Path, tmp_path: Path) -> None:
     empty = nibabel.Nifti1Image(np.zeros((2, 2, 2), np.uint8), np.eye(4))
     (tmp_path / "empty.nii").write_bytes(empty.to_bytes())
     (tmp_path / "no.nii").write_bytes(b"none")
-    for given, words in (
-        ([image, "--mask", mask], "--modality CT"),
-        ([image, "--modality", "XA"], "modality 'XA'"),
-        ([image, "--modality", "CT", "--mask", tmp_path / "soft.nii"], "whole number"),
-        ([image, "--modality", "CT", "--mask", tmp_path / "empty.nii"], "marks no voxel"),
-        ([image, "--modality", "CT", "--mask", tmp_path / "gone.nii"], "cannot be read"),
-        ([tmp_path / "no.nii", "--modality", "CT"], "no whole NIfTI"),
-        ([ct / "dicom", "--modality", "CT"], "belong to a NIfTI image"),
+    for given, masks, modality, words in (
+        (image, [mask], "", "--modality CT"),
+        (image, [], "XA", "modality 'XA'"),
+        (image, [tmp_path / "soft.nii"], "CT", "whole number"),
+        (image, [tmp_path / "empty.nii"], "CT", "marks no voxel"),
+        (tmp_path / "no.nii", [], "CT", "no whole NIfTI"),
     ):
-        done = CliRunner().invoke(app, ["analyse", *map(str, given), "--json"])
-        assert done.exit_code != 0 and words in str(done.exception), done.output
+        with pytest.raises(Refused, match=words):
+            read_nifti(given, masks, modality)
+    with pytest.raises(Unavailable, match="cannot be read"):
+        read_nifti(image, [tmp_path / "gone.nii"], "CT")
+    done = CliRunner().invoke(app, ["analyse", str(ct / "dicom"), "--modality", "CT", "--json"])
+    assert done.exit_code != 0 and "belong to a NIfTI image" in str(done.exception)
