@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from isocenter.errors import Refused
 from isocenter.methods.exchange import MODELS, NUMBER, modelled
+from isocenter.methods.shares import in_parts
 
 __all__ = ["BOUNDS", "Fit", "fit"]
 
@@ -111,7 +112,7 @@ def fit(
     )
     starts = np.clip(starts, low, high)
     found = np.empty((len(data), len(names) + 2))
-    _fit_all(NUMBER[model], t, c, data, starts, low, high, len(MODELS[model]), iterations, found)
+    in_parts(_fit_all, len(data), NUMBER[model], t, c, data, starts, low, high, len(MODELS[model]), iterations, found)
     values = {n: found[:, k].copy() for k, n in enumerate(names)}
     near = 1e-6 * (high - low)
     hit = {n: (found[:, k] <= low[k] + near[k]) | (found[:, k] >= high[k] - near[k]) for k, n in enumerate(names)}
@@ -139,31 +140,27 @@ def _must_fit(model: str, t: Floats, c: Floats, data: Floats) -> None:
         raise Refused("an artery without tracer", "nothing can come from it", "choose another")
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fit_all(
-    model: int, times: Any, plasma: Any, data: Any, starts: Any, low: Any, high: Any, own: int, most: int, found: Any
-) -> None:
-    voxels, n = data.shape
-    many = starts.shape[1]
-    blocks = (voxels + 63) // 64
-    for block in prange(blocks):
-        work, out, moved = np.empty((3, n)), np.empty(n), np.empty(n)
-        slopes = np.empty((many, n))
-        p = np.empty(many)
-        for v in range(block * 64, min(voxels, block * 64 + 64)):
-            best, settled = np.inf, False
-            for s in range(starts.shape[0]):
+    first: int, last: int, model: int, times: Any, plasma: Any, data: Any, starts: Any, low: Any, high: Any, own: int,
+    most: int, found: Any,
+) -> None:  # fmt: skip
+    n, many = data.shape[1], starts.shape[1]
+    work, out, moved = np.empty((3, n)), np.empty(n), np.empty(n)
+    slopes = np.empty((many, n))
+    p = np.empty(many)
+    for v in range(first, last):
+        best, settled = np.inf, False
+        for s in range(starts.shape[0]):
+            for k in range(many):
+                p[k] = starts[s, k]
+            left, calm = _levenberg(model, times, plasma, data[v], p, low, high, own, most, work, out, moved, slopes)
+            if left < best:
+                best, settled = left, calm
                 for k in range(many):
-                    p[k] = starts[s, k]
-                left, calm = _levenberg(
-                    model, times, plasma, data[v], p, low, high, own, most, work, out, moved, slopes
-                )
-                if left < best:
-                    best, settled = left, calm
-                    for k in range(many):
-                        found[v, k] = p[k]
-            found[v, many] = best
-            found[v, many + 1] = 1.0 if settled else 0.0
+                    found[v, k] = p[k]
+        found[v, many] = best
+        found[v, many + 1] = 1.0 if settled else 0.0
 
 
 @njit(cache=True, error_model="numpy")

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 from scipy import ndimage
 
 from isocenter.errors import Refused
 from isocenter.methods.fat_spectrum import fat_signal, must_be_echo_times
 from isocenter.methods.fatwater import foreground
+from isocenter.methods.shares import in_parts
 
 __all__ = ["Magnitudes", "fit_magnitudes", "two_point"]
 
@@ -83,15 +84,10 @@ def fit_magnitudes(
     if not where.any():
         raise Refused("images without signal", "there is neither fat nor water in them")
     both = np.full((2, 3, *echoes.shape[1:]), np.nan, np.float32)
-    _fit(
-        np.ascontiguousarray(echoes, echoes.dtype.newbyteorder("=")),
-        where,
-        times,
-        fat_signal(times, field_t),
-        _STEPS,
-        _FASTEST,
-        both,
-    )
+    in_parts(
+        _fit, where.shape[0] * where.shape[1], np.ascontiguousarray(echoes, np.float64), where, times,
+        fat_signal(times, field_t), _STEPS, _FASTEST, both,
+    )  # fmt: skip
     # A voxel's noise may prefer the wrong answer; its neighbourhood seldom does.
     left = np.where(where, np.nan_to_num(both[:, 2]), 0.0)
     around = np.stack([ndimage.uniform_filter(each, (1, _PATCH, _PATCH)) for each in left])
@@ -105,13 +101,15 @@ def fit_magnitudes(
     return Magnitudes(maps[0], maps[1], residual, where, unsure)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
-def _fit(echoes: Any, where: Any, times: Any, fat: Any, most: int, fastest: float, both: Any) -> None:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fit(
+    first: int, last: int, echoes: Any, where: Any, times: Any, fat: Any, most: int, fastest: float, both: Any
+) -> None:
     """Both answers of each voxel: started from little fat, and from much."""
-    n, slices, rows, columns = echoes.shape
-    for line in prange(slices * rows):
+    n, _, rows, columns = echoes.shape
+    s, m, slope, p = np.empty(n), np.empty(n), np.empty((3, n)), np.empty(3)
+    for line in range(first, last):
         z, y = line // rows, line % rows
-        s, m, slope, p = np.empty(n), np.empty(n), np.empty((3, n)), np.empty(3)
         for x in range(columns):
             if not where[z, y, x]:
                 continue
@@ -140,9 +138,23 @@ def _made(times: Any, fat: Any, s: Any, p: Any, m: Any) -> float:
 
 
 @njit(cache=True, error_model="numpy")
+def _damped_step(normal: Any, gradient: Any, damping: float, step: Any) -> None:
+    """(normal + damping diag(normal)) step = gradient for three unknowns, by Cramer's rule: normal is symmetric."""
+    a, d, f = (normal[0, 0], normal[1, 1], normal[2, 2])
+    a, d, f = a * (1.0 + damping) + 1e-30, d * (1.0 + damping) + 1e-30, f * (1.0 + damping) + 1e-30
+    b, c, e = normal[0, 1], normal[0, 2], normal[1, 2]
+    u, v, w = gradient[0], gradient[1], gradient[2]
+    one, two, three = d * f - e * e, c * e - b * f, b * e - c * d
+    whole = a * one + b * two + c * three
+    step[0] = (u * one + v * two + w * three) / whole
+    step[1] = (u * two + v * (a * f - c * c) + w * (b * c - a * e)) / whole
+    step[2] = (u * three + v * (b * c - a * e) + w * (a * d - b * b)) / whole
+
+
+@njit(cache=True, error_model="numpy")
 def _levenberg(s: Any, times: Any, fat: Any, p: Any, most: int, fastest: float, m: Any, slope: Any) -> float:
     """Refine (water, fat, R2*) in place; what they leave."""
-    normal, gradient, trial = np.empty((3, 3)), np.empty(3), np.empty(3)
+    normal, gradient, trial, step = np.empty((3, 3)), np.empty(3), np.empty(3), np.empty(3)
     damping = 1e-3
     now: float = _made(times, fat, s, p, m)
     for _ in range(most):
@@ -163,10 +175,7 @@ def _levenberg(s: Any, times: Any, fat: Any, p: Any, most: int, fastest: float, 
                     normal[a, b] += slope[a, k] * slope[b, k]
         better, change = False, 0.0
         for _try in range(8):
-            system = normal.copy()
-            for a in range(3):
-                system[a, a] = system[a, a] * (1.0 + damping) + 1e-30
-            step = np.linalg.solve(system, gradient)
+            _damped_step(normal, gradient, damping, step)
             trial[0], trial[1] = max(p[0] + step[0], 0.0), max(p[1] + step[1], 0.0)
             trial[2] = min(max(p[2] + step[2], 0.0), fastest)
             then = _made(times, fat, s, trial, m)

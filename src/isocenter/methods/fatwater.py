@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from isocenter.errors import Refused
 from isocenter.methods import field_map
 from isocenter.methods.components import labelled
 from isocenter.methods.fat_spectrum import GAMMA_MHZ_PER_T, fat_signal, must_be_echo_times
+from isocenter.methods.shares import in_parts
 
 __all__ = ["FatWater", "body", "foreground", "separate"]
 
@@ -148,6 +149,7 @@ def separate(
     if not where.any():
         raise Refused("images without signal", "there is neither fat nor water in them")
     fat = fat_signal(times, field_t)
+    stored = np.asarray(echoes, np.complex128)  # of one type, so that one kernel serves
     widest = _WIDEST_PPM * GAMMA_MHZ_PER_T * field_t
     blocks = field_map.blocks_of(echoes, spacing_mm)
     costs = {
@@ -159,9 +161,9 @@ def separate(
     def fitted(mirrored: bool, within: Mask, hertz: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]) -> Array:
         maps = np.full((7, *echoes.shape[1:]), np.nan, np.float32)
         even = bool(np.ptp(np.diff(times)) < 1e-9)
-        _refine(
-            echoes, mirrored, within, times, even, fat, np.array(blocks.size), hertz, weight,
-            field_map.period_hz(times), *_R2_STAR, _STEPS, maps,
+        in_parts(
+            _refine, within.shape[0] * within.shape[1], stored, mirrored, within, times, even, fat,
+            np.array(blocks.size), hertz, weight, field_map.period_hz(times), *_R2_STAR, _STEPS, maps,
         )  # fmt: skip
         return maps
 
@@ -221,16 +223,16 @@ def _turning(left: dict[bool, float]) -> tuple[bool, bool]:
     return sure and left[True] < left[False], sure
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "arcp", "nsz"})
 def _refine(
-    echoes: Any, mirrored: bool, where: Any, times: Any, even: bool, fat: Any, size: Any, hertz: Any, weight: Any,
-    period: float, slowest: float, fastest: float, most: int, maps: Any,
+    first: int, last: int, echoes: Any, mirrored: bool, where: Any, times: Any, even: bool, fat: Any, size: Any,
+    hertz: Any, weight: Any, period: float, slowest: float, fastest: float, most: int, maps: Any,
 ) -> None:  # fmt: skip
-    n, slices, rows, columns = echoes.shape
-    for line in prange(slices * rows):
+    n, _, rows, columns = echoes.shape
+    s, m, turn = np.empty(n, np.complex128), np.empty(n, np.complex128), np.empty(n, np.complex128)
+    answer = np.empty(4, np.complex128)
+    for line in range(first, last):
         z, y = line // rows, line % rows
-        s, m, turn = np.empty(n, np.complex128), np.empty(n, np.complex128), np.empty(n, np.complex128)
-        answer = np.empty(4, np.complex128)
         for x in range(columns):
             if not where[z, y, x]:
                 continue

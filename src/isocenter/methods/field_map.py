@@ -19,7 +19,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
+
+from isocenter.methods.shares import in_parts
 
 __all__ = ["Blocks", "FieldMap", "blocks_of", "solve", "valleys"]
 
@@ -77,17 +79,18 @@ def blocks_of(echoes: Complex, spacing_mm: tuple[float, float, float], *, edge_m
     n, shape = len(echoes), echoes.shape[1:]
     held = tuple(-(-a // b) for a, b in zip(shape, size, strict=True))
     covariance = np.zeros((*held, n, n), np.complex128)
-    _covariances(echoes, np.array(size), covariance)
+    held_echoes = np.asarray(echoes, np.complex128)
+    in_parts(_covariances, held[0] * held[1], held_echoes, np.array(size), covariance)
     return Blocks((size[0], size[1], size[2]), covariance)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
-def _covariances(echoes: Any, size: Any, out: Any) -> None:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _covariances(first: int, last: int, echoes: Any, size: Any, out: Any) -> None:
     n, slices, rows, columns = echoes.shape
     high, wide = out.shape[1], out.shape[2]
-    for at in prange(out.shape[0] * high):
+    one = np.empty(n, np.complex128)
+    for at in range(first, last):
         bz, by = at // high, at % high
-        one = np.empty(n, np.complex128)
         for bx in range(wide):
             for z in range(bz * size[0], min(slices, (bz + 1) * size[0])):
                 for y in range(by * size[1], min(rows, (by + 1) * size[1])):
@@ -134,7 +137,7 @@ def costs(
     own = blocks.covariance.reshape(-1, n, n)
     cost = np.empty((len(own), len(grid)), np.float32)
     project = projectors(times_s, fat, _RATES)
-    _covariance_costs(own, project, np.array(pairs), which.astype(np.int64), turn, cost)
+    in_parts(_covariance_costs, len(own), own, project, np.array(pairs), which.astype(np.int64), turn, cost)
     return cost, grid
 
 
@@ -155,7 +158,10 @@ def costs_of_one_phase(
     held = tuple(-(-a // b) for a, b in zip(echoes.shape[1:], size, strict=True))
     cost = np.zeros((*held, len(grid)), np.float64)
     energy = (np.abs(echoes) ** 2).sum(axis=0)
-    _one_phase_costs(echoes, np.array(size), fades, fat.conj(), inverse, turn, 1e-3 * float(energy.max()), cost)
+    in_parts(
+        _one_phase_costs, held[0] * held[1], np.asarray(echoes, np.complex128), np.array(size), fades, fat.conj(),
+        inverse, turn, 1e-3 * float(energy.max()), cost,
+    )  # fmt: skip
     return cost.reshape(-1, len(grid)).astype(np.float32), grid
 
 
@@ -165,11 +171,13 @@ def _fields(times_s: npt.NDArray[np.float64], widest_hz: float) -> npt.NDArray[n
     return np.asarray((np.arange(many) / many - 0.5) * span)
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
-def _covariance_costs(own: Any, project: Any, pairs: Any, which: Any, turn: Any, cost: Any) -> None:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _covariance_costs(
+    first: int, last: int, own: Any, project: Any, pairs: Any, which: Any, turn: Any, cost: Any
+) -> None:
     fields, lags = turn.shape
-    for b in prange(len(own)):
-        terms = np.empty(lags, np.complex128)
+    terms = np.empty(lags, np.complex128)
+    for b in range(first, last):
         total = 0.0
         for m in range(own.shape[1]):
             total += own[b, m, m].real
@@ -188,15 +196,16 @@ def _covariance_costs(own: Any, project: Any, pairs: Any, which: Any, turn: Any,
                     cost[b, f] = here
 
 
-@njit(cache=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _one_phase_costs(
-    echoes: Any, size: Any, fades: Any, lipid: Any, inverse: Any, turn: Any, least: float, cost: Any
-) -> None:
+    first: int, last: int, echoes: Any, size: Any, fades: Any, lipid: Any, inverse: Any, turn: Any, least: float,
+    cost: Any,
+) -> None:  # fmt: skip
     n, slices, rows, columns = echoes.shape
     high = cost.shape[1]
-    for at in prange(cost.shape[0] * high):
+    back, also = np.empty(n, np.complex128), np.empty(n, np.complex128)
+    for at in range(first, last):
         bz, by = at // high, at % high
-        back, also = np.empty(n, np.complex128), np.empty(n, np.complex128)
         for z in range(bz * size[0], min(slices, (bz + 1) * size[0])):
             for y in range(by * size[1], min(rows, (by + 1) * size[1])):
                 for x in range(columns):
