@@ -149,11 +149,11 @@ def _without_background(scan: FlowScan, order: int, remarks: list[str]) -> tuple
 
     assert scan.magnitude is not None
     still = flow_phase.steadiness(scan.velocity, scan.magnitude.mean(axis=0, dtype=np.float32), scan.venc_m_s)
-    velocity, mean = scan.velocity, still.mean
+    velocity, mean = scan.velocity.copy() if not order else scan.velocity, still.mean
     measured: list[Measurement] = []
     if order:
         found = flow_phase.background(still, order)
-        velocity, mean = velocity - found.field[:, None], mean - found.field
+        velocity, mean = flow_phase.without(velocity, found.field), mean - found.field
         for name, values in (("before", found.before), ("after", found.after)):
             size = 100.0 * float(np.sqrt(np.mean(np.square(values))))
             words = f"root mean square {name} correction, polynomial of order {order}, {found.voxels} voxels"
@@ -162,14 +162,10 @@ def _without_background(scan: FlowScan, order: int, remarks: list[str]) -> tuple
         remarks.append("the background was not corrected: an offset of 1 cm/s over an aorta is about 0.3 L/min")
     moving = flow_path.moving_blood(still, mean)
     around = binary_dilation(moving > 1.5, iterations=2) & still.tissue
-    changed = 0
-    out = np.empty_like(velocity)
-    for k, venc in enumerate(scan.venc_m_s):
-        out[k], many = flow_phase.unwrap(velocity[k], venc, around)
-        changed += many
+    changed = flow_phase.unwrap_all(velocity, scan.venc_m_s, around)
     if changed:
         remarks.append(f"{changed} voxels and frames beyond VENC were unwrapped")
-    return replace(scan, velocity=out), _Moving(moving, tuple(measured))
+    return replace(scan, velocity=velocity), _Moving(moving, tuple(measured))
 
 
 def _volume(

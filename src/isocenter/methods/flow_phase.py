@@ -17,17 +17,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from numba import njit
-from numpy.polynomial.polynomial import polygrid3d
 
 from isocenter.errors import Refused
+from isocenter.methods.shares import in_parts
 
-__all__ = ["Background", "Steadiness", "background", "steadiness", "unwrap"]
+__all__ = ["Background", "Steadiness", "background", "steadiness", "unwrap", "unwrap_all", "without"]
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 _LEAST_STATIONARY = 400
 _MOST_STATIONARY = 40_000
+_RANKS = 64  # of edges, by how far apart their ends are
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,12 +84,9 @@ def steadiness(velocity: Floats, magnitude: npt.NDArray[Any], venc: tuple[float,
         Refused: when the magnitude has no signal, or too little of what has signal keeps still.
     """
     components, frames = velocity.shape[:2]
-    mean = velocity.mean(axis=1, dtype=np.float32)
-    variance = np.zeros(velocity.shape[2:], np.float32)
-    for n in range(components):
-        for t in range(frames):
-            variance += (velocity[n, t] - mean[n]) ** 2
-    deviation = np.sqrt(variance / max(frames - 1, 1))
+    mean = np.empty((components, *velocity.shape[2:]), np.float32)
+    deviation = np.empty(velocity.shape[2:], np.float32)
+    in_parts(_moments, velocity.shape[2], np.ascontiguousarray(velocity, np.float32), mean, deviation)
     anything = float(np.sqrt(np.sum(np.square(venc)) / 3.0))
     calm = deviation < 0.3 * anything
     if not calm.any() or not float(np.median(magnitude[calm])) > 0:
@@ -111,6 +109,32 @@ def steadiness(velocity: Floats, magnitude: npt.NDArray[Any], venc: tuple[float,
             "scan with chest wall and spine in the field of view",
         )
     return Steadiness(mean, deviation, signal, tissue, stationary, level / components**0.5)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _moments(first: int, last: int, velocity: Any, mean: Any, deviation: Any) -> None:
+    """Mean of each component over the frames, and the deviation of all together, in one look at each slice."""
+    components, frames, _, rows, columns = velocity.shape
+    total, squares = np.empty((rows, columns)), np.empty((rows, columns))
+    for z in range(first, last):
+        deviation[z] = 0.0
+        for n in range(components):
+            total[:] = 0.0
+            squares[:] = 0.0
+            for t in range(frames):
+                for y in range(rows):
+                    for x in range(columns):
+                        value = np.float64(velocity[n, t, z, y, x])
+                        total[y, x] += value
+                        squares[y, x] += value * value
+            for y in range(rows):
+                for x in range(columns):
+                    usual = total[y, x] / frames
+                    mean[n, z, y, x] = usual
+                    deviation[z, y, x] += max(squares[y, x] - total[y, x] * usual, 0.0)
+        for y in range(rows):
+            for x in range(columns):
+                deviation[z, y, x] = np.sqrt(deviation[z, y, x] / max(frames - 1, 1))
 
 
 def background(still: Steadiness, order: int = 2) -> Background:
@@ -143,10 +167,29 @@ def background(still: Steadiness, order: int = 2) -> Background:
         table = np.zeros((order + 1,) * 3)
         for (a, b, c), number in zip(powers, fitted, strict=True):
             table[a, b, c] = number
-        fields.append(polygrid3d(ends[0], ends[1], ends[2], table).astype(np.float32))
+        along = [np.power.outer(end, np.arange(order + 1)) for end in ends]
+        plane = np.einsum("abc,yb,xc->ayx", table, along[1], along[2], optimize=True).astype(np.float32)
+        fields.append(np.tensordot(along[0].astype(np.float32), plane, 1))
         before.append(float(np.sqrt(np.mean(value[kept] ** 2))))
         after.append(float(np.sqrt(np.mean(rest[kept] ** 2))))
     return Background(np.stack(fields), tuple(before), tuple(after), order, len(at))
+
+
+def without(velocity: Floats, field: Floats) -> Floats:
+    """Velocities less a background, in an array of their own.
+
+    Args:
+        velocity: (components, frames, slices, rows, columns).
+        field: (components, slices, rows, columns), of `background`.
+    """
+    out = np.empty(velocity.shape, np.float32)
+
+    def off(first: int, last: int) -> None:
+        part = (slice(None), slice(None), slice(first, last))
+        np.subtract(velocity[part], field[:, None, first:last], out=out[part])
+
+    in_parts(off, velocity.shape[2])
+    return out
 
 
 def _spread(values: npt.NDArray[np.float64]) -> float:
@@ -154,7 +197,9 @@ def _spread(values: npt.NDArray[np.float64]) -> float:
     return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), 1e-9)
 
 
-def unwrap(velocity: Floats, venc: float, inside: Mask | None = None, *, beats: bool = True) -> tuple[Floats, int]:
+def unwrap(
+    velocity: Floats, venc: float, inside: Mask | None = None, *, beats: bool = True, copy: bool = True
+) -> tuple[Floats, int]:
     """Put back what turned over: a whole number of 2 VENC to each voxel and frame.
 
     Neighbours in space and time are joined, the surest first; a connected piece as a whole is set so that most of its
@@ -165,9 +210,10 @@ def unwrap(velocity: Floats, venc: float, inside: Mask | None = None, *, beats: 
         venc: velocity of half a turn.
         inside: (slices, rows, columns) where to look; a voxel or two of what stands still around the vessel help.
         beats: the last frame is followed by the first.
+        copy: leave the array that is given alone; without it, one of float32 is changed in place.
 
     Returns:
-        A copy, and how many voxels and frames were changed.
+        The velocities, and how many voxels and frames were changed.
 
     Raises:
         Refused: for a VENC that is no positive number.
@@ -180,126 +226,166 @@ def unwrap(velocity: Floats, venc: float, inside: Mask | None = None, *, beats: 
     if not (np.isfinite(venc) and venc > 0):
         raise Refused(f"a VENC of {venc}", "velocity cannot be unwrapped without one")
     where = np.ones(velocity.shape[1:], np.bool_) if inside is None else inside
-    turns = _turns(np.ascontiguousarray(velocity, np.float32), np.float32(2.0 * venc), where, beats)
-    out = velocity + np.float32(2.0 * venc) * turns
-    return out.astype(np.float32, copy=False), int(np.count_nonzero(turns))
+    place, following, edge = _neighbours(where)
+    out = np.array(velocity, np.float32, order="C") if copy else np.ascontiguousarray(velocity, np.float32)
+    whole = np.float32(2.0 * venc)
+    values = np.stack([frame.reshape(-1)[place] for frame in out])
+    order = np.empty(4 * values.size, np.int32 if 4 * values.size < 2**31 else np.int64)
+    turns = _turns(values, whole, following, edge, beats, order)
+    values += whole * turns
+    for frame, found in zip(out, values, strict=True):
+        frame.reshape(-1)[place] = found
+    return out, int(np.count_nonzero(turns))
 
 
-@njit(cache=True)
-def _root(parent: Any, turn: Any, n: int) -> int:
-    """Root of a node; on return its turn is counted from the root."""
-    root, total = n, 0
-    while parent[root] != root:
-        total += turn[root]
-        root = parent[root]
-    while parent[n] != root and n != root:
-        following, own = parent[n], turn[n]
-        parent[n], turn[n] = root, total
-        total -= own
-        n = following
-    return root
+def unwrap_all(velocity: Floats, venc: tuple[float, ...], inside: Mask) -> int:
+    """`unwrap` every component in place, side by side; how many voxels and frames were changed.
+
+    Args:
+        velocity: (components, frames, slices, rows, columns), float32 in the order of C.
+        venc: of each component.
+        inside: (slices, rows, columns) where to look.
+    """
+    changed = np.zeros(len(velocity), np.int64)
+
+    def one(first: int, last: int) -> None:
+        for k in range(first, last):
+            changed[k] = unwrap(velocity[k], venc[k], inside, copy=False)[1]
+
+    in_parts(one, len(velocity))
+    return int(changed.sum())
 
 
-@njit(cache=True)
-def _turns(velocity: Any, whole: Any, inside: Any, beats: bool) -> Any:
-    frames, depth, rows, columns = velocity.shape
-    number = np.full((depth, rows, columns), -1, np.int64)
-    voxels = 0
-    for z in range(depth):
-        for y in range(rows):
-            for x in range(columns):
-                if inside[z, y, x]:
-                    number[z, y, x] = voxels
-                    voxels += 1
-    place = np.empty((voxels, 3), np.int64)
-    edge = np.zeros(voxels, np.bool_)
-    for z in range(depth):
-        for y in range(rows):
-            for x in range(columns):
-                n = number[z, y, x]
-                if n < 0:
-                    continue
-                place[n, 0], place[n, 1], place[n, 2] = z, y, x
-                for k in range(6):
-                    a = z + (k == 0) - (k == 1)
-                    b = y + (k == 2) - (k == 3)
-                    c = x + (k == 4) - (k == 5)
-                    outside = a < 0 or b < 0 or c < 0 or a >= depth or b >= rows or c >= columns
-                    if outside:
-                        edge[n] = edge[n] or k > 1 or depth > 1
-                    elif number[a, b, c] < 0:
-                        edge[n] = True
-    # Edges of the graph by how far apart their ends are: a counting sort keeps it linear.
-    bins = 64
-    counts = np.zeros(bins + 1, np.int64)
-    for written in range(2):
-        if written == 1:
-            for k in range(bins):
-                counts[k + 1] += counts[k]
-            total = counts[bins]
-            ones = np.empty(total, np.int64)
-            others = np.empty(total, np.int64)
-            filled = counts.copy()
-        for t in range(frames):
-            later = t + 1
-            if later == frames:
-                later = 0 if beats and frames > 2 else -1
-            for n in range(voxels):
-                z, y, x = place[n, 0], place[n, 1], place[n, 2]
-                here = velocity[t, z, y, x]
-                for k in range(4):
-                    if k == 0:
-                        if later < 0:
-                            continue
-                        there, m = velocity[later, z, y, x], later * voxels + n
-                    else:
-                        a, b, c = z + (k == 1), y + (k == 2), x + (k == 3)
-                        if a >= depth or b >= rows or c >= columns or number[a, b, c] < 0:
-                            continue
-                        there, m = velocity[t, a, b, c], t * voxels + number[a, b, c]
-                    apart = here - there
-                    apart -= whole * np.rint(apart / whole)
-                    bin_ = min(int(abs(apart) / whole * 2 * bins), bins - 1)
-                    if written == 0:
-                        counts[bin_ + 1] += 1
-                    else:
-                        ones[filled[bin_]], others[filled[bin_]] = t * voxels + n, m
-                        filled[bin_] += 1
-    parent = np.arange(frames * voxels)
-    turn = np.zeros(frames * voxels, np.int32)
-    size = np.ones(frames * voxels, np.int32)
-    for e in range(ones.size):
-        i, j = ones[e], others[e]
-        ri, rj = _root(parent, turn, i), _root(parent, turn, j)
-        if ri == rj:
-            continue
-        p, q = place[i % voxels], place[j % voxels]
-        apart = velocity[i // voxels, p[0], p[1], p[2]] - velocity[j // voxels, q[0], q[1], q[2]]
-        more = int(np.rint(apart / whole)) + turn[i] * (i != ri) - turn[j] * (j != rj)  # of rj against ri
-        if size[ri] < size[rj]:
-            parent[ri], turn[ri] = rj, -more
-            size[rj] += size[ri]
-        else:
-            parent[rj], turn[rj] = ri, more
-            size[ri] += size[rj]
-    most = 8
-    index = np.full(frames * voxels, -1, np.int64)
-    roots = 0
-    for i in range(frames * voxels):
-        r = _root(parent, turn, i)
-        if index[r] < 0:
-            index[r] = roots
+def _neighbours(inside: Mask) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int32], Mask]:
+    """Voxels of a mask by number: flat index, the number of the next along each axis or -1, and whether at the edge."""
+    place = np.flatnonzero(inside)
+    # A rim that belongs to nothing, so that what lies beyond the images is asked like what lies beyond the mask.
+    number = np.full([n + 2 for n in inside.shape], -1, np.int32)
+    number[1:-1, 1:-1, 1:-1][inside] = np.arange(len(place), dtype=np.int32)
+    around = [
+        number[tuple(slice(1 + step * (a == axis), n - 1 + step * (a == axis)) for a, n in enumerate(number.shape))]
+        for step in (1, -1)
+        for axis in range(3)
+    ]
+    next_to = np.stack([one[inside] for one in around])
+    alone = inside.shape[0] == 1  # nothing lies above and below
+    edge = (next_to[[1, 2, 4, 5] if alone else slice(None)] < 0).any(axis=0)
+    return place, next_to[:3].copy(), np.asarray(edge, np.bool_)
+
+
+@njit(cache=True, nogil=True)
+def _root(parent: Any, turn: Any, n: int) -> tuple[int, int]:
+    """Root of a node, and its turn counted from there; ways are halved while they are gone."""
+    total = 0
+    while parent[n] >= 0:
+        above = parent[n]
+        if parent[above] >= 0:
+            turn[n] += turn[above]
+            parent[n] = parent[above]
+        total += turn[n]
+        n = parent[n]
+    return n, total
+
+
+@njit(cache=True, nogil=True)
+def _ranked(values: Any, whole: Any, following: Any, beats: bool, order: Any) -> Any:
+    """Edges of the graph in `order`, those first whose ends are least apart, and where each of 64 ranks begins.
+
+    An edge is four times the number of its node, and 0 towards the next frame, 1 to 3 towards the next voxel. A
+    counting sort keeps it linear.
+    """
+    frames, voxels = values.shape
+    ranks = np.full(4 * values.size, 255, np.uint8)
+    counts = np.zeros(_RANKS + 1, np.int64)
+    for t in range(frames):
+        later = t + 1
+        if later == frames:
+            later = 0 if beats and frames > 2 else -1
+        for n in range(voxels):
+            here = values[t, n]
+            for k in range(4):
+                if k == 0:
+                    if later < 0:
+                        continue
+                    there = values[later, n]
+                else:
+                    m = following[k - 1, n]
+                    if m < 0:
+                        continue
+                    there = values[t, m]
+                apart = here - there
+                apart -= whole * np.rint(apart / whole)
+                rank = min(int(abs(apart) / whole * 2 * _RANKS), _RANKS - 1)
+                ranks[4 * (t * voxels + n) + k] = rank
+                counts[rank + 1] += 1
+    for k in range(_RANKS):
+        counts[k + 1] += counts[k]
+    filled = counts.copy()
+    for e in range(len(ranks)):
+        rank = ranks[e]
+        if rank < 255:
+            order[filled[rank]] = e
+            filled[rank] += 1
+    return counts
+
+
+@njit(cache=True, nogil=True)
+def _joined(values: Any, whole: Any, following: Any, order: Any, starts: Any) -> Any:
+    """Pieces of nodes that hang together: the parent of each, and its turn against it.
+
+    A root holds how many hang on it, as a number below zero.
+    """
+    voxels, nodes, flat = values.shape[1], values.size, values.ravel()
+    parent = np.full(nodes, -1, order.dtype)
+    turn = np.zeros(nodes, np.int32)
+    for rank in range(_RANKS):
+        first = 0  # node of the frame: within a rank edges come in the order of their nodes
+        for at in range(starts[rank], starts[rank + 1]):
+            i = order[at] >> 2
+            k = order[at] & 3
+            while i >= first + voxels:
+                first += voxels
+            j = (i + voxels) % nodes if k == 0 else first + following[k - 1, i - first]
+            ri, own = _root(parent, turn, i)
+            rj, other = _root(parent, turn, j)
+            if ri == rj:
+                continue
+            more = int(np.rint((flat[i] - flat[j]) / whole)) + own - other  # of rj against ri
+            if parent[ri] > parent[rj]:
+                parent[rj] += parent[ri]
+                parent[ri], turn[ri] = rj, -more
+            else:
+                parent[ri] += parent[rj]
+                parent[rj], turn[rj] = ri, more
+    return parent, turn
+
+
+@njit(cache=True, nogil=True)
+def _turns(values: Any, whole: Any, following: Any, edge: Any, beats: bool, order: Any) -> Any:
+    """(frames, voxels) whole turns to be added; `order` is room for four edges a node."""
+    frames, voxels = values.shape
+    parent, turn = _joined(values, whole, following, order, _ranked(values, whole, following, beats, order))
+    # Each piece is set by what most of its edge says.
+    most, roots, nodes = 8, 0, values.size
+    index = np.full(nodes, -1, np.int32)
+    piece, own = np.empty(nodes, np.int32), np.empty(nodes, np.int32)
+    for i in range(nodes):
+        root, own[i] = _root(parent, turn, i)
+        if index[root] < 0:
+            index[root] = roots
             roots += 1
-    votes = np.zeros((roots, 2 * most + 1), np.int32)
-    for i in range(frames * voxels):
-        r = _root(parent, turn, i)
-        own = turn[i] if i != r else 0
-        if abs(own) <= most:
-            votes[index[r], own + most] += 1000 if edge[i % voxels] else 1
-    out = np.zeros(velocity.shape, np.int8)
-    for i in range(frames * voxels):
-        r = _root(parent, turn, i)
-        own = turn[i] if i != r else 0
-        p = place[i % voxels]
-        out[i // voxels, p[0], p[1], p[2]] = own - (np.argmax(votes[index[r]]) - most)
+        piece[i] = index[root]
+    votes = np.zeros((roots, 2 * most + 1), np.int64)
+    for t in range(frames):
+        for n in range(voxels):
+            i = t * voxels + n
+            if abs(own[i]) <= most:
+                votes[piece[i], own[i] + most] += 1000 if edge[n] else 1
+    usual = np.empty(roots, np.int32)
+    for r in range(roots):
+        usual[r] = np.argmax(votes[r]) - most
+    out = np.empty((frames, voxels), np.int8)
+    for t in range(frames):
+        for n in range(voxels):
+            out[t, n] = own[t * voxels + n] - usual[piece[t * voxels + n]]
     return out
