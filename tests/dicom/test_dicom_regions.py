@@ -178,6 +178,8 @@ def test_contours_of_other_slices_are_refused_and_not_mixed() -> None:
     thinner = [square(z, 4.5, 9.5) for z in (1.6, 2.4, 3.6, 4.4)]
     with pytest.raises(Refused, match="several planes of one slice, in 2 slices"):
         drawn(structure_set({"GTV": thinner}), volume())
+    rounded = [square(2.0, 2.5, 5.5), square(2.1, 9.5, 12.5)]  # one plane, to a tenth of a millimetre
+    assert drawn(structure_set({"GTV": rounded}), volume())[0].voxels == 18
     with pytest.raises(Refused, match=r"on every 2\. slice only"):
         drawn(structure_set({"GTV": [square(z, 4.5, 9.5) for z in (0.0, 4.0, 8.0)]}), volume())
     apart = [square(z, 4.5, 9.5) for z in (0.0, 4.0)]  # two parts of one slice each

@@ -25,7 +25,7 @@ _ROIS, _CONTOURS_OF, _CONTOURS = 0x30060020, 0x30060039, 0x30060040
 _NUMBER, _REFERENCED, _NAME, _KIND, _POINTS = 0x30060022, 0x30060084, 0x30060026, 0x30060042, 0x30060050
 _FRAME = 0x30060024
 _OFF_PLANE = 0.5  # of the slice distance: a contour further from every slice belongs to none
-_ONE_PLANE = 0.05  # of the slice distance, by which contours of one plane may part
+_ONE_PLANE, _ROUNDED_MM = 0.05, 0.2  # of the slice distance; or as far as rounded coordinates part one plane
 _Planes = dict[int, list[npt.NDArray[np.float64]]]
 _LOST = 0.01  # part of a structure's contours that may lie outside the grid before it is refused
 
@@ -165,7 +165,8 @@ def _planes(outlines: list[npt.NDArray[np.float64]], geometry: Geometry, label: 
         else:
             planes.setdefault(number, []).append(index[:, 1:])
             levels.setdefault(number, []).append(level)
-    thin = sum(max(depths) - min(depths) > _ONE_PLANE for depths in levels.values())
+    apart = max(_ONE_PLANE, min(_ROUNDED_MM / geometry.spacing_mm[0], 0.3))
+    thin = sum(max(depths) - min(depths) > apart for depths in levels.values())
     if thin:
         raise Refused(
             f"contours of '{label}' lie in several planes of one slice, in {thin} slices",
