@@ -126,6 +126,16 @@ def test_a_folder_with_a_dicomdir_gives_each_file_once() -> None:
     assert len(found) == len(set(found)) and "DICOMDIR" not in found
 
 
+def test_a_dicomdir_whose_files_were_copied_with_other_names(tmp_path: Path) -> None:
+    """From a disc to small letters, and with the version that ISO 9660 puts behind."""
+    shutil.copytree(made.SAMPLES / "dicomdirtests", tmp_path / "cd")
+    truth = dict(scan(tmp_path / "cd" / "DICOMDIR"))
+    for path in sorted((tmp_path / "cd").rglob("*"), key=lambda p: -len(p.parts)):
+        if path.name != "DICOMDIR":
+            path.rename(path.with_name(path.name.lower() + (".;1" if path.is_file() else "")))
+    assert dict(scan(tmp_path / "cd" / "DICOMDIR")) == truth
+
+
 def test_a_dicomdir_that_points_outside_or_to_nothing(tmp_path: Path) -> None:
     data = (made.SAMPLES / "dicomdirtests" / "DICOMDIR").read_bytes()
     (tmp_path / "in").mkdir()

@@ -197,12 +197,13 @@ def _directory(path: Path, data: bytes) -> Iterator[tuple[str, Path | bytes | Is
         yield path.name, fault
         return
     root = path.parent.resolve()
+    listed: dict[Path, dict[str, str]] = {}
     for record in directory.items(_RECORDS):
         parts = [p for p in directory.ascii(_FILE_ID, record).split("\\") if p]
         if not parts:
             continue
         name = "/".join(p.strip() for p in parts)
-        target = (root / name).resolve()
+        target = _as_copied(root, [p.strip() for p in parts], listed).resolve()
         if not target.is_relative_to(root) or any(p.strip() in ("..", ".") or "/" in p for p in parts):
             yield (
                 name[:80],
@@ -216,3 +217,23 @@ def _directory(path: Path, data: bytes) -> Iterator[tuple[str, Path | bytes | Is
             yield name, NotFound(f"DICOMDIR names {name}, which is not there", "the copy is not complete", "copy again")
         else:
             yield from _file(target, name, follow=False)
+
+
+def _as_copied(root: Path, parts: list[str], listed: dict[Path, dict[str, str]]) -> Path:
+    """Where a file of a disc lies: copying often makes its name small, or leaves a dot or a version behind it.
+
+    Args:
+        listed: folder -> its names as they were compared, kept from one call to the next.
+    """
+    at = root
+    for part in parts:
+        if not (at / part).exists():
+            if at not in listed:
+                listed[at] = {_plain(p.name): p.name for p in at.iterdir()} if at.is_dir() else {}
+            part = listed[at].get(_plain(part), part)
+        at = at / part
+    return at
+
+
+def _plain(name: str) -> str:
+    return name.partition(";")[0].rstrip(".").casefold()
