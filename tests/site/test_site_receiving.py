@@ -99,3 +99,49 @@ def test_a_disk_that_fails_acknowledges_nothing(parts: dict[str, Any]) -> None:
     with pytest.raises(Unavailable, match="the disk is full"):
         Receiving(**{**parts, "blobs": Full("memory://")}).take([made(n) for n in range(200)], "S")
     assert Index(parts["database"]).counts()["instances"] == 0
+
+
+def test_a_batch_is_written_while_the_one_before_is_indexed_and_comes_after_it(parts: dict[str, Any]) -> None:
+    """The first is held up on its way into the index until the second is on disk; the second does not overtake it."""
+    second_written = threading.Event()
+    order: list[str] = []
+
+    class Watched(Blobs):
+        def put_many(self, many: Any, *given: Any, **more: Any) -> list[str]:
+            kept = super().put_many(many, *given, **more)
+            if made(40) in many:
+                second_written.set()
+            return kept
+
+    class Slow(Database):
+        def write_joined(self, joint: Any, item: Any) -> Any:
+            if not order:
+                assert second_written.wait(20)
+            order.append(item.arrivals[0].sop_uid)
+            return super().write_joined(joint, item)
+
+    blobs = Watched(str(parts["blobs"].path(parts["blobs"].put(b"x")).parents[1]))
+    database = Slow(str(parts["database"].url))
+    taking = Receiving(database, blobs, Journal(database, blobs), lambda: NOW)
+    assert {a.status for a in taking.take([made(n) for n in range(130)], "S")} == {"stored"}
+    assert order == [f"1.2.3.{n + 1}" for n in range(0, 130, 32)]
+    database.close()
+
+
+def test_what_stops_one_batch_stops_those_that_are_written_already(parts: dict[str, Any]) -> None:
+    second_written = threading.Event()
+
+    class FullOnce(Blobs):
+        def put_many(self, many: Any, *given: Any, **more: Any) -> list[str]:
+            if any(made(0) == one for one in many):
+                assert second_written.wait(20)
+                raise Unavailable("the image could not be stored", "the disk is full")
+            kept = super().put_many(many, *given, **more)
+            second_written.set()
+            return kept
+
+    blobs = FullOnce(str(parts["blobs"].path(parts["blobs"].put(b"x")).parents[1]))
+    with pytest.raises(Unavailable, match="the disk is full"):
+        Receiving(**{**parts, "blobs": blobs}).take([made(n) for n in range(200)], "S")
+    assert Index(parts["database"]).counts()["instances"] == 0
+    assert {a.status for a in Receiving(**parts).take([made(n) for n in range(200)], "S")} == {"stored"}

@@ -1,18 +1,21 @@
-"""Files into the archive, batch by batch: one batch is read while the one before it becomes durable.
+"""Files into the archive, batch by batch: one is read while one before it is written and another is indexed.
 
 Reading (is the file whole, what does its header say, what is its digest) keeps a processor busy; keeping waits for the
-disk most of its time. An import of a folder or of a long request does both at once, and holds at most three batches.
+disk most of its time, once for the files and once for the index. An import of a folder or of a long request does all
+three at once, and holds at most four batches. They are indexed in their order, whichever is on disk first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from isocenter.errors import IsocenterError, Refused
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Receiving"]
 
 _FILES, _BYTES = 32, 64 * 2**20  # of one batch
+_KEEPERS = 2  # batches on their way to the disk: one is written while the one before it is indexed
 Held = bytes | bytearray | Incoming
 Given: TypeAlias = "Held | Checked"
 Read = tuple[Held, Study] | Stored
@@ -93,17 +97,19 @@ class Receiving:
         if second is None:
             return self._keep(self._read(first), sender, way)
         answers: list[Stored] = []
-        with ThreadPoolExecutor(1, thread_name_prefix="receiving") as beside:
-            before: Future[list[Stored]] = beside.submit(self._keep, self._read(first), sender, way)
-            batch: list[Given] | None = second
-            while batch is not None:
+        with ThreadPoolExecutor(_KEEPERS, thread_name_prefix="receiving") as beside:
+            going = deque([beside.submit(self._keep, self._read(first), sender, way)])
+            for batch in chain([second], batches):
                 read = self._read(batch)
-                answers += before.result()
-                before = beside.submit(self._keep, read, sender, way)
-                batch = next(batches, None)
-            return answers + before.result()
+                if len(going) == _KEEPERS:
+                    answers += going.popleft().result()
+                going.append(beside.submit(self._keep, read, sender, way, going[-1].result))
+            return [*answers, *chain.from_iterable(one.result() for one in going)]
 
-    def _keep(self, read: Sequence[Read], sender: str, way: _Way) -> list[Stored]:
+    def _keep(
+        self, read: Sequence[Read], sender: str, way: _Way, turn: Callable[[], object] = lambda: None
+    ) -> list[Stored]:
+        """Keep a batch; `turn` returns when the one before it is indexed, and raises where that failed."""
         from isocenter.dicom.elements import same_object
 
         now = self.clock()
@@ -113,7 +119,7 @@ class Receiving:
         good = [one for one in read if not isinstance(one, Stored)]
         kept = receive(
             self.database, self.blobs, self.journal, good, sender, now, same=same_object, measured=True,
-            project=way.project, reach=way.reach,
+            project=way.project, reach=way.reach, turn=turn,
         )  # fmt: skip
         for (given, record), stored in zip(good, kept, strict=True):
             if way.heed and is_note(record) and stored.status in ("stored", "there"):

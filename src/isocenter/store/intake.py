@@ -80,6 +80,7 @@ def receive(
     measured: bool = False,
     project: str = EVERYBODY,
     reach: Reach | None = None,
+    turn: Callable[[], object] = lambda: None,
 ) -> list[Stored]:
     """Keep files with what their headers say. When this returns, they survive a power cut.
 
@@ -93,6 +94,8 @@ def receive(
         project: where a study that is new here is at home.
         reach: studies to which this sender may add; None: every. What it sends to another is set aside, in the same
             words whatever is there.
+        turn: returns when these may be indexed, for what came before them shall be there first, and raises where that
+            failed; they are written meanwhile.
 
     Returns:
         one answer a file, in their order.
@@ -102,7 +105,7 @@ def receive(
         Unavailable: disk or database said no; none of this call's remaining files is acknowledged.
     """
     answers: list[Stored] = []
-    way = _Way(sender, now, project, reach)
+    way = _Way(sender, now, project, reach, turn)
     try:
         for start in range(0, len(files), _PER_ROUND):
             arrivals = [_Arrival(*_only(study), given) for given, study in files[start : start + _PER_ROUND]]
@@ -151,11 +154,13 @@ def _kept(
         with blobs.putting(
             new[0].given, str(new[0].item["digest"]), of=_owners(database, blobs, new, way)[0]
         ) as durable:
+            way.turn()
             return database.write_joined(_take_in, _Coming(new, alike, way, durable))
     digests = [str(one.item["digest"]) for one in new] if measured else None
     kept = blobs.put_many([one.given for one in new], digests, of=_owners(database, blobs, new, way))
     for one, digest in zip(new, kept, strict=True):
         one.item["digest"] = digest
+    way.turn()
     return database.write_joined(_take_in, _Coming(new, alike, way))
 
 
@@ -175,12 +180,14 @@ def _owners(database: Database, blobs: Blobs, new: Sequence[_Arrival], way: _Way
 
 @dataclass(frozen=True)
 class _Way:
-    """How one call's files came: from whom, when, where their new studies are at home, and to which they may add."""
+    """How one call's files came: from whom, when, where their new studies are at home, and to which they may add; and
+    what waits until they may be indexed."""
 
     sender: str
     now: datetime
     project: str
     reach: Reach | None
+    turn: Callable[[], object]
 
 
 @dataclass(frozen=True)
