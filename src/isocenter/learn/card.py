@@ -17,11 +17,14 @@ from isocenter.record import Model, to_plain
 __all__ = ["code_digest", "explained", "page", "plain_page", "written"]
 
 _FILES = {
-    Classes: ("augment", "classify", "examples", "fit", "foreign", "kinds", "labelled", "networks", "recipes", "shape"),
+    Classes: (
+        "augment", "classify", "examples", "fit", "foreign", "gridded", "kinds", "labelled", "networks", "recipes",
+        "shape", "waves",
+    ),
     Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment"),
     Table: ("kinds", "recipes", "rows", "tabulate"),
     Boxes: ("boxed", "detect", "fit", "kinds", "networks", "recipes"),
-}
+}  # fmt: skip
 
 
 def page(model: Model) -> str:

@@ -33,6 +33,7 @@ from isocenter.learn.labelled import read_labelled
 from isocenter.learn.networks import GridNet
 from isocenter.learn.shape import Measured, fit_measured
 from isocenter.learn.tensors import packed
+from isocenter.learn.waves import Machine, fit_machine, scattered
 from isocenter.methods.calibration import fit_classes
 from isocenter.record import Model
 
@@ -47,17 +48,18 @@ class Answer(nn.Module):  # type: ignore[misc]
     """Picture → chances of the classes, and how strange the picture is.
 
     Input ``image``: (n, channels, …grid) in 0 … 1. Outputs: ``logits`` (n, classes), mean of the networks over the
-    mirror images; ``certainty`` (n, classes), the same calibrated; ``embedding`` (n, channels) of the first network;
-    ``strangeness`` (n,), distance of that from the examples: above 1 is farther than nearly all of them. With `traits`
-    it is the distance of the means of every stage from the nearest class (Lee 2018).
+    mirror images, moved by support vectors where the recipe has them; ``certainty`` (n, classes), the same calibrated;
+    ``embedding`` (n, channels) of the first network; ``strangeness`` (n,), distance of that from the examples: above 1
+    is farther than nearly all of them. With `traits` it is the distance of the means of every stage from the nearest
+    class (Lee 2018).
     """
 
     def __init__(
         self, nets: Sequence[Net], views: Sequence[tuple[int, ...]], slope: float, offsets: Tensor, centre: Tensor,
-        whiten: Tensor, veil: Tensor, *, traits: bool = False,
+        whiten: Tensor, veil: Tensor, *, traits: bool = False, machine: Machine | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.traits = traits
+        self.traits, self.machine = traits, machine
         self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
         self.register_buffer("slope", torch.tensor(slope))
         self.register_buffer("offsets", offsets)
@@ -69,6 +71,8 @@ class Answer(nn.Module):  # type: ignore[misc]
         image = image * self.veil
         said = [net(torch.flip(image, view) if view else image) for net in self.nets for view in self.views]
         logits = torch.stack(said).mean(0)
+        if self.machine is not None:
+            logits = logits + self.machine(image)
         embedding = self.nets[0].embedding(image)
         point = self.nets[0].traits(image) if self.traits else embedding
         away = (point[:, None] - self.centre) @ self.whiten
@@ -122,7 +126,7 @@ def fit_classes_net(
     said = {
         k: v
         for k, v in asdict(how).items()
-        if k not in ("card", "goal", "members", "fitted", "others", "strangers", "veiled", "views", "known_as")
+        if k not in ("card", "goal", "members", "fitted", "others", "strangers", "veiled", "views", "known_as", "waves")
     }
     start = [] if begin is None else [hashlib.sha256(packed(begin)).hexdigest()]
     key = repr((said, examples.digest, "" if foreign is None else foreign.digest, *start))
@@ -235,6 +239,7 @@ def train_classes(
     foreign = read_foreign(data.resolve().parent.parent, how) if how.foreign else None
     pictures, logits = tensor(examples.pictures, how), torch.zeros(len(examples), kinds)
     nets: list[Net] = []
+    seen = scattered(how.waves, pictures) if how.waves is not None else torch.empty(0)
     inside, rest = torch.empty(0), torch.zeros(len(examples))
     chosen, veiled = how.fitted or tuple(range(how.members)), veil(how)
     for number, k in enumerate(chosen):
@@ -256,6 +261,9 @@ def train_classes(
         )
         answer = _said(nets[-1], pictures[held], how.views, veiled)[0]
         logits[held] = answer[:, :kinds]
+        if how.waves is not None:
+            aside = fit_machine(how.waves, seen[:, part != k], examples.labels[part != k], kinds)
+            logits[held] += aside.decided(seen[:, held].flatten(0, 1)).unflatten(0, (len(seen), -1)).mean(0)
         if how.foreign:
             rest[held] = answer[:, kinds]
         if not number:
@@ -272,7 +280,8 @@ def train_classes(
     z = scores * slope + offsets
     border = [float(np.quantile(z.max(1) - rest.numpy()[answered] * slope, how.given_up))] if how.foreign else []
     shifts = torch.tensor([*offsets, *border], dtype=torch.float32)
-    whole = Answer(nets, how.views, slope, shifts, centre, whiten, veiled, traits=how.foreign > 0)
+    machine = fit_machine(how.waves, seen, examples.labels, kinds) if how.waves is not None else None
+    whole = Answer(nets, how.views, slope, shifts, centre, whiten, veiled, traits=how.foreign > 0, machine=machine)
     shape = (how.channels, *how.shape)
     digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
     inputs: dict[str, Any] = {
@@ -301,5 +310,6 @@ def train_classes(
         "examples": {name: int(n) for name, n in zip(how.classes, counts, strict=True)},
         "near_duplicates": pairs, "networks": len(chosen), "seed": seed, "seconds": round(clock() - started),
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
-        "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships",
+        "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships"
+        + ("; so the support vectors, but those that ship were fitted on all examples" if how.waves else ""),
     })  # fmt: skip

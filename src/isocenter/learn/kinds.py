@@ -150,6 +150,23 @@ class Movement:
 
 
 @dataclass(frozen=True)
+class Scattering:
+    """Support vectors on the scattering of a picture, beside networks (see `waves`).
+
+    Args:
+        share: of their decisions in the logits. penalty: of an example on the wrong side. reach: of the bells, in
+            inverse mean squared distances of the examples. kept: directions of largest spread that are looked at.
+        turned: whether directions are averaged, for pictures that may lie at any angle.
+    """
+
+    share: float = 1.0
+    penalty: float = 3.0
+    reach: float = 1.0
+    kept: int = 100
+    turned: bool = False
+
+
+@dataclass(frozen=True)
 class Classes:
     """A classifier of pictures or volumes, trained once for each part of the examples that is held back from it.
 
@@ -160,6 +177,7 @@ class Classes:
         shape: of the grid that the network sees: two or three axes. channels: 1, or 3 for colour.
         measured: if above 0, no network is trained: two classes are told apart by measures of the shape of masks, with
             a ridge penalty of this inverse strength.
+        waves: of the support vectors on the scattering of a picture that stand beside the networks; None for none.
         ordered: the labels are grades; weight of the squared distance between cumulative chances (Hou 2016).
         widths: channels of the stem and of the stages; each stage halves the grid.
         members: parts that the examples are split into; each network learns from all parts but one.
@@ -188,6 +206,7 @@ class Classes:
     known_as: Mapping[str, int] = field(default_factory=dict, hash=False)
     channels: int = 1
     measured: float = 0.0
+    waves: Scattering | None = None
     ordered: float = 0.0
     widths: tuple[int, ...] = (16, 32, 64)
     members: int = 5

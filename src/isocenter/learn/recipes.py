@@ -21,6 +21,7 @@ from isocenter.learn.kinds import (
     Movement,
     Opacities,
     Recipe,
+    Scattering,
     Table,
 )
 
@@ -155,12 +156,14 @@ _CLASSES = (
     Classes(
         task="breastmnist", classes=("malignant", "normal or benign"), positive=0, shape=(28, 28), softened=True,
         known_as={"benign": 1, "normal": 1, "normal, benign": 1}, epochs=50, average=0.99,
+        waves=Scattering(share=2.0, kept=150),
         augmentation=Augmentation(rotate_deg=15.0, curve=0.5, erase=0.3, cubic=True),
         goal={"auc": 0.93}, card=_BREAST,
     ),
     Classes(
         task="retinamnist", classes=("no retinopathy", "mild", "moderate", "severe", "proliferative"), shape=(28, 28),
         channels=3, ordered=2.0, fitted=(1, 2, 3), views=((), (1,), (2,), (1, 2)), epochs=30, batch=48, average=0.985,
+        waves=Scattering(share=1.0, reach=0.3, kept=150, turned=True),
         augmentation=Augmentation(
             scale=(0.9, 1.15), rotate_deg=180.0, curve=0.4, field=0.15, sharpness=0.6, noise=0.02, erase=0.0,
             turnover=0.5, tint=0.15, cubic=True, outside="zeros",

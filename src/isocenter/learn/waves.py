@@ -1,0 +1,168 @@
+"""What is seen at each scale and in each direction of a small picture, and support vectors that tell classes apart.
+
+Few pictures teach a network little that they do not show by chance. Here nothing is learnt before the last step: the
+scattering of a picture (Bruna & Mallat, IEEE PAMI 2013) is the local mean of how strongly waves of three lengths and
+eight directions are present, and of how that changes in turn at longer waves. It stays nearly the same where the
+picture is moved or bent a little.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from isocenter.learn.kinds import Scattering
+
+__all__ = ["Machine", "Waves", "fit_machine", "scattered"]
+
+_SCALES, _DIRECTIONS, _STEP = 3, 8, 7
+_FLOOR = 1e-3
+
+
+def _envelope(scale: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
+    """Rows and columns of a kernel, and the spread of its bell, for waves 2 ** scale times as long as the shortest."""
+    spread = 0.8 * 2**scale
+    reach = int(np.ceil(3 * spread))
+    return *np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(float), spread
+
+
+def _kernels(scale: int) -> Tensor:
+    """(2, directions, 1, k, k) real and imaginary parts of waves without a mean, under a bell twice as wide across."""
+    y, x, spread = _envelope(scale)
+    found = []
+    for direction in range(_DIRECTIONS):
+        turn = direction * np.pi / _DIRECTIONS
+        along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+        bell = np.exp(-(along**2 + across**2 / 4) / (2 * spread**2))
+        wave = bell * np.exp(0.75j * np.pi / 2**scale * along)
+        wave -= bell * (wave.sum() / bell.sum())
+        found.append(wave / np.abs(wave).sum())
+    both = np.stack([np.real(found), np.imag(found)])
+    return torch.tensor(both[:, :, None], dtype=torch.float32)
+
+
+class Waves(nn.Module):  # type: ignore[misc]
+    """Picture (n, channels, rows, columns) → (n, d) logarithms of its scattering, freed of brightness and contrast.
+
+    Local means are taken every seven pixels. For each channel and place there are 217: the picture, 24 waves, and 192
+    pairs of a shorter and a longer one; with `turned` only the mean over all directions, and over pairs that lie at the
+    same angle to each other: 28, which stay the same when the picture is turned.
+    """
+
+    def __init__(self, *, turned: bool = False) -> None:
+        super().__init__()
+        self.turned = turned
+        for scale in range(_SCALES):
+            self.register_buffer(f"waves{scale}", _kernels(scale))
+        y, x, spread = _envelope(_SCALES - 1)
+        bell = np.exp(-(x**2 + y**2) / (2 * spread**2))
+        self.register_buffer("bell", torch.tensor(bell[None, None] / bell.sum(), dtype=torch.float32))
+
+    def _strength(self, x: Tensor, scale: int) -> Tensor:
+        """(n, c · directions, rows, columns): the modulus of each wave in each channel."""
+        waves = getattr(self, f"waves{scale}")
+        reach = waves.shape[-1] // 2
+        alone = functional.pad(x.reshape(-1, 1, *x.shape[2:]), (reach,) * 4, mode="reflect")
+        real, imaginary = (functional.conv2d(alone, part) for part in (waves[0], waves[1]))
+        return (real * real + imaginary * imaginary + 1e-12).sqrt().reshape(-1, x.shape[1] * _DIRECTIONS, *x.shape[2:])
+
+    def _mean(self, x: Tensor) -> Tensor:
+        """(n, c, places): local means."""
+        reach = self.bell.shape[-1] // 2 - _STEP // 2
+        alone = functional.pad(x.reshape(-1, 1, *x.shape[2:]), (reach,) * 4, mode="reflect")
+        return functional.conv2d(alone, self.bell, stride=_STEP).flatten(1).reshape(x.shape[0], x.shape[1], -1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean((1, 2, 3), keepdim=True)
+        x = (x - mean) / (((x - mean) ** 2).mean((1, 2, 3), keepdim=True).sqrt() + 1e-2)
+        found, channels = [self._mean(x)], x.shape[1]
+        for scale in range(_SCALES):
+            once = self._strength(x, scale)
+            found.append(self._round(self._mean(once), channels, 1))
+            for longer in range(scale + 1, _SCALES):
+                found.append(self._round(self._mean(self._strength(once, longer)), channels, 2))
+        return torch.log(torch.cat([one.flatten(1) for one in found], 1).abs() + _FLOOR)
+
+    def _round(self, x: Tensor, channels: int, order: int) -> Tensor:
+        """The mean over directions, angles between pairs of waves kept apart."""
+        if not self.turned:
+            return x
+        places = x.shape[-1]
+        apart = x.reshape(-1, channels, *(_DIRECTIONS,) * order, places)
+        if order == 1:
+            return apart.mean(2)
+        turns = [torch.roll(apart[:, :, k], -k, 2) for k in range(_DIRECTIONS)]
+        return torch.stack(turns).mean(0).reshape(-1, channels * _DIRECTIONS, places)
+
+
+class Machine(nn.Module):  # type: ignore[misc]
+    """Picture → (n, classes) to be added to the logits of a network: support vectors with bells about them.
+
+    Each class is decided against all others; of two classes one decision is halved between them. The picture and,
+    unless the scattering is turned, its mirror image are asked.
+    """
+
+    def __init__(self, waves: Waves, mean: Tensor, turn: Tensor, vectors: Tensor, weight: Tensor, bias: Tensor,
+                 narrow: float) -> None:  # fmt: skip
+        super().__init__()
+        self.waves, self.narrow = waves, narrow
+        for name, value in (("mean", mean), ("turn", turn), ("vectors", vectors), ("weight", weight), ("bias", bias)):
+            self.register_buffer(name, value)
+
+    def decided(self, seen: Tensor) -> Tensor:
+        """(n, classes) of the scattering (n, d)."""
+        point = (seen - self.mean) @ self.turn
+        far = (point * point).sum(1, keepdim=True) - 2 * point @ self.vectors.T + (self.vectors**2).sum(1)
+        said: Tensor = torch.exp(-self.narrow * far) @ self.weight + self.bias
+        return said
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.stack([self.decided(self.waves(side)) for side in _sides(image, self.waves)]).mean(0)
+
+
+def _sides(pictures: Tensor, waves: Waves) -> tuple[Tensor, ...]:
+    return (pictures,) if waves.turned else (pictures, torch.flip(pictures, (-1,)))
+
+
+def scattered(how: Scattering, pictures: Tensor) -> Tensor:
+    """(sides, n, d): the scattering of 8-bit pictures (n, channels, rows, columns), and of their mirror images."""
+    waves = Waves(turned=how.turned)
+    with torch.inference_mode():
+        found = [
+            torch.stack([waves(side) for side in _sides(some.float() / 255, waves)]) for some in pictures.split(32)
+        ]
+    return torch.cat(found, 1)
+
+
+def fit_machine(how: Scattering, seen: Tensor, labels: npt.NDArray[np.int64], classes: int) -> Machine:
+    """Support vectors on some pictures of `scattered`.
+
+    The scattering is brought to spread 1 and turned into its directions of largest spread; the bells reach as far as
+    examples lie apart on the mean. What they say is multiplied by the share that the recipe gives them.
+    """
+    from sklearn.svm import SVC
+
+    points, labels = seen.flatten(0, 1).numpy().astype(np.float64), np.tile(labels, len(seen))
+    mean, spread = points.mean(0), np.maximum(points.std(0), 1e-6)
+    points = (points - mean) / spread
+    variance, axes = np.linalg.eigh(points @ points.T)
+    kept = np.flatnonzero(variance > variance[-1] * 1e-6)[-how.kept :]
+    turn = points.T @ axes[:, kept] / np.sqrt(variance[kept])
+    points = points @ turn
+    narrow = how.reach / float(points.var(0).sum())
+    kinds = [1] if classes == 2 else list(range(classes))
+    weight, bias = np.zeros((len(points), len(kinds))), np.zeros(len(kinds))
+    for column, kind in enumerate(kinds):
+        machine = SVC(C=how.penalty, gamma=narrow).fit(points, labels == kind)
+        weight[machine.support_, column], bias[column] = machine.dual_coef_[0], machine.intercept_[0]
+    if classes == 2:
+        weight, bias = np.concatenate([-weight, weight], 1) / 2, np.concatenate([-bias, bias]) / 2
+    used = weight.any(1)
+    numbers = (mean, turn / spread[:, None], points[used], weight[used] * how.share, bias * how.share)
+    held = [torch.tensor(n, dtype=torch.float32) for n in numbers]
+    fitted = Machine(Waves(turned=how.turned), held[0], held[1], held[2], held[3], held[4], narrow)
+    fitted.eval()
+    return fitted
