@@ -61,8 +61,10 @@ class Receivers:
         self.process.stdin.write(f"{self.folder} {life}\n".encode())
         self.process.stdin.flush()
         start = self.until(b"pid ")
-        # Half of them die while they still open the archive, which is when a crash is being recovered from.
+        # Half of them die while they still open the archive, which is when a crash is being recovered from; a quarter
+        # when they have acknowledged something, however slow the machine is.
         lines = self.until(b"ready") if life % 2 else []
+        lines += self.until(b"1.2.") if life % 4 == 3 else []
         lines += self.until(b"", delay)
         os.kill(int(start[-1].split()[1]), signal.SIGKILL)
         return [line for line in lines + self.until(b"died") if line.startswith("1.2.")]
@@ -91,7 +93,7 @@ def test_nothing_acknowledged_is_lost(receivers: Receivers, kills: int, seed: in
             uid, status, digest = line.split()
             assert status == "stored" and digest == hashlib.sha256(bytes_of(uid)).hexdigest()
             acknowledged[uid] = digest
-    assert len(acknowledged) > kills
+    assert len(acknowledged) >= kills // 4
 
     database, blobs = Database(f"sqlite:///{folder}/isocenter.sqlite"), Blobs(str(folder / "blobs"))
     index = Index(database, blobs)
