@@ -23,10 +23,11 @@ from isocenter.store import rebuild
 from isocenter.store.backup import restore
 from isocenter.store.keyring import Keyring
 from isocenter.store.master_key import HeldKey, draw
-from isocenter.store.tables import PROJECTION
+from isocenter.store.tables import PROJECTION, event
 
 MASTER = HeldKey(b"m" * 32)
 NAME = b"CANARY"
+WHO = (NAME, b"HOSTILE^MEMBER", b"19700102", b"1970-01-02")
 SCANNER = Person("CT1", Role.SERVICE, "aet")
 
 
@@ -68,8 +69,9 @@ def said_of(site: Site, study: str) -> str:
     return digest
 
 
-def clear(folder: Path) -> list[Path]:
-    return [p for p in folder.rglob("*") if p.is_file() and NAME in p.read_bytes()]
+def clear(folder: Path, *words: bytes) -> list[Path]:
+    held = [(p, p.read_bytes().upper()) for p in folder.rglob("*") if p.is_file()]
+    return [p for p, data in held if any(word in data for word in (words or (NAME,)))]
 
 
 def law(site: Site) -> None:
@@ -142,6 +144,32 @@ def test_two_persons_erase_a_study_and_no_backup_brings_it_back(site: Site, tmp_
         rebuild(second.database, second.blobs)
         assert second.index.results(study) == [] and second.index.study(other).uid == other
     assert site.keeping.backup(tmp_path / "copy", who=HOUSE).forgotten == 6, "the next backup lets go of it"
+
+
+def test_who_was_imaged_is_sealed_in_the_journal_and_gone_from_every_file_after_the_erasure(
+    site: Site, tmp_path: Path
+) -> None:
+    admitted(site)
+    site.sealing.seal("trial", who=ANNA)
+    study = given(site)
+    with site.database.read() as connection:
+        told = " ".join(connection.execute(sa.select(event.c.details)).scalars())
+    assert study in told and not any(word.decode() in told.upper() for word in WHO)
+    patient = site.index.study(study).patient
+    assert (patient.id, patient.name) == ("CANARY", "Hostile^Member"), "the index finds it"
+    site.sealing.rotate("trial", who=ANNA)
+    law(site)
+    site.keeping.backup(tmp_path / "copy", who=HOUSE)
+    assert clear(tmp_path / "a", *WHO) and not clear(tmp_path / "copy", *WHO)
+    with opened(tmp_path / "b") as second:
+        second.blobs.keyring = site.blobs.keyring
+        restore(tmp_path / "copy", second.database, second.blobs)
+        assert second.index.study(study) == site.index.study(study)
+    site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ANNA)
+    site.sealing.erase(study, what="study", who=BERT)
+    assert not clear(tmp_path / "a", *WHO)
+    law(site)
+    assert [r["study_uid"] for r in rejected(site)] == [study] * len(rejected(site)) and rejected(site)
 
 
 def rejected(site: Site) -> list[dict[str, Any]]:

@@ -44,6 +44,23 @@ def test_head_is_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
+def test_what_is_removed_leaves_the_files_and_not_only_the_tables(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/a.sqlite")
+    rows = [{"name": f"CANARY{n}" + "x" * 300, "aet": "A", "host": "h", "port": 1, "kind": "dicom"} for n in range(200)]
+    database.write(lambda connection: connection.execute(t.peer.insert(), rows))
+
+    def clear() -> bool:
+        return any(b"CANARY" in path.read_bytes() for path in tmp_path.iterdir())
+
+    assert database.forget() and clear(), "they are in the file itself now"
+    database.write(lambda connection: connection.execute(t.peer.delete().where(t.peer.c.name.like("CANARY%"))))
+    with database.read() as reader:
+        assert reader.execute(sa.select(t.peer)).all() == []
+        assert not database.forget(), "somebody reads from the log"
+    assert database.forget() and not clear()
+    database.close()
+
+
 def test_what_was_written_is_there_when_it_is_opened_again(archive: Any) -> None:
     archive.journal.append(Event(Kind.STARTED, NOON, "isocenter"))
     again = Database(archive.url)

@@ -393,7 +393,9 @@ def _short(value: Any) -> str:
 
 
 def _plain(details: Any) -> str:
-    return " ".join(f"{name} {value}" for name, value in details.items() if name not in ("instances", "credential"))
+    return " ".join(
+        f"{name} {value}" for name, value in details.items() if name not in ("instances", "credential", "sealed")
+    )
 
 
 def _names(words: str) -> list[str]:

@@ -135,6 +135,7 @@ class Rejecting:
             digests = self._purged(study_uid, number, standing, who)
         for digest in digests:
             self.blobs.remove(digest)
+        self.database.forget()
         return self._one(study_uid, number)
 
     def _purged(self, study_uid: str, number: int, standing: Mapping[str, Any], who: Person) -> list[str]:

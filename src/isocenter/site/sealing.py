@@ -222,6 +222,8 @@ class Sealing:
             WrongState: nobody asked. NotFound: it is in a project that this person is not in.
             Refused: the same person asked; or studies have left the project and still need its key.
         """
+        from isocenter.store.erasures import shared_patients
+
         self._must_be_of(subject, what, who)
         asked = self._asked(subject, what)
         if asked is None:
@@ -231,6 +233,7 @@ class Sealing:
         gone = [subject] if what == "study" else self._settled(subject)
         shared = self._shared_out(gone)
         digests = {uid: self._only_its_own(uid) for uid in gone}
+        others = shared_patients(self.database, gone)
         now, number = self.clock(), asked.number
         events = [
             Event(Kind.STUDY_ERASED, now, who.name, uid, {"asked": number, "digests": digests[uid]}) for uid in gone
@@ -239,11 +242,13 @@ class Sealing:
             told = {"asked": number, "studies": len(gone)}
             events.append(Event(Kind.PROJECT_ERASED, now, who.name, subject, told))
         self.journal.append(*events)
-        return {**self._destroyed(subject, what, digests), "shared": shared}
+        return {**self._destroyed(subject, what, digests, again=others), "shared": shared}
 
     # ---- the parts
 
-    def _destroyed(self, subject: str, what: str, digests: dict[str, list[str]]) -> dict[str, Any]:
+    def _destroyed(self, subject: str, what: str, digests: dict[str, list[str]], *, again: bool) -> dict[str, Any]:
+        from isocenter.store.refold import rebuild
+
         keys = self._keyring.erase_project(subject) if what == "project" else 0
         for uid, some in digests.items():
             keys += self._keyring.erase_study(uid)
@@ -251,6 +256,9 @@ class Sealing:
                 # Meanwhile another study may have been given the very same bytes.
                 if not any(map(self.blobs.knows, self.blobs.sealed_by(digest))) and self.blobs.is_sealed(digest):
                     self.blobs.remove(digest)
+        if again:  # what the index says of their patients may come from what was erased
+            rebuild(self.database, self.blobs)
+        self.database.forget()
         return {"what": what, "subject": subject, "studies": len(digests), "keys": keys, "shared": 0}
 
     def _finished(self, subject: str, what: str) -> dict[str, Any]:
@@ -271,7 +279,7 @@ class Sealing:
                 if one.event.details["asked"] == asked:
                     digests[one.event.subject] = list(one.event.details["digests"])
             number = page[-1].number
-        return self._destroyed(subject, what, digests)
+        return self._destroyed(subject, what, digests, again=True)
 
     def _only_its_own(self, study_uid: str) -> list[str]:
         from isocenter.store.erasures import belongings

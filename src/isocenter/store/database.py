@@ -30,6 +30,7 @@ Joint = Callable[[sa.Connection, Sequence[X]], Sequence[T]]
 
 _BEGIN_TO_READ, _BEGIN_TO_WRITE = Statement(sa.text("BEGIN")), Statement(sa.text("BEGIN IMMEDIATE"))
 
+_PATIENCE_S = 30  # for another process that writes
 _LOOKERS = 4  # connections that are kept for `look`; more at once are opened and closed again
 
 HEAD = "0004"
@@ -162,6 +163,29 @@ class Database:
         except IndexError:
             return self.engine.connect()
 
+    def forget(self) -> bool:
+        """Leave nothing of removed rows in SQLite's write-ahead log; whether that was possible.
+
+        A database elsewhere decides for itself when it writes over what was removed. Somebody who reads at the moment
+        may keep the log as it is; it is written over when it has filled.
+
+        Raises:
+            Unavailable: the disk said no.
+        """
+        if not self.is_sqlite:
+            return False
+        with self._turn, _told():
+            raw = self.engine.raw_connection()
+            try:
+                cursor = raw.cursor()
+                cursor.execute("PRAGMA busy_timeout = 0")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                ((busy, *_),) = cursor.fetchall()
+                cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000}")
+            finally:
+                raw.close()
+        return not busy
+
     def close(self) -> None:
         """Close every connection and let go of the folder."""
         for kept in (self._writer, *self._lookers):
@@ -227,7 +251,7 @@ class Database:
             return sa.create_engine(self.url, pool_pre_ping=True)
         engine = sa.create_engine(
             self.url,
-            connect_args={"timeout": 30.0, "check_same_thread": False},
+            connect_args={"timeout": _PATIENCE_S, "check_same_thread": False},
             pool_size=8,
             max_overflow=56,
             pool_use_lifo=True,  # the connection that was used last has the newest pages
@@ -278,6 +302,7 @@ def _settle_sqlite(connection: Any, _record: object) -> None:
         "cache_size = -16384",  # KiB, of each connection
         "temp_store = MEMORY",
         "wal_autocheckpoint = 4000",
+        "secure_delete = ON",  # what is erased leaves the file, and not only the tables
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -15,11 +15,10 @@ import sqlalchemy as sa
 from isocenter.errors import IsocenterError
 from isocenter.record.event import Sealed
 from isocenter.store import tables as t
-from isocenter.store.arrivals import drop_if_empty
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 
-__all__ = ["ERASED", "JSON", "OWNED", "belongings", "digests_in", "fold_erasure", "own", "studies"]
+__all__ = ["ERASED", "JSON", "OWNED", "belongings", "digests_in", "fold_erasure", "own", "shared_patients", "studies"]
 
 ERASED = "erased"
 """What stands in place of a code of rejection."""
@@ -41,12 +40,26 @@ def fold_erasure(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection)
     for row in connection.execute(sa.select(*names).where(of)).mappings().all():
         connection.execute(t.rejected.delete().where(c.sop_uid == row["sop_uid"]))
         connection.execute(t.rejected.insert(), {**row, **stone})
-    home = connection.execute(sa.select(t.study).where(t.study.c.uid == uid)).mappings().first()
     for table in (t.instance, t.series, t.set_aside, t.result, t.reading, t.rehomed):
         connection.execute(table.delete().where(table.c.study_uid == uid))
     connection.execute(t.study.delete().where(t.study.c.uid == uid))
-    if home is not None:
-        drop_if_empty(home["patient_id"], home["issuer"], connection)
+    # Whose it was may be forgotten with it, so that everybody is asked.
+    p, s = t.patient.c, t.study.c
+    theirs = sa.exists().where((s.patient_id == p.id) & (s.issuer == p.issuer))
+    connection.execute(t.patient.delete().where(~theirs))
+
+
+def shared_patients(database: Database, study_uids: Collection[str]) -> bool:
+    """Whether a patient of some studies has others as well."""
+    s = t.study.c
+    with database.read() as connection:
+        for uid in study_uids:
+            row = connection.execute(sa.select(s.patient_id, s.issuer).where(s.uid == uid)).first()
+            if row is not None:
+                theirs = sa.select(s.uid).where((s.patient_id == row.patient_id) & (s.issuer == row.issuer))
+                if not set(connection.execute(theirs).scalars()) <= set(study_uids):
+                    return True
+    return False
 
 
 def studies(database: Database) -> list[str]:

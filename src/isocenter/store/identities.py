@@ -25,8 +25,11 @@ _OF_STUDY = (
 )  # fmt: skip
 
 
-def fold_merge(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -> None:
+def fold_merge(entry: Sealed, connection: sa.Connection, *, forgotten: bool = False) -> None:
     """Fold a `Kind.PATIENTS_MERGED`: every study of the one is the other's, and so is what still arrives.
+
+    Args:
+        forgotten: studies of either may have been erased since with all that was known of whom they were of.
 
     Raises:
         NotFound: one of them is not known.
@@ -35,8 +38,11 @@ def fold_merge(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -
     gone, stays = _named(entry.event.details["from"]), _named(entry.event.details["into"])
     if gone == stays:
         raise Refused(f"patient {gone[0]} and patient {stays[0]}", "they are one already")
+    if forgotten:
+        _must_exist_again(stays, connection)
+    else:
+        _patient(gone, connection)
     into = _patient(stays, connection)
-    _patient(gone, connection)
     of = (t.study.c.patient_id == gone[0]) & (t.study.c.issuer == gone[1])
     studies = connection.execute(sa.select(t.study.c.uid).where(of).order_by(t.study.c.uid)).scalars().all()
     _rehome(studies, into, entry.number, connection)
@@ -124,6 +130,14 @@ def _must_exist(was: Mapping[str, Any], connection: sa.Connection) -> None:
     if connection.execute(sa.select(t.patient.c.id).where(mine)).first() is None:
         told = {name: was[name] for name in _OF_STUDY[1:] if name != "patient_name"}
         connection.execute(t.patient.insert(), {"id": was["patient_id"], "name": was["patient_name"], **told})
+
+
+def _must_exist_again(key: tuple[str, str], connection: sa.Connection) -> None:
+    """A patient without words, until a study of theirs brings some or their last one is erased."""
+    mine = (t.patient.c.id == key[0]) & (t.patient.c.issuer == key[1])
+    if connection.execute(sa.select(t.patient.c.id).where(mine)).first() is None:
+        told = {"id": key[0], "issuer": key[1], "name": "", "birth_date": None, "sex": ""}
+        connection.execute(t.patient.insert(), patient_columns(told))
 
 
 def _patient(key: tuple[str, str], connection: sa.Connection) -> Mapping[str, Any]:

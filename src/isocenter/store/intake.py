@@ -23,6 +23,7 @@ from isocenter.record.plain import Plain, to_plain
 from isocenter.record.project import EVERYBODY, Reach
 from isocenter.record.study import Instance, Patient, Series, Study
 from isocenter.store import tables as t
+from isocenter.store.arrival_words import closed
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 from isocenter.store.held import held, images_held
@@ -149,15 +150,16 @@ def _kept(
 ) -> list[Stored]:
     if not new:
         return []
+    owners = _owners(database, blobs, new, way)
+    for one, owner in zip(new, owners, strict=True):
+        one.key = blobs.keyring.of(*owner) if blobs.keyring is not None and owner[0] else None
     if measured and len(new) == 1 and not database.busy:
         # One image waits for its flush and for the index in turn, and nobody else: both can go on at the same time.
-        with blobs.putting(
-            new[0].given, str(new[0].item["digest"]), of=_owners(database, blobs, new, way)[0]
-        ) as durable:
+        with blobs.putting(new[0].given, str(new[0].item["digest"]), of=owners[0]) as durable:
             way.turn()
             return database.write_joined(_take_in, _Coming(new, alike, way, durable))
     digests = [str(one.item["digest"]) for one in new] if measured else None
-    kept = blobs.put_many([one.given for one in new], digests, of=_owners(database, blobs, new, way))
+    kept = blobs.put_many([one.given for one in new], digests, of=owners)
     for one, digest in zip(new, kept, strict=True):
         one.item["digest"] = digest
     way.turn()
@@ -217,6 +219,7 @@ class _Arrival:
         self.study_uid, self.series_uid, self.sop_uid = study.uid, series.uid, instance.sop_uid
         self.patient = (self.study["patient"]["id"], self.study["patient"]["issuer"])
         self.given = given
+        self.key: tuple[bytes, bytes] | None = None  # of its study, where that is sealed
 
     @property
     def going(self) -> bool:
@@ -232,13 +235,13 @@ class _Alike:
     """Whether an arrival is the image that is kept under its UID, though its bytes are others."""
 
     def __init__(self, blobs: Blobs, same: Callable[[bytes, bytes | bytearray], bool]) -> None:
-        self._blobs, self._same = blobs, same
+        self.blobs, self._same = blobs, same
 
     def __call__(self, one: _Arrival, held: str) -> bool:
         if held == one.item["digest"]:
             return False  # the same bytes are put once more: should the disk have damaged them, they are mended
         try:
-            kept = self._blobs.get(held)
+            kept = self.blobs.get(held)
         except (NotFound, Refused):
             return False  # lost or damaged, so nobody can tell; what has come is kept beside it
         return kept != one.data and self._same(kept, one.data)
@@ -274,7 +277,7 @@ def _take_in(connection: sa.Connection, coming: Sequence[_Coming]) -> list[list[
         for (uid, sender), some in new.items()
         for event in _received_events(uid, some, sender, times[uid, sender])
     ]
-    append_within(connection, homed + events + aside, None, end=end)
+    append_within(connection, homed + events + aside, coming[0].alike.blobs, end=end)
     for each in coming:
         each.durable()  # nothing is indexed before its bytes are on disk
     return answers
@@ -365,6 +368,8 @@ def _received_events(study_uid: str, some: Sequence[_Arrival], sender: str, now:
         for one in part:
             study |= {name: value for name, value in one.study.items() if not study[name]}
         details = Plain(study=study, series=series, instances=[one.item for one in part])
+        if part[0].key is not None:
+            details = closed(details, part[0].key)
         yield Event(Kind.INSTANCES_RECEIVED, now, sender, study_uid, details)
 
 

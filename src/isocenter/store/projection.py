@@ -16,6 +16,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.record.event import Kind, Sealed
 from isocenter.record.states import READING, step
 from isocenter.store import tables as t
+from isocenter.store.arrival_words import opened
 from isocenter.store.arrivals import fold_instances
 from isocenter.store.blobs import Blobs
 from isocenter.store.erasures import fold_erasure
@@ -31,7 +32,7 @@ def project(entry: Sealed, blobs: Blobs | None, connection: sa.Connection, erase
 
     Args:
         entry: the sealed event.
-        blobs: where results lie; needed for `Kind.RESULT_MADE` only.
+        blobs: where results lie, and the keys of what is sealed.
         connection: in a transaction that holds the end of the journal.
         erased: studies that are erased by a later event; nobody can read their results again, and nobody needs to.
 
@@ -41,13 +42,17 @@ def project(entry: Sealed, blobs: Blobs | None, connection: sa.Connection, erase
     """
     if entry.event.kind is Kind.RESULT_MADE and entry.event.subject in erased:
         return
+    if entry.event.kind is Kind.INSTANCES_RECEIVED:
+        keyring, gone = None if blobs is None else blobs.keyring, entry.event.subject in erased
+        told = opened(entry.event.details, keyring, gone=gone)
+        fold_instances(told, entry.event.time.isoformat(), connection)
+        return
+    if entry.event.kind is Kind.PATIENTS_MERGED:
+        fold_merge(entry, connection, forgotten=bool(erased))
+        return
     fold = _FOLDS.get(entry.event.kind)
     if fold is not None:
         fold(entry, blobs, connection)
-
-
-def _received(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -> None:
-    fold_instances(entry.event.details, entry.event.time.isoformat(), connection)
 
 
 def _set_aside(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -> None:
@@ -191,7 +196,6 @@ def _replace(
 
 
 _FOLDS: dict[Kind, Callable[[Sealed, Blobs | None, sa.Connection], None]] = {
-    Kind.INSTANCES_RECEIVED: _received,
     Kind.INSTANCE_SET_ASIDE: _set_aside,
     Kind.RESULT_MADE: _result_made,
     Kind.READING_ASSIGNED: _reading,
@@ -207,7 +211,6 @@ _FOLDS: dict[Kind, Callable[[Sealed, Blobs | None, sa.Connection], None]] = {
     Kind.REJECTION_ENDED: fold_end,
     Kind.OBJECTS_PURGED: fold_purge,
     Kind.STUDY_ERASED: fold_erasure,
-    Kind.PATIENTS_MERGED: fold_merge,
     Kind.STUDIES_MOVED: fold_move,
     Kind.PATIENTS_UNDONE: fold_undo,
     Kind.STUDY_HOMED: fold_homed,
