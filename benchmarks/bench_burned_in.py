@@ -1,10 +1,14 @@
 """How often writing in the pixels is noticed, and how often an image without any is held: made-up images of four kinds.
 
     python benchmarks/bench_burned_in.py --images 400
+    python benchmarks/bench_burned_in.py --images 0 --data ../shared/data --real 300
 
 Every image is drawn anew: a font (of the machine, or the one that ships with Pillow), a size, a contrast, bright or
 dark, upright, turned by a quarter or slightly askew, over anatomy or beside it, sharp, blurred, or compressed as JPEG.
 Noticed is an image for which a line is found that lies on the letters; a false alarm is any line on one without.
+
+With `--data` the same writing is drawn on real CT and MR images of at least 128 pixels a side, in the values in which
+they are stored, and the whole decision is asked (`judge`), which does not search every image of that kind.
 """
 
 from __future__ import annotations
@@ -21,12 +25,17 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from isocenter.dicom.burned_in import written_lines
+from isocenter.dicom.burned_in import judge, written_lines
+from isocenter.dicom.elements import PIXELS, File, parse
+from isocenter.dicom.pixels import native
+from isocenter.dicom.scan import scan
+from isocenter.errors import IsocenterError
 from isocenter.methods.intervals import wilson
 
 KINDS = ("ultrasound", "radiograph", "film", "capture")
 WORDS = ("QUAXELBERG^ANNA", "Petersen, Ole", "ID 0047-1123", "12.05.1960", "Krankenhaus Mitte", "DOB 03/11/48 M",
          "MEIER K", "Acc: A778123", "MULLER-LUDENSCHEIDT, Hans-Georg", "1987-04-09 14:22:07")  # fmt: skip
+_LITTLE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
 Grey = npt.NDArray[np.float64]
 
 
@@ -97,8 +106,10 @@ def inscribed(rng: np.random.Generator, empty: Grey, kind: str, some: list[Path 
 
 
 def _mask(rng: np.random.Generator, some: list[Path | None], shape: tuple[int, int]) -> Grey:
-    while True:
+    for tries in range(100):
         words, size = str(rng.choice(WORDS)), int(rng.integers(10, 41))
+        if tries >= 20:  # a small image: the smallest letters, and of them the words that there is room for
+            words, size = min(WORDS, key=len), 10
         chosen = some[rng.integers(len(some))]
         font = ImageFont.load_default(size) if chosen is None else ImageFont.truetype(str(chosen), size)
         page = Image.new("L", (2 * size * len(words) + 20, 3 * size))
@@ -109,6 +120,7 @@ def _mask(rng: np.random.Generator, some: list[Path | None], shape: tuple[int, i
         mask = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
         if mask.shape[0] < shape[0] and mask.shape[1] < shape[1]:
             return mask
+    raise SystemExit(f"an image of {shape[0]} x {shape[1]} pixels has no room for writing")
 
 
 def stored(rng: np.random.Generator, grey: Grey, kind: str) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint8]:
@@ -123,6 +135,62 @@ def stored(rng: np.random.Generator, grey: Grey, kind: str) -> npt.NDArray[np.ui
     return eight
 
 
+def real(folder: Path, most: int, seed: int) -> list[tuple[bytes, File]]:
+    """So many images of CT and MR, native and grey, drawn from all that lie in a folder."""
+    rng, chosen, seen = np.random.default_rng((seed, 98)), list[tuple[bytes, File]](), 0
+    for place in sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".zip", ".dcm")):
+        for _, data in scan(place):
+            file = _grey_slice(data)
+            if file is None or not isinstance(data, bytes):
+                continue
+            seen += 1
+            at = len(chosen) if len(chosen) < most else int(rng.integers(seen))
+            if at < most:
+                chosen[at : at + 1] = [(data, file)]
+    return chosen
+
+
+def _grey_slice(data: bytes | IsocenterError) -> File | None:
+    if isinstance(data, IsocenterError):
+        return None
+    try:
+        file = parse(data)
+        pixels = native(file)
+    except IsocenterError:
+        return None
+    wanted = file.ascii(0x00080060) in ("CT", "MR") and file.syntax in _LITTLE
+    if not wanted or pixels is None or pixels.ndim != 3 or pixels.dtype.kind not in "iu":
+        return None
+    return file if min(pixels.shape[1:]) >= 128 else None
+
+
+def on_real(folder: Path, most: int, seed: int, some: list[Path | None]) -> dict[str, list[float]]:
+    """How often writing on real images is noticed and covered, and how often such an image is held without any."""
+    counts: dict[str, int] = defaultdict(int)
+    images = real(folder, most, seed)
+    for number, (data, file) in enumerate(images):
+        rng = np.random.default_rng((seed, 99, number))
+        counts["held"] += judge(file, data).state != "clean"
+        pixels = native(file)
+        assert pixels is not None
+        low, high = float(pixels[0].min()), float(pixels[0].max())
+        grey = (pixels[0] - low) / max(high - low, 1.0)
+        drawn, letters = inscribed(rng, grey, "ct-mr", some)
+        changed = np.array(pixels)
+        changed[0] = np.where(letters > 0, (low + drawn * (high - low)).round().astype(pixels.dtype), pixels[0])
+        at = file.dataset[PIXELS][1]
+        written = data[:at] + changed.tobytes() + data[at + changed.nbytes :]
+        verdict = judge(parse(written), written)
+        boxed = np.zeros(letters.shape, bool)
+        for _, top, left, bottom, right in verdict.boxes:
+            boxed[top:bottom, left:right] = True
+        share = float(boxed[letters > 0.4].mean())
+        counts["noticed"] += share >= 0.1
+        counts["flagged"] += verdict.state != "clean"
+        counts["covered"] += share >= 0.95
+    return {name: [count, len(images), *_percent(count, len(images))] for name, count in sorted(counts.items())}
+
+
 def _percent(count: int, of: int) -> list[float]:
     share = wilson(count, of)
     return [round(100 * x, 2) for x in (share.low, share.high)]
@@ -134,10 +202,13 @@ def main() -> None:
     asked.add_argument("--images", type=int, default=400, help="of each kind, with writing and without")
     asked.add_argument("--seed", type=int, default=20261126)
     asked.add_argument("--show", type=Path, help="folder that takes pictures of what was missed")
+    asked.add_argument("--data", type=Path, help="folder with real images of CT and MR")
+    asked.add_argument("--real", type=int, default=300, help="how many of them")
     given = asked.parse_args()
-    some, told = fonts(), {}
+    some = fonts()
+    told: dict[str, object] = {}
     started = time.process_time()
-    for kind in KINDS:
+    for kind in KINDS if given.images else ():
         counts: dict[str, int] = defaultdict(int)
         for number in range(given.images):
             rng = np.random.default_rng((given.seed, KINDS.index(kind), number))
@@ -157,7 +228,10 @@ def main() -> None:
         told[kind] = {
             name: [count, given.images, *_percent(count, given.images)] for name, count in sorted(counts.items())
         }
-    told["processor_s_an_image"] = round((time.process_time() - started) / (2 * given.images * len(KINDS)), 3)
+    if given.images:
+        told["processor_s_an_image"] = round((time.process_time() - started) / (2 * given.images * len(KINDS)), 3)
+    if given.data:
+        told["ct-mr"] = on_real(given.data, given.real, given.seed, some)
     print(json.dumps(told, indent=2))
 
 

@@ -33,7 +33,7 @@ _ULTRASOUND = frozenset(_ROOT + tail for tail in ("3", "3.1", "6", "6.1"))
 _PHOTOGRAPHS = frozenset(
     _ROOT + tail for tail in ("77.1.1", "77.1.1.1", "77.1.2.1", "77.1.4", "77.1.4.1", "77.1.5.1", "77.1.5.2", "77.1.6")
 )
-# Computed straight from what a detector measured: letters can only have been added with their brightest value.
+# Computed straight from what a detector measured: letters can only have been added, and with one value.
 _MEASURED = frozenset(
     _ROOT + tail for tail in ("2", "2.1", "2.2", "4", "4.1", "4.3", "4.4", "128", "128.1", "130", "20", "5", "481.2")
 )
@@ -81,8 +81,8 @@ def judge(file: File, data: bytes) -> Verdict:
     outside = _outside(file) if kind in _ULTRASOUND else ()
     if kind in _ULTRASOUND and not outside and not file.items(_REGIONS):
         return Verdict("review", "an ultrasound image that does not say where its image lies")
-    if kind in _MEASURED and not _has_full_white(file):
-        return Verdict("clean", "measured values without any at the brightest", searched=True)
+    if kind in _MEASURED and not _may_be_drawn_on(file):
+        return Verdict("clean", "measured values, none of which many pixels share", searched=True)
     try:
         found = _searched(file, data, outside)
     except IsocenterError as fault:
@@ -142,19 +142,32 @@ def _outside(file: File) -> tuple[Box, ...]:
     return tuple(found)
 
 
-def _has_full_white(file: File) -> bool:
-    """Whether many pixels share the very brightest value, as drawn letters do and measured values do not."""
+def _may_be_drawn_on(file: File) -> bool:
+    """Whether many pixels share one value, as drawn letters do and measured values do not.
+
+    The very brightest value, or one that is far more frequent than the values beside it. The darkest ones are left out:
+    there lies what is around the patient.
+    """
     try:
         values = native(file)
     except IsocenterError:
         return True
     if values is None or values.dtype.kind == "f":
         return values is None
-    for frame in _some(len(values)):
-        one = values[frame]
-        if int(np.count_nonzero(one == one.max())) >= 24:
-            return True
-    return False
+    return any(_has_drawn_value(values[frame]) for frame in _some(len(values)))
+
+
+def _has_drawn_value(one: npt.NDArray[Any]) -> bool:
+    low, high = int(one.min()), int(one.max())
+    if int(np.count_nonzero(one == high)) >= _CORE:
+        return True
+    if not 8 <= high - low <= _WIDEST:
+        return False
+    counts = np.bincount((one.astype(np.int32) - low).ravel(), minlength=high - low + 1).astype(np.float64)
+    beside = (ndimage.uniform_filter1d(counts, _BESIDE, mode="nearest") * _BESIDE - counts) / (_BESIDE - 1)
+    excess = (counts - beside) / np.sqrt(beside + 1)
+    above = int((high - low) * _FAINT) + 1
+    return bool(np.any((excess[above:] > _SPIKE) & (counts[above:] >= _CORE)))
 
 
 def _some(count: int) -> list[int]:
@@ -186,6 +199,7 @@ _FAINT, _CLEAR = 0.06, 0.1  # shares of the picture's range: contrast of letters
 _STEEP, _MANY, _TALL = 2.0, 5, 6  # letters of any value: how far above what is around, how many, how many pixels tall
 _CROSSED, _STRONG = 4, 0.13  # strokes that a quarter of a line's rows cross; share of the range by which it stands out
 _AROUND = 16  # pixels: the width of what counts as around
+_CORE, _BESIDE, _WIDEST = 12, 9, 1 << 17  # pixels of a drawn value, values beside it, values of a measured image
 _SPIKE, _SPIKES = 6.0, 6  # by how many deviations a drawn value is too frequent, and how many such are followed
 
 
