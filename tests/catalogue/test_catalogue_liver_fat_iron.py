@@ -65,6 +65,8 @@ def test_fat_and_iron_are_measured_and_nothing_is_exchanged(parts: tuple[Volume,
     assert answer.maps is not None and set(answer.maps) == {"PDFF", "R2*", "Field"}
     fat = answer.maps["PDFF"].array
     seen = truth["body"] & np.isfinite(fat)
+    assert np.count_nonzero(np.isfinite(fat) & ~truth["body"]) < 0.005 * truth["body"].sum()  # no specks in air
+    assert seen.sum() > 0.95 * truth["body"].sum()
     assert np.count_nonzero(np.abs(fat - truth["pdff"])[seen] > 40) == 0
     assert np.ptp(truth["field_hz"][truth["body"]]) > 450  # as strong as the test claims
 

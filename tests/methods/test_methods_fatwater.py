@@ -8,7 +8,7 @@ import pytest
 
 from isocenter.errors import Refused
 from isocenter.methods.fat_spectrum import fat_signal
-from isocenter.methods.fatwater import separate
+from isocenter.methods.fatwater import body, separate
 
 SPACING = (5.0, 2.0, 2.0)
 EVEN = (np.arange(6) * 1.15 + 1.1) / 1000
@@ -99,3 +99,19 @@ def test_what_cannot_be_separated() -> None:
         separate(flat, EVEN, 3.0, SPACING, turning="left")
     with pytest.raises(Refused, match="look alike"):
         separate(flat[:3], np.array([2.3, 4.6, 6.9]) / 1000, 3.0, SPACING)
+
+
+def test_noise_in_air_is_left_out_of_the_body() -> None:
+    """Air that is bright by chance: single specks, and whole clouds where noise is above the threshold of signal."""
+    rng = np.random.default_rng(4)
+    y, x = np.indices((64, 64))
+    inside = np.broadcast_to((y - 32) ** 2 + (x - 32) ** 2 < 22**2, (3, 64, 64))
+    vessel = (y - 32) ** 2 + (x - 40) ** 2 < 3**2
+    residual = np.where(inside, 0.1, rng.normal(0.7, 0.1, inside.shape))
+    residual[:, vessel] = 0.9  # blood that pulses fits no model, and is body all the same
+    noisy = inside | (rng.random(inside.shape) < 0.9)
+    told = body(noisy, 0.04, residual)
+    assert told[inside].all() and np.count_nonzero(told & ~inside) < 0.01 * np.count_nonzero(told)
+    specks = inside | (rng.random(inside.shape) < 0.02)
+    alone = body(specks, 0.04)  # of three echoes, which leave no residual
+    assert alone[inside].all() and np.count_nonzero(alone & ~inside) < 0.01 * np.count_nonzero(inside)
