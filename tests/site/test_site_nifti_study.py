@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -15,8 +16,8 @@ from typer.testing import CliRunner
 from isocenter.cli import app
 from isocenter.errors import Refused, Unavailable
 from isocenter.forms import nifti
-from isocenter.site.loading import read_nifti
-from isocenter.space import Geometry, Region, Volume
+from isocenter.site.loading import read_nifti, regions_of, volumes_of
+from isocenter.space import Geometry, Region, Volume, resample_region
 from isocenter.testing.phantoms import checkerboards
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "catalogue"))
@@ -61,6 +62,20 @@ def test_the_numbers_are_those_of_the_same_voxels_in_dicom(ct: Path) -> None:
     (labels,) = asked(ct / "image.nii.gz", "--mask", ct / "both.nii.gz", "--modality", "CT", "--only", "radiomics")
     assert [f["where"]["label"] for f in labels["findings"]] == ["both 1", "both 2"]
     assert sorted(values(labels).values()) == pytest.approx(sorted(values(truth).values()), rel=1e-9)
+
+
+def test_a_mask_as_other_programs_write_it(ct: Path) -> None:
+    """Turned round, with one point in time: the same voxels of the patient."""
+    canonical = nibabel.as_closest_canonical(nibabel.load(ct / "both.nii.gz"))
+    again = nibabel.Nifti1Image(np.asarray(canonical.dataobj)[..., None], canonical.affine)
+    (ct / "turned.nii.gz").write_bytes(gzip.compress(again.to_bytes()))
+    masks = []
+    for name in ("both.nii.gz", "turned.nii.gz"):
+        held = read_nifti(ct / "image.nii.gz", [ct / name], "CT")
+        ((study,), (image, drawn)) = held.studies, held.studies[0].series
+        grid = volumes_of(image, held)[0].geometry
+        masks.append([resample_region(r, grid).mask for r in regions_of(study, drawn, held)])
+    assert len(masks[0]) == 2 and all(np.array_equal(a, b) for a, b in zip(*masks, strict=True))
 
 
 def test_forms_that_need_dicom_are_left_out_with_their_reason(ct: Path, tmp_path: Path) -> None:

@@ -93,12 +93,14 @@ def regions_in(series: Series, get: Get) -> tuple[Region, ...]:
     held = _read(get(series.instances[0].digest))
     grid = replace(held.geometry, frame_of_reference=series.frame_of_reference)
     values = _labels(held, series.description)
+    array = held.array.reshape(grid.shape)
     name = series.description.removesuffix(".gz").removesuffix(".nii")
-    return tuple(Region(grid, mask=held.array == v, label=name if len(values) == 1 else f"{name} {v}") for v in values)
+    names = [name] if len(values) == 1 else [f"{name} {v}" for v in values]
+    return tuple(Region(grid, mask=array == v, label=label) for v, label in zip(values, names, strict=True))
 
 
 def _labels(held: Volume, name: str) -> list[int]:
-    if held.axes:
+    if held.axes and len(held.axes[0]) > 1:
         raise Refused(f"the mask {name} with {len(held.axes[0])} values of time", "a region has no time", "take one")
     values = np.unique(held.array)
     if not np.isfinite(values).all() or (values != np.rint(values)).any() or len(values) > _MOST_LABELS + 1:
