@@ -230,8 +230,11 @@ def readable(get: Callable[[str], bytes], lost: list[str]) -> None:
     [("seal", "trial"), ("move", "1.2.0", "trial"), ("arrive", "1.2.0", 0), ("arrive", "1.2.1", 1), ("merge", 0, 1),
      ("arrive", "1.2.2", 0), ("reject", "1.2.0"), ("erase", "1.2.0"), ("arrive", "1.2.0", 0), ("undo",)]
 )  # fmt: skip
+@example(
+    [("seal", "trial"), ("move", "1.2.0", "trial"), ("arrive", "1.2.0", 1), ("erase", "1.2.0"), ("keep", "1.2.0", 0)]
+)
 @settings(
-    max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=4, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
 )
 def test_every_study_that_was_not_erased_reads_its_bytes_and_no_erased_one_does(steps: list[Any]) -> None:
     hold(steps)

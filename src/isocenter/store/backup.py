@@ -136,7 +136,7 @@ def restore(
         number, _ = hold_end(connection)
         if number:
             raise Conflict(f"a database with {number} events", "two pasts cannot be one", "restore into a new folder")
-        erased = {entry.event.subject for entry in _read(source) if entry.event.kind is Kind.STUDY_ERASED}
+        erased = {e.event.subject: e.number for e in _read(source) if e.event.kind is Kind.STUDY_ERASED}
         return adopt(connection, _checked(source, last, head, until, told), blobs, erased)
 
     number, last_hash = database.write(again)

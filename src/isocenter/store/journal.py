@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -191,12 +191,12 @@ def append_within(
 
 
 def adopt(
-    connection: sa.Connection, sealed: Iterable[Sealed], blobs: Blobs | None, erased: Collection[str] = ()
+    connection: sa.Connection, sealed: Iterable[Sealed], blobs: Blobs | None, erased: Mapping[str, int]
 ) -> tuple[int, str]:
     """Take entries that were sealed before into an empty journal, and fold them; number and hash of the last.
 
     Args:
-        erased: studies whose results cannot be read any more, because somebody had them erased later.
+        erased: number of the last entry that erased a study; what it had before cannot be read any more.
 
     Raises:
         Refused: one whose words the database would hold otherwise than they were sealed; WrongState as `append`.

@@ -7,7 +7,8 @@ The law ``index == fold(journal, blobs)`` holds because nothing else writes the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,24 +27,28 @@ from isocenter.store.rejections import fold_end, fold_purge, fold_rejection
 
 __all__ = ["project"]
 
+_NONE: Mapping[str, int] = MappingProxyType({})
 
-def project(entry: Sealed, blobs: Blobs | None, connection: sa.Connection, erased: Collection[str] = ()) -> None:
+
+def project(entry: Sealed, blobs: Blobs | None, connection: sa.Connection, erased: Mapping[str, int] = _NONE) -> None:
     """Bring the index up to one event, in the caller's transaction.
 
     Args:
         entry: the sealed event.
         blobs: where results lie, and the keys of what is sealed.
         connection: in a transaction that holds the end of the journal.
-        erased: studies that are erased by a later event; nobody can read their results again, and nobody needs to.
+        erased: number of the last event that erased a study; nobody can read again what it had before, and nobody
+            needs to. What came anew since is another matter.
 
     Raises:
         WrongState: the reading's life has no such step.
         Refused, NotFound: the event speaks of bytes that are not there or do not fit.
     """
-    if entry.event.kind is Kind.RESULT_MADE and entry.event.subject in erased:
+    gone = entry.number < erased.get(entry.event.subject, 0)
+    if entry.event.kind is Kind.RESULT_MADE and gone:
         return
     if entry.event.kind is Kind.INSTANCES_RECEIVED:
-        keyring, gone = None if blobs is None else blobs.keyring, entry.event.subject in erased
+        keyring = None if blobs is None else blobs.keyring
         told = opened(entry.event.details, keyring, gone=gone)
         fold_instances(told, entry.event.time.isoformat(), connection)
         return

@@ -28,8 +28,8 @@ def rebuild(database: Database, blobs: Blobs) -> int:
         connection.execute(sa.select(chain.c.number).with_for_update())
         for table in PROJECTION:
             connection.execute(table.delete())
-        gone = sa.select(event.c.subject).where(event.c.kind == str(Kind.STUDY_ERASED))
-        erased = set(connection.execute(gone).scalars())
+        gone = sa.select(event.c.subject, sa.func.max(event.c.number)).where(event.c.kind == str(Kind.STUDY_ERASED))
+        erased = {str(uid): int(last) for uid, last in connection.execute(gone.group_by(event.c.subject))}
         count = 0
         for entry in entries(connection):
             project(entry, blobs, connection, erased)
