@@ -20,10 +20,16 @@ def made(size: int, frames: int, depth: int) -> tuple[np.ndarray, np.ndarray, np
     unit, blood = flow_mr.cane((depth, size, size), 140.0 / size, 10.0)
     beat, rng = flow_mr.waveform(frames, 20.0), np.random.default_rng(0)
     velocity = np.empty((3, frames, *blood.shape), np.float32)
+    wrapped = np.empty_like(velocity)
     for k in range(3):
+        along = unit[k].astype(np.float32)
         for t in range(frames):
-            velocity[k, t] = 1.3 * beat[t] * unit[k] + 0.05 * rng.standard_normal(blood.shape) + 0.03
-    return (velocity + 1.0) % 2.0 - 1.0, velocity, 1.0 + 0.5 * blood
+            one = rng.standard_normal(blood.shape, dtype=np.float32)
+            one *= np.float32(0.05)
+            one += np.float32(1.3 * beat[t]) * along + np.float32(0.03)
+            velocity[k, t] = one
+            wrapped[k, t] = one - 2.0 * np.rint(0.5 * one)
+    return wrapped, velocity, 1.0 + 0.5 * blood
 
 
 def main() -> None:

@@ -173,7 +173,8 @@ def test_a_port_in_use_says_so_and_what_to_do(tmp_path: Path) -> None:
         assert "--port" in err
         code, _, err = run("serve", "--port", "0", "--dicom-port", str(port), "--folder", str(tmp_path / "archive"))
         assert code == 2
-        assert str(port) in err
+        assert str(port) in err and "--dicom-port" in err
+    assert not (tmp_path / "archive").exists()  # nothing was begun
 
 
 def test_a_second_server_on_the_same_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from isocenter.cli import Json, Where, app, settings
+from isocenter.errors import Unavailable
 
 __all__: list[str] = []
 
@@ -93,6 +95,7 @@ def serve(
 
     screen = Screen(as_json)
     chosen = settings(folder, port=port, dicom_port=dicom_port, host=host, peers=peers, workers=workers)
+    _must_be_free(chosen)
     house = open_house(chosen, server=True)
     try:
         secret = house.first_person()
@@ -153,6 +156,28 @@ def manual(
     written = write_manual(folder)
     screen.answer({"pages": [str(p) for p in written]})
     screen.say(f"{len(written)} pages written to {folder}")
+
+
+def _must_be_free(chosen: Any) -> None:
+    """Ask for the ports before an archive is opened and workers are started, so that nobody waits for a refusal.
+
+    Raises:
+        Unavailable: another program listens there.
+    """
+    from isocenter.doors import tls
+
+    own = chosen.host if tls.is_loopback(chosen.host) or chosen.dicom_plain else "127.0.0.1"
+    for host, port, name in ((chosen.host, chosen.port, "--port"), (own, chosen.dicom_port, "--dicom-port")):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as asked:
+            asked.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                asked.bind((host, port))
+            except OSError as taken:
+                raise Unavailable(
+                    f"port {port} on {host}",
+                    f"it cannot be opened ({taken.strerror}): another program listens there, perhaps this one already",
+                    f"stop the other program, or give another port with {name}",
+                ) from taken
 
 
 def _until_told() -> None:

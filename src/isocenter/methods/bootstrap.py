@@ -11,10 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from isocenter.errors import Refused
 from isocenter.methods.intervals import Estimate
+from isocenter.methods.shares import in_parts
 
 __all__ = ["areas", "by_patient"]
 
@@ -73,13 +74,21 @@ def _counts(people: int, times: int, seed: int) -> npt.NDArray[np.int32]:
     return counts
 
 
-@njit(parallel=True, cache=True)
 def _weighted(
     counts: npt.NDArray[np.int32], place: npt.NDArray[np.int64], sick: npt.NDArray[np.int64],
     ends: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float64]:  # fmt: skip
     found = np.empty(len(counts))
-    for k in prange(len(counts)):
+    in_parts(_weigh, len(counts), counts, place, sick, ends, found, least=16)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _weigh(
+    first: int, last: int, counts: npt.NDArray[np.int32], place: npt.NDArray[np.int64], sick: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64], found: npt.NDArray[np.float64],
+) -> None:  # fmt: skip
+    for k in range(first, last):
         won, below, ill, at = 0.0, 0.0, 0.0, 0
         for end in ends:
             tie_ill, tie_well = 0.0, 0.0
@@ -92,7 +101,6 @@ def _weighted(
             below += tie_well
             ill += tie_ill
         found[k] = won / (ill * below) if ill > 0 and below > 0 else np.nan
-    return found
 
 
 def by_patient(

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
+from numba import njit
 
 from isocenter.errors import Refused
+from isocenter.methods.shares import in_parts
 
 __all__ = ["Surfaces", "dice", "jaccard", "surfaces"]
 
@@ -163,13 +164,27 @@ def _cropped(a: Mask, b: Mask) -> tuple[Mask, Mask]:
     return inner[0], inner[1]
 
 
-@njit(parallel=True, cache=True)
+_WORTH = 1 << 17  # voxels that are worth a thread
+
+
+def _layers(kernel: Any, codes: Any, *given: Any) -> None:
+    """A kernel over the layers of a picture, by as many threads as they are worth."""
+    in_parts(kernel, len(codes), codes, *given, least=max(1, _WORTH // max(1, codes[0].size if len(codes) else 1)))
+
+
 def _codes(mask: Any) -> Any:
     """Which corners of each cell of 2 x 2 x 2 voxels (2 x 2 in one layer) are filled; 0 where there is no surface."""
     layers, rows, columns = mask.shape
+    codes = np.zeros((layers if layers == 1 else layers - 1, rows - 1, columns - 1), np.uint8)
+    _layers(_coded, codes, mask)
+    return codes
+
+
+@njit(cache=True, nogil=True)
+def _coded(first: int, last: int, codes: Any, mask: Any) -> None:
+    layers, rows, columns = mask.shape
     flat = layers == 1
-    codes = np.zeros((layers if flat else layers - 1, rows - 1, columns - 1), np.uint8)
-    for z in prange(codes.shape[0]):
+    for z in range(first, last):
         for y in range(rows - 1):
             for x in range(columns - 1):
                 code = mask[z, y, x] | mask[z, y, x + 1] << 1 | mask[z, y + 1, x] << 2 | mask[z, y + 1, x + 1] << 3
@@ -178,29 +193,38 @@ def _codes(mask: Any) -> Any:
                     code |= mask[z + 1, y + 1, x] << 6 | mask[z + 1, y + 1, x + 1] << 7
                 full = 15 if flat else 255
                 codes[z, y, x] = 0 if code == full else code
-    return codes
 
 
-@njit(parallel=True, cache=True)
 def _places(codes: Any) -> Any:
     """(n, 3) index of every cell with a surface, in order."""
-    layers, rows, columns = codes.shape
-    starts = np.zeros(layers + 1, np.int64)
-    for z in prange(layers):
-        starts[z + 1] = np.count_nonzero(codes[z])
-    for z in range(layers):
-        starts[z + 1] += starts[z]
-    found = np.empty((starts[layers], 3), np.int32)
-    for z in prange(layers):
-        at = starts[z]
-        for y in range(rows):
-            for x in range(columns):
-                if codes[z, y, x]:
-                    found[at, 0], found[at, 1], found[at, 2] = z, y, x
-                    at += 1
+    counts = np.zeros(len(codes), np.int64)
+    _layers(_counted, codes, counts)
+    starts = np.cumsum(counts) - counts
+    found = np.empty((int(counts.sum()), 3), np.int32)
+    _layers(_listed, codes, starts, found)
     return found
 
 
+@njit(cache=True, nogil=True)
+def _counted(first: int, last: int, codes: Any, counts: Any) -> None:
+    for z in range(first, last):
+        for y in range(codes.shape[1]):
+            for x in range(codes.shape[2]):
+                counts[z] += codes[z, y, x] != 0
+
+
+@njit(cache=True, nogil=True)
+def _listed(first: int, last: int, codes: Any, starts: Any, found: Any) -> None:
+    for z in range(first, last):
+        at = starts[z]
+        for y in range(codes.shape[1]):
+            for x in range(codes.shape[2]):
+                if codes[z, y, x]:
+                    found[at, 0], found[at, 1], found[at, 2] = z, y, x
+                    at += 1
+
+
+_FEW = 1 << 12  # places that are worth a thread
 _ROWS_LOOKED_AT = 200  # rows around a place that are looked at one by one, before whole layers are
 
 
@@ -211,13 +235,19 @@ def _distances(codes: Any, places: Any, sz: float, sy: float, sx: float) -> npt.
     are looked at from the nearest on, until none can be nearer. What is not found within a few hundred rows is found
     by the transform of whole layers.
     """
-    in_row = _in_rows(codes)
+    in_row = np.empty(codes.shape, np.int16)
+    _layers(_in_rows, codes, in_row)
     steps, beyond = _around(sz, sy)
-    found = _close(in_row, places, steps, beyond, sz, sy, sx)
+    found = np.full(len(places), np.nan)
+    in_parts(_close, len(places), in_row, places, steps, beyond, sz, sy, sx, found, least=_FEW)
     far = np.flatnonzero(np.isnan(found))
     if len(far):
-        found[far] = _nearest(in_row, np.ascontiguousarray(places[far]), sz, sy, sx)
-    return np.asarray(found, np.float64)
+        in_layer = np.full(in_row.shape, -1, np.int16)
+        _layers(_in_layers, in_row, sy, sx, in_layer)
+        away = np.empty(len(far))
+        in_parts(_nearest, len(far), in_row, in_layer, places[far], sz, sy, sx, away, least=_FEW)
+        found[far] = away
+    return found
 
 
 @lru_cache(maxsize=32)
@@ -235,12 +265,14 @@ def _around(sz: float, sy: float) -> tuple[npt.NDArray[np.int32], float]:
     return np.stack([z[inside], y[inside]], 1).astype(np.int32), beyond
 
 
-@njit(parallel=True, cache=True)
-def _close(in_row: Any, places: Any, steps: Any, beyond: float, sz: float, sy: float, sx: float) -> Any:
-    """Distance from each place where it is proven by the rows around alone; NaN elsewhere."""
+@njit(cache=True, nogil=True)
+def _close(
+    first: int, last: int, in_row: Any, places: Any, steps: Any, beyond: float, sz: float, sy: float, sx: float,
+    out: Any,
+) -> None:  # fmt: skip
+    """Distance from each place where it is proven by the rows around alone; the others are left."""
     layers, rows, _ = in_row.shape
-    out = np.full(len(places), np.nan)
-    for i in prange(len(places)):
+    for i in range(first, last):
         z, y, x = places[i, 0], places[i, 1], places[i, 2]
         best = np.inf
         for k in range(len(steps)):
@@ -254,15 +286,13 @@ def _close(in_row: Any, places: Any, steps: Any, beyond: float, sz: float, sy: f
                     best = min(best, away + (sx * (x - column)) ** 2)
         if best <= beyond:
             out[i] = np.sqrt(best)
-    return out
 
 
-@njit(parallel=True, cache=True)
-def _in_rows(codes: Any) -> Any:
+@njit(cache=True, nogil=True)
+def _in_rows(first: int, last: int, codes: Any, in_row: Any) -> None:
     """Column of the nearest surface in the same row; -1 in a row without."""
-    layers, rows, columns = codes.shape
-    in_row = np.full(codes.shape, -1, np.int16)
-    for z in prange(layers):
+    _, rows, columns = codes.shape
+    for z in range(first, last):
         for y in range(rows):
             last = -1
             for x in range(columns):
@@ -276,19 +306,13 @@ def _in_rows(codes: Any) -> Any:
                 before = in_row[z, y, x]
                 if last >= 0 and (before < 0 or last - x < x - before):
                     in_row[z, y, x] = last
-    return in_row
 
 
-@njit(parallel=True, cache=True)
-def _nearest(in_row: Any, places: Any, sz: float, sy: float, sx: float) -> Any:
-    """Exact distance (mm) from each place to the nearest cell with a surface.
-
-    Separable, as Felzenszwalb & Huttenlocher (2012), but the last axis is searched only from the places that are asked
-    for, outwards, until no nearer one is possible.
-    """
-    layers, rows, columns = in_row.shape
-    in_layer = np.full(in_row.shape, -1, np.int16)  # row of the nearest surface in the same layer
-    for z in prange(layers):
+@njit(cache=True, nogil=True)
+def _in_layers(first: int, last: int, in_row: Any, sy: float, sx: float, in_layer: Any) -> None:
+    """Row of the nearest surface in the same layer; -1 is left in a layer without."""
+    _, rows, columns = in_row.shape
+    for z in range(first, last):
         heights, owners, starts = np.empty(rows), np.empty(rows, np.int64), np.empty(rows + 1)
         for x in range(columns):
             top = -1
@@ -315,8 +339,19 @@ def _nearest(in_row: Any, places: Any, sz: float, sy: float, sx: float) -> Any:
                 while starts[at + 1] < y:
                     at += 1
                 in_layer[z, y, x] = owners[at]
-    out = np.full(len(places), np.inf)
-    for i in prange(len(places)):
+
+
+@njit(cache=True, nogil=True)
+def _nearest(
+    first: int, last: int, in_row: Any, in_layer: Any, places: Any, sz: float, sy: float, sx: float, out: Any
+) -> None:
+    """Exact distance (mm) from each place to the nearest cell with a surface.
+
+    Separable, as Felzenszwalb & Huttenlocher (2012), but the last axis is searched only from the places that are asked
+    for, outwards, until no nearer one is possible.
+    """
+    layers = in_row.shape[0]
+    for i in range(first, last):
         z, y, x = places[i, 0], places[i, 1], places[i, 2]
         best = np.inf
         for away in range(layers):
@@ -329,7 +364,6 @@ def _nearest(in_row: Any, places: Any, sz: float, sy: float, sx: float) -> Any:
                     near = depth + (sy * (y - row)) ** 2 + (sx * (x - in_row[k, row, x])) ** 2
                     best = min(best, near)
         out[i] = np.sqrt(best)
-    return out
 
 
 @lru_cache(maxsize=32)
