@@ -169,6 +169,7 @@ def test_the_device_begins_early_with_large_images_only(tmp_path: Path) -> None:
     small = come(blobs)
     digest = small.digest()
     assert blobs.put_many([small]) == [digest] and began == []
+    assert len(blobs.put_many([b"result %d" % n for n in range(9)])) == 9 and began == []
     large = come(blobs, DATA * 7, piece=131_060)
     blobs.put_many([large])
     assert len(began) == 2 and began[0][0] == 0 and all(count >= 1 << 20 for _, count in began)

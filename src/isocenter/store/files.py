@@ -216,18 +216,16 @@ class Files:
         incoming.named()
         return None if named else final.parent
 
-    def _fill(self, descriptor: int, data: bytes | bytearray) -> bool:
-        """Write the whole of a file; whether it went past the page cache."""
-        file = Straight(self._disk, descriptor, worth=len(data) >= _LARGE)
-        file.write(memoryview(data))
-        return file.straight
+    def _fill(self, descriptor: int, data: bytes | bytearray) -> None:
+        """Write the whole of a file; a large one past the page cache."""
+        Straight(self._disk, descriptor, worth=len(data) >= _LARGE).write(memoryview(data))
 
     def _fill_some(self, some: Iterable[tuple[Path, bytes | bytearray]]) -> None:
         for temporary, data in some:
             descriptor = self._disk.create(temporary)
             try:
-                if not self._fill(descriptor, data):
-                    self._disk.begin_flush(descriptor, 0, len(data))
+                # The device is not told of each: the flush of all hands it what is left in one go, for half the price.
+                self._fill(descriptor, data)
             finally:
                 self._disk.close(descriptor)
 
