@@ -47,6 +47,17 @@ class Site:
     seconds: float = 0.0
 
 
+def left_on(page: Any, name: str) -> str:
+    """A picture of the page of a test that failed; its address, and what it says."""
+    try:
+        page.set_default_timeout(3000)
+        shot(page, name)
+        said = page.evaluate("document.body.innerText").replace("\n", " ")[:600]
+        return f"{page.url}: {said!r}"
+    except Exception as error:  # a page that does not answer is what is to be told
+        return f"{page.url}: no answer, {str(error).splitlines()[0]}"
+
+
 def shot(page: Any, name: str) -> None:
     """Keep a picture of the page, for people to look at."""
     SHOTS.mkdir(parents=True, exist_ok=True)

@@ -15,11 +15,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_eyes import FLAGS, Site, until
+from browser_eyes import FLAGS, Site, left_on, until
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "src/isocenter/doors/web/index.html"
 START_S = 300.0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """What a test that failed had on screen: its pages as pictures, and what each of them says."""
+    report: Any = yield
+    running = getattr(item, "funcargs", {}).get("browser")
+    if report.when == "call" and report.failed and running is not None:
+        pages = [page for context in running.contexts for page in context.pages]
+        seen = [left_on(page, f"failed-{item.name}-{n}"[:120]) for n, page in enumerate(pages[-8:])]
+        report.sections.append(("pages on screen", "\n".join(seen)))
+    return report
 
 
 @pytest.fixture(scope="session")

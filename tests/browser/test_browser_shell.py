@@ -167,3 +167,18 @@ def test_whoever_may_not_is_told_the_rule_and_who_grants_it(page: Any, context: 
     page.route("**/api/models", lambda route: route.fulfill(status=500, json={"error": told}))
     page.reload()
     page.get_by_role("alert").get_by_text("ab12").wait_for()
+
+
+def test_eight_pages_of_one_browser_load_and_hear_what_happens(context: Any) -> None:
+    """A browser opens six connections to a server: a live channel for each page would leave none for the seventh."""
+    pages = [context.new_page() for _ in range(8)]
+    for page in pages:
+        page.goto("/settings")
+        page.get_by_role("heading", name="Settings").wait_for()
+        page.locator(".live .fine").wait_for()
+    theme = lambda page: page.evaluate("document.documentElement.dataset.theme")  # noqa: E731
+    before = theme(pages[0])
+    for themes in ({before, "dark", "light"} - {before}, {before}):  # there and back
+        pages[0].keyboard.press("g")
+        pages[0].keyboard.press("t")
+        until(lambda wanted=themes: {theme(page) for page in pages} == wanted)

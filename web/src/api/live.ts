@@ -7,35 +7,24 @@ export interface Happening {
   who: string;
 }
 
+/** What the channel that all pages of a browser share tells each of them. */
+export type Said = { at: "open" | "lost" | "pulse" } | { at: "said"; data: string };
+
 /** When the live channel last spoke, and whether it is open. */
 export const heard = signal<Date | null>(null);
 export const live = signal(false);
 
 const listeners = new Set<(happening: Happening) => void>();
-let source: EventSource | null = null;
+let close: (() => void) | null = null;
 
 /** Open the channel once. The browser itself resumes it with the last event's number, so that nothing is missed. */
 export function listen(): void {
-  if (source) return;
-  source = new EventSource("/api/events");
-  source.onopen = () => {
-    live.value = true;
-    heard.value = new Date();
-  };
-  source.onerror = () => {
-    live.value = false;
-  };
-  source.onmessage = (message: MessageEvent<string>) => {
-    heard.value = new Date();
-    const happening = read(message);
-    if (happening) for (const listener of listeners) listener(happening);
-  };
-  source.addEventListener("pulse", () => (heard.value = new Date())); // nothing happened, but the channel lives
+  close ??= typeof SharedWorker === "undefined" ? ofOnesOwn() : shared();
 }
 
 export function hangUp(): void {
-  source?.close();
-  source = null;
+  close?.();
+  close = null;
   live.value = false;
 }
 
@@ -45,9 +34,45 @@ export function onHappening(listener: (happening: Happening) => void): () => voi
   return () => listeners.delete(listener);
 }
 
-function read(message: MessageEvent<string>): Happening | null {
+/** One channel for all pages of this browser: each would take one of the six connections that it opens to a server. */
+function shared(): () => void {
+  const worker = new SharedWorker(new URL("./live-worker.ts", import.meta.url), { type: "module", name: "isocenter-live" });
+  const { port } = worker;
+  worker.onerror = () => close && (hangUp(), (close = ofOnesOwn())); // its code did not come
+  port.onmessage = ({ data }: MessageEvent<Said>) => take(data);
+  const begin = () => port.postMessage("listen");
+  const end = () => port.postMessage("bye");
+  begin();
+  addEventListener("pagehide", end);
+  addEventListener("pageshow", begin); // a page that comes back from the browser's memory
+  return () => {
+    removeEventListener("pagehide", end);
+    removeEventListener("pageshow", begin);
+    end();
+    port.close();
+  };
+}
+
+/** Where a browser shares no worker between pages. */
+function ofOnesOwn(): () => void {
+  const source = new EventSource("/api/events");
+  source.onopen = () => take({ at: "open" });
+  source.onerror = () => take({ at: "lost" });
+  source.onmessage = (message: MessageEvent<string>) => take({ at: "said", data: message.data });
+  source.addEventListener("pulse", () => take({ at: "pulse" })); // nothing happened, but the channel lives
+  return () => source.close();
+}
+
+function take(said: Said): void {
+  if (said.at !== "pulse") live.value = said.at !== "lost";
+  if (said.at !== "lost") heard.value = new Date();
+  const happening = said.at === "said" && read(said.data);
+  if (happening) for (const listener of listeners) listener(happening);
+}
+
+function read(data: string): Happening | null {
   try {
-    const { kind = "", subject = "", who = "" } = JSON.parse(message.data) as Partial<Happening>;
+    const { kind = "", subject = "", who = "" } = JSON.parse(data) as Partial<Happening>;
     return { kind, subject, who };
   } catch {
     return null; // a line that is no event
