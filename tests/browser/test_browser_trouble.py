@@ -1,4 +1,4 @@
-"""What becomes of the images when graphics fail: they are drawn again as they hung."""
+"""What becomes of the images when graphics fail: they are drawn again as they hung and lay."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from isocenter.testing.phantoms.patient import Person, new, put_pixels, written
 pytestmark = pytest.mark.browser
 
 IMAGES, EDGE = 16, 160
-NAMES = ("first",)
+SERIES = {"lost": "Trouble"}
 
 
-def series(name: str, number: int) -> Iterator[bytes]:
-    person = Person("ISO-TROUBLE", "PHANTOM^TROUBLE", "O", "19700101", 1.7, 70.0)
+def series(name: str, number: int, study: str) -> Iterator[bytes]:
+    person = Person(f"ISO-{study.upper()}", "PHANTOM^TROUBLE", "O", "19700101", 1.7, 70.0)
     grey = np.random.default_rng(number).integers(1000, 1400, (EDGE, EDGE), dtype=np.uint16)
-    ds = new("trouble", person, seed=1, sop_class="1.2.840.10008.5.1.4.1.1.2", modality="CT", study="Trouble",
+    ds = new("trouble", person, seed=1, sop_class="1.2.840.10008.5.1.4.1.1.2", modality="CT", study=study,
              series=name, at=datetime(2026, 11, 1, 9), series_number=number, body_part="CHEST")  # fmt: skip
     ds.FrameOfReferenceUID, ds.PixelSpacing = f"1.2.3.{number}", [2.0, 2.0]
     ds.ImageOrientationPatient, ds.SliceThickness = [1, 0, 0, 0, 1, 0], 4.0
@@ -35,14 +35,14 @@ def series(name: str, number: int) -> Iterator[bytes]:
 
 @pytest.fixture(scope="module")
 def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    files = [file for number, name in enumerate(NAMES, 1) for file in series(name, number)]
+    files = [file for number, (name, of) in enumerate(SERIES.items(), 1) for file in series(name, number, of)]
     with own_archive(browser, tmp_path_factory.mktemp("trouble"), files) as there:
         yield there
 
 
-@pytest.fixture
-def study(page: Any, site: Site) -> str:
-    return str(page.request.get("/api/worklist?limit=1").json()["rows"][0]["study"])
+def study_of(page: Any, words: str) -> str:
+    rows = page.request.get("/api/worklist?limit=9").json()["rows"]
+    return str(next(row["study"] for row in rows if row["description"] == words))
 
 
 CONTEXTS = """
@@ -61,9 +61,30 @@ LOSE = """() => {
 }"""
 
 
-def test_a_lost_graphics_context_costs_nothing_but_a_moment(page: Any, study: str) -> None:
+PICTURES = "() => [...document.querySelectorAll('.viewport canvas.cornerstone-canvas')].map(one => one.toDataURL())"
+
+
+def turned_and_moved(page: Any) -> None:
+    """The stack zoomed, moved, mirrored and inverted; the axial plane zoomed, the two others tilted by it."""
+    middle = lambda n: page.locator(".stage > .viewport .canvas").nth(n).bounding_box()  # noqa: E731
+    for number in (0, 1):
+        box = middle(number)
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        for key, way in (("z", (0, -60)), ("p", (30, 20))):
+            page.keyboard.press(key)
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(x + way[0], y + way[1], steps=3)
+            page.mouse.up()
+        for key in ("Shift+F", "i") if number == 0 else ("Shift+ArrowRight", "Shift+ArrowRight"):
+            page.keyboard.press(key)
+    until(lambda: sum("oblique" in one for one in page.locator(".corner.tl").all_inner_texts()) == 2)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_a_lost_graphics_context_costs_nothing_but_a_moment(page: Any) -> None:
     page.add_init_script(CONTEXTS)
-    page.goto(f"/study/{study}")
+    page.goto(f"/study/{study_of(page, 'Trouble')}")
     page.locator(".corner.tr").wait_for()
     until(lambda: lit(page) > 0.02)
     page.keyboard.press("ArrowDown")
@@ -73,14 +94,17 @@ def test_a_lost_graphics_context_costs_nothing_but_a_moment(page: Any, study: st
     views = page.locator(".stage > .viewport")
     until(lambda: views.count() == 4 and all(lit(page, n) > 0.02 for n in range(4)))
     until(lambda: "images" not in " ".join(page.locator(".corner.br").all_inner_texts()))
+    turned_and_moved(page)
     words = lambda: page.locator(".corner.tr, .corner.bl").all_inner_texts()  # noqa: E731
+    pictures = lambda: page.evaluate(PICTURES)  # noqa: E731
+    drawn = pictures()
     places = lambda: [one.get_attribute("data-viewport") for one in views.all()]  # noqa: E731
     hung, before = words(), places()
     for _ in range(2):  # a driver that fails once fails again
         assert page.evaluate(LOSE) >= 1, "there is a context to lose"
         until(lambda old=frozenset(before): views.count() == 4 and all(places()) and not old & set(places()))
-        until(lambda: all(lit(page, n) > 0.02 for n in range(4)))
         until(lambda: words() == hung)
+        until(lambda: pictures() == drawn)
         before = places()
     page.keyboard.press("ArrowDown")
     page.locator(".corner.tr", has_text=f"11/{IMAGES}").first.wait_for()

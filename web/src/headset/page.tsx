@@ -48,13 +48,14 @@ function Stage({ parts, study }: { parts: Part[]; study: string }) {
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const [modes, setModes] = useState<XRSessionMode[] | null>(null);
   const [size, setSize] = useState("");
+  const [lost, setLost] = useState(false);
   const [failed, setFailed] = useState<Trouble | null>(null);
   useEffect(() => {
     let gone = false;
     // The library for three dimensions is a chunk of its own: nobody loads it who does not come here.
     import("./theatre").then(async ({ Theatre, headsets }) => {
       if (gone) return;
-      const made = await Theatre.open(canvas.current!, `/api/studies/${study}/surfaces.glb`);
+      const made = await Theatre.open(canvas.current!, `/api/studies/${study}/surfaces.glb`, setLost);
       if (gone) return made.close();
       theatre.current = made;
       setSize(made.size_mm.map((mm) => number(mm)).join(" × "));
@@ -78,7 +79,7 @@ function Stage({ parts, study }: { parts: Part[]; study: string }) {
         {failed ? <Failed trouble={failed} stands="The table and the download hold the same surfaces." /> : (
           <>
             <canvas ref={canvas} tabIndex={0} role="img" aria-label={`${parts.length} surfaces at true scale${size && `, ${size} mm`}; drag or arrows turn, wheel or plus and minus zoom`} />
-            <p class="muted" role="status">{size ? `${size} mm (side, height, depth)` : "Loading the surfaces"}</p>
+            <p class="muted" role="status">{lost ? "The graphics context was lost; the picture comes back with it" : size ? `${size} mm (side, height, depth)` : "Loading the surfaces"}</p>
           </>
         )}
       </div>

@@ -5,6 +5,8 @@ import { Trouble } from "../api/door";
 
 const modes: XRSessionMode[] = ["immersive-ar", "immersive-vr"];
 
+const LOSSES = ["webglcontextlost", "webglcontextrestored"];
+
 /** Which kinds of headset this browser has; none where it has no WebXR. */
 export async function headsets(): Promise<XRSessionMode[]> {
   const xr = navigator.xr;
@@ -18,8 +20,14 @@ export class Theatre {
   readonly size_mm: [number, number, number];
   private readonly observer: ResizeObserver;
   private readonly keys = (event: KeyboardEvent) => this.key(event);
+  private readonly losses = (event: Event) => {
+    const lost = event.type === "webglcontextlost";
+    this.lost(lost);
+    if (!lost) this.draw(); // the library has made its programs anew, and brings its surfaces with the next picture
+  };
 
-  static async open(canvas: HTMLCanvasElement, address: string): Promise<Theatre> {
+  /** `lost` hears when the graphics context is lost, and when it is back. */
+  static async open(canvas: HTMLCanvasElement, address: string, lost: (now: boolean) => void): Promise<Theatre> {
     let renderer: WebGLRenderer;
     try {
       renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
@@ -28,7 +36,7 @@ export class Theatre {
     }
     try {
       const { scene } = await new GLTFLoader().setWithCredentials(true).loadAsync(address);
-      return new Theatre(canvas, renderer, scene);
+      return new Theatre(canvas, renderer, scene, lost);
     } catch (error) {
       renderer.dispose();
       throw error;
@@ -43,6 +51,7 @@ export class Theatre {
     private readonly canvas: HTMLCanvasElement,
     private readonly renderer: WebGLRenderer,
     private readonly body: Object3D,
+    private readonly lost: (now: boolean) => void,
   ) {
     const box = new Box3().setFromObject(body);
     const size = box.getSize(new Vector3());
@@ -57,6 +66,7 @@ export class Theatre {
     this.controls = new OrbitControls(this.camera, canvas);
     this.controls.addEventListener("change", () => this.draw());
     canvas.addEventListener("keydown", this.keys);
+    for (const what of LOSSES) canvas.addEventListener(what, this.losses); // after the library's own
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(canvas.parentElement!);
     renderer.setClearColor(new Color(0x000000), 1);
@@ -90,6 +100,7 @@ export class Theatre {
   close(): void {
     this.observer.disconnect();
     this.canvas.removeEventListener("keydown", this.keys);
+    for (const what of LOSSES) this.canvas.removeEventListener(what, this.losses);
     this.controls.dispose();
     this.renderer.setAnimationLoop(null);
     this.renderer.dispose();

@@ -27,10 +27,15 @@ import { Stage } from "./stage";
 import { Thumbnails } from "./thumbnails";
 import { HandBar, ToolBar } from "./tool-bar";
 import { Untold } from "./untold";
+import { warmPlanes } from "../viewer/warm";
+import { whenStill } from "../kit/still";
 
 const otherStudy = signal<string | null>(null); // one window shows one study, so one signal is enough
 
-export { warm } from "../viewer/warm";
+export { warm, warmPlanes } from "../viewer/warm";
+
+/** So long nobody has done anything until planes are made ready, which takes the page a moment. */
+const STILL_MS = 1500;
 
 /** Read, decide and sign, with the eye on the image. */
 export function RoomPage({ study: uid }: { study: string }) {
@@ -40,6 +45,7 @@ export function RoomPage({ study: uid }: { study: string }) {
     void session.begin(() => desk.lightbox.soon());
     return () => (session.end(), desk.end());
   }, []);
+  useEffect(() => whenStill(STILL_MS, () => desk.lightbox.viewports.peek().some((one) => one.series.peek()?.noVolume === "") && void warmPlanes()), []);
   useOnlyStudy(uid, (other) => (otherStudy.value = other));
   useRoomKeys(desk);
   const state = session.study.state.value;

@@ -16,8 +16,9 @@ export function Peek({ desk, over }: { desk: Desk; over: Viewport }) {
   const series = over.series.value;
   const there = prior?.series.filter((one) => one.viewable);
   const shown = there?.find((one) => one.modality === series?.modality) ?? there?.[0];
+  const placed = over.state.value.at !== "loading";
   useEffect(() => {
-    if (!prior || !shown || !series) return;
+    if (!prior || !shown || !series || !placed) return;
     const view = new StackView(element.current!);
     let current = true;
     void (async () => {
@@ -35,7 +36,7 @@ export function Peek({ desk, over }: { desk: Desk; over: Viewport }) {
       element.current?.setAttribute("data-there", "");
     })().catch(() => undefined); // the note below says that nothing came
     return () => ((current = false), view.destroy());
-  }, [prior?.study, shown?.uid, series?.uid]);
+  }, [prior?.study, shown?.uid, series?.uid, placed]); // where it lies is known only while something hangs here: not so when a graphics context was lost
   return (
     <>
       <div class="canvas peek" ref={element} role="img" aria-label="Earlier study" />

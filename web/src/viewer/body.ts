@@ -82,6 +82,17 @@ export class BodyView implements Viewport {
     this.pan(-10 * by, 0);
   }
 
+  /** From where the body is looked at now. What is returned shows another body from there. */
+  lies(): ((again: Viewport) => void) | null {
+    if (this.state.peek().at !== "there") return null;
+    const camera = this.viewport.getCamera();
+    return (again) => {
+      if (!(again instanceof BodyView) || again.state.peek().at !== "there") return;
+      again.viewport.setCamera(camera);
+      again.viewport.render();
+    };
+  }
+
   reset(): void {
     if (this.state.value.at !== "there") return;
     this.viewport.resetCamera();

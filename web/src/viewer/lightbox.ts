@@ -96,6 +96,8 @@ export class Lightbox {
   /** How many images of a series are to be shown, while they are asked for. */
   private readonly growing = new Map<string, number>();
   private readonly hung = new Map<Viewport, Cell>();
+  /** How what hung in a lost drawing context lay. */
+  private readonly layIn = new WeakMap<Cell, (again: Viewport) => void>();
   private readonly forgets = [this.links.start(() => this.active.value, () => this.viewports.peek()), this.together(), this.carryPoint(), onLost((another) => void this.anew(another))];
 
   constructor() {
@@ -363,6 +365,10 @@ export class Lightbox {
     this.cine.stop();
     const [layout, number, views] = [this.layout.peek(), this.activeNumber.peek(), this.mounted];
     const cells = this.cells.peek().map((cell, i) => asItHangs(cell, views.get(i)));
+    cells.forEach((cell, i) => {
+      const lies = this.hung.get(views.get(i)!) && views.get(i)!.lies();
+      if (lies) this.layIn.set(cell, lies);
+    });
     this.cells.value = [];
     this.dropVolumes();
     await another;
@@ -429,6 +435,7 @@ export class Lightbox {
       if (view instanceof StackView) {
         await view.show(series, cell.at ? pictureAt(series, cell.at) : this.beginning(series));
         if (range && current()) view.setRange(range);
+        if (current()) this.lieAgain(view, cell);
         requestAnimationFrame(() => this.firstDrawn());
         return;
       }
@@ -439,9 +446,13 @@ export class Lightbox {
       }
       const volume = await this.volume(series);
       if (!current()) return;
-      if (view instanceof BodyView) return await view.show(volume);
+      if (view instanceof BodyView) {
+        await view.show(volume);
+        return current() ? this.lieAgain(view, cell) : undefined;
+      }
       this.point.value ??= volume.middle();
       if (before?.series !== cell.series) await view.show(volume, range, this.point.peek());
+      if (current()) this.lieAgain(view, cell);
       if (current()) await this.fuse(number, view, cell, series);
     } catch (error) {
       this.firstDrawn();
@@ -449,6 +460,12 @@ export class Lightbox {
       this.hung.delete(view);
       this.say(this.trouble, number, wordsOf(error));
     }
+  }
+
+  /** Once, as what hung here lay in a drawing context that was lost: zoomed, moved, turned, tilted. */
+  private lieAgain(view: View, cell: Cell): void {
+    this.layIn.get(cell)?.(view);
+    this.layIn.delete(cell);
   }
 
   /** Colours over a plane, where both series share a frame of reference or a registration joins them; else the refusal in words. */

@@ -225,6 +225,19 @@ export class PlaneView implements Viewport {
     this.drawn();
   }
 
+  /** How the plane lies now: tilted, zoomed, moved, turned, inverted. What is returned makes another plane lie so. */
+  lies(): ((again: Viewport) => void) | null {
+    if (this.state.peek().at !== "there") return null;
+    const [look, oblique, centre, state, inverted] = [this.look, this.oblique.peek(), this.centre, this.viewport.getViewState(), this.inverted.peek()];
+    return (again) => {
+      if (!(again instanceof PlaneView) || again.state.peek().at !== "there") return;
+      [again.look, again.oblique.value] = [look, oblique];
+      again.viewport.setViewState(state);
+      if (again.inverted.peek() !== inverted) again.turn("invert");
+      again.go(centre);
+    };
+  }
+
   reset(): void {
     if (this.state.value.at !== "there") return;
     this.straighten();

@@ -105,6 +105,9 @@ export class ServerView implements Viewport {
     this.draw();
   }
 
+  /** The server draws it: no context of this browser can be lost. */
+  lies = () => null;
+
   reset(): void {
     [this.right, this.down] = axes(this.plane);
     this.inverted = false;

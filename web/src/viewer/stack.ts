@@ -178,6 +178,23 @@ export class StackView implements Viewport {
     this.drawn();
   }
 
+  /** How the image lies now: zoomed, moved, turned, inverted. What is returned makes another stack lie so. */
+  lies(): ((again: Viewport) => void) | null {
+    const viewport = this.current();
+    if (!viewport || this.state.peek().at !== "there") return null;
+    const [presentation, inverted, moved] = [viewport.getViewPresentation(), this.inverted.peek(), this.moved];
+    return (again) => {
+      const other = again instanceof StackView && again.state.peek().at === "there" ? again.current() : undefined;
+      if (!(again instanceof StackView) || !other) return;
+      if (moved) other.setViewPresentation(presentation);
+      else other.setViewPresentation({ rotation: presentation.rotation, flipHorizontal: presentation.flipHorizontal, flipVertical: presentation.flipVertical });
+      if (again.inverted.peek() !== inverted) again.turn("invert");
+      again.moved = moved;
+      other.render();
+      again.drawn();
+    };
+  }
+
   reset(): void {
     const viewport = this.current();
     this.moved = false;

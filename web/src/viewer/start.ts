@@ -20,8 +20,23 @@ let shared: core.RenderingEngine | null = null;
 
 /** The one engine behind all viewports: drawing contexts are few in a browser, and volumes belong to the context that drew them. */
 export function engine(): core.RenderingEngine {
-  if (!shared || shared.hasBeenDestroyed) shared = new core.RenderingEngine("isocenter");
+  if (!shared || shared.hasBeenDestroyed) oneSample((shared = new core.RenderingEngine("isocenter")));
   return shared;
+}
+
+/** What the drawing library has beyond its published types: the canvases behind its viewports (Cornerstone 5.14). */
+interface Pooled {
+  _implementation?: { contextPool?: { contexts: { getOpenGLRenderWindow(): { getCanvas(): HTMLCanvasElement } }[] } };
+}
+
+/**
+ * A browser draws four samples for each pixel where nobody says otherwise, and edges of surfaces gain by it. Images and
+ * planes have none, and a processor that draws them takes several times as long. Whoever asks a canvas first decides.
+ */
+function oneSample(made: core.RenderingEngine): void {
+  for (const one of (made as unknown as Pooled)._implementation?.contextPool?.contexts ?? []) {
+    one.getOpenGLRenderWindow().getCanvas().getContext("webgl2", { antialias: false, depth: true, alpha: true, preserveDrawingBuffer: false, powerPreference: "high-performance" });
+  }
 }
 
 /** Whether the drawing context was lost, and another is being made: a driver was restarted, or another page took too much. */

@@ -3,7 +3,7 @@ import { effect, signal } from "@preact/signals";
 import { within } from "./deadline";
 import { idOf, type Loaded } from "./series";
 import { start } from "./start";
-import { type Texture, Uploads } from "./uploads";
+import { type Texture, Uploads, type Values } from "./uploads";
 import { dot, type Point3, plus } from "./viewport";
 
 const COARSE = 8;
@@ -51,21 +51,18 @@ export class SeriesVolume {
     const filling = volume as unknown as Filling;
     // The library would draw every plane with every image that comes. It never hears that all have come: with each new plane it would upload them all again.
     filling.load = () => undefined;
-    this.uploads = new Uploads(filling.vtkOpenGLTexture, this.ended.signal);
+    this.uploads = new Uploads(filling.vtkOpenGLTexture, (frame) => valuesOf(core.cache.getImage(volume.imageIds[frame]!)), this.ended.signal);
+    filling.vtkOpenGLTexture = this.uploads.texture;
     void this.fill();
     return this;
   }
 
-  /** Every eighth image first, so that all planes show the whole body early; then the rest. */
+  /** Every eighth image first, so that all planes show the whole body early; then the rest. Planes are drawn a few times on the way and when the last has come. */
   private async fill(): Promise<void> {
-    const numbers = this.series.pictures.map((_, number) => number);
-    await this.fetch(numbers.filter((number) => number % COARSE === 0));
-    if (!this.ended.signal.aborted) await this.fetch(numbers.filter((number) => number % COARSE !== 0));
-  }
-
-  /** Fetch images, and bring them on screen a few times on the way and when the last has come. */
-  private async fetch(numbers: number[]): Promise<void> {
     const uploads = this.uploads!;
+    const numbers = this.series.pictures.map((_, number) => number);
+    const coarse = numbers.filter((number) => number % COARSE === 0);
+    void this.series.prefetch(coarse); // they travel while the first plane is drawn
     await uploads.ready();
     let come = 0;
     let next = performance.now() + AGAIN_MS;
@@ -76,13 +73,17 @@ export class SeriesVolume {
       // Frames are drawn after what is due now: only then it is known how long they took.
       requestAnimationFrame(() => setTimeout(() => (next = performance.now() + Math.max(AGAIN_MS, SHARE * (performance.now() - began)))));
     };
-    await this.series.prefetch(numbers, (number) => {
+    const take = (number: number) => {
       if (this.ended.signal.aborted) return;
       const { imageId } = this.series.pictures[number]!;
-      uploads.take(this.volume!.getImageIdIndex(imageId)!, core.cache.getImage(imageId)!.getPixelData());
+      uploads.take(this.volume!.getImageIdIndex(imageId)!);
       come += 1;
       if (performance.now() > next) draw();
-    });
+    };
+    await this.series.prefetch(coarse, take);
+    const late = setTimeout(() => come && draw(), AGAIN_MS); // on a slow line the next image is far away
+    if (!this.ended.signal.aborted) await this.series.prefetch(numbers.filter((number) => number % COARSE !== 0), take);
+    clearTimeout(late);
     if (come) draw();
   }
 
@@ -166,6 +167,10 @@ export class SeriesVolume {
     core.utilities.genericViewportDisplaySetMetadataProvider.remove(this.set);
     if (core.cache.getVolume(this.id)) core.cache.removeVolumeLoadObject(this.id);
   }
+}
+
+function valuesOf(image: core.Types.IImage | undefined): Values | null {
+  return image ? { values: image.getPixelData(), ends: [image.minPixelValue, image.maxPixelValue] } : null;
 }
 
 /** A point moved along a direction so that it lies at a given depth. */

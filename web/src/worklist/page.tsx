@@ -47,7 +47,10 @@ export function WorklistPage() {
     if (!began.value && view && !q && !sort) askFor({ q: view.q, sort: view.sort, ai: view.ai });
     began.value = true;
     // The reader's code and its drawing engine are made ready in a pause, so that no step through the list waits for them.
-    const busy = whenStill(1500, () => void import("../room/page").then((room) => room.warm(), () => undefined));
+    let busy = whenStill(1500, () => void import("../room/page").then(async (room) => {
+      await room.warm();
+      busy = whenStill(1500, () => void room.warmPlanes());
+    }).catch(() => undefined));
     return () => (busy(), list.end());
   }, []);
   useEffect(() => void list.begin({ q: question().q, ai }), [q, ai]);
