@@ -50,7 +50,7 @@ def test_survival_two_groups_and_federations_by_key_and_address(desk: Any, axe: 
     page = desk("ito")
     page.goto("/cohorts?q=description:liver")
     page.get_by_text("120 of 124 studies").wait_for()
-    page.keyboard.press("2")
+    page.keyboard.press("4")
     page.get_by_role("heading", name="Say what ends it").wait_for()
     assert page.url.endswith("/cohorts/ask/survival?q=description%3Aliver")
     page.get_by_label("Until a study shows").fill(f"{LIVER}:1900..")
@@ -76,12 +76,43 @@ def test_survival_two_groups_and_federations_by_key_and_address(desk: Any, axe: 
     shot(page, "cohort-compare")
 
     page.get_by_role("heading", name="Cohorts").click()
-    page.keyboard.press("4")
+    page.keyboard.press("7")
     page.get_by_role("row", name="Chest X-ray opacity takes part").wait_for()
     page.get_by_role("button", name="PneumoniaMNIST").click()
     page.get_by_role("row", name="east").get_by_text("▲ east").wait_for()
     assert page.get_by_text("west 12").count() == 2 and faults(page, axe) == []
     shot(page, "cohort-federated")
+
+
+def test_plots_narrow_the_question_and_a_value_finds_its_percentile(desk: Any, axe: str) -> None:
+    page = desk("ito")
+    page.goto("/cohorts?q=description:liver")
+    page.get_by_text("120 of 124 studies").wait_for()
+    page.keyboard.press("2")
+    sex = page.get_by_role("region", name="Sex")
+    sex.get_by_role("button", name="M", exact=True).focus()
+    assert faults(page, axe) == []
+    shot(page, "cohort-plots")
+    page.keyboard.press("Enter")
+    page.get_by_text("60 of 124 studies").wait_for()
+    page.keyboard.press("u")
+    page.get_by_text("120 of 124 studies").wait_for()
+
+    page.keyboard.press("3")
+    page.get_by_label("Field").select_option(label="Liver volumetry: Volume mL")
+    page.get_by_label("Value in mL").fill("1500")
+    page.keyboard.press("Enter")
+    page.get_by_text("percentile of 40 people").wait_for()
+    assert "value=1500" in page.url and faults(page, axe) == []
+    shot(page, "cohort-percentile")
+    page.get_by_label("Sex").select_option("M")
+    page.get_by_role("heading", name="No figure: a percentile among fewer than 39 people").wait_for()
+
+    page.get_by_role("heading", name="Cohorts").click()
+    page.keyboard.press("6")
+    page.get_by_role("heading", name="Nothing has learned from these studies yet").wait_for()
+    assert faults(page, axe) == []
+    shot(page, "cohort-train")
 
 
 def test_one_version_has_nothing_to_be_held_against(desk: Any) -> None:

@@ -159,6 +159,9 @@ ABOUT = {
         GET /api/cohorts
         GET /api/cohorts/ask
         GET /api/cohorts/compare
+        GET /api/cohorts/learned
+        GET /api/cohorts/percentile
+        GET /api/cohorts/plots
         GET /api/cohorts/survival
         POST /api/cohorts
         GET /api/identities

@@ -18,6 +18,8 @@ router = APIRouter()
 _Question = Annotated[str, Query(max_length=1000)]
 _Column = Annotated[str, Query(max_length=200)]
 _Frozen = Annotated[str, Query(pattern=r"^[0-9a-f]{0,64}$")]
+_Value = Annotated[float, Query(ge=-1e12, le=1e12, allow_inf_nan=False)]
+_Age = Annotated[float | None, Query(ge=0, le=150, allow_inf_nan=False)]
 _Id = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$")]
 
 
@@ -62,6 +64,30 @@ def survival(
     """Time to the first later study that meets a condition: curves, numbers at risk, the test between groups."""
     here: PagesSite = site
     return here.cohorts.survival(event, by, q=q, id=id, who=who)
+
+
+@router.get("/api/cohorts/plots")
+def plots(site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "") -> Any:
+    """The figures of every field of a question, or of a frozen cohort. Counts below ten are withheld."""
+    here: PagesSite = site
+    return here.cohorts.plots(q=q, id=id, who=who)
+
+
+@router.get("/api/cohorts/percentile")
+def percentile(
+    site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "", field: _Column = "",
+    value: _Value = 0.0, age: _Age = None, sex: _Column = "",
+) -> Any:  # fmt: skip
+    """Where a value stands among the people of a question, or of a frozen cohort; without a field, the choices."""
+    here: PagesSite = site
+    return here.cohorts.percentile(field, value, age, sex, q=q, id=id, who=who)
+
+
+@router.get("/api/cohorts/learned")
+def learned(site: SiteHere, who: Annotated[Person, needs("cohorts")], q: _Question = "", id: _Frozen = "") -> Any:
+    """Training sets and models that learned from studies of a cohort, and of how many more they may."""
+    here: PagesSite = site
+    return here.cohorts.learned(q=q, id=id, who=who)
 
 
 @router.post("/api/cohorts")

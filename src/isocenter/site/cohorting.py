@@ -19,7 +19,7 @@ from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.errors import LimitReached, NotFound, Refused
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
-from isocenter.population import events, groups, table
+from isocenter.population import events, groups, percentiles, table
 from isocenter.population.table import Measured, Member
 from isocenter.reading.session import machine_of
 from isocenter.record import Cohort, Event, Kind, canonical, from_plain
@@ -37,6 +37,7 @@ _MOST = 20_000  # studies of one table
 _ALL = 10_000_000
 _SIGNED = ("signed", "amending")
 _ROWS = 200  # that a page shows; an export has all
+_PLOTS = 24  # on one page; a question narrows to others
 Closed = list[tuple[str, int]]
 """Reasons for which studies may not be used, with how many."""
 
@@ -98,6 +99,53 @@ class Cohorting:
         kept, everybody, closed = self._asked_of(who, **of)
         told = {"choices": groups.choices(kept), "fields": table.fields(kept), "closed": _closed(closed)}
         return {**told, **events.survived(kept, everybody, table.filters(event), by)} if event else told
+
+    def plots(self, *, who: Person, **of: str) -> dict[str, Any]:
+        """The figures of every field beside each other: histograms of numbers, counts of words."""
+        must(who, "cohorts")
+        kept, _, closed = self._asked_of(who, **of)
+        known = table.fields(kept)
+        charts = [{**f, **table.chart(kept, f["name"])} for f in known[:_PLOTS]]
+        return {"n": len(kept), "charts": charts, "more": max(0, len(known) - _PLOTS), "closed": _closed(closed)}
+
+    def percentile(
+        self, field: str = "", value: float = 0.0, age: float | None = None, sex: str = "", *, who: Person, **of: str
+    ) -> dict[str, Any]:
+        """Where one value stands among the people of a cohort; without a field, those that can be chosen.
+
+        Raises:
+            Refused: a field that is no number, or too few people for a percentile.
+        """
+        must(who, "cohorts")
+        kept, _, closed = self._asked_of(who, **of)
+        told = {"fields": [f for f in table.fields(kept) if f["kind"] == "number"], "closed": _closed(closed)}
+        told |= {"sexes": next((c["values"] for c in groups.choices(kept) if c["name"] == "sex"), [])}
+        return {**told, **percentiles.placed(kept, field, value, age=age, sex=sex)} if field else told
+
+    def learned(self, *, who: Person, **of: str) -> dict[str, Any]:
+        """What was learned from studies of a cohort, and of how many more a model may learn.
+
+        Returns:
+            open: studies whose terms of use allow training by this person; closed: why others may not; taken:
+            training sets that have studies of it; models: those that learned from any.
+        """
+        must(who, "cohorts")
+        kept, _, _ = self._asked_of(who, **of)
+        uids = {m.study for m in kept}
+        studies = [study for study, _, _ in self.index.listed(sorted(uids))] if uids else []
+        open_, closed = self.consents.sifted(studies, self.consents.use(Purpose.TRAINING, who=who))
+        taken = []
+        for s in self.journal.since(kinds=(Kind.EXAMPLES_TAKEN,), limit=_ALL, newest_first=True):
+            if n := len(uids & set(s.event.details.get("studies", ()))):
+                taken.append({
+                    "analysis": s.event.subject, "when": s.event.time.isoformat(), "by": s.event.who,
+                    "n": s.event.details.get("n"), "of_these": table.count_of(n),
+                    "by_class": s.event.details.get("by_class", {}), "digest": s.event.details.get("digest", ""),
+                })  # fmt: skip
+        return {
+            "n": len(uids), "open": table.count_of(len(open_)) if open_ else 0, "closed": _closed(closed),
+            "few": table.FEW, "taken": taken, "models": self.consents.learned(uids) if uids else [],
+        }  # fmt: skip
 
     def _asked_of(self, who: Person, *, q: str = "", id: str = "") -> tuple[list[Member], list[Member], Closed]:
         """Studies of a question, or of a frozen cohort; all that may be used of those people; and what may not."""

@@ -219,9 +219,9 @@ class Consenting:
             "cohorts": [{"id": id, "name": name} for id, name in cohorts.items()],
             "tables": [_row(s) for id in cohorts for s in self._events(Kind.COHORT_EXPORTED, id)],
         }  # fmt: skip
-        return {**told, "models": self._learned(uids, set(cohorts))}
+        return {**told, "models": self.learned(uids, set(cohorts))}
 
-    def _learned(self, uids: set[str], cohorts: set[str]) -> list[dict[str, Any]]:
+    def learned(self, uids: set[str], cohorts: Collection[str] = ()) -> list[dict[str, Any]]:
         """Models that learned from any of the studies, as the journal says or as their cards name images or studies."""
         found: dict[tuple[str, str], str] = {}
         for sealed in self._events(Kind.MODEL_TRAINED):

@@ -11,6 +11,9 @@ import { count, moment, number, unit } from "../words";
 import { Compare } from "./compare";
 import { Federated } from "./federated";
 import { Chart } from "./figures";
+import { Learned } from "./learned";
+import { Percentiles } from "./percentiles";
+import { Plots } from "./plots";
 import { Survival } from "./survival";
 import type { Column, Frozen, Table } from "./shapes";
 
@@ -19,8 +22,11 @@ const ASKED = "ask";
 
 const PARTS = [
   { part: "", name: "Table" },
+  { part: "plots", name: "Plots" },
+  { part: "percentiles", name: "Percentiles" },
   { part: "survival", name: "Survival" },
   { part: "compare", name: "Compare" },
+  { part: "train", name: "Train" },
   { part: "federated", name: "Federated" },
 ];
 
@@ -76,6 +82,9 @@ function Question({ id, part }: { id: string; part: string }) {
           <Shown of={table} what="the cohort">
             {(value) => {
               if (!value.of) return <Nobody closed={value.closed} />;
+              if (part === "plots") return <Plots id={id} q={q} />;
+              if (part === "percentiles") return <Percentiles id={id} q={q} />;
+              if (part === "train") return <Learned id={id} q={q} />;
               if (part === "survival") return <Survival id={id} q={q} />;
               if (part === "compare") return <Compare id={id} q={q} />;
               return <Whole table={value} id={id} q={q} frozen={frozen.current?.value ?? []} />;

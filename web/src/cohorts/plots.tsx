@@ -1,0 +1,109 @@
+import { useEffect, useRef } from "preact/hooks";
+import { ask } from "../api/door";
+import { Source } from "../api/load";
+import { Empty, Shown } from "../kit/states";
+import { address, setQuery } from "../router";
+import { count, number, unit } from "../words";
+import type { Column, Figures } from "./shapes";
+
+type Plot = Column & Figures;
+
+interface Told {
+  n: number;
+  charts: Plot[];
+  more: number;
+}
+
+/** A figure of every field; a press on a part of one is the next filter, and the key of undoing takes it off again. */
+export function Plots({ id, q }: { id: string; q: string }) {
+  const source = useRef<Source<Told>>(null);
+  source.current ??= new Source((abort) => {
+    const asked = address.value.searchParams.get("q") ?? "";
+    return ask<Told>(`/api/cohorts/plots?${new URLSearchParams(id ? { id } : { q: asked })}`, { abort, deadline_s: 60 });
+  });
+  const held = source.current;
+  useEffect(() => void held.load(), [id, q]);
+  useEffect(() => () => held.stop(), []);
+  const narrow = id ? null : (condition: string) => setQuery("q", [q, condition].filter(Boolean).join(" "), { keep: true });
+  return (
+    <Shown of={held} what="the plots">
+      {(told) => (told.charts.length ? (
+        <>
+          {!id && <p class="muted">A press on a bar or a word asks for those alone.</p>}
+          <div class="wall">{told.charts.map((one) => <Card key={one.name} of={one} narrow={narrow} />)}</div>
+          {told.more > 0 && <p class="muted">{count(told.more, "more field", "more fields")}: choose one in the table.</p>}
+        </>
+      ) : <Empty title="No study meets every filter">Take off the last one, or widen it; nothing is left to be drawn.</Empty>)}
+    </Shown>
+  );
+}
+
+type Narrow = ((condition: string) => void) | null;
+
+function Card({ of, narrow }: { of: Plot; narrow: Narrow }) {
+  return (
+    <section aria-label={of.title}>
+      <h2>{of.title} {of.unit && <span class="muted">{unit(of.unit)}</span>}</h2>
+      <p class="muted">n {of.n ?? `under ${of.few}`}{of.missing === null ? `, under ${of.few} missing` : of.missing ? `, ${of.missing} missing` : ""}{of.median !== null && `, median ${number(of.median)}`}</p>
+      {of.bins.length > 0 ? <Numbers of={of} narrow={narrow} /> : of.words.length > 0 ? <Words of={of} narrow={narrow} /> : <p>Withheld: fewer than {of.few} studies {of.kind === "words" ? "share a value" : "have it"}.</p>}
+    </section>
+  );
+}
+
+const [WIDE, HIGH, FOOT] = [280, 96, 18];
+
+/** To so many digits the ends of a bar are asked for; a little wider, so that no value on an end is lost. */
+const end = (value: number) => String(Number(value.toPrecision(6)));
+
+function Numbers({ of, narrow }: { of: Plot; narrow: Narrow }) {
+  const most = Math.max(1, ...of.bins.map((one) => one.n ?? 0));
+  const width = WIDE / of.bins.length;
+  const [first, last] = [of.bins[0]!, of.bins.at(-1)!];
+  const condition = (i: number) => `${of.name}:${end(of.bins[i]!.from)}..${end(of.bins[i]!.to)}`;
+  return (
+    <>
+      <svg class="histogram" viewBox={`0 0 ${WIDE} ${HIGH}`} width={WIDE} height={HIGH} role="img" aria-label={`Histogram of ${of.title}; the table below says the same`}>
+        {of.bins.map((one, i) => {
+          const tall = one.n === null ? 3 : (one.n / most) * (HIGH - FOOT);
+          return (
+            <g key={i} class={narrow ? "press" : undefined} onClick={narrow ? () => narrow(condition(i)) : undefined}>
+              <rect class="room" x={i * width} y={0} width={width} height={HIGH - FOOT} />
+              <rect class={one.n === null ? "withheld" : undefined} x={i * width + 1} y={HIGH - FOOT - tall} width={Math.max(1, width - 2)} height={tall} />
+            </g>
+          );
+        })}
+        <text x={0} y={HIGH - 4}>{number(first.from)}</text><text x={WIDE} y={HIGH - 4} text-anchor="end">{number(last.to)}</text>
+      </svg>
+      <details>
+        <summary>Table</summary>
+        <table class="plain">
+          <thead><tr><th scope="col">From, to</th><th scope="col" class="num">Studies</th></tr></thead>
+          <tbody>{of.bins.map((one, i) => <tr key={i}><td><Part narrow={narrow} condition={condition(i)}>{number(one.from)} to {number(one.to)}</Part></td><td class="num">{one.n ?? <span class="muted">under {of.few}</span>}</td></tr>)}</tbody>
+        </table>
+      </details>
+    </>
+  );
+}
+
+const SHOWN = 8;
+
+function Words({ of, narrow }: { of: Plot; narrow: Narrow }) {
+  const most = Math.max(...of.words.map((one) => one.n ?? 0));
+  const rest = of.words.length - SHOWN;
+  return (
+    <table class="plain">
+      <thead class="hidden"><tr><th scope="col">Value</th><th scope="col">Studies</th></tr></thead>
+      <tbody>{of.words.slice(0, SHOWN).map((one) => (
+        <tr key={one.word}>
+          <td><Part narrow={/[":]/.test(one.word) ? null : narrow} condition={`${of.name}:${/[\s,]/.test(one.word) ? `"${one.word}"` : one.word}`}>{one.word}</Part></td>
+          <td class="num"><svg class="small-bars" width="90" height="10" viewBox="0 0 90 10" aria-hidden="true"><rect x={0} y={1} width={(90 * one.n!) / most} height={8} /></svg> {one.n}</td>
+        </tr>
+      ))}</tbody>
+      {(rest > 0 || !!of.withheld) && <caption class="muted">{[rest > 0 && `${rest} more values`, of.withheld && `${count(of.withheld, "value")} of fewer than ${of.few} studies`].filter(Boolean).join(", ")}</caption>}
+    </table>
+  );
+}
+
+function Part({ narrow, condition, children }: { narrow: Narrow; condition: string; children: preact.ComponentChildren }) {
+  return narrow ? <button type="button" class="quiet link" onClick={() => narrow(condition)}>{children}</button> : <>{children}</>;
+}
