@@ -1,10 +1,11 @@
-"""What becomes of the images when graphics fail: they are drawn again as they hung and lay."""
+"""What becomes of the images when graphics fail (drawn again as they hung and lay) and on a slow line (sent small)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from isocenter.testing.phantoms.patient import Person, new, put_pixels, written
 pytestmark = pytest.mark.browser
 
 IMAGES, EDGE = 16, 160
-SERIES = {"lost": "Trouble"}
+SERIES = {"lost": "Trouble", "first": "Slow line", "second": "Slow line", "third": "Slow line"}
 
 
 def series(name: str, number: int, study: str) -> Iterator[bytes]:
@@ -108,3 +109,37 @@ def test_a_lost_graphics_context_costs_nothing_but_a_moment(page: Any) -> None:
         before = places()
     page.keyboard.press("ArrowDown")
     page.locator(".corner.tr", has_text=f"11/{IMAGES}").first.wait_for()
+
+
+def numbers(addresses: list[str]) -> set[tuple[str, int]]:
+    """Series and number of each image that slabs of these addresses bring."""
+    found = set()
+    for address in addresses:
+        parts = urlsplit(address)
+        asked = {name: int(value) for name, value in parse_qsl(parts.query) if value.isdigit()}
+        found |= {(parts.path, asked["first"] + n * asked["step"]) for n in range(asked["count"])}
+    return found
+
+
+def test_images_are_sent_small_as_soon_as_the_line_was_seen_to_be_slow(page: Any, context: Any) -> None:
+    came: list[str] = []
+    for end in (
+        "requestfinished",
+        "requestfailed",
+    ):  # the slow line of the browser calls some of those failed that came
+        page.on(end, lambda one: came.append(one.url) if "/slab?" in one.url else None)
+    page.goto(f"/study/{study_of(page, 'Slow line')}")
+    until(lambda: lit(page) > 0.02 and len(numbers(came)) == IMAGES)  # events come while the page is asked
+    line = {"offline": False, "latency": 5, "downloadThroughput": 300_000, "uploadThroughput": 300_000}
+    context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)
+    page.locator(".thumbnails button", has_text="second").click()
+    until(lambda: lit(page) > 0.02 and len(numbers(came)) == 2 * IMAGES)
+    assert not any("small" in one for one in came), "nothing was known of the line before"
+    before = len(came)
+    page.locator(".thumbnails button", has_text="third").click()
+    until(lambda: lit(page) > 0.02 and len(numbers(came)) == 3 * IMAGES)
+    assert all("small=true" in one for one in came[before:])
+    for key, number in (("Home", 1), ("End", IMAGES)):
+        page.keyboard.press(key)
+        page.locator(".corner.tr", has_text=f"{number}/{IMAGES}").wait_for()
+        until(lambda: lit(page) > 0.02)

@@ -228,11 +228,10 @@ class Consenting:
             told = sealed.event.details
             if uids & set(told.get("studies", ())) or told.get("cohort") in cohorts:
                 found[sealed.event.subject, str(told.get("version", ""))] = f"journal, entry {sealed.number}"
-        digests = uids | {
-            i.digest for u in uids for s in self.index.study(u).series for i in s.instances
-        }  # fmt: skip
-        for model in self.models():
-            if digests & {str(one) for one in model.card.get("learned_from", ())}:
+        named = [model for model in self.models() if model.card.get("learned_from")]
+        images = {i.digest for u in uids for s in self.index.study(u).series for i in s.instances} if named else set()
+        for model in named:
+            if (uids | images) & {str(one) for one in model.card["learned_from"]}:
                 found.setdefault((model.name, model.version), "its card")
         return [{"model": n, "version": v, "known_by": by} for (n, v), by in sorted(found.items())]
 

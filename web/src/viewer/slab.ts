@@ -1,6 +1,5 @@
 import * as core from "@cornerstonejs/core";
 import { ask } from "../api/door";
-import { Bytes } from "./bytes";
 import { within } from "./deadline";
 import { slowLine, Timing } from "./line";
 
@@ -111,7 +110,7 @@ export class Slabs {
       const slow = slowLine();
       const answer = await within(DEADLINE_S, "The images", fetch(`${this.base}/slab?tag=${this.about.tag}&first=${first}&count=${count}&step=${step}${slow ? "&small=true" : ""}`, { credentials: "same-origin", headers: this.headers }));
       if (!answer.ok || !answer.body) throw new Error(await wordsOf(answer));
-      await this.read(answer.body, new Timing(slow));
+      await this.read(answer.body.getReader(), new Timing(slow));
       this.fail(numbers, new Error("the answer ended before all images had come"));
     } catch (error) {
       this.fail(numbers, error as Error);
@@ -128,21 +127,40 @@ export class Slabs {
   }
 
   /** Take the stream apart as it comes: each image is handed on when its last byte is there. */
-  private async read(body: ReadableStream<Uint8Array<ArrayBuffer>>, timing: Timing): Promise<void> {
+  private async read(reader: ReadableStreamDefaultReader<Uint8Array>, timing: Timing): Promise<void> {
+    let part: Uint8Array = new Uint8Array(0);
+    let at = 0;
     let heard = performance.now();
-    const bytes = new Bytes(body, (count) => timing.came(count, (heard = performance.now())));
     // One clock for the stream, not one for each of its thousand parts.
-    const clock = setInterval(() => performance.now() - heard > DEADLINE_S * 1000 && void bytes.cancel(), 1000);
+    const clock = setInterval(() => performance.now() - heard > DEADLINE_S * 1000 && void reader.cancel(), 1000);
+    const fill = async (target: Uint8Array): Promise<boolean> => {
+      let done = 0;
+      while (done < target.length) {
+        if (at >= part.length) {
+          const next = await reader.read();
+          if (next.done) return false;
+          heard = performance.now();
+          timing.came(next.value.length, heard);
+          [part, at] = [next.value, 0];
+        }
+        const take = Math.min(target.length - done, part.length - at);
+        target.set(part.subarray(at, at + take), done);
+        done += take;
+        at += take;
+      }
+      return true;
+    };
+    const head = new Uint8Array(HEAD_BYTES);
+    const view = new DataView(head.buffer);
     try {
-      for (let head = await bytes.next(HEAD_BYTES); head; head = await bytes.next(HEAD_BYTES)) {
-        const view = new DataView(head);
-        const [size, number, reason] = [view.getUint32(0, true), view.getUint32(4, true), view.getUint16(14, true)];
-        const values = await bytes.next(size || reason);
-        if (!values) return;
+      while (await fill(head)) {
+        const [bytes, number, reason] = [view.getUint32(0, true), view.getUint32(4, true), view.getUint16(14, true)];
+        const body = new Uint8Array(bytes || reason);
+        if (!(await fill(body))) return;
         const waiting = this.waiting.get(number);
         this.waiting.delete(number);
-        if (!size) waiting?.reject(new Error(`image ${number + 1} cannot be read: ${new TextDecoder().decode(values)}`));
-        else waiting?.resolve(this.image(number, values, view));
+        if (!bytes) waiting?.reject(new Error(`image ${number + 1} cannot be read: ${new TextDecoder().decode(body)}`));
+        else waiting?.resolve(this.image(number, body.buffer as ArrayBuffer, view));
       }
     } finally {
       timing.end();
