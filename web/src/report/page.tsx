@@ -10,6 +10,7 @@ import { go, to } from "../router";
 import { count, day, moment, person, spoken } from "../words";
 import { forOtherImages } from "../analyses/shapes";
 import { Marked, Reasons } from "./doubts";
+import { usePrintedFoot } from "./foot";
 
 interface Whole {
   study: Study;
@@ -56,6 +57,7 @@ export function isSigned(report: Report | null | undefined): boolean {
 
 function Paper({ study, report, plan }: Whole) {
   const signed = isSigned(report);
+  usePrintedFoot([person(study.patient.name), study.patient.id && `ID ${study.patient.id}`, study.accession && `Accession ${study.accession}`, !signed && "DRAFT, not signed"].filter(Boolean).join(" · "));
   const said = report.sentences.filter((one) => one.text);
   // As on the PDF: the impression is what is always read, then the sections as the template has them.
   const sections = [...new Set(said.map((one) => one.section))].sort((a, b) => Number(b === "Impression") - Number(a === "Impression"));
