@@ -157,6 +157,8 @@ def test_risky_kinds_wait_for_a_person_whatever_is_seen(facts: dict, why: str) -
     data = made.made(pixels=np.zeros((8, 8), np.uint8), **facts)
     verdict = judge(parse(data), data)
     assert verdict.state == "review" and why in verdict.why
+    with pytest.raises(HeldBack):
+        deidentify(data, by=BY, keep=["BurnedInAnnotation"])
     assert deidentify(data, by=BY, reviewed=True).pixels.state == "review"
 
 

@@ -88,6 +88,12 @@ def test_a_full_disk_ends_the_release_and_leaves_no_half_file(tmp_path: Path, mo
     assert not list((tmp_path / "out").rglob("*.dcm"))
 
 
+def test_copies_that_are_written_among_the_originals_are_not_copied_again(tmp_path: Path) -> None:
+    folder = crowd(tmp_path / "in")
+    found = release(places(folder), folder / "zz", secret=b"s" * 32)
+    assert (found.written, len(found.people)) == (6, 3)
+
+
 def test_a_folder_in_use_and_a_second_copy_are_refused(tmp_path: Path) -> None:
     folder = crowd(tmp_path / "in")
     with pytest.raises(Refused, match="not empty"):

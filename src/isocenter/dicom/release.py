@@ -159,7 +159,10 @@ def release(
     terms = terms or Terms()
     result = Release(terms, Pseudonyms(secret).domain)
     out.mkdir(parents=True, exist_ok=True)
-    for name, answer in _each(files, partial(_some, secret, terms, out), workers):
+    place = out.absolute()
+    # The folder may lie among the originals; what is written into it meanwhile is none of them.
+    given = ((n, one) for n, one in files if not (isinstance(one, Path) and one.absolute().is_relative_to(place)))
+    for name, answer in _each(given, partial(_some, secret, terms, out), workers):
         if isinstance(answer, IsocenterError):
             result.hold(name, answer)
         else:
