@@ -6,9 +6,12 @@ pixels harm a child that has limits and not the server.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -243,19 +246,21 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
     paths: dict[str, str] = {}
     rejected: list[tuple[str, str]] = []
     root = path if path.is_dir() else path.parent  # what names are relative to
-    for name, given in files_under(path, wrap=wrap):
-        if isinstance(given, IsocenterError):
-            rejected.append((name, str(given)))
-            continue
-        try:
-            record = read_header(given)
-        except IsocenterError as refusal:
-            rejected.append((name, str(refusal)))
-            continue
-        digest = record.series[0].instances[0].digest
-        if digest not in paths:
-            paths[digest] = _kept(root / name, given, digest, Path(spill.name))
-            records.append(record)
+    with ThreadPoolExecutor(1, thread_name_prefix="digests") as beside:
+        for name, given in files_under(path, wrap=wrap):
+            if isinstance(given, IsocenterError):
+                rejected.append((name, str(given)))
+                continue
+            said = beside.submit(_digest, given)  # while the header is read
+            try:
+                record = read_header(given, digest=partial(_result, said))
+            except IsocenterError as refusal:
+                rejected.append((name, str(refusal)))
+                continue
+            digest = record.series[0].instances[0].digest
+            if digest not in paths:
+                paths[digest] = _kept(root / name, given, digest, Path(spill.name))
+                records.append(record)
     studies = merge(records, refused=lambda clash: rejected.append((path.name, str(clash))))
     # Names of files say nothing of time: a patient's studies are told in the order in which they were made.
     studies.sort(key=lambda study: (str(study.date or ""), study.time, study.uid))
@@ -270,6 +275,14 @@ def read_nifti(image: Path, masks: Sequence[Path], modality: str) -> Folder:
     """
     study, paths = nifti_files(image, masks, modality)
     return Folder((study,), paths)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _result(said: Future[str], _: str) -> str:
+    return said.result()
 
 
 def files_under(
