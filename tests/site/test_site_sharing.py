@@ -149,6 +149,17 @@ def test_a_word_is_asked_where_one_was_set(sharing: Sharing) -> None:
     assert opened(sharing, secret, word="told by telephone") == CT
 
 
+def test_the_word_of_a_link_that_leaked_is_not_guessed_from_many_addresses(sharing: Sharing) -> None:
+    secret, _ = sharing.share(CT, who=CHIEF, word="told by telephone")
+    for n in range(20):
+        with pytest.raises(Forbidden):
+            sharing.study(secret, address=f"host {n}", word=f"guess {n}")
+    with pytest.raises(LimitReached):
+        sharing.study(secret, address="host 99", word="told by telephone")
+    other, _ = sharing.share(CT, who=CHIEF, word="told by telephone")
+    assert sharing.study(other, address="host 99", word="told by telephone").uid == CT
+
+
 @pytest.mark.parametrize("guesses", [4_000, pytest.param(1_000_000, marks=pytest.mark.nightly)])
 def test_guesses_find_nothing_and_are_soon_not_looked_at(sharing: Sharing, guesses: int) -> None:
     secret, _ = sharing.share(CT, who=CHIEF)

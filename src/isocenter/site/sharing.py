@@ -177,6 +177,8 @@ class Sharing:
         digest = secret_digest(secret)
         link = self._known.state().get(digest)
         right = link is not None and hmac.compare_digest(link.digest, digest) and link.lives(now)
+        if link is not None and right and link.credential:
+            self._tries.check(f"word of {link.id}", now)  # from however many addresses it is guessed
         if (
             link is None
             or not right
@@ -184,6 +186,8 @@ class Sharing:
             or (link.credential and not fits(link.credential, word))
         ):
             self._tries.failed(address, now)
+            if link is not None and right and word:
+                self._tries.failed(f"word of {link.id}", now)
             raise Forbidden(
                 "this link opens nothing",
                 "it was never given, has ended, or a word has to be said with it (rule 'shared')",
