@@ -34,7 +34,7 @@ contracts: $(STAMP)
 	$(BIN)/lint-imports
 
 types: $(STAMP)
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 browser: $(STAMP) ## every browser test, the long ones too
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
