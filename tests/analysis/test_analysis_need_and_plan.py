@@ -176,6 +176,27 @@ def test_every_series_that_fits_in_one_frame_of_reference_is_bound_where_volumes
     assert sorted(bound.series["echoes"]) in (["1.3", "1.4"], ["1.6"])
 
 
+def test_series_of_one_echo_each_meet_together_what_none_meets_alone() -> None:
+    class Fat:
+        """How much fat?"""
+
+        name, version, yields = "fat", "1", ()
+        needs = {"echoes": Need(modality="MR", gives="volumes", axis="echo", at_least=2)}  # noqa: RUF012
+
+        def run(self) -> None: ...
+
+    def echo(uid: str, ms: float, **facts: float) -> Series:
+        said = {"EchoTime": ms, "RepetitionTime": 10.0, **facts}
+        return series("MR", uid=uid, frame_of_reference="9", facts=said)
+
+    apart = (echo("1.1", 1.2), echo("1.2", 2.4), echo("1.3", 3.6), echo("1.9", 80.0, RepetitionTime=4000.0))
+    (bound,) = plan([Fat()], study(*apart)).bindings  # type: ignore[list-item]
+    assert sorted(bound.series["echoes"]) == ["1.1", "1.2", "1.3"]
+    (told,) = checked(Fat(), study(*apart))  # type: ignore[arg-type]
+    assert told.met and "3 series have an echo each" in [c.found for c in told.checks]
+    assert not plan([Fat()], study(apart[0], apart[3])).bindings  # type: ignore[list-item]
+
+
 def test_what_is_missing_is_said_of_the_nearest_series() -> None:
     planned = plan([_Both()], study(series("PT", uid="1.5")))
     assert planned.bindings == ()
