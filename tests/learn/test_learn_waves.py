@@ -56,6 +56,18 @@ def test_a_turned_picture_has_the_same_scattering() -> None:
     assert torch.allclose(brighter, Waves()(x), atol=0.1)
 
 
+def test_of_a_volume_it_is_that_of_its_shadows() -> None:
+    cubes = torch.zeros(2, 1, 28, 28, 28)
+    cubes[0, :, 10:14, 6:22, 6:22] = 1
+    cubes[1, :, 10:18, 6:22, 6:22] = 1
+    thin, thick = Waves(turned=True)(cubes)[:, :48].reshape(2, 3, 16).exp()
+    along = thin[0] > 0.01
+    assert torch.allclose((thick[0] / thin[0])[along], torch.tensor(2.0), rtol=0.05), "twice as thick, twice as dark"
+    other = torch.rot90(cubes[:1], 1, (2, 3))
+    turned = Waves(turned=True)(other)[0, :48].reshape(3, 16).exp()
+    assert torch.allclose(turned.sum(1)[[1, 0, 2]], thin.sum(1), rtol=0.05), "another axis, the same shadow"
+
+
 def test_it_decides_as_scikit_learn_does(tmp_path: Path) -> None:
     from sklearn.svm import SVC
 

@@ -180,7 +180,8 @@ _CLASSES = (
     ),
     Classes(
         task="adrenalmnist3d", classes=("normal", "hyperplasia"), shape=(28, 28, 28), known_as={"mass": 1},
-        measured=0.3, views=((),), goal={"auc": 0.88}, card=_ADRENAL,
+        measured=0.3, views=((),), waves=Scattering(share=2.0, reach=0.3, kept=150, turned=True), goal={"auc": 0.88},
+        card=_ADRENAL,
     ),
 )  # fmt: skip
 

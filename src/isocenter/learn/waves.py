@@ -47,6 +47,8 @@ def _kernels(scale: int) -> Tensor:
 class Waves(nn.Module):  # type: ignore[misc]
     """Picture (n, channels, rows, columns) → (n, d) logarithms of its scattering, freed of brightness and contrast.
 
+    Of an outlined cube (n, 1, side, side, side) it is that of its shadows along the three axes, as thick as they are.
+
     Local means are taken every seven pixels. For each channel and place there are 217: the picture, 24 waves, and 192
     pairs of a shorter and a longer one; with `turned` only the mean over all directions, and over pairs that lie at the
     same angle to each other: 28, which stay the same when the picture is turned.
@@ -76,8 +78,11 @@ class Waves(nn.Module):  # type: ignore[misc]
         return functional.conv2d(alone, self.bell, stride=_STEP).flatten(1).reshape(x.shape[0], x.shape[1], -1)
 
     def forward(self, x: Tensor) -> Tensor:
-        mean = x.mean((1, 2, 3), keepdim=True)
-        x = (x - mean) / (((x - mean) ** 2).mean((1, 2, 3), keepdim=True).sqrt() + 1e-2)
+        if x.ndim == 5:
+            x = _shadows(x)
+        else:
+            mean = x.mean((1, 2, 3), keepdim=True)
+            x = (x - mean) / (((x - mean) ** 2).mean((1, 2, 3), keepdim=True).sqrt() + 1e-2)
         found, channels = [self._mean(x)], x.shape[1]
         for scale in range(_SCALES):
             once = self._strength(x, scale)
@@ -96,6 +101,12 @@ class Waves(nn.Module):  # type: ignore[misc]
             return apart.mean(2)
         turns = [torch.roll(apart[:, :, k], -k, 2) for k in range(_DIRECTIONS)]
         return torch.stack(turns).mean(0).reshape(-1, channels * _DIRECTIONS, places)
+
+
+def _shadows(x: Tensor) -> Tensor:
+    """(n, 3, side, side) of outlined cubes (n, 1, side, side, side): how much of each line along an axis is inside."""
+    inside = (x[:, 0] > 0.5).float()
+    return torch.stack([inside.mean(axis) for axis in (1, 2, 3)], 1)
 
 
 class Machine(nn.Module):  # type: ignore[misc]
