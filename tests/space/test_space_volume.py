@@ -95,3 +95,20 @@ def test_upright_is_the_same_however_an_image_is_stored(order: tuple[int, int, i
         stored = stored.flipped(axis)
     found = stored.upright()
     assert np.array_equal(found.array, cine.array) and found.geometry.same_grid(cine.geometry)
+
+
+def test_a_region_midway_between_voxels_goes_to_the_same_ones_however_grids_are_stored() -> None:
+    """Every centre of the wanted grid lies between two voxels of the region's along each axis."""
+    source = Geometry.regular(shape=(8, 8, 8), spacing_mm=(1.0, 1.0, 1.0))
+    onto = Geometry.regular(shape=(3, 3, 3), spacing_mm=(2.0, 2.0, 2.0), origin_mm=(1.5, 1.5, 1.5))
+    mask = np.random.default_rng(0).random(source.shape) < 0.5
+    plain = resample_region(Region(source, mask=mask), onto)
+    assert plain.mask is not None
+    for flips in ((0,), (1,), (2,), (0, 2), (0, 1, 2)):
+        stored, wanted = Volume(mask, source), onto
+        for axis in flips:
+            stored, wanted = stored.flipped(axis), wanted.flipped(axis)
+        one = resample_region(Region(stored.geometry, mask=stored.array), onto)
+        other = resample_region(Region(source, mask=mask), wanted)
+        assert np.array_equal(one.mask, plain.mask)
+        assert other.mask is not None and np.array_equal(np.flip(other.mask, flips), plain.mask)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["from_itk", "resample", "resample_region", "to_itk"]
 
 _METHODS = ("nearest", "linear", "bspline")
+_LEAN = 1e-6  # of a voxel, towards the feet, the front and the right: a tie that rounding errors do not decide
 
 
 def to_itk(array: npt.NDArray[Any], geometry: Geometry) -> SimpleITK.Image:
@@ -73,11 +74,15 @@ def resample_region(region: Region, onto: Geometry) -> Region:
     if region.shape != Shape.MASK:
         return replace(region, geometry=onto)
     assert region.mask is not None
-    mask = _one(region.mask.astype(np.uint8), region.geometry, onto, "nearest", 0.0) > 0
+    # A centre that lies midway between two voxels goes to the same one of the patient, however either grid is stored.
+    held = Volume(region.mask, region.geometry).upright()
+    mask = _one(held.array.astype(np.uint8), held.geometry, onto, "nearest", 0.0, lean=_LEAN) > 0
     return replace(region, geometry=onto, mask=mask)
 
 
-def _one(array: npt.NDArray[Any], source: Geometry, onto: Geometry, method: str, outside: float) -> npt.NDArray[Any]:
+def _one(
+    array: npt.NDArray[Any], source: Geometry, onto: Geometry, method: str, outside: float, *, lean: float = 0.0
+) -> npt.NDArray[Any]:
     from scipy import ndimage
 
     # index of `onto` -> index of `source`, one affine for any pair of grids, sheared ones included
@@ -86,7 +91,7 @@ def _one(array: npt.NDArray[Any], source: Geometry, onto: Geometry, method: str,
     result: npt.NDArray[Any] = ndimage.affine_transform(
         np.asarray(array, dtype=kind),
         step[:3, :3],
-        offset=step[:3, 3],
+        offset=step[:3, 3] - lean,
         output_shape=onto.shape,
         order={"nearest": 0, "linear": 1, "bspline": 3}[method],
         mode="nearest",
