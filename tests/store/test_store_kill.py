@@ -63,8 +63,12 @@ class Receivers:
         start = self.until(b"pid ")
         # Half of them die while they still open the archive, which is when a crash is being recovered from; a quarter
         # when they have acknowledged something, however slow the machine is.
-        lines = self.until(b"ready") if life % 2 else []
-        lines += self.until(b"1.2.") if life % 4 == 3 else []
+        # It may have been ready, and more, before its parent came to say its number.
+        lines = start[:-1]
+        if life % 2 and not any(line.startswith("ready") for line in lines):
+            lines += self.until(b"ready")
+        if life % 4 == 3 and not any(line.startswith("1.2.") for line in lines):
+            lines += self.until(b"1.2.")
         lines += self.until(b"", delay)
         os.kill(int(start[-1].split()[1]), signal.SIGKILL)
         return [line for line in lines + self.until(b"died") if line.startswith("1.2.")]
