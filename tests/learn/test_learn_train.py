@@ -132,7 +132,7 @@ def test_bad_data_and_places_are_refused(trained: tuple[Model, Path, list[str]],
     with pytest.raises(NotFound, match="no data"):
         judge(trained[1], tmp_path / "nowhere")
     (tmp_path / "data.csv").write_text("a")
-    with pytest.raises(Refused, match="neither a folder"):
+    with pytest.raises(Refused, match=r"columns \['a'\]: one for the file"):
         judge(trained[1], tmp_path / "data.csv")
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Unavailable, match="cannot make"):

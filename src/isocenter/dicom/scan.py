@@ -19,7 +19,7 @@ __all__ = ["places", "read", "scan"]
 
 _LARGEST = 8 << 30  # bytes of one file; whole-slide images are the largest that exist
 _FREE, _RATIO = 64 << 20, 200  # an archive member may inflate to 64 MiB, or to this many times its size
-_DEEPEST = 2  # archives within an archive; what is packed deeper was made to do harm
+_DEEPEST = 1  # an archive within an archive, as portals send; what is packed deeper was made to do harm
 _CHUNK = 1 << 20
 _FILE_ID, _RECORDS = 0x00041500, 0x00041220
 # What lies beside images on every disc and in every repository, and is no image that was lost.

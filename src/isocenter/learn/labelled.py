@@ -285,8 +285,9 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
     with path.open(newline="", encoding="utf-8-sig") as text:
         sample = text.read(4096)
         text.seek(0)
-        rows = list(csv.DictReader(text, delimiter="\t" if "\t" in sample else ";" if ";" in sample else ","))
-    columns = {c.strip().lower(): c for c in (rows[0] if rows else {}) if c}
+        table = csv.DictReader(text, delimiter="\t" if "\t" in sample else ";" if ";" in sample else ",")
+        rows, named = list(table), table.fieldnames or ()
+    columns = {c.strip().lower(): c for c in named if c}
     file = next((columns[c] for c in _FILE_COLUMNS if c in columns), None)
     label = next((columns[c] for c in _LABEL_COLUMNS if c in columns), None)
     whose = next((columns[c] for c in _PERSON_COLUMNS if c in columns), None)

@@ -531,7 +531,12 @@ def _flipped(value: Any, axis: int) -> Any:
         return value.flipped(axis)
     if isinstance(value, Region):
         mask = None if value.mask is None else np.flip(value.mask, axis)
-        return replace(value, geometry=value.geometry.flipped(axis), mask=mask)
+        turned = replace(value, geometry=value.geometry.flipped(axis), mask=mask)
+        if value.drawn_mm2 is None or mask is None:
+            return turned
+        last = len(mask) - 1
+        areas = {last - k if axis == 0 else k: area for k, area in value.drawn_mm2.items()}
+        return Region.of_contours(turned.geometry, mask, areas, series_uid=value.series_uid, label=value.label)
     if isinstance(value, Dated):
         return replace(value, given=_flipped(value.given, axis))
     return tuple(_flipped(one, axis) for one in value) if isinstance(value, tuple) else value

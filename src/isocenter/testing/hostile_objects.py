@@ -73,7 +73,7 @@ def misspelt(rng: random.Random, n: int) -> Member:
         ("a name as a number", written({**made, 0x00100010: ("US", b"\1\0")}), False),
         ("a number as text", written({**made, 0x00280010: ("LO", plain("eight"))}), True),
         ("file meta with the VR ??", whole.replace(b"\x02\x00\x12\x00UI", b"\x02\x00\x12\x00ZQ"), True),
-        ("no preamble and no mark", whole[132:], True),
+        ("no preamble and no mark", whole[132:], False),  # in a folder it is given both
         ("no file meta at all", b"\0" * 128 + b"DICM" + whole[start:], True),
         ("implicit data under an explicit syntax", head(made, EXPLICIT) + _body(made, implicit=True), False),
         ("explicit data under an implicit syntax", head(made, IMPLICIT) + _body(made, implicit=False), False),

@@ -125,11 +125,11 @@ def _ct_files(person: Person, seed: int, at: datetime, balls: tuple[Ball, ...]) 
 
     rng = np.random.default_rng([seed, 2])
     hu = _Trunk(_CT, _CT_MM).painted("HU", -1000.0, balls, {b.label: 45.0 for b in balls})
-    noise = gaussian_filter(rng.standard_normal(hu.shape, dtype=np.float32), (0, 0.8, 0.8))
-    hu += noise * np.float32(14 / noise.std())
     table = np.zeros(hu.shape[1:], bool)
     table[int(_CT / 2 + 111 / _CT_MM) : int(_CT / 2 + 117 / _CT_MM), 40:-40] = True
     hu[:, table] = -120
+    noise = gaussian_filter(rng.standard_normal(hu.shape, dtype=np.float32), (0, 0.8, 0.8))
+    hu += noise * np.float32(14 / noise.std())
     ds = new(
         "pet_ct", person, seed=seed, sop_class="1.2.840.10008.5.1.4.1.1.2", modality="CT", study="FDG PET/CT trunk",
         series="CT low dose", at=at, series_number=2, body_part="CHEST",
