@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from isocenter.dicom.drawn_values import has_drawn_value
 from isocenter.dicom.elements import PIXELS, File
+from isocenter.dicom.lettering import rows_of_pieces
 from isocenter.dicom.pixels import frame_count, frames, native
 from isocenter.dicom.streams import Box
 from isocenter.errors import IsocenterError
@@ -143,31 +145,14 @@ def _outside(file: File) -> tuple[Box, ...]:
 
 
 def _may_be_drawn_on(file: File) -> bool:
-    """Whether many pixels share one value, as drawn letters do and measured values do not.
-
-    The very brightest value, or one that is far more frequent than the values beside it. The darkest ones are left out:
-    there lies what is around the patient.
-    """
+    """Whether a frame holds a value that somebody drew with, or its values cannot be seen without a decoder."""
     try:
         values = native(file)
     except IsocenterError:
         return True
     if values is None or values.dtype.kind == "f":
         return values is None
-    return any(_has_drawn_value(values[frame]) for frame in _some(len(values)))
-
-
-def _has_drawn_value(one: npt.NDArray[Any]) -> bool:
-    low, high = int(one.min()), int(one.max())
-    if int(np.count_nonzero(one == high)) >= _CORE:
-        return True
-    if not 8 <= high - low <= _WIDEST:
-        return False
-    counts = np.bincount((one.astype(np.int32) - low).ravel(), minlength=high - low + 1).astype(np.float64)
-    beside = (ndimage.uniform_filter1d(counts, _BESIDE, mode="nearest") * _BESIDE - counts) / (_BESIDE - 1)
-    excess = (counts - beside) / np.sqrt(beside + 1)
-    above = int((high - low) * _FAINT) + 1
-    return bool(np.any((excess[above:] > _SPIKE) & (counts[above:] >= _CORE)))
+    return any(has_drawn_value(values[frame]) for frame in _some(len(values)))
 
 
 def _some(count: int) -> list[int]:
@@ -196,10 +181,10 @@ def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 _STROKE = 7  # pixels: strokes of letters are thinner than this, at one of the scales
 _SCALES = (1, 2, 4)
 _FAINT, _CLEAR = 0.06, 0.1  # shares of the picture's range: contrast of letters of one value, and of any
+_FEW = 3  # letters of one value that make a line
 _STEEP, _MANY, _TALL = 2.0, 5, 6  # letters of any value: how far above what is around, how many, how many pixels tall
 _CROSSED, _STRONG = 4, 0.13  # strokes that a quarter of a line's rows cross; share of the range by which it stands out
 _AROUND = 16  # pixels: the width of what counts as around
-_CORE, _BESIDE, _WIDEST = 12, 9, 1 << 17  # pixels of a drawn value, values beside it, values of a measured image
 _SPIKE, _SPIKES = 6.0, 6  # by how many deviations a drawn value is too frequent, and how many such are followed
 
 
@@ -231,11 +216,11 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
         )
         for soft, light in ((even, drawn), (1 - even, 1 - drawn)):
             for mask in _drawn(part, _relief(light)):
-                found += _times(_either_way(mask), scale)
+                found += _times(rows_of_pieces(mask, least=_FEW), scale)
             if scale < _SCALES[-1]:
                 relief = _relief(soft)
                 mask = _clear(relief)
-                rows = [r for r in _either_way(mask, least=_MANY) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
+                rows = [r for r in rows_of_pieces(mask, least=_MANY) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
                 found += _times([r for r in rows if _is_of_strokes(mask, relief, r)], scale)
     return _joined(found, grey.shape)
 
@@ -295,76 +280,6 @@ def _is_of_strokes(
     along = part if part.shape[1] >= part.shape[0] else part.T
     strokes = np.count_nonzero(along[:, 1:] & ~along[:, :-1], axis=1) + along[:, 0]
     return int(np.sort(strokes)[-1 - max(1, len(strokes) // 4)]) >= _CROSSED
-
-
-def _either_way(mask: npt.NDArray[np.bool_], *, least: int = 3) -> list[tuple[int, int, int, int]]:
-    turned = [(left, top, right, bottom) for top, left, bottom, right in _lines(mask.T, least)]
-    return _lines(mask, least) + turned
-
-
-def _lines(mask: npt.NDArray[np.bool_], least: int) -> list[tuple[int, int, int, int]]:
-    """Rows of pieces: so many or more of like height, close to one another."""
-    labels, count = ndimage.label(mask, np.ones((3, 3), bool))
-    if not count or count > 20_000:
-        return []
-    sizes = np.bincount(labels.ravel())
-    pieces = []
-    for number, place in enumerate(ndimage.find_objects(labels), 1):
-        if place is None:
-            continue
-        height, width = place[0].stop - place[0].start, place[1].stop - place[1].start
-        if 2 <= height <= 60 and sizes[number] >= 3 and (width <= 3 * height or sizes[number] < 0.7 * height * width):
-            pieces.append((place[0].start, place[1].start, place[0].stop, place[1].stop))
-    return [_whole(line, pieces) for line in _rows(sorted(pieces, key=lambda p: p[1]), least)]
-
-
-def _whole(line: tuple[int, int, int, int], pieces: list[tuple[int, int, int, int]]) -> tuple[int, int, int, int]:
-    """A line with all that stands at its height and close by, letters or parts of them."""
-    top, left, bottom, right = line
-    reach = 2.5 * (bottom - top)
-    beside = [p for p in pieces if min(bottom, p[2]) - max(top, p[0]) >= 0.4 * (p[2] - p[0])]
-    changed = True
-    while changed:
-        changed = False
-        for piece in beside:
-            if (piece[1] < left and left - piece[3] <= reach) or (piece[3] > right and piece[1] - right <= reach):
-                left, right, changed = min(left, piece[1]), max(right, piece[3]), True
-    return top, left, bottom, right
-
-
-def _rows(pieces: list[tuple[int, int, int, int]], least: int) -> list[tuple[int, int, int, int]]:
-    lines: list[list[tuple[int, int, int, int]]] = []
-    for piece in pieces:
-        for line in reversed(lines):
-            if _follows(line, piece):
-                line.append(piece)
-                break
-        else:
-            lines.append([piece])
-    found = []
-    for line in lines:
-        top, left = min(p[0] for p in line), min(p[1] for p in line)
-        bottom, right = max(p[2] for p in line), max(p[3] for p in line)
-        # Letters that touch are one piece; its width tells how many they may be.
-        whole = [p for p in line if p[2] - p[0] >= max(4, 0.5 * (bottom - top))]
-        letters = sum(max(1.0, (p[3] - p[1]) / (p[2] - p[0])) for p in whole)
-        if letters >= least and right - left >= 1.2 * (bottom - top):
-            found.append((top, left, bottom, right))
-    return found
-
-
-def _follows(line: list[tuple[int, int, int, int]], piece: tuple[int, int, int, int]) -> bool:
-    """Whether a piece stands behind the last of a line, at its height and of like size."""
-    near = line[-4:]  # points, commas and hyphens among them are small: the letters beside them tell the height
-    top, bottom, right = min(p[0] for p in near), max(p[2] for p in near), max(p[3] for p in near)
-    tall, height = max(p[2] - p[0] for p in near), piece[2] - piece[0]
-    overlap = min(bottom, piece[2]) - max(top, piece[0])
-    return (
-        piece[1] - right <= 1.8 * max(tall, height)
-        and overlap >= 0.5 * min(tall, height)
-        and height <= 2.2 * max(tall, 4)
-        and max(bottom, piece[2]) - min(top, piece[0]) <= 2 * max(tall, height)
-    )
 
 
 def _times(lines: list[tuple[int, int, int, int]], scale: int) -> list[tuple[int, int, int, int]]:

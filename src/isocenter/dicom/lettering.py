@@ -1,0 +1,163 @@
+"""Pieces of a mask that stand in a row as letters do: of like height, close to one another, upright or by a quarter.
+
+An image full of grain has tens of thousands of pieces, and each may continue any row that ends close before it. So the
+rows are followed in compiled code, and a row is left as soon as nothing can reach it any more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+__all__ = ["rows_of_pieces"]
+
+Box = tuple[int, int, int, int]
+_TOUCHING = np.ones((3, 3), bool)
+_MOST = 100_000  # pieces of one mask; where there are more, it is grain and no letter can be told from it
+_TALLEST = 60  # pixels, at one scale
+_SWEEP = 64  # pieces after which rows that have ended are dropped
+
+
+def rows_of_pieces(mask: npt.NDArray[np.bool_], *, least: int) -> list[Box]:
+    """Rows of so many letters or more, along the rows of the picture and along its columns.
+
+    Args:
+        mask: (rows, columns), true where a stroke of a letter may be.
+        least: how many letters make a row; pieces that touch count by their width.
+
+    Returns:
+        (first row, first column, row behind, column behind) of each.
+    """
+    labels, count = ndimage.label(mask, _TOUCHING)
+    if not count or count > _MOST:
+        return []
+    boxes, sizes = _boxes(labels, count)
+    upright = _found(boxes, sizes, least)
+    turned = _found(np.ascontiguousarray(boxes[:, [1, 0, 3, 2]]), sizes, least)
+    return [tuple(r) for r in upright.tolist()] + [(b, a, d, c) for a, b, c, d in turned.tolist()]
+
+
+def _found(boxes: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], least: int) -> npt.NDArray[np.int64]:
+    high, wide = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    # A plate or a bar is full and wide; a letter, or some that touch, is tall or has holes.
+    kept = (high >= 2) & (high <= _TALLEST) & (sizes >= 3) & ((wide <= 3 * high) | (sizes < 0.7 * high * wide))
+    pieces = boxes[kept]
+    pieces = np.ascontiguousarray(pieces[np.lexsort((pieces[:, 0], pieces[:, 1]))])
+    rows = _rows(pieces, least) if len(pieces) else pieces
+    if len(rows):
+        _widen(rows, pieces[np.argsort(pieces[:, 0], kind="stable")])
+    return rows
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _boxes(labels: Any, count: Any) -> Any:
+    """First row, first column, row behind and column behind of each label, and how many pixels it has."""
+    boxes = np.empty((count, 4), np.int64)
+    boxes[:, 0], boxes[:, 1], boxes[:, 2], boxes[:, 3] = labels.shape[0], labels.shape[1], 0, 0
+    sizes = np.zeros(count, np.int64)
+    for row in range(labels.shape[0]):
+        for column in range(labels.shape[1]):
+            label = labels[row, column] - 1
+            if label >= 0:
+                sizes[label] += 1
+                boxes[label, 0] = min(boxes[label, 0], row)
+                boxes[label, 1] = min(boxes[label, 1], column)
+                boxes[label, 2] = max(boxes[label, 2], row + 1)
+                boxes[label, 3] = max(boxes[label, 3], column + 1)
+    return boxes, sizes
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _rows(pieces: Any, least: Any) -> Any:
+    """Rows of pieces that come in order of their first columns; each piece continues the newest row that it can."""
+    count = len(pieces)
+    row_of = np.empty(count, np.int64)
+    last = np.full((count, 4), -1, np.int64)  # of each row its last pieces, the newest first
+    near = np.empty((count, 4), np.int64)  # of these: top, bottom, right, greatest height
+    going = np.empty(count, np.int64)  # rows that may go on, in the order in which they began
+    rows, live = 0, 0
+    for number in range(count):
+        top, left, bottom, right = pieces[number]
+        height = bottom - top
+        if number % _SWEEP == 0:
+            kept = 0
+            for at in range(live):
+                row = going[at]
+                # No piece is followed that is 2.2 times as tall, nor one further away than 1.8 heights.
+                if left - near[row, 2] <= 1.8 * 2.2 * max(near[row, 3], 4):
+                    going[kept] = row
+                    kept += 1
+            live = kept
+        chosen = -1
+        for at in range(live - 1, -1, -1):
+            row = going[at]
+            tall = near[row, 3]
+            overlap = min(near[row, 1], bottom) - max(near[row, 0], top)
+            if (
+                overlap >= 0.5 * min(tall, height)
+                and left - near[row, 2] <= 1.8 * max(tall, height)
+                and height <= 2.2 * max(tall, 4)
+                and max(near[row, 1], bottom) - min(near[row, 0], top) <= 2 * max(tall, height)
+            ):
+                chosen = row
+                break
+        if chosen < 0:
+            chosen = rows
+            going[live] = rows
+            rows, live = rows + 1, live + 1
+        row_of[number] = chosen
+        # Points, commas and hyphens are small: the letters beside them tell the height, so four are looked at.
+        for at in range(3, 0, -1):
+            last[chosen, at] = last[chosen, at - 1]
+        last[chosen, 0] = number
+        near[chosen] = top, bottom, right, height
+        for at in range(1, 4):
+            if last[chosen, at] >= 0:
+                other = pieces[last[chosen, at]]
+                near[chosen, 0] = min(near[chosen, 0], other[0])
+                near[chosen, 1] = max(near[chosen, 1], other[2])
+                near[chosen, 2] = max(near[chosen, 2], other[3])
+                near[chosen, 3] = max(near[chosen, 3], other[2] - other[0])
+    return _long_enough(pieces, row_of, rows, least)
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _long_enough(pieces: Any, row_of: Any, rows: Any, least: Any) -> Any:
+    whole = np.empty((rows, 4), np.int64)
+    whole[:, 0], whole[:, 1], whole[:, 2], whole[:, 3] = 1 << 40, 1 << 40, 0, 0
+    for number in range(len(pieces)):
+        row, piece = row_of[number], pieces[number]
+        whole[row, 0], whole[row, 1] = min(whole[row, 0], piece[0]), min(whole[row, 1], piece[1])
+        whole[row, 2], whole[row, 3] = max(whole[row, 2], piece[2]), max(whole[row, 3], piece[3])
+    letters = np.zeros(rows)
+    for number in range(len(pieces)):
+        row, piece = row_of[number], pieces[number]
+        height = piece[2] - piece[0]
+        if height >= max(4.0, 0.5 * (whole[row, 2] - whole[row, 0])):
+            # Letters that touch are one piece; its width tells how many they may be.
+            letters[row] += max(1.0, (piece[3] - piece[1]) / height)
+    long = (letters >= least) & (whole[:, 3] - whole[:, 1] >= 1.2 * (whole[:, 2] - whole[:, 0]))
+    return whole[long]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _widen(rows: Any, pieces: Any) -> Any:
+    """Take into each row all that stands at its height and close by, letters or parts of them; pieces by first row."""
+    first = np.searchsorted(pieces[:, 0], rows[:, 0] - _TALLEST)
+    behind = np.searchsorted(pieces[:, 0], rows[:, 2])
+    for number in range(len(rows)):
+        row = rows[number]
+        reach = 2.5 * (row[2] - row[0])
+        changed = True
+        while changed:
+            changed = False
+            for at in range(first[number], behind[number]):
+                top, left, bottom, right = pieces[at]
+                if min(row[2], bottom) - max(row[0], top) < 0.4 * (bottom - top):
+                    continue
+                if (left < row[1] and row[1] - right <= reach) or (right > row[3] and left - row[3] <= reach):
+                    row[1], row[3], changed = min(row[1], left), max(row[3], right), True
