@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,10 +17,12 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import House, open_house
 from isocenter.doors import tls
+from isocenter.doors.dimse import Listener
 from isocenter.doors.dimse_scu import Peer, echo, send
 from isocenter.errors import Forbidden, Refused, Unavailable
 from isocenter.govern.certificates import issue, root
 from isocenter.govern.policy import HOUSE
+from isocenter.record import Kind
 from isocenter.settings import Settings
 
 CT = Path(str(get_testdata_file("CT_small.dcm")))
@@ -34,6 +37,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Pat
     for place in (own, strange):
         root(place, NOW)
     issue(own, "server", NAMES, own, NOW)
+    issue(own, "server", NAMES, folder, NOW)
     issue(own, "CT1", [], folder, NOW)
     issue(own, "OLD", [], folder, NOW - timedelta(days=2), timedelta(days=1))
     issue(strange, "STRANGER", [], folder, NOW)
@@ -93,6 +97,54 @@ def test_we_call_under_tls_and_only_whom_we_trust(house: tuple[House, Path]) -> 
     # The archive calls itself: TLS is made with its own certificate, and only then its title is not among the peers.
     with pytest.raises(Refused, match="calling AE title"):
         here.site.send(study, "PACS", who=HOUSE)
+
+
+def test_a_certificate_speaks_for_its_own_title_or_host_and_for_no_other(house: tuple[House, Path]) -> None:
+    here, folder = house
+    own = folder / "archive" / "secrets" / "tls" / "ca.pem"
+    here.site.add_peer("MR1", "*", 104, secure=True, who=HOUSE)
+    here.site.add_peer("US1", "127.0.0.1", 104, secure=True, who=HOUSE)
+    issue(folder / "archive" / "secrets" / "tls", "ward7", ["127.0.0.1"], folder, NOW)
+
+    def calls(title: str, certificate: str) -> None:
+        context = tls.client(own, folder / f"{certificate}.pem", folder / f"{certificate}.key")
+        echo(Peer("ISOCENTER", "127.0.0.1", here.dicom_tls_port, context), calling=title)
+
+    for title in ("MR1", "US1"):
+        with pytest.raises(Refused, match="calling AE title"):
+            calls(title, "CT1")
+    calls("US1", "ward7")  # its certificate names the host that is listed
+    with pytest.raises(Refused, match="calling AE title"):
+        calls("MR1", "ward7")
+    calls("CT1", "CT1")
+    refused = [s.event.details for s in here.site.journal.since(kinds=(Kind.REFUSED,))]
+    assert any("certificate of another" in str(told) for told in refused)
+
+
+def test_who_only_dribbles_at_the_door_is_shown_out_in_time(house: tuple[House, Path]) -> None:
+    here, folder = house
+    own = folder / "archive" / "secrets" / "tls"
+    for secure in (tls.server(folder / "server.pem", folder / "server.key", own / "ca.pem"), None):
+        listener = Listener(here.site, aet="ISOCENTER", port=0, who=lambda aet: HOUSE, artim_s=0.6, tls=secure)
+        port = listener.start()
+        try:
+            with socket.create_connection(("127.0.0.1", port), 10) as slow:
+                slow.settimeout(0.25)  # well within the silence that is suffered
+                began, heard = time.monotonic(), b"x"
+                hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" if secure else b"\x01\x00\x00\x00\x01\x00"
+                for byte in hello + b"\x00" * 40:
+                    try:
+                        slow.sendall(bytes((byte,)))
+                        heard = slow.recv(64)
+                        break
+                    except TimeoutError:
+                        continue
+                    except OSError:
+                        heard = b""
+                        break
+                assert heard[:1] in (b"", b"\x15") and time.monotonic() - began < 5
+        finally:
+            listener.stop()
 
 
 @pytest.mark.parametrize(

@@ -219,10 +219,16 @@ class Listener:
 
     def _serve(self, link: Link, address: str) -> None:
         established = False
+        # A byte now and then is not silence: until it is known who calls, the time as a whole is limited.
+        hurry = threading.Timer(self._artim_s, link.hear_no_more)
+        hurry.daemon = True
+        hurry.start()
         try:
             if self._tls is not None:
                 link.secure(self._tls)
-            call = self._admit(link, address)
+            proposal = read_request(link)
+            hurry.cancel()
+            call = self._admit(link, proposal, address)
             if call is None:
                 return
             established = True
@@ -246,16 +252,16 @@ class Listener:
             note(LOG, error, f"an association from {address}")
             link.abort()
         finally:
+            hurry.cancel()
             link.close()
             with self._lock:
                 self._threads.pop(threading.current_thread(), None)
                 self._established -= established
 
-    def _admit(self, link: Link, address: str) -> _Call | None:
-        """Hear who calls and either accept or reject, with the reason for both sides."""
-        proposal = read_request(link)
+    def _admit(self, link: Link, proposal: Proposal, address: str) -> _Call | None:
+        """Either accept who calls or reject, with the reason for both sides."""
         try:
-            calling, who = self._recognise(proposal, address)
+            calling, who = self._recognise(proposal, address, link.shown())
         except _Rejection as no:
             self._count("refused")
             self._tell(no.error, address)
@@ -270,11 +276,18 @@ class Listener:
         self._count("accepted")
         return _Call(link, calling, who)
 
-    def _recognise(self, proposal: Proposal, address: str) -> tuple[str, Person]:
+    def _recognise(self, proposal: Proposal, address: str, shown: frozenset[str] | None) -> tuple[str, Person]:
         """Who calls, if they may; their place among the associations is taken when this returns."""
         try:
             calling = ae_title(proposal.calling)
-            self._known(calling, address)
+            hosts = self._known(calling, address)
+            if shown is not None and not shown & {name.lower() for name in (calling, *hosts)}:
+                raise Forbidden(
+                    f"AE '{calling}' from {address} showed a certificate of another",
+                    "it names neither this AE title nor the host that is listed for it",
+                    f"give it a certificate for '{calling}' (`isocenter certificate`), or list the host that stands in"
+                    " its certificate",
+                )
             who = self._who(calling)
         except (Forbidden, Refused) as error:
             raise _Rejection(_UNKNOWN_CALLER, error) from None
@@ -308,7 +321,8 @@ class Listener:
             )
         return calling, who
 
-    def _known(self, calling: str, address: str) -> None:
+    def _known(self, calling: str, address: str) -> list[str]:
+        """The hosts that are listed for a caller, one of which is where it calls from."""
         hosts = [str(p.get("host", "")) for p in self._site.peers() if p.get("aet") == calling]
         if not hosts:
             raise Forbidden(
@@ -322,6 +336,7 @@ class Listener:
                 "anybody can claim an AE title; the address must fit",
                 f"correct the host of '{calling}' in the DICOM peers, or set it to '*' to allow any",
             )
+        return hosts
 
     def _tell(self, error: IsocenterError, address: str) -> None:
         # Not its words: a title may hold whatever a stranger put there. The journal has them.

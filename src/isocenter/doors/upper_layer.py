@@ -304,9 +304,21 @@ class Link:
             Ended: the caller speaks no TLS, too old a one, or shows no certificate that is trusted.
         """
         try:
-            self.sock = tls.wrap_socket(self.sock, server_side=True)
+            # Not at once: whoever limits the time of the handshake has to reach the socket meanwhile.
+            made = tls.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
+            self.sock = made
+            made.do_handshake()
         except OSError as error:
             raise Ended(f"no TLS ({getattr(error, 'reason', None) or error.strerror or error})") from None
+
+    def shown(self) -> frozenset[str] | None:
+        """The names on the certificate that the caller showed, in small letters; None for a line without TLS."""
+        if not isinstance(self.sock, ssl.SSLSocket):
+            return None
+        told: Mapping[str, Any] = self.sock.getpeercert() or {}
+        named = [value for part in told.get("subject", ()) for key, value in part if key == "commonName"]
+        also = [value for kind, value in told.get("subjectAltName", ()) if kind in ("DNS", "IP Address")]
+        return frozenset(str(name).strip().lower() for name in (*named, *also))
 
     def hear_no_more(self) -> None:
         """Close the reading half: an answer that is still owed can be given."""
