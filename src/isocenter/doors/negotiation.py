@@ -1,17 +1,18 @@
 """Who may associate with whom, and what about: the first exchange of every association (PS3.8 chapter 7).
 
 All storage classes of the standard and private ones are taken, in every transfer syntax of the standard: an archive
-that cannot read an image must still keep it. The association PDUs are encoded and decoded by pynetdicom.
+that cannot read an image must still keep it. What a caller sends is read by `association`; where we call, pynetdicom
+encodes and decodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from isocenter.dicom import conformance
+from isocenter.doors.association import APPLICATION, Answer, Proposal, acceptance, proposal
 from isocenter.doors.part10 import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION
 from isocenter.doors.upper_layer import LARGEST_PDU, Context, Ended, Link
 from isocenter.errors import NotWhole, Refused, Unavailable
@@ -42,28 +43,7 @@ EXPLICIT: Final = "1.2.840.10008.1.2.1"
 BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 
 _SERVICES: Final = frozenset({VERIFICATION, *FIND, *MOVE, *GET})
-APPLICATION: Final = "1.2.840.10008.3.1.1.1"
 _DICOM_ROOT: Final = "1.2.840.10008."
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What a peer asks for when it calls.
-
-    Args:
-        calling, called: AE titles, without padding.
-        contexts: (id, SOP Class UID, Transfer Syntax UIDs in the peer's order).
-        roles: SOP Class UID to (peer as SCU, peer as SCP), where role selection was asked.
-        maximum: largest PDU that the peer takes; 0 for any.
-        application: application context name.
-    """
-
-    calling: str
-    called: str
-    contexts: tuple[tuple[int, str, tuple[str, ...]], ...]
-    roles: Mapping[str, tuple[bool, bool]]
-    maximum: int
-    application: str
 
 
 @cache
@@ -104,40 +84,15 @@ def read_request(link: Link) -> Proposal:
     Raises:
         NotWhole: something else came.
     """
-    from pynetdicom.pdu import A_ASSOCIATE_RQ
-
     kind, body = link.read_pdu()
     if kind != 1:
         link.abort()
         raise NotWhole(f"PDU type {kind} before an association", "a DICOM connection opens with a request", "")
     try:
-        pdu = A_ASSOCIATE_RQ()
-        pdu.decode(b"\x01\x00" + len(body).to_bytes(4, "big") + bytes(body))
-        asked = pdu.to_primitive()
-        contexts = tuple(
-            (int(c.context_id), str(c.abstract_syntax), tuple(str(s) for s in c.transfer_syntax))
-            for c in asked.presentation_context_definition_list
-        )
-        roles: dict[str, tuple[bool, bool]] = {}
-        maximum = 0
-        for item in asked.user_information:
-            if hasattr(item, "maximum_length_received"):
-                maximum = int(item.maximum_length_received or 0)
-            elif hasattr(item, "scu_role"):
-                roles[str(item.sop_class_uid)] = (bool(item.scu_role), bool(item.scp_role))
-        return Proposal(
-            str(asked.calling_ae_title).strip(),
-            str(asked.called_ae_title).strip(),
-            contexts,
-            roles,
-            maximum,
-            str(asked.application_context_name),
-        )
-    except Exception as error:
+        return proposal(body)
+    except NotWhole:
         link.abort()
-        raise NotWhole(
-            "An association request that cannot be read", type(error).__name__, "look at the sender's DICOM settings"
-        ) from None
+        raise
 
 
 def reject(link: Link, reason: tuple[int, int, int]) -> None:
@@ -152,18 +107,15 @@ def _chosen(syntaxes: Sequence[str], allowed: Collection[str]) -> str | None:
     return next((s for s in known if s != BIG_ENDIAN), known[0] if known else None)
 
 
-def accept(link: Link, proposal: Proposal, also: Collection[str] = ()) -> None:
+def accept(link: Link, asked: Proposal, also: Collection[str] = ()) -> None:
     """Answer each proposed context, accept the association and remember both in the link.
 
     Args:
         also: SOP classes of further services.
     """
-    from pynetdicom.pdu import A_ASSOCIATE_AC
-    from pynetdicom.presentation import PresentationContext
-
     answers = []
     granted: dict[str, tuple[bool, bool]] = {}
-    for number, abstract, syntaxes in proposal.contexts:
+    for number, abstract, syntaxes in asked.contexts:
         if abstract in _SERVICES or abstract in also:
             allowed: Collection[str] = (IMPLICIT, EXPLICIT, BIG_ENDIAN)
         elif is_storage(abstract):
@@ -171,26 +123,17 @@ def accept(link: Link, proposal: Proposal, also: Collection[str] = ()) -> None:
         else:
             allowed = None  # type: ignore[assignment]
         syntax = _chosen(syntaxes, allowed) if allowed is not None else None
-        answer = PresentationContext()
-        answer.context_id = number
-        # 3: abstract syntax not supported; 4: transfer syntaxes not supported (PS3.8 table 9-18).
-        answer.result = 0 if syntax else 3 if allowed is None else 4
-        answer.transfer_syntax = [syntax or (syntaxes[0] if syntaxes else IMPLICIT)]
-        answers.append(answer)
+        result = 0 if syntax else 3 if allowed is None else 4
+        answers.append(Answer(number, result, syntax or (syntaxes[0] if syntaxes else IMPLICIT)))
         if syntax:
-            asked = proposal.roles.get(abstract)
-            we_send = bool(asked and asked[1]) and abstract not in _SERVICES and abstract not in also
-            if asked:
+            role = asked.roles.get(abstract)
+            we_send = bool(role and role[1]) and abstract not in _SERVICES and abstract not in also
+            if role:
                 # Whoever reports to us (storage commitment) is the provider of its service on this association.
-                granted[abstract] = (asked[0], asked[1] if abstract in also else we_send)
+                granted[abstract] = (role[0], role[1] if abstract in also else we_send)
             link.contexts[number] = Context(number, abstract, syntax, we_send)
-    answer_all = _associate(proposal.called, proposal.calling, granted)
-    answer_all.result = 0
-    answer_all.presentation_context_definition_results_list = answers
-    pdu = A_ASSOCIATE_AC()
-    pdu.from_primitive(answer_all)
-    link.peer_maximum = proposal.maximum
-    link._say(pdu.encode())
+    link.peer_maximum = asked.maximum
+    link._say(acceptance(asked, answers, granted, maximum=LARGEST_PDU))
 
 
 def _associate(called: str, calling: str, roles: Mapping[str, tuple[bool, bool]]) -> Any:

@@ -1,7 +1,7 @@
 """The DICOM upper layer (PS3.8) on one blocking socket: whole messages in, whole messages out.
 
 One thread holds one association and waits in the operating system, never in a polling loop; data sets pass as the bytes
-that were sent. The association PDUs are pynetdicom's; only P-DATA, which carries the images, is read and written here.
+that were sent. The PDUs that open an association are made in `association` and `negotiation`.
 """
 
 from __future__ import annotations
