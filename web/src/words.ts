@@ -68,6 +68,11 @@ export function quantity(value: number, ucum: string, low?: number | null, high?
   return `${number(value)}${interval}${words ? THIN + words : ""}`;
 }
 
+/** Words in which no line ends between a number and its unit. */
+export function unbroken(words: string): string {
+  return words.replace(/(\d) (?=(?:%|mL|mm|cm|HU|Gy|ms|s|min|kg|g|mg|kPa|m\/s|SUV\w*)(?![\w]))/g, "$1\u00a0");
+}
+
 export function sure(certainty: number): string {
   if (certainty >= 0.9) return "very likely";
   if (certainty >= 0.7) return "likely";

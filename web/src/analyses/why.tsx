@@ -100,6 +100,7 @@ function Line({ line, current }: { line: Planned; current: boolean }) {
       <dd>
         {line.answer === "declined" && line.checks?.length ? (
           <table class="plain checks">
+            <colgroup><col class="met" /><col class="need" /><col /><col class="found" /></colgroup>
             <thead class="hidden"><tr><th scope="col">Met</th><th scope="col">Need</th><th scope="col">Wanted</th><th scope="col">Found</th></tr></thead>
             <tbody>
               {line.checks.map((check, i) => (

@@ -5,7 +5,7 @@ import { gradientUp } from "../viewer/maps";
 import { inPlane, toCanvas, type Viewport } from "../viewer/viewport";
 import { number, unit } from "../words";
 import type { Grid } from "./halves";
-import { indexAt, type Placing, placingOf } from "./maps";
+import { indexAt, type Placing, placingOf, titleOfMap } from "./maps";
 
 /** Least height of a viewport (pixels) that has room for the bar. */
 const ROOM_PX = 240;
@@ -41,7 +41,7 @@ function Bar({ grid, ends: [dark, bright] }: { grid: Grid; ends: [number, number
   const ticks = ticksOf(dark, bright).filter((tick) => tick >= dark && tick <= bright);
   return (
     <div class="map-bar" aria-hidden="true">
-      <span>{grid.told.name} {unit(grid.told.unit)}</span>
+      <span>{titleOfMap(grid.told)} {unit(grid.told.unit)}</span>
       <div><i style={{ background: gradientUp }} />{ticks.map((tick) => <b key={tick} style={{ bottom: `${(100 * (tick - dark)) / (bright - dark)}%` }}>{number(tick)}</b>)}</div>
     </div>
   );

@@ -5,6 +5,7 @@ import { ticksOf } from "../kit/ticks";
 import type { Session } from "../room/session";
 import { wordsOf } from "../viewer/deadline";
 import { INFERNO } from "../viewer/maps";
+import { spoken } from "../words";
 import { minus, type Point2, type Point3, toPatient, toPixel, type Viewport } from "../viewer/viewport";
 import { Grid, type Limits, type Told } from "./halves";
 import scales from "./scales.json";
@@ -121,6 +122,11 @@ export class Maps {
     }
     return grid;
   }
+}
+
+/** What a map is called on screen: a quantity by its own name, a map of sensitivity in words and never by the name of a disease alone. */
+export function titleOfMap({ name, kind }: { name: string; kind: string }): string {
+  return kind === "sensitivity" ? spoken(name) : name;
 }
 
 export function keyOfMap({ digest, name }: MapInfo): string {

@@ -1,11 +1,12 @@
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import type { Desk } from "../room/desk";
+import { to } from "../router";
 import { gradient } from "../viewer/maps";
 import { number, quantity, spoken, unit } from "../words";
 import { CurveFigure } from "./curve";
 import type { Grid, Limits } from "./halves";
-import { keyOfMap } from "./maps";
+import { keyOfMap, type Listed, titleOfMap } from "./maps";
 
 /** Steps of a slider from one end of the colours to the other. */
 const STEPS = 240;
@@ -19,21 +20,31 @@ export function MapPanel({ desk }: { desk: Desk }) {
   return (
     <section class="map-panel" aria-label="Map" data-state={state.at}>
       <h2>Map {<Key of={keyOf("room", "map")} />}</h2>
-      {withheld.map((one) => <p key={keyOfMap(one)} class="muted" data-withheld={one.name}><span class="soon" aria-hidden="true">▲</span> {spoken(one.name)} of {spoken(one.analysis)} is not shown: {one.withheld}.</p>)}
+      {withheld.map((one) => <Withheld key={keyOfMap(one)} of={one} />)}
       {all.length > 0 && <label class="small">Over the images <select value={maps.chosen.value} onChange={(event) => maps.choose(event.currentTarget.value)}>
         <option value="">none</option>
-        {all.map((one) => <option key={keyOfMap(one)} value={keyOfMap(one)}>{one.name}{unit(one.unit) && ` (${unit(one.unit)})`}{several && ` · ${spoken(one.analysis)}`}</option>)}
+        {all.map((one) => <option key={keyOfMap(one)} value={keyOfMap(one)}>{titleOfMap(one)}{unit(one.unit) && ` (${unit(one.unit)})`}{several && ` · ${spoken(one.analysis)}`}</option>)}
       </select></label>}
       {state.at === "loading" && <p class="muted" role="status">Loading the map</p>}
       {state.at === "failed" && <p role="alert"><span class="soon" aria-hidden="true">▲</span> No map: {state.words}</p>}
       {listed && state.at === "there" && (
         <>
-          <p class="muted">◇ {spoken(listed.analysis)}: {state.grid.told.kind === "sensitivity" ? "where the model was sensitive; no outline of disease" : state.grid.told.quantity}</p>
+          <p class="muted">◇ {spoken(listed.analysis)}: {state.grid.told.kind === "sensitivity" ? "where the model was sensitive, not where disease is" : state.grid.told.quantity}</p>
           <Shown desk={desk} grid={state.grid} />
         </>
       )}
       {listed?.curves.map((curve) => <CurveFigure key={curve.name} curve={curve} />)}
     </section>
+  );
+}
+
+/** A map that exists and is not shown: why, where its tests stand, and what may be looked at in its place. */
+function Withheld({ of: one }: { of: Listed }) {
+  return (
+    <div data-withheld={one.name}>
+      <p><span class="soon" aria-hidden="true">▲</span> {spoken(one.name)} of {spoken(one.analysis)} is not shown: {one.withheld}.</p>
+      <p class="muted">Such a map looks convincing also where it is wrong, so one that failed a test stays away from the image. The tests and their numbers stand in the <a href={to.analyses(one.analysis)}>evidence of its model</a>. Below are signed cases that look like this one.</p>
+    </div>
   );
 }
 

@@ -55,7 +55,7 @@ function Told({ told, again }: { told: Peer; again: () => void }) {
           <tbody>{learnt.map((one) => <tr key={one.id}><th scope="row">{one.study ? <a href={to.study(one.study)}>{one.stratum}</a> : one.stratum}</th><td>{one.score}</td><td>{one.words || <span class="muted">{told.scores[one.score ?? ""]}</span>}</td></tr>)}</tbody></table></>
       )}
       <h2>Figures, without names</h2>
-      {told.figures.length === 0 ? <Empty title="Nothing was drawn yet">{told.owner ? "Draw below." : "The owner of this programme draws cases."}</Empty> : (
+      {told.figures.length === 0 ? <Empty title="Nothing was drawn yet">{told.owner ? "Draw cases below: signed studies are taken by chance, and given to a colleague who knows neither name nor AI." : "The owner of this programme draws cases."}</Empty> : (
         <table class="plain wide">
           <caption class="hidden">Scores by stratum</caption>
           <thead><tr><th scope="col">Drawn from</th>{Object.entries(told.scores).map(([score, words]) => <th scope="col" class="num" key={score} title={words}>{score}</th>)}<th scope="col" class="num">Read</th><th scope="col" class="num">Open</th><th scope="col">2b and 3b (95 %)</th></tr></thead>
@@ -76,7 +76,7 @@ function Owner({ told, again }: { told: Peer; again: () => void }) {
   };
   return (
     <>
-      <h2>Draw <span class="muted">names below are for you alone</span></h2>
+      <h2>Draw cases <span class="muted">· the names below are for you alone</span></h2>
       <form class="controls" onSubmit={(event) => void draw(event)}>
         <label>Seed, any words<input name="seed" required maxLength={200} /></label>
         <label>Signed from<DayField name="since" /></label>

@@ -126,12 +126,29 @@ function Strip({ studies, now, take }: { studies: Study[]; now: number; take: (a
   const known = days.filter((one) => !Number.isNaN(one));
   const [first, last] = [Math.min(...known), Math.max(...known)];
   if (known.length < 2 || first === last) return null;
+  const at = (time: number) => `${2 + (96 * (time - first)) / (last - first)}%`;
   return (
-    <svg class="strip" viewBox="0 0 1000 40" preserveAspectRatio="none" aria-hidden="true">
-      <line x1="0" x2="1000" y1="34" y2="34" />
-      {studies.map((one, i) => !Number.isNaN(days[i]!) && <rect key={one.study} class={i === now ? "now" : undefined} x={20 + (950 * (days[i]! - first)) / (last - first)} y="24" width="10" height="10" onPointerEnter={() => take(i)} />)}
+    <svg class="strip" aria-hidden="true">
+      <line x1="0" x2="100%" y1="18" y2="18" />
+      {datesOf(first, last).map(([time, words]) => (
+        <g key={words}><line x1={at(time)} x2={at(time)} y1="18" y2="24" /><text x={at(time)} y="38">{words}</text></g>
+      ))}
+      {studies.map((one, i) => !Number.isNaN(days[i]!) && <circle key={one.study} class={i === now ? "now" : undefined} cx={at(days[i]!)} cy="18" r={i === now ? 6 : 5} onPointerEnter={() => take(i)} />)}
     </svg>
   );
+}
+
+/** Round dates between two days, so few that their words stand apart: whole years, else quarters, else months. */
+function datesOf(first: number, last: number): [time: number, words: string][] {
+  const months = (last - first) / 2.63e9;
+  const step = [1, 3, 12, 24, 60, 120].find((one) => months / one <= 10) ?? 240;
+  const begin = new Date(first);
+  const dates: [number, string][] = [];
+  for (let month = Math.ceil((begin.getUTCFullYear() * 12 + begin.getUTCMonth()) / step) * step; ; month += step) {
+    const time = Date.UTC(Math.floor(month / 12), month % 12);
+    if (time > last) return dates;
+    if (time >= first) dates.push([time, new Date(time).toISOString().slice(0, step < 12 ? 7 : 4)]);
+  }
 }
 
 /** The same as a dated list, oldest first. */

@@ -4,7 +4,7 @@ import type { Finding, Planned, Relation, Result } from "../api/shapes";
 import { keyOf } from "../keys/keyboard";
 import { Certainty, Key, MachineMark, PersonMark } from "../kit/marks";
 import { to } from "../router";
-import { count, moment, number, quantity, spoken, unit } from "../words";
+import { count, moment, number, quantity, spoken, unbroken, unit } from "../words";
 import { colourOf } from "./overlay";
 import type { Desk } from "./desk";
 import { Timeline } from "./timeline";
@@ -94,12 +94,12 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
         <Origin one={one} />
       </header>
       {one.compared?.why && <p class="muted">{one.compared.why}</p>}
-      {finding.words && finding.words !== named && <p>{finding.words}</p>}
+      {finding.words && finding.words !== named && <p>{unbroken(finding.words)}</p>}
       {result.model_state && result.model_state !== "released" && <p class="muted"><span class="soon" aria-hidden="true">▲</span> Its model is {result.model_state === "candidate" ? "a candidate" : result.model_state}: it was released by nobody here.</p>}
       {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {result.stopped.reason}</span></p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
-        {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{finding.verdict === "undecided" && <span class={seen ? "fine" : "faint"}> · {seen ? "seen ✓" : "not seen yet"}</span>}<br /></>}
+        {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{finding.verdict === "undecided" && <> · <span class={`whole-word ${seen ? "fine" : "faint"}`}>{seen ? "seen ✓" : "not seen yet"}</span></>}<br /></>}
         {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}
         {[label !== named && label, finding.reason && `because: ${finding.reason}`].filter(Boolean).join(" · ")}
       </p>

@@ -114,9 +114,12 @@ function useRoomKeys(desk: Desk): void {
   useEffect(() => {
     const { session, lightbox, marks } = bound.current;
     const active = () => lightbox.active.value;
+    // With no finding in hand, a key takes the first that waits for a word: what it would do is seen on its card before it is done.
     const on = (act: (one: NonNullable<ReturnType<Desk["current"]>>) => void) => () => {
       const one = desk.current();
-      if (one) act(one);
+      if (one) return act(one);
+      const waits = session.found.value.find((other) => other.finding.verdict === "undecided");
+      if (waits) desk.choose(waits);
     };
     const decide = (act: Parameters<typeof on>[0]) => on((one) => session.mine.value && one.finding.verdict !== "struck" && act(one));
     return bind(

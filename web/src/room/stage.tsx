@@ -1,7 +1,7 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { MapLayer } from "../maps/layer";
-import { placingOf } from "../maps/maps";
+import { placingOf, titleOfMap } from "../maps/maps";
 import { cutLines } from "../viewer/cross";
 import type { Join } from "../viewer/joins";
 import type { Cell } from "../viewer/lightbox";
@@ -157,7 +157,7 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   if (series.remark && (series.modality === "PT")) said.push(<span class="soon">▲ {series.remark}</span>);
   if (grid && series.study === desk.session.uid) {
     const there = placingOf(view, grid);
-    said.push(!there ? `◇ map ${grid.told.name}: in another space than these images` : grid.told.kind === "sensitivity" ? "◇ map: where the model was sensitive; no outline of disease" : `◇ map: ${grid.told.name} ${unit(grid.told.unit)}`);
+    said.push(!there ? `◇ map ${titleOfMap(grid.told)}: in another space than these images` : grid.told.kind === "sensitivity" ? "◇ map: where the model was sensitive, not where disease is" : `◇ map: ${grid.told.name} ${unit(grid.told.unit)}`);
   }
   if (desk.hidden.value) said.push("drawing hidden");
   return <span class="corner br">{said.map((one, i) => <span key={i}>{one}{i < said.length - 1 && "\n"}</span>)}</span>;

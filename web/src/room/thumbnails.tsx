@@ -15,7 +15,7 @@ export function Thumbnails({ desk }: { desk: Desk }) {
   return (
     <nav class="thumbnails" aria-label="Series" ref={strip} data-region tabIndex={-1}>
       {desk.viewable.value.map((one) => <Thumbnail key={one.uid} study={study.uid} series={one} pressed={one.uid === desk.shownSeries.value} choose={() => void desk.show(one.uid)} />)}
-      {others.length > 0 && <p class="muted">{others.map((one) => `${one.modality} ${one.description}`.trim()).join(" · ")}</p>}
+      {others.length > 0 && <p class="muted others" title="No image: structures and reports">{others.map((one) => `${one.modality} ${one.description}`.trim()).join(" · ")}</p>}
       <Earlier desk={desk} />
       <span class="gap" />
       <Hung desk={desk} />
@@ -29,10 +29,16 @@ function Thumbnail({ study, series, pressed, choose }: { study: string; series: 
       <img src={`/dicom-web/studies/${study}/series/${series.uid}/thumbnail?viewport=96,96`} alt="" loading="lazy" width={48} height={48} />
       <span>
         <strong>{series.modality}</strong> {series.description}
-        <small>{count(series.images, "image")}</small>
+        <small>{held(series)}</small>
       </span>
     </button>
   );
+}
+
+/** How much a series holds: files of many frames by their frames, for these are what a reader scrolls through. */
+function held({ images, instances }: Series): string {
+  const frames = instances.reduce((sum, one) => sum + Math.max(1, one.frames), 0);
+  return frames > images ? `${count(frames, "frame")}${images > 1 ? ` in ${images}` : ""}` : count(images, "image");
 }
 
 /** No earlier study, and earlier studies that may not be seen, are different answers. */
