@@ -266,6 +266,29 @@ def test_watching_everything_and_leaving_off(house: House) -> None:
     assert ("1.2.1", ("BETA",)) in [(r.uid, r.watchers) for r in reports]
 
 
+def test_two_who_end_or_suspend_a_watch_at_once_do_not_stop_the_list(house: House) -> None:
+    working = house.site.working
+    working.create("1.2.1", ITEM, who=BOSS)
+    for how in ({"suspend": True}, {"on": False}):
+        working.watch(ALL, "ALPHA", who=AI)
+        both, append = threading.Barrier(2), working._journal.append
+
+        def together(*events: Event, both: threading.Barrier = both, append: Any = append) -> Any:
+            both.wait(10)  # both have seen that it stands
+            return append(*events)
+
+        working._journal.append = together  # type: ignore[method-assign]
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                for _ in pool.map(lambda _, how=how: working.watch(ALL, "ALPHA", who=AI, **how), range(2)):
+                    pass
+        finally:
+            del working._journal.append
+        assert working.item("1.2.1", who=AI).state == "SCHEDULED"
+        with pytest.raises(NotFound):
+            working.watch(ALL, "ALPHA", who=AI, **how)
+
+
 def test_the_same_over_dimse_and_the_watcher_is_called(house: House) -> None:
     heard: list[tuple[int, str]] = []
     came = threading.Event()

@@ -247,7 +247,9 @@ class Working:
                     del self._watch[one]
             return
         if told["suspend"]:
-            before = self._watch.pop(key)
+            before = self._watch.pop(key, None)
+            if before is None:  # two asked for it at once, and the other's stands before it
+                return
             for uid in before["those"]:
                 self._watch[uid, key[1]] = {"those": [], "keys": {}, "since": before["since"]}
             fresh = [u for u, i in self._items.items() if u not in before["those"] and _fits_watch(i, before)]
