@@ -15,7 +15,7 @@ from isocenter.app import open_house
 from isocenter.doors.oidc_client import Provider
 from isocenter.doors.pages import application
 from isocenter.doors.pages_oidc import Way
-from isocenter.errors import Refused, Unavailable
+from isocenter.errors import Forbidden, Refused, Unavailable
 from isocenter.govern.oidc import read_table
 from isocenter.govern.policy import HOUSE, Role
 from isocenter.record import Kind
@@ -78,6 +78,28 @@ def test_a_name_that_another_account_has_and_a_group_without_a_role_are_refused(
         browser = Browser(app)
         assert _in(browser, issuer).status_code == 403 and browser.get("/api/me").status_code == 401
     assert [p["name"] for p in site.index.people()] == ["lee"], "nobody was made"
+
+
+def test_nobody_comes_in_under_a_name_of_the_house_and_every_refusal_is_told(world: tuple[Site, Issuer, Any]) -> None:
+    site, issuer, app = world
+    site.add_peer("CT1", "*", 104, who=HOUSE)
+    for says in ({"preferred_username": " Isocenter"}, {"preferred_username": "ct1"}, {"groups": ["visitors"]}):
+        issuer.says = says
+        before = len(site.journal.since(kinds=(Kind.SIGN_IN_REFUSED,)))
+        assert _in(Browser(app), issuer).status_code == 403, says
+        assert len(site.journal.since(kinds=(Kind.SIGN_IN_REFUSED,))) == before + 1, says
+    with pytest.raises(Forbidden, match="house or a device"):
+        site.add_person("isocenter", Role.ADMIN, "a long enough password", who=HOUSE)
+
+
+def test_who_signed_out_is_asked_anew_by_the_service(world: tuple[Site, Issuer, Any]) -> None:
+    _, issuer, app = world
+    browser = Browser(app)
+    assert "prompt=" not in _out(browser)[0]
+    assert _in(browser, issuer).status_code == 303
+    assert browser.post("/api/sign-out", {}).status_code == 200 and browser.get("/api/me").status_code == 401
+    assert "prompt=login" in _out(browser)[0], "the next at this screen is not let in as the last"
+    assert _in(browser, issuer).status_code == 303 and "prompt=" not in _out(browser)[0]
 
 
 def test_what_is_put_in_the_way_is_refused_and_told_to_the_journal_alone(world: tuple[Site, Issuer, Any]) -> None:

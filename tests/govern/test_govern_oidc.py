@@ -131,6 +131,15 @@ def test_a_sign_in_comes_back_once_by_the_same_browser_and_in_time() -> None:
         waiting.take(late.state, late.browser, NOW + timedelta(minutes=11))
 
 
+def test_a_flood_of_sign_ins_shuts_out_nobody_but_whoever_sent_it() -> None:
+    waiting = Waiting()
+    asked = waiting.begin(NOW, "192.0.2.7")
+    flood = [waiting.begin(NOW, "198.51.100.1") for _ in range(1500)]
+    assert waiting.take(asked.state, asked.browser, NOW) == asked
+    with pytest.raises(NotProven):
+        waiting.take(flood[0].state, flood[0].browser, NOW)
+
+
 def test_roles_come_from_the_table_and_from_nowhere_else() -> None:
     table = read_table("it=admin,radiologists=reader", claim="realm.groups", name="email")
 

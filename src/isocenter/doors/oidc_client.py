@@ -49,13 +49,15 @@ class Provider:
     def __post_init__(self) -> None:
         _must_be_safe(self.issuer)
 
-    def way_out(self, asked: Asked, back: str) -> str:
-        """Where the browser is sent."""
+    def way_out(self, asked: Asked, back: str, *, anew: bool = False) -> str:
+        """Where the browser is sent; `anew` asks the service to let somebody sign in though somebody is."""
         question = {
             "response_type": "code", "client_id": self.client, "redirect_uri": back, "scope": "openid profile email",
             "state": asked.state, "nonce": asked.nonce, "code_challenge": asked.challenge,
             "code_challenge_method": "S256",
         }  # fmt: skip
+        if anew:
+            question["prompt"] = "login"
         door = self._doors()["authorization_endpoint"]
         return f"{door}{'&' if '?' in door else '?'}{urlencode(question)}"
 

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from isocenter.doors.oidc_client import Provider
-from isocenter.doors.pages_people import address_of, remember
+from isocenter.doors.pages_people import LEFT, address_of, remember
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.errors import Forbidden
 from isocenter.govern.oidc import NotProven, Waiting, account_of, head_of, read_token
 from isocenter.govern.policy import Person
 
@@ -53,8 +54,10 @@ def begin(request: Request, _: Annotated[Person, needs("sign_in")]) -> Response:
     way = _way(request)
     if way is None:
         return RedirectResponse("/sign-in", status_code=303)
-    asked = way.waiting.begin(request.app.state.clock())
-    answer = RedirectResponse(way.provider.way_out(asked, way.back(request)), status_code=303)
+    asked = way.waiting.begin(request.app.state.clock(), address_of(request))
+    # Whoever signed out here may still be signed in there, and the next at this screen is somebody else.
+    out = way.provider.way_out(asked, way.back(request), anew=LEFT in request.cookies)
+    answer = RedirectResponse(out, status_code=303)
     # Lax: the browser comes back from another site, and must bring it along.
     answer.set_cookie(
         COOKIE,
@@ -95,11 +98,12 @@ def back(
             token, way.provider.keys(str(head_of(token).get("kid", ""))), issuer=way.provider.issuer,
             client=way.provider.client, nonce=asked.nonce, now=now,
         )  # fmt: skip
-    except NotProven as refused:
-        entrance.sign_in_refused(refused.cause, address=address)
+        session = entrance.sign_in_by_service(*account_of(claims, way.provider.table), address=address)
+    except Forbidden as refused:
+        entrance.sign_in_refused(refused.cause if isinstance(refused, NotProven) else refused.why, address=address)
         raise
-    session = entrance.sign_in_by_service(*account_of(claims, way.provider.table), address=address)
     answer = RedirectResponse("/", status_code=303)
+    answer.delete_cookie(LEFT, path=_PATH)
     answer.delete_cookie(COOKIE, path=_PATH)
     remember(answer, request, session)
     return answer

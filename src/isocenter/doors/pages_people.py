@@ -13,9 +13,12 @@ from isocenter.doors.pages_web import index
 from isocenter.doors.pages_who import COOKIE, SiteHere, needs, token_of
 from isocenter.govern.policy import RULES, Person, may, why
 
-__all__ = ["address_of", "remember", "router"]
+__all__ = ["LEFT", "address_of", "remember", "router"]
 
 router = APIRouter()
+
+LEFT = "isocenter-left"
+"""Stays in a browser in which somebody has signed out: the sign-in service shall ask anew who is there."""
 
 
 class SignIn(BaseModel):
@@ -54,6 +57,9 @@ def sign_out(request: Request, response: Response, site: SiteHere, _: Annotated[
     here: PagesSite = site
     here.sign_out(token_of(request))
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https")
+    response.set_cookie(
+        LEFT, "1", path="/sign-in/oidc", httponly=True, samesite="lax", secure=request.url.scheme == "https"
+    )
     return {"signed_out": True}
 
 

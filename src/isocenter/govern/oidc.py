@@ -16,6 +16,7 @@ import hmac
 import json
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,6 +63,7 @@ class Asked:
         nonce: comes back inside the token.
         verifier: stays here until the code is exchanged. challenge: its digest, which goes out.
         browser: what the browser keeps meanwhile, so that nobody can hand it another's answer.
+        address: where it was asked from.
     """
 
     state: str
@@ -69,6 +71,7 @@ class Asked:
     verifier: str
     browser: str
     until: datetime
+    address: str = ""
 
     @property
     def challenge(self) -> str:
@@ -83,14 +86,18 @@ class Waiting:
         self._life, self._lock = life, threading.Lock()
         self._kept: dict[str, Asked] = {}
 
-    def begin(self, now: datetime) -> Asked:
-        """A fresh one; every part is 256 random bits."""
+    def begin(self, now: datetime, address: str = "") -> Asked:
+        """A fresh one; every part is 256 random bits. Where there are too many, the address that began most loses one.
+
+        So whoever begins thousands and never comes back shuts nobody out but himself.
+        """
         state, nonce, verifier, browser = (secrets.token_urlsafe(32) for _ in range(4))
-        asked = Asked(state, nonce, verifier, browser, now + self._life)
+        asked = Asked(state, nonce, verifier, browser, now + self._life, address)
         with self._lock:
             self._kept = {s: a for s, a in self._kept.items() if a.until > now}
             while len(self._kept) >= _MOST:
-                del self._kept[next(iter(self._kept))]
+                most = Counter(a.address for a in self._kept.values()).most_common(1)[0][0]
+                del self._kept[next(s for s, a in self._kept.items() if a.address == most)]
             self._kept[secret_digest(asked.state)] = asked
         return asked
 

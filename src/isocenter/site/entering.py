@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import Forbidden
 from isocenter.govern import people
-from isocenter.govern.policy import NOBODY, Person, Role
+from isocenter.govern.policy import HOUSE, NOBODY, Person, Role
 from isocenter.record import Event, Kind
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class Entrance:
         credential = f"{_OF_SERVICE}{identity}"
         with self._restoring:  # one first sign-in at a time, so that two do not make two accounts
             found = next((one for one in self.index.people() if one["credential"] == credential), None)
+            if found is None:
+                self.must_be_free(name)
             if found is None and self.index.person(name) is not None:
                 raise Forbidden(f"the name '{name}'", "another account has it here", "ask an administrator")
             if found is None or (found["role"] != role.value and not found["disabled"]):
@@ -107,6 +109,18 @@ class Entrance:
                 self.journal.append(Event(Kind.PERSON_ADDED, self.clock(), "isocenter", name, told))
                 self._sessions.end_all(name)
         return self._begin(found["name"] if found else name, address)
+
+    def must_be_free(self, name: str) -> None:
+        """Go on only with a name that is not the house's own or a device's: the journal would tell them as one.
+
+        Raises:
+            Forbidden: it is.
+        """
+        taken = {HOUSE.name, "hl7", *(str(one["aet"]).lower() for one in self.index.peers())}
+        if name.strip().lower() in taken:
+            raise Forbidden(
+                f"the name '{name}'", "the house or a device is called so in the journal", "choose another name"
+            )
 
     def refused(self, cause: str, *, address: str) -> None:
         """A sign-in that was not proven; the journal keeps the cause, the answer does not tell it."""

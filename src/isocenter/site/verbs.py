@@ -175,6 +175,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
     def add_person(self, name: str, role: Role, password: str, *, who: Person) -> None:
         """Give somebody an account."""
         must(who, "people", name)
+        self._entrance.must_be_free(name)
         if self.index.person(name):
             raise Refused(f"an account '{name}'", "it exists already", "choose another name")
         self._tell(Kind.PERSON_ADDED, who.name, name, role=Role(role).value, credential=people.hash_password(password))
