@@ -193,7 +193,7 @@ def test_series_of_one_echo_each_meet_together_what_none_meets_alone() -> None:
     (bound,) = plan([Fat()], study(*apart)).bindings  # type: ignore[list-item]
     assert sorted(bound.series["echoes"]) == ["1.1", "1.2", "1.3"]
     (told,) = checked(Fat(), study(*apart))  # type: ignore[arg-type]
-    assert told.met and "3 series have an echo each" in [c.found for c in told.checks]
+    assert told.met and "3 series of one scan have them" in [c.found for c in told.checks]
     assert not plan([Fat()], study(apart[0], apart[3])).bindings  # type: ignore[list-item]
 
 

@@ -1,11 +1,15 @@
 """Permeability of a phantom whose curves come from differential equations, and each series that is refused."""
 
+import io
 import json
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from real_series import loaded
 from typer.testing import CliRunner
@@ -16,6 +20,7 @@ from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Code, Outcome, codes
 from isocenter.space import Region, Volume
+from isocenter.testing.encodings import ENCODINGS
 from isocenter.testing.phantoms import dce_mr
 
 
@@ -123,12 +128,31 @@ def test_without_contrast_nothing_is_found(scan: tuple[Volume, Volume]) -> None:
     assert answer.outcome is Outcome.NONE and "no contrast agent arrives" in answer.reasons[0]
 
 
-def test_from_dicom_to_json(tmp_path: Path) -> None:
-    for n, data in enumerate(dce_mr.patient(slices=1).files):
-        (tmp_path / f"{n}.dcm").write_bytes(data)
-    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "permeability", "--json"])
+def analysed(files: Sequence[bytes], folder: Path) -> dict[str, Any]:
+    folder.mkdir()
+    for n, data in enumerate(files):
+        (folder / f"{n}.dcm").write_bytes(data)
+    done = CliRunner().invoke(app, ["analyse", str(folder), "--only", "permeability", "--json"])
     assert done.exit_code == 0, done.output
     (result,) = json.loads(done.stdout)
+    return dict(result)
+
+
+def test_from_dicom_to_json_with_the_flip_angles_in_one_series_or_in_several(tmp_path: Path) -> None:
+    files = dce_mr.patient(slices=1).files
+    result = analysed(files, tmp_path / "one")
+    apart = ENCODINGS["a series for each contrast"](files, random.Random(1))
+    assert apart is not None
+    # After contrast another series has a flip angle of its own: it says nothing of T1 before.
+    late = pydicom.dcmread(io.BytesIO(files[-1]))
+    late.FlipAngle, late.AcquisitionTime, late.SeriesInstanceUID = 30.0, "160000", "2.25.99"
+    late.SOPInstanceUID = late.file_meta.MediaStorageSOPInstanceUID = "2.25.991"
+    del late.TemporalPositionIdentifier
+    out = io.BytesIO()
+    late.save_as(out)
+    again = analysed([*apart, out.getvalue()], tmp_path / "several")
+    assert any("T1 from 3 flip angles" in r for r in again["reasons"])
+    assert [m["value"] for m in again["measurements"]] == pytest.approx([m["value"] for m in result["measurements"]])
     assert result["answer"] == "found"
     ktrans = next(m for m in result["measurements"] if m["what"]["code"] == "126312")
     assert ktrans["unit"] == "/min" and ktrans["value"] > 0

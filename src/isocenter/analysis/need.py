@@ -79,7 +79,7 @@ class Need:
             tuple of `Region`, from RTSTRUCT or SEG).
         body_part: words of which one must stand in Body Part Examined, or in the descriptions where it is empty.
         axis: a leading axis that the volume must have (time, echo, b_value, ...); checked again on the volume. A
-            series whose images state one echo time has no echo axis and is turned away before it is read.
+            series whose images state one echo time, or one flip angle, has no such axis: it is turned away unread.
         at_least, at_most: number of instances or frames.
         slice_mm: allowed (smallest, largest) Slice Thickness in millimetres.
         facts: header facts that must hold: keyword -> allowed values, e.g. ``{"ViewPosition": ("PA", "AP")}``. A fact
@@ -132,23 +132,24 @@ class Need:
         """Every predicate that the need has, with what this series says to it."""
         each = (
             self._modality(series), self._pixels(series), self._body_part(series), self._count(series),
-            self._echoes(series), self._encodes(series), self._thickness(series), *self._facts(series),
+            self._contrasts(series), self._encodes(series), self._thickness(series), *self._facts(series),
         )  # fmt: skip
         return tuple(c for c in each if c is not None)
 
     def joined(self, study: Sequence[Series]) -> tuple[Series, ...]:
-        """The series of one scan that meet the need together: each echo in a series of its own, as some scanners send.
+        """The series of one scan that meet the need together: each echo, or flip angle, in a series of its own.
 
-        They lie at the same places with one repetition time and flip angle. Of several such scans that of most
-        series; empty when there is none.
+        Some scanners send them so. They lie at the same places with one repetition time, and with one flip angle, or
+        one echo time. Of several such scans that of most series; empty when there is none.
         """
-        if self.axis != "echo" or self.gives != "volumes":
+        if self.axis not in _APART or self.gives != "volumes":
             return ()
+        fact, words, stays = _APART[self.axis]
         scans: dict[Any, list[Series]] = {}
         for one in study:
-            if {u.predicate for u in self.unmet(one)} == {"echo times"}:
-                scans.setdefault(_acquired(one), []).append(one)
-        several = [s for s in scans.values() if len({e for one in s for e in _told(one, "EchoTime")}) > 1]
+            if {u.predicate for u in self.unmet(one)} == {words}:
+                scans.setdefault(_acquired(one, stays), []).append(one)
+        several = [s for s in scans.values() if len({v for one in s for v in _told(one, fact)}) > 1]
         return max((tuple(s) for s in several), key=len, default=())
 
     def _modality(self, series: Series) -> Check | None:
@@ -183,11 +184,12 @@ class Need:
             return Check("images", f"at most {self.at_most} images", found, n <= self.at_most)
         return Check("images", f"at least {self.at_least} images", found, True) if self.at_least > 1 else None
 
-    def _echoes(self, series: Series) -> Check | None:
-        if self.axis != "echo" or any(i.frames > 1 for i in series.instances):
+    def _contrasts(self, series: Series) -> Check | None:
+        if self.axis not in _APART or any(i.frames > 1 for i in series.instances):
             return None
-        stated = _told(series, "EchoTime")
-        return Check("echo times", "several echo times", f"series {series.number} has {len(stated)}", len(stated) > 1)
+        fact, words, _ = _APART[self.axis]
+        stated = _told(series, fact)
+        return Check(words, f"several {words}", f"series {series.number} has {len(stated)}", len(stated) > 1)
 
     def _encodes(self, series: Series) -> Check | None:
         if not self.velocity:
@@ -255,6 +257,8 @@ class Need:
         return " or ".join(_WORDS.get(m, m) for m in self.modality)
 
 
+# Axis -> the fact that runs along it, in words, and the fact that stays between series of one scan.
+_APART = {"echo": ("EchoTime", "echo times", "FlipAngle"), "flip": ("FlipAngle", "flip angles", "EchoTime")}
 _PHASE_WORDS = frozenset({"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP"})
 _VELOCITY_FACTS = (
     "VelocityEncodingDirection", "VelocityEncodingMaximumValue", "SiemensVelocity", "GEVelocityEncoding",
@@ -275,10 +279,10 @@ def _told(series: Series, keyword: str) -> set[Any]:
     return {tuple(v) if isinstance(v, list) else v for v in values}
 
 
-def _acquired(series: Series) -> Any:
+def _acquired(series: Series, stays: str) -> Any:
     """What two series of one scan have in common."""
     sizes = {(i.rows, i.columns, i.frames) for i in series.instances}
-    same = (frozenset(_told(series, k)) for k in ("ImagePositionPatient", "RepetitionTime", "FlipAngle"))
+    same = (frozenset(_told(series, k)) for k in ("ImagePositionPatient", "RepetitionTime", stays))
     return series.frame_of_reference, frozenset(sizes), len(series.instances), *same
 
 

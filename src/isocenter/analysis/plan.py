@@ -130,8 +130,7 @@ def _nearest_checks(need: Need, study: Study | None) -> tuple[Check, ...]:
     tries = [need.checks(s) for s in study.series]
     nearest = min(tries, key=_distance)
     if together := need.joined(study.series) if _distance(nearest) != (False, 0) else ():
-        found = f"{len(together)} series have an echo each"
-        return tuple(replace(c, found=found, met=True) if c.predicate == "echo times" else c
+        return tuple(replace(c, found=f"{len(together)} series of one scan have them", met=True) if not c.met else c
                      for c in need.checks(together[0]))  # fmt: skip
     return nearest
 
@@ -158,7 +157,8 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
             if need.earlier:
                 bound[name] = _before(main, earlier, need)
             else:
-                fitting = [s for s in study.series if s.uid != main.uid and not need.unmet(s)]
+                beside = [s for s in study.series if s.uid != main.uid]
+                fitting = [s for s in beside if not need.unmet(s)] or list(need.joined(beside))
                 bound[name] = _beside(main, fitting, need)
             if not bound[name] and not need.optional:
                 unmet = _nearest_before(need, earlier) if need.earlier else _nearest(need, study)

@@ -1,7 +1,6 @@
 """A multi-echo scan put together from its series: complex where phase is there, magnitudes always.
 
-Some scanners and archives make a series of each echo. Those of one grid, one repetition time, one flip angle and one
-kind (magnitude, phase, …) are echoes of one scan.
+Where each echo came as a series of its own they are put together (`one_scan`).
 """
 
 from __future__ import annotations
@@ -12,21 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.catalogue import one_scan
+from isocenter.catalogue.one_scan import component
 from isocenter.errors import Refused
 from isocenter.methods import complex_images
-from isocenter.space import Axis, Reference, Volume
+from isocenter.space import Reference, Volume
 
 __all__ = ["EchoScan", "gathered", "joined"]
-
-_WORDS = {
-    "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
-    "real": {"R", "REAL", "R_FFE", "2", "2.0"},
-    "imaginary": {"I", "IMAGINARY", "I_FFE", "3", "3.0"},
-    "magnitude": {"M", "MAGNITUDE", "M_FFE", "0", "0.0"},
-}
-# What a scanner computed of echoes is no echo.
-_MADE = {"W", "WATER", "F", "FAT", "FF", "FAT_FRACTION", "R2_STAR", "R2STAR", "T2_STAR", "T2STAR", "T2_STAR_MAP", "MAP"}
-_ONE_SCAN = ("RepetitionTime", "FlipAngle", "MagneticFieldStrength")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,50 +45,9 @@ class EchoScan:
         )
 
 
-def _component(volume: Volume) -> str:
-    facts = volume.facts
-    said = [str(w).strip().upper() for w in facts.get("ImageType") or []][2:]
-    said += [str(facts[k]).upper() for k in ("ComplexImageComponent", "GEImageKind") if k in facts]
-    for name in ("phase", "real", "imaginary", "magnitude"):
-        words = {w for w in _WORDS[name] if len(w) > 1 or not w.isdigit() or "GEImageKind" in facts}
-        if any(w in words for w in said):
-            return name
-    return "magnitude"
-
-
 def joined(volumes: tuple[Volume, ...]) -> tuple[Volume, ...]:
     """Volumes of several echoes, and those of one echo each put together where they are of one scan."""
-    whole = [v for v in volumes if [a.name for a in v.axes] == ["echo"]]
-    scans: list[dict[float, Volume]] = []
-    for volume in volumes:
-        echo_ms = volume.facts.get("EchoTime")
-        if volume.axes or volume.geometry.reference is not Reference.PATIENT or not isinstance(echo_ms, (int, float)):
-            continue
-        if {str(w).strip().upper() for w in volume.facts.get("ImageType") or []} & _MADE:
-            continue
-        scan = next((s for s in scans if echo_ms not in s and _of_one_scan(next(iter(s.values())), volume)), None)
-        if scan is None:
-            scans.append({float(echo_ms): volume})
-        else:
-            scan[float(echo_ms)] = volume
-    return (*whole, *(_stacked(scan) for scan in scans if len(scan) > 1))
-
-
-def _of_one_scan(one: Volume, other: Volume) -> bool:
-    same = all(one.facts.get(k) == other.facts.get(k) for k in _ONE_SCAN)
-    return same and _component(one) == _component(other) and one.geometry.same_grid(other.geometry)
-
-
-def _stacked(scan: dict[float, Volume]) -> Volume:
-    """Volumes by echo time in ms as one."""
-    times = sorted(scan)
-    parts = [scan[t] for t in times]
-    return replace(
-        parts[0],
-        array=np.stack([p.array for p in parts]),
-        axes=(Axis("echo", tuple(times), "ms"),),
-        instance_uids=tuple(uid for p in parts for uid in p.instance_uids),
-    )
+    return one_scan.joined(volumes, "echo")
 
 
 def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
@@ -113,11 +63,11 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
         for group in groups:
             first = next(iter(group.values()))
             same = first.geometry.same_grid(volume.geometry) and first.axes[0].values == volume.axes[0].values
-            if same and _component(volume) not in group:
-                group[_component(volume)] = volume
+            if same and component(volume) not in group:
+                group[component(volume)] = volume
                 break
         else:
-            groups.append({_component(volume): volume})
+            groups.append({component(volume): volume})
 
     def has_phase(group: dict[str, Volume]) -> bool:
         return {"magnitude", "phase"} <= set(group) or {"real", "imaginary"} <= set(group)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue import one_scan
 from isocenter.errors import Refused
 from isocenter.methods import population_input
 from isocenter.methods.dce import Fit, fit
@@ -80,7 +81,7 @@ class Permeability:
 
         Args:
             dynamic: spoiled gradient echoes with a time axis; Repetition Time and Flip Angle must be in the header.
-            angles: the same slices at several flip angles before contrast, for T1.
+            angles: the same slices at several flip angles before contrast, for T1, in one series or each in its own.
             drawn: a region named artery or AIF; every other region is measured. Without any, what enhances is.
             model: of exchange, see the page.
             artery: whose curve: the drawn region's, or that of a population, arriving when tissue begins to enhance.
@@ -213,8 +214,8 @@ def _enhancing(frames: Array, first: int, artery: Mask | None) -> Mask:
 
 def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_ms: float, remarks: list[str]) -> Array:
     """T1 of each voxel in `where`."""
-    fitting = [v for v in angles or () if [a.name for a in v.axes] == ["flip"]]
-    fitting = [v for v in fitting if v.geometry.same_grid(dynamic.geometry)]
+    before = tuple(v for v in angles or () if _acquired(v) <= _acquired(dynamic) or not _acquired(dynamic))
+    fitting = [v for v in one_scan.joined(before, "flip") if v.geometry.same_grid(dynamic.geometry)]
     if fitting and not given_ms:
         chosen = max(fitting, key=lambda v: len(v.axes[0]))
         found = t1_from_angles(
@@ -232,6 +233,12 @@ def _t1(dynamic: Volume, angles: tuple[Volume, ...] | None, where: Mask, given_m
         raise Refused(f"t1_ms {given_ms:g}", "tissue has 50 to 5,000 ms: seconds may have been given")
     remarks.append(f"T1 of {given_ms:g} ms was supposed everywhere")
     return np.full(int(where.sum()), given_ms)
+
+
+def _acquired(volume: Volume) -> str:
+    """When its first image was made, in an order that sorts; empty where the header does not say."""
+    said = volume.facts.get("AcquisitionDateTime")
+    return str(said or f"{volume.facts.get('AcquisitionDate') or ''}{volume.facts.get('AcquisitionTime') or ''}")
 
 
 def _plasma(

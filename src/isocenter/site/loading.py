@@ -81,8 +81,8 @@ class Loading:
         if need.gives == "volumes":
             every = tuple(v for s in chosen for v in volumes_of(s, self.get))
             along = tuple(v for v in every if _along(v, need.axis))
-            # Where none has several echoes, each series is one of them: the analysis puts them together.
-            return along or (every if need.axis == "echo" else ())
+            # Where none has several echoes or flip angles, each series is one: the analysis puts them together.
+            return along or (every if need.axis in ("echo", "flip") else ())
         if need.gives == "regions":
             return tuple(r for s in chosen for r in regions_of(study, s, self.get))
         return _with_axis(volumes_of(chosen[0], self.get), need, chosen[0])

@@ -1,0 +1,78 @@
+"""The series of one scan put together: each echo, or each flip angle, came as a series of its own.
+
+Some scanners and archives make a series of each. Those of one grid, one kind (magnitude, phase, …) and one repetition
+time that differ in nothing but the echo time, or the flip angle, are of one scan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from isocenter.space import Axis, Reference, Volume
+
+__all__ = ["component", "joined"]
+
+_WORDS = {
+    "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
+    "real": {"R", "REAL", "R_FFE", "2", "2.0"},
+    "imaginary": {"I", "IMAGINARY", "I_FFE", "3", "3.0"},
+    "magnitude": {"M", "MAGNITUDE", "M_FFE", "0", "0.0"},
+}
+# What a scanner computed of its images is none of them.
+_MADE = {"W", "WATER", "F", "FAT", "FF", "FAT_FRACTION", "R2_STAR", "R2STAR", "T2_STAR", "T2STAR", "T2_STAR_MAP", "MAP"}
+_ALONG = {"echo": ("EchoTime", "ms", "FlipAngle"), "flip": ("FlipAngle", "deg", "EchoTime")}
+"""Axis -> the fact that it runs along, its unit, and the fact that stays then."""
+
+
+def component(volume: Volume) -> str:
+    """magnitude, phase, real or imaginary, as the header tells."""
+    facts = volume.facts
+    said = [str(w).strip().upper() for w in facts.get("ImageType") or []][2:]
+    said += [str(facts[k]).upper() for k in ("ComplexImageComponent", "GEImageKind") if k in facts]
+    for name in ("phase", "real", "imaginary", "magnitude"):
+        words = {w for w in _WORDS[name] if len(w) > 1 or not w.isdigit() or "GEImageKind" in facts}
+        if any(w in words for w in said):
+            return name
+    return "magnitude"
+
+
+def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple[Volume, ...]:
+    """Volumes that have the axis, and those without one put together where they are of one scan.
+
+    Of two volumes with one echo time, or flip angle, the first is taken; the other begins another scan.
+    """
+    fact, unit, stays = _ALONG[along]
+    whole = [v for v in volumes if [a.name for a in v.axes] == [along]]
+    scans: list[dict[float, Volume]] = []
+    for volume in volumes:
+        value = volume.facts.get(fact)
+        if volume.axes or volume.geometry.reference is not Reference.PATIENT or not isinstance(value, (int, float)):
+            continue
+        if {str(w).strip().upper() for w in volume.facts.get("ImageType") or []} & _MADE:
+            continue
+        scan = next((s for s in scans if value not in s and _of_one(next(iter(s.values())), volume, stays)), None)
+        if scan is None:
+            scans.append({float(value): volume})
+        else:
+            scan[float(value)] = volume
+    return (*whole, *(_stacked(scan, along, unit) for scan in scans if len(scan) > 1))
+
+
+def _of_one(one: Volume, other: Volume, stays: str) -> bool:
+    same = all(one.facts.get(k) == other.facts.get(k) for k in ("RepetitionTime", "MagneticFieldStrength", stays))
+    return same and component(one) == component(other) and one.geometry.same_grid(other.geometry)
+
+
+def _stacked(scan: dict[float, Volume], axis: str, unit: str) -> Volume:
+    """Volumes by their place along the axis, as one."""
+    values = sorted(scan)
+    parts = [scan[v] for v in values]
+    return replace(
+        parts[0],
+        array=np.stack([p.array for p in parts]),
+        axes=(Axis(axis, tuple(values), unit),),
+        instance_uids=tuple(uid for p in parts for uid in p.instance_uids),
+    )
