@@ -215,6 +215,30 @@ def test_time_from_repetition_where_nothing_else_is_said() -> None:
     assert volume.axes[0].values == (0.0, 2.5, 5.0, 7.5)
 
 
+@pytest.mark.parametrize(
+    ("common", "second"),
+    [({"ScanningSequence": "EP", "MRAcquisitionType": "2D", "RepetitionTime": 1500.0}, 1.5),
+     ({"ScanningSequence": "EP", "MRAcquisitionType": "3D", "RepetitionTime": 20.0}, None),
+     ({"ScanningSequence": "EP", "RepetitionTime": 20.0, "TemporalResolution": 1400.0}, 1.4)],
+)  # fmt: skip
+def test_seconds_between_volumes_are_not_the_repetitions_of_a_3d_scan(
+    common: dict[str, Any], second: float | None
+) -> None:
+    (axis,) = only(phased([{"TemporalPositionIdentifier": n + 1} for n in range(3)], **common)).axes
+    assert (axis.unit, axis.values[1]) == (("", 1) if second is None else ("s", second))
+
+
+def test_midnight_without_a_day_and_triggers_that_no_heart_gives() -> None:
+    clocks = ("235958.5", "000000", "000001.5")
+    volume = only(phased([{"SeriesDate": "20260101", "AcquisitionTime": c} for c in clocks]))
+    assert volume.axes[0].values == (0.0, 1.5, 3.0) and volume.array[:, 0, 0, 0].tolist() == [0, 100, 200]
+    bolus = [{"z": 3 * k, "time": n + 1, "trigger": 1500.0 * n} for n in range(6) for k in (0, 1)]
+    (axis,) = only([enhanced(bolus)]).axes
+    assert (axis.name, axis.unit, axis.values[:3]) == ("time", "s", (0.0, 1.5, 3.0))
+    said = [{"z": 3 * k, "time": n + 1, "reference": f"2026010112000{n}.5"} for n in range(3) for k in (0, 1)]
+    assert only([enhanced(said)]).axes[0].values == (0.0, 1.0, 2.0)
+
+
 def test_heart_phases() -> None:
     keys = [{"TriggerTime": 40.0 * n} for n in range(5)]
     volume = only(phased(keys, CardiacNumberOfImages=5))
@@ -389,6 +413,8 @@ def groups(frame: dict[str, Any], *, everywhere: bool = False) -> Dataset:
         content.StackID = frame["stack"]
     if "moment" in frame:
         content.FrameAcquisitionDateTime = frame["moment"]
+    if "reference" in frame:
+        content.FrameReferenceDateTime = frame["reference"]
     ds.FrameContentSequence = [content]
     if "z" in frame:
         ds.PlanePositionSequence = [item(ImagePositionPatient=[1.0, 2.0, float(frame["z"])])]

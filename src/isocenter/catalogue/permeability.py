@@ -44,7 +44,7 @@ class Permeability:
     name, version = "permeability", "1"
     needs: ClassVar[Mapping[str, Need]] = {
         "dynamic": Need(modality="MR", axis="time", at_least=_LEAST_FRAMES),
-        "angles": Need(modality="MR", gives="volumes", axis="flip", at_least=2, optional=True),
+        "angles": Need(modality="MR", gives="volumes", axis="flip", optional=True),
         "drawn": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = (

@@ -7,8 +7,9 @@ that is no number, a doubled slice are told with their numbers, and no volume is
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -34,6 +35,7 @@ Read = Callable[[str], bytes]
 
 _LARGEST = 1 << 34  # bytes of one volume
 _NOT_IMAGES = frozenset({"SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "DOC", "REG", "ECG", "ANN", "FID"})
+_LONGEST_BEAT_MS, _HALF_DAY_S = 5000.0, 43200.0
 _SLIDES = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _STEPPED = {"1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.481.2"}  # nuclear medicine, dose
 # Radiographs may state a position of detector or patient that places no slice.
@@ -115,17 +117,20 @@ def _volumes(series: Series, placed: list[Placed], read: Read) -> list[Volume]:
     facts = series.facts
     first = series.instances[0].facts
     images = facts.get("CardiacNumberOfImages")
+    triggers = [one.keys.get("trigger") or 0.0 for one in placed]
     cardiac = (
         (isinstance(images, int) and images > 1)
-        or any(one.keys.get("trigger") for one in placed if one.frame)
+        or any(t for t, one in zip(triggers, placed, strict=True) if one.frame)
         or "CARDIAC" in (first.get("ImageType") or [])
     )
-    repetition = facts.get("RepetitionTime") if "EP" in (facts.get("ScanningSequence") or []) else None
+    # Where no heart waits that long, Trigger Time counts from the start of the scan, as on series of a bolus.
+    cardiac = cardiac and max(triggers) - min(triggers) < _LONGEST_BEAT_MS
+    placed = _over_midnight(placed)
     found, faults = stacks(
         placed,
         frame_of_reference=series.frame_of_reference,
         cardiac=cardiac,
-        repetition_s=float(repetition) / 1000.0 if isinstance(repetition, (int, float)) and repetition else None,
+        repetition_s=_repetition_s(facts),
         same_pixels=lambda a, b: _same(a, b, read),
     )
     volumes = []
@@ -134,6 +139,32 @@ def _volumes(series: Series, placed: list[Placed], read: Read) -> list[Volume]:
             stack.notes["NotAssembled"] = [str(fault) for fault in faults]
         volumes.append(_filled(series, stack, read))
     return volumes
+
+
+def _repetition_s(facts: Mapping[str, Any]) -> float | None:
+    """Seconds from volume to volume, where no image states its time.
+
+    The repetition time is that only where each shot of an echo planar sequence takes a slice whole, not in 3D.
+    """
+    planar = "EP" in (facts.get("ScanningSequence") or []) or facts.get("EchoPlanarPulseSequence") == "YES"
+    each = facts.get("RepetitionTime") if planar and facts.get("MRAcquisitionType") != "3D" else None
+    stated = facts.get("TemporalResolution") or each
+    return float(stated) / 1000.0 if isinstance(stated, (int, float)) and stated > 0 else None
+
+
+def _over_midnight(placed: list[Placed]) -> list[Placed]:
+    """Moments that rise on, where all bear one day though midnight came between."""
+    moments = [m for one in placed if (m := one.keys.get("moment")) is not None]
+    if not moments or not _HALF_DAY_S < max(moments) - min(moments) < 2 * _HALF_DAY_S:
+        return placed
+    noon = min(moments) + _HALF_DAY_S
+    if any(abs(m - noon) < _HALF_DAY_S / 2 for m in moments):
+        return placed  # it went on through the day
+
+    def later(moment: float | None) -> float | None:
+        return moment + 2 * _HALF_DAY_S if moment is not None and moment < noon else moment
+
+    return [replace(one, keys={**one.keys, "moment": later(one.keys.get("moment"))}) for one in placed]
 
 
 def _same(a: Placed, b: Placed, read: Read) -> bool:

@@ -97,6 +97,7 @@ _TABLE = """
 00185101 ViewPosition w S
 00189073 AcquisitionDuration b S
 00089208 ComplexImageComponent w I
+00189018 EchoPlanarPulseSequence w S
 00189087 DiffusionBValue b I
 00189089 DiffusionGradientOrientation B I
 00189090 VelocityEncodingDirection B I

@@ -314,7 +314,10 @@ def _enhanced_keys(
     details = _group(file, 0x00189325, own, shared)
     velocity = _group(file, 0x00189197, own, shared)
     index = file.numbers(0x00209128, content, "I")
-    moment = moment_s(file.ascii(0x00189074, content), "")
+    moment, reference = (moment_s(file.ascii(tag, content), "") for tag in (0x00189074, 0x00189151))
+    begun = moment_s(file.ascii(0x0008002A), "")
+    if begun is not None:  # some converters write the milliseconds of a trigger as days
+        moment, reference = (m if m is not None and abs(m - begun) < 86400 else None for m in (moment, reference))
     converted = (file.items(0x00209171, own) or [{}])[0]  # what a converted object kept of the frame's old header
 
     def kept(tag: int) -> float | None:
@@ -333,7 +336,7 @@ def _enhanced_keys(
         "temporal": (_one(index) if instance.frames > 1 else None) if temporal is None else temporal,
         "offset": first(0x00209310, 0x0020930D),
         "moment": moment,
-        "reference": None,
+        "reference": None if reference is None else 1000.0 * reference,
         "content": None,
         "acquisition": _one(file.numbers(0x00209156, content)) if 0x00209156 in content else None,
         "number": float(number) + 1e6 * float(instance.number or 0),
