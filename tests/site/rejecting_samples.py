@@ -48,8 +48,8 @@ def sop_of(data: bytes) -> str:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Site]:
-    database, blobs = Database(f"sqlite:///{folder}/a.sqlite"), Blobs(str(folder / "blobs"))
+def opened(folder: Path, url: str = "") -> Iterator[Site]:
+    database, blobs = Database(url or f"sqlite:///{folder}/a.sqlite"), Blobs(str(folder / "blobs"))
     site = Site(
         database, blobs, Journal(database, blobs), Index(database, blobs), Registry({}, {}), lambda: NOON, apart=False
     )

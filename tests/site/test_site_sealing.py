@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from rejecting_samples import ANNA, BERT, ITO, files, opened
 from typer.testing import CliRunner
 
+from fresh_database import fresh_database
 from isocenter.app import open_house
 from isocenter.cli import app
 from isocenter.dicom.header import read_header
@@ -170,6 +171,24 @@ def test_who_was_imaged_is_sealed_in_the_journal_and_gone_from_every_file_after_
     assert not clear(tmp_path / "a", *WHO)
     law(site)
     assert [r["study_uid"] for r in rejected(site)] == [study] * len(rejected(site)) and rejected(site)
+
+
+def test_the_same_on_postgresql_as_far_as_a_query_sees(tmp_path: Path) -> None:
+    with fresh_database("postgres", tmp_path) as url, opened(tmp_path / "a", url) as site:
+        sealable(site, tmp_path)
+        admitted(site)
+        site.sealing.seal("trial", who=ANNA)
+        study = given(site)
+
+        def told() -> str:
+            with site.database.read() as connection:
+                return repr([connection.execute(sa.select(t)).all() for t in (event, *PROJECTION)]).upper()
+
+        assert all(word.decode() in told() for word in WHO[:2]), "the index finds it"
+        site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ANNA)
+        site.sealing.erase(study, what="study", who=BERT)
+        assert study in told() and not any(word.decode() in told() for word in WHO)
+        law(site)
 
 
 def rejected(site: Site) -> list[dict[str, Any]]:
