@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,22 @@ def test_what_is_removed_leaves_the_files_and_not_only_the_tables(tmp_path: Path
 
     assert database.forget() and clear(), "they are in the file itself now"
     database.write(lambda connection: connection.execute(t.peer.delete().where(t.peer.c.name.like("CANARY%"))))
-    with database.read() as reader:
+    tried, asked = threading.Event(), database._emptied
+
+    def told() -> bool:
+        done = asked()
+        tried.set()
+        return done
+
+    with ThreadPoolExecutor(1) as pool, database.read() as reader:
         assert reader.execute(sa.select(t.peer)).all() == []
-        assert not database.forget(), "somebody reads from the log"
-    assert database.forget() and not clear()
+        assert not database.forget(patience_s=0), "somebody reads from the log"
+        database._emptied = told  # type: ignore[method-assign]
+        late = pool.submit(database.forget, 60)
+        assert tried.wait(30) and not late.done()
+        reader.rollback()
+        assert late.result(30), "it is tried again until nobody reads"
+    assert not clear()
     database.close()
 
 

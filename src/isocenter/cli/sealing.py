@@ -160,4 +160,9 @@ def erase(
     screen.say(f"{done['keys']} keys are destroyed; nothing of {done['studies']} studies can be read any more")
     if done["shared"]:
         screen.say(f"{done['shared']} files with the same content are another study's, too, and stay for that one")
+    if done["log"]:
+        screen.say(
+            "the database may still hold names in its log or in pages that it has freed: on SQLite somebody was reading"
+            " all the while, and erasing once more, or stopping the server, clears it; PostgreSQL is to be vacuumed"
+        )
     screen.say("copies of the folder of keys that are older than this still open backups: destroy them, too")

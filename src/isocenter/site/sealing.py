@@ -216,7 +216,8 @@ class Sealing:
         Called again after a crash in between, it does what is left.
 
         Returns:
-            what, subject, studies, keys: how many were destroyed; shared: files that another study needs, and keeps.
+            what, subject, studies, keys: how many were destroyed; shared: files that another study needs, and keeps;
+            log: whether the database's own log or pages may still hold words of the index for a while.
 
         Raises:
             WrongState: nobody asked. NotFound: it is in a project that this person is not in.
@@ -258,8 +259,8 @@ class Sealing:
                     self.blobs.remove(digest)
         if again:  # what the index says of their patients may come from what was erased
             rebuild(self.database, self.blobs)
-        self.database.forget()
-        return {"what": what, "subject": subject, "studies": len(digests), "keys": keys, "shared": 0}
+        gone = self.database.forget()
+        return {"what": what, "subject": subject, "studies": len(digests), "keys": keys, "shared": 0, "log": not gone}
 
     def _finished(self, subject: str, what: str) -> dict[str, Any]:
         """Take away what a crash has left of what was written down as erased.

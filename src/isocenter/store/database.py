@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -163,17 +164,26 @@ class Database:
         except IndexError:
             return self.engine.connect()
 
-    def forget(self) -> bool:
+    def forget(self, patience_s: float = 5.0) -> bool:
         """Leave nothing of removed rows in SQLite's write-ahead log; whether that was possible.
 
-        A database elsewhere decides for itself when it writes over what was removed. Somebody who reads at the moment
-        may keep the log as it is; it is written over when it has filled.
+        A database elsewhere decides for itself when it writes over what was removed. Somebody who reads at the moment,
+        in this process or another, keeps the log as it is: it is tried again a while, and others write in between.
+
+        Args:
+            patience_s: how long.
 
         Raises:
             Unavailable: the disk said no.
         """
         if not self.is_sqlite:
             return False
+        until, pause = time.monotonic() + patience_s, threading.Event()
+        while not (done := self._emptied()) and time.monotonic() < until:
+            pause.wait(0.05)
+        return done
+
+    def _emptied(self) -> bool:
         with self._turn, _told():
             raw = self.engine.raw_connection()
             try:
