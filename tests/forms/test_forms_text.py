@@ -89,6 +89,11 @@ def test_what_is_all_struck_is_drafted_as_nothing_kept(archive: Archive) -> None
     assert said(archive[0], person) == [], "neither the finding nor its numbers are told"
     (impression,) = said(archive[0], person, section="Impression")
     assert impression.text == "No finding was kept." and not impression.machine
+    beside = result(outcome=Outcome.NONE, origin=Origin("machine", "image_quality", "1"))
+    (impression,) = said(archive[0], person, beside, section="Impression")
+    assert impression.text == "No finding was kept.", (
+        "a machine detected something: that another did not is no impression"
+    )
 
 
 @given(st.sampled_from(list(Outcome)), st.integers(0, 3))
@@ -104,9 +109,7 @@ def test_a_draft_never_says_normal(outcome: Outcome, count: int) -> None:
 def test_none_is_not_detected(archive: Archive) -> None:
     none = result(outcome=Outcome.NONE)
     assert said(archive[0], none)[0].text == "Increased uptake was not detected by PET uptake 1."
-    assert (
-        said(archive[0], none, section="Impression")[0].text == "No finding was detected by the analyses named above."
-    )
+    assert said(archive[0], none, section="Impression")[0].text == "No finding was detected by the analyses named here."
 
 
 def test_declined_stands_apart_with_its_reason(archive: Archive) -> None:
@@ -155,7 +158,7 @@ def test_the_urgent_comes_first_and_the_impression_is_short(archive: Archive) ->
 
 def test_what_is_only_a_structure_makes_no_impression(archive: Archive) -> None:
     told = said(archive[0], result(finding(what=codes.STRUCTURE)), section="Impression")
-    assert [s.text for s in told] == ["No finding was detected by the analyses named above."]
+    assert [s.text for s in told] == ["No finding was detected by the analyses named here."]
 
 
 def test_the_same_none_is_said_once(archive: Archive) -> None:

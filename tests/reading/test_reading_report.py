@@ -163,6 +163,21 @@ def test_a_seal_names_its_signer_and_breaks_when_touched() -> None:
     assert not replace(sealed, by="gray").is_whole
 
 
+def test_a_sealed_report_counts_what_became_of_what_machines_found() -> None:
+    for verdict, told in (
+        (Verdict.STRUCK, "Findings of AI: 0 kept, 0 changed, 1 struck."),
+        (Verdict.KEPT, "Findings of AI: 1 kept, 0 changed, 0 struck."),
+    ):
+        latest = [result(verdict)]
+        sealed = seal(begin(STUDY, latest), latest, "ito", NOON)
+        assert told in how(Report.from_json(json.loads(canonical(sealed)))), "also after it was kept and read back"
+    assert "AI" not in " ".join(how(amend(sealed))), "an amendment counts anew"
+    silent = [result()]
+    assert "decided" not in seal(begin(STUDY, silent), silent, "ito", NOON).to_json(), (
+        "digests of old reports still hold"
+    )
+
+
 def test_a_sealed_report_takes_no_words_and_no_second_seal() -> None:
     latest = [result(Verdict.KEPT)]
     sealed = seal(begin(STUDY, latest), latest, "ito", NOON)

@@ -208,8 +208,9 @@ def _impression(kept: Sequence[tuple[Result, Finding]], current: Sequence[Result
         told.append(Sentence("impression-more", "Impression", f"{_many(more, 'further finding')} as above.", machine))
     looked = [r for r in current if r.outcome is not Outcome.DECLINED]
     if not alike and looked:
-        machine = any(r.origin.kind == "machine" for r in looked)
-        text = "No finding was detected by the analyses named above." if machine else "No finding was kept."
+        struck = any(f.verdict is Verdict.STRUCK and f.what not in _NO_OBSERVATION for r in looked for f in r.findings)
+        machine = not struck and any(r.origin.kind == "machine" for r in looked)
+        text = "No finding was detected by the analyses named here." if machine else "No finding was kept."
         told.append(Sentence("impression-none", "Impression", text, machine))
     if not looked:
         told.append(Sentence("impression-unread", "Impression", "No analysis looked at this study.", machine=False))

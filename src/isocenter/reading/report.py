@@ -19,7 +19,7 @@ from isocenter.forms.template import Template
 from isocenter.forms.text import Sentence, draft
 from isocenter.reading.critical import Communication
 from isocenter.reading.session import machine_of
-from isocenter.record import Result, Study, digest_of, from_plain, to_plain
+from isocenter.record import Result, Study, Verdict, digest_of, from_plain, to_plain
 
 __all__ = [
     "Disagreement",
@@ -44,11 +44,13 @@ _LATER: dict[str, Any] = {  # fields that reports of older versions do not have
     "opinion": str,
     "locked": datetime | None,
     "changes": tuple[str, ...],
+    "decided": Mapping[str, int],
     "told": tuple[Communication, ...],
     "untold": str,
     "template": str,
     "template_version": str,
 }
+_DECIDED = (Verdict.KEPT.value, Verdict.CHANGED.value, Verdict.STRUCK.value)
 _LONGEST = 4000  # characters of one sentence; a pasted book is no sentence
 
 
@@ -78,6 +80,7 @@ class Report:
         authors: id of a worded sentence -> who worded it last.
         opinion, locked: digest of the signer's first opinion, and when it was locked; empty and None where none was.
         changes: what the report says otherwise than that opinion.
+        decided: how many findings of machines were kept, changed and struck; empty where none was decided.
         told: who was told of critical findings; `untold` says why nobody was yet.
         template, template_version: by which it is built; both empty in reports from before there were templates.
     """
@@ -97,6 +100,7 @@ class Report:
     opinion: str = ""
     locked: datetime | None = None
     changes: tuple[str, ...] = ()
+    decided: Mapping[str, int] = field(default_factory=dict, hash=False)
     told: tuple[Communication, ...] = ()
     untold: str = ""
     template: str = ""
@@ -215,7 +219,10 @@ def how(report: Report) -> tuple[str, ...]:
         told.append(f"First opinion of {report.by} locked {_minute(report.locked)}, before any AI output was shown.")
         told += [f"Changed after AI: {change}" for change in report.changes]
         if not report.changes:
-            told.append("Nothing was changed after AI was shown.")
+            told.append("Nothing was added to the first opinion, or changed in it, after AI was shown.")
+    if report.decided:
+        counts = ", ".join(f"{report.decided.get(verdict, 0)} {verdict}" for verdict in _DECIDED)
+        told.append(f"Findings of AI: {counts}.")
     told += [heard(one) for one in report.told]
     if report.untold:
         told.append(f"Critical result not told yet when this was signed: {report.untold}.")
@@ -345,9 +352,15 @@ def seal(
         )
     ready = replace(
         report, by=by, signed=now, disagreements=disagreements(report, latest), opinion=opinion, locked=locked,
-        changes=tuple(changes), told=(*report.told, *told), untold=untold,
+        changes=tuple(changes), decided=_decided(latest), told=(*report.told, *told), untold=untold,
     )  # fmt: skip
     return replace(ready, digest=digest_of(ready))
+
+
+def _decided(latest: Sequence[tuple[str, Result]]) -> dict[str, int]:
+    said = [f.verdict for _, r in latest if machine_of(r)[0] for f in r.findings]
+    counts = {verdict: said.count(Verdict(verdict)) for verdict in _DECIDED}
+    return counts if any(counts.values()) else {}
 
 
 def amend(sealed: Report) -> Report:
@@ -367,6 +380,7 @@ def amend(sealed: Report) -> Report:
         disagreements=(),
         digest="",
         changes=(),
+        decided={},
         untold="",
     )
 
