@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 import warnings
 from dataclasses import replace
@@ -252,6 +253,23 @@ def test_a_network_that_contradicts_itself_is_not_believed(painted: Volume) -> N
         CardiacCine().run(painted, None, weights=Unsure())
     with pytest.raises(Refused, match="no weights"):
         CardiacCine().run(painted, None)
+
+
+def test_the_reader_is_told_how_far_off_the_numbers_may_be(painted: Volume, answer: Answer) -> None:
+    (range_told,) = (r for r in answer.reasons if r.startswith("UNCERTAIN"))
+    low, high = map(int, re.findall(r"EDV (\d+) to (\d+) mL", range_told)[0])
+    assert low < EDV < high and "outlined 30 mL too small" in range_told
+    assert any("no patient of this size" in r for r in answer.reasons) is not (150.0 <= EDV <= 300.0)
+    short = RADII.copy()
+    short[4:9, 2] = 0.0
+    lost = CardiacCine().run(cine(short), None, weights=Reader())
+    assert any("1 slice(s) count at end-diastole and not at end-systole" in r for r in lost.reasons)
+    flickering = RADII.copy()
+    flickering[[2, 3, 7, 8, 13, 14], 2:4] = 0.0
+    restless = CardiacCine().run(cine(flickering), None, weights=Reader())
+    assert any("the volume curve is not smooth" in r for r in restless.reasons)
+    with pytest.raises(Refused, match="reaches the edge of what the network sees"):
+        CardiacCine().run(cine(RADII * 2.2, size=160), None, weights=Reader())
 
 
 # ---- with the network that ships

@@ -3,11 +3,13 @@
 1. *Where.* The window lies about the place that beats; the network is asked once, and the window is moved onto what it
    found.
 2. *When.* All phases are outlined; the volume curve (median over three phases of each slice's area) says which phase is
-   end-diastole and which end-systole.
+   end-diastole and which end-systole. It is then moved and stretched onto the finer outlines of these two.
 3. *How sure.* These two phases are asked again in four finer windows (moved, larger, smaller), and the mean decides.
    How much the four agree is part of the quality.
 4. *Which slices.* From the middle of the ventricle towards base and apex, slice after slice, until one has no cavity,
    less than half of its circumference in muscle, or, towards the base, less than half the area of the one before.
+
+5. *How far off it may be.* See `isocenter.methods.ventricle_doubt`.
 
 The numbers come from the masks as they are shown, on the pixels of the image.
 """
@@ -24,6 +26,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.methods.cine import rim
 from isocenter.methods.short_axis import Turned, centre_of_beat, sampled, sampling, unsampling
+from isocenter.methods.ventricle_doubt import levelled, lost_at_base_mm2, restlessness, span_px
 
 __all__ = ["STEP_MM", "WINDOW", "Outlined", "outline"]
 
@@ -53,6 +56,10 @@ class Outlined:
         slices: that count, from base to apex, by phase name.
         agreement: Dice of the windows with their mean, cavity and epicardium, the lower of the two phases.
         open_base, open_apex: whether the stack ends before the ventricle does.
+        span_ml: by phase name, the volume that is surely cavity and the volume that is not surely outside of it.
+        lost_ml: at the base, what counts at end-diastole and no more at end-systole; part of the upper end there.
+        restless: of the volume curve (`ventricle_doubt.restlessness`).
+        cut: whether the ventricle reaches the edge of the window, so that a part may lie outside.
     """
 
     volumes_ml: npt.NDArray[np.float64]
@@ -65,6 +72,10 @@ class Outlined:
     agreement: float
     open_base: bool
     open_apex: bool
+    span_ml: dict[str, tuple[float, float]]
+    lost_ml: float
+    restless: float
+    cut: bool
 
 
 def outline(cine: Turned, ask: Ask) -> Outlined:
@@ -108,14 +119,37 @@ def outline(cine: Turned, ask: Ask) -> Outlined:
             "a left ventricle crosses more of a short-axis stack",
             "check that this is the short axis, from base to apex",
         )
-    pixel_ml = float(np.prod(spacing)) / 1000.0
-    volumes = steady.sum(axis=1) * spacing[0] / 1000.0
-    for name, phase in (("ed", ed), ("es", es)):
-        volumes[phase] = float(np.count_nonzero(cavity[name])) * pixel_ml
-    # The masks decide at the two ends; between them no phase may pass them.
-    volumes = np.clip(volumes, volumes[es], volumes[ed])
-    ended, last = _open(cavity["ed"], chosen["ed"], float(spacing[1] * spacing[2]))
-    return Outlined(volumes, steady, ed, es, cavity, muscle, chosen, min(agree), ended, last)
+    pixel_ml, pixel_mm2 = float(np.prod(spacing)) / 1000.0, float(spacing[1] * spacing[2])
+    edv, esv = (float(np.count_nonzero(cavity[name])) * pixel_ml for name in ("ed", "es"))
+    if esv > edv:  # the finer look turns the ends of a heart that hardly moves
+        raise Refused(
+            f"a cavity of {edv:.0f} mL at end-diastole and {esv:.0f} mL at end-systole",
+            "the ventricle hardly moves, or is not seen well enough to say how",
+            "outline by hand",
+        )
+    spans = {
+        name: span_px(inner, cavity[name], muscle[name])
+        for name, (inner, _, _) in zip(("ed", "es"), asked, strict=True)
+    }
+    span_ml = {name: (least * pixel_ml, most * pixel_ml) for name, (least, most) in spans.items()}
+    lost = lost_at_base_mm2(*(cavity[name].sum(axis=(1, 2)) * pixel_mm2 for name in ("ed", "es"))) * spacing[0] / 1000.0
+    span_ml["es"] = (span_ml["es"][0], span_ml["es"][1] + lost)
+    ended, last = _open(cavity["ed"], chosen["ed"], pixel_mm2)
+    return Outlined(
+        levelled(rough, ed, es, edv, esv), steady, ed, es, cavity, muscle, chosen, min(agree), ended, last,
+        span_ml, lost, restlessness(rough), _cut(window, cavity["ed"] | muscle["ed"]),
+    )  # fmt: skip
+
+
+def _cut(window: _Window, whole: Mask) -> bool:
+    """Whether the ventricle comes within 3 mm of what every window shows."""
+    _, dy, dx = window.cine.geometry.spacing_mm
+    half = 0.5 * WINDOW * STEP_MM * 0.93 - 5.0 - 3.0  # the smallest window of `_AROUND` is the one that moves most
+    for axis, mm, centre in ((1, dy, window.centre[0]), (2, dx, window.centre[1])):
+        at = np.flatnonzero(whole.any(axis=(0, 3 - axis)))
+        if max(centre - at[0], at[-1] - centre) * mm > half:
+            return True
+    return False
 
 
 class _Window:
