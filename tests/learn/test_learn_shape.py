@@ -18,7 +18,8 @@ from isocenter.learn.shape import fit_measured, measures  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
 BODIES = Classes(
-    task="bodies", classes=("ball", "bar"), shape=(16, 16, 16), measured=0.1, members=3, views=((),), goal={"auc": 0.9},
+    task="bodies", classes=("ball", "bar"), shape=(16, 16, 16), measured=(0.1, 1.0), members=3, views=((),),
+    goal={"auc": 0.9},
     card={"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"},
 )  # fmt: skip
 
@@ -55,7 +56,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
         assert model.evidence["metrics"]["auc"]["value"] > 0.9 and model.evidence["parity"] <= 1e-4
         np.savez(tmp_path / "h.npz", images=np.stack([body(100 + i) for i in range(20)]), labels=labels[:20])
         assert judge(tmp_path / "bodies", tmp_path / "h.npz")["metrics"]["auc"]["value"] > 0.9
-        flat = Classes(task="flat", classes=("a", "b"), shape=(16, 16), measured=0.1)
+        flat = Classes(task="flat", classes=("a", "b"), shape=(16, 16), measured=(0.1,))
         with pytest.raises(Refused, match="shapes of two classes"):
             fit_measured(flat, read_labelled(tmp_path / "b.npz", BODIES))
     finally:

@@ -18,8 +18,8 @@ __all__ = ["code_digest", "explained", "page", "plain_page", "written"]
 
 _FILES = {
     Classes: (
-        "augment", "classify", "examples", "fit", "foreign", "gridded", "kinds", "labelled", "networks", "recipes",
-        "shape", "waves",
+        "augment", "classify", "examples", "fit", "foreign", "gridded", "kinds", "labelled", "nested", "networks",
+        "recipes", "shape", "waves",
     ),
     Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment"),
     Table: ("kinds", "recipes", "rows", "tabulate"),

@@ -28,16 +28,22 @@ from isocenter.learn.export import exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.foreign import Foreign, read_foreign, wrong
 from isocenter.learn.judge_classes import class_figures
-from isocenter.learn.kinds import Classes
+from isocenter.learn.kinds import Classes, Scattering
 from isocenter.learn.labelled import read_labelled
+from isocenter.learn.nested import Away, Beside
 from isocenter.learn.networks import GridNet
 from isocenter.learn.shape import Measured, fit_measured
 from isocenter.learn.tensors import packed
-from isocenter.learn.waves import Machine, fit_machine, scattered
+from isocenter.learn.waves import Machine, scattered
 from isocenter.methods.calibration import fit_classes
 from isocenter.record import Model
 
 __all__ = ["Answer", "ellipsoid", "fit_classes_net", "train_classes", "veil"]
+
+_NOT_OF_A_NETWORK = {
+    "card", "choose", "fitted", "goal", "known_as", "members", "others", "strangers", "veiled", "views", "waves",
+}  # fmt: skip
+"""Of a recipe what does not change how a network learns, so that a run is taken up all the same."""
 
 Progress = Callable[[str], None]
 Net = GridNet | Measured
@@ -123,11 +129,7 @@ def fit_classes_net(
             heavy = torch.cat([heavy, torch.ones(len(said) - len(heavy))])
         return _loss(net(x.contiguous(memory_format=layout)), said, share[said] * heavy, how)
 
-    said = {
-        k: v
-        for k, v in asdict(how).items()
-        if k not in ("card", "goal", "members", "fitted", "others", "strangers", "veiled", "views", "known_as", "waves")
-    }
+    said = {k: v for k, v in asdict(how).items() if k not in _NOT_OF_A_NETWORK}
     start = [] if begin is None else [hashlib.sha256(packed(begin)).hexdigest()]
     key = repr((said, examples.digest, "" if foreign is None else foreign.digest, *start))
     schedule = Schedule(per_epoch * how.epochs, per_epoch, how.rate, per_epoch, how.decay, how.average, how.threads)
@@ -237,37 +239,42 @@ def train_classes(
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     kinds = len(how.classes)
     foreign = read_foreign(data.resolve().parent.parent, how) if how.foreign else None
-    pictures, logits = tensor(examples.pictures, how), torch.zeros(len(examples), kinds)
+    pictures, veiled = tensor(examples.pictures, how), veil(how)
+    chosen = how.fitted or tuple(range(how.members))
+    known: dict[Away, tuple[Net, Tensor]] = {}
+
+    def network(away: Away) -> tuple[Net, Tensor]:
+        """A network that has not seen some parts, and its logits for these."""
+        if away not in known:
+            tell(f"network {len(known) + 1}, without part {' and '.join(map(str, away))}")
+            some = examples.take(np.flatnonzero(~np.isin(part, away)))
+            number = "-".join(map(str, away))
+            net: Net = fit_measured(how, some) if how.measured else fit_classes_net(
+                how, some, seed * 100 + int(number.replace("-", "")) + 10 * (len(away) - 1), foreign=foreign,
+                checkpoint=out / f"member{number}.checkpoint", begin=begin, progress=tell,
+            )  # fmt: skip
+            held, said = np.isin(part, away), torch.zeros(len(examples), kinds + (how.foreign > 0))
+            said[held] = _said(net, pictures[held], how.views, veiled)[0]
+            known[away] = net, said
+        return known[away]
+
+    beside = None
+    if how.waves is not None:
+        seen = scattered(how.waves, pictures)
+        beside = Beside(how, seen, examples.labels, part, chosen, lambda away: network(away)[1])
     nets: list[Net] = []
-    seen = scattered(how.waves, pictures) if how.waves is not None else torch.empty(0)
-    inside, rest = torch.empty(0), torch.zeros(len(examples))
-    chosen, veiled = how.fitted or tuple(range(how.members)), veil(how)
-    for number, k in enumerate(chosen):
-        held = np.flatnonzero(part == k)
-        tell(f"network {number + 1} of {len(chosen)}")
-        some = examples.take(np.flatnonzero(part != k))
-        nets.append(
-            fit_measured(how, some)
-            if how.measured
-            else fit_classes_net(
-                how,
-                some,
-                seed * 100 + k,
-                foreign=foreign,
-                checkpoint=out / f"member{k}.checkpoint",
-                begin=begin,
-                progress=tell,
-            )
-        )
-        answer = _said(nets[-1], pictures[held], how.views, veiled)[0]
-        logits[held] = answer[:, :kinds]
-        if how.waves is not None:
-            aside = fit_machine(how.waves, seen[:, part != k], examples.labels[part != k], kinds)
-            logits[held] += aside.decided(seen[:, held].flatten(0, 1)).unflatten(0, (len(seen), -1)).mean(0)
-        if how.foreign:
-            rest[held] = answer[:, kinds]
-        if not number:
-            inside = _said(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
+    settings: list[Scattering] = []
+    both = torch.zeros(len(examples), kinds + (how.foreign > 0))
+    for k in chosen:
+        net, said = network((k,))
+        nets.append(net)
+        both += said
+        if beside is not None:
+            settings.append(beside.best(k))
+            both[part == k] += beside.decided(settings[-1], (k,))[part == k]
+    logits, rest = both[:, :kinds], both[:, kinds:].sum(1)
+    inside = _said(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
+    ships = beside.best() if beside is not None else None
     counts = np.bincount(examples.labels, minlength=kinds)
     held_first, answered = part == chosen[0], np.flatnonzero(np.isin(part, chosen))
     labels, part = examples.labels[answered], part[answered]
@@ -280,7 +287,7 @@ def train_classes(
     z = scores * slope + offsets
     border = [float(np.quantile(z.max(1) - rest.numpy()[answered] * slope, how.given_up))] if how.foreign else []
     shifts = torch.tensor([*offsets, *border], dtype=torch.float32)
-    machine = fit_machine(how.waves, seen, examples.labels, kinds) if how.waves is not None else None
+    machine = beside.fitted(ships) if beside is not None and ships is not None else None
     whole = Answer(nets, how.views, slope, shifts, centre, whiten, veiled, traits=how.foreign > 0, machine=machine)
     shape = (how.channels, *how.shape)
     digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
@@ -311,5 +318,15 @@ def train_classes(
         "near_duplicates": pairs, "networks": len(chosen), "seed": seed, "seconds": round(clock() - started),
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
         "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships"
-        + ("; so the support vectors, but those that ship were fitted on all examples" if how.waves else ""),
+        + ("; so the support vectors, but those that ship were fitted on all examples" if how.waves else "")
+        + ("; their settings were chosen for each part by others" if how.choose else ""),
+        **_told(how, settings, ships),
     })  # fmt: skip
+
+
+def _told(how: Classes, settings: Sequence[Scattering], ships: Scattering | None) -> dict[str, str]:
+    """The settings that were chosen for each part and for the file, for the card; nothing where none was."""
+    if ships is None or not how.choose:
+        return {}
+    each = [", ".join(f"{name} {getattr(one, name):g}" for name in how.choose) for one in (*settings, ships)]
+    return {"settings chosen for each part": "; ".join(each[:-1]), "settings that ship": each[-1]}

@@ -175,9 +175,11 @@ class Classes:
         classes: what the labels 0, 1, 2 … mean. positive: the label that counts as disease where there are two.
         known_as: other names of the classes in folders and tables.
         shape: of the grid that the network sees: two or three axes. channels: 1, or 3 for colour.
-        measured: if above 0, no network is trained: two classes are told apart by measures of the shape of masks, with
-            a ridge penalty of this inverse strength.
+        measured: if there are any, no network is trained: two classes are told apart by measures of the shape of masks,
+            with a ridge penalty of the one of these inverse strengths that does best within what is learnt from.
         waves: of the support vectors on the scattering of a picture that stand beside the networks; None for none.
+        choose: numbers of `waves` that are chosen by parts that neither network nor support vectors had seen, and not
+            by the part that is reported (see `nested`), each with the values to choose from; empty for no choice.
         ordered: the labels are grades; weight of the squared distance between cumulative chances (Hou 2016).
         widths: channels of the stem and of the stages; each stage halves the grid.
         members: parts that the examples are split into; each network learns from all parts but one.
@@ -205,8 +207,9 @@ class Classes:
     positive: int = 1
     known_as: Mapping[str, int] = field(default_factory=dict, hash=False)
     channels: int = 1
-    measured: float = 0.0
+    measured: tuple[float, ...] = ()
     waves: Scattering | None = None
+    choose: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, hash=False)
     ordered: float = 0.0
     widths: tuple[int, ...] = (16, 32, 64)
     members: int = 5

@@ -146,6 +146,11 @@ _ADRENAL = {
     ],
 }
 
+_CHOOSE: Mapping[str, tuple[Any, ...]] = {
+    "share": (0.0, 1.0, 2.0, 4.0), "penalty": (3.0, 10.0), "reach": (0.3, 1.0), "kept": (75, 150, 300)
+}  # fmt: skip
+"""Of the support vectors beside networks; the same for every recipe."""
+
 _CLASSES = (
     Classes(
         task="pneumoniamnist", classes=("normal", "pneumonia"), shape=(28, 28), balanced=True, softened=True, epochs=12,
@@ -156,14 +161,14 @@ _CLASSES = (
     Classes(
         task="breastmnist", classes=("malignant", "normal or benign"), positive=0, shape=(28, 28), softened=True,
         known_as={"benign": 1, "normal": 1, "normal, benign": 1}, epochs=50, average=0.99,
-        waves=Scattering(share=2.0, kept=150),
+        waves=Scattering(), choose=_CHOOSE,
         augmentation=Augmentation(rotate_deg=15.0, curve=0.5, erase=0.3, cubic=True),
         goal={"auc": 0.93}, card=_BREAST,
     ),
     Classes(
         task="retinamnist", classes=("no retinopathy", "mild", "moderate", "severe", "proliferative"), shape=(28, 28),
         channels=3, ordered=2.0, fitted=(1, 2, 3), views=((), (1,), (2,), (1, 2)), epochs=30, batch=48, average=0.985,
-        waves=Scattering(share=1.0, reach=0.3, kept=150, turned=True),
+        waves=Scattering(turned=True), choose=_CHOOSE,
         augmentation=Augmentation(
             scale=(0.9, 1.15), rotate_deg=180.0, curve=0.4, field=0.15, sharpness=0.6, noise=0.02, erase=0.0,
             turnover=0.5, tint=0.15, cubic=True, outside="zeros",
@@ -180,8 +185,8 @@ _CLASSES = (
     ),
     Classes(
         task="adrenalmnist3d", classes=("normal", "hyperplasia"), shape=(28, 28, 28), known_as={"mass": 1},
-        measured=0.3, views=((),), waves=Scattering(share=2.0, reach=0.3, kept=150, turned=True), goal={"auc": 0.88},
-        card=_ADRENAL,
+        measured=(0.03, 0.1, 0.3, 1.0, 3.0), views=((),), waves=Scattering(turned=True), choose=_CHOOSE,
+        goal={"auc": 0.88}, card=_ADRENAL,
     ),
 )  # fmt: skip
 

@@ -6,18 +6,22 @@ a network finds, can be named, and is fitted in a second.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.errors import Refused
-from isocenter.learn.examples import Examples
+from isocenter.learn.examples import Examples, folds
 from isocenter.learn.kinds import Classes
 
 __all__ = ["Measured", "fit_measured", "measures"]
 
 _PEELS, _OPENED = 4, 3
+_PARTS = 5  # in which a strength is chosen
 _AXES = (2, 3, 4)
 
 
@@ -111,6 +115,8 @@ class Measured(nn.Module):  # type: ignore[misc]
 def fit_measured(how: Classes, examples: Examples) -> Measured:
     """Ridge logistic regression on the measures of these examples.
 
+    Its strength is chosen among `how.measured` by the loss in five parts of these examples, by person.
+
     Raises:
         Refused: for more than two classes, or pictures that are no volumes.
     """
@@ -123,7 +129,24 @@ def fit_measured(how: Classes, examples: Examples) -> Measured:
     net = Measured(found.mean(0), found.std(0).clamp(min=1e-6), torch.zeros(found.shape[1]), 0.0)
     seen = ((found - net.mean) / net.spread).clamp(-8, 8).numpy().astype(np.float64)
     weights = "balanced" if how.balanced else None
-    line = LogisticRegression(C=how.measured, max_iter=5000, class_weight=weights).fit(seen, examples.labels)
+
+    def fitted(strength: float, which: npt.NDArray[np.intp]) -> Any:
+        line = LogisticRegression(C=strength, max_iter=5000, class_weight=weights)
+        return line.fit(seen[which], examples.labels[which])
+
+    def lost(strength: float) -> float:
+        chances = np.zeros(len(seen))
+        for k in range(_PARTS):
+            held = part == k
+            chances[held] = fitted(strength, np.flatnonzero(~held)).predict_proba(seen[held])[:, 1]
+        right = np.where(examples.labels == 1, chances, 1 - chances)
+        return float(-np.log(np.maximum(right, 1e-12)).mean())
+
+    strength = how.measured[0]
+    if len(how.measured) > 1:
+        part, _ = folds(examples, _PARTS, 0)
+        strength = min(how.measured, key=lost)
+    line = fitted(strength, np.arange(len(seen)))
     net.weight = torch.tensor(line.coef_[0], dtype=torch.float32)
     net.bias = float(line.intercept_[0])
     net.eval()
