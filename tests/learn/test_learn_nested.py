@@ -14,14 +14,15 @@ pytest.importorskip("sklearn", reason="the extra 'ml' is not installed")
 
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
+from isocenter.learn.judge import judge  # noqa: E402
 from isocenter.learn.kinds import Classes, Scattering  # noqa: E402
-from isocenter.learn.nested import Away, Beside, settings  # noqa: E402
+from isocenter.learn.nested import Beside, settings  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
 CARD = {"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"}
 DOTS = Classes(
     task="dots", classes=("few", "many"), shape=(28, 28), widths=(4, 8), members=3, epochs=1, batch=8, dropout=0.0,
-    waves=Scattering(turned=True), choose={"share": (0.0, 1.0, 4.0), "kept": (5, 20)}, card=CARD, goal={"auc": 0.9},
+    waves=Scattering(turned=True), choose={"reach": (0.1, 0.3, 1.0), "kept": (5, 20)}, card=CARD, goal={"auc": 0.9},
 )  # fmt: skip
 
 
@@ -36,33 +37,29 @@ def dots(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_a_part_has_no_say_in_what_is_reported_of_it() -> None:
     rng, labels = np.random.default_rng(0), np.arange(72) % 2
     seen = torch.from_numpy(rng.normal(size=(1, 72, 40)) + 0.5 * labels[:, None]).float()
-    part, asked_for = np.arange(72) // 24, []
-
-    def network(away: Away) -> torch.Tensor:
-        asked_for.append(away)
-        return torch.from_numpy(np.random.default_rng(away).normal(size=(72, 2))).float()
+    part = np.arange(72) // 24
 
     def chosen(truth: np.ndarray) -> list[Scattering]:
-        beside = Beside(DOTS, seen, truth, part, (0, 1, 2), network)
-        return [beside.best(0), beside.best()]
+        beside = Beside(DOTS, seen, truth, part, (0, 1, 2))
+        found = [beside.best(0), beside.best()]
+        assert {away for _, away in beside._said} == {(0, 1), (0, 2), (0,), (1,), (2,)}, "who chooses had not seen 0"
+        return found
 
     plain = chosen(labels)
-    assert set(asked_for) == {(0, 1), (0, 2), (0,), (1,), (2,)}, "whoever is asked had not seen part 0 either"
     told = {chosen(np.where(part == 0, np.random.default_rng(k).permutation(labels), labels))[0] for k in range(2)}
     assert told == {plain[0]}
     assert len({chosen(np.random.default_rng(k).permutation(labels))[0] for k in range(3)}) > 1, "others do have one"
-    assert plain[1].share > 0, "here the networks know nothing"
 
 
 def test_two_parts_leave_nobody_to_choose() -> None:
     with pytest.raises(Refused, match="without it"):
-        Beside(DOTS, torch.zeros(1, 8, 5), np.arange(8) % 2, np.arange(8) // 4, (0, 1), lambda away: None)
+        Beside(DOTS, torch.zeros(1, 8, 5), np.arange(8) % 2, np.arange(8) // 4, (0, 1))
     assert len(settings(DOTS)) == 6 and settings(replace(DOTS, choose={})) == [DOTS.waves]
 
 
 @pytest.fixture
 def _known() -> Iterator[None]:
-    recipes.RECIPES["dots"] = replace(DOTS, choose={"share": (0.0, 4.0)})
+    recipes.RECIPES["dots"] = replace(DOTS, choose={"reach": (0.3, 1.0)})
     yield
     recipes.RECIPES.pop("dots")
 
@@ -71,10 +68,10 @@ def _known() -> Iterator[None]:
 def test_the_whole_way(tmp_path: Path) -> None:
     pictures, labels = dots(48, 1)
     np.savez(tmp_path / "a.npz", images=pictures, labels=labels)
-    lines: list[str] = []
-    model = train("dots", tmp_path / "a.npz", tmp_path / "out", progress=lines.append)
-    assert sum(line.startswith("network") for line in lines) == 6, "three that answer, and one for each two of them"
+    model = train("dots", tmp_path / "a.npz", tmp_path / "out")
     assert model.card["training"]["networks"] == 3 and model.evidence["n"] == 48
     told = model.card["training"]["settings chosen for each part"].split("; ")
-    assert len(told) == 3 and all(one in ("share 0", "share 4") for one in told)
+    assert len(told) == 3 and all(one in ("reach 0.3", "reach 1") for one in told)
+    shown = judge(tmp_path / "out", tmp_path / "a.npz")
+    assert shown["metrics"]["auc"]["value"] > 0.9, "the network learnt for one epoch; the machine knows"
     assert "by others" in model.card["shown_on"] and model.evidence["parity"] <= 1e-4

@@ -17,12 +17,12 @@ from isocenter.learn.judge import judge  # noqa: E402
 from isocenter.learn.kinds import Classes, Scattering  # noqa: E402
 from isocenter.learn.labelled import read_labelled  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
-from isocenter.learn.waves import Waves, fit_machine, scattered  # noqa: E402
+from isocenter.learn.waves import Waves, directions, fit_machine, scattered  # noqa: E402
 
 CARD = {"title": "T", "intended_use": "a test", "not_for": ["x"], "limits": ["y"], "source": "z", "licence": "none"}
 STRIPES = Classes(
     task="stripes", classes=("steep", "flat", "fine"), shape=(28, 28), widths=(4, 8), members=2, epochs=1, batch=8,
-    dropout=0.0, waves=Scattering(share=2.0), card=CARD, goal={"auc": 0.9},
+    dropout=0.0, waves=Scattering(), card=CARD, goal={"auc": 0.9},
 )  # fmt: skip
 
 
@@ -72,20 +72,20 @@ def test_it_decides_as_scikit_learn_does(tmp_path: Path) -> None:
     from sklearn.svm import SVC
 
     learnt = read_labelled(stripes(tmp_path / "a.npz", 40, 0, 2), replace(STRIPES, classes=("steep", "flat")))
-    x, how = torch.from_numpy(learnt.pictures)[:, None], Scattering(share=2.0)
+    x, how = torch.from_numpy(learnt.pictures)[:, None], Scattering()
     seen = scattered(how, x)
-    machine = fit_machine(how, seen, learnt.labels, 2)
+    machine = fit_machine(how, directions(seen), learnt.labels, 2)
     points = ((seen.flatten(0, 1) - machine.mean) @ machine.turn).numpy()
     theirs = SVC(C=3.0, gamma=machine.narrow).fit(points, np.tile(learnt.labels, 2)).decision_function(points)
     with torch.inference_mode():
         said = machine(x.float() / 255).numpy()
-    assert np.abs(said[:, 1] - said[:, 0] - 2 * theirs.reshape(2, 40).mean(0)).max() < 1e-3
+    assert np.abs(said[:, 1] - said[:, 0] - theirs.reshape(2, 40).mean(0)).max() < 1e-3
     assert np.abs(said.sum(1)).max() < 1e-5
 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_whole_way(tmp_path: Path, turned: bool) -> None:
-    recipes.RECIPES["stripes"] = replace(STRIPES, waves=Scattering(share=2.0, turned=turned))
+    recipes.RECIPES["stripes"] = replace(STRIPES, waves=Scattering(turned=turned))
     model = train("stripes", stripes(tmp_path / "a.npz", 72, 0), tmp_path / "out")
     assert model.evidence["parity"] <= 1e-4
     shown = judge(tmp_path / "out", stripes(tmp_path / "b.npz", 60, 1))["subgroups"]

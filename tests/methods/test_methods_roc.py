@@ -52,9 +52,20 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     assert 0.92 <= hit / 400 <= 0.98
 
 
-def test_perfect_separation_has_no_width_and_stays_within_bounds() -> None:
-    area = auc([0, 0, 1, 1], [1, 2, 3, 4])
-    assert (area.value, area.low, area.high) == (1.0, 1.0, 1.0)
+def test_two_cases_in_order_are_no_proof() -> None:
+    few, more = auc([0, 1], [1, 2]), auc(np.arange(40) >= 20, np.arange(40.0))
+    assert (few.value, few.high, more.value, more.high) == (1.0, 1.0, 1.0, 1.0)
+    assert few.low == pytest.approx(1 / (1 + 1.959964**2), abs=1e-5), "Wilson's limit of one success in one trial"
+    assert 0.85 < more.low < 0.95
+    worst = auc([1, 1, 0, 0], [1, 2, 3, 4])
+    assert worst.low == 0.0 and 0.3 < worst.high < 0.7
+    lone = auc([1, 0, 0, 0], [2.5, 1, 2, 3])
+    assert lone.low < 0.25 and lone.high > 0.9, "one case of a class has no spread of its own"
+    rng, held = np.random.default_rng(0), 0  # binormal, area 0.95, 10 cases each: one draw in five is in perfect order
+    for _ in range(400):
+        area = auc(np.arange(20) >= 10, np.r_[rng.normal(0, 1, 10), rng.normal(2.3262, 1, 10)])
+        held += area.low <= 0.95 <= area.high
+    assert held >= 380, "it was four fifths of them with a point for an interval"
 
 
 def test_a_shifted_copy_is_no_different_and_is_refused() -> None:

@@ -12,7 +12,22 @@ from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.errors import MissingPart, Refused
 from isocenter.record import Model, from_plain
 
-__all__ = ["open_session", "models", "model", "versions"]
+__all__ = ["open_session", "models", "model", "record_in", "versions"]
+
+
+def record_in(card: Path) -> Model:
+    """What a ``model.json`` says.
+
+    Raises:
+        Refused: when it is no record; the message names the file and what is wrong in it.
+    """
+    try:
+        held: Model = from_plain(Model, json.loads(card.read_text("utf-8")))
+    except (ValueError, Refused) as fault:
+        raise Refused(
+            f"{card} is no record of a model", str(fault).rstrip("."), "restore the file, or move its folder away"
+        ) from fault
+    return held
 
 
 def folders(extra: Path | None = None) -> list[Path]:
@@ -26,18 +41,14 @@ def models(extra: Path | None = None) -> dict[str, tuple[Model, Path]]:
     found: dict[str, tuple[Model, Path]] = {}
     for folder in reversed(folders(extra)):
         for card in sorted(folder.glob("*/model.json")):
-            held: Model = from_plain(Model, json.loads(card.read_text("utf-8")))
+            held = record_in(card)
             found[held.name] = (held, card.with_name("model.onnx"))
     return dict(sorted(found.items()))
 
 
 def versions(name: str, extra: Path | None = None) -> list[Model]:
     """Every record of a model that lies in a folder, also those that another of its name stands before; each once."""
-    records: list[Model] = [
-        from_plain(Model, json.loads(card.read_text("utf-8")))
-        for folder in folders(extra)
-        for card in sorted(folder.glob("*/model.json"))
-    ]
+    records = [record_in(card) for folder in folders(extra) for card in sorted(folder.glob("*/model.json"))]
     return list({one.digest: one for one in records if one.name == name}.values())
 
 

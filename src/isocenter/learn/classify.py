@@ -30,7 +30,7 @@ from isocenter.learn.foreign import Foreign, read_foreign, wrong
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Classes, Scattering
 from isocenter.learn.labelled import read_labelled
-from isocenter.learn.nested import Away, Beside
+from isocenter.learn.nested import Beside, spread
 from isocenter.learn.networks import GridNet
 from isocenter.learn.shape import Measured, fit_measured
 from isocenter.learn.tensors import packed
@@ -241,45 +241,45 @@ def train_classes(
     foreign = read_foreign(data.resolve().parent.parent, how) if how.foreign else None
     pictures, veiled = tensor(examples.pictures, how), veil(how)
     chosen = how.fitted or tuple(range(how.members))
-    known: dict[Away, tuple[Net, Tensor]] = {}
-
-    def network(away: Away) -> tuple[Net, Tensor]:
-        """A network that has not seen some parts, and its logits for these."""
-        if away not in known:
-            tell(f"network {len(known) + 1}, without part {' and '.join(map(str, away))}")
-            some = examples.take(np.flatnonzero(~np.isin(part, away)))
-            number = "-".join(map(str, away))
-            net: Net = fit_measured(how, some) if how.measured else fit_classes_net(
-                how, some, seed * 100 + int(number.replace("-", "")) + 10 * (len(away) - 1), foreign=foreign,
-                checkpoint=out / f"member{number}.checkpoint", begin=begin, progress=tell,
-            )  # fmt: skip
-            held, said = np.isin(part, away), torch.zeros(len(examples), kinds + (how.foreign > 0))
-            said[held] = _said(net, pictures[held], how.views, veiled)[0]
-            known[away] = net, said
-        return known[away]
-
     beside = None
     if how.waves is not None:
-        seen = scattered(how.waves, pictures)
-        beside = Beside(how, seen, examples.labels, part, chosen, lambda away: network(away)[1])
+        beside = Beside(how, scattered(how.waves, pictures), examples.labels, part, chosen)
     nets: list[Net] = []
     settings: list[Scattering] = []
-    both = torch.zeros(len(examples), kinds + (how.foreign > 0))
-    for k in chosen:
-        net, said = network((k,))
-        nets.append(net)
-        both += said
+    logits, aside = (torch.zeros(len(examples), kinds) for _ in range(2))
+    inside, rest = torch.empty(0), torch.zeros(len(examples))
+    for number, k in enumerate(chosen):
+        held = np.flatnonzero(part == k)
+        tell(f"network {number + 1} of {len(chosen)}")
+        some = examples.take(np.flatnonzero(part != k))
+        nets.append(
+            fit_measured(how, some)
+            if how.measured
+            else fit_classes_net(
+                how,
+                some,
+                seed * 100 + k,
+                foreign=foreign,
+                checkpoint=out / f"member{k}.checkpoint",
+                begin=begin,
+                progress=tell,
+            )
+        )
+        answer = _said(nets[-1], pictures[held], how.views, veiled)[0]
+        logits[held] = answer[:, :kinds]
+        if how.foreign:
+            rest[held] = answer[:, kinds]
         if beside is not None:
             settings.append(beside.best(k))
-            both[part == k] += beside.decided(settings[-1], (k,))[part == k]
-    logits, rest = both[:, :kinds], both[:, kinds:].sum(1)
-    inside = _said(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
-    ships = beside.best() if beside is not None else None
+            aside[held] = beside.decided(settings[-1], (k,))[held]
+            aside[held] *= spread(logits[held]) / spread(aside[held])
+        if not number:
+            inside = _said(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
     counts = np.bincount(examples.labels, minlength=kinds)
     held_first, answered = part == chosen[0], np.flatnonzero(np.isin(part, chosen))
     labels, part = examples.labels[answered], part[answered]
     names = [examples.names[i] for i in answered]
-    scores = logits.numpy().astype(np.float64)[answered]
+    scores = (logits + aside).numpy().astype(np.float64)[answered]
     share = 1 / counts[labels] if how.balanced else None
     slope, offsets = fit_classes(labels, scores, weights=share, cautious=how.foreign > 0)
     gate = (examples.labels, how.given_up) if how.foreign else ()
@@ -287,7 +287,12 @@ def train_classes(
     z = scores * slope + offsets
     border = [float(np.quantile(z.max(1) - rest.numpy()[answered] * slope, how.given_up))] if how.foreign else []
     shifts = torch.tensor([*offsets, *border], dtype=torch.float32)
-    machine = beside.fitted(ships) if beside is not None and ships is not None else None
+    machine = None
+    if beside is not None:
+        settings.append(beside.best())
+        machine = beside.fitted(settings[-1])
+        plain = sum(beside.decided(settings[-1], (k,)) for k in chosen)
+        machine.share = spread(logits[answered]) / spread(plain[answered])
     whole = Answer(nets, how.views, slope, shifts, centre, whiten, veiled, traits=how.foreign > 0, machine=machine)
     shape = (how.channels, *how.shape)
     digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
@@ -320,13 +325,13 @@ def train_classes(
         "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships"
         + ("; so the support vectors, but those that ship were fitted on all examples" if how.waves else "")
         + ("; their settings were chosen for each part by others" if how.choose else ""),
-        **_told(how, settings, ships),
+        **_told(how, settings),
     })  # fmt: skip
 
 
-def _told(how: Classes, settings: Sequence[Scattering], ships: Scattering | None) -> dict[str, str]:
-    """The settings that were chosen for each part and for the file, for the card; nothing where none was."""
-    if ships is None or not how.choose:
+def _told(how: Classes, settings: Sequence[Scattering]) -> dict[str, str]:
+    """The settings that were chosen for each part and, last, for the file; nothing where none was."""
+    if not how.choose:
         return {}
-    each = [", ".join(f"{name} {getattr(one, name):g}" for name in how.choose) for one in (*settings, ships)]
+    each = [", ".join(f"{name} {getattr(one, name):g}" for name in how.choose) for one in settings]
     return {"settings chosen for each part": "; ".join(each[:-1]), "settings that ship": each[-1]}

@@ -197,8 +197,11 @@ def folds(examples: Examples, parts: int, seed: int) -> tuple[npt.NDArray[np.int
     a near-duplicate count as one.
 
     Raises:
-        Refused: when a class has fewer people than there are parts.
+        Refused: for one class only, or when a class has fewer people than there are parts.
     """
+    if len(kinds := np.unique(examples.labels)) < 2:
+        raise Refused(f"every label is {int(kinds[0])}", "from one class only nothing is learnt",
+                      "give examples of two classes at least")  # fmt: skip
     groups, pairs = _linked(examples)
     rng = np.random.default_rng(seed)
     part = np.full(len(examples), -1, np.int64)

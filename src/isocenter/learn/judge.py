@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.weights import models as shelf
-from isocenter.analysis.weights import open_session
+from isocenter.analysis.weights import open_session, record_in
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples
 from isocenter.learn.films import read_films
@@ -24,7 +24,7 @@ from isocenter.learn.labelled import REST, read_labelled
 from isocenter.learn.recipes import recipe
 from isocenter.methods import calibration, roc
 from isocenter.methods.picture import prepared
-from isocenter.record import Model, from_plain
+from isocenter.record import Model
 
 __all__ = ["Judged", "answered", "figures", "judge", "judged", "opened"]
 
@@ -134,7 +134,7 @@ def opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:
                           "give a name, or a folder with model.onnx and model.json")  # fmt: skip
         folder = folder.parent
     if (folder / "model.json").is_file():
-        held: Model = from_plain(Model, json.loads((folder / "model.json").read_text("utf-8")))
+        held = record_in(folder / "model.json")
         beside = shelf(folder.resolve().parent)
         if beside[held.name][1].resolve() != (folder / "model.onnx").resolve():
             raise Refused(f"two models named {held.name} beside each other", "which of them is meant?", "move one away")

@@ -154,12 +154,11 @@ class Scattering:
     """Support vectors on the scattering of a picture, beside networks (see `waves`).
 
     Args:
-        share: of their decisions in the logits. penalty: of an example on the wrong side. reach: of the bells, in
-            inverse mean squared distances of the examples. kept: directions of largest spread that are looked at.
+        penalty: of an example on the wrong side. reach: of the bells, in inverse mean squared distances of the
+            examples. kept: directions of largest spread that are looked at.
         turned: whether directions are averaged, for pictures that may lie at any angle.
     """
 
-    share: float = 1.0
     penalty: float = 3.0
     reach: float = 1.0
     kept: int = 100
@@ -178,8 +177,8 @@ class Classes:
         measured: if there are any, no network is trained: two classes are told apart by measures of the shape of masks,
             with a ridge penalty of the one of these inverse strengths that does best within what is learnt from.
         waves: of the support vectors on the scattering of a picture that stand beside the networks; None for none.
-        choose: numbers of `waves` that are chosen by parts that neither network nor support vectors had seen, and not
-            by the part that is reported (see `nested`), each with the values to choose from; empty for no choice.
+        choose: numbers of `waves` that are chosen on other parts than the one that is reported (see `nested`), each
+            with the values to choose from; empty for no choice.
         ordered: the labels are grades; weight of the squared distance between cumulative chances (Hou 2016).
         widths: channels of the stem and of the stages; each stage halves the grid.
         members: parts that the examples are split into; each network learns from all parts but one.

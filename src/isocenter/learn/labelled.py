@@ -189,6 +189,8 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: 
                 f"{path.name}: {len(pictures)} images and {0 if truth is None else len(truth)} labels in '{part}'",
                 "every image needs one label", f"add an array '{part}_labels'".replace("'_", "'"),
             )  # fmt: skip
+        if not len(pictures):
+            continue
         given, span = _numbers(np.asarray(truth), len(how.classes), f"{path.name}, {label}"), span_of(pictures)
 
         def fit(picture: npt.NDArray[Any], name: str, span: Span = span) -> npt.NDArray[np.uint8]:

@@ -1,14 +1,17 @@
-"""Settings of support vectors beside networks, chosen where neither had looked.
+"""Settings of support vectors, chosen where what is reported has no say.
 
 A setting that is chosen by the very figure that is reported flatters it. Here the setting for one part of the examples
-is chosen by the answers for the other parts, each given by a network and by support vectors that had seen neither that
-part nor the one that will be reported. What is told of a part has then decided nothing (nested cross-validation, Varma
-and Simon, BMC Bioinformatics 2006;7:91). The setting that ships is chosen in the same way over all parts.
+is chosen on the other parts, by support vectors that had seen neither the part that they are asked about nor the one
+that will be reported (nested cross-validation, Varma & Simon, BMC Bioinformatics 2006;7:91). The setting that ships is
+chosen in the same way over all parts.
+
+How much they count beside a network is not sought at all: as much as it takes for both to spread equally over the
+pictures that neither had seen, for which nobody needs to know a label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -19,10 +22,10 @@ from torch import Tensor
 
 from isocenter.errors import Refused
 from isocenter.learn.kinds import Classes, Scattering
-from isocenter.learn.waves import Machine, fit_machine
+from isocenter.learn.waves import Directions, Machine, directions, fit_machine
 from isocenter.methods import roc
 
-__all__ = ["Away", "Beside", "settings"]
+__all__ = ["Beside", "settings", "spread"]
 
 Away = tuple[int, ...]
 """Parts that were held back."""
@@ -31,15 +34,20 @@ Away = tuple[int, ...]
 def settings(how: Classes) -> list[Scattering]:
     """Every setting that a recipe has to choose from; one where it leaves no choice.
 
-    >>> how = Classes("a", ("no", "yes"), (28, 28), waves=Scattering(), choose={"share": (0.0, 1.0), "kept": (50,)})
-    >>> [(one.share, one.kept) for one in settings(how)]
-    [(0.0, 50), (1.0, 50)]
+    >>> how = Classes("a", ("no", "yes"), (28, 28), waves=Scattering(), choose={"reach": (0.3, 1.0), "kept": (50,)})
+    >>> [(one.reach, one.kept) for one in settings(how)]
+    [(0.3, 50), (1.0, 50)]
     """
     if how.waves is None:
         return []
     return [
         replace(how.waves, **dict(zip(how.choose, values, strict=True))) for values in product(*how.choose.values())
     ]
+
+
+def spread(logits: Tensor) -> float:
+    """Root of the mean square of logits (n, classes), each row freed of its mean."""
+    return float((logits - logits.mean(1, keepdim=True)).square().mean().sqrt())
 
 
 @dataclass(eq=False)
@@ -49,7 +57,9 @@ class Beside:
     Args:
         how: the recipe, which has some. seen: (sides, n, d) as `waves.scattered` gives it. labels, part: (n,).
         asked: the parts that are answered for.
-        network: (parts it must not have seen) -> (n, classes) logits, of which those of these parts are looked at.
+
+    Raises:
+        Refused: there are settings to choose from, and fewer than three parts.
     """
 
     how: Classes
@@ -57,8 +67,8 @@ class Beside:
     labels: npt.NDArray[np.int64]
     part: npt.NDArray[np.int64]
     asked: Sequence[int]
-    network: Callable[[Away], Tensor]
-    _kept: dict[tuple[Scattering, Away], Tensor] = field(default_factory=dict)
+    _axes: dict[Away, Directions] = field(default_factory=dict)
+    _said: dict[tuple[Scattering, Away], Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         choices = len(settings(self.how))
@@ -69,15 +79,20 @@ class Beside:
     def fitted(self, setting: Scattering, away: Away = ()) -> Machine:
         """Support vectors that learn from all examples but those of some parts."""
         inside = ~np.isin(self.part, away)
-        return fit_machine(setting, self.seen[:, inside], self.labels[inside], len(self.how.classes))
+        if away not in self._axes:
+            self._axes[away] = directions(self.seen[:, inside])
+        return fit_machine(setting, self._axes[away], self.labels[inside], len(self.how.classes))
 
     def decided(self, setting: Scattering, away: Away) -> Tensor:
-        """(n, classes) decisions of support vectors that have not seen some parts."""
-        alone = replace(setting, share=1.0)  # the share is a factor: one fit serves all of them
-        if (alone, away) not in self._kept:
-            said = self.fitted(alone, away).decided(self.seen.flatten(0, 1))
-            self._kept[alone, away] = said.unflatten(0, (len(self.seen), -1)).mean(0)
-        return self._kept[alone, away] * setting.share
+        """(n, classes) decisions of support vectors that have not seen some parts; 0 but for these."""
+        if (setting, away) not in self._said:
+            held = np.isin(self.part, away)
+            said = torch.zeros(len(self.part), len(self.how.classes))
+            own = self.seen[:, held]
+            answers = self.fitted(setting, away).decided(own.flatten(0, 1))
+            said[held] = answers.unflatten(0, (len(own), -1)).mean(0)
+            self._said[setting, away] = said
+        return self._said[setting, away]
 
     def best(self, reported: int | None = None) -> Scattering:
         """The setting with the largest area over the parts but `reported`, in whose choice that has no say.
@@ -88,14 +103,12 @@ class Beside:
         if len(choices) == 1:
             return choices[0]
         others = [k for k in self.asked if k != reported]
-        away = {k: tuple(sorted({k} if reported is None else {k, reported})) for k in others}
-        held = np.isin(self.part, others)
-        areas = []
+        held, areas = np.isin(self.part, others), []
         for setting in choices:
             said = torch.zeros(len(self.part), len(self.how.classes))
             for k in others:
-                own = self.part == k
-                said[own] = (self.network(away[k]) + self.decided(setting, away[k]))[own]
+                away = (k,) if reported is None else (min(k, reported), max(k, reported))
+                said[self.part == k] = self.decided(setting, away)[self.part == k]
             areas.append(_area(self.labels[held], said.numpy().astype(np.float64)[held]))
         return choices[int(np.argmax(areas))]
 

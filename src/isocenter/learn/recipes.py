@@ -147,7 +147,7 @@ _ADRENAL = {
 }
 
 _CHOOSE: Mapping[str, tuple[Any, ...]] = {
-    "share": (0.0, 1.0, 2.0, 4.0), "penalty": (3.0, 10.0), "reach": (0.3, 1.0), "kept": (75, 150, 300)
+    "penalty": (3.0, 10.0), "reach": (0.3, 1.0), "kept": (75, 150, 300)
 }  # fmt: skip
 """Of the support vectors beside networks; the same for every recipe."""
 
@@ -185,7 +185,7 @@ _CLASSES = (
     ),
     Classes(
         task="adrenalmnist3d", classes=("normal", "hyperplasia"), shape=(28, 28, 28), known_as={"mass": 1},
-        measured=(0.03, 0.1, 0.3, 1.0, 3.0), views=((),), waves=Scattering(turned=True), choose=_CHOOSE,
+        measured=(0.03, 0.3, 3.0), views=((),), waves=Scattering(turned=True), choose=_CHOOSE,
         goal={"auc": 0.88}, card=_ADRENAL,
     ),
 )  # fmt: skip

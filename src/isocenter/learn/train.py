@@ -46,6 +46,7 @@ _OWN: dict[type, tuple[str, str]] = {
 """Kind of recipe -> the module and the function that train it."""
 
 _PASSED = 256  # films by which a network that was read back gets the statistics of its norms
+_SEEDS = 2**24  # a network's own is a hundred times as large, and has to fit into 32 bits
 _GATE = {"child": 0.5, "strangeness": 1.0}
 
 
@@ -80,10 +81,12 @@ def train(
 
     Raises:
         NotFound: when there is no such recipe.
-        Refused: when the data have one class only or cannot be read.
+        Refused: when the data have one class only or cannot be read, or for a seed below 0.
         Unavailable: when `out` cannot be written.
     """
     tell = progress or (lambda line: None)
+    if not 0 <= seed < _SEEDS:
+        raise Refused(f"the seed {seed}", f"it is a whole number from 0 to {_SEEDS - 1}")
     if begin is not None and (task in OWN_TRAINING or not _begins(recipe(task))):
         raise Refused(f"a beginning for '{task}'", "only classes of pictures and volumes, and films, begin with one")
     if task in OWN_TRAINING:  # not a classifier of pictures: its module has a training of its own

@@ -8,6 +8,8 @@ picture is moved or bent a little.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -16,7 +18,7 @@ from torch.nn import functional
 
 from isocenter.learn.kinds import Scattering
 
-__all__ = ["Machine", "Waves", "fit_machine", "scattered"]
+__all__ = ["Directions", "Machine", "Waves", "directions", "fit_machine", "scattered"]
 
 _SCALES, _DIRECTIONS, _STEP = 3, 8, 7
 _FLOOR = 1e-3
@@ -113,13 +115,13 @@ class Machine(nn.Module):  # type: ignore[misc]
     """Picture → (n, classes) to be added to the logits of a network: support vectors with bells about them.
 
     Each class is decided against all others; of two classes one decision is halved between them. The picture and,
-    unless the scattering is turned, its mirror image are asked.
+    unless the scattering is turned, its mirror image are asked. `share` is what its decisions are multiplied by.
     """
 
     def __init__(self, waves: Waves, mean: Tensor, turn: Tensor, vectors: Tensor, weight: Tensor, bias: Tensor,
                  narrow: float) -> None:  # fmt: skip
         super().__init__()
-        self.waves, self.narrow = waves, narrow
+        self.waves, self.narrow, self.share = waves, narrow, 1.0
         for name, value in (("mean", mean), ("turn", turn), ("vectors", vectors), ("weight", weight), ("bias", bias)):
             self.register_buffer(name, value)
 
@@ -131,7 +133,8 @@ class Machine(nn.Module):  # type: ignore[misc]
         return said
 
     def forward(self, image: Tensor) -> Tensor:
-        return torch.stack([self.decided(self.waves(side)) for side in _sides(image, self.waves)]).mean(0)
+        said = torch.stack([self.decided(self.waves(side)) for side in _sides(image, self.waves)]).mean(0)
+        return said * self.share
 
 
 def _sides(pictures: Tensor, waves: Waves) -> tuple[Tensor, ...]:
@@ -148,21 +151,39 @@ def scattered(how: Scattering, pictures: Tensor) -> Tensor:
     return torch.cat(found, 1)
 
 
-def fit_machine(how: Scattering, seen: Tensor, labels: npt.NDArray[np.int64], classes: int) -> Machine:
-    """Support vectors on some pictures of `scattered`.
+class Directions(NamedTuple):
+    """Directions of largest spread of some examples' scattering.
 
-    The scattering is brought to spread 1 and turned into its directions of largest spread; the bells reach as far as
-    examples lie apart on the mean. What they say is multiplied by the share that the recipe gives them.
+    Args:
+        mean: (d,). turn: (d, m) from the scattering less its mean to coordinates of spread 1, the largest direction
+            last. points: (sides · n, m) of the examples. sides: mirror images of each.
     """
-    from sklearn.svm import SVC
 
-    points, labels = seen.flatten(0, 1).numpy().astype(np.float64), np.tile(labels, len(seen))
+    mean: npt.NDArray[np.float64]
+    turn: npt.NDArray[np.float64]
+    points: npt.NDArray[np.float64]
+    sides: int
+
+
+def directions(seen: Tensor) -> Directions:
+    """Of the scattering (sides, n, d) of some pictures, each number brought to spread 1."""
+    points = seen.flatten(0, 1).numpy().astype(np.float64)
     mean, spread = points.mean(0), np.maximum(points.std(0), 1e-6)
     points = (points - mean) / spread
     variance, axes = np.linalg.eigh(points @ points.T)
-    kept = np.flatnonzero(variance > variance[-1] * 1e-6)[-how.kept :]
+    kept = np.flatnonzero(variance > variance[-1] * 1e-6)
     turn = points.T @ axes[:, kept] / np.sqrt(variance[kept])
-    points = points @ turn
+    return Directions(mean, turn / spread[:, None], points @ turn, len(seen))
+
+
+def fit_machine(how: Scattering, on: Directions, labels: npt.NDArray[np.int64], classes: int) -> Machine:
+    """Support vectors on the directions of some pictures.
+
+    The bells reach as far as examples lie apart on the mean.
+    """
+    from sklearn.svm import SVC
+
+    points, labels = on.points[:, -how.kept :], np.tile(labels, on.sides)
     narrow = how.reach / float(points.var(0).sum())
     kinds = [1] if classes == 2 else list(range(classes))
     weight, bias = np.zeros((len(points), len(kinds))), np.zeros(len(kinds))
@@ -172,7 +193,7 @@ def fit_machine(how: Scattering, seen: Tensor, labels: npt.NDArray[np.int64], cl
     if classes == 2:
         weight, bias = np.concatenate([-weight, weight], 1) / 2, np.concatenate([-bias, bias]) / 2
     used = weight.any(1)
-    numbers = (mean, turn / spread[:, None], points[used], weight[used] * how.share, bias * how.share)
+    numbers = (on.mean, on.turn[:, -how.kept :], points[used], weight[used], bias)
     held = [torch.tensor(n, dtype=torch.float32) for n in numbers]
     fitted = Machine(Waves(turned=how.turned), held[0], held[1], held[2], held[3], held[4], narrow)
     fitted.eval()

@@ -141,6 +141,10 @@ def components(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[npt.NDArra
 def auc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) -> Area:
     """Area under the curve with DeLong's interval, taken on the logit scale so that it stays within 0 … 1.
 
+    Where all cases are in order, or a class has one case only, DeLong's variance is nothing and says nothing; the
+    interval is then that of areas whose own standard error (Hanley & McNeil 1982) reaches this one (Newcombe, Stat Med
+    2006;25:559, method 5): two cases in order are no proof.
+
     Args:
         labels: (n,) 0 or 1. scores: (n,) higher means more likely diseased.
         level: of the interval.
@@ -156,15 +160,33 @@ def auc(labels: npt.ArrayLike, scores: npt.ArrayLike, *, level: float = 0.95) ->
     value = float(v10.mean())
     spread10 = float(v10.var(ddof=1)) if len(v10) > 1 else 0.0
     spread01 = float(v01.var(ddof=1)) if len(v01) > 1 else 0.0
-    return _area(value, float(np.sqrt(spread10 / len(v10) + spread01 / len(v01))), level)
+    return _area(value, float(np.sqrt(spread10 / len(v10) + spread01 / len(v01))), level, len(v10), len(v01))
 
 
-def _area(value: float, error: float, level: float) -> Area:
-    if error == 0.0 or value in (0.0, 1.0):
+def _area(value: float, error: float, level: float, m: int, n: int) -> Area:
+    """With its interval; m and n are the numbers of cases in the two classes."""
+    if value in (0.0, 1.0) or min(m, n) < 2:
+        return Area(value, error, *_reached(value, m, n, level))
+    if error == 0.0:  # every case has the same score: half by definition, not by chance
         return Area(value, error, value, value)
     z = _normal_quantile(0.5 + level / 2)
     logit, half = float(np.log(value / (1 - value))), z * error / (value * (1 - value))
     return Area(value, error, float(1 / (1 + np.exp(half - logit))), float(1 / (1 + np.exp(-half - logit))))
+
+
+def _reached(value: float, m: int, n: int, level: float) -> tuple[float, float]:
+    """Areas between which `value` lies within so many of their own standard errors."""
+    from scipy.optimize import brentq
+
+    z, more = _normal_quantile(0.5 + level / 2), (m + n) / 2 - 1
+
+    def short(area: float) -> float:
+        wider = 1 + more * ((1 - area) / (2 - area) + area / (1 + area))
+        return (value - area) ** 2 - z**2 * area * (1 - area) * wider / (m * n)
+
+    low = 0.0 if value == 0.0 else float(brentq(short, 0.0, value - 1e-12))
+    high = 1.0 if value == 1.0 else float(brentq(short, value + 1e-12, 1.0))
+    return low, high
 
 
 def one_against_rest(labels: npt.ArrayLike, chances: npt.ArrayLike, *, level: float = 0.95) -> Area:
@@ -200,7 +222,9 @@ def one_against_rest(labels: npt.ArrayLike, chances: npt.ArrayLike, *, level: fl
         areas.append(float(v10.mean()))
         share[own] += (v10 - areas[-1]) / len(v10)
         share[~own] += (v01 - areas[-1]) / len(v01)
-    return _area(float(np.mean(areas)), float(np.sqrt(np.sum(share**2))) / len(present), level)
+    fewest = min(int(np.count_nonzero(truth == kind)) for kind in present)
+    error = float(np.sqrt(np.sum(share**2))) / len(present)
+    return _area(float(np.mean(areas)), error, level, fewest, len(truth) - fewest)
 
 
 def compare(labels: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[float, float, float]:

@@ -1,0 +1,49 @@
+"""What a person gives by mistake is refused with a sentence, not with a traceback."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.analysis.weights import models
+from isocenter.errors import Refused
+from isocenter.learn.judge import judge
+from isocenter.learn.train import train
+
+BREAST = models()["breastmnist"][1].parent
+
+
+def some(path: Path, n: int, labels: int = 2) -> Path:
+    pictures = np.random.default_rng(0).integers(0, 255, (n, 28, 28), dtype=np.uint8)
+    np.savez(path, test_images=pictures, test_labels=np.arange(n) % labels)
+    return path
+
+
+@pytest.mark.parametrize("said", ["{", "[]", '{"name": "a"}', "\x00"])
+def test_a_record_that_is_none_is_named(tmp_path: Path, said: str) -> None:
+    shutil.copytree(BREAST, tmp_path / "own")
+    (tmp_path / "own" / "model.json").write_text(said)
+    with pytest.raises(Refused, match=r"own/model\.json is no record of a model"):
+        judge(tmp_path / "own", some(tmp_path / "a.npz", 8))
+    shutil.copytree(BREAST, tmp_path / "good")
+    with pytest.raises(Refused, match=r"own/model\.json"):  # a neighbour that cannot be read is named, too
+        judge(tmp_path / "good", tmp_path / "a.npz")
+
+
+def test_no_case_and_one_class(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no labelled image"):
+        judge("breastmnist", some(tmp_path / "none.npz", 0))
+    with pytest.raises(Refused, match="every label is 0: from one class only nothing is learnt"):
+        train("breastmnist", some(tmp_path / "one.npz", 40, 1), tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_is_none(tmp_path: Path, seed: int) -> None:
+    with pytest.raises(Refused, match="a whole number from 0"):
+        train("breastmnist", some(tmp_path / "a.npz", 8), tmp_path / "out", seed=seed)
