@@ -178,13 +178,14 @@ def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return grey.max(axis=-1) if grey.ndim == 3 else grey
 
 
-_STROKE = 7  # pixels: strokes of letters are thinner than this, at one of the scales
+_STROKE = 7  # pixels: strokes of letters are thinner than this, at one of the scales; `_around` is made for it
 _SCALES = (1, 2, 4)
 _FAINT, _CLEAR = 0.06, 0.1  # shares of the picture's range: contrast of letters of one value, and of any
 _FEW = 3  # letters of one value that make a line
 _STEEP, _MANY, _TALL = 2.0, 5, 6  # letters of any value: how far above what is around, how many, how many pixels tall
 _CROSSED, _STRONG = 4, 0.13  # strokes that a quarter of a line's rows cross; share of the range by which it stands out
 _AROUND = 16  # pixels: the width of what counts as around
+_WIDEST = 1 << 17  # between whole values that are counted one by one
 _SPIKE, _SPIKES = 6.0, 6  # by how many deviations a drawn value is too frequent, and how many such are followed
 
 
@@ -215,10 +216,11 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
             (one - np.float32(low)) / np.float32(high - low) for one in (_averaged(grey, scale), _floats(part))
         )
         for soft, light in ((even, drawn), (1 - even, 1 - drawn)):
-            for mask in _drawn(part, _relief(light)):
+            relief = _relief(light)
+            for mask in _drawn(part, relief):
                 found += _times(rows_of_pieces(mask, least=_FEW), scale)
             if scale < _SCALES[-1]:
-                relief = _relief(soft)
+                relief = _relief(soft) if scale > 1 else relief  # nothing was averaged
                 mask = _clear(relief)
                 rows = [r for r in rows_of_pieces(mask, least=_MANY) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
                 found += _times([r for r in rows if _is_of_strokes(mask, relief, r)], scale)
@@ -239,8 +241,19 @@ def _averaged(grey: npt.NDArray[Any], scale: int) -> npt.NDArray[np.float32]:
 
 def _relief(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """What is thinner than a stroke, by how much it is lighter than what is around."""
-    thin: npt.NDArray[np.float32] = light - ndimage.maximum_filter(ndimage.minimum_filter(light, _STROKE), _STROKE)
+    thin: npt.NDArray[np.float32] = light - _around(_around(light, np.minimum, np.inf), np.maximum, -np.inf)
     return thin
+
+
+def _around(light: npt.NDArray[np.float32], of: np.ufunc, beyond: float) -> npt.NDArray[np.float32]:
+    """The least or the greatest value within a stroke's width: of two, of four, of seven beside one another."""
+    for axis in (0, 1):
+        margin = [(_STROKE // 2, _STROKE // 2) if n == axis else (0, 0) for n in (0, 1)]
+        held = np.moveaxis(np.pad(light, margin, constant_values=beyond), axis, 0)
+        two = of(held[:-1], held[1:])
+        four = of(two[:-2], two[2:])
+        light = np.moveaxis(of(four[:-3], four[3:]), 0, axis)
+    return light
 
 
 def _drawn(part: npt.NDArray[Any], relief: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.bool_]]:
@@ -249,17 +262,35 @@ def _drawn(part: npt.NDArray[Any], relief: npt.NDArray[np.float32]) -> Iterator[
     held = part[thin]
     if not held.size:
         return
-    values, places, counts = np.unique(held, return_inverse=True, return_counts=True)
+    values, counts = _counted(held)
     around = ndimage.median_filter(counts.astype(np.float64), 9, mode="nearest") if values.size > 8 else counts * 0.0
     excess = (counts - around) / np.sqrt(around + 1)
-    labels = np.full(part.shape, -1, np.int32)
-    labels[thin] = places
     for number in np.argsort(-excess)[:_SPIKES]:
         if excess[number] < _SPIKE or counts[number] < 20:
             return
-        seeds = labels == number
         # The soft edges of a letter hold its parts together.
-        yield ndimage.binary_dilation(seeds, np.ones((3, 3), bool)) & thin
+        yield _with_neighbours(thin & (part == values[number])) & thin
+
+
+def _counted(held: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """The values that occur, in their order, and how often."""
+    low, high = float(held.min()), float(held.max())
+    if high - low <= _WIDEST and (held.dtype.kind in "iu" or bool((held == np.rint(held)).all())):
+        counts = np.bincount(held.astype(np.int64) - int(low))
+        present = np.flatnonzero(counts)
+        return (present + int(low)).astype(held.dtype), counts[present]
+    values, counts = np.unique(held, return_counts=True)
+    return values, counts
+
+
+def _with_neighbours(seeds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    grown = seeds.copy()
+    grown[1:] |= seeds[:-1]
+    grown[:-1] |= seeds[1:]
+    out = grown.copy()
+    out[:, 1:] |= grown[:, :-1]
+    out[:, :-1] |= grown[:, 1:]
+    return out
 
 
 def _clear(relief: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
