@@ -17,6 +17,7 @@ from isocenter.cli import app
 from isocenter.errors import Refused, Unavailable
 from isocenter.forms import nifti
 from isocenter.site.loading import read_nifti, regions_of, volumes_of
+from isocenter.site.nifti_study import image_in
 from isocenter.space import Geometry, Region, Volume, resample_region
 from isocenter.testing.phantoms import checkerboards
 
@@ -62,6 +63,17 @@ def test_the_numbers_are_those_of_the_same_voxels_in_dicom(ct: Path) -> None:
     (labels,) = asked(ct / "image.nii.gz", "--mask", ct / "both.nii.gz", "--modality", "CT", "--only", "radiomics")
     assert [f["where"]["label"] for f in labels["findings"]] == ["both 1", "both 2"]
     assert sorted(values(labels).values()) == pytest.approx(sorted(values(truth).values()), rel=1e-9)
+
+
+def test_a_folder_of_one_image_and_its_masks(ct: Path, tmp_path: Path) -> None:
+    for name, kind in (("image", "image.nii.gz"), ("mask", "both.nii.gz")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / kind).write_bytes((ct / kind).read_bytes())
+    (told,) = asked(tmp_path, "--modality", "CT", "--only", "volumetry")
+    (named,) = asked(tmp_path / "image", "--mask", ct / "both.nii.gz", "--modality", "CT", "--only", "volumetry")
+    assert values(told) == values(named) and len(told["findings"]) == 2
+    with pytest.raises(Refused, match="folder of 0 NIfTI images"):
+        image_in(tmp_path, [tmp_path / "image" / "image.nii.gz"])
 
 
 def test_a_mask_as_other_programs_write_it(ct: Path) -> None:

@@ -109,8 +109,10 @@ def _opened(path: Path, wrap: str, masks: list[Path], modality: str) -> Any:
     from isocenter.cli.archive import wrapper_of
     from isocenter.errors import Refused
     from isocenter.site.loading import read_folder, read_nifti
-    from isocenter.site.nifti_study import is_nifti
+    from isocenter.site.nifti_study import image_in, is_nifti
 
+    if path.is_dir() and (masks or modality):
+        path, masks = image_in(path, masks)
     if is_nifti(path):
         return read_nifti(path, masks, modality)
     if masks or modality:

@@ -17,7 +17,7 @@ from isocenter.errors import Refused, Unavailable
 from isocenter.record import Instance, Patient, Series, Study
 from isocenter.space import Region, Volume
 
-__all__ = ["MODALITIES", "NIFTI", "is_nifti", "nifti_files", "regions_in", "volume_in"]
+__all__ = ["MODALITIES", "NIFTI", "image_in", "is_nifti", "nifti_files", "regions_in", "volume_in"]
 
 NIFTI = "application/x-nifti"
 """Stands where DICOM has a transfer syntax: how the bytes of such an instance are written."""
@@ -42,6 +42,26 @@ def is_nifti(path: Path) -> bool:
     (True, False)
     """
     return path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def image_in(folder: Path, masks: Sequence[Path]) -> tuple[Path, list[Path]]:
+    """The one NIfTI image of a folder and its masks: those given, else those that lie in, or are called, mask.
+
+    Raises:
+        Refused: when the folder holds no image beside the masks, or several.
+    """
+    held = sorted(p for p in folder.rglob("*") if is_nifti(p) and p.is_file())
+    named = [p for p in held if "mask" in p.relative_to(folder).as_posix().lower()]
+    kept = list(masks) or named
+    same = {p.resolve() for p in (*kept, *named)}
+    images = [p for p in held if p.resolve() not in same]
+    if len(images) != 1:
+        raise Refused(
+            f"--mask or --modality for a folder of {len(images)} NIfTI images",
+            "they belong to a NIfTI image, one at a time; masks are those given or called mask",
+            "name the image, or leave them out",
+        )
+    return images[0], kept
 
 
 def nifti_files(image: Path, masks: Sequence[Path], modality: str) -> tuple[Study, dict[str, str]]:
