@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from isocenter.dicom.drawn_values import has_drawn_value
 from isocenter.dicom.elements import PIXELS, File
@@ -262,6 +261,8 @@ def _drawn(part: npt.NDArray[Any], relief: npt.NDArray[np.float32]) -> Iterator[
     held = part[thin]
     if not held.size:
         return
+    from scipy import ndimage  # takes longer to load than hundreds of slices that need no search
+
     values, counts = _counted(held)
     around = ndimage.median_filter(counts.astype(np.float64), 9, mode="nearest") if values.size > 8 else counts * 0.0
     excess = (counts - around) / np.sqrt(around + 1)
@@ -295,6 +296,8 @@ def _with_neighbours(seeds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _clear(relief: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Thin pixels that stand out from the fine structure around them."""
+    from scipy import ndimage
+
     power = ndimage.uniform_filter(relief * relief, 2 * _AROUND + 1)
     strong: npt.NDArray[np.bool_] = relief > np.maximum(_CLEAR, _STEEP * np.sqrt(np.maximum(power, 0)))
     return strong

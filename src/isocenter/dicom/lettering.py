@@ -11,7 +11,6 @@ from typing import Any
 import numba
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 __all__ = ["rows_of_pieces"]
 
@@ -32,6 +31,8 @@ def rows_of_pieces(mask: npt.NDArray[np.bool_], *, least: int) -> list[Box]:
     Returns:
         (first row, first column, row behind, column behind) of each.
     """
+    from scipy import ndimage
+
     labels, count = ndimage.label(mask, _TOUCHING)
     if not count or count > _MOST:
         return []

@@ -177,14 +177,21 @@ def _each(
     pool: ProcessPoolExecutor | None = None
     waiting: deque[tuple[list[str], Future[list[Answer]]]] = deque()
     parcel: list[tuple[str, Path | bytes]] = []
+    begun = False
 
     def sent() -> Iterator[tuple[str, Answer]]:
         """Give the parcel to a worker, and take what came back where enough wait."""
-        nonlocal pool, parcel
+        nonlocal pool, parcel, begun
         pool = pool or ProcessPoolExecutor(workers, mp_context=_processes())
-        waiting.append(([name for name, _ in parcel], pool.submit(work, parcel)))
+        begun = begun or (len(waiting) > 0 and waiting[0][1].done())
+        if begun or len(waiting) < workers:
+            answers = pool.submit(work, parcel)
+        else:  # until the others have started, which takes as long as hundreds of images do, it is done here
+            answers = Future()
+            answers.set_result(work(parcel))
+        waiting.append(([name for name, _ in parcel], answers))
         parcel = []
-        while len(waiting) > _AHEAD * workers:
+        while begun and len(waiting) > _AHEAD * workers:
             yield from _back(waiting)
 
     try:
