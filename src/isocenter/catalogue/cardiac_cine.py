@@ -20,7 +20,7 @@ from isocenter.methods.ventricle import Outlined, outline
 from isocenter.record import Curve, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume
 
-__all__ = ["CardiacCine"]
+__all__ = ["CardiacCine", "walls"]
 
 _AXES = ("trigger", "time", "temporal", "phase")
 _LEAST_PHASES, _LEAST_SLICES = 8, 6
@@ -350,14 +350,14 @@ def _findings(
     wall = Finding(
         codes.LEFT_VENTRICLE,
         where=region(found.muscle["ed"], "LV myocardium, end-diastole"),
-        measurements=(Measurement(codes.LV_MASS, mass, "g"), *_walls(found, turn, anterior_deg)),
+        measurements=(Measurement(codes.LV_MASS, mass, "g"), *walls(found, turn, anterior_deg)),
         site=codes.LEFT_VENTRICLE,
         words=f"Left ventricular muscle, end-diastole: {mass:.0f} g.",
     )
     return (*cavity, wall)
 
 
-def _walls(found: Outlined, turn: Turned, anterior_deg: float) -> tuple[Measurement, ...]:
+def walls(found: Outlined, turn: Turned, anterior_deg: float) -> tuple[Measurement, ...]:
     """Thickness and thickening of the 16 segments that a short axis shows."""
     means = {}
     for name in ("ed", "es"):

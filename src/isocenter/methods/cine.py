@@ -47,6 +47,7 @@ MUSCLE_G_PER_ML = 1.05
 """Density of heart muscle."""
 
 _REGULAR = 0.02  # part of the spacing by which slices may be out of place
+_AROUND_PX = 4  # beyond what smoothing by 0.8 pixels reaches
 _HARMONICS = 6  # of the volume curve that are kept before it is differentiated
 
 Floats = npt.NDArray[np.float64]
@@ -314,8 +315,11 @@ def outline_mm(mask: npt.NDArray[np.bool_], spacing_mm: tuple[float, float]) -> 
 
     if not mask.any():
         raise Refused("an empty mask", "it has no outline")
-    soft = gaussian_filter(np.pad(mask.astype(np.float32), 3), 0.8)
-    line = max(find_contours(soft, 0.5), key=len, default=None)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    hard = np.pad(box.astype(np.float32), _AROUND_PX)
+    line = max(find_contours(gaussian_filter(hard, 0.8), 0.5), key=len, default=None)
     if line is None:  # so thin that smoothing takes it away
-        line = max(find_contours(np.pad(mask.astype(np.float32), 3), 0.5), key=len)
-    return np.asarray((line[:-1] - 3.0) * np.array(spacing_mm), dtype=np.float64)
+        line = max(find_contours(hard, 0.5), key=len)
+    corner = np.array([rows[0], columns[0]]) - _AROUND_PX
+    return np.asarray((line[:-1] + corner) * np.array(spacing_mm), dtype=np.float64)

@@ -69,7 +69,7 @@ def wall_thickness(endo_mm: npt.ArrayLike, epi_mm: npt.ArrayLike, *, points: int
     direction = np.stack([-np.sin(np.radians(angle)), np.cos(np.radians(angle))], axis=1)
     inside, outside = cKDTree(inner), cKDTree(outer)
     low, high = r_in.copy(), r_out.copy()
-    for _ in range(24):  # where both outlines are equally far is the middle of the wall
+    for _ in range(14):  # where both outlines are equally far is the middle of the wall, to 0.003 mm in one of 50 mm
         middle = (low + high) / 2.0
         at = centre + middle[:, None] * direction
         nearer = inside.query(at)[0] < outside.query(at)[0]
