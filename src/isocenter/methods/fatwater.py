@@ -172,10 +172,17 @@ def separate(
         if len(times) == 3 or len(costs) == 1:  # three echoes leave nothing where both phases are free
             return float(cost.min(axis=1).sum())
         # The costs know four decays only: a wrong turning that meets one of them can cost less than the right one.
+        # At low field fat lies so near water that a block's deepest valley may be the wrong one: the next is tried too.
         few = _some(where)
-        hertz = grid[cost.argmin(axis=1)].reshape(blocks.covariance.shape[:3])
-        share = fitted(mirrored, few, hertz, np.zeros(hertz.shape))[5][few]
-        return float(np.nansum(share.astype(np.float64) ** 2 * (np.abs(echoes[:, few]) ** 2).sum(axis=0)))
+        shape, shares = blocks.covariance.shape[:3], []
+        places = tuple(at // size for at, size in zip(np.nonzero(few), blocks.size, strict=True))
+        held = np.unique(np.ravel_multi_index(places, shape))
+        for lowest in _valleys(cost[held], field_map.period_hz(times) > 0.0):
+            hertz = np.zeros(shape)
+            hertz.ravel()[held] = grid[lowest]
+            shares.append(fitted(mirrored, few, hertz, np.zeros(shape))[5][few].astype(np.float64))
+        energy = (np.abs(echoes[:, few]) ** 2).sum(axis=0)
+        return float(np.nansum(np.fmin(*shares) ** 2 * energy))
 
     mirrored, sure = _turning({one: left(one) for one in costs})
     field = field_map.solve(*costs[mirrored], blocks, times, widest, spacing_mm)
@@ -205,6 +212,23 @@ def _askew(share: Array, where: Mask) -> float:
     sums = np.clip(np.nan_to_num(share[:, :rows, :columns]), -1.0, 1.0).reshape(held).sum(axis=(2, 4))
     whole = inside >= _PATCH * _PATCH // 2
     return float(np.sqrt(np.mean((sums[whole] / inside[whole]) ** 2))) if whole.any() else 0.0
+
+
+def _valleys(cost: npt.NDArray[np.float32], closed: bool) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where along the field the cost of each block is least, and where that of its next valley is; or twice the one.
+
+    Args:
+        cost: (blocks, fields).
+        closed: whether the last field neighbours the first.
+    """
+    before, after = np.roll(cost, 1, axis=1), np.roll(cost, -1, axis=1)
+    if not closed:
+        before[:, 0] = after[:, -1] = np.inf
+    first = cost.argmin(axis=1)
+    held = np.where((cost < before) & (cost <= after), cost, np.float32(np.inf))
+    held[np.arange(len(cost)), first] = np.inf
+    second = held.argmin(axis=1)
+    return first, np.where(np.isfinite(held.min(axis=1)), second, first)
 
 
 def _some(where: Mask) -> Mask:
