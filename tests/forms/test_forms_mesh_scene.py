@@ -7,10 +7,11 @@ import io
 import numpy as np
 import pytest
 import trimesh
+from forms_samples import ball
 
 from isocenter.errors import Refused
 from isocenter.forms.mesh import scene
-from isocenter.space import Geometry, Reference, Region, Shape
+from isocenter.space import Geometry, Reference, Region, Shape, surface
 
 
 def box(
@@ -53,6 +54,18 @@ def test_a_large_region_is_drawn_from_fewer_voxels_and_its_volume_stays() -> Non
     _, told = scene([("large", large)])
     assert told[0]["volume_ml"] == pytest.approx(180**3 * 6 / 1000)
     assert told[0]["triangles"] < 110_000
+
+
+def test_a_ball_of_voxels_is_lit_as_a_ball_and_no_vertex_moves_for_it() -> None:
+    grid = Geometry.regular(shape=(14, 20, 26), spacing_mm=(4.0, 3.0, 2.0))
+    round_one = ball(grid, 20.0)
+    (lit,) = trimesh.load(io.BytesIO(scene([("ball", round_one)])[0]), file_type="glb", process=False).geometry.values()
+    plain = surface(round_one).vertices_mm
+    assert np.allclose(lit.vertices, plain, atol=1e-3)
+    outward = plain - plain.mean(axis=0)
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    by_triangles = trimesh.Trimesh(plain, lit.faces, process=False).vertex_normals
+    assert (lit.vertex_normals * outward).sum(axis=1).min() > 0.98 > (by_triangles * outward).sum(axis=1).min()
 
 
 def test_refusals() -> None:
