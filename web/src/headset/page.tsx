@@ -78,7 +78,7 @@ function Stage({ parts, study }: { parts: Part[]; study: string }) {
       <div class="stage3d">
         {failed ? <Failed trouble={failed} stands="The table and the download hold the same surfaces." /> : (
           <>
-            <canvas ref={canvas} tabIndex={0} role="img" aria-label={`${parts.length} surfaces at true scale${size && `, ${size} mm`}; drag or arrows turn, wheel or plus and minus zoom`} />
+            <canvas ref={canvas} class={lost ? "lost" : undefined} tabIndex={0} role="img" aria-label={`${parts.length} surfaces at true scale${size && `, ${size} mm`}; drag or arrows turn, wheel or plus and minus zoom`} />
             <p class="muted" role="status">{lost ? "The graphics context was lost; the picture comes back with it" : size ? `${size} mm (side, height, depth)` : "Loading the surfaces"}</p>
           </>
         )}
