@@ -98,12 +98,14 @@ def _shading(mesh: Mesh) -> npt.NDArray[np.float64]:
     corners = mesh.vertices_mm[mesh.faces]
     wide = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     n = len(mesh.vertices_mm)
-    normals = np.stack([np.bincount(mesh.faces.ravel(), np.repeat(wide[:, i], 3), n) for i in range(3)], axis=1)
+    normals: npt.NDArray[np.float64] = np.empty((n, 3))
+    for axis in range(3):
+        normals[:, axis] = np.bincount(mesh.faces.ravel(), np.repeat(wide[:, axis], 3), n)
     rows, columns = mesh.faces.ravel(), np.roll(mesh.faces, 1, axis=1).ravel()
     beside = sparse.csr_matrix((np.ones(2 * rows.size), (np.r_[rows, columns], np.r_[columns, rows])), shape=(n, n))
     for _ in range(_EVENED):
-        normals += beside @ normals
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+        normals = normals + beside @ normals
+        normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     return normals
 
 
