@@ -146,6 +146,9 @@ def test_figures_are_those_of_the_boxes() -> None:
     assert found["map50"]["value"] == 1 and found["map50_95"]["value"] == pytest.approx(0.9), "0.9 misses 0.95 alone"
     assert found["precision"]["a"]["value"] == 1 and found["mean_error_of_count"]["a"]["value"] == 0
     assert set(found["ap50"]) == {"a"}, "what is not there has no figure"
+    bare = Boxed("a", np.zeros((40, 40, 3), np.uint8), np.zeros((0, 4)), np.zeros(0, int), np.zeros(0, bool))
+    with pytest.raises(Refused, match="no box on 1 pictures"):
+        box_figures([bare], [said], ("a", "b"), [0.5, 0.5])
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:

@@ -117,6 +117,16 @@ def test_a_checkpoint_of_another_seed_is_not_taken_up(tmp_path: Path) -> None:
     told: list[str] = []
     fit(short, examples, 2, checkpoint=tmp_path / "a", progress=told.append)
     assert [line for line in told if "taken up" in line] == []
+    whole = (tmp_path / "a").read_bytes()
+    for broken in (
+        whole[: len(whole) // 2],
+        b"",
+        b"cos\nsystem\n(S'touch " + str(tmp_path / "ran").encode() + b"'\ntR.",
+    ):
+        (tmp_path / "a").write_bytes(broken)
+        fit(short, examples, 2, checkpoint=tmp_path / "a", progress=told.append)
+        assert "a cannot be read: the run begins anew" in told and not (tmp_path / "ran").exists()
+        told.clear()
 
 
 def test_a_recipe_that_is_not_there_is_named() -> None:

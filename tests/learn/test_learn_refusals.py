@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.analysis.weights import models
-from isocenter.errors import Refused
+from isocenter.errors import Refused, Unavailable
 from isocenter.learn.judge import judge
 from isocenter.learn.train import train
 
@@ -47,3 +48,14 @@ def test_no_case_and_one_class(tmp_path: Path) -> None:
 def test_a_seed_that_is_none(tmp_path: Path, seed: int) -> None:
     with pytest.raises(Refused, match="a whole number from 0"):
         train("breastmnist", some(tmp_path / "a.npz", 8), tmp_path / "out", seed=seed)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    data, limits = some(tmp_path / "a.npz", 60), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # less than a checkpoint takes
+    try:
+        with pytest.raises(Unavailable, match="Make room and give the same command"):
+            train("breastmnist", data, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list((tmp_path / "out").iterdir()), "no half of a file is left"

@@ -6,7 +6,9 @@ What is shown at each step and how it is scored is the recipe's; how the weights
 from __future__ import annotations
 
 import copy
+import io
 import math
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -88,8 +90,8 @@ def descend(
     )
     key, first = repr((key, seed, asdict(how))), 0
     if checkpoint is not None and checkpoint.exists():
-        held: dict[str, Any] = torch.load(checkpoint, weights_only=True)
-        if held["key"] == key:
+        held = _held(checkpoint, progress)
+        if held.get("key") == key:
             net.load_state_dict(held["net"])
             averaged.load_state_dict(held["averaged"])
             optimiser.load_state_dict(held["optimiser"])
@@ -138,9 +140,26 @@ def _follow(averaged: nn.Module, net: nn.Module, keep: float) -> None:
 
 
 def _keep(checkpoint: Path, state: dict[str, Any]) -> None:
-    half = checkpoint.with_suffix(".half")
-    torch.save(state, half)
-    half.replace(checkpoint)
+    half, whole = checkpoint.with_suffix(".half"), io.BytesIO()
+    torch.save(state, whole)  # into memory: on a full disk torch says nothing of the disk
+    try:
+        half.write_bytes(whole.getbuffer())
+        half.replace(checkpoint)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
+
+
+def _held(checkpoint: Path, progress: Progress) -> dict[str, Any]:
+    """What a file says of a run that was killed; nothing, and that is told, when it cannot be read."""
+    try:
+        held = torch.load(checkpoint, weights_only=True)
+    except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+        held = None
+    if not isinstance(held, dict):
+        progress(f"{checkpoint.name} cannot be read: the run begins anew")
+        return {}
+    return held
 
 
 def _loss(logits: Tensor, labels: Tensor, kinds: Tensor, weights: Tensor, recipe: Classifier2D) -> Tensor:

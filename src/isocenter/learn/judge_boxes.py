@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.errors import Refused
 from isocenter.learn.boxed import Boxed
 from isocenter.methods.boxes import hits, overlaps, precision_of
 
@@ -83,6 +84,9 @@ def box_figures(
                                                  sums[:, 1] / sums[:, 0])  # fmt: skip
         off = np.abs(said[:, 0] - said[:, 2]).astype(float)
         found["count"][name] = _interval(float(off.mean()), off[drawn].mean(1))
+    if not areas:
+        raise Refused(f"no box on {len(truths)} pictures", "nothing says where things are, so nothing can be counted",
+                      "give the boxes, xmin below xmax and ymin below ymax")  # fmt: skip
     found["map50"] = _interval(float(np.mean(areas)), np.mean(draws, axis=0))
     found["map50_95"] = {"value": float(np.mean(list(found["map50_95"].values())))}
     found["mean_error_of_count"] = found.pop("count")

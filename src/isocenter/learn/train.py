@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib
 import json
@@ -46,6 +47,7 @@ _OWN: dict[type, tuple[str, str]] = {
 """Kind of recipe -> the module and the function that train it."""
 
 _PASSED = 256  # films by which a network that was read back gets the statistics of its norms
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room: on the disk, for this person, for a file of this size
 _SEEDS = 2**24  # a network's own is a hundred times as large, and has to fit into 32 bits
 _GATE = {"child": 0.5, "strangeness": 1.0}
 
@@ -82,9 +84,22 @@ def train(
     Raises:
         NotFound: when there is no such recipe.
         Refused: when the data have one class only or cannot be read, or for a seed below 0.
-        Unavailable: when `out` cannot be written.
+        Unavailable: when `out` cannot be written, or the disk is full.
     """
-    tell = progress or (lambda line: None)
+    try:
+        return _trained(task, data, out, seed, progress or (lambda line: None), others, begin, clock)
+    except OSError as e:
+        if e.errno not in _FULL:
+            raise
+        raise Unavailable(
+            f"cannot write into {out}", str(e), "make room and give the same command: it goes on after its last epoch"
+        ) from e
+
+
+def _trained(
+    task: str, data: Path, out: Path, seed: int, tell: Progress, others: Path | None, begin: Path | None,
+    clock: Callable[[], float],
+) -> Model:  # fmt: skip
     if not 0 <= seed < _SEEDS:
         raise Refused(f"the seed {seed}", f"it is a whole number from 0 to {_SEEDS - 1}")
     if begin is not None and (task in OWN_TRAINING or not _begins(recipe(task))):
