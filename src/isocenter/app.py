@@ -464,9 +464,12 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
     from isocenter.doors import commitment_scu
     from isocenter.doors.dimse_scu import send
     from isocenter.site.verbs import Site
+    from isocenter.store.heap import keep_freed
     from isocenter.store.index import Index
 
     database, blobs, journal = _stores(settings, server=server, make=make)
+    if server:
+        keep_freed()
     index = Index(database, blobs)
 
     def dicom_send(peer: Any, files: Sequence[bytes]) -> Sequence[tuple[str, str]]:

@@ -144,7 +144,7 @@ class Receiving:
 
     def _digest(self, incoming: Incoming, sop_uid: str) -> str:
         """The digest of an image that came alone. One that is new is kept from now on, beside what is left to do."""
-        if is_new(self.database, sop_uid):
+        if incoming.may_go_on and is_new(self.database, sop_uid):
             self.blobs.go_on(incoming)
         return incoming.digest()
 

@@ -93,12 +93,17 @@ class Incoming:
         rest.update(self.data[self._taken :])
         return rest.hexdigest()
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether `go_on` would do anything: only beside one that came alone is there a thread for it."""
+        return self._beside is not None and self._keep is not None and not self.going and self._failure is None
+
     def go_on(self) -> None:
         """All has come, and it is one to keep: have the thread beside keep it as soon as it knows the digest.
 
         Does nothing where there is no such thread; `Blobs.put_many` keeps it then, as it does with every other.
         """
-        if self._beside is None or self._keep is None or self.going or self._failure is not None:
+        if self._beside is None or not self.may_go_on:
             return
         self._digested, self._durable = Future(), Future()
         self.going = True
