@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from isocenter.analysis.weights import models
 from isocenter.app import open_house
 from isocenter.cli import app
 from isocenter.errors import IsocenterError
+from isocenter.learn.learnt import keep
 from isocenter.record import Event, Kind
 from isocenter.settings import Settings
 
@@ -40,8 +42,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def release(folder: Path, *said: str) -> Any:
-    asked = ["release", NAME, "--json", "--folder", str(folder / "archive"), *said]
+def release(folder: Path, *said: str, name: str = NAME) -> Any:
+    asked = ["release", name, "--json", "--folder", str(folder / "archive"), *said]
     result = CliRunner().invoke(app, asked, catch_exceptions=True)
     if isinstance(result.exception, IsocenterError):
         raise result.exception
@@ -73,3 +75,17 @@ def test_the_whole_way(folder: Path) -> None:
         release(folder, *mine)
     told = release(folder, "--by", "lee", "--reason", "it was the scanner")
     assert told["state"] == "released" and [s["by"] for s in told["steps"]][-2:] == ["ito", "lee"]
+
+
+def test_a_sealed_test_of_what_it_learnt_from_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (40, 28, 28), dtype=np.uint8)
+    np.savez(folder / "test.npz", test_images=pictures, test_labels=np.arange(40) % 2)
+    shutil.copytree(models()["breastmnist"][1].parent, folder / "shelf" / "breastmnist")
+    keep(folder / "shelf" / "breastmnist", pictures[:2])
+    monkeypatch.setenv("ISOCENTER_MODELS", str(folder / "shelf"))
+    mine = ("--by", "ito", "--reason", "it is time")
+    change = ("--change", str(folder / "change.json"), "--seal", str(folder / "test.npz"))
+    release(folder, *mine, *change, name="breastmnist")
+    with pytest.raises(IsocenterError, match="2 of 40 cases of the sealed test: breastmnist has learnt from them"):
+        release(folder, *mine, "--data", str(folder / "test.npz"), name="breastmnist")
+    assert release(folder, "--show", name="breastmnist")["state"] != "tested"

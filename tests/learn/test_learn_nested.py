@@ -73,5 +73,6 @@ def test_the_whole_way(tmp_path: Path) -> None:
     told = model.card["training"]["settings chosen for each part"].split("; ")
     assert len(told) == 3 and all(one in ("reach 0.3", "reach 1") for one in told)
     shown = judge(tmp_path / "out", tmp_path / "a.npz")
+    assert shown["learnt_from"] == 48, "it is said that it answers from memory"
     assert shown["metrics"]["auc"]["value"] > 0.9, "the network learnt for one epoch; the machine knows"
     assert "by others" in model.card["shown_on"] and model.evidence["parity"] <= 1e-4

@@ -124,6 +124,11 @@ def _test(
         _must_be_the_network(model, against, shelf)
     gating.look(model, digest_of_data(data), **said)
     own = judged(model, data, None, shelf)
+    if known := own.report.get("learnt_from"):
+        raise Refused(
+            f"{known} of {own.report['n']} cases of the sealed test", f"{model} has learnt from them",
+            "seal a test of people who are in no training",
+        )  # fmt: skip
     new = answers_of(held, own.predictions)
     other, digest = None, ""
     if against is not None:

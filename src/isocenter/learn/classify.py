@@ -30,6 +30,7 @@ from isocenter.learn.foreign import Foreign, read_foreign, wrong
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Classes, Scattering
 from isocenter.learn.labelled import read_labelled
+from isocenter.learn.learnt import keep
 from isocenter.learn.nested import Beside, spread
 from isocenter.learn.networks import GridNet
 from isocenter.learn.shape import Measured, fit_measured
@@ -275,6 +276,8 @@ def train_classes(
             aside[held] *= spread(logits[held]) / spread(aside[held])
         if not number:
             inside = _said(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
+    alone = len(chosen) == 1 and how.waves is None
+    taught = part != chosen[0] if alone else np.ones(len(examples), bool)
     counts = np.bincount(examples.labels, minlength=kinds)
     held_first, answered = part == chosen[0], np.flatnonzero(np.isin(part, chosen))
     labels, part = examples.labels[answered], part[answered]
@@ -296,6 +299,7 @@ def train_classes(
     whole = Answer(nets, how.views, slope, shifts, centre, whiten, veiled, traits=how.foreign > 0, machine=machine)
     shape = (how.channels, *how.shape)
     digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
+    keep(out, examples.pictures[taught])
     inputs: dict[str, Any] = {
         "kind": "classes", "classes": list(how.classes), "positive": how.positive, "shape": list(how.shape),
         "channels": how.channels, "known_as": dict(how.known_as), "ordered": how.ordered > 0, "threshold": 0.5,

@@ -21,6 +21,7 @@ from isocenter.learn.films import read_films
 from isocenter.learn.judge_classes import area_of, class_figures, line_of
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import REST, read_labelled
+from isocenter.learn.learnt import seen
 from isocenter.learn.recipes import recipe
 from isocenter.methods import calibration, roc
 from isocenter.methods.picture import prepared
@@ -40,7 +41,8 @@ class Judged:
     """What a model did on labelled cases.
 
     Args:
-        report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``.
+        report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``; of classes of pictures
+            also ``learnt_from``, how many of the cases the model has learnt from, where its training kept that.
         model: the record of what was judged.
         predictions: a row for each case: name, label, what was said, and whether it would be declined.
         features: (n, d) of the same cases, what the answers are made from; None where the model does not tell them.
@@ -111,13 +113,15 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     if kind == "films":
         figures_, rows, features = _films(held, session, data, split)
     elif kind == "classes":
-        figures_, rows, features = _classes(held, session, data, split)
+        figures_, rows, features = _classes(held, session, data, split, _place(model, held, extra))
     elif kind in _OWN:
         module = import_module(f"isocenter.learn.{_OWN[kind]}")
         figures_, rows, masks = module.judged(held, session, data, split)
     else:
         raise Refused(f"'{held.name}' answers for '{kind}'", f"judged are {', '.join(('films', 'classes', *_OWN))}")
     report = {"model": held.name, "task": held.name, **{k: figures_[k] for k in _REPORTED}}
+    if "learnt_from" in figures_:
+        report["learnt_from"] = figures_["learnt_from"]
     return Judged(report, held, rows, features, masks)
 
 
@@ -168,7 +172,13 @@ def _films(held: Model, session: Any, data: Path, split: str | None) -> _Measure
     return figures(examples, said, held.inputs, how.subtypes), rows, said["embedding"].astype(np.float64)
 
 
-def _classes(held: Model, session: Any, data: Path, split: str | None) -> _Measured:
+def _place(model: str | Path, held: Model, extra: Path | None) -> Path:
+    """The folder of a model that was opened."""
+    folder = Path(model).parent if Path(model).is_file() else Path(model)
+    return folder if (folder / "model.json").is_file() else shelf(extra)[held.name][1].parent
+
+
+def _classes(held: Model, session: Any, data: Path, split: str | None, place: Path) -> _Measured:
     inputs = held.inputs
     rest = bool(inputs.get("rest"))
     how = Classes(
@@ -199,6 +209,8 @@ def _classes(held: Model, session: Any, data: Path, split: str | None) -> _Measu
         low, high = roc.wilson(hits, int(np.count_nonzero(~inside)))
         shown["metrics"]["rejection"] = {"value": hits / int(np.count_nonzero(~inside)), "low": low, "high": high}
         shown["n"], shown["declined"] = len(examples), int(np.count_nonzero(declined))
+    if (known := seen(place, examples.pictures)) is not None:
+        shown["learnt_from"] = int(np.count_nonzero(known))
     rows = [
         {"name": name, "person": int(whose), "label": int(label), "said": int(c.argmax())}
         | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)} | {"declined": bool(d)}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from isocenter.learn.card import plain_page
 from isocenter.learn.judge import judged, opened
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.judge_use import Stated, stated_of
+from isocenter.learn.learnt import FILE
 from isocenter.learn.sealed import digest_of_data
 from isocenter.methods.calibration import fit_classes, fit_isotonic, fit_scale, sigmoid
 from isocenter.record import Model, to_plain
@@ -74,7 +76,7 @@ def recalibrated(
         raise Refused(
             f"a calibration of {old.name}", "it does not state a certainty for each of its classes and no more"
         )
-    if digest_of_data(data) == old.examples:
+    if digest_of_data(data) == old.examples or found.report.get("learnt_from"):
         raise Refused(f"the data '{data.name}'", "the model learnt from them", "take cases that it has not seen")
     if how == "isotonic" and len(cases.classes) > 2:
         raise Refused("isotonic steps of more than two classes", "they are of one score", "take temperature or platt")
@@ -86,7 +88,10 @@ def recalibrated(
     bend = _fitted(cases, np.ones(len(cases), bool), how)
     data_digest, file = digest_of_data(data), _file_of(model, extra)
     bytes_ = _bent(file.read_bytes(), bend, how, len(cases.classes), "kind" not in old.inputs)
-    return _written(old, cases, found.predictions, bend, how, bytes_, out, data_digest)
+    made = _written(old, cases, found.predictions, bend, how, bytes_, out, data_digest)
+    if (marks := file.with_name(FILE)).is_file():
+        shutil.copyfile(marks, out / FILE)
+    return made
 
 
 def network_digest(data: bytes) -> str:

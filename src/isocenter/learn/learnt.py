@@ -1,0 +1,45 @@
+"""What a model has learnt from, known again when it is asked about it.
+
+Of pictures that it learnt from a model answers from memory: figures over them say nothing of others. So a training
+leaves four bytes for each picture beside the weights, from which nobody can make the picture again, and judging counts
+how many of its cases are among them. Another picture is taken for one of them once in 2 ** 32 / n.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["FILE", "keep", "seen"]
+
+FILE = "learnt.bin"
+"""Beside ``model.onnx``: the marks in order, four bytes each."""
+
+
+def _marks(pictures: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+    each = [hashlib.sha256(np.ascontiguousarray(one).tobytes()).digest()[:4] for one in pictures]
+    return np.frombuffer(b"".join(each), "<u4").astype(np.uint32)
+
+
+def keep(folder: Path, pictures: npt.NDArray[np.uint8]) -> None:
+    """Write the marks of pictures (n, …) on the grid of the model into its folder."""
+    (folder / FILE).write_bytes(np.unique(_marks(pictures)).astype("<u4").tobytes())
+
+
+def seen(folder: Path, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_] | None:
+    """(n,) whether a picture is one that the model of this folder learnt from; None where nothing was kept.
+
+    >>> import tempfile
+    >>> place, some = Path(tempfile.mkdtemp()), np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
+    >>> keep(place, some[:2])
+    >>> seen(place, some).tolist(), seen(place / "elsewhere", some)
+    ([True, True, False], None)
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return None
+    return np.isin(_marks(pictures), np.frombuffer(file.read_bytes(), "<u4"))

@@ -1,0 +1,52 @@
+"""What a model learnt from is known again, said when it is judged, and refused where cases have to be new."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.analysis.weights import models
+from isocenter.errors import Refused
+from isocenter.learn.judge import judge
+from isocenter.learn.labelled import read_labelled
+from isocenter.learn.learnt import FILE, keep, seen
+from isocenter.learn.recalibrate import recalibrated
+from isocenter.learn.recipes import recipe
+
+SHIPPED = models()
+
+
+def noise(path: Path, n: int) -> Path:
+    pictures = np.random.default_rng(0).integers(0, 255, (n, 28, 28), dtype=np.uint8)
+    np.savez(path, test_images=pictures, test_labels=np.arange(n) % 2)
+    return path
+
+
+def test_the_cases_that_it_learnt_from_are_counted(tmp_path: Path) -> None:
+    data, own = noise(tmp_path / "a.npz", 40), tmp_path / "breastmnist"
+    assert judge("breastmnist", data)["learnt_from"] == 0
+    shutil.copytree(SHIPPED["breastmnist"][1].parent, own)
+    pictures = np.load(data)["test_images"]
+    keep(own, np.concatenate([pictures[:3], pictures[:3], 255 - pictures[5:6]]))
+    assert (own / FILE).stat().st_size == 16, "four bytes for each of four pictures"
+    assert judge(own, data)["learnt_from"] == 3 == int(np.count_nonzero(seen(own, pictures)))
+    with pytest.raises(Refused, match="learnt from them"):
+        recalibrated(own, data, tmp_path / "bent", "temperature")
+    (own / FILE).unlink()
+    assert "learnt_from" not in judge(own, data), "nothing is said where nothing is known"
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "share"),
+    [("breastmnist", "medmnist/breastmnist.npz", 1.0), ("retinamnist", "medmnist/retinamnist.npz", 1.0),
+     ("adrenalmnist3d", "medmnist/adrenalmnist3d.npz", 1.0), ("pneumoniamnist", "medmnist/pneumoniamnist.npz", 2 / 3),
+     ("image_kind", "mednist/mednist_64.npz", 3 / 4)],
+)  # fmt: skip
+def test_what_ships_knows_what_it_learnt_from(name: str, file: str, share: float, data: Path) -> None:
+    known = seen(SHIPPED[name][1].parent, read_labelled(data / file, recipe(name)).pictures)
+    assert known is not None and known.mean() == pytest.approx(share, abs=0.01)
