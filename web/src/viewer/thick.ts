@@ -1,3 +1,5 @@
+import { replaceShaders } from "./beyond";
+
 /**
  * Slabs that are as thick as they say.
  *
@@ -30,10 +32,4 @@ if (slabType == 2) tvalue *= weight;`,
 
 const SPECIFIC = { OpenGL: { ShaderReplacements: replacements.map(([originalValue, replacementValue, all]) => ({ shaderType: "Fragment", originalValue, replacementValue, replaceFirst: false, replaceAll: !!all })) } };
 
-interface Actor {
-  actor?: { getMapper?: () => { setViewSpecificProperties?: (specific: unknown) => void } | null };
-}
-
-export function thicken(actors: readonly unknown[]): void {
-  for (const one of actors as Actor[]) one.actor?.getMapper?.()?.setViewSpecificProperties?.(SPECIFIC);
-}
+export const thicken = (actors: readonly unknown[]): void => replaceShaders(actors, SPECIFIC);
