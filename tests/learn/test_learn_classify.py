@@ -59,7 +59,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path, Path]:
 
 def test_a_model_comes_out_with_its_evidence(made: tuple[Model, Path, Path]) -> None:
     model, out, _ = made
-    assert sorted(p.name for p in out.iterdir()) == ["card.md", "model.json", "model.onnx"], "no checkpoint is left"
+    assert sorted(p.name for p in out.iterdir()) == ["card.md", "learnt.bin", "model.json", "model.onnx"], (
+        "no checkpoint"
+    )
     assert from_plain(Model, json.loads((out / "model.json").read_text())) == model
     shown = model.evidence
     assert shown["n"] == 96 and shown["parity"] <= 1e-4 and set(shown["splits"]) == {"train", "val"}
@@ -72,7 +74,7 @@ def test_it_is_judged_on_others_and_predictions_are_written(made: tuple[Model, P
     _, out, held = made
     found = judged(out, held)
     said = found.report
-    assert list(said) == ["model", "task", "n", "metrics", "calibration", "subgroups", "declined"]
+    assert list(said) == ["model", "task", "n", "metrics", "calibration", "subgroups", "declined", "learnt_from"]
     assert json.loads(json.dumps(said)) == said, "plain JSON"
     assert said["n"] == 45 and said["metrics"]["auc"]["value"] > 0.95
     assert said["metrics"]["quadratic_kappa"]["value"] > 0.8

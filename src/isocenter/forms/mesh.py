@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from isocenter.errors import Refused
 from isocenter.forms.plot import CONTOUR_COLOURS
@@ -95,6 +94,8 @@ def _shading(mesh: Mesh) -> npt.NDArray[np.float64]:
     A surface through voxels has stairs; by its own triangles each step is lit apart, and a ball looks like a pile of
     bricks. Only the light is evened out: no vertex moves, so that sizes stay true.
     """
+    from scipy import sparse
+
     corners = mesh.vertices_mm[mesh.faces]
     wide = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     n = len(mesh.vertices_mm)

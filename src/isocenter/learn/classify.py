@@ -23,7 +23,7 @@ from torch.nn import functional
 from isocenter.errors import Refused
 from isocenter.learn.augment import augmented, moved
 from isocenter.learn.card import written
-from isocenter.learn.examples import Examples, folds
+from isocenter.learn.examples import Examples, folds, must_be_of_two_classes
 from isocenter.learn.export import exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.foreign import Foreign, read_foreign, wrong
@@ -236,6 +236,7 @@ def train_classes(
 ) -> Model:  # fmt: skip
     """Train each network, calibrate on what they had not seen, export and measure; see `train.train`."""
     started, examples = clock(), read_labelled(data, how)
+    must_be_of_two_classes(examples.labels)
     part, pairs = folds(examples, how.members, seed)
     tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
     kinds = len(how.classes)

@@ -19,6 +19,7 @@ __all__ = [
     "Examples",
     "digest_of",
     "folds",
+    "must_be_of_two_classes",
     "near_duplicates",
     "numbered",
     "person",
@@ -190,6 +191,17 @@ def _linked(examples: Examples) -> tuple[npt.NDArray[np.int64], int]:
     return groups, len(pairs)
 
 
+def must_be_of_two_classes(labels: npt.NDArray[np.int64]) -> None:
+    """Refuse to learn classes from one.
+
+    Raises:
+        Refused: every label is the same.
+    """
+    if len(kinds := np.unique(labels)) < 2:
+        raise Refused(f"every label is {int(kinds[0])}", "from one class only nothing is learnt",
+                      "give examples of two classes at least")  # fmt: skip
+
+
 def folds(examples: Examples, parts: int, seed: int) -> tuple[npt.NDArray[np.int64], int]:
     """(n,) the part that each example belongs to, and how many pairs of near-duplicates were kept together.
 
@@ -197,11 +209,8 @@ def folds(examples: Examples, parts: int, seed: int) -> tuple[npt.NDArray[np.int
     a near-duplicate count as one.
 
     Raises:
-        Refused: for one class only, or when a class has fewer people than there are parts.
+        Refused: when a class has fewer people than there are parts.
     """
-    if len(kinds := np.unique(examples.labels)) < 2:
-        raise Refused(f"every label is {int(kinds[0])}", "from one class only nothing is learnt",
-                      "give examples of two classes at least")  # fmt: skip
     groups, pairs = _linked(examples)
     rng = np.random.default_rng(seed)
     part = np.full(len(examples), -1, np.int64)
