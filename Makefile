@@ -22,8 +22,7 @@ serve: $(VENV)/.made-core
 test: $(STAMP) check ## checks, then every test
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
 	  --reruns 1 -rR $(ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "browser and not slow" --reruns 1 -rR \
-	  tests/browser $(ARGS)
+	$(BIN)/python -m pytest -m "browser and not slow" --reruns 1 -rR tests/browser $(ARGS)
 
 check: lint contracts types ## ruff, import contracts, mypy strict
 
