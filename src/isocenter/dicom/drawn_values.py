@@ -17,6 +17,7 @@ _CORE = 12  # pixels of a drawn value: the least that letters have
 _BESIDE, _SPIKE = 4, 6.0  # values on either side; by how many deviations a drawn value is more frequent than these
 _FEW = 100  # pixels of a drawn value: so few may lie apart, as the cores of thin blurred letters do
 _WIDEST = 1 << 17  # values of a measured image
+_COMPARED = 4  # values up to which comparing every pixel with each is cheaper than looking each pixel up
 _DARKEST = 0.06  # share of the range: there lies what is around the patient
 
 
@@ -78,19 +79,29 @@ def _spikes(counts: Any) -> Any:
     return found
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _touching(values: Any, low: Any, drawn: Any) -> Any:
+def _touching(values: npt.NDArray[np.int32], low: int, drawn: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Of each drawn value, how many of its pixels have a neighbour of the same value."""
+    few = np.flatnonzero(drawn)
+    if len(few) > _COMPARED:
+        held = drawn[values - low]
+    else:
+        held = values == few[0] + low
+        for value in few[1:]:
+            held |= values == value + low
+    found: npt.NDArray[np.int64] = _beside(values, low, np.flatnonzero(held), len(drawn))
+    return found
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _beside(values: Any, low: Any, places: Any, many: Any) -> Any:
     rows, columns = values.shape
-    found = np.zeros(len(drawn), np.int64)
-    for row in range(rows):
-        for column in range(columns):
-            value = values[row, column]
-            if not drawn[value - low]:
-                continue
-            same = -1  # itself
-            for beside in range(max(row - 1, 0), min(row + 2, rows)):
-                for along in range(max(column - 1, 0), min(column + 2, columns)):
-                    same += values[beside, along] == value
-            found[value - low] += same >= 1
+    found = np.zeros(many, np.int64)
+    for place in places:
+        row, column = place // columns, place % columns
+        value = values[row, column]
+        same = -1  # itself
+        for beside in range(max(row - 1, 0), min(row + 2, rows)):
+            for along in range(max(column - 1, 0), min(column + 2, columns)):
+                same += values[beside, along] == value
+        found[value - low] += same >= 1
     return found
