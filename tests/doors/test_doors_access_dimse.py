@@ -41,10 +41,14 @@ def header(aet: str) -> Dataset:
     return pydicom.dcmread(str(get_testdata_file(SIDES[aet], download=False)))
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """CT1 is in the house and MR1 in a trial, each with a study, an order, a step and a work item of its own."""
-    folder = tmp_path_factory.mktemp("dimse") / "archive"
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """CT1 is in the house and MR1 in a trial, each with a study, an order, a step and a work item of its own.
+
+    Anew for each test: where pynetdicom's two threads both wait for one answer, the wrong one may take it, and what is
+    asked once more must find the house as it was.
+    """
+    folder = tmp_path / "archive"
     held = open_house(Settings(folder=folder, peers="CT1@127.0.0.1:1,MR1@127.0.0.1:1", dicom_port=0), apart=False)
     held.add_known_peers()
     site = held.site
