@@ -1,6 +1,5 @@
 import * as core from "@cornerstonejs/core";
 import { computed, signal } from "@preact/signals";
-import { cameraOf } from "./beyond";
 import { within, wordsOf } from "./deadline";
 import type { Loaded } from "./series";
 import { canDrawVolumes, engine, start } from "./start";
@@ -66,7 +65,7 @@ export class BodyView implements Viewport {
   /** Turn the body: to the right and down, in pixels of a drag. */
   pan(dx: number, dy: number): void {
     if (this.state.value.at !== "there") return;
-    const camera = cameraOf(this.viewport);
+    const camera = (this.viewport as unknown as { getVtkActiveCamera(): { azimuth(a: number): void; elevation(a: number): void; orthogonalizeViewUp(): void } }).getVtkActiveCamera(); // protected in the types, and the only way to turn
     camera.azimuth(-dx / 2);
     camera.elevation(dy / 2);
     camera.orthogonalizeViewUp();

@@ -1,6 +1,5 @@
 import * as core from "@cornerstonejs/core";
 import { signal } from "@preact/signals";
-import { canvasesOf, ONE_CONTEXT } from "./beyond";
 
 let started: Promise<void> | null = null;
 let volumes: boolean | null = null;
@@ -8,7 +7,8 @@ let volumes: boolean | null = null;
 /** Start the viewer's engine once. Without WebGL single images are drawn by the processor and planes are refused. */
 export function start(): Promise<void> {
   started ??= (async () => {
-    core.init(ONE_CONTEXT);
+    // One drawing context for all viewports: each further one costs its start, its shaders and its own copy of every texture.
+    core.init({ rendering: { webGlContextCount: 1 } } as Parameters<typeof core.init>[0]);
     if (!canDrawVolumes()) core.setUseCPURendering(true);
     core.cache.setMaxCacheSize(768 * 2 ** 20);
     core.eventTarget.addEventListener(core.Enums.Events.WEBGL_CONTEXT_LOST, () => void renew());
@@ -24,13 +24,18 @@ export function engine(): core.RenderingEngine {
   return shared;
 }
 
+/** What the drawing library has beyond its published types: the canvases behind its viewports (Cornerstone 5.14). */
+interface Pooled {
+  _implementation?: { contextPool?: { contexts: { getOpenGLRenderWindow(): { getCanvas(): HTMLCanvasElement } }[] } };
+}
+
 /**
  * A browser draws four samples for each pixel where nobody says otherwise, and edges of surfaces gain by it. Images and
  * planes have none, and a processor that draws them takes several times as long. Whoever asks a canvas first decides.
  */
 function oneSample(made: core.RenderingEngine): void {
-  for (const canvas of canvasesOf(made)) {
-    canvas.getContext("webgl2", { antialias: false, depth: true, alpha: true, preserveDrawingBuffer: false, powerPreference: "high-performance" });
+  for (const one of (made as unknown as Pooled)._implementation?.contextPool?.contexts ?? []) {
+    one.getOpenGLRenderWindow().getCanvas().getContext("webgl2", { antialias: false, depth: true, alpha: true, preserveDrawingBuffer: false, powerPreference: "high-performance" });
   }
 }
 

@@ -1,5 +1,3 @@
-import { replaceShaders } from "./beyond";
-
 /**
  * Slabs that are as thick as they say.
  *
@@ -32,4 +30,10 @@ if (slabType == 2) tvalue *= weight;`,
 
 const SPECIFIC = { OpenGL: { ShaderReplacements: replacements.map(([originalValue, replacementValue, all]) => ({ shaderType: "Fragment", originalValue, replacementValue, replaceFirst: false, replaceAll: !!all })) } };
 
-export const thicken = (actors: readonly unknown[]): void => replaceShaders(actors, SPECIFIC);
+interface Actor {
+  actor?: { getMapper?: () => { setViewSpecificProperties?: (specific: unknown) => void } | null };
+}
+
+export function thicken(actors: readonly unknown[]): void {
+  for (const one of actors as Actor[]) one.actor?.getMapper?.()?.setViewSpecificProperties?.(SPECIFIC);
+}

@@ -1,5 +1,27 @@
-import type { Made, Texture } from "./beyond";
 import { asHalves, fitsHalves } from "./halves";
+
+/** The drawing library's own texture of a volume, beyond its published types (vtk.js 36 behind Cornerstone 5.14). */
+export interface Texture {
+  getHandle(): WebGLTexture | null | undefined;
+  setUpdatedFrame(frame: number): void;
+  activate(): void;
+  deactivate(): void;
+  destroyTexture(): void;
+  create3DFromRaw(how: Made): boolean;
+  update3DFromRaw(): unknown;
+  getOpenGLDataType(type: string): number;
+  setInternalFormat(format: number): void;
+  get(): { context: WebGL2RenderingContext; target: number; format: number; openGLDataType: number; width: number; height: number; components: number };
+}
+
+interface Made {
+  width: number;
+  height: number;
+  depth: number;
+  numComps: number;
+  dataType: string;
+  data: null;
+}
 
 /** What of an image goes into the texture. */
 export interface Values {

@@ -1,10 +1,9 @@
 import * as core from "@cornerstonejs/core";
 import { effect, signal } from "@preact/signals";
-import { fillBy } from "./beyond";
 import { within } from "./deadline";
 import { idOf, type Loaded } from "./series";
 import { start } from "./start";
-import { Uploads, type Values } from "./uploads";
+import { type Texture, Uploads, type Values } from "./uploads";
 import { dot, type Point3, plus } from "./viewport";
 
 const COARSE = 8;
@@ -12,6 +11,12 @@ const COARSE = 8;
 const AGAIN_MS = 400;
 /** Drawing may take one part in so many of the time until the volume is whole. */
 const SHARE = 5;
+
+/** What the drawing library keeps of a volume that fills, beyond its published types. */
+interface Filling {
+  load: () => void;
+  vtkOpenGLTexture: Texture;
+}
 
 /** A series as one volume, shared by all viewports that cut through it. It fills while it is shown. */
 export class SeriesVolume {
@@ -43,8 +48,11 @@ export class SeriesVolume {
     };
     core.eventTarget.addEventListener(core.Enums.Events.IMAGE_LOAD_FAILED, lost);
     this.ended.signal.addEventListener("abort", () => core.eventTarget.removeEventListener(core.Enums.Events.IMAGE_LOAD_FAILED, lost));
+    const filling = volume as unknown as Filling;
     // The library would draw every plane with every image that comes. It never hears that all have come: with each new plane it would upload them all again.
-    fillBy(volume, (own) => (this.uploads = new Uploads(own, (frame) => valuesOf(core.cache.getImage(volume.imageIds[frame]!)), this.ended.signal)).texture);
+    filling.load = () => undefined;
+    this.uploads = new Uploads(filling.vtkOpenGLTexture, (frame) => valuesOf(core.cache.getImage(volume.imageIds[frame]!)), this.ended.signal);
+    filling.vtkOpenGLTexture = this.uploads.texture;
     void this.fill();
     return this;
   }
