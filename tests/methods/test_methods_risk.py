@@ -82,6 +82,12 @@ def test_score2(published: dict[str, Any]) -> None:
             assert round(found.percent, 1) == value, (sex, region)
 
 
+def test_a_region_is_known_however_it_is_written() -> None:
+    one = {"sex": "M", "age": 50, "systolic_mmhg": 140, "cholesterol_mmol_l": 6.3, "hdl_mmol_l": 1.4, "smoker": True}
+    found = {round(risk.score2(**one, region=r).percent, 1) for r in ("very high", "very_high", "very-high")}  # type: ignore[arg-type]
+    assert found == {15.1}
+
+
 def test_score2_op(published: dict[str, Any]) -> None:
     e = published["SCORE2_OP_2021"]["example_75y_smoker_sbp140_tc5.5_hdl1.3_low"]
     for sex, printed in (("M", e["men"]), ("F", e["women"])):
@@ -170,6 +176,11 @@ def test_american_ranges(model: Any, changed: dict[str, Any], words: str) -> Non
         (lambda: risk.score2_op(**{**_EU, "age": 93}), "70 to 89"),  # type: ignore[arg-type]
         (lambda: risk.score2(**{**_EU, "cholesterol_mmol_l": 200}), "200 mmol/L.*Divide mg/dL by 38.67"),  # type: ignore[arg-type]
         (lambda: risk.score2(**{**_EU, "hdl_mmol_l": 50}), "50 mmol/L.*Divide mg/dL"),  # type: ignore[arg-type]
+        (
+            lambda: risk.score2(**{**_EU, "cholesterol_mmol_l": 2.5, "hdl_mmol_l": 2.6}),
+            "2.6 mmol/L.*less than the whole",
+        ),  # type: ignore[arg-type]
+        (lambda: risk.prevent_2023(**_US, egfr_ml_min=90, outcome="CVD", bmi_kg_m2=50), "50 kg/m².*18.5 to 39.9"),  # type: ignore[arg-type]
         (lambda: risk.score2(**{**_EU, "systolic_mmhg": 260}), "260 mmHg"),  # type: ignore[arg-type]
         (lambda: risk.score2(**_EU, region="mars"), "region 'mars'"),  # type: ignore[arg-type]
         (lambda: risk.score2(**{**_EU, "sex": "X"}), "sex 'X'"),  # type: ignore[arg-type]

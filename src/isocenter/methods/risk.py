@@ -212,10 +212,11 @@ def prevent_2023(
     _within("systolic pressure", systolic_mmhg, 90, 180, "mmHg", "PREVENT")
     _within("glomerular filtration", egfr_ml_min, 15, 140, "mL/min/1.73 m²", "PREVENT")
     other = bmi = hdl = 0.0
+    if bmi_kg_m2 is not None:  # also where the outcome does not use it: the person is outside the published range
+        _within("body mass index", bmi_kg_m2, 18.5, 39.9, "kg/m²", "PREVENT")
     if outcome == "HF":
         if bmi_kg_m2 is None:
             raise Refused("no body mass index", "PREVENT needs it for heart failure")
-        _within("body mass index", bmi_kg_m2, 18.5, 39.9, "kg/m²", "PREVENT")
         bmi = bmi_kg_m2
     else:
         if cholesterol_mg_dl is None or hdl_mg_dl is None:
@@ -262,11 +263,11 @@ def score2(
     4.3
     """
     _within("age", age, 40, 69, "years", "SCORE2", "use SCORE2-OP from 70 on" if age >= 70 else "")
-    _europe("SCORE2", sex, region, systolic_mmhg, cholesterol_mmol_l, hdl_mmol_l)
+    area = _europe("SCORE2", sex, region, systolic_mmhg, cholesterol_mmol_l, hdl_mmol_l)
     scaled = ((age - 60.0) / 5.0, (systolic_mmhg - 120.0) / 20.0, cholesterol_mmol_l - 6.0, (hdl_mmol_l - 1.3) / 0.5)
     total = _european_sum(SCORE2_2021[sex], *scaled, smoker, diabetes)
     survival = SCORE2_2021["survival"]["MF".index(sex)]
-    percent = _recalibrated(survival, total, SCORE2_2021[f"{sex} {region}"])
+    percent = _recalibrated(survival, total, SCORE2_2021[f"{sex} {area}"])
     return Risk("SCORE2", "cardiovascular disease", 10, percent, "SCORE2 2021, doi 10.1093/eurheartj/ehab309",
                 _sugar(diabetes))  # fmt: skip
 
@@ -288,12 +289,12 @@ def score2_op(
         Refused: outside 70 to 89 years, 90 to 200 mmHg, 2.5 to 10 mmol/L total and 0.4 to 3 mmol/L HDL cholesterol.
     """
     _within("age", age, 70, 89, "years", "SCORE2-OP", "use SCORE2 below 70" if age < 70 else "")
-    _europe("SCORE2-OP", sex, region, systolic_mmhg, cholesterol_mmol_l, hdl_mmol_l)
+    area = _europe("SCORE2-OP", sex, region, systolic_mmhg, cholesterol_mmol_l, hdl_mmol_l)
     scaled = (age - 73.0, systolic_mmhg - 150.0, cholesterol_mmol_l - 6.0, hdl_mmol_l - 1.4)
     total = _european_sum(SCORE2_OP_2021[sex], *scaled, smoker, diabetes)
     which = "MF".index(sex)
     centred = total - SCORE2_OP_2021["mean"][which]
-    percent = _recalibrated(SCORE2_OP_2021["survival"][which], centred, SCORE2_OP_2021[f"{sex} {region}"])
+    percent = _recalibrated(SCORE2_OP_2021["survival"][which], centred, SCORE2_OP_2021[f"{sex} {area}"])
     return Risk("SCORE2-OP", "cardiovascular disease", 10, percent, "SCORE2-OP 2021, doi 10.1093/eurheartj/ehab312",
                 _sugar(diabetes))  # fmt: skip
 
@@ -325,14 +326,18 @@ def _recalibrated(survival: float, total: float, scale: tuple[float, ...]) -> fl
     return 100.0 * (1.0 - math.exp(-math.exp(scale[0] + scale[1] * math.log(-math.log(1.0 - raw)))))
 
 
-def _europe(model: str, sex: str, region: str, systolic: float, cholesterol: float, hdl: float) -> None:
+def _europe(model: str, sex: str, region: str, systolic: float, cholesterol: float, hdl: float) -> str:
+    """Refuses what the European models are not for; the region as their tables have it."""
     _sex(sex)
-    if region not in ("low", "moderate", "high", "very high"):
+    area = region.replace("_", " ").replace("-", " ")
+    if area not in ("low", "moderate", "high", "very high"):
         raise Refused(f"region '{region}'", "it is low, moderate, high or very high")
     _within("systolic pressure", systolic, 90, 200, "mmHg", model)
     for name, value, low, high in (("total cholesterol", cholesterol, 2.5, 10.0), ("HDL cholesterol", hdl, 0.4, 3.0)):
         hint = f"divide mg/dL by {1 / MMOL_PER_MG_DL:.2f}" if value > 12 * low else ""
         _within(name, value, low, high, "mmol/L", model, hint)
+    _part_of_whole(hdl, cholesterol, "mmol/L")
+    return area
 
 
 def _lipids_mg(
@@ -341,8 +346,14 @@ def _lipids_mg(
     for name, value, (low, high) in (("total cholesterol", cholesterol, within), ("HDL cholesterol", hdl, hdl_within)):
         hint = f"multiply mmol/L by {1 / MMOL_PER_MG_DL:.2f}" if 0 < value < low / 5 else ""
         _within(name, value, low, high, "mg/dL", model, hint)
+    _part_of_whole(hdl, cholesterol, "mg/dL")
+
+
+def _part_of_whole(hdl: float, cholesterol: float, unit: str) -> None:
     if hdl >= cholesterol:
-        raise Refused(f"HDL cholesterol {hdl:g} mg/dL of {cholesterol:g} mg/dL in all", "a part is less than the whole")
+        raise Refused(
+            f"HDL cholesterol {hdl:g} {unit} of {cholesterol:g} {unit} in all", "a part is less than the whole"
+        )
 
 
 def _within(what: str, value: float, low: float, high: float, unit: str, model: str, do: str = "") -> None:
