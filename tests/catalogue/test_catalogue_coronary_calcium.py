@@ -62,6 +62,24 @@ def test_the_heart_is_found_and_bone_and_aorta_do_not_count(phantom: Phantom, sc
         CoronaryCalcium().run(scan, None, heart="drawn")
 
 
+@pytest.mark.parametrize("around", [40.0, -1000.0])
+def test_everything_in_a_phantom_without_bone_counts(scan: Volume, around: float) -> None:
+    """Blocks in water, with and without air about it: 3 slices of 9 mm² at weight 2, and 4 mm² at weight 4."""
+    from isocenter.space import Geometry
+
+    water = np.full((14, 48, 48), around, np.float32)
+    water[:, 4:44, 4:44] = 40.0
+    water[4:7, 10:16, 20:26] = 250.0
+    water[9, 30:34, 30:34] = 450.0
+    grid = Geometry.regular(shape=water.shape, spacing_mm=(3.0, 0.5, 0.5), frame_of_reference="2.25.1")
+    answer = CoronaryCalcium().run(replace(scan, array=water, geometry=grid, instance_uids=()), None)
+    assert score(answer) == 3 * 9 * 2 + 4 * 4
+    assert any("as in those of a phantom" in r for r in answer.reasons)
+    water[:, 30:44, 4:44] = 300.0  # as large as a bone: a patient, perhaps, whose heart is not there
+    with pytest.raises(Refused, match="a heart does not fit"):
+        CoronaryCalcium().run(replace(scan, array=water, geometry=grid, instance_uids=()), None)
+
+
 def test_a_drawn_heart_is_taken(phantom: Phantom, scan: Volume) -> None:
     mask = np.zeros(scan.geometry.shape, bool)
     mask[16:23, 80:175, 140:230] = True

@@ -22,7 +22,7 @@ from isocenter.methods.calcium import (
     callister_volume_mm3,
     is_sharp,
 )
-from isocenter.methods.heart_region import heart_region
+from isocenter.methods.heart_region import has_bone, heart_region
 from isocenter.record import Code, Finding, Measurement, codes
 from isocenter.space import Region, Volume, resample_region
 
@@ -144,7 +144,7 @@ class _Place:
 
     mask: Mask
     label: str
-    site: Code
+    site: Code | None
     vessel: bool
 
 
@@ -203,10 +203,8 @@ def _axial(ct: Volume) -> Volume:
     """Rows to the back, columns to the patient's left; the slices stay as they were cut."""
     if ct.geometry.sides[0] not in "HF":
         raise Refused(f"slices towards {ct.geometry.sides[0]}", "calcium is scored on axial slices", "send those")
-    if min(ct.geometry.shape) < 10 or min(ct.geometry.shape[1:]) < 64:
-        raise Refused(f"images of {ct.geometry.shape}", "a heart does not fit into them")
-    if not np.isfinite(ct.array).all() or float(np.ptp(ct.array)) < 500.0:
-        raise Refused("images without air and tissue in them", "this is no CT of a chest")
+    if not np.isfinite(ct.array).all():
+        raise Refused("pixels that are not numbers", "a threshold says nothing on them", "send the original CT")
     held = replace(ct, instance_uids=())
     if held.geometry.sides[1] in "LR":
         held = held.permuted((0, 2, 1))
@@ -252,7 +250,15 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str) -> tuple[list[_Pl
         )  # fmt: skip
     if heart == "drawn":
         raise Refused("no heart is drawn", "without one, ribs and spine would count", "draw it, or let it be found")
-    mask = heart_region(np.asarray(ct.array, np.float32), ct.geometry.spacing_mm)
+    hu = np.asarray(ct.array, np.float32)
+    try:
+        mask = heart_region(hu, ct.geometry.spacing_mm)
+    except Refused:
+        if has_bone(hu, ct.geometry.voxel_volume_mm3):
+            raise
+        return [_Place(np.ones(hu.shape, bool), "whole image", None, False)], [
+            "neither a heart nor any bone is in these images, as in those of a phantom: everything in them was counted"
+        ]
     return [_Place(mask, "heart region", codes.HEART, False)], [
         "the heart was found between the lungs, in front of the spine: calcium of valves, aortic root and pericardium "
         "is not told apart from that of the arteries. A person must confirm each spot"

@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from isocenter.errors import Refused
 
-__all__ = ["heart_region"]
+__all__ = ["has_bone", "heart_region"]
 
 Mask = npt.NDArray[np.bool_]
 _COARSE_MM = 2.5
+_BONE_HU, _BONE_MM3 = 130.0, 4000.0  # vertebrae and ribs are larger, the inserts of a calcium phantom are smaller
 _BEYOND = 3  # coarse pixels by which the heart may stand out of the hull, towards the breastbone
 
 
@@ -30,14 +31,28 @@ def heart_region(hu: npt.NDArray[np.floating], spacing_mm: tuple[float, float, f
     """Where coronary calcium may lie: (slices, rows, columns), rows to the back and columns to the patient's left.
 
     Raises:
-        Refused: when two lungs, a spine or a heart of 150 to 2500 ml cannot be found; the message says which.
+        Refused: for images that no heart fits into, and when air, two lungs, a spine or a heart of 150 to 2500 ml
+            cannot be found; the message says which.
     """
+    if min(hu.shape) < 10 or min(hu.shape[1:]) < 64:
+        raise Refused(f"images of {hu.shape}", "a heart does not fit into them", "send the whole scan")
+    if float(np.ptp(hu)) < 500.0:
+        raise Refused("images without air and tissue in them", "this is no CT of a chest", "send the chest CT")
     step = [max(1, round(_COARSE_MM / s)) for s in spacing_mm]
     small = hu[:: step[0], :: step[1], :: step[2]]
     mm = tuple(s * k for s, k in zip(spacing_mm, step, strict=True))
     coarse = _coarse(np.asarray(small, np.float32), (mm[0], mm[1], mm[2]))
     grown: Mask = coarse.repeat(step[0], 0).repeat(step[1], 1).repeat(step[2], 2)
     return grown[: hu.shape[0], : hu.shape[1], : hu.shape[2]]
+
+
+def has_bone(hu: npt.NDArray[np.floating], voxel_mm3: float) -> bool:
+    """Whether something as bright as calcium is as large as a bone: no patient is without one, a phantom may be."""
+    import cc3d
+
+    pieces = cc3d.connected_components(np.ascontiguousarray(hu >= _BONE_HU), connectivity=26)
+    sizes = np.bincount(pieces.ravel())[1:]
+    return bool(sizes.size) and float(sizes.max()) * voxel_mm3 > _BONE_MM3
 
 
 def _coarse(hu: npt.NDArray[np.float32], mm: tuple[float, float, float]) -> Mask:
