@@ -41,6 +41,11 @@ def test_the_ledger_adds_up_and_everything_was_answered(house: tuple[Path, dict[
     assert closing["analyses"]["waiting"] == 0
     assert closing["analyses"]["found"] >= 4
     assert closing["drafts"] == closing["studies"]
+    assert 0 < closing["of_other_images"] < closing["analyses"]["declined"]
+    assert closing["declined"]
+    assert not [r for r in closing["declined"] if "this study has" in r["reason"]], (
+        "what is about other images is counted"
+    )
 
 
 def test_the_second_start_finds_everything_there(house: tuple[Path, dict[str, Any]]) -> None:

@@ -42,7 +42,10 @@ class FetalBiometry:
 
     name, version = "fetal_biometry", "1"
     needs: ClassVar[Mapping[str, Need]] = {
-        "image": Need(modality="US", body_part=("fetus", "fetal", "obstet", "uterus", "pregnan", "abdomen", "pelvis")),
+        "image": Need(
+            modality="US",
+            body_part=("fetus", "fetal", "obstetric", "uterus", "pregnancy", "pregnant", "abdomen", "pelvis"),
+        ),
         "outlines": Need(modality="SEG", gives="regions", optional=True),
     }
     yields = (

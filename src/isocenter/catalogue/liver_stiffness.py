@@ -27,7 +27,9 @@ class LiverStiffness:
     """How stiff is the liver by shear-wave elastography, and are the readings reliable?"""
 
     name, version = "liver_stiffness", "1"
-    needs: ClassVar[Mapping[str, Need]] = {"image": Need(modality="US", body_part=("liver", "abdomen", "hepat"))}
+    needs: ClassVar[Mapping[str, Need]] = {
+        "image": Need(modality="US", body_part=("liver", "abdomen", "hepatic", "hepatobiliary"))
+    }
     yields = (Yield(what=STIFFNESS, units=("kPa", "m/s", "1", "{counts}")),)
     limits = Limits(seconds=30.0, memory_mib=2048)
     about: ClassVar[Mapping[str, Any]] = {

@@ -125,9 +125,11 @@ def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]
     drafts = 0
     for entry in entries:
         for row in site.why(entry.waiting.study.uid, who=HOUSE):
-            if row["answer"] == Outcome.DECLINED.value:
-                reasons.update(f"{row['analysis']}: {r}" for r in row["reasons"][:1])
             runs[row["answer"]] += 1
+            if row["answer"] == Outcome.DECLINED.value and _was_near(row):
+                reasons.update(f"{row['analysis']}: {r}" for r in row["reasons"][:1])
+            elif row["answer"] == Outcome.DECLINED.value:
+                runs["of other images"] += 1
         drafts += bool(site.report(entry.waiting.study.uid, who=HOUSE).sentences)
     return {
         "studies": counts["studies"],
@@ -135,6 +137,7 @@ def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]
         "ledger": ledger,
         "analyses": {answer: runs[answer] for answer in ("found", "none", "declined", "waiting")},
         "declined": [{"reason": reason, "times": n} for reason, n in reasons.most_common(10)],
+        "of_other_images": runs["of other images"],
         "drafts": drafts,
         "top": [
             {
@@ -150,6 +153,12 @@ def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]
     }  # fmt: skip
 
 
+def _was_near(row: dict[str, Any]) -> bool:
+    """Whether a declined analysis looked at images, or lacks one thing that is neither kind nor body part."""
+    missing = [c["predicate"] for c in row.get("checks", ()) if not c["met"] and not c["optional"]]
+    return bool(row["series"]) or (len(missing) == 1 and missing[0] not in ("modality", "body part"))
+
+
 def show(screen: Any, closing: dict[str, Any]) -> None:
     """The closing table in words."""
     from isocenter.cli.archive import show_ledger
@@ -158,11 +167,16 @@ def show(screen: Any, closing: dict[str, Any]) -> None:
     show_ledger(screen, closing["ledger"])
     screen.say(
         f"{closing['studies']} studies, {closing['instances']} images; analyses: {runs['found']} found something,"
-        f" {runs['none']} looked and found none, {runs['declined']} declined; {closing['drafts']} reports drafted;"
+        f" {runs['none']} looked and found none, {runs['declined']} declined,"
+        f" {closing['of_other_images']} of them as about other images; {closing['drafts']} reports drafted;"
         f" {closing['seconds']} s"
     )
     screen.table(
         "\nTop of the worklist", ("level", "why here", "patient", "study"),
         [(e["level"], e["why"], e["patient"], e["description"]) for e in closing["top"]],
     )  # fmt: skip
-    screen.table("\nDeclined, because", ("times", "reason"), [(r["times"], r["reason"]) for r in closing["declined"]])
+    if closing["declined"]:
+        screen.table(
+            "\nDeclined, because", ("times", "reason"), [(r["times"], r["reason"]) for r in closing["declined"]]
+        )
+    screen.say("\n`isocenter why STUDY` tells of each analysis why it declined.")
