@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from pydicom.data import get_testdata_file
 
+from isocenter.app import open_house
 from isocenter.cli import app
+from isocenter.settings import Settings
+from isocenter.site.verbs import HOUSE
 
 HEAVY = ("numpy", "pydicom", "sqlalchemy", "fastapi", "onnxruntime", "torch", "scipy", "SimpleITK", "rich", "dbos")
 
@@ -23,7 +26,6 @@ def test_no_command_loads_what_it_does_not_need() -> None:
 
 
 def test_the_site_and_its_analyses_wait_for_no_compiler() -> None:
-    """Each command on an archive loads all analyses: two seconds for each if one of them loads these at its top."""
     heavy = ("numba", "scipy", "skimage", "SimpleITK", "onnxruntime", "torch", "highdicom")
     rooms = "isocenter.site.verbs, isocenter.doors.pages, isocenter.analysis.registry"
     code = f"import {rooms}; isocenter.analysis.registry.discover(); print([m for m in {heavy} if m in sys.modules])"
@@ -45,6 +47,21 @@ def test_taking_images_in_loads_nothing_that_is_only_asked_or_shown(tmp_path: Pa
         [sys.executable, "-c", code, str(tmp_path), image], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "1 []"
+
+
+def test_a_study_of_which_a_machine_has_spoken_is_opened_without_loading_what_computes(tmp_path: Path) -> None:
+    held = open_house(Settings(folder=tmp_path), apart=False)
+    (image,) = held.site.receive([Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()], sender="cli", who=HOUSE)
+    study = held.site.index.studies({})[0].uid
+    assert image.status == "stored" and held.site.analyse(study, only="image_quality", who=HOUSE)
+    held.close()
+    code = (
+        "import sys; from isocenter.cli import app; app(sys.argv[1:], standalone_mode=False)\n"
+        "print([m for m in ('numba', 'scipy', 'isocenter.catalogue') if m in sys.modules])"
+    )
+    words = ["open", study, "--folder", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert f"{study} is open" in done.stdout and done.stdout.splitlines()[-1] == "[]"
 
 
 def test_it_starts_in_under_half_a_second() -> None:

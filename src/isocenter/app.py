@@ -391,6 +391,7 @@ class House:
         with contextlib.suppress(IsocenterError):  # whoever asks hears it; here nobody does
             for first in self.site.worklist(who=HOUSE)[:1]:
                 # What plans are made with is loaded now, and not while somebody waits for the first study's image.
+                _ = self.site.registry.analyses
                 self.site.reading(first.waiting.study.uid, who=HOUSE)
 
     def _echo(self, peer: Mapping[str, Any]) -> None:

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 from rejecting_samples import ITO, NOON
 
+from isocenter.analysis.plan import Binding, Plan
+from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Kind, Sealed
 from isocenter.record.event import GENESIS
 from isocenter.site.disclosing import Disclosing
@@ -44,12 +46,16 @@ class Rows:
 
     def __init__(self) -> None:
         self.made = list[dict[str, Any]]()
+        self.said = list[tuple[str, str]]()
 
     def find(self, level: str, keys: Any) -> list[dict[str, Any]]:
         return list(self.made)
 
     def reading(self, study_uid: str) -> dict[str, Any]:
         return {"state": "waiting"}
+
+    def result_heads(self, study_uids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        return {STUDY: [{"name": name, "origin": origin} for name, origin in self.said]}
 
 
 def test_what_is_written_while_it_reads_is_folded_once_and_what_a_machine_made_is_not_missed() -> None:
@@ -68,3 +74,25 @@ def test_what_is_written_while_it_reads_is_folded_once_and_what_a_machine_made_i
     for _ in range(5):
         assert seen.withheld(ITO) == {SERIES}
     assert len(journal.told) > 5 and len(journal.told) == len(set(journal.told)), "no event is folded twice"
+
+
+def test_a_study_is_planned_only_where_what_machines_said_does_not_decide() -> None:
+    journal, rows, planned = Meanwhile(), Rows(), list[str]()
+    seen = Disclosing(cast(Index, rows), cast(Journal, journal))
+
+    def asks(*fitting: str) -> bool:
+        def plan() -> Plan:
+            planned.append(STUDY)
+            return Plan(STUDY, tuple(Binding(name, {}) for name in fitting), ())
+
+        return seen.asks(STUDY, plan)
+
+    assert asks("ct_perfusion") and not asks()
+    rows.said.append(("Ito", "person"))
+    assert not asks(), "a person's word is no machine's"
+    assert planned == [STUDY] * 3
+    rows.said.append(("volumetry", "machine"))
+    assert asks() and planned == [STUDY] * 3, "it spoke, unaided first as at the start: nothing need be loaded"
+    concurrent = {"analysis": "volumetry", "use": Use.READING.value, "mode": Mode.CONCURRENT.value}
+    journal.append(Event(Kind.MODE_SET, NOON, "Ito", "volumetry", concurrent))
+    assert not asks() and asks("ct_perfusion"), "it may be seen at once; another that only fits asks still"

@@ -163,14 +163,22 @@ class Disclosing:
                 "a study that you read blind", "who read it and what was written would tell", "give your own word first"
             )
 
-    def asks(self, study_uid: str, plan: Plan) -> bool:
+    def asks(self, study_uid: str, fitting: Callable[[], Plan]) -> bool:
         """Whether the site wants a reader's own opinion before this study is signed: an analysis that reads with
-        them, unaided first, fits the study or has spoken of it. What it said makes no difference."""
+        them, unaided first, has spoken of the study or fits it. What it said makes no difference.
+
+        Args:
+            fitting: plans the study; asked only where what has spoken does not decide, since every analysis is loaded
+                for it.
+        """
         modes = self.modes()
-        named = {b.analysis for b in plan.bindings}
         heads = self.index.result_heads([study_uid]).get(study_uid, [])
-        named |= {h["name"] for h in heads if h["origin"] == "machine"}
-        return any(modes.of(name, Use.READING) is Mode.UNAIDED_FIRST for name in named)
+
+        def unaided_first(names: Iterable[str]) -> bool:
+            return any(modes.of(name, Use.READING) is Mode.UNAIDED_FIRST for name in names)
+
+        spoken = {str(h["name"]) for h in heads if h["origin"] == "machine"}
+        return unaided_first(spoken) or unaided_first(b.analysis for b in fitting().bindings)
 
     # ---- results
 
