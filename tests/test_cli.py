@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+import typer
 from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
@@ -16,6 +17,7 @@ from isocenter.cli import app
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
 
+COMMANDS = typer.main.get_command(app)
 HEAVY = ("numpy", "pydicom", "sqlalchemy", "fastapi", "onnxruntime", "torch", "scipy", "SimpleITK", "rich", "dbos")
 
 
@@ -64,22 +66,23 @@ def test_a_study_of_which_a_machine_has_spoken_is_opened_without_loading_what_co
     assert f"{study} is open" in done.stdout and done.stdout.splitlines()[-1] == "[]"
 
 
-def test_it_starts_in_under_half_a_second() -> None:
+def test_it_starts_in_under_half_a_second_of_processor_time() -> None:
+    """Processor time, since a clock would measure what else this machine does meanwhile."""
     times = []
-    for _ in range(5):
-        started = time.perf_counter()
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "isocenter", "--version"], capture_output=True, check=True)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.5, times
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert 0 < min(times) < 0.5, times
 
 
 @pytest.mark.parametrize("name", sorted({c.name or c.callback.__name__.rstrip("_") for c in app.registered_commands}))  # type: ignore[union-attr]
-def test_every_command_has_json_and_says_what_it_does(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "isocenter", name, "--help"], capture_output=True, text=True, check=True
-    )
-    assert "--json" in done.stdout
-    assert len(done.stdout.splitlines()) > 5
+def test_every_command_has_json_and_says_what_it_does(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    COMMANDS.main([name, "--help"], prog_name="isocenter", standalone_mode=False)
+    said = capsys.readouterr().out
+    assert f"isocenter {name} " in said and "--json" in said
+    assert len(said.splitlines()) > 5
 
 
 def test_a_refusal_is_a_sentence_or_an_error_in_json_never_a_trace() -> None:
