@@ -2,13 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from real_series import loaded, zipped
 
+from isocenter.analysis.protocol import Answer
 from isocenter.catalogue.radiomics import Radiomics
 from isocenter.errors import Refused
+from isocenter.methods.filters import laplacian_of_gaussian
+from isocenter.methods.radiomics import Configuration, extract
+from isocenter.methods.response_maps import response
 from isocenter.record import Outcome, codes
 from isocenter.space import Axis, Geometry, Reference, Region, Volume
 from isocenter.testing.phantoms import checkerboards
@@ -61,6 +66,81 @@ def test_two_lumps_that_only_texture_tells_apart() -> None:
         if tag.startswith(("stat_", "ih_", "ivh_")):
             assert fine[tag] == pytest.approx(coarse[tag])
     assert fine["cm_contrast_3D_comb"] > 1.5 * coarse["cm_contrast_3D_comb"]
+
+
+def said(answer: Answer, tag: str) -> float:
+    return next(m.value for m in answer.findings[0].measurements if m.definition.startswith(f"{tag},"))
+
+
+def test_every_setting_can_be_told() -> None:
+    """Each change stands in the configuration's name, and the numbers are those of the library told the same."""
+    assert LUMP.mask is not None
+    told = Radiomics().run(
+        CT, (LUMP,), configuration="C", voxel_mm=3.0, interpolation="cubic", within="-60 to 90", outliers_sd=2.0,
+        bins=16, merges="3D, 2D",
+    )  # fmt: skip
+    assert "3 mm, cubic interpolation, from -60 to 90, outliers beyond 2 SD left out, 16 bins" in told.findings[0].words
+    own = Configuration(
+        "own", spacing_mm=3.0, interpolation="cubic", within=(-60.0, 90.0), outliers_sd=2.0, bins=16, ivh_width=2.5,
+        merges=("3D", "2D"),
+    )  # fmt: skip
+    library = extract(HU, LUMP.mask, GRID.spacing_mm, own)
+    for tag in ("stat_mean", "cm_joint_entr_3D_comb", "cm_joint_entr_2D_avg", "ivh_v10"):
+        assert said(told, tag) == pytest.approx(library[tag], rel=1e-9)
+    flat = Radiomics().run(CT, (LUMP,), configuration="C", by_slice="yes", voxel_mm=0.0, bin_width=10.0, outliers_sd=0)
+    sliced = Configuration("own", by_slice=True, within=(-1000.0, 400.0), bin_width=10.0, ivh_width=2.5, merges=("2D",))
+    values = extract(HU, LUMP.mask, GRID.spacing_mm, sliced)
+    assert said(flat, "cm_contrast_2D_comb") == pytest.approx(values["cm_contrast_2D_comb"], rel=1e-9)
+
+
+def test_any_filter_can_be_told_with_its_settings() -> None:
+    mine = "laplacian_of_gaussian(sigma_mm=3, boundary=nearest, truncate=3)"
+    answer = Radiomics().run(CT, (LUMP,), configuration="D", voxel_mm=0.0, outliers_sd=0.0, filter=mine)
+    whole = laplacian_of_gaussian(HU, 3.0, GRID.spacing_mm, boundary="nearest", truncate=3.0)
+    assert said(answer, "stat_p90") == pytest.approx(float(np.percentile(whole[LUMP.mask], 90)), rel=0.02)
+    assert said(answer, "stat_mean") == pytest.approx(float(whole[LUMP.mask].mean()), rel=1e-6)
+    assert len(answer.findings[0].measurements) == 18
+    textured = Radiomics().run(CT, (LUMP,), configuration="D", bins=8, filter="laws(kernels=L5E5E5, energy=3)")
+    assert said(textured, "ih_max") == 8.0
+
+
+def test_response_maps_of_the_digital_phantoms() -> None:
+    """The whole map of a grey level image comes out, whatever its unit is called."""
+    whole = box((0, 16), (0, 30), (0, 30))
+    grey = replace(CT, unit="{arbitrary}", quantity="signal")
+    for configuration in ("1.a.2", "8.a.2"):
+        answer = Radiomics().run(grey, (whole,), configuration=configuration)  # type: ignore[arg-type]
+        assert answer.maps is not None
+        wanted = response(configuration)(HU, GRID.spacing_mm)
+        assert answer.maps["Filter response"].array == pytest.approx(wanted, abs=1e-4)
+        assert said(answer, "stat_mean") == pytest.approx(float(wanted.mean()), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"within": "low to high"}, "no range of intensities"),
+        ({"within": "90 to -60"}, "lower end"),
+        ({"bins": 32, "bin_width": 25.0}, "one of them divides"),
+        ({"bin_width": -5.0}, "above zero"),
+        ({"merges": "4D"}, "merge '4D'"),
+        ({"filter": "median(size=3)"}, "filter 'median'"),
+        ({"filter": "mean(size=4)"}, "odd number"),
+        ({"filter": "mean(width=5)"}, "has no 'width'"),
+        ({"filter": "laws(energy=7)"}, "needs kernels"),
+        ({"filter": "mean(size=5, boundary=wrapped)"}, "boundary condition 'wrapped'"),
+        ({"filter": "mean(5"}, "no filter with its settings"),
+        ({"filter": "gabor(sigma_mm=5, wavelength_mm=2, gamma=0)"}, "gamma 0"),
+        ({"filter": "mean(size=open('x'))"}, "a setting is a number"),
+        ({"filter": "riesz_log(order=1, sigma_mm=2)"}, "wrong kind"),
+        ({"filter": "mean(size=five)"}, "wrong kind"),
+    ],
+)
+def test_settings_that_mean_nothing(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        Radiomics().run(CT, (LUMP,), **changes)
+    with pytest.raises(Refused, match="arbitrary intensities"):
+        Radiomics().run(replace(CT, unit="{arbitrary}"), (LUMP,), bin_width=5.0)
 
 
 def test_a_filter_of_ibsi_2() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -17,7 +18,7 @@ from isocenter.methods import ibsi, pet_header, suv
 from isocenter.methods import radiomics as methods
 from isocenter.methods.components import labelled
 from isocenter.methods.radiomics import CONFIGURATIONS, Configuration
-from isocenter.methods.response_maps import response
+from isocenter.methods.response_maps import RESPONSES, response
 from isocenter.record import Code, Curve, Finding, Measurement, codes
 from isocenter.space import Geometry, Reference, Region, Volume, resample_region
 
@@ -31,6 +32,7 @@ _UNITS: Mapping[str, Mapping[str, str]] = {
 }
 _PLAIN = {"mm": "mm", "mm2": "mm2", "mm3": "mm3", "/mm": "1/mm", "1": "1"}
 _ANY_UNIT = ("digital phantom", "SUV", "MR")
+_PHANTOM_MAPS = tuple(name for name in RESPONSES if name[-1] not in "AB")
 _OFFSET = ("stat_cov", "stat_qcod", "morph_com")  # a change of the zero point changes them, though they have no unit
 _FEWEST = 64  # voxels: below four in each direction most of a texture is border
 _MOST_REGIONS = 20
@@ -42,7 +44,11 @@ Named = Literal[
     "auto", "A", "B", "C", "D", "E", "SUV", "MR", "digital phantom",
     "1.A", "1.B", "2.A", "2.B", "3.A", "3.B", "4.A", "4.B", "5.A", "5.B", "6.A", "6.B", "7.A", "7.B", "8.A", "8.B",
     "9.A", "9.B",
+    "1.a.1", "1.a.2", "1.a.3", "1.a.4", "1.b.1", "2.a", "2.b", "2.c", "3.a.1", "3.a.2", "3.a.3", "3.b.1", "3.b.2",
+    "3.b.3", "3.c.1", "3.c.2", "3.c.3", "4.a.1", "4.a.2", "4.b.1", "4.b.2", "5.a.1", "5.a.2", "6.a.1", "6.a.2",
+    "7.a.1", "7.a.2", "8.a.1", "8.a.2", "8.a.3", "9.a", "9.b.1", "10.a", "10.b.1",
 ]  # fmt: skip
+Kept = Literal["as configured", "yes", "no"]
 
 
 class Radiomics:
@@ -75,6 +81,15 @@ class Radiomics:
         *,
         configuration: Named = "auto",
         structures: str = "",
+        voxel_mm: float = -1.0,
+        interpolation: Literal["as configured", "linear", "cubic"] = "as configured",
+        by_slice: Kept = "as configured",
+        within: str = "",
+        outliers_sd: float = -1.0,
+        bin_width: float = 0.0,
+        bins: int = 0,
+        merges: str = "",
+        filter: str = "",
     ) -> Answer:
         """Measure each region.
 
@@ -82,14 +97,35 @@ class Radiomics:
             image: CT in HU, PET that can be brought to SUV, or MR.
             regions: outlined on any grid of the same frame of reference.
             configuration: how features are made: A to E of IBSI 1 and 1.A to 9.B of IBSI 2 (filters) for CT, SUV for
-                PET, MR; auto takes C, SUV or MR by the image. The digital phantom's is for images of grey levels.
+                PET, MR; auto takes C, SUV or MR by the image. The digital phantom's and 1.a.1 to 10.b.1 (response maps
+                of IBSI 2) are for images of grey levels. What follows changes single settings of it.
             structures: take only those regions whose name has this word.
+            voxel_mm: size of the new voxels; 0 takes the image's, below 0 keeps what is configured.
+            interpolation: of the image. by_slice: slices for themselves, or the region in space.
+            within: lowest and highest intensity that are kept, such as "-500 to 400".
+            outliers_sd: voxels farther from the mean are left out; 0 keeps all, below 0 keeps what is configured.
+            bin_width, bins: of the grey levels, a width from the lower end of the range or a number; 0 keeps what is
+                configured.
+            merges: of the textures, separated by commas: 2D, 2_5D, 3D.
+            filter: measured is its response: a name of IBSI 2 (3.B), or a filter with its settings, such as
+                "laplacian_of_gaussian(sigma_mm=2.5, boundary=nearest)".
 
         Raises:
             Refused: when the image cannot carry the configuration, or none of the regions can be measured.
         """
         scan = _Scan.of(image)
-        chosen = scan.configured(configuration)
+        chosen = scan.configured(
+            configuration,
+            spacing_mm=None if voxel_mm < 0 else voxel_mm,
+            interpolation="" if interpolation == "as configured" else interpolation,
+            by_slice=None if by_slice == "as configured" else by_slice == "yes",
+            within=_ends(within),
+            outliers_sd=None if outliers_sd < 0 else outliers_sd,
+            bin_width=bin_width or None,
+            bins=bins or None,
+            merges=tuple(m.strip() for m in merges.split(",") if m.strip()),
+            filter=filter,
+        )
         drawn = [r for r in regions if structures.lower() in r.label.lower()]
         if not drawn:
             there = ", ".join(r.label for r in regions) or "none"
@@ -177,11 +213,12 @@ class _Scan:
             array, unit, remarks = (array * known.factor).astype(np.float32), _SUV, tuple(known.remarks)
         return cls(array, image.geometry, unit if unit in (_HU, _SUV) else "", remarks)
 
-    def configured(self, name: str) -> Configuration:
+    def configured(self, name: str, **changes: Any) -> Configuration:
+        """The configuration of a name with changes, where this image can carry it."""
         if name == "auto":
             name = {_HU: "C", _SUV: "SUV"}.get(self.unit, "MR")
-        chosen = CONFIGURATIONS[name]
-        if name not in _ANY_UNIT and self.unit != _HU:
+        chosen = methods.changed(CONFIGURATIONS[name], **changes)
+        if name not in (*_ANY_UNIT, *_PHANTOM_MAPS) and self.unit != _HU:
             raise Refused(
                 f"configuration {name} on intensities that are not HU",
                 "its range and bins are Hounsfield units; on another scale its grey levels mean nothing",
@@ -189,6 +226,12 @@ class _Scan:
             )
         if name == "SUV" and self.unit != _SUV:
             raise Refused("configuration SUV on intensities that are not SUV", "its bins are of 0.5 SUV")
+        if not self.unit and (changes.get("bin_width") or changes.get("within")):
+            raise Refused(
+                "a range or bins of a width on arbitrary intensities",
+                "they mean another thing in every scan",
+                "give a number of bins, and outliers_sd",
+            )
         spacing = self.geometry.spacing_mm
         if max(spacing[1:]) > _MOST_SKEW * min(spacing[1:]) and chosen.spacing_mm is None:
             raise Refused(
@@ -266,6 +309,17 @@ class _Scan:
         return Measurement(Code(feature.code, "IBSI", feature.name), value, unit, definition=said)
 
 
+def _ends(said: str) -> tuple[float, float] | None:
+    """Lowest and highest intensity out of a text; None where it is empty."""
+    if not said.strip():
+        return None
+    try:
+        low, high = (float(part) for part in re.split(r"\s+to\s+|\s*[,;]\s*|\s*\.\.\s*", said.strip(" ()[]")))
+    except ValueError:
+        raise Refused(f"within '{said}'", "it is no range of intensities", "write it as -500 to 400") from None
+    return low, high
+
+
 def _on_voxels(made: methods.Prepared, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
     """What was measured, brought back to the voxels of the image by linear interpolation; zero outside the region."""
     out = np.zeros(mask.shape, np.float32)
@@ -283,7 +337,9 @@ def _against(geometry: Geometry) -> tuple[int, ...]:
 
 def _of_levels(chosen: Configuration) -> bool:
     """Whether the image's intensities are taken as grey levels that need no discretisation."""
-    return chosen.bins is None and chosen.bin_width is None and not chosen.filter and "ih" in chosen.families
+    if chosen.filter:
+        return chosen.name in _PHANTOM_MAPS
+    return chosen.bins is None and chosen.bin_width is None and "ih" in chosen.families
 
 
 def _told(chosen: Configuration) -> str:

@@ -13,7 +13,7 @@ Source: Zwanenburg et al., Radiology 295 (2020) 328 (configurations A to E); Why
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,9 +27,9 @@ from isocenter.methods.intensity_histogram import histogram, volume_histogram
 from isocenter.methods.masked import Spacing, as_mask, as_spacing
 from isocenter.methods.morphology_features import shape, shape_with_intensity
 from isocenter.methods.resegmentation import resegmented
-from isocenter.methods.response_maps import response
+from isocenter.methods.response_maps import RESPONSES, response
 
-__all__ = ["CONFIGURATIONS", "FAMILIES", "Configuration", "Prepared", "extract", "measure", "prepare"]
+__all__ = ["CONFIGURATIONS", "FAMILIES", "Configuration", "Prepared", "changed", "extract", "measure", "prepare"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -54,8 +54,8 @@ class Configuration:
         bins: fixed number of bins; None with `bin_width`, and both None for an image of grey levels.
         ivh_width, ivh_bins: the same for the intensity-volume histogram; both None for whole intensities as they are.
         merges: of the textures, of `texture.DIMENSIONS`.
-        filter: name of a filter of `response_maps`, whose response is measured in place of the image; range and
-            outliers are those of the image before it.
+        filter: a filter of `response_maps`, by the name of its configuration or as a call with its settings, whose
+            response is measured in place of the image; range and outliers are those of the image before it.
         families: which families are given, of `FAMILIES`.
     """
 
@@ -95,6 +95,11 @@ def _filtered(name: str) -> Configuration:
     )
 
 
+def _of_phantom(name: str) -> Configuration:
+    """A response map of a digital phantom of IBSI 2: of the voxels as they are, with the statistics of the map."""
+    return Configuration(name, whole=False, filter=name, families=("stat",))
+
+
 CONFIGURATIONS: dict[str, Configuration] = {
     c.name: c
     for c in (
@@ -111,12 +116,93 @@ CONFIGURATIONS: dict[str, Configuration] = {
             "MR", spacing_mm=2.0, interpolation="cubic", whole=False, outliers_sd=3.0, bins=32, ivh_bins=1000
         ),
         *(_filtered(f"{n}.{kind}") for n in range(1, 10) for kind in "AB"),
+        *(_of_phantom(name) for name in RESPONSES if name[-1] not in "AB"),
     )
 }
-"""By name: the digital phantom's and A to E of IBSI 1, our own choices for SUV and MR, and 1.A to 9.B of IBSI 2.
+"""By name: the digital phantom's and A to E of IBSI 1, our own choices for SUV and MR, 1.A to 9.B of IBSI 2, and its
+response maps 1.a.1 to 10.b.1 of digital phantoms.
 
 A to E and 1.A to 9.B are for HU.
 """
+
+
+def changed(
+    configuration: Configuration,
+    *,
+    spacing_mm: float | None = None,
+    interpolation: str = "",
+    by_slice: bool | None = None,
+    within: tuple[float, float] | None = None,
+    outliers_sd: float | None = None,
+    bin_width: float | None = None,
+    bins: int | None = None,
+    merges: tuple[str, ...] = (),
+    filter: str = "",
+) -> Configuration:
+    """A configuration with some of its settings changed, all of which stand in its name; None or empty keeps a setting.
+
+    A filter is measured by the statistics of its response, and by its histogram and textures too when a number of
+    `bins` is asked for: bins of a width are for the image's own unit.
+
+    Args:
+        spacing_mm: 0 for the image's own voxels.
+        outliers_sd: 0 for all.
+        bin_width, bins: one of them.
+
+    Raises:
+        Refused: for sizes that are none, both kinds of bins, an unknown merge or filter.
+
+    >>> changed(CONFIGURATIONS["C"], bins=64, spacing_mm=1.0).name
+    'C with voxels of 1 mm, 64 bins'
+    """
+    c, said = configuration, []
+    if spacing_mm is not None:
+        _positive("voxels of", spacing_mm, "mm", zero=True)
+        c = replace(c, spacing_mm=spacing_mm or None)
+        said.append(f"voxels of {spacing_mm:g} mm" if spacing_mm else "voxels as they are")
+    if interpolation:
+        if interpolation not in ("linear", "cubic"):
+            raise Refused(f"interpolation '{interpolation}'", "it is linear or cubic")
+        c = replace(c, interpolation="cubic" if interpolation == "cubic" else "linear")
+        said.append(f"{interpolation} interpolation")
+    if by_slice is not None:
+        c = replace(c, by_slice=by_slice, merges=("2D", "2_5D") if by_slice else ("3D",))
+        said.append("by slice" if by_slice else "in space")
+    if within is not None:
+        if not within[0] < within[1]:
+            raise Refused(f"intensities from {within[0]:g} to {within[1]:g}", "the lower end lies below the upper one")
+        c = replace(c, within=within)
+        said.append(f"from {within[0]:g} to {within[1]:g}")
+    if outliers_sd is not None:
+        _positive("outliers beyond", outliers_sd, "standard deviations", zero=True)
+        c = replace(c, outliers_sd=outliers_sd or None)
+        said.append(f"outliers beyond {outliers_sd:g} SD left out" if outliers_sd else "outliers kept")
+    if bin_width is not None and bins is not None:
+        raise Refused(f"bins of {bin_width:g} and {bins} bins", "one of them divides the range", "give one")
+    if bin_width is not None:
+        _positive("bins of", bin_width, "")
+        c = replace(c, bin_width=bin_width, bins=None)
+        said.append(f"bins of {bin_width:g}")
+    if bins is not None:
+        c = replace(c, bin_width=None, bins=bins)
+        said.append(f"{bins} bins")
+    if merges:
+        unknown = [m for m in merges if m not in texture.DIMENSIONS]
+        if unknown:
+            raise Refused(f"merge '{unknown[0]}'", f"there are {', '.join(texture.DIMENSIONS)}")
+        c = replace(c, merges=merges)
+        said.append(f"merges {' and '.join(merges)}")
+    if filter:
+        response(filter)
+        families = ("stat",) if bins is None else ("stat", "ih", *texture.FAMILIES)
+        c = replace(c, filter=filter, families=families)
+        said.append(filter)
+    return replace(c, name=f"{c.name} with {', '.join(said)}") if said else c
+
+
+def _positive(what: str, value: float, unit: str, *, zero: bool = False) -> None:
+    if not (0 < value < np.inf or (zero and value == 0)):
+        raise Refused(f"{what} {value:g} {unit}".rstrip(), "it is a number above zero")
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,28 +6,35 @@ slice (A) or on voxels of 1 mm (B).
 >>> sorted(RESPONSES)[:3]
 ['1.a.1', '1.a.2', '1.a.3']
 
+Every other filter is asked for as it is called, and its settings are checked before an image is touched:
+
+>>> response("laplacian_of_gaussian(sigma_mm=2.5, boundary=nearest)").reach_mm
+10.0
+
 Source: Depeursinge et al., arXiv:2006.05470, chapter 6; Whybra et al., Radiology 310 (2024) e231319.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.methods.filters import Floats, laplacian_of_gaussian, laws, mean
+from isocenter.methods.filters import BOUNDARIES, Floats, laplacian_of_gaussian, laws, mean
 from isocenter.methods.gabor import gabor
 from isocenter.methods.gabor import reach_mm as gabor_reach_mm
 from isocenter.methods.masked import Spacing
 from isocenter.methods.riesz import riesz_log, riesz_simoncelli
-from isocenter.methods.wavelets import separable_wavelet, simoncelli
+from isocenter.methods.wavelets import low_pass, separable_wavelet, simoncelli
 
-__all__ = ["RESPONSES", "Response", "response"]
+__all__ = ["FILTERS", "RESPONSES", "Response", "response"]
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,21 @@ class Response:
 
 
 def response(name: str) -> Response:
-    """The filter of a configuration; its name may have points or, as in the names of files, underlines.
+    """The filter of a configuration, or one that is written as a call of a function of `FILTERS`.
+
+    Args:
+        name: with points or, as in the names of files, underlines; or a filter with its settings, such as
+            ``mean(size=7, boundary=zero)``.
 
     >>> response("3_b_2") is response("3.b.2")
     True
 
     Raises:
-        Refused: when IBSI 2 has none of that name, or one without a response map that all agree on.
+        Refused: when IBSI 2 has none of that name, or one without a response map that all agree on, and for a call that
+            no filter takes.
     """
+    if "(" in name:
+        return _called(" ".join(name.split()))
     name = name.replace("_", ".")
     if name in _STEERED:
         raise Refused(
@@ -73,7 +87,11 @@ def response(name: str) -> Response:
             f"take {name[:-1]}1, the same filter along the axes",
         )
     if name not in RESPONSES:
-        raise Refused(f"no filter configuration '{name}'", f"there are {', '.join(RESPONSES)}")
+        raise Refused(
+            f"no filter configuration '{name}'",
+            f"there are {', '.join(RESPONSES)}",
+            f"name one of them, or call {', '.join(FILTERS)} with its settings",
+        )
     return RESPONSES[name]
 
 
@@ -98,7 +116,87 @@ def _gabor(name: str, sigma_mm: float, wavelength_mm: float, gamma: float, bound
 
 def _wavelet(name: str, family: str, bands: str, boundary: str, turned: bool = False, level: int = 1) -> Response:
     settings = {"family": family, "bands": bands, "boundary": boundary, "rotation_invariant": turned, "level": level}
-    return Response(name, separable_wavelet, settings, reach_voxels=8 * 2**level)
+    return Response(name, separable_wavelet, settings, reach_voxels=_wavelet_reach(family, level))
+
+
+def _wavelet_reach(family: str, level: int) -> int:
+    return int((len(low_pass(family)) + 2) * 2**level)
+
+
+FILTERS: dict[str, Callable[..., Floats]] = {
+    f.__name__: f
+    for f in (mean, laplacian_of_gaussian, laws, gabor, separable_wavelet, simoncelli, riesz_log, riesz_simoncelli)
+}
+"""Filters that can be called by their own settings, by name."""
+
+
+@lru_cache(maxsize=64)
+def _called(text: str) -> Response:
+    """A filter from the text of its call."""
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        tree = None
+    if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name) or tree.args:
+        raise Refused(f"filter '{text}'", "it is no filter with its settings", "write mean(size=5, boundary=mirror)")
+    made = FILTERS.get(tree.func.id)
+    if made is None:
+        raise Refused(f"filter '{tree.func.id}'", f"known are {', '.join(FILTERS)}")
+    takes = {n: p for n, p in inspect.signature(made).parameters.items() if n not in ("image", "spacing_mm")}
+    settings = {k.arg or "**": _setting(k.value, text) for k in tree.keywords}
+    for name in settings:
+        if name not in takes:
+            raise Refused(f"filter '{text}'", f"{made.__name__} has no '{name}', it has {', '.join(takes)}")
+    missing = [n for n, p in takes.items() if p.default is p.empty and n not in settings]
+    if missing:
+        raise Refused(f"filter '{text}'", f"{made.__name__} needs {', '.join(missing)}")
+    boundary = settings.get("boundary")
+    if boundary is not None and boundary not in BOUNDARIES:
+        raise Refused(f"boundary condition '{boundary}'", f"there are {', '.join(BOUNDARIES)}")
+    mm, voxels = _reach(made, settings)
+    spaced = "spacing_mm" in inspect.signature(made).parameters
+    found = Response(text, made, settings, spaced=spaced, reach_mm=mm, reach_voxels=voxels)
+    width = float(settings.get("sigma_mm", 1.0))
+    try:
+        found(np.zeros((4, 4, 4)), (width, width, width))  # settings that the filter refuses are told now
+    except Refused:
+        raise
+    except (TypeError, ValueError, AttributeError) as why:
+        raise Refused(f"filter '{text}'", f"a setting is of the wrong kind ({why})") from why
+    return found
+
+
+def _setting(node: ast.expr, text: str) -> Any:
+    """A number, a word, or numbers in brackets; yes and no are what they say."""
+    if isinstance(node, ast.Name):
+        return {"yes": True, "true": True, "no": False, "false": False, "none": None}.get(node.id.lower(), node.id)
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        raise Refused(f"filter '{text}'", "a setting is a number, a word, or numbers in brackets") from None
+
+
+def _reach(made: Callable[..., Floats], settings: Mapping[str, Any]) -> tuple[float, int]:
+    """How far a filter looks: (mm, voxels)."""
+    for name in ("sigma_mm", "wavelength_mm", "gamma"):
+        if name in settings and not (isinstance(settings[name], (int, float)) and settings[name] > 0):
+            raise Refused(f"{name} {settings[name]}", "it is a number above zero")
+    try:
+        if made is mean:
+            return 0.0, int(settings["size"]) // 2
+        if made is laplacian_of_gaussian:
+            return float(settings.get("truncate", 4.0)) * float(settings["sigma_mm"]), 1
+        if made is laws:
+            return 0.0, 2 + int(settings.get("energy") or 0)
+        if made is gabor:
+            return gabor_reach_mm(float(settings["sigma_mm"]), float(settings["gamma"])), 1
+        if made is separable_wavelet:
+            return 0.0, _wavelet_reach(str(settings["family"]), int(settings.get("level", 1)))
+    except Refused:
+        raise
+    except (TypeError, ValueError) as why:
+        raise Refused(f"settings {dict(settings)}", f"one is of the wrong kind ({why})") from why
+    return np.inf, 0
 
 
 _STEERED = ("9.b.2", "10.b.2")
