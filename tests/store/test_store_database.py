@@ -14,35 +14,61 @@ import pytest
 import sqlalchemy as sa
 from store_samples import NOON
 
+from fresh_database import fresh_database
 from isocenter.errors import Refused, Unavailable
 from isocenter.record import Event, Kind
-from isocenter.store import Database, Journal
+from isocenter.store import Database, Journal, migrations
 from isocenter.store import tables as t
-from isocenter.store.database import HEAD
 from isocenter.store.statements import Statement
 from isocenter.store.tables import metadata
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_code(archive: Any) -> None:
+def _shape(engine: sa.Engine) -> dict[str, Any]:
+    """All that a database was made with: columns, keys, indexes, triggers, and the first rows."""
+    asked, made = sa.inspect(engine), dict[str, Any]()
+    for name in asked.get_table_names():
+        columns = [{**c, "type": str(c["type"])} for c in asked.get_columns(name)]
+        indexes = sorted(asked.get_indexes(name), key=lambda i: str(i["name"]))
+        made[name] = sorted(columns, key=lambda c: str(c["name"])), asked.get_pk_constraint(name), indexes
+    triggers = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
+        if engine.dialect.name == "sqlite"
+        else "SELECT tgname, pg_get_triggerdef(oid), pg_get_functiondef(tgfoid) FROM pg_trigger WHERE NOT tgisinternal"
+    )
+    with engine.connect() as connection:
+        made["triggers"] = [tuple(row) for row in connection.exec_driver_sql(triggers)]
+        for first in ("chain", "alembic_version"):
+            made[f"rows of {first}"] = [tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {first}")]
+    return made
+
+
+def test_all_migrations_one_after_the_other_make_exactly_what_a_new_archive_has(archive: Any, tmp_path: Path) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    with archive.database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-        assert context.get_current_revision() == HEAD
+    kind = "sqlite" if archive.database.is_sqlite else "postgres"
+    (tmp_path / "stepped").mkdir()
+    with fresh_database(kind, tmp_path / "stepped") as url:
+        stepped = sa.create_engine(url)
+        migrations.upgrade(stepped, None)
+        for engine in (stepped, archive.database.engine):
+            with engine.connect() as connection:
+                context = MigrationContext.configure(connection, opts={"compare_type": True})
+                assert compare_metadata(context, metadata) == []
+                assert context.get_current_revision() == migrations.HEAD
+        made = _shape(archive.database.engine)
+        assert made == _shape(stepped) and len(made) == len(metadata.tables) + 4 and made["triggers"]
+        stepped.dispose()
 
 
 def test_head_is_the_newest_migration() -> None:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    import isocenter.store.migrations as migrations
-
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("path_separator", "os")
-    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+    assert ScriptDirectory.from_config(config).get_current_head() == migrations.HEAD
 
 
 def test_what_is_removed_leaves_the_files_and_not_only_the_tables(tmp_path: Path) -> None:

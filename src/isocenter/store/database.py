@@ -19,10 +19,11 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from isocenter.errors import Refused, Unavailable
+from isocenter.store import migrations
 from isocenter.store.lock import FolderLock
 from isocenter.store.statements import Statement
 
-__all__ = ["HEAD", "Database"]
+__all__ = ["Database"]
 
 T = TypeVar("T")
 X = TypeVar("X")
@@ -33,9 +34,6 @@ _BEGIN_TO_READ, _BEGIN_TO_WRITE = Statement(sa.text("BEGIN")), Statement(sa.text
 
 _PATIENCE_S = 30  # for another process that writes
 _LOOKERS = 4  # connections that are kept for `look`; more at once are opened and closed again
-
-HEAD = "0004"
-"""The newest migration; a database that stands there is opened without loading alembic."""
 
 
 class _Request(Generic[T]):
@@ -272,15 +270,19 @@ class Database:
         return engine
 
     def _migrate(self) -> None:
-        with self.read() as connection:
-            has = sa.inspect(connection).has_table("alembic_version")
-            stands = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if has else None
-        if stands == HEAD:
-            return
-        from isocenter.store.migrations import upgrade
-
         with _told():
-            upgrade(self.engine, stands)
+            if self._stands() is None:
+                migrations.make(self.engine)
+            if (stands := self._stands()) != migrations.HEAD:
+                migrations.upgrade(self.engine, stands)
+
+    def _stands(self) -> str | None:
+        """At which step the tables are; None where there are none yet."""
+        with self.read() as connection:
+            if not sa.inspect(connection).has_table("alembic_version"):
+                return None
+            stands: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            return stands
 
     def _let_go(self) -> None:
         if self._lock is not None:

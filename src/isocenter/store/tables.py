@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 __all__ = [
+    "KEPT",
     "PROJECTION",
     "alias",
     "chain",
@@ -59,6 +60,20 @@ event = sa.Table(
     sa.Index("event_who", "who", "number"),
 )
 """The journal; triggers refuse every change and removal."""
+
+KEPT = {
+    "sqlite": tuple(
+        f"CREATE TRIGGER event_no_{verb.lower()} BEFORE {verb} ON event "
+        "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ),
+    "postgresql": (
+        "CREATE FUNCTION event_is_kept() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$",
+        "CREATE TRIGGER event_no_change BEFORE UPDATE OR DELETE ON event FOR EACH ROW EXECUTE FUNCTION event_is_kept()",
+    ),
+}
+"""What has the database itself refuse to change or remove an event."""
 
 chain = sa.Table(
     "chain", metadata, sa.Column("id", BIG, primary_key=True, autoincrement=False), _number("number"), _text("hash")
