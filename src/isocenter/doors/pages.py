@@ -144,12 +144,13 @@ def application(
     app.state.pause = pause or _half_a_second
     app.state.programs, app.state.machine = Programs(site), machine or Machine()
     for part in _PARTS:
-        app.include_router(part.router)
+        # As they are: included they would all be made anew, and the first who asks would wait for it.
+        app.router.routes.extend(part.router.routes)
     if dicomweb_router is not None:
         app.include_router(dicomweb_router, prefix="/dicom-web")
     if fhir_router is not None:
         app.include_router(fhir_router, prefix="/fhir")
-    app.include_router(pages_web.router)  # last: it takes every address that is left
+    app.router.routes.extend(pages_web.router.routes)  # last: they take every address that is left
     app.add_exception_handler(IsocenterError, _refused)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _http)
