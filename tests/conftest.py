@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from night import Night, code_digest
+
 ROOT = Path(__file__).parents[1]
 LONG = ("walks/", "store/test_store_kill", "doors/test_doors_twin", "catalogue/", "learn/", "forms/", "methods/")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where a record of the night is named, what passed before is not run again."""
+    if place := os.environ.get("ISOCENTER_NIGHT"):
+        config.pluginmanager.register(Night(Path(place), code_digest()))
+
+
+@pytest.fixture
+def progress(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Says how far a long test is, past the capture of its output; silent but in a night's run."""
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+
+    def tell(words: str) -> None:
+        if reporter is not None and capture is not None and request.node.get_closest_marker("nightly"):
+            with capture.global_and_fixture_disabled():
+                reporter.write_line(f"{request.node.name}: {words}")
+
+    return tell
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

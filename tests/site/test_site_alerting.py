@@ -50,7 +50,7 @@ def _dying(journal: Any, draw: random.Random, chance: float) -> Any:
     """The journal of a process that is killed now and then, before an append is durable or just after."""
 
     class Dying:
-        since, head = journal.since, journal.head
+        since, head, epoch = journal.since, journal.head, journal.epoch
 
         def _or_die(self, append: Callable[..., Any], *given: Any) -> Any:
             fate = draw.random()
@@ -225,7 +225,7 @@ def test_a_full_disk_now_does_not_lose_a_call(tmp_path: Path) -> None:
         clock.now += timedelta(hours=1)
 
         class Full:
-            since, head = site.journal.since, site.journal.head
+            since, head, epoch = site.journal.since, site.journal.head, site.journal.epoch
 
             def decide(self, *given: Any) -> Any:
                 raise Unavailable("disk full")

@@ -18,12 +18,16 @@ class Pages:
     def __init__(self, *kinds: Kind) -> None:
         self.sealed: list[Sealed] = []
         self.meanwhile: list[Kind] = []
+        self.erasures = 0
         for kind in kinds:
             self.add(kind)
 
     def add(self, kind: Kind) -> None:
         number = len(self.sealed) + 1
         self.sealed.append(Sealed(number, "", Event(kind, NOON, "ito", f"1.2.{number}", {}), f"{number}"))
+
+    def epoch(self) -> int:
+        return self.erasures
 
     def head(self) -> tuple[int, str]:
         here = len(self.sealed), ""
@@ -63,3 +67,13 @@ def test_an_archive_put_back_to_an_older_copy_is_read_anew() -> None:
     assert follows.state() == [1, 2, 3]
     del journal.sealed[1:]
     assert follows.state() == [1]
+
+
+def test_after_an_erasure_all_is_read_anew_and_what_was_known_is_forgotten() -> None:
+    journal = Pages(Kind.SIGNED_IN, Kind.SIGNED_IN)
+    follows = counted(journal)
+    assert follows.state() == [1, 2]
+    journal.sealed[0] = journal.sealed[0].after(1, "", Event(Kind.SIGNED_OUT, NOON, "ito", "1.2.1", {}))
+    assert follows.state() == [1, 2]
+    journal.erasures += 1
+    assert follows.state() == [2]

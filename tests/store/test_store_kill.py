@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -89,7 +89,9 @@ def receivers(tmp_path: Path) -> Iterator[Receivers]:
         *(pytest.param(SLICE, n, marks=pytest.mark.nightly, id=f"night{n}") for n in range(NIGHTLY // SLICE)),
     ],
 )
-def test_nothing_acknowledged_is_lost(receivers: Receivers, kills: int, seed: int) -> None:
+def test_nothing_acknowledged_is_lost(
+    receivers: Receivers, kills: int, seed: int, progress: Callable[[str], None]
+) -> None:
     chance, folder = random.Random(seed), receivers.folder
     acknowledged: dict[str, str] = {}
     for life in range(kills):
@@ -97,6 +99,8 @@ def test_nothing_acknowledged_is_lost(receivers: Receivers, kills: int, seed: in
             uid, status, digest = line.split()
             assert status == "stored" and digest == hashlib.sha256(bytes_of(uid)).hexdigest()
             acknowledged[uid] = digest
+        if life % 100 == 99:
+            progress(f"{life + 1} of {kills} kills, {len(acknowledged)} images acknowledged")
     assert len(acknowledged) >= kills // 4
 
     database, blobs = Database(f"sqlite:///{folder}/isocenter.sqlite"), Blobs(str(folder / "blobs"))

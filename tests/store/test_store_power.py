@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,12 +66,13 @@ def losses(disk: ForgettingDisk, acknowledged: list[tuple[int, str]], faults: in
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("in_order", [False, True])
 def test_nothing_acknowledged_is_lost_whatever_the_disk_forgets(
-    tmp_path: Path, together: bool, in_order: bool, faults: int
+    tmp_path: Path, together: bool, in_order: bool, faults: int, progress: Callable[[str], None]
 ) -> None:
     disk = ForgettingDisk(together=together, in_order=in_order)
     acknowledged = stored(tmp_path, disk)
     assert len(acknowledged) == 35 and len(disk.told) > 100
     assert losses(disk, acknowledged, faults) == []
+    progress(f"{faults} cuts at {len(disk.told)} calls to the disk")
 
 
 @pytest.mark.parametrize("in_order", [False, True])

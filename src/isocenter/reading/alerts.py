@@ -130,6 +130,8 @@ def fold(known: Mapping[str, Alert], events: Iterable[Sealed]) -> dict[str, Aler
     held = dict(known)
     for sealed in events:
         event, told = sealed.event, sealed.event.details
+        if event.kind is Kind.ALERT_RAISED and "sealed" in told:
+            continue  # erased: nobody could be told of what
         if event.kind is Kind.ALERT_RAISED:
             one = Alert(
                 str(told["id"]), event.subject, int(told["level"]), str(told["finding"]), str(told["source"]),

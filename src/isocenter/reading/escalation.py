@@ -50,7 +50,8 @@ def follow(known: Mapping[str, Open], events: Iterable[Sealed]) -> dict[str, Ope
     for sealed in events:
         event = sealed.event
         if event.kind in (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED):
-            left = {str(c["finding"]): str(c["what"]) for c in event.details.get("critical", ())}
+            erased = "sealed" in event.details  # nobody could be told of what
+            left = {str(c["finding"]): str(c["what"]) for c in event.details.get("critical", ()) if not erased}
             before = held.pop(event.subject, None)
             if left:
                 signed = before.signed if before else event.time  # an amendment does not begin the time anew

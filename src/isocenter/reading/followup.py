@@ -126,6 +126,10 @@ def fold(events: Iterable[Event]) -> dict[str, FollowUp]:
     found: dict[str, FollowUp] = {}
     for event in events:
         told = event.details
+        if event.kind is Kind.FOLLOW_UP_ASKED and "sealed" in told:
+            continue  # erased: nobody knows any more what was recommended, or for whom
+        if event.kind is not Kind.FOLLOW_UP_ASKED and told["id"] not in found:
+            continue
         if event.kind is Kind.FOLLOW_UP_ASKED:
             found[told["id"]] = FollowUp(
                 told["id"], event.subject, told["patient"], told["issuer"], told["finding"],

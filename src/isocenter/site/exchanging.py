@@ -53,7 +53,7 @@ class Exchanging:
         self.working = Working(self.journal, now, self.projects, self._witness.search)
         self.messaging = Messaging(
             self.index, self.journal, self.blobs, self.ordering, now, identities=self.identities,
-            hears=self.projects.hears,
+            hears=self.projects.hears, home_of_sender=self.projects.home_of_sender,
         )  # fmt: skip
         self.alerts = Alerting(self.index, self.journal, now, self._waiting, holds=self.projects.holds)
 

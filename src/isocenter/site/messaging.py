@@ -19,7 +19,8 @@ from isocenter.forms import hl7, hl7_orders, hl7_results
 from isocenter.forms.hl7 import Message, NotTaken
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.reading.report import Report
-from isocenter.record import Event, Kind, Sealed, to_plain
+from isocenter.record import Event, Kind, Patient, Sealed, to_plain
+from isocenter.record.project import EVERYBODY
 from isocenter.site.identifying import Identifying
 from isocenter.site.ordering import Ordering
 
@@ -63,6 +64,7 @@ class Messaging:
         processing: Processing IDs that are taken.
         identities: makes two patients of the archive one.
         hears: whether somebody may hear of an event, as far as projects go.
+        home_of_sender: the project in which what a sender sends is at home.
     """
 
     index: Index
@@ -73,6 +75,7 @@ class Messaging:
     processing: tuple[str, ...] = ("P",)
     identities: Identifying | None = None
     hears: Callable[[Sealed, Person], bool] = lambda sealed, who: True
+    home_of_sender: Callable[[Person], str] = lambda who: EVERYBODY
 
     # ---- in --------------------------------------------------------------------------------------------------
 
@@ -143,7 +146,7 @@ class Messaging:
         if kind == "ADT" and event in _DEMOGRAPHICS:
             patient = hl7_orders.patient_of(message)
             orders = self.ordering.renaming(patient, source="HL7", who=who)
-            told = Event(Kind.PATIENT_TOLD, self.clock(), who.name, patient.id, {"patient": to_plain(patient)})
+            told = self._told(patient, who)
             return [told, *orders], f"{len(orders)} orders changed"
         if kind == "ADT" and event == "A40":
             return self._merge(message, who)
@@ -154,6 +157,14 @@ class Messaging:
             f"The message {message.kind:.16}", f"served are {', '.join(_ORDERS)} and ADT", "do not send it here",
             code=201 if known else 200, place="MSH^1^9", reject=True,
         )  # fmt: skip
+
+    def _told(self, patient: Patient, who: Person, **more: Any) -> Event:
+        """What the hospital tells of a patient; of who is only in a sealed project, sealed with it."""
+        home = self.home_of_sender(who)
+        at = {} if home == EVERYBODY else {"project": home}
+        return Event(
+            Kind.PATIENT_TOLD, self.clock(), who.name, patient.id, {"patient": to_plain(patient), **more, **at}
+        )
 
     def _merge(self, message: Message, who: Person) -> tuple[list[Event], str]:
         """Two patients are one: their images and their orders, in the one transaction; a person can undo it."""
@@ -168,8 +179,7 @@ class Messaging:
             told = self.identities.merging(here, to, reason="ADT^A40 of the hospital", who=HOUSE, source=source)
             events = [*events, told]
         open_ = here is not None and to is None
-        details = {"patient": to_plain(stays), "merged": to_plain(goes), "open": open_}
-        kept = Event(Kind.PATIENT_TOLD, self.clock(), who.name, stays.id, details)
+        kept = self._told(stays, who, merged=to_plain(goes), open=open_)
         words = "merged" if done else "kept for a person: no images of who stays" if open_ else "no images to merge"
         return [kept, *events], words
 
@@ -242,7 +252,7 @@ class Messaging:
         for due in self.due(receivers):
             if due.to in silent:
                 continue
-            code = self._told(due, tell)
+            code = self._answer(due, tell)
             if not code:
                 silent.add(due.to)
                 continue
@@ -251,7 +261,7 @@ class Messaging:
             done += code in ("AA", "CA")
         return done
 
-    def _told(self, due: Due, tell: Tell) -> str:
+    def _answer(self, due: Due, tell: Tell) -> str:
         """The code of a receiver's answer; empty where none came, "unreadable" where the report cannot be written."""
         try:
             message = self.message_of(due)
@@ -292,7 +302,7 @@ class Messaging:
         return [
             {"stays": s.event.details["patient"], "goes": s.event.details["merged"], "time": s.event.time.isoformat()}
             for s in told
-            if s.event.details.get("open") and self.hears(s, who)
+            if s.event.details.get("open") and "sealed" not in s.event.details and self.hears(s, who)
         ]
 
 

@@ -113,6 +113,7 @@ class Ordering:
         self._searches = searches
         self._lock = threading.Lock()
         self._level = 0
+        self._epoch = journal.epoch()
         self._orders: dict[str, Ordered] = {}
         self._steps: dict[str, Performed] = {}
 
@@ -297,6 +298,8 @@ class Ordering:
         def rule(history: Sequence[Sealed]) -> Sequence[Event]:
             if not history or not self._holds(f"{projecting.STEP}{step_uid}", who, "perform"):
                 raise NotFound("A step of that SOP Instance UID", "it was never begun", "create it first")
+            if "sealed" in history[0].event.details:
+                raise NotFound("A step of that SOP Instance UID", "it was erased with its study")
             whole = _whole(history)
             after = step(STEP, first(whole, _STATUS), _VERBS[status or "IN PROGRESS"])
             if after != "IN PROGRESS":
@@ -359,9 +362,10 @@ class Ordering:
 
     def _known(self) -> tuple[dict[str, Ordered], dict[str, Performed]]:
         with self._lock:
-            head = self._journal.head()[0]
-            if head < self._level:  # the archive was put back to an older copy
-                self._level, self._orders, self._steps = 0, {}, {}
+            head, epoch = self._journal.head()[0], self._journal.epoch()
+            # The archive was put back to an older copy, or orders were erased.
+            if head < self._level or epoch != self._epoch:
+                self._level, self._orders, self._steps, self._epoch = 0, {}, {}, epoch
             while self._level < head:
                 page = self._journal.since(self._level, kinds=_KINDS, limit=_PAGE)
                 for sealed in page:
@@ -371,6 +375,8 @@ class Ordering:
 
     def _fold(self, event: Event) -> None:
         told, held = event.details, self._orders.get(event.subject)
+        if "sealed" in told:
+            return  # its key was destroyed: nobody knows any more what was asked for
         if event.kind is Kind.ORDER_PLACED:
             order: Order = from_plain(Order, told["order"])
             state = "scheduled" if held is None or held.state == "cancelled" else held.state
@@ -386,7 +392,7 @@ class Ordering:
                 event.subject, "IN PROGRESS", dict(told["step"]), names, event.who, event.time
             )
             self._move(names, "begin", event, event.subject)
-        elif event.kind is Kind.STEP_CHANGED:
+        elif event.kind is Kind.STEP_CHANGED and event.subject in self._steps:
             before = self._steps[event.subject]
             state = first(told["step"], _STATUS) or before.state
             self._steps[event.subject] = replace(before, state=state, told={**before.told, **told["step"]})

@@ -20,7 +20,7 @@ from isocenter.errors import NotFound, Refused, WrongState
 from isocenter.govern import projects as rules
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.record import Event, Kind, Sealed
-from isocenter.record.project import EVERYBODY, Reach
+from isocenter.record.project import EVERYBODY, ORDER, PATIENT, STEP, WORKITEM, Reach
 
 if TYPE_CHECKING:
     from isocenter.store.homes import Homes
@@ -31,8 +31,6 @@ __all__ = ["ORDER", "STEP", "WORKITEM", "Projects", "names_study"]
 
 _PAGE = 5000
 _SPEAK = (*rules.KINDS, Kind.STUDY_HOMED)
-ORDER, STEP, WORKITEM = "order:", "step:", "workitem:"
-"""What stands before the name of an order, a performed step and a work item: they have homes as studies have."""
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _OF_OTHERS = {
     **dict.fromkeys((Kind.ORDER_PLACED, Kind.ORDER_CANCELLED), ORDER),
@@ -40,7 +38,7 @@ _OF_OTHERS = {
     **dict.fromkeys(
         (Kind.WORKITEM_CREATED, Kind.WORKITEM_CHANGED, Kind.WORKITEM_CANCEL_ASKED, Kind.WORKITEM_WATCHED), WORKITEM
     ),
-    **dict.fromkeys((Kind.PATIENT_TOLD, Kind.MESSAGE_HEARD, Kind.PATIENTS_MERGED), "patient:"),
+    **dict.fromkeys((Kind.PATIENT_TOLD, Kind.MESSAGE_HEARD, Kind.PATIENTS_MERGED), PATIENT),
 }
 """Events whose subject is no study, each with what stands before it where its home is kept. What is said of a patient
 as a whole is told to the house."""
@@ -123,6 +121,10 @@ class Projects:
             return []
         told = {"project": project, "was": "", "reason": f"sent by {who.name}"}
         return [Event(Kind.STUDY_HOMED, now, who.name, of, told)]
+
+    def home_of_sender(self, who: Person) -> str:
+        """Where what a sender sends is at home, as the rule for it says."""
+        return self._sent_by(self.known(), who)
 
     @staticmethod
     def _sent_by(known: rules.Known, who: Person) -> str:

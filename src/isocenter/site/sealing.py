@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Kind, canonical
+from isocenter.record.project import ORDER, PATIENT, STEP, WORKITEM
 
 if TYPE_CHECKING:
     from isocenter.site.projecting import Projects
@@ -39,6 +40,8 @@ Told = Callable[[str, int, int], None]
 _SHORTEST = 3  # characters of a reason
 _BATCH = 256  # studies for which it is asked at once who else needs what they have
 _UNSEALED = ("", "house")
+_OF_STUDIES = {Kind.ORDER_PLACED: ORDER, Kind.STEP_BEGUN: STEP, Kind.WORKITEM_CREATED: WORKITEM}
+"""What is told of studies under names of its own: orders first, by which steps are known as theirs."""
 
 
 def _quiet(words: str, done: int, of: int) -> None:
@@ -236,18 +239,25 @@ class Sealing:
         digests = {uid: self._only_its_own(uid) for uid in gone}
         others = shared_patients(self.database, gone)
         now, number = self.clock(), asked.number
+        beside = sorted(self._beside(gone))
         events = [
-            Event(Kind.STUDY_ERASED, now, who.name, uid, {"asked": number, "digests": digests[uid]}) for uid in gone
-        ]
+            Event(
+                Kind.STUDY_ERASED, now, who.name, uid,
+                {"asked": number, "digests": digests[uid], "beside": beside if uid == gone[-1] else []},
+            )
+            for uid in gone
+        ]  # fmt: skip
         if what == "project":
             told = {"asked": number, "studies": len(gone)}
             events.append(Event(Kind.PROJECT_ERASED, now, who.name, subject, told))
         self.journal.append(*events)
-        return {**self._destroyed(subject, what, digests, again=others), "shared": shared}
+        return {**self._destroyed(subject, what, digests, beside, again=others), "shared": shared}
 
     # ---- the parts
 
-    def _destroyed(self, subject: str, what: str, digests: dict[str, list[str]], *, again: bool) -> dict[str, Any]:
+    def _destroyed(
+        self, subject: str, what: str, digests: dict[str, list[str]], beside: Collection[str], *, again: bool
+    ) -> dict[str, Any]:
         from isocenter.store.refold import rebuild
 
         keys = self._keyring.erase_project(subject) if what == "project" else 0
@@ -257,6 +267,7 @@ class Sealing:
                 # Meanwhile another study may have been given the very same bytes.
                 if not any(map(self.blobs.knows, self.blobs.sealed_by(digest))) and self.blobs.is_sealed(digest):
                     self.blobs.remove(digest)
+        self._keyring.erase_named(map(bytes.fromhex, beside))
         if again:  # what the index says of their patients may come from what was erased
             rebuild(self.database, self.blobs)
         gone = self.database.forget()
@@ -274,13 +285,50 @@ class Sealing:
             raise WrongState(f"the erasure of {what} {subject:.64}", "nobody asked for it")
         asked = last[0].event.details["asked"]
         digests: dict[str, list[str]] = {}
+        beside = list[str]()
         number = int(asked)
         while page := self.journal.since(number, kinds=(Kind.STUDY_ERASED,)):
             for one in page:
                 if one.event.details["asked"] == asked:
                     digests[one.event.subject] = list(one.event.details["digests"])
+                    beside += one.event.details.get("beside", ())
             number = page[-1].number
-        return self._destroyed(subject, what, digests, again=True)
+        return self._destroyed(subject, what, digests, beside, again=True)
+
+    def _beside(self, gone: Collection[str]) -> set[str]:
+        """Names of the keys of orders, steps and work items that are of these studies, and of patients who had no
+        others: what was told of them goes with them."""
+        patients, orders = self._whose(gone), set[str]()
+        names = set[str]()
+        for kind, prefix in _OF_STUDIES.items():
+            for sealed in self.journal.each(kinds=(kind,)):
+                told, name = sealed.event.details, sealed.event.subject
+                if "sealed" in told:
+                    continue
+                order = told.get("order", {})
+                mine = (order.get("patient", {}).get("id"), order.get("accession")) in patients
+                mine = mine or bool(orders & set(told.get("orders", ())))
+                if mine or any(f'"{uid}"'.encode() in canonical(told) for uid in gone):
+                    orders |= {name} if kind is Kind.ORDER_PLACED else set()
+                    names.add(f"{prefix}{name}")
+        left = {row["PatientID"] for row in self._studies_besides(gone, {id for id, _ in patients})}
+        names |= {f"{PATIENT}{id}" for id, _ in patients if id and id not in left}
+        return {key.hex() for name in names for key in self._keyring.names_of(name)}
+
+    def _whose(self, study_uids: Collection[str]) -> set[tuple[str, str]]:
+        """Patient and accession number of studies; of one without number the patient alone."""
+        from isocenter.store.index import Index
+
+        index = Index(self.database)
+        some = [row for uid in study_uids for row in index.find("STUDY", {"StudyInstanceUID": uid})]
+        return {(str(row["PatientID"]), str(row.get("AccessionNumber") or "-")) for row in some}
+
+    def _studies_besides(self, study_uids: Collection[str], patients: Collection[str]) -> list[dict[str, Any]]:
+        from isocenter.store.index import Index
+
+        index = Index(self.database)
+        rows = [row for id in patients if id for row in index.find("STUDY", {"PatientID": id})]
+        return [row for row in rows if row["StudyInstanceUID"] not in study_uids]
 
     def _only_its_own(self, study_uid: str) -> list[str]:
         from isocenter.store.erasures import belongings

@@ -67,6 +67,7 @@ class Working:
         self._journal, self._clock, self._projects, self._searches = journal, clock, projects, searches
         self._lock = threading.Lock()
         self._level = 0
+        self._epoch = journal.epoch()
         self._items: dict[str, Workitem] = {}
         self._watch: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -224,9 +225,10 @@ class Working:
             return self._items.get(uid), self._level
 
     def _follow(self) -> None:
-        head = self._journal.head()[0]
-        if head < self._level:  # the archive was put back to an older copy
-            self._level, self._items, self._watch = 0, {}, {}
+        head, epoch = self._journal.head()[0], self._journal.epoch()
+        # The archive was put back to an older copy, or work items were erased.
+        if head < self._level or epoch != self._epoch:
+            self._level, self._items, self._watch, self._epoch = 0, {}, {}, epoch
         while self._level < head:
             page = self._journal.since(self._level, kinds=(*KINDS, *_WATCHED), limit=_PAGE)
             for sealed in page:
@@ -237,7 +239,8 @@ class Working:
     def _fold(self, sealed: Sealed) -> None:
         event, told = sealed.event, sealed.event.details
         if event.kind is not Kind.WORKITEM_WATCHED:
-            self._items[event.subject] = workitem.fold((sealed,), self._items.get(event.subject))
+            if event.subject in self._items or (event.kind is Kind.WORKITEM_CREATED and "sealed" not in told):
+                self._items[event.subject] = workitem.fold((sealed,), self._items.get(event.subject))
             return
         key = (event.subject, str(told["aet"]))
         if not told["on"]:

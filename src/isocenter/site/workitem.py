@@ -80,6 +80,8 @@ def fold(history: Iterable[Sealed], before: Workitem | None = None) -> Workitem:
     held = before
     for sealed in history:
         event, told = sealed.event, sealed.event.details
+        if event.kind is Kind.WORKITEM_CREATED and "sealed" in told:
+            break  # erased: nobody knows any more what was to be done
         if event.kind is Kind.WORKITEM_CREATED:
             held = Workitem(event.subject, dict(told["item"]), "", "", event.time)
             continue

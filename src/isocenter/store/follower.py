@@ -38,6 +38,7 @@ class Follower(Generic[S]):
         self._lock = threading.Lock()
         self._level = 0
         self._state = empty()
+        self._epoch = journal.epoch()
 
     def state(self, view: Callable[[S], S] = lambda state: state) -> S:
         """The state after the last event that the journal holds now.
@@ -46,9 +47,10 @@ class Follower(Generic[S]):
             view: makes what is given away, while nobody folds: a copy, where `fold` changes the state in place.
         """
         with self._lock:
-            head = self._journal.head()[0]
-            if head < self._level:  # the archive was put back to an older copy
-                self._level, self._state = 0, self._empty()
+            head, epoch = self._journal.head()[0], self._journal.epoch()
+            # The archive was put back to an older copy, or somebody's words were erased.
+            if head < self._level or epoch != self._epoch:
+                self._level, self._state, self._epoch = 0, self._empty(), epoch
             while self._level < head:
                 page = self._journal.since(self._level, kinds=self._kinds, limit=_PAGE)
                 if page:

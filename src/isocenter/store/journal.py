@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -22,6 +23,7 @@ from isocenter.record.plain import canonical
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
+from isocenter.store.entry_words import Closer, opened
 from isocenter.store.projection import project
 from isocenter.store.statements import Statement
 
@@ -89,7 +91,7 @@ class Journal:
             end = hold_end(connection)
             if end[0] < after:
                 raise Conflict("a journal that is shorter than it was", "it was put back to an older copy", "ask again")
-            told = [_sealed(row) for row in connection.execute(query.order_by(table.c.number))]
+            told = [self._opened(row) for row in connection.execute(query.order_by(table.c.number))]
             return append_within(connection, rule(told), self._blobs, end=end)
 
         return self._database.write(work)
@@ -109,7 +111,11 @@ class Journal:
         asked = _query(len(wanted), bool(subject), bool(who), newest_first, newest_first and not number)
         values: dict[str, Any] = {f"kind{at}": kind for at, kind in enumerate(wanted)}
         values |= {"from": number, "subject_is": subject, "who_is": who, "most": limit}
-        return [_sealed(row) for row in self._database.look(asked, [values])[0]]
+        return [self._opened(row) for row in self._database.look(asked, [values])[0]]
+
+    def epoch(self) -> object:
+        """Something that is another after every erasure: who keeps words of entries begins anew then."""
+        return None if self._blobs is None or self._blobs.keyring is None else self._blobs.keyring.epoch
 
     def level(self, number: int, kinds: tuple[Kind, ...]) -> tuple[int, bool]:
         """Number of the last entry, and whether any of some kinds came after `number`: asked with every image."""
@@ -152,6 +158,12 @@ class Journal:
             raise _broken(number + 1, f"it is missing; the journal once had {end.number} entries")
         return number
 
+    def _opened(self, row: Sequence[Any]) -> Sealed:
+        """An entry with its words, as far as their key is there; its hash is that of the sealed ones."""
+        entry = _sealed(row)
+        event = opened(entry.event, self._blobs.keyring if self._blobs is not None else None)
+        return entry if event is entry.event else replace(entry, event=event)
+
 
 def hold_end(connection: sa.Connection) -> tuple[int, str]:
     """Number and hash of the last entry, kept until the transaction ends: who decides or appends holds it."""
@@ -176,10 +188,11 @@ def append_within(
     if seen is not None and events:
         _must_be_latest(connection, events[0].subject, seen)
     sealed, rows = [], []
+    closer = Closer(connection, None if blobs is None else blobs.keyring, events)
     for event in events:
         number += 1
-        entry, row = _seal(number, previous, event)
-        sealed.append(entry)
+        entry, row = _seal(number, previous, closer.kept(event))
+        sealed.append(entry if entry.event is event else replace(entry, event=event))
         rows.append(row)
         previous = entry.hash
     if rows:
@@ -214,7 +227,7 @@ def adopt(
 
 
 def entries(connection: sa.Connection) -> Iterator[Sealed]:
-    """Every entry, oldest first."""
+    """Every entry as it is kept, oldest first: what is sealed stays so."""
     return map(_sealed, _rows(connection))
 
 

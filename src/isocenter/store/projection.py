@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +21,7 @@ from isocenter.store import tables as t
 from isocenter.store.arrival_words import opened
 from isocenter.store.arrivals import fold_instances
 from isocenter.store.blobs import Blobs
+from isocenter.store.entry_words import opened as words_opened
 from isocenter.store.erasures import fold_erasure
 from isocenter.store.homes import fold_homed
 from isocenter.store.identities import fold_merge, fold_move, fold_undo
@@ -47,8 +49,11 @@ def project(entry: Sealed, blobs: Blobs | None, connection: sa.Connection, erase
     gone = entry.number < erased.get(entry.event.subject, 0)
     if entry.event.kind is Kind.RESULT_MADE and gone:
         return
+    keyring = None if blobs is None else blobs.keyring
+    event = words_opened(entry.event, keyring, gone=bool(erased))
+    if event is not entry.event:
+        entry = replace(entry, event=event)
     if entry.event.kind is Kind.INSTANCES_RECEIVED:
-        keyring = None if blobs is None else blobs.keyring
         told = opened(entry.event.details, keyring, gone=gone)
         fold_instances(told, entry.event.time.isoformat(), connection)
         return

@@ -1,0 +1,190 @@
+"""What was typed, ordered and told of a study goes with its key: planted words are in no file, and the chain holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from rejecting_samples import ANNA, BERT, NOON, opened
+from test_site_sealing import admitted, clear, given, joined, law, rejected, sealable
+
+from isocenter.errors import NotFound, Refused
+from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.reading.consultation import View
+from isocenter.reading.critical import Communication
+from isocenter.record import Event, Kind
+from isocenter.record.study import Patient
+from isocenter.site.verbs import Site
+from isocenter.store import rebuild
+from isocenter.store.backup import restore
+from isocenter.store.entry_words import WORDS
+from isocenter.store.tables import event
+
+HIS, ITO, EVA = Person("HIS", Role.SERVICE, "aet"), Person("ito", Role.READER), Person("eva", Role.READER)
+TYPED = "CANARY typed sentence"
+WHO = (b"CANARY", b"HOSTILE^MEMBER", b"MEIER^CANARY", b"19310207", b"1931-02-07", b"TYPED SENTENCE")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with opened(tmp_path / "a") as one:
+        sealable(one, tmp_path)
+        one.projects.rule("trial", HIS.name, who=HOUSE)
+        admitted(one)
+        for who in (ITO, EVA):
+            set_up = {"role": "reader", "credential": "", "disabled": False}
+            one.journal.append(Event(Kind.PERSON_ADDED, one.clock(), "isocenter", who.name, set_up))
+            joined(one, who.name, who.role)
+        told = {"name": HIS.name, "of": "aet", "role": "service"}
+        one.journal.append(Event(Kind.PROJECT_JOINED, one.clock(), "isocenter", "trial", told))
+        one.sealing.seal("trial", who=ANNA)
+        yield one
+
+
+def hl7(kind: str, *lines: str, control: str) -> bytes:
+    return "\r".join((f"MSH|^~\\&|HIS|H|||20261126||{kind}|{control}|P|2.5.1", *lines, "")).encode()
+
+
+def told(site: Site, study: str) -> None:
+    """Everything that persons, a modality and the hospital can say of a study."""
+    pid = "PID|1||CANARY^^^||Meier^CANARY||19310207|F"
+    order = ("ORC|NW|A1", "OBR|1|A1||CT^CANARY typed sentence^L")
+    for n, message in enumerate((("ADT^A08", pid), ("ORM^O01", pid, *order), ("ADT^A08", pid + "|"))):
+        answer = site.messaging.hear(hl7(message[0], *message[1:], control=str(n)), who=HIS)
+        assert b"MSA|AA" in answer, answer
+    text = {"vr": "LO", "Value": [TYPED]}
+    of = {"0020000D": {"vr": "UI", "Value": [study]}, "00080050": {"vr": "SH", "Value": ["A1"]}}
+    began: dict[str, Any] = {
+        "00080060": {"vr": "CS", "Value": ["CT"]}, "00400253": {"vr": "SH", "Value": ["S"]},
+        "00400241": {"vr": "AE", "Value": ["CT1"]}, "00400244": {"vr": "DA", "Value": ["20261126"]},
+        "00400245": {"vr": "TM", "Value": ["0800"]}, "00400252": {"vr": "CS", "Value": ["IN PROGRESS"]},
+        "00400270": {"vr": "SQ", "Value": [of]}, "00100020": {"vr": "LO", "Value": ["CANARY"]}, "00400254": text,
+    }  # fmt: skip
+    site.ordering.begin("1.2.840.9.1", began, who=HIS)
+    site.ordering.perform("1.2.840.9.1", {"00400280": text}, who=HIS)
+    due = {"vr": "DT", "Value": ["20261126080000"]}
+    item = {
+        "00741200": {"vr": "CS", "Value": ["HIGH"]}, "00741204": text, "00404005": due,
+        "00404041": {"vr": "CS", "Value": ["READY"]}, "00404021": {"vr": "SQ", "Value": [of]},
+    }  # fmt: skip
+    site.working.create("1.2.840.9.2", item, who=HIS)
+    site.working.update("1.2.840.9.2", {"00741204": text}, who=HIS)
+    site.reviews.remark(View(study), TYPED, who=ITO)
+    site.reviews.ask_followup(study, who=ITO, finding=TYPED, due=NOON.date() + timedelta(90), responsible=TYPED)
+    alert = site.alerts.raise_(study, TYPED, 1, identified=NOON, responsible=TYPED, who=ITO)
+    said = Communication("", NOON, "ito", TYPED, NOON, "telephone", True)
+    site.alerts.acknowledge(alert.id, said, who=ITO)
+    site.alerts.raise_(study, f"{TYPED} too", 1, identified=NOON, responsible=TYPED, who=ITO)
+    _, link = site.sharing.share(study, who=ANNA, to=TYPED)
+    site.sharing.end(link["id"], reason=TYPED, who=ANNA)
+    site.consents.give({"DUO:0000042": ()}, who=ANNA, study=study, source=TYPED)
+    site.consents.withdraw(who=ANNA, study=study, reason=TYPED)
+    site.identities.move([study], Patient("CANARY", "Meier^CANARY"), reason=TYPED, who=ANNA)
+    pair = site.reviews.ask_double(study, TYPED, ["ito", "eva"], who=ANNA)
+    site.reviews.lock_double(pair, True, TYPED, who=ITO)
+    number = site.rejecting.reject(study, code="113037", reason=TYPED, instances=_one_image(site, study), who=ANNA)
+    site.rejecting.take_back(study, number["number"], reason=TYPED, who=ANNA)
+
+
+def _one_image(site: Site, study: str) -> list[str]:
+    return [site.index.study(study).series[0].instances[0].sop_uid]
+
+
+def stored(site: Site) -> str:
+    with site.database.read() as connection:
+        return repr(connection.execute(sa.select(event)).all()).upper()
+
+
+def test_what_was_said_of_a_study_is_sealed_and_gone_with_its_key(site: Site, tmp_path: Path) -> None:
+    study = given(site)
+    told(site, study)
+    assert not any(word.decode() in stored(site) for word in WHO), "the journal holds none of it in the clear"
+    (order,) = site.ordering.all(who=HOUSE)
+    assert (order.order.patient.name, order.order.procedure) == ("Meier^CANARY", TYPED), "who may read it reads it"
+    assert site.reviews.remarks(study, who=ITO)[0]["remarks"][0]["words"] == TYPED
+    assert len(site.reviews.followups(who=ITO)["rows"]) == len(site.alerts.open(who=ITO)) == 1
+    law(site)
+    site.keeping.backup(tmp_path / "copy", who=HOUSE)
+    assert not clear(tmp_path / "copy", *WHO)
+    with opened(tmp_path / "b") as second:
+        second.blobs.keyring = site.blobs.keyring
+        restore(tmp_path / "copy", second.database, second.blobs)
+        assert second.ordering.all(who=HOUSE)[0].order == order.order
+        law(second)
+
+    site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ANNA)
+    site.sealing.erase(study, what="study", who=BERT)
+    assert not clear(tmp_path / "a", *WHO) and not clear(tmp_path / "keys", *WHO)
+    law(site)
+    assert (site.ordering.all(who=HOUSE), site.ordering.steps(who=HOUSE), site.working.all(who=HOUSE)) == ([], [], [])
+    assert site.reviews.followups(who=ITO)["rows"] == [] and site.alerts.all(who=ITO, state="") == []
+    read = [str(s.event) for s in site.journal.each()]
+    assert not any(word in line.upper() for line in read for word in ("CANARY", "TYPED SENTENCE"))
+    assert any("'reason': 'erased'" in line for line in read) and any("withdrawn" in line for line in read)
+    with opened(tmp_path / "c") as third:
+        third.blobs.keyring = site.blobs.keyring
+        restore(tmp_path / "copy", third.database, third.blobs)
+        assert third.ordering.all(who=HOUSE) == [] and not clear(tmp_path / "c", *WHO)
+        rebuild(third.database, third.blobs)
+        third.journal.verify()
+
+
+def test_a_project_takes_what_was_ordered_and_told_along(site: Site, tmp_path: Path) -> None:
+    study = given(site)
+    told(site, study)
+    site.messaging.hear(hl7("ADT^A08", "PID|1||CANARY2^^^||Later^CANARY||19310207|F", control="9"), who=HIS)
+    site.sealing.ask_erasure("trial", what="project", reason="the trial is over", who=ANNA)
+    site.sealing.erase("trial", what="project", who=BERT)
+    assert not clear(tmp_path / "a", *WHO) and rejected(site)
+    law(site)
+    with pytest.raises(NotFound, match="erased with its study"):
+        site.ordering.perform("1.2.840.9.1", {"00400280": {"vr": "LO", "Value": [TYPED]}}, who=HIS)
+    assert b"MSA|AE" in site.messaging.hear(
+        hl7("ADT^A08", "PID|1||CANARY3^^^||Later^CANARY||19310207|F", control="10"), who=HIS
+    )
+    assert not clear(tmp_path / "a", *WHO), "nothing is said in the clear because there is no key"
+
+
+def test_what_is_told_of_who_is_elsewhere_too_stays_as_long_as_they_do(site: Site) -> None:
+    study, other = given(site), given(site, 8)
+    told(site, study)
+    site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ANNA)
+    site.sealing.erase(study, what="study", who=BERT)
+    heard = [s.event for s in site.journal.each(kinds=(Kind.PATIENT_TOLD,))]
+    assert {e.subject for e in heard} == {"CANARY"} and site.index.study(other).patient.id == "CANARY"
+    law(site)
+
+
+def test_words_that_somebody_changed_in_the_journal_are_refused(site: Site) -> None:
+    from isocenter.store.entry_words import opened as read
+
+    study = given(site)
+    site.reviews.remark(View(study), TYPED, who=ITO)
+    with site.database.read() as connection:
+        rows = connection.execute(sa.select(event).where(event.c.kind == str(Kind.REMARKED))).mappings().all()
+    import json
+
+    details = json.loads(rows[0]["details"])
+    kept = Event(Kind.REMARKED, NOON, "ito", study, details)
+    assert read(kept, site.blobs.keyring).details["words"] == TYPED
+    assert read(kept, None) is kept
+    elsewhere = Event(Kind.REMARKED, NOON, "ito", "1.2.3", details)
+    with pytest.raises(Refused, match="does not open"):
+        read(elsewhere, site.blobs.keyring)
+    with pytest.raises(Refused, match="keys of the archive"):
+        read(kept, None, gone=False)
+    details["sealed"][0]["key"] = "00" * 16
+    with pytest.raises(NotFound):
+        read(kept, site.blobs.keyring, gone=False)
+
+
+NO_WORDS = frozenset(Kind) - frozenset(WORDS)
+
+
+def test_of_every_kind_of_entry_it_was_decided_what_is_said_in_it() -> None:
+    """A new kind that says something of a patient must be sealed: whoever adds one decides it here."""
+    assert len(NO_WORDS) == 73, "a kind was added: does it hold words on a study? then name them in `WORDS`"
