@@ -23,6 +23,15 @@ def study(*held: Series) -> Study:
     return Study("1", Patient("P"), series=held)
 
 
+def placed(uid: str, *heights: float, **facts: object) -> Series:
+    held = series("MR", n=len(heights), uid=uid, frame_of_reference="9", facts=facts)
+    at = zip(held.instances, heights, strict=True)
+    return replace(held, instances=tuple(replace(i, facts={"ImagePositionPatient": [0.0, 0.0, z]}) for i, z in at))
+
+
+_PLACED = placed("1.1", 0.0, 4.0, 8.0)
+
+
 @pytest.mark.parametrize(
     ("need", "held", "word"),
     [
@@ -33,6 +42,7 @@ def study(*held: Series) -> Study:
         (Need(modality="CT", slice_mm=(0.5, 1.5)), series(facts={"SliceThickness": 3.0}), "series 2 has 3 mm"),
         (Need(modality="DX", facts={"ViewPosition": ("PA",)}), series("DX", facts={"ViewPosition": "LL"}), "has LL"),
         (Need(modality="MR", axis="echo"), series("MR", facts={"EchoTime": 2.3}), "several echo times; series 2 has 1"),
+        (Need(modality="MR", axis="time"), _PLACED, "several times at each place; series 2 has 3 images at 3 places"),
         (Need(), Series("1.2", "SR", 2, instances=(Instance("1", "1", "1", "d", 1),)), "no pixels"),
     ],
 )
@@ -195,6 +205,28 @@ def test_series_of_one_echo_each_meet_together_what_none_meets_alone() -> None:
     (told,) = checked(Fat(), study(*apart))  # type: ignore[arg-type]
     assert told.met and "3 series of one scan have them" in [c.found for c in told.checks]
     assert not plan([Fat()], study(apart[0], apart[3])).bindings  # type: ignore[list-item]
+
+
+def test_times_in_series_of_their_own_meet_together_what_none_meets_alone() -> None:
+    class Bolus:
+        """Does it enhance?"""
+
+        name, version, yields = "bolus", "1", ()
+        needs = {"dynamic": Need(modality="MR", axis="time", at_least=15)}  # noqa: RUF012
+
+        def run(self) -> None: ...
+
+    def times(*numbers: int, **facts: object) -> list[Series]:
+        return [placed(f"1.{n}", 0.0, 4.0, 8.0, **{"RepetitionTime": 5.0, "FlipAngle": 15.0, **facts}) for n in numbers]
+
+    dynamic = times(1, 2, 3, 4, 5)
+    others = [*times(6, 7, ImageType=["DERIVED", "SUB"]), *times(8, FlipAngle=5.0), *times(9, RepetitionTime=500.0)]
+    (bound,) = plan([Bolus()], study(*dynamic, *others)).bindings  # type: ignore[list-item]
+    assert sorted(bound.series["dynamic"]) == [s.uid for s in dynamic]
+    assert not plan([Bolus()], study(*dynamic[:4], *others)).bindings  # type: ignore[list-item]
+    one = placed("1.20", *(3 * [0.0] + 3 * [4.0] + 3 * [8.0] + 6 * [12.0]))
+    (alone,) = plan([Bolus()], study(*dynamic, one)).bindings  # type: ignore[list-item]
+    assert alone.series["dynamic"] == ("1.20",)
 
 
 def test_what_is_missing_is_said_of_the_nearest_series() -> None:

@@ -128,14 +128,37 @@ def test_without_contrast_nothing_is_found(scan: tuple[Volume, Volume]) -> None:
     assert answer.outcome is Outcome.NONE and "no contrast agent arrives" in answer.reasons[0]
 
 
-def analysed(files: Sequence[bytes], folder: Path) -> dict[str, Any]:
+def analysed(files: Sequence[bytes], folder: Path, **given: Any) -> dict[str, Any]:
     folder.mkdir()
     for n, data in enumerate(files):
         (folder / f"{n}.dcm").write_bytes(data)
-    done = CliRunner().invoke(app, ["analyse", str(folder), "--only", "permeability", "--json"])
+    said = [part for name, value in given.items() for part in ("--set", f"{name}={value}")]
+    done = CliRunner().invoke(app, ["analyse", str(folder), "--only", "permeability", "--json", *said])
     assert done.exit_code == 0, done.output
     (result,) = json.loads(done.stdout)
     return dict(result)
+
+
+def test_each_time_in_a_series_of_its_own(tmp_path: Path) -> None:
+    """As some scanners send: put together where place, timing and kind are one, and a later scan is left aside."""
+    files = dce_mr.patient(slices=1, angles=False).files
+    together = analysed(files, tmp_path / "one", t1_ms=1200)
+    apart = []
+    for n, data in enumerate([*files, files[-1]]):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        ds.SeriesInstanceUID, ds.SeriesNumber = f"2.25.70{n:03d}", 700 + n
+        del ds.TemporalPositionIdentifier
+        if n == len(files):
+            ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "2.25.992"
+            ds.RepetitionTime, ds.AcquisitionTime = 500.0, "170000"
+        out = io.BytesIO()
+        ds.save_as(out)
+        apart.append(out.getvalue())
+    again = analysed(apart, tmp_path / "several", t1_ms=1200)
+    assert again["answer"] == "found", again["reasons"]
+    assert [m["value"] for m in again["measurements"]] == pytest.approx([m["value"] for m in together["measurements"]])
+    few = analysed(apart[:19], tmp_path / "few", t1_ms=1200)
+    assert few["answer"] == "declined" and "20 images" in few["reasons"][0]
 
 
 def test_from_dicom_to_json_with_the_flip_angles_in_one_series_or_in_several(tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ class Need:
             tuple of `Region`, from RTSTRUCT or SEG).
         body_part: words of which one must stand in Body Part Examined, or in the descriptions where it is empty.
         axis: a leading axis that the volume must have (time, echo, b_value, ...); checked again on the volume. A
-            series whose images state one echo time, or one flip angle, has no such axis: it is turned away unread.
+            series whose images state one echo time, or one flip angle, or lie each at a place of its own where times
+            are wanted, has no such axis: it is turned away unread.
         at_least, at_most: number of instances or frames.
         slice_mm: allowed (smallest, largest) Slice Thickness in millimetres.
         facts: header facts that must hold: keyword -> allowed values, e.g. ``{"ViewPosition": ("PA", "AP")}``. A fact
@@ -132,16 +133,20 @@ class Need:
         """Every predicate that the need has, with what this series says to it."""
         each = (
             self._modality(series), self._pixels(series), self._body_part(series), self._count(series),
-            self._contrasts(series), self._encodes(series), self._thickness(series), *self._facts(series),
+            self._contrasts(series), self._times(series), self._encodes(series), self._thickness(series),
+            *self._facts(series),
         )  # fmt: skip
         return tuple(c for c in each if c is not None)
 
     def joined(self, study: Sequence[Series]) -> tuple[Series, ...]:
-        """The series of one scan that meet the need together: each echo, or flip angle, in a series of its own.
+        """The series of one scan that meet the need together: each echo, flip angle or time in a series of its own.
 
         Some scanners send them so. They lie at the same places with one repetition time, and with one flip angle, or
-        one echo time. Of several such scans that of most series; empty when there is none.
+        one echo time (both, and one kind of image, where they are the times of a dynamic scan). Of several such scans
+        that of most series; empty when there is none.
         """
+        if self.axis == "time" and self.gives == "volume":
+            return self._in_turn(study)
         if self.axis not in _APART or self.gives != "volumes":
             return ()
         fact, words, stays = _APART[self.axis]
@@ -151,6 +156,16 @@ class Need:
                 scans.setdefault(_acquired(one, stays), []).append(one)
         several = [s for s in scans.values() if len({v for one in s for v in _told(one, fact)}) > 1]
         return max((tuple(s) for s in several), key=len, default=())
+
+    def _in_turn(self, study: Sequence[Series]) -> tuple[Series, ...]:
+        """The series of a dynamic scan of which each is one time."""
+        scans: dict[Any, list[Series]] = {}
+        for one in study:
+            if {"times"} <= {u.predicate for u in self.unmet(one)} <= {"times", "images"}:
+                kind = (frozenset(_told(one, "FlipAngle")), frozenset(_told(one, "ImageType")))
+                scans.setdefault((_acquired(one, "EchoTime"), *kind), []).append(one)
+        whole = max((tuple(s) for s in scans.values()), key=len, default=())
+        return whole if len(whole) >= _LEAST_TIMES and sum(len(s.instances) for s in whole) >= self.at_least else ()
 
     def _modality(self, series: Series) -> Check | None:
         if not self.modality:
@@ -190,6 +205,16 @@ class Need:
         fact, words, _ = _APART[self.axis]
         stated = _told(series, fact)
         return Check(words, f"several {words}", f"series {series.number} has {len(stated)}", len(stated) > 1)
+
+    def _times(self, series: Series) -> Check | None:
+        """Images that all lie at places of their own are one time; what the header does not tell, the pixels decide."""
+        if self.axis != "time" or any(i.frames > 1 for i in series.instances):
+            return None
+        places = _told(series, "ImagePositionPatient")
+        if None in places or not places:
+            return None
+        found = f"series {series.number} has {len(series.instances)} images at {len(places)} places"
+        return Check("times", "several times at each place", found, len(places) < len(series.instances))
 
     def _encodes(self, series: Series) -> Check | None:
         if not self.velocity:
@@ -259,6 +284,7 @@ class Need:
 
 # Axis -> the fact that runs along it, in words, and the fact that stays between series of one scan.
 _APART = {"echo": ("EchoTime", "echo times", "FlipAngle"), "flip": ("FlipAngle", "flip angles", "EchoTime")}
+_LEAST_TIMES = 5  # series of one volume each that are taken for a dynamic scan
 _PHASE_WORDS = frozenset({"P", "PHASE", "PHASE MAP", "VELOCITY", "VELOCITY MAP"})
 _VELOCITY_FACTS = (
     "VelocityEncodingDirection", "VelocityEncodingMaximumValue", "SiemensVelocity", "GEVelocityEncoding",

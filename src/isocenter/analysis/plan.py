@@ -143,7 +143,9 @@ def _distance(checks: Sequence[Check]) -> tuple[bool, int]:
 
 def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[list[Binding], tuple[Unmet, ...]]:
     (first_name, first), *others = analysis.needs.items()
-    fit = [s for s in study.series if not first.unmet(s)] or list(first.joined(study.series))
+    fit = [s for s in study.series if not first.unmet(s)]
+    together = () if fit else first.joined(study.series)
+    fit = fit or list(together)
     if not fit:
         return [], _nearest(first, study)
     candidates = fit if first.every else sorted(fit, key=_preference, reverse=True)[:1]
@@ -151,7 +153,7 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
     unmet: tuple[Unmet, ...] = ()
     for main in candidates:
         bound: dict[str, tuple[str, ...]] = {first_name: (main.uid,)}
-        if first.gives == "volumes":
+        if first.gives == "volumes" or together:
             bound[first_name] += _framed(main, [s for s in fit if s.uid != main.uid])
         for name, need in others:
             if need.earlier:

@@ -18,7 +18,7 @@ class CTPerfusion:
 
     name, version = "ct_perfusion", "1"
     needs: ClassVar[Mapping[str, Need]] = {
-        "bolus": Need(modality="CT", body_part=("head", "brain", "skull"), at_least=60),
+        "bolus": Need(modality="CT", body_part=("head", "brain", "skull"), axis="time", at_least=60),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = perfusion_answer.YIELDS

@@ -23,7 +23,7 @@ class MRPerfusion:
 
     name, version = "mr_perfusion", "1"
     needs: ClassVar[Mapping[str, Need]] = {
-        "bolus": Need(modality="MR", body_part=("head", "brain", "skull"), at_least=60),
+        "bolus": Need(modality="MR", body_part=("head", "brain", "skull"), axis="time", at_least=60),
         "vessels": Need(modality=("RTSTRUCT", "SEG"), gives="regions", optional=True),
     }
     yields = perfusion_answer.YIELDS

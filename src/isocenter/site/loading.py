@@ -85,7 +85,8 @@ class Loading:
             return along or (every if need.axis in ("echo", "flip") else ())
         if need.gives == "regions":
             return tuple(r for s in chosen for r in regions_of(study, s, self.get))
-        return _with_axis(volumes_of(chosen[0], self.get), need, chosen[0])
+        whole = _in_one(chosen)
+        return _with_axis(volumes_of(whole, self.get), need, whole)
 
     @property
     def digests(self) -> tuple[str, ...]:
@@ -93,6 +94,16 @@ class Loading:
         used = {uid for uids in self.series.values() for uid in uids}
         every = (s for study in (self.study, *self.earlier) for s in study.series)
         return tuple(sorted(i.digest for s in every if s.uid in used for i in s.instances))
+
+
+def _in_one(chosen: list[Series]) -> Series:
+    """The times of a dynamic scan that were sent as series of their own, as one series."""
+    first = chosen[0]
+    images = []
+    for one in chosen:
+        own = {k: v for k, v in one.facts.items() if first.facts.get(k) != v}
+        images += [replace(i, facts={**own, **i.facts}) if own else i for i in one.instances]
+    return first if len(chosen) == 1 else replace(first, instances=tuple(images))
 
 
 def _along(volume: Volume, axis: str) -> bool:
