@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.analysis.weights import open_session
 from isocenter.errors import Refused
 from isocenter.record import Finding, Measurement, Urgency, codes
 from isocenter.space import Region, Volume
@@ -132,3 +134,9 @@ class Weighted(_Base):
 
     def run(self, image: Volume, *, weights: Any = None) -> Answer:
         return Answer.none()
+
+
+def said_by(folder: Path) -> float:
+    """What the model in a folder makes of 1."""
+    session = open_session("made", folder)
+    return float(session.run(None, {"x": np.ones((1, 1), np.float32)})[0].ravel()[0])

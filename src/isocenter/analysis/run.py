@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -29,8 +30,9 @@ from isocenter.errors import IsocenterError, LimitReached, Refused
 from isocenter.record import Finding, Map, Measurement, Origin, Outcome, Receipt, Result, Urgency, digest_of
 from isocenter.space import Region, Volume
 
-__all__ = ["Inputs", "Request", "Run", "preload", "run", "run_apart", "warm_up"]
+__all__ = ["Inputs", "Request", "Run", "apart", "preload", "run", "run_apart", "warm_up"]
 
+T = TypeVar("T")
 Inputs = Mapping[str, Any]
 """Need name -> Volume, tuple of Region, or None where an optional need found nothing."""
 
@@ -119,35 +121,56 @@ def run_apart(request: Request) -> Run:
     """Run in a process of its own with the limits of the analysis; whatever happens there, this process goes on."""
     held = load(request.analysis)
     limits: Limits = getattr(held, "limits", Limits())
+    done = _asked(partial(run, replace(request, analysis=address(held)), alone=True), limits)
+    return done if isinstance(done, Run) else _declined(request, held, done, limits.seconds)
+
+
+def apart(work: Callable[[], T], limits: Limits) -> T:
+    """What some work gives, done in a process of its own with limits; whatever happens there, this process goes on.
+
+    Args:
+        work: travels to the other process, and so does what it gives.
+
+    Raises:
+        Refused: it took too long, too much memory, or failed; with the reason.
+    """
+    done = _asked(partial(_boxed, work), limits)
+    if isinstance(done, str):
+        raise Refused("the work in a process of its own", done)
+    return cast("T", done[0])
+
+
+def _boxed(work: Callable[[], Any]) -> tuple[Any]:
+    """Tell an answer from a reason."""
+    return (work(),)
+
+
+def _asked(work: Callable[[], Any], limits: Limits) -> Any:
+    """What some work gives in a process of its own, or in words why it gives nothing."""
     here, there = _context().Pipe(duplex=False)
-    child = _context().Process(target=_apart, args=(there, request, address(held), limits.memory_mib), daemon=True)
+    child = _context().Process(target=_apart, args=(there, work, limits.memory_mib), daemon=True)
     child.start()
     there.close()
     try:
-        if here.poll(limits.seconds):
-            done: Run | str = here.recv()
-            if isinstance(done, Run):
-                return done
-            reason = done
-        else:
-            reason = f"it took more than {limits.seconds:g} s, its limit"
+        return here.recv() if here.poll(limits.seconds) else f"it took more than {limits.seconds:g} s, its limit"
     except EOFError:
         child.join(5)
-        reason = f"its process ended with code {child.exitcode}: out of memory, or a fault in a library"
+        return f"its process ended with code {child.exitcode}: out of memory, or a fault in a library"
     finally:
         here.close()
         if child.is_alive():
             child.kill()
         child.join(5)
-    return _declined(request, held, reason, limits.seconds)
 
 
-def _apart(pipe: Connection, request: Request, where: str, memory_mib: int) -> None:
+def _apart(pipe: Connection, work: Callable[[], Any], memory_mib: int) -> None:
     _limit_memory(memory_mib)
     try:
-        pipe.send(run(replace(request, analysis=where), alone=True))
+        pipe.send(work())
     except MemoryError:
         pipe.send(_over_memory(memory_mib))
+    except IsocenterError as refusal:
+        pipe.send(str(refusal))
     except Exception as fault:  # such as an analysis that cannot be imported here
         pipe.send(f"it could not be run: {type(fault).__name__}: {fault}")
     finally:

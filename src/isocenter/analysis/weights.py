@@ -4,15 +4,56 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from isocenter.analysis.self_contained import must_be_self_contained
-from isocenter.errors import MissingPart, Refused
+from isocenter.errors import LimitReached, MissingPart, Refused
 from isocenter.record import Model, from_plain
 
-__all__ = ["open_session", "models", "model", "record_in", "versions"]
+__all__ = ["open_session", "models", "model", "read_file", "record_in", "versions"]
+
+LARGEST = 2**31
+"""Bytes of a file of weights that is read at once: a protocol buffer cannot hold more."""
+_LONGEST_CARD = 2**24
+
+
+def read_file(path: Path, most: int = LARGEST) -> bytes:
+    """All of a file that may have been put there by anybody, in one look.
+
+    What is read is what was opened: a link, a device or a pipe that takes the place of the file in between is asked
+    what it is by its descriptor, and nothing is waited for.
+
+    Raises:
+        Refused: it is no file, cannot be read, or is cut while it is read. LimitReached: it is larger than `most`.
+        FileNotFoundError: nothing is there.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except FileNotFoundError:
+        raise
+    except OSError as fault:
+        raise Refused(f"{path.name} cannot be read", fault.strerror or str(fault), "look at its folder") from None
+    try:
+        seen = os.fstat(descriptor)
+        if not stat.S_ISREG(seen.st_mode):
+            raise Refused(f"{path.name} is no file", "a device, a pipe or a folder has its name", "put the file there")
+        if seen.st_size > most:
+            raise LimitReached(f"{path.name} has {seen.st_size} bytes", f"at most {most} are read", "export it smaller")
+        parts, size = [], 0
+        while piece := os.read(descriptor, min(1 << 24, most + 1 - size)):
+            parts.append(piece)
+            size += len(piece)
+            if size > most:
+                raise LimitReached(f"{path.name} grows", f"at most {most} bytes are read", "export it smaller")
+        if size < seen.st_size:
+            raise Refused(f"{path.name} was cut while it was read", f"{size} of {seen.st_size} bytes", "try again")
+    finally:
+        os.close(descriptor)
+    return b"".join(parts)
 
 
 def record_in(card: Path) -> Model:
@@ -22,8 +63,8 @@ def record_in(card: Path) -> Model:
         Refused: when it is no record; the message names the file and what is wrong in it.
     """
     try:
-        held: Model = from_plain(Model, json.loads(card.read_text("utf-8")))
-    except (ValueError, Refused) as fault:
+        held: Model = from_plain(Model, json.loads(read_file(card, _LONGEST_CARD)))
+    except (ValueError, Refused, LimitReached, RecursionError) as fault:
         raise Refused(
             f"{card} is no record of a model", str(fault).rstrip("."), "restore the file, or move its folder away"
         ) from fault
@@ -79,15 +120,15 @@ def open_session(name: str, extra: Path | None = None) -> Any:
         Refused: when it is not the file that its card names, or no ONNX at all.
     """
     held, path = model(name, extra)
-    stat = path.stat()
-    return _session(str(path), held.digest, stat.st_mtime_ns, stat.st_size)
+    seen = path.stat()
+    return _session(str(path), held.digest, seen.st_mtime_ns, seen.st_size)
 
 
 @lru_cache(maxsize=8)
 def _session(path: str, digest: str, _mtime: int, _size: int) -> Any:
     import onnxruntime as ort
 
-    data = Path(path).read_bytes()
+    data = read_file(Path(path))
     if data[:2] == b"PK" or (data[:1] == b"\x80" and data[1:2] <= b"\x05"):
         raise Refused(
             f"{Path(path).name} is a pickle or an archive", "opening it could run code", "export the model as ONNX"

@@ -88,11 +88,11 @@ def _must_be_the_network(model: str, against: Path, shelf: Path | None) -> None:
     Raises:
         Refused: other weights, under the name of a recalibration.
     """
-    from isocenter.analysis.weights import models
+    from isocenter.analysis.weights import models, read_file
     from isocenter.errors import Refused
     from isocenter.learn.recalibrate import network_digest
 
-    mine, theirs = models(shelf)[model][1].read_bytes(), (against / "model.onnx").read_bytes()
+    mine, theirs = read_file(models(shelf)[model][1]), read_file(against / "model.onnx")
     if network_digest(mine) != network_digest(theirs):
         raise Refused(
             f"the weights of {model}", "its record says that only the calibration changed, and the network is another",

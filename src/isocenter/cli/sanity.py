@@ -31,6 +31,7 @@ def sanity(
     The verdict is kept in the evidence beside the weights, whichever it is, and decides from then on; with --folder the
     journal of that archive keeps it, too. Other methods are only told. Partners are trained where they are missing.
     """
+    from isocenter.analysis.weights import read_file
     from isocenter.cli.screen import Screen
     from isocenter.govern.policy import HOUSE
     from isocenter.learn.judge import opened
@@ -41,7 +42,7 @@ def sanity(
     held, place = _placed(model, Path(chosen.models) if chosen.models else None, opened)
     names = list(dict.fromkeys([SHOWN[0], *(method or ())]))
     told = films_sanity(
-        held, (place / "model.onnx").read_bytes(), data, partners, names, screen.warn if as_json else screen.say
+        held, read_file(place / "model.onnx"), data, partners, names, screen.warn if as_json else screen.say
     )
     verdict: dict[str, Any] = {**told[0], "map": SHOWN[1], "digest": held.digest}
     kept(place, verdict, map=SHOWN[1])

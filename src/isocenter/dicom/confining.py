@@ -6,14 +6,18 @@ start a shell. Elsewhere, and where the kernel does not offer it, the bounds of 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import platform
 import struct
 import sys
+from collections.abc import Iterator
 
-__all__ = ["bound_memory", "confine"]
+from isocenter.errors import IsocenterError, LimitReached, Refused
+
+__all__ = ["bound_memory", "bounded_memory", "confine"]
 
 _NO_NEW_PRIVILEGES, _SECCOMP, _FILTER = 38, 22, 2  # of prctl
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EPERM
@@ -50,6 +54,50 @@ def bound_memory(more: int) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     wanted = mapped + more
     resource.setrlimit(resource.RLIMIT_AS, (wanted if most < 0 else min(wanted, most), most))
+
+
+@contextlib.contextmanager
+def bounded_memory(more: int = 0) -> Iterator[None]:
+    """Do something with a stranger's file without taking more memory than there is; also as a decorator.
+
+    Args:
+        more: bytes beyond what is mapped now; 0: what the machine has to give at the moment.
+
+    Raises:
+        LimitReached: it asked for more. Refused: a model that ONNX Runtime does not run.
+    """
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    bound_memory(more or _available())
+    try:
+        yield
+    except IsocenterError:
+        raise
+    except Exception as fault:
+        # ONNX Runtime and torch say it in words of their own.
+        if isinstance(fault, MemoryError) or any(word in str(fault).lower() for word in _OUT_OF_MEMORY):
+            raise LimitReached(
+                "it needs more memory than there is", f"{(more or _available()) >> 20} MiB, and it asked for more",
+                "take a smaller model, or fewer images at once",
+            ) from None  # fmt: skip
+        if type(fault).__module__.startswith("onnxruntime"):
+            raise Refused("the model cannot be run on these images", str(fault)[:300], "export it again") from fault
+        raise
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+_OUT_OF_MEMORY = ("bad_alloc", "failed to allocate", "can't allocate memory", "cannot allocate memory")
+
+
+def _available() -> int:
+    with open("/proc/meminfo", encoding="ascii") as meminfo:
+        told = dict(line.split(":", 1) for line in meminfo)
+    return int(told["MemAvailable"].split()[0]) * 1024
 
 
 def _program(machine: int, refused: tuple[int, ...]) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.embedding import embedded, pictures_of
 from isocenter.learn.judge import opened
@@ -21,6 +22,7 @@ from isocenter.methods.selection import RULES, chosen, gain
 __all__ = ["chosen_from", "doubted_in", "gained_in"]
 
 
+@bounded_memory()
 def doubted_in(
     data: Path, model: str | Path, extra: Path | None = None, *, false_alarms: float = 0.05
 ) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def doubted_in(
     }  # fmt: skip
 
 
+@bounded_memory()
 def chosen_from(
     data: Path, known: Path, model: str | Path, extra: Path | None = None, *, n: int = 20, rule: str = "mixed",
     seed: int = 0,
@@ -103,6 +106,7 @@ def chosen_from(
     }  # fmt: skip
 
 
+@bounded_memory()
 def gained_in(
     data: Path, model: str | Path, extra: Path | None = None, *, first: int = 10, batch: int = 10, rounds: int = 8,
     draws: int = 10,

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, LimitReached, NotFound, Refused, WrongState
 from isocenter.learn.federation import Federation, flat, network, poured, recipe_of, shared_names
 from isocenter.learn.secure_sum import floating, sum_of
@@ -331,7 +332,7 @@ class Rounds:
         told = json.loads(held.read_text("utf-8"))
         if told["agreement"] != asdict(self.how):
             raise Conflict(f"another federation in {self._out}", "its agreement was another", "choose another folder")
-        arrays, about = unpacked((self._out / "weights.safetensors").read_bytes())
+        arrays, about = unpacked(read_file(self._out / "weights.safetensors"))
         self.run, self.number, self.rounds = told["run"], told["number"], told["rounds"]
         self.done = int(about["round"])
         self.rounds = self.rounds[: self.done]

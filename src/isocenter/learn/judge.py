@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.weights import models as shelf
 from isocenter.analysis.weights import open_session, record_in
+from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples
 from isocenter.learn.films import read_films
@@ -86,6 +87,7 @@ def judge(model: str | Path, data: Path, split: str | None = None) -> dict[str, 
     return dict(judged(model, data, split).report)
 
 
+@bounded_memory()
 def judged(model: str | Path, data: Path, split: str | None = None, extra: Path | None = None) -> Judged:
     """Measure a model.
 

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused, Unavailable
 from isocenter.learn.examples import Examples, digest_of
 from isocenter.learn.export import exported
@@ -138,7 +139,7 @@ def _one(
         "recipe": hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),
     }  # fmt: skip
     if file.is_file() and beside.is_file():
-        told, data = json.loads(beside.read_text("utf-8")), file.read_bytes()
+        told, data = json.loads(beside.read_text("utf-8")), read_file(file)
         if said.items() <= told.items() and told["digest"] == hashlib.sha256(data).hexdigest():
             progress(f"{role}: taken from {folder}")
             return Partner(role, data, told)

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isocenter.analysis.weights import read_file
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.augment import augmented, moved
 from isocenter.learn.fit import Schedule, descend
@@ -170,7 +171,7 @@ def beginning(folder: Path) -> dict[str, npt.NDArray[Any]]:
     """
     if not (folder / "body.safetensors").is_file():
         raise NotFound(f"a pretraining in '{folder}'", "there is none", "make one with `isocenter pretrain`")
-    return unpacked((folder / "body.safetensors").read_bytes())[0]
+    return unpacked(read_file(folder / "body.safetensors"))[0]
 
 
 def pretrain(

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, Refused
 from isocenter.learn.card import plain_page
 from isocenter.learn.judge import judged, opened
@@ -87,7 +88,7 @@ def recalibrated(
                       "collect more, or choose a way with fewer numbers")  # fmt: skip
     bend = _fitted(cases, np.ones(len(cases), bool), how)
     data_digest, file = digest_of_data(data), _file_of(model, extra)
-    bytes_ = _bent(file.read_bytes(), bend, how, len(cases.classes), "kind" not in old.inputs)
+    bytes_ = _bent(read_file(file), bend, how, len(cases.classes), "kind" not in old.inputs)
     made = _written(old, cases, found.predictions, bend, how, bytes_, out, data_digest)
     if (marks := file.with_name(FILE)).is_file():
         shutil.copyfile(marks, out / FILE)

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.analysis.weights import read_file
 from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.learn.card import page, plain_page
 from isocenter.methods.saliency import alike, deletion, insertion, precision_recall, smooth_noise
@@ -132,7 +133,7 @@ def kept(folder: Path, verdict: Mapping[str, Any], *, map: str) -> Model:
     if not file.is_file() or not weights.is_file():
         raise NotFound(f"a model in '{folder}'", "it is model.onnx with model.json beside it")
     held: Model = from_plain(Model, json.loads(file.read_text("utf-8")))
-    if hashlib.sha256(weights.read_bytes()).hexdigest() != held.digest:
+    if hashlib.sha256(read_file(weights)).hexdigest() != held.digest:
         raise Refused(f"weights in '{folder}'", "they are not those of the record beside them", "restore the file")
     told = held.evidence.get("explanation") or []
     others = [v for v in ([told] if isinstance(told, Mapping) else told) if v.get("map") != map]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import Refused
 from isocenter.learn.cascade import cascade
 from isocenter.learn.examples import Examples, split
@@ -91,6 +92,7 @@ SHOWN = ("class activation", "opacity_sensitivity")
 """The method by which the analysis makes its map, and the map's name."""
 
 
+@bounded_memory()
 def films_sanity(
     model: Model,
     data: bytes,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.learn.tensors import packed, unpacked
 from isocenter.methods.nearest import border, far, nearest, unit
@@ -141,7 +142,7 @@ class Index:
             NotFound: no index there. Refused: its parts do not fit.
         """
         try:
-            arrays, told = unpacked((folder / "index.safetensors").read_bytes())
+            arrays, told = unpacked(read_file(folder / "index.safetensors"))
             said: list[Mapping[str, Any]] = json.loads((folder / "cases.json").read_text("utf-8"))
         except FileNotFoundError:
             raise NotFound(

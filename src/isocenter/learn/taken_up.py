@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from isocenter.analysis.weights import read_file
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.networks import ResidualNet
@@ -34,7 +35,7 @@ def read_back(folder: Path, recipe: Classifier2D, films: Tensor) -> ResidualNet:
     file = folder / "model.onnx"
     if not file.is_file():
         raise NotFound(f"a model in '{folder}'", "it is model.onnx", "give the folder of a classifier of films")
-    graph = onnx.load_model_from_string(file.read_bytes()).graph
+    graph = onnx.load_model_from_string(read_file(file)).graph
     held = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
     kept = [
         tuple(held[name] for name in node.input[1:3])

@@ -7,8 +7,10 @@ same words as where no machine looked. What a case was is what its signed report
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis import weights
+from isocenter.analysis.protocol import Limits
+from isocenter.analysis.run import apart
+from isocenter.dicom.confining import confine
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.policy import Person, must
 from isocenter.methods.nearest import nearest, unit
@@ -38,6 +43,7 @@ _ALL = 10_000_000
 _AT_ONCE = 24  # cases that one question may look at which nobody had looked at; a second or two
 _MOST = 20_000  # embeddings that are kept
 _SIGNED = (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
+_LIMITS = Limits(memory_mib=2048, seconds=60.0)
 _NOT = "no answer of a model that has an embedding can be seen of this study"
 
 
@@ -78,16 +84,14 @@ class Likening:
             return {"analysis": "", "cases": [], "looked_at": 0, "of": 0, "because": _NOT}
         model, result = held
         analysis = machine_of(result)[0]
-        mine = self._row(study_uid, result, model)
         known = self._known(study_uid, analysis, model, who)
-        rows, cases, fresh = [], [], 0
+        fresh = [uid for uid in known if (uid, model.digest) not in self._rows][:_AT_ONCE]
+        self._look_at({study_uid: result} | {uid: known[uid][1] for uid in fresh}, model)
+        mine, rows, cases = self._rows[study_uid, model.digest], [], []
         for uid, (event, theirs) in known.items():
-            key = (uid, model.digest)
-            if key not in self._rows:
-                if fresh >= _AT_ONCE:
-                    continue
-                fresh += 1
-            row = self._row(uid, theirs, model)
+            if (uid, model.digest) not in self._rows:
+                continue
+            row = self._rows[uid, model.digest]
             cases.append((uid, event, theirs, row))
             if row is not None:
                 rows.append((len(cases) - 1, row))
@@ -143,25 +147,29 @@ class Likening:
                     break
         return found
 
-    def _row(self, uid: str, result: Result, model: Model) -> npt.NDArray[np.float32] | None:
-        """The embedding of a study's film; None where it cannot be read any more."""
-        key = (uid, model.digest)
-        if key not in self._rows:
+    def _look_at(self, wanted: Mapping[str, Result], model: Model) -> None:
+        """Keep the embeddings of studies' films that are not known yet; None where a film cannot be read any more.
+
+        The model runs in a process of its own, with limits: weights of strangers may ask for any amount of memory.
+        """
+        films: dict[str, npt.NDArray[np.float32]] = {}
+        for uid, result in wanted.items():
+            if (uid, model.digest) in self._rows:
+                continue
             while len(self._rows) >= _MOST:
                 self._rows.pop(next(iter(self._rows)))
-            try:
-                self._rows[key] = self._embedded(uid, result.receipt.series[0], model)
-            except IsocenterError:
-                self._rows[key] = None
-        return self._rows[key]
-
-    def _embedded(self, uid: str, series_uid: str, model: Model) -> npt.NDArray[np.float32] | None:
-        series = next((s for s in self.index.study(uid).series if s.uid == series_uid), None)
-        if series is None:
-            return None
-        session = weights.open_session(model.name, Path(self.shelf) if self.shelf else None)
-        film = prepared(volumes_of(series, self.blobs.get)[0].array[0], int(model.inputs["size"]))
-        return np.asarray(session.run(["embedding"], {"image": film[None, None]})[0][0], np.float32)
+            self._rows[uid, model.digest] = None
+            with contextlib.suppress(IsocenterError):
+                series = next((s for s in self.index.study(uid).series if s.uid == result.receipt.series[0]), None)
+                if series is not None:
+                    films[uid] = prepared(volumes_of(series, self.blobs.get)[0].array[0], int(model.inputs["size"]))
+        if not films:
+            return
+        try:
+            rows = apart(partial(_embedded, model.name, self.shelf, list(films.values())), _LIMITS)
+        except Refused:
+            return  # as with a film that cannot be read: it is compared with nothing
+        self._rows |= {(uid, model.digest): row for uid, row in zip(films, rows, strict=True)}
 
     def _case(self, uid: str, event: Event, result: Result, analysis: str, distance: float) -> dict[str, Any]:
         call = next(c for c in event.details["calls"] if c["analysis"] == analysis)
@@ -172,3 +180,10 @@ class Likening:
             "words": named if call["final"] else f"no {named.lower()}", "by": event.who,
             "signed": event.time.isoformat(), "distance": round(distance, 4),
         }  # fmt: skip
+
+
+def _embedded(name: str, shelf: str, films: list[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+    """Where films lie in the eyes of a model; in the process in which it is called nothing else is done any more."""
+    session = weights.open_session(name, Path(shelf) if shelf else None)
+    confine()
+    return [np.asarray(session.run(["embedding"], {"image": f[None, None]})[0][0], np.float32) for f in films]
