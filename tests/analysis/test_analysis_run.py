@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from isocenter.analysis import registry, weights
-from isocenter.analysis.run import Request, run, run_apart
+from isocenter.analysis.run import Request, _as, run, run_apart
 from isocenter.errors import MissingPart, NotFound, Refused
 from isocenter.record import Model, Outcome, Result, Urgency, from_plain, to_plain
 from isocenter.space import Geometry, Volume
@@ -87,12 +87,34 @@ def test_whatever_goes_wrong_is_a_declined_answer_that_says_so(name: str, word: 
 
 @pytest.mark.parametrize(
     ("given", "word"),
-    [({"abov": 1}, "bright has above, mode"), ({"above": "x"}, "must be a float"), ({"mode": "c"}, "one of a, b")],
+    [({"abov": 1}, "bright has above, mode"), ({"above": "x"}, "must be a number"), ({"mode": "c"}, "one of a, b")],
 )
 def test_wrong_parameters_are_refused_by_name(given: dict[str, Any], word: str) -> None:
     result = run(request("Bright", **given)).result
     assert result.outcome is Outcome.DECLINED
     assert word in result.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "taken"),
+    [
+        (bool, "false", False), (bool, "No", False), (bool, "0", False), (bool, "yes", True), (bool, True, True),
+        (bool, 1, True), (int, "12", 12), (int, 3.0, 3), (float, "-2.5", -2.5), (float, 3, 3), (str, "a, b", "a, b"),
+        (str, (12, 10, 14), "12, 10, 14"), (str, 4.0, "4.0"),
+    ],
+)  # fmt: skip
+def test_a_parameter_is_taken_as_its_kind_however_it_was_written(kind: type, given: Any, taken: Any) -> None:
+    found = _as(kind, given)
+    assert found == taken and (kind is float or type(found) is kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [(bool, "maybe"), (bool, ""), (int, "2.5"), (int, True), (float, "nan"), (float, "1,5"), (float, False)],
+)
+def test_what_is_none_of_a_parameters_kind_is_refused(kind: type, given: Any) -> None:
+    with pytest.raises(ValueError, match=r"^"):
+        _as(kind, given)
 
 
 def test_a_run_apart_gives_the_same_as_a_run_here() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pydicom
 import pytest
 from real_series import loaded
+from typer.testing import CliRunner
 
 from isocenter.analysis.plan import plan
 from isocenter.analysis.run import Request, run
@@ -19,13 +21,14 @@ from isocenter.catalogue.fetal_biometry import AGE, BIOMETRY, WEIGHT, FetalBiome
 from isocenter.catalogue.liver_stiffness import LiverStiffness
 from isocenter.catalogue.thyroid_nodule import ThyroidNodule
 from isocenter.catalogue.ultrasound_speckle import SHAPE, UltrasoundSpeckle
+from isocenter.cli import app
 from isocenter.dicom.header import merge, read_header
 from isocenter.errors import Refused
 from isocenter.forms import seg
 from isocenter.record import Finding, Origin, Outcome, Result, codes
 from isocenter.site.loading import Loading, read_folder
 from isocenter.space import Axis, Geometry, Reference, Region, Volume
-from isocenter.testing.phantoms import fetus
+from isocenter.testing.phantoms import fetus, ultrasound
 
 PLANE = Geometry.regular(shape=(1, 120, 160), spacing_mm=(1.0, 0.2, 0.2), reference=Reference.PLANE)
 ROW, COLUMN = np.indices(PLANE.shape[1:])
@@ -193,3 +196,20 @@ def test_speckle_takes_no_colour_and_no_white() -> None:
     film = Volume(np.stack([PICTURE] * 2), PLANE, axes=(Axis("time", (0.0, 1.0), "s"),))
     with pytest.raises(Refused, match="a film of 2 frames"):
         UltrasoundSpeckle().run(film, (disc(5.0),), dynamic_range_db=60.0)
+
+
+def test_lists_of_numbers_and_no_are_understood_on_the_command_line(tmp_path: Path) -> None:
+    """As the pages write them: three dimensions with commas between, and a focus that is not there."""
+    for n, data in enumerate(ultrasound.patient(seed=1).files):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        if ds.Modality == "US":
+            ds.BodyPartExamined = "THYROID"
+            ds.save_as(tmp_path / f"{n}.dcm")
+    seen = ["composition=mixed", "echogenicity=isoechoic", "shape=wider than tall", "margin=smooth"]
+    more = ["sizes_mm=26, 20, 15", "sizes_before_mm=20, 16, 15", "punctate_foci=false", "macrocalcifications=no"]
+    said = [part for one in (*seen, *more) for part in ("--set", one)]
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "thyroid_nodule", "--json", *said])
+    (result,) = json.loads(done.stdout)
+    assert result["answer"] == "found", result["reasons"]
+    words = result["findings"][0]["words"]
+    assert "TR2, not suspicious, 2 points" in words and "26 mm: no aspiration" in words and "Grown (2 of 3" in words

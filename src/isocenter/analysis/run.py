@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import multiprocessing
 import resource
 import sys
@@ -224,6 +225,37 @@ def _over_memory(memory_mib: int) -> str:
     return str(LimitReached(f"it needed more than {memory_mib} MiB of memory", "its limit", "crop the series"))
 
 
+_KINDS: Mapping[type, str] = {bool: "yes or no", int: "a whole number", float: "a number", str: "a word or text"}
+_YES, _NO = frozenset({"yes", "true", "on", "1"}), frozenset({"no", "false", "off", "0"})
+
+
+def _as(kind: type, value: Any) -> Any:
+    """A value as a parameter's kind takes it: from a command or a form everything comes as text.
+
+    >>> _as(bool, "false"), _as(int, "12"), _as(float, "1.5"), _as(str, (12, 10))
+    (False, 12, 1.5, '12, 10')
+
+    Raises:
+        ValueError: for what is none of the kind.
+    """
+    said = value.strip().casefold() if isinstance(value, str) else value
+    if kind is bool and not isinstance(value, bool):
+        if str(said) not in _YES | _NO:
+            raise ValueError(said)
+        return str(said) in _YES
+    if kind in (int, float) and isinstance(value, bool):
+        raise ValueError(said)
+    if kind is int and not isinstance(value, int):
+        if not float(said).is_integer():
+            raise ValueError(said)
+        return int(float(said))
+    if kind is float and math.isnan(float(said)):
+        raise ValueError(said)
+    if kind is str and isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, kind) else kind(value)
+
+
 def _chosen(held: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
     known = {p.name: p for p in parameters(held)}
     for name in given:
@@ -233,9 +265,9 @@ def _chosen(held: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, p in known.items():
         value = given.get(name, p.default)
         try:
-            chosen[name] = value if value is None or isinstance(value, p.kind) else p.kind(value)
-        except (TypeError, ValueError) as wrong:
-            raise Refused(f"{name} = {value!r}", f"it must be a {p.kind.__name__}") from wrong
+            chosen[name] = value if value is None else _as(p.kind, value)
+        except (TypeError, ValueError, OverflowError) as wrong:
+            raise Refused(f"{name} = {value!r}", f"it must be {_KINDS.get(p.kind, p.kind.__name__)}") from wrong
         if p.choices and chosen[name] not in p.choices:
             raise Refused(f"{name} = {value!r}", f"it must be one of {', '.join(map(str, p.choices))}")
     return chosen

@@ -237,11 +237,23 @@ def _words(held: Held, said: list[Measurement], weight: fetal.Weight | None, wee
     parts = [f"{what} {mm:.0f} mm" for what, (mm, _) in held.items()]
     if weight is not None:
         parts.append(f"estimated weight {weight.grams:.0f} g")
-    at = next((f"{m.percentile:.0f}th centile" for m in said if m.what == WEIGHT and m.percentile is not None), "")
+    at = next((f"{_ordinal(m.percentile)} centile" for m in said if m.what == WEIGHT and m.percentile is not None), "")
     if weeks:
         return f"{', '.join(parts)}{f' ({at})' if at else ''} at {weeks:.1f} weeks, {standard}."
     days = next(m.value for m in said if m.what == AGE)
     return f"{', '.join(parts)}; estimated age {int(days // 7)} weeks {int(days % 7)} days, {standard}."
+
+
+def _ordinal(percentile: float) -> str:
+    """A centile as it is spoken.
+
+    >>> [_ordinal(p) for p in (0.2, 1.0, 2.4, 12.0, 42.2, 53.0, 99.9)]
+    ['below 1st', '1st', '2nd', '12th', '42nd', '53rd', 'above 99th']
+    """
+    n = round(percentile)
+    if n < 1 or n > 99:
+        return "below 1st" if n < 1 else "above 99th"
+    return f"{n}{'th' if 10 < n < 14 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
 
 
 def _chart(held: Held, weeks: float) -> Curve:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -59,7 +60,7 @@ class LiverStiffness:
         if unit == "not stated":
             raise Refused("readings without a unit", "5 kPa and 5 m/s are a healthy liver and none", "say kPa or m/s")
         try:
-            values = tuple(float(part) for part in readings.replace(";", ",").split(",") if part.strip())
+            values = tuple(float(part) for part in re.split(r"[,;\s]+", readings.strip()) if part)
         except ValueError as wrong:
             raise Refused(f"readings '{readings}'", "numbers with commas between are read") from wrong
         held = shear_wave.summary(values, unit=unit)

@@ -88,8 +88,11 @@ def _must_be_a_study(what: str) -> None:
 
 
 def _parameters(given: list[str]) -> dict[str, Any]:
-    import ast
+    """Values as they were written; the analysis knows which are numbers, words or yes and no.
 
+    >>> _parameters(["sizes_mm=12, 10, 14", "smoker=no"])
+    {'sizes_mm': '12, 10, 14', 'smoker': 'no'}
+    """
     from isocenter.errors import Refused
 
     chosen: dict[str, Any] = {}
@@ -97,10 +100,7 @@ def _parameters(given: list[str]) -> dict[str, Any]:
         name, equals, value = part.partition("=")
         if not equals:
             raise Refused(f"--set {part}", "it is not name=value")
-        try:
-            chosen[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            chosen[name] = value  # a word
+        chosen[name.strip()] = value.strip()
     return chosen
 
 
