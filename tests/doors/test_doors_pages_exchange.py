@@ -18,7 +18,7 @@ from isocenter.site.committing import Committing, request_of
 from isocenter.site.verbs import Site
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "site"))
-from rejecting_samples import files, given, opened
+from rejecting_samples import files, given, link_in, opened
 
 ADT = (
     b"MSH|^~\\&|HIS|WARD|ISOCENTER||20261126081500||ADT^A08|%s|P|2.5\rEVN|A08\r"
@@ -31,7 +31,7 @@ HIS = Person("HL7", Role.SERVICE)
 def site(tmp_path: Path) -> Iterator[Site]:
     with opened(tmp_path) as one:
         for name, role in (("anna", Role.ADMIN), ("ito", Role.READER), ("gray", Role.RESEARCHER)):
-            one.add_person(name, role, "a long sentence to sign in", who=HOUSE)
+            link_in(one, name, role)
         yield one
 
 

@@ -15,7 +15,7 @@ from isocenter.record.order import read_order
 from isocenter.site.verbs import Site
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "site"))
-from rejecting_samples import files, given, opened
+from rejecting_samples import files, given, link_in, opened
 
 SCANNER = Person("CT1", Role.SERVICE)
 
@@ -24,7 +24,7 @@ SCANNER = Person("CT1", Role.SERVICE)
 def site(tmp_path: Path) -> Iterator[Site]:
     with opened(tmp_path) as one:
         for name, role in (("anna", Role.ADMIN), ("ito", Role.READER), ("gray", Role.RESEARCHER)):
-            one.add_person(name, role, "a long sentence to sign in", who=HOUSE)
+            link_in(one, name, role)
         yield one
 
 

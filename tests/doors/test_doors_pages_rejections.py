@@ -10,18 +10,18 @@ import pytest
 from browser_for_pages import Browser
 
 from isocenter.doors.pages import application
-from isocenter.govern.policy import HOUSE, Role
+from isocenter.govern.policy import Role
 from isocenter.site.verbs import Site
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "site"))
-from rejecting_samples import files, given, opened, sop_of
+from rejecting_samples import files, given, link_in, opened, sop_of
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     with opened(tmp_path) as one:
         for name, role in (("anna", Role.ADMIN), ("bert", Role.ADMIN), ("lee", Role.RESEARCHER)):
-            one.add_person(name, role, "a long sentence to sign in", who=HOUSE)
+            link_in(one, name, role)
         yield one
 
 

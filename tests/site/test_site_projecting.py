@@ -10,10 +10,11 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from rejecting_samples import link_in
 
 from isocenter.app import House, open_house
 from isocenter.errors import Forbidden, NotFound, Refused, WrongState
-from isocenter.govern.policy import HOUSE, Owner, Person, Role
+from isocenter.govern.policy import Owner, Person, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
@@ -51,7 +52,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     site = held.site
     site.clock = Clock()
     for person in (ITO, GRAY, CHIEF):
-        site.add_person(person.name, person.role, "a long sentence to sign in", who=HOUSE)
+        link_in(site, person.name, person.role)
     site.projects.found("trial", "a trial", keeper="chief", who=CHIEF)
     site.projects.rule("trial", "MR1", who=CHIEF)
     site.projects.join("trial", "gray", Role.READER, who=CHIEF)
