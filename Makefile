@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS ?= test
+WORKERS ?= 4
+# Room for what tests write (2 GB) beside what they compute with; empty where that is not here, and the disk is taken.
+IN_MEMORY := $(shell [ -w /dev/shm ] && awk '/^MemAvailable/ && $$2 > 12000000 { print "/dev/shm" }' /proc/meminfo)
 # What the environment was made for: other extras, or a change of what they are made from, make it anew.
 comma  := ,
 STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
@@ -18,9 +21,12 @@ serve: $(VENV)/.made-core
 
 # The browser driver keeps an event loop of its own for the whole process, so those tests have a process to themselves.
 # Servers, a browser and workers share two cores: what fails once is asked once more, and the end says that it was (-rR).
-# Much of a test is waiting for a disk or another process, so that three at a time keep two cores busy.
+# Much of a test is waiting for another process, so that four at a time keep two cores busy. What tests write goes to
+# memory where there is enough of it, since every archive waits for its flushes: the tests of power cuts have a disk of
+# their own that forgets, and those that kill ask only what is left after a process, which is the same in memory.
+test browser: export PYTEST_DEBUG_TEMPROOT := $(IN_MEMORY)
 test: $(STAMP) check ## checks, then every test
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
 	  --reruns 1 -rR $(ARGS)
 	$(BIN)/python -m pytest -m "browser and not slow" --reruns 1 -rR tests/browser $(ARGS)
 
