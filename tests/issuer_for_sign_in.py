@@ -88,3 +88,13 @@ class Issuer(httpx.BaseTransport):
         if asked is None or digest != asked["code_challenge"] or told["redirect_uri"] != asked["redirect_uri"]:
             return httpx.Response(400, json={"error": "invalid_grant"})
         return httpx.Response(200, json={"id_token": signed(claims(asked["nonce"], **self.says)), "access_token": "x"})
+
+
+def notice(**more: Any) -> dict[str, Any]:
+    """What a good logout token says; None takes a claim out."""
+    at = int(NOW.timestamp())
+    told = {
+        "iss": ISSUER, "aud": CLIENT, "sub": "u-1", "iat": at, "exp": at + 120, "jti": "n-1",
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+    }  # fmt: skip
+    return {k: v for k, v in {**told, **more}.items() if v is not None}

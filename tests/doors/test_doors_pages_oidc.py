@@ -21,7 +21,7 @@ from isocenter.govern.policy import HOUSE, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
 from isocenter.site.verbs import Site
-from issuer_for_sign_in import CLIENT, ISSUER, NOW, Issuer
+from issuer_for_sign_in import CLIENT, ISSUER, NOW, Issuer, claims, notice, signed
 
 TABLE = read_table("it=admin,radiologists=reader", claim="groups", name="preferred_username")
 
@@ -158,3 +158,70 @@ def test_services_that_are_not_to_be_trusted_are_not_asked(world: tuple[Site, Is
     )
     with pytest.raises(Unavailable):
         gone.keys("r1")
+
+
+def _end(browser: Browser, token: str, **rest: Any) -> httpx.Response:
+    form = {"logout_token": token}
+    return browser.ask("POST", "/sign-in/oidc/ended", origin=None, **{"data": form, **rest})
+
+
+def test_who_is_signed_out_there_is_signed_out_here_at_once_and_a_notice_is_heard_once(
+    world: tuple[Site, Issuer, Any],
+) -> None:
+    site, issuer, app = world
+    service, browsers = Browser(app, address="198.51.100.7"), []
+    for session in ("s-1", "s-2", "s-3"):
+        issuer.says = {"sid": session}
+        browsers.append(Browser(app))
+        assert _in(browsers[-1], issuer).status_code == 303
+    other = Browser(app)
+    issuer.says = {"sub": "u-2", "preferred_username": "eva", "sid": "s-9"}
+    _in(other, issuer)
+    lee = Browser(app)
+    assert lee.post("/api/sign-in", {"name": "lee", "password": "a long enough password"}).status_code == 200
+
+    def here() -> list[int]:
+        return [b.get("/api/me").status_code for b in (*browsers, other, lee)]
+
+    one = signed(notice(sid="s-1", sub=None))
+    answer = _end(service, one)
+    assert answer.status_code == 200 and answer.headers["cache-control"] == "no-store"
+    assert here() == [401, 200, 200, 200, 200]
+    issuer.says = {"sid": "s-1"}
+    assert _in(browsers[0], issuer).status_code == 303
+    assert _end(service, one).status_code == 400 and here() == [200] * 5, "it was heard before"
+    # After a restart, too: what is remembered stands in the journal.
+    site._entrance.__post_init__()
+    assert _end(service, one).status_code == 400 and here() == [200] * 5
+    assert _end(service, signed(notice(jti="n-2", sid="s-2", sub="u-2"))).status_code == 200
+    assert here() == [200] * 5, "a session and a person that do not belong together end nothing"
+    assert _end(service, signed(notice(jti="n-3"))).status_code == 200
+    assert here() == [401, 401, 401, 200, 200], "all of one person, and of nobody else"
+    assert _end(service, signed(notice(jti="n-4", sub="lee"))).status_code == 200
+    assert here()[-1] == 200, "whoever came by password is not the service's to sign out"
+    site._entrance.__post_init__()
+    assert here() == [401, 401, 401, 200, 200], "who has left stays out after a restart"
+    left = [s.event for s in site.journal.since(kinds=(Kind.SIGNED_OUT,))]
+    assert [e.who for e in left if e.details.get("session")] == ["ito"] * 4
+    assert {e.details["by"] for e in left} == {"sign-in service"}
+
+
+def test_a_notice_that_proves_nothing_ends_nothing_and_is_told_to_the_journal(world: tuple[Site, Issuer, Any]) -> None:
+    site, issuer, app = world
+    browser, service = Browser(app), Browser(app)
+    _in(browser, issuer)
+    good = signed(notice())
+    for bad in (
+        _end(service, signed(notice(aud="pacs"))), _end(service, signed(claims("n"))), _end(service, "x"),
+        _end(service, "", data={}), _end(service, "", data={"logout_token": [good, good]}),
+        _end(service, "", content=b"logout_token=" + b"x" * 70_000, data=None),
+        _end(service, "", content=b"&".join([b"a=1"] * 50), data=None),
+    ):  # fmt: skip
+        assert bad.status_code == 400 and bad.json()["error"] == "invalid_request", bad.text
+    assert browser.ask("POST", "/sign-in/oidc/ended", origin="https://evil.example", data={"logout_token": good}
+                       ).status_code == 403, "a page of a stranger cannot bring it"  # fmt: skip
+    assert browser.get("/api/me").status_code == 200
+    causes = [s.event.details["cause"] for s in site.journal.since(kinds=(Kind.SIGN_IN_REFUSED,))]
+    assert len(causes) == 7 and all(c.startswith("back-channel logout: ") for c in causes)
+    plain = application(site, demo=False, clock=lambda: NOW)
+    assert _end(Browser(plain), good).status_code == 400, "no service is set up"

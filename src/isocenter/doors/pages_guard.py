@@ -56,6 +56,8 @@ _HEADERS = (
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
 )
 _ONLY_TLS = (("strict-transport-security", "max-age=31536000"),)
+_PROVES_ITSELF = frozenset({"/sign-in/oidc/ended"})
+"""Where a program writes that brings neither cookie nor authorization, but a signed token in what it writes."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _STATUS: tuple[tuple[type[IsocenterError], int], ...] = (
     (Conflict, 409),
@@ -157,7 +159,8 @@ class Guard:
                 "use localhost, or add the name to the setting 'names'",
                 kind="Refused",
             )
-        if scope["method"] not in _SAFE and not _same_origin(headers, host):
+        alone = scope["path"] in _PROVES_ITSELF and "origin" not in headers
+        if scope["method"] not in _SAFE and not alone and not _same_origin(headers, host):
             return 403, error_body(
                 "this write does not come from a page of this server",
                 "a stranger's page could otherwise act in your name",

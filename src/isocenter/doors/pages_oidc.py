@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from isocenter.doors.oidc_client import Provider
 from isocenter.doors.pages_people import LEFT, address_of, remember
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.errors import Forbidden
-from isocenter.govern.oidc import NotProven, Waiting, account_of, head_of, read_token
+from isocenter.govern.oidc import NotProven, Waiting, account_of, head_of, read_logout, read_token
 from isocenter.govern.policy import Person
 
 __all__ = ["Way", "router"]
@@ -21,6 +22,7 @@ router = APIRouter()
 
 COOKIE = "isocenter-oidc"
 _PATH = "/sign-in/oidc"
+_LONGEST_NOTICE = 1 << 16
 _Text = Annotated[str, Query(max_length=4096)]
 
 
@@ -98,7 +100,10 @@ def back(
             token, way.provider.keys(str(head_of(token).get("kid", ""))), issuer=way.provider.issuer,
             client=way.provider.client, nonce=asked.nonce, now=now,
         )  # fmt: skip
-        session = entrance.sign_in_by_service(*account_of(claims, way.provider.table), address=address)
+        there = claims.get("sid")
+        session = entrance.sign_in_by_service(
+            *account_of(claims, way.provider.table), address=address, session=there if isinstance(there, str) else ""
+        )
     except Forbidden as refused:
         entrance.sign_in_refused(refused.cause if isinstance(refused, NotProven) else refused.why, address=address)
         raise
@@ -107,6 +112,46 @@ def back(
     answer.delete_cookie(COOKIE, path=_PATH)
     remember(answer, request, session)
     return answer
+
+
+@router.post(f"{_PATH}/ended", include_in_schema=False)
+async def ended(request: Request, site: SiteHere, _: Annotated[Person, needs("sign_in")]) -> Response:
+    """The service itself says that somebody has signed out there, or was shut out (back-channel logout)."""
+    from starlette.concurrency import run_in_threadpool
+
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LONGEST_NOTICE:
+            break
+    return await run_in_threadpool(_heard, request, site, bytes(body))
+
+
+def _heard(request: Request, here: PagesSite, body: bytes) -> Response:
+    way, address = _way(request), address_of(request)
+    if way is None:
+        return _not_heard("no sign-in service is set up here")
+    try:
+        if len(body) > _LONGEST_NOTICE:
+            raise NotProven("a notice that is too long")
+        given = parse_qs(body.decode("ascii", "replace"), max_num_fields=20).get("logout_token", [])
+        if len(given) != 1:
+            raise NotProven("a notice without one logout token")
+        said = read_logout(
+            given[0], way.provider.keys(str(head_of(given[0]).get("kid", ""))), issuer=way.provider.issuer,
+            client=way.provider.client, now=request.app.state.clock(),
+        )  # fmt: skip
+        here.signed_out_by_service(said, address=address)
+    except (NotProven, ValueError) as refused:
+        cause = refused.cause if isinstance(refused, NotProven) else "a form that is none"
+        here.sign_in_refused(f"back-channel logout: {cause}", address=address)
+        return _not_heard("the notice could not be proven")
+    return Response(status_code=200)
+
+
+def _not_heard(why: str) -> Response:
+    # The words of the standard, which a service looks for; the guard adds that nothing is to be kept.
+    return JSONResponse({"error": "invalid_request", "error_description": why}, status_code=400)
 
 
 def _way(request: Request) -> Way | None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from isocenter.errors import IsocenterError
 from isocenter.forms.registration import Joined
+from isocenter.govern.oidc import Ended
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.comparison import Compared
 from isocenter.reading.confirmed import Confirmed
@@ -99,8 +100,11 @@ class PagesSite(Protocol):
     def sign_in_by_link(self, link: str, *, address: str) -> str:
         """A session token for a one-time link."""
 
-    def sign_in_by_service(self, identity: str, name: str, role: Role, *, address: str) -> str:
+    def sign_in_by_service(self, identity: str, name: str, role: Role, *, address: str, session: str = "") -> str:
         """A session token for somebody whom the site's sign-in service has proven."""
+
+    def signed_out_by_service(self, ended: Ended, *, address: str) -> int:
+        """The sign-in service says that a session there has ended; how many ended here."""
 
     def sign_in_refused(self, cause: str, *, address: str) -> None:
         """A sign-in was not proven."""

@@ -5,7 +5,8 @@ a verifier that never left the server, and the ID token has to be signed by a ke
 answer to this very sign-in, and now. Who somebody is are issuer and subject together; the name is only what is shown. A
 role comes from an explicit table of claims; who stands in none of its lines is refused.
 
-Sources: OpenID Connect Core 1.0 section 3.1.3.7; RFC 7636 (PKCE, S256); RFC 8725 (JWT best practices); RFC 9207 (iss).
+Sources: OpenID Connect Core 1.0 section 3.1.3.7; OpenID Connect Back-Channel Logout 1.0 section 2.6;
+RFC 7636 (PKCE, S256); RFC 8725 (JWT best practices); RFC 9207 (iss).
 """
 
 from __future__ import annotations
@@ -26,10 +27,16 @@ from isocenter.errors import Forbidden, Refused
 from isocenter.govern.people import secret_digest
 from isocenter.govern.policy import Role
 
-__all__ = ["ALGORITHMS", "Asked", "NotProven", "Table", "Waiting", "account_of", "head_of", "read_table", "read_token"]
+__all__ = [
+    "ALGORITHMS", "Asked", "Ended", "NotProven", "Table", "Waiting", "account_of", "head_of", "read_logout",
+    "read_table", "read_token",
+]  # fmt: skip
 
 ALGORITHMS = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}
 """What a token may be signed with, each with the kind of key that belongs to it; nothing with a shared secret."""
+
+LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
+"""The event that a logout token tells."""
 
 _LEEWAY = timedelta(seconds=60)
 _OLDEST = timedelta(minutes=10)  # a token that was made longer ago answers no sign-in of now
@@ -134,13 +141,69 @@ def read_token(
     Raises:
         NotProven: in the same words whatever is wrong; `cause` names it.
     """
+    claims = _signed(token, keys, ("JWT",))
+    _check_addressed(claims, issuer, client)
+    said = claims.get("nonce")
+    if not isinstance(said, str) or not hmac.compare_digest(said.encode("utf-8", "replace"), nonce.encode()):
+        raise NotProven("the answer to another sign-in")
+    _check_subject(claims)
+    _check_times(claims, now)
+    return claims
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a sign-in service says has ended there.
+
+    Args:
+        identity: digest of issuer and subject, as `account_of` gives it; empty where only a session is named.
+        session: of the service; empty where everything of the subject has ended.
+        once: digest of the token's own name, which is heard once.
+    """
+
+    identity: str
+    session: str
+    once: str
+
+
+def read_logout(
+    token: str, keys: Sequence[Mapping[str, Any]], *, issuer: str, client: str, now: datetime
+) -> Ended:  # fmt: skip
+    """What a logout token says that proves itself (OpenID Connect Back-Channel Logout 1.0, section 2.6).
+
+    That it was not heard before is for whoever keeps `once`.
+
+    Raises:
+        NotProven: in the same words whatever is wrong; `cause` names it.
+    """
+    claims = _signed(token, keys, ("LOGOUT+JWT", "JWT"))
+    _check_addressed(claims, issuer, client)
+    events = claims.get("events")
+    if not isinstance(events, dict) or not isinstance(events.get(LOGOUT), dict):
+        raise NotProven("a token that ends nothing")
+    if "nonce" in claims:
+        raise NotProven("a token of a sign-in")  # an ID token must not sign anybody out
+    name, session = claims.get("jti"), claims.get("sid", "")
+    if not isinstance(name, str) or not 0 < len(name) <= 255:
+        raise NotProven("a token without a name of its own")
+    if not isinstance(session, str) or len(session) > 255 or ("sid" in claims and not session):
+        raise NotProven("a session that is none")
+    if not session or "sub" in claims:
+        _check_subject(claims)
+    _check_times(claims, now)
+    identity = secret_digest(json.dumps([issuer, claims["sub"]])) if "sub" in claims else ""
+    return Ended(identity, session, secret_digest(json.dumps([issuer, name])))
+
+
+def _signed(token: str, keys: Sequence[Mapping[str, Any]], types: Sequence[str]) -> dict[str, Any]:
+    """The claims of a token that a published key has signed."""
     import jwt
 
     head = head_of(token)
     algorithm = head.get("alg")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise NotProven(f"signed by the algorithm {str(algorithm)[:20]!r}")
-    if str(head.get("typ", "JWT")).upper() != "JWT" or "crit" in head or "b64" in head:
+    if str(head.get("typ", "JWT")).upper() not in types or "crit" in head or "b64" in head:
         raise NotProven("a token of another kind")
     key = _key(head.get("kid"), algorithm, keys)
     try:
@@ -151,7 +214,6 @@ def read_token(
         raise NotProven(f"the signature does not fit ({type(wrong).__name__})") from None
     if not isinstance(claims, dict):
         raise NotProven("claims that are none")
-    _check(claims, issuer, client, nonce, now)
     return claims
 
 
@@ -192,7 +254,7 @@ def _key(kid: Any, algorithm: str, keys: Sequence[Mapping[str, Any]]) -> Mapping
     return key
 
 
-def _check(claims: Mapping[str, Any], issuer: str, client: str, nonce: str, now: datetime) -> None:
+def _check_addressed(claims: Mapping[str, Any], issuer: str, client: str) -> None:
     audience = claims.get("aud")
     named = [audience] if isinstance(audience, str) else audience if isinstance(audience, list) else []
     if claims.get("iss") != issuer:
@@ -201,11 +263,14 @@ def _check(claims: Mapping[str, Any], issuer: str, client: str, nonce: str, now:
         raise NotProven("made for somebody else")
     if (len(named) > 1 or "azp" in claims) and claims.get("azp") != client:
         raise NotProven("asked for by somebody else")
-    said = claims.get("nonce")
-    if not isinstance(said, str) or not hmac.compare_digest(said.encode("utf-8", "replace"), nonce.encode()):
-        raise NotProven("the answer to another sign-in")
+
+
+def _check_subject(claims: Mapping[str, Any]) -> None:
     if not isinstance(claims.get("sub"), str) or not 0 < len(claims["sub"]) <= 255:
         raise NotProven("about nobody")
+
+
+def _check_times(claims: Mapping[str, Any], now: datetime) -> None:
     moment, leeway = now.timestamp(), _LEEWAY.total_seconds()
     if moment >= _seconds(claims, "exp") + leeway:
         raise NotProven("it has expired")

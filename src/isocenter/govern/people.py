@@ -219,6 +219,12 @@ class Sessions:
                 del self._kept[digest]
         return len(ended)
 
+    def end_some(self, digests: Iterable[str]) -> None:
+        """End sessions by what is kept of their tokens."""
+        with self._lock:
+            for digest in digests:
+                self._kept.pop(digest, None)
+
     def restore(self, sessions: Iterable[Session], now: datetime) -> None:
         """Take up sessions that the journal remembers after a restart; those that have expired stay out."""
         with self._lock:

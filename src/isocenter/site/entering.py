@@ -7,15 +7,16 @@ and nobody who reads the journal can sign in with it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import Forbidden
 from isocenter.govern import people
+from isocenter.govern.oidc import Ended, NotProven
 from isocenter.govern.policy import HOUSE, NOBODY, Person, Role
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Kind, Sealed
 
 if TYPE_CHECKING:
     from isocenter.store.index import Index
@@ -85,10 +86,11 @@ class Entrance:
         """
         return self._begin(self._links.redeem(link, self.clock()), address)
 
-    def by_service(self, identity: str, name: str, role: Role, *, address: str) -> str:
+    def by_service(self, identity: str, name: str, role: Role, *, address: str, session: str = "") -> str:
         """A session token for somebody whom the site's sign-in service has proven; the account follows it.
 
         Args:
+            session: of the service, by which it may end this one.
             identity: digest of issuer and subject: the account belongs to it, whatever it is called there later.
             name: what the service calls them now, for an account that is new here.
             role: as the table of the site gives it now.
@@ -108,7 +110,33 @@ class Entrance:
                 told = {"role": role.value, "credential": credential, "by": "sign-in service"}
                 self.journal.append(Event(Kind.PERSON_ADDED, self.clock(), "isocenter", name, told))
                 self._sessions.end_all(name)
-        return self._begin(found["name"] if found else name, address)
+        of = {"service": people.secret_digest(session)} if session else {}
+        return self._begin(found["name"] if found else name, address, identity=identity, **of)
+
+    def ended_by_service(self, ended: Ended, *, address: str) -> int:
+        """Sign out whoever is signed out at the service; how many sessions that were. One notice is heard once.
+
+        Raises:
+            NotProven: it was heard before.
+        """
+        self._restore()
+        wanted = people.secret_digest(ended.session)
+        over = {digest: told for digest, told in self._begun().items() if _is_of(told, ended, wanted)}
+        now = self.clock()
+
+        def rule(history: Sequence[Sealed]) -> Sequence[Event]:
+            if history:
+                raise NotProven("a notice that was heard before")
+            told = {"by": "sign-in service", "address": address}
+            heard = [
+                Event(Kind.SIGNED_OUT, now, one["name"], ended.once, {**told, "session": digest})
+                for digest, one in over.items()
+            ]
+            return heard or [Event(Kind.SIGNED_OUT, now, "", ended.once, told)]
+
+        self.journal.decide(ended.once, (Kind.SIGNED_OUT,), rule)
+        self._sessions.end_some(over)
+        return len(over)
 
     def must_be_free(self, name: str) -> None:
         """Go on only with a name that is not the house's own or a device's: the journal would tell them as one.
@@ -138,13 +166,13 @@ class Entrance:
         self._restore()
         return self._sessions.of(token, self.clock(), touch=touch)
 
-    def _begin(self, name: str, address: str) -> str:
+    def _begin(self, name: str, address: str, **more: str) -> str:
         found = self.index.person(name)
         if found is None or found["disabled"]:
             raise Forbidden(f"account '{name}'", "it does not exist any more", "ask an administrator")
         token, session = self._sessions.begin(Person(name, Role(found["role"])), self.clock())
         self._tell(
-            Kind.SIGNED_IN, name, address=address, session=session.digest, begun=session.begun.isoformat()
+            Kind.SIGNED_IN, name, address=address, session=session.digest, begun=session.begun.isoformat(), **more
         )  # fmt: skip
         return token
 
@@ -163,6 +191,20 @@ class Entrance:
         The idle time goes on from the last act of that person which the journal knows: nobody gains by a restart.
         The role is that which the account has now.
         """
+        accounts = {one["name"]: one for one in self.index.people() if not one["disabled"]}
+        alive = []
+        for digest, details in self._begun().items():
+            account = accounts.get(details["name"])
+            if account is None:
+                continue
+            start = datetime.fromisoformat(details["begun"])
+            last = self.journal.since(who=account["name"], limit=1, newest_first=True)
+            seen = max(start, last[0].event.time)
+            alive.append(people.Session(digest, Person(account["name"], Role(account["role"])), start, seen))
+        return alive
+
+    def _begun(self) -> dict[str, Mapping[str, Any]]:
+        """Sessions that the journal saw begin and not end, within the longest life of one: digest -> what it says."""
         begun: dict[str, Mapping[str, Any]] = {}
         ended: set[str] = set()
         for kind, details in self._recent():
@@ -171,17 +213,7 @@ class Entrance:
                 ended.add(digest)
             elif digest:
                 begun[digest] = details
-        accounts = {one["name"]: one for one in self.index.people() if not one["disabled"]}
-        alive = []
-        for digest, details in begun.items():
-            account = accounts.get(details["name"])
-            if account is None or digest in ended:
-                continue
-            start = datetime.fromisoformat(details["begun"])
-            last = self.journal.since(who=account["name"], limit=1, newest_first=True)
-            seen = max(start, last[0].event.time)
-            alive.append(people.Session(digest, Person(account["name"], Role(account["role"])), start, seen))
-        return alive
+        return {digest: told for digest, told in begun.items() if digest not in ended}
 
     def _recent(self) -> list[tuple[Kind, Mapping[str, Any]]]:
         oldest, number = self.clock() - _ABSOLUTE, 0
@@ -197,3 +229,10 @@ class Entrance:
 
     def _tell(self, kind: Kind, who: str, **details: Any) -> None:
         self.journal.append(Event(kind, self.clock(), who, "", details))
+
+
+def _is_of(told: Mapping[str, Any], ended: Ended, session: str) -> bool:
+    """Whether a session that began through the service is one that has ended there."""
+    if "identity" not in told or (ended.identity and told["identity"] != ended.identity):
+        return False
+    return not ended.session or told.get("service") == session

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from isocenter.analysis.registry import Registry
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern import people
+from isocenter.govern.oidc import Ended
 from isocenter.govern.policy import HOUSE, Person, Role, must
 from isocenter.reading.confirmed import Experience
 from isocenter.reading.cutting import Cutter
@@ -192,9 +193,13 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         """A session token for a one-time link; the link is spent."""
         return self._entrance.by_link(link, address=address)
 
-    def sign_in_by_service(self, identity: str, name: str, role: Role, *, address: str) -> str:
+    def sign_in_by_service(self, identity: str, name: str, role: Role, *, address: str, session: str = "") -> str:
         """A session token for somebody whom the site's sign-in service has proven."""
-        return self._entrance.by_service(identity, name, role, address=address)
+        return self._entrance.by_service(identity, name, role, address=address, session=session)
+
+    def signed_out_by_service(self, ended: Ended, *, address: str) -> int:
+        """The sign-in service says that a session there has ended; how many ended here."""
+        return self._entrance.ended_by_service(ended, address=address)
 
     def sign_in_refused(self, cause: str, *, address: str) -> None:
         """A sign-in was not proven; the journal keeps why."""
