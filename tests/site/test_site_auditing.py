@@ -71,10 +71,20 @@ def test_counts_only_for_whoever_may_not_read_it(site: Site) -> None:
 
 def test_what_may_not_be_heard_yet_is_withheld(site: Site) -> None:
     deaf = Auditing(site.journal, site.clock, lambda sealed, who: sealed.event.kind is not Kind.RESULT_MADE)
-    told = deaf.page(who=CHIEF, q=f"on:{uid(9)}")["rows"]
-    hidden = [row for row in told if row["words"].startswith("withheld")]
-    assert len(hidden) == 2
-    assert {(row["who"], row["kind"], row["explains"]) for row in hidden} == {("", "", False)}
+    told = deaf.page(who=CHIEF, q=f"on:{uid(9)}")
+    assert told["withheld"] == [uid(9)], "that there is something, and not how much"
+    assert not [row for row in told["rows"] if row["kind"] in ("", "ResultMade")]
+    assert told["looked"] == len(told["rows"])
+
+
+@pytest.mark.parametrize("asked", ["what:result", "who:isocenter", "lung"])
+def test_no_filter_finds_out_what_may_not_be_heard_yet(site: Site, asked: str) -> None:
+    """Whether an entry fits would tell what it says."""
+    deaf = Auditing(site.journal, site.clock, lambda sealed, who: sealed.event.subject != uid(9))
+    told = deaf.page(who=CHIEF, q=f"on:{uid(9)} {asked}")
+    assert (told["rows"], told["withheld"], told["looked"], told["next"]) == ([], [], 0, None)
+    assert site.audits.page(who=CHIEF, q=f"on:{uid(9)}")["withheld"] == []
+    assert deaf.page(who=CHIEF, q=f"on:{uid(9)} since:2026-01-01")["withheld"] == [uid(9)]
 
 
 def test_every_kind_has_its_sentence_and_none_names_a_patient() -> None:

@@ -247,7 +247,7 @@ class Auditing:
     """The journal for whoever may read it.
 
     Args:
-        hears: whether a person may hear of an entry yet; one that they may not is told as withheld.
+        hears: whether a person may hear of an entry yet; of one that they may not, its study is told.
         within: whether an entry is about the projects of a person; of one that is not, they are told nothing.
     """
 
@@ -263,28 +263,39 @@ class Auditing:
     def page(self, *, who: Person, q: str = "", before: int = 0, limit: int = 100) -> dict[str, Any]:
         """Entries, newest first; whoever may not read the journal gets counts by kind and no row.
 
+        What a person may not hear of yet is no row and counts nowhere: how many entries there are, or whether one fits
+        a filter, would tell of a finding. `withheld` names the studies that have some, unless the filter asks for more
+        than a study and days.
+
         Args:
             before: number of an entry: older ones only.
         """
         must(who, "oversight")
         query = query_of(q)
         if not may(who, "audit"):
-            return {"rows": [], "counts": self._counts(), "next": None, "looked": 0, "may_see_rows": False}
+            told = {"rows": [], "counts": self._counts(), "next": None, "looked": 0, "may_see_rows": False}
+            return told | {"withheld": []}
         rows: list[dict[str, Any]] = []
+        withheld: set[str] = set()
         looked, at = 0, before
         for sealed in self._entries(query, before):
+            if not self.hears(sealed, who):
+                if not (query.who or query.what or query.words) and query.fits(sealed.event):
+                    withheld |= {sealed.event.subject} if self.within(sealed, who) else set()
+                continue
             looked += 1
             at = sealed.number
             if query.since and sealed.event.time < query.since - _UNEVEN:
                 at = 0
                 break
             if query.fits(sealed.event) and self.within(sealed, who):
-                rows.append(self._row(sealed, who))
+                rows.append(self._row(sealed))
             if len(rows) >= limit or looked >= _LOOKED:
                 break
         else:
             at = 0
-        return {"rows": rows, "counts": None, "next": at or None, "looked": looked, "may_see_rows": True}
+        told = {"rows": rows, "counts": None, "next": at or None, "looked": looked, "may_see_rows": True}
+        return told | {"withheld": sorted(withheld)}
 
     def exported(self, *, who: Person, form: str, since: int = 0) -> Iterator[bytes]:
         """Entries after a number, oldest first, in the standard's words: one line of JSON or one XML text each.
@@ -371,16 +382,13 @@ class Auditing:
         counts.update(s.event.kind.value for s in self.journal.each() if s.event.kind not in _OF_MACHINES)
         return dict(sorted(counts.items()))
 
-    def _row(self, sealed: Sealed, who: Person) -> dict[str, Any]:
+    def _row(self, sealed: Sealed) -> dict[str, Any]:
         event = sealed.event
-        told = {
+        return {
             "number": sealed.number, "time": event.time.isoformat(), "kind": event.kind.value, "who": event.who,
             "subject": event.subject, "words": sentence(event), "hash": sealed.hash,
             "explains": bool(event.subject) and event.kind not in _BLIND and _is_uid(event.subject),
         }  # fmt: skip
-        if not self.hears(sealed, who):
-            told |= {"kind": "", "who": "", "words": "withheld until your own opinion is locked", "explains": False}
-        return told
 
 
 def _is_uid(text: str) -> bool:

@@ -21,6 +21,8 @@ interface Journal {
   counts: Record<string, number> | null;
   next: number | null;
   looked: number;
+  /** Studies with entries that may not be heard of yet. */
+  withheld: string[];
   may_see_rows: boolean;
 }
 
@@ -55,8 +57,9 @@ export function AuditPart() {
         <ChainMark of={chain.current} />
       </form>
       <Shown of={source.current} what="the journal">
-        {(told) => !told.may_see_rows ? <Counts counts={told.counts ?? {}} /> : told.rows.length === 0 ? <Empty title={q ? "No entry fits the filter" : "The journal is empty"}>{q && `${told.looked} entries were looked through.`}</Empty> : (
+        {(told) => !told.may_see_rows ? <Counts counts={told.counts ?? {}} /> : told.rows.length === 0 && told.withheld.length === 0 ? <Empty title={q ? "No entry fits the filter" : "The journal is empty"}>{q && `${told.looked} entries were looked through.`}</Empty> : (
           <>
+            {told.withheld.length > 0 && <Withheld studies={told.withheld} />}
             <table class="plain wide log">
               <caption class="hidden">Entries of the journal, newest first</caption>
               <thead><tr><th scope="col">Entry</th><th scope="col">When</th><th scope="col">What happened</th><th scope="col">About</th><th scope="col"><span class="hidden">Explain</span></th></tr></thead>
@@ -79,6 +82,17 @@ export function AuditPart() {
       </Shown>
       {explained && <Explained name={explained} close={() => setExplained("")} />}
     </>
+  );
+}
+
+/** One line for all that may not be heard of yet: no count of entries, for more of them would tell of a finding. */
+function Withheld({ studies }: { studies: string[] }) {
+  const many = studies.length > 1;
+  return (
+    <details class="callout withheld">
+      <summary>Entries about {many ? `${studies.length} studies` : "one study"} are withheld until your own opinion {many ? "on each of them" : "on it"} is locked, whatever they say.</summary>
+      <ul>{studies.map((study) => <li key={study}><a class="id" href={`/study/${study}`}>{study}</a></li>)}</ul>
+    </details>
   );
 }
 
