@@ -63,7 +63,7 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
     if not BUILT.is_file():
         pytest.skip("the pages are not built; run python hatch_build.py")
     if kept := os.environ.get("ISOCENTER_BROWSER_SITE"):  # a demonstration that runs already: its address and cookies
-        yield Site(**json.loads(Path(kept).read_text()))
+        yield began_with_one_image(browser, Site(**json.loads(Path(kept).read_text())))
         return
     folder = tmp_path_factory.mktemp("demonstration")
     command = [
@@ -89,11 +89,24 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
             found = re.search(r"http://\S+/sign-in\?token=\S+", words)
             return found.group(0) if found else None
 
-        yield replace(signed_in(browser, until(link, START_S)), seconds=time.monotonic() - begun)
+        here = replace(signed_in(browser, until(link, START_S)), seconds=time.monotonic() - begun)
+        yield began_with_one_image(browser, here)
     finally:
         server.terminate()
         server.wait(30)
         told.close()
+
+
+def began_with_one_image(browser: Any, site: Site) -> Site:
+    """The person of these tests keeps PET with CT as one image: most of them look at one, and fuse by themselves."""
+    context = browser.new_context(base_url=site.address, storage_state=site.state)
+    told = context.request.get("/api/settings/me").json()
+    room = told["settings"]["room"] | {"stages": {"PET with CT": "one image"}}
+    data = {"settings": {"room": room}, "version": told["version"]}
+    answer = context.request.put("/api/settings/me", data=data, headers={"Origin": site.address})
+    assert answer.ok, answer.text()
+    context.close()
+    return site
 
 
 def signed_in(browser: Any, link: str) -> Site:

@@ -86,6 +86,13 @@ def test_uptake_lies_over_anatomy() -> None:
         ("", ""), ("axial", "pet"), ("sagittal", "pet"), ("coronal", "pet")
     ]  # fmt: skip
     assert "with prior" not in stages
+    assert next(iter(stages)) == "uptake on anatomy", "a reader sees both at once before pressing a key"
+
+
+def test_what_makes_no_volume_is_not_cut() -> None:
+    """No stage opens with a refusal."""
+    hung = hang(study(series("ct", "CT", 60), series("pet", "PT", 2)))
+    assert [name for name, _, _ in hung.stages] == ["anatomy beside uptake", "one image"]
 
 
 def test_the_newest_prior_that_can_be_compared_hangs_on_the_side_of_the_site() -> None:

@@ -129,6 +129,7 @@ windows are customary ones; a site may well have others."""
 REGIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({name: tuple(w) for name, w in _TABLE["regions"].items()})
 """Region of the body -> words that name it in descriptions and body parts."""
 
+_VOLUME = 3  # so many images at least make planes
 _SPARE = ("second", "third", "fourth")
 _LAST = ("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "AU")
 
@@ -231,6 +232,10 @@ def _drawable(series: Series) -> bool:
     return series.modality not in _LAST and any(i.frames or i.rows or i.size for i in series.instances)
 
 
+def _images(series: Series) -> int:
+    return sum(max(i.frames, 1) for i in series.instances)
+
+
 def _text(series: Series) -> str:
     return f"{series.description} {series.body_part} {series.facts.get('ProtocolName', '')}".casefold()
 
@@ -269,11 +274,12 @@ def _filled(
         if whose is None or place.show not in whose[1]:
             return None
         series, sop = whose[1][place.show]
-        over = ""
-        if place.over:
-            if place.over not in whose[1]:
-                return None
-            over = whose[1][place.over][0].uid
+        if place.over and place.over not in whose[1]:
+            return None
+        above = whose[1][place.over][0] if place.over else None
+        if place.plane and not all(_images(one) >= _VOLUME for one in (series, above) if one):
+            return None
+        over = above.uid if above else ""
         places.append(Hung(whose[0].uid, series.uid, place.plane, over, sop, place.prior))
     if stage.layout == "1x2" and [p.prior for p in places] == [False, True] and prior_side == "left":
         places.reverse()
