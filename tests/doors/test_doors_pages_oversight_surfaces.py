@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import trimesh
 from browser_for_pages import Browser
 from house_for_pages import CT, DX, House
 
 from isocenter.doors.pages import application
+from isocenter.record import Origin
 
 
 @pytest.fixture
@@ -39,3 +42,23 @@ def test_nothing_to_show_is_told(reader: Browser) -> None:
     struck = {"version": version, "tracking": "2.25.1", "verdict": "struck"}
     assert reader.post(f"/api/readings/{CT}/correct", struck).status_code == 200
     assert reader.get(f"/api/studies/{CT}/surfaces").status_code == 404
+
+
+def test_what_two_analyses_outlined_is_one_surface(house: House, reader: Browser) -> None:
+    """The same lesion on CT and on PET stood twice in the scene, one inside the other."""
+    first = next(r for r in house.kept.values() if r.study_uid == CT and any(f.where for f in r.findings))
+    finding = next(f for f in first.findings if f.where)
+    region = finding.where
+    assert region is not None and region.mask is not None
+    less, far = region.mask.copy(), np.roll(region.mask, 6, axis=0)
+    less[tuple(np.argwhere(less)[0])] = False
+    again = [
+        replace(finding, where=replace(region, mask=mask), tracking=f"2.25.9{n}") for n, mask in enumerate((less, far))
+    ]
+    other = replace(first, origin=Origin("machine", "pet_uptake", "1"), findings=tuple(again))
+    house.kept[other.id] = other
+    parts = reader.get(f"/api/studies/{CT}/surfaces").json()["parts"]
+    assert [(p["by"], [o["by"] for o in p["also"]]) for p in parts] == [
+        ("volumetry", ["PET uptake"]),
+        ("PET uptake", []),
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+import math
+from collections import OrderedDict
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -26,7 +28,7 @@ _MOST, _KEPT = 60, 4
 
 @router.get("/api/studies/{uid}/surfaces")
 def surfaces(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person, needs("results")]) -> Any:
-    """What the scene of a study holds: names, colours, volumes."""
+    """What the scene of a study holds: names, colours, volumes; and who else outlined the same, how large."""
     return {"parts": to_plain(_scene(request, site, uid, who)[1])}
 
 
@@ -38,6 +40,19 @@ def surfaces_glb(uid: Uid, request: Request, site: SiteHere, who: Annotated[Pers
     return Response(data, media_type="model/gltf-binary", headers=headers)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One surface: a region, who outlined it, and who else outlined the same."""
+
+    name: str
+    by: str
+    region: Region
+    also: tuple[tuple[str, float], ...] = ()
+
+    def told(self) -> dict[str, Any]:
+        return {"by": self.by, "also": [{"by": by, "volume_ml": volume} for by, volume in self.also]}
+
+
 def _scene(request: Request, site: PagesSite, uid: str, who: Person) -> tuple[bytes, list[dict[str, Any]]]:
     site.study(uid, who=who)
     parts = _parts(site, uid, who)
@@ -46,37 +61,55 @@ def _scene(request: Request, site: PagesSite, uid: str, who: Person) -> tuple[by
     held: OrderedDict[str, tuple[bytes, list[dict[str, Any]]]] = request.app.state.__dict__.setdefault(
         "scenes", OrderedDict()
     )
-    key = digest_of([uid, [[name, digest_of(region)] for name, region in parts]])
+    key = digest_of([uid, [[part.name, part.told(), digest_of(part.region)] for part in parts]])
     if key not in held:
-        held[key] = scene(parts)
+        data, told = scene([(part.name, part.region) for part in parts])
+        held[key] = data, [one | part.told() for one, part in zip(told, parts, strict=True)]
         while len(held) > _KEPT:
             held.popitem(last=False)
     return held[key]
 
 
-def _parts(site: PagesSite, uid: str, who: Person) -> list[tuple[str, Region]]:
-    """Regions of the results that this person may see, in one frame of reference: that of the largest."""
-    found: list[tuple[str, Region]] = []
-    said: list[str] = []
+def _parts(site: PagesSite, uid: str, who: Person) -> list[_Part]:
+    """What of the results this person may see, in one frame of reference: that of the largest, the largest first.
+
+    What several outlined is one surface: a reader's, else that of the finest voxels.
+    """
+    found: list[tuple[bool, _Part]] = []
     for _, result in site.results(uid, who=who):
+        machine = result.origin.kind == "machine"
         for finding in result.findings:
             where = finding.where
             if where is None or finding.verdict is Verdict.STRUCK or where.mask is None or not where.voxels:
                 continue
-            if where.geometry.reference is Reference.PATIENT and all(where != other for _, other in found):
-                found.append((where.label or name_of(finding), where))
-                said.append(spoken(result.origin.name) if result.origin.kind == "machine" else "a reader")
-    # Two that drew the same lesion call it the same: then who drew it stands beside the name.
-    often = Counter(name for name, _ in found)
-    found = [
-        (f"{name}, {by}" if often[name] > 1 else name, where) for (name, where), by in zip(found, said, strict=True)
-    ]
-    found.sort(key=lambda part: -part[1].volume_ml)
-    kept = []
-    for part in found[:_MOST]:
+            if where.geometry.reference is Reference.PATIENT and all(where != other.region for _, other in found):
+                by = spoken(result.origin.name) if machine else "a reader"
+                found.append((machine, _Part(where.label or name_of(finding), by, where)))
+    if not found:
+        return []
+    frame = max(found, key=lambda one: one[1].region.volume_ml)[1].region.geometry
+    kept: list[_Part] = []
+    for _, part in sorted(found, key=lambda one: (one[0], _voxel_mm3(one[1].region))):
         try:
-            found[0][1].geometry.must_share_frame(part[1].geometry)
+            frame.must_share_frame(part.region.geometry)
         except Refused:
             continue
-        kept.append(part)
-    return kept
+        same = next((n for n, other in enumerate(kept) if _same(other, part)), None)
+        if same is None:
+            kept.append(part)
+        else:
+            kept[same] = replace(kept[same], also=(*kept[same].also, (part.by, part.region.volume_ml)))
+    return sorted(kept, key=lambda part: -part.region.volume_ml)[:_MOST]
+
+
+def _voxel_mm3(region: Region) -> float:
+    return region.volume_ml / region.voxels
+
+
+def _same(one: _Part, other: _Part) -> bool:
+    """Whether two outlined one thing: of one name, one at most twice as large, their middles half a radius apart."""
+    if one.name != other.name or one.by == other.by:
+        return False
+    small, large = sorted((one.region.volume_ml, other.region.volume_ml))
+    away = math.dist(one.region.centre_mm, other.region.centre_mm)
+    return large <= 2 * small and away < 0.5 * (3 * small * 1000 / (4 * math.pi)) ** (1 / 3)

@@ -14,6 +14,10 @@ export interface Part {
   colour: [number, number, number];
   volume_ml: number;
   triangles: number;
+  /** Who outlined it: a reader, or an analysis. */
+  by: string;
+  /** Who else outlined the same; it is drawn once. */
+  also: { by: string; volume_ml: number }[];
 }
 
 /** The segments of a study as surfaces at true scale: on the screen, and in a headset where there is one. */
@@ -90,7 +94,7 @@ function Stage({ parts, study }: { parts: Part[]; study: string }) {
           <tbody>{parts.map((part) => (
             <tr key={part.node}>
               <td><input type="checkbox" checked={!hidden.has(part.node)} onChange={() => toggle(part.node)} aria-label={`Show ${part.name}`} /></td>
-              <th scope="row"><svg class="swatch" width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill={`rgb(${part.colour.join(",")})`} /></svg> {part.name}</th>
+              <th scope="row"><svg class="swatch" width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill={`rgb(${part.colour.join(",")})`} /></svg> {part.name} <span class="muted">{part.by}{part.also.map((other) => ` · ${other.by} ${number(other.volume_ml)}\u2009mL`).join("")}</span></th>
               <td class="num">{number(part.volume_ml)}{"\u2009"}mL</td>
             </tr>
           ))}</tbody>

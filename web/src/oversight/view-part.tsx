@@ -41,6 +41,8 @@ function addressOf(study: string, at: Spot): string {
   return `${to.oversight("view", study)}${query && `?${query}`}`;
 }
 
+const marksOf = (marks: unknown[]) => `${marks.length} mark${marks.length === 1 ? "" : "s"}`;
+
 /** One view for two desks: what is on screen is in the address, what is said stays, where one points does not. */
 export function ViewPart({ study }: { study: string }) {
   const at = spotOf(address.value.searchParams);
@@ -103,7 +105,7 @@ function Threads({ study, at, move }: { study: string; at: Spot; move: (to: Spot
   return (
     <section class="threads" aria-label="What was said">
       <form onSubmit={(event) => void say(event)}>
-        <label>About this view{at.marks.length > 0 && ` and its ${at.marks.length} marks`}<textarea name="words" rows={3} required maxLength={4000} placeholder="Click into the image to mark a place, then ask" /></label>
+        <label>About this view{at.marks.length > 0 && ` and its ${marksOf(at.marks)}`}<textarea name="words" rows={3} required maxLength={4000} placeholder="Click into the image to mark a place, then ask" /></label>
         <button type="submit" class="primary" disabled={act.busy.value}>Say it</button>
       </form>
       <Refusal of={act} />
@@ -111,7 +113,7 @@ function Threads({ study, at, move }: { study: string; at: Spot; move: (to: Spot
         {(threads) => threads.length === 0 ? <p class="muted">Nobody has said anything about this study.</p> : (
           <>{threads.map((thread) => (
             <article key={thread.number} class={thread.settled ? "thread settled" : "thread"}>
-              <p><a href={thread.address} onClick={(event) => (event.preventDefault(), move({ ...nowhere, ...thread.place }))}>Show the place</a>{thread.place.marks.length > 0 && <span class="muted"> {thread.place.marks.length} marks</span>}{thread.settled && <span class="muted"> · settled</span>}</p>
+              <p><a href={thread.address} onClick={(event) => (event.preventDefault(), move({ ...nowhere, ...thread.place }))}>Show the place</a>{thread.place.marks.length > 0 && <span class="muted"> {marksOf(thread.place.marks)}</span>}{thread.settled && <span class="muted"> · settled</span>}</p>
               {thread.remarks.filter((one) => !one.settles).map((one) => <p key={one.number}><strong>{one.who === me.value?.name ? "You" : one.who}</strong> <span class="muted">{moment(one.time)}</span><br />{one.words}</p>)}
               <form class="acts" onSubmit={(event) => void say(event, thread.number, { ...nowhere, ...thread.place })}>
                 <label><span class="hidden">Answer</span><input name="words" required maxLength={4000} placeholder="Answer" /></label>
