@@ -115,8 +115,9 @@ def go_to(page: Any, viewport: int, point: Any) -> None:
 
 
 def planes(page: Any) -> None:
-    """Three planes, whole."""
-    page.keyboard.press("Shift+L")
+    """Three planes, whole; some studies open with them."""
+    if page.locator(".stage > .viewport").count() != 4:
+        page.keyboard.press("Shift+L")
     until(lambda: page.locator(".stage > .viewport").count() == 4)
     until(lambda: all(lit(page, n) > 0.02 for n in (1, 2, 3)), 40)
     page.locator(".corner.br .soon").first.wait_for(state="detached")
@@ -250,6 +251,32 @@ def test_a_slab_is_as_thick_as_it_says_and_equals_numpy(
     assert max(differences) <= 1.0
     if blend == "mip":
         shot(page, "stage-mip")
+
+
+def test_greys_are_a_straight_line_through_the_window_and_turn_round_when_inverted(
+    page: Any, open_study: Callable[[str], None]
+) -> None:
+    """Images and planes are drawn without the library's table of greys: what is on screen is what the window says."""
+    open_study("Stage ramp")
+    planes(page)
+    for viewport in (0, AX):
+        page.locator(".stage > .viewport .canvas").nth(viewport).click(button="middle")
+        for inverted in (False, True):
+            if inverted:
+                before = settled(page, viewport)
+                page.keyboard.press("i")
+                until(lambda seen=before, n=viewport: not np.array_equal(seen, picture(page, n)))
+            grey, lies = settled(page, viewport).astype(int), plane(page, viewport)
+            assert (grey[..., 0] == grey[..., 2]).all()
+            values = ramp()[round(float(lies.origin[2]) / SPACING[0] + (SHAPE[0] - 1) / 2)]
+            told = page.locator(".stage > .viewport").nth(viewport).locator(".corner.bl").inner_text()
+            window = [float(part) for part in told.replace("C", "").replace("W", "").split()[:2]]
+            for row in range(6, SHAPE[1], 12):
+                for column in range(6, SHAPE[2], 12):
+                    at = zip((column, row), SHAPE[:0:-1], SPACING[:0:-1], strict=True)
+                    x, y = lies.at((*[(n - (m - 1) / 2) * mm for n, m, mm in at], float(lies.origin[2])))
+                    wanted = float(grey_of(values[row, column], *window))
+                    assert abs(grey[int(y), int(x), 0] - (255 - wanted if inverted else wanted)) <= 1
 
 
 def test_fusion_lies_on_its_anatomy_and_obeys_threshold_and_opacity(

@@ -7,6 +7,7 @@ import { number, unit } from "../words";
 import type { Grid } from "./halves";
 import { indexAt, type Placing, placingOf, titleOfMap } from "./maps";
 
+const NO_SIZE = { clientWidth: 0, clientHeight: 0 };
 /** Least height of a viewport (pixels) that has room for the bar. */
 const ROOM_PX = 240;
 
@@ -20,7 +21,7 @@ export function MapLayer({ desk, viewport }: { desk: Desk; viewport: Viewport })
   const [grid, palette, view] = [maps.grid.value, maps.palette.value, viewport.view.value];
   const placing = grid && viewport.series.value?.study === desk.session.uid ? placingOf(viewport, grid) : null;
   const hidden = desk.hidden.value;
-  const { clientWidth: width, clientHeight: height } = viewport.element;
+  const { clientWidth: width, clientHeight: height } = placing ? viewport.element : NO_SIZE; // to ask for it lays the page out, with every slice
   useEffect(() => {
     if (canvas.current && grid && palette && placing) draw(canvas.current, grid, palette, placing, width, height);
   }, [grid, palette, width, height, hidden, placing && [...placing.origin, ...placing.right, ...placing.down].join()]);

@@ -1,6 +1,7 @@
 import * as core from "@cornerstonejs/core";
 import { batch, computed, effect, signal } from "@preact/signals";
 import { within, wordsOf } from "./deadline";
+import { greyPlanes } from "./greys";
 import type { Join } from "./joins";
 import { FUSED, registerMaps } from "./maps";
 import type { Loaded } from "./series";
@@ -88,7 +89,7 @@ export class PlaneView implements Viewport {
       if (!this.enabled) this.enable();
       await within(60, "The plane", this.viewport.setDisplaySets({ displaySetId: volume.set, options: { orientation: this.orientation(), role: "source" } }));
       if (turn !== this.turns) return;
-      thicken(this.viewport.getActors());
+      greyPlanes(this.viewport.getActors());
       if (range) this.viewport.setDisplaySetPresentation(volume.set, { voiRange: range });
       this.forget();
       this.forget = effect(() => {

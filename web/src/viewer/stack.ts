@@ -1,6 +1,7 @@
 import * as core from "@cornerstonejs/core";
 import { batch, computed, signal } from "@preact/signals";
 import { within, wordsOf } from "./deadline";
+import { greyImages } from "./greys";
 import type { Loaded, Picture } from "./series";
 import { engine, start } from "./start";
 import { type Affine, cross, type Point2, type Point3, plus, type Range, type Shown, toCanvas, toPixel, type Turn, unit, type View, type Viewport, type ViewState } from "./viewport";
@@ -237,7 +238,10 @@ export class StackView implements Viewport {
       this.enabled = true;
       engine().enableElement({ viewportId: this.id, element: this.element, type: core.Enums.ViewportType.STACK });
       const { Events } = core.Enums;
-      this.element.addEventListener(Events.STACK_NEW_IMAGE, () => this.drawn());
+      this.element.addEventListener(Events.STACK_NEW_IMAGE, () => {
+        if (!core.getShouldUseCPURendering()) greyImages(this.current()!.getActors()); // an image of another shape has an actor of its own
+        this.drawn();
+      });
       this.element.addEventListener(Events.CAMERA_MODIFIED, () => this.drawn());
       this.element.addEventListener(Events.IMAGE_RENDERED, () => this.drawn());
       this.element.addEventListener(Events.VOI_MODIFIED, (event) => {

@@ -1,3 +1,5 @@
+import { type Replacement, replaceShaders } from "./shaders";
+
 /**
  * Slabs that are as thick as they say.
  *
@@ -10,8 +12,9 @@
  * Every string below has to stand in the library's shader as it is: a test compares slabs with NumPy's, so that another
  * version of the library cannot change them unseen.
  */
-const replacements: [original: string, replacement: string, all?: true][] = [
+export const THICK: Replacement[] = [
   [
+    "Fragment",
     "float scaling = min(min(spacing.x, spacing.y), spacing.z) * 0.5;",
     `vec3 voxelsPerMm = abs((WCTCMatrix0 * vec4(normalize(normalWCVSOutput) * vboScaling, 0.0)).xyz) * vec3(textureSize(volumeTexture[0], 0));
 float scaling = 1.0 / max(voxelsPerMm.x, max(voxelsPerMm.y, voxelsPerMm.z));
@@ -21,19 +24,11 @@ float weight = min(1.0, slabThickness / scaling);
 float total = weight;
 if (slabType == 2) tvalue *= weight;`,
   ],
-  ["while (distTraveled < slabThickness * 0.5)", "while (distTraveled < half_mm + 0.5 * scaling - 1e-4)"],
-  ["float fnumSlices = float(numSlices);", "stepNumber += 1.0;\n  float fnumSlices = stepNumber;\n  weight = clamp((half_mm + 0.5 * scaling - stepNumber * scaling) / scaling, 0.0, 1.0);"],
-  ["if (distTraveled > slabThickness * 0.5)", "if (false)"],
-  ["tvalue = compositeValue\\(tvalue, newVal, trapezoid\\);", "tvalue = compositeValue(tvalue, slabType == 2 ? newVal * weight : newVal, 0);\n    total += weight;", true],
-  ["tvalue = tvalue / float(numSlices);", "tvalue = tvalue / total;"],
+  ["Fragment", "while (distTraveled < slabThickness * 0.5)", "while (distTraveled < half_mm + 0.5 * scaling - 1e-4)"],
+  ["Fragment", "float fnumSlices = float(numSlices);", "stepNumber += 1.0;\n  float fnumSlices = stepNumber;\n  weight = clamp((half_mm + 0.5 * scaling - stepNumber * scaling) / scaling, 0.0, 1.0);"],
+  ["Fragment", "if (distTraveled > slabThickness * 0.5)", "if (false)"],
+  ["Fragment", "tvalue = compositeValue\\(tvalue, newVal, trapezoid\\);", "tvalue = compositeValue(tvalue, slabType == 2 ? newVal * weight : newVal, 0);\n    total += weight;", true],
+  ["Fragment", "tvalue = tvalue / float(numSlices);", "tvalue = tvalue / total;"],
 ];
 
-const SPECIFIC = { OpenGL: { ShaderReplacements: replacements.map(([originalValue, replacementValue, all]) => ({ shaderType: "Fragment", originalValue, replacementValue, replaceFirst: false, replaceAll: !!all })) } };
-
-interface Actor {
-  actor?: { getMapper?: () => { setViewSpecificProperties?: (specific: unknown) => void } | null };
-}
-
-export function thicken(actors: readonly unknown[]): void {
-  for (const one of actors as Actor[]) one.actor?.getMapper?.()?.setViewSpecificProperties?.(SPECIFIC);
-}
+export const thicken = replaceShaders(THICK);
