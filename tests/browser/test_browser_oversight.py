@@ -20,6 +20,7 @@ from isocenter.space import Region, Shape
 
 pytestmark = pytest.mark.browser
 BUILT = Path(__file__).parents[2] / "src/isocenter/doors/web/index.html"
+DRIVER = "document.querySelector('.stage3d canvas').getContext('webgl2').getExtension('WEBGL_lose_context')"
 PARTS = ("audit", "turnaround", "peer", "triage", "readers", "followups", "double")
 
 
@@ -222,6 +223,13 @@ def test_surfaces_at_true_scale(desk: Any, served: Any, axe: str) -> None:
     page.get_by_label("Show plate").uncheck()
     until(lambda: shown() != with_it)
     assert faults(page, axe) == []
+    page.get_by_label("Show plate").check()
+    until(lambda: shown() == with_it)
+    page.evaluate(f"() => {{ window.driver = {DRIVER}; window.driver.loseContext(); }}")
+    page.get_by_text("The graphics context was lost").wait_for()
+    page.evaluate("window.driver.restoreContext()")
+    page.locator(".stage3d [role=status]", has_text=" mm").wait_for()
+    until(lambda: shown() == with_it)
 
 
 def test_one_flipped_byte_shows(desk: Any, served: Any) -> None:

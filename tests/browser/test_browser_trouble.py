@@ -8,9 +8,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from browser_eyes import Site, lit, until
 from own_archive import own_archive
+from test_browser_stage import picture
 
 from isocenter.testing.phantoms.patient import Person, new, put_pixels, written
 
@@ -20,11 +22,11 @@ IMAGES, EDGE = 16, 160
 SERIES = {"lost": "Trouble", "first": "Slow line", "second": "Slow line", "third": "Slow line"}
 
 
-def series(name: str, number: int, study: str) -> Iterator[bytes]:
-    person = Person(f"ISO-{study.upper()}", "PHANTOM^TROUBLE", "O", "19700101", 1.7, 70.0)
+def series(name: str, number: int, study: str, *, at: datetime = datetime(2026, 11, 1, 9)) -> Iterator[bytes]:
+    person = Person(f"ISO-{study.split()[0].upper()}", "PHANTOM^TROUBLE", "O", "19700101", 1.7, 70.0)
     grey = np.random.default_rng(number).integers(1000, 1400, (EDGE, EDGE), dtype=np.uint16)
     ds = new("trouble", person, seed=1, sop_class="1.2.840.10008.5.1.4.1.1.2", modality="CT", study=study,
-             series=name, at=datetime(2026, 11, 1, 9), series_number=number, body_part="CHEST")  # fmt: skip
+             series=name, at=at, series_number=number, body_part="CHEST")  # fmt: skip
     ds.FrameOfReferenceUID, ds.PixelSpacing = f"1.2.3.{number}", [2.0, 2.0]
     ds.ImageOrientationPatient, ds.SliceThickness = [1, 0, 0, 0, 1, 0], 4.0
     ds.RescaleSlope, ds.RescaleIntercept, ds.WindowCenter, ds.WindowWidth = 1, -1024, 40, 400
@@ -37,6 +39,7 @@ def series(name: str, number: int, study: str) -> Iterator[bytes]:
 @pytest.fixture(scope="module")
 def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     files = [file for number, (name, of) in enumerate(SERIES.items(), 1) for file in series(name, number, of)]
+    files += series("before", 9, "Trouble before", at=datetime(2026, 4, 1, 9))
     with own_archive(browser, tmp_path_factory.mktemp("trouble"), files) as there:
         yield there
 
@@ -83,11 +86,15 @@ def turned_and_moved(page: Any) -> None:
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
-def test_a_lost_graphics_context_costs_nothing_but_a_moment(page: Any) -> None:
+def opened(page: Any) -> None:
     page.add_init_script(CONTEXTS)
     page.goto(f"/study/{study_of(page, 'Trouble')}")
     page.locator(".corner.tr").wait_for()
     until(lambda: lit(page) > 0.02)
+
+
+def test_a_lost_graphics_context_costs_nothing_but_a_moment(page: Any) -> None:
+    opened(page)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.locator(".corner.tr", has_text=f"10/{IMAGES}").wait_for()
@@ -109,6 +116,58 @@ def test_a_lost_graphics_context_costs_nothing_but_a_moment(page: Any) -> None:
         before = places()
     page.keyboard.press("ArrowDown")
     page.locator(".corner.tr", has_text=f"11/{IMAGES}").first.wait_for()
+
+
+PRIOR = "() => document.querySelector('.canvas.peek[data-there] canvas')?.toDataURL() ?? ''"
+
+
+def test_a_prior_that_is_held_over_comes_back_after_a_lost_context(page: Any) -> None:
+    opened(page)
+    today = page.evaluate(PICTURES)
+    page.keyboard.down("q")
+    until(lambda: page.evaluate(PRIOR))
+    held: list[str] = ["", "still drawing"]
+
+    def still() -> bool:
+        held[:] = [held[1], page.evaluate(PRIOR)]
+        return bool(held[0]) and held[0] == held[1]
+
+    until(still)
+    assert held[0] not in today
+    drawn = lambda: page.locator(".stage > .viewport").first.get_attribute("data-viewport")  # noqa: E731
+    before = drawn()
+    assert page.evaluate(LOSE) >= 1
+    until(lambda: drawn() not in (None, before))
+    until(lambda: page.evaluate(PRIOR) == held[0])
+    page.keyboard.up("q")
+    page.locator(".canvas.peek").wait_for(state="detached")
+    until(lambda: page.evaluate(PICTURES) == today)
+
+
+SAME = 16.0
+
+
+def coarse(page: Any) -> npt.NDArray[np.float64]:
+    """Greys of squares of 16 pixels: rays begin a little apart from each other, by chance, in each drawing context."""
+    seen = picture(page).astype(float).mean(axis=-1)
+    rows, columns = (n // 16 * 16 for n in seen.shape)
+    return np.asarray(seen[:rows, :columns].reshape(rows // 16, 16, columns // 16, 16).mean(axis=(1, 3)))
+
+
+@pytest.mark.slow
+def test_a_body_in_3d_comes_back_as_it_was_turned(page: Any) -> None:
+    opened(page)
+    page.keyboard.press("Shift+D")
+    page.locator(".stage > .viewport .corner.tl", has_text="3D").wait_for(timeout=60_000)
+    until(lambda: lit(page) > 0.02, 60)
+    straight = coarse(page)
+    page.keyboard.press("ArrowDown")
+    until(lambda: np.abs(coarse(page) - straight).max() > SAME)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    turned = coarse(page)
+    assert page.evaluate(LOSE) >= 1
+    until(lambda: lit(page) == 0, 30)
+    until(lambda: lit(page) and np.abs(coarse(page) - turned).max() < SAME, 60)
 
 
 def numbers(addresses: list[str]) -> set[tuple[str, int]]:
