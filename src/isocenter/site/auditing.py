@@ -273,8 +273,8 @@ class Auditing:
         must(who, "oversight")
         query = query_of(q)
         if not may(who, "audit"):
-            told = {"rows": [], "counts": self._counts(), "next": None, "looked": 0, "may_see_rows": False}
-            return told | {"withheld": []}
+            counts = self._counts()
+            return {"rows": [], "counts": counts, "next": None, "looked": 0, "may_see_rows": False, "withheld": []}
         rows: list[dict[str, Any]] = []
         withheld: set[str] = set()
         looked, at = 0, before
@@ -294,8 +294,10 @@ class Auditing:
                 break
         else:
             at = 0
-        told = {"rows": rows, "counts": None, "next": at or None, "looked": looked, "may_see_rows": True}
-        return told | {"withheld": sorted(withheld)}
+        return {
+            "rows": rows, "counts": None, "next": at or None, "looked": looked, "may_see_rows": True,
+            "withheld": sorted(withheld),
+        }  # fmt: skip
 
     def exported(self, *, who: Person, form: str, since: int = 0) -> Iterator[bytes]:
         """Entries after a number, oldest first, in the standard's words: one line of JSON or one XML text each.
