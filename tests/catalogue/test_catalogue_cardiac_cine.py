@@ -19,12 +19,12 @@ from real_series import loaded, zipped
 from typer.testing import CliRunner
 
 from isocenter.analysis.protocol import Answer
-from isocenter.analysis.weights import open_session
+from isocenter.analysis.weights import open_session, record_of
 from isocenter.catalogue.cardiac_cine import CardiacCine
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.learn.hearts import read_hearts
-from isocenter.record import Outcome, codes
+from isocenter.record import Model, Outcome, codes
 from isocenter.space import Axis, Volume
 from isocenter.testing.phantoms import Phantom, heart
 from isocenter.testing.phantoms.patient import Person
@@ -255,11 +255,28 @@ def test_a_network_that_contradicts_itself_is_not_believed(painted: Volume) -> N
         CardiacCine().run(painted, None)
 
 
-def test_the_reader_is_told_how_far_off_the_numbers_may_be(painted: Volume, answer: Answer) -> None:
+def left_out(edv: float, found: float) -> dict[str, Any]:
+    return {"truth": {"edv_ml": edv, "esv_ml": 100.0}, "found": {"edv_ml": found, "esv_ml": 101.0}, "agreement": 0.98}
+
+
+def test_the_reader_is_told_how_far_off_the_numbers_may_be(
+    painted: Volume, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (range_told,) = (r for r in answer.reasons if r.startswith("UNCERTAIN"))
     low, high = map(int, re.findall(r"EDV (\d+) to (\d+) mL", range_told)[0])
-    assert low < EDV < high and "outlined 30 mL too small" in range_told
-    assert any("no patient of this size" in r for r in answer.reasons) is not (150.0 <= EDV <= 300.0)
+    assert low < EDV < high and "no patient was left out when these weights were made" in range_told
+    # What is known of patients never seen is read from the card of the weights that ran.
+    assert record_of(open_session("cardiac_cine")).name == "cardiac_cine" and record_of(Reader()) is None
+    declined = left_out(150.0, 0.0) | {"found": None}
+    for rows, words, size in (
+        ([left_out(EDV, EDV + 7), left_out(EDV, EDV - 20), declined], "worst was outlined 20 mL too small", False),
+        ([left_out(2 * EDV, 2 * EDV + 7)], "of 1 patient(s) never seen before, the worst was outlined 7 mL", True),
+    ):
+        record = Model("cardiac_cine", "1", "", evidence={"left_out": rows})
+        monkeypatch.setattr("isocenter.catalogue.cardiac_cine.record_of", lambda session, r=record: r)
+        said = CardiacCine().run(painted, None, weights=Reader()).reasons
+        assert any(r.startswith("UNCERTAIN") and words in r for r in said)
+        assert any("no patient of this size" in r for r in said) is size
     short = RADII.copy()
     short[4:9, 2] = 0.0
     lost = CardiacCine().run(cine(short), None, weights=Reader())

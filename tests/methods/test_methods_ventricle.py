@@ -1,5 +1,7 @@
 """The rules by which slices, phases and outlines are chosen, on painted ventricles of known size."""
 
+from threading import local
+
 import numpy as np
 import pytest
 from painted_ventricle import ask, beating, cine
@@ -26,6 +28,27 @@ def test_volumes_phases_and_slices() -> None:
     muscle = float(found.muscle["ed"].sum()) * 0.0225
     ring = (np.pi * ((radii[0] + 9) ** 2 - radii[0] ** 2) * (radii[0] > 0)).sum() / 100.0
     assert muscle == pytest.approx(ring, rel=0.04)
+
+
+def test_no_more_is_asked_than_needed() -> None:
+    """Two windows where they agree, four where not, and the other phases only about what the first one showed."""
+    asked: list[tuple[int, ...]] = []
+    turn = local()  # the windows of one phase are asked on one thread
+
+    def torn(slices: np.ndarray) -> np.ndarray:
+        asked.append(slices.shape)
+        turn.taken = getattr(turn, "taken", 0) + (slices.shape[-1] == 96)
+        return np.roll(ask(slices), how * (turn.taken % 2), axis=3)
+
+    wide, windows = {}, {}
+    for how in (0, 3):
+        asked.clear()
+        found = outline(turned(cine(beating() * 0.7)), torn)
+        assert 0.85 < found.agreement and (found.agreement > 0.95) is (how == 0)
+        windows[how] = sum(shape[-1] == 96 for shape in asked)
+        wide[how] = {shape[-1] for shape in asked if shape[-1] < 96}
+    assert windows == {0: 4, 3: 8}
+    assert max(wide[0]) == 72 and min(wide[0]) < 72
 
 
 def test_a_heart_far_from_the_middle_is_found() -> None:

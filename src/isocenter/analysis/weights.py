@@ -9,13 +9,15 @@ import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.errors import LimitReached, MissingPart, Refused
 from isocenter.record import Model, from_plain
 
-__all__ = ["open_session", "models", "model", "read_file", "record_in", "versions"]
+__all__ = ["open_session", "models", "model", "read_file", "record_in", "record_of", "versions"]
 
+_RECORDS: WeakKeyDictionary[Any, Model] = WeakKeyDictionary()
 LARGEST = 2**31
 """Bytes of a file of weights that is read at once: a protocol buffer cannot hold more."""
 _LONGEST_CARD = 2**24
@@ -121,7 +123,17 @@ def open_session(name: str, extra: Path | None = None) -> Any:
     """
     held, path = model(name, extra)
     seen = path.stat()
-    return _session(str(path), held.digest, seen.st_mtime_ns, seen.st_size)
+    session = _session(str(path), held.digest, seen.st_mtime_ns, seen.st_size)
+    _RECORDS[session] = held
+    return session
+
+
+def record_of(session: Any) -> Model | None:
+    """The record that a session was opened by, so that an analysis can say what its evidence is; None without one."""
+    try:
+        return _RECORDS.get(session)
+    except TypeError:  # nothing that was opened here
+        return None
 
 
 @lru_cache(maxsize=8)

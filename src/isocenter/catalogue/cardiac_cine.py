@@ -11,13 +11,14 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.analysis.weights import record_of
 from isocenter.catalogue.cardiac_drawn import drawn_ventricle
 from isocenter.errors import Refused
 from isocenter.methods import cine as arithmetic
 from isocenter.methods.myocardium import SEGMENTS, Thickness, levels, segment_means, thickening_percent, wall_thickness
 from isocenter.methods.short_axis import APEX, Turned, turned
 from isocenter.methods.ventricle import Outlined, outline
-from isocenter.record import Curve, Finding, Measurement, codes
+from isocenter.record import Curve, Finding, Measurement, Model, codes
 from isocenter.space import Reference, Region, Volume
 
 __all__ = ["CardiacCine", "walls"]
@@ -28,7 +29,7 @@ _SHORT_AXIS = 0.75  # cosine between the normal of the slices and the usual long
 _SURE = 0.85  # Dice of the windows below which the network does not know what it sees
 _APART = 0.35  # of a beat, by which a slice may beat before or after the others: infarcts move late, but not so late
 _PLAUSIBLE_ML = (20.0, 700.0)
-_CHECKED_ML = (150.0, 300.0)  # ends of what the patients of the evidence hold (191 and 242 mL), a quarter wider
+_WIDER = 1.25  # by which a ventricle may lie beyond the sizes of the patients of the evidence
 _RESTLESS = 0.05  # of the stroke volume; six curves of two patients and three networks had 0.01 to 0.03
 _DISKS = "disks, no interpolation; papillary muscles in the cavity; basal slice with half a ring of muscle"
 
@@ -119,10 +120,10 @@ class CardiacCine:
         phase_ms = _phase_ms(cine, reasons)
         if phase_ms is not None:
             measured += _rates(found.volumes_ml, phase_ms, reasons)
-        reasons += _doubts(found)
+        reasons += _doubts(found, record_of(weights))
         reasons.append(
             f"outlined by a network in {len(found.slices['ed'])} slices at end-diastole and {len(found.slices['es'])} "
-            f"at end-systole; four windows agree to {found.agreement:.2f} (Dice): check the outlines"
+            f"at end-systole; its windows agree to {found.agreement:.2f} (Dice): check the outlines"
         )
         return Answer.found(
             *_findings(found, turn, cine, said, mass, anterior_deg),
@@ -204,7 +205,7 @@ def _must_be_sure(found: Outlined, accept_incomplete: bool) -> list[str]:
     _must_beat_together(found)
     if found.agreement < _SURE:
         raise Refused(
-            f"four looks at these images agree to {found.agreement:.2f} only (Dice)",
+            f"looks at these images agree to {found.agreement:.2f} only (Dice)",
             f"below {_SURE} the network is not sure of what it sees",
             "outline by hand",
         )
@@ -227,8 +228,26 @@ def _must_be_sure(found: Outlined, accept_incomplete: bool) -> list[str]:
     return [f"INCOMPLETE: {' and '.join(missing)} missing, volumes and mass are too small"] if missing else []
 
 
-def _doubts(found: Outlined) -> list[str]:
+def _never_seen(record: Model | None) -> tuple[str, tuple[float, float] | None]:
+    """What the model's card says of patients whom the network had not seen, and the sizes (mL) of their ventricles."""
+    rows = [row for row in record.evidence.get("left_out", ()) if row["found"]] if record is not None else []
+    if not rows:
+        return "no patient was left out when these weights were made", None
+    off, row = max(
+        ((row["found"][key] - row["truth"][key], row) for row in rows for key in ("edv_ml", "esv_ml")),
+        key=lambda pair: abs(pair[0]),
+    )
+    sizes = [row["truth"]["edv_ml"] for row in rows]
+    said = (
+        f"of {len(rows)} patient(s) never seen before, the worst was outlined {abs(off):.0f} mL too "
+        f"{'small' if off < 0 else 'large'} with an agreement of {row['agreement']:.2f}"
+    )
+    return said, (min(sizes) / _WIDER, max(sizes) * _WIDER)
+
+
+def _doubts(found: Outlined, record: Model | None) -> list[str]:
     """How far the numbers may be off, in words that a reader can act on."""
+    unseen, sizes = _never_seen(record)
     (least, most), (few, many) = found.span_ml["ed"], found.span_ml["es"]
     edv, esv = (float(found.volumes_ml[phase]) for phase in (found.ed, found.es))
     fractions = sorted(100.0 * (1.0 - b / a) for a, b in ((least, few), (edv, esv), (most, many)) if a > 0)
@@ -236,18 +255,17 @@ def _doubts(found: Outlined) -> list[str]:
     said = [
         f"UNCERTAIN: where the network is not sure the border could lie elsewhere: EDV {least:.0f} to {most:.0f} mL, "
         f"ESV {few:.0f} to {many:.0f} mL, ejection fraction {fractions[0]:.0f} to {fractions[-1]:.0f} %; agreeing "
-        "windows do not exclude it: a patient with deep trabeculae, never seen before, was outlined 30 mL too small. "
-        "Correct the outlines before a number is used"
+        f"windows do not exclude it: {unseen}. Correct the outlines before a number is used"
     ]
     if found.lost_ml > 0:
         said.append(
             f"{lost} slice(s) count at end-diastole and not at end-systole; the base may have come down, or up to "
             f"{found.lost_ml:.0f} mL are missing at end-systole: look at the base"
         )
-    low, high = _CHECKED_ML
-    if not low <= edv <= high:
+    if sizes is not None and not sizes[0] <= edv <= sizes[1]:
         said.append(
-            f"no patient of this size was checked: experts drew hearts of about {low:.0f} to {high:.0f} mL only"
+            f"no patient of this size was checked: experts drew hearts of about {sizes[0]:.0f} to {sizes[1]:.0f} mL "
+            "only"
         )
     if found.restless > _RESTLESS:
         said.append(
