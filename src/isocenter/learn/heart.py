@@ -22,7 +22,7 @@ from scipy.special import expit
 import isocenter
 from isocenter.errors import IsocenterError, Refused, Unavailable
 from isocenter.learn.export import exported
-from isocenter.learn.heart_fit import HeartRecipe, fit_heart, virtual_hearts
+from isocenter.learn.heart_fit import HeartRecipe, drawn_outward, fit_heart, virtual_hearts
 from isocenter.learn.heart_network import HeartNet
 from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
 from isocenter.methods import cine
@@ -63,7 +63,7 @@ def train(
 
     Args:
         data: folder in the layout of the Sunnybrook Cardiac Data (`isocenter.learn.hearts`).
-        out: folder for the model; a run that was killed goes on there after its last hundred steps.
+        out: folder for the model; a run that was killed goes on there after its last fifty steps.
 
         leave_out: fit once more without each patient, to see what a new patient would see; False saves two thirds of
             the time, and the card then says that nobody was left out.
@@ -78,14 +78,17 @@ def train(
     except OSError as e:
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
     patients = list(read_hearts(data))
-    examples = Hearts.together([*(stacked(h) for h in patients), virtual_hearts(how.virtual, seed)])
+    virtual = virtual_hearts(how.virtual, seed)
+    examples = Hearts.together([*(stacked(h) for h in patients), drawn_outward(virtual, how.outward_mm)])
     tell(f"{len(patients)} patients and {how.virtual} virtual hearts, {len(examples)} slices")
-    whole = fit_heart(how, examples, seed, checkpoint=out / "whole.checkpoint", progress=tell)
+    # What saw no patient is the same for every fit, and is made once.
+    first = fit_heart(how, virtual, seed, checkpoint=out / "first.checkpoint", progress=tell)
+    whole = fit_heart(how, examples, seed, start=first, checkpoint=out / "whole.checkpoint", progress=tell)
     left_out = []
     for patient in patients if leave_out and len(patients) > 1 else ():
         tell(f"without {patient.name}")
         some, file = examples.without(patient.name), out / f"without-{patient.name}.checkpoint"
-        net = fit_heart(how, some, seed, checkpoint=file, progress=tell)
+        net = fit_heart(how, some, seed, start=first, checkpoint=file, progress=tell)
         left_out.append(compared(patient, asked(net)))
         tell(f"{patient.name}, never seen: {_told(left_out[-1])}")
     evidence: dict[str, Any] = {
@@ -124,7 +127,7 @@ def code_digest() -> str:
     """Version of the package, and a digest of the files that decide the weights."""
     sha = hashlib.sha256()
     folder = Path(__file__).parent
-    methods = [folder.parent / "methods" / f"{name}.py" for name in ("short_axis", "virtual_heart")]
+    methods = [folder.parent / "methods" / f"{name}.py" for name in ("short_axis", "virtual_heart", "virtual_lining")]
     for file in (
         *(folder / f"{n}.py" for n in ("fit", "heart_augment", "heart_fit", "heart_network", "hearts")),
         *methods,

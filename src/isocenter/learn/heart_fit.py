@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.heart_augment import Bounds, augmented_hearts
 from isocenter.learn.heart_network import HeartNet
 from isocenter.learn.hearts import MARGIN, STEP_MM, Hearts, examples_of
+from isocenter.learn.taken_up import digest_of_weights
 from isocenter.methods.ventricle import WINDOW
 from isocenter.methods.virtual_heart import VirtualHeart
 
-__all__ = ["HeartRecipe", "fit_heart", "virtual_hearts"]
+__all__ = ["HeartRecipe", "drawn_outward", "fit_heart", "virtual_hearts"]
 
 Progress = Callable[[str], None]
+_OF_PATIENTS = ("real_share", "steps", "outward_mm", "border")  # settings that mean nothing before a patient is seen
 
 
 @dataclass(frozen=True)
@@ -34,23 +37,34 @@ class HeartRecipe:
         widths: channels of the network from the finest grid to the coarsest.
         virtual: hearts in closed form that are added. real_share: part of what is shown that comes from patients.
         empty: how often a slice without a ventricle is shown, beside 1 for one with.
-        steps, batch, rate, decay: the schedule (AdamW, 100 steps to warm up, cosine to zero).
+        steps, batch, rate, decay: the schedule (AdamW, 60 steps to warm up, cosine to zero); `rate` is halved once
+            patients are seen.
+        first: steps on virtual hearts alone, before any patient is seen.
+        outward_mm: by how much experts draw the endocardium outside of where half is blood; virtual hearts are outlined
+            so once patients are seen.
+        border: weight of the 4.5 mm on either side of a patient's endocardial border, beside 1 elsewhere. Where exactly
+            one patient's border was drawn misleads in the next; whether a slice has a cavity, and where, does not.
         average: decay of the moving average of the weights.
         threads: CPU threads; part of the recipe because the order of sums depends on it.
+        precision: of the network's arithmetic while it learns.
         bounds: of the augmentation.
     """
 
     task: str = "cardiac_cine"
     widths: tuple[int, ...] = (16, 32, 64, 96)
-    virtual: int = 80
-    real_share: float = 0.6
+    virtual: int = 120
+    real_share: float = 0.5
     empty: float = 0.7
-    steps: int = 700
+    first: int = 450
+    steps: int = 200
+    outward_mm: float = 1.7
+    border: float = 0.0
     batch: int = 12
     rate: float = 3e-3
     decay: float = 0.02
     average: float = 0.995
     threads: int = 1
+    precision: str = "bfloat16"
     bounds: Bounds = field(default_factory=Bounds)
 
 
@@ -74,11 +88,33 @@ def virtual_hearts(count: int, seed: int) -> Hearts:
     return Hearts.together(made)
 
 
-def _loss(logits: Tensor, masks: Tensor, known: Tensor) -> Tensor:
-    """Cross entropy and Dice; where no epicardium was drawn, only what lies in the cavity is known to lie within it."""
-    drawn = known.view(-1, 1, 1)
+def drawn_outward(hearts: Hearts, mm: float) -> Hearts:
+    """The same slices with the endocardium drawn farther out, within the epicardium, as experts draw it."""
+    from scipy.ndimage import distance_transform_edt
+
+    masks = hearts.masks.copy()
+    for inner, outer in masks:
+        inside = inner > 127
+        if not inside.any():
+            continue
+        away = distance_transform_edt(~inside) - distance_transform_edt(inside)  # pixels outside of the border
+        moved = np.clip(mm / STEP_MM + 0.5 - (away - 0.5 * np.sign(away)), 0, 1) * 255
+        inner[:] = np.minimum(np.round(moved), outer)
+    return replace(hearts, masks=masks)
+
+
+def _loss(logits: Tensor, masks: Tensor, known: Tensor, border: Tensor) -> Tensor:
+    """Cross entropy and Dice; where no epicardium was drawn, only what lies in the cavity is known to lie within it.
+
+    Args:
+        border: (n,) weight of what lies within 4.5 mm of the endocardial border.
+    """
+    drawn, cavity = known.view(-1, 1, 1), masks[:, :1]
     outer = torch.where(drawn, masks[:, 1], torch.ones_like(masks[:, 1]))
-    weight = torch.stack([torch.ones_like(outer), torch.maximum(drawn.float(), (masks[:, 0] > 0.95).float())], 1)
+    wide, narrow = functional.max_pool2d(cavity, 7, 1, 3), -functional.max_pool2d(-cavity, 7, 1, 3)
+    near = (wide - narrow)[:, 0].clamp(0, 1)
+    inner_weight = 1.0 - (1.0 - border.view(-1, 1, 1)) * near
+    weight = torch.stack([inner_weight, torch.maximum(drawn.float(), (masks[:, 0] > 0.95).float())], 1)
     target = torch.stack([masks[:, 0], outer], 1)
     cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
     entropy = cross.sum((2, 3)) / weight.sum((2, 3)).clamp(min=100)
@@ -103,29 +139,44 @@ def fit_heart(
     hearts: Hearts,
     seed: int,
     *,
+    start: HeartNet | None = None,
     checkpoint: Path | None = None,
     progress: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> HeartNet:
     """Train on all of these slices and return the averaged network, ready to answer (see `fit.descend`).
 
-    Its epochs are hundreds of steps.
+    Its epochs are fifties of steps.
+
+    Args:
+        start: network to go on from, which is left as it is; without one, `recipe.first` steps from nothing.
     """
     pictures, masks, near = (torch.from_numpy(a) for a in (hearts.pictures, hearts.masks, hearts.near))
     known, centre, radius = (torch.from_numpy(a) for a in (hearts.known, hearts.centre, hearts.radius))
     shares = torch.from_numpy(_shares(hearts, recipe)).float()
+    border = torch.tensor([1.0 if name.startswith("virtual") else recipe.border for name in hearts.names])
 
     def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
         which = torch.multinomial(shares, recipe.batch, replacement=True, generator=random)
         threes, both = pictures[near[which]].float(), masks[which].float() / 255
         x, truth = augmented_hearts(threes, both, centre[which], radius[which], recipe.bounds, WINDOW, random)
-        return _loss(net(x.contiguous(memory_format=torch.channels_last)), truth, known[which])
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            logits = net(x.contiguous(memory_format=torch.channels_last))
+        return _loss(logits.float(), truth, known[which], border[which])
 
+    def made() -> nn.Module:
+        begun = HeartNet(recipe.widths) if start is None else copy.deepcopy(start)
+        return begun.to(memory_format=torch.channels_last)
+
+    steps = recipe.first if start is None else recipe.steps
+    said = {k: v for k, v in asdict(recipe).items() if start is not None or k not in _OF_PATIENTS}
+    begun = "" if start is None else digest_of_weights(start)
     how = Schedule(
-        recipe.steps, 100, recipe.rate, 100, recipe.decay, recipe.average, recipe.threads, (0, 20), all_decay=True
-    )
+        steps, 50, recipe.rate if start is None else recipe.rate / 2, 60, recipe.decay, recipe.average, recipe.threads,
+        (0, 20), all_decay=True,
+    )  # fmt: skip
     net: HeartNet = descend(
-        lambda: HeartNet(recipe.widths).to(memory_format=torch.channels_last),
-        shown, how, seed, repr((asdict(recipe), hearts.digest)), checkpoint=checkpoint, progress=progress, clock=clock,
+        made, shown, how, seed, repr((said, hearts.digest, begun)), checkpoint=checkpoint, progress=progress,
+        clock=clock,
     )  # fmt: skip
     return net

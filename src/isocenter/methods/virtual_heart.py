@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.methods.virtual_lining import Lining
+
 __all__ = ["Anatomy", "Rendered", "VirtualHeart"]
 
 Array = npt.NDArray[np.float32]
@@ -131,9 +133,7 @@ class _Chest:
         self.scar = (r.choice([0.0, 0.0, r.uniform(0.2, 0.7)]), r.uniform(0, 6.3), r.uniform(0.4, 1.0))
         self.outflow = (np.pi * r.uniform(0.72, 0.92), r.uniform(0.5, 1.1), r.uniform(2, 16))
         self.base_tilt = (r.uniform(0, 6), r.uniform(0, 6.3))
-        self.papillary = [(r.normal(0.75, 0.2), r.uniform(3, 7.5)), (r.normal(-1.25, 0.25), r.uniform(3, 7.5))]
-        self.papillary_depth = (r.uniform(0.22, 0.36), r.uniform(0.6, 0.85), r.uniform(0.45, 0.95))
-        self.trabeculae = (r.uniform(0, 4.5), r.uniform(0.15, 0.6))
+        self.lining = Lining.drawn(np.random.default_rng([heart.seed, 4]), float(self.septum), self.a.wall_mm)
         self.right = (r.uniform(0.95, 1.45), r.uniform(0.85, 1.5), r.uniform(0.55, 0.85), r.uniform(1.5, 4.0))
         s = self.signal = {
             "blood": 1.0, "right": r.uniform(0.85, 1.1), "muscle": r.uniform(0.22, 0.52), "fat": r.uniform(0.6, 1.5),
@@ -233,14 +233,15 @@ class _Chest:
         mean_in, mean_out = float(inner.mean()), float(outer.mean())
         self._surroundings(level, squeeze, cx, cy, mean_out, distance, angle, outer)
         within, inside = self._soft(outer - distance), self._soft(inner - distance)
-        blood = s["blood"] * (1 + self.flow * t.coarse + 0.03 * t.fine)
+        blood = s["blood"] * self.lining.blood(level) * (1 + self.flow * t.coarse + 0.03 * t.fine)
         self._put(within * ring, s["muscle"] * (1 + 0.1 * t.fine + 0.08 * t.coarse))
         self._put(within * (1 - ring), blood)
-        free = inside * (1 - self._trabecular(distance, angle, inner, level))
-        lower, upper, bulk = self.papillary_depth
-        if lower < level < upper and mean_in > 6:
-            for at, radius in self.papillary:
-                swell = radius * (0.75 + 0.35 * squeeze)
+        free = inside
+        if not self.plain:
+            free = inside * (1 - self.lining.muscle(inner - distance, angle, inner, level, squeeze, t.fine))
+        for at, radius, lower, upper, bulk in self.lining.heads:
+            if lower < level < upper and mean_in > 6:
+                swell = min(radius * (0.75 + 0.35 * squeeze), 0.55 * mean_in)
                 place = mean_in - swell * (0.4 + bulk * (1 - (level - lower) / (upper - lower)))
                 ball = self._ball(cx + place * np.cos(at), cy - place * np.sin(at), swell, swell * 0.75, at)
                 free = free * (1 - ball)
@@ -282,15 +283,6 @@ class _Chest:
         out, wide, deep = self.outflow
         gap = deep * np.exp(-0.5 * (np.arccos(np.clip(np.cos(angle - out), -1, 1)) / wide) ** 2)
         return np.asarray(np.clip((below_base - gap - tilt * np.cos(angle - towards)) / 2.0 + 0.5, 0, 1), np.float32)
-
-    def _trabecular(self, distance: Array, angle: Array, inner: Array, level: float) -> Array:
-        deep, dense = self.trabeculae
-        depth = deep * (0.5 + 0.8 * max(level, 0.0))
-        if depth < 0.7 or self.plain:
-            return np.zeros_like(distance)
-        waves = np.sin(11 * angle + 5 * level) + np.sin(17 * angle + 1.3 - 7 * level) + np.sin(29 * angle + 2.1)
-        band = self._soft(distance - inner + np.float32(depth) * np.clip(0.4 + 0.35 * waves, 0, 1.3))
-        return np.asarray(np.clip(band * np.float32(dense * 1.6), 0, 1), np.float32)
 
     def _surroundings(
         self, level: float, squeeze: float, cx: float, cy: float, radius: float, distance: Array, angle: Array,
