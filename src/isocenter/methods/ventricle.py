@@ -34,7 +34,7 @@ __all__ = ["STEP_MM", "WINDOW", "Outlined", "outline"]
 
 WINDOW, STEP_MM = 96, 1.5
 _COARSE = 4.0 / 3.0  # of the step, for the look at every phase: 72 pixels of 2 mm are asked in half the time
-_AROUND = (((5.0, -5.0, 0.93), (-5.0, 5.0, 1.07)), ((0.0, 0.0, 1.0), (0.0, 0.0, 1.09)))
+_AROUND = (((3.0, -3.0, 0.93), (-3.0, 3.0, 1.07)), ((0.0, 0.0, 1.0), (0.0, 0.0, 1.09)))
 """Windows asked at end-diastole and end-systole: moved by rows and columns (mm), and zoomed; the second pair only where
 the first does not agree to `_AGREED` (Dice)."""
 _AGREED = 0.95
@@ -150,7 +150,7 @@ def outline(cine: Turned, ask: Ask) -> Outlined:
 def _cut(window: _Window, whole: Mask) -> bool:
     """Whether the ventricle comes within 3 mm of what every window shows."""
     _, dy, dx = window.cine.geometry.spacing_mm
-    half = 0.5 * WINDOW * STEP_MM * 0.93 - 5.0 - 3.0  # the smallest window of `_AROUND` is the one that moves most
+    half = 0.5 * WINDOW * STEP_MM * 0.93 - 3.0 - 3.0  # the smallest window of `_AROUND` is the one that moves most
     for axis, mm, centre in ((1, dy, window.centre[0]), (2, dx, window.centre[1])):
         at = np.flatnonzero(whole.any(axis=(0, 3 - axis)))
         if max(centre - at[0], at[-1] - centre) * mm > half:
