@@ -79,7 +79,7 @@ def train(
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
     patients = list(read_hearts(data))
     virtual = virtual_hearts(how.virtual, seed)
-    examples = Hearts.together([*(stacked(h) for h in patients), drawn_outward(virtual, how.outward_mm)])
+    examples = Hearts.together([*(stacked(h) for h in patients), drawn_outward(virtual, how.outward)])
     tell(f"{len(patients)} patients and {how.virtual} virtual hearts, {len(examples)} slices")
     # What saw no patient is the same for every fit, and is made once.
     first = fit_heart(how, virtual, seed, checkpoint=out / "first.checkpoint", progress=tell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -25,7 +26,7 @@ from isocenter.methods.virtual_heart import VirtualHeart
 __all__ = ["HeartRecipe", "drawn_outward", "fit_heart", "virtual_hearts"]
 
 Progress = Callable[[str], None]
-_OF_PATIENTS = ("real_share", "steps", "outward_mm", "border")  # settings that mean nothing before a patient is seen
+_OF_PATIENTS = ("real_share", "steps", "outward", "lower")  # settings that mean nothing before a patient is seen
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,11 @@ class HeartRecipe:
         steps, batch, rate, decay: the schedule (AdamW, 60 steps to warm up, cosine to zero); `rate` is halved once
             patients are seen.
         first: steps on virtual hearts alone, before any patient is seen.
-        outward_mm: by how much experts draw the endocardium outside of where half is blood; virtual hearts are outlined
-            so once patients are seen.
-        border: weight of the 4.5 mm on either side of a patient's endocardial border, beside 1 elsewhere. Where exactly
-            one patient's border was drawn misleads in the next; whether a slice has a cavity, and where, does not.
+        outward: part of a slice's mean radius by which experts draw the endocardium outside of where half is blood;
+            virtual hearts are outlined so once patients are seen.
+        lower: probability of the first network at which its border lies where experts draw it. Within 4.5 mm of a
+            patient's border that is what is learnt: where exactly one patient's border was drawn misleads in the next;
+            whether a slice has a cavity, and where, does not.
         average: decay of the moving average of the weights.
         threads: CPU threads; part of the recipe because the order of sums depends on it.
         precision: of the network's arithmetic while it learns.
@@ -57,8 +59,8 @@ class HeartRecipe:
     empty: float = 0.7
     first: int = 450
     steps: int = 200
-    outward_mm: float = 1.7
-    border: float = 0.0
+    outward: float = 0.07
+    lower: float = 0.25
     batch: int = 12
     rate: float = 3e-3
     decay: float = 0.02
@@ -88,8 +90,8 @@ def virtual_hearts(count: int, seed: int) -> Hearts:
     return Hearts.together(made)
 
 
-def drawn_outward(hearts: Hearts, mm: float) -> Hearts:
-    """The same slices with the endocardium drawn farther out, within the epicardium, as experts draw it."""
+def drawn_outward(hearts: Hearts, part: float) -> Hearts:
+    """The same slices with the endocardium drawn farther out by a part of its radius, but within the epicardium."""
     from scipy.ndimage import distance_transform_edt
 
     masks = hearts.masks.copy()
@@ -98,23 +100,29 @@ def drawn_outward(hearts: Hearts, mm: float) -> Hearts:
         if not inside.any():
             continue
         away = distance_transform_edt(~inside) - distance_transform_edt(inside)  # pixels outside of the border
-        moved = np.clip(mm / STEP_MM + 0.5 - (away - 0.5 * np.sign(away)), 0, 1) * 255
+        far = part * np.sqrt(np.count_nonzero(inside) / np.pi)
+        moved = np.clip(far + 0.5 - (away - 0.5 * np.sign(away)), 0, 1) * 255
         inner[:] = np.minimum(np.round(moved), outer)
     return replace(hearts, masks=masks)
 
 
-def _loss(logits: Tensor, masks: Tensor, known: Tensor, border: Tensor) -> Tensor:
-    """Cross entropy and Dice; where no epicardium was drawn, only what lies in the cavity is known to lie within it.
+def _led(masks: Tensor, guide: Tensor, patients: Tensor) -> Tensor:
+    """Masks whose endocardial border, within 4.5 mm of where it was drawn, is that of a guide, in patients alone.
 
     Args:
-        border: (n,) weight of what lies within 4.5 mm of the endocardial border.
+        guide: (n, 1, m, m) probability of lying within the endocardium. patients: (n,) which of them are.
     """
-    drawn, cavity = known.view(-1, 1, 1), masks[:, :1]
-    outer = torch.where(drawn, masks[:, 1], torch.ones_like(masks[:, 1]))
+    cavity = masks[:, :1]
     wide, narrow = functional.max_pool2d(cavity, 7, 1, 3), -functional.max_pool2d(-cavity, 7, 1, 3)
-    near = (wide - narrow)[:, 0].clamp(0, 1)
-    inner_weight = 1.0 - (1.0 - border.view(-1, 1, 1)) * near
-    weight = torch.stack([inner_weight, torch.maximum(drawn.float(), (masks[:, 0] > 0.95).float())], 1)
+    near = (wide - narrow).clamp(0, 1) * patients.view(-1, 1, 1, 1)
+    return torch.cat([cavity + near * (guide - cavity), masks[:, 1:]], 1)
+
+
+def _loss(logits: Tensor, masks: Tensor, known: Tensor) -> Tensor:
+    """Cross entropy and Dice; where no epicardium was drawn, only what lies in the cavity is known to lie within it."""
+    drawn = known.view(-1, 1, 1)
+    outer = torch.where(drawn, masks[:, 1], torch.ones_like(masks[:, 1]))
+    weight = torch.stack([torch.ones_like(outer), torch.maximum(drawn.float(), (masks[:, 0] > 0.95).float())], 1)
     target = torch.stack([masks[:, 0], outer], 1)
     cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
     entropy = cross.sum((2, 3)) / weight.sum((2, 3)).clamp(min=100)
@@ -154,15 +162,20 @@ def fit_heart(
     pictures, masks, near = (torch.from_numpy(a) for a in (hearts.pictures, hearts.masks, hearts.near))
     known, centre, radius = (torch.from_numpy(a) for a in (hearts.known, hearts.centre, hearts.radius))
     shares = torch.from_numpy(_shares(hearts, recipe)).float()
-    border = torch.tensor([1.0 if name.startswith("virtual") else recipe.border for name in hearts.names])
+    patients = torch.tensor([not name.startswith("virtual") for name in hearts.names])
+    bolder = math.log((1.0 - recipe.lower) / recipe.lower)
 
     def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
         which = torch.multinomial(shares, recipe.batch, replacement=True, generator=random)
         threes, both = pictures[near[which]].float(), masks[which].float() / 255
         x, truth = augmented_hearts(threes, both, centre[which], radius[which], recipe.bounds, WINDOW, random)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            logits = net(x.contiguous(memory_format=torch.channels_last))
-        return _loss(logits.float(), truth, known[which], border[which])
+            x = x.contiguous(memory_format=torch.channels_last)
+            if start is not None:
+                with torch.no_grad():
+                    truth = _led(truth, torch.sigmoid(start(x)[:, :1].float() + bolder), patients[which])
+            logits = net(x)
+        return _loss(logits.float(), truth, known[which])
 
     def made() -> nn.Module:
         begun = HeartNet(recipe.widths) if start is None else copy.deepcopy(start)
