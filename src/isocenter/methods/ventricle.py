@@ -212,7 +212,7 @@ def _first_look(window: _Window, ask: Ask) -> tuple[npt.NDArray[np.float64], tup
     off, reach = (0.0, 0.0), 0.0
     if counts.sum() >= 100:
         line = (np.arange(window.size) - (window.size - 1) / 2) * window.step
-        seen = (said > 0.5).any(axis=(0, 1))
+        seen: Mask = np.asarray((said > 0.5).any(axis=(0, 1)), np.bool_)
         reach = float(max(np.abs(line[seen.any(axis=axis)]).max() for axis in (0, 1)))
         off = (
             float((counts.sum(axis=1) * line).sum() / counts.sum()),
