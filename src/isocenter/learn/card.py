@@ -19,7 +19,7 @@ __all__ = ["code_digest", "explained", "page", "plain_page", "written"]
 _FILES = {
     Classes: (
         "augment", "classify", "examples", "fit", "foreign", "gridded", "kinds", "labelled", "nested", "networks",
-        "recipes", "shape", "waves",
+        "pretrained", "recipes", "shape", "waves",
     ),
     Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment"),
     Table: ("kinds", "recipes", "rows", "tabulate"),

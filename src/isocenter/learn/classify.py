@@ -33,6 +33,7 @@ from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import keep
 from isocenter.learn.nested import Beside, spread
 from isocenter.learn.networks import GridNet
+from isocenter.learn.pretrained import DIGEST
 from isocenter.learn.shape import Measured, fit_measured
 from isocenter.learn.tensors import packed
 from isocenter.learn.waves import Machine, scattered
@@ -42,7 +43,8 @@ from isocenter.record import Model
 __all__ = ["Answer", "ellipsoid", "fit_classes_net", "train_classes", "veil"]
 
 _NOT_OF_A_NETWORK = {
-    "card", "choose", "fitted", "goal", "known_as", "members", "others", "strangers", "veiled", "views", "waves",
+    "backbone", "card", "choose", "fitted", "goal", "known_as", "members", "others", "strangers", "veiled", "views",
+    "waves",
 }  # fmt: skip
 """Of a recipe what does not change how a network learns, so that a run is taken up all the same."""
 
@@ -244,8 +246,8 @@ def train_classes(
     pictures, veiled = tensor(examples.pictures, how), veil(how)
     chosen = how.fitted or tuple(range(how.members))
     beside = None
-    if how.waves is not None:
-        beside = Beside(how, scattered(how.waves, pictures), examples.labels, part, chosen)
+    if how.beside is not None:
+        beside = Beside(how, scattered(how.beside, pictures), examples.labels, part, chosen)
     nets: list[Net] = []
     settings: list[Scattering] = []
     logits, aside = (torch.zeros(len(examples), kinds) for _ in range(2))
@@ -277,7 +279,7 @@ def train_classes(
             aside[held] *= spread(logits[held]) / spread(aside[held])
         if not number:
             inside = _said(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
-    alone = len(chosen) == 1 and how.waves is None
+    alone = len(chosen) == 1 and how.beside is None
     taught = part != chosen[0] if alone else np.ones(len(examples), bool)
     counts = np.bincount(examples.labels, minlength=kinds)
     held_first, answered = part == chosen[0], np.flatnonzero(np.isin(part, chosen))
@@ -328,15 +330,16 @@ def train_classes(
         "near_duplicates": pairs, "networks": len(chosen), "seed": seed, "seconds": round(clock() - started),
         "parameters": sum(p.numel() for net in nets for p in net.parameters()),
         "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships"
-        + ("; so the support vectors, but those that ship were fitted on all examples" if how.waves else "")
+        + ("; so the support vectors, but those that ship were fitted on all examples" if how.beside else "")
         + ("; their settings were chosen for each part by others" if how.choose else ""),
         **_told(how, settings),
     })  # fmt: skip
 
 
 def _told(how: Classes, settings: Sequence[Scattering]) -> dict[str, str]:
-    """The settings that were chosen for each part and, last, for the file; nothing where none was."""
+    """The settings that were chosen for each part and, last, for the file, and whose weights it looks through."""
+    through = {} if how.backbone is None else {"looks through weights with SHA-256": DIGEST}
     if not how.choose:
-        return {}
+        return through
     each = [", ".join(f"{name} {getattr(one, name):g}" for name in how.choose) for one in settings]
-    return {"settings chosen for each part": "; ".join(each[:-1]), "settings that ship": each[-1]}
+    return through | {"settings chosen for each part": "; ".join(each[:-1]), "settings that ship": each[-1]}

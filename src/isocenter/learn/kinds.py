@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "Augmentation",
+    "Backbone",
     "Boxes",
     "Classes",
     "Classifier2D",
@@ -166,6 +167,18 @@ class Scattering:
 
 
 @dataclass(frozen=True)
+class Backbone(Scattering):
+    """Support vectors on what a network sees that has learnt from photographs (see `pretrained`), beside networks.
+
+    Args:
+        side: of the enlarged picture that it looks at. stages: at whose ends its channels are taken.
+    """
+
+    side: int = 112
+    stages: tuple[int, ...] = (2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
 class Classes:
     """A classifier of pictures or volumes, trained once for each part of the examples that is held back from it.
 
@@ -177,8 +190,9 @@ class Classes:
         measured: if there are any, no network is trained: two classes are told apart by measures of the shape of masks,
             with a ridge penalty of the one of these inverse strengths that does best within what is learnt from.
         waves: of the support vectors on the scattering of a picture that stand beside the networks; None for none.
-        choose: numbers of `waves` that are chosen on other parts than the one that is reported (see `nested`), each
-            with the values to choose from; empty for no choice.
+        backbone: of those on what a network sees that has learnt from photographs, in their place; None for none.
+        choose: numbers of the support vectors that are chosen on other parts than the one that is reported (see
+            `nested`), each with the values to choose from; empty for no choice.
         ordered: the labels are grades; weight of the squared distance between cumulative chances (Hou 2016).
         widths: channels of the stem and of the stages; each stage halves the grid.
         members: parts that the examples are split into; each network learns from all parts but one.
@@ -208,6 +222,7 @@ class Classes:
     channels: int = 1
     measured: tuple[float, ...] = ()
     waves: Scattering | None = None
+    backbone: Backbone | None = None
     choose: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, hash=False)
     ordered: float = 0.0
     widths: tuple[int, ...] = (16, 32, 64)
@@ -234,6 +249,11 @@ class Classes:
     movement: Movement = field(default_factory=Movement)
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def beside(self) -> Scattering | None:
+        """The support vectors beside the networks, whatever they look at."""
+        return self.backbone or self.waves
 
 
 @dataclass(frozen=True)

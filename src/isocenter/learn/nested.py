@@ -38,10 +38,10 @@ def settings(how: Classes) -> list[Scattering]:
     >>> [(one.reach, one.kept) for one in settings(how)]
     [(0.3, 50), (1.0, 50)]
     """
-    if how.waves is None:
+    if how.beside is None:
         return []
     return [
-        replace(how.waves, **dict(zip(how.choose, values, strict=True))) for values in product(*how.choose.values())
+        replace(how.beside, **dict(zip(how.choose, values, strict=True))) for values in product(*how.choose.values())
     ]
 
 

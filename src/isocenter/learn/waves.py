@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from isocenter.learn.kinds import Scattering
+from isocenter.learn.kinds import Backbone, Scattering
+from isocenter.learn.pretrained import Photographs, eyes
 
 __all__ = ["Directions", "Machine", "Waves", "directions", "fit_machine", "scattered"]
 
@@ -111,6 +112,13 @@ def _shadows(x: Tensor) -> Tensor:
     return torch.stack([inside.mean(axis) for axis in (1, 2, 3)], 1)
 
 
+Eyes = Waves | Photographs
+
+
+def _looking(how: Scattering) -> Eyes:
+    return eyes(how) if isinstance(how, Backbone) else Waves(turned=how.turned)
+
+
 class Machine(nn.Module):  # type: ignore[misc]
     """Picture → (n, classes) to be added to the logits of a network: support vectors with bells about them.
 
@@ -118,7 +126,7 @@ class Machine(nn.Module):  # type: ignore[misc]
     unless the scattering is turned, its mirror image are asked. `share` is what its decisions are multiplied by.
     """
 
-    def __init__(self, waves: Waves, mean: Tensor, turn: Tensor, vectors: Tensor, weight: Tensor, bias: Tensor,
+    def __init__(self, waves: Eyes, mean: Tensor, turn: Tensor, vectors: Tensor, weight: Tensor, bias: Tensor,
                  narrow: float) -> None:  # fmt: skip
         super().__init__()
         self.waves, self.narrow, self.share = waves, narrow, 1.0
@@ -137,13 +145,16 @@ class Machine(nn.Module):  # type: ignore[misc]
         return said * self.share
 
 
-def _sides(pictures: Tensor, waves: Waves) -> tuple[Tensor, ...]:
+def _sides(pictures: Tensor, waves: Eyes) -> tuple[Tensor, ...]:
     return (pictures,) if waves.turned else (pictures, torch.flip(pictures, (-1,)))
 
 
 def scattered(how: Scattering, pictures: Tensor) -> Tensor:
-    """(sides, n, d): the scattering of 8-bit pictures (n, channels, rows, columns), and of their mirror images."""
-    waves = Waves(turned=how.turned)
+    """(sides, n, d): what is seen of 8-bit pictures (n, channels, rows, columns), and of their mirror images.
+
+    It is their scattering or, for a backbone, what that sees.
+    """
+    waves = _looking(how)
     with torch.inference_mode():
         found = [
             torch.stack([waves(side) for side in _sides(some.float() / 255, waves)]) for some in pictures.split(32)
@@ -195,6 +206,6 @@ def fit_machine(how: Scattering, on: Directions, labels: npt.NDArray[np.int64], 
     used = weight.any(1)
     numbers = (on.mean, on.turn[:, -how.kept :], points[used], weight[used], bias)
     held = [torch.tensor(n, dtype=torch.float32) for n in numbers]
-    fitted = Machine(Waves(turned=how.turned), held[0], held[1], held[2], held[3], held[4], narrow)
+    fitted = Machine(_looking(how), held[0], held[1], held[2], held[3], held[4], narrow)
     fitted.eval()
     return fitted
