@@ -48,17 +48,29 @@ def _found(boxes: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], least: in
     kept = (high >= 2) & (high <= _TALLEST) & (sizes >= 3) & ((wide <= 3 * high) | (sizes < 0.7 * high * wide))
     pieces = boxes[kept]
     pieces = np.ascontiguousarray(pieces[np.lexsort((pieces[:, 0], pieces[:, 1]))])
-    rows = _rows(pieces, least) if len(pieces) else pieces
+    if not len(pieces):
+        return pieces
+    whole, letters = _measured(pieces, *_rows(pieces))
+    rows: npt.NDArray[np.int64] = whole[
+        (letters >= least) & (whole[:, 3] - whole[:, 1] >= 1.2 * (whole[:, 2] - whole[:, 0]))
+    ]
     if len(rows):
-        _widen(rows, pieces[np.argsort(pieces[:, 0], kind="stable")])
+        pieces = pieces[np.argsort(pieces[:, 0], kind="stable")]
+        near = np.searchsorted(pieces[:, 0], rows[:, 0] - _TALLEST), np.searchsorted(pieces[:, 0], rows[:, 2])
+        _widen(rows, pieces, *near)
     return rows
+
+
+# What is compiled assigns number by number and asks NumPy for nothing but room: a row assigned whole, or a search in
+# sorted numbers, takes seconds to compile, which the first image would wait for.
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _boxes(labels: Any, count: Any) -> Any:
     """First row, first column, row behind and column behind of each label, and how many pixels it has."""
     boxes = np.empty((count, 4), np.int64)
-    boxes[:, 0], boxes[:, 1], boxes[:, 2], boxes[:, 3] = labels.shape[0], labels.shape[1], 0, 0
+    for label in range(count):
+        boxes[label, 0], boxes[label, 1], boxes[label, 2], boxes[label, 3] = labels.shape[0], labels.shape[1], 0, 0
     sizes = np.zeros(count, np.int64)
     for row in range(labels.shape[0]):
         for column in range(labels.shape[1]):
@@ -73,11 +85,12 @@ def _boxes(labels: Any, count: Any) -> Any:
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _rows(pieces: Any, least: Any) -> Any:
-    """Rows of pieces that come in order of their first columns; each piece continues the newest row that it can."""
+def _rows(pieces: Any) -> Any:
+    """Of pieces that come in order of their first columns, the row of each, and how many rows there are; each piece
+    continues the newest row that it can."""
     count = len(pieces)
     row_of = np.empty(count, np.int64)
-    last = np.full((count, 4), -1, np.int64)  # of each row its last pieces, the newest first
+    last = np.empty((count, 4), np.int64)  # of each row its last pieces, the newest first; -1 where there is none
     near = np.empty((count, 4), np.int64)  # of these: top, bottom, right, greatest height
     going = np.empty(count, np.int64)  # rows that may go on, in the order in which they began
     rows, live = 0, 0
@@ -109,13 +122,15 @@ def _rows(pieces: Any, least: Any) -> Any:
         if chosen < 0:
             chosen = rows
             going[live] = rows
+            for at in range(4):
+                last[rows, at] = -1
             rows, live = rows + 1, live + 1
         row_of[number] = chosen
         # Points, commas and hyphens are small: the letters beside them tell the height, so four are looked at.
         for at in range(3, 0, -1):
             last[chosen, at] = last[chosen, at - 1]
         last[chosen, 0] = number
-        near[chosen] = top, bottom, right, height
+        near[chosen, 0], near[chosen, 1], near[chosen, 2], near[chosen, 3] = top, bottom, right, height
         for at in range(1, 4):
             if last[chosen, at] >= 0:
                 other = pieces[last[chosen, at]]
@@ -123,13 +138,15 @@ def _rows(pieces: Any, least: Any) -> Any:
                 near[chosen, 1] = max(near[chosen, 1], other[2])
                 near[chosen, 2] = max(near[chosen, 2], other[3])
                 near[chosen, 3] = max(near[chosen, 3], other[2] - other[0])
-    return _long_enough(pieces, row_of, rows, least)
+    return row_of, rows
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _long_enough(pieces: Any, row_of: Any, rows: Any, least: Any) -> Any:
+def _measured(pieces: Any, row_of: Any, rows: Any) -> Any:
+    """The box around each row, and how many letters it may have."""
     whole = np.empty((rows, 4), np.int64)
-    whole[:, 0], whole[:, 1], whole[:, 2], whole[:, 3] = 1 << 40, 1 << 40, 0, 0
+    for row in range(rows):
+        whole[row, 0], whole[row, 1], whole[row, 2], whole[row, 3] = 1 << 40, 1 << 40, 0, 0
     for number in range(len(pieces)):
         row, piece = row_of[number], pieces[number]
         whole[row, 0], whole[row, 1] = min(whole[row, 0], piece[0]), min(whole[row, 1], piece[1])
@@ -141,15 +158,16 @@ def _long_enough(pieces: Any, row_of: Any, rows: Any, least: Any) -> Any:
         if height >= max(4.0, 0.5 * (whole[row, 2] - whole[row, 0])):
             # Letters that touch are one piece; its width tells how many they may be.
             letters[row] += max(1.0, (piece[3] - piece[1]) / height)
-    long = (letters >= least) & (whole[:, 3] - whole[:, 1] >= 1.2 * (whole[:, 2] - whole[:, 0]))
-    return whole[long]
+    return whole, letters
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _widen(rows: Any, pieces: Any) -> Any:
-    """Take into each row all that stands at its height and close by, letters or parts of them; pieces by first row."""
-    first = np.searchsorted(pieces[:, 0], rows[:, 0] - _TALLEST)
-    behind = np.searchsorted(pieces[:, 0], rows[:, 2])
+def _widen(rows: Any, pieces: Any, first: Any, behind: Any) -> Any:
+    """Take into each row all that stands at its height and close by, letters or parts of them; pieces by first row.
+
+    Args:
+        first, behind: of each row the first piece that can reach it, and the one behind the last.
+    """
     for number in range(len(rows)):
         row = rows[number]
         reach = 2.5 * (row[2] - row[0])
