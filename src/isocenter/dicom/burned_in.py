@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from isocenter.dicom.drawn_values import has_drawn_value
 from isocenter.dicom.elements import PIXELS, File
+from isocenter.dicom.fine_structure import relief, standing_out
 from isocenter.dicom.lettering import rows_of_pieces
 from isocenter.dicom.pixels import frame_count, frames, native
 from isocenter.dicom.streams import Box
@@ -177,13 +178,12 @@ def _grey(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return grey.max(axis=-1) if grey.ndim == 3 else grey
 
 
-_STROKE = 7  # pixels: strokes of letters are thinner than this, at one of the scales; `_around` is made for it
 _SCALES = (1, 2, 4)
 _FAINT, _CLEAR = 0.06, 0.1  # shares of the picture's range: contrast of letters of one value, and of any
 _FEW = 3  # letters of one value that make a line
 _STEEP, _MANY, _TALL = 2.0, 5, 6  # letters of any value: how far above what is around, how many, how many pixels tall
 _CROSSED, _STRONG = 4, 0.13  # strokes that a quarter of a line's rows cross; share of the range by which it stands out
-_AROUND = 16  # pixels: the width of what counts as around
+_AROUND = 16  # pixels: half the width of what counts as around
 _WIDEST = 1 << 17  # between whole values that are counted one by one
 _SPIKE, _SPIKES = 6.0, 6  # by how many deviations a drawn value is too frequent, and how many such are followed
 
@@ -211,23 +211,29 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
         part = grey[::scale, ::scale]
         if min(part.shape) < 16 or (scale > 1 and min(part.shape) < 48):
             continue
-        even, drawn = (
-            (one - np.float32(low)) / np.float32(high - low) for one in (_averaged(grey, scale), _floats(part))
-        )
+        drawn = _between(_floats(part), low, high)
+        even = _between(_averaged(grey, scale), low, high) if scale > 1 else drawn
         for soft, light in ((even, drawn), (1 - even, 1 - drawn)):
-            relief = _relief(light)
-            for mask in _drawn(part, relief):
+            thin = relief(light)
+            for mask in _drawn(part, thin):
                 found += _times(rows_of_pieces(mask, least=_FEW), scale)
             if scale < _SCALES[-1]:
-                relief = _relief(soft) if scale > 1 else relief  # nothing was averaged
-                mask = _clear(relief)
+                thin = relief(soft) if scale > 1 else thin  # nothing was averaged
+                mask = standing_out(thin, _AROUND, _CLEAR, _STEEP)
                 rows = [r for r in rows_of_pieces(mask, least=_MANY) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
-                found += _times([r for r in rows if _is_of_strokes(mask, relief, r)], scale)
+                found += _times([r for r in rows if _is_of_strokes(mask, thin, r)], scale)
     return _joined(found, grey.shape)
 
 
 def _floats(grey: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return grey.astype(np.float32, copy=False)
+
+
+def _between(grey: npt.NDArray[np.float32], low: float, high: float) -> npt.NDArray[np.float32]:
+    """The same from 0 to 1."""
+    out = grey - np.float32(low)
+    out /= np.float32(high - low)
+    return out
 
 
 def _averaged(grey: npt.NDArray[Any], scale: int) -> npt.NDArray[np.float32]:
@@ -236,23 +242,6 @@ def _averaged(grey: npt.NDArray[Any], scale: int) -> npt.NDArray[np.float32]:
     parts = _floats(grey[:rows, :columns]).reshape(rows // scale, scale, columns // scale, scale)
     mean: npt.NDArray[np.float32] = parts.mean(axis=(1, 3), dtype=np.float32)
     return mean
-
-
-def _relief(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """What is thinner than a stroke, by how much it is lighter than what is around."""
-    thin: npt.NDArray[np.float32] = light - _around(_around(light, np.minimum, np.inf), np.maximum, -np.inf)
-    return thin
-
-
-def _around(light: npt.NDArray[np.float32], of: np.ufunc, beyond: float) -> npt.NDArray[np.float32]:
-    """The least or the greatest value within a stroke's width: of two, of four, of seven beside one another."""
-    for axis in (0, 1):
-        margin = [(_STROKE // 2, _STROKE // 2) if n == axis else (0, 0) for n in (0, 1)]
-        held = np.moveaxis(np.pad(light, margin, constant_values=beyond), axis, 0)
-        two = of(held[:-1], held[1:])
-        four = of(two[:-2], two[2:])
-        light = np.moveaxis(of(four[:-3], four[3:]), 0, axis)
-    return light
 
 
 def _drawn(part: npt.NDArray[Any], relief: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.bool_]]:
@@ -292,15 +281,6 @@ def _with_neighbours(seeds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     out[:, 1:] |= grown[:, :-1]
     out[:, :-1] |= grown[:, 1:]
     return out
-
-
-def _clear(relief: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Thin pixels that stand out from the fine structure around them."""
-    from scipy import ndimage
-
-    power = ndimage.uniform_filter(relief * relief, 2 * _AROUND + 1)
-    strong: npt.NDArray[np.bool_] = relief > np.maximum(_CLEAR, _STEEP * np.sqrt(np.maximum(power, 0)))
-    return strong
 
 
 def _is_of_strokes(
