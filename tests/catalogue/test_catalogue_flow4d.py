@@ -97,6 +97,25 @@ def test_velocities_in_units_of_makers(made: Phantom, parts: tuple[Volume, ...])
         assert said(answer, codes.NET_FLOW) == pytest.approx(made.truth["net_ml"], rel=0.03)
 
 
+def test_slow_flow_is_scaled_by_its_coding() -> None:
+    """Nothing comes near VENC and no air is there: the coding says what a value is."""
+    slow = flow_mr.patient(**{**SMALL, "venc_cm_s": 300.0, "snr": 60.0})
+    magnitude, *phases = parts_of(slow)
+    body = magnitude.array > 0.3 * np.median(magnitude.array[magnitude.array > magnitude.array.mean()])
+    makers = {
+        "Philips": ({"Manufacturer": "Philips Medical Systems", "CodedRange": [-300.0, 300.0]}, 300 / 4096, 0.0),
+        "2048 steps": ({"Manufacturer": "SIEMENS"}, 0.5, 2048.0),
+    }
+    for words, (facts, factor, offset) in makers.items():
+        scaled = [
+            replace(v, array=np.where(body, v.array, 0) * np.float32(factor) + np.float32(offset))
+            for v in without(tuple(phases), **facts)
+        ]
+        answer = run((magnitude, *scaled), background_order=1)
+        assert any(words in r for r in answer.reasons)
+        assert said(answer, codes.NET_FLOW) == pytest.approx(slow.truth["net_ml"], rel=0.03)
+
+
 def test_a_drawn_vessel_is_measured(made: Phantom, parts: tuple[Volume, ...]) -> None:
     _, blood = flow_mr.cane(SMALL["shape"], 2.5, 10.0, fine=2)
     answer = run(parts, (Region(parts[0].geometry, mask=blood > 0.5, label="aorta"),))

@@ -206,6 +206,18 @@ def _beat(main: Volume) -> tuple[float, list[str]]:
     return usual, remarks
 
 
+def _from_venc(facts: Any, venc_cm_s: float) -> bool:
+    """Whether the coding of the images begins at -VENC, whether or not anything flows that fast."""
+    coded = facts.get("CodedRange")
+    return bool(coded) and abs(float(coded[0]) + venc_cm_s) <= 0.02 * venc_cm_s
+
+
+def _around_2048(values: npt.NDArray[Any]) -> bool:
+    """Whether these are 12 bits without a rescale: what keeps still, or points anywhere, lies in the middle."""
+    inside = float(values.min()) >= 0 and float(values.max()) <= 4096
+    return inside and abs(float(np.median(values)) - 2048.0) <= 128.0
+
+
 def _scaled(part: _Part) -> tuple[Floats, str]:
     """m/s, and how."""
     volume, venc = part.volume, part.venc_cm_s
@@ -227,8 +239,12 @@ def _scaled(part: _Part) -> tuple[Floats, str]:
                 "reconstruct the scan with weighting off",
             )
         factor, how = 0.1, "values are velocities in mm/s as GE writes them"
-    elif maker.startswith("PHILIPS") and 0.9 * venc <= most <= _BEYOND * venc:
+    elif maker.startswith("PHILIPS") and (0.9 * venc <= most <= _BEYOND * venc or _from_venc(facts, venc)):
         factor, how = 1.0, "values are velocities in cm/s as Philips writes them"
+    elif maker.startswith("SIEMENS") and _around_2048(values):
+        values = values - np.float32(2048.0)
+        most = float(np.abs(values).max())
+        factor, how = venc / 2048.0, f"2048 steps from 2048 are VENC ({venc:g} cm/s) as Siemens writes them"
     elif maker.startswith("SIEMENS") and float(values.min()) < 0 and most <= 4096:
         factor, how = venc / 4096.0, f"4096 steps are VENC ({venc:g} cm/s) as Siemens writes them"
     else:

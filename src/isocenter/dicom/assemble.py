@@ -197,6 +197,8 @@ def _filled(series: Series, stack: Stack, read: Read) -> Volume:
         facts["RealWorldValueUnit"] = stack.order[0].unit
     if len({one.keys.get(ENCODING) for one in stack.order}) == 1 and stack.order[0].keys.get(ENCODING):
         facts["VelocityEncoding"] = list(stack.order[0].keys[ENCODING])
+    if series.modality == "MR" and (coded := _coded_range(stack, facts)) is not None:
+        facts["CodedRange"] = coded
     kinds = {one.kind for one in stack.order}
     if len(kinds) == 1 and len({one.sop_uid for one in stack.order}) < len(stack.order):
         facts["FrameType"] = list(kinds.pop())
@@ -271,6 +273,21 @@ def _place(stored: npt.NDArray[Any], one: Placed, into: npt.NDArray[Any]) -> Non
 
 _EARLIEST = ("AcquisitionTime", "AcquisitionDate", "AcquisitionDateTime", "ContentTime", "FrameReferenceTime")
 _OF_ONE_SLICE = frozenset({"ImagePositionPatient", "SliceLocation", "ImageIndex", "ContentTime", "WindowCenter"})
+
+
+def _coded_range(stack: Stack, facts: dict[str, Any]) -> list[float] | None:
+    """Lowest and highest value that the stored integers could stand for; None where images are scaled apart.
+
+    A phase image fills a whole turn or runs from -VENC to VENC by its coding, whatever its pixels hold.
+    """
+    scales = {(one.slope, one.intercept) for one in stack.order}
+    bits = facts.get("BitsStored")
+    if len(scales) != 1 or not isinstance(bits, int) or not 1 <= bits <= 32:
+        return None
+    ((slope, intercept),) = scales
+    least = -(2 ** (bits - 1)) if facts.get("PixelRepresentation") else 0
+    ends = sorted(intercept + slope * n for n in (least, least + 2**bits - 1))
+    return [float(v) for v in ends]
 
 
 def _facts(series: Series, stack: Stack) -> dict[str, Any]:
