@@ -323,12 +323,19 @@ def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any, jar: s
     (boxed,) = [f for f in findings(page) if f["where"]["has_mask"]]
     volume = boxed["where"]["volume_ml"]
     page.mouse.move(ox + seen["right"] + 6 * scale, oy + seen["y"], steps=3)
+    late: list[Any] = []
+    page.route("**/section?*", lambda route: late.append(route))
     page.mouse.up()
+    until(lambda: page.locator(".sections g[data-before] path.line").count() == 1 and late)  # it does not flicker
+    for route in late:
+        route.continue_()
+    page.unroute("**/section?*")
 
     def painted() -> float:
         return max((f["where"]["volume_ml"] or 0) for f in findings(page) if f["where"]["has_mask"])
 
     until(lambda: painted() > volume + 0.05, 40)
+    until(lambda: page.locator(".sections g[data-before]").count() == 0 and outlined(page, 0))
     shot(page, "marks-painted")
     page.keyboard.press("Escape")
     page.keyboard.press("Control+Z")

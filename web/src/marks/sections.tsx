@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api/door";
 import type { Found } from "../room/session";
 import { useAnswer } from "../kit/answer";
@@ -22,42 +22,51 @@ function section(path: string): Promise<Section> {
   return known;
 }
 
+/** The outline of a finding as it was last drawn, and in which plane. */
+type Before = Map<string, { plane: string; answer: Section }>;
+
 /** The outlines of regions in the plane of a viewport, of whichever series of their space it shows. */
 export function Sections({ desk, viewport }: { desk: Sheet; viewport: Viewport }) {
   const view = viewport.view.value;
   const series = viewport.series.value?.uid;
+  const before = useRef<Before>(new Map()).current;
   if (!view || !series) return null;
   const here = desk.session.found.value.filter(({ finding: { where, verdict } }) => where?.has_mask && verdict !== "struck" && (where.frame ? where.frame === view.frame : where.series_uid === series));
   const shown = here.filter((one) => !desk.marks.hiddenSets.value.has(setOf(one)));
   const results = [...new Set(shown.map((one) => one.result.id))];
   return (
     <svg class="overlay sections" aria-hidden="true">
-      {results.map((id) => <OfResult key={id} id={id} desk={desk} viewport={viewport} view={view} found={shown.filter((one) => one.result.id === id)} />)}
+      {results.map((id) => <OfResult key={id} id={id} desk={desk} viewport={viewport} view={view} before={before} found={shown.filter((one) => one.result.id === id)} />)}
     </svg>
   );
 }
 
-function OfResult({ id, desk, viewport, view, found }: { id: string; desk: Sheet; viewport: Viewport; view: View; found: Found[] }) {
+function OfResult({ id, desk, viewport, view, before, found }: { id: string; desk: Sheet; viewport: Viewport; view: View; before: Before; found: Found[] }) {
   const depth = dot(view.origin, view.normal);
   const foot = view.normal.map((part) => part * depth);
-  const near = `/api/results/${id}/section?point=${foot.map((v) => v.toFixed(3)).join()}&normal=${view.normal.map((v) => v.toFixed(6)).join()}`;
+  const plane = `point=${foot.map((v) => v.toFixed(3)).join()}&normal=${view.normal.map((v) => v.toFixed(6)).join()}`;
+  const near = `/api/results/${id}/section?${plane}`;
   const answer = useAnswer(() => section(near), near);
   useEffect(() => {
     if (answer) desk.marks.shapes.set(viewport, id, answer, found);
+    if (answer) for (const one of found) before.set(one.finding.tracking, { plane, answer });
     return () => desk.marks.shapes.drop(viewport, id);
   }, [answer, found.length]);
-  if (!answer) return null;
-  const place = placing(answer, view);
   return (
     <>
       {found.map((one) => {
-        const outline = answer.outlines[one.finding.tracking];
-        if (!outline) return null;
+        const { tracking } = one.finding;
+        // A stroke makes another result of the same region: until its outline has come, the one before stands, and does not flicker.
+        const last = answer ? null : before.get(tracking);
+        const told = answer ?? (last?.plane === plane ? last.answer : null);
+        const outline = told?.outlines[tracking];
+        if (!told || !outline) return null;
+        const place = placing(told, view);
         const colour = colourOf(one);
         const [d, sure] = [path(outline.lines, place), outline.sure && path(outline.sure, place)];
         const dashed = sure ? "7 4" : one.machine ? dashOf(one) : undefined;
         return (
-          <g key={one.finding.tracking} data-finding={one.number} data-tracking={one.finding.tracking} class={desk.active.value === one.finding.tracking ? "active" : undefined}>
+          <g key={tracking} data-finding={last ? undefined : one.number} data-before={last ? one.number : undefined} data-tracking={tracking} class={desk.active.value === tracking ? "active" : undefined}>
             <path class="fill" d={d} fill={colour} />
             <path class="halo" d={d} />
             <path class={dashed ? "line dashed" : "line"} d={d} stroke={colour} stroke-dasharray={dashed} />
