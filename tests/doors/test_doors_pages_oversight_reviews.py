@@ -53,6 +53,8 @@ def test_two_readers_do_not_hear_of_one_another(people: dict[str, Browser]) -> N
     asked = {"study": uid(1), "question": "Recall?", "readers": ["ito", "lee"]}
     id = people["chief"].post("/api/double", asked).json()["id"]
     before = people["lee"].get("/api/double").content
+    about = people["lee"].get("/api/double").json()["pairs"][0]["about"]
+    assert about["patient"] and about["accession"], "two of one question would look alike"
     assert people["ito"].post(f"/api/double/{id}/opinion", {"positive": True, "words": "mass"}).status_code == 200
     assert people["lee"].get("/api/double").content == before, "byte for byte"
     assert people["ruiz"].post(f"/api/double/{id}/opinion", {"positive": True, "words": "x"}).status_code == 404

@@ -58,6 +58,7 @@ def test_the_third_reader_settles_and_then_all_see_it() -> None:
     assert third["turn"]
     assert "ito" not in json.dumps(third)
     assert "lee" not in json.dumps(third)
+    assert [o["who"] for o in third["opinions"]] == ["one reader", "the other reader"]
     assert [o["who"] for o in seen_by(open_, "ito", owner=False)["opinions"]] == ["you", "the other reader"]
     with pytest.raises(Forbidden, match="third person"):
         settle(open_, "ito", True, "x", NOW)

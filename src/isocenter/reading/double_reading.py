@@ -211,7 +211,12 @@ def seen_by(pair: Pair, who: str, *, owner: bool, may_settle: bool = True) -> di
     mine = next((o for o in pair.opinions if o.by == who), None)
     both = pair.state != "reading"
     shown = pair.opinions if both else ((mine,) if mine else ())
-    told["opinions"] = [{"who": _called(o, who, owner), "positive": o.positive, "words": o.words} for o in shown]
+    called = ["the other reader"] if reader else ["one reader", "the other reader"]
+    told["opinions"] = [
+        {"who": "you" if o is mine else o.by if owner or o.by == AI_READER else called.pop(0),
+         "positive": o.positive, "words": o.words}
+        for o in shown
+    ]  # fmt: skip
     told["turn"] = (reader and mine is None) or (not reader and pair.state == "discordant")
     if owner:
         told["readers"] = list(pair.readers)
@@ -219,12 +224,6 @@ def seen_by(pair: Pair, who: str, *, owner: bool, may_settle: bool = True) -> di
         told["answer"] = pair.answer
         told["settled"] = pair.settled.words if pair.settled else ""
     return told
-
-
-def _called(opinion: Opinion, who: str, owner: bool) -> str:
-    if opinion.by == who:
-        return "you"
-    return opinion.by if owner or opinion.by == AI_READER else "the other reader"
 
 
 @dataclass(frozen=True)

@@ -188,10 +188,20 @@ class Reviewing:
             if not self.holds(one.study, who, "peer"):
                 continue
             try:
-                told.append(double_reading.seen_by(one, who.name, owner=owner, may_settle=may(who, "sign")))
+                seen = double_reading.seen_by(one, who.name, owner=owner, may_settle=may(who, "sign"))
+                told.append(seen | {"about": self._about(one.study)})
             except NotFound:
                 continue
         return {"pairs": told, "figures": double_reading.figures(self._pairs().values(), self._truth())}
+
+    def _about(self, study_uid: str) -> dict[str, str]:
+        """Whose study it is: two of one question look alike without."""
+        for study in self.index.studies({"StudyInstanceUID": study_uid}, limit=1):
+            return {
+                "patient": study.patient.id, "accession": study.accession, "date": str(study.date or ""),
+                "description": study.description or " ".join(study.modalities),
+            }  # fmt: skip
+        return {}  # rejected since
 
     def ask_double(self, study_uid: str, question: str, readers: Sequence[str], *, who: Person) -> str:
         """Ask two readers, who do not see each other's opinion; the id.

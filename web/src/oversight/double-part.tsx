@@ -14,6 +14,8 @@ interface Pair {
   id: string;
   study: string;
   question: string;
+  /** Whose study; nothing where it was rejected since. */
+  about: { patient?: string; accession?: string; description?: string; date?: string };
   asked: string;
   state: string;
   turn: boolean;
@@ -57,6 +59,8 @@ export function DoublePart() {
   );
 }
 
+const STATES: Record<string, string> = { reading: "not both have answered", discordant: "they differ: a third reader settles it", done: "done" };
+
 function One({ pair, again }: { pair: Pair; again: () => void }) {
   const act = useRef(new Act()).current;
   const send = async (event: SubmitEvent) => {
@@ -66,15 +70,15 @@ function One({ pair, again }: { pair: Pair; again: () => void }) {
   const mine = pair.state === "discordant" ? "Settle it" : "Lock my opinion";
   return (
     <section class="pair" aria-label={pair.question}>
-      <h3>{pair.question} <span class="muted">asked {day(pair.asked)}, {pair.state === "reading" ? "not both have answered" : pair.state}</span></h3>
-      <p><a href={to.oversight("view", pair.study)}>Look at the images</a>{pair.readers && <span class="muted"> · {pair.readers.join(" and ")}</span>}</p>
+      <h3>{pair.question} <span class="muted">asked {day(pair.asked)}, {STATES[pair.state] ?? pair.state}</span></h3>
+      <p>{pair.about.description} {pair.about.date} <span class="id">{pair.about.patient}</span>{pair.about.accession && <> Acc <span class="id">{pair.about.accession}</span></>} · <a href={to.oversight("view", pair.study)}>Look at the images</a>{pair.readers && <span class="muted"> · {pair.readers.join(" and ")}</span>}</p>
       {pair.opinions.map((one) => <p key={one.who}><strong>{one.who}</strong>: {one.positive ? "yes" : "no"}{one.words && `, ${one.words}`}</p>)}
       {pair.answer !== undefined && <p><strong>It stands</strong>: {pair.answer ? "yes" : "no"}{pair.settled && `, ${pair.settled}`}</p>}
       {pair.turn && (
         <form class="controls" onSubmit={(event) => void send(event)}>
           <label class="radio"><input type="radio" name="answer" value="yes" required /> yes</label>
           <label class="radio"><input type="radio" name="answer" value="no" /> no</label>
-          <label class="wide">Why<input name="words" maxLength={4000} /></label>
+          <label class="wide">Why<input name="words" maxLength={4000} required={pair.state === "discordant"} /></label>
           <button type="submit" class="primary" disabled={act.busy.value}>{mine}</button>
         </form>
       )}

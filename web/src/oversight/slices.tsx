@@ -2,9 +2,12 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
+import { day, person } from "../words";
 
 interface Study {
   uid: string;
+  patient: { id: string; name: string; birth_date: string | null };
+  date: string | null;
   description: string;
   series: { uid: string; modality: string; number: number | null; description: string; viewable: boolean; instances: { sop_uid: string; frames: number }[] }[];
 }
@@ -26,6 +29,8 @@ interface Props {
   move: (to: Spot) => void;
   point?: (place: [number, number] | null) => void;
   others?: { who: string; place: [number, number] }[];
+  /** Whose images these are stands above them; not so for a reviewer who is not to know. */
+  whose?: boolean;
 }
 
 /** A plain way to look at images, rendered by the server: for a blind review, and for a colleague with a link. */
@@ -36,7 +41,7 @@ export function Slices({ study, ...rest }: Props) {
   return <Shown of={source.current} what="the images">{(told) => <Stack told={told} study={study} {...rest} />}</Shown>;
 }
 
-function Stack({ told, study, at, move, point, others = [] }: Props & { told: Study }) {
+function Stack({ told, study, at, move, point, others = [], whose }: Props & { told: Study }) {
   const shown = told.series.filter((one) => one.viewable);
   const series = shown.find((one) => one.uid === at.series) ?? shown[0];
   const [size, setSize] = useState<[number, number]>([0, 0]);
@@ -60,6 +65,7 @@ function Stack({ told, study, at, move, point, others = [] }: Props & { told: St
       const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
       if (by && !(event.target as HTMLElement).closest("input, select, textarea")) (event.preventDefault(), go(here + by));
     }}>
+      {whose && <p class="whose"><strong>{person(told.patient.name)}</strong> <span class="id">{told.patient.id}</span>{told.patient.birth_date && ` b. ${day(told.patient.birth_date)}`} <span class="muted">{told.description} {day(told.date)}</span></p>}
       {/* The window's fields keep what is being typed: another's cursor draws this page anew many times a second. */}
       <form class="controls" onSubmit={(event) => event.preventDefault()}>
         <label>Series<select value={series.uid} onChange={(event) => move({ ...nowhere, series: event.currentTarget.value })}>{shown.map((one) => <option key={one.uid} value={one.uid}>{one.modality} {one.number ?? ""} {one.description}</option>)}</select></label>
@@ -75,8 +81,8 @@ function Stack({ told, study, at, move, point, others = [] }: Props & { told: St
           onLoad={(event) => setSize([event.currentTarget.naturalWidth, event.currentTarget.naturalHeight])} />
         {size[0] > 0 && (
           <svg viewBox={`-0.5 -0.5 ${size[0]} ${size[1]}`} aria-hidden="true">
-            {at.marks.map(([x, y], i) => <g key={i} class="mark"><circle cx={x} cy={y} r={size[0] / 40} /><text x={x + size[0] / 30} y={y} font-size={size[0] / 26}>{i + 1}</text></g>)}
-            {others.map(({ who, place: [x, y] }) => <g key={who} class="other"><path d={`M${x} ${y - size[0] / 30}V${y + size[0] / 30}M${x - size[0] / 30} ${y}H${x + size[0] / 30}`} /><text x={x + size[0] / 40} y={y - size[0] / 60} font-size={size[0] / 26}>{who}</text></g>)}
+            {at.marks.map(([x, y], i) => <g key={i} class="mark">{["halo", ""].map((halo) => <circle key={halo} class={halo} cx={x} cy={y} r={size[0] / 40} />)}<text x={x + size[0] / 30} y={y} font-size={size[0] / 26}>{i + 1}</text></g>)}
+            {others.map(({ who, place: [x, y] }) => <g key={who} class="other">{["halo", ""].map((halo) => <path key={halo} class={halo} d={`M${x} ${y - size[0] / 30}V${y + size[0] / 30}M${x - size[0] / 30} ${y}H${x + size[0] / 30}`} />)}<text x={x + size[0] / 40} y={y - size[0] / 60} font-size={size[0] / 26}>{who}</text></g>)}
           </svg>
         )}
       </div>

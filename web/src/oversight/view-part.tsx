@@ -76,7 +76,7 @@ export function ViewPart({ study }: { study: string }) {
       <main class="oversight" data-region tabIndex={-1}>
         {live.trouble.value && <p class="callout" role="alert">{live.trouble.value}</p>}
         <div class="beside">
-          <Slices study={study} at={at} move={move} point={(place) => live.point(place)} others={live.others.value} />
+          <Slices whose study={study} at={at} move={move} point={(place) => live.point(place)} others={live.others.value} />
           <Threads study={study} at={at} move={move} />
         </div>
       </main>
