@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 import torch
 
-from isocenter.learn.heart_fit import HeartRecipe, _led, drawn_outward, fit_heart
+from isocenter.learn.heart_fit import HeartRecipe, _loss, drawn_outward, fit_heart
 from isocenter.learn.hearts import MARGIN, Hearts, examples_of
 from isocenter.learn.taken_up import digest_of_weights
 
@@ -33,15 +33,17 @@ def test_virtual_hearts_are_drawn_outward_within_the_epicardium() -> None:
     assert np.array_equal(given.masks, hearts().masks)
 
 
-def test_a_guide_says_where_a_patients_border_lies_and_nothing_else() -> None:
-    drawn, guide = (torch.from_numpy(hearts(r).masks.astype(np.float32) / 255) for r in (16.0, 17.5))
-    led = _led(drawn, guide[:, :1], torch.tensor([True, True]))
-    assert torch.allclose(led[0, 0], guide[0, 0], atol=1e-6) and torch.equal(led[:, 1], drawn[:, 1])
-    # No more than 4.5 mm by rows and by columns away, not where no cavity was drawn, and never in a virtual heart.
-    wide = torch.ones_like(guide[:, :1])
-    led = _led(drawn, wide, torch.tensor([True, True]))
-    assert np.sqrt(float(led[0, 0].sum()) / np.pi) == pytest.approx(19.7, abs=0.8) and float(led[1, 0].sum()) == 0
-    assert torch.equal(_led(drawn, wide, torch.tensor([False, False])), drawn)
+def test_where_a_patients_border_lies_weighs_little_and_whether_there_is_a_cavity_as_ever() -> None:
+    wide, narrow = (torch.from_numpy(hearts(r).masks[:1].astype(np.float32) / 255) for r in (17.0, 16.0))
+    logits, known = (narrow - 0.5) * 12, torch.tensor([True])
+    none = torch.full_like(logits, -6.0)
+
+    def off(weight: float, said: torch.Tensor) -> float:
+        border = torch.tensor([weight])
+        return float(_loss(said, wide, known, border) - _loss((wide - 0.5) * 12, wide, known, border))
+
+    assert 0 < off(0.1, logits) < 0.4 * off(1.0, logits)
+    assert off(0.1, none) > 0.8 * off(1.0, none)
 
 
 def test_a_fit_goes_on_from_the_first_one_and_repeats(tmp_path: Path) -> None:

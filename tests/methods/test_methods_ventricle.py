@@ -71,6 +71,16 @@ def test_a_basal_slice_needs_half_a_ring() -> None:
         assert (2 in found.slices["ed"]) is counts, gap
 
 
+def test_the_base_comes_down_in_systole_and_never_up() -> None:
+    radii = beating()
+    small = np.argsort((radii**2).sum(axis=1))[:5]
+    radii[small, 1] = 20.0  # an atrium that looks like a ventricle while the ventricle is small
+    found = outline(turned(cine(radii)), ask)
+    assert found.slices["ed"][0] == 2 and found.slices["es"][0] == 2
+    plain = outline(turned(cine(beating())), ask)
+    assert found.volumes_ml == pytest.approx(plain.volumes_ml, rel=0.01)
+
+
 def test_a_basal_slice_much_smaller_than_the_next_is_no_part_of_the_ventricle() -> None:
     radii = beating()
     radii[:, 2] *= 0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -26,7 +25,7 @@ from isocenter.methods.virtual_heart import VirtualHeart
 __all__ = ["HeartRecipe", "drawn_outward", "fit_heart", "virtual_hearts"]
 
 Progress = Callable[[str], None]
-_OF_PATIENTS = ("real_share", "steps", "outward", "lower")  # settings that mean nothing before a patient is seen
+_OF_PATIENTS = ("real_share", "steps", "outward", "border")  # settings that mean nothing before a patient is seen
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,8 @@ class HeartRecipe:
         first: steps on virtual hearts alone, before any patient is seen.
         outward: part of a slice's mean radius by which experts draw the endocardium outside of where half is blood;
             virtual hearts are outlined so once patients are seen.
-        lower: probability of the first network at which its border lies where experts draw it. Within 4.5 mm of a
-            patient's border that is what is learnt: where exactly one patient's border was drawn misleads in the next;
-            whether a slice has a cavity, and where, does not.
+        border: weight of the 4.5 mm on either side of a patient's endocardial border, beside 1 elsewhere. Where exactly
+            one patient's border was drawn misleads in the next; whether a slice has a cavity, and where, does not.
         average: decay of the moving average of the weights.
         threads: CPU threads; part of the recipe because the order of sums depends on it.
         precision: of the network's arithmetic while it learns.
@@ -60,7 +58,7 @@ class HeartRecipe:
     first: int = 450
     steps: int = 200
     outward: float = 0.07
-    lower: float = 0.25
+    border: float = 0.0
     batch: int = 12
     rate: float = 3e-3
     decay: float = 0.02
@@ -106,23 +104,18 @@ def drawn_outward(hearts: Hearts, part: float) -> Hearts:
     return replace(hearts, masks=masks)
 
 
-def _led(masks: Tensor, guide: Tensor, patients: Tensor) -> Tensor:
-    """Masks whose endocardial border, within 4.5 mm of where it was drawn, is that of a guide, in patients alone.
+def _loss(logits: Tensor, masks: Tensor, known: Tensor, border: Tensor) -> Tensor:
+    """Cross entropy and Dice; where no epicardium was drawn, only what lies in the cavity is known to lie within it.
 
     Args:
-        guide: (n, 1, m, m) probability of lying within the endocardium. patients: (n,) which of them are.
+        border: (n,) weight of what lies within 4.5 mm of the endocardial border.
     """
-    cavity = masks[:, :1]
-    wide, narrow = functional.max_pool2d(cavity, 7, 1, 3), -functional.max_pool2d(-cavity, 7, 1, 3)
-    near = (wide - narrow).clamp(0, 1) * patients.view(-1, 1, 1, 1)
-    return torch.cat([cavity + near * (guide - cavity), masks[:, 1:]], 1)
-
-
-def _loss(logits: Tensor, masks: Tensor, known: Tensor) -> Tensor:
-    """Cross entropy and Dice; where no epicardium was drawn, only what lies in the cavity is known to lie within it."""
-    drawn = known.view(-1, 1, 1)
+    drawn, cavity = known.view(-1, 1, 1), masks[:, :1]
     outer = torch.where(drawn, masks[:, 1], torch.ones_like(masks[:, 1]))
-    weight = torch.stack([torch.ones_like(outer), torch.maximum(drawn.float(), (masks[:, 0] > 0.95).float())], 1)
+    wide, narrow = functional.max_pool2d(cavity, 7, 1, 3), -functional.max_pool2d(-cavity, 7, 1, 3)
+    near = (wide - narrow)[:, 0].clamp(0, 1)
+    inner_weight = 1.0 - (1.0 - border.view(-1, 1, 1)) * near
+    weight = torch.stack([inner_weight, torch.maximum(drawn.float(), (masks[:, 0] > 0.95).float())], 1)
     target = torch.stack([masks[:, 0], outer], 1)
     cross = functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
     entropy = cross.sum((2, 3)) / weight.sum((2, 3)).clamp(min=100)
@@ -162,20 +155,15 @@ def fit_heart(
     pictures, masks, near = (torch.from_numpy(a) for a in (hearts.pictures, hearts.masks, hearts.near))
     known, centre, radius = (torch.from_numpy(a) for a in (hearts.known, hearts.centre, hearts.radius))
     shares = torch.from_numpy(_shares(hearts, recipe)).float()
-    patients = torch.tensor([not name.startswith("virtual") for name in hearts.names])
-    bolder = math.log((1.0 - recipe.lower) / recipe.lower)
+    border = torch.tensor([1.0 if name.startswith("virtual") else recipe.border for name in hearts.names])
 
     def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
         which = torch.multinomial(shares, recipe.batch, replacement=True, generator=random)
         threes, both = pictures[near[which]].float(), masks[which].float() / 255
         x, truth = augmented_hearts(threes, both, centre[which], radius[which], recipe.bounds, WINDOW, random)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            x = x.contiguous(memory_format=torch.channels_last)
-            if start is not None:
-                with torch.no_grad():
-                    truth = _led(truth, torch.sigmoid(start(x)[:, :1].float() + bolder), patients[which])
-            logits = net(x)
-        return _loss(logits.float(), truth, known[which])
+            logits = net(x.contiguous(memory_format=torch.channels_last))
+        return _loss(logits.float(), truth, known[which], border[which])
 
     def made() -> nn.Module:
         begun = HeartNet(recipe.widths) if start is None else copy.deepcopy(start)

@@ -7,7 +7,8 @@
 3. *How sure.* These two phases are asked again in two finer windows (moved, larger, smaller), and in two more where
    these do not agree; the mean decides. How much they agree is part of the quality.
 4. *Which slices.* From the middle of the ventricle towards base and apex, slice after slice, until one has no cavity,
-   less than half of its circumference in muscle, or, towards the base, less than half the area of the one before.
+   less than half of its circumference in muscle, or, towards the base, less than half the area of the one before. No
+   slice beyond the base of end-diastole counts at end-systole.
 
 5. *How far off it may be.* See `isocenter.methods.ventricle_doubt`.
 
@@ -111,14 +112,21 @@ def outline(cine: Turned, ask: Ask) -> Outlined:
         later = pool.map(lambda phase: _areas(narrow, phase, ask, span), range(1, len(areas)))
         areas[1:, span] = list(later)
     steady = np.median(np.stack([np.roll(areas, k, axis=0) for k in (-1, 0, 1)]), axis=0)
+    ed = int(steady.sum(axis=1).argmax())
+    # The base comes down in systole: what holds no ventricle at end-diastole is atrium at every other phase.
+    steady[:, : int(np.argmax(steady[ed] > 0))] = 0.0
     rough = steady.sum(axis=1)
-    ed, es = int(rough.argmax()), int(rough.argmin())
+    es = int(rough.argmin())
     cavity, muscle, chosen, agree = {}, {}, {}, []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         asked = list(pool.map(lambda phase: _refined(window, phase, ask, span), (ed, es)))
     for name, (inner, outer, agreement) in zip(("ed", "es"), asked, strict=True):
         cavity[name], muscle[name], chosen[name] = _ventricle(inner, outer, (spacing[1], spacing[2]))
         agree.append(agreement)
+    if chosen["ed"]:
+        first_slice = chosen["ed"][0]
+        cavity["es"][:first_slice] = muscle["es"][:first_slice] = False
+        chosen["es"] = tuple(k for k in chosen["es"] if k >= first_slice)
     if len(chosen["ed"]) < 4 or len(chosen["es"]) < 3:
         raise Refused(
             f"a ventricle in {len(chosen['ed'])} slices at end-diastole and {len(chosen['es'])} at end-systole",
