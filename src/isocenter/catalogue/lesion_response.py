@@ -115,7 +115,8 @@ class LesionResponse:
         absolute = 0.0 if criteria == "mRECIST" else 5.0
         judged = recist.responses(visits, absolute_mm=absolute)
         best = recist.best_response(visits, confirmed=confirmed, stable_days=stable_days, absolute_mm=absolute)
-        target, whole = judged[-1]
+        target, whole = (_by(criteria, one) for one in judged[-1])
+        best = _by(criteria, best)
         now = recist.immune_responses(visits)[-1] if criteria == "iRECIST" else whole
         why = "" if target.response == "none" else f" Targets {target.response} ({target.rule}): {target.why}."
         found = [
@@ -154,6 +155,11 @@ class LesionResponse:
             {"lesions": elsewhere, "before": (first,), **none},
             {"answer": "declined", "words": "frames of reference differ"},
         )
+
+
+def _by(criteria: str, one: recist.Judged) -> recist.Judged:
+    """The rule by the name of the criteria: those of mRECIST are RECIST's, of viable tumour and without 5 mm."""
+    return replace(one, rule=one.rule.replace("RECIST 1.1", "mRECIST")) if criteria == "mRECIST" else one
 
 
 def _ball(grid: Geometry, centre: tuple[float, float, float], radius: float) -> Any:
