@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, start in enumerate(LONG) if within.startswith(start)), len(LONG))
 
     items.sort(key=rank)
+
+
+def pytest_collection_finish() -> None:
+    """Typer makes all commands ready at every call of its runner, 70 ms each, where a process does so once."""
+    if runner := sys.modules.get("typer.testing"):
+        runner._get_command = functools.cache(runner._get_command)  # type: ignore[attr-defined]
 
 
 def _folder(variable: str, default: str) -> Path:

@@ -13,7 +13,7 @@ import typer
 from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
-from isocenter.cli import app
+from isocenter.cli import app, asked
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
 
@@ -83,6 +83,20 @@ def test_every_command_has_json_and_says_what_it_does(name: str, capsys: pytest.
     said = capsys.readouterr().out
     assert f"isocenter {name} " in said and "--json" in said
     assert len(said.splitlines()) > 5
+
+
+def test_a_line_makes_its_own_command_ready_and_a_line_without_one_makes_all() -> None:
+    names = set(COMMANDS.commands)
+    for name in names:
+        ((one,),) = filter(None, asked([name, "--json", "studies"]))
+        assert (one.name or one.callback.__name__.replace("_", "-")) == name
+    for words in ([], ["--help"], ["-h"], ["nonsense"], ["--version"]):
+        assert sum(map(len, asked(words))) == len(names) > 60
+    known = [sys.executable, "-m", "isocenter"]
+    unknown = subprocess.run([*known, "studeis"], capture_output=True, text=True, check=False)
+    assert unknown.returncode == 2 and "studies" in unknown.stderr, "it is told what it may have meant"
+    whole = subprocess.run([*known, "--help"], capture_output=True, text=True, check=True).stdout
+    assert all(f" {name} " in whole for name in names)
 
 
 def test_a_refusal_is_a_sentence_or_an_error_in_json_never_a_trace() -> None:
