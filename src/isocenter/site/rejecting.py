@@ -84,16 +84,23 @@ class Rejecting:
         return self._one(study_uid, number)
 
     def take_back(self, study_uid: str, number: int, *, reason: str, who: Person) -> dict[str, Any]:
-        """End a rejection: its images are there again.
+        """End a rejection: its images are there again, and its note is not: whoever fetched it would reject them.
 
         Raises:
             NotFound: the study has no such rejection. WrongState: it was taken back before, or erased.
         """
         must(who, "reject", study_uid)
         _must_say_why(reason)
-        self._one(study_uid, number)
+        note, now = self._one(study_uid, number)["note"], self.clock()
         told = {"rejection": number, "reason": reason[:500]}
-        self.journal.append(Event(Kind.REJECTION_ENDED, self.clock(), who.name, study_uid, told))
+        events = [Event(Kind.REJECTION_ENDED, now, who.name, study_uid, told)]
+        if note:
+            hidden: dict[str, Any] = {
+                "code": "113001", "reason": reason[:500], "instances": [note], "note": "", "instead": [], "absent": [],
+                "withdraws": number,
+            }  # fmt: skip
+            events.append(Event(Kind.OBJECTS_REJECTED, now, who.name, study_uid, hidden))
+        self.journal.append(*events)
         return self._one(study_uid, number)
 
     def ask_purge(self, study_uid: str, number: int, *, reason: str, who: Person) -> dict[str, Any]:
@@ -208,6 +215,8 @@ class Rejecting:
 
 def _told(found: dict[int, dict[str, Any]], sealed: Sealed) -> None:
     event, told = sealed.event, sealed.event.details
+    if event.kind is Kind.OBJECTS_REJECTED and "withdraws" in told:
+        return  # a note that says no more what is so; no rejection of its own that could be taken back
     if event.kind is Kind.OBJECTS_REJECTED:
         found[sealed.number] = {
             "number": sealed.number, "code": told["code"], "meaning": rejection.CODES.get(told["code"], ""),
