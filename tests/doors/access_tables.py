@@ -276,6 +276,7 @@ ABOUT = {
     # only refused by this test: they end the session, open what is another's, or do not end
     "apart": """
         POST /api/sign-in
+        POST /sign-in/oidc/ended
         POST /api/sign-out
         POST /api/studies/{uid}/glass
         GET /api/events
