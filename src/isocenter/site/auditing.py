@@ -372,12 +372,7 @@ class Auditing:
 
     def _entries(self, query: Query, before: int) -> Iterator[Sealed]:
         kinds = query.kinds if query.what else ()
-        at = before
-        while page := self.journal.since(
-            at, kinds=kinds, subject=query.on, who=query.who, limit=_PAGE, newest_first=True
-        ):
-            yield from page
-            at = page[-1].number
+        return self.journal.each(before, kinds=kinds, subject=query.on, who=query.who, newest_first=True)
 
     def _counts(self) -> dict[str, int]:
         counts: Counter[str] = Counter()

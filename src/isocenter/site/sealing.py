@@ -286,13 +286,10 @@ class Sealing:
         asked = last[0].event.details["asked"]
         digests: dict[str, list[str]] = {}
         beside = list[str]()
-        number = int(asked)
-        while page := self.journal.since(number, kinds=(Kind.STUDY_ERASED,)):
-            for one in page:
-                if one.event.details["asked"] == asked:
-                    digests[one.event.subject] = list(one.event.details["digests"])
-                    beside += one.event.details.get("beside", ())
-            number = page[-1].number
+        for one in self.journal.each(int(asked), kinds=(Kind.STUDY_ERASED,)):
+            if one.event.details["asked"] == asked:
+                digests[one.event.subject] = list(one.event.details["digests"])
+                beside += one.event.details.get("beside", ())
         return self._destroyed(subject, what, digests, beside, again=True)
 
     def _beside(self, gone: Collection[str]) -> set[str]:

@@ -123,10 +123,12 @@ class Journal:
         ((last, news),) = self._database.look(_level(len(kinds)), [{**values, "from": number}])[0]
         return int(last), news is not None
 
-    def each(self, *, kinds: Sequence[Kind] = (), subject: str = "") -> Iterator[Sealed]:
-        """Every entry of some kinds or about a subject, oldest first, read page by page."""
-        number = 0
-        while page := self.since(number, kinds=kinds, subject=subject, limit=_PAGE):
+    def each(
+        self, number: int = 0, *, kinds: Collection[Kind] = (), subject: str = "", who: str = "",
+        newest_first: bool = False,
+    ) -> Iterator[Sealed]:  # fmt: skip
+        """Every entry that `since` would give, however many there are, read page by page."""
+        while page := self.since(number, kinds=kinds, subject=subject, who=who, limit=_PAGE, newest_first=newest_first):
             yield from page
             number = page[-1].number
 
