@@ -154,10 +154,14 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     ito.get_by_label("About this view").fill("Vessel or nodule?")
     ito.get_by_role("button", name="Say it").click()
     ito.locator(".thread").get_by_text("Vessel or nodule?").wait_for()
-    head = site.head()
     lee.goto(ito.url.removeprefix(ito.url.split("/oversight")[0]))
     lee.locator(".thread").get_by_text("Vessel or nodule?").wait_for()
     lee.locator(".mark").wait_for(state="attached")
+    lee.get_by_text("CompressedSamples, CT1").wait_for()  # whose images these are: on the page, not in its address
+    lee.get_by_placeholder("Answer").fill("A vessel")
+    lee.get_by_role("button", name="Answer").click()
+    ito.locator(".thread").get_by_text("A vessel").wait_for()  # without a reload
+    head = site.head()
     for page in (ito, lee):
         page.get_by_role("button", name="Look together").click()
     lee.get_by_text("here: ito, lee").wait_for()

@@ -40,6 +40,7 @@ TOLD = frozenset(
         Kind.REPORT_DRAFTED,
         Kind.REPORT_SIGNED,
         Kind.REPORT_AMENDED,
+        Kind.REMARKED,
         Kind.SENT,
         Kind.SEND_FAILED,
         Kind.MODEL_STEPPED,

@@ -249,7 +249,7 @@ export class Session {
 
   /** Something happened to this study. Our own acts answer for themselves; others' are fetched. */
   private hear({ kind, subject, who }: Happening): void {
-    if (subject !== this.uid || kind === "Viewed") return;
+    if (subject !== this.uid || kind === "Viewed" || kind === "Remarked") return;
     if (kind === "InstancesReceived") this.grow(); // whoever sent them, this person too
     if (who === me.value?.name) return;
     clearTimeout(this.clock);
