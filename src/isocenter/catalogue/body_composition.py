@@ -27,7 +27,7 @@ _METAL_VOXELS = 20
 _NONE_GIVEN = -9999.0
 _SURE, _MARK_MM = 0.75, 12.0
 _MUSCLE = re.compile(r"muscle|muskel", re.IGNORECASE)
-_LEVEL = re.compile(r"\bL3\b|third lumbar", re.IGNORECASE)
+_LEVEL = re.compile(r"(?<![a-z0-9])L3(?![a-z0-9])|third lumbar", re.IGNORECASE)
 _PARTS: tuple[tuple[str, str, Code], ...] = (
     ("muscle", "skeletal muscle", codes.SKELETAL_MUSCLE),
     ("visceral", "visceral fat", codes.VISCERAL_FAT),

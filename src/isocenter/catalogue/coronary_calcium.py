@@ -31,10 +31,10 @@ __all__ = ["CoronaryCalcium"]
 _KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
 _GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
 _VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = (
-    ("left main", re.compile(r"\b(lm|lmca|left[ _-]?main)\b", re.IGNORECASE), codes.LEFT_MAIN),
-    ("left anterior descending", re.compile(r"\b(lad|anterior[ _-]?desc\w*)\b", re.IGNORECASE), codes.LAD),
-    ("left circumflex", re.compile(r"\b(lcx|cx|circumflex)\b", re.IGNORECASE), codes.CIRCUMFLEX),
-    ("right coronary", re.compile(r"\b(rca|right[ _-]?coronary)\b", re.IGNORECASE), codes.RCA),
+    ("left main", re.compile(r"(?<![a-z])(lm|lmca|left[ _-]?main)(?![a-z])", re.IGNORECASE), codes.LEFT_MAIN),
+    ("left anterior descending", re.compile(r"(?<![a-z])(lad(?![a-z])|anterior[ _-]?desc)", re.IGNORECASE), codes.LAD),
+    ("left circumflex", re.compile(r"(?<![a-z])(lcx|cx|circumflex)(?![a-z])", re.IGNORECASE), codes.CIRCUMFLEX),
+    ("right coronary", re.compile(r"(?<![a-z])(rca|right[ _-]?coronary)(?![a-z])", re.IGNORECASE), codes.RCA),
 )
 _HEART = re.compile(r"heart|cor\b|herz|cardiac", re.IGNORECASE)
 

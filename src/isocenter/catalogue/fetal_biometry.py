@@ -30,9 +30,9 @@ _WHAT: Mapping[str, Code] = {
     "CRL": Code("11957-8", "LN", "Crown Rump Length"),
 }
 _PARTS: Mapping[str, re.Pattern[str]] = {
-    "head": re.compile(r"\b(head|skull|hc)\b", re.IGNORECASE),
-    "abdomen": re.compile(r"\b(abdomen|ac)\b", re.IGNORECASE),
-    "femur": re.compile(r"\b(femur|fl)\b", re.IGNORECASE),
+    "head": re.compile(r"(?<![a-z])(head|skull|hc)(?![a-z])", re.IGNORECASE),
+    "abdomen": re.compile(r"(?<![a-z])(abdomen|ac)(?![a-z])", re.IGNORECASE),
+    "femur": re.compile(r"(?<![a-z])(femur|fl)(?![a-z])", re.IGNORECASE),
 }
 _ROUND = 0.9  # least overlap of an outline with its ellipse
 

@@ -30,8 +30,8 @@ FROM_NADIR = Code("change-from-nadir", "99ISO", "Change from nadir")
 DOUBLING = Code("doubling-time", "99ISO", "Volume doubling time")
 NEW = Code("new-lesions", "99ISO", "Number of new lesions")
 
-_NODE = re.compile(r"\b(node|nodes|nodal|ln|lymph)", re.IGNORECASE)
-_BONE = re.compile(r"\b(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
+_NODE = re.compile(r"(?<![a-z])(node|nodal|lymph|lns?(?![a-z])|gtv[\s_-]?n\d*(?![a-z]))", re.IGNORECASE)
+_BONE = re.compile(r"(?<![a-z])(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
 _BASELINE_DAYS = 28
 # QIBA profile "CT Tumor Volume Change for Advanced Disease" (2018): by the longest diameter at baseline.
 _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))

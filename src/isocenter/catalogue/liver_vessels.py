@@ -20,7 +20,7 @@ from isocenter.space import Geometry, Reference, Region, Volume, resample, resam
 
 __all__ = ["LiverVessels"]
 
-_LIVER = re.compile(r"\bliver\b|hepar\b|leber\b", re.IGNORECASE)
+_LIVER = re.compile(r"(?<![a-z])(liver|hepar|leber)(?![a-z])", re.IGNORECASE)
 _THICKEST_MM, _LEAST_ML, _STEP_MM = 3.0, 50.0, 1.0
 _SURFACE_MM = 4.0  # the liver's own edge is a ridge to any filter
 _LEAST_VOXELS = 30

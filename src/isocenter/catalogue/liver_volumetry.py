@@ -18,9 +18,9 @@ from isocenter.space import Geometry, Reference, Region, Volume, resample_region
 
 __all__ = ["LiverVolumetry"]
 
-_REMNANT = re.compile(r"remnant|\bflr\b|future liver", re.IGNORECASE)
-_LESION = re.compile(r"tumou?r|lesion|metastas|\bhcc\b", re.IGNORECASE)
-_LIVER = re.compile(r"\bliver\b|hepar\b|leber\b", re.IGNORECASE)
+_REMNANT = re.compile(r"remnant|(?<![a-z])flr(?![a-z])|future[ _-]?liver", re.IGNORECASE)
+_LESION = re.compile(r"tumou?r|lesion|metastas|(?<![a-z])(hcc|[gc]tv)", re.IGNORECASE)
+_LIVER = re.compile(r"(?<![a-z])(liver|hepar|leber)(?![a-z])", re.IGNORECASE)
 _LITRES = (0.3, 6.0)
 _CUT_SHARE, _OUTSIDE_SHARE = 0.25, 0.05
 

@@ -25,8 +25,8 @@ FLOW, CONTENT = "mL/(100.g)/min", "mL/(100.g)"
 HOURS_UNKNOWN = -1.0
 _POINT_MM = 3.0
 _NAMES = {
-    "artery": re.compile(r"\b(aif|arter\w*)\b", re.IGNORECASE),
-    "vein": re.compile(r"\b(vof|vein|ven\w*|sinus)\b", re.IGNORECASE),
+    "artery": re.compile(r"(?<![a-z])(aif(?![a-z])|arter)", re.IGNORECASE),
+    "vein": re.compile(r"(?<![a-z])(vof(?![a-z])|vein|ven(?!tric)|sinus)", re.IGNORECASE),
 }
 
 YIELDS = (

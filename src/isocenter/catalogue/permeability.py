@@ -21,7 +21,7 @@ from isocenter.space import Reference, Region, Volume, resample_region
 
 __all__ = ["Permeability"]
 
-_ARTERY = re.compile(r"\b(aif|arter\w*)\b", re.IGNORECASE)
+_ARTERY = re.compile(r"(?<![a-z])(aif(?![a-z])|arter)", re.IGNORECASE)
 _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
 _ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
 _SAID: dict[str, tuple[Code, str, str]] = {

@@ -15,8 +15,8 @@ from isocenter.space import Geometry, Reference, Region, Volume, resample_region
 
 __all__ = ["BLOOD", "LIVER", "VARIANTS", "UptakeScan", "is_reference", "mask_of", "on_grid", "reference_of"]
 
-LIVER = re.compile(r"\bliver\b|\bhepar\b|^leber\b", re.IGNORECASE)
-BLOOD = re.compile(r"\bblood[\s_-]*pool\b|\baorta\b|\bmediastin\w*", re.IGNORECASE)
+LIVER = re.compile(r"(?<![a-z])(liver|hepar)(?![a-z])|^leber(?![a-z])", re.IGNORECASE)
+BLOOD = re.compile(r"(?<![a-z])(blood[\s_-]*pool|aorta)(?![a-z])|(?<![a-z])mediastin", re.IGNORECASE)
 """Names of the regions that uptake is compared with."""
 _LESION = re.compile(
     r"(?:^|[\W_])met(?:s|a|astas\w*)?(?![a-z])|lesion|mass|tumou?r|nodul|[gc]tv|hcc|node|lymph|(?:^|[\W_])ln(?![a-z])|bulk",

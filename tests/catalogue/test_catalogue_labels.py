@@ -1,0 +1,45 @@
+"""Regions are known by their names however planning systems write them: with underlines, hyphens and numbers."""
+
+import pytest
+
+from isocenter.catalogue import (
+    body_composition,
+    coronary_calcium,
+    fetal_biometry,
+    lesion_response,
+    liver_vessels,
+    liver_volumetry,
+    perfusion_answer,
+    permeability,
+    uptake_scan,
+)
+
+_ARTERY = {name: pattern for name, pattern, _ in coronary_calcium._VESSELS}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "known", "other"),
+    [
+        (lesion_response._NODE, ("LN_2", "GTV_LN3", "LNs", "mediastinal_node", "GTV-N1"), ("lung_nodule", "GTV_1")),
+        (lesion_response._BONE, ("L_rib", "left femur", "bone_1", "vertebra-3"), ("backbone fat", "scribble")),
+        (_ARTERY["left anterior descending"], ("LAD_calc", "left_LAD", "LAD1", "anterior_descending"), ("ladder",)),
+        (_ARTERY["right coronary"], ("RCA_1", "calcium_rca"), ("carcass",)),
+        (_ARTERY["left main"], ("LM_1", "left_main"), ("film",)),
+        (_ARTERY["left circumflex"], ("LCX_2", "calc-Cx"), ("boxcx",)),
+        (liver_volumetry._LIVER, ("Liver_seg", "organ_liver", "Liver2"), ("delivery",)),
+        (liver_volumetry._REMNANT, ("FLR_1", "future_liver_remnant"), ("inflrx",)),
+        (liver_volumetry._LESION, ("GTV_liver", "hcc_1"), ("liver",)),
+        (liver_vessels._LIVER, ("Liver_seg",), ("delivery",)),
+        (uptake_scan.LIVER, ("liver_ref", "VOI_Liver"), ("delivery",)),
+        (uptake_scan.BLOOD, ("aorta_1", "blood_pool", "ref_mediastinum"), ("aortalike",)),
+        (perfusion_answer._NAMES["artery"], ("AIF_left", "roi_artery"), ("waif",)),
+        (perfusion_answer._NAMES["vein"], ("VOF_1", "sag_sinus", "venous"), ("ventricle",)),
+        (permeability._ARTERY, ("AIF_2", "femoral_artery"), ("waif",)),
+        (fetal_biometry._PARTS["head"], ("fetal_head", "HC_1"), ("ahead",)),
+        (fetal_biometry._PARTS["abdomen"], ("AC_1",), ("acid",)),
+        (body_composition._LEVEL, ("L3_vertebra", "vertebra_L3"), ("L31", "GL3X")),
+    ],
+)  # fmt: skip
+def test_names_with_underlines_and_numbers(pattern, known, other) -> None:  # type: ignore[no-untyped-def]
+    assert [n for n in known if not pattern.search(n)] == []
+    assert [n for n in other if pattern.search(n)] == []
