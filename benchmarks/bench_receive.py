@@ -85,9 +85,11 @@ def send(paths: list[Path], port: int, called: str, associations: int, *, nodela
 
 
 def processor_s(pid: int) -> float:
-    """Seconds of processor time that a process and its ended children have taken, user and system."""
+    """Seconds of processor time that a process and its children, ended or not, have taken, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(processor_s(int(child)) for child in children)
 
 
 _DOOR = """
