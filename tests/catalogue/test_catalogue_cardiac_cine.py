@@ -266,11 +266,13 @@ def test_the_reader_is_told_how_far_off_the_numbers_may_be(
     low, high = map(int, re.findall(r"EDV (\d+) to (\d+) mL", range_told)[0])
     assert low < EDV < high and "no patient was left out when these weights were made" in range_told
     # What is known of patients never seen is read from the card of the weights that ran.
-    assert record_of(open_session("cardiac_cine")).name == "cardiac_cine" and record_of(Reader()) is None
+    shipped = record_of(open_session("cardiac_cine"))
+    assert shipped is not None and shipped.name == "cardiac_cine" and record_of(Reader()) is None
     declined = left_out(150.0, 0.0) | {"found": None}
     for rows, words, size in (
         ([left_out(EDV, EDV + 7), left_out(EDV, EDV - 20), declined], "worst was outlined 20 mL too small", False),
         ([left_out(2 * EDV, 2 * EDV + 7)], "of 1 patient(s) never seen before, the worst was outlined 7 mL", True),
+        (shipped.evidence["left_out"], "of 2 patient(s) never seen before, the worst was outlined 31 mL", True),
     ):
         record = Model("cardiac_cine", "1", "", evidence={"left_out": rows})
         monkeypatch.setattr("isocenter.catalogue.cardiac_cine.record_of", lambda session, r=record: r)
