@@ -137,6 +137,7 @@ def test_the_side_is_checked() -> None:
     for wrong, words in (
         (mirrored, "Patient Orientation says the left"),
         (facts(image, PatientOrientation=None, ImageLaterality="R"), "the header says right"),
+        (facts(image, ImageLaterality="R"), "Patient Orientation agrees, the header says right"),
     ):
         found = [f for f in BreastDensity().run(wrong).findings if f.what == codes.HEADER_MISMATCH]
         assert len(found) == 1 and words in found[0].words
@@ -149,6 +150,7 @@ def test_the_side_is_checked() -> None:
         ({"ViewCode": "magnification"}, "not the whole breast"),
         ({"SeriesDescription": "Implant Displaced L MLO"}, "implant hides"),
         ({"BreastImplantPresent": "YES"}, "with an implant"),
+        ({"EstimatedRadiographicMagnificationFactor": 1.8}, "magnified 1.8 times"),
         ({"ViewCode": "", "ViewPosition": "ML", "SeriesDescription": ""}, "view is not stated"),
     ],
 )

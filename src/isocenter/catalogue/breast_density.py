@@ -25,6 +25,7 @@ DENSE = Code("dense-tissue", "99ISO", "Dense breast tissue")
 PERCENT_DENSITY = Code("percent-density", "99ISO", "Percent mammographic density by area")
 SIDE = Code("image-side", "99ISO", "Side of the breast in the picture")
 _VIEWS = ("CC", "MLO")
+_MAGNIFIED = 1.3  # contact views have 1.0 to 1.1, magnification stands 1.5 to 2
 _SPOILED = {
     "magnification": "a magnified part is not the whole breast",
     "spot compression": "a spot is not the whole breast",
@@ -68,6 +69,12 @@ class BreastDensity:
         for word, why in _SPOILED.items():
             if word in said.casefold():
                 raise Refused(f"a view with {word}", why, "send the CC or MLO view")
+        enlarged = image.facts.get("EstimatedRadiographicMagnificationFactor")
+        if isinstance(enlarged, (int, float)) and enlarged > _MAGNIFIED:
+            raise Refused(
+                f"a picture magnified {enlarged:g} times", "a magnified part is not the whole breast",
+                "send the CC or MLO view",
+            )  # fmt: skip
         if str(image.facts.get("BreastImplantPresent") or "").upper() == "YES":
             raise Refused("a breast with an implant", "it is neither fat nor gland", "measure it by hand")
         shown = view if view != "by header" else _view(said)
@@ -114,7 +121,8 @@ def _mismatch(image: Volume, side: str) -> str:
     """What is wrong with the side; empty where picture and header agree.
 
     Where Patient Orientation says which way the rows run, the chest wall must lie accordingly. Without it a left breast
-    is taken to be stored as it is hung, with the chest wall at the left.
+    is taken to be stored as it is hung, with the chest wall at the left. A picture for presentation that lies and is
+    oriented as the other side's is doubted too: the wrong side was written, or it was stored mirrored.
     """
     names = {"L": "left", "R": "right"}
     said = str(image.facts.get("ImageLaterality") or image.facts.get("Laterality") or "").strip().upper()
@@ -123,6 +131,12 @@ def _mismatch(image: Volume, side: str) -> str:
     wanted = {"A": "L", "P": "R"}.get(first)
     if wanted is not None and wanted != side:
         return f"The chest wall lies at the {names[side]}, and Patient Orientation says the {names[wanted]}: mirrored."
+    presented = str(image.facts.get("PresentationIntentType") or "").upper() == "FOR PRESENTATION"
+    if wanted is not None and presented and said in names and said != side:
+        return (
+            f"The breast lies as a {names[side]} one does and Patient Orientation agrees, the header says "
+            f"{names[said]}: mixed up, or stored mirrored. Confirm the side."
+        )
     if wanted is None and said in names and said != side:
         return f"The breast lies as a {names[side]} one does, the header says {names[said]}: mirrored, or mixed up."
     return ""
