@@ -135,10 +135,11 @@ def test_the_file_stands_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert found["metrics"]["auc"]["value"] > 0.9, "the network learnt for one epoch; the support vectors know"
 
 
-def test_what_ships_says_where_its_eyes_come_from() -> None:
-    how = recipes.recipe("breastmnist")
+@pytest.mark.parametrize("name", ["breastmnist", "retinamnist"])
+def test_what_ships_says_where_its_eyes_come_from(name: str) -> None:
+    how = recipes.recipe(name)
     assert isinstance(how, Classes) and how.backbone is not None
-    card = models()["breastmnist"][0].card
+    card = models()[name][0].card
     assert "ImageNet" in card["source"] and "Apache-2.0" in card["licence"]
     assert card["training"]["looks through weights with SHA-256"] == DIGEST
 

@@ -121,8 +121,8 @@ _RETINA = {
     "intended_use": "Compare methods for ordered grades on RetinaMNIST.",
     "not_for": ["patients: lesions of early disease are smaller than a pixel here", "other diseases of the eye"],
     "source": f"RetinaMNIST, training and validation part ({_MEDMNIST}), made from the DeepDRiD challenge "
-    "(Liu et al., Patterns 2022;3:100512)",
-    "licence": "data CC BY 4.0; weights CC BY 4.0",
+    "(Liu et al., Patterns 2022;3:100512)" + _PHOTOGRAPHS,
+    "licence": "data CC BY 4.0; weights CC BY 4.0" + _OF_PHOTOGRAPHS,
     "limits": [
         "1,200 pictures, both eyes of a patient are not marked and may be in two parts; " + _UNFAIR, _SMALL,
         "grade 1 and grade 4 are few, and are mixed up with their neighbours",
@@ -179,7 +179,7 @@ _CLASSES = (
     Classes(
         task="retinamnist", classes=("no retinopathy", "mild", "moderate", "severe", "proliferative"), shape=(28, 28),
         channels=3, ordered=2.0, fitted=(1, 2, 3), views=((), (1,), (2,), (1, 2)), epochs=30, batch=48, average=0.985,
-        waves=Scattering(turned=True), choose=_CHOOSE,
+        backbone=Backbone(side=224), choose=_CHOOSE,
         augmentation=Augmentation(
             scale=(0.9, 1.15), rotate_deg=180.0, curve=0.4, field=0.15, sharpness=0.6, noise=0.02, erase=0.0,
             turnover=0.5, tint=0.15, cubic=True, outside="zeros",

@@ -132,11 +132,12 @@ class Machine(nn.Module):  # type: ignore[misc]
         self.waves, self.narrow, self.share = waves, narrow, 1.0
         for name, value in (("mean", mean), ("turn", turn), ("vectors", vectors), ("weight", weight), ("bias", bias)):
             self.register_buffer(name, value)
+        self.register_buffer("squares", (vectors**2).sum(1))  # of a sum in the file the vectors would be stored twice
 
     def decided(self, seen: Tensor) -> Tensor:
         """(n, classes) of the scattering (n, d)."""
         point = (seen - self.mean) @ self.turn
-        far = (point * point).sum(1, keepdim=True) - 2 * point @ self.vectors.T + (self.vectors**2).sum(1)
+        far = (point * point).sum(1, keepdim=True) - 2 * point @ self.vectors.T + self.squares
         said: Tensor = torch.exp(-self.narrow * far) @ self.weight + self.bias
         return said
 
