@@ -106,7 +106,7 @@ def _test(
     from isocenter.errors import Refused
     from isocenter.govern.gate import declared
     from isocenter.learn.answers import answers_of
-    from isocenter.learn.judge import judged
+    from isocenter.learn.judge import judged, must_be_new
     from isocenter.learn.judge_use import stated_of, used
     from isocenter.learn.sealed import digest_of_data, measured, read_groups
 
@@ -122,13 +122,10 @@ def _test(
     shelf = Path(site.shelf) if site.shelf else None
     if old is not None and against is not None and "network" in held.inputs:
         _must_be_the_network(model, against, shelf)
-    gating.look(model, digest_of_data(data), **said)
+    digest_of_test = digest_of_data(data)
+    must_be_new(model, data, shelf)  # what is refused unmeasured is no look
+    gating.look(model, digest_of_test, **said)
     own = judged(model, data, None, shelf)
-    if known := own.report.get("learnt_from"):
-        raise Refused(
-            f"{known} of {own.report['n']} cases of the sealed test", f"{model} has learnt from them",
-            "seal a test of people who are in no training",
-        )  # fmt: skip
     new = answers_of(held, own.predictions)
     other, digest = None, ""
     if against is not None:

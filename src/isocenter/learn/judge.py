@@ -28,7 +28,7 @@ from isocenter.methods import calibration, roc
 from isocenter.methods.picture import prepared
 from isocenter.record import Model
 
-__all__ = ["Judged", "answered", "figures", "judge", "judged", "opened"]
+__all__ = ["Judged", "answered", "figures", "judge", "judged", "must_be_new", "opened"]
 
 _Measured = tuple[dict[str, Any], list[dict[str, Any]], npt.NDArray[np.float64] | None]
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
@@ -127,6 +127,24 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     return Judged(report, held, rows, features, masks)
 
 
+def must_be_new(model: str | Path, data: Path, extra: Path | None = None) -> None:
+    """Refuse a sealed test with cases that the model has learnt from, before anything of it is measured.
+
+    Raises:
+        Refused: there are some, where the training kept which they are (see `learnt`).
+    """
+    held = opened(model, extra)[0]
+    if held.inputs.get("kind") != "classes":
+        return
+    pictures = read_labelled(data, _asked(held), None).pictures
+    known = seen(_place(model, held, extra), pictures)
+    if known is not None and known.any():
+        raise Refused(
+            f"{int(np.count_nonzero(known))} of {len(pictures)} cases of the sealed test",
+            f"{held.name} has learnt from them", "seal a test of people who are in no training",
+        )  # fmt: skip
+
+
 def opened(model: str | Path, extra: Path | None) -> tuple[Model, Any]:
     """A model's record and its session, by name or folder.
 
@@ -180,13 +198,18 @@ def _place(model: str | Path, held: Model, extra: Path | None) -> Path:
     return folder if (folder / "model.json").is_file() else shelf(extra)[held.name][1].parent
 
 
-def _classes(held: Model, session: Any, data: Path, split: str | None, place: Path) -> _Measured:
+def _asked(held: Model) -> Classes:
+    """What a model of classes is asked, as far as its record tells."""
     inputs = held.inputs
-    rest = bool(inputs.get("rest"))
-    how = Classes(
+    return Classes(
         task=held.name, classes=tuple(inputs["classes"]), shape=tuple(inputs["shape"]), positive=inputs["positive"],
-        channels=inputs["channels"], known_as=inputs["known_as"], foreign=float(rest),
+        channels=inputs["channels"], known_as=inputs["known_as"], foreign=float(bool(inputs.get("rest"))),
     )  # fmt: skip
+
+
+def _classes(held: Model, session: Any, data: Path, split: str | None, place: Path) -> _Measured:
+    inputs, how = held.inputs, _asked(held)
+    rest = how.foreign > 0
     examples = read_labelled(data, how, split)
     kinds = len(how.classes)
     told = [o.name for o in session.get_outputs() if o.name in ("logits", "certainty", "strangeness", "embedding")]
