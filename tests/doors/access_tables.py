@@ -272,6 +272,8 @@ ABOUT = {
         GET /fhir/r5/metadata
         GET /fhir/r5/Endpoint/{id}
         GET /{path:path}
+        GET /fhir/{rest:path}
+        GET /fhir/r5/{rest:path}
     """,
     # only refused by this test: they end the session, open what is another's, or do not end
     "apart": """
@@ -291,7 +293,7 @@ PROTOCOLS = (
     (r"GET /dicom-web/studies/.*", "instance"),
     (r"(POST|PUT) /dicom-web/workitems(/{uid}(/state|/cancelrequest)?)?", "workitem"),
     (r"(GET|POST|DELETE|WS) /dicom-web/(workitems|subscribers).*", "workitems"),
-    (r"GET /fhir/(r5/)?(metadata|Endpoint/{id})", "me"),
+    (r"GET /fhir/(r5/)?(metadata|Endpoint/{id}|{rest:path})", "me"),
     (r"GET /fhir/(r5/)?Patient.*", "find"),
     (r"GET /fhir/(r5/)?ImagingStudy/{id}", "study"),
     (r"GET /fhir/(r5/)?ImagingStudy", "find"),

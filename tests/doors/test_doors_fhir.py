@@ -179,3 +179,46 @@ def test_what_a_machine_claimed_carries_its_label(web: _Web) -> None:
     (task,) = [e["resource"] for e in web.ask("GET", "/fhir/Task")["entry"]]
     assert task["status"] == "in-progress" and task["owner"] == {"display": "AI1"}
     assert [label["code"] for label in task["meta"]["security"]] == ["AIAST"]
+
+
+def test_a_search_obeys_what_it_is_asked_or_says_that_it_does_not(web: _Web) -> None:
+    """Whoever asks for the orders of one patient must not be given everybody's."""
+    first = web.ask("POST", "/fhir/ServiceRequest", REQUEST, 201)
+    other = {**REQUEST, "contained": [{**PATIENT, "identifier": [{"value": "P2"}]}],
+             "identifier": [{"type": {"coding": [{"code": "ACSN"}]}, "value": "A2"}]}  # fmt: skip
+    web.ask("POST", "/fhir/ServiceRequest", other, 201)
+    mine = first["subject"]["reference"]
+    for base in ("/fhir", "/fhir/r5"):
+        assert web.ask("GET", f"{base}/ServiceRequest")["total"] == 2
+        (one,) = web.ask("GET", f"{base}/ServiceRequest?patient={mine}")["entry"]
+        assert one["resource"]["id"] == first["id"]
+        assert web.ask("GET", f"{base}/ServiceRequest?patient=Patient/none")["total"] == 0
+        counted = web.ask("GET", f"{base}/ServiceRequest?_count=1")
+        assert (counted["total"], len(counted["entry"])) == (2, 1)
+        assert "entry" not in web.ask("GET", f"{base}/ServiceRequest?_count=0")
+        for wrong in ("ServiceRequest?subject=Patient/x", "Task?patient=P1", "ImagingStudy?study=1.2.3",
+                      "ServiceRequest?patient:missing=true", "Task?_count=many", "Task?_count=-1"):  # fmt: skip
+            told = web.ask("GET", f"{base}/{wrong}", status=400)
+            assert told["resourceType"] == "OperationOutcome" and told["issue"][0]["diagnostics"], wrong
+        lenient = Browser(web.app).ask(
+            "GET", f"{base}/ServiceRequest?color=red", headers={"Prefer": "handling=lenient"}
+        )
+        assert lenient.status_code == 200 and lenient.json()["total"] == 2
+    web.who = ITO
+    (person,) = web.ask("GET", f"/fhir/Patient?_id={mine.partition('/')[2]}")["entry"]
+    assert person["resource"]["identifier"][0]["value"] == "P1"
+    assert web.ask("GET", "/fhir/Patient?_id=none")["total"] == 0
+
+
+def test_an_address_that_is_not_served_says_so_in_fhir(web: _Web) -> None:
+    for path in (
+        "/fhir/Endpoint",
+        "/fhir/Practitioner",
+        "/fhir/r5/AuditEvent",
+        "/fhir/Patient/x/_history",
+        "/fhir/r5/",
+    ):
+        told = web.ask("GET", path, status=404)
+        assert told["resourceType"] == "OperationOutcome" and "not served" in told["issue"][0]["diagnostics"]
+    web.who = NOBODY
+    assert web.ask("GET", "/fhir/Practitioner", status=401)["resourceType"] == "OperationOutcome"

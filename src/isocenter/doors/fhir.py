@@ -32,6 +32,8 @@ _LARGEST: Final = 2**20
 _PAGE: Final = 200
 _MOST: Final = 100_000
 _JSON: Final = "application/fhir+json"
+_ANYWHERE: Final = frozenset({"_format", "_pretty", "_count"})
+"""Search parameters that narrow nothing, and the number of answers."""
 _VERSIONS: Final = {"/r5": "5.0.0", "": "4.0.1"}
 
 
@@ -72,9 +74,11 @@ def router(site: Any, person_of: Callable[[Any], Person]) -> APIRouter:
             if kind == "AuditEvent" and version:
                 continue
             if "search-type" in codes:
-                routes.add_route(f"{version}/{kind}", guarded(version, _SEARCH[kind]), methods=["GET"])
+                routes.add_route(f"{version}/{kind}", guarded(version, _searched(kind)), methods=["GET"])
             if "read" in codes:
                 routes.add_route(f"{version}/{kind}/{{id}}", guarded(version, _READ[kind]), methods=["GET"])
+    for version in _VERSIONS:  # else the pages would answer, with a page
+        routes.add_route(f"{version}/{{rest:path}}", guarded(version, _nothing), methods=["GET"])
     return routes
 
 
@@ -92,6 +96,42 @@ class _Asked:
     def token(self, name: str) -> str:
         """A search parameter of type token or reference without its system, kind or urn."""
         return self.query.get(name, "").rpartition("|")[2].rpartition("/")[2].removeprefix("urn:oid:")
+
+
+def _searched(kind: str) -> Callable[[_Asked, Any, bytes, Person], Any]:
+    """A search that refuses what it would not obey: whoever asks for one patient must not be given all.
+
+    With ``Prefer: handling=lenient`` an unknown parameter is passed over, as FHIR has it.
+    """
+    known = _ANYWHERE.union(*(params for name, _, params in made.SERVED if name == kind))
+
+    def search(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
+        strange = sorted({name.partition(":")[0] for name in asked.query} - known)
+        changed = sorted(name for name in asked.query if ":" in name)
+        if (strange or changed) and "handling=lenient" not in request.headers.get("prefer", "").replace(" ", ""):
+            raise Refused(
+                f"the search parameter {(strange or changed)[0][:40]!a} of {kind}",
+                f"known are {', '.join(sorted(known))}, without modifiers", "leave it out, or ask leniently",
+            )  # fmt: skip
+        most = asked.query.get("_count", "")
+        if most and not (most.isdecimal() and most.isascii() and len(most) < 7):
+            raise Refused(f"_count={most[:20]!a}", "it is a number")
+        told = _SEARCH[kind](asked, request, body, who)
+        if most and "entry" in told:
+            matches = [e for e in told["entry"] if e["search"]["mode"] == "match"][: int(most)]
+            told["entry"] = [*matches, *(e for e in told["entry"] if matches and e["search"]["mode"] != "match")]
+            if not told["entry"]:
+                del told["entry"]
+        return told
+
+    return search
+
+
+def _nothing(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
+    must(who, "me")
+    raise NotFound(
+        "a resource at that address", "it is not served", f"{asked.base}/metadata says what is"
+    )  # fmt: skip
 
 
 def _metadata(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
@@ -120,6 +160,9 @@ def _day(said: Any) -> date | None:
 
 
 def _patients(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
+    if id := asked.token("_id"):
+        mine = [p for p in _people(asked, {}, who) if made.patient_id(p) == id]
+        return made.bundle([made.patient(p) for p in mine], asked.base, len(mine))
     wanted = asked.token("identifier")
     if not wanted:
         raise Refused("a search for patients without an identifier", "lists of patients are not given", "name one")
@@ -159,6 +202,8 @@ def _orders(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
         many = [r for r in many if wanted in [i["value"] for i in r["identifier"]]]
     if status := asked.query.get("status"):
         many = [r for r in many if r["status"] == status]
+    if patient := asked.token("patient"):
+        many = [r for r in many if r["subject"]["reference"] == f"Patient/{patient}"]
     return made.bundle(many[:_PAGE], asked.base, len(many))
 
 

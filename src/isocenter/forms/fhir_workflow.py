@@ -222,7 +222,7 @@ def capability(version: str, now: datetime, software: str) -> dict[str, Any]:
 SERVED: Final[Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]]] = (
     ("Patient", ("read", "search-type"), ("identifier", "_id")),
     ("ImagingStudy", ("read", "search-type"), ("identifier", "patient", "_id")),
-    ("ServiceRequest", ("read", "search-type", "create"), ("identifier", "status")),
+    ("ServiceRequest", ("read", "search-type", "create"), ("identifier", "status", "patient")),
     ("Task", ("read", "search-type"), ("status",)),
     ("Endpoint", ("read",), ()),
     ("DiagnosticReport", ("search-type",), ("study",)),
