@@ -23,7 +23,7 @@ serve: $(VENV)/.made-core
 # Servers, a browser and workers share two cores: what fails once is asked once more, and the end says that it was (-rR).
 # Much of a test is waiting for another process, so that four at a time keep two cores busy. What tests write goes to
 # memory where there is enough of it, since every archive waits for its flushes: the tests of power cuts have a disk of
-# their own that forgets, and those that kill ask only what is left after a process, which is the same in memory.
+# their own that forgets, and the one that kills receivers keeps the disk.
 test browser: export PYTEST_DEBUG_TEMPROOT := $(IN_MEMORY)
 test: $(STAMP) check ## checks, then every test
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \

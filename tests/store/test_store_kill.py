@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from kill_receiver import bytes_of
@@ -75,11 +76,12 @@ class Receivers:
 
 
 @pytest.fixture
-def receivers(tmp_path: Path) -> Iterator[Receivers]:
-    one = Receivers(tmp_path)
-    yield one
-    one.process.kill()
-    one.process.communicate()
+def receivers() -> Iterator[Receivers]:
+    with TemporaryDirectory(prefix="isocenter-killed-") as folder:  # on disk, also where other tests write to memory
+        one = Receivers(Path(folder))
+        yield one
+        one.process.kill()
+        one.process.communicate()
 
 
 @pytest.mark.parametrize(
