@@ -12,7 +12,8 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.analysis.weights import models
 from isocenter.errors import Refused
-from isocenter.learn.judge import judge
+from isocenter.learn.card import marks_in
+from isocenter.learn.judge import judge, must_be_new
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import FILE, keep, seen
 from isocenter.learn.recalibrate import recalibrated
@@ -50,3 +51,18 @@ def test_the_cases_that_it_learnt_from_are_counted(tmp_path: Path) -> None:
 def test_what_ships_knows_what_it_learnt_from(name: str, file: str, share: float, data: Path) -> None:
     known = seen(SHIPPED[name][1].parent, read_labelled(data / file, recipe(name)).pictures)
     assert known is not None and known.mean() == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "told"), [("hippocampus", "msd_hippocampus", "162 of 203"), ("bccd", "bccd", "204 of 255")]
+)
+def test_a_test_of_cases_that_what_ships_learnt_from_is_refused(name: str, file: str, told: str, data: Path) -> None:
+    with pytest.raises(Refused, match=f"{told} cases of the sealed test"):
+        must_be_new(name, data / file)
+
+
+def test_the_card_names_the_marks() -> None:
+    places = {name: file.parent for name, (_, file) in SHIPPED.items() if (file.parent / FILE).is_file()}
+    assert len(places) == 7
+    for name, place in places.items():
+        assert marks_in(place).items() <= SHIPPED[name][0].card["training"].items(), name

@@ -12,6 +12,7 @@ from typing import Any
 import isocenter
 from isocenter.errors import Refused
 from isocenter.learn.kinds import Boxes, Classes, Masks, Table
+from isocenter.learn.learnt import FILE
 from isocenter.record import Model, to_plain
 
 __all__ = ["code_digest", "explained", "page", "plain_page", "written"]
@@ -144,6 +145,7 @@ def written(
     training = {
         "command": f"isocenter train {how.task} --data DATA --seed {facts['seed']}",
         **{k: v for k, v in facts.items() if k not in ("shown", "seconds")},
+        **marks_in(out),
         "seconds since it was started or taken up again": facts["seconds"],
         "recipe": json.dumps(recipe, sort_keys=True),
     }
@@ -157,6 +159,12 @@ def written(
     for file in out.glob("*.checkpoint"):
         file.unlink()
     return model
+
+
+def marks_in(folder: Path) -> dict[str, str]:
+    """For the card: the digest of what tells the cases again that a model learnt from (see `learnt`)."""
+    file = folder / FILE
+    return {f"SHA-256 of {FILE}": hashlib.sha256(file.read_bytes()).hexdigest()} if file.is_file() else {}
 
 
 def plain_page(model: Model) -> str:

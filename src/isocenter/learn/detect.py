@@ -28,6 +28,7 @@ from isocenter.learn.export import exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.judge_boxes import Found, box_figures, counting_thresholds, rows_of
 from isocenter.learn.kinds import Boxes
+from isocenter.learn.learnt import keep
 from isocenter.learn.networks import BoxNet
 from isocenter.methods.boxes import suppressed
 from isocenter.record import Model
@@ -272,6 +273,7 @@ def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, cl
         Finder(nets, how.views), (3, *how.shape), out / "model.onnx", ("chance", "sides"), limit_bytes=25_000_000,
         inputs=[_coarse(how.shape, 4 + i, random) for i in range(20)],
     )  # fmt: skip
+    keep(out, [one.picture for one, p in zip(pictures, part, strict=True) if how.fitted > 1 or p])
     thresholds = counting_thresholds(truths, founds, len(how.classes))
     inputs: dict[str, Any] = {
         "kind": "boxes", "classes": list(how.classes), "shape": list(how.shape), "known_as": dict(how.known_as),
@@ -312,15 +314,25 @@ def _asked(ask: Callable[[npt.NDArray[np.float32]], list[Any]], one: Boxed, how:
     return Found(inside, found.scores, found.kinds)
 
 
+def cases_in(held: Model, data: Path, split: str | None) -> list[npt.NDArray[np.uint8]]:
+    """The pictures that can be judged, as they are read."""
+    return [one.picture for one in read_boxed(data, _how(held), split)[0]]
+
+
+def _how(held: Model) -> Boxes:
+    inputs = held.inputs
+    return Boxes(
+        task=held.name, classes=tuple(inputs["classes"]), known_as=inputs["known_as"], shape=tuple(inputs["shape"]),
+        shared=inputs["shared"],
+    )  # fmt: skip
+
+
 def judged(
     held: Model, session: Any, data: Path, split: str | None
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     """Figures, and a row for each box that was found."""
     inputs = held.inputs
-    how = Boxes(
-        task=held.name, classes=tuple(inputs["classes"]), known_as=inputs["known_as"], shape=tuple(inputs["shape"]),
-        shared=inputs["shared"],
-    )  # fmt: skip
+    how = _how(held)
     pictures, missing = read_boxed(data, how, split)
     founds = [
         _asked(lambda x: session.run(["chance", "sides"], {"image": x}), one, how) for one in pictures

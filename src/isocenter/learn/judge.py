@@ -22,7 +22,7 @@ from isocenter.learn.films import read_films
 from isocenter.learn.judge_classes import area_of, class_figures, line_of
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import REST, read_labelled
-from isocenter.learn.learnt import seen
+from isocenter.learn.learnt import FILE, seen
 from isocenter.learn.recipes import recipe
 from isocenter.methods import calibration, roc
 from isocenter.methods.picture import prepared
@@ -42,8 +42,8 @@ class Judged:
     """What a model did on labelled cases.
 
     Args:
-        report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``; of classes of pictures
-            also ``learnt_from``, how many of the cases the model has learnt from, where its training kept that.
+        report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``; of pictures and
+            volumes also ``learnt_from``, how many of the cases the model has learnt from, where its training kept that.
         model: the record of what was judged.
         predictions: a row for each case: name, label, what was said, and whether it would be declined.
         features: (n, d) of the same cases, what the answers are made from; None where the model does not tell them.
@@ -119,12 +119,26 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     elif kind in _OWN:
         module = import_module(f"isocenter.learn.{_OWN[kind]}")
         figures_, rows, masks = module.judged(held, session, data, split)
+        if (known := _learnt(model, held, data, split, extra)) is not None:
+            figures_ |= {"learnt_from": int(np.count_nonzero(known))}
     else:
         raise Refused(f"'{held.name}' answers for '{kind}'", f"judged are {', '.join(('films', 'classes', *_OWN))}")
     report = {"model": held.name, "task": held.name, **{k: figures_[k] for k in _REPORTED}}
     if "learnt_from" in figures_:
         report["learnt_from"] = figures_["learnt_from"]
     return Judged(report, held, rows, features, masks)
+
+
+def _learnt(
+    model: str | Path, held: Model, data: Path, split: str | None, extra: Path | None
+) -> npt.NDArray[np.bool_] | None:
+    """(n,) whether the model has learnt from a case; None where its training did not keep that."""
+    place, kind = _place(model, held, extra), held.inputs.get("kind")
+    if not (place / FILE).is_file():
+        return None
+    if kind == "classes":
+        return seen(place, read_labelled(data, _asked(held), split).pictures)
+    return seen(place, import_module(f"isocenter.learn.{_OWN[str(kind)]}").cases_in(held, data, split))
 
 
 def must_be_new(model: str | Path, data: Path, extra: Path | None = None) -> None:
@@ -134,13 +148,10 @@ def must_be_new(model: str | Path, data: Path, extra: Path | None = None) -> Non
         Refused: there are some, where the training kept which they are (see `learnt`).
     """
     held = opened(model, extra)[0]
-    if held.inputs.get("kind") != "classes":
-        return
-    pictures = read_labelled(data, _asked(held), None).pictures
-    known = seen(_place(model, held, extra), pictures)
+    known = _learnt(model, held, data, None, extra)
     if known is not None and known.any():
         raise Refused(
-            f"{int(np.count_nonzero(known))} of {len(pictures)} cases of the sealed test",
+            f"{int(np.count_nonzero(known))} of {len(known)} cases of the sealed test",
             f"{held.name} has learnt from them", "seal a test of people who are in no training",
         )  # fmt: skip
 

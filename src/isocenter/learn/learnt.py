@@ -8,6 +8,7 @@ how many of its cases are among them. Another picture is taken for one of them o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,17 @@ FILE = "learnt.bin"
 """Beside ``model.onnx``: the marks in order, four bytes each."""
 
 
-def _marks(pictures: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
+def _marks(pictures: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.uint32]:
     each = [hashlib.sha256(np.ascontiguousarray(one).tobytes()).digest()[:4] for one in pictures]
     return np.frombuffer(b"".join(each), "<u4").astype(np.uint32)
 
 
-def keep(folder: Path, pictures: npt.NDArray[np.uint8]) -> None:
-    """Write the marks of pictures (n, …) on the grid of the model into its folder."""
+def keep(folder: Path, pictures: Iterable[npt.NDArray[Any]]) -> None:
+    """Write the marks of cases, as a model of this kind reads them, into its folder."""
     (folder / FILE).write_bytes(np.unique(_marks(pictures)).astype("<u4").tobytes())
 
 
-def seen(folder: Path, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_] | None:
+def seen(folder: Path, pictures: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.bool_] | None:
     """(n,) whether a picture is one that the model of this folder learnt from; None where nothing was kept.
 
     >>> import tempfile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -20,12 +21,13 @@ from isocenter.learn.card import written
 from isocenter.learn.export import exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.kinds import Masks
+from isocenter.learn.learnt import keep
 from isocenter.learn.networks import MaskNet
 from isocenter.learn.outlined import Case, digest_of_cases, pairs_in, read_case
 from isocenter.methods.overlap import dice, surfaces
 from isocenter.record import Model
 
-__all__ = ["fit_masks", "judged", "outlined", "train_masks"]
+__all__ = ["cases_in", "fit_masks", "judged", "outlined", "train_masks"]
 
 Progress = Callable[[str], None]
 Grey = npt.NDArray[np.float32]
@@ -210,6 +212,7 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
         Chances(nets, how.views), (1, *(4 * step,) * 3), out / "model.onnx", ("chances",), free=True,
         inputs=[torch.randn(1, 1, *shape, generator=random) for shape in shapes],
     )  # fmt: skip
+    keep(out, [c.image for c, p in zip(cases, part, strict=True) if how.fitted > 1 or p])
     metrics = _metrics(rows, how.classes)
     flat = {f"{name}_{kind}": value for name, kinds in metrics.items() for kind, value in kinds.items()}
     shown = {"n": len(rows), "metrics": flat, "subgroups": [], "declined": 0, "parity": parity}
@@ -252,6 +255,15 @@ def _metrics(rows: Sequence[dict[str, Any]], classes: Sequence[str]) -> dict[str
 
 def _told(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
     return ", ".join(f"{f} {k} {v['value']:.3f}" for f, kinds in metrics.items() for k, v in kinds.items())
+
+
+def cases_in(held: Model, data: Path, split: str | None) -> list[Grey]:
+    """The images that can be judged, as they are read."""
+    how, found = Masks(task=held.name, classes=tuple(held.inputs["classes"])), []
+    for image, mask in pairs_in(data, split)[0]:
+        with contextlib.suppress(Refused):
+            found.append(read_case(image, mask, how).image)
+    return found
 
 
 def judged(
