@@ -20,6 +20,7 @@ import numpy.typing as npt
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotAVolume, NotFound, Refused
 from isocenter.forms.registration import Joined
 from isocenter.govern.consent import Decision
+from isocenter.govern.oidc import Ended
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.reading import disclosure, opinion, session
@@ -305,7 +306,10 @@ class House:
             raise Forbidden("name or password is wrong", "nobody is signed in (rule 'sign_in')", "try again")
         return self.token(name)
 
-    def sign_in_by_service(self, identity: str, name: str, role: Role, *, address: str) -> str:
+    def sign_in_by_service(self, identity: str, name: str, role: Role, *, address: str, session: str = "") -> str:
+        raise Forbidden("a service", "this house has none", "use a password")
+
+    def signed_out_by_service(self, ended: Ended, *, address: str) -> int:
         raise Forbidden("a service", "this house has none", "use a password")
 
     def sign_in_refused(self, cause: str, *, address: str) -> None:
