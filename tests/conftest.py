@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from night import Night, code_digest
 
@@ -44,6 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, start in enumerate(LONG) if within.startswith(start)), len(LONG))
 
     items.sort(key=rank)
+
+
+# Four tests share two cores with the servers that they start: how long one example took says nothing of our code.
+settings.register_profile(
+    "shared", parent=settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("shared")
 
 
 def pytest_collection_finish() -> None:
