@@ -10,6 +10,8 @@ let serial = 0;
 
 /** Images of 512 x 512 in two bytes that may wait in memory: a quarter of a gigabyte. */
 const PREFETCHED = 480;
+/** So many of them are asked for at once: two answers where images have 512 x 512 pixels of two bytes. */
+const STRETCH = 96;
 
 /** One viewport on a stack of stored images. It owns its element; what panels need to know it publishes as signals. */
 export class StackView implements Viewport {
@@ -64,7 +66,7 @@ export class StackView implements Viewport {
         this.state.value = { at: "there" };
       });
       this.fit();
-      void series.prefetch(outwards(index, series.pictures.length));
+      void this.fetchOn(series, index, turn);
     } catch (error) {
       if (turn === this.turns) this.state.value = { at: "failed", words: wordsOf(error) };
     }
@@ -88,10 +90,16 @@ export class StackView implements Viewport {
       viewport.setProperties({ invert: this.inverted.peek(), ...(range && { voiRange: range }) });
       viewport.render();
       this.drawn();
-      void series.prefetch(outwards(index, series.pictures.length));
+      void this.fetchOn(series, index, turn);
     } catch (error) {
       if (turn === this.turns) this.state.value = { at: "failed", words: wordsOf(error) };
     }
+  }
+
+  /** Fetch what may be asked for next, a stretch after the other, for as long as this series hangs here: another one needs the line and the processor. */
+  private async fetchOn(series: Loaded, index: number, turn: number): Promise<void> {
+    const order = outwards(index, series.pictures.length);
+    for (let from = 0; from < order.length && turn === this.turns; from += STRETCH) await series.prefetch(order.slice(from, from + STRETCH));
   }
 
   /** To a picture of the stack, kept inside its ends. */
