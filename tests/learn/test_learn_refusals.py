@@ -51,11 +51,11 @@ def test_a_seed_that_is_none(tmp_path: Path, seed: int) -> None:
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    data, limits = some(tmp_path / "a.npz", 60), resource.getrlimit(resource.RLIMIT_FSIZE)
+    data, limits = some(tmp_path / "a.npz", 120), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))  # less than a checkpoint takes
     try:
         with pytest.raises(Unavailable, match="Make room and give the same command"):
-            train("breastmnist", data, tmp_path / "out")
+            train("pneumoniamnist", data, tmp_path / "out")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list((tmp_path / "out").iterdir()), "no half of a file is left"
