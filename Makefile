@@ -4,8 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 EXTRAS ?= test
 WORKERS ?= 4
-# Room for what tests write (2 GB) beside what they compute with; empty where that is not here, and the disk is taken.
-IN_MEMORY := $(shell [ -w /dev/shm ] && awk '/^MemAvailable/ && $$2 > 12000000 { print "/dev/shm" }' /proc/meminfo)
+# Room for what tests write (2 GB) beside what they compute with; empty where that is not here (a container's /dev/shm is
+# often small), and the disk is taken.
+IN_MEMORY := $(shell [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END { print $$4 }')" -gt 6000000 ] \
+               && awk '/^MemAvailable/ && $$2 > 12000000 { print "/dev/shm" }' /proc/meminfo)
 # What the environment was made for: other extras, or a change of what they are made from, make it anew.
 comma  := ,
 STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
