@@ -344,6 +344,7 @@ class House:
         threading.Thread(target=self._read_ahead, name="worklist", daemon=True).start()
 
         def stop() -> None:
+            application.state.ending = True
             server.should_exit = True
             thread.join(5)
             held.close()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 import httpx
+import pytest
 from house_for_pages import CT, House
 
 from isocenter.doors.pages import application
@@ -88,8 +89,9 @@ def test_a_quiet_channel_shows_that_it_lives() -> None:
     assert heard(house, house.head(), 21).count("event: pulse\ndata: {}\n\n") == 2
 
 
-def test_a_browser_hears_over_the_network_until_its_session_ends() -> None:
-    """A real server on loopback: the stream comes through the guard in pieces, resumes, and ends with the session."""
+@pytest.mark.parametrize("ends", ["session", "server"])
+def test_a_browser_hears_over_the_network_until_its_session_or_the_server_ends(ends: str) -> None:
+    """A real server on loopback: the stream comes through the guard in pieces, resumes, and ends by itself."""
     import uvicorn
 
     house = House()
@@ -132,7 +134,10 @@ def test_a_browser_hears_over_the_network_until_its_session_ends() -> None:
             assert got == [2, 3], "resumed after event 1"
             house.append(Event(Kind.REPORT_SIGNED, house.now, "ito", "elsewhere"))
             assert next(line for line in lines if line.startswith("id:")) == "id: 4"
-            house.sessions.end(token)
+            if ends == "session":
+                house.sessions.end(token)
+            else:
+                app.state.ending = True
             assert [line for line in lines if line.startswith("id:")] == [], "the stream ends by itself"
     finally:
         server.should_exit = True

@@ -141,6 +141,7 @@ def application(
     app.state.site, app.state.demo, app.state.clock = site, demo, clock
     app.state.figures, app.state.web = figures, web or pages_web.built()
     app.state.way = way
+    app.state.ending = False  # true ends what would go on as long as the server
     app.state.pause = pause or _half_a_second
     app.state.programs, app.state.machine = Programs(site), machine or Machine()
     for part in _PARTS:

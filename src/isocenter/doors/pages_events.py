@@ -75,7 +75,7 @@ async def events(
     token, pause = token_of(request), request.app.state.pause
 
     async def goes_on() -> bool:
-        if await request.is_disconnected():
+        if request.app.state.ending or await request.is_disconnected():
             return False
         now = await run_in_threadpool(here.person_of, token, touch=False)
         return now == who and may(now, "events")
