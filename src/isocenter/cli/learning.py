@@ -44,6 +44,23 @@ def train(
 
 
 @app.command()
+def seeds(
+    model: Annotated[Path, typer.Argument(help="Folder of the model whose card lists them.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of trainings of the same recipe from other seeds.")],
+    as_json: Json = False,
+) -> None:
+    """List on the card of a model what its recipe gave from other seeds; its weights stay as they are."""
+    from isocenter.cli.screen import Screen
+    from isocenter.learn.seeds import listed
+
+    screen, held = Screen(as_json), listed(model, runs)
+    screen.answer(held.evidence["seeds"])
+    for one in held.evidence["seeds"]:
+        value, low, high = (one["auc"][k] for k in ("value", "low", "high"))
+        screen.say(f"seed {one['seed']}: auc {value:.3f} ({low:.3f} to {high:.3f}), n = {one['n']}, {one['seconds']} s")
+
+
+@app.command()
 def pretrain(
     task: Annotated[str, typer.Argument(help="Recipe whose network is trained, such as breastmnist.")],
     data: Annotated[Path, typer.Option(help="Images; labels are not looked at: folder or .npz.")],

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import isocenter
-from isocenter.errors import Refused
+from isocenter.analysis.weights import read_file, record_in
+from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.learn.kinds import Boxes, Classes, Masks, Table
 from isocenter.learn.learnt import FILE
 from isocenter.record import Model, to_plain
 
-__all__ = ["code_digest", "explained", "page", "plain_page", "written"]
+__all__ = ["amended", "code_digest", "explained", "page", "plain_page", "written"]
 
 _FILES = {
     Classes: (
@@ -161,6 +162,37 @@ def written(
     return model
 
 
+def amended(folder: Path, evidence: Callable[[Model], Mapping[str, Any]]) -> Model:
+    """Add to the evidence of the model in a folder, and write its record and page anew.
+
+    The weights, and with them the digest by which the gate knows the model, stay as they are.
+
+    Args:
+        evidence: what is added, or takes the place of what has its name, from the record as it is.
+
+    Raises:
+        NotFound: no model there. Refused: the file beside is not the one that the record names.
+        Unavailable: the record cannot be written.
+    """
+    file, weights = folder / "model.json", folder / "model.onnx"
+    if not file.is_file() or not weights.is_file():
+        raise NotFound(f"a model in '{folder}'", "it is model.onnx with model.json beside it")
+    held = record_in(file)
+    if hashlib.sha256(read_file(weights)).hexdigest() != held.digest:
+        raise Refused(f"weights in '{folder}'", "they are not those of the record beside them", "restore the file")
+    known = replace(held, evidence={**held.evidence, **evidence(held)})
+    page_of = page if "gate" in known.inputs else plain_page
+    try:
+        if (folder / "card.md").is_file():
+            (folder / "card.md").write_text(page_of(known), "utf-8")
+        file.write_text(json.dumps(to_plain(known), indent=1, sort_keys=True) + "\n", "utf-8")
+    except OSError as e:
+        raise Unavailable(
+            f"cannot write {file.name} of {held.name}", str(e), "copy the model to a folder of yours"
+        ) from e
+    return known
+
+
 def marks_in(folder: Path) -> dict[str, str]:
     """For the card: the digest of what tells the cases again that a model learnt from (see `learnt`)."""
     file = folder / FILE
@@ -191,6 +223,8 @@ def plain_page(model: Model) -> str:
     for number, metrics in enumerate(shown.get("networks", ())):
         figure = "map50" if model.inputs["kind"] == "boxes" else "auc"
         lines.append(_aimed(f"{figure}, {one} {number + 1} (seed {metrics['seed']})", metrics[figure], None))
+    for again in shown.get("seeds", ()):
+        lines.append(_aimed(f"auc, trained again with --seed {again['seed']}", again["auc"], None))
     groups = [g for g in shown["subgroups"] if g["metrics"]]
     if groups:
         lines += ["", "## Subgroups", "", "| group | n | figure | value | 95 % interval |", "|---|---|---|---|---|"]

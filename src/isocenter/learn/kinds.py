@@ -300,7 +300,7 @@ class Table:
     rate: float = 0.05
     outer: int = 10
     inner: int = 5
-    repeats: int = 3
+    repeats: int = 5
     subgroups: tuple[str, ...] = ()
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -18,21 +18,18 @@ A check that was not made is not passed. An edge detector, which looks like sali
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.analysis.weights import read_file
-from isocenter.errors import NotFound, Refused, Unavailable
-from isocenter.learn.card import page, plain_page
+from isocenter.errors import Refused
+from isocenter.learn.card import amended
 from isocenter.methods.saliency import alike, deletion, insertion, precision_recall, smooth_noise
-from isocenter.record import Model, from_plain, to_plain
+from isocenter.record import Model
 
 __all__ = ["CHECKS", "Subjects", "kept", "sanity"]
 
@@ -129,26 +126,13 @@ def kept(folder: Path, verdict: Mapping[str, Any], *, map: str) -> Model:
         NotFound: no model there. Refused: the file beside is not the one that the record names.
         Unavailable: the record cannot be written.
     """
-    file, weights = folder / "model.json", folder / "model.onnx"
-    if not file.is_file() or not weights.is_file():
-        raise NotFound(f"a model in '{folder}'", "it is model.onnx with model.json beside it")
-    held: Model = from_plain(Model, json.loads(file.read_text("utf-8")))
-    if hashlib.sha256(read_file(weights)).hexdigest() != held.digest:
-        raise Refused(f"weights in '{folder}'", "they are not those of the record beside them", "restore the file")
-    told = held.evidence.get("explanation") or []
-    others = [v for v in ([told] if isinstance(told, Mapping) else told) if v.get("map") != map]
-    shown = {**held.evidence, "explanation": [*others, {**verdict, "map": map, "digest": held.digest}]}
-    known = replace(held, evidence=shown)
-    page_of = page if "gate" in known.inputs else plain_page
-    try:
-        if (folder / "card.md").is_file():
-            (folder / "card.md").write_text(page_of(known), "utf-8")
-        file.write_text(json.dumps(to_plain(known), indent=1, sort_keys=True) + "\n", "utf-8")
-    except OSError as e:
-        raise Unavailable(
-            f"cannot write {file.name} of {held.name}", str(e), "copy the model to a folder of yours"
-        ) from e
-    return known
+
+    def told(held: Model) -> dict[str, Any]:
+        before = held.evidence.get("explanation") or []
+        others = [v for v in ([before] if isinstance(before, Mapping) else before) if v.get("map") != map]
+        return {"explanation": [*others, {**verdict, "map": map, "digest": held.digest}]}
+
+    return amended(folder, told)
 
 
 def _maps(method: Callable[[Any, Array], Array], subject: Any, images: Array) -> list[Array]:
