@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from rejecting_samples import ANNA, BERT, NOON, opened
 from test_site_sealing import admitted, clear, given, joined, law, rejected, sealable
 
-from isocenter.errors import NotFound, Refused
+from fresh_database import fresh_database
+from isocenter.errors import Erased, NotFound, Refused
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.consultation import View
 from isocenter.reading.critical import Communication
@@ -22,7 +23,7 @@ from isocenter.site.verbs import Site
 from isocenter.store import rebuild
 from isocenter.store.backup import restore
 from isocenter.store.entry_words import WORDS
-from isocenter.store.tables import event
+from isocenter.store.tables import PROJECTION, event
 
 HIS, ITO, EVA = Person("HIS", Role.SERVICE, "aet"), Person("ito", Role.READER), Person("eva", Role.READER)
 TYPED = "CANARY typed sentence"
@@ -32,17 +33,22 @@ WHO = (b"CANARY", b"HOSTILE^MEMBER", b"MEIER^CANARY", b"19310207", b"1931-02-07"
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     with opened(tmp_path / "a") as one:
-        sealable(one, tmp_path)
-        one.projects.rule("trial", HIS.name, who=HOUSE)
-        admitted(one)
-        for who in (ITO, EVA):
-            set_up = {"role": "reader", "credential": "", "disabled": False}
-            one.journal.append(Event(Kind.PERSON_ADDED, one.clock(), "isocenter", who.name, set_up))
-            joined(one, who.name, who.role)
-        told = {"name": HIS.name, "of": "aet", "role": "service"}
-        one.journal.append(Event(Kind.PROJECT_JOINED, one.clock(), "isocenter", "trial", told))
-        one.sealing.seal("trial", who=ANNA)
+        sealed(one, tmp_path)
         yield one
+
+
+def sealed(site: Site, folder: Path) -> None:
+    """A project for what the scanner and the hospital send, with its people, sealed."""
+    sealable(site, folder)
+    site.projects.rule("trial", HIS.name, who=HOUSE)
+    admitted(site)
+    for who in (ITO, EVA):
+        set_up = {"role": "reader", "credential": "", "disabled": False}
+        site.journal.append(Event(Kind.PERSON_ADDED, site.clock(), "isocenter", who.name, set_up))
+        joined(site, who.name, who.role)
+    told = {"name": HIS.name, "of": "aet", "role": "service"}
+    site.journal.append(Event(Kind.PROJECT_JOINED, site.clock(), "isocenter", "trial", told))
+    site.sealing.seal("trial", who=ANNA)
 
 
 def hl7(kind: str, *lines: str, control: str) -> bytes:
@@ -131,6 +137,47 @@ def test_what_was_said_of_a_study_is_sealed_and_gone_with_its_key(site: Site, tm
         assert third.ordering.all(who=HOUSE) == [] and not clear(tmp_path / "c", *WHO)
         rebuild(third.database, third.blobs)
         third.journal.verify()
+
+
+def dictated(site: Site, study: str) -> None:
+    """A report with a person's words, signed and then amended."""
+    for n in range(2):
+        version = site.open(study, who=ITO).version
+        if not n:
+            version = site.lock(study, version=version, nothing=True, who=ITO).version
+        version = site.word(study, f"own{n}", f"{TYPED} {n}.", version=version, section="Findings", who=ITO).version
+        site.sign(study, version=version, who=ITO)
+
+
+def test_a_signed_and_amended_report_goes_with_its_study(site: Site, tmp_path: Path) -> None:
+    study = given(site)
+    dictated(site, study)
+    report = site.report(study, who=ITO)
+    assert [s.text for s in report.sentences if s.id == "own1"] == [f"{TYPED} 1."]
+    site.keeping.backup(tmp_path / "copy", who=HOUSE)
+    assert not clear(tmp_path / "copy", *WHO)
+    site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ANNA)
+    site.sealing.erase(study, what="study", who=BERT)
+    assert not clear(tmp_path / "a", *WHO)
+    with pytest.raises((NotFound, Erased)):
+        site.report(study, who=ITO)
+    law(site)
+
+
+def test_the_same_words_on_postgresql_as_far_as_a_query_sees(tmp_path: Path) -> None:
+    with fresh_database("postgres", tmp_path) as url, opened(tmp_path / "a", url) as site:
+        sealed(site, tmp_path)
+        study = given(site)
+        told(site, study)
+        dictated(site, study)
+        assert not any(word.decode() in stored(site) for word in WHO)
+        site.sealing.ask_erasure(study, what="study", reason="withdrawn", who=ANNA)
+        site.sealing.erase(study, what="study", who=BERT)
+        with site.database.read() as connection:
+            left = repr([connection.execute(sa.select(t)).all() for t in (event, *PROJECTION)]).upper()
+        assert study in left and not any(word.decode() in left for word in WHO)
+        assert not clear(tmp_path / "a", *WHO)
+        law(site)
 
 
 def test_a_project_takes_what_was_ordered_and_told_along(site: Site, tmp_path: Path) -> None:
