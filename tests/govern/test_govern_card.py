@@ -61,7 +61,9 @@ def test_the_card_of_a_model_is_whole_and_says_what_is_not_known(tmp_path: Path)
         assert again["model"]["state"] == "rejected" == again["chai"]["release_stage"]["says"]
         paper = site.carding.paper(AI, who=ITO)
         assert paper[:5] == b"%PDF-" and paper == site.carding.paper(AI, who=ITO)
-        assert site.carding.card("cleveland_heart", who=ITO)["source_attributes"]["4.ii"]["says"].count("age") == 1
+        heart = site.carding.card("cleveland_heart", who=ITO)
+        assert heart["source_attributes"]["4.ii"]["says"].count("age") == 1
+        assert len(heart["evidence"]["networks"]) == 5, "every draw, not the first alone"
         with pytest.raises(NotFound):
             site.carding.card("nonsense", who=ITO)
         with pytest.raises(Forbidden):

@@ -121,7 +121,10 @@ def card(
     }  # fmt: skip
 
 
-_FIGURES = ("n", "positives", "threshold", "metrics", "subgroups", "calibration", "declined", "out_of_scope", "parity")
+_FIGURES = (
+    "n", "positives", "threshold", "metrics", "networks", "seeds", "splits", "subgroups", "calibration", "declined",
+    "out_of_scope", "parity",
+)  # fmt: skip
 _NO_GROUPS = "the evidence names no sex, age, site or scanner"
 
 
