@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.doors.federation_client import Line, caller, take_part  # noqa: E402
 from isocenter.doors.federation_server import Door  # noqa: E402
-from isocenter.errors import Forbidden, NotFound, Refused, Unavailable  # noqa: E402
+from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused, Unavailable  # noqa: E402
 from isocenter.govern.identities import (  # noqa: E402
     AUTHORITY,
     checker,
@@ -97,6 +97,38 @@ def test_three_sites_train_over_tls_and_their_bytes_are_counted(
         assert all(record["bytes"][n]["sent"] > size / 2 for n in "abc")
     assert [w for w, _ in heard].count("round") == 6
     assert json.dumps([told for _, told in heard])
+
+
+def test_a_site_whose_images_may_not_be_used_any_more_says_nothing_further(papers: Path, tmp_path: Path) -> None:
+    heard: list[tuple[str, str]] = []
+    how = Federation("pneumoniamnist", rounds=2, batch=16, moves=False)
+    rounds = Rounds(how, tmp_path / "out", sites=3, clock=lambda: 0.0)
+    made, wait, ends = Door(rounds, papers / "boss", "127.0.0.1", 0), threading.Event().wait, dict[str, Exception]()
+
+    def part(name: str) -> None:
+        def may(step: str) -> None:
+            heard.append((name, step))
+            if name == "c" and rounds.done == 1:
+                raise Refused("1 of 24 studies", "consent was withdrawn")
+
+        with caller(f"https://127.0.0.1:{made.port}", papers / name) as client:
+            site = _site(name, papers, tmp_path)
+            try:
+                take_part(Line(client, wait, 20), site, wait=wait, pause_s=0.02, may=may)
+            except IsocenterError as end:
+                ends[name] = end
+
+    threads = [threading.Thread(target=part, args=(n,)) for n in "abc"]
+    for thread in threads:
+        thread.start()
+    threads[2].join(60)
+    rounds.stopped = "the test is over"
+    for thread in threads[:2]:
+        thread.join(60)
+    made.close()
+    assert isinstance(ends["c"], Refused) and isinstance(ends["a"], Unavailable)
+    assert [step for name, step in heard if name == "c"] == ["offer", "deal", "send", "reveal", "offer"]
+    assert [r["sites"] for r in rounds.rounds] == [["a", "b", "c"]]
 
 
 def test_without_a_certificate_of_the_authority_nobody_is_heard(door: tuple[Door, Rounds], papers: Path) -> None:

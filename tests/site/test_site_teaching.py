@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 from department_for_oversight import AI, MONDAY, Clock, keep
 from isocenter.app import open_house
 from isocenter.cli import app
+from isocenter.cli.federating import _terms
 from isocenter.dicom.wrap import wrap_image
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused
 from isocenter.govern.consent import Purpose
@@ -134,3 +136,44 @@ def test_a_withdrawal_names_every_model_that_learnt_and_ends_what_would(site: Si
     command = ["train", AI, "--data", str(tmp_path / "set"), "--out", str(tmp_path / "m"), "--folder"]
     result = CliRunner().invoke(app, [*command, str(site.blobs.path(first[0])).split("/archive/")[0] + "/archive"])
     assert isinstance(result.exception, Refused) and not (tmp_path / "m").exists()
+
+
+def test_a_withdrawal_ends_a_federation_at_its_next_step_and_names_what_it_learnt(site: Site, tmp_path: Path) -> None:
+    of = site.consents.use(Purpose.FEDERATION, who=HOUSE)
+    site.teaching.examples(AI, tmp_path / "set", who=HOUSE, use=of)
+    archive = Path(str(site.database.url).removeprefix("sqlite:///")).parent
+    with _terms(archive, tmp_path / "set", "") as (_, learnt):
+        for step in ("offer", "deal", "send", "reveal", "send"):
+            learnt(AI, "r1", step)
+        told = site.consents.withdraw(patient="P4", reason="by letter", who=HOUSE)
+        assert "federation r1" in [m["version"] for m in told["models"]]
+        for step in ("offer", "deal", "send", "reveal", "done"):
+            with pytest.raises(Refused, match="withdrawn"):
+                learnt(AI, "r1", step)
+    with pytest.raises(Refused, match="withdrawn"), _terms(archive, tmp_path / "set", ""):
+        pass
+    assert len([s for s in site.journal.since(kinds=(Kind.MODEL_TRAINED,)) if "r1" in str(s.event.details)]) == 1
+
+
+def test_what_was_withdrawn_while_it_was_learnt_from_leaves_no_model(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import isocenter.learn.train as learning
+
+    site.consents.give({"GRU": ()}, patient="P4", who=HOUSE)
+    site.teaching.examples(AI, tmp_path / "set", who=HOUSE)
+    out = tmp_path / "m"
+
+    def hours(task: str, data: Path, out: Path, **_: object) -> object:
+        out.mkdir()
+        for name in ("model.onnx", "model.json", "card.md"):
+            (out / name).write_text("learnt")
+        site.consents.withdraw(patient="P4", reason="by letter", who=HOUSE)
+        return SimpleNamespace(name=task, version="9", digest="f" * 64)
+
+    monkeypatch.setattr(learning, "train", hours)
+    archive = str(site.database.url).removeprefix("sqlite:///").rsplit("/", 1)[0]
+    result = CliRunner().invoke(
+        app, ["train", AI, "--data", str(tmp_path / "set"), "--out", str(out), "--folder", archive]
+    )
+    assert isinstance(result.exception, Refused) and out.is_dir() and list(out.iterdir()) == []

@@ -162,9 +162,12 @@ def join(
         name, data, out, certificate, signer(identity), verify, at_least=at_least, most_epsilon=most_epsilon,
         tell=screen.warn if as_json else screen.say,
     )  # fmt: skip
-    with caller(url, identity) as client, _terms(archive, data, ground) as (happened, taught):
-        file = take_part(Line(client, time.sleep, patience), site, wait=time.sleep, happened=happened)
-        taught(site.how.task, site.run, file)
+    with caller(url, identity) as client, _terms(archive, data, ground) as (happened, learnt):
+        file = take_part(
+            Line(client, time.sleep, patience), site, wait=time.sleep, happened=happened,
+            may=lambda step: learnt(site.how.task, site.run, step),
+        )  # fmt: skip
+        learnt(site.how.task, site.run, "done", file)
     screen.answer({"site": name, "run": site.run, "weights": str(file), **site.figures()})
     screen.say(f"the shared weights lie in {file}")
 
@@ -202,7 +205,8 @@ def _kept(archive: Path | None, run: Any) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _terms(archive: Path | None, data: Path, ground: str) -> Iterator[tuple[Any, Any]]:
-    """The terms of use asked before a site takes part, and what keeps in its journal that it did.
+    """The terms of use asked before a site takes part, and what asks them again at each step; what keeps in its
+    journal that it took part, and from which studies the run learnt.
 
     Raises:
         Refused: nobody has asked whether the images may be used in a federation, or they may not.
@@ -221,7 +225,7 @@ def _terms(archive: Path | None, data: Path, ground: str) -> Iterator[tuple[Any,
             "take them by `isocenter examples take … --purpose federation`, or say with --ground why they may be used",
         )  # fmt: skip
     if archive is None:
-        yield lambda what, told: None, lambda task, run, file: None
+        yield lambda what, told: None, lambda task, run, step, file=None: None
         return
     from isocenter.cli import house
     from isocenter.govern.consent import Purpose
@@ -234,12 +238,20 @@ def _terms(archive: Path | None, data: Path, ground: str) -> Iterator[tuple[Any,
         if signed:
             here.teaching.may_learn(data, **asked)
 
-        def taught(task: str, run: str, file: Path) -> None:
-            if signed:
-                digest = hashlib.sha256(file.read_bytes()).hexdigest()
-                here.teaching.taught(task, f"federation {run}", digest, data, **asked)
+        kept = set[str]()
+
+        def learnt(task: str, run: str, step: str, file: Path | None = None) -> None:
+            """Ask again before each step; that the run learns from them is kept before the first update leaves."""
+            if not signed:
+                return
+            if step in kept or step not in ("send", "done"):
+                here.teaching.may_learn(data, **asked)
+                return
+            digest = hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
+            here.teaching.taught(task, f"federation {run}", digest, data, **asked)
+            kept.add(step)
 
         def happened(what: str, told: Any) -> None:
             here.federation.happened(what, {**told, **said} if what == "joined" else told, who=HOUSE)
 
-        yield happened, taught
+        yield happened, learnt

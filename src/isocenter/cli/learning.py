@@ -24,10 +24,11 @@ def train(
 ) -> None:
     """Train a model; what comes out is a candidate, released by nobody.
 
-    Of examples that `examples take` wrote the archive is asked first whether they may still be learnt from, and its
-    journal keeps that the model did.
+    Of examples that `examples take` wrote the archive is asked, before and after, whether they may still be learnt
+    from, and its journal keeps that the model did; where they may not any more, no model stays.
     """
     from isocenter.cli.screen import Screen
+    from isocenter.errors import Refused
     from isocenter.govern.policy import HOUSE
     from isocenter.learn.train import train as fit
 
@@ -38,7 +39,12 @@ def train(
     model = fit(task, data, out, seed=seed, begin=begin, progress=None if as_json else screen.say)
     if signed:
         with house(folder) as held:
-            held.site.teaching.taught(model.name, model.version, model.digest, data, who=HOUSE)
+            try:
+                held.site.teaching.taught(model.name, model.version, model.digest, data, who=HOUSE)
+            except Refused:  # terms of use ended while it learnt
+                for name in ("model.onnx", "model.json", "card.md"):
+                    (out / name).unlink(missing_ok=True)
+                raise
     screen.answer(model)
     screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
 

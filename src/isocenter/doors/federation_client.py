@@ -135,12 +135,15 @@ class _Taken(Conflict):
 def take_part(
     line: Line, site: Participant, *, wait: Callable[[float], None], pause_s: float = 0.5,
     happened: Callable[[str, Mapping[str, Any]], None] = lambda what, told: None,
+    may: Callable[[str], None] = lambda step: None,
 ) -> Path:  # fmt: skip
     """Join a federation, answer until it is over, and write the shared weights.
 
     Args:
         pause_s: between two questions while nothing is wanted.
         happened: is told "joined", "round" and "done", with figures; for the journal of the site's archive.
+        may: raises, before each step (offer, deal, send, reveal) is answered, where the images may not be used any
+            more; the site says nothing further then, and the others count it as lost.
 
     Returns:
         The file of the weights.
@@ -171,6 +174,7 @@ def take_part(
         if asked["step"] == "wait":
             wait(pause_s)
             continue
+        may(str(asked["step"]))
         try:
             said = site.answer(asked, line.weights)
             if isinstance(said, bytes):
