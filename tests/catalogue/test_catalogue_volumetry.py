@@ -68,6 +68,10 @@ def test_what_cannot_be_measured_is_declined() -> None:
     flat = Geometry.regular(shape=(1, 8, 8), reference=Reference.PIXEL)
     with pytest.raises(Refused, match="needs millimetres"):
         Volumetry().run((Region(flat, mask=np.ones((1, 8, 8), bool), label="shadow"),))
+    many = tuple(Region(flat, mask=np.ones((1, 8, 8), bool), label=f"shadow {n}") for n in range(45))
+    with pytest.raises(Refused, match="measured: shadow 0 and 44 others: a region") as said:
+        Volumetry().run(many)
+    assert len(str(said.value)) < 250, "one reason is said once"
     with pytest.raises(Refused, match="the set is empty"):
         Volumetry().run(())
 

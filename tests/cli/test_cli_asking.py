@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from isocenter.cli import app
-from isocenter.errors import NotFound
+from isocenter.errors import NotFound, Refused
 from isocenter.testing.phantoms import balls
 
 
@@ -29,3 +31,35 @@ def test_a_path_that_is_not_there_is_not_taken_for_a_study() -> None:
     for command in ("analyse", "why"):
         with pytest.raises(NotFound, match="no such file or folder"):
             CliRunner().invoke(app, [command, "no such folder"], catch_exceptions=False)
+
+
+MINE = Path(__file__).parents[1] / "analysis" / "strange_analyses.py"
+
+
+@pytest.mark.parametrize("name", ["my_bright.py:Bright", "my_bright:Bright"])
+def test_a_strangers_file_is_checked_where_it_lies(name: str, tmp_path: Path) -> None:
+    (tmp_path / "my_bright.py").write_text(MINE.read_text("utf-8"), "utf-8")
+    command = [sys.executable, "-P", "-m", "isocenter", "check", name, "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    told = json.loads(done.stdout)
+    assert {"opens with its question", "needs are declared"} <= {c["name"] for c in told["checks"]}, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "refusal"),
+    [
+        ("none_such.py", None, "no such file. Check the path"),
+        ("random.py", "", "Python imports something else. Give the file another name"),
+        ("not-a-name.py", "", "Give the file another name"),
+        ("broken_syntax.py", "class (", "SyntaxError.*Mend it"),
+        ("empty_of_any.py", "", "holds 0 analyses"),
+    ],
+)
+def test_a_file_that_is_no_analysis_is_refused(
+    name: str, text: str | None, refusal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    if text is not None:
+        (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises((NotFound, Refused), match=refusal):
+        CliRunner().invoke(app, ["check", str(tmp_path / name)], catch_exceptions=False)

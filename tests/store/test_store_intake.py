@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import threading
 from datetime import date
 from pathlib import Path
@@ -99,6 +100,7 @@ def test_identities_that_contradict_each_other_are_set_aside(
     answers = take(archive, *files) if together else [*take(archive, files[0]), *take(archive, files[1])]
     assert [a.status for a in answers] == ["stored", "conflict"]
     assert reason in answers[1].reason
+    assert re.search(r": it is set aside, and nothing is overwritten\. (Give|Correct) .+\.$", answers[1].reason)
     assert archive.index.counts() | {"events": 0, "bytes": 0} == {
         "studies": 1,
         "series": 1,

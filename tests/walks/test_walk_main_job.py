@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,21 @@ def test_a_study_is_opened_corrected_signed_printed_and_explained(
     assert kinds.index("InstancesReceived") < kinds.index("ResultMade") < kinds.index("ReportSigned")
     again = isocenter("sign", study, folder=folder, code=2)
     assert again["error"]["kind"] in ("WrongState", "Conflict")
+
+
+def test_a_finding_is_explained_down_to_its_voxels(house: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = house
+    trunk = next(r for r in isocenter("worklist", folder=folder)["rows"] if r["patient"]["name"] == "PHANTOM^TRUNK")
+    told = isocenter("explain", trunk["study"], folder=folder)
+    places = [f["where"] for r in told["results"] for f in r["findings"] if f["where"]]
+    assert places
+    for place in places:
+        assert place["series_uid"] in {read["series"] for r in told["results"] for read in r["inputs"]}
+        assert all(first < end for first, end in zip(*place["bounds"], strict=True))
+    words = subprocess.run(
+        [*COMMAND, "explain", trunk["study"], "--folder", str(folder)], capture_output=True, text=True, check=True
+    )
+    assert re.search(r"voxels \d+ to \d+, \d+ to \d+, \d+ to \d+ from 0; centre \(.+\) mm", words.stdout)
 
 
 def test_why_says_what_is_missing_in_words(house: tuple[Path, dict[str, Any]]) -> None:

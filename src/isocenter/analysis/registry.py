@@ -97,7 +97,7 @@ def load(path: str) -> Analysis:
 
     Raises:
         NotFound: when nothing is there.
-        Refused: when the module holds several and none was named.
+        Refused: when the module cannot be imported, or holds several and none was named.
     """
     if ":" not in path and "." not in path:
         return discover().get(path)
@@ -106,6 +106,10 @@ def load(path: str) -> Analysis:
         held = importlib.import_module(module)
     except ImportError as missing:
         raise NotFound(f"module '{module}'", str(missing), "install it or give its import path") from missing
+    except Exception as fault:  # whatever a stranger's module raises
+        raise Refused(
+            f"module '{module}'", f"{type(fault).__name__}: {fault}", "mend it until Python imports it"
+        ) from fault
     if name:
         thing = getattr(held, name, None)
         if thing is None:

@@ -48,19 +48,21 @@ class Volumetry:
         """
         findings: list[Finding] = []
         remarks: list[str] = []
+        refused: dict[str, list[str]] = {}
         small = 0
         for number, region in enumerate(structures, start=1):
             called = region.label or f"structure {number}"
             try:
                 size = measure(region)
             except Refused as why:
-                remarks.append(f"{called}: {why}")
+                refused.setdefault(str(why), []).append(called)
                 continue
             if size.volume_ml < smallest_ml:
                 small += 1
                 continue
             findings.append(_finding(region, called, size))
             remarks += _doubts(region, called, size)
+        remarks += [f"{_several(names)}: {why}" for why, names in refused.items()]
         if small:
             remarks.append(f"{small} below {smallest_ml:g} mL left out")
         if findings:
@@ -93,6 +95,15 @@ class Volumetry:
         )
         pixels = Geometry.regular(shape=grid.shape, reference=Reference.PIXEL)
         yield {"structures": (Region(pixels, mask=box),)}, {"answer": "declined", "words": "millimetres"}
+
+
+def _several(names: list[str]) -> str:
+    """Names of structures that share a fate: all of a few, the first of many.
+
+    >>> _several(["liver"]), _several(["a", "b", "c", "d"])
+    ('liver', 'a and 3 others')
+    """
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} others"
 
 
 def _finding(region: Region, called: str, size: Extent) -> Finding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -218,11 +218,27 @@ def explain(
         )
         for finding in result["findings"]:
             screen.say(f"   {finding['what']} ({finding['verdict']}): {finding['words']}")
+            if finding["where"]:
+                screen.say(f"      {_place(finding['where'])}")
         for read in result["inputs"]:
             kept = "as received" if read["still_as_received"] else "NO LONGER as received"
             screen.say(f"   from {read['images']} images of series {read['series']} ({read['modality']}), {kept}")
     for event in chain["events"]:
         screen.say(f"{event['number']:>6} {event['time']} {event['kind']} by {event['who']}")
+
+
+def _place(where: Mapping[str, Any]) -> str:
+    """Where a finding is, down to its voxels, as `place` tells it."""
+    told = [f"{where['shape']} '{where['label']}'" if where["label"] else str(where["shape"])]
+    if where["bounds"]:
+        first, end = where["bounds"]
+        told.append(f"voxels {', '.join(f'{a} to {b - 1}' for a, b in zip(first, end, strict=True))} from 0")
+    if where["centre_mm"]:
+        told.append(f"centre ({', '.join(f'{x:.1f}' for x in where['centre_mm'])}) mm")
+    if where["volume_ml"] is not None:
+        told.append(f"{where['volume_ml']:.3g} mL")
+    image = f"image {where['instance_uid']}" if where["instance_uid"] else f"series {where['series_uid']}"
+    return f"{'; '.join(told)}; in {image}"
 
 
 @app.command()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -246,9 +248,34 @@ def _why_path(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def _importable(name: str) -> str:
+    """Make a stranger's file, or a module in this folder, one that can be imported; its ``module:Class``.
+
+    Raises:
+        NotFound: when the file is not there.
+        Refused: when Python would import something else under its name.
+    """
+    file = re.fullmatch(r"(?P<path>.+\.py)(?::(?P<class>\w+))?", name)
+    if file is None:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+        return name
+    from isocenter.errors import NotFound, Refused
+
+    path = Path(file["path"]).resolve()
+    if not path.is_file():
+        raise NotFound(f"'{file['path']}'", "there is no such file", "check the path")
+    sys.path.insert(0, str(path.parent))
+    found = importlib.util.find_spec(path.stem) if path.stem.isidentifier() and path.stem != "__main__" else None
+    if found is None or found.origin is None or not path.samefile(found.origin):
+        raise Refused(f"'{path.name}'", "under this name Python imports something else", "give the file another name")
+    return f"{path.stem}:{file['class']}" if file["class"] else f"{path.stem}:"
+
+
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="Name of an analysis, or module:Class.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of an analysis, module:Class, or a file: mine.py or mine.py:Class.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Is it a good analysis? The same suite that our own pass."""
@@ -257,7 +284,7 @@ def check(
     from isocenter.testing.checks import check as examine
 
     screen = Screen(as_json)
-    checks = examine(load(name))
+    checks = examine(load(_importable(name)))
     failed = [c for c in checks if not c.passed]
     screen.answer({"analysis": name, "passed": not failed, "checks": checks})
     for c in checks:

@@ -95,7 +95,9 @@ def lock(
         )
     if not (nothing or said or findings):
         raise Refused(
-            "an opinion that says nothing", "whether you had looked could not be told", "add a finding, or press 0"
+            "an opinion that says nothing",
+            "whether you had looked could not be told",
+            "add a finding, say it in a line, or say that there is nothing (key 0, or --nothing)",
         )
     ids = tuple(i for i, r in own if any(f in findings for f in r.findings))
     return Opinion(reading.study_uid, who, now, nothing, said, findings, ids, dict(sorted(modes.items())))

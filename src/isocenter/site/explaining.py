@@ -2,7 +2,7 @@
 
 Whatever is named (a report, a result, a finding's tracking UID, a study, an image, the number of an event), the
 answer walks the same way down: who signed, what a person changed, what a machine said with which weights and
-parameters, from which stored bytes, received when and from whom.
+parameters, in which voxels, from which stored bytes, received when and from whom.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, Refused
+from isocenter.forms.answer import place
 from isocenter.record import Kind, Result, Sealed, Study, to_plain
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ def _result(kept: Kept, digest: str, result: Result, study: Study) -> dict[str, 
             {
                 "tracking": f.tracking,
                 "what": str(f.what),
+                "certainty": f.certainty,
+                "where": place(f.where),
                 "verdict": f.verdict.value,
                 "reason": f.reason,
                 "words": f.words,

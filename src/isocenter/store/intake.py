@@ -34,6 +34,7 @@ from isocenter.store.statements import Statement
 __all__ = ["Stored", "is_new", "receive"]
 
 _PER_EVENT = 250  # instances in one journal entry; a longer one is slow to read back
+_KEPT = "it is set aside, and nothing is overwritten."
 _PER_ROUND = 500  # files in one transaction; a longer one keeps other senders waiting
 
 _uid: sa.BindParameter[Any] = sa.bindparam("uid")
@@ -304,13 +305,16 @@ class _Known:
             # The second question is for two that came at the same moment, neither of which saw the other.
             if before == digest or alike(one, before):
                 return "there", before, ""
-            return "conflict", digest, f"SOP Instance UID {one.sop_uid} is here already with other content"
+            said = f"SOP Instance UID {one.sop_uid} is here already with other content: {_KEPT}"
+            return "conflict", digest, f"{said} Give what was changed a UID of its own, or leave it out."
         home = self._series.get(one.series_uid)
         if home is not None and home != one.study_uid:
-            return "conflict", digest, f"series {one.series_uid} belongs to study {home}, not {one.study_uid}"
+            said = f"series {one.series_uid} belongs to study {home}, not {one.study_uid}: {_KEPT}"
+            return "conflict", digest, f"{said} Correct the UIDs at the sender and send it again."
         owner = self._studies.get(one.study_uid)
         if owner is not None and owner != one.patient and not self._was_of(one):
-            return "conflict", digest, f"study {one.study_uid} belongs to another patient than '{one.patient[0]}'"
+            said = f"study {one.study_uid} belongs to another patient than '{one.patient[0]}': {_KEPT}"
+            return "conflict", digest, f"{said} Correct the patient at the sender, or merge the two, and send it again."
         return "stored", digest, ""
 
     def _within(self, one: _Arrival, project: str, reach: Reach) -> bool:
