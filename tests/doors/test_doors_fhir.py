@@ -168,7 +168,7 @@ def test_who_may_not_is_told_so_in_an_outcome(web: _Web) -> None:
     for path, status in (
         ("Patient", 400), ("Patient?identifier=P*", 400), ("Patient/x", 404), ("ImagingStudy/1.2.9", 404),
         ("Task?status=x", 400), ("Task/1.9", 404), ("ServiceRequest/x", 404), ("Endpoint/x", 404),
-        ("DiagnosticReport", 400), ("DiagnosticReport?study=1.2.9", 404),
+        ("DiagnosticReport", 400),
     ):  # fmt: skip
         assert web.ask("GET", f"/fhir/{path}", status=status)["resourceType"] == "OperationOutcome", path
 
@@ -208,6 +208,17 @@ def test_a_search_obeys_what_it_is_asked_or_says_that_it_does_not(web: _Web) -> 
     (person,) = web.ask("GET", f"/fhir/Patient?_id={mine.partition('/')[2]}")["entry"]
     assert person["resource"]["identifier"][0]["value"] == "P1"
     assert web.ask("GET", "/fhir/Patient?_id=none")["total"] == 0
+
+
+@pytest.mark.parametrize("version", ["", "/r5"])
+def test_a_search_for_a_report_that_nobody_signed_finds_nothing(web: _Web, version: str) -> None:
+    file = Path(str(get_testdata_file("CT_small.dcm", download=False)))
+    web.house.site.receive([file.read_bytes()], sender="test", who=HOUSE)
+    study = web.house.site.studies(who=HOUSE)[0].uid
+    for asked in (study, "1.2.9"):
+        for kind in ("DiagnosticReport", "Observation", "Provenance"):
+            told = web.ask("GET", f"/fhir{version}/{kind}?study={asked}")
+            assert (told["resourceType"], told["total"], told.get("entry", [])) == ("Bundle", 0, [])
 
 
 def test_an_address_that_is_not_served_says_so_in_fhir(web: _Web) -> None:

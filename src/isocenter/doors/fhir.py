@@ -259,7 +259,10 @@ def _of_report(kind: str) -> Callable[[_Asked, Any, bytes, Person], Any]:
         study = asked.token("study")
         if not study:
             raise Refused(f"a search for {kind} without study=", "reports are asked for by their study", "name its UID")
-        whole = json.loads(asked.site.signed_fhir(study, who=who))
+        try:
+            whole = json.loads(asked.site.signed_fhir(study, who=who))
+        except NotFound:  # a search that finds nothing is an answer (R4 3.1.1), not a wrong address
+            return made.bundle([], asked.base, 0)
         found = [e["resource"] for e in whole["entry"]]
         mine = [r for r in found if r["resourceType"] == kind]
         told = made.bundle(mine, asked.base, len(mine))
