@@ -46,6 +46,17 @@ def test_a_palette_of_colours_is_drawn(page: Any, studies: Callable[[str], str])
     assert page.locator(".note[role=alert]").count() == 0
 
 
+def test_all_tools_share_one_row_on_a_wide_screen(page: Any, studies: Callable[[str], str]) -> None:
+    """PET with CT has the most of them; a second row takes its height from the images."""
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    read(page, studies("PET/CT"))
+    page.get_by_role("button", name="Fuse").wait_for()
+    tools = page.locator(".benches > .tools > button")
+    tops = tools.evaluate_all("all => all.map(one => Math.round(one.getBoundingClientRect().top))")
+    assert len(tops) >= 20
+    assert max(tops) - min(tops) < 12, tops
+
+
 def test_scroll_window_and_sides(page: Any, studies: Callable[[str], str]) -> None:
     read(page, studies("PET/CT"))
     at = page.locator(".corner.tr")

@@ -279,6 +279,36 @@ def test_greys_are_a_straight_line_through_the_window_and_turn_round_when_invert
                     assert abs(grey[int(y), int(x), 0] - (255 - wanted if inverted else wanted)) <= 1
 
 
+SAID_TO_GRAPHICS = """
+  window.shaders = [];
+  const compile = WebGL2RenderingContext.prototype.shaderSource;
+  WebGL2RenderingContext.prototype.shaderSource = function (shader, text) {
+    window.shaders.push(text);
+    return compile.call(this, shader, text);
+  };
+"""
+LOOKED_UP = ("texture2D(colorTexture1, vec2(intensity", "texture2D(pwfTexture1, vec2(intensity")
+
+
+def test_what_replaces_parts_of_the_drawing_library_s_shaders_finds_them(
+    page: Any, open_study: Callable[[str], None]
+) -> None:
+    """A version of the library with other words in its shaders would draw as right and slower, or slabs too thick."""
+    page.add_init_script(SAID_TO_GRAPHICS)
+    open_study("Stage ramp")
+    planes(page)
+    drawn = [text for text in page.evaluate("window.shaders") if "void main" in text and "colorTexture1" in text]
+    vertices = [text for text in drawn if "gl_Position" in text]
+    of_images = [text for text in drawn if "gl_Position" not in text and "vertexWCVSOutput" not in text]
+    of_planes = [text for text in drawn if "gl_Position" not in text and "vertexWCVSOutput" in text]
+    assert of_images and of_planes and len(vertices) >= 2
+    for text in vertices:
+        assert "darkest = " in text and "brightest = " in text
+    for text in [*of_images, *of_planes]:
+        assert "mix(darkest, brightest, " in text and "float scalarOpacity = 1.0;" in text
+        assert not any(table in text for table in LOOKED_UP)
+
+
 def test_fusion_lies_on_its_anatomy_and_obeys_threshold_and_opacity(
     page: Any, open_study: Callable[[str], None]
 ) -> None:

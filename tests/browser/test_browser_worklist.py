@@ -277,8 +277,11 @@ def _race(admin: Any, lee: Any) -> tuple[Any, Any, str] | None:
 
 
 def test_an_address_that_is_none(page: Any) -> None:
-    page.goto("/no/such/page")
-    page.get_by_role("heading", name="There is no such page").wait_for()
+    """Neither a page, nor a part that its page has not, nor a cohort that no digest names is an empty screen."""
+    for path in ("/no/such/page", "/settings/blocks", "/oversight/follow-up", "/cohorts/plots"):
+        page.goto(path)
+        page.get_by_role("heading", name="There is no such page").wait_for()
+        page.get_by_text(path).wait_for()
 
 
 def test_whoever_has_not_signed_in_comes_to_the_door_and_back(browser: Any, site: Site) -> None:

@@ -17,16 +17,24 @@ export const address = signal(new URL(location.href));
 
 export const place = computed<Place>(() => placeOf(address.value.pathname));
 
-/** Pages whose second word is a part of the page; elsewhere it says what the page is about. */
-const PARTED = new Set<string>(["department", "oversight", "settings", "sharing"]);
+/** Pages whose second word is a part of the page; elsewhere it says what the page is about. A part that is not here leads nowhere. */
+const PARTED: Record<string, readonly string[]> = {
+  department: ["", "alerts", "orders", "performed", "work", "messages", "peers", "rejected", "identities"],
+  oversight: ["", "audit", "turnaround", "peer", "triage", "readers", "followups", "double", "view"],
+  settings: ["", "site", "people", "system", "projects"],
+  sharing: ["", "consent", "ledger", "preview"],
+};
 /** Pages that are about one thing, and nothing without it. */
 const ABOUT_ONE = new Set<string>(["study", "report", "headset"]);
+/** A cohort is named by its digest, or is what is asked now; another word is the address of nothing. */
+const COHORT = /^([0-9a-f]{1,64}|ask)?$/;
 
 export function placeOf(path: string): Place {
   const [head = "worklist", second = "", third = ""] = path.split("/").filter(Boolean).map(decoded);
   const page = PAGES.find((name) => name === head);
-  if (!page || (ABOUT_ONE.has(page) && !second)) return { page: "nowhere", id: "", part: "", path };
-  return PARTED.has(page) ? { page, id: third, part: second, path } : { page, id: second, part: third, path };
+  const parts = page && PARTED[page];
+  if (!page || (ABOUT_ONE.has(page) && !second) || (page === "cohorts" && !COHORT.test(second)) || (parts && !parts.includes(second))) return { page: "nowhere", id: "", part: "", path };
+  return parts ? { page, id: third, part: second, path } : { page, id: second, part: third, path };
 }
 
 function decoded(word: string): string {

@@ -6,6 +6,8 @@ import type { Kind } from "./measuring";
 import type { Brush } from "./painting";
 
 const KINDS: Record<Kind, string> = { length: "Length", bidirectional: "Bidirectional", angle: "Angle", ellipse: "Ellipse", probe: "Probe", freehand: "Freehand" };
+/** What stands on a button where the word is long: all tools share one row on a screen of 1920 pixels. */
+const SHORT: Partial<Record<Kind, string>> = { bidirectional: "Bidir" };
 const BRUSHES: Record<Brush, string> = { brush: "Brush", threshold: "Threshold", click: "Click", box: "Box" };
 
 const key = (act: string) => <Key of={keyOf("room", act)} />;
@@ -16,7 +18,7 @@ export function MarkTools({ desk }: { desk: Desk }) {
   return (
     <div class="tools" role="toolbar" aria-label="Drawing tools">
       {(Object.keys(KINDS) as Kind[]).map((kind) => (
-        <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} onClick={() => desk.marks.take(kind)}>{KINDS[kind]} {key(kind)}</button>
+        <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} aria-label={KINDS[kind]} title={KINDS[kind]} onClick={() => desk.marks.take(kind)}>{SHORT[kind] ?? KINDS[kind]} {key(kind)}</button>
       ))}
       <span class="rule" />
       {(Object.keys(BRUSHES) as Brush[]).map((how) => (

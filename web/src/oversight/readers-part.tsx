@@ -57,7 +57,7 @@ export function ReadersPart() {
 function Table({ told }: { told: Readers }) {
   return (
     <>
-      <h2>{told.all.n} answers in signed reports; of {told.all.with_truth} it is known what turned out to be true</h2>
+      <h2>{told.all.n} {told.all.n === 1 ? "answer" : "answers"} in signed reports; of {told.all.with_truth} it is known what turned out to be true</h2>
       <div class="across">
         <table class="plain wide">
           <caption class="hidden">Rates with 95 % intervals</caption>

@@ -9,7 +9,8 @@ import { THICK } from "./thick";
  * at each corner of the image and a line between them say the same; where an image is inverted the ends are the other way
  * round in that texture. All of it shows. A processor that draws without a graphics card is done a quarter sooner.
  *
- * Every string below has to stand in the library's shaders as it is. Images in colour have another one, and keep it.
+ * Every string below has to stand in the library's shaders as it is: a test reads what the graphics are given. Images in
+ * colour have another one, and keep it.
  */
 const ends = "darkest = texture2D(colorTexture1, vec2(0.0, 0.5)).rgb; brightest = texture2D(colorTexture1, vec2(1.0, 0.5)).rgb;";
 const passed = "varying vec3 darkest; varying vec3 brightest;";
