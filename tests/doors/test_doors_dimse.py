@@ -361,7 +361,7 @@ def test_a_silent_connection_is_dropped(shelf: Shelf) -> None:
     opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, artim_s=0.05)
     port = opened.start()
     silent = socket.create_connection(("127.0.0.1", port), 5)
-    assert silent.recv(10)[:1] == b"\x07", "aborted"
+    assert silent.recv(10)[:1] in (b"\x07", b""), "aborted, or closed at once (PS3.8, AA-2), and not left open"
     opened.stop()
 
 

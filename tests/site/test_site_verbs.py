@@ -13,7 +13,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from isocenter.app import House, open_house
-from isocenter.errors import Conflict, IsocenterError, WrongState
+from isocenter.errors import Conflict, IsocenterError, Refused, WrongState
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.session import Correction
 from isocenter.record import Event, Finding, Kind, Origin, Outcome, Receipt, Result, Urgency, Verdict, canonical, codes
@@ -214,3 +214,19 @@ def test_of_two_houses_on_one_folder_one_opens_the_study(site: Site, house: Hous
         assert len(opened) == 10 and site.journal.verify()
     finally:
         other.close()
+
+
+@pytest.mark.parametrize(
+    ("aet", "host", "port", "words"),
+    [
+        ("../../cron", "127.0.0.1", 104, "no path.*Correct the name"),
+        ("a\\b", "127.0.0.1", 104, "no path"),
+        ("X" * 17, "127.0.0.1", 104, "1 to 16"),
+        ("CT1", " ", 104, "Give a host"),
+        ("CT1", "127.0.0.1", 65536, "127.0.0.1:65536"),
+    ],
+)
+def test_a_peer_that_cannot_be_one_is_refused(site: Site, aet: str, host: str, port: int, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        site.add_peer(aet, host, port, who=HOUSE)
+    assert site.peers() == []

@@ -155,6 +155,13 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "heck the path" in err
 
 
+def test_a_folder_without_files_is_called_so(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    code, out, _ = run("receive", str(tmp_path / "nothing"), "--folder", str(tmp_path / "archive"))
+    assert code == 0
+    assert "no file was found in" in out and "Check the path" in out
+
+
 def test_an_archive_that_is_not_there_is_not_made_by_asking(tmp_path: Path) -> None:
     code, _, err = run("studies", "--folder", str(tmp_path / "none"))
     assert code == 2

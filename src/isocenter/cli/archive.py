@@ -32,6 +32,8 @@ def receive(
         result = ledger(archive, paths, wrap=wrap, told=told)
     screen.answer(result)
     show_ledger(screen, result)
+    if not result["expected"]:
+        screen.say(f"no file was found in {', '.join(map(str, paths))}: nothing was taken in. Check the path.")
     if result["rejected"] or result["conflict"]:
         raise typer.Exit(1)
 

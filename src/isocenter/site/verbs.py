@@ -214,8 +214,22 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         return self._entrance.person_of(token, touch=touch)
 
     def add_peer(self, aet: str, host: str, port: int, *, secure: bool = False, who: Person) -> None:
-        """Let a DICOM peer associate, and know where to send to it; with `secure` under TLS only, both ways."""
+        """Let a DICOM peer associate, and know where to send to it; with `secure` under TLS only, both ways.
+
+        Args:
+            port: where it listens; 0 where it only sends.
+
+        Raises:
+            Refused: when the title is none (PS3.5: 1 to 16 plain characters, no path), or host or port cannot be.
+        """
+        from isocenter.dicom.header import ae_title
+
         must(who, "people", aet)
+        aet = ae_title(aet)
+        if not host.strip() or not host.isprintable() or not 0 <= port < 65536:
+            raise Refused(
+                f"peer {aet} at '{host[:64]}:{port}'", "nothing listens there", "give a host and its DICOM port"
+            )
         told = {"aet": aet, "host": host, "port": port, "kind": "dicom-tls" if secure else "dicom"}
         self.journal.append(Event(Kind.PEER_ADDED, self.clock(), who.name, aet, told))
 
