@@ -125,7 +125,12 @@ def test_a_run_apart_gives_the_same_as_a_run_here() -> None:
 
 @pytest.mark.parametrize(
     ("name", "word"),
-    [("Endless", "more than 0.5 s"), ("Greedy", "200 MiB"), ("Dying", "ended with code -9"), ("Failing", "oops")],
+    [
+        ("Endless", "more than 0.5 s, its limit. Run it again"),
+        ("Greedy", "200 MiB"),
+        ("Dying", "ended with code -9: killed, out of memory, or a fault in a library. Run it again"),
+        ("Failing", "oops"),
+    ],
 )
 def test_limits_hold_and_the_next_run_works(name: str, word: str) -> None:
     assert word in run_apart(request(name)).result.reasons[0]

@@ -34,6 +34,7 @@ from isocenter.space import Region, Volume
 __all__ = ["Inputs", "Request", "Run", "apart", "preload", "run", "run_apart", "warm_up"]
 
 T = TypeVar("T")
+_AGAIN = "Run it again, alone if the machine is busy."
 Inputs = Mapping[str, Any]
 """Need name -> Volume, tuple of Region, or None where an optional need found nothing."""
 
@@ -153,10 +154,12 @@ def _asked(work: Callable[[], Any], limits: Limits) -> Any:
     child.start()
     there.close()
     try:
-        return here.recv() if here.poll(limits.seconds) else f"it took more than {limits.seconds:g} s, its limit"
+        return (
+            here.recv() if here.poll(limits.seconds) else f"it took more than {limits.seconds:g} s, its limit. {_AGAIN}"
+        )
     except EOFError:
         child.join(5)
-        return f"its process ended with code {child.exitcode}: out of memory, or a fault in a library"
+        return f"its process ended with code {child.exitcode}: killed, out of memory, or a fault in a library. {_AGAIN}"
     finally:
         here.close()
         if child.is_alive():
