@@ -18,7 +18,7 @@ export function MarkTools({ desk }: { desk: Desk }) {
   return (
     <div class="tools" role="toolbar" aria-label="Drawing tools">
       {(Object.keys(KINDS) as Kind[]).map((kind) => (
-        <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} aria-label={KINDS[kind]} title={KINDS[kind]} onClick={() => desk.marks.take(kind)}>{SHORT[kind] ?? KINDS[kind]} {key(kind)}</button>
+        <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} title={SHORT[kind] && KINDS[kind]} onClick={() => desk.marks.take(kind)}>{SHORT[kind] ?? KINDS[kind]} {key(kind)}</button>
       ))}
       <span class="rule" />
       {(Object.keys(BRUSHES) as Brush[]).map((how) => (
