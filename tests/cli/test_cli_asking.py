@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from isocenter.cli import app
 from isocenter.errors import NotFound, Refused
-from isocenter.testing.phantoms import balls
+from isocenter.testing.phantoms import balls, chest
 
 
 def test_two_names_give_two_answers_each_of_its_study(tmp_path: Path) -> None:
@@ -31,6 +31,20 @@ def test_a_path_that_is_not_there_is_not_taken_for_a_study() -> None:
     for command in ("analyse", "why"):
         with pytest.raises(NotFound, match="no such file or folder"):
             CliRunner().invoke(app, [command, "no such folder"], catch_exceptions=False)
+
+
+def test_a_sites_own_models_are_used_without_an_archive_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its record stands before the one that ships; that its file is missing must not go unnoticed."""
+    own = tmp_path / "models" / "chest_xray_opacity"
+    own.mkdir(parents=True)
+    card = Path(__file__).parents[2] / "models" / "chest_xray_opacity" / "model.json"
+    (own / "model.json").write_bytes(card.read_bytes())
+    (tmp_path / "film.dcm").write_bytes(chest.patient().files[0])
+    monkeypatch.setenv("ISOCENTER_MODELS", str(own.parent))
+    told = CliRunner().invoke(app, ["analyse", str(tmp_path / "film.dcm"), "--only", "chest_xray_opacity", "--json"])
+    (row,) = json.loads(told.stdout)
+    assert row["answer"] == "declined"
+    assert "Put model.onnx and model.json into models/chest_xray_opacity" in row["reasons"][0]
 
 
 MINE = Path(__file__).parents[1] / "analysis" / "strange_analyses.py"

@@ -136,7 +136,7 @@ def _of_path(
     from isocenter.record import Origin, Outcome, Result
     from isocenter.site.loading import Loading
 
-    registry = discover()
+    registry, shelf = discover(), settings().models
     chosen = [registry.get(n) for n in names] if names else list(registry.analyses.values())
     for name, reason in held.rejected:
         screen.warn(f"{name}: {reason}")
@@ -154,10 +154,11 @@ def _of_path(
             analysis = registry.get(binding.analysis)
             load = Loading(study, analysis.needs, binding.series, held, earlier)
             series = tuple(uid for uids in binding.series.values() for uid in uids)
-            done = run_apart(Request(address(analysis), study.uid, load, now(), parameters, load.digests, series))
+            asked = Request(address(analysis), study.uid, load, now(), parameters, load.digests, series, shelf)
+            done = run_apart(asked)
             results.append(done.result)
             if out is not None:
-                write_out(out, study, done.result, done.blobs, held)
+                write_out(out, study, done.result, done.blobs, held, shelf)
         for declined in planned.declined:
             origin = Origin("machine", declined.analysis, registry.get(declined.analysis).version)
             results.append(Result(study.uid, Outcome.DECLINED, origin, now(), declined.sentences()))
