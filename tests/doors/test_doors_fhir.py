@@ -73,7 +73,7 @@ def _parsed(told: dict[str, Any], version: str) -> Any:
     """The resource as `fhir.resources` reads it, where that is installed."""
     name = told["resourceType"].lower()
     package = f"fhir.resources.R4B.{name}" if version == "" else f"fhir.resources.{name}"
-    module = pytest.importorskip(package, reason="the extra `interop` brings fhir.resources")
+    module = pytest.importorskip(package, reason="the extra `test` brings fhir.resources")
     return getattr(module, told["resourceType"]).model_validate(told)
 
 
@@ -121,7 +121,7 @@ def test_every_resource_that_leaves_parses(web: _Web, version: str) -> None:
 
 @pytest.mark.parametrize("version", ["", "/r5"])
 def test_fhir_resources_reads_everything_that_leaves(web: _Web, version: str) -> None:
-    pytest.importorskip("fhir.resources", reason="the extra `interop` brings fhir.resources")
+    pytest.importorskip("fhir.resources", reason="the extra `test` brings fhir.resources")
     for told in _all(web, version):
         _parsed(told, version)
 

@@ -120,7 +120,7 @@ def _references(value: Any) -> list[str]:
 
 @pytest.mark.parametrize("by", ["", "Dr Ito"])
 def test_fhir_resources_reads_it(by: str) -> None:
-    r4 = pytest.importorskip("fhir.resources.R4B.bundle", reason="the extra `interop` brings fhir.resources")
+    r4 = pytest.importorskip("fhir.resources.R4B.bundle", reason="the extra `test` brings fhir.resources")
     made = told(decided(Verdict.CHANGED), MACHINE, digest="d" * 64 if by else "", by=by)
     read = r4.Bundle.model_validate(made)
     assert next(e.resource.get_resource_type() for e in read.entry) == "DiagnosticReport"
