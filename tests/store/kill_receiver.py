@@ -1,7 +1,8 @@
 """Child of the kill test: receives images as fast as it can and prints the SOP UID of each acknowledged one.
 
 It loads its code once and forks a receiver for each line ``FOLDER LIFE`` on its input. A receiver has two threads that
-receive one image at a time, as it comes over a network, and one that receives batches. Every line is written at once
+receive one image at a time, as it comes over a network, and one that receives batches; what the second receives
+is of a project that is sealed in an archive with keys. Every line is written at once
 and is shorter than what a pipe takes whole, so a killed receiver leaves no half line.
 """
 
@@ -11,6 +12,7 @@ import hashlib
 import os
 import sys
 import threading
+from pathlib import Path
 
 from store_samples import NOON, image
 
@@ -20,6 +22,24 @@ from isocenter.store.database import Database
 from isocenter.store.incoming import Incoming
 from isocenter.store.intake import receive
 from isocenter.store.journal import Journal
+from isocenter.store.keyring import Keyring
+from isocenter.store.master_key import HeldKey
+
+MASTER, SEALED = HeldKey(b"m" * 32), "trial"
+
+
+def home(study_uid: str) -> str:
+    return SEALED if study_uid.endswith(".2") else "house"
+
+
+def blobs_of(folder: Path) -> Blobs:
+    """What an archive keeps, with its keys where it has some."""
+    keys = folder / "keys"
+    return Blobs(str(folder / "blobs"), keyring=Keyring(keys, MASTER, home) if keys.exists() else None)
+
+
+def seal(folder: Path) -> None:
+    Keyring(folder / "keys", MASTER, home).seal(SEALED)
 
 
 def bytes_of(sop_uid: str) -> bytes:
@@ -32,7 +52,7 @@ def say(text: str) -> None:
 
 def live(folder: str, life: str) -> None:
     database = Database(f"sqlite:///{folder}/isocenter.sqlite", server=True)
-    blobs = Blobs(f"{folder}/blobs")
+    blobs = blobs_of(Path(folder))
     journal = Journal(database, blobs)
 
     def come(uid: str) -> Incoming:
@@ -42,7 +62,7 @@ def live(folder: str, life: str) -> None:
         return incoming
 
     def send(thread: int, batch: int) -> None:
-        n = 0
+        n, study = 0, f"1.2.{life}.{thread}"
         while True:
             files: list[tuple[bytes | Incoming, Study]] = []
             for _ in range(batch):
@@ -50,8 +70,8 @@ def live(folder: str, life: str) -> None:
                 uid = f"1.2.{life}.{thread}.{n}"
                 digest = hashlib.sha256(bytes_of(uid)).hexdigest()
                 given = bytes_of(uid) if batch > 1 else come(uid)
-                files.append((given, image(n, study=f"1.2.{life}.{thread}", sop=uid, digest=digest)))
-            answers = receive(database, blobs, journal, files, f"S{thread}", NOON, measured=True)
+                files.append((given, image(n, study=study, sop=uid, digest=digest)))
+            answers = receive(database, blobs, journal, files, f"S{thread}", NOON, measured=True, project=home(study))
             say("".join(f"{a.sop_uid} {a.status} {a.digest}\n" for a in answers))
 
     say("ready\n")

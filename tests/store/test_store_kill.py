@@ -1,4 +1,4 @@
-"""An acknowledged image is durable, whatever is killed when: 200 SIGKILLs at random instants under load."""
+"""An acknowledged image is durable, whatever is killed when: 300 SIGKILLs at random instants under load."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from kill_receiver import bytes_of
+from kill_receiver import SEALED, blobs_of, bytes_of, home, seal
 from store_samples import dump
 
 import isocenter
-from isocenter.store import Blobs, Database, Index, Journal, rebuild
+from isocenter.store import Database, Index, Journal, rebuild
 
-KILLS = 200
+KILLS, SEALED_KILLS = 200, 100
 NIGHTLY, SLICE = 10_000, 500  # a night's kills come in slices, each an archive of its own and an answer that is kept
 HERE = Path(__file__).parent
 
@@ -85,17 +85,23 @@ def receivers() -> Iterator[Receivers]:
 
 
 @pytest.mark.parametrize(
-    ("kills", "seed"),
+    ("kills", "seed", "sealed"),
     [
-        pytest.param(KILLS, 20261120, marks=pytest.mark.slow, id="day"),
-        *(pytest.param(SLICE, n, marks=pytest.mark.nightly, id=f"night{n}") for n in range(NIGHTLY // SLICE)),
+        pytest.param(KILLS, 20261120, False, marks=pytest.mark.slow, id="day"),
+        pytest.param(SEALED_KILLS, 20261127, True, marks=pytest.mark.slow, id="day-sealed"),
+        *(
+            pytest.param(SLICE, n, n % 2 == 1, marks=pytest.mark.nightly, id=f"night{n}")
+            for n in range(NIGHTLY // SLICE)
+        ),
     ],
 )
 def test_nothing_acknowledged_is_lost(
-    receivers: Receivers, kills: int, seed: int, progress: Callable[[str], None]
+    receivers: Receivers, kills: int, seed: int, sealed: bool, progress: Callable[[str], None]
 ) -> None:
     chance, folder = random.Random(seed), receivers.folder
     acknowledged: dict[str, str] = {}
+    if sealed:
+        seal(folder)
     for life in range(kills):
         for line in receivers.live_and_die(life, chance.uniform(0.0, 0.15)):
             uid, status, digest = line.split()
@@ -105,7 +111,7 @@ def test_nothing_acknowledged_is_lost(
             progress(f"{life + 1} of {kills} kills, {len(acknowledged)} images acknowledged")
     assert len(acknowledged) >= kills // 4
 
-    database, blobs = Database(f"sqlite:///{folder}/isocenter.sqlite"), Blobs(str(folder / "blobs"))
+    database, blobs = Database(f"sqlite:///{folder}/isocenter.sqlite"), blobs_of(folder)
     index = Index(database, blobs)
     assert Journal(database, blobs).verify() > 0
     known = index.known(list(acknowledged))
@@ -113,6 +119,8 @@ def test_nothing_acknowledged_is_lost(
     for uid, digest in acknowledged.items():
         assert blobs.get(digest) == bytes_of(uid)
         assert index.find("IMAGE", {"SOPInstanceUID": uid})[0]["SOPInstanceUID"] == uid
+    ours = {digest for uid, digest in acknowledged.items() if home(uid.rpartition(".")[0]) == SEALED}
+    assert ours and all((blobs.path(digest) is None) == sealed for digest in ours), "in the clear, or nowhere so"
     assert list(blobs.scrub()) == [] and not list((folder / "blobs" / ".incoming").iterdir())
     before = dump(database)
     assert {row[5] for row in before["instance"]} <= set(blobs.digests())  # indexed, acknowledged or not: it is there
