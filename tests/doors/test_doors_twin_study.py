@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -376,6 +376,31 @@ def test_what_each_mode_tells(tmp_path: Path, use: Use, mode: Mode, told: set[st
                 assert any(why.startswith("raised by AI") for why in whys) and "lesion" not in str(rows).lower()
             if mode is Mode.TRIAGE_NAMED:
                 assert any(why.startswith("AI: lesion") for why in whys)
+
+
+@pytest.mark.parametrize(
+    ("use", "mode", "words"),
+    [
+        (Use.READING, Mode.UNAIDED_FIRST, None),
+        (Use.READING, Mode.SHADOW, None),
+        (Use.WORKLIST, Mode.TRIAGE, "raised by AI"),
+        (Use.WORKLIST, Mode.TRIAGE_NAMED, "lesion"),
+    ],
+)
+def test_a_flag_that_nobody_read_in_its_time_alerts_only_as_far_as_the_list_may_tell(
+    tmp_path: Path, use: Use, mode: Mode, words: str | None
+) -> None:
+    """An alert goes to every reader before anybody has given an opinion: it is a way round the rule unless it obeys."""
+    with archive(tmp_path / "a") as a:
+        plant(a, finds=True)
+        if mode is not Mode.UNAIDED_FIRST:
+            set_mode(a.site, use, mode)
+        a.site.clock = lambda: NOON + timedelta(minutes=61)
+        assert a.site.alerts.look() == (words is not None)
+        told = [one["finding"] for one in a.browser.get("/api/alerts").json()["alerts"]]
+        assert len(told) == (words is not None) and all(one.startswith(words) for one in told)
+        if mode is not Mode.TRIAGE_NAMED:
+            assert "lesion" not in str(told).lower()
 
 
 def set_mode(site: Any, use: Use, mode: Mode) -> None:

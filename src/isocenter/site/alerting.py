@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Alerting"]
 
 _ALERTS: Final = (Kind.ALERT_RAISED, Kind.ALERT_CLIMBED, Kind.ALERT_ACKNOWLEDGED)
+_FLAGGED: Final = "raised by AI as what cannot wait; what it says is told after your opinion"
 
 
 @dataclass
@@ -39,7 +40,8 @@ class Alerting:
     """The alerts of one archive, kept level with its journal.
 
     Args:
-        waiting: the reading list as the house sees it: a machine that must not speak has raised nothing there.
+        waiting: the reading list as it is before any opinion: a machine that must not speak has raised nothing there,
+            and one that may only raise has no words.
         steady: seconds of a timer that nobody can set.
         holds: whether somebody may ask for a study by a verb.
         mark: file in which the time is left for the next process; None where there is none.
@@ -141,18 +143,19 @@ class Alerting:
         return len(self.journal.decide(alert.study, alerts.KINDS, rule))
 
     def _raise_unread(self, now: datetime) -> int:
-        """What a machine found that cannot wait, in studies that are here for longer than that and were not opened, or
-        were left unsigned for as long."""
+        """What the list raises as what cannot wait, in studies that are here for longer than that and were not opened,
+        or were left unsigned for as long; how many."""
         known = self._known.state()
         raised = 0
         for row in self.waiting():
-            found = "; ".join(r.finding for r in row.raises if r.level is Urgency.NOW)
-            if not found or row.state != "waiting" or now - row.arrived < alerts.LIMITS[1]:
+            flags = [r.finding for r in row.raises if r.level is Urgency.NOW]
+            if not flags or row.state != "waiting" or now - row.arrived < alerts.LIMITS[1]:
                 continue
             last = alerts.last_unread(known, row.study.uid)
             left = last.left if last is not None and last.ended is not None else None
             if left is not None and now - left < alerts.LIMITS[1]:
                 continue
+            found = "; ".join(dict.fromkeys(one for one in flags if one)) or _FLAGGED
             event = alerts.unread(row.study.uid, found, left or row.arrived, HOUSE.name, now, left)
             if str(event.details["id"]) not in known:
                 raised += len(self.journal.decide(event.subject, _ALERTS, partial(_once, event)))

@@ -262,6 +262,11 @@ class Disclosing:
             shown.append(row)
         return shown
 
+    def rows_before(self, waiting: Sequence[lists.Waiting]) -> list[lists.Waiting]:
+        """Rows as whoever has not given an opinion may see them: for what the house tells everybody by itself."""
+        modes, stops, hidden = self.modes(), self.stops(), frozenset(self._made.values())
+        return [self._row(one, "bound", modes, stops, hidden) for one in waiting]
+
     def _row(
         self, one: lists.Waiting, how: str, modes: Modes, stops: Mapping[str, Any], hidden: frozenset[str]
     ) -> lists.Waiting:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from isocenter.govern.policy import HOUSE, Person, Role
+from isocenter.govern.policy import Person, Role
 from isocenter.reading.worklist import Waiting
 from isocenter.site.alerting import Alerting
 from isocenter.site.committing import Committing
@@ -63,4 +63,4 @@ class Exchanging:
         return reach is None or reach.holds(study_uid, self.projects.home(study_uid))
 
     def _waiting(self) -> list[Waiting]:
-        return self._disclosing.rows(self._listing.waiting(), HOUSE)
+        return self._disclosing.rows_before(self._listing.waiting())
