@@ -256,6 +256,7 @@ def _endpoint(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
 
 def _of_report(kind: str) -> Callable[[_Asked, Any, bytes, Person], Any]:
     def search(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
+        must(who, "signed")  # first: who may not ask is told so, whether there is such a study or not
         study = asked.token("study")
         if not study:
             raise Refused(f"a search for {kind} without study=", "reports are asked for by their study", "name its UID")
