@@ -385,6 +385,30 @@ def test_a_cine_runs_in_the_true_time_of_its_frames(page: Any, open_study: Calla
     assert all((b - a) % 12 == 1 for a, b in pairwise(numbers)), "no frame is left out"
 
 
+def test_a_frame_that_could_not_be_drawn_is_drawn_again(page: Any, open_study: Callable[[str], None]) -> None:
+    """One fault while drawing used to leave every viewport as it was, for good."""
+    open_study("Stage chest CT")
+    until(lambda: lit(page, 0) > 0.02)
+    page.evaluate(
+        """() => {
+          window.faults = 0;
+          const copying = CanvasRenderingContext2D.prototype, copy = copying.drawImage;
+          copying.drawImage = function (...what) {
+            if (!this.canvas.closest('.stage')) return copy.apply(this, what);  // a test that looks
+            copying.drawImage = copy;
+            window.faults += 1;
+            throw new Error('planted');
+          };
+          const canvas = document.querySelector('.stage canvas.cornerstone-canvas');
+          canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
+        }"""
+    )
+    assert lit(page, 0) == 0
+    page.keyboard.press("ArrowDown")
+    until(lambda: page.evaluate("window.faults") == 1)
+    until(lambda: lit(page, 0) > 0.02)
+
+
 def beside_the_prior(page: Any, open_study: Callable[[str], None]) -> None:
     """Step through the hangings until the earlier study hangs beside."""
     open_study("Stage chest CT")

@@ -20,7 +20,11 @@ let shared: core.RenderingEngine | null = null;
 
 /** The one engine behind all viewports: drawing contexts are few in a browser, and volumes belong to the context that drew them. */
 export function engine(): core.RenderingEngine {
-  if (!shared || shared.hasBeenDestroyed) oneSample((shared = new core.RenderingEngine("isocenter")));
+  if (!shared || shared.hasBeenDestroyed) {
+    shared = new core.RenderingEngine("isocenter");
+    oneSample(shared);
+    drawOn(shared);
+  }
   return shared;
 }
 
@@ -38,6 +42,39 @@ function oneSample(made: core.RenderingEngine): void {
     one.getOpenGLRenderWindow().getCanvas().getContext("webgl2", { antialias: false, depth: true, alpha: true, preserveDrawingBuffer: false, powerPreference: "high-performance" });
   }
 }
+
+/** What draws a frame, beyond its published types as well. */
+interface Drawing {
+  _renderFlaggedViewports(): void;
+  _animationFrameSet: boolean;
+  _needsRender: Set<string>;
+}
+
+/**
+ * Once the drawing of a frame has thrown, the library asks for no other: it still holds that one is on its way, and every
+ * viewport stays as it is, or black, for good. What was to be drawn is tried again, a second long at most for one fault.
+ */
+function drawOn(made: core.RenderingEngine): void {
+  const inner = (made as unknown as { _implementation?: Drawing })._implementation;
+  if (!inner?._renderFlaggedViewports) return;
+  const draw = inner._renderFlaggedViewports;
+  let failed = 0;
+  inner._renderFlaggedViewports = () => {
+    try {
+      draw();
+      failed = 0;
+    } catch (trouble) {
+      inner._animationFrameSet = false;
+      console.warn("a frame could not be drawn", trouble);
+      failed += 1;
+      if (failed <= MOST_TRIES) setTimeout(() => !made.hasBeenDestroyed && made.renderViewports([...inner._needsRender]), AGAIN_MS);
+      else failed = 0;
+    }
+  };
+}
+
+const AGAIN_MS = 50;
+const MOST_TRIES = 20;
 
 /** Whether the drawing context was lost, and another is being made: a driver was restarted, or another page took too much. */
 export const lost = signal(false);
