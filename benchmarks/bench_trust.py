@@ -126,7 +126,7 @@ def measure(site: Site, some: list[bytes]) -> dict[str, tuple[float, float]]:
     found["link, an image"] = timed(
         lambda: [site.sharing.instance(secret, sop, address="192.0.2.1") for sop in looked], len(looked)
     )
-    cpu, wall = timed(lambda: site.scrub(who=HOUSE), 1)
+    cpu, wall = timed(lambda: site.mending.scrub(who=HOUSE), 1)
     found["scrub, a megabyte"] = cpu / size, wall / size
     return found
 

@@ -11,6 +11,7 @@ One tree, so that a caller may catch as widely or as narrowly as is wanted::
     │   └── Erased           two persons had its key destroyed; nobody can read it again
     ├── Forbidden            the rule that refused, and who can grant it (also a PermissionError)
     ├── WrongState           the life cycle has no such step from here
+    ├── Damaged              a stored file is not what was stored: the archive's own fault, never that of who asks
     ├── Unavailable          disk full, port taken, folder in use: the world below said no (also an OSError)
     ├── LimitReached         more time, memory or depth than was allowed
     │   └── TooOften         more often than is allowed: later it may be tried again
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 __all__ = [
     "Conflict",
+    "Damaged",
     "Erased",
     "Forbidden",
     "IsocenterError",
@@ -95,6 +97,13 @@ class Forbidden(IsocenterError, PermissionError):
 
 class WrongState(IsocenterError):
     """The table of the life cycle has no such step from this state."""
+
+
+class Damaged(IsocenterError):
+    """What the archive stored is not there any more as it was: changed or lost on disk, or closed by a wrong key.
+
+    Nobody who asks has done anything wrong: it is answered as a failure of the server, and a person has to mend it.
+    """
 
 
 class Unavailable(IsocenterError, OSError):

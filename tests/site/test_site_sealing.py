@@ -99,7 +99,7 @@ def test_what_is_here_already_is_sealed_with_its_results_and_maps(site: Site, tm
     done = site.sealing.seal("trial", who=ANNA)
     assert (done["studies"], done["files"], clear(tmp_path / "a" / "blobs")) == (1, 6, [])
     assert site.sealing.seal("trial", who=ANNA)["files"] == 0, "there is nothing left to do"
-    assert site.index.result(digest).reasons == ("CANARY",) and site.scrub(who=ANNA).damaged == []
+    assert site.index.result(digest).reasons == ("CANARY",) and site.mending.scrub(who=ANNA).damaged == []
     given(site, 8)
     assert clear(tmp_path / "a" / "blobs") == []
     assert site.sealing.rotate("trial", who=ANNA) == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from isocenter.errors import NotFound, Refused, Unavailable
+from isocenter.errors import Damaged, NotFound, Refused, Unavailable
 from isocenter.store import Blobs
 from isocenter.store.disk import Disk
 
@@ -191,7 +191,7 @@ def test_flipped_bits_are_found_and_never_served(tmp_path: Path) -> None:
         raw[i * 7 % 500] ^= 1 << (i % 8)
         path.write_bytes(raw)
     assert {digest for digest, _ in blobs.scrub()} == set(digests)
-    with pytest.raises(Refused, match="no longer fits its digest"):
+    with pytest.raises(Damaged, match="no longer fits its digest"):
         blobs.get(digests[0])
     assert blobs.get(digests[0], check=False)[1:] == bytes([0]) * 499
     blobs.put_many([bytes([i]) * 500 for i in range(40)])  # the same images sent again mend it
@@ -411,7 +411,7 @@ def test_a_digest_that_is_known_is_not_computed_again(tmp_path: Path) -> None:
     assert blobs.get(digest_of(DATA)) == DATA
     wrong = digest_of(b"other")
     blobs.put_many([DATA], [wrong])
-    with pytest.raises(Refused, match="no longer fits"):
+    with pytest.raises(Damaged, match="no longer fits"):
         blobs.get(wrong)
 
 

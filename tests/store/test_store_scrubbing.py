@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import store_samples
 
-from isocenter.errors import IsocenterError, Refused
+from isocenter.errors import Damaged, IsocenterError
 from isocenter.store import Blobs, Database, Index, Journal, receive
 from isocenter.store.scrubbing import scrub
 
@@ -52,7 +52,7 @@ def test_a_thousand_flipped_bits_are_a_thousand_found_and_none_is_shown(archive:
     for _ in range(1000):
         digest, bit = rng.choice(archive.digests), rng.randrange(10**6)
         archive.flip(digest, bit)
-        with pytest.raises(Refused, match="no longer fits"):
+        with pytest.raises(Damaged, match="no longer fits"):
             archive.blobs.get(digest)
         found += 1
         archive.flip(digest, bit)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from store_samples import after, dump, image, made, pixels, result
 
-from isocenter.errors import Erased, NotFound, Refused, Unavailable
+from isocenter.errors import Damaged, Erased, NotFound, Refused, Unavailable
 from isocenter.store import Blobs, Database, Index, Journal, receive
 from isocenter.store.backup import backup, restore
 from isocenter.store.envelope import Envelope, seal
@@ -100,10 +100,10 @@ def test_every_flipped_bit_and_every_cut_or_swapped_chunk_is_found() -> None:
     )
     cuts = [sealed[:n] for n in (0, 10, 97, head, head + step, head + 2 * step, len(sealed) - 1)]
     for one in (*map(bytes, broken), swapped, *cuts, sealed + b"x"):
-        with pytest.raises(Refused):
+        with pytest.raises(Damaged):
             Envelope.of(one, digest).read(lambda _: b"k" * 32)
     for other, key in (("cd" * 32, b"k"), (digest, b"j")):
-        with pytest.raises(Refused):
+        with pytest.raises(Damaged):
             Envelope.of(sealed, other).read(lambda _, key=key: key * 32)
     assert Envelope.of(seal(b"", digest, keys), digest).read(lambda _: b"k" * 32) == b""
 
@@ -115,7 +115,7 @@ def test_a_damaged_sealed_image_is_found_refused_and_mended_from_a_sealed_backup
     raw = bytearray(place.read_bytes())
     raw[-5] ^= 4
     place.write_bytes(raw)
-    with pytest.raises(Refused, match="does not open"):
+    with pytest.raises(Damaged, match="does not open"):
         house.blobs.get(digests[1])
     copy = Blobs(str(tmp_path / "copy" / "blobs"), keyring=house.keys)
     found = scrub(house.blobs, house.index, copy=copy)
@@ -136,7 +136,7 @@ def test_a_backup_is_sealed_and_restored_with_the_keys_only(house: House, tmp_pa
     done = backup(house.database, house.blobs, tmp_path / "copy")
     assert clear(tmp_path / "copy") == [] and done.damaged == [] and done.blobs == 3
     without = House(tmp_path / "without", tmp_path / "no keys")
-    with pytest.raises((NotFound, Refused)):
+    with pytest.raises((Damaged, NotFound, Refused)):
         restore(tmp_path / "copy", without.database, without.blobs)
     without.close()
     again = House(tmp_path / "again", house.keys.folder)

@@ -180,8 +180,8 @@ def _of_study(
         if out is not None:
             study = held.site.study(uid, who=HOUSE)
             for _, result in done:
-                blobs = {m.digest: held.site.blobs.get(m.digest) for m in result.maps}
-                write_out(out, study, result, blobs, held.site.blobs.get, held.site.shelf)
+                blobs = {m.digest: held.site.blobs.kept(m.digest) for m in result.maps}
+                write_out(out, study, result, blobs, held.site.blobs.kept, held.site.shelf)
     return [result for _, result in done]
 
 

@@ -293,7 +293,7 @@ def scrub(
     screen = Screen(as_json)
     started = time.monotonic()
     with house(folder) as held, screen.progress("reading") as told:
-        found = held.site.scrub(who=HOUSE, copy=copy, told=told)
+        found = held.site.mending.scrub(who=HOUSE, copy=copy, told=told)
     took = max(time.monotonic() - started, 1e-6)
     speed = round(found.bytes / took / 1e6, 1)
     screen.answer({"files": found.files, "bytes": found.bytes, "mb_per_s": speed, "damaged": found.damaged})

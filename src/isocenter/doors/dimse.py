@@ -53,6 +53,7 @@ from isocenter.doors.service import Asked, Service
 from isocenter.doors.upper_layer import Context, Ended, Link, Message
 from isocenter.errors import (
     Conflict,
+    Damaged,
     Forbidden,
     IsocenterError,
     LimitReached,
@@ -81,6 +82,8 @@ def status_of(error: BaseException) -> tuple[int, str]:
         return 0x0111, commands.comment(str(error))
     if isinstance(error, Refused | NotFound):
         return 0xC000, commands.comment(str(error))
+    if isinstance(error, Damaged):
+        return 0x0110, commands.comment(str(error))
     return 0x0110, "processing failure, see the log of the archive"
 
 

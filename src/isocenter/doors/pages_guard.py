@@ -19,6 +19,7 @@ from isocenter.doors.faults import note
 from isocenter.doors.pages_pace import Pace
 from isocenter.errors import (
     Conflict,
+    Damaged,
     Forbidden,
     IsocenterError,
     LimitReached,
@@ -62,6 +63,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _STATUS: tuple[tuple[type[IsocenterError], int], ...] = (
     (Conflict, 409),
     (WrongState, 409),
+    (Damaged, 500),
     (NotFound, 404),
     (Forbidden, 403),
     (LimitReached, 413),

@@ -10,7 +10,7 @@ from isocenter.doors.dimse_scu import Peer, Sender
 from isocenter.doors.negotiation import EXPLICIT, IMPLICIT
 from isocenter.doors.transcode import transcode
 from isocenter.doors.upper_layer import Context, Ended, Link, Message
-from isocenter.errors import IsocenterError, Refused
+from isocenter.errors import Damaged, IsocenterError, Refused
 from isocenter.record.study import Instance
 
 __all__ = ["Retrieval", "get", "move"]
@@ -36,6 +36,7 @@ class Retrieval:
     completed: int = 0
     warnings: int = 0
     failed: list[str] = field(default_factory=list)
+    damaged: int = 0
 
     @property
     def remaining(self) -> int:
@@ -50,6 +51,11 @@ class Retrieval:
             self.warnings += 1
         else:
             self.failed.append(sop_uid)
+
+    def fault(self, sop_uid: str, error: Exception) -> None:
+        """Book an instance that could not be offered; a damaged one is our own failure and is said to be."""
+        self.damaged += isinstance(error, Damaged)
+        self.count(sop_uid, None)
 
     def say(self, status: int, comment: str = "") -> None:
         """Answer with a status and the counts; a final answer names what failed."""
@@ -72,12 +78,13 @@ class Retrieval:
 
     def finish(self) -> None:
         """The last answer: success, some failed (0xB000), or none went through (0xA702)."""
+        ours = f"; {self.damaged} damaged here, tell its keeper" if self.damaged else ""
         if not self.failed and not self.warnings:
             self.say(0x0000)
         elif self.completed or self.warnings:
-            self.say(0xB000, f"{len(self.failed)} of {len(self.instances)} instances were not taken")
+            self.say(0xB000, f"{len(self.failed)} of {len(self.instances)} not sent{ours}")
         else:
-            self.say(0xA702, "no instance was taken")
+            self.say(0xA702, f"no instance was {'sent' if ours else 'taken'}{ours}")
 
 
 def move(retrieval: Retrieval, to: Peer, *, calling: str, origin: tuple[str, int]) -> None:
@@ -95,8 +102,8 @@ def move(retrieval: Retrieval, to: Peer, *, calling: str, origin: tuple[str, int
             try:
                 outcome = sender.send(retrieval.fetch(instance.sop_uid), origin=origin)
                 retrieval.count(instance.sop_uid, outcome.status)
-            except (IsocenterError, Ended):
-                retrieval.count(instance.sop_uid, None)
+            except (IsocenterError, Ended) as error:
+                retrieval.fault(instance.sop_uid, error)
             retrieval.say(0xFF00)
         return retrieval.finish()
 
@@ -108,8 +115,8 @@ def get(retrieval: Retrieval) -> None:
             return retrieval.say(0xFE00)
         try:
             context, data = _readied(retrieval, instance)
-        except IsocenterError:
-            retrieval.count(instance.sop_uid, None)
+        except IsocenterError as error:
+            retrieval.fault(instance.sop_uid, error)
         else:
             retrieval.count(instance.sop_uid, _offer(retrieval, instance, context, data, number % 65_535 + 1))
         retrieval.say(0xFF00)

@@ -102,6 +102,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.DECLINED: _RUN,
     Kind.STARTED: Audited("110100", "110120"),
     Kind.SCRUBBED: _RUN,
+    Kind.DAMAGE_FOUND: _RUN,
     Kind.BACKED_UP: Audited("110106", action="R"),
     Kind.RESTORED: _RUN,
     Kind.OBJECTS_PURGED: _RECORD._replace(action="D"),

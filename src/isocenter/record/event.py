@@ -92,7 +92,8 @@ class Kind(StrEnum):
     CONSENT_WITHDRAWN = "ConsentWithdrawn"  # the same; details: patient, reason
     PSEUDONYMS_CHANGED = "PseudonymsChanged"  # subject: its name; details: was, now: domains of pseudonyms; destroyed
     AUDIT_EXPORTED = "AuditExported"  # details: form, entries, first, last
-    SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many
+    SCRUBBED = "Scrubbed"  # details: files, bytes, damaged: digests, mended: how many, left: digests that were not
+    DAMAGE_FOUND = "DamageFound"  # subject: study; details: digest, what: changed, missing or closed, instance: UID
     BACKED_UP = "BackedUp"  # details: entries, hash, blobs, new_blobs, damaged: how many
     RESTORED = "Restored"  # the first event after an archive was made again; details: entries, hash, of, missing
     OBJECTS_REJECTED = "ObjectsRejected"  # subject: study; details: code, reason, instances, note, instead, absent

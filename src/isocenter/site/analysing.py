@@ -77,7 +77,7 @@ class Analysing(Answers):
         who: Person,
     ) -> tuple[str, Result]:
         analysis = self.registry.get(binding.analysis)
-        load = Loading(study, analysis.needs, binding.series, self.blobs.get, earlier)
+        load = Loading(study, analysis.needs, binding.series, self.blobs.kept, earlier)
         series = tuple(uid for uids in binding.series.values() for uid in uids)
         said = self.index.results(study.uid, replaced=True)
         after = {r.replaces: r.origin.kind for _, r in said}
@@ -135,7 +135,7 @@ class Analysing(Answers):
         for held in told.maps:
             if held.name == name:
                 self.showing.must_show(told, name)
-                values: npt.NDArray[np.float32] = np.load(io.BytesIO(self.blobs.get(held.digest)), allow_pickle=False)
+                values: npt.NDArray[np.float32] = np.load(io.BytesIO(self.blobs.kept(held.digest)), allow_pickle=False)
                 return values
         raise NotFound(f"map '{name}'", f"result {result[:12]} has none of that name")
 

@@ -103,6 +103,7 @@ _WORDS = {
     Kind.PSEUDONYMS_CHANGED: "changed a secret; older ones destroyed: {destroyed}",
     Kind.AUDIT_EXPORTED: "took entries {first} to {last} of the journal out as {form}",
     Kind.SCRUBBED: "read all {files} stored files and mended {mended}",
+    Kind.DAMAGE_FOUND: "met a damaged file ({what}): {digest}",
     Kind.BACKED_UP: "made a backup of {entries} entries and {blobs} files",
     Kind.RESTORED: "made the archive again from a backup, up to entry {entries} of {of}",
     Kind.OBJECTS_REJECTED: "rejected images of it: {reason}",

@@ -127,7 +127,7 @@ class Committing:
         if instance.sop_class != sop_class:
             return _OTHER_CLASS
         try:
-            self.blobs.get(instance.digest)  # reads the file and holds it against its digest
+            self.blobs.kept(instance.digest)  # reads the file and holds it against its digest
         except IsocenterError:
             return _FAILURE
         return 0

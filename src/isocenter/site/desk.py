@@ -171,7 +171,7 @@ class Desk(Reports, Answers):
         raise NotFound(f"a first opinion of {who.name}", "none was locked on this study", "lock it first")
 
     def _opinion(self, digest: str) -> Opinion:
-        given: Opinion = from_plain(Opinion, json.loads(self.blobs.get(digest)))
+        given: Opinion = from_plain(Opinion, json.loads(self.blobs.kept(digest)))
         return given
 
     def comparison(self, study_uid: str, *, who: Person) -> tuple[Opinion, list[comparison.Compared]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import NotFound, Refused
+from isocenter.errors import Damaged, NotFound, Refused
 from isocenter.forms.answer import place
 from isocenter.record import Kind, Result, Sealed, Study, to_plain
 
@@ -102,7 +102,7 @@ def _tracks(kept: Kept, sealed: Sealed, tracking: str) -> bool:
         return False
     try:
         return any(f.tracking == tracking for f in kept.index.result(digest).findings)
-    except (NotFound, Refused):
+    except (Damaged, NotFound, Refused):
         return False
 
 

@@ -162,7 +162,7 @@ class Likening:
             with contextlib.suppress(IsocenterError):
                 series = next((s for s in self.index.study(uid).series if s.uid == result.receipt.series[0]), None)
                 if series is not None:
-                    films[uid] = prepared(volumes_of(series, self.blobs.get)[0].array[0], int(model.inputs["size"]))
+                    films[uid] = prepared(volumes_of(series, self.blobs.kept)[0].array[0], int(model.inputs["size"]))
         if not films:
             return
         try:

@@ -16,6 +16,7 @@ from isocenter.reading.priors import priors as ranked
 from isocenter.record import Instance, Series, Study
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.loading import volumes_of
+from isocenter.site.mending import Mending
 from isocenter.site.projecting import Projects
 from isocenter.site.receiving import Receiving
 from isocenter.site.witnessing import Witness
@@ -42,6 +43,7 @@ class Looking:
     index: Index
     blobs: Blobs
     projects: Projects
+    mending: Mending
     _receiving: Receiving
     _disclosing: Disclosing
     _witness: Witness
@@ -96,7 +98,7 @@ class Looking:
 
     def instance(self, sop_uid: str, *, who: Person) -> bytes:
         """The stored file of one instance, as it was received."""
-        return self.blobs.get(self._image(sop_uid, who)[2].digest)
+        return self.blobs.kept(self._image(sop_uid, who)[2].digest)
 
     def place_of(self, sop_uid: str, *, who: Person) -> tuple[Study, Series, Instance]:
         """The record of one instance with its series and study, these without their other images."""
@@ -119,7 +121,7 @@ class Looking:
         """Where one image lies: a grid of one slice."""
         _, series, instance = self._image(sop_uid, who)
         alone = replace(series, instances=(instance,))
-        grid = volumes_of(alone, self.blobs.get)[0].geometry
+        grid = volumes_of(alone, self.blobs.kept)[0].geometry
         slice_ = min(frame, grid.shape[0] - 1)
         return grid.cropped((slice_, 0, 0), (slice_ + 1, grid.shape[1], grid.shape[2]))
 
@@ -153,7 +155,7 @@ class Looking:
         there = {(i.sop_uid, i.digest) for i in series.instances}
         if kept is not None and all((p.sop_uid, p.digest) in there for p in kept.order):
             return kept  # as it was, or only grown
-        found = self._shelf.put(study_uid, shown(series, self.blobs.get))
+        found = self._shelf.put(study_uid, shown(series, self.blobs.kept))
         if tag and found.tag != tag:
             raise Conflict(
                 "this series has changed since", "its images are numbered anew", "load its description again"
@@ -167,14 +169,15 @@ class Looking:
         of = self.pictures(study_uid, series_uid, tag=tag, who=who)
         if which and not 0 <= min(which) <= max(which) < len(of.order):
             raise NotFound(f"image {max(which) + 1}", f"the series has {len(of.order)}", "ask for those that it has")
-        return of, real_values(of, [of.order[n] for n in which], self.blobs.get)
+        return of, real_values(of, [of.order[n] for n in which], self.blobs.kept)
 
     def cut(self, study_uid: str, series_uid: str, at: Plane, *, who: Person) -> npt.NDArray[np.float32]:
         """The values of a series on any plane through it, for a browser that cannot cut by itself."""
         of = self.pictures(study_uid, series_uid, who=who)
-        return self._cutter(of, at, lambda: volumes_of(of.series, self.blobs.get)[0])
+        return self._cutter(of, at, lambda: volumes_of(of.series, self.blobs.kept)[0])
 
     def counts(self, *, who: Person) -> dict[str, int]:
-        """How much the archive holds."""
+        """How much the archive holds, and how many of its files were found damaged and are not mended yet."""
         must(who, "find")
-        return self.index.counts(reach=self.projects.reach(who, "find"))
+        counted = self.index.counts(reach=self.projects.reach(who, "find"))
+        return counted | {"damaged": len(self.mending.damaged())}

@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from isocenter.errors import Conflict, Forbidden, IsocenterError, LimitReached, NotFound, NotWhole, Refused, WrongState
+from isocenter.errors import (
+    Conflict,
+    Damaged,
+    Forbidden,
+    IsocenterError,
+    LimitReached,
+    NotFound,
+    NotWhole,
+    Refused,
+    WrongState,
+)
 from isocenter.forms import hl7, hl7_orders, hl7_results
 from isocenter.forms.hl7 import Message, NotTaken
 from isocenter.govern.policy import HOUSE, Person, must
@@ -232,7 +242,7 @@ class Messaging:
 
     def message_of(self, due: Due) -> bytes:
         """The message of a report that is owed."""
-        report = Report.from_json(json.loads(self.blobs.get(due.report)))
+        report = Report.from_json(json.loads(self.blobs.kept(due.report)))
         study = self.index.study(due.study)
         results = [self.index.result(digest) for digest in report.results]
         assert report.signed is not None
@@ -265,7 +275,7 @@ class Messaging:
         """The code of a receiver's answer; empty where none came, "unreadable" where the report cannot be written."""
         try:
             message = self.message_of(due)
-        except (Refused, NotFound):
+        except (Damaged, Refused, NotFound):
             return "unreadable"  # it must not stand in the way of those behind it
         try:
             answer = hl7.read(tell(due.to, message))

@@ -148,7 +148,7 @@ class Marks:
     def measure(self: _Corrects, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
         """A mark with its numbers, as a finding that the reader adds or draws anew."""
         must(who, "correct", study_uid)
-        correction = measured(self.index.study(study_uid), drawn, self.blobs.get)
+        correction = measured(self.index.study(study_uid), drawn, self.blobs.kept)
         return self.correct(study_uid, correction, version=version, who=who)
 
     def ready(self: _Corrects, study_uid: str, series_uid: str, *, who: Person) -> None:
@@ -159,14 +159,14 @@ class Marks:
             Refused: the series is no volume of one value for each voxel; a click would be refused likewise.
         """
         must(who, "correct", study_uid)
-        _volume(self.index.study(study_uid), Edit("click", series_uid), self.volumes, self.blobs.get)
+        _volume(self.index.study(study_uid), Edit("click", series_uid), self.volumes, self.blobs.kept)
         _computes()
 
     def segment(self: _Corrects, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
         """One act on a region that the reader outlines: painted, chosen by its values, or clicked."""
         must(who, "correct", study_uid)
         study, latest = self.index.study(study_uid), self.results(study_uid, who=who)
-        correction = outlined(study, edit, latest, self.volumes, self.blobs.get)
+        correction = outlined(study, edit, latest, self.volumes, self.blobs.kept)
         return self.correct(study_uid, correction, version=version, who=who)
 
 

@@ -127,7 +127,7 @@ class Registering:
             if series.modality == "REG":
                 for instance in series.instances:
                     try:
-                        found += registration.read(self.blobs.get(instance.digest))
+                        found += registration.read(self.blobs.kept(instance.digest))
                     except IsocenterError:
                         continue  # another kind of registration (deformable, fiducials), or a damaged one
         return found
@@ -149,7 +149,7 @@ class Registering:
             raise Refused("two series of one frame of reference", "they lie in one space already", "lay them over")
         from isocenter.methods.registration import rigid  # SimpleITK
 
-        still, moved = (_single(volumes_of(one, self.blobs.get)[0]) for one in pair)
+        still, moved = (_single(volumes_of(one, self.blobs.kept)[0]) for one in pair)
         fit = rigid(still, moved)
         words = f"residual {fit.residual_mm:.2f} mm there and back, overlap {fit.overlap:.2f}, rigid"
         joined = Joined(frames[1], frames[0], fit.matrix, words)
@@ -215,7 +215,7 @@ class Registering:
         def values() -> Iterator[npt.NDArray[Any] | IsocenterError]:
             for number in which:
                 yield self._cutter(
-                    one.source, one.planes[number], lambda: volumes_of(one.source.series, self.blobs.get)[0]
+                    one.source, one.planes[number], lambda: volumes_of(one.source.series, self.blobs.kept)[0]
                 )
 
         return one.pictures, values()

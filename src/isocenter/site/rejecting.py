@@ -75,7 +75,7 @@ class Rejecting:
         read = {i.sop_uid: i.digest for s in study.series for i in s.instances}
         now = self.clock()
         data = rejection.write(
-            study, chosen, code, lambda uid: self.blobs.get(read[uid]), words=reason[:500], by=who.name, when=now
+            study, chosen, code, lambda uid: self.blobs.kept(read[uid]), words=reason[:500], by=who.name, when=now
         )
         self.take([data], who.name)
         note = rejection.read(data)

@@ -84,7 +84,7 @@ class Reports(Sitting):
         return reports.begin(study, latest, earlier=earlier)
 
     def _kept(self, digest: str) -> reports.Report:
-        return reports.Report.from_json(json.loads(self.blobs.get(digest)))
+        return reports.Report.from_json(json.loads(self.blobs.kept(digest)))
 
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
         """The report as PDF/A; a draft says so on every page."""
@@ -105,7 +105,7 @@ class Reports(Sitting):
             how=(*reports.how(report), *self.heard_later(study_uid, who=who), *self._stopped(results)),
             pictures=(
                 *key_images(study, results, self._source),
-                *map_pictures(study, results, self._source, self.blobs.get, withheld=self.showing.withheld),
+                *map_pictures(study, results, self._source, self.blobs.kept, withheld=self.showing.withheld),
             ),
         )
 

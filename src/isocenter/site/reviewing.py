@@ -131,7 +131,7 @@ class Reviewing:
         """A drawn case with the words that were signed: without names, and without who or what wrote which of them."""
         case = self.case(id, who=who)
         sealed = self.index.reading(case["study"])["reports"]
-        report = json.loads(self.blobs.get(sealed[-1])) if sealed else {"sentences": []}
+        report = json.loads(self.blobs.kept(sealed[-1])) if sealed else {"sentences": []}
         return {"case": case, "report": [{"section": s["section"], "text": s["text"]} for s in report["sentences"]]}
 
     def score(self, id: str, score: str, words: str, *, who: Person) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import NotFound, Refused, WrongState
+from isocenter.errors import Damaged, NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.record import Event, Kind, canonical
 from isocenter.record.project import ORDER, PATIENT, STEP, WORKITEM
@@ -152,7 +152,7 @@ class Sealing:
 
     def _sealed(self, digest: str, study_uid: str, *, alone: bool) -> bool:
         # A damaged file stays what it is, for the scrub to name it; what is erased stays erased.
-        with contextlib.suppress(Refused, NotFound):
+        with contextlib.suppress(Damaged, Refused, NotFound):
             return self.blobs.seal(digest, study_uid, alone=alone)
         return False
 
@@ -169,7 +169,7 @@ class Sealing:
         mine = {d for uid in gone for d in belongings(self.database, self.blobs, uid) if self.blobs.is_sealed(d)}
         others = self._others(mine, gone)
         for digest, needed in others.items():
-            with contextlib.suppress(Refused, NotFound):  # damaged, or erased before: nobody can be given it
+            with contextlib.suppress(Damaged, Refused, NotFound):  # damaged, or erased before: nobody can be given it
                 data = self.blobs.get(digest)
                 for uid in sorted(needed):
                     self.blobs.put(data, of=uid)

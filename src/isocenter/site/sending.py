@@ -41,7 +41,7 @@ class Sending(Reports):
         study = self._disclosing.study(self.index.study(study_uid), who)
         files: list[bytes] = []
         if what in ("all", "images"):
-            files += [self.blobs.get(i.digest) for s in study.series for i in s.instances]
+            files += [self.blobs.kept(i.digest) for s in study.series for i in s.instances]
         if what in ("all", "results"):
             files += self.objects(study_uid, who=who)
         answers = list(self.send_by[peer["kind"]](peer, files))
@@ -82,7 +82,7 @@ class Sending(Reports):
         wanted = use or self.consents.use(Purpose.RESEARCH, who=who)
         permitted = self.consents.allowed(study_uid, wanted, who=who)
         study = self._disclosing.study(self.index.study(study_uid), who)
-        images = (self.blobs.get(i.digest) for s in study.series for i in s.instances)
+        images = (self.blobs.kept(i.digest) for s in study.series for i in s.instances)
         clean, held_back, report = released([images, self.objects(study_uid, who=who)], key, options, reviewed)
         self._tell(
             Kind.EXPORTED, who.name, study_uid, objects=len(clean), held_back=len(held_back),
@@ -111,7 +111,7 @@ class Sending(Reports):
             objects += [
                 f.data
                 for f in dicom(
-                    result, study, self._source, self.blobs.get, signed=signed, withheld=self.showing.withheld(result)
+                    result, study, self._source, self.blobs.kept, signed=signed, withheld=self.showing.withheld(result)
                 ).files
             ]
         return objects

@@ -131,7 +131,7 @@ class Sharing:
         if study.uid != link.study_uid or not _is_shown(series):
             raise _not_in_it(sop_uid)
         self._used(link, address, what=sop_uid)
-        return self.blobs.get(instance.digest)
+        return self.blobs.kept(instance.digest)
 
     def pictures(self, secret: str, series_uid: str, *, address: str, word: str = "") -> Pictures:
         """The images of one series of the study for a screen, without their pixels.
@@ -161,7 +161,7 @@ class Sharing:
         if of.tag != tag:
             raise Conflict("this series has grown since", "its images are numbered anew", "load its description again")
         which = wanted(of)
-        return which, of, real_values(of, [of.order[n] for n in which], self.blobs.get)
+        return which, of, real_values(of, [of.order[n] for n in which], self.blobs.kept)
 
     def _pictures(self, link: Share, series_uid: str, address: str) -> Pictures:
         study = self.index.study(link.study_uid)
@@ -169,7 +169,7 @@ class Sharing:
         if series is None:
             raise _not_in_it(series_uid)
         self._used(link, address, what=series_uid)
-        return shown(series, self.blobs.get)
+        return shown(series, self.blobs.kept)
 
     def _opened(self, secret: str, address: str, word: str) -> Share:
         now = self.clock()

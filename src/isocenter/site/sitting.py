@@ -64,7 +64,7 @@ class Sitting:
         return planning.earlier_of(study, others)
 
     def _source(self, sop_uid: str) -> bytes:
-        return self.blobs.get(self.index.instance(sop_uid)[2].digest)
+        return self.blobs.kept(self.index.instance(sop_uid)[2].digest)
 
     def _reading(self, study_uid: str, who: Person) -> session.Reading:
         row = self.index.reading(study_uid)

@@ -175,7 +175,7 @@ class Teaching:
             if machine_of(result)[0] == analysis and result.receipt.series:
                 series = next((s for s in study.series if s.uid == result.receipt.series[0]), None)
                 if series is not None:
-                    return volumes_of(series, self.blobs.get)[0].array, [i.digest for i in series.instances]
+                    return volumes_of(series, self.blobs.kept)[0].array, [i.digest for i in series.instances]
         raise Refused("the images that were looked at", "they are not here any more", "send them again")
 
 

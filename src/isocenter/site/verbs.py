@@ -47,6 +47,7 @@ from isocenter.site.ledgering import Ledgering
 from isocenter.site.likening import Likening
 from isocenter.site.listing import Listing
 from isocenter.site.looking import Looking
+from isocenter.site.mending import Mending
 from isocenter.site.outlining import Marks
 from isocenter.site.overseeing import Overseeing
 from isocenter.site.preferring import Preferences
@@ -71,7 +72,6 @@ if TYPE_CHECKING:
     from isocenter.store.database import Database
     from isocenter.store.index import Index
     from isocenter.store.journal import Journal
-    from isocenter.store.scrubbing import Scrubbed
 
 __all__ = ["HOUSE", "Send", "Site", "fingerprint"]
 
@@ -143,6 +143,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         self._open_exchange()
         self.sealing = Sealing(self.database, self.blobs, self.journal, lambda: self.clock(), self.projects)
         self.projects.sealing = self.sealing
+        self.mending = Mending(self.database, self.blobs, self.index, self.journal, lambda: self.clock())
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents, self.projects.holds)
         self.ledgers = Ledgering(self.journal, lambda: self.clock(), self.projects.hears)
@@ -238,25 +239,6 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         return self.index.peers()
 
     # ---- send, explain ---------------------------------------------------------------------------------------
-
-    def scrub(
-        self, *, who: Person, copy: str = "", told: Callable[[str, int, int], None] = lambda words, done, of: None
-    ) -> Scrubbed:
-        """Read every stored byte and hold it against its digest; put back from a copy what is damaged.
-
-        Args:
-            copy: folder or address of the blobs of a backup.
-        """
-        from isocenter.store import Blobs
-        from isocenter.store.scrubbing import scrub
-
-        must(who, "site")
-        found = scrub(self.blobs, self.index, copy=Blobs(copy, keyring=self.blobs.keyring) if copy else None, told=told)
-        self._tell(
-            Kind.SCRUBBED, who.name, "", files=found.files, bytes=found.bytes,
-            damaged=[d.digest for d in found.damaged][:1000], mended=len(found.damaged) - len(found.left),
-        )  # fmt: skip
-        return found
 
     def refused(self, refusal: IsocenterError) -> None:
         """A door said no before any verb was reached; the journal keeps it."""

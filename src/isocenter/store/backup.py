@@ -29,7 +29,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from isocenter.errors import Conflict, Erased, IsocenterError, NotFound, Refused
+from isocenter.errors import Conflict, Damaged, Erased, IsocenterError, NotFound, Refused
 from isocenter.record.event import GENESIS, Event, Kind, Sealed
 from isocenter.record.plain import to_plain
 from isocenter.store import tables as t
@@ -259,7 +259,7 @@ def _copy(source: Blobs, to: Blobs, done: BackedUp, purged: set[str], told: Told
             batch |= kept
         except Erased:
             continue
-        except (NotFound, Refused) as wrong:
+        except (Damaged, NotFound, Refused) as wrong:
             done.damaged.append(f"{digest}: {wrong.what}")
             continue
         if len(batch) >= _BATCH or sum(map(len, batch.values())) > _BATCH_BYTES:

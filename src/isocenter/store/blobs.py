@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from isocenter.errors import IsocenterError, NotFound, Refused, Unavailable
+from isocenter.errors import Damaged, Erased, IsocenterError, NotFound, Refused, Unavailable
 from isocenter.store.disk import Disk, unavailable
 from isocenter.store.envelope import START, Envelope, names_of, seal
 from isocenter.store.files import DIGEST, SEALED, Files, place_of
@@ -75,6 +75,8 @@ class Blobs:
         self._files = Files(folder, self._disk, self._map) if folder is not None else None
         self._store = open_store(url, folder, options or {})
         self._made_of = (url, options, keyring)
+        self.watched: Callable[[str, str], None] = lambda digest, what: None
+        """Told by `kept` which digest cannot be read, and what is wrong: "changed", "missing" or "closed"."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The same store, opened again in another process; memory:// would be another one, and is refused.
@@ -154,7 +156,7 @@ class Blobs:
         there = self._raw(digest + SEALED)
         keys = [key]
         if there is not None:
-            with contextlib.suppress(Refused):  # damaged: it is sealed anew
+            with contextlib.suppress(Damaged):  # it is sealed anew
                 envelope = Envelope.of(there, digest)
                 if key[0] in envelope.names and envelope.read(self._key_of) == data:
                     return digest + SEALED, there
@@ -197,7 +199,8 @@ class Blobs:
 
         Raises:
             NotFound: no such blob.
-            Refused: the bytes no longer fit the digest: the disk has changed them.
+            Damaged: the bytes no longer fit the digest: the disk has changed them.
+            Refused: they are sealed, and the key that opens them is missing.
             Unavailable: the store cannot be read.
             Erased: they were sealed, and their key was destroyed.
         """
@@ -208,12 +211,37 @@ class Blobs:
         if data is None:
             raise NotFound(f"blob {digest[:16]}…", "no such bytes are stored here")
         if check and _sha256(data) != digest:
-            raise Refused(
+            raise Damaged(
                 f"blob {digest[:16]}… no longer fits its digest",
                 "its bytes were changed on disk after they were stored",
-                "restore it from a copy; it will not be shown as an image",
+                "restore it from a copy with `isocenter scrub --copy`; it will not be shown as an image",
             )
         return data
+
+    def kept(self, digest: str) -> bytes:
+        """`get` of what the index names: that it is not there is damage, too, and who watches is told of any.
+
+        Raises:
+            Damaged: changed, lost, or sealed by a key that is missing.
+            Unavailable, Erased: as `get`.
+        """
+        try:
+            return self.get(digest)
+        except Erased:
+            raise
+        except Damaged:
+            self.watched(digest, "changed")
+            raise
+        except NotFound:
+            self.watched(digest, "missing")
+            raise Damaged(
+                f"blob {digest[:16]}… is gone",
+                "its file, or the key that opens it, was removed by something else than the archive",
+                "bring it back from a copy with `isocenter scrub --copy`",
+            ) from None
+        except Refused as closed:
+            self.watched(digest, "closed")
+            raise Damaged(closed.what, closed.why, closed.do) from None
 
     def path(self, digest: str) -> Path | None:
         """Where the blob lies, for readers that want a local file; None in memory, on S3, or where it is sealed.
@@ -252,7 +280,7 @@ class Blobs:
         """What is kept of a digest as it is kept, sealed or not, by the name under which `keep_so` keeps it elsewhere.
 
         Raises:
-            NotFound, Refused, Unavailable, Erased: as `get`; nothing is handed on that could not be read.
+            NotFound, Damaged, Refused, Unavailable, Erased: as `get`; nothing is handed on that could not be read.
         """
         self.get(digest)
         found = {name: self._raw(name) for name in self._names(digest)}
@@ -320,7 +348,7 @@ class Blobs:
         for digest in list(self.digests()):
             try:
                 self.get(digest)
-            except (NotFound, Refused, Unavailable) as wrong:
+            except (Damaged, NotFound, Refused, Unavailable) as wrong:
                 yield digest, str(wrong)
 
     def remove(self, digest: str) -> bool:

@@ -66,6 +66,7 @@ class Database:
         self._lock: FolderLock | None = None
         self._waiting: deque[_Request[Any]] = deque()
         self._turn = threading.Lock()
+        self._writing = 0
         self._writer: sa.Connection | None = None
         self._lookers: list[sa.Connection] = []
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
@@ -133,6 +134,11 @@ class Database:
     def busy(self) -> bool:
         """Whether a transaction is under way: what is to be written now would wait for it."""
         return self._turn.locked()
+
+    @property
+    def within(self) -> bool:
+        """Whether this very thread is inside a transaction that writes: another one of its own would never begin."""
+        return self._writing == threading.get_ident()
 
     def look(self, query: Statement, many: Sequence[Mapping[str, Any]]) -> list[list[tuple[Any, ...]]]:
         """The rows of one query for each of some sets of values, as they stand now; without a transaction around them.
@@ -241,12 +247,15 @@ class Database:
         connection, self._writer = self._writer, None
         if connection is None:
             connection = self.engine.connect().execution_options(isocenter_write=True)
+        self._writing = threading.get_ident()
         try:
             with connection.begin():
                 yield connection
         except BaseException:
             connection.close()
             raise
+        finally:
+            self._writing = 0
         if self.is_sqlite:
             self._writer = connection
         else:

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from isocenter.errors import IsocenterError, Refused
+from isocenter.errors import Damaged, IsocenterError, Refused
 from isocenter.store.master_key import KEY_BYTES, unwrap, wrap
 
 __all__ = ["START", "Envelope", "names_of", "seal"]
@@ -82,7 +82,7 @@ class Envelope:
         """Read what stands before the chunks.
 
         Raises:
-            Refused: it is no sealed file of this size.
+            Damaged: it is no sealed file of this size.
         """
         if len(raw) < _HEAD.size:
             raise _broken(digest)
@@ -102,7 +102,7 @@ class Envelope:
             start, stop: as of a slice, not negative.
 
         Raises:
-            Refused: something was changed, moved or cut off.
+            Damaged: something was changed, moved or cut off.
             what `key_of` raises, where it has none of the keys.
         """
         from cryptography.exceptions import InvalidTag
@@ -158,8 +158,8 @@ def _purpose(digest: str, name: bytes) -> bytes:
     return b"isocenter data key " + bytes.fromhex(digest) + name
 
 
-def _broken(digest: str) -> Refused:
-    return Refused(
+def _broken(digest: str) -> Damaged:
+    return Damaged(
         f"sealed blob {digest[:16]}… does not open", "its bytes were changed, moved or cut off after they were stored",
         "restore it from a copy; it will not be shown as an image",
     )  # fmt: skip

@@ -249,7 +249,7 @@ class Index:
                 raise NotFound(f"result {digest:.64}", "the archive has none of that digest")
         held = self._decoded.get(digest)
         if held is None:
-            held = from_plain(Result, json.loads(self._blobs.get(digest)))
+            held = from_plain(Result, json.loads(self._blobs.kept(digest)))
             self._decoded.keep(digest, held)
         return held
 
@@ -289,6 +289,20 @@ class Index:
     def peer(self, name: str) -> dict[str, Any] | None:
         """One peer, or None."""
         return next((one for one in self.peers() if one["name"] == name), None)
+
+    def holding(self, digest: str) -> tuple[str, str]:
+        """Study and SOP Instance UID of the image that lies in a stored file.
+
+        Returns:
+            the study alone for a result; two empty texts where neither an image nor a result is in it.
+        """
+        image, result = t.instance, t.result
+        with self._database.read() as connection:
+            asked = sa.select(image.c.study_uid, image.c.sop_uid).where(image.c.digest == digest)
+            if (row := connection.execute(asked).first()) is not None:
+                return str(row.study_uid), str(row.sop_uid)
+            study = connection.execute(sa.select(result.c.study_uid).where(result.c.digest == digest)).scalar()
+        return str(study or ""), ""
 
     def counts(self, *, reach: Reach | None = None) -> dict[str, int]:
         """How much there is: studies, series, instances, results, set_aside, events, bytes (of stored images).

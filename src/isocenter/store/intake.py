@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from isocenter.errors import NotFound, Refused
+from isocenter.errors import Damaged, NotFound, Refused
 from isocenter.record.event import Event, Kind
 from isocenter.record.plain import Plain, to_plain
 from isocenter.record.project import EVERYBODY, Reach
@@ -243,7 +243,7 @@ class _Alike:
             return False  # the same bytes are put once more: should the disk have damaged them, they are mended
         try:
             kept = self.blobs.get(held)
-        except (NotFound, Refused):
+        except (Damaged, NotFound, Refused):
             return False  # lost or damaged, so nobody can tell; what has come is kept beside it
         return kept != one.data and self._same(kept, one.data)
 
