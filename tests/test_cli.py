@@ -37,7 +37,8 @@ def test_the_site_and_its_analyses_wait_for_no_compiler() -> None:
 
 
 def test_taking_images_in_loads_nothing_that_is_only_asked_or_shown(tmp_path: Path) -> None:
-    other = ("scipy", "numba", "SimpleITK", "onnxruntime", "fastapi", "dbos", "pynetdicom", "isocenter.site.verbs")
+    other = ("numpy", "scipy", "numba", "SimpleITK", "onnxruntime", "fastapi", "dbos", "pynetdicom")
+    other += ("isocenter.site.verbs",)
     code = (
         "import sys; from pathlib import Path; from isocenter.app import open_intake; "
         "from isocenter.cli.archive import ledger; from isocenter.settings import Settings; import isocenter.cli\n"

@@ -7,17 +7,24 @@ this class. Nothing here has a default password, and nothing listens beyond loop
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from isocenter.errors import Refused
 
 __all__ = ["Settings"]
 
 
 class Settings(BaseSettings):
-    """Where things are kept, who may reach them, and how much they may take."""
+    """Where things are kept, who may reach them, and how much they may take.
 
-    model_config = SettingsConfigDict(env_prefix="ISOCENTER_", extra="ignore", frozen=True)
+    Raises:
+        Refused: a value that cannot be read or lies beyond its limits; the message names the variable.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ISOCENTER_", extra="ignore", frozen=True, env_ignore_empty=True)
 
     folder: Path = Field(Path("isocenter-archive"), description="Where the archive lives: database, blobs, secrets.")
     database: str = Field("", description="SQLAlchemy URL; empty means SQLite in the folder.")
@@ -27,8 +34,10 @@ class Settings(BaseSettings):
     )
     keys: str = Field("", description="Folder of the keys of sealed projects; empty means a folder in the folder.")
     host: str = Field("127.0.0.1", description="Address of web server and DICOM listener: loopback unless told.")
-    port: int = Field(8042, description="Port of the web server; 0 takes a free one.")
-    dicom_port: int = Field(11112, description="Port of the DICOM listener (IANA dicom); 0 takes a free one.")
+    port: int = Field(8042, ge=0, le=65535, description="Port of the web server; 0 takes a free one.")
+    dicom_port: int = Field(
+        11112, ge=0, le=65535, description="Port of the DICOM listener (IANA dicom); 0 takes a free one."
+    )
     aet: str = Field("ISOCENTER", description="Our application entity title.")
     peers: str = Field("", description="DICOM peers as AET@host:port, separated by commas. Nobody else may associate.")
     names: str = Field("", description="Host names under which browsers may reach us, beside loopback; by commas.")
@@ -38,11 +47,13 @@ class Settings(BaseSettings):
     tls_key: str = Field("", description="PEM key of the certificate.")
     tls_authorities: str = Field("", description="PEM authorities whose DICOM clients and peers are trusted.")
     dicom_tls_port: int = Field(
-        2762, description="Port of DICOM over TLS (IANA dicom-tls), where there is a certificate."
+        2762, ge=0, le=65535, description="Port of DICOM over TLS (IANA dicom-tls), where there is a certificate."
     )
     behind_proxy: bool = Field(False, description="A proxy speaks TLS for us: serve HTTP beyond loopback without it.")
     dicom_plain: bool = Field(False, description="DICOM without TLS beyond loopback: only on a network of its own.")
-    hl7_port: int = Field(-1, description="Port of the HL7 listener (MLLP); 0 takes a free one, -1 keeps it closed.")
+    hl7_port: int = Field(
+        -1, ge=-1, le=65535, description="Port of the HL7 listener (MLLP); 0 takes a free one, -1 keeps it closed."
+    )
     hl7_senders: str = Field("127.0.0.1", description="Addresses that HL7 messages are taken from, by commas.")
     hl7_processing: str = Field("P", description="Processing IDs that are taken, by commas; P,T in a test archive.")
     hl7_results: str = Field("", description="Where signed reports go as HL7 (ORU^R01): host:port, by commas.")
@@ -57,10 +68,21 @@ class Settings(BaseSettings):
     oidc_roles: str = Field("", description="Which value of the claim gives which role: radiologists=reader,it=admin.")
     oidc_claim: str = Field("groups", description="The claim that gives the role, with dots into objects.")
     oidc_name: str = Field("preferred_username", description="The claim that is shown as the account's name.")
-    workers: int = Field(2, description="Analyses that run at the same time: one a core of a small machine.")
-    quiet_s: float = Field(0.4, description="A study is analysed when nothing has arrived for it for so long.")
+    workers: int = Field(2, ge=1, description="Analyses that run at the same time: one a core of a small machine.")
+    quiet_s: float = Field(0.4, ge=0, description="A study is analysed when nothing has arrived for it for so long.")
     models: str = Field("", description="Folder with a site's own models, looked at before those that ship.")
     demo: bool = Field(False, description="Marks every screen and print as a demonstration.")
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as fault:
+            first = fault.errors(include_url=False)[0]
+            name = str(first["loc"][0])
+            raise Refused(
+                f"ISOCENTER_{name.upper()}={first['input']}", first["msg"][:1].lower() + first["msg"][1:],
+                f"as shipped it is {type(self).model_fields[name].default}",
+            ) from None  # fmt: skip
 
     @property
     def tls(self) -> tuple[Path, Path, Path | None] | None:

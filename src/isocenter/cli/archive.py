@@ -44,9 +44,9 @@ def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *
     Args:
         site: takes them in: a `Site`, or what `open_intake` opens.
     """
+    from isocenter.dicom.scan import files_under
     from isocenter.errors import IsocenterError, NotFound
     from isocenter.govern.policy import HOUSE
-    from isocenter.site.loading import files_under
 
     missing = [p for p in paths if not p.exists()]
     if missing:

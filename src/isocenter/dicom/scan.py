@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+from isocenter.dicom.bare import enveloped, is_bare
 from isocenter.dicom.elements import parse
 from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused, Unavailable
 
-__all__ = ["places", "read", "scan"]
+__all__ = ["files_under", "places", "read", "scan"]
 
 _LARGEST = 8 << 30  # bytes of one file; whole-slide images are the largest that exist
 _FREE, _RATIO = 64 << 20, 200  # an archive member may inflate to 64 MiB, or to this many times its size
@@ -42,6 +43,31 @@ def scan(path: Path) -> Iterator[tuple[str, bytes | IsocenterError]]:
     """
     for name, found in places(path):
         yield name, read(found, name) if isinstance(found, Path) else found
+
+
+def files_under(
+    path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
+) -> Iterator[tuple[str, bytes | IsocenterError]]:
+    """Every file under a path, and the reason for each that cannot be read.
+
+    Pictures are wrapped where that is wanted, and a data set that was saved without preamble and meta information is
+    given them.
+    """
+    for name, given in scan(path):
+        if isinstance(given, IsocenterError):
+            yield name, given
+            continue
+        try:
+            if wrap is not None and _is_picture(given):
+                yield name, wrap(given, name)
+            else:
+                yield name, enveloped(given) if is_bare(given) else given
+        except IsocenterError as refusal:
+            yield name, refusal
+
+
+def _is_picture(data: bytes) -> bool:
+    return data[:2] == b"\xff\xd8" or data[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def read(place: Path, name: str) -> bytes | IsocenterError:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.dicom.byte_order import BIG_ENDIAN, little_endian
 from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused
-from isocenter.record import Code, Origin, Result, Series, Study
+from isocenter.record import Code, Series, Study
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+    from isocenter.record import Origin, Result
 
 __all__ = [
     "ANALYSIS_FAMILY",

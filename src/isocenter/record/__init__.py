@@ -1,4 +1,11 @@
-"""What is known: frozen dataclasses, JSON both ways, identity by digest. Imports `space` and `errors` only."""
+"""What is known: frozen dataclasses, JSON both ways, identity by digest. Imports `space` and `errors` only.
+
+A Result has geometry, and geometry has numpy: its names are loaded when they are first used, so that whoever only takes
+images in does not wait for it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from isocenter.record.codes import Code
 from isocenter.record.cohort import Cohort
@@ -6,20 +13,22 @@ from isocenter.record.event import Event, Kind, Sealed
 from isocenter.record.model import Model
 from isocenter.record.order import Order
 from isocenter.record.plain import canonical, digest_of, from_plain, to_plain
-from isocenter.record.result import (
-    Curve,
-    Finding,
-    Map,
-    Measurement,
-    Origin,
-    Outcome,
-    Receipt,
-    Result,
-    Threshold,
-    Urgency,
-    Verdict,
-)
 from isocenter.record.study import Instance, Patient, Series, Study
+
+if TYPE_CHECKING:
+    from isocenter.record.result import (
+        Curve,
+        Finding,
+        Map,
+        Measurement,
+        Origin,
+        Outcome,
+        Receipt,
+        Result,
+        Threshold,
+        Urgency,
+        Verdict,
+    )
 
 __all__ = [
     "Code",
@@ -49,3 +58,9 @@ __all__ = [
     "from_plain",
     "to_plain",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module("isocenter.record.result"), name)

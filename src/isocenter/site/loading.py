@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,7 +21,7 @@ from isocenter.record import Series, Study
 from isocenter.site.nifti_study import NIFTI, nifti_files, regions_in, volume_in
 from isocenter.space import Reference, Region, Volume
 
-__all__ = ["Folder", "Loading", "files_under", "read_folder", "read_nifti", "regions_of", "volumes_of"]
+__all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "volumes_of"]
 
 Get = Callable[[str], bytes]
 """Digest -> the stored file."""
@@ -251,6 +251,7 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
         wrap: makes DICOM of a JPEG or PNG, when images of that kind are wanted.
     """
     from isocenter.dicom.header import merge, read_header
+    from isocenter.dicom.scan import files_under
 
     spill = tempfile.TemporaryDirectory(prefix="isocenter-")
     records: list[Study] = []
@@ -294,34 +295,6 @@ def _digest(data: bytes) -> str:
 
 def _result(said: Future[str], _: str) -> str:
     return said.result()
-
-
-def files_under(
-    path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
-) -> Iterator[tuple[str, bytes | IsocenterError]]:
-    """Every file under a path, and the reason for each that cannot be read.
-
-    Pictures are wrapped where that is wanted, and a data set that was saved without preamble and meta information is
-    given them.
-    """
-    from isocenter.dicom.bare import enveloped, is_bare
-    from isocenter.dicom.header import scan
-
-    for name, given in scan(path):
-        if isinstance(given, IsocenterError):
-            yield name, given
-            continue
-        try:
-            if wrap is not None and _is_picture(given):
-                yield name, wrap(given, name)
-            else:
-                yield name, enveloped(given) if is_bare(given) else given
-        except IsocenterError as refusal:
-            yield name, refusal
-
-
-def _is_picture(data: bytes) -> bool:
-    return data[:2] == b"\xff\xd8" or data[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def _kept(here: Path, data: bytes, digest: str, spill: Path) -> str:
