@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.errors import Refused
-from isocenter.methods import ibsi, pet_header, suv
+from isocenter.methods import ibsi, ibsi_diagnostics, pet_header, suv
 from isocenter.methods import radiomics as methods
 from isocenter.methods.components import labelled
 from isocenter.methods.radiomics import CONFIGURATIONS, Configuration
@@ -132,6 +132,7 @@ class Radiomics:
             raise Refused(f"no region named '{structures}'" if structures else "no region", f"there are {there}")
         findings, curves, remarks = [], [], [_told(chosen), *scan.remarks, *_doubts(chosen, scan)]
         shown = np.zeros(scan.geometry.shape, np.float32) if chosen.filter else None
+        sizes = {} if chosen.filter else ibsi_diagnostics.of_image(scan.array, scan.geometry.spacing_mm, chosen)
         drawn, left = drawn[:_MOST_REGIONS], drawn[_MOST_REGIONS:]
         if left:
             remarks.append(
@@ -141,7 +142,7 @@ class Radiomics:
             called = region.label or f"region {number}"
             try:
                 on_grid, doubts = scan.region(region)
-                found, curve = scan.measured(on_grid, chosen, called, shown)
+                found, curve = scan.measured(on_grid, chosen, called, sizes, shown)
             except Refused as why:
                 remarks.append(f"{called}: {why}")
                 continue
@@ -268,9 +269,17 @@ class _Scan:
         return region, doubts
 
     def measured(
-        self, region: Region, chosen: Configuration, called: str, shown: npt.NDArray[np.float32] | None = None
+        self,
+        region: Region,
+        chosen: Configuration,
+        called: str,
+        sizes: dict[str, float],
+        shown: npt.NDArray[np.float32] | None = None,
     ) -> tuple[Finding, Curve]:
-        """The features of one region; its voxels of `shown` become the response of the filter."""
+        """The features of one region, and after them the sizes at each step where `sizes` has those of the image.
+
+        The region's voxels of `shown` become the response of the filter.
+        """
         assert region.mask is not None
         turned = _against(self.geometry)
         array, mask = np.flip(self.array, turned), np.flip(region.mask, turned)
@@ -290,14 +299,23 @@ class _Scan:
         if shown is not None:
             shown[region.mask] = np.flip(_on_voxels(made, mask), turned)[region.mask]
         measurements = tuple(m for tag, v in values.items() if (m := self._measurement(tag, v, chosen)) is not None)
+        steps = sizes | ibsi_diagnostics.of_region(array, mask, made, sizes) if sizes else {}
+        told = tuple(m for tag, v in steps.items() if (m := self._diagnostic(tag, v, chosen)) is not None)
         volume_ml = np.count_nonzero(made.outline) * float(np.prod(made.spacing_mm)) / 1000.0
         words = (
             f"{called}: {len(measurements)} features by configuration {chosen.name}; "
             f"{count} voxels measured, {volume_ml:.1f} mL outlined."
         )
-        return Finding(codes.STRUCTURE, where=region, measurements=measurements, words=words), _curve(
-            x, called, self.unit
-        )
+        found = Finding(codes.STRUCTURE, where=region, measurements=measurements + told, words=words)
+        return found, _curve(x, called, self.unit)
+
+    def _diagnostic(self, tag: str, value: float, chosen: Configuration) -> Measurement | None:
+        meaning, unit = ibsi_diagnostics.described(tag)
+        if unit == "i":
+            unit = "1" if _of_levels(chosen) else self.unit
+        if not unit:
+            return None
+        return Measurement(Code(tag, "99ISO", meaning), value, unit, definition=f"{tag}, configuration {chosen.name}")
 
     def _measurement(self, tag: str, value: float, chosen: Configuration) -> Measurement | None:
         feature = ibsi.feature(tag)

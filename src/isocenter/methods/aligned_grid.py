@@ -90,7 +90,8 @@ class AlignedGrid:
     def image(self, image: npt.NDArray[np.floating], how: Literal["linear", "cubic"]) -> Floats:
         """Intensities at the new voxels: trilinear, or by cubic splines through the old ones."""
         found, at = self._near(image, _REACH if how == "cubic" else 1)
-        for axis in range(3):
+        # The axis that shrinks most comes first, so that the others have less to do; the product is the same.
+        for axis in sorted(range(3), key=lambda a: len(at[a]) / found.shape[a]):
             found = _taken(found, at[axis], self.whole[axis], axis, how)
         return np.ascontiguousarray(found, dtype=np.float64)
 
