@@ -61,6 +61,21 @@ def test_a_test_of_cases_that_what_ships_learnt_from_is_refused(name: str, file:
         must_be_new(name, data / file)
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "n"),
+    [("mammographic_mass", "mammographic_masses/mammographic_masses.data", 961),
+     ("cleveland_heart", "uci_cleveland_heart/processed.cleveland.303.data", 303)],
+)  # fmt: skip
+def test_a_table_is_known_again_as_a_whole(name: str, file: str, n: int, data: Path, tmp_path: Path) -> None:
+    assert judge(name, data / file)["learnt_from"] == n
+    with pytest.raises(Refused, match=f"{n} of {n} cases of the sealed test"):
+        must_be_new(name, data / file)
+    part = tmp_path / "part.data"
+    part.write_text("".join((data / file).read_text().splitlines(keepends=True)[:90]))
+    assert "learnt_from" not in judge(name, part), "of single rows nothing is kept"
+    must_be_new(name, part)
+
+
 def test_the_card_names_the_marks() -> None:
     places = {name: file.parent for name, (_, file) in SHIPPED.items() if (file.parent / FILE).is_file()}
     assert len(places) == 7

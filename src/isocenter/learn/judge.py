@@ -43,7 +43,8 @@ class Judged:
 
     Args:
         report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``; of pictures and
-            volumes also ``learnt_from``, how many of the cases the model has learnt from, where its training kept that.
+            volumes, and of a whole table, also ``learnt_from``, how many of the cases the model has learnt from, where
+            that is known.
         model: the record of what was judged.
         predictions: a row for each case: name, label, what was said, and whether it would be declined.
         features: (n, d) of the same cases, what the answers are made from; None where the model does not tell them.
@@ -132,8 +133,14 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
 def _learnt(
     model: str | Path, held: Model, data: Path, split: str | None, extra: Path | None
 ) -> npt.NDArray[np.bool_] | None:
-    """(n,) whether the model has learnt from a case; None where its training did not keep that."""
+    """(n,) whether the model has learnt from a case; None where its training did not keep that.
+
+    Of tables only a whole one is known again: marks of rows would take strangers with the same few values for the
+    same person, and would let anybody who tries all rows that there can be find those of the patients.
+    """
     place, kind = _place(model, held, extra), held.inputs.get("kind")
+    if kind == "table":
+        return import_module(f"isocenter.learn.{_OWN[kind]}").learnt(held, data, split)  # type: ignore[no-any-return]
     if not (place / FILE).is_file():
         return None
     if kind == "classes":

@@ -27,7 +27,7 @@ from isocenter.learn.rows import Rows, groups_of, read_rows
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
-__all__ = ["Encoding", "Risk", "Trees", "judged", "train_table"]
+__all__ = ["Encoding", "Risk", "Trees", "judged", "learnt", "train_table"]
 
 Array = npt.NDArray[np.float64]
 
@@ -263,13 +263,7 @@ def judged(
     held: Model, session: Any, data: Path, split: str | None
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
     """Figures and predictions of a model on the rows of a table; a row with most values missing would be declined."""
-    inputs = held.inputs
-    columns = tuple(_column(c) for c in inputs["columns"])
-    how = Table(
-        task=held.name, classes=(inputs["classes"][0], inputs["classes"][1]), columns=columns,
-        label=tuple(inputs["label"]), labels=tuple(inputs["labels"]), positive_above=inputs["positive_above"],
-        subgroups=tuple(inputs["subgroups"]),
-    )  # fmt: skip
+    inputs, how = held.inputs, _asked(held)
     rows = read_rows(data, how, split)
     logits, certainty = session.run(["logits", "certainty"], {"image": rows.values.astype(np.float32)})
     declined = np.isnan(rows.values).mean(axis=1) > 0.5
@@ -282,6 +276,28 @@ def judged(
         for name, label, c, d in zip(rows.names, rows.labels, certainty[:, 1], declined, strict=True)
     ]
     return shown, told, {}
+
+
+def learnt(held: Model, data: Path, split: str | None) -> npt.NDArray[np.bool_] | None:
+    """(n,) all true where these are the rows that a model learnt from, in their order; else None: nothing is known.
+
+    Nor is anything of what is no such table, which whoever measures it is told.
+    """
+    try:
+        rows = read_rows(data, _asked(held), split)
+    except Refused:
+        return None
+    return np.ones(len(rows.labels), bool) if rows.digest == held.examples else None
+
+
+def _asked(held: Model) -> Table:
+    """The columns and the outcome that a model asks a table for."""
+    inputs = held.inputs
+    return Table(
+        task=held.name, classes=(inputs["classes"][0], inputs["classes"][1]),
+        columns=tuple(_column(c) for c in inputs["columns"]), label=tuple(inputs["label"]),
+        labels=tuple(inputs["labels"]), positive_above=inputs["positive_above"], subgroups=tuple(inputs["subgroups"]),
+    )  # fmt: skip
 
 
 def _column(said: dict[str, Any]) -> Column:
