@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,10 @@ from typing import Annotated, Any
 import typer
 
 __all__ = ["app", "main"]
+
+# What the libraries of a command bring stays. Looking through it for rings every 700 objects, as Python does, takes a
+# tenth of the start.
+gc.set_threshold(10_000, 50, 100)
 
 app = typer.Typer(
     name="isocenter",

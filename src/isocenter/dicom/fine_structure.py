@@ -42,58 +42,47 @@ def standing_out(relief: npt.NDArray[np.float32], around: int, least: float, tim
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _relief(light: Any) -> Any:
-    """Light minus the greatest of the least around: four passes at once, each a few rows behind the one before it."""
+    """Light minus the greatest of the least around: four passes at once, each a few rows behind the one before it.
+
+    The least of values is the greatest of their negatives with its sign turned, so that one pass does for both.
+    """
     rows, columns = light.shape
     out = np.empty_like(light)
-    least, greatest = np.empty((STROKE, columns), light.dtype), np.empty((STROKE, columns), light.dtype)
+    darkest, greatest = np.empty((STROKE, columns), light.dtype), np.empty((STROKE, columns), light.dtype)
     held = np.empty(columns, light.dtype)
     for step in range(rows + 2 * _REACH):
         if step < rows:
-            _least_beside(light[step], least[step % STROKE])
+            for column in range(columns):
+                held[column] = -light[step, column]
+            _greatest_beside(held, darkest[step % STROKE])
         middle = step - _REACH
         if 0 <= middle < rows:
-            first = max(middle - _REACH, 0)
-            held[:] = least[first % STROKE]
-            for other in range(first + 1, min(middle + _REACH + 1, rows)):
-                there = least[other % STROKE]
-                for column in range(columns):
-                    held[column] = there[column] if there[column] < held[column] else held[column]
+            _greatest_above(darkest, middle, rows, held)
+            for column in range(columns):
+                held[column] = -held[column]
             _greatest_beside(held, greatest[middle % STROKE])
         row = step - 2 * _REACH
         if row >= 0:
-            first = max(row - _REACH, 0)
-            held[:] = greatest[first % STROKE]
-            for other in range(first + 1, min(row + _REACH + 1, rows)):
-                there = greatest[other % STROKE]
-                for column in range(columns):
-                    held[column] = there[column] if there[column] > held[column] else held[column]
+            _greatest_above(greatest, row, rows, held)
             for column in range(columns):
                 out[row, column] = light[row, column] - held[column]
     return out
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def _least_beside(line: Any, out: Any) -> None:
-    """The least of seven values beside one another; at the ends of fewer."""
-    end = len(line)
-    for at in range(_REACH, end - _REACH):
-        one = line[at - 3] if line[at - 3] < line[at - 2] else line[at - 2]
-        two = line[at - 1] if line[at - 1] < line[at] else line[at]
-        three = line[at + 1] if line[at + 1] < line[at + 2] else line[at + 2]
-        one = one if one < two else two
-        three = three if three < line[at + 3] else line[at + 3]
-        out[at] = one if one < three else three
-    for at in range(end):
-        if _REACH <= at < end - _REACH:
-            continue
-        here = line[at]
-        for other in range(max(at - _REACH, 0), min(at + _REACH + 1, end)):
-            here = min(here, line[other])
-        out[at] = here
+def _greatest_above(ring: Any, row: Any, rows: Any, out: Any) -> None:
+    """The greatest of seven rows above one another, of which a ring holds the last; at the ends of fewer."""
+    first = max(row - _REACH, 0)
+    out[:] = ring[first % STROKE]
+    for other in range(first + 1, min(row + _REACH + 1, rows)):
+        there = ring[other % STROKE]
+        for column in range(len(out)):
+            out[column] = there[column] if there[column] > out[column] else out[column]
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _greatest_beside(line: Any, out: Any) -> None:
+    """The greatest of seven values beside one another; at the ends of fewer."""
     end = len(line)
     for at in range(_REACH, end - _REACH):
         one = line[at - 3] if line[at - 3] > line[at - 2] else line[at - 2]
