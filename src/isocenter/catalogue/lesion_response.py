@@ -13,6 +13,7 @@ import numpy as np
 
 from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.choi_response import answered
 from isocenter.catalogue.in_one_space import Drawn, drawn, spaces, spots
 from isocenter.errors import Refused
 from isocenter.methods import recist, volumetry
@@ -49,7 +50,7 @@ class LesionResponse:
     }
     yields = (
         Yield(what=codes.LESION, units=("mm", "mL", "%", "d")),
-        Yield(what=CURRENT, units=("mm", "%", "{counts}")),
+        Yield(what=CURRENT, units=("mm", "%", "{counts}", "[hnsf'U]")),
         Yield(what=BEST),
     )
     limits = Limits(seconds=300.0, memory_mib=6144)
@@ -57,7 +58,7 @@ class LesionResponse:
         "intended_use": "Propose targets, sums and a response from lesions that a person has outlined at each time.",
         "not_for": "Deciding: which lesions are targets, whether a new one is malignant and whether non-targets "
         "progress are a person's to say.",
-        "sources": ("Eisenhauer 2009 (RECIST 1.1)", "Seymour 2017 (iRECIST)", "Lencioni 2010 (mRECIST)",
+        "sources": ("Eisenhauer 2009 (RECIST 1.1)", "Seymour 2017 (iRECIST)", "Lencioni 2010 (mRECIST)", "Choi 2007",
                     "QIBA CT Tumor Volume Change 2018"),
         "level": "rules validated on published cases; matching verified on planted pairs",
     }  # fmt: skip
@@ -69,12 +70,13 @@ class LesionResponse:
         image: Volume | None,
         images_before: tuple[Dated, ...] | None,
         *,
-        criteria: Literal["RECIST 1.1", "iRECIST", "mRECIST"] = "RECIST 1.1",
+        criteria: Literal["RECIST 1.1", "iRECIST", "mRECIST", "Choi"] = "RECIST 1.1",
         targets: str = "",
         stable_days: int = 42,
         confirmed: bool = True,
         reach_mm: float = 10.0,
         not_evaluated: str = "",
+        non_targets: Literal["as outlined", "CR", "non-CR/non-PD", "PD", "NE"] = "as outlined",
         therapy_began: str = "",
     ) -> Answer:
         """Follow the lesions from the oldest study that has outlines (the baseline) to this one.
@@ -82,20 +84,24 @@ class LesionResponse:
         Args:
             lesions: outlines of this study. before: of earlier ones, the oldest first.
             image, images_before: scans to register by, where frames of reference differ.
-            criteria: rule set; with mRECIST the outlines must be of viable, enhancing tumour.
+            criteria: rule set; with mRECIST the outlines must be of viable, enhancing tumour, and Choi needs the CT
+                of every time, in one phase.
             targets: labels of the baseline's target lesions, separated by commas; empty: the largest measurable.
             stable_days: least time from baseline for a stable disease, by the protocol.
             confirmed: whether CR and PR must be confirmed after 28 days to be the best response.
             reach_mm: how far a lesion may have moved beyond the error of registration.
             not_evaluated: labels of baseline lesions that this scan cannot show, separated by commas: they are not
                 evaluated, which is not the same as gone.
+            non_targets: what a person says of the other lesions now; as outlined they progress never, and are gone
+                when none is outlined any more.
             therapy_began: day of the first treatment as YYYY-MM-DD; a baseline of more than 28 days before is refused.
 
         Raises:
             Refused: without a baseline, without common place or images to register by, when registration fails, when
                 a named lesion is not at baseline, or when the baseline is too old or from after the treatment began.
         """
-        times = [drawn(one) for one in (*before, lesions)]
+        first, *rest = (*before, lesions)
+        times = [drawn(first), *(drawn(one, empty=True) for one in rest)]
         _must_begin_before(times[0].day, therapy_began)
         scans = {one.study_uid: one.volume for one in images_before or ()}
         if image is not None:
@@ -112,16 +118,26 @@ class LesionResponse:
         visits = _visits(times, sized, followed, chosen)
         if unseen & set(chosen):
             visits = (*visits[:-1], replace(visits[-1], complete=False))
+        if non_targets != "as outlined":
+            visits = (*visits[:-1], replace(visits[-1], non_target=non_targets))
         absolute = 0.0 if criteria == "mRECIST" else 5.0
         judged = recist.responses(visits, absolute_mm=absolute)
         best = recist.best_response(visits, confirmed=confirmed, stable_days=stable_days, absolute_mm=absolute)
         target, whole = (_by(criteria, one) for one in judged[-1])
         best = _by(criteria, best)
         now = recist.immune_responses(visits)[-1] if criteria == "iRECIST" else whole
-        why = "" if target.response == "none" else f" Targets {target.response} ({target.rule}): {target.why}."
+        density: tuple[Measurement, ...] = ()
+        if criteria == "Choi":
+            by_choi = answered(times, scans, followed, chosen, visits)
+            now, best, density = by_choi.now, by_choi.best, by_choi.measurements
+        why = (
+            ""
+            if criteria == "Choi" or target.response == "none"
+            else f" Targets {target.response} ({target.rule}): {target.why}."
+        )
         found = [
             *_lesions(times, sized, spotted, followed, chosen, isinstance(image, Volume) and image.unit == "[hnsf'U]"),
-            _current(now, why, visits, criteria),
+            _current(now, why, visits, criteria, density),
             Finding(BEST, words=f"Best overall response {best.response} ({best.rule}): {best.why}."),
         ]
         curve = _curve(times, sized, followed, visits)
@@ -375,8 +391,10 @@ def _words(
     return f"{said}, was {was:.0f} mm on {times[before].day}{event}{'' if track.sure else ', match unsure'}."
 
 
-def _current(now: recist.Judged, targets: str, visits: Sequence[recist.Visit], criteria: str) -> Finding:
-    said: list[Measurement] = []
+def _current(
+    now: recist.Judged, targets: str, visits: Sequence[recist.Visit], criteria: str, density: Sequence[Measurement]
+) -> Finding:
+    said: list[Measurement] = list(density)
     first, last = visits[0], visits[-1]
     if first.sum_mm and last.sum_mm is not None:
         nadir = min(v.sum_mm for v in visits[:-1] if v.sum_mm is not None)

@@ -1,0 +1,117 @@
+"""Choi's response of a patient from outlines and CT: what tumours weigh in the picture beside how long they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from isocenter.catalogue.in_one_space import Drawn, mask_of
+from isocenter.errors import Refused
+from isocenter.methods import recist
+from isocenter.methods.lesion_matching import Track
+from isocenter.record import Code, Measurement
+from isocenter.space import Region, Volume, resample_region
+
+__all__ = ["Answered", "answered"]
+
+ATTENUATION = Code("target-attenuation", "99ISO", "Mean attenuation of target lesions")
+ATTENUATION_CHANGE = Code("target-attenuation-change", "99ISO", "Change of attenuation from baseline")
+
+_ORDER = ("CR", "PR", "SD", "PD", "NE")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The response now, the best one until progression, and the densities that they are made of."""
+
+    now: recist.Judged
+    best: recist.Judged
+    measurements: tuple[Measurement, ...]
+
+
+def answered(
+    times: Sequence[Drawn],
+    scans: Mapping[str, Volume],
+    followed: Sequence[Track],
+    chosen: Sequence[int],
+    visits: Sequence[recist.Visit],
+) -> Answered:
+    """Response by Choi at the last time and the best of all times.
+
+    Args:
+        times: outlines, the baseline first. scans: study UID -> CT in HU.
+        followed: lesions through the times; `chosen`: which are targets.
+        visits: their sums.
+
+    Raises:
+        Refused: without targets, without CT in HU at a time, or where contrast was given at one time only.
+    """
+    if not chosen:
+        raise Refused("Choi without target lesions", "size and density are those of targets", "name the targets")
+    hu = [_density(time, scans, followed, chosen, k) for k, time in enumerate(times)]
+    _must_be_of_one_phase(times, scans)
+    judged: list[tuple[int, recist.Judged]] = []
+    assert hu[0] is not None and visits[0].sum_mm is not None
+    for visit, density in zip(visits[1:], hu[1:], strict=True):
+        if visit.sum_mm is None or not visit.complete:
+            judged.append((visit.day, recist.Judged("NE", "Choi 2007", "a target was not evaluated")))
+            continue
+        now_hu = hu[0] if density is None else density
+        one = recist.choi(visits[0].sum_mm, visit.sum_mm, hu[0], now_hu, new=visit.new, gone=visit.all_gone)
+        if visit.non_target == "PD":
+            one = recist.Judged("PD", "Choi 2007, progression", "non-targets progress")
+        judged.append((visit.day, one))
+    until = next((n + 1 for n, (_, one) in enumerate(judged) if one.response == "PD"), len(judged))
+    day, best = min(judged[:until], key=lambda pair: _ORDER.index(pair[1].response))
+    said = []
+    if (density := hu[-1]) is not None:
+        how = "mean of the targets' means, Choi 2007"
+        said = [
+            Measurement(ATTENUATION, density, "[hnsf'U]", definition=how),
+            Measurement(ATTENUATION_CHANGE, 100.0 * (density / hu[0] - 1.0), "%", definition=how),
+        ]
+    return Answered(judged[-1][1], recist.Judged(best.response, best.rule, f"day {day}: {best.why}"), tuple(said))
+
+
+def _density(
+    time: Drawn, scans: Mapping[str, Volume], followed: Sequence[Track], chosen: Sequence[int], k: int
+) -> float | None:
+    """Mean over the targets of their mean attenuation; None where none is outlined."""
+    there = [[time.regions[i] for i in followed[n].at[k]] for n in chosen]
+    there = [parts for parts in there if parts]
+    if not there:
+        return None
+    scan = scans.get(time.study_uid)
+    if scan is None or scan.unit != "[hnsf'U]":
+        raise Refused(
+            f"Choi criteria without a CT of {time.day}",
+            "tumour density in HU is one of their two halves",
+            "send the CT of the portal venous phase on which the lesions were outlined, or choose RECIST 1.1",
+        )
+    return float(np.mean([np.mean(np.concatenate([_values(scan, r) for r in parts])) for parts in there]))
+
+
+def _values(scan: Volume, region: Region) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    if not region.geometry.same_grid(scan.geometry):
+        region = resample_region(region, scan.geometry)
+    values = scan.array.reshape(scan.geometry.shape)[mask_of(region)]
+    if not values.size:
+        raise Refused(f"lesion '{region.label}' has no voxel on the CT", "it was outlined elsewhere")
+    return np.asarray(values, np.float64)
+
+
+def _must_be_of_one_phase(times: Sequence[Drawn], scans: Mapping[str, Volume]) -> None:
+    given = {
+        time.day: bool(str(scans[time.study_uid].facts.get("ContrastBolusAgent") or "").strip())
+        for time in times
+        if time.study_uid in scans
+    }
+    without = [str(day) for day, agent in given.items() if not agent]
+    if without and any(given.values()):
+        raise Refused(
+            f"contrast was not given on {', '.join(without)} but on the other days",
+            "density with and without contrast is not to be compared",
+            "compare scans of the same phase, or choose RECIST 1.1",
+        )

@@ -1,0 +1,97 @@
+"""Choi on outlines and CT, what a person says of non-targets, and outlines that are all gone."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isocenter.analysis.need import Dated
+from isocenter.analysis.protocol import Answer
+from isocenter.catalogue.lesion_response import BEST, CURRENT, LesionResponse, _ball
+from isocenter.errors import Refused
+from isocenter.record import Finding
+from isocenter.space import Geometry, Region, Volume
+
+GRID = Geometry.regular(shape=(40, 50, 50), spacing_mm=(2.0, 2.0, 2.0), frame_of_reference="2.25.7")
+LIVER, BONE = (40.0, 50.0, 40.0), (40.0, 50.0, 90.0)
+
+
+def on(day: int, radius_mm: float, hu: float, agent: str = "iohexol", *, bone: float = 0.0) -> tuple[Dated, Dated]:
+    """(outlines, CT) of one day: a lesion of the liver, and one of bone that is too small for a target."""
+    values = np.full(GRID.shape, 40.0, np.float32)
+    drawn = []
+    for at, radius, label in ((LIVER, radius_mm, "liver"), (BONE, bone, "bone")):
+        if radius:
+            mask = _ball(GRID, at, radius)
+            values[mask] = hu
+            drawn.append(Region(GRID, mask=mask, label=label))
+    facts = {"Modality": "CT", "ContrastBolusAgent": agent}
+    scan = Volume(values, GRID, "attenuation", "[hnsf'U]", facts=facts)
+    when = date(2026, 1, 1) + timedelta(days=day)
+    return Dated(f"2.25.{100 + day}", when, tuple(drawn)), Dated(f"2.25.{100 + day}", when, scan)
+
+
+def ask(*times: tuple[Dated, Dated], **how: Any) -> Answer:
+    outlines, scans = zip(*times, strict=True)
+    how = {"criteria": "Choi"} | how
+    return LesionResponse().run(outlines[-1], outlines[:-1], scans[-1].volume, scans[:-1], **how)
+
+
+def the(answer: Answer, what: Any) -> Finding:
+    (found,) = [f for f in answer.findings if f.what == what]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("radius", "hu", "response"),
+    [(20, 84, "PR"), (20, 88, "SD"), (17, 100, "PR"), (24, 98, "PD"), (24, 80, "PR"), (0, 0, "CR")],
+)
+def test_size_or_density(radius: float, hu: float, response: str) -> None:
+    now = the(ask(on(0, 20, 100), on(60, radius, hu)), CURRENT)
+    assert now.words.startswith(f"Choi: {response} (Choi 2007")
+    if radius:
+        said = {m.what.code: m for m in now.measurements}
+        assert said["target-attenuation"].value == pytest.approx(hu)
+        assert said["target-attenuation"].unit == "[hnsf'U]"
+        assert said["target-attenuation-change"].value == pytest.approx(hu - 100)
+
+
+def test_the_best_response_is_from_before_progression() -> None:
+    answer = ask(on(0, 20, 100), on(60, 20, 80), on(120, 24, 100), on(180, 10, 100))
+    assert "PR (Choi 2007, partial response): day 60" in the(answer, BEST).words
+
+
+def test_outlines_in_which_nothing_is_left_are_a_complete_response() -> None:
+    for criteria in ("RECIST 1.1", "mRECIST", "iRECIST"):
+        answer = ask(on(0, 20, 100), on(60, 0, 0), on(120, 0, 0), criteria=criteria)
+        assert "CR" in the(answer, CURRENT).words and "CR" in the(answer, BEST).words
+        assert any("lesion 1 is not outlined now and counts as gone: confirm it" in r for r in answer.reasons)
+    with pytest.raises(Refused, match="2026-01-01 has no lesion with voxels"):
+        ask(on(0, 0, 0), on(60, 20, 100))
+
+
+def test_a_person_says_what_became_of_the_other_lesions() -> None:
+    times = on(0, 20, 100, bone=4), on(60, 12, 100, bone=4)
+    assert "PR" in the(ask(*times, criteria="RECIST 1.1"), CURRENT).words
+    for criteria in ("RECIST 1.1", "Choi"):
+        found = the(ask(*times, criteria=criteria, non_targets="PD"), CURRENT).words
+        assert f"{criteria}: PD" in found and "non-targets progress" in found
+
+
+def test_choi_declines_without_two_scans_of_one_phase() -> None:
+    first, later = on(0, 20, 100), on(60, 20, 80)
+    assert isinstance(later[1].volume, Volume)
+    with pytest.raises(Refused, match="Choi criteria without a CT of 2026-01-01"):
+        LesionResponse().run(later[0], (first[0],), later[1].volume, (), criteria="Choi")
+    with pytest.raises(Refused, match="contrast was not given on 2026-03-02"):
+        ask(first, on(60, 20, 80, agent=""))
+    with pytest.raises(Refused, match="Choi without target lesions"):
+        ask(on(0, 3, 100), on(60, 3, 80))
+    far = Geometry.regular(
+        shape=GRID.shape, spacing_mm=GRID.spacing_mm, origin_mm=(500.0, 0.0, 0.0), frame_of_reference="2.25.7"
+    )
+    off = Dated(first[1].study_uid, first[1].day, replace(first[1].volume, geometry=far))
+    with pytest.raises(Refused, match="lesion 'liver' has no voxel on the CT"):
+        ask((first[0], off), later)
