@@ -23,8 +23,9 @@ def on(day: int, radius_mm: float, hu: float, agent: str = "iohexol", *, bone: f
     values = np.full(GRID.shape, 40.0, np.float32)
     drawn = []
     for at, radius, label in ((LIVER, radius_mm, "liver"), (BONE, bone, "bone")):
-        if radius:
+        if radius or label == "liver":
             mask = _ball(GRID, at, radius)
+            mask &= radius > 0  # a region whose voxels are all gone
             values[mask] = hu
             drawn.append(Region(GRID, mask=mask, label=label))
     facts = {"Modality": "CT", "ContrastBolusAgent": agent}
@@ -49,7 +50,7 @@ def the(answer: Answer, what: Any) -> Finding:
     [(20, 84, "PR"), (20, 88, "SD"), (17, 100, "PR"), (24, 98, "PD"), (24, 80, "PR"), (0, 0, "CR")],
 )
 def test_size_or_density(radius: float, hu: float, response: str) -> None:
-    now = the(ask(on(0, 20, 100), on(60, radius, hu)), CURRENT)
+    now = the(ask(on(0, 20, 100), on(60, radius, hu), all_gone=not radius), CURRENT)
     assert now.words.startswith(f"Choi: {response} (Choi 2007")
     if radius:
         said = {m.what.code: m for m in now.measurements}
@@ -65,11 +66,13 @@ def test_the_best_response_is_from_before_progression() -> None:
 
 def test_outlines_in_which_nothing_is_left_are_a_complete_response() -> None:
     for criteria in ("RECIST 1.1", "mRECIST", "iRECIST"):
-        answer = ask(on(0, 20, 100), on(60, 0, 0), on(120, 0, 0), criteria=criteria)
+        answer = ask(on(0, 20, 100), on(60, 0, 0), on(120, 0, 0), criteria=criteria, all_gone=True)
         assert "CR" in the(answer, CURRENT).words and "CR" in the(answer, BEST).words
         assert any("lesion 1 is not outlined now and counts as gone: confirm it" in r for r in answer.reasons)
     with pytest.raises(Refused, match="2026-01-01 has no lesion with voxels"):
         ask(on(0, 0, 0), on(60, 20, 100))
+    with pytest.raises(Refused, match="set all_gone=true where nothing is left"):
+        ask(on(0, 20, 100), on(60, 0, 0))
 
 
 def test_a_person_says_what_became_of_the_other_lesions() -> None:

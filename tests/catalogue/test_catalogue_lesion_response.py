@@ -119,6 +119,7 @@ def test_an_outline_that_comes_twice_counts_once() -> None:
     ("before", "now", "words"),
     [
         (on(0), on(60, (LIVER, 20, "liver")), "no lesion with voxels"),
+        (on(0, (LIVER, 20, "liver")), on(60), "no lesion with voxels"),
         (
             on(0, (LIVER, 20, "liver"), grid=replace(GRID, frame_of_reference="2.25.8")),
             on(60, (LIVER, 20, "liver")),

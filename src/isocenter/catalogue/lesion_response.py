@@ -77,6 +77,7 @@ class LesionResponse:
         reach_mm: float = 10.0,
         not_evaluated: str = "",
         non_targets: Literal["as outlined", "CR", "non-CR/non-PD", "PD", "NE"] = "as outlined",
+        all_gone: bool = False,
         therapy_began: str = "",
     ) -> Answer:
         """Follow the lesions from the oldest study that has outlines (the baseline) to this one.
@@ -94,14 +95,15 @@ class LesionResponse:
                 evaluated, which is not the same as gone.
             non_targets: what a person says of the other lesions now; as outlined they progress never, and are gone
                 when none is outlined any more.
+            all_gone: a person says that an empty outline of this study means that nothing is left.
             therapy_began: day of the first treatment as YYYY-MM-DD; a baseline of more than 28 days before is refused.
 
         Raises:
             Refused: without a baseline, without common place or images to register by, when registration fails, when
                 a named lesion is not at baseline, or when the baseline is too old or from after the treatment began.
         """
-        first, *rest = (*before, lesions)
-        times = [drawn(first), *(drawn(one, empty=True) for one in rest)]
+        first, *rest = before
+        times = [drawn(first), *(drawn(one, empty=bool(one.regions)) for one in rest), _now(lesions, all_gone)]
         _must_begin_before(times[0].day, therapy_began)
         scans = {one.study_uid: one.volume for one in images_before or ()}
         if image is not None:
@@ -171,6 +173,18 @@ class LesionResponse:
             {"lesions": elsewhere, "before": (first,), **none},
             {"answer": "declined", "words": "frames of reference differ"},
         )
+
+
+def _now(lesions: Dated, all_gone: bool) -> Drawn:
+    """The outlines of this study; without voxels only where a person says that nothing is left."""
+    now = drawn(lesions, empty=True)
+    if not now.regions and not all_gone:
+        raise Refused(
+            f"the study of {now.day} has no lesion with voxels",
+            "an outline that was forgotten looks like a lesion that is gone",
+            "outline them, or set all_gone=true where nothing is left",
+        )
+    return now
 
 
 def _by(criteria: str, one: recist.Judged) -> recist.Judged:
