@@ -69,7 +69,7 @@ def _other(told: dict[str, Any], **fields: Any) -> None:
         (1, lambda told: told.update(name="breastmnist"), "card is that of pneumoniamnist"),
         (1, lambda told: told.update(examples="0" * 64), "did not learn from the examples"),
         (1, lambda told: _other(told, erase=0.9), r"augmentation\.erase in its recipe"),
-        (1, lambda told: told["card"]["training"].pop("recipe"), "names no seed, recipe or AUC"),
+        (1, lambda told: told["card"]["training"].pop("recipe"), "names no seed, recipe, AUC"),
     ],
 )
 def test_what_is_not_another_seed_of_it_is_refused(tmp_path: Path, seed: int, change: Change, why: str) -> None:
@@ -81,3 +81,26 @@ def test_what_is_not_another_seed_of_it_is_refused(tmp_path: Path, seed: int, ch
     assert (place / "model.json").read_bytes() == before
     with pytest.raises(NotFound, match="a model in"):
         listed(tmp_path, [again(tmp_path, 5, 0.98)])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("bccd", ["map50 0.900 (0.800 to 0.950)"]),
+     ("hippocampus", ["dice_anterior 0.900 (0.800 to 0.950)", "dice_posterior 0.900 (0.800 to 0.950)"])],
+)  # fmt: skip
+def test_what_has_no_auc_is_listed_by_its_own_figures(tmp_path: Path, name: str, told: list[str]) -> None:
+    place, out = tmp_path / name, tmp_path / "again"
+    shutil.copytree(MODELS / name, place)
+    record = json.loads((place / "model.json").read_text())
+    record["card"]["training"]["seed"] = 9
+    record["evidence"]["metrics"] |= {
+        line.split()[0]: {"value": 0.9, "low": 0.8, "high": 0.95, "n": 1} for line in told
+    }
+    out.mkdir()
+    (out / "model.json").write_text(json.dumps(record))
+    result = CliRunner().invoke(app, ["seeds", str(place), str(out)])
+    assert result.exit_code == 0 and "seed 9: " + "; ".join(told) + ", n = " in result.output, result.output
+    page = (place / "card.md").read_text()
+    for line in told:
+        heading = line.split()[0].replace("_", " ")
+        assert f"| {heading}, trained again with --seed 9 | 0.900 | 0.800 to 0.950 |  |" in page

@@ -57,13 +57,14 @@ def seeds(
 ) -> None:
     """List on the card of a model what its recipe gave from other seeds; its weights stay as they are."""
     from isocenter.cli.screen import Screen
+    from isocenter.learn.card import headings
     from isocenter.learn.seeds import listed
 
     screen, held = Screen(as_json), listed(model, runs)
     screen.answer(held.evidence["seeds"])
     for one in held.evidence["seeds"]:
-        value, low, high = (one["auc"][k] for k in ("value", "low", "high"))
-        screen.say(f"seed {one['seed']}: auc {value:.3f} ({low:.3f} to {high:.3f}), n = {one['n']}, {one['seconds']} s")
+        told = "; ".join("{} {value:.3f} ({low:.3f} to {high:.3f})".format(name, **one[name]) for name in headings(one))
+        screen.say(f"seed {one['seed']}: {told}, n = {one['n']}, {one['seconds']} s")
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from isocenter.learn.kinds import Boxes, Classes, Masks, Table
 from isocenter.learn.learnt import FILE
 from isocenter.record import Model, to_plain
 
-__all__ = ["amended", "code_digest", "explained", "page", "plain_page", "written"]
+__all__ = ["amended", "code_digest", "explained", "headings", "page", "plain_page", "written"]
 
 _FILES = {
     Classes: (
@@ -199,6 +199,15 @@ def marks_in(folder: Path) -> dict[str, str]:
     return {f"SHA-256 of {FILE}": hashlib.sha256(file.read_bytes()).hexdigest()} if file.is_file() else {}
 
 
+def headings(metrics: Collection[str]) -> list[str]:
+    """The figures by which trainings of one recipe are held beside each other.
+
+    >>> headings({"auc": 1, "accuracy": 1}), headings({"dice_anterior": 1, "dice_posterior": 1, "hd95_mm_anterior": 1})
+    (['auc'], ['dice_anterior', 'dice_posterior'])
+    """
+    return [name for name in metrics if name in ("auc", "map50") or name.startswith("dice_")]
+
+
 def plain_page(model: Model) -> str:
     """The card of any model but the one of films: use, limits, data, training, evidence against its goal."""
     card, shown = model.card, model.evidence
@@ -221,10 +230,11 @@ def plain_page(model: Model) -> str:
         lines += [_aimed(f"{name}, split '{split}'", value, None) for name, value in metrics.items() if name == "auc"]
     one = "draw" if model.inputs["kind"] == "table" else "network"
     for number, metrics in enumerate(shown.get("networks", ())):
-        figure = "map50" if model.inputs["kind"] == "boxes" else "auc"
-        lines.append(_aimed(f"{figure}, {one} {number + 1} (seed {metrics['seed']})", metrics[figure], None))
+        for figure in headings(metrics):
+            lines.append(_aimed(f"{figure}, {one} {number + 1} (seed {metrics['seed']})", metrics[figure], None))
     for again in shown.get("seeds", ()):
-        lines.append(_aimed(f"auc, trained again with --seed {again['seed']}", again["auc"], None))
+        for figure in headings(again):
+            lines.append(_aimed(f"{figure}, trained again with --seed {again['seed']}", again[figure], None))
     groups = [g for g in shown["subgroups"] if g["metrics"]]
     if groups:
         lines += ["", "## Subgroups", "", "| group | n | figure | value | 95 % interval |", "|---|---|---|---|---|"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from isocenter.analysis.weights import record_in
 from isocenter.errors import Refused
-from isocenter.learn.card import amended
+from isocenter.learn.card import amended, headings
 from isocenter.record import Model
 
 __all__ = ["listed"]
@@ -66,8 +66,9 @@ def _figures(model: Model, run: Model) -> dict[str, Any]:
 
 def _training(model: Model) -> Mapping[str, Any]:
     training: Mapping[str, Any] = model.card.get("training", {})
-    if not {"seed", "recipe", _SECONDS} <= training.keys() or "auc" not in model.evidence.get("metrics", {}):
-        raise Refused(f"seeds of {model.name}", "its card names no seed, recipe or AUC", "give a classifier")
+    if not {"seed", "recipe", _SECONDS} <= training.keys() or not headings(model.evidence.get("metrics", {})):
+        raise Refused(f"seeds of {model.name}", "its card names no seed, recipe, AUC, mAP50 or Dice",
+                      "give a classifier, a detector or a network that outlines")  # fmt: skip
     return training
 
 
