@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,7 +156,7 @@ class House:
         self._closing.append(stop)
 
     def start_escalating(self, every_s: float = 30.0) -> None:
-        """Look again and again for critical results that nobody was told of in time."""
+        """Look again and again for critical results that nobody was told of in time, and for claims of dead workers."""
         self.site.alerts.mark = self.settings.folder / "alerts.mark"
 
         def look() -> None:
@@ -165,6 +165,8 @@ class House:
                     self.site.calls.escalate()
                 with contextlib.suppress(IsocenterError):
                     self.site.alerts.look()
+                with contextlib.suppress(IsocenterError):
+                    self.site.working.lapse()
 
         thread = threading.Thread(target=look, name="escalation", daemon=True)
         thread.start()
@@ -495,6 +497,8 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
     )
     site.committing.report = lambda peer, answer: commitment_scu.report(called(peer), answer, calling=settings.aet)
     site.committing.ask_by = lambda peer, wanted: commitment_scu.request(called(peer), wanted, calling=settings.aet)
+    if settings.workitem_lease_min:
+        site.working.lease = timedelta(minutes=settings.workitem_lease_min)
     return House(settings, site, database)
 
 

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     oidc_name: str = Field("preferred_username", description="The claim that is shown as the account's name.")
     workers: int = Field(2, ge=1, description="Analyses that run at the same time: one a core of a small machine.")
     quiet_s: float = Field(0.4, ge=0, description="A study is analysed when nothing has arrived for it for so long.")
+    workitem_lease_min: float = Field(
+        240, ge=0, description="Silence after which the performer of a work item counts as gone; 0: it keeps its claim."
+    )
     models: str = Field("", description="Folder with a site's own models, looked at before those that ship.")
     demo: bool = Field(False, description="Marks every screen and print as a demonstration.")
 

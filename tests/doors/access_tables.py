@@ -121,6 +121,7 @@ ABOUT = {
         POST /api/glass/{id}/review
         POST /api/orders/cancel
         POST /api/workitems/{uid}/cancel
+        POST /api/workitems/{uid}/end
         GET /dicom-web/workitems/{uid}
         POST /dicom-web/workitems/{uid}
         PUT /dicom-web/workitems/{uid}/state

@@ -45,6 +45,7 @@ BODIES: dict[str, Any] = {
     "/api/orders/cancel": {"id": "A9", "reason": "a test"},
     "/api/workitems": {"label": "segment"},
     "/api/workitems/{uid}/cancel": {"reason": "a test"},
+    "/api/workitems/{uid}/end": {"reason": "a test"},
     "/api/peers": {"aet": "PACS", "host": "192.0.2.7", "port": 104},
     "/api/links/{id}/end": {"reason": "a test"},
     "/api/links/{id}/extend": {"hours": 2},

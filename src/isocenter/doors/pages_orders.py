@@ -200,3 +200,21 @@ def ask_cancel(
     here: PagesSite = site
     here.working.request_cancel(uid, {"00741238": {"vr": "LT", "Value": [told.reason]}}, who=who)
     return {"uid": uid}
+
+
+class Ended(Reasoned):
+    """Why a claim ends, and whether the work is still to be done."""
+
+    again: bool = True
+
+
+@router.post("/api/workitems/{uid}/end")
+def end(
+    uid: Annotated[str, Path(pattern=r"^[0-9.]{1,64}$")],
+    told: Ended,
+    site: SiteHere,
+    who: Annotated[Person, needs("workitem_end")],
+) -> Any:
+    """End a work item whose performer is gone, without asking it; `again` schedules the same work anew."""
+    here: PagesSite = site
+    return {"uid": uid, "replaced_by": here.working.give_up(uid, told.reason, again=told.again, who=who)}

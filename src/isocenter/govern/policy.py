@@ -124,6 +124,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             _rule("commit", "ask for the promise that images are kept", _A, _P),
             _rule("workitems", "see and watch work items", _A, _R, _P),
             _rule("workitem", "schedule, claim, change and cancel work items", _A, _P),
+            _rule("workitem_end", "end a work item whose performer is gone", _A),
             # what the machine says
             _rule("results", "see results of analyses", *_STAFF),
             _rule("plan", "see what was analysed and what not, and why", *_STAFF),

@@ -122,6 +122,13 @@ class Projects:
         told = {"project": project, "was": "", "reason": f"sent by {who.name}"}
         return [Event(Kind.STUDY_HOMED, now, who.name, of, told)]
 
+    def homed_as(self, old: str, new: str, who: Person, now: datetime) -> list[Event]:
+        """The event that puts what replaces something where that is at home; none where that is the house."""
+        project = self.home(old)
+        if project == EVERYBODY:
+            return []
+        return [Event(Kind.STUDY_HOMED, now, who.name, new, {"project": project, "was": "", "reason": "it replaces"})]
+
     def home_of_sender(self, who: Person) -> str:
         """Where what a sender sends is at home, as the rule for it says."""
         return self._sent_by(self.known(), who)

@@ -6,21 +6,23 @@ claim an item at once exactly one has it, whichever process or machine they come
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from isocenter.dicom.header import ae_title
 from isocenter.dicom.match import asked_by, fits
 from isocenter.dicom.model import Model, first, items
 from isocenter.errors import NotFound, Refused
-from isocenter.govern.policy import Person, must
+from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.record import Event, Kind, Sealed
+from isocenter.record.order import study_uid_of
 from isocenter.site import projecting, workitem
-from isocenter.site.workitem import KINDS, STATE, Workitem
+from isocenter.site.workitem import KINDS, STATE, NotNow, Workitem
 
 if TYPE_CHECKING:
     from isocenter.site.projecting import Projects
@@ -70,6 +72,8 @@ class Working:
         self._epoch = journal.epoch()
         self._items: dict[str, Workitem] = {}
         self._watch: dict[tuple[str, str], dict[str, Any]] = {}
+        self.lease: timedelta | None = None
+        """How long a performer may be silent before its claim ends; None: it never does."""
 
     # ---- acts ------------------------------------------------------------------------------------------------
 
@@ -108,7 +112,59 @@ class Working:
         must(who, "workitem", uid)
         self._must_hold(uid, who, "workitem")
         now = self._clock()
-        self._decide(uid, lambda held: workitem.cancel(workitem.there(held), told, who.name, now))
+        self._decide(uid, lambda held: workitem.cancel(workitem.there(held), told, who.name, now, self.lease))
+
+    def give_up(self, uid: str, reason: str, *, again: bool, who: Person) -> str:
+        """End a work item whose performer is gone, for a person who knows; `request_cancel` waits for a performer.
+
+        Args:
+            again: schedule the same work anew.
+
+        Returns:
+            the UID of the item that replaces it, or an empty text.
+
+        Raises:
+            NotNow: nobody performs it.
+        """
+        must(who, "workitem_end", uid)
+        self._must_hold(uid, who, "workitem_end")
+        return self._give_up(uid, reason, again=again, who=who, lease=timedelta())
+
+    def lapse(self) -> list[str]:
+        """End every claim whose performer was silent for longer than the lease: another may have the work.
+
+        What somebody had asked to cancel is not scheduled anew.
+
+        Returns:
+            the UIDs of the items that were given up.
+        """
+        now = self._clock()
+        gone = [item for item in self._known()[0].values() if item.silent(self.lease, now)]
+        ended = []
+        for item in gone:
+            assert self.lease is not None
+            reason = f"its performer said nothing for {self.lease.total_seconds() / 60:g} min"
+            with contextlib.suppress(NotNow):  # it said something in this very moment
+                self._give_up(item.uid, reason, again=not item.cancel_asked, who=HOUSE, lease=self.lease)
+                ended.append(item.uid)
+        return ended
+
+    def _give_up(self, uid: str, reason: str, *, again: bool, who: Person, lease: timedelta) -> str:
+        now = self._clock()
+        other = study_uid_of("replaces", uid) if again else ""
+        homed: list[Event] = []
+        if other and self._projects is not None:
+            homed = self._projects.homed_as(f"{projecting.WORKITEM}{uid}", f"{projecting.WORKITEM}{other}", who, now)
+
+        def rule(held: Workitem | None) -> Sequence[Event]:
+            item = workitem.there(held)
+            if item.state == "IN PROGRESS" and not item.silent(lease, now):
+                raise NotNow("The performer has spoken", "its claim goes on", code=0xC302)
+            first_of, *rest = workitem.give_up(item, reason, who.name, now, again=other)
+            return [first_of, *homed, *rest]
+
+        self._decide(uid, rule)
+        return other
 
     def _decide(self, uid: str, rule: Callable[[Workitem | None], Sequence[Event]]) -> None:
         """Append what a rule makes of an item as it stands, in the moment in which nobody else can append.
@@ -305,7 +361,10 @@ def _reports(
     if event.kind is Kind.WORKITEM_CREATED:
         return [Report(number, uid, 1, _state(model, "SCHEDULED"), watchers)]
     if "state" in told:
-        return [Report(number, uid, 1, _state(model, str(told["state"])), watchers)]
+        changed = _state(model, str(told["state"]))
+        for one in items(told.get("set", {}), "00741002"):  # why it was cancelled
+            changed |= {tag: one[tag] for tag in ("00741238", "0074100E") if tag in one}
+        return [Report(number, uid, 1, changed, watchers)]
     progress = items(told["set"], "00741002")
     if progress:
         return [Report(number, uid, 3, {"00741002": {"vr": "SQ", "Value": progress}}, watchers)]

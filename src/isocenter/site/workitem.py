@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from isocenter.dicom.model import Model, first, items
@@ -18,7 +18,7 @@ from isocenter.errors import Conflict, NotFound, Refused, WrongState
 from isocenter.record import Event, Kind, Sealed
 from isocenter.record.states import WORKITEM, step
 
-__all__ = ["KINDS", "STATE", "NotNow", "Workitem", "cancel", "change", "create", "fold", "there", "update"]
+__all__ = ["KINDS", "STATE", "NotNow", "Workitem", "cancel", "change", "create", "fold", "give_up", "there", "update"]
 
 KINDS: Final = (Kind.WORKITEM_CREATED, Kind.WORKITEM_CHANGED, Kind.WORKITEM_CANCEL_ASKED)
 STATE: Final = "00741000"
@@ -34,6 +34,14 @@ _DONE: Final = {
     "00404051": "Performed Procedure Step End DateTime",
     "00404019": "Performed Workitem Code Sequence",
     "00404028": "Performed Station Name Code Sequence",
+}
+_EXPECTED: Final = "00404011"  # Expected Completion DateTime
+_REPLACED: Final = "00741224"  # Replaced Procedure Step Sequence
+_PUSH: Final = "1.2.840.10008.5.1.4.34.6.1"
+_OF_THE_TRY: Final = (_PROGRESS, _PERFORMED, _MODIFIED, _EXPECTED, STATE, _TRANSACTION)  # not of what is to be done
+_WHY_GIVEN_UP: Final = {  # CID 9300
+    True: ("110528", "Discontinued Procedure Step rescheduled"),
+    False: ("110513", "Discontinued for unspecified reason"),
 }
 _VERBS: Final = {"IN PROGRESS": "claim", "COMPLETED": "complete", "CANCELED": "cancel"}
 _FIXED: Final = (STATE, _TRANSACTION, "00080016", "00080018")
@@ -69,6 +77,17 @@ class Workitem:
     def state(self) -> str:
         """SCHEDULED, IN PROGRESS, COMPLETED or CANCELED."""
         return first(self.model, STATE)
+
+    def silent(self, lease: timedelta | None, now: datetime) -> bool:
+        """Whether who claimed it has said nothing for so long that they count as gone.
+
+        A performer that works long in silence sets the Expected Completion DateTime, and is waited for until then.
+        """
+        if lease is None or self.state != "IN PROGRESS":
+            return False
+        expected = _time(first(self.model, _EXPECTED))
+        until = self.changed + lease
+        return now >= (until if expected is None else max(until, expected))
 
 
 def fold(history: Iterable[Sealed], before: Workitem | None = None) -> Workitem:
@@ -123,7 +142,7 @@ def create(uid: str, told: Mapping[str, Any], who: str, now: datetime) -> Event:
         raise Refused(f"The priority {first(told, '00741200')[:16]!a}", "there are HIGH, MEDIUM and LOW")
     item = {tag: element for tag, element in told.items() if tag not in (_TRANSACTION, "00080005")}
     item |= {
-        "00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.34.6.1"]}, "00080018": {"vr": "UI", "Value": [uid]},
+        "00080016": {"vr": "UI", "Value": [_PUSH]}, "00080018": {"vr": "UI", "Value": [uid]},
         STATE: {"vr": "CS", "Value": ["SCHEDULED"]}, _MODIFIED: _moment(now),
     }  # fmt: skip
     item.setdefault("00741202", {"vr": "LO", "Value": ["ISOCENTER"]})  # Worklist Label
@@ -185,8 +204,42 @@ def change(held: Workitem, state: str, transaction: str, who: str, now: datetime
     return Event(Kind.WORKITEM_CHANGED, now, who, held.uid, details)
 
 
-def cancel(held: Workitem, told: Mapping[str, Any], who: str, now: datetime) -> Sequence[Event]:
+def give_up(held: Workitem, reason: str, who: str, now: datetime, *, again: str = "") -> list[Event]:
+    """A work item whose performer is gone is cancelled by the archive, and scheduled anew where `again` is a UID.
+
+    A claim never goes back to SCHEDULED (PS3.4 table CC.1.1-2): another item replaces it, and names it as replaced.
+    Who comes back late with the old transaction is refused, so that nothing is done twice.
+
+    Raises:
+        NotNow: nobody performs it.
+    """
+    if held.state != "IN PROGRESS":
+        raise NotNow("A work item that nobody performs", f"it is {held.state}", "ask to cancel it", code=0xC310)
+    before = next(iter(items(held.model, _PROGRESS)), {})
+    number, meaning = _WHY_GIVEN_UP[bool(again)]
+    code: Model = {
+        "00080100": {"vr": "SH", "Value": [number]}, "00080102": {"vr": "SH", "Value": ["DCM"]},
+        "00080104": {"vr": "LO", "Value": [meaning]},
+    }  # fmt: skip
+    progress: Model = {
+        **before, "00404052": _moment(now), "00741238": {"vr": "LT", "Value": [reason]},
+        "0074100E": {"vr": "SQ", "Value": [code]},
+    }  # fmt: skip
+    given = {"set": {_PROGRESS: {"vr": "SQ", "Value": [progress]}}, "state": step(WORKITEM, held.state, "cancel")}
+    made = [Event(Kind.WORKITEM_CHANGED, now, who, held.uid, given)]
+    if again:
+        old: Model = {"00081150": {"vr": "UI", "Value": [_PUSH]}, "00081155": {"vr": "UI", "Value": [held.uid]}}
+        task = {tag: element for tag, element in held.model.items() if tag not in _OF_THE_TRY}
+        made.append(create(again, {**task, _REPLACED: {"vr": "SQ", "Value": [old]}}, who, now))
+    return made
+
+
+def cancel(
+    held: Workitem, told: Mapping[str, Any], who: str, now: datetime, lease: timedelta | None = None
+) -> Sequence[Event]:
     """Somebody asks to cancel it: granted at once while nobody performs it, else the performer is told.
+
+    A performer that was silent for longer than the lease is not waited for.
 
     Raises:
         NotNow: it is completed, or cancelled already.
@@ -197,6 +250,8 @@ def cancel(held: Workitem, told: Mapping[str, Any], who: str, now: datetime) -> 
         raise NotNow("The work item is CANCELED already", "nothing was changed", code=0xB304)
     details = {"reason": first(told, "00741238")[:500], "contact": first(told, "0074100C")[:200]}
     asked = Event(Kind.WORKITEM_CANCEL_ASKED, now, who, held.uid, details)
+    if held.silent(lease, now):
+        return [asked, *give_up(held, details["reason"] or "its performer is silent", who, now)]
     if held.state == "IN PROGRESS":
         return [asked]
     progress: Model = {"00404052": _moment(now), "00741238": {"vr": "LT", "Value": [details["reason"]]}}
@@ -234,3 +289,11 @@ def _digest(transaction: str) -> str:
 
 def _moment(time: datetime) -> dict[str, Any]:
     return {"vr": "DT", "Value": [time.strftime("%Y%m%d%H%M%S%z")]}
+
+
+def _time(text: str) -> datetime | None:
+    """A DICOM DateTime with seconds and zone; None for any other, which is as if it were not there."""
+    try:
+        return datetime.strptime(text, "%Y%m%d%H%M%S%z")
+    except ValueError:
+        return None

@@ -50,7 +50,7 @@ export function WorkPart() {
                       <td>{dicomTime(one.start)}</td>
                       <td>{one.performer || <span class="muted">nobody yet</span>}</td>
                       <td>{one.percent && `${one.percent} %`}{one.progress && <span class="sub">{one.progress}</span>}{one.cancel_asked && open && <span class="sub soon">▲ {one.cancel_asked} asks to cancel it</span>}</td>
-                      <td>{open && may("workitem") && <Because words={one.state === "SCHEDULED" ? "Cancel it" : "Ask to cancel it"} hint="not needed any more, …" path={`/api/workitems/${one.uid}/cancel`} done={again} />}</td>
+                      <td>{open && may("workitem") && <Because words={one.state === "SCHEDULED" ? "Cancel it" : "Ask to cancel it"} hint="not needed any more, …" path={`/api/workitems/${one.uid}/cancel`} done={again} />}{one.state === "IN PROGRESS" && may("workitem_end") && <Because words="Its performer is gone" hint="the program was stopped, …" path={`/api/workitems/${one.uid}/end`} done={again} />}</td>
                     </tr>
                   );
                 })}
