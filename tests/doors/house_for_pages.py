@@ -23,6 +23,7 @@ from isocenter.govern.consent import Decision
 from isocenter.govern.oidc import Ended
 from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
 from isocenter.govern.policy import Person, Role, may, must
+from isocenter.govern.tickets import Tickets
 from isocenter.reading import disclosure, opinion, session
 from isocenter.reading import report as reports
 from isocenter.reading.comparison import Compared, compare
@@ -217,6 +218,7 @@ class House:
 
     def __init__(self) -> None:
         self.now = NOON
+        self.tickets = Tickets(b"of a test")
         self.oversight = self.reviews = self.audits = self.guests = self.following = self.consents = self.alerts = (
             Quiet()
         )

@@ -436,7 +436,7 @@ def test_what_does_not_end_is_heard_by_whom_the_table_lets_and_tells_of_ones_own
         for route in ("GET /api/events", "GET /api/studies/{uid}/together"):
             for role in ROLES:
                 for whose, side in (("own", world.own), ("others", world.others)):
-                    headers = {"Last-Event-ID": "0"}
+                    headers = {"Last-Event-ID": world.site.tickets.of(0)}
                     if role is not Role.NONE:
                         headers["Authorization"] = f"Bearer {world.tokens[role]}"
                     path = address(route, side, world.others)

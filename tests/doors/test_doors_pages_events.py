@@ -12,8 +12,10 @@ import pytest
 from house_for_pages import CT, House
 
 from isocenter.doors.pages import application
-from isocenter.doors.pages_events import stream
+from isocenter.doors.pages_events import _heard, stream
 from isocenter.record import Event, Kind
+
+TICKETS = House().tickets
 
 
 def looks(many: int) -> Callable[[], Awaitable[bool]]:
@@ -40,7 +42,7 @@ def heard(house: House, since: int, many: int, pause: Callable[[], Awaitable[Non
 
 
 def numbers(lines: list[str]) -> list[int]:
-    return [int(line.split("\n")[0].removeprefix("id: ")) for line in lines if line.startswith("id:")]
+    return [TICKETS.number(line.split("\n")[0].removeprefix("id: ")) for line in lines if line.startswith("id:")]
 
 
 def test_an_event_says_that_something_changed_and_not_what() -> None:
@@ -49,7 +51,7 @@ def test_an_event_says_that_something_changed_and_not_what() -> None:
     lines = heard(house, house.head() - 1, 1)
     data = json.loads(lines[-1].split("data: ")[1])
     assert data == {
-        "number": house.head(), "kind": "ResultMade", "subject": CT, "who": "ito", "time": house.now.isoformat()
+        "kind": "ResultMade", "subject": CT, "who": "ito", "time": house.now.isoformat()
     }  # fmt: skip
     assert "PHANTOM" not in "".join(lines)
     assert lines[0] == "retry: 2000\n\n"
@@ -82,6 +84,13 @@ def test_events_that_happen_while_it_waits_are_told() -> None:
         house.append(Event(Kind.PLANNED, house.now, "isocenter", CT))
 
     assert numbers(heard(house, before, 4, something_happens)) == [before + 1, before + 2, before + 3]
+
+
+@pytest.mark.parametrize("said", ["", "4", "soon", TICKETS.of(10**9)])
+def test_a_browser_that_names_no_event_of_this_archive_hears_what_happens_from_now_on(said: str) -> None:
+    house = House()
+    assert _heard(house, said) == house.head()
+    assert _heard(house, TICKETS.of(1)) == 1
 
 
 def test_a_quiet_channel_shows_that_it_lives() -> None:
@@ -118,7 +127,7 @@ def test_a_browser_hears_over_the_network_until_its_session_or_the_server_ends(e
         with httpx.stream(
             "GET",
             f"http://127.0.0.1:{port}/api/events",
-            headers={"Cookie": f"isocenter={token}", "Last-Event-ID": "1"},
+            headers={"Cookie": f"isocenter={token}", "Last-Event-ID": TICKETS.of(1)},
             timeout=30,
             trust_env=False,
         ) as answer:
@@ -128,12 +137,12 @@ def test_a_browser_hears_over_the_network_until_its_session_or_the_server_ends(e
             got = []
             for line in lines:
                 if line.startswith("id:"):
-                    got.append(int(line.removeprefix("id: ")))
+                    got += numbers([line])
                 if len(got) == 2:
                     break
             assert got == [2, 3], "resumed after event 1"
             house.append(Event(Kind.REPORT_SIGNED, house.now, "ito", "elsewhere"))
-            assert next(line for line in lines if line.startswith("id:")) == "id: 4"
+            assert numbers([next(line for line in lines if line.startswith("id:"))]) == [4]
             if ends == "session":
                 house.sessions.end(token)
             else:

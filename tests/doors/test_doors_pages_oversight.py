@@ -98,7 +98,7 @@ def test_the_journal_in_pages_and_its_chain(chief: Browser, ito: Browser) -> Non
 def test_from_a_printed_number_back_to_the_sender(chief: Browser) -> None:
     row = chief.get(f"/api/audit?q=on:{uid(3)} what:reportsigned").json()["rows"][0]
     assert row["explains"]
-    told = chief.get(f"/api/explain/{row['number']}").json()
+    told = chief.get(f"/api/explain/{row['subject']}").json()
     assert told["study"]["uid"] == uid(3)
     assert [e["who"] for e in told["events"] if e["kind"] == "InstancesReceived"] == ["CT1"]
 

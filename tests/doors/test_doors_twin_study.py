@@ -27,7 +27,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import generate_uid
 
 from isocenter.app import House, open_house
-from isocenter.doors import dicomweb, pages, pages_who
+from isocenter.doors import dicomweb, fhir, pages, pages_who
 from isocenter.doors.pages_events import stream
 from isocenter.forms import maps, seg, sr
 from isocenter.govern.policy import HOUSE, Person, Role
@@ -51,7 +51,7 @@ from isocenter.settings import Settings
 from isocenter.space import Region, Shape, Volume
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-ITO, GRAY = Person("ito", Role.READER), Person("gray", Role.READER)
+ITO, GRAY, ADMIN = Person("ito", Role.READER), Person("gray", Role.READER), Person("root", Role.ADMIN)
 STUDY, PRIOR = generate_uid(entropy_srcs=["twin"]), generate_uid(entropy_srcs=["prior"])
 ANALYSIS = "image_quality"  # any that fits a CT: what it says is planted
 TRACKING = "2.25.4711"
@@ -91,22 +91,27 @@ def archive(folder: Path) -> Iterator[Twin]:
     house = open_house(Settings(folder=folder), apart=False)
     try:
         site = house.site
-        site.clock = lambda: NOON
+        site.clock = site.audits.clock = lambda: NOON
         for name in ("ito", "gray"):
             site._tell(Kind.PERSON_ADDED, "isocenter", name, role="reader", credential="none")
         site._tell(Kind.SETTINGS_CHANGED, "chief", "site", settings={"unasked": {"research": "allow"}})
         site.receive([image(STUDY, n) for n in range(1, 3)] + [image(PRIOR)], sender="CT1", who=HOUSE)
         app = pages.application(
-            site, demo=False, clock=lambda: NOON, dicomweb_router=dicomweb.router(site, pages_who.person_of)
-        )
+            site, demo=False, clock=lambda: NOON, dicomweb_router=dicomweb.router(site, pages_who.person_of),
+            fhir_router=fhir.router(site, pages_who.person_of),
+        )  # fmt: skip
         token = site._entrance._sessions.begin(ITO, site._entrance.clock())[0]
         yield Twin(house, Browser(app, bearer=token))
     finally:
         house.close()
 
 
-def plant(twin: Twin, *, finds: bool) -> None:
-    """A machine looks at both studies; what it says of the newer one is planted."""
+def plant(twin: Twin, *, finds: bool, as_many: bool = True) -> None:
+    """A machine looks at both studies; what it says of the newer one is planted.
+
+    Args:
+        as_many: whether as many entries are made where it finds none.
+    """
     site = twin.site
     for study_uid in (PRIOR, STUDY):
         site._tell(Kind.PLANNED, "isocenter", study_uid, fingerprint="f", bindings=[], declined=[])
@@ -119,7 +124,7 @@ def plant(twin: Twin, *, finds: bool) -> None:
         site._tell(Kind.RESULT_MADE, "isocenter", study_uid, result=digest)
     twin.planted = digest
     if not finds:
-        for _ in range(2):  # so that what happens afterwards has the same number in both
+        for _ in range(2 * as_many):  # so that what happens afterwards has the same number in both
             site._tell(Kind.DECLINED, "isocenter", STUDY)
         return
     study = site.index.study(STUDY)
@@ -162,7 +167,7 @@ def addresses(app: Any, a: Twin, b: Twin) -> list[str]:
     images = [(s.uid, i.sop_uid) for s in study.series for i in s.instances]
     head = a.site.head()
     known: dict[str, list[str]] = {
-        "thread": ["1"], "name": ["heat", ANALYSIS], "fixed": [images[0][0]], "by": ["kept"],
+        "thread": ["1"], "rest": ["metadata"], "name": ["heat", ANALYSIS], "fixed": [images[0][0]], "by": ["kept"],
         "uid": [STUDY, PRIOR], "study": [STUDY, PRIOR], "frames": ["1"], "path": ["7FE00010", "00620002", "index.html"],
         "analysis": [ANALYSIS], "scope": ["me", "site", "views"], "tracking": [TRACKING], "name.png": ["heat.png"],
         "id": [STUDY, a.planted, b.planted, a.planted[:8], TRACKING, *(sop for _, sop in images),
@@ -175,7 +180,11 @@ def addresses(app: Any, a: Twin, b: Twin) -> list[str]:
         "/dicom-web/series": ["", "?Modality=SR", "?MadeBy=machine", "?limit=2&offset=1"],
         "/dicom-web/instances": ["", "?includefield=all", "?limit=3&offset=2"],
     }
-    asked = []
+    asked = [
+        f"/fhir/{kind}{query}"
+        for kind in ("metadata", "Patient", "ImagingStudy", "DiagnosticReport", "Observation", "Task", "AuditEvent")
+        for query in ("", f"?identifier=urn:oid:{STUDY}", "?patient=1CT1", f"?entity={STUDY}")
+    ]
     for path in routes(app):
         parts = re.findall(r"\{([^}]+)\}", path)
         if {"series", "instance"} & set(parts):
@@ -229,8 +238,8 @@ def answer(browser: Browser, address: str) -> tuple[int, dict[str, str], bytes]:
     boundary = re.search(r"boundary=([^;]+)", told.headers.get("content-type", ""))
     body = told.content.replace(boundary[1].strip('"').encode(), b"") if boundary else told.content
     body = re.sub(
-        rb'"(hash|head)":"[0-9a-f]{64}"', b"", body
-    )  # an identifier: the seal of an event covers all before it
+        rb'"(hash|ticket|next)":"[0-9a-f]+"|event-[0-9a-f]{16}', b"", body
+    )  # identifiers: the seal of an event covers all before it, and a ticket has its archive's secret
     headers = {k: re.sub(r"boundary=[^;]+", "", v) for k, v in told.headers.items()}
     return told.status_code, headers, body
 
@@ -247,7 +256,7 @@ def heard(twin: Twin) -> list[str]:
 
         return [line async for line in stream(twin.site, ITO, 0, goes_on=goes_on, pause=pause)]
 
-    return anyio.run(go)
+    return [re.sub("id: [0-9a-f]{16}", "", line) for line in anyio.run(go)]  # tickets have their archive's secret
 
 
 def differences(a: Twin, b: Twin, *, under: str = "/") -> set[str]:
@@ -288,6 +297,27 @@ def test_law_before_the_first_opinion_twins_cannot_be_told_apart(tmp_path: Path)
                      "/dicom-web/studies"):  # fmt: skip
             assert answer(a.browser, told) != answer(b.browser, told), told
         assert heard(a) != heard(b)
+
+
+def test_law_who_keeps_the_archive_and_reads_cannot_tell_twins_apart_by_how_much_is_kept(tmp_path: Path) -> None:
+    """One machine that finds something leaves more entries, files and bytes than one that does not."""
+    with twins(tmp_path) as (a, b):
+        plant(a, finds=True)
+        plant(b, finds=False, as_many=False)
+        assert a.site.head() != b.site.head()
+        for twin in (a, b):
+            sessions = twin.site._entrance._sessions
+            twin.browser = Browser(twin.browser.app, bearer=sessions.begin(ADMIN, twin.site._entrance.clock())[0])
+        for under in ("/api/audit", "/api/explain", "/api/ledger", "/api/system", "/fhir/AuditEvent"):
+            asked = {one for one in addresses(a.browser.app, a, b) if one.startswith(under)}
+            assert asked and {one for one in asked if answer(a.browser, one) != answer(b.browser, one)} == set(), under
+        kept = [[line for line in t.browser.get("/metrics").text.splitlines() if "archive" in line] for t in (a, b)]
+        assert kept[0] == kept[1] and len(kept[0]) > 3
+        for twin in (a, b):
+            rows = twin.browser.get("/api/audit?limit=1000").json()
+            assert rows["withheld"] and rows["rows"] and not {"number", "hash"} & set(rows["rows"][0])
+        told = a.browser.get("/fhir/AuditEvent").text
+        assert "ReadingOpened" not in told and '"hash"' not in told and "SettingsChanged" in told
 
 
 def same(a: Twin, b: Twin, method: str, path: str, body: Any) -> Any:

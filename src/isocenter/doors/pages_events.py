@@ -1,7 +1,8 @@
 """What happens in the house, told to open pages as it happens (server-sent events).
 
 An event says that something changed, never what: a page that may see it asks for it. The browser resumes with the
-number of the last event that it heard, so that nothing is missed while a laptop sleeps.
+ticket of the last event that it heard, so that nothing is missed while a laptop sleeps. A ticket stands for the event's
+number, whose gaps would tell how much happened of which this person may not hear yet.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs, token_of
+from isocenter.errors import Refused
 from isocenter.govern.policy import Person, may
 from isocenter.record import Kind
 
@@ -71,7 +73,7 @@ async def events(
 ) -> StreamingResponse:
     """The stream; it ends when the browser leaves, the session ends, or the server stops."""
     here: PagesSite = site
-    since = int(last_event_id) if last_event_id.isdecimal() else await run_in_threadpool(here.head)
+    since = await run_in_threadpool(_heard, here, last_event_id)
     token, pause = token_of(request), request.app.state.pause
 
     async def goes_on() -> bool:
@@ -104,13 +106,22 @@ async def stream(
             since = sealed.number
             if sealed.event.kind in TOLD or _own(sealed, who):
                 quiet = 0
-                yield f"id: {sealed.number}\ndata: {_said(sealed)}\n\n"
+                yield f"id: {site.tickets.of(sealed.number)}\ndata: {_said(sealed)}\n\n"
         if len(found) == _AT_ONCE:
             continue
         quiet += 1
         if quiet % _BREATH == 0:
             yield "event: pulse\ndata: {}\n\n"  # without an id, so that resuming begins where it should
         await pause()
+
+
+def _heard(site: PagesSite, ticket: str) -> int:
+    """The number of the event that a browser heard last; that of the newest where it says none of this archive."""
+    head = site.head()
+    try:
+        return number if (number := site.tickets.number(ticket)) <= head else head
+    except Refused:
+        return head
 
 
 def _own(sealed: Sealed, who: Person) -> bool:
@@ -123,7 +134,6 @@ def _said(sealed: Sealed) -> str:
     event = sealed.event
     return json.dumps(
         {
-            "number": sealed.number,
             "kind": event.kind.value,
             "subject": event.subject,
             "who": event.who,

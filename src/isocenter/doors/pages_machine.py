@@ -88,7 +88,6 @@ def system(request: Request, site: SiteHere, who: Annotated[Person, needs("metri
         "waiting": machine.waiting(),
         "works": machine.again is not None,
         "disk": machine.disk(),
-        "events": here.head(),
     }
 
 

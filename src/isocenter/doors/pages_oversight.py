@@ -195,7 +195,7 @@ def audit(
     site: SiteHere,
     who: Annotated[Person, needs("oversight")],
     q: Annotated[str, Query(max_length=300)] = "",
-    before: Annotated[int, Query(ge=0, le=10**12)] = 0,
+    before: Annotated[str, Query(max_length=16)] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Any:
     """The journal, newest first, a page at a time; counts only for whoever may not read it."""

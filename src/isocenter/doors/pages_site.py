@@ -62,6 +62,7 @@ class PagesSite(Protocol):
     carding: Any  # `isocenter.site.carding.Carding`: generated cards of models
     showing: Any  # `isocenter.site.showing.Showing`: which maps may be shown
     likening: Any  # `isocenter.site.likening.Likening`: signed cases that look like one in hand
+    tickets: Any  # `isocenter.govern.tickets.Tickets`: names for entries of the journal
     audits: Any  # `isocenter.site.auditing.Auditing`: the journal as people read it
     rejecting: Any  # `isocenter.site.rejecting.Rejecting`: images out of use, back, and erased by two persons
     identities: Any  # `isocenter.site.identifying.Identifying`: patients merged, studies moved, and undone

@@ -190,8 +190,12 @@ def message(sealed: Sealed, words: str = "") -> bytes:
     return bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True))
 
 
-def fhir(sealed: Sealed, words: str = "") -> dict[str, Any]:
-    """The FHIR R4 AuditEvent of an entry, as plain JSON."""
+def fhir(sealed: Sealed, words: str = "", *, ticket: str = "") -> dict[str, Any]:
+    """The FHIR R4 AuditEvent of an entry, as plain JSON.
+
+    Args:
+        ticket: stands in the place of number and hash, for whoever may not hear of every entry.
+    """
     event, said = sealed.event, audited(sealed.event.kind)
     subtype = [{"system": _DCM, "code": said.type, "display": _TYPES[said.type]}] if said.type else []
     agent: dict[str, Any] = {
@@ -202,7 +206,7 @@ def fhir(sealed: Sealed, words: str = "") -> dict[str, Any]:
         agent["network"] = {"address": address, "type": "2"}
     told: dict[str, Any] = {
         "resourceType": "AuditEvent",
-        "id": f"event-{sealed.number}",
+        "id": f"event-{ticket or sealed.number}",
         "type": {"system": _DCM, "code": said.event, "display": _EVENTS[said.event]},
         "subtype": [*subtype, {"system": "urn:isocenter:event", "code": event.kind.value}],
         "action": said.action,
@@ -211,7 +215,8 @@ def fhir(sealed: Sealed, words: str = "") -> dict[str, Any]:
         "agent": [agent],
         "source": {"observer": {"display": _SOURCE}},
     }
-    details = [{"type": "entry", "valueString": str(sealed.number)}, {"type": "hash", "valueString": sealed.hash}]
+    seal = {} if ticket else {"entry": str(sealed.number), "hash": sealed.hash}
+    details = [{"type": name, "valueString": value} for name, value in seal.items()]
     if words:
         details.append({"type": "words", "valueString": words})
     entity: dict[str, Any] = {"detail": details}

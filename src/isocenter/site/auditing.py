@@ -10,13 +10,16 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from itertools import islice
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import Refused
 from isocenter.govern.heads import Head, checked, signed
 from isocenter.govern.policy import Person, may, must
+from isocenter.govern.tickets import Tickets
 from isocenter.record import Event, Kind, Sealed, canonical
 
 if TYPE_CHECKING:
@@ -101,11 +104,11 @@ _WORDS = {
     Kind.CONSENT_GIVEN: "recorded terms of use {consent}",
     Kind.CONSENT_WITHDRAWN: "recorded that consent was withdrawn",
     Kind.PSEUDONYMS_CHANGED: "changed a secret; older ones destroyed: {destroyed}",
-    Kind.AUDIT_EXPORTED: "took entries {first} to {last} of the journal out as {form}",
-    Kind.SCRUBBED: "read all {files} stored files and mended {mended}",
+    Kind.AUDIT_EXPORTED: "took entries of the journal out as {form}",
+    Kind.SCRUBBED: "read every stored file and mended {mended}",
     Kind.DAMAGE_FOUND: "met a damaged file ({what}): {digest}",
-    Kind.BACKED_UP: "made a backup of {entries} entries and {blobs} files",
-    Kind.RESTORED: "made the archive again from a backup, up to entry {entries} of {of}",
+    Kind.BACKED_UP: "made a backup",
+    Kind.RESTORED: "made the archive again from a backup",
     Kind.OBJECTS_REJECTED: "rejected images of it: {reason}",
     Kind.REJECTION_ENDED: "took the rejection {rejection} back: {reason}",
     Kind.PURGE_ASKED: "asked that what was rejected be erased: {reason}",
@@ -148,6 +151,7 @@ _WORDS = {
     Kind.GLASS_REVIEWED: "looked through what was opened in an emergency; rightly so: {justified}",
     Kind.WITHHELD: "did what is told later",
 }
+"""No sentence says how many entries or files the whole archive has: they grow with what machines find."""
 _BLIND = (
     Kind.PEER_DRAWN, Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_ASKED, Kind.DOUBLE_READ_LOCKED,
     Kind.DOUBLE_READ_SETTLED,
@@ -250,26 +254,29 @@ class Auditing:
     Args:
         hears: whether a person may hear of an entry yet; of one that they may not, its study is told.
         within: whether an entry is about the projects of a person; of one that is not, they are told nothing.
+        tickets: the names under which entries are told.
     """
 
     journal: Journal
     clock: Callable[[], datetime]
     hears: Callable[[Sealed, Person], bool] = lambda sealed, who: True
     within: Callable[[Sealed, Person], bool] = lambda sealed, who: True
+    tickets: Tickets = field(default_factory=lambda: Tickets(token_bytes(32)))
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._checked: tuple[datetime, dict[str, Any]] | None = None
 
-    def page(self, *, who: Person, q: str = "", before: int = 0, limit: int = 100) -> dict[str, Any]:
+    def page(self, *, who: Person, q: str = "", before: str = "", limit: int = 100) -> dict[str, Any]:
         """Entries, newest first; whoever may not read the journal gets counts by kind and no row.
 
         What a person may not hear of yet is no row and counts nowhere: how many entries there are, or whether one fits
-        a filter, would tell of a finding. `withheld` names the studies that have some, unless the filter asks for more
-        than a study and days.
+        a filter, would tell of a finding. An entry has a ticket therefore, and neither its number nor its hash, between
+        which gaps would show. `withheld` names the studies that have some, unless the filter asks for more than a
+        study and days.
 
         Args:
-            before: number of an entry: older ones only.
+            before: ticket of an entry: older ones only.
         """
         must(who, "oversight")
         query = query_of(q)
@@ -278,8 +285,9 @@ class Auditing:
             return {"rows": [], "counts": counts, "next": None, "looked": 0, "may_see_rows": False, "withheld": []}
         rows: list[dict[str, Any]] = []
         withheld: set[str] = set()
-        looked, at = 0, before
-        for sealed in self._entries(query, before):
+        at = self.tickets.number(before) if before else 0
+        looked = 0
+        for sealed in self._entries(query, at):
             if not self.hears(sealed, who):
                 if not (query.who or query.what or query.words) and query.fits(sealed.event):
                     withheld |= {sealed.event.subject} if self.within(sealed, who) else set()
@@ -296,8 +304,8 @@ class Auditing:
         else:
             at = 0
         return {
-            "rows": rows, "counts": None, "next": at or None, "looked": looked, "may_see_rows": True,
-            "withheld": sorted(withheld),
+            "rows": rows, "counts": None, "next": self.tickets.of(at) if at else None, "looked": looked,
+            "may_see_rows": True, "withheld": sorted(withheld),
         }  # fmt: skip
 
     def exported(self, *, who: Person, form: str, since: int = 0) -> Iterator[bytes]:
@@ -328,15 +336,18 @@ class Auditing:
             at = page[-1].number
 
     def events_fhir(self, subject: str, *, who: Person, limit: int) -> list[dict[str, Any]]:
-        """The newest entries about a subject (all where it is empty) as FHIR AuditEvents; itself an entry."""
+        """The newest entries about a subject (all where it is empty) as FHIR AuditEvents; itself an entry.
+
+        As on a page, none is told that the person may not hear of yet, and neither number nor hash of any.
+        """
         from isocenter.forms import audit
 
         must(who, "audit")
-        page = self.journal.since(subject=subject, limit=limit, newest_first=True)
-        page = [sealed for sealed in page if self.within(sealed, who)]
+        heard = (s for s in self.journal.each(subject=subject, newest_first=True) if self.hears(s, who))
+        page = list(islice(heard, limit))
         told = {"form": "fhir", "entries": len(page), "first": page[-1].number if page else 0}
         self.journal.append(Event(Kind.AUDIT_EXPORTED, self.clock(), who.name, subject, told))
-        return [audit.fhir(sealed, sentence(sealed.event)) for sealed in page]
+        return [audit.fhir(s, sentence(s.event), ticket=self.tickets.of(s.number)) for s in page]
 
     def sign_head(self, secret: bytes, *, who: Person) -> Head:
         """The end of the journal, signed, to be kept elsewhere."""
@@ -355,7 +366,11 @@ class Auditing:
         return found[0].hash if found and found[0].number == number else None
 
     def chain(self, *, who: Person) -> dict[str, Any]:
-        """Whether the journal is whole: walked anew, at most once in a few seconds."""
+        """Whether the journal is whole: walked anew, at most once in a few seconds.
+
+        How long it is nobody is told who may not hear of all of it yet; `isocenter verify` says so to whoever runs the
+        archive. Where it is broken, the entry is named.
+        """
         must(who, "oversight")
         with self._lock:
             now = self.clock()
@@ -364,12 +379,11 @@ class Auditing:
             return self._checked[1]
 
     def _walked(self) -> dict[str, Any]:
-        number, last = self.journal.head()
         try:
-            return {"whole": True, "entries": self.journal.verify(), "head": last, "broken": None}
+            self.journal.verify()
         except Refused as broken:
-            told = {"what": broken.what, "why": broken.why, "do": broken.do}
-            return {"whole": False, "entries": number, "head": last, "broken": told}
+            return {"whole": False, "broken": {"what": broken.what, "why": broken.why, "do": broken.do}}
+        return {"whole": True, "broken": None}
 
     def _entries(self, query: Query, before: int) -> Iterator[Sealed]:
         kinds = query.kinds if query.what else ()
@@ -383,8 +397,8 @@ class Auditing:
     def _row(self, sealed: Sealed) -> dict[str, Any]:
         event = sealed.event
         return {
-            "number": sealed.number, "time": event.time.isoformat(), "kind": event.kind.value, "who": event.who,
-            "subject": event.subject, "words": sentence(event), "hash": sealed.hash,
+            "ticket": self.tickets.of(sealed.number), "time": event.time.isoformat(), "kind": event.kind.value,
+            "who": event.who, "subject": event.subject, "words": sentence(event),
             "explains": bool(event.subject) and event.kind not in _BLIND and _is_uid(event.subject),
         }  # fmt: skip
 

@@ -304,8 +304,9 @@ class Disclosing:
             return self.sees(self.index.result(str(event.details["result"])), who)
         if event.kind in _OF_MACHINES or (event.kind in _TELLING and event.who != who.name):
             return self.free(event.subject, who)
-        if event.kind is Kind.INSTANCES_RECEIVED and set(event.details["series"]) <= set(self._made):
-            return self.free(event.subject, who)
+        if event.kind is Kind.INSTANCES_RECEIVED:
+            self._follow()  # this may be the first that is asked since they arrived
+            return not set(event.details["series"]) <= set(self._made) or self.free(event.subject, who)
         return True
 
     # ---- images that a machine made elsewhere
@@ -333,6 +334,20 @@ class Disclosing:
         rows = self.index.find(level, keys, **rest, without=without, reach=self.reach(who, "find"))
         touched = {self._made[series] for series in without}
         return [self._recounted(row, without, touched) for row in rows] if touched else rows
+
+    def counted(self, counts: Mapping[str, int], who: Person) -> dict[str, int]:
+        """How much the archive holds: to whoever reads, studies, series and images that they may know of.
+
+        What is kept beside images (results, bytes, entries of the journal) grows with what machines find.
+        """
+        if unbound(who):
+            return dict(counts)
+        without = self.withheld(who)
+        held = self.sieve(who, "find")
+        studies = [self.index.study(uid) for uid in {self._made[series] for series in without} if held(uid)]
+        lost = [s for study in studies for s in study.series if s.uid in without]
+        less = {"studies": 0, "series": len(lost), "instances": sum(len(s.instances) for s in lost)}
+        return {what: counts[what] - n for what, n in less.items()}
 
     def _recounted(self, row: dict[str, Any], without: frozenset[str], touched: set[str]) -> dict[str, Any]:
         if "StudyInstanceUID" not in row:

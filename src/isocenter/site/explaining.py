@@ -36,6 +36,7 @@ class Kept:
     hears: Callable[[Sealed], bool] = lambda sealed: True
     withheld: frozenset[str] = frozenset()
     state: Callable[[str], str] = lambda digest: "candidate"
+    numbered: bool = True  # whether the one who asks may know the numbers of entries: between them gaps would show
 
 
 def explain(kept: Kept, name: str) -> dict[str, Any]:
@@ -56,15 +57,15 @@ def explain(kept: Kept, name: str) -> dict[str, Any]:
         "asked": name,
         "about": about,
         "study": {"uid": study.uid, "patient": study.patient.id, "description": study.description},
-        "signatures": [_told(e) for e in events if e.event.kind in (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)],
+        "signatures": [_told(kept, e) for e in events if e.event.kind in (Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)],
         "results": [_result(kept, digest, result, study) for digest, result in _wanted(results, name)],
-        "events": [_told(e) for e in events],
+        "events": [_told(kept, e) for e in events],
     }
 
 
 def _study_of(kept: Kept, name: str) -> tuple[str, str]:
     if name.isdecimal() and len(name) < 12:
-        for sealed in kept.journal.since(int(name) - 1, limit=1):
+        for sealed in kept.journal.since(int(name) - 1, limit=1) if kept.numbered else ():
             if sealed.number == int(name) and sealed.event.subject and kept.hears(sealed):
                 return sealed.event.subject, f"event {name}: {sealed.event.kind}"
         raise NotFound(f"event {name}", "the journal has no event of that number about a study")
@@ -180,15 +181,15 @@ def _inputs(kept: Kept, result: Result, study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-def _told(sealed: Sealed) -> dict[str, Any]:
+def _told(kept: Kept, sealed: Sealed) -> dict[str, Any]:
     details = {k: v for k, v in sealed.event.details.items() if k not in ("instances", "credential")}
     if isinstance(named := sealed.event.details.get("instances"), list):
         details["instances"] = len(named)
+    seal = {"number": sealed.number, "hash": sealed.hash} if kept.numbered else {}
     return {
-        "number": sealed.number,
         "kind": sealed.event.kind.value,
         "time": sealed.event.time.isoformat(),
         "who": sealed.event.who,
         "details": details,
-        "hash": sealed.hash,
+        **seal,
     }

@@ -167,5 +167,5 @@ def _left(event: Event) -> dict[str, Any]:
         case Kind.COHORT_EXPORTED:
             row |= {"study": "", "objects": told.get("rows", 0), "permitted": str(told.get("form", ""))}
         case _:
-            row |= {"objects": told.get("entries", 0), "permitted": str(told.get("form", ""))}
+            row |= {"permitted": str(told.get("form", ""))}  # how many entries there are is not for readers
     return row

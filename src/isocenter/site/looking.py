@@ -177,7 +177,7 @@ class Looking:
         return self._cutter(of, at, lambda: volumes_of(of.series, self.blobs.kept)[0])
 
     def counts(self, *, who: Person) -> dict[str, int]:
-        """How much the archive holds, and how many of its files were found damaged and are not mended yet."""
+        """How much the archive holds, as far as the person may know of it, and how many files are damaged."""
         must(who, "find")
-        counted = self.index.counts(reach=self.projects.reach(who, "find"))
-        return counted | {"damaged": len(self.mending.damaged())}
+        counts = self.index.counts(reach=self.projects.reach(who, "find"))
+        return self._disclosing.counted(counts, who) | {"damaged": len(self.mending.damaged())}

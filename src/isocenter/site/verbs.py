@@ -17,6 +17,7 @@ from isocenter.errors import IsocenterError, Refused
 from isocenter.govern import people
 from isocenter.govern.oidc import Ended
 from isocenter.govern.policy import HOUSE, Person, Role, must
+from isocenter.govern.tickets import Tickets
 from isocenter.reading.confirmed import Experience
 from isocenter.reading.cutting import Cutter
 from isocenter.reading.pictures import Shelf
@@ -34,7 +35,7 @@ from isocenter.site.cohorting import Cohorting
 from isocenter.site.comparing import Comparing
 from isocenter.site.consenting import Consenting
 from isocenter.site.desk import Desk
-from isocenter.site.disclosing import Disclosing
+from isocenter.site.disclosing import Disclosing, unbound
 from isocenter.site.entering import Entrance
 from isocenter.site.escalating import Escalating
 from isocenter.site.exchanging import Exchanging
@@ -114,7 +115,8 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
             self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf
         )
         self.gating = Gating(self.index, self.journal, self.registry, self._disclosing, self.clock, self.shelf)
-        self.audits = Auditing(self.journal, self.clock, self._disclosing.hears, self.projects.hears)
+        self.tickets = Tickets(self.secret("journal tickets"))
+        self.audits = Auditing(self.journal, self.clock, self._disclosing.hears, self.projects.hears, self.tickets)
         self.preferences, self.staff = Preferences(self.journal, self.clock), Staff(self.index, self.journal)
         self.consents = Consenting(
             self.index,
@@ -146,7 +148,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         self.mending = Mending(self.database, self.blobs, self.index, self.journal, lambda: self.clock())
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
         self.sharing = Sharing(self.index, self.journal, self.blobs, self.clock, self.consents, self.projects.holds)
-        self.ledgers = Ledgering(self.journal, lambda: self.clock(), self.projects.hears)
+        self.ledgers = Ledgering(self.journal, lambda: self.clock(), self._disclosing.hears)
         self.federation = Federating(self.journal, self.clock)
         self.teaching = Teaching(
             self.index, self.journal, self.blobs, self._disclosing, self.consents, lambda: self.clock()
@@ -264,7 +266,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
             sees=lambda result: self._disclosing.sees(result, who),
             hears=lambda sealed: self._disclosing.hears(sealed, who),
             withheld=self._disclosing.withheld(who),
-            state=lambda digest: self._disclosing.gates().of(digest).state,
+            state=lambda digest: self._disclosing.gates().of(digest).state, numbered=unbound(who),
         )  # fmt: skip
         return explain(kept, id)
 

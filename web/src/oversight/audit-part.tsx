@@ -7,7 +7,8 @@ import { address, setQuery } from "../router";
 import { Explained } from "./explained";
 
 interface Entry {
-  number: number;
+  /** Its name: the numbers of entries are not told, since the gaps between them would tell what is withheld. */
+  ticket: string;
   time: string;
   kind: string;
   who: string;
@@ -19,7 +20,7 @@ interface Entry {
 interface Journal {
   rows: Entry[];
   counts: Record<string, number> | null;
-  next: number | null;
+  next: string | null;
   looked: number;
   /** Studies with entries that may not be heard of yet. */
   withheld: string[];
@@ -28,8 +29,6 @@ interface Journal {
 
 interface Chain {
   whole: boolean;
-  entries: number;
-  head: string;
   broken: { what: string; why: string; do: string } | null;
 }
 
@@ -37,17 +36,17 @@ const wanted = () => address.value.searchParams.get("q") ?? "";
 
 /** The journal as people read it: a sentence an entry, newest first. */
 export function AuditPart() {
-  const [before, setBefore] = useState<number[]>([0]);
-  const at = useRef(0);
+  const [before, setBefore] = useState([""]);
+  const at = useRef("");
   at.current = before[before.length - 1]!;
   const source = useRef<Source<Journal>>(null);
-  source.current ??= new Source((abort) => ask<Journal>(`/api/audit?${new URLSearchParams({ q: wanted(), before: String(at.current) })}`, { abort, deadline_s: 60 }));
+  source.current ??= new Source((abort) => ask<Journal>(`/api/audit?${new URLSearchParams({ q: wanted(), before: at.current })}`, { abort, deadline_s: 60 }));
   const chain = useRef<Source<Chain>>(null);
   chain.current ??= new Source((abort) => ask<Chain>("/api/audit/chain", { abort, deadline_s: 120 }));
   const [explained, setExplained] = useState<string>("");
   const q = wanted();
   useEffect(() => void chain.current!.load(), []);
-  useEffect(() => setBefore([0]), [q]);
+  useEffect(() => setBefore([""]), [q]);
   useEffect(() => void source.current!.load(), [q, at.current]);
   return (
     <>
@@ -62,13 +61,13 @@ export function AuditPart() {
             {told.withheld.length > 0 && <Withheld studies={told.withheld} />}
             <table class="plain wide log">
               <caption class="hidden">Entries of the journal, newest first</caption>
-              <thead><tr><th scope="col">Entry</th><th scope="col">When</th><th scope="col">What happened</th><th scope="col">About</th><th scope="col"><span class="hidden">Explain</span></th></tr></thead>
+              <thead><tr><th scope="col">When</th><th scope="col">What happened</th><th scope="col">About</th><th scope="col"><span class="hidden">Explain</span></th></tr></thead>
               <tbody>
                 {told.rows.map((row) => (
-                  <tr key={row.number}>
-                    <td class="num id">{row.number}</td><td class="id">{row.time.slice(0, 19).replace("T", " ")}</td><td>{row.words}</td>
+                  <tr key={row.ticket}>
+                    <td class="id">{row.time.slice(0, 19).replace("T", " ")}</td><td>{row.words}</td>
                     <td class="id about">{row.subject}</td>
-                    <td>{row.explains && <button type="button" class="quiet" data-explain onClick={() => setExplained(String(row.number))}>Explain <Key of="E" /></button>}</td>
+                    <td>{row.explains && <button type="button" class="quiet" data-explain onClick={() => setExplained(row.subject)}>Explain <Key of="E" /></button>}</td>
                   </tr>
                 ))}
               </tbody>
@@ -100,8 +99,8 @@ function ChainMark({ of }: { of: Source<Chain> }) {
   const state = of.state.value;
   if (state.at === "loading") return <span class="chain muted" role="status">Walking the chain of hashes</span>;
   if (state.at === "failed") return <span class="chain muted" role="status">The chain could not be walked: {state.trouble.what}</span>;
-  const { whole, entries, broken } = state.value;
-  if (whole) return <span class="chain" role="status"><span class="fine" aria-hidden="true">✓</span> chain unbroken over {entries.toLocaleString("en")} entries</span>;
+  const { whole, broken } = state.value;
+  if (whole) return <span class="chain" role="status"><span class="fine" aria-hidden="true">✓</span> chain unbroken from the first entry to the last</span>;
   return <span class="chain now" role="alert"><span aria-hidden="true">⬢</span> <span class="hidden">Important:</span> {broken!.what}: {broken!.why}. {broken!.do}</span>;
 }
 

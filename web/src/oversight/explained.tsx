@@ -9,7 +9,7 @@ import { number, unit } from "../words";
 interface Chain {
   about: string;
   study: { uid: string; patient: string; description: string };
-  signatures: { number: number; time: string; who: string; details: Record<string, unknown> }[];
+  signatures: { time: string; who: string; details: Record<string, unknown> }[];
   results: {
     id: string;
     outcome: string;
@@ -21,7 +21,7 @@ interface Chain {
     code: string;
     inputs: { series: string; modality: string; images: number; still_as_received: boolean }[];
   }[];
-  events: { number: number; kind: string; time: string; who: string; details: Record<string, unknown> }[];
+  events: { kind: string; time: string; who: string; details: Record<string, unknown> }[];
 }
 
 /** From a printed number back to its sender: report, finding, result, model, series, and who sent the images. */
@@ -42,7 +42,7 @@ function Steps({ told }: { told: Chain }) {
   return (
     <ol class="steps">
       <li><strong>Asked</strong> {told.about} · study <a href={to.study(told.study.uid)}>{told.study.description || told.study.uid}</a></li>
-      {told.signatures.map((one) => <li key={one.number}><strong>Signed</strong> by {one.who}, {stamp(one.time)} <span class="id">report {String(one.details.report ?? "").slice(0, 12)}</span></li>)}
+      {told.signatures.map((one) => <li key={one.time}><strong>Signed</strong> by {one.who}, {stamp(one.time)} <span class="id">report {String(one.details.report ?? "").slice(0, 12)}</span></li>)}
       {told.results.map((one) => (
         <li key={one.id}>
           <strong>{one.said_by.kind === "machine" ? "◇ Machine" : "● Person"}</strong> {one.said_by.name} {one.said_by.version}, {stamp(one.made)}: {one.outcome} <span class="id">{one.id.slice(0, 12)}{one.replaces && ` replaces ${one.replaces.slice(0, 12)}`}</span>
@@ -51,7 +51,7 @@ function Steps({ told }: { told: Chain }) {
           {one.inputs.map((read) => <div key={read.series} class="muted">read {read.images} {read.modality} images, {read.still_as_received ? "still as they were received" : "not all of them are held any more"}</div>)}
         </li>
       ))}
-      {sent.map((one) => <li key={one.number}><strong>Sent</strong> by {one.who}, {stamp(one.time)}: {String(one.details.instances ?? "?")} images <span class="id">entry {one.number}</span></li>)}
+      {sent.map((one) => <li key={one.time + one.who}><strong>Sent</strong> by {one.who}, {stamp(one.time)}: {String(one.details.instances ?? "?")} images</li>)}
     </ol>
   );
 }

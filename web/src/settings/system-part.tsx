@@ -9,7 +9,6 @@ interface System {
   waiting: number;
   works: boolean;
   disk: { total: number; free: number } | null;
-  events: number;
 }
 
 const GB = 1e9;
@@ -22,17 +21,15 @@ export function SystemPart() {
   useEffect(() => void system.load(), []);
   return (
     <Shown of={system} what="how the server does">
-      {({ version, counts, waiting, works, disk, events }) => (
+      {({ version, counts, waiting, works, disk }) => (
         <section aria-labelledby="system">
           <h2 id="system">This server</h2>
           <dl class="facts">
             <div><dt>Version</dt><dd>Isocenter {version}</dd></div>
             <div><dt>Queue</dt><dd>{works ? `${waiting} jobs wait or run` : "no worker listens here: this server only shows"}</dd></div>
             <div><dt>Disk</dt><dd>{disk ? `${Math.round((1 - disk.free / disk.total) * 100)} % full, ${(disk.free / GB).toFixed(1)} GB free of ${(disk.total / GB).toFixed(0)} GB` : "unknown, because the archive lies in no folder of this machine"}</dd></div>
-            <div><dt>Archive</dt><dd>{counts.studies} studies, {counts.series} series, {counts.instances} images, {((counts.bytes ?? 0) / GB).toFixed(2)} GB; {counts.results} results</dd></div>
-            <div><dt>Set aside</dt><dd>{counts.set_aside} images came under a known identity with other content, and wait for a person</dd></div>
+            <div><dt>Archive</dt><dd>{counts.studies} studies, {counts.series} series, {counts.instances} images</dd></div>
             <div><dt>Damaged</dt><dd>{counts.damaged ? <strong role="alert">{counts.damaged} stored files are not what was stored: mend them with isocenter scrub --copy</strong> : "no stored file was met that is not what was stored"}</dd></div>
-            <div><dt>Journal</dt><dd>{events} entries</dd></div>
             <div><dt>Last backup tested</dt><dd class="muted">unknown, because no backup is told to this server</dd></div>
             <div><dt>Interface</dt><dd><a href="/api/openapi.json" target="_blank" rel="noopener">OpenAPI description, as JSON</a></dd></div>
           </dl>

@@ -1,0 +1,58 @@
+"""Names for entries of the journal that tell nothing of how many there are.
+
+An entry has its place in the chain as its number. Whoever may not hear of every entry yet would read from the gaps
+between the numbers that they do see how many were made in between, and a machine that found something makes more of
+them. A ticket is the number under a secret of the archive: it leads back to the entry and tells no order.
+
+Source of the construction: Luby and Rackoff, How to construct pseudorandom permutations, SIAM J Comput 17(2), 1988.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from isocenter.errors import Refused
+
+__all__ = ["Tickets"]
+
+_ROUNDS = 4
+_HALF = 4  # bytes of each half of a number
+
+
+class Tickets:
+    """The tickets of one archive.
+
+    Args:
+        secret: of the archive; under another one the same numbers have other tickets.
+
+    >>> tickets = Tickets(b"a secret")
+    >>> tickets.number(tickets.of(7))
+    7
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = blake2b(secret, digest_size=32, person=b"journal tickets").digest()
+
+    def of(self, number: int) -> str:
+        """The ticket of an entry's number (0 to 2**64 - 1): 16 hexadecimal digits."""
+        left, right = divmod(number, 1 << 8 * _HALF)
+        for turn in range(_ROUNDS):
+            left, right = right, left ^ self._mixed(turn, right)
+        return f"{left:08x}{right:08x}"
+
+    def number(self, ticket: str) -> int:
+        """The number behind a ticket.
+
+        Raises:
+            Refused: the text is no ticket of any archive.
+        """
+        if len(ticket) != 4 * _HALF or set(ticket) - set("0123456789abcdef"):
+            raise Refused(f"the ticket '{ticket:.20}'", "it is not 16 hexadecimal digits", "load the page again")
+        left, right = int(ticket[:8], 16), int(ticket[8:], 16)
+        for turn in reversed(range(_ROUNDS)):
+            left, right = right ^ self._mixed(turn, left), left
+        return (left << 8 * _HALF) + right
+
+    def _mixed(self, turn: int, half: int) -> int:
+        said = blake2b(half.to_bytes(_HALF), digest_size=_HALF, key=self._key, salt=bytes([turn]))
+        return int.from_bytes(said.digest())
