@@ -29,7 +29,7 @@ def test_what_is_given_goes_before_the_environment_and_that_before_what_is_shipp
     [
         ({"port": "abc"}, "ISOCENTER_PORT=abc: input should be a valid integer"),
         ({"port": 70000}, "ISOCENTER_PORT=70000: input should be less than or equal to 65535. As shipped it is 8042."),
-        ({"workers": "0"}, "ISOCENTER_WORKERS=0: input should be greater than or equal to 1. As shipped it is 2."),
+        ({"workers": "-1"}, "ISOCENTER_WORKERS=-1: input should be greater than or equal to 0. As shipped it is 2."),
         ({"demo": "perhaps"}, "ISOCENTER_DEMO=perhaps: input should be a valid boolean"),
     ],
 )

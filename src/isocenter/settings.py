@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     oidc_roles: str = Field("", description="Which value of the claim gives which role: radiologists=reader,it=admin.")
     oidc_claim: str = Field("groups", description="The claim that gives the role, with dots into objects.")
     oidc_name: str = Field("preferred_username", description="The claim that is shown as the account's name.")
-    workers: int = Field(2, ge=1, description="Analyses that run at the same time: one a core of a small machine.")
+    workers: int = Field(2, ge=0, description="Analyses that run at the same time: one a core of a small machine.")
     quiet_s: float = Field(0.4, ge=0, description="A study is analysed when nothing has arrived for it for so long.")
     workitem_lease_min: float = Field(
         240, ge=0, description="Silence after which the performer of a work item counts as gone; 0: it keeps its claim."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +78,32 @@ def test_a_file_that_is_no_analysis_is_refused(
         (tmp_path / name).write_text(text, "utf-8")
     with pytest.raises((NotFound, Refused), match=refusal):
         CliRunner().invoke(app, ["check", str(tmp_path / name)], catch_exceptions=False)
+
+
+def test_words_tell_studies_and_series_apart_and_no_more_than_what_was_asked_of_these_images(tmp_path: Path) -> None:
+    for number, data in enumerate([*balls.patient().files[:4], chest.patient().files[0]]):
+        (tmp_path / f"{number}").write_bytes(data)
+    told = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "image_quality"]).stdout.splitlines()
+    heads = [line for line in told if re.search(r"\d\.\d+\.\d+$", line)]
+    assert len(heads) == 2 and "Number of grey levels" in "\n".join(told)
+    assert not any(unit in line for line in told for unit in ("{arbitrary}", "{counts}", "{ratio}")), told
+    told = CliRunner().invoke(app, ["why", str(tmp_path)]).stdout.splitlines()
+    assert [line for line in told if re.search(r"\d\.\d+\.\d+$", line)] == heads
+
+
+def test_of_analyses_of_other_images_only_their_number_is_told(tmp_path: Path) -> None:
+    (tmp_path / "film.dcm").write_bytes(balls.patient().files[0])
+    told = CliRunner().invoke(app, ["analyse", str(tmp_path)]).stdout
+    assert re.search(r"\d+ of \d+ analyses need images that are not here: `isocenter why .*` tells", told)
+    assert "needs mammogram" not in told and "because needs" not in told
+    assert "needs mammogram" in CliRunner().invoke(app, ["why", str(tmp_path)]).stdout
+
+
+def test_a_folder_without_images_and_one_whose_images_are_all_refused_are_told_apart(tmp_path: Path) -> None:
+    for command in ("analyse", "why"):
+        with pytest.raises(Refused, match="there is no image in it"):
+            CliRunner().invoke(app, [command, str(tmp_path)], catch_exceptions=False)
+    (tmp_path / "letter.txt").write_text("Dear colleague")
+    for command in ("analyse", "why"):
+        with pytest.raises(Refused, match="what was wrong with each file stands above"):
+            CliRunner().invoke(app, [command, str(tmp_path)], catch_exceptions=False)

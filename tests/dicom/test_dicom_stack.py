@@ -54,7 +54,7 @@ def test_any_missing_slice_inside_is_found_and_named(count: int, data: st.DataOb
 
 
 def test_a_gap_of_several_slices_is_proved_with_numbers() -> None:
-    with pytest.raises(NotAVolume, match="slice 41-43 missing: gap of 20 mm where 5 mm"):
+    with pytest.raises(NotAVolume, match="slices 41 to 43 missing: gap of 20 mm where 5 mm"):
         stacks([frame(5.0 * n) for n in range(60) if n not in (40, 41, 42)])
 
 

@@ -24,7 +24,7 @@ def refusal(files: list[bytes]) -> str:
 def test_the_network_lost_four_slices() -> None:
     """A thorax of 60 slices arrives with 56: tumour volumes computed over the hole would be wrong by a fifth."""
     files = [made.made(n, ImagePositionPatient=[0, 0, 5.0 * n]) for n in range(1, 61) if n not in (41, 42, 43, 44)]
-    assert "slice 41-44 missing: gap of 25 mm where 5 mm" in refusal(files)
+    assert "slices 41 to 44 missing: gap of 25 mm where 5 mm" in refusal(files)
 
 
 def test_the_converter_wrote_zero_spacing() -> None:

@@ -261,7 +261,8 @@ class Need:
         if self.at_most is not None:
             parts.append(f"at most {self.at_most} image{'s' if self.at_most > 1 else ''}")
         if self.axis:
-            parts.append(f"a {self.axis.replace('_', ' ')} axis")
+            article = "an" if self.axis[0] in "aeiou" else "a"
+            parts.append(f"{article} {self.axis.replace('_', ' ')} axis")
         if self.velocity:
             parts.append("velocity in the phase of the images")
         if self.slice_mm:

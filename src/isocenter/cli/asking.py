@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,12 +64,14 @@ def analyse(
     with screen.progress("analysing") as told:
         if Path(what).exists():
             with _opened(Path(what), wrap, mask or [], modality) as held:
-                done = _of_path(Path(what), held, names, parameters, out, told, screen)
+                done, studies = _of_path(Path(what), held, names, parameters, out, told, screen), held.studies
         else:
             _must_be_a_study(what)
-            done = _of_study(what, names, parameters, out, folder, told)
+            done, studies = _of_study(what, names, parameters, out, folder, told)
     screen.answer([answer(r) for r in done])
-    _show(screen, done)
+    for study in studies:
+        _head(screen, study, studies)
+        _show(screen, [r for r in done if r.study_uid == study.uid], study, what, every=bool(names))
 
 
 def _names(only: list[str]) -> list[str]:
@@ -124,6 +127,29 @@ def _opened(path: Path, wrap: str, masks: list[Path], modality: str) -> Any:
     return read_folder(path, wrap=wrapper_of(wrap) if wrap else None)
 
 
+def _some_studies(path: Path, held: Any, screen: Any) -> Sequence[Any]:
+    """The studies at a path; what was left out is told.
+
+    Raises:
+        Refused: there is none.
+    """
+    from isocenter.errors import Refused
+
+    for name, reason in held.rejected:
+        screen.warn(f"{name}: {reason}")
+    if not held.studies and held.rejected:
+        raise Refused(
+            f"'{path}'", "nothing in it can be analysed: what was wrong with each file stands above",
+            "mend what is told, or give another folder",
+        )  # fmt: skip
+    if not held.studies:
+        raise Refused(
+            f"'{path}'", "there is no image in it", "give a folder with DICOM files, or --wrap DX for JPEG radiographs"
+        )
+    studies: Sequence[Any] = held.studies
+    return studies
+
+
 def _of_path(
     path: Path, held: Any, names: list[str], parameters: dict[str, Any], out: Path | None, told: Any, screen: Any
 ) -> list[Any]:
@@ -132,21 +158,13 @@ def _of_path(
     from isocenter.analysis.run import Request, run_apart
     from isocenter.app import now
     from isocenter.cli.written import write_out
-    from isocenter.errors import Refused
     from isocenter.record import Origin, Outcome, Result
     from isocenter.site.loading import Loading
 
     registry, shelf = discover(), settings().models
     chosen = [registry.get(n) for n in names] if names else list(registry.analyses.values())
-    for name, reason in held.rejected:
-        screen.warn(f"{name}: {reason}")
-    if not held.studies:
-        raise Refused(
-            f"'{path}'", f"no DICOM image was found in it ({len(held.rejected)} files refused)",
-            "give a folder with DICOM files, or --wrap DX for JPEG radiographs",
-        )  # fmt: skip
     results: list[Result] = []
-    for study in held.studies:
+    for study in _some_studies(path, held, screen):
         earlier = earlier_of(study, held.studies)
         planned = plan(chosen, study, earlier)
         for number, binding in enumerate(planned.bindings):
@@ -167,7 +185,7 @@ def _of_path(
 
 def _of_study(
     uid: str, names: list[str], parameters: dict[str, Any], out: Path | None, folder: Path | None, told: Any
-) -> list[Any]:
+) -> tuple[list[Any], tuple[Any, ...]]:
     from isocenter.cli.written import write_out
     from isocenter.site.verbs import HOUSE
 
@@ -177,26 +195,59 @@ def _of_study(
             for name in names or [""]
             for one in held.site.analyse(uid, who=HOUSE, only=name, parameters=parameters, told=told)
         ]
+        study = held.site.study(uid, who=HOUSE)
         if out is not None:
-            study = held.site.study(uid, who=HOUSE)
             for _, result in done:
                 blobs = {m.digest: held.site.blobs.kept(m.digest) for m in result.maps}
                 write_out(out, study, result, blobs, held.site.blobs.kept, held.site.shelf)
-    return [result for _, result in done]
+    return [result for _, result in done], (study,)
 
 
-def _show(screen: Any, results: list[Any]) -> None:
+def _head(screen: Any, study: Any, studies: Sequence[Any]) -> None:
+    """Which study is spoken of, where there are several."""
+    from isocenter.cli.screen import person
+
+    if len(studies) > 1:
+        words = (str(study.date or "no date"), person(study.patient), study.description, study.uid)
+        screen.say(("" if study is studies[0] else "\n") + ", ".join(w for w in words if w))
+
+
+def _named(name: str, uids: Sequence[str], study: Any) -> str:
+    """An analysis with the one series that it read, by which two answers of it are told apart."""
+    from isocenter.forms.words import one_line
+
+    read = [s for s in study.series if s.uid in uids]
+    if len(read) != 1 or len(study.series) == 1:
+        return name
+    words = " ".join(one_line(str(w)) for w in (read[0].number, read[0].modality, read[0].description) if w is not None)
+    return f"{name}, series {words}".rstrip()
+
+
+def _show(screen: Any, results: list[Any], study: Any, what: str, *, every: bool) -> None:
+    """Results in words; of analyses that found no series only how many, unless each was asked for by name."""
+    from isocenter.forms.words import number
+    from isocenter.record import Outcome
+
+    others = [r for r in results if r.outcome is Outcome.DECLINED and not r.receipt.series and not every]
     for result in results:
-        screen.say(f"{result.origin.name} {result.origin.version}: {result.outcome.value}")
+        if result in others:
+            continue
+        title = _named(f"{result.origin.name} {result.origin.version}", result.receipt.series, study)
+        screen.say(f"{title}: {result.outcome.value}")
         for reason in result.reasons:
-            screen.say(f"   because {reason}")
+            screen.say(f"   {'because ' if result.outcome is Outcome.DECLINED else ''}{reason}")
         for finding in result.findings:
             certainty = "" if finding.certainty is None else f" (certainty {finding.certainty:.2f})"
             screen.say(f"   {finding.words or finding.what}{certainty}")
             for m in finding.measurements:
-                screen.say(f"      {m.what} {m.value:.4g} {m.unit}")
+                screen.say(f"      {m.what} {number(m.value, m.unit)}")
         for m in result.measurements:
-            screen.say(f"   {m.what} {m.value:.4g} {m.unit}")
+            screen.say(f"   {m.what} {number(m.value, m.unit)}")
+    if others:
+        screen.say(
+            f"{len(others)} of {len(others) + len({r.origin.name for r in results if r not in others})} analyses need"
+            f" images that are not here: `isocenter why {what}` tells of each what it lacks"
+        )
 
 
 @app.command()
@@ -211,42 +262,42 @@ def why(
     screen = Screen(as_json)
     if not Path(study).exists():
         _must_be_a_study(study)
-    rows = _why_path(Path(study)) if Path(study).exists() else _why_study(study, folder)
+    studies, rows = _why_path(Path(study), screen) if Path(study).exists() else _why_study(study, folder)
     screen.answer({"study": study, "analyses": rows})
-    for row in rows:
-        screen.say(f"{row['analysis']}: {row['answer']}")
-        for reason in row["reasons"]:
-            screen.say(f"   {reason}")
+    for one in studies:
+        _head(screen, one, studies)
+        for row in (r for r in rows if r["study"] == one.uid):
+            screen.say(f"{_named(row['analysis'], row['series'], one)}: {row['answer']}")
+            for reason in row["reasons"]:
+                screen.say(f"   {reason}")
 
 
-def _why_study(uid: str, folder: Path | None) -> list[dict[str, Any]]:
+def _why_study(uid: str, folder: Path | None) -> tuple[Sequence[Any], list[dict[str, Any]]]:
     from isocenter.site.verbs import HOUSE
 
     with house(folder) as held:
-        rows: list[dict[str, Any]] = held.site.why(uid, who=HOUSE)
-        return rows
+        rows = [{"study": uid, **row} for row in held.site.why(uid, who=HOUSE)]
+        return (held.site.study(uid, who=HOUSE),), rows
 
 
-def _studies_of(path: Path) -> tuple[Any, ...]:
-    from isocenter.site.loading import read_folder
-
-    with read_folder(path) as held:
-        return held.studies
-
-
-def _why_path(path: Path) -> list[dict[str, Any]]:
+def _why_path(path: Path, screen: Any) -> tuple[Sequence[Any], list[dict[str, Any]]]:
     from isocenter.analysis.plan import earlier_of, plan
     from isocenter.analysis.registry import discover
+    from isocenter.site.loading import read_folder
 
-    rows = []
-    studies = _studies_of(path)
+    rows: list[dict[str, Any]] = []
+    with screen.progress("reading"), read_folder(path) as held:
+        studies = _some_studies(path, held, screen)
     for study in studies:
         planned = plan(discover().analyses.values(), study, earlier_of(study, studies))
-        rows += [{"analysis": b.analysis, "answer": "can run", "reasons": []} for b in planned.bindings]
-        rows += [
-            {"analysis": d.analysis, "answer": "declined", "reasons": list(d.sentences())} for d in planned.declined
-        ]
-    return rows
+        for b in planned.bindings:
+            series = [uid for uids in b.series.values() for uid in uids]
+            row = {"study": study.uid, "analysis": b.analysis, "answer": "can run", "reasons": [], "series": series}
+            rows.append(row)
+        for d in planned.declined:
+            said = {"answer": "declined", "reasons": list(d.sentences()), "series": []}
+            rows.append({"study": study.uid, "analysis": d.analysis, **said})
+    return studies, rows
 
 
 def _importable(name: str) -> str:

@@ -137,6 +137,7 @@ def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]
         "ledger": ledger,
         "analyses": {answer: runs[answer] for answer in ("found", "none", "declined", "waiting")},
         "declined": [{"reason": reason, "times": n} for reason, n in reasons.most_common(10)],
+        "declined_for_other_reasons": max(len(reasons) - 10, 0),
         "of_other_images": runs["of other images"],
         "drafts": drafts,
         "top": [
@@ -179,4 +180,6 @@ def show(screen: Any, closing: dict[str, Any]) -> None:
         screen.table(
             "\nDeclined, because", ("times", "reason"), [(r["times"], r["reason"]) for r in closing["declined"]]
         )
+    if more := closing["declined_for_other_reasons"]:
+        screen.say(f"and for {more} other reasons")
     screen.say("\n`isocenter why STUDY` tells of each analysis why it declined.")

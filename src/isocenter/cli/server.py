@@ -37,6 +37,8 @@ def demo(
     screen = Screen(as_json)
     started = time.monotonic()
     chosen = settings(folder or Path("isocenter-demo"), port=port, dicom_port=dicom_port, demo=data is None)
+    if not headless:
+        _must_be_free(chosen)
     house = open_house(chosen, server=True)
     try:
         house.first_person()

@@ -244,8 +244,8 @@ def _must_be_regular(depth: npt.NDArray[np.float64]) -> None:
         for n, step in enumerate(steps):
             many = round(float(step) / usual) - 1
             if n in wide and many >= 1:
-                which = f"{number + 1}" if many == 1 else f"{number + 1}-{number + many}"
-                said.append(f"slice {which} missing: gap of {step:g} mm where {usual:g} mm")
+                which = f"slice {number + 1}" if many == 1 else f"slices {number + 1} to {number + many}"
+                said.append(f"{which} missing: gap of {step:g} mm where {usual:g} mm")
             number += max(many, 0) + 1
         if said:
             raise NotAVolume(

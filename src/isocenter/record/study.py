@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-__all__ = ["Instance", "Patient", "Series", "Study"]
+from isocenter.errors import NotFound
+
+__all__ = ["Instance", "Patient", "Series", "Study", "no_study"]
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,8 @@ class Study:
     def instance_count(self) -> int:
         """Number of instances in all series."""
         return sum(len(s.instances) for s in self.series)
+
+
+def no_study(uid: str) -> NotFound:
+    """Said to whoever asks for a study that is not here, or that is none of theirs: the same words for both."""
+    return NotFound(f"study {uid:.64}", "the archive has none of that UID", "look it up in the list of studies")

@@ -91,7 +91,8 @@ def _study_of_digest(kept: Kept, name: str) -> tuple[str, str]:
                 return sealed.event.subject, key
         if name.startswith("2.25.") and _tracks(kept, sealed, name) and kept.hears(sealed):
             return sealed.event.subject, "finding"
-    raise NotFound(f"'{name}'", "no report, result, finding, study, image or event has that name")
+    raise NotFound(f"'{name}'", "no report, result, finding, study, image or event has that name",
+                   "take one that `isocenter open STUDY` or `isocenter explain STUDY` shows")  # fmt: skip
 
 
 _SPEAKING = (Kind.RESULT_MADE, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)

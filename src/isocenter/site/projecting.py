@@ -21,6 +21,7 @@ from isocenter.govern import projects as rules
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.record import Event, Kind, Sealed
 from isocenter.record.project import EVERYBODY, ORDER, PATIENT, STEP, WORKITEM, Reach
+from isocenter.record.study import no_study
 
 if TYPE_CHECKING:
     from isocenter.store.homes import Homes
@@ -205,7 +206,7 @@ class Projects:
         role = rules.role_in(known, who, self.home(study_uid))
         glass = rules.glass_of(known, who, study_uid, self.clock())
         if (role is None and glass is None) or not self._is_here(study_uid, known, who):
-            raise NotFound(f"study {study_uid:.64}", "the archive has none of that UID")
+            raise no_study(study_uid)
         only = rules.only_of(role) if role is not None else frozenset()
         return replace(who, only=only | rules.GLASS if glass is not None else only)
 
@@ -302,7 +303,7 @@ class Projects:
         if project not in known.about:
             raise _no_project(project)
         if not self.homes.known((study_uid,)):
-            raise NotFound(f"study {study_uid:.64}", "the archive has none of that UID")
+            raise no_study(study_uid)
         if was == project and self.sealing is not None and self.sealing.follow(study_uid):
             return
         if was == project or len(reason.strip()) < 3:
@@ -335,7 +336,7 @@ class Projects:
         must(who, "glass")
         known, now = self.known(), self.clock()
         if not self.homes.known((uid,)):
-            raise NotFound(f"study {uid:.64}", "the archive has none of that UID")
+            raise no_study(uid)
         if self.holds(uid, who, "study"):
             raise WrongState("a study that you may see", "nothing has to be broken for it", "open it")
         home = self.home(uid)

@@ -17,6 +17,7 @@ from isocenter.govern.policy import Person, Role, may, must
 from isocenter.reading import consultation, double_reading, followup, peer
 from isocenter.reading.session import machine_of
 from isocenter.record import Event, Kind, Outcome, Patient, Sealed, Study
+from isocenter.record.study import no_study
 from isocenter.site.logbook import Logbook
 
 if TYPE_CHECKING:
@@ -328,7 +329,7 @@ class Reviewing:
         must(who, "followup", id)
         asked = self._as_now(self._followup(id, who))
         if not self.holds(study_uid, who, "followup"):
-            raise NotFound(f"study {study_uid:.64}", "the archive has none of that UID")
+            raise no_study(study_uid)
         study = self.index.study(study_uid)
         mine = [study] if self.together(asked.study, study_uid) else []
         found = next(iter(followup.matches([replace(asked, completed="", closed="")], mine)), None)
@@ -394,7 +395,7 @@ class Reviewing:
         """Say something about a view of a study, or answer in a thread."""
         must(who, "consult", view.study)
         if not self.holds(view.study, who, "consult"):
-            raise NotFound(f"study {view.study:.64}", "the archive has none of that UID")
+            raise no_study(view.study)
         self._must_show(view)
         event = consultation.remark(view, words, who.name, self.clock(), thread=thread, known=self._known(view.study))
         self.journal.append(event)

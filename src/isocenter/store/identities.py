@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from isocenter.errors import NotFound, Refused, WrongState
 from isocenter.record.event import Sealed
+from isocenter.record.study import no_study
 from isocenter.store import tables as t
 from isocenter.store.arrivals import drop_if_empty, patient_columns
 from isocenter.store.blobs import Blobs
@@ -112,7 +113,7 @@ def _rehome(
         columns = [t.study.c[name] for name in _OF_STUDY]
         was = connection.execute(sa.select(*columns).where(mine)).mappings().first()
         if was is None:
-            raise NotFound(f"study {uid:.64}", "the archive has none of that UID")
+            raise no_study(uid)
         before.add((was["patient_id"], was["issuer"]))
         row = {"study_uid": uid, "event": event, "was": json.dumps(dict(was), sort_keys=True)}
         connection.execute(t.rehomed.insert(), row)

@@ -16,7 +16,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.record.plain import from_plain
 from isocenter.record.project import Reach
 from isocenter.record.result import Result
-from isocenter.record.study import Instance, Patient, Series, Study
+from isocenter.record.study import Instance, Patient, Series, Study, no_study
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
@@ -167,7 +167,7 @@ class Index:
             level = self._remembered.level(connection)
             row = connection.execute(sa.select(t.study).where(t.study.c.uid == uid)).mappings().first()
             if row is None:
-                raise NotFound(f"study {uid:.64}", "the archive has none of that UID")
+                raise no_study(uid)
             of: dict[str, list[Instance]] = {}
             in_order = (table.c.number.is_(None), table.c.number, table.c.sop_uid)
             query = sa.select(table).where(table.c.study_uid == uid).order_by(*in_order)
