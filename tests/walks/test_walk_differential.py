@@ -117,7 +117,7 @@ needs_dcmtk = pytest.mark.skipif(not shutil.which("dcmdump"), reason="DCMTK is n
 
 @pytest.mark.peer
 @needs_dcmtk
-@pytest.mark.parametrize("count", [500, pytest.param(50_000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("count", [5_000, pytest.param(50_000, marks=pytest.mark.nightly)])
 def test_damaged_files_beside_dcmtk(tmp_path: Path, count: int) -> None:
     told = hold(tmp_path, count)
     assert told["both read"] > count / 10 and told["we refuse"] + told["both refuse"] > count / 10
