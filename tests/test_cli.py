@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import resource
 import subprocess
@@ -14,6 +15,7 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
 from isocenter.cli import app, asked
+from isocenter.govern.policy import Owner, Role
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
 
@@ -27,7 +29,7 @@ def test_no_command_loads_what_it_does_not_need() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_site_and_its_analyses_wait_for_no_compiler() -> None:
+def test_the_site_and_the_pages_wait_for_no_compiler() -> None:
     heavy = ("numba", "scipy", "skimage", "SimpleITK", "onnxruntime", "torch", "highdicom")
     rooms = "isocenter.site.verbs, isocenter.doors.pages, isocenter.analysis.registry"
     code = f"import {rooms}; isocenter.analysis.registry.discover(); print([m for m in {heavy} if m in sys.modules])"
@@ -65,6 +67,22 @@ def test_a_study_of_which_a_machine_has_spoken_is_opened_without_loading_what_co
     words = ["open", study, "--folder", str(tmp_path)]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     assert f"{study} is open" in done.stdout and done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_report_of_which_the_reader_has_given_their_opinion_loads_nothing_that_computes(tmp_path: Path) -> None:
+    held = open_house(Settings(folder=tmp_path), apart=False)
+    held.site.receive([Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()], sender="cli", who=HOUSE)
+    study = held.site.index.studies({})[0].uid
+    who = Owner(getpass.getuser(), Role.ADMIN)
+    held.site.lock(study, version=held.site.open(study, who=who).version, nothing=True, who=who)
+    held.close()
+    code = (
+        "import sys; from isocenter.cli import app; app(sys.argv[1:], standalone_mode=False)\n"
+        "print([m for m in ('numba', 'scipy', 'isocenter.catalogue') if m in sys.modules])"
+    )
+    words = ["report", study, "--folder", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert "TECHNIQUE" in done.stdout and done.stdout.splitlines()[-1] == "[]"
 
 
 def test_it_starts_in_under_half_a_second_of_processor_time() -> None:

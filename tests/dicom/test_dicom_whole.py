@@ -237,6 +237,8 @@ def test_a_bomb_of_500_kb_is_refused_within_bounds() -> None:
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 300, "PNG image"),
         (b"PK\x03\x04" + b"\0" * 300, "ZIP archive"),
         (b"%PDF-1.7" + b"\0" * 300, "PDF document"),
+        (b"MZ\x90" + b"\0" * 300, "is a program"),
+        (b"Rar!\x1a" + b"\0" * 300, "RAR archive"),
         (b"this is a text file about an image\n" * 20, "text"),
         (bytes((n * 197 + 13) % 251 for n in range(2000)), "encrypted"),
     ],

@@ -172,13 +172,13 @@ class Need:
             return None
         said = _WORDS.get(series.modality, series.modality or "of unknown modality")
         met = series.modality in self.modality
-        return Check("modality", self._named(), f"series {series.number} is {said}", met)
+        return Check("modality", self._named(), f"{series.named} is {said}", met)
 
     def _pixels(self, series: Series) -> Check | None:
         if self.gives == "regions":
             return None
         met = any(i.rows and i.columns for i in series.instances)
-        return Check("pixels", "images", f"series {series.number} has {'' if met else 'no '}pixels", met)
+        return Check("pixels", "images", f"{series.named} has {'' if met else 'no '}pixels", met)
 
     def _body_part(self, series: Series) -> Check | None:
         if not self.body_part:
@@ -187,12 +187,12 @@ class Need:
         named = any(word.lower() in said.lower() for word in self.body_part)
         # Free text that names no part refuses nothing; the analysis looks at the pixels then.
         met = not series.body_part or named
-        found = f"series {series.number} is of {said.strip()}" if said.strip() else _unsaid(series)
+        found = f"{series.named} is of {said.strip()}" if said.strip() else _unsaid(series)
         return Check("body part", " or ".join(self.body_part), found, met)
 
     def _count(self, series: Series) -> Check | None:
         n = sum(max(1, i.frames) for i in series.instances)
-        found = f"series {series.number} has {n}"
+        found = f"{series.named} has {n}"
         if n < self.at_least:
             return Check("images", f"at least {self.at_least} images", found, False)
         if self.at_most is not None:
@@ -204,7 +204,7 @@ class Need:
             return None
         fact, words, _ = _APART[self.axis]
         stated = _told(series, fact)
-        return Check(words, f"several {words}", f"series {series.number} has {len(stated)}", len(stated) > 1)
+        return Check(words, f"several {words}", f"{series.named} has {len(stated)}", len(stated) > 1)
 
     def _times(self, series: Series) -> Check | None:
         """Images that all lie at places of their own are one time; what the header does not tell, the pixels decide."""
@@ -213,14 +213,14 @@ class Need:
         places = _told(series, "ImagePositionPatient")
         if None in places or not places:
             return None
-        found = f"series {series.number} has {len(series.instances)} images at {len(places)} places"
+        found = f"{series.named} has {len(series.instances)} images at {len(places)} places"
         return Check("times", "several times at each place", found, len(places) < len(series.instances))
 
     def _encodes(self, series: Series) -> Check | None:
         if not self.velocity:
             return None
         said = any(i.frames > 1 or _encodes_velocity({**series.facts, **i.facts}) for i in series.instances)
-        found = f"series {series.number} {'may' if said else 'does not'} encode velocity"
+        found = f"{series.named} {'may' if said else 'does not'} encode velocity"
         return Check("velocity", "velocity in the phase of the images", found, said)
 
     def _thickness(self, series: Series) -> Check | None:
@@ -228,7 +228,7 @@ class Need:
             return None
         low, high = self.slice_mm
         thick = series.facts.get("SliceThickness")
-        found = _unsaid(series) if thick is None else f"series {series.number} has {float(thick):g} mm"
+        found = _unsaid(series) if thick is None else f"{series.named} has {float(thick):g} mm"
         met = thick is None or low <= float(thick) <= high
         return Check("slice thickness", f"slices of {low:g} to {high:g} mm", found, met)
 
@@ -237,7 +237,7 @@ class Need:
         for keyword, wanted in (self.facts or {}).items():
             value = series.facts.get(keyword)
             silent = value in (None, "", [])
-            found = _unsaid(series) if silent else f"series {series.number} has {value}"
+            found = _unsaid(series) if silent else f"{series.named} has {value}"
             met = silent or str(value) in wanted
             held.append(Check(keyword, f"{keyword} {' or '.join(wanted)}", found, met))
         return tuple(held)
@@ -314,4 +314,4 @@ def _acquired(series: Series, stays: str) -> Any:
 
 
 def _unsaid(series: Series) -> str:
-    return f"series {series.number} does not say; the pixels decide"
+    return f"{series.named} does not say; the pixels decide"

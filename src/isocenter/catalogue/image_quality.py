@@ -91,7 +91,7 @@ class ImageQuality:
         """
         modality = str(image.facts.get("Modality", "")).upper()
         if modality in _NO_IMAGE or image.quantity in ("label", "probability", "dose"):
-            raise Refused(f"a {modality or image.quantity} object", "it holds no image that a detector made")
+            raise Refused(f"{modality or image.quantity}", "it holds no image that a detector made")
         if image.array.size == 0:
             raise Refused("an image without pixels", "there is nothing to look at")
         look = _Look(image, modality, 2.0 if strict else 1.0)

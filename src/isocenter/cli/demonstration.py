@@ -144,6 +144,7 @@ def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]
             {
                 "study": e.waiting.study.uid,
                 "patient": e.waiting.study.patient.id,
+                "modalities": list(e.waiting.study.modalities),
                 "description": e.waiting.study.description,
                 "level": e.level.value,
                 "why": e.why,
@@ -173,8 +174,11 @@ def show(screen: Any, closing: dict[str, Any]) -> None:
         f" {closing['seconds']} s"
     )
     screen.table(
-        "\nTop of the worklist", ("level", "why here", "patient", "study"),
-        [(e["level"], e["why"], e["patient"], e["description"]) for e in closing["top"]],
+        "\nTop of the worklist", ("level", "why here", "patient", "kind", "study"),
+        [
+            (e["level"], e["why"], e["patient"] or "no patient ID", "/".join(e["modalities"]), e["description"])
+            for e in closing["top"]
+        ],
     )  # fmt: skip
     if closing["declined"]:
         screen.table(

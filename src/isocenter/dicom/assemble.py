@@ -62,7 +62,7 @@ def assemble(series: Series, read: Read) -> list[Volume]:
     images = [i for i in series.instances if i.rows and i.columns]
     if series.modality in _NOT_IMAGES or not images:
         raise NotAVolume(
-            f"series {series.number} ({series.modality or 'no modality'}) has no image",
+            f"{series.named} ({series.modality or 'no modality'}) has no image",
             "there is nothing to make a volume of",
             "choose a series with images; structure sets and segmentations give regions",
         )

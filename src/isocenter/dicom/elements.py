@@ -231,6 +231,9 @@ def _stranger(data: bytes | bytearray | memoryview) -> tuple[str, str, str]:
         (b"PK\x03\x04", "a ZIP archive", unpack),
         (b"\x1f\x8b", "a gzip file", f"unpack it; {nifti}"),
         (b"%PDF", "a PDF document", "leave it out"),
+        (b"MZ", "a program", "leave it out"),
+        (b"Rar!", "a RAR archive", "unpack it"),
+        (b"7z\xbc\xaf", "a 7z archive", "unpack it"),
         (b"\x5c\x01\x00\x00", "a NIfTI image", nifti),
     ):
         if head.startswith(magic):

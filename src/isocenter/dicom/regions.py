@@ -57,7 +57,7 @@ def regions(series: Series, read: Callable[[str], bytes], onto: Volume | None) -
             found += _structures(file, onto)
     if not seen:
         raise NotFound(
-            f"no structure set in series {series.number} ({series.modality})",
+            f"no structure set in {series.named} ({series.modality})",
             "",
             "choose a series of modality RTSTRUCT",
         )

@@ -65,6 +65,15 @@ class Series:
     facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
     instances: tuple[Instance, ...] = ()
 
+    @property
+    def named(self) -> str:
+        """What a sentence calls it.
+
+        >>> Series("1.2", "CT", 4).named, Series("1.2", "RTPLAN").named
+        ('series 4', 'the series without number')
+        """
+        return "the series without number" if self.number is None else f"series {self.number}"
+
 
 @dataclass(frozen=True)
 class Study:

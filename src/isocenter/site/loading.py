@@ -141,7 +141,7 @@ def regions_of(study: Study, series: Series, get: Get) -> tuple[Region, ...]:
         return tuple(_calibrated(r, study, get) for r in drawn)
     if series.modality == "RTSTRUCT":
         return _structures(series, files, _drawn_on(study, series), get)
-    raise Refused(f"series {series.number} is {series.modality}", "it draws no regions", "give an RTSTRUCT or SEG")
+    raise Refused(f"{series.named} is {series.modality}", "it draws no regions", "give an RTSTRUCT or SEG")
 
 
 def _is_plain(series: Series) -> bool:
@@ -208,13 +208,13 @@ def _drawn_on(study: Study, series: Series) -> list[Series]:
 
 def _with_axis(volumes: list[Volume], need: Need, series: Series) -> Volume:
     if not volumes:
-        raise NotAVolume(f"series {series.number}", "it gave no volume")
+        raise NotAVolume(f"{series.named}", "it gave no volume")
     if not need.axis:
         return volumes[0]
     for volume in volumes:
         if _along(volume, need.axis):
             return volume
-    raise Refused(f"series {series.number} has no {need.axis} axis", f"the analysis needs {need.sentence()}")
+    raise Refused(f"{series.named} has no {need.axis} axis", f"the analysis needs {need.sentence()}")
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,9 @@ class Sitting:
         last = self.journal.since(subject=study_uid, who=str(row["by"] or ""), limit=1, newest_first=True)
         known = session.Reading.of(study_uid, row, last[0].event.time if last and row["by"] else None)
         locked = self._disclosing.locked(study_uid, who)
-        return replace(known, asked=self._disclosing.asks(study_uid, lambda: self._fitting(study_uid)), locked=locked)
+        due = locked is None and known.state in ("waiting", "open")  # once given it is asked for no more
+        asked = due and self._disclosing.asks(study_uid, lambda: self._fitting(study_uid))
+        return replace(known, asked=asked, locked=locked)
 
     def _fitting(self, study_uid: str) -> planning.Plan:
         """Which analyses fit the study by its headers; made again when more has arrived."""
