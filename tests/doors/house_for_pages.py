@@ -588,6 +588,10 @@ class House:
         must(who, "report", study_uid)
         return b'{"resourceType": "Bundle"}'
 
+    def report_table(self, study_uid: str, *, who: Person) -> bytes:
+        must(who, "report", study_uid)
+        return b"study_uid\r\n"
+
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
         must(who, "report", study_uid)
         return b"%PDF-1.7 a report"

@@ -150,7 +150,8 @@ def test_the_routes_of_the_contract_are_there() -> None:
         "GET /api/studies/{uid}/plan", "GET /api/studies/{uid}/hang",
         "POST /api/readings/{uid}/open", "POST /api/readings/{uid}/lapse", "POST /api/readings/{uid}/sign",
         "POST /api/readings/{uid}/correct", "GET /api/readings/{uid}/report",
-        "PUT /api/readings/{uid}/sentences/{id}", "GET /api/readings/{uid}/report.pdf", "GET /api/analyses",
+        "PUT /api/readings/{uid}/sentences/{id}", "GET /api/readings/{uid}/report.pdf",
+        "GET /api/readings/{uid}/report.csv", "GET /api/analyses",
         "GET /api/models", "GET /api/explain/{id}", "GET /api/events", "GET /healthz", "GET /metrics",
     ):  # fmt: skip
         assert tuple(line.split()) in paths, line

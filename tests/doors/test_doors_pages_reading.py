@@ -223,6 +223,8 @@ def test_reading_a_study_that_is_not_there(reader: Browser) -> None:
 
 
 def test_the_print_carries_no_name_in_the_name_of_its_file(reader: Browser) -> None:
+    table = reader.get(f"/api/readings/{CT}/report.csv")
+    assert table.headers["content-type"].startswith("text/csv") and table.content.startswith(b"study_uid")
     answer = reader.get(f"/api/readings/{CT}/report.pdf")
     assert answer.content.startswith(b"%PDF")
     assert answer.headers["content-type"] == "application/pdf"

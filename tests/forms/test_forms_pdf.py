@@ -116,6 +116,24 @@ def test_numbers_of_one_name_are_told_apart_by_their_definition(archive: Archive
     assert [row[2] for row in shown(archive, [named])["measurements"]] == ["Volume (voxels)", "Volume (surface)"]
 
 
+def test_hundreds_of_numbers_do_not_bury_the_report(archive: Archive, axial: Geometry) -> None:
+    """Radiomics of ten regions were 45 pages of rows; a table for programs goes with the report."""
+    (one,) = found(ball(axial)).findings
+    many = tuple(Measurement(codes.VOLUME, float(n), "mL", definition=f"feature {n}") for n in range(430))
+    told = replace(
+        found(ball(axial)), findings=tuple(replace(one, tracking=f"2.25.{n}", measurements=many) for n in range(10))
+    )
+    data = shown(archive, [told])
+    assert len(data["measurements"]) == 10 * 7
+    assert data["measurements"][6][2] == "and 424 more"
+    assert data["beyond"].startswith("4,240 further measurements")
+    pages = re.findall(
+        rb"/Type ?/Page\b", unpacked(pdf.report(archive[0], text.draft(archive[0], [told]), [told], when=WHEN))
+    )
+    assert len(pages) <= 6
+    assert shown(archive)["beyond"] == ""
+
+
 def test_how_it_was_made_is_told(archive: Archive, axial: Geometry) -> None:
     machine = replace(found(ball(axial)), origin=Origin("machine", "volumetry", "1", model="ef" * 32))
     finding = machine.findings[0]

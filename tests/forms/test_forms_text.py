@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 from forms_samples import STUDY_UID, WHEN, Archive, ball, finding, found, result
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from isocenter.record import (
     codes,
     from_plain,
 )
-from isocenter.space import Geometry
+from isocenter.space import Geometry, Region
 
 
 def said(study: Study, *results: Result, section: str = "Findings") -> list[Sentence]:
@@ -203,3 +204,23 @@ def test_words_are_rounded_the_same_way_everywhere() -> None:
     assert words.side(None) == "" and words.side(codes.BOTH) == "bilateral"
     assert words.one_line("a\nb\x00\u202ec  d") == "a b c d"
     assert text.latest([]) == ()
+
+
+def test_hundreds_of_numbers_are_a_few_in_a_sentence_and_the_rest_in_the_table(archive: Archive) -> None:
+    many = tuple(Measurement(codes.VOLUME, float(n), "mL", definition=f"feature {n}") for n in range(1, 431))
+    of_region = result(finding(what=codes.STRUCTURE, measurements=many, words=""))
+    of_study = replace(result(), findings=(), measurements=many)
+    for one in (*said(archive[0], of_region), *said(archive[0], of_study)):
+        assert "feature 4" in one.text and "feature 5" not in one.text
+        assert "; 426 more in the table of measurements." in one.text
+
+
+def test_what_was_only_outlined_is_called_by_its_segment(archive: Archive) -> None:
+    drawn = Region(Geometry.regular(shape=(2, 2, 2)), mask=np.ones((2, 2, 2), bool), label="Lesion 2, liver")
+    named = finding(what=codes.STRUCTURE, where=drawn)
+    assert words.name_of(named) == "Lesion 2, liver"
+    own = replace(finding(what=codes.FINDING, words="Small effusion, right."), where=None)
+    assert words.name_of(own) == "Small effusion, right"
+    assert [s.text for s in said(archive[0], result(replace(own, verdict=Verdict.ADDED)), section="Impression")] == [
+        "Small effusion, right."
+    ]

@@ -82,7 +82,24 @@ def test_a_persons_words_stay_when_the_draft_follows_the_results() -> None:
     assert text_of(later, id) == "A large lesion in the left lung, 24 mm."
     assert later.results == (result(Verdict.CHANGED, 30.0)[0],)
     told = disagreements(later, [result(Verdict.CHANGED, 30.0)])
-    assert [(d.sentence, "24" in d.what) for d in told] == [(id, True)], "the old number is told, not corrected"
+    said = {(d.sentence, "24" in d.what) for d in told}
+    assert said == {(id, True), ("impression-2.25.1", True)}, "the old number is told, not corrected"
+
+
+def test_the_impression_says_a_finding_in_the_readers_words() -> None:
+    """Whether they reworded its sentence, or changed the finding itself."""
+    impression = lambda report: [(s.text, s.machine) for s in report.sentences if s.section == "Impression"]  # noqa: E731
+    report = begin(STUDY, [result()])
+    assert impression(report)[0][1], "the machine's until a person has said something"
+    worded = redraft(reword(report, about_lesion(report), "A scar, left lung."), STUDY, [result()])
+    assert impression(worded) == [("A scar, left lung.", False)]
+    again = redraft(reword(worded, about_lesion(report), "An old scar."), STUDY, [result()])
+    assert impression(again) == [("An old scar.", False)]
+    changed = redraft(report, STUDY, [result(Verdict.CHANGED)])
+    assert impression(changed) == [(text_of(changed, about_lesion(report)), False)]
+    own = next(s.id for s in again.sentences if s.section == "Impression")
+    kept = redraft(reword(again, own, "Nothing new."), STUDY, [result()])
+    assert impression(kept) == [("Nothing new.", False)], "their own words there come before those of the findings"
 
 
 def test_a_wrong_side_and_a_struck_finding_are_told() -> None:

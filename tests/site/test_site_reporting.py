@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from pydicom.data import get_testdata_file
 from isocenter.app import open_house
 from isocenter.errors import Conflict, NotFound
 from isocenter.govern.policy import Person, Role
+from isocenter.reading.session import Correction
+from isocenter.record import Measurement, Verdict, codes
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE, Site
 
@@ -24,6 +28,22 @@ def site(tmp_path: Path) -> Iterator[Site]:
     house.site.receive([file.read_bytes()], sender="test", who=HOUSE)
     yield house.site
     house.close()
+
+
+def test_every_number_behind_a_report_is_a_row(site: Site) -> None:
+    study = site.studies(who=HOUSE)[0].uid
+    version = site.open(study, who=ITO).version
+    stone = Correction(Verdict.ADDED, "", words="A stone.", measurements=(Measurement(codes.LONG_AXIS, 4.0, "mm"),))
+    version = site.correct(study, stone, version=version, who=ITO).version
+    scar = site.correct(study, Correction(Verdict.ADDED, "", words="A scar."), version=version, who=ITO)
+    rows = list(csv.DictReader(io.StringIO(site.report_table(study, who=ITO).decode())))
+    assert [(r["study_uid"], r["measure"], r["value"], r["unit"]) for r in rows if r["value"]] == [
+        (study, "Long axis", "4.0", "mm")
+    ]
+    assert len(rows) == 2
+    tracking = next(f.tracking for _, r in site.results(study, who=ITO) for f in r.findings if f.words == "A scar.")
+    site.correct(study, Correction(Verdict.STRUCK, tracking), version=scar.version, who=ITO)
+    assert site.report_table(study, who=ITO).count(b"\r\n") == 2, "what was struck is not in the report"
 
 
 def test_a_signed_report_keeps_the_template_that_was_chosen(site: Site) -> None:

@@ -227,6 +227,7 @@ def _communications(
 def report(
     study: Annotated[str, typer.Argument(help="Study Instance UID.")],
     pdf: Annotated[Path | None, typer.Option(help="Write the report as PDF/A to this file.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Write every number behind it as CSV to this file.")] = None,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -240,6 +241,8 @@ def report(
         report_ = site.report(study, who=reader)
         if pdf is not None:
             pdf.write_bytes(site.report_pdf(study, who=reader))
+        if table is not None:
+            table.write_bytes(site.report_table(study, who=reader))
     screen.answer(report_)
     section = ""
     for sentence in report_.sentences:
@@ -247,5 +250,5 @@ def report(
             section = sentence.section
             screen.say(section.upper())
         screen.say(f"  {'◇' if sentence.machine else '●'} {sentence.text}")
-    if pdf is not None:
-        screen.say(f"written to {pdf}")
+    for written in filter(None, (pdf, table)):
+        screen.say(f"written to {written}")

@@ -83,6 +83,18 @@ def report_pdf(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person
     )
 
 
+@router.get("/api/readings/{uid}/report.csv")
+def report_table(uid: Uid, request: Request, site: SiteHere, who: Annotated[Person, needs("report")]) -> Response:
+    """Every number behind the report, one a row."""
+    here: PagesSite = site
+    now: datetime = request.app.state.clock()
+    return Response(
+        here.report_table(uid, who=who),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="measurements-{now:%Y%m%d-%H%M%S}.csv"'},
+    )
+
+
 @router.get("/api/readings/{uid}/report.fhir")
 def report_fhir(uid: Uid, site: SiteHere, who: Annotated[Person, needs("report")]) -> Response:
     """The report as a bundle of FHIR R4 resources."""

@@ -259,6 +259,9 @@ class PagesSite(Protocol):
     def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
         """The report as FHIR R4."""
 
+    def report_table(self, study_uid: str, *, who: Person) -> bytes:
+        """Every number behind the report as CSV."""
+
     def report_pdf(self, study_uid: str, *, who: Person) -> bytes:
         """The report for print."""
 

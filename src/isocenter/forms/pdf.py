@@ -24,6 +24,7 @@ __all__ = ["Picture", "Seal", "report"]
 _STATEMENT = "Research software: not a medical device, not for diagnosis. What a machine says is marked as such."
 _FIRST = "Impression"  # of all sections the one that is always read
 _OTHER = "Other"  # what stands under no heading, where others do
+_MANY, _FEW = 12, 6  # numbers of one finding or analysis: where there are more than many, the table shows a few
 _TOLD = 3  # so many analyses that did not look are named with their reasons; more would bury what was said
 _LIMITS = {"sentences": 2000, "pictures": 24}
 
@@ -155,7 +156,8 @@ def _content(
         "foot": f"{name} · {clean(patient.id) or '–'} · {clean(study.accession) or study.uid}",
         "statement": _STATEMENT,
         "sections": _sections(sentences, {e.tracking: e.number for e in seen if e.tracking}, sealed=seal is not None),
-        "measurements": _measurements(results),
+        "measurements": (table := _measurements(results))[0],
+        "beyond": _beyond(table[1]),
         "seen": [[f"[{e.number}]", e.name, e.where] for e in seen if e.where and e.tracking in tied],
         "pictures": [{"svg": p.svg, "caption": clean(p.caption), "wide": p.wide} for p in pictures],
         "made": [_provenance(r) for r in named],
@@ -210,28 +212,45 @@ def _parts(
     ]
 
 
-def _measurements(results: Sequence[Result]) -> list[list[str]]:
-    """The rows of the table, numbered as `evidence` numbers the findings."""
+def _measurements(results: Sequence[Result]) -> tuple[list[list[str]], int]:
+    """The rows of the table, numbered as `evidence` numbers the findings, and how many numbers are not among them.
+
+    Hundreds of numbers of one region (radiomics) are read by programs: on paper they would bury the others.
+    """
     rows: list[list[str]] = []
-    count = 0
+    count = beyond = 0
+
+    def add(number: str, name: str, who: str, many: Sequence[Measurement]) -> int:
+        shown = many if len(many) <= _MANY else many[:_FEW]
+        for i, m in enumerate(shown):
+            first = [number, name] if i == 0 else ["", ""]
+            rows.append([*first, _measure(m), words.number(m.value, m.unit), who])
+        if more := len(many) - len(shown):
+            rows.append(["", "", f"and {more:,} more", "", who])
+        return more
+
     for result in results:
         who = words.one_line(f"{result.origin.name} {result.origin.version}")
         for finding in result.findings:
             if finding.verdict is Verdict.STRUCK:
                 continue
             count += 1
-            for i, m in enumerate(finding.measurements):
-                first = [f"[{count}]", _named(finding)] if i == 0 else ["", ""]
-                rows.append([*first, _measure(m), words.number(m.value, m.unit), who])
+            beyond += add(f"[{count}]", _named(finding), who, finding.measurements)
         # Numbers of an analysis that looked and found none are in its result; on paper they would bury the others.
-        for m in result.measurements if result.outcome is Outcome.FOUND else ():
-            rows.append(["", "Whole study", _measure(m), words.number(m.value, m.unit), who])
-    return rows
+        if result.outcome is Outcome.FOUND:
+            beyond += add("", "Whole study", who, result.measurements)
+    return rows, beyond
+
+
+def _beyond(numbers: int) -> str:
+    if not numbers:
+        return ""
+    return f"{numbers:,} further measurements are in the table of measurements that goes with this report (CSV)."
 
 
 def _named(finding: Finding) -> str:
-    label = finding.where.label if finding.where else ""
-    return words.one_line(f"{words.name_of(finding)}: {label}" if label else words.name_of(finding))
+    name, label = words.name_of(finding), words.one_line(finding.where.label) if finding.where else ""
+    return f"{name}: {label}" if label and label.casefold() not in name.casefold() else name
 
 
 def _measure(number: Measurement) -> str:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from isocenter.forms import words
 from isocenter.forms.template import SECTIONS, Template, choose
-from isocenter.record import Finding, Outcome, Result, Study, Verdict, codes
+from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdict, codes
 from isocenter.record.plain import digest_of
 
-__all__ = ["DECLINED", "NOT_LOOKED_FOR", "SECTIONS", "Sentence", "draft", "latest"]
+__all__ = ["DECLINED", "FINDING", "NOT_LOOKED_FOR", "SECTIONS", "Sentence", "draft", "latest"]
 
+FINDING = "finding-"
+"""How the name of a sentence begins that speaks of one finding."""
 DECLINED, NOT_LOOKED_FOR = "declined-", " was not looked for"
 """How the name of a sentence begins that tells what was declined, and what follows the analysis in it."""
 
@@ -38,6 +41,8 @@ _NO_OBSERVATION = (codes.STRUCTURE, codes.REGION, codes.QUALITY_ISSUE)
 
 _REASONS = ("ReasonForTheRequestedProcedure", "ReasonForStudy")
 _AT_HAND = 3  # earlier studies that are named
+_MANY, _FEW = 8, 4  # numbers in one sentence: where there are more than many, it says a few
+_SAID = (Verdict.CHANGED, Verdict.ADDED)  # findings whose words are a reader's
 _IN_IMPRESSION = 3  # findings; an impression that lists all is none
 
 
@@ -83,7 +88,12 @@ def latest(results: Iterable[Result]) -> tuple[Result, ...]:
 
 
 def draft(
-    study: Study, results: Sequence[Result], *, template: Template | None = None, earlier: Sequence[Study] = ()
+    study: Study,
+    results: Sequence[Result],
+    *,
+    template: Template | None = None,
+    earlier: Sequence[Study] = (),
+    worded: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Sentence, ...]:
     """The draft of a study's report, in the order of its template.
 
@@ -92,6 +102,7 @@ def draft(
         results: of machines and people; those that are replaced are left out.
         template: how the report is built; by the kind of the study where it is not given.
         earlier: earlier studies of the patient that are at hand, the newest first.
+        worded: tracking identity -> the sentence that a reader wrote of that finding alone; the impression says it so.
     """
     form = template or choose(study)
     current = latest(results)
@@ -100,7 +111,7 @@ def draft(
     kept.sort(key=lambda pair: _weight(*pair))
     said += [_finding(r, f, form) for r, f in kept]
     said += list({(s.id, s.text): s for r in current for s in _whole(r, form)}.values())  # many series, one sentence
-    said += _impression(kept, current)
+    said += _impression(kept, current, worded)
     said += [s for r in current if r.outcome is Outcome.DECLINED for s in _declined(r)]
     return tuple(sorted(said, key=lambda s: form.place(s.section, s.heading)))
 
@@ -148,7 +159,7 @@ def _finding(result: Result, finding: Finding, form: Template) -> Sentence:
     if not text:  # an analysis that chose its own words chose the numbers that matter; the table holds them all
         text = f"{words.name_of(finding)}."
         if finding.measurements:
-            text += f" {_first_upper('; '.join(words.quantity(m) for m in finding.measurements))}."
+            text += f" {_numbers(finding.measurements)}"
     if not text.endswith((".", "!", "?")):
         text += "."
     if finding.certainty is not None and _by_machine(result, finding) and "certainty" not in text.lower():
@@ -158,7 +169,7 @@ def _finding(result: Result, finding: Finding, form: Template) -> Sentence:
     label = finding.where.label if finding.where else ""
     place = f"{words.side(finding.laterality)} {finding.site or ''} {label}"
     heading = form.heading_for("Findings", place, f"{finding.what} {finding.words}", result.origin.name)
-    return Sentence(f"finding-{key}", "Findings", text, _by_machine(result, finding), tied, heading)
+    return Sentence(f"{FINDING}{key}", "Findings", text, _by_machine(result, finding), tied, heading)
 
 
 def _whole(result: Result, form: Template) -> list[Sentence]:
@@ -180,7 +191,7 @@ def _whole(result: Result, form: Template) -> list[Sentence]:
     found = result.outcome is Outcome.FOUND and len(struck) < len(result.findings)
     numbers = [m for m in result.measurements if m.what != codes.PROBABILITY]  # a certainty stands with its finding
     if numbers and (found or (not result.findings and result.outcome is Outcome.FOUND)):
-        text = _first_upper("; ".join(words.quantity(m) for m in numbers)) + "."
+        text = _numbers(numbers)
         said.append(Sentence(f"whole-{result.origin.name}", "Findings", text, machine, heading=heading))
     if result.reasons and not struck:
         text = words.one_line(f"Remark on {name}: {'; '.join(result.reasons)}")
@@ -190,12 +201,23 @@ def _whole(result: Result, form: Template) -> list[Sentence]:
     return said
 
 
-def _impression(kept: Sequence[tuple[Result, Finding]], current: Sequence[Result]) -> list[Sentence]:
+def _numbers(many: Sequence[Measurement]) -> str:
+    """Numbers as a sentence; where they are many it says a few, and the table holds the others."""
+    shown = many if len(many) <= _MANY else many[:_FEW]
+    more = f"; {len(many) - len(shown):,} more in the table of measurements" if len(shown) < len(many) else ""
+    return _first_upper("; ".join(words.quantity(m) for m in shown)) + f"{more}."
+
+
+def _impression(
+    kept: Sequence[tuple[Result, Finding]], current: Sequence[Result], worded: Mapping[str, str]
+) -> list[Sentence]:
     alike: dict[tuple[str, bool], list[Finding]] = {}
     for result, finding in kept:
-        if finding.what in _NO_OBSERVATION:
+        own = worded.get(finding.tracking, "") or (finding.words if finding.verdict in _SAID else "")
+        if finding.what in _NO_OBSERVATION and not own:
             continue
-        alike.setdefault((words.name_of(finding), _by_machine(result, finding)), []).append(finding)
+        name = words.one_line(own).rstrip(".") or words.name_of(finding)
+        alike.setdefault((name, _by_machine(result, finding) and not own), []).append(finding)
     told = []
     for (name, machine), findings in list(alike.items())[:_IN_IMPRESSION]:
         key = findings[0].tracking or digest_of(findings[0])[:16]

@@ -90,6 +90,9 @@ def quantity(measured: Measurement) -> str:
     )
 
 
+_NAMELESS = (codes.STRUCTURE, codes.REGION)
+
+
 def side(code: Code | None) -> str:
     """``left``, ``right``, ``bilateral`` or nothing."""
     return {codes.LEFT: "left", codes.RIGHT: "right", codes.BOTH: "bilateral"}.get(code, "") if code else ""
@@ -98,9 +101,16 @@ def side(code: Code | None) -> str:
 def name_of(finding: Finding) -> str:
     """A finding in a few words: what, and where.
 
+    What was only outlined or measured has no better name than its segment's, and what a reader only put in words none
+    but those.
+
     >>> name_of(Finding(codes.OPACITY, site=codes.LUNG, laterality=codes.LEFT))
     'Opacity, left lung'
     """
+    if finding.what in _NAMELESS and finding.where and one_line(finding.where.label):
+        return one_line(finding.where.label)
+    if finding.what == codes.FINDING and one_line(finding.words):
+        return one_line(finding.words).rstrip(".")
     place = " ".join(w for w in (side(finding.laterality), str(finding.site).lower() if finding.site else "") if w)
     return f"{finding.what}, {place}" if place else str(finding.what)
 

@@ -16,7 +16,7 @@ from isocenter.errors import Conflict, NotFound, Refused, WrongState
 from isocenter.forms import template as templates
 from isocenter.forms.doubts import Doubt, doubts
 from isocenter.forms.template import Template
-from isocenter.forms.text import Sentence, draft
+from isocenter.forms.text import FINDING, Sentence, draft
 from isocenter.reading.critical import Communication
 from isocenter.reading.session import machine_of
 from isocenter.record import Result, Study, Verdict, digest_of, from_plain, to_plain
@@ -177,8 +177,9 @@ def redraft(
     """
     _open(report)
     form = built_by(report) if report.template else templates.choose(study)
-    drafted = draft(study, [_named(r) for _, r in latest], template=form, earlier=earlier)
     mine = {s.id: s for s in report.sentences if s.id in report.worded}
+    said_of = {s.findings[0]: s.text for s in mine.values() if s.id.startswith(FINDING) and len(s.findings) == 1}
+    drafted = draft(study, [_named(r) for _, r in latest], template=form, earlier=earlier, worded=said_of)
     fresh = [s for s in _unique(drafted) if s.id not in report.removed]
     said = [replace(mine.pop(s.id), findings=s.findings, heading=s.heading) if s.id in mine else s for s in fresh]
     return replace(

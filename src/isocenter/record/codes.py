@@ -33,6 +33,7 @@ _DCM, _SCT, _LN, _ISO = "DCM", "SCT", "LN", "99ISO"
 # ---- findings
 OPACITY = Code("112001", _DCM, "Opacity")
 ABNORMAL_UPTAKE = Code("increased-uptake", _ISO, "Increased uptake")
+FINDING = Code("121071", _DCM, "Finding")
 LESION = Code("52988006", _SCT, "Lesion")
 NEOPLASM = Code("108369006", _SCT, "Neoplasm")
 STRUCTURE = Code("91723000", _SCT, "Anatomical Structure")

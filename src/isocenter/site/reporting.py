@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from isocenter.errors import NotFound
 from isocenter.govern.policy import Person, must
 from isocenter.reading import report as reports
 from isocenter.reading import session
 from isocenter.reading.critical import Communication
-from isocenter.record import Kind, Result, canonical, from_plain
+from isocenter.record import Kind, Result, Verdict, canonical, from_plain
 from isocenter.site.sitting import Sitting
 
 __all__ = ["Reports"]
@@ -108,6 +109,14 @@ class Reports(Sitting):
                 *map_pictures(study, results, self._source, self.blobs.kept, withheld=self.showing.withheld),
             ),
         )
+
+    def report_table(self, study_uid: str, *, who: Person) -> bytes:
+        """Every number behind the report, as CSV: what stands on paper, and the hundreds (radiomics) that do not."""
+        from isocenter.forms import table
+
+        results = [self.index.result(digest) for digest in self.report(study_uid, who=who).results]
+        kept = [replace(r, findings=tuple(f for f in r.findings if f.verdict is not Verdict.STRUCK)) for r in results]
+        return table.csv([row for row in table.rows(kept) if row["finding"] or row["value"] is not None])
 
     def heard_later(self, study_uid: str, *, who: Person) -> list[str]:
         """Who was told of critical findings after the signature, in sentences."""

@@ -42,6 +42,7 @@ export function ReportPage({ study: uid }: { study: string }) {
         <span class="gap" />
         <a class="button" href={to.study(uid)}>Back to the study <Key of={keyOf("report", "leave")} /></a>
         <button type="button" onClick={() => print()}>Print <Key of={keyOf("report", "print")} /></button>
+        <a class="button" href={`/api/readings/${uid}/report.csv`} download>Numbers as CSV</a>
         {signed && <a class="button primary" href={`/api/readings/${uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>}
       </header>
       <main class="desk" data-region tabIndex={-1}>
