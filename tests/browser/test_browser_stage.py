@@ -418,10 +418,12 @@ def beside_the_prior(page: Any, open_study: Callable[[str], None]) -> None:
     until(lambda: page.locator(".stage > .viewport").count() == 2)
 
 
-@pytest.mark.slow
 def test_both_studies_are_drawn_side_by_side(page: Any, open_study: Callable[[str], None]) -> None:
-    """Not in `make test`: in some whole runs both stayed black, in most not, and the cause is not known yet."""
-    beside_the_prior(page, open_study)
+    """However fast somebody stepped there: an image let go before it was drawn left every viewport black for good."""
+    open_study("Stage chest CT")
+    for _ in range(20):
+        page.keyboard.press(".")
+    beside_the_prior(page, open_study=lambda _: None)
     until(lambda: lit(page, 0) > 0.02 and lit(page, 1) > 0.02)
 
 

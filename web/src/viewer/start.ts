@@ -23,25 +23,69 @@ export function engine(): core.RenderingEngine {
   if (!shared || shared.hasBeenDestroyed) {
     shared = new core.RenderingEngine("isocenter");
     oneSample(shared);
+    letGoUndrawn(shared);
     drawOn(shared);
   }
   return shared;
 }
 
-/** What the drawing library has beyond its published types: the canvases behind its viewports (Cornerstone 5.14). */
+/** What the drawing library has beyond its published types: the canvases behind its viewports, and what draws on them (Cornerstone 5.14). */
 interface Pooled {
-  _implementation?: { contextPool?: { contexts: { getOpenGLRenderWindow(): { getCanvas(): HTMLCanvasElement } }[] } };
+  _implementation?: { contextPool?: { contexts: { getOpenGLRenderWindow(): Window }[] } };
 }
+
+interface Window {
+  getCanvas(): HTMLCanvasElement;
+  getViewNodeFactory?(): { get(name: "overrides"): { overrides?: Record<string, () => Drawer> } };
+}
+
+/** What draws one image (vtk.js 36). */
+interface Drawer {
+  get(name: string): Record<string, unknown>;
+  set(values: object, quietly: boolean, asTheyAre: boolean): void;
+  delete(): void;
+}
+
+const windows = (made: core.RenderingEngine) => ((made as unknown as Pooled)._implementation?.contextPool?.contexts ?? []).map((one) => one.getOpenGLRenderWindow());
 
 /**
  * A browser draws four samples for each pixel where nobody says otherwise, and edges of surfaces gain by it. Images and
  * planes have none, and a processor that draws them takes several times as long. Whoever asks a canvas first decides.
  */
 function oneSample(made: core.RenderingEngine): void {
-  for (const one of (made as unknown as Pooled)._implementation?.contextPool?.contexts ?? []) {
-    one.getOpenGLRenderWindow().getCanvas().getContext("webgl2", { antialias: false, depth: true, alpha: true, preserveDrawingBuffer: false, powerPreference: "high-performance" });
+  for (const window of windows(made)) {
+    window.getCanvas().getContext("webgl2", { antialias: false, depth: true, alpha: true, preserveDrawingBuffer: false, powerPreference: "high-performance" });
   }
 }
+
+/** For an image that was let go before it was drawn: there is nothing on the graphics card to give back. */
+const nothing = { releaseGraphicsResources: () => {} };
+const mended = new WeakSet<object>();
+
+/**
+ * An image that is replaced before its turn to be drawn has no texture yet, and vtk.js 36.4 gives that back all the same:
+ * it throws in the midst of clearing away, and from then on every viewport of the engine is black for good. It happens to
+ * whoever steps through hangings faster than a busy machine draws them.
+ */
+function letGoUndrawn(made: core.RenderingEngine): void {
+  for (const window of windows(made)) {
+    const drawers = window.getViewNodeFactory?.().get("overrides").overrides;
+    const make = drawers?.[IMAGES];
+    if (!drawers || !make || mended.has(drawers)) continue;
+    mended.add(drawers); // one table serves every engine
+    drawers[IMAGES] = () => {
+      const drawer = make();
+      const letGo = () => {
+        if (!drawer.get(TEXTURE)[TEXTURE]) drawer.set({ [TEXTURE]: nothing }, true, true);
+        drawer.delete();
+      };
+      return Object.freeze({ ...drawer, delete: letGo });
+    };
+  }
+}
+
+const IMAGES = "vtkImageMapper";
+const TEXTURE = "openGLTexture";
 
 /** What draws a frame, beyond its published types as well. */
 interface Drawing {
