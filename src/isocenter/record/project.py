@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["EVERYBODY", "ORDER", "PATIENT", "STEP", "WORKITEM", "Reach"]
+__all__ = ["EVERYBODY", "ORDER", "PATIENT", "SENDER", "STEP", "WORKITEM", "Reach"]
 
 EVERYBODY = "house"
 """The project of every study that was put into no other."""
-ORDER, STEP, WORKITEM, PATIENT = "order:", "step:", "workitem:", "patient:"
-"""What stands before the name of an order, a performed step, a work item and a patient: they have homes and keys as
-studies have."""
+ORDER, STEP, WORKITEM, PATIENT, SENDER = "order:", "step:", "workitem:", "patient:", "sender:"
+"""What stands before the name of an order, a performed step, a work item, a patient and a sender: they have homes or
+keys as studies have."""
 
 
 @dataclass(frozen=True)

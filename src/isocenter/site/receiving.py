@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.policy import Person, may, must
@@ -114,7 +114,9 @@ class Receiving:
 
         now = self.clock()
         if refused := [one.reason for one in read if isinstance(one, Stored)]:
-            said = {"count": len(refused), "reasons": sorted(set(refused))[:20]}
+            said: dict[str, Any] = {"count": len(refused), "reasons": sorted(set(refused))[:20]}
+            if way.project not in ("", EVERYBODY):
+                said["project"] = way.project
             self.journal.append(Event(Kind.INSTANCES_REJECTED, now, sender, "", said))
         good = [one for one in read if not isinstance(one, Stored)]
         kept = receive(

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from isocenter.errors import Damaged, NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.record import Event, Kind, canonical
-from isocenter.record.project import ORDER, PATIENT, STEP, WORKITEM
+from isocenter.record.project import ORDER, PATIENT, SENDER, STEP, WORKITEM
 
 if TYPE_CHECKING:
     from isocenter.site.projecting import Projects
@@ -226,7 +226,7 @@ class Sealing:
             WrongState: nobody asked. NotFound: it is in a project that this person is not in.
             Refused: the same person asked; or studies have left the project and still need its key.
         """
-        from isocenter.store.erasures import shared_patients
+        from isocenter.store.erasures import merges_forgotten, shared_patients, standing_by
 
         self._must_be_of(subject, what, who)
         asked = self._asked(subject, what)
@@ -239,6 +239,8 @@ class Sealing:
         digests = {uid: self._only_its_own(uid) for uid in gone}
         others = shared_patients(self.database, gone)
         now, number = self.clock(), asked.number
+        mine = {key for uid in gone for key in self._keyring.names_of(uid)}
+        merges = merges_forgotten(self.database, self.blobs, mine)
         beside = sorted(self._beside(gone))
         events = [
             Event(
@@ -247,11 +249,20 @@ class Sealing:
             )
             for uid in gone
         ]  # fmt: skip
+        # What came later under a number whose merge goes with these stays whose it is.
+        kept = standing_by(self.database, merges, gone)
+        events[:0] = [
+            Event(
+                Kind.STUDIES_MOVED, now, who.name, "",
+                {"studies": [uid], "into": patient, "reason": "the merge by which it is theirs is erased"},
+            )
+            for uid, patient in kept.items()
+        ]  # fmt: skip
         if what == "project":
             told = {"asked": number, "studies": len(gone)}
             events.append(Event(Kind.PROJECT_ERASED, now, who.name, subject, told))
         self.journal.append(*events)
-        return {**self._destroyed(subject, what, digests, beside, again=others), "shared": shared}
+        return {**self._destroyed(subject, what, digests, beside, again=others or bool(merges)), "shared": shared}
 
     # ---- the parts
 
@@ -296,6 +307,9 @@ class Sealing:
         """Names of the keys of orders, steps and work items that are of these studies, and of patients who had no
         others: what was told of them goes with them."""
         patients, orders = self._whose(gone), set[str]()
+        left = {row["PatientID"] for row in self._studies_besides(gone, {id for id, _ in patients})}
+        wholly = {id for id, _ in patients if id and id not in left}
+        today = self.clock().date().isoformat()
         names = set[str]()
         for kind, prefix in _OF_STUDIES.items():
             for sealed in self.journal.each(kinds=(kind,)):
@@ -303,14 +317,22 @@ class Sealing:
                 if "sealed" in told:
                     continue
                 order = told.get("order", {})
-                mine = (order.get("patient", {}).get("id"), order.get("accession")) in patients
+                whose = order.get("patient", {}).get("id")
+                mine = (whose, order.get("accession")) in patients
+                # Of who is gone every order is, but one that is still to come.
+                mine = mine or (whose in wholly and (order.get("date") or "") < today)
                 mine = mine or bool(orders & set(told.get("orders", ())))
                 if mine or any(f'"{uid}"'.encode() in canonical(told) for uid in gone):
                     orders |= {name} if kind is Kind.ORDER_PLACED else set()
                     names.add(f"{prefix}{name}")
-        left = {row["PatientID"] for row in self._studies_besides(gone, {id for id, _ in patients})}
-        names |= {f"{PATIENT}{id}" for id, _ in patients if id and id not in left}
+        names |= {f"{PATIENT}{id}" for id in wholly}
+        names |= {f"{SENDER}{one}" for one in self._refused_for({self._keyring.project_of(uid) for uid in gone})}
         return {key.hex() for name in names for key in self._keyring.names_of(name)}
+
+    def _refused_for(self, projects: Collection[str]) -> set[str]:
+        """Who sent files into some projects that were refused: nobody knows of which study those were."""
+        told = self.journal.each(kinds=(Kind.INSTANCES_REJECTED,))
+        return {one.event.who for one in told if one.event.details.get("project") in projects}
 
     def _whose(self, study_uids: Collection[str]) -> set[tuple[str, str]]:
         """Patient and accession number of studies; of one without number the patient alone."""

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from isocenter.errors import Erased, IsocenterError, NotFound, Refused
 from isocenter.record.event import Event, Kind
 from isocenter.record.plain import canonical
-from isocenter.record.project import EVERYBODY, ORDER, PATIENT, STEP, WORKITEM
+from isocenter.record.project import EVERYBODY, ORDER, PATIENT, SENDER, STEP, WORKITEM
 from isocenter.store import tables as t
 from isocenter.store.keyring import Keyring
 from isocenter.store.master_key import unwrap, wrap
@@ -57,6 +57,9 @@ WORDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.GLASS_BROKEN: ("reason",),
     Kind.GLASS_REVIEWED: ("words",),
     Kind.STUDY_HOMED: ("reason",),
+    Kind.PATIENTS_MERGED: ("from.id", "from.issuer", "into.id", "into.issuer", "reason", "source"),
+    Kind.PATIENTS_UNDONE: ("reason",),
+    Kind.INSTANCES_REJECTED: ("reasons.*",),
     Kind.STUDIES_MOVED: (*(f"into.{name}" for name in ("id", "issuer", "name", "birth_date", "sex")), "reason"),
     Kind.CONSENT_GIVEN: (*_PATIENT, "source"),
     Kind.CONSENT_WITHDRAWN: (*_PATIENT, "reason"),
@@ -83,6 +86,8 @@ _HOMES: Final = {
     **dict.fromkeys((Kind.STEP_BEGUN, Kind.STEP_CHANGED), STEP),
     **dict.fromkeys((Kind.WORKITEM_CREATED, Kind.WORKITEM_CHANGED, Kind.WORKITEM_CANCEL_ASKED), WORKITEM),
 }
+_OF_SEVERAL: Final = (Kind.STUDIES_MOVED, Kind.PATIENTS_MERGED, Kind.PATIENTS_UNDONE, Kind.INSTANCES_REJECTED)
+"""What names what it is about in its details."""
 _CASES: Final = (Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED)
 """What is said of a case that is read blind: the first entry of its id names the study."""
 
@@ -111,7 +116,7 @@ class Closer:
             Unavailable: the disk of the keys said no.
         """
         paths = WORDS.get(event.kind)
-        if not self._active or not paths or (not event.subject and event.kind is not Kind.STUDIES_MOVED):
+        if not self._active or not paths or (not event.subject and event.kind not in _OF_SEVERAL):
             return event
         keys = self._keys(event)
         if not keys:
@@ -143,14 +148,24 @@ class Closer:
         """What an event is about, each with its home."""
         if event.kind is Kind.PATIENT_TOLD:
             return [(f"{PATIENT}{event.subject}", self._home_of_patients(event.details))]
-        if event.kind is Kind.STUDIES_MOVED:
+        if event.kind is Kind.INSTANCES_REJECTED:  # nobody knows of which study they were
+            return [(f"{SENDER}{event.who}", str(event.details.get("project", EVERYBODY)))]
+        if event.kind is Kind.PATIENTS_MERGED:
+            names = self._studies_of(event.details["from"], event.details["into"])
+        elif event.kind is Kind.PATIENTS_UNDONE:
+            names = self._studies_of_change(int(event.details["change"]))
+        elif event.kind is Kind.STUDIES_MOVED:
             names = [str(uid) for uid in event.details["studies"]]
         elif event.kind is Kind.DOUBLE_READ_ASKED:
             names = [str(event.details["study"])]
         elif event.kind in _CASES:
             names = self._case(event.subject)
         else:
-            names = [f"{_HOMES.get(event.kind, '')}{event.subject}"]
+            name = f"{_HOMES.get(event.kind, '')}{event.subject}"
+            home = self._home(name)
+            if home == EVERYBODY and name.startswith(ORDER):
+                home = self._home_of_order(name, event.details.get("order"))
+            return [(name, home)]
         return [(name, self._home(name)) for name in names]
 
     def _home(self, name: str) -> str:
@@ -163,6 +178,25 @@ class Closer:
         first = sa.select(t.event.c.details).where(t.event.c.subject == id).order_by(t.event.c.number).limit(1)
         told = json.loads(self._connection.execute(first).scalar() or "{}")
         return [str(told["study"])] if "study" in told else []
+
+    def _home_of_order(self, name: str, order: Mapping[str, Any] | None) -> str:
+        """Where an order is sealed whose sender is ruled into no project: where every study of its patient is."""
+        assert self._keyring is not None
+        sealed = self._keyring.project_of(name)
+        if sealed or order is None:
+            return sealed or EVERYBODY
+        return self._home_of_patients({"patient": order["patient"]})
+
+    def _studies_of_change(self, number: int) -> list[str]:
+        asked = sa.select(t.event.c.details).where(t.event.c.number == number)
+        return [str(uid) for uid in json.loads(self._connection.execute(asked).scalar() or "{}").get("studies", ())]
+
+    def _studies_of(self, *patients: Mapping[str, Any]) -> list[str]:
+        found: list[str] = []
+        for one in patients:
+            mine = (t.study.c.patient_id == one["id"]) & (t.study.c.issuer == one["issuer"])
+            found += self._connection.execute(sa.select(t.study.c.uid).where(mine).order_by(t.study.c.uid)).scalars()
+        return found
 
     def _home_of_patients(self, told: Mapping[str, Any]) -> str:
         """Where every study of some patients is; of who has none: where what the sender sends is at home."""

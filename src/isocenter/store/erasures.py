@@ -9,16 +9,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import sqlalchemy as sa
 
 from isocenter.errors import IsocenterError
-from isocenter.record.event import Sealed
+from isocenter.record.event import Kind, Sealed
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
 
-__all__ = ["ERASED", "JSON", "OWNED", "belongings", "digests_in", "fold_erasure", "own", "shared_patients", "studies"]
+__all__ = [
+    "ERASED", "JSON", "OWNED", "belongings", "digests_in", "fold_erasure", "merges_forgotten", "own",
+    "shared_patients", "standing_by", "studies",
+]  # fmt: skip
 
 ERASED = "erased"
 """What stands in place of a code of rejection."""
@@ -47,6 +51,30 @@ def fold_erasure(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection)
     p, s = t.patient.c, t.study.c
     theirs = sa.exists().where((s.patient_id == p.id) & (s.issuer == p.issuer))
     connection.execute(t.patient.delete().where(~theirs))
+
+
+def merges_forgotten(database: Database, blobs: Blobs, keys: Collection[bytes]) -> list[int]:
+    """Numbers of the entries that made two patients one and that nobody can read any more when some keys, which live,
+    are destroyed."""
+    asked = sa.select(t.event.c.number, t.event.c.details).where(t.event.c.kind == str(Kind.PATIENTS_MERGED))
+    with database.read() as connection:
+        told = [(int(number), json.loads(details)) for number, details in connection.execute(asked)]
+    sealed = ((number, {bytes.fromhex(one["key"]) for one in details.get("sealed", ())}) for number, details in told)
+    living = ((number, {key for key in by if blobs.knows(key)}) for number, by in sealed)
+    return [number for number, by in living if by and by <= set(keys)]
+
+
+def standing_by(database: Database, changes: Collection[int], gone: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Studies that live on and are another patient's by some changes, each with that patient."""
+    s, found = t.study.c, dict[str, dict[str, Any]]()
+    with database.read() as connection:
+        moved = sa.select(t.rehomed.c.study_uid).where(t.rehomed.c.event.in_(changes)).distinct()
+        for uid in sorted(set(connection.execute(moved).scalars()) - set(gone)):
+            columns = (s.patient_id.label("id"), s.patient_name.label("name"), s.issuer, s.birth_date, s.sex)
+            row = connection.execute(sa.select(*columns).where(s.uid == uid)).mappings().first()
+            if row is not None:
+                found[uid] = {str(name): value for name, value in row.items()}
+    return found
 
 
 def shared_patients(database: Database, study_uids: Collection[str]) -> bool:

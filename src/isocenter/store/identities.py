@@ -69,8 +69,11 @@ def fold_move(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) ->
         drop_if_empty(*one, connection)
 
 
-def fold_undo(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -> None:
+def fold_undo(entry: Sealed, connection: sa.Connection, *, forgotten: bool = False) -> None:
     """Fold a `Kind.PATIENTS_UNDONE`: every study is whose it was before, those that came since among them.
+
+    Args:
+        forgotten: what is undone may have been erased since with every study that it was about.
 
     Raises:
         WrongState: it was undone before, or a later change has to be undone first.
@@ -80,6 +83,8 @@ def fold_undo(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) ->
         sa.select(table).where(table.c.event == number).order_by(table.c.study_uid)
     ).mappings().all()  # fmt: skip
     alias = connection.execute(sa.select(t.alias).where(t.alias.c.event == number)).first()
+    if not rows and alias is None and forgotten:
+        return
     if not rows and alias is None:
         raise WrongState(f"change {number} of patients", "there is none that stands; it may have been undone before")
     for row in rows:

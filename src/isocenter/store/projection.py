@@ -58,7 +58,11 @@ def project(entry: Sealed, blobs: Blobs | None, connection: sa.Connection, erase
         fold_instances(told, entry.event.time.isoformat(), connection)
         return
     if entry.event.kind is Kind.PATIENTS_MERGED:
-        fold_merge(entry, connection, forgotten=bool(erased))
+        if "sealed" not in entry.event.details:  # else every study that it was about is erased
+            fold_merge(entry, connection, forgotten=bool(erased))
+        return
+    if entry.event.kind is Kind.PATIENTS_UNDONE:
+        fold_undo(entry, connection, forgotten=bool(erased))
         return
     fold = _FOLDS.get(entry.event.kind)
     if fold is not None:
@@ -222,6 +226,5 @@ _FOLDS: dict[Kind, Callable[[Sealed, Blobs | None, sa.Connection], None]] = {
     Kind.OBJECTS_PURGED: fold_purge,
     Kind.STUDY_ERASED: fold_erasure,
     Kind.STUDIES_MOVED: fold_move,
-    Kind.PATIENTS_UNDONE: fold_undo,
     Kind.STUDY_HOMED: fold_homed,
 }
