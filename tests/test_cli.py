@@ -15,7 +15,9 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
 from isocenter.cli import app, asked
+from isocenter.cli.screen import person
 from isocenter.govern.policy import Owner, Role
+from isocenter.record import Patient
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
 
@@ -139,3 +141,16 @@ def test_analyses_are_listed_with_their_needs_as_sentences() -> None:
     rows = {r["name"]: r for r in json.loads(done.stdout)["analyses"]}
     assert rows["pet_uptake"]["needs"]["pet"].startswith("PET")
     assert all(r["about"] for r in rows.values())
+
+
+@pytest.mark.parametrize(("options", "shown"), [([], False), (["-W", "default"], True)])
+def test_what_libraries_tell_programmers_is_kept_from_users(options: list[str], shown: bool, tmp_path: Path) -> None:
+    (tmp_path / "odd_warner.py").write_text("import warnings\nwarnings.warn('an odd value', UserWarning)\n")
+    words = [sys.executable, *options, "-m", "isocenter", "check", "odd_warner.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert "holds 0 analyses" in done.stderr and ("an odd value" in done.stderr) is shown
+
+
+def test_a_patient_without_name_or_number_is_told_so() -> None:
+    told = [person(Patient(*said)) for said in (("7", "Doe^Jane"), ("7", ""), ("", "Doe^Jane"), ("", ""))]
+    assert told == ["Doe, Jane (7)", "7", "Doe, Jane", "no name"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,7 @@ def main() -> None:
     """Run a command; a refusal is a sentence and exit code 2, never a stack trace."""
     from isocenter.errors import IsocenterError
 
+    _without_warnings()
     app.registered_commands, app.registered_groups = asked(sys.argv[1:])
     try:
         app()
@@ -44,6 +47,18 @@ def main() -> None:
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def _without_warnings() -> None:
+    """Keep what libraries tell programmers from whoever uses a command, here and in the processes that it starts.
+
+    What matters of a file is told in a sentence by who reads it. Silencing a library where it is called does not do:
+    that setting belongs to the process, and a thread that puts it back lets another's warning through. Python's own
+    option shows them all the same: ``python -W default -m isocenter …``.
+    """
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+        os.environ["PYTHONWARNINGS"] = "ignore"
 
 
 def asked(words: list[str]) -> tuple[list[Any], list[Any]]:

@@ -77,4 +77,4 @@ class Screen:
 def person(row: Any) -> str:
     """A patient in one cell: name with its caret as a comma, then the identifier."""
     name = str(getattr(row, "name", "")).replace("^", ", ").strip(", ")
-    return f"{name} ({row.id})" if name else str(row.id) or "no patient ID"
+    return " ".join(filter(None, (name, f"({row.id})" if name and row.id else row.id))) or "no name"
