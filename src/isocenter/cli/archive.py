@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +24,10 @@ def receive(
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Take images in; ends with a ledger: expected = stored + already there + rejected, with each reason."""
+    """Take images in; ends with a ledger: expected = stored + already there + rejected, with each reason.
+
+    Where the disk is full amid them, the ledger counts what was not tried, and the same command goes on with that.
+    """
     from isocenter.app import open_intake
     from isocenter.cli.screen import Screen
 
@@ -34,6 +38,10 @@ def receive(
     show_ledger(screen, result)
     if not result["expected"]:
         screen.say(f"no file was found in {', '.join(map(str, paths))}: nothing was taken in. Check the path.")
+    if (failure := result.get("error")) is not None:
+        screen.say("what is stored stays so: make room and run the same command again, it takes in what is missing")
+        typer.echo(f"isocenter: {failure['what']}: {failure['why']}", err=True)
+        raise typer.Exit(2)
     if result["rejected"] or result["conflict"]:
         raise typer.Exit(1)
 
@@ -41,11 +49,14 @@ def receive(
 def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *a: None) -> dict[str, Any]:
     """Receive everything under some paths and count what became of each file.
 
+    Where the disk is full or broken amid them, the files that are not kept are counted and named as "not tried", and
+    ``error`` says why: what is stored stays so, and the same call goes on with what is missing.
+
     Args:
         site: takes them in: a `Site`, or what `open_intake` opens.
     """
-    from isocenter.dicom.scan import files_under
-    from isocenter.errors import IsocenterError, NotFound
+    from isocenter.dicom.scan import image_of, places
+    from isocenter.errors import IsocenterError, NotFound, Unavailable
     from isocenter.govern.policy import HOUSE
 
     missing = [p for p in paths if not p.exists()]
@@ -55,32 +66,45 @@ def ledger(site: Any, paths: list[Path], *, wrap: str = "", told: Any = lambda *
     counts: Counter[str] = Counter()
     reasons: list[dict[str, str]] = []
     names: list[str] = []
+    found = chain.from_iterable(map(places, paths))
 
     def files() -> Iterator[bytes]:
-        for path in paths:
-            for name, given in files_under(path, wrap=wrapper):
-                if isinstance(given, IsocenterError):
-                    counts["rejected"] += 1
-                    reasons.append({"file": name, "status": "rejected", "reason": str(given)})
-                    continue
-                names.append(name)
-                yield given
-                if len(names) % 64 == 0:
-                    told(path.name, len(names), len(names))
+        for name, place in found:
+            given = image_of(name, place, wrap=wrapper)
+            if isinstance(given, IsocenterError):
+                counts["rejected"] += 1
+                reasons.append({"file": name, "status": "rejected", "reason": str(given)})
+                continue
+            names.append(name)
+            yield given
+            if len(names) % 64 == 0:
+                told(name, len(names), len(names))
 
-    answers = site.receive(files(), sender="cli", who=HOUSE)
-    for name, stored in zip(names, answers, strict=True):
+    stopped: Unavailable | None = None
+    try:
+        answers = site.receive(files(), sender="cli", who=HOUSE)
+    except Unavailable as failure:
+        stopped, answers = failure, getattr(failure, "answers", ())
+    for name, stored in zip(names, answers, strict=stopped is None):
         counts[stored.status] += 1
         if stored.status in ("conflict", "rejected"):
             reasons.append({"file": name, "status": stored.status, "reason": stored.reason})
-    return {
+    if stopped is not None:
+        left = [*names[len(answers) :], *(name for name, _ in found)]
+        counts["not tried"] = len(left)
+        reasons += [{"file": name, "status": "not tried", "reason": str(stopped)} for name in left]
+    made: dict[str, Any] = {
         "expected": counts.total(),
         "stored": counts["stored"],
         "there": counts["there"],
         "conflict": counts["conflict"],
         "rejected": counts["rejected"],
+        "not_tried": counts["not tried"],
         "reasons": reasons,
     }
+    if stopped is not None:
+        made["error"] = {"what": stopped.what, "why": stopped.why, "do": stopped.do, "kind": "Unavailable"}
+    return made
 
 
 def show_ledger(screen: Any, result: dict[str, Any]) -> None:
@@ -88,6 +112,7 @@ def show_ledger(screen: Any, result: dict[str, Any]) -> None:
     screen.say(
         f"expected {result['expected']} = stored {result['stored']} + already there {result['there']}"
         f" + set aside {result['conflict']} + rejected {result['rejected']}"
+        + (f" + not tried {result['not_tried']}" if result.get("not_tried") else "")
     )
     alike: dict[tuple[str, str], list[str]] = {}
     for said in result["reasons"]:

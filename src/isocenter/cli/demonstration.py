@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import isocenter.testing
-from isocenter.errors import NotFound
+from isocenter.errors import NotFound, Unavailable
 
 __all__ = ["load", "samples", "show", "summary", "use_openly", "use_triage"]
 
@@ -22,7 +22,10 @@ def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
     from isocenter.site.verbs import HOUSE
 
     if data is not None:
-        return ledger(house.site, [data], wrap=wrap, told=told)
+        taken = ledger(house.site, [data], wrap=wrap, told=told)
+        if failure := taken.get("error"):
+            raise Unavailable(failure["what"], failure["why"], failure["do"])
+        return taken
     counts: Counter[str] = Counter()
     reasons = []
     made = _made_from()

@@ -16,7 +16,7 @@ from isocenter.dicom.bare import enveloped, is_bare
 from isocenter.dicom.elements import parse
 from isocenter.errors import IsocenterError, LimitReached, NotFound, NotWhole, Refused, Unavailable
 
-__all__ = ["files_under", "places", "read", "scan"]
+__all__ = ["files_under", "image_of", "places", "read", "scan"]
 
 _LARGEST = 8 << 30  # bytes of one file; whole-slide images are the largest that exist
 _FREE, _RATIO = 64 << 20, 200  # an archive member may inflate to 64 MiB, or to this many times its size
@@ -53,17 +53,23 @@ def files_under(
     Pictures are wrapped where that is wanted, and a data set that was saved without preamble and meta information is
     given them.
     """
-    for name, given in scan(path):
-        if isinstance(given, IsocenterError):
-            yield name, given
-            continue
-        try:
-            if wrap is not None and _is_picture(given):
-                yield name, wrap(given, name)
-            else:
-                yield name, enveloped(given) if is_bare(given) else given
-        except IsocenterError as refusal:
-            yield name, refusal
+    for name, found in places(path):
+        yield name, image_of(name, found, wrap=wrap)
+
+
+def image_of(
+    name: str, found: Path | bytes | IsocenterError, *, wrap: Callable[[bytes, str], bytes] | None = None
+) -> bytes | IsocenterError:
+    """The bytes of what `places` found, as an image, or why it is none; see `files_under`."""
+    given = read(found, name) if isinstance(found, Path) else found
+    if isinstance(given, IsocenterError):
+        return given
+    try:
+        if wrap is not None and _is_picture(given):
+            return wrap(given, name)
+        return enveloped(given) if is_bare(given) else given
+    except IsocenterError as refusal:
+        return refusal
 
 
 def _is_picture(data: bytes) -> bool:

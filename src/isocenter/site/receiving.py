@@ -18,7 +18,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from isocenter.errors import IsocenterError, Refused
+from isocenter.errors import IsocenterError, Refused, Unavailable
 from isocenter.govern.policy import Person, may, must
 from isocenter.record import Event, Kind, Study
 from isocenter.record.project import EVERYBODY, Reach
@@ -52,6 +52,18 @@ class _Way:
     reach: Reach | None = None
     heed: bool = False
     notes: Reach | None = None
+
+
+class Unfinished(Unavailable):
+    """Disk or database said no amid many files.
+
+    Args:
+        answers: of the files before that; they are durable. Nothing of the others is kept.
+    """
+
+    def __init__(self, failure: Unavailable, answers: Sequence[Stored]) -> None:
+        super().__init__(failure.what, failure.why, failure.do)
+        self.answers = tuple(answers)
 
 
 @dataclass(frozen=True)
@@ -99,12 +111,17 @@ class Receiving:
         answers: list[Stored] = []
         with ThreadPoolExecutor(_KEEPERS, thread_name_prefix="receiving") as beside:
             going = deque([beside.submit(self._keep, self._read(first), sender, way)])
-            for batch in chain([second], batches):
-                read = self._read(batch)
-                if len(going) == _KEEPERS:
+            try:
+                for batch in chain([second], batches):
+                    read = self._read(batch)
+                    if len(going) == _KEEPERS:
+                        answers += going.popleft().result()
+                    going.append(beside.submit(self._keep, read, sender, way, going[-1].result))
+                while going:
                     answers += going.popleft().result()
-                going.append(beside.submit(self._keep, read, sender, way, going[-1].result))
-            return [*answers, *chain.from_iterable(one.result() for one in going)]
+            except Unavailable as failure:  # those behind it wait for it, and fail with it
+                raise Unfinished(failure, answers) from failure
+        return answers
 
     def _keep(
         self, read: Sequence[Read], sender: str, way: _Way, turn: Callable[[], object] = lambda: None
