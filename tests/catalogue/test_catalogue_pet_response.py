@@ -83,6 +83,7 @@ def test_the_blood_pool_stands_in_for_an_ill_liver() -> None:
 def test_deauville_and_lugano() -> None:
     alone = ask(_made(3.0, 0), criteria="Lugano 2014")
     assert the(alone, DEAUVILLE).words.startswith("Deauville: 4") and not alone.curves
+    assert next(m.value for m in the(alone, DEAUVILLE).measurements if m.what == DEAUVILLE) == 4
     both = ask(_made(9.0, 0), _made(3.0, 60), criteria="Lugano 2014")
     assert "Lugano 2014: PMR" in the(both, CURRENT).words
     assert "Deauville: 3" in the(ask(_made(2.0, 0), criteria="Lugano 2014"), DEAUVILLE).words

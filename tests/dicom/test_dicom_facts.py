@@ -36,6 +36,16 @@ def test_private_values_stand_behind_their_owner() -> None:
     assert "PhilipsSUVScaleFactor" not in series_facts(parse(made.written(ds)), ())
 
 
+def test_velocity_of_a_classic_image_in_the_sequence_of_enhanced_ones() -> None:
+    way = pydicom.Dataset()
+    way.VelocityEncodingDirection, way.VelocityEncodingMaximumValue = [0.0, 0.0, 1.0], 150.0
+    ds = made.dataset(MRVelocityEncodingSequence=[way])
+    ds.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x30, "SS", 4)
+    found = instance_facts(parse(made.written(ds)), ())
+    assert found["VelocityEncodingDirection"] == [0.0, 0.0, 1.0] and found["VelocityEncodingMaximumValue"] == 150.0
+    assert found["GEFlowDirection"] == 4
+
+
 def test_codes_and_references_and_real_world_maps() -> None:
     region, unit, real = pydicom.Dataset(), pydicom.Dataset(), pydicom.Dataset()
     region.CodeMeaning = "Chest"

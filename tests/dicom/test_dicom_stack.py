@@ -143,3 +143,18 @@ def test_an_energy_that_alternates_and_repeats_in_time_gives_both_axes() -> None
     ]
     found = one(frames)
     assert [(a.name, a.values) for a in found.axes] == [("time", (0.0, 10.0, 20.0, 30.0)), ("energy", (80.0, 140.0))]
+
+
+@pytest.mark.parametrize(("made", "unit"), [((60.0, 61.5, 63.0), "s"), ((60.0, 60.1, 63.0), "")])
+def test_times_of_making_serve_where_they_tick_evenly_and_are_told(made: tuple[float, ...], unit: str) -> None:
+    frames = [
+        frame(z, uid=f"1.{z}.{n}", keys={"content": t + 0.01 * z, "number": float(n)})
+        for n, t in enumerate(made)
+        for z in (0, 1, 2)
+    ]
+    found = one(frames)
+    (axis,) = found.axes
+    assert axis.name == "time" and axis.unit == unit
+    assert found.notes.get("TimedBy") == ("Content Time" if unit else None)
+    if unit:
+        assert axis.values == pytest.approx((0.0, 1.5, 3.0))

@@ -20,6 +20,10 @@ SAGITTAL = np.array([0.0, 1.0, 0.0, 0.0, 0.0, -1.0])
         ({"VelocityEncodingDirection": [0, 0, -3.0], "VelocityEncodingMaximumValue": 60.0}, "", (0, 0, -1, 60)),
         ({"GEVelocityEncoding": 1600}, "4D Flow SI", (0, 0, -1, 160)),
         ({"GEVelocityEncoding": 1600}, "2D PC", (0, 0, 0, 160)),
+        ({"GEVelocityEncoding": 1600, "GEFlowDirection": 3}, "4D Flow", (1, 0, 0, 160)),
+        ({"GEVelocityEncoding": 1600, "GEFlowDirection": 5}, "RL", (0, 0, -1, 160)),
+        ({"GEVelocityEncoding": 1600, "GEFlowDirection": 2}, "4D Flow SI", None),
+        ({"GEVelocityEncoding": 0, "GEFlowDirection": 16}, "DTI", None),
         ({"PhilipsPCVelocity": [0.0, 0.0, 90.0]}, "QFlow RL", (1, 0, 0, 90)),
         ({"PhilipsPCVelocity": [0.0, 0.0, 0.0]}, "QFlow RL", None),
         ({"SequenceName": "*fl2d1"}, "Cine FH", None),
@@ -35,3 +39,10 @@ def test_what_each_maker_says(facts: dict[str, Any], words: str, found: tuple[fl
 )
 def test_what_is_no_number_is_not_stated(direction: Any, venc: Any) -> None:
     assert stated(direction, venc) is None
+
+
+def test_oblique_directions_are_those_of_the_slice() -> None:
+    turned = np.array([0.0, 0.8, 0.6, 0.0, 0.6, -0.8])
+    said = encoding({"GEVelocityEncoding": 1000, "GEFlowDirection": 10}, turned)
+    assert said == pytest.approx((0.0, 0.8, 0.6, 100.0))
+    assert encoding({"GEVelocityEncoding": 1000, "GEFlowDirection": 11}, turned) == pytest.approx((0, 0.6, -0.8, 100))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.catalogue.one_scan import timing
 from isocenter.errors import Refused
 from isocenter.methods import complex_images
 from isocenter.space import Reference, Volume
@@ -176,7 +177,7 @@ def _beat(main: Volume) -> tuple[float, list[str]]:
     axis = main.axes[0]
     scale = _TIMES[axis.name].get(axis.unit)
     times = np.array([float(v) for v in axis.values])
-    remarks: list[str] = []
+    remarks: list[str] = list(timing(main))
     if scale is None or len(times) < 2:
         raise Refused(
             f"{len(times)} frames without a time in the beat",

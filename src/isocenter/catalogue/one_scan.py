@@ -13,7 +13,7 @@ import numpy as np
 
 from isocenter.space import Axis, Reference, Volume
 
-__all__ = ["component", "joined"]
+__all__ = ["component", "joined", "timing"]
 
 _WORDS = {
     "phase": {"P", "PHASE", "PHASE MAP", "PHASE_MAP", "P_FFE", "1", "1.0"},
@@ -37,6 +37,13 @@ def component(volume: Volume) -> str:
         if any(w in words for w in said):
             return name
     return "magnitude"
+
+
+def timing(volume: Volume) -> tuple[str, ...]:
+    """What is to be said of a series whose frames state no other time than that of their making."""
+    if "TimedBy" not in volume.facts:
+        return ()
+    return (f"frames are timed by {volume.facts['TimedBy']}, as nothing else states when they were measured",)
 
 
 def joined(volumes: tuple[Volume, ...], along: Literal["echo", "flip"]) -> tuple[Volume, ...]:

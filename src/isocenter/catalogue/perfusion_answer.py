@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.analysis.protocol import Answer, Yield
+from isocenter.catalogue.one_scan import timing
 from isocenter.errors import Refused
 from isocenter.record import Curve, Finding, Measurement, Threshold, Urgency, codes
 from isocenter.space import Reference, Region, Volume, resample_region
@@ -207,7 +208,7 @@ def told(
         if v.met is not None
     ]
     reasons = (
-        *extra, *found.remarks, *(v.words for v in verdicts if volumes.hypoperfused_ml > 0),
+        *extra, *timing(series), *found.remarks, *(v.words for v in verdicts if volumes.hypoperfused_ml > 0),
         f"singular values below {100 * found.threshold:.0f} % of the largest were left out",
     )  # fmt: skip
     more: dict[str, Any] = {

@@ -99,7 +99,10 @@ class Permeability:
         if not 0.2 <= haematocrit <= 0.65:
             raise Refused(f"a haematocrit of {haematocrit:g}", "blood has 0.2 to 0.65: percent may have been given")
         tr, flip = _stated(dynamic, "RepetitionTime"), _stated(dynamic, "FlipAngle")
-        remarks: list[str] = [f"haematocrit {haematocrit:g}, relaxivity {relaxivity:g} L/mmol/s"]
+        remarks: list[str] = [
+            f"haematocrit {haematocrit:g}, relaxivity {relaxivity:g} L/mmol/s",
+            *one_scan.timing(dynamic),
+        ]
         source, places = _regions(dynamic, drawn)
         first = baseline_frames or _arrival(frames)
         if first == 0:

@@ -56,7 +56,7 @@ class PETResponse:
     yields = (
         Yield(what=codes.ABNORMAL_UPTAKE, units=(_BW, _LEAN, "%", "mL")),
         Yield(what=CURRENT, units=(_BW, _LEAN, "%", "g", "{counts}")),
-        Yield(what=DEAUVILLE, units=(_BW, "{ratio}")),
+        Yield(what=DEAUVILLE, units=(_BW, "{ratio}", "1")),
     )
     limits = Limits(seconds=180.0, memory_mib=6144)
     about: ClassVar[Mapping[str, Any]] = {
@@ -275,6 +275,7 @@ def _lugano(times: Sequence[_Time], markedly: float, new: bool) -> list[Finding]
     hottest = now.highest()
     score = lugano.deauville(hottest, now.blood.highest, now.liver.highest, markedly=markedly, new=new)
     said = [
+        Measurement(DEAUVILLE, int(score.response), "1", definition=score.rule),
         Measurement(REFERENCE, now.liver.highest, _BW, definition="SUVbw, liver, maximum"),
         Measurement(REFERENCE, now.blood.highest, _BW, definition="SUVbw, blood pool, maximum"),
     ]

@@ -170,6 +170,7 @@ _PRIVATE = (
     (0x0019, "GEMS_ACQU_01", 0xBC, "GEDiffusionGradientY", "d", False),
     (0x0019, "GEMS_ACQU_01", 0xBD, "GEDiffusionGradientZ", "d", False),
     (0x0019, "GEMS_ACQU_01", 0xCC, "GEVelocityEncoding", "b", False),
+    (0x0043, "GEMS_PARM_01", 0x30, "GEFlowDirection", "b", False),
     (0x0043, "GEMS_PARM_01", 0x32, "GEVelocityFlags", "b", False),
     (0x2001, "Philips Imaging DD 001", 0x1A, "PhilipsPCVelocity", "B", False),
     (0x0051, "SIEMENS MR HEADER", 0x14, "SiemensVelocity", "t", False),
@@ -200,6 +201,11 @@ _GROUPED = (
 )
 _SHARED_GROUPS, _FRAME_GROUPS, _CONVERTED = 0x52009229, 0x52009230, 0x00209170
 _AGENTS = 0x00180012
+_VELOCITY = 0x00189197  # some write the sequence of enhanced images into classic ones
+_OF_VELOCITY = (
+    Row(0x00189090, "VelocityEncodingDirection", "B", False),
+    Row(0x00189217, "VelocityEncodingMaximumValue", "b", False),
+)
 # Sequence -> keyword under which its first item's code meaning stands.
 _CODES = ((0x00082218, "AnatomicRegion"), (0x00540220, "ViewCode"), (0x00181200, "Calibration"))
 _VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080102, 0x00080104
@@ -295,6 +301,10 @@ def all_facts(file: File, charsets: tuple[str, ...]) -> tuple[dict[str, Any], di
     _of_series(file, charsets, shared)
     _of_groups(file, charsets, shared, own)
     _of_patient(file, shared)
+    for item in file.items(_VELOCITY)[:1]:
+        for row in _OF_VELOCITY:
+            if row.tag in item and (value := _read(file, row, charsets, item)) is not None:
+                own.setdefault(row.keyword, value)
     _real_world(file, charsets, own)
     return shared, own
 

@@ -283,13 +283,19 @@ def _enhanced_scale(file: File, own: Dataset, shared: Dataset) -> dict[str, Any]
     transform, real = _group(file, 0x00289145, own, shared), _group(file, 0x00409096, own, shared)
     slope = (file.decimals(0x00281053, transform) or (None,))[0]
     intercept = (file.decimals(0x00281052, transform) or (0.0,))[0]
-    if (slope is None or (slope, intercept) == (1.0, 0.0)) and 0x00409225 in real:
+    if 0x00409225 in real:
         unit = (file.items(0x004008EA, real) or [{}])[0]
-        return {
+        mapped: dict[str, Any] = {
             "RealWorldValueSlope": file.numbers(0x00409225, real, "d")[0],
             "RealWorldValueIntercept": (file.numbers(0x00409224, real, "d") or (0.0,))[0],
             "RealWorldValueUnit": file.ascii(0x00080100, unit),
         }
+        if slope is None or (slope, intercept) == (1.0, 0.0):
+            return mapped
+        same = np.isclose((slope, intercept), (mapped["RealWorldValueSlope"], mapped["RealWorldValueIntercept"]))
+        if same.all():  # the map only says what the rescaled values are
+            unit_said = {"RealWorldValueUnit": mapped["RealWorldValueUnit"]}
+            return {"RescaleSlope": slope, "RescaleIntercept": intercept, **unit_said}
     return {} if slope is None else {"RescaleSlope": slope, "RescaleIntercept": intercept}
 
 

@@ -261,6 +261,9 @@ def _must_be_regular(depth: npt.NDArray[np.float64]) -> None:
         )
 
 
+_TICK = 0.05  # of a step
+
+
 # ---- frames that share their places --------------------------------------------------------------------------------
 
 
@@ -283,7 +286,7 @@ def _phases(
             many.sort(key=lambda p: p.keys.get(clock) or 0.0 if clock else 0.0)
         sorted_cells.append(by)
     if full:
-        return _product(names, values, repeats.pop(), sorted_cells, clock, rules)
+        return _product(names, values, repeats.pop(), sorted_cells, clock, rules, notes)
     listed = [(combo, n) for combo, many in combos.items() for n in range(many)]
     listed.sort(key=lambda c: float(np.mean([by[c[0]][c[1]].keys.get("number") or 0.0 for by in sorted_cells])))
     main = "b_value" if "b_value" in names else names[0]
@@ -337,6 +340,7 @@ def _product(
     cells: list[dict[tuple[Any, ...], list[Placed]]],
     clock: str,
     rules: _Rules,
+    notes: dict[str, Any],
 ) -> tuple[tuple[Axis, ...], list[list[Placed]]]:
     axes = [Axis(name, tuple(v), _UNITS[name]) for name, v in zip(names, values, strict=True)]
     combos: list[tuple[Any, ...]] = [()]
@@ -344,14 +348,16 @@ def _product(
         combos = [(*combo, one) for combo in combos for one in v]
     phases = []
     if repeats > 1:
-        axes.insert(0, _time(cells, repeats, clock, rules))
+        axes.insert(0, _time(cells, repeats, clock, rules, notes))
     for n in range(repeats):
         for combo in combos:
             phases.append([by[combo][n] for by in cells])
     return tuple(axes), phases
 
 
-def _time(cells: list[dict[tuple[Any, ...], list[Placed]]], repeats: int, clock: str, rules: _Rules) -> Axis:
+def _time(
+    cells: list[dict[tuple[Any, ...], list[Placed]]], repeats: int, clock: str, rules: _Rules, notes: dict[str, Any]
+) -> Axis:
     def means(key: str) -> list[float] | None:
         table: list[list[Any]] = [[m[n].keys.get(key) for by in cells for m in by.values()] for n in range(repeats)]
         if any(v is None for row in table for v in row):
@@ -367,4 +373,14 @@ def _time(cells: list[dict[tuple[Any, ...], list[Placed]]], repeats: int, clock:
             return Axis("time", tuple(round((v - found[0]) * second, 6) for v in found), "s")
     if rules.repetition_s:
         return Axis("time", tuple(round(n * rules.repetition_s, 6) for n in range(repeats)), "s")
+    # When an image was made need not be when it was measured: it serves where it ticks evenly, and is told.
+    made = means("content")
+    if made is not None and _ticks_evenly(made):
+        notes["TimedBy"] = "Content Time"
+        return Axis("time", tuple(round(v - made[0], 6) for v in made), "s")
     return Axis("time", tuple(range(repeats)), "")
+
+
+def _ticks_evenly(times: list[float]) -> bool:
+    steps = np.diff(times)
+    return bool(np.abs(steps - np.median(steps)).max() <= _TICK * np.median(steps))

@@ -1,9 +1,9 @@
 """Which way, and up to how fast, a phase-contrast image encodes velocity.
 
 The standard has a sequence for it in enhanced MR images. Classic images of makers say it in places of their own:
-Siemens in the name of the sequence (``fl3d1_v150fh``), GE in a private element in mm/s, Philips in a private triple in
-cm/s; the direction stands, if anywhere, in the words of the series. What is not said is not guessed: a direction of
-(0, 0, 0) means that velocity is encoded and nobody wrote where to.
+Siemens in the name of the sequence (``fl3d1_v150fh``), GE in private elements (mm/s, and a number for the direction),
+Philips in a private triple in cm/s; else the direction stands, if anywhere, in the words of the series. What is not
+said is not guessed: a direction of (0, 0, 0) means that velocity is encoded and nobody wrote where to.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ _TOWARDS = {
     "rl": (1.0, 0.0, 0.0), "lr": (-1.0, 0.0, 0.0), "ap": (0.0, 1.0, 0.0), "pa": (0.0, -1.0, 0.0),
     "fh": (0.0, 0.0, 1.0), "hf": (0.0, 0.0, -1.0), "is": (0.0, 0.0, 1.0), "si": (0.0, 0.0, -1.0),
 }  # fmt: skip
+# GE's flag of vascular collapse (0043,xx30): along the patient, and along the axes of oblique slices.
+_GE_MAGNITUDE = (2, 8)
+_GE = {3: "rl", 4: "ap", 5: "si", 9: "rl", 10: "ap", 11: "si"}
+_GE_OBLIQUE = (9, 10, 11)
 _SIEMENS = re.compile(r"(?:^|_)v(\d+(?:\.\d+)?)_?(in|through|thru|th|rl|lr|ap|pa|fh|hf)", re.IGNORECASE)
 _WORD = re.compile(r"(?:^|[^a-z])(rl|lr|ap|pa|fh|hf|si|is)(?:[^a-z]|$)", re.IGNORECASE)
 _THROUGH = re.compile(r"through|thru|(?:^|[^a-z])tp(?:[^a-z]|$)", re.IGNORECASE)
@@ -69,8 +73,16 @@ def encoding(facts: Mapping[str, Any], orientation: npt.NDArray[np.float64], wor
             return stated(_TOWARDS.get(way, normal), told.group(1))
     venc = None
     speed = facts.get("GEVelocityEncoding")
-    if isinstance(speed, (int, float)):
+    if isinstance(speed, (int, float)) and speed:
         venc = float(speed) / 10.0
+        code = facts.get("GEFlowDirection")
+        if code in _GE_MAGNITUDE:
+            return None
+        if code in _GE:
+            towards = np.array(_TOWARDS[_GE[int(code)]])
+            if code in _GE_OBLIQUE:
+                towards = _nearest(towards, np.stack([orientation[:3], orientation[3:], normal]))
+            return stated(towards, venc)
     triple = facts.get("PhilipsPCVelocity")
     if isinstance(triple, (list, tuple)) and any(triple):
         venc = max(abs(float(v)) for v in triple if isinstance(v, (int, float)))
@@ -80,3 +92,10 @@ def encoding(facts: Mapping[str, Any], orientation: npt.NDArray[np.float64], wor
     if named:
         return stated(_TOWARDS[named.group(1).lower()], venc)
     return stated(normal if _THROUGH.search(words) else (0.0, 0.0, 0.0), venc)
+
+
+def _nearest(towards: npt.NDArray[np.float64], axes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The axis of the slice that lies closest to a direction of the patient, in its sense."""
+    along = axes @ towards
+    best = int(np.argmax(np.abs(along)))
+    return np.asarray(axes[best] * np.sign(along[best]))
