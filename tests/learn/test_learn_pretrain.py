@@ -10,12 +10,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
-from isocenter.errors import NotFound, Refused  # noqa: E402
+from isocenter.dicom import confining  # noqa: E402
+from isocenter.errors import LimitReached, NotFound, Refused  # noqa: E402
 from isocenter.learn.classify import fit_classes_net  # noqa: E402
 from isocenter.learn.examples import Examples  # noqa: E402
 from isocenter.learn.networks import GridNet  # noqa: E402
 from isocenter.learn.pretrain import Pretraining, _mask, beginning, contrast, pretrain, trained_body  # noqa: E402
 from isocenter.learn.recipes import recipe  # noqa: E402
+from isocenter.learn.taken_up import read_back  # noqa: E402
+from isocenter.learn.tensors import packed  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 
 OWN = replace(recipe("breastmnist"), widths=(4, 8, 8), batch=8, epochs=1)
@@ -86,3 +89,19 @@ def test_a_body_is_where_a_training_begins_and_fits_its_network_only(tmp_path: P
     for bad in ({"method": "jigsaw"}, {"steps": 0}, {"hidden": 1.0}, {"temperature": 0.0}):
         with pytest.raises(Refused):
             Pretraining("breastmnist", **bad)
+
+
+def test_a_beginning_that_needs_more_memory_than_there_is_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "body.safetensors").write_bytes(packed({"body.0.weight": np.zeros(40_000_000, np.float32)}))
+    (tmp_path / "model.onnx").write_bytes(bytes(160_000_000))
+    monkeypatch.setattr(confining, "_available", lambda: 64 << 20)  # a machine that has 64 MiB to give
+    for read in (
+        lambda: beginning(tmp_path),
+        lambda: read_back(tmp_path, recipe("chest_xray_opacity"), torch.zeros(1, 1, 32, 32)),
+    ):
+        with pytest.raises(LimitReached, match="more memory than there is"):
+            read()
+    monkeypatch.undo()
+    assert beginning(tmp_path)["body.0.weight"].size == 40_000_000, "the bound ends with the reading"

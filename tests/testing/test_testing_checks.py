@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import bad_analyses as bad
+import numpy as np
 import pytest
 
 from isocenter.catalogue.image_quality import ImageQuality
 from isocenter.catalogue.pet_uptake import PETUptake
 from isocenter.catalogue.volumetry import Volumetry
+from isocenter.dicom import confining
 from isocenter.testing.checks import Check, check
 
 
@@ -118,3 +120,18 @@ def test_something_that_is_no_analysis_at_all() -> None:
     found = failed(check(object))
     assert "needs are declared" in found
     assert "has a name and a version" in found
+
+
+class Greedy(bad.Good):
+    @classmethod
+    def examples(cls) -> Any:
+        held = np.ones(400_000_000, np.uint8)
+        return super().examples() if held.any() else []
+
+
+def test_an_analysis_that_asks_for_more_memory_than_there_is_fails_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confining, "_available", lambda: 128 << 20)
+    failed = [one for one in check(Greedy) if not one.passed]
+    assert failed and any("more memory than there is" in one.words for one in failed), failed
+    monkeypatch.undo()
+    assert np.ones(400_000_000, np.uint8).any(), "the bound ends with each check"

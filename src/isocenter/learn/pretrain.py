@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.analysis.weights import read_file
+from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.augment import augmented, moved
 from isocenter.learn.fit import Schedule, descend
@@ -163,11 +164,12 @@ def trained_body(
     return body
 
 
+@bounded_memory()
 def beginning(folder: Path) -> dict[str, npt.NDArray[Any]]:
     """The body that `pretrain` wrote.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none. LimitReached: the file needs more memory than there is.
     """
     if not (folder / "body.safetensors").is_file():
         raise NotFound(f"a pretraining in '{folder}'", "there is none", "make one with `isocenter pretrain`")

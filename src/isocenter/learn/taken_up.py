@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from isocenter.analysis.weights import read_file
+from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.networks import ResidualNet
@@ -20,6 +21,7 @@ from isocenter.learn.networks import ResidualNet
 __all__ = ["digest_of_weights", "read_back"]
 
 
+@bounded_memory()
 def read_back(folder: Path, recipe: Classifier2D, films: Tensor) -> ResidualNet:
     """The network of a shipped classifier of films, from its ONNX file (see `export.Whole`), ready to answer or learn.
 
@@ -28,6 +30,7 @@ def read_back(folder: Path, recipe: Classifier2D, films: Tensor) -> ResidualNet:
 
     Raises:
         NotFound: no model there. Refused: it holds another network than that of the recipe, or several.
+        LimitReached: the file needs more memory than there is.
     """
     import onnx
     from onnx import numpy_helper

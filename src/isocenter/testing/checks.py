@@ -41,6 +41,7 @@ import numpy as np
 
 from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield, parameters
+from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import IsocenterError
 from isocenter.record import Code, Instance, Measurement, Outcome, Series, codes, digest_of, to_plain
 from isocenter.space import Geometry, Reference, Region, Volume
@@ -126,7 +127,8 @@ def check(analysis: Any, *, pages: Path | None = None) -> list[Check]:
 
 def _looked(name: str, look: Callable[..., str], *about: Any) -> Check:
     try:
-        return Check(name, True, look(*about))
+        with bounded_memory():  # a model's file, or a stranger's class, may ask for more than there is
+            return Check(name, True, look(*about))
     except _Fault as fault:
         return Check(name, False, str(fault))
     except Exception as fault:  # a stranger's class may do anything; the suite goes on and says what it met
