@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import typer
 from pydicom.data import get_testdata_file
+from typer.models import CommandInfo
 
 from isocenter.app import open_house
 from isocenter.cli import app, asked
+from isocenter.cli.parts import PARTS, in_parts, name_of
 from isocenter.cli.screen import person
 from isocenter.govern.policy import Owner, Role
 from isocenter.record import Patient
@@ -154,3 +156,17 @@ def test_what_libraries_tell_programmers_is_kept_from_users(options: list[str], 
 def test_a_patient_without_name_or_number_is_told_so() -> None:
     told = [person(Patient(*said)) for said in (("7", "Doe^Jane"), ("7", ""), ("", "Doe^Jane"), ("", ""))]
     assert told == ["Doe, Jane (7)", "7", "Doe, Jane", "no name"]
+
+
+def test_every_command_stands_once_under_a_heading_of_the_help_and_what_a_newcomer_needs_first() -> None:
+    shown = [name for names in PARTS.values() for name in names]
+    known = {name_of(one) for one in (*app.registered_commands, *app.registered_groups)}
+    assert sorted(shown) == sorted(known)
+    done = subprocess.run([sys.executable, "-m", "isocenter", "--help"], capture_output=True, text=True, check=True)
+    places = [done.stdout.index(words) for words in (" demo ", " serve ", " receive ", " analyses ", " federate ")]
+    assert places == sorted(places) and all(heading in done.stdout for heading in PARTS)
+
+
+def test_a_command_that_nobody_has_placed_is_shown_last() -> None:
+    strange, known = CommandInfo(name="strange"), CommandInfo(name="demo")
+    assert in_parts([strange, known]) == [known, strange] and strange.rich_help_panel == "Others"

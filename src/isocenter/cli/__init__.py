@@ -21,7 +21,8 @@ gc.set_threshold(10_000, 50, 100)
 
 app = typer.Typer(
     name="isocenter",
-    help="From the scanner to a signed report, and from signed reports back to better models. Research software.",
+    help="From the scanner to a signed report, and from signed reports back to better models. Research software."
+    " `isocenter demo` shows it; `isocenter COMMAND --help` tells of each command.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -69,10 +70,15 @@ def asked(words: list[str]) -> tuple[list[Any], list[Any]]:
     >>> [[one.name for one in some] for some in asked(["open", "1.2.3", "--json"])]
     [['open'], []]
     """
+    from isocenter.cli.parts import in_parts, name_of
+
     name = next((word for word in words if not word.startswith("-")), "")
-    commands = [c for c in app.registered_commands if name == (c.name or c.callback.__name__.replace("_", "-"))]  # type: ignore[union-attr]
-    groups = [g for g in app.registered_groups if name == g.name]
-    return (commands, groups) if commands or groups else (app.registered_commands, app.registered_groups)
+    commands, groups = ([c for c in some if name == name_of(c)] for some in _known())
+    return (commands, groups) if commands or groups else tuple(map(in_parts, _known()))  # type: ignore[return-value]
+
+
+def _known() -> tuple[list[Any], list[Any]]:
+    return app.registered_commands, app.registered_groups
 
 
 def _refuse(refusal: Any) -> None:
