@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from test_site_sealing import SCANNER, admitted, clear, given, joined, law, reje
 from fresh_database import fresh_database
 from isocenter.dicom.header import read_header
 from isocenter.errors import Erased, NotFound, Refused
+from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.consultation import View
 from isocenter.reading.critical import Communication
@@ -174,12 +176,43 @@ def test_both_numbers_of_a_merged_patient_go_with_their_last_study(site: Site, t
     late = sent_as(site, "OLDNUMBER-CANARY", 13)
     assert site.index.study(late).patient.id == "CANARY", "who comes later under the old number is known by the merge"
     erase(site, new)
-    assert site.index.study(late).patient.id == "CANARY", "and stays whose they are when the merge is gone"
+    assert site.index.study(late).patient.id == "CANARY", "and stays whose they are when its first words are gone"
     law(site)
-    assert site.identities.changes(who=ANNA)[-1]["reason"] == "erased"
+    assert [c["reason"] for c in site.identities.changes(who=ANNA)][-1] == "erased"
+    assert sent_as(site, "OLDNUMBER-CANARY", 16) and site.index.study(late).patient.id == "CANARY"
+    erase(site, site.index.find("STUDY", {"StudyInstanceUID": read_header(files(16)[0]).uid})[0]["StudyInstanceUID"])
     erase(site, late)
     law(site)
     assert not clear(tmp_path / "a", *NUMBERS) and not clear(tmp_path / "keys", *NUMBERS)
+
+
+def test_what_was_said_under_either_number_holds_as_long_as_a_study_is_left(site: Site) -> None:
+    old, new = merged(site)
+    late = sent_as(site, "OLDNUMBER-CANARY", 13)
+    site.consents.give({"DUO:0000042": ()}, who=ANNA, study=late)
+    site.consents.withdraw(who=ANNA, patient="OLDNUMBER-CANARY")
+    allowed = partial(site.consents.decided, site.index.study(late), site.consents.use(Purpose.RESEARCH, who=ANNA))
+    assert not allowed().allowed and "withdrawn" in allowed().reason
+    erase(site, old, new)
+    assert not allowed().allowed and "withdrawn" in allowed().reason
+    law(site)
+
+
+def test_merges_in_a_chain_lead_on_to_who_is_left(site: Site, tmp_path: Path) -> None:
+    old, new = merged(site)
+    third = sent_as(site, "LASTNUMBER-CANARY", 17)
+    site.identities.merge(("CANARY", ""), ("LASTNUMBER-CANARY", ""), reason=TYPED, who=ANNA)
+    late = sent_as(site, "OLDNUMBER-CANARY", 18)
+    assert {site.index.study(u).patient.id for u in (old, new, third, late)} == {"LASTNUMBER-CANARY"}
+    erase(site, old, new)
+    law(site)
+    erase(site, third)
+    assert site.index.study(late).patient.id == "LASTNUMBER-CANARY"
+    law(site)
+    assert not any(word.decode() in stored(site) for word in NUMBERS)
+    erase(site, late)
+    law(site)
+    assert not clear(tmp_path / "a", *NUMBERS) and not clear(tmp_path / "a", b"LASTNUMBER")
 
 
 def test_a_merge_that_was_undone_and_erased_is_folded_again(site: Site, tmp_path: Path) -> None:

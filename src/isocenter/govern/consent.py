@@ -374,6 +374,8 @@ def after(acts: Acts, events: Iterable[Sealed]) -> Acts:
     people_ended, studies_ended, merged = dict(acts.patient_ended), dict(acts.study_ended), dict(acts.merged)
     for sealed in events:
         event, told = sealed.event, sealed.event.details
+        if event.kind is Kind.PATIENTS_MERGED and "sealed" in told:
+            continue  # erased: told again for whoever is left
         if event.kind is Kind.PATIENTS_MERGED:
             gone, stays = ((str(told[n]["id"]), str(told[n]["issuer"])) for n in ("from", "into"))
             merged[sealed.number] = gone, stays

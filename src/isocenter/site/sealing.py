@@ -226,7 +226,7 @@ class Sealing:
             WrongState: nobody asked. NotFound: it is in a project that this person is not in.
             Refused: the same person asked; or studies have left the project and still need its key.
         """
-        from isocenter.store.erasures import merges_forgotten, shared_patients, standing_by
+        from isocenter.store.erasures import merges_forgotten, shared_patients, still_needed
 
         self._must_be_of(subject, what, who)
         asked = self._asked(subject, what)
@@ -249,15 +249,7 @@ class Sealing:
             )
             for uid in gone
         ]  # fmt: skip
-        # What came later under a number whose merge goes with these stays whose it is.
-        kept = standing_by(self.database, merges, gone)
-        events[:0] = [
-            Event(
-                Kind.STUDIES_MOVED, now, who.name, "",
-                {"studies": [uid], "into": patient, "reason": "the merge by which it is theirs is erased"},
-            )
-            for uid, patient in kept.items()
-        ]  # fmt: skip
+        events[:0] = [self._told_again(number, who) for number in still_needed(self.database, merges, gone)]
         if what == "project":
             told = {"asked": number, "studies": len(gone)}
             events.append(Event(Kind.PROJECT_ERASED, now, who.name, subject, told))
@@ -265,6 +257,12 @@ class Sealing:
         return {**self._destroyed(subject, what, digests, beside, again=others or bool(merges)), "shared": shared}
 
     # ---- the parts
+
+    def _told_again(self, number: int, who: Person) -> Event:
+        """A merge that all who could read it are erased of, for a patient of whom something is left."""
+        (entry,) = self.journal.since(number - 1, kinds=(Kind.PATIENTS_MERGED,), limit=1)
+        told = {**entry.event.details, "studies": [], "reason": f"entry {number}, of which the words are erased"}
+        return Event(Kind.PATIENTS_MERGED, self.clock(), who.name, "", told)
 
     def _destroyed(
         self, subject: str, what: str, digests: dict[str, list[str]], beside: Collection[str], *, again: bool

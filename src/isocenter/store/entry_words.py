@@ -25,6 +25,7 @@ from isocenter.record.event import Event, Kind
 from isocenter.record.plain import canonical
 from isocenter.record.project import EVERYBODY, ORDER, PATIENT, SENDER, STEP, WORKITEM
 from isocenter.store import tables as t
+from isocenter.store.identities import followed
 from isocenter.store.keyring import Keyring
 from isocenter.store.master_key import unwrap, wrap
 
@@ -194,7 +195,8 @@ class Closer:
     def _studies_of(self, *patients: Mapping[str, Any]) -> list[str]:
         found: list[str] = []
         for one in patients:
-            mine = (t.study.c.patient_id == one["id"]) & (t.study.c.issuer == one["issuer"])
+            id, issuer = followed((one["id"], one["issuer"]), self._connection)
+            mine = (t.study.c.patient_id == id) & (t.study.c.issuer == issuer)
             found += self._connection.execute(sa.select(t.study.c.uid).where(mine).order_by(t.study.c.uid)).scalars()
         return found
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,10 +17,11 @@ from isocenter.record.event import Kind, Sealed
 from isocenter.store import tables as t
 from isocenter.store.blobs import Blobs
 from isocenter.store.database import Database
+from isocenter.store.identities import followed
 
 __all__ = [
     "ERASED", "JSON", "OWNED", "belongings", "digests_in", "fold_erasure", "merges_forgotten", "own",
-    "shared_patients", "standing_by", "studies",
+    "shared_patients", "still_needed", "studies",
 ]  # fmt: skip
 
 ERASED = "erased"
@@ -64,17 +64,20 @@ def merges_forgotten(database: Database, blobs: Blobs, keys: Collection[bytes]) 
     return [number for number, by in living if by and by <= set(keys)]
 
 
-def standing_by(database: Database, changes: Collection[int], gone: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Studies that live on and are another patient's by some changes, each with that patient."""
-    s, found = t.study.c, dict[str, dict[str, Any]]()
+def still_needed(database: Database, merges: Collection[int], gone: Collection[str]) -> list[int]:
+    """Those of some merges whose patient has a study that is not gone: it is known by both numbers, and what was said
+    of either holds for it."""
+    needed = []
     with database.read() as connection:
-        moved = sa.select(t.rehomed.c.study_uid).where(t.rehomed.c.event.in_(changes)).distinct()
-        for uid in sorted(set(connection.execute(moved).scalars()) - set(gone)):
-            columns = (s.patient_id.label("id"), s.patient_name.label("name"), s.issuer, s.birth_date, s.sex)
-            row = connection.execute(sa.select(*columns).where(s.uid == uid)).mappings().first()
-            if row is not None:
-                found[uid] = {str(name): value for name, value in row.items()}
-    return found
+        for number in sorted(merges):
+            asked = sa.select(t.alias.c.id, t.alias.c.issuer).where(t.alias.c.event == number)
+            if (row := connection.execute(asked).first()) is None:
+                continue  # it was undone
+            id, issuer = followed((row.id, row.issuer), connection)
+            mine = sa.select(t.study.c.uid).where((t.study.c.patient_id == id) & (t.study.c.issuer == issuer))
+            if not set(connection.execute(mine).scalars()) <= set(gone):
+                needed.append(number)
+    return needed
 
 
 def shared_patients(database: Database, study_uids: Collection[str]) -> bool:

@@ -19,7 +19,7 @@ from isocenter.store import tables as t
 from isocenter.store.arrivals import drop_if_empty, patient_columns
 from isocenter.store.blobs import Blobs
 
-__all__ = ["fold_merge", "fold_move", "fold_undo"]
+__all__ = ["fold_merge", "fold_move", "fold_undo", "followed"]
 
 _OF_STUDY = (
     "patient_id", "issuer", "patient_name", "name_key", "name_ideographic", "name_phonetic", "birth_date", "sex",
@@ -28,6 +28,8 @@ _OF_STUDY = (
 
 def fold_merge(entry: Sealed, connection: sa.Connection, *, forgotten: bool = False) -> None:
     """Fold a `Kind.PATIENTS_MERGED`: every study of the one is the other's, and so is what still arrives.
+
+    It may be told again, for those who are left, when the keys of all who read it first are destroyed.
 
     Args:
         forgotten: studies of either may have been erased since with all that was known of whom they were of.
@@ -39,17 +41,37 @@ def fold_merge(entry: Sealed, connection: sa.Connection, *, forgotten: bool = Fa
     gone, stays = _named(entry.event.details["from"]), _named(entry.event.details["into"])
     if gone == stays:
         raise Refused(f"patient {gone[0]} and patient {stays[0]}", "they are one already")
+    there = sa.select(t.alias.c.event).where(*_is_alias(gone), *_leads_to(stays))
+    if connection.execute(there).first() is not None:
+        return
+    last = stays
     if forgotten:
-        _must_exist_again(stays, connection)
+        last = followed(stays, connection)
+        _must_exist_again(last, connection)
     else:
         _patient(gone, connection)
-    into = _patient(stays, connection)
+    into = _patient(last, connection)
     of = (t.study.c.patient_id == gone[0]) & (t.study.c.issuer == gone[1])
     studies = connection.execute(sa.select(t.study.c.uid).where(of).order_by(t.study.c.uid)).scalars().all()
     _rehome(studies, into, entry.number, connection)
     connection.execute(t.patient.delete().where((t.patient.c.id == gone[0]) & (t.patient.c.issuer == gone[1])))
     row = {"id": gone[0], "issuer": gone[1], "into_id": stays[0], "into_issuer": stays[1], "event": entry.number}
     connection.execute(t.alias.insert(), row)
+
+
+def followed(patient: tuple[str, str], connection: sa.Connection) -> tuple[str, str]:
+    """Who a patient is by all merges that stand."""
+    while (row := connection.execute(sa.select(t.alias).where(*_is_alias(patient))).mappings().first()) is not None:
+        patient = str(row["into_id"]), str(row["into_issuer"])
+    return patient
+
+
+def _is_alias(patient: tuple[str, str]) -> tuple[sa.ColumnElement[bool], ...]:
+    return t.alias.c.id == patient[0], t.alias.c.issuer == patient[1]
+
+
+def _leads_to(patient: tuple[str, str]) -> tuple[sa.ColumnElement[bool], ...]:
+    return t.alias.c.into_id == patient[0], t.alias.c.into_issuer == patient[1]
 
 
 def fold_move(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection) -> None:
