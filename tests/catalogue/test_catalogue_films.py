@@ -131,6 +131,20 @@ def test_density_from_dicom(side: str, view: str) -> None:
     assert any("for presentation" in r for r in answer.reasons)
 
 
+@pytest.mark.parametrize(("turned", "sign"), [(False, 1), (True, 1), (True, 65535), (False, -1)])
+def test_a_raw_mammogram_is_dense_where_the_detector_saw_little(turned: bool, sign: int) -> None:
+    """Shown either way: the sign of the pixel intensity relationship says what the detector's values mean."""
+    image, made = mammogram(seed=1, side="L", view="CC")
+    seen = np.exp(-3.0 * image.array / image.array.max()).astype(np.float32)  # what came through
+    stored = seen if sign == 1 else 1.0 - seen
+    said: dict[str, Any] = {"PresentationIntentType": "FOR PROCESSING", "PixelIntensityRelationshipSign": sign}
+    said |= {"InvertedFromMonochrome1": True} if turned else {}
+    answer = BreastDensity().run(replace(facts(image, **said), array=1.0 - stored if turned else stored))
+    (density,) = answer.measurements
+    assert density.value == pytest.approx(made.truth["percent_density"], abs=3.0)
+    assert codes.HEADER_MISMATCH not in {f.what for f in answer.findings}
+
+
 def test_the_side_is_checked() -> None:
     image, _ = mammogram(seed=1, side="L", view="CC")
     mirrored = replace(image, array=image.array[..., ::-1].copy())

@@ -83,7 +83,7 @@ class BreastDensity:
         picture, coloured = grey(image)
         if coloured is not None and coloured.any():
             raise Refused("a picture in colour", "a mammogram is grey")
-        held = mammogram.outline(picture, oblique=shown == "MLO")
+        held = mammogram.outline(_dense_bright(picture, image.facts), oblique=shown == "MLO")
         return _answer(image, held, shown)
 
     @classmethod
@@ -115,6 +115,19 @@ def _view(said: str) -> str:
     if "cranio caudal" in words or "cc" in words.split():
         return "CC"
     return ""
+
+
+def _dense_bright(picture: npt.NDArray[np.float32], facts: Mapping[str, Any]) -> npt.NDArray[np.float32]:
+    """The picture with dense tissue bright.
+
+    In a picture for processing the values are those of the detector: where they grow with the exposure, dense tissue is
+    dark, whichever way the picture would be shown.
+    """
+    sign = facts.get("PixelIntensityRelationshipSign")
+    if str(facts.get("PresentationIntentType") or "").upper() != "FOR PROCESSING" or sign not in (1, -1, 65535):
+        return picture
+    turned = bool(facts.get("InvertedFromMonochrome1"))
+    return picture if turned == (sign == 1) else np.asarray(picture.max() - picture, np.float32)
 
 
 def _mismatch(image: Volume, side: str) -> str:

@@ -124,6 +124,7 @@ _TABLE = """
 00280103 PixelRepresentation b I
 00280120 PixelPaddingValue b S
 00280301 BurnedInAnnotation w S
+00281041 PixelIntensityRelationshipSign b I
 00281050 WindowCenter D I
 00281300 BreastImplantPresent w S
 00281051 WindowWidth D I
