@@ -1,4 +1,5 @@
 import type { Desk } from "../room/desk";
+import { Group } from "../kit/group";
 import { Key } from "../kit/marks";
 import { keyOf } from "../keys/keyboard";
 import { setOf } from "./marks";
@@ -17,13 +18,17 @@ export function MarkTools({ desk }: { desk: Desk }) {
   const { measuring, painting } = desk.marks;
   return (
     <div class="tools" role="toolbar" aria-label="Drawing tools">
-      {(Object.keys(KINDS) as Kind[]).map((kind) => (
-        <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} title={SHORT[kind] && KINDS[kind]} onClick={() => desk.marks.take(kind)}>{SHORT[kind] ?? KINDS[kind]} {key(kind)}</button>
-      ))}
+      <Group name="Measure" from={1400} taken={measuring.kind.value ? KINDS[measuring.kind.value] : ""}>
+        {(Object.keys(KINDS) as Kind[]).map((kind) => (
+          <button type="button" class="quiet" key={kind} aria-pressed={measuring.kind.value === kind} title={SHORT[kind] && KINDS[kind]} onClick={() => desk.marks.take(kind)}>{SHORT[kind] ?? KINDS[kind]} {key(kind)}</button>
+        ))}
+      </Group>
       <span class="rule" />
-      {(Object.keys(BRUSHES) as Brush[]).map((how) => (
-        <button type="button" class="quiet" key={how} aria-pressed={painting.how.value === how} onClick={() => desk.marks.paint(how)}>{BRUSHES[how]} {key(`seg-${how}`)}</button>
-      ))}
+      <Group name="Segment" from={1800} taken={painting.how.value ? BRUSHES[painting.how.value] : ""}>
+        {(Object.keys(BRUSHES) as Brush[]).map((how) => (
+          <button type="button" class="quiet" key={how} aria-pressed={painting.how.value === how} onClick={() => desk.marks.paint(how)}>{BRUSHES[how]} {key(`seg-${how}`)}</button>
+        ))}
+      </Group>
     </div>
   );
 }

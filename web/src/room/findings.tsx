@@ -5,6 +5,7 @@ import { keyOf } from "../keys/keyboard";
 import { Certainty, Key, MachineMark, PersonMark } from "../kit/marks";
 import { to } from "../router";
 import { count, moment, number, quantity, spoken, unbroken, unit } from "../words";
+import { titleOf, wordsOf } from "./naming";
 import { colourOf } from "./overlay";
 import type { Desk } from "./desk";
 import { Timeline } from "./timeline";
@@ -80,10 +81,8 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
     if (active) ref.current?.scrollIntoView({ block: "nearest" });
   }, [active]);
   const seen = evidence.findings.value.has(finding.tracking);
-  const place = [finding.laterality?.meaning.toLowerCase(), finding.site?.meaning.toLowerCase()].filter(Boolean).join(" ");
-  const label = finding.where?.label ?? "";
-  const named = finding.what.code === "121071" && finding.words ? finding.words : finding.what.code === "111030" && label ? label : finding.what.meaning; // what a reader only put in words, or only drew, has no better name
-  const title = named + (place && !named.toLowerCase().includes(place) ? `, ${place}` : "");
+  const title = titleOf(finding);
+  const said = wordsOf(finding);
   return (
     <article ref={ref} class={`card ${one.machine ? "machine" : "person"} ${finding.verdict}${active ? " active" : ""}`} aria-label={`Finding ${one.number}: ${title}`} aria-current={active ? "true" : undefined} onClick={() => desk.choose(one)}>
       <header>
@@ -94,14 +93,14 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
         <Origin one={one} />
       </header>
       {one.compared?.why && <p class="muted">{one.compared.why}</p>}
-      {finding.words && finding.words !== named && <p>{unbroken(finding.words)}</p>}
+      {said && <p>{unbroken(said)}</p>}
       {result.model_state && result.model_state !== "released" && <p class="muted"><span class="soon" aria-hidden="true">▲</span> Its model is {result.model_state === "candidate" ? "a candidate" : result.model_state}: it was released by nobody here.</p>}
       {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {result.stopped.reason}</span></p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
         {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{finding.verdict === "undecided" && <> · <span class={`whole-word ${seen ? "fine" : "faint"}`}>{seen ? "seen ✓" : "not seen yet"}</span></>}<br /></>}
         {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}
-        {[label !== named && label, finding.reason && `because: ${finding.reason}`].filter(Boolean).join(" · ")}
+        {finding.reason && `because: ${finding.reason}`}
       </p>
       {session.mine.value && finding.verdict !== "struck" && desk.editing.value?.tracking !== finding.tracking && (
         <div class="acts">

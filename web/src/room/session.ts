@@ -6,6 +6,7 @@ import { asTrouble, Source } from "../api/load";
 import type { Coded, Compared, Comparison, Finding, Planned, Reading, Report, Result, Study, Verdict } from "../api/shapes";
 import { mayRead, me } from "../me";
 import { Acts } from "./acts";
+import { titleOf } from "./naming";
 
 /** A finding with the result that carries it and its number on this page. */
 export interface Found {
@@ -168,7 +169,7 @@ export class Session {
   }
 
   decide(one: Found | null, decision: Decision): void {
-    const name = one ? one.finding.words || one.finding.what.meaning : (decision.words ?? "");
+    const name = one ? one.finding.words || titleOf(one.finding) : (decision.words ?? "");
     const act = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`; // sent again after a lost answer, it is the same act
     this.acts.do(`${decision.verdict}: ${name}${decision.words && one ? `: ${decision.words}` : ""}`, async () => {
       // A correction makes a new result: the newest one that holds this finding is the one to correct.

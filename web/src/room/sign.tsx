@@ -5,6 +5,7 @@ import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
 import { me } from "../me";
 import { count, person } from "../words";
+import { titleOf } from "./naming";
 import type { Desk } from "./desk";
 
 /** The last look before a name goes under it: what is undecided, what was not looked for, which images were never on screen, who was told of what cannot wait. */
@@ -45,7 +46,7 @@ function Signing({ desk }: { desk: Desk }) {
           <div><dt>Images not shown</dt><dd>{images - shown} of {images}</dd></div>
           {session.comparison.value && <div><dt>Changed after AI</dt><dd>{later ? `${count(later, "finding")} that you had not said` : "nothing"}{struck > 0 && ` · ${struck} struck`}</dd></div>}
         </dl>
-        {critical.length > 0 && <Critical names={critical.map((one) => one.finding.what.meaning)} call={call} change={setCall} untold={untold} because={setUntold} />}
+        {critical.length > 0 && <Critical names={critical.map((one) => titleOf(one.finding))} call={call} change={setCall} untold={untold} because={setUntold} />}
         <p class="muted">Signing seals the report with your name, the time and a digest. An amendment later is a new version; this one stays.</p>
         <div class="acts">
           <button class="primary" aria-disabled={!ready} disabled={undecided > 0} autofocus={ready}>Sign as {me.value?.name} <Key of={keyOf("room", "sign")} /></button>

@@ -1,4 +1,5 @@
 import { keyOf } from "../keys/keyboard";
+import { Group, Menu } from "../kit/group";
 import { Key } from "../kit/marks";
 import { BrushOptions } from "../marks/panel";
 import { gradient } from "../viewer/maps";
@@ -24,35 +25,33 @@ export function ToolBar({ desk }: { desk: Desk }) {
   const runs = lightbox.viewports.value.some((one) => (one.series.value?.pictures.length ?? 0) > 1);
   const flat = series?.noVolume ?? "";
   const planes = lightbox.layout.value === "planes";
+  const solid = lightbox.cells.value.some((one) => one.kind === "volume");
+  const taken = lightbox.hand.value === lightbox.cross ? "Crosshair" : lightbox.laidOver.value ? "Fuse" : planes && lightbox.slab.value ? "Slab" : planes ? "Planes" : solid ? "3D" : "";
   return (
     <div class="tools" role="toolbar" aria-label="Image tools" data-region tabIndex={-1}>
       {(["window", "zoom", "pan"] as const).map((tool) => (
         <button type="button" key={tool} aria-pressed={!lightbox.hand.value && lightbox.tool.value === tool} onClick={() => desk.takeTool(tool)}>{{ window: "Window", zoom: "Zoom", pan: "Pan" }[tool]} {key(`tool-${tool}`)}</button>
       ))}
       {presets.length > 1 && (
-        <details class="menu">
-          <summary>Presets <kbd aria-hidden="true">1–{presets.length}</kbd></summary>
-          <div>{presets.map((preset, i) => <button type="button" class="quiet" key={preset.name} onClick={() => lightbox.window(preset)}>{preset.name} {key(`window-${i + 1}`)}</button>)}</div>
-        </details>
+        <Menu name="Presets" mark={<kbd aria-hidden="true">1–{presets.length}</kbd>}>{presets.map((preset, i) => <button type="button" class="quiet" key={preset.name} onClick={() => lightbox.window(preset)}>{preset.name} {key(`window-${i + 1}`)}</button>)}</Menu>
       )}
-      <details class="menu">
-        <summary>Turn</summary>
-        <div>
-          <button type="button" class="quiet" onClick={() => active?.turn("invert")}>Invert {key("invert")}</button>
-          <button type="button" class="quiet" onClick={() => active?.turn("flip-horizontal")}>Flip left and right {key("flip-horizontal")}</button>
-          <button type="button" class="quiet" onClick={() => active?.turn("flip-vertical")}>Flip top and bottom {key("flip-vertical")}</button>
-          <button type="button" class="quiet" onClick={() => active?.turn("rotate")}>Rotate {key("rotate")}</button>
-          <button type="button" class="quiet" onClick={() => active?.reset()}>Reset {key("reset")}</button>
-        </div>
-      </details>
+      <Menu name="Turn">
+        <button type="button" class="quiet" onClick={() => active?.turn("invert")}>Invert {key("invert")}</button>
+        <button type="button" class="quiet" onClick={() => active?.turn("flip-horizontal")}>Flip left and right {key("flip-horizontal")}</button>
+        <button type="button" class="quiet" onClick={() => active?.turn("flip-vertical")}>Flip top and bottom {key("flip-vertical")}</button>
+        <button type="button" class="quiet" onClick={() => active?.turn("rotate")}>Rotate {key("rotate")}</button>
+        <button type="button" class="quiet" onClick={() => active?.reset()}>Reset {key("reset")}</button>
+      </Menu>
       <span class="rule" />
       {runs && <button type="button" class="quiet" aria-pressed={lightbox.cine.playing.value} aria-disabled={!many} title={!many ? "No cine: choose a stack of images" : series?.durations_ms ? "In the true time of the images" : "The images state no time: ten a second"} onClick={() => many && lightbox.cine.play(lightbox.viewports.value, active)}>{lightbox.cine.playing.value ? "Stop" : "Cine"} {key("cine")}</button>}
-      <button type="button" class="quiet" aria-pressed={planes} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : undefined} onClick={() => (flat ? undefined : lightbox.togglePlanes())}>Planes {key("planes")}</button>
-      <button type="button" class="quiet" aria-pressed={lightbox.hand.value === lightbox.cross} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : "A press moves the point; a press on a line turns its plane"} onClick={() => !flat && lightbox.toggleCross()}>Crosshair {key("cross")}</button>
-      <button type="button" class="quiet" aria-pressed={!!lightbox.slab.value} aria-disabled={!!flat} title={flat ? `No slab: ${flat}` : undefined} onClick={() => !flat && lightbox.nextSlab()}>Slab {key("slab")}</button>
-      {desk.overlays.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!lightbox.laidOver.value} title="Lay another series of this study over the planes" onClick={() => desk.fuse()}>Fuse {key("fuse")}</button>}
-      <button type="button" class="quiet" aria-pressed={lightbox.cells.value.some((one) => one.kind === "volume")} aria-disabled={!!flat} title={flat ? `No 3D: ${flat}` : undefined} onClick={() => !flat && lightbox.toggleBody()}>3D {key("body")}</button>
-      <button type="button" class="quiet" onClick={() => desk.nextLayout()}>Layout {key("layout")}</button>
+      <Group name="Views" from={1800} taken={taken}>
+        <button type="button" class="quiet" aria-pressed={planes} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : undefined} onClick={() => (flat ? undefined : lightbox.togglePlanes())}>Planes {key("planes")}</button>
+        <button type="button" class="quiet" aria-pressed={lightbox.hand.value === lightbox.cross} aria-disabled={!!flat} title={flat ? `No planes: ${flat}` : "A press moves the point; a press on a line turns its plane"} onClick={() => !flat && lightbox.toggleCross()}>Crosshair {key("cross")}</button>
+        <button type="button" class="quiet" aria-pressed={!!lightbox.slab.value} aria-disabled={!!flat} title={flat ? `No slab: ${flat}` : undefined} onClick={() => !flat && lightbox.nextSlab()}>Slab {key("slab")}</button>
+        {desk.overlays.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!lightbox.laidOver.value} title="Lay another series of this study over the planes" onClick={() => desk.fuse()}>Fuse {key("fuse")}</button>}
+        <button type="button" class="quiet" aria-pressed={solid} aria-disabled={!!flat} title={flat ? `No 3D: ${flat}` : undefined} onClick={() => !flat && lightbox.toggleBody()}>3D {key("body")}</button>
+        <button type="button" class="quiet" onClick={() => desk.nextLayout()}>Layout {key("layout")}</button>
+      </Group>
       {desk.maps.all.value.length > 0 && <button type="button" class="quiet" aria-pressed={!!desk.maps.listed.value} onClick={() => desk.maps.next()}>Map {key("map")}</button>}
     </div>
   );
