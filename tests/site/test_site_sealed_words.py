@@ -186,7 +186,7 @@ def test_both_numbers_of_a_merged_patient_go_with_their_last_study(site: Site, t
     assert not clear(tmp_path / "a", *NUMBERS) and not clear(tmp_path / "keys", *NUMBERS)
 
 
-def test_what_was_said_under_either_number_holds_as_long_as_a_study_is_left(site: Site) -> None:
+def test_what_was_said_under_either_number_holds_as_long_as_a_study_is_left(site: Site, tmp_path: Path) -> None:
     old, new = merged(site)
     late = sent_as(site, "OLDNUMBER-CANARY", 13)
     site.consents.give({"DUO:0000042": ()}, who=ANNA, study=late)
@@ -195,6 +195,47 @@ def test_what_was_said_under_either_number_holds_as_long_as_a_study_is_left(site
     assert not allowed().allowed and "withdrawn" in allowed().reason
     erase(site, old, new)
     assert not allowed().allowed and "withdrawn" in allowed().reason
+    law(site)
+    erase(site, late)
+    law(site)
+    assert not clear(tmp_path / "a", *NUMBERS)
+    assert "withdrawn" in may(site, sent_as(site, "OLDNUMBER-CANARY", 27)), "under either number"
+
+
+def may(site: Site, study: str) -> str:
+    """Why a study may be used for research, or why not."""
+    use = site.consents.use(Purpose.RESEARCH, who=ANNA)
+    made = site.consents.decided(site.index.study(study), use)
+    return f"{made.allowed} {made.reason}"
+
+
+def test_terms_of_a_whole_patient_are_sealed_hold_for_who_is_left_and_go_with_the_last_study(
+    site: Site, tmp_path: Path
+) -> None:
+    one, two = sent_as(site, "CANARY", 21), sent_as(site, "CANARY", 22)
+    site.consents.give({"DUO:0000042": ()}, who=ANNA, patient="CANARY", source=TYPED)
+    assert not any(word.decode() in stored(site) for word in WHO) and may(site, two).startswith("True")
+    late = sent_as(site, "CANARY", 23)
+    erase(site, one, two)
+    assert may(site, late).startswith("True permitted"), "the terms are told again for who is left"
+    assert site.consents.listed(who=HOUSE, patient="CANARY")[0]["by"] == "anna", "as they were told first"
+    site.consents.withdraw(who=ANNA, patient="CANARY", reason=TYPED)
+    site.consents.give({"DUO:0000042": ()}, who=ANNA, study=late, source=TYPED)
+    later = sent_as(site, "CANARY", 24)
+    before = may(site, late), may(site, later)
+    assert before[0].startswith("True") and "withdrawn" in before[1]
+    law(site)
+    site.keeping.backup(tmp_path / "copy", who=HOUSE)
+    erase(site, later)
+    assert may(site, late) == before[0], "in their order: what was given after the withdrawal stands"
+    erase(site, late)
+    law(site)
+    assert not clear(tmp_path / "a", *WHO) and not clear(tmp_path / "copy", *WHO)
+    again = sent_as(site, "CANARY", 25)
+    assert "withdrawn" in may(site, again), "who comes again is known by a digest, though nobody can read the number"
+    assert "withdrawn" not in may(site, sent_as(site, "STRANGER", 26))
+    site.consents.give({"DUO:0000042": ()}, who=ANNA, patient="CANARY")
+    assert may(site, again).startswith("True"), "and may permit it anew"
     law(site)
 
 

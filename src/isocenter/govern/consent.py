@@ -11,6 +11,7 @@ A condition of which the use says nothing is not met: whoever asks has to say wh
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -269,7 +270,8 @@ class Terms:
 class Acts:
     """All that was said: by patient and by study what was given, and the last withdrawal of each (its number, day).
 
-    Patients that were made one are one here, too: what either of them refused or withdrew holds for both.
+    Patients that were made one are one here, too: what either of them refused or withdrew holds for both. Of patients
+    who were erased with all that they had, a withdrawal is known by the keyed digest (`mac`) of their number.
     """
 
     of_patient: Mapping[tuple[str, str], tuple[Terms, ...]] = field(default_factory=dict)
@@ -277,6 +279,8 @@ class Acts:
     patient_ended: Mapping[tuple[str, str], tuple[int, datetime]] = field(default_factory=dict)
     study_ended: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
     merged: Mapping[int, tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=dict)
+    mac_ended: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
+    mac: Callable[[tuple[str, str]], str] = lambda patient: ""
 
     def identities(self, patient: tuple[str, str]) -> set[tuple[str, str]]:
         """This patient and everybody who was made one with them."""
@@ -288,7 +292,11 @@ class Acts:
 
     def ended(self, patient: tuple[str, str]) -> tuple[int, datetime] | None:
         """The last withdrawal of a patient."""
-        return max((self.patient_ended[p] for p in self.identities(patient) if p in self.patient_ended), default=None)
+        people = self.identities(patient)
+        found = [self.patient_ended[p] for p in people if p in self.patient_ended]
+        if self.mac_ended:
+            found += [self.mac_ended[mac] for mac in map(self.mac, people) if mac in self.mac_ended]
+        return max(found, default=None)
 
     def standing(self, patient: tuple[str, str], study: str) -> tuple[list[Terms], list[Terms]]:
         """What still stands of a patient and of one study, the oldest first: no withdrawal came after it."""
@@ -372,9 +380,10 @@ def after(acts: Acts, events: Iterable[Sealed]) -> Acts:
     """The acts as these events leave them."""
     people, studies = dict(acts.of_patient), dict(acts.of_study)
     people_ended, studies_ended, merged = dict(acts.patient_ended), dict(acts.study_ended), dict(acts.merged)
+    macs_ended = dict(acts.mac_ended)
     for sealed in events:
         event, told = sealed.event, sealed.event.details
-        if event.kind is Kind.PATIENTS_MERGED and "sealed" in told:
+        if "sealed" in told and event.kind is not Kind.PATIENTS_UNDONE:
             continue  # erased: told again for whoever is left
         if event.kind is Kind.PATIENTS_MERGED:
             gone, stays = ((str(told[n]["id"]), str(told[n]["issuer"])) for n in ("from", "into"))
@@ -384,20 +393,35 @@ def after(acts: Acts, events: Iterable[Sealed]) -> Acts:
             merged.pop(int(told["change"]), None)
             continue
         patient = (str(told["patient"]["id"]), str(told["patient"]["issuer"]))
+        first = told.get("first", {})  # where it had to be told again
+        by, time = first.get("who", event.who), datetime.fromisoformat(first["time"]) if first else event.time
         if event.kind is Kind.CONSENT_WITHDRAWN:
             if event.subject:
-                studies_ended[event.subject] = sealed.number, event.time
+                studies_ended[event.subject] = sealed.number, time
+            elif "macs" in told:
+                macs_ended |= dict.fromkeys(map(str, told["macs"]), (sealed.number, time))
             else:
-                people_ended[patient] = sealed.number, event.time
+                people_ended[patient] = sealed.number, time
         elif event.kind is Kind.CONSENT_GIVEN:
             one = Terms(
                 told["consent"], patient, event.subject, {c: tuple(v) for c, v in told["codes"].items()},
-                told["permits"], frozenset(Purpose(p) for p in told["refuses"]), event.time,
-                datetime.fromisoformat(told["until"]) if told["until"] else None, event.who, told["source"],
+                told["permits"], frozenset(Purpose(p) for p in told["refuses"]), time,
+                datetime.fromisoformat(told["until"]) if told["until"] else None, by, told["source"],
                 sealed.number,
             )  # fmt: skip
             if event.subject:
                 studies[event.subject] = (*studies.get(event.subject, ()), one)
             else:
                 people[patient] = (*people.get(patient, ()), one)
-    return Acts(people, studies, people_ended, studies_ended, merged)
+    return Acts(people, studies, people_ended, studies_ended, merged, macs_ended, acts.mac)
+
+
+def mac_of(secret: bytes, patient: tuple[str, str]) -> str:
+    """The keyed digest of a patient's number and issuer, by which nobody without the secret knows who it is.
+
+    >>> mac_of(b"k" * 32, ("P1", "")) == mac_of(b"k" * 32, ("P1", "H"))
+    False
+    """
+    return hmac.new(
+        secret, "\0".join(("isocenter withdrawn", *patient)).encode("utf-8", "surrogatepass"), "sha256"
+    ).hexdigest()

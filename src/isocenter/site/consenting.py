@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, Refused
@@ -44,6 +45,7 @@ class Consenting:
         site_wide: what the site set: ``unasked`` -> {purpose: allow or deny}, ``institution``, ``country``.
         models: the models that are here.
         reach: of which studies somebody may ask.
+        mac: keyed digest of a patient's number and issuer.
     """
 
     index: Index
@@ -53,9 +55,10 @@ class Consenting:
     site_wide: Callable[[], Mapping[str, Any]] = dict
     models: Callable[[], Iterable[Model]] = tuple
     reach: Callable[[Person, str], Reach | None] = lambda who, verb: None
+    mac: Callable[[tuple[str, str]], str] = lambda patient: ""
 
     def __post_init__(self) -> None:
-        self._acts = Follower[Acts](self.journal, consent.KINDS, Acts, consent.after)
+        self._acts = Follower[Acts](self.journal, consent.KINDS, partial(Acts, mac=self.mac), consent.after)
 
     # ---- asking ----------------------------------------------------------------------------------------------
 

@@ -50,13 +50,18 @@ def _quiet(words: str, done: int, of: int) -> None:
 
 @dataclass(frozen=True)
 class Sealing:
-    """The sealed projects of one archive."""
+    """The sealed projects of one archive.
+
+    Args:
+        mac: keyed digest of a patient's number and issuer, by which a withdrawal is remembered of who is gone.
+    """
 
     database: Database
     blobs: Blobs
     journal: Journal
     clock: Callable[[], datetime]
     projects_of: Projects | None = None
+    mac: Callable[[tuple[str, str]], str] = lambda patient: ""
 
     @property
     def _keyring(self) -> Keyring:
@@ -226,7 +231,8 @@ class Sealing:
             WrongState: nobody asked. NotFound: it is in a project that this person is not in.
             Refused: the same person asked; or studies have left the project and still need its key.
         """
-        from isocenter.store.erasures import merges_forgotten, shared_patients, still_needed
+        from isocenter.site.erasing import told_again
+        from isocenter.store.erasures import shared_patients
 
         self._must_be_of(subject, what, who)
         asked = self._asked(subject, what)
@@ -240,7 +246,9 @@ class Sealing:
         others = shared_patients(self.database, gone)
         now, number = self.clock(), asked.number
         mine = {key for uid in gone for key in self._keyring.names_of(uid)}
-        merges = merges_forgotten(self.database, self.blobs, mine)
+        before, merges = told_again(
+            self.database, self.blobs, self.journal, gone=gone, keys=mine, mac=self.mac, who=who, now=now
+        )
         beside = sorted(self._beside(gone))
         events = [
             Event(
@@ -249,20 +257,13 @@ class Sealing:
             )
             for uid in gone
         ]  # fmt: skip
-        events[:0] = [self._told_again(number, who) for number in still_needed(self.database, merges, gone)]
         if what == "project":
             told = {"asked": number, "studies": len(gone)}
             events.append(Event(Kind.PROJECT_ERASED, now, who.name, subject, told))
-        self.journal.append(*events)
-        return {**self._destroyed(subject, what, digests, beside, again=others or bool(merges)), "shared": shared}
+        self.journal.append(*before, *events)
+        return {**self._destroyed(subject, what, digests, beside, again=others or merges), "shared": shared}
 
     # ---- the parts
-
-    def _told_again(self, number: int, who: Person) -> Event:
-        """A merge that all who could read it are erased of, for a patient of whom something is left."""
-        (entry,) = self.journal.since(number - 1, kinds=(Kind.PATIENTS_MERGED,), limit=1)
-        told = {**entry.event.details, "studies": [], "reason": f"entry {number}, of which the words are erased"}
-        return Event(Kind.PATIENTS_MERGED, self.clock(), who.name, "", told)
 
     def _destroyed(
         self, subject: str, what: str, digests: dict[str, list[str]], beside: Collection[str], *, again: bool

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from isocenter.analysis.registry import Registry
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern import people
+from isocenter.govern.consent import mac_of
 from isocenter.govern.oidc import Ended
 from isocenter.govern.policy import HOUSE, Person, Role, must
 from isocenter.govern.tickets import Tickets
@@ -126,6 +127,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
             self.preferences.site_wide,
             self._models,
             self.projects.reach,
+            mac=self._mac,
         )
         self.showing = Showing(self.shelf)
         self.comparing = Comparing(self.journal, self._disclosing, self.shelf)
@@ -143,7 +145,7 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
         )
         self.identities = Identifying(self.index, self.journal, lambda: self.clock(), self.projects.holds)
         self._open_exchange()
-        self.sealing = Sealing(self.database, self.blobs, self.journal, lambda: self.clock(), self.projects)
+        self.sealing = Sealing(self.database, self.blobs, self.journal, lambda: self.clock(), self.projects, self._mac)
         self.projects.sealing = self.sealing
         self.mending = Mending(self.database, self.blobs, self.index, self.journal, lambda: self.clock())
         self.keeping = Keeping(self.database, self.blobs, self.journal, lambda: self.clock())
@@ -269,6 +271,9 @@ class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
             state=lambda digest: self._disclosing.gates().of(digest).state, numbered=unbound(who),
         )  # fmt: skip
         return explain(kept, id)
+
+    def _mac(self, patient: tuple[str, str]) -> str:
+        return mac_of(self.secret("consents"), patient)
 
     def _models(self) -> list[Model]:
         from isocenter.analysis.weights import models

@@ -87,7 +87,10 @@ _HOMES: Final = {
     **dict.fromkeys((Kind.STEP_BEGUN, Kind.STEP_CHANGED), STEP),
     **dict.fromkeys((Kind.WORKITEM_CREATED, Kind.WORKITEM_CHANGED, Kind.WORKITEM_CANCEL_ASKED), WORKITEM),
 }
-_OF_SEVERAL: Final = (Kind.STUDIES_MOVED, Kind.PATIENTS_MERGED, Kind.PATIENTS_UNDONE, Kind.INSTANCES_REJECTED)
+_TERMS: Final = (Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN)
+_OF_SEVERAL: Final = (
+    Kind.STUDIES_MOVED, Kind.PATIENTS_MERGED, Kind.PATIENTS_UNDONE, Kind.INSTANCES_REJECTED, *_TERMS,
+)  # fmt: skip
 """What names what it is about in its details."""
 _CASES: Final = (Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED, Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED)
 """What is said of a case that is read blind: the first entry of its id names the study."""
@@ -155,6 +158,8 @@ class Closer:
             names = self._studies_of(event.details["from"], event.details["into"])
         elif event.kind is Kind.PATIENTS_UNDONE:
             names = self._studies_of_change(int(event.details["change"]))
+        elif event.kind in _TERMS and not event.subject:
+            names = self._studies_of(event.details["patient"])
         elif event.kind is Kind.STUDIES_MOVED:
             names = [str(uid) for uid in event.details["studies"]]
         elif event.kind is Kind.DOUBLE_READ_ASKED:
@@ -195,6 +200,8 @@ class Closer:
     def _studies_of(self, *patients: Mapping[str, Any]) -> list[str]:
         found: list[str] = []
         for one in patients:
+            if not one["id"]:
+                continue  # of nobody, or told by digests alone
             id, issuer = followed((one["id"], one["issuer"]), self._connection)
             mine = (t.study.c.patient_id == id) & (t.study.c.issuer == issuer)
             found += self._connection.execute(sa.select(t.study.c.uid).where(mine).order_by(t.study.c.uid)).scalars()

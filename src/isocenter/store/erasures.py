@@ -20,8 +20,8 @@ from isocenter.store.database import Database
 from isocenter.store.identities import followed
 
 __all__ = [
-    "ERASED", "JSON", "OWNED", "belongings", "digests_in", "fold_erasure", "merges_forgotten", "own",
-    "shared_patients", "still_needed", "studies",
+    "ERASED", "JSON", "OWNED", "belongings", "digests_in", "fold_erasure", "known_as", "own",
+    "shared_patients", "still_needed", "studies", "words_forgotten",
 ]  # fmt: skip
 
 ERASED = "erased"
@@ -53,15 +53,31 @@ def fold_erasure(entry: Sealed, _blobs: Blobs | None, connection: sa.Connection)
     connection.execute(t.patient.delete().where(~theirs))
 
 
-def merges_forgotten(database: Database, blobs: Blobs, keys: Collection[bytes]) -> list[int]:
-    """Numbers of the entries that made two patients one and that nobody can read any more when some keys, which live,
-    are destroyed."""
-    asked = sa.select(t.event.c.number, t.event.c.details).where(t.event.c.kind == str(Kind.PATIENTS_MERGED))
+def words_forgotten(database: Database, blobs: Blobs, keys: Collection[bytes], *kinds: Kind) -> list[int]:
+    """Numbers of the entries of some kinds whose words nobody can read any more when some keys, which live, are
+    destroyed."""
+    asked = sa.select(t.event.c.number, t.event.c.details).where(t.event.c.kind.in_([str(kind) for kind in kinds]))
     with database.read() as connection:
         told = [(int(number), json.loads(details)) for number, details in connection.execute(asked)]
     sealed = ((number, {bytes.fromhex(one["key"]) for one in details.get("sealed", ())}) for number, details in told)
     living = ((number, {key for key in by if blobs.knows(key)}) for number, by in sealed)
     return [number for number, by in living if by and by <= set(keys)]
+
+
+def known_as(database: Database, patient: tuple[str, str]) -> tuple[set[tuple[str, str]], set[str]]:
+    """Every number (with its issuer) of a person by the merges that stand, and their studies."""
+    alias = t.alias.c
+    with database.read() as connection:
+        id, issuer = followed(patient, connection)
+        mine = sa.select(t.study.c.uid).where((t.study.c.patient_id == id) & (t.study.c.issuer == issuer))
+        studies = set(connection.execute(mine).scalars())
+        found, news = {(id, issuer)}, {(id, issuer)}
+        while news:
+            into = sa.tuple_(alias.into_id, alias.into_issuer).in_(news)
+            rows = connection.execute(sa.select(alias.id, alias.issuer).where(into)).all()
+            news = {(row.id, row.issuer) for row in rows} - found
+            found |= news
+    return found, studies
 
 
 def still_needed(database: Database, merges: Collection[int], gone: Collection[str]) -> list[int]:
