@@ -269,12 +269,27 @@ def test_the_reader_is_told_how_far_off_the_numbers_may_be(
     shipped = record_of(open_session("cardiac_cine"))
     assert shipped is not None and shipped.name == "cardiac_cine" and record_of(Reader()) is None
     declined = left_out(150.0, 0.0) | {"found": None}
-    for rows, words, size in (
-        ([left_out(EDV, EDV + 7), left_out(EDV, EDV - 20), declined], "worst was outlined 20 mL too small", False),
-        ([left_out(2 * EDV, 2 * EDV + 7)], "of 1 patient(s) never seen before, the worst was outlined 7 mL", True),
-        (shipped.evidence["left_out"], "of 2 patient(s) never seen before, the worst was outlined 31 mL", True),
+    for rows, checked, words, size in (
+        (
+            [left_out(EDV, EDV + 7), left_out(EDV, EDV - 20), declined],
+            [0.8 * EDV, 1.2 * EDV],
+            "worst was outlined 20 mL too small",
+            False,
+        ),
+        (
+            [left_out(2 * EDV, 2 * EDV + 7)],
+            [1.6 * EDV, 2.5 * EDV],
+            "of 1 patient(s) never seen before, the worst was outlined 7 mL",
+            True,
+        ),
+        (
+            shipped.evidence["left_out"],
+            shipped.evidence["checked_edv_ml"],
+            "of 2 patient(s) never seen before, the worst was outlined",
+            True,
+        ),
     ):
-        record = Model("cardiac_cine", "1", "", evidence={"left_out": rows})
+        record = Model("cardiac_cine", "1", "", evidence={"left_out": rows, "checked_edv_ml": checked})
         monkeypatch.setattr("isocenter.catalogue.cardiac_cine.record_of", lambda session, r=record: r)
         said = CardiacCine().run(painted, None, weights=Reader()).reasons
         assert any(r.startswith("UNCERTAIN") and words in r for r in said)
@@ -297,14 +312,15 @@ def test_the_reader_is_told_how_far_off_the_numbers_may_be(
 def test_virtual_hearts_that_it_was_not_trained_on(virtual: Phantom) -> None:
     (stack,), _ = loaded(virtual.files)
     said = CardiacCine().run(stack, None, weights=open_session("cardiac_cine"))
-    assert value(said, codes.LV_EDV) == pytest.approx(virtual.truth["edv_ml"], abs=12.0)
-    assert value(said, codes.LV_ESV) == pytest.approx(virtual.truth["esv_ml"], abs=10.0)
+    # The truth is the border of the compact wall; experts draw 0.46 mm outside of it, which is 6 and 4 mL here.
+    assert value(said, codes.LV_EDV) == pytest.approx(virtual.truth["edv_ml"] + 6.0, abs=12.0)
+    assert value(said, codes.LV_ESV) == pytest.approx(virtual.truth["esv_ml"] + 4.0, abs=10.0)
 
 
 @pytest.mark.data
 @pytest.mark.parametrize(("archive", "edv", "esv"), [("SCD0000101", 191.3, 141.3), ("SCD0000201", 241.9, 180.3)])
 def test_real_patients(data: Path, archive: str, edv: float, esv: float) -> None:
-    # The network that ships saw the first and never the second; the card says how far off it is.
+    # The network that ships saw both, but never learnt where their borders run; the card says how far off it is.
     file = data / "sunnybrook_cine" / "dicoms" / f"{archive}.zip"
     if not file.is_file():
         pytest.skip("sunnybrook_cine is not among the data")

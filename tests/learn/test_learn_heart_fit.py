@@ -60,3 +60,10 @@ def test_a_fit_goes_on_from_the_first_one_and_repeats(tmp_path: Path) -> None:
         file = tmp_path / "first"
         fit_heart(replace(recipe, steps=steps, first=50, batch=1), hearts(), 0, checkpoint=file, progress=said.append)
     assert said[-1] == "taken up after epoch 1"
+
+
+def test_the_network_that_says_where_the_border_runs_is_fitted_apart() -> None:
+    recipe = replace(HeartRecipe(), widths=(4, 8), first=1, deep=2, batch=2)
+    one, two = (fit_heart(recipe, hearts(), 0, deep=True) for _ in range(2))
+    assert digest_of_weights(one) == digest_of_weights(two)
+    assert (one.head.out_channels, fit_heart(recipe, hearts(), 0).head.out_channels) == (3, 2)

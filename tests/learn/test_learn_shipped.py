@@ -108,4 +108,4 @@ def test_the_page_lists_every_seed_as_the_cards_do() -> None:
 
 def test_the_weights_are_small() -> None:
     sizes = [p.stat().st_size for p in (ROOT / "models").glob("*/model.onnx")]
-    assert max(sizes) < 10e6 and sum(sizes) < 38e6
+    assert max(sizes) < 10e6 and sum(sizes) < 40e6

@@ -8,7 +8,7 @@ from painted_ventricle import ask, beating, cine
 
 from isocenter.errors import Refused
 from isocenter.methods.short_axis import turned
-from isocenter.methods.ventricle import outline
+from isocenter.methods.ventricle import Outlined, outline
 
 
 def volume_ml(radii: np.ndarray, apart: float = 10.0) -> np.ndarray:
@@ -114,3 +114,24 @@ def test_what_is_no_ventricle_is_refused() -> None:
     short[:, 4:] = 0
     with pytest.raises(Refused, match="crosses more of a short-axis stack"):
         outline(turned(cine(short)), ask)
+
+
+def test_where_the_border_runs_is_said_within_a_band_alone() -> None:
+    radii = beating()
+    plain = outline(turned(cine(radii)), ask)
+
+    def moved(outward_mm: float) -> Outlined:
+        def both(slices: np.ndarray) -> np.ndarray:
+            depth = (slices[:, 1:2] - 0.75) * 4.0 + outward_mm  # -1 mm in the muscle, 1 mm in the cavity
+            return np.concatenate([ask(slices), depth], 1)
+
+        return outline(turned(cine(radii)), both)
+
+    assert moved(0.0).volumes_ml == pytest.approx(plain.volumes_ml, rel=0.01)
+    # Cavity everywhere, or nowhere: a square of 9 mm is given to it, or taken from it, and no more.
+    wide, narrow = moved(90.0), moved(-90.0)
+    for end in (plain.ed, plain.es):
+        most = np.where(radii > 0, np.pi * radii**2 + 36.0 * radii + 81.0, 0.0)[end].sum() / 100.0
+        assert wide.volumes_ml[end] == pytest.approx(most, rel=0.03)
+        between = [volume_ml(np.maximum(radii - mm, 0.0))[end] for mm in (6.4, 4.5)]
+        assert between[0] < narrow.volumes_ml[end] < between[1]

@@ -29,7 +29,6 @@ _SHORT_AXIS = 0.75  # cosine between the normal of the slices and the usual long
 _SURE = 0.85  # Dice of the windows below which the network does not know what it sees
 _APART = 0.35  # of a beat, by which a slice may beat before or after the others: infarcts move late, but not so late
 _PLAUSIBLE_ML = (20.0, 700.0)
-_WIDER = 1.25  # by which a ventricle may lie beyond the sizes of the patients of the evidence
 _RESTLESS = 0.05  # of the stroke volume; six curves of two patients and three networks had 0.01 to 0.03
 _DISKS = "disks, no interpolation; papillary muscles in the cavity; basal slice with half a ring of muscle"
 
@@ -229,7 +228,7 @@ def _must_be_sure(found: Outlined, accept_incomplete: bool) -> list[str]:
 
 
 def _never_seen(record: Model | None) -> tuple[str, tuple[float, float] | None]:
-    """What the model's card says of patients whom the network had not seen, and the sizes (mL) of their ventricles."""
+    """What the model's card says of patients whom the network had not seen, and the sizes (mL) it vouches for."""
     rows = [row for row in record.evidence.get("left_out", ()) if row["found"]] if record is not None else []
     if not rows:
         return "no patient was left out when these weights were made", None
@@ -237,12 +236,12 @@ def _never_seen(record: Model | None) -> tuple[str, tuple[float, float] | None]:
         ((row["found"][key] - row["truth"][key], row) for row in rows for key in ("edv_ml", "esv_ml")),
         key=lambda pair: abs(pair[0]),
     )
-    sizes = [row["truth"]["edv_ml"] for row in rows]
     said = (
         f"of {len(rows)} patient(s) never seen before, the worst was outlined {abs(off):.0f} mL too "
         f"{'small' if off < 0 else 'large'} with an agreement of {row['agreement']:.2f}"
     )
-    return said, (min(sizes) / _WIDER, max(sizes) * _WIDER)
+    checked = record.evidence.get("checked_edv_ml") if record is not None else None
+    return said, None if checked is None else (float(checked[0]), float(checked[1]))
 
 
 def _doubts(found: Outlined, record: Model | None) -> list[str]:
@@ -264,8 +263,8 @@ def _doubts(found: Outlined, record: Model | None) -> list[str]:
         )
     if sizes is not None and not sizes[0] <= edv <= sizes[1]:
         said.append(
-            f"no patient of this size was checked: experts drew hearts of about {sizes[0]:.0f} to {sizes[1]:.0f} mL "
-            "only"
+            f"no patient of this size was checked: the card of the weights vouches for {sizes[0]:.0f} to "
+            f"{sizes[1]:.0f} mL at end-diastole"
         )
     if found.restless > _RESTLESS:
         said.append(

@@ -1,7 +1,8 @@
 """One command from outlined hearts to the network of `cardiac_cine`, with its card and its evidence.
 
-Evidence is leave-one-patient-out: the network is fitted again without each patient, by the same recipe, and outlines
-that patient's whole cine from the images alone, so that the numbers are those that a new patient would see.
+Evidence is leave-one-patient-out: the network is fitted again without each patient, by the same recipe, where experts
+draw the border is taken from the others, and that patient's whole cine is outlined from the images alone, so that the
+numbers are those that a new patient would see.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,8 @@ from scipy.special import expit
 import isocenter
 from isocenter.errors import IsocenterError, Refused, Unavailable
 from isocenter.learn.export import exported
+from isocenter.learn.heart_border import Outliner, cut_mm
 from isocenter.learn.heart_fit import HeartRecipe, drawn_outward, fit_heart, virtual_hearts
-from isocenter.learn.heart_network import HeartNet
 from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
 from isocenter.methods import cine
 from isocenter.methods.short_axis import turned
@@ -35,6 +37,7 @@ from isocenter.space import Axis, Geometry, Volume
 __all__ = ["compared", "judged", "train"]
 
 Progress = Callable[[str], None]
+_BESIDE = 1.25  # by which a ventricle may be smaller or larger than those of the patients who were left out
 _CARD: dict[str, Any] = {
     "title": "Left ventricle on short-axis cine MR",
     "intended_use": "Outline the left ventricle on a short-axis cine, so that volumes, ejection fraction and mass can "
@@ -83,29 +86,36 @@ def train(
     tell(f"{len(patients)} patients and {how.virtual} virtual hearts, {len(examples)} slices")
     # What saw no patient is the same for every fit, and is made once.
     first = fit_heart(how, virtual, seed, checkpoint=out / "first.checkpoint", progress=tell)
+    lined = fit_heart(how, virtual, seed, deep=True, checkpoint=out / "lined.checkpoint", progress=tell)
+    cuts = {patient.name: cut_mm(lined, patient) for patient in patients}
+    tell(f"experts draw outside of the border: {_outside(cuts)}")
     whole = fit_heart(how, examples, seed, start=first, checkpoint=out / "whole.checkpoint", progress=tell)
+    ships = Outliner(whole, lined, fmean(cuts.values()))
     left_out = []
     for patient in patients if leave_out and len(patients) > 1 else ():
         tell(f"without {patient.name}")
         some, file = examples.without(patient.name), out / f"without-{patient.name}.checkpoint"
         net = fit_heart(how, some, seed, start=first, checkpoint=file, progress=tell)
-        left_out.append(compared(patient, asked(net)))
+        others = fmean(cut for name, cut in cuts.items() if name != patient.name)
+        left_out.append(compared(patient, asked(Outliner(net, lined, others))))
         tell(f"{patient.name}, never seen: {_told(left_out[-1])}")
     evidence: dict[str, Any] = {
         "left_out": left_out,
-        "virtual": [_virtual(seed * 1000 + 900 + k, whole) for k in range(6)],
+        "virtual": [_virtual(seed * 1000 + 900 + k, ships) for k in range(6)],
         "metrics": _summary(left_out),
+        "checked_edv_ml": _checked(left_out),
     }
     random, sides = torch.Generator().manual_seed(seed), (72, WINDOW)  # any window may be asked for
     digest, evidence["parity"] = exported(
-        whole, (3, WINDOW, WINDOW), out / "model.onnx", ("logits",), seed=seed, free=True, name="slices", measure=expit,
+        ships, (3, WINDOW, WINDOW), out / "model.onnx", ("logits",), seed=seed, free=True, name="slices", measure=expit,
         inputs=(torch.rand(1 + k % 3, 3, sides[k % 2], sides[k % 2], generator=random) for k in range(20)),
     )  # fmt: skip
     card = _CARD | {
         "people": [h.name for h in patients],
         "training": {
             "command": f"isocenter train {how.task} --data FOLDER --seed {seed}",
-            "parameters": sum(p.numel() for p in whole.parameters()),
+            "parameters": sum(p.numel() for p in ships.parameters()),
+            "experts draw outside of the border that virtual hearts taught": _outside(cuts),
             "seconds since it was started or taken up again": round(clock() - started),
             "torch": torch.__version__,
             "seed": seed,
@@ -129,7 +139,7 @@ def code_digest() -> str:
     folder = Path(__file__).parent
     methods = [folder.parent / "methods" / f"{name}.py" for name in ("short_axis", "virtual_heart", "virtual_lining")]
     for file in (
-        *(folder / f"{n}.py" for n in ("fit", "heart_augment", "heart_fit", "heart_network", "hearts")),
+        *(folder / f"{n}.py" for n in ("fit", "heart_augment", "heart_border", "heart_fit", "heart_network", "hearts")),
         *methods,
     ):
         sha.update(file.read_bytes())
@@ -139,7 +149,7 @@ def code_digest() -> str:
 Ask = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
 
 
-def asked(net: HeartNet) -> Ask:
+def asked(net: Outliner) -> Ask:
     """The network as `outline` asks it."""
 
     def ask(slices: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -148,6 +158,10 @@ def asked(net: HeartNet) -> Ask:
         return said
 
     return ask
+
+
+def _outside(cuts: Mapping[str, float]) -> str:
+    return ", ".join(f"{cut:.2f} mm ({name})" for name, cut in cuts.items())
 
 
 def compared(patient: Heart, ask: Ask) -> dict[str, Any]:
@@ -190,7 +204,7 @@ def _measured(found: Outlined, volume: Volume) -> dict[str, float]:
     }
 
 
-def _virtual(seed: int, net: HeartNet) -> dict[str, Any]:
+def _virtual(seed: int, net: Outliner) -> dict[str, Any]:
     """A virtual heart that was not trained on, as a whole cine of ten phases."""
     heart = VirtualHeart(seed)
     shape, apart = heart.shape, 9.0
@@ -257,6 +271,12 @@ def judged(
     return figures | {"declined": len(rows) - len(found)}, told, {}
 
 
+def _checked(rows: Sequence[dict[str, Any]]) -> list[float] | None:
+    """Sizes at end-diastole (mL) that patients who were left out vouch for; outside of them the reader is told so."""
+    sizes = [row["truth"]["edv_ml"] for row in rows if row["found"] is not None]
+    return [min(sizes) / _BESIDE, max(sizes) * _BESIDE] if sizes else None
+
+
 def _told(row: dict[str, Any]) -> str:
     if row["found"] is None:
         return f"declined, {row['why']}"
@@ -272,7 +292,8 @@ def _page(model: Model) -> str:
         f"Model `{model.name}` version {model.version}, SHA-256 `{model.digest}`, state: {model.state}.",
         "Research software; not a medical device. This page is written by the training; do not edit it.", "",
         "## For what", "", card["intended_use"], "", "## Not for", "", *[f"- {line}" for line in card["not_for"]], "",
-        "## Limits", "", *[f"- {line}" for line in card["limits"]], "", "## Data", "", card["source"] + ".", "",
+        "## Limits", "", *[f"- {line}" for line in (*card["limits"], *_vouched(shown))], "",
+        "## Data", "", card["source"] + ".", "",
         f"Patients: {', '.join(card['people'])}. Licence: {card['licence']}. Digest of the examples "
         f"`{model.examples[:16]}…`.", "", "## Training", "",
         *[f"- {name}: {value}" for name, value in card["training"].items()], "",
@@ -285,6 +306,15 @@ def _page(model: Model) -> str:
         f"ONNX and torch differ by at most {shown['parity']:.1e} in a probability.", "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _vouched(shown: Mapping[str, Any]) -> Iterator[str]:
+    if shown["checked_edv_ml"] is not None:
+        least, most = shown["checked_edv_ml"]
+        yield (
+            f"checked on patients whose ventricle holds about {least:.0f} to {most:.0f} mL at end-diastole; every "
+            "answer outside of that says so"
+        )
 
 
 def _rows(rows: Sequence[dict[str, Any]]) -> Iterator[str]:

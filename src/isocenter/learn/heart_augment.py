@@ -26,6 +26,7 @@ class Bounds:
         alone: chance that the slices above and below are not shown.
         lined: chance that a layer within the endocardium is painted as trabeculae, or that what is there is filled with
             blood; the outline stays where it is, for it is that of the compact wall.
+        spongy: whether that layer is up to a centimetre deep and often thins inward, as in a heart full of trabeculae.
     """
 
     rotate_deg: float = 18.0
@@ -43,6 +44,7 @@ class Bounds:
     sharpness: float = 1.2
     alone: float = 0.1
     lined: float = 0.5
+    spongy: bool = False
 
 
 def augmented_hearts(
@@ -90,7 +92,7 @@ def augmented_hearts(
         torch.cat([pictures, masks], 1), grid, mode="bilinear", padding_mode="border", align_corners=True
     )
     pictures, masks = both[:, :3], both[:, 3:]
-    return _greys(_lined(pictures, masks, how.lined, random), masks, how, random), masks
+    return _greys(_lined(pictures, masks, how, random), masks, how, random), masks
 
 
 def _squeeze(distance: Tensor, radius: Tensor, cavity: Tensor, wall: Tensor) -> Tensor:
@@ -110,9 +112,50 @@ def _squeeze(distance: Tensor, radius: Tensor, cavity: Tensor, wall: Tensor) -> 
     return torch.where(radius[:, 0, None, None] > 1.5, factor, torch.ones_like(factor))
 
 
-def _lined(x: Tensor, masks: Tensor, chance: float, random: torch.Generator) -> Tensor:
+@dataclass(frozen=True)
+class _Layer:
+    """A painted layer; lengths in pixels of the window.
+
+    Args:
+        reach: to which depth within the endocardium is told apart. core: depth of what is taken for blood.
+        least: pixels of blood without which nothing is painted. deepest, dense, patchy, most: depth of the layer, part
+            of it that is muscle, how much that varies, and its largest.
+        filled: part of the changed slices that are filled with blood instead.
+    """
+
+    reach: int
+    core: float
+    least: int
+    deepest: float
+    dense: tuple[float, float]
+    patchy: float
+    most: float
+    filled: float
+
+
+_THIN = _Layer(5, 4.5, 20, 4.5, (0.35, 1.0), 0.4, 1.0, 0.3)
+_SPONGY = _Layer(7, 3.5, 12, 6.5, (0.3, 0.95), 0.5, 0.97, 0.15)
+
+
+def _within(cavity: Tensor, reach: int, *, rounded: bool) -> Tensor:
+    """How far within: each turn takes 1.5 mm away, and a pixel counts how many of them it withstands.
+
+    Rounded, by turns as a diamond and as a square; else as a square.
+    """
+    depth, left = torch.zeros_like(cavity), cavity
+    for turn in range(reach):
+        if rounded and turn % 2 == 0:
+            down, across = (-functional.max_pool2d(-left, k, 1, p) for k, p in (((3, 1), (1, 0)), ((1, 3), (0, 1))))
+            left = torch.minimum(down, across)
+        else:
+            left = -functional.max_pool2d(-left, 3, 1, 1)
+        depth = depth + left
+    return depth
+
+
+def _lined(x: Tensor, masks: Tensor, how: Bounds, random: torch.Generator) -> Tensor:
     """A layer of trabeculae painted within the endocardium of some slices, and taken out of others."""
-    n, size = len(x), x.shape[-1]
+    n, size, chance, layer = len(x), x.shape[-1], how.lined, _SPONGY if how.spongy else _THIN
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return torch.rand((n, *(shape or (1, 1, 1))), generator=random) * (high - low) + low
@@ -122,26 +165,29 @@ def _lined(x: Tensor, masks: Tensor, chance: float, random: torch.Generator) -> 
         return functional.interpolate(made, (size, size), mode="bicubic", align_corners=True)
 
     cavity, whole = masks[:, :1], masks[:, 1:]
-    # How far within: each turn of the blur reaches 1.5 mm further, and a pixel counts how many of them it withstands.
-    depth, left = torch.zeros_like(cavity), cavity
-    for _ in range(5):
-        left = -functional.max_pool2d(-left, 3, 1, 1)
-        depth = depth + left
+    depth = _within(cavity, layer.reach, rounded=how.spongy)
     # Where no epicardium was drawn, the nearest 4.5 mm outside stand for the wall.
     ring = functional.max_pool2d(cavity, 7, 1, 3)
     drawn = whole.amax((1, 2, 3), keepdim=True) > 0.5
     muscle = (torch.where(drawn, whole, ring) - cavity).clamp(0, 1) > 0.9
     # Slices of one heart differ in brightness: each is painted in its own blood and muscle.
     middle = x[:, 1:2]
-    core = depth > 4.5
+    core = depth > layer.core
     blood = (middle * core).sum((2, 3), keepdim=True) / core.sum((2, 3), keepdim=True).clamp(min=1)
     flesh = (middle * muscle).sum((2, 3), keepdim=True) / muscle.sum((2, 3), keepdim=True).clamp(min=1)
-    can = (core.sum((1, 2, 3)) > 20) & (muscle.sum((1, 2, 3)) > 20)
+    can = (core.sum((1, 2, 3)) > layer.least) & (muscle.sum((1, 2, 3)) > 20)
     draw = torch.rand(n, generator=random)
-    fill, paint = can & (draw < 0.3 * chance), can & (draw >= 0.3 * chance) & (draw < chance)
-    deep = uniform(0.3, 4.5) * (1 + uniform(0.0, 0.9) * lattice(4)) * (1 + uniform(0.0, 0.8) * lattice(18))
+    fill = can & (draw < layer.filled * chance)
+    paint = can & (draw >= layer.filled * chance) & (draw < chance)
+    deep = uniform(0.3, layer.deepest) * (1 + uniform(0.0, 0.9) * lattice(4)) * (1 + uniform(0.0, 0.8) * lattice(18))
+    slope: Tensor | float = 1.0
+    if how.spongy:  # trabeculae are packed more closely at the wall, or end at a step
+        deep = deep.clamp(0.2, layer.reach - 0.5)
+        thinning = torch.where(uniform(0, 1) < 0.4, torch.zeros(n, 1, 1, 1), uniform(0.3, 1.5))
+        slope = (1 - (depth / deep).clamp(0, 0.98)) ** thinning
     band = cavity * (deep - depth + 0.5).clamp(0, 1)
-    part = band * (uniform(0.35, 1.0) * (0.9 + uniform(0.0, 0.4) * lattice(40))).clamp(0, 1)
+    lumps = uniform(*layer.dense) * slope * (0.9 + uniform(0.0, layer.patchy) * lattice(40))
+    part = band * lumps.clamp(0, layer.most)
     painted = x + part * (flesh - x)
     clear = cavity * (depth < 5.5)
     filled = x + clear * (torch.maximum(x, blood) - x)

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.heart_augment import Bounds, augmented_hearts
+from isocenter.learn.heart_border import depth_loss
 from isocenter.learn.heart_network import HeartNet
 from isocenter.learn.hearts import MARGIN, STEP_MM, Hearts, examples_of
 from isocenter.learn.taken_up import digest_of_weights
@@ -26,6 +27,7 @@ __all__ = ["HeartRecipe", "drawn_outward", "fit_heart", "virtual_hearts"]
 
 Progress = Callable[[str], None]
 _OF_PATIENTS = ("real_share", "steps", "outward", "border")  # settings that mean nothing before a patient is seen
+_OF_DEPTH = ("deep", "lining")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class HeartRecipe:
         steps, batch, rate, decay: the schedule (AdamW, 60 steps to warm up, cosine to zero); `rate` is halved once
             patients are seen.
         first: steps on virtual hearts alone, before any patient is seen.
+        deep: steps of the network that says where the border runs, which never sees a patient.
         outward: part of a slice's mean radius by which experts draw the endocardium outside of where half is blood;
             virtual hearts are outlined so once patients are seen.
         border: weight of the 4.5 mm on either side of a patient's endocardial border, beside 1 elsewhere. Where exactly
@@ -47,7 +50,7 @@ class HeartRecipe:
         average: decay of the moving average of the weights.
         threads: CPU threads; part of the recipe because the order of sums depends on it.
         precision: of the network's arithmetic while it learns.
-        bounds: of the augmentation.
+        bounds: of the augmentation. lining: of that of the network that says where the border runs.
     """
 
     task: str = "cardiac_cine"
@@ -56,6 +59,7 @@ class HeartRecipe:
     real_share: float = 0.5
     empty: float = 0.7
     first: int = 450
+    deep: int = 1000
     steps: int = 200
     outward: float = 0.07
     border: float = 0.0
@@ -66,6 +70,7 @@ class HeartRecipe:
     threads: int = 1
     precision: str = "bfloat16"
     bounds: Bounds = field(default_factory=Bounds)
+    lining: Bounds = field(default_factory=lambda: Bounds(lined=0.85, spongy=True))
 
 
 def virtual_hearts(count: int, seed: int) -> Hearts:
@@ -141,6 +146,7 @@ def fit_heart(
     seed: int,
     *,
     start: HeartNet | None = None,
+    deep: bool = False,
     checkpoint: Path | None = None,
     progress: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
@@ -151,7 +157,9 @@ def fit_heart(
 
     Args:
         start: network to go on from, which is left as it is; without one, `recipe.first` steps from nothing.
+        deep: fit the network that says how deep each pixel lies, too, for `recipe.deep` steps from nothing.
     """
+    bounds = recipe.lining if deep else recipe.bounds
     pictures, masks, near = (torch.from_numpy(a) for a in (hearts.pictures, hearts.masks, hearts.near))
     known, centre, radius = (torch.from_numpy(a) for a in (hearts.known, hearts.centre, hearts.radius))
     shares = torch.from_numpy(_shares(hearts, recipe)).float()
@@ -160,17 +168,19 @@ def fit_heart(
     def shown(net: nn.Module, step: int, random: torch.Generator) -> Tensor:
         which = torch.multinomial(shares, recipe.batch, replacement=True, generator=random)
         threes, both = pictures[near[which]].float(), masks[which].float() / 255
-        x, truth = augmented_hearts(threes, both, centre[which], radius[which], recipe.bounds, WINDOW, random)
+        x, truth = augmented_hearts(threes, both, centre[which], radius[which], bounds, WINDOW, random)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             logits = net(x.contiguous(memory_format=torch.channels_last))
-        return _loss(logits.float(), truth, known[which], border[which])
+        down = _loss(logits.float()[:, :2], truth, known[which], border[which])
+        return down + depth_loss(logits.float()[:, 2], truth[:, 0]) if deep else down
 
     def made() -> nn.Module:
-        begun = HeartNet(recipe.widths) if start is None else copy.deepcopy(start)
+        begun = HeartNet(recipe.widths, outward=3 if deep else 2) if start is None else copy.deepcopy(start)
         return begun.to(memory_format=torch.channels_last)
 
-    steps = recipe.first if start is None else recipe.steps
-    said = {k: v for k, v in asdict(recipe).items() if start is not None or k not in _OF_PATIENTS}
+    steps = recipe.deep if deep else recipe.first if start is None else recipe.steps
+    others = () if start is not None else (*_OF_PATIENTS, *(("first", "bounds") if deep else _OF_DEPTH))
+    said = {k: v for k, v in asdict(recipe).items() if k not in others}
     begun = "" if start is None else digest_of_weights(start)
     how = Schedule(
         steps, 50, recipe.rate if start is None else recipe.rate / 2, 60, recipe.decay, recipe.average, recipe.threads,

@@ -18,14 +18,15 @@ def _step(inward: int, outward: int, kernel: int = 3) -> nn.Sequential:
 
 
 class HeartNet(nn.Module):  # type: ignore[misc]
-    """Three slices → for each pixel of the middle one the logit of lying within endocardium and within epicardium.
+    """Three slices → for each pixel of the middle one the logit of lying within endocardium and within epicardium; with
+    a third number, how deep within the endocardium it lies (`isocenter.learn.heart_border`).
 
     After Ronneberger 2015; what comes up from a coarser grid is first narrowed by a 1 × 1 convolution, which halves the
     work on the finest grid.
 
     Args:
         widths: channels from the finest grid to the coarsest; each step halves the grid.
-        inward, outward: pictures that are looked at, outlines that are drawn.
+        inward, outward: pictures that are looked at, numbers that are said of each pixel.
     """
 
     def __init__(self, widths: Sequence[int], inward: int = 3, outward: int = 2) -> None:
