@@ -17,7 +17,7 @@ from typer.models import CommandInfo
 from isocenter.app import open_house
 from isocenter.cli import app, asked
 from isocenter.cli.parts import PARTS, in_parts, name_of
-from isocenter.cli.screen import person
+from isocenter.cli.screen import Screen, person
 from isocenter.govern.policy import Owner, Role
 from isocenter.record import Patient
 from isocenter.settings import Settings
@@ -170,3 +170,30 @@ def test_every_command_stands_once_under_a_heading_of_the_help_and_what_a_newcom
 def test_a_command_that_nobody_has_placed_is_shown_last() -> None:
     strange, known = CommandInfo(name="strange"), CommandInfo(name="demo")
     assert in_parts([strange, known]) == [known, strange] and strange.rich_help_panel == "Others"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["receive", "IMAGE", "--wrap", "FOO"], "isocenter: --wrap FOO: a picture is wrapped as one of CR, DX"),
+        (
+            ["sbom", "/no such folder/sbom.json"],
+            "isocenter: '/no such folder/sbom.json': No such file or directory",
+        ),
+        (["serve", "--host", "192.0.2.1", "--port", "0"], "isocenter: address 192.0.2.1: this machine has none"),
+        (["studies", "--limit", "0"], "greater than or equal to 1"),
+        (["correct", "1.2", "1.3", "perhaps"], "'kept'"),
+    ],
+)
+def test_what_was_mistyped_is_told_in_a_sentence(words: list[str], said: str, tmp_path: Path) -> None:
+    image = str(get_testdata_file("CT_small.dcm"))
+    words = [image if word == "IMAGE" else word for word in words]
+    where = [] if words[0] == "sbom" else ["--folder", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-m", "isocenter", *words, *where], capture_output=True, text=True)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_of_an_empty_list_its_title_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen(False).table("0 of 0 studies", ("uid",), [])
+    Screen(True).table("0 of 0 studies", ("uid",), [])
+    assert capsys.readouterr().out == "0 of 0 studies\n"

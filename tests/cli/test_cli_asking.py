@@ -107,3 +107,23 @@ def test_a_folder_without_images_and_one_whose_images_are_all_refused_are_told_a
     for command in ("analyse", "why"):
         with pytest.raises(Refused, match="what was wrong with each file stands above"):
             CliRunner().invoke(app, [command, str(tmp_path)], catch_exceptions=False)
+
+
+def test_a_parameter_goes_to_the_analyses_that_have_it_and_one_that_none_has_is_refused(tmp_path: Path) -> None:
+    made = balls.patient()
+    for number, data in enumerate(made.files):
+        (tmp_path / f"{number}").write_bytes(data)
+    archive = ["--folder", str(tmp_path / "archive")]
+    CliRunner().invoke(app, ["receive", str(tmp_path), *archive])
+    both = ["--only", "pet_uptake,image_quality", "--json"]
+    for what in (str(tmp_path), made.truth["study_uid"]):
+        told = CliRunner().invoke(
+            app, ["analyse", what, *both, "--set", "strict=yes", *archive], catch_exceptions=False
+        )
+        reasons = [reason for row in json.loads(told.stdout) for reason in row["reasons"]]
+        assert not [reason for reason in reasons if "strict" in reason], "pet_uptake has no such parameter"
+        with pytest.raises(Refused, match="parameter 'nosuch': none of the analyses that are asked has it"):
+            CliRunner().invoke(app, ["analyse", what, *both, "--set", "nosuch=1", *archive], catch_exceptions=False)
+        one = ["analyse", what, "--only", "image_quality", "--set", "nosuch=1", *archive]
+        with pytest.raises(Refused, match="image_quality has strict"):
+            CliRunner().invoke(app, one, catch_exceptions=False)

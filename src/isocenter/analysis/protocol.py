@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -30,7 +30,7 @@ from isocenter.errors import Refused
 from isocenter.record import Code, Curve, Finding, Measurement, Outcome, Threshold, Urgency
 from isocenter.space import Volume
 
-__all__ = ["Analysis", "Answer", "Limits", "Parameter", "Yield", "parameters"]
+__all__ = ["Analysis", "Answer", "Limits", "Parameter", "Yield", "own", "parameters"]
 
 
 @dataclass(frozen=True)
@@ -140,3 +140,18 @@ def parameters(analysis: Analysis | type[Any]) -> tuple[Parameter, ...]:
         choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
         found.append(Parameter(name, type(choices[0]) if choices else kind, p.default, choices))
     return tuple(found)
+
+
+def own(given: Mapping[str, Any], analyses: Sequence[Analysis]) -> dict[str, dict[str, Any]]:
+    """What each analysis is given, by its name: of values for many, those that are parameters of it.
+
+    Raises:
+        Refused: a name that is a parameter of none of them: it would change nothing, and nobody would notice.
+    """
+    known = {a.name: {p.name for p in parameters(a)} for a in analyses} if given else {a.name: set() for a in analyses}
+    for name in given:
+        if not any(name in names for names in known.values()):
+            alone = f"{analyses[0].name} has {', '.join(sorted(known[analyses[0].name])) or 'none'}" if analyses else ""
+            why = alone if len(analyses) == 1 else "none of the analyses that are asked has it"
+            raise Refused(f"parameter '{name}'", why, "see `isocenter analyses` for what each has")
+    return {analysis: {n: v for n, v in given.items() if n in names} for analysis, names in known.items()}

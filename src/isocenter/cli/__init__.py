@@ -33,6 +33,8 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON text instead of wor
 Where = Annotated[
     Path | None, typer.Option("--folder", help="Folder of the archive.", envvar="ISOCENTER_FOLDER", show_default=False)
 ]
+Limit = Annotated[int, typer.Option(min=1, help="Rows of a page.")]
+Offset = Annotated[int, typer.Option(min=0, help="Rows to leave out before.")]
 
 
 def main() -> None:
@@ -45,6 +47,12 @@ def main() -> None:
         app()
     except IsocenterError as refusal:
         _refuse(refusal)
+        raise SystemExit(2) from None
+    except OSError as fault:  # a place to write to that is not there, or is not ours
+        from isocenter.errors import Unavailable
+
+        place = f"'{fault.filename}'" if fault.filename else "the disk or the network"
+        _refuse(Unavailable(place, fault.strerror or str(fault), "check that it is there and may be used"))
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from isocenter.cli import Json, Where, app, house, settings
+from isocenter.cli import Json, Limit, Offset, Where, app, house, settings
 from isocenter.cli.persons import hidden
 
 __all__ = ["ledger"]
+
+_WRAPPED = ("CR", "DX", "ES", "GM", "IO", "MG", "OP", "OT", "PX", "US", "XC")
+"""Modalities that make pictures; the slices of a CT or MR are none."""
 
 
 @app.command()
@@ -126,17 +129,26 @@ def show_ledger(screen: Any, result: dict[str, Any]) -> None:
 
 
 def wrapper_of(modality: str) -> Any:
+    """What makes DICOM of a picture.
+
+    Raises:
+        Refused: no picture is wrapped as one of that modality.
+    """
     from isocenter.app import now
     from isocenter.dicom.header import wrap_image
+    from isocenter.errors import Refused
 
+    if modality not in _WRAPPED:
+        words = f"a picture is wrapped as one of {', '.join(_WRAPPED)}"
+        raise Refused(f"--wrap {modality}", words, "say DX for a radiograph, OT where nothing fits")
     body_part, view = ("CHEST", "PA") if modality in ("DX", "CR") else ("", "")
     return lambda data, name: wrap_image(data, name, now(), modality=modality, body_part=body_part, view=view)
 
 
 @app.command()
 def studies(
-    limit: Annotated[int, typer.Option(help="Rows of a page.")] = 50,
-    offset: Annotated[int, typer.Option(help="Rows to leave out before.")] = 0,
+    limit: Limit = 50,
+    offset: Offset = 0,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -291,7 +303,7 @@ def peer(
 @app.command()
 def person(
     name: Annotated[str, typer.Argument(help="Name of the account.")],
-    role: Annotated[str, typer.Argument(help="admin, reader, researcher or service.")],
+    role: Annotated[Literal["admin", "reader", "researcher", "service"], typer.Argument(help="What they may do.")],
     folder: Where = None,
     as_json: Json = False,
 ) -> None:

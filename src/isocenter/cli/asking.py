@@ -43,7 +43,9 @@ def analyse(
     only: Annotated[
         list[str] | None, typer.Option(help="Name of an analysis; give it again, or with commas, for several.")
     ] = None,
-    given: Annotated[list[str] | None, typer.Option("--set", help="A parameter: name=value.")] = None,
+    given: Annotated[
+        list[str] | None, typer.Option("--set", help="A parameter, for each analysis that has it: name=value.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for SEG, SR, parametric maps, NIfTI, meshes and figures.")
     ] = None,
@@ -154,6 +156,7 @@ def _of_path(
     path: Path, held: Any, names: list[str], parameters: dict[str, Any], out: Path | None, told: Any, screen: Any
 ) -> list[Any]:
     from isocenter.analysis.plan import earlier_of, plan
+    from isocenter.analysis.protocol import own
     from isocenter.analysis.registry import address, discover
     from isocenter.analysis.run import Request, run_apart
     from isocenter.app import now
@@ -163,6 +166,7 @@ def _of_path(
 
     registry, shelf = discover(), settings().models
     chosen = [registry.get(n) for n in names] if names else list(registry.analyses.values())
+    given = own(parameters, chosen)
     results: list[Result] = []
     for study in _some_studies(path, held, screen):
         earlier = earlier_of(study, held.studies)
@@ -172,7 +176,9 @@ def _of_path(
             analysis = registry.get(binding.analysis)
             load = Loading(study, analysis.needs, binding.series, held, earlier)
             series = tuple(uid for uids in binding.series.values() for uid in uids)
-            asked = Request(address(analysis), study.uid, load, now(), parameters, load.digests, series, shelf)
+            asked = Request(
+                address(analysis), study.uid, load, now(), given[analysis.name], load.digests, series, shelf
+            )
             done = run_apart(asked)
             results.append(done.result)
             if out is not None:
@@ -186,14 +192,16 @@ def _of_path(
 def _of_study(
     uid: str, names: list[str], parameters: dict[str, Any], out: Path | None, folder: Path | None, told: Any
 ) -> tuple[list[Any], tuple[Any, ...]]:
+    from isocenter.analysis.protocol import own
     from isocenter.cli.written import write_out
     from isocenter.site.verbs import HOUSE
 
     with house(folder) as held:
+        given = own(parameters, [held.site.registry.get(n) for n in names]) if names else {"": parameters}
         done = [
             one
             for name in names or [""]
-            for one in held.site.analyse(uid, who=HOUSE, only=name, parameters=parameters, told=told)
+            for one in held.site.analyse(uid, who=HOUSE, only=name, parameters=given[name], told=told)
         ]
         study = held.site.study(uid, who=HOUSE)
         if out is not None:

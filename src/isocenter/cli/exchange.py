@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocenter.cli import Json, Where, app, house
+from isocenter.cli import Json, Limit, Offset, Where, app, house
 
 __all__: list[str] = []
 
@@ -56,6 +56,8 @@ def _orders(file: Path) -> list[Any]:
 @app.command()
 def orders(
     state: Annotated[str, typer.Option(help="Only those that are so, such as 'scheduled' or 'in progress'.")] = "",
+    limit: Limit = 50,
+    offset: Offset = 0,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -67,12 +69,13 @@ def orders(
     screen = Screen(as_json)
     with house(folder) as held:
         many = held.site.ordering.all(who=HOUSE, state=state)
-    screen.answer({"orders": [plain(one) for one in many]})
+    page = many[offset : offset + limit]
+    screen.answer({"orders": [plain(one) for one in page], "total": len(many), "offset": offset})
     screen.table(
-        f"{len(many)} orders", ("order", "due", "modality", "station", "procedure", "state"),
+        f"{len(page)} of {len(many)} orders", ("order", "due", "modality", "station", "procedure", "state"),
         [
             (o.order.id, o.order.date, o.order.modality, o.order.station_aet, o.order.procedure, o.state)
-            for o in many[:200]
+            for o in page
         ],
     )  # fmt: skip
 

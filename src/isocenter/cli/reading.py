@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from isocenter.cli import Json, Where, app, house
+from isocenter.cli import Json, Limit, Offset, Where, app, house
 
 __all__: list[str] = []
 
@@ -31,8 +31,8 @@ def _reader(site: Any, name: str) -> Any:
 @app.command()
 def worklist(
     ai: Annotated[bool, typer.Option("--ai/--no-ai", help="With or without what analyses say.")] = True,
-    limit: Annotated[int, typer.Option(help="Rows of a page.")] = 50,
-    offset: Annotated[int, typer.Option(help="Rows to leave out before.")] = 0,
+    limit: Limit = 50,
+    offset: Offset = 0,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -144,7 +144,7 @@ def _findings(results: list[Any]) -> list[dict[str, Any]]:
 def correct(
     study: Annotated[str, typer.Argument(help="Study Instance UID.")],
     tracking: Annotated[str, typer.Argument(help="Tracking UID of the finding, from `open`.")],
-    verdict: Annotated[str, typer.Argument(help="kept, changed or struck.")],
+    verdict: Annotated[Literal["kept", "changed", "struck"], typer.Argument(help="What you say of it.")],
     words: Annotated[str, typer.Option(help="New words of a changed finding.")] = "",
     reason: Annotated[str, typer.Option(help="Why it was changed or struck.")] = "",
     who: Who = "",

@@ -38,9 +38,9 @@ class Screen:
         print(words, file=sys.stderr)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table for a person; every cell is text, never markup."""
+        """A table for a person; every cell is text, never markup. Of one without rows the title is told."""
         if self.as_json or not rows:
-            return
+            return self.say(title.strip()) if title else None
         from rich.table import Table
         from rich.text import Text
 

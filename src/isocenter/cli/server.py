@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 import threading
@@ -175,6 +176,10 @@ def _must_be_free(chosen: Any) -> None:
             try:
                 asked.bind((host, port))
             except OSError as taken:
+                if taken.errno == errno.EADDRNOTAVAIL:
+                    raise Unavailable(
+                        f"address {host}", "this machine has none of that kind", "give one of its own with --host"
+                    ) from taken
                 raise Unavailable(
                     f"port {port} on {host}",
                     f"it cannot be opened ({taken.strerror}): another program listens there, perhaps this one already",

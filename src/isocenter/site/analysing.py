@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import plan as planning
 from isocenter.analysis.describing import same_asking, same_question
+from isocenter.analysis.protocol import own
 from isocenter.analysis.registry import address
 from isocenter.analysis.run import Request, run, run_apart
 from isocenter.errors import NotFound, Refused
@@ -46,6 +47,7 @@ class Analysing(Answers):
 
         Args:
             only: name of one analysis; empty for all.
+            parameters: each goes to the analyses that have one of its name.
             told: progress: name, runs done, runs in all.
         """
         must(who, "analyse", study_uid)
@@ -54,6 +56,7 @@ class Analysing(Answers):
         stops = self._disclosing.stops()
         if only and only in stops:
             raise Refused(f"the analysis '{only}'", stops[only].sentence(), "another person can start it again")
+        given = own(parameters or {}, chosen)
         chosen = [a for a in chosen if a.name not in stops]
         earlier = self._earlier(study, chosen)
         plan = planning.plan(chosen, study, earlier)
@@ -65,7 +68,7 @@ class Analysing(Answers):
         made: list[tuple[str, Result]] = []
         for number, binding in enumerate(plan.bindings):
             told(binding.analysis, number, len(plan.bindings))
-            made.append(self._run(study, earlier, binding, parameters or {}, who))
+            made.append(self._run(study, earlier, binding, given[binding.analysis], who))
         return [(i, r) for i, r in made if self._disclosing.sees(r, who)]
 
     def _run(
