@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ pytest.importorskip("sklearn", reason="the extra 'ml' is not installed")
 
 from isocenter.errors import Refused  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
-from isocenter.learn.judge import judged  # noqa: E402
+from isocenter.learn.judge import judge, judged, opened  # noqa: E402
 from isocenter.learn.kinds import Column, Table  # noqa: E402
 from isocenter.learn.rows import read_rows  # noqa: E402
 from isocenter.learn.tabulate import Trees  # noqa: E402
@@ -66,6 +67,30 @@ def test_the_whole_way(tmp_path: Path) -> None:
     )
     again = train("risk", tmp_path / "rows.data", tmp_path / "again")
     assert again.digest == model.digest, "bit for bit"
+
+
+def test_grades_of_a_disease_teach_beside_its_presence(tmp_path: Path) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    from isocenter.learn.tabulate import Encoding
+
+    rows, how = table(240, 0), replace(RISK, graded=(1.0,), strengths=(0.1,), trees=(0,), goal={})
+    recipes.RECIPES["risk"] = how
+    (tmp_path / "rows.data").write_text(text(rows))
+    model = train("risk", tmp_path / "rows.data", tmp_path / "out")
+    read = read_rows(tmp_path / "rows.data", how)
+    x = torch.tensor(read.values, dtype=torch.float32)
+    encoded = Encoding(how.columns, read.values)(x).numpy()
+    lines = [LogisticRegression(C=0.1, max_iter=2000, tol=1e-8).fit(encoded, read.grades > k) for k in (0, 1)]
+    said = opened(tmp_path / "out", None)[1].run(["logits"], {"image": x.numpy()})[0]
+    theirs = np.mean([line.decision_function(encoded) for line in lines], 0)
+    assert np.abs(said[:, 1] * 2 - theirs).max() < 1e-4 and "mean of 2" in model.card["training"]["lines"]
+    assert judge(tmp_path / "out", tmp_path / "rows.data")["learnt_from"] == 240
+    (tmp_path / "flat.data").write_text(text([(*row[:3], min(int(str(row[3])), 1)) for row in rows]))
+    flat = read_rows(tmp_path / "flat.data", how)
+    assert flat.digest != read.digest and flat.digest == read_rows(tmp_path / "rows.data", RISK).digest
+    alone = train("risk", tmp_path / "flat.data", tmp_path / "flat")
+    assert "lines" not in alone.card["training"], "nobody is above the grade, so that only presence is learnt"
 
 
 def test_trees_as_products_answer_as_the_trees_do() -> None:

@@ -283,7 +283,8 @@ class Table:
 
     Args:
         columns: the inputs, in the order of a file without header. label: name of the outcome column.
-        positive_above: labels above this number are diseased.
+        positive_above: labels above this number are diseased. graded: further labels above which a line is fitted; the
+            answer is the mean of all lines, since how severe a disease is teaches more than whether there is one.
         strengths: of the ridge penalty to choose from. trees: numbers of boosted trees to choose from (0 for none).
         outer, inner, repeats: folds that measure, folds that choose, and how often the outer ones are drawn.
     """
@@ -293,6 +294,7 @@ class Table:
     columns: tuple[Column, ...]
     label: tuple[str, ...]
     positive_above: float = 0.0
+    graded: tuple[float, ...] = ()
     labels: tuple[float, ...] = (0.0, 1.0)
     strengths: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3, 1.0)
     trees: tuple[int, ...] = (0, 40, 80)

@@ -239,7 +239,7 @@ _TABLES = (
     Table(
         task="cleveland_heart", classes=("no disease", "disease"), labels=(0.0, 1.0, 2.0, 3.0, 4.0),
         label=("num", "target", "disease", "condition", "label", "class", "diagnosis"),
-        strengths=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0), trees=(0,),
+        strengths=(0.003, 0.01, 0.03, 0.1, 0.3, 1.0), trees=(0,), graded=(1.0, 2.0),
         columns=(
             Column("age", "number", (), low=20, high=90, unit="a"),
             Column("sex", "code", (), values=(0, 1), unit="female | male"),

@@ -27,12 +27,13 @@ class Rows:
 
     Args:
         values: (n, columns), NaN where a value is missing.
-        labels: (n,) 1 for the diseased. names: of the rows.
-        digest: SHA-256 over values and labels.
+        labels: (n,) 1 for the diseased. grades: (n,) the labels as they stand there, or these where they are words.
+        names: of the rows. digest: SHA-256 over values and labels, and over grades where they say more.
     """
 
     values: npt.NDArray[np.float64]
     labels: npt.NDArray[np.int64]
+    grades: npt.NDArray[np.float64]
     names: tuple[str, ...]
     digest: str
 
@@ -74,15 +75,19 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
         body = [row for row in body if row[names.index("split")] == split]
     if not body:
         raise Refused(f"{path.name} has no rows", "there is nothing to read")
-    values, labels = np.empty((len(body), len(how.columns))), np.empty(len(body), np.int64)
+    values, grades = np.empty((len(body), len(how.columns))), np.empty(len(body))
+    labels = np.empty(len(body), np.int64)
     for number, row in enumerate(body):
         where = f"row {number + 1} of {path.name}"
         if len(row) != len(cells[0]):
             raise Refused(f"{where} has {len(row)} cells", f"the first has {len(cells[0])}", "repair the row")
         values[number] = [_value(row[at], column, where) for at, column in zip(places, how.columns, strict=True)]
-        labels[number] = _outcome(row[outcome], how, where)
-    sha = hashlib.sha256(values.astype("<f8").tobytes() + labels.astype("<i8").tobytes()).hexdigest()
-    return Rows(values, labels, tuple(f"row {i + 1}" for i in range(len(body))), sha)
+        labels[number], grades[number] = _outcome(row[outcome], how, where)
+    known = values.astype("<f8").tobytes() + labels.astype("<i8").tobytes()
+    if how.graded and not np.array_equal(grades, labels):
+        known += grades.astype("<f8").tobytes()
+    names_ = tuple(f"row {i + 1}" for i in range(len(body)))
+    return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest())
 
 
 def _plain(word: str) -> str:
@@ -152,10 +157,11 @@ def _value(cell: str, column: Column, where: str) -> float:
     return value
 
 
-def _outcome(cell: str, how: Table, where: str) -> int:
+def _outcome(cell: str, how: Table, where: str) -> tuple[int, float]:
+    """Whether it is the diseased class, and the label as a number."""
     names = [_plain(n) for n in how.classes]
     if _plain(cell) in names:
-        return names.index(_plain(cell))
+        return names.index(_plain(cell)), float(names.index(_plain(cell)))
     try:
         value = float(cell)
     except ValueError:
@@ -163,7 +169,7 @@ def _outcome(cell: str, how: Table, where: str) -> int:
     if value not in how.labels:
         known = ", ".join(f"{v:g}" for v in how.labels)
         raise Refused(f"label '{cell}' in {where}", f"'{how.task}' knows {known}, or {' and '.join(how.classes)}")
-    return int(value > how.positive_above)
+    return int(value > how.positive_above), value
 
 
 def groups_of(values: npt.NDArray[np.float64], how: Table) -> Mapping[str, npt.NDArray[np.str_]]:

@@ -145,33 +145,59 @@ class Risk(nn.Module):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, eq=False)
+class _Line:
+    """One that answers, the mean of those for each grade; and that for the presence of disease alone, which chooses."""
+
+    weight: Array
+    bias: float
+    presence: Any
+
+    @classmethod
+    def fitted(cls, encoded: Array, targets: npt.NDArray[np.int64], strength: float) -> _Line:
+        from sklearn.linear_model import LogisticRegression
+
+        each = [LogisticRegression(C=strength, max_iter=2000, tol=1e-8).fit(encoded, target) for target in targets]
+        weight, bias = np.mean([one.coef_[0] for one in each], 0), np.mean([one.intercept_[0] for one in each])
+        return cls(weight, float(bias), each[0])
+
+    def decision_function(self, encoded: Array) -> Array:
+        return encoded @ self.weight + self.bias
+
+
+@dataclass(frozen=True, eq=False)
 class _Fitted:
     """Everything that some rows can teach: lines for each penalty, and trees up to the largest number."""
 
     encoding: Encoding
-    lines: tuple[Any, ...]
+    lines: tuple[_Line, ...]
     trees: Any
 
-    def logits(self, values: Array, how: Table) -> Array:
-        """(penalties, numbers of trees, n) logits of the candidates."""
+    def logits(self, values: Array, how: Table, *, presence: bool = False) -> Array:
+        """(penalties, numbers of trees, n) logits of the candidates; of the lines for presence alone if so asked."""
         x = torch.tensor(values, dtype=torch.float32)
         encoded = self.encoding(x).numpy()
         filled = self.encoding.filled(x)[0].numpy()
         staged = list(self.trees.staged_decision_function(filled)) if self.trees is not None else []
         return np.array([
             [line if not count else (line + staged[count - 1].ravel()) / 2 for count in how.trees]
-            for line in (one.decision_function(encoded) for one in self.lines)
+            for line in ((one.presence if presence else one).decision_function(encoded) for one in self.lines)
         ])  # fmt: skip
 
 
-def _fit(values: Array, labels: npt.NDArray[np.int64], how: Table, seed: int) -> _Fitted:
-    from sklearn.ensemble import GradientBoostingClassifier
-    from sklearn.linear_model import LogisticRegression
+def _targets(rows: Rows, how: Table) -> npt.NDArray[np.int64]:
+    """(grades, n): whether a row is diseased, then whether it is above each grade that enough rows are above."""
+    above = [np.asarray(rows.grades > grade, np.int64) for grade in how.graded]
+    return np.stack([rows.labels, *(one for one in above if 2 * how.outer <= one.sum() <= len(one) - 2 * how.outer)])
 
+
+def _fit(values: Array, targets: npt.NDArray[np.int64], how: Table, seed: int) -> _Fitted:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    labels = targets[0]
     encoding = Encoding(how.columns, values)
     x = torch.tensor(values, dtype=torch.float32)
     encoded = encoding(x).numpy()
-    lines = tuple(LogisticRegression(C=c, max_iter=2000, tol=1e-8).fit(encoded, labels) for c in how.strengths)
+    lines = tuple(_Line.fitted(encoded, targets, c) for c in how.strengths)
     trees = None
     if max(how.trees):
         trees = GradientBoostingClassifier(
@@ -187,13 +213,17 @@ def _parts(labels: npt.NDArray[np.int64], folds: int, seed: int) -> Iterator[tup
     yield from StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(len(labels)), labels)
 
 
-def _chosen(values: Array, labels: npt.NDArray[np.int64], how: Table, seed: int) -> tuple[int, int, Scale]:
-    """Penalty, number of trees, and calibration: those with the least log loss on inner folds."""
-    shape = (len(how.strengths), len(how.trees), len(labels))
-    logits = np.empty(shape)
+def _chosen(values: Array, targets: npt.NDArray[np.int64], how: Table, seed: int) -> tuple[int, int, Scale]:
+    """Penalty and number of trees: those with the least log loss for the presence of disease on inner folds; and the
+    calibration there.
+    """
+    labels = targets[0]
+    logits, presence = np.empty((2, len(how.strengths), len(how.trees), len(labels)))
     for learn, held in _parts(labels, how.inner, seed):
-        logits[:, :, held] = _fit(values[learn], labels[learn], how, seed).logits(values[held], how)
-    losses = np.logaddexp(0, np.where(labels == 1, -logits, logits)).mean(2)
+        fitted = _fit(values[learn], targets[:, learn], how, seed)
+        logits[:, :, held] = fitted.logits(values[held], how)
+        presence[:, :, held] = fitted.logits(values[held], how, presence=True)
+    losses = np.logaddexp(0, np.where(labels == 1, -presence, presence)).mean(2)
     c, t = np.unravel_index(int(losses.argmin()), losses.shape)
     return int(c), int(t), fit_scale(labels, logits[c, t])
 
@@ -201,10 +231,11 @@ def _chosen(values: Array, labels: npt.NDArray[np.int64], how: Table, seed: int)
 def _nested(rows: Rows, how: Table, seed: int) -> tuple[Array, Array]:
     """Logits and certainties of rows that neither fit, choice nor calibration had seen."""
     logits, stated = np.empty(len(rows.labels)), np.empty(len(rows.labels))
+    targets = _targets(rows, how)
     for learn, held in _parts(rows.labels, how.outer, seed):
-        values, labels = rows.values[learn], rows.labels[learn]
-        c, t, scale = _chosen(values, labels, how, seed)
-        logits[held] = _fit(values, labels, how, seed).logits(rows.values[held], how)[c, t]
+        values, own = rows.values[learn], targets[:, learn]
+        c, t, scale = _chosen(values, own, how, seed)
+        logits[held] = _fit(values, own, how, seed).logits(rows.values[held], how)[c, t]
         stated[held] = scale(logits[held])
     return logits, stated
 
@@ -226,7 +257,7 @@ def train_table(
     inputs: dict[str, Any] = {
         "kind": "table", "classes": list(how.classes), "positive": 1, "threshold": 0.5,
         "columns": to_plain([asdict(c) for c in how.columns]), "label": list(how.label), "labels": list(how.labels),
-        "positive_above": how.positive_above, "subgroups": list(how.subgroups),
+        "positive_above": how.positive_above, "graded": list(how.graded), "subgroups": list(how.subgroups),
     }  # fmt: skip
     none, groups = np.zeros(len(rows.labels), bool), groups_of(rows.values, how)
     measured = []
@@ -237,11 +268,12 @@ def train_table(
         tell(
             f"nested cross-validation {repeat + 1} of {how.repeats}: AUC {measured[-1]['metrics']['auc']['value']:.4f}"
         )
-    c, t, scale = _chosen(rows.values, rows.labels, how, seed)
-    whole = _fit(rows.values, rows.labels, how, seed)
+    targets = _targets(rows, how)
+    c, t, scale = _chosen(rows.values, targets, how, seed)
+    whole = _fit(rows.values, targets, how, seed)
     line, count = whole.lines[c], how.trees[t]
     trees = Trees(whole.trees, count) if count else None
-    net = Risk(whole.encoding, line.coef_[0], float(line.intercept_[0]), trees, scale)
+    net = Risk(whole.encoding, line.weight, line.bias, trees, scale)
     asked = [torch.tensor(rows.values[i % len(rows.labels)][None], dtype=torch.float32) for i in range(100)]
     digest, parity = exported(net, (len(how.columns),), out / "model.onnx", ("logits", "certainty"), inputs=asked)
     with torch.inference_mode():
@@ -254,6 +286,7 @@ def train_table(
     return written(how, out, digest, rows.digest, inputs, shown, {
         "rows": {name: int(np.count_nonzero(rows.labels == k)) for k, name in enumerate(how.classes)},
         "chosen": f"ridge penalty C = {how.strengths[c]:g}, {count} trees of depth {how.depth}",
+        **({"lines": f"mean of {len(targets)}, for disease and for each higher grade"} if len(targets) > 1 else {}),
         "seed": seed, "seconds": round(clock() - started),
         "shown": f"{how.outer}-fold nested cross-validation, first of {how.repeats} draws; all draws are listed",
     })  # fmt: skip
@@ -297,6 +330,7 @@ def _asked(held: Model) -> Table:
         task=held.name, classes=(inputs["classes"][0], inputs["classes"][1]),
         columns=tuple(_column(c) for c in inputs["columns"]), label=tuple(inputs["label"]),
         labels=tuple(inputs["labels"]), positive_above=inputs["positive_above"], subgroups=tuple(inputs["subgroups"]),
+        graded=tuple(inputs.get("graded", ())),
     )  # fmt: skip
 
 
