@@ -71,3 +71,20 @@ def test_words_by_template_and_block_and_what_is_doubted(page: Any, studies: Cal
     page.locator(".paper p .ref").first.click()
     page.wait_for_url("**/study/**")
     page.locator(".card.active").wait_for()
+
+
+def test_the_caret_goes_to_the_findings_then_where_one_wrote_and_escape_puts_the_pen_down(
+    page: Any, studies: Callable[[str], str]
+) -> None:
+    lock(page, studies("Liver MR"))
+    at = lambda: page.evaluate("document.activeElement.dataset?.section ?? ''")  # noqa: E731
+    page.keyboard.press("r")
+    until(lambda: at() == "Findings")
+    page.get_by_label("Add a sentence to Impression").focus()
+    page.keyboard.press("Escape")
+    assert at() == "" and "/study/" in page.url, "the first Escape leaves the field, not the study"
+    page.keyboard.press("r")
+    until(lambda: at() == "Impression")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    until(lambda: page.url.endswith("/worklist"))

@@ -19,7 +19,7 @@ import { Emergency, GlassBar } from "./emergency";
 import { Findings } from "./findings";
 import { FirstOpinion } from "./first-opinion";
 import { PatientBar, useOnlyStudy } from "./patient-bar";
-import { ReportPanel } from "./report-panel";
+import { ReportPanel, toCaret } from "./report-panel";
 import { Session } from "./session";
 import { ConflictDialog, SignDialog } from "./sign";
 import { Similar } from "./similar";
@@ -176,16 +176,24 @@ function useRoomKeys(desk: Desk): void {
         lock: () => desk.lock(),
         undo: () => session.mine.value && session.undo(),
         add: () => session.mine.value && (desk.adding.value = true),
-        report: () => document.querySelector<HTMLElement>("#report textarea")?.focus(),
+        report: () => toCaret(),
         blocks: () => expandHere(session.report.value?.template),
         sign: () => desk.askToSign(),
         next: () => {
           if (!session.mine.value) void nextStudy();
           else desk.askToSign(); // an open study is signed or left first, never lost by one key
         },
-        leave: () => marks.giveUp() || (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : void desk.leave()),
+        leave: () => outOfText() || marks.giveUp() || (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : void desk.leave()),
       },
       { hide: () => (desk.hidden.value = false), peek: () => (desk.peeking.value = false) },
     );
   }, []);
+}
+
+/** Whoever writes puts the pen down first, and leaves the study by another press. */
+function outOfText(): boolean {
+  const at = document.activeElement;
+  if (!(at instanceof HTMLTextAreaElement)) return false;
+  at.blur();
+  return true;
 }

@@ -28,7 +28,7 @@ export function ReportPanel({ desk }: { desk: Desk }) {
   const sections = [...named, ...others.map((name) => ({ name, phrases: [], headings: [] }))];
   const shown = sections.filter(({ name }) => report.sentences.some((one) => one.section === name) || (mine && name !== HOUSE_ONLY));
   return (
-    <section aria-label="Report" class="report-panel" id="report">
+    <section aria-label="Report" class="report-panel" id="report" onFocusIn={({ target }) => target instanceof HTMLTextAreaElement && (last = target)}>
       <h2>
         Report <span class="muted">{session.reading.value?.state === "signed" ? "signed" : "draft"}</span> <Key of={keyOf("room", "report")} />
         <span class="gap" /><a href={to.report(session.uid)}>As it prints</a>
@@ -45,6 +45,14 @@ export function ReportPanel({ desk }: { desk: Desk }) {
       <BlockChooser />
     </section>
   );
+}
+
+let last: HTMLTextAreaElement | null = null;
+
+/** To where one wrote last; at first to the findings, which are what a reader has to say. */
+export function toCaret(): void {
+  const first = document.querySelector<HTMLElement>('#report .fresh textarea[data-section="Findings"]') ?? document.querySelector<HTMLElement>("#report textarea");
+  (last?.isConnected ? last : first)?.focus();
 }
 
 function toDoubt(sentence: string): void {
