@@ -94,7 +94,7 @@ def test_from_a_printed_number_back_to_the_sender(desk: Any) -> None:
     page = desk("chief")
     page.goto(f"/oversight/audit?q=on:{uid(3)}+what:reportsigned")
     page.get_by_text("ito signed report").wait_for()
-    page.get_by_text("chain unbroken over").wait_for()
+    page.get_by_text("chain unbroken from the first entry to the last").wait_for()
     page.keyboard.press("e")
     dialog = page.get_by_role("dialog", name="Why does it say so?")
     dialog.get_by_text("Sent by CT1").wait_for()
