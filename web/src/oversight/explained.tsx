@@ -4,7 +4,7 @@ import { Source } from "../api/load";
 import { Dialog } from "../kit/dialog";
 import { Shown } from "../kit/states";
 import { to } from "../router";
-import { number, unit } from "../words";
+import { count, number, unit } from "../words";
 
 interface Chain {
   about: string;
@@ -41,17 +41,17 @@ function Steps({ told }: { told: Chain }) {
   const sent = told.events.filter((one) => one.kind === "InstancesReceived");
   return (
     <ol class="steps">
-      <li><strong>Asked</strong> {told.about} · study <a href={to.study(told.study.uid)}>{told.study.description || told.study.uid}</a></li>
+      <li><strong>Asked</strong> {told.about !== "study" && `${told.about} · `}study <a href={to.study(told.study.uid)}>{told.study.description || told.study.uid}</a></li>
       {told.signatures.map((one) => <li key={one.time}><strong>Signed</strong> by {one.who}, {stamp(one.time)} <span class="id">report {String(one.details.report ?? "").slice(0, 12)}</span></li>)}
       {told.results.map((one) => (
         <li key={one.id}>
-          <strong>{one.said_by.kind === "machine" ? "◇ Machine" : "● Person"}</strong> {one.said_by.name} {one.said_by.version}, {stamp(one.made)}: {one.outcome} <span class="id">{one.id.slice(0, 12)}{one.replaces && ` replaces ${one.replaces.slice(0, 12)}`}</span>
+          <strong>{one.said_by.kind === "machine" ? "◇ Machine" : "● Person"}</strong> {one.said_by.name}{one.said_by.version && ` ${one.said_by.version}`}, {stamp(one.made)}: {one.outcome} <span class="id">{one.id.slice(0, 12)}{one.replaces && ` replaces ${one.replaces.slice(0, 12)}`}</span>
           {one.model && <div class="muted">weights {one.model.name} {one.model.version} <span class="id">{one.model.digest.slice(0, 12)}</span>, {one.model.state}{one.model.state !== "released" && ": released by nobody here"}</div>}
           {one.findings.map((finding) => <div key={finding.tracking}>{finding.what}, {finding.verdict}{finding.reason && ` (${finding.reason})`}{finding.measurements.map((m) => ` · ${m.what.meaning} ${number(m.value)} ${unit(m.unit)}`).join("")}</div>)}
           {one.inputs.map((read) => <div key={read.series} class="muted">read {read.images} {read.modality} images, {read.still_as_received ? "still as they were received" : "not all of them are held any more"}</div>)}
         </li>
       ))}
-      {sent.map((one) => <li key={one.time + one.who}><strong>Sent</strong> by {one.who}, {stamp(one.time)}: {String(one.details.instances ?? "?")} images</li>)}
+      {sent.map((one) => <li key={one.time + one.who}><strong>Sent</strong> by {one.who}, {stamp(one.time)}: {count(Number(one.details.instances ?? 0), "image")}</li>)}
     </ol>
   );
 }

@@ -78,7 +78,7 @@ function Line({ rates, heads }: { rates: Rates; heads: string[] }) {
     <tr>
       {heads.map((head, i) => (i ? <td key={i}>{head}</td> : <th scope="row" key={i}>{head}</th>))}
       <td class="num">{rates.n}</td>
-      {names.map((name) => <td key={name}>{rates[name] ? share(rates[name]) : <span class="muted">{rates.needed[name]} more</span>}</td>)}
+      {names.map((name) => <td key={name}>{rates[name] ? share(rates[name]) : <span class="muted">{rates.needed[name]} more needed</span>}</td>)}
       <td class="num">{rates.seconds === null ? "–" : `${Math.round(rates.seconds)}\u2009s`}</td>
     </tr>
   );
