@@ -94,6 +94,8 @@ def test_every_kind_has_its_sentence_and_none_names_a_patient() -> None:
         told = sentence(Event(kind, now, "ito", "1.2", {"instances": [1, 2], "report": "a" * 64}))
         assert told.startswith("ito ")
         assert "{" not in told
+    assert sentence(Event(Kind.VIEWED, now, "ito", "1.2", {"what": "report"})) == "ito looked at its report"
+    assert sentence(Event(Kind.VIEWED, now, "ito", "1.2", {"findings": ["2.25.1"]})).endswith("findings on the images")
     asked = {"level": "STUDY", "keys": ""}
     assert sentence(Event(Kind.QUERIED, now, "ito", "", asked)) == "ito searched the studies"
     assert sentence(Event(Kind.QUERIED, now, "", "", asked | {"keys": "PatientID"})).endswith("studies by PatientID")

@@ -49,11 +49,12 @@ def studies(site: Site) -> list[str]:
     return [generate_uid(entropy_srcs=[*day, "P1"]) for day in sorted(DAYS)]
 
 
-def says(site: Site, study_uid: str, mm: float, tracking: str) -> None:
+def says(site: Site, study_uid: str, mm: float, tracking: str, *, by: str = "image_quality") -> None:
     study = site.index.study(study_uid)
     size = Measurement(codes.LONG_AXIS, mm, "mm")
     found = Finding(codes.LESION, 0.9, None, (size,), codes.LUNG, codes.LEFT, "A lesion.", tracking)
-    made = Result(study_uid, Outcome.FOUND, Origin("machine", "image_quality", "1"), site.clock(), findings=(found,),
+    made = Result(study_uid, Outcome.FOUND, Origin("machine", by, "1"), site.clock(), findings=(found,),
+                  measurements=(Measurement(codes.VOLUME, mm, "mL"),),
                   receipt=Receipt(series=tuple(s.uid for s in study.series)))  # fmt: skip
     digest = site.blobs.put(canonical(made))
     site.journal.append(Event(Kind.RESULT_MADE, site.clock(), "isocenter", study_uid, {"result": digest}))
@@ -84,6 +85,14 @@ def test_what_may_not_be_seen_yet_is_in_no_lane(site: Site) -> None:
     (lesion,) = line(site, new)["lesions"]
     assert [p and p["tracking"] for p in lesion["points"]] == ["2.25.1", None, None, None]
     assert len(line(site, new, RITA)["lesions"]) == 2, "who does not read is not bound"
+
+
+def test_a_lane_of_numbers_is_about_the_person_and_not_about_the_images(site: Site) -> None:
+    old, _, new, _ = studies(site)
+    says(site, old, 10.0, "2.25.1", by="volumetry")
+    says(site, new, 12.0, "2.25.2", by="image_quality")
+    (row,) = line(site, new, RITA)["measurements"]
+    assert [value and value["value"] for value in row["values"]] == [10.0, None, None, None]
 
 
 def test_a_match_is_proposed_between_neighbours_and_a_person_decides(site: Site) -> None:

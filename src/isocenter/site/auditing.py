@@ -237,6 +237,8 @@ def sentence(event: Event) -> str:
     details = {name: _short(value) for name, value in event.details.items()}
     if isinstance(instances := event.details.get("instances"), list):
         details["n"] = f"{len(instances)} image{'' if len(instances) == 1 else 's'}"
+    if event.kind is Kind.VIEWED:
+        details.setdefault("what", "findings on the images")
     if event.kind is Kind.QUERIED:
         level = str(event.details.get("level", ""))
         details["level"] = _SEARCHED.get(level, details.get("level", "?"))

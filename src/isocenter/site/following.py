@@ -168,4 +168,10 @@ class Following:
 
 
 def _of_the_whole(result: Result) -> Sequence[Any]:
-    return result.measurements if result.outcome is not Outcome.DECLINED else ()
+    if result.outcome is Outcome.DECLINED or result.origin.name in _OF_IMAGES:
+        return ()
+    return result.measurements
+
+
+_OF_IMAGES = ("image_quality",)
+"""Analyses that speak of images, such as their noise: nothing of it is of the person through time."""
