@@ -41,7 +41,8 @@ def analyses(as_json: Json = False) -> None:
 def analyse(
     what: Annotated[str, typer.Argument(help="A path (no archive needed) or a Study Instance UID.")],
     only: Annotated[
-        list[str] | None, typer.Option(help="Name of an analysis; give it again, or with commas, for several.")
+        list[str] | None,
+        typer.Option(help="Name of an analysis, or on a path a file, mine.py; again, or with commas, for several."),
     ] = None,
     given: Annotated[
         list[str] | None, typer.Option("--set", help="A parameter, for each analysis that has it: name=value.")
@@ -164,8 +165,9 @@ def _of_path(
     from isocenter.record import Origin, Outcome, Result
     from isocenter.site.loading import Loading
 
-    registry, shelf = discover(), settings().models
-    chosen = [registry.get(n) for n in names] if names else list(registry.analyses.values())
+    shelf = settings().models
+    asked_for = {a.name: a for a in map(_one, names)} if names else dict(discover().analyses)
+    chosen = list(asked_for.values())
     given = own(parameters, chosen)
     results: list[Result] = []
     for study in _some_studies(path, held, screen):
@@ -173,7 +175,7 @@ def _of_path(
         planned = plan(chosen, study, earlier)
         for number, binding in enumerate(planned.bindings):
             told(binding.analysis, number, len(planned.bindings))
-            analysis = registry.get(binding.analysis)
+            analysis = asked_for[binding.analysis]
             load = Loading(study, analysis.needs, binding.series, held, earlier)
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             asked = Request(
@@ -184,7 +186,7 @@ def _of_path(
             if out is not None:
                 write_out(out, study, done.result, done.blobs, held, shelf)
         for declined in planned.declined:
-            origin = Origin("machine", declined.analysis, registry.get(declined.analysis).version)
+            origin = Origin("machine", declined.analysis, asked_for[declined.analysis].version)
             results.append(Result(study.uid, Outcome.DECLINED, origin, now(), declined.sentences()))
     return results
 
@@ -306,6 +308,13 @@ def _why_path(path: Path, screen: Any) -> tuple[Sequence[Any], list[dict[str, An
             said = {"answer": "declined", "reasons": list(d.sentences()), "series": []}
             rows.append({"study": study.uid, "analysis": d.analysis, **said})
     return studies, rows
+
+
+def _one(name: str) -> Any:
+    """An analysis by its name in the catalogue, or a stranger's as `check` takes it: mine.py, mine.py:Class."""
+    from isocenter.analysis.registry import discover, load
+
+    return load(_importable(name)) if ":" in name or name.endswith(".py") else discover().get(name)
 
 
 def _importable(name: str) -> str:

@@ -262,7 +262,10 @@ def _page(held: Any, folder: Path) -> str:
 def _asked(held: Any, kind: type[Any], into: list[_Case]) -> str:
     give = getattr(held, "examples", None) or EXAMPLES.get(held.name)
     if give is None:
-        raise _Fault("there is no examples(); without inputs of known truth nothing that it says can be checked")
+        raise _Fault(
+            "there is no examples(); without inputs of known truth nothing that it says can be checked. Write a class"
+            " method that yields pairs of inputs and truth, as docs/do/write-an-analysis.md shows"
+        )
     examples = tuple((dict(i), dict(t)) for i, t in give())
     if not examples:
         raise _Fault("examples() is empty")
