@@ -32,3 +32,14 @@ def test_the_version_is_that_of_the_distribution() -> None:
     from importlib.metadata import version
 
     assert isocenter.__version__ == version("isocenter")
+
+
+def test_a_notebook_finds_every_method_by_name_and_loads_one_when_it_is_used() -> None:
+    code = "import sys, isocenter.methods as m; d = dir(m); before = 'numpy' in sys.modules; m.suv.lean_body_mass_kg\n"
+    code += (
+        "print(len(d) > 100, before, *(f'isocenter.methods.{name}' in sys.modules for name in ('suv', 'perfusion')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False", "True", "False"]
+    with pytest.raises(ImportError, match="nonsense"):
+        exec("from isocenter.methods import nonsense")
