@@ -90,6 +90,24 @@ def test_flow_of_other_arteries_steps_and_transit_times(slow: float, step: float
     assert flow(artery, curve, step)[0] == pytest.approx(50.0, rel=0.04 if step < slow else 0.06)
 
 
+def test_oscillation_of_a_coarse_scan_is_counted_at_the_distance_it_was_made_for() -> None:
+    """At steps of 2 s one calm peak is a bend; the threshold would rise until half of the flow is a guess."""
+    artery = bolus(slow=2.0, step=2.0, count=40)
+    curves = np.array([tissue(c, c * m / 60, 2.0, d, step=2.0, count=40, slow=2.0)
+                       for c in (20, 60) for m in (4.0, 8.0) for d in (0.0, 1.0)])  # fmt: skip
+    found = flow(artery, curves, 2.0, oscillation=0.035) / np.repeat([20, 60], 4)
+    assert np.abs(found - 1).max() < 0.10
+    assert np.abs(found[1::2] / found[::2] - 1).max() < 0.10
+
+
+@pytest.mark.parametrize(("told", "true"), [(1.0, 1.0), (np.inf, np.inf)])
+def test_flow_of_a_shape_that_is_told(told: float, true: float) -> None:
+    artery = bolus()
+    curves = np.array([tissue(c, c * m / 60, true) for c in (20, 60) for m in (4.0, 6.0, 10.0)])
+    found = flow(artery, curves, shape=told) / np.repeat([20, 60], 3)
+    assert np.abs(found - 1).max() < 0.06
+
+
 @pytest.mark.parametrize(("shape", "bound"), [(1.0, 0.36), (1.5, 0.20), (3.0, 0.20), (5.0, 0.35)])
 def test_correction_is_better_than_none_for_every_shape(shape: float, bound: float) -> None:
     artery = bolus()

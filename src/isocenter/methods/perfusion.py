@@ -34,6 +34,7 @@ Floats = npt.NDArray[np.floating]
 
 _LAGS_S = (-10.0, 40.0)
 _LAG_STEP_S = 1.0  # a coarser scan is interpolated to this, which its limited bandwidth allows
+_CALM_STEP_S = 1.25
 _CHUNK = 8192
 _TABLE = np.geomspace(2.0, 90.0, 80)  # mean transit times of the table, seconds: no brain is faster
 _EVEN = 4096  # places of the same table at even distances, where no place has to be looked for
@@ -262,7 +263,10 @@ class Deconvolution:
         self, flat: npt.NDArray[np.generic], to: Floats, since: npt.NDArray[np.float32], out: npt.NDArray[np.float32]
     ) -> None:
         """Each voxel with the lowest threshold at which its residue is calm (oSVD)."""
-        ring = self.step_s * np.arange(self.length)
+        # The index counts bends from sample to sample: of samples far apart even one calm peak is a bend, and no
+        # threshold would do. It is taken at the distance of the scans it was made for.
+        parts = max(1, int(np.ceil(self.step_s / _CALM_STEP_S - 1e-9)))
+        ring = self.step_s / parts * np.arange(self.length * parts)
         left = np.arange(flat.shape[1])
         for threshold in _THRESHOLDS:
             full, work = (self.inverse(threshold, ring) @ to).astype(np.float32), self._step(threshold, to)
