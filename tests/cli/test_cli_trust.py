@@ -17,6 +17,7 @@ from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.record import Kind
 from isocenter.settings import Settings
+from isocenter.testing.phantoms import head
 
 
 def asked(*words: str, code: int = 0) -> dict:  # type: ignore[type-arg]
@@ -44,6 +45,17 @@ def test_a_folder_is_deidentified_with_a_report_beside_it(scans: Path, tmp_path:
     for file in (tmp_path / "out").rglob("*.dcm"):
         held = pydicom.dcmread(io.BytesIO(file.read_bytes()))
         assert held.PatientIdentityRemoved == "YES" and file.stem == held.SOPInstanceUID
+
+
+def test_faces_leave_a_folder_by_default_and_stay_where_that_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "heads"
+    folder.mkdir()
+    for number, data in enumerate(head.patient("CT", step_mm=5.0, pixel_mm=4.0).files):
+        (folder / f"{number}.dcm").write_bytes(data)
+    said = asked("deidentify", str(folder), "--out", str(tmp_path / "out"), "--workers", "1")
+    assert said["faces"]["objects"] == {"cut": number + 1} and said["faces"]["series"][0]["left"] == 0.0
+    said = asked("deidentify", str(folder), "--out", str(tmp_path / "with"), "--workers", "1", "--leave-faces")
+    assert said["faces"]["objects"] == {"left": number + 1} and "faces" not in said["options"]
 
 
 def test_a_kept_secret_repeats_the_pseudonyms_and_never_leaves_with_the_copies(scans: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 
 from isocenter.dicom import cleaning
 from isocenter.dicom.assemble import assemble
-from isocenter.dicom.confidentiality import Option, options_named, table
+from isocenter.dicom.confidentiality import COLUMNS, Option, options_named, table
 from isocenter.dicom.deidentify import HeldBack
 from isocenter.dicom.deidentify import deidentify as whole_copy
 from isocenter.dicom.header import check_whole, read_header
@@ -87,7 +87,7 @@ def everything_listed() -> bytes:
         return made.written(ds)
 
 
-@pytest.mark.parametrize("option", [None, *Option])
+@pytest.mark.parametrize("option", [None, *COLUMNS])
 def test_every_line_of_the_table_under_every_option_at_every_depth(option: Option | None) -> None:
     data = everything_listed()
     out = read(deidentify(data, options=[option] if option else []))
@@ -236,8 +236,10 @@ def test_the_object_says_truthfully_what_was_done() -> None:
     assert plain.LongitudinalTemporalInformationModified == "REMOVED" and plain.StudyDate == ""
     full = read(deidentify(made.made(), options=[Option.FULL_DATES]))
     assert full.LongitudinalTemporalInformationModified == "UNMODIFIED" and full.StudyDate == "20260102"
-    head = whole_copy(made.made(BodyPartExamined="HEAD"), by=BY)
+    head = whole_copy(made.made(BodyPartExamined="HEAD"), by=BY, options=[])
     assert read(head.data).RecognizableVisualFeatures == "YES" and "face" in head.risks[0]
+    with pytest.raises(HeldBack, match="a head by itself"):  # research takes faces out, and needs the whole head for it
+        whole_copy(made.made(BodyPartExamined="HEAD"), by=BY)
 
 
 def test_an_identity_that_is_still_found_does_not_leave() -> None:

@@ -22,8 +22,8 @@ def deidentify(
     option: Annotated[
         list[str] | None,
         typer.Option(
-            help="Option of PS3.15 E.1-1: research (the usual five), basic (none), safe-private, uids, device,"
-            " institution, patient, full-dates, modified-dates, text, content, graphics. Again for several."
+            help="Option of PS3.15 E.1-1: research (the usual six), basic (none), safe-private, uids, device,"
+            " institution, patient, full-dates, modified-dates, text, content, graphics, faces. Again for several."
         ),
     ] = None,
     keep: Annotated[list[str] | None, typer.Option(help="Keyword of an attribute that is kept all the same.")] = None,
@@ -33,6 +33,14 @@ def deidentify(
     blank: Annotated[
         bool, typer.Option("--blank", help="Blank the lines of writing that are found and let the image go unseen.")
     ] = False,
+    deface: Annotated[
+        bool | None,
+        typer.Option(
+            "--deface/--leave-faces",
+            help="Take the faces out of CT, MR and PET of heads, or leave them; by default as the options say"
+            " (research does).",
+        ),
+    ] = None,
     secret: Annotated[
         Path | None,
         typer.Option(
@@ -49,15 +57,21 @@ def deidentify(
     import os
 
     from isocenter.cli.screen import Screen
-    from isocenter.dicom.confidentiality import options_named
+    from isocenter.dicom.confidentiality import Option, options_named
     from isocenter.dicom.release import Terms, held_names, release
     from isocenter.dicom.scan import places
+    from isocenter.site.defacing import faces
 
     screen = Screen(as_json)
-    terms = Terms(options_named(option or ["research"]), frozenset(keep or ()), frozenset(reviewed or ()), blank)
+    options = options_named(option or ["research"])
+    if deface is not None:
+        options = options | {Option.FACES} if deface else options - {Option.FACES}
+    terms = Terms(options, frozenset(keep or ()), frozenset(reviewed or ()), blank)
     key = _secret(secret, out)
     with screen.progress("cleaning") as told:
-        found = release(places(path), out, secret=key, terms=terms, workers=workers or os.cpu_count() or 1, told=told)
+        found = release(
+            places(path), out, secret=key, terms=terms, workers=workers or os.cpu_count() or 1, faces=faces, told=told
+        )
     report = found.report()
     report["secret"] = "kept apart" if secret else "destroyed: nobody can make these pseudonyms again"
     _hold_small_groups(out, report, smallest_group)
@@ -69,6 +83,11 @@ def deidentify(
     screen.table("stayed", ("file", "", "why"), [(r["file"], r["kind"], r["why"]) for r in held_names(found)][:30])
     for row in report["risk"]["remaining"]:
         screen.say(f"remaining risk: {row['risk']} ({row['objects']} objects)")
+    for row in report["faces"]["series"]:
+        screen.say(
+            f"face taken out of a series: {row['left']:.1%} of {row['skin_cm2']:g} cm2 of facial skin left,"
+            f" cut {row['depth_mm']:g} mm deep"
+        )
     screen.say(f"smallest group of alike patients: {report['risk']['smallest_group']}")
     if not found.written:
         raise typer.Exit(1)

@@ -29,7 +29,7 @@ from isocenter.errors import LimitReached, NotAVolume
 from isocenter.record import Instance, Series
 from isocenter.space import Volume
 
-__all__ = ["assemble", "regions"]
+__all__ = ["assemble", "placed_frames", "regions"]
 
 Read = Callable[[str], bytes]
 
@@ -71,7 +71,7 @@ def assemble(series: Series, read: Read) -> list[Volume]:
     placed: list[Placed] = []
     planar: list[Instance] = []
     for instance in images:
-        found = _placed(series, instance, read)
+        found = placed_frames(series, instance, read)
         placed += found
         if not found:
             planar.append(instance)
@@ -82,8 +82,12 @@ def assemble(series: Series, read: Read) -> list[Volume]:
     return volumes
 
 
-def _placed(series: Series, instance: Instance, read: Read) -> list[Placed]:
-    """Its frames in the patient; none for an image without a place."""
+def placed_frames(series: Series, instance: Instance, read: Read) -> list[Placed]:
+    """The frames of an instance in the patient; none for an image without a place.
+
+    Raises:
+        NotAVolume: a place is stated and is none.
+    """
     kind = storage_class(instance.sop_class)
     if kind is not None and kind.multiframe:
         file = parse(read(instance.digest))

@@ -20,6 +20,7 @@ __all__ = [
     "BASIC",
     "CLEAN_PIXELS",
     "CODES",
+    "COLUMNS",
     "EDITION",
     "RESEARCH",
     "Act",
@@ -35,7 +36,7 @@ EDITION = "PS3.15 table E.1-1: basic profile 2026c, options 2025c; table E.3.10-
 
 
 class Option(StrEnum):
-    """The ten options of the table, by their column."""
+    """The ten options of the table, by their column, and one that is about pixels and has none."""
 
     SAFE_PRIVATE = "safe-private"  # private attributes that were reviewed
     UIDS = "uids"  # the UIDs as they are
@@ -47,9 +48,11 @@ class Option(StrEnum):
     TEXT = "text"  # descriptions, of which only known words stay
     CONTENT = "content"  # the tree of a structured report, cleaned
     GRAPHICS = "graphics"  # overlays and drawings without text
+    FACES = "faces"  # faces taken out of images of heads (PS3.15 E.3.2)
 
 
-_LETTERS = dict(zip("PUDICFMTSG", Option, strict=True))
+COLUMNS: tuple[Option, ...] = tuple(option for option in Option if option is not Option.FACES)
+_LETTERS = dict(zip("PUDICFMTSG", COLUMNS, strict=True))
 
 # PS3.16 CID 7050: code and meaning, as they are written into the object.
 BASIC = ("113100", "Basic Application Confidentiality Profile")
@@ -64,10 +67,13 @@ CODES = {
     Option.TEXT: ("113105", "Clean Descriptors Option"),
     Option.CONTENT: ("113104", "Clean Structured Content Option"),
     Option.GRAPHICS: ("113103", "Clean Graphics Option"),
+    Option.FACES: ("113102", "Clean Recognizable Visual Features Option"),
 }
 CLEAN_PIXELS = ("113101", "Clean Pixel Data Option")
 
-RESEARCH = frozenset({Option.SAFE_PRIVATE, Option.PATIENT, Option.MODIFIED_DATES, Option.TEXT, Option.CONTENT})
+RESEARCH = frozenset(
+    {Option.SAFE_PRIVATE, Option.PATIENT, Option.MODIFIED_DATES, Option.TEXT, Option.CONTENT, Option.FACES}
+)
 """What a research export keeps by default: what science needs and what names nobody."""
 
 
@@ -142,7 +148,7 @@ def safe_private() -> dict[tuple[str, int, int], str]:
 
 
 def options_named(names: Collection[str]) -> frozenset[Option]:
-    """Options by their names; ``research`` stands for the usual five, ``basic`` for none.
+    """Options by their names; ``research`` stands for the usual six, ``basic`` for none.
 
     Raises:
         Refused: for a name that is none, or for dates both kept and moved.

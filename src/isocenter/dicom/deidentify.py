@@ -18,13 +18,14 @@ from typing import Any
 
 from isocenter.dicom.burned_in import Verdict, judge
 from isocenter.dicom.cleaning import Cleaner, Report, Rule, element, item
-from isocenter.dicom.confidentiality import BASIC, CLEAN_PIXELS, CODES, RESEARCH, Act, Option, acts
+from isocenter.dicom.confidentiality import BASIC, CLEAN_PIXELS, CODES, COLUMNS, RESEARCH, Act, Option, acts
 from isocenter.dicom.conformance import storage_class
 from isocenter.dicom.elements import PIXELS, Dataset, File
 from isocenter.dicom.facts import text
 from isocenter.dicom.leaks import leaks
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.streams import blanked
+from isocenter.dicom.visual_features import Cover, Shows, shows, without_face
 from isocenter.dicom.whole import whole
 from isocenter.dicom.wording import vocabulary
 from isocenter.errors import IsocenterError, Refused
@@ -35,13 +36,11 @@ _IDENTITIES = frozenset({"PatientName", "PatientID", "SOPInstanceUID", "StudyIns
 _CLASS, _INSTANCE, _STUDY, _SERIES, _DOCUMENT = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00420011
 _NAME, _ID, _ISSUER, _BIRTH = 0x00100010, 0x00100020, 0x00100021, 0x00100030
 _BURNED, _FEATURES, _PART, _MODALITY = 0x00280301, 0x00280302, 0x00180015, 0x00080060
+_CUT, _NO_HEAD = "cut", "no head"
 _METHOD_TEXT, _METHOD_CODES, _REMOVED, _TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
 _EXPLICIT, _IMPLICIT, _DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99"
 _RAW_DATA = "1.2.840.10008.5.1.4.1.1.66"
 _IMPLEMENTATION = "2.25.260117045217312806912906482360013561007"
-_HEAD = "HEAD BRAIN SKULL FACE NECK HEADNECK ORBIT SINUS JAW MAXILLA MANDIBLE TEETH EAR"
-_HEADS = frozenset(_HEAD.split())
-_SECTIONAL = frozenset({"CT", "MR", "PT"})
 # Tags whose values are identities of somebody and are looked for in the copy (names, numbers, addresses, telephones).
 _NUMBERS = (
     0x00080050, 0x00100020, 0x00101000, 0x00101040, 0x00102154, 0x00102155, 0x00101060, 0x00101005, 0x00101001,
@@ -65,6 +64,8 @@ class Deidentified:
         patient: pseudonym of the patient.
         risks: in words, what could still tell who it is.
         names: UIDs of its study, its series and itself, as they are in the copy.
+        face: what became of the face: ``cut``, ``no head`` (none was found where none was named), ``left``, or empty
+            where the object shows none.
     """
 
     data: bytes
@@ -74,6 +75,7 @@ class Deidentified:
     risks: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)
     names: tuple[str, str, str] = ("", "", "")
+    face: str = ""
 
 
 def deidentify(
@@ -84,6 +86,7 @@ def deidentify(
     keep: Collection[str] = (),
     reviewed: bool = False,
     blank: bool = False,
+    cover: Cover | None = None,
 ) -> Deidentified:
     """A copy of an object without names, dates, places and whatever else tells who somebody is.
 
@@ -95,10 +98,12 @@ def deidentify(
             identities of patient and instances cannot be kept.
         reviewed: a person has looked at the pixels and found nobody named; what was found is still blanked.
         blank: let images with found writing go without a person, the found lines blanked.
+        cover: the face of the head that this object is of, found in all images of it; wanted where `options` has
+            ``faces``.
 
     Raises:
-        HeldBack: when a person must look first: a document, raw data or an unknown class, writing in the pixels, or an
-            identity that was still found in the copy.
+        HeldBack: when a person must look first: a document, raw data or an unknown class, writing in the pixels, a
+            head whose face was not surely found, or an identity that was still found in the copy.
         Refused: when `keep` names an identity, or the object cannot be written.
         NotWhole: when the file is not whole.
     """
@@ -111,8 +116,9 @@ def deidentify(
     waits = verdict.state == "review" or (verdict.state == "writing" and not blank)
     if waits and not reviewed:
         raise HeldBack(verdict.why, "the text may be a name", "look at it, and say that it was reviewed")
+    face = _face(file, Option.FACES in options, cover)
     try:
-        return _copy(file, data, by, frozenset(options), frozenset(keep), verdict, reviewed)
+        return _copy(file, data, by, frozenset(options), frozenset(keep), verdict, reviewed, cover, face)
     except IsocenterError:
         raise
     except (ValueError, LookupError, TypeError, ArithmeticError) as fault:  # an odd value that nobody thought of
@@ -132,19 +138,44 @@ def _must_be_known(file: File) -> None:
         )
 
 
+def _face(file: File, wanted: bool, cover: Cover | None) -> str:
+    """What becomes of a face in this object.
+
+    Raises:
+        HeldBack: it shall be taken out, and nobody knows surely where it is.
+    """
+    said = shows(file)
+    if said is Shows.NO:
+        return ""
+    if not wanted:
+        return "left" if said is Shows.HEAD else ""
+    if cover is not None and cover.state == _CUT:
+        return _CUT
+    if said is Shows.PERHAPS and (cover is None or cover.state == "none"):
+        return _NO_HEAD
+    if cover is None:
+        why = "a head by itself: its face is sought in all images of its series"
+    else:
+        why = cover.why or "a head in which no head was found"
+    raise HeldBack(
+        f"{why}", "who can draw the head may recognise its person",
+        "look at it; what shows no face can leave without the option 'faces', and then says so",
+    )  # fmt: skip
+
+
 def _copy(
     file: File, data: bytes, by: Pseudonyms, options: frozenset[Option], keep: frozenset[str], verdict: Verdict,
-    reviewed: bool,
+    reviewed: bool, cover: Cover | None, face: str,
 ) -> Deidentified:  # fmt: skip
     identity, issuer = _identity(file)
     banned, sought = _people(file, options)
     report = Report()
     rule = Rule(by, options, by.days(identity, issuer), keep, banned)
     pseudonym = by.patient(identity, issuer)
-    if verdict.boxes:
-        file = _without_writing(file, data, verdict)
+    if verdict.boxes or face == _CUT:
+        file = _painted_over(file, data, verdict, cover if face == _CUT else None)
     cleaner = Cleaner(file, rule, report)
-    extra = _declared(file, options, verdict, pseudonym, reviewed)
+    extra = _declared(file, options, verdict, pseudonym, reviewed, face)
     parts = cleaner.parts(file.dataset, extra=extra)
     left = leaks(b"".join(p for at, p in enumerate(parts) if at not in cleaner.pixels), sought)
     if left:
@@ -160,7 +191,8 @@ def _copy(
     instance = by.uid(file.ascii(_INSTANCE)) if Option.UIDS not in options else file.ascii(_INSTANCE)
     made = b"".join([_meta(file.ascii(_CLASS), instance, file.syntax), *parts])
     names = (cleaner.renamed(_STUDY), cleaner.renamed(_SERIES), cleaner.renamed(_INSTANCE))
-    return Deidentified(made, report.done, verdict, pseudonym, _risks(file, options, verdict), _quasi(file), names)
+    risks = _risks(file, options, verdict, face)
+    return Deidentified(made, report.done, verdict, pseudonym, risks, _quasi(file), names, face)
 
 
 def _identity(file: File) -> tuple[str, str]:
@@ -226,9 +258,22 @@ def _person_tags() -> set[int]:
     return _TAGS
 
 
-def _without_writing(file: File, data: bytes, verdict: Verdict) -> File:
-    """The same file with boxes of its pixels filled; compressed pixels become native ones."""
+def _painted_over(file: File, data: bytes, verdict: Verdict, cover: Cover | None) -> File:
+    """The same file with boxes of its pixels filled and a face taken out; compressed pixels become native ones.
+
+    Raises:
+        HeldBack: the face cannot be taken out of this object.
+    """
     pixels = blanked(data, verdict.boxes)
+    if cover is not None:
+        if PIXELS not in file.dataset:
+            raise HeldBack("a head in floating point", "its face cannot be taken out", "look at it")
+        try:
+            taken = without_face(file, data, pixels, cover)
+        except IsocenterError as why:
+            raise HeldBack(str(why), "its face cannot be taken out", "look at it") from why
+        if not taken and not verdict.boxes:
+            return file  # the face lies elsewhere: the pixels stay as they are stored
     raw = pixels.astype(pixels.dtype.newbyteorder("<" if file.little else ">")).tobytes()
     at = len(file.data)
     changed = dict(file.dataset)
@@ -247,12 +292,14 @@ def _spoken(changed: dict[int, Any], bulk: bytes, tag: int, value: bytes, vr: st
 
 
 def _declared(
-    file: File, options: frozenset[Option], verdict: Verdict, pseudonym: str, reviewed: bool
+    file: File, options: frozenset[Option], verdict: Verdict, pseudonym: str, reviewed: bool, face: str
 ) -> dict[int, tuple[str, bytes]]:
     """What the copy says of itself."""
-    codes = [BASIC, *(CODES[o] for o in Option if o in options)]
+    codes = [BASIC, *(CODES[o] for o in COLUMNS if o in options)]
     if verdict.boxes:
         codes.append(CLEAN_PIXELS)
+    if face == _CUT:
+        codes.append(CODES[Option.FACES])
     explicit, little = file.syntax != _IMPLICIT, file.little
 
     def one(tag: int, vr: str, value: str) -> bytes:
@@ -280,20 +327,14 @@ def _declared(
             said[_BURNED] = ("CS", b"NO")
         elif file.ascii(_BURNED) == "YES":
             said[_BURNED] = ("CS", b"YES")
-        if _shows_a_face(file):
-            said[_FEATURES] = ("CS", b"YES")
+        if face in (_CUT, "left"):
+            said[_FEATURES] = ("CS", b"NO" if face == _CUT else b"YES")
     return said
 
 
-def _shows_a_face(file: File) -> bool:
-    return file.ascii(_MODALITY) in _SECTIONAL and file.ascii(_PART).upper().replace(" ", "") in _HEADS
-
-
-def _risks(file: File, options: frozenset[Option], verdict: Verdict) -> tuple[str, ...]:
-    found = []
+def _risks(file: File, options: frozenset[Option], verdict: Verdict, face: str) -> tuple[str, ...]:
+    found = [_FACE_RISKS[face]] if face in _FACE_RISKS else []
     if PIXELS in file.dataset:
-        if _shows_a_face(file):
-            found.append("a face can be made from the images of a head; nothing was done against it")
         if not verdict.searched:
             found.append("the pixels were not searched for writing")
         elif verdict.boxes:
@@ -307,6 +348,13 @@ def _risks(file: File, options: frozenset[Option], verdict: Verdict) -> tuple[st
         if option in options:
             found.append(words)
     return tuple(found)
+
+
+_FACE_RISKS = {
+    "left": "a face can be made from the images of a head; nothing was done against it",
+    _CUT: "the face was taken out; of such heads 28 to 38 % were still matched by recognition in published work",
+    _NO_HEAD: "no part of the body is named, and no head was found in the images",
+}
 
 
 def _quasi(file: File) -> dict[str, str]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,9 +24,13 @@ from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.scan import read
+from isocenter.dicom.visual_features import Cover, Shows, group_of, shows
 from isocenter.errors import IsocenterError, Refused, Unavailable
 
-__all__ = ["Release", "Remembered", "Terms", "held_names", "release", "remembered"]
+__all__ = ["Faces", "Release", "Remembered", "Terms", "held_names", "release", "remembered"]
+
+Faces = Callable[[Sequence[bytes | Path]], Mapping[str, Cover]]
+"""All images of one frame of reference -> what is known of a face, by Series Instance UID."""
 
 _TOGETHER, _BYTES_TOGETHER = 16, 8 << 20  # files, and bytes of members of an archive, that go to a worker at once
 _AHEAD = 3  # such parcels that wait for each worker: memory stays bounded
@@ -66,9 +71,16 @@ class Remembered(NamedTuple):
     pixels: str
     risks: tuple[str, ...]
     facts: dict[str, str]
+    face: str = ""
 
 
-Answer = Remembered | IsocenterError
+class Waiting(NamedTuple):
+    """A head, whose face is sought when all of its images have been seen."""
+
+    group: tuple[str, str]
+
+
+Answer = Remembered | Waiting | IsocenterError
 
 
 @dataclass
@@ -81,6 +93,8 @@ class Release:
     done: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     pixels: Counter[str] = field(default_factory=Counter)
     risks: Counter[str] = field(default_factory=Counter)
+    faces: Counter[str] = field(default_factory=Counter)
+    heads: list[Cover] = field(default_factory=list)
     held_back: list[tuple[str, str, str]] = field(default_factory=list)  # name, "review" or "rejected", why
     people: dict[str, dict[str, set[str]]] = field(default_factory=dict)
 
@@ -90,9 +104,18 @@ class Release:
         self.done.update(one.done)
         self.pixels[one.pixels] += 1
         self.risks.update(one.risks)
+        if one.face:
+            self.faces[one.face] += 1
         person = self.people.setdefault(one.patient, defaultdict(set))
         for name, value in one.facts.items():
             person[name].add(value)
+
+    def take(self, name: str, answer: Answer) -> None:
+        """Count what became of an object."""
+        if isinstance(answer, Remembered):
+            self.add(answer)
+        elif isinstance(answer, IsocenterError):
+            self.hold(name, answer)
 
     def hold(self, name: str, refusal: IsocenterError) -> None:
         """Count an object that stays here."""
@@ -119,6 +142,7 @@ class Release:
             "patients": len(self.people),
             "held_back": [{"kind": k, "why": w, "count": n} for (k, w), n in stayed.most_common()],
             "pixels": dict(self.pixels),
+            "faces": {"objects": dict(self.faces), "series": [dict(c.measured) for c in self.heads if c.measured]},
             "attributes": [
                 {"attribute": a, "done": d, "because": w, "count": n} for (a, d, w), n in sorted(self.done.items())
             ],
@@ -138,6 +162,7 @@ def release(
     secret: bytes,
     terms: Terms | None = None,
     workers: int = 1,
+    faces: Faces | None = None,
     told: Callable[[str, int, int], None] = lambda words, done, of: None,
 ) -> Release:
     """Write clean copies into a folder, named by patient, study, series and instance as they are called now.
@@ -148,6 +173,7 @@ def release(
         secret: of the pseudonyms.
         terms: what may leave; by default what research needs.
         workers: processes.
+        faces: finds faces, where the terms ask for them to be taken out; without it heads stay here.
         told: progress: words, done, of.
 
     Raises:
@@ -162,24 +188,45 @@ def release(
     place = out.absolute()
     # The folder may lie among the originals; what is written into it meanwhile is none of them.
     given = ((n, one) for n, one in files if not (isinstance(one, Path) and one.absolute().is_relative_to(place)))
-    for name, answer in _each(given, partial(_some, secret, terms, out), workers):
-        if isinstance(answer, IsocenterError):
-            result.hold(name, answer)
-        else:
-            result.add(answer)
-        told(name, result.written, result.written + len(result.held_back))
+    heads: dict[tuple[str, str], list[tuple[str, Given]]] = defaultdict(list)
+    with tempfile.TemporaryDirectory(prefix="isocenter-heads-") as spill:
+        for name, one, answer in _each(given, partial(_some, secret, terms, out, None), workers):
+            if isinstance(answer, Waiting):
+                heads[answer.group].append((name, _laid_down(one, Path(spill), len(heads[answer.group]), len(heads))))
+                continue
+            result.take(name, answer)
+            told(name, result.written, result.written + len(result.held_back))
+        found: dict[str, Cover] = {}
+        for group in heads.values():
+            told("faces", result.written, result.written + len(result.held_back))
+            if faces is not None:
+                found |= faces([one for _, one in group if not isinstance(one, IsocenterError)])
+        result.heads += found.values()
+        late = (one for group in heads.values() for one in group)
+        for name, _, answer in _each(late, partial(_some, secret, terms, out, found), workers):
+            result.take(name, answer)
+            told(name, result.written, result.written + len(result.held_back))
     return result
+
+
+def _laid_down(one: Given, spill: Path, *number: int) -> Given:
+    """What has no place of its own gets one while it waits."""
+    if isinstance(one, bytes):
+        place = spill / "-".join(map(str, number))
+        place.write_bytes(one)
+        return place
+    return one
 
 
 def _each(
     files: Iterable[tuple[str, Given]], work: Callable[[Sequence[tuple[str, Path | bytes]]], list[Answer]], workers: int
-) -> Iterator[tuple[str, Answer]]:
+) -> Iterator[tuple[str, Given, Answer]]:
     pool: ProcessPoolExecutor | None = None
-    waiting: deque[tuple[list[str], Future[list[Answer]]]] = deque()
+    waiting: _Sent = deque()
     parcel: list[tuple[str, Path | bytes]] = []
     begun = False
 
-    def sent() -> Iterator[tuple[str, Answer]]:
+    def sent() -> Iterator[tuple[str, Given, Answer]]:
         """Give the parcel to a worker, and take what came back where enough wait."""
         nonlocal pool, parcel, begun
         pool = pool or ProcessPoolExecutor(workers, mp_context=_processes())
@@ -189,7 +236,7 @@ def _each(
         else:  # until the others have started, which takes as long as hundreds of images do, it is done here
             answers = Future()
             answers.set_result(work(parcel))
-        waiting.append(([name for name, _ in parcel], answers))
+        waiting.append((parcel, answers))
         parcel = []
         while begun and len(waiting) > _AHEAD * workers:
             yield from _back(waiting)
@@ -198,9 +245,9 @@ def _each(
         size = 0
         for number, (name, given) in enumerate(files):
             if isinstance(given, IsocenterError):
-                yield name, given
+                yield name, given, given
             elif workers < 2 or number < _FEW:
-                yield name, work([(name, given)])[0]
+                yield name, given, work([(name, given)])[0]
             else:
                 parcel.append((name, given))
                 size = (size if len(parcel) > 1 else 0) + (len(given) if isinstance(given, bytes) else 0)
@@ -215,9 +262,12 @@ def _each(
             pool.shutdown(cancel_futures=True)
 
 
-def _back(waiting: deque[tuple[list[str], Future[list[Answer]]]]) -> Iterator[tuple[str, Answer]]:
-    names, future = waiting.popleft()
-    return zip(names, future.result(), strict=True)
+_Sent = deque[tuple[list[tuple[str, Path | bytes]], Future[list[Answer]]]]
+
+
+def _back(waiting: _Sent) -> Iterator[tuple[str, Given, Answer]]:
+    parcel, future = waiting.popleft()
+    return ((name, given, answer) for (name, given), answer in zip(parcel, future.result(), strict=True))
 
 
 def _processes() -> Any:
@@ -231,7 +281,10 @@ def _processes() -> Any:
 _BY: dict[bytes, Pseudonyms] = {}
 
 
-def _some(secret: bytes, terms: Terms, out: Path, parcel: Sequence[tuple[str, Path | bytes]]) -> list[Answer]:
+def _some(
+    secret: bytes, terms: Terms, out: Path, covers: Mapping[str, Cover] | None,
+    parcel: Sequence[tuple[str, Path | bytes]],
+) -> list[Answer]:  # fmt: skip
     """Clean and write some objects; in a process of its own where there are several.
 
     Raises:
@@ -241,7 +294,7 @@ def _some(secret: bytes, terms: Terms, out: Path, parcel: Sequence[tuple[str, Pa
     answers: list[Answer] = []
     done: Counter[tuple[str, str, str]] = Counter()
     for name, given in parcel:
-        answer = _one(by, terms, out, read(given, name) if isinstance(given, Path) else given)
+        answer = _one(by, terms, out, covers, read(given, name) if isinstance(given, Path) else given)
         if isinstance(answer, Remembered):
             # What is equal is sent back to the other process once.
             done = done if answer.done == done else answer.done
@@ -250,13 +303,22 @@ def _some(secret: bytes, terms: Terms, out: Path, parcel: Sequence[tuple[str, Pa
     return answers
 
 
-def _one(by: Pseudonyms, terms: Terms, out: Path, data: bytes | IsocenterError) -> Answer:
+def _one(
+    by: Pseudonyms, terms: Terms, out: Path, covers: Mapping[str, Cover] | None, data: bytes | IsocenterError
+) -> Answer:
     if isinstance(data, IsocenterError):
         return data
     try:
+        cover = None
+        if Option.FACES in terms.options:
+            head = parse(data, until_pixels=True)
+            if covers is None and shows(head) is not Shows.NO:
+                return Waiting(group_of(head))
+            cover = (covers or {}).get(head.ascii(0x0020000E))
         copy = deidentify(
-            data, by=by, options=terms.options, keep=terms.keep, reviewed=terms.covers(data), blank=terms.blank
-        )
+            data, by=by, options=terms.options, keep=terms.keep, reviewed=terms.covers(data), blank=terms.blank,
+            cover=cover,
+        )  # fmt: skip
         place = _place(copy, out)
     except IsocenterError as refusal:
         return refusal
@@ -306,7 +368,7 @@ def _twice() -> Refused:
 
 def remembered(copy: Deidentified) -> Remembered:
     """What a report needs of a copy."""
-    return Remembered(copy.patient, copy.done, copy.pixels.state, copy.risks, copy.facts)
+    return Remembered(copy.patient, copy.done, copy.pixels.state, copy.risks, copy.facts, copy.face)
 
 
 def _plain(uid: str) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from isocenter.dicom.confidentiality import options_named
+from isocenter.dicom.confidentiality import Option, options_named
 from isocenter.dicom.deidentify import deidentify
+from isocenter.dicom.elements import parse
 from isocenter.dicom.header import read_header
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.release import Release, Terms, remembered
+from isocenter.dicom.visual_features import Cover, Shows, group_of, shows
 from isocenter.errors import IsocenterError
+from isocenter.site.defacing import faces
 
-__all__ = ["released"]
+__all__ = ["covers_of", "released"]
+
+_SERIES = 0x0020000E
 
 
 def released(
@@ -22,9 +28,13 @@ def released(
     terms = Terms(options_named(options), reviewed=frozenset(reviewed))
     by = Pseudonyms(key)
     found, clean, held_back = Release(terms, by.domain), [], []
-    for data in (data for group in groups for data in group):
+    every = [data for group in groups for data in group]
+    covers = covers_of(every) if Option.FACES in terms.options else {}
+    found.heads += covers.values()
+    for data in every:
         try:
-            copy = deidentify(data, by=by, options=terms.options, reviewed=terms.covers(data))
+            cover = covers.get(parse(data, until_pixels=True).ascii(_SERIES))
+            copy = deidentify(data, by=by, options=terms.options, reviewed=terms.covers(data), cover=cover)
         except IsocenterError as refusal:
             uid = read_header(data).series[0].instances[0].sop_uid
             found.hold(uid, refusal)
@@ -33,3 +43,14 @@ def released(
             found.add(remembered(copy))
             clean.append(copy.data)
     return clean, held_back, found.report()
+
+
+def covers_of(every: Iterable[bytes]) -> dict[str, Cover]:
+    """What is known of faces in some objects, by Series Instance UID."""
+    heads: dict[tuple[str, str], list[bytes]] = {}
+    for data in every:
+        with contextlib.suppress(IsocenterError):  # what cannot be read is told when it is to leave
+            file = parse(data, until_pixels=True)
+            if shows(file) is not Shows.NO:
+                heads.setdefault(group_of(file), []).append(data)
+    return {uid: cover for group in heads.values() for uid, cover in faces(group).items()}

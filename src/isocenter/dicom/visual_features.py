@@ -1,0 +1,171 @@
+"""Faces in images of heads: which objects may show one, and how a face that was found is taken out of their pixels.
+
+What is a face is a part of patient space, found once for a head and laid on every image in its frame of reference: a
+slice, a frame, a tile of a mosaic each lose what of it lies in them, in whatever direction they were cut. Every other
+pixel stays as it was (DICOM PS3.15 E.3.2, Clean Recognizable Visual Features Option).
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.dicom.assemble import placed_frames
+from isocenter.dicom.elements import PIXELS, File
+from isocenter.dicom.header import read_header
+from isocenter.dicom.placed import Placed
+from isocenter.errors import Refused
+
+__all__ = ["Cover", "Shows", "group_of", "shows", "without_face"]
+
+_MODALITY, _PART, _IMAGE_TYPE, _SERIES, _STUDY, _FRAME = (
+    0x00080060, 0x00180015, 0x00080008, 0x0020000E, 0x0020000D, 0x00200052,
+)  # fmt: skip
+_SECTIONAL = frozenset({"CT", "MR", "PT"})
+_NAMES = "HEAD BRAIN SKULL FACE NECK HEADNECK ORBIT SINUS JAW MAXILLA MANDIBLE TEETH EAR"
+_HEADS = frozenset(_NAMES.split())
+_ANYWHERE = frozenset({"", "WHOLEBODY", "BODY", "CSPINE", "SPINE", "TSPINE", "WHOLESPINE", "UNKNOWN", "OTHER"})
+_WORDS = (0x00081030, 0x0008103E, 0x00181030, 0x00321060, 0x00400254)
+_HEAD_WORDS = re.compile(
+    r"head|brain|skull|crani|kopf|sch[aä]del|hirn|neuro|orbit|sinus|face|facial|gesicht|t[eê]te|cereb|cabeza"
+    r"|mprage|pituit|hypophy|stroke|schlaganfall|mandib|maxill|zahn|carotid|dementia|epilep",
+    re.IGNORECASE,
+)  # fmt: skip
+_FLOAT_PIXELS = (0x7FE00008, 0x7FE00009)
+_AIR_HU = -1000.0
+_THICKEST_MM = 8.0  # a thicker slice reaches beyond the margin that brain has in the mask
+
+
+class Shows(StrEnum):
+    """Whether a face can be made of an object, as far as its header tells."""
+
+    HEAD = "head"  # it says that it is of a head
+    PERHAPS = "perhaps"  # it does not say of what it is
+    NO = "no"  # it is no sectional image, or of another part
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What is known of a face in the images of one series.
+
+    Args:
+        state: ``cut`` (a face was found, or surely lies outside of the images), ``none`` (there is no head) or
+            ``unsure``.
+        why: of what is unsure.
+        affine: (slice, row, column) of the mask to patient millimetres, row by row.
+        shape: of the mask.
+        packed: its bits, packed and compressed.
+        measured: facial skin in cm2, share left, depth of the cut in mm and the like, by name.
+    """
+
+    state: str
+    why: str = ""
+    affine: tuple[float, ...] = ()
+    shape: tuple[int, int, int] = (0, 0, 0)
+    packed: bytes = b""
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, mask: npt.NDArray[np.bool_], affine: npt.NDArray[np.float64], measured: Mapping[str, float]) -> Cover:
+        """A face that was found."""
+        a, b, c = mask.shape
+        bits = zlib.compress(np.packbits(mask).tobytes(), 6)
+        return cls("cut", "", tuple(float(x) for x in affine.ravel()), (a, b, c), bits, dict(measured))
+
+    def mask(self) -> npt.NDArray[np.bool_]:
+        """The part of space that is taken away."""
+        count = int(np.prod(self.shape))
+        bits = np.frombuffer(zlib.decompress(self.packed), np.uint8)
+        return np.unpackbits(bits, count=count).reshape(self.shape).astype(bool)
+
+
+def shows(file: File) -> Shows:
+    """Whether a face may be made of this object."""
+    if file.ascii(_MODALITY) not in _SECTIONAL or not (
+        PIXELS in file.dataset or any(t in file.dataset for t in _FLOAT_PIXELS)
+    ):
+        return Shows.NO
+    part = file.ascii(_PART).upper().replace(" ", "")
+    if part in _HEADS:
+        return Shows.HEAD
+    if part not in _ANYWHERE:
+        return Shows.NO
+    words = " ".join(file.ascii(tag) for tag in _WORDS)
+    return Shows.HEAD if _HEAD_WORDS.search(words) else Shows.PERHAPS
+
+
+def group_of(file: File) -> tuple[str, str]:
+    """What a face is sought in together: a frame of reference within a study, or a series that has none."""
+    return file.ascii(_STUDY), file.ascii(_FRAME) or file.ascii(_SERIES)
+
+
+def without_face(file: File, data: bytes, pixels: npt.NDArray[Any], cover: Cover) -> int:
+    """Take a face out of the decoded frames of an object.
+
+    Args:
+        pixels: (frames, rows, columns) stored values; changed in place.
+
+    Returns:
+        how many pixels were taken.
+
+    Raises:
+        Refused: the images have no place in the patient, or are no grey slices.
+    """
+    if pixels.ndim != 3:
+        raise Refused("a head in colour", "what is skin in it cannot be told", "look at the images")
+    if "LOCALIZER" in file.ascii(_IMAGE_TYPE).split("\\") and file.ascii(_MODALITY) == "CT":
+        raise Refused("a localiser of a head", "it is a projection through the face", "leave it out")
+    study = read_header(data)
+    series, instance = study.series[0], study.series[0].instances[0]
+    placed = placed_frames(series, instance, lambda _: data)
+    if not placed:
+        raise Refused("a head without a place in the patient", "where its face lies is unknown", "look at the images")
+    mask = cover.mask()
+    back = np.linalg.inv(np.array(cover.affine).reshape(4, 4))
+    taken = 0
+    for one in placed:
+        part = pixels[one.frame]
+        if one.tile is not None:
+            part = part[one.tile[0] : one.tile[0] + one.rows, one.tile[1] : one.tile[1] + one.columns]
+        face = _in_plane(one, mask, back)
+        part[face] = _empty(one, pixels, file)
+        taken += int(face.sum())
+    return taken
+
+
+def _in_plane(one: Placed, mask: npt.NDArray[np.bool_], back: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """What of a part of space lies in one slice: of a thick one, all that its thickness reaches."""
+    along, down = one.orientation[:3] * one.spacing[1], one.orientation[3:] * one.spacing[0]
+    normal = np.cross(one.orientation[:3], one.orientation[3:])
+    rows, columns = np.ogrid[: one.rows, : one.columns]
+    found = np.zeros((one.rows, one.columns), bool)
+    half = min(one.thickness, _THICKEST_MM) / 2.0
+    for off in np.unique((0.0, -half, half)):
+        at = []
+        start = back[:3, :3] @ (one.position + normal * off) + back[:3, 3]
+        a, d = back[:3, :3] @ along, back[:3, :3] @ down
+        inside = np.ones((one.rows, one.columns), bool)
+        for k in range(3):
+            index = np.rint(start[k] + a[k] * columns + d[k] * rows).astype(np.int64)
+            inside &= (index >= 0) & (index < mask.shape[k])
+            at.append(np.clip(index, 0, mask.shape[k] - 1))
+        found |= inside & mask[at[0], at[1], at[2]]
+    return found
+
+
+def _empty(one: Placed, pixels: npt.NDArray[Any], file: File) -> int | float:
+    """The stored value of air, as far as the object can hold it."""
+    real = _AIR_HU if file.ascii(_MODALITY) == "CT" else 0.0
+    wanted = (real - one.intercept) / one.slope if one.slope else 0.0
+    if pixels.dtype.kind == "f":
+        return wanted
+    stored = file.integer(0x00280101) or pixels.dtype.itemsize * 8
+    low, high = (-(1 << (stored - 1)), (1 << (stored - 1)) - 1) if pixels.dtype.kind == "i" else (0, (1 << stored) - 1)
+    return int(min(max(round(wanted), low), high))

@@ -1,0 +1,236 @@
+"""The face of a head, as the part of space that is taken away so that nobody can draw it, with the proof that it was.
+
+An average head is laid upon the image (`average_head`). What lies before and below two planes of it, from the
+brows down to the throat, is the face: eyes, nose, mouth and chin with the front of the jaw. Brain is never of it:
+neither where the average head has its brain, widened by a margin, nor what in this image hangs together with that
+brain and looks like it. Ears, forehead and the back of the jaw stay.
+
+Then the image itself is asked. Its skin, the border of tissue and air, is measured within the face: how much there
+is, how much of it would be left, how deep the cut goes; and the nose has to stand where the fit says. Where any of this
+is not as it must be, nothing is claimed: the face is refused, and a person has to look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from isocenter.errors import Refused
+from isocenter.methods.average_head import AverageHead, Fit, fits, tissue, upright_at
+from isocenter.methods.components import labelled
+from isocenter.methods.distance import depth_mm
+from isocenter.space import Geometry, Volume
+
+__all__ = ["LEFT", "LITTLE_CM2", "Face", "face_of", "skin_left"]
+
+Mask = npt.NDArray[np.bool_]
+
+_FINE_MM = 2.0
+# In millimetres of the average head (x to the left, y to the back, z to the crown): below the line from the brows to
+# the floor of the skull, before the plane through the cheekbones, above the larynx.
+_BROW_YZ, _SLOPE, _BACK_Y, _THROAT_Z = (-110.0, -12.0), 0.62, -46.0, -170.0
+_SKIN_Z, _SKIN_Y, _SKIN_X, _BELOW_MM = (
+    -150.0,
+    -62.0,
+    70.0,
+    4.0,
+)  # where skin is a face's: below the brows, before the ears
+_NOSE = (0.0, -122.0, -62.0)
+_MARGIN_MM, _CORE_MM, _REACH_MM, _NECK_MM = 6.0, 8.0, 10.0, 4.0
+_BRAIN, _OTHERWISE = 0.8, 0.98
+LEFT, _DEPTH_MM, _NOSE_MM = 0.02, 8.0, 25.0
+LITTLE_CM2 = 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """What is taken away of an image, and why that may be believed.
+
+    Args:
+        geometry, mask: axial grid of 2 mm and what of it is the face; nothing where the field of view has none.
+        brain: on the same grid, what was kept from the cut.
+        fit: how the average head was laid.
+        brain_agreement: overlap (Dice) of the average head's brain with what in the image looks like it.
+        skin_cm2: facial skin in the field of view.
+        left: share of it that would still be there.
+        depth_mm: median way from it to what is left.
+    """
+
+    geometry: Geometry
+    mask: Mask
+    brain: Mask
+    fit: Fit
+    brain_agreement: float
+    skin_cm2: float
+    left: float
+    depth_mm: float
+
+
+def face_of(volume: Volume, average: AverageHead) -> Face | None:
+    """The face in an image of a head, of any contrast, direction and field of view; None where there is no head.
+
+    Args:
+        volume: CT, MR or PET in patient space; of one with leading axes the first image is taken.
+        average: the head that is laid upon it.
+
+    Raises:
+        Refused: a head may be there and its face is not surely found, or would not surely be gone.
+    """
+    unsure: Refused | None = None
+    for fit in fits(volume, average):
+        if fit.otherwise > _OTHERWISE:  # from another beginning this would only be missed
+            raise Refused(
+                f"a head that fits {fit.otherwise:.2f} times as well when it is turned by half",
+                "the face may lie elsewhere than the header says", "look at the images",
+            )  # fmt: skip
+        try:
+            return _cut(volume, average, fit)
+        except Refused as refusal:
+            unsure = unsure or refusal
+    if unsure is not None:
+        raise unsure
+    return None
+
+
+def skin_left(volume: Volume, face: Face) -> tuple[float, float, float]:
+    """Another image of the same head in the same frame of reference, held against a face that was found.
+
+    Returns:
+        facial skin in it (cm2), the share that would be left, the median depth of the cut (mm).
+    """
+    image, seen = upright_at(volume, _FINE_MM)
+    step = np.linalg.inv(face.geometry.affine) @ image.geometry.affine
+    gone = _carried(face.mask, step, image.geometry.shape)
+    return _skin(tissue(image, seen), seen, gone, image.geometry, face.fit)
+
+
+def _cut(volume: Volume, average: AverageHead, fit: Fit) -> Face:
+    image, seen = upright_at(volume, _FINE_MM)
+    image, seen = _around(image, seen, fit)
+    grid = image.geometry
+    brain, agreement = _brain(image, seen, average, fit)
+    if agreement < _BRAIN:
+        raise Refused(
+            f"a brain that agrees by {agreement:.2f} with the one expected",
+            "whether the fit is right cannot be told", "look at the images",
+        )  # fmt: skip
+    _, y, z = _in_head(grid, fit)
+    face = (y < _BACK_Y) & (z > _THROAT_Z) & (z < _upper(y))
+    mask = face & ~brain
+    head = tissue(image, seen)
+    _must_have_its_nose(head, seen, fit, grid)
+    skin_cm2, left, depth = _skin(head, seen, mask, grid, fit)
+    if skin_cm2 > LITTLE_CM2 and (left > LEFT or depth < _DEPTH_MM):
+        raise Refused(
+            f"{left:.0%} of {skin_cm2:.0f} cm2 of facial skin, and {depth:.0f} mm of depth",
+            "so much of the face would be left, or the cut would be so shallow", "look at the images",
+        )  # fmt: skip
+    return Face(grid, mask, brain, fit, agreement, skin_cm2, left, depth)
+
+
+def _upper(y: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """How high the face goes, at a depth behind the brows."""
+    return np.asarray(np.minimum(_BROW_YZ[1], _BROW_YZ[1] - _SLOPE * (y - _BROW_YZ[0])), np.float32)
+
+
+def _around(image: Volume, seen: Mask, fit: Fit) -> tuple[Volume, Mask]:
+    """The part of space that the head and its throat lie in, with what the image has of it."""
+    corners = np.array([(x, y, z) for x in (-110.0, 110.0) for y in (-170.0, 120.0) for z in (_THROAT_Z - 5, 110.0)])
+    back = np.linalg.inv(fit.matrix)
+    at = image.geometry.to_index(corners @ back[:3, :3].T + back[:3, 3])
+    low, high = np.floor(at.min(0)).astype(int), np.ceil(at.max(0)).astype(int) + 1
+    size = np.array(seen.shape)
+    before, after = np.maximum(-low, 0), np.maximum(high - size, 0)
+    # Other images of this frame of reference may reach further than this one, and lose their part of the face too.
+    wide = image.padded(_three(before), _three(after), float(image.array.min()))
+    known = np.pad(seen, list(zip(before, after, strict=True)))
+    start, stop = _three(low + before), _three(high + before)
+    cut = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+    return wide.cropped(start, stop), np.ascontiguousarray(known[cut])
+
+
+def _three(numbers: npt.NDArray[np.int_]) -> tuple[int, int, int]:
+    return int(numbers[0]), int(numbers[1]), int(numbers[2])
+
+
+def _in_head(grid: Geometry, fit: Fit) -> tuple[npt.NDArray[np.float32], ...]:
+    """Where each voxel lies in the average head, mm."""
+    step = (fit.matrix @ grid.affine).astype(np.float32)
+    i, j, k = np.ogrid[: grid.shape[0], : grid.shape[1], : grid.shape[2]]
+    return tuple(
+        np.asarray(step[n, 0] * i + step[n, 1] * j + step[n, 2] * k + step[n, 3], np.float32) for n in range(3)
+    )
+
+
+def _brain(image: Volume, seen: Mask, average: AverageHead, fit: Fit) -> tuple[Mask, float]:
+    """What must not be cut, and how far the image agrees that there is a brain."""
+    grid = image.geometry
+    _, expected = average.at(fit.matrix, grid)
+    there = expected & seen
+    core = (depth_mm(np.pad(expected, 1), grid.spacing_mm)[1:-1, 1:-1, 1:-1] > _CORE_MM) & seen
+    if core.sum() * grid.voxel_volume_mm3 < 50_000.0:
+        raise Refused("a head with less than 50 mL of brain in the images", "the fit has too little to hold on to")
+    smooth = ndimage.gaussian_filter(image.array, 0.7)
+    low, high = np.percentile(smooth[core], (4, 96))
+    room = 0.35 * (high - low)
+    alike = (smooth > low - room) & (smooth < high + room) & seen
+    reach = depth_mm(~expected, grid.spacing_mm) <= _REACH_MM
+    worn = depth_mm(np.pad(alike & reach, 1), grid.spacing_mm)[1:-1, 1:-1, 1:-1] > _NECK_MM
+    parts, _ = labelled(worn)
+    joined = np.isin(parts, np.setdiff1d(np.unique(parts[core]), [0]))
+    like = (depth_mm(~joined, grid.spacing_mm) <= _NECK_MM) & alike & reach if joined.any() else joined
+    filled = ndimage.binary_closing(like, iterations=2) & reach & seen
+    both = int(filled.sum()) + int(there.sum())
+    agreement = 2.0 * float((filled & there).sum()) / both if both else 0.0
+    return (depth_mm(~expected, grid.spacing_mm) <= _MARGIN_MM) | filled, agreement
+
+
+def _skin(head: Mask, seen: Mask, gone: Mask, grid: Geometry, fit: Fit) -> tuple[float, float, float]:
+    """Facial skin (cm2), the share that is left, and how far what is left lies behind it (median, mm)."""
+    x, y, z = _in_head(grid, fit)
+    border = head & ndimage.binary_dilation(_from_the_front(~head) & seen)
+    window = (z > _SKIN_Z) & (z < _upper(y) - _BELOW_MM) & (y < _SKIN_Y) & (np.abs(x) < _SKIN_X)
+    skin = border & window
+    count = int(skin.sum())
+    area = count * grid.spacing_mm[0] ** 2 / 100.0
+    if not count:
+        return 0.0, 0.0, 0.0
+    left = head & ~gone
+    away = depth_mm(~left, grid.spacing_mm)[skin] if left.any() else np.full(count, np.inf)
+    return area, float((away < 1.0).mean()), float(np.median(away))
+
+
+def _from_the_front(air: Mask) -> Mask:
+    """Air that is seen from before the face, so that no sinus counts as skin."""
+    return np.asarray(np.logical_and.accumulate(air, axis=1))
+
+
+def _must_have_its_nose(head: Mask, seen: Mask, fit: Fit, grid: Geometry) -> None:
+    """The foremost point below the brows is the tip of the nose: where it is whole in the images it must be expected.
+
+    Raises:
+        Refused: the most prominent point lies elsewhere; the head may be turned otherwise than its header says.
+    """
+    x, y, z = _in_head(grid, fit)
+    near = head & (np.abs(x) < 60.0) & (z > _NOSE[2] - 55.0) & (z < _NOSE[2] + 30.0) & (y < -80.0)
+    if near.sum() * grid.voxel_volume_mm3 < 5_000.0:
+        return
+    front = np.where(near, y, np.inf)
+    at = np.unravel_index(int(front.argmin()), near.shape)
+    before = max(int(at[1]) - 2, 0)
+    if at[1] < 3 or not seen[at[0], before, at[2]]:
+        return  # the field of view ends before the nose does
+    off = np.array([x[at] - _NOSE[0], y[at] - _NOSE[1], z[at] - _NOSE[2]])
+    if float(np.linalg.norm(off[[0, 2]])) > _NOSE_MM + 15.0 or abs(float(off[1])) > _NOSE_MM:
+        raise Refused(
+            f"a foremost point {np.linalg.norm(off):.0f} mm from where the nose is expected",
+            "the face may lie elsewhere than the header says", "look at the images",
+        )  # fmt: skip
+
+
+def _carried(mask: Mask, step: npt.NDArray[np.float64], shape: tuple[int, int, int]) -> Mask:
+    found = ndimage.affine_transform(mask.astype(np.uint8), step[:3, :3], step[:3, 3], output_shape=shape, order=0)
+    return np.asarray(found > 0)
