@@ -268,13 +268,17 @@ class Deconvolution:
         parts = max(1, int(np.ceil(self.step_s / _CALM_STEP_S - 1e-9)))
         ring = self.step_s / parts * np.arange(self.length * parts)
         left = np.arange(flat.shape[1])
-        for threshold in _THRESHOLDS:
+        # Nor is the artery of such a scan known well enough for thresholds below the usual one.
+        thresholds = [t for t in _THRESHOLDS if parts == 1 or t >= self.threshold] or [_THRESHOLDS[-1]]
+        if parts > 1 and thresholds[0] > self.threshold:
+            thresholds.insert(0, self.threshold)
+        for threshold in thresholds:
             full, work = (self.inverse(threshold, ring) @ to).astype(np.float32), self._step(threshold, to)
             calm = np.ones(len(left), bool)
             for start in range(0, len(left), _CHUNK):
                 which = left[start : start + _CHUNK]
                 part = np.ascontiguousarray(flat[:, which], np.float32)
-                if threshold != _THRESHOLDS[-1]:
+                if threshold != thresholds[-1]:
                     calm[start : start + _CHUNK] = oscillation_index(full @ part) <= self.oscillation
                 chosen = calm[start : start + _CHUNK]
                 done = np.empty((5, int(chosen.sum())), np.float32)
