@@ -16,6 +16,7 @@ from typer.models import CommandInfo
 
 from isocenter.app import open_house
 from isocenter.cli import app, asked
+from isocenter.cli.demonstration import show
 from isocenter.cli.parts import PARTS, in_parts, name_of
 from isocenter.cli.screen import Screen, person
 from isocenter.govern.policy import Owner, Role
@@ -197,3 +198,20 @@ def test_of_an_empty_list_its_title_is_told(capsys: pytest.CaptureFixture[str]) 
     Screen(False).table("0 of 0 studies", ("uid",), [])
     Screen(True).table("0 of 0 studies", ("uid",), [])
     assert capsys.readouterr().out == "0 of 0 studies\n"
+
+
+def test_the_closing_table_tells_kinds_and_what_it_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = {"expected": 1, "stored": 1, "there": 0, "conflict": 0, "rejected": 0, "reasons": [], "not_tried": 0}
+    row = {"level": "routine", "why": "arrival", "patient": "", "modalities": ["CT", "SR"], "description": "Chest"}
+    closing = {
+        "studies": 1, "instances": 2, "ledger": ledger, "of_other_images": 3, "drafts": 1, "seconds": 1.0, "top": [row],
+        "analyses": {"found": 1, "none": 0, "declined": 4}, "declined": [{"reason": "a: b", "times": 1}],
+        "declined_for_other_reasons": 7,
+    }  # fmt: skip
+    show(Screen(False), closing)
+    told = capsys.readouterr().out
+    assert "1 study, 2 images; analyses: 1 found something" in told and "no patient ID  CT/SR  Chest" in told
+    assert "and for 7 other reasons" in told
+    show(Screen(False), {**closing, "studies": 0, "ledger": {**ledger, "expected": 0, "stored": 0}})
+    told = capsys.readouterr().out
+    assert "no image was found: nothing was taken in. Check the path." in told and "Top of the worklist" not in told

@@ -147,7 +147,7 @@ def summary(site: Any, ledger: dict[str, Any], seconds: float) -> dict[str, Any]
             {
                 "study": e.waiting.study.uid,
                 "patient": e.waiting.study.patient.id,
-                "modalities": list(e.waiting.study.modalities),
+                "modalities": list(e.waiting.modalities),
                 "description": e.waiting.study.description,
                 "level": e.level.value,
                 "why": e.why,
@@ -170,11 +170,14 @@ def show(screen: Any, closing: dict[str, Any]) -> None:
 
     runs = closing["analyses"]
     show_ledger(screen, closing["ledger"])
+    if not closing["studies"]:
+        screen.say("no image was found: nothing was taken in. Check the path.")
+        return
     screen.say(
-        f"{closing['studies']} studies, {closing['instances']} images; analyses: {runs['found']} found something,"
-        f" {runs['none']} looked and found none, {runs['declined']} declined,"
-        f" {closing['of_other_images']} of them as about other images; {closing['drafts']} reports drafted;"
-        f" {closing['seconds']} s"
+        f"{_many(closing['studies'], 'study', 'studies')}, {_many(closing['instances'], 'image', 'images')}; analyses:"
+        f" {runs['found']} found something, {runs['none']} looked and found none, {runs['declined']} declined,"
+        f" {closing['of_other_images']} of them as about other images;"
+        f" {_many(closing['drafts'], 'report', 'reports')} drafted; {closing['seconds']} s"
     )
     screen.table(
         "\nTop of the worklist", ("level", "why here", "patient", "kind", "study"),
@@ -190,3 +193,7 @@ def show(screen: Any, closing: dict[str, Any]) -> None:
     if more := closing["declined_for_other_reasons"]:
         screen.say(f"and for {more} other reasons")
     screen.say("\n`isocenter why STUDY` tells of each analysis why it declined.")
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
