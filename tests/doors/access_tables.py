@@ -197,12 +197,14 @@ ABOUT = {
         GET /fhir/ServiceRequest
         POST /fhir/ServiceRequest
         GET /fhir/Task
+        GET /fhir/Communication
         GET /fhir/AuditEvent
         GET /fhir/r5/Patient
         GET /fhir/r5/ImagingStudy
         GET /fhir/r5/ServiceRequest
         POST /fhir/r5/ServiceRequest
         GET /fhir/r5/Task
+        GET /fhir/r5/Communication
     """,
     # of no study
     "site": """
@@ -303,6 +305,7 @@ PROTOCOLS = (
     (r"GET /fhir/(r5/)?ServiceRequest.*", "orders"),
     (r"GET /fhir/(r5/)?Task.*", "workitems"),
     (r"GET /fhir/(r5/)?(DiagnosticReport|Observation|Provenance)", "signed"),
+    (r"GET /fhir/(r5/)?Communication", "report"),
     (r"GET /fhir/AuditEvent", "audit"),
 )
 """Verbs of the routes that declare none: those of the protocols ask the policy within."""

@@ -18,6 +18,7 @@ from isocenter.doors.fhir import router
 from isocenter.errors import Refused
 from isocenter.forms import fhir_workflow
 from isocenter.govern.policy import NOBODY, Person, Role
+from isocenter.reading.critical import Communication
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
 
@@ -103,9 +104,48 @@ def _all(web: _Web, version: str) -> Iterator[dict[str, Any]]:
             if not entry["fullUrl"].startswith("urn:"):
                 assert web.ask("GET", f"{base}/{one['resourceType']}/{one['id']}") == one
     yield web.ask("GET", f"{base}/Endpoint/dicomweb")
+    _alerted(web, study)
+    web.who = ITO
+    found = web.ask("GET", f"{base}/Communication?study={study}")
+    assert len(found["entry"]) == 2
+    yield found
+    yield from (entry["resource"] for entry in found["entry"])
     if not version:
         web.who = CHIEF
         yield web.ask("GET", f"{base}/AuditEvent?entity={study}")
+
+
+def _alerted(web: _Web, study: str) -> None:
+    """An alert that waits, and one of which somebody was told."""
+    alerts, now = web.house.site.alerts, web.house.site.clock()
+    alerts.raise_(study, "a second nodule", 3, identified=now, responsible="ward 4", who=ITO)
+    one = alerts.raise_(study, "free air", 1, identified=now, responsible="Dr Lee", who=ITO)
+    alerts.acknowledge(one.id, Communication("", now, "ito", "Dr Lee", now, "telephone", True), who=ITO)
+
+
+def test_alerts_are_communications_with_their_six_fields(web: _Web) -> None:
+    study = _signed(web.house)
+    _alerted(web, study)
+    web.who = ITO
+    (done,) = [e["resource"] for e in web.ask("GET", "/fhir/Communication?status=completed")["entry"]]
+    assert done["payload"] == [{"contentString": "free air"}] and done["priority"] == "stat"
+    assert (done["sender"]["display"], done["recipient"], done["medium"]) == (
+        "ito", [{"display": "Dr Lee"}], [{"text": "telephone"}],
+    )  # fmt: skip
+    assert done["received"] and any(n["text"].startswith("identified ") for n in done["note"])
+    (waits,) = [e["resource"] for e in web.ask("GET", "/fhir/Communication?status=in-progress")["entry"]]
+    assert waits["recipient"] == [{"display": "ward 4"}] and waits["priority"] == "asap" and "received" not in waits
+    assert waits["about"] == [{"reference": f"ImagingStudy/{study}"}] and "meta" not in waits
+    assert web.ask("GET", "/fhir/Communication?study=1.2.9")["total"] == 0
+    web.ask("GET", "/fhir/Communication?status=lost", status=400)
+    web.who = NOBODY
+    web.ask("GET", "/fhir/Communication", status=401)
+    from isocenter.forms.fhir_alerts import communication
+
+    flag = {**web.house.site.alerts.all(who=ITO)[0], "source": "unread"}
+    assert communication(flag, None)["meta"]["security"][0]["code"] == "AIAST", (
+        "what nobody has read is a machine's word"
+    )
 
 
 @pytest.mark.parametrize("version", ["", "/r5"])
@@ -116,7 +156,7 @@ def test_every_resource_that_leaves_parses(web: _Web, version: str) -> None:
         text = json.dumps(told)
         assert "P1" not in [e.get("fullUrl", "") for e in told.get("entry", ())] and "null" not in text
     assert {"CapabilityStatement", "Patient", "ImagingStudy", "ServiceRequest", "Task", "Endpoint", "DiagnosticReport",
-            "Bundle"} <= kinds  # fmt: skip
+            "Communication", "Bundle"} <= kinds  # fmt: skip
 
 
 @pytest.mark.parametrize("version", ["", "/r5"])

@@ -276,6 +276,27 @@ def _of_report(kind: str) -> Callable[[_Asked, Any, bytes, Person], Any]:
     return search
 
 
+def _communications(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
+    from isocenter.forms.fhir_alerts import communication
+
+    must(who, "report")
+    states = {"": "", "in-progress": "open", "completed": "ended"}
+    status, study = asked.query.get("status", ""), asked.token("study")
+    if status not in states:
+        raise Refused(f"status={status[:20]!a}", "there are in-progress and completed")
+    found = [a for a in asked.site.alerts.all(who=who, state=states[status]) if not study or a["study"] == study]
+    made_of = [communication(one, _patient_of(asked, one["study"])) for one in found[:_PAGE]]
+    return made.bundle(made_of, asked.base, len(found))
+
+
+def _patient_of(asked: _Asked, study: str) -> Patient | None:
+    try:
+        whose: Patient = asked.site.index.study(study).patient
+    except NotFound:  # rejected since: the alert stays
+        return None
+    return whose
+
+
 def _audit(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
     subject = asked.token("entity")
     many = asked.site.audits.events_fhir(subject, who=who, limit=_PAGE)
@@ -291,6 +312,7 @@ def _plain(value: str) -> str:
 
 _SEARCH: Final[Mapping[str, Callable[..., Any]]] = {
     "Patient": _patients, "ImagingStudy": _studies, "ServiceRequest": _orders, "Task": _tasks, "AuditEvent": _audit,
+    "Communication": _communications,
     **{kind: _of_report(kind) for kind in ("DiagnosticReport", "Observation", "Provenance")},
 }  # fmt: skip
 _READ: Final[Mapping[str, Callable[..., Any]]] = {

@@ -228,6 +228,7 @@ SERVED: Final[Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]]] = (
     ("DiagnosticReport", ("search-type",), ("study",)),
     ("Observation", ("search-type",), ("study",)),
     ("Provenance", ("search-type",), ("study",)),
+    ("Communication", ("search-type",), ("study", "status")),
     ("AuditEvent", ("search-type",), ("entity",)),
 )
 """Kind of resource, what may be done with it, and by what it is searched. AuditEvent is there as R4 only."""
@@ -279,6 +280,8 @@ def as_r5(told: Mapping[str, Any]) -> dict[str, Any]:
         case "DiagnosticReport":
             if "imagingStudy" in made:
                 made["study"] = made.pop("imagingStudy")
+        case "Communication":
+            made["payload"] = [{"contentCodeableConcept": {"text": p["contentString"]}} for p in made["payload"]]
         case "Device":
             made["name"] = [{"value": n["name"], "type": "registered-name"} for n in made.pop("deviceName")]
             made["type"] = [made["type"]]
