@@ -37,11 +37,12 @@ def test_every_promise_of_safety_is_a_test_that_exists_or_says_what_it_lacks() -
     rows = _rows("requirements.tsv")
     assert len({row["promise"] for row in rows}) == len(rows) > 40
     for row in rows:
-        assert row["answer"] in ("met", "partly", "not applicable"), row
+        assert row["answer"] in ("met", "partly", "open", "not applicable"), row
         assert row["words"] or row["answer"] == "met", f"what is not shown is said: {row['promise']}"
-        if row["answer"] != "not applicable":
+        if row["answer"] in ("met", "partly"):
             _must_exist(row["test"])
-    assert sum(row["answer"] == "partly" for row in rows) <= 2, "a change for the worse is said on purpose"
+    counted = Counter(row["answer"] for row in rows)
+    assert counted["partly"] <= 2 and counted["open"] <= 1, "a change for the worse is said on purpose"
 
 
 def test_every_requirement_of_asvs_has_one_answer_and_a_place_or_a_reason() -> None:
