@@ -247,6 +247,16 @@ def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str],
     page.get_by_text("No acute finding on this sample.").wait_for()
     shot(page, "report")
 
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Amend").press("Enter")
+    until(lambda: reading(page, study)["state"] == "amending")
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("dialog", name="Sign amendment").wait_for()
+    page.keyboard.press("Control+Enter")
+    until(lambda: reading(page, study)["state"] == "signed")
+    page.goto(f"/report/{study}")
+    page.get_by_text("AMENDED, version 2, signed").wait_for()
+
 
 def test_a_newer_version_is_shown_beside_ones_own(page: Any, context: Any, studies: Callable[[str], str]) -> None:
     study = studies("Brain MR")

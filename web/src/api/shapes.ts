@@ -272,6 +272,8 @@ export interface Doubt {
 export interface Report {
   state: string;
   version: number | string;
+  /** 1 for the first report of a study; each amendment is one more. */
+  number: number;
   template?: Template;
   sentences: Sentence[];
   evidence?: Seen[];

@@ -16,17 +16,21 @@ export function firstCall(identified: string | null | undefined): Call {
   return { identified: local(identified ? new Date(identified) : new Date()), communicator: me.value?.name ?? "", recipient: "", received: local(new Date()), method: METHODS[0]!, read_back: false };
 }
 
-/** A time as the field of a form takes it: local, to the second. */
+/** A time as it is written here, local and to the second: a browser's own field would write it as its language does, by halves of the day. */
 function local(time: Date): string {
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19).replace("T", " ");
 }
 
-function utc(time: string): string {
-  return new Date(time).toISOString();
+export const WRITTEN = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?$/;
+const read = (time: string) => new Date(WRITTEN.test(time.trim()) ? time.trim().replace(" ", "T") : NaN);
+const isTime = (time: string) => !Number.isNaN(read(time).getTime());
+
+export function utc(time: string): string {
+  return read(time).toISOString();
 }
 
 export function isWhole(call: Call): boolean {
-  return !!(call.recipient.trim() && call.communicator.trim() && call.identified && call.received);
+  return !!(call.recipient.trim() && call.communicator.trim()) && isTime(call.identified) && isTime(call.received);
 }
 
 /** The same call for each of several findings, as the server takes it. */
@@ -43,12 +47,17 @@ export function Critical({ names, call, change, untold = "", because, focus = tr
       <div class="choices">
         <label>Told whom<input value={call.recipient} autocomplete="off" placeholder="Dr Lee, ward 3" onInput={set("recipient")} autofocus={focus} /></label>
         <label>By whom<input value={call.communicator} onInput={set("communicator")} /></label>
-        <label>Identified<input type="datetime-local" step="1" value={call.identified} onInput={set("identified")} /></label>
-        <label>Received<input type="datetime-local" step="1" value={call.received} onInput={set("received")} /></label>
+        <Time name="Identified" value={call.identified} set={set("identified")} />
+        <Time name="Received" value={call.received} set={set("received")} />
         <label>How<select value={call.method} onChange={set("method")}>{METHODS.map((one) => <option key={one}>{one}</option>)}</select></label>
         <label class="tick"><input type="checkbox" checked={call.read_back} onChange={(event) => change({ ...call, read_back: event.currentTarget.checked })} /> read back</label>
       </div>
       {because && <label>Or: nobody could be told yet, because<input value={untold} onInput={(event) => because(event.currentTarget.value)} /></label>}
     </fieldset>
   );
+}
+
+function Time({ name, value, set }: { name: string; value: string; set: (event: Event) => void }) {
+  const wrong = !isTime(value);
+  return <label>{name}<input value={value} autocomplete="off" placeholder="2026-11-30 14:05" aria-invalid={wrong} onInput={set} />{wrong && <small class="soon" role="status">Write it as 2026-11-30 14:05</small>}</label>;
 }

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { onHappening } from "../api/live";
-import { Critical, firstCall, isWhole, told } from "../critical/fields";
+import { Critical, firstCall, isWhole, told, utc, WRITTEN } from "../critical/fields";
 import { openCriticals } from "../critical/open";
 import { Empty, Shown } from "../kit/states";
 import { StudyField } from "../kit/study-field";
@@ -70,11 +70,11 @@ export function AlertsPart() {
       {may("sign") && (
         <New title="Raise an alert" open={address.value.searchParams.has("study")} submit="Raise it" path={`/api/studies/${address.value.searchParams.get("study") ?? ""}/alerts`} done={again}
           lead="For a finding that somebody must act on. The responsible person is asked at once, every reader when the time has passed, the head of the department when it has passed twice."
-          shape={({ level, identified, ...rest }) => ({ ...rest, level: Number(level), identified: new Date(identified ?? "").toISOString() })}>
+          shape={({ level, identified, ...rest }) => ({ ...rest, level: Number(level), identified: utc(identified ?? "") })}>
           <StudyHere />
           <label class="wide">Finding<input name="finding" required maxLength={500} /></label>
           <label>Somebody must act within<select name="level"><option value="1">minutes (60 min)</option><option value="2">hours (12 h)</option><option value="3">days (7 d)</option></select></label>
-          <label>Identified<input type="datetime-local" name="identified" required defaultValue={firstCall(null).identified.slice(0, 16)} /></label>
+          <label>Identified<input name="identified" required autocomplete="off" placeholder="2026-11-30 14:05" pattern={WRITTEN.source} title="Write it as 2026-11-30 14:05" defaultValue={firstCall(null).identified.slice(0, 16)} /></label>
           <label>Who answers for it<input name="responsible" required maxLength={128} defaultValue={me.value?.name} /></label>
         </New>
       )}

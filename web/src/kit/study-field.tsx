@@ -21,7 +21,11 @@ export function StudyField({ name = "study", required = true, label = "Study Ins
     if (typed.trim().length < 2 || typed.length > 40 || !may("find")) return setFound([]);
     const abort = new AbortController();
     // In the body, not in the address: what is typed may be a name.
-    const timer = setTimeout(() => void ask<{ studies: Found[] }>("/api/palette", { method: "POST", body: { words: typed.trim() }, abort: abort.signal }).then((told) => setFound(told.studies), () => setFound([])), 150);
+    const timer = setTimeout(() => void ask<{ studies: Found[] }>("/api/palette", { method: "POST", body: { words: typed.trim() }, abort: abort.signal }).then(({ studies }) => {
+      setFound(studies);
+      const meant = studies.filter((one) => one.accession.toLowerCase() === typed.trim().toLowerCase());
+      if (meant.length === 1) type(meant[0]!.study); // a whole accession number that one study has needs no choosing
+    }, () => setFound([])), 150);
     return () => (clearTimeout(timer), abort.abort());
   }, [typed]);
   const type = (words: string) => {

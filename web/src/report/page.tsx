@@ -68,7 +68,7 @@ function Paper({ study, report, plan }: Whole) {
     <article class={signed ? "paper" : "paper draft"} aria-label="Report">
       <header>
         <h2 class="title">Report</h2>
-        <strong class="stamp">{signed ? "FINAL, signed" : "DRAFT, not signed"}</strong>
+        <strong class="stamp">{!signed ? "DRAFT, not signed" : report.number > 1 ? `AMENDED, version ${report.number}, signed` : "FINAL, signed"}</strong>
       </header>
       <dl class="identity">
         <div><dt>Patient</dt><dd>{person(study.patient.name)}</dd></div>

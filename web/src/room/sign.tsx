@@ -30,6 +30,7 @@ function Signing({ desk }: { desk: Desk }) {
   const [untold, setUntold] = useState("");
   const told = !critical.length || !!untold.trim() || isWhole(call);
   const ready = !undecided && told;
+  const amends = session.reading.value?.state === "amending";
   const sign = () => {
     if (!ready) return;
     close();
@@ -37,7 +38,7 @@ function Signing({ desk }: { desk: Desk }) {
     session.sign({ told: by, untold: critical.length ? untold.trim() : "", shown: { of: images, shown } });
   };
   return (
-    <Dialog title={`Sign: ${person(study.patient.name)} · ${study.patient.id}${study.accession ? ` · ${study.accession}` : ""}`} close={close}>
+    <Dialog title={`${amends ? "Sign amendment" : "Sign"}: ${person(study.patient.name)} · ${study.patient.id}${study.accession ? ` · ${study.accession}` : ""}`} close={close}>
       <form onSubmit={(event) => (event.preventDefault(), sign())} onKeyDown={(event) => { if (event.key === "Enter" && event.ctrlKey) { event.preventDefault(); sign(); } }}>
         <dl class="check-list">
           <div class={undecided ? "soon" : undefined}><dt>Undecided</dt><dd>{undecided === 0 ? "0 ✓" : `${undecided}: keep, change or strike each first`}</dd></div>
@@ -47,7 +48,7 @@ function Signing({ desk }: { desk: Desk }) {
           {session.comparison.value && <div><dt>Changed after AI</dt><dd>{later ? `${count(later, "finding")} that you had not said` : "nothing"}{struck > 0 && ` · ${struck} struck`}</dd></div>}
         </dl>
         {critical.length > 0 && <Critical names={critical.map((one) => titleOf(one.finding))} call={call} change={setCall} untold={untold} because={setUntold} />}
-        <p class="muted">Signing seals the report with your name, the time and a digest. An amendment later is a new version; this one stays.</p>
+        <p class="muted">Signing seals the report with your name, the time and a digest. {amends ? "The version before stays, and both name each other." : "An amendment later is a new version; this one stays."}</p>
         <div class="acts">
           <button class="primary" aria-disabled={!ready} disabled={undecided > 0} autofocus={ready}>Sign as {me.value?.name} <Key of={keyOf("room", "sign")} /></button>
           <button type="button" onClick={close} autofocus={undecided > 0}>Not yet</button>
