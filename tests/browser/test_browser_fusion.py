@@ -69,6 +69,7 @@ def test_an_mr_over_a_ct_is_coloured_from_where_the_reader_says(page: Any) -> No
     bright.fill("100000")  # nothing comes near: the ball turns dark
     bright.press("Enter")
     until(lambda: int(colourful(picture(page, AX)).sum()) < ball / 2, 30)
-    page.keyboard.press("u")
+    page.locator("summary", has_text="Fuse").click()
+    page.get_by_role("button", name="Fuse").click()
     page.get_by_text("MR over CT").first.wait_for(state="detached")
     assert not colourful(settled(page, AX)).any()

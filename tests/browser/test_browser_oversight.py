@@ -81,7 +81,7 @@ def test_the_figures_of_thirty_studies(desk: Any) -> None:
     shot(page, "oversight-turnaround")
     page.keyboard.press("5")
     until(lambda: cells(page, "All together")[:3] == ["30", "87 % (70–95)", "13 % (5–30)"])
-    assert "6 more" in cells(page, "All together"), "what is withheld says how many are missing"
+    assert "6 more needed" in cells(page, "All together"), "what is withheld says how many are missing"
     page.keyboard.press("4")
     page.get_by_text("of 60 needed").first.wait_for()
     page.get_by_role("button", name="Simulate").click()

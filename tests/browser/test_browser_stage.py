@@ -352,7 +352,7 @@ def test_fusion_without_a_common_frame_is_refused_in_words(page: Any, open_study
 
 def test_missing_slices_can_be_scrolled_and_make_no_planes(page: Any, open_study: Callable[[str], None]) -> None:
     open_study("Stage holes")
-    button = page.get_by_role("button", name="Planes", include_hidden=True)
+    button = page.get_by_role("button", name="Planes", include_hidden=True).first
     until(lambda: button.get_attribute("aria-disabled") == "true")
     assert button.get_attribute("title") == "No planes: slices 21–24 missing: scroll yes, MPR no"
     before = page.locator(".corner.tr").inner_text()
