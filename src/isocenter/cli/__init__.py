@@ -148,6 +148,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     consent,
     exchange,
     federating,
+    handing_out,
     keeping,
     learning,
     likeness,

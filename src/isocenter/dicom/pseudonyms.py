@@ -78,7 +78,11 @@ class Pseudonyms:
 
     def within(self, name: str) -> Pseudonyms:
         """Pseudonyms of the same secret for one purpose: nobody can join them with those of another."""
-        return Pseudonyms(self._digest("domain", f"within\0{name}"))
+        return Pseudonyms(self.secret_within(name))
+
+    def secret_within(self, name: str) -> bytes:
+        """The secret of `within`, for processes that make pseudonyms of their own."""
+        return self._digest("domain", f"within\0{name}")
 
     def days(self, identity: str, issuer: str) -> int:
         """How far this patient's dates move: one number of days, 1 to 3,650, into the past."""

@@ -122,6 +122,19 @@ class Release:
         kind = "review" if isinstance(refusal, HeldBack) else "rejected"
         self.held_back.append((name, kind, str(refusal)))
 
+    def join(self, other: Release) -> None:
+        """Count what another release of the same terms did as well."""
+        self.written += other.written
+        for mine, theirs in ((self.done, other.done), (self.pixels, other.pixels), (self.risks, other.risks)):
+            mine.update(theirs)  # type: ignore[arg-type]
+        self.faces.update(other.faces)
+        self.heads += other.heads
+        self.held_back += other.held_back
+        for patient, facts in other.people.items():
+            person = self.people.setdefault(patient, defaultdict(set))
+            for name, values in facts.items():
+                person[name] |= values
+
     def groups(self) -> Counter[tuple[tuple[str, str], ...]]:
         """How many patients share what is known of each."""
         return Counter(

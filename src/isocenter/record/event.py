@@ -78,7 +78,7 @@ class Kind(StrEnum):
     MODE_PROPOSED = "ModeProposed"  # subject: analysis; details: use, mode, was, reason
     MODE_SET = "ModeSet"  # the same, with proposed_by where two people had to agree
     COHORT_FROZEN = "CohortFrozen"  # subject: digest of the cohort; details: name, q, n
-    COHORT_EXPORTED = "CohortExported"  # the same; details: rows, form, file: digest of what went out
+    COHORT_EXPORTED = "CohortExported"  # the same; details: rows, form (dicom: with images), file: digest of the table
     CRITICAL_TOLD = "CriticalTold"  # subject: study; details.told: who was told after the signature
     CRITICAL_ESCALATED = "CriticalEscalated"  # subject: study; nobody was told within the time
     ANALYSIS_STOPPED = "AnalysisStopped"  # subject: analysis; details.reason, .model where a model was stopped

@@ -218,17 +218,44 @@ class Cohorting:
         made, kept, closed = self._frozen(id, who)
         if closed and not kept:
             raise Refused("a table of nobody", closed[0][0], "ask for terms of use, or for another cohort")
-        names = [f["name"] for f in table.fields(kept) if f["name"] != "description"]
         by = Pseudonyms(self.secret("pseudonyms")).within(f"cohort {id}")
         rows = [
-            {"case": by.case(m.study), "person": by.patient(m.patient, ""), **{n: _safe(n, m) for n in names}}
-            for m in kept
-        ]  # fmt: skip
+            {"case": by.case(m.study), "person": by.patient(m.patient, ""), **values}
+            for m, values in zip(kept, self.rows(kept), strict=True)
+        ]
         data = _csv(rows) if form == "csv" else _parquet(rows)
         digest = hashlib.sha256(data).hexdigest()
         details = {"name": made.name, "rows": len(rows), "form": form, "file": digest, "domain": by.domain}
         self.journal.append(Event(Kind.COHORT_EXPORTED, self.clock(), who.name, id, details))
         return data, digest
+
+    def called(self, name: str, *, who: Person) -> str:
+        """The digest of the newest frozen cohort of a name, or of a digest or its beginning.
+
+        Raises:
+            NotFound: none is called so.
+        """
+        for one in self.frozen(who=who):
+            if one["name"] == name or (len(name) >= 8 and str(one["id"]).startswith(name)):
+                return str(one["id"])
+        known = ", ".join(f"'{one['name']}'" for one in self.frozen(who=who)[:10]) or "none"
+        raise NotFound(f"a cohort called '{name:.60}'", f"there are {known}", "name one of them, or ask a question")
+
+    def going(self, id: str, use: Use, *, who: Person) -> tuple[Cohort, list[Member]]:
+        """A frozen cohort, and those of its members that may be used so today.
+
+        Raises:
+            NotFound: none of that digest was frozen.
+        """
+        must(who, "export", id)
+        self._frozen(id, who)
+        made: Cohort = from_plain(Cohort, json.loads(self.blobs.get(id)))
+        return made, self._members(who, made.members, use=use)[0]
+
+    def rows(self, kept: Sequence[Member]) -> list[dict[str, Any]]:
+        """What the table of an export says of each study, beside whose it is."""
+        names = [f["name"] for f in table.fields(kept) if f["name"] != "description"]
+        return [{n: _safe(n, m) for n in names} for m in kept]
 
     # ---- members ---------------------------------------------------------------------------------------------
 

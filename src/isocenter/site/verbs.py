@@ -43,6 +43,7 @@ from isocenter.site.exchanging import Exchanging
 from isocenter.site.federating import Federating
 from isocenter.site.following import Following
 from isocenter.site.gating import Gating
+from isocenter.site.handing_out import HandingOut
 from isocenter.site.identifying import Identifying
 from isocenter.site.keeping import Keeping
 from isocenter.site.ledgering import Ledgering
@@ -60,7 +61,7 @@ from isocenter.site.rejecting import Rejecting
 from isocenter.site.reviewing import Reviewing
 from isocenter.site.sealing import Sealing
 from isocenter.site.segmenting import Segmenting
-from isocenter.site.sending import Send, Sending
+from isocenter.site.sending import Send
 from isocenter.site.sharing import Sharing
 from isocenter.site.showing import Showing
 from isocenter.site.staff import Staff
@@ -79,7 +80,7 @@ __all__ = ["HOUSE", "Send", "Site", "fingerprint"]
 
 
 @dataclass
-class Site(Looking, Analysing, Sending, Desk, Marks, Registering, Exchanging):
+class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging):
     """One archive with its analyses and its people.
 
     Args:

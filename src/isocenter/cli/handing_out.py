@@ -1,0 +1,65 @@
+"""Command by which a research group gets a cohort: cohort."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isocenter.cli import Json, Where, app, house
+
+__all__: list[str] = []
+
+
+@app.command()
+def cohort(
+    name: Annotated[str, typer.Argument(help="Name or digest of a frozen cohort; with --ask, the name of a new one.")],
+    out: Annotated[Path, typer.Argument(help="Folder that is made: dicom, studies.parquet, studies.csv, report.json.")],
+    ask: Annotated[str, typer.Option(help="Freeze who meets this question now, as 'modality:CT age:40..60'.")] = "",
+    purpose: Annotated[str, typer.Option(help="What for: research, training, federation or sharing.")] = "research",
+    say: Annotated[
+        list[str] | None, typer.Option(help="What the terms of use want to know: ethics=EC-12, country=DE, non_profit.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Option of PS3.15 E.1-1, as `deidentify` takes them. Again for several.")
+    ] = None,
+    reviewed: Annotated[
+        list[str] | None, typer.Option(help="SOP Instance UID whose pixels you have looked at; '*' for all.")
+    ] = None,
+    blank: Annotated[
+        bool, typer.Option("--blank", help="Blank the lines of writing that are found and let the image go unseen.")
+    ] = False,
+    smallest_group: Annotated[
+        int, typer.Option(help="Fewest patients that share sex, age, body part and kind of image.")
+    ] = 5,
+    reason: Annotated[str, typer.Option(help="Why smaller groups may leave; the journal keeps it.")] = "",
+    workers: Annotated[int, typer.Option(help="Processes; 0 takes one for each processor.")] = 0,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Hand out a consented cohort: images without persons and faces, a table, a report of what was done and why."""
+    import os
+
+    from isocenter.cli.consent import purpose_of, said_of
+    from isocenter.cli.screen import Screen
+    from isocenter.site.verbs import HOUSE
+
+    screen = Screen(as_json)
+    with house(folder) as held, screen.progress("handing out") as told:
+        site = held.site
+        use = site.consents.use(purpose_of(purpose), who=HOUSE, **said_of(say or []))
+        id = site.cohorts.freeze(name, ask, use=use, who=HOUSE) if ask else site.cohorts.called(name, who=HOUSE)
+        report, left = site.hand_out(
+            id, out, use=use, who=HOUSE, options=option or ["research"], reviewed=reviewed or [], blank=blank,
+            smallest_group=smallest_group, reason=reason, workers=workers or os.cpu_count() or 1, told=told,
+        )  # fmt: skip
+    screen.answer(report | {"stayed": left})
+    studies, patients = report["cohort"]["studies"], report["patients"]
+    screen.say(f"{report['written']} objects of {studies} studies and {patients} patients in {out}")
+    screen.table(
+        "stayed", ("study or image", "why"), [(row["study"] or row["object"], row["why"]) for row in left][:30]
+    )
+    for row in report["risk"]["remaining"]:
+        screen.say(f"remaining risk: {row['risk']} ({row['objects']} objects)")
+    screen.say(f"smallest group of alike patients: {report['risk']['smallest_group']}")
