@@ -113,6 +113,15 @@ def test_no_planes_through_a_single_image_and_it_says_why(page: Any, studies: Ca
     assert "state no place in the patient" in (button.get_attribute("title") or "")
 
 
+def test_a_map_of_sensitivity_lies_over_its_film_and_says_what_it_is(page: Any, studies: Callable[[str], str]) -> None:
+    read(page, studies("Chest radiograph"))
+    page.locator(".map-panel").wait_for()
+    page.keyboard.press("Shift+M")
+    page.locator(".corner.br").get_by_text("map: where the model was sensitive, not where disease is").wait_for()
+    page.locator("canvas.map").wait_for()
+    shot(page, "room-sensitivity")
+
+
 CENTRES = """() => {
   const canvas = document.querySelector('.viewport canvas.cornerstone-canvas');
   const box = document.querySelector('.overlay g[data-finding="4"] path.line').getBBox();

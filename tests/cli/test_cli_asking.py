@@ -49,6 +49,19 @@ def test_a_sites_own_models_are_used_without_an_archive_too(tmp_path: Path, monk
     assert "Put model.onnx and model.json into models/chest_xray_opacity" in row["reasons"][0]
 
 
+def test_the_map_of_a_film_is_written_over_it_and_named_as_sensitivity(tmp_path: Path) -> None:
+    film, out = tmp_path / "film.dcm", tmp_path / "out"
+    film.write_bytes(chest.patient(opacity="right lower").files[0])
+    command = ["analyse", str(film), "--only", "chest_xray_opacity", "--json", "--out", str(out)]
+    (row,) = json.loads(CliRunner().invoke(app, command).stdout)
+    assert row["answer"] == "found"
+    assert [(m["name"], m["kind"]) for m in row["maps"]] == [("opacity_sensitivity", "sensitivity")]
+    written = {"".join(f.suffixes[-3:]): f for f in out.rglob("*.map.opacity_sensitivity.*")}
+    assert {f.suffix for f in written.values()} == {".png", ".svg"} and not list(out.rglob("left-out.txt"))
+    (figure,) = out.rglob("*.map.opacity_sensitivity.svg")
+    assert "Where the model was sensitive: no explanation and no outline" in figure.read_text("utf-8")
+
+
 MINE = Path(__file__).parents[1] / "analysis" / "strange_analyses.py"
 
 

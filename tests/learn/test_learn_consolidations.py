@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,10 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.errors import MissingPart  # noqa: E402
 from isocenter.learn import consolidations  # noqa: E402
-from isocenter.learn.consolidations import drawn, lungs, pointing  # noqa: E402
+from isocenter.learn.consolidations import drawn, emptied, lungs, pointing  # noqa: E402
 from isocenter.learn.examples import Examples  # noqa: E402
-from isocenter.learn.fit import fit  # noqa: E402
+from isocenter.learn.fit import _films as made_ready  # noqa: E402
+from isocenter.learn.fit import _with_opacities, fit  # noqa: E402
 from isocenter.learn.kinds import Augmentation, Classifier2D, Opacities  # noqa: E402
 from isocenter.methods.virtual_chest import virtual_film  # noqa: E402
 
@@ -73,6 +75,33 @@ def test_a_map_is_asked_to_lie_on_what_was_drawn_and_not_against_what_may_be_rea
     assert float(pointing(at, where * 0, within, clear)) == 0.0, "it was moved out of the film"
 
 
+def test_holes_come_with_and_without_an_opacity_that_is_left() -> None:
+    n = 400
+    lung, where = torch.zeros(2, n, 1, 80, 80)
+    lung[..., 16:60, 10:32] = lung[..., 16:60, 48:70] = 1.0
+    where[..., 30:44, 14:28] = 1.0
+    where[: n // 2] = 0.0
+    labels = (torch.arange(n) % 2).float()
+    lung[7] = 0.0
+    x = torch.rand(n, 1, 80, 80, generator=chance())
+    made, holed, gone = emptied(x, lung, where, labels, 0.8, chance(3))
+    assert 0.7 < float(holed.float().mean()) < 0.9 and not bool((gone & ~holed).any()) and not bool(holed[7])
+    assert 0.4 < float(gone[holed].float().mean()) < 0.6
+    assert torch.equal(made[~holed], x[~holed])
+    hole, real, drawn_in = made != x, labels > 0, where.flatten(1).any(1)
+    assert bool((made == torch.where(hole, x.mean((1, 2, 3), keepdim=True), x)).all()), "the mean grey of the film"
+    chest = hole[..., 16:60, 10:70].float().mean((1, 2, 3))
+    on = (hole * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp(min=1)
+    assert chest[gone & real].min() > 0.999, "nobody knows where a real one lies: all of the chest is taken"
+    left = holed & ~gone
+    assert not bool((hole & (lung > 0))[left & real].any()), "or nothing of the lungs"
+    assert on[gone & drawn_in & ~real].min() > 0.99 and on[left & drawn_in & ~real].max() == 0
+    plain = chest[holed & ~real & ~drawn_in]
+    assert float(plain.min()) < 0.1 and float(plain.max()) > 0.9, "of a clear film any part"
+    assert torch.equal(emptied(x, lung, where, labels, 0.8, chance(3))[0], made)
+    assert not bool(emptied(x, lung * 0, where, labels, 1.0, chance())[1].any())
+
+
 def test_the_shipped_network_gives_the_lungs_of_a_film_and_none_of_noise() -> None:
     film = virtual_film(2, 224)
     noise = np.random.default_rng(0).integers(0, 255, film.picture.shape, dtype=np.uint8)
@@ -99,6 +128,15 @@ def test_a_fit_with_drawings_repeats_and_learns_where(monkeypatch: pytest.Monkey
     net = fit(how, examples, 0)
     one, other = (fit(replace(how, epochs=1), examples, 0).head.weight for _ in range(2))
     assert torch.equal(one, other)
+    held = Opacities(clear=0.3, marked=0.2, emptied=0.3, kept=10.0)
+    far, films_ = copy.deepcopy(net), made_ready(how, examples)
+    far.head.bias.data += torch.tensor([0.5, 9.0])
+    own, moved, off = (
+        float(_with_opacities(net, before, films_, torch.arange(48), how, ops, chance()).detach())
+        for before, ops in ((net, held), (far, held), (far, replace(held, kept=0.0)))
+    )
+    assert own == pytest.approx(off), "on films that nothing was done to it answers as it did"
+    assert moved - off == pytest.approx(10 * 0.5**2, abs=1e-3), "the second answer counts where the kind is known"
     made = drawn(dense, within, torch.zeros(48), Opacities(clear=1.0, marked=0.0), chance(9))
     small = torch.nn.functional.interpolate(made.films, (64, 64), mode="area")
     with torch.inference_mode():

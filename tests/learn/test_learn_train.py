@@ -12,6 +12,8 @@ from PIL import Image
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
+import onnxruntime  # noqa: E402
+
 from isocenter.errors import NotFound, Refused, Unavailable  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.export import OUTPUTS, Whole, export, exported  # noqa: E402
@@ -112,7 +114,13 @@ def test_films_go_on_from_a_model_that_is_there(
         model = train("further", data, tmp_path / "further", seed=3, begin=folder)
     finally:
         recipes.RECIPES.pop("further")
-    assert model.card["training"]["begins with"] == f"spots, read back from the file with SHA-256 {first.digest}"
+    said = model.card["training"]["begins with"]
+    assert said == f"spots, read back with its gate from the file with SHA-256 {first.digest}"
+    assert model.parent == first.digest and not first.parent
+    image = np.random.default_rng(0).random((4, 1, how.size, how.size), np.float32)
+    files = [onnxruntime.InferenceSession(place / "model.onnx") for place in (folder, tmp_path / "further")]
+    for output in ("scope", "strangeness"):
+        assert np.allclose(*(file.run([output], {"image": image})[0] for file in files), atol=1e-4), "the gate is kept"
     one, other = (m.evidence["metrics"]["auc"]["value"] for m in (first, model))
     assert other > one - 0.05, "four epochs had taught it, one more does not unteach"
 

@@ -25,7 +25,7 @@ from isocenter.analysis.weights import open_session
 from isocenter.learn.augment import levelled, resized
 from isocenter.learn.kinds import Opacities
 
-__all__ = ["Drawn", "drawn", "lungs", "pointing"]
+__all__ = ["Drawn", "drawn", "emptied", "lungs", "pointing"]
 
 _LOOK, _KEPT = 128, 56  # pixels that the network of the lungs looks at, and that are kept of what it says
 _LEAST, _MOST = 0.06, 0.6  # of the film, for both lungs; else they were not seen
@@ -113,6 +113,55 @@ def pointing(places: Tensor, where: Tensor, within: Tensor, labels: Tensor) -> T
     share = torch.log_softmax(places.flatten(1).masked_fill(~asked, -1e4), 1)
     aim = aim / aim.sum(1, keepdim=True).clamp(min=1e-6)
     return -(aim * share).sum(1)[kept].mean()
+
+
+def emptied(
+    films: Tensor, lung: Tensor, where: Tensor, labels: Tensor, share: float, random: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Films of which a part gives way to their mean grey: (films, which got a hole, of which nothing is left to call).
+
+    A map is judged by taking away what it marks and asking again (Petsiuk 2018). A network that never saw a film with
+    something taken away may answer to the hole, which says nothing of the map (Hooker 2019; Hase 2021); one that learnt
+    that a hole is nothing can be judged so. Holes come with and without an opacity that is left, so that a hole alone
+    tells nothing.
+
+    Args:
+        films: (n, 1, s, s). lung, where: (n, 1, s, s) 1 on the lungs, and on what was drawn; without lungs a film is
+            left as it is.
+        labels: (n,) before anything was drawn. Of films that had an opacity all between the lungs' outer borders is
+            taken away, or nothing within the lungs, for nobody knows where it lies.
+    """
+    n, side = len(films), films.shape[-1]
+    chosen = (lung > 0.5).flatten(1).any(1) & (torch.rand(n, generator=random) < share)
+    taken = torch.rand(n, generator=random) < 0.5
+    if not bool(chosen.any()):
+        return films, chosen, chosen
+    some, inside, drawing = films[chosen], (lung[chosen] > 0.5).float(), where[chosen]
+    n = len(some)
+    rough = torch.cat([_rough(1, int(cells), side, random) for cells in torch.randint(4, 13, (n,), generator=random)])
+    ranks = rough[..., ::4, ::4].flatten(1).sort(1).values
+    border = ranks.gather(1, (_draw(random, 0, 1, n, 1) * (ranks.shape[1] - 1)).long())
+    hole = rough < border.view(n, 1, 1, 1)
+    real = (labels[chosen] > 0).view(n, 1, 1, 1)
+    lungs_, drawing_ = (_wider(m, side // 20) > 0 for m in (inside, drawing))
+    chest = _between(lungs_.any(2, keepdim=True), 3) & _between(lungs_.any(3, keepdim=True), 2)
+    away = taken[chosen].view(n, 1, 1, 1)
+    hole = torch.where(away, hole | torch.where(real, chest, drawing_), hole & ~torch.where(real, lungs_, drawing_))
+    films = films.clone()
+    films[chosen] = torch.where(hole, some.mean((1, 2, 3), keepdim=True), some)
+    return films, chosen, chosen & taken
+
+
+def _wider(some: Tensor, by: int) -> Tensor:
+    """The greatest within so many pixels to either side: down, then across, which is the same and less work."""
+    down = functional.max_pool2d(some, (2 * by + 1, 1), 1, (by, 0))
+    return functional.max_pool2d(down, (1, 2 * by + 1), 1, (0, by))
+
+
+def _between(some: Tensor, axis: int) -> Tensor:
+    """From the first to the last that is true."""
+    after = some.int().cummax(axis).values
+    return (after & some.int().flip(axis).cummax(axis).values.flip(axis)) > 0
 
 
 def _draw(random: torch.Generator, low: float, high: float, *shape: int) -> Tensor:

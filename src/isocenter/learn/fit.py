@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isocenter.learn.augment import augmented, levelled, placed, reshown, resized, shifted
-from isocenter.learn.consolidations import drawn, lungs, pointing
+from isocenter.learn.consolidations import drawn, emptied, lungs, pointing
 from isocenter.learn.examples import Examples
 from isocenter.learn.kinds import Classifier2D, Opacities
 from isocenter.learn.networks import ResidualNet
@@ -209,27 +209,45 @@ def _plainly(net: ResidualNet, films: _Films, which: Tensor, recipe: Classifier2
 
 
 def _with_opacities(
-    net: ResidualNet, films: _Films, which: Tensor, recipe: Classifier2D, how: Opacities, random: torch.Generator
-) -> Tensor:
-    """The loss of films that opacities were drawn into, of which the map has to tell where."""
-    labels, within = films.labels[which], films.within[which]
-    made = drawn(films.pictures[which].float() / 255, within, labels, how, random)
+    net: ResidualNet, before: ResidualNet | None, films: _Films, which: Tensor, recipe: Classifier2D, how: Opacities,
+    random: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """The loss of films that opacities were drawn into, of which the map has to tell where.
+
+    Args:
+        before: the network that it began with, whose answers to films as they are it keeps to.
+    """
+    labels, kinds, within = films.labels[which], films.kinds[which], films.within[which]
+    plain = films.pictures[which].float() / 255
+    made = drawn(plain, within, labels, how, random)
     grid = placed(len(which), recipe.augmentation, recipe.size, random)
     batch = reshown(shifted(made.films, grid, recipe.augmentation), recipe.augmentation, random)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        seen = net.features(batch.contiguous(memory_format=torch.channels_last)).float()
-    logits = net.head(net.drop(seen.mean((2, 3))))
+    lung = functional.interpolate(within.float(), plain.shape[2:], mode="nearest")
+    lung, where = (shifted(m, grid, recipe.augmentation) for m in (lung, made.where))
     clear = labels <= 0
+    holed = gone = torch.zeros(len(which), dtype=torch.bool)
+    if how.emptied:
+        batch, holed, gone = emptied(batch, lung, where, labels, how.emptied, random)
+    batch = batch.contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        seen = net.features(batch).float()
+    logits = net.head(net.drop(seen.mean((2, 3))))
     weights = torch.where(clear, films.weights[which] / (1 - how.clear), films.weights[which])
-    weights = torch.where(clear & made.planted, how.weight * films.counted[which], weights)
-    loss = _loss(logits, torch.where(made.planted, 1.0, labels), films.kinds[which], weights, recipe)
-    some = made.planted
-    if not bool(some.any()):
+    drawn_in = made.planted & ~gone
+    weights = torch.where(clear & drawn_in, how.weight * films.counted[which], weights)
+    said = torch.where(gone, 0.0, torch.where(drawn_in, 1.0, labels))
+    loss = _loss(logits, said, torch.where(gone, -1, kinds), weights, recipe)
+    same = (made.films == plain).flatten(1).all(1) & ~holed
+    if before is not None and how.kept and bool(same.any()):
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+            taught = before.features(batch[same]).float()
+        away = logits[same] - before.head(taught.mean((2, 3))).detach()
+        away = torch.where((kinds[same] >= 0)[:, None], away, away * torch.tensor([1.0, 0.0]))
+        loss = loss + how.kept * (away**2).sum(1).mean()
+    if not bool(drawn_in.any()):
         return loss
-    places = (seen[some] * net.head.weight[0].view(1, -1, 1, 1)).sum(1, keepdim=True)
-    lung = functional.interpolate(within[some].float(), made.where.shape[2:], mode="nearest")
-    where, lung = (shifted(m, grid[some], recipe.augmentation) for m in (made.where[some], lung))
-    return loss + how.pointing * pointing(places, where, lung, labels[some])
+    places = (seen[drawn_in] * net.head.weight[0].view(1, -1, 1, 1)).sum(1, keepdim=True)
+    return loss + how.pointing * pointing(places, where[drawn_in], lung[drawn_in], labels[drawn_in])
 
 
 def fit(
@@ -262,10 +280,10 @@ def fit(
             order = torch.randperm(len(examples), generator=random)
         which = order[number * recipe.batch : (number + 1) * recipe.batch]
         if drawing is not None:
-            return _with_opacities(net, films, which, recipe, drawing, random)
+            return _with_opacities(net, start, films, which, recipe, drawing, random)
         return _plainly(net, films, which, recipe, random)
 
-    said = {k: v for k, v in asdict(recipe).items() if k not in ("card", "gate_steps", "members")}
+    said = {k: v for k, v in asdict(recipe).items() if k not in ("card", "gate_steps", "members", "moved")}
     how = Schedule(
         per_epoch * recipe.epochs, per_epoch, recipe.rate, per_epoch, recipe.decay, recipe.average, recipe.threads
     )
@@ -280,6 +298,8 @@ def fit(
         made, shown, how, seed, repr((said, examples.digest, *named)), checkpoint=checkpoint, progress=progress,
         clock=clock,
     )  # fmt: skip
+    if start is not None:
+        _follow(net, start, recipe.moved)
     return net
 
 

@@ -70,6 +70,10 @@ class Opacities:
         marked: part of all films that get a change which is no opacity.
         weight: of a clear film with an opacity in the loss, where a film counts 1 in the mean.
         pointing: weight of the loss that asks for a map which lies on what was drawn.
+        emptied: part of all films of which much, and where there was an opacity the whole chest, gives way to the mean
+            grey of the film, and which are then said to have none.
+        kept: weight of the squared distance of the answers from those of the network that it began with, on films
+            that nothing was done to; 0 for a network that begins from nothing.
     """
 
     clear: float = 0.4
@@ -77,6 +81,8 @@ class Opacities:
     marked: float = 0.35
     weight: float = 1.0
     pointing: float = 0.3
+    emptied: float = 0.0
+    kept: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ class Classifier2D:
         gate_steps: of the training of the gate (see `scope`).
         opacities: what is drawn into the films while it learns; None for nothing.
         begins: recipe of the network that it goes on from; None where it begins from nothing.
+        moved: how far of the way from the weights that it began with to those that were learnt the network goes that
+            is given, in parts of it (Wortsman 2022): less than 1 keeps more of what it knew.
         card: what the recipe's author says of the model; the figures are added by the training.
         threads: CPU threads; part of the recipe because the order of sums depends on it.
     """
@@ -124,6 +132,7 @@ class Classifier2D:
     gate_steps: int = 1500
     opacities: Opacities | None = None
     begins: Classifier2D | None = None
+    moved: float = 1.0
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 

@@ -118,7 +118,7 @@ def partners(
         raise Unavailable(f"cannot make {folder}", str(e), "choose another folder") from e
     wanted = [
         ("twin", ResidualNet, partner(how), chosen, seed + 1),
-        ("other", PlainNet, partner(how, 4), chosen, seed + 2),
+        ("other", PlainNet, partner(how, 3), chosen, seed + 2),
     ]
     wanted += [
         (f"shuffled{k}", ResidualNet, memorising(how), shuffled(chosen, seed + k), seed + 10 + k) for k in range(_BLIND)
@@ -133,7 +133,7 @@ def _one(
     if len(examples) < how.batch:
         raise Refused(f"{len(examples)} examples for the {role}", f"a batch has {how.batch}", "give more examples")
     file, beside = folder / f"{role}.onnx", folder / f"{role}.json"
-    recipe = {k: v for k, v in asdict(how).items() if k not in ("begins", "card", "gate_steps", "members")}
+    recipe = {k: v for k, v in asdict(how).items() if k not in ("begins", "card", "gate_steps", "members", "moved")}
     said = {
         "architecture": architecture.__name__, "seed": seed, "epochs": how.epochs, "examples": examples.digest,
         "recipe": hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),

@@ -22,11 +22,11 @@ from isocenter.learn.augment import levelled
 from isocenter.learn.examples import Examples
 from isocenter.learn.networks import ResidualNet
 
-__all__ = ["ADULT", "CHILD", "OTHER", "SEEN", "Others", "Scope", "fit_scope", "read_others", "wrong_pictures"]
+__all__ = ["ADULT", "CHILD", "OTHER", "SEEN", "WIDTHS", "Others", "Scope", "fit_scope", "read_others", "wrong_pictures"]
 
 OTHER, CHILD, ADULT = 0, 1, 2
 _SIDE, SEEN = 56, 40
-_WIDTHS = (24, 48, 96)
+WIDTHS = (24, 48, 96)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ def fit_scope(
     torch.set_num_threads(1)  # batches this small cost more to share out than to compute
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
-    net = ResidualNet(_WIDTHS, 3, 0.1)
+    net = ResidualNet(WIDTHS, 3, 0.1)
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
     right = _small(chests.pictures)
     adults = _small(others.pictures[others.adult]) if others is not None else None

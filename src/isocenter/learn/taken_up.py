@@ -1,4 +1,4 @@
-"""A shipped classifier of films taken up again, to learn on from what it knows.
+"""A shipped classifier of films taken up again, to learn on from what it knows, and its gate to be kept as it is.
 
 Its ONNX file holds convolutions into which the norms were folded. They are given norms again, with the statistics of
 films that pass through, so that the answers are the same and learning goes on as it began.
@@ -7,6 +7,7 @@ films that pass through, so that the answers are the same and learning goes on a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -17,8 +18,11 @@ from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.networks import ResidualNet
+from isocenter.learn.scope import WIDTHS, Scope
 
-__all__ = ["digest_of_weights", "read_back"]
+__all__ = ["digest_of_weights", "gate_of", "read_back"]
+
+Folded = list[tuple[Tensor, Tensor]]
 
 
 @bounded_memory()
@@ -32,26 +36,13 @@ def read_back(folder: Path, recipe: Classifier2D, films: Tensor) -> ResidualNet:
         NotFound: no model there. Refused: it holds another network than that of the recipe, or several.
         LimitReached: the file needs more memory than there is.
     """
-    import onnx
-    from onnx import numpy_helper
-
-    file = folder / "model.onnx"
-    if not file.is_file():
-        raise NotFound(f"a model in '{folder}'", "it is model.onnx", "give the folder of a classifier of films")
-    graph = onnx.load_model_from_string(read_file(file)).graph
-    held = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
-    kept = [
-        tuple(held[name] for name in node.input[1:3])
-        for node in graph.node
-        if node.op_type == "Conv" and len(node.input) == 3 and set(node.input[1:3]) <= held.keys()
-    ]
-    heads = [held[n].T for node in graph.node if node.op_type == "MatMul" for n in node.input if n in held]
+    held, kept, heads = _within(folder)
     net = ResidualNet(recipe.widths, 2, recipe.dropout)
     net.eval()
     pairs = _pairs(net)
     head = next((h for h in heads if h.shape == net.head.weight.shape), None)
     if [w.shape for w, _ in kept[: len(pairs)]] != [c.weight.shape for c, _ in pairs] or head is None:
-        raise Refused(f"the network in {file.name}", f"it is not one of the widths {recipe.widths}", "give another")
+        raise Refused(f"the network in '{folder}'", f"it is not one of the widths {recipe.widths}", "give another")
     with torch.no_grad():
         for (convolution, norm), (weight, shift) in zip(pairs, kept, strict=False):
             convolution.weight.copy_(weight)
@@ -63,6 +54,49 @@ def read_back(folder: Path, recipe: Classifier2D, films: Tensor) -> ResidualNet:
     for _, norm in pairs:
         norm._forward_pre_hooks.clear()
     return net
+
+
+def gate_of(folder: Path) -> Scope:
+    """The gate of a shipped classifier of films, as it is in its ONNX file (see `scope`).
+
+    Raises:
+        NotFound: no model there. Refused: it holds no gate of ours.
+    """
+    held, kept, _ = _within(folder)
+    net = ResidualNet(WIDTHS, 3)
+    net.eval()
+    pairs = _pairs(net)
+    wanted = {"gate.head.weight", "gate.head.bias", "centre", "whiten"}
+    if not wanted <= held.keys() or [w.shape for w, _ in kept[-len(pairs) :]] != [c.weight.shape for c, _ in pairs]:
+        raise Refused(f"the gate in '{folder}'", f"it is not one of the widths {WIDTHS}", "give another")
+    with torch.no_grad():
+        for (convolution, norm), (weight, shift) in zip(pairs, kept[-len(pairs) :], strict=True):
+            convolution.weight.copy_(weight)
+            norm.running_var.fill_(1 - norm.eps)  # what comes out is what goes in, and the shift
+            norm.weight.fill_(1.0)
+            norm.bias.copy_(shift)
+        net.head.weight.copy_(held["gate.head.weight"])
+        net.head.bias.copy_(held["gate.head.bias"])
+    return Scope(net, held["centre"], held["whiten"])
+
+
+def _within(folder: Path) -> tuple[Mapping[str, Tensor], Folded, list[Tensor]]:
+    """What an ONNX file holds by name; its convolutions with the shifts of their norms, in order; and its heads."""
+    import onnx
+    from onnx import numpy_helper
+
+    file = folder / "model.onnx"
+    if not file.is_file():
+        raise NotFound(f"a model in '{folder}'", "it is model.onnx", "give the folder of a classifier of films")
+    graph = onnx.load_model_from_string(read_file(file)).graph
+    held = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in graph.initializer}
+    kept = [
+        (held[node.input[1]], held[node.input[2]])
+        for node in graph.node
+        if node.op_type == "Conv" and len(node.input) == 3 and set(node.input[1:3]) <= held.keys()
+    ]
+    heads = [held[n].T for node in graph.node if node.op_type == "MatMul" for n in node.input if n in held]
+    return held, kept, heads
 
 
 def digest_of_weights(net: ResidualNet) -> str:

@@ -31,7 +31,7 @@ from isocenter.learn.networks import ResidualNet
 from isocenter.learn.pretrain import beginning
 from isocenter.learn.recipes import OWN_TRAINING, recipe
 from isocenter.learn.scope import Others, Scope, fit_scope, read_others
-from isocenter.learn.taken_up import read_back
+from isocenter.learn.taken_up import gate_of, read_back
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
@@ -75,7 +75,8 @@ def train(
         seed: the same seed, data and code give the same weights on one machine.
         progress: is told each step in one line.
         begin: folder of a pretraining (`pretrain`) whose body classes of pictures and volumes begin with; for a recipe
-            of films that goes on from another, a folder with the model of that one, which is then not trained again.
+            of films that goes on from another, a folder with the model of that one, which, with its gate, is then not
+            trained again.
         others: MedNIST array for the gate; by default ``mednist/mednist_64.npz`` beside `data`, where it is.
 
     Returns:
@@ -133,7 +134,9 @@ def _trained(
     beside = others or data.parent / "mednist" / "mednist_64.npz"
     foreign = read_others(beside) if beside.is_file() else None
     gate_train, gate_test = _foreign(foreign, seed)
-    scope = fit_scope(chosen, gate_train, seed, steps=how.gate_steps, progress=tell)
+    scope = (
+        fit_scope(chosen, gate_train, seed, steps=how.gate_steps, progress=tell) if begin is None else gate_of(begin)
+    )
     model = _written(how, nets, scope, held, gate_test, out, seed, {
         "people": {"training": len(np.unique(chosen.groups)), "validation": len(np.unique(held.groups))},
         "pictures": {"training": len(chosen), "validation": len(held)},
@@ -184,8 +187,12 @@ def _told_of(how: Classifier2D, begin: Path | None) -> dict[str, str]:
         return {}
     if begin is None:
         return {"begins with": f"{how.begins.epochs} epochs without drawings, in the same run"}
-    digest = hashlib.sha256((begin / "model.onnx").read_bytes()).hexdigest()
-    return {"begins with": f"{how.begins.task}, read back from the file with SHA-256 {digest}"}
+    told = f"{how.begins.task}, read back with its gate from the file with SHA-256 {_digest_in(begin)}"
+    return {"begins with": told}
+
+
+def _digest_in(folder: Path | None) -> str:
+    return hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest() if folder is not None else ""
 
 
 def code_digest() -> str:
@@ -277,8 +284,8 @@ def _written(
         "recipe": json.dumps(to_plain(numbers), sort_keys=True),
     }
     model = Model(
-        name=how.task, version="1", digest=digest, examples=facts["examples"], code=code_digest(), card=card,
-        evidence=shown, inputs=inputs,
+        name=how.task, version="1", digest=digest, parent=_digest_in(facts["begun"]), examples=facts["examples"],
+        code=code_digest(), card=card, evidence=shown, inputs=inputs,
     )  # fmt: skip
     if shown["metrics"]["auc"]["value"] < 0.5:
         raise Refused(f"AUC {shown['metrics']['auc']['value']:.3f}", "the model is worse than a coin; labels swapped?")
