@@ -16,7 +16,7 @@ PARTS = {
     ),
     "Orders and other systems": ("peer", "order", "orders", "cancel", "commit"),
     "Give images to others": (
-        "deidentify", "export", "pseudonyms", "share", "links", "unshare", "fetch", "consent",
+        "deidentify", "export", "cohort", "pseudonyms", "share", "links", "unshare", "fetch", "consent",
     ),
     "Look after the archive": (
         "person", "project", "work", "verify", "scrub", "rebuild", "backup", "restore", "audit", "certificate", "sbom",
