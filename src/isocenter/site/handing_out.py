@@ -12,19 +12,20 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isocenter.dicom.confidentiality import options_named
 from isocenter.dicom.pseudonyms import Pseudonyms
-from isocenter.dicom.release import Release, Terms, release
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.consent import Use
 from isocenter.govern.policy import Person, must
 from isocenter.population.table import Member
 from isocenter.record import Kind, Patient
 from isocenter.site.cohorting import Cohorting
-from isocenter.site.defacing import faces
 from isocenter.site.sending import Sending
+
+if TYPE_CHECKING:
+    from isocenter.dicom.release import Release
 
 __all__ = ["HandingOut"]
 
@@ -78,6 +79,10 @@ class HandingOut(Sending):
         must(who, "export", id)
         if out.exists():
             raise Refused(f"folder '{out}'", "it is there, and old files beside new ones mislead", "name a new one")
+        # Both bring compilers: nobody waits for them but who hands out.
+        from isocenter.dicom.release import Release, Terms, release
+        from isocenter.site.defacing import faces
+
         terms = Terms(options_named(options), reviewed=frozenset(reviewed), blank=blank)
         made, kept = self.cohorts.going(id, use, who=who)
         key = Pseudonyms(self.secret("pseudonyms")).secret_within(f"cohort {id}")
