@@ -114,7 +114,7 @@ def test_no_planes_through_a_single_image_and_it_says_why(page: Any, studies: Ca
 
 
 def test_a_map_of_sensitivity_lies_over_its_film_and_says_what_it_is(page: Any, studies: Callable[[str], str]) -> None:
-    read(page, studies("Chest radiograph"))
+    lock(page, studies("Chest radiograph"))
     page.locator(".map-panel").wait_for()
     page.keyboard.press("Shift+M")
     page.locator(".corner.br").get_by_text("map: where the model was sensitive, not where disease is").wait_for()

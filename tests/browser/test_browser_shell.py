@@ -147,7 +147,7 @@ def test_an_empty_field_of_a_model_says_why(page: Any) -> None:
     page.keyboard.press("2")
     page.get_by_text("by class activation: passed all six checks; it is shown").wait_for()
     planted = page.get_by_role("row", name="On a planted lesion").inner_text().split("\t")
-    assert planted[1] == "no" and "on another's 0.14" in planted[2], "the verdict on its map, with its numbers"
+    assert planted[1] == "yes" and "on another's 0.23" in planted[2], "the verdict on its map, with its numbers"
     shot(page, "model-where")
 
 
