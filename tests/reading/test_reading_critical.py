@@ -10,7 +10,7 @@ import pytest
 
 from isocenter.errors import Refused, WrongState
 from isocenter.reading.critical import Communication, check, critical
-from isocenter.record import Finding, Origin, Outcome, Result, Urgency, Verdict, codes
+from isocenter.record import Code, Finding, Origin, Outcome, Result, Urgency, Verdict, codes
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BLEED = Finding(codes.LESION, 0.9, tracking="a", verdict=Verdict.KEPT)
@@ -37,6 +37,22 @@ def test_told_or_said_why_not_or_refused() -> None:
     check(latest(Verdict.STRUCK), [], untold="", now=NOON)
     with pytest.raises(WrongState, match="critical and told to nobody: Lesion"):
         check(latest(), [], untold="  ", now=NOON)
+
+
+def test_a_person_says_of_what_they_found_themselves_that_it_cannot_wait() -> None:
+    own = replace(
+        latest(Verdict.ADDED, Urgency.ROUTINE)[0][1].findings[0], what=Code("121071", "DCM", "Finding"), words="Air"
+    )
+    said = [("r", replace(latest()[0][1], findings=(own,), urgency=Urgency.ROUTINE))]
+    assert critical(said) == [] and critical(said, ["a"]) == [own]
+    check(said, [], untold="", now=NOON)
+    check(said, [TOLD], untold="", now=NOON, urgent=["a"])
+    with pytest.raises(WrongState, match="critical and told to nobody: Air"):
+        check(said, [], untold="", now=NOON, urgent=["a"])
+    with pytest.raises(Refused, match="urgent finding 'b'"):
+        check(said, [], untold="", now=NOON, urgent=["a", "b"])
+    with pytest.raises(Refused, match="urgent finding 'a'"):
+        check(latest(Verdict.STRUCK, Urgency.SOON), [], untold="", now=NOON, urgent=["a"])
 
 
 @pytest.mark.parametrize(

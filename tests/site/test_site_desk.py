@@ -179,6 +179,18 @@ def test_the_journal_alone_tells_who_followed_whom(site: Site) -> None:
     assert [(line.relation.value, line.machine) for line in lines] == [("adds", "2.25.1"), ("adds", "2.25.2")]
 
 
+def test_what_a_reader_found_alone_and_calls_urgent_stays_open_until_somebody_is_told(site: Site) -> None:
+    study, version = study_of(site), begun(site)
+    version = site.correct(
+        study, Correction(Verdict.ADDED, "2.25.7", words="Free air"), version=version, who=ITO
+    ).version
+    with pytest.raises(WrongState, match="told to nobody: Free air"):
+        site.sign(study, version=version, urgent=["2.25.7"], who=ITO)
+    site.sign(study, version=version, urgent=["2.25.7"], untold="nobody answers", who=ITO)
+    (row,) = site.calls.open(who=GRAY)["rows"]
+    assert [one["what"] for one in row["findings"]] == ["Free air"] and row["why"] == "nobody answers"
+
+
 def test_a_study_that_is_not_there_is_not_found_by_any_verb(site: Site) -> None:
     for verb in (site.reading, site.report, site.opinion, site.open):
         with pytest.raises(NotFound):

@@ -183,6 +183,9 @@ def sign(
     received: Annotated[str, typer.Option(help="When they received it, ISO; now when left out.")] = "",
     read_back: Annotated[bool, typer.Option("--read-back", help="They read it back.")] = False,
     untold: Annotated[str, typer.Option(help="Why nobody could be told of what is critical yet.")] = "",
+    urgent: Annotated[
+        list[str] | None, typer.Option(help="A finding (its tracking identity) that cannot wait; may be given again.")
+    ] = None,
     who: Who = "",
     folder: Where = None,
     as_json: Json = False,
@@ -196,15 +199,19 @@ def sign(
         reader = _reader(site, who)
         read = site.report(study, who=reader).results
         before = site.reading(study, who=reader)
-        heard = _communications(site, study, before, reader, told, method, received, read_back) if told else []
-        reading = site.sign(study, version=before.version, results=read, told=heard, untold=untold, who=reader)
+        now = urgent or []
+        heard = _communications(site, study, before, reader, told, method, received, read_back, now) if told else []
+        reading = site.sign(
+            study, version=before.version, results=read, told=heard, untold=untold, urgent=now, who=reader
+        )
     screen.answer({"reading": reading})
     screen.say(f"signed by {reading.by}, report {reading.reports[-1][:12]}")
 
 
 def _communications(
-    site: Any, study: str, before: Any, reader: Any, told: str, method: str, received: str, read_back: bool
-) -> list[Any]:
+    site: Any, study: str, before: Any, reader: Any, told: str, method: str, received: str, read_back: bool,
+    urgent: list[str],
+) -> list[Any]:  # fmt: skip
     """The six fields for each finding that is critical."""
     from datetime import datetime
 
@@ -219,7 +226,7 @@ def _communications(
     identified = min(before.locked or before.opened or now, when)
     return [
         Communication(f.tracking, identified, reader.name, told, when, method, read_back)
-        for f in critical(site.results(study, who=reader))
+        for f in critical(site.results(study, who=reader), urgent)
     ]
 
 

@@ -76,6 +76,7 @@ class Signing(Seen):
     results: Annotated[list[_Digest], Field(max_length=10_000)] | None = None
     told: Annotated[list[Told], Field(max_length=100)] = []
     untold: Annotated[str, Field(max_length=1000)] = ""
+    urgent: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=100)] = []
     shown: Screened | None = None
 
 
@@ -246,7 +247,7 @@ def sign(uid: Uid, seen: Signing, site: SiteHere, who: Annotated[Person, needs("
     return pages_json.reading(
         here.sign(
             uid, version=seen.version, results=seen.results, told=[one.record() for one in seen.told],
-            untold=seen.untold, shown=seen.shown.model_dump() if seen.shown else None, who=who,
+            untold=seen.untold, urgent=seen.urgent, shown=seen.shown.model_dump() if seen.shown else None, who=who,
         )
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ their own, and so that this list says at a glance what a browser can make the ho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -245,10 +245,12 @@ class PagesSite(Protocol):
         results: Sequence[str] | None = None,
         told: Sequence[Communication] = (),
         untold: str = "",
+        urgent: Collection[str] = (),
         shown: Mapping[str, int] | None = None,
         who: Person,
     ) -> Reading:
-        """Seal and sign the report; `results` are the ids that the reader saw, `told` who heard what is critical."""
+        """Seal and sign the report; `results` are the ids that the reader saw, `told` who heard what is critical,
+        `urgent` what the reader says cannot wait."""
 
     def report(self, study_uid: str, *, who: Person) -> Report:
         """The report as it is being worded, or the latest signed one."""

@@ -14,10 +14,12 @@ from datetime import datetime
 from isocenter.errors import Refused, WrongState
 from isocenter.record import Finding, Result, Urgency, Verdict
 
-__all__ = ["METHODS", "Communication", "check", "critical", "left", "whole"]
+__all__ = ["METHODS", "Communication", "check", "critical", "left", "named", "whole"]
 
 METHODS = ("in person", "telephone", "secure message", "video")
 """How a critical result may be told. What leaves no sign of having been received is none of them."""
+
+_IN_WORDS = "121071"  # DCM "Finding": what a reader has put in words only
 
 
 @dataclass(frozen=True)
@@ -43,47 +45,67 @@ class Communication:
     read_back: bool = False
 
 
-def critical(latest: Sequence[tuple[str, Result]]) -> list[Finding]:
-    """Findings that a person let stand and that may not wait: their analysis declares that they are for now."""
+def critical(latest: Sequence[tuple[str, Result]], urgent: Collection[str] = ()) -> list[Finding]:
+    """Findings that a person let stand and that may not wait: their analysis declares that they are for now, or the
+    person says so, of what they found themselves too.
+
+    Args:
+        urgent: tracking identities of what the person says cannot wait.
+    """
     stands = (Verdict.KEPT, Verdict.CHANGED)
-    return [f for _, r in latest if r.urgency is Urgency.NOW for f in r.findings if f.verdict in stands]
+    return [
+        f
+        for _, r in latest
+        for f in r.findings
+        if (r.urgency is Urgency.NOW and f.verdict in stands)
+        or (f.tracking in urgent and f.verdict in (*stands, Verdict.ADDED))
+    ]
 
 
 def check(
     latest: Sequence[tuple[str, Result]], told: Sequence[Communication], *, untold: str, now: datetime,
-    before: Collection[str] = (),
+    before: Collection[str] = (), urgent: Collection[str] = (),
 ) -> None:  # fmt: skip
     """Every critical finding was told, with all six fields, or it is said why it is not told yet.
 
     Args:
         untold: why somebody could not be told yet.
         before: findings of which an earlier version of the report says that they were told.
+        urgent: findings of which the signer says that they cannot wait.
 
     Raises:
         WrongState: a critical finding was told to nobody and no reason is given.
-        Refused: a field is empty, a time lies ahead or in the wrong order, or the method is none.
+        Refused: a field is empty, a time lies ahead or in the wrong order, the method is none, or what is said to be
+            urgent does not stand in this study.
     """
     known = {f.tracking for _, r in latest for f in r.findings}
+    if gone := sorted(set(urgent) - {f.tracking for f in critical(latest, urgent)}):
+        raise Refused(f"the urgent finding '{gone[0]}'", "it is none that stands in this study", "name one that does")
     for one in told:
         whole(one, now)
         if one.finding not in known:
             raise Refused(f"a communication of finding '{one.finding}'", "the study has none of that name")
-    open_ones = left(latest, told, before=before)
+    open_ones = left(latest, told, before=before, urgent=urgent)
     if open_ones and not untold.strip():
-        named = ", ".join(str(f.what) for f in open_ones)
         raise WrongState(
-            f"critical and told to nobody: {named}",
+            f"critical and told to nobody: {', '.join(named(f) for f in open_ones)}",
             "what cannot wait is told to a person, not only written down",
             "say who was told, when and how, or why nobody could be reached yet",
         )
 
 
 def left(
-    latest: Sequence[tuple[str, Result]], told: Sequence[Communication], *, before: Collection[str] = ()
-) -> list[Finding]:
+    latest: Sequence[tuple[str, Result]], told: Sequence[Communication], *, before: Collection[str] = (),
+    urgent: Collection[str] = (),
+) -> list[Finding]:  # fmt: skip
     """Critical findings of which nobody was told."""
     known = {one.finding for one in told} | set(before)
-    return [f for f in critical(latest) if f.tracking not in known]
+    return [f for f in critical(latest, urgent) if f.tracking not in known]
+
+
+def named(finding: Finding) -> str:
+    """What a critical finding is called where it is asked for: its words, where nothing but words says what it is."""
+    return finding.words if finding.what.code == _IN_WORDS and finding.words else str(finding.what)
 
 
 def whole(one: Communication, now: datetime) -> None:

@@ -7,7 +7,7 @@ study. What a person may see while they read is asked of `isocenter.site.disclos
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -282,6 +282,7 @@ class Desk(Reports, Answers):
         results: Sequence[str] | None = None,
         told: Sequence[Communication] = (),
         untold: str = "",
+        urgent: Collection[str] = (),
         shown: Mapping[str, int] | None = None,
         who: Person,
     ) -> session.Reading:
@@ -290,6 +291,7 @@ class Desk(Reports, Answers):
         Args:
             results: ids of the results that the reader saw; Conflict where another has come since.
             told, untold: who was told of critical findings, or why nobody was yet.
+            urgent: findings of which the signer says that they cannot wait, beside those of analyses that do.
             shown: how many images there are (`of`) and how many were on screen (`shown`), as the reader's page counted.
         """
         must(who, "sign", study_uid)
@@ -298,7 +300,7 @@ class Desk(Reports, Answers):
         session.sign(reading, latest, who.name, now, version=version, report="to be sealed", seen=results)
         draft = self._drafted(reading, who)
         before = [one.finding for one in draft.told]
-        critical.check(latest, told, untold=untold, now=now, before=before)
+        critical.check(latest, told, untold=untold, now=now, before=before, urgent=urgent)
         first = self._first(study_uid, who)
         changes = comparison.changes(first[1], latest) if first else ()
         sealed = reports.seal(
@@ -314,7 +316,8 @@ class Desk(Reports, Answers):
             "calls": self._calls(latest, first[1] if first else None),
             "changes": len(changes), "told": [to_plain(one) for one in told], "untold": untold.strip(),
             "critical": [
-                {"finding": f.tracking, "what": str(f.what)} for f in critical.left(latest, told, before=before)
+                {"finding": f.tracking, "what": critical.named(f)}
+                for f in critical.left(latest, told, before=before, urgent=urgent)
             ],
             "shown": dict(shown or {}),
         }  # fmt: skip

@@ -29,6 +29,8 @@ const ORDER = ["differs", "adds", "agrees", "", "yours"];
 export interface Signing {
   told?: { finding: string; identified: string; communicator: string; recipient: string; received: string; method: string; read_back: boolean }[];
   untold?: string;
+  /** What the reader says cannot wait, beside what analyses say so of. */
+  urgent?: string[];
   shown: { of: number; shown: number };
 }
 

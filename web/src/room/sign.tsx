@@ -7,6 +7,7 @@ import { me } from "../me";
 import { count, person } from "../words";
 import { titleOf } from "./naming";
 import type { Desk } from "./desk";
+import type { Found } from "./session";
 
 /** The last look before a name goes under it: what is undecided, what was not looked for, which images were never on screen, who was told of what cannot wait. */
 export function SignDialog({ desk }: { desk: Desk }) {
@@ -25,7 +26,10 @@ function Signing({ desk }: { desk: Desk }) {
   const shown = Math.min(images, desk.evidence.pictures.value.size);
   const later = found.filter((one) => ["kept", "changed"].includes(one.finding.verdict) && one.compared?.relation === "adds").length;
   const struck = found.filter((one) => one.finding.verdict === "struck").length;
-  const critical = found.filter((one) => one.result.urgency === "now" && ["kept", "changed"].includes(one.finding.verdict));
+  const [urgent, setUrgent] = useState<string[]>([]);
+  const declared = found.filter((one) => one.result.urgency === "now" && ["kept", "changed"].includes(one.finding.verdict));
+  const others = found.filter((one) => !declared.includes(one) && ["kept", "changed", "added"].includes(one.finding.verdict));
+  const critical = [...declared, ...others.filter((one) => urgent.includes(one.finding.tracking))];
   const [call, setCall] = useState<Call>(() => firstCall(session.reading.value?.opinion?.locked ?? session.reading.value?.opened));
   const [untold, setUntold] = useState("");
   const told = !critical.length || !!untold.trim() || isWhole(call);
@@ -35,7 +39,7 @@ function Signing({ desk }: { desk: Desk }) {
     if (!ready) return;
     close();
     const by = critical.length && !untold.trim() ? toldOf(call, critical.map((one) => one.finding.tracking)) : [];
-    session.sign({ told: by, untold: critical.length ? untold.trim() : "", shown: { of: images, shown } });
+    session.sign({ told: by, untold: critical.length ? untold.trim() : "", urgent, shown: { of: images, shown } });
   };
   return (
     <Dialog title={`${amends ? "Sign amendment" : "Sign"}: ${person(study.patient.name)} · ${study.patient.id}${study.accession ? ` · ${study.accession}` : ""}`} close={close}>
@@ -47,6 +51,7 @@ function Signing({ desk }: { desk: Desk }) {
           <div><dt>Images not shown</dt><dd>{images - shown} of {images}</dd></div>
           {session.comparison.value && <div><dt>Changed after AI</dt><dd>{later ? `${count(later, "finding")} that you had not said` : "nothing"}{struck > 0 && ` · ${struck} struck`}</dd></div>}
         </dl>
+        {others.length > 0 && <Urgent others={others} urgent={urgent} change={setUrgent} />}
         {critical.length > 0 && <Critical names={critical.map((one) => titleOf(one.finding))} call={call} change={setCall} untold={untold} because={setUntold} />}
         <p class="muted">Signing seals the report with your name, the time and a digest. {amends ? "The version before stays, and both name each other." : "An amendment later is a new version; this one stays."}</p>
         <div class="acts">
@@ -73,5 +78,19 @@ export function ConflictDialog({ desk }: { desk: Desk }) {
         <button type="button" onClick={() => (close(), conflict.again())}>Send mine on top</button>
       </div>
     </Dialog>
+  );
+}
+
+/** What the reader says cannot wait, of what no analysis says so: a person is told of it then, or it stays open. */
+function Urgent({ others, urgent, change }: { others: Found[]; urgent: string[]; change: (urgent: string[]) => void }) {
+  return (
+    <details class="urgent">
+      <summary>Is there anything that cannot wait?{urgent.length > 0 && ` ${count(urgent.length, "finding")}`}</summary>
+      {others.map(({ finding }) => (
+        <label class="tick" key={finding.tracking}>
+          <input type="checkbox" checked={urgent.includes(finding.tracking)} onChange={(event) => change(event.currentTarget.checked ? [...urgent, finding.tracking] : urgent.filter((one) => one !== finding.tracking))} /> {titleOf(finding)}
+        </label>
+      ))}
+    </details>
   );
 }
