@@ -49,7 +49,11 @@ def test_a_doubt_names_the_characters(reader: Browser) -> None:
     id = next(s["id"] for s in before["sentences"] if s["findings"])
     text = "Lesion of 9 mm in the right lung."
     told = reader.put(f"/api/readings/{CT}/sentences/{id}", {"version": before["version"], "text": text}).json()
-    assert [text[d["start"] : d["end"]] for d in told["disagreements"]] == ["9 mm", "right"]
+    marked = {s["id"]: [] for s in told["sentences"] if s["text"] == text}
+    for d in told["disagreements"]:
+        marked[d["sentence"]].append(text[d["start"] : d["end"]])
+    assert len(marked) == 2, "the impression says it in the same words, and is marked too"
+    assert all(words == ["9 mm", "right"] for words in marked.values())
 
 
 def test_another_template_is_chosen_and_a_heading_of_it_written_to(reader: Browser) -> None:

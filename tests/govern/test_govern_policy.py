@@ -38,6 +38,7 @@ ALLOWED = {
     "commit": "admin service",
     "workitems": "admin reader service",
     "workitem": "admin service",
+    "workitem_end": "admin",
     "signed": "admin reader service",
     "assign": "admin reader",
     "site": "admin",

@@ -89,7 +89,8 @@ def _cardiac_cine() -> Iterator[Example]:
     truth = made.truth
     exact = {str(codes.LV_EDV): (truth["edv_ml"], 1.5), str(codes.LV_ESV): (truth["esv_ml"], 1.5)}
     yield {"cine": stack, "drawn": outlines}, {"answer": "found", "findings": 3, "measurements": exact}
-    near = {str(codes.LV_EDV): (truth["edv_ml"], 12.0), str(codes.LV_ESV): (truth["esv_ml"], 10.0)}
+    # The truth is the border of the compact wall; the network draws as experts do, 0.46 mm outside of it.
+    near = {str(codes.LV_EDV): (truth["edv_ml"] + 6.0, 12.0), str(codes.LV_ESV): (truth["esv_ml"] + 4.0, 10.0)}
     yield {"cine": stack, "drawn": None}, {"answer": "found", "findings": 3, "measurements": near}
     few = stack.cropped((2, 0, 0), (7, 96, 96))
     yield {"cine": few, "drawn": None}, {"answer": "declined", "words": "5 slices"}
