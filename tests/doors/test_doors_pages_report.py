@@ -49,7 +49,7 @@ def test_a_doubt_names_the_characters(reader: Browser) -> None:
     id = next(s["id"] for s in before["sentences"] if s["findings"])
     text = "Lesion of 9 mm in the right lung."
     told = reader.put(f"/api/readings/{CT}/sentences/{id}", {"version": before["version"], "text": text}).json()
-    marked = {s["id"]: [] for s in told["sentences"] if s["text"] == text}
+    marked: dict[str, list[str]] = {s["id"]: [] for s in told["sentences"] if s["text"] == text}
     for d in told["disagreements"]:
         marked[d["sentence"]].append(text[d["start"] : d["end"]])
     assert len(marked) == 2, "the impression says it in the same words, and is marked too"
