@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -544,11 +544,12 @@ class House:
         results: Sequence[str] | None = None,
         told: Sequence[Any] = (),
         untold: str = "",
+        urgent: Collection[str] = (),
         shown: Mapping[str, int] | None = None,
         who: Person,
     ) -> Reading:
         must(who, "sign", study_uid)
-        self.signings.append({"told": told, "untold": untold, "shown": shown})
+        self.signings.append({"told": told, "untold": untold, "urgent": list(urgent), "shown": shown})
         with self.lock_:
             latest = self._latest(study_uid)
             session.sign(
