@@ -82,7 +82,9 @@ def test_the_caret_goes_to_the_findings_then_where_one_wrote_and_escape_puts_the
     until(lambda: at() == "Findings")
     page.get_by_label("Add a sentence to Impression").focus()
     page.keyboard.press("Escape")
-    assert at() == "" and "/study/" in page.evaluate("location.pathname"), "the first Escape leaves the field, not the study"
+    assert at() == "" and "/study/" in page.evaluate("location.pathname"), (
+        "the first Escape leaves the field, not the study"
+    )
     page.keyboard.press("r")
     until(lambda: at() == "Impression")
     page.keyboard.press("Escape")
