@@ -49,4 +49,7 @@ def test_from_a_bad_image_to_its_end_and_a_patient_registered_twice(tmp_path: Pa
     assert merged["studies"] == [mr["StudyInstanceUID"]]
     for change in (merged, moved):
         asked("undo", str(change["number"]), "--reason", "all wrong", *at)
-    assert all(row["undone"] for row in asked("identities", *at)["changes"])
+    changes = asked("identities", *at)
+    assert all(row["undone"] for row in changes["changes"])
+    second = asked("identities", "--limit", "1", "--offset", "1", *at)
+    assert second["changes"] == changes["changes"][1:2] and second["total"] == len(changes["changes"])

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from isocenter.cli import Json, Where, app, house
+from isocenter.cli import Json, Limit, Offset, Where, app, house
 from isocenter.cli.persons import Account, Asking, signed_in
 
 __all__: list[str] = []
@@ -61,7 +61,11 @@ def take_back(
 
 @app.command()
 def rejections(
-    study: Annotated[str, typer.Argument(help="Study Instance UID.")], folder: Where = None, as_json: Json = False
+    study: Annotated[str, typer.Argument(help="Study Instance UID.")],
+    limit: Limit = 50,
+    offset: Offset = 0,
+    folder: Where = None,
+    as_json: Json = False,
 ) -> None:
     """What was rejected of a study, by whom, why, and what became of it."""
     from isocenter.cli.screen import Screen
@@ -69,10 +73,11 @@ def rejections(
 
     screen = Screen(as_json)
     with house(folder) as held:
-        rows = held.site.rejecting.rejections(study, who=HOUSE)
-    screen.answer({"rejections": rows})
+        many = held.site.rejecting.rejections(study, who=HOUSE)
+    rows = many[offset : offset + limit]
+    screen.answer({"rejections": rows, "total": len(many), "offset": offset})
     screen.table(
-        "", ("number", "state", "objects", "why", "reason", "by", "time"),
+        f"{len(rows)} of {len(many)} rejections", ("number", "state", "objects", "why", "reason", "by", "time"),
         [(r["number"], r["state"], len(r["instances"]), r["meaning"], r["reason"], r["by"], r["time"]) for r in rows],
     )  # fmt: skip
 
@@ -157,17 +162,19 @@ def undo(
 
 
 @app.command()
-def identities(folder: Where = None, as_json: Json = False) -> None:
+def identities(limit: Limit = 50, offset: Offset = 0, folder: Where = None, as_json: Json = False) -> None:
     """Patients that were merged and studies that were moved."""
     from isocenter.cli.screen import Screen
     from isocenter.site.verbs import HOUSE
 
     screen = Screen(as_json)
     with house(folder) as held:
-        rows = held.site.identities.changes(who=HOUSE)
-    screen.answer({"changes": rows})
+        many = held.site.identities.changes(who=HOUSE)
+    rows = many[offset : offset + limit]
+    screen.answer({"changes": rows, "total": len(many), "offset": offset})
     screen.table(
-        "", ("number", "what", "studies", "into", "reason", "by", "time", "undone"),
+        f"{len(rows)} of {len(many)} merges and moves",
+        ("number", "what", "studies", "into", "reason", "by", "time", "undone"),
         [(r["number"], r["what"], len(r["studies"]), r["into"]["id"], r["reason"], r["by"], r["time"],
           r["undone"] or "") for r in rows],
     )  # fmt: skip

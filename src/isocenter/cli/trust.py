@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from isocenter.cli import Json, Where, app, house
+from isocenter.cli import Json, Limit, Offset, Where, app, house
 from isocenter.cli.persons import hidden, sure
 
 __all__: list[str] = []
@@ -200,6 +200,8 @@ def unshare(
 @app.command()
 def links(
     study: Annotated[str, typer.Option(help="Study Instance UID; all without it.")] = "",
+    limit: Limit = 50,
+    offset: Offset = 0,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -209,10 +211,11 @@ def links(
 
     screen = Screen(as_json)
     with house(folder) as held:
-        rows = held.site.sharing.shares(who=HOUSE, study_uid=study)
-    screen.answer({"links": rows})
+        many = held.site.sharing.shares(who=HOUSE, study_uid=study)
+    rows = many[offset : offset + limit]
+    screen.answer({"links": rows, "total": len(many), "offset": offset})
     screen.table(
-        "", ("link", "study", "by", "to", "until", "used", "opens"),
+        f"{len(rows)} of {len(many)} links", ("link", "study", "by", "to", "until", "used", "opens"),
         [(r["id"], r["study"], r["by"], r["to"], r["until"], r["used"], "yes" if r["lives"] else "no") for r in rows],
     )  # fmt: skip
 
