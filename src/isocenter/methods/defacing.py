@@ -32,12 +32,8 @@ _FINE_MM = 2.0
 # In millimetres of the average head (x to the left, y to the back, z to the crown): below the line from the brows to
 # the floor of the skull, before the plane through the cheekbones, above the larynx.
 _BROW_YZ, _SLOPE, _BACK_Y, _THROAT_Z = (-110.0, -12.0), 0.62, -46.0, -170.0
-_SKIN_Z, _SKIN_Y, _SKIN_X, _BELOW_MM = (
-    -150.0,
-    -62.0,
-    70.0,
-    4.0,
-)  # where skin is a face's: below the brows, before the ears
+# Where skin is a face's: below the brows, before the ears.
+_SKIN_Z, _SKIN_Y, _SKIN_X, _BELOW_MM = -150.0, -62.0, 70.0, 4.0
 _NOSE = (0.0, -122.0, -62.0)
 _MARGIN_MM, _CORE_MM, _REACH_MM, _NECK_MM = 6.0, 8.0, 10.0, 4.0
 _BRAIN, _OTHERWISE = 0.8, 0.98
