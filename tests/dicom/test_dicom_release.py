@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import made
 import numpy as np
 import pytest
 
+from isocenter.dicom.confidentiality import options_named
 from isocenter.dicom.header import read_header, scan
 from isocenter.dicom.release import Terms, held_names, release
 from isocenter.dicom.scan import places
+from isocenter.dicom.visual_features import Cover
 from isocenter.errors import Refused, Unavailable
 
 
@@ -66,6 +69,28 @@ def test_several_processes_give_the_same_files(tmp_path: Path) -> None:
     one, two = ({str(f.relative_to(tmp_path / n)): f.read_bytes() for f in (tmp_path / n).rglob("*.dcm")}
                 for n in ("one", "two"))  # fmt: skip
     assert len(one) == 36 and one == two
+
+
+def test_heads_of_several_studies_that_come_mixed_wait_each_for_its_own_face(tmp_path: Path) -> None:
+    uids: dict[str, list[str]] = {"1.2.1": [], "1.2.2": []}
+    given = []
+    for n in range(1, 9):
+        study = f"1.2.{1 + n % 2}"
+        ds = made.dataset(n, series=f"{study}.4", study=study, BodyPartExamined="HEAD")
+        uids[study].append(str(ds.SOPInstanceUID))
+        given.append((f"in.zip!/{n}", made.written(ds)))
+    asked: dict[str, list[str]] = {}
+
+    def faces(images: Sequence[bytes | Path]) -> Mapping[str, Cover]:
+        records = [read_header(one.read_bytes()) for one in images if isinstance(one, Path)]
+        (study,) = {r.uid for r in records}
+        asked[study] = [r.series[0].instances[0].sop_uid for r in records]
+        return {}
+
+    terms = Terms(options_named(["research"]))
+    found = release(given, tmp_path / "out", secret=b"s" * 32, terms=terms, faces=faces)
+    assert asked == uids
+    assert sorted(name for name, _, _ in found.held_back) == sorted(name for name, _ in given)
 
 
 def test_a_full_disk_ends_the_release_and_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -202,10 +203,11 @@ def release(
     # The folder may lie among the originals; what is written into it meanwhile is none of them.
     given = ((n, one) for n, one in files if not (isinstance(one, Path) and one.absolute().is_relative_to(place)))
     heads: dict[tuple[str, str], list[tuple[str, Given]]] = defaultdict(list)
+    numbers = count()
     with tempfile.TemporaryDirectory(prefix="isocenter-heads-") as spill:
         for name, one, answer in _each(given, partial(_some, secret, terms, out, None), workers):
             if isinstance(answer, Waiting):
-                heads[answer.group].append((name, _laid_down(one, Path(spill), len(heads[answer.group]), len(heads))))
+                heads[answer.group].append((name, _laid_down(one, Path(spill) / str(next(numbers)))))
                 continue
             result.take(name, answer)
             told(name, result.written, result.written + len(result.held_back))
@@ -222,10 +224,9 @@ def release(
     return result
 
 
-def _laid_down(one: Given, spill: Path, *number: int) -> Given:
+def _laid_down(one: Given, place: Path) -> Given:
     """What has no place of its own gets one while it waits."""
     if isinstance(one, bytes):
-        place = spill / "-".join(map(str, number))
         place.write_bytes(one)
         return place
     return one
