@@ -35,6 +35,20 @@ Where = Annotated[
 ]
 Limit = Annotated[int, typer.Option(min=1, help="Rows of a page.")]
 Offset = Annotated[int, typer.Option(min=0, help="Rows to leave out before.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--option", help="Option of PS3.15 E.1-1, as `deidentify` takes them. Again for several."),
+]
+Reviewed = Annotated[
+    list[str] | None, typer.Option(help="SOP Instance UID whose pixels you have looked at; '*' for all.")
+]
+Blank = Annotated[
+    bool, typer.Option("--blank", help="Blank the lines of writing that are found and let the image go unseen.")
+]
+For = Annotated[str, typer.Option(help="What for: research, training, federation or sharing.")]
+Said = Annotated[
+    list[str] | None, typer.Option(help="What the terms of use want to know: ethics=EC-12, country=DE, non_profit.")
+]
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from isocenter.cli import Json, Limit, Offset, Where, app, house, settings
+from isocenter.cli import For, Json, Limit, Offset, Options, Reviewed, Said, Where, app, house, settings
 from isocenter.cli.persons import hidden
 
 __all__ = ["ledger"]
@@ -196,16 +196,10 @@ def send(
 def export(
     study: Annotated[str, typer.Argument(help="Study Instance UID.")],
     out: Annotated[Path, typer.Argument(help="Folder that takes the files; it must be empty or new.")],
-    option: Annotated[
-        list[str] | None, typer.Option(help="Option of PS3.15 E.1-1, as `deidentify` takes them. Again for several.")
-    ] = None,
-    reviewed: Annotated[
-        list[str] | None, typer.Option(help="SOP Instance UID whose pixels you have looked at; '*' for all.")
-    ] = None,
-    purpose: Annotated[str, typer.Option(help="What for: research, training, federation or sharing.")] = "research",
-    say: Annotated[
-        list[str] | None, typer.Option(help="What the terms of use want to know: ethics=EC-12, country=DE, non_profit.")
-    ] = None,
+    option: Options = None,
+    reviewed: Reviewed = None,
+    purpose: For = "research",
+    say: Said = None,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from isocenter.cli import Json, Where, app, house
+from isocenter.cli import Blank, For, Json, Options, Reviewed, Said, Where, app, house
 
 __all__: list[str] = []
 
@@ -17,19 +17,11 @@ def cohort(
     name: Annotated[str, typer.Argument(help="Name or digest of a frozen cohort; with --ask, the name of a new one.")],
     out: Annotated[Path, typer.Argument(help="Folder that is made: dicom, studies.parquet, studies.csv, report.json.")],
     ask: Annotated[str, typer.Option(help="Freeze who meets this question now, as 'modality:CT age:40..60'.")] = "",
-    purpose: Annotated[str, typer.Option(help="What for: research, training, federation or sharing.")] = "research",
-    say: Annotated[
-        list[str] | None, typer.Option(help="What the terms of use want to know: ethics=EC-12, country=DE, non_profit.")
-    ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="Option of PS3.15 E.1-1, as `deidentify` takes them. Again for several.")
-    ] = None,
-    reviewed: Annotated[
-        list[str] | None, typer.Option(help="SOP Instance UID whose pixels you have looked at; '*' for all.")
-    ] = None,
-    blank: Annotated[
-        bool, typer.Option("--blank", help="Blank the lines of writing that are found and let the image go unseen.")
-    ] = False,
+    purpose: For = "research",
+    say: Said = None,
+    option: Options = None,
+    reviewed: Reviewed = None,
+    blank: Blank = False,
     smallest_group: Annotated[
         int, typer.Option(help="Fewest patients that share sex, age, body part and kind of image.")
     ] = 5,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from isocenter.cli import Json, Limit, Offset, Where, app, house
+from isocenter.cli import Blank, Json, Limit, Offset, Reviewed, Where, app, house
 from isocenter.cli.persons import hidden, sure
 
 __all__: list[str] = []
@@ -27,12 +27,8 @@ def deidentify(
         ),
     ] = None,
     keep: Annotated[list[str] | None, typer.Option(help="Keyword of an attribute that is kept all the same.")] = None,
-    reviewed: Annotated[
-        list[str] | None, typer.Option(help="SOP Instance UID whose pixels you have looked at; '*' for all.")
-    ] = None,
-    blank: Annotated[
-        bool, typer.Option("--blank", help="Blank the lines of writing that are found and let the image go unseen.")
-    ] = False,
+    reviewed: Reviewed = None,
+    blank: Blank = False,
     deface: Annotated[
         bool | None,
         typer.Option(
