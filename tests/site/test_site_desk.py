@@ -189,6 +189,12 @@ def test_what_a_reader_found_alone_and_calls_urgent_stays_open_until_somebody_is
     site.sign(study, version=version, urgent=["2.25.7"], untold="nobody answers", who=ITO)
     (row,) = site.calls.open(who=GRAY)["rows"]
     assert [one["what"] for one in row["findings"]] == ["Free air"] and row["why"] == "nobody answers"
+    version = site.open(study, who=ITO).version
+    with pytest.raises(WrongState, match="told to nobody: Free air"):
+        site.sign(study, version=version, who=ITO)  # an amendment does not let it drop
+    told = Communication("2.25.7", site.clock(), "ito", "Dr Lee, ward 3", site.clock(), "telephone")
+    site.sign(study, version=version, told=[told], who=ITO)
+    assert site.calls.open(who=GRAY)["rows"] == []
 
 
 def test_a_study_that_is_not_there_is_not_found_by_any_verb(site: Site) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
-from isocenter.reading import comparison, critical, disclosure, opinion, session, undoing
+from isocenter.reading import comparison, critical, disclosure, escalation, opinion, session, undoing
 from isocenter.reading import report as reports
 from isocenter.reading import worklist as lists
 from isocenter.reading.confirmed import Confirmed, Experience
@@ -300,6 +300,7 @@ class Desk(Reports, Answers):
         session.sign(reading, latest, who.name, now, version=version, report="to be sealed", seen=results)
         draft = self._drafted(reading, who)
         before = [one.finding for one in draft.told]
+        urgent = {*urgent, *self._still_urgent(study_uid, latest)}
         critical.check(latest, told, untold=untold, now=now, before=before, urgent=urgent)
         first = self._first(study_uid, who)
         changes = comparison.changes(first[1], latest) if first else ()
@@ -323,6 +324,12 @@ class Desk(Reports, Answers):
         }  # fmt: skip
         signed = session.sign(reading, latest, who.name, now, version=version, report=held, details=details)
         return self._happened(reading, signed, who)
+
+    def _still_urgent(self, study_uid: str, latest: Sequence[tuple[str, Result]]) -> list[str]:
+        """What an earlier version of the report left open and still stands: an amendment does not close it unsaid."""
+        history = self.journal.each(subject=study_uid, kinds=escalation.KINDS)
+        left = escalation.follow({}, history).get(study_uid)
+        return [f.tracking for f in critical.critical(latest, left.findings)] if left else []
 
     def _first(self, study_uid: str, who: Person) -> tuple[str, Opinion] | None:
         for sealed in self.journal.since(subject=study_uid, who=who.name, kinds=(Kind.OPINION_LOCKED,), limit=1):
