@@ -269,7 +269,7 @@ def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str],
 
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Amend").press("Enter")
-    until(lambda: reading(page, study)["state"] == "amending")
+    page.get_by_text("You amend").wait_for()  # the page knows it, not the server alone
     page.keyboard.press("Control+Enter")
     page.get_by_role("dialog", name="Sign amendment").wait_for()
     page.keyboard.press("Control+Enter")
