@@ -252,7 +252,7 @@ def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str],
     dialog.get_by_text("Is there anything that cannot wait?").press("Enter")
     dialog.get_by_label("Air beside the brain").press("Space")
     dialog.get_by_role("group", name="Critical: Air beside the brain").wait_for()
-    dialog.get_by_label("Told whom").fill("Dr Lee, ward 3")
+    dialog.get_by_label("Or: nobody could be told yet, because").fill("nobody answers on ward 3")
     shot(page, "sign")
     page.keyboard.press("Control+Enter")
     page.get_by_role("heading", name="Signed by").wait_for()
@@ -264,18 +264,21 @@ def test_write_sign_and_read_what_was_signed(page: Any, studies: Callable[[str],
     page.get_by_role("link", name="As it prints").first.click()
     page.get_by_text("FINAL, signed").wait_for()
     page.get_by_text("No acute finding on this sample.").wait_for()
-    page.get_by_text("to Dr Lee, ward 3").first.wait_for()
+    page.get_by_text("not told yet when this was signed: nobody answers on ward 3").wait_for()
     shot(page, "report")
 
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Amend").press("Enter")
     page.get_by_text("You amend").wait_for()  # the page knows it, not the server alone
     page.keyboard.press("Control+Enter")
-    page.get_by_role("dialog", name="Sign amendment").wait_for()
+    amended = page.get_by_role("dialog", name="Sign amendment")
+    amended.get_by_role("group", name="Critical: Air beside the brain").wait_for()
+    amended.get_by_label("Told whom").fill("Dr Lee, ward 3")
     page.keyboard.press("Control+Enter")
     until(lambda: reading(page, study)["state"] == "signed")
     page.goto(f"/report/{study}")
     page.get_by_text("AMENDED, version 2, signed").wait_for()
+    page.get_by_text("to Dr Lee, ward 3").first.wait_for()
 
 
 def test_a_newer_version_is_shown_beside_ones_own(page: Any, context: Any, studies: Callable[[str], str]) -> None:

@@ -1,5 +1,7 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { ask } from "../api/door";
 import { type Call, Critical, firstCall, isWhole, told as toldOf } from "../critical/fields";
+import type { OpenCriticals } from "../critical/open";
 import { Dialog } from "../kit/dialog";
 import { keyOf } from "../keys/keyboard";
 import { Key } from "../kit/marks";
@@ -35,11 +37,15 @@ function Signing({ desk }: { desk: Desk }) {
   const told = !critical.length || !!untold.trim() || isWhole(call);
   const ready = !undecided && told;
   const amends = session.reading.value?.state === "amending";
+  useEffect(() => {
+    // What an earlier version left open is asked for again; without an answer the server still refuses to let it drop.
+    if (amends) ask<OpenCriticals>(`/api/critical?study=${session.uid}`).then((open) => setUrgent(open.rows.flatMap((row) => row.findings.map((one) => one.finding))), () => undefined);
+  }, [amends]);
   const sign = () => {
     if (!ready) return;
     close();
     const by = critical.length && !untold.trim() ? toldOf(call, critical.map((one) => one.finding.tracking)) : [];
-    session.sign({ told: by, untold: critical.length ? untold.trim() : "", urgent, shown: { of: images, shown } });
+    session.sign({ told: by, untold: critical.length ? untold.trim() : "", urgent: critical.map((one) => one.finding.tracking), shown: { of: images, shown } });
   };
   return (
     <Dialog title={`${amends ? "Sign amendment" : "Sign"}: ${person(study.patient.name)} · ${study.patient.id}${study.accession ? ` · ${study.accession}` : ""}`} close={close}>
