@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from pydicom.pixels import get_decoder
 
+from isocenter.dicom import decoding
 from isocenter.dicom.conformance import transfer_syntaxes
 from isocenter.dicom.pixels import frames, raw_frame, rendered
 from isocenter.dicom.whole import check_whole
@@ -68,6 +70,12 @@ def test_every_syntax_of_the_samples_stands_in_the_table() -> None:
 def test_twelve_bit_extended_jpeg_is_decoded_by_simpleitk() -> None:
     array = frames((made.SAMPLES / "JPGExtended.dcm").read_bytes())
     assert array.shape == (1, 1024, 256) and array.dtype == np.uint16 and array.max() == 264
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it takes a file in the temporary folder")
+def test_what_is_decoded_by_a_reader_of_files_reaches_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    assert decoding._last((made.SAMPLES / "JPGExtended.dcm").read_bytes()).max() == 264
 
 
 @pytest.mark.parametrize("syntax", [made.EXPLICIT, made.IMPLICIT, made.BIG, made.DEFLATED, made.RLE, made.J2K])

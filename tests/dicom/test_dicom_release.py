@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import made
 import numpy as np
 import pytest
 
+from isocenter.dicom.aside import Lying
 from isocenter.dicom.confidentiality import options_named
 from isocenter.dicom.header import read_header, scan
 from isocenter.dicom.release import Terms, held_names, release
@@ -81,8 +83,8 @@ def test_heads_of_several_studies_that_come_mixed_wait_each_for_its_own_face(tmp
         given.append((f"in.zip!/{n}", made.written(ds)))
     asked: dict[str, list[str]] = {}
 
-    def faces(images: Sequence[bytes | Path]) -> Mapping[str, Cover]:
-        records = [read_header(one.read_bytes()) for one in images if isinstance(one, Path)]
+    def faces(images: Sequence[bytes | Lying]) -> Mapping[str, Cover]:
+        records = [read_header(one.read_bytes()) for one in images if not isinstance(one, bytes)]
         (study,) = {r.uid for r in records}
         asked[study] = [r.series[0].instances[0].sop_uid for r in records]
         return {}
@@ -91,6 +93,32 @@ def test_heads_of_several_studies_that_come_mixed_wait_each_for_its_own_face(tmp
     found = release(given, tmp_path / "out", secret=b"s" * 32, terms=terms, faces=faces)
     assert asked == uids
     assert sorted(name for name, _, _ in found.held_back) == sorted(name for name, _ in given)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are looked at through Linux")
+def test_no_head_lies_readable_on_the_disk_while_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    given, pixels = [], np.random.default_rng(5).integers(0, 1000, (64, 64)).astype(np.uint16)
+    for n in range(1, 5):
+        ds = made.dataset(n, series="1.2.1.4", study="1.2.1", BodyPartExamined="HEAD", pixels=pixels)
+        ds.PatientName = "Quaxelberg^Anna"
+        given.append((f"in.zip!/{n}", made.written(ds)))
+    seen = []
+
+    def faces(images: Sequence[bytes | Lying]) -> Mapping[str, Cover]:
+        # All that this process has open or that lies in the temporary folder, as a thief of the disk has it.
+        open_here = [p for p in Path("/proc/self/fd").iterdir() if str(tmp_path) in os.path.realpath(p)]
+        named = [p for p in tmp_path.rglob("*") if p.is_file()]
+        seen.extend(p.read_bytes() for p in [*open_here, *named])
+        assert [one.read_bytes() for one in images if not isinstance(one, bytes)] == [data for _, data in given]
+        return {}
+
+    terms = Terms(options_named(["research"]))
+    release(given, tmp_path / "out", secret=b"s" * 32, terms=terms, faces=faces)
+    assert sum(map(len, seen)) > sum(len(data) for _, data in given)  # the place was found
+    assert not any(word in lying for lying in seen for word in (b"Quaxelberg", b"DICM", pixels.tobytes()[:64]))
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_a_full_disk_ends_the_release_and_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

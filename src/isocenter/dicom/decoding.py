@@ -307,20 +307,15 @@ def opened(data: bytes, numbers: Sequence[int]) -> npt.NDArray[Any]:
 
 def _last(data: bytes) -> npt.NDArray[Any]:
     """SimpleITK reads files only, and takes slope and intercept into account; both are undone."""
-    import tempfile
-    from pathlib import Path
-
     import SimpleITK as sitk
 
     from isocenter.dicom.elements import parse
 
     file = parse(data, until_pixels=True)
-    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
-        path = Path(folder) / "one.dcm"
-        path.write_bytes(data)
+    with _as_a_file(data) as name:
         reader = sitk.ImageFileReader()
         reader.SetImageIO("GDCMImageIO")
-        reader.SetFileName(str(path))
+        reader.SetFileName(name)
         array = sitk.GetArrayFromImage(reader.Execute())
     slope, intercept = (file.decimals(0x00281053) or (1.0,))[0], (file.decimals(0x00281052) or (0.0,))[0]
     if (slope, intercept) != (1.0, 0.0):
@@ -330,6 +325,24 @@ def _last(data: bytes) -> npt.NDArray[Any]:
     letter = "i" if file.integer(0x00280103) else "u"
     stored: npt.NDArray[Any] = array.reshape(shape if array.size == np.prod(shape) else (*shape, -1))
     return stored.astype(f"{letter}{max(file.integer(0x00280100, 16) // 8, 1)}")
+
+
+@contextmanager
+def _as_a_file(data: bytes) -> Iterator[str]:
+    """The name of a file that holds the bytes: in memory on Linux, since images of a sealed project reach no disk."""
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("one.dcm"), "wb") as held:
+            held.write(data)
+            held.flush()
+            yield f"/proc/self/fd/{held.fileno()}"
+        return
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory(prefix="isocenter-") as folder:
+        path = Path(folder) / "one.dcm"
+        path.write_bytes(data)
+        yield str(path)
 
 
 def _main() -> None:

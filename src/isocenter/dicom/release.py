@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from isocenter.dicom.aside import Aside, Lying
 from isocenter.dicom.confidentiality import EDITION, RESEARCH, Option
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
@@ -30,7 +29,7 @@ from isocenter.errors import IsocenterError, Refused, Unavailable
 
 __all__ = ["Faces", "Release", "Remembered", "Terms", "held_names", "release", "remembered"]
 
-Faces = Callable[[Sequence[bytes | Path]], Mapping[str, Cover]]
+Faces = Callable[[Sequence[bytes | Lying]], Mapping[str, Cover]]
 """All images of one frame of reference -> what is known of a face, by Series Instance UID."""
 
 _TOGETHER, _BYTES_TOGETHER = 16, 8 << 20  # files, and bytes of members of an archive, that go to a worker at once
@@ -202,12 +201,12 @@ def release(
     place = out.absolute()
     # The folder may lie among the originals; what is written into it meanwhile is none of them.
     given = ((n, one) for n, one in files if not (isinstance(one, Path) and one.absolute().is_relative_to(place)))
-    heads: dict[tuple[str, str], list[tuple[str, Given]]] = defaultdict(list)
-    numbers = count()
-    with tempfile.TemporaryDirectory(prefix="isocenter-heads-") as spill:
+    heads: dict[tuple[str, str], list[tuple[str, Lying]]] = defaultdict(list)
+    with Aside() as aside:
         for name, one, answer in _each(given, partial(_some, secret, terms, out, None), workers):
-            if isinstance(answer, Waiting):
-                heads[answer.group].append((name, _laid_down(one, Path(spill) / str(next(numbers)))))
+            if isinstance(answer, Waiting) and not isinstance(one, IsocenterError):
+                # What has no place of its own waits sealed: it may come from a project that lies sealed itself.
+                heads[answer.group].append((name, one if isinstance(one, Path) else aside.lay(one)))
                 continue
             result.take(name, answer)
             told(name, result.written, result.written + len(result.held_back))
@@ -215,21 +214,13 @@ def release(
         for group in heads.values():
             told("faces", result.written, result.written + len(result.held_back))
             if faces is not None:
-                found |= faces([one for _, one in group if not isinstance(one, IsocenterError)])
+                found |= faces([one for _, one in group])
         result.heads += found.values()
-        late = (one for group in heads.values() for one in group)
+        late = ((n, x if isinstance(x, Path) else x.read_bytes()) for group in heads.values() for n, x in group)
         for name, _, answer in _each(late, partial(_some, secret, terms, out, found), workers):
             result.take(name, answer)
             told(name, result.written, result.written + len(result.held_back))
     return result
-
-
-def _laid_down(one: Given, place: Path) -> Given:
-    """What has no place of its own gets one while it waits."""
-    if isinstance(one, bytes):
-        place.write_bytes(one)
-        return place
-    return one
 
 
 def _each(

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
+from isocenter.dicom.aside import Lying
 from isocenter.dicom.header import merge, read_header
 from isocenter.dicom.visual_features import Cover
 from isocenter.errors import IsocenterError
@@ -40,9 +40,9 @@ def average_head() -> AverageHead:
     return AverageHead(Volume(signal, grid), brain)
 
 
-def faces(images: Sequence[bytes | Path]) -> Mapping[str, Cover]:
+def faces(images: Sequence[bytes | Lying]) -> Mapping[str, Cover]:
     """What is known of the face in images of one frame of reference, by Series Instance UID."""
-    places: dict[str, bytes | Path] = {}
+    places: dict[str, bytes | Lying] = {}
     records = []
     for one in images:
         try:
@@ -108,5 +108,5 @@ def _largest(series: Series, get: Get) -> Volume | None:
         return None
 
 
-def _bytes(one: bytes | Path) -> bytes:
+def _bytes(one: bytes | Lying) -> bytes:
     return one if isinstance(one, bytes) else one.read_bytes()
