@@ -37,3 +37,18 @@ def test_the_readme_names_the_two_commands_and_claims_no_clearance() -> None:
     assert "make demo" in readme
     assert "make test" in readme
     assert "not cleared" in readme
+
+
+def test_every_command_and_route_stands_in_the_manual() -> None:
+    from isocenter.cli import everything
+    from isocenter.cli.parts import PARTS
+    from isocenter.doors.pages import routes
+
+    pages = manual()
+    assert set(everything()) == {name for names in PARTS.values() for name in names}
+    for name in everything():
+        assert f"### isocenter {name}" in pages["commands.md"]
+    assert "### isocenter federate coordinate RECIPE" in pages["commands.md"]
+    assert len(routes()) > 150
+    assert "| POST | `/api/sign-in` | Sign in with name and password. | everybody |" in pages["routes.md"]
+    assert "| `kappa` |" in pages["methods.md"]

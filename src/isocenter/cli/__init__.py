@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["app", "main"]
+__all__ = ["app", "everything", "main"]
 
 # What the libraries of a command bring stays. Looking through it for rings every 700 objects, as Python does, takes a
 # tenth of the start.
@@ -99,6 +99,15 @@ def asked(words: list[str]) -> tuple[list[Any], list[Any]]:
     return (commands, groups) if commands or groups else tuple(map(in_parts, _known()))  # type: ignore[return-value]
 
 
+def everything() -> dict[str, Any]:
+    """Every command and group of commands by its name, whatever the line that was typed asked for."""
+    from typer.main import get_command
+
+    whole = typer.Typer()
+    whole.registered_commands, whole.registered_groups = _EVERY
+    return dict(get_command(whole).commands)  # type: ignore[attr-defined]
+
+
 def _known() -> tuple[list[Any], list[Any]]:
     return app.registered_commands, app.registered_groups
 
@@ -179,3 +188,5 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     trust,
     watching,
 )
+
+_EVERY = _known()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,14 @@ __all__ = ["manual", "write_manual"]
 
 
 def manual() -> dict[str, str]:
-    """File name -> Markdown, from settings, analyses, tables and the command line."""
+    """File name -> Markdown, from settings, commands, routes, methods, analyses and tables."""
     from isocenter.dicom.conformance import statement
 
     return {
         "settings.md": _settings(),
+        "commands.md": _commands(),
+        "routes.md": _routes(),
+        "methods.md": _methods(),
         "analyses.md": _analyses(),
         "life-cycles.md": _life_cycles(),
         "events.md": _events(),
@@ -89,6 +95,105 @@ def _events() -> str:
     from isocenter.record import Kind
 
     return "# Events\n\nMade from `record/event.py`.\n\n" + _table(("event",), [(k.value,) for k in Kind])
+
+
+def _commands() -> str:
+    from isocenter.cli import everything
+    from isocenter.cli.parts import PARTS
+
+    known = everything()
+    parts = [
+        "# Commands\n\nMade from the command line. Every command knows `--json` (one JSON text in place of words) and"
+        " `--help`; a refusal is one sentence and exit code 2.\n"
+    ]
+    for heading, names in PARTS.items():
+        parts.append(f"## {heading}\n")
+        parts += [_command(called, command) for name in names for called, command in _under(name, known[name])]
+    return "\n".join(parts)
+
+
+def _under(called: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """A command, or each of a group, by all the words that call it."""
+    if not hasattr(command, "commands"):
+        yield called, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _under(f"{called} {name}", inner)
+
+
+def _command(called: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    line = " ".join((called, *(_placed(a) for a in arguments)))
+    rows = [
+        (f"`{' '.join(p.opts + p.secondary_opts)}`", getattr(p, "help", None) or "", _default(p))
+        for p in command.params
+        if p.name not in ("as_json", "help") and not getattr(p, "hidden", False)
+    ]
+    said = inspect.cleandoc(command.help or "").replace("\b\n", "")
+    return f"### isocenter {line}\n\n{said}\n" + (
+        "\n" + _table(("argument or option", "what it is", "default"), rows) if rows else ""
+    )
+
+
+def _placed(argument: Any) -> str:
+    word = (argument.metavar or argument.name).upper().strip("[]").removesuffix("...")
+    return (word if argument.required else f"[{word}]") + ("..." if argument.nargs == -1 else "")
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "must be given"
+    default = parameter.default
+    if callable(default) or default in (None, "", (), [], False):
+        return ""
+    return f"`{default}`"
+
+
+def _routes() -> str:
+    from isocenter.doors.pages import routes
+    from isocenter.govern.policy import RULES, Role
+
+    everybody = set(Role)
+    rows = [
+        (
+            method,
+            f"`{path}`",
+            says,
+            "everybody" if RULES[verb].roles == everybody else ", ".join(sorted(RULES[verb].roles)),
+        )
+        for method, path, says, verb in routes()
+    ]
+    return (
+        "# Routes\n\nMade from the server's own table; `GET /api/openapi.json` of a running server has the shapes."
+        " DICOMweb and FHIR stand in the [conformance statement](conformance.md)."
+        " Projects narrow what each role sees.\n\n" + _table(("method", "address", "what it does", "roles"), rows)
+    )
+
+
+def _methods() -> str:
+    from isocenter import methods
+
+    parts = [
+        "# Methods\n\nMade from the docstrings. Arrays in, arrays out: no files, no DICOM, no network."
+        " `help(...)` of each tells shapes, units, what is refused and the source of the formula.\n"
+    ]
+    for name in dir(methods):
+        module = import_module(f"isocenter.methods.{name}")
+        parts.append(f"## {name}\n\n{_paragraph(module)}\n\n`from isocenter.methods import {name}`\n")
+        named = [(n, getattr(module, n)) for n in getattr(module, "__all__", ())]
+        parts.append(_table(("name", "what it gives"), [(f"`{n}`", _sentence(thing)) for n, thing in named]))
+    return "\n".join(parts)
+
+
+def _paragraph(thing: Any) -> str:
+    return re.split(r"\n\s*\n", inspect.getdoc(thing) or "")[0]
+
+
+def _sentence(thing: Any) -> str:
+    """What a thing says of itself, in its first paragraph; a constant has no words of its own but its value."""
+    if inspect.isroutine(thing) or inspect.isclass(thing):
+        return _paragraph(thing)
+    text = repr(thing)
+    return f"`{text}`" if len(text) <= 60 else type(thing).__name__
 
 
 def _table(columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> str:

@@ -151,7 +151,7 @@ def manual(
     folder: Annotated[Path, typer.Argument(help="Where the generated pages go.")] = Path("docs/look-up"),
     as_json: Json = False,
 ) -> None:
-    """Write the generated pages of the manual: settings, commands, analyses, life cycles, conformance."""
+    """Write the generated pages of the manual: settings, commands, routes, methods, analyses, life cycles."""
     from isocenter.cli.pages import write_manual
     from isocenter.cli.screen import Screen
 

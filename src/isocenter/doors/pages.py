@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from isocenter.doors import (
@@ -52,6 +53,7 @@ from isocenter.doors import (
     pages_study,
     pages_timeline,
     pages_web,
+    pages_who,
     pages_worklist,
 )
 from isocenter.doors.pages_figures import Figures
@@ -66,7 +68,7 @@ if TYPE_CHECKING:
 
     from isocenter.doors.pages_site import PagesSite
 
-__all__ = ["application"]
+__all__ = ["application", "routes"]
 
 _PARTS = (
     pages_people,
@@ -164,6 +166,17 @@ def application(
         pace=pace,
     )
     return app
+
+
+def routes() -> list[tuple[str, str, str, str]]:
+    """Method, address, what it does in a sentence, and the verb whose rule is asked: of every page's route."""
+    return [
+        (method, route.path, (route.endpoint.__doc__ or "").strip().splitlines()[0], pages_who.verb_of(route) or "page")
+        for part in _PARTS
+        for route in part.router.routes
+        if isinstance(route, APIRoute)
+        for method in sorted((route.methods or set()) - {"HEAD"})
+    ]
 
 
 async def _half_a_second() -> None:
