@@ -70,14 +70,14 @@ def test_a_new_version_states_what_is_true_on_other_people(tmp_path: Path, how: 
 def test_many_classes_and_films_keep_their_other_answers(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     data = tmp_path / "many.npz"
-    images = rng.integers(0, 255, (150, 28, 28, 3), dtype=np.uint8)
-    np.savez(data, val_images=images, val_labels=(np.arange(150) % 5)[:, None])
+    images = rng.integers(0, 255, (100, 28, 28, 3), dtype=np.uint8)
+    np.savez(data, val_images=images, val_labels=(np.arange(100) % 5)[:, None])
     made = recalibrated("retinamnist", data, tmp_path / "new", "platt")
     old, file = models()["retinamnist"]
     assert len(made.inputs["calibration"]["offsets"]) == 5 and changed(made, old) == ("calibration",)
     rows = judged(tmp_path / "new", data).predictions
     certainty = np.array([[r[f"certainty {c}"] for c in old.inputs["classes"]] for r in rows])
-    assert certainty.sum(1) == pytest.approx(np.ones(150), abs=1e-5)
+    assert certainty.sum(1) == pytest.approx(np.ones(100), abs=1e-5)
     shares = certainty.mean(0)  # offsets of classes make the mean certainty of each its share, by maximum likelihood
     assert shares == pytest.approx(np.full(5, 0.2), abs=0.01)
     assert network_digest((tmp_path / "new" / "model.onnx").read_bytes()) == network_digest(file.read_bytes())
@@ -87,7 +87,7 @@ def test_many_classes_and_films_keep_their_other_answers(tmp_path: Path) -> None
 
 
 def test_what_must_not_be_is_refused_and_the_command_says_what_it_did(tmp_path: Path) -> None:
-    data = rows_of(tmp_path, 150, 3)
+    data = rows_of(tmp_path, 100, 3)
     words = ["recalibrate", HEART, "--data", str(data), "--out", str(tmp_path / "new")]
     result = CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False)
     told: Model = from_plain(Model, json.loads(result.stdout))
