@@ -68,8 +68,11 @@ def test_every_layout_holds_the_same_films(tmp_path: Path, place: str, ending: s
 
 def test_arrays_and_tables_hold_the_same_films(tmp_path: Path) -> None:
     films, labels = np.stack(list(FILMS.values())), np.array([0, 0, 1, 1, 1])
-    for k, images in enumerate((films, films / 255.0, films[..., None], np.stack([films] * 3, -1), films / 127.5 - 1)):
-        np.savez(tmp_path / f"{k}.npz", test_images=images, test_labels=labels[:, None])
+    stored = (
+        films, films / 255.0, films[..., None], np.stack([films] * 3, -1), np.stack([films] * 3, 1), films / 127.5 - 1,
+    )  # fmt: skip
+    for k, images in enumerate(stored):
+        np.savez(tmp_path / f"{k}.npz", test_images=images, test_labels=labels[:, None].astype(bool if k % 2 else int))
         found = read_films(tmp_path / f"{k}.npz", HOW, "test")
         assert np.array_equal(found.pictures, films) and found.labels.tolist() == labels.tolist()
     laid(tmp_path / "flat", "images/{stem}")
@@ -79,6 +82,9 @@ def test_arrays_and_tables_hold_the_same_films(tmp_path: Path) -> None:
     (tmp_path / "flat" / "labels.csv").write_text(f"class;image_id\n{rows}")
     found = read_films(tmp_path / "flat", HOW)
     assert np.array_equal(found.pictures, films) and found.labels.tolist() == labels.tolist()
+    table = tmp_path / "flat" / "labels.csv"
+    table.write_text(table.read_text().replace("image_id", "X_ray_image_name"))
+    assert np.array_equal(read_films(table, HOW).pictures, films)
     np.savez(tmp_path / "small.npz", images=films[:, ::8, ::8], labels=labels)
     assert read_films(tmp_path / "small.npz", HOW).pictures.shape == films.shape
 
@@ -90,6 +96,24 @@ def test_a_folder_of_a_kind_is_of_the_positive(tmp_path: Path) -> None:
     found = read_films(tmp_path, HOW)
     assert found.names == ("Virus/a.png", "bacteria/a.png", "normal/a.png")
     assert found.labels.tolist() == [1, 1, 0] and found.subtypes.tolist() == [1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("clear", "opaque"),
+    [("0_normal", "1_pneumonia"), ("No_Finding", "Lung Opacity"), ("no pneumonia", "CONSOLIDATION")],
+)
+def test_other_collections_name_the_classes_otherwise(tmp_path: Path, clear: str, opaque: str) -> None:
+    for name in (clear, opaque):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(png(FILMS["IM-0001-0001"]))
+    found = read_films(tmp_path, HOW)
+    assert {Path(n).parent.name: int(k) for n, k in zip(found.names, found.labels, strict=True)} == {
+        clear: 0,
+        opaque: 1,
+    }
+    (tmp_path / clear).rename(tmp_path / "2_somewhere")
+    with pytest.raises(Refused, match="label '2_somewhere'"):
+        read_films(tmp_path, HOW)
 
 
 def test_the_digest_sees_a_changed_pixel(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ __all__ = ["SIDE", "read_films"]
 SIDE = 224
 """Rows and columns that films are brought to (stretched, as the collection was)."""
 
+_CLEAR, _OPAQUE = ("clear", "healthy", "no finding", "no pneumonia"), ("opacity", "lung opacity", "consolidation")
+"""What other collections of chest films call the two classes."""
+
 
 def read_films(path: Path, how: Classifier2D, split: str | None = None) -> Examples:
     """Films with their labels; ``subtypes`` is the kind of a positive, -1 where it is not known.
@@ -29,7 +32,8 @@ def read_films(path: Path, how: Classifier2D, split: str | None = None) -> Examp
     Raises:
         NotFound, Refused: as `read_labelled`; Refused also where a class has no film.
     """
-    known = {name: 1 for kind in how.subtypes for name in (kind, f"{kind} {how.positive}", f"{how.positive} {kind}")}
+    known = dict.fromkeys(_CLEAR, 0) | dict.fromkeys(_OPAQUE, 1)
+    known |= {name: 1 for kind in how.subtypes for name in (kind, f"{kind} {how.positive}", f"{how.positive} {kind}")}
     films = Classes(task=how.task, classes=(how.negative, how.positive), shape=(SIDE, SIDE), known_as=known)
     found = read_labelled(path, films, split, enlarge=True)
     for label, name in enumerate(films.classes):

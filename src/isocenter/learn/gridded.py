@@ -19,7 +19,7 @@ from isocenter.methods.picture import resampled
 __all__ = ["ENDINGS", "Span", "fitted", "is_picture", "opened", "span_of"]
 
 _DICOM = (".dcm", ".dicom")
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy", ".nii", ".nii.gz", *_DICOM)
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".npy", ".nii", ".nii.gz", *_DICOM)
 """Of files that are taken for images; a file without a telling ending is one if it has DICOM's preamble."""
 
 Span = tuple[float, float] | None
@@ -80,10 +80,10 @@ def fitted(
         raise Refused(f"{name} holds {x.dtype}", "grey values are numbers")
     if x.ndim > axes and how.channels == 1:  # a lone channel, first or last
         x = x[..., 0] if x.shape[-1] == 1 else x[0] if x.shape[0] == 1 else x
+    if axes == 2 and x.ndim == 3 and x.shape[-1] not in (3, 4) and x.shape[0] == 3:
+        x = np.moveaxis(x, 0, -1)
     if how.channels == 1 and axes == 2 and x.ndim == 3 and x.shape[-1] in (3, 4):
         x = np.asarray(x[..., :3], np.float32).mean(-1)
-    if how.channels == 3 and x.ndim == axes + 1 and x.shape[-1] not in (3, 4) and x.shape[0] == 3:
-        x = np.moveaxis(x, 0, -1)
     wanted = axes + (how.channels > 1)
     if x.ndim != wanted or (how.channels > 1 and x.shape[-1] not in (3, 4)):
         colour = f" and {how.channels} colours" if how.channels > 1 else ""
@@ -140,7 +140,10 @@ def opened(file: Path, how: Classes) -> npt.NDArray[Any]:
         if file.name.lower().endswith((".nii", ".nii.gz")):
             import nibabel
 
-            return np.asarray(nibabel.load(file).dataobj)
+            held = nibabel.load(file)
+            return (
+                _rows_first(np.asarray(held.dataobj), held.affine) if len(how.shape) == 2 else np.asarray(held.dataobj)
+            )
         if file.name.lower().endswith(_DICOM) or _is_dicom(file):
             return _of_dicom(file)
         with Image.open(file) as image:
@@ -148,6 +151,14 @@ def opened(file: Path, how: Classes) -> npt.NDArray[Any]:
             return np.asarray(image if deep else image.convert("RGB" if how.channels == 3 else "L"))
     except Exception as e:
         raise Refused(f"cannot read {file.name}", str(e)[:160], "take the file out or replace it") from e
+
+
+def _rows_first(picture: npt.NDArray[Any], affine: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A picture of NIfTI with its rows first: as an array is saved with the unit affine, or as ITK writes one.
+
+    ITK puts columns first and says so: both axes run against those of NIfTI (LPS, not RAS).
+    """
+    return np.swapaxes(picture, 0, 1) if affine[0, 0] < 0 and affine[1, 1] < 0 else picture
 
 
 def _of_dicom(file: Path) -> npt.NDArray[Any]:

@@ -29,6 +29,7 @@ REST = -1
 _IMAGE_WORDS = {"images", "image", "imgs", "img", "x", "data", "pictures", "volumes"}
 _LABEL_WORDS = {"labels", "label", "y", "targets", "target", "truth"}
 _FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "image_id", "img", "name")
+_FILE_ENDS = ("image_name", "file_name", "filename", "image_path", "file_path", "image_id")
 _LABEL_COLUMNS = ("label", "labels", "class", "class_name", "target", "diagnosis", "grade", "y")
 _PERSON_COLUMNS = ("person", "patient", "patient_id", "patientid", "subject")
 _REST_NAMES = ("none", "other", "others", "rest", "unknown")
@@ -120,11 +121,12 @@ def _label(said: Any, how: Classes, names: Sequence[str], where: str) -> int:
 
 
 def _named(word: str, how: Classes) -> int | None:
-    """The class of this name; None where there is none."""
+    """The class of this name, numbered or not (``0_normal``); None where there is none."""
     known = {_plain(n): k for k, n in enumerate(how.classes)} | {_plain(n): k for n, k in how.known_as.items()}
     if how.foreign:
         known |= dict.fromkeys(_REST_NAMES, REST)
-    return known.get(_plain(word))
+    plain = _plain(word)
+    return known.get(plain, known.get(plain.lstrip("0123456789")))
 
 
 def _number(word: str) -> float:
@@ -229,7 +231,7 @@ def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
     if truth.dtype.kind == "f" and not np.isfinite(flat).all():
         raise Refused(f"labels that are not finite in {where}", "a case without a label cannot be judged")
     if flat.shape[1] == 1:
-        return list(flat[:, 0].tolist())
+        return list((flat[:, 0].astype(int) if truth.dtype == bool else flat[:, 0]).tolist())
     if flat.shape[1] == kinds and set(np.unique(flat).tolist()) <= {0, 1} and (flat.sum(1) == 1).all():
         return list(flat.argmax(1).tolist())
     raise Refused(f"labels of shape {truth.shape} in {where}", "every image needs one label")
@@ -290,7 +292,9 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
         table = csv.DictReader(text, delimiter="\t" if "\t" in sample else ";" if ";" in sample else ",")
         rows, named = list(table), table.fieldnames or ()
     columns = {c.strip().lower(): c for c in named if c}
-    file = next((columns[c] for c in _FILE_COLUMNS if c in columns), None)
+    file = next(
+        (columns[c] for c in (*_FILE_COLUMNS, *(c for c in columns if c.endswith(_FILE_ENDS))) if c in columns), None
+    )
     label = next((columns[c] for c in _LABEL_COLUMNS if c in columns), None)
     whose = next((columns[c] for c in _PERSON_COLUMNS if c in columns), None)
     if file is None or label is None:
