@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests/catalogue"))
 from real_series import loaded, zipped
 
 from isocenter.analysis.weights import open_session
-from isocenter.catalogue.cardiac_cine import CardiacCine, walls
+from isocenter.catalogue.cardiac_cine import CardiacCine
+from isocenter.catalogue.cardiac_walls import Ring, walls
 from isocenter.methods.short_axis import centre_of_beat, turned
 from isocenter.methods.ventricle import outline
 
@@ -51,13 +52,14 @@ def main() -> None:
         (cine,), _ = loaded(zipped(archive))
         turn = turned(cine)
         found = outline(turn, ask)
+        rings = {name: Ring(found.cavity[name], found.muscle[name]) for name in ("ed", "es")}
         down, across = turn.geometry.spacing_mm[1:]
         parts: tuple[tuple[str, Callable[[], Any]], ...] = (
             (archive.stem, lambda c=cine: CardiacCine().run(c, None, weights=weights)),
             ("  turned", lambda c=cine: turned(c)),
             ("  centre of the beat", lambda t=turn, s=(down, across): centre_of_beat(t.array, s)),
             ("  outlined", lambda t=turn: outline(t, ask)),
-            ("  walls", lambda f=found, t=turn: walls(f, t, 90.0)),
+            ("  walls", lambda r=rings, t=turn: walls(r, t.geometry.spacing_mm, 90.0)),
         )
         for name, work in parts:
             print(f"{name:24}{'{:9.3f}{:13.3f}'.format(*best(chosen.times, work))}")

@@ -24,8 +24,9 @@ from isocenter.catalogue.cardiac_cine import CardiacCine
 from isocenter.cli import app
 from isocenter.errors import Refused
 from isocenter.learn.hearts import read_hearts
+from isocenter.methods.cine import polygon_area_mm2
 from isocenter.record import Model, Outcome, codes
-from isocenter.space import Axis, Volume
+from isocenter.space import Axis, Region, Volume
 from isocenter.testing.phantoms import Phantom, heart
 from isocenter.testing.phantoms.patient import Person
 from isocenter.testing.phantoms.structures import structure_set
@@ -125,8 +126,61 @@ def test_outlines_of_a_person(virtual: Phantom) -> None:
     only = tuple(r for r in drawn if "ES" not in r.label)
     half = CardiacCine().run(stack, only)
     assert not half.measurements and any("no ejection fraction" in r for r in half.reasons)
+    assert _walls_of(said) == _walls_of(half) and len(_walls_of(said)) == 16
     other = (*drawn, replace(drawn[0], label="RV endo ED"))
     assert any("left out: RV endo ED" in r for r in CardiacCine().run(stack, other).reasons)
+
+
+def _walls_of(said: Answer, what: Any = codes.WALL_THICKNESS) -> list[float]:
+    return [m.value for f in said.findings for m in f.measurements if m.what == what]
+
+
+def _disks(stack: Volume, radii: np.ndarray, label: str) -> Region:
+    """A disk of that many pixels in each slice about the middle of the picture; of none where it is 0."""
+    _, rows, columns = stack.geometry.shape
+    r = np.hypot(np.arange(rows)[:, None] - rows // 2, np.arange(columns) - columns // 2)
+    return Region(stack.geometry, mask=(r[None] < radii[:, None, None]) & (radii[:, None, None] > 0), label=label)
+
+
+def test_walls_and_thickening_of_what_a_person_drew(painted: Volume) -> None:
+    size = np.where(np.arange(painted.geometry.shape[0]) < 9, 1.0, 0.0)
+    drawn = [_disks(painted, size * r, f"LV {n}") for n, r in
+             (("endo ED", 20), ("epi ED", 28), ("endo ES", 12), ("epi ES", 24))]  # fmt: skip
+    said = CardiacCine().run(painted, tuple(drawn))
+    mm = painted.geometry.spacing_mm[1]
+    assert _walls_of(said) == pytest.approx([8 * mm] * 16, rel=0.04)
+    assert _walls_of(said, codes.WALL_THICKENING) == pytest.approx([50.0] * 16, abs=6)
+    assert said.findings[1].where is drawn[1]  # they stand beside the epicardium
+    # A muscle says the same as the epicardium; outlines on another grid have no segments.
+    muscle = replace(drawn[1], mask=drawn[1].mask & ~drawn[0].mask, label="LV myocardium ED")
+    assert _walls_of(CardiacCine().run(painted, (drawn[0], muscle))) == pytest.approx(_walls_of(said), abs=1e-9)
+    box = (0, 4, 4), (9, 124, 124)
+    elsewhere = [replace(r, geometry=r.geometry.cropped(*box), mask=r.mask[:9, 4:124, 4:124]) for r in drawn]
+    moved = CardiacCine().run(painted, tuple(elsewhere))
+    assert not _walls_of(moved) and value(moved, codes.LV_MASS) == pytest.approx(value(said, codes.LV_MASS))
+    assert any("no wall thickness" in r for r in moved.reasons)
+
+
+def test_every_phase_drawn_gives_the_volume_curve(painted: Volume) -> None:
+    n = len(painted.axes[0])
+    radii = 16 + 4 * np.cos(2 * np.pi * np.arange(n) / n)
+    ones = np.ones(painted.geometry.shape[0])
+    drawn = tuple(_disks(painted, ones * r, f"LV endo phase {k}") for k, r in enumerate(radii, start=1))
+    said = CardiacCine().run(painted, drawn)
+    (curve,) = said.curves
+    volumes = [r.volume_ml for r in drawn]
+    assert curve.y["cavity"] == pytest.approx(volumes) and curve.x_unit == "ms"
+    assert value(said, codes.LV_EDV) == pytest.approx(volumes[0]) == pytest.approx(max(volumes))
+    assert value(said, codes.LV_ESV) == pytest.approx(min(volumes)) and value(said, codes.PEAK_FILLING_RATE) > 100
+    assert not CardiacCine().run(painted, drawn[:-1]).curves  # a curve with a hole is none
+    named = replace(drawn[0], label="LV endo ED")
+    for regions, words in (
+        ((*drawn[1:], named), "by ED or ES and by number"),
+        (drawn[:1], "at one numbered phase"),
+        ((*drawn[1:], replace(drawn[0], label=f"LV endo phase {n + 1}")), f"phases 1 to {n}"),
+    ):
+        with pytest.raises(Refused, match=words):
+            CardiacCine().run(painted, regions)
 
 
 @pytest.mark.data
@@ -156,6 +210,19 @@ def test_contours_of_experts_as_a_structure_set(subject: str, data: Path, refere
         (codes.LV_MASS, "g", "LV_mass_ED_g", 0.1), (codes.LV_EF, "%", "EF_percent", 0.06),
     ):  # fmt: skip
         assert said[what.meaning, unit] == pytest.approx(float(truth[column]), abs=within), column
+    # The walls that the drawn areas say: rings of the same areas about one centre, in the slices that carry both.
+    thick = [m["value"] for f in result["findings"] for m in f["measurements"] if "Thickness" in m["what"]["meaning"]]
+    assert len(thick) == 16 and np.mean(thick) == pytest.approx(_mean_wall_mm(heart, truth), rel=0.08)
+
+
+def _mean_wall_mm(heart: Any, truth: dict[str, str]) -> float:
+    phase, walls = int(truth["ED_phase_index0"]), []
+    areas = {(o.kind, o.slice): polygon_area_mm2(o.points * float(truth["pixel_mm"]))
+             for o in heart.outlines if o.phase == phase}  # fmt: skip
+    for kind, k in areas:
+        if kind == "o" and ("i", k) in areas:
+            walls.append(np.sqrt(areas["o", k] / np.pi) - np.sqrt(areas["i", k] / np.pi))
+    return float(np.mean(walls))
 
 
 def _drawn_by_experts(heart: Any, files: list[bytes], truth: dict[str, str]) -> bytes:

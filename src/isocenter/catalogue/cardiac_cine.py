@@ -13,15 +13,15 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
 from isocenter.catalogue.cardiac_drawn import drawn_ventricle
+from isocenter.catalogue.cardiac_walls import Ring, walls
 from isocenter.errors import Refused
 from isocenter.methods import cine as arithmetic
-from isocenter.methods.myocardium import SEGMENTS, Thickness, levels, segment_means, thickening_percent, wall_thickness
 from isocenter.methods.short_axis import APEX, Turned, turned
 from isocenter.methods.ventricle import Outlined, outline
 from isocenter.record import Curve, Finding, Measurement, Model, codes
 from isocenter.space import Reference, Region, Volume
 
-__all__ = ["CardiacCine", "walls"]
+__all__ = ["CardiacCine"]
 
 _AXES = ("trigger", "time", "temporal", "phase")
 _LEAST_PHASES, _LEAST_SLICES = 8, 6
@@ -82,8 +82,8 @@ class CardiacCine:
 
         Args:
             cine: a stack of parallel short-axis slices over one beat.
-            drawn: outlines of a person, named by structure and phase (LV endo ED, LV endo ES, LV epi ED); None or none
-                of such a name lets the network outline.
+            drawn: outlines of a person, named by structure and phase (LV endo ED, LV endo ES, LV epi ED, or LV endo
+                phase 1 and so on for every phase); None or none of such a name lets the network outline.
             heart_rate_bpm: beats a minute; 0 takes it from the header. Without one there is no cardiac output.
             height_m, weight_kg: of the patient; 0 takes them from the header. Without them nothing is indexed.
             bsa_formula: of the body surface.
@@ -99,14 +99,16 @@ class CardiacCine:
         _must_be_cine(cine)
         reasons: list[str] = []
         person = _Person.of(cine, heart_rate_bpm, height_m, weight_kg, bsa_formula, reasons)
-        hand = drawn_ventricle(drawn or (), cine.geometry)
+        hand = drawn_ventricle(drawn or (), cine.geometry, phases=len(cine.axes[0]))
         if hand is not None:
-            said, findings = hand.measured(person.heart_rate)
-            if said is None:
-                return Answer.found(*findings, reasons=(*reasons, *hand.remarks))
-            mass = hand.mass_g
-            measured = _volumes(said, mass, person)
-            return Answer.found(*findings, measurements=measured, reasons=(*reasons, *hand.remarks))
+            said, findings = hand.measured(person.heart_rate, cine, anterior_deg)
+            measured = () if said is None else _volumes(said, hand.mass_g, person)
+            curves: tuple[Curve, ...] = ()
+            if hand.curve_ml is not None:
+                phase_ms = _phase_ms(cine, reasons)
+                curves = (_curve(np.array(hand.curve_ml), phase_ms),)
+                measured += () if phase_ms is None else _rates(np.array(hand.curve_ml), phase_ms, reasons)
+            return Answer.found(*findings, measurements=measured, curves=curves, reasons=(*reasons, *hand.remarks))
         if weights is None:
             raise Refused("no weights", "without outlines this analysis is a network", "open the model cardiac_cine")
         turn = turned(cine)
@@ -364,44 +366,12 @@ def _findings(
             ("es", "end-systole", said.es, said.esv_ml, f", ejection fraction {said.ef_percent:.0f} %"),
         )
     ]
+    rings = {name: Ring(found.cavity[name], found.muscle[name]) for name in ("ed", "es")}
     wall = Finding(
         codes.LEFT_VENTRICLE,
         where=region(found.muscle["ed"], "LV myocardium, end-diastole"),
-        measurements=(Measurement(codes.LV_MASS, mass, "g"), *walls(found, turn, anterior_deg)),
+        measurements=(Measurement(codes.LV_MASS, mass, "g"), *walls(rings, turn.geometry.spacing_mm, anterior_deg)),
         site=codes.LEFT_VENTRICLE,
         words=f"Left ventricular muscle, end-diastole: {mass:.0f} g.",
     )
     return (*cavity, wall)
-
-
-def walls(found: Outlined, turn: Turned, anterior_deg: float) -> tuple[Measurement, ...]:
-    """Thickness and thickening of the 16 segments that a short axis shows."""
-    means = {}
-    for name in ("ed", "es"):
-        level = levels(found.slices[name])
-        rows: list[tuple[str, Thickness]] = []
-        for k in found.slices[name]:
-            thickness = _thickness(found.cavity[name][k], found.muscle[name][k], turn.geometry.spacing_mm[1:])
-            if thickness is not None:
-                rows.append((level[k], thickness))
-        means[name] = segment_means(rows, anterior_deg=anterior_deg)
-    thicker = thickening_percent(means["ed"], means["es"])
-    measured = []
-    for number, (segment, mm, percent) in enumerate(zip(SEGMENTS, means["ed"], thicker, strict=True), start=1):
-        name = f"segment {number}, {segment}"
-        if mm is not None:
-            measured.append(Measurement(codes.WALL_THICKNESS, mm, "mm", definition=f"{name}, end-diastole"))
-        if percent is not None:
-            measured.append(Measurement(codes.WALL_THICKENING, percent, "%", definition=name))
-    return tuple(measured)
-
-
-def _thickness(cavity: Mask, muscle: Mask, spacing_mm: tuple[float, float]) -> Thickness | None:
-    """Wall of one slice; None where the ring is open, so that no wall is invented."""
-    if arithmetic.rim(cavity, muscle, spacing_mm) < 0.95:
-        return None
-    lines = [arithmetic.outline_mm(mask, spacing_mm) for mask in (cavity, cavity | muscle)]
-    try:
-        return wall_thickness(lines[0], lines[1])
-    except Refused:
-        return None

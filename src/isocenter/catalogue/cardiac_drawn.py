@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from isocenter.catalogue.cardiac_walls import Ring, walls
 from isocenter.errors import Refused
 from isocenter.methods import cine
+from isocenter.methods.short_axis import turned
 from isocenter.record import Finding, Measurement, codes
-from isocenter.space import Geometry, Region
+from isocenter.space import Geometry, Region, Volume
 
 __all__ = ["Drawn", "drawn_ventricle"]
 
@@ -19,6 +22,7 @@ _INNER = re.compile(r"endo|cavity|blood[ _-]?pool|\blvc\b", re.IGNORECASE)
 _OUTER = re.compile(r"epi(?!sode)", re.IGNORECASE)
 _MUSCLE = re.compile(r"myo|muscle", re.IGNORECASE)
 _DIASTOLE = re.compile(r"(?<![a-z])ed(?![a-z])|end.?dias|diastol", re.IGNORECASE)
+_NUMBERED = re.compile(r"(?<![a-z])phase[ _-]*0*(\d{1,3})\b", re.IGNORECASE)
 _SYSTOLE = re.compile(r"(?<![a-z])es(?![a-z])|end.?sys|systol", re.IGNORECASE)
 
 Kind = Literal["endo", "epi", "myo"]
@@ -26,10 +30,15 @@ Kind = Literal["endo", "epi", "myo"]
 
 @dataclass(frozen=True)
 class Drawn:
-    """Regions by kind and phase: ``endo``, ``epi`` or ``myo`` at ``ED`` or ``ES``."""
+    """Regions by kind and phase: ``endo``, ``epi`` or ``myo`` at ``ED`` or ``ES``.
+
+    Args:
+        curve_ml: volume of the cavity in every phase, where all were drawn.
+    """
 
     regions: dict[tuple[str, str], Region]
     remarks: tuple[str, ...]
+    curve_ml: tuple[float, ...] | None = None
 
     @property
     def mass_g(self) -> float | None:
@@ -45,9 +54,17 @@ class Drawn:
         both = sorted(around.keys() & within.keys())
         return cine.mass_g([around[k] for k in both], [within[k] for k in both], _step_mm(inner))
 
-    def measured(self, heart_rate: float | None) -> tuple[cine.Ejection | None, tuple[Finding, ...]]:
-        """Ejection, where both phases were drawn, and a finding for each region."""
+    def measured(
+        self, heart_rate: float | None, stack: Volume, anterior_deg: float
+    ) -> tuple[cine.Ejection | None, tuple[Finding, ...]]:
+        """Ejection, where both phases were drawn, and a finding for each region; that of the muscle tells its walls.
+
+        Args:
+            stack: the cine that was drawn on. anterior_deg: see `cardiac_walls.walls`.
+        """
         findings = []
+        by_segment = self._walls(stack, anterior_deg)
+        around = next((key for key in (("myo", "ED"), ("epi", "ED")) if key in self.regions), None)
         for (kind, phase), region in self.regions.items():
             what = {"endo": "cavity", "epi": "epicardium", "myo": "muscle"}[kind]
             volume = _volume_ml(region)
@@ -56,7 +73,10 @@ class Drawn:
                 Finding(
                     codes.LEFT_VENTRICLE,
                     where=region,
-                    measurements=(Measurement(codes.VOLUME, volume, "mL", definition=_how(region)),),
+                    measurements=(
+                        Measurement(codes.VOLUME, volume, "mL", definition=_how(region)),
+                        *(by_segment if (kind, phase) == around else ()),
+                    ),
                     site=codes.LEFT_VENTRICLE,
                     words=words,
                 )
@@ -73,9 +93,31 @@ class Drawn:
             )
         return cine.ejection(volumes, heart_rate_bpm=heart_rate), tuple(findings)
 
+    def _walls(self, stack: Volume, anterior_deg: float) -> tuple[Measurement, ...]:
+        """By segment, from the pixels of both outlines; nothing where they lie on another grid than the cine."""
+        turn, rings = turned(stack), {}
 
-def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry) -> Drawn | None:
+        def upright(region: Region) -> npt.NDArray[np.bool_]:
+            assert region.mask is not None
+            mask = region.mask.transpose(turn.order)
+            return np.flip(mask, tuple(axis for axis, flip in enumerate(turn.flips) if flip))
+
+        for phase in ("ED", "ES"):
+            inner = self.regions.get(("endo", phase))
+            outer = self.regions.get(("myo", phase)) or self.regions.get(("epi", phase))
+            if inner and outer and all(r.geometry.same_grid(stack.geometry) for r in (inner, outer)):
+                cavity = upright(inner)
+                rings[phase.lower()] = Ring(cavity, upright(outer) & ~cavity)
+        return walls(rings, turn.geometry.spacing_mm, anterior_deg)
+
+
+def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry, *, phases: int) -> Drawn | None:
     """Regions whose names say structure and phase; None when there are none of such a name.
+
+    Args:
+        drawn: by name: "LV endo ED", or "LV endo phase 7" with phases counted from 1; of numbered phases the one of the
+            largest cavity is end-diastole, that of the smallest end-systole.
+        onto: grid of the cine. phases: that it has.
 
     Raises:
         Refused: when one is named twice, lies in another frame of reference, holds no pixel, or there is no cavity.
@@ -97,6 +139,7 @@ def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry) -> Drawn | None:
         found[key] = region
     if not found:
         return None
+    curve = _numbered(found, phases)
     if not any(kind == "endo" for kind, _ in found):
         raise Refused("no endocardium among the regions", "volumes are those of the cavity", "draw LV endo ED and ES")
     remarks = [f"measured from outlines that were drawn: {', '.join(dict.fromkeys(_how(r) for r in found.values()))}"]
@@ -104,7 +147,36 @@ def drawn_ventricle(drawn: tuple[Region, ...], onto: Geometry) -> Drawn | None:
         remarks.append(f"left out: {', '.join(other)}")
     if not all(("endo", phase) in found for phase in ("ED", "ES")):
         remarks.append("no ejection fraction: the cavity was drawn at one phase only")
-    return Drawn(found, tuple(remarks))
+    if any(not found[key].geometry.same_grid(onto) for key in (("epi", "ED"), ("myo", "ED")) if key in found):
+        remarks.append("no wall thickness: the outlines lie on another grid than the cine")
+    return Drawn(found, tuple(remarks), curve)
+
+
+def _numbered(found: dict[tuple[str, str], Region], phases: int) -> tuple[float, ...] | None:
+    """Exchange numbered phases for both ends of the beat, in place; returns the volumes where every phase was drawn.
+
+    Raises:
+        Refused: when the cavity is named by number and by ED or ES, a number is no phase, or only one was drawn.
+    """
+    numbers = sorted({int(phase) for _, phase in found if phase.isdigit()})
+    if not numbers:
+        return None
+    if not 1 <= numbers[0] <= numbers[-1] <= phases:
+        raise Refused(f"an outline at phase {numbers[-1] or numbers[0]}", f"the cine has phases 1 to {phases}")
+    volumes = {n: _volume_ml(found["endo", str(n)]) for n in numbers if ("endo", str(n)) in found}
+    if volumes and any(("endo", end) in found for end in ("ED", "ES")):
+        raise Refused("a cavity named by ED or ES and by number", "which of them counts is not known", "name one way")
+    if len(volumes) == 1:
+        raise Refused("a cavity at one numbered phase", "it does not say which end of the beat", "name it ED or ES")
+    if volumes:
+        ends = {max(volumes, key=volumes.__getitem__): "ED", min(volumes, key=volumes.__getitem__): "ES"}
+        for n, end in ends.items():
+            found.update(
+                {(kind, end): found[kind, str(n)] for kind in ("endo", "epi", "myo") if (kind, str(n)) in found}
+            )
+    for key in [key for key in found if key[1].isdigit()]:
+        del found[key]
+    return tuple(volumes[n] for n in range(1, phases + 1)) if len(volumes) == phases else None
 
 
 def _step_mm(region: Region) -> float:
@@ -124,11 +196,12 @@ def _how(region: Region) -> str:
 def _key(label: str) -> tuple[str, str] | None:
     """Structure and phase that a name says.
 
-    >>> _key("LV endo ED"), _key("epi_ES"), _key("Myocardium end-diastole"), _key("liver")
-    (('endo', 'ED'), ('epi', 'ES'), ('myo', 'ED'), None)
+    >>> _key("LV endo ED"), _key("epi_ES"), _key("Myocardium end-diastole"), _key("LV endo phase 07"), _key("liver")
+    (('endo', 'ED'), ('epi', 'ES'), ('myo', 'ED'), ('endo', '7'), None)
     """
     if re.search(r"\brv|right", label, re.IGNORECASE):
         return None
     kind = next((k for k, w in (("endo", _INNER), ("epi", _OUTER), ("myo", _MUSCLE)) if w.search(label)), None)
-    phase = "ED" if _DIASTOLE.search(label) else "ES" if _SYSTOLE.search(label) else None
+    numbered = _NUMBERED.search(label)
+    phase = "ED" if _DIASTOLE.search(label) else "ES" if _SYSTOLE.search(label) else numbered and numbered[1]
     return (kind, phase) if kind and phase else None
