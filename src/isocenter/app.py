@@ -310,7 +310,11 @@ class House:
             fhir_router=fhir.router(self.site, pages_who.person_of),
             names=self._names(),
             machine=pages_machine.Machine(
-                self.settings, self.waiting, self.again if self._jobs is not None else None, self._echo
+                self.settings,
+                self.waiting,
+                self.again if self._jobs is not None else None,
+                self._echo,
+                self.site.collecting.silent_s,
             ),
             way=self._way(),
             pace=pages_pace.Pace(self.settings.requests_per_min),

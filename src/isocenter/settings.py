@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     hl7_processing: str = Field("P", description="Processing IDs that are taken, by commas; P,T in a test archive.")
     hl7_results: str = Field("", description="Where signed reports go as HL7 (ORU^R01): host:port, by commas.")
     hl7_plain: bool = Field(False, description="HL7 without TLS: only on a network of its own.")
+    audit_collector: str = Field(
+        "", description="Where every entry of the journal goes as a DICOM audit message (syslog over TLS): host:port."
+    )
     requests_per_min: int = Field(12_000, ge=0, description="Requests that one address may make a minute; 0: no limit.")
     address: str = Field("", description="Address under which others reach us, https://…; empty: host and port.")
     oidc_issuer: str = Field("", description="OpenID Connect issuer through which people may sign in; empty for none.")

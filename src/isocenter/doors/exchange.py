@@ -1,4 +1,4 @@
-"""What a department's systems are told and tell, beside images: promises, HL7 messages, work items.
+"""What a department's systems are told and tell, beside images: promises, HL7 messages, work items, audits.
 
 Here the doors of the exchange are opened for a site and what is owed is handed out again and again, until the house
 closes. Nothing is kept here: what is owed stands in the journal.
@@ -7,13 +7,16 @@ closes. Nothing is kept here: what is owed stands in the journal.
 from __future__ import annotations
 
 import contextlib
+import logging
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from isocenter.doors import mllp, tls, workitem_scp
+from isocenter.doors import mllp, syslog, tls, workitem_scp
 from isocenter.doors.commitment_scp import Commitment
 from isocenter.doors.dimse_scu import Peer
 from isocenter.doors.mpps_scp import PerformedSteps
@@ -25,6 +28,8 @@ from isocenter.settings import Settings
 from isocenter.site.working import Report
 
 __all__ = ["Exchange", "services"]
+
+LOG: Final = logging.getLogger("isocenter.doors.exchange")
 
 
 def services(site: Any) -> Sequence[Service]:
@@ -59,6 +64,7 @@ class Exchange:
         self.start_committing()
         self.start_messaging()
         self.start_working()
+        self.start_collecting()
 
     def start_committing(self, every_s: float = 60.0) -> None:
         """Give the promises that are owed to those who did not wait for them."""
@@ -82,13 +88,8 @@ class Exchange:
         here.want(receivers)
 
         def tell(receiver: str, message: bytes) -> bytes:
-            host, _, port = receiver.rpartition(":")
-            if not host or not port.isdecimal():
-                raise Refused(f"the receiver '{receiver:.60}'", "it is not host:port", "correct hl7_results")
-            secure = None
-            if not chosen.hl7_plain and not tls.is_loopback(host):
-                secure = tls.client(files[2], files[0], files[1]) if files is not None else tls.client(None)
-            return mllp.send(host, int(port), message, tls=secure)
+            host, port = _place(receiver, "hl7_results")
+            return mllp.send(host, port, message, tls=None if chosen.hl7_plain else self._secure(host))
 
         self._again("results", every_s, lambda: here.deliver(receivers, tell))
 
@@ -127,6 +128,36 @@ class Exchange:
 
         self._again("work items", every_s, look)
 
+    def start_collecting(self, every_s: float = 5.0) -> None:
+        """Hand every entry of the journal to the audit collector, where one is set.
+
+        Raises:
+            Refused: the setting is no host and port.
+        """
+        if not self.settings.audit_collector:
+            return
+        host, port = _place(self.settings.audit_collector, "audit_collector")
+        here, secure = self.site.collecting, self._secure(host)
+        here.mark, here.here = self.settings.folder / "audit.mark", socket.gethostname()
+        here.begin(self.settings.audit_collector)
+
+        def look() -> None:
+            before = here.silent_s()
+            try:
+                here.deliver(lambda messages: syslog.send(host, port, messages, tls=secure))
+            except IsocenterError as silent:
+                if not before:  # told once; how long it lasts stands in the figures
+                    LOG.warning("%s", silent)
+
+        self._again("audit", every_s, look)
+
+    def _secure(self, host: str) -> ssl.SSLContext | None:
+        """TLS to whoever is not on this machine, with our own certificate where we have one."""
+        if tls.is_loopback(host):
+            return None
+        files = self.settings.tls
+        return tls.client(files[2], files[0], files[1]) if files is not None else tls.client(None)
+
     def _tell(self, peer: Mapping[str, Any], reports: list[Report]) -> None:
         workitem_scp.tell(self.call(peer), reports, calling=self.settings.aet)
 
@@ -157,6 +188,13 @@ class Exchange:
 
 def _system(peer: Mapping[str, Any]) -> Person:
     return Person(str(peer["aet"]), Role.SERVICE, "aet")
+
+
+def _place(text: str, setting: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise Refused(f"'{text:.60}'", "it is not host:port", f"correct {setting}")
+    return host.strip("[]"), int(port)
 
 
 def _listed(text: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from isocenter.doors.pages_machine import machine_of
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
 from isocenter.govern.policy import Person, may
@@ -119,5 +120,5 @@ def metrics(request: Request, site: SiteHere, who: Annotated[Person, needs("metr
     """Figures for Prometheus, without a name or an identifier in them; on this machine also without an account."""
     here: PagesSite = site
     counts = here.counts(who=who) if may(who, "find") else {}
-    text = request.app.state.figures.text(counts)
+    text = request.app.state.figures.text(counts, machine_of(request).audit_silent_s())
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

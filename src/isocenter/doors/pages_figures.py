@@ -31,6 +31,11 @@ class Figures:
             buckets=(0.005, 0.02, 0.1, 0.3, 1, 3, 10, 60),
             registry=self._registry,
         )
+        self._silent = Gauge(
+            "isocenter_audit_collector_silent_seconds",
+            "Since the audit collector was first not reached; 0 while it takes entries, or where none is set",
+            registry=self._registry,
+        )
         self._kept = Gauge("isocenter_archive", "What the archive holds", ("what",), registry=self._registry)
 
     def answered(self, scope: Scope, status: int, seconds: float) -> None:
@@ -40,9 +45,11 @@ class Figures:
         self._answers.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def text(self, counts: Mapping[str, int]) -> bytes:
+    def text(self, counts: Mapping[str, int], audit_silent_s: float = 0.0) -> bytes:
         """Everything in the text format that Prometheus reads."""
         from prometheus_client import generate_latest
+
+        self._silent.set(audit_silent_s)
 
         for what, number in counts.items():
             self._kept.labels(what).set(number)

@@ -31,12 +31,14 @@ class Machine:
         waiting: number of jobs that are not done.
         again: promises a study another plan and analysis; None where no worker listens.
         echo: asks a DICOM peer whether it answers; raises where it does not. None where this server calls nobody.
+        audit_silent_s: seconds since the audit collector was first not reached, 0 while it takes entries.
     """
 
     settings: Settings | None = None
     waiting: Callable[[], int] = lambda: 0
     again: Callable[[str], None] | None = None
     echo: Callable[[Mapping[str, Any]], None] | None = None
+    audit_silent_s: Callable[[], float] = lambda: 0.0
 
     def start(self, *, secrets: bool) -> list[dict[str, Any]]:
         """What was set at start: name, variable, value, shipped value, meaning. Each needs a restart.

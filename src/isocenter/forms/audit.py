@@ -3,18 +3,19 @@
 One table says for each kind of event which of the standard's it is, whether something was made, read, changed, deleted
 or executed, and how it went. No name of a patient is written: the study stands there by its UID, the person by the
 account. Number and hash of the entry go with it, so that a copy elsewhere shows when an entry here was changed.
-Sources: DICOM PS3.15 A.5 and PS3.16 CID 400 and 401; HL7 FHIR R4 (4.0.1) AuditEvent.
+Sources: DICOM PS3.15 A.5, A.6 and PS3.16 CID 400 and 401; RFC 5424; HL7 FHIR R4 (4.0.1) AuditEvent.
 """
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from isocenter.record import Event, Kind, Sealed
 
-__all__ = ["AUDITED", "Audited", "fhir", "message"]
+__all__ = ["AUDITED", "Audited", "fhir", "message", "syslog"]
 
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _SOURCE = "isocenter"
@@ -175,19 +176,25 @@ def message(sealed: Sealed, words: str = "") -> bytes:
         who.set("NetworkAccessPointID", _text(address))
         who.set("NetworkAccessPointTypeCode", "2")
     ElementTree.SubElement(root, "AuditSourceIdentification", AuditSourceID=_SOURCE)
-    if event.subject:
-        study = _is_uid(event.subject)
-        about = ElementTree.SubElement(
-            root, "ParticipantObjectIdentification", ParticipantObjectID=_text(event.subject),
-            ParticipantObjectTypeCode="2", ParticipantObjectTypeCodeRole="3" if study else "13",
-        )  # fmt: skip
-        code, meaning = ("110180", "Study Instance UID") if study else ("12", "URI")
-        _coded(about, "ParticipantObjectIDTypeCode", code, meaning, "DCM" if study else "RFC-3881")
-        details = {"entry": str(sealed.number), "hash": sealed.hash, "words": words}
-        for name, value in details.items():
-            if value:
-                ElementTree.SubElement(about, "ParticipantObjectDetail", type=name, value=_base64(value))
+    about = _object(root, sealed)
+    for name, value in {"entry": str(sealed.number), "hash": sealed.hash, "words": words}.items():
+        if value:
+            ElementTree.SubElement(about, "ParticipantObjectDetail", type=name, value=_base64(value))
     return bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True))
+
+
+def syslog(sealed: Sealed, words: str = "", *, host: str = "-") -> bytes:
+    """The DICOM audit message of an entry as syslog carries it (RFC 5424; PS3.15 A.6).
+
+    Facility 10 (security), severity 5 (notice) or 4 (warning) where it did not go well; MSGID as DICOM has it.
+
+    Args:
+        host: name of this machine.
+    """
+    severity = 5 if audited(sealed.event.kind).outcome == _SUCCESS else 4
+    name = "".join(c if "!" <= c <= "~" else "-" for c in host)[:255] or "-"
+    head = f"<{10 * 8 + severity}>1 {sealed.event.time.isoformat()} {name} {_SOURCE} - DICOM+RFC3881 - "
+    return head.encode("ascii") + codecs.BOM_UTF8 + message(sealed, words)
 
 
 def fhir(sealed: Sealed, words: str = "", *, ticket: str = "") -> dict[str, Any]:
@@ -228,6 +235,30 @@ def fhir(sealed: Sealed, words: str = "", *, ticket: str = "") -> dict[str, Any]
         )
         entity["what"] = {"identifier": identifier}
     told["entity"] = [entity]
+    return told
+
+
+def _object(root: ElementTree.Element, sealed: Sealed) -> ElementTree.Element:
+    """What an entry is about; the entry itself where it is about nothing else."""
+    event, asked = sealed.event, ""
+    if event.kind is Kind.QUERIED:
+        about, role, code = str(event.details.get("level", "-")), "24", ("10", "Search Criteria", "RFC-3881")
+        asked = str(event.details.get("keys", "")) or "-"
+    elif _is_uid(event.subject):
+        about, role, code = event.subject, "3", ("110180", "Study Instance UID", "DCM")
+    elif event.kind is Kind.PERSON_ADDED:
+        about, role, code = event.subject, "11", ("11", "User Identifier", "RFC-3881")
+    else:
+        about, role, code = event.subject or f"urn:isocenter:entry:{sealed.number}", "13", ("12", "URI", "RFC-3881")
+    told = ElementTree.SubElement(
+        root, "ParticipantObjectIdentification", ParticipantObjectID=_text(about), ParticipantObjectTypeCode="2",
+        ParticipantObjectTypeCodeRole=role,
+    )  # fmt: skip
+    _coded(told, "ParticipantObjectIDTypeCode", *code)
+    if asked:
+        ElementTree.SubElement(told, "ParticipantObjectQuery").text = _base64(asked)
+    else:
+        ElementTree.SubElement(told, "ParticipantObjectName").text = _text(about)
     return told
 
 

@@ -1,4 +1,4 @@
-"""What a site exchanges with the systems around it: orders, promises, work items, messages, alerts.
+"""What a site exchanges with the systems around it: orders, promises, work items, messages, alerts, audits.
 
 Each is one idea in a file of its own; here they are put together for the site that is made of them.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.worklist import Waiting
 from isocenter.site.alerting import Alerting
+from isocenter.site.collecting import Collecting
 from isocenter.site.committing import Committing
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.identifying import Identifying
@@ -55,6 +56,7 @@ class Exchanging:
             self.index, self.journal, self.blobs, self.ordering, now, identities=self.identities,
             hears=self.projects.hears, home_of_sender=self.projects.home_of_sender,
         )  # fmt: skip
+        self.collecting = Collecting(self.journal, now)
         self.alerts = Alerting(self.index, self.journal, now, self._waiting, holds=self.projects.holds)
 
     def _may_commit(self, by: str, study_uid: str) -> bool:
