@@ -31,6 +31,7 @@ from isocenter.reading.confirmed import Confirmed
 from isocenter.reading.cutting import Plane, cut
 from isocenter.reading.disclosure import Mode, Modes, Use
 from isocenter.reading.laying import Laid, laid
+from isocenter.reading.one_segment import segments
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.pictures import Pictures, real_values, shown
 from isocenter.reading.priors import Prior, priors
@@ -491,15 +492,25 @@ class House:
             self.append(*session.lapse(self._reading(study_uid), who.name, self.now, version=version))
         return self._reading(study_uid)
 
-    def correct(self, study_uid: str, correction: Correction, *, version: int, act: str = "", who: Person) -> Reading:
+    def segments(self, study_uid: str, *, who: Person) -> Mapping[str, str]:
+        must(who, "results", study_uid)
+        return segments(self.studies[study_uid], self._latest(study_uid))
+
+    def correct(
+        self, study_uid: str, correction: Correction, *, version: int, also: Sequence[Correction] = (), act: str = "",
+        who: Person,
+    ) -> Reading:  # fmt: skip
         must(who, "correct", study_uid)
         with self.lock_:
             if not correction.tracking:
                 correction = replace(correction, tracking=f"2.25.{next(self.serial)}")
-            self._result(
-                session.correct(self._reading(study_uid), self._latest(study_uid), correction, who.name, self.now,
+            made = [
+                session.correct(self._reading(study_uid), self._latest(study_uid), one, who.name, self.now,
                                 version=version)
-            )  # fmt: skip
+                for one in (correction, *also)
+            ]  # fmt: skip
+            for one in made:
+                self._result(one)
         return self._reading(study_uid)
 
     def measure(self, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
@@ -632,9 +643,10 @@ class House:
                 self._reading(study_uid), events, self._latest(study_uid), self.kept.__getitem__, who.name, self.now,
                 version=version,
             )  # fmt: skip
-            assert undone.result is not None
-            self._result(undone.result, undoes=undone.number)
-        return self._reading(study_uid), undone.words
+            for one in undone:
+                assert one.result is not None
+                self._result(one.result, undoes=one.number)
+        return self._reading(study_uid), undone[0].words
 
     def modes(self, *, who: Person) -> Modes:
         must(who, "modes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from house_for_pages import CT, CT_SERIES, DX, DX_SERIES, NOON, House
 
 from isocenter.doors.pages import application
 from isocenter.govern.policy import Person, Role
-from isocenter.record import Origin, Outcome, Result, Verdict
+from isocenter.record import Measurement, Origin, Outcome, Result, Verdict, codes
 
 
 @pytest.fixture
@@ -95,6 +96,30 @@ def test_what_a_browser_sends_becomes_a_persons_result(house: House, reader: Bro
     assert (finding.measurements[0].value, finding.measurements[0].unit) == (7.0, "mm")
     assert (str(finding.laterality), finding.reason, finding.tracking) == ("Right", "wrong place", "2.25.1")
     assert finding.where is not None, "what was not named stays"
+
+
+def test_one_answer_goes_to_every_measurement_of_a_segment_each_with_its_own_numbers(
+    house: House, reader: Browser
+) -> None:
+    (shown,) = (r for _, r in house.results(CT, who=house.people["reader"]) if r.origin.name == "volumetry")
+    size = Measurement(codes.VOLUME, 0.2, "mL")
+    for name in ("pet_uptake", "radiomics"):
+        planted = replace(shown.findings[0], tracking=name, measurements=(size,), research=name == "radiomics")
+        house._result(replace(shown, origin=Origin("machine", name, "1"), findings=(planted,)))
+    told = {f["tracking"]: f for r in reader.get(f"/api/studies/{CT}/results").json()["results"] for f in r["findings"]}
+    assert [told[t]["research"] for t in ("2.25.1", "pet_uptake", "radiomics")] == [False, False, True]
+    state = act(reader, "open")
+    number = {"what": {"code": size.what.code, "scheme": "SCT", "meaning": "Volume"}, "value": 0.3, "unit": "mL"}
+    act(
+        reader, "correct", version=state["version"], tracking="2.25.1", verdict="changed", words="A node.",
+        also=[{"tracking": "pet_uptake", "measurements": [number]}, {"tracking": "radiomics"}],
+    )  # fmt: skip
+    held = {f.tracking: f for _, r in house.results(CT, who=house.people["reader"]) for f in r.findings}
+    assert [held[t].verdict for t in ("2.25.1", "pet_uptake", "radiomics")] == [
+        Verdict.CHANGED, Verdict.CHANGED, Verdict.KEPT,
+    ]  # fmt: skip
+    assert (held["2.25.1"].words, held["pet_uptake"].words) == ("A node.", shown.findings[0].words)
+    assert held["pet_uptake"].measurements[0].value == 0.3
 
 
 CODE = {"code": "52988006", "scheme": "SCT", "meaning": "Lesion"}

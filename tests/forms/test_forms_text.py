@@ -45,7 +45,9 @@ def test_the_sections_stand_in_order(archive: Archive) -> None:
     declined = result(outcome=Outcome.DECLINED, reasons=("needs PET; series 1 is CT",))
     sections = [s.section for s in draft(archive[0], [declined, result(finding())])]
     assert sections == sorted(sections, key=SECTIONS.index)
-    assert set(sections) == set(SECTIONS) - {"Clinical information", "Recommendation"}, "nobody asked or advised"
+    assert set(sections) == set(SECTIONS) - {"Clinical information", "Recommendation", "Method and limits"}, (
+        "nobody asked, advised or remarked"
+    )
 
 
 def test_the_reason_and_the_earlier_studies_are_told(archive: Archive) -> None:

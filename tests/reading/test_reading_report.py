@@ -256,7 +256,7 @@ def test_a_report_is_built_by_its_template_and_says_so_when_it_is_signed() -> No
         use(own, "haiku")
     sealed = seal(own, [result()], "ito", NOON)
     assert Report.from_json(json.loads(canonical(sealed))) == sealed
-    assert how(sealed)[0] == "Built by the template 'CT of the chest', version 1."
+    assert how(sealed)[0] == "Built by the template 'CT of the chest', version 2."
     again = redraft(amend(sealed), chest, [result()])
     assert (again.template, again.number) == ("ct_chest", 2)
     with pytest.raises(WrongState):

@@ -27,6 +27,7 @@ def describe(analysis: Any) -> dict[str, Any]:
                 "maps": list(y.maps),
                 "units": list(y.units),
                 "urgency": y.urgency.value,
+                "research": y.research,
             }
             for y in analysis.yields
         ],

@@ -42,12 +42,26 @@ class Yield:
         maps: names of maps it may return.
         units: UCUM units its measurements may have.
         urgency: how soon a person should look when this is found.
+        research: numbers for research on many patients (radiomics): a reader need not answer them before they sign,
+            and the report does not say them.
+
+    Raises:
+        Refused: for research that is urgent: what cannot wait is answered.
     """
 
     what: Code | None = None
     maps: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     urgency: Urgency = Urgency.ROUTINE
+    research: bool = False
+
+    def __post_init__(self) -> None:
+        if self.research and self.urgency is not Urgency.ROUTINE:
+            raise Refused(
+                f"{self.what or ', '.join(self.maps)} as research that is for {self.urgency}",
+                "what is for research is answered by nobody, and what is urgent must be",
+                "leave out one of the two",
+            )
 
 
 @dataclass(frozen=True)

@@ -295,13 +295,16 @@ def _held_to_yields(held: Analysis, answer: Answer) -> Answer:
 
 
 def _named(answer: Answer, request: Request, held: Analysis) -> Answer:
-    """Give each finding its tracking identity, the same for the same input, and prove that its region reads back."""
+    """Give each finding its tracking identity, the same for the same input, say of what is for research that it is,
+    and prove that its region reads back."""
+    research = {y.what for y in held.yields if y.research}
     findings: list[Finding] = []
     for number, finding in enumerate(answer.findings):
         if finding.where is not None and Region.from_json(finding.where.to_json()) != finding.where:
             raise Refused(f"the region of '{finding.what}'", "it did not read back as it was written")
         key = digest_of([request.study_uid, held.name, sorted(request.digests), number, finding.what])
-        findings.append(finding if finding.tracking else replace(finding, tracking=f"2.25.{int(key[:31], 16)}"))
+        tracking = finding.tracking or f"2.25.{int(key[:31], 16)}"
+        findings.append(replace(finding, tracking=tracking, research=finding.what in research))
     return replace(answer, findings=tuple(findings))
 
 

@@ -63,6 +63,7 @@ class Radiomics:
         Yield(
             what=codes.STRUCTURE,
             units=(*_PLAIN.values(), *(u for units in _UNITS.values() for u in units.values())),
+            research=True,
         ),
         Yield(maps=("Filter response",)),
     )

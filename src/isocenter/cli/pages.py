@@ -58,9 +58,12 @@ def _analyses() -> str:
         parts.append(f"## {said['name']}\n\nVersion {said['version']}. {said['about'].splitlines()[0]}\n")
         parts.append(_table(("need", "in words"), list(said["needs"].items())))
         yields = [
-            (y["what"]["meaning"] if y["what"] else ", ".join(y["maps"]), _few(y["units"]), y["urgency"])
+            (
+                y["what"]["meaning"] if y["what"] else ", ".join(y["maps"]), _few(y["units"]),
+                "for research, no answer asked" if y["research"] else y["urgency"],
+            )
             for y in said["yields"]
-        ]
+        ]  # fmt: skip
         parts.append(_table(("may say", "units", "urgency"), yields))
         if said["parameters"]:
             rows = [(f"`{p['name']}`", p["type"], f"`{p['default']}`") for p in said["parameters"]]

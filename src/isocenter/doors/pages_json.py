@@ -175,6 +175,7 @@ def _finding(finding: Finding, whole: Study, lying: dict[str, dict[str, Any]]) -
         "words": finding.words,
         "verdict": finding.verdict.value,
         "reason": finding.reason,
+        "research": finding.research,
         "site": _code(finding.site),
         "laterality": _code(finding.laterality),
         "measurements": [_measurement(m) for m in finding.measurements],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from typing import Annotated, Any, Literal
 
@@ -133,8 +134,16 @@ class Place(BaseModel):
     label: Annotated[str, Field(max_length=64)] = ""
 
 
+class Part(BaseModel):
+    """Another measurement of the same segment, answered with it."""
+
+    tracking: Annotated[str, Field(min_length=1, max_length=128)]
+    result: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    measurements: Annotated[list[Measured], Field(max_length=1000)] | None = None
+
+
 class Decision(BaseModel):
-    """What a reader says of one finding."""
+    """What a reader says of one finding, and of what else measures the same segment."""
 
     version: _Version
     tracking: Annotated[str, Field(max_length=128)] = ""
@@ -149,6 +158,7 @@ class Decision(BaseModel):
     certainty: Literal["possible", "likely", "certain"] | None = None
     label: Literal["", "artefact", "normal", "wrong-place", "known", "other"] = ""
     reason: _Text = ""
+    also: Annotated[list[Part], Field(max_length=100)] = []
     act: Annotated[str, Field(pattern=r"^[\w.-]{0,64}$")] = ""
 
 
@@ -221,7 +231,7 @@ def undo(uid: Uid, at: Seen, site: SiteHere, who: Annotated[Person, needs("corre
 
 @router.post("/api/readings/{uid}/correct")
 def correct(uid: Uid, decision: Decision, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
-    """Keep, change, strike or add one finding."""
+    """Keep, change, strike or add one finding; `also` names what else measures the same segment, answered with it."""
     here: PagesSite = site
     correction = Correction(
         verdict=Verdict(decision.verdict),
@@ -237,7 +247,10 @@ def correct(uid: Uid, decision: Decision, site: SiteHere, who: Annotated[Person,
         label=decision.label,
         reason=decision.reason,
     )
-    return pages_json.reading(here.correct(uid, correction, version=decision.version, act=decision.act, who=who))
+    also = [_beside(correction, part) for part in decision.also]
+    return pages_json.reading(
+        here.correct(uid, correction, version=decision.version, also=also, act=decision.act, who=who)
+    )
 
 
 @router.post("/api/readings/{uid}/sign")
@@ -275,6 +288,15 @@ def tell(uid: Uid, call: Call, site: SiteHere, who: Annotated[Person, needs("sig
     here: PagesSite = site
     here.calls.tell(uid, [one.record() for one in call.told], who=who)
     return here.calls.open(who=who, study_uid=uid)
+
+
+def _beside(main: Correction, part: Part) -> Correction:
+    """What an answer to a segment says of another of its measurements: the same, with numbers of its own."""
+    common = Correction(main.verdict, part.tracking, part.result, label=main.label, reason=main.reason)
+    if main.verdict is not Verdict.CHANGED:
+        return common
+    changed = replace(common, measurements=_measurements(part.measurements), site=main.site, laterality=main.laterality)
+    return changed if changed.changes() else replace(common, verdict=Verdict.KEPT)
 
 
 def _measurements(many: list[Measured] | None) -> tuple[Measurement, ...] | None:

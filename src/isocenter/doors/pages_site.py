@@ -180,8 +180,14 @@ class PagesSite(Protocol):
     def confirm_mode(self, analysis: str, use: Use, number: int, *, who: Person) -> Modes:
         """Agree to it as a second person."""
 
-    def correct(self, study_uid: str, correction: Correction, *, version: int, act: str = "", who: Person) -> Reading:
-        """Decide on a finding; the same act sent again is done once."""
+    def segments(self, study_uid: str, *, who: Person) -> Mapping[str, str]:
+        """Finding -> that under which it is answered, where several measure one segment."""
+
+    def correct(
+        self, study_uid: str, correction: Correction, *, version: int, also: Sequence[Correction] = (), act: str = "",
+        who: Person,
+    ) -> Reading:  # fmt: skip
+        """Decide on a finding, and on what else measures its segment; the same act sent again is done once."""
 
     def measure(self, study_uid: str, drawn: Drawn, *, version: int, who: Person) -> Reading:
         """Keep a mark with its numbers."""

@@ -49,9 +49,10 @@ class Evidence:
 
 
 def evidence(study: Study, results: Sequence[Result]) -> tuple[Evidence, ...]:
-    """Every finding that was not struck, numbered in the order of the results; those that are replaced are left out."""
+    """Every finding that was not struck, numbered in the order of the results; those that are replaced, and numbers
+    for research, are left out."""
     series = {s.uid: s.number for s in study.series}
-    kept = [f for r in latest(results) for f in r.findings if f.verdict is not Verdict.STRUCK]
+    kept = [f for r in latest(results) for f in r.findings if f.verdict is not Verdict.STRUCK and not f.research]
     return tuple(_one(number, finding, series) for number, finding in enumerate(kept, 1))
 
 

@@ -35,7 +35,10 @@ def key_images(study: Study, results: Sequence[Result], sources: Sources, *, at_
         (finding, result)
         for result in results
         for finding in result.findings
-        if finding.where is not None and finding.where.voxels and finding.verdict is not Verdict.STRUCK
+        if finding.where is not None
+        and finding.where.voxels
+        and finding.verdict is not Verdict.STRUCK
+        and not finding.research
     ]
     # An observation before what is only measured; of two on the same voxels, the first is enough.
     placed.sort(key=lambda pair: (pair[0].what == codes.STRUCTURE, -(pair[0].where.volume_ml if pair[0].where else 0)))

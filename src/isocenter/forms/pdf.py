@@ -234,6 +234,9 @@ def _measurements(results: Sequence[Result]) -> tuple[list[list[str]], int]:
         for finding in result.findings:
             if finding.verdict is Verdict.STRUCK:
                 continue
+            if finding.research:
+                beyond += len(finding.measurements)
+                continue
             count += 1
             beyond += add(f"[{count}]", _named(finding), who, finding.measurements)
         # Numbers of an analysis that looked and found none are in its result; on paper they would bury the others.

@@ -25,8 +25,12 @@ from isocenter.record import Study
 
 __all__ = ["CODES", "SECTIONS", "Heading", "Section", "Template", "choose", "get", "read", "templates"]
 
-SECTIONS = ("Clinical information", "Technique", "Comparison", "Findings", "Impression", "Recommendation", "Not looked")
-"""The order of a report. Every template has those of `ALWAYS`; ``Not looked`` holds what was declined, and why."""
+SECTIONS = (
+    "Clinical information", "Technique", "Comparison", "Findings", "Impression", "Recommendation", "Method and limits",
+    "Not looked",
+)  # fmt: skip
+"""The order of a report. Every template has those of `ALWAYS`; ``Method and limits`` holds what analyses remark on how
+they measured and where their numbers end, ``Not looked`` what was declined, and why."""
 
 ALWAYS = tuple(name for name in SECTIONS if name != "Recommendation")
 
@@ -38,6 +42,7 @@ CODES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "Findings": ("RID28486", "59776-5"),
         "Impression": ("RID13170", "19005-8"),
         "Recommendation": ("", "18783-1"),
+        "Method and limits": ("", ""),
         "Not looked": ("", ""),
     }
 )

@@ -108,6 +108,7 @@ def draft(
     current = latest(results)
     said = [*_reason(study), *_technique(study), _comparison(earlier)]
     kept = [(r, f) for r in current for f in r.findings if f.verdict is not Verdict.STRUCK]
+    kept = [pair for pair in kept if not pair[1].research or pair[1].verdict in _SAID]  # those stand in the table
     kept.sort(key=lambda pair: _weight(*pair))
     said += [_finding(r, f, form) for r, f in kept]
     said += list({(s.id, s.text): s for r in current for s in _whole(r, form)}.values())  # many series, one sentence
@@ -173,7 +174,8 @@ def _finding(result: Result, finding: Finding, form: Template) -> Sentence:
 
 
 def _whole(result: Result, form: Template) -> list[Sentence]:
-    """What is said of the study as a whole: that nothing was detected, and numbers without a place."""
+    """What is said of the study as a whole: that nothing was detected, numbers without a place, and remarks of method,
+    which are no findings and have a section of their own."""
     if result.outcome is Outcome.DECLINED:
         return []
     if result.origin.kind == "person" and not result.origin.parameters and not result.findings:
@@ -195,9 +197,7 @@ def _whole(result: Result, form: Template) -> list[Sentence]:
         said.append(Sentence(f"whole-{result.origin.name}", "Findings", text, machine, heading=heading))
     if result.reasons and not struck:
         text = words.one_line(f"Remark on {name}: {'; '.join(result.reasons)}")
-        said.append(
-            Sentence(f"remark-{result.origin.name}", "Findings", text.rstrip(".") + ".", machine, heading=heading)
-        )
+        said.append(Sentence(f"remark-{result.origin.name}", "Method and limits", text.rstrip(".") + ".", machine))
     return said
 
 

@@ -69,7 +69,9 @@ def compare(
         analysis = machine_of(result)[0]
         if not analysis or result.outcome is Outcome.DECLINED:
             continue
-        said = [f for f in result.findings if f.verdict is not Verdict.ADDED]
+        said = [f for f in result.findings if f.verdict is not Verdict.ADDED and not f.research]
+        if any(f.research for f in result.findings) and not said:
+            continue  # numbers for research are no opinion
         lines += [_beside(f, analysis, opinion) for f in said]
         if not said:
             lines += _none_found(analysis, opinion, looks_for.get(analysis, ()))
@@ -91,9 +93,20 @@ def call(opinion: Opinion, result: Result, looks_for: Collection[Code]) -> bool 
     return None if any(o.what.code == _ANYTHING for o in opinion.findings) or opinion.line else False
 
 
-def changes(opinion: Opinion, latest: Sequence[tuple[str, Result]]) -> list[str]:
-    """What is other in the report than in the first opinion, once machines were seen: a sentence each."""
-    stands = [(machine_of(r), f) for _, r in latest for f in r.findings if f.verdict is not Verdict.STRUCK]
+def changes(
+    opinion: Opinion, latest: Sequence[tuple[str, Result]], beneath: Collection[str] = frozenset()
+) -> list[str]:
+    """What is other in the report than in the first opinion, once machines were seen: a sentence each.
+
+    Args:
+        beneath: findings that only measure a lesion of which another speaks.
+    """
+    stands = [
+        (machine_of(r), f)
+        for _, r in latest
+        for f in r.findings
+        if f.verdict is not Verdict.STRUCK and not f.research and f.tracking not in beneath
+    ]
     now = {f.tracking: f for _, f in stands}
     told = []
     for (analysis, version, _), finding in stands:

@@ -7,7 +7,7 @@ is a new report that names the one it replaces, and both are kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -328,12 +328,14 @@ def seal(
     changes: Sequence[str] = (),
     told: Sequence[Communication] = (),
     untold: str = "",
+    beneath: Collection[str] = frozenset(),
 ) -> Report:
     """Sealed by name and digest.
 
     Args:
         opinion, locked, changes: the signer's first opinion, and what the report says otherwise.
         told, untold: who was told of critical findings, in addition to what an earlier version says.
+        beneath: findings that were answered with another of the same segment, and are not counted twice.
 
     Raises:
         WrongState: it is sealed already.
@@ -353,13 +355,14 @@ def seal(
         )
     ready = replace(
         report, by=by, signed=now, disagreements=disagreements(report, latest), opinion=opinion, locked=locked,
-        changes=tuple(changes), decided=_decided(latest), told=(*report.told, *told), untold=untold,
+        changes=tuple(changes), decided=_decided(latest, beneath), told=(*report.told, *told), untold=untold,
     )  # fmt: skip
     return replace(ready, digest=digest_of(ready))
 
 
-def _decided(latest: Sequence[tuple[str, Result]]) -> dict[str, int]:
-    said = [f.verdict for _, r in latest if machine_of(r)[0] for f in r.findings]
+def _decided(latest: Sequence[tuple[str, Result]], beneath: Collection[str]) -> dict[str, int]:
+    every = [f for _, r in latest if machine_of(r)[0] for f in r.findings]
+    said = [f.verdict for f in every if not f.research and f.tracking not in beneath]
     counts = {verdict: said.count(Verdict(verdict)) for verdict in _DECIDED}
     return counts if any(counts.values()) else {}
 

@@ -40,6 +40,7 @@ __all__ = [
     "decisions",
     "lapse",
     "machine_of",
+    "must_agree",
     "must_be_mine",
     "open_reading",
     "sign",
@@ -249,6 +250,21 @@ def correct(
     return _persons(before, holder, findings, who, now, unaided, {correction.tracking: correction.drawn})
 
 
+def must_agree(answers: Sequence[Correction]) -> None:
+    """Go on only where one answer to several measurements of a segment says one thing: it stands, or it is struck.
+
+    Raises:
+        Refused: it says both, or adds something beside.
+    """
+    verdicts = {one.verdict for one in answers}
+    if Verdict.ADDED in verdicts or (Verdict.STRUCK in verdicts and len(verdicts) > 1):
+        raise Refused(
+            f"one answer that says {', '.join(sorted(verdicts))} of one segment",
+            "a segment stands or is struck as a whole",
+            "answer a measurement that differs by itself",
+        )
+
+
 def word(reading: Reading, who: str, now: datetime, *, version: int, report: str) -> tuple[Event, ...]:
     """The words of the report were changed; `report` is the digest of the new draft."""
     must_be_mine(reading, who, "word", version)
@@ -308,12 +324,12 @@ def sign(
 
 
 def undecided(latest: Iterable[tuple[str, Result]]) -> list[tuple[str, Finding]]:
-    """(analysis, finding) for everything on which nobody has decided."""
+    """(analysis, finding) for everything on which nobody has decided; numbers for research ask for no decision."""
     return [
         (machine_of(result)[0], finding)
         for _, result in latest
         for finding in result.findings
-        if finding.verdict is Verdict.UNDECIDED
+        if finding.verdict is Verdict.UNDECIDED and not finding.research
     ]
 
 
@@ -332,7 +348,7 @@ def decisions(latest: Iterable[tuple[str, Result]], modes: Mapping[str, str]) ->
                 "reason": f.reason,
             }
             for f in result.findings
-            if f.verdict is not Verdict.ADDED
+            if f.verdict is not Verdict.ADDED and not (f.research and f.verdict is Verdict.UNDECIDED)
         ]  # fmt: skip
     return told
 

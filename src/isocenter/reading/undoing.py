@@ -43,8 +43,10 @@ def undo(
     now: datetime,
     *,
     version: int,
-) -> Undone:
+) -> tuple[Undone, ...]:
     """Take back the last act that this reader did since they opened the study or locked their opinion.
+
+    One answer to several measurements of a segment is one act, with an event for each result: all of it is taken back.
 
     Args:
         events: of the study, oldest first.
@@ -57,6 +59,20 @@ def undo(
     """
     must_be_mine(reading, who, "correct", version)
     act = _last(events, who)
+    if answer := str(act.event.details.get("answer", "")):
+        parts = [e for e in events if e.event.details.get("answer") == answer and e.event.who == who]
+        return tuple(_one(part, events, latest, get, who, now) for part in parts)
+    return (_one(act, events, latest, get, who, now),)
+
+
+def _one(
+    act: Sealed,
+    events: Sequence[Sealed],
+    latest: Sequence[tuple[str, Result]],
+    get: Callable[[str], Result],
+    who: str,
+    now: datetime,
+) -> Undone:
     if act.event.kind is Kind.REPORT_DRAFTED:
         before = [e for e in events if e.number < act.number and e.event.kind in _DRAFTS]
         held = before[-1] if before and before[-1].event.kind is Kind.REPORT_DRAFTED else None

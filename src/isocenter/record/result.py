@@ -7,14 +7,14 @@ Result as well: its origin is a person, and it replaces the machine's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from isocenter.errors import Refused
 from isocenter.record.codes import UNITS, Code
-from isocenter.record.plain import digest_of
+from isocenter.record.plain import digest_of, to_plain
 from isocenter.space import Geometry, Region
 
 __all__ = [
@@ -117,6 +117,8 @@ class Finding:
         tracking: identity through time and corrections (DICOM Tracking UID); given by the run when empty.
         verdict: what a person said of it; `UNDECIDED` for what a machine found.
         reason: why it was changed or struck.
+        research: numbers for research, such as radiomics: nobody has to answer them, and no report says them. They are
+            kept, counted in cohorts, and struck with the segment on which they were measured.
     """
 
     what: Code
@@ -129,10 +131,16 @@ class Finding:
     tracking: str = ""
     verdict: Verdict = Verdict.UNDECIDED
     reason: str = ""
+    research: bool = False
 
     def __post_init__(self) -> None:
         if self.certainty is not None and not 0.0 <= self.certainty <= 1.0:
             raise Refused(f"certainty {self.certainty}", "it must lie between 0 and 1")
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dictionary; what is no research is what it was before there was such a word, and so are digests."""
+        said = {f.name: to_plain(getattr(self, f.name)) for f in fields(self)}
+        return said if self.research else {name: value for name, value in said.items() if name != "research"}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, WrongState
 from isocenter.govern.policy import HOUSE, Person, must
-from isocenter.reading import comparison, critical, disclosure, escalation, opinion, session, undoing
+from isocenter.reading import comparison, critical, disclosure, escalation, one_segment, opinion, session, undoing
 from isocenter.reading import report as reports
 from isocenter.reading import worklist as lists
 from isocenter.reading.confirmed import Confirmed, Experience
@@ -190,6 +190,12 @@ class Desk(Reports, Answers):
         must(who, "results")
         return self._experience.of(analysis, version, certainty)
 
+    def segments(self, study_uid: str, *, who: Person) -> Mapping[str, str]:
+        """Finding -> that under which it is answered, where several measure one outlined segment."""
+        must(who, "results", study_uid)
+        whole = self._disclosing.study(self.index.study(study_uid), who)
+        return one_segment.segments(whole, self._disclosing.results(study_uid, who))
+
     # ---- deciding --------------------------------------------------------------------------------------------
 
     def seen(self, study_uid: str, shown: Sequence[Mapping[str, Any]], *, who: Person) -> None:
@@ -213,11 +219,20 @@ class Desk(Reports, Answers):
         return {str(one) for sealed in looked for one in sealed.event.details.get("findings", ())}
 
     def correct(
-        self, study_uid: str, correction: session.Correction, *, version: int, act: str = "", who: Person
+        self,
+        study_uid: str,
+        correction: session.Correction,
+        *,
+        version: int,
+        also: Sequence[session.Correction] = (),
+        act: str = "",
+        who: Person,
     ) -> session.Reading:
         """Keep, change, strike or add one finding: a Result of a person that replaces the machine's.
 
         Args:
+            also: what the same answer says of other measurements of the same segment; each is a result and an event
+                of its own.
             act: a name that the asker draws for this one act. Sent again under the same name, because the answer was
                 lost on the way, it is the same act and not done twice.
         """
@@ -226,21 +241,36 @@ class Desk(Reports, Answers):
             return self._reading(study_uid, who)
         reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
         unaided = not any(session.machine_of(r)[0] for _, r in latest)
-        result = session.correct(
-            reading, latest, correction, who.name, self.clock(), version=version,
-            unaided=unaided and reading.state == "open" and reading.locked is None,
-        )  # fmt: skip
-        if correction.verdict is Verdict.KEPT and correction.tracking not in self._seen(study_uid, who):
+        answers = (correction, *also)
+        if also:
+            whole = self._disclosing.study(self.index.study(study_uid), who)
+            one_segment.must_be_one(whole, latest, [one.tracking for one in answers])
+            session.must_agree(answers)
+        results = [
+            session.correct(
+                reading, latest, one, who.name, self.clock(), version=version,
+                unaided=unaided and reading.state == "open" and reading.locked is None,
+            )
+            for one in answers
+        ]  # fmt: skip
+        kept = any(one.verdict is Verdict.KEPT for one in answers)
+        # One outline is one piece of evidence, whichever of its measurements brought it on screen.
+        if kept and self._seen(study_uid, who).isdisjoint(one.tracking for one in answers):
             raise WrongState(
                 "a finding kept before its evidence was on screen",
                 "who keeps it answers for having looked at it",
                 "bring it on screen first; Enter jumps to it",
             )
-        told = self._decision(study_uid, correction, result)
-        held = self.blobs.put(canonical(result), of=study_uid)
-        details = {"result": held, "decision": told, **({"act": act} if act else {})}
-        made = Event(Kind.RESULT_MADE, self.clock(), who.name, study_uid, details)
-        return self._happened(reading, (made,), who)
+        held = [self.blobs.put(canonical(result), of=study_uid) for result in results]
+        common = {**({"act": act} if act else {}), **({"answer": held[0]} if also else {})}
+        made = [
+            Event(
+                Kind.RESULT_MADE, self.clock(), who.name, study_uid,
+                {"result": digest, "decision": self._decision(study_uid, one, result), **common},
+            )
+            for digest, one, result in zip(held, answers, results, strict=True)
+        ]  # fmt: skip
+        return self._happened(reading, made, who)
 
     def _done(self, study_uid: str, act: str, who: Person) -> bool:
         """Whether this person has done an act already, among the latest of theirs on the study."""
@@ -267,12 +297,15 @@ class Desk(Reports, Answers):
         reading, latest = self._reading(study_uid, who), self._disclosing.results(study_uid, who)
         events = self.journal.since(subject=study_uid, limit=100_000)
         undone = undoing.undo(reading, events, latest, self.index.result, who.name, self.clock(), version=version)
+        back = [self._taken_back(study_uid, one, who) for one in undone]
+        return self._happened(reading, back, who), undone[0].words
+
+    def _taken_back(self, study_uid: str, undone: undoing.Undone, who: Person) -> Event:
         if undone.result is None:
             kind, details = Kind.REPORT_DRAFTED, {"report": undone.report}
         else:
             kind, details = Kind.RESULT_MADE, {"result": self.blobs.put(canonical(undone.result), of=study_uid)}
-        event = Event(kind, self.clock(), who.name, study_uid, {**details, "undoes": undone.number})
-        return self._happened(reading, (event,), who), undone.words
+        return Event(kind, self.clock(), who.name, study_uid, {**details, "undoes": undone.number})
 
     def sign(
         self,
@@ -303,10 +336,12 @@ class Desk(Reports, Answers):
         urgent = {*urgent, *self._still_urgent(study_uid, latest)}
         critical.check(latest, told, untold=untold, now=now, before=before, urgent=urgent)
         first = self._first(study_uid, who)
-        changes = comparison.changes(first[1], latest) if first else ()
+        under = self.segments(study_uid, who=who)
+        beneath = frozenset(tracking for tracking, over in under.items() if tracking != over)
+        changes = comparison.changes(first[1], latest, beneath) if first else ()
         sealed = reports.seal(
             draft, latest, who.name, now, opinion=first[0] if first else "", locked=reading.locked, changes=changes,
-            told=told, untold=untold.strip(),
+            told=told, untold=untold.strip(), beneath=beneath,
         )  # fmt: skip
         held = self.blobs.put(canonical(sealed), of=study_uid)
         details = {

@@ -155,6 +155,7 @@ def findings(draw: st.DrawFn) -> Finding:
         draw(st.sampled_from(["", "2.25.99"])),
         draw(st.sampled_from(tuple(Verdict))),
         draw(_WORDS),
+        draw(st.booleans()),
     )
 
 

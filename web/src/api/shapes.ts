@@ -132,7 +132,8 @@ export interface Where {
   shape: string;
   label: string;
   centre_mm: [number, number, number] | null;
-  bounds?: unknown;
+  /** First and last index of what it covers on its grid, along slices, rows and columns. */
+  bounds?: [number[], number[]] | null;
   volume_ml: number | null;
   instances: string[];
   has_mask: boolean;
@@ -155,6 +156,10 @@ export interface Finding {
   laterality: Coded | null;
   measurements: Measurement[];
   where: Where | null;
+  /** Numbers for research: nobody has to answer them. */
+  research?: boolean;
+  /** The finding with which it is answered, where several measure one segment; empty or itself where it stands alone or first. */
+  under?: string;
   /** How often findings like this were confirmed in signed reports of this site; null for a person's own. */
   here?: { n: number; of_100: number | null; low: number | null; high: number | null } | null;
 }

@@ -44,7 +44,7 @@ export class Painting implements Hand {
   readonly pending = signal<readonly Stroke[]>([]);
   /** Where the brush is now. */
   readonly at = signal<{ viewport: Viewport; at: Point2 } | null>(null);
-  readonly regions = computed(() => this.session.found.value.filter((one) => one.finding.where?.has_mask && one.finding.verdict !== "struck"));
+  readonly regions = computed(() => this.session.outlines.value.filter((one) => one.finding.where?.has_mask && one.finding.verdict !== "struck"));
   private readonly target = signal<Target>(signal(""));
   /** The region that is painted on, as long as it is there; empty for a new one. */
   readonly tracking = computed(() => this.standing(this.target.value));

@@ -59,7 +59,7 @@ export function BrushOptions({ desk }: { desk: Desk }) {
 /** Which sets of results are drawn: what each analysis said, and what each reader did. Visibility belongs to the set and outlives every layout. */
 export function Sets({ desk }: { desk: Desk }) {
   const { marks, session } = desk;
-  const drawn = session.found.value.filter((one) => one.finding.where && one.finding.verdict !== "struck");
+  const drawn = session.outlines.value.filter((one) => one.finding.where && one.finding.verdict !== "struck");
   const sets = [...new Set(drawn.map(setOf))];
   if (!sets.length) return null;
   const toggle = (set: string) => {

@@ -31,7 +31,7 @@ export function Sections({ desk, viewport }: { desk: Sheet; viewport: Viewport }
   const series = viewport.series.value?.uid;
   const before = useRef<Before>(new Map()).current;
   if (!view || !series) return null;
-  const here = desk.session.found.value.filter(({ finding: { where, verdict } }) => where?.has_mask && verdict !== "struck" && (where.frame ? where.frame === view.frame : where.series_uid === series));
+  const here = desk.session.outlines.value.filter(({ finding: { where, verdict } }) => where?.has_mask && verdict !== "struck" && (where.frame ? where.frame === view.frame : where.series_uid === series));
   const shown = here.filter((one) => !desk.marks.hiddenSets.value.has(setOf(one)));
   const results = [...new Set(shown.map((one) => one.result.id))];
   return (
@@ -66,7 +66,7 @@ function OfResult({ id, desk, viewport, view, before, found }: { id: string; des
         const [d, sure] = [path(outline.lines, place), outline.sure && path(outline.sure, place)];
         const dashed = sure ? "7 4" : one.machine ? dashOf(one) : undefined;
         return (
-          <g key={tracking} data-finding={last ? undefined : one.number} data-before={last ? one.number : undefined} data-tracking={tracking} class={desk.active.value === tracking ? "active" : undefined}>
+          <g key={tracking} data-finding={last ? undefined : one.number} data-before={last ? one.number : undefined} data-tracking={tracking} class={desk.active.value === (one.finding.under || tracking) ? "active" : undefined}>
             <path class="fill" d={d} fill={colour} />
             <path class="halo" d={d} />
             <path class={dashed ? "line dashed" : "line"} d={d} stroke={colour} stroke-dasharray={dashed} />

@@ -14,7 +14,7 @@ import { StackView } from "../viewer/stack";
 import { Evidence } from "./evidence";
 import { Hanging } from "./hanging";
 import { Registration } from "./registration";
-import type { Decision, Found, Session } from "./session";
+import type { Answerable, Beside, Decision, Found, Session } from "./session";
 
 /** Series that fill a body and may be laid over another, and how many images they have at least. */
 const LAID = new Set(["CT", "MR", "PT", "NM"]);
@@ -216,11 +216,11 @@ export class Desk {
   }
 
   choose(one: Found): void {
-    this.active.value = one.finding.tracking;
+    this.active.value = one.finding.under || one.finding.tracking;
   }
 
   step(by: number): void {
-    const all = this.session.found.value;
+    const all = this.session.cards.value.map(({ first }) => first);
     const at = all.findIndex((one) => one.finding.tracking === this.active.value);
     const next = all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + by))];
     if (next) this.choose(next);
@@ -251,8 +251,13 @@ export class Desk {
     return sorted[sorted.length >> 1] ?? "";
   }
 
+  /** Whether the evidence of a card was on screen: one outline is one piece of evidence, whichever of its measurements showed it. */
+  seen({ first, beneath }: Answerable): boolean {
+    return [first, ...beneath].some((one) => this.evidence.findings.value.has(one.finding.tracking));
+  }
+
   keep(one: Found): void {
-    if (!this.evidence.findings.value.has(one.finding.tracking)) return this.jump(one);
+    if (!this.seen(this.session.cardOf(one))) return this.jump(one);
     this.decide(one, { verdict: "kept" });
   }
 
@@ -261,11 +266,17 @@ export class Desk {
     this.editing.value = { tracking: one.finding.tracking, as };
   }
 
-  decide(one: Found, decision: Decision): void {
+  /** An answer to a card is an answer to each measurement on it that does not stand so already. */
+  decide(one: Found, decision: Decision, also?: Beside[]): void {
     this.editing.value = null;
-    this.session.decide(one, decision);
-    const next = this.session.found.value.find((other) => other.finding.verdict === "undecided" && other.finding.tracking !== one.finding.tracking);
-    if (next) this.choose(next);
+    const { first, beneath } = this.session.cardOf(one);
+    if (also) this.session.decide(first, decision, also);
+    else {
+      const [main, ...rest] = [first, ...beneath].filter((other) => other.finding.verdict !== decision.verdict);
+      if (main) this.session.decide(main, decision, rest.map((other) => ({ tracking: other.finding.tracking })));
+    }
+    const next = this.session.left.value.find((other) => other.first.finding.tracking !== first.finding.tracking);
+    if (next) this.choose(next.first);
   }
 
   add(words: string, what: Coded, laterality: Coded | undefined, certainty: Decision["certainty"]): void {

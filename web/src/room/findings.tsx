@@ -10,25 +10,25 @@ import { colourOf } from "./overlay";
 import type { Desk } from "./desk";
 import { Timeline } from "./timeline";
 import choices from "./kinds.json";
-import type { Decision, Found } from "./session";
+import { type Answerable, asks, type Decision, type Found, waits } from "./session";
 
 /** What was found, one card each; what was looked for and not found; and what was not looked for, and why. Three answers, never two. */
 export function Findings({ desk }: { desk: Desk }) {
   const { session } = desk;
-  const found = session.found.value;
-  const decided = found.length - session.undecided.value;
+  const cards = session.cards.value;
+  const asked = cards.filter(asks);
   return (
     <section aria-label="Findings">
       <h2>
-        Findings {found.length > 0 && <span class="muted">{decided} of {found.length} decided</span>}
+        Findings {asked.length > 0 && <span class="muted">{asked.length - session.undecided.value} of {asked.length} decided</span>}
         <span class="gap" />
         {session.mine.value && <button type="button" onClick={() => (desk.adding.value = true)}>Add <Key of={keyOf("room", "add")} /></button>}
       </h2>
       <Compare desk={desk} />
       {session.undone.value && <p class="muted" role="status">Undone: {session.undone.value}</p>}
       {desk.adding.value && <Adding desk={desk} />}
-      {found.map((one) => <Card key={one.finding.tracking} one={one} desk={desk} />)}
-      {found.length === 0 && session.results.state.value.at === "there" && <p class="muted">No finding on this study.</p>}
+      {cards.map((one) => <Card key={one.first.finding.tracking} of={one} desk={desk} />)}
+      {cards.length === 0 && session.results.state.value.at === "there" && <p class="muted">No finding on this study.</p>}
       <Timeline desk={desk} />
       <Whole results={session.results.value ?? []} />
       <Answers desk={desk} />
@@ -42,7 +42,9 @@ function Compare({ desk }: { desk: Desk }) {
   if (!told) return null;
   const { opinion, lines } = told;
   const said = opinion.nothing ? "nothing to report" : [opinion.line, ...opinion.findings.map((one) => one.words || one.what.meaning)].filter(Boolean).join("; ");
-  const counts = (["differs", "adds", "agrees", "yours"] as const).map((relation) => [relation, lines.filter((line) => line.relation === relation).length] as const).filter(([, n]) => n);
+  const beneath = new Set(desk.session.cards.value.flatMap((card) => card.beneath.map((one) => one.finding.tracking)));
+  const once = lines.filter((line) => !beneath.has(line.machine)); // a lesion counts once, whichever analyses measured it
+  const counts = (["differs", "adds", "agrees", "yours"] as const).map((relation) => [relation, once.filter((line) => line.relation === relation).length] as const).filter(([, n]) => n);
   const loose = lines.filter((line) => !line.machine && line.relation === "differs");
   return (
     <div class="compare" aria-label="Compare" role="group">
@@ -72,19 +74,22 @@ function Related({ relation, why }: { relation: Relation; why?: string }) {
   return <><span class={css}><span aria-hidden="true">{shape}</span> {words}</span>{why && <span class="muted"> {why}</span>}</>;
 }
 
-export function Card({ one, desk }: { one: Found; desk: Desk }) {
-  const { session, evidence } = desk;
+/** One thing to answer, once: what was found, and beneath it what else was measured on the same segment, each by its analysis. */
+export function Card({ of, desk }: { of: Answerable; desk: Desk }) {
+  const { session } = desk;
+  const { first: one, beneath } = of;
   const { finding, result } = one;
   const active = desk.active.value === finding.tracking;
   const ref = useRef<HTMLElement>(null);
   useEffect(() => {
     if (active) ref.current?.scrollIntoView({ block: "nearest" });
   }, [active]);
-  const seen = evidence.findings.value.has(finding.tracking);
+  const seen = desk.seen(of);
+  const open = waits(of);
   const title = titleOf(finding);
   const said = wordsOf(finding);
   return (
-    <article ref={ref} class={`card ${one.machine ? "machine" : "person"} ${finding.verdict}${active ? " active" : ""}`} aria-label={`Finding ${one.number}: ${title}`} aria-current={active ? "true" : undefined} onClick={() => desk.choose(one)}>
+    <article ref={ref} class={`card ${one.machine ? "machine" : "person"} ${open ? "undecided" : finding.verdict === "undecided" ? "research" : finding.verdict}${active ? " active" : ""}`} aria-label={`Finding ${one.number}: ${title}`} aria-current={active ? "true" : undefined} onClick={() => desk.choose(one)}>
       <header>
         <span class="swatch"><i style={{ borderColor: colourOf(one) }} /> {one.number}</span>
         <strong>{title}</strong>
@@ -98,13 +103,14 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
       {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {result.stopped.reason}</span></p>}
       <Numbers of={finding.measurements} />
       <p class="muted">
-        {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{finding.verdict === "undecided" && <> · <span class={`whole-word ${seen ? "fine" : "faint"}`}>{seen ? "seen ✓" : "not seen yet"}</span></>}<br /></>}
+        {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{open && <> · <span class={`whole-word ${seen ? "fine" : "faint"}`}>{seen ? "seen ✓" : "not seen yet"}</span></>}<br /></>}
         {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}
         {finding.reason && `because: ${finding.reason}`}
       </p>
+      {beneath.map((other) => <Beneath key={other.finding.tracking} one={other} struck={finding.verdict === "struck"} />)}
       {session.mine.value && finding.verdict !== "struck" && desk.editing.value?.tracking !== finding.tracking && (
         <div class="acts">
-          {finding.verdict === "undecided" && (
+          {open && (
             <button type="button" aria-disabled={!seen} onClick={() => desk.keep(one)} title={seen ? undefined : "Look at the evidence first: press Enter to jump to it"}>Keep <Key of={keyOf("room", "keep")} /></button>
           )}
           <button type="button" onClick={() => desk.edit(one, "changed")}>Change <Key of={keyOf("room", "change")} /></button>
@@ -115,6 +121,21 @@ export function Card({ one, desk }: { one: Found; desk: Desk }) {
       )}
       {desk.editing.value?.tracking === finding.tracking && <Editing one={one} desk={desk} as={desk.editing.value.as} />}
     </article>
+  );
+}
+
+/** Another measurement of the same segment: by which analysis, in its words, and its numbers at hand. */
+function Beneath({ one: { finding, result }, struck }: { one: Found; struck: boolean }) {
+  const said = wordsOf(finding);
+  return (
+    <div class="beneath">
+      <p>
+        {result.analysis && <a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a>} {said && unbroken(said)}
+        {finding.research && <span class="muted"> For research: no answer needed.</span>}
+        {finding.verdict !== "undecided" && (finding.verdict === "struck") !== struck && <span class="muted"> {finding.verdict}</span>}
+      </p>
+      {finding.measurements.length > 0 && <details class="whole"><summary>{count(finding.measurements.length, "number")}</summary><NumberList of={finding.measurements} /></details>}
+    </div>
   );
 }
 
@@ -204,20 +225,21 @@ function Striking({ one, desk, stop }: { one: Found; desk: Desk; stop: (event: K
 
 function Changing({ one, desk, stop }: { one: Found; desk: Desk; stop: (event: KeyboardEvent) => void }) {
   const { finding } = one;
+  const { beneath } = desk.session.cardOf(one);
+  const measured = [one, ...beneath.filter((other) => !other.finding.research)];
   const [words, setWords] = useState(finding.words || finding.what.meaning);
   const [side, setSide] = useState(choices.sides.findIndex((other) => other.code === finding.laterality?.code));
   const [site, setSite] = useState(choices.sites.findIndex((other) => other.code === finding.site?.code));
-  const [sizes, setSizes] = useState(finding.measurements.map((measured) => number(measured.value)));
+  const [sizes, setSizes] = useState(measured.map((other) => other.finding.measurements.map((size) => number(size.value))));
   const [reason, setReason] = useState("");
-  const sized = finding.measurements.some((measured, i) => sizes[i] !== number(measured.value));
-  const wrong = sizes.some((size) => !/^-?\d+([.,]\d+)?(e-?\d+)?$/.test(size));
+  const wrong = sizes.flat().some((size) => !/^-?\d+([.,]\d+)?(e-?\d+)?$/.test(size));
   const done = () => {
     if (!words.trim() || wrong) return;
-    desk.decide(one, {
-      verdict: "changed", words: words.trim(), reason: reason.trim(), laterality: choices.sides[side], site: choices.sites[site],
-      // Only what was typed anew is another number; the others keep all their digits.
-      measurements: sized ? finding.measurements.map((measured, i) => ({ what: measured.what, unit: measured.unit, value: sizes[i] === number(measured.value) ? measured.value : Number(sizes[i]!.replace(",", ".")) })) : undefined,
-    });
+    // Only what was typed anew is another number; the others keep all their digits.
+    const anew = ({ finding: { measurements: old } }: Found, typed: string[]) =>
+      old.some((size, i) => typed[i] !== number(size.value)) ? old.map((size, i) => ({ what: size.what, unit: size.unit, value: typed[i] === number(size.value) ? size.value : Number(typed[i]!.replace(",", ".")) })) : undefined;
+    const also = measured.slice(1).map((other, i) => ({ tracking: other.finding.tracking, measurements: anew(other, sizes[i + 1]!) }));
+    desk.decide(one, { verdict: "changed", words: words.trim(), reason: reason.trim(), laterality: choices.sides[side], site: choices.sites[site], measurements: anew(one, sizes[0]!) }, also);
   };
   return (
     <form class="editing" aria-label="Change the finding" onSubmit={(event) => (event.preventDefault(), done())} onKeyDown={stop}>
@@ -226,14 +248,16 @@ function Changing({ one, desk, stop }: { one: Found; desk: Desk; stop: (event: K
         <label>Site<select value={site} onChange={(event) => setSite(Number(event.currentTarget.value))}><option value={-1}>{finding.site && site < 0 ? finding.site.meaning : "as it is"}</option>{choices.sites.map((other, i) => <option key={other.code} value={i}>{other.meaning}</option>)}</select></label>
         <label>Side<select value={side} onChange={(event) => setSide(Number(event.currentTarget.value))}><option value={-1}>as it is</option>{choices.sides.map((other, i) => <option key={other.code} value={i}>{other.meaning}</option>)}</select></label>
       </div>
-      {finding.measurements.length > 0 && (
+      {sizes.flat().length > 0 && (
         <details class="whole">
           <summary>Sizes</summary>
-          <div class="choices">
-            {finding.measurements.map((measured, i) => (
-              <label key={measured.what.code + i}>{measured.what.meaning}, {unit(measured.unit) || "no unit"}<input inputMode="decimal" value={sizes[i]} onInput={(event) => setSizes(sizes.map((size, at) => (at === i ? event.currentTarget.value.trim() : size)))} /></label>
-            ))}
-          </div>
+          {measured.map((other, part) => (
+            <div class="choices" key={other.finding.tracking} role="group" aria-label={spoken(other.result.analysis)}>
+              {other.finding.measurements.map((size, i) => (
+                <label key={size.what.code + i}>{size.what.meaning}{size.definition && ` (${size.definition})`}, {unit(size.unit) || "no unit"}<input inputMode="decimal" value={sizes[part]![i]} onInput={(event) => setSizes(sizes.map((all, p) => (p === part ? all.map((old, at) => (at === i ? event.currentTarget.value.trim() : old)) : all)))} /></label>
+              ))}
+            </div>
+          ))}
         </details>
       )}
       {wrong && <p class="soon" role="alert">A size is a number.</p>}

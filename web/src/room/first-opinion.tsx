@@ -14,7 +14,7 @@ export function FirstOpinion({ desk }: { desk: Desk }) {
       <h2>First opinion <span class="muted">AI is shown after it</span></h2>
       {!mine && <p class="muted">{session.reading.value?.by ? `${session.reading.value.by} reads this study.` : "Nobody reads this study yet."} What AI says of it is shown to you after your own opinion, or once it is signed.</p>}
       {desk.adding.value && <Adding desk={desk} />}
-      {own.map((one) => <Card key={one.finding.tracking} one={one} desk={desk} />)}
+      {own.map((one) => <Card key={one.finding.tracking} of={{ first: one, beneath: [] }} desk={desk} />)}
       {mine && (
         <form onSubmit={(event) => (event.preventDefault(), desk.lock())}>
           <label class="line">In one line

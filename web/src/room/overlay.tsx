@@ -52,7 +52,7 @@ export function Overlay({ view, found, active, hidden }: { view: StackView; foun
         const points = contours.filter((line) => line.length === 1).map((line) => at(line[0]!));
         const corner = corners[i];
         return (
-          <g key={one.finding.tracking} class={one.finding.tracking === active ? "active" : undefined} data-finding={one.number}>
+          <g key={one.finding.tracking} class={(one.finding.under || one.finding.tracking) === active ? "active" : undefined} data-finding={one.number}>
             {outline && <path class="halo" d={outline} />}
             {outline && <path class={one.machine ? "line dashed" : "line"} d={outline} stroke={colour} />}
             {points.map(([x, y]) => (

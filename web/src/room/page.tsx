@@ -20,7 +20,7 @@ import { Findings } from "./findings";
 import { FirstOpinion } from "./first-opinion";
 import { PatientBar, useOnlyStudy } from "./patient-bar";
 import { ReportPanel, toCaret } from "./report-panel";
-import { Session } from "./session";
+import { Session, waits } from "./session";
 import { ConflictDialog, SignDialog } from "./sign";
 import { Similar } from "./similar";
 import { Stage } from "./stage";
@@ -118,8 +118,8 @@ function useRoomKeys(desk: Desk): void {
     const on = (act: (one: NonNullable<ReturnType<Desk["current"]>>) => void) => () => {
       const one = desk.current();
       if (one) return act(one);
-      const waits = session.found.value.find((other) => other.finding.verdict === "undecided");
-      if (waits) desk.choose(waits);
+      const waiting = session.left.value[0];
+      if (waiting) desk.choose(waiting.first);
     };
     const decide = (act: Parameters<typeof on>[0]) => on((one) => session.mine.value && one.finding.verdict !== "struck" && act(one));
     return bind(
@@ -169,7 +169,7 @@ function useRoomKeys(desk: Desk): void {
         "finding+1": () => desk.step(1),
         "finding-1": () => desk.step(-1),
         jump: () => marks.enter() || on((one) => desk.jump(one))(),
-        keep: decide((one) => one.finding.verdict === "undecided" && desk.keep(one)),
+        keep: decide((one) => waits(session.cardOf(one)) && desk.keep(one)),
         change: decide((one) => desk.edit(one, "changed")),
         strike: decide((one) => desk.edit(one, "struck")),
         nothing: () => desk.nothing(),

@@ -12,7 +12,7 @@ import { count } from "../words";
 import type { Desk } from "./desk";
 
 /** What only the house itself writes. */
-const HOUSE_ONLY = "Not looked";
+const HOUSE_ONLY = new Set(["Method and limits", "Not looked"]);
 /** What is said in one sentence; whoever has more to say goes on in it. */
 const ONE_WILL_DO = new Set(["Clinical information", "Technique", "Comparison"]);
 
@@ -26,7 +26,7 @@ export function ReportPanel({ desk }: { desk: Desk }) {
   const named = report.template?.sections ?? [];
   const others = [...new Set(report.sentences.map((one) => one.section))].filter((name) => !named.some((one) => one.name === name));
   const sections = [...named, ...others.map((name) => ({ name, phrases: [], headings: [] }))];
-  const shown = sections.filter(({ name }) => report.sentences.some((one) => one.section === name) || (mine && name !== HOUSE_ONLY));
+  const shown = sections.filter(({ name }) => report.sentences.some((one) => one.section === name) || (mine && !HOUSE_ONLY.has(name)));
   return (
     <section aria-label="Report" class="report-panel" id="report" onFocusIn={({ target }) => target instanceof HTMLTextAreaElement && (last = target)}>
       <h2>
@@ -84,7 +84,7 @@ function Choice({ desk, report }: { desk: Desk; report: Report }) {
 
 function Part({ section, desk, report }: { section: Template["sections"][number]; desk: Desk; report: Report }) {
   const { session } = desk;
-  const writes = session.mine.value && section.name !== HOUSE_ONLY;
+  const writes = session.mine.value && !HOUSE_ONLY.has(section.name);
   const said = report.sentences.filter((one) => one.section === section.name);
   const known = section.headings.map((one) => one.name);
   const headings = [...known, ...new Set(said.map((one) => one.heading).filter((name) => name && !known.includes(name)))];

@@ -8,7 +8,7 @@ import { mayRead, me } from "../me";
 import { Acts } from "./acts";
 import { titleOf } from "./naming";
 
-/** A finding with the result that carries it and its number on this page. */
+/** A finding with the result that carries it and its number on this page; what else measures the same segment has the same number. */
 export interface Found {
   number: number;
   result: Result;
@@ -17,6 +17,12 @@ export interface Found {
   machine: boolean;
   /** How it stands to one's own first opinion, where one was given. */
   compared: Compared | null;
+}
+
+/** One thing to answer: a finding, and beneath it what else was measured on the same segment. */
+export interface Answerable {
+  first: Found;
+  beneath: Found[];
 }
 
 /** So often at most a study that is still being received is looked at again. */
@@ -33,6 +39,24 @@ export interface Signing {
   urgent?: string[];
   shown: { of: number; shown: number };
 }
+
+/** Another measurement of the segment that is answered, with its own numbers where they are changed. */
+export interface Beside {
+  tracking: string;
+  measurements?: Decision["measurements"];
+}
+
+/** Whether a person has to say something of it before they sign: of numbers for research alone nobody has to. */
+export const asks = ({ first, beneath }: Answerable): boolean => [first, ...beneath].some((one) => !one.finding.research);
+
+/** How many voxels the box has in which a finding lies. */
+function fineness({ finding: { where } }: Found): number {
+  const [from, to] = where?.bounds ?? [[], []];
+  return from.reduce((product, start, axis) => product * (to[axis]! - start), 1);
+}
+
+/** Whether it waits for a word. */
+export const waits = ({ first, beneath }: Answerable): boolean => [first, ...beneath].some((one) => one.finding.verdict === "undecided" && !one.finding.research);
 
 export interface Decision {
   verdict: Exclude<Verdict, "undecided">;
@@ -62,7 +86,7 @@ export class Session {
   readonly found = computed<Found[]>(() =>
     (this.results.value ?? [])
       .flatMap((result) => result.findings.map((finding) => ({ result, finding, machine: finding.verdict !== "added" && finding.verdict !== "changed" })))
-      .map((one) => ({ ...one, number: this.numberOf(one.finding.tracking), compared: this.linesOf(one.finding.tracking)[0] ?? null }))
+      .map((one) => ({ ...one, number: this.numberOf(one.finding.under || one.finding.tracking), compared: this.linesOf(one.finding.tracking)[0] ?? null }))
       .sort((a, b) => ORDER.indexOf(a.compared?.relation ?? "") - ORDER.indexOf(b.compared?.relation ?? "") || a.number - b.number),
   );
   /** One's own opinion comes first here, and is not locked yet: nothing of a machine is shown. */
@@ -70,7 +94,23 @@ export class Session {
     const { state, opinion } = this.reading.value ?? {};
     return !!opinion?.asked && !opinion.locked && (state === "open" || state === "waiting");
   });
-  readonly undecided = computed(() => this.found.value.filter((one) => one.finding.verdict === "undecided").length);
+  /** What there is to answer, in its order: a lesion once, whichever analyses measured it. */
+  readonly cards = computed<Answerable[]>(() => {
+    const all = this.found.value;
+    const leads = (one: Found) => !one.finding.under || one.finding.under === one.finding.tracking;
+    return all
+      .filter(leads)
+      .map((first) => ({ first, beneath: all.filter((one) => one.finding.under === first.finding.tracking && !leads(one)) }))
+      .sort((a, b) => Number(!asks(a)) - Number(!asks(b)));
+  });
+  /** What waits for a word. */
+  readonly left = computed(() => this.cards.value.filter(waits));
+  readonly undecided = computed(() => this.left.value.length);
+  /** What is drawn: of several measurements of one segment its outline once, on the finest grid. */
+  readonly outlines = computed(() => {
+    const once = new Set(this.cards.value.map(({ first, beneath }) => [first, ...beneath].reduce((best, one) => (fineness(one) > fineness(best) ? one : best))));
+    return this.found.value.filter((one) => once.has(one));
+  });
   /** This person holds the study: acts are possible. */
   readonly mine = computed(() => {
     const reading = this.reading.value;
@@ -170,15 +210,24 @@ export class Session {
     if (this.mine.value) this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/lapse`, { method: "POST", body: { version: this.version } });
   }
 
-  decide(one: Found | null, decision: Decision): void {
+  /** The card on which a finding stands. */
+  cardOf(one: Found): Answerable {
+    const under = one.finding.under || one.finding.tracking;
+    return this.cards.value.find(({ first }) => first.finding.tracking === under) ?? { first: one, beneath: [] };
+  }
+
+  /** Say something of one finding, or of a lesion and of what else was measured on it (`also`). */
+  decide(one: Found | null, decision: Decision, also: Beside[] = []): void {
     const name = one ? one.finding.words || titleOf(one.finding) : (decision.words ?? "");
     const act = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`; // sent again after a lost answer, it is the same act
     this.acts.do(`${decision.verdict}: ${name}${decision.words && one ? `: ${decision.words}` : ""}`, async () => {
       // A correction makes a new result: the newest one that holds this finding is the one to correct.
-      const now = one && this.found.value.find((other) => other.finding.tracking === one.finding.tracking);
+      const newest = (tracking: string) => this.found.value.find((other) => other.finding.tracking === tracking);
+      const now = one && newest(one.finding.tracking);
+      const beside = also.map((part) => ({ ...part, result: newest(part.tracking)?.result.id ?? "" }));
       this.reading.value = await ask<Reading>(`/api/readings/${this.uid}/correct`, {
         method: "POST",
-        body: { version: this.version, tracking: one?.finding.tracking ?? "", result: now?.result.id ?? one?.result.id ?? "", ...decision, act },
+        body: { version: this.version, tracking: one?.finding.tracking ?? "", result: now?.result.id ?? one?.result.id ?? "", ...decision, also: beside, act },
       });
       this.undone.value = "";
       await Promise.all([this.results.load(), this.report.load()]);

@@ -20,7 +20,7 @@ function Signing({ desk }: { desk: Desk }) {
   const { session } = desk;
   const study = session.study.value!;
   const close = () => (desk.signing.value = false);
-  const found = session.found.value;
+  const found = session.cards.value.map(({ first }) => first);
   const undecided = session.undecided.value;
   const not = (session.plan.value ?? []).filter((one) => one.answer === "declined" || one.answer === "failed").length;
   const doubts = session.report.value?.disagreements?.length ?? 0;

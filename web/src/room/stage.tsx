@@ -78,7 +78,7 @@ function Drawn({ desk, view }: { desk: Desk; view: Viewport }) {
   return (
     <>
       <MapLayer desk={desk} viewport={view} />
-      {view instanceof StackView && own && <Overlay view={view} found={desk.session.found.value} active={desk.active.value} hidden={desk.hidden} />}
+      {view instanceof StackView && own && <Overlay view={view} found={desk.session.outlines.value} active={desk.active.value} hidden={desk.hidden} />}
       {desk.lightbox.layers.value.map((Layer, i) => <Layer key={i} viewport={view} />)}
       <Cross desk={desk} view={view} />
     </>
