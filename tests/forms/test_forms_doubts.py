@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from forms_samples import STUDY_UID, finding, result
 from hypothesis import given
@@ -79,3 +81,16 @@ def test_a_number_is_of_a_measurement_only_where_findings_are_told() -> None:
     said = "Contrast: 100 mL."
     assert doubts(Sentence("x", "Technique", said, False), [finding()]) == ()
     assert doubts(Sentence("x", "Impression", said, False), [finding()])
+
+
+def test_a_number_of_the_whole_study_is_measured_too_and_a_list_of_hundreds_is_cut_short() -> None:
+    total = Measurement(codes.VOLUME, 32.6, "mL", definition="41 % of SUVmax, all lesions")
+    said = Sentence("own", "Findings", "Metabolic volume 32.6 mL (41 % of SUVmax).", machine=False)
+    assert doubts(said, [finding()], [total]) == ()
+    assert doubts(said, [finding()])[0].what.startswith("32.6 mL is not what was measured")
+    tied = Sentence("tied", "Findings", "It measures 32.6 mL.", machine=False, findings=(finding().tracking,))
+    assert doubts(tied, [finding()], [total]), "what is said of one lesion is held against that one"
+    many = tuple(Measurement(codes.VOLUME, float(n), "mL") for n in range(100, 150))
+    cut = doubts(said, [replace(finding(), measurements=many)])[0]
+    assert cut.what.endswith("111.0, …)")
+    assert doubts(said, [replace(finding(), measurements=many, research=True)])[0].what.endswith("(measured: none)")

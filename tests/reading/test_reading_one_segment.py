@@ -96,4 +96,4 @@ def test_numbers_for_research_ask_for_no_answer_and_are_no_opinion() -> None:
     assert [d["finding"] for d in decisions([(id, struck)], {})] == ["r"], "what was struck with its segment counts"
     nothing = Opinion("1.1", "ito", NOON, nothing=True)
     assert {line.machine for line in compare(nothing, latest, {})} == {"v", "u"}
-    assert [said.split(":")[0] for said in changes(nothing, latest, frozenset({"v"}))] == ["Increased uptake"]
+    assert [said.split(":")[0] for said in changes(nothing, latest, frozenset({"v"}))] == ["Increased uptake, GTV"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from isocenter.forms import words
 from isocenter.forms.text import Sentence
-from isocenter.record import Finding, Verdict
+from isocenter.record import Finding, Measurement, Verdict
 
 __all__ = ["Doubt", "doubts"]
 
@@ -43,11 +43,14 @@ _AS_MM_OR_ML = {
     "hu": ("[hnsf'U]", 1.0), "%": ("%", 1.0), "mm²": ("mm2", 1.0), "mm2": ("mm2", 1.0), "cm²": ("mm2", 100.0),
     "cm2": ("mm2", 100.0),
 }  # fmt: skip
+_NAMED = 12  # numbers that a doubt names beside the one it doubts
 _TO_BASE = {"cm": ("mm", 10.0), "cm2": ("mm2", 100.0), "mm3": ("mL", 0.001), "L": ("mL", 1000.0)}
 _BLANK = re.compile(r"\[(?!\s*\d+(?:\s*[,–-]\s*\d+)*\s*\])[^\[\]]{1,80}\]")  # "[3]" refers to a finding and is none
 
 
-def doubts(sentence: Sentence, findings: Sequence[Finding]) -> tuple[Doubt, ...]:
+def doubts(
+    sentence: Sentence, findings: Sequence[Finding], whole_study: Sequence[Measurement] = ()
+) -> tuple[Doubt, ...]:
     """Where a sentence disagrees with the findings: a number, a side, a finding that was struck, a blank.
 
     Args:
@@ -55,6 +58,7 @@ def doubts(sentence: Sentence, findings: Sequence[Finding]) -> tuple[Doubt, ...]
         findings: all of the study's latest findings; those that the sentence is tied to are held against its numbers
             and sides. When it is tied to none, numbers of *Findings* and *Impression* are held against all of them:
             elsewhere they are of a dose, a slice, a request.
+        whole_study: numbers of the study as a whole, which a sentence that is tied to no finding may be about too.
 
     Returns:
         One for each disagreement, in the order of the text; empty when there is none. Numbers without unit that are no
@@ -71,16 +75,17 @@ def doubts(sentence: Sentence, findings: Sequence[Finding]) -> tuple[Doubt, ...]
     ]
     meant = [f for f in tied if f.verdict is not Verdict.STRUCK]
     if meant or (not tied and sentence.section in _JUDGED):
-        meant = meant or [f for f in findings if f.verdict is not Verdict.STRUCK]
-        found += [*_numbers(text, meant), *(_sides(text, meant) if tied else ())]
+        meant = meant or [f for f in findings if f.verdict is not Verdict.STRUCK and not f.research]
+        found += [*_numbers(text, meant, () if tied else whole_study), *(_sides(text, meant) if tied else ())]
     return tuple(sorted(found, key=lambda d: (d.start, d.end)))
 
 
-def _numbers(text: str, meant: Sequence[Finding]) -> Iterable[Doubt]:
-    held = [_base(v, m.unit) for f in meant for m in f.measurements for v in (m.value, m.low, m.high) if v is not None]
+def _numbers(text: str, meant: Sequence[Finding], whole_study: Sequence[Measurement]) -> Iterable[Doubt]:
+    measured = [*(m for f in meant for m in f.measurements), *whole_study]
+    held = [_base(v, m.unit) for m in measured for v in (m.value, m.low, m.high) if v is not None]
     held += [(100 * f.certainty, "%") for f in meant if f.certainty is not None]
     # "41 % of SUVmax" is how something was defined, not what was measured.
-    held += [claimed for f in meant for m in f.measurements for claimed in _claims(m.definition)]
+    held += [claimed for m in measured for claimed in _claims(m.definition)]
     for claim in _CLAIM.finditer(text):
         unit, figure = (claim["unit"] or "").lower(), claim["number"].replace(",", ".")
         if not unit and not claim["suv"]:
@@ -91,7 +96,8 @@ def _numbers(text: str, meant: Sequence[Finding]) -> Iterable[Doubt]:
         same = [v for v, u in held if u == base]
         places = len(figure.partition(".")[2])
         if not any(_rounds_to(v / factor, figure, places) for v in same):
-            known = ", ".join(f"{v / factor:.{places}f}" for v in same) or "none"
+            known = ", ".join(f"{v / factor:.{places}f}" for v in same[:_NAMED]) or "none"
+            known += ", …" if len(same) > _NAMED else ""
             shown = f"SUV {claim['number']}" if base == "SUV" else f"{claim['number']} {claim['unit']}"
             start = claim.start("suv" if claim["suv"] else "number")
             yield Doubt(f"{shown} is not what was measured (measured: {known})", start, claim.end())

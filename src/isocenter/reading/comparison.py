@@ -128,7 +128,9 @@ def changes(
 
 def _named(finding: Finding) -> str:
     words = finding.words.strip().rstrip(".")
-    return words if finding.what.code == _ANYTHING and words else str(finding.what)
+    name = words if finding.what.code == _ANYTHING and words else str(finding.what)
+    label = finding.where.label if finding.where else ""
+    return name if not label or label.casefold() in name.casefold() else f"{name}, {label}"
 
 
 def _beside(finding: Finding, analysis: str, opinion: Opinion) -> Compared:

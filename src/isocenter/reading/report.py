@@ -309,7 +309,8 @@ def reword(
 def doubted(report: Report, latest: Sequence[tuple[str, Result]]) -> tuple[tuple[str, Doubt], ...]:
     """Where the words differ from the findings: id of the sentence, and which characters of it, and why."""
     findings = [f for _, r in latest for f in r.findings]
-    return tuple((s.id, doubt) for s in report.sentences for doubt in doubts(s, findings))
+    whole_study = [m for _, r in latest for m in r.measurements]
+    return tuple((s.id, doubt) for s in report.sentences for doubt in doubts(s, findings, whole_study))
 
 
 def disagreements(report: Report, latest: Sequence[tuple[str, Result]]) -> tuple[Disagreement, ...]:

@@ -105,9 +105,11 @@ export function Card({ of, desk }: { of: Answerable; desk: Desk }) {
       <p class="muted">
         {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{open && <> · <span class={`whole-word ${seen ? "fine" : "faint"}`}>{seen ? "seen ✓" : "not seen yet"}</span></>}<br /></>}
         {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}
+        {finding.research && "For research: no answer needed. "}
         {finding.reason && `because: ${finding.reason}`}
       </p>
-      {beneath.map((other) => <Beneath key={other.finding.tracking} one={other} struck={finding.verdict === "struck"} />)}
+      {beneath.filter((other) => !other.finding.research).map((other) => <Beneath key={other.finding.tracking} one={other} struck={finding.verdict === "struck"} />)}
+      <Research of={beneath.filter((other) => other.finding.research)} struck={finding.verdict === "struck"} />
       {session.mine.value && finding.verdict !== "struck" && desk.editing.value?.tracking !== finding.tracking && (
         <div class="acts">
           {open && (
@@ -124,6 +126,18 @@ export function Card({ of, desk }: { of: Answerable; desk: Desk }) {
   );
 }
 
+/** What was measured for research alone: at hand, out of the way, and nothing to answer. */
+function Research({ of, struck }: { of: Found[]; struck: boolean }) {
+  if (!of.length) return null;
+  const names = [...new Set(of.map(({ result }) => spoken(result.analysis)))].join(", ");
+  return (
+    <details class="whole beneath">
+      <summary>For research, no answer needed: {names}, {count(of.reduce((sum, { finding }) => sum + finding.measurements.length, 0), "number")}</summary>
+      {of.map((one) => <Beneath key={one.finding.tracking} one={one} struck={struck} />)}
+    </details>
+  );
+}
+
 /** Another measurement of the same segment: by which analysis, in its words, and its numbers at hand. */
 function Beneath({ one: { finding, result }, struck }: { one: Found; struck: boolean }) {
   const said = wordsOf(finding);
@@ -131,7 +145,6 @@ function Beneath({ one: { finding, result }, struck }: { one: Found; struck: boo
     <div class="beneath">
       <p>
         {result.analysis && <a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a>} {said && unbroken(said)}
-        {finding.research && <span class="muted"> For research: no answer needed.</span>}
         {finding.verdict !== "undecided" && (finding.verdict === "struck") !== struck && <span class="muted"> {finding.verdict}</span>}
       </p>
       {finding.measurements.length > 0 && <details class="whole"><summary>{count(finding.measurements.length, "number")}</summary><NumberList of={finding.measurements} /></details>}
