@@ -23,8 +23,8 @@ _FILES = {
         "augment", "classify", "examples", "fit", "foreign", "gridded", "kinds", "labelled", "nested", "networks",
         "pretrained", "recipes", "shape", "waves",
     ),
-    Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment"),
-    Table: ("kinds", "recipes", "rows", "tabulate"),
+    Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment", "windows"),
+    Table: ("embedding", "gridded", "joined", "kinds", "recipes", "rows", "tabulate"),
     Boxes: ("boxed", "detect", "fit", "kinds", "networks", "recipes"),
 }  # fmt: skip
 

@@ -294,6 +294,7 @@ class Table:
         columns: the inputs, in the order of a file without header. label: name of the outcome column.
         positive_above: labels above this number are diseased. graded: further labels above which a line is fitted; the
             answer is the mean of all lines, since how severe a disease is teaches more than whether there is one.
+        through: name of the model whose embedding of a row's picture stands beside its columns; none where empty.
         strengths: of the ridge penalty to choose from. trees: numbers of boosted trees to choose from (0 for none).
         outer, inner, repeats: folds that measure, folds that choose, and how often the outer ones are drawn.
     """
@@ -313,6 +314,7 @@ class Table:
     inner: int = 5
     repeats: int = 5
     subgroups: tuple[str, ...] = ()
+    through: str = ""
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)
     card: Mapping[str, Any] = field(default_factory=dict, hash=False)
 

@@ -18,6 +18,7 @@ from isocenter.learn.kinds import Column, Table
 __all__ = ["Rows", "groups_of", "read_rows"]
 
 _MISSING = {"", "?", "na", "n/a", "nan", "null", "none", "."}
+_FILE_COLUMNS = ("file", "filename", "path", "image", "imagepath", "picture", "img")
 _TABLES = (".csv", ".tsv", ".data", ".txt")
 
 
@@ -29,6 +30,7 @@ class Rows:
         values: (n, columns), NaN where a value is missing.
         labels: (n,) 1 for the diseased. grades: (n,) the labels as they stand there, or these where they are words.
         names: of the rows. digest: SHA-256 over values and labels, and over grades where they say more.
+        files: the picture of each row, where the recipe looks at one.
     """
 
     values: npt.NDArray[np.float64]
@@ -36,6 +38,7 @@ class Rows:
     grades: npt.NDArray[np.float64]
     names: tuple[str, ...]
     digest: str
+    files: tuple[Path, ...] = ()
 
 
 def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
@@ -87,7 +90,16 @@ def read_rows(path: Path, how: Table, split: str | None = None) -> Rows:
     if how.graded and not np.array_equal(grades, labels):
         known += grades.astype("<f8").tobytes()
     names_ = tuple(f"row {i + 1}" for i in range(len(body)))
-    return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest())
+    files = _files(cells[0] if headed else (), body, how, path) if how.through else ()
+    return Rows(values, labels, grades, names_, hashlib.sha256(known).hexdigest(), files)
+
+
+def _files(header: Sequence[str], body: Sequence[Sequence[str]], how: Table, path: Path) -> tuple[Path, ...]:
+    at = next((i for i, name in enumerate(header) if _plain(name) in _FILE_COLUMNS), None)
+    if at is None:
+        raise Refused(f"{path.name} has no column 'file'", f"'{how.task}' looks at a picture for each row",
+                      "add one with the path of the picture beside the table")  # fmt: skip
+    return tuple(path.parent / row[at] for row in body)
 
 
 def _plain(word: str) -> str:

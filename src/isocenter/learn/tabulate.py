@@ -1,5 +1,7 @@
 """From rows of a table to a calibrated risk: ridge logistic regression with bent lines, and boosted trees beside it.
 
+A row may name a picture, and what a model sees in it stands beside the columns (see `joined`).
+
 Everything is chosen inside the folds that do not measure (nested cross-validation): the penalty, whether trees are
 added and how many, and the calibration. The evidence is that of rows which none of these choices has seen.
 """
@@ -21,9 +23,10 @@ from torch import Tensor, nn
 from isocenter.errors import Refused
 from isocenter.learn.card import written
 from isocenter.learn.export import exported
+from isocenter.learn.joined import Joined, read_joined
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Column, Table
-from isocenter.learn.rows import Rows, groups_of, read_rows
+from isocenter.learn.rows import Rows, groups_of
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
@@ -69,13 +72,14 @@ class Encoding(nn.Module):  # type: ignore[misc]
     def forward(self, x: Tensor) -> Tensor:
         whole, gap = self.filled(x)
         there = 1 - gap.float()
-        parts = [
-            whole[:, self.numbers],
-            torch.relu(whole[:, self.bend_at] - self.bend_value),
-            (whole[:, self.step_at] >= self.step_value).float() * there[:, self.step_at],
-            ((whole[:, self.code_at] - self.code_value).abs() < 0.25).float() * there[:, self.code_at],
-            gap[:, self.gaps].float(),
-        ]
+        parts = [whole[:, self.numbers]]
+        if len(self.bend_at):  # ONNX has no type for a comparison of nothing
+            parts.append(torch.relu(whole[:, self.bend_at] - self.bend_value))
+        if len(self.step_at):
+            parts.append((whole[:, self.step_at] >= self.step_value).float() * there[:, self.step_at])
+        if len(self.code_at):
+            parts.append(((whole[:, self.code_at] - self.code_value).abs() < 0.25).float() * there[:, self.code_at])
+        parts.append(gap[:, self.gaps].float())
         return (torch.cat(parts, 1) - self.mean) / self.spread
 
 
@@ -250,7 +254,11 @@ def train_table(
 ) -> Model:
     """Measure by nested cross-validation, then fit on all rows and export; see `train.train`."""
     torch.set_num_threads(1)
-    started, rows = clock(), read_rows(data, how)
+    started, read = clock(), read_joined(data, how)
+    rows, how = read.rows, read.how
+    if read.known:
+        tell(f"{read.known} of {len(rows.labels)} pictures are known to '{how.through}' from its own training: "
+             "the figures flatter")  # fmt: skip
     few = int(np.bincount(rows.labels, minlength=2).min())
     if few < 2 * how.outer:
         raise Refused(f"{few} rows of one class", f"{how.outer} folds need {2 * how.outer} of each", "give more rows")
@@ -258,6 +266,7 @@ def train_table(
         "kind": "table", "classes": list(how.classes), "positive": 1, "threshold": 0.5,
         "columns": to_plain([asdict(c) for c in how.columns]), "label": list(how.label), "labels": list(how.labels),
         "positive_above": how.positive_above, "graded": list(how.graded), "subgroups": list(how.subgroups),
+        **({"through": read.eyes} if read.eyes else {}),
     }  # fmt: skip
     none, groups = np.zeros(len(rows.labels), bool), groups_of(rows.values, how)
     measured = []
@@ -286,6 +295,7 @@ def train_table(
     return written(how, out, digest, rows.digest, inputs, shown, {
         "rows": {name: int(np.count_nonzero(rows.labels == k)) for k, name in enumerate(how.classes)},
         "chosen": f"ridge penalty C = {how.strengths[c]:g}, {count} trees of depth {how.depth}",
+        **({"pictures that its eyes had learnt from": read.known} if read.eyes else {}),
         **({"lines": f"mean of {len(targets)}, for disease and for each higher grade"} if len(targets) > 1 else {}),
         "seed": seed, "seconds": round(clock() - started),
         "shown": f"{how.outer}-fold nested cross-validation, first of {how.repeats} draws; all draws are listed",
@@ -295,11 +305,15 @@ def train_table(
 def judged(
     held: Model, session: Any, data: Path, split: str | None
 ) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
-    """Figures and predictions of a model on the rows of a table; a row with most values missing would be declined."""
-    inputs, how = held.inputs, _asked(held)
-    rows = read_rows(data, how, split)
+    """Figures and predictions of a model on the rows of a table.
+
+    A row with most values missing, or with a picture that is strange to the model which looks at it, would be declined.
+    """
+    inputs = held.inputs
+    read = _read(held, data, split)
+    rows, how = read.rows, read.how
     logits, certainty = session.run(["logits", "certainty"], {"image": rows.values.astype(np.float32)})
-    declined = np.isnan(rows.values).mean(axis=1) > 0.5
+    declined = (np.isnan(rows.values[:, : len(_asked(held).columns)]).mean(axis=1) > 0.5) | read.strange
     shown = class_figures(
         rows.labels, logits.astype(np.float64), certainty.astype(np.float64), declined, inputs,
         groups_of(rows.values, how),
@@ -317,20 +331,27 @@ def learnt(held: Model, data: Path, split: str | None) -> npt.NDArray[np.bool_] 
     Nor is anything of what is no such table, which whoever measures it is told.
     """
     try:
-        rows = read_rows(data, _asked(held), split)
+        rows = _read(held, data, split).rows
     except Refused:
         return None
     return np.ones(len(rows.labels), bool) if rows.digest == held.examples else None
 
 
+def _read(held: Model, data: Path, split: str | None) -> Joined:
+    """A table as a model asks for it, with what is seen in its pictures."""
+    return read_joined(data, _asked(held), split, digest=held.inputs.get("through", {}).get("digest", ""))
+
+
 def _asked(held: Model) -> Table:
-    """The columns and the outcome that a model asks a table for."""
+    """The columns and the outcome that a model asks a table for, without what is seen in pictures."""
     inputs = held.inputs
+    eyes = inputs.get("through", {})
+    given = inputs["columns"][: len(inputs["columns"]) - eyes.get("columns", 0)]
     return Table(
         task=held.name, classes=(inputs["classes"][0], inputs["classes"][1]),
-        columns=tuple(_column(c) for c in inputs["columns"]), label=tuple(inputs["label"]),
+        columns=tuple(_column(c) for c in given), label=tuple(inputs["label"]),
         labels=tuple(inputs["labels"]), positive_above=inputs["positive_above"], subgroups=tuple(inputs["subgroups"]),
-        graded=tuple(inputs.get("graded", ())),
+        graded=tuple(inputs.get("graded", ())), through=eyes.get("model", ""),
     )  # fmt: skip
 
 
