@@ -82,6 +82,22 @@ def test_a_short_scan_gives_no_ve(scan: tuple[Volume, Volume], drawn: tuple[Regi
         Permeability().run(short(scan[0], 15), (scan[1],), drawn)
 
 
+def test_tissue_that_does_not_leak_is_told_as_such(scan: tuple[Volume, Volume], drawn: tuple[Region, ...]) -> None:
+    """The muscle's curve made the artery's, diluted: all its agent stays in the plasma."""
+    artery, muscle = (np.asarray(d.mask) for d in (drawn[0], drawn[2]))
+    array = np.array(scan[0].array)
+    blood = array[:, artery].mean(axis=1) / array[:3, artery].mean() - 1
+    noise = np.random.default_rng(5).normal(0, 0.002, (len(array), int(muscle.sum())))
+    array[:, muscle] = array[:3, muscle].mean() * (1 + 0.02 * blood[:, None] + noise)
+    answer = Permeability().run(replace(scan[0], array=array), (scan[1],), drawn, model="patlak")
+    assert of(answer, "muscle", codes.PERMEABILITY_SURFACE) < 0.005
+    assert of(answer, "muscle", codes.EXCLUDED_SHARE) < 1.0
+    array[3:, muscle] *= 50.0  # brighter than any concentration makes it
+    bright = replace(scan[0], array=array)
+    answer = Permeability().run(bright, (scan[1],), drawn, model="patlak", baseline_frames=3)
+    assert any("muscle: not measured" in r for r in answer.reasons)
+
+
 @pytest.mark.parametrize(
     ("facts", "words"),
     [({"RepetitionTime": None}, "no RepetitionTime"), ({"FlipAngle": None}, "no FlipAngle"),

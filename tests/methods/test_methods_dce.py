@@ -99,6 +99,14 @@ def test_a_value_at_its_bound_is_marked_and_not_clipped_in_silence() -> None:
     assert free.values["ve"][0] == pytest.approx(1.4, rel=1e-3) and not free.at_bound["ve"][0]
 
 
+def test_tissue_that_does_not_leak_is_a_measurement_and_has_no_ve() -> None:
+    tight = curve("2cxm", TIMES, PLASMA, fp=30.0, ps=0.0, ve=0.3, vp=0.05)
+    below = tight - 0.002 * np.arange(len(TIMES)) / len(TIMES)  # noise that a leak below zero would fit
+    found = dce.fit("2cxm", TIMES, np.stack([below]), PLASMA)
+    assert found.values["ps"].tolist() == [0.0] and not found.at_bound["ps"][0] and found.at_bound["ve"][0]
+    assert found.values["vp"][0] == pytest.approx(0.05, abs=0.005) and not found.at_bound["vp"][0]
+
+
 def test_an_arterial_delay_that_is_not_fitted_shows_in_the_error() -> None:
     late = curve("extended_tofts", TIMES, PLASMA, ktrans=0.2, ve=0.3, vp=0.05, delay_s=6.0)
     fixed, fitted = (dce.fit("extended_tofts", TIMES, late, PLASMA, fit_delay=f) for f in (False, True))

@@ -129,11 +129,10 @@ class Permeability:
         plasma = plasma / (1.0 - haematocrit)
         remarks.append(whose)
         found = fit(model, times, np.ascontiguousarray(made[:, possible].T), plasma, fit_delay=fit_delay)
-        long_enough = times[-1] - times[first] >= _LONG_ENOUGH_S
+        lasts = times[-1] - times[0] + float(np.median(np.diff(times)))
+        long_enough = lasts >= _LONG_ENOUGH_S - 1e-3
         if not long_enough:
-            remarks.append(
-                f"{times[-1] - times[first]:.0f} s after arrival: too short for ve (5 minutes), which is not given"
-            )
+            remarks.append(f"the series lasts {lasts:.0f} s: too short for ve (5 minutes), which is not given")
         names = [n for n in found.values if long_enough or n not in _NEEDS_LENGTH]
         voxels = at[possible]
         findings, measured = [], []
@@ -146,6 +145,8 @@ class Permeability:
                     Finding(codes.ENHANCEMENT, where=region, measurements=tuple(numbers), words=f"{words} ({model}).")
                 )
                 measured += numbers
+            else:
+                remarks.append(f"{label}: not measured, in no voxel do T1, signal and model give a plausible fit")
         maps = {_SAID[n][2]: dynamic.like(_map(found, n, voxels, dynamic), quantity=_SAID[n][2], unit=_SAID[n][1])
                 for n in names}  # fmt: skip
         curve = _curve(times, plasma, made[:, possible], voxels, places)
@@ -276,12 +277,14 @@ def _numbers(found: Fit, names: list[str], voxels: Any, mask: Mask, label: str, 
     if not inside.any():
         return []
     said = []
+    sealed = found.values["ktrans" if "ktrans" in found.values else "ps"] == 0.0
     bad = ~found.converged
     for name in names:
-        bad = bad | found.at_bound[name]
+        # What does not leak has no ve: that says nothing against its leak of zero.
+        bad = bad | found.at_bound[name] & ~(sealed & (name == "ve"))
     for name in names:
         code, unit, short = _SAID[name]
-        values = found.values[name][inside & ~bad]
+        values = found.values[name][inside & ~bad & ~found.at_bound[name]]
         if len(values) >= _LEAST_VOXELS:
             words = f"{label}: median of {short}, {model}"
             said.append(Measurement(code, float(np.median(values)), unit, definition=words))

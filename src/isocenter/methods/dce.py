@@ -35,6 +35,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }
 """Lowest and highest value that is looked for: ktrans and ps in 1/min, fp in mL/100 mL/min, delay in seconds."""
 
+_MAY_BE_NONE = ("ktrans", "ps", "vp")
+
 _STARTS: dict[str, tuple[tuple[float, ...], ...]] = {
     "tofts": ((0.1, 0.25),),
     "extended_tofts": ((0.1, 0.25, 0.02),),
@@ -53,7 +55,8 @@ class Fit:
         model: its name.
         values: parameter -> (voxels,), in the units of `exchange.MODELS`; ``delay_s`` where it was fitted.
         error: (voxels,) root mean square of what the model leaves, in the unit of the curves.
-        at_bound: parameter -> (voxels,) whether it ended at a bound: then it is no measurement.
+        at_bound: parameter -> (voxels,) whether it ended at a bound: then it is no measurement. A ktrans, ps or vp of
+            zero is one (tissue that does not leak, or has no plasma), but the ve of what does not leak is none.
         converged: (voxels,).
     """
 
@@ -115,7 +118,13 @@ def fit(
     in_parts(_fit_all, len(data), NUMBER[model], t, c, data, starts, low, high, len(MODELS[model]), iterations, found)
     values = {n: found[:, k].copy() for k, n in enumerate(names)}
     near = 1e-6 * (high - low)
+    none = {n: found[:, k] <= near[k] for k, n in enumerate(names) if n in _MAY_BE_NONE and low[k] == 0.0}
     hit = {n: (found[:, k] <= low[k] + near[k]) | (found[:, k] >= high[k] - near[k]) for k, n in enumerate(names)}
+    for n, nothing in none.items():
+        values[n][nothing] = 0.0
+        hit[n] &= ~nothing
+    if "ve" in hit:
+        hit["ve"] |= none.get("ktrans", none.get("ps", False))
     return Fit(model, values, np.sqrt(found[:, -2] / len(t)), hit, found[:, -1] > 0)
 
 
