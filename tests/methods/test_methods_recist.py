@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isocenter.errors import Refused
+from isocenter.methods.irecist import best_immune_response, immune_responses
 from isocenter.methods.recist import (
     OVERALL,
     Lesion,
@@ -20,7 +21,6 @@ from isocenter.methods.recist import (
     best_response,
     choi,
     choose_targets,
-    immune_responses,
     measurable,
     overall,
     responses,
@@ -256,6 +256,18 @@ def test_too_early_a_scan_confirms_only_for_symptoms_with_a_further_new_lesion()
     assert immune(new, Visit(77, 100, new_sum_mm=30, new_count=2)) == ["iUPD", "iUPD"]
     assert immune(new, Visit(77, 100, new_sum_mm=30, new_count=2, new_symptoms=True)) == ["iUPD", "iCPD"]
     assert immune(Visit(56, 130), Visit(77, 160, new_symptoms=True)) == ["iUPD", "iUPD"]
+
+
+def test_the_best_response_by_irecist() -> None:
+    def of(*visits: Visit, **how: Any) -> str:
+        return best_immune_response((Visit(0, 100), *visits), **how).response
+
+    assert of(Visit(56, 130), Visit(90, 60), Visit(120, 60)) == "iPR"
+    assert of(Visit(56, 130), Visit(90, 60)) == "iSD" and of(Visit(56, 130), Visit(90, 60), confirmed=False) == "iPR"
+    assert of(Visit(56, 95), Visit(90, 130), Visit(120, 136)) == "iSD"  # better came before
+    assert of(Visit(56, 130), Visit(90, 136), Visit(120, 60), Visit(150, 60)) == "iCPD"  # and after it nothing counts
+    assert of(Visit(56, 130), Visit(90, 132)) == "iUPD"
+    assert of(Visit(20, 95)) == "NE"
 
 
 # ---- Choi, refusals

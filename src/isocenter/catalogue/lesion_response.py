@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,8 +14,9 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.choi_response import answered
 from isocenter.catalogue.in_one_space import Drawn, drawn, spaces, spots
+from isocenter.catalogue.lesion_visits import chosen_targets, named_lesions, recorded_mm, visits_of
 from isocenter.errors import Refused
-from isocenter.methods import recist, volumetry
+from isocenter.methods import irecist, recist, volumetry
 from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, tracks
 from isocenter.record import Code, Curve, Finding, Measurement, codes, digest_of
 from isocenter.space import Geometry, Region, Volume
@@ -31,8 +31,6 @@ FROM_NADIR = Code("change-from-nadir", "99ISO", "Change from nadir")
 DOUBLING = Code("doubling-time", "99ISO", "Volume doubling time")
 NEW = Code("new-lesions", "99ISO", "Number of new lesions")
 
-_NODE = re.compile(r"(?<![a-z])(node|nodal|lymph|lns?(?![a-z])|gtv[\s_-]?n\d*(?![a-z]))", re.IGNORECASE)
-_BONE = re.compile(r"(?<![a-z])(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
 _BASELINE_DAYS = 28
 # QIBA profile "CT Tumor Volume Change for Advanced Disease" (2018): by the longest diameter at baseline.
 _QIBA_VOLUME = ((10.0, 35.0, 0.39), (35.0, 50.0, 0.29), (50.0, 100.0, 0.24))
@@ -95,7 +93,8 @@ class LesionResponse:
                 evaluated, which is not the same as gone.
             non_targets: what a person says of the other lesions now; as outlined they progress never, and are gone
                 when none is outlined any more.
-            all_gone: a person says that an empty outline of this study means that nothing is left.
+            all_gone: a person says that an empty outline, of this study or of one since baseline, means that nothing is
+                left.
             therapy_began: day of the first treatment as YYYY-MM-DD; a baseline of more than 28 days before is refused.
 
         Raises:
@@ -103,7 +102,8 @@ class LesionResponse:
                 a named lesion is not at baseline, or when the baseline is too old or from after the treatment began.
         """
         first, *rest = before
-        times = [drawn(first), *(drawn(one, empty=bool(one.regions)) for one in rest), _now(lesions, all_gone)]
+        known = [_outlined(one, all_gone or bool(one.regions)) for one in rest]
+        times = [drawn(first), *known, _outlined(lesions, all_gone)]
         _must_begin_before(times[0].day, therapy_began)
         scans = {one.study_uid: one.volume for one in images_before or ()}
         if image is not None:
@@ -114,10 +114,10 @@ class LesionResponse:
         reaches = [reach_mm + a[1] + b[1] for a, b in pairwise(places)]
         followed = tracks(spotted, reach_mm=reaches)
         sized = [[volumetry.measure(r) for r in time.regions] for time in times]
-        chosen = _chosen(times[0], sized[0], targets)
-        unseen = _named(times[0], not_evaluated)
+        chosen = chosen_targets(times[0], sized[0], targets)
+        unseen = named_lesions(times[0], not_evaluated)
         remarks += [*_doubts(followed, times, chosen, bool(targets), unseen), *_otherwise(times, scans)]
-        visits = _visits(times, sized, followed, chosen)
+        visits = visits_of(times, sized, followed, chosen)
         if unseen & set(chosen):
             visits = (*visits[:-1], replace(visits[-1], complete=False))
         if non_targets != "as outlined":
@@ -126,8 +126,10 @@ class LesionResponse:
         judged = recist.responses(visits, absolute_mm=absolute)
         best = recist.best_response(visits, confirmed=confirmed, stable_days=stable_days, absolute_mm=absolute)
         target, whole = (_by(criteria, one) for one in judged[-1])
-        best = _by(criteria, best)
-        now = recist.immune_responses(visits)[-1] if criteria == "iRECIST" else whole
+        now, best = whole, _by(criteria, best)
+        if criteria == "iRECIST":
+            now = irecist.immune_responses(visits)[-1]
+            best = irecist.best_immune_response(visits, confirmed=confirmed, stable_days=stable_days)
         density: tuple[Measurement, ...] = ()
         if criteria == "Choi":
             by_choi = answered(times, scans, followed, chosen, visits)
@@ -175,16 +177,16 @@ class LesionResponse:
         )
 
 
-def _now(lesions: Dated, all_gone: bool) -> Drawn:
-    """The outlines of this study; without voxels only where a person says that nothing is left."""
-    now = drawn(lesions, empty=True)
-    if not now.regions and not all_gone:
+def _outlined(study: Dated, all_gone: bool) -> Drawn:
+    """The outlines of a later study; without voxels only where a person says that nothing is left."""
+    found = drawn(study, empty=True)
+    if not found.regions and not all_gone:
         raise Refused(
-            f"the study of {now.day} has no lesion with voxels",
+            f"the study of {found.day} has no lesion with voxels",
             "an outline that was forgotten looks like a lesion that is gone",
             "outline them, or set all_gone=true where nothing is left",
         )
-    return now
+    return found
 
 
 def _by(criteria: str, one: recist.Judged) -> recist.Judged:
@@ -195,37 +197,6 @@ def _by(criteria: str, one: recist.Judged) -> recist.Judged:
 def _ball(grid: Geometry, centre: tuple[float, float, float], radius: float) -> Any:
     index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), axis=-1)
     return np.linalg.norm((index - np.array(centre) / grid.spacing_mm) * grid.spacing_mm, axis=-1) <= radius
-
-
-def _lesion(region: Region, size: volumetry.Extent) -> recist.Lesion:
-    label = region.label or "unknown"
-    organ = re.sub(r"[\s_\-]*\d+$", "", label).strip().casefold() or label
-    return recist.Lesion(
-        organ, size.axes.long_mm, size.axes.short_mm, bool(_NODE.search(label)), max(region.geometry.spacing_mm),
-        bone=bool(_BONE.search(label)),
-    )  # fmt: skip
-
-
-def _chosen(first: Drawn, sizes: Sequence[volumetry.Extent], named: str) -> tuple[int, ...]:
-    """Places of the targets among the baseline's lesions."""
-    lesions = [_lesion(r, s) for r, s in zip(first.regions, sizes, strict=True)]
-    if not named.strip():
-        return recist.choose_targets(lesions)
-    return tuple(sorted(_named(first, named)))
-
-
-def _named(first: Drawn, names: str) -> set[int]:
-    """Places among the baseline's lesions of labels that a person wrote, separated by commas."""
-    found: set[int] = set()
-    for name in (part.strip().casefold() for part in names.split(",") if part.strip()):
-        places = {i for i, r in enumerate(first.regions) if r.label.casefold() == name}
-        if not places:
-            labels = ", ".join(r.label or "unnamed" for r in first.regions)
-            raise Refused(
-                f"target '{name}'", f"the baseline of {first.day} has {labels}", "name lesions of the baseline"
-            )
-        found |= places
-    return found
 
 
 def _must_begin_before(baseline: date, therapy_began: str) -> None:
@@ -274,46 +245,6 @@ def _otherwise(times: Sequence[Drawn], scans: Mapping[str, Volume]) -> list[str]
     return said
 
 
-def _recorded(track: Track, k: int, times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]]) -> float:
-    """What a lesion adds to the sum at one time: parts of a split are added, a merged one counts with its partner."""
-    parts = [_lesion(times[k].regions[i], sized[k][i]) for i in track.at[k]]
-    first = track.at[track.began][0]
-    node = bool(_NODE.search(times[track.began].regions[first].label))
-    return sum(replace(p, node=node).recorded_mm for p in parts)
-
-
-def _visits(
-    times: Sequence[Drawn],
-    sized: Sequence[Sequence[volumetry.Extent]],
-    followed: Sequence[Track],
-    chosen: Sequence[int],
-) -> tuple[recist.Visit, ...]:
-    visits = []
-    others = [n for n, t in enumerate(followed) if t.began == 0 and n not in chosen]
-    for k, time in enumerate(times):
-        mine = [(followed[n], _recorded(followed[n], k, times, sized)) for n in chosen]
-        nodes = [bool(_NODE.search(times[0].regions[t.at[0][0]].label)) for t, _ in mine]
-        gone = all((mm < 10.0 if node else mm == 0) for node, (_, mm) in zip(nodes, mine, strict=True))
-        state: recist.NonTarget = "none"
-        if others:
-            state = "non-CR/non-PD" if any(followed[n].at[k] for n in others) else "CR"
-        fresh = [t for t in followed if 0 < t.began <= k and t.at[k]]
-        visits.append(
-            recist.Visit(
-                (time.day - times[0].day).days,
-                sum(mm for _, mm in mine) if mine else None,
-                gone=gone if mine else None,
-                non_target=state,
-                new=bool(fresh),
-                new_sum_mm=sum(_recorded(t, k, times, sized) for t in fresh),
-                new_count=len(fresh),
-            )
-        )
-    if visits[0].sum_mm is None and visits[0].non_target == "none":
-        raise Refused("no measurable and no other lesion at baseline", "there is nothing to respond")
-    return tuple(visits)
-
-
 def _doubts(
     followed: Sequence[Track], times: Sequence[Drawn], chosen: Sequence[int], named: bool, unseen: set[int]
 ) -> list[str]:
@@ -350,10 +281,10 @@ def _lesions(
                 Measurement(codes.SHORT_AXIS, size.axes.short_mm, "mm", definition="perpendicular in the same slice"),
                 _volume(size, sized[track.began][track.at[track.began][0]], ct),
             ]
-            words = _words(n, track, times, sized, n in chosen)
+            words = _words(n, followed, times, sized, n in chosen)
             if track.began < last:
-                then = _recorded(track, track.began, times, sized)
-                change = 100.0 * (_recorded(track, last, times, sized) / then - 1.0)
+                then = recorded_mm(track, track.began, times, sized)
+                change = 100.0 * (recorded_mm(track, last, times, sized) / then - 1.0)
                 said.append(Measurement(FROM_BASELINE, change, "%", definition="recorded diameter"))
                 said += _doubling(track, times, spotted)
             found.append(
@@ -387,11 +318,11 @@ def _doubling(track: Track, times: Sequence[Drawn], spotted: Sequence[Sequence[S
 
 
 def _words(
-    n: int, track: Track, times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], target: bool
+    n: int, followed: Sequence[Track], times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]], target: bool
 ) -> str:
-    last = len(times) - 1
+    track, last = followed[n], len(times) - 1
     label = times[track.began].regions[track.at[track.began][0]].label
-    now = _recorded(track, last, times, sized)
+    now = recorded_mm(track, last, times, sized)
     said = (
         f"Lesion {n + 1}"
         + (f" ({label})" if label else "")
@@ -400,8 +331,10 @@ def _words(
     if track.began == last:
         return f"{said}, a new lesion."
     before = next(k for k in range(last - 1, -1, -1) if track.at[k])
-    was = _recorded(track, before, times, sized)
+    was = recorded_mm(track, before, times, sized)
     event = ", has split" if len(track.at[last]) > len(track.at[before]) else ""
+    if joined := [str(k + 1) for k, other in enumerate(followed) if other.merged_into == n]:
+        event += f", has grown together with lesion {', '.join(joined)}"
     return f"{said}, was {was:.0f} mm on {times[before].day}{event}{'' if track.sure else ', match unsure'}."
 
 
@@ -429,5 +362,5 @@ def _curve(
     if visits[0].sum_mm is not None:
         lines["sum of targets"] = tuple(float(v.sum_mm or 0.0) for v in visits)
     for n, track in enumerate(followed[:8]):  # a picture of more lines cannot be read; the findings have them all
-        lines[f"lesion {n + 1}"] = tuple(_recorded(track, k, times, sized) for k in range(len(times)))
+        lines[f"lesion {n + 1}"] = tuple(recorded_mm(track, k, times, sized) for k in range(len(times)))
     return Curve("Lesions over time", tuple(float(v.day) for v in visits), "days from baseline", "d", lines, "mm")

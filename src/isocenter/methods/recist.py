@@ -1,9 +1,8 @@
-"""How a tumour answers to treatment, by size: RECIST 1.1, iRECIST, mRECIST and Choi as tables of rules.
+"""How a tumour answers to treatment, by size: RECIST 1.1, mRECIST and Choi as tables of rules (iRECIST: `irecist`).
 
 Every answer names the rule that gave it, so that a reader can look it up. Thresholds are inclusive. Sources: Eisenhauer
-et al., Eur J Cancer 45 (2009) 228 (RECIST 1.1); Seymour et al., Lancet Oncol 18 (2017) e143 (iRECIST), with the EORTC
-working group's answers; Lencioni & Llovet, Semin Liver Dis 30 (2010) 52 (mRECIST); Choi et al., J Clin Oncol 25 (2007)
-1753.
+et al., Eur J Cancer 45 (2009) 228 (RECIST 1.1), with the EORTC working group's answers; Lencioni & Llovet, Semin Liver
+Dis 30 (2010) 52 (mRECIST); Choi et al., J Clin Oncol 25 (2007) 1753.
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ from typing import Literal
 from isocenter.errors import Refused
 
 __all__ = [
+    "CONFIRM_DAYS",
+    "EPSILON",
     "OVERALL",
-    "Immune",
     "Judged",
     "Lesion",
     "NonTarget",
@@ -26,7 +26,8 @@ __all__ = [
     "best_response",
     "choi",
     "choose_targets",
-    "immune_responses",
+    "confirmed_response",
+    "in_order",
     "measurable",
     "overall",
     "responses",
@@ -35,14 +36,13 @@ __all__ = [
 
 Response = Literal["CR", "PR", "SD", "PD", "NE", "non-CR/non-PD"]
 NonTarget = Literal["CR", "non-CR/non-PD", "PD", "NE", "none"]
-Immune = Literal["iCR", "iPR", "iSD", "iUPD", "iCPD", "NE"]
 
 _LEAST_MM, _LEAST_NODE_MM, _NORMAL_NODE_MM = 10.0, 15.0, 10.0
 _THICK_MM = 5.0  # slices; beyond, a lesion must be twice as long as a slice is thick
 _MOST, _MOST_IN_ORGAN = 5, 2
 _TOO_SMALL_MM = 5.0
-_CONFIRM_DAYS = 28
-_EPSILON = 1e-9  # 36/30 is +20 %, whatever binary fractions make of it
+CONFIRM_DAYS = 28
+EPSILON = 1e-9  # 36/30 is +20 %, whatever binary fractions make of it
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def measurable(lesion: Lesion, *, modality: str = "CT") -> Judged:
     if lesion.irradiated:
         return Judged("no", "RECIST 1.1 3.1.2", "it was irradiated and has not been shown to grow since")
     if lesion.node:
-        enough = lesion.short_mm >= _LEAST_NODE_MM - _EPSILON
+        enough = lesion.short_mm >= _LEAST_NODE_MM - EPSILON
         return Judged(
             "yes" if enough else "no",
             "RECIST 1.1 3.1.1, lymph nodes",
@@ -111,7 +111,7 @@ def measurable(lesion: Lesion, *, modality: str = "CT") -> Judged:
     least = (
         20.0 if modality in ("CR", "DX") else max(_LEAST_MM, 2 * lesion.slice_mm if lesion.slice_mm > _THICK_MM else 0)
     )
-    enough = lesion.long_mm >= least - _EPSILON
+    enough = lesion.long_mm >= least - EPSILON
     return Judged(
         "yes" if enough else "no",
         "RECIST 1.1 3.1.1, " + ("chest radiograph" if modality in ("CR", "DX") else "cross sections"),
@@ -195,7 +195,7 @@ def target_response(
     now = visit.sum_mm
     if nadir_mm > 0:
         grown, share = now - nadir_mm, (now - nadir_mm) / nadir_mm
-        if share >= 0.2 - _EPSILON and grown >= absolute_mm - _EPSILON:
+        if share >= 0.2 - EPSILON and grown >= absolute_mm - EPSILON:
             # Also where a target is missing: it could only have added.
             return Judged(
                 "PD", _PROGRESS, f"{now:g} mm is {share:+.0%} and {grown:+g} mm from the nadir {nadir_mm:g} mm"
@@ -207,7 +207,7 @@ def target_response(
     if visit.all_gone:
         return Judged("CR", "RECIST 1.1 4.3.1, complete response", "all targets gone, target nodes below 10 mm")
     change = (now - baseline_mm) / baseline_mm
-    if change <= -0.3 + _EPSILON:
+    if change <= -0.3 + EPSILON:
         return Judged(
             "PR", "RECIST 1.1 4.3.1, partial response", f"{now:g} mm is {change:+.0%} from {baseline_mm:g} mm"
         )
@@ -261,7 +261,7 @@ def responses(visits: Sequence[Visit], *, absolute_mm: float = 5.0) -> tuple[tup
     Raises:
         Refused: without a complete baseline, or when days do not increase.
     """
-    first, *later = _in_order(visits)
+    first, *later = in_order(visits)
     judged: list[tuple[Judged, Judged]] = []
     nadir, standing = first.sum_mm, None
     for visit in later:
@@ -280,7 +280,12 @@ def responses(visits: Sequence[Visit], *, absolute_mm: float = 5.0) -> tuple[tup
     return tuple(judged)
 
 
-def _in_order(visits: Sequence[Visit]) -> Sequence[Visit]:
+def in_order(visits: Sequence[Visit]) -> Sequence[Visit]:
+    """The same visits.
+
+    Raises:
+        Refused: without a complete baseline, when days do not increase, for a negative sum.
+    """
     if not visits or not visits[0].complete:
         raise Refused("no complete baseline", "every response is taken from it", "measure every target at baseline")
     if any(b.day <= a.day for a, b in pairwise(visits)):
@@ -291,7 +296,7 @@ def _in_order(visits: Sequence[Visit]) -> Sequence[Visit]:
 
 
 def best_response(
-    visits: Sequence[Visit], *, confirmed: bool = True, stable_days: int = 42, confirm_days: int = _CONFIRM_DAYS,
+    visits: Sequence[Visit], *, confirmed: bool = True, stable_days: int = 42, confirm_days: int = CONFIRM_DAYS,
     absolute_mm: float = 5.0,
 ) -> Judged:  # fmt: skip
     """Best overall response from baseline to the first progression (RECIST 1.1 table 3).
@@ -313,7 +318,7 @@ def best_response(
             for day, said in upto:
                 if said == wanted:
                     return Judged(wanted, "RECIST 1.1 4.4.2", f"{wanted} on day {day}")
-    elif found := _confirmed(upto, confirm_days):
+    elif found := confirmed_response(upto, confirm_days):
         return found
     for day, said in upto:
         if said in ("CR", "PR", "SD", "non-CR/non-PD") and day - start >= stable_days:
@@ -325,7 +330,8 @@ def best_response(
     return Judged("NE", "RECIST 1.1 table 3", f"nothing was seen that lasted {stable_days} days")
 
 
-def _confirmed(upto: Sequence[tuple[int, str]], days: int) -> Judged | None:
+def confirmed_response(upto: Sequence[tuple[int, str]], days: int) -> Judged | None:
+    """The best of CR and PR that is seen again at least so many days later: (day, response) up to progression."""
     for first, (day, said) in enumerate(upto):
         if said != "CR":
             continue
@@ -343,84 +349,6 @@ def _confirmed(upto: Sequence[tuple[int, str]], days: int) -> Judged | None:
             if what not in ("CR", "PR", "NE"):
                 break
     return None
-
-
-def immune_responses(visits: Sequence[Visit]) -> tuple[Judged, ...]:
-    """iRECIST at each visit after baseline: progression is unconfirmed (iUPD) until a later scan confirms it (iCPD).
-
-    Confirmation at least four weeks later (earlier only for new symptoms with a further new lesion) needs further
-    growth since the unconfirmed progression: targets by 5 mm, non-targets by any, new lesions by 5 mm in sum or by one
-    more; or progression in a category that had none. What shrinks again resets the bar.
-
-    Raises:
-        Refused: as `responses`.
-    """
-    first, *later = _in_order(visits)
-    judged: list[Judged] = []
-    nadir, standing = first.sum_mm, None
-    since: Visit | None = None  # the visit of the unconfirmed progression
-    categories: set[str] = set()
-    confirmed = False
-    for visit in later:
-        target = (
-            Judged("none", "iRECIST", "no targets")
-            if first.sum_mm is None or nadir is None
-            else target_response(visit, first.sum_mm, nadir, before=standing)
-        )
-        now = _progressing(target.response, visit, since)
-        if confirmed:
-            judged.append(Judged("iCPD", "iRECIST table 2", "progression was confirmed before"))
-        elif since is not None and (why := _confirms(visit, since, now - categories, categories)):
-            confirmed = True
-            judged.append(Judged("iCPD", "iRECIST table 2", why))
-        elif now:
-            since = since if since is not None else visit
-            categories |= now
-            judged.append(Judged("iUPD", "iRECIST table 2", f"{', '.join(sorted(now))}, not confirmed"))
-        else:
-            plain = overall(target.response, visit.non_target, new=False)
-            if plain.response != "NE":
-                since, categories = None, set()
-            judged.append(Judged(_IMMUNE[plain.response], "iRECIST, as RECIST 1.1", plain.why))
-        if visit.sum_mm is not None and visit.complete and nadir is not None:
-            nadir = min(nadir, visit.sum_mm)
-        if target.response in ("CR", "PR"):
-            standing = target.response
-    return tuple(judged)
-
-
-_IMMUNE: Mapping[str, Immune] = {
-    "CR": "iCR", "PR": "iPR", "SD": "iSD", "NE": "NE", "non-CR/non-PD": "iSD",
-}  # fmt: skip
-
-
-def _progressing(target: str, visit: Visit, since: Visit | None) -> set[str]:
-    """Categories in which RECIST 1.1 would see progression; new lesions stay new until they are gone."""
-    new = visit.new or (since is not None and since.new and (visit.new_count > 0 or visit.new_sum_mm > 0))
-    found = {"targets": target == "PD", "non-targets": visit.non_target == "PD", "new lesions": new}
-    return {name for name, met in found.items() if met}
-
-
-def _confirms(visit: Visit, since: Visit, fresh: set[str], categories: set[str]) -> str:
-    """Why a visit confirms an earlier progression; empty when it does not."""
-    more = visit.new_count > since.new_count
-    if visit.day - since.day < _CONFIRM_DAYS and not (visit.new_symptoms and more):
-        return ""
-    if fresh:
-        return f"progression of {' and '.join(sorted(fresh))} as well"
-    if "targets" in categories and visit.sum_mm is not None and since.sum_mm is not None:
-        grown = visit.sum_mm - since.sum_mm
-        if grown >= 5 - _EPSILON:
-            return f"targets grew by {grown:g} mm since day {since.day}"
-    if "non-targets" in categories and visit.non_target_grew:
-        return "non-targets grew further"
-    if "new lesions" in categories:
-        grown = visit.new_sum_mm - since.new_sum_mm
-        if more:
-            return f"{visit.new_count - since.new_count} more new lesions"
-        if grown >= 5 - _EPSILON:
-            return f"new lesions grew by {grown:g} mm since day {since.day}"
-    return ""
 
 
 def choi(
@@ -442,8 +370,8 @@ def choi(
         return Judged("PD", "Choi 2007, progression", "a new lesion")
     if gone:
         return Judged("CR", "Choi 2007, complete response", "all lesions gone")
-    if size <= -0.10 + _EPSILON or density <= -0.15 + _EPSILON:
+    if size <= -0.10 + EPSILON or density <= -0.15 + EPSILON:
         return Judged("PR", "Choi 2007, partial response", why)
-    if size >= 0.10 - _EPSILON:
+    if size >= 0.10 - EPSILON:
         return Judged("PD", "Choi 2007, progression", why)
     return Judged("SD", "Choi 2007, stable disease", why)

@@ -1,0 +1,94 @@
+"""What the rules of response count, from outlines: which lesions are targets, and each visit's sum and state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from isocenter.catalogue.in_one_space import Drawn
+from isocenter.errors import Refused
+from isocenter.methods import recist, volumetry
+from isocenter.methods.lesion_matching import Track
+from isocenter.space import Region
+
+__all__ = ["chosen_targets", "named_lesions", "recorded_mm", "visits_of"]
+
+_NODE = re.compile(r"(?<![a-z])(node|nodal|lymph|lns?(?![a-z])|gtv[\s_-]?n\d*(?![a-z]))", re.IGNORECASE)
+_BONE = re.compile(r"(?<![a-z])(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
+
+
+def _lesion(region: Region, size: volumetry.Extent) -> recist.Lesion:
+    label = region.label or "unknown"
+    organ = re.sub(r"[\s_\-]*\d+$", "", label).strip().casefold() or label
+    return recist.Lesion(
+        organ, size.axes.long_mm, size.axes.short_mm, bool(_NODE.search(label)), max(region.geometry.spacing_mm),
+        bone=bool(_BONE.search(label)),
+    )  # fmt: skip
+
+
+def chosen_targets(first: Drawn, sizes: Sequence[volumetry.Extent], named: str) -> tuple[int, ...]:
+    """Places of the targets among the baseline's lesions: those named, or else the largest measurable."""
+    lesions = [_lesion(r, s) for r, s in zip(first.regions, sizes, strict=True)]
+    if not named.strip():
+        return recist.choose_targets(lesions)
+    return tuple(sorted(named_lesions(first, named)))
+
+
+def named_lesions(first: Drawn, names: str) -> set[int]:
+    """Places among the baseline's lesions of labels that a person wrote, separated by commas."""
+    found: set[int] = set()
+    for name in (part.strip().casefold() for part in names.split(",") if part.strip()):
+        places = {i for i, r in enumerate(first.regions) if r.label.casefold() == name}
+        if not places:
+            labels = ", ".join(r.label or "unnamed" for r in first.regions)
+            raise Refused(
+                f"target '{name}'", f"the baseline of {first.day} has {labels}", "name lesions of the baseline"
+            )
+        found |= places
+    return found
+
+
+def recorded_mm(track: Track, k: int, times: Sequence[Drawn], sized: Sequence[Sequence[volumetry.Extent]]) -> float:
+    """What a lesion adds to the sum at one time: parts of a split are added, a merged one counts with its partner."""
+    parts = [_lesion(times[k].regions[i], sized[k][i]) for i in track.at[k]]
+    first = track.at[track.began][0]
+    node = bool(_NODE.search(times[track.began].regions[first].label))
+    return sum(replace(p, node=node).recorded_mm for p in parts)
+
+
+def visits_of(
+    times: Sequence[Drawn],
+    sized: Sequence[Sequence[volumetry.Extent]],
+    followed: Sequence[Track],
+    chosen: Sequence[int],
+) -> tuple[recist.Visit, ...]:
+    """Each time as the rules see it; lesions that are no targets are non-targets, and later ones new.
+
+    Raises:
+        Refused: for a baseline without any lesion.
+    """
+    visits = []
+    others = [n for n, t in enumerate(followed) if t.began == 0 and n not in chosen]
+    for k, time in enumerate(times):
+        mine = [(followed[n], recorded_mm(followed[n], k, times, sized)) for n in chosen]
+        nodes = [bool(_NODE.search(times[0].regions[t.at[0][0]].label)) for t, _ in mine]
+        gone = all((mm < 10.0 if node else mm == 0) for node, (_, mm) in zip(nodes, mine, strict=True))
+        state: recist.NonTarget = "none"
+        if others:
+            state = "non-CR/non-PD" if any(followed[n].at[k] for n in others) else "CR"
+        fresh = [t for t in followed if 0 < t.began <= k and t.at[k]]
+        visits.append(
+            recist.Visit(
+                (time.day - times[0].day).days,
+                sum(mm for _, mm in mine) if mine else None,
+                gone=gone if mine else None,
+                non_target=state,
+                new=bool(fresh),
+                new_sum_mm=sum(recorded_mm(t, k, times, sized) for t in fresh),
+                new_count=len(fresh),
+            )
+        )
+    if visits[0].sum_mm is None and visits[0].non_target == "none":
+        raise Refused("no measurable and no other lesion at baseline", "there is nothing to respond")
+    return tuple(visits)
