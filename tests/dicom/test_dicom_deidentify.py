@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import shutil
 import subprocess
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from isocenter.dicom.confidentiality import COLUMNS, Option, options_named, tabl
 from isocenter.dicom.deidentify import HeldBack
 from isocenter.dicom.deidentify import deidentify as whole_copy
 from isocenter.dicom.header import check_whole, read_header
+from isocenter.dicom.leaks import leaks
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.errors import IsocenterError, NotWhole, Refused
 
@@ -136,6 +139,13 @@ def _fits(keyword: str, wanted: set[str], found: Any) -> int:
     return 1
 
 
+_WRITTEN: tuple[Callable[[str], str], ...] = (
+    str, lambda said: said[::-1], lambda said: base64.b64encode(said.encode()).decode(),
+    lambda said: base64.b64encode(b"x" + said.encode()).decode(), lambda said: said.encode().hex(), " ".join, str.lower,
+)  # fmt: skip
+"""How a canary may be written in a text."""
+
+
 def planted(depth: int) -> tuple[Dataset, list[bytes]]:
     """A data set with a canary in every attribute of the dictionary that can hold one, in sequences to `depth`."""
     ds, canaries = Dataset(), []
@@ -146,15 +156,17 @@ def planted(depth: int) -> tuple[Dataset, list[bytes]]:
         if keyword in cleaning._TECHNICAL | cleaning._DATA:
             continue  # kept on purpose: manufacturers and kernels, and the image's own numbers
         canary = f"Qzx{n:05d}{depth}Z"
+        said = _WRITTEN[n % len(_WRITTEN)](canary)
+        wide = canary.encode(("utf-16-le", "utf-16-be", "ascii")[n % 3])
         value: Any = {
-            "PN": f"{canary}^{canary}", "LO": canary, "SH": canary, "ST": canary, "LT": canary, "UT": canary,
-            "UC": canary, "UR": canary, "AE": canary, "UN": canary.encode(), "OB": canary.encode(),
-            "UI": f"1.2.{1000000 + n}{depth}", "OW": canary.encode(), "CS": canary.upper(),
+            "PN": f"{canary}^{canary}", "LO": said, "SH": said if len(said) <= 16 else canary, "ST": said, "LT": said,
+            "UT": said, "UC": said, "UR": canary, "AE": canary, "UN": wide, "OB": wide,
+            "UI": f"1.2.{1000000 + n}{depth}", "OW": wide, "CS": canary.upper(),
         }.get(vr)  # fmt: skip
         if value is None:
             continue
         ds.add_new(tag, vr, value)
-        canaries.append(value.encode() if vr in ("UI", "CS") else canary.encode())
+        canaries.append(canary.encode() if vr == "PN" else value if isinstance(value, bytes) else value.encode())
     if depth:
         inner, more = planted(depth - 1)
         ds.ReferencedSeriesSequence = [inner]
@@ -199,7 +211,9 @@ def test_thousands_of_planted_canaries_are_gone(depth: int, options: str) -> Non
     there = [c for c in canaries if c in data]
     assert len(there) > (30_000 if depth > 10 else 4000)
     out = deidentify(data, options=options_named([options]))
-    assert not [c for c in canaries if c.lower() in out.lower()]
+    low = out.lower()
+    assert not [c for c in canaries if c.lower() in low]
+    assert leaks(data, ["Qzx0"]) and not leaks(out, ["Qzx0"]), "the beginning of all of them, in any way of writing"
 
 
 @pytest.mark.parametrize("path", sorted(made.SAMPLES.glob("*.dcm")), ids=lambda p: p.name)
@@ -302,6 +316,28 @@ def test_persons_in_reports_are_removed() -> None:
     names = {str(e.value) for e in read(data).iterall() if e.VR == "PN" and str(e.value)}
     after = {str(e.value) for e in read(deidentify(data)).iterall() if e.VR == "PN" and str(e.value)}
     assert not names & after
+
+
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [
+        (("39607008", "SCT", "Lung"), ("39607008", "SCT", "Lung")),
+        (("T-28000", "SRT", "Dr Ysenbeck Zwirn"), ("T-28000", "SRT", "Lung structure (body structure)")),
+        (("99999-9", "LN", "Zwirn of lung"), ("99999-9", "LN", "of lung")),
+        (("ZWIRN", "DCM", "Dr Zwirn"), ("REMOVED", "DCM", "REMOVED")),
+        (("Zwirn", "UCUM", "Zwirn"), ("REMOVED", "UCUM", "REMOVED")),
+        (("g/mL", "UCUM", "g/mL"), ("g/mL", "UCUM", "g/mL")),
+        (("A-17", "99LOCAL", "Zwirn lung"), ("A-17", "99LOCAL", "lung")),
+        (("ZWIRN", "99LOCAL", "lung"), ("REMOVED", "99LOCAL", "lung")),
+    ],
+)
+def test_nobody_is_named_by_a_code_or_by_what_it_is_said_to_mean(
+    code: tuple[str, str, str], left: tuple[str, str, str]
+) -> None:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code
+    (found,) = read(deidentify(made.made(ViewCodeSequence=[item]))).ViewCodeSequence
+    assert (found.CodeValue, found.CodingSchemeDesignator, found.CodeMeaning) == left
 
 
 def test_half_of_a_record_number_does_not_stay_in_a_description() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from isocenter.dicom.deidentify import deidentify
 from isocenter.dicom.header import read_header
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.errors import IsocenterError
+from isocenter.methods.intervals import wilson
 from isocenter.testing.answer_key import KINDS, MODALITIES, Subject, score, subject
 
 
@@ -20,12 +25,29 @@ def cleaned(people: list[Subject], *, blank: bool = True) -> dict[str, bytes | N
     return copies
 
 
-def test_all_that_names_somebody_goes_and_what_science_needs_stays() -> None:
-    people = [subject(n, m) for n, m in enumerate(MODALITIES)]
+IDENTIFIERS = ("text_removed", "uid_changed", "date_shifted", "uid_consistent", "patid_consistent")
+
+
+@pytest.mark.parametrize("many", [8, pytest.param(320, marks=pytest.mark.nightly)])
+def test_all_that_names_somebody_goes_and_what_science_needs_stays(many: int, progress: Callable[[str], None]) -> None:
+    people = [subject(n, list(MODALITIES)[n % len(MODALITIES)]) for n in range(many)]
+    assert len(MODALITIES) >= 8
     found, wrong = score(people, cleaned(people))
-    assert set(found) == set(KINDS) and sum(n for _, n in found.values()) > 1000
-    assert not [w for w in wrong if w.kind != "pixels_hidden"], wrong[:5]
-    assert found["pixels_hidden"][0] >= found["pixels_hidden"][1] - 1
+    right, of = (sum(part[at] for part in found.values()) for at in (0, 1))
+    assert set(found) == set(KINDS) and of > 100 * many
+    assert all(found[kind][0] == found[kind][1] > 0 for kind in IDENTIFIERS), wrong[:5]
+    assert of - right <= max(1, 0.0005 * of), wrong[:5]  # the goal, which among few answers is one
+    progress(f"{right} of {of} answers, 95 % {wilson(right, of)}")
+
+
+def test_the_goals_can_be_missed() -> None:
+    """One copy that was not cleaned, of all, is seen."""
+    people = [subject(n, m) for n, m in enumerate(MODALITIES)]
+    copies = cleaned(people)
+    uid = next(iter(copies))
+    copies[uid] = next(f for s in people for f in s.files if read_header(f).series[0].instances[0].sop_uid == uid)
+    found, _ = score(people, copies)
+    assert found["text_removed"][0] < found["text_removed"][1]
 
 
 def test_a_copy_that_was_not_cleaned_fails_where_it_must() -> None:

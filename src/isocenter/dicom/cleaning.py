@@ -19,8 +19,9 @@ from isocenter.dicom.elements import Dataset, File, Slot
 from isocenter.dicom.facts import text
 from isocenter.dicom.outcomes import LONGEST, Outcome, outcomes
 from isocenter.dicom.pseudonyms import Pseudonyms, moved_date, moved_moment
+from isocenter.dicom.published import is_shaped, meaning_of
 from isocenter.dicom.streams import fragments, native_pixels, neutral_profile
-from isocenter.dicom.wording import cleaned, holds
+from isocenter.dicom.wording import cleaned, holds, is_clean
 
 __all__ = ["Cleaner", "Report", "Rule", "element", "item"]
 
@@ -43,6 +44,7 @@ _CODE_STRING = re.compile(r"[A-Z0-9_ \\]*\Z")
 _REPERTOIRE = re.compile(r"(?:\\?(?:ISO_IR \d{1,3}|ISO 2022 IR \d{1,3}|GB18030|GBK)?)*\Z")
 _MOMENT = re.compile(r"[0-9.:+\- \\]*\Z")
 _ZONE = re.compile(r"[+-]\d{4}\Z")
+_LOCAL_CODE = re.compile(r"(?=[A-Z._-]*[0-9])[A-Z0-9._-]{1,16}\Z")  # letters alone may be anybody
 _LONG_NUMBER = re.compile(r"\d{5}")
 _OLDEST = 89  # years; who is older is one of few
 _SCHEMES = "DCM SCT SRT SNM3 LN UCUM RADLEX RADELEMENT FMA NCIt IBSI UMLS MDC ICD10 I10 I9C"
@@ -473,14 +475,14 @@ class Cleaner:
             return KEPT, self.file.raw(slot)
         said = text(self.file, tag, self.charsets, among)
         if tag in (_CODE_VALUE, _LONG_CODE, _MEANING, _SCHEME):
-            published = self.file.ascii(_SCHEME, among) in _PUBLISHED_SCHEMES
-            if published and not holds(said, self.rule.banned):
-                return KEPT, self.file.raw(slot)
+            if (published := self._published(tag, said, among)) is not None:
+                return (KEPT, self.file.raw(slot)) if published == said else (CLEANED, published.encode())
             if mode == "neutral":
                 return NEUTRAL, b"REMOVED"
             if tag == _MEANING:
                 return CLEANED, self._words(tag, slot, among, vr) or b"REMOVED"
-            if len(said) <= 16 and _is_no_number(said) and said.isascii() and not holds(said, self.rule.banned):
+            coded = _LOCAL_CODE.match(said) and _is_no_number(said) and not holds(said, self.rule.banned)
+            if coded or is_clean(said, self.rule.banned):
                 return KEPT, self.file.raw(slot)
             return NEUTRAL, b"REMOVED"
         if mode == "neutral":
@@ -489,6 +491,20 @@ class Cleaner:
             return (EMPTIED, b"") if holds(said, self.rule.banned) else (KEPT, self.file.raw(slot))
         # Something must stand there: many of these attributes may not be without a value (Type 1).
         return CLEANED, self._words(tag, slot, among, vr) or b"REMOVED"
+
+    def _published(self, tag: int, said: str, among: Dataset) -> str | None:
+        """What stands for a part of a code whose scheme is published; None where it is text like any other."""
+        scheme = self.file.ascii(_SCHEME, among)
+        if scheme not in _PUBLISHED_SCHEMES or holds(said, self.rule.banned):
+            return None
+        if tag == _SCHEME:
+            return said
+        value = self.file.ascii(_CODE_VALUE, among) or self.file.ascii(_LONG_CODE, among)
+        meaning = meaning_of(scheme, value)
+        if tag == _MEANING:  # anybody's name may stand as the meaning of a known code
+            same = said == meaning or (said == value and is_shaped(scheme, said))  # units are said by themselves
+            return said if same or is_clean(said, self.rule.banned) else meaning or None
+        return said if meaning or is_shaped(scheme, said) else None
 
     def _words(self, tag: int, slot: Slot, among: Dataset, vr: str) -> bytes:
         said = text(self.file, tag, self.charsets, among)

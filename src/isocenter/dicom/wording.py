@@ -58,6 +58,15 @@ def cleaned(text: str, banned: Collection[str] = ()) -> str:
     return " ".join(kept) if any(not w.replace(".", "").isdigit() for w in kept) else ""
 
 
+def is_clean(text: str, banned: Collection[str] = ()) -> bool:
+    """Whether every word of a text may stay.
+
+    >>> is_clean("Upper lobe of lung"), is_clean("Lobe seen by Dr Petersen")
+    (True, False)
+    """
+    return cleaned(text, banned).split() == _WORD.findall(text)
+
+
 def _is_small(low: str) -> bool:
     """A number of up to three digits, with a unit or without."""
     whole, _, rest = low.partition(".")
