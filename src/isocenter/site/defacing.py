@@ -29,7 +29,7 @@ _FEWEST = 3  # slices of which skin can be measured
 
 @cache
 def average_head() -> AverageHead:
-    """The average head that ships: of T1-weighted MR at 4 mm, from the template of pydeface; notices lie beside it."""
+    """The average head that ships: of T1-weighted MR at 4 mm, as `averaging` makes it; notices lie beside it."""
     with resources.files("isocenter.site").joinpath("average_head.npz").open("rb") as file, np.load(file) as held:
         signal, shape = held["signal"], held["signal"].shape
         brain = np.unpackbits(held["brain"], count=signal.size).reshape(shape).astype(bool)
