@@ -22,7 +22,8 @@ class Answers:
 
     Args:
         names: (n,) of the cases.
-        right: (n,) how right each answer was: 0 or 1, or the mean Dice of the structures that a case has.
+        right: (n,) how right each answer was: 0 or 1, the share of findings told rightly, or the mean Dice of the
+            structures that a case has.
         figure: what `right` is: ``accuracy`` or ``dice``.
         truth, score, called: (n,) for two classes: label 0 or 1, certainty, and whether it lies at or above the
             operating point; None for others.
@@ -52,6 +53,9 @@ def answers_of(model: Model, rows: Sequence[Mapping[str, Any]]) -> Answers:
             float(np.mean([r[d] for d in dice if isinstance(r.get(d), float) and np.isfinite(r[d])])) for r in kept
         ]
         return Answers(tuple(str(r["name"]) for r in kept), np.array(right, np.float64), "dice")
+    if shared := [r for r in rows if "right" in r]:
+        names = tuple(str(r["name"]) for r in shared)
+        return Answers(names, np.array([float(r["right"]) for r in shared]), "accuracy")
     kept = [r for r in rows if int(r.get("label", -1)) >= 0]
     if not kept:
         raise Refused("predictions without labels", "nothing can be held against them", "judge it on labelled cases")

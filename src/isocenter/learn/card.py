@@ -21,7 +21,7 @@ __all__ = ["amended", "code_digest", "explained", "headings", "page", "plain_pag
 _FILES = {
     Classes: (
         "augment", "classify", "examples", "fit", "foreign", "gridded", "kinds", "labelled", "nested", "networks",
-        "pretrained", "recipes", "shape", "waves",
+        "pretrained", "recipes", "several", "shape", "waves",
     ),
     Masks: ("augment", "fit", "kinds", "networks", "outlined", "recipes", "segment", "windows"),
     Table: ("embedding", "gridded", "joined", "kinds", "recipes", "rows", "tabulate"),

@@ -40,7 +40,7 @@ from isocenter.learn.waves import Machine, scattered
 from isocenter.methods.calibration import fit_classes
 from isocenter.record import Model
 
-__all__ = ["Answer", "ellipsoid", "fit_classes_net", "train_classes", "veil"]
+__all__ = ["Answer", "ellipsoid", "fit_classes_net", "said_of", "tensor", "train_classes", "veil"]
 
 _NOT_OF_A_NETWORK = {
     "backbone", "card", "choose", "fitted", "goal", "known_as", "members", "others", "strangers", "veiled", "views",
@@ -60,17 +60,18 @@ class Answer(nn.Module):  # type: ignore[misc]
     mirror images, moved by support vectors where the recipe has them; ``certainty`` (n, classes), the same calibrated;
     ``embedding`` (n, channels) of the first network; ``strangeness`` (n,), distance of that from the examples: above 1
     is farther than nearly all of them. With `traits` it is the distance of the means of every stage from the nearest
-    class (Lee 2018).
+    class (Lee 2018). Where a picture may show `several` of the classes, each has a certainty of its own.
     """
 
     def __init__(
-        self, nets: Sequence[Net], views: Sequence[tuple[int, ...]], slope: float, offsets: Tensor, centre: Tensor,
-        whiten: Tensor, veil: Tensor, *, traits: bool = False, machine: Machine | None = None,
+        self, nets: Sequence[Net], views: Sequence[tuple[int, ...]], slope: float | Tensor, offsets: Tensor,
+        centre: Tensor, whiten: Tensor, veil: Tensor, *, traits: bool = False, machine: Machine | None = None,
+        several: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.traits, self.machine = traits, machine
+        self.traits, self.machine, self.several = traits, machine, several
         self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
-        self.register_buffer("slope", torch.tensor(slope))
+        self.register_buffer("slope", torch.as_tensor(slope))
         self.register_buffer("offsets", offsets)
         self.register_buffer("centre", centre)
         self.register_buffer("whiten", whiten)
@@ -85,7 +86,8 @@ class Answer(nn.Module):  # type: ignore[misc]
         embedding = self.nets[0].embedding(image)
         point = self.nets[0].traits(image) if self.traits else embedding
         away = (point[:, None] - self.centre) @ self.whiten
-        certainty = torch.softmax(logits * self.slope + self.offsets, 1)
+        scaled = logits * self.slope + self.offsets
+        certainty = torch.sigmoid(scaled) if self.several else torch.softmax(scaled, 1)
         return logits, certainty, embedding, (away * away).sum(2).amin(1).sqrt()
 
 
@@ -104,8 +106,9 @@ def fit_classes_net(
     """One network, trained on all of these examples (see `fit.descend`); from the body `begin` if one is given."""
     kinds, axes = len(how.classes) + (how.foreign > 0), len(how.shape)
     pictures, labels = tensor(examples.pictures, how), torch.from_numpy(examples.labels)
-    counts = torch.bincount(labels, minlength=kinds).float()
-    share = len(labels) / (kinds * counts.clamp(min=1)) if how.balanced else torch.ones(kinds)
+    share = torch.ones(kinds)
+    if how.balanced:
+        share = len(labels) / (kinds * torch.bincount(labels, minlength=kinds).float().clamp(min=1))
     counting = torch.ones(len(labels)) if examples.weights is None else torch.from_numpy(examples.weights)
     others = torch.from_numpy(foreign.shown) if foreign is not None else torch.zeros(0, dtype=torch.uint8)
     per_epoch = len(examples) // how.batch
@@ -130,7 +133,10 @@ def fit_classes_net(
             x = torch.cat([x, wrong(x.clamp(0, 1), others, round(how.foreign * how.batch), random)])
             said = torch.cat([said, torch.full((len(x) - len(said),), kinds - 1)])
             heavy = torch.cat([heavy, torch.ones(len(said) - len(heavy))])
-        return _loss(net(x.contiguous(memory_format=layout)), said, share[said] * heavy, how)
+        logits = net(x.contiguous(memory_format=layout))
+        if how.several:
+            return _loss_of_several(logits, said, heavy, how.smoothing)
+        return _loss(logits, said, share[said] * heavy, how)
 
     said = {k: v for k, v in asdict(how).items() if k not in _NOT_OF_A_NETWORK}
     start = [] if begin is None else [hashlib.sha256(packed(begin)).hexdigest()]
@@ -161,6 +167,14 @@ def _loss(logits: Tensor, labels: Tensor, heavy: Tensor, how: Classes) -> Tensor
     return (each * heavy).mean()
 
 
+def _loss_of_several(logits: Tensor, labels: Tensor, heavy: Tensor, smoothing: float) -> Tensor:
+    """Each class by itself; labels are sums of 2 ** k over the classes that are there."""
+    target = ((labels[:, None] >> torch.arange(logits.shape[1])) & 1).float()
+    soft = target * (1 - smoothing) + smoothing / 2
+    each = functional.binary_cross_entropy_with_logits(logits, soft, reduction="none").mean(1)
+    return (each * heavy).mean()
+
+
 def veil(how: Classes) -> Tensor:
     """(…grid): root of how much of a white picture is left on the mean when it is moved; 1 if not veiled."""
     if not how.veiled:
@@ -172,7 +186,7 @@ def veil(how: Classes) -> Tensor:
     return (left / left.max()).sqrt()
 
 
-def _said(
+def said_of(
     net: Net, pictures: Tensor, views: Sequence[tuple[int, ...]], veil: Tensor, *, traits: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Logits, averaged over the mirror images, and embeddings, or traits."""
@@ -269,7 +283,7 @@ def train_classes(
                 progress=tell,
             )
         )
-        answer = _said(nets[-1], pictures[held], how.views, veiled)[0]
+        answer = said_of(nets[-1], pictures[held], how.views, veiled)[0]
         logits[held] = answer[:, :kinds]
         if how.foreign:
             rest[held] = answer[:, kinds]
@@ -278,7 +292,7 @@ def train_classes(
             aside[held] = beside.decided(settings[-1], (k,))[held]
             aside[held] *= spread(logits[held]) / spread(aside[held])
         if not number:
-            inside = _said(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
+            inside = said_of(nets[0], pictures, ((),), veiled, traits=how.foreign > 0)[1]
     alone = len(chosen) == 1 and how.beside is None
     taught = part != chosen[0] if alone else np.ones(len(examples), bool)
     counts = np.bincount(examples.labels, minlength=kinds)

@@ -16,7 +16,7 @@ import torch
 
 from isocenter.errors import Refused
 from isocenter.learn.card import written
-from isocenter.learn.classify import Answer, _said, ellipsoid, tensor
+from isocenter.learn.classify import Answer, ellipsoid, said_of, tensor
 from isocenter.learn.examples import Examples
 from isocenter.learn.export import exported
 from isocenter.learn.federation import Federation
@@ -47,9 +47,9 @@ def site_model(
         raise Refused(f"{len(held)} pictures kept back, {counts.tolist()} by class", "nothing can be measured on them",
                       "judge the shared model at another site")  # fmt: skip
     plain = torch.ones(own.shape)  # the network saw no veil
-    logits, _ = _said(net, tensor(held.pictures, own), own.views, plain)
+    logits, _ = said_of(net, tensor(held.pictures, own), own.views, plain)
     both = np.concatenate([training.pictures, held.pictures])
-    _, inside = _said(net, tensor(both, own), ((),), plain)
+    _, inside = said_of(net, tensor(both, own), ((),), plain)
     scores = logits.numpy().astype(np.float64)
     slope, offsets = fit_classes(held.labels, scores)
     centre, whiten = ellipsoid(inside, np.arange(len(both)) >= len(training))

@@ -33,7 +33,10 @@ __all__ = ["Judged", "answered", "figures", "judge", "judged", "must_be_new", "o
 _Measured = tuple[dict[str, Any], list[dict[str, Any]], npt.NDArray[np.float64] | None]
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
 
-_OWN = {"table": "tabulate", "masks": "segment", "boxes": "detect", "heart": "heart", "chest": "judge_chest"}
+_OWN = {
+    "table": "tabulate", "masks": "segment", "boxes": "detect", "findings": "several", "heart": "heart",
+    "chest": "judge_chest",
+}  # fmt: skip
 """Kind of model -> the module whose `judged` measures it."""
 
 

@@ -202,6 +202,7 @@ class Classes:
         backbone: of those on what a network sees that has learnt from photographs, in their place; None for none.
         choose: numbers of the support vectors that are chosen on other parts than the one that is reported (see
             `nested`), each with the values to choose from; empty for no choice.
+        several: a picture may show any number of the classes, or none: each is told by itself (see `several`).
         ordered: the labels are grades; weight of the squared distance between cumulative chances (Hou 2016).
         widths: channels of the stem and of the stages; each stage halves the grid.
         members: parts that the examples are split into; each network learns from all parts but one.
@@ -234,6 +235,7 @@ class Classes:
     backbone: Backbone | None = None
     choose: Mapping[str, tuple[Any, ...]] = field(default_factory=dict, hash=False)
     ordered: float = 0.0
+    several: bool = False
     widths: tuple[int, ...] = (16, 32, 64)
     members: int = 5
     fitted: tuple[int, ...] = ()

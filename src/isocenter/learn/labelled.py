@@ -33,6 +33,7 @@ _FILE_ENDS = ("image_name", "file_name", "filename", "image_path", "file_path", 
 _LABEL_COLUMNS = ("label", "labels", "class", "class_name", "target", "diagnosis", "grade", "y")
 _PERSON_COLUMNS = ("person", "patient", "patient_id", "patientid", "subject")
 _REST_NAMES = ("none", "other", "others", "rest", "unknown")
+_NOTHING = ("nofinding", "nofindings", "none", "normal", "nothing")
 
 Found = tuple[str, int, npt.NDArray[np.uint8], str]
 Aside = list[tuple[str, str]] | None
@@ -43,6 +44,8 @@ def read_labelled(
     enlarge: bool = False,
 ) -> Examples:  # fmt: skip
     """Examples on the grid of a recipe, with labels 0, 1, 2 … in the order of its classes.
+
+    Where a picture may show several of them, a label is the sum of 2 ** k over those that it shows.
 
     Args:
         path: ``.npz``, ``.csv`` or folder.
@@ -120,6 +123,10 @@ def _label(said: Any, how: Classes, names: Sequence[str], where: str) -> int:
     raise Refused(f"label '{word}' in {where}", f"'{how.task}' knows {classes}", "give labels of this set")
 
 
+def _of_word(word: str, how: Classes, where: str) -> int:
+    return _label(word, how, (), where)
+
+
 def _named(word: str, how: Classes) -> int | None:
     """The class of this name, numbered or not (``0_normal``); None where there is none."""
     known = {_plain(n): k for k, n in enumerate(how.classes)} | {_plain(n): k for n, k in how.known_as.items()}
@@ -193,14 +200,15 @@ def _of_npz(path: Path, how: Classes, split: str | None, aside: Aside, enlarge: 
             )  # fmt: skip
         if not len(pictures):
             continue
-        given, span = _numbers(np.asarray(truth), len(how.classes), f"{path.name}, {label}"), span_of(pictures)
+        where, span = f"{path.name}, {label}", span_of(pictures)
+        given = (_together if how.several else _numbers)(np.asarray(truth), len(how.classes), where)
 
         def fit(picture: npt.NDArray[Any], name: str, span: Span = span) -> npt.NDArray[np.uint8]:
             return fitted(picture, how, name, span=span, enlarge=enlarge)
 
         for i, (picture, said) in enumerate(zip(pictures, given, strict=True)):
             name = f"{part}/{i:05d}" if part else f"{i:05d}"
-            kind = _label(said, how, names, f"{path.name}, {label}")
+            kind = int(said) if how.several else _label(said, how, names, where)
             if (read := _usable(lambda: fit(picture, name), name, aside)) is not None:  # noqa: B023
                 yield name, kind, read, name
 
@@ -237,6 +245,20 @@ def _numbers(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
     raise Refused(f"labels of shape {truth.shape} in {where}", "every image needs one label")
 
 
+def _together(truth: npt.NDArray[Any], kinds: int, where: str) -> list[Any]:
+    """The sum of 2 ** k over the classes that a picture shows, from one column of 0 or 1 for each of them."""
+    if truth.ndim != 2 or truth.shape[1] != kinds or not np.isin(truth, (0, 1)).all():
+        raise Refused(f"labels of shape {truth.shape} in {where}", f"each picture may show any of {kinds} findings",
+                      "give a column for each finding, 1 where it is there and 0 where not")  # fmt: skip
+    return list((truth.astype(np.int64) << np.arange(kinds)).sum(1).tolist())
+
+
+def _told_together(words: str, how: Classes, where: str) -> int:
+    """The same from names with a bar between them, as in ``Effusion|Mass``; "no finding" and the like is 0."""
+    each = [w for w in words.split("|") if _plain(w) not in _NOTHING]
+    return sum(1 << k for k in {_label(w, how, (), where) for w in each})
+
+
 def _files(path: Path) -> list[Path]:
     """The image files of a folder, at any depth, without hidden ones and what an archive of a Mac brings along."""
     found = []
@@ -256,6 +278,9 @@ def _of_folder(path: Path, how: Classes, split: str | None, aside: Aside, enlarg
             return
         raise Refused(f"no pictures under {path}", f"files ending with {', '.join(ENDINGS)} are looked for",
                       f"make a folder for each class: {', '.join(how.classes)}")  # fmt: skip
+    if how.several:
+        raise Refused(f"the folders under {path.name}", f"a picture may show several findings for '{how.task}'",
+                      "give an .npz with a column for each, or a .csv with names such as Mass|Effusion")  # fmt: skip
     own = _people(files, path, how)
     for file in files:
         parts = file.relative_to(path).parts[:-1]
@@ -318,7 +343,7 @@ def _of_table(path: Path, how: Classes, split: str | None, aside: Aside, enlarge
             picture = elsewhere.get(key) or elsewhere[key.lower()]
         if not str(row[label] or "").strip():
             raise Refused(f"row {number + 1} of {path.name} has no label", "a case without a label cannot be judged")
-        kind = _label(row[label], how, (), path.name)
+        kind = (_told_together if how.several else _of_word)(row[label], how, path.name)
         read = _usable(lambda: fitted(opened(picture, how), how, name, enlarge=enlarge), name, aside)  # noqa: B023
         if read is not None:
             yield name, kind, read, str(row[whose]) if whose and row[whose] else person(picture.name)

@@ -45,6 +45,7 @@ _OWN: dict[type, tuple[str, str]] = {
     Boxes: ("detect", "train_boxes"),
 }
 """Kind of recipe -> the module and the function that train it."""
+_SEVERAL = ("several", "train_several")
 
 _PASSED = 256  # films by which a network that was read back gets the statistics of its norms
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room: on the disk, for this person, for a file of this size
@@ -116,7 +117,7 @@ def _trained(
     except OSError as e:
         raise Unavailable(f"cannot make {out}", str(e), "choose another folder") from e
     if not isinstance(how, Classifier2D):
-        fit_own, known = _OWN[type(how)]
+        fit_own, known = _SEVERAL if isinstance(how, Classes) and how.several else _OWN[type(how)]
         rest = (beginning(begin),) if begin is not None else ()
         fit_it = getattr(importlib.import_module(f"isocenter.learn.{fit_own}"), known)
         model = fit_it(how, data, out, seed, tell, clock, *rest)

@@ -6,6 +6,7 @@ The area is the chance that a random diseased case scores higher than a random h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "auc",
     "compare",
     "components",
+    "of_findings",
     "one_against_rest",
     "operating_point",
     "threshold_for",
@@ -215,16 +217,44 @@ def one_against_rest(labels: npt.ArrayLike, chances: npt.ArrayLike, *, level: fl
         raise Refused("one class only", "a curve needs cases of two classes at least")
     if present.min() < 0 or present.max() >= said.shape[1]:
         raise Refused(f"labels {present.tolist()}", f"there are chances of the classes 0 to {said.shape[1] - 1}")
-    areas, share = [], np.zeros(len(truth))
-    for kind in present:
-        own = truth == kind
-        v10, v01 = _placements(*_split(own.astype(int), said[:, int(kind)]))
+    return _mean_area([(truth == kind, said[:, int(kind)]) for kind in present], level)
+
+
+def of_findings(truth: npt.ArrayLike, chances: npt.ArrayLike, *, level: float = 0.95) -> Area:
+    """Mean over findings, of which a case may show any number, of the area of each.
+
+    Args:
+        truth: (n, findings) whether a case shows it. chances: (n, findings) higher means more likely.
+        level: of the interval; as in `one_against_rest`, the areas may hang together.
+
+    A finding that all cases show, or none, has no area, and is left out of the mean.
+
+    Raises:
+        Refused: no finding has an area, shapes that differ, or chances that are not finite.
+
+    >>> of_findings([[1, 0], [0, 0], [1, 0], [0, 0]], [[0.9, 0.1], [0.2, 0.3], [0.1, 0.2], [0.05, 0.2]]).value
+    0.75
+    """
+    shown, said = np.asarray(truth).astype(bool), np.asarray(chances, np.float64)
+    if shown.ndim != 2 or shown.shape != said.shape:
+        raise Refused(f"truth of shape {shown.shape}, chances of shape {said.shape}", "each case has one per finding")
+    told = [(shown[:, k], said[:, k]) for k in range(shown.shape[1]) if 0 < shown[:, k].sum() < len(shown)]
+    if not told:
+        raise Refused("no finding that some cases show and others do not", "a curve needs both")
+    return _mean_area(told, level)
+
+
+def _mean_area(each: Sequence[tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]], level: float) -> Area:
+    """Mean of the areas of several questions to the same cases: (who has it, scores) of each."""
+    areas, share = [], np.zeros(len(each[0][0]))
+    for own, score in each:
+        v10, v01 = _placements(*_split(own.astype(int), score))
         areas.append(float(v10.mean()))
         share[own] += (v10 - areas[-1]) / len(v10)
         share[~own] += (v01 - areas[-1]) / len(v01)
-    fewest = min(int(np.count_nonzero(truth == kind)) for kind in present)
-    error = float(np.sqrt(np.sum(share**2))) / len(present)
-    return _area(float(np.mean(areas)), error, level, fewest, len(truth) - fewest)
+    fewest = min(int(np.count_nonzero(own)) for own, _ in each)
+    error = float(np.sqrt(np.sum(share**2))) / len(each)
+    return _area(float(np.mean(areas)), error, level, fewest, len(share) - fewest)
 
 
 def compare(labels: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[float, float, float]:

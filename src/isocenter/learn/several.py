@@ -1,0 +1,213 @@
+"""Pictures that may show several findings at once, or none: each is told by itself, with a certainty of its own.
+
+As for classes, each network learns from all parts but one and answers for that one, people and near-duplicates being
+kept together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from isocenter.errors import Refused
+from isocenter.learn.card import written
+from isocenter.learn.classify import Answer, Beginning, Progress, ellipsoid, fit_classes_net, said_of, tensor, veil
+from isocenter.learn.examples import Examples, folds
+from isocenter.learn.export import exported
+from isocenter.learn.judge_classes import area_of, line_of, rate_of
+from isocenter.learn.kinds import Classes
+from isocenter.learn.labelled import read_labelled
+from isocenter.learn.learnt import keep
+from isocenter.learn.networks import GridNet
+from isocenter.methods import calibration, roc
+from isocenter.methods.calibration import Scale, fit_scale
+from isocenter.record import Model
+
+__all__ = ["cases_in", "figures_of_findings", "judged", "shown_in", "train_several"]
+
+Truth = npt.NDArray[np.bool_]
+Array = npt.NDArray[np.float64]
+
+
+def shown_in(labels: npt.NDArray[np.int64], kinds: int) -> Truth:
+    """(n, kinds) whether a picture shows each finding, from sums of 2 ** k.
+
+    >>> shown_in(np.array([0, 5]), 3).tolist()
+    [[False, False, False], [True, False, True]]
+    """
+    return np.asarray((labels[:, None] >> np.arange(kinds)) & 1 == 1, np.bool_)
+
+
+def _dealt(examples: Examples, kinds: int, parts: int, seed: int) -> tuple[npt.NDArray[np.int64], int]:
+    """The parts, so that each has its share of the rarest findings first, and of pictures without any."""
+    shown = shown_in(examples.labels, kinds)
+    people = np.array([len(np.unique(examples.groups[shown[:, k]])) for k in range(kinds)])
+    first = np.full(len(examples), kinds)
+    for k in np.argsort(-people):  # the rarest has the last word
+        if people[k] >= parts:
+            first[shown[:, k]] = k
+    return folds(replace(examples, labels=first), parts, seed)
+
+
+def train_several(
+    how: Classes, data: Path, out: Path, seed: int, tell: Progress, clock: Callable[[], float],
+    begin: Beginning | None = None,
+) -> Model:  # fmt: skip
+    """Train each network, calibrate each finding on what they had not seen, export and measure; see `train.train`."""
+    started, examples = clock(), read_labelled(data, how)
+    kinds = len(how.classes)
+    shown = shown_in(examples.labels, kinds)
+    if not (shown.any(0) & ~shown.all(0)).any():
+        raise Refused("pictures that all show the same", "nothing can be learnt from them", "give others, too")
+    part, pairs = _dealt(examples, kinds, how.members, seed)
+    tell(f"{len(examples)} examples in {how.members} parts; {pairs} near-duplicates kept together")
+    pictures, veiled = tensor(examples.pictures, how), veil(how)
+    chosen = how.fitted or tuple(range(how.members))
+    nets: list[GridNet] = []
+    logits = torch.zeros(len(examples), kinds)
+    for number, k in enumerate(chosen):
+        tell(f"network {number + 1} of {len(chosen)}")
+        nets.append(fit_classes_net(
+            how, examples.take(np.flatnonzero(part != k)), seed * 100 + k, checkpoint=out / f"member{k}.checkpoint",
+            begin=begin, progress=tell,
+        ))  # fmt: skip
+        held = np.flatnonzero(part == k)
+        logits[held] = said_of(nets[-1], pictures[held], how.views, veiled)[0]
+    answered = np.isin(part, chosen)
+    scores, truth = logits.numpy().astype(np.float64)[answered], shown[answered]
+    scales = [_scale(truth[:, k], scores[:, k]) for k in range(kinds)]
+    inside = said_of(nets[0], pictures, ((),), veiled)[1]
+    centre, whiten = ellipsoid(inside, part == chosen[0])
+    slopes, offsets = (torch.tensor([getattr(s, name) for s in scales]).float() for name in ("slope", "offset"))
+    whole = Answer(nets, how.views, slopes, offsets, centre, whiten, veiled, several=True)
+    digest, parity = exported(
+        whole, (how.channels, *how.shape), out / "model.onnx", ("logits", "certainty", "embedding", "strangeness")
+    )
+    keep(out, examples.pictures[part != chosen[0] if len(chosen) == 1 else np.ones(len(part), bool)])
+    certainty = np.stack([scale(scores[:, k]) for k, scale in enumerate(scales)], 1)
+    inputs: dict[str, Any] = {
+        "kind": "findings", "classes": list(how.classes), "shape": list(how.shape), "channels": how.channels,
+        "known_as": dict(how.known_as), "threshold": 0.5,
+    }  # fmt: skip
+    held_part = part[answered]
+
+    def figures(own: Truth) -> dict[str, Any]:
+        none = np.zeros(int(own.sum()), bool)
+        return figures_of_findings(truth[own], scores[own], certainty[own], none, how.classes)
+
+    evidence = figures(np.ones(len(truth), bool)) | {"parity": parity}
+    evidence["networks"] = [figures(held_part == k)["metrics"] | {"seed": seed * 100 + k} for k in chosen]
+    return written(how, out, digest, examples.digest, inputs, evidence, {
+        "examples": {name: int(n) for name, n in zip(how.classes, shown.sum(0), strict=True)}
+        | {"none of them": int((~shown.any(1)).sum())},
+        "near_duplicates": pairs, "networks": len(chosen), "seed": seed, "seconds": round(clock() - started),
+        "parameters": sum(p.numel() for net in nets for p in net.parameters()),
+        "shown": f"{len(chosen)} of {how.members} parts, each by a network that had not seen it; their average ships",
+    })  # fmt: skip
+
+
+def _scale(truth: Truth, logits: Array) -> Scale:
+    return fit_scale(truth.astype(int), logits) if 0 < truth.sum() < len(truth) else Scale(1.0)
+
+
+def figures_of_findings(
+    truth: Truth, scores: Array, certainty: Array, declined: Truth, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Counts, metrics, calibration over all findings, and a row for each finding.
+
+    Args:
+        truth, scores, certainty: (n, findings). declined: (n,) whether the model would decline the picture.
+
+    Returns:
+        ``metrics``: ``auc``, the mean over the findings; ``accuracy``, the share of findings told rightly at a
+        certainty of 0.5, its interval from the spread between pictures; of the pictures, how many were `exact` in all.
+
+    Raises:
+        Refused: no finding that some pictures show and others do not.
+    """
+    area, right = roc.of_findings(truth, scores), ((certainty >= 0.5) == truth).mean(1)
+    mean, error = float(right.mean()), float(right.std(ddof=1) / np.sqrt(len(right))) if len(right) > 1 else 0.0
+    metrics: dict[str, Any] = {
+        "auc": {"value": area.value, "low": area.low, "high": area.high},
+        "accuracy": {"value": mean, "low": max(0.0, mean - 1.96 * error), "high": min(1.0, mean + 1.96 * error)},
+        "exact": rate_of(int(np.count_nonzero(right == 1)), len(right)),
+    }
+    kept = ~declined
+    if declined.any() and (truth[kept].any(0) & ~truth[kept].all(0)).any():
+        answered = roc.of_findings(truth[kept], scores[kept])
+        metrics["auc_answered"] = {"value": answered.value, "low": answered.low, "high": answered.high}
+    said, stated = truth.astype(int).ravel(), np.clip(certainty, 0, 1).ravel()
+    return {
+        "n": len(truth),
+        "metrics": metrics,
+        "calibration": {
+            "ece": calibration.expected_error(said, stated), "brier": calibration.brier(said, stated),
+            **line_of(said, stated),
+            "bins": [{"n": n, "stated": told, "true": true} for n, told, true in calibration.reliability(said, stated)],
+        },
+        "subgroups": [
+            {"by": "finding", "name": name, "n": int(truth[:, k].sum()),
+             "metrics": _of_one(truth[:, k], scores[:, k], certainty[:, k])}
+            for k, name in enumerate(classes)
+        ],
+        "declined": int(np.count_nonzero(declined)),
+    }  # fmt: skip
+
+
+def _of_one(truth: Truth, score: Array, certainty: Array) -> dict[str, Any]:
+    """Of one finding; empty where all pictures show it, or none."""
+    if truth.all() or not truth.any():
+        return {}
+    called = certainty >= 0.5
+    return {
+        "auc": area_of(truth.astype(int), score),
+        "sensitivity": rate_of(int(np.count_nonzero(called & truth)), int(truth.sum())),
+        "specificity": rate_of(int(np.count_nonzero(~called & ~truth)), int((~truth).sum())),
+    }
+
+
+def _asked(held: Model) -> Classes:
+    inputs = held.inputs
+    return Classes(
+        task=held.name, classes=tuple(inputs["classes"]), shape=tuple(inputs["shape"]), several=True,
+        channels=inputs["channels"], known_as=inputs["known_as"],
+    )  # fmt: skip
+
+
+def cases_in(held: Model, data: Path, split: str | None) -> npt.NDArray[np.uint8]:
+    """The pictures that can be judged, as they are read."""
+    return read_labelled(data, _asked(held), split).pictures
+
+
+def judged(
+    held: Model, session: Any, data: Path, split: str | None
+) -> tuple[dict[str, Any], list[dict[str, Any]], Mapping[str, Any]]:
+    """Figures, and a row for each picture: what it shows, and the certainty of each finding.
+
+    Raises:
+        Refused: see `labelled.read_labelled`; no finding that some pictures show and others do not.
+    """
+    how = _asked(held)
+    examples = read_labelled(data, how, split)
+    parts: dict[str, list[Array]] = {name: [] for name in ("logits", "certainty", "strangeness")}
+    for start in range(0, len(examples), 64):
+        some = tensor(examples.pictures[start : start + 64], how).numpy().astype(np.float32) / 255
+        for kept, value in zip(parts.values(), session.run(list(parts), {"image": some}), strict=True):
+            kept.append(value.astype(np.float64))
+    logits, certainty, strange = (np.concatenate(each) for each in parts.values())
+    truth, declined = shown_in(examples.labels, len(how.classes)), strange > 1
+    rows = [
+        {"name": name, "person": int(whose), "findings": "|".join(np.array(how.classes)[own]),
+         "right": float(((stated >= 0.5) == own).mean())}
+        | {f"certainty {n}": float(v) for n, v in zip(how.classes, stated, strict=True)} | {"declined": bool(d)}
+        for name, whose, own, stated, d in zip(
+            examples.names, examples.groups, truth, certainty, declined, strict=True
+        )
+    ]  # fmt: skip
+    return figures_of_findings(truth, logits, certainty, declined, how.classes), rows, {}

@@ -1,0 +1,120 @@
+"""Several findings on one picture: read in every layout, learnt, exported, and judged finding by finding."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.cli import app
+from isocenter.errors import Refused
+from isocenter.learn import recipes
+from isocenter.learn.answers import answers_of
+from isocenter.learn.judge import judged
+from isocenter.learn.labelled import read_labelled
+from isocenter.learn.several import figures_of_findings, shown_in
+from isocenter.learn.train import train
+from isocenter.methods import roc
+
+MARKS = replace(
+    recipes.RECIPES["chestmnist"], task="marks", classes=("bar", "spot", "rim"), known_as={"line": 0}, batch=32,
+    widths=(8, 16), epochs=6, rate=1e-2, average=0.9, augmentation=recipes.Augmentation(shift=0.02, erase=0.0),
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recipes.RECIPES, "marks", MARKS)
+
+
+def made(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noise with a bar, a spot or a bright rim, any of them or none, each by a coin of its own."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random((n, 3)) < (0.4, 0.3, 0.2)
+    y, x = np.indices((28, 28))
+    grey = rng.normal(90, 12, (n, 28, 28))
+    for k in range(n):
+        row, column = rng.integers(6, 22, 2)
+        grey[k] += truth[k, 0] * 70 * (abs(y - row) < 2) + truth[k, 2] * 60 * ((x < 2) | (x > 25))
+        grey[k] += truth[k, 1] * 90 * (((x - column) ** 2 + (y - row) ** 2) < 12)
+    return np.clip(grey, 0, 255).astype(np.uint8), truth
+
+
+def test_the_whole_way(tmp_path: Path) -> None:
+    pictures, truth = made(400, 0)
+    held, shown = made(150, 1)
+    np.savez(tmp_path / "learn.npz", train_images=pictures, train_labels=truth.astype(np.uint8))
+    np.savez(tmp_path / "held.npz", test_images=held, test_labels=shown.astype(np.int64))
+    model = train("marks", tmp_path / "learn.npz", tmp_path / "marks")
+    assert model.evidence["metrics"]["auc"]["value"] > 0.9 and model.evidence["parity"] < 1e-4
+    assert "| finding rim |" in (tmp_path / "marks/card.md").read_text()
+    asked = ["judge", str(tmp_path / "marks"), "--data", str(tmp_path / "held.npz"), "--json"]
+    result = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "said.csv")])
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    assert said["metrics"]["auc"]["value"] > 0.9 and said["n"] == 150 and said["learnt_from"] == 0
+    assert [row["name"] for row in said["subgroups"]] == ["bar", "spot", "rim"]
+    assert [row["n"] for row in said["subgroups"]] == shown.sum(0).tolist()
+    assert (tmp_path / "said.csv").read_text().splitlines()[0].split(",")[2] == "findings"
+    found = judged(tmp_path / "marks", tmp_path / "learn.npz")
+    assert found.report["learnt_from"] == 400 - model.evidence["n"], "all but the part that measured"
+    given = answers_of(found.model, found.predictions)
+    assert given.figure == "accuracy" and given.right.mean() == found.report["metrics"]["accuracy"]["value"]
+
+
+def test_layouts_are_the_same_examples(tmp_path: Path) -> None:
+    pictures, truth = made(6, 2)
+    np.savez(tmp_path / "a.npz", images=pictures, labels=truth)
+    lines = ["file,label"]
+    for k, (grey, own) in enumerate(zip(pictures, truth, strict=True)):
+        Image.fromarray(grey).save(tmp_path / f"{k}.png")
+        lines.append(
+            f"{k}.png,{'|'.join(n for n, o in zip(('Line', 'Spot', 'RIM'), own, strict=True) if o) or 'No Finding'}"
+        )
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    one, other = read_labelled(tmp_path / "a.npz", MARKS), read_labelled(tmp_path / "a.csv", MARKS)
+    assert np.array_equal(one.labels, other.labels) and np.array_equal(one.pictures, other.pictures)
+    assert np.array_equal(shown_in(one.labels, 3), truth)
+
+
+def test_what_cannot_be_several_is_refused(tmp_path: Path) -> None:
+    pictures, truth = made(8, 3)
+    for name, labels, why in (
+        ("one", truth[:, 0].astype(int), r"any of 3 findings"),
+        ("more", truth.astype(int) * 2 + 1, r"any of 3 findings"),
+        ("same", np.zeros((8, 3), int), "all show the same"),
+    ):
+        np.savez(tmp_path / f"{name}.npz", images=pictures, labels=labels)
+        with pytest.raises(Refused, match=why):
+            train("marks", tmp_path / f"{name}.npz", tmp_path / "out")
+    (tmp_path / "folder/bar").mkdir(parents=True)
+    Image.fromarray(pictures[0]).save(tmp_path / "folder/bar/1.png")
+    with pytest.raises(Refused, match="may show several findings"):
+        read_labelled(tmp_path / "folder", MARKS)
+    (tmp_path / "folder/bar/t.csv").write_text("file,label\n1.png,bar|moon\n")
+    with pytest.raises(Refused, match="label 'moon'"):
+        read_labelled(tmp_path / "folder/bar/t.csv", MARKS)
+
+
+def test_the_mean_area_is_that_of_each_and_its_error_knows_that_cases_are_shared() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random((400, 3)) < (0.5, 0.3, 0.2)
+    score = truth + rng.normal(0, 1, truth.shape)
+    each = [roc.auc(truth[:, k].astype(int), score[:, k]) for k in range(3)]
+    area = roc.of_findings(truth, score)
+    assert area.value == pytest.approx(np.mean([a.value for a in each]), abs=1e-12)
+    assert area.error == pytest.approx(np.sqrt(sum(a.error**2 for a in each)) / 3, rel=0.2)
+    copied = roc.of_findings(truth[:, [0, 0, 0]], score[:, [0, 0, 0]])
+    assert copied.error == pytest.approx(each[0].error, rel=0.02), "three times the same question tells nothing more"
+    with pytest.raises(Refused, match="no finding that some"):
+        roc.of_findings(np.zeros((4, 2)), score[:4, :2])
+    none = np.zeros(400, bool)
+    told = figures_of_findings(np.stack([truth[:, 0], none], 1), score[:, :2], np.clip(score[:, :2], 0, 1), none, "ab")
+    assert told["subgroups"][1]["metrics"] == {} and told["metrics"]["auc"]["value"] == pytest.approx(each[0].value)
