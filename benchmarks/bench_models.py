@@ -210,7 +210,7 @@ def window(side: int, classes: int, wide: int) -> None:
 
 
 def _most() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def main() -> None:
@@ -219,7 +219,7 @@ def main() -> None:
     asked.add_argument("--window", action="store_true", help="only the memory of a sliding window")
     asked.add_argument("--side", type=int, default=384)
     asked.add_argument("--classes", type=int, default=100)
-    asked.add_argument("--wide", type=int, default=64, help="sides of a window")
+    asked.add_argument("--wide", type=int, default=48, help="sides of a window")
     asked.add_argument("--times", type=int, default=5)
     given = asked.parse_args()
     torch.set_num_threads(1)
