@@ -337,7 +337,8 @@ class House:
         config.ssl = secure
         server = uvicorn.Server(config)
         self.site.guests.watch()
-        self._closing.append(self.site.guests.close)
+        self.site.hand_outs.watch()
+        self._closing += [self.site.guests.close, self.site.hand_outs.close]
         thread = threading.Thread(target=server.run, args=([held],), name="web", daemon=True)
         thread.start()
         deadline = time.monotonic() + 30

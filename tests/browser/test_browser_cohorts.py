@@ -44,6 +44,17 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         lines = page.request.get(taken).text().splitlines()
         assert len(lines) == 21 and lines[0].startswith("case,person,")
         assert not re.search(r"PHANTOM|P0\d", "".join(lines))
+        page.keyboard.press("8")
+        page.get_by_role("heading", name="20 studies of 20 would leave").wait_for()
+        assert faults(page, axe) == []
+        shot(page, "cohort-hand-out")
+        page.get_by_role("button", name="Hand out 20 studies").focus()
+        page.keyboard.press("Enter")
+        page.get_by_text("Nothing left:").wait_for()
+        assert faults(page, axe) == []
+        shot(page, "cohort-hand-out-refused")
+        page.get_by_role("button", name="Change it and try again").click()
+        page.get_by_role("heading", name="How it leaves").wait_for()
         page.get_by_role("link", name="All").click()
         page.get_by_role("link", name="CT of the department").wait_for()
 

@@ -112,6 +112,8 @@ ABOUT = {
         POST /api/alerts/{id}/acknowledge
         GET /api/cohorts/{id}
         GET /api/cohorts/{id}/export
+        POST /api/cohorts/{id}/hand-out/plan
+        POST /api/cohorts/{id}/hand-out
         GET /api/peer/{id}
         GET /api/peer/{id}/case
         POST /api/peer/{id}/score
@@ -263,6 +265,9 @@ ABOUT = {
         GET /api/segment/{id}
         GET /api/segment/{id}/files/{name}
         DELETE /api/segment/{id}
+        GET /api/hand-outs/{id}
+        GET /api/hand-outs/{id}/file
+        DELETE /api/hand-outs/{id}
         GET /api/shared
         GET /api/shared/instances/{uid}
         GET /api/shared/series/{series}/pictures

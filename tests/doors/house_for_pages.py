@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from isocenter.errors import Conflict, Forbidden, IsocenterError, NotAVolume, NotFound, Refused
+from isocenter.errors import Conflict, Forbidden, IsocenterError, NotAVolume, NotFound, Refused, WrongState
 from isocenter.forms.registration import Joined
 from isocenter.govern.consent import Decision
 from isocenter.govern.oidc import Ended
@@ -193,6 +193,13 @@ class _Projects(Quiet):
         return list(rows)
 
 
+class _HandOuts(Quiet):
+    """No copies are ready."""
+
+    def file(self, id: str, **named: Any) -> Any:
+        raise WrongState("a hand-out that is waiting", "there is nothing to take", "wait for it")
+
+
 class _Links(Quiet):
     """Links to a series that has grown since it was described."""
 
@@ -230,6 +237,7 @@ class House:
         self.projects = _Projects()
         self.showing = SimpleNamespace(withheld=lambda result: {})
         self.cataloguing, self.calls, self.sharing, self.cohorts = _Catalogue(), Quiet(), _Links(), Quiet()
+        self.hand_outs = _HandOuts()
         self.sessions, self.links, self.tries = Sessions(), Links(), Tries()
         self.people = {role.value: Person(role.value, role) for role in Role if role is not Role.NONE}
         self.journal: list[Sealed] = []

@@ -101,6 +101,8 @@ BODIES: dict[str, Any] = {
     "/api/studies/{uid}/glass": {"reason": "a seizure in the ward"},
     "/api/glass/{id}/review": {"justified": True},
     "/api/cohorts": {"name": "adults"},
+    "/api/cohorts/{id}/hand-out": {"purpose": "research"},
+    "/api/cohorts/{id}/hand-out/plan": {"purpose": "research"},
     "/api/models/{name}/step": {"step": "examine", "reason": "a test"},
     "/api/consents": {"study": CT, "terms": {"GRU": []}},
     "/api/consents/of": {"study": CT},
@@ -206,7 +208,7 @@ def test_every_route_with_every_role(role: str) -> None:
                 if path.endswith("/mask")  # a mask lies on a stack of slices
                 else house.result_of(DX, "chest_xray_opacity")
                 if "results" in path or "explain" in path
-                else "a" * (32 if "segment" in path else 1),
+                else "a" * (32 if "segment" in path or "hand-outs" in path else 1),
             )
             .replace("{tracking}", "2.25.2")
             .replace("{name}", "sensitivity")

@@ -45,6 +45,7 @@ class PagesSite(Protocol):
 
     oversight: Any  # `isocenter.site.overseeing.Overseeing`: figures of the department
     reviews: Any  # `isocenter.site.reviewing.Reviewing`: peer learning, double reading, follow-ups, remarks
+    hand_outs: Any  # `isocenter.site.hand_outs.HandOuts`: cohorts on their way out
     guests: Any  # `isocenter.site.segmenting.Segmenting`: images that are analysed and not kept
     alerts: Any  # `isocenter.site.alerting.Alerting`: actionable findings that somebody must act on
     projects: Any  # `isocenter.site.projecting.Projects`: which studies somebody may ask for

@@ -20,7 +20,7 @@ from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.consent import Use
 from isocenter.govern.policy import Person, must
 from isocenter.population.table import Member
-from isocenter.record import Kind, Patient
+from isocenter.record import Cohort, Kind, Patient
 from isocenter.site.cohorting import Cohorting
 from isocenter.site.sending import Sending
 
@@ -84,12 +84,9 @@ class HandingOut(Sending):
         from isocenter.site.defacing import faces
 
         terms = Terms(options_named(options), reviewed=frozenset(reviewed), blank=blank)
-        made, kept = self.cohorts.going(id, use, who=who)
+        made, kept, left = self.would_leave(id, use, who=who)
         key = Pseudonyms(self.secret("pseudonyms")).secret_within(f"cohort {id}")
-        left = self._left_out(made.members, {m.study for m in kept}, use)
-        if not kept:
-            why = Counter(row["why"] for row in left).most_common(1)
-            raise Refused("a cohort of nobody", why[0][0] if why else "it has no members", "ask for terms of use")
+        self.must_have_members(kept, left)
         partial = out.with_name(f".{out.name}.growing")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
@@ -105,6 +102,7 @@ class HandingOut(Sending):
                 if not one.written:
                     shutil.rmtree(partial / "dicom" / Pseudonyms(key).case(member.study))
             left += [{"study": "", "object": n, "why": why} for n, _, why in found.held_back]
+            told("studies", len(kept), len(kept))
             gone = [m for m in kept if parts[m.study].written]
             _must_be_many(found, smallest_group, reason)
             self._must_still_be_open(gone, use)
@@ -117,6 +115,26 @@ class HandingOut(Sending):
             shutil.rmtree(partial, ignore_errors=True)
             raise
         return report, left
+
+    def would_leave(self, id: str, use: Use, *, who: Person) -> tuple[Cohort, list[Member], _Left]:
+        """A frozen cohort, who of it may be used so today, and who not and why.
+
+        Raises:
+            NotFound: none of that digest was frozen.
+        """
+        made, kept = self.cohorts.going(id, use, who=who)
+        return made, kept, self._left_out(made.members, {m.study for m in kept}, use)
+
+    @staticmethod
+    def must_have_members(kept: Sequence[Member], left: _Left) -> None:
+        """Go on only if somebody of a cohort may be used so.
+
+        Raises:
+            Refused: nobody may; with the commonest reason.
+        """
+        if not kept:
+            why = Counter(row["why"] for row in left).most_common(1)
+            raise Refused("a cohort of nobody", why[0][0] if why else "it has no members", "ask for terms of use")
 
     def _files(self, study_uid: str, use: Use, who: Person) -> Iterator[tuple[str, bytes | IsocenterError]]:
         """Images and results of a study that may be used, each read when it is asked for."""

@@ -9,7 +9,6 @@ and when the server ends. A folder that a killed server left is swept at the nex
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import secrets
 import shutil
@@ -31,6 +30,7 @@ from isocenter.forms.plot import CONTOUR_COLOURS
 from isocenter.govern.policy import Person, must
 from isocenter.govern.stopping import Stop
 from isocenter.record import Instance, Patient, Series, Study, Verdict
+from isocenter.site import temporary
 from isocenter.site.loading import Folder, Loading, read_folder
 from isocenter.site.showing import Showing
 
@@ -113,7 +113,7 @@ class Segmenting:
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, "guest")
         self._swept = threading.Event()
-        _sweep(self._base)
+        temporary.sweep(_PREFIX, self._base)
 
     # ---- what a guest does -----------------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class Segmenting:
             if sum(g.who == who.name for g in self._guests.values()) >= _RUNS:
                 raise LimitReached(f"{_RUNS} runs", "each holds its files", "remove one of them")
             id = secrets.token_hex(16)
-            folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._base))
+            folder = temporary.made(_PREFIX, self._base)
             (folder / "in").mkdir()
             (folder / "out").mkdir()
             self._guests[id] = _Guest(id, who.name, analysis, modality, folder, self._clock())
@@ -460,21 +460,3 @@ def _outlined(grey: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.bool_]
     out = io.BytesIO()
     Image.fromarray(picture).save(out, "PNG")
     return out.getvalue()
-
-
-def _sweep(base: Path) -> None:
-    """Folders of servers that no longer live."""
-    for left in base.glob(f"{_PREFIX}*-*"):
-        pid = left.name.removeprefix(_PREFIX).split("-")[0]
-        if pid.isdigit() and int(pid) != os.getpid() and not _lives(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # it lives, and is another's
-    return True

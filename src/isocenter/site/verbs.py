@@ -43,6 +43,7 @@ from isocenter.site.exchanging import Exchanging
 from isocenter.site.federating import Federating
 from isocenter.site.following import Following
 from isocenter.site.gating import Gating
+from isocenter.site.hand_outs import HandOuts
 from isocenter.site.handing_out import HandingOut
 from isocenter.site.identifying import Identifying
 from isocenter.site.keeping import Keeping
@@ -164,6 +165,7 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.guests = Segmenting(
             self.registry, self.clock, shelf=self.shelf, apart=self.apart, stops=self._disclosing.stops
         )
+        self.hand_outs = HandOuts(self, lambda: self.clock(), workers=0 if self.apart else 1)
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
         self.likening = Likening(

@@ -10,6 +10,7 @@ import { address, go, setQuery, to } from "../router";
 import { count, moment, number, unit } from "../words";
 import { Compare } from "./compare";
 import { Federated } from "./federated";
+import { HandOutPart } from "./hand-out";
 import { Chart } from "./figures";
 import { Learned } from "./learned";
 import { Percentiles } from "./percentiles";
@@ -28,6 +29,7 @@ const PARTS = [
   { part: "compare", name: "Compare" },
   { part: "train", name: "Train" },
   { part: "federated", name: "Federated" },
+  { part: "hand-out", name: "Hand out" },
 ];
 
 /** From a question to honest numbers. */
@@ -61,7 +63,7 @@ function Question({ id, part }: { id: string; part: string }) {
   useEffect(() => (void frozen.current?.load(), () => (table.stop(), frozen.current?.stop())), []);
   const parts = q.match(/[\w.+-]+:(?:"[^"]*"|\S+)/g) ?? [];
   const drop = (at: number) => setQuery("q", parts.filter((_, i) => i !== at).join(" "), { keep: true });
-  useEffect(() => bind("cohorts", { filter: () => field.current?.focus(), undo: () => !id && drop(parts.length - 1), leave: () => id && go(to.cohorts()), ...Object.fromEntries(PARTS.map((one, i) => [`tab-${i + 1}`, () => go(at(id, one.part))])) }), [path]);
+  useEffect(() => bind("cohorts", { filter: () => field.current?.focus(), undo: () => !id && drop(parts.length - 1), leave: () => id && go(to.cohorts()), take: () => document.querySelector<HTMLElement>(".hand-out a.primary")?.click(), ...Object.fromEntries(PARTS.map((one, i) => [`tab-${i + 1}`, () => go(at(id, one.part))])) }), [path]);
   const told = table.value;
   return (
     <>
@@ -78,7 +80,7 @@ function Question({ id, part }: { id: string; part: string }) {
         <span class="muted" role="status">{told && `${told.n} of ${count(told.of, "study", "studies")}, ${count(told.people, "person", "people")}`}</span>
       </header>
       <main class="desk-list cohort" data-region tabIndex={0}>
-        {part === "federated" ? <Federated /> : (
+        {part === "federated" ? <Federated /> : part === "hand-out" ? <HandOutPart id={id} frozen={frozen.current.value ?? []} /> : (
           <Shown of={table} what="the cohort">
             {(value) => {
               if (!value.of) return <Nobody closed={value.closed} />;

@@ -1,0 +1,243 @@
+"""Cohorts on their way out by the page: what would leave, copies made while one waits, one file to take, and gone.
+
+The act itself, with its rights, terms of use and entries in the journal, is `isocenter.site.handing_out`; here it is
+run for somebody at a screen. Copies lie in a temporary folder of this server until whoever asked has taken them, says
+that they may go, or a day has passed; a run that is stopped or refused leaves nothing and no entry.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from isocenter.errors import IsocenterError, LimitReached, NotFound, WrongState
+from isocenter.govern.consent import Purpose, Use
+from isocenter.govern.policy import Person, must
+from isocenter.record import Kind
+from isocenter.site import temporary
+from isocenter.site.handing_out import SMALLEST_GROUP, HandingOut
+
+__all__ = ["KEPT", "HandOuts"]
+
+KEPT = timedelta(hours=24)
+"""How long copies stay that nobody asks for."""
+
+_PREFIX = "isocenter-hand-out-"
+_RUNS = 2  # of one person: each holds the copies of a whole cohort
+_SHOWN = 200  # of what stayed
+_BEFORE = 1000  # entries of the journal that are looked through
+
+
+class _Stopped(Exception):
+    """Whoever asked for it does not want it any more."""
+
+
+@dataclass
+class _Run:
+    """One cohort on its way: whose, how far, and where its copies lie."""
+
+    id: str
+    who: Person
+    cohort: str
+    folder: Path
+    touched: datetime
+    state: str = "waiting"
+    words: str = "another cohort is before it"
+    done: int = 0
+    of: int = 0
+    report: dict[str, Any] = field(default_factory=dict)
+    left: list[dict[str, str]] = field(default_factory=list)
+    file: Path | None = None
+
+
+class HandOuts:
+    """The hand-outs of one server.
+
+    Args:
+        site: what makes the copies.
+        base: where temporary folders are made; the system's own place where it is not given.
+        workers: processes that make copies; one for each processor where it is not given.
+    """
+
+    def __init__(
+        self, site: HandingOut, clock: Callable[[], datetime], *, base: Path | None = None, workers: int = 0
+    ) -> None:
+        self._site, self._clock, self._workers = site, clock, workers or os.cpu_count() or 1
+        self._base = base or Path(tempfile.gettempdir())
+        self._runs: dict[str, _Run] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(1, "hand-out")
+        self._swept = threading.Event()
+        temporary.sweep(_PREFIX, self._base)
+
+    def plan(self, cohort: str, purpose: Purpose, *, who: Person, **said: Any) -> dict[str, Any]:
+        """What would leave for a use, what would stay and why, and what left before. Asks only; nothing is recorded.
+
+        Args:
+            cohort: digest of a frozen cohort.
+            said: of the use, as the terms may ask it (`isocenter.govern.consent.Use`).
+
+        Raises:
+            NotFound: none of that digest was frozen.
+        """
+        must(who, "export", cohort)
+        use = self._site.consents.use(purpose, who=who, **said)
+        made, kept, left = self._site.would_leave(cohort, use, who=who)
+        why = Counter(row["why"] for row in left).most_common()
+        return {
+            "id": cohort, "name": made.name, "purpose": use.purpose.value, "studies": len(kept),
+            "of": len(made.members), "people": len({m.patient for m in kept}),
+            "left_out": [{"why": w, "studies": n} for w, n in why],
+            "smallest_group": SMALLEST_GROUP, "purposes": [p.value for p in Purpose if p is not Purpose.CARE],
+            "institution": sorted(use.institutions), "country": sorted(use.countries),
+            "running": next((r.id for r in self._runs.values() if r.cohort == cohort and r.who.name == who.name), ""),
+            "before": self._before(cohort),
+        }  # fmt: skip
+
+    def begin(
+        self, cohort: str, purpose: Purpose, *, who: Person, blank: bool = False, smallest_group: int = SMALLEST_GROUP,
+        reason: str = "", **said: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Begin to make the copies.
+
+        Args:
+            blank: images with found writing go, the found lines blanked.
+            smallest_group, reason: fewest alike patients, and why fewer may leave.
+
+        Raises:
+            Refused: nobody of the cohort may be used so.
+            LimitReached: this person has several on their way.
+        """
+        must(who, "export", cohort)
+        use = self._site.consents.use(purpose, who=who, **said)
+        self._site.must_have_members(*self._site.would_leave(cohort, use, who=who)[1:])
+        self.expire()
+        with self._lock:
+            if sum(r.who.name == who.name for r in self._runs.values()) >= _RUNS:
+                raise LimitReached(
+                    f"{_RUNS} cohorts on their way", "each holds its copies", "take one of them, and delete it here"
+                )
+            id = secrets.token_hex(16)
+            run = _Run(id, who, cohort, temporary.made(_PREFIX, self._base), self._clock())
+            self._runs[id] = run
+        self._pool.submit(self._work, run, use, blank, smallest_group, reason)
+        return self.state(id, who=who)
+
+    def state(self, id: str, *, who: Person) -> dict[str, Any]:
+        """How far it is, what stayed and why, and the report."""
+        run = self._run(id, who)
+        return {
+            "id": id, "cohort": run.cohort, "state": run.state, "words": run.words, "done": run.done, "of": run.of,
+            "report": run.report or None, "left": run.left[:_SHOWN], "left_in_all": len(run.left),
+            "bytes": run.file.stat().st_size if run.file else None, "gone_at": (run.touched + KEPT).isoformat(),
+        }  # fmt: skip
+
+    def file(self, id: str, *, who: Person) -> Path:
+        """The copies, the table and the report as one ZIP.
+
+        Raises:
+            WrongState: it is not ready.
+        """
+        run = self._run(id, who)
+        if run.file is None:
+            raise WrongState(f"a hand-out that is {run.state}", "there is nothing to take", run.words or "wait for it")
+        return run.file
+
+    def remove(self, id: str, *, who: Person) -> None:
+        """Stop it, or delete its copies here."""
+        self._forget(self._run(id, who))
+
+    def expire(self) -> None:
+        """Delete copies for which nobody has asked for a day."""
+        for run in list(self._runs.values()):
+            if run.state in ("done", "refused") and self._clock() - run.touched >= KEPT:
+                self._forget(run)
+
+    def watch(self, every_s: float = 600.0) -> None:
+        """Expire by itself, until `close`."""
+        threading.Thread(target=self._watching, args=(every_s,), name="hand-outs", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop and delete everything."""
+        self._swept.set()
+        for run in list(self._runs.values()):
+            self._forget(run)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # ---- within ----------------------------------------------------------------------------------------------
+
+    def _watching(self, every_s: float) -> None:
+        while not self._swept.wait(every_s):
+            self.expire()
+
+    def _before(self, cohort: str) -> list[dict[str, Any]]:
+        told = self._site.journal.since(kinds=(Kind.COHORT_EXPORTED,), subject=cohort, limit=_BEFORE, newest_first=True)
+        each = [(s.event, s.event.details) for s in told if s.event.details.get("form") == "dicom"]
+        return [
+            {
+                "when": event.time.isoformat(), "by": event.who, "purpose": said.get("purpose", ""),
+                "studies": said.get("rows", 0), "smallest_group": said.get("smallest_group"),
+                "reason": said.get("reason", ""),
+            }
+            for event, said in each
+        ]  # fmt: skip
+
+    def _run(self, id: str, who: Person) -> _Run:
+        must(who, "export")
+        run = self._runs.get(id)
+        if run is None or run.who.name != who.name:
+            raise NotFound("no such hand-out", "it was deleted, or it is another person's", "begin another one")
+        run.touched = self._clock()
+        return run
+
+    def _forget(self, run: _Run) -> None:
+        with self._lock:
+            self._runs.pop(run.id, None)
+        run.state = "gone"
+        shutil.rmtree(run.folder, ignore_errors=True)
+
+    def _work(self, run: _Run, use: Use, blank: bool, smallest_group: int, reason: str) -> None:
+        def told(words: str, done: int, of: int) -> None:
+            if run.state == "gone":
+                raise _Stopped
+            run.state, run.words, run.done, run.of = "running", words, done, of
+
+        try:
+            told("studies", 0, 0)
+            out = run.folder / "cohort"
+            report, run.left = self._site.hand_out(
+                run.cohort, out, use=use, who=run.who, blank=blank, smallest_group=smallest_group, reason=reason,
+                workers=self._workers, told=told,
+            )  # fmt: skip
+            run.words = "packing"
+            packed = _packed(out, run.folder / "cohort.zip")
+            shutil.rmtree(out)
+            run.report, run.file, run.done = report, packed, run.of
+            run.state, run.words = ("gone" if run.state == "gone" else "done"), ""
+        except _Stopped:
+            pass
+        except IsocenterError as refusal:
+            run.state, run.words = "refused", str(refusal)
+        except Exception as fault:
+            run.state, run.words = "refused", f"a fault of ours: {type(fault).__name__}"
+        finally:
+            if run.id not in self._runs:  # removed while it ran: what was written since goes as well
+                shutil.rmtree(run.folder, ignore_errors=True)
+
+
+def _packed(folder: Path, into: Path) -> Path:
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as held:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            held.write(path, path.relative_to(folder))
+    return into

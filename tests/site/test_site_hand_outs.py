@@ -1,0 +1,162 @@
+"""A cohort handed out by the page: planned, made, taken as one file, stopped, refused, and gone after a day."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from isocenter.app import open_house
+from isocenter.errors import Forbidden, LimitReached, NotFound, Refused, WrongState
+from isocenter.govern.consent import Purpose
+from isocenter.govern.policy import Person, Role
+from isocenter.record import Kind
+from isocenter.settings import Settings
+from isocenter.site.hand_outs import KEPT, HandOuts
+from isocenter.site.verbs import HOUSE, Site
+
+LEE, ITO = Person("lee", Role.RESEARCHER), Person("ito", Role.RESEARCHER)
+PATIENTS = ("P1", "P2", "P3")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    house = open_house(Settings(folder=tmp_path / "archive"), make=True, apart=False)
+    for number, patient in enumerate(PATIENTS, 1):
+        ds = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+        ds.PatientID, ds.PatientName, ds.PatientAge, ds.PatientSex = patient, f"Quxley^{patient}", "041Y", "F"
+        ds.StudyInstanceUID, ds.SeriesInstanceUID = f"1.2.{number}", f"1.2.{number}.1"
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"1.2.{number}.1.1"
+        held = io.BytesIO()
+        ds.save_as(held)
+        list(house.site.receive([held.getvalue()], sender="CT", who=HOUSE))
+        house.site.consents.give({"GRU": []}, patient=patient, issuer=ds.get("IssuerOfPatientID", ""), who=HOUSE)
+    yield house.site
+    house.close()
+
+
+@pytest.fixture
+def runs(site: Site, tmp_path: Path) -> Iterator[HandOuts]:
+    made = HandOuts(site, lambda: site.clock(), base=tmp_path, workers=1)
+    yield made
+    made.close()
+
+
+def frozen(site: Site) -> str:
+    use = site.consents.use(Purpose.RESEARCH, who=HOUSE)
+    return site.cohorts.freeze("three", "modality:CT", use=use, who=HOUSE)
+
+
+def until(look: Callable[[], Any]) -> Any:
+    end = time.monotonic() + 20
+    while not (said := look()):
+        assert time.monotonic() < end, "it did not end"
+        threading.Event().wait(0.01)
+    return said
+
+
+def ended(runs: HandOuts, id: str, who: Person = LEE) -> dict[str, Any]:
+    told: dict[str, Any] = until(
+        lambda: state if (state := runs.state(id, who=who))["state"] in ("done", "refused") else None
+    )
+    return told
+
+
+def test_what_would_leave_is_told_first_and_then_leaves_as_one_file(site: Site, runs: HandOuts, tmp_path: Path) -> None:
+    id = frozen(site)
+    site.consents.withdraw(patient="P3", issuer=site.index.study("1.2.3").patient.issuer, who=HOUSE)
+    plan = runs.plan(id, Purpose.RESEARCH, who=LEE, ethics="EC-12")
+    assert (plan["name"], plan["studies"], plan["of"], plan["people"], plan["before"]) == ("three", 2, 3, 2, [])
+    assert [one["studies"] for one in plan["left_out"]] == [1] and "withdrawn" in plan["left_out"][0]["why"]
+    assert not site.journal.since(kinds=(Kind.EXPORTED,)), "to ask records nothing"
+    run = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=2)
+    assert runs.plan(id, Purpose.RESEARCH, who=LEE)["running"] == run["id"]
+    told = ended(runs, run["id"])
+    assert (told["state"], told["done"], told["of"]) == ("done", 2, 2), told["words"]
+    assert [row["study"] for row in told["left"]] == ["1.2.3"]
+    with zipfile.ZipFile(runs.file(run["id"], who=LEE)) as held:
+        names = held.namelist()
+        report = json.loads(held.read("report.json"))
+        assert len([n for n in names if n.endswith(".dcm")]) == 2 and "studies.csv" in names
+        assert not any(b"Quxley" in held.read(n) for n in names)
+    assert report == told["report"] and report["risk"]["smallest_group"] == 2
+    assert {s.event.subject for s in site.journal.since(kinds=(Kind.EXPORTED,))} == {"1.2.1", "1.2.2"}
+    (before,) = runs.plan(id, Purpose.RESEARCH, who=ITO)["before"]
+    assert (before["by"], before["studies"], before["smallest_group"]) == ("lee", 2, 2)
+    with pytest.raises(NotFound):
+        runs.state(run["id"], who=ITO)
+    runs.remove(run["id"], who=LEE)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["archive"]
+
+
+def test_a_refusal_is_told_and_leaves_nothing(site: Site, runs: HandOuts) -> None:
+    id = frozen(site)
+    run = runs.begin(id, Purpose.RESEARCH, who=LEE)
+    told = ended(runs, run["id"])
+    assert told["state"] == "refused" and "a group of 3 patients" in told["words"] and told["bytes"] is None
+    with pytest.raises(WrongState, match="a hand-out that is refused"):
+        runs.file(run["id"], who=LEE)
+    assert not site.journal.since(kinds=(Kind.EXPORTED, Kind.COHORT_EXPORTED))
+    again = runs.begin(id, Purpose.RESEARCH, who=LEE, reason="a rare disease, EC-12")
+    assert ended(runs, again["id"])["state"] == "done"
+    with pytest.raises(LimitReached, match="2 cohorts on their way"):
+        runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1)
+
+
+def test_who_may_not_and_a_purpose_that_nobody_gave_begin_nothing(site: Site, runs: HandOuts, tmp_path: Path) -> None:
+    id = frozen(site)
+    for verb in (runs.plan, runs.begin):
+        with pytest.raises(Forbidden):
+            verb(id, Purpose.RESEARCH, who=Person("s", Role.SERVICE))
+        with pytest.raises(NotFound):
+            verb("0" * 64, Purpose.RESEARCH, who=LEE)
+    for patient in PATIENTS:
+        site.consents.withdraw(patient=patient, issuer=site.index.study("1.2.1").patient.issuer, who=HOUSE)
+    assert runs.plan(id, Purpose.TRAINING, who=LEE)["studies"] == 0
+    with pytest.raises(Refused, match="a cohort of nobody"):
+        runs.begin(id, Purpose.TRAINING, who=LEE)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["archive"]
+
+
+def test_what_is_stopped_while_copies_are_made_leaves_nothing_and_no_entry(
+    site: Site, runs: HandOuts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on, files = threading.Event(), threading.Event(), site._files
+
+    def slow(study_uid: str, *given: Any) -> Iterator[Any]:
+        reached.set()
+        go_on.wait(20)
+        yield from files(study_uid, *given)
+
+    monkeypatch.setattr(site, "_files", slow)
+    run = runs.begin(frozen(site), Purpose.RESEARCH, who=LEE, smallest_group=1)
+    assert reached.wait(20) and runs.state(run["id"], who=LEE)["state"] == "running"
+    runs.remove(run["id"], who=LEE)
+    go_on.set()
+    runs.close()
+    runs._pool.shutdown(wait=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["archive"]
+    assert not site.journal.since(kinds=(Kind.EXPORTED, Kind.COHORT_EXPORTED))
+
+
+def test_copies_that_nobody_takes_go_after_a_day(site: Site, runs: HandOuts) -> None:
+    run = runs.begin(frozen(site), Purpose.RESEARCH, who=LEE, smallest_group=1)
+    assert ended(runs, run["id"])["bytes"] > 0
+    clock = site.clock
+    site.clock = lambda: clock() + KEPT - timedelta(minutes=1)
+    runs.expire()
+    assert runs.state(run["id"], who=LEE)["state"] == "done"
+    site.clock = lambda: clock() + 2 * KEPT
+    runs.expire()
+    with pytest.raises(NotFound):
+        runs.state(run["id"], who=LEE)

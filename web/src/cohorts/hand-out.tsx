@@ -1,0 +1,201 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { ask } from "../api/door";
+import { Source } from "../api/load";
+import { keyOf } from "../keys/keyboard";
+import { Key } from "../kit/marks";
+import { Empty, Shown } from "../kit/states";
+import { may, ruleOf } from "../me";
+import { to } from "../router";
+import { count, moment, number } from "../words";
+import type { Frozen } from "./shapes";
+import { HandOut, type Plan, PURPOSES, type Report, type Told, type Wanted } from "./handing";
+
+/** A consented cohort handed to a research group: what would leave and what stays, copies in the making, one file to take. */
+export function HandOutPart({ id, frozen }: { id: string; frozen: Frozen[] }) {
+  if (!id) {
+    return (
+      <Empty title={frozen.length ? "Which cohort leaves?" : "Freeze a cohort first"}>
+        {frozen.length > 0 && <ul class="bullets">{frozen.map((one) => <li key={one.id}><a href={to.cohorts(one.id, "hand-out")}>{one.name}</a>, {count(one.n, "study", "studies")}, frozen {moment(one.when)} by {one.by}</li>)}</ul>}
+        <p>Who is in a frozen cohort stays the same from then on, and its digest names it. Ask a question under <a href={to.cohorts()}>Table</a> and freeze it{frozen.length > 0 && " to have another"}.</p>
+      </Empty>
+    );
+  }
+  if (!may("export")) return <Empty title="Not yours to hand out">{ruleOf("export")}</Empty>;
+  return <Way key={id} id={id} />;
+}
+
+function Way({ id }: { id: string }) {
+  const [wanted, setWanted] = useState<Wanted>({ purpose: "research", project: "", ethics: "", institutions: [], countries: [], diseases: [], topics: [] });
+  const plan = useRef<Source<Plan>>(null);
+  const held = useRef(wanted);
+  held.current = wanted;
+  plan.current ??= new Source((abort) => ask<Plan>(`/api/cohorts/${id}/hand-out/plan`, { method: "POST", body: held.current, abort, deadline_s: 60 }));
+  const run = useRef<HandOut>(null);
+  run.current ??= new HandOut();
+  const here = run.current;
+  const path = JSON.stringify(wanted);
+  useEffect(() => void plan.current!.load().then(() => here.resume(plan.current!.value?.running ?? "")), [path]);
+  useEffect(() => () => (plan.current?.stop(), here.stop()), []);
+  const told = here.told.value;
+  return (
+    <Shown of={plan.current} what="who of the cohort may leave">
+      {(value) => (
+        <div class="hand-out">
+          <div>
+            <For value={value} wanted={wanted} change={setWanted} closed={!!told} />
+            {!told && <Begin value={value} start={(how) => void here.begin(id, { ...wanted, ...how })} refused={here.trouble.value ? `${here.trouble.value.what}${here.trouble.value.why && `: ${here.trouble.value.why}`}. ${here.trouble.value.remedy}` : ""} />}
+            {told && <Progress told={told} here={here} again={() => void plan.current!.load()} />}
+          </div>
+          <div>
+            <Leaves value={value} />
+            {told?.report && <Made report={told.report} />}
+            {told && told.left.length > 0 && <Stayed told={told} />}
+            {value.before.length > 0 && <Before of={value.before} />}
+          </div>
+        </div>
+      )}
+    </Shown>
+  );
+}
+
+/** What it is wanted for, as the terms of use ask it. */
+function For({ value, wanted, change, closed }: { value: Plan; wanted: Wanted; change: (wanted: Wanted) => void; closed: boolean }) {
+  const set = (more: Partial<Wanted>) => change({ ...wanted, ...more });
+  const word = (name: "project" | "ethics", label: string, hint: string) => (
+    <label>{label}<input value={wanted[name]} maxLength={64} disabled={closed} autocomplete="off" placeholder={hint} onChange={(event) => set({ [name]: event.currentTarget.value.trim() })} /></label>
+  );
+  const words = (name: "institutions" | "countries" | "diseases" | "topics", label: string, hint: string) => (
+    <label>{label}<input value={wanted[name].join(", ")} maxLength={300} disabled={closed} autocomplete="off" placeholder={hint} onChange={(event) => set({ [name]: event.currentTarget.value.split(",").map((one) => one.trim()).filter(Boolean) })} /></label>
+  );
+  const flags = [["non_profit", "only organisations that are not for profit"], ["non_commercial", "no commercial use"], ["publishes", "results are made known"], ["collaborates", "together with whoever gave the data"], ["returns", "what is derived comes back"]] as const;
+  return (
+    <form class="form-rows" aria-label="What it is for" onSubmit={(event) => event.preventDefault()}>
+      <h2>What it is for</h2>
+      <label>Purpose
+        <select id="hand-out-first" value={wanted.purpose} disabled={closed} onChange={(event) => set({ purpose: event.currentTarget.value })}>
+          {value.purposes.map((one) => <option key={one} value={one}>{PURPOSES[one] ?? one}</option>)}
+        </select>
+      </label>
+      {word("project", "Project", "name of the study")}
+      {word("ethics", "Ethics approval", "number of the committee's approval")}
+      <details class="whole">
+        <summary>What else terms of use may ask</summary>
+        {words("institutions", "Institutions that get it", value.institution.join(", ") || "with commas between")}
+        {words("countries", "Countries", value.country.join(", ") || "two letters each, such as NG, DE")}
+        {words("diseases", "Diseases that are studied", "SNOMED CT or MONDO codes")}
+        {words("topics", "Topics", "methods, ancestry, genetic")}
+        {flags.map(([name, label]) => <label key={name} class="check"><input type="checkbox" disabled={closed} checked={!!wanted[name]} onChange={(event) => set({ [name]: event.currentTarget.checked })} /> {label}</label>)}
+      </details>
+      <p class="muted">What is not said counts as the less welcome answer: terms that ask for it keep their study here.</p>
+    </form>
+  );
+}
+
+function Begin({ value, start, refused }: { value: Plan; start: (how: { smallest_group: number; reason: string; blank: boolean }) => void; refused: string }) {
+  const [how, setHow] = useState({ smallest_group: value.smallest_group, reason: "", blank: false });
+  return (
+    <form class="form-rows" aria-label="How it leaves" onSubmit={(event) => (event.preventDefault(), start(how))}>
+      <h2>How it leaves</h2>
+      <label>Smallest group of alike patients
+        <input type="number" min={1} max={1000} required value={how.smallest_group} onInput={(event) => setHow({ ...how, smallest_group: event.currentTarget.valueAsNumber || 1 })} />
+      </label>
+      <p class="muted">Patients with the same sex, age, body part and kind of image are one group (k-anonymity). Groups are counted on the copies; where one is smaller, nothing leaves unless there is a reason.</p>
+      <label>Why smaller groups may leave<input value={how.reason} maxLength={500} autocomplete="off" placeholder="empty: they may not" onInput={(event) => setHow({ ...how, reason: event.currentTarget.value })} /></label>
+      <label class="check"><input type="checkbox" checked={how.blank} onChange={(event) => setHow({ ...how, blank: event.currentTarget.checked })} /> Blank lines of writing that are found in pixels; otherwise such images stay for a person to look at</label>
+      {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
+      <div class="acts"><button class="primary" disabled={!value.studies}>Hand out {count(value.studies, "study", "studies")}</button></div>
+      <p class="muted">The journal keeps an entry for each study that leaves, under your name; a later withdrawal finds it.</p>
+    </form>
+  );
+}
+
+function Progress({ told, here, again }: { told: Told; here: HandOut; again: () => void }) {
+  const box = useRef<HTMLElement>(null);
+  const ended = told.state === "done" || told.state === "refused";
+  useEffect(() => void (ended && box.current?.focus()), [ended]);
+  const remove = () => void here.remove().then(again);
+  return (
+    <section class="form-rows" aria-label="Copies" ref={box} tabIndex={-1}>
+      <h2>Copies</h2>
+      <p role="status">
+        {told.state === "waiting" && <>Waiting: {told.words}.</>}
+        {told.state === "running" && (told.words === "packing" ? <>Packing {count(told.of, "study", "studies")} into one file.</> : <>{Math.min(told.done + 1, told.of || 1)} of {count(told.of, "study", "studies")}: copies without persons and faces.</>)}
+        {told.state === "done" && <><span class="fine" aria-hidden="true">✓</span> Ready: {size(told.bytes ?? 0)}. Deleted here at {moment(told.gone_at)} UTC unless you look again.</>}
+        {told.state === "refused" && <><span class="now" aria-hidden="true">⬢</span> Nothing left: {told.words}</>}
+      </p>
+      {!ended && told.of > 0 && <progress max={told.of} value={told.done} aria-label="Studies copied" />}
+      <div class="acts">
+        {told.state === "done" && <a class="button primary" href={`/api/hand-outs/${told.id}/file`} download>Take the file <Key of={keyOf("cohorts", "take")} /></a>}
+        <button type="button" onClick={remove}>{told.state === "refused" ? "Change it and try again" : ended ? "Delete it here" : "Stop"}</button>
+      </div>
+      {told.state === "done" && <p class="muted">Images and results as DICOM, the table as CSV and Parquet, and the report, all under the same pseudonyms.</p>}
+    </section>
+  );
+}
+
+function Leaves({ value }: { value: Plan }) {
+  return (
+    <section aria-label="Who leaves and who stays">
+      <h2>{count(value.studies, "study", "studies")} of {value.of} would leave <span class="muted">of {count(value.people, "person", "people")}</span></h2>
+      {value.left_out.length === 0 ? <p class="muted">Nobody of the cohort stays: its terms of use allow this to all.</p> : (
+        <table class="plain wide">
+          <caption class="hidden">Who stays, and why</caption>
+          <thead><tr><th scope="col">Stays, because</th><th scope="col" class="num">Studies</th></tr></thead>
+          <tbody>{value.left_out.map((one) => <tr key={one.why}><td>{one.why}</td><td class="num">{one.studies}</td></tr>)}</tbody>
+        </table>
+      )}
+      <p class="muted">Terms of use are recorded under <a href={to.sharing("consent")}>Consent</a>; they are asked again before each study is read, and at the end.</p>
+    </section>
+  );
+}
+
+/** What was done, from the report that travels with the copies. */
+function Made({ report }: { report: Report }) {
+  const alone = report.risk.patients_alone_in_their_group;
+  const rows: [string, string][] = [
+    ["Objects written", number(report.written)],
+    ["Studies", number(report.cohort.studies)],
+    ["Patients", number(report.patients)],
+    ["Smallest group of alike patients", `${report.risk.smallest_group} (wanted ${report.smallest_group_wanted})${report.smaller_groups_because ? `, because ${report.smaller_groups_because}` : ""}`],
+    ["Patients alone in their group", number(alone)],
+    ["Faces", Object.entries(report.faces.objects).map(([what, n]) => `${what}: ${n}`).join(", ") || "no head among them"],
+    ["Attributes cleaned", number(report.attributes.length)],
+    ["Made by", report.standard],
+  ];
+  return (
+    <section aria-label="Report">
+      <h2>Report <span class="muted">report.json in the file</span></h2>
+      <dl class="facts wide">{rows.map(([name, words]) => <div key={name}><dt>{name}</dt><dd>{words}</dd></div>)}</dl>
+      {report.held_back.length > 0 && <ul class="bullets">{report.held_back.map((one) => <li key={one.kind + one.why}><strong>{one.count}</strong> held back ({one.kind === "review" ? "a person has to look" : "not taken"}): {one.why}</li>)}</ul>}
+      {report.risk.remaining.length > 0 && <><h3>What may still tell who somebody is</h3><ul class="bullets">{report.risk.remaining.map((one) => <li key={one.risk}>{one.risk} <span class="muted">({count(one.objects, "object")})</span></li>)}</ul></>}
+    </section>
+  );
+}
+
+function Stayed({ told }: { told: Told }) {
+  return (
+    <details class="whole">
+      <summary>{count(told.left_in_all, "study or image", "studies or images")} stayed</summary>
+      <table class="plain wide">
+        <thead><tr><th scope="col">What</th><th scope="col">Why</th></tr></thead>
+        <tbody>{told.left.map((one, i) => <tr key={i}><td>{one.study ? <a href={to.study(one.study)}>a study</a> : <span class="id">{one.object}</span>}</td><td>{one.why}</td></tr>)}</tbody>
+      </table>
+    </details>
+  );
+}
+
+function Before({ of }: { of: Plan["before"] }) {
+  return (
+    <section aria-label="Handed out before">
+      <h2>Handed out before</h2>
+      <table class="plain wide">
+        <thead><tr><th scope="col">When</th><th scope="col">By</th><th scope="col">For</th><th scope="col" class="num">Studies</th><th scope="col" class="num">Smallest group</th></tr></thead>
+        <tbody>{of.map((one) => <tr key={one.when}><td>{moment(one.when)}</td><td>{one.by}</td><td>{PURPOSES[one.purpose] ?? one.purpose}{one.reason && <span class="muted"> · smaller groups: {one.reason}</span>}</td><td class="num">{one.studies}</td><td class="num">{one.smallest_group ?? "–"}</td></tr>)}</tbody>
+      </table>
+    </section>
+  );
+}
+
+function size(bytes: number): string {
+  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : bytes < 1e9 ? `${number(bytes / 1e6)} MB` : `${number(bytes / 1e9)} GB`;
+}
