@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.errors import NotFound  # noqa: E402
 from isocenter.learn.augment import augmented, blurred, levelled, resized  # noqa: E402
 from isocenter.learn.examples import Examples  # noqa: E402
-from isocenter.learn.fit import answers, fit  # noqa: E402
+from isocenter.learn.fit import Schedule, Watch, answers, descend, fit  # noqa: E402
 from isocenter.learn.networks import ResidualNet  # noqa: E402
 from isocenter.learn.recipes import RECIPES, Augmentation, Classifier2D, recipe  # noqa: E402
 from isocenter.methods.picture import prepared  # noqa: E402
@@ -133,3 +133,46 @@ def test_a_recipe_that_is_not_there_is_named() -> None:
     assert recipe("chest_xray_opacity") is RECIPES["chest_xray_opacity"]
     with pytest.raises(NotFound, match=r"there are recipes for .*cardiac_cine, .*chest_xray_opacity"):
         recipe("fortune")
+
+
+def watched(folder: Path, turn: int, told: list[str], killed_after: int = 99) -> tuple[torch.nn.Module, Watch]:
+    """A single weight that walks away from 0; those that it is not shown want it at `turn` tenths."""
+
+    def down(net: torch.nn.Module, step: int, random: torch.Generator) -> torch.Tensor:
+        if step >= 2 * killed_after:
+            raise KeyboardInterrupt
+        return -net.weight.sum()
+
+    def make() -> torch.nn.Module:
+        net = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.zeros_(net.weight)
+        return net
+
+    watch = Watch(lambda net: abs(float(net.weight.detach()) - turn / 10), 3)
+    how = Schedule(steps=60, every=2, rate=0.05, warm=1, decay=0.0, average=0.0)
+    return descend(make, down, how, 0, "walk", watch=watch, checkpoint=folder / "walk", progress=told.append), watch
+
+
+def test_a_run_that_gets_no_better_ends_and_gives_its_best(tmp_path: Path) -> None:
+    told: list[str] = []
+    (tmp_path / "whole").mkdir()
+    net, watch = watched(tmp_path / "whole", 5, told)
+    assert told[-1] == "ended: no better for 3 epochs" and len(told) < 15
+    assert (
+        abs(float(net.weight.detach()) - 0.5) == pytest.approx(watch.least) and watch.least < 0.06 and not net.training
+    )
+    (tmp_path / "killed").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        watched(tmp_path / "killed", 5, told, killed_after=7)
+    again: list[str] = []
+    taken_up, _ = watched(tmp_path / "killed", 5, again)
+    assert again[0] == "taken up after epoch 7" and float(taken_up.weight.detach()) == float(net.weight.detach())
+    ended: list[str] = []
+    assert float(watched(tmp_path / "killed", 5, ended)[0].weight.detach()) == float(net.weight.detach())
+    assert len(ended) == 1, "a run that had ended is not gone on with"
+
+
+def test_what_gets_better_to_the_end_is_not_ended(tmp_path: Path) -> None:
+    told: list[str] = []
+    watched(tmp_path, 1000, told)
+    assert len(told) == 30 and "no better" not in told[-1]

@@ -25,7 +25,7 @@ from isocenter.learn.augment import augmented, moved
 from isocenter.learn.card import written
 from isocenter.learn.examples import Examples, folds, must_be_of_two_classes
 from isocenter.learn.export import exported
-from isocenter.learn.fit import Schedule, descend
+from isocenter.learn.fit import Schedule, Watch, descend
 from isocenter.learn.foreign import Foreign, read_foreign, wrong
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Classes, Scattering
@@ -47,6 +47,8 @@ _NOT_OF_A_NETWORK = {
     "waves",
 }  # fmt: skip
 """Of a recipe what does not change how a network learns, so that a run is taken up all the same."""
+
+_WATCHED = 10  # of so many people one is not shown, where a recipe ends early
 
 Progress = Callable[[str], None]
 Net = GridNet | Measured
@@ -105,6 +107,10 @@ def fit_classes_net(
 ) -> GridNet:  # fmt: skip
     """One network, trained on all of these examples (see `fit.descend`); from the body `begin` if one is given."""
     kinds, axes = len(how.classes) + (how.foreign > 0), len(how.shape)
+    watch = None
+    if how.patience:
+        examples, aside = _parted(examples, how, seed)
+        watch = Watch(lambda net: _loss_of(net, aside, how), how.patience)
     pictures, labels = tensor(examples.pictures, how), torch.from_numpy(examples.labels)
     share = torch.ones(kinds)
     if how.balanced:
@@ -152,9 +158,25 @@ def fit_classes_net(
 
     net: GridNet = descend(
         make,
-        shown, schedule, seed, key, checkpoint=checkpoint, progress=progress, clock=clock,
+        shown, schedule, seed, key, watch=watch, checkpoint=checkpoint, progress=progress, clock=clock,
     )  # fmt: skip
     return net
+
+
+def _parted(examples: Examples, how: Classes, seed: int) -> tuple[Examples, Examples]:
+    """Nine tenths of the people to be shown and one to watch by, both with all that a label can be where it can be."""
+    alike = examples if not how.several else replace(examples, labels=np.minimum(examples.labels, 1))
+    part = folds(alike, _WATCHED, seed)[0]
+    return examples.take(np.flatnonzero(part > 0)), examples.take(np.flatnonzero(part == 0))
+
+
+def _loss_of(net: nn.Module, aside: Examples, how: Classes) -> float:
+    """Cross entropy of examples as they are, not moved."""
+    logits = said_of(net, tensor(aside.pictures, how), ((),), torch.ones(how.shape))[0]
+    labels = torch.from_numpy(aside.labels)
+    if how.several:
+        return float(_loss_of_several(logits, labels, torch.ones(len(labels)), 0.0))
+    return float(functional.cross_entropy(logits, labels))
 
 
 def _loss(logits: Tensor, labels: Tensor, heavy: Tensor, how: Classes) -> Tensor:

@@ -11,7 +11,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from isocenter.learn.kinds import Classifier2D, Opacities
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.taken_up import digest_of_weights
 
-__all__ = ["Schedule", "answers", "descend", "fit"]
+__all__ = ["Schedule", "Watch", "answers", "descend", "fit"]
 
 Progress = Callable[[str], None]
 Shown = Callable[[nn.Module, int, torch.Generator], Tensor]
@@ -58,6 +58,40 @@ class Schedule:
     all_decay: bool = False
 
 
+@dataclass(eq=False)
+class Watch:
+    """Ends a descent early: the averaged network is asked after each epoch, and the best that there was comes out.
+
+    Args:
+        loss: of a network that is ready to answer, on examples that no step shows.
+        patience: epochs without a smaller one after which it ends.
+    """
+
+    loss: Callable[[nn.Module], float]
+    patience: int
+    least: float = math.inf
+    since: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    def look(self, net: nn.Module) -> float:
+        """The loss now; the weights are kept when there was none smaller."""
+        with torch.inference_mode():
+            now = self.loss(net.eval())
+        self.since += 1
+        if now < self.least:
+            self.least, self.since = now, 0
+            self.best = {name: value.clone() for name, value in net.state_dict().items()}
+        return now
+
+    def ended(self) -> bool:
+        """Whether it was long enough no better."""
+        return self.since >= self.patience
+
+    def state(self) -> dict[str, Any]:
+        """What has to be kept of a run that may be killed."""
+        return {"least": self.least, "since": self.since, "best": self.best}
+
+
 def descend(
     make: Callable[[], nn.Module],
     loss: Shown,
@@ -65,6 +99,7 @@ def descend(
     seed: int,
     key: str,
     *,
+    watch: Watch | None = None,
     checkpoint: Path | None = None,
     progress: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
@@ -75,6 +110,7 @@ def descend(
         make: builds the network; called after the seed is set.
         loss: see `Shown`.
         key: names everything else that decides the weights (recipe, examples).
+        watch: ends it before its last step when it gets no better; None for never.
         checkpoint: file that holds the state; a run that was killed goes on from there, and one of another seed or key
             is not taken up.
     """
@@ -98,10 +134,14 @@ def descend(
             random.set_state(held["random"])
             torch.set_rng_state(held["dropout"])
             first = int(held["step"])
+            for name, value in held.get("watch", {}).items():
+                setattr(watch, name, value)
             progress(f"taken up after {_place(first, how)}")
     net.train()
     started, seen = clock(), 0.0
     for step in range(first, how.steps):
+        if watch is not None and watch.ended():
+            break
         for group in optimiser.param_groups:
             falling = 0.5 + 0.5 * math.cos(math.pi * step / how.steps)
             group["lr"] = how.rate * min(1.0, (step + 1) / how.warm) * falling
@@ -114,14 +154,20 @@ def descend(
         _follow(averaged, net, min(how.average, (step + how.settled[0]) / (step + how.settled[1])))
         if (step + 1) % how.every == 0:
             of = _place(how.steps, how).split()[-1]
-            progress(f"{_place(step + 1, how)}/{of}: loss {seen / how.every:.4f}, {clock() - started:.0f} s")
+            told = "" if watch is None else f", {watch.look(averaged):.4f} on those it is not shown"
+            progress(f"{_place(step + 1, how)}/{of}: loss {seen / how.every:.4f}{told}, {clock() - started:.0f} s")
+            if watch is not None and watch.ended():
+                progress(f"ended: no better for {watch.since} epochs")
             started, seen = clock(), 0.0
             if checkpoint is not None:
                 _keep(checkpoint, {
                     "key": key, "net": net.state_dict(), "averaged": averaged.state_dict(),
                     "optimiser": optimiser.state_dict(), "random": random.get_state(),
                     "dropout": torch.get_rng_state(), "step": step + 1,
+                    **({} if watch is None else {"watch": watch.state()}),
                 })  # fmt: skip
+    if watch is not None and watch.best:
+        averaged.load_state_dict(watch.best)
     averaged.eval()
     return averaged
 

@@ -220,6 +220,8 @@ class Classes:
         others: collections of other things beside the data, as paths from the folder above it.
         strangers: collections of other things that are never shown, only asked about when all is learnt.
         epochs, batch, rate, decay, smoothing, dropout, average, threads: as in `Classifier2D`.
+        patience: epochs without a better loss on a tenth of the people that it learns from, who are then not shown to
+            it, after which it ends; 0 for all epochs and all people.
         augmentation: of pictures. movement: of volumes.
         goal: figure and value that were wished for. card: what the author says of the model.
     """
@@ -256,6 +258,7 @@ class Classes:
     dropout: float = 0.3
     average: float = 0.995
     threads: int = 1
+    patience: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     movement: Movement = field(default_factory=Movement)
     goal: Mapping[str, float] = field(default_factory=dict, hash=False)

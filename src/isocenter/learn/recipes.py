@@ -205,7 +205,7 @@ _CLASSES = (
         classes=("atelectasis", "cardiomegaly", "effusion", "infiltration", "mass", "nodule", "pneumonia",
                  "pneumothorax", "consolidation", "edema", "emphysema", "fibrosis", "pleural thickening", "hernia"),
         known_as={"pleural": 12, "pt": 12},
-        rate=4e-3, smoothing=0.0, augmentation=Augmentation(rotate_deg=10.0, cubic=True), card=_FINDINGS,
+        rate=4e-3, smoothing=0.0, patience=3, augmentation=Augmentation(rotate_deg=10.0, cubic=True), card=_FINDINGS,
     ),
     Classes(
         task="adrenalmnist3d", classes=("normal", "hyperplasia"), shape=(28, 28, 28), known_as={"mass": 1},
