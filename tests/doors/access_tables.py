@@ -104,6 +104,9 @@ ABOUT = {
         GET /fhir/r5/DiagnosticReport
         GET /fhir/r5/Observation
         GET /fhir/r5/Provenance
+        GET /fhir/r5/ImagingSelection
+        GET /fhir/Consent
+        GET /fhir/r5/Consent
     """,
     # something else that has a home, by its name: another's does not exist
     "named": """
@@ -207,6 +210,7 @@ ABOUT = {
         POST /fhir/r5/ServiceRequest
         GET /fhir/r5/Task
         GET /fhir/r5/Communication
+        GET /fhir/r5/AuditEvent
     """,
     # of no study
     "site": """
@@ -309,9 +313,10 @@ PROTOCOLS = (
     (r"POST /fhir/(r5/)?ServiceRequest", "order"),
     (r"GET /fhir/(r5/)?ServiceRequest.*", "orders"),
     (r"GET /fhir/(r5/)?Task.*", "workitems"),
-    (r"GET /fhir/(r5/)?(DiagnosticReport|Observation|Provenance)", "signed"),
+    (r"GET /fhir/(r5/)?(DiagnosticReport|Observation|Provenance|ImagingSelection)", "signed"),
     (r"GET /fhir/(r5/)?Communication", "report"),
-    (r"GET /fhir/AuditEvent", "audit"),
+    (r"GET /fhir/(r5/)?AuditEvent", "audit"),
+    (r"GET /fhir/(r5/)?Consent", "consent"),
 )
 """Verbs of the routes that declare none: those of the protocols ask the policy within."""
 
@@ -381,6 +386,6 @@ QUERIES = {
     **{
         f"/fhir/{r5}{kind}": "?study=STUDY"
         for r5 in ("", "r5/")
-        for kind in ("DiagnosticReport", "Observation", "Provenance")
+        for kind in ("DiagnosticReport", "Observation", "Provenance", "ImagingSelection", "Consent")
     },
 }

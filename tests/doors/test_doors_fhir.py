@@ -17,6 +17,7 @@ from isocenter.app import House, open_house
 from isocenter.doors.fhir import router
 from isocenter.errors import Refused
 from isocenter.forms import fhir_workflow
+from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import NOBODY, Person, Role
 from isocenter.reading.critical import Communication
 from isocenter.settings import Settings
@@ -110,9 +111,18 @@ def _all(web: _Web, version: str) -> Iterator[dict[str, Any]]:
     assert len(found["entry"]) == 2
     yield found
     yield from (entry["resource"] for entry in found["entry"])
-    if not version:
-        web.who = CHIEF
-        yield web.ask("GET", f"{base}/AuditEvent?entity={study}")
+    web.who = CHIEF
+    site.consents.give({"DUO:0000007": ["MONDO:0005148"], "DUO:0000021": []}, study=study, who=CHIEF)
+    site.consents.give({}, patient="P1", issuer="NORD", refuses=[Purpose.TRAINING], who=CHIEF)
+    site.working.search({}, who=CHIEF)  # a search is an entry about no study
+    found = web.ask("GET", f"{base}/Consent?study={study}")
+    assert len(found["entry"]) == 1
+    yield found
+    yield found["entry"][0]["resource"]
+    for asked in (f"?entity={study}", ""):
+        found = web.ask("GET", f"{base}/AuditEvent{asked}")
+        yield found
+        yield from (entry["resource"] for entry in found["entry"])
 
 
 def _alerted(web: _Web, study: str) -> None:
@@ -121,6 +131,23 @@ def _alerted(web: _Web, study: str) -> None:
     alerts.raise_(study, "a second nodule", 3, identified=now, responsible="ward 4", who=ITO)
     one = alerts.raise_(study, "free air", 1, identified=now, responsible="Dr Lee", who=ITO)
     alerts.acknowledge(one.id, Communication("", now, "ito", "Dr Lee", now, "telephone", True), who=ITO)
+
+
+def test_terms_of_use_are_consents_for_whoever_may_see_them(web: _Web) -> None:
+    study = _signed(web.house)
+    web.ask("POST", "/fhir/ServiceRequest", REQUEST, 201)
+    web.who = CHIEF
+    web.house.site.consents.give({}, patient="P1", issuer="NORD", refuses=[Purpose.TRAINING], who=CHIEF)
+    (whose,) = web.ask("GET", "/fhir/Patient?identifier=P1")["entry"]
+    (said,) = web.ask("GET", f"/fhir/r5/Consent?patient={whose['resource']['id']}")["entry"]
+    assert (
+        said["resource"]["decision"] == "deny" and said["resource"]["provision"][0]["purpose"][0]["code"] == "training"
+    )
+    for empty in (f"study={study}", "study=1.2.99", "patient=2.25.1"):
+        assert web.ask("GET", f"/fhir/Consent?{empty}")["total"] == 0
+    web.ask("GET", "/fhir/Consent", status=400)
+    web.who = KIS
+    web.ask("GET", f"/fhir/Consent?study={study}", status=403)
 
 
 def test_alerts_are_communications_with_their_six_fields(web: _Web) -> None:
@@ -265,7 +292,7 @@ def test_an_address_that_is_not_served_says_so_in_fhir(web: _Web) -> None:
     for path in (
         "/fhir/Endpoint",
         "/fhir/Practitioner",
-        "/fhir/r5/AuditEvent",
+        "/fhir/ImagingSelection",
         "/fhir/Patient/x/_history",
         "/fhir/r5/",
     ):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from isocenter.errors import Refused
+from isocenter.forms.fhir_workflow import as_r5
 from isocenter.govern.consent import Purpose
-from isocenter.govern.consent_fhir import read
+from isocenter.govern.consent_fhir import read, told
 
 PATIENT = {"identifier": {"system": "HOSP", "value": "4711"}}
 
@@ -67,3 +69,31 @@ def test_r5_and_purposes() -> None:
 def test_what_would_be_a_guess_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(Refused):
         read(wrong)
+
+
+@pytest.mark.parametrize("as_told", [dict, as_r5])
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"terms": {"DUO:0000042": (), "DUO:0000028": ("Nord", "Süd")}, "study": "1.2.3", "until": "2027-01-31T12:30Z"},
+        {"terms": {"DUO:0000007": ("MONDO:1",)}}, {"terms": {"DUO:0000043": ()}}, {"refuses": ("training", "sharing")},
+        {"refuses": ("federation", "research", "sharing", "training"), "study": "1.2.3"},
+    ],
+)  # fmt: skip
+def test_terms_that_are_told_are_read_back_as_the_same(
+    terms: dict[str, Any], as_told: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    codes = terms.get("terms", {})
+    row = {
+        "id": "c1", "patient": "P1", "issuer": "NORD", "study": terms.get("study", ""),
+        "permits": not terms.get("refuses"),
+        "refuses": terms.get("refuses", ()), "given": "2026-11-27T08:00:00+00:00", "until": terms.get("until"),
+        "by": "ito", "source": "",
+        "terms": [{"code": c, "short": "", "label": "x", "limited_to": list(v)} for c, v in codes.items()],
+    }  # fmt: skip
+    said = read(as_told(told(row, "Patient/1")))
+    assert said.patient == ("P1", "NORD") and dict(said.codes) == codes and said.permits is row["permits"]
+    assert said.studies == ((row["study"],) if row["study"] else ()) and not said.withdrawn
+    assert said.until == (datetime.fromisoformat(terms["until"]) if terms.get("until") else None)
+    if not said.permits:
+        assert said.refuses == frozenset(Purpose(p) for p in terms["refuses"])

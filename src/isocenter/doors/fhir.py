@@ -70,9 +70,7 @@ def router(site: Any, person_of: Callable[[Any], Person]) -> APIRouter:
     for version in _VERSIONS:  # R5 first: its prefix would else be taken for a kind
         routes.add_route(f"{version}/metadata", guarded(version, _metadata), methods=["GET"])
         routes.add_route(f"{version}/ServiceRequest", guarded(version, _create), methods=["POST"])
-        for kind, codes, _ in made.SERVED:
-            if kind == "AuditEvent" and version:
-                continue
+        for kind, codes, _ in made.served(_VERSIONS[version]):
             if "search-type" in codes:
                 routes.add_route(f"{version}/{kind}", guarded(version, _searched(kind)), methods=["GET"])
             if "read" in codes:
@@ -261,7 +259,7 @@ def _of_report(kind: str) -> Callable[[_Asked, Any, bytes, Person], Any]:
         if not study:
             raise Refused(f"a search for {kind} without study=", "reports are asked for by their study", "name its UID")
         try:
-            whole = json.loads(asked.site.signed_fhir(study, who=who))
+            whole = json.loads(asked.site.signed_fhir(study, who=who, selections=bool(asked.version)))
         except NotFound:  # a search that finds nothing is an answer (R4 3.1.1), not a wrong address
             return made.bundle([], asked.base, 0)
         found = [e["resource"] for e in whole["entry"]]
@@ -289,6 +287,25 @@ def _communications(asked: _Asked, request: Request, body: bytes, who: Person) -
     return made.bundle(made_of, asked.base, len(found))
 
 
+def _consents(asked: _Asked, request: Request, body: bytes, who: Person) -> Any:
+    from isocenter.govern.consent_fhir import told
+
+    must(who, "consent")
+    study, wanted = asked.token("study"), asked.token("patient")
+    if not study and not wanted:
+        raise Refused("a search for Consents of everybody", "they are asked for by patient or study", "name one")
+    mine = next((p for p in _people(asked, {}, who) if made.patient_id(p) == wanted), None) if wanted else None
+    if wanted and mine is None:
+        return made.bundle([], asked.base, 0)
+    whose = {"patient": mine.id, "issuer": mine.issuer} if mine else {}
+    try:
+        found = asked.site.consents.listed(study=study, who=who, **whose)
+    except NotFound:
+        return made.bundle([], asked.base, 0)
+    many = [told(t, f"Patient/{made.patient_id(Patient(t['patient'], issuer=t['issuer']))}") for t in found]
+    return made.bundle(many[:_PAGE], asked.base, len(many))
+
+
 def _patient_of(asked: _Asked, study: str) -> Patient | None:
     try:
         whose: Patient = asked.site.index.study(study).patient
@@ -312,8 +329,8 @@ def _plain(value: str) -> str:
 
 _SEARCH: Final[Mapping[str, Callable[..., Any]]] = {
     "Patient": _patients, "ImagingStudy": _studies, "ServiceRequest": _orders, "Task": _tasks, "AuditEvent": _audit,
-    "Communication": _communications,
-    **{kind: _of_report(kind) for kind in ("DiagnosticReport", "Observation", "Provenance")},
+    "Communication": _communications, "Consent": _consents,
+    **{kind: _of_report(kind) for kind in ("DiagnosticReport", "Observation", "Provenance", "ImagingSelection")},
 }  # fmt: skip
 _READ: Final[Mapping[str, Callable[..., Any]]] = {
     "Patient": _patient, "ImagingStudy": _study, "ServiceRequest": _order, "Task": _task, "Endpoint": _endpoint,

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from isocenter.forms import maker, words
+from isocenter.forms.fhir_selection import selection
 from isocenter.forms.text import Sentence
 from isocenter.record import Code, Finding, Measurement, Outcome, Result, Study, Verdict
 
@@ -57,6 +58,7 @@ def bundle(
     version: int = 1,
     digest: str = "",
     by: str = "",
+    selections: bool = False,
 ) -> bytes:
     """A collection of resources, of which the first is the DiagnosticReport.
 
@@ -67,11 +69,12 @@ def bundle(
         when: it was signed, or made where it is a draft.
         version: 1 for the first report, 2 for its first amendment, …
         digest, by: of the signature; without it the report is preliminary and every machine's word unconfirmed.
+        selections: also where findings lie, as ImagingSelection, which R5 alone has.
 
     Returns:
         JSON, the same bytes for the same report.
     """
-    made = _Bundle(study, when, digest, by)
+    made = _Bundle(study, when, digest, by, selections=selections)
     said = [r for r in results if r.outcome is not Outcome.DECLINED]
     observations = [made.observation(r, f) for r in said for f in r.findings if f.verdict is not Verdict.STRUCK]
     report = made.report(sentences, said, observations, version)
@@ -84,7 +87,8 @@ def bundle(
 class _Bundle:
     """The resources of one report, each made once."""
 
-    def __init__(self, study: Study, when: datetime, digest: str, by: str) -> None:
+    def __init__(self, study: Study, when: datetime, digest: str, by: str, *, selections: bool) -> None:
+        self.selections = selections
         self.study, self.when, self.digest, self.by = study, when, digest, by
         self.held: dict[str, dict[str, Any]] = {}
         self.patient = self._keep(self._patient())
@@ -182,13 +186,34 @@ class _Bundle:
             told["device"] = device
         if self.person and (confirmed or persons):
             told["performer"] = [self.person]
+        targets = []
+        if self.selections and (selected := self._selection(finding, told)) is not None:
+            told["derivedFrom"].append(selected)
+            targets.append(selected)
         kept = self._keep(told)
-        self._provenance(result, kept, device, persons=persons, confirmed=confirmed)
+        self._provenance(result, [kept, *targets], device, persons=persons, confirmed=confirmed)
         return kept
 
+    def _selection(self, finding: Finding, observation: Mapping[str, Any]) -> dict[str, str] | None:
+        """Where a finding lies, labelled as what is said of it."""
+        if finding.where is None:
+            return None
+        told = selection(self.study, finding.where, self._id("selection", str(observation["id"])))
+        if told is None:
+            return None
+        told |= {"subject": self.patient, "issued": observation["effectiveDateTime"], "derivedFrom": [self.imaging]}
+        told["code"]["text"] = words.one_line(finding.what.meaning)
+        told |= {name: observation[name] for name in ("meta", "identifier") if name in observation}
+        who = [observation["device"]] if "device" in observation else []
+        told["performer"] = [{"actor": one} for one in [*who, *observation.get("performer", ())]]
+        if not told["performer"]:
+            del told["performer"]
+        return self._keep(told)
+
     def _provenance(
-        self, result: Result, target: dict[str, str], device: dict[str, str] | None, *, persons: bool, confirmed: bool
-    ) -> None:
+        self, result: Result, targets: list[dict[str, str]], device: dict[str, str] | None, *, persons: bool,
+        confirmed: bool,
+    ) -> None:  # fmt: skip
         agents = []
         if device and not persons:
             agents.append({"type": _participant("assembler", "Assembler"), "who": device})
@@ -202,8 +227,8 @@ class _Bundle:
         ]
         told: dict[str, Any] = {
             "resourceType": "Provenance",
-            "id": self._id("provenance", target["reference"]),
-            "target": [target],
+            "id": self._id("provenance", targets[0]["reference"]),
+            "target": targets,
             "recorded": _instant(result.made),
             "agent": agents,
             "entity": [*entities, {"role": "derivation", "what": {"identifier": {"value": f"result {result.id}"}}}],

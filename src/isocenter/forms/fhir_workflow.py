@@ -26,6 +26,7 @@ __all__ = [
     "imaging_study",
     "order_of",
     "patient",
+    "served",
     "service_request",
     "task",
 ]
@@ -201,11 +202,10 @@ def endpoint(address: str) -> dict[str, Any]:
 
 def capability(version: str, now: datetime, software: str) -> dict[str, Any]:
     """CapabilityStatement: what may be asked here, generated from the same table as the routes."""
-    served = [one for one in SERVED if one[0] != "AuditEvent" or version.startswith("4")]
     resources = [
         {"type": kind, "interaction": [{"code": code} for code in codes],
          "searchParam": [{"name": name, "type": "token"} for name in params]}
-        for kind, codes, params in served
+        for kind, codes, params in served(version)
     ]  # fmt: skip
     for one in resources:
         if not one["searchParam"]:
@@ -228,10 +228,17 @@ SERVED: Final[Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]]] = (
     ("DiagnosticReport", ("search-type",), ("study",)),
     ("Observation", ("search-type",), ("study",)),
     ("Provenance", ("search-type",), ("study",)),
+    ("ImagingSelection", ("search-type",), ("study",)),
     ("Communication", ("search-type",), ("study", "status")),
+    ("Consent", ("search-type",), ("patient", "study")),
     ("AuditEvent", ("search-type",), ("entity",)),
 )
-"""Kind of resource, what may be done with it, and by what it is searched. AuditEvent is there as R4 only."""
+"""Kind of resource, what may be done with it, and by what it is searched."""
+
+
+def served(version: str) -> Sequence[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """What a version of FHIR has of it: ImagingSelection came with R5."""
+    return [one for one in SERVED if one[0] != "ImagingSelection" or version.startswith("5")]
 
 
 def bundle(resources: Sequence[Mapping[str, Any]], base: str, total: int | None = None) -> dict[str, Any]:
@@ -285,8 +292,37 @@ def as_r5(told: Mapping[str, Any]) -> dict[str, Any]:
         case "Device":
             made["name"] = [{"value": n["name"], "type": "registered-name"} for n in made.pop("deviceName")]
             made["type"] = [made["type"]]
+        case "AuditEvent":
+            return _audit_r5(made)
+        case "Consent":
+            return _consent_r5(made)
         case _:
             pass
+    return made
+
+
+def _audit_r5(made: dict[str, Any]) -> dict[str, Any]:
+    outcomes = {"0": "success", "4": "minor-error", "8": "serious-error", "12": "major-error"}
+    kinds: list[Any] = [made.pop("type"), *made.pop("subtype")]
+    made["category"] = [{"coding": [one]} for one in kinds[:-1]]
+    made["code"] = {"coding": [kinds[-1]]}
+    said = outcomes[made["outcome"]]
+    made["outcome"] = {"code": {"system": "http://terminology.hl7.org/CodeSystem/audit-event-outcome", "code": said}}
+    for agent in made["agent"]:
+        if address := agent.pop("network", None):
+            agent["networkString"] = address["address"]
+    for entity in made["entity"]:
+        entity["detail"] = [{**d, "type": {"text": d["type"]}} for d in entity["detail"]]
+    return made
+
+
+def _consent_r5(made: dict[str, Any]) -> dict[str, Any]:
+    rule = dict(made.pop("provision"))
+    made["decision"] = rule.pop("type")
+    made["subject"], made["date"] = made.pop("patient"), made.pop("dateTime")[:10]
+    made["regulatoryBasis"] = [made.pop("policyRule")]
+    del made["scope"]
+    made["provision"] = [rule]
     return made
 
 

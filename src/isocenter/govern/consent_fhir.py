@@ -1,4 +1,6 @@
-"""FHIR Consent (R4 4.0.1 and R5 5.0.0) read as terms of use; what cannot be read surely is refused, never guessed.
+"""FHIR Consent (R4 4.0.1 and R5 5.0.0) read as terms of use, and terms of use told as one.
+
+What cannot be read surely is refused, never guessed; what is told is read back as the same terms.
 
 A consent that is active permits or refuses; one that is inactive, rejected or entered in error withdraws. Terms of DUO
 stand as codings in the provision's code; other codings of the same concept, and its text, are what the term is limited
@@ -16,11 +18,12 @@ from typing import Any
 from isocenter.errors import Refused
 from isocenter.govern.consent import DUO, Purpose, duo
 
-__all__ = ["Said", "read"]
+__all__ = ["Said", "read", "told"]
 
 _ENDED = {"inactive", "rejected", "entered-in-error", "not-done", "unknown"}
 _RESEARCH = {"HRESCH", "BIORCH", "CLINTRCH", "CLINTRCHNPC", "CLINTRCHPC", "PRECLINTRCH", "DSRCH", "POARCH", "TRANSRCH"}
 _CARE = {"TREAT", "CAREMGT", "CLINTRL", "ETREAT", "BTG", "ERTREAT", "HOPERAT", "PATRQT", "POPHLTH", "RECORDMGT"}
+_DUO = "http://purl.obolibrary.org/obo/duo.owl"
 _OF = {"DSRCH": "DUO:0000007", "POARCH": "DUO:0000011"}
 
 
@@ -75,6 +78,39 @@ def read(resource: Mapping[str, Any]) -> Said:
     )  # fmt: skip
 
 
+def told(terms: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """Terms of use that stand, as a Consent of R4 (R5 by `forms.fhir_workflow.as_r5`).
+
+    Args:
+        terms: as `consent.Terms.told` has them.
+        reference: to the Patient.
+    """
+    care = all(term["code"] == "DUO:0000043" for term in terms["terms"]) and terms["permits"]
+    rule: dict[str, Any] = {"type": "permit" if terms["permits"] else "deny"}
+    if terms["until"]:
+        rule["period"] = {"end": terms["until"]}
+    if terms["terms"]:
+        rule["code"] = [
+            {"coding": [{"system": _DUO, "code": term["code"], "display": term["label"]},
+                        *({"code": value} for value in term["limited_to"])]}
+            for term in terms["terms"]
+        ]  # fmt: skip
+    if terms["refuses"]:
+        rule["purpose"] = [{"system": "urn:isocenter:purpose", "code": one} for one in terms["refuses"]]
+    if terms["study"]:
+        named = {"system": "urn:dicom:uid", "value": f"urn:oid:{terms['study']}"}
+        rule["data"] = [{"meaning": "instance", "reference": {"identifier": named}}]
+    whose = {"value": terms["patient"]} | ({"system": terms["issuer"]} if terms["issuer"] else {})
+    return {
+        "resourceType": "Consent", "id": terms["id"], "status": "active",
+        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope",
+                              "code": "treatment" if care else "research"}]},
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0", "display": "Consent Document"}]}],
+        "patient": {"reference": reference, "identifier": whose}, "dateTime": terms["given"],
+        "policyRule": {"text": "Terms of use by the Data Use Ontology"}, "provision": rule,
+    }  # fmt: skip
+
+
 def _rule(resource: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
     """The one rule of a consent and whether it permits."""
     rules = _many(resource.get("provision"))
@@ -119,6 +155,8 @@ def _of_purposes(purposes: set[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _refused(purposes: set[str]) -> frozenset[Purpose]:
+    if own := purposes & set(map(str, Purpose)):
+        return frozenset(Purpose(one) for one in own)
     closed = set(Purpose) - {Purpose.CARE} if purposes & _RESEARCH else set()
     return frozenset(closed | ({Purpose.CARE} if purposes & _CARE else set()))
 

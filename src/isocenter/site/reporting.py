@@ -143,8 +143,11 @@ class Reports(Sitting):
             digest=report.digest, by=report.by,
         )  # fmt: skip
 
-    def signed_fhir(self, study_uid: str, *, who: Person) -> bytes:
+    def signed_fhir(self, study_uid: str, *, who: Person, selections: bool = False) -> bytes:
         """The latest signed report as a FHIR R4 bundle, for systems that are told of reports only when they are signed.
+
+        Args:
+            selections: also where findings lie, in resources that R5 alone has.
 
         Raises:
             NotFound: no report of the study is signed.
@@ -162,5 +165,5 @@ class Reports(Sitting):
         assert report.signed is not None
         return fhir.bundle(
             study, report.sentences, results, when=report.signed, version=report.number, digest=report.digest,
-            by=report.by,
+            by=report.by, selections=selections,
         )  # fmt: skip
