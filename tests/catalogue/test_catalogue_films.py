@@ -95,6 +95,8 @@ def test_a_cropped_lung_has_no_ratio() -> None:
     [
         ({"ViewPosition": "LL"}, "frontal one"),
         ({"ViewPosition": "RL"}, "frontal one"),
+        ({"ViewPosition": "", "ViewCode": "left lateral"}, "a view 'left lateral'"),
+        ({"ViewCode": "postero-anterior oblique"}, "a view 'postero-anterior oblique'"),
         ({"PatientAge": "012Y"}, "a patient of 12 years"),
         ({"PatientAge": "009M"}, "those of adults"),
     ],

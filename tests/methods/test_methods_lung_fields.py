@@ -37,6 +37,23 @@ def test_a_width_that_does_not_hold_is_no_width_of_the_thorax() -> None:
     assert lung_fields.measured(right, left, heart, right | left, 0.5, (512, 512)).thorax_px > plain.thorax_px
 
 
+def test_a_foot_of_the_heart_under_a_lung_is_no_width_of_it() -> None:
+    row, column = np.indices((256, 256))
+    right, left = ((row > 60) & (row < 200) & (np.abs(column - c) < 30) for c in (70, 180))
+    right &= (row < 170) | (column < 60)  # its base rises to the heart, as over the dome of the liver
+    heart = (row > 120) & (row < 190) & (column > 99) & (column < 151)
+    plain = lung_fields.measured(right, left, heart, right | left, 1.0, (256, 256))
+    assert plain.heart_px == 51.0 and plain.heart_ends[1][1] == pytest.approx(150.5)
+    foot = heart | ((row > 172) & (row < 190) & (column > 82) & (column < 151))
+    seen = lung_fields.measured(right, left, foot, right | left, 1.0, (256, 256))
+    assert (seen.heart_px, seen.ratio) == (plain.heart_px, plain.ratio)
+    assert 120 < seen.heart_ends[0][0] < 173 and np.count_nonzero(seen.heart) > np.count_nonzero(plain.heart)
+    wide = heart | ((row > 130) & (row < 170) & (column > 92) & (column < 151))  # against the lung: the heart is wide
+    assert lung_fields.measured(right & ~wide, left, wide, right | left, 1.0, (256, 256)).heart_px == 58.0
+    apart = lung_fields.measured(right & (column < 70), left & (column > 175), heart, right | left, 1.0, (256, 256))
+    assert apart.heart_px == 51.0, "no lung borders on it: all rows count"
+
+
 def test_outlines_are_enlarged_as_a_general_interpolation_would() -> None:
     from scipy.ndimage import gaussian_filter, zoom
 

@@ -36,7 +36,7 @@ _MOST_TURNED, _LEAST_INSPIRED, _MOST_UNSURE, _LEAST_SYMMETRY = 0.15, 0.60, 0.15,
 class ChestXrayHeart:
     """Where are the lung fields and the heart on this frontal chest radiograph, and how wide is the heart?"""
 
-    name, version = "chest_xray_heart", "2"
+    name, version = "chest_xray_heart", "3"
     weights = "chest_xray_heart"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(
@@ -77,8 +77,13 @@ class ChestXrayHeart:
         if not 0.3 <= ratio_from <= 0.8:
             raise Refused(f"a ratio of {ratio_from:g}", "the limit is 0.5 in adults, 0.3 to 0.8 may be asked")
         view = str(image.facts.get("ViewPosition") or "").strip().upper()
-        if view and view not in ("PA", "AP"):
-            raise Refused(f"a view '{view}'", "lungs and heart are outlined on a frontal one", "send the PA picture")
+        code = str(image.facts.get("ViewCode") or "").strip()
+        if (view and view not in ("PA", "AP")) or any(word in code.casefold() for word in ("lateral", "oblique")):
+            raise Refused(
+                f"a view '{view if view not in ('', 'PA', 'AP') else code}'",
+                "lungs and heart are outlined on a frontal one",
+                "send the PA picture",
+            )
         years = _years(str(image.facts.get("PatientAge") or ""))
         if years is not None and years < _ADULT_YEARS:
             raise Refused(
@@ -111,7 +116,10 @@ class ChestXrayHeart:
             words = f"No cardiothoracic ratio: {'; '.join(against)}."
         else:
             stated = Measurement(
-                RATIO, chest.ratio, "{ratio}", definition="largest extents right and left of the middle"
+                RATIO,
+                chest.ratio,
+                "{ratio}",
+                definition="largest extents right and left of the middle, where lung lies beside",
             )
             heart.append(stated)
             said.append(stated)

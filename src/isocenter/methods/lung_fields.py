@@ -24,6 +24,7 @@ from isocenter.errors import Refused
 
 __all__ = ["Chest", "dark_parts", "levelled_copy", "measured", "outline"]
 
+_BESIDE, _HELD = 0.045, 0.15  # of the width: lung that the heart borders on; of its height: over which its width holds
 _SIDE = 256
 _SMOOTH = 2.0
 _SHARES = (1.0, 0.8, 0.6, 0.45)  # of Otsu's threshold, for the cores
@@ -283,7 +284,7 @@ def measured(right: Mask, left: Mask, heart: Mask | None, dark: Mask, scale: flo
         heart = _between((rows_r, inner_r), (rows_l, inner_l), int(shared[int(0.35 * len(shared))]), lowest, right)
         ends = end_r[:2], end_l[:2]
     else:
-        ends = _extremes(heart)
+        ends = _extremes(heart, right, left, thorax_px)
     heart_px = ends[1][1] - ends[0][1]
     if not 0 < heart_px < thorax_px:
         raise Refused("lungs without a heart between them", "their inner borders cross", "outline the lungs by hand")
@@ -339,12 +340,33 @@ def _between(
     return heart
 
 
-def _extremes(heart: Mask) -> tuple[tuple[float, float], tuple[float, float]]:
-    """(row, column) farthest to the right and to the left of the patient (borders of pixels)."""
-    columns = np.flatnonzero(heart.any(axis=0))
-    first, last = int(columns[0]), int(columns[-1])
-    rows = [float(np.flatnonzero(heart[:, c]).mean()) for c in (first, last)]
-    return (rows[0], float(first)), (rows[1], float(last + 1))
+def _extremes(
+    heart: Mask, right: Mask, left: Mask, thorax_px: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(row, column) farthest to the right and to the left of the patient (borders of pixels), where a border is seen.
+
+    The heart's border is seen against a lung; what is drawn of it below a dome is supposed, and now and then a foot
+    under the lung. So the farthest is taken over the rows in which lung lies beside the heart, and has to hold over a
+    part of its height. Where it is seen in too few rows, all of them count.
+    """
+    from scipy.ndimage import grey_opening
+
+    rows = np.flatnonzero(heart.any(axis=1))
+    run, near, side = max(1, int(_HELD * len(rows))), max(1.0, _BESIDE * thorax_px), heart.shape[1]
+
+    def farthest(mask: Mask, lung: Mask) -> tuple[float, float]:
+        """Of the border with the lower columns."""
+        edge = mask[rows].argmax(axis=1)
+        beside = lung[rows] & (np.arange(side) < edge[:, None] + 2)
+        last = np.where(beside.any(axis=1), side - beside[:, ::-1].argmax(axis=1), -side)
+        seen = edge - last <= near
+        if np.count_nonzero(seen) < max(3, run):
+            seen[:] = True
+        held = -grey_opening(np.where(seen, -edge, -edge[seen].max()), run, mode="nearest")
+        return float(rows[held == held.min()].mean()), float(held.min())
+
+    one, other = farthest(heart, right), farthest(heart[:, ::-1], left[:, ::-1])
+    return one, (other[0], side - other[1])
 
 
 def _cut(lungs: Mask) -> tuple[str, ...]:
