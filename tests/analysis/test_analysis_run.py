@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,6 +170,24 @@ def test_analyses_are_looked_for_when_somebody_first_asks_and_once() -> None:
     with pytest.raises(NotFound, match="it would not load"):
         lazy.get("odd")
     assert lazy.analyses == {} and asked == ["now"]
+
+
+def test_the_one_that_fits_most_is_loaded_alone_for_who_stops_there(tmp_path: Path) -> None:
+    """In a process of its own: here every analysis is loaded already."""
+    look = """
+import subprocess
+import sys
+from isocenter.analysis.registry import discover
+found = discover()
+first = next(found.each())
+assert first.name == "image_quality" and not found.loaded
+assert not any(name.startswith(("isocenter.catalogue.r", "numba")) for name in sys.modules)
+names = [one.name for one in found.each()]
+assert names[0] == "image_quality" and sorted(names) == list(found.analyses), names
+"""
+    subprocess.run([sys.executable, "-c", look], check=True, cwd=tmp_path)
+    mine = registry.Registry({"toy": registry.load("strange_analyses:Bright")}, {})
+    assert len(list(mine.each())) == 1 and mine.loaded
 
 
 def test_the_analyses_that_ship_are_found_without_a_list() -> None:

@@ -28,6 +28,7 @@ class Registry:
     Args:
         analyses, broken: what there is.
         find: looks for both when somebody first asks for either; whoever only stores images never does.
+        widest: loads alone the one that fits most images.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class Registry:
         broken: Mapping[str, str] | None = None,
         *,
         find: Callable[[], Found] | None = None,
+        widest: Callable[[], Analysis | None] = lambda: None,
     ) -> None:
-        self._find = find
+        self._find, self._widest = find, widest
         self._found: Found | None = None if find is not None else (analyses or {}, broken or {})
         self._finding = threading.Lock()
 
@@ -47,9 +49,24 @@ class Registry:
         return self._all()[0]
 
     @property
+    def loaded(self) -> bool:
+        """Whether all of them are loaded already, so that to ask for them costs nothing more."""
+        return self._found is not None
+
+    @property
     def broken(self) -> Mapping[str, str]:
         """What could not be loaded: name and reason."""
         return self._all()[1]
+
+    def each(self) -> Iterator[Analysis]:
+        """Every analysis; while none was loaded, that which fits most images comes first and is loaded alone.
+
+        For who stops at the first that will do: all of them with their libraries take half a second.
+        """
+        widest = self._widest() if self._found is None else None
+        if widest is not None:
+            yield widest
+        yield from (a for name, a in self.analyses.items() if widest is None or name != widest.name)
 
     def _all(self) -> Found:
         if self._found is None:
@@ -77,7 +94,7 @@ def discover() -> Registry:
 
     They are loaded when the registry is first asked: with the libraries that they compute with, that takes seconds.
     """
-    return Registry(find=_discovered)
+    return Registry(find=_discovered, widest=_widest)
 
 
 def _discovered() -> Found:
@@ -90,6 +107,19 @@ def _discovered() -> Found:
             else:
                 found[name] = thing
     return dict(sorted(found.items())), broken
+
+
+def _widest() -> Analysis | None:
+    """The analysis that a package of analyses names as the one that fits most images; None where none does."""
+    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name != "shipped", p.name)):
+        try:
+            held = point.load()
+            named = getattr(held, "WIDEST", "")
+            found = _classes(importlib.import_module(f"{held.__name__}.{named}")) if named else ()
+            return next((one() for one in found if one.name == named), None)
+        except Exception:  # what is broken is told by whoever asks for all
+            return None
+    return None
 
 
 def load(path: str) -> Analysis:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from isocenter.analysis.plan import Plan
 from isocenter.errors import Forbidden, NotFound
 from isocenter.govern import gate, stopping
 from isocenter.govern.policy import HOUSE, Person, may
@@ -163,13 +162,13 @@ class Disclosing:
                 "a study that you read blind", "who read it and what was written would tell", "give your own word first"
             )
 
-    def asks(self, study_uid: str, fitting: Callable[[], Plan]) -> bool:
+    def asks(self, study_uid: str, fitting: Iterable[str]) -> bool:
         """Whether the site wants a reader's own opinion before this study is signed: an analysis that reads with
         them, unaided first, has spoken of the study or fits it. What it said makes no difference.
 
         Args:
-            fitting: plans the study; asked only where what has spoken does not decide, since every analysis is loaded
-                for it.
+            fitting: names of the analyses that fit; asked only where what has spoken does not decide, and no further
+                than to the first that does, since each has to be loaded.
         """
         modes = self.modes()
         heads = self.index.result_heads([study_uid]).get(study_uid, [])
@@ -178,7 +177,7 @@ class Disclosing:
             return any(modes.of(name, Use.READING) is Mode.UNAIDED_FIRST for name in names)
 
         spoken = {str(h["name"]) for h in heads if h["origin"] == "machine"}
-        return unaided_first(spoken) or unaided_first(b.analysis for b in fitting().bindings)
+        return unaided_first(spoken) or unaided_first(fitting)
 
     # ---- results
 

@@ -5,7 +5,7 @@ The verbs of a reading are made on this (`desk`, `reporting`); the site that is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -72,8 +72,17 @@ class Sitting:
         known = session.Reading.of(study_uid, row, last[0].event.time if last and row["by"] else None)
         locked = self._disclosing.locked(study_uid, who)
         due = locked is None and known.state in ("waiting", "open")  # once given it is asked for no more
-        asked = due and self._disclosing.asks(study_uid, lambda: self._fitting(study_uid))
+        asked = due and self._disclosing.asks(study_uid, self._fitting_one_by_one(study_uid))
         return replace(known, asked=asked, locked=locked)
+
+    def _fitting_one_by_one(self, study_uid: str) -> Iterator[str]:
+        """Names of the analyses that fit the study by its headers, each planned when it is asked for."""
+        if study_uid in self._fits or self.registry.loaded:
+            yield from (b.analysis for b in self._fitting(study_uid).bindings)
+            return
+        study = self._disclosing.imaged(self.index.study(study_uid))
+        for analysis in self.registry.each():
+            yield from (b.analysis for b in planning.plan([analysis], study, self._earlier(study, [analysis])).bindings)
 
     def _fitting(self, study_uid: str) -> planning.Plan:
         """Which analyses fit the study by its headers; made again when more has arrived."""
