@@ -127,7 +127,7 @@ def recipe_of(how: Federation) -> Classes:
         NotFound, Refused: there is none, or it is of a kind that is not trained in federation.
     """
     own = recipe(how.task)
-    if not isinstance(own, Classes) or own.foreign or own.measured:
+    if not isinstance(own, Classes) or own.foreign or own.measured or own.several:
         raise Refused(f"'{how.task}' in federation", "only classes of pictures and volumes are trained so",
                       "choose a recipe such as pneumoniamnist")  # fmt: skip
     return own

@@ -73,12 +73,16 @@ def _training(model: Model) -> Mapping[str, Any]:
 
 
 def _differs(said: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """The first field of a recipe that another has otherwise; fields that were added to recipes since are not asked."""
+    """The first field of a recipe that another has otherwise.
+
+    Fields that were added to recipes since are not asked, and nothing is nothing: what a recipe does without may have
+    been written as 0 before it could be a list.
+    """
     for name, value in said.items():
         found = other.get(name)
         if isinstance(value, dict) and isinstance(found, dict):
             if inner := _differs(value, found):
                 return f"{name}.{inner}"
-        elif found != value:
+        elif found != value and (found or value):
             return name
     return ""
