@@ -234,6 +234,27 @@ def test_surfaces_at_true_scale(desk: Any, served: Any, axe: str) -> None:
     page.evaluate("window.driver.restoreContext()")
     page.locator(".stage3d [role=status]", has_text=" mm").wait_for()
     until(lambda: shown() == with_it)
+    for floor in (True, False):
+        _seen_in_a_headset(desk("chief"), study.uid, floor, wide / 1000, deep / 1000)
+
+
+def _seen_in_a_headset(page: Any, study: str, floor: bool, wide_m: float, deep_m: float) -> None:
+    """Each eye sees the plate 0.6 m away as large as it is, and the eyes see it as far away as it is."""
+    page.add_init_script(path=Path(__file__).with_name("headset.js"))
+    page.add_init_script(f"headset.floor = {str(floor).lower()}")
+    page.goto(f"/headset/{study}")
+    page.get_by_role("button", name="Enter with the headset").click()
+    until(lambda: page.evaluate("headset.seen.length === 2 && headset.seen.every((eye) => eye.right >= 0)"))
+    left, right = page.evaluate("headset.seen")
+    focal, away_m = page.evaluate("headset.focal"), 0.6 - deep_m / 2  # to the face that looks at the eyes
+    for eye in (left, right):
+        assert (eye["right"] - eye["left"] + 1) / focal * away_m == pytest.approx(wide_m, rel=0.015)
+        assert abs(eye["high"] + eye["low"] - 511) <= 6, "at the height of the eyes"
+    apart = (left["left"] + left["right"] - right["left"] - right["right"]) / 2
+    assert 0.064 * focal / apart == pytest.approx(away_m, rel=0.015)
+    page.evaluate("headset.session.end()")
+    page.locator(".stage3d [role=status]", has_text=" mm").wait_for()
+    until(lambda: page.evaluate("!headset.session"))
 
 
 def test_one_flipped_byte_shows(desk: Any, served: Any) -> None:

@@ -79,14 +79,22 @@ export class Theatre {
     this.draw();
   }
 
-  /** Into the headset: half a metre before the eyes, a little below them. It ends with the session. */
+  /** Into the headset: 0.6 m before the eyes, at the height of one who sits. It ends with the session. */
   async enter(mode: XRSessionMode): Promise<void> {
     const session = await navigator.xr!.requestSession(mode, { optionalFeatures: ["local-floor"] });
     const at = this.body.position.clone();
+    const floor = !session.enabledFeatures || session.enabledFeatures.includes("local-floor"); // else heights count from the eyes
     this.renderer.xr.enabled = true;
+    this.renderer.xr.setReferenceSpaceType(floor ? "local-floor" : "local");
     this.renderer.setClearColor(new Color(0x000000), mode === "immersive-ar" ? 0 : 1);
-    await this.renderer.xr.setSession(session);
-    this.body.position.add(new Vector3(0, 1.25, -0.6));
+    try {
+      await this.renderer.xr.setSession(session);
+    } catch (error) {
+      this.renderer.xr.enabled = false;
+      await session.end().catch(() => undefined); // nobody is left in an empty room
+      throw error;
+    }
+    this.body.position.add(new Vector3(0, floor ? 1.25 : 0, -0.6));
     this.renderer.setAnimationLoop(() => this.renderer.render(this.scene, this.camera));
     session.addEventListener("end", () => {
       this.renderer.setAnimationLoop(null);
