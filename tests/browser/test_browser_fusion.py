@@ -73,3 +73,33 @@ def test_an_mr_over_a_ct_is_coloured_from_where_the_reader_says(page: Any) -> No
     page.get_by_role("button", name="Fuse").click()
     page.get_by_text("MR over CT").first.wait_for(state="detached")
     assert not colourful(settled(page, AX)).any()
+
+
+def test_what_lies_over_says_that_it_is_not_whole_until_it_is(page: Any) -> None:
+    row = page.request.get("/api/worklist?limit=5").json()["rows"][0]
+    told = page.request.get(f"/api/studies/{row['study']}").json()
+    mr = next(one["uid"] for one in told["series"] if one["modality"] == "MR")
+    page.context.expected += ["Failed to load resource", "Failed to fetch"]  # one image is lost on the way
+    held: list[Any] = []
+    url = f"**/series/{mr}/slab**"
+    page.route(url, lambda route: route.continue_() if "step=8" in route.request.url else held.append(route))
+    page.goto(f"/study/{row['study']}")
+    page.locator(".corner.tr").first.wait_for()
+    until(lambda: lit(page) > 0.02)
+    planes(page)
+    page.keyboard.press("u")
+    page.get_by_text("MR over CT, one frame of reference").first.wait_for()
+    lacking = page.get_by_text("MR not whole: ")
+    lacking.first.wait_for()
+    until(lambda: held and lacking.first.inner_text().endswith(f"of {SHAPE[0] // 2} images"))
+    shot(page, "fusion-not-whole")
+    held.pop().abort()
+    until(lambda: "did not come" in lacking.first.inner_text())
+    page.unroute(url)
+    page.reload()
+    page.locator(".corner.tr").first.wait_for()
+    until(lambda: lit(page) > 0.02)
+    planes(page)
+    page.keyboard.press("u")
+    page.get_by_text("MR over CT, one frame of reference").first.wait_for()
+    lacking.first.wait_for(state="detached")

@@ -153,7 +153,13 @@ function Below({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   if (refusal) said.push(<span class="soon">▲ {refusal}</span>);
   if (view.kind === "server") said.push(<span class="soon">▲ no WebGL: drawn by the server</span>);
   if (view.reduced.value) said.push(<span class="soon">▲ reduced: {view.reduced.value}</span>);
-  if (view instanceof PlaneView && view.fused.value) said.push(`${view.fused.value.volume.series.modality} over ${series.modality}, ${joined(view.fused.value.join)}`);
+  const over = view instanceof PlaneView ? view.fused.value : null;
+  if (over) {
+    const [{ volume }, its] = [over, over.volume.series.modality];
+    const lacking = volume.failed.value || volume.words(); // where it has not come it looks like tissue without uptake
+    said.push(`${its} over ${series.modality}, ${joined(over.join)}`);
+    if (lacking) said.push(<span class="soon" role="status">▲ {its} not whole: {lacking}</span>);
+  }
   if (series.remark && (series.modality === "PT")) said.push(<span class="soon">▲ {series.remark}</span>);
   if (grid && series.study === desk.session.uid) {
     const there = placingOf(view, grid);
