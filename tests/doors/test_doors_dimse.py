@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 
@@ -337,7 +339,7 @@ def test_path_characters_in_a_title_are_refused(listener: Opened, shelf: Shelf, 
 
 def test_one_association_too_many_is_rejected_for_now(shelf: Shelf) -> None:
     shelf.listed.append({"aet": "TESTER", "host": "127.0.0.1", "port": 0})
-    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, associations=1)
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, associations=1, makes_room_s=60)
     port = opened.start()
     first, second = _call(port), _call(port)
     assert first.is_established and second.is_rejected
@@ -346,15 +348,63 @@ def test_one_association_too_many_is_rejected_for_now(shelf: Shelf) -> None:
     opened.stop()
 
 
-def test_a_crowd_of_silent_connections_is_turned_away(shelf: Shelf) -> None:
-    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, associations=1)
+@pytest.mark.parametrize("says", [b"", b"\x01\x00\x00\x00"])
+def test_a_crowd_of_silent_connections_shuts_nobody_out(
+    shelf: Shelf, sample: Callable[[str], bytes], says: bytes
+) -> None:
+    """Hundreds of connections that never say who calls: the next sender is served at once, the oldest of them go."""
+    shelf.listed.append({"aet": "TESTER", "host": "127.0.0.1", "port": 0})
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, associations=4, artim_s=60)
     port = opened.start()
-    crowd = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(5)]
-    assert crowd[4].recv(1) == b"", "the fifth is closed at once"
+    crowd = []
+    for _ in range(200):
+        crowd.append(socket.create_connection(("127.0.0.1", port), 5))
+        crowd[-1].sendall(says)
+    started = time.monotonic()
+    assert _raw(port, sample("CT_small.dcm"))["Status"] == 0
+    assert time.monotonic() - started < 1 or sum(os.getloadavg()) > 6, (
+        "promised on a machine that is not crowded itself"
+    )
+    assert len(opened._threads) <= 6 * 4
+    assert crowd[0].recv(1) == b"", "the oldest was closed"
     for one in crowd:
         one.close()
     opened.stop()
-    assert opened.counts["crowded"] == 1
+
+
+def test_an_association_that_is_silent_makes_room_and_one_at_work_does_not(
+    shelf: Shelf, sample: Callable[[str], bytes]
+) -> None:
+    shelf.listed.append({"aet": "TESTER", "host": "127.0.0.1", "port": 0})
+    inside, go_on = threading.Event(), threading.Event()
+    keep = shelf._keep
+
+    def slowly(data: bytes) -> object:
+        inside.set()
+        assert go_on.wait(20)
+        return keep(data)
+
+    shelf._keep = slowly  # type: ignore[assignment, method-assign]
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, associations=2, makes_room_s=0)
+    port = opened.start()
+    answers: list[object] = []
+    sending = threading.Thread(target=lambda: answers.append(_raw(port, sample("CT_small.dcm"))["Status"]))
+    sending.start()
+    assert inside.wait(10)
+    first = _call(port)
+    assert first.is_established
+    second = _call(port)
+    assert second.is_established, "the silent one gave its place"
+    for _ in range(200):
+        if not first.is_established:
+            break
+        first.join(0.02)
+    assert not first.is_established and opened.counts["shown out"] == 1
+    go_on.set()
+    sending.join(10)
+    assert answers == [0], "the one at work kept its own"
+    second.release()
+    opened.stop()
 
 
 def test_a_silent_connection_is_dropped(shelf: Shelf) -> None:

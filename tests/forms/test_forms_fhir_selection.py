@@ -35,8 +35,8 @@ def some_region(draw: random.Random, grid: Geometry) -> Region:
             at = [draw.randrange(n - 2) for n in grid.shape]
             to = [a + draw.randint(1, 4) for a in at]
             mask[at[0] : to[0], at[1] : to[1], at[2] : to[2]] = True
-        if draw.random() < 0.3:
-            mask[:, 5:7, 5:7] = False  # a hole, or a piece of its own
+        if draw.random() < 0.3 and mask.sum() > 4 * mask[:, 5:7, 5:7].sum():
+            mask[:, 5:7, 5:7] = False  # a hole, or what was one is several pieces
         return Region(grid, mask=mask, series_uid=SERIES_UID)
     index = draw.randrange(grid.shape[0])
     count = {Shape.POINT: 1, Shape.BOX: 2, Shape.ELLIPSE: 4}.get(shape, draw.randint(3, 9))

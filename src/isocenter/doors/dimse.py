@@ -97,6 +97,17 @@ class _Call:
     later: list[Message] = field(default_factory=list)
 
 
+@dataclass(eq=False, slots=True)
+class _Guest:
+    """A connection, and how far it is: known once it has a place among the associations."""
+
+    link: Link
+    address: str
+    known: bool = False
+    busy: bool = False
+    leaving: bool = False
+
+
 class _Arriving:
     """An instance whose data set is still coming: it goes to the archive piece by piece, behind a file header."""
 
@@ -136,7 +147,10 @@ class Listener:
         aet: our AE title; callers must use it.
         host, port: where to listen; port 0 takes a free one.
         who: the person (service account) that stands behind a calling AE title; Forbidden where there is none.
-        associations: most associations at once; more are rejected as "local limit exceeded", a transient reason.
+        associations: most associations at once; one more takes the place of one that is silent, or is rejected as
+            "local limit exceeded", a transient reason.
+        makes_room_s: silence after which an association makes room where there is none; a connection that has not yet
+            said who calls makes it at once. Whoever holds most makes room first, so that nobody shuts out others.
         artim_s: longest wait for the first request of a connection.
         idle_s: longest silence within an association.
         largest_instance: bytes of one instance.
@@ -154,6 +168,7 @@ class Listener:
         port: int,
         who: Callable[[str], Person],
         associations: int = 32,
+        makes_room_s: float = 1.0,
         artim_s: float = 30.0,
         idle_s: float = 300.0,
         largest_instance: int = 2 * 2**30,
@@ -166,9 +181,11 @@ class Listener:
         self._site, self._who, self._said_no = site, who, said_no
         self.aet, self._port = ae_title(aet), Port(host, port, kind="DICOM", called=self._called)
         self._limit, self._artim_s, self._idle_s, self._largest = associations, artim_s, idle_s, largest_instance
-        self._threads: dict[threading.Thread, Link] = {}
+        self._makes_room_s = makes_room_s
+        self._threads: dict[threading.Thread, _Guest] = {}
         self._established = 0
         self._lock = threading.Lock()
+        self._left = threading.Condition(self._lock)
         self._counts: Counter[str] = Counter()
 
     @property
@@ -198,30 +215,46 @@ class Listener:
             return
         with self._lock:
             open_now = dict(self._threads)
-        for link in open_now.values():
-            link.hear_no_more()
+        for guest in open_now.values():
+            guest.link.hear_no_more()
         deadline = time.monotonic() + grace_s
-        for thread, link in open_now.items():
+        for thread, guest in open_now.items():
             thread.join(max(0.0, deadline - time.monotonic()))
-            link.close()
+            guest.link.close()
 
     def _called(self, connection: socket.socket, address: str) -> None:
         with self._lock:
-            crowded = len(self._threads) >= 4 * self._limit
-        if crowded:
+            crowd = len(self._threads)
+            if crowd >= 4 * self._limit:
+                self._make_room([g for g in self._threads.values() if not g.known])
+        if crowd >= 6 * self._limit:  # those who were shown out have not all gone yet
             self._count("crowded")
             connection.close()
             return
         link = Link(connection, self._artim_s, self._largest)
-        thread = threading.Thread(target=self._serve, args=(link, address), name="dimse", daemon=True)
+        guest = _Guest(link, address)
+        thread = threading.Thread(target=self._serve, args=(guest,), name="dimse", daemon=True)
         with self._lock:
-            self._threads[thread] = link
+            self._threads[thread] = guest
         thread.start()
+
+    def _make_room(self, silent: list[_Guest]) -> bool:
+        """Show one of these out: of the address that holds most of them, the one that was silent longest."""
+        held = Counter(g.address for g in silent if not g.leaving)
+        most = max(held.values(), default=0)
+        of_most = [g for g in silent if not g.leaving and held[g.address] == most]
+        if not of_most:
+            return False
+        oldest = min(of_most, key=lambda g: g.link.heard)
+        oldest.leaving = True
+        oldest.link.hear_no_more()
+        self._counts["shown out"] += 1
+        return True
 
     # one association
 
-    def _serve(self, link: Link, address: str) -> None:
-        established = False
+    def _serve(self, guest: _Guest) -> None:
+        link, address = guest.link, guest.address
         # A byte now and then is not silence: until it is known who calls, the time as a whole is limited.
         hurry = threading.Timer(self._artim_s, link.hear_no_more)
         hurry.daemon = True
@@ -231,17 +264,19 @@ class Listener:
                 link.secure(self._tls)
             proposal = read_request(link)
             hurry.cancel()
-            call = self._admit(link, proposal, address)
+            call = self._admit(guest, proposal)
             if call is None:
                 return
-            established = True
             link.timeout_s = self._idle_s
             link.sock.settimeout(self._idle_s)
             sink_for = partial(self._sink_for, call)
             while (message := call.later.pop(0) if call.later else link.receive(sink_for)) is not None:
+                guest.busy = True
                 try:
                     self._answer(call, message)
                 finally:
+                    guest.busy = False
+                    link.heard = time.monotonic()  # silence begins when we have answered
                     if message.sink is not None:
                         message.sink.drop()
         except Ended as end:
@@ -259,23 +294,21 @@ class Listener:
             link.close()
             with self._lock:
                 self._threads.pop(threading.current_thread(), None)
-                self._established -= established
+                self._established -= guest.known
+                self._left.notify_all()
 
-    def _admit(self, link: Link, proposal: Proposal, address: str) -> _Call | None:
+    def _admit(self, guest: _Guest, proposal: Proposal) -> _Call | None:
         """Either accept who calls or reject, with the reason for both sides."""
+        link, address = guest.link, guest.address
         try:
             calling, who = self._recognise(proposal, address, link.shown())
+            guest.known = True
         except _Rejection as no:
             self._count("refused")
             self._tell(no.error, address)
             reject(link, no.reason)
             return None
-        try:
-            accept(link, proposal, self._services)
-        except BaseException:
-            with self._lock:
-                self._established -= 1
-            raise
+        accept(link, proposal, self._services)
         self._count("accepted")
         return _Call(link, calling, who)
 
@@ -310,7 +343,12 @@ class Listener:
                     f"Application context {proposal.application[:64]!a}", "it is not DICOM's", "look at the sender"
                 ),
             )
-        with self._lock:
+        with self._left:
+            if self._established >= self._limit:
+                since = time.monotonic() - self._makes_room_s
+                idle = [g for g in self._threads.values() if g.known and not g.busy and g.link.heard <= since]
+                if self._make_room(idle):
+                    self._left.wait_for(lambda: self._established < self._limit, 5.0)
             full = self._established >= self._limit
             self._established += not full
         if full:

@@ -11,6 +11,7 @@ import select
 import socket
 import ssl
 import struct
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -104,6 +105,8 @@ class Link:
         self.sock.settimeout(self.timeout_s)
         self._buffer = bytearray(_ROOM)
         self._start = self._end = 0
+        self.heard = time.monotonic()
+        """When the last byte came."""
         self._pieces: deque[tuple[int, int, memoryview]] = deque()
 
     # reading
@@ -127,6 +130,7 @@ class Link:
             if not got:
                 raise Ended("connection closed by the peer without release")
             self._end += got
+            self.heard = time.monotonic()
 
     def read_pdu(self) -> tuple[int, memoryview]:
         """The next PDU: its type and its body; the view is good until the next read.
