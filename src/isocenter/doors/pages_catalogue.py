@@ -37,7 +37,7 @@ def analyses(site: SiteHere, who: Annotated[Person, needs("catalogue")]) -> Any:
 def analysis(name: _Name, site: SiteHere, who: Annotated[Person, needs("catalogue")]) -> Any:
     """One analysis: also what became of it here, and why it did not look."""
     here: PagesSite = site
-    return to_plain(here.cataloguing.analysis(name, who=who))
+    return here.tickets.told(to_plain(here.cataloguing.analysis(name, who=who)), "number")
 
 
 @router.get("/api/stops")
@@ -70,14 +70,15 @@ def models(
     """Every model with its card and its evidence; with a name or a digest, that one."""
     here: PagesSite = site
     told = [to_plain(line) for line in here.cataloguing.models(who=who)]
-    return {"models": [m for m in told if not name or name in (m.get("name"), m.get("digest"))]}
+    chosen = [m for m in told if not name or name in (m.get("name"), m.get("digest"))]
+    return here.tickets.told({"models": chosen}, "number")
 
 
 @router.get("/api/models/{name}")
 def model(name: _Name, site: SiteHere, who: Annotated[Person, needs("models")]) -> Any:
     """One model by name or digest: also what became of it here."""
     here: PagesSite = site
-    return to_plain(here.cataloguing.model(name, who=who))
+    return here.tickets.told(to_plain(here.cataloguing.model(name, who=who)), "number")
 
 
 @router.post("/api/models/{name}/stop")

@@ -82,40 +82,43 @@ def of(about: About, site: SiteHere, who: Annotated[Person, needs("consent")]) -
     """What stands of a patient or a study; of everybody where neither is named."""
     here: PagesSite = site
     found = here.consents.listed(patient=about.patient, issuer=about.issuer, study=about.study, who=who)
-    return {"consents": found}
+    return here.tickets.told({"consents": found}, "number")
 
 
 @router.post("/api/consents")
 def give(given: Given, site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
     """Record terms of use."""
     here: PagesSite = site
-    return here.consents.give(
+    made = here.consents.give(
         given.terms, patient=given.patient, issuer=given.issuer, study=given.study, until=given.until,
         refuses=given.refuses, source=given.source, who=who,
     )  # fmt: skip
+    return here.tickets.told(made, "number")
 
 
 @router.post("/api/consents/withdraw")
 def withdraw(told: Withdrawn, site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
     """End all terms of a patient or a study now; the answer says what they had reached."""
     here: PagesSite = site
-    return here.consents.withdraw(
+    ended = here.consents.withdraw(
         patient=told.patient, issuer=told.issuer, study=told.study, reason=told.reason, who=who
     )
+    return here.tickets.told(ended, "number")
 
 
 @router.post("/api/consents/reached")
 def reached(about: About, site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
     """Where data of a patient or a study went so far: what a withdrawal would reach, and what it cannot call back."""
     here: PagesSite = site
-    return here.consents.reached(patient=about.patient, issuer=about.issuer, study=about.study, who=who)
+    there = here.consents.reached(patient=about.patient, issuer=about.issuer, study=about.study, who=who)
+    return here.tickets.told(there, "number")
 
 
 @router.post("/api/consents/fhir")
 def take(resource: dict[str, Any], site: SiteHere, who: Annotated[Person, needs("consent")]) -> Any:
     """Record a FHIR Consent (R4, R5)."""
     here: PagesSite = site
-    return {"recorded": here.consents.take_fhir(read(resource), who=who)}
+    return here.tickets.told({"recorded": here.consents.take_fhir(read(resource), who=who)}, "number")
 
 
 @router.post("/api/consents/asked")

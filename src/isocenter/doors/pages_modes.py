@@ -31,7 +31,7 @@ class Agreed(BaseModel):
     """The proposal that a second person agrees to."""
 
     use: Use
-    proposal: Annotated[int, Field(ge=1)]
+    proposal: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
 @router.get("/api/modes")
@@ -52,7 +52,8 @@ def propose(analysis: _Analysis, wanted: Wanted, site: SiteHere, who: Annotated[
 def confirm(analysis: _Analysis, agreed: Agreed, site: SiteHere, who: Annotated[Person, needs("mode")]) -> Any:
     """Agree to a proposal, as somebody else than who made it."""
     here: PagesSite = site
-    return _told(here, here.confirm_mode(analysis, agreed.use, agreed.proposal, who=who), who)
+    number = here.tickets.number(agreed.proposal)
+    return _told(here, here.confirm_mode(analysis, agreed.use, number, who=who), who)
 
 
 def _told(site: PagesSite, known: Modes, who: Person) -> dict[str, Any]:
@@ -67,7 +68,8 @@ def _told(site: PagesSite, known: Modes, who: Person) -> dict[str, Any]:
                 "set": {use.value: (name, use) in known.set for use in Use},
                 "proposals": [
                     {
-                        "proposal": p.number, "use": p.use.value, "mode": p.mode.value, "was": p.was.value,
+                        "proposal": site.tickets.of(p.number),
+                        "use": p.use.value, "mode": p.mode.value, "was": p.was.value,
                         "by": p.who, "time": p.when.isoformat(), "reason": p.reason,
                     }
                     for (of, _), p in known.proposals.items() if of == name

@@ -30,7 +30,7 @@ __all__ = ["Together", "router"]
 router = APIRouter()
 
 _Number = Annotated[float, Field(allow_inf_nan=False)]
-_Thread = Annotated[int, Path(ge=1, le=10**12)]
+_Thread = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 
 class Place(BaseModel):
@@ -52,28 +52,33 @@ class Said(Place):
     """Words on a view; with a thread, an answer."""
 
     words: str = Field(min_length=1, max_length=4000)
-    thread: int = Field(0, ge=0)
+    thread: str = Field("", pattern=r"^([0-9a-f]{16})?$")
 
 
 @router.get("/api/studies/{uid}/remarks")
 def remarks(uid: Uid, site: SiteHere, who: Annotated[Person, needs("consult")]) -> Any:
     """Threads on places in the images of a study."""
     here: PagesSite = site
-    return {"threads": to_plain(here.reviews.remarks(uid, who=who))}
+    return _threads(here, here.reviews.remarks(uid, who=who))
 
 
 @router.post("/api/studies/{uid}/remarks")
 def remark(uid: Uid, said: Said, site: SiteHere, who: Annotated[Person, needs("consult")]) -> Any:
     """Say something about a view, or answer."""
     here: PagesSite = site
-    return {"threads": to_plain(here.reviews.remark(said.view(uid), said.words, thread=said.thread, who=who))}
+    thread = here.tickets.number(said.thread) if said.thread else 0
+    return _threads(here, here.reviews.remark(said.view(uid), said.words, thread=thread, who=who))
 
 
 @router.post("/api/studies/{uid}/remarks/{thread}/settle")
 def settle(uid: Uid, thread: _Thread, site: SiteHere, who: Annotated[Person, needs("consult")]) -> Any:
     """Close a thread."""
     here: PagesSite = site
-    return {"threads": to_plain(here.reviews.settle(uid, thread, who=who))}
+    return _threads(here, here.reviews.settle(uid, here.tickets.number(thread), who=who))
+
+
+def _threads(site: PagesSite, threads: Any) -> Any:
+    return site.tickets.told({"threads": to_plain(threads)}, "number")
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""Rejection in place of deletion, and whose studies these are, for the browser and for other systems."""
+"""Rejection in place of deletion, and whose studies these are, for the browser and for other systems.
+
+What the journal numbers goes by its ticket here: the numbers would tell how many entries were made in between.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ __all__ = ["router"]
 router = APIRouter()
 
 Uid = Annotated[str, Path(max_length=64, pattern=r"^[0-9.]+$")]
-Number = Annotated[int, Path(ge=1, le=2**53)]
+Ticket = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 _Reason = Annotated[str, Field(max_length=500)]
 
 
@@ -71,7 +74,7 @@ class Moved(BaseModel):
 def rejections(uid: Uid, site: SiteHere, who: Annotated[Person, needs("reject")]) -> Any:
     """Every rejection of a study with what became of it."""
     here: PagesSite = site
-    return {"rejections": here.rejecting.rejections(uid, who=who)}
+    return _told(here, {"rejections": here.rejecting.rejections(uid, who=who)})
 
 
 @router.get("/api/rejections")
@@ -84,38 +87,39 @@ def all_rejections(
     """Every rejection of the archive with its study, the newest first; and the codes that a rejection may have."""
     here: PagesSite = site
     rows = here.projects.those(here.rejecting.all(who=who, state=state), who, "reject")
-    return {**paged(rows, offset), "codes": dict(CODES)}
+    return _told(here, {**paged(rows, offset), "codes": dict(CODES)})
 
 
 @router.post("/api/studies/{uid}/reject")
 def reject(uid: Uid, told: Rejected, site: SiteHere, who: Annotated[Person, needs("reject")]) -> Any:
     """Reject a study, a series or images; nothing is deleted."""
     here: PagesSite = site
-    return here.rejecting.reject(
+    made = here.rejecting.reject(
         uid, code=told.code, reason=told.reason, series=told.series, instances=told.instances, instead=told.instead,
         who=who,
     )  # fmt: skip
+    return _told(here, made)
 
 
 @router.post("/api/studies/{uid}/rejections/{number}/take-back")
-def take_back(uid: Uid, number: Number, told: Reasoned, site: SiteHere, who: Annotated[Person, needs("reject")]) -> Any:
+def take_back(uid: Uid, number: Ticket, told: Reasoned, site: SiteHere, who: Annotated[Person, needs("reject")]) -> Any:
     """End a rejection."""
     here: PagesSite = site
-    return here.rejecting.take_back(uid, number, reason=told.reason, who=who)
+    return _told(here, here.rejecting.take_back(uid, here.tickets.number(number), reason=told.reason, who=who))
 
 
 @router.post("/api/studies/{uid}/rejections/{number}/ask-purge")
-def ask_purge(uid: Uid, number: Number, told: Reasoned, site: SiteHere, who: Annotated[Person, needs("purge")]) -> Any:
+def ask_purge(uid: Uid, number: Ticket, told: Reasoned, site: SiteHere, who: Annotated[Person, needs("purge")]) -> Any:
     """Ask another person to erase what is rejected."""
     here: PagesSite = site
-    return here.rejecting.ask_purge(uid, number, reason=told.reason, who=who)
+    return _told(here, here.rejecting.ask_purge(uid, here.tickets.number(number), reason=told.reason, who=who))
 
 
 @router.post("/api/studies/{uid}/rejections/{number}/purge")
-def purge(uid: Uid, number: Number, site: SiteHere, who: Annotated[Person, needs("purge")]) -> Any:
+def purge(uid: Uid, number: Ticket, site: SiteHere, who: Annotated[Person, needs("purge")]) -> Any:
     """Erase what another person asked to erase."""
     here: PagesSite = site
-    return here.rejecting.purge(uid, number, who=who)
+    return _told(here, here.rejecting.purge(uid, here.tickets.number(number), who=who))
 
 
 @router.get("/api/identities")
@@ -127,7 +131,7 @@ def changes(
     """Patients that were merged and studies that were moved, the newest first, a hundred at once."""
     here: PagesSite = site
     told = paged(here.projects.those(here.identities.changes(who=who), who, "identity", of="studies"), offset)
-    return {"changes": told.pop("rows"), **told}
+    return _told(here, {"changes": told.pop("rows"), **told})
 
 
 @router.post("/api/identities/merge")
@@ -135,7 +139,7 @@ def merge(told: Merged, site: SiteHere, who: Annotated[Person, needs("identity")
     """Make two patients one."""
     here: PagesSite = site
     gone, stays = (told.gone.id, told.gone.issuer), (told.stays.id, told.stays.issuer)
-    return here.identities.merge(gone, stays, reason=told.reason, who=who)
+    return _told(here, here.identities.merge(gone, stays, reason=told.reason, who=who))
 
 
 @router.post("/api/identities/move")
@@ -143,11 +147,15 @@ def move(told: Moved, site: SiteHere, who: Annotated[Person, needs("identity")])
     """Give studies to another patient."""
     here: PagesSite = site
     into = Patient(told.id, told.name, told.birth_date, told.sex, told.issuer)
-    return here.identities.move(told.studies, into, reason=told.reason, who=who)
+    return _told(here, here.identities.move(told.studies, into, reason=told.reason, who=who))
 
 
 @router.post("/api/identities/{number}/undo")
-def undo(number: Number, told: Reasoned, site: SiteHere, who: Annotated[Person, needs("identity")]) -> Any:
+def undo(number: Ticket, told: Reasoned, site: SiteHere, who: Annotated[Person, needs("identity")]) -> Any:
     """Undo a merge or a move."""
     here: PagesSite = site
-    return here.identities.undo(number, reason=told.reason, who=who)
+    return _told(here, here.identities.undo(here.tickets.number(number), reason=told.reason, who=who))
+
+
+def _told(site: PagesSite, what: Any) -> Any:
+    return site.tickets.told(what, "number", "taken_back", "asked", "erased", "undone", "change")

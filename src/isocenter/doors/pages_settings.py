@@ -31,6 +31,10 @@ _Act = Annotated[str, Field(pattern=r"^[a-z-]{1,32}\.[a-z0-9+-]{1,48}$")]
 _Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 60)]
 
 
+_Seen = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+"""The ticket of the change after which these settings stood: a number would tell how much happened in between."""
+
+
 class View(BaseModel):
     """A named question to the worklist."""
 
@@ -70,7 +74,7 @@ class Mine(BaseModel):
 class Change(BaseModel):
     """Some settings of one's own; a name in `forget` goes back to what is shipped."""
 
-    version: Annotated[int, Field(ge=0)] | None = None
+    version: _Seen | None = None
     settings: Mine = Mine()
     forget: Annotated[list[str], Field(max_length=50)] = []
 
@@ -90,7 +94,7 @@ class SiteWide(BaseModel):
 class SiteChange(BaseModel):
     """A change for everybody, with its reason."""
 
-    version: Annotated[int, Field(ge=0)]
+    version: _Seen
     settings: SiteWide
     reason: Annotated[str, Field(max_length=500)]
 
@@ -107,7 +111,7 @@ class Account(BaseModel):
 def mine(site: SiteHere, who: Annotated[Person, needs("me")]) -> Any:
     """The own settings, and which of them were changed."""
     here: PagesSite = site
-    return _mine(here.preferences.mine(who=who))
+    return _mine(here, here.preferences.mine(who=who))
 
 
 @router.put("/api/settings/me")
@@ -117,7 +121,8 @@ def change_mine(asked: Change, site: SiteHere, who: Annotated[Person, needs("me"
     _no_clash(asked.settings.keys)
     _no_twins(asked.settings.macros)
     patch = asked.settings.model_dump(exclude_unset=True) | {n: None for n in asked.forget if n in Mine.model_fields}
-    return _mine(here.preferences.change_mine(patch, version=asked.version, who=who))
+    seen = None if asked.version is None else _seen(here, asked.version)
+    return _mine(here, here.preferences.change_mine(patch, version=seen, who=who))
 
 
 @router.get("/api/settings/site")
@@ -127,7 +132,7 @@ def site_settings(request: Request, site: SiteHere, who: Annotated[Person, needs
     kept = here.preferences.site(who=who)
     limits = limits_of(kept.settings.get("limits_min") or {})
     return {
-        "version": kept.version,
+        "version": here.tickets.of(kept.version),
         "by": kept.by,
         "when": kept.when.isoformat() if kept.when else None,
         "may_change": may(who, "site"),
@@ -149,7 +154,7 @@ def change_site(asked: SiteChange, request: Request, site: SiteHere, who: Annota
     here: PagesSite = site
     patch = asked.settings.model_dump(exclude_unset=True)
     limits_of(patch.get("limits_min") or {})
-    here.preferences.change_site(patch, version=asked.version, reason=asked.reason, who=who)
+    here.preferences.change_site(patch, version=_seen(here, asked.version), reason=asked.reason, who=who)
     return site_settings(request, here, who)
 
 
@@ -181,7 +186,7 @@ def history(
 ) -> Any:
     """The latest changes: who, when, why, and what became what."""
     here: PagesSite = site
-    return {"changes": here.preferences.history(scope, who=who)}
+    return here.tickets.told({"changes": here.preferences.history(scope, who=who)}, "version")
 
 
 @router.get("/api/views")
@@ -237,9 +242,13 @@ def policy(
     return {**told, "about": rule.about, "why": why(person, what), "grants": rule.grants}
 
 
-def _mine(kept: Kept) -> dict[str, Any]:
+def _seen(site: PagesSite, ticket: str) -> int:
+    return int(site.tickets.number(ticket))
+
+
+def _mine(site: PagesSite, kept: Kept) -> dict[str, Any]:
     known = {n: v for n, v in kept.settings.items() if n in Mine.model_fields}
-    return {"settings": Mine(**known).model_dump(), "changed": sorted(known), "version": kept.version}
+    return {"settings": Mine(**known).model_dump(), "changed": sorted(known), "version": site.tickets.of(kept.version)}
 
 
 def _no_clash(keys: dict[str, str]) -> None:

@@ -198,4 +198,4 @@ def _thread(number: int, many: list[Remark]) -> dict[str, Any]:
 
 def _must_exist(thread: int, known: Iterable[Remark]) -> None:
     if thread and all(r.thread != thread for r in known):
-        raise NotFound(f"thread {thread}", "this study has none of that number", "load the remarks again")
+        raise NotFound("such a thread", "this study has none of that name", "load the remarks again")

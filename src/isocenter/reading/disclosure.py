@@ -161,7 +161,7 @@ def confirm(modes: Modes, analysis: str, use: Use, number: int, *, who: str, now
     """
     asked = modes.proposals.get((analysis, use))
     if asked is None or asked.number != number:
-        raise NotFound(f"proposal {number} for {analysis}", "none of that number waits", "load the modes again")
+        raise NotFound(f"this proposal for {analysis}", "it waits no more", "load the modes again")
     if asked.who == who:
         raise Refused(
             f"a change that {who} proposed and {who} confirms",

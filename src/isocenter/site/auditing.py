@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from isocenter.errors import Refused
 from isocenter.govern.heads import Head, checked, signed
 from isocenter.govern.policy import Person, may, must
-from isocenter.govern.tickets import Tickets
+from isocenter.govern.tickets import NUMBERS, Tickets
 from isocenter.record import Event, Kind, Sealed, canonical
 
 if TYPE_CHECKING:
@@ -110,17 +110,17 @@ _WORDS = {
     Kind.BACKED_UP: "made a backup",
     Kind.RESTORED: "made the archive again from a backup",
     Kind.OBJECTS_REJECTED: "rejected images of it: {reason}",
-    Kind.REJECTION_ENDED: "took the rejection {rejection} back: {reason}",
+    Kind.REJECTION_ENDED: "took a rejection back: {reason}",
     Kind.PURGE_ASKED: "asked that what was rejected be erased: {reason}",
-    Kind.OBJECTS_PURGED: "erased what was rejected, as entry {asked} asked",
+    Kind.OBJECTS_PURGED: "erased what was rejected, as another had asked",
     Kind.PROJECT_SEALED: "sealed the project: {files} files of {studies} studies",
     Kind.KEY_ROTATED: "changed a key; {keys} keys are sealed with it",
     Kind.ERASURE_ASKED: "asked that the key of this {what} be destroyed: {reason}",
-    Kind.STUDY_ERASED: "destroyed its key, as entry {asked} asked",
-    Kind.PROJECT_ERASED: "destroyed the key of the project with {studies} studies, as entry {asked} asked",
+    Kind.STUDY_ERASED: "destroyed its key, as another had asked",
+    Kind.PROJECT_ERASED: "destroyed the key of the project with {studies} studies, as another had asked",
     Kind.PATIENTS_MERGED: "made one patient of two: {reason}",
     Kind.STUDIES_MOVED: "moved studies to another patient: {reason}",
-    Kind.PATIENTS_UNDONE: "undid change {change} of patients: {reason}",
+    Kind.PATIENTS_UNDONE: "undid a change of patients: {reason}",
     Kind.STARTED: "started",
     Kind.LESION_MATCHED: "said whether two lesions are one",
     Kind.ORDER_PLACED: "placed or changed the order",
@@ -415,9 +415,8 @@ def _short(value: Any) -> str:
 
 
 def _plain(details: Any) -> str:
-    return " ".join(
-        f"{name} {value}" for name, value in details.items() if name not in ("instances", "credential", "sealed")
-    )
+    left_out = ("instances", "credential", "sealed", *NUMBERS)
+    return " ".join(f"{name} {value}" for name, value in details.items() if name not in left_out)
 
 
 def _names(words: str) -> list[str]:

@@ -230,7 +230,7 @@ class Consenting:
         for sealed in self._events(Kind.MODEL_TRAINED):
             told = sealed.event.details
             if uids & set(told.get("studies", ())) or told.get("cohort") in cohorts:
-                found[sealed.event.subject, str(told.get("version", ""))] = f"journal, entry {sealed.number}"
+                found[sealed.event.subject, str(told.get("version", ""))] = "journal"
         named = [model for model in self.models() if model.card.get("learned_from")]
         images = {i.digest for u in uids for s in self.index.study(u).series for i in s.instances} if named else set()
         for model in named:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import Damaged, NotFound, Refused
 from isocenter.forms.answer import place
+from isocenter.govern.tickets import NUMBERS
 from isocenter.record import Kind, Result, Sealed, Study, to_plain
 
 if TYPE_CHECKING:
@@ -186,6 +187,8 @@ def _told(kept: Kept, sealed: Sealed) -> dict[str, Any]:
     details = {k: v for k, v in sealed.event.details.items() if k not in ("instances", "credential")}
     if isinstance(named := sealed.event.details.get("instances"), list):
         details["instances"] = len(named)
+    if not kept.numbered:
+        details = {k: v for k, v in details.items() if k not in NUMBERS}
     seal = {"number": sealed.number, "hash": sealed.hash} if kept.numbered else {}
     return {
         "kind": sealed.event.kind.value,

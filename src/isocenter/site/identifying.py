@@ -93,7 +93,7 @@ class Identifying:
         must(who, "identity")
         _must_say_why(reason)
         if not any(one["number"] == change for one in self.changes(who=who)):
-            raise NotFound(f"change {change}", "there is none of that number", "look at the list of changes")
+            raise NotFound("such a change", "there is none of that number", "look at the list of changes")
         return self._append(Kind.PATIENTS_UNDONE, {"change": change, "reason": reason[:500]}, who)
 
     def changes(self, *, who: Person) -> list[dict[str, Any]]:

@@ -156,7 +156,7 @@ class Preferences:
             before = self._now(subject)
             if version is not None and version != before.version:
                 raise Conflict(
-                    f"these settings stand at version {before.version}, not {version}",
+                    "these settings are others by now",
                     f"{before.by or 'nobody'} changed them meanwhile, or you did in another window",
                     "load them again, then change them",
                 )

@@ -114,7 +114,7 @@ class Rejecting:
         _must_say_why(reason)
         standing = self._one(study_uid, number)
         if standing["state"] != "rejected":
-            raise WrongState(f"rejection {number} is {standing['state']}", "only what stands rejected can be erased")
+            raise WrongState(f"this rejection is {standing['state']}", "only what stands rejected can be erased")
         told = {"rejection": number, "reason": reason[:500]}
         self.journal.append(Event(Kind.PURGE_ASKED, self.clock(), who.name, study_uid, told))
         return self._one(study_uid, number)
@@ -134,7 +134,7 @@ class Rejecting:
             digests = standing["digests"]
         else:
             if standing["state"] != "asked":
-                raise WrongState(f"rejection {number} is {standing['state']}", "nobody asked that it be erased")
+                raise WrongState(f"this rejection is {standing['state']}", "nobody asked that it be erased")
             if standing["asked_by"] == who.name:
                 raise Refused(
                     "the same person", "who asks does not erase: four eyes", "let another administrator do it"
@@ -203,7 +203,7 @@ class Rejecting:
     def _one(self, study_uid: str, number: int) -> dict[str, Any]:
         found = self._all(study_uid).get(number)
         if found is None:
-            raise NotFound(f"rejection {number}", "this study has none of that number", "see its rejections")
+            raise NotFound("such a rejection", "this study has none of that number", "see its rejections")
         return found
 
     def _all(self, study_uid: str) -> dict[int, dict[str, Any]]:

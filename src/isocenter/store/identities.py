@@ -108,12 +108,12 @@ def fold_undo(entry: Sealed, connection: sa.Connection, *, forgotten: bool = Fal
     if not rows and alias is None and forgotten:
         return
     if not rows and alias is None:
-        raise WrongState(f"change {number} of patients", "there is none that stands; it may have been undone before")
+        raise WrongState("this change of patients", "there is none that stands; it may have been undone before")
     for row in rows:
         later = (table.c.study_uid == row["study_uid"]) & (table.c.event > number)
         found = connection.execute(sa.select(table.c.event).where(later)).first()
         if found is not None:
-            raise WrongState(f"change {number} of patients", f"change {found.event} came later: undo that one first")
+            raise WrongState("this change of patients", "a later one of the same studies stands: undo that one first")
     if alias is not None:
         connection.execute(t.alias.delete().where(t.alias.c.event == number))
     left = set()

@@ -17,7 +17,7 @@ export interface Fate {
 }
 
 export interface Change {
-  number: number;
+  number: string;
   kind: string;
   analysis: string;
   by: string;
@@ -36,7 +36,7 @@ export interface AnalysisPage extends AnalysisCard, Fate {
 export interface ModelPage extends Model, Fate {
   analyses: string[];
   stopped: Stop[];
-  alarms: { number: number; when: string; chart: string; of: string; case: number; share_lately: number; usual: number; stop_rule: string }[];
+  alarms: { number: string; when: string; chart: string; of: string; case: number; share_lately: number; usual: number; stop_rule: string }[];
 }
 
 const OTHER = new Set(["modality", "body part"]);

@@ -4,7 +4,7 @@ import { count, moment } from "../words";
 import { Because, listPath, New, Pages, type Paged, useAsked } from "./list";
 
 interface Change {
-  number: number;
+  number: string;
   what: "merged" | "moved";
   by: string;
   time: string;

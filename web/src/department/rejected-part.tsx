@@ -9,7 +9,7 @@ import { Because, listPath, type Paged, Pages, Pick, useAsked } from "./list";
 import { RejectForm } from "./reject-form";
 
 interface Rejection {
-  number: number;
+  number: string;
   study: string;
   code: string;
   meaning: string;

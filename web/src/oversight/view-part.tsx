@@ -12,11 +12,11 @@ import { nowhere, Slices, type Spot } from "./slices";
 import { Together } from "./together";
 
 interface Thread {
-  number: number;
+  number: string;
   address: string;
   settled: boolean;
   place: { series: string; image: string; frame: number; window: [number, number] | null; marks: [number, number][] };
-  remarks: { number: number; who: string; time: string; words: string; settles: boolean }[];
+  remarks: { number: string; who: string; time: string; words: string; settles: boolean }[];
 }
 
 /** The view that an address holds: UIDs and numbers, no name. */
@@ -93,12 +93,12 @@ function Threads({ study, at, move }: { study: string; at: Spot; move: (to: Spot
     void source.current!.load();
     return onHappening((one) => one.kind === "Remarked" && one.subject === study && void source.current!.load());
   }, []);
-  const say = async (event: SubmitEvent, thread = 0, place: Spot = at) => {
+  const say = async (event: SubmitEvent, thread = "", place: Spot = at) => {
     const form = event.currentTarget as HTMLFormElement;
     const told = await act.send<{ threads: Thread[] }>(path, { ...fields(event), thread, ...place });
     if (told) (source.current!.put(told.threads), form.reset());
   };
-  const settle = async (number: number) => {
+  const settle = async (number: string) => {
     const told = await act.send<{ threads: Thread[] }>(`${path}/${number}/settle`, {});
     if (told) source.current!.put(told.threads);
   };

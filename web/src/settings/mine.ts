@@ -38,7 +38,8 @@ export interface Kept {
   settings: Mine;
   /** Names of the settings that this person has changed; the others have the shipped value. */
   changed: string[];
-  version: number;
+  /** A ticket, to be handed back with a change. */
+  version: string;
 }
 
 export const SHIPPED: Mine = {
@@ -52,7 +53,7 @@ export const mine = signal<Mine>({ ...SHIPPED, theme: worn === "light" || worn =
 export const changed = signal<readonly string[]>([]);
 export const known = signal(false);
 
-let version = 0;
+let version: string | null = null;
 let person = "";
 
 effect(() => {

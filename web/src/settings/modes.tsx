@@ -7,7 +7,7 @@ import { to } from "../router";
 import { moment, spoken } from "../words";
 
 interface Proposal {
-  proposal: number;
+  proposal: string;
   use: string;
   mode: string;
   was: string;

@@ -16,7 +16,7 @@ interface Start {
 }
 
 interface SiteSettings {
-  version: number;
+  version: string;
   by: string;
   when: string | null;
   may_change: boolean;

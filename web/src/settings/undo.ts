@@ -2,7 +2,7 @@ import { ask } from "../api/door";
 import { change, mine, SHIPPED, type Mine } from "./mine";
 
 interface Change {
-  version: number;
+  version: string;
   by: string;
   when: string;
   reason: string;
