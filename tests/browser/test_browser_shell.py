@@ -50,6 +50,44 @@ def _same(one: str, other: str) -> bool:
     return one[:40] == other[:40] and abs(len(one) - len(other)) < 40
 
 
+FOLLOWED = """async places => {
+  const told = {};
+  for (const place of places) {
+    history.pushState(null, '', place);
+    dispatchEvent(new PopStateEvent('popstate'));
+    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+    told[place] = document.querySelector('a.json')?.getAttribute('href') ?? '';
+  }
+  return told;
+}"""
+
+
+def test_every_page_has_its_json(page: Any, studies: Callable[[str], str]) -> None:
+    study, model = studies("PET/CT"), "/models/chest_xray_opacity"
+    department = ("alerts", "orders", "performed", "work", "messages", "peers", "rejected", "identities")
+    cohort = ("", "/plots", "/percentiles", "/survival", "/compare", "/train", "/federated")
+    oversight = ("audit?q=who:admin", "turnaround?span=waiting&by=site&target=20", "peer", "readers?by=reader",
+                 "triage?analysis=chest_xray_opacity", "followups?state=all", "double", f"view/{study}")  # fmt: skip
+    places = [
+        "/worklist?q=mod:CT", f"/study/{study}", f"/study/{study}/why", f"/report/{study}", f"/patients/{study}",
+        f"/headset/{study}", "/segment", *(f"/department/{one}" for one in department), "/analyses/volumetry",
+        "/analyses", "/models", model, f"{model}/gate", f"{model}/compare", "/sharing", "/sharing/consent",
+        *(f"/cohorts/ask{one}?q=modality:CT" for one in cohort), "/sharing/ledger?since=2026-01-01",
+        f"/sharing/preview/{study}", *(f"/oversight/{one}" for one in oversight),
+        *(f"/settings{one}" for one in ("", "/site", "/people", "/system", "/projects")),
+    ]  # fmt: skip
+    page.goto("/worklist")
+    page.locator("a.json").wait_for()
+    told = page.evaluate(FOLLOWED, places)  # the frame alone follows: what stands under it need not have come
+    assert [place for place, path in told.items() if not path] == []
+    answers = {place: page.request.get(path) for place, path in told.items()}
+    refused = {place: said.json()["error"]["what"] for place, said in answers.items() if not said.ok}
+    assert set(refused) <= {f"/headset/{study}", f"{model}/compare"}, refused  # as the page says: not before an opinion
+    assert all(isinstance(said.json(), dict) for said in answers.values())
+    twice = [path for path in told.values() if list(told.values()).count(path) > 1]
+    assert set(twice) <= {"/api/analyses"}, "each page has its own; what is not kept begins with the catalogue"
+
+
 def test_the_palette_finds_commands_studies_and_patients(page: Any) -> None:
     page.goto("/worklist")
     page.locator("tbody tr").first.wait_for()

@@ -8,11 +8,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from department_for_oversight import CHIEF, ITO, LEE, MONDAY, RUIZ, Clock, department, uid
+from department_for_oversight import CHIEF, ITO, LEE, MONDAY, RUIZ, Clock, at, department, uid
 from isocenter.errors import Conflict, Forbidden, NotFound, Refused, WrongState
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.consultation import Mark, View
-from isocenter.record import Kind, Patient, Series, Study
+from isocenter.record import Event, Kind, Patient, Series, Study, canonical
 from isocenter.site.verbs import Site
 from isocenter.store.intake import receive
 
@@ -96,6 +96,27 @@ def test_nothing_of_machine_or_colleague_reaches_who_reads_blind(site: Site) -> 
     site.reviews.score(case["id"], "1", "", who=reviewer)
     assert site.results(study, who=reviewer) != []
     assert site.reading(study, who=reviewer).state == "signed"
+
+
+def test_the_words_of_a_drawn_case_do_not_tell_what_a_machine_had_said(site: Site) -> None:
+    struck = [("impression-none", "No finding was kept.", False)]
+    none = [("none-ai", "An opacity was not detected by opacity 1.", True),
+            ("impression-none", "No finding was detected by the analyses named here.", True)]  # fmt: skip
+    kept = [("finding-1", "Possible opacity (certainty 76 %), left.", False), ("own", "Scar.", False)]
+    for n, sentences in ((3, struck), (5, none), (9, kept)):
+        who = "ito"
+        told = [{"id": i, "section": "Findings", "text": t, "machine": m} for i, t, m in sentences]
+        report = site.blobs.put(canonical({"sentences": told}))
+        for kind, details in ((Kind.READING_OPENED, {"by": who}), (Kind.REPORT_AMENDED, {"report": report})):
+            site.journal.append(Event(kind, at(n, 60), who, uid(n), details))
+    site.reviews.draw(who=CHIEF, seed="november", rate=1.0)
+    read = {}
+    for case in site.reviews.peers(who=CHIEF)["cases"]:
+        if case["study"] in (uid(3), uid(5), uid(9)):
+            told = site.reviews.reading(case["id"], who=BY_NAME[case["reviewer"]])["report"]
+            read[case["study"]] = [s["text"] for s in told]
+    assert read[uid(3)] == read[uid(5)] == ["No finding."], "struck, or never found: nobody can tell"
+    assert read[uid(9)] == ["Possible opacity, left.", "Scar."]
 
 
 def test_double_reading_is_blind_at_the_door(site: Site) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from isocenter.doors.pages_site import PagesSite
@@ -75,6 +75,16 @@ def terms(_: Annotated[Person, needs("consent")]) -> Any:
             for t in DUO.values()
         ]
     }
+
+
+@router.get("/api/consents")
+def everybody(
+    site: SiteHere,
+    who: Annotated[Person, needs("consent")],
+    study: Annotated[str, Query(pattern=r"^[0-9.]{0,64}$")] = "",
+) -> Any:
+    """What stands of everybody, or of one study; of a patient it is asked by POST, so that no address names one."""
+    return of(About(study=study), site, who)
 
 
 @router.post("/api/consents/of")

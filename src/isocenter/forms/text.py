@@ -17,10 +17,13 @@ from isocenter.forms.template import SECTIONS, Template, choose
 from isocenter.record import Finding, Measurement, Outcome, Result, Study, Verdict, codes
 from isocenter.record.plain import digest_of
 
-__all__ = ["DECLINED", "FINDING", "NOT_LOOKED_FOR", "SECTIONS", "Sentence", "draft", "latest"]
+__all__ = [
+    "DECLINED", "FINDING", "NONE_DETECTED", "NONE_KEPT", "NOT_LOOKED_FOR", "SECTIONS", "Sentence", "draft", "latest",
+]  # fmt: skip
 
 FINDING = "finding-"
 """How the name of a sentence begins that speaks of one finding."""
+NONE_DETECTED, NONE_KEPT = "No finding was detected by the analyses named here.", "No finding was kept."
 DECLINED, NOT_LOOKED_FOR = "declined-", " was not looked for"
 """How the name of a sentence begins that tells what was declined, and what follows the analysis in it."""
 
@@ -232,7 +235,7 @@ def _impression(
     if not alike and looked:
         struck = any(f.verdict is Verdict.STRUCK and f.what not in _NO_OBSERVATION for r in looked for f in r.findings)
         machine = not struck and any(r.origin.kind == "machine" for r in looked)
-        text = "No finding was detected by the analyses named here." if machine else "No finding was kept."
+        text = NONE_DETECTED if machine else NONE_KEPT
         told.append(Sentence("impression-none", "Impression", text, machine))
     if not looked:
         told.append(Sentence("impression-unread", "Impression", "No analysis looked at this study.", machine=False))

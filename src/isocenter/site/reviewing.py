@@ -7,12 +7,14 @@ the rest of the site (`blind`), so that there is one place to look at.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound
+from isocenter.forms.text import NONE_DETECTED, NONE_KEPT
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.reading import consultation, double_reading, followup, peer
 from isocenter.reading.session import machine_of
@@ -31,6 +33,7 @@ _ALL = 10_000_000
 _PEER = (Kind.PEER_DRAWN, Kind.PEER_REVIEWED, Kind.PEER_ARBITRATED)
 _DOUBLE = (Kind.DOUBLE_READ_ASKED, Kind.DOUBLE_READ_LOCKED, Kind.DOUBLE_READ_SETTLED)
 _FOLLOW = (Kind.FOLLOW_UP_ASKED, Kind.FOLLOW_UP_MATCHED, Kind.FOLLOW_UP_CLOSED)
+_CERTAINTY = re.compile(r" \(certainty [^)]*\)")  # a machine's, in words that a reader kept
 _READS = (Kind.READING_OPENED, Kind.REPORT_SIGNED, Kind.REPORT_AMENDED)
 
 
@@ -129,11 +132,20 @@ class Reviewing:
         return peer.seen_by(self._review(id, who), who.name, owner=may(who, "peer_owner"))
 
     def reading(self, id: str, *, who: Person) -> dict[str, Any]:
-        """A drawn case with the words that were signed: without names, and without who or what wrote which of them."""
+        """A drawn case with what its reader signed: without names, and without a word of a machine.
+
+        What a machine had found none of is left out, and that nothing was found is said in the same words whether a
+        machine had found nothing or the reader struck what it had: either would tell of the machine.
+        """
         case = self.case(id, who=who)
         sealed = self.index.reading(case["study"])["reports"]
         report = json.loads(self.blobs.kept(sealed[-1])) if sealed else {"sentences": []}
-        return {"case": case, "report": [{"section": s["section"], "text": s["text"]} for s in report["sentences"]]}
+        told = [
+            {"section": s["section"], "text": _own(s["text"])}
+            for s in report["sentences"]
+            if not s["machine"] or s["text"] == NONE_DETECTED
+        ]
+        return {"case": case, "report": told}
 
     def score(self, id: str, score: str, words: str, *, who: Person) -> dict[str, Any]:
         """Score a drawn case, as its reviewer or as the third reader."""
@@ -418,6 +430,11 @@ class Reviewing:
         series = [s for s in study.series if not view.series or s.uid == view.series]
         if not series or (view.image and all(i.sop_uid != view.image for s in series for i in s.instances)):
             raise NotFound("an image of this study", "the address names another's", "load the study again")
+
+
+def _own(text: str) -> str:
+    """A sentence of a report as one who reads blind may see it."""
+    return "No finding." if text in (NONE_DETECTED, NONE_KEPT) else _CERTAINTY.sub("", text)
 
 
 def _awaits(pair: double_reading.Pair, name: str) -> bool:

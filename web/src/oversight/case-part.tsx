@@ -23,7 +23,7 @@ export function CasePart({ id }: { id: string }) {
   const source = useRef<Source<Blind>>(null);
   source.current ??= new Source((abort) => ask<Blind>(`/api/peer/${id}/case`, { abort }));
   const [at, setAt] = useState(nowhere);
-  const [score, setScore] = useState("1");
+  const [score, setScore] = useState("");
   const act = useRef(new Act()).current;
   useEffect(() => void source.current!.load(), []);
   const send = async (event: SubmitEvent) => {
@@ -43,11 +43,11 @@ export function CasePart({ id }: { id: string }) {
                 <form class="score" onSubmit={(event) => void send(event)}>
                   <fieldset>
                     <legend>RADPEER score</legend>
-                    {scores.map(([value, words]) => <label class="radio" key={value}><input type="radio" name="score" value={value} checked={score === value} onChange={() => setScore(value!)} /><strong>{value}</strong> {words}</label>)}
+                    {scores.map(([value, words]) => <label class="radio" key={value}><input type="radio" name="score" required value={value} checked={score === value} onChange={() => setScore(value!)} /><strong>{value}</strong> {words}</label>)}
                   </fieldset>
-                  <label>What was different{score !== "1" && ", needed for this score"}<textarea name="words" rows={4} maxLength={4000} required={score !== "1"} /></label>
+                  <label>What was different{score > "1" && ", needed for this score"}<textarea name="words" rows={4} maxLength={4000} required={score > "1"} /></label>
                   <Refusal of={act} />
-                  <button type="submit" class="primary" disabled={act.busy.value}>Score as {score}</button>
+                  <button type="submit" class="primary" disabled={act.busy.value}>{score ? `Score as ${score}` : "Score"}</button>
                 </form>
               ) : <p class="muted">{one.state === "done" ? `Scored ${one.score}. ${one.words ?? ""}` : "It is not your turn."}</p>}
             </div>
