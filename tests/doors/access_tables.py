@@ -144,6 +144,7 @@ ABOUT = {
     """,
     # many: nothing of another project stands in the answer
     "list": """
+        GET /api/consents
         GET /api/links
         POST /api/palette
         POST /api/patients

@@ -132,7 +132,7 @@ class Side:
         request = made_fhir.service_request(ordered, "scheduled")
         self.names = {
             "/api/links": link["id"], "/api/alerts": alert.id, "/api/cohorts": cohort, "/api/peer": drawn[0].subject,
-            "/api/double": double, "/api/followups": followup, "/api/identities": str(moved["number"]),
+            "/api/double": double, "/api/followups": followup, "/api/identities": site.tickets.of(moved["number"]),
             "/api/glass": "0" * 16, "/dicom-web/workitems": self.workitem,
             "/fhir/Patient": made_fhir.patient_id(patient), "/fhir/r5/Patient": made_fhir.patient_id(patient),
             "/fhir/ServiceRequest": request["id"], "/fhir/r5/ServiceRequest": request["id"],
@@ -197,7 +197,7 @@ class World:
         told = self.site.rejecting.reject(
             self.own.study, code="113001", reason="a test", instances=[ds.SOPInstanceUID], who=chief
         )
-        return str(told["number"])
+        return str(self.site.tickets.of(told["number"]))
 
     def close(self) -> None:
         self.house.close()
@@ -258,6 +258,9 @@ def test_a_route_that_is_in_no_table_would_be_found(world: World) -> None:
         verb_of("GET /dicom-web/everything", None)
 
 
+SEVEN = "7" * 16  # the ticket of no entry
+
+
 def address(route: str, side: Side, others: Side) -> str:
     path = route.split(" ", 1)[1]
     of = "/".join(path.split("/")[: 4 if "/r5/" in path else 3])
@@ -265,9 +268,9 @@ def address(route: str, side: Side, others: Side) -> str:
         "{series}": side.series, "{instance}": side.image, "{study}": side.study, "{fixed}": side.series,
         "{by}": "kept",
         "{frames}": "1", "{path:path}": "7FE00010" if "bulk" in path else "worklist", "{tracking}": side.tracking,
-        "{analysis}": "volumetry", "{name}": "volumetry", "{scope}": "me", "{thread}": "7", "{aet}": "SOME",
+        "{analysis}": "volumetry", "{name}": "volumetry", "{scope}": "me", "{thread}": SEVEN, "{aet}": "SOME",
         "{project}": "trial",
-        "{number}": side.names["/api/identities"] if of == "/api/identities" else "7",
+        "{number}": side.names["/api/identities"] if of == "/api/identities" else SEVEN,
         "{uid}": side.workitem if "workitems" in path else side.study,
     }  # fmt: skip
     if "/results/" in path or "/explain/" in path:
@@ -504,17 +507,17 @@ def test_nobody_ends_alone_what_takes_two(world: World) -> None:
             mine, colleague = world.tokens[role], world.colleague(role)
             side = world.others if "glass" in route else world.own
             number = world.rejected() if "purge" in route else ""
-            path = address(begin, side, world.others).replace("/7/", f"/{number}/")
+            path = address(begin, side, world.others).replace(SEVEN, number or SEVEN)
             if "mode" in body and role is Role.READER:
                 body = {**body, "mode": "concurrent"}  # what is set already is no proposal
             begun = ask(begin, path, mine, body)
             assert begun.status_code == 200, (role, begin, begun.text[:300])
-            path, told = address(route, side, world.others).replace("/7/", f"/{number}/"), BODIES.get(route[5:], {})
+            path, told = address(route, side, world.others).replace(SEVEN, number or SEVEN), BODIES.get(route[5:], {})
             if "glass" in route:
                 path, told = f"/api/glass/{begun.json()['id']}/review", {"justified": True, "words": "rightly"}
             if "confirm" in route:
-                waits = [p["proposal"] for line in begun.json()["analyses"] for p in line["proposals"]]
-                told = {"use": "reading", "proposal": max(waits)}
+                waits = [p for line in begun.json()["analyses"] for p in line["proposals"]]
+                told = {"use": "reading", "proposal": max(waits, key=lambda p: str(p["time"]))["proposal"]}
             own = ask(route, path, mine, told)
             assert own.status_code in (400, 403, 404, 409, 422), (role, route, own.status_code, own.text[:300])
             other = ask(route, path, colleague if "glass" not in route else world.reviewer(), told)

@@ -15,6 +15,7 @@ from isocenter.doors.pages import application
 from isocenter.doors.pages_machine import Machine
 from isocenter.doors.pages_who import needs, verb_of
 from isocenter.govern.policy import RULES, Role
+from isocenter.govern.tickets import Tickets
 
 ROLES = [r.value for r in Role]
 BODIES: dict[str, Any] = {
@@ -57,12 +58,16 @@ BODIES: dict[str, Any] = {
     "/api/readings/{uid}/undo": {"version": 0},
     "/api/readings/{uid}/seen": {"shown": [{"result": "0" * 64, "tracking": "2.25.1"}]},
     "/api/modes/{analysis}": {"use": "reading", "mode": "second", "reason": "a test"},
-    "/api/modes/{analysis}/confirm": {"use": "reading", "proposal": 1},
+    "/api/modes/{analysis}/confirm": {"use": "reading", "proposal": Tickets(b"of a test").of(1)},
     "/api/readings/{uid}/correct": {"version": 0, "tracking": "2.25.1", "verdict": "kept"},
     "/api/readings/{uid}/sentences/{id}": {"version": 0, "text": "x"},
     "/api/readings/{uid}/assign": {"to": "reader"},
     "/api/settings/me": {"settings": {"theme": "light"}},
-    "/api/settings/site": {"version": 0, "settings": {"limits_min": {"now": 20}}, "reason": "a test"},
+    "/api/settings/site": {
+        "version": Tickets(b"of a test").of(0),
+        "settings": {"limits_min": {"now": 20}},
+        "reason": "a test",
+    },
     "/api/views/{name}": {"name": "sensitivity", "q": "mod:CT"},
     "/api/people": {"name": "lee", "role": "reader", "password": "a sentence of some length"},
     "/api/palette": {"words": "A1"},
@@ -216,8 +221,8 @@ def test_every_route_with_every_role(role: str) -> None:
             .replace("{series}", CT_SERIES)
             .replace("{fixed}", CT_SERIES)
             .replace("{by}", "kept")
-            .replace("{thread}", "7")
-            .replace("{number}", "7")
+            .replace("{thread}", "7" * 16)
+            .replace("{number}", "7" * 16)
             .replace("{analysis}", "volumetry")
             .replace("{path:path}", "worklist")
         )

@@ -41,7 +41,7 @@ def test_a_thread_with_its_address(site: Site) -> None:
     assert lee.get(path).json()["threads"][0]["settled"]
     for wrong in ({"words": ""}, {"words": "x", "series": "PHANTOM"}, {"words": "x", "window": [1, -1]}):
         assert ito.post(path, wrong).status_code == 400
-    assert ito.post(path, {"words": "x", "thread": 9999}).status_code == 404
+    assert ito.post(path, {"words": "x", "thread": "9" * 16}).status_code == 404
     assert ito.get("/api/studies/9.9/remarks").status_code == 404
 
 

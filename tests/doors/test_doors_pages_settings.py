@@ -25,9 +25,9 @@ def browser(house: House, role: str, machine: Machine | None = None) -> Browser:
 def test_shipped_settings_then_ones_own_in_every_browser(house: House) -> None:
     one, other = browser(house, "reader"), browser(house, "reader")
     told = one.get("/api/settings/me").json()
-    assert (told["settings"]["theme"], told["changed"], told["version"]) == ("dark", [], 0)
+    assert (told["settings"]["theme"], told["changed"], told["version"]) == ("dark", [], house.tickets.of(0))
     told = one.put(
-        "/api/settings/me", {"version": 0, "settings": {"theme": "light", "keys": {"room.keep": "q"}}}
+        "/api/settings/me", {"version": told["version"], "settings": {"theme": "light", "keys": {"room.keep": "q"}}}
     ).json()
     assert told["changed"] == ["keys", "theme"]
     assert other.get("/api/settings/me").json() == told
@@ -62,8 +62,9 @@ def test_one_key_for_two_acts_of_a_screen_is_refused_with_the_other_owner(house:
 
 def test_who_changes_an_old_version_is_told(house: House) -> None:
     reader = browser(house, "reader")
-    reader.put("/api/settings/me", {"version": 0, "settings": {"theme": "light"}})
-    assert reader.put("/api/settings/me", {"version": 0, "settings": {"theme": "dark"}}).status_code == 409
+    first = house.tickets.of(0)
+    reader.put("/api/settings/me", {"version": first, "settings": {"theme": "light"}})
+    assert reader.put("/api/settings/me", {"version": first, "settings": {"theme": "dark"}}).status_code == 409
 
 
 def test_the_site_says_what_needs_a_restart_and_hides_addresses_from_who_may_not_change_it(
@@ -83,7 +84,7 @@ def test_the_site_says_what_needs_a_restart_and_hides_addresses_from_who_may_not
 
 def test_limits_are_changed_with_a_reason_and_must_grow(house: House) -> None:
     admin = browser(house, "admin")
-    change = {"version": 0, "reason": "night", "settings": {"limits_min": {"now": 20}}}
+    change = {"version": house.tickets.of(0), "reason": "night", "settings": {"limits_min": {"now": 20}}}
     told = admin.put("/api/settings/site", change).json()
     assert (told["limits_min"]["now"], told["by"]) == (20, "admin")
     wrong = {**change, "version": told["version"], "settings": {"limits_min": {"now": 200}}}

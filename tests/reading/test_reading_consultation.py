@@ -92,7 +92,7 @@ def test_refusals() -> None:
     for words in ("", "  ", "x" * 4001):
         with pytest.raises(Refused, match="characters"):
             remark(view, words, "ito", NOW)
-    with pytest.raises(NotFound, match="none of that number"):
+    with pytest.raises(NotFound, match="none of that name"):
         remark(view, "x", "ito", NOW, thread=3)
     with pytest.raises(NotFound):
         settle("1.2", 3, "ito", NOW, known=())

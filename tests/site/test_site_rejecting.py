@@ -133,7 +133,7 @@ def test_who_may_not_and_what_makes_no_rejection(site: Site) -> None:
         site.rejecting.reject(study, code="113001", reason=" ", who=ITO)
     with pytest.raises(NotFound, match="series"):
         reject(site, study, series="1.2.3")
-    with pytest.raises(NotFound, match="rejection 99"):
+    with pytest.raises(NotFound, match="such a rejection"):
         site.rejecting.take_back(study, 99, reason="because", who=ITO)
     with pytest.raises(NotFound):
         reject(site, "1.2.3")
