@@ -9,6 +9,7 @@ import numpy as np
 from house_for_pages import CT, DX_SERIES, FILM, NOON, House, lesion
 
 from isocenter.doors import pages_json
+from isocenter.govern.tickets import Tickets
 from isocenter.reading.hanging import hang
 from isocenter.reading.session import Reading
 from isocenter.record import Finding, Instance, Origin, Outcome, Patient, Result, Series, Study, Verdict, codes
@@ -62,7 +63,7 @@ def test_a_persons_own_result_carries_their_name_where_there_is_no_analysis() ->
 
 def test_empty_records_have_empty_words_and_no_dates() -> None:
     bare = Study("1", Patient(""))
-    said = pages_json.study(bare, Reading("1"))
+    said = pages_json.study(bare, Reading("1"), Tickets(b"of a test"))
     assert said["date"] is None
     assert said["patient"] == {"id": "", "name": "", "sex": "", "birth_date": None}
     assert said["reading"]["version"] == 0

@@ -219,7 +219,7 @@ def test_an_image_without_spacing_says_so(bench: Bench) -> None:
         ("length", {"points": [[0, 0, 999], [1, 1, 999]]}, 400, "outside its image"),
         ("length", {"points": [[1, 1, 1], [2, 2]]}, 400, "two and of three"),
         ("length", {"points": [[1, 1], [2, 2]], "instance_uid": "", "series": True}, 400, "without one stored image"),
-        ("length", {"version": 1}, 409, "version 1"),
+        ("length", {"version": 1}, 409, "as you saw it"),
         ("circle", {}, 400, "kind"),
         ("probe", {"points": [[900, 1]]}, 400, "outside its image"),
     ],
@@ -363,7 +363,7 @@ def test_a_box_outlines_a_ball_without_a_click(bench: Bench) -> None:
         ("click", {"points": []}, 400, "no click inside"),
         ("click", {"add": False}, 400, "no click inside"),
         ("paint", {}, 400, "how"),
-        ("brush", {"version": 1}, 409, "version 1"),
+        ("brush", {"version": 1}, 409, "as you saw it"),
     ],
 )
 def test_acts_that_are_refused(bench: Bench, how: str, change: dict[str, Any], status: int, words: str) -> None:

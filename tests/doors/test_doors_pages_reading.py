@@ -213,7 +213,7 @@ def test_a_result_that_came_while_the_reader_read_is_not_signed_unseen(house: Ho
     seen = reader.get(f"/api/readings/{CT}/report").json()
     assert seen["results"] == [r["id"] for r in reader.get(f"/api/studies/{CT}/results").json()["results"]]
     house._result(Result(CT, Outcome.NONE, Origin("machine", "late", "1"), NOON))
-    body = {"version": house._reading(CT).version, "results": seen["results"]}
+    body = {"version": house.tickets.version(house._reading(CT).version), "results": seen["results"]}
     answer = reader.post(f"/api/readings/{CT}/sign", body)
     assert answer.status_code == 409
     assert answer.json()["error"]["what"] == "results changed since you saw them: late"

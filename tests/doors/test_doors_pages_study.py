@@ -77,7 +77,8 @@ def test_a_prior_hangs_beside_the_study_on_the_side_that_the_site_chose(house: H
     assert [p["prior"] for p in hung_with_prior(reader)] == [True, False]
     admin = Browser(application(house, demo=True, clock=lambda: house.now), bearer=house.token("admin"))
     changed = admin.put(
-        "/api/settings/site", {"version": 0, "settings": {"prior_side": "right"}, "reason": "as we read films"}
+        "/api/settings/site",
+        {"version": house.tickets.of(0), "settings": {"prior_side": "right"}, "reason": "as we read films"},
     )
     assert changed.status_code == 200, changed.text
     assert [p["prior"] for p in hung_with_prior(reader)] == [False, True]

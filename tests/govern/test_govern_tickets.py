@@ -27,6 +27,17 @@ def test_a_ticket_tells_no_order_and_no_distance() -> None:
     assert 31 < sum(flipped) / len(flipped) < 33, "half of 64 bits change from one entry to the next"
 
 
+def test_law_every_version_leads_back_fits_a_browser_and_nothing_written_stays_zero() -> None:
+    tickets = Tickets(b"secret")
+    numbers = [*range(3000), 2**26 - 1, 2**26, 2**52 - 1]
+    told = [tickets.version(number) for number in numbers]
+    assert len(set(told)) == len(numbers) and max(told) < 2**52 and told[0] == 0
+    assert [tickets.seen(one) for one in told] == numbers
+    rising = sum(a < b for a, b in itertools.pairwise(told[1:3000]))
+    assert 1400 < rising < 1600, "no order (half of the steps, standard deviation 27)"
+    assert tickets.seen(2**60) == 2**60, "what is no version is the number of no entry"
+
+
 def test_another_archive_has_others() -> None:
     assert Tickets(b"one").of(7) != Tickets(b"other").of(7)
 

@@ -109,7 +109,7 @@ def test_another_reader_changes_nothing(act: int) -> None:
 
 @pytest.mark.parametrize("act", range(4))
 def test_a_write_that_did_not_see_the_latest_is_refused(act: int) -> None:
-    with pytest.raises(Conflict, match=r"version 6 .* at 7 now"):
+    with pytest.raises(Conflict, match="as you saw it"):
         all_writes(OPEN, "ito", 6)[act]()  # type: ignore[operator]
 
 

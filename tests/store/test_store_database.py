@@ -7,18 +7,17 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from store_samples import NOON, made, result
+from store_samples import NOON
 
 from fresh_database import fresh_database
 from isocenter.errors import Refused, Unavailable
 from isocenter.record import Event, Kind
-from isocenter.store import Database, Journal, migrations, rebuild
+from isocenter.store import Database, Journal, migrations
 from isocenter.store import tables as t
 from isocenter.store.statements import Statement
 from isocenter.store.tables import metadata
@@ -60,22 +59,6 @@ def test_all_migrations_one_after_the_other_make_exactly_what_a_new_archive_has(
         made = _shape(archive.database.engine)
         assert made == _shape(stepped) and len(made) == len(metadata.tables) + 4 and made["triggers"]
         stepped.dispose()
-
-
-def test_an_older_archive_counts_its_readings_as_a_new_one_does(archive: Any) -> None:
-    told = [Event(kind, NOON, "anna", "1.2.1") for kind in (Kind.READING_OPENED, Kind.READING_CLOSED)]
-    opened = Event(Kind.READING_OPENED, NOON, "bert", "1.2.2")
-    archive.journal.append(*told, opened)
-    drawn = replace(result(kind="person", name="bert"), study_uid="1.2.2")
-    archive.journal.append(made(archive.blobs, drawn))
-    with archive.database.engine.connect().execution_options(isocenter_write=True) as connection, connection.begin():
-        connection.exec_driver_sql("UPDATE reading SET version = 4711")  # numbers of entries, as they were before
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0004'")
-    migrations.upgrade(archive.database.engine, "0004")
-    versions = {uid: archive.index.reading(uid)["version"] for uid in ("1.2.1", "1.2.2")}
-    assert versions == {"1.2.1": 2, "1.2.2": 2}
-    rebuild(archive.database, archive.blobs)
-    assert {uid: archive.index.reading(uid)["version"] for uid in versions} == versions
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -135,7 +135,7 @@ def test_a_result_that_is_not_there_cannot_be_told_of(archive: Any) -> None:
 def test_who_comes_second_is_told_so(archive: Any) -> None:
     opened = Event(Kind.READING_OPENED, NOON, "anna", "1.2.1")
     (entry,) = archive.journal.append(opened, seen=0)
-    with pytest.raises(Conflict, match="stands at version 1, not 0"):
+    with pytest.raises(Conflict, match="this reading as it was seen"):
         archive.journal.append(Event(Kind.REPORT_DRAFTED, NOON, "bert", "1.2.1", {"report": "a"}), seen=0)
     archive.journal.append(Event(Kind.REPORT_DRAFTED, NOON, "anna", "1.2.1", {"report": "a"}), seen=entry.number)
     assert archive.index.reading("1.2.1")["version"] == 2

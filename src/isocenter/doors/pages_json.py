@@ -12,6 +12,7 @@ import numpy as np
 from isocenter.doors.pages_overlay import crossed
 from isocenter.doors.pages_planes import in_order, planes
 from isocenter.forms.answer import place
+from isocenter.govern.tickets import Tickets
 from isocenter.reading.hanging import Hanging, Hung, Window
 from isocenter.reading.opinion import Opinion
 from isocenter.reading.priors import Prior
@@ -69,13 +70,13 @@ def row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def reading(state: Reading) -> dict[str, Any]:
+def reading(tickets: Tickets, state: Reading) -> dict[str, Any]:
     """The state of a reading; its version is what the next write has to name."""
     return {
         "study": state.study_uid,
         "state": state.state,
         "by": state.by,
-        "version": state.version,
+        "version": tickets.version(state.version),
         "assigned": state.assigned,
         "opened": _iso(state.opened),
         "signed": _iso(state.signed),
@@ -100,7 +101,7 @@ def opinion(given: Opinion) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def study(whole: Study, state: Reading | None) -> dict[str, Any]:
+def study(whole: Study, state: Reading | None, tickets: Tickets) -> dict[str, Any]:
     """A study with its series and images; without a reading for those who may not see it."""
     return {
         "uid": whole.uid,
@@ -109,7 +110,7 @@ def study(whole: Study, state: Reading | None) -> dict[str, Any]:
         "date": whole.date.isoformat() if whole.date else None,
         "description": whole.description,
         "modalities": list(whole.modalities),
-        "reading": reading(state) if state else None,
+        "reading": reading(tickets, state) if state else None,
         "series": [_series(s) for s in whole.series],
     }
 

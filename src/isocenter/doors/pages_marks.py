@@ -91,7 +91,7 @@ def measure(uid: Uid, mark: Mark, site: SiteHere, who: Annotated[Person, needs("
         mark.kind, _array(mark.points), mark.series_uid, mark.instance_uid, mark.frame, mark.normal, mark.window,
         mark.tracking, mark.result, mark.words,
     )  # fmt: skip
-    return pages_json.reading(here.measure(uid, drawn, version=mark.version, who=who))
+    return pages_json.reading(here.tickets, here.measure(uid, drawn, version=here.tickets.seen(mark.version), who=who))
 
 
 @router.delete("/api/readings/{uid}/measure/{tracking}")
@@ -105,7 +105,7 @@ def strike(
     """Strike a mark or a region: it is not shown any more, and nothing is forgotten."""
     here: PagesSite = site
     struck = Correction(Verdict.STRUCK, tracking, reason="deleted")
-    return pages_json.reading(here.correct(uid, struck, version=version, who=who))
+    return pages_json.reading(here.tickets, here.correct(uid, struck, version=here.tickets.seen(version), who=who))
 
 
 @router.post("/api/studies/{uid}/segment")
@@ -117,7 +117,7 @@ def segment(uid: Uid, act: Act, site: SiteHere, who: Annotated[Person, needs("co
         act.how, act.series_uid, act.instance_uid, act.frame, act.add, _array(act.points), act.radius, act.normal,
         act.values, _array(act.box) if act.box else None, act.tracking, act.result, what, act.words,
     )  # fmt: skip
-    return pages_json.reading(here.segment(uid, edit, version=act.version, who=who))
+    return pages_json.reading(here.tickets, here.segment(uid, edit, version=here.tickets.seen(act.version), who=who))
 
 
 @router.post("/api/studies/{uid}/series/{series}/ready", status_code=204)

@@ -174,35 +174,37 @@ def steps(request: Request, site: SiteHere, who: Annotated[Person, needs("readin
 def reading(uid: Uid, site: SiteHere, who: Annotated[Person, needs("reading")]) -> Any:
     """Who has the study, and at which version it is."""
     here: PagesSite = site
-    return pages_json.reading(here.reading(uid, who=who))
+    return pages_json.reading(here.tickets, here.reading(uid, who=who))
 
 
 @router.post("/api/readings/{uid}/open")
 def open_study(uid: Uid, site: SiteHere, who: Annotated[Person, needs("open")]) -> Any:
     """Take the study, or amend a signed one. One reader at a time."""
     here: PagesSite = site
-    return pages_json.reading(here.open(uid, who=who))
+    return pages_json.reading(here.tickets, here.open(uid, who=who))
 
 
 @router.post("/api/readings/{uid}/assign")
 def assign(uid: Uid, asked: Asked, site: SiteHere, who: Annotated[Person, needs("assign")]) -> Any:
     """Ask a colleague to read the study; an empty name asks nobody any more."""
     here: PagesSite = site
-    return pages_json.reading(here.assign(uid, asked.to, who=who))
+    return pages_json.reading(here.tickets, here.assign(uid, asked.to, who=who))
 
 
 @router.post("/api/readings/{uid}/lapse")
 def lapse(uid: Uid, seen: Seen, site: SiteHere, who: Annotated[Person, needs("lapse")]) -> Any:
     """Leave it unsigned; corrections and words are kept."""
     here: PagesSite = site
-    return pages_json.reading(here.lapse(uid, version=seen.version, who=who))
+    return pages_json.reading(here.tickets, here.lapse(uid, version=here.tickets.seen(seen.version), who=who))
 
 
 @router.post("/api/readings/{uid}/lock")
 def lock(uid: Uid, said: Locking, site: SiteHere, who: Annotated[Person, needs("lock")]) -> Any:
     """Lock one's first opinion; what machines say is shown from then on."""
     here: PagesSite = site
-    return pages_json.reading(here.lock(uid, version=said.version, line=said.line, nothing=said.nothing, who=who))
+    version = here.tickets.seen(said.version)
+    state = here.lock(uid, version=version, line=said.line, nothing=said.nothing, who=who)
+    return pages_json.reading(here.tickets, state)
 
 
 @router.get("/api/readings/{uid}/comparison")
@@ -225,8 +227,8 @@ def seen(uid: Uid, looks: Looks, site: SiteHere, who: Annotated[Person, needs("c
 def undo(uid: Uid, at: Seen, site: SiteHere, who: Annotated[Person, needs("correct")]) -> Any:
     """Take back one's own last act."""
     here: PagesSite = site
-    reading, words = here.undo(uid, version=at.version, who=who)
-    return {"reading": pages_json.reading(reading), "undone": words}
+    reading, words = here.undo(uid, version=here.tickets.seen(at.version), who=who)
+    return {"reading": pages_json.reading(here.tickets, reading), "undone": words}
 
 
 @router.post("/api/readings/{uid}/correct")
@@ -248,21 +250,20 @@ def correct(uid: Uid, decision: Decision, site: SiteHere, who: Annotated[Person,
         reason=decision.reason,
     )
     also = [_beside(correction, part) for part in decision.also]
-    return pages_json.reading(
-        here.correct(uid, correction, version=decision.version, also=also, act=decision.act, who=who)
-    )
+    version = here.tickets.seen(decision.version)
+    state = here.correct(uid, correction, version=version, also=also, act=decision.act, who=who)
+    return pages_json.reading(here.tickets, state)
 
 
 @router.post("/api/readings/{uid}/sign")
 def sign(uid: Uid, seen: Signing, site: SiteHere, who: Annotated[Person, needs("sign")]) -> Any:
     """Seal the report with the reader's name; nothing may be undecided, and no result unseen."""
     here: PagesSite = site
-    return pages_json.reading(
-        here.sign(
-            uid, version=seen.version, results=seen.results, told=[one.record() for one in seen.told],
-            untold=seen.untold, urgent=seen.urgent, shown=seen.shown.model_dump() if seen.shown else None, who=who,
-        )
+    signed = here.sign(
+        uid, version=here.tickets.seen(seen.version), results=seen.results, told=[one.record() for one in seen.told],
+        untold=seen.untold, urgent=seen.urgent, shown=seen.shown.model_dump() if seen.shown else None, who=who,
     )  # fmt: skip
+    return pages_json.reading(here.tickets, signed)
 
 
 class Call(BaseModel):

@@ -57,7 +57,8 @@ def report(uid: Uid, site: SiteHere, who: Annotated[Person, needs("report")]) ->
 def sentence(uid: Uid, id: _SentenceId, words: Words, site: SiteHere, who: Annotated[Person, needs("word")]) -> Any:
     """Change a sentence, add one (with its section), or take one out (empty text)."""
     here: PagesSite = site
-    here.word(uid, id, words.text, version=words.version, section=words.section, heading=words.heading, who=who)
+    version = here.tickets.seen(words.version)
+    here.word(uid, id, words.text, version=version, section=words.section, heading=words.heading, who=who)
     return _told(here, uid, who)
 
 
@@ -65,7 +66,7 @@ def sentence(uid: Uid, id: _SentenceId, words: Words, site: SiteHere, who: Annot
 def choose(uid: Uid, chosen: Chosen, site: SiteHere, who: Annotated[Person, needs("word")]) -> Any:
     """Build the report by another template; what people wrote stays."""
     here: PagesSite = site
-    here.use_template(uid, chosen.name, version=chosen.version, who=who)
+    here.use_template(uid, chosen.name, version=here.tickets.seen(chosen.version), who=who)
     return _told(here, uid, who)
 
 
@@ -109,7 +110,7 @@ def _told(site: PagesSite, uid: str, who: Person) -> dict[str, Any]:
     return {
         "study": told.study_uid,
         "state": told.state,
-        "version": state.version,
+        "version": site.tickets.version(state.version),
         "number": told.number,
         "template": {
             **_template(form), "name": told.template or form.name, "version": told.template_version or form.version,

@@ -20,7 +20,7 @@ NUMBERS = ("asked", "change", "proposal", "rejection", "thread", "undoes", "with
 """Details of events that are the number of another entry; they leave as tickets or not at all."""
 
 _ROUNDS = 4
-_HALF = 4  # bytes of each half of a number
+_HALF, _HALF_VERSION = 32, 26  # bits of each half of a number
 
 
 class Tickets:
@@ -39,10 +39,7 @@ class Tickets:
 
     def of(self, number: int) -> str:
         """The ticket of an entry's number (0 to 2**64 - 1): 16 hexadecimal digits."""
-        left, right = divmod(number, 1 << 8 * _HALF)
-        for turn in range(_ROUNDS):
-            left, right = right, left ^ self._mixed(turn, right)
-        return f"{left:08x}{right:08x}"
+        return f"{self._there(number, _HALF):016x}"
 
     def number(self, ticket: str) -> int:
         """The number behind a ticket.
@@ -50,12 +47,24 @@ class Tickets:
         Raises:
             Refused: the text is no ticket of any archive.
         """
-        if len(ticket) != 4 * _HALF or set(ticket) - set("0123456789abcdef"):
+        if len(ticket) != 16 or set(ticket) - set("0123456789abcdef"):
             raise Refused(f"the ticket '{ticket:.20}'", "it is not 16 hexadecimal digits", "load the page again")
-        left, right = int(ticket[:8], 16), int(ticket[8:], 16)
-        for turn in reversed(range(_ROUNDS)):
-            left, right = right ^ self._mixed(turn, left), left
-        return (left << 8 * _HALF) + right
+        return self._back(int(ticket, 16), _HALF)
+
+    def version(self, number: int) -> int:
+        """The ticket of a reading's last entry (below 2**52) as a number that a browser holds; 0 stays 0.
+
+        >>> tickets = Tickets(b"a secret")
+        >>> tickets.version(0), tickets.seen(tickets.version(7))
+        (0, 7)
+        """
+        return (self._there(number, _HALF_VERSION) or self._there(0, _HALF_VERSION)) if number else 0
+
+    def seen(self, version: int) -> int:
+        """The number behind a version; of one that is none, a number that no entry has."""
+        if not 0 < version < 1 << 2 * _HALF_VERSION:
+            return version
+        return self._back(version, _HALF_VERSION) or self._back(0, _HALF_VERSION)
 
     def told(self, what: Any, *names: str) -> Any:
         """The same JSON with tickets for the entries' numbers that stand under these names; 0, which is none, as "".
@@ -74,6 +83,18 @@ class Tickets:
             for name, value in what.items()
         }
 
-    def _mixed(self, turn: int, half: int) -> int:
-        said = blake2b(half.to_bytes(_HALF), digest_size=_HALF, key=self._key, salt=bytes([turn]))
-        return int.from_bytes(said.digest())
+    def _there(self, number: int, bits: int) -> int:
+        left, right = divmod(number, 1 << bits)
+        for turn in range(_ROUNDS):
+            left, right = right, left ^ self._mixed(turn, right, bits)
+        return (left << bits) + right
+
+    def _back(self, number: int, bits: int) -> int:
+        left, right = divmod(number, 1 << bits)
+        for turn in reversed(range(_ROUNDS)):
+            left, right = right ^ self._mixed(turn, left, bits), left
+        return (left << bits) + right
+
+    def _mixed(self, turn: int, half: int, bits: int) -> int:
+        said = blake2b(half.to_bytes(4), digest_size=4, key=self._key, salt=bytes([bits, turn]))
+        return int.from_bytes(said.digest()) & ((1 << bits) - 1)

@@ -1,8 +1,8 @@
 """One study, one person: who has it, what they decided of each finding, and when it may be signed.
 
 Everything here is a pure function: it is given the reading as the index knows it and the time, and gives back the
-events to append. How many a reading has had is the version that the next writer must have seen, so that of two browsers
-one wins and the other is told who came first.
+events to append. The journal numbers them, and its number is the version that the next writer must have seen, so that
+of two browsers one wins and the other is told who came first.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Reading:
         study_uid: the study.
         state: from the table of readings.
         by: who has it open; who signed it, once it is signed.
-        version: how many events this reading has had; every write names the one that it saw.
+        version: number of the last event of this reading; every write names the one that it saw.
         opened, signed: when; None where it has not happened.
         touched: when its reader last did something.
         draft: digest of the report as it is being worded; empty before.
@@ -373,7 +373,7 @@ def must_be_mine(reading: Reading, who: str, event: str, version: int) -> None:
         )
     if version != reading.version:
         raise Conflict(
-            f"version {version} of this reading; it is at {reading.version} now",
+            "this reading as you saw it",
             "another act came first, and it must not be lost",
             "load the study again, then decide",
         )

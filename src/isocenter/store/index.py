@@ -260,8 +260,8 @@ class Index:
 
         Returns:
             ``state``, ``by``, ``opened``, ``signed`` (ISO times or None), ``reports`` (digests of signed reports,
-            oldest first), ``draft`` and ``first`` (digest of the locked first opinion, or None) and ``version``, how
-            many events this reading has had.
+            oldest first), ``draft`` and ``first`` (digest of the locked first opinion, or None) and ``version``, the
+            number of the last event about this reading.
         """
         return self.readings([study_uid])[study_uid]
 

@@ -248,7 +248,7 @@ def _must_be_latest(connection: sa.Connection, study_uid: str, seen: int) -> Non
     version = row.version if row is not None else 0
     if version != seen:
         raise Conflict(
-            f"this reading stands at version {version}, not {seen}",
+            "this reading as it was seen",
             "someone else wrote to it meanwhile",
             "look at what has changed, then write again",
         )

@@ -152,7 +152,7 @@ def _read(entry: Sealed, connection: sa.Connection) -> None:
             raise Refused("a signature without a report", "nobody could tell what was signed", "give details.report")
         reports = [*json.loads(row["reports"]), report]
         row |= {"signed": time, "draft": "", "reports": json.dumps(reports)}
-    row["version"] += 1  # counted in this reading: an entry's number tells how many there are, and so of findings
+    row["version"] = entry.number
     if known is None:
         connection.execute(table.insert(), row)
     else:
