@@ -346,7 +346,9 @@ def test_law_an_own_act_does_not_tell_how_much_was_written_before_it(tmp_path: P
             for twin in (a, b):
                 name = (names or {}).get(twin.house.settings.folder.name, "")
                 sent = {k: name if v == "NAME" else v for k, v in body.items()} if body else body
-                told[twin.house.settings.folder.name] = twin.browser.ask(method, path.replace("NAME", name), json=sent)
+                told[twin.house.settings.folder.name] = twin.browser.ask(
+                    method, path.replace("NAME", str(name)), json=sent
+                )
             (one, other), way = told.values(), found.split()
             assert one.status_code == status, one.text
             assert (one.status_code, unsealed(one.content)) == (other.status_code, unsealed(other.content)), path

@@ -21,6 +21,7 @@ NUMBERS = ("asked", "change", "proposal", "rejection", "thread", "undoes", "with
 
 _ROUNDS = 4
 _HALF, _HALF_VERSION = 32, 26  # bits of each half of a number
+_FIRST_VERSION = 10**15  # so that all have as many digits, and answers as many bytes
 
 
 class Tickets:
@@ -52,19 +53,18 @@ class Tickets:
         return self._back(int(ticket, 16), _HALF)
 
     def version(self, number: int) -> int:
-        """The ticket of a reading's last entry (below 2**52) as a number that a browser holds; 0 stays 0.
+        """The ticket of a reading's last entry (below 2**52) as a number of 16 digits that a browser holds; 0 stays 0.
 
         >>> tickets = Tickets(b"a secret")
         >>> tickets.version(0), tickets.seen(tickets.version(7))
         (0, 7)
         """
-        return (self._there(number, _HALF_VERSION) or self._there(0, _HALF_VERSION)) if number else 0
+        return _FIRST_VERSION + self._there(number, _HALF_VERSION) if number else 0
 
     def seen(self, version: int) -> int:
-        """The number behind a version; of one that is none, a number that no entry has."""
-        if not 0 < version < 1 << 2 * _HALF_VERSION:
-            return version
-        return self._back(version, _HALF_VERSION) or self._back(0, _HALF_VERSION)
+        """The number behind a version; -1, which no entry has, of what is none."""
+        told = version - _FIRST_VERSION
+        return self._back(told, _HALF_VERSION) if 0 <= told < 1 << 2 * _HALF_VERSION else -bool(version)
 
     def told(self, what: Any, *names: str) -> Any:
         """The same JSON with tickets for the entries' numbers that stand under these names; 0, which is none, as "".
