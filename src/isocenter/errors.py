@@ -50,6 +50,8 @@ class IsocenterError(Exception):
 
     >>> str(IsocenterError("Slice spacing is 0 mm", "slices would lie on each other", "send the series again"))
     'Slice spacing is 0 mm: slices would lie on each other. Send the series again.'
+    >>> str(IsocenterError("a median of 1.3 kPa", "no liver is so soft", "are the readings m/s?"))
+    'a median of 1.3 kPa: no liver is so soft. Are the readings m/s?'
     """
 
     def __init__(self, what: str, why: str = "", do: str = "") -> None:
@@ -60,7 +62,8 @@ class IsocenterError(Exception):
         said = f"{self.what}: {self.why}" if self.why else self.what
         if not self.do:
             return said
-        return f"{said.rstrip('.')}. {self.do[0].upper()}{self.do[1:].rstrip('.')}."
+        end = "" if self.do.endswith("?") else "."
+        return f"{said.rstrip('.')}. {self.do[0].upper()}{self.do[1:].rstrip('.')}{end}"
 
     def __reduce__(self) -> tuple[type[IsocenterError], tuple[str, str, str]]:
         # Refusals cross process borders whole: an analysis runs in a process of its own.

@@ -123,6 +123,7 @@ def test_a_scan_that_did_not_follow_the_beat_gets_a_category_and_no_number(
         ({"SliceThickness": 2.5}, "lie 3.00 mm apart"),
         ({"ConvolutionKernel": "B60f"}, "kernel B60f"),
         ({"ReasonForStudy": "after CABG 2019"}, "the header says 'CABG'"),
+        ({"StudyDescription": "Calcium score, stent LAD"}, "the header says 'stent'"),
         ({"ProtocolName": "Calcium, mitral valve replacement"}, "the header says 'valve replacement'"),
     ],
 )

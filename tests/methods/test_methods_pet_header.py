@@ -56,6 +56,13 @@ def test_an_injection_before_midnight() -> None:
     assert "past midnight" in scan.remarks[0]
 
 
+def test_a_clock_that_was_typed_wrong_is_no_night() -> None:
+    """23:35 for 10:35: the day before would multiply uptake by five half-lives."""
+    scan = pet_header.read({**STS_001, "RadiopharmaceuticalStartTime": "233500"})
+    with pytest.raises(Refused, match="s after the scan"):
+        suv.conversion(scan)
+
+
 def test_an_injection_after_the_scan_is_not_moved_a_day() -> None:
     scan = pet_header.read({**STS_001, "RadiopharmaceuticalStartTime": "113000"})
     assert scan.uptake_s == -589.0

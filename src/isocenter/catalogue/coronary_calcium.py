@@ -150,7 +150,7 @@ class _Place:
 
 _TOLD = (
     "ReasonForStudy", "ReasonForTheRequestedProcedure", "RequestedProcedureDescription",
-    "PerformedProcedureStepDescription", "ProtocolName",
+    "PerformedProcedureStepDescription", "ProtocolName", "StudyDescription", "SeriesDescription",
 )  # fmt: skip
 _OPERATED = re.compile(
     r"\b(cabg|bypass(?:es)?|(?:vein |arterial )?grafts?|stents?|stented|tavi|tavr|mitra ?clip|valve replacement|"

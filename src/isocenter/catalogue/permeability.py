@@ -140,7 +140,9 @@ class Permeability:
             numbers = _numbers(found, names, voxels, mask, label, model)
             if numbers:
                 region = Region(dynamic.geometry, mask=mask, series_uid=dynamic.series_uid, label=label)
-                words = f"{label}: " + ", ".join(f"{m.what} {m.value:.3g} {m.unit}".strip() for m in numbers[:3])
+                words = f"{label}: " + ", ".join(
+                    f"{m.what} {m.value:.3g} {'' if m.unit == '1' else m.unit}".strip() for m in numbers[:3]
+                )
                 findings.append(
                     Finding(codes.ENHANCEMENT, where=region, measurements=tuple(numbers), words=f"{words} ({model}).")
                 )

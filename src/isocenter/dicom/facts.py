@@ -44,6 +44,8 @@ _TABLE = """
 00080070 Manufacturer t S
 00080080 InstitutionName t S
 00081010 StationName t S
+00081030 StudyDescription t S
+0008103E SeriesDescription t S
 00081090 ManufacturerModelName t S
 00082144 RecommendedDisplayFrameRate n I
 00100040 PatientSex w S

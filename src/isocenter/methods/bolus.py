@@ -131,7 +131,7 @@ def arrival(curve: npt.ArrayLike) -> int:
     baseline = int(below[-1]) + 1 if len(below) else 0
     if baseline < _BASELINE:
         raise Refused(
-            f"{baseline} frames before the bolus arrives",
+            f"{baseline or 'no'} frame{'' if baseline == 1 else 's'} before the bolus arrives",
             "without a baseline nobody knows what is tracer and what is tissue",
             "start the scan earlier",
         )

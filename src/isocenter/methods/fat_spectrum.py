@@ -60,9 +60,9 @@ def must_be_echo_times(times_s: npt.ArrayLike, field_t: float, *, least: int = 3
         raise Refused(f"echo times {np.round(times, 5).tolist()} s", "they must rise, each once")
     if times[-1] > 0.2 or times[0] < 1e-4:
         raise Refused(
-            f"echo times from {times[0]:g} to {times[-1]:g} s",
+            f"echo times from {1000 * times[0]:g} to {1000 * times[-1]:g} ms",
             "gradient echoes of fat and water lie between 0.1 and 200 ms: the unit is wrong",
-            "give seconds",
+            "see whether Echo Time stands in milliseconds in the header, as DICOM has it",
         )
     if not 0.2 <= field_t <= 11.0:
         raise Refused(

@@ -38,7 +38,7 @@ _ELEMENTS = {
     "rubidium": "Rb", "iodine": "I",
 }  # fmt: skip
 _DATED_NUCLIDE_S = 86400.0  # beyond this half-life people are scanned days later, and a time without date says nothing
-_SAME_DAY = timedelta(hours=12)
+_NIGHT, _NIGHT_HALF_LIVES = timedelta(hours=12), 3.0  # between an injection before midnight and its scan, at most
 
 
 def read(facts: Mapping[str, Any]) -> Scan:
@@ -151,7 +151,9 @@ def injected_at(
         )
     same = _parsed(f"{started:%Y%m%d}{clock}", clock)
     before = same - timedelta(days=1)
-    if same > started and started - before <= _SAME_DAY:
+    # A clock that was typed wrong looks the same, and would multiply uptake by all the half-lives since that evening.
+    longest = min(_NIGHT, timedelta(seconds=_NIGHT_HALF_LIVES * half_life_s)) if half_life_s else _NIGHT
+    if same > started and started - before <= longest:
         return before, ("the injection was taken to be on the day before the scan, which ran past midnight",)
     return same, ()
 

@@ -1,0 +1,345 @@
+"""What a technologist reads when a study cannot be measured: each trap planted in DICOM, and asked by the command."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from phantom_studies import STUDIES
+from typer.testing import CliRunner
+
+from isocenter.analysis import run as running
+from isocenter.cli import app
+from isocenter.testing.phantoms import (
+    abdomen_mr,
+    coronary,
+    dce_mr,
+    fetus,
+    flow_mr,
+    heart,
+    pet_ct,
+    stroke_ct,
+    stroke_mr,
+    thorax,
+)
+
+Files = Callable[[], Sequence[bytes]]
+
+
+SMALL: Mapping[str, Files] = {
+    "dynamic": lambda: dce_mr.patient(slices=1, angles=False).files,
+    "short": lambda: dce_mr.patient(slices=1, angles=False, times_s=np.arange(50) * 5.0).files,
+    "slice": lambda: flow_mr.slice_patient(size=48, mm=3.0, frames=20).files,
+    "cine": lambda: heart.patient(seed=3, phases=8, slices=11, size=96).files,
+    "cine of 5 slices": lambda: heart.patient(seed=3, phases=10, slices=5, size=96).files,
+    "calcium": lambda: coronary.patient().files,
+    "liver": lambda: abdomen_mr.patient(size=64, slices=2).files,
+    "body": STUDIES["body_composition"].files,
+    "pet": lambda: [
+        f for f in pet_ct.patient(structures=False).files if pydicom.dcmread(io.BytesIO(f)).Modality == "PT"
+    ],
+    "fetus": lambda: fetus.patient().files,
+    "thyroid": lambda: titled("THYROID"),
+    "stiff": lambda: titled("LIVER"),
+}
+
+
+def titled(part: str) -> list[bytes]:
+    ds = pydicom.dcmread(io.BytesIO(fetus.patient().files[0]))
+    ds.BodyPartExamined = ds.StudyDescription = ds.SeriesDescription = part
+    out = io.BytesIO()
+    ds.save_as(out)
+    return [out.getvalue()]
+
+
+@lru_cache(maxsize=4)
+def study(name: str) -> tuple[bytes, ...]:
+    return tuple(SMALL[name]() if name in SMALL else STUDIES[name].files())
+
+
+def of(name: str) -> Files:
+    return lambda: study(name)
+
+
+@dataclass(frozen=True)
+class Trap:
+    """What is asked of which files, and what the command must say of it.
+
+    Args:
+        words: what must stand in the answer.
+        files: of the study; by default those of `STUDIES`.
+        header: keyword -> value in every image, None to take it away; or what makes it of (dataset, number).
+        given: parameters of the command beside those of the study.
+        keep: which files are sent; all of them by default.
+        answer: declined, or found where a number is withheld or a warning given.
+    """
+
+    analysis: str
+    words: str
+    files: Files | None = None
+    header: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    keep: Callable[[Any], bool] | None = None
+    answer: str = "declined"
+
+
+def changed(files: Sequence[bytes], trap: Trap) -> list[bytes]:
+    made = []
+    for number, data in enumerate(files):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        if trap.keep is not None and not trap.keep(ds):
+            continue
+        if trap.header and str(ds.Modality) not in ("RTSTRUCT", "SEG"):
+            for keyword, value in trap.header.items():
+                if value is None:
+                    ds.pop(keyword, None)
+                else:
+                    setattr(ds, keyword, value(ds, number) if callable(value) else value)
+            out = io.BytesIO()
+            ds.save_as(out)
+            data = out.getvalue()
+        made.append(data)
+    return made
+
+
+def bolus(module: Any, **made: Any) -> Files:
+    return lambda: module.patient(**{"size": 48, "slices": 2, "step_mm": 14.0} | made).files
+
+
+def dose(**values: Any) -> Callable[[Any, int], Any]:
+    """The item of the tracer with values in place of its own; None takes one away."""
+
+    def make(ds: Any, number: int) -> Any:
+        item = ds.RadiopharmaceuticalInformationSequence[0]  # of the PET, not of its CT
+        for keyword, value in values.items():
+            if value is None:
+                item.pop(keyword, None)
+            else:
+                setattr(item, keyword, value)
+        return ds.RadiopharmaceuticalInformationSequence
+
+    return make
+
+
+def t(step: float, many: int) -> tuple[float, ...]:
+    return tuple(float(v) for v in np.arange(many) * step)
+
+
+PERFUSION = (
+    Trap("ct_perfusion", "a scan of 38 s", bolus(stroke_ct, times_s=t(1.2, 32))),
+    Trap("ct_perfusion", "up to 4.0 s apart", bolus(stroke_ct, times_s=t(4.0, 30))),
+    Trap("ct_perfusion", "before the bolus arrives", bolus(stroke_ct, times_s=t(1.6, 32), start_s=-6.0)),
+    Trap("ct_perfusion", "tube voltage that changes", bolus(stroke_ct, times_s=t(1.6, 30), kvp=(80.0, 100.0))),
+    Trap("ct_perfusion", "below 8 cm", bolus(stroke_ct, times_s=t(1.6, 30), slices=4), answer="found"),
+    Trap("mr_perfusion", "no Echo Time", bolus(stroke_mr, times_s=t(1.6, 30)), {"EchoTime": None}),
+)
+
+PERMEABILITY = (
+    Trap("permeability", "no RepetitionTime", header={"RepetitionTime": None}),
+    Trap("permeability", "no FlipAngle", of("dynamic"), {"FlipAngle": None}, {"t1_ms": 1200}),
+    Trap("permeability", "seconds may have been given", of("dynamic"), {"RepetitionTime": 0.005}, {"t1_ms": 1200}),
+    Trap("permeability", "no T1 before contrast", of("dynamic")),
+    Trap("permeability", "50 to 5,000", of("dynamic"), given={"t1_ms": 1.2}),
+    Trap("permeability", "a baseline of 2 frames", of("dynamic"), given={"t1_ms": 1200, "baseline_frames": 2}),
+    Trap("permeability", "percent may have been given", of("dynamic"), given={"t1_ms": 1200, "haematocrit": 42}),
+    Trap("permeability", "no artery is drawn", of("dynamic"), given={"t1_ms": 1200, "artery": "drawn"}),
+    Trap("permeability", "too short for ve", of("short"), given={"t1_ms": 1200}, answer="found"),
+    Trap("permeability", "nobody's own", of("dynamic"), given={"t1_ms": 1200}, answer="found"),
+)
+FLOW = (
+    Trap("flow4d", "state no VENC", of("slice"), {"SequenceName": "*fl2d1"}),
+    Trap("flow4d", "10 frames over the beat", lambda: flow_mr.slice_patient(size=48, mm=3.0, frames=10).files),
+    Trap(
+        "flow4d",
+        "off the normal of the slice",
+        of("slice"),
+        {"SequenceName": lambda ds, n: str(ds.SequenceName).replace("in", "ap")},
+    ),
+    Trap(
+        "flow4d",
+        "WARNING: a frame every 50 ms",
+        of("slice"),
+        {"TriggerTime": lambda ds, n: float(ds.TriggerTime) * 20 * 50 / 800},
+        answer="found",
+    ),
+    Trap("flow4d", "no magnitude images", of("slice"), keep=lambda ds: "P" in ds.ImageType),
+    Trap("flow4d", "beats from 600 to 1100 ms", of("slice"), {"LowRRValue": 600, "HighRRValue": 1100}, answer="found"),
+)
+CINE = (
+    Trap("cardiac_cine", "5 slices", of("cine of 5 slices")),
+    Trap("cardiac_cine", "missing", of("cine"), keep=lambda ds: (int(ds.InstanceNumber) - 1) % 11 != 5),
+)
+CALCIUM = tuple(
+    Trap("coronary_calcium", words, of("calcium"), header, given, answer=answer)
+    for words, header, given, answer in (
+        ("contrast agent 'Iomeron 400'", {"ContrastBolusAgent": "Iomeron 400"}, {}, "declined"),
+        ("100 kV", {"KVP": 100}, {}, "declined"),
+        ("slices of 5 mm", {"SliceThickness": 5.0}, {}, "declined"),
+        ("kernel B60f", {"ConvolutionKernel": "B60f"}, {}, "declined"),
+        ("the header says 'CABG'", {"StudyDescription": "Calcium after CABG 2019"}, {}, "declined"),
+        ("a category is given, no score", {}, {"gated": "no"}, "found"),
+        ("Multiply mmol/L", {}, {"systolic_mmhg": 130, "cholesterol_mg_dl": 5.2, "hdl_mg_dl": 1.2}, "found"),
+        (
+            "45 to 84 years",
+            {"PatientAge": "030Y"},
+            {"systolic_mmhg": 130, "cholesterol_mg_dl": 190, "hdl_mg_dl": 50},
+            "found",
+        ),
+    )
+)
+LIVER = (
+    Trap("liver_fat_iron", "fat recovers faster than water", of("liver"), {"FlipAngle": 25}),
+    Trap("liver_fat_iron", "the unit is wrong", of("liver"), {"EchoTime": lambda ds, n: float(ds.EchoTime) / 1000}),
+    Trap(
+        "liver_fat_iron", "it was made at 3 T", of("liver"), given={"calibration": "hernando_2023_3t"}, answer="found"
+    ),
+    Trap(
+        "liver_fat_iron",
+        "not PDFF",
+        lambda: abdomen_mr.patient(size=64, slices=2, echoes_ms=(2.3, 4.6)).files,
+        answer="none",
+    ),
+    Trap("liver_vessels", "no contrast agent is stated", header={"ContrastBolusAgent": None}),
+)
+BODY = tuple(
+    Trap("body_composition", words, of("body"), header, given, answer=answer)
+    for words, header, given, answer in (
+        ("80 kV", {"KVP": 80}, {}, "declined"),
+        ("slices of 8 mm", {"SliceThickness": 8.0}, {}, "declined"),
+        ("reformatted images", {"ImageType": ["DERIVED", "SECONDARY", "MPR"]}, {}, "declined"),
+        ("6 lumbar vertebrae", {}, {"lumbar_vertebrae": 6}, "declined"),
+        ("no height", {"PatientSize": None}, {}, "found"),
+        ("5 to 10 HU higher", {"ContrastBolusAgent": "Iopromide"}, {}, "found"),
+    )
+)
+MORE = (
+    Trap(
+        "abdominal_fat",
+        "without phase",
+        lambda: abdomen_mr.patient(size=112, slices=4, kind="magnitude", echoes_ms=(2.3, 4.6)).files,
+    ),
+    Trap("pet_response", "tracer beside the vein", given={"extravasated": True}),
+    Trap("pet_response", "glucose 12", given={"glucose_mmol_l": 12}),
+)
+PET = tuple(
+    Trap("pet_uptake", words, of("pet"), header)
+    for words, header in (
+        ("weight missing", {"PatientWeight": None}),
+        ("injected activity missing", {"RadiopharmaceuticalInformationSequence": dose(RadionuclideTotalDose=None)}),
+        ("half-life missing", {"RadiopharmaceuticalInformationSequence": dose(RadionuclideHalfLife=None)}),
+        (
+            "no time of injection",
+            {
+                "RadiopharmaceuticalInformationSequence": dose(
+                    RadiopharmaceuticalStartTime=None, RadiopharmaceuticalStartDateTime=None
+                )
+            },
+        ),
+        ("typed in MBq", {"RadiopharmaceuticalInformationSequence": dose(RadionuclideTotalDose=350.0)}),
+        ("units 'PROPCNTS'", {"Units": "PROPCNTS"}),
+        ("private Philips factor", {"Units": "CNTS", "Manufacturer": "Philips Medical Systems"}),
+        ("not corrected for attenuation", {"CorrectedImage": ["DECY", "SCAT"]}),
+        ("not corrected for decay", {"CorrectedImage": ["ATTN", "SCAT"]}),
+        (
+            "after the scan",
+            {
+                "RadiopharmaceuticalInformationSequence": dose(
+                    RadiopharmaceuticalStartTime="235500", RadiopharmaceuticalStartDateTime=None
+                )
+            },
+        ),
+    )
+)
+RESPONSE = (
+    Trap("lesion_response", "target 'kidney'", given={"targets": "kidney"}),
+    Trap("lesion_response", "days before treatment began", given={"therapy_began": "2026-02-20"}),
+    Trap("lesion_response", "after treatment began", given={"therapy_began": "2025-10-01"}),
+    Trap("lesion_response", "counts as gone", answer="found"),
+    Trap("lesion_response", "no earlier study", keep=lambda ds: str(ds.StudyDate) > "20260101"),
+    Trap(
+        "lesion_response",
+        "contrast was given now only",
+        header={"ContrastBolusAgent": lambda ds, n: "Iohexol" if str(ds.StudyDate) > "20260101" else ""},
+        answer="found",
+    ),
+    Trap(
+        "lesion_response",
+        "contrast was not given on 2025-11-22",
+        given={"criteria": "Choi"},
+        header={"ContrastBolusAgent": lambda ds, n: "Iohexol" if str(ds.StudyDate) > "20260101" else ""},
+    ),
+)
+RADIOMICS = (Trap("radiomics", "no region named 'liver'", given={"structures": "liver"}),)
+FILMS = (
+    Trap("chest_xray_heart", "needs ViewPosition PA or AP", lambda: thorax.patient(view="LL").files),
+    Trap("chest_xray_heart", "the view is AP", lambda: thorax.patient(view="AP").files, answer="found"),
+    Trap("chest_xray_heart", "a patient of 12 years", header={"PatientAge": "012Y"}),
+    Trap(
+        "chest_xray_heart",
+        "in the plane of the detector, magnified",
+        header={"PixelSpacing": None, "PixelSpacingCalibrationType": None},
+        answer="found",
+    ),
+    Trap("breast_density", "with an implant", header={"BreastImplantPresent": "YES"}),
+    Trap("breast_density", "for presentation", header={"PresentationIntentType": "FOR PRESENTATION"}, answer="found"),
+    Trap(
+        "breast_density",
+        "the header says right",
+        header={"ImageLaterality": "R", "PatientOrientation": None},
+        answer="found",
+    ),
+)
+ULTRASOUND = (
+    Trap("fetal_biometry", "without calibration", header={"SequenceOfUltrasoundRegions": None}),
+    Trap("fetal_biometry", "given in centimetres", of("fetus"), given={"hc_mm": 29}),
+    Trap("fetal_biometry", "14 to 40 weeks", of("fetus"), given={"hc_mm": 290, "weeks": 42}),
+    Trap("fetal_biometry", "22 to 40 weeks", of("fetus"), given={"hc_mm": 170, "ac_mm": 150, "weeks": 20}),
+    Trap("thyroid_nodule", "not stated", of("thyroid"), given={"composition": "solid"}),
+    Trap("liver_stiffness", "Is it kPa?", of("stiff"), given={"readings": "15, 16, 15, 16, 15", "unit": "m/s"}),
+    Trap(
+        "liver_stiffness",
+        "Are the readings m/s?",
+        of("stiff"),
+        given={"readings": "1.3, 1.3, 1.2, 1.3, 1.3", "unit": "kPa"},
+    ),
+    Trap(
+        "liver_stiffness",
+        "too large for a class",
+        of("stiff"),
+        given={"readings": "5, 20, 9, 3, 30, 5, 5, 12, 7, 6", "unit": "kPa"},
+        answer="found",
+    ),
+    Trap("ultrasound_speckle", "dynamic range", given={"dynamic_range_db": 0}),
+)
+
+EVERY = (
+    *PERFUSION, *PERMEABILITY, *FLOW, *CINE, *CALCIUM, *LIVER, *BODY, *MORE, *PET, *RESPONSE, *RADIOMICS,
+    *FILMS, *ULTRASOUND,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("trap", EVERY, ids=lambda t: f"{t.analysis}: {t.words}")
+def test_the_command_says_why(trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The command gives each analysis a process of its own; here it runs in this one and says the same, sooner.
+    monkeypatch.setattr(running, "run_apart", running.run)
+    base = STUDIES.get(trap.analysis)
+    files = changed((trap.files or of(trap.analysis))(), trap)
+    for number, data in enumerate(files):
+        (tmp_path / f"{number:05d}.dcm").write_bytes(data)
+    given = {**(base.parameters if base is not None and trap.files is None else {}), **trap.given}
+    said = [part for name, value in given.items() for part in ("--set", f"{name}={value}")]
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", trap.analysis, "--json", *said])
+    assert done.exit_code == 0, done.output
+    result = json.loads(done.stdout)[-1]
+    assert result["answer"] == trap.answer, result["reasons"]
+    measured = [*result["measurements"], *(m for f in result["findings"] for m in f["measurements"])]
+    told = [*result["reasons"], *(f["words"] for f in result["findings"]), *(m.get("definition", "") for m in measured)]
+    assert any(trap.words in words for words in told), told
