@@ -60,6 +60,24 @@ def test_a_thousand_flipped_bits_are_a_thousand_found_and_none_is_shown(archive:
     assert found == 1000
 
 
+def test_a_thousand_files_with_one_flipped_bit_each_are_a_thousand_named_by_a_scrub(tmp_path: Path) -> None:
+    """One bit each, at any place of it, and as many files beside them that are whole."""
+    rng, database, blobs = random.Random(7), Database(f"sqlite:///{tmp_path}/a.sqlite"), Blobs(str(tmp_path / "blobs"))
+    digests = blobs.put_many([rng.randbytes(rng.randrange(1, 4000)) for _ in range(2000)])
+    hit = set(rng.sample(digests, 1000))
+    for digest in hit:
+        place = blobs.path(digest)
+        assert place is not None
+        data, bit = bytearray(place.read_bytes()), rng.randrange(8 * place.stat().st_size)
+        data[bit // 8] ^= 1 << bit % 8
+        place.chmod(0o600)
+        place.write_bytes(data)
+    found = scrub(blobs, Index(database, blobs))
+    assert {d.digest for d in found.damaged} == hit and len(found.left) == 1000 and found.files == 2000
+    database.close()
+    blobs.close()
+
+
 def test_what_is_damaged_or_missing_is_named_and_mended(archive: Archive) -> None:
     changed, gone = archive.digests[3], archive.digests[7]
     archive.flip(changed, 77)
