@@ -160,3 +160,26 @@ def test_copies_that_nobody_takes_go_after_a_day(site: Site, runs: HandOuts) -> 
     runs.expire()
     with pytest.raises(NotFound):
         runs.state(run["id"], who=LEE)
+
+
+def test_an_image_that_waits_for_a_person_leaves_once_they_have_looked(site: Site, runs: HandOuts) -> None:
+    ds = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+    study = site.index.study("1.2.1")
+    ds.PatientID, ds.StudyInstanceUID, ds.SeriesInstanceUID = "P1", "1.2.1", "1.2.1.1"
+    ds.PatientName, ds.PatientAge, ds.PatientSex = study.patient.name, "041Y", "F"
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "1.2.1.1.2"
+    ds.BurnedInAnnotation = "YES"
+    held = io.BytesIO()
+    ds.save_as(held)
+    list(site.receive([held.getvalue()], sender="CT", who=HOUSE))
+    id = frozen(site)
+    first = ended(runs, runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1)["id"])
+    (waits,) = first["left"]
+    assert (waits["object"], waits["of"], waits["kind"], waits["leaves"]) == (
+        "1.2.1.1.2", "1.2.1", "review", "reviewed",
+    )  # fmt: skip
+    again = runs.begin(id, Purpose.RESEARCH, who=LEE, smallest_group=1, reviewed=["1.2.1.1.2"])
+    told = ended(runs, again["id"])
+    assert told["left"] == [] and told["report"]["written"] == first["report"]["written"] + 1
+    said = site.journal.since(subject="1.2.1", kinds=(Kind.EXPORTED,), newest_first=True)[0].event
+    assert (said.who, said.details["reviewed"]) == ("lee", ["1.2.1.1.2"])

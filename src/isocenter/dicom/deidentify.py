@@ -30,7 +30,7 @@ from isocenter.dicom.whole import whole
 from isocenter.dicom.wording import vocabulary
 from isocenter.errors import IsocenterError, Refused
 
-__all__ = ["Deidentified", "HeldBack", "deidentify"]
+__all__ = ["REVIEWED", "Deidentified", "HeldBack", "deidentify"]
 
 _IDENTITIES = frozenset({"PatientName", "PatientID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"})
 _CLASS, _INSTANCE, _STUDY, _SERIES, _DOCUMENT = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00420011
@@ -47,6 +47,10 @@ _NUMBERS = (
     0x00080092, 0x00080094, 0x00380010, 0x00380500, 0x00380300, 0x00400254, 0x00321070, 0x00101090, 0x00200010,
     0x00402016, 0x00402017, 0x00400009, 0x00401001, 0x00401004, 0x00120040, 0x00081010, 0x00181000,
 )  # fmt: skip
+
+
+REVIEWED = "say that it was reviewed"
+"""How the reason of an object ends that leaves as soon as a person has looked at it and said so."""
 
 
 class HeldBack(Refused):
@@ -115,7 +119,7 @@ def deidentify(
     verdict = judge(file, data)
     waits = verdict.state == "review" or (verdict.state == "writing" and not blank)
     if waits and not reviewed:
-        raise HeldBack(verdict.why, "the text may be a name", "look at it, and say that it was reviewed")
+        raise HeldBack(verdict.why, "the text may be a name", f"look at it, and {REVIEWED}")
     face = _face(file, Option.FACES in options, cover)
     try:
         return _copy(file, data, by, frozenset(options), frozenset(keep), verdict, reviewed, cover, face)
@@ -156,7 +160,7 @@ def _face(file: File, wanted: bool, cover: Cover | None) -> str:
     if cover is None:
         why = "a head by itself: its face is sought in all images of its series"
     else:
-        why = cover.why or "a head in which no head was found"
+        why = cover.why or "said to be of a head, and no head was found in it"
     raise HeldBack(
         f"{why}", "who can draw the head may recognise its person",
         "look at it; what shows no face can leave without the option 'faces', and then says so",

@@ -48,6 +48,7 @@ class Wanted(BaseModel):
 class Begun(Wanted):
     """The same, and how it leaves."""
 
+    reviewed: Annotated[list[Annotated[str, Field(pattern=r"^[0-9.]{1,64}$")]], Field(max_length=10_000)] = []
     blank: bool = False
     smallest_group: Annotated[int, Field(ge=1, le=1000)] = 5
     reason: Annotated[str, Field(max_length=500)] = ""
@@ -64,7 +65,7 @@ def plan(id: _Cohort, wanted: Wanted, site: SiteHere, who: Annotated[Person, nee
 def begin(id: _Cohort, begun: Begun, site: SiteHere, who: Annotated[Person, needs("export")]) -> Any:
     """Begin to make copies without persons and faces; every study that leaves has its entry in the journal."""
     here: PagesSite = site
-    how = {"blank": begun.blank, "smallest_group": begun.smallest_group, "reason": begun.reason}
+    how = {n: getattr(begun, n) for n in ("reviewed", "blank", "smallest_group", "reason")}
     said = {n: v for n, v in begun.said().items() if n in Wanted.model_fields}
     return here.hand_outs.begin(id, begun.purpose, who=who, **how, **said)
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from isocenter.errors import Refused
+from isocenter.forms import words as words_of
 from isocenter.record import Result, Study, Verdict
 
 __all__ = [
@@ -116,7 +117,8 @@ def measured(result: Result, analysis: str) -> tuple[dict[str, float], dict[str,
     for m, place in each:
         words = [said, place, str(m.what), m.definition]
         name = ".".join(_slug(w) for w in words if w)
-        title = ": ".join(w for w in (said.replace("_", " ").capitalize(), place, str(m.what)) if w)
+        who = words_of.spoken(said)
+        title = ": ".join(w for w in (who[:1].upper() + who[1:], place, str(m.what)) if w)
         found[name] = max(m.value, found.get(name, m.value))
         known[name] = Field(name, f"{title} ({m.definition})" if m.definition else title, m.unit)
     return found, known

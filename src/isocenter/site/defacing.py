@@ -78,7 +78,7 @@ def _told(every: Sequence[Series], get: Get) -> dict[str, Cover]:
         elif isinstance(own, IsocenterError):
             told[series.uid] = Cover("unsure", str(own))
         else:
-            told[series.uid] = Cover("none", "a head in which no head was found")
+            told[series.uid] = Cover("none", "said to be of a head, and no head was found in it")
     return told
 
 

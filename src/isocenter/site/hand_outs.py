@@ -14,7 +14,7 @@ import tempfile
 import threading
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -106,12 +106,13 @@ class HandOuts:
         }  # fmt: skip
 
     def begin(
-        self, cohort: str, purpose: Purpose, *, who: Person, blank: bool = False, smallest_group: int = SMALLEST_GROUP,
-        reason: str = "", **said: Any,
+        self, cohort: str, purpose: Purpose, *, who: Person, reviewed: Sequence[str] = (), blank: bool = False,
+        smallest_group: int = SMALLEST_GROUP, reason: str = "", **said: Any,
     ) -> dict[str, Any]:  # fmt: skip
         """Begin to make the copies.
 
         Args:
+            reviewed: SOP Instance UIDs of images that `who` has looked at, and that may leave.
             blank: images with found writing go, the found lines blanked.
             smallest_group, reason: fewest alike patients, and why fewer may leave.
 
@@ -131,7 +132,8 @@ class HandOuts:
             id = secrets.token_hex(16)
             run = _Run(id, who, cohort, temporary.made(_PREFIX, self._base), self._clock())
             self._runs[id] = run
-        self._pool.submit(self._work, run, use, blank, smallest_group, reason)
+        how = {"reviewed": tuple(reviewed), "blank": blank, "smallest_group": smallest_group, "reason": reason}
+        self._pool.submit(self._work, run, use, how)
         return self.state(id, who=who)
 
     def state(self, id: str, *, who: Person) -> dict[str, Any]:
@@ -207,7 +209,7 @@ class HandOuts:
         run.state = "gone"
         shutil.rmtree(run.folder, ignore_errors=True)
 
-    def _work(self, run: _Run, use: Use, blank: bool, smallest_group: int, reason: str) -> None:
+    def _work(self, run: _Run, use: Use, how: Mapping[str, Any]) -> None:
         def told(words: str, done: int, of: int) -> None:
             if run.state == "gone":
                 raise _Stopped
@@ -217,9 +219,8 @@ class HandOuts:
             told("studies", 0, 0)
             out = run.folder / "cohort"
             report, run.left = self._site.hand_out(
-                run.cohort, out, use=use, who=run.who, blank=blank, smallest_group=smallest_group, reason=reason,
-                workers=self._workers, told=told,
-            )  # fmt: skip
+                run.cohort, out, use=use, who=run.who, workers=self._workers, told=told, **how
+            )
             run.words = "packing"
             packed = _packed(out, run.folder / "cohort.zip")
             shutil.rmtree(out)

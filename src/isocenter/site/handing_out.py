@@ -80,6 +80,7 @@ class HandingOut(Sending):
         if out.exists():
             raise Refused(f"folder '{out}'", "it is there, and old files beside new ones mislead", "name a new one")
         # Both bring compilers: nobody waits for them but who hands out.
+        from isocenter.dicom.deidentify import REVIEWED
         from isocenter.dicom.release import Release, Terms, release
         from isocenter.site.defacing import faces
 
@@ -92,6 +93,7 @@ class HandingOut(Sending):
         partial.mkdir(parents=True)
         try:
             found, parts = Release(terms, Pseudonyms(key).domain), {}
+            held: _Left = []
             for number, member in enumerate(kept):
                 told("studies", number, len(kept))
                 parts[member.study] = one = release(
@@ -99,9 +101,16 @@ class HandingOut(Sending):
                     secret=key, terms=terms, workers=workers, faces=faces,
                 )  # fmt: skip
                 found.join(one)
+                held += [
+                    {
+                        "study": "", "object": n, "why": why, "kind": kind, "of": member.study,
+                        "leaves": "reviewed" if REVIEWED in why else "",
+                    }
+                    for n, kind, why in one.held_back
+                ]  # fmt: skip
                 if not one.written:
                     shutil.rmtree(partial / "dicom" / Pseudonyms(key).case(member.study))
-            left += [{"study": "", "object": n, "why": why} for n, _, why in found.held_back]
+            left += held
             told("studies", len(kept), len(kept))
             gone = [m for m in kept if parts[m.study].written]
             _must_be_many(found, smallest_group, reason)

@@ -27,6 +27,7 @@ export function HandOutPart({ id, frozen }: { id: string; frozen: Frozen[] }) {
 function Way({ id }: { id: string }) {
   const [wanted, setWanted] = useState<Wanted>({ purpose: "research", project: "", ethics: "", institutions: [], countries: [], diseases: [], topics: [] });
   const plan = useRef<Source<Plan>>(null);
+  const [reviewed, setReviewed] = useState<ReadonlySet<string>>(new Set());
   const held = useRef(wanted);
   held.current = wanted;
   plan.current ??= new Source((abort) => ask<Plan>(`/api/cohorts/${id}/hand-out/plan`, { method: "POST", body: held.current, abort, deadline_s: 60 }));
@@ -34,7 +35,8 @@ function Way({ id }: { id: string }) {
   run.current ??= new HandOut();
   const here = run.current;
   const path = JSON.stringify(wanted);
-  useEffect(() => void plan.current!.load().then(() => here.resume(plan.current!.value?.running ?? "")), [path]);
+  const [looked, setLooked] = useState(false); // for one that was begun before
+  useEffect(() => void plan.current!.load().then(() => here.resume(plan.current!.value?.running ?? "")).then(() => setLooked(true)), [path]);
   useEffect(() => () => (plan.current?.stop(), here.stop()), []);
   const told = here.told.value;
   return (
@@ -43,13 +45,13 @@ function Way({ id }: { id: string }) {
         <div class="hand-out">
           <div>
             <For value={value} wanted={wanted} change={setWanted} closed={!!told} />
-            {!told && <Begin value={value} start={(how) => void here.begin(id, { ...wanted, ...how })} refused={here.trouble.value ? `${here.trouble.value.what}${here.trouble.value.why && `: ${here.trouble.value.why}`}. ${here.trouble.value.remedy}` : ""} />}
+            {!told && (looked || !value.running) && <Begin value={value} reviewed={reviewed.size} start={(how) => void here.begin(id, { ...wanted, ...how, reviewed: [...reviewed] })} refused={here.trouble.value ? `${here.trouble.value.what}${here.trouble.value.why && `: ${here.trouble.value.why}`}. ${here.trouble.value.remedy}` : ""} />}
             {told && <Progress told={told} here={here} again={() => void plan.current!.load()} />}
           </div>
           <div>
             <Leaves value={value} />
             {told?.report && <Made report={told.report} />}
-            {told && told.left.length > 0 && <Stayed told={told} />}
+            {told && told.left.length > 0 && <Stayed told={told} reviewed={reviewed} change={setReviewed} />}
             {value.before.length > 0 && <Before of={value.before} />}
           </div>
         </div>
@@ -91,7 +93,7 @@ function For({ value, wanted, change, closed }: { value: Plan; wanted: Wanted; c
   );
 }
 
-function Begin({ value, start, refused }: { value: Plan; start: (how: { smallest_group: number; reason: string; blank: boolean }) => void; refused: string }) {
+function Begin({ value, reviewed, start, refused }: { value: Plan; reviewed: number; start: (how: { smallest_group: number; reason: string; blank: boolean }) => void; refused: string }) {
   const [how, setHow] = useState({ smallest_group: value.smallest_group, reason: "", blank: false });
   return (
     <form class="form-rows" aria-label="How it leaves" onSubmit={(event) => (event.preventDefault(), start(how))}>
@@ -102,6 +104,7 @@ function Begin({ value, start, refused }: { value: Plan; start: (how: { smallest
       <p class="muted">Patients with the same sex, age, body part and kind of image are one group (k-anonymity). Groups are counted on the copies; where one is smaller, nothing leaves unless there is a reason.</p>
       <label>Why smaller groups may leave<input value={how.reason} maxLength={500} autocomplete="off" placeholder="empty: they may not" onInput={(event) => setHow({ ...how, reason: event.currentTarget.value })} /></label>
       <label class="check"><input type="checkbox" checked={how.blank} onChange={(event) => setHow({ ...how, blank: event.currentTarget.checked })} /> Blank lines of writing that are found in pixels; otherwise such images stay for a person to look at</label>
+      {reviewed > 0 && <p><span aria-hidden="true">●</span> {count(reviewed, "object")} that you have looked at may leave; the journal says that you did.</p>}
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {refused}</p>}
       <div class="acts"><button class="primary" disabled={!value.studies}>Hand out {count(value.studies, "study", "studies")}</button></div>
       <p class="muted">The journal keeps an entry for each study that leaves, under your name; a later withdrawal finds it.</p>
@@ -166,21 +169,52 @@ function Made({ report }: { report: Report }) {
     <section aria-label="Report">
       <h2>Report <span class="muted">report.json in the file</span></h2>
       <dl class="facts wide">{rows.map(([name, words]) => <div key={name}><dt>{name}</dt><dd>{words}</dd></div>)}</dl>
-      {report.held_back.length > 0 && <ul class="bullets">{report.held_back.map((one) => <li key={one.kind + one.why}><strong>{one.count}</strong> held back ({one.kind === "review" ? "a person has to look" : "not taken"}): {one.why}</li>)}</ul>}
+      {report.held_back.some((one) => one.kind !== "review") && <><h3>What was not taken</h3><ul class="bullets">{report.held_back.filter((one) => one.kind !== "review").map((one) => <li key={one.why}><strong>{one.count}</strong>: {one.why}</li>)}</ul></>}
       {report.risk.remaining.length > 0 && <><h3>What may still tell who somebody is</h3><ul class="bullets">{report.risk.remaining.map((one) => <li key={one.risk}>{one.risk} <span class="muted">({count(one.objects, "object")})</span></li>)}</ul></>}
     </section>
   );
 }
 
-function Stayed({ told }: { told: Told }) {
+/** What stayed. Heads of which it is not sure that their face is out, and pixels with writing, wait for a person: who has looked may let them go. */
+function Stayed({ told, reviewed, change }: { told: Told; reviewed: ReadonlySet<string>; change: (reviewed: ReadonlySet<string>) => void }) {
+  const waits = told.left.filter((one) => one.kind === "review");
+  const others = told.left.filter((one) => one.kind !== "review");
+  // Slices of one head wait for one reason, and are looked at together.
+  const alike = (one: Told["left"][number], other: Told["left"][number]) => one.of === other.of && one.why === other.why;
+  const groups = waits.filter((one, i) => waits.findIndex((other) => alike(one, other)) === i).map((one) => waits.filter((other) => alike(one, other)));
+  const toggle = (objects: string[], on: boolean) => change(new Set(on ? [...reviewed, ...objects] : [...reviewed].filter((one) => !objects.includes(one))));
   return (
-    <details class="whole">
-      <summary>{count(told.left_in_all, "study or image", "studies or images")} stayed</summary>
-      <table class="plain wide">
-        <thead><tr><th scope="col">What</th><th scope="col">Why</th></tr></thead>
-        <tbody>{told.left.map((one, i) => <tr key={i}><td>{one.study ? <a href={to.study(one.study)}>a study</a> : <span class="id">{one.object}</span>}</td><td>{one.why}</td></tr>)}</tbody>
-      </table>
-    </details>
+    <>
+      {waits.length > 0 && (
+        <section aria-label="Waits for a person">
+          <h2>{count(waits.length, "object waits", "objects wait")} for a person to look</h2>
+          <table class="plain wide">
+            <thead><tr><th scope="col" class="num">Objects</th><th scope="col">Why</th><th scope="col">Look</th><th scope="col">They may leave</th></tr></thead>
+            <tbody>{groups.map((all) => {
+              const [one, objects] = [all[0]!, all.map((other) => other.object)];
+              return (
+                <tr key={one.object}>
+                  <td class="num">{all.length}</td>
+                  <td>{one.why}</td>
+                  <td class="whole-word">{one.of && <a href={to.study(one.of)} target="_blank">the study</a>}</td>
+                  <td class="whole-word">{one.leaves ? <label class="check"><input type="checkbox" checked={objects.every((object) => reviewed.has(object))} onChange={(event) => toggle(objects, event.currentTarget.checked)} /> I have looked <span class="hidden">at {one.why}</span></label> : <span class="muted">by command only</span>}</td>
+                </tr>
+              );
+            })}</tbody>
+          </table>
+          {reviewed.size > 0 && <p class="muted">Delete these copies, and hand out again: {count(reviewed.size, "object")} will go with the others.</p>}
+        </section>
+      )}
+      {others.length > 0 && (
+        <details class="whole">
+          <summary>{count(others.length, "study or object", "studies or objects")} stayed otherwise</summary>
+          <table class="plain wide">
+            <thead><tr><th scope="col">What</th><th scope="col">Why</th></tr></thead>
+            <tbody>{others.map((one, i) => <tr key={i}><td>{one.study || one.of ? <a href={to.study((one.study || one.of)!)}>{one.study ? "a study" : "an object of a study"}</a> : <span class="id">{one.object}</span>}</td><td>{one.why}</td></tr>)}</tbody>
+          </table>
+        </details>
+      )}
+    </>
   );
 }
 

@@ -56,7 +56,8 @@ export interface Told {
   done: number;
   of: number;
   report: Report | null;
-  left: { study: string; object: string; why: string }[];
+  /** Studies and objects that stayed; of an object, whether a person has to look (`review`), whether it leaves once they have said so, and of which study it is. */
+  left: { study: string; object: string; why: string; kind?: "review" | "rejected"; leaves?: "reviewed" | ""; of?: string }[];
   left_in_all: number;
   bytes: number | null;
   gone_at: string;
@@ -77,7 +78,7 @@ export class HandOut {
   readonly trouble = signal<Trouble | null>(null);
   private turn = 0;
 
-  async begin(cohort: string, how: Wanted & { smallest_group: number; reason: string; blank: boolean }): Promise<void> {
+  async begin(cohort: string, how: Wanted & { smallest_group: number; reason: string; blank: boolean; reviewed: string[] }): Promise<void> {
     this.trouble.value = null;
     try {
       await this.follow(await ask<Told>(`/api/cohorts/${cohort}/hand-out`, { method: "POST", body: how, deadline_s: 60 }));
@@ -89,7 +90,8 @@ export class HandOut {
   /** Look again at one that was begun before this page was opened. */
   async resume(id: string): Promise<void> {
     if (!id || this.told.peek()) return;
-    await ask<Told>(`/api/hand-outs/${id}`).then((told) => this.follow(told), () => undefined);
+    const told = await ask<Told>(`/api/hand-outs/${id}`).catch(() => null);
+    if (told) void this.follow(told);
   }
 
   /** Stop it, or delete its copies. */

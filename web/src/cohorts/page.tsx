@@ -166,7 +166,7 @@ function Line({ column, current, few }: { column: Column; current: boolean; few:
   const most = Math.max(1, ...column.bars);
   return (
     <tr aria-current={current ? "true" : undefined}>
-      <td><button type="button" class="quiet link" onClick={() => setQuery("field", column.name, { keep: true })}>{column.title}</button> <span class="muted">{unit(column.unit)}</span></td>
+      <td><button type="button" class="quiet link" onClick={() => setQuery("field", column.name, { keep: true })}>{column.title}{column.unit && <span class="muted"> {unit(column.unit)}</span>}</button></td>
       <td class="num">{column.n ?? <span class="muted">under {few}</span>}{!!column.missing && <span class="muted"> · {column.missing} missing</span>}</td>
       <td class="num">{column.median === null ? "" : number(column.median)}</td>
       <td>{column.bars.length > 0 && <svg class="small-bars" viewBox="0 0 72 18" width="72" height="18" aria-hidden="true">{column.bars.map((n, i) => <rect key={i} x={(i * 72) / column.bars.length} y={18 - (18 * n) / most} width={72 / column.bars.length - 1} height={(18 * n) / most} />)}</svg>}</td>

@@ -65,7 +65,7 @@ export function Figures({ evidence }: { evidence: Model["evidence"] }) {
   if (!metrics) return <p><Unknown because="no evidence came with the weights" /></p>;
   return (
     <>
-      <h2>Claimed by its maker on {n} test cases{positives !== undefined && `, ${positives} of them positive`}{declined !== undefined && `; it declined ${declined}`}</h2>
+      <h2>Claimed by its maker on {n?.toLocaleString("en")} test cases{positives !== undefined && `, ${positives} of them positive`}{declined !== undefined && `; it declined ${declined}`}</h2>
       <table class="plain"><thead><tr><th scope="col">Figure</th><th scope="col">Value (95 %)</th></tr></thead>
         <tbody>{Object.entries(metrics).map(([name, one]) => <tr key={name}><td>{spoken(name)}</td><td>{figure(one)}</td></tr>)}</tbody></table>
       {out_of_scope && (

@@ -26,7 +26,7 @@ export function Thumbnails({ desk }: { desk: Desk }) {
 function Thumbnail({ study, series, pressed, choose }: { study: string; series: Series; pressed: boolean; choose: () => void }) {
   return (
     <button type="button" aria-pressed={pressed} onClick={choose}>
-      <img src={`/dicom-web/studies/${study}/series/${series.uid}/thumbnail?viewport=96,96`} alt="" loading="lazy" width={48} height={48} />
+      <img src={`/dicom-web/studies/${study}/series/${series.uid}/thumbnail?viewport=96,96`} alt="" loading="lazy" width={48} height={48} onError={hide} />
       <span>
         <strong>{series.modality}</strong> {series.description}
         <small>{held(series)}</small>
@@ -60,11 +60,16 @@ function EarlierStudy({ prior, pressed, compare }: { prior: Prior; pressed: bool
   const series = prior.series.find((one) => one.viewable);
   return (
     <button type="button" class="earlier" aria-pressed={pressed} aria-disabled={!series} title={series ? "Hang it beside what is in hand" : "It has no image that can be drawn"} onClick={series ? compare : undefined}>
-      {series && <img src={`/dicom-web/studies/${prior.study}/series/${series.uid}/thumbnail?viewport=96,96`} alt="" loading="lazy" width={48} height={48} />}
+      {series && <img src={`/dicom-web/studies/${prior.study}/series/${series.uid}/thumbnail?viewport=96,96`} alt="" loading="lazy" width={48} height={48} onError={hide} />}
       <span>
         <strong>{day(prior.date)}</strong> {prior.modalities.join(" ")} {prior.description}
         <small>{prior.days} days before{prior.same_region ? "" : prior.region ? `, ${prior.region}` : ", region not stated"}</small>
       </span>
     </button>
   );
+}
+
+/** A picture that cannot be made leaves its place dark; its series says why when it is looked at. */
+function hide({ currentTarget }: { currentTarget: HTMLImageElement }): void {
+  currentTarget.style.visibility = "hidden";
 }

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Shown } from "../kit/states";
+import { count } from "../words";
 
 interface System {
   version: string;
@@ -29,7 +30,7 @@ export function SystemPart() {
             <div><dt>Queue</dt><dd>{works ? `${waiting} jobs wait or run` : "no worker listens here: this server only shows"}</dd></div>
             <div><dt>Disk</dt><dd>{disk ? `${Math.round((1 - disk.free / disk.total) * 100)} % full, ${(disk.free / GB).toFixed(1)} GB free of ${(disk.total / GB).toFixed(0)} GB` : "unknown, because the archive lies in no folder of this machine"}</dd></div>
             <div><dt>Archive</dt><dd>{counts.studies} studies, {counts.series} series, {counts.instances} images</dd></div>
-            <div><dt>Damaged</dt><dd>{counts.damaged ? <strong role="alert">{counts.damaged} stored files are not what was stored: mend them with isocenter scrub --copy</strong> : "no stored file was met that is not what was stored"}</dd></div>
+            <div><dt>Damaged</dt><dd>{counts.damaged ? <span role="alert" class="now"><span aria-hidden="true">⬢</span> {count(counts.damaged, "stored file is", "stored files are")} not what was stored. <span class="muted">Nobody is shown them. Mend them from a copy: <code>isocenter scrub --copy FOLDER</code></span></span> : "no stored file was met that is not what was stored"}</dd></div>
             <div><dt>Last backup tested</dt><dd class="muted">unknown, because no backup is told to this server</dd></div>
             <div><dt>Interface</dt><dd><a href="/api/openapi.json" target="_blank" rel="noopener">OpenAPI description, as JSON</a></dd></div>
           </dl>

@@ -119,6 +119,9 @@ const HOW: Record<string, string> = { Sent: "sent", SendFailed: "sent in part", 
 const UNITS: Record<string, [string, string?]> = { CohortExported: ["row"], AuditExported: ["entry", "entries"] };
 const PURPOSES: Record<string, string> = { care: "care", research: "research", sharing: "sharing for research", training: "training of models", commercial: "commercial use" };
 
+/** A cohort left whole: what permitted it stands at each of its studies, which have entries of their own. */
+const handedOut = (one: Departure) => one.kind === "CohortExported" && one.permitted === "dicom";
+
 function Departures({ rows }: { rows: Departure[] }) {
   if (!rows.length) return <Empty title="Nothing left in these days">What is sent to another system, exported without names, shared by a link or taken out as a table stands here, with to whom and what permitted it.</Empty>;
   return (
@@ -128,13 +131,13 @@ function Departures({ rows }: { rows: Departure[] }) {
         {rows.map((one, i) => (
           <tr key={i}>
             <td>{moment(one.time)}</td>
-            <td>{HOW[one.kind] ?? one.kind}</td>
+            <td>{handedOut(one) ? "cohort handed out, with its images" : (HOW[one.kind] ?? one.kind)}</td>
             <td>{one.who}</td>
             <td>{one.to || <span class="muted">{one.kind === "Sent" || one.kind === "Shared" ? "nobody was named" : "taken out here"}</span>}</td>
-            <td class="num">{one.kind === "Shared" ? <span class="muted">see Shared</span> : count(one.objects, ...((UNITS[one.kind] ?? ["object"]) as [string, string?]))}</td>
+            <td class="num">{one.kind === "Shared" ? <span class="muted">see Shared</span> : handedOut(one) ? count(one.objects, "study", "studies") : count(one.objects, ...((UNITS[one.kind] ?? ["object"]) as [string, string?]))}</td>
             <td>
               {PURPOSES[one.purpose] ?? one.purpose}
-              {one.permitted && <span class="muted">{one.purpose && " · "}{one.kind === "Shared" ? `until ${moment(one.permitted)}` : one.permitted}</span>}
+              {one.permitted && !handedOut(one) && <span class="muted">{one.purpose && " · "}{one.kind === "Shared" ? `until ${moment(one.permitted)}` : one.permitted}</span>}
               {one.held_back > 0 && <div class="soon"><span aria-hidden="true">▲</span> {count(one.held_back, "object")} held back: not surely without a name</div>}
               {one.failed > 0 && <div class="soon"><span aria-hidden="true">▲</span> {one.failed} of {one.objects} did not arrive{one.reasons.length > 0 && `: ${one.reasons.join("; ")}`}</div>}
             </td>

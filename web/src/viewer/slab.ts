@@ -1,6 +1,6 @@
 import * as core from "@cornerstonejs/core";
 import { ask } from "../api/door";
-import { within } from "./deadline";
+import { DAMAGED, within } from "./deadline";
 import { slowLine, Timing } from "./line";
 
 /** Where a series lies and what its images are, as `GET /api/studies/{study}/series/{series}/pictures` says it. */
@@ -211,6 +211,7 @@ function canvasOf(values: ArrayLike<number>, rows: number, columns: number): HTM
 }
 
 async function wordsOf(answer: Response): Promise<string> {
-  const told = (await answer.json().catch(() => null)) as { error?: { what: string } } | null;
+  const told = (await answer.json().catch(() => null)) as { error?: { what: string; kind?: string } } | null;
+  if (told?.error?.kind === "Damaged") return DAMAGED;
   return told?.error?.what ?? `the server answered ${answer.status}`;
 }
