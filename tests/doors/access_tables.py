@@ -294,6 +294,7 @@ ABOUT = {
         POST /api/sign-in
         POST /sign-in/oidc/ended
         POST /api/sign-out
+        POST /api/me/password
         POST /api/studies/{uid}/glass
         GET /api/events
         WS /dicom-web/subscribers/{aet}

@@ -329,6 +329,12 @@ class House:
     def sign_in_by_link(self, link: str, *, address: str) -> str:
         return self.token(self.links.redeem(link, self.now))
 
+    def new_password(self, old: str, new: str, *, who: Person, address: str) -> str:
+        if not fits(_CREDENTIAL, old):
+            raise Forbidden("the old password", "it does not belong to this account", "try again")
+        self.sessions.end_all(who.name)
+        return self.token(who.name)
+
     def sign_out(self, token: str) -> None:
         self.sessions.end(token)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from browser_for_pages import Browser
 from fastapi import APIRouter
-from house_for_pages import CT, CT_SERIES, DX, DX_SERIES, NOON, House
+from house_for_pages import CT, CT_SERIES, DX, DX_SERIES, NOON, PASSWORD, House
 
 from isocenter.doors.pages import application
 from isocenter.doors.pages_machine import Machine
@@ -20,6 +20,7 @@ from isocenter.govern.tickets import Tickets
 ROLES = [r.value for r in Role]
 BODIES: dict[str, Any] = {
     "/api/sign-in": {"name": "nobody-has-this-name", "password": "x"},
+    "/api/me/password": {"old": PASSWORD, "new": "another long sentence"},
     "/api/studies/{uid}/links": {"hours": 1},
     "/api/studies/{uid}/alerts": {"finding": "x", "level": 2, "identified": "2026-11-20T12:00Z", "responsible": "y"},
     "/api/alerts/{id}/acknowledge": {

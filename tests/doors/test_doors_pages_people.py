@@ -103,3 +103,15 @@ def test_a_made_up_token_is_nobody(token: str) -> None:
     browser = Browser(app_of(House()))
     browser.headers = {"Authorization": f"Bearer {token}".encode()}  # type: ignore[dict-item]
     assert browser.get("/api/me").status_code == 401
+
+
+def test_one_gives_ones_own_account_another_password() -> None:
+    house = House()
+    app = app_of(house)
+    browser = Browser(app)
+    assert browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD}).status_code == 200
+    told = {"old": PASSWORD, "new": "another sentence to sign in"}
+    assert Browser(app).post("/api/me/password", told).status_code == 401
+    assert browser.post("/api/me/password", {**told, "old": "wrong wrong wrong"}).status_code == 403
+    assert browser.post("/api/me/password", told).json() == {"changed": True}
+    assert browser.get("/api/me").status_code == 200, "the new session came with the answer"

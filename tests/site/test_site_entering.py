@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from isocenter.errors import Forbidden, LimitReached
+from isocenter.errors import Forbidden, LimitReached, Refused
 from isocenter.govern.people import hash_password
 from isocenter.govern.policy import NOBODY, Person, Role
 from isocenter.record import Event, Kind
@@ -139,3 +139,61 @@ def test_one_address_does_not_try_many_names_even_with_an_account_of_its_own(
     with pytest.raises(LimitReached):
         door.sign_in()
     assert door.sign_in(address="198.51.100.7"), "elsewhere the name is free"
+
+
+def test_an_account_that_is_closed_or_changed_is_out_at_once_also_of_a_server_beside_the_command(door: Door) -> None:
+    door.account("chief", "admin")
+    beside = Entrance(Index(door.database), door.journal, lambda: door.now)  # the command, in a process of its own
+    for change, after in (
+        ({"role": Role.RESEARCHER}, Role.RESEARCHER), ({"password": "another long sentence"}, Role.RESEARCHER),
+        ({"closed": True}, None), ({"closed": False}, Role.RESEARCHER),
+    ):  # fmt: skip
+        password = PASSWORD if "role" in change or "password" in change else "another long sentence"
+        token = door.sign_in(password=password) if change != {"closed": False} else ""
+        door.now += timedelta(minutes=1)
+        beside.change("ito", by="chief", **change)  # type: ignore[arg-type]
+        assert door.entrance.person_of(token) == NOBODY
+        if after is None:
+            with pytest.raises(Forbidden):
+                door.sign_in(password="another long sentence")
+        door.now += timedelta(minutes=1)
+    door.start()
+    assert door.entrance.person_of(token) == NOBODY, "nor after a restart"
+    token = door.sign_in(password="another long sentence")
+    door.start()
+    assert door.entrance.person_of(token) == Person("ito", Role.RESEARCHER), "what began after the change lives on"
+    told = [s.event.details["what"] for s in door.journal.since(kinds=(Kind.PERSON_CHANGED,))]
+    assert told == ["role researcher", "password", "closed", "open"]
+
+
+def test_what_cannot_be_changed_of_an_account_is_said(door: Door) -> None:
+    door.account("chief", "admin")
+    for name, change, why in (
+        ("nobody", {"closed": True}, "none of that name"), ("ito", {"closed": False}, "already"),
+        ("ito", {"password": "short"}, "guessed"), ("chief", {"closed": True}, "last that may manage"),
+        ("chief", {"role": Role.READER}, "last that may manage"),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match=why):
+            door.entrance.change(name, by="chief", **change)  # type: ignore[arg-type]
+    door.account("boss", "admin")
+    door.entrance.change("chief", by="boss", closed=True)
+
+
+def test_who_knows_the_old_password_gives_the_account_another_and_is_out_everywhere_else(door: Door) -> None:
+    elsewhere, new = door.sign_in(), "a sentence that is as long"
+    with pytest.raises(Refused, match="the old one"):
+        door.entrance.new_password("ito", PASSWORD, PASSWORD, address="192.0.2.1")
+    with pytest.raises(Refused, match="guessed"):
+        door.entrance.new_password("ito", PASSWORD, "aaaa", address="192.0.2.1")
+    token = door.entrance.new_password("ito", PASSWORD, new, address="192.0.2.1")
+    assert door.entrance.person_of(elsewhere) == NOBODY
+    assert door.entrance.person_of(token) == Person("ito", Role.READER)
+    with pytest.raises(Forbidden):
+        door.sign_in(password=PASSWORD)
+    assert door.sign_in(password=new)
+    for _ in range(5):
+        with pytest.raises((Forbidden, LimitReached)):
+            door.entrance.new_password("ito", "a wrong sentence", new, address="192.0.2.1")
+    with pytest.raises(LimitReached):
+        door.entrance.new_password("ito", new, "one more long sentence", address="192.0.2.1")
+    assert PASSWORD not in str([s.event for s in door.journal.since()]) and new not in str(door.journal.since())

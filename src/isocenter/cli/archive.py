@@ -315,6 +315,33 @@ def person(
 
 
 @app.command()
+def account(
+    name: Annotated[str, typer.Argument(help="Name of the account.")],
+    role: Annotated[
+        Literal["admin", "reader", "researcher", "service"] | None, typer.Option(help="Another role.")
+    ] = None,
+    password: Annotated[bool, typer.Option("--password", help="Another password; it is asked for.")] = False,
+    close: Annotated[
+        bool | None, typer.Option("--close/--open", help="Close it: nobody signs in with it; or open it again.")
+    ] = None,
+    folder: Where = None,
+    as_json: Json = False,
+) -> None:
+    """Change an account: its role, its password, or close it; it is signed out everywhere, also of a running server."""
+    from isocenter.cli.screen import Screen
+    from isocenter.govern.policy import Role
+    from isocenter.site.verbs import HOUSE
+
+    word = hidden("New password", new=True) if password else ""
+    screen = Screen(as_json)
+    with house(folder) as held:
+        held.site.change_person(name, role=Role(role) if role else None, password=word, closed=close, who=HOUSE)
+        (now,) = [one for one in held.site.staff.people(who=HOUSE) if one["name"] == name]
+    screen.answer(now)
+    screen.say(f"{name}: {now['role']}, {'closed' if now['disabled'] else 'open'}; signed out everywhere")
+
+
+@app.command()
 def verify(folder: Where = None, as_json: Json = False) -> None:
     """Check the journal's chain and every stored byte against its digest."""
     from isocenter.cli.screen import Screen

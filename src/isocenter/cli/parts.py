@@ -19,8 +19,8 @@ PARTS = {
         "deidentify", "export", "cohort", "pseudonyms", "share", "links", "unshare", "fetch", "consent",
     ),
     "Look after the archive": (
-        "person", "project", "work", "verify", "scrub", "rebuild", "backup", "restore", "audit", "certificate", "sbom",
-        "manual",
+        "person", "account", "project", "work", "verify", "scrub", "rebuild", "backup", "restore", "audit",
+        "certificate", "sbom", "manual",
     ),
     "Seal projects": ("master-key", "seal", "seals", "rotate", "change-master", "erase"),
     "Train, judge and release models": (

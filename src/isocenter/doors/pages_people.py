@@ -28,6 +28,13 @@ class SignIn(BaseModel):
     password: str = Field(max_length=1024)
 
 
+class NewPassword(BaseModel):
+    """The password of an account, and another for it."""
+
+    old: str = Field(max_length=1024)
+    new: str = Field(max_length=1024)
+
+
 @router.get("/sign-in", include_in_schema=False)
 def open_link(request: Request, site: SiteHere, _: Annotated[Person, needs("sign_in")], token: str = "") -> Response:
     """A one-time link: it sets the cookie and goes to the first page; without a token it is the sign-in page."""
@@ -49,6 +56,17 @@ def sign_in(
     session = here.sign_in(asked.name, asked.password, address=address_of(request))
     remember(response, request, session)
     return _me(here.person_of(session), request)
+
+
+@router.post("/api/me/password")
+def new_password(
+    asked: NewPassword, request: Request, response: Response, site: SiteHere, who: Annotated[Person, needs("me")]
+) -> Any:
+    """Give one's own account another password; it is signed out everywhere else."""
+    here: PagesSite = site
+    session = here.new_password(asked.old, asked.new, who=who, address=address_of(request))
+    remember(response, request, session)
+    return {"changed": True}
 
 
 @router.post("/api/sign-out")

@@ -111,6 +111,9 @@ class PagesSite(Protocol):
     def sign_in_refused(self, cause: str, *, address: str) -> None:
         """A sign-in was not proven."""
 
+    def new_password(self, old: str, new: str, *, who: Person, address: str) -> str:
+        """Give one's own account another password; the token of the one session that is left."""
+
     def sign_out(self, token: str) -> None:
         """End the session."""
 

@@ -66,6 +66,7 @@ AUDITED: Mapping[Kind, Audited] = {
     Kind.EXPORTED: Audited("110106", action="R"),
     Kind.AUDIT_EXPORTED: Audited("110101", action="R"),
     Kind.PERSON_ADDED: _ACCOUNT._replace(action="C"),
+    Kind.PERSON_CHANGED: _ACCOUNT,
     Kind.PEER_ADDED: Audited("110113", "110129", "C"),
     Kind.SIGNED_IN: Audited("110114", "110122"),
     Kind.SIGN_IN_REFUSED: Audited("110114", "110122", outcome=_MINOR),
@@ -246,7 +247,7 @@ def _object(root: ElementTree.Element, sealed: Sealed) -> ElementTree.Element:
         asked = str(event.details.get("keys", "")) or "-"
     elif _is_uid(event.subject):
         about, role, code = event.subject, "3", ("110180", "Study Instance UID", "DCM")
-    elif event.kind is Kind.PERSON_ADDED:
+    elif event.kind in (Kind.PERSON_ADDED, Kind.PERSON_CHANGED):
         about, role, code = event.subject, "11", ("11", "User Identifier", "RFC-3881")
     else:
         about, role, code = event.subject or f"urn:isocenter:entry:{sealed.number}", "13", ("12", "URI", "RFC-3881")

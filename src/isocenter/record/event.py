@@ -39,6 +39,7 @@ class Kind(StrEnum):
     SENT = "Sent"
     SEND_FAILED = "SendFailed"
     PERSON_ADDED = "PersonAdded"
+    PERSON_CHANGED = "PersonChanged"  # subject: account; details: what, and of role, credential, disabled what is new
     SIGNED_IN = "SignedIn"
     SIGN_IN_REFUSED = "SignInRefused"
     SIGNED_OUT = "SignedOut"

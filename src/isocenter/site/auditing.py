@@ -55,6 +55,7 @@ _WORDS = {
     Kind.SENT: "sent {objects} objects to {destination}",
     Kind.SEND_FAILED: "could not send {failed} of {objects} objects to {destination}",
     Kind.PERSON_ADDED: "set up the account",
+    Kind.PERSON_CHANGED: "changed the account: {what}",
     Kind.SIGNED_IN: "signed in",
     Kind.SIGN_IN_REFUSED: "was refused at the door",
     Kind.SIGNED_OUT: "signed out",

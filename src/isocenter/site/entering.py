@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import Forbidden
+from isocenter.errors import Forbidden, Refused
 from isocenter.govern import people
 from isocenter.govern.oidc import Ended, NotProven
 from isocenter.govern.policy import HOUSE, NOBODY, Person, Role
 from isocenter.record import Event, Kind, Sealed
+from isocenter.store.follower import Follower
 
 if TYPE_CHECKING:
     from isocenter.store.index import Index
@@ -51,6 +52,10 @@ class Entrance:
         self._names, self._addresses = people.Tries(), people.Tries(allowed=20)
         self._restoring = threading.Lock()
         self._restored = False
+        self._changes = Follower[dict[str, tuple[int, datetime]]](
+            self.journal, (Kind.PERSON_CHANGED,), dict, _changed
+        )  # fmt: skip
+        self._heeded = max((number for number, _ in self._changes.state().values()), default=0)
 
     def by_password(self, name: str, password: str, *, address: str) -> str:
         """A session token.
@@ -72,6 +77,59 @@ class Entrance:
             self._tell(Kind.SIGN_IN_REFUSED, short, address=address)
             raise Forbidden("name or password", "they do not belong together", "try again, or ask an administrator")
         self._names.passed(short)
+        return self._begin(name, address)
+
+    def change(
+        self, name: str, *, by: str, role: Role | None = None, password: str = "", closed: bool | None = None
+    ) -> None:
+        """Give an account another role or password, close it, or open it again; it is signed out everywhere.
+
+        Raises:
+            Refused: no such account, nothing to change, a password that is guessed, or nobody would be left who may
+                manage accounts.
+        """
+        found = self.index.person(name)
+        if found is None:
+            raise Refused(f"the account '{name[:64]}'", "there is none of that name", "look at the list of people")
+        told: dict[str, Any] = {}
+        if role is not None and role.value != found["role"]:
+            told["role"] = role.value
+        if password:
+            told["credential"] = people.hash_password(password)
+        if closed is not None and closed != found["disabled"]:
+            told["disabled"] = closed
+        if not told:
+            raise Refused(f"the account '{name}'", "it is so already", "say what shall be another")
+        others = [p for p in self.index.people() if p["role"] == Role.ADMIN and not p["disabled"] and p["name"] != name]
+        if found["role"] == Role.ADMIN and not others and ("role" in told or told.get("disabled")):
+            raise Refused(f"the account '{name}'", "it is the last that may manage accounts", "make another first")
+        words = {
+            "role": f"role {told.get('role')}",
+            "credential": "password",
+            "disabled": "closed" if closed else "open",
+        }
+        told["what"] = ", ".join(words[part] for part in told)
+        self.journal.append(Event(Kind.PERSON_CHANGED, self.clock(), by, name, told))
+        self._heed()
+
+    def new_password(self, name: str, old: str, new: str, *, address: str) -> str:
+        """Somebody gives their own account another password; every session of it ends, and this is the new one.
+
+        Raises:
+            Forbidden: the old one is not right. LimitReached: after too many tries. Refused: a password that is
+                guessed, or the same again.
+        """
+        now = self.clock()
+        self._names.check(name, now)
+        found = self.index.person(name)
+        if not people.fits(found["credential"] if found and not found["disabled"] else None, old):
+            self._names.failed(name, now)
+            self._tell(Kind.SIGN_IN_REFUSED, name, address=address)
+            raise Forbidden("the old password", "it does not belong to this account", "try again")
+        if new == old:
+            raise Refused("the new password", "it is the old one", "take another sentence")
+        self._names.passed(name)
+        self.change(name, by=name, password=new)
         return self._begin(name, address)
 
     def link(self, name: str) -> str:
@@ -164,7 +222,16 @@ class Entrance:
     def person_of(self, token: str, *, touch: bool = True) -> Person:
         """Whose session this is; nobody's when unknown or expired. Without `touch` the idle clock goes on."""
         self._restore()
+        self._heed()
         return self._sessions.of(token, self.clock(), touch=touch)
+
+    def _heed(self) -> None:
+        """End the sessions of accounts that were changed meanwhile, also by a command beside the server."""
+        changed = self._changes.state()
+        for name, (number, _) in changed.items():
+            if number > self._heeded:
+                self._sessions.end_all(name)
+        self._heeded = max([self._heeded, *(number for number, _ in changed.values())])
 
     def _begin(self, name: str, address: str, **more: str) -> str:
         found = self.index.person(name)
@@ -192,12 +259,14 @@ class Entrance:
         The role is that which the account has now.
         """
         accounts = {one["name"]: one for one in self.index.people() if not one["disabled"]}
-        alive = []
+        changed, alive = self._changes.state(), []
         for digest, details in self._begun().items():
             account = accounts.get(details["name"])
             if account is None:
                 continue
             start = datetime.fromisoformat(details["begun"])
+            if account["name"] in changed and start <= changed[account["name"]][1]:
+                continue
             last = self.journal.since(who=account["name"], limit=1, newest_first=True)
             seen = max(start, last[0].event.time)
             alive.append(people.Session(digest, Person(account["name"], Role(account["role"])), start, seen))
@@ -229,6 +298,12 @@ class Entrance:
 
     def _tell(self, kind: Kind, who: str, **details: Any) -> None:
         self.journal.append(Event(kind, self.clock(), who, "", details))
+
+
+def _changed(
+    known: dict[str, tuple[int, datetime]], page: Sequence[Sealed]
+) -> dict[str, tuple[int, datetime]]:  # fmt: skip
+    return known | {sealed.event.subject: (sealed.number, sealed.event.time) for sealed in page}
 
 
 def _is_of(told: Mapping[str, Any], ended: Ended, session: str) -> bool:

@@ -189,6 +189,18 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
             raise Refused(f"an account '{name}'", "it exists already", "choose another name")
         self._tell(Kind.PERSON_ADDED, who.name, name, role=Role(role).value, credential=people.hash_password(password))
 
+    def change_person(
+        self, name: str, *, who: Person, role: Role | None = None, password: str = "", closed: bool | None = None
+    ) -> None:
+        """Give an account another role or password, close it, or open it again; it is signed out everywhere."""
+        must(who, "people", name)
+        self._entrance.change(name, by=who.name, role=role, password=password, closed=closed)
+
+    def new_password(self, old: str, new: str, *, who: Person, address: str) -> str:
+        """Give one's own account another password; the token of the one session that is left."""
+        must(who, "me")
+        return self._entrance.new_password(who.name, old, new, address=address)
+
     def sign_in(self, name: str, password: str, *, address: str) -> str:
         """A session token; Forbidden in the same words for every cause, LimitReached after too many tries."""
         return self._entrance.by_password(name, password, address=address)

@@ -220,6 +220,7 @@ _FOLDS: dict[Kind, Callable[[Sealed, Blobs | None, sa.Connection], None]] = {
     Kind.REPORT_SIGNED: _reading,
     Kind.REPORT_AMENDED: _reading,
     Kind.PERSON_ADDED: _person_added,
+    Kind.PERSON_CHANGED: _person_added,
     Kind.PEER_ADDED: _peer_added,
     Kind.OBJECTS_REJECTED: fold_rejection,
     Kind.REJECTION_ENDED: fold_end,
