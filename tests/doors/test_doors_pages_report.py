@@ -26,7 +26,7 @@ def report(reader: Browser) -> Any:
 def test_the_template_and_its_sections_are_told(reader: Browser) -> None:
     told = report(reader)
     form = told["template"]
-    assert (form["name"], form["title"], form["version"]) == ("ct_chest", "CT of the chest", "1")
+    assert (form["name"], form["title"], form["version"]) == ("ct_chest", "CT of the chest", "2")
     assert [s["name"] for s in form["sections"]][:3] == ["Clinical information", "Technique", "Comparison"]
     findings = next(s for s in form["sections"] if s["name"] == "Findings")
     assert (findings["radlex"], findings["loinc"]) == ("RID28486", "59776-5")
