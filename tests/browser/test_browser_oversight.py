@@ -184,7 +184,7 @@ def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any, axe
     page.locator("input[type=file]").first.set_input_files([file])
     page.get_by_text("Done. Deleted at").wait_for(timeout=60_000)
     page.get_by_role("heading", name="Image quality").wait_for()
-    page.get_by_role("link", name="JSON").wait_for()
+    page.locator("main").get_by_role("link", name="JSON").wait_for()
     shot(page, "segment-done")
     assert faults(page, axe) == []
     page.get_by_role("button", name="Delete it now").click()
