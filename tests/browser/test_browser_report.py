@@ -65,7 +65,7 @@ def test_words_by_template_and_block_and_what_is_doubted(page: Any, studies: Cal
 
     page.get_by_role("link", name="As it prints").first.click()
     page.get_by_role("heading", name="Pleura").wait_for()
-    page.get_by_text("Built by the template 'CT of the chest', version 1.").wait_for()
+    page.get_by_text("Built by the template 'CT of the chest', version 2.").wait_for()
     assert page.locator(".paper mark").first.inner_text() in ("987 mm", "[last]")
     shot(page, "report-by-template")
     page.locator(".paper p .ref").first.click()

@@ -174,7 +174,6 @@ def test_two_answers_sign_a_study_with_six_findings_and_research_is_not_in_the_r
 
 def test_a_number_is_changed_where_it_was_measured(site: Site) -> None:
     study, version = study_of(site), begun(site)
-    look(site, "uptake 1")
     change = Correction(Verdict.CHANGED, "uptake 1", words="Lymph node.", laterality=codes.LEFT)
     beside = Correction(Verdict.CHANGED, "volume 1", measurements=(Measurement(codes.VOLUME, 0.3, "mL"),),
                         laterality=codes.LEFT)  # fmt: skip
@@ -183,3 +182,10 @@ def test_a_number_is_changed_where_it_was_measured(site: Site) -> None:
     assert (held["uptake 1"].words, held["volume 1"].words) == ("Lymph node.", "Lesion 1: volume.")
     assert held["volume 1"].measurements[0].value == 0.3 and held["uptake 1"].measurements[0].value == 0.2
     assert held["texture 1"].verdict is Verdict.UNDECIDED
+
+
+def test_what_else_was_measured_stands_with_a_lesion_that_is_worded_anew(site: Site) -> None:
+    study, version = study_of(site), begun(site)
+    change = Correction(Verdict.CHANGED, "uptake 2", words="Lymph node.")
+    site.correct(study, change, also=[Correction(Verdict.KEPT, "volume 2")], version=version, who=ITO)
+    assert (verdicts(site)["uptake 2"], verdicts(site)["volume 2"]) == ("changed", "kept")

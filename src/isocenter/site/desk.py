@@ -253,9 +253,11 @@ class Desk(Reports, Answers):
             )
             for one in answers
         ]  # fmt: skip
-        kept = any(one.verdict is Verdict.KEPT for one in answers)
-        # One outline is one piece of evidence, whichever of its measurements brought it on screen.
-        if kept and self._seen(study_uid, who).isdisjoint(one.tracking for one in answers):
+        # One outline is one piece of evidence, whichever of its measurements brought it on screen. Who changes what is
+        # said of it has looked, and what else was measured stands with it.
+        if correction.verdict is Verdict.KEPT and self._seen(study_uid, who).isdisjoint(
+            one.tracking for one in answers
+        ):
             raise WrongState(
                 "a finding kept before its evidence was on screen",
                 "who keeps it answers for having looked at it",

@@ -60,6 +60,7 @@ function Signing({ desk }: { desk: Desk }) {
         {others.length > 0 && <Urgent others={others} urgent={urgent} change={setUrgent} />}
         {critical.length > 0 && <Critical names={critical.map((one) => titleOf(one.finding))} call={call} change={setCall} untold={untold} because={setUntold} />}
         <p class="muted">Signing seals the report with your name, the time and a digest. {amends ? "The version before stays, and both name each other." : "An amendment later is a new version; this one stays."}</p>
+        {!undecided && !told && <p role="status"><span class="soon" aria-hidden="true">▲</span> To sign, fill in who was told, or say why nobody could be told yet.</p>}
         <div class="acts">
           <button class="primary" aria-disabled={!ready} disabled={undecided > 0} autofocus={ready}>Sign as {me.value?.name} <Key of={keyOf("room", "sign")} /></button>
           <button type="button" onClick={close} autofocus={undecided > 0}>Not yet</button>

@@ -57,7 +57,7 @@ export function ConsentPart() {
   const [about, setAbout] = useState<About>({ patient: "", issuer: "", study });
   return (
     <>
-      <p class="muted">Care needs no terms unless the site says so. Research, training and sharing are refused where nothing is recorded; a refusal always wins, and a withdrawal reaches every use at once.</p>
+      <p class="muted">Where nothing is recorded the site's setting decides: as shipped, care needs no terms, and research, training and sharing are refused. A refusal always wins, and a withdrawal reaches every use at once.</p>
       <Whom about={about} choose={setAbout} />
       <OfWhom key={JSON.stringify(about)} about={about} />
     </>
