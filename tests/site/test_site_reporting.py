@@ -63,7 +63,7 @@ def test_a_signed_report_keeps_the_template_that_was_chosen(site: Site) -> None:
     )  # fmt: skip
     site.sign(study, version=reading.version, who=ITO)
     sealed = site.report(study, who=ITO)
-    assert (sealed.state, sealed.template, sealed.template_version) == ("final", "ct_abdomen", "1")
+    assert (sealed.state, sealed.template, sealed.template_version) == ("final", "ct_abdomen", "2")
     assert next(s.heading for s in sealed.sentences if s.id == "own") == "Kidneys, adrenals and bladder"
     assert site.report_pdf(study, who=ITO).startswith(b"%PDF")
     site.open(study, who=ITO)
