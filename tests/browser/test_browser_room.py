@@ -170,7 +170,7 @@ def test_the_outline_lies_on_its_lesion_and_h_hides_it(page: Any, studies: Calla
 def test_decide_on_every_finding_and_nothing_can_be_signed_before(page: Any, studies: Callable[[str], str]) -> None:
     study = studies("PET/CT")
     lock(page, study)
-    told = findings(page, study)
+    told = until(lambda: findings(page, study))
     cards = page.locator(".card")
     lesions = [tracking for tracking, one in told.items() if one["under"] == tracking]
     until(lambda: cards.count() == len(lesions))
