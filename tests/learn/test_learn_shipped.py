@@ -106,6 +106,18 @@ def test_the_page_lists_every_seed_as_the_cards_do() -> None:
         assert len(held) > 2 and f"| {told} |" in page, name
 
 
+@pytest.mark.parametrize(
+    ("name", "figure", "least"),
+    [("bccd", "map50", 5), ("image_kind", "accuracy", 5), ("hippocampus", "dice_anterior", 3),
+     ("hippocampus", "dice_posterior", 3)],
+)  # fmt: skip
+def test_so_does_it_of_models_that_have_no_area(name: str, figure: str, least: int) -> None:
+    shown = SHIPPED[name].evidence
+    held = [one[figure] for one in (shown["metrics"], *shown["seeds"])]
+    told = ", ".join(f"{a['value']:.3f} ({a['low']:.3f} to {a['high']:.3f})" for a in held)
+    assert len(held) >= least and f"| {told} |" in (ROOT / "docs/know/models.md").read_text("utf-8")
+
+
 def test_the_weights_are_small() -> None:
     sizes = [p.stat().st_size for p in (ROOT / "models").glob("*/model.onnx")]
     assert max(sizes) < 10e6 and sum(sizes) < 40e6

@@ -63,7 +63,8 @@ def seeds(
     screen, held = Screen(as_json), listed(model, runs)
     screen.answer(held.evidence["seeds"])
     for one in held.evidence["seeds"]:
-        told = "; ".join("{} {value:.3f} ({low:.3f} to {high:.3f})".format(name, **one[name]) for name in headings(one))
+        known = headings(one, held.card.get("goal", ()))
+        told = "; ".join("{} {value:.3f} ({low:.3f} to {high:.3f})".format(name, **one[name]) for name in known)
         screen.say(f"seed {one['seed']}: {told}, n = {one['n']}, {one['seconds']} s")
 
 

@@ -199,13 +199,13 @@ def marks_in(folder: Path) -> dict[str, str]:
     return {f"SHA-256 of {FILE}": hashlib.sha256(file.read_bytes()).hexdigest()} if file.is_file() else {}
 
 
-def headings(metrics: Collection[str]) -> list[str]:
-    """The figures by which trainings of one recipe are held beside each other.
+def headings(metrics: Collection[str], goal: Collection[str] = ()) -> list[str]:
+    """The figures by which trainings of one recipe are held beside each other: the usual ones, and those of its goal.
 
     >>> headings({"auc": 1, "accuracy": 1}), headings({"dice_anterior": 1, "dice_posterior": 1, "hd95_mm_anterior": 1})
     (['auc'], ['dice_anterior', 'dice_posterior'])
     """
-    return [name for name in metrics if name in ("auc", "map50") or name.startswith("dice_")]
+    return [name for name in metrics if name in ("auc", "map50", *goal) or name.startswith("dice_")]
 
 
 def plain_page(model: Model) -> str:
@@ -233,7 +233,7 @@ def plain_page(model: Model) -> str:
         for figure in headings(metrics):
             lines.append(_aimed(f"{figure}, {one} {number + 1} (seed {metrics['seed']})", metrics[figure], None))
     for again in shown.get("seeds", ()):
-        for figure in headings(again):
+        for figure in headings(again, card["goal"]):
             lines.append(_aimed(f"{figure}, trained again with --seed {again['seed']}", again[figure], None))
     groups = [g for g in shown["subgroups"] if g["metrics"]]
     if groups:
