@@ -76,6 +76,7 @@ def test_every_page_has_its_json(page: Any, studies: Callable[[str], str]) -> No
         f"/sharing/preview/{study}", *(f"/oversight/{one}" for one in oversight),
         *(f"/settings{one}" for one in ("", "/site", "/people", "/system", "/projects")),
     ]  # fmt: skip
+    page.context.expected.append("status of 400")  # what the refusals below say, where such a page came to ask for it
     page.goto("/worklist")
     page.locator("a.json").wait_for()
     told = page.evaluate(FOLLOWED, places)  # the frame alone follows: what stands under it need not have come

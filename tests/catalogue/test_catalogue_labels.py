@@ -6,7 +6,7 @@ from isocenter.catalogue import (
     body_composition,
     coronary_calcium,
     fetal_biometry,
-    lesion_response,
+    lesion_visits,
     liver_vessels,
     liver_volumetry,
     perfusion_answer,
@@ -20,8 +20,8 @@ _ARTERY = {name: pattern for name, pattern, _ in coronary_calcium._VESSELS}
 @pytest.mark.parametrize(
     ("pattern", "known", "other"),
     [
-        (lesion_response._NODE, ("LN_2", "GTV_LN3", "LNs", "mediastinal_node", "GTV-N1"), ("lung_nodule", "GTV_1")),
-        (lesion_response._BONE, ("L_rib", "left femur", "bone_1", "vertebra-3"), ("backbone fat", "scribble")),
+        (lesion_visits._NODE, ("LN_2", "GTV_LN3", "LNs", "mediastinal_node", "GTV-N1"), ("lung_nodule", "GTV_1")),
+        (lesion_visits._BONE, ("L_rib", "left femur", "bone_1", "vertebra-3"), ("backbone fat", "scribble")),
         (_ARTERY["left anterior descending"], ("LAD_calc", "left_LAD", "LAD1", "anterior_descending"), ("ladder",)),
         (_ARTERY["right coronary"], ("RCA_1", "calcium_rca"), ("carcass",)),
         (_ARTERY["left main"], ("LM_1", "left_main"), ("film",)),
