@@ -1,11 +1,15 @@
-"""How often writing in the pixels is noticed, and how often an image without any is held: made-up images of four kinds.
+"""How often writing in the pixels is noticed, and how often an image without any is held: made-up ones of seven kinds.
 
     python benchmarks/bench_burned_in.py --images 400
     python benchmarks/bench_burned_in.py --images 0 --data ../shared/data --real 300
 
 Every image is drawn anew: a font (of the machine, or the one that ships with Pillow), a size, a contrast, bright or
-dark, upright, turned by a quarter or slightly askew, over anatomy or beside it, sharp, blurred, or compressed as JPEG.
-Noticed is an image for which a line is found that lies on the letters; a false alarm is any line on one without.
+dark, upright, turned by a quarter or slightly askew, over anatomy or beside it, sharp, blurred, or compressed as JPEG;
+Chinese, Japanese and Korean names where a font has their letters (`--fonts` names a folder with more fonts).
+Noticed is an image for which a line is found that lies on the letters; a false alarm is any line on one without. A dose
+screen is a page of writing also without a name: of it nothing is counted as held without cause.
+
+`--turned 30` draws every line at up to so many degrees, `--contrast 0.1 0.25` with so little of the range.
 
 With `--data` the same writing is drawn on real CT and MR images of at least 128 pixels a side, in the values in which
 they are stored, and the whole decision is asked (`judge`), which does not search every image of that kind.
@@ -18,6 +22,8 @@ import io
 import json
 import time
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,19 +38,47 @@ from isocenter.dicom.scan import scan
 from isocenter.errors import IsocenterError
 from isocenter.methods.intervals import wilson
 
-KINDS = ("ultrasound", "radiograph", "film", "capture")
+KINDS = ("ultrasound", "radiograph", "film", "capture", "angiogram", "photograph", "dose screen")
+_OWN_WRITING = "dose screen"
 WORDS = ("QUAXELBERG^ANNA", "Petersen, Ole", "ID 0047-1123", "12.05.1960", "Krankenhaus Mitte", "DOB 03/11/48 M",
          "MEIER K", "Acc: A778123", "MULLER-LUDENSCHEIDT, Hans-Georg", "1987-04-09 14:22:07")  # fmt: skip
+EASTERN = ("王小明", "山田太郎 様", "김민수 1960-05-12", "患者：李华", "東京中央病院", "病历号 0047-1123")
 _LITTLE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
 Grey = npt.NDArray[np.float64]
 
 
-def fonts() -> list[Path | None]:
-    """Files of fonts, and None for the one that ships with Pillow."""
-    found: list[Path | None] = [None]
-    for folder in ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "C:/Windows/Fonts"):
-        found += sorted(p for p in Path(folder).rglob("*.[to]tf") if "Math" not in p.name and "Emoji" not in p.name)
-    return found
+@dataclass(frozen=True)
+class Writing:
+    """How lines are written: fonts that have western letters, fonts that have eastern ones, and what is asked of them.
+
+    Args:
+        western: files, and None for the font that ships with Pillow.
+        turned_deg: by up to how much every line is turned; 0 for the mixture of upright, a quarter and slightly askew.
+        contrast: least and most of the range from what is below a line to its letters.
+    """
+
+    western: list[Path | None]
+    eastern: list[Path]
+    turned_deg: float = 0.0
+    contrast: tuple[float, float] = (0.25, 1.0)
+
+
+def fonts(more: Path | None = None) -> Writing:
+    """The fonts of the machine, with those of a folder."""
+    western: list[Path | None] = [None]
+    eastern: list[Path] = []
+    folders = ["/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "C:/Windows/Fonts"]
+    for folder in [*folders, *([more] if more else [])]:
+        for file in sorted(p for p in Path(folder).rglob("*.[to]t[fc]")):
+            if "Math" in file.name or "Emoji" in file.name:
+                continue
+            font = ImageFont.truetype(str(file), 20)
+            drawn = {bytes(font.getmask(letter)) for letter in ("王", "山", "明", "\uffff")}
+            if len(drawn) == 4:
+                eastern.append(file)
+            elif len({bytes(font.getmask(letter)) for letter in "Ab7"}) == 3:
+                western.append(file)
+    return Writing(western, eastern)
 
 
 def picture(rng: np.random.Generator, kind: str) -> Grey:
@@ -65,6 +99,12 @@ def _drawn(rng: np.random.Generator, kind: str) -> Grey:
         bars = (columns > shape[1] - 24) & (columns < shape[1] - 12) & (rows > 30) & (rows < 30 + shape[0] // 3)
         fan: Grey = grain * coarse * depth * cone * 0.6 + bars * (1 - rows / shape[0])
         return fan
+    if kind == "angiogram":
+        return _vessels(rng, shape, coarse)
+    if kind == "photograph":
+        return _photograph(rng, shape, coarse)
+    if kind == "dose screen":
+        return _dose_screen(rng, shape)
     ribs = rng.uniform(0, 0.2) * np.sin(rows / rng.uniform(6, 16) + columns / rng.uniform(30, 200))
     body = ((rows - shape[0] / 2) / (0.46 * shape[0])) ** 2 + ((columns - shape[1] / 2) / (0.42 * shape[1])) ** 2 < 1
     flat = 0.15 + 0.6 * coarse + ribs
@@ -85,7 +125,61 @@ def _drawn(rng: np.random.Generator, kind: str) -> Grey:
     return out
 
 
-def inscribed(rng: np.random.Generator, empty: Grey, kind: str, some: list[Path | None]) -> tuple[Grey, Grey]:
+def _vessels(rng: np.random.Generator, shape: tuple[int, int], coarse: Grey) -> Grey:
+    """Contrast medium and a catheter, over ribs or subtracted, within a collimator."""
+    page = Image.new("L", (shape[1], shape[0]))
+    pen = ImageDraw.Draw(page)
+    for _ in range(rng.integers(4, 12)):
+        at, going = rng.uniform(0, 1, 2) * shape, rng.uniform(0, 2 * np.pi)
+        wide, points = rng.uniform(2, 14), []
+        for _ in range(rng.integers(20, 60)):
+            points.append((float(at[1]), float(at[0])))
+            going += rng.normal(0, 0.15)
+            at = at + 8 * np.array([np.sin(going), np.cos(going)])
+        pen.line(points, fill=int(rng.integers(80, 256)), width=max(1, int(wide)), joint="curve")
+    filled = ndimage.gaussian_filter(np.asarray(page) / 255.0, rng.uniform(0.7, 1.5))
+    below = 0.55 if rng.random() < 0.5 else 0.4 + 0.35 * coarse
+    out: Grey = below - rng.uniform(0.2, 0.5) * filled + rng.normal(0, rng.uniform(0.005, 0.03), shape)
+    if rng.random() < 0.5:
+        edge = int(rng.integers(5, 60))
+        out[:edge] = out[-edge:] = out[:, :edge] = out[:, -edge:] = 0.0
+    return out
+
+
+def _photograph(rng: np.random.Generator, shape: tuple[int, int], coarse: Grey) -> Grey:
+    """Skin with pores, hairs and marks in a light from one side, cloth behind it."""
+    rows, columns = np.indices(shape)
+    light = 0.6 + 0.3 * (rows * rng.uniform(-1, 1) / shape[0] + columns * rng.uniform(-1, 1) / shape[1])
+    skin = light + 0.15 * (coarse - 0.5) + 0.03 * ndimage.gaussian_filter(rng.normal(size=shape), rng.uniform(1, 3))
+    for _ in range(rng.integers(0, 12)):
+        at, half = rng.uniform(0, 1, 2) * shape, rng.uniform(2, 25, 2)
+        mark = ((rows - at[0]) / half[0]) ** 2 + ((columns - at[1]) / half[1]) ** 2
+        skin = skin - rng.uniform(0.1, 0.4) / (1 + mark**3)
+    page = Image.new("L", (shape[1], shape[0]))
+    pen = ImageDraw.Draw(page)
+    for _ in range(rng.integers(0, 40)):  # hairs
+        x, y, lean = rng.uniform(0, shape[1]), rng.uniform(0, shape[0]), rng.uniform(-60, 60, 2)
+        pen.line([(x, y), (x + lean[0], y + lean[1])], fill=int(rng.integers(60, 200)), width=int(rng.integers(1, 3)))
+    skin = skin - 0.5 * ndimage.gaussian_filter(np.asarray(page) / 255.0, 0.7)
+    cloth = 0.3 + 0.08 * np.sin(rows / rng.uniform(1.5, 5)) * np.sin(columns / rng.uniform(1.5, 5))
+    limb = np.abs(columns - shape[1] / 2 - rng.normal(0, 0.3) * rows) < rng.uniform(0.3, 0.8) * shape[1]
+    out: Grey = ndimage.gaussian_filter(np.where(limb, skin, cloth), rng.uniform(0.5, 1.2))
+    return out + rng.normal(0, rng.uniform(0.003, 0.015), shape)
+
+
+def _dose_screen(rng: np.random.Generator, shape: tuple[int, int]) -> Grey:
+    """A table of doses: a title, lines of numbers and rules between them."""
+    page = Image.new("L", (shape[1], shape[0]))
+    pen, size = ImageDraw.Draw(page), int(rng.integers(11, 17))
+    for number in range(rng.integers(3, 9)):
+        dose, product, voltage = rng.uniform(1, 30), rng.uniform(20, 900), rng.integers(80, 141)
+        words = f"{number + 1}  Thorax {dose:.2f} mGy  DLP {product:.1f}  {voltage} kV"
+        pen.text((10, shape[0] // 3 + number * (size + 6)), words, fill=220, font=ImageFont.load_default(size))
+    pen.line([(5, shape[0] // 3 - 4), (shape[1] - 5, shape[0] // 3 - 4)], fill=150)
+    return np.asarray(page) / 255.0
+
+
+def inscribed(rng: np.random.Generator, empty: Grey, kind: str, some: Writing) -> tuple[Grey, Grey]:
     """The image with one to three lines on it, and where their letters are."""
     out, letters = empty.copy(), np.zeros(empty.shape)
     for _ in range(rng.integers(1, 4)):
@@ -94,9 +188,9 @@ def inscribed(rng: np.random.Generator, empty: Grey, kind: str, some: list[Path 
         left = rng.integers(0, empty.shape[1] - mask.shape[1] + 1)
         part = np.s_[top : top + mask.shape[0], left : left + mask.shape[1]]
         under = float(np.median(out[part]))
-        reach = rng.uniform(0.25, 1.0)
+        reach = rng.uniform(*some.contrast)
         level = min(under + reach, 1.0) if under < 0.5 else max(under - reach, 0.0)
-        if rng.random() < 0.5:
+        if rng.random() < 0.5 and some.contrast[1] == 1.0:
             level = 1.0 if under < 0.5 else 0.0
         out[part] = out[part] * (1 - mask) + level * mask
         letters[part] = np.maximum(letters[part], mask)
@@ -105,16 +199,21 @@ def inscribed(rng: np.random.Generator, empty: Grey, kind: str, some: list[Path 
     return np.clip(out, 0, 1), letters
 
 
-def _mask(rng: np.random.Generator, some: list[Path | None], shape: tuple[int, int]) -> Grey:
+def _mask(rng: np.random.Generator, some: Writing, shape: tuple[int, int]) -> Grey:
+    eastern = bool(some.eastern) and rng.random() < 0.25
+    every: Sequence[str] = EASTERN if eastern else WORDS
     for tries in range(100):
-        words, size = str(rng.choice(WORDS)), int(rng.integers(10, 41))
+        words, size = str(rng.choice(every)), int(rng.integers(14 if eastern else 10, 41))
         if tries >= 20:  # a small image: the smallest letters, and of them the words that there is room for
-            words, size = min(WORDS, key=len), 10
-        chosen = some[rng.integers(len(some))]
+            words, size = min(every, key=len), 14 if eastern else 10
+        choice: Sequence[Path | None] = some.eastern if eastern else some.western
+        chosen = choice[rng.integers(len(choice))]
         font = ImageFont.load_default(size) if chosen is None else ImageFont.truetype(str(chosen), size)
         page = Image.new("L", (2 * size * len(words) + 20, 3 * size))
         ImageDraw.Draw(page).text((8, size // 2), words, fill=255, font=font)
         angle = float(rng.choice([0, 0, 0, 0, 90, rng.uniform(-4, 4)]))
+        if some.turned_deg:
+            angle = rng.uniform(-some.turned_deg, some.turned_deg)
         mask = np.asarray(page.rotate(angle, Image.Resampling.BICUBIC, expand=True)) / 255.0
         rows, columns = np.nonzero(mask > 0.4)
         mask = mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
@@ -164,7 +263,7 @@ def _grey_slice(data: bytes | IsocenterError) -> File | None:
     return file if min(pixels.shape[1:]) >= 128 else None
 
 
-def on_real(folder: Path, most: int, seed: int, some: list[Path | None]) -> dict[str, list[float]]:
+def on_real(folder: Path, most: int, seed: int, some: Writing) -> dict[str, list[float]]:
     """How often writing on real images is noticed and covered, and how often such an image is held without any."""
     counts: dict[str, int] = defaultdict(int)
     images = real(folder, most, seed)
@@ -204,16 +303,21 @@ def main() -> None:
     asked.add_argument("--show", type=Path, help="folder that takes pictures of what was missed")
     asked.add_argument("--data", type=Path, help="folder with real images of CT and MR")
     asked.add_argument("--real", type=int, default=300, help="how many of them")
+    asked.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS)
+    asked.add_argument("--fonts", type=Path, help="folder with more fonts")
+    asked.add_argument("--turned", type=float, default=0.0, help="degrees by which lines are turned")
+    asked.add_argument("--contrast", type=float, nargs=2, default=(0.25, 1.0), help="of letters, shares of the range")
     given = asked.parse_args()
-    some = fonts()
+    some = replace(fonts(given.fonts), turned_deg=given.turned, contrast=tuple(given.contrast))
     told: dict[str, object] = {}
     started = time.process_time()
-    for kind in KINDS if given.images else ():
+    for kind in given.kinds if given.images else ():
         counts: dict[str, int] = defaultdict(int)
         for number in range(given.images):
             rng = np.random.default_rng((given.seed, KINDS.index(kind), number))
             empty = picture(rng, kind)
-            counts["held"] += bool(written_lines(stored(rng, empty, kind)))
+            if kind != _OWN_WRITING:
+                counts["held"] += bool(written_lines(stored(rng, empty, kind)))
             drawn, letters = inscribed(rng, empty, kind, some)
             lines = written_lines(stored(rng, drawn, kind))
             boxed = np.zeros(letters.shape, bool)
@@ -229,7 +333,7 @@ def main() -> None:
             name: [count, given.images, *_percent(count, given.images)] for name, count in sorted(counts.items())
         }
     if given.images:
-        told["processor_s_an_image"] = round((time.process_time() - started) / (2 * given.images * len(KINDS)), 3)
+        told["processor_s_an_image"] = round((time.process_time() - started) / (2 * given.images * len(given.kinds)), 3)
     if given.data:
         told["ct-mr"] = on_real(given.data, given.real, given.seed, some)
     print(json.dumps(told, indent=2))

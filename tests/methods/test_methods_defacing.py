@@ -53,9 +53,12 @@ def test_a_face_goes_and_the_brain_stays_whatever_the_contrast_and_the_direction
         assert face.mask[at], own
 
 
-def test_a_head_whose_header_turns_it_is_refused() -> None:
-    volume, _ = head.volume(**COARSE)
-    grid = Geometry(np.diag((1.0, -1.0, -1.0, 1.0)) @ volume.geometry.affine, volume.geometry.shape)  # on its crown
+@pytest.mark.parametrize(
+    "turn", [(1.0, -1.0, -1.0), (-1.0, -1.0, 1.0), (1.0, -1.0, 1.0)], ids=["crown", "back", "mirror"]
+)
+def test_a_head_whose_header_turns_it_is_refused(turn: tuple[float, float, float]) -> None:
+    volume, _ = head.volume("T2", plane="sagittal", tilt_deg=(-12.0, 0.0, 0.0), **COARSE)
+    grid = Geometry(np.diag((*turn, 1.0)) @ volume.geometry.affine, volume.geometry.shape)
     with pytest.raises(Refused, match=r"turned by half.*Look at the images"):
         face_of(Volume(volume.array, grid), average_head())
 

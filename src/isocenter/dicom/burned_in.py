@@ -182,7 +182,10 @@ _SCALES = (1, 2, 4)
 _FAINT, _CLEAR = 0.06, 0.1  # shares of the picture's range: contrast of letters of one value, and of any
 _FEW = 3  # letters of one value that make a line
 _STEEP, _MANY, _TALL = 2.0, 5, 6  # letters of any value: how far above what is around, how many, how many pixels tall
-_CROSSED, _STRONG = 4, 0.13  # strokes that a quarter of a line's rows cross; share of the range by which it stands out
+# Of a line: strokes that a quarter of its rows cross, in all and in a length of its own height; share of the range by
+# which it stands out. Pixels of one value are drawn more surely than those of any, so less is asked of them. One line
+# that is surely of letters makes a picture written on; beside it a fainter row is blanked, too.
+_SURELY_OF_ONE, _SURELY_OF_ANY, _PERHAPS_OF_ANY = (3, 0.5, 0.15), (4, 0.9, 0.15), (4, 0.0, 0.13)
 _AROUND = 16  # pixels: half the width of what counts as around
 _WIDEST = 1 << 17  # between whole values that are counted one by one
 _SPIKE, _SPIKES = 6.0, 6  # by how many deviations a drawn value is too frequent, and how many such are followed
@@ -194,8 +197,9 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
     Letters that were drawn with one value, as machines draw them, make this value more frequent among thin pixels than
     the values beside it, however much fine structure there is: so small ones and those in speckle are found. Letters of
     any value (a lossy compression or a lens has blurred them) are thin and stand out from what is around them; a rib or
-    a ripple does so, too, but runs along the line, where letters cross it stroke by stroke. Both
-    bright and dark, upright and turned by a quarter, at three scales.
+    a ripple does so, too, but runs along the line, where letters cross it stroke by stroke, some in each length of its
+    height; a row of grain is crossed less often or stands out less. Both bright and dark, upright and turned by a
+    quarter, at three scales.
 
     Args:
         grey: (rows, columns).
@@ -207,6 +211,7 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
     if high <= low:
         return []
     found: list[tuple[int, int, int, int]] = []
+    surely = False
     for scale in _SCALES:
         part = grey[::scale, ::scale]
         if min(part.shape) < 16 or (scale > 1 and min(part.shape) < 48):
@@ -216,13 +221,17 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
         for soft, light in ((even, drawn), (1 - even, 1 - drawn)):
             thin = relief(light)
             for mask in _drawn(part, thin):
-                found += _times(rows_of_pieces(mask, least=_FEW), scale)
+                rows = rows_of_pieces(mask, least=_FEW)
+                surely = surely or any(_is_of_strokes(mask, thin, r, _SURELY_OF_ONE) for r in rows)
+                found += _times(rows, scale)
             if scale < _SCALES[-1]:
                 thin = relief(soft) if scale > 1 else thin  # nothing was averaged
                 mask = standing_out(thin, _AROUND, _CLEAR, _STEEP)
                 rows = [r for r in rows_of_pieces(mask, least=_MANY) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
-                found += _times([r for r in rows if _is_of_strokes(mask, thin, r)], scale)
-    return _joined(found, grey.shape)
+                rows = [r for r in rows if _is_of_strokes(mask, thin, r, _PERHAPS_OF_ANY)]
+                surely = surely or any(_is_of_strokes(mask, thin, r, _SURELY_OF_ANY) for r in rows)
+                found += _times(rows, scale)
+    return _joined(found, grey.shape) if surely else []
 
 
 def _floats(grey: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -284,16 +293,21 @@ def _with_neighbours(seeds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 
 def _is_of_strokes(
-    mask: npt.NDArray[np.bool_], relief: npt.NDArray[np.float32], line: tuple[int, int, int, int]
+    mask: npt.NDArray[np.bool_],
+    relief: npt.NDArray[np.float32],
+    line: tuple[int, int, int, int],
+    least: tuple[int, float, float],
 ) -> bool:
     """Whether a line is crossed by strokes, as letters are, and stands out as what somebody wrote to be read."""
     top, left, bottom, right = line
+    crossed, dense, strong = least
     part = mask[top:bottom, left:right]
-    if relief[top:bottom, left:right][part].mean(dtype=np.float64) < _STRONG:
+    if relief[top:bottom, left:right][part].mean(dtype=np.float64) < strong:
         return False
     along = part if part.shape[1] >= part.shape[0] else part.T
     strokes = np.count_nonzero(along[:, 1:] & ~along[:, :-1], axis=1) + along[:, 0]
-    return int(np.sort(strokes)[-1 - max(1, len(strokes) // 4)]) >= _CROSSED
+    many = int(np.sort(strokes)[-1 - max(1, len(strokes) // 4)])
+    return many >= crossed and many * along.shape[0] >= dense * along.shape[1]
 
 
 def _times(lines: list[tuple[int, int, int, int]], scale: int) -> list[tuple[int, int, int, int]]:

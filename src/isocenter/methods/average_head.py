@@ -33,7 +33,8 @@ _AIR_SHARE = 0.08  # of the range from background to the brightest hundredth
 _TALL_MM, _WINDOW_MM, _STEP_MM, _WINDOWS = 330.0, 260.0, 60.0, 8
 _SHIFTS_MM = (0.0, -35.0, 35.0, -70.0)
 _SCALES, _TURNED_DEG, _OUTLINE, _COINCIDES = (0.7, 1.4), 40.0, 0.8, 0.04
-_HALF_TURNS = ((1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), (-1.0, -1.0, 1.0))  # half turns about x, y, z
+_BACKWARDS = (-1.0, -1.0, 1.0)  # a half turn about z
+_HALF_TURNS = ((1.0, -1.0, -1.0), (-1.0, 1.0, -1.0), _BACKWARDS)  # about x, y, z
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,8 @@ class Fit:
         scales: by how much the average head was shrunk or widened along its main axes.
         turned_deg: by how much it was turned.
         otherwise: mutual information of the best head that stands on its crown or looks to the back, as a share of
-            that of this one, both seen coarsely: near one, the header may be wrong.
+            that of this one, both seen coarsely, or of one that was laid as carefully to the back: near one, the
+            header may be wrong.
     """
 
     matrix: npt.NDArray[np.float64]
@@ -176,6 +178,10 @@ def fits(volume: Volume, average: AverageHead) -> Iterator[Fit]:
 
             middle = np.asarray(part.geometry.to_patient(np.argwhere(mine).mean(0)))
             otherwise = _otherwise(fixed, looked, moving, matrix, middle, coincides)
+            half = _half_turn(_BACKWARDS, begins)
+            facing, back = _laid(_moved(fixed, half), _moved(looked, half), moving, begins, start)
+            if facing is not None and coincides(facing @ half) >= outline - _COINCIDES:
+                otherwise = max(otherwise, back / similarity)
             scales = (float(widths[0]), float(widths[1]), float(widths[2]))
             yield Fit(matrix, similarity, outline, scales, turned, otherwise)
 
@@ -214,8 +220,7 @@ def _otherwise(
     least = 0.0
     for signs in ((1.0, 1.0, 1.0), *_HALF_TURNS):
         found = [0.0]
-        half = np.diag((*signs, 1.0))
-        half[:3, 3] = middle - half[:3, :3] @ middle
+        half = _half_turn(signs, middle)
         level = half.copy()  # a head that is laid the wrong way round nods the wrong way, too
         level[:3, 3] += matrix[:3, :3] @ middle + matrix[:3, 3] - middle
         for start in (matrix @ half, level):
@@ -236,6 +241,22 @@ def _otherwise(
             found.append(-float(method.GetMetricValue()))
         best.append(max(found))
     return max(best[1:]) / best[0] if best[0] > 0 else 1.0
+
+
+def _half_turn(signs: tuple[float, float, float], about: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    half = np.diag((*signs, 1.0))
+    half[:3, 3] = about - half[:3, :3] @ about
+    return half
+
+
+def _moved(image: SimpleITK.Image, by: npt.NDArray[np.float64]) -> SimpleITK.Image:
+    """The image elsewhere: a transform that begins at a half turn cannot be improved, for its versor has no scalar."""
+    import SimpleITK as sitk
+
+    moved = sitk.Image(image)
+    moved.SetOrigin((by[:3, :3] @ np.array(image.GetOrigin()) + by[:3, 3]).tolist())
+    moved.SetDirection((by[:3, :3] @ np.array(image.GetDirection()).reshape(3, 3)).flatten().tolist())
+    return moved
 
 
 def _alike(start: npt.NDArray[np.float64], centre: npt.NDArray[np.float64]) -> SimpleITK.Similarity3DTransform:
