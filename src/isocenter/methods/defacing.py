@@ -75,19 +75,24 @@ def face_of(volume: Volume, average: AverageHead) -> Face | None:
     Raises:
         Refused: a head may be there and its face is not surely found, or would not surely be gone.
     """
-    unsure: Refused | None = None
+    first: float | None = None
     for fit in fits(volume, average):
         if fit.otherwise > _OTHERWISE:  # from another beginning this would only be missed
             raise Refused(
                 f"a head that fits {fit.otherwise:.2f} times as well when it is turned by half",
                 "the face may lie elsewhere than the header says", "look at the images",
             )  # fmt: skip
-        try:
-            return _cut(volume, average, fit)
-        except Refused as refusal:
-            unsure = unsure or refusal
-    if unsure is not None:
-        raise unsure
+        image, seen = upright_at(volume, _FINE_MM)
+        image, seen = _around(image, seen, fit)
+        brain, agreement = _brain(image, seen, average, fit)
+        if agreement >= _BRAIN:  # rightly laid: where its cut is refused, a fit that passes would be a worse one
+            return _cut(image, seen, brain, agreement, fit)
+        first = agreement if first is None else first
+    if first is not None:
+        raise Refused(
+            f"a brain that agrees by {first:.2f} with the one expected",
+            "whether the fit is right cannot be told", "look at the images",
+        )  # fmt: skip
     return None
 
 
@@ -103,16 +108,8 @@ def skin_left(volume: Volume, face: Face) -> tuple[float, float, float]:
     return _skin(tissue(image, seen), seen, gone, image.geometry, face.fit)
 
 
-def _cut(volume: Volume, average: AverageHead, fit: Fit) -> Face:
-    image, seen = upright_at(volume, _FINE_MM)
-    image, seen = _around(image, seen, fit)
+def _cut(image: Volume, seen: Mask, brain: Mask, agreement: float, fit: Fit) -> Face:
     grid = image.geometry
-    brain, agreement = _brain(image, seen, average, fit)
-    if agreement < _BRAIN:
-        raise Refused(
-            f"a brain that agrees by {agreement:.2f} with the one expected",
-            "whether the fit is right cannot be told", "look at the images",
-        )  # fmt: skip
     _, y, z = _in_head(grid, fit)
     face = (y < _BACK_Y) & (z > _THROAT_Z) & (z < _upper(y))
     mask = face & ~brain
