@@ -18,6 +18,8 @@ from isocenter.analysis.weights import model as shelved
 from isocenter.errors import Refused
 from isocenter.govern import showing
 from isocenter.learn import partners as party
+from isocenter.learn import sanity_films as looked
+from isocenter.learn.card import explained
 from isocenter.learn.cascade import cascade
 from isocenter.learn.examples import Examples, digest_of
 from isocenter.learn.planted import planted_opacity
@@ -48,6 +50,29 @@ def test_a_planted_opacity_is_dense_in_one_lung_and_nowhere_else() -> None:
         lung = mask & (film < 100)
         assert shown[lung].mean() > film[lung].mean() + 40
         assert np.array_equal(shown[:20], film[:20]) and shown.dtype == np.uint8
+
+
+def test_what_is_called_is_told_by_size_and_density(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    clear = rng.integers(20, 60, (3, 64, 64), dtype=np.uint8)
+    clear[:, :, 28:36], clear[:, 52:] = 220, 220
+    bright = float(clear.mean()) + 12
+    monkeypatch.setattr(looked, "_called", lambda model, session, films, size: films.mean((1, 2)) > bright)
+    told = looked.called_by_size(Model("x", "1", "0" * 64, inputs={"size": 32}), None, clear)
+    assert len(told) == 15 and {one["n"] for one in told} == {3}
+    sizes = [one["part_of_film"] for one in told[::3]]
+    assert sizes == sorted(sizes) and sizes[0] < 0.02 and 0.1 < sizes[-1] < 0.25
+    contrasts = [one["contrast"] for one in told[:3]]
+    assert contrasts == sorted(contrasts) and 0.1 < contrasts[0] < 0.3 < contrasts[-1] < 0.8
+    assert told[0]["called"] == 0 and told[-1]["called"] == 3
+    assert told == looked.called_by_size(Model("x", "1", "0" * 64, inputs={"size": 32}), None, clear)
+    rows = explained(Model("x", "1", "0" * 64, evidence={"explanation": [
+        {"map": "m", "method": "k", "says": "s", "n": 1, "checks": {}, "cases": {"called by size and density": told}}
+    ]}))  # fmt: skip
+    assert "| half axis, part of the film's side (of its area) | density 0.3 | density 0.5 | density 0.8 |" in rows
+    assert (
+        rows[-2].startswith("| 0.24 (") and "| 3 (" in rows[-2] and len([r for r in rows if r.startswith("| 0.")]) == 5
+    )
 
 
 def test_shuffled_labels_say_nothing_of_the_films() -> None:

@@ -21,6 +21,7 @@ from isocenter.learn.judge import judge  # noqa: E402
 from isocenter.learn.networks import ResidualNet  # noqa: E402
 from isocenter.learn.recipes import Augmentation, Classifier2D  # noqa: E402
 from isocenter.learn.scope import ADULT, CHILD, Others, Scope, fit_scope, read_others, wrong_pictures  # noqa: E402
+from isocenter.learn.seeds import listed  # noqa: E402
 from isocenter.learn.train import train  # noqa: E402
 from isocenter.methods.calibration import Scale  # noqa: E402
 from isocenter.record import Model, from_plain  # noqa: E402
@@ -111,9 +112,27 @@ def test_films_go_on_from_a_model_that_is_there(
         train(TASK, data, tmp_path / "none", begin=folder)
     recipes.RECIPES["further"] = replace(how, task="further", epochs=1, rate=1e-4, gate_steps=2, begins=how)
     try:
-        model = train("further", data, tmp_path / "further", seed=3, begin=folder)
+        model = train("further", data, tmp_path / "further", seed=4, begin=folder)
+        (tmp_path / "bare").mkdir()
+        (tmp_path / "bare/model.onnx").write_bytes((folder / "model.onnx").read_bytes())
+        with pytest.raises(Refused, match="a beginning without record"):
+            train("further", data, tmp_path / "none", begin=tmp_path / "bare")
+        (tmp_path / "bare/model.json").write_text((folder / "model.json").read_text().replace(first.examples, "0" * 64))
+        with pytest.raises(Refused, match="it learnt from 000000000000… and not from"):
+            train("further", data, tmp_path / "none", begin=tmp_path / "bare")
     finally:
         recipes.RECIPES.pop("further")
+    assert model.card["training"]["seed"] == 4 and model.card["training"]["seed of the split"] == 3
+    assert model.card["people"] == first.card["people"] and model.evidence["n"] == first.evidence["n"]
+    again, record = tmp_path / "again", (tmp_path / "further/model.json").read_text()
+    again.mkdir()
+    (again / "model.json").write_text(record.replace('"seed": 4', '"seed": 5'))
+    shown = listed(tmp_path / "further", [again]).evidence["seeds"]
+    assert [(one["seed"], one["began_with"]) for one in shown] == [(5, first.digest)]
+    page = (tmp_path / "further/card.md").read_text()
+    assert "| auc, trained again with --seed 5 from the same first network | " in page
+    (again / "model.json").write_text(record.replace('"seed": 4', '"seed": 6').replace(first.digest, "1" * 64))
+    assert "began_with" not in listed(tmp_path / "further", [again]).evidence["seeds"][1]
     said = model.card["training"]["begins with"]
     assert said == f"spots, read back with its gate from the file with SHA-256 {first.digest}"
     assert model.parent == first.digest and not first.parent

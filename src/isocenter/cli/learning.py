@@ -65,7 +65,8 @@ def seeds(
     for one in held.evidence["seeds"]:
         known = headings(one, held.card.get("goal", ()))
         told = "; ".join("{} {value:.3f} ({low:.3f} to {high:.3f})".format(name, **one[name]) for name in known)
-        screen.say(f"seed {one['seed']}: {told}, n = {one['n']}, {one['seconds']} s")
+        begun = ", from the same first network" if "began_with" in one else ""
+        screen.say(f"seed {one['seed']}{begun}: {told}, n = {one['n']}, {one['seconds']} s")
 
 
 @app.command()

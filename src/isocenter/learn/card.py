@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,12 @@ def page(model: Model) -> str:
         "|---|---|---|",
         *[_row(name, value) for name, value in shown["metrics"].items()],
         *[
+            _row(f"{figure}, {_again(again)}", again[figure])
+            for again in shown.get("seeds", ())
+            for figure in again
+            if figure.startswith("auc")
+        ],
+        *[
             _row(f"{metric}, {group['name']} (n = {group['n']})", value)
             for group in shown["subgroups"]
             for metric, value in group["metrics"].items()
@@ -110,7 +116,34 @@ def explained(model: Model) -> list[str]:
         lines.append("")
         if planted := one.get("cases", {}).get("clear films with a planted lesion"):
             lines += [f"Of {planted} clear films with a planted lesion it calls {one['cases']['of these called']}.", ""]
+        lines += _by_size(one.get("cases", {}).get("called by size and density", ()))
     return lines
+
+
+def _again(one: Mapping[str, Any]) -> str:
+    """What an entry of ``evidence["seeds"]`` is, in words."""
+    told = f"trained again with --seed {one['seed']}"
+    return f"{told} from the same first network" if "began_with" in one else told
+
+
+def _by_size(rows: Sequence[Mapping[str, float]]) -> list[str]:
+    """How many clear films are called with one opacity in a lung: a row for each size, a column for each density."""
+    if not rows:
+        return []
+    told: dict[float, list[Mapping[str, float]]] = {}
+    for one in rows:
+        told.setdefault(one["half_axis"], []).append(one)
+    dense = [f"density {one['density']:g}" for one in next(iter(told.values()))]
+    return [
+        f"How many of {rows[0]['n']} clear films it calls with one opacity in a lung (in brackets the contrast: what "
+        "it adds to the grey values, in parts of their span):", "",
+        f"| half axis, part of the film's side (of its area) | {' | '.join(dense)} |", "|---|" + "---|" * len(dense),
+        *[
+            f"| {half:g} ({some[0]['part_of_film']:.3f}) | "
+            + " | ".join(f"{one['called']:g} ({one['contrast']:.2f})" for one in some) + " |"
+            for half, some in told.items()
+        ], "",
+    ]  # fmt: skip
 
 
 def _row(name: str, value: Mapping[str, Any]) -> str:
@@ -234,7 +267,7 @@ def plain_page(model: Model) -> str:
             lines.append(_aimed(f"{figure}, {one} {number + 1} (seed {metrics['seed']})", metrics[figure], None))
     for again in shown.get("seeds", ()):
         for figure in headings(again, card["goal"]):
-            lines.append(_aimed(f"{figure}, trained again with --seed {again['seed']}", again[figure], None))
+            lines.append(_aimed(f"{figure}, {_again(again)}", again[figure], None))
     groups = [g for g in shown["subgroups"] if g["metrics"]]
     if groups:
         lines += ["", "## Subgroups", "", "| group | n | figure | value | 95 % interval |", "|---|---|---|---|---|"]

@@ -19,23 +19,29 @@ _SOFT_PARTS = 85  # percentile of a film's grey values
 
 
 def planted_opacity(
-    film: npt.NDArray[np.uint8], rng: np.random.Generator
+    film: npt.NDArray[np.uint8],
+    rng: np.random.Generator,
+    *,
+    half: tuple[float, float] = _HALF,
+    density: tuple[float, float] = _DENSITY,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """The film with an opacity in one lung, and where that is at least half as dense as at its densest.
 
     Args:
         film: (rows, columns) of a clear chest, upright, bright where dense.
+        half: least and largest half axis, in parts of the film.
+        density: least and largest part of the way by which the lung is brought to the grey of soft parts.
     """
     from scipy.ndimage import gaussian_filter
 
     rows, columns = film.shape
     centre = rng.uniform(*_DOWN), 0.5 + rng.choice([-1, 1]) * rng.uniform(*_LATERAL)
-    half = rng.uniform(*_HALF, 2)
+    axes = rng.uniform(*half, 2)
     y, x = (np.mgrid[:rows, :columns] + 0.5) / np.array([rows, columns])[:, None, None]
-    away = np.hypot((y - centre[0]) / half[0], (x - centre[1]) / half[1])
+    away = np.hypot((y - centre[0]) / axes[0], (x - centre[1]) / axes[1])
     rough = gaussian_filter(rng.normal(size=film.shape), rows / 25)
     away = away + 0.2 * rough / rough.std()
-    alpha = rng.uniform(*_DENSITY) / (1 + np.exp((away - 1) / 0.08))
+    alpha = rng.uniform(*density) / (1 + np.exp((away - 1) / 0.08))
     fine = gaussian_filter(rng.normal(size=film.shape), rows / 80)
     alpha = np.clip(alpha * (1 + 0.15 * fine / fine.std()), 0, 1)
     dense = np.percentile(film, _SOFT_PARTS)

@@ -27,16 +27,19 @@ from isocenter.learn.partners import Partner, partners
 from isocenter.learn.planted import planted_opacity
 from isocenter.learn.recipes import RECIPES
 from isocenter.learn.sanity import Subjects, sanity
+from isocenter.learn.taken_up import SPLIT
 from isocenter.methods.picture import prepared, resampled
 from isocenter.methods.saliency import activation, occlusion, smoothed
 from isocenter.record import Model
 
-__all__ = ["METHODS", "SHOWN", "Cases", "cases_of", "films_sanity"]
+__all__ = ["METHODS", "SHOWN", "Cases", "called_by_size", "cases_of", "films_sanity"]
 
 Array = npt.NDArray[np.float32]
 Progress = Callable[[str], None]
 _LEVELS, _DRAWN = 3, 3
 _MOST = 48  # films, and planted lesions, that are looked at
+_HALF_AXES, _DENSITIES = (0.05, 0.1, 0.145, 0.19, 0.24), (0.3, 0.5, 0.8)
+"""Opacities of which it is told how many are called, in parts of the film and of the way to the grey of soft parts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,7 @@ class Cases:
     Args:
         images: (n, 1, size, size) films that the model calls. planted: (m, 1, size, size) with a lesion, masks: where.
         clear: other films, that it does not call, in which the same was planted; turned: those that it then calls.
+        called: the same by size and density of what is planted; see `called_by_size`.
     """
 
     images: Array
@@ -53,6 +57,7 @@ class Cases:
     masks: npt.NDArray[np.bool_]
     clear: int
     turned: int
+    called: Sequence[Mapping[str, float]] = ()
 
     @property
     def digest(self) -> str:
@@ -123,7 +128,7 @@ def films_sanity(
             f"data of digest {read.digest[:12]}…", f"{model.name} learnt from {str(model.examples)[:12]}…, and so must "
             "its partners", "give the data that it was trained on"
         )  # fmt: skip
-    inside, aside, _ = split(read, how.validation, seed)
+    inside, aside, _ = split(read, how.validation, int(model.card.get("training", {}).get(SPLIT, seed)))
     chosen, held = read.take(inside), read.take(aside)
     beside = partners(how, chosen, held, seed, folder, progress)
     cases = cases_of(model, _opened(data), held, np.random.default_rng([seed, 12]))
@@ -135,7 +140,7 @@ def films_sanity(
     facts = {
         "cases": {
             "films": len(cases.images), "planted": len(cases.planted), "clear films with a planted lesion": cases.clear,
-            "of these called": cases.turned, "digest": cases.digest,
+            "of these called": cases.turned, "called by size and density": list(cases.called), "digest": cases.digest,
         },
         "partners": {one.role: one.told for one in beside},
     }  # fmt: skip
@@ -197,10 +202,38 @@ def cases_of(model: Model, session: Any, held: Examples, rng: np.random.Generato
     kept = np.flatnonzero(_called(model, session, shown, size)) if made else np.zeros(0, int)
     turned = np.array([planted_opacity(film, rng)[0] for film in clear])
     masks = [resampled(made[k][1].astype(np.float32), size, size) >= 0.5 for k in kept]
+    turned_by = int(np.count_nonzero(_called(model, session, turned, size))) if len(clear) else 0
     return Cases(
         _prepared(films, size), _prepared(shown[kept], size), np.array(masks).reshape(-1, size, size), len(clear),
-        int(np.count_nonzero(_called(model, session, turned, size))) if len(clear) else 0,
+        turned_by, called_by_size(model, session, clear) if len(clear) else (),
     )  # fmt: skip
+
+
+def called_by_size(model: Model, session: Any, clear: npt.NDArray[np.uint8]) -> list[dict[str, float]]:
+    """How many clear films a model calls once one opacity is planted in them, by its size and density.
+
+    Args:
+        clear: (n, rows, columns) films that it does not call.
+
+    Returns:
+        For each size and density: ``half_axis`` and ``part_of_film``, ``density``, ``contrast`` (what the opacity adds
+        where it lies, in parts of the span of grey values of the film from 1 to 99 %), and how many of the films are
+        ``called``. The same places and shapes are drawn for each.
+    """
+    size, told = int(model.inputs["size"]), list[dict[str, float]]()
+    span = np.ptp(np.percentile(clear, (1, 99), axis=(1, 2)), axis=0)
+    for half in _HALF_AXES:
+        for density in _DENSITIES:
+            rng = np.random.default_rng(len(clear))
+            made = [planted_opacity(film, rng, half=(half, half), density=(density, density)) for film in clear]
+            added = [(shown.astype(float) - film)[mask].mean() for (shown, mask), film in zip(made, clear, strict=True)]
+            called = _called(model, session, np.array([shown for shown, _ in made]), size)
+            told.append({
+                "half_axis": half, "part_of_film": float(np.mean([mask.mean() for _, mask in made])),
+                "density": density, "contrast": float(np.mean(added / span)), "n": len(clear),
+                "called": int(np.count_nonzero(called)),
+            })  # fmt: skip
+    return told
 
 
 def _prepared(pictures: npt.NDArray[Any], size: int) -> Array:

@@ -30,7 +30,8 @@ def listed(folder: Path, runs: Sequence[Path]) -> Model:
 
     Returns:
         The record with ``evidence["seeds"]``: for each the figures with their intervals, n, the seed, the seconds that
-        it took (since it was last taken up) and the version of its code.
+        it took (since it was last taken up) and the version of its code; ``began_with`` is the digest of the model that
+        both went on from (``train --begin``), so that only the last part of the recipe differs by chance.
 
     Raises:
         NotFound: no model there.
@@ -58,9 +59,10 @@ def _figures(model: Model, run: Model) -> dict[str, Any]:
         raise Refused(what, "that is the seed of the model itself", "give trainings from other seeds")
     if other := _differs(json.loads(_training(model)["recipe"]), json.loads(_training(run)["recipe"])):
         raise Refused(what, f"{other} in its recipe is not as on the card of {model.name}", "train it by that recipe")
+    begun = {"began_with": run.parent} if run.parent and run.parent == model.parent else {}
     return {
         **run.evidence["metrics"], "n": run.evidence["n"], "seed": _training(run)["seed"],
-        "seconds": _training(run)[_SECONDS], "code": run.code,
+        "seconds": _training(run)[_SECONDS], "code": run.code, **begun,
     }  # fmt: skip
 
 

@@ -13,14 +13,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from isocenter.analysis.weights import read_file
+from isocenter.analysis.weights import read_file, record_in
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.kinds import Classifier2D
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.scope import WIDTHS, Scope
 
-__all__ = ["digest_of_weights", "gate_of", "read_back"]
+__all__ = ["SPLIT", "digest_of_weights", "gate_of", "read_back", "split_of"]
+
+SPLIT = "seed of the split"
+"""On the card of what began with another model: by which seed its people were held back, where that is not its own."""
 
 Folded = list[tuple[Tensor, Tensor]]
 
@@ -54,6 +57,30 @@ def read_back(folder: Path, recipe: Classifier2D, films: Tensor) -> ResidualNet:
     for _, norm in pairs:
         norm._forward_pre_hooks.clear()
     return net
+
+
+def split_of(folder: Path, examples: str) -> int:
+    """The seed by which people were held back from a model that another goes on from, so that they stay held back.
+
+    With another draw most of those who are to measure would be among those whom the first network learnt from.
+
+    Args:
+        examples: digest of what is learnt from now.
+
+    Raises:
+        Refused: no record there that says so, or it learnt from other examples.
+    """
+    told = "whom it learnt from, and who may measure, is not known"
+    if not (folder / "model.json").is_file():
+        raise Refused(f"a beginning without record in '{folder}'", told, "put its model.json beside model.onnx")
+    held = record_in(folder / "model.json")
+    training = held.card.get("training", {})
+    if held.examples != examples or "seed" not in training:
+        raise Refused(
+            f"the beginning in '{folder}'", f"it learnt from {str(held.examples)[:12]}… and not from {examples[:12]}…: "
+            + told, "give the data that it was trained on, or train without --begin",
+        )  # fmt: skip
+    return int(training.get(SPLIT, training["seed"]))
 
 
 def gate_of(folder: Path) -> Scope:

@@ -31,7 +31,7 @@ from isocenter.learn.networks import ResidualNet
 from isocenter.learn.pretrain import beginning
 from isocenter.learn.recipes import OWN_TRAINING, recipe
 from isocenter.learn.scope import Others, Scope, fit_scope, read_others
-from isocenter.learn.taken_up import gate_of, read_back
+from isocenter.learn.taken_up import SPLIT, gate_of, read_back, split_of
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
@@ -77,7 +77,7 @@ def train(
         progress: is told each step in one line.
         begin: folder of a pretraining (`pretrain`) whose body classes of pictures and volumes begin with; for a recipe
             of films that goes on from another, a folder with the model of that one, which, with its gate, is then not
-            trained again.
+            trained again; the people who were held back from it stay held back, whatever the seed.
         others: MedNIST array for the gate; by default ``mednist/mednist_64.npz`` beside `data`, where it is.
 
     Returns:
@@ -124,7 +124,8 @@ def _trained(
         tell(", ".join(f"{name} {value['value']:.4f}" for name, value in model.evidence["metrics"].items()))
         return learned(model, data, out)
     examples = read_films(data, how)
-    inside, aside, pairs = split(examples, how.validation, seed)
+    drawn = seed if begin is None else split_of(begin, examples.digest)
+    inside, aside, pairs = split(examples, how.validation, drawn)
     tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")
     chosen, held = examples.take(inside), examples.take(aside)
     start = _begun(how, chosen, seed, begin, out, tell)
@@ -145,6 +146,7 @@ def _trained(
         "examples": examples.digest,
         "seconds": round(clock() - started),
         "begun": begin,
+        "split": drawn,
         "others": "MedNIST" if foreign is not None else "none: the gate knows only what chests can be turned into",
     })  # fmt: skip
     for name in ("begun", *(f"member{k}" for k in range(how.members))):
@@ -282,6 +284,7 @@ def _written(
         "torch": torch.__version__,
         "foreign pictures for the gate": facts["others"],
         "seed": seed,
+        **({SPLIT: facts["split"]} if facts["split"] != seed else {}),
         "recipe": json.dumps(to_plain(numbers), sort_keys=True),
     }
     model = Model(
