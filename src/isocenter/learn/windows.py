@@ -108,17 +108,16 @@ def labels_in_windows(
                 for part, (axis, k) in zip(where, at, strict=True)
             )
             chances = said[(slice(None), *own)]
-            needed = int(np.prod(adding))
-            if needed == 1:
+            of = int(np.prod(adding))
+            if of == 1:
                 labels[where] = chances.argmax(0)
                 continue
-            kept = (chances * weight[own] + np.float32(0.5)).astype(np.uint16)
+            kept, heard = (chances * weight[own] + np.float32(0.5)).astype(np.uint16), 1
             if key in waiting:
                 before, had = waiting.pop(key)
-                kept += before
-                needed -= had
-            if needed == 1:
+                kept, heard = kept + before, heard + had
+            if heard == of:
                 labels[where] = kept.argmax(0)
             else:
-                waiting[key] = kept, int(np.prod(adding)) - needed + 1
+                waiting[key] = kept, heard
     return labels

@@ -206,12 +206,11 @@ class HandOuts:
     def _forget(self, run: _Run) -> None:
         with self._lock:
             self._runs.pop(run.id, None)
-        run.state = "gone"
         shutil.rmtree(run.folder, ignore_errors=True)
 
     def _work(self, run: _Run, use: Use, how: Mapping[str, Any]) -> None:
         def told(words: str, done: int, of: int) -> None:
-            if run.state == "gone":
+            if run.id not in self._runs:
                 raise _Stopped
             run.state, run.words, run.done, run.of = "running", words, done, of
 
@@ -225,7 +224,7 @@ class HandOuts:
             packed = _packed(out, run.folder / "cohort.zip")
             shutil.rmtree(out)
             run.report, run.file, run.done = report, packed, run.of
-            run.state, run.words = ("gone" if run.state == "gone" else "done"), ""
+            run.state, run.words = "done", ""
         except _Stopped:
             pass
         except IsocenterError as refusal:
