@@ -56,6 +56,11 @@ class AbdominalFat:
         "intended_use": "Measure fat of the scanned part of the abdomen on fat and water MR, for a person to confirm.",
         "not_for": "Comparing scans of other length or place; fat of the liver (that is liver_fat_iron); children.",
         "sources": ("Borga 2018 (compartments)", "Dixon 1984"),
+        "limits": (
+            "Litres hold for the scanned length only: scans of other length or place are not to be compared.",
+            "Shading of the coil changes no fraction, but exchanged fat and water would move litres: look at the map.",
+            "Finding the wall of the belly is not shown on patients.",
+        ),
         "level": "verified, not validated: exact on a phantom; no outlines of readers were at hand",
     }
 

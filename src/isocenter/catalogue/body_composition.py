@@ -61,6 +61,11 @@ class BodyComposition:
         "intended_use": "Measure muscle and fat on an abdominal CT that was taken for another reason.",
         "not_for": "Diagnosing sarcopenia (strength is needed too) or malnutrition (GLIM needs the clinic); children.",
         "sources": ("Prado 2008", "Martin 2013", "Derstine 2018", "Japan 2002"),
+        "limits": (
+            "Organs that touch the muscular wall may be taken for muscle to a small depth: look at the outlines.",
+            "Cut-offs hold for the people whom they were found in, and a patient can be above one and below another.",
+            "Finding the muscular wall is not shown on patients.",
+        ),
         "level": "verified, not validated: counted on phantoms; no other program's outlines were at hand",
     }
 

@@ -52,6 +52,11 @@ class BreastDensity:
         "intended_use": "Area percent density of a cranio-caudal or medio-lateral oblique view, in research.",
         "not_for": "BI-RADS categories, which are read by eye; volumetric density; implants; finding cancer.",
         "sources": ("Byng 1994 (interactive threshold)", "Otsu 1979", "Karssemeijer 1998 (pectoral line)"),
+        "limits": (
+            "Very dense breasts come out 3 to 5 points too low, for gland that reaches the skin is missed in part.",
+            "Percent density by area depends on the maker's processing: compare only pictures of one kind.",
+            "BI-RADS categories are read by eye and are not given.",
+        ),
         "level": "verified in silico; no mammogram with truth was at hand",
     }
 

@@ -61,6 +61,12 @@ class CardiacCine:
         "intended_use": "Measure the left ventricle on short-axis cine MR; a person checks the outlines.",
         "not_for": "The right ventricle; congenital heart disease; numbers without a look at the outlines.",
         "sources": ("SCMR post-processing 2020 (Schulz-Menger)", "Kawel-Boehm 2020", "AHA segments (Cerqueira 2002)"),
+        "limits": (
+            "The network's patients are two, of one scanner, each with a large, weak ventricle; others were "
+            "learnt from virtual hearts.",
+            "Volumes that the network outlines are good to about 20 mL, and a basal slice more or less is 15 to 25 mL.",
+            "The apex (segment 17) is not seen by a short axis.",
+        ),
         "level": "contours in: validated on Sunnybrook; images in: figures of left-out patients in "
         "docs/know/cardiac_cine.md",
     }

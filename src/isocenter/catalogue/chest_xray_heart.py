@@ -58,6 +58,13 @@ class ChestXrayHeart:
         "intended_use": "Outline lungs and heart of an upright adult chest for a person to correct, with the ratio.",
         "not_for": "Children, bedside and lateral pictures; lungs that are white; telling heart failure.",
         "sources": ("Danzer 1919 (the ratio)", "Otsu 1979", "Ronneberger 2015", "Tobin 2017 (in-silico training)"),
+        "limits": (
+            "The network learnt from virtual films alone: beside much gas, a large effusion or a white lung the "
+            "outline fails.",
+            "Rotation is read from the mediastinum and not from the clavicles, inspiration from the height and "
+            "not from ribs.",
+            "A consolidation counts as lung, and what lies below the domes is drawn.",
+        ),
         "level": "a network trained in silico with a classical method beside it; verified in silico, looked at on real "
         "pictures without outlines by readers",
     }

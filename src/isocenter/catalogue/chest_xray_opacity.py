@@ -44,6 +44,11 @@ class ChestXrayOpacity:
         "intended_use": "Bring radiographs of children of 1 to 5 years that may show an opacity to a reader earlier.",
         "not_for": "Adults and newborns; lateral views; ruling pneumonia out; telling bacteria from viruses.",
         "sources": ("Kermany 2018, doi 10.1016/j.cell.2018.02.010", "class activation map: Zhou 2016"),
+        "limits": (
+            "It learnt from children of 1 to 5 years of one hospital: adults and other ages are declined.",
+            "Single small opacities are passed more often than called; no opacity seen is no proof of a clear chest.",
+            "Telling virus from bacteria is weak, and no ground for a treatment.",
+        ),
         "level": "retrospective, one hospital; figures in docs/know/chest_xray_opacity.md",
     }
 

@@ -62,6 +62,12 @@ class CoronaryCalcium:
         "intended_use": "Count coronary calcium on a gated CT without contrast, for a person to confirm.",
         "not_for": "Scans with contrast; stents, bypass grafts and valves; telling a narrowed artery from an open one.",
         "sources": ("Agatston 1990", "SCCT/STR guideline 2016", "CAC-DRS 2018 (Hecht)", "MESA 2015 (McClelland)"),
+        "limits": (
+            "Without drawn arteries or heart, valves, aortic root and pericardium are not told apart from arteries.",
+            "The area in which it looks for the heart may hold the dome of the liver, and finding the heart is "
+            "not shown on patients.",
+            "Agreement with a scanner's own software is not shown.",
+        ),
         "level": "verified on blocks and phantoms that can be counted; not validated on patients",
     }
 

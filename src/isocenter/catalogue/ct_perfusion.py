@@ -27,6 +27,13 @@ class CTPerfusion:
         "intended_use": "Show where flow is lost and where it is late, with the volumes that trials asked for.",
         "not_for": "Choosing a treatment; the posterior fossa; comparing volumes with those of other programs.",
         "sources": ("Wu 2003 (circular deconvolution)", "Wintermark 2008", "DEFUSE 3", "EXTEND-IA", "DAWN"),
+        "limits": (
+            "Thresholds of core and delay were found with other programs, and volumes of two programs must not "
+            "be compared.",
+            "Where transit times are exponential the correction gives too little flow, where they are plug flow "
+            "too much.",
+            "It was not tested on images of patients.",
+        ),
         "level": "flow and volume validated on the OSIPI DSC object; core and penumbra verified on phantoms only",
     }
 

@@ -57,6 +57,13 @@ class FetalBiometry:
         "intended_use": "Centiles and weight from measurements or outlines that a person has made.",
         "not_for": "Dating a pregnancy that has been dated; finding the standard plane; diagnosing growth restriction.",
         "sources": ("INTERGROWTH-21st (Papageorghiou 2014, Stirnemann 2017 and 2020)", "Hadlock 1984, 1985, 1991"),
+        "limits": (
+            "Whether the plane is the right one is for a person to see, and calipers burned into a picture are "
+            "not read.",
+            "A centile is told only for an age from an earlier dating, because an estimated age compares the "
+            "fetus with itself.",
+            "There is no automatic outline.",
+        ),
         "level": "formulae validated on published examples; outlines verified on ellipses of known size",
     }
 

@@ -69,6 +69,12 @@ class Flow4D:
         "intended_use": "Measure flow in a large vessel on phase-contrast MR, for a person to confirm.",
         "not_for": "Grading a valve by itself; vessels of less than five voxels; absolute pressure.",
         "sources": ("Dyverfeldt 2015", "Bissell 2023 (JCMR 25:40)", "Walker 1993", "Stalder 2008", "Krittian 2012"),
+        "limits": (
+            "Noise lifts what is made of slopes: friction most, and wall shear stress.",
+            "A vessel that touches another is taken together with it unless it is drawn, and the mask does not "
+            "move with the heart.",
+            "A frame time above 40 ms flattens peaks, energy and stress.",
+        ),
         "level": "verified, not validated: exact on laminar flows; compared with one frame of a computed aorta; no "
         "patient with a known flow was at hand",
     }

@@ -76,6 +76,12 @@ class ImageQuality:
         "intended_use": "Point out images that other analyses and readers should not trust, before they do.",
         "not_for": "Acceptance testing of a scanner; judging whether an examination answers its question.",
         "sources": ("ACR MRI quality control manual 2015", "Donoho and Johnstone 1994", "DICOM PS3.3"),
+        "limits": (
+            "It does not see swapped sides, the wrong patient, or motion in CT.",
+            "Noise that was smoothed away afterwards is estimated too low.",
+            "Its bounds are proposals with room around images that were looked at, and no acceptance limits of "
+            "a standard.",
+        ),
         "level": "verified on planted faults and on real images of five kinds; not validated",
     }
 

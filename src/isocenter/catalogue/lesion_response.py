@@ -58,6 +58,13 @@ class LesionResponse:
         "progress are a person's to say.",
         "sources": ("Eisenhauer 2009 (RECIST 1.1)", "Seymour 2017 (iRECIST)", "Lencioni 2010 (mRECIST)", "Choi 2007",
                     "QIBA CT Tumor Volume Change 2018"),
+        "limits": (
+            "It measures what somebody outlined: a lesion that nobody outlined is not seen.",
+            "Organs and nodes are read from the labels of the outlines, so that an unlabelled node is measured "
+            "as another lesion.",
+            "One rigid registration cannot follow organs that bend or breathe: matches beyond reach are told "
+            "and left to a person.",
+        ),
         "level": "rules validated on published cases; matching verified on planted pairs",
     }  # fmt: skip
 

@@ -59,6 +59,12 @@ class LiverFatIron:
         "intended_use": "Measure fat and iron of the liver on a multi-echo gradient echo, for a person to confirm.",
         "not_for": "Telling inflammation or fibrosis; choosing chelation; scans after contrast.",
         "sources": ("Hernando 2010", "Berglund 2017", "QIBA Profile PDFF", "Hernando 2023", "Wood 2005"),
+        "limits": (
+            "Magnitudes alone tell fat from water by the smaller peaks only.",
+            "With three echoes far apart and a field that changes fast, fat and water can be exchanged in "
+            "regions: look at the map.",
+            "Finding the liver is not shown on patients.",
+        ),
         "level": "verified, not validated: exact on simulated images; no patient with a known fat or iron was at hand",
     }
 

@@ -38,6 +38,10 @@ class LiverStiffness:
         "not_for": "Readings after a meal, with congestion, cholestasis or acute hepatitis; transient elastography's "
         "own limits; staging fibrosis by itself.",
         "sources": ("Barr 2020 (SRU consensus update)", "WFUMB 2018"),
+        "limits": (
+            "It puts readings together; it does not measure the picture, and cannot see where the readings were taken.",
+            "After a meal, with congestion, cholestasis or acute hepatitis a liver is stiffer than its fibrosis.",
+        ),
         "level": "arithmetic verified; no elastography with truth was at hand",
     }
 

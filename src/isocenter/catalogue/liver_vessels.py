@@ -51,6 +51,11 @@ class LiverVessels:
         "intended_use": "Describe vessels of an outlined liver after contrast, for research.",
         "not_for": "Planning a resection; telling portal from hepatic veins; grading a disease or telling an age.",
         "sources": ("Frangi 1998", "Lee 1994"),
+        "limits": (
+            "Portal and hepatic veins are not told apart.",
+            "Values depend on threshold, phase and resolution: compare only scans of one protocol.",
+            "No reference of an age or disease group is at hand: none is compared.",
+        ),
         "level": "verified on planted tubes; no reference of any age or disease group is at hand, so none is compared",
     }
 

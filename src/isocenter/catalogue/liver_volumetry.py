@@ -46,6 +46,10 @@ class LiverVolumetry:
         "intended_use": "Set an outlined liver and its future remnant against standard volumes.",
         "not_for": "Deciding on a resection: function is not volume; judging whether the outline is right.",
         "sources": ("Urata 1995", "Vauthey 2002"),
+        "limits": (
+            "Volume is not function.",
+            "The outline is the caller's, and a standard volume is a mean of adults without liver disease.",
+        ),
         "level": "verified: voxel counts and published formulae",
     }
 

@@ -32,6 +32,11 @@ class MRPerfusion:
         "intended_use": "Show where flow is low and where it is late, with the volumes that trials asked for.",
         "not_for": "Choosing a treatment; tumours whose vessels leak; comparing volumes with those of other programs.",
         "sources": ("Wu 2003 (circular deconvolution)", "Boxerman 2020", "DEFUSE 3", "EXTEND-IA"),
+        "limits": (
+            "The core is tissue of low flow; diffusion, by which guidelines take the core of MR, is not looked at.",
+            "Leakage of agent through broken vessels is not corrected, and arteries on T2* are known to be distorted.",
+            "It was not tested on images of patients.",
+        ),
         "level": "flow and volume validated on the OSIPI DSC object; volumes verified on phantoms only",
     }
 

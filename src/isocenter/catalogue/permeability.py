@@ -59,6 +59,12 @@ class Permeability:
         "intended_use": "Map permeability on a spoiled gradient-echo series while contrast agent arrives.",
         "not_for": "Grading a tumour or its response by one number; comparing values of different programs.",
         "sources": ("Tofts 1999", "Sourbron and Buckley 2012", "Parker 2006", "QIBA Profile DCE-MRI"),
+        "limits": (
+            "Inflow, B1 and motion are not corrected.",
+            "With a population's artery, or frames more than 3 s apart, flow and plasma volume can be off by a "
+            "tenth to a fifth.",
+            "The walk from images is verified on phantoms only.",
+        ),
         "level": "fits validated on the OSIPI and QIBA objects; the walk from images verified on a phantom only",
     }
 

@@ -64,6 +64,11 @@ class PETResponse:
         "not_for": "Deciding whether a new site is tumour, and reading the Deauville score in place of a person.",
         "sources": ("Wahl 2009 (PERCIST 1.0)", "O 2016", "Barrington and Cheson 2014 (Lugano)",
                     "Hasenclever 2014 (qPET)"),
+        "limits": (
+            "The rules hold for FDG, and are applied to what somebody outlined.",
+            "Extravasation at the injection site and glucose are for a person to state.",
+            "Lugano gives no figure for a significant change: the 25 % are EORTC's.",
+        ),
         "level": "rules verified against their texts; SUV validated (see pet_uptake)",
     }  # fmt: skip
 

@@ -47,6 +47,12 @@ class PETUptake:
         "intended_use": "Measure uptake of lesions that a person has drawn, or list hot spots for a person to look at.",
         "not_for": "Telling disease from physiological uptake; dose planning.",
         "sources": ("QIBA FDG-PET/CT 1.14", "EANM FDG 2.0 (Boellaard 2015)", "PERCIST 1.0 (Wahl 2009)"),
+        "limits": (
+            "Without outlines it lists hot spots: physiological uptake is not told apart from disease.",
+            "SUV depends on scanner, reconstruction and time after injection: compare like with like.",
+            "A lesion smaller than two to three times the scanner's resolution reads too low, and this is not "
+            "corrected.",
+        ),
         "level": "validated against the SUV reference values of IBSI and MIRP for Soft-tissue-Sarcoma",
     }
 

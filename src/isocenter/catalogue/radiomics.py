@@ -72,6 +72,11 @@ class Radiomics:
         "intended_use": "Features for research on many patients, from regions that were outlined and looked at.",
         "not_for": "Diagnosis or prognosis of one patient; comparing tables made with different configurations.",
         "sources": ("IBSI 1 (Zwanenburg 2020)", "IBSI 2 (Whybra 2024)", "arXiv:1612.07003", "arXiv:2006.05470"),
+        "limits": (
+            "Features depend on scanner, reconstruction, resampling and binning: compare only one configuration.",
+            "Features of small regions are unstable, and many features of few patients find chance.",
+            "On MR only what does not change with the scale and zero of intensities is given.",
+        ),
         "level": "validated against all consensus values of the IBSI digital phantom and 13 response maps of IBSI 2",
     }
 

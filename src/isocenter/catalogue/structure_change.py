@@ -46,6 +46,11 @@ class StructureChange:
         "not_for": "Response to treatment by rule (see lesion_response); outlines of different readers or programs, "
         "whose differences are larger than the smallest change stated here.",
         "sources": ("Bland & Altman 1996", "de Vet 2006", "QIBA terms (Raunig 2015)"),
+        "limits": (
+            "The smallest change covers the error of drawing a border on voxels: two readers, or two programs, "
+            "differ by more.",
+            "One rigid registration cannot follow what bends or breathes.",
+        ),
         "level": "verified on balls of known size; error model stated, not validated",
     }
 

@@ -37,6 +37,10 @@ class ThyroidNodule:
         "intended_use": "Add up the points of features that a person has seen, with the rule that follows.",
         "not_for": "Seeing the features; lymph nodes; children; nodules that are hot on scintigraphy.",
         "sources": ("Tessler 2017 (ACR TI-RADS)",),
+        "limits": (
+            "The features are the reader's: nothing is read from the picture but a size.",
+            "The level advises; it is no diagnosis of a nodule.",
+        ),
         "level": "every row and branch of the table verified; no set of readings was at hand",
     }
 

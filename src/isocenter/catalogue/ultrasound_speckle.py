@@ -43,6 +43,11 @@ class UltrasoundSpeckle:
         "not_for": "Comparing machines or settings; pictures with adaptive grey maps, edge enhancement or compounding, "
         "which change the statistics; measuring on the picture without speckle.",
         "sources": ("Shankar 2000 (Nakagami)", "Rodriguez-Molares 2020 (gCNR)", "Yu & Acton 2002", "Coupe 2009"),
+        "limits": (
+            "Adaptive grey maps, edge enhancement and compounding change the statistics: compare only pictures "
+            "of one machine and one setting.",
+            "It was verified on simulated speckle without correlation between pixels, real speckle has some.",
+        ),
         "level": "verified on simulated speckle",
     }
 

@@ -33,6 +33,11 @@ class Volumetry:
         "intended_use": "Measure structures that a person or another analysis has outlined.",
         "not_for": "Judging whether an outline is right; RECIST sums, which need a person's choice of lesions.",
         "sources": ("IBSI 1 (Zwanenburg 2020)", "RECIST 1.1 (Eisenhauer 2009)"),
+        "limits": (
+            "The surface of a voxel mask has steps and is about 8 % too large: compare surfaces of the same "
+            "definition only.",
+            "It measures the outline that is there, and does not judge whether it is right.",
+        ),
         "level": "validated against the IBSI digital phantom; exact on balls, ellipsoids and boxes",
     }
 

@@ -69,8 +69,26 @@ def _analyses() -> str:
             rows = [(f"`{p['name']}`", p["type"], f"`{p['default']}`") for p in said["parameters"]]
             parts.append(_table(("parameter", "type", "default"), rows))
         limits = said["limits"]
-        parts.append(f"Limits: {limits['seconds']:g} s, {limits['memory_mib']} MiB.\n")
+        parts.append(
+            _table(
+                ("card", "in words"),
+                [*_card(said["card"]), ("Stopped after", f"{limits['seconds']:g} s or {limits['memory_mib']} MiB")],
+            )
+        )
     return "\n".join(parts)
+
+
+def _card(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    titles = {
+        "intended_use": "For", "not_for": "Not for", "limits": "Limits", "level": "Level of evidence",
+        "sources": "Sources",
+    }  # fmt: skip
+    lists = {"limits": " ", "sources": "; "}
+    return [
+        (title, told[key] if isinstance(told[key], str) else lists.get(key, " ").join(told[key]))
+        for key, title in titles.items()
+        if key in told
+    ]
 
 
 def _few(units: list[str]) -> str:
