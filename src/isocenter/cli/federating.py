@@ -62,7 +62,9 @@ def identity(
 
 @federate.command()
 def coordinate(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe for classes, such as pneumoniamnist.")],
+    recipe: Annotated[
+        str, typer.Argument(help="Name of a recipe for classes, such as pneumoniamnist, or a .toml file.")
+    ],
     identity: Identity,
     out: Annotated[Path, typer.Option(help="Folder for the weights and the record of the rounds.")],
     sites: Annotated[int, typer.Option(help="How many sites are waited for before it begins.")] = 3,
@@ -97,13 +99,17 @@ def coordinate(
     from isocenter.govern.identities import identity as known
     from isocenter.learn.federation import Federation
     from isocenter.learn.federation_rounds import Rounds
+    from isocenter.learn.recipe_files import recipe_text
+    from isocenter.learn.recipes import recipe as known_recipe
 
     screen = Screen(as_json)
     tell = screen.warn if as_json else screen.say
     known(identity)
+    wanted = known_recipe(recipe)
     how = Federation(
-        recipe, method=method, rounds=rounds, epochs=epochs, batch=batch, rate=rate, proximal=proximal, clip=clip,
+        wanted.task, method=method, rounds=rounds, epochs=epochs, batch=batch, rate=rate, proximal=proximal, clip=clip,
         at_least=at_least, privacy=privacy, noise=noise, person_clip=person_clip, seed=seed,
+        own=recipe_text(wanted) if recipe.endswith(".toml") else "",
     )  # fmt: skip
     run = Rounds(
         how, out, sites=sites, clock=time.monotonic, patience_s=patience, training_s=training,

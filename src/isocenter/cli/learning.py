@@ -14,7 +14,7 @@ __all__: list[str] = []
 
 @app.command()
 def train(
-    task: Annotated[str, typer.Argument(help="Name of a recipe, such as chest_xray_opacity.")],
+    task: Annotated[str, typer.Argument(help="Name of a recipe, such as chest_xray_opacity, or a .toml file.")],
     data: Annotated[Path, typer.Option(help="Labelled images (folder a class, .npz, .csv), a table, or outlines.")],
     out: Annotated[Path, typer.Option(help="Folder for model.onnx and model.json.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
@@ -49,6 +49,29 @@ def train(
     screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
 
 
+@app.command(name="recipe")
+def recipe_shown(
+    name: Annotated[str, typer.Argument(help="Name of a recipe, a .toml file, or a model's folder; none: all.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show a recipe as a TOML file, to be read, changed and trained by; without a name, list the recipes."""
+    from isocenter.analysis.weights import record_in
+    from isocenter.cli.screen import Screen
+    from isocenter.learn.recipe_files import recipe_text
+    from isocenter.learn.recipes import OWN_TRAINING, RECIPES, recipe, recipe_behind
+
+    screen = Screen(as_json)
+    if not name:
+        rows = [(n, RECIPES[n].card["title"]) for n in sorted(RECIPES)]
+        rows += [(n, "a training of its own, not a file") for n in sorted(OWN_TRAINING)]
+        screen.answer([{"recipe": n, "title": title} for n, title in rows])
+        return screen.table("Recipes", ("recipe", "what"), rows)
+    record = Path(name) / "model.json"
+    text = recipe_text(recipe_behind(record_in(record)) if record.is_file() else recipe(name))
+    screen.answer({"toml": text})
+    return screen.say(text.rstrip())
+
+
 @app.command()
 def seeds(
     model: Annotated[Path, typer.Argument(help="Folder of the model whose card lists them.")],
@@ -71,7 +94,7 @@ def seeds(
 
 @app.command()
 def pretrain(
-    task: Annotated[str, typer.Argument(help="Recipe whose network is trained, such as breastmnist.")],
+    task: Annotated[str, typer.Argument(help="Recipe whose network is trained, such as breastmnist, or a .toml file.")],
     data: Annotated[Path, typer.Option(help="Images; labels are not looked at: folder or .npz.")],
     out: Annotated[Path, typer.Option(help="Folder for body.safetensors, which `train --begin` takes.")],
     method: Annotated[str, typer.Option(help="contrast (SimCLR) or masking (masked autoencoding).")] = "contrast",

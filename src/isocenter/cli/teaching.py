@@ -21,7 +21,9 @@ Named = Annotated[str, typer.Option(help="Model whose embedding is used: a name,
 def take(
     analysis: Annotated[str, typer.Argument(help="Analysis whose question is learnt, such as chest_xray_opacity.")],
     out: Annotated[Path, typer.Option(help="Folder for the training set; empty or new.")],
-    task: Annotated[str, typer.Option(help="Recipe that shall learn; the analysis' own without it.")] = "",
+    task: Annotated[
+        str, typer.Option(help="Recipe that shall learn, by name or .toml file; the analysis' own without it.")
+    ] = "",
     agreement: Annotated[
         float, typer.Option(help="Weight of a label that agrees with an AI that had been seen.")
     ] = 0.25,

@@ -14,6 +14,8 @@ from isocenter.analysis.weights import read_file, record_in
 from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.learn.kinds import Boxes, Classes, Masks, Table
 from isocenter.learn.learnt import FILE
+from isocenter.learn.recipe_files import recipe_text
+from isocenter.learn.recipes import RECIPES
 from isocenter.record import Model, to_plain
 
 __all__ = ["amended", "code_digest", "explained", "headings", "page", "plain_page", "written"]
@@ -176,8 +178,11 @@ def written(
     if area < 0.5:
         raise Refused(f"AUC {area:.3f}", "the model is worse than a coin; labels swapped?")
     recipe = {k: v for k, v in to_plain(asdict(how)).items() if k not in ("card", "goal", "task")}
+    own = how.task not in RECIPES
+    if own:  # the model's folder holds what repeats it
+        (out / "recipe.toml").write_text(recipe_text(how), "utf-8")
     training = {
-        "command": f"isocenter train {how.task} --data DATA --seed {facts['seed']}",
+        "command": f"isocenter train {'recipe.toml' if own else how.task} --data DATA --seed {facts['seed']}",
         **{k: v for k, v in facts.items() if k not in ("shown", "seconds")},
         **marks_in(out),
         "seconds since it was started or taken up again": facts["seconds"],

@@ -13,7 +13,7 @@ from isocenter.learn.examples import Examples
 from isocenter.learn.films import read_films
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
-from isocenter.learn.recipes import recipe
+from isocenter.learn.recipes import recipe_behind
 from isocenter.methods.picture import prepared
 from isocenter.record import Model
 
@@ -28,7 +28,7 @@ def pictures_of(model: Model, data: Path, split: str | None = None) -> Examples:
     Raises:
         Refused: a model without an embedding, or pictures that cannot be read.
     """
-    how = recipe(model.name)
+    how = recipe_behind(model)
     if isinstance(how, Classifier2D):
         return read_films(data, how, split)
     if isinstance(how, Classes):

@@ -14,7 +14,7 @@ from isocenter.learn.embedding import embedded, pictures_of
 from isocenter.learn.judge import opened
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import unlabelled
-from isocenter.learn.recipes import recipe
+from isocenter.learn.recipes import recipe_behind
 from isocenter.methods.logistic import fit_head, unseen
 from isocenter.methods.reader_noise import doubted, doubts
 from isocenter.methods.selection import RULES, chosen, gain
@@ -81,7 +81,7 @@ def chosen_from(
         Refused: a rule that does not exist, more images than there are, or another kind of model.
     """
     held, session = opened(model, extra)
-    how = recipe(held.name)
+    how = recipe_behind(held)
     if not isinstance(how, Classes):
         raise Refused(
             f"'{held.name}' is of another kind", "images are chosen for classes of small pictures and volumes"

@@ -23,7 +23,8 @@ from isocenter.errors import Refused
 from isocenter.learn.augment import augmented, moved
 from isocenter.learn.kinds import Classes
 from isocenter.learn.networks import GridNet
-from isocenter.learn.recipes import recipe
+from isocenter.learn.recipe_files import recipe_in
+from isocenter.learn.recipes import recipe, unlike
 
 __all__ = [
     "METHODS",
@@ -47,7 +48,7 @@ class Federation:
     """The agreement: what every site hears before it joins, and may say no to.
 
     Args:
-        task: name of a recipe for classes of pictures or volumes.
+        task: name of a recipe for classes of pictures or volumes. own: text of its file where it is none that ships.
         method: one of `METHODS`. proximal: strength of FedProx.
         rounds: sums of updates. epochs: looks at a site's pictures between two sums. batch: pictures in a step; 0 for
             all of them at once.
@@ -84,6 +85,7 @@ class Federation:
     delta: float = 1e-5
     held: float = 0.15
     seed: int = 0
+    own: str = ""
 
     def __post_init__(self) -> None:
         wrong = [
@@ -126,7 +128,9 @@ def recipe_of(how: Federation) -> Classes:
     Raises:
         NotFound, Refused: there is none, or it is of a kind that is not trained in federation.
     """
-    own = recipe(how.task)
+    own = unlike(recipe_in(how.own, "the agreement"), "the agreement") if how.own else recipe(how.task)
+    if own.task != how.task and how.own:
+        raise Refused(f"an agreement on '{how.task:.40}'", f"its recipe is of '{own.task}'", "change the agreement")
     if not isinstance(own, Classes) or own.foreign or own.measured or own.several:
         raise Refused(f"'{how.task}' in federation", "only classes of pictures and volumes are trained so",
                       "choose a recipe such as pneumoniamnist")  # fmt: skip

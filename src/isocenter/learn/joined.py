@@ -20,8 +20,9 @@ from isocenter.learn.embedding import embedded
 from isocenter.learn.gridded import fitted, opened
 from isocenter.learn.kinds import Classes, Column, Table
 from isocenter.learn.learnt import seen
-from isocenter.learn.recipes import recipe
+from isocenter.learn.recipes import recipe_behind
 from isocenter.learn.rows import Rows, read_rows
+from isocenter.record import Model
 
 __all__ = ["Joined", "read_joined"]
 
@@ -65,7 +66,7 @@ def read_joined(data: Path, how: Table, split: str | None = None, *, digest: str
             f"the model '{how.through}'", f"'{how.task}' looked through {digest[:16]}…, here is {held.digest[:16]}…",
             "train it again through the model that is here",
         )  # fmt: skip
-    pictures = _pictures(rows, how)
+    pictures = _pictures(rows, how, held)
     looked, far = embedded(held, open_session(how.through), pictures)
     columns = tuple(Column(f"{how.through} {k + 1}", "number") for k in range(looked.shape[1]))
     sha = hashlib.sha256(rows.digest.encode() + pictures.tobytes())
@@ -78,9 +79,9 @@ def read_joined(data: Path, how: Table, split: str | None = None, *, digest: str
     )  # fmt: skip
 
 
-def _pictures(rows: Rows, how: Table) -> npt.NDArray[np.uint8]:
+def _pictures(rows: Rows, how: Table, held: Model) -> npt.NDArray[np.uint8]:
     """(n, …grid) of the rows, on the grid of the model that looks."""
-    wanted = recipe(how.through)
+    wanted = recipe_behind(held)
     if not isinstance(wanted, Classes):
         raise Refused(
             f"'{how.task}' looks through '{how.through}'", "only classifiers of pictures can be looked through"

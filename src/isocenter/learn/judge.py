@@ -23,7 +23,7 @@ from isocenter.learn.judge_classes import area_of, class_figures, line_of
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import REST, read_labelled
 from isocenter.learn.learnt import FILE, seen
-from isocenter.learn.recipes import recipe
+from isocenter.learn.recipes import recipe_behind
 from isocenter.methods import calibration, roc
 from isocenter.methods.picture import prepared
 from isocenter.record import Model
@@ -199,7 +199,7 @@ def _plain(name: str) -> str:
 
 
 def _films(held: Model, session: Any, data: Path, split: str | None) -> _Measured:
-    how = recipe(held.name)
+    how = recipe_behind(held)
     assert isinstance(how, Classifier2D)
     examples = read_films(data, how, split)
     said = answered(session, examples.pictures, int(held.inputs["size"]))

@@ -14,9 +14,10 @@ from isocenter.learn.examples import person
 from isocenter.learn.judge import opened
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import unlabelled
-from isocenter.learn.recipes import recipe
+from isocenter.learn.recipes import recipe_behind
 from isocenter.learn.similar import Case, Index
 from isocenter.methods.nearest import few_shots, precision_at, unit
+from isocenter.record import Model
 
 __all__ = ["found", "indexed", "worth"]
 
@@ -34,7 +35,7 @@ def indexed(
     for project, path in data:
         known = pictures_of(held, path)
         rows.append(embedded(held, session, known.pictures)[0])
-        names = _classes(held.name)
+        names = _classes(held)
         for name, label in zip(known.names, known.labels.tolist(), strict=True):
             cases.append(
                 Case(name, _whose(name), project, names[label] if label >= 0 else "none of them", "with the images")
@@ -55,7 +56,7 @@ def found(
         Conflict: the index is of another model.
     """
     held, session = opened(model, extra)
-    how, known = recipe(held.name), Index.read(index)
+    how, known = recipe_behind(held), Index.read(index)
     if isinstance(how, Classes):
         names, pictures = unlabelled(images, how)
     else:
@@ -109,10 +110,10 @@ def _whose(name: str) -> str:
     return person(Path(name).name) if Path(name).suffix else name
 
 
-def _classes(task: str) -> tuple[str, ...]:
-    how = recipe(task)
+def _classes(model: Model) -> tuple[str, ...]:
+    how = recipe_behind(model)
     if isinstance(how, Classifier2D):
         return how.negative, how.positive
     if isinstance(how, Classes):
         return how.classes
-    raise Refused(f"'{task}' has no classes", "only classifiers have neighbours with labels")
+    raise Refused(f"'{model.name}' has no classes", "only classifiers have neighbours with labels")

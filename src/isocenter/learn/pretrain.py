@@ -43,7 +43,7 @@ class Pretraining:
     """How a body is trained without labels.
 
     Args:
-        task: recipe whose network and movements are taken.
+        task: recipe (a name, or a file) whose network and movements are taken.
         method: one of `METHODS`.
         steps, batch, rate, decay: of the descent.
         temperature: of the contrast. hidden: part of the picture that is masked, in squares of `patch` pixels.
@@ -194,10 +194,10 @@ def pretrain(
     tell(f"{len(pictures)} pictures without labels")
     net = trained_body(how, own, pictures, seed, checkpoint=out / "body.checkpoint", progress=tell)
     body = {n: t.numpy() for n, t in net.body.state_dict().items() if t.is_floating_point()}
-    packed_body = packed(body, {"task": how.task, "method": how.method})
+    packed_body = packed(body, {"task": own.task, "method": how.method})
     (out / "body.safetensors").write_bytes(packed_body)
     told = {
-        **asdict(how), "seed": seed, "pictures": len(pictures), "torch": torch.__version__,
+        **asdict(how), "task": own.task, "seed": seed, "pictures": len(pictures), "torch": torch.__version__,
         "examples": hashlib.sha256(np.ascontiguousarray(pictures).tobytes()).hexdigest(),
         "digest": hashlib.sha256(packed_body).hexdigest(),
     }  # fmt: skip

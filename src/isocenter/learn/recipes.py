@@ -6,11 +6,13 @@ decides the weights. On one machine and with the recorded number of threads a CP
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from isocenter.errors import NotFound
+from isocenter.errors import NotFound, Refused
 from isocenter.learn.kinds import (
     Augmentation,
     Backbone,
@@ -25,8 +27,12 @@ from isocenter.learn.kinds import (
     Scattering,
     Table,
 )
+from isocenter.learn.recipe_files import CARD, KINDS, recipe_from, recipe_in
+from isocenter.record import Model
 
-__all__ = ["OWN_TRAINING", "RECIPES", "Augmentation", "Classifier2D", "recipe"]
+__all__ = ["OWN_TRAINING", "RECIPES", "Augmentation", "Classifier2D", "recipe", "recipe_behind", "unlike"]
+
+_LONGEST = 2**20  # bytes of a recipe file
 
 
 _CHEST: dict[str, Any] = {
@@ -376,19 +382,68 @@ OWN_TRAINING: Mapping[str, str] = {
 def recipe(task: str) -> Recipe:
     """The recipe of a task; capitals, dashes and underscores make no difference.
 
+    A name that ends in ``.toml`` is a file of one's own.
+
     Raises:
-        NotFound: when there is none of that name.
+        NotFound: when there is none of that name, or no such file.
+        Refused: for a file that is no recipe (see `recipe_files`), or that takes the name of one that ships.
 
     >>> recipe("PneumoniaMNIST").task
     'pneumoniamnist'
     """
+    if task.endswith(".toml"):
+        return _own(Path(task))
     if task in RECIPES:
         return RECIPES[task]
     for name, how in RECIPES.items():
         if _plain(name) == _plain(task):
             return how
     known = ", ".join(sorted([*RECIPES, *OWN_TRAINING]))
-    raise NotFound(f"no recipe '{task}'", f"there are recipes for {known}")
+    raise NotFound(f"no recipe '{task}'", f"there are recipes for {known}", "or write one into a .toml file")
+
+
+def recipe_behind(model: Model) -> Recipe:
+    """The recipe that a model was trained by: one that ships, or the one that stands on its card.
+
+    Raises:
+        NotFound, Refused: it has none, or what stands there is none.
+    """
+    told, kind = model.card.get("training", {}).get("recipe"), model.inputs.get("kind")
+    if model.name in RECIPES or not told or kind not in KINDS:
+        return recipe(model.name)
+    try:
+        said = json.loads(told)
+    except ValueError as e:
+        raise Refused(f"the recipe on the card of {model.name}", f"it cannot be read: {e}", "restore the card") from e
+    words = {name: model.card[name] for name in CARD if name in model.card}
+    whole = {"kind": kind, "task": model.name, **said, "card": words, "goal": model.card.get("goal", {})}
+    return recipe_from(whole, f"the card of {model.name}")
+
+
+def _own(file: Path) -> Recipe:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_LONGEST + 1)
+    except OSError as e:
+        raise NotFound(f"no recipe at {file}", str(e), "`isocenter recipe breastmnist` shows one to begin with") from e
+    if len(data) > _LONGEST:
+        raise Refused(f"{file.name} is longer than 1 MB", "a recipe is a page of text")
+    try:
+        how = recipe_in(data.decode(), file.name)
+    except UnicodeDecodeError as e:
+        raise Refused(f"{file.name} is no text", str(e), "write it in UTF-8") from e
+    return unlike(how, file.name)
+
+
+def unlike(how: Recipe, where: str) -> Recipe:
+    """The same recipe, where none that ships has its name: a model would pass for another.
+
+    Raises:
+        Refused: one has it.
+    """
+    if _plain(how.task) in {_plain(name) for name in (*RECIPES, *OWN_TRAINING)}:
+        raise Refused(f"task '{how.task}' in {where}", "a recipe that ships has this name", "give yours another")
+    return how
 
 
 def _plain(name: str) -> str:
