@@ -322,16 +322,6 @@ def test_what_could_not_be_sent_waits_and_is_sent_once(page: Any, context: Any, 
     assert texts().count("Written while offline") == 1
 
 
-def test_two_studies_in_two_windows_stop_both(page: Any, context: Any, studies: Callable[[str], str]) -> None:
-    read(page, studies("NM"))
-    second = context.new_page()
-    read(second, studies("Chest radiograph"))
-    for one in (page, second):
-        one.get_by_role("heading", name="Another study is open in another window").wait_for()
-    second.close()
-    page.get_by_role("heading", name="Another study is open in another window").wait_for(state="detached")
-
-
 def test_a_study_that_is_not_there(page: Any, context: Any) -> None:
     context.expected.append("404")
     page.goto("/study/1.2.3.4")

@@ -5,7 +5,7 @@ import "../style/opinion.css";
 import "../style/report.css";
 import { ask } from "../api/door";
 import { type Worklist, signedAt } from "../api/shapes";
-import { bind } from "../keys/keyboard";
+import { type Acts, bind } from "../keys/keyboard";
 import { Failed, Loading, Stale } from "../kit/states";
 import { MapPanel } from "../maps/panel";
 import { MarkTools, Sets } from "../marks/panel";
@@ -52,13 +52,14 @@ export function RoomPage({ study: uid }: { study: string }) {
   if (state.at === "loading") return <main><Loading what="the study" /></main>;
   if (state.at === "failed") return <main><h1 class="hidden">A study that is not shown</h1><Failed trouble={state.trouble} again={() => void session.begin()} />{state.trouble.status === 404 && <Emergency study={uid} again={() => void session.begin()} />}<p class="state"><a href={to.worklist}>Back to the worklist</a></p></main>;
   const trouble = session.acts.trouble.value;
+  const frozen = otherStudy.value !== null;
   return (
     <>
-      <PatientBar session={session} study={state.value} leave={() => void desk.leave()} sign={() => desk.askToSign()} />
+      <PatientBar session={session} study={state.value} frozen={frozen} leave={() => void desk.leave()} sign={() => desk.askToSign()} />
       <GlassBar study={uid} />
       {state.stale && <Stale time={state.time} again={() => void session.study.load()} />}
       {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{trouble.what}{trouble.why && `: ${trouble.why}`}. {trouble.remedy}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
-      <main class="room" inert={otherStudy.value !== null}>
+      <main class="room" inert={frozen}>
         <div class="images">
           <div><div class="benches"><ToolBar desk={desk} /><MarkTools desk={desk} /></div><HandBar desk={desk} /></div>
           <Stage desk={desk} />
@@ -74,14 +75,14 @@ export function RoomPage({ study: uid }: { study: string }) {
           <Untold session={session} />
         </aside>
       </main>
-      {otherStudy.value !== null && (
+      {frozen && (
         <div class="frozen" role="alert">
           <h2><span class="soon" aria-hidden="true">▲</span> Another study is open in another window</h2>
           <p>Two studies at once is how a report gets to the wrong patient. Close one of the windows; this one goes on by itself.</p>
         </div>
       )}
-      <SignDialog desk={desk} />
-      <ConflictDialog desk={desk} />
+      <SignDialog desk={desk} away={frozen} />
+      <ConflictDialog desk={desk} away={frozen} />
     </>
   );
 }
@@ -124,7 +125,7 @@ function useRoomKeys(desk: Desk): void {
     const decide = (act: Parameters<typeof on>[0]) => on((one) => session.mine.value && one.finding.verdict !== "struck" && act(one));
     return bind(
       "room",
-      {
+      whileAlone({
         "slice+1": () => marks.nudge(0, 1) || active()?.step(1),
         "slice-1": () => marks.nudge(0, -1) || active()?.step(-1),
         "slice+10": () => active()?.step(10),
@@ -184,10 +185,15 @@ function useRoomKeys(desk: Desk): void {
           else desk.askToSign(); // an open study is signed or left first, never lost by one key
         },
         leave: () => outOfText() || marks.giveUp() || (desk.adding.value || desk.editing.value ? (desk.stopAdding(), (desk.editing.value = null)) : void desk.leave()),
-      },
+      }),
       { hide: () => (desk.hidden.value = false), peek: () => (desk.peeking.value = false) },
     );
   }, []);
+}
+
+/** With another study in another window no key does anything here but leave: what is typed may be meant for the other patient. */
+function whileAlone(acts: Acts): Acts {
+  return Object.fromEntries(Object.entries(acts).map(([name, act]) => [name, name === "leave" ? act : (event) => otherStudy.peek() === null && act(event)]));
 }
 
 /** Whoever writes puts the pen down first, and leaves the study by another press. */

@@ -6,8 +6,8 @@ import { age, clock, day, person } from "../words";
 import { useEffect, useRef } from "preact/hooks";
 import type { Session } from "./session";
 
-/** Who this is. One study owns the screen; its identity stands above image and report alike. */
-export function PatientBar({ session, study, leave, sign }: { session: Session; study: Study; leave: () => void; sign: () => void }) {
+/** Who this is. One study owns the screen; its identity stands above image and report alike. `frozen`: there is no way but out. */
+export function PatientBar({ session, study, frozen, leave, sign }: { session: Session; study: Study; frozen: boolean; leave: () => void; sign: () => void }) {
   const { patient } = study;
   const reading = session.reading.value;
   const years = age(patient.birth_date, study.date);
@@ -23,9 +23,9 @@ export function PatientBar({ session, study, leave, sign }: { session: Session; 
       <span class="gap" />
       <Saved session={session} />
       <State session={session} />
-      {session.mine.value && <button type="button" class="primary" onClick={sign}>Sign <Key of={keyOf("room", "sign")} /></button>}
+      {session.mine.value && !frozen && <button type="button" class="primary" onClick={sign}>Sign <Key of={keyOf("room", "sign")} /></button>}
       {reading?.state === "signed" && <a class="button" href={`/api/readings/${study.uid}/report.pdf`} target="_blank" rel="noopener">PDF</a>}
-      {reading?.state === "signed" && me.value && <button type="button" onClick={() => session.open()}>Amend</button>}
+      {reading?.state === "signed" && me.value && !frozen && <button type="button" onClick={() => session.open()}>Amend</button>}
     </header>
   );
 }

@@ -12,11 +12,11 @@ import type { Desk } from "./desk";
 import type { Found } from "./session";
 
 /** The last look before a name goes under it: what is undecided, what was not looked for, which images were never on screen, who was told of what cannot wait. */
-export function SignDialog({ desk }: { desk: Desk }) {
-  return desk.signing.value ? <Signing desk={desk} /> : null;
+export function SignDialog({ desk, away }: { desk: Desk; away: boolean }) {
+  return desk.signing.value ? <Signing desk={desk} away={away} /> : null;
 }
 
-function Signing({ desk }: { desk: Desk }) {
+function Signing({ desk, away }: { desk: Desk; away: boolean }) {
   const { session } = desk;
   const study = session.study.value!;
   const close = () => (desk.signing.value = false);
@@ -48,7 +48,7 @@ function Signing({ desk }: { desk: Desk }) {
     session.sign({ told: by, untold: critical.length ? untold.trim() : "", urgent: critical.map((one) => one.finding.tracking), shown: { of: images, shown } });
   };
   return (
-    <Dialog title={`${amends ? "Sign amendment" : "Sign"}: ${person(study.patient.name)} · ${study.patient.id}${study.accession ? ` · ${study.accession}` : ""}`} close={close}>
+    <Dialog title={`${amends ? "Sign amendment" : "Sign"}: ${person(study.patient.name)} · ${study.patient.id}${study.accession ? ` · ${study.accession}` : ""}`} close={close} away={away}>
       <form onSubmit={(event) => (event.preventDefault(), sign())} onKeyDown={(event) => { if (event.key === "Enter" && event.ctrlKey) { event.preventDefault(); sign(); } }}>
         <dl class="check-list">
           <div class={undecided ? "soon" : undefined}><dt>Undecided</dt><dd>{undecided === 0 ? "0 ✓" : `${undecided}: keep, change or strike each first`}</dd></div>
@@ -71,12 +71,12 @@ function Signing({ desk }: { desk: Desk }) {
 }
 
 /** Another person was faster: theirs is on screen now, ours can go on top. */
-export function ConflictDialog({ desk }: { desk: Desk }) {
+export function ConflictDialog({ desk, away }: { desk: Desk; away: boolean }) {
   const conflict = desk.session.acts.conflict.value;
   if (!conflict) return null;
   const close = () => (desk.session.acts.conflict.value = null);
   return (
-    <Dialog title="Another version came first" close={close}>
+    <Dialog title="Another version came first" close={close} away={away}>
       <p>{conflict.trouble.what}. {conflict.trouble.why}</p>
       <p><span class="muted">Yours, not saved:</span> {conflict.mine}</p>
       <p class="muted">The newer version is on the page behind this window.</p>
