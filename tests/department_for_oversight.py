@@ -83,6 +83,12 @@ def at(n: int, minute: float = 0) -> datetime:
     return MONDAY + timedelta(minutes=30 * (n - 1) + minute)
 
 
+def report_of(n: int) -> bytes:
+    """What was signed of study n: one sentence of a person and one of a machine."""
+    words = {f"Words of a person on study {n}.": False, f"Not detected by {AI} 1.": True}
+    return canonical({"sentences": [{"section": "Findings", "text": t, "machine": m} for t, m in words.items()]})
+
+
 def _study(site: Site, n: int) -> None:
     facts = {"InstitutionName": "south" if n > 20 else "north"}
     image = Instance(f"{uid(n)}.1.1", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.1", "", 1, 1, 8, 8, 1)
@@ -116,7 +122,8 @@ def _study(site: Site, n: int) -> None:
             reader,
             at(n, n + 2),
         )
-    site.journal.append(Event(Kind.REPORT_SIGNED, at(n, n + 5), reader, uid(n), {"report": f"{n:064x}"}))
+    signed = {"report": site.blobs.put(report_of(n))}
+    site.journal.append(Event(Kind.REPORT_SIGNED, at(n, n + 5), reader, uid(n), signed))
     told = {"analysis": AI, "present": n in TRUE, "source": "conference"}
     site.journal.append(Event(Kind.OUTCOME_KNOWN, at(n, 2000), "chief", uid(n), told))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -122,19 +123,25 @@ def test_a_drawn_case_is_never_one_s_own_and_holds_no_machine(desk: Any, served:
     site.reviews.draw(who=CHIEF, seed="november", rate=0.2)
     case = site.reviews.peers(who=CHIEF)["cases"][0]
     assert case["reviewer"] not in case["authors"]
-    page = desk(case["reviewer"], expected=("404",))  # the hand-written studies have no pixels and no report text
-    heard: list[str] = []
-    page.on(
-        "response",
-        lambda answer: heard.append(answer.text()) if "/api/" in answer.url and "events" not in answer.url else None,
-    )
+    page = desk(case["reviewer"], expected=("status of 400",))  # the hand-written studies have no pixels
+    answers: list[Any] = []  # their bodies are read when all are here: the page does not wait for who listens to it
+    page.on("response", lambda answer: answers.append(answer) if "/api/" in answer.url else None)
     page.goto("/oversight/peer")
     page.get_by_role("link", name="Read").first.wait_for()
     shot(page, "oversight-peer-mine")
-    told = "".join(heard)
-    assert case["id"] in told
-    for secret in (*case["authors"], AI, "opacity"):
+    page.locator("tr", has_text=case["id"][:8]).get_by_role("link", name="Read").press("Enter")
+    page.get_by_text("without names and without AI").wait_for()
+    page.get_by_text("Words of a person on study").wait_for()
+    page.get_by_role("group", name="RADPEER score").wait_for()
+    shot(page, "oversight-peer-case")
+    told = "".join(one.text() for one in answers if "json" in one.headers.get("content-type", ""))
+    assert case["id"] in told and '"report"' in told
+    for secret in (*case["authors"], "opacity"):
         assert f'"{secret}"' not in told.replace(f'"{case["reviewer"]}"', ""), secret
+    seen = page.locator("main").inner_text()
+    for secret in (*case["authors"], AI, "opacity", "Opacity"):
+        assert not re.search(rf"\b{secret}\b", seen), secret
+    assert AI not in told
     other = desk(case["authors"][0])
     other.goto("/oversight/peer")
     other.get_by_text("Figures, without names").wait_for()

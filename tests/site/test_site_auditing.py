@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from department_for_oversight import AI, CHIEF, ITO, Clock, department, uid
+from department_for_oversight import AI, CHIEF, ITO, Clock, department, report_of, uid
 from isocenter.errors import Forbidden, Refused
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Event, Kind
@@ -30,7 +31,7 @@ def rows(site: Site, q: str = "", **rest: object) -> list[dict[str, object]]:
 def test_filters_by_who_what_when_and_words(site: Site) -> None:
     signed = rows(site, "what:reportsigned")
     assert len(signed) == 30
-    assert signed[0]["words"] == f"lee signed report {f'{30:064x}'[:12]}"
+    assert signed[0]["words"] == f"lee signed report {hashlib.sha256(report_of(30)).hexdigest()[:12]}"
     assert len(rows(site, "who:ito what:reportsigned")) == 15
     assert len(rows(site, f"on:{uid(7)} what:result")) == 1
     assert len(rows(site, f"analysis:{AI} what:outcome", limit=1000)) == 30
