@@ -177,3 +177,37 @@ def test_what_was_withdrawn_while_it_was_learnt_from_leaves_no_model(
         app, ["train", AI, "--data", str(tmp_path / "set"), "--out", str(out), "--folder", archive]
     )
     assert isinstance(result.exception, Refused) and out.is_dir() and list(out.iterdir()) == []
+
+
+def test_a_frozen_cohort_is_trained_on_by_its_name(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import isocenter.learn.train as learning
+
+    for patient in ("P1", "P4"):
+        site.consents.give({"GRU": ()}, patient=patient, who=HOUSE)
+    seen = []
+
+    def kept(task: str, data: Path, out: Path, **_: object) -> object:
+        seen.append(data)
+        return SimpleNamespace(name=AI, version="1", digest="c" * 64, state="candidate")
+
+    monkeypatch.setattr(learning, "train", kept)
+    site.cohorts.freeze("films", "modality:DX", who=HOUSE)
+    few = [s.study for s in site.teaching.said(AI)][1:4]
+    archive = str(site.database.url).removeprefix("sqlite:///").rsplit("/", 1)[0]
+    command = ["train", AI, "--out", str(tmp_path / "m"), "--folder", archive, "--data"]
+    for _ in range(2):  # the second time goes on with the examples that are there
+        found = CliRunner().invoke(app, [*command, "films"])
+        assert found.exit_code == 0, found.exception
+    assert seen == [tmp_path / "m" / "examples"] * 2
+    taken = site.journal.since(kinds=(Kind.EXAMPLES_TAKEN,), limit=9, newest_first=True)
+    assert [t.event.details.get("cohort") for t in taken].count("films") == 1
+    assert taken[0].event.details["n"] == 5
+    found = CliRunner().invoke(app, [*command, "nobody"])
+    assert isinstance(found.exception, Conflict) and "examples of 'films'" in str(found.exception)
+    command[3] = str(tmp_path / "other")
+    found = CliRunner().invoke(app, [*command, "nobody"])
+    assert isinstance(found.exception, NotFound) and "there are 'films'" in str(found.exception)
+    only = replace(site.cohorts.made("films", who=HOUSE), members=tuple(few))
+    assert site.teaching.examples(AI, tmp_path / "few", who=HOUSE, cohort=only)["n"] == 3
+    with pytest.raises(Refused, match="in the cohort 'films'"):
+        site.teaching.examples(AI, tmp_path / "none", who=HOUSE, cohort=replace(only, members=()))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from isocenter.cli import Json, Where, app, house, settings
+from isocenter.cli import Json, Said, Where, app, house, settings
 
 __all__: list[str] = []
 
@@ -15,38 +16,74 @@ __all__: list[str] = []
 @app.command()
 def train(
     task: Annotated[str, typer.Argument(help="Name of a recipe, such as chest_xray_opacity, or a .toml file.")],
-    data: Annotated[Path, typer.Option(help="Labelled images (folder a class, .npz, .csv), a table, or outlines.")],
+    data: Annotated[
+        str, typer.Option(help="Labelled images (folder a class, .npz, .csv), a table, outlines; or a frozen cohort.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for model.onnx and model.json.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
     begin: Annotated[Path | None, typer.Option(help="Folder of a pretraining, or of a model to go on from.")] = None,
+    analysis: Annotated[
+        str, typer.Option(help="With a cohort: the analysis whose question was answered; else that of the recipe.")
+    ] = "",
+    say: Said = None,
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
     """Train a model; what comes out is a candidate, released by nobody.
 
-    Of examples that `examples take` wrote the archive is asked, before and after, whether they may still be learnt
-    from, and its journal keeps that the model did; where they may not any more, no model stays.
+    Of a frozen cohort what readers signed is learnt, as `examples take` takes it: into the folder examples of `out`.
+    Of examples the archive is asked, before and after, whether they may still be learnt from, and its journal keeps
+    that the model did; where they may not any more, no model stays.
     """
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
     from isocenter.govern.policy import HOUSE
     from isocenter.learn.train import train as fit
 
-    screen, signed = Screen(as_json), (data / "examples.json").is_file()
+    screen = Screen(as_json)
+    source = Path(data) if Path(data).exists() else _of_cohort(data, task, out, analysis, say or [], folder)
+    signed = (source / "examples.json").is_file()
     if signed:
         with house(folder) as held:
-            held.site.teaching.may_learn(data, who=HOUSE)
-    model = fit(task, data, out, seed=seed, begin=begin, progress=None if as_json else screen.say)
+            held.site.teaching.may_learn(source, who=HOUSE)
+    model = fit(task, source, out, seed=seed, begin=begin, progress=None if as_json else screen.say)
     if signed:
         with house(folder) as held:
             try:
-                held.site.teaching.taught(model.name, model.version, model.digest, data, who=HOUSE)
+                held.site.teaching.taught(model.name, model.version, model.digest, source, who=HOUSE)
             except Refused:  # terms of use ended while it learnt
                 for name in ("model.onnx", "model.json", "card.md"):
                     (out / name).unlink(missing_ok=True)
                 raise
     screen.answer(model)
     screen.say(f"{model.name} {model.version}: {model.state}, written to {out}")
+
+
+def _of_cohort(name: str, task: str, out: Path, analysis: str, say: list[str], folder: Path | None) -> Path:
+    """The signed readings of a frozen cohort as a folder of examples; the one that is there, where a run goes on."""
+    from isocenter.analysis.registry import discover
+    from isocenter.cli.consent import said_of
+    from isocenter.errors import Conflict, NotFound
+    from isocenter.govern.consent import Purpose
+    from isocenter.govern.policy import HOUSE
+    from isocenter.learn.recipes import recipe
+
+    examples, how = out / "examples", recipe(task)
+    if (kept := examples / "examples.json").is_file():  # a run that goes on
+        if (of := json.loads(kept.read_text("utf-8")).get("cohort")) != name:
+            raise Conflict(f"examples of '{of}' in {out}", f"the cohort '{name}' was asked for", "choose another --out")
+        return examples
+    asked = analysis or next(
+        (n for n, one in discover().analyses.items() if getattr(one, "weights", "") == how.task), how.task
+    )
+    try:
+        with house(folder) as held:
+            cohort = held.site.cohorts.made(name, who=HOUSE)
+            use = held.site.consents.use(Purpose.TRAINING, who=HOUSE, **said_of(say))
+            held.site.teaching.examples(asked, examples, who=HOUSE, task=task, use=use, cohort=cohort)
+    except NotFound as e:
+        raise NotFound(f"no data at {name}", f"it is no file and no folder; as a cohort: {e}") from e
+    return examples
 
 
 @app.command(name="recipe")

@@ -39,6 +39,7 @@ def take(
     without: Annotated[
         Path | None, typer.Option(help="File with Study Instance UIDs that stay out, one a line: a sealed test.")
     ] = None,
+    cohort: Annotated[str, typer.Option(help="Name or digest of a frozen cohort: only its members.")] = "",
     rehearse: Annotated[Path | None, typer.Option(help="Folder of earlier examples that are mixed in.")] = None,
     share: Annotated[float, typer.Option(help="Part of the whole that the earlier ones shall be.")] = 0.3,
     folder: Where = None,
@@ -55,7 +56,7 @@ def take(
         use = held.site.consents.use(purpose_of(purpose), who=HOUSE, **said_of(say or []))
         report = held.site.teaching.examples(
             analysis, out, who=HOUSE, task=task, use=use, agreement=agreement, without=left_out, not_by=not_by or (),
-            rehearse=rehearse, share=share,
+            rehearse=rehearse, share=share, cohort=held.site.cohorts.made(cohort, who=HOUSE) if cohort else None,
         )  # fmt: skip
     screen.answer(report)
     screen.say(f"{report['n']} examples of {report['people']} people in {out}, weighing {report['weight']:g}")

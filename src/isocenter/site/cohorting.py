@@ -241,6 +241,15 @@ class Cohorting:
         known = ", ".join(f"'{one['name']}'" for one in self.frozen(who=who)[:10]) or "none"
         raise NotFound(f"a cohort called '{name:.60}'", f"there are {known}", "name one of them, or ask a question")
 
+    def made(self, name: str, *, who: Person) -> Cohort:
+        """A frozen cohort by its name, its digest or the beginning of that, as it was on the day of freezing.
+
+        Raises:
+            NotFound: none is called so.
+        """
+        cohort: Cohort = from_plain(Cohort, json.loads(self.blobs.get(self.called(name, who=who))))
+        return cohort
+
     def going(self, id: str, use: Use, *, who: Person) -> tuple[Cohort, list[Member]]:
         """A frozen cohort, and those of its members that may be used so today.
 

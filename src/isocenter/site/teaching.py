@@ -21,7 +21,7 @@ from isocenter.govern.policy import Person, must
 from isocenter.learn.from_readings import AGREEMENT, Said, classes_of, examples_of, rehearsed, written
 from isocenter.learn.recipes import recipe
 from isocenter.reading.session import machine_of
-from isocenter.record import Event, Kind, Study
+from isocenter.record import Cohort, Event, Kind, Study
 from isocenter.site.consenting import Consenting
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.loading import volumes_of
@@ -70,7 +70,7 @@ class Teaching:
     def examples(
         self, analysis: str, out: Path, *, who: Person, task: str = "", use: Use | None = None,
         agreement: float = AGREEMENT, without: Collection[str] = (), not_by: Collection[str] = (),
-        rehearse: Path | None = None, share: float = 0.3,
+        rehearse: Path | None = None, share: float = 0.3, cohort: Cohort | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Write a training set of an analysis' question into a folder that `train` reads.
 
@@ -81,6 +81,7 @@ class Teaching:
             without: Study Instance UIDs that stay out, such as those of a sealed test.
             not_by: readers whose labels are not taken.
             rehearse: folder of earlier examples; share: part of the whole that they shall be.
+            cohort: only its members; all that is signed where nothing is said.
 
         Raises:
             Refused: no signed report says anything of it, the terms of use close all of them, or one class is left.
@@ -88,8 +89,13 @@ class Teaching:
         must(who, "train")
         classes = classes_of(recipe(task or analysis))
         told = [s for s in self.said(analysis) if s.study not in set(without) and s.reader not in set(not_by)]
+        if cohort is not None:
+            told = [s for s in told if s.study in set(cohort.members)]
         if not told:
-            raise Refused(f"no signed report on {analysis}", "there is nothing to learn from", "wait until some are")
+            whose = f" in the cohort '{cohort.name}'" if cohort is not None else ""
+            raise Refused(
+                f"no signed report on {analysis}{whose}", "there is nothing to learn from", "wait until some are"
+            )
         blind = self.disclosing.blinded(who)
         held = self.disclosing.sieve(who, "train")
         studies = {s: self.index.study(s) for s in {t.study for t in told} - set(blind) if held(s)}
@@ -104,12 +110,15 @@ class Teaching:
         report = written(
             out, made, classes, lambda e: self._pixels(studies[e.study], analysis),
             {"analysis": analysis, "task": task or analysis, "agreement": agreement, "closed": dict(closed),
-             "readers_apart": torn, "readers": dict(sorted(Counter(r for e in made for r in e.readers).items()))},
+             "cohort": cohort.name if cohort is not None else "", "readers_apart": torn,
+             "readers": dict(sorted(Counter(r for e in made for r in e.readers).items()))},
         )  # fmt: skip
         if rehearse is not None:
             report["rehearsed"] = {"n": rehearsed(out, rehearse, share), "share": share}
         details = {k: report[k] for k in ("n", "people", "by_class", "by_mode", "closed", "digest", "agreement")}
         details |= {"studies": sorted({e.study for e in made} | before), "use": _plain(purpose)}
+        if cohort is not None:
+            details["cohort"] = cohort.name
         self.journal.append(Event(Kind.EXAMPLES_TAKEN, self.clock(), who.name, analysis, details))
         return report
 
