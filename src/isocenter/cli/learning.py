@@ -22,6 +22,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder for model.onnx and model.json.")] = Path("model"),
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
     begin: Annotated[Path | None, typer.Option(help="Folder of a pretraining, or of a model to go on from.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or gpu; on a GPU weights do not repeat to the last bit.")] = "cpu",
     analysis: Annotated[
         str, typer.Option(help="With a cohort: the analysis whose question was answered; else that of the recipe.")
     ] = "",
@@ -46,7 +47,7 @@ def train(
     if signed:
         with house(folder) as held:
             held.site.teaching.may_learn(source, who=HOUSE)
-    model = fit(task, source, out, seed=seed, begin=begin, progress=None if as_json else screen.say)
+    model = fit(task, source, out, seed=seed, begin=begin, device=device, progress=None if as_json else screen.say)
     if signed:
         with house(folder) as held:
             try:
@@ -137,17 +138,20 @@ def pretrain(
     method: Annotated[str, typer.Option(help="contrast (SimCLR) or masking (masked autoencoding).")] = "contrast",
     steps: Annotated[int, typer.Option(help="Steps of the descent.")] = 2000,
     batch: Annotated[int, typer.Option(help="Pictures in a step.")] = 128,
+    device: Annotated[str, typer.Option(help="cpu or gpu; on a GPU weights do not repeat to the last bit.")] = "cpu",
     seed: Annotated[int, typer.Option(help="The same seed gives the same weights on the same machine.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Train the body of a network on images without labels."""
     from isocenter.cli.screen import Screen
+    from isocenter.learn.device import chosen
     from isocenter.learn.pretrain import Pretraining
     from isocenter.learn.pretrain import pretrain as learn
 
     screen = Screen(as_json)
     how = Pretraining(task, method, steps=steps, batch=batch)
-    told = learn(how, data, out, seed, None if as_json else screen.say)
+    with chosen(device):
+        told = learn(how, data, out, seed, None if as_json else screen.say)
     screen.answer(told)
     screen.say(f"a body of {told['pictures']} pictures, written to {out}")
 

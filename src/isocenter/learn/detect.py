@@ -23,6 +23,7 @@ from torch.nn import functional
 from isocenter.errors import Refused
 from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed
 from isocenter.learn.card import written
+from isocenter.learn.device import halved
 from isocenter.learn.examples import Examples, folds
 from isocenter.learn.export import exported
 from isocenter.learn.fit import Schedule, descend
@@ -224,7 +225,7 @@ def fit_boxes(
             seen.append(x)
             wanted.append(bells(boxes, held[k].kinds[there], len(how.classes), how.shape))
         batch = torch.stack(seen).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how.precision == "bfloat16"):
+        with halved(how.precision):
             what, far = net(batch)
         return _loss(what.float(), far.float(), *(torch.stack(part) for part in zip(*wanted, strict=True)))
 

@@ -11,6 +11,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from torch.nn import functional
 
 from isocenter.learn.augment import augmented, levelled, placed, reshown, resized, shifted
 from isocenter.learn.consolidations import drawn, emptied, lungs, pointing
+from isocenter.learn.device import current, halved, meeting
 from isocenter.learn.examples import Examples
 from isocenter.learn.kinds import Classifier2D, Opacities
 from isocenter.learn.networks import ResidualNet
@@ -104,7 +106,7 @@ def descend(
     progress: Progress = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> nn.Module:
-    """Train and return the averaged network, ready to answer.
+    """Train where `device.current` says, and return the averaged network, on the processor and ready to answer.
 
     Args:
         make: builds the network; called after the seed is set.
@@ -117,14 +119,15 @@ def descend(
     torch.set_num_threads(how.threads)
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
-    net, averaged = make(), make()
+    where = current()
+    net, averaged = make().to(where), make().to(where)
     averaged.load_state_dict(net.state_dict())
     kernels = [p for p in net.parameters() if p.ndim > 1 or how.all_decay]
     plain = [p for p in net.parameters() if p.ndim <= 1 and not how.all_decay]
     optimiser = torch.optim.AdamW(
         [{"params": kernels, "weight_decay": how.decay}, {"params": plain, "weight_decay": 0.0}], lr=how.rate
     )
-    key, first = repr((key, seed, asdict(how))), 0
+    key, first = repr((key, seed, asdict(how), *([] if where == "cpu" else [where]))), 0
     if checkpoint is not None and checkpoint.exists():
         held = _held(checkpoint, progress)
         if held.get("key") == key:
@@ -138,6 +141,7 @@ def descend(
                 setattr(watch, name, value)
             progress(f"taken up after {_place(first, how)}")
     net.train()
+    elsewhere = nullcontext() if where == "cpu" else meeting(where)
     started, seen = clock(), 0.0
     for step in range(first, how.steps):
         if watch is not None and watch.ended():
@@ -145,7 +149,8 @@ def descend(
         for group in optimiser.param_groups:
             falling = 0.5 + 0.5 * math.cos(math.pi * step / how.steps)
             group["lr"] = how.rate * min(1.0, (step + 1) / how.warm) * falling
-        down = loss(net, step, random)
+        with elsewhere:
+            down = loss(net, step, random)
         optimiser.zero_grad(set_to_none=True)
         down.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -154,7 +159,8 @@ def descend(
         _follow(averaged, net, min(how.average, (step + how.settled[0]) / (step + how.settled[1])))
         if (step + 1) % how.every == 0:
             of = _place(how.steps, how).split()[-1]
-            told = "" if watch is None else f", {watch.look(averaged):.4f} on those it is not shown"
+            with elsewhere:
+                told = "" if watch is None else f", {watch.look(averaged):.4f} on those it is not shown"
             progress(f"{_place(step + 1, how)}/{of}: loss {seen / how.every:.4f}{told}, {clock() - started:.0f} s")
             if watch is not None and watch.ended():
                 progress(f"ended: no better for {watch.since} epochs")
@@ -168,7 +174,7 @@ def descend(
                 })  # fmt: skip
     if watch is not None and watch.best:
         averaged.load_state_dict(watch.best)
-    averaged.eval()
+    averaged.to("cpu").eval()
     return averaged
 
 
@@ -199,7 +205,7 @@ def _keep(checkpoint: Path, state: dict[str, Any]) -> None:
 def _held(checkpoint: Path, progress: Progress) -> dict[str, Any]:
     """What a file says of a run that was killed; nothing, and that is told, when it cannot be read."""
     try:
-        held = torch.load(checkpoint, weights_only=True)
+        held = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
         held = None
     if not isinstance(held, dict):
@@ -249,7 +255,7 @@ def _films(recipe: Classifier2D, examples: Examples) -> _Films:
 def _plainly(net: ResidualNet, films: _Films, which: Tensor, recipe: Classifier2D, random: torch.Generator) -> Tensor:
     """The loss of films as they are."""
     batch = augmented(films.pictures[which].float() / 255, recipe.augmentation, recipe.size, random)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with halved(recipe.precision):
         logits = net(batch.contiguous(memory_format=torch.channels_last))
     return _loss(logits.float(), films.labels[which], films.kinds[which], films.weights[which], recipe)
 
@@ -275,7 +281,7 @@ def _with_opacities(
     if how.emptied:
         batch, holed, gone = emptied(batch, lung, where, labels, how.emptied, random)
     batch = batch.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with halved(recipe.precision):
         seen = net.features(batch).float()
     logits = net.head(net.drop(seen.mean((2, 3))))
     weights = torch.where(clear, films.weights[which] / (1 - how.clear), films.weights[which])
@@ -285,7 +291,7 @@ def _with_opacities(
     loss = _loss(logits, said, torch.where(gone, -1, kinds), weights, recipe)
     same = (made.films == plain).flatten(1).all(1) & ~holed
     if before is not None and how.kept and bool(same.any()):
-        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        with torch.no_grad(), halved(recipe.precision):
             taught = before.features(batch[same]).float()
         away = logits[same] - before.head(taught.mean((2, 3))).detach()
         away = torch.where((kinds[same] >= 0)[:, None], away, away * torch.tensor([1.0, 0.0]))

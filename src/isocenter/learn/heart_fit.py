@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from isocenter.learn.device import halved
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.heart_augment import Bounds, augmented_hearts
 from isocenter.learn.heart_border import depth_loss
@@ -169,7 +170,7 @@ def fit_heart(
         which = torch.multinomial(shares, recipe.batch, replacement=True, generator=random)
         threes, both = pictures[near[which]].float(), masks[which].float() / 255
         x, truth = augmented_hearts(threes, both, centre[which], radius[which], bounds, WINDOW, random)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        with halved(recipe.precision):
             logits = net(x.contiguous(memory_format=torch.channels_last))
         down = _loss(logits.float()[:, :2], truth, known[which], border[which])
         return down + depth_loss(logits.float()[:, 2], truth[:, 0]) if deep else down

@@ -18,6 +18,7 @@ from torch.nn import functional
 from isocenter.errors import Refused
 from isocenter.learn.augment import turned_grid
 from isocenter.learn.card import written
+from isocenter.learn.device import halved
 from isocenter.learn.export import exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.kinds import Masks
@@ -138,7 +139,7 @@ def fit_masks(
         gain, lift, noise = torch.rand(3, generator=random).tolist()
         x = x * (0.8 + 0.4 * gain) + (lift - 0.5) * 0.4
         x = x + torch.randn(x.shape, generator=random) * how.movement.noise * noise
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how.precision == "bfloat16"):
+        with halved(how.precision):
             logits = net(x.contiguous(memory_format=torch.channels_last_3d))[0].float()
         said = torch.softmax(logits, 0)
         both = (said * target)[1:].sum((1, 2, 3))

@@ -20,6 +20,7 @@ import isocenter
 from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.learn.augment import levelled, resized
 from isocenter.learn.card import page
+from isocenter.learn.device import chosen, current
 from isocenter.learn.examples import Examples, split
 from isocenter.learn.export import Whole, export
 from isocenter.learn.films import read_films
@@ -62,6 +63,7 @@ def train(
     *,
     others: Path | None = None,
     begin: Path | None = None,
+    device: str = "cpu",
     clock: Callable[[], float] = time.monotonic,
 ) -> Model:
     """Train, calibrate, export and measure; writes ``model.onnx``, ``model.json`` and ``card.md`` into `out`.
@@ -74,6 +76,7 @@ def train(
             (`outlined`); for `cardiac_cine` a folder of cine and contours.
         out: folder for the model; made when it is not there.
         seed: the same seed, data and code give the same weights on one machine.
+        device: ``"cpu"`` or ``"gpu"`` (see `device`); on a GPU the weights do not repeat to the last bit.
         progress: is told each step in one line.
         begin: folder of a pretraining (`pretrain`) whose body classes of pictures and volumes begin with; for a recipe
             of films that goes on from another, a folder with the model of that one, which, with its gate, is then not
@@ -86,10 +89,11 @@ def train(
     Raises:
         NotFound: when there is no such recipe.
         Refused: when the data have one class only or cannot be read, or for a seed below 0.
-        Unavailable: when `out` cannot be written, or the disk is full.
+        Unavailable: when `out` cannot be written, the disk is full, or there is no GPU where one is asked for.
     """
     try:
-        return _trained(task, data, out, seed, progress or (lambda line: None), others, begin, clock)
+        with chosen(device):
+            return _trained(task, data, out, seed, progress or (lambda line: None), others, begin, clock)
     except OSError as e:
         if e.errno not in _FULL:
             raise
@@ -285,6 +289,7 @@ def _written(
         "foreign pictures for the gate": facts["others"],
         "seed": seed,
         **({SPLIT: facts["split"]} if facts["split"] != seed else {}),
+        **({"device": current()} if current() != "cpu" else {}),
         "recipe": json.dumps(to_plain(numbers), sort_keys=True),
     }
     model = Model(
