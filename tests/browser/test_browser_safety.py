@@ -80,3 +80,26 @@ def test_what_is_typed_into_a_report_is_no_key(page: Any, studies: Callable[[str
     assert page.locator(".viewport").count() == 1 and page.locator(".corner.tr").first.inner_text() == at
     assert findings(page, study) == before
     field.fill("")
+
+
+def test_findings_that_did_not_come_are_said_to_be_missing(page: Any, studies: Callable[[str], str]) -> None:
+    """An empty panel would say that nothing was found."""
+    page.context.expected.append("Failed to load resource")
+    told = {
+        "what": "the answers could not be read",
+        "why": "the disk",
+        "do": "try again",
+        "kind": "Error",
+        "event": "7",
+    }
+    failing = "**/api/studies/*/results"
+    page.route(failing, lambda route: route.fulfill(status=500, json={"error": told}))
+    lock(page, studies("PET/CT"))
+    missing = page.get_by_role("alert").filter(has_text="that is not to say that nothing was")
+    missing.wait_for()
+    assert "the answers could not be read" in missing.inner_text().lower()
+    assert page.get_by_text("No finding on this study").count() == 0 and page.locator(".card").count() == 0
+    page.unroute(failing)
+    missing.get_by_role("button", name="Try again").click()
+    page.locator(".card").first.wait_for()
+    assert missing.count() == 0

@@ -66,6 +66,7 @@ export function RoomPage({ study: uid }: { study: string }) {
           <Thumbnails desk={desk} />
         </div>
         <aside class="panel" aria-label="Findings and report" data-region tabIndex={-1}>
+          <Unread session={session} />
           {session.unaided.value ? <FirstOpinion desk={desk} /> : <Findings desk={desk} />}
           <MapPanel desk={desk} />
           <Similar desk={desk} />
@@ -85,6 +86,12 @@ export function RoomPage({ study: uid }: { study: string }) {
       <ConflictDialog desk={desk} away={frozen} />
     </>
   );
+}
+
+/** What was found did not come: an empty panel would say that nothing was. */
+function Unread({ session }: { session: Session }) {
+  const state = session.results.state.value;
+  return state.at === "failed" ? <Failed trouble={state.trouble} again={() => void session.results.load()} stands="What was found on this study is not on this page: that is not to say that nothing was." /> : null;
 }
 
 function Signed({ desk }: { desk: Desk }) {
