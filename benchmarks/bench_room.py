@@ -19,65 +19,17 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/browser"))
 from browser_eyes import FLAGS, Site, until  # type: ignore[import-not-found]
+from large_phantoms import segmented, series  # type: ignore[import-not-found]
 from own_archive import own_archive  # type: ignore[import-not-found]
-
-from isocenter.reading.disclosure import Mode, Use
-from isocenter.record import Event, Finding, Kind, Origin, Outcome, Result, canonical, codes
-from isocenter.site.loading import volumes_of
-from isocenter.site.verbs import Site as Archive
-from isocenter.space import Region
-from isocenter.testing.phantoms.patient import Person, new, put_pixels, written
 
 WEB = Path(__file__).parents[1] / "src/isocenter/doors/web"
 GOALS = {"first image": 500, "volume complete": 1000, "slice to slice": 40, "heap with 100 segments, MB": 1000}
 SECONDS = 600  # a machine that is busy takes its time
-
-
-def series(name: str, slices: int, edge: int, number: int, study: str = "Bench chest") -> Iterator[bytes]:
-    """A CT with a texture that no compression flatters."""
-    person = Person("ISO-BENCH", "PHANTOM^BENCH", "O", "19700101", 1.7, 70.0)
-    rng = np.random.default_rng(number)
-    noise = rng.integers(900, 1200, (edge, edge), dtype=np.uint16)
-    ds = new("bench", person, seed=1, sop_class="1.2.840.10008.5.1.4.1.1.2", modality="CT", study=study,
-             series=name, at=datetime(2026, 11, 1, 9), series_number=number, body_part="CHEST")  # fmt: skip
-    ds.FrameOfReferenceUID, ds.PixelSpacing = f"1.2.3.{number}", [400 / edge, 400 / edge]
-    ds.ImageOrientationPatient, ds.SliceThickness = [1, 0, 0, 0, 1, 0], 1.0
-    ds.RescaleSlope, ds.RescaleIntercept, ds.WindowCenter, ds.WindowWidth = 1, -1024, 40, 400
-    for k in range(slices):
-        ds.ImagePositionPatient = [-200.0, -200.0, float(k)]
-        put_pixels(ds, np.roll(noise, k * 7, axis=0), bits=16)
-        yield written(ds, k + 1)
-
-
-def segmented(archive: Archive) -> None:
-    """An answer with a hundred balls on the study that has one series."""
-    study = next(s for s in (archive.index.study(one.uid) for one in archive.index.studies()) if len(s.series) == 1)
-    (series,) = study.series
-    grid = volumes_of(series, archive.blobs.get)[0].geometry
-    index = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in (33, 33, 33)), indexing="ij"), axis=-1)
-    ball = ((index - 16) ** 2).sum(axis=-1) <= 15**2
-    found = []
-    for n, (row, column) in enumerate(np.ndindex(10, 10)):
-        mask = np.zeros(grid.shape, dtype=bool)
-        start = (20 + n % 5 * 20, 30 + row * 45, 30 + column * 45)
-        mask[tuple(slice(a, a + 33) for a in start)] = ball
-        where = Region(grid, mask=mask, series_uid=series.uid, label=f"segment {n + 1}")
-        found.append(Finding(codes.REGION, where=where, words=f"Segment {n + 1}", tracking=f"2.25.{n + 1}"))
-    result = Result(
-        study.uid, Outcome.FOUND, Origin("machine", "volumetry", "1"), archive.clock(), findings=tuple(found)
-    )
-    archive.set_mode("volumetry", Use.READING, Mode.CONCURRENT, reason="a benchmark")
-    digest = archive.blobs.put(canonical(result))
-    archive.journal.append(Event(Kind.RESULT_MADE, archive.clock(), "isocenter", study.uid, {"result": digest}))
 
 
 WATCH = """() => {
@@ -168,7 +120,7 @@ def main() -> None:
     files += series("segments", 174, 512, 4, study="Bench segments")
     with tempfile.TemporaryDirectory(prefix="isocenter-bench-") as name, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, "--enable-precise-memory-info"])
-        with own_archive(browser, Path(name), files, segmented) as site:
+        with own_archive(browser, Path(name), files, segmented("Bench segments")) as site:
             files.clear()
             measure(browser, site, chosen.repeat, chosen.long)
         browser.close()

@@ -112,6 +112,27 @@ def faults(page: Any, axe: str) -> list[str]:
     ]
 
 
+def addresses(study: str, model: str = "chest_xray_opacity") -> dict[str, list[str]]:
+    """Every view of the house by its place in the rail, with a study and a model where a view is about one."""
+    department = ("alerts", "orders", "performed", "work", "messages", "peers", "rejected", "identities")
+    cohort = ("", "/plots", "/percentiles", "/survival", "/compare", "/train", "/federated")
+    oversight = ("audit?q=who:admin", "turnaround?span=waiting&by=site&target=20", "peer", "readers?by=reader",
+                 f"triage?analysis={model}", "followups?state=all", "double", f"view/{study}")  # fmt: skip
+    return {
+        "worklist": ["/worklist?q=mod:CT"],
+        "study": [f"/study/{study}", f"/study/{study}/why", f"/report/{study}", f"/headset/{study}"],
+        "patients": [f"/patients/{study}"],
+        "segment": ["/segment"],
+        "department": [f"/department/{one}" for one in department],
+        "analyses": ["/analyses/volumetry", "/analyses"],
+        "models": ["/models", f"/models/{model}", f"/models/{model}/gate", f"/models/{model}/compare"],
+        "cohorts": [f"/cohorts/ask{one}?q=modality:CT" for one in cohort],
+        "sharing": ["/sharing", "/sharing/consent", "/sharing/ledger?since=2026-01-01", f"/sharing/preview/{study}"],
+        "oversight": [f"/oversight/{one}" for one in oversight],
+        "settings": [f"/settings{one}" for one in ("", "/site", "/people", "/system", "/projects")],
+    }
+
+
 def parts_alone(page: Any, settings: dict[str, Any] | None = None) -> None:
     """The first answer of a page without its list: each part is asked for at its own address, where a test answers.
 

@@ -33,22 +33,6 @@ def _in_both_themes(page: Any, axe: str) -> list[str]:
         ("/sign-in", "form"),
         ("/nowhere", "main h2"),
         ("/settings", "fieldset"),
-        *(
-            pytest.param(path, there, marks=pytest.mark.slow)
-            for path, there in (
-                ("/patients", "tbody tr"),
-                ("/models", "tbody tr"),
-                ("/models/chest_xray_opacity", "dl"),
-                ("/models/chest_xray_opacity/calibration", "svg[role=img]"),
-                ("/analyses/chest_xray_opacity", ".for"),
-                ("/models/chest_xray_opacity/drift", ".for"),
-                ("/cohorts", "main h2"),
-                ("/sharing", "main h2"),
-                ("/settings/site", "tbody tr"),
-                ("/settings/people", "tbody tr"),
-                ("/settings/system", "dl"),
-            )
-        ),
     ],
 )
 def test_pages_without_fault(page: Any, axe: str, path: str, there: str, theme: str) -> None:
@@ -77,14 +61,6 @@ def test_the_report_and_the_key_sheet_without_fault(page: Any, axe: str, studies
     page.keyboard.press("?")
     page.get_by_role("dialog").wait_for()
     assert _in_both_themes(page, axe) == []
-
-
-@pytest.mark.slow
-def test_twice_as_large_loses_nothing(page: Any) -> None:
-    page.set_viewport_size({"width": 720, "height": 450})  # what 200 % leaves of 1440 x 900
-    page.goto("/analyses")
-    page.locator(".catalogue li").first.wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_forced_colours_keep_the_marks(page: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -56,17 +57,18 @@ def test_empty_disk_to_signed_report_by_keyboard_alone(page: Any, site: Site) ->
     if "undecided" in verdicts(page, study):
         assert blocked.is_disabled()
     page.keyboard.press("Escape")
-    while (left := verdicts(page, study).count("undecided")) > 0:
-        keep = page.locator(".card.undecided").first.get_by_role("button", name="Keep")
-        card = page.locator(".card.undecided").first
-        for _ in range(len(verdicts(page, study)) + 1):
+    undecided = page.locator(".card.undecided")
+    while (left := undecided.count()) > 0:
+        card = page.locator(f".card[aria-label={json.dumps(undecided.first.get_attribute('aria-label'))}]")
+        for _ in range(page.locator(".card").count() + 1):
             if "active" in (card.get_attribute("class") or ""):
                 break
             page.keyboard.press("j")
         page.keyboard.press("Enter")
-        until(lambda keep=keep: keep.get_attribute("aria-disabled") == "false")
+        until(lambda card=card: card.get_by_role("button", name="Keep").get_attribute("aria-disabled") == "false")
         page.keyboard.press("y")
-        until(lambda left=left: verdicts(page, study).count("undecided") < left)
+        until(lambda left=left: undecided.count() < left)  # on the page: the server knows it before
+    until(lambda: "undecided" not in verdicts(page, study))
 
     page.keyboard.press("Control+Enter")
     page.get_by_role("dialog", name="Sign").wait_for()

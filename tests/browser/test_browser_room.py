@@ -175,11 +175,16 @@ def test_decide_on_every_finding_and_nothing_can_be_signed_before(page: Any, stu
     lesions = [tracking for tracking, one in told.items() if one["under"] == tracking]
     until(lambda: cards.count() == len(lesions))
     assert len(told) >= 3 * len(lesions), "several analyses measured each, and each is answered once"
+    # By their numbers, which stay: the order is that of what differs from one's opinion, and what was struck sinks.
+    first, second, third = (
+        page.locator(f".card[aria-label^='{(one.get_attribute('aria-label') or '').partition(':')[0]}:']")
+        for one in cards.all()[:3]
+    )
 
     def said(lesion: str) -> set[str]:
         return {one["verdict"] for one in findings(page, study).values() if one["under"] == lesion}
 
-    assert cards.first.get_by_role("button", name="Keep").get_attribute("aria-disabled") == "true", (
+    assert first.get_by_role("button", name="Keep").get_attribute("aria-disabled") == "true", (
         "Keep sleeps before evidence"
     )
     page.keyboard.press("Control+Enter")
@@ -196,26 +201,26 @@ def test_decide_on_every_finding_and_nothing_can_be_signed_before(page: Any, stu
 
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    until(lambda: cards.first.get_by_role("button", name="Keep").get_attribute("aria-disabled") == "false")
+    until(lambda: first.get_by_role("button", name="Keep").get_attribute("aria-disabled") == "false")
     page.keyboard.press("y")
     until(lambda: said(lesions[0]) == {"kept"})
 
-    cards.nth(1).locator("header").click()
+    second.locator("header").click()
     page.keyboard.press("x")
     page.get_by_role("form", name="Strike, because").wait_for()
     page.keyboard.press("1")
     until(lambda: said(lesions[1]) == {"struck"})
     assert findings(page, study)[lesions[1]]["reason"] == "artefact"
 
-    cards.nth(2).locator("header").click()
+    third.locator("header").click()
     page.keyboard.press("v")
     page.get_by_label("Words", exact=True).fill("Hot lesion beside the aorta")
     page.locator(".editing").get_by_role("button", name="Change").click()
     until(lambda: findings(page, study)[lesions[2]]["verdict"] == "changed")
     left = {"undecided"} if any(one["research"] for one in told.values()) else set()  # research is not asked
     assert said(lesions[2]) == {"changed", "kept"} | left, "what others measured of it stands"
-    cards.nth(2).get_by_text("Hot lesion beside the aorta").wait_for()
-    assert "person" in (cards.nth(2).get_attribute("class") or "")
+    third.get_by_text("Hot lesion beside the aorta").wait_for()
+    assert "person" in (third.get_attribute("class") or "")
     shot(page, "room-decided")
 
 

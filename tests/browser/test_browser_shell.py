@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_eyes import shot, until
+from browser_eyes import addresses, shot, until
 
 pytestmark = pytest.mark.browser
 
@@ -64,18 +64,7 @@ FOLLOWED = """async places => {
 
 def test_every_page_has_its_json(page: Any, studies: Callable[[str], str]) -> None:
     study, model = studies("PET/CT"), "/models/chest_xray_opacity"
-    department = ("alerts", "orders", "performed", "work", "messages", "peers", "rejected", "identities")
-    cohort = ("", "/plots", "/percentiles", "/survival", "/compare", "/train", "/federated")
-    oversight = ("audit?q=who:admin", "turnaround?span=waiting&by=site&target=20", "peer", "readers?by=reader",
-                 "triage?analysis=chest_xray_opacity", "followups?state=all", "double", f"view/{study}")  # fmt: skip
-    places = [
-        "/worklist?q=mod:CT", f"/study/{study}", f"/study/{study}/why", f"/report/{study}", f"/patients/{study}",
-        f"/headset/{study}", "/segment", *(f"/department/{one}" for one in department), "/analyses/volumetry",
-        "/analyses", "/models", model, f"{model}/gate", f"{model}/compare", "/sharing", "/sharing/consent",
-        *(f"/cohorts/ask{one}?q=modality:CT" for one in cohort), "/sharing/ledger?since=2026-01-01",
-        f"/sharing/preview/{study}", *(f"/oversight/{one}" for one in oversight),
-        *(f"/settings{one}" for one in ("", "/site", "/people", "/system", "/projects")),
-    ]  # fmt: skip
+    places = [path for paths in addresses(study).values() for path in paths]
     page.context.expected.append("status of 400")  # what the refusals below say, where such a page came to ask for it
     page.goto("/worklist")
     page.locator("a.json").wait_for()

@@ -1,0 +1,69 @@
+"""Every screen of the house: without a fault for other senses, the same after a reload, whole at twice the size, and
+kept as a picture for people to look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from browser_eyes import addresses, faults, lit, shot, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+WIDE, TWICE = {"width": 1440, "height": 900}, {"width": 720, "height": 450}  # what 200 % leaves of the first
+
+
+def asked_of(page: Any) -> set[Any]:
+    """The questions of the page that have no answer yet, but for the channel that never ends."""
+    open_: set[Any] = set()
+    page.on("request", lambda one: open_.add(one) if "/api/" in one.url and "/events" not in one.url else None)
+    for end in ("requestfinished", "requestfailed"):
+        page.on(end, lambda one: open_.discard(one))
+    return open_
+
+
+def arrived(page: Any, path: str, asked: set[Any]) -> None:
+    """The page stands: nothing is being loaded, and images that it shows are lit."""
+    page.locator("main h1, main h2, header h1").first.wait_for()
+    if re.match(r"/study/[\d.]+$|/sharing/preview", path):
+        page.locator(".corner.tr").first.wait_for()
+        until(lambda: lit(page) > 0.02)
+    frames = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+    until(lambda: page.evaluate(frames) and page.locator("[aria-busy=true]").count() == 0 and not asked)
+
+
+def lines(page: Any) -> set[str]:
+    """What the page says, without numbers: minutes pass, and looks are counted."""
+    told = re.sub(r"\d+", "#", page.locator("main").first.inner_text())
+    return {line.strip() for line in told.splitlines() if line.strip()}
+
+
+@pytest.mark.parametrize("place", list(addresses("")))
+def test_every_screen(page: Any, studies: Callable[[str], str], axe: str, place: str) -> None:
+    page.context.expected.append("status of 400")  # what is not shown before an opinion is refused in words
+    found: dict[str, Any] = {}
+    asked = asked_of(page)
+    for path in addresses(studies("PET/CT"))[place]:
+        page.set_viewport_size(WIDE)
+        page.goto(path)
+        arrived(page, path, asked)
+        name = re.sub(r"[^a-z]+", "-", re.sub(r"[\d.]{8,}", "", path)).strip("-")
+        before = lines(page)
+        page.reload()
+        arrived(page, path, asked)
+        assert page.evaluate("location.pathname + location.search").startswith(path.partition("?")[0])
+        after = lines(page)
+        if len(before & after) < 0.9 * max(len(before), len(after)):
+            found[path, "reload"] = before ^ after
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+            shot(page, f"screen-{name}-{theme}")
+            if told := faults(page, axe):
+                found[path, theme] = told
+        page.set_viewport_size(TWICE)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found[path, "twice as large"] = page.evaluate("document.documentElement.scrollWidth")
+        shot(page, f"screen-{name}-twice")
+    assert found == {}

@@ -1,0 +1,69 @@
+"""Why a study was not analysed: of a crooked one exactly the predicate that was broken in it, until it is mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from browser_eyes import Site, shot, until
+from stage_phantoms import body, stack
+from test_browser_stage import send
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+WANTED = {"modality": "CT", "images": "at least 10 images", "body part": "heart or chest or thorax"}
+FEW = body()[10:14]
+
+
+def study_of(page: Any, words: str) -> str:
+    def there() -> str | None:
+        rows = page.request.get("/api/worklist?limit=200").json()["rows"]
+        return next((str(row["study"]) for row in rows if row["description"] == words), None)
+
+    return str(until(there))
+
+
+def planned(page: Any, study: str) -> None:
+    answer = lambda: page.request.get(f"/api/studies/{study}/plan").json()["analyses"]  # noqa: E731
+    until(lambda: any(one["analysis"] == "coronary_calcium" and one["answer"] != "waiting" for one in answer()), 60)
+
+
+def line_of(page: Any) -> Any:
+    return page.locator("dl.why > div").filter(has=page.get_by_role("link", name="Coronary calcium", exact=True))
+
+
+def test_of_a_crooked_study_the_broken_predicate_alone_is_named_and_the_line_turns_when_it_is_mended(
+    page: Any, site: Site
+) -> None:
+    crooked = {
+        "modality": stack(body()[10:22], "Crooked modality", "MR", modality="PT"),
+        "images": stack(FEW, "Crooked images", "few"),
+        "body part": stack(body()[10:22], "Crooked body part", "knee", body_part="KNEE"),
+    }
+    for files in crooked.values():
+        send(page, site, files)
+    for broken in crooked:
+        study = study_of(page, f"Crooked {broken}")
+        planned(page, study)
+        page.goto(f"/study/{study}/why")
+        line = line_of(page)
+        line.wait_for()
+        assert "not looked" in line.locator("dt").inner_text()
+        unmet = line.locator("tr").filter(has=page.locator(".soon"))
+        assert unmet.count() == 1, line.inner_text()
+        wanted, found = unmet.locator("td").nth(2).inner_text(), unmet.locator("td").nth(3).inner_text()
+        assert WANTED[broken] in wanted and found.startswith("series 1"), (wanted, found)
+        shot(page, f"why-crooked-{broken.replace(' ', '-')}")
+
+    page.goto(f"/study/{study_of(page, 'Crooked images')}/why")
+    line = line_of(page)
+    line.locator(".soon").first.wait_for()
+    page.evaluate("window.still = true")
+    rest = stack(body()[4:20], "Crooked images", "few")
+    send(page, site, rest)
+    page.keyboard.press("r")
+    page.get_by_text("Promised: it is planned and analysed again").wait_for()
+    until(lambda: line.count() and "at least 10 images" not in line.locator("tr:has(.soon)").all_inner_texts(), 60)
+    until(lambda: "not looked" not in line.locator("dt").inner_text(), 120)
+    assert page.evaluate("window.still"), "without a reload"
+    shot(page, "why-mended")
