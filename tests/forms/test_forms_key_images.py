@@ -78,6 +78,17 @@ def test_a_small_finding_is_enlarged_about_its_place(trunk: tuple) -> None:  # t
     assert min(x) == pytest.approx((100 - column) * 420 / wide, abs=1.0)  # the outline stands on its pixels
 
 
+def test_lesions_of_one_kind_are_told_apart_by_their_labels(trunk: tuple) -> None:  # type: ignore[type-arg]
+    study, files, result = trunk
+    (ball,) = result.findings
+    mask = np.roll(ball.where.mask, 60, axis=2)
+    other = replace(ball, where=Region(ball.where.geometry, mask=mask, series_uid=ball.where.series_uid, label="node"))
+    pictures = key_images(study, [replace(result, findings=(ball, other))], files.__getitem__)
+    assert [name in p.svg for name, p in zip(("◇ ball", "◇ node"), pictures, strict=True)] == [True, True]
+    (alone,) = key_images(study, [result], files.__getitem__)
+    assert "◇ Lesion" in alone.svg
+
+
 def test_a_struck_finding_and_one_without_a_place_have_no_picture(trunk: tuple) -> None:  # type: ignore[type-arg]
     study, files, result = trunk
     struck = replace(result.findings[0], verdict=Verdict.STRUCK)

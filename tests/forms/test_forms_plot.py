@@ -59,6 +59,14 @@ def test_names_that_do_not_fit_one_row_take_another_and_the_figure_grows() -> No
             assert float(str(e.get("x"))) + 7 * len(e.text or "") <= 480
 
 
+def test_a_curve_of_few_visits_marks_each_and_an_axis_of_suv_says_so() -> None:
+    of = Curve("SULpeak over time", (0.0, 56.0), "days", "d", {"lesion 1": (6.3, 3.4)}, "{SUVlbm}g/ml")
+    root = parsed(plot.curve(of))
+    assert len(root.findall(f"{SVG}circle")) == 2 and "SUL, g/mL" in words(root)
+    many = tuple(float(n) for n in range(40))
+    assert not parsed(plot.curve(Curve("bolus", many, "t", "s", {"a": many}, "1"))).findall(f"{SVG}circle")
+
+
 def test_curves_without_points_are_refused() -> None:
     for bad in (Curve("x", (), "t", "s"), Curve("x", (1.0,), "t", "s", {"a": (1.0, 2.0)})):
         with pytest.raises(Refused, match="no points"):

@@ -7,6 +7,7 @@ says so: a plaque of three pixels cannot be seen on a picture of the whole chest
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,6 +43,7 @@ def key_images(study: Study, results: Sequence[Result], sources: Sources, *, at_
     ]
     # An observation before what is only measured; of two on the same voxels, the first is enough.
     placed.sort(key=lambda pair: (pair[0].what == codes.STRUCTURE, -(pair[0].where.volume_ml if pair[0].where else 0)))
+    names = Counter(words.name_of(finding) for finding, _ in placed)
     pictures: list[Picture] = []
     shown: list[Region | None] = []
     for finding, result in placed:
@@ -49,13 +51,14 @@ def key_images(study: Study, results: Sequence[Result], sources: Sources, *, at_
             continue
         shown.append(finding.where)
         try:
-            pictures.append(_picture(study, finding, result, sources))
+            alike = names[words.name_of(finding)] > 1
+            pictures.append(_picture(study, finding, result, sources, alike=alike))
         except IsocenterError:
             continue
     return tuple(pictures)
 
 
-def _picture(study: Study, finding: Finding, result: Result, sources: Sources) -> Picture:
+def _picture(study: Study, finding: Finding, result: Result, sources: Sources, *, alike: bool) -> Picture:
     region = finding.where
     assert region is not None
     assert region.mask is not None
@@ -72,8 +75,8 @@ def _picture(study: Study, finding: Finding, result: Result, sources: Sources) -
         png, (rows, columns) = cut, (box[0].stop - box[0].start, box[1].stop - box[1].start)
         lines = [np.asarray(line) - (box[1].start, box[0].start) for line in lines]
         said += ", enlarged"
-    # What is only measured has no name of its own but that of its outline.
-    shown = region.label if finding.what == codes.STRUCTURE and region.label else name
+    # What is only measured has no name of its own but that of its outline, and five lesions are told apart by theirs.
+    shown = region.label if (alike or finding.what == codes.STRUCTURE) and region.label else name
     svg = plot.key_image(
         png,
         (rows, columns),

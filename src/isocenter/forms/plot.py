@@ -45,6 +45,11 @@ PERSON = "#FFFFFF"
 _INK, _MUTED, _RULE, _ACCENT = "#16202A", "#4A5A6A", "#D5DDE5", "#0B5CAD"
 _LINES = ("#0B5CAD", "#9C1C10", "#0B6B4F", "#946200", "#4A2A73", "#16202A")  # on white; contrast at least 5
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 3", "10 4")
+_ON_AXIS = {
+    "{SUVbw}g/ml": "SUV, g/mL", "{SUVlbm}g/ml": "SUL, g/mL", "{SUVibw}g/ml": "SUVibw, g/mL",
+    "{SUVbsa}cm2/ml": "SUVbsa, cm²/mL",
+}  # fmt: skip
+_FEW = 12  # points of a curve that are marked: visits, readings
 _FONT = 'font-family="Inter, Liberation Sans, Arial, sans-serif"'
 _LINE = 14  # pixels between two labels
 _ROW = 16  # pixels between two rows of a legend
@@ -84,6 +89,11 @@ def curve(of: Curve, *, width: int = 480, height: int = 280) -> str:
         colour, dash = _LINES[i % len(_LINES)], _DASHES[i % len(_DASHES)]
         style = f'fill="none" stroke="{colour}" stroke-width="1.8" stroke-dasharray={quoteattr(dash or "none")}'
         parts.append(f'<polyline points="{points}" {style}/>')
+        if len(of.x) <= _FEW:
+            parts += [
+                f'<circle cx="{_n(frame.x(a))}" cy="{_n(frame.y(b))}" r="2.8" fill="{colour}"/>'
+                for a, b in zip(of.x, line, strict=True)
+            ]
         if places:
             x, y = places[i]
             parts.append(f'<line x1="{_n(x)}" x2="{_n(x + 24)}" y1="{y - 4}" y2="{y - 4}" {style}/>')
@@ -385,7 +395,8 @@ def _colour_bar(middle: float, top: float, low: float, high: float, unit: str) -
 
 
 def _with_unit(name: str, unit: str) -> str:
-    shown = SHOWN_UNIT.get(unit, unit)
+    # Beside a number the sort of SUV is enough; an axis alone has to say that it is one.
+    shown = _ON_AXIS.get(unit) or SHOWN_UNIT.get(unit, unit)
     return f"{name} ({shown})" if name and shown else name or shown
 
 
