@@ -247,7 +247,7 @@ def test_a_series_of_mixed_units_has_no_suv() -> None:
             ds.save_as(held)
             files.append(held.getvalue())
     (mixed,) = loaded(files)[0]
-    with pytest.raises(Refused, match="units 'none'"):
+    with pytest.raises(Refused, match="a mixed series: Units is BQML and CNTS"):
         PETUptake().run(mixed, None)
 
 

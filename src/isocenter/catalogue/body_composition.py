@@ -13,7 +13,16 @@ from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.errors import Refused
 from isocenter.methods import lumbar_level
-from isocenter.methods.body_composition import WINDOWS_HU, Tissues, arms_beside, below, tissues, wall_is_whole
+from isocenter.methods.body_composition import (
+    WINDOWS_HU,
+    Tissues,
+    arms_beside,
+    below,
+    imaged,
+    muscle_is_whole,
+    tissues,
+    wall_is_whole,
+)
 from isocenter.record import Code, Curve, Finding, Measurement, codes
 from isocenter.space import Reference, Region, Volume, resample_region
 
@@ -121,11 +130,18 @@ class BodyComposition:
         if level is None and find_level:
             sight = _found_level(hu, spacing, remarks)
             level = None if sight is None else sight.index
-        whole = wall_is_whole(found.body)
+        seen = imaged(hu)
+        whole, lean = wall_is_whole(found.body, seen), muscle_is_whole(hu, found.body, seen, spacing)
         rows = slice(None) if level is None else slice(level, level + 1)
         if arms_beside(hu[rows], found.body[rows], spacing).any():
             raise Refused("arms lie beside the body", "they streak across the muscle", "scan with the arms up")
-        measured = _volumes(found, held, whole, remarks)
+        if not lean[rows].any():
+            raise Refused(
+                "a picture that cuts the muscle wall",
+                "muscle is missing, and fat within the wall is not parted from fat without",
+                "reconstruct a larger field of view",
+            )
+        measured = _volumes(found, held, whole, lean, remarks)
         curve = _course(found, held)
         if level is None:
             remarks.append("without a level (level_mm, or a region named L3): volumes of the scanned length, no index")
@@ -255,9 +271,14 @@ def _vertebra(sight: lumbar_level.Level, ct: Volume, held: Volume) -> Finding:
     )
 
 
-def _volumes(found: Tissues, ct: Volume, whole: npt.NDArray[np.bool_], remarks: list[str]) -> list[Measurement]:
+def _volumes(
+    found: Tissues, ct: Volume, whole: npt.NDArray[np.bool_], lean: npt.NDArray[np.bool_], remarks: list[str]
+) -> list[Measurement]:
     length = ct.geometry.shape[0] * ct.geometry.spacing_mm[0]
     said = []
+    if not lean.all():
+        remarks.append(f"the picture cuts the muscle wall in {int((~lean).sum())} slices: no volumes")
+        return []
     for name, window, code in _PARTS:
         if name == "subcutaneous" and not whole.all():
             remarks.append("the picture cuts the body wall: no volume of subcutaneous fat")

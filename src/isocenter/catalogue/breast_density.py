@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
@@ -27,11 +28,11 @@ SIDE = Code("image-side", "99ISO", "Side of the breast in the picture")
 _VIEWS = ("CC", "MLO")
 _MAGNIFIED = 1.3  # contact views have 1.0 to 1.1, magnification stands 1.5 to 2
 _SPOILED = {
-    "magnification": "a magnified part is not the whole breast",
-    "spot compression": "a spot is not the whole breast",
-    "implant displaced": "an implant hides tissue",
-    "tangential": "only a part is shown",
-    "cleavage": "both breasts are shown",
+    r"magnification|magnified|mag": "a magnified part is not the whole breast",
+    r"spot": "a spot is not the whole breast",
+    r"implant displaced": "an implant hides tissue",
+    r"tangential|tan": "only a part is shown",
+    r"cleavage": "both breasts are shown",
 }
 
 
@@ -70,10 +71,12 @@ class BreastDensity:
         Raises:
             Refused: for spot, magnification and implant views, other views, or where no breast lies at one edge.
         """
-        said = " ".join(str(image.facts.get(k) or "") for k in ("ViewCode", "ViewPosition", "SeriesDescription"))
-        for word, why in _SPOILED.items():
-            if word in said.casefold():
-                raise Refused(f"a view with {word}", why, "send the CC or MLO view")
+        said = " ".join(
+            str(image.facts.get(k) or "") for k in ("ViewCode", "ViewModifier", "ViewPosition", "SeriesDescription")
+        )
+        for words, why in _SPOILED.items():
+            if spoiled := re.search(rf"(?<![a-z])(?:{words})(?![a-z])", said.casefold()):
+                raise Refused(f"a view with {spoiled.group()}", why, "send the CC or MLO view")
         enlarged = image.facts.get("EstimatedRadiographicMagnificationFactor")
         if isinstance(enlarged, (int, float)) and enlarged > _MAGNIFIED:
             raise Refused(

@@ -31,6 +31,7 @@ _BORDER = "that four looks of the network place differently; of the threshold: b
 _ADULT_YEARS = 18.0
 _LARGE = 0.50
 _MOST_TURNED, _LEAST_INSPIRED, _MOST_UNSURE, _LEAST_SYMMETRY = 0.15, 0.60, 0.15, 0.45
+_LYING = re.compile(r"supine|semi-?erect|recumbent|bed ?side|portable|mobile|lying", re.IGNORECASE)
 
 
 class ChestXrayHeart:
@@ -114,7 +115,7 @@ class ChestXrayHeart:
         said = [
             Measurement(SYMMETRY, chest.symmetry, "{ratio}", definition="area of the smaller lung over the larger"),
             Measurement(TURNED, chest.turned, "{ratio}", definition="of half the inner width; above zero: to the left"),
-            Measurement(INSPIRATION, chest.inspiration, "{ratio}"),
+            Measurement(INSPIRATION, chest.inspiration, "{ratio}", definition="the lower of two outlines"),
             Measurement(UNSURE, chest.unsure, "{ratio}", definition=_BORDER),
             *compared,
         ]
@@ -188,6 +189,9 @@ def _unfit(image: Volume, view: str) -> tuple[str, ...]:
         reasons.append("the view is AP: the heart lies far from the detector and is magnified")
     elif "pa" not in said.split() and "postero-anterior" not in said:
         reasons.append("the header does not say that the view is PA")
+    described = " ".join(str(image.facts.get(k) or "") for k in ("SeriesDescription", "ViewCode"))
+    if lying := _LYING.search(described):
+        reasons.append(f"the picture was taken lying or at the bed ('{lying.group()}'): the heart is magnified")
     if _years(str(image.facts.get("PatientAge") or "")) is None:
         reasons.append("the header does not say the patient's age")
     return tuple(reasons)

@@ -294,7 +294,7 @@ class _Scan:
         if count < _FEWEST:
             size = " x ".join(f"{s:g}" for s in made.spacing_mm)
             raise Refused(
-                f"{count} voxels of {size} mm are left to measure",
+                f"{count} voxel{'s' * (count != 1)} of {size} mm {'is' if count == 1 else 'are'} left to measure",
                 f"below {_FEWEST} most of a texture is border",
                 "measure its volume and mean only",
             )

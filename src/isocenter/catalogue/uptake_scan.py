@@ -23,6 +23,8 @@ _LESION = re.compile(
     re.IGNORECASE,
 )
 
+_TOO_MUCH, _IMPOSSIBLE = 1.5, 20.0  # of the injected activity: noise and a bias may add some
+
 VARIANTS: Mapping[str, tuple[str, str]] = {
     "james128": ("SUL, James 128", "{SUVlbm}g/ml"),
     "janmahasatian": ("SUL, Janmahasatian", "{SUVlbm}g/ml"),
@@ -77,7 +79,8 @@ class UptakeScan:
                 factors[variant] = suv.from_suvbw(header, variant)
             except Refused as why:
                 unknown.setdefault(str(why), name.partition(",")[0])
-        remarks = (*known.remarks, *(f"{name} is not given: {why}" for why, name in unknown.items()))
+        held = _activity_held(array, pet.geometry, known.factor, header.weight_kg)
+        remarks = (*known.remarks, *held, *(f"{name} is not given: {why}" for why, name in unknown.items()))
         scaled = np.asarray(array, dtype=np.float32) if known.factor == 1.0 else (array * known.factor)
         return cls(scaled.astype(np.float32, copy=False), pet.geometry, factors, remarks)
 
@@ -85,6 +88,28 @@ class UptakeScan:
     def voxel_ml(self) -> float:
         """Volume of a voxel."""
         return self.geometry.voxel_volume_mm3 / 1000.0
+
+
+def _activity_held(
+    array: npt.NDArray[np.floating], grid: Geometry, factor: float, weight_kg: float | None
+) -> tuple[str, ...]:
+    """A remark where the image holds more activity than was injected, which no patient does.
+
+    Raises:
+        Refused: where it holds many times as much: it was scaled twice, or is in other units than it says.
+    """
+    if not weight_kg:
+        return ()
+    share = float(array.sum(dtype=np.float64)) * factor * grid.voxel_volume_mm3 / 1e6 / weight_kg
+    if share > _IMPOSSIBLE:
+        raise Refused(
+            f"a PET that holds {share:.3g} times the injected activity",
+            "it was scaled twice, or is in other units than its header says",
+            "check Units, Rescale Slope, and the dose",
+        )
+    if share > _TOO_MUCH:
+        return (f"the image holds {share:.1f} times the injected activity: dose, weight or times may be wrong",)
+    return ()
 
 
 def on_grid(regions: Sequence[Region], grid: Geometry, remarks: list[str]) -> list[Region]:

@@ -276,6 +276,12 @@ def _place(stored: npt.NDArray[Any], one: Placed, into: npt.NDArray[Any]) -> Non
 # ---- facts ---------------------------------------------------------------------------------------------------------
 
 _EARLIEST = ("AcquisitionTime", "AcquisitionDate", "AcquisitionDateTime", "ContentTime", "FrameReferenceTime")
+_OF_ONE_SCAN = frozenset(
+    {
+        "Units", "SUVType", "DecayCorrection", "CorrectedImage", "PatientWeight", "RadionuclideTotalDose",
+        "RadionuclideHalfLife", "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
+    }
+)  # fmt: skip
 _OF_ONE_SLICE = frozenset({"ImagePositionPatient", "SliceLocation", "ImageIndex", "ContentTime", "WindowCenter"})
 
 
@@ -295,17 +301,24 @@ def _coded_range(stack: Stack, facts: dict[str, Any]) -> list[float] | None:
 
 
 def _facts(series: Series, stack: Stack) -> dict[str, Any]:
-    """What all share; of times the earliest; and under ``PerPhase`` what differs from phase to phase."""
+    """What all share; of times the earliest; under ``PerPhase`` what differs from phase to phase; and under ``Unlike``
+    the values of what one PET cannot have two of.
+    """
     facts: dict[str, Any] = dict(series.facts)
     of = {i.sop_uid: i.facts for i in series.instances}
     used = [of[one.sop_uid] for one in stack.order]
     unique = list({id(f): f for f in used}.values())
+    unlike: dict[str, list[str]] = {}
     for keyword in sorted({k for f in unique for k in f}):
         values = [f.get(keyword) for f in unique]
         if all(v == values[0] for v in values[1:]):
             facts[keyword] = values[0]
         elif keyword in _EARLIEST:
             facts[keyword] = min((v for v in values if v is not None), key=str if keyword != _EARLIEST[-1] else float)
+        elif keyword in _OF_ONE_SCAN:
+            unlike[keyword] = sorted({str(v) if v is not None else "none" for v in values})
+    if unlike:
+        facts["Unlike"] = unlike
     slices = stack.geometry.shape[0]
     phases = [used[n : n + slices] for n in range(0, len(used), slices)]
     if len(phases) > 1:

@@ -210,7 +210,8 @@ _OF_VELOCITY = (
     Row(0x00189217, "VelocityEncodingMaximumValue", "b", False),
 )
 # Sequence -> keyword under which its first item's code meaning stands.
-_CODES = ((0x00082218, "AnatomicRegion"), (0x00540220, "ViewCode"), (0x00181200, "Calibration"))
+_VIEW, _MODIFIERS = 0x00540220, 0x00540222
+_CODES = ((0x00082218, "AnatomicRegion"), (_VIEW, "ViewCode"), (0x00181200, "Calibration"))
 _VALUE, _SCHEME, _MEANING = 0x00080100, 0x00080102, 0x00080104
 
 
@@ -328,6 +329,9 @@ def _of_series(file: File, charsets: tuple[str, ...], found: dict[str, Any]) -> 
     for tag, keyword in _CODES:
         for item in file.items(tag)[:1]:
             found[keyword] = text(file, _MEANING, charsets, item)
+    for view in file.items(_VIEW)[:1]:
+        if said := [text(file, _MEANING, charsets, item) for item in file.items(_MODIFIERS, view)]:
+            found["ViewModifier"] = ", ".join(said)
     if agents := [text(file, _MEANING, charsets, item) for item in file.items(_AGENTS)]:
         found.setdefault("ContrastBolusAgent", ", ".join(a for a in agents if a) or "stated by a code without a name")
     _references(file, found)

@@ -37,7 +37,7 @@ def of_image(image: Floats, spacing_mm: Spacing, configuration: Configuration) -
         configuration: whose voxels and interpolation are taken.
 
     Returns:
-        tag -> value; sizes in voxels and mm, intensities in the image's unit.
+        tag -> value; sizes in voxels and mm, intensities in the image's unit (none where some are not numbers).
 
     >>> found = of_image(np.zeros((4, 4, 4)), (3.0, 1.0, 1.0), Configuration("twice", spacing_mm=2.0))
     >>> [found[f"img_dim_{axis}_interp_img"] for axis in "xyz"]
@@ -56,6 +56,8 @@ def of_image(image: Floats, spacing_mm: Spacing, configuration: Configuration) -
         for axis, many, mm in zip(_AXES, array.shape, size, strict=True):
             found[f"img_dim_{axis}_{step}_img"] = float(many)
             found[f"vox_dim_{axis}_{step}_img"] = float(mm)
+        if not np.isfinite(array).all():  # such as the padding of some NIfTI images
+            continue
         found[f"mean_int_{step}_img"] = float(array.mean(dtype=np.float64))
         found[f"min_int_{step}_img"], found[f"max_int_{step}_img"] = float(array.min()), float(array.max())
     return found

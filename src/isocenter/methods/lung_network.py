@@ -100,6 +100,8 @@ def two_opinions(picture: Floats, ask: Ask) -> Opinion:
     if isinstance(classical, Refused):
         return Opinion(seen, None, steady, "not sure of the outline: only the network finds two lungs")
     both = agreement(seen, classical)
+    # The network draws an apex where it expects one: over low lungs it is drawn upon soft tissue.
+    seen = replace(seen, inspiration=min(seen.inspiration, classical.inspiration))
     doubt = ""
     if steady < _STEADY:
         doubt = f"not sure of the outline: four looks of the network agree to {steady:.2f} only"

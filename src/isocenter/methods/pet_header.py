@@ -45,11 +45,20 @@ def read(facts: Mapping[str, Any]) -> Scan:
     """The typed record of a PET header. What is missing stays None; `suv.conversion` decides what it needs.
 
     Raises:
-        Refused: when a time or a number cannot be read, or two statements about the injection contradict each other.
+        Refused: when a time or a number cannot be read, the images of the series do not agree, or two statements about
+            the injection contradict each other.
 
     >>> read({"Units": "GML", "PatientWeight": "71.0"}).weight_kg
     71.0
     """
+    unlike = facts.get("Unlike")
+    if isinstance(unlike, Mapping) and unlike:
+        keyword, values = next(iter(unlike.items()))
+        raise Refused(
+            f"a mixed series: {keyword} is {' and '.join(str(v) for v in values)}",
+            "images of two scans or of two reconstructions stand in it",
+            "send each as a series of its own",
+        )
     half_life = _number(facts, "RadionuclideHalfLife")
     decay = _text(facts, "DecayCorrection").upper()
     units = _text(facts, "Units").upper()

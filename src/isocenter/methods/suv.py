@@ -272,10 +272,18 @@ def check_activity(activity_bq: float | None, weight_kg: float) -> float:
 def check_half_life(half_life_s: float, nuclide: str) -> tuple[str, ...]:
     """A remark when the header's half-life is off by more than 0.5 % from the nuclide's; empty otherwise.
 
+    Raises:
+        Refused: when it is off by more than a factor of two: it is another nuclide's, or in minutes.
+
     >>> check_half_life(6588.0, "F-18")
     ()
     """
     known = HALF_LIFE_S.get(nuclide)
+    if known is not None and not 0.5 < half_life_s / known < 2.0:
+        minutes = " (was it typed in minutes?)" if 0.5 < 60.0 * half_life_s / known < 2.0 else ""
+        raise Refused(
+            f"half-life {half_life_s:g} s of {nuclide}{minutes}", f"it is {known:g} s", "correct Radionuclide Half Life"
+        )
     if known is None or abs(half_life_s / known - 1.0) <= _HALF_LIFE_TOLERANCE:
         return ()
     return (f"half-life {half_life_s:g} s in the header, {nuclide} has {known:g} s; the header's was used",)
