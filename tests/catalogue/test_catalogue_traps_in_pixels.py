@@ -51,6 +51,19 @@ def spot(hu: float, pixels_wide: int) -> Any:
     return make
 
 
+def parted(half_mm: float) -> Any:
+    """The muscles in front of the belly so far apart from the middle, with fat between."""
+
+    def make(pixels: np.ndarray, ds: Any) -> np.ndarray:
+        y, x = np.indices(pixels.shape)
+        aside = np.abs(x - (pixels.shape[1] - 1) / 2) * float(ds.PixelSpacing[1]) < half_mm
+        front = aside & (y < pixels.shape[0] / 2) & (pixels > _HU0 - 29)
+        skin = np.cumsum(pixels > _HU0 - 300, axis=0) * float(ds.PixelSpacing[0]) < 6.0
+        return np.where(front & ~skin, _HU0 - 100, pixels)
+
+    return make
+
+
 def later(ds: Any) -> bool:
     return str(ds.StudyDate) > "20260101"
 
@@ -70,6 +83,8 @@ BODY = tuple(
         ("cuts the muscle wall", in_a_circle, "declined"),
         ("arms lie beside the body", arms, "declined"),
         ("metal in the images", spot(2990, 4), "declined"),
+        ("Visceral fat: 18", parted(18.0), "found"),
+        ("no closed wall of muscle", parted(70.0), "declined"),
         ("contrast in the bowel", lambda a, ds: np.roll(spot(450, 16)(np.roll(a, 30, 0), ds), -30, 0), "found"),
     )
 )

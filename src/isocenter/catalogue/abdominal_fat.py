@@ -81,6 +81,12 @@ class AbdominalFat:
         spacing = scan.main.geometry.spacing_mm
         as_ct = np.where(body, np.where(share >= _FAT_FROM, _AS_FAT, _AS_WATER), _AS_AIR).astype(np.float32)
         found = tissues(as_ct, spacing)
+        if not found.closed.all():
+            raise Refused(
+                f"no closed wall of muscle in {int((~found.closed).sum())} slices",
+                "fat within it runs on into fat without, and the two are not parted",
+                "send the slices of the abdomen",
+            )
         if arms_beside(np.where(body, 250.0, _AS_AIR), found.body, spacing).any():
             raise Refused("arms lie beside the body", "their fat would be counted, or hide the skin", "leave them out")
         under_skin = float(share[found.subcutaneous & body].sum())

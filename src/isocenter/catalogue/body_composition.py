@@ -141,6 +141,12 @@ class BodyComposition:
                 "muscle is missing, and fat within the wall is not parted from fat without",
                 "reconstruct a larger field of view",
             )
+        if not found.closed[rows].any():
+            raise Refused(
+                "no closed wall of muscle",
+                "fat within it runs on into fat without, and the two are not parted",
+                "outline the muscle (a region named muscle)",
+            )
         measured = _volumes(found, held, whole, lean, remarks)
         curve = _course(found, held)
         if level is None:
@@ -278,6 +284,9 @@ def _volumes(
     said = []
     if not lean.all():
         remarks.append(f"the picture cuts the muscle wall in {int((~lean).sum())} slices: no volumes")
+        return []
+    if not found.closed.all():
+        remarks.append(f"no closed wall of muscle was found in {int((~found.closed).sum())} slices: no volumes")
         return []
     for name, window, code in _PARTS:
         if name == "subcutaneous" and not whole.all():

@@ -49,13 +49,19 @@ _SKIN_MM = 4.0  # half of what skin is thick at most, cut aslant
 _PADDING_HU = -1100.0  # no air is so thin
 _DEPTH_MM = 16.0  # of the wall where there is no spine behind it
 _PSOAS_MM, _AHEAD_MM = 42.0, 4.0  # muscle lies so near the spine, and so far ahead of it
-_GAP_MM = 8.0  # gaps of the muscle wall that are closed: linea alba, between oblique muscles
+_GAPS_MM = (8.0, 12.0, 16.0, 20.0)  # half of gaps that are closed: linea alba, between obliques; then parted recti
+_GAP_MM = _GAPS_MM[0]
+_SOLID = 0.9  # part of its convex hull that the trunk within the wall fills at least; where fat runs in it fills less
 _THIN_MM = 2.5
 
 
 @dataclass(frozen=True, eq=False)
 class Tissues:
-    """Masks of one CT, (slices, rows, columns) each; `bright` lies in the cavity and is denser than any organ."""
+    """Masks of one CT, (slices, rows, columns) each; `bright` lies in the cavity and is denser than any organ.
+
+    `closed` says for each slice whether a closed wall of muscle was found (or outlined): where it is open, visceral and
+    subcutaneous fat are not parted.
+    """
 
     muscle: Mask
     visceral: Mask
@@ -63,6 +69,7 @@ class Tissues:
     intermuscular: Mask
     body: Mask
     bright: Mask
+    closed: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -215,8 +222,13 @@ def tissues(hu: Hounsfield, spacing_mm: tuple[float, float, float], *, muscle: M
     body = body_of(hu, spacing_mm)
     values = np.asarray(hu, np.float32)
     found = [np.zeros(hu.shape, bool) for _ in range(5)]
+    closed = np.ones(len(hu), bool)
     for k in np.flatnonzero(body.any(axis=(1, 2))):
-        wall, cavity = _wall(values[k], body[k], spacing_mm) if muscle is None else _given(muscle[k], spacing_mm)
+        if muscle is None:
+            wall, cavity, closed[k] = _wall(values[k], body[k], spacing_mm)
+        else:
+            wall, cavity = _given(muscle[k], spacing_mm)
+            cavity &= ~_spine(values[k], cavity & _behind_middle(cavity), spacing_mm)
         lean, fat = _within(values[k], "skeletal muscle"), _within(values[k], "fat")
         found[0][k] = wall & lean
         # The rim of bowel gas has every value between air and tissue, fat's among them.
@@ -225,7 +237,7 @@ def tissues(hu: Hounsfield, spacing_mm: tuple[float, float, float], *, muscle: M
         found[2][k] = body[k] & ~cavity & ~wall & fat
         found[3][k] = wall & _within(values[k], "intermuscular fat")
         found[4][k] = cavity & (values[k] > _BRIGHT_HU)
-    return Tissues(found[0], found[1], found[2], found[3], body, found[4])
+    return Tissues(found[0], found[1], found[2], found[3], body, found[4], closed)
 
 
 def _within(values: npt.NDArray[np.float32], tissue: str) -> Mask:
@@ -243,29 +255,49 @@ def _far(mask: Mask, spacing_mm: tuple[float, float, float]) -> npt.NDArray[np.f
     return np.asarray(ndimage.distance_transform_edt(~mask, sampling=spacing_mm[1:]))
 
 
+def _behind_wall(dense: Mask, skin: Mask, body: Mask, spacing_mm: tuple[float, float, float]) -> tuple[Mask, bool]:
+    """Everything that subcutaneous fat cannot reach from the skin once gaps of the wall are closed, and whether that is
+    a trunk. Wider gaps are closed only where it is none.
+    """
+    far, first = _far(dense, spacing_mm), None
+    for gap in _GAPS_MM:
+        closed = far <= gap
+        outside = ndimage.binary_propagation(skin & body & ~closed, mask=body & ~closed)
+        behind = ndimage.binary_fill_holes(body & ~(_far(outside, spacing_mm) <= gap))
+        first = behind if first is None else first
+        if behind.sum() >= 0.1 * body.sum() and _solidity(behind) >= _SOLID:
+            return behind, True
+    assert first is not None
+    return first, False
+
+
+def _solidity(mask: Mask) -> float:
+    """Part of its convex hull that a mask fills."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    edge = np.argwhere(mask & ~ndimage.binary_erosion(mask))
+    corners = np.concatenate([edge + d for d in ((-0.5, -0.5), (-0.5, 0.5), (0.5, -0.5), (0.5, 0.5))])
+    try:
+        return float(mask.sum()) / float(ConvexHull(corners).volume)
+    except (QhullError, ValueError):
+        return 0.0
+
+
 def _wall(
     values: npt.NDArray[np.float32], body: Mask, spacing_mm: tuple[float, float, float]
-) -> tuple[Mask, Mask]:  # fmt: skip
-    """The muscle compartment and the cavity inside it, from one slice without any outline."""
+) -> tuple[Mask, Mask, bool]:  # fmt: skip
+    """The muscle compartment, the cavity inside it, and whether the wall is closed, from one slice without outline."""
     soft = body & (values >= -29.0)
     skin = _far(~body, spacing_mm) <= 4.0
     dense = ndimage.binary_opening(soft & ~skin, _disc(_THIN_MM, spacing_mm))
-    # Everything that subcutaneous fat cannot reach from the skin, gaps of the wall closed, lies behind the wall.
-    closed = _far(dense, spacing_mm) <= _GAP_MM
-    outside = ndimage.binary_propagation(skin & body & ~closed, mask=body & ~closed)
-    behind = body & ~(_far(outside, spacing_mm) <= _GAP_MM)
-    behind = ndimage.binary_fill_holes(behind)
+    behind, trunk = _behind_wall(dense, skin, body, spacing_mm)
     if not behind.any() or behind.sum() < 0.1 * body.sum():
         raise Refused("no closed wall of muscle", "visceral and subcutaneous fat are not parted", "outline the muscle")
     # From inside, fat of the cavity reaches to the wall's inner side; organs lie between. The wall is what is dense
     # and within its usual depth of the outer side, with spine and the muscles beside it.
     depth = ndimage.distance_transform_edt(behind, sampling=spacing_mm[1:])
-    bone = ndimage.binary_closing(behind & (values > _BONE_HU), _disc(6.0, spacing_mm))
-    labels, count = ndimage.label(bone)
-    spine = np.zeros_like(bone)
-    if count:
-        spine = labels == 1 + int(np.bincount(labels.ravel())[1:].argmax())
-        spine = ndimage.binary_fill_holes(spine)
+    spine = _spine(values, behind, spacing_mm)
+    count = bool(spine.any())
     dense_behind = behind & dense & ~spine
     seed = dense_behind & (depth <= _DEPTH_MM)
     near_spine = _far(spine, spacing_mm) <= _PSOAS_MM if count else np.zeros_like(seed)
@@ -274,7 +306,23 @@ def _wall(
     back = np.argwhere(spine)[:, 0].mean() if count else len(values)
     beside = dense_behind & ((near_spine & (rows >= front)) | (rows >= back))
     wall = ndimage.binary_closing(seed | beside, _disc(4.0, spacing_mm)) & behind & ~spine
-    return wall, behind & ~wall & ~spine
+    return wall, behind & ~wall & ~spine, trunk
+
+
+def _spine(values: npt.NDArray[np.float32], within: Mask, spacing_mm: tuple[float, float, float]) -> Mask:
+    """The largest piece of bone of a slice, filled; empty where there is none."""
+    bone = ndimage.binary_closing(within & (values > _BONE_HU), _disc(6.0, spacing_mm))
+    labels, count = ndimage.label(bone)
+    if not count:
+        return np.zeros_like(bone)
+    return np.asarray(ndimage.binary_fill_holes(labels == 1 + int(np.bincount(labels.ravel())[1:].argmax())))
+
+
+def _behind_middle(mask: Mask) -> Mask:
+    """Its rows behind the middle one: contrast in the bowel, in front, is no spine."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    middle = (rows[0] + rows[-1]) / 2 if len(rows) else 0.0
+    return np.asarray(np.broadcast_to((np.arange(len(mask)) >= middle)[:, None], mask.shape))
 
 
 def _given(muscle: Mask, spacing_mm: tuple[float, float, float]) -> tuple[Mask, Mask]:
