@@ -137,7 +137,7 @@ def main() -> None:
     asked.add_argument("--folder", type=Path)
     asked.add_argument("--json", action="store_true")
     given = asked.parse_args()
-    with tempfile.TemporaryDirectory() as spare:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as spare:  # a request may still be running at the end
         folder = given.folder or Path(spare)
         if not (folder / "archive.sqlite").exists():
             folder.mkdir(parents=True, exist_ok=True)

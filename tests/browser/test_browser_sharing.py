@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from browser_eyes import Site, faults, lit, shot, until
 from own_archive import own_archive
@@ -24,6 +25,42 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         yield there
 
 
+SMALL = """() => {
+  const canvas = document.querySelector('.viewport canvas.cornerstone-canvas');
+  const edge = Math.min(canvas.width, canvas.height), copy = document.createElement('canvas');
+  copy.width = copy.height = 32;
+  const pen = copy.getContext('2d');
+  pen.imageSmoothingQuality = 'high';
+  pen.drawImage(canvas, (canvas.width - edge) / 2, (canvas.height - edge) / 2, edge, edge, 0, 0, 32, 32);
+  return [...pen.getImageData(0, 0, 32, 32).data].filter((_, n) => n % 4 === 0);
+}"""
+
+
+def shown(page: Any) -> tuple[list[str], np.ndarray[Any, Any]]:
+    """The words of a page of somebody who looks through a link, and the middle of its image, small."""
+    words = [page.locator(one).inner_text() for one in (".bar.patient", ".thumbnails", ".corner.tr", ".corner.bl")]
+    return words, np.array(page.evaluate(SMALL), float)
+
+
+@pytest.mark.slow
+def test_a_link_ends_at_its_second_also_on_a_page_that_is_open(page: Any, browser: Any, site: Site) -> None:
+    seconds = 12
+    origin = {"Origin": site.address}
+    given = page.request.post(f"/api/studies/{STUDY}/links", data={"hours": seconds / 3600}, headers=origin).json()
+    until_ = datetime.fromisoformat(given["until"])
+    stranger = browser.new_context()
+    theirs = stranger.new_page()
+    theirs.goto(site.address + given["link"])
+    theirs.locator(".corner.tr").wait_for()
+    until(lambda: lit(theirs) > 0.02)
+    assert datetime.now(UTC) < until_
+    theirs.get_by_role("heading", name="This link opens nothing").wait_for()
+    late = (datetime.now(UTC) - until_).total_seconds()
+    assert 0 <= late < 3, late
+    assert theirs.locator("canvas").count() == 0
+    stranger.close()
+
+
 def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
     page: Any, browser: Any, site: Site, axe: str
 ) -> None:
@@ -34,6 +71,7 @@ def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
     until(lambda: lit(page) > 0.02)
     assert not faults(page, axe)
     shot(page, "sharing-preview")
+    preview = shown(page)
     page.get_by_role("link", name="Back to sharing").click()
     page.get_by_label("For whom").fill("Dr Lee, second opinion")
     page.get_by_label("A word they must say (optional)").fill("früh um fünf")
@@ -53,6 +91,9 @@ def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
     corner = theirs.locator(".corner.tr")
     corner.wait_for()
     until(lambda: lit(theirs) > 0.02)
+    until(lambda: shown(theirs)[0] == preview[0])  # the same words: who it is, the series, the corners
+    likeness = np.corrcoef(shown(theirs)[1], preview[1])[0, 1]
+    assert likeness > 0.99, likeness  # and the same image, on a screen of another size
     first = corner.inner_text()
     theirs.keyboard.press("ArrowDown")
     until(lambda: corner.inner_text() != first)
@@ -77,8 +118,8 @@ def test_a_link_shows_the_images_to_whoever_holds_it_until_it_is_taken_back(
     assert given["until"] > (datetime.now(UTC) + timedelta(days=29)).isoformat()
     page.get_by_role("button", name="End it for Dr Lee").click()
     page.get_by_text("ended").first.wait_for()
-    theirs.reload()
-    theirs.get_by_role("heading", name="This link opens nothing").wait_for()
+    theirs.get_by_role("heading", name="This link opens nothing").wait_for()  # without a reload
+    assert theirs.locator("canvas").count() == 0 and not theirs.get_by_text("PHANTOM").count()
     theirs.get_by_label("The word, if you were told one").fill("früh um fünf")
     theirs.get_by_role("button", name="Open").click()
     theirs.get_by_role("heading", name="This link opens nothing").wait_for()

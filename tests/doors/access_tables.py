@@ -274,6 +274,7 @@ ABOUT = {
         GET /api/hand-outs/{id}/file
         DELETE /api/hand-outs/{id}
         GET /api/shared
+        GET /api/shared/left
         GET /api/shared/instances/{uid}
         GET /api/shared/series/{series}/pictures
         GET /api/shared/series/{series}/slab

@@ -113,6 +113,20 @@ def test_a_link_ends_by_itself_and_by_a_person_and_stays_ended(sharing: Sharing,
     assert [r["lives"] for r in again.shares(who=CHIEF, study_uid=CT)] == [False, False]
 
 
+def test_an_open_page_asks_how_long_it_may_stay_and_is_shown_nothing_by_it(
+    sharing: Sharing, site: Site, clock: Clock
+) -> None:
+    secret, told = sharing.share(CT, who=CHIEF, hours=1, word="früh um fünf")
+    looks = len(site.journal.since(kinds=[Kind.SHARE_USED]))
+    assert sharing.left_s(secret, address="a", word="früh um fünf") == 3600
+    with pytest.raises(Forbidden):
+        sharing.left_s(secret, address="a")
+    sharing.end(told["id"], who=CHIEF)
+    with pytest.raises(Forbidden, match="opens nothing"):
+        sharing.left_s(secret, address="a", word="früh um fünf")
+    assert len(site.journal.since(kinds=[Kind.SHARE_USED])) == looks
+
+
 def test_a_link_is_extended_while_it_lives_and_only_forwards(sharing: Sharing, site: Site, clock: Clock) -> None:
     secret, told = sharing.share(CT, who=CHIEF, hours=2)
     with pytest.raises(Refused, match="sooner"):

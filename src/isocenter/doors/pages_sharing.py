@@ -103,6 +103,15 @@ def shared(
     return _told(study)
 
 
+@router.get("/api/shared/left")
+def shared_left(
+    request: Request, site: SiteHere, _: Annotated[Person, needs("shared")], secret: Secret = "", word: Word = ""
+) -> Any:
+    """For how many seconds a link goes on to open: an open page asks, and closes when it has ended."""
+    here: PagesSite = site
+    return {"left_s": here.sharing.left_s(secret, address=_address(request), word=_said(word))}
+
+
 @router.get("/api/shared/instances/{uid}")
 def shared_instance(
     uid: Uid,

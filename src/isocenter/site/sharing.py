@@ -116,6 +116,14 @@ class Sharing:
         self._used(link, address, what="study")
         return _through_a_link(study)
 
+    def left_s(self, secret: str, *, address: str, word: str = "") -> float:
+        """Seconds for which a link goes on to open; whoever has its study on screen asks, and is shown nothing by it.
+
+        Raises:
+            Forbidden: the link opens nothing (any more).
+        """
+        return (self._opened(secret, address, word).until - self.clock()).total_seconds()
+
     def instance(self, secret: str, sop_uid: str, *, address: str, word: str = "") -> bytes:
         """One stored file of the study.
 

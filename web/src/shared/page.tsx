@@ -8,6 +8,9 @@ import { type SharedStudy, Viewing } from "./viewing";
 
 type Headers = Record<string, string>;
 
+/** So often an open page asks whether its link still opens. */
+const ASK_MS = 5000;
+
 /** What somebody shares by a link: the images of one study, without an account. The secret stands behind `#` and travels in a header only. */
 export function SharedPage() {
   const secret = address.value.hash.slice(1);
@@ -21,10 +24,25 @@ export function SharedPage() {
   useEffect(() => {
     if (secret) open("");
   }, [secret]);
+  useEffect(() => (study ? whileItOpens(headersOf(secret, word), (ended) => (setStudy(null), setTrouble(ended))) : undefined), [study, word]);
   if (!secret) return <main><h1 class="hidden">Shared with you</h1><Empty title="This link is not whole">What opens a study stands behind the sign # of its link, and here is nothing. Copy the whole of it, to its end.</Empty></main>;
   if (trouble) return <Closed trouble={trouble} again={open} />;
   if (!study) return <main><Loading what="the study" /></main>;
   return <Viewing study={study} load={(series) => loadShared(study.uid, series, headersOf(secret, word))} closed={() => open(word)} />;
+}
+
+/** What is on screen leaves it when the link is taken back, and at the second at which it ends, also where the server cannot be reached. */
+function whileItOpens(headers: Headers, ended: (trouble: Trouble) => void): () => void {
+  let clock = 0;
+  let end = Infinity;
+  const look = () =>
+    ask<{ left_s: number }>("/api/shared/left", { headers }).then(
+      ({ left_s }) => ((end = performance.now() + left_s * 1000), again()),
+      (error: unknown) => (asTrouble(error).status === 403 || performance.now() >= end ? ended(asTrouble(error)) : again()),
+    );
+  const again = () => (clock = window.setTimeout(() => void look(), Math.max(0, Math.min(ASK_MS, end - performance.now()))));
+  void look();
+  return () => clearTimeout(clock);
 }
 
 /** A header carries bytes: of a word in other letters those of UTF-8. */
