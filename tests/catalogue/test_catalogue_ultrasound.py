@@ -179,6 +179,7 @@ def test_speckle_of_a_picture_from_dicom() -> None:
     answer = UltrasoundSpeckle().run(image, (region,), dynamic_range_db=fetus.DYNAMIC_RANGE_DB)
     assert value(answer.findings[0], SHAPE) == pytest.approx(1.0, abs=0.1)
     assert answer.maps is not None and set(answer.maps) == {"nakagami_m", "despeckled"}
+    assert answer.maps["despeckled"].array.min() == pytest.approx(-fetus.DYNAMIC_RANGE_DB, abs=1e-3)
     for how, words in (({"dynamic_range_db": 0.0}, "dynamic range"), ({"dynamic_range_db": 70.0}, "no outline")):
         with pytest.raises(Refused, match=words):
             UltrasoundSpeckle().run(image, (region,) if words == "dynamic range" else (disc(5.0),), **how)

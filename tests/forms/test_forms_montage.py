@@ -142,6 +142,13 @@ def test_pictures_without_patient_space_have_no_sides_and_faint_maps_leave_the_a
     assert "Below 0.02 the anatomy is shown" in said(svg)
 
 
+def test_a_map_is_titled_in_words(axial: Geometry) -> None:
+    values = np.ones(axial.shape, np.float32)
+    assert "Opacity sensitivity" in said(
+        montage(of(Volume(values, axial), name="opacity_sensitivity", unit="1"), Volume(values, axial))
+    )
+
+
 def test_an_empty_map_is_refused(axial: Geometry) -> None:
     empty = Volume(np.full(axial.shape, np.nan, np.float32), axial)
     with pytest.raises(Refused, match="nothing to draw"):

@@ -89,7 +89,9 @@ class UltrasoundSpeckle:
             findings.append(_finding(region, part, spread_db, values, held, dynamic_range_db))
         m = speckle.nakagami_map(amplitude, (window_pixels, window_pixels))
         calm = _calmed(amplitude, filter)
-        decibel = 20.0 * np.log10(np.maximum(calm / max(float(calm.max()), 1e-12), 1e-6))
+        # What is black on the machine has no level of its own: the scale ends where its dynamic range does.
+        least = 10.0 ** (-dynamic_range_db / 20.0)
+        decibel = 20.0 * np.log10(np.maximum(calm / max(float(calm.max()), 1e-12), least))
         maps = {
             _MAP: _map(image, np.nan_to_num(m, nan=0.0), "Nakagami m", "1"),
             _CALM: _map(image, decibel.astype(np.float32), f"amplitude, {filter}", "dB"),

@@ -228,7 +228,9 @@ def _figure(of: Map, tiles: list[bytes], which: tuple[int, ...], view: _View, ba
     for n, line in enumerate(lines):
         parts.append(plot.text(0, top + height + 18 + 15 * n, line, size=11, fill="#4A5A6A"))
     unit = SHOWN_UNIT.get(of.unit, of.unit)
-    title = f"{of.name} ({unit})" if unit else of.name
+    name = of.name.replace("_", " ")
+    name = name[:1].upper() + name[1:]
+    title = f"{name} ({unit})" if unit else name
     size = (round(width), round(top + height + 10 + 15 * len(lines)))
     return plot.svg(*size, title, "".join(parts), left=0)
 
