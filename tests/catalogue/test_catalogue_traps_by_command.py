@@ -205,7 +205,13 @@ ULTRASOUND = (
     Trap("fetal_biometry", "without calibration", header={"SequenceOfUltrasoundRegions": None}),
     Trap("fetal_biometry", "given in centimetres", of("fetus"), given={"hc_mm": 29}),
     Trap("fetal_biometry", "14 to 40 weeks", of("fetus"), given={"hc_mm": 290, "weeks": 42}),
-    Trap("fetal_biometry", "22 to 40 weeks", of("fetus"), given={"hc_mm": 170, "ac_mm": 150, "weeks": 20}),
+    Trap(
+        "fetal_biometry",
+        "no weight: 20 weeks",
+        of("fetus"),
+        given={"hc_mm": 170, "ac_mm": 150, "weeks": 20},
+        answer="found",
+    ),
     Trap("thyroid_nodule", "not stated", of("thyroid"), given={"composition": "solid"}),
     Trap("liver_stiffness", "Is it kPa?", of("stiff"), given={"readings": "15, 16, 15, 16, 15", "unit": "m/s"}),
     Trap(

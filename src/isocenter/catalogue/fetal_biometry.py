@@ -25,6 +25,7 @@ Z = Code("z-score", "99ISO", "z-score")
 _WHAT: Mapping[str, Code] = {
     "HC": Code("11984-2", "LN", "Head Circumference"),
     "BPD": Code("11820-8", "LN", "Biparietal Diameter"),
+    "OFD": Code("11851-3", "LN", "Occipital-Frontal Diameter"),
     "AC": Code("11979-2", "LN", "Abdominal Circumference"),
     "FL": Code("11963-6", "LN", "Femur Length"),
     "CRL": Code("11957-8", "LN", "Crown Rump Length"),
@@ -79,6 +80,7 @@ class FetalBiometry:
         ac_mm: float = 0.0,
         fl_mm: float = 0.0,
         crl_mm: float = 0.0,
+        ofd_mm: float = 0.0,
     ) -> Answer:
         """Place measurements among healthy fetuses of one age.
 
@@ -87,8 +89,8 @@ class FetalBiometry:
             standard: whose formulae and centiles; they are never mixed.
             weeks: gestational age from an earlier dating, with its fraction; 0 where it is not known: then the age is
                 estimated and there are no centiles.
-            hc_mm, bpd_mm, ac_mm, fl_mm, crl_mm: measured by a person, in millimetres; 0 where not. They go before
-                outlines.
+            hc_mm, bpd_mm, ac_mm, fl_mm, crl_mm, ofd_mm: measured by a person, in millimetres; 0 where not. They go
+                before outlines.
 
         Raises:
             Refused: without any measurement, for lengths that no fetus has, ages outside the standard, or outlines on a
@@ -96,7 +98,7 @@ class FetalBiometry:
         """
         grey(image)
         remarks: list[str] = []
-        given = {"HC": hc_mm, "BPD": bpd_mm, "AC": ac_mm, "FL": fl_mm, "CRL": crl_mm}
+        given = {"HC": hc_mm, "BPD": bpd_mm, "OFD": ofd_mm, "AC": ac_mm, "FL": fl_mm, "CRL": crl_mm}
         held = {what: (mm, "as measured") for what, mm in given.items() if mm}
         findings = _outlined(on_image(outlines, image), image, held, remarks)
         if not held:
@@ -112,7 +114,11 @@ class FetalBiometry:
             remarks.append("the BPD of an outline is outer to outer, Hadlock's is outer to inner: it was left out")
         said = _measured(held, weeks, standard)
         if weight is not None:
-            said += _weighed(weight, weeks, standard)
+            try:
+                said += _weighed(weight, weeks, standard)
+            except Refused as why:  # before 22 weeks the lengths have their centiles all the same
+                remarks.append(f"no weight: {why}")
+                weight = None
         if not weeks:
             said.append(_age(held, standard))
             remarks.append(
