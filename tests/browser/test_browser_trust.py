@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_eyes import Site, shot, until
+from browser_eyes import Site, lock, shot, until
 
 pytestmark = pytest.mark.browser
 
-STOPPED = "lesion_response"
+STOPPED = "pet_uptake"
 WORDS = "a second person's own password"
 
 
-def test_one_stops_it_everywhere_and_only_another_starts_it_again(page: Any, context: Any, site: Site) -> None:
-    list_page = context.new_page()
+def test_one_stops_it_everywhere_and_only_another_starts_it_again(
+    page: Any, context: Any, site: Site, studies: Callable[[str], str]
+) -> None:
+    study = studies("PET/CT")
+    elsewhere = context.browser.new_context(base_url=site.address, storage_state=site.state)
+    list_page, room, report = (elsewhere.new_page() for _ in range(3))
+    lock(room, study)
+    room.locator(".card").first.wait_for()
+    report.goto(f"/report/{study}")
+    report.locator(".paper .identity").wait_for()
+    assert room.get_by_text("Stopped by").count() == 0 and report.get_by_text("was stopped by").count() == 0
     list_page.goto("/worklist")
     list_page.get_by_role("table", name="Studies to read").wait_for()
     page.goto("/analyses")
-    page.get_by_role("link", name="Lesion response").click()
+    page.get_by_role("link", name="PET uptake").click()
     page.get_by_role("heading", name="What it needs").wait_for()
-    page.get_by_text("in earlier studies of the patient").first.wait_for()
     shot(page, "analysis")
     page.keyboard.press("Shift+S")
     page.keyboard.type("it matched two people")
     page.keyboard.press("Enter")
     page.get_by_text("You stopped it; somebody else can start it again.").wait_for()
     shot(page, "analysis-stopped")
-    banner = list_page.get_by_text("Lesion response was stopped")
-    banner.wait_for(timeout=5_000)  # in another window within five seconds
+    banner = list_page.get_by_text("PET uptake was stopped")
+    banner.wait_for(timeout=5_000)  # in another browser within five seconds: on the list, in the room, in the report
+    room.locator(".card", has_text="Stopped").first.wait_for(timeout=5_000)
+    report.get_by_text("was stopped by admin").first.wait_for(timeout=5_000)
+    shot(room, "room-stopped")
     shot(list_page, "worklist-stopped")
 
     origin = {"Origin": site.address}
@@ -49,5 +61,7 @@ def test_one_stops_it_everywhere_and_only_another_starts_it_again(page: Any, con
         theirs.get_by_role("button", name="Stop it everywhere").wait_for()
         until(lambda: banner.count() == 0)
         theirs.get_by_text("started it again").wait_for()
+        until(lambda: room.locator(".card", has_text="Stopped").count() == 0)
     finally:
         other.close()
+        elsewhere.close()

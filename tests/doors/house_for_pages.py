@@ -606,7 +606,7 @@ class House:
             raise NotFound("no such study")
         return self._report(study_uid)
 
-    def heard_later(self, study_uid: str, *, who: Person) -> list[str]:
+    def known_since(self, study_uid: str, report: Report, *, who: Person) -> list[str]:
         must(who, "report", study_uid)
         return []
 

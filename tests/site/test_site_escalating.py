@@ -10,6 +10,7 @@ import pytest
 from department_for_oversight import CHIEF, ITO, LEE, MONDAY, department, uid
 from isocenter.errors import NotFound
 from isocenter.reading.critical import Communication
+from isocenter.reading.report import begin
 from isocenter.record import Event, Kind
 
 
@@ -36,7 +37,8 @@ def test_it_asks_the_signer_then_everybody_until_it_is_told(tmp_path: Path) -> N
         told = Communication("2.25.1", MONDAY, "lee", "Dr Ruiz, ward 3", clock.now, "telephone", read_back=True)
         site.calls.tell(uid(1), [told], who=LEE)
         assert site.calls.open(who=ITO)["rows"] == []
-        (line,) = site.heard_later(uid(1), who=ITO)
+        report = begin(site.index.study(uid(1)), [])
+        (line,) = site.known_since(uid(1), report, who=ITO)
         assert "told by lee to Dr Ruiz, ward 3" in line and line.endswith("telephone, read back.")
         with pytest.raises(NotFound):
             site.calls.tell(uid(1), [told], who=LEE)

@@ -129,7 +129,7 @@ def _told(site: PagesSite, uid: str, who: Person) -> dict[str, Any]:
         "changes": list(told.changes),
         "told": [to_plain(one) for one in told.told],
         "untold": told.untold,
-        "how": [*how(told), *site.heard_later(uid, who=who)],
+        "how": [*how(told), *site.known_since(uid, told, who=who)],
         "signed": {"by": told.by, "time": _iso(told.signed), "digest": told.digest} if told.digest else None,
     }  # fmt: skip
 

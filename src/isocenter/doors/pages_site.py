@@ -265,8 +265,8 @@ class PagesSite(Protocol):
     def report(self, study_uid: str, *, who: Person) -> Report:
         """The report as it is being worded, or the latest signed one."""
 
-    def heard_later(self, study_uid: str, *, who: Person) -> Sequence[str]:
-        """Who was told of critical findings after the signature."""
+    def known_since(self, study_uid: str, report: Report, *, who: Person) -> Sequence[str]:
+        """What is to be known of a report beyond its words: who was told later, which analyses are stopped."""
 
     def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
         """The report as FHIR R4."""

@@ -7,7 +7,6 @@ read as it was sealed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 
 from isocenter.errors import NotFound
@@ -15,7 +14,7 @@ from isocenter.govern.policy import Person, must
 from isocenter.reading import report as reports
 from isocenter.reading import session
 from isocenter.reading.critical import Communication
-from isocenter.record import Kind, Result, Verdict, canonical, from_plain
+from isocenter.record import Kind, Verdict, canonical, from_plain
 from isocenter.site.sitting import Sitting
 
 __all__ = ["Reports"]
@@ -103,7 +102,7 @@ class Reports(Sitting):
             results,
             when=report.signed or self.clock(),
             seal=seal,
-            how=(*reports.how(report), *self.heard_later(study_uid, who=who), *self._stopped(results)),
+            how=(*reports.how(report), *self.known_since(study_uid, report, who=who)),
             pictures=(
                 *key_images(study, results, self._source),
                 *map_pictures(study, results, self._source, self.blobs.kept, withheld=self.showing.withheld),
@@ -118,18 +117,17 @@ class Reports(Sitting):
         kept = [replace(r, findings=tuple(f for f in r.findings if f.verdict is not Verdict.STRUCK)) for r in results]
         return table.csv([row for row in table.rows(kept) if row["finding"] or row["value"] is not None])
 
-    def heard_later(self, study_uid: str, *, who: Person) -> list[str]:
-        """Who was told of critical findings after the signature, in sentences."""
+    def known_since(self, study_uid: str, report: reports.Report, *, who: Person) -> list[str]:
+        """What is to be known of a report beyond its words, in sentences: who was told of critical findings after the
+        signature, and which analyses behind it are stopped."""
         must(who, "report", study_uid)
         told = self.journal.since(subject=study_uid, kinds=(Kind.CRITICAL_TOLD,), limit=100)
         each = [from_plain(Communication, one) for sealed in told for one in sealed.event.details["told"]]
-        return [reports.heard(one) for one in each]
-
-    def _stopped(self, results: Sequence[Result]) -> list[str]:
-        """What is to be known of results by analyses that are stopped since."""
         stops = self._disclosing.stops()
-        names = dict.fromkeys(session.machine_of(r)[0] or r.origin.name for r in results)
-        return [f"The analysis {name} was {stops[name].sentence()}." for name in names if name in stops]
+        behind = [self.index.result(digest) for digest in report.results] if stops else []
+        names = dict.fromkeys(session.machine_of(r)[0] or r.origin.name for r in behind)
+        stopped = [f"The analysis {name} was {stops[name].sentence()}." for name in names if name in stops]
+        return [*(reports.heard(one) for one in each), *stopped]
 
     def report_fhir(self, study_uid: str, *, who: Person) -> bytes:
         """The report as a FHIR R4 bundle; what a machine says is labelled until a person has signed it."""

@@ -7,6 +7,9 @@ export interface Happening {
   who: string;
 }
 
+/** An analysis was stopped, or started again: its subject is the analysis, and every page that shows what it said is concerned. */
+export const STOPS: ReadonlySet<string> = new Set(["AnalysisStopped", "AnalysisResumed"]);
+
 /** What the channel that all pages of a browser share tells each of them. */
 export type Said = { at: "open" | "lost" | "pulse" } | { at: "said"; data: string };
 

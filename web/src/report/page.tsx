@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import "../style/report.css";
 import { ask } from "../api/door";
+import { onHappening, STOPS } from "../api/live";
 import { Source } from "../api/load";
 import { type Planned, type Report, type Sentence, type Study, signedAt } from "../api/shapes";
 import { bind, keyOf } from "../keys/keyboard";
@@ -32,7 +33,9 @@ export function ReportPage({ study: uid }: { study: string }) {
   const whole = source.current;
   useEffect(() => {
     void whole.load();
-    return bind("report", { leave: () => go(to.study(uid)), print: () => print() });
+    const forget = onHappening(({ kind }) => STOPS.has(kind) && void whole.load());
+    const unbind = bind("report", { leave: () => go(to.study(uid)), print: () => print() });
+    return () => (forget(), unbind());
   }, []);
   const signed = isSigned(whole.value?.report);
   return (

@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import { ask } from "../api/door";
 import { askOrTake } from "../api/early";
-import { type Happening, onHappening } from "../api/live";
+import { type Happening, onHappening, STOPS } from "../api/live";
 import { asTrouble, Source } from "../api/load";
 import type { Coded, Compared, Comparison, Finding, Planned, Reading, Report, Result, Study, Verdict } from "../api/shapes";
 import { mayRead, me } from "../me";
@@ -301,9 +301,10 @@ export class Session {
 
   /** Something happened to this study. Our own acts answer for themselves; others' are fetched. */
   private hear({ kind, subject, who }: Happening): void {
-    if (subject !== this.uid || kind === "Viewed" || kind === "Remarked") return;
+    const stops = STOPS.has(kind); // of an analysis: what it said here is marked, whoever stopped it
+    if (!stops && (subject !== this.uid || kind === "Viewed" || kind === "Remarked")) return;
     if (kind === "InstancesReceived") this.grow(); // whoever sent them, this person too
-    if (who === me.value?.name) return;
+    if (!stops && who === me.value?.name) return;
     clearTimeout(this.clock);
     this.clock = window.setTimeout(() => void this.refresh().catch(() => undefined), 300);
   }

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { askOrTake } from "../api/early";
-import { onHappening } from "../api/live";
+import { onHappening, STOPS } from "../api/live";
 import { Source } from "../api/load";
 import type { Stop } from "../api/shapes";
 import { to } from "../router";
@@ -14,7 +14,7 @@ export function Stops() {
   const stops = source.current;
   useEffect(() => afterTheList(() => {
     void stops.load();
-    const forget = onHappening(({ kind }) => (kind === "AnalysisStopped" || kind === "AnalysisResumed") && void stops.load());
+    const forget = onHappening(({ kind }) => STOPS.has(kind) && void stops.load());
     return () => (forget(), stops.stop());
   }), []);
   return (
