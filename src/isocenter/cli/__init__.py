@@ -176,6 +176,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     learning,
     likeness,
     materials,
+    pattern,
     projects,
     reading,
     rejecting,

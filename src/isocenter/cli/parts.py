@@ -9,7 +9,7 @@ __all__ = ["PARTS", "in_parts", "name_of"]
 
 PARTS = {
     "Begin here": ("demo", "serve", "receive", "analyse", "worklist"),
-    "Analyse": ("analyses", "why", "check", "risk", "similar"),
+    "Analyse": ("analyses", "why", "check", "risk", "pattern", "similar"),
     "Read and report": ("studies", "open", "lock", "correct", "sign", "report", "send", "explain"),
     "Correct what was wrong": (
         "reject", "take-back", "rejections", "purge", "merge", "move", "undo", "identities",

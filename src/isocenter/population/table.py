@@ -27,6 +27,7 @@ __all__ = [
     "Member",
     "chart",
     "count_of",
+    "field_name",
     "fields",
     "filters",
     "measured",
@@ -115,13 +116,21 @@ def measured(result: Result, analysis: str) -> tuple[dict[str, float], dict[str,
         if one.verdict is not Verdict.STRUCK:
             each += [(m, (one.where.label if one.where else "") or str(one.what)) for m in one.measurements]
     for m, place in each:
-        words = [said, place, str(m.what), m.definition]
-        name = ".".join(_slug(w) for w in words if w)
+        name = field_name(said, place, str(m.what), m.definition)
         who = words_of.spoken(said)
         title = ": ".join(w for w in (who[:1].upper() + who[1:], place, str(m.what)) if w)
         found[name] = max(m.value, found.get(name, m.value))
         known[name] = Field(name, f"{title} ({m.definition})" if m.definition else title, m.unit)
     return found, known
+
+
+def field_name(analysis: str, place: str, what: str, definition: str) -> str:
+    """How a number is called in a table.
+
+    >>> field_name("liver_vessels", "", "Tortuosity", "path / chord")
+    'liver-vessels.tortuosity.path-chord'
+    """
+    return ".".join(_slug(word) for word in (analysis, place, what, definition) if word)
 
 
 def _slug(text: str) -> str:
