@@ -184,6 +184,24 @@ def test_what_was_not_evaluated_is_not_gone() -> None:
         ask(first, now, not_evaluated="spleen")
 
 
+def test_a_lesion_outside_the_images_of_now_is_not_evaluated() -> None:
+    first = on(0, (LIVER, 20, "liver"), (LUNG, 15, "lung"), (NODE, 4, "bone"))
+    now, again = on(60, (LIVER, 20, "liver")), on(120, (LIVER, 20, "liver"), (LUNG, 15, "lung"), (NODE, 4, "bone"))
+    whole = Volume(np.zeros(GRID.shape, np.float32), GRID)
+    short = whole.cropped((0, 0, 0), (30, 70, 70))  # the lung's lesion lies at 80 mm, the bone's at 60
+
+    def told(image: Volume) -> Answer:
+        return LesionResponse().run(now, (first,), image, None)
+
+    assert "PR" in the(told(whole), CURRENT).words
+    cut = told(short)
+    assert "NE" in the(cut, CURRENT).words
+    assert any("lesion 2, 3 lies outside the images" in r for r in cut.reasons), cut.reasons
+    assert not any("counts as gone" in r for r in cut.reasons)
+    between = LesionResponse().run(again, (first, now), whole, (Dated(now.study_uid, now.day, short),))
+    assert "SD" in the(between, CURRENT).words and "SD" in the(between, BEST).words  # no response in between
+
+
 @pytest.mark.parametrize(
     ("began", "words"),
     [("2026-02-10", "40 days before treatment began"), ("2025-12-20", "12 days after treatment"), ("soon", "no day")],

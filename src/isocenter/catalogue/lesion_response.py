@@ -14,7 +14,14 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.catalogue.choi_response import answered
 from isocenter.catalogue.in_one_space import Drawn, drawn, spaces, spots
-from isocenter.catalogue.lesion_visits import chosen_targets, named_lesions, recorded_mm, visits_of
+from isocenter.catalogue.lesion_visits import (
+    chosen_targets,
+    named_lesions,
+    out_of_sight,
+    recorded_mm,
+    visits_of,
+    without,
+)
 from isocenter.errors import Refused
 from isocenter.methods import irecist, recist, volumetry
 from isocenter.methods.lesion_matching import Spot, Track, doubling_time_days, tracks
@@ -122,9 +129,11 @@ class LesionResponse:
         followed = tracks(spotted, reach_mm=reaches)
         sized = [[volumetry.measure(r) for r in time.regions] for time in times]
         chosen = chosen_targets(times[0], sized[0], targets)
+        hidden = [out_of_sight(k, times, places, spotted, followed, scans) for k in range(1, len(times))]
         unseen = named_lesions(times[0], not_evaluated)
-        remarks += [*_doubts(followed, times, chosen, bool(targets), unseen), *_otherwise(times, scans)]
+        remarks += [*_doubts(followed, times, chosen, bool(targets), unseen, hidden[-1]), *_otherwise(times, scans)]
         visits = visits_of(times, sized, followed, chosen)
+        visits = (visits[0], *(without(v, h, chosen) for v, h in zip(visits[1:], hidden, strict=True)))
         if unseen & set(chosen):
             visits = (*visits[:-1], replace(visits[-1], complete=False))
         if non_targets != "as outlined":
@@ -253,7 +262,12 @@ def _otherwise(times: Sequence[Drawn], scans: Mapping[str, Volume]) -> list[str]
 
 
 def _doubts(
-    followed: Sequence[Track], times: Sequence[Drawn], chosen: Sequence[int], named: bool, unseen: set[int]
+    followed: Sequence[Track],
+    times: Sequence[Drawn],
+    chosen: Sequence[int],
+    named: bool,
+    unseen: set[int],
+    hidden: set[int],
 ) -> list[str]:
     said = [
         f"baseline is {times[0].day}, the oldest study with outlines; targets "
@@ -261,7 +275,11 @@ def _doubts(
     ]
     if unseen:
         said.append(f"lesion {', '.join(str(n + 1) for n in sorted(unseen))} is not evaluated now, as named")
-    absent = [n + 1 for n, t in enumerate(followed) if t.merged_into is None and not t.at[-1] and n not in unseen]
+    if hidden - unseen:
+        numbers = ", ".join(str(n + 1) for n in sorted(hidden - unseen))
+        said.append(f"lesion {numbers} lies outside the images of {times[-1].day}: not evaluated, which is not gone")
+    left = unseen | hidden
+    absent = [n + 1 for n, t in enumerate(followed) if t.merged_into is None and not t.at[-1] and n not in left]
     if absent:
         said.append(f"lesion {', '.join(map(str, absent))} is not outlined now and counts as gone: confirm it")
     if any(t.began == 0 and n not in chosen for n, t in enumerate(followed)):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from isocenter.catalogue.in_one_space import Drawn
+import numpy as np
+
+from isocenter.catalogue.in_one_space import Drawn, Matrix
 from isocenter.errors import Refused
 from isocenter.methods import recist, volumetry
-from isocenter.methods.lesion_matching import Track
-from isocenter.space import Region
+from isocenter.methods.lesion_matching import Spot, Track
+from isocenter.space import Region, Volume
 
-__all__ = ["chosen_targets", "named_lesions", "recorded_mm", "visits_of"]
+__all__ = ["chosen_targets", "named_lesions", "out_of_sight", "recorded_mm", "visits_of", "without"]
 
 _NODE = re.compile(r"(?<![a-z])(node|nodal|lymph|lns?(?![a-z])|gtv[\s_-]?n\d*(?![a-z]))", re.IGNORECASE)
 _BONE = re.compile(r"(?<![a-z])(bone|rib|vertebra|spine|sacrum|femur|skull)", re.IGNORECASE)
@@ -57,6 +59,37 @@ def recorded_mm(track: Track, k: int, times: Sequence[Drawn], sized: Sequence[Se
     return sum(replace(p, node=node).recorded_mm for p in parts)
 
 
+def out_of_sight(
+    k: int,
+    times: Sequence[Drawn],
+    places: Sequence[tuple[Matrix, float]],
+    spotted: Sequence[Sequence[Spot]],
+    followed: Sequence[Track],
+    scans: Mapping[str, Volume],
+) -> set[int]:
+    """Numbers of the lesions that are not outlined at one time and lie outside its images: not evaluated, not gone.
+
+    Args:
+        k: the time, after the baseline.
+        places: for each time the matrix to the last one's millimetres.
+        spotted: the lesions of each time in those millimetres.
+        scans: study UID -> its image; a study without one hides nothing.
+    """
+    scan = scans.get(times[k].study_uid)
+    if scan is None:
+        return set()
+    back, ends, found = np.linalg.inv(places[k][0]), np.array(scan.geometry.shape) - 0.5, set()
+    for n, track in enumerate(followed):
+        seen = [j for j in range(k) if track.at[j]]
+        if track.at[k] or track.merged_into is not None or not seen:
+            continue
+        centre = spotted[seen[-1]][track.at[seen[-1]][0]].centre_mm
+        index = scan.geometry.to_index(back[:3, :3] @ centre + back[:3, 3])
+        if (index < -0.5).any() or (index > ends).any():
+            found.add(n)
+    return found
+
+
 def visits_of(
     times: Sequence[Drawn],
     sized: Sequence[Sequence[volumetry.Extent]],
@@ -92,3 +125,10 @@ def visits_of(
     if visits[0].sum_mm is None and visits[0].non_target == "none":
         raise Refused("no measurable and no other lesion at baseline", "there is nothing to respond")
     return tuple(visits)
+
+
+def without(visit: recist.Visit, hidden: set[int], chosen: Sequence[int]) -> recist.Visit:
+    """A visit on which some lesions could not be seen: its sum is not complete, and non-targets are not all gone."""
+    others = hidden - set(chosen)
+    state: recist.NonTarget = "NE" if others and visit.non_target == "CR" else visit.non_target
+    return replace(visit, complete=visit.complete and not hidden & set(chosen), non_target=state)
