@@ -105,3 +105,45 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
         shot(page, "timeline")
         assert faults(page, axe) == []
         page.context.close()
+
+
+@pytest.mark.slow
+def test_two_hundred_crooked_files_end_in_a_ledger_that_adds_up(browser: Any, tmp_path: Path) -> None:
+    if not BUILT.is_file():
+        pytest.skip("the pages are not built; run python hatch_build.py")
+    good = of("20240301", "CT chest")
+    crooked = [b"", b"no image at all", good[:-200], good[:140], b"\0" * 128 + b"DICM", b"%PDF-1.7"]
+    crooked.append(good[:128] + b"DICX" + good[132:])
+    with serving(tmp_path) as (house, address):
+        page = browser.new_context(base_url=address).new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"/sign-in?token={house.site.link('admin')}")
+        page.get_by_role("heading", name="The archive is empty").wait_for()
+
+        def drop(many: list[bytes]) -> None:
+            kind = "application/dicom"
+            files = [{"name": f"{n}.dcm", "mimeType": kind, "buffer": data} for n, data in enumerate(many)]
+            page.get_by_label("Files").set_input_files(files)
+
+        drop([crooked[n % len(crooked)] for n in range(200)])
+        page.get_by_text("200 files expected = 0 stored + 200 rejected", exact=True).wait_for()
+        page.get_by_text("What was rejected, and why").click()
+        reasons = page.locator("details.whole li")
+        assert reasons.count() == 200 and all(len(one) > 20 for one in reasons.all_inner_texts())
+        shot(page, "first-run-ledger")
+        drop([*(of("20240302", f"CT {n}") for n in range(5)), *crooked])
+        page.get_by_role("table", name="Studies to read").locator("tbody tr").first.wait_for()
+        page.goto("/sharing/ledger")
+        row = page.get_by_role("table").first.locator("tbody tr").first
+
+        def ledger() -> list[int]:
+            """Stored, there before, set aside and rejected: the cells after day, sender and studies."""
+            page.reload()
+            row.wait_for()
+            return [int(text) for text in row.locator("th, td").all_inner_texts()[3:7]]
+
+        until(lambda: sum(ledger()) == 200 + 5 + len(crooked), 60)
+        assert ledger() == [5, 0, 0, 200 + len(crooked)]
+        assert house.site.counts(who=HOUSE)["studies"] == 5
+        shot(page, "ledger-crooked")
+        page.context.close()

@@ -1,0 +1,103 @@
+"""Settings of a person and of a site: the same in every browser, every act without single keys, and what takes two."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_eyes import Site, read, shot, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ROOM = json.loads((Path(__file__).parents[2] / "web/src/keys/table.json").read_text())["room"]
+LEE = {"name": "agrees", "role": "reader", "password": "a long sentence to sign in"}
+
+
+def mine(page: Any) -> dict[str, Any]:
+    told: dict[str, Any] = page.request.get("/api/settings/me").json()["settings"]
+    return told
+
+
+def test_another_browser_has_the_same_settings(page: Any, browser: Any, site: Site) -> None:
+    theme = lambda one: one.evaluate("document.documentElement.dataset.theme")  # noqa: E731
+    page.goto("/settings")
+    page.get_by_role("heading", name="Settings").wait_for()
+    before = theme(page)
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    until(lambda: theme(page) != before and mine(page)["theme"] == theme(page))
+    elsewhere = browser.new_context(base_url=site.address, storage_state=site.state)
+    other = elsewhere.new_page()
+    other.goto("/worklist")
+    other.locator("tbody tr").first.wait_for()
+    until(lambda: theme(other) == theme(page))
+    other.keyboard.press("g")
+    other.keyboard.press("t")
+    until(lambda: theme(other) == before and theme(page) == before)
+    elsewhere.close()
+
+
+def test_without_single_keys_every_act_of_the_room_is_found_by_its_name(
+    page: Any, studies: Callable[[str], str]
+) -> None:
+    study = studies("Chest radiograph")
+    page.goto("/settings")
+    single = page.get_by_label("Single keys act")
+    single.uncheck()
+    until(lambda: mine(page)["single_keys"] is False)
+    try:
+        read(page, study)
+        corner = page.locator(".corner.bl")
+        held = corner.inner_text()
+        page.keyboard.press("Shift+F")
+        page.keyboard.press("Control+k")
+        options = page.get_by_role("dialog", name="Find a command").get_by_role("option")
+        options.first.wait_for()
+        offered = "\n".join(options.all_inner_texts())
+        assert [one["act"] for one in ROOM if one["words"] not in offered] == []
+        sides = [page.locator(f".side.{edge}").inner_text() for edge in ("left", "right")]
+        flip = next(one["words"] for one in ROOM if one["act"] == "flip-horizontal")
+        page.get_by_role("combobox", name="Command").fill(flip)
+        page.keyboard.press("Enter")
+        until(lambda: [page.locator(f".side.{edge}").inner_text() for edge in ("left", "right")] == sides[::-1])
+        assert corner.inner_text() == held
+    finally:
+        page.goto("/settings")
+        single.check()
+        until(lambda: mine(page)["single_keys"] is True)
+
+
+def test_an_analysis_is_shown_more_of_only_when_two_people_say_so(page: Any, browser: Any, site: Site) -> None:
+    origin = {"Origin": site.address}
+    page.request.post("/api/people", data=LEE, headers=origin)
+    mode = lambda: next(  # noqa: E731
+        one["modes"]["reading"]
+        for one in page.request.get("/api/modes").json()["analyses"]
+        if one["analysis"] == "ultrasound_speckle"
+    )
+    before = mode()
+    page.goto("/settings/site")
+    page.get_by_label("Ultrasound speckle, reading").select_option("second")
+    page.get_by_label("Why second?").fill("readers asked for it")
+    page.get_by_role("button", name="Propose").click()
+    page.get_by_text("A second person has to agree.").wait_for()
+    assert page.get_by_role("button", name="Agree").count() == 0, "nobody agrees with themselves"
+    assert mode() == before
+    shot(page, "settings-mode-proposed")
+    elsewhere = browser.new_context(base_url=site.address)
+    said = {"name": LEE["name"], "password": LEE["password"]}
+    assert elsewhere.request.post("/api/sign-in", data=said, headers=origin).ok
+    other = elsewhere.new_page()
+    other.goto("/settings/site")
+    other.get_by_text("readers asked for it").wait_for()
+    other.get_by_role("button", name="Agree").click()
+    until(lambda: mode() == "second")
+    elsewhere.close()
+    back = {"use": "reading", "mode": "shadow", "reason": "a test"}
+    assert page.request.post("/api/modes/ultrasound_speckle", data=back, headers=origin).ok, (
+        "to show less one is enough"
+    )
+    assert mode() == "shadow"
