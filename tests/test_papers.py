@@ -45,6 +45,18 @@ def test_every_promise_of_safety_is_a_test_that_exists_or_says_what_it_lacks() -
     assert counted["partly"] <= 2 and counted["open"] <= 1, "a change for the worse is said on purpose"
 
 
+def test_every_promise_of_a_screen_is_a_test_that_exists_or_says_what_it_lacks() -> None:
+    rows = _rows("browser.tsv")
+    assert len({row["promise"] for row in rows}) == len(rows) > 50
+    for row in rows:
+        assert row["answer"] in ("met", "partly", "open"), row
+        assert row["words"] or row["answer"] == "met", f"what is not shown is said: {row['promise']}"
+        if row["answer"] != "open":
+            _must_exist(row["test"])
+    counted = Counter(row["answer"] for row in rows)
+    assert counted["partly"] <= 5 and counted["open"] <= 2, "a change for the worse is said on purpose"
+
+
 def test_every_requirement_of_asvs_has_one_answer_and_a_place_or_a_reason() -> None:
     rows = _rows("asvs-5.0.tsv")
     assert Counter(row["level"] for row in rows) == {"1": 70, "2": 183}
