@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,20 @@ from planted_traps import Files, Trap, of, told
 
 from isocenter.analysis import run as running
 from isocenter.testing.phantoms import abdomen_mr, flow_mr, stroke_ct, stroke_mr, thorax
+from isocenter.testing.phantoms.perfused_head import Pose
 
 
 def bolus(module: Any, **made: Any) -> Files:
     return lambda: module.patient(**{"size": 48, "slices": 2, "step_mm": 14.0} | made).files
+
+
+def slab(module: Any, **made: Any) -> Files:
+    """Four slices, enough to tell of motion through them."""
+    return bolus(module, **{"size": 64, "slices": 4, "step_mm": 8.0} | made)
+
+
+def aorta(**made: Any) -> Files:
+    return lambda: flow_mr.patient(kind="siemens", shape=(7, 22, 21), mm=4.2, radius_mm=11.0, **made).files
 
 
 def dose(**values: Any) -> Callable[[Any, int], Any]:
@@ -33,6 +43,33 @@ def dose(**values: Any) -> Callable[[Any, int], Any]:
     return make
 
 
+def grey(change: Callable[[Any], Any]) -> Mapping[str, Any]:
+    """Pixels changed as they are stored."""
+    return {"PixelData": lambda ds, n: change(ds.pixel_array).astype(ds.pixel_array.dtype).tobytes()}
+
+
+def spot(value: int) -> Callable[[Any], Any]:
+    """Metal of 4 x 4 pixels in the heart."""
+
+    def put(stored: Any) -> Any:
+        made = stored.copy()
+        made[120:124, 180:184] = value
+        return made
+
+    return put
+
+
+def noisy(ds: Any, number: int) -> bytes:
+    stored = ds.pixel_array
+    made = stored + np.random.default_rng(number).normal(0, 60, stored.shape)
+    return np.round(made).clip(0, 4095).astype(stored.dtype).tobytes()
+
+
+def closer(ds: Any, number: int) -> list[float]:
+    x, y, z = (float(v) for v in ds.ImagePositionPatient)
+    return [x, y, z * 2.5 / 3.0]
+
+
 def t(step: float, many: int) -> tuple[float, ...]:
     return tuple(float(v) for v in np.arange(many) * step)
 
@@ -43,7 +80,40 @@ PERFUSION = (
     Trap("ct_perfusion", "before the bolus arrives", bolus(stroke_ct, times_s=t(1.6, 32), start_s=-6.0)),
     Trap("ct_perfusion", "tube voltage that changes", bolus(stroke_ct, times_s=t(1.6, 30), kvp=(80.0, 100.0))),
     Trap("ct_perfusion", "below 8 cm", bolus(stroke_ct, times_s=t(1.6, 30), slices=4), answer="found"),
+    Trap(
+        "ct_perfusion",
+        "motion within the plane alone",
+        bolus(stroke_ct, size=64, times_s=t(1.6, 30)),
+        answer="found",
+    ),
+    Trap("ct_perfusion", "the artery ends at", slab(stroke_ct, times_s=t(1.6, 26), start_s=32.0)),
+    Trap(
+        "ct_perfusion",
+        "for 3 frames: it is saturated",
+        slab(stroke_ct, times_s=t(1.6, 30)),
+        grey(lambda a: np.where(a > 1724, a, np.minimum(a, 1154))),
+    ),
+    Trap(
+        "ct_perfusion",
+        "the head moved 20",
+        slab(stroke_ct, times_s=t(1.6, 30), poses={10: Pose(0.0, (0.0, 20.0, 0.0))}),
+    ),
+    Trap(
+        "ct_perfusion",
+        "resampled to one every 1.5 s",
+        slab(stroke_ct, times_s=(*t(1.5, 24), *(36 + v for v in t(2.9, 12)))),
+        answer="found",
+    ),
+    Trap("ct_perfusion", "below that of tissue", slab(stroke_ct, times_s=t(1.6, 30)), given={"artery_mm": "30 10 4"}),
+    Trap(
+        "ct_perfusion",
+        "flow and volume are relative",
+        slab(stroke_ct, times_s=t(1.6, 30)),
+        given={"vein_mm": "30 10 4"},
+        answer="found",
+    ),
     Trap("mr_perfusion", "no Echo Time", bolus(stroke_mr, times_s=t(1.6, 30)), {"EchoTime": None}),
+    Trap("mr_perfusion", "an echo time of 0.03 ms", bolus(stroke_mr, times_s=t(1.6, 30)), {"EchoTime": 0.03}),
 )
 
 PERMEABILITY = (
@@ -54,6 +124,19 @@ PERMEABILITY = (
     Trap("permeability", "50 to 5,000", of("dynamic"), given={"t1_ms": 1.2}),
     Trap("permeability", "a baseline of 2 frames", of("dynamic"), given={"t1_ms": 1200, "baseline_frames": 2}),
     Trap("permeability", "percent may have been given", of("dynamic"), given={"t1_ms": 1200, "haematocrit": 42}),
+    Trap("permeability", "L/mol/s may have been given", of("dynamic"), given={"t1_ms": 1200, "relaxivity": 4500}),
+    Trap("permeability", "begins with the agent in it", lambda: of("dynamic")()[8:], given={"t1_ms": 1200}),
+    Trap(
+        "permeability",
+        "spoiled gradient echo, which this is not",
+        of("dynamic"),
+        {"ScanningSequence": "SE"},
+        {"t1_ms": 1200},
+    ),
+    Trap("permeability", "a flip angle of 180", of("dynamic"), {"FlipAngle": 180}, {"t1_ms": 1200}),
+    Trap(
+        "permeability", "signal that no concentration makes", of("dynamic"), {"RepetitionTime": 5000}, {"t1_ms": 1200}
+    ),
     Trap("permeability", "no artery is drawn", of("dynamic"), given={"t1_ms": 1200, "artery": "drawn"}),
     Trap("permeability", "too short for ve", of("short"), given={"t1_ms": 1200}, answer="found"),
     Trap("permeability", "nobody's own", of("dynamic"), given={"t1_ms": 1200}, answer="found"),
@@ -74,6 +157,20 @@ FLOW = (
         {"TriggerTime": lambda ds, n: float(ds.TriggerTime) * 20 * 50 / 800},
         answer="found",
     ),
+    Trap("flow4d", "m/s may have been given", of("slice"), given={"venc_cm_s": 1.5}),
+    Trap("flow4d", "the header says 150 cm/s", of("slice"), given={"venc_cm_s": 15}, answer="found"),
+    Trap(
+        "flow4d",
+        "no vessel in which blood moves faster",
+        lambda: flow_mr.slice_patient(size=48, mm=3.0, frames=20, radius_mm=5.0).files,
+    ),
+    Trap(
+        "flow4d", "frames are missing from the beat", of("slice"), keep=lambda ds: not 100 < float(ds.TriggerTime) < 230
+    ),
+    Trap("flow4d", "the unit of time", of("slice"), {"TriggerTime": lambda ds, n: float(ds.TriggerTime) / 1000}),
+    Trap("flow4d", "directions of velocity that lose mass", aorta(swapped=True)),
+    Trap("flow4d", "directions of velocity that lose mass", aorta(mirrored=True)),
+    Trap("flow4d", "needs three that stand across", aorta(), keep=lambda ds: not str(ds.SequenceName).endswith("fh")),
     Trap("flow4d", "no magnitude images", of("slice"), keep=lambda ds: "P" in ds.ImageType),
     Trap("flow4d", "beats from 600 to 1100 ms", of("slice"), {"LowRRValue": 600, "HighRRValue": 1100}, answer="found"),
 )
@@ -90,6 +187,15 @@ CALCIUM = tuple(
         ("kernel B60f", {"ConvolutionKernel": "B60f"}, {}, "declined"),
         ("the header says 'CABG'", {"StudyDescription": "Calcium after CABG 2019"}, {}, "declined"),
         ("a category is given, no score", {}, {"gated": "no"}, "found"),
+        ("HU in the heart", grey(spot(1024 + 2900)), {}, "declined"),
+        ("noise of", {"PixelData": noisy}, {}, "declined"),
+        ("does not state the tube voltage", {"KVP": None}, {}, "found"),
+        (
+            "1.20 times as much",
+            {"SpacingBetweenSlices": 2.5, "ImagePositionPatient": closer},
+            {"convention": "area"},
+            "found",
+        ),
         ("Multiply mmol/L", {}, {"systolic_mmhg": 130, "cholesterol_mg_dl": 5.2, "hdl_mg_dl": 1.2}, "found"),
         (
             "45 to 84 years",

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from isocenter.cli import app
 from isocenter.errors import NotFound, Refused
-from isocenter.testing.phantoms import balls, chest
+from isocenter.testing.phantoms import balls, chest, coronary
 
 
 def test_two_names_give_two_answers_each_of_its_study(tmp_path: Path) -> None:
@@ -92,6 +92,18 @@ def test_a_file_that_is_no_analysis_is_refused(
         (tmp_path / name).write_text(text, "utf-8")
     with pytest.raises((NotFound, Refused), match=refusal):
         CliRunner().invoke(app, ["check", str(tmp_path / name)], catch_exceptions=False)
+
+
+def test_words_tell_two_volumes_of_one_thing_apart(tmp_path: Path) -> None:
+    """Each number with the definition that it follows; that an analysis declined is an answer, with exit code 0."""
+    for number, data in enumerate(coronary.patient().files):
+        (tmp_path / f"{number}").write_bytes(data)
+    command = ["analyse", str(tmp_path), "--only", "coronary_calcium"]
+    told = CliRunner().invoke(app, command).stdout
+    for said in ("Agatston, area x weight x spacing / 3 mm", "pixels counted x slice distance", "isotropic, Callister"):
+        assert f"({said})" in told
+    declined = CliRunner().invoke(app, [*command, "--set", "heart=drawn", "--json"])
+    assert declined.exit_code == 0 and [r["answer"] for r in json.loads(declined.stdout)] == ["declined"]
 
 
 def test_words_tell_studies_and_series_apart_and_no_more_than_what_was_asked_of_these_images(tmp_path: Path) -> None:

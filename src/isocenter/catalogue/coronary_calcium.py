@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.calcium_scan import is_gated, must_be_clean, must_be_scorable
 from isocenter.errors import Refused
 from isocenter.methods import risk
 from isocenter.methods.calcium import (
@@ -20,7 +21,6 @@ from isocenter.methods.calcium import (
     cac_drs,
     calcium,
     callister_volume_mm3,
-    is_sharp,
 )
 from isocenter.methods.heart_region import has_bone, heart_region
 from isocenter.record import Code, Finding, Measurement, codes
@@ -28,8 +28,6 @@ from isocenter.space import Region, Volume, resample_region
 
 __all__ = ["CoronaryCalcium"]
 
-_KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
-_GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
 _VESSELS: tuple[tuple[str, re.Pattern[str], Code], ...] = (
     ("left main", re.compile(r"(?<![a-z])(lm|lmca|left[ _-]?main)(?![a-z])", re.IGNORECASE), codes.LEFT_MAIN),
     ("left anterior descending", re.compile(r"(?<![a-z])(lad(?![a-z])|anterior[ _-]?desc)", re.IGNORECASE), codes.LAD),
@@ -110,16 +108,21 @@ class CoronaryCalcium:
             Refused: for contrast, another tube voltage, slices of another thickness, a sharp kernel, metal, noise, or
                 when there is no heart to look in.
         """
-        _must_be_scorable(ct)
+        unsaid = must_be_scorable(ct)
         if mg_per_mm3_hu < 0:
             raise Refused(f"calibration {mg_per_mm3_hu:g}", "it is positive, or 0 for none")
         turned = _axial(ct)
         hu = np.asarray(turned.array, dtype=np.float32)
         places, remarks = _places(turned, drawn or (), heart)
         region = np.logical_or.reduce([p.mask for p in places])
-        remarks += _must_be_clean(hu, region)
-        by_beat = _is_gated(ct) if gated == "header" else gated == "yes"
+        remarks += unsaid + must_be_clean(hu, region)
+        by_beat = is_gated(ct) if gated == "header" else gated == "yes"
         spacing = turned.geometry.spacing_mm
+        if convention == "area" and abs(spacing[0] - 3.0) > 0.05:
+            remarks.append(
+                f"WARNING: by area alone slices {spacing[0]:.2f} mm apart count {3.0 / spacing[0]:.2f} times as much "
+                "as Agatston's, which lie 3 mm apart"
+            )
         calibration = mg_per_mm3_hu or None
 
         def count(mask: Mask) -> Calcium:
@@ -152,57 +155,6 @@ class _Place:
     label: str
     site: Code | None
     vessel: bool
-
-
-_TOLD = (
-    "ReasonForStudy", "ReasonForTheRequestedProcedure", "RequestedProcedureDescription",
-    "PerformedProcedureStepDescription", "ProtocolName", "StudyDescription", "SeriesDescription",
-)  # fmt: skip
-_OPERATED = re.compile(
-    r"\b(cabg|bypass(?:es)?|(?:vein |arterial )?grafts?|stents?|stented|tavi|tavr|mitra ?clip|valve replacement|"
-    r"prosthetic valve|valve prosthesis|annuloplasty)\b",
-    re.IGNORECASE,
-)
-
-
-def _must_be_scorable(ct: Volume) -> None:
-    """What the header must not say."""
-    facts = ct.facts
-    if ct.axes:
-        raise Refused(f"a CT with {[a.name for a in ct.axes]}", "calcium is counted on one image of the chest")
-    if ct.unit != "[hnsf'U]":
-        raise Refused(f"images in {ct.unit}", "the threshold is in Hounsfield units", "send the original CT")
-    agent = str(facts.get("ContrastBolusAgent") or "").strip()
-    if agent and agent.lower() not in ("no", "none", "0", "n", "without"):
-        raise Refused(f"contrast agent '{agent}'", "blood would count as calcium", "score the scan before contrast")
-    told = " ".join(str(facts.get(k) or "") for k in _TOLD)
-    operated = _OPERATED.search(told)
-    if operated:
-        raise Refused(
-            f"the header says '{operated.group(0)}'",
-            "grafts, stents and valves hold calcium and metal that is not that of native arteries",
-            "score by hand, leaving them out",
-        )
-    kv = facts.get("KVP")
-    if kv is not None and abs(float(kv) - _KV) > 1.0:
-        raise Refused(
-            f"{float(kv):g} kV",
-            "130 HU is calcium's threshold at 120 kV only; it is another one here",
-            "scan at 120 kV",
-        )
-    thick = float(facts.get("SliceThickness") or ct.geometry.spacing_mm[0])
-    apart = ct.geometry.spacing_mm[0]
-    if not _THICK_MM[0] - 0.01 <= thick <= _THICK_MM[1] + 0.01:
-        raise Refused(
-            f"slices of {thick:g} mm",
-            "the score is defined on 2.5 to 3 mm: thin ones count noise, thick ones miss spots",
-            "reconstruct at 3 mm",
-        )
-    if apart > 1.05 * thick:
-        raise Refused(f"slices of {thick:g} mm lie {apart:.2f} mm apart", "calcium in the gaps would be missed")
-    kernel = str(facts.get("ConvolutionKernel") or "")
-    if is_sharp(kernel):
-        raise Refused(f"kernel {kernel}", "a sharp kernel makes noise pass for calcium", "reconstruct with a soft one")
 
 
 def _axial(ct: Volume) -> Volume:
@@ -269,38 +221,6 @@ def _places(ct: Volume, drawn: tuple[Region, ...], heart: str) -> tuple[list[_Pl
         "the heart was found between the lungs, in front of the spine: calcium of valves, aortic root and pericardium "
         "is not told apart from that of the arteries. A person must confirm each spot"
     ]
-
-
-def _must_be_clean(hu: npt.NDArray[np.float32], region: Mask) -> list[str]:
-    """What the pixels must not show: metal, contrast, noise."""
-    inside = hu[region]
-    if float(inside.max()) > _METAL_HU:
-        raise Refused(
-            f"{float(inside.max()):.0f} HU in the heart", "no calcium is that dense: a stent, valve, clip or lead",
-            "score by hand, leaving the metal out",
-        )  # fmt: skip
-    tissue = inside[(inside > -20.0) & (inside < 700.0)]
-    remarks = []
-    if tissue.size > 2000:
-        usual = float(np.median(tissue))
-        if usual > _CONTRAST_HU:
-            raise Refused(f"a heart of {usual:.0f} HU", "blood without contrast has 30 to 60: contrast was given")
-        noise = 1.4826 * float(np.median(np.abs(tissue - usual)))
-        if noise > _NOISE_HU:
-            raise Refused(
-                f"noise of {noise:.0f} HU", "single bright pixels would count as calcium", "smooth or scan again"
-            )
-        if noise > 0.6 * _NOISE_HU:
-            remarks.append(f"noise of {noise:.0f} HU: the smallest spots may be noise")
-    return remarks
-
-
-def _is_gated(ct: Volume) -> bool:
-    facts = ct.facts
-    if any(facts.get(k) is not None for k in ("HeartRate", "NominalInterval", "TriggerTime", "CardiacNumberOfImages")):
-        return True
-    told = " ".join(str(facts.get(k) or "") for k in ("ScanOptions", "ProtocolName", "ImageType"))
-    return bool(_GATED.search(told))
 
 
 def _categories(

@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float32]
 _TIMES = {"trigger": {"ms": 1.0, "s": 1000.0}, "time": {"ms": 1.0, "s": 1000.0}}
 _PER_CM_S = {"cm/s": 1.0, "mm/s": 0.1, "m/s": 100.0}
 _BEYOND = 1.02  # of VENC: values above it are not velocities of this scan
+_VENCS_CM_S = (3.0, 1000.0)
 _UNEVEN = 0.2
 _RR_SPREAD = 0.3
 
@@ -71,6 +72,7 @@ class _Part:
     array: npt.NDArray[Any]
     towards: tuple[float, float, float]
     venc_cm_s: float
+    said_cm_s: float = 0.0  # what the header says
 
 
 def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
@@ -83,6 +85,12 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
     Raises:
         Refused: without velocity images of one grid and beat, without VENC, or when the scale is not known.
     """
+    if venc_cm_s and not _VENCS_CM_S[0] <= venc_cm_s <= _VENCS_CM_S[1]:
+        raise Refused(
+            f"venc_cm_s {venc_cm_s:g}",
+            f"blood is encoded at {_VENCS_CM_S[0]:g} to {_VENCS_CM_S[1]:g} cm/s: m/s may have been given",
+            "give cm/s, as the protocol does",
+        )
     parts: list[_Part] = []
     magnitudes: list[Volume] = []
     silent = 0
@@ -108,6 +116,7 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
     group = _largest(parts)
     main = group[0].volume
     frame_ms, remarks = _beat(main)
+    remarks += _contradicted(group, venc_cm_s)
     scaled, words = zip(*(_scaled(part) for part in group), strict=True)
     magnitude = next(
         (v.array for v in magnitudes if v.array.shape == scaled[0].shape and v.geometry.same_grid(main.geometry)), None
@@ -126,6 +135,14 @@ def gather(volumes: tuple[Volume, ...], venc_cm_s: float = 0.0) -> FlowScan:
     )
 
 
+def _contradicted(group: list[_Part], given: float) -> list[str]:
+    """What the header says of VENC, where another was given."""
+    said = {f"{p.said_cm_s:g}" for p in group if given and p.said_cm_s and abs(p.said_cm_s - given) > 0.02 * given}
+    if not said:
+        return []
+    return [f"WARNING: VENC {given:g} cm/s was given and taken, the header says {' and '.join(sorted(said))} cm/s"]
+
+
 def _words(volume: Volume) -> set[str]:
     said = [*(volume.facts.get("ImageType") or []), *(volume.facts.get("FrameType") or [])]
     said.append(volume.facts.get("ComplexImageComponent", ""))
@@ -140,7 +157,7 @@ def _parts(volume: Volume, given: float) -> list[_Part]:
     names = [a.name for a in volume.axes]
     if names and names[0] in _TIMES and names[1:] == ["encoding"]:
         return [
-            _Part(volume, volume.array[:, n], (e[0], e[1], e[2]), given or e[3])
+            _Part(volume, volume.array[:, n], (e[0], e[1], e[2]), given or e[3], e[3])
             for n, e in enumerate(volume.axes[1].values)
             if e is not None
         ]
@@ -150,7 +167,7 @@ def _parts(volume: Volume, given: float) -> list[_Part]:
     if told is not None:
         if not any(told[:3]) and not _is_phase(volume) and float(volume.array.min()) >= 0:
             return []  # magnitudes of a maker that writes VENC into every image
-        return [_Part(volume, volume.array, (told[0], told[1], told[2]), given or told[3])]
+        return [_Part(volume, volume.array, (told[0], told[1], told[2]), given or told[3], told[3])]
     if given and _is_phase(volume):
         return [_Part(volume, volume.array, (0.0, 0.0, 0.0), given)]
     return []

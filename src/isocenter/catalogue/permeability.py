@@ -24,6 +24,12 @@ __all__ = ["Permeability"]
 _ARTERY = re.compile(r"(?<![a-z])(aif(?![a-z])|arter)", re.IGNORECASE)
 _LEAST_FRAMES, _LONG_ENOUGH_S, _LEAST_VOXELS = 20, 300.0, 4
 _ENHANCED = 0.25  # of the signal before contrast, over the last third of the scan
+_RELAXIVITY = (0.5, 50.0)  # L/mmol/s, gadolinium to iron oxide
+_TOO_LATE = (
+    "a series that begins with the agent in it",
+    "without a baseline nobody knows what is agent and what is tissue",
+    "send the frames before the injection too",
+)
 _SAID: dict[str, tuple[Code, str, str]] = {
     "ktrans": (codes.KTRANS, "/min", "Ktrans"),
     "ps": (codes.PERMEABILITY_SURFACE, "/min", "PS"),
@@ -104,6 +110,12 @@ class Permeability:
         frames, times = _frames(dynamic)
         if not 0.2 <= haematocrit <= 0.65:
             raise Refused(f"a haematocrit of {haematocrit:g}", "blood has 0.2 to 0.65: percent may have been given")
+        if not _RELAXIVITY[0] <= relaxivity <= _RELAXIVITY[1]:
+            raise Refused(
+                f"a relaxivity of {relaxivity:g} L/mmol/s",
+                f"agents have {_RELAXIVITY[0]:g} to {_RELAXIVITY[1]:g}: L/mol/s may have been given",
+            )
+        _must_be_spoiled(dynamic)
         tr, flip = _stated(dynamic, "RepetitionTime"), _stated(dynamic, "FlipAngle")
         remarks: list[str] = [
             f"haematocrit {haematocrit:g}, relaxivity {relaxivity:g} L/mmol/s",
@@ -176,6 +188,17 @@ def _frames(dynamic: Volume) -> tuple[Array, Array]:
     return frames, np.array([float(v) for v in axis.values])
 
 
+def _must_be_spoiled(dynamic: Volume) -> None:
+    said = dynamic.facts.get("ScanningSequence") or []
+    words = {str(w).strip().upper() for w in ([said] if isinstance(said, str) else said)}
+    if words and ("GR" not in words or words & {"SE", "IR"}):
+        raise Refused(
+            f"Scanning Sequence {', '.join(sorted(words))}",
+            "concentration follows from the steady state of a spoiled gradient echo, which this is not",
+            "send the T1-weighted gradient echo",
+        )
+
+
 def _stated(dynamic: Volume, keyword: str) -> float:
     value = dynamic.facts.get(keyword)
     if not isinstance(value, (int, float)):
@@ -203,18 +226,26 @@ def _regions(dynamic: Volume, drawn: tuple[Region, ...] | None) -> tuple[Mask | 
 
 
 def _arrival(frames: Array) -> int:
-    """Frames before the agent arrives, 0 where it never does: the steepest common rise, less one frame."""
+    """Frames before the agent arrives, 0 where it never does: the steepest common rise, less one frame.
+
+    Raises:
+        Refused: when the agent is there from the first frame.
+    """
     flat = frames.reshape(len(frames), -1)
     start = flat[:3].mean(axis=0)
     bright = start > 0.2 * np.percentile(start, 98)
     rise = flat[:, bright] / start[bright] - 1.0
     late = rise[len(rise) // 3 :].mean(axis=0)
+    if late.size and np.count_nonzero(late < -_ENHANCED) >= _LEAST_VOXELS:
+        raise Refused(*_TOO_LATE)
     if late.size == 0 or np.count_nonzero(late > _ENHANCED) < _LEAST_VOXELS:
         return 0
     course = np.percentile(rise[:, late > _ENHANCED], 75, axis=1)
     noise = 4.0 * float(np.std(course[:3])) + 0.05 * float(course.max())
     over = np.flatnonzero(course - course[:3].mean() > noise)
-    return int(max(over[0] - 1, 0)) if len(over) else 0
+    if not len(over) or over[0] < 2:
+        raise Refused(*_TOO_LATE)
+    return int(over[0] - 1)
 
 
 def _enhancing(frames: Array, first: int, artery: Mask | None) -> Mask:

@@ -58,7 +58,11 @@ def analyse(
     folder: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Analyse a folder of images, a NIfTI image, or a study of the archive; prints a list of results."""
+    """Analyse a folder of images, a NIfTI image, or a study of the archive; prints a list of results.
+
+    That an analysis declined is an answer: it is told with its reasons, `answer` in --json says so, and the exit
+    code is 0. It is 2 where nothing could be asked: no such path, analysis or parameter, or no image to read.
+    """
     from isocenter.cli.screen import Screen
     from isocenter.forms.answer import answer
 
@@ -233,9 +237,15 @@ def _named(name: str, uids: Sequence[str], study: Any) -> str:
     return f"{name}, series {words}".rstrip()
 
 
+def _line(m: Any) -> str:
+    """A measurement with the definition it follows: without it two volumes of one thing cannot be told apart."""
+    from isocenter.forms.words import number
+
+    return f"{m.what} {number(m.value, m.unit)}{f' ({m.definition})' if m.definition else ''}"
+
+
 def _show(screen: Any, results: list[Any], study: Any, what: str, *, every: bool) -> None:
     """Results in words; of analyses that found no series only how many, unless each was asked for by name."""
-    from isocenter.forms.words import number
     from isocenter.record import Outcome
 
     others = [r for r in results if r.outcome is Outcome.DECLINED and not r.receipt.series and not every]
@@ -250,9 +260,9 @@ def _show(screen: Any, results: list[Any], study: Any, what: str, *, every: bool
             certainty = "" if finding.certainty is None else f" (certainty {finding.certainty:.2f})"
             screen.say(f"   {finding.words or finding.what}{certainty}")
             for m in finding.measurements:
-                screen.say(f"      {m.what} {number(m.value, m.unit)}")
+                screen.say(f"      {_line(m)}")
         for m in result.measurements:
-            screen.say(f"   {m.what} {number(m.value, m.unit)}")
+            screen.say(f"   {_line(m)}")
     if others:
         screen.say(
             f"{len(others)} of {len(others) + len({r.origin.name for r in results if r not in others})} analyses need"

@@ -117,7 +117,8 @@ def separate_alternate(
     found = separate(first, times, field_t, spacing_mm, turning=turning, signal=where)
     phase = _refined(echoes, times, field_t, found, start)
     if not phase.there:
-        return found, phase
+        # The first guess may see a phase where there is none, as in a liver full of iron: its separation is no answer.
+        return found if not start.size_rad else separate(echoes, times, field_t, spacing_mm, turning=turning), phase
     if phase.error_rad > _CERTAIN_RAD:
         raise Refused(
             f"odd and even echoes apart by {phase.size_rad:.2f} rad, known to {phase.error_rad:.2f} only",

@@ -29,6 +29,7 @@ _VESSEL = 3.5  # blood volume, in medians of the tissue, from which a voxel is a
 _MOST_VOXELS = 2.0
 _DARK = 0.35
 _SLAB_MM = 80.0
+_EARLY_S, _LEAST_BASELINE = 5.0, 6
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def examine(
     moved, seen = _hold_still(work, spacing, kind, how, remarks)
     before = work[:3].mean(axis=0)
     brain = (intracranial.brain_ct if kind == "CT" else intracranial.brain_mr)(before, spacing)
-    baseline = _baseline(work, brain, falling=kind == "MR")
+    baseline, arrival = _baseline(work, plan.times_s, brain, falling=kind == "MR")
     before = work[:baseline].mean(axis=0)
     if kind == "MR":
         # Where there is hardly any signal, its logarithm is noise that looks like an artery.
@@ -147,7 +148,7 @@ def examine(
         remarks.append(f"flow and volume are relative: {why}, so the dilution of the artery is unknown")
     inverse = Deconvolution(
         plan.operator @ feeding.curve * (scale or 1.0), plan.step_s, how.threshold or 0.10, how.oscillation, how.shape,
-        BRAIN, float(plan.times_s[baseline]), _noise(calm, baseline),
+        BRAIN, float(plan.times_s[arrival]), _noise(calm, baseline),
     )  # fmt: skip
     if not how.threshold:
         usual = plan.operator @ calm.mean(axis=1, dtype=np.float64)
@@ -219,6 +220,10 @@ def _hold_still(
     else:
         head, limits = reference > 0.1 * np.percentile(reference, 99.0), (-np.inf, np.inf)
     found = motion.estimate(work, spacing, reference, head, limits)
+    if not found.through:
+        remarks.append(
+            f"slices ({work.shape[1]}) that tell of motion within the plane alone: through them none was looked for"
+        )
     furthest = float(found.largest_mm.max())
     limit = how.most_motion_voxels * max(spacing)
     if furthest > limit:
@@ -235,12 +240,20 @@ def _hold_still(
     return found.largest_mm, seen
 
 
-def _baseline(work: npt.NDArray[np.float32], brain: Mask, *, falling: bool) -> int:
-    """Frames before the bolus, from the voxels that change most."""
+def _baseline(
+    work: npt.NDArray[np.float32], times_s: Floats, brain: Mask, *, falling: bool
+) -> tuple[int, int]:  # fmt: skip
+    """(frames of the baseline, frames before the bolus), from the voxels that change most: vessels.
+
+    Tissue that fills first, as where the artery lies behind a narrowing, would have tracer in its baseline: what
+    lies less than 5 s before the vessels fill is left out, as far as six frames stay.
+    """
     before, sign = work[:3].mean(axis=0), -1.0 if falling else 1.0
     rise = before - work.min(axis=0) if falling else work.max(axis=0) - before
     most = brain & (rise >= np.percentile(rise[brain], 99.0))
-    return bolus.arrival(sign * work[:, most].mean(axis=1, dtype=np.float64))
+    arrival = bolus.arrival(sign * work[:, most].mean(axis=1, dtype=np.float64))
+    early = int(np.count_nonzero(times_s <= times_s[arrival] - _EARLY_S))
+    return max(early, min(arrival, _LEAST_BASELINE)), arrival
 
 
 def _tissue(kind: str, before: Floats, brain: Mask, spacing: tuple[float, float, float]) -> Mask:

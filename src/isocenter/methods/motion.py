@@ -4,6 +4,9 @@ Each frame is aligned to a reference by a rigid motion of six parameters: Gauss-
 with the gradient of the reference (inverse compositional; Baker & Matthews, IJCV 56 (2004) 221), from coarse to fine.
 Only points where the reference has an edge are asked; each frame may differ by a gain and an offset, and points that
 contrast brightens weigh little (Huber). A frame that hardly moved is left as it is, for interpolation costs sharpness.
+
+A slab of fewer than four slices, or one whose slices hardly differ, tells of motion within its planes alone: what moves
+through it cannot be told from what contrast and noise do to it.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ _BLUR = 0.7  # pixels of a level
 _LEAST_POINTS = 50
 STILL = 0.25
 """Share of the shortest voxel edge up to which a frame is left as it is."""
+_LEAST_SLICES, _LEAST_SLOPE = 4, 0.02  # motion through slices needs so many, and edges across them, in edges within
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +45,13 @@ class Motion:
         turns_rad: (frames, 3) rotation vectors about the centre of the grid, in (slice, row, column) axes.
         shifts_mm: (frames, 3) along (slice, row, column).
         largest_mm: (frames,) how far the point of the head that moved most had moved.
+        through: whether motion through the slices was looked for, or within them alone.
     """
 
     turns_rad: npt.NDArray[np.float64]
     shifts_mm: npt.NDArray[np.float64]
     largest_mm: npt.NDArray[np.float64]
+    through: bool = True
 
 
 def estimate(
@@ -73,19 +79,29 @@ def estimate(
     share = _shrunk(head[None].astype(np.float32), fine)
     centre = np.array([(n - 1) / 2 * s for n, s in zip(reference.shape, spacing_mm, strict=True)])
     edges: npt.NDArray[np.float64] | None = None
+    through = True
     for level in _LEVELS:
         by = fine * level
         spacing = (spacing_mm[0], spacing_mm[1] * by, spacing_mm[2] * by)
         if min(whole.shape[2:]) < 8 * level:
             continue  # too coarse for a picture as small as this
         points, gradients, values = _edges(_shrunk(whole, level)[0], spacing, _shrunk(share, level)[0] > 0.5)
+        through = _tells_of_depth(gradients, reference.shape[0])
+        if not through:
+            gradients[:, 0] = 0.0
         origin = np.array([0.0, (by - 1) / 2 * spacing_mm[1], (by - 1) / 2 * spacing_mm[2]])
         _align(_shrunk(moving, level), np.array(spacing), origin, centre, points + origin, gradients, values, poses)
         edges = points + origin - centre
     if edges is None:
         raise Refused(f"images of {frames.shape[2]} x {frames.shape[3]} pixels", "no motion can be seen on them")
     moved = np.einsum("fij,pj->fpi", poses[:, :, :3] - np.eye(3), edges) + poses[:, None, :, 3]
-    return Motion(_vectors(poses[:, :, :3]), poses[:, :, 3].copy(), np.linalg.norm(moved, axis=2).max(axis=1))
+    return Motion(_vectors(poses[:, :, :3]), poses[:, :, 3].copy(), np.linalg.norm(moved, axis=2).max(axis=1), through)
+
+
+def _tells_of_depth(gradients: npt.NDArray[np.float64], slices: int) -> bool:
+    """Whether slices are many enough, and differ enough, for motion through them to be seen."""
+    across, within = (float((gradients[:, axes] ** 2).sum()) for axes in ([0], [1, 2]))
+    return slices >= _LEAST_SLICES and across >= _LEAST_SLOPE**2 * within
 
 
 def undo(frames: Floats, spacing_mm: tuple[float, float, float], motion: Motion) -> npt.NDArray[np.bool_]:
@@ -193,6 +209,8 @@ def _align(
     """Refine poses, (frames, 3, 4), in place; x in the reference lies at R (x - c) + c + t in the frame."""
     arm = points - centre
     jacobian = np.concatenate([np.cross(arm, gradients), gradients], axis=1)
+    if not gradients[:, 0].any():
+        jacobian[:, [1, 2, 3]] = 0.0  # turns about a row and a column, and the shift through the slices
     smooth = in_plane.blurred(moving, (_BLUR, _BLUR))
     radius = float(np.linalg.norm(arm, axis=1).max())
     going = np.arange(len(moving))
@@ -226,7 +244,7 @@ def _steps(
         _equations, len(going), smooth, going, spacing, origin, centre, points, values, columns, poses, normal, wanted
     )
     scale = np.sqrt(np.maximum(np.einsum("fii->fi", normal), 1e-30))
-    # A slab of one slice says nothing on motion through it: a trace of ridge leaves that at zero.
+    # What is not looked for has zeros here: a trace of ridge leaves it at zero.
     scaled = normal / (scale[:, :, None] * scale[:, None, :]) + 1e-6 * np.eye(8)
     return np.asarray((np.linalg.solve(scaled, (wanted / scale)[:, :, None])[:, :, 0] / scale)[:, :6])
 

@@ -1,0 +1,117 @@
+"""What a CT must be, and must not show, for its coronary calcium to be counted."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.errors import Refused
+from isocenter.methods.calcium import is_sharp
+from isocenter.space import Volume
+
+__all__ = ["is_gated", "must_be_clean", "must_be_scorable"]
+
+_KV, _THICK_MM, _METAL_HU, _CONTRAST_HU, _NOISE_HU = 120.0, (2.5, 3.0), 1500.0, 100.0, 40.0
+_GATED = re.compile(r"cardiac|ecg|gat|trig|prospect|retrospect|ca ?sc|calcium|cac\b|agatston", re.IGNORECASE)
+_TOLD = (
+    "ReasonForStudy", "ReasonForTheRequestedProcedure", "RequestedProcedureDescription",
+    "PerformedProcedureStepDescription", "ProtocolName", "StudyDescription", "SeriesDescription",
+)  # fmt: skip
+_SUPPOSED = {
+    "KVP": "the tube voltage: 120 kV was supposed, and 130 HU is calcium's threshold at no other",
+    "SliceThickness": "the thickness of slices: their distance was taken for it",
+    "ConvolutionKernel": "the kernel: a soft one was supposed",
+}
+_OPERATED = re.compile(
+    r"\b(cabg|bypass(?:es)?|(?:vein |arterial )?grafts?|stents?|stented|tavi|tavr|mitra ?clip|valve replacement|"
+    r"prosthetic valve|valve prosthesis|annuloplasty)\b",
+    re.IGNORECASE,
+)
+
+
+def must_be_scorable(ct: Volume) -> list[str]:
+    """What the header must not say; what it leaves unsaid is told."""
+    facts = ct.facts
+    if ct.axes:
+        raise Refused(f"a CT with {[a.name for a in ct.axes]}", "calcium is counted on one image of the chest")
+    if ct.unit != "[hnsf'U]":
+        raise Refused(f"images in {ct.unit}", "the threshold is in Hounsfield units", "send the original CT")
+    agent = str(facts.get("ContrastBolusAgent") or "").strip()
+    if agent and agent.lower() not in ("no", "none", "0", "n", "without"):
+        raise Refused(f"contrast agent '{agent}'", "blood would count as calcium", "score the scan before contrast")
+    told = " ".join(str(facts.get(k) or "") for k in _TOLD)
+    operated = _OPERATED.search(told)
+    if operated:
+        raise Refused(
+            f"the header says '{operated.group(0)}'",
+            "grafts, stents and valves hold calcium and metal that is not that of native arteries",
+            "score by hand, leaving them out",
+        )
+    kv = facts.get("KVP")
+    if kv is not None and abs(float(kv) - _KV) > 1.0:
+        raise Refused(
+            f"{float(kv):g} kV",
+            "130 HU is calcium's threshold at 120 kV only; it is another one here",
+            "scan at 120 kV",
+        )
+    thick = float(facts.get("SliceThickness") or ct.geometry.spacing_mm[0])
+    apart = ct.geometry.spacing_mm[0]
+    if not _THICK_MM[0] - 0.01 <= thick <= _THICK_MM[1] + 0.01:
+        raise Refused(
+            f"slices of {thick:g} mm",
+            "the score is defined on 2.5 to 3 mm: thin ones count noise, thick ones miss spots",
+            "reconstruct at 3 mm",
+        )
+    if apart > 1.05 * thick:
+        raise Refused(f"slices of {thick:g} mm lie {apart:.2f} mm apart", "calcium in the gaps would be missed")
+    kernel = str(facts.get("ConvolutionKernel") or "")
+    if is_sharp(kernel):
+        raise Refused(f"kernel {kernel}", "a sharp kernel makes noise pass for calcium", "reconstruct with a soft one")
+    unsaid = [words for keyword, words in _SUPPOSED.items() if not str(facts.get(keyword) or "")]
+    return [f"WARNING: the header does not state {', '.join(unsaid)}"] if unsaid else []
+
+
+def must_be_clean(hu: npt.NDArray[np.float32], region: npt.NDArray[np.bool_]) -> list[str]:
+    """What the pixels must not show: metal, contrast, noise."""
+    # A large piece of metal was taken for bone where the heart was looked for, and left a hole in its region.
+    if float(hu.max()) > _METAL_HU and (brightest := float(hu[_without_holes(region)].max())) > _METAL_HU:
+        raise Refused(
+            f"{brightest:.0f} HU in the heart", "no calcium is that dense: a stent, valve, clip or lead",
+            "score by hand, leaving the metal out",
+        )  # fmt: skip
+    inside = hu[region]
+    tissue = inside[(inside > -20.0) & (inside < 700.0)]
+    remarks = []
+    if tissue.size > 2000:
+        usual = float(np.median(tissue))
+        if usual > _CONTRAST_HU:
+            raise Refused(f"a heart of {usual:.0f} HU", "blood without contrast has 30 to 60: contrast was given")
+        noise = 1.4826 * float(np.median(np.abs(tissue - usual)))
+        if noise > _NOISE_HU:
+            raise Refused(
+                f"noise of {noise:.0f} HU", "single bright pixels would count as calcium", "smooth or scan again"
+            )
+        if noise > 0.6 * _NOISE_HU:
+            remarks.append(f"noise of {noise:.0f} HU: the smallest spots may be noise")
+    return remarks
+
+
+def _without_holes(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The region with what it encloses in a slice."""
+    from scipy.ndimage import binary_fill_holes, find_objects
+
+    filled = region.copy()
+    for k in np.flatnonzero(region.any(axis=(1, 2))):
+        (box,) = find_objects(region[k].astype(np.uint8))
+        filled[k][box] = binary_fill_holes(region[k][box])
+    return filled
+
+
+def is_gated(ct: Volume) -> bool:
+    facts = ct.facts
+    if any(facts.get(k) is not None for k in ("HeartRate", "NominalInterval", "TriggerTime", "CardiacNumberOfImages")):
+        return True
+    told = " ".join(str(facts.get(k) or "") for k in ("ScanOptions", "ProtocolName", "ImageType"))
+    return bool(_GATED.search(told))
