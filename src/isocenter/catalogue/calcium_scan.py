@@ -56,8 +56,8 @@ def must_be_scorable(ct: Volume) -> list[str]:
             "130 HU is calcium's threshold at 120 kV only; it is another one here",
             "scan at 120 kV",
         )
-    thick = float(facts.get("SliceThickness") or ct.geometry.spacing_mm[0])
-    apart = ct.geometry.spacing_mm[0]
+    thick = float(facts.get("SliceThickness") or ct.geometry.disk_mm[0])
+    apart = ct.geometry.disk_mm[0]
     if not _THICK_MM[0] - 0.01 <= thick <= _THICK_MM[1] + 0.01:
         raise Refused(
             f"slices of {thick:g} mm",

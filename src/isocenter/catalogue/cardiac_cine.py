@@ -198,7 +198,8 @@ def _must_be_cine(cine: Volume) -> None:
     if float(cine.array.min()) == float(cine.array.max()):
         raise Refused("images of one value everywhere", "there is no heart in them", "send the images again")
     apex = APEX / np.linalg.norm(APEX)
-    along = abs(float(cine.geometry.directions[:, 0] @ apex))
+    _, down, across = cine.geometry.directions.T  # the plane decides, wherever the slices step
+    along = abs(float(np.cross(down, across) @ apex))
     if along < _SHORT_AXIS:
         raise Refused(
             f"slices {np.degrees(np.arccos(along)):.0f}° off the usual short axis",

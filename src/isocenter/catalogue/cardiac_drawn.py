@@ -52,7 +52,7 @@ class Drawn:
             raise Refused("outlines on two grids", "mass is taken slice by slice", "draw both on the cine")
         around, within = outer.slice_mm2, inner.slice_mm2
         both = sorted(around.keys() & within.keys())
-        return cine.mass_g([around[k] for k in both], [within[k] for k in both], _step_mm(inner))
+        return cine.mass_g([around[k] for k in both], [within[k] for k in both], inner.geometry.disk_mm[0])
 
     def measured(
         self, heart_rate: float | None, stack: Volume, anterior_deg: float
@@ -179,14 +179,8 @@ def _numbered(found: dict[tuple[str, str], Region], phases: int) -> tuple[float,
     return tuple(volumes[n] for n in range(1, phases + 1)) if len(volumes) == phases else None
 
 
-def _step_mm(region: Region) -> float:
-    """Distance of the slices along their normal."""
-    _, down, across = (region.geometry.affine[:3, axis] for axis in range(3))
-    return region.geometry.voxel_volume_mm3 / float(np.linalg.norm(np.cross(down, across)))
-
-
 def _volume_ml(region: Region) -> float:
-    return cine.disk_volume_ml(list(region.slice_mm2.values()), _step_mm(region))
+    return cine.disk_volume_ml(list(region.slice_mm2.values()), region.geometry.disk_mm[0])
 
 
 def _how(region: Region) -> str:

@@ -117,7 +117,7 @@ class CoronaryCalcium:
         region = np.logical_or.reduce([p.mask for p in places])
         remarks += unsaid + must_be_clean(hu, region)
         by_beat = is_gated(ct) if gated == "header" else gated == "yes"
-        spacing = turned.geometry.spacing_mm
+        spacing = turned.geometry.disk_mm
         if convention == "area" and abs(spacing[0] - 3.0) > 0.05:
             remarks.append(
                 f"WARNING: by area alone slices {spacing[0]:.2f} mm apart count {3.0 / spacing[0]:.2f} times as much "

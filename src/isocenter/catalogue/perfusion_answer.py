@@ -116,7 +116,7 @@ def examined(
         raise Refused("no Echo Time", "relaxation is signal over echo time", "complete the header")
     places, how = vessels_of(bolus, vessels, places_mm), Options(*options)  # type: ignore[arg-type]
     found = examine(
-        frames, times_s, bolus.geometry.spacing_mm, kind=kind, echo_time_s=float(echo) / 1000.0,
+        frames, times_s, bolus.geometry.disk_mm, kind=kind, echo_time_s=float(echo) / 1000.0,
         artery=places["artery"], vein=places["vein"], options=how,
     )  # fmt: skip
     return found, how

@@ -102,7 +102,7 @@ def outline(cine: Turned, ask: Ask) -> Outlined:
         Refused: when nothing beats, or no ventricle of at least four slices is found at end-diastole or three at
             end-systole.
     """
-    spacing = cine.geometry.spacing_mm
+    spacing = cine.geometry.disk_mm
     window = _Window(cine, centre_of_beat(cine.array, (spacing[1], spacing[2])), coarse=True)
     first, off, reach = _first_look(window, ask)
     if max(map(abs, off)) > 4.0:

@@ -142,6 +142,16 @@ class Geometry:
         return float(s[0]), float(s[1]), float(s[2])
 
     @property
+    def disk_mm(self) -> tuple[float, float, float]:
+        """Distance of slices along their normal, and the steps of rows and columns: what slice by slice sums multiply.
+
+        It is `spacing_mm` but where slices are sheared, as with a tilted gantry: there they lie closer than they step.
+        """
+        _, dy, dx = self.spacing_mm
+        _, down, across = (self.affine[:3, axis] for axis in range(3))
+        return self.voxel_volume_mm3 / float(np.linalg.norm(np.cross(down, across))), dy, dx
+
+    @property
     def directions(self) -> npt.NDArray[np.float64]:
         """(3, 3) unit vectors in its columns, one for each array axis."""
         steps = self.affine[:3, :3]
