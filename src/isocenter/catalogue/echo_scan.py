@@ -91,5 +91,9 @@ def gathered(volumes: tuple[Volume, ...]) -> EchoScan:
     elif {"real", "imaginary"} <= set(best):
         images = complex_images.from_parts(best["real"].array, best["imaginary"].array)
     else:
+        phases = [g["phase"] for g in groups if "phase" in g]
+        lost = [len(v.axes[0]) for v in phases if v.geometry.same_grid(main.geometry)]
+        if lost:
+            remarks.append(f"phase images at {max(lost)} of {len(times)} echo times: without the others none was used")
         return EchoScan(main, times, None, np.asarray(main.array), tuple(remarks))
     return EchoScan(main, times, images, np.abs(images), tuple(remarks))

@@ -21,6 +21,7 @@ from isocenter.space import Region, Volume, resample_region
 __all__ = ["LiverFatIron"]
 
 _STEATOSIS_PERCENT = 5.0
+_LEAST_PERCENT = -5.0  # noise of a liver without fat lies above it
 _GRADES = ((22.1, "S3"), (17.4, "S2"), (6.4, "S1"))
 _T1_WARN, _T1_REFUSE = 0.5, 2.0  # points at 20 % fat
 _ASKEW = 0.07
@@ -146,6 +147,12 @@ class LiverFatIron:
                         f"without phase the two look alike ({100 * unsure:.0f} % of the voxels fit both)",
                         "send the phase images",
                     )
+            if one.pdff < _LEAST_PERCENT:
+                raise Refused(
+                    f"a fat fraction of {one.pdff:.0f} % in {label}",
+                    "there is no less than none: phase turns the other way, or echo times or field are wrong",
+                    "leave turning at 'find', and look at echo times and field strength in the header",
+                )
             numbers, found_here = _said(one, scan, field, calibration, remarks)
             measured += numbers
             findings += found_here
@@ -283,7 +290,7 @@ def _said(
     )
     if len(scan.times_s) == 3:
         remarks.append("three echoes: R2* is little more than a correction; four or more are needed to rely on it")
-    iron = _iron(one, field, calibration, remarks)
+    iron = None if _after_contrast(scan.main, remarks) else _iron(one, field, calibration, remarks)
     where = Region(scan.main.geometry, mask=one.kept, series_uid=scan.main.series_uid, label=one.label)
     findings = []
     if one.pdff >= _STEATOSIS_PERCENT:
@@ -301,6 +308,14 @@ def _said(
                 Finding(codes.LIVER_IRON_EXCESS, where=where, site=codes.LIVER, measurements=(iron, decay), words=words)
             )
     return numbers, findings
+
+
+def _after_contrast(main: Volume, remarks: list[str]) -> bool:
+    agent = str(main.facts.get("ContrastBolusAgent") or "").strip()
+    if not agent or agent.lower() in ("no", "none", "0", "n", "without"):
+        return False
+    remarks.append(f"WARNING: contrast agent '{agent}' adds to R2*, and to fat by its T1: no iron is given")
+    return True
 
 
 def _iron(one: _Measured, field: float, calibration: str, remarks: list[str]) -> Measurement | None:

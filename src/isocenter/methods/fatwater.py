@@ -30,6 +30,7 @@ __all__ = ["FatWater", "body", "foreground", "separate"]
 _WIDEST_PPM = 9.0  # shoulders and the dome of the liver
 _R2_STAR = (-50.0, 3000.0)
 _STEPS = 25
+_FADED = 3.0  # decays, of which a twentieth is left
 _PATCH = 8
 _UNLIKE = 0.5  # of the signal that the model leaves; noise alone leaves about 0.7, tissue at an SNR of 10 about 0.1
 _LEAST_ML = 2.0  # of a part of the body
@@ -187,8 +188,10 @@ def separate(
     mirrored, sure = _turning({one: left(one) for one in costs})
     field = field_map.solve(*costs[mirrored], blocks, times, widest, spacing_mm)
     maps = fitted(mirrored, where, field.hertz, field.weight + 1e-12)
+    # Where iron has left nothing by the third echo, phase is that of noise and tells of no readout.
+    lasting = where & (maps[1] * times[min(2, len(times) - 1)] < _FADED)
     return FatWater(
-        maps[0], maps[1], maps[2], maps[3], maps[4], maps[5], where, mirrored, sure, _askew(maps[6], where), field.gap
+        maps[0], maps[1], maps[2], maps[3], maps[4], maps[5], where, mirrored, sure, _askew(maps[6], lasting), field.gap
     )
 
 
