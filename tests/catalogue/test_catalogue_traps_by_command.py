@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from planted_traps import Files, Trap, of, told
 
 from isocenter.analysis import run as running
-from isocenter.testing.phantoms import abdomen_mr, flow_mr, stroke_ct, stroke_mr, thorax
+from isocenter.testing.phantoms import abdomen_mr, flow_mr, heart, stroke_ct, stroke_mr, thorax
 from isocenter.testing.phantoms.perfused_head import Pose
 
 
@@ -26,6 +26,10 @@ def slab(module: Any, **made: Any) -> Files:
 
 def aorta(**made: Any) -> Files:
     return lambda: flow_mr.patient(kind="siemens", shape=(7, 22, 21), mm=4.2, radius_mm=11.0, **made).files
+
+
+def mirrored() -> Sequence[bytes]:
+    return abdomen_mr.patient(size=64, slices=2, mirrored=True).files
 
 
 def dose(**values: Any) -> Callable[[Any, int], Any]:
@@ -176,6 +180,13 @@ FLOW = (
 )
 CINE = (
     Trap("cardiac_cine", "5 slices", of("cine of 5 slices")),
+    Trap("cardiac_cine", "no cardiac output", of("cine"), {"HeartRate": None, "NominalInterval": None}, answer="found"),
+    Trap(
+        "cardiac_cine",
+        "apex missing",
+        lambda: heart.patient(seed=3, phases=8, slices=7, size=96).files,
+    ),
+    Trap("cardiac_cine", "off the usual short axis", of("cine"), {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}),
     Trap("cardiac_cine", "missing", of("cine"), keep=lambda ds: (int(ds.InstanceNumber) - 1) % 11 != 5),
 )
 CALCIUM = tuple(
@@ -216,6 +227,22 @@ LIVER = (
         "not PDFF",
         lambda: abdomen_mr.patient(size=64, slices=2, echoes_ms=(2.3, 4.6)).files,
         answer="none",
+    ),
+    Trap("liver_fat_iron", "phase turns the other way, or", mirrored, given={"turning": "as is"}),
+    Trap("liver_fat_iron", "phase turned the other way", mirrored, answer="found"),
+    Trap(
+        "liver_fat_iron",
+        "phase images at 5 of 6 echo times",
+        of("liver"),
+        keep=lambda ds: "P" not in ds.ImageType or float(ds.EchoTime) > 1.6,
+        answer="found",
+    ),
+    Trap("liver_fat_iron", "no iron is given", of("liver"), {"ContrastBolusAgent": "Gadoxetate"}, answer="found"),
+    Trap("liver_fat_iron", "no Magnetic Field Strength", of("liver"), {"MagneticFieldStrength": None}),
+    Trap(
+        "liver_fat_iron",
+        "look alike",
+        lambda: abdomen_mr.patient(size=64, slices=2, echoes_ms=(1.5, 2.0)).files,
     ),
     Trap("liver_vessels", "no contrast agent is stated", header={"ContrastBolusAgent": None}),
 )

@@ -34,6 +34,17 @@ def test_the_planted_phase_is_found_and_fat_and_decay_are_those_of_straight_read
     assert float(np.mean(found.r2_star[liver])) == pytest.approx(60.0, abs=1.0)
 
 
+@pytest.mark.parametrize(("r2_star", "snr"), [(300.0, np.inf), (500.0, np.inf), (400.0, 60.0)])
+def test_iron_is_not_taken_for_the_phase_of_readouts(r2_star: float, snr: float) -> None:
+    """The first guess sees a phase in a liver full of iron; the images are separated as they are."""
+    made, truth = images(r2_star=r2_star, snr=snr, **MADE)
+    found, phase = bipolar.separate_alternate(made, np.array(ECHOES_MS[1.5]) / 1000.0, 1.5, SPACING)
+    assert not phase.there
+    within = truth["liver"]
+    assert float(np.median(found.pdff[within])) == pytest.approx(14.0, abs=1e-3 if np.isinf(snr) else 1.0)
+    assert float(np.median(found.r2_star[within])) == pytest.approx(r2_star, rel=1e-4 if np.isinf(snr) else 0.02)
+
+
 def test_echoes_that_do_not_tell_it_are_refused() -> None:
     made, _ = images(**MADE)
     times = np.array(ECHOES_MS[1.5]) / 1000.0
