@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from browser_eyes import faults, parts_alone, read, shot
+from browser_eyes import faults, lock, parts_alone, read, shot
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +69,22 @@ def test_forced_colours_keep_the_marks(page: Any) -> None:
     page.locator("tbody tr").first.wait_for()
     assert any(page.locator("tbody td:first-child").all_inner_texts())
     shot(page, "worklist-forced-colours")
+
+
+@pytest.mark.slow
+def test_forced_colours_keep_who_said_it(page: Any, studies: Callable[[str], str]) -> None:
+    """Without colours of ours a machine stays a dashed line and a diamond, a person a disc."""
+    page.emulate_media(forced_colors="active")
+    lock(page, studies("PET/CT"))
+    card = page.locator(".card").first
+    card.wait_for()
+    assert "◇" in card.inner_text() or "●" in card.inner_text()
+    assert "●" in page.get_by_label("Compare").inner_text()
+    edges = page.locator(".card").evaluate_all(
+        "all => all.map(one => [one.classList.contains('machine'), getComputedStyle(one).borderLeftStyle])"
+    )
+    assert edges and all((style == "dashed") == machine for machine, style in edges), edges
+    shot(page, "room-forced-colours")
 
 
 def test_f6_goes_round_the_regions(page: Any, studies: Callable[[str], str]) -> None:

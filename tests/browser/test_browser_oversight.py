@@ -201,6 +201,7 @@ def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any, axe
     shot(page, "segment-empty")
 
 
+@pytest.mark.slow
 def test_surfaces_at_true_scale(desk: Any, served: Any, axe: str) -> None:
     _, site, clock, _ = served
     study = site.index.study(site.find("STUDY", {"PatientID": "1CT1"}, who=HOUSE)[0]["StudyInstanceUID"])

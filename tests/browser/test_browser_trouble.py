@@ -180,6 +180,7 @@ def numbers(addresses: list[str]) -> set[tuple[str, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_images_are_sent_small_as_soon_as_the_line_was_seen_to_be_slow(page: Any, context: Any) -> None:
     came: list[str] = []
     for end in (

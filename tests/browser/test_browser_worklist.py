@@ -298,6 +298,7 @@ def test_whoever_has_not_signed_in_comes_to_the_door_and_back(browser: Any, site
     stranger.close()
 
 
+@pytest.mark.slow
 def test_a_list_of_ten_thousand_stays_small_and_quick(page: Any) -> None:
     answer(page, lambda: [row(i) for i in range(10_000)])
     page.goto("/worklist")
