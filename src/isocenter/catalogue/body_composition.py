@@ -121,8 +121,8 @@ class BodyComposition:
         bright_ml = float(found.bright.sum()) * held.geometry.voxel_volume_mm3 / 1000.0
         if bright_ml > _BRIGHT_ML:
             remarks.append(
-                f"{bright_ml:.0f} mL above 300 HU in the cavity, as contrast in the bowel: its streaks and edges move "
-                "visceral fat in and out of its window"
+                f"{bright_ml:.0f} mL above 300 HU beside the spine, as contrast in the bowel (or ribs and pelvis): "
+                "streaks and edges of contrast move visceral fat in and out of its window"
             )
         if compartment is None:
             remarks.append("the muscle wall was found by the program: a person looks at the outlines")
