@@ -128,6 +128,7 @@ FILMS = (
         answer="found",
     ),
     Trap("chest_xray_heart", "lying or at the bed", header={"SeriesDescription": "CHEST SUPINE"}, answer="found"),
+    Trap("chest_xray_heart", "0.46: not wide", header={"SeriesDescription": "Underlying disease"}, answer="found"),
     Trap("breast_density", "a view with magnification", header={"ViewCodeSequence": magnified}),
     Trap("breast_density", "a view with spot", header={"SeriesDescription": "L MLO SPOT"}),
 )

@@ -31,7 +31,7 @@ _BORDER = "that four looks of the network place differently; of the threshold: b
 _ADULT_YEARS = 18.0
 _LARGE = 0.50
 _MOST_TURNED, _LEAST_INSPIRED, _MOST_UNSURE, _LEAST_SYMMETRY = 0.15, 0.60, 0.15, 0.45
-_LYING = re.compile(r"supine|semi-?erect|recumbent|bed ?side|portable|mobile|lying", re.IGNORECASE)
+_LYING = re.compile(r"(?<![a-z])(supine|semi-?erect|recumbent|bed ?side|portable|mobile|lying)(?![a-z])", re.IGNORECASE)
 
 
 class ChestXrayHeart:
