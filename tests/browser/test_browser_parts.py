@@ -3,6 +3,7 @@ joined by hand, and versions of a model where there is only one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -113,6 +114,24 @@ def test_plots_narrow_the_question_and_a_value_finds_its_percentile(desk: Any, a
     page.get_by_role("heading", name="Nothing has learned from these studies yet").wait_for()
     assert faults(page, axe) == []
     shot(page, "cohort-train")
+
+
+def test_of_nothing_selected_nothing_is_frozen_handed_out_or_learnt_from(desk: Any) -> None:
+    page = desk("ito")
+    page.goto("/cohorts?q=description:nowhere")
+    page.get_by_text("0 of 124 studies").wait_for()
+    shot(page, "cohort-nothing")
+    assert page.get_by_label("Freeze these 0").is_disabled()
+    assert page.get_by_role("button", name="Freeze").is_disabled()
+    for key, way in (("6", "train"), ("8", "hand-out")):
+        page.keyboard.press(key)
+        until(lambda way=way: page.evaluate("location.pathname").endswith(way))
+        until(lambda: page.locator("[aria-busy=true]").count() == 0)
+        acts = page.locator("main").get_by_role("button", name=re.compile("^(Train|Hand out|Take)"))
+        assert not any(one.is_enabled() for one in acts.all()), way
+    said = {"name": "nobody", "q": "description:nowhere"}
+    refused = page.request.post("/api/cohorts", data=said, headers={"Origin": page.url.split("/cohorts")[0]})
+    assert refused.status == 400 and "a cohort of nobody" in refused.text()
 
 
 def test_one_version_has_nothing_to_be_held_against(desk: Any) -> None:
