@@ -25,7 +25,7 @@ def test_a_brain_comes_onto_an_average_head_by_way_of_a_head_that_has_both(tmp_p
     bridge, brain = head.volume("T1", step_mm=4.0, pixel_mm=3.0, size=1.1, tilt_deg=(8.0, 0.0, 5.0), seed=4)
     bare = Volume(np.where(brain, bridge.array, 0.0), bridge.geometry)
     made = averaged(face, bridge, bare)
-    _, there = made.at(np.eye(4), face.geometry)
+    there = made.brain_at(np.eye(4), face.geometry)
     assert made.signal.geometry.spacing_mm == (4.0,) * 3 and made.signal.array.min() == 0
     assert agreement(there, own) > 0.9
     written(made, tmp_path / "head.npz")

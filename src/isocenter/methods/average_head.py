@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from isocenter.methods.components import labelled
+from isocenter.methods.cross_steps import closed, filled_in_slices, opened
 from isocenter.space import Geometry, Volume
-from isocenter.space.resample import resample, to_itk
+from isocenter.space.resample import resample, to_itk, within
 
 if TYPE_CHECKING:
     import SimpleITK
@@ -49,18 +50,25 @@ class AverageHead:
     signal: Volume
     brain: Mask
 
-    def at(self, matrix: npt.NDArray[np.float64], grid: Geometry) -> tuple[Floats, Mask]:
-        """Its signal and its brain on the grid of an image.
+    def signal_at(self, matrix: npt.NDArray[np.float64], grid: Geometry) -> Floats:
+        """Its signal on the grid of an image.
 
         Args:
             matrix: (4, 4) from the image's millimetres to the average head's.
         """
+        return self._at(self.signal.array, matrix, grid)
+
+    def brain_at(self, matrix: npt.NDArray[np.float64], grid: Geometry) -> Mask:
+        """Its brain on the grid of an image; `matrix` as above."""
+        return np.asarray(self._at(self.brain, matrix, grid) >= 0.5)
+
+    def _at(self, array: npt.NDArray[Any], matrix: npt.NDArray[np.float64], grid: Geometry) -> Floats:
         step = np.linalg.inv(self.signal.geometry.affine) @ matrix @ grid.affine
-        found = [
-            ndimage.affine_transform(a.astype(np.float32), step[:3, :3], step[:3, 3], output_shape=grid.shape, order=1)
-            for a in (self.signal.array, self.brain)
-        ]
-        return found[0], found[1] >= 0.5
+        return np.asarray(
+            ndimage.affine_transform(
+                array.astype(np.float32), step[:3, :3], step[:3, 3], output_shape=grid.shape, order=1
+            )
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +117,7 @@ def upright_at(volume: Volume, spacing_mm: float) -> tuple[Volume, Mask]:
         frame_of_reference=grid.frame_of_reference,
     )
     # Of one slice, or of few, the planes of the grid lie between: a thin image fills the grid as thick as it is.
-    seen = resample(Volume(np.ones(grid.shape, np.uint8), grid), onto, method="nearest").array > 0
+    seen = within(grid, onto)
     found = resample(Volume(np.asarray(array, np.float32), grid, volume.quantity, volume.unit), onto)
     return found, seen
 
@@ -123,15 +131,14 @@ def tissue(image: Volume, seen: Mask) -> Mask:
         low, high = np.percentile(values[:: max(1, values.size // 200_000)], (2, 99))
         border = float(low + _AIR_SHARE * (high - low))
     mask = (image.array > border) & seen
-    mask = ndimage.binary_opening(mask)
+    mask = opened(mask)
     parts, count = labelled(mask)
     if not count:
         return np.zeros(mask.shape, bool)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     held = parts == int(sizes.argmax())
-    closed = ndimage.binary_closing(np.pad(held, 2), iterations=2)[2:-2, 2:-2, 2:-2]
-    return np.asarray(np.stack([ndimage.binary_fill_holes(one) for one in closed]) & seen)
+    return filled_in_slices(closed(np.pad(held, 2), 2)[2:-2, 2:-2, 2:-2]) & seen
 
 
 def fits(volume: Volume, average: AverageHead) -> Iterator[Fit]:
@@ -205,7 +212,7 @@ def _crown(mask: Mask, grid: Geometry) -> npt.NDArray[np.float64]:
 
 def _outline(average: AverageHead, matrix: npt.NDArray[np.float64], grid: Geometry, head: Mask, inside: Mask) -> float:
     """Overlap (Dice) of the average head with the head of an image, within the image."""
-    laid, _ = average.at(matrix, grid)
+    laid = average.signal_at(matrix, grid)
     theirs = (laid > _AIR_SHARE * np.percentile(average.signal.array, 99)) & inside
     both = int(theirs.sum()) + int(head.sum())
     return 2.0 * float((theirs & head).sum()) / both if both else 0.0

@@ -21,12 +21,15 @@ from scipy import ndimage
 from isocenter.errors import Refused
 from isocenter.methods.average_head import AverageHead, Fit, fits, tissue, upright_at
 from isocenter.methods.components import labelled
+from isocenter.methods.cross_steps import closed, dilated
 from isocenter.methods.distance import depth_mm
 from isocenter.space import Geometry, Volume
 
 __all__ = ["LEFT", "LITTLE_CM2", "Face", "face_of", "skin_left"]
 
 Mask = npt.NDArray[np.bool_]
+_Places = tuple[npt.NDArray[np.float32], ...]
+"""Where each voxel lies in the average head, mm: x, y, z."""
 
 _FINE_MM = 2.0
 # In millimetres of the average head (x to the left, y to the back, z to the crown): below the line from the brows to
@@ -36,6 +39,7 @@ _BROW_YZ, _SLOPE, _BACK_Y, _THROAT_Z = (-110.0, -12.0), 0.62, -46.0, -170.0
 _SKIN_Z, _SKIN_Y, _SKIN_X, _BELOW_MM = -150.0, -62.0, 70.0, 4.0
 _NOSE = (0.0, -122.0, -62.0)
 _MARGIN_MM, _CORE_MM, _REACH_MM, _NECK_MM = 6.0, 8.0, 10.0, 4.0
+_FAR_MM = 40.0
 _BRAIN, _OTHERWISE = 0.8, 0.98
 LEFT, _DEPTH_MM, _NOSE_MM = 0.02, 8.0, 25.0
 LITTLE_CM2 = 8.0
@@ -52,7 +56,7 @@ class Face:
         brain_agreement: overlap (Dice) of the average head's brain with what in the image looks like it.
         skin_cm2: facial skin in the field of view.
         left: share of it that would still be there.
-        depth_mm: median way from it to what is left.
+        depth_mm: median way from it to what is left; 40 where it is more.
     """
 
     geometry: Geometry
@@ -76,14 +80,15 @@ def face_of(volume: Volume, average: AverageHead) -> Face | None:
         Refused: a head may be there and its face is not surely found, or would not surely be gone.
     """
     first: float | None = None
+    upright: tuple[Volume, Mask] | None = None
     for fit in fits(volume, average):
         if fit.otherwise > _OTHERWISE:  # from another beginning this would only be missed
             raise Refused(
                 f"a head that fits {fit.otherwise:.2f} times as well when it is turned by half",
                 "the face may lie elsewhere than the header says", "look at the images",
             )  # fmt: skip
-        image, seen = upright_at(volume, _FINE_MM)
-        image, seen = _around(image, seen, fit)
+        upright = upright or upright_at(volume, _FINE_MM)
+        image, seen = _around(*upright, fit)
         brain, agreement = _brain(image, seen, average, fit)
         if agreement >= _BRAIN:  # rightly laid: where its cut is refused, a fit that passes would be a worse one
             return _cut(image, seen, brain, agreement, fit)
@@ -105,17 +110,18 @@ def skin_left(volume: Volume, face: Face) -> tuple[float, float, float]:
     image, seen = upright_at(volume, _FINE_MM)
     step = np.linalg.inv(face.geometry.affine) @ image.geometry.affine
     gone = _carried(face.mask, step, image.geometry.shape)
-    return _skin(tissue(image, seen), seen, gone, image.geometry, face.fit)
+    return _skin(tissue(image, seen), seen, gone, image.geometry, _in_head(image.geometry, face.fit))
 
 
 def _cut(image: Volume, seen: Mask, brain: Mask, agreement: float, fit: Fit) -> Face:
     grid = image.geometry
-    _, y, z = _in_head(grid, fit)
+    places = _in_head(grid, fit)
+    _, y, z = places
     face = (y < _BACK_Y) & (z > _THROAT_Z) & (z < _upper(y))
     mask = face & ~brain
     head = tissue(image, seen)
-    _must_have_its_nose(head, seen, fit, grid)
-    skin_cm2, left, depth = _skin(head, seen, mask, grid, fit)
+    _must_have_its_nose(head, seen, grid, places)
+    skin_cm2, left, depth = _skin(head, seen, mask, grid, places)
     if skin_cm2 > LITTLE_CM2 and (left > LEFT or depth < _DEPTH_MM):
         raise Refused(
             f"{left:.0%} of {skin_cm2:.0f} cm2 of facial skin, and {depth:.0f} mm of depth",
@@ -149,7 +155,7 @@ def _three(numbers: npt.NDArray[np.int_]) -> tuple[int, int, int]:
     return int(numbers[0]), int(numbers[1]), int(numbers[2])
 
 
-def _in_head(grid: Geometry, fit: Fit) -> tuple[npt.NDArray[np.float32], ...]:
+def _in_head(grid: Geometry, fit: Fit) -> _Places:
     """Where each voxel lies in the average head, mm."""
     step = (fit.matrix @ grid.affine).astype(np.float32)
     i, j, k = np.ogrid[: grid.shape[0], : grid.shape[1], : grid.shape[2]]
@@ -160,39 +166,62 @@ def _in_head(grid: Geometry, fit: Fit) -> tuple[npt.NDArray[np.float32], ...]:
 
 def _brain(image: Volume, seen: Mask, average: AverageHead, fit: Fit) -> tuple[Mask, float]:
     """What must not be cut, and how far the image agrees that there is a brain."""
-    grid = image.geometry
-    _, expected = average.at(fit.matrix, grid)
+    # All of it lies within reach of the brain that is expected: the rest of the image is not asked.
+    box = _box_of_brain(image.geometry, average, fit)
+    grid = image.geometry.cropped(*box)
+    here = tuple(slice(a, b) for a, b in zip(*box, strict=True))
+    array, seen = image.array[here], seen[here]
+    expected = average.brain_at(fit.matrix, grid)
     there = expected & seen
     core = (depth_mm(np.pad(expected, 1), grid.spacing_mm)[1:-1, 1:-1, 1:-1] > _CORE_MM) & seen
     if core.sum() * grid.voxel_volume_mm3 < 50_000.0:
         raise Refused("a head with less than 50 mL of brain in the images", "the fit has too little to hold on to")
-    smooth = ndimage.gaussian_filter(image.array, 0.7)
+    smooth = ndimage.gaussian_filter(array, 0.7)
     low, high = np.percentile(smooth[core], (4, 96))
     room = 0.35 * (high - low)
     alike = (smooth > low - room) & (smooth < high + room) & seen
-    reach = depth_mm(~expected, grid.spacing_mm) <= _REACH_MM
+    away = depth_mm(~expected, grid.spacing_mm)
+    reach = away <= _REACH_MM
     worn = depth_mm(np.pad(alike & reach, 1), grid.spacing_mm)[1:-1, 1:-1, 1:-1] > _NECK_MM
     parts, _ = labelled(worn)
     joined = np.isin(parts, np.setdiff1d(np.unique(parts[core]), [0]))
     like = (depth_mm(~joined, grid.spacing_mm) <= _NECK_MM) & alike & reach if joined.any() else joined
-    filled = ndimage.binary_closing(like, iterations=2) & reach & seen
+    filled = closed(like, 2) & reach & seen
     both = int(filled.sum()) + int(there.sum())
     agreement = 2.0 * float((filled & there).sum()) / both if both else 0.0
-    return (depth_mm(~expected, grid.spacing_mm) <= _MARGIN_MM) | filled, agreement
+    brain = np.zeros(image.geometry.shape, bool)
+    brain[here] = (away <= _MARGIN_MM) | filled
+    return brain, agreement
 
 
-def _skin(head: Mask, seen: Mask, gone: Mask, grid: Geometry, fit: Fit) -> tuple[float, float, float]:
+def _box_of_brain(grid: Geometry, average: AverageHead, fit: Fit) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Where in an image the expected brain lies, with what is asked around it."""
+    at = np.argwhere(average.brain)
+    ends = np.array([at.min(0) - 1, at.max(0) + 1])
+    corners = average.signal.geometry.to_patient([[ends[n][k] for k, n in enumerate(c)] for c in np.ndindex(2, 2, 2)])
+    back = np.linalg.inv(fit.matrix)
+    held = grid.to_index(np.asarray(corners) @ back[:3, :3].T + back[:3, 3])
+    room = int(np.ceil((_REACH_MM + 4 * _FINE_MM) / min(grid.spacing_mm)))
+    low = np.clip(np.floor(held.min(0)).astype(int) - room, 0, np.array(grid.shape) - 1)
+    high = np.clip(np.ceil(held.max(0)).astype(int) + room + 1, low + 1, np.array(grid.shape))
+    return _three(low), _three(high)
+
+
+def _skin(head: Mask, seen: Mask, gone: Mask, grid: Geometry, places: _Places) -> tuple[float, float, float]:
     """Facial skin (cm2), the share that is left, and how far what is left lies behind it (median, mm)."""
-    x, y, z = _in_head(grid, fit)
-    border = head & ndimage.binary_dilation(_from_the_front(~head) & seen)
+    x, y, z = places
+    border = head & dilated(_from_the_front(~head) & seen)
     window = (z > _SKIN_Z) & (z < _upper(y) - _BELOW_MM) & (y < _SKIN_Y) & (np.abs(x) < _SKIN_X)
     skin = border & window
-    count = int(skin.sum())
-    area = count * grid.spacing_mm[0] ** 2 / 100.0
-    if not count:
+    at = np.argwhere(skin)
+    if not len(at):
         return 0.0, 0.0, 0.0
-    left = head & ~gone
-    away = depth_mm(~left, grid.spacing_mm)[skin] if left.any() else np.full(count, np.inf)
+    area = len(at) * grid.spacing_mm[0] ** 2 / 100.0
+    # What lies further behind than this is as good as gone.
+    low, high = at.min(0) - round(_FAR_MM / _FINE_MM), at.max(0) + 1 + round(_FAR_MM / _FINE_MM)
+    here = tuple(slice(max(0, a), b) for a, b in zip(low, high, strict=True))
+    left = (head & ~gone)[here]
+    away = np.minimum(depth_mm(~left, grid.spacing_mm)[skin[here]], _FAR_MM)
     return area, float((away < 1.0).mean()), float(np.median(away))
 
 
@@ -201,18 +230,18 @@ def _from_the_front(air: Mask) -> Mask:
     return np.asarray(np.logical_and.accumulate(air, axis=1))
 
 
-def _must_have_its_nose(head: Mask, seen: Mask, fit: Fit, grid: Geometry) -> None:
+def _must_have_its_nose(head: Mask, seen: Mask, grid: Geometry, places: _Places) -> None:
     """The foremost point below the brows is the tip of the nose: where it is whole in the images it must be expected.
 
     Raises:
         Refused: the most prominent point lies elsewhere; the head may be turned otherwise than its header says.
     """
-    x, y, z = _in_head(grid, fit)
+    x, y, z = places
     near = head & (np.abs(x) < 60.0) & (z > _NOSE[2] - 55.0) & (z < _NOSE[2] + 30.0) & (y < -80.0)
     if near.sum() * grid.voxel_volume_mm3 < 5_000.0:
         return
-    front = np.where(near, y, np.inf)
-    at = np.unravel_index(int(front.argmin()), near.shape)
+    inside = np.flatnonzero(near)
+    at = np.unravel_index(int(inside[y.ravel()[inside].argmin()]), near.shape)
     before = max(int(at[1]) - 2, 0)
     if at[1] < 3 or not seen[at[0], before, at[2]]:
         return  # the field of view ends before the nose does

@@ -16,7 +16,7 @@ from isocenter.space.volume import Volume
 if TYPE_CHECKING:
     import SimpleITK
 
-__all__ = ["from_itk", "resample", "resample_region", "to_itk"]
+__all__ = ["from_itk", "resample", "resample_region", "to_itk", "within"]
 
 _METHODS = ("nearest", "linear", "bspline")
 _LEAN = 1e-6  # of a voxel, towards the feet, the front and the right: a tie that rounding errors do not decide
@@ -96,17 +96,17 @@ def _one(
         order={"nearest": 0, "linear": 1, "bspline": 3}[method],
         mode="nearest",
     )
-    result[~_within(step, source.shape, onto.shape)] = outside
+    result[~within(source, onto)] = outside
     return result
 
 
-def _within(
-    step: npt.NDArray[np.float64], source: tuple[int, int, int], onto: tuple[int, int, int]
-) -> npt.NDArray[np.bool_]:
+def within(source: Geometry, onto: Geometry) -> npt.NDArray[np.bool_]:
     """Which voxel centres of `onto` lie within the voxels of `source`, whose outer faces are half a step out."""
-    i, j, k = np.ogrid[: onto[0], : onto[1], : onto[2]]
-    inside = np.ones(onto, dtype=bool)
-    for axis, n in enumerate(source):
-        at = step[axis, 0] * i + step[axis, 1] * j + step[axis, 2] * k + step[axis, 3]
+    step = np.linalg.inv(source.affine) @ onto.affine
+    places = np.ogrid[: onto.shape[0], : onto.shape[1], : onto.shape[2]]
+    inside = np.ones(onto.shape, dtype=bool)
+    for axis, n in enumerate(source.shape):
+        # Where the axes run alike this is one line, not a whole grid.
+        at = sum((step[axis, k] * places[k] for k in range(3) if step[axis, k]), np.full((1, 1, 1), step[axis, 3]))
         inside &= (at >= -0.5 - 1e-6) & (at <= n - 0.5 + 1e-6)
     return inside
