@@ -155,6 +155,11 @@ def test_times_are_not_asked_of_an_image_in_suv() -> None:
     assert pet_header.read({**STS_001, "Units": "GML", "SeriesTime": "nonsense"}).uptake_s is None
 
 
+def test_a_mixed_series_is_refused() -> None:
+    with pytest.raises(Refused, match="a mixed series: Units is BQML and GML"):
+        pet_header.read({**STS_001, "Unlike": {"Units": ["BQML", "GML"]}})
+
+
 def test_every_keyword_that_is_read_is_listed() -> None:
     class Listening(dict):  # type: ignore[type-arg]
         asked: ClassVar[set[str]] = set()

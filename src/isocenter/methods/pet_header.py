@@ -28,8 +28,10 @@ KEYWORDS = (
     "RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime",
     "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime", "FrameReferenceTime", "ActualFrameDuration",
     "GEScanDateTime", "PhilipsSUVScaleFactor", "PhilipsActivityConcentrationScaleFactor",
+    "Unlike",
 )  # fmt: skip
-"""Every fact that is looked at. The last three are private: GE (0009,100D), Philips (7053,1000) and (7053,1009).
+"""Every fact that is looked at. "Unlike" has the values of what the images of the series do not agree in. The three
+before it are private: GE (0009,100D), Philips (7053,1000) and (7053,1009).
 Acquisition Date and Time are the earliest of the series; Frame Reference Time and Actual Frame Duration (ms) belong to
 that same image."""
 
