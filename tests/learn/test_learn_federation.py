@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,16 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
-from isocenter.errors import Conflict, Forbidden, IsocenterError, LimitReached, Refused, WrongState  # noqa: E402
+from isocenter.errors import (  # noqa: E402
+    Conflict,
+    Forbidden,
+    IsocenterError,
+    LimitReached,
+    MissingPart,
+    Refused,
+    WrongState,
+)
+from isocenter.learn import private_steps as accounting  # noqa: E402
 from isocenter.learn.examples import Examples  # noqa: E402
 from isocenter.learn.federation import (  # noqa: E402
     Federation,
@@ -27,11 +37,11 @@ from isocenter.learn.federation import (  # noqa: E402
 )  # fmt: skip
 from isocenter.learn.federation_rounds import Rounds  # noqa: E402
 from isocenter.learn.federation_site import Participant  # noqa: E402
-from isocenter.learn.private_steps import Spent, private_steps  # noqa: E402
+from isocenter.learn.private_steps import Spent, by_opacus, private_steps  # noqa: E402
 from isocenter.learn.secure_sum import fixed, floating  # noqa: E402
 from isocenter.learn.site_steps import changed  # noqa: E402
 from isocenter.learn.tensors import packed, unpacked  # noqa: E402
-from isocenter.methods.privacy import spent  # noqa: E402
+from isocenter.methods.privacy import spent, spent_exactly  # noqa: E402
 from isocenter.methods.roc import auc  # noqa: E402
 
 HOW = Federation("pneumoniamnist", rounds=2, batch=16, moves=False, at_least=3)
@@ -303,6 +313,36 @@ def test_privacy_costs_what_the_accountant_says_and_a_site_stops_at_its_limit(tm
         run(rounds, sites)
     assert rounds.done == 1
     assert 0 < rounds.rounds[0]["epsilon"] <= sites[0].most_epsilon
+
+
+def test_accountants_are_held_to_each_other_before_a_site_joins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = replace(HOW, privacy="person", noise=1.0, batch=4, rounds=40)
+    lines: list[str] = []
+    site = taking_part("a", tmp_path, seed=0)
+    site.tell = lines.append
+    monkeypatch.setitem(sys.modules, "opacus.accountants", None)  # as where it is not installed
+    with pytest.raises(MissingPart, match=r"opacus is not installed.*isocenter\[privacy\]"):
+        by_opacus(0.2, 1.0, 15, 1e-5)
+    site.look(how)
+    people = len(np.unique(site.training.groups))
+    found = Spent.of(how, people).accounts(40)
+    assert list(found) == ["Rényi", "distribution"] and found["distribution"] < found["Rényi"]
+    assert f"ε after 40 rounds, by each accountant: {found['Rényi']:.2f} (Rényi)" in "\n".join(lines)
+    assert found["Rényi"] == Spent.of(how, people).epsilon(40)
+    for name, wrong in (("by_opacus", 0.95), ("spent_exactly", 1.02)):
+        with monkeypatch.context() as patch:
+            patch.setattr(accounting, name, lambda *case, by=wrong: by * spent(*case))
+            with pytest.raises(Refused, match="they contradict each other"):
+                site.look(how)
+
+
+@pytest.mark.parametrize("case", [(0.01, 1.1, 1000, 1e-5), (0.05, 1.0, 300, 1e-5), (0.004, 0.6, 5000, 1e-6)])
+def test_opacus_where_it_is_installed_says_what_our_accountants_say(case: tuple[float, float, int, float]) -> None:
+    pytest.importorskip("opacus", reason="the extra 'privacy' is not installed")
+    assert by_opacus(*case) == pytest.approx(spent(*case), rel=0.002)
+    assert spent_exactly(*case) <= by_opacus(*case)
 
 
 def test_noise_hides_a_person_and_no_layer_may_mix_people() -> None:

@@ -12,6 +12,8 @@ from PIL import Image
 torch = pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
 from isocenter.learn import recipes  # noqa: E402
+from isocenter.learn.classify import Answer  # noqa: E402
+from isocenter.learn.export import COMPARED, exported  # noqa: E402
 from isocenter.learn.foreign import read_foreign, wrong  # noqa: E402
 from isocenter.learn.judge import judged  # noqa: E402
 from isocenter.learn.kinds import Augmentation, Classes  # noqa: E402
@@ -75,3 +77,32 @@ def test_a_gate_declines_what_it_does_not_know(tmp_path: Path) -> None:
     (folder / "down" / "1.png").unlink(missing_ok=True)
     said = judged(tmp_path / "stripes", folder).report
     assert said["metrics"]["rejection"]["value"] > 0.5 and said["n"] == 6 and said["declined"] >= 2
+
+
+class _Bright(torch.nn.Module):  # type: ignore[misc]
+    """How bright the upper half is says the first class, the middle the second; none of them where both are dark."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        upper, middle = x[:, 0, :4].mean((1, 2)), x[:, 0, 3:5, 3:5].mean((1, 2))
+        return torch.stack([3 * upper, middle, 0 * upper + 0.5], 1)
+
+    def embedding(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3))
+
+
+def test_what_looks_more_like_a_class_when_it_is_turned_is_declined(tmp_path: Path) -> None:
+    centre = torch.zeros(1, 1)
+    plain, upright = (
+        Answer([_Bright()], ((),), 1.0, torch.zeros(3), centre, centre, torch.ones(8, 8), upright=u).eval()
+        for u in (False, True)
+    )
+    film = torch.full((1, 1, 8, 8), 0.3)
+    film[:, :, :4] = 1.0
+    turned = [torch.rot90(film, k, (2, 3)) for k in range(4)]
+    assert [int(plain(x)[1].argmax()) for x in turned] == [0] * 4, "each way up it is called the first class"
+    assert [int(upright(x)[1].argmax()) for x in turned] == [0, 2, 2, 2]
+    film = torch.zeros(1, 1, 8, 8)
+    film[:, :, :2] = 0.6  # what looks like none when it is turned is as certain as before
+    assert torch.equal(plain(film)[1], upright(film)[1]) and int(plain(film)[1].argmax()) == 0
+    told = ("logits", "certainty", "embedding", "strangeness")
+    assert exported(upright, (1, 8, 8), tmp_path / "m.onnx", told)[1] < 1e-5 and COMPARED == 100

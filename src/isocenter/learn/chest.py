@@ -23,7 +23,7 @@ from scipy.special import expit
 import isocenter
 from isocenter.errors import Unavailable
 from isocenter.learn.chest_fit import ChestRecipe, films, fit_chest
-from isocenter.learn.export import exported
+from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.heart_network import HeartNet
 from isocenter.record import Model, to_plain
 
@@ -72,7 +72,7 @@ def train(
     random = torch.Generator().manual_seed(seed)
     digest, parity = exported(
         net, (1, how.side, how.side), out / "model.onnx", ("logits",), limit_bytes=5_000_000, seed=seed, name="films",
-        inputs=(torch.rand(1 + k % 3, 1, how.side, how.side, generator=random) for k in range(6)), measure=expit,
+        inputs=(torch.rand(1 + k % 3, 1, how.side, how.side, generator=random) for k in range(COMPARED)), measure=expit,
     )  # fmt: skip
     shown = _measured(net, how, seed + 50)
     tell(", ".join(f"{name} {value['value']:.4f}" for name, value in shown.items()))

@@ -62,16 +62,18 @@ class Answer(nn.Module):  # type: ignore[misc]
     mirror images, moved by support vectors where the recipe has them; ``certainty`` (n, classes), the same calibrated;
     ``embedding`` (n, channels) of the first network; ``strangeness`` (n,), distance of that from the examples: above 1
     is farther than nearly all of them. With `traits` it is the distance of the means of every stage from the nearest
-    class (Lee 2018). Where a picture may show `several` of the classes, each has a certainty of its own.
+    class (Lee 2018). Where a picture may show `several` of the classes, each has a certainty of its own. With `upright`
+    a picture is asked about again turned by one, two and three quarters: what looks more like a class when it is turned
+    lies on its side or head, and is none of the classes.
     """
 
     def __init__(
         self, nets: Sequence[Net], views: Sequence[tuple[int, ...]], slope: float | Tensor, offsets: Tensor,
         centre: Tensor, whiten: Tensor, veil: Tensor, *, traits: bool = False, machine: Machine | None = None,
-        several: bool = False,
+        several: bool = False, upright: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.traits, self.machine, self.several = traits, machine, several
+        self.traits, self.machine, self.several, self.upright = traits, machine, several, upright
         self.nets, self.views = nn.ModuleList(nets), [tuple(-a for a in view) for view in views]
         self.register_buffer("slope", torch.as_tensor(slope))
         self.register_buffer("offsets", offsets)
@@ -79,18 +81,36 @@ class Answer(nn.Module):  # type: ignore[misc]
         self.register_buffer("whiten", whiten)
         self.register_buffer("veil", veil)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        image = image * self.veil
+    def _logits(self, image: Tensor) -> Tensor:
         said = [net(torch.flip(image, view) if view else image) for net in self.nets for view in self.views]
         logits = torch.stack(said).mean(0)
-        if self.machine is not None:
-            logits = logits + self.machine(image)
+        return logits if self.machine is None else logits + self.machine(image)
+
+    def _turned(self, image: Tensor, scaled: Tensor) -> Tensor:
+        """`scaled` with none of the classes (last) above the others where a turned picture looks more like one."""
+        across = image.transpose(2, 3)
+        apart = [_apart(self._logits(turned) * self.slope + self.offsets) for turned in (
+            across.flip(2), image.flip((2, 3)), across.flip(3)
+        )]  # fmt: skip
+        top, more = scaled[:, :-1].amax(1), torch.stack(apart).amax(0) - _apart(scaled)
+        return torch.cat([scaled[:, :-1], torch.maximum(scaled[:, -1], top + more)[:, None]], 1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        image = image * self.veil
+        logits = self._logits(image)
         embedding = self.nets[0].embedding(image)
         point = self.nets[0].traits(image) if self.traits else embedding
         away = (point[:, None] - self.centre) @ self.whiten
         scaled = logits * self.slope + self.offsets
+        if self.upright:
+            scaled = self._turned(image, scaled)
         certainty = torch.sigmoid(scaled) if self.several else torch.softmax(scaled, 1)
         return logits, certainty, embedding, (away * away).sum(2).amin(1).sqrt()
+
+
+def _apart(scaled: Tensor) -> Tensor:
+    """(n,) how far the likeliest class is above none of them (last)."""
+    return scaled[:, :-1].amax(1) - scaled[:, -1]
 
 
 def tensor(pictures: npt.NDArray[np.uint8], how: Classes) -> Tensor:
@@ -253,7 +273,7 @@ def _refusals(whole: Answer, pictures: Tensor, foreign: Foreign, how: Classes, s
     part = how.shape[0] // 3
     kinds = {
         "inverted": 255 - some, "noise": torch.from_numpy(noise)[:, None], "on the side": torch.rot90(some, 1, (2, 3)),
-        "half turn": torch.rot90(some, 2, (2, 3)),
+        "on the other side": torch.rot90(some, 3, (2, 3)), "half turn": torch.rot90(some, 2, (2, 3)),
         "a ninth of the picture": functional.interpolate(
             some[:, :, part : 2 * part, part : 2 * part].float(), how.shape, mode="bilinear"
         ),
@@ -335,7 +355,10 @@ def train_classes(
         machine = beside.fitted(settings[-1])
         plain = sum(beside.decided(settings[-1], (k,)) for k in chosen)
         machine.share = spread(logits[answered]) / spread(plain[answered])
-    whole = Answer(nets, how.views, slope, shifts, centre, whiten, veiled, traits=how.foreign > 0, machine=machine)
+    upright = how.foreign > 0 and len(how.shape) == 2 and how.shape[0] == how.shape[1]
+    whole = Answer(
+        nets, how.views, slope, shifts, centre, whiten, veiled, traits=how.foreign > 0, machine=machine, upright=upright
+    )
     shape = (how.channels, *how.shape)
     digest, parity = exported(whole, shape, out / "model.onnx", ("logits", "certainty", "embedding", "strangeness"))
     keep(out, examples.pictures[taught])

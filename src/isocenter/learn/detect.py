@@ -25,7 +25,7 @@ from isocenter.learn.boxed import Boxed, digest_of_boxed, on_canvas, read_boxed
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
 from isocenter.learn.examples import Examples, folds
-from isocenter.learn.export import exported
+from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.judge_boxes import Found, box_figures, counting_thresholds, rows_of
 from isocenter.learn.kinds import Boxes
@@ -272,7 +272,7 @@ def train_boxes(how: Boxes, data: Path, out: Path, seed: int, tell: Progress, cl
     random = torch.Generator().manual_seed(seed)
     digest, parity = exported(
         Finder(nets, how.views), (3, *how.shape), out / "model.onnx", ("chance", "sides"), limit_bytes=25_000_000,
-        inputs=[_coarse(how.shape, 4 + i, random) for i in range(20)],
+        inputs=[_coarse(how.shape, 4 + i, random) for i in range(COMPARED)],
     )  # fmt: skip
     keep(out, [one.picture for one, p in zip(pictures, part, strict=True) if how.fitted > 1 or p])
     thresholds = counting_thresholds(truths, founds, len(how.classes))

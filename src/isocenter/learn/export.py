@@ -18,9 +18,11 @@ from isocenter.learn.networks import ResidualNet
 from isocenter.learn.scope import SEEN, Scope
 from isocenter.methods.calibration import Scale
 
-__all__ = ["OUTPUTS", "Whole", "export", "exported"]
+__all__ = ["COMPARED", "OUTPUTS", "Whole", "export", "exported"]
 
 OUTPUTS = ("logits", "certainty", "map", "features", "embedding", "scope", "strangeness")
+COMPARED = 100
+"""Inputs on which a file that ships is held to torch."""
 
 
 class Whole(nn.Module):  # type: ignore[misc]
@@ -90,7 +92,7 @@ def exported(
         shape: of one image: channels, then its grid. outputs: names, in the order in which the network gives them.
         free: whether images of another grid may be given, too.
         apart: by how much the two may differ, of the larger of 1 and the value; what ships is held to the default.
-        inputs: to compare on; by default 100 images from coarse to fine, with grey values in 0 … 1.
+        inputs: to compare on; by default `COMPARED` images from coarse to fine, with grey values in 0 … 1.
         name: of the input in the file.
         measure: what is made of both answers before they are compared: `scipy.special.expit` where a network says
             logits and is asked for chances. By default they are compared as they are.
@@ -134,6 +136,6 @@ def exported(
 
 def _images(shape: tuple[int, ...], seed: int) -> Iterator[Tensor]:
     rng, mode = np.random.default_rng(seed), "trilinear" if len(shape) == 4 else "bilinear"
-    for number in range(100):
+    for number in range(COMPARED):
         coarse = rng.random((1, shape[0], *(5 + number % 30,) * (len(shape) - 1)), dtype=np.float32)
         yield functional.interpolate(torch.from_numpy(coarse), shape[1:], mode=mode, align_corners=False)

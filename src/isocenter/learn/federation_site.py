@@ -96,6 +96,9 @@ class Participant:
         self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.tell(f"{len(self.training)} pictures of {people} people for training, {len(self.held)} held back, "
                   f"{len(self.aside)} set aside")  # fmt: skip
+        if how.privacy:
+            costs = ", ".join(f"{value:.2f} ({name})" for name, value in self.spent.accounts(how.rounds).items())
+            self.tell(f"ε after {how.rounds} rounds, by each accountant: {costs}")
         if self.aside:
             said = "".join(f"{name}\t{why}\n" for name, why in self.aside)
             (self.out / "set-aside.tsv").write_text(said, "utf-8")

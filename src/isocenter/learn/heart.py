@@ -23,7 +23,7 @@ from scipy.special import expit
 
 import isocenter
 from isocenter.errors import IsocenterError, Refused, Unavailable
-from isocenter.learn.export import exported
+from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.heart_border import Outliner, cut_mm
 from isocenter.learn.heart_fit import HeartRecipe, drawn_outward, fit_heart, virtual_hearts
 from isocenter.learn.hearts import Heart, Hearts, read_hearts, stacked
@@ -108,7 +108,7 @@ def train(
     random, sides = torch.Generator().manual_seed(seed), (72, WINDOW)  # any window may be asked for
     digest, evidence["parity"] = exported(
         ships, (3, WINDOW, WINDOW), out / "model.onnx", ("logits",), seed=seed, free=True, name="slices", measure=expit,
-        inputs=(torch.rand(1 + k % 3, 3, sides[k % 2], sides[k % 2], generator=random) for k in range(20)),
+        inputs=(torch.rand(1 + k % 3, 3, sides[k % 2], sides[k % 2], generator=random) for k in range(COMPARED)),
     )  # fmt: skip
     card = _CARD | {
         "people": [h.name for h in patients],

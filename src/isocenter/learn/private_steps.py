@@ -7,8 +7,10 @@ noise and the number of steps are all that `methods.privacy` needs. The number o
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,16 +18,17 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from isocenter.errors import Refused
+from isocenter.errors import MissingPart, Refused
 from isocenter.learn.classify import tensor
 from isocenter.learn.examples import Examples
 from isocenter.learn.federation import Federation, loss_of, shown_as
 from isocenter.learn.kinds import Classes
 from isocenter.learn.networks import GridNet
-from isocenter.methods.privacy import spent
+from isocenter.methods.privacy import ORDERS, spent, spent_exactly
 
-__all__ = ["Spent", "private_steps", "steps_of"]
+__all__ = ["Spent", "by_opacus", "private_steps", "steps_of"]
 
+_APART = 0.01  # of ε: by how much numbers alone may put two accountants apart
 _AT_ONCE = 64  # gradients of single people that are held in memory
 
 
@@ -62,6 +65,47 @@ class Spent:
         if not self.privacy:
             return 0.0
         return spent(self.chance, self.noise, self.steps * (self.rounds + more), self.delta)
+
+    def accounts(self, rounds: int) -> dict[str, float]:
+        """ε of a run of so many rounds by each accountant that is at hand, the one that a site goes by first.
+
+        ``opacus`` is among them where the extra ``privacy`` is installed.
+
+        Raises:
+            Refused: they contradict each other, so that none can be trusted.
+        """
+        case = (self.chance, self.noise, self.steps * rounds, self.delta)
+        found = {"Rényi": spent(*case), "distribution": spent_exactly(*case)}
+        with contextlib.suppress(MissingPart):
+            found["opacus"] = by_opacus(*case)
+        ours, exact, theirs = found["Rényi"], found["distribution"], found.get("opacus", found["Rényi"])
+        # Both by Rényi are bounds, opacus over fewer orders: neither is below the truth, nor opacus below ours.
+        if exact > min(ours, theirs) * (1 + _APART) or theirs < ours * (1 - _APART):
+            told = ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+            raise Refused(f"ε by several accountants: {told}", "they contradict each other",
+                          "agree on other noise, and report the agreement")  # fmt: skip
+        return found
+
+
+def by_opacus(chance: float, noise: float, steps: int, delta: float) -> float:
+    """ε after some steps by the Rényi accountant of opacus (Yousefpour et al. 2021); arguments as in `spent`.
+
+    Raises:
+        MissingPart: opacus is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from opacus.accountants import RDPAccountant
+    except ImportError as e:
+        raise MissingPart("a third accountant of privacy", "opacus is not installed",
+                          'pip install "isocenter[privacy]"') from e  # fmt: skip
+    theirs = RDPAccountant()
+    theirs.history = [(noise, chance, steps)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the best order is the first or the last of those it tries
+        # Its own orders end at 63, which is too few where ε is small; its sums overflow beyond a thousand.
+        return float(theirs.get_epsilon(delta, alphas=[a for a in ORDERS if a < 11] + list(range(11, 513, 3))))
 
 
 def private_steps(net: GridNet, examples: Examples, how: Federation, own: Classes, rate: float) -> float:

@@ -19,7 +19,7 @@ from isocenter.errors import Refused
 from isocenter.learn.augment import turned_grid
 from isocenter.learn.card import written
 from isocenter.learn.device import halved
-from isocenter.learn.export import exported
+from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.fit import Schedule, descend
 from isocenter.learn.kinds import Masks
 from isocenter.learn.learnt import keep
@@ -188,7 +188,7 @@ def train_masks(how: Masks, data: Path, out: Path, seed: int, tell: Progress, cl
         ]  # fmt: skip
         tell(f"network {k + 1}: " + _told(_metrics(rows, how.classes)))
     step = _step(how)
-    shapes = [tuple(step * (2 + (i + a) % 4) for a in range(3)) for i in range(20)]
+    shapes = [tuple(step * (2 + (i + a) % 4) for a in range(3)) for i in range(COMPARED)]
     random = torch.Generator().manual_seed(seed)
     digest, parity = exported(
         Chances(nets, how.views), (1, *(4 * step,) * 3), out / "model.onnx", ("chances",), free=True,

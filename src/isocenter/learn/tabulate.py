@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from isocenter.errors import Refused
 from isocenter.learn.card import written
-from isocenter.learn.export import exported
+from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.joined import Joined, read_joined
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Column, Table
@@ -283,7 +283,7 @@ def train_table(
     line, count = whole.lines[c], how.trees[t]
     trees = Trees(whole.trees, count) if count else None
     net = Risk(whole.encoding, line.weight, line.bias, trees, scale)
-    asked = [torch.tensor(rows.values[i % len(rows.labels)][None], dtype=torch.float32) for i in range(100)]
+    asked = [torch.tensor(rows.values[i % len(rows.labels)][None], dtype=torch.float32) for i in range(COMPARED)]
     digest, parity = exported(net, (len(how.columns),), out / "model.onnx", ("logits", "certainty"), inputs=asked)
     with torch.inference_mode():
         mine = net(torch.tensor(rows.values, dtype=torch.float32))[0][:, 1].numpy() * 2
