@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from isocenter.doors import dicom_json_plain as plain
 from isocenter.doors.dicom_json_plain import LARGE
-from isocenter.errors import NotFound
+from isocenter.errors import NotFound, Refused
 
 __all__ = ["LARGE", "bulk", "header", "row"]
 
@@ -58,6 +58,9 @@ def header(data: bytes, base: str) -> dict[str, Any]:
     Args:
         data: a Part 10 file.
         base: URL of the instance; bulk data stand under ``{base}/bulkdata/``.
+
+    Raises:
+        Refused: an element that only a library reads, in a file that it does not read (a zero in its character set).
     """
     from isocenter.dicom.elements import parse
 
@@ -80,7 +83,14 @@ def header(data: bytes, base: str) -> dict[str, Any]:
 def _opened(data: bytes) -> Any:
     from pydicom import dcmread
 
-    return dcmread(BytesIO(data))
+    try:
+        return dcmread(BytesIO(data))
+    except Exception as error:
+        raise Refused(
+            "a header that cannot be read",
+            f"the library that reads it stopped: {type(error).__name__}: {str(error)[:200]}",
+            "send the object again, or ask its maker",
+        ) from error
 
 
 def _walk(dataset: Any, base: str) -> dict[str, Any]:
@@ -112,7 +122,7 @@ def bulk(data: bytes, path: str) -> tuple[bytes, bool]:
     """A large value by its path (``7FE00010`` or ``54000100/0/54001010``), and whether it is encapsulated pixels.
 
     Raises:
-        NotFound: there is nothing at that path, or it is not binary.
+        NotFound: there is nothing at that path, or it is not binary. Refused: the file cannot be read.
     """
     at = _opened(data)
     steps = path.split("/")
