@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--moves", action="store_true", help="augment as the recipe says")
     parser.add_argument("--splits", nargs="*", default=["even", "skewed"], choices=["even", "skewed"])
     parser.add_argument("--methods", nargs="*", default=["fedavg", "fedprox", "fedbn"])
+    parser.add_argument("--parts", type=int, default=0, help="also rounds of one step on so small a part")
     parser.add_argument("--noise", type=float, nargs="*", default=[], help="also hide each person, by so much noise")
     parser.add_argument("--no-pooled", action="store_true")
     parser.add_argument("--no-alone", action="store_true")
@@ -58,6 +59,12 @@ def main() -> None:
         print(f"| *{name}: {shares}* | | |", flush=True)
         for method in chosen.methods:
             told(f"{name}, {method}", replace(how, method=method), own, sites, test)
+        if chosen.parts:
+            small = replace(
+                how, parts=chosen.parts, carried=0.9, momentum=0.0, rate=0.1, by_groups=True,
+                rounds=chosen.rounds * chosen.parts,
+            )  # fmt: skip
+            told(f"{name}, fedavg, {small.rounds} rounds of one step, carried on", small, own, sites, test)
         for number, site in enumerate(sites if not chosen.no_alone else []):
             told(f"{name}, site {number + 1} alone", how, own, [site], test)
         for noise in chosen.noise:
@@ -87,6 +94,7 @@ def told(name: str, how: Federation, own: Classes, sites: list[Examples], test: 
     net, weights = network(how, own), np.array([len(s) for s in sites], np.float64)
     names = shared_names(net, how)
     here = sorted(n for n, t in net.state_dict().items() if t.is_floating_point() and n not in names)
+    moved = np.zeros(flat(net, names).shape)
     shared, left = flat(net, names), [flat(net, here) if here else np.empty(0) for _ in sites]
     for number in range(how.rounds):
         steps = []
@@ -96,7 +104,8 @@ def told(name: str, how: Federation, own: Classes, sites: list[Examples], test: 
                 poured(net, here, left[k])
             steps.append(changed(net, site, how, own, number, str(k))[0])
             left[k] = flat(net, here) if here else left[k]
-        shared = shared + np.average(steps, axis=0, weights=weights)
+        moved = how.carried * moved + np.average(steps, axis=0, weights=weights)
+        shared = shared + moved
     said = []
     for k in range(len(sites) if here else 1):  # with FedBN each site has a model of its own: their mean AUC is told
         poured(net, names, shared)

@@ -23,6 +23,7 @@ from isocenter.errors import (  # noqa: E402
     WrongState,
 )
 from isocenter.learn import private_steps as accounting  # noqa: E402
+from isocenter.learn import site_steps  # noqa: E402
 from isocenter.learn.examples import Examples  # noqa: E402
 from isocenter.learn.federation import (  # noqa: E402
     Federation,
@@ -210,6 +211,51 @@ def test_a_coordinator_and_a_site_that_were_killed_go_on(tmp_path: Path) -> None
     assert again.done == 2
     with pytest.raises(Conflict, match="another federation"):
         Rounds(replace(HOW, rate=0.1), tmp_path / "out", sites=3, clock=lambda: 0.0)
+
+
+def test_what_is_carried_on_outlives_a_coordinator_that_is_killed(tmp_path: Path) -> None:
+    how = replace(HOW, rounds=3, parts=3, carried=0.5, momentum=0.0, by_groups=True, batch=0)
+    whole = Rounds(how, tmp_path / "whole", sites=3, clock=lambda: 0.0)
+    start = flat(whole.net, whole.names)
+    run(whole, [joined(whole, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")])
+    alone = network(how, recipe_of(how))
+    sites = [taking_part(name, tmp_path, seed=i) for i, name in enumerate("abc")]
+    for site in sites:
+        site.look(how)
+    shared, move = start, np.zeros_like(start)
+    for number in range(3):
+        steps = []
+        for site in sites:
+            poured(alone, whole.names, shared)
+            steps.append(changed(alone, site.training, how, recipe_of(how), number, site.name)[0])
+        weights = [len(site.training) for site in sites]
+        move = 0.5 * move + np.average(steps, axis=0, weights=weights)
+        shared = shared + move
+    assert np.allclose(flat(whole.net, whole.names), shared, atol=1e-6)
+    first = Rounds(how, tmp_path / "killed", sites=3, clock=lambda: 0.0)
+    here = [joined(first, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")]
+    while first.done < 2:
+        for site in here:
+            step(first, site)
+    again = Rounds(how, tmp_path / "killed", sites=3, clock=lambda: 0.0)
+    run(again, [joined(again, taking_part(name, tmp_path, seed=i)) for i, name in enumerate("abc")])
+    assert np.allclose(flat(again.net, again.names), shared, atol=1e-6)
+
+
+def test_in_as_many_rounds_as_parts_every_picture_comes_once() -> None:
+    how = replace(HOW, parts=5, by_groups=True)
+    for look in (0, 1):
+        seen = [site_steps._part(50, how, 5 * look + k, "a")[0].tolist() for k in range(5)]
+        assert sorted(picture for some in seen for picture in some) == list(range(50))
+    assert site_steps._part(50, how, 0, "a")[0].tolist() != site_steps._part(50, how, 0, "b")[0].tolist()
+    assert site_steps._part(3, replace(how, parts=65), 7, "a")[1] == 1
+    for more, says in (
+        ({"parts": 1}, "parts are 2 and more"), ({"carried": 1.0, "by_groups": True}, "a part below 1"),
+        ({"carried": 0.5}, "carried below zero"), ({"parts": 5, "epochs": 2}, "one step"),
+        ({"parts": 5, "privacy": "person"}, "one step"),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match=says):
+            replace(HOW, **more)
 
 
 def test_an_answer_that_was_lost_is_given_again_and_no_key_serves_twice(tmp_path: Path) -> None:

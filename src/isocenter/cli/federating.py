@@ -75,6 +75,14 @@ def coordinate(
     batch: Annotated[int, typer.Option(help="Pictures in a step; 0 for all at once.")] = 32,
     rate: Annotated[float, typer.Option(help="Of the descent at the sites.")] = 0.05,
     proximal: Annotated[float, typer.Option(help="How strongly FedProx holds sites together.")] = 0.01,
+    parts: Annotated[
+        int, typer.Option(help="A round is one step on so small a part of each site's pictures; 0 for looks.")
+    ] = 0,
+    carried: Annotated[float, typer.Option(help="Part of the last move that is added to the next.")] = 0.0,
+    momentum: Annotated[float, typer.Option(help="Of the descent at the sites.")] = 0.9,
+    by_groups: Annotated[
+        bool, typer.Option("--by-groups", help="Normalise each picture by itself, not over a batch.")
+    ] = False,
     clip: Annotated[float, typer.Option(help="Largest length of an update; 0 for any.")] = 0.0,
     privacy: Annotated[str, typer.Option(help="person, site, or nothing: who is hidden by noise.")] = "",
     noise: Annotated[float, typer.Option(help="Standard deviation of it, in clipping lengths.")] = 1.0,
@@ -108,7 +116,8 @@ def coordinate(
     wanted = known_recipe(recipe)
     how = Federation(
         wanted.task, method=method, rounds=rounds, epochs=epochs, batch=batch, rate=rate, proximal=proximal, clip=clip,
-        at_least=at_least, privacy=privacy, noise=noise, person_clip=person_clip, seed=seed,
+        at_least=at_least, parts=parts, carried=carried, momentum=momentum, by_groups=by_groups,
+        privacy=privacy, noise=noise, person_clip=person_clip, seed=seed,
         own=recipe_text(wanted) if recipe.endswith(".toml") else "",
     )  # fmt: skip
     run = Rounds(

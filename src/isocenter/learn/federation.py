@@ -52,6 +52,9 @@ class Federation:
         method: one of `METHODS`. proximal: strength of FedProx.
         rounds: sums of updates. epochs: looks at a site's pictures between two sums. batch: pictures in a step; 0 for
             all of them at once.
+        parts: a round is one step on so small a part of every site's own pictures (65: one in 65), in place of looks
+            and batches; 0 for looks. Sites whose classes differ then cannot drift apart between two sums.
+        carried: part of the last move of the shared weights that is added to the next (momentum at the coordinator).
         rate, momentum: of the descent at a site. falling: whether the rate goes to zero over the rounds (cosine).
         moves: whether pictures are augmented as the recipe says.
         by_groups: whether channels are normalised in groups of one picture, not over a batch; with privacy always.
@@ -85,6 +88,8 @@ class Federation:
     delta: float = 1e-5
     held: float = 0.15
     seed: int = 0
+    parts: int = 0
+    carried: float = 0.0
     own: str = ""
 
     def __post_init__(self) -> None:
@@ -95,6 +100,12 @@ class Federation:
             (min(self.rounds, self.epochs) < 1 or self.batch < 0, "rounds, epochs or batch", "they are counted from 1"),
             (not 0 < self.rate < 100 or not 0 <= self.momentum < 1, "rate or momentum", "they are out of range"),
             (not 0 <= self.held < 0.9, f"{self.held} held back", "it is a part below 0.9"),
+            (self.parts < 0 or self.parts == 1 or not 0 <= self.carried < 1, "parts or carried",
+             "parts are 2 and more, or 0 for looks; what is carried on is a part below 1"),
+            (self.carried > 0 and not (self.by_groups or self.privacy), "moves carried on beside norms of batches",
+             "a running spread could be carried below zero: normalise by groups"),
+            (bool(self.parts) and (self.epochs != 1 or self.privacy == "person"), "parts with looks or hidden people",
+             "a round of parts is one step; people are hidden in steps that chance draws"),
             (self.clip < 0 or self.proximal < 0, "clip or proximal", "a length is not negative"),
             (self.privacy == "site" and not self.clip, "privacy of sites without clipping",
              "noise hides an update only up to a length that is known"),

@@ -31,6 +31,7 @@ __all__ = ["STEPS", "Rounds"]
 STEPS = ("offer", "deal", "send", "reveal")
 _TRIES = 4
 _SLACK = 4096  # bytes of a file beside its numbers
+_CARRIED = "carried on"  # in the file of the weights: how far they moved last
 
 
 @dataclass
@@ -90,6 +91,7 @@ class Rounds:
         self.names = shared_names(self.net, how)
         self.run, self.number, self.done, self.stopped = secrets.token_hex(16), 0, 0, ""
         self.rounds: list[dict[str, Any]] = []
+        self._move = np.zeros(flat(self.net, self.names).shape)
         out.mkdir(parents=True, exist_ok=True)
         self._take_up()
         self._weights = self._pack()
@@ -266,7 +268,8 @@ class Rounds:
         if not weight > 0.5:
             self._again(one, f"the sites weigh {weight:g} together")
             return
-        poured(self.net, self.names, flat(self.net, self.names) + total[:-1] / weight)
+        self._move = self.how.carried * self._move + total[:-1] / weight
+        poured(self.net, self.names, flat(self.net, self.names) + self._move)
         self.done += 1
         sites = sorted(one.said["send"])
         epsilon = max((self._seen[s].told.get("epsilon", 0.0) for s in sites if s in self._seen), default=0.0)
@@ -312,13 +315,15 @@ class Rounds:
 
     # ---- what stays ------------------------------------------------------------------------------------------
 
-    def _pack(self) -> tuple[str, bytes]:
+    def _pack(self, **more: npt.NDArray[np.float64]) -> tuple[str, bytes]:
         state = self.net.state_dict()
-        data = packed({n: state[n].numpy() for n in self.names}, {"run": self.run, "round": str(self.done)})
+        data = packed({n: state[n].numpy() for n in self.names} | more, {"run": self.run, "round": str(self.done)})
         return hashlib.sha256(data).hexdigest(), data
 
     def _keep(self) -> None:
-        _replaced(self._out / "weights.safetensors", self._pack()[1])
+        # What is carried on stands with the weights that it belongs to, whenever the coordinator is killed.
+        more = {_CARRIED: self._move} if self.how.carried else {}
+        _replaced(self._out / "weights.safetensors", self._pack(**more)[1])
         told = {
             "run": self.run, "number": self.number, "agreement": asdict(self.how), "stopped": self.stopped,
             "rounds": self.rounds,
@@ -337,6 +342,8 @@ class Rounds:
         self.done = int(about["round"])
         self.rounds = self.rounds[: self.done]
         poured(self.net, self.names, np.concatenate([arrays[n].ravel() for n in self.names]))
+        if self.how.carried:
+            self._move = arrays[_CARRIED]
         self._tell(f"taken up after round {self.done}")
 
 

@@ -61,8 +61,11 @@ def changed(
     net.train()
     total, steps = 0.0, 0
     for _ in range(how.epochs):
-        order = torch.randperm(count, generator=random) if size < count else torch.arange(count)
-        for start in range(0, count - size + 1, size):
+        if how.parts:
+            order, size = _part(count, how, number, site)
+        else:
+            order = torch.randperm(count, generator=random) if size < count else torch.arange(count)
+        for start in range(0, len(order) - size + 1, size):
             which = order[start : start + size]
             down = loss_of(net(shown_as(pictures[which], how, own, random)), labels[which], own)
             if how.method == "fedprox":
@@ -75,3 +78,12 @@ def changed(
     if not math.isfinite(total):
         raise Refused("a loss that is no number", "the steps were too large", "lower the rate of learning")
     return clipped(flat(net, names) - before, how.clip), total / steps
+
+
+def _part(count: int, how: Federation, number: int, site: str) -> tuple[torch.Tensor, int]:
+    """The pictures of a round that is one step; in `parts` rounds every picture comes once, in an order drawn anew."""
+    size = min(count, max(1 if how.by_groups else 2, round(count / how.parts)))
+    sha = hashlib.sha256(f"{how.seed}|{number // how.parts}|{site}|part".encode()).digest()
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(int.from_bytes(sha[:7], "big")))
+    first = number % how.parts * size
+    return order[torch.arange(first, first + size) % count], size
