@@ -29,8 +29,42 @@ def _must_exist(test: str) -> None:
 
 @pytest.mark.parametrize("row", _rows("hazards.tsv"), ids=lambda row: row["hazard"])
 def test_every_control_of_a_hazard_is_a_test_that_exists(row: dict[str, str]) -> None:
-    assert all(row.values()), "hazard, harm, control and test are all said"
+    _must_be_assessed(row)
     _must_exist(row["test"])
+
+
+def _must_be_assessed(row: dict[str, str]) -> None:
+    """Severity and probability in the words of ISO 14971; risks are those of the table, and what remains is bearable."""
+    assert all(row.values()), "hazard, harm, severity, probability, control, test and what remains are all said"
+    table = {rule["severity"]: rule for rule in _rows("risk-acceptability.tsv")}
+    assert row["severity"] in table, row["severity"]
+    scale = [word for word in table[row["severity"]] if word != "severity"]
+    assert row["probability"] in scale and row["after"] in scale, "no word of the scale"
+    assert scale.index(row["after"]) <= scale.index(row["probability"]), "a control makes nothing more probable"
+    assert row["risk"] == table[row["severity"]][row["probability"]], "the risk before is that of the table"
+    assert row["residual"] == table[row["severity"]][row["after"]] != "not acceptable", "the risk that remains"
+
+
+def test_there_are_sixty_hazards_and_each_once() -> None:
+    rows = _rows("hazards.tsv")
+    assert len({row["hazard"] for row in rows}) == len(rows) >= 60
+
+
+@pytest.mark.parametrize(
+    ("column", "word"),
+    [
+        ("severity", ""),
+        ("severity", "bad"),
+        ("after", "never"),
+        ("after", "frequent"),
+        ("residual", "acceptable"),
+        ("risk", ""),
+    ],
+)
+def test_a_hazard_that_is_not_assessed_is_refused(column: str, word: str) -> None:
+    row = next(r for r in _rows("hazards.tsv") if r["severity"] == "critical" and r["residual"] != "acceptable")
+    with pytest.raises(AssertionError):
+        _must_be_assessed({**row, column: word})
 
 
 def test_every_promise_of_safety_is_a_test_that_exists_or_says_what_it_lacks() -> None:
