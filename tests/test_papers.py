@@ -34,7 +34,7 @@ def test_every_control_of_a_hazard_is_a_test_that_exists(row: dict[str, str]) ->
 
 
 def _must_be_assessed(row: dict[str, str]) -> None:
-    """Severity and probability in the words of ISO 14971; risks are those of the table, and what remains is bearable."""
+    """Severity and probability in the words of ISO 14971; risks are those of the table, what remains bearable."""
     assert all(row.values()), "hazard, harm, severity, probability, control, test and what remains are all said"
     table = {rule["severity"]: rule for rule in _rows("risk-acceptability.tsv")}
     assert row["severity"] in table, row["severity"]
