@@ -158,12 +158,27 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
     picture.click(position={"x": 200, "y": 120})
     until(lambda: "marks=" in ito.evaluate("location.href"))
     assert "CompressedSamples" not in ito.url, "no name is in the address"
+    letters = {edge: picture.locator(f".side.{edge}").inner_text() for edge in ("left", "right", "top", "bottom")}
+    assert letters == {"left": "R", "right": "L", "top": "A", "bottom": "P"}
+    frame, at = picture.bounding_box(), {e: picture.locator(f".side.{e}").bounding_box() for e in letters}
+    assert at["left"]["x"] - frame["x"] < 20 and at["top"]["y"] - frame["y"] < 20
+    assert frame["x"] + frame["width"] - at["right"]["x"] - at["right"]["width"] < 20
+    assert frame["y"] + frame["height"] - at["bottom"]["y"] - at["bottom"]["height"] < 20
+    marked = len(ito.evaluate("new URL(location.href).searchParams.get('marks')").split(";"))
+    picture.focus()
+    for key in ("Enter", "ArrowRight", "Shift+ArrowDown"):
+        ito.keyboard.press(key)
+    ito.get_by_text("Cross at column 65, row 74").wait_for()
+    ito.keyboard.press("Enter")
+    until(lambda: ito.evaluate("new URL(location.href).searchParams.get('marks')").split(";")[marked:] == ["65,74"])
+    ito.keyboard.press("Escape")
+    ito.get_by_text("By keys, on the image").wait_for()
     ito.get_by_label("About this view").fill("Vessel or nodule?")
     ito.get_by_role("button", name="Say it").click()
     ito.locator(".thread").get_by_text("Vessel or nodule?").wait_for()
     lee.goto(ito.url.removeprefix(ito.url.split("/oversight")[0]))
     lee.locator(".thread").get_by_text("Vessel or nodule?").wait_for()
-    lee.locator(".mark").wait_for(state="attached")
+    lee.locator(".mark").last.wait_for(state="attached")
     lee.get_by_text("CompressedSamples, CT1").wait_for()  # whose images these are: on the page, not in its address
     lee.get_by_placeholder("Answer").fill("A vessel")
     lee.get_by_role("button", name="Answer").click()

@@ -104,7 +104,7 @@ def test_a_score_that_would_hurt_goes_to_a_third_reader() -> None:
         arbitrate(waiting, one.reviewer, "1", "", NOW)
     done = fold([*events_of(one), asked, arbitrate(waiting, waiting.arbiter, "2a", "hard to see", NOW)])[one.id]
     assert (done.state, done.score, done.first_score, done.turn) == ("done", "2a", "3b", "")
-    assert done.words == "a fracture of the rib\nhard to see"
+    assert done.words == "Reviewer: a fracture of the rib\nThird reader: hard to see"
     with pytest.raises(WrongState, match="scored already"):
         review(done, one.reviewer, "1", "", NOW, readers=READERS)
 
@@ -128,7 +128,7 @@ def test_who_sees_what() -> None:
     assert "score" not in seen_by(waiting, waiting.arbiter, owner=False), "the third reader reads for themselves"
     done = fold([*events_of(one), asked, arbitrate(waiting, waiting.arbiter, "2b", "yes", NOW)])[one.id]
     learnt = seen_by(done, one.authors[0], owner=False)
-    assert (learnt["score"], learnt["words"]) == ("2b", "missed effusion\nyes")
+    assert (learnt["score"], learnt["words"]) == ("2b", "Reviewer: missed effusion\nThird reader: yes")
     assert "reviewer" not in learnt
     assert one.reviewer not in str(learnt)
     assert seen_by(done, "chief", owner=True)["reviewer"] == one.reviewer

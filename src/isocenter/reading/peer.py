@@ -176,7 +176,8 @@ def fold(events: Iterable[Event]) -> dict[str, Review]:
             open_ = {"state": "arbitration", "arbiter": told["arbiter"]} if told["arbiter"] else {"state": "done"}
             found[id] = replace(found[id], score=told["score"], first_score=told["score"], words=told["words"], **open_)
         elif event.kind is Kind.PEER_ARBITRATED:
-            words = "\n".join(filter(None, (found[id].words, told["words"])))
+            each = (("Reviewer", found[id].words), ("Third reader", told["words"]))
+            words = "\n".join(f"{whose}: {said}" for whose, said in each if said)
             found[id] = replace(found[id], score=told["score"], words=words, state="done")
     return found
 

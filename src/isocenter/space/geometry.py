@@ -148,8 +148,10 @@ class Geometry:
         It is `spacing_mm` but where slices are sheared, as with a tilted gantry: there they lie closer than they step.
         """
         _, dy, dx = self.spacing_mm
-        _, down, across = (self.affine[:3, axis] for axis in range(3))
-        return self.voxel_volume_mm3 / float(np.linalg.norm(np.cross(down, across))), dy, dx
+        onward, down, across = (self.affine[:3, axis] for axis in range(3))
+        normal = np.cross(down, across)
+        # Not volume over area: a determinant makes 3.0000000000000004 of slices that lie 3 mm apart.
+        return abs(float(onward @ (normal / np.linalg.norm(normal)))), dy, dx
 
     @property
     def directions(self) -> npt.NDArray[np.float64]:

@@ -49,7 +49,7 @@ export function CasePart({ id }: { id: string }) {
                   <Refusal of={act} />
                   <button type="submit" class="primary" disabled={act.busy.value}>{score ? `Score as ${score}` : "Score"}</button>
                 </form>
-              ) : <p class="muted">{one.state === "done" ? `Scored ${one.score}. ${one.words ?? ""}` : "It is not your turn."}</p>}
+              ) : <p class="muted said">{one.state === "done" ? `Scored ${one.score}. ${one.words ?? ""}` : "It is not your turn."}</p>}
             </div>
           </div>
         </>

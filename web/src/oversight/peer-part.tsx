@@ -52,7 +52,7 @@ function Told({ told, again }: { told: Peer; again: () => void }) {
       )}
       {learnt.length > 0 && (
         <><h2>To learn from</h2><table class="plain wide"><thead><tr><th scope="col">Case</th><th scope="col">Score</th><th scope="col">What was said</th></tr></thead>
-          <tbody>{learnt.map((one) => <tr key={one.id}><th scope="row">{one.study ? <a href={to.study(one.study)}>{one.stratum}</a> : one.stratum}</th><td>{one.score}</td><td>{one.words || <span class="muted">{told.scores[one.score ?? ""]}</span>}</td></tr>)}</tbody></table></>
+          <tbody>{learnt.map((one) => <tr key={one.id}><th scope="row">{one.study ? <a href={to.study(one.study)}>{one.stratum}</a> : one.stratum}</th><td>{one.score}</td><td class="said">{one.words || <span class="muted">{told.scores[one.score ?? ""]}</span>}</td></tr>)}</tbody></table></>
       )}
       <h2>Figures, without names</h2>
       {told.figures.length === 0 ? <Empty title="Nothing was drawn yet">{told.owner ? "Draw cases below: signed studies are taken by chance, and given to a colleague who knows neither name nor AI." : "The owner of this programme draws cases."}</Empty> : (
@@ -90,7 +90,7 @@ function Owner({ told, again }: { told: Peer; again: () => void }) {
       {told.cases.length > 0 && (
         <table class="plain wide"><caption class="hidden">Every case with names</caption>
           <thead><tr><th scope="col">Case</th><th scope="col">Why drawn</th><th scope="col">Signed by</th><th scope="col">Reviewer</th><th scope="col">Third</th><th scope="col">State</th><th scope="col">Score</th><th scope="col">Words</th></tr></thead>
-          <tbody>{told.cases.map((one) => <tr key={one.id}><th scope="row">{one.stratum} <span class="id">{one.id.slice(0, 8)}</span></th><td>{one.arm}</td><td>{one.authors?.join(", ")}</td><td>{one.reviewer}</td><td>{one.arbiter}</td><td>{one.state}</td><td>{one.score}</td><td>{one.words}</td></tr>)}</tbody>
+          <tbody>{told.cases.map((one) => <tr key={one.id}><th scope="row">{one.stratum} <span class="id">{one.id.slice(0, 8)}</span></th><td>{one.arm}</td><td>{one.authors?.join(", ")}</td><td>{one.reviewer}</td><td>{one.arbiter}</td><td>{one.state}</td><td>{one.score}</td><td class="said">{one.words}</td></tr>)}</tbody>
         </table>
       )}
     </>

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { ask } from "../api/door";
 import { Source } from "../api/load";
 import { Empty, Shown } from "../kit/states";
+import { opposite, sidesOf } from "../viewer/sides";
 import { day, person } from "../words";
 
 interface Study {
@@ -33,6 +34,24 @@ interface Props {
   whose?: boolean;
 }
 
+/** How the images of a series lie in the patient: shared by all, or of each. */
+interface Placed {
+  sop: string[];
+  frames: number[];
+  orientation: number[] | { each: number[][] };
+  sides: string[] | { each: string[][] };
+}
+
+const one = <T,>(all: T[] | { each: T[][] }, index: number): T[] => (Array.isArray(all) ? all : (all.each[index] ?? []));
+
+/** The patient's sides at the four edges of an image, in the reading room's letters; none where the header gives no place. */
+function edgesOf(placed: Placed | null, image: string, frame: number): Record<"left" | "right" | "top" | "bottom", string> | null {
+  const frames = placed?.sop.flatMap((sop, index) => (sop === image ? [index] : [])) ?? [];
+  const index = frames.find((at) => placed!.frames[at] === frame) ?? (frames.length === 1 ? frames[0] : undefined);
+  const told = placed && index !== undefined ? sidesOf(one(placed.orientation, index), one(placed.sides, index)) : null;
+  return told && { right: told[0], left: opposite(told[0]), bottom: told[1], top: opposite(told[1]) };
+}
+
 /** A plain way to look at images, rendered by the server: for a blind review, and for a colleague with a link. */
 export function Slices({ study, ...rest }: Props) {
   const source = useRef<Source<Study>>(null);
@@ -45,6 +64,14 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
   const shown = told.series.filter((one) => one.viewable);
   const series = shown.find((one) => one.uid === at.series) ?? shown[0];
   const [size, setSize] = useState<[number, number]>([0, 0]);
+  const [placed, setPlaced] = useState<Placed | null>(null);
+  const [cross, setCross] = useState<[number, number] | null>(null);
+  useEffect(() => {
+    setPlaced(null); // no letter is better than that of another series
+    const abort = new AbortController();
+    if (series) void ask<Placed>(`/api/studies/${study}/series/${series.uid}/pictures`, { abort: abort.signal }).then(setPlaced, () => {});
+    return () => abort.abort();
+  }, [series?.uid]);
   if (!series) return <Empty title="This study has no images to look at" />;
   const images = series.instances.flatMap((one) => Array.from({ length: Math.max(1, one.frames) }, (_, frame) => ({ image: one.sop_uid, frame })));
   const named = images.findIndex((one) => one.image === at.image && one.frame === at.frame);
@@ -60,6 +87,20 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
     const box = (event.currentTarget as Element).getBoundingClientRect();
     return [round(((event.clientX - box.left) / box.width) * size[0] - 0.5), round(((event.clientY - box.top) / box.height) * size[1] - 0.5)];
   };
+  const edges = edgesOf(placed, now.image, now.frame);
+  const mark = (where: [number, number]) => move({ ...at, series: series.uid, ...now, marks: [...at.marks, where].slice(-20) });
+  const steer = (event: KeyboardEvent) => {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!size[0] || (event.key !== "Enter" && !(cross && (by || event.key === "Escape")))) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next: [number, number] | null = event.key === "Escape" ? null : by && cross
+      ? ([0, 1].map((axis) => Math.min(size[axis]! - 1, Math.max(0, cross[axis]! + by[axis]! * (event.shiftKey ? 10 : 1)))) as [number, number])
+      : (cross ?? [Math.floor(size[0] / 2), Math.floor(size[1] / 2)]); // prettier-ignore
+    if (event.key === "Enter" && cross) mark(cross);
+    setCross(next);
+    point?.(next);
+  };
   return (
     <div class="slices" onKeyDown={(event) => {
       const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
@@ -74,18 +115,22 @@ function Stack({ told, study, at, move, point, others = [], whose }: Props & { t
         <label>Width<input class="short" type="number" min="1" key={`width ${at.window?.[1]}`} defaultValue={at.window?.[1] ?? ""} placeholder="as sent" onChange={(event) => move({ ...at, window: Number(event.currentTarget.value) > 0 ? [at.window?.[0] ?? 40, Number(event.currentTarget.value)] : null })} /></label>
       </form>
       <div class="picture" style={size[0] ? { aspectRatio: `${size[0]} / ${size[1]}`, width: `min(100%, calc((100vh - 210px) * ${size[0] / size[1]}))` } : {}} tabIndex={0} role="img" aria-label={`${series.modality} ${series.description}, image ${here + 1} of ${images.length}, ${at.marks.length} marks`}
+        onKeyDown={steer} onBlur={() => (setCross(null), point?.(null))}
         onWheel={(event) => go(here + (event.deltaY > 0 ? 1 : -1))}
-        onClick={(event) => size[0] && move({ ...at, series: series.uid, ...now, marks: [...at.marks, place(event)].slice(-20) })}
+        onClick={(event) => size[0] && mark(place(event))}
         onPointerMove={(event) => size[0] && point?.(place(event))} onPointerLeave={() => point?.(null)}>
         <img src={`/dicom-web/studies/${study}/series/${series.uid}/instances/${now.image}${frames}/rendered${query}`} alt="" draggable={false}
           onLoad={(event) => setSize([event.currentTarget.naturalWidth, event.currentTarget.naturalHeight])} />
         {size[0] > 0 && (
           <svg viewBox={`-0.5 -0.5 ${size[0]} ${size[1]}`} aria-hidden="true">
             {at.marks.map(([x, y], i) => <g key={i} class="mark">{["halo", ""].map((halo) => <circle key={halo} class={halo} cx={x} cy={y} r={size[0] / 40} />)}<text x={x + size[0] / 30} y={y} font-size={size[0] / 26}>{i + 1}</text></g>)}
+            {cross && <g class="own">{["halo", ""].map((halo) => <path key={halo} class={halo} d={`M${cross[0]} ${cross[1] - size[1] / 30}V${cross[1] + size[1] / 30}M${cross[0] - size[0] / 30} ${cross[1]}H${cross[0] + size[0] / 30}`} />)}</g>}
             {others.map(({ who, place: [x, y] }) => <g key={who} class="other">{["halo", ""].map((halo) => <path key={halo} class={halo} d={`M${x} ${y - size[0] / 30}V${y + size[0] / 30}M${x - size[0] / 30} ${y}H${x + size[0] / 30}`} />)}<text x={x + size[0] / 40} y={y - size[0] / 60} font-size={size[0] / 26}>{who}</text></g>)}
           </svg>
         )}
+        {edges && (["left", "right", "top", "bottom"] as const).map((edge) => <span key={edge} class={`side ${edge}`}>{edges[edge]}</span>)}
       </div>
+      <p class="muted hint" role="status">{cross ? `Cross at column ${cross[0]}, row ${cross[1]}: Enter marks it, Escape puts it away` : "Click marks a place. By keys, on the image: Enter shows a cross, arrows move it (Shift: ten pixels), Enter marks"}</p>
       {at.marks.length > 0 && <p class="acts">{at.marks.length} marked <button type="button" class="quiet" onClick={() => move({ ...at, marks: [] })}>Remove the marks</button></p>}
     </div>
   );
