@@ -67,10 +67,20 @@ def test_filled_lungs_of_in_silico_children_score_above_clear_ones(weights: Any)
 
 def test_the_threshold_decides(weights: Any, filled: Volume) -> None:
     sure = look.run(filled, weights=weights).measurements[0].value
-    assert look.run(filled, threshold=min(sure + 0.01, 0.999), weights=weights).outcome is Outcome.NONE
+    above = min(sure + 0.01, 0.999)
+    assert look.run(filled, threshold=above, one_place=False, weights=weights).outcome is Outcome.NONE
     assert look.run(filled, threshold=sure - 0.01, weights=weights).outcome is Outcome.FOUND
     with pytest.raises(Refused, match="threshold 1"):
         look.run(filled, threshold=1.0, weights=weights)
+
+
+def test_one_place_that_stands_out_is_reported_with_the_certainty_of_the_whole(weights: Any, filled: Volume) -> None:
+    sure = look.run(filled, weights=weights).measurements[0].value
+    answer = look.run(filled, threshold=min(sure + 0.01, 0.999), weights=weights)
+    assert answer.outcome is Outcome.FOUND and answer.findings[0].certainty == sure and answer.maps
+    assert answer.findings[0].words.startswith("Part of the film looks like an opacity")
+    clear = film(chest.picture(seed=4)[0])
+    assert look.run(clear, threshold=0.99, weights=weights).outcome is Outcome.NONE, "nothing stands out there"
 
 
 def test_a_larger_matrix_and_another_grey_scale_change_little(weights: Any, filled: Volume) -> None:

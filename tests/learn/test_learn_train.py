@@ -17,7 +17,7 @@ import onnxruntime  # noqa: E402
 from isocenter.errors import NotFound, Refused, Unavailable  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.export import OUTPUTS, Whole, export, exported  # noqa: E402
-from isocenter.learn.judge import judge  # noqa: E402
+from isocenter.learn.judge import judge, must_be_new  # noqa: E402
 from isocenter.learn.networks import ResidualNet  # noqa: E402
 from isocenter.learn.recipes import Augmentation, Classifier2D  # noqa: E402
 from isocenter.learn.scope import ADULT, CHILD, Others, Scope, fit_scope, read_others, wrong_pictures  # noqa: E402
@@ -68,7 +68,9 @@ def _tidy() -> object:
 
 def test_a_model_comes_out_with_card_and_evidence(trained: tuple[Model, Path, list[str]]) -> None:
     model, out, told = trained
-    assert sorted(p.name for p in out.iterdir()) == ["card.md", "model.json", "model.onnx"], "no checkpoint is left"
+    assert sorted(p.name for p in out.iterdir()) == ["card.md", "learnt.bin", "model.json", "model.onnx"], (
+        "no checkpoint is left"
+    )
     assert from_plain(Model, json.loads((out / "model.json").read_text())) == model
     assert model.state == "candidate" and len(model.digest) == 64 and len(model.examples) == 64
     assert model.evidence["parity"] <= 1e-4
@@ -79,8 +81,11 @@ def test_a_model_comes_out_with_card_and_evidence(trained: tuple[Model, Path, li
 
 
 def test_judging_gives_figures_with_intervals(trained: tuple[Model, Path, list[str]], data: Path) -> None:
-    _, out, _ = trained
+    model, out, _ = trained
     said = judge(out, data)
+    assert said["learnt_from"] == model.card["pictures"]["training"]
+    with pytest.raises(Refused, match=f"{said['learnt_from']} of 72 cases of the sealed test"):
+        must_be_new(out, data)
     assert json.loads(json.dumps(said)) == said, "plain JSON"
     assert (said["model"], said["task"], said["n"]) == (TASK, TASK, 72)
     auc = said["metrics"]["auc"]

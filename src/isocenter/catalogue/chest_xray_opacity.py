@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.analysis.weights import record_of
 from isocenter.errors import Refused
 from isocenter.methods.picture import prepared
-from isocenter.methods.saliency import activation
+from isocenter.methods.saliency import activation, standing_out
 from isocenter.record import Finding, Measurement, Urgency, codes
 from isocenter.space import Volume
 
@@ -30,7 +31,7 @@ _PREVALENCE = "calibrated where half of the children have an opacity"
 class ChestXrayOpacity:
     """Does this frontal chest radiograph of a small child show an opacity, as in pneumonia?"""
 
-    name, version = "chest_xray_opacity", "1"
+    name, version = "chest_xray_opacity", "2"
     weights = "chest_xray_opacity"
     needs: ClassVar[Mapping[str, Need]] = {
         "image": Need(modality=("CR", "DX"), body_part=_PARTS, at_most=4, facts={"ViewPosition": _FRONTAL}, every=True)
@@ -46,18 +47,22 @@ class ChestXrayOpacity:
         "sources": ("Kermany 2018, doi 10.1016/j.cell.2018.02.010", "class activation map: Zhou 2016"),
         "limits": (
             "It learnt from children of 1 to 5 years of one hospital: adults and other ages are declined.",
-            "Single small opacities are passed more often than called; no opacity seen is no proof of a clear chest.",
+            "Of single opacities about half are passed, of small or faint ones most: none seen is no clear chest.",
             "Telling virus from bacteria is weak, and no ground for a treatment.",
         ),
         "level": "retrospective, one hospital; figures in docs/know/chest_xray_opacity.md",
     }
 
-    def run(self, image: Volume, *, threshold: float = 0.5, weights: Any = None) -> Answer:
+    def run(
+        self, image: Volume, *, threshold: float = 0.5, one_place: bool = True, weights: Any = None
+    ) -> Answer:  # fmt: skip
         """Look at one radiograph.
 
         Args:
             image: one frontal chest radiograph, bright where dense.
             threshold: certainty from which an opacity is reported.
+            one_place: whether one is reported, too, where only some places of the film look like it, as the record of
+                the weights says how far they must stand out. The certainty is that of the whole film all the same.
             weights: an open ONNX session of the model ``chest_xray_opacity``.
 
         Returns:
@@ -83,14 +88,16 @@ class ChestXrayOpacity:
             return Answer.declined(reason)
         sure = float(certainty[0, 0])
         stated = Measurement(codes.PROBABILITY, sure, "1", definition=_PREVALENCE)
-        if sure < threshold:
+        alone = sure < threshold
+        if alone and not (one_place and _stands_out(places[0, 0], weights)):
             return Answer.none(measurements=(stated,))
-        finding = Finding(
-            codes.OPACITY,
-            certainty=sure,
-            site=codes.LUNG,
-            words=f"Possible opacity in the lungs (certainty {100 * sure:.0f} %).",
-        )
+        words = f"Possible opacity in the lungs (certainty {100 * sure:.0f} %)."
+        if alone:
+            words = (
+                "Part of the film looks like an opacity, the film as a whole does not "
+                f"(certainty {100 * sure:.0f} %); the map shows which part."
+            )
+        finding = Finding(codes.OPACITY, certainty=sure, site=codes.LUNG, words=words)
         where = activation(places[0, 0], *image.geometry.shape[1:])
         heat = image.like(where[None], quantity="sensitivity", unit="1")
         return Answer.found(finding, measurements=(stated,), maps={_MAP: heat}, sensitivity=(_MAP,))
@@ -120,6 +127,12 @@ def _unfit(image: Volume) -> tuple[str, ...]:
     if age is not None and not _YOUNGEST <= age <= _OLDEST:
         reasons.append(f"the patient is {_said(age)} old; the network learnt from children of 1 to 5 years")
     return tuple(reasons)
+
+
+def _stands_out(places: npt.NDArray[Any], weights: Any) -> bool:
+    """Whether the highest places of the map speak for an opacity by themselves, by the border in their record."""
+    record = record_of(weights)
+    return record is not None and "place" in record.inputs and bool(standing_out(places) >= record.inputs["place"])
 
 
 def _years(age: str) -> float | None:

@@ -183,6 +183,7 @@ from isocenter.cli import (  # noqa: E402, F401  (they add their commands)
     releasing,
     risk,
     sanity,
+    scoping,
     sealing,
     server,
     teaching,

@@ -18,7 +18,7 @@ from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import RECIPES
 from isocenter.record import Model, to_plain
 
-__all__ = ["amended", "code_digest", "explained", "headings", "page", "plain_page", "written"]
+__all__ = ["amended", "code_digest", "explained", "headings", "marks_in", "page", "plain_page", "written"]
 
 _FILES = {
     Classes: (

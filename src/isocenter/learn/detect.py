@@ -329,9 +329,13 @@ def _how(held: Model) -> Boxes:
 
 
 def judged(
-    held: Model, session: Any, data: Path, split: str | None
-) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
-    """Figures, and a row for each box that was found."""
+    held: Model, session: Any, data: Path, split: str | None,
+    strange: Callable[[Sequence[npt.NDArray[np.uint8]]], npt.NDArray[np.bool_]] | None = None,
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:  # fmt: skip
+    """Figures, and a row for each box that was found; of a picture that is `strange` (see `outside`) each is declined.
+
+    A picture that is named but not there, and one that is strange, count as declined; the figures hold the latter, too.
+    """
     inputs = held.inputs
     how = _how(held)
     pictures, missing = read_boxed(data, how, split)
@@ -339,4 +343,8 @@ def judged(
         _asked(lambda x: session.run(["chance", "sides"], {"image": x}), one, how) for one in pictures
     ]  # fmt: skip
     figures = box_figures(pictures, founds, how.classes, inputs["thresholds"])
-    return figures | {"declined": missing}, rows_of(pictures, founds, how.classes, inputs["thresholds"]), {}
+    rows = rows_of(pictures, founds, how.classes, inputs["thresholds"])
+    if strange is not None:
+        far = {one.name for one, s in zip(pictures, strange([one.picture for one in pictures]), strict=True) if s}
+        missing, rows = missing + len(far), [row | {"declined": row["name"] in far} for row in rows]
+    return figures | {"declined": missing}, rows, {}

@@ -19,16 +19,18 @@ from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import MissingPart, NotFound, Refused, Unavailable
 from isocenter.learn.examples import Examples
 from isocenter.learn.films import read_films
-from isocenter.learn.judge_classes import area_of, class_figures, line_of
+from isocenter.learn.judge_classes import area_of, class_figures, line_of, rate_of
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import REST, read_labelled
 from isocenter.learn.learnt import FILE, seen
+from isocenter.learn.outside import must_name, strangeness
 from isocenter.learn.recipes import recipe_behind
 from isocenter.methods import calibration, roc
 from isocenter.methods.picture import prepared
+from isocenter.methods.saliency import standing_out
 from isocenter.record import Model
 
-__all__ = ["Judged", "answered", "figures", "judge", "judged", "must_be_new", "opened"]
+__all__ = ["Judged", "answered", "asked", "figures", "folder_of", "judge", "judged", "must_be_new", "opened"]
 
 _Measured = tuple[dict[str, Any], list[dict[str, Any]], npt.NDArray[np.float64] | None]
 _REPORTED = ("n", "metrics", "calibration", "subgroups", "declined")
@@ -110,6 +112,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
         Refused: when the data hold one class only, other labels, or cannot be read; for a pickle as a model.
     """
     held, session = opened(model, extra)
+    must_name(session, held.inputs)
     if not data.exists():
         raise NotFound(f"no data at {data}", "there is nothing to judge on")
     plain = "films" if "gate" in held.inputs else "chest" if "outlines" in held.inputs else "heart"
@@ -117,12 +120,15 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     masks: dict[str, Any] = {}
     features: npt.NDArray[np.float64] | None = None
     if kind == "films":
-        figures_, rows, features = _films(held, session, data, split)
+        figures_, rows, features = _films(held, session, data, split, folder_of(model, held, extra))
     elif kind == "classes":
-        figures_, rows, features = _classes(held, session, data, split, _place(model, held, extra))
+        figures_, rows, features = _classes(held, session, data, split, folder_of(model, held, extra))
     elif kind in _OWN:
-        module = import_module(f"isocenter.learn.{_OWN[kind]}")
-        figures_, rows, masks = module.judged(held, session, data, split)
+        module, more = import_module(f"isocenter.learn.{_OWN[kind]}"), {}
+        if told := held.inputs.get("scope"):
+            place = folder_of(model, held, extra)
+            more["strange"] = lambda images: strangeness(place, told, images) > 1
+        figures_, rows, masks = module.judged(held, session, data, split, **more)
         if (known := _learnt(model, held, data, split, extra)) is not None:
             figures_ |= {"learnt_from": int(np.count_nonzero(known))}
     else:
@@ -141,13 +147,17 @@ def _learnt(
     Of tables only a whole one is known again: marks of rows would take strangers with the same few values for the
     same person, and would let anybody who tries all rows that there can be find those of the patients.
     """
-    place, kind = _place(model, held, extra), held.inputs.get("kind")
+    place, kind = folder_of(model, held, extra), held.inputs.get("kind")
     if kind == "table":
         return import_module(f"isocenter.learn.{_OWN[kind]}").learnt(held, data, split)  # type: ignore[no-any-return]
     if not (place / FILE).is_file():
         return None
     if kind == "classes":
-        return seen(place, read_labelled(data, _asked(held), split).pictures)
+        return seen(place, read_labelled(data, asked(held), split).pictures)
+    if kind is None:
+        how = recipe_behind(held)
+        assert isinstance(how, Classifier2D)
+        return seen(place, read_films(data, how, split).pictures)
     return seen(place, import_module(f"isocenter.learn.{_OWN[str(kind)]}").cases_in(held, data, split))
 
 
@@ -198,7 +208,7 @@ def _plain(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
 
-def _films(held: Model, session: Any, data: Path, split: str | None) -> _Measured:
+def _films(held: Model, session: Any, data: Path, split: str | None, place: Path) -> _Measured:
     how = recipe_behind(held)
     assert isinstance(how, Classifier2D)
     examples = read_films(data, how, split)
@@ -210,16 +220,19 @@ def _films(held: Model, session: Any, data: Path, split: str | None) -> _Measure
             examples.names, examples.groups, examples.labels, said["certainty"][:, 0], kept, strict=True
         )
     ]
-    return figures(examples, said, held.inputs, how.subtypes), rows, said["embedding"].astype(np.float64)
+    shown = figures(examples, said, held.inputs, how.subtypes)
+    if (known := seen(place, examples.pictures)) is not None:
+        shown["learnt_from"] = int(np.count_nonzero(known))
+    return shown, rows, said["embedding"].astype(np.float64)
 
 
-def _place(model: str | Path, held: Model, extra: Path | None) -> Path:
+def folder_of(model: str | Path, held: Model, extra: Path | None) -> Path:
     """The folder of a model that was opened."""
     folder = Path(model).parent if Path(model).is_file() else Path(model)
     return folder if (folder / "model.json").is_file() else shelf(extra)[held.name][1].parent
 
 
-def _asked(held: Model) -> Classes:
+def asked(held: Model) -> Classes:
     """What a model of classes is asked, as far as its record tells."""
     inputs = held.inputs
     return Classes(
@@ -229,12 +242,12 @@ def _asked(held: Model) -> Classes:
 
 
 def _classes(held: Model, session: Any, data: Path, split: str | None, place: Path) -> _Measured:
-    inputs, how = held.inputs, _asked(held)
+    inputs, how = held.inputs, asked(held)
     rest = how.foreign > 0
     examples = read_labelled(data, how, split)
     kinds = len(how.classes)
-    told = [o.name for o in session.get_outputs() if o.name in ("logits", "certainty", "strangeness", "embedding")]
-    parts: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in told}
+    names = [o.name for o in session.get_outputs() if o.name in ("logits", "certainty", "strangeness", "embedding")]
+    parts: dict[str, list[npt.NDArray[np.float64]]] = {name: [] for name in names}
     for start in range(0, len(examples), 64):
         some = examples.pictures[start : start + 64].astype(np.float32) / 255
         batch = np.ascontiguousarray(np.moveaxis(some, -1, 1)) if how.channels > 1 else some[:, None]
@@ -243,6 +256,8 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
     said = {name: np.concatenate(v) for name, v in parts.items()}
     logits, certainty, strange = said["logits"], said["certainty"], said["strangeness"]
     declined = strange > 1
+    if told := inputs.get("scope"):
+        declined |= strangeness(place, told, list(examples.pictures)) > 1
     if rest:
         declined |= certainty.argmax(1) == kinds
         certainty = certainty[:, :kinds] / certainty[:, :kinds].sum(1, keepdims=True)
@@ -268,14 +283,20 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
 
 
 def answered(session: Any, pictures: npt.NDArray[np.uint8], size: int, batch: int = 16) -> dict[str, npt.NDArray[Any]]:
-    """What an ONNX session says of pictures, by the names of its outputs; feature maps are left out."""
+    """What an ONNX session says of pictures, by the names of its outputs.
+
+    Feature maps are left out; of a map of places stays ``place``: how far the highest of them stand out.
+    """
     names = [o.name for o in session.get_outputs()]
-    wanted = [n for n in names if n not in ("map", "features")]
-    parts: dict[str, list[npt.NDArray[Any]]] = {n: [] for n in wanted}
+    wanted = [n for n in names if n != "features"]
+    parts: dict[str, list[npt.NDArray[Any]]] = {"place" if n == "map" else n: [] for n in wanted}
     for start in range(0, len(pictures), batch):
         some = np.stack([prepared(p, size) for p in pictures[start : start + batch]])[:, None]
         for name, value in zip(wanted, session.run(wanted, {"image": some}), strict=True):
-            parts[name].append(value)
+            if name == "map":
+                parts["place"].append(standing_out(value[:, 0]))
+            else:
+                parts[name].append(value)
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
@@ -292,6 +313,10 @@ def figures(
     for name in ("accuracy", "sensitivity", "specificity"):
         value, low, high = getattr(point, name)
         metrics[name] = {"value": value, "low": low, "high": high}
+    if "place" in inputs:
+        called = (certainty >= point.threshold) | (said["place"] >= float(inputs["place"]))
+        metrics["sensitivity_or_one_place"] = rate_of(int(called[truth == 1].sum()), int(np.sum(truth == 1)))
+        metrics["specificity_or_one_place"] = rate_of(int((~called[truth == 0]).sum()), int(np.sum(truth == 0)))
     subgroups = []
     for kind, word in enumerate(subtypes):
         own = examples.subtypes == kind

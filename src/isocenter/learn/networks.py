@@ -53,12 +53,13 @@ class ResidualNet(nn.Module):  # type: ignore[misc]
 
     Args:
         widths: channels of the stages; the stem halves the grid, and so does each stage but the last.
-        answers: number of logits. dropout: on the embedding while training.
+        answers: number of logits. dropout: on the embedding while training. channels: of the picture.
     """
 
-    def __init__(self, widths: Sequence[int], answers: int, dropout: float = 0.0) -> None:
+    def __init__(self, widths: Sequence[int], answers: int, dropout: float = 0.0, *, channels: int = 1) -> None:
         super().__init__()
-        steps: list[nn.Module] = [nn.Conv2d(1, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
+        stem = nn.Conv2d(channels, widths[0], 5, 2, 2, bias=False)
+        steps: list[nn.Module] = [stem, nn.BatchNorm2d(widths[0]), nn.ReLU()]
         inward = widths[0]
         for stage, outward in enumerate(widths):
             stride = 1 if stage == len(widths) - 1 else 2

@@ -27,6 +27,7 @@ from isocenter.learn.judge import judged, opened
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.judge_use import Stated, stated_of
 from isocenter.learn.learnt import FILE
+from isocenter.learn.outside import FILE as BORDER
 from isocenter.learn.sealed import digest_of_data
 from isocenter.methods.calibration import fit_classes, fit_isotonic, fit_scale, sigmoid
 from isocenter.record import Model, to_plain
@@ -90,8 +91,9 @@ def recalibrated(
     data_digest, file = digest_of_data(data), _file_of(model, extra)
     bytes_ = _bent(read_file(file), bend, how, len(cases.classes), "kind" not in old.inputs)
     made = _written(old, cases, found.predictions, bend, how, bytes_, out, data_digest)
-    if (marks := file.with_name(FILE)).is_file():
-        shutil.copyfile(marks, out / FILE)
+    for beside in (FILE, BORDER):
+        if file.with_name(beside).is_file():
+            shutil.copyfile(file.with_name(beside), out / beside)
     return made
 
 

@@ -249,11 +249,13 @@ def cases_in(held: Model, data: Path, split: str | None) -> list[Grey]:
 
 
 def judged(
-    held: Model, session: Any, data: Path, split: str | None
-) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    held: Model, session: Any, data: Path, split: str | None,
+    strange: Callable[[Sequence[Grey]], npt.NDArray[np.bool_]] | None = None,
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:  # fmt: skip
     """Figures, a row for each case, and the outlines.
 
-    An image without outline, or the reverse, and a pair that does not fit together count as declined, with the reason.
+    An image without outline, or the reverse, and a pair that does not fit together count as declined, with the reason;
+    so does what is `strange` (see `outside`), which is outlined and measured all the same.
 
     Raises:
         Refused: when no pair can be judged.
@@ -273,12 +275,14 @@ def judged(
         said = outlined(
             case.image, case.spacing_mm, lambda x: np.asarray(session.run(["chances"], {"image": x})[0]), inputs
         )  # fmt: skip
-        rows.append(_compared(case, said, how.classes) | {"declined": ""})
+        far = strange is not None and bool(strange([case.image])[0])
+        rows.append(_compared(case, said, how.classes) | {"declined": "unlike all that was learnt from" if far else ""})
         masks[case.name] = (said, case.affine)
     if not rows:
         raise Refused(f"none of {len(files)} pairs in {data.name}", alone[-1], "repair them")
     metrics = _metrics(rows, how.classes)
-    figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": [], "declined": len(alone)}
+    declined = len(alone) + sum(bool(row["declined"]) for row in rows)
+    figures = {"n": len(rows), "metrics": metrics, "calibration": {}, "subgroups": [], "declined": declined}
     blank: dict[str, Any] = dict.fromkeys(rows[0], "")
     rows += [blank | {"name": line.split(":")[0], "declined": line.split(": ", 1)[1]} for line in alone]
     return figures, rows, masks

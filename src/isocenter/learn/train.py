@@ -19,7 +19,7 @@ import torch
 import isocenter
 from isocenter.errors import NotFound, Refused, Unavailable
 from isocenter.learn.augment import levelled, resized
-from isocenter.learn.card import page
+from isocenter.learn.card import marks_in, page
 from isocenter.learn.device import chosen, current
 from isocenter.learn.examples import Examples, split
 from isocenter.learn.export import Whole, export
@@ -28,6 +28,7 @@ from isocenter.learn.fit import answers, fit
 from isocenter.learn.from_readings import learned
 from isocenter.learn.judge import answered, figures
 from isocenter.learn.kinds import Boxes, Classes, Classifier2D, Masks, Recipe, Table
+from isocenter.learn.learnt import keep
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.pretrain import beginning
 from isocenter.learn.recipes import OWN_TRAINING, recipe
@@ -51,6 +52,7 @@ _SEVERAL = ("several", "train_several")
 _PASSED = 256  # films by which a network that was read back gets the statistics of its norms
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room: on the disk, for this person, for a file of this size
 _SEEDS = 2**24  # a network's own is a hundred times as large, and has to fit into 32 bits
+_SPENT = 0.01  # of the clear films, for calling what one place alone shows
 _GATE = {"child": 0.5, "strangeness": 1.0}
 
 
@@ -143,6 +145,7 @@ def _trained(
     scope = (
         fit_scope(chosen, gate_train, seed, steps=how.gate_steps, progress=tell) if begin is None else gate_of(begin)
     )
+    keep(out, chosen.pictures)
     model = _written(how, nets, scope, held, gate_test, out, seed, {
         "people": {"training": len(np.unique(chosen.groups)), "validation": len(np.unique(held.groups))},
         "pictures": {"training": len(chosen), "validation": len(held)},
@@ -238,6 +241,16 @@ def _scales(nets: list[ResidualNet], held: Examples, size: int) -> list[Scale]:
     return [first, fit_scale(held.subtypes[known], logits[known, 1])]
 
 
+def _place(labels: npt.NDArray[np.int64], said: dict[str, npt.NDArray[Any]], threshold: float) -> float:
+    """How far the highest places of a film must stand out to be called by themselves: the least that costs at most one
+    in a hundred of the clear films that the certainty alone passes."""
+    clear = labels == 0
+    passed = said["certainty"][clear, 0] < threshold
+    places = np.sort(said["place"][clear][passed])
+    lost = int(_SPENT * np.count_nonzero(clear))
+    return float(np.nextafter(places[len(places) - 1 - lost], np.inf)) if len(places) > lost else 0.0
+
+
 def _refusals(session: Any, held: Examples, foreign: Others | None, size: int, seed: int) -> dict[str, Any]:
     """How many wrong pictures are declined, by kind; none of them was seen in training."""
     some = held.pictures[np.random.default_rng([seed, 8]).permutation(len(held))[:200]]
@@ -272,8 +285,12 @@ def _written(
     path = out / "model.onnx"
     digest, parity = export(Whole(nets, scales, scope), how.size, path, seed=seed)
     session = ort.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    inputs = {"size": how.size, "between": 224, "percentiles": [1, 99], "threshold": 0.5, "gate": dict(_GATE)}
-    shown = figures(held, answered(session, held.pictures, how.size), inputs, how.subtypes)
+    inputs: dict[str, Any] = {
+        "size": how.size, "between": 224, "percentiles": [1, 99], "threshold": 0.5, "gate": dict(_GATE)
+    }  # fmt: skip
+    said = answered(session, held.pictures, how.size)
+    inputs["place"] = _place(held.labels, said, float(inputs["threshold"]))
+    shown = figures(held, said, inputs, how.subtypes)
     shown["out_of_scope"] = _refusals(session, held, foreign, how.size, seed)
     shown["parity"] = parity
     numbers = {k: v for k, v in asdict(how).items() if k not in ("card", "task")}
@@ -290,6 +307,7 @@ def _written(
         "seed": seed,
         **({SPLIT: facts["split"]} if facts["split"] != seed else {}),
         **({"device": current()} if current() != "cpu" else {}),
+        **marks_in(out),
         "recipe": json.dumps(to_plain(numbers), sort_keys=True),
     }
     model = Model(

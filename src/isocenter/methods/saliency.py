@@ -26,6 +26,7 @@ __all__ = [
     "precision_recall",
     "smooth_noise",
     "smoothed",
+    "standing_out",
 ]
 
 Array = npt.NDArray[np.float32]
@@ -43,6 +44,26 @@ def activation(places: Array, rows: int, columns: int) -> Array:
     """
     smooth = enlarged(np.maximum(places, 0.0), rows, columns)
     return np.asarray(smooth / max(float(smooth.max()), 1e-6), np.float32)
+
+
+def standing_out(places: npt.NDArray[np.floating], part: float = 0.25) -> npt.NDArray[np.float64]:
+    """How strongly the places that speak most for an answer speak for it: the mean of the highest `part` of them.
+
+    One shadow on an otherwise clear film is drowned in the mean over all places.
+
+    Args:
+        places: (…, h, w) the answer taken at each place of the last feature map; its mean is the logit.
+
+    Raises:
+        Refused: a part that is not above 0 and at most 1.
+
+    >>> standing_out(np.array([[1.0, 2.0], [3.0, 8.0]])).tolist(), standing_out(np.ones((3, 2, 2)), 1).tolist()
+    (8.0, [1.0, 1.0, 1.0])
+    """
+    if not 0 < part <= 1:
+        raise Refused(f"the highest {part:g} of the places", "it is a part of all, above 0 and at most 1")
+    flat = np.sort(places.reshape(*places.shape[:-2], -1), -1)
+    return np.asarray(flat[..., -max(1, round(part * flat.shape[-1])) :].mean(-1), np.float64)
 
 
 def smoothed(method: Callable[[Array], Array], image: Array, *, noise: float = 0.1, times: int = 16) -> Array:

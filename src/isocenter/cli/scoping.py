@@ -1,0 +1,52 @@
+"""Command of what a model declines: scope. It needs the extra `ml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isocenter.cli import Json, app, settings
+
+__all__: list[str] = []
+
+
+@app.command()
+def scope(
+    model: Annotated[str, typer.Argument(help="Name of a model of classes, outlines or boxes, or its folder.")],
+    data: Annotated[Path, typer.Option(help="What it learnt from: images as these are in scope.")],
+    out: Annotated[Path, typer.Option(help="Folder for the new version; empty or new.")],
+    show: Annotated[
+        list[Path] | None, typer.Option(help="Other things (.npz, folder), shown in part as wrong. Again for several.")
+    ] = None,
+    ask: Annotated[
+        list[Path] | None, typer.Option(help="More of them, never shown: how many of them are declined?")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Only this part of the data, such as train.")] = None,
+    turned: Annotated[bool, typer.Option(help="Whether an image that is turned or upside down is a wrong one.")] = True,
+    given_up: Annotated[float, typer.Option(help="Part of right images that may lie beyond each border.")] = 0.01,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same border on the same machine.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Teach a model what it must decline: another version of it, with a small network beside, and a candidate.
+
+    Wrong images are made of the right ones (inverted, turned, cut out, in tiles, halves of two, noise) and taken from
+    other collections; the table tells how many of those that were not shown are declined.
+    """
+    from isocenter.cli.screen import Screen
+    from isocenter.learn.strangers import taught_to_decline
+
+    screen, chosen = Screen(as_json), settings()
+    shelf = Path(chosen.models) if chosen.models else None
+    made = taught_to_decline(
+        model, data, out, show or (), ask or (), shelf, split=split, turned=turned, given_up=given_up, seed=seed,
+        tell=screen.warn if as_json else screen.say,
+    )  # fmt: skip
+    screen.answer(made)
+    rows = [
+        (kind, str(one["n"]), str(one["declined"]), f"{one['declined'] / one['n']:.3f}")
+        for kind, one in made.evidence["out_of_scope"].items()
+    ]
+    screen.table("What is declined", ("images", "n", "declined", "part"), rows)
+    screen.say(f"{made.name} {made.version}: {made.state}, weights {made.digest[:12]}, parent {made.parent[:12]}")

@@ -1,0 +1,104 @@
+"""Whether an image is none of what a model learnt from, told by a small network of its own that lies beside the model.
+
+A model answers whatever it is shown. So a second network, which never sees a label, has learnt what its images look
+like (see `border`). It looks at 40 × 40 pixels; of a volume at its three middle slices and its three shadows. What is
+strange to it is declined, whatever the model says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.self_contained import must_be_self_contained
+from isocenter.analysis.weights import read_file
+from isocenter.errors import Refused
+from isocenter.methods.picture import resampled
+
+__all__ = ["FILE", "NAMED", "SIDE", "canvas", "must_name", "strangeness"]
+
+FILE, SIDE = "scope.onnx", 40
+NAMED = "scope"
+"""Under this word the metadata of a model's file name the digest of the network beside it."""
+
+Array = npt.NDArray[Any]
+
+
+def canvas(image: Array) -> npt.NDArray[np.float32]:
+    """(channels, 40, 40) in 0 … 1 of a picture (rows, columns), one in colour (rows, columns, 3), or a volume.
+
+    Of a volume (x, y, z) the middle slice across each axis and the mean along it. Grey values between the outermost
+    half per cent are spread over 0 … 1, of all channels together.
+    """
+    x = np.asarray(image, np.float32)
+    if x.ndim == 3 and x.shape[-1] == 3:
+        seen = [x[..., k] for k in range(3)]
+    elif x.ndim == 3:
+        low, high = _span(x)
+        x = (np.clip(x, low, high) - low) / (high - low)
+        seen = [x.take(x.shape[axis] // 2, axis) for axis in range(3)] + [x.mean(axis) for axis in range(3)]
+    else:
+        seen = [x]
+    found = np.stack([resampled(one, SIDE, SIDE) for one in seen])
+    low, high = _span(found)
+    return np.asarray((np.clip(found, low, high) - low) / (high - low), np.float32)
+
+
+def _span(x: Array) -> tuple[float, float]:
+    low, high = (float(v) for v in np.percentile(x, (0.5, 99.5)))
+    if high <= low:  # a small mask is less than that part
+        low, high = float(x.min()), float(x.max())
+    return low, max(high, low + 1e-6)
+
+
+def must_name(session: Any, inputs: Mapping[str, Any]) -> None:
+    """Refuse a record and weights that do not agree on which network stands beside the model, or that none does.
+
+    Raises:
+        Refused: they do not; what a model declines would have been changed without another digest.
+    """
+    named = session.get_modelmeta().custom_metadata_map.get(NAMED)
+    told = inputs.get("scope", {}).get("digest")
+    if named != told:
+        raise Refused(
+            f"a record with the border {str(told)[:12]}", f"the weights name {str(named)[:12]}", "restore the record"
+        )
+
+
+def strangeness(folder: Path, told: Any, images: Sequence[Array]) -> npt.NDArray[np.float64]:
+    """(n,) how strange each image is to the network beside a model: above 1 is to be declined.
+
+    Args:
+        folder: of the model. told: ``inputs["scope"]`` of its record. images: as the model reads them.
+
+    Raises:
+        Refused: the file is not the one of the record, or the images have other channels.
+    """
+    session = _opened(folder, str(told["digest"]))
+    found = np.zeros(len(images))
+    for start in range(0, len(images), 64):
+        some = np.stack([canvas(one) for one in images[start : start + 64]])
+        if some.shape[1] != told["channels"]:
+            raise Refused(f"images of {some.shape[1]} channels", f"the model looks at {told['channels']}")
+        found[start : start + 64] = session.run(["strangeness"], {"canvas": some})[0]
+    return found
+
+
+def _opened(folder: Path, digest: str) -> Any:
+    import onnxruntime as ort
+
+    try:
+        data = read_file(folder / FILE)
+    except FileNotFoundError:
+        raise Refused(f"no {FILE} in {folder.name}", "its record names one", "restore the file") from None
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise Refused(f"{FILE} in {folder.name}", "it is not the file of the record", "restore the file")
+    must_be_self_contained(data, FILE)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])

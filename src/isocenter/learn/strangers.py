@@ -1,0 +1,213 @@
+"""What a model must decline, taught after its training: another version of it, with a network of its own beside.
+
+The images that it learnt from are dealt out by person: most teach the border, some lay it, some measure it. Collections
+of other things are shown in part, or not at all, so that what is declined of them says something of kinds never thought
+of. What is declined is part of how a model behaves: the new file names the network beside it, has a digest of its own,
+and is a candidate like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isocenter.analysis.weights import read_file
+from isocenter.errors import Conflict, NotFound, Refused
+from isocenter.learn.border import KINDS, TURNS, Border, fit_border, kept_beside, spoilt
+from isocenter.learn.card import plain_page
+from isocenter.learn.gridded import ENDINGS, opened
+from isocenter.learn.judge import asked, folder_of
+from isocenter.learn.judge import opened as opened_model
+from isocenter.learn.kinds import Classes
+from isocenter.learn.labelled import opened_npz, pairs_of, read_labelled
+from isocenter.learn.learnt import FILE as MARKS
+from isocenter.learn.outside import NAMED, canvas, strangeness
+from isocenter.record import Model, to_plain
+
+__all__ = ["collections_in", "taught_to_decline"]
+
+Array = npt.NDArray[Any]
+Progress = Callable[[str], None]
+_PARTS, _SHOWN = (0.7, 0.15), 0.75  # that teach and that lay the border; of another collection
+_EACH = 120  # wrong images of a kind that measure
+_PIECES = 25  # of a volume far larger than the examples
+
+
+@dataclass(frozen=True, eq=False)
+class _Right:
+    """Images that a model was made for, as it reads them, and whose they are."""
+
+    images: Sequence[Array]
+    people: npt.NDArray[np.int64]
+
+
+def taught_to_decline(
+    model: str | Path, data: Path, out: Path, shown: Sequence[Path] = (), kept: Sequence[Path] = (),
+    extra: Path | None = None, *, split: str | None = None, turned: bool = True, given_up: float = 0.01,
+    steps: int = 500, seed: int = 0, tell: Progress = lambda line: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Model:  # fmt: skip
+    """A new version of a model that declines what is like nothing it learnt from.
+
+    Args:
+        model: name, or folder, of one that tells classes, outlines or finds things. data: what it learnt from.
+        out: folder for the new version; empty or new.
+        shown: collections of other things (``.npz``, or a folder of pictures or volumes), of which three quarters are
+            shown. kept: more of them, which are only asked about.
+        split: only this part of `data`. turned: whether a turned image is a wrong one.
+        given_up: part of the right images that may lie beyond each of the two borders.
+
+    Raises:
+        Refused: a model of another kind, too few images. NotFound: nothing there. Conflict: the folder holds something.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise Conflict(f"'{out}' is not empty", "a model is never changed in place", "name another folder")
+    held, _ = opened_model(model, extra)
+    if held.inputs.get("kind") not in ("classes", "masks", "boxes") or held.inputs.get("rest"):
+        raise Refused(f"a border of {held.name}", "only of models of classes, outlines and boxes is one taught that "
+                      "have none of their own")  # fmt: skip
+    right, rng = _right(held, data, split), np.random.default_rng([seed, 41])
+    part = rng.random(int(right.people.max()) + 1)[right.people]
+    inside, lays = part < sum(_PARTS), (part >= _PARTS[0]) & (part < sum(_PARTS))
+    tell(f"{len(right.images)} right images, {int((~inside).sum())} of them only measure")
+    others: dict[str, list[Array]] = {}
+    asked_about: dict[str, list[Array]] = {}
+    for path, show in [(p, True) for p in shown] + [(p, False) for p in kept]:
+        for name, images in collections_in(path, right.images, rng).items():
+            drawn = rng.random(len(images)) < (_SHOWN if show else 0)
+            others[name] = [one for one, d in zip(images, drawn, strict=True) if d]
+            told = f"{name} (others of it were shown)" if show else f"{name} (none was ever shown)"
+            asked_about[told] = [one for one, d in zip(images, drawn, strict=True) if not d][:_EACH]
+    border = fit_border(
+        [one for one, i in zip(right.images, inside, strict=True) if i], lays[inside], others, seed, turned=turned,
+        given_up=given_up, steps=steps, progress=tell, clock=clock,
+    )  # fmt: skip
+    measured = [one for one, i in zip(right.images, inside, strict=True) if not i]
+    for kind in (k for k in KINDS if turned or k not in TURNS):
+        asked_about[kind] = [
+            spoilt(measured[k % len(measured)], measured[(7 * k + 1) % len(measured)], kind, rng) for k in range(_EACH)
+        ]
+    return _written(
+        held, folder_of(model, held, extra), border, measured, asked_about, out, {
+            "taught on": f"{len(right.images)} images, seed {seed}, {steps} steps, {given_up:g} beyond each border",
+            "shown": [name for name, images in others.items() if images],
+        },
+    )  # fmt: skip
+
+
+def _right(held: Model, data: Path, split: str | None) -> _Right:
+    kind = held.inputs["kind"]
+    if kind == "classes":
+        examples = read_labelled(data, asked(held), split)
+        return _Right(list(examples.pictures), examples.groups)
+    module = import_module(f"isocenter.learn.{'segment' if kind == 'masks' else 'detect'}")
+    images: list[Array] = module.cases_in(held, data, split)
+    return _Right(images, np.arange(len(images)))
+
+
+def collections_in(path: Path, like: Sequence[Array], rng: np.random.Generator) -> dict[str, list[Array]]:
+    """Images of another collection, in the shape of those of a model: each class of an ``.npz`` is one collection.
+
+    Of a volume, where pictures are wanted, come the middle slices; grey ones are given three colours where colours are
+    wanted, and coloured ones made grey. Of a volume far larger than the examples come pieces as large as they are.
+
+    Raises:
+        NotFound: nothing is there. Refused: it holds no image of use.
+    """
+    if not path.exists():
+        raise NotFound(f"no collection at {path}", "there is nothing to show")
+    if path.is_dir():
+        how = Classes(task="strangers", classes=("one", "other"), shape=(1, 1, 1), channels=3)
+        files = sorted(p for p in path.rglob("*") if p.name.lower().endswith(ENDINGS))
+        found = {path.name: [opened(file, how) for file in files[:: max(1, len(files) // 600)]]}
+    else:
+        arrays = opened_npz(path)
+        found = {}
+        for image, label in pairs_of(arrays).values():
+            labels = (
+                np.zeros(len(arrays[image]), int)
+                if label is None
+                else arrays[label].reshape(len(arrays[image]), -1)[:, 0]
+            )
+            names = [str(n) for n in arrays.get("classes", ())]
+            for kind in np.unique(labels):
+                name = f"{path.stem} {names[int(kind)] if names else kind}"
+                some = arrays[image][labels == kind]
+                found.setdefault(name, []).extend(some[:: max(1, len(some) // 600)])
+    shaped = {name: [s for one in images for s in _shaped(one, like, rng)] for name, images in found.items()}
+    if not any(shaped.values()):
+        raise Refused(f"no image in {path.name}", "pictures or volumes as those of the model are wanted")
+    return shaped
+
+
+def _shaped(one: Array, like: Sequence[Array], rng: np.random.Generator) -> list[Array]:
+    """An image of any shape as pictures or volumes of the model's kind."""
+    first = like[0]
+    volumes, colour = first.ndim == 3 and first.shape[-1] != 3, first.ndim == 3 and first.shape[-1] == 3
+    x = np.asarray(one, np.float32)
+    x = x[..., 0] if x.ndim == 4 else x
+    if not np.isfinite(x).all() or not np.ptp(x):
+        return []
+    picture = x.ndim == 2 or x.shape[-1] in (3, 4)
+    if volumes:
+        return [] if picture or min(x.shape) < 8 else _pieces(x, first.shape, rng)
+    flat = [x] if picture else [np.rot90(x.take(x.shape[axis] // 2, axis)) for axis in range(3)]
+    if colour:
+        return [f[..., :3] if f.ndim == 3 else np.stack([f] * 3, -1) for f in flat]
+    return [f[..., :3].mean(-1) if f.ndim == 3 else f for f in flat]
+
+
+def _pieces(x: Array, shape: Sequence[int], rng: np.random.Generator) -> list[Array]:
+    if np.prod(x.shape) < 8 * np.prod(shape):
+        return [x]
+    found, least = [x], float(np.percentile(x[x > x.min()], 5))
+    for _ in range(20 * _PIECES):
+        first = [int(rng.integers(0, max(1, s - w))) for s, w in zip(x.shape, shape, strict=True)]
+        piece = x[tuple(slice(a, a + w) for a, w in zip(first, shape, strict=True))]
+        if np.mean(piece > least) > 0.5:
+            found.append(piece)
+        if len(found) > _PIECES:
+            break
+    return found
+
+
+def _written(
+    held: Model, place: Path, border: Border, measured: Sequence[Array], wrong: dict[str, list[Array]], out: Path,
+    told: dict[str, Any],
+) -> Model:  # fmt: skip
+    import onnx
+
+    out.mkdir(parents=True, exist_ok=True)
+    scope = kept_beside(border, len(canvas(measured[0])), out)
+    whole = onnx.load_model_from_string(read_file(place / "model.onnx"))
+    kept = {one.key: one.value for one in whole.metadata_props} | {NAMED: scope["digest"]}
+    onnx.helper.set_model_props(whole, kept)
+    data = whole.SerializeToString()
+    (out / "model.onnx").write_bytes(data)
+    if (place / MARKS).is_file():
+        shutil.copyfile(place / MARKS, out / MARKS)
+
+    def count(images: Sequence[Array]) -> dict[str, int]:
+        return {"n": len(images), "declined": int(np.count_nonzero(strangeness(out, scope, images) > 1))}
+
+    refused = {kind: count(images) for kind, images in wrong.items() if images}
+    refused["right ones, for comparison"] = count(measured)
+    model = replace(
+        held, version=str(int(held.version) + 1) if held.version.isdigit() else f"{held.version}, with a border",
+        digest=hashlib.sha256(data).hexdigest(), parent=held.digest, state="candidate",
+        card={**held.card, "border": told}, evidence={**held.evidence, "out_of_scope": refused},
+        inputs={**held.inputs, "scope": scope, "network": str(held.inputs.get("network", held.digest))},
+    )  # fmt: skip
+    (out / "model.json").write_text(json.dumps(to_plain(model), indent=1, sort_keys=True) + "\n", "utf-8")
+    (out / "card.md").write_text(plain_page(model), "utf-8")
+    return model

@@ -1,0 +1,116 @@
+"""A model is taught what to decline: another version of it, whose border nobody can change or take away unseen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the extra 'ml' is not installed")
+
+from isocenter.analysis.weights import models
+from isocenter.errors import Conflict, NotFound, Refused
+from isocenter.learn.border import KINDS, spoilt
+from isocenter.learn.judge import judged
+from isocenter.learn.outside import FILE, canvas
+from isocenter.learn.recalibrate import network_digest, recalibrated
+from isocenter.learn.strangers import collections_in, taught_to_decline
+
+
+def right(n: int, seed: int) -> np.ndarray:
+    """Pictures that are bright above and have a dark disc below."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:28, :28]
+    made = []
+    for _ in range(n):
+        away = np.hypot(y - rng.uniform(17, 20), x - rng.uniform(12, 16))
+        made.append(220 - 5 * y - 90 * (away < rng.uniform(4, 6)) + rng.normal(0, 6, (28, 28)))
+    return np.clip(np.stack(made), 0, 255).astype(np.uint8)
+
+
+def saved(path: Path, images: np.ndarray) -> Path:
+    np.savez(path, train_images=images, train_labels=np.arange(len(images)) % 2)
+    return path
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("border")
+    shown = np.random.default_rng(3).integers(0, 255, (60, 40, 40), dtype=np.uint8)
+    np.savez(folder / "squares.npz", images=np.sort(shown, 2), labels=np.arange(60) % 2)
+    taught_to_decline(
+        "pneumoniamnist", saved(folder / "right.npz", right(160, 0)), folder / "pneumoniamnist",
+        [folder / "squares.npz"], steps=40,
+    )  # fmt: skip
+    return folder / "pneumoniamnist"
+
+
+@pytest.mark.parametrize("shape", [(28, 30), (28, 30, 3), (20, 24, 28)])
+def test_every_way_to_spoil_an_image_changes_it(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 255, (2, *shape), dtype=np.uint8)
+    assert canvas(one).shape == ({2: 1}.get(len(shape), 3 if shape[-1] == 3 else 6), 40, 40)
+    assert np.ptp(canvas(one)) == pytest.approx(1) and not np.ptp(canvas(np.zeros(shape)))
+    for kind in KINDS:
+        made = spoilt(one, other, kind, rng)
+        assert made.ndim == one.ndim and (made.shape != one.shape or not np.array_equal(made, one)), kind
+    with pytest.raises(Refused, match="spoilt by 'love'"):
+        spoilt(one, other, "love", rng)
+
+
+def test_what_is_unlike_is_declined_and_the_answers_stay(taught: Path, tmp_path: Path) -> None:
+    before = models()["pneumoniamnist"]
+    own, upside = (saved(tmp_path / f"{k}.npz", x) for k, x in enumerate((right(60, 7), right(60, 7)[:, ::-1])))
+    told = [judged(taught, path) for path in (own, upside)]
+    assert told[0].report["declined"] <= 12 and told[1].report["declined"] >= 54
+    plain = judged("pneumoniamnist", own)
+    assert [row["said"] for row in told[0].predictions] == [row["said"] for row in plain.predictions]
+    held = told[0].model
+    assert held.version == str(int(before[0].version) + 1) and held.parent == before[0].digest != held.digest
+    assert network_digest((taught / "model.onnx").read_bytes()) == network_digest(before[1].read_bytes())
+    refused = held.evidence["out_of_scope"]
+    assert {*KINDS, "squares 0 (others of it were shown)", "right ones, for comparison"} <= set(refused)
+    assert "| upside down | 120 |" in (taught / "card.md").read_text()
+
+
+def test_a_border_is_neither_exchanged_nor_taken_away(taught: Path, tmp_path: Path) -> None:
+    data = saved(tmp_path / "a.npz", right(60, 7))
+    made = tmp_path / "made" / "pneumoniamnist"
+    shutil.copytree(taught, made)
+    (made / FILE).write_bytes((made / FILE).read_bytes() + b" ")
+    with pytest.raises(Refused, match=r"it is not the file of the record"):
+        judged(made, data)
+    (made / FILE).unlink()
+    with pytest.raises(Refused, match=r"no scope\.onnx in pneumoniamnist"):
+        judged(made, data)
+    record = json.loads((made / "model.json").read_text())
+    del record["inputs"]["scope"]
+    (made / "model.json").write_text(json.dumps(record))
+    with pytest.raises(Refused, match="a record with the border None"):
+        judged(made, data)
+
+
+def test_another_calibration_keeps_the_border(taught: Path, tmp_path: Path) -> None:
+    data = saved(tmp_path / "local.npz", right(60, 11))
+    recalibrated(taught, data, tmp_path / "new" / "pneumoniamnist", "platt")
+    upside = saved(tmp_path / "up.npz", right(60, 7)[:, ::-1])
+    assert judged(tmp_path / "new" / "pneumoniamnist", upside).report["declined"] >= 54
+
+
+def test_what_cannot_be_taught_is_refused(taught: Path, tmp_path: Path) -> None:
+    data, rng = saved(tmp_path / "a.npz", right(60, 0)), np.random.default_rng(0)
+    with pytest.raises(Conflict, match="is not empty"):
+        taught_to_decline("pneumoniamnist", data, taught)
+    for name in ("cleveland_heart", "chest_xray_opacity", "image_kind"):
+        with pytest.raises(Refused, match=f"a border of {name}"):
+            taught_to_decline(name, data, tmp_path / "out")
+    with pytest.raises(Refused, match="a border takes 20 on each side"):
+        taught_to_decline("pneumoniamnist", data, tmp_path / "out")
+    with pytest.raises(NotFound, match="no collection at"):
+        collections_in(tmp_path / "b.npz", list(right(2, 0)), rng)
+    np.savez(tmp_path / "flat.npz", images=np.zeros((4, 9, 9), np.uint8))
+    with pytest.raises(Refused, match=r"no image in flat\.npz"):
+        collections_in(tmp_path / "flat.npz", list(right(2, 0)), rng)
