@@ -35,7 +35,7 @@ def test_every_control_of_a_hazard_is_a_test_that_exists(row: dict[str, str]) ->
 
 def _must_be_assessed(row: dict[str, str]) -> None:
     """Severity and probability in the words of ISO 14971; risks are those of the table, what remains bearable."""
-    assert all(row.values()), "hazard, harm, severity, probability, control, test and what remains are all said"
+    assert all(row.values()), "hazard, sequence, harm, severity, probability, control and what remains are all said"
     table = {rule["severity"]: rule for rule in _rows("risk-acceptability.tsv")}
     assert row["severity"] in table, row["severity"]
     scale = [word for word in table[row["severity"]] if word != "severity"]
@@ -50,9 +50,36 @@ def test_there_are_sixty_hazards_and_each_once() -> None:
     assert len({row["hazard"] for row in rows}) == len(rows) >= 60
 
 
+def _must_each_tell_its_sequence(rows: list[dict[str, str]]) -> None:
+    """What leads from the hazard to the harm, by ISO 14971: words copied from another row tell nothing of this one."""
+    told: dict[str, str] = {}
+    for row in rows:
+        words = " ".join((row.get("sequence") or "").casefold().split())
+        assert 8 <= len(words.split()) <= 18, f"{row['hazard']}: a sequence of events in 8 to 18 words, not '{words}'"
+        assert words not in told, f"{row['hazard']}: the sequence of '{told[words]}'"
+        told[words] = row["hazard"]
+
+
+def test_every_hazard_tells_the_sequence_that_leads_to_its_harm() -> None:
+    _must_each_tell_its_sequence(_rows("hazards.tsv"))
+
+
+def test_a_hazard_without_a_sequence_or_with_that_of_another_is_refused() -> None:
+    first, second = _rows("hazards.tsv")[:2]
+    _must_each_tell_its_sequence([first, second])
+    without = {column: word for column, word in second.items() if column != "sequence"}
+    for wrong in (without, second | {"sequence": ""}, second | {"sequence": " "}, second | {"sequence": "it fails"}):
+        with pytest.raises(AssertionError, match=rf"{second['hazard']}: a sequence of events in 8 to 18 words"):
+            _must_each_tell_its_sequence([first, wrong])
+    for copied in (first["sequence"], f" {first['sequence'].upper()} "):
+        with pytest.raises(AssertionError, match=f"the sequence of '{first['hazard']}'"):
+            _must_each_tell_its_sequence([first, second | {"sequence": copied}])
+
+
 @pytest.mark.parametrize(
     ("column", "word"),
     [
+        ("sequence", ""),
         ("severity", ""),
         ("severity", "bad"),
         ("after", "never"),
