@@ -15,7 +15,7 @@ from isocenter.analysis.weights import models
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.learn.border import KINDS, spoilt
 from isocenter.learn.judge import judged
-from isocenter.learn.outside import FILE, canvas
+from isocenter.learn.outside import FILE, canvas, strangeness
 from isocenter.learn.recalibrate import network_digest, recalibrated
 from isocenter.learn.strangers import collections_in, taught_to_decline
 
@@ -91,6 +91,12 @@ def test_a_border_is_neither_exchanged_nor_taken_away(taught: Path, tmp_path: Pa
     (made / "model.json").write_text(json.dumps(record))
     with pytest.raises(Refused, match="a record with the border None"):
         judged(made, data)
+
+
+def test_images_of_other_channels_are_refused(taught: Path) -> None:
+    told = json.loads((taught / "model.json").read_text())["inputs"]["scope"]
+    with pytest.raises(Refused, match=r"images of 3 channels.*the model looks at 1"):
+        strangeness(taught, told, [np.zeros((28, 28, 3), np.uint8)])
 
 
 def test_another_calibration_keeps_the_border(taught: Path, tmp_path: Path) -> None:
