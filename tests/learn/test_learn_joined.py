@@ -65,6 +65,10 @@ def test_both_together_know_more_than_either_alone(tmp_path: Path) -> None:
     eyes = record["inputs"]["through"]
     assert eyes["model"] == "pneumoniamnist" and len(record["inputs"]["columns"]) == 2 + eyes["columns"]
     assert record["evidence"]["parity"] < 1e-4
+    told_recipe = json.loads(record["card"]["training"]["recipe"])
+    assert len(told_recipe["columns"]) == 2, (
+        "what repeats it looks through the same eyes, and does not list what they saw"
+    )
     assert record["card"]["training"]["pictures that its eyes had learnt from"] == 0
     said = judge(tmp_path / "breast_lesion_and_age", data)
     assert said["learnt_from"] == 240 and said["n"] == 240, "the table that it learnt from is known again"

@@ -110,6 +110,7 @@ def _without_holes(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 
 def is_gated(ct: Volume) -> bool:
+    """Whether the header says that the scan followed the beat; a score of one that did not is no Agatston score."""
     facts = ct.facts
     if any(facts.get(k) is not None for k in ("HeartRate", "NominalInterval", "TriggerTime", "CardiacNumberOfImages")):
         return True

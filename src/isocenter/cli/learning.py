@@ -32,9 +32,9 @@ def train(
 ) -> None:
     """Train a model; what comes out is a candidate, released by nobody.
 
-    Of a frozen cohort what readers signed is learnt, as `examples take` takes it: into the folder examples of `out`.
-    Of examples the archive is asked, before and after, whether they may still be learnt from, and its journal keeps
-    that the model did; where they may not any more, no model stays.
+    Of a frozen cohort what readers signed is learnt, taken as `examples take` does into a folder beside `out`, named
+    OUT-examples: a model is handed on, images are not. Of examples the archive is asked, before and after, whether
+    they may still be learnt from, and its journal keeps that the model did; where they may not, no model stays.
     """
     from isocenter.cli.screen import Screen
     from isocenter.errors import Refused
@@ -53,7 +53,7 @@ def train(
             try:
                 held.site.teaching.taught(model.name, model.version, model.digest, source, who=HOUSE)
             except Refused:  # terms of use ended while it learnt
-                for name in ("model.onnx", "model.json", "card.md"):
+                for name in ("model.onnx", "model.json", "card.md", "learnt.bin", "recipe.toml"):
                     (out / name).unlink(missing_ok=True)
                 raise
     screen.answer(model)
@@ -69,10 +69,12 @@ def _of_cohort(name: str, task: str, out: Path, analysis: str, say: list[str], f
     from isocenter.govern.policy import HOUSE
     from isocenter.learn.recipes import recipe
 
-    examples, how = out / "examples", recipe(task)
+    examples, how = out.resolve().with_name(f"{out.resolve().name}-examples"), recipe(task)
     if (kept := examples / "examples.json").is_file():  # a run that goes on
         if (of := json.loads(kept.read_text("utf-8")).get("cohort")) != name:
-            raise Conflict(f"examples of '{of}' in {out}", f"the cohort '{name}' was asked for", "choose another --out")
+            raise Conflict(
+                f"examples of '{of}' in {examples}", f"the cohort '{name}' was asked for", "choose another --out"
+            )
         return examples
     asked = analysis or next(
         (n for n, one in discover().analyses.items() if getattr(one, "weights", "") == how.task), how.task

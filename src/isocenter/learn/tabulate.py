@@ -254,7 +254,7 @@ def train_table(
 ) -> Model:
     """Measure by nested cross-validation, then fit on all rows and export; see `train.train`."""
     torch.set_num_threads(1)
-    started, read = clock(), read_joined(data, how)
+    started, read, recipe = clock(), read_joined(data, how), how
     rows, how = read.rows, read.how
     if read.known:
         tell(f"{read.known} of {len(rows.labels)} pictures are known to '{how.through}' from its own training: "
@@ -292,7 +292,7 @@ def train_table(
         raise Refused(f"the exported model differs from scikit-learn by {off:.2e}", "at most 1e-4 is allowed")
     shown = measured[0] | {"parity": max(parity, off)}
     shown["networks"] = [m["metrics"] | {"seed": seed * 100 + k} for k, m in enumerate(measured)]
-    return written(how, out, digest, rows.digest, inputs, shown, {
+    return written(recipe, out, digest, rows.digest, inputs, shown, {
         "rows": {name: int(np.count_nonzero(rows.labels == k)) for k, name in enumerate(how.classes)},
         "chosen": f"ridge penalty C = {how.strengths[c]:g}, {count} trees of depth {how.depth}",
         **({"pictures that its eyes had learnt from": read.known} if read.eyes else {}),
