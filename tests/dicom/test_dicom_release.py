@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import made
@@ -154,3 +155,42 @@ def test_a_folder_in_use_and_a_second_copy_are_refused(tmp_path: Path) -> None:
     (folder / "again.dcm").write_bytes((folder / "Quaxelberg-0-0.dcm").read_bytes())
     found = release(scan(folder), tmp_path / "out", secret=b"s" * 32)
     assert any("twice" in why for _, _, why in found.held_back)
+
+
+@pytest.mark.parametrize("apart", [True, False], ids=["files", "members of an archive"])
+def test_heads_in_files_are_asked_in_processes_of_their_own_with_the_same_answers(tmp_path: Path, apart: bool) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for p in range(3):
+        for n in range(2):
+            ds = made.dataset(n + 1, series=f"1.2.{p}.4", study=f"1.2.{p}", BodyPartExamined="HEAD")
+            ds.PatientID, ds.FrameOfReferenceUID = f"MRN-{p}", f"1.2.{p}.9"
+            (folder / f"{p}-{n}.dcm").write_bytes(made.written(ds))
+    terms, found, asked_by = Terms(options_named(["research"])), [], []
+    for workers in (1, 2):
+        asked = tmp_path / f"asked{workers}"
+        asked.mkdir()
+        files = places(folder) if apart else ((f.name, f.read_bytes()) for f in sorted(folder.iterdir()))
+        found.append(
+            release(
+                files, tmp_path / f"out{workers}", secret=b"s" * 32, terms=terms, workers=workers,
+                faces=partial(a_face_in_the_second, asked),
+            )
+        )  # fmt: skip
+        asked_by.append({int(f.name.split("-")[0]) for f in asked.iterdir()})
+        assert len(list(asked.iterdir())) == 3  # each head once
+    # The face of the second is known, and the two others wait for a person.
+    assert found[0].report() == found[1].report() and held_names(found[0]) == held_names(found[1])
+    copies = [{f.relative_to(o): f.read_bytes() for f in o.rglob("*.dcm")} for o in sorted(tmp_path.glob("out*"))]
+    assert copies[0] == copies[1] and len(copies[0]) == 2
+    assert found[0].written == 2 and len(held_names(found[0])) == 4 and found[0].heads[1].measured
+    assert asked_by[0] == {os.getpid()}
+    # What waits sealed is opened by this process alone.
+    assert (os.getpid() not in asked_by[1]) == apart
+
+
+def a_face_in_the_second(asked: Path, images: Sequence[bytes | Lying]) -> Mapping[str, Cover]:
+    series = read_header(images[0].read_bytes() if not isinstance(images[0], bytes) else images[0]).series[0].uid
+    (asked / f"{os.getpid()}-{series}").touch()
+    found = Cover.of(np.ones((1, 1, 1), bool), np.eye(4), {"skin_cm2": 80.0})
+    return {series: found if series == "1.2.1.4" else Cover("unsure", "too thin")}

@@ -8,13 +8,10 @@ image (k-anonymity). It names no original, so it may travel with the copies.
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +19,7 @@ from isocenter.dicom.aside import Aside, Lying
 from isocenter.dicom.confidentiality import EDITION, RESEARCH, Option
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
+from isocenter.dicom.in_processes import Given, each, one_by_one
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.dicom.scan import read
 from isocenter.dicom.visual_features import Cover, Shows, group_of, shows
@@ -31,13 +29,6 @@ __all__ = ["Faces", "Release", "Remembered", "Terms", "held_names", "release", "
 
 Faces = Callable[[Sequence[bytes | Lying]], Mapping[str, Cover]]
 """All images of one frame of reference -> what is known of a face, by Series Instance UID."""
-
-_TOGETHER, _BYTES_TOGETHER = 16, 8 << 20  # files, and bytes of members of an archive, that go to a worker at once
-_AHEAD = 3  # such parcels that wait for each worker: memory stays bounded
-_FEW = 24  # so few are done before a second process has started
-
-Given = Path | bytes | IsocenterError
-"""A file by its place, by its bytes where it has none of its own (in an archive), or why it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -203,84 +194,51 @@ def release(
     given = ((n, one) for n, one in files if not (isinstance(one, Path) and one.absolute().is_relative_to(place)))
     heads: dict[tuple[str, str], list[tuple[str, Lying]]] = defaultdict(list)
     with Aside() as aside:
-        for name, one, answer in _each(given, partial(_some, secret, terms, out, None), workers):
+        for name, one, answer in each(given, partial(_some, secret, terms, out, None), workers):
             if isinstance(answer, Waiting) and not isinstance(one, IsocenterError):
                 # What has no place of its own waits sealed: it may come from a project that lies sealed itself.
                 heads[answer.group].append((name, one if isinstance(one, Path) else aside.lay(one)))
                 continue
             result.take(name, answer)
             told(name, result.written, result.written + len(result.held_back))
-        found: dict[str, Cover] = {}
-        for group in heads.values():
+        for covers, answers in _of_heads(list(heads.values()), secret, terms, out, faces, workers):
+            result.heads += covers
+            for name, answer in answers:
+                result.take(name, answer)
             told("faces", result.written, result.written + len(result.held_back))
-            if faces is not None:
-                found |= faces([one for _, one in group])
-        result.heads += found.values()
-        late = ((n, x if isinstance(x, Path) else x.read_bytes()) for group in heads.values() for n, x in group)
-        for name, _, answer in _each(late, partial(_some, secret, terms, out, found), workers):
-            result.take(name, answer)
-            told(name, result.written, result.written + len(result.held_back))
     return result
 
 
-def _each(
-    files: Iterable[tuple[str, Given]], work: Callable[[Sequence[tuple[str, Path | bytes]]], list[Answer]], workers: int
-) -> Iterator[tuple[str, Given, Answer]]:
-    pool: ProcessPoolExecutor | None = None
-    waiting: _Sent = deque()
-    parcel: list[tuple[str, Path | bytes]] = []
-    begun = False
+_Head = Sequence[tuple[str, Lying]]
+"""All images of one frame of reference, by name and by where they lie."""
 
-    def sent() -> Iterator[tuple[str, Given, Answer]]:
-        """Give the parcel to a worker, and take what came back where enough wait."""
-        nonlocal pool, parcel, begun
-        pool = pool or ProcessPoolExecutor(workers, mp_context=_processes())
-        begun = begun or (len(waiting) > 0 and waiting[0][1].done())
-        if begun or len(waiting) < workers:
-            answers = pool.submit(work, parcel)
-        else:  # until the others have started, which takes as long as hundreds of images do, it is done here
-            answers = Future()
-            answers.set_result(work(parcel))
-        waiting.append((parcel, answers))
-        parcel = []
-        while begun and len(waiting) > _AHEAD * workers:
-            yield from _back(waiting)
-
-    try:
-        size = 0
-        for number, (name, given) in enumerate(files):
-            if isinstance(given, IsocenterError):
-                yield name, given, given
-            elif workers < 2 or number < _FEW:
-                yield name, given, work([(name, given)])[0]
-            else:
-                parcel.append((name, given))
-                size = (size if len(parcel) > 1 else 0) + (len(given) if isinstance(given, bytes) else 0)
-                if len(parcel) >= _TOGETHER or size >= _BYTES_TOGETHER:
-                    yield from sent()
-        if parcel:
-            yield from sent()
-        while waiting:
-            yield from _back(waiting)
-    finally:
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
+_Left = tuple[list[Cover], list[tuple[str, Answer]]]
+"""What is known of faces, and what became of the images."""
 
 
-_Sent = deque[tuple[list[tuple[str, Path | bytes]], Future[list[Answer]]]]
+def _of_heads(
+    heads: Sequence[_Head], secret: bytes, terms: Terms, out: Path, faces: Faces | None, workers: int
+) -> Iterator[_Left]:
+    lie_in_files = all(isinstance(x, Path) for images in heads for _, x in images)
+    if workers > 1 and len(heads) > 1 and lie_in_files:
+        # A process holds one head, which it reads itself. What waits sealed can be opened in this process only.
+        yield from one_by_one(heads, partial(_head, secret, terms, out, faces), workers)
+        return
+    found: dict[str, Cover] = {}
+    for images in heads:
+        found |= faces([x for _, x in images]) if faces else {}
+        yield [], []
+    late = ((n, x if isinstance(x, Path) else x.read_bytes()) for images in heads for n, x in images)
+    yield list(found.values()), []
+    for name, _, answer in each(late, partial(_some, secret, terms, out, found), workers):
+        yield [], [(name, answer)]
 
 
-def _back(waiting: _Sent) -> Iterator[tuple[str, Given, Answer]]:
-    parcel, future = waiting.popleft()
-    return ((name, given, answer) for (name, given), answer in zip(parcel, future.result(), strict=True))
-
-
-def _processes() -> Any:
-    """Children of a quiet process that has loaded this file once: they begin in milliseconds."""
-    context = get_context("forkserver" if sys.platform != "win32" else "spawn")
-    if sys.platform != "win32":
-        context.set_forkserver_preload([__name__])
-    return context
+def _head(secret: bytes, terms: Terms, out: Path, faces: Faces | None, images: _Head) -> _Left:
+    found = faces([x for _, x in images]) if faces else {}
+    places = [(n, x) for n, x in images if isinstance(x, Path)]
+    answers = _some(secret, terms, out, found, places)
+    return list(found.values()), [(name, answer) for (name, _), answer in zip(images, answers, strict=True)]
 
 
 _BY: dict[bytes, Pseudonyms] = {}
