@@ -75,6 +75,30 @@ def test_patients_that_stand_alone_do_not_leave_when_that_is_asked(scans: Path, 
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_groups_of_fewer_than_five_are_told_in_words_and_larger_ones_are_not(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    data = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+    for sex, people in (("F", 5), ("M", 4), ("O", 1)):
+        for n in range(people):
+            data.PatientSex, data.PatientID, uid = sex, f"{sex}{n}", f"1.2.{ord(sex)}.{n}"
+            data.StudyInstanceUID, data.SeriesInstanceUID, data.SOPInstanceUID = uid, f"{uid}.1", f"{uid}.1.1"
+            data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+            data.save_as(folder / f"{sex}{n}.dcm")
+    done = CliRunner().invoke(app, ["deidentify", str(folder), "--out", str(tmp_path / "out"), "--workers", "1"])
+    assert done.exit_code == 0 and "2 groups of fewer than 5 patients" in done.stderr
+    assert "5 patients in all" in done.stderr and "--smallest-group 5" in done.stderr
+    said = asked("deidentify", str(folder), "--out", str(tmp_path / "again"), "--workers", "1")
+    assert said["risk"]["small_groups"] == {"fewer_than": 5, "groups": 2, "patients": 5}
+    (words,) = said["warnings"]
+    assert words in done.stderr
+    for file in [*folder.glob("M*"), *folder.glob("O*")]:
+        file.unlink()
+    done = CliRunner().invoke(app, ["deidentify", str(folder), "--out", str(tmp_path / "five"), "--workers", "1"])
+    assert done.exit_code == 0 and "warning" not in done.stderr
+    assert asked("deidentify", str(folder), "--out", str(tmp_path / "5"), "--workers", "1")["warnings"] == []
+
+
 def test_the_journal_is_taken_out_signed_and_checked(scans: Path, tmp_path: Path) -> None:
     where = ["--folder", str(tmp_path / "archive")]
     asked("receive", str(scans), *where)

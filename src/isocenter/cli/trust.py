@@ -72,7 +72,8 @@ def deidentify(
     report["secret"] = "kept apart" if secret else "destroyed: nobody can make these pseudonyms again"
     _hold_small_groups(out, report, smallest_group)
     (out / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False), "utf-8")
-    screen.answer(report | {"stayed": held_names(found)})
+    alone = _in_small_groups(report["risk"]["small_groups"])
+    screen.answer(report | {"stayed": held_names(found), "warnings": alone})
     screen.say(
         f"{report['written']} copies of {report['patients']} patients in {out}; {len(found.held_back)} files stayed"
     )
@@ -85,6 +86,8 @@ def deidentify(
             f" cut {row['depth_mm']:g} mm deep"
         )
     screen.say(f"smallest group of alike patients: {report['risk']['smallest_group']}")
+    for words in alone:
+        screen.warn(words)
     if not found.written:
         raise typer.Exit(1)
 
@@ -144,6 +147,20 @@ def _hold_small_groups(out: Path, report: dict[str, object], wanted: int) -> Non
             f"each shall share sex, age, body part and kind of image with {wanted - 1} others; the copies were removed",
             "take more patients, leave out those that stand alone, or ask for a smaller group",
         )
+
+
+def _in_small_groups(told: dict[str, int]) -> list[str]:
+    """What to say of patients whom few are like: nothing where there are none."""
+    if not told["groups"]:
+        return []
+    groups = "1 group" if told["groups"] == 1 else f"{told['groups']} groups"
+    people = "1 patient" if told["patients"] == 1 else f"{told['patients']} patients in all"
+    return [
+        f"warning: {groups} of fewer than {told['fewer_than']} patients who share sex, age, body part and kind of image"
+        f" ({people}): who knows these of somebody may find the copies of that person. Before you give them away, take"
+        " more patients or leave out those that stand alone; next time"
+        f" --smallest-group {told['fewer_than']} keeps no such copies"
+    ]
 
 
 @app.command()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from isocenter.dicom.aside import Aside, Lying
-from isocenter.dicom.confidentiality import EDITION, RESEARCH, Option
+from isocenter.dicom.confidentiality import EDITION, RESEARCH, SMALLEST_GROUP, Option
 from isocenter.dicom.deidentify import Deidentified, HeldBack, deidentify
 from isocenter.dicom.elements import parse
 from isocenter.dicom.in_processes import Given, each, one_by_one
@@ -136,6 +136,7 @@ class Release:
     def report(self) -> dict[str, Any]:
         """The report, without any original name."""
         groups = self.groups()
+        small = [n for n in groups.values() if n < SMALLEST_GROUP]
         stayed = Counter((kind, why) for _, kind, why in self.held_back)
         return {
             "standard": EDITION,
@@ -153,6 +154,7 @@ class Release:
             "risk": {
                 "smallest_group": min(groups.values(), default=0),
                 "patients_alone_in_their_group": sum(1 for n in groups.values() if n == 1),
+                "small_groups": {"fewer_than": SMALLEST_GROUP, "groups": len(small), "patients": sum(small)},
                 "by": ["age", "modality", "part", "sex"],
                 "remaining": [{"risk": r, "objects": n} for r, n in self.risks.most_common()],
             },

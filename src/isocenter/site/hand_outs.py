@@ -21,12 +21,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from isocenter.dicom.confidentiality import SMALLEST_GROUP
 from isocenter.errors import IsocenterError, LimitReached, NotFound, WrongState
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
 from isocenter.record import Kind
 from isocenter.site import temporary
-from isocenter.site.handing_out import SMALLEST_GROUP, HandingOut
+from isocenter.site.handing_out import HandingOut
 
 __all__ = ["KEPT", "HandOuts"]
 

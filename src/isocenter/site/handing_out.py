@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isocenter.dicom.confidentiality import options_named
+from isocenter.dicom.confidentiality import SMALLEST_GROUP, options_named
 from isocenter.dicom.pseudonyms import Pseudonyms
 from isocenter.errors import IsocenterError, Refused
 from isocenter.govern.consent import Use
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from isocenter.dicom.release import Release
 
 __all__ = ["HandingOut"]
-
-SMALLEST_GROUP = 5
-"""Patients that have to share sex, age, body part and kind of image, so that none of them stands alone."""
 
 _Left = list[dict[str, str]]
 
