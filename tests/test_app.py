@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from isocenter.app import House, open_house, peers_of
 from isocenter.errors import Forbidden, NotFound, Refused, Unavailable
+from isocenter.govern.policy import Role
 from isocenter.settings import Settings
 from isocenter.site.verbs import HOUSE
 
@@ -92,3 +94,12 @@ def test_who_is_signed_in_stays_so_when_the_house_is_opened_again(tmp_path: Path
         assert again.site.person_of(token).name == ""
     finally:
         again.close()
+
+
+def test_no_password_rests_on_the_names_that_the_settings_tell(tmp_path: Path) -> None:
+    said = {"password_words": "St Mary, Harbour", "names": "pacs.stmary.example", "aet": "MARYCT"}
+    with contextlib.closing(open_house(Settings(folder=tmp_path / "a", **said))) as held:  # type: ignore[arg-type]
+        for word in ("Harbour-2026!!", "stmary.example", "MaryCT-mary-42"):
+            with pytest.raises(Refused, match="nothing to do with this place"):
+                held.site.add_person("gray", Role.READER, word, who=HOUSE)
+        held.site.add_person("gray", Role.READER, "the lung is a sponge", who=HOUSE)

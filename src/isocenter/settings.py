@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     )
     requests_per_min: int = Field(12_000, ge=0, description="Requests that one address may make a minute; 0: no limit.")
     address: str = Field("", description="Address under which others reach us, https://…; empty: host and port.")
+    password_words: str = Field(
+        "", description="Words that no password may rest on, by commas: names of hospital, town, systems."
+    )
     oidc_issuer: str = Field("", description="OpenID Connect issuer through which people may sign in; empty for none.")
     oidc_client: str = Field(
         "isocenter", description="Our name at the issuer; it returns to ADDRESS/sign-in/oidc/back."

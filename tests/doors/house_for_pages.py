@@ -21,7 +21,8 @@ from isocenter.errors import Conflict, Forbidden, IsocenterError, NotAVolume, No
 from isocenter.forms.registration import Joined
 from isocenter.govern.consent import Decision
 from isocenter.govern.oidc import Ended
-from isocenter.govern.people import Links, Sessions, Tries, fits, hash_password
+from isocenter.govern.passwords import fits, hash_password
+from isocenter.govern.people import Links, Sessions, Tries
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.govern.tickets import Tickets
 from isocenter.reading import disclosure, opinion, session

@@ -8,54 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from isocenter.errors import Forbidden, LimitReached, Refused
-from isocenter.govern.people import Links, Session, Sessions, Tries, fits, hash_password, secret_digest
+from isocenter.govern.people import Links, Session, Sessions, Tries, secret_digest
 from isocenter.govern.policy import NOBODY, Person, Role
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ITO = Person("ito", Role.READER)
-
-
-# ---- passwords
-
-
-def test_a_password_fits_only_its_own_credential() -> None:
-    credential = hash_password("the lung is a sponge")
-    assert credential.startswith("$argon2id$")
-    assert "sponge" not in credential
-    assert fits(credential, "the lung is a sponge")
-    assert not fits(credential, "the lung is a stone")
-    assert hash_password("the lung is a sponge") != credential, "each has its own salt"
-
-
-@pytest.mark.parametrize("credential", [None, "", "not a hash"])
-def test_no_account_no_password_and_a_broken_credential_never_fit(credential: str | None) -> None:
-    assert not fits(credential, "")
-    assert not fits(credential, "admin")
-
-
-def test_many_guesses_at_once_are_all_answered() -> None:
-    credential = hash_password("the lung is a sponge")
-    got: list[bool] = []
-    threads = [threading.Thread(target=lambda: got.append(fits(credential, "not this one"))) for _ in range(6)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert got == [False] * 6
-    assert fits(credential, "the lung is a sponge"), "and the right one after them"
-
-
-def test_a_longer_password_with_the_same_first_letters_does_not_fit() -> None:
-    long = "correct horse " * 73
-    credential = hash_password(long[:1024])
-    assert fits(credential, long[:1024])
-    assert not fits(credential, long[:1024] + "x")
-
-
-@pytest.mark.parametrize("password", ["", "admin", "elevenchars", "x" * 1025, "aaaaaaaaaaaaaaaa"])
-def test_weak_passwords_are_refused(password: str) -> None:
-    with pytest.raises(Refused):
-        hash_password(password)
 
 
 # ---- links

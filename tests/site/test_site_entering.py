@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from isocenter.errors import Forbidden, LimitReached, Refused
-from isocenter.govern.people import hash_password
+from isocenter.govern.passwords import hash_password
 from isocenter.govern.policy import NOBODY, Person, Role
 from isocenter.record import Event, Kind
 from isocenter.site.entering import Entrance
@@ -130,7 +130,9 @@ def test_one_name_is_not_tried_from_many_addresses(door: Door) -> None:
 def test_one_address_does_not_try_many_names_even_with_an_account_of_its_own(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("isocenter.govern.people.fits", lambda credential, password: password == PASSWORD)  # not slow
+    monkeypatch.setattr(
+        "isocenter.govern.passwords.fits", lambda credential, password: password == PASSWORD
+    )  # not slow
     for number in range(20):
         with pytest.raises(Forbidden):
             door.sign_in(f"name{number}", "wrong")
@@ -197,3 +199,14 @@ def test_who_knows_the_old_password_gives_the_account_another_and_is_out_everywh
     with pytest.raises(LimitReached):
         door.entrance.new_password("ito", new, "one more long sentence", address="192.0.2.1")
     assert PASSWORD not in str([s.event for s in door.journal.since()]) and new not in str(door.journal.since())
+
+
+@pytest.mark.parametrize("word", ["qwertyqwerty1", "St-Mary-2026!", "ito ito ITO 26"])
+def test_nobody_takes_a_password_that_leaked_or_that_rests_on_names_at_hand(door: Door, word: str) -> None:
+    door.entrance.near = ("mary",)
+    door.sign_in()
+    with pytest.raises(Refused, match="this password"):
+        door.entrance.new_password("ito", PASSWORD, word, address="192.0.2.1")
+    with pytest.raises(Refused, match="this password"):
+        door.entrance.change("ito", by="admin", password=word)
+    assert door.sign_in(), "the old one holds"

@@ -1,8 +1,8 @@
-"""How the house knows who somebody is: passwords, one-time links, sessions, and patience with wrong guesses.
+"""How the house knows who somebody is: one-time links, sessions, and patience with wrong guesses.
 
 There is no default password. The first start issues a one-time link; whoever opens it is the administrator. Secrets
-are never kept: a password as an argon2id hash, a link or a session as the SHA-256 of its 256 random bits, so that a
-copied archive opens no door. Every call is told the time; nothing here reads a clock.
+are never kept: a link or a session as the SHA-256 of its 256 random bits (a password: `passwords`), so that a copied
+archive opens no door. Every call is told the time; nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -14,14 +14,9 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
-from typing import TYPE_CHECKING
 
 from isocenter.errors import Forbidden, Refused, TooOften
 from isocenter.govern.policy import NOBODY, Person
-
-if TYPE_CHECKING:
-    from argon2 import PasswordHasher
 
 __all__ = [
     "Link",
@@ -29,15 +24,9 @@ __all__ = [
     "Session",
     "Sessions",
     "Tries",
-    "fits",
-    "hash_password",
     "secret_digest",
     "secrets_of_one_process",
 ]
-
-_SHORTEST = 12
-_LONGEST = 1024  # argon2 would take more; a guesser must not make us hash megabytes
-_HASHING = threading.BoundedSemaphore(2)  # each hash takes 64 MiB: many guesses at once wait for one another
 
 
 def secret_digest(token: str) -> str:
@@ -49,53 +38,6 @@ def secrets_of_one_process() -> Callable[[str], bytes]:
     """Secrets by name that end with the process: what is made with them cannot be repeated afterwards."""
     drawn: dict[str, bytes] = {}
     return lambda name: drawn.setdefault(name, secrets.token_bytes(32))
-
-
-def hash_password(password: str) -> str:
-    """A credential to keep: argon2id with its own salt and cost in it (RFC 9106, the library's second profile).
-
-    Raises:
-        Refused: when the password is shorter than 12 characters, longer than 1024, or of one letter.
-    """
-    if not _SHORTEST <= len(password) <= _LONGEST:
-        raise Refused(
-            f"a password of {len(password)} characters",
-            "short ones are guessed, and beyond 1024 nothing is gained",
-            f"take at least {_SHORTEST}: a sentence is easy to remember",
-        )
-    if len(set(password)) < 4:
-        raise Refused("a password of fewer than four different characters", "it is guessed first", "take a sentence")
-    return _hasher().hash(password)
-
-
-def fits(credential: str | None, password: str) -> bool:
-    """Whether the password belongs to the credential.
-
-    It takes as long for a name that does not exist (None) and for an account without a password (empty), so that the
-    time does not tell which names there are.
-    """
-    from argon2.exceptions import InvalidHashError, VerificationError
-
-    # An account of a sign-in service has no password here, and the same work is done for it.
-    known = credential if credential and credential.startswith("$") else _nobodys_credential()
-    try:
-        with _HASHING:
-            right = _hasher().verify(known, password[:_LONGEST])
-    except (VerificationError, InvalidHashError):
-        return False
-    return right and known == credential and len(password) <= _LONGEST
-
-
-@cache
-def _hasher() -> PasswordHasher:
-    from argon2 import PasswordHasher
-
-    return PasswordHasher()
-
-
-@cache
-def _nobodys_credential() -> str:
-    return _hasher().hash(secrets.token_urlsafe(32))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from typing import Any
 
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.consent import Purpose
-from isocenter.govern.people import hash_password, secret_digest
+from isocenter.govern.passwords import hash_password
+from isocenter.govern.people import secret_digest
 from isocenter.record import Event, Kind, Sealed
 
 __all__ = ["KINDS", "LONGEST", "Share", "after", "end", "extend", "share"]

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import Forbidden, Refused
-from isocenter.govern import people
+from isocenter.govern import passwords, people
 from isocenter.govern.oidc import Ended, NotProven
 from isocenter.govern.policy import HOUSE, NOBODY, Person, Role
 from isocenter.record import Event, Kind, Sealed
@@ -39,11 +39,13 @@ class Entrance:
         index: where accounts are looked up.
         journal: where sign-ins are told, and whence living sessions are taken up after a restart.
         clock: aware UTC.
+        near: words of the site that no password may rest on: its name, its hosts.
     """
 
     index: Index
     journal: Journal
     clock: Callable[[], datetime]
+    near: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._sessions = people.Sessions(absolute=_ABSOLUTE)
@@ -71,13 +73,21 @@ class Entrance:
         self._addresses.check(address, now)
         self._names.check(short, now)
         found = self.index.person(name)
-        if not people.fits(found["credential"] if found and not found["disabled"] else None, password):
+        if not passwords.fits(found["credential"] if found and not found["disabled"] else None, password):
             self._names.failed(short, now)
             self._addresses.failed(address, now)
             self._tell(Kind.SIGN_IN_REFUSED, short, address=address)
             raise Forbidden("name or password", "they do not belong together", "try again, or ask an administrator")
         self._names.passed(short)
         return self._begin(name, address)
+
+    def credential(self, name: str, password: str) -> str:
+        """What is kept of an account's new password.
+
+        Raises:
+            Refused: it is guessed first: too short, known from a leak, or made of names of account and site.
+        """
+        return passwords.hash_password(password, near=(*self.near, name, *passwords.words_in(name)))
 
     def change(
         self, name: str, *, by: str, role: Role | None = None, password: str = "", closed: bool | None = None
@@ -95,7 +105,7 @@ class Entrance:
         if role is not None and role.value != found["role"]:
             told["role"] = role.value
         if password:
-            told["credential"] = people.hash_password(password)
+            told["credential"] = self.credential(name, password)
         if closed is not None and closed != found["disabled"]:
             told["disabled"] = closed
         if not told:
@@ -122,7 +132,7 @@ class Entrance:
         now = self.clock()
         self._names.check(name, now)
         found = self.index.person(name)
-        if not people.fits(found["credential"] if found and not found["disabled"] else None, old):
+        if not passwords.fits(found["credential"] if found and not found["disabled"] else None, old):
             self._names.failed(name, now)
             self._tell(Kind.SIGN_IN_REFUSED, name, address=address)
             raise Forbidden("the old password", "it does not belong to this account", "try again")

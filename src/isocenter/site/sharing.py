@@ -17,7 +17,8 @@ import numpy.typing as npt
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotFound
 from isocenter.govern import sharing
 from isocenter.govern.consent import Purpose
-from isocenter.govern.people import Tries, fits, secret_digest
+from isocenter.govern.passwords import fits
+from isocenter.govern.people import Tries, secret_digest
 from isocenter.govern.policy import Person, Role, must
 from isocenter.govern.sharing import Share
 from isocenter.reading.pictures import Pictures, real_values, shown

@@ -6,7 +6,7 @@ nothing. Everything that a verb needs from the world (clock, storage, network) i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -181,13 +181,23 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
 
     # ---- people ----------------------------------------------------------------------------------------------
 
+    def bar_words(self, words: Iterable[str]) -> None:
+        """No password may rest on these from now on: names of hospital, town and machines."""
+        self._entrance.near = tuple(words)
+
     def add_person(self, name: str, role: Role, password: str, *, who: Person) -> None:
         """Give somebody an account."""
         must(who, "people", name)
         self._entrance.must_be_free(name)
         if self.index.person(name):
             raise Refused(f"an account '{name}'", "it exists already", "choose another name")
-        self._tell(Kind.PERSON_ADDED, who.name, name, role=Role(role).value, credential=people.hash_password(password))
+        self._tell(
+            Kind.PERSON_ADDED,
+            who.name,
+            name,
+            role=Role(role).value,
+            credential=self._entrance.credential(name, password),
+        )
 
     def change_person(
         self, name: str, *, who: Person, role: Role | None = None, password: str = "", closed: bool | None = None
