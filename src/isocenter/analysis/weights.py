@@ -15,7 +15,7 @@ from isocenter.analysis.self_contained import must_be_self_contained
 from isocenter.errors import LimitReached, MissingPart, Refused
 from isocenter.record import Model, from_plain
 
-__all__ = ["open_session", "models", "model", "read_file", "record_in", "record_of", "versions"]
+__all__ = ["open_session", "models", "model", "model_in", "read_file", "record_in", "record_of", "versions"]
 
 _RECORDS: WeakKeyDictionary[Any, Model] = WeakKeyDictionary()
 LARGEST = 2**31
@@ -70,6 +70,27 @@ def record_in(card: Path) -> Model:
         raise Refused(
             f"{card} is no record of a model", str(fault).rstrip("."), "restore the file, or move its folder away"
         ) from fault
+    return held
+
+
+def model_in(folder: Path) -> Model:
+    """The record of the model in a folder, whose weights were read and are those that it names.
+
+    Raises:
+        MissingPart: it holds no ``model.json``, or no ``model.onnx``.
+        Refused: a file that is no model, weights of another record, or weights that are not opened (pickles, archives).
+    """
+    if folder.is_file() and folder.name != "model.onnx":
+        raise Refused(f"{folder.name} is no model", "it is not opened: a pickle could run code",
+                      "give a folder with model.onnx and model.json")  # fmt: skip
+    place = folder.parent if folder.is_file() else folder
+    for name in ("model.json", "model.onnx"):
+        if not (place / name).is_file():
+            raise MissingPart(f"no {name} in {place}", "a model is model.onnx with model.json beside it",
+                              "give another folder")  # fmt: skip
+    held, path = record_in(place / "model.json"), place / "model.onnx"
+    seen = path.stat()
+    _session(str(path), held.digest, seen.st_mtime_ns, seen.st_size)
     return held
 
 

@@ -1,10 +1,11 @@
-"""The card of a model on paper: a PDF/A of what `isocenter.govern.card` generated, field by field.
+"""The card of a model on paper and as a page: a PDF/A, or one HTML file, of what `isocenter.govern.card` generated.
 
-The same card gives the same bytes. Text enters the page as data, never as markup.
+The same card gives the same bytes. Text enters either as data, never as markup.
 """
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,8 +15,13 @@ from typing import Any
 from isocenter.errors import Refused
 from isocenter.forms import maker, words
 
-__all__ = ["lines", "pdf"]
+__all__ = ["lines", "page", "pdf"]
 
+_STYLE = (
+    "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;"
+    "width:100%}th,td{border-top:1px solid #bbb;padding:.4rem .6rem;text-align:left;vertical-align:top;"
+    "white-space:pre-wrap;overflow-wrap:anywhere}th{width:32%;font-weight:600}.unknown td{color:#595959}"
+)
 _LONGEST = 4000  # characters of one field on paper; the JSON has all
 
 
@@ -47,25 +53,13 @@ def pdf(card: Mapping[str, Any]) -> bytes:
     import typst
 
     model = card["model"]
-    rows = [
-        ("Source attributes (45 CFR 170.315(b)(11)(iv)(B))", [
-            _row(f"{k} {told['asks']}", told) for k, told in card["source_attributes"].items()
-        ]),
-        ("CHAI applied model card", [_row(k.replace("_", " "), told) for k, told in card["chai"].items()]),
-        ("Explanation", [_row("saliency", card["explanation"])]),
-        ("Steps taken here", [
-            {"asks": f"{s['when'][:16]} {s['by']}", "known": True,
-             "says": words.one_line(f"{s['step']}: {s['reason']}")}
-            for s in card["way"]["steps"]
-        ] or [{"asks": "none", "known": False, "says": "it was released by nobody here"}]),
-    ]  # fmt: skip
     told = f"{model['name']} {model['version']}, {model['state']}, weights {model['digest'][:16]}"
     data = {
         "title": words.one_line(f"Model card: {card['chai']['name']['says']}"),
         "author": maker.MAKER,
         "notice": card["notice"],
         "foot": words.one_line(f"{told}, {card['made'][:16]}"),
-        "parts": [{"name": name, "rows": some} for name, some in rows],
+        "parts": [{"name": name, "rows": some} for name, some in _parts(card)],
     }
     at = int(datetime.fromisoformat(card["made"]).timestamp())
     template = Path(__file__).with_name("model_card.typ").read_bytes()
@@ -77,6 +71,43 @@ def pdf(card: Mapping[str, Any]) -> bytes:
     except typst.TypstError as bad:
         raise Refused("a card that cannot be set", str(bad)[:300], "read it as JSON") from bad
     return bytes(made[0] if isinstance(made, list) else made)
+
+
+def page(card: Mapping[str, Any]) -> str:
+    """The card as one HTML file that needs nothing beside it: a table for each part, what is not known in grey."""
+    model = card["model"]
+    title = html.escape(f"Model card: {lines(card['chai']['name']['says'])}")
+    told = f"{model['name']} {model['version']}, {model['state']}, weights {model['digest']}, {card['made'][:16]}"
+    parts = "".join(
+        f"<h2>{html.escape(name)}</h2><table><tbody>"
+        + "".join(
+            f'<tr{"" if row["known"] else " class=unknown"}><th scope="row">{html.escape(row["asks"])}</th>'
+            f"<td>{html.escape(row['says'])}</td></tr>"
+            for row in rows
+        )
+        + "</tbody></table>\n"
+        for name, rows in _parts(card)
+    )
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n'
+        f"<p><strong>{html.escape(card['notice'])}</strong></p><p>{html.escape(told)}</p>\n{parts}</body></html>\n"
+    )
+
+
+def _parts(card: Mapping[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    return [
+        ("Source attributes (45 CFR 170.315(b)(11)(iv)(B))", [
+            _row(f"{k} {told['asks']}", told) for k, told in card["source_attributes"].items()
+        ]),
+        ("CHAI applied model card", [_row(k.replace("_", " "), told) for k, told in card["chai"].items()]),
+        ("Explanation", [_row("saliency", card["explanation"])]),
+        ("Steps taken here", [
+            {"asks": f"{s['when'][:16]} {s['by']}", "known": True,
+             "says": words.one_line(f"{s['step']}: {s['reason']}")}
+            for s in card["way"]["steps"]
+        ] or [{"asks": "none", "known": False, "says": "it was released by nobody here"}]),
+    ]  # fmt: skip
 
 
 def _row(asks: str, told: Mapping[str, Any]) -> dict[str, Any]:

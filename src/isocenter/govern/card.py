@@ -98,15 +98,20 @@ _NOTICE = "Research software; not a medical device. This card is generated; what
 
 
 def card(
-    model: Model, *, way: Mapping[str, Any], here: Mapping[str, Any], watched: Mapping[str, Any] | None, now: datetime
-) -> dict[str, Any]:
+    model: Model, *, way: Mapping[str, Any] | None = None, here: Mapping[str, Any] | None = None,
+    watched: Mapping[str, Any] | None = None, now: datetime,
+) -> dict[str, Any]:  # fmt: skip
     """The card of a model as it stands now.
 
     Args:
-        way: `isocenter.site.gating.Gating.told`. here: ``runs`` and ``confirmed`` of signed studies of this site.
+        way: `isocenter.site.gating.Gating.told`. here: ``runs`` and ``confirmed`` of signed studies of this site. Both
+            are None where no archive was asked: the card then says of every step and every local figure that it is not
+            known.
         watched: `isocenter.govern.watch.watch` of it, or None where no analysis runs on it.
     """
-    told = _attributes(model, way, here, watched)
+    alone = way is None or here is None
+    way, here = way or {**_NO_WAY, "state": model.state}, here or {"confirmed": {}}
+    told = _attributes(model, way, here, watched, alone=alone)
     return {
         "schema": "isocenter-card-1",
         "model": {"name": model.name, "version": model.version, "digest": model.digest, "state": way["state"],
@@ -125,6 +130,8 @@ _FIGURES = (
     "n", "positives", "threshold", "metrics", "networks", "seeds", "splits", "subgroups", "calibration", "declined",
     "out_of_scope", "parity",
 )  # fmt: skip
+_NO_WAY: Mapping[str, Any] = MappingProxyType({"steps": [], "change": None, "test": None, "looks": 0, "judged": None})
+_NO_ARCHIVE = "no archive was asked"
 _NO_GROUPS = "the evidence names no sex, age, site or scanner"
 
 
@@ -156,7 +163,7 @@ def _plain(value: Any) -> Any:
 
 
 def _attributes(
-    model: Model, way: Mapping[str, Any], here: Mapping[str, Any], watched: Mapping[str, Any] | None
+    model: Model, way: Mapping[str, Any], here: Mapping[str, Any], watched: Mapping[str, Any] | None, *, alone: bool
 ) -> dict[str, dict[str, Any]]:
     told, shown, inputs = model.card, model.evidence, model.inputs
     groups = [g for g in shown.get("subgroups", ()) if g.get("by") not in (None, "class")]
@@ -197,13 +204,14 @@ def _attributes(
         "8.i": _says({"how": "charts over every signed study", "cases": watched["cases"],
                       "false_alarms": watched["false_alarms"],
                       "delays": {c["chart"]: c["delays"] for c in watched["charts"]}}, "isocenter watch")
-        if watched else _unknown("no analysis here runs on it, so that nothing can be watched"),
+        if watched else _unknown(_NO_ARCHIVE if alone else
+                                 "no analysis here runs on it, so that nothing can be watched"),
         "8.ii": _says(agreement, "signed reports") if local.get("share") is not None else _unknown(
-            f"{local.get('needed', 0)} more signed findings are needed", "signed reports"),
+            _NO_ARCHIVE if alone else f"{local.get('needed', 0)} more signed findings are needed", "signed reports"),
         "8.iii": _unknown("groups are measured by `isocenter judge --groups`, when a person asks"),
         "8.iv": _unknown("no local cases with known groups were judged"),
         "9.i": _says(dict(way["change"]), "change record") if way.get("change") else _unknown(
-            "no change record was declared here", "change record"),
+            _NO_ARCHIVE if alone else "no change record was declared here", "change record"),
         "9.ii": _says("one person stops it everywhere at once; another releases it again, with a reason", "the gate"),
     }  # fmt: skip
 
