@@ -179,6 +179,36 @@ def test_the_journal_alone_tells_who_followed_whom(site: Site) -> None:
     assert [(line.relation.value, line.machine) for line in lines] == [("adds", "2.25.1"), ("adds", "2.25.2")]
 
 
+@pytest.mark.parametrize("mode", [Mode.CONCURRENT, Mode.SHADOW])
+@pytest.mark.parametrize("machine", [True, False])
+@pytest.mark.parametrize(
+    ("added", "words", "final"),
+    [(codes.QUALITY_ISSUE, "Blurred.", True), (None, "Image quality: blurred.", True), (None, "Odd.", None),
+     (codes.LESION, "A cyst.", False), ("nothing", "", False)],
+)  # fmt: skip
+def test_what_the_machine_missed_or_nobody_saw_of_it_counts_as_the_report_says(
+    site: Site, mode: Mode, machine: bool, added: object, words: str, final: bool | None
+) -> None:
+    study, now = study_of(site), site.clock()
+    mode_set = {"use": Use.READING.value, "mode": mode.value, "was": "unaided-first", "reason": "r", "number": 0}
+    site.journal.append(Event(Kind.MODE_SET, now, "chief", OF, mode_set))
+    assert site.modes(who=HOUSE).of(OF, Use.READING) is mode
+    says(site, *([Finding(codes.QUALITY_ISSUE, words="Blurred.", tracking="2.25.1")] if machine else []))
+    version = begun(site)
+    if machine and mode is not Mode.SHADOW:  # seen, and struck
+        version = site.correct(
+            study, Correction(Verdict.STRUCK, "2.25.1", reason="no"), version=version, who=ITO
+        ).version
+        final = bool(final)
+    if added != "nothing":
+        own = Correction(Verdict.ADDED, "", words=words, **({"what": added} if added else {}))  # type: ignore[arg-type]
+        version = site.correct(study, own, version=version, who=ITO).version
+    site.sign(study, version=version, who=ITO)
+    (sealed,) = site.journal.since(subject=study, kinds=(Kind.REPORT_SIGNED,))
+    told = [(c["analysis"], c["mode"], c["machine"], c["final"]) for c in sealed.event.details["calls"]]
+    assert told == ([] if final is None else [(OF, mode.value, machine, final)])
+
+
 def test_what_a_reader_found_alone_and_calls_urgent_stays_open_until_somebody_is_told(site: Site) -> None:
     study, version = study_of(site), begun(site)
     version = site.correct(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,7 +36,9 @@ def card(
         screen.answer(dict(SCHEMA))
         screen.say(json.dumps(dict(SCHEMA), indent=1))
         return
-    written = {".pdf": pdf, ".html": lambda c: page(c).encode(), ".json": lambda c: json.dumps(c, indent=1).encode()}
+    written: dict[str, Callable[[dict[str, Any]], bytes]] = {
+        ".pdf": pdf, ".html": lambda c: page(c).encode(), ".json": lambda c: json.dumps(c, indent=1).encode(),
+    }  # fmt: skip
     if out is not None and out.suffix not in written:
         raise Refused(f"a card as '{out.suffix}'", "it is written as .pdf, .html or .json", "name such a file")
     told = _alone(Path(model)) if Path(model).exists() else _here(model, folder)

@@ -18,7 +18,7 @@ from isocenter.reading.session import machine_of
 from isocenter.record import Code, Finding, Outcome, Result, Verdict
 from isocenter.space import Region
 
-__all__ = ["NEAR_MM", "Compared", "Relation", "call", "changes", "compare", "same_thing"]
+__all__ = ["NEAR_MM", "Compared", "Relation", "call", "changes", "compare", "same_thing", "signed"]
 
 NEAR_MM = 10.0
 """How far beside a machine's region a reader's mark may lie and still mean it."""
@@ -91,6 +91,26 @@ def call(opinion: Opinion, result: Result, looks_for: Collection[Code]) -> bool 
     if any(o.what in looks_for for o in opinion.findings):
         return True
     return None if any(o.what.code == _ANYTHING for o in opinion.findings) or opinion.line else False
+
+
+def signed(result: Result, own: Collection[Finding], looks_for: Collection[Code], *, seen: bool = True) -> bool | None:
+    """Whether a signed report says that there is what an analysis looks for; None where it cannot be told.
+
+    A reader who adds what the machine had missed does so by a finding of their own, not on the machine's answer.
+
+    Args:
+        result: its answer, with what was decided on it. own: findings that readers signed beside any machine's.
+        seen: whether its answer was shown; what was not shown (in shadow) was neither kept nor struck by anybody.
+
+    """
+    if seen and result.answer is Outcome.FOUND and result.findings:
+        return True
+    if any(o.what in looks_for or any(_alike(Finding(code), o) for code in looks_for) for o in own):
+        return True
+    if any(same_thing(f, o) for f in result.findings if f.verdict is not Verdict.ADDED for o in own):
+        return True
+    struck = seen and any(f.verdict is Verdict.STRUCK for f in result.findings)
+    return None if not struck and any(o.what.code == _ANYTHING for o in own) else False
 
 
 def changes(

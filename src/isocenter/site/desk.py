@@ -351,7 +351,7 @@ class Desk(Reports, Answers):
             "locked": reading.locked.isoformat() if reading.locked else "",
             "opinion": first[0] if first else "",
             "decisions": session.decisions(latest, self._modes_of(latest)),
-            "calls": self._calls(latest, first[1] if first else None),
+            "calls": self._calls(study_uid, latest, first[1] if first else None),
             "changes": len(changes), "told": [to_plain(one) for one in told], "untold": untold.strip(),
             "critical": [
                 {"finding": f.tracking, "what": critical.named(f)}
@@ -378,20 +378,34 @@ class Desk(Reports, Answers):
         modes = self._disclosing.modes()
         return {name: modes.of(name, Use.READING).value for _, r in latest if (name := session.machine_of(r)[0])}
 
-    def _calls(self, latest: Sequence[tuple[str, Result]], first: Opinion | None) -> list[dict[str, Any]]:
-        """For each analysis that looked: what it said, what the report says, and what the first opinion said."""
-        looks_for, modes = self._looks_for(), self._modes_of(latest)
+    def _calls(
+        self, study_uid: str, latest: Sequence[tuple[str, Result]], first: Opinion | None
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """For each analysis that looked, also unseen: what it said, what the report says, what the first opinion said.
+
+        Where words alone could mean what it looks for, or anything else, nothing is told of it.
+        """
+        shown = {digest for digest, _ in latest}
+        every = [*latest, *((d, r) for d, r in self.index.results(study_uid) if d not in shown)]
+        looks_for, modes = self._looks_for(), self._modes_of(every)
+        own = [
+            f for _, r in latest if not session.machine_of(r)[0]
+            for f in r.findings if f.verdict is not Verdict.STRUCK
+        ]  # fmt: skip
         told = []
-        for _, result in latest:
+        for digest, result in every:
             analysis, version, _ = session.machine_of(result)
             if not analysis or result.outcome is Outcome.DECLINED:
                 continue
+            wanted = looks_for.get(analysis, ())
+            final = comparison.signed(result, own, wanted, seen=digest in shown)
+            if final is None:
+                continue
             machine = [f for f in result.findings if f.verdict is not Verdict.ADDED]
-            opinion_says = comparison.call(first, result, looks_for.get(analysis, ())) if first else None
             told.append(
                 {
                     "analysis": analysis, "version": version, "mode": modes[analysis], "machine": bool(machine),
-                    "final": result.answer is Outcome.FOUND and bool(result.findings), "first": opinion_says,
+                    "final": final, "first": comparison.call(first, result, wanted) if first else None,
                 }
             )  # fmt: skip
         return told
