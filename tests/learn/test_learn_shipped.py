@@ -76,9 +76,9 @@ def test_one_class_is_refused(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["cleveland_heart", "pneumoniamnist", "retinamnist"])
 def test_of_noise_it_knows_nothing_and_the_interval_says_so(name: str, tmp_path: Path) -> None:
-    found = judged(name, some(name, tmp_path, 200))
+    found = judged(name, some(name, tmp_path, 100))
     area = found.report["metrics"]["auc"]
-    assert area["low"] < 0.5 < area["high"] and area["high"] - area["low"] < 0.25
+    assert area["low"] < 0.5 < area["high"] and area["high"] - area["low"] < 0.35
 
 
 def test_with_shuffled_labels_half_lies_in_19_of_20_intervals(tmp_path: Path) -> None:
