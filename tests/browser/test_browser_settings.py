@@ -101,3 +101,36 @@ def test_an_analysis_is_shown_more_of_only_when_two_people_say_so(page: Any, bro
         "to show less one is enough"
     )
     assert mode() == "shadow"
+
+
+def test_one_s_own_password_is_changed_by_keys_and_ends_every_other_session(browser: Any, page: Any, site: Site) -> None:
+    origin, old, new = {"Origin": site.address}, "a first sentence to sign in", "a second sentence to sign in"
+    somebody = {"name": "changes", "role": "reader", "password": old}
+    assert page.request.post("/api/people", data=somebody, headers=origin).ok
+    desks = [browser.new_context(base_url=site.address) for _ in range(2)]
+    for desk in desks:
+        assert desk.request.post("/api/sign-in", data={"name": "changes", "password": old}, headers=origin).ok
+    here, elsewhere = desks
+    own = here.new_page()
+    own.goto("/settings")
+    own.get_by_label("Present password").focus()
+
+    def given(*words: str) -> None:
+        own.get_by_label("Present password").focus()
+        for word in words:
+            own.keyboard.press("Control+a")
+            own.keyboard.type(word)
+            own.keyboard.press("Tab")
+        own.keyboard.press("Enter")
+
+    given(old, new, new + "!")
+    own.get_by_text("the two entries differ").wait_for()
+    given("not this sentence", new, new)
+    own.get_by_text("it does not belong to this account").wait_for()
+    given(old, new, new)
+    own.get_by_text("You are signed out everywhere but here").wait_for()
+    shot(own, "settings-password")
+    assert here.request.get("/api/me").ok and elsewhere.request.get("/api/me").status == 401
+    assert elsewhere.request.post("/api/sign-in", data={"name": "changes", "password": new}, headers=origin).ok
+    for desk in desks:
+        desk.close()

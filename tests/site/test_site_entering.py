@@ -210,3 +210,9 @@ def test_nobody_takes_a_password_that_leaked_or_that_rests_on_names_at_hand(door
     with pytest.raises(Refused, match="this password"):
         door.entrance.change("ito", by="admin", password=word)
     assert door.sign_in(), "the old one holds"
+
+
+def test_an_account_of_the_sign_in_service_has_no_password_to_change(door: Door) -> None:
+    door.entrance.by_service("https://issuer.example.org|7", "kim", Role.READER, address="192.0.2.1")
+    with pytest.raises(Refused, match="no password here"):
+        door.entrance.new_password("kim", "", "a sentence that is as long", address="192.0.2.1")

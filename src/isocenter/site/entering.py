@@ -127,11 +127,16 @@ class Entrance:
 
         Raises:
             Forbidden: the old one is not right. LimitReached: after too many tries. Refused: a password that is
-                guessed, or the same again.
+                guessed, or the same again, and an account that has none.
         """
         now = self.clock()
         self._names.check(name, now)
         found = self.index.person(name)
+        if found and found["credential"].startswith(_OF_SERVICE):
+            raise Refused(
+                "this account has no password here", "the site's sign-in service says who you are",
+                "change the password of that service",
+            )  # fmt: skip
         if not passwords.fits(found["credential"] if found and not found["disabled"] else None, old):
             self._names.failed(name, now)
             self._tell(Kind.SIGN_IN_REFUSED, name, address=address)

@@ -3,6 +3,7 @@ import { asTrouble } from "../api/load";
 import { nameOf, ownerOf, ownKeys, keysOf, SCOPES, SCREENS, type Scope, shown, type Bound } from "../keys/keyboard";
 import { Blocks } from "./blocks-part";
 import { change, changed, mine, type Mine } from "./mine";
+import { Password } from "./password";
 
 interface Choice<K extends keyof Mine> {
   name: K;
@@ -50,6 +51,7 @@ export function MinePart({ wanted }: { wanted: string }) {
         )}
       </section>
       {fits("text blocks macros report") && <Blocks set={set} />}
+      {fits("password sign in account") && <Password />}
       <section aria-labelledby="keys">
         <h2 id="keys">Keys</h2>
         {fits("single keys") && (
