@@ -103,7 +103,9 @@ def test_an_analysis_is_shown_more_of_only_when_two_people_say_so(page: Any, bro
     assert mode() == "shadow"
 
 
-def test_one_s_own_password_is_changed_by_keys_and_ends_every_other_session(browser: Any, page: Any, site: Site) -> None:
+def test_one_s_own_password_is_changed_by_keys_and_ends_every_other_session(
+    browser: Any, page: Any, site: Site
+) -> None:
     origin, old, new = {"Origin": site.address}, "a first sentence to sign in", "a second sentence to sign in"
     somebody = {"name": "changes", "role": "reader", "password": old}
     assert page.request.post("/api/people", data=somebody, headers=origin).ok

@@ -44,7 +44,7 @@ class Browser:
         return anyio.run(go)
 
     def get_each(self, asked: list[tuple[str, dict[str, str]]]) -> list[httpx.Response]:
-        """What each address answers, with its own headers, one after the other on one connection: for hundreds of them."""
+        """What each address answers to its own headers, one after the other on one connection: for hundreds of them."""
 
         async def go() -> list[httpx.Response]:
             transport = httpx.ASGITransport(self.app, client=(self.address, 40000))
