@@ -90,3 +90,16 @@ def test_a_sealed_test_of_what_it_learnt_from_is_refused(folder: Path, monkeypat
         release(folder, *mine, "--data", str(folder / "test.npz"), name="breastmnist")
     shown = release(folder, "--show", name="breastmnist")
     assert shown["state"] != "tested" and shown["looks"] == 0, "nothing was measured, so no look is used up"
+
+
+def test_a_sealed_test_is_looked_at_by_release_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = ("--by", "ito", "--reason", "it is time", "--change", str(folder / "change.json"))
+    release(folder, *mine, "--seal", str(folder / "test.csv"))
+    monkeypatch.setenv("ISOCENTER_FOLDER", str(folder / "archive"))
+    for said in (["judge", NAME], ["train", NAME], ["recalibrate", NAME, "--out", str(folder / "other")]):
+        result = CliRunner().invoke(app, [*said, "--data", str(folder / "test.csv")])
+        assert isinstance(result.exception, IsocenterError)
+        assert f"they are the sealed test set of {NAME}" in str(result.exception)
+    monkeypatch.setenv("ISOCENTER_FOLDER", str(folder / "none"))
+    result = CliRunner().invoke(app, ["judge", NAME, "--data", str(folder / "test.csv"), "--json"])
+    assert result.exit_code == 0, "who has no archive has sealed nothing"

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydicom.data import get_testdata_file
 
 from department_for_oversight import AI, CHIEF, ITO, department, uid
+from isocenter.analysis.weights import models
+from isocenter.app import open_house
 from isocenter.errors import Forbidden, NotFound, Refused
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.reading.disclosure import Mode, Use
 from isocenter.record import Event, Kind
+from isocenter.settings import Settings
+from isocenter.site import analysing
 from isocenter.site.gating import Gating
 
 CHANGE = {
@@ -77,6 +85,110 @@ def test_the_way_of_a_model_on_an_archive(tmp_path: Path) -> None:
         assert gating.told(AI, who=ITO)["state"] == "suspended" and time.monotonic() - begun < 5
         kinds = [s.event.kind for s in site.journal.since(subject=AI)]
         assert kinds.count(Kind.TEST_LOOKED) == 1 and kinds.count(Kind.MODEL_STEPPED) == 7
+
+
+def _released(gating: Gating, digest: str = "t" * 64) -> None:
+    """The model that is on the shelf, brought to its release."""
+    said = {"reason": "it is time", "who": CHIEF}
+    gating.declare(AI, {**CHANGE, "protocol": {"shadow_cases": 0}}, **said)
+    gating.seal(AI, digest, **said)
+    gating.look(AI, digest, **said)
+    primary = {"value": 0.9, "low": 0.8, "high": 1}
+    gating.judged(AI, {"metric": "auc", "n": 90, "against": "", "primary": primary, "gaps": []}, **said)
+    for step in ("compare", "shadow", "release"):
+        gating.step(AI, step, **said)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    shutil.copytree(models()[AI][1].parent, tmp_path / "shelf" / AI)
+    return tmp_path / "shelf"
+
+
+def _changed(shelf: Path, **parts: object) -> None:
+    card = shelf / AI / "model.json"
+    told = json.loads(card.read_text())
+    for name, value in parts.items():
+        told[name] = {**told[name], **value} if isinstance(value, dict) else value
+    card.write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    "change", [{"inputs": {"threshold": 0.9}}, {"card": {"intended_use": "adults"}}, {"evidence": {"n": 10_000}}]
+)
+def test_a_record_that_was_changed_answers_nothing_and_takes_no_step(
+    tmp_path: Path, shelf: Path, change: dict[str, object]
+) -> None:
+    with department(tmp_path, read=1) as (whole, _):
+        site = replace(whole, shelf=str(shelf))
+        gating: Gating = site.gating
+        _released(gating)
+        assert not gating.stops(), "as it was released"
+        _changed(shelf, evidence={"seeds": []}, **{k: v for k, v in change.items() if k != "evidence"})
+        if "evidence" not in change:
+            assert "changed since the step 'release'" in gating.stops()[AI].sentence()
+        else:
+            assert not gating.stops(), "trainings from other seeds may be listed later"
+            _changed(shelf, **change)
+        with pytest.raises(Refused, match=f"the analysis '{AI}'.*by the gate.*record was changed"):
+            site.analyse(uid(1), only=AI, who=ITO)
+        gating.step(AI, "suspend", reason="it says other things", who=CHIEF)
+        with pytest.raises(Refused, match="was changed since it was measured"):
+            gating.step(AI, "release", reason="it is fine", who=OTHER)
+
+
+def test_only_the_gate_replaces_what_was_released(tmp_path: Path, shelf: Path) -> None:
+    with department(tmp_path, read=1) as (whole, _):
+        site = replace(whole, shelf=str(shelf))
+        gating: Gating = site.gating
+        assert not gating.stops(), "what ships is a candidate, and shown as one"
+        _released(gating)
+        first = gating.model(AI).digest
+        _changed(shelf, digest="b" * 64)
+        assert f"and {first[:12]} were released" in gating.stops()[AI].sentence()
+        _changed(shelf, digest=first)
+        assert not gating.stops(), "put back"
+        gating.step(AI, "retire", reason="never again", who=CHIEF)
+        assert gating.stops()[AI].by == "chief"
+
+
+def test_what_was_declared_stays_until_the_candidate_is_decided_on(tmp_path: Path) -> None:
+    with department(tmp_path, read=1) as (site, _):
+        said = {"reason": "it is time", "who": CHIEF}
+        gating: Gating = site.gating
+        gating.declare(AI, CHANGE, **said)
+        gating.seal(AI, "t" * 64, **said)
+        gating.look(AI, "t" * 64, **said)
+        primary = {"value": 0.9, "low": 0.8, "high": 1}
+        gating.judged(AI, {"metric": "auc", "n": 90, "against": "", "primary": primary, "gaps": []}, **said)
+        for state in ("tested", "compared", "shadow"):
+            assert gating.told(AI, who=ITO)["state"] == state
+            with pytest.raises(Refused, match="another change record"):
+                gating.declare(AI, {**CHANGE, "protocol": {"shadow_cases": 0}}, **said)
+            if state != "shadow":
+                gating.step(AI, {"tested": "compare", "compared": "shadow"}[state], **said)
+
+
+def test_an_analysis_that_is_stopped_while_it_runs_leaves_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = Path(str(get_testdata_file("CT_small.dcm", download=False)))
+    house = open_house(Settings(folder=tmp_path / "archive"), apart=False)
+    try:
+        site = house.site
+        site.receive([file.read_bytes()], sender="test", who=HOUSE)
+        (study,) = (s.uid for s in site.studies(who=HOUSE))
+        whole = analysing.run
+
+        def slow(request: object, analysis: object) -> object:
+            site.cataloguing.stop("image_quality", reason="it is wrong", who=ITO)
+            return whole(request, analysis)
+
+        monkeypatch.setattr(analysing, "run", slow)
+        assert site.analyse(study, only="image_quality", who=HOUSE) == []
+        assert not site.index.results(study)
+    finally:
+        house.close()
 
 
 def test_who_may_not_and_what_is_not_there(tmp_path: Path) -> None:

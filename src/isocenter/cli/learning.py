@@ -43,6 +43,7 @@ def train(
 
     screen = Screen(as_json)
     source = Path(data) if Path(data).exists() else _of_cohort(data, task, out, analysis, say or [], folder)
+    _must_not_be_sealed(folder, source, "learn from others: what it learnt from cannot test it")
     signed = (source / "examples.json").is_file()
     if signed:
         with house(folder) as held:
@@ -172,13 +173,18 @@ def judge(
         Path | None, typer.Option(help="Other labelled cases that set the promise's limits; else half of the people.")
     ] = None,
     promise_groups: Annotated[Path | None, typer.Option(help="CSV with the groups of those cases.")] = None,
+    folder: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a model on labelled cases: figures with intervals, subgroups, calibration, what acting on it brings."""
+    """Measure a model on labelled cases: figures with intervals, subgroups, calibration, what acting on it brings.
+
+    Where an archive is named, its sealed test sets are not judged on: `release` looks at them, and counts.
+    """
     from isocenter.cli.screen import Screen
     from isocenter.learn.judge import judged
 
     screen, chosen = Screen(as_json), settings()
+    _must_not_be_sealed(folder, data, "look at it with `isocenter release --data`, which counts the looks")
     found = judged(model, data, split, Path(chosen.models) if chosen.models else None)
     if out is not None:
         found.write(out)
@@ -292,8 +298,7 @@ def recalibrate(
 
     screen, chosen = Screen(as_json), settings()
     shelf = Path(chosen.models) if chosen.models else None
-    if folder is not None:
-        _must_not_be_sealed(folder, data)
+    _must_not_be_sealed(folder, data, "take other cases: what sets a calibration cannot test it")
     made = recalibrated(model, data, out, how, shelf, split=split)
     screen.answer(made)
     was, now = made.evidence["calibration_before"], made.evidence["calibration"]
@@ -302,8 +307,8 @@ def recalibrate(
     screen.say(f"Brier score {was['brier']:.4f}, now {now['brier']:.4f}; next: isocenter release {made.name}")
 
 
-def _must_not_be_sealed(folder: Path, data: Path) -> None:
-    """Go on only if the data are no sealed test set of this archive.
+def _must_not_be_sealed(folder: Path | None, data: Path, do: str) -> None:
+    """Go on only if the data are no sealed test set of this archive, where one is named.
 
     Raises:
         Refused: they are.
@@ -312,7 +317,9 @@ def _must_not_be_sealed(folder: Path, data: Path) -> None:
     from isocenter.govern.policy import HOUSE
     from isocenter.learn.sealed import digest_of_data
 
+    if folder is None or not folder.exists():
+        return
     with house(folder) as held:
         if model := held.site.gating.sealed_for(digest_of_data(data), who=HOUSE):
             raise Refused(f"the data '{data.name}'", f"they are the sealed test set of {model}",
-                          "take other cases: what sets a calibration cannot test it")  # fmt: skip
+                          do)  # fmt: skip

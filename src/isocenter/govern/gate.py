@@ -18,7 +18,7 @@ from typing import Any
 
 from isocenter.errors import Refused
 from isocenter.methods.noninferiority import Gap
-from isocenter.record import Kind, Model, Sealed, states
+from isocenter.record import Kind, Model, Sealed, digest_of, states, to_plain
 
 __all__ = [
     "KINDS",
@@ -27,11 +27,13 @@ __all__ = [
     "Change",
     "Gates",
     "Way",
+    "bound",
     "change_of",
     "changed",
     "missing",
     "must_look",
     "must_step",
+    "silent",
     "stop_rule",
 ]
 
@@ -55,6 +57,8 @@ NEXT: Mapping[str, str] = MappingProxyType(
     {"candidate": "test", "tested": "compare", "compared": "shadow", "shadow": "release", "suspended": "release"}
 )
 """State -> the step that leads on from it."""
+
+_BOUND = ("name", "version", "digest", "parent", "examples", "code", "card", "inputs")
 
 _PROTOCOL: Mapping[str, Any] = MappingProxyType(
     {
@@ -205,6 +209,37 @@ class Gates:
         return Gates(ways, changes, tests, released)
 
 
+def bound(model: Model) -> str:
+    """Digest of all that was judged together: the weights, and what their record says of them.
+
+    Thresholds, calibration and how a case is prepared stand in the record, not in the weights: whoever could change
+    them afterwards would have another model under the figures of this one. What is added to the evidence later, by
+    tests of a map or trainings from other seeds, is left out.
+    """
+    told = to_plain(model)
+    evidence = {k: v for k, v in told["evidence"].items() if k not in ("explanation", "seeds")}
+    return digest_of({**{k: told[k] for k in _BOUND}, "evidence": evidence})
+
+
+def silent(gates: Gates, model: Model) -> str:
+    """Why these weights answer nothing here, though nobody stopped them; empty where they may.
+
+    Where a model was released once, only the gate replaces it: other weights of its name answer unseen in shadow, and
+    before that not at all. Where none was, those that ship are candidates, and are shown as such.
+    """
+    way, released = gates.of(model.digest), gates.released.get(model.name, "")
+    if way.state in ("rejected", "retired"):
+        return f"its weights {model.digest[:12]} were {way.state}"
+    if released not in ("", model.digest) and way.state not in ("shadow", "released"):
+        return (
+            f"its weights {model.digest[:12]} are no more than {way.state}, and {released[:12]} were released: "
+            "only the gate replaces them"
+        )
+    if way.steps and way.steps[-1].get("bound", bound(model)) != bound(model):
+        return f"its record was changed since the step '{way.steps[-1]['step']}' was taken"
+    return ""
+
+
 def changed(new: Model, old: Model | None) -> tuple[str, ...]:
     """Parts in which a model differs from what it replaces; nothing where it replaces nothing."""
     if old is None:
@@ -249,6 +284,8 @@ def missing(gates: Gates, new: Model, old: Model | None, step: str, shadow: Mapp
         return (*lacking, "it was not measured on the sealed test set")
     if step == "test":
         return tuple(lacking)
+    if judged.get("bound", bound(new)) != bound(new):
+        lacking.append("its record (inputs, card or evidence) was changed since it was measured")
     lacking += _not_shown(judged, change, old)
     if step == "release" and way.state == "shadow":
         lacking += _shadowed(shadow, change)

@@ -53,7 +53,7 @@ class Analysing(Answers):
         must(who, "analyse", study_uid)
         study = self.index.study(study_uid)
         chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
-        stops = self._disclosing.stops()
+        stops = self.gating.stops()
         if only and only in stops:
             raise Refused(f"the analysis '{only}'", stops[only].sentence(), "another person can start it again")
         given = own(parameters or {}, chosen)
@@ -68,7 +68,8 @@ class Analysing(Answers):
         made: list[tuple[str, Result]] = []
         for number, binding in enumerate(plan.bindings):
             told(binding.analysis, number, len(plan.bindings))
-            made.append(self._run(study, earlier, binding, given[binding.analysis], who))
+            if binding.analysis not in self.gating.stops():  # somebody may stop one while another runs
+                made += self._run(study, earlier, binding, given[binding.analysis], who)
         return [(i, r) for i, r in made if self._disclosing.sees(r, who)]
 
     def _run(
@@ -78,7 +79,8 @@ class Analysing(Answers):
         binding: planning.Binding,
         given: Mapping[str, Any],
         who: Person,
-    ) -> tuple[str, Result]:
+    ) -> list[tuple[str, Result]]:
+        """The answer that is there or is made; none where the analysis was stopped while it ran."""
         analysis = self.registry.get(binding.analysis)
         load = Loading(study, analysis.needs, binding.series, self.blobs.kept, earlier)
         series = tuple(uid for uids in binding.series.values() for uid in uids)
@@ -88,13 +90,15 @@ class Analysing(Answers):
         before = [(d, r) for d, r in answered if d not in after]
         for digest, result in answered:  # also one that a person has corrected: it is not asked again behind their back
             if result.receipt.inputs == load.digests and same_asking(result, analysis, given, self.shelf):
-                return digest, result
+                return [(digest, result)]
         request = Request(address(analysis), study.uid, load, self.clock(), given, load.digests, series, self.shelf)
         done = run_apart(request) if self.apart else run(request, analysis)
+        if analysis.name in self.gating.stops():
+            return []
         result = replace(done.result, replaces=before[-1][0] if before else "")
         if done.blobs:
             self.blobs.put_many(list(done.blobs.values()), of=study.uid)
-        return self._keep(result, who.name), result
+        return [(self._keep(result, who.name), result)]
 
     def _keep(self, result: Result, who: str) -> str:
         digest = self.blobs.put(canonical(result), of=result.study_uid)

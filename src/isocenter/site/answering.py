@@ -11,6 +11,7 @@ from isocenter.govern.policy import Person, must
 from isocenter.reading import session
 from isocenter.reading.disclosure import AFTER
 from isocenter.record import Kind, Result
+from isocenter.site.gating import Gating
 from isocenter.site.sitting import Sitting
 
 __all__ = ["Answers"]
@@ -18,6 +19,8 @@ __all__ = ["Answers"]
 
 class Answers(Sitting):
     """What a person can ask about the analyses of one study."""
+
+    gating: Gating
 
     def planned(self, study_uid: str, *, who: Person) -> planning.Plan:
         """Which analysis runs on which series, and why the others do not. Asks only; nothing is recorded."""
@@ -34,7 +37,7 @@ class Answers(Sitting):
         said = self._disclosing.results(study_uid, who)
         rows = []
         chosen = [a for a in self.registry.analyses.values() if not self._disclosing.is_silent(a.name, who)]
-        earlier, stops = self._earlier(study, chosen), self._disclosing.stops()
+        earlier, stops = self._earlier(study, chosen), self.gating.stops()
         asked = planning.plan(chosen, study, earlier)
         for binding in asked.bindings:
             series = tuple(uid for uids in binding.series.values() for uid in uids)

@@ -137,7 +137,7 @@ class Gating:
         gate.change_of(record)
         self._must_say(reason)
         way = self.disclosing.gates().of(self.model(name).digest)
-        if way.looks and way.state in ("tested", "compared"):
+        if way.looks and way.state in ("tested", "compared", "shadow"):
             raise Refused(
                 f"another change record of {name}", "the sealed test was looked at by the one that stands",
                 "reject the candidate first",
@@ -176,7 +176,8 @@ class Gating:
         must(who, "release", name)
         model, gates = self.model(name), self.disclosing.gates()
         test = gates.tests[name]["digest"]
-        evidence = {**figures, "digest": model.digest, "test": test, "look": gates.of(model.digest).looks[test]}
+        evidence = {**figures, "digest": model.digest, "test": test, "look": gates.of(model.digest).looks[test],
+                    "bound": gate.bound(model)}  # fmt: skip
         way = replace(gates.of(model.digest), judged=evidence)
         self.journal.append(
             Event(Kind.MODEL_JUDGED, self.clock(), who.name, name, evidence),
@@ -228,7 +229,7 @@ class Gating:
             ]  # fmt: skip
         told: dict[str, Any] = {
             "digest": model.digest, "step": step, "state": after, "was": was, "reason": reason.strip(),
-            "analyses": users,
+            "analyses": users, "bound": gate.bound(model),
         }  # fmt: skip
         if step == "release":
             told["record"] = {
@@ -250,6 +251,20 @@ class Gating:
             f"the mode '{mode}' for {analysis}", f"its model {name} is in shadow: readers see nothing of it",
             f"release it first: isocenter release {name}",
         )  # fmt: skip
+
+    # ---- what answers
+
+    def stops(self) -> dict[str, stopping.Stop]:
+        """Analyses that answer nothing now: those that a person stopped, or whose weights the gate holds back."""
+        gates, stops = self.disclosing.gates(), dict(self.disclosing.stops())
+        if not gates.ways:
+            return stops
+        held = weights.models(self._shelf())
+        for name, analysis in self.registry.analyses.items():
+            known = held.get(getattr(analysis, "weights", ""))
+            if name not in stops and known is not None and (why := gate.silent(gates, known[0])):
+                stops[name] = stopping.Stop(name, "the gate", self.clock(), why)
+        return stops
 
     # ---- what was seen
 

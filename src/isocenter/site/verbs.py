@@ -162,9 +162,7 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         self.oversight = Overseeing(
             self.index, self.journal, self.blobs, self.registry, self.clock, self._limits, self.projects.reach
         )
-        self.guests = Segmenting(
-            self.registry, self.clock, shelf=self.shelf, apart=self.apart, stops=self._disclosing.stops
-        )
+        self.guests = Segmenting(self.registry, self.clock, shelf=self.shelf, apart=self.apart, stops=self.gating.stops)
         self.hand_outs = HandOuts(self, lambda: self.clock(), workers=0 if self.apart else 1)
         self._fits = {}
         self.following = Following(self.index, self.journal, self._disclosing, self.clock)
