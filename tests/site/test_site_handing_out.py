@@ -15,7 +15,7 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
 from isocenter.errors import Forbidden, NotFound, Refused
-from isocenter.govern.consent import Purpose
+from isocenter.govern.consent import DEMONSTRATION, Purpose
 from isocenter.govern.policy import Person, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
@@ -139,3 +139,22 @@ def test_heads_of_a_cohort_leave_without_their_faces(tmp_path: Path) -> None:
         house.close()
     held = [pydicom.dcmread(p) for p in (tmp_path / "out").rglob("*.dcm")]
     assert len(held) == report["faces"]["objects"]["cut"] and {d.RecognizableVisualFeatures for d in held} == {"NO"}
+
+
+def test_images_of_the_demonstration_are_seen_but_leave_by_no_way_and_teach_nothing(site: Site, tmp_path: Path) -> None:
+    list(site.receive([scan_of("P07")], sender=DEMONSTRATION, who=HOUSE))
+    site.consents.give({"GRU": []}, patient="P07", who=HOUSE)
+    shown, id = "1.2.77707", frozen(site, "six")
+    assert site.cohorts.ask("modality:CT", use=research(site), who=HOUSE)["of"] == 6
+    for way in (
+        lambda: site.export(shown, key=b"k" * 32, who=HOUSE), lambda: site.sharing.share(shown, who=HOUSE),
+        lambda: site.consents.taught("m", "1", [shown], who=HOUSE, use=site.consents.use(Purpose.TRAINING, who=HOUSE)),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match="demonstration"):
+            way()
+    training = site.consents.use(Purpose.TRAINING, who=HOUSE)
+    open_, closed = site.consents.sifted([site.index.study(f"1.2.7770{n}") for n in (1, 7)], training)
+    assert [s.uid for s in open_] == ["1.2.77701"] and closed == [("it is of the demonstration", 1)]
+    _, left = site.hand_out(id, tmp_path / "out", use=research(site), who=HOUSE)
+    assert len(list((tmp_path / "out").rglob("*.dcm"))) == 5
+    assert [(row["study"], row["why"]) for row in left] == [(shown, "an image of the demonstration stays here")]

@@ -136,16 +136,34 @@ def test_why_says_what_is_missing_in_words(house: tuple[Path, dict[str, Any]]) -
     assert all(reason.startswith("needs ") or len(reason) > 20 for r in declined for reason in r["reasons"])
 
 
-def test_an_export_carries_no_name(house: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+def test_images_of_the_demonstration_stay_and_an_export_of_ones_own_carries_no_name(
+    house: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    from isocenter.testing.phantoms import chest
+    from isocenter.testing.phantoms.patient import Person
+
     folder, _ = house
     row = next(r for r in isocenter("worklist", folder=folder)["rows"] if r["patient"]["name"] == "PHANTOM^TRUNK")
-    done = isocenter("export", row["study"], str(tmp_path / "out"), folder=folder)
+    for way in (["export", row["study"], str(tmp_path / "out")], ["share", row["study"]]):
+        stays = isocenter(*way, folder=folder, code=2)["error"]
+        assert "demonstration" in stays["what"] and "images of your own" in stays["do"]
+    assert not (tmp_path / "out").exists()
+
+    images = tmp_path / "own"
+    images.mkdir()
+    own = chest.patient(seed=1, opacity="", person=Person("OWN-77", "QUXLEY^OWN", "F", "20230105", 0.96, 14.5))
+    for number, data in enumerate(own.files):
+        (images / f"{number}.dcm").write_bytes(data)
+    mine = tmp_path / "archive"
+    isocenter("receive", str(images), folder=mine)
+    (study,) = (row["StudyInstanceUID"] for row in isocenter("studies", folder=mine)["studies"])
+    isocenter("consent", "give", "GRU", "--patient", "OWN-77", folder=mine)
+    done = isocenter("export", study, str(tmp_path / "out"), folder=mine)
     files = list((tmp_path / "out").glob("*.dcm"))
-    assert len(files) == done["written"] > 100 and (tmp_path / "out" / "report.json").exists()
-    assert done["held_back"] == []
-    planted = [b"PHANTOM", row["patient"]["id"].encode(), row["study"].encode()]
+    assert len(files) == done["written"] == len(own.files) and (tmp_path / "out" / "report.json").exists()
+    planted = [b"QUXLEY", b"OWN-77", study.encode()]
     assert not [f.name for f in files for word in planted if word in f.read_bytes()]
-    refused = isocenter("export", row["study"], str(tmp_path / "out"), folder=folder, code=2)
+    refused = isocenter("export", study, str(tmp_path / "out"), folder=mine, code=2)
     assert "not empty" in refused["error"]["why"]
 
 

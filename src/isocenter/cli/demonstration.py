@@ -19,6 +19,7 @@ __all__ = ["load", "samples", "show", "summary", "use_openly", "use_triage"]
 def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
     """Receive the images of the demonstration, or those of a folder; the ledger."""
     from isocenter.cli.archive import ledger
+    from isocenter.govern.consent import DEMONSTRATION
     from isocenter.site.verbs import HOUSE
 
     if data is not None:
@@ -35,7 +36,7 @@ def load(house: Any, data: Path | None, wrap: str, told: Any) -> dict[str, Any]:
         held: dict[str, str] = {}
         for name, files in _shipped():
             told(name, counts.total(), counts.total())
-            for stored in house.site.receive(files, sender="demo", who=HOUSE):
+            for stored in house.site.receive(files, sender=DEMONSTRATION, who=HOUSE):
                 counts[stored.status] += 1
                 held[stored.sop_uid] = stored.digest
                 if stored.status in ("conflict", "rejected"):

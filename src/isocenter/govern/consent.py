@@ -23,9 +23,12 @@ from isocenter.errors import Refused
 from isocenter.record import Kind, Sealed
 
 __all__ = [
-    "DUO", "KINDS", "KIND_WORDS", "UNASKED", "Acts", "Decision", "Purpose", "Term", "Terms", "Use", "after", "decide",
-    "duo", "read_values",
+    "DEMONSTRATION", "DUO", "KINDS", "KIND_WORDS", "UNASKED", "Acts", "Decision", "Purpose", "Term", "Terms", "Use",
+    "after", "decide", "duo", "read_values",
 ]  # fmt: skip
+
+DEMONSTRATION = "isocenter demonstration"
+"""Sender of the images that the demonstration brings along: longer than any AE title, so no scanner has that name."""
 
 KINDS = (Kind.CONSENT_GIVEN, Kind.CONSENT_WITHDRAWN, Kind.PATIENTS_MERGED, Kind.PATIENTS_UNDONE)
 """Events of which the terms are made; the subject of the first two is the study, or empty for the whole patient."""
@@ -333,6 +336,7 @@ KIND_WORDS = {
     "refused": "this use was refused",
     "terms": "the terms of use do not permit this use",
     "withdrawn": "consent was withdrawn",
+    "demonstration": "it is of the demonstration",
 }
 """Kind of a decision -> words."""
 

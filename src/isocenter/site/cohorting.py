@@ -259,7 +259,8 @@ class Cohorting:
         must(who, "export", id)
         self._frozen(id, who)
         made: Cohort = from_plain(Cohort, json.loads(self.blobs.get(id)))
-        return made, self._members(who, made.members, use=use)[0]
+        stays = self.consents.demonstrated()
+        return made, [m for m in self._members(who, made.members, use=use)[0] if m.study not in stays]
 
     def rows(self, kept: Sequence[Member]) -> list[dict[str, Any]]:
         """What the table of an export says of each study, beside whose it is."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound, Refused
 from isocenter.govern import consent
-from isocenter.govern.consent import UNASKED, Acts, Decision, Purpose, Use, duo, read_values
+from isocenter.govern.consent import DEMONSTRATION, UNASKED, Acts, Decision, Purpose, Use, duo, read_values
 from isocenter.govern.consent_fhir import Said
 from isocenter.govern.policy import Person, must
 from isocenter.record import Event, Kind, Study
@@ -35,6 +35,8 @@ __all__ = ["Consenting"]
 
 _PAGE = 5000
 _ALL = 10_000_000
+_TEACHES = (Purpose.TRAINING, Purpose.FEDERATION)
+_STAYS = Decision(False, "images of the demonstration teach no model", "demonstration")
 
 
 @dataclass
@@ -91,18 +93,38 @@ class Consenting:
             )  # fmt: skip
         return made
 
+    def leaving(self, study_uid: str) -> None:
+        """Go on only if a study is not of the demonstration: its phantoms are nobody's images, anywhere else.
+
+        Raises:
+            Refused: it is.
+        """
+        if study_uid in self.demonstrated():
+            raise Refused(
+                "an image of the demonstration", "it stays here: elsewhere it would be taken for a patient's",
+                "receive images of your own (`isocenter receive FOLDER`) and give those out",
+            )  # fmt: skip
+
+    def demonstrated(self) -> frozenset[str]:
+        """The studies that the demonstration brought along."""
+        told = self.journal.each(kinds=(Kind.INSTANCES_RECEIVED,), who=DEMONSTRATION)
+        return frozenset(str(sealed.event.details["study"]["uid"]) for sealed in told)
+
     def decided(self, study: Study, use: Use) -> Decision:
         """The answer for one study, allowed or not."""
+        if use.purpose in _TEACHES and study.uid in self.demonstrated():
+            return _STAYS
         patient = study.patient.id, study.patient.issuer
         return consent.decide(self._acts.state(), patient, study.uid, use, self.clock(), self._unasked())
 
     def sifted(self, studies: Iterable[Study], use: Use) -> tuple[list[Study], list[tuple[str, int]]]:
         """Those of many studies that may be used so, and for what reasons how many may not."""
         acts, now, unasked = self._acts.state(), self.clock(), self._unasked()
+        shown = self.demonstrated() if use.purpose in _TEACHES else frozenset()
         kept, lost = [], Counter[str]()
         for study in studies:
             patient = study.patient.id, study.patient.issuer
-            made = consent.decide(acts, patient, study.uid, use, now, unasked)
+            made = _STAYS if study.uid in shown else consent.decide(acts, patient, study.uid, use, now, unasked)
             if made.allowed:
                 kept.append(study)
             else:

@@ -152,13 +152,15 @@ class HandingOut(Sending):
             yield f"result {number} of study {study_uid}", data
 
     def _left_out(self, members: Iterable[str], kept: set[str], use: Use) -> _Left:
-        found = []
+        found, shown = [], self.consents.demonstrated()
         for uid in members:
             if uid in kept:
                 continue
             known = self.index.studies({"StudyInstanceUID": uid}, limit=1)
             made = self.consents.decided(known[0], use) if known else None
-            if made is not None and not made.allowed:
+            if uid in shown:
+                why = "an image of the demonstration stays here"
+            elif made is not None and not made.allowed:
                 why = made.reason
             else:
                 why = "it is no longer here" if made is None else "it may not be seen by who asks"

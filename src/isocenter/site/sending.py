@@ -81,6 +81,7 @@ class Sending(Reports):
         must(who, "export", study_uid)
         wanted = use or self.consents.use(Purpose.RESEARCH, who=who)
         permitted = self.consents.allowed(study_uid, wanted, who=who)
+        self.consents.leaving(study_uid)
         study = self._disclosing.study(self.index.study(study_uid), who)
         images = (self.blobs.kept(i.digest) for s in study.series for i in s.instances)
         clean, held_back, report = released([images, self.objects(study_uid, who=who)], key, options, reviewed)

@@ -64,6 +64,7 @@ class Sharing:
         """
         must(who, "share", study_uid)
         self.consents.allowed(study_uid, purpose, who=who)
+        self.consents.leaving(study_uid)
         now = self.clock()
         secret, event = sharing.share(
             study_uid, who=who.name, now=now, life=timedelta(hours=hours), to=to, word=word, purpose=purpose
