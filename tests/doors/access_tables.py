@@ -220,6 +220,7 @@ ABOUT = {
         GET /sign-in/oidc
         GET /sign-in/oidc/back
         GET /api/me
+        GET /api/me/sessions
         GET /api/models/{name}/gate
         GET /api/models/{name}/watch
         GET /api/models/{name}/compare
@@ -296,6 +297,7 @@ ABOUT = {
         POST /sign-in/oidc/ended
         POST /api/sign-out
         POST /api/me/password
+        POST /api/me/sessions/end
         POST /api/studies/{uid}/glass
         GET /api/events
         WS /dicom-web/subscribers/{aet}

@@ -22,7 +22,7 @@ from isocenter.forms.registration import Joined
 from isocenter.govern.consent import Decision
 from isocenter.govern.oidc import Ended
 from isocenter.govern.passwords import fits, hash_password
-from isocenter.govern.people import Links, Sessions, Tries
+from isocenter.govern.people import Links, Session, Sessions, Tries, secret_digest
 from isocenter.govern.policy import Person, Role, may, must
 from isocenter.govern.tickets import Tickets
 from isocenter.reading import disclosure, opinion, session
@@ -335,6 +335,16 @@ class House:
             raise Forbidden("the old password", "it does not belong to this account", "try again")
         self.sessions.end_all(who.name)
         return self.token(who.name)
+
+    def my_sessions(self, token: str) -> list[tuple[Session, bool]]:
+        mine = self.person_of(token, touch=False)
+        living = self.sessions.living(mine.name, self.now)
+        return [(one, one.digest == secret_digest(token)) for one in living]
+
+    def end_sessions(self, token: str, password: str, *, wanted: Collection[str], address: str) -> int:
+        over = [one.digest for one, here in self.my_sessions(token) if (one.id in wanted if wanted else not here)]
+        self.sessions.end_some(over)
+        return len(over)
 
     def sign_out(self, token: str) -> None:
         self.sessions.end(token)

@@ -20,6 +20,7 @@ from isocenter.govern.tickets import Tickets
 ROLES = [r.value for r in Role]
 BODIES: dict[str, Any] = {
     "/api/sign-in": {"name": "nobody-has-this-name", "password": "x"},
+    "/api/me/sessions/end": {"sessions": [], "password": PASSWORD},
     "/api/me/password": {"old": PASSWORD, "new": "another long sentence"},
     "/api/studies/{uid}/links": {"hours": 1},
     "/api/studies/{uid}/alerts": {"finding": "x", "level": 2, "identified": "2026-11-20T12:00Z", "responsible": "y"},

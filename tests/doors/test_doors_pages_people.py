@@ -30,8 +30,31 @@ def test_name_and_password_set_a_cookie_that_scripts_cannot_read() -> None:
 
 def test_over_tls_the_cookie_is_secure() -> None:
     house = House()
-    answer = Browser(app_of(house), scheme="https").post("/api/sign-in", {"name": "reader", "password": PASSWORD})
-    assert "Secure" in answer.headers["set-cookie"]
+    browser = Browser(app_of(house), scheme="https")
+    answer = browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-isocenter=") and "Secure" in cookie and "Path=/;" in cookie
+    assert "Domain" not in cookie, "a browser takes __Host- for this very host alone"
+    assert browser.get("/api/me").status_code == 200
+
+
+def test_over_tls_a_cookie_that_a_neighbour_could_have_laid_in_opens_nothing() -> None:
+    house = House()
+    app, token = app_of(house), house.token("reader")
+    browser = Browser(app, scheme="https")
+    assert browser.get("/api/me", headers={"Cookie": f"isocenter={token}"}).status_code == 401
+    assert browser.get("/api/me", headers={"Cookie": f"__Host-isocenter={token}"}).status_code == 200
+    assert Browser(app).get("/api/me", headers={"Cookie": f"__Host-isocenter={token}"}).status_code == 401
+
+
+def test_who_signs_in_again_leaves_no_older_session_behind() -> None:
+    house = House()
+    browser = Browser(app_of(house))
+    browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
+    older = browser.cookies["isocenter"]
+    browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
+    assert browser.get("/api/me").status_code == 200
+    assert Browser(app_of(house), bearer=older).get("/api/me").status_code == 401
 
 
 def test_a_wrong_password_and_a_wrong_name_sound_the_same() -> None:
@@ -82,8 +105,13 @@ def test_signing_out_ends_the_session_on_the_server() -> None:
     browser = Browser(app_of(house))
     browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
     kept = browser.cookies["isocenter"]
-    assert browser.post("/api/sign-out").status_code == 200
-    assert browser.get("/api/me").status_code == 401
+    left = browser.post("/api/sign-out")
+    assert left.status_code == 200
+    assert left.headers["clear-site-data"] == '"cache", "storage"'
+    assert "isocenter" not in browser.cookies
+    nobody = browser.get("/api/me")
+    assert nobody.status_code == 401
+    assert "clear-site-data" not in nobody.headers, "there is nothing more to clear"
     assert Browser(app_of(house), bearer=kept).get("/api/me").status_code == 401
 
 
@@ -96,6 +124,7 @@ def test_a_silent_session_has_to_sign_in_again() -> None:
     assert answer.status_code == 401
     assert answer.json()["error"]["kind"] == "NotSignedIn"
     assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["clear-site-data"] == '"cache", "storage"', "it ended by itself, and nothing stays behind"
 
 
 @pytest.mark.parametrize("token", ["", "x", "a b c", "é", "0" * 5000])
@@ -115,3 +144,19 @@ def test_one_gives_ones_own_account_another_password() -> None:
     assert browser.post("/api/me/password", {**told, "old": "wrong wrong wrong"}).status_code == 403
     assert browser.post("/api/me/password", told).json() == {"changed": True}
     assert browser.get("/api/me").status_code == 200, "the new session came with the answer"
+
+
+def test_one_sees_where_one_is_signed_in_and_ends_it_there() -> None:
+    house = House()
+    app = app_of(house)
+    here, there = Browser(app, address="192.0.2.1"), Browser(app, address="192.0.2.9")
+    for browser in (here, there):
+        browser.post("/api/sign-in", {"name": "reader", "password": PASSWORD})
+    told = here.get("/api/me/sessions").json()["sessions"]
+    assert [one["here"] for one in told].count(True) == 1 and len(told) == 2
+    assert set(told[0]) == {"id", "begun", "seen", "address", "here"}, "nothing that would open a door"
+    (other,) = [one["id"] for one in told if not one["here"]]
+    assert here.post("/api/me/sessions/end", {"sessions": [other], "password": PASSWORD}).json() == {"ended": 1}
+    assert there.get("/api/me").status_code == 401
+    assert len(here.get("/api/me/sessions").json()["sessions"]) == 1
+    assert Browser(app).get("/api/me/sessions").status_code == 401

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from isocenter.errors import Forbidden, LimitReached, Refused
+from isocenter.errors import Forbidden, LimitReached, NotFound, Refused
 from isocenter.govern.passwords import hash_password
 from isocenter.govern.policy import NOBODY, Person, Role
 from isocenter.record import Event, Kind
@@ -216,3 +216,70 @@ def test_an_account_of_the_sign_in_service_has_no_password_to_change(door: Door)
     door.entrance.by_service("https://issuer.example.org|7", "kim", Role.READER, address="192.0.2.1")
     with pytest.raises(Refused, match="no password here"):
         door.entrance.new_password("kim", "", "a sentence that is as long", address="192.0.2.1")
+
+
+def test_an_account_has_ten_sessions_and_the_one_that_was_silent_longest_gives_way(door: Door) -> None:
+    tokens = []
+    for _ in range(10):
+        door.now += timedelta(minutes=1)
+        tokens.append(door.sign_in())
+    door.now += timedelta(minutes=1)
+    assert door.entrance.person_of(tokens[0]).name == "ito", "the first was used just now"
+    door.now += timedelta(minutes=1)
+    tokens.append(door.sign_in())
+    assert door.entrance.person_of(tokens[1]) == NOBODY, "the second gave way"
+    assert all(door.entrance.person_of(t).name == "ito" for t in (tokens[0], *tokens[2:]))
+    door.start()
+    assert door.entrance.person_of(tokens[1]) == NOBODY, "also after a restart"
+    assert len(door.entrance.sessions(tokens[0])) == 10
+
+
+def test_one_sees_ones_own_sessions_and_nobody_elses(door: Door) -> None:
+    door.account("gray", "researcher")
+    mine, other = door.sign_in(address="192.0.2.1"), door.sign_in(address="192.0.2.9")
+    gray = door.sign_in("gray", address="192.0.2.3")
+    assert {(s.address, here) for s, here in door.entrance.sessions(mine)} == {
+        ("192.0.2.1", True),
+        ("192.0.2.9", False),
+    }
+    assert [s.person.name for s, _ in door.entrance.sessions(gray)] == ["gray"]
+    assert door.entrance.sessions("x") == []
+    door.start()
+    assert {s.address for s, _ in door.entrance.sessions(other)} == {"192.0.2.1", "192.0.2.9"}, "also after a restart"
+
+
+def test_one_ends_ones_other_sessions_with_the_password_once_more(door: Door) -> None:
+    lost, mine, third = door.sign_in(address="192.0.2.9"), door.sign_in(), door.sign_in()
+    door.now += timedelta(minutes=11)
+    (wanted,) = [s.id for s, _ in door.entrance.sessions(mine) if s.address == "192.0.2.9"]
+    with pytest.raises(Forbidden, match="password once more"):
+        door.entrance.end_others(mine, "", wanted=[wanted], address="192.0.2.1")
+    with pytest.raises(Forbidden, match="does not belong"):
+        door.entrance.end_others(mine, "a wrong sentence", wanted=[wanted], address="192.0.2.1")
+    assert door.entrance.person_of(lost).name == "ito", "nothing ended"
+    assert door.entrance.end_others(mine, PASSWORD, wanted=[wanted], address="192.0.2.1") == 1
+    assert door.entrance.person_of(lost) == NOBODY
+    door.start()
+    assert door.entrance.person_of(lost) == NOBODY, "also after a restart"
+    assert door.entrance.end_others(mine, PASSWORD, wanted=[], address="192.0.2.1") == 1, "all others"
+    assert door.entrance.person_of(third) == NOBODY and door.entrance.person_of(mine).name == "ito"
+
+
+def test_nobody_ends_a_session_of_somebody_else_or_without_one(door: Door) -> None:
+    door.account("gray", "researcher")
+    mine, gray = door.sign_in(), door.sign_in("gray")
+    ((hers, _),) = door.entrance.sessions(gray)
+    with pytest.raises(NotFound, match="you have none"):
+        door.entrance.end_others(mine, "", wanted=[hers.id], address="192.0.2.1")
+    with pytest.raises(Forbidden, match="sessions of nobody"):
+        door.entrance.end_others("x", PASSWORD, wanted=[hers.id], address="192.0.2.1")
+    assert door.entrance.person_of(gray).name == "gray"
+
+
+def test_a_one_time_link_waits_ten_minutes(door: Door) -> None:
+    early, late = door.entrance.link("ito"), door.entrance.link("ito")
+    door.now += timedelta(minutes=9)
+    assert door.entrance.by_link(early, address="192.0.2.1")
+    door.now += timedelta(minutes=1)
+    with pytest.raises(Forbidden, match="expired"):
+        door.entrance.by_link(late, address="192.0.2.1")

@@ -66,7 +66,7 @@ def demo(
         link = house.sign_in_link()
         screen.answer(closing | {"address": link})
         show(screen, closing)
-        screen.say(f"\nOpen {link}")
+        screen.say(f"\nOpen {link} (once, within ten minutes)")
         screen.say(f"DICOM listens on {chosen.host}:{house.dicom_port} as {chosen.aet}. Stop with Ctrl+C.")
         _until_told()
     finally:
@@ -118,7 +118,7 @@ def serve(
             screen.warn(clear)
         if secret:
             screen.say(f"The administrator's password was drawn and lies in {secret}")
-        screen.say(f"Open {said['link']}")
+        screen.say(f"Open {said['link']} (once, within ten minutes)")
         screen.say(f"DICOM listens on {chosen.host}:{house.dicom_port} as {chosen.aet}. Stop with Ctrl+C.")
         _until_told()
     finally:

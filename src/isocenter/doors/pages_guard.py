@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from isocenter.doors.pages_figures import Figures
 
-__all__ = ["CSP", "LOOPBACK", "Guard", "TooLarge", "error_body", "status_of"]
+__all__ = ["COOKIE", "CSP", "ENDED", "LOOPBACK", "Guard", "TooLarge", "error_body", "status_of"]
 
 CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; "
@@ -43,6 +43,12 @@ CSP = (
     "frame-ancestors 'none'"
 )
 """What a page may load: itself only. 'wasm-unsafe-eval' lets the image codecs (JPEG 2000, JPEG-LS, HTJ2K) compile."""
+
+COOKIE = "isocenter"
+"""The cookie of a session; under TLS with ``__Host-`` before it."""
+
+ENDED = ("clear-site-data", '"cache", "storage"')
+"""With the end of a session a browser drops the pages that it kept and what they stored."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 """Names that never leave this machine."""
@@ -127,7 +133,10 @@ class Guard:
             return
         begun = time.perf_counter()
         answer = _Answer(
-            send, private=not str(scope["path"]).startswith("/assets/"), tls=scope.get("scheme") == "https"
+            send,
+            private=not str(scope["path"]).startswith("/assets/"),
+            tls=scope.get("scheme") == "https",
+            signed_in=_has_session(scope),
         )
         try:
             wait_s = self._pace.wait_s(scope["client"][0] if scope.get("client") else "")
@@ -201,8 +210,8 @@ class _Counted:
 class _Answer:
     """The outgoing answer: the headers that every answer carries, and what its status was."""
 
-    def __init__(self, send: Send, *, private: bool, tls: bool) -> None:
-        self._send, self._private, self._tls = send, private, tls
+    def __init__(self, send: Send, *, private: bool, tls: bool, signed_in: bool) -> None:
+        self._send, self._private, self._tls, self._signed_in = send, private, tls, signed_in
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
@@ -211,6 +220,8 @@ class _Answer:
             headers = [(k, v) for k, v in message.get("headers", ()) if k.lower() != b"server"]
             named = {k.lower() for k, _ in headers}
             more = ((("cache-control", "no-store"),) if self._private else ()) + (_ONLY_TLS if self._tls else ())
+            if self.status == 401 and self._signed_in:  # the browser's session has ended, by itself or by others
+                more += (ENDED,)
             for name, value in (*_HEADERS, *more):
                 if name.encode() not in named:
                     headers.append((name.encode(), value.encode()))
@@ -257,6 +268,12 @@ def _ours(error: Exception, scope: Scope) -> dict[str, Any]:
         kind="Error",
         event=number,
     )
+
+
+def _has_session(scope: Scope) -> bool:
+    """Whether the browser believes that somebody is signed in."""
+    kept = [part.strip() for k, v in scope["headers"] if k.lower() == b"cookie" for part in v.split(b";")]
+    return any(part.removeprefix(b"__Host-").startswith(COOKIE.encode() + b"=") for part in kept)
 
 
 def _name(host: str) -> str:

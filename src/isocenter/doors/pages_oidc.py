@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from isocenter.doors.oidc_client import Provider
-from isocenter.doors.pages_people import LEFT, address_of, remember
+from isocenter.doors.pages_people import LEFT, address_of, keep, remember
 from isocenter.doors.pages_site import PagesSite
-from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.doors.pages_who import SiteHere, cookie_name, needs
 from isocenter.errors import Forbidden
 from isocenter.govern.oidc import NotProven, Waiting, account_of, head_of, read_logout, read_token
 from isocenter.govern.policy import Person
@@ -58,18 +58,10 @@ def begin(request: Request, _: Annotated[Person, needs("sign_in")]) -> Response:
         return RedirectResponse("/sign-in", status_code=303)
     asked = way.waiting.begin(request.app.state.clock(), address_of(request))
     # Whoever signed out here may still be signed in there, and the next at this screen is somebody else.
-    out = way.provider.way_out(asked, way.back(request), anew=LEFT in request.cookies)
+    out = way.provider.way_out(asked, way.back(request), anew=cookie_name(request, LEFT) in request.cookies)
     answer = RedirectResponse(out, status_code=303)
     # Lax: the browser comes back from another site, and must bring it along.
-    answer.set_cookie(
-        COOKIE,
-        asked.browser,
-        path=_PATH,
-        httponly=True,
-        samesite="lax",
-        max_age=600,
-        secure=request.url.scheme == "https",
-    )
+    keep(answer, request, COOKIE, asked.browser, max_age=600)
     return answer
 
 
@@ -90,7 +82,7 @@ def back(
     entrance: PagesSite = here
     now = request.app.state.clock()
     try:
-        asked = way.waiting.take(state, request.cookies.get(COOKIE, ""), now)
+        asked = way.waiting.take(state, request.cookies.get(cookie_name(request, COOKIE), ""), now)
         if error or not code:
             raise NotProven("the service refused")
         if iss and iss != way.provider.issuer:
@@ -108,8 +100,8 @@ def back(
         entrance.sign_in_refused(refused.cause if isinstance(refused, NotProven) else refused.why, address=address)
         raise
     answer = RedirectResponse("/", status_code=303)
-    answer.delete_cookie(LEFT, path=_PATH)
-    answer.delete_cookie(COOKIE, path=_PATH)
+    for name in (LEFT, COOKIE):
+        keep(answer, request, name, "", max_age=0)
     remember(answer, request, session)
     return answer
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
+from isocenter.doors.pages_guard import ENDED
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_web import index
-from isocenter.doors.pages_who import COOKIE, SiteHere, needs, token_of
+from isocenter.doors.pages_who import COOKIE, SiteHere, cookie_name, needs, token_of
 from isocenter.govern.policy import RULES, Person, may, why
 
-__all__ = ["LEFT", "address_of", "remember", "router"]
+__all__ = ["LEFT", "address_of", "keep", "remember", "router"]
 
 router = APIRouter()
 
@@ -33,6 +34,13 @@ class NewPassword(BaseModel):
 
     old: str = Field(max_length=1024)
     new: str = Field(max_length=1024)
+
+
+class EndSessions(BaseModel):
+    """Sessions of one's own that shall end: their ids, none for all others; the password where this one is older."""
+
+    sessions: list[Annotated[str, Field(max_length=16)]] = Field(default=[], max_length=50)
+    password: str = Field("", max_length=1024)
 
 
 @router.get("/sign-in", include_in_schema=False)
@@ -69,15 +77,37 @@ def new_password(
     return {"changed": True}
 
 
+@router.get("/api/me/sessions")
+def sessions(request: Request, site: SiteHere, _: Annotated[Person, needs("me", touch=False)]) -> Any:
+    """Where one's own account is signed in: since when, from which address, and used last when; this one is marked."""
+    here: PagesSite = site
+    return {
+        "sessions": [
+            {
+                "id": one.id, "begun": one.begun.isoformat(), "seen": one.seen.isoformat(), "address": one.address,
+                "here": this,
+            }
+            for one, this in here.my_sessions(token_of(request))
+        ]
+    }  # fmt: skip
+
+
+@router.post("/api/me/sessions/end")
+def end_sessions(asked: EndSessions, request: Request, site: SiteHere, _: Annotated[Person, needs("me")]) -> Any:
+    """End sessions of one's own account, all but this one where none is named."""
+    here: PagesSite = site
+    ended = here.end_sessions(token_of(request), asked.password, wanted=asked.sessions, address=address_of(request))
+    return {"ended": ended}
+
+
 @router.post("/api/sign-out")
 def sign_out(request: Request, response: Response, site: SiteHere, _: Annotated[Person, needs("me")]) -> Any:
     """End the session, here and on the server."""
     here: PagesSite = site
     here.sign_out(token_of(request))
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https")
-    response.set_cookie(
-        LEFT, "1", path="/sign-in/oidc", httponly=True, samesite="lax", secure=request.url.scheme == "https"
-    )
+    keep(response, request, COOKIE, "", max_age=0)
+    keep(response, request, LEFT, "1")
+    response.headers[ENDED[0]] = ENDED[1]
     return {"signed_out": True}
 
 
@@ -92,11 +122,28 @@ def _me(person: Person, request: Request) -> dict[str, Any]:
 
 
 def remember(response: Response, request: Request, session: str) -> None:
-    """Give the browser its session."""
+    """Give the browser its session; the one that it had before ends."""
+    here: PagesSite = request.app.state.site
+    if before := request.cookies.get(cookie_name(request, COOKIE)):
+        here.sign_out(before)
     # A session cookie without age: it goes with the browser, and the server's own limits hold before that.
+    keep(response, request, COOKIE, session, samesite="strict")
+
+
+def keep(
+    response: Response,
+    request: Request,
+    name: str,
+    value: str,
+    *,
+    max_age: int | None = None,
+    samesite: Literal["lax", "strict"] = "lax",
+) -> None:
+    """Have the browser keep something that scripts cannot read and other hosts cannot set; no seconds takes it away."""
     response.set_cookie(
-        COOKIE, session, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
-    )
+        cookie_name(request, name), value, path="/", httponly=True, samesite=samesite, max_age=max_age,
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
 
 
 def address_of(request: Request) -> str:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from isocenter.errors import IsocenterError
 from isocenter.forms.registration import Joined
 from isocenter.govern.oidc import Ended
+from isocenter.govern.people import Session
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.comparison import Compared
 from isocenter.reading.confirmed import Confirmed
@@ -113,6 +114,12 @@ class PagesSite(Protocol):
 
     def new_password(self, old: str, new: str, *, who: Person, address: str) -> str:
         """Give one's own account another password; the token of the one session that is left."""
+
+    def my_sessions(self, token: str) -> list[tuple[Session, bool]]:
+        """The sessions of whoever holds this token, and which of them is this one."""
+
+    def end_sessions(self, token: str, password: str, *, wanted: Collection[str], address: str) -> int:
+        """End sessions of one's own by their ids, all others where none is named; how many ended."""
 
     def sign_out(self, token: str) -> None:
         """End the session."""

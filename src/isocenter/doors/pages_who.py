@@ -16,16 +16,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
-from isocenter.doors.pages_guard import LOOPBACK
+from isocenter.doors.pages_guard import COOKIE, LOOPBACK
 from isocenter.errors import Forbidden
 from isocenter.govern.policy import NOBODY, RULES, Person, Role, may, must
 
 if TYPE_CHECKING:
     from isocenter.doors.pages_site import PagesSite
 
-__all__ = ["COOKIE", "NotSignedIn", "Programs", "SiteHere", "needs", "person_of", "token_of", "verb_of"]
+__all__ = ["COOKIE", "NotSignedIn", "Programs", "SiteHere", "cookie_name", "needs", "person_of", "token_of", "verb_of"]
 
-COOKIE = "isocenter"
+
+def cookie_name(request: Request, name: str) -> str:
+    """How a cookie is called on the way on which a request came.
+
+    Under TLS a browser takes and sends a ``__Host-`` cookie only if this very host set it under TLS, so that neither a
+    neighbour in the domain nor somebody on an open line can lay one in. In the clear, on this machine alone, it knows
+    no such name.
+    """
+    return f"__Host-{name}" if request.url.scheme == "https" else name
 
 
 class NotSignedIn(Forbidden):
@@ -35,7 +43,7 @@ class NotSignedIn(Forbidden):
 def token_of(request: Request) -> str:
     """The session token of a request: the browser's cookie, or a program's bearer token."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+    return token.strip() if scheme.lower() == "bearer" else request.cookies.get(cookie_name(request, COOKIE), "")
 
 
 def person_of(request: Request) -> Person:

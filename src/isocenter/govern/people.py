@@ -56,7 +56,7 @@ class Links:
         life: how long a link may wait to be opened.
     """
 
-    def __init__(self, life: timedelta = timedelta(hours=24)) -> None:
+    def __init__(self, life: timedelta = timedelta(minutes=10)) -> None:
         self._life = life
         self._kept: dict[str, Link] = {}
         self._lock = threading.Lock()
@@ -98,6 +98,12 @@ class Session:
     person: Person
     begun: datetime
     seen: datetime
+    address: str = ""
+
+    @property
+    def id(self) -> str:
+        """By which its owner names it; the token cannot be had from it."""
+        return self.digest[:16]
 
 
 class Sessions:
@@ -106,16 +112,36 @@ class Sessions:
     Args:
         idle: patience with a silent browser.
         absolute: the longest life of a session; a reader's day.
+        most: sessions that one account has at a time; the one that was silent longest gives way to a new one.
     """
 
-    def __init__(self, *, idle: timedelta = timedelta(hours=1), absolute: timedelta = timedelta(hours=12)) -> None:
-        if not timedelta() < idle <= absolute:
-            raise Refused(f"idle {idle} and absolute {absolute}", "a session needs 0 < idle <= absolute")
-        self._idle, self._absolute = idle, absolute
+    def __init__(
+        self, *, idle: timedelta = timedelta(hours=1), absolute: timedelta = timedelta(hours=12), most: int = 10
+    ) -> None:
+        if not timedelta() < idle <= absolute or most < 1:
+            raise Refused(
+                f"idle {idle}, absolute {absolute}, {most} at a time", "0 < idle <= absolute, and one at least"
+            )
+        self._idle, self._absolute, self._most = idle, absolute, most
         self._kept: dict[str, Session] = {}
         self._lock = threading.Lock()
 
-    def begin(self, person: Person, now: datetime) -> tuple[str, Session]:
+    def give_way(self, name: str, now: datetime) -> list[Session]:
+        """End of an account's sessions those that were silent longest, so that there is room for one more."""
+        with self._lock:
+            mine = [s for s in self._kept.values() if s.person.name == name and self._lives(s, now)]
+            over = sorted(mine, key=lambda s: s.seen)[: max(0, len(mine) + 1 - self._most)]
+            for one in over:
+                del self._kept[one.digest]
+        return over
+
+    def living(self, name: str, now: datetime) -> list[Session]:
+        """An account's sessions, the one that was used last first."""
+        with self._lock:
+            mine = [s for s in self._kept.values() if s.person.name == name and self._lives(s, now)]
+        return sorted(mine, key=lambda s: s.seen, reverse=True)
+
+    def begin(self, person: Person, now: datetime, address: str = "") -> tuple[str, Session]:
         """A fresh random token for the browser, and what is kept of it.
 
         Raises:
@@ -124,7 +150,7 @@ class Sessions:
         if person == NOBODY or not person.name:
             raise Forbidden("a session for nobody", "a session belongs to an account (rule 'sign_in')", "sign in")
         token = secrets.token_urlsafe(32)
-        session = Session(secret_digest(token), person, now, now)
+        session = Session(secret_digest(token), person, now, now, address)
         with self._lock:
             self._kept = {d: s for d, s in self._kept.items() if self._lives(s, now)}
             self._kept[session.digest] = session

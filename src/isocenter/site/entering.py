@@ -7,12 +7,12 @@ and nobody who reads the journal can sign in with it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from isocenter.errors import Forbidden, Refused
+from isocenter.errors import Forbidden, NotFound, Refused
 from isocenter.govern import passwords, people
 from isocenter.govern.oidc import Ended, NotProven
 from isocenter.govern.policy import HOUSE, NOBODY, Person, Role
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Entrance"]
 
 _ABSOLUTE = timedelta(hours=12)  # a reader's day
+_FRESH = timedelta(minutes=10)  # for so long a sign-in proves that it is still the same person
 _PAGE = 500
 _OF_SERVICE = "oidc:"  # before the identity of an account that has no password here
 _LONGEST_NAME = 64  # of a name that nobody has; what is remembered of strangers stays small
@@ -52,7 +53,7 @@ class Entrance:
         self._links = people.Links()
         # A ward sits behind one address: it has more patience than a name.
         self._names, self._addresses = people.Tries(), people.Tries(allowed=20)
-        self._restoring = threading.Lock()
+        self._restoring, self._beginning = threading.Lock(), threading.Lock()
         self._restored = False
         self._changes = Follower[dict[str, tuple[int, datetime]]](
             self.journal, (Kind.PERSON_CHANGED,), dict, _changed
@@ -129,21 +130,15 @@ class Entrance:
             Forbidden: the old one is not right. LimitReached: after too many tries. Refused: a password that is
                 guessed, or the same again, and an account that has none.
         """
-        now = self.clock()
-        self._names.check(name, now)
         found = self.index.person(name)
         if found and found["credential"].startswith(_OF_SERVICE):
             raise Refused(
                 "this account has no password here", "the site's sign-in service says who you are",
                 "change the password of that service",
             )  # fmt: skip
-        if not passwords.fits(found["credential"] if found and not found["disabled"] else None, old):
-            self._names.failed(name, now)
-            self._tell(Kind.SIGN_IN_REFUSED, name, address=address)
-            raise Forbidden("the old password", "it does not belong to this account", "try again")
+        self._must_fit(name, old, "the old password", address)
         if new == old:
             raise Refused("the new password", "it is the old one", "take another sentence")
-        self._names.passed(name)
         self.change(name, by=name, password=new)
         return self._begin(name, address)
 
@@ -223,6 +218,52 @@ class Entrance:
                 f"the name '{name}'", "the house or a device is called so in the journal", "choose another name"
             )
 
+    def sessions(self, token: str) -> list[tuple[people.Session, bool]]:
+        """The sessions of whoever holds this token, and which of them is this one; the last used comes first."""
+        mine = self.person_of(token, touch=False)
+        living = self._sessions.living(mine.name, self.clock()) if mine != NOBODY else []
+        return [(one, one.digest == people.secret_digest(token)) for one in living]
+
+    def end_others(self, token: str, password: str, *, wanted: Collection[str], address: str) -> int:
+        """End sessions of one's own by their ids, all others where none is named; how many ended.
+
+        Whoever sits down at somebody's screen shall not shut them out: the password is given once more, or this session
+        began a moment ago (an account of a sign-in service has no password here).
+
+        Raises:
+            Forbidden: the password is not right, or this session is not fresh. LimitReached: after too many tries.
+            NotFound: there is no session of that id.
+        """
+        living, now = self.sessions(token), self.clock()
+        this = next((one for one, here in living if here), None)
+        if this is None:
+            raise Forbidden("the sessions of nobody", "only who is signed in has some (rule 'me')", "sign in")
+        if password:
+            self._must_fit(this.person.name, password, "the password", address)
+        elif now - this.begun > _FRESH:
+            raise Forbidden(
+                "to end other sessions", "it takes the password once more, or a sign-in of the last ten minutes",
+                "give the password, or sign in anew",
+            )  # fmt: skip
+        over = [one for one, here in living if (one.id in wanted if wanted else not here)]
+        if unknown := sorted(set(wanted) - {one.id for one in over}):
+            raise NotFound(f"the session '{unknown[0][:32]}'", "you have none of that name", "look at the list anew")
+        for one in over:
+            self._tell(Kind.SIGNED_OUT, one.person.name, session=one.digest, by="another session", address=address)
+        self._sessions.end_some(one.digest for one in over)
+        return len(over)
+
+    def _must_fit(self, name: str, password: str, what: str, address: str) -> None:
+        """Go on only with the account's own password; wrong ones count as tries to sign in."""
+        now = self.clock()
+        self._names.check(name, now)
+        found = self.index.person(name)
+        if not passwords.fits(found["credential"] if found and not found["disabled"] else None, password):
+            self._names.failed(name, now)
+            self._tell(Kind.SIGN_IN_REFUSED, name, address=address)
+            raise Forbidden(what, "it does not belong to this account", "try again")
+        self._names.passed(name)
+
     def refused(self, cause: str, *, address: str) -> None:
         """A sign-in that was not proven; the journal keeps the cause, the answer does not tell it."""
         self._tell(Kind.SIGN_IN_REFUSED, "", address=address, cause=cause[:200])
@@ -252,7 +293,12 @@ class Entrance:
         found = self.index.person(name)
         if found is None or found["disabled"]:
             raise Forbidden(f"account '{name}'", "it does not exist any more", "ask an administrator")
-        token, session = self._sessions.begin(Person(name, Role(found["role"])), self.clock())
+        self._restore()
+        with self._beginning:
+            now = self.clock()
+            for one in self._sessions.give_way(name, now):
+                self._tell(Kind.SIGNED_OUT, name, session=one.digest, by="another sign-in")
+            token, session = self._sessions.begin(Person(name, Role(found["role"])), now, address)
         self._tell(
             Kind.SIGNED_IN, name, address=address, session=session.digest, begun=session.begun.isoformat(), **more
         )  # fmt: skip
@@ -284,7 +330,8 @@ class Entrance:
                 continue
             last = self.journal.since(who=account["name"], limit=1, newest_first=True)
             seen = max(start, last[0].event.time)
-            alive.append(people.Session(digest, Person(account["name"], Role(account["role"])), start, seen))
+            person = Person(account["name"], Role(account["role"]))
+            alive.append(people.Session(digest, person, start, seen, str(details.get("address", ""))))
         return alive
 
     def _begun(self) -> dict[str, Mapping[str, Any]]:

@@ -6,7 +6,7 @@ nothing. Everything that a verb needs from the world (clock, storage, network) i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -232,6 +232,14 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
     def sign_in_refused(self, cause: str, *, address: str) -> None:
         """A sign-in was not proven; the journal keeps why."""
         self._entrance.refused(cause, address=address)
+
+    def my_sessions(self, token: str) -> list[tuple[people.Session, bool]]:
+        """The sessions of whoever holds this token, and which of them is this one."""
+        return self._entrance.sessions(token)
+
+    def end_sessions(self, token: str, password: str, *, wanted: Collection[str], address: str) -> int:
+        """End sessions of one's own by their ids, all others where none is named; how many ended."""
+        return self._entrance.end_others(token, password, wanted=wanted, address=address)
 
     def sign_out(self, token: str) -> None:
         """End a session."""

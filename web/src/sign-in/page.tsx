@@ -41,7 +41,7 @@ export function SignInPage() {
         <label>Password<input name="password" type="password" autocomplete="current-password" required /></label>
         <button class="primary" disabled={busy}>{busy ? "Signing in" : "Sign in"}</button>
         {service && <a class="button" href={service.begin} target="_self">Sign in through {new URL(service.issuer).host}</a>}
-        <p class="muted">First start? The server printed a sign-in link that works once.</p>
+        <p class="muted">First start? The server printed a sign-in link that works once, within ten minutes.</p>
       </form>
     </main>
   );
