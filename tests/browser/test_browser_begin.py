@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,10 @@ def serving(folder: Path) -> Iterator[tuple[House, str]]:
         house.close()
 
 
-def of(day: str, description: str) -> bytes:
+def of(day: str, description: str, time: str = "120000") -> bytes:
     """A study of one image of the same patient."""
     image = dcmread(str(get_testdata_file("CT_small.dcm", download=False)))
-    image.StudyDate, image.StudyTime, image.StudyDescription = day, "120000", description
+    image.StudyDate, image.StudyTime, image.StudyDescription = day, time, description
     image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID = (generate_uid() for _ in range(3))
     image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
     out = io.BytesIO()
@@ -105,6 +106,39 @@ def test_an_empty_archive_leads_to_its_first_study_and_a_patient_has_a_past(
         shot(page, "timeline")
         assert faults(page, axe) == []
         page.context.close()
+
+
+@pytest.mark.slow
+def test_a_past_across_a_clock_change_is_the_same_in_three_time_zones(browser: Any, tmp_path: Path) -> None:
+    """A study has the date of its scanner, what was done here has UTC: neither moves with whoever looks."""
+    days = [("20260328", "233000"), ("20260329", "003000"), ("20261024", "235900"), ("20261025", "023000")]
+    with serving(tmp_path) as (house, address):
+        files = [of(day, f"CT {n}", time) for n, (day, time) in enumerate(days)]
+        assert {s.status for s in house.site.receive(files[::-1], sender="CT", who=HOUSE)} == {"stored"}
+        studies = {s.description: s for s in house.site.studies(who=HOUSE)}
+        signed = ["2026-03-29T00:59:00+00:00", "2026-03-29T01:01:00+00:00", "2026-10-24T23:59:00+00:00",
+                  "2026-10-25T01:01:00+00:00"]  # fmt: skip
+        for n, time in enumerate(signed):
+            uid, when = studies[f"CT {n}"].uid, datetime.fromisoformat(time)
+            for kind, details in ((Kind.READING_OPENED, {"by": "admin"}), (Kind.REPORT_SIGNED, {"report": "0"})):
+                house.site.journal.append(Event(kind, when, "admin", uid, details))
+        told = {}
+        for zone in ("Europe/Berlin", "America/New_York", "Pacific/Auckland"):
+            page = browser.new_context(base_url=address, timezone_id=zone).new_page()
+            page.set_default_timeout(20_000)
+            page.goto(f"/sign-in?token={house.site.link('admin')}")
+            page.goto(f"/patients/{studies['CT 0'].uid}")
+            lanes = page.locator("main .lane")
+            page.get_by_text("report signed").first.wait_for()
+            told[zone] = lanes.all_inner_texts()
+            imaging = next(text for text in told[zone] if text.upper().startswith("IMAGING"))
+            places = [imaging.index(f"CT {n}") for n in range(4)]
+            assert places == sorted(places)
+            assert [f"{day[:4]}-{day[4:6]}-{day[6:]}" in imaging for day, _ in days] == [True] * 4
+            for time in signed:
+                assert f"{time[:10]} {time[11:16]} UTC" in " ".join(told[zone]), (zone, time)
+            page.context.close()
+        assert len({tuple(text) for text in told.values()}) == 1, "it is the same past wherever one looks from"
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ export function HandOutPart({ id, frozen }: { id: string; frozen: Frozen[] }) {
   if (!id) {
     return (
       <Empty title={frozen.length ? "Which cohort leaves?" : "Freeze a cohort first"}>
-        {frozen.length > 0 && <ul class="bullets">{frozen.map((one) => <li key={one.id}><a href={to.cohorts(one.id, "hand-out")}>{one.name}</a>, {count(one.n, "study", "studies")}, frozen {moment(one.when)} by {one.by}</li>)}</ul>}
+        {frozen.length > 0 && <ul class="bullets">{frozen.map((one) => <li key={one.id}><a href={to.cohorts(one.id, "hand-out")}>{one.name}</a>, {count(one.n, "study", "studies")}, frozen {moment(one.when)} UTC by {one.by}</li>)}</ul>}
         <p>Who is in a frozen cohort stays the same from then on, and its digest names it. Ask a question under <a href={to.cohorts()}>Table</a> and freeze it{frozen.length > 0 && " to have another"}.</p>
       </Empty>
     );
@@ -223,7 +223,7 @@ function Before({ of }: { of: Plan["before"] }) {
     <section aria-label="Handed out before">
       <h2>Handed out before</h2>
       <table class="plain wide">
-        <thead><tr><th scope="col">When</th><th scope="col">By</th><th scope="col">For</th><th scope="col" class="num">Studies</th><th scope="col" class="num">Smallest group</th></tr></thead>
+        <thead><tr><th scope="col">When (UTC)</th><th scope="col">By</th><th scope="col">For</th><th scope="col" class="num">Studies</th><th scope="col" class="num">Smallest group</th></tr></thead>
         <tbody>{of.map((one) => <tr key={one.when}><td>{moment(one.when)}</td><td>{one.by}</td><td>{PURPOSES[one.purpose] ?? one.purpose}{one.reason && <span class="muted"> · smaller groups: {one.reason}</span>}</td><td class="num">{one.studies}</td><td class="num">{one.smallest_group ?? "–"}</td></tr>)}</tbody>
       </table>
     </section>

@@ -144,7 +144,7 @@ function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; 
             <section aria-label="Frozen cohorts">
               <h2>Frozen</h2>
               <table class="plain wide">
-                <thead><tr><th scope="col">Cohort</th><th scope="col">Question</th><th scope="col" class="num">n</th><th scope="col">Frozen</th></tr></thead>
+                <thead><tr><th scope="col">Cohort</th><th scope="col">Question</th><th scope="col" class="num">n</th><th scope="col">Frozen (UTC)</th></tr></thead>
                 <tbody>{frozen.map((one) => <tr key={one.id}><td><a href={to.cohorts(one.id)}>{one.name}</a></td><td><code>{one.q || "everything"}</code></td><td class="num">{one.n}</td><td class="muted">{moment(one.when)} by {one.by}</td></tr>)}</tbody>
               </table>
             </section>

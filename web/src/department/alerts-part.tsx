@@ -8,7 +8,7 @@ import { may, me } from "../me";
 import { Act } from "../oversight/act";
 import { Refusal } from "../oversight/refusal";
 import { address, to } from "../router";
-import { clock, count, day, moment, waited } from "../words";
+import { count, moment, waited } from "../words";
 import { listPath, New, type Paged, Pages, Pick, useAsked } from "./list";
 
 interface Alert {
@@ -151,7 +151,7 @@ function Untold() {
             <tr key={one.study}>
               <th scope="row"><span class={one.late ? "tag now" : "tag soon"}><span aria-hidden="true">{one.late ? "⬢" : "▲"}</span> {waited((Date.now() - Date.parse(one.signed)) / 1000)}</span></th>
               <td><a href={to.study(one.study)}>{one.findings.map((each) => each.what).join(", ")}</a><span class="sub">{[one.description || one.modalities.join(" "), one.accession].filter(Boolean).join(" · ")}</span></td>
-              <td>{day(one.signed)} {clock(new Date(one.signed)).slice(0, 5)} <span class="muted">by {one.by}</span></td>
+              <td>{moment(one.signed)} UTC <span class="muted">by {one.by}</span></td>
               <td>{one.why}</td>
             </tr>
           ))}

@@ -61,7 +61,7 @@ export function AuditPart() {
             {told.withheld.length > 0 && <Withheld studies={told.withheld} />}
             <table class="plain wide log">
               <caption class="hidden">Entries of the journal, newest first</caption>
-              <thead><tr><th scope="col">When</th><th scope="col">What happened</th><th scope="col">About</th><th scope="col"><span class="hidden">Explain</span></th></tr></thead>
+              <thead><tr><th scope="col">When (UTC)</th><th scope="col">What happened</th><th scope="col">About</th><th scope="col"><span class="hidden">Explain</span></th></tr></thead>
               <tbody>
                 {told.rows.map((row) => (
                   <tr key={row.ticket}>

@@ -114,7 +114,7 @@ function Threads({ study, at, move }: { study: string; at: Spot; move: (to: Spot
           <>{threads.map((thread) => (
             <article key={thread.number} class={thread.settled ? "thread settled" : "thread"}>
               <p><a href={thread.address} onClick={(event) => (event.preventDefault(), move({ ...nowhere, ...thread.place }))}>Show the place</a>{thread.place.marks.length > 0 && <span class="muted"> {marksOf(thread.place.marks)}</span>}{thread.settled && <span class="muted"> · settled</span>}</p>
-              {thread.remarks.filter((one) => !one.settles).map((one) => <p key={one.number}><strong>{one.who === me.value?.name ? "You" : one.who}</strong> <span class="muted">{moment(one.time)}</span><br />{one.words}</p>)}
+              {thread.remarks.filter((one) => !one.settles).map((one) => <p key={one.number}><strong>{one.who === me.value?.name ? "You" : one.who}</strong> <span class="muted">{moment(one.time)} UTC</span><br />{one.words}</p>)}
               <form class="acts" onSubmit={(event) => void say(event, thread.number, { ...nowhere, ...thread.place })}>
                 <label><span class="hidden">Answer</span><input name="words" required maxLength={4000} placeholder="Answer" /></label>
                 <button type="submit">Answer</button>

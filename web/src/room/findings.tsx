@@ -48,7 +48,7 @@ function Compare({ desk }: { desk: Desk }) {
   const loose = lines.filter((line) => !line.machine && line.relation === "differs");
   return (
     <div class="compare" aria-label="Compare" role="group">
-      <p><span class="tag person"><span aria-hidden="true">●</span> First opinion</span> {said} <span class="muted">locked {moment(opinion.locked).slice(11)}</span></p>
+      <p><span class="tag person"><span aria-hidden="true">●</span> First opinion</span> {said} <span class="muted">locked {moment(opinion.locked).slice(11)} UTC</span></p>
       <p class="muted">{counts.length ? counts.map(([relation, n]) => COUNTED[relation](n)).join(" · ") : "No analysis has said anything to compare."}</p>
       {loose.map((line) => <p key={line.analysis + line.own}><Related relation="differs" why={line.why} /></p>)}
     </div>

@@ -115,7 +115,7 @@ function OfWhom({ about }: { about: About }) {
 function List({ all }: { all: Consent[] }) {
   return (
     <table class="plain wide">
-      <thead><tr><th scope="col">Of whom</th><th scope="col">Says</th><th scope="col">Given</th><th scope="col">Until</th><th scope="col">Document</th></tr></thead>
+      <thead><tr><th scope="col">Of whom</th><th scope="col">Says</th><th scope="col">Given (UTC)</th><th scope="col">Until (UTC)</th><th scope="col">Document</th></tr></thead>
       <tbody>
         {all.map((one) => (
           <tr key={one.id}>

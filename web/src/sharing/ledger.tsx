@@ -99,7 +99,7 @@ function Arrivals({ rows }: { rows: Arrival[] }) {
             <td>
               {one.reasons.map((reason) => <div key={reason}>{reason}</div>)}
               {one.set_aside > 0 && <div class="soon"><span aria-hidden="true">▲</span> Known images with other content wait for a person.</div>}
-              {one.deliveries.map((lot) => <div key={lot.time} class="muted"><span class={lot.adds_up ? "fine" : "now"}><span aria-hidden="true">{lot.adds_up ? "✓" : "⬢"}</span> {moment(lot.time).slice(11)}</span> {sum(lot)}{!lot.adds_up && <strong> does not add up</strong>}</div>)}
+              {one.deliveries.map((lot) => <div key={lot.time} class="muted"><span class={lot.adds_up ? "fine" : "now"}><span aria-hidden="true">{lot.adds_up ? "✓" : "⬢"}</span> {moment(lot.time).slice(11)} UTC</span> {sum(lot)}{!lot.adds_up && <strong> does not add up</strong>}</div>)}
               {!one.reasons.length && !one.deliveries.length && !one.set_aside && <span class="muted">all of it stored</span>}
             </td>
           </tr>
@@ -137,7 +137,7 @@ function Departures({ rows }: { rows: Departure[] }) {
             <td class="num">{one.kind === "Shared" ? <span class="muted">see Shared</span> : handedOut(one) ? count(one.objects, "study", "studies") : count(one.objects, ...((UNITS[one.kind] ?? ["object"]) as [string, string?]))}</td>
             <td>
               {PURPOSES[one.purpose] ?? one.purpose}
-              {one.permitted && !handedOut(one) && <span class="muted">{one.purpose && " · "}{one.kind === "Shared" ? `until ${moment(one.permitted)}` : one.permitted}</span>}
+              {one.permitted && !handedOut(one) && <span class="muted">{one.purpose && " · "}{one.kind === "Shared" ? `until ${moment(one.permitted)} UTC` : one.permitted}</span>}
               {one.held_back > 0 && <div class="soon"><span aria-hidden="true">▲</span> {count(one.held_back, "object")} held back: not surely without a name</div>}
               {one.failed > 0 && <div class="soon"><span aria-hidden="true">▲</span> {one.failed} of {one.objects} did not arrive{one.reasons.length > 0 && `: ${one.reasons.join("; ")}`}</div>}
             </td>

@@ -141,7 +141,7 @@ function List({ links, again }: { links: Link[]; again: () => void }) {
     <>
       {refused && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> {refused}</p>}
       <table class="plain wide">
-        <thead><tr><th scope="col">For whom</th><th scope="col">Study</th><th scope="col">Given</th><th scope="col">Until</th><th scope="col" class="num">Opened</th><th scope="col">State</th></tr></thead>
+        <thead><tr><th scope="col">For whom</th><th scope="col">Study</th><th scope="col">Given (UTC)</th><th scope="col">Until (UTC)</th><th scope="col" class="num">Opened</th><th scope="col">State</th></tr></thead>
         <tbody>
           {links.map((one) => (
             <tr key={one.id}>
@@ -157,7 +157,7 @@ function List({ links, again }: { links: Link[]; again: () => void }) {
                     <button type="button" onClick={() => setLonger(one)}>Extend<span class="hidden"> the link for {one.to}</span></button>
                     <button type="button" onClick={() => void act(one, "end", {})}>End it<span class="hidden"> for {one.to}</span></button>
                   </span>
-                ) : <span class="muted">{one.ended ? `ended ${moment(one.ended)}` : "expired"}</span>}
+                ) : <span class="muted">{one.ended ? `ended ${moment(one.ended)} UTC` : "expired"}</span>}
               </td>
             </tr>
           ))}

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { openCriticals } from "../critical/open";
 import { me } from "../me";
 import { to } from "../router";
-import { clock, day, waited } from "../words";
+import { moment, waited } from "../words";
 import { afterTheList } from "./list";
 
 /** What was signed, cannot wait, and was told to nobody: the signer's at once, everybody's when its time has passed. */
@@ -17,7 +17,7 @@ export function CriticalBar() {
         <p key={one.study} class={one.late ? "callout slim late" : "callout slim"} role={one.late ? "alert" : "status"}>
           <span class={one.late ? "now" : "soon"} aria-hidden="true">{one.late ? "⬢" : "▲"}</span> <span class="hidden">Important:</span>
           <strong>{one.findings.map((each) => each.what).join(", ")}: told to nobody</strong> for {waited((Date.now() - Date.parse(one.signed)) / 1000)}.
-          <span class="muted">{one.description || one.modalities.join(" ")} {one.accession}, signed {day(one.signed)} {clock(new Date(one.signed)).slice(0, 5)} by {one.by}: {one.why}</span>
+          <span class="muted">{one.description || one.modalities.join(" ")} {one.accession}, signed {moment(one.signed)} UTC by {one.by}: {one.why}</span>
           <a href={to.study(one.study)}>Tell somebody</a>
         </p>
       ))}

@@ -4,7 +4,7 @@ import { onHappening, STOPS } from "../api/live";
 import { Source } from "../api/load";
 import type { Stop } from "../api/shapes";
 import { to } from "../router";
-import { clock, day, spoken } from "../words";
+import { moment, spoken } from "../words";
 import { afterTheList } from "./list";
 
 /** What is stopped stands above the list that it no longer orders: who, when, why. */
@@ -21,7 +21,7 @@ export function Stops() {
     <>
       {(stops.value ?? []).map((one) => (
         <p key={one.analysis} class="callout slim" role="status">
-          <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {spoken(one.analysis)} was stopped {day(one.when)} {clock(new Date(one.when)).slice(0, 5)} by {one.by}: its studies stand as they would without it. <span class="muted">{one.reason}</span> <a href={to.analyses(one.analysis)}>Why</a>
+          <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {spoken(one.analysis)} was stopped {moment(one.when)} UTC by {one.by}: its studies stand as they would without it. <span class="muted">{one.reason}</span> <a href={to.analyses(one.analysis)}>Why</a>
         </p>
       ))}
     </>
