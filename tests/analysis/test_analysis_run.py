@@ -138,6 +138,11 @@ def test_limits_hold_and_the_next_run_works(name: str, word: str) -> None:
     assert run_apart(request("Bright")).result.outcome is Outcome.FOUND
 
 
+def test_a_run_that_nobody_wants_any_more_ends_before_its_limit() -> None:
+    looks = iter((False, True))
+    assert run_apart(request("Endless"), stopped=lambda: next(looks)).result.reasons == ("it was stopped",)
+
+
 def test_an_analysis_apart_has_no_network_and_starts_nothing() -> None:
     result = run_apart(request("Calling")).result
     if not sys.platform.startswith("linux"):

@@ -209,11 +209,20 @@ def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any, axe
     page.locator("main").get_by_role("link", name="JSON").wait_for()
     shot(page, "segment-done")
     assert faults(page, axe) == []
+    page.reload()  # whoever leaves the page finds it again
+    page.get_by_text("Done. Deleted at").wait_for()
     page.get_by_role("button", name="Delete it now").click()
     page.get_by_text("Drop files, a folder or a ZIP here").wait_for()
     until(lambda: not served[1].guests._guests)
     assert served[1].index.counts()["instances"] == before
     shot(page, "segment-empty")
+    # what a server that was started anew does not have any more is said to be deleted, and is no download that fails
+    page.locator("input[type=file]").first.set_input_files([file])
+    page.get_by_text("Done. Deleted at").wait_for(timeout=60_000)
+    served[1].guests._forget(next(iter(served[1].guests._guests.values())))
+    page.context.expected.append("404")
+    page.locator("main").get_by_role("link", name="JSON").click()
+    page.get_by_text("or the server was started anew. Drop the images again.").wait_for()
 
 
 @pytest.mark.slow

@@ -45,6 +45,10 @@ def test_a_zip_and_a_folder_give_the_same_study(trunk: Phantom, tmp_path: Path) 
         for held in (plain, packed):
             assert hashlib.sha256(held(digest)).hexdigest() == digest
             assert pickle.loads(pickle.dumps(held))(digest) == held(digest)
+    (tmp_path / "own").mkdir()
+    with read_folder(tmp_path / "images.zip", base=tmp_path / "own") as packed:
+        assert all(Path(place).is_relative_to(tmp_path / "own") for place in packed.paths.values())
+    assert list((tmp_path / "own").iterdir()) == []
 
 
 def test_a_file_of_the_same_name_and_size_elsewhere_is_not_taken(

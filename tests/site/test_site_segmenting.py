@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,16 +18,20 @@ from typing import ClassVar
 import nibabel
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.data import get_testdata_file
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Yield
 from isocenter.analysis.registry import Registry
+from isocenter.analysis.run import Request, Run, run
+from isocenter.catalogue.volumetry import Volumetry
 from isocenter.errors import Forbidden, LimitReached, NotFound, NotWhole, Refused, WrongState
 from isocenter.forms import nifti
 from isocenter.govern.policy import NOBODY, Person, Role
 from isocenter.record import Finding, Measurement, codes
 from isocenter.site import segmenting
+from isocenter.site.overlays import overlays
 from isocenter.site.segmenting import KEPT, Segmenting
 from isocenter.space import Geometry, Region, Shape, Volume
 
@@ -46,6 +52,12 @@ class Bright:
         where = Region(image.geometry, Shape.MASK, mask, series_uid=image.series_uid, label="bright")
         volume = Measurement(codes.VOLUME, where.volume_ml, "mL")
         return Answer.found(Finding(codes.LESION, where=where, measurements=(volume,)))
+
+
+class Brighter(Bright):
+    """The same by another name."""
+
+    name = "brighter"
 
 
 class Clock:
@@ -98,14 +110,15 @@ def ct() -> bytes:
 
 
 def left(base: Path) -> list[Path]:
-    return list(base.rglob("*"))
+    return [Path(at, name) for at, folders, files in os.walk(base) for name in (*folders, *files)]
 
 
 def test_dicom_gives_seg_nifti_mesh_and_pictures_and_leaves_nothing(guests: Segmenting, tmp_path: Path) -> None:
     id = give(guests, ("a/b/../../etc/passwd", ct()), ("notes.txt", b"no image"))
     told = done(guests, id)
     assert told["state"] == "done", told
-    assert [r["file"] for r in told["rejected"]] != []
+    assert [r["file"] for r in told["rejected"]] == ["notes.txt"]
+    assert [(s["patient_id"], s["modalities"]) for s in told["studies"]] == [("1CT1", ["CT"])]
     result = told["results"][0]
     assert result["answer"] == "found"
     assert result["findings"][0]["measurements"][0]["value"] > 0
@@ -115,9 +128,9 @@ def test_dicom_gives_seg_nifti_mesh_and_pictures_and_leaves_nothing(guests: Segm
     assert (data[128:132], media) == (b"DICM", "application/dicom")
     picture, media = guests.file(id, result["pictures"][0]["name"], who=ITO)
     assert (picture[:4], media) == (b"\x89PNG", "image/png")
-    assert all(
-        p.name in ("in", "out") or p.parent.name in ("in", "out") or p.parent == tmp_path for p in left(tmp_path)
-    )
+    files = {p.relative_to(tmp_path).parts for p in left(tmp_path) if p.is_file()}
+    assert {parts[-1] for parts in files if parts[1] == "in"} == {"passwd", "notes.txt"}
+    assert {parts[1] for parts in files} == {"in", "out"}, "nothing is laid elsewhere"
     guests.remove(id, who=ITO)
     assert left(tmp_path) == [], "nothing remains"
     with pytest.raises(NotFound):
@@ -138,26 +151,102 @@ def test_a_nifti_file_keeps_its_place_and_says_why_there_is_no_seg(guests: Segme
 
 def test_what_cannot_be_analysed_says_why(guests: Segmenting) -> None:
     _, data = ball()
-    assert "of unknown modality" in done(guests, give(guests, ("ball.nii.gz", data)))["words"]
+    told = done(guests, give(guests, ("ball.nii.gz", data)))
+    assert (told["state"], told["words"].startswith("ball.nii.gz: a NIfTI file of unknown modality")) == (
+        "failed",
+        True,
+    )
     told = done(guests, give(guests, ("ball.nii.gz", data), modality="PT"))
     assert [(r["answer"], bool(r["reasons"])) for r in told["results"]] == [("declined", True)]
-    assert "no DICOM image" in done(guests, give(guests, ("x", b"nothing")))["words"]
+    assert done(guests, give(guests, ("x", b"nothing")))["words"].startswith("x: the file is text, not DICOM")
+    guests.remove(told["id"], who=ITO)
+    told = done(guests, give(guests, ("x", b"nothing"), ("y", b"nothing")))
+    guests.remove(told["id"], who=ITO)
+    assert ("no image among the files" in told["words"], [r["file"] for r in told["rejected"]]) == (True, ["x", "y"])
     told = done(guests, give(guests, ("cut.nii", data[:400]), modality="CT"))
     assert (told["state"], "cut off" in told["words"]) == ("failed", True)
 
 
 def test_a_zip_is_read_without_being_unpacked(guests: Segmenting, tmp_path: Path) -> None:
-    import io
-    import zipfile
-
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("study/1.dcm", ct())
-        archive.writestr("../../evil.dcm", ct())
-    told = done(guests, give(guests, ("study.zip", packed.getvalue())))
+    data = packed(("study/1.dcm", ct()), ("../../evil.dcm", ct()))
+    told = done(guests, give(guests, ("study.zip", data)))
     assert (told["state"], told["results"][0]["answer"]) == ("done", "found")
     assert any("leads out of the archive" in r["why"] for r in told["rejected"])
     assert not (tmp_path.parent / "evil.dcm").exists()
+
+
+def packed(*files: tuple[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def test_whatever_came_together_is_analysed_and_one_bad_file_costs_only_itself(guests: Segmenting) -> None:
+    _, data = ball()
+    came = [("a.dcm", ct()), ("b.nii.gz", data), ("cut.nii", b"x" * 400), ("c.zip", packed(("in/c.nii.gz", data)))]
+    told = done(guests, give(guests, *came, modality="CT"))
+    assert told["state"] == "done", told
+    assert [(s["patient_id"], s["description"]) for s in told["studies"]] == [
+        ("1CT1", "e+1"), ("", "b.nii.gz"), ("", "c.nii.gz")
+    ]  # fmt: skip
+    assert [(r["study"], r["answer"]) for r in told["results"]] == [(0, "found"), (1, "found"), (2, "found")]
+    (refused,) = told["rejected"]
+    assert (refused["file"], "no whole NIfTI image" in refused["why"]) == ("cut.nii", True)
+    told = done(guests, give(guests, ("nothing.zip", packed())))
+    assert "empty ZIP archive" in told["words"]
+
+
+def test_a_nifti_image_with_its_mask_is_measured_there(tmp_path: Path, clock: Clock) -> None:
+    volume, data = ball()
+    mask = nifti.write(Region(volume.geometry, Shape.MASK, volume.array > 0))
+    guests = Segmenting(Registry({"volumetry": Volumetry()}, {}), clock, apart=False, base=tmp_path)
+    told = done(guests, give(guests, ("ball.nii.gz", data), ("lesion_mask.nii.gz", mask), modality="CT"))
+    (finding,) = told["results"][0]["findings"]
+    assert finding["where"]["volume_ml"] == pytest.approx(np.count_nonzero(volume.array > 0) * 6e-3)
+    shown, _ = guests.file(told["id"], told["results"][0]["pictures"][0]["name"], who=ITO)
+    picture = Image.open(io.BytesIO(shown))
+    assert picture.size[0] / picture.size[1] == pytest.approx(40 * 1 / (24 * 2), rel=0.02), "as wide as the patient is"
+    told = done(guests, give(guests, ("a.nii.gz", data), ("b.nii.gz", data), ("mask.nii.gz", mask), modality="CT"))
+    assert [(r["file"], "belongs to one image" in r["why"]) for r in told["rejected"]] == [("mask.nii.gz", True)]
+    guests.close()
+
+
+def test_pictures_stand_as_a_reader_stands_before_them() -> None:
+    """One voxel at the patient's left and front, in two files that keep it in opposite corners."""
+    grid = Geometry.regular(shape=(3, 40, 40))
+    mask = np.zeros((3, 40, 40), bool)
+    mask[1, 4:8, 30:34] = True  # to the front, to the left
+    array = np.where(mask, 200, 0).astype(np.int16)
+    seen = []
+    for turn in (lambda a: a, lambda a: a[:, ::-1, ::-1].copy()):
+        here = grid if turn(array)[1, 5, 31] else grid.flipped(1).flipped(2)
+        volume = Volume(turn(array), here, "attenuation", "[hnsf'U]")
+        ((_, data),) = overlays(volume, [Region(here, Shape.MASK, turn(mask))])
+        seen.append(np.asarray(Image.open(io.BytesIO(data)).convert("L")))
+    assert np.array_equal(*seen)
+    rows, columns = np.nonzero(seen[0][30:-30, 30:-30] > 200)
+    assert rows.mean() < seen[0].shape[0] / 2 < columns.mean()
+
+
+def test_a_page_that_was_left_finds_its_runs_again(guests: Segmenting, clock: Clock) -> None:
+    gate = threading.Event()
+    guests._pool.submit(gate.wait, 20)
+    first, second = (give(guests, ("x", ct())) for _ in range(2))
+    for id in (first, second):
+        guests.start(id, who=ITO)
+    assert [(r["id"], r["words"]) for r in guests.runs(who=ITO)] == [
+        (second, "1 run is before it"),
+        (first, "it is next"),
+    ]
+    assert guests.runs(who=LEE) == []
+    gate.set()
+    guests._pool.submit(lambda: None).result(20)
+    clock.now += KEPT  # whoever asks too late does not bring it back
+    with pytest.raises(NotFound, match="half an hour"):
+        guests.state(first, who=ITO)
+    assert guests.runs(who=ITO) == []
 
 
 def test_nobody_sees_another_s_run(guests: Segmenting) -> None:
@@ -218,6 +307,24 @@ def test_removed_while_it_runs_leaves_nothing(guests: Segmenting, tmp_path: Path
     assert left(tmp_path) == []
 
 
+def test_removed_in_the_midst_of_an_analysis_ends_there(
+    guests: Segmenting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = give(guests, ("x", ct()))
+    asked: list[str] = []
+
+    def leaving(request: Request) -> Run:
+        asked.append(request.analysis)
+        guests.remove(id, who=ITO)
+        return run(request)
+
+    monkeypatch.setattr(segmenting, "run", leaving)
+    guests._registry = Registry({"bright": Bright(), "brighter": Brighter()}, {})
+    guests.start(id, who=ITO)
+    guests._pool.submit(lambda: None).result(20)
+    assert (len(asked), left(tmp_path)) == (1, []), "the second was not begun"
+
+
 def test_limits(guests: Segmenting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(segmenting, "_BYTES", 150)
     id = guests.begin(who=ITO)["id"]
@@ -232,7 +339,7 @@ def test_limits(guests: Segmenting, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         pass
     for _ in range(3):
         guests.begin(who=ITO)
-    with pytest.raises(LimitReached, match="4 runs"):
+    with pytest.raises(LimitReached, match="more than 4 runs"):
         guests.begin(who=ITO)
     guests.begin(who=LEE)
 
@@ -243,7 +350,7 @@ def test_wrong_steps_are_refused(guests: Segmenting) -> None:
         guests.start(id, who=ITO)
     with pytest.raises(NotFound):
         guests.begin(who=ITO, analysis="palm_reading")
-    with pytest.raises(Refused, match="capitals"):
+    with pytest.raises(Refused, match="known are CT, PT, MR"):
         guests.begin(who=ITO, modality="ct; rm")
     id = give(guests, ("x", ct()))
     done(guests, id)
@@ -262,6 +369,16 @@ def test_nifti_reads_what_it_wrote_and_refuses_what_has_no_place() -> None:
     four.header["pixdim"][4] = 1.5
     bolus = nifti.read(four.to_bytes())
     assert (bolus.array.shape, bolus.axes[0].name, bolus.axes[0].values[1]) == ((7, 6, 5, 4), "time", 1.5)
+    four.header.set_xyzt_units("meter", "msec")
+    bolus = nifti.read(four.to_bytes())
+    assert (bolus.axes[0].values[1], bolus.geometry.spacing_mm) == (0.0015, (3000.0, 2000.0, 2000.0))
+    four.header.set_xyzt_units("mm", "ppm")
+    with pytest.raises(Refused, match="counts ppm"):
+        nifti.read(four.to_bytes())
+    colours = np.zeros((4, 5, 6), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    for voxels, what in ((colours, "of colours"), (np.zeros((4, 5, 6), np.complex64), "of complex numbers")):
+        with pytest.raises(Refused, match=what):
+            nifti.read(nibabel.Nifti1Image(voxels, np.eye(4)).to_bytes())
     nowhere = nibabel.Nifti1Image(np.zeros((4, 5, 6), np.int16), None)
     with pytest.raises(Refused, match="without a place"):
         nifti.read(nowhere.to_bytes())

@@ -34,6 +34,7 @@ from isocenter.space import Region, Volume
 __all__ = ["Inputs", "Request", "Run", "apart", "preload", "run", "run_apart", "warm_up"]
 
 T = TypeVar("T")
+_LOOK_S = 0.25  # how often somebody who waits for a process looks whether it shall end
 _AGAIN = "Run it again, alone if the machine is busy."
 Inputs = Mapping[str, Any]
 """Need name -> Volume, tuple of Region, or None where an optional need found nothing."""
@@ -119,11 +120,15 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
     return Run(result, blobs)
 
 
-def run_apart(request: Request) -> Run:
-    """Run in a process of its own with the limits of the analysis; whatever happens there, this process goes on."""
+def run_apart(request: Request, *, stopped: Callable[[], bool] = bool) -> Run:
+    """Run in a process of its own with the limits of the analysis; whatever happens there, this process goes on.
+
+    Args:
+        stopped: asked while it runs; once it says so the process is ended, and the answer is a declined one.
+    """
     held = load(request.analysis)
     limits: Limits = getattr(held, "limits", Limits())
-    done = _asked(partial(run, replace(request, analysis=address(held)), alone=True), limits)
+    done = _asked(partial(run, replace(request, analysis=address(held)), alone=True), limits, stopped)
     return done if isinstance(done, Run) else _declined(request, held, done, limits.seconds)
 
 
@@ -147,16 +152,20 @@ def _boxed(work: Callable[[], Any]) -> tuple[Any]:
     return (work(),)
 
 
-def _asked(work: Callable[[], Any], limits: Limits) -> Any:
+def _asked(work: Callable[[], Any], limits: Limits, stopped: Callable[[], bool] = bool) -> Any:
     """What some work gives in a process of its own, or in words why it gives nothing."""
     here, there = _context().Pipe(duplex=False)
     child = _context().Process(target=_apart, args=(there, work, limits.memory_mib), daemon=True)
     child.start()
     there.close()
     try:
-        return (
-            here.recv() if here.poll(limits.seconds) else f"it took more than {limits.seconds:g} s, its limit. {_AGAIN}"
-        )
+        end = time.monotonic() + limits.seconds
+        while not here.poll(min(_LOOK_S, max(0.0, end - time.monotonic()))):
+            if stopped():
+                return "it was stopped"
+            if time.monotonic() >= end:
+                return f"it took more than {limits.seconds:g} s, its limit. {_AGAIN}"
+        return here.recv()
     except EOFError:
         child.join(5)
         return f"its process ended with code {child.exitcode}: killed, out of memory, or a fault in a library. {_AGAIN}"

@@ -22,6 +22,7 @@ _LARGEST = 8 << 30  # bytes of one file; whole-slide images are the largest that
 _FREE, _RATIO = 64 << 20, 200  # an archive member may inflate to 64 MiB, or to this many times its size
 _DEEPEST = 1  # an archive within an archive, as portals send; what is packed deeper was made to do harm
 _CHUNK = 1 << 20
+_NOTHING = b"PK\x05\x06"  # where a ZIP archive begins that holds no file
 _FILE_ID, _RECORDS = 0x00041500, 0x00041220
 # What lies beside images on every disc and in every repository, and is no image that was lost.
 _BESIDE = {".ds_store", "thumbs.db", "desktop.ini", "autorun.inf"}
@@ -161,12 +162,14 @@ def _unreadable(name: str, fault: OSError) -> Unavailable:
 
 
 def _is_archive(head: bytes) -> bool:
-    return head.startswith(b"PK\x03\x04") and head[128:132] != b"DICM"
+    return head.startswith((b"PK\x03\x04", _NOTHING)) and head[128:132] != b"DICM"
 
 
 def _archive(packed: Path | io.BytesIO, name: str, depth: int = 0) -> Iterator[tuple[str, bytes | IsocenterError]]:
     try:
         with zipfile.ZipFile(packed) as archive:
+            if not archive.infolist():
+                yield name, NotWhole(f"{name} is an empty ZIP archive", "no file is in it", "pack it again")
             for member in archive.infolist():
                 parts = PurePosixPath(member.filename).parts
                 # A DICOMDIR only lists files, and they are members of the same archive.

@@ -33,6 +33,12 @@ def begin(asked: Asked, site: SiteHere, who: Annotated[Person, needs("segment")]
     return to_plain(site.guests.begin(who=who, analysis=asked.analysis, modality=asked.modality))
 
 
+@router.get("/api/segment")
+def runs(site: SiteHere, who: Annotated[Person, needs("segment")]) -> Any:
+    """What this person has here, so that a page that was left or loaded anew finds it again."""
+    return {"runs": to_plain(site.guests.runs(who=who))}
+
+
 @router.put("/api/segment/{id}/files")
 async def put(
     id: _Id,
@@ -41,7 +47,7 @@ async def put(
     who: Annotated[Person, needs("segment")],
     name: Annotated[str, Query(max_length=255)] = "",
 ) -> Any:
-    """One file, as its bytes. Its name tells only whether it is NIfTI."""
+    """One file, as its bytes. Its name says whether it is NIfTI, and a mask."""
     with site.guests.taking(id, name, who=who) as take:
         async for piece in request.stream():
             await run_in_threadpool(take, piece)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from isocenter.errors import Refused
 from isocenter.forms import plot
 from isocenter.forms.colours import ABOVE, BELOW, Scale, colour_css, scale_for
+from isocenter.forms.facing import Facing, facing
 from isocenter.forms.words import SHOWN_UNIT
 from isocenter.record import Map
 from isocenter.space import Geometry, Reference, Volume
@@ -32,8 +33,6 @@ _GREYS, _STEPS = 120, 134  # of 256 entries of a palette: anatomy, map, and the 
 _BELOW, _ABOVE = 254, 255
 _FAINT = 0.02  # of the bar: where most voxels are fainter, they would only cover the anatomy
 _RIM = 0.12  # of the map's extent is left around it
-_OPPOSITE = {"L": "R", "P": "A", "H": "F", "R": "L", "A": "P", "F": "H"}
-_FACING = {"H": ("P", "L"), "P": ("F", "L"), "L": ("F", "P")}  # slices along -> rows grow to, columns grow to
 _SCALES_MM = (200, 100, 50, 20, 10, 5, 2, 1)
 
 
@@ -67,8 +66,8 @@ def montage(of: Map, volume: Volume, ground: Mapping[int, npt.NDArray[np.uint8]]
     told = _told(volume.array)
     bar = _bar(of, volume.array[told])
     view = _view(volume.geometry, np.asarray(told[list(which)].any(axis=0)))
-    tiles = [_tile(volume.array[k], told[k], (ground or {}).get(k), bar, view) for k in view.ordered(which)]
-    return _figure(of, tiles, view.ordered(which), view, bar, volume)
+    tiles = [_tile(volume.array[k], told[k], (ground or {}).get(k), bar, view) for k in view.faces.ordered(which)]
+    return _figure(of, tiles, view.faces.ordered(which), view, bar, volume)
 
 
 def _told(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -136,44 +135,14 @@ def _bar(of: Map, values: npt.NDArray[np.floating]) -> _Bar:
 @dataclass(frozen=True)
 class _View:
     box: tuple[slice, slice]  # rows and columns that are shown
-    turned: bool  # rows and columns change places
-    flipped: tuple[bool, bool]  # then rows, columns
-    backwards: bool  # slices in falling order
-    letters: tuple[str, str, str, str]  # left, right, top, bottom; empty without patient space
-    mm: tuple[float, float]  # of one pixel down and across, as shown
-    axis: str
+    faces: Facing
 
     def of(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        cut = picture[self.box]
-        cut = cut.T if self.turned else cut
-        for axis, flip in enumerate(self.flipped):
-            cut = np.flip(cut, axis) if flip else cut
-        return np.ascontiguousarray(cut)
-
-    def ordered(self, which: tuple[int, ...]) -> tuple[int, ...]:
-        return which[::-1] if self.backwards else which
+        return self.faces.of(picture[self.box])
 
 
 def _view(grid: Geometry, told: npt.NDArray[np.bool_]) -> _View:
-    box = _box(told, grid.spacing_mm[1:])
-    if grid.reference != Reference.PATIENT:
-        return _View(box, False, (False, False), False, ("", "", "", ""), grid.spacing_mm[1:], "")
-    along, rows, columns = grid.sides
-    axis = along if along in _FACING else _OPPOSITE[along]
-    down, across = _FACING[axis]
-    turned = rows in (across, _OPPOSITE[across])
-    if turned:
-        rows, columns = columns, rows
-    mm = grid.spacing_mm[1:]
-    return _View(
-        box,
-        turned,
-        (rows != down, columns != across),
-        along != axis,
-        (_OPPOSITE[across], across, _OPPOSITE[down], down),
-        (mm[1], mm[0]) if turned else (mm[0], mm[1]),
-        {"H": "axial", "P": "coronal", "L": "sagittal"}[axis],
-    )
+    return _View(_box(told, grid.spacing_mm[1:]), facing(grid))
 
 
 def _box(told: npt.NDArray[np.bool_], mm: tuple[float, float]) -> tuple[slice, slice]:
@@ -207,11 +176,11 @@ def _tile(
 
 def _figure(of: Map, tiles: list[bytes], which: tuple[int, ...], view: _View, bar: _Bar, volume: Volume) -> str:
     rows, columns = (s.stop - s.start for s in view.box)
-    if view.turned:
+    if view.faces.turned:
         rows, columns = columns, rows
-    across = _across(len(tiles), rows * view.mm[0] / (columns * view.mm[1]))
+    across = _across(len(tiles), rows * view.faces.mm[0] / (columns * view.faces.mm[1]))
     wide = min((_WIDE - _GAP * (across - 1)) / across, 340.0)
-    tall = wide * rows * view.mm[0] / (columns * view.mm[1])
+    tall = wide * rows * view.faces.mm[0] / (columns * view.faces.mm[1])
     down = -(-len(tiles) // across)
     full, foot = across * (wide + _GAP) - _GAP, down * (tall + _GAP) - _GAP
     top, parts = 30.0, []
@@ -219,8 +188,8 @@ def _figure(of: Map, tiles: list[bytes], which: tuple[int, ...], view: _View, ba
         x, y = (n % across) * (wide + _GAP), top + (n // across) * (tall + _GAP)
         parts.append(_placed(data, x, y, wide, tall))
         parts.append(_on_image(x + 5, y + 13, f"{k + 1}/{volume.geometry.shape[0]}", "start"))
-        parts += _letters(view.letters, x, y, wide, tall, whole=n == 0)
-    parts.append(_ruler(top, wide, tall, wide / (columns * view.mm[1]), volume.geometry.reference))
+        parts += _letters(view.faces.letters, x, y, wide, tall, whole=n == 0)
+    parts.append(_ruler(top, wide, tall, wide / (columns * view.faces.mm[1]), volume.geometry.reference))
     height = max(foot, 150.0)
     parts.append(_colour_bar(bar, of, full + 16, top, height))
     width = full + 16 + 104
@@ -314,8 +283,8 @@ def _colour_bar(bar: _Bar, of: Map, x: float, top: float, height: float) -> str:
 
 def _said(of: Map, bar: _Bar, view: _View, count: int, volume: Volume) -> list[str]:
     lines = [f"{of.quantity}; colours: {bar.scale.name}"]
-    if view.axis:
-        lines[0] += f"; {count} of {volume.geometry.shape[0]} {view.axis} slices"
+    if view.faces.axis:
+        lines[0] += f"; {count} of {volume.geometry.shape[0]} {view.faces.axis} slices"
     beyond = []
     if bar.above:
         beyond.append(f"{_percent(bar.above)} above {bar.ticks[-1]:g} (pink)")

@@ -21,6 +21,8 @@ __all__ = ["read", "write"]
 
 _LARGEST = 2**31  # bytes of a file after inflation; a small archive must not become a full memory
 _SLACK = 2**20  # bytes behind the voxels that the header tells of
+_MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}
+_SECONDS = {"unknown": 1.0, "sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 
 
 def write(what: Volume | Region, *, compressed: bool = True) -> bytes:
@@ -59,13 +61,16 @@ def write(what: Volume | Region, *, compressed: bool = True) -> bytes:
 def read(data: bytes, *, quantity: str = "intensity", unit: str = "{arbitrary}") -> Volume:
     """The volume of a NIfTI-1 or -2 file, plain or with gzip: voxels scaled as the header says, in float32.
 
+    Millimetres and seconds are made of whatever units the header names; where it names none they are taken for these.
+
     Args:
         quantity, unit: what a voxel says; NIfTI itself does not tell.
 
     Raises:
         NotWhole: no NIfTI file, or one that was cut off.
         LimitReached: it inflates beyond what is taken.
-        Refused: a shape that is no volume, or a place that the header does not tell.
+        Refused: a shape that is no volume, colours or complex numbers, a fourth size that is no time, or a place that
+            the header does not tell.
     """
     import nibabel
 
@@ -76,21 +81,38 @@ def read(data: bytes, *, quantity: str = "intensity", unit: str = "{arbitrary}")
         shape = tuple(int(n) for n in image.shape)
         if len(shape) not in (3, 4) or min(shape) < 1 or 4 * int(np.prod(shape)) > _LARGEST:
             raise Refused(f"a NIfTI file of shape {shape}", "a volume has three sizes, and a fourth for time")
+        _one_number(image.get_data_dtype())
+        space, time = image.header.get_xyzt_units()
         array = np.asarray(image.get_fdata(dtype=np.float32))
     except Refused:
         raise
     except Exception as broken:  # nibabel says it in a dozen ways
-        raise NotWhole("a file that is no whole NIfTI image", type(broken).__name__, "export it again") from broken
+        raise NotWhole(
+            "a file that is no whole NIfTI image", "its header is none, or voxels are missing", "export it again"
+        ) from broken
     if not (image.header["sform_code"] or image.header["qform_code"]):
         raise Refused("a NIfTI file without a place", "neither sform nor qform is set", "export it with its affine")
     turned = np.transpose(array, (3, 2, 1, 0) if array.ndim == 4 else (2, 1, 0))
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, np.float64)
+    mm = _MILLIMETRES.get(space, 1.0)
+    lps = np.diag([-mm, -mm, mm, 1.0]) @ np.asarray(image.affine, np.float64)
     grid = Geometry(lps[:, [2, 1, 0, 3]], turned.shape[-3:])
     axes: tuple[Axis, ...] = ()
     if array.ndim == 4:
-        step = float(image.header["pixdim"][4]) or 1.0
+        if time not in _SECONDS:
+            raise Refused(f"a NIfTI file whose fourth size counts {time}", "a volume has values over time only")
+        step = (float(image.header["pixdim"][4]) or 1.0) * _SECONDS[time]
         axes = (Axis("time", tuple(step * n for n in range(len(turned))), "s"),)
     return Volume(np.ascontiguousarray(turned), grid, quantity, unit, axes)
+
+
+def _one_number(kind: np.dtype) -> None:
+    """Refuse voxels that are no single number: what is left of them would be another image."""
+    if kind.fields:
+        raise Refused("a NIfTI file of colours", "a volume has one number for each voxel", "export it as grey values")
+    if kind.kind == "c":
+        raise Refused(
+            "a NIfTI file of complex numbers", "a volume has one number for each voxel", "export magnitude or phase"
+        )
 
 
 def _claimed(head: bytes) -> int:

@@ -7,6 +7,7 @@ pixels harm a child that has limits and not the server.
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,10 +19,10 @@ from typing import Any
 from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
-from isocenter.site.nifti_study import NIFTI, nifti_files, regions_in, volume_in
+from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
 from isocenter.space import Reference, Region, Volume
 
-__all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "volumes_of"]
+__all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "safe_name", "volumes_of"]
 
 Get = Callable[[str], bytes]
 """Digest -> the stored file."""
@@ -228,6 +229,7 @@ class Folder:
     studies: tuple[Study, ...]
     paths: Mapping[str, str]
     rejected: tuple[tuple[str, str], ...] = ()
+    nifti: tuple[tuple[str, Path], ...] = ()
     _spill: Any = field(default=None, repr=False, compare=False)
 
     def __call__(self, digest: str) -> bytes:
@@ -244,17 +246,22 @@ class Folder:
         return Folder, ((), dict(self.paths), ())
 
 
-def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None) -> Folder:
+def read_folder(
+    path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None, base: Path | None = None, nifti: bool = False
+) -> Folder:
     """Read a file, folder, ZIP or DICOMDIR: every instance is checked whole before its header is believed.
 
     Args:
         wrap: makes DICOM of a JPEG or PNG, when images of that kind are wanted.
+        base: where what is unpacked is laid for the time being; the system's own place where it is not given.
+        nifti: set NIfTI files aside, by name and place, instead of rejecting them.
     """
     from isocenter.dicom.header import merge, read_header
     from isocenter.dicom.scan import files_under
 
-    spill = tempfile.TemporaryDirectory(prefix="isocenter-")
+    spill = tempfile.TemporaryDirectory(prefix="isocenter-", dir=base)
     records: list[Study] = []
+    aside: list[tuple[str, Path]] = []
     paths: dict[str, str] = {}
     rejected: list[tuple[str, str]] = []
     root = path if path.is_dir() else path.parent  # what names are relative to
@@ -262,6 +269,9 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
         for name, given in files_under(path, wrap=wrap):
             if isinstance(given, IsocenterError):
                 rejected.append((name, str(given)))
+                continue
+            if nifti and is_nifti(Path(name)):
+                aside.append((name, _laid(root / name, given, name, Path(spill.name) / f"nifti-{len(aside)}")))
                 continue
             said = beside.submit(_digest, given)  # while the header is read
             try:
@@ -276,7 +286,7 @@ def read_folder(path: Path, *, wrap: Callable[[bytes, str], bytes] | None = None
     studies = merge(records, refused=lambda clash: rejected.append((path.name, str(clash))))
     # Names of files say nothing of time: a patient's studies are told in the order in which they were made.
     studies.sort(key=lambda study: (str(study.date or ""), study.time, study.uid))
-    return Folder(tuple(studies), paths, tuple(rejected), spill)
+    return Folder(tuple(studies), paths, tuple(rejected), tuple(aside), spill)
 
 
 def read_nifti(image: Path, masks: Sequence[Path], modality: str) -> Folder:
@@ -299,7 +309,31 @@ def _result(said: Future[str], _: str) -> str:
 
 def _kept(here: Path, data: bytes, digest: str, spill: Path) -> str:
     """Where bytes lie: the file that they were read from, or a copy of what was unpacked, wrapped or completed."""
-    if here.is_file() and here.stat().st_size == len(data) and here.read_bytes() == data:
+    if _holds(here, data):
         return str(here.resolve())
     (spill / digest).write_bytes(data)
     return str(spill / digest)
+
+
+def _laid(here: Path, data: bytes, name: str, folder: Path) -> Path:
+    """As `_kept`, but by its name, without what a path could mean: a NIfTI file says by nothing else what it is."""
+    if _holds(here, data):
+        return here.resolve()
+    folder.mkdir()
+    there = folder / safe_name(name.rpartition("!/")[2])
+    there.write_bytes(data)
+    return there
+
+
+def safe_name(name: str) -> str:
+    """The last part of a stranger's name of a file, in letters, digits, dots, dashes; at most 60 of them.
+
+    >>> safe_name("a/../../etc/passwd"), safe_name("Leber 1.nii.gz"), safe_name("..")
+    ('passwd', 'Leber_1.nii.gz', '_')
+    """
+    last = re.sub(r"[^\w.-]", "_", name.replace("\\", "/").rpartition("/")[2])[-60:]
+    return last if last.strip(".") else "_"
+
+
+def _holds(here: Path, data: bytes) -> bool:
+    return here.is_file() and here.stat().st_size == len(data) and here.read_bytes() == data

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -149,7 +150,9 @@ def _series(
     only = Instance(
         _uid(f"{digest}{number}1"), "", NIFTI, digest, path.stat().st_size, 1, rows, columns, slices * times
     )
-    facts = {"ReferencedSeriesUIDs": (drawn_on,)} if drawn_on else {}
+    facts: dict[str, Any] = {"ReferencedSeriesUIDs": (drawn_on,)} if drawn_on else {}
+    if not drawn_on and slices > 1:
+        facts = {"SliceThickness": held.geometry.spacing_mm[0]}  # no gap can be told from a file without a header
     return Series(
         _uid(f"{digest}{number}"), modality, number, path.name, frame_of_reference=frame, facts=facts, instances=(only,)
     )

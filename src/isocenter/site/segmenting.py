@@ -9,14 +9,13 @@ and when the server ends. A folder that a killed server left is swept at the nex
 from __future__ import annotations
 
 import contextlib
-import re
 import secrets
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -26,20 +25,17 @@ from isocenter.analysis.registry import Registry, address
 from isocenter.analysis.run import Request, Run, run, run_apart
 from isocenter.errors import IsocenterError, LimitReached, NotFound, Refused, Unavailable, WrongState
 from isocenter.forms.answer import answer
-from isocenter.forms.plot import CONTOUR_COLOURS
 from isocenter.govern.policy import Person, must
 from isocenter.govern.stopping import Stop
-from isocenter.record import Instance, Patient, Series, Study, Verdict
+from isocenter.record import Study, Verdict
 from isocenter.site import temporary
-from isocenter.site.loading import Folder, Loading, read_folder
+from isocenter.site.loading import Folder, Loading, read_folder, read_nifti, safe_name, volumes_of
+from isocenter.site.nifti_study import MODALITIES, NIFTI
+from isocenter.site.overlays import overlays
 from isocenter.site.showing import Showing
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from isocenter.analysis.need import Need
-    from isocenter.space import Region, Volume
+    from isocenter.space import Volume
 
 __all__ = ["KEPT", "Segmenting"]
 
@@ -48,9 +44,6 @@ KEPT = timedelta(minutes=30)
 
 _PREFIX = "isocenter-guest-"
 _FILES, _BYTES, _RUNS = 5000, 4 << 30, 4  # of one run, of one run, of one person
-_PICTURES = 24
-_SERIES = "2.25.2"  # of a NIfTI file, which has no identifier; it stays within the run
-_UNITS = {"CT": ("attenuation", "[hnsf'U]"), "PT": ("activity concentration", "Bq/mL")}
 
 
 @dataclass
@@ -67,30 +60,14 @@ class _Guest:
     words: str = ""
     files: int = 0
     bytes: int = 0
-    nifti: list[str] = field(default_factory=list)
+    turn: int = 0
+    studies: list[dict[str, Any]] = field(default_factory=list)
     rejected: list[tuple[str, str]] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Nifti:
-    """The inputs of an analysis from one NIfTI file; it travels to the process that analyses."""
-
-    path: str
-    needs: dict[str, Need]
-    bound: dict[str, tuple[str, ...]]
-    modality: str
-
-    def __call__(self) -> dict[str, Any]:
-        return {name: self.volume() if self.bound.get(name) else None for name in self.needs}
-
-    def volume(self) -> Volume:
-        """The file as a volume of its modality."""
-        from isocenter.forms import nifti
-
-        quantity, unit = _UNITS.get(self.modality, ("intensity", "{arbitrary}"))
-        volume = nifti.read(Path(self.path).read_bytes(), quantity=quantity, unit=unit)
-        return replace(volume, series_uid=_SERIES)
+class _Stopped(Exception):
+    """Whoever asked for it does not want it any more."""
 
 
 class Segmenting:
@@ -110,6 +87,7 @@ class Segmenting:
         self._stops = stops
         self._base = base or Path(tempfile.gettempdir())
         self._guests: dict[str, _Guest] = {}
+        self._turns = 0
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, "guest")
         self._swept = threading.Event()
@@ -122,10 +100,10 @@ class Segmenting:
 
         Args:
             analysis: by name; empty for every one that fits.
-            modality: of a NIfTI file, which does not tell: CT, MR, PT.
+            modality: of a NIfTI file, which does not tell: CT (in HU), MR, PT (in SUV by body weight).
 
         Raises:
-            NotFound: no such analysis.
+            NotFound: no such analysis. Refused: no such modality, or an analysis that somebody has stopped.
             LimitReached: this person has several runs already.
         """
         must(who, "segment")
@@ -133,12 +111,12 @@ class Segmenting:
             self._registry.get(analysis)
             if stop := self._stops().get(analysis):
                 raise Refused(f"the analysis '{analysis}'", stop.sentence(), "another person can start it again")
-        if modality and not re.fullmatch(r"[A-Z]{2,8}", modality):
-            raise Refused(f"the modality '{modality:.20}'", "it is two or more capitals, such as CT")
+        if modality and modality not in MODALITIES:
+            raise Refused(f"a NIfTI file of modality '{modality:.20}'", f"known are {', '.join(MODALITIES)}")
         self.expire()
         with self._lock:
             if sum(g.who == who.name for g in self._guests.values()) >= _RUNS:
-                raise LimitReached(f"{_RUNS} runs", "each holds its files", "remove one of them")
+                raise LimitReached(f"more than {_RUNS} runs", "each holds its files", "delete one of yours")
             id = secrets.token_hex(16)
             folder = temporary.made(_PREFIX, self._base)
             (folder / "in").mkdir()
@@ -148,7 +126,7 @@ class Segmenting:
 
     @contextlib.contextmanager
     def taking(self, id: str, name: str, *, who: Person) -> Iterator[Callable[[bytes], None]]:
-        """Take one file in pieces; the name decides only whether it is NIfTI, and becomes no path.
+        """Take one file in pieces; of its name the last part is kept, without what a path could mean.
 
         Raises:
             WrongState: it runs already. LimitReached: too many files or bytes.
@@ -159,17 +137,14 @@ class Segmenting:
         if guest.files >= _FILES:
             raise LimitReached(f"more than {_FILES} files", "one run takes one study", "drop a smaller folder")
         guest.files += 1
-        ending = ".nii.gz" if name.lower().endswith(".nii.gz") else ".nii" if name.lower().endswith(".nii") else ""
-        path = guest.folder / "in" / f"{guest.files:05d}{ending}"
+        own = Path(tempfile.mkdtemp(prefix=f"{guest.files:05d}-", dir=guest.folder / "in"))
         try:
-            with path.open("wb") as file:
+            with (own / safe_name(name)).open("wb") as file:
                 yield lambda piece: self._write(guest, file, piece)
         except BaseException:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(own, ignore_errors=True)
             guest.files -= 1
             raise
-        if ending:
-            guest.nifti.append(path.name)
 
     def start(self, id: str, *, who: Person) -> dict[str, Any]:
         """Analyse what was taken.
@@ -182,7 +157,9 @@ class Segmenting:
             raise WrongState(f"this run is {guest.state}", "it was started already")
         if not guest.files:
             raise Refused("a run without files", "there is nothing to analyse", "drop images first")
-        guest.state, guest.words = "waiting", "another run is before it"
+        with self._lock:
+            self._turns += 1
+            guest.state, guest.turn = "waiting", self._turns
         self._pool.submit(self._work, guest)
         return self.state(id, who=who)
 
@@ -190,10 +167,23 @@ class Segmenting:
         """How far a run is, and what came out."""
         guest = self._guest(id, who)
         return {
-            "id": id, "state": guest.state, "words": guest.words, "analysis": guest.analysis, "files": guest.files,
-            "bytes": guest.bytes, "rejected": [{"file": n, "why": w} for n, w in guest.rejected[:200]],
-            "results": guest.results, "gone_at": (guest.touched + KEPT).isoformat(),
+            "id": id, "state": guest.state, "words": self._words(guest), "analysis": guest.analysis,
+            "files": guest.files, "bytes": guest.bytes, "studies": guest.studies, "results": guest.results,
+            "rejected": [{"file": n, "why": w} for n, w in guest.rejected[:200]],
+            "gone_at": (guest.touched + KEPT).isoformat(),
         }  # fmt: skip
+
+    def runs(self, *, who: Person) -> list[dict[str, Any]]:
+        """What this person has here, the newest first, without having looked at it."""
+        must(who, "segment")
+        self.expire()
+        with self._lock:
+            own = [g for g in self._guests.values() if g.who == who.name]
+        return [
+            {"id": g.id, "state": g.state, "words": self._words(g), "analysis": g.analysis, "files": g.files,
+             "gone_at": (g.touched + KEPT).isoformat()}
+            for g in reversed(own)
+        ]  # fmt: skip
 
     def file(self, id: str, name: str, *, who: Person) -> tuple[bytes, str]:
         """One file of the outcome, with its media type.
@@ -237,11 +227,25 @@ class Segmenting:
 
     def _guest(self, id: str, who: Person) -> _Guest:
         must(who, "segment")
+        self.expire()
         guest = self._guests.get(id)
         if guest is None or guest.who != who.name:
-            raise NotFound("no such run", "it was removed, or it is another person's", "begin another one")
+            raise NotFound(
+                "no such run",
+                "it was deleted, nobody looked at it for half an hour, the server was started anew, or it is another "
+                "person's",
+                "drop the images again",
+            )
         guest.touched = self._clock()
         return guest
+
+    def _words(self, guest: _Guest) -> str:
+        """What is done now, or how many runs are before it."""
+        if guest.state != "waiting":
+            return guest.words
+        with self._lock:
+            before = sum(g.state in ("waiting", "running") and g.turn < guest.turn for g in self._guests.values())
+        return f"{before} {'run is' if before == 1 else 'runs are'} before it" if before else "it is next"
 
     def _forget(self, guest: _Guest) -> None:
         with self._lock:
@@ -265,11 +269,10 @@ class Segmenting:
             return
         guest.state, guest.words = "running", "reading the files"
         try:
-            if guest.nifti:
-                self._of_nifti(guest)
-            else:
-                self._of_dicom(guest)
+            self._all(guest)
             guest.state, guest.words = "done", ""
+        except _Stopped:
+            pass
         except IsocenterError as refusal:
             guest.state, guest.words = "failed", str(refusal)
         except Exception as fault:  # whatever a stranger's files do, the next guest is served
@@ -278,72 +281,88 @@ class Segmenting:
             if guest.id not in self._guests:  # removed while it ran: what was written since goes as well
                 shutil.rmtree(guest.folder, ignore_errors=True)
 
-    def _of_dicom(self, guest: _Guest) -> None:
-        with read_folder(guest.folder / "in") as held:
-            guest.rejected += list(held.rejected)
-            if not held.studies:
-                raise Refused("no DICOM image among the files", "nothing can be analysed", "drop DICOM or NIfTI files")
+    def _all(self, guest: _Guest) -> None:
+        """Every study of the DICOM files, and every NIfTI image with its masks."""
+        with read_folder(guest.folder / "in", base=guest.folder, nifti=True) as held:
+            guest.rejected += [(_without_place(name), why) for name, why in held.rejected]
             for study in held.studies:
                 self._study(guest, study, held)
+            self._niftis(guest, [(_without_place(name), place) for name, place in held.nifti])
+        if not guest.studies and len(guest.rejected) == 1:
+            raise Refused(": ".join(guest.rejected[0]))
+        if not guest.studies:
+            raise Refused("no image among the files", "of each of them is told why", "drop DICOM or NIfTI files")
+
+    def _niftis(self, guest: _Guest, files: Sequence[tuple[str, Path]]) -> None:
+        """Images by themselves; masks, which say so by their names, belong to the one image that they came with."""
+        masks = [(name, place) for name, place in files if "mask" in place.name.lower()]
+        images = [one for one in files if one not in masks]
+        if masks and len(images) != 1:
+            why = f"a mask belongs to one image, and {len(images)} came with it: drop one NIfTI image with its masks"
+            guest.rejected += [(name, why) for name, _ in masks]
+            masks = []
+        for name, place in images:
+            try:
+                if not guest.modality:
+                    raise Refused(
+                        "a NIfTI file of unknown modality",
+                        "it does not tell what its numbers mean", "say CT, MR or PT before you drop it",
+                    )  # fmt: skip
+                with read_nifti(place, [mask for _, mask in masks], guest.modality) as held:
+                    self._study(guest, held.studies[0], held)
+            except IsocenterError as refusal:
+                guest.rejected.append((name, str(refusal)))
 
     def _study(self, guest: _Guest, study: Study, held: Folder) -> None:
         planned = plan(self._chosen(guest), study)
         where = {i.sop_uid: i.digest for s in study.series for i in s.instances}
+        number_of_study = len(guest.studies)
+        guest.studies.append(_told(study))
         for number, binding in enumerate(planned.bindings, start=1):
             guest.words = f"{binding.analysis}, {number} of {len(planned.bindings)}"
             analysis = self._registry.get(binding.analysis)
             load = Loading(study, analysis.needs, binding.series, held)
             series = tuple(uid for uids in binding.series.values() for uid in uids)
             done = self._run(
-                Request(address(analysis), study.uid, load, self._clock(), None, load.digests, series, self._shelf)
+                guest,
+                Request(address(analysis), study.uid, load, self._clock(), None, load.digests, series, self._shelf),
             )
-            self._keep(guest, done, study, lambda uid: held(where[uid]), _volume_of(load))
+            source = _no_source if _is_nifti(study) else lambda uid: held(where[uid])
+            self._keep(guest, done, study, number_of_study, source, _images(load, study, held))
         for declined in planned.declined:
-            self._declined(guest, declined.analysis, declined.sentences())
-
-    def _of_nifti(self, guest: _Guest) -> None:
-        if not guest.modality:
-            raise Refused(
-                "a NIfTI file of unknown modality", "the file does not tell what its numbers mean", "say CT, MR or PT"
-            )
-        for name in guest.nifti:
-            path = guest.folder / "in" / name
-            volume = _Nifti(str(path), {}, {}, guest.modality).volume()
-            study = _study_of(volume, guest.modality)
-            planned = plan(self._chosen(guest), study)
-            for number, binding in enumerate(planned.bindings, start=1):
-                guest.words = f"{binding.analysis}, {number} of {len(planned.bindings)}"
-                analysis = self._registry.get(binding.analysis)
-                load = _Nifti(str(path), dict(analysis.needs), dict(binding.series), guest.modality)
-                done = self._run(Request(address(analysis), study.uid, load, self._clock(), models=self._shelf))
-                self._keep(guest, done, study, _no_source, load.volume)
-            for declined in planned.declined:
-                self._declined(guest, declined.analysis, declined.sentences())
+            told = {"analysis": declined.analysis, "answer": "declined", "reasons": list(declined.sentences())}
+            guest.results.append(
+                {**told, "study": number_of_study, "findings": [], "measurements": [], "files": [], "pictures": [],
+                 "left": []}
+            )  # fmt: skip
 
     def _chosen(self, guest: _Guest) -> list[Any]:
         all_of_them = [self._registry.get(guest.analysis)] if guest.analysis else self._registry.analyses.values()
         return [a for a in all_of_them if a.name not in self._stops()]
 
-    def _run(self, request: Request) -> Run:
-        return run_apart(request) if self._apart else run(request)
+    def _run(self, guest: _Guest, request: Request) -> Run:
+        """One analysis; it ends at once when the run is deleted meanwhile.
 
-    def _declined(self, guest: _Guest, analysis: str, reasons: Sequence[str]) -> None:
-        told = {
-            "analysis": analysis,
-            "answer": "declined",
-            "reasons": list(reasons),
-            "findings": [],
-            "measurements": [],
-        }
-        guest.results.append({**told, "files": [], "pictures": [], "left": []})
+        Raises:
+            _Stopped: it was.
+        """
+
+        def gone() -> bool:
+            return guest.state == "gone"
+
+        done = None if gone() else run_apart(request, stopped=gone) if self._apart else run(request)
+        if done is None or gone():
+            raise _Stopped
+        return done
 
     def _keep(
         self,
         guest: _Guest,
         done: Run,
         study: Study,
+        number_of_study: int,
         source: Callable[[str], bytes],
-        volume: Callable[[], Volume | None],
+        images: Callable[[], Iterator[Volume]],
     ) -> None:
         from isocenter.forms.bundle import everything
 
@@ -358,105 +377,64 @@ class Segmenting:
             name = f"{number:02d}-{one.name}"
             (guest.folder / "out" / name).write_bytes(one.data)
             files.append({"name": name, "media": one.media, "size": len(one.data)})
-        pictures = self._pictures(guest, number, done, volume)
+        pictures = self._pictures(guest, number, done, images)
         left = [{"name": one.name, "why": one.why} for one in bundle.left]
-        guest.results.append({**told, "files": files, "pictures": pictures, "left": left})
+        guest.results.append({**told, "study": number_of_study, "files": files, "pictures": pictures, "left": left})
 
     def _pictures(
-        self, guest: _Guest, number: int, done: Run, volume: Callable[[], Volume | None]
+        self, guest: _Guest, number: int, done: Run, images: Callable[[], Iterator[Volume]]
     ) -> list[dict[str, Any]]:
         regions = [f.where for f in done.result.findings if f.where is not None and f.verdict is not Verdict.STRUCK]
         regions = [r for r in regions if r.mask is not None and r.voxels]
         try:
-            image = volume() if regions else None
+            under = (i for i in images() if any(r.geometry.same_grid(i.geometry) for r in regions))
+            image = next(under, None) if regions else None
         except IsocenterError:
             return []
         if image is None:
             return []
         made = []
-        for place, data in _overlays(image, regions):
+        for place, data in overlays(image, regions):
             name = f"{number:02d}-overlay-{place + 1:04d}.png"
             (guest.folder / "out" / name).write_bytes(data)
             made.append({"name": name, "media": "image/png", "size": len(data), "slice": place + 1})
         return made
 
 
-def _volume_of(load: Loading) -> Callable[[], Volume | None]:
-    def first() -> Volume | None:
+def _images(load: Loading, study: Study, held: Folder) -> Callable[[], Iterator[Volume]]:
+    """What outlines may lie on: what the analysis was given, else the images that were dropped with its regions."""
+
+    def every() -> Iterator[Volume]:
         from isocenter.space import Volume as Kind
 
-        return next((v for v in load().values() if isinstance(v, Kind)), None)
+        yield from (v for v in load().values() if isinstance(v, Kind))
+        for series in study.series:
+            if series.modality not in ("SEG", "RTSTRUCT") and any(i.rows for i in series.instances):
+                with contextlib.suppress(IsocenterError):  # one that is no volume has nothing to draw on
+                    yield from volumes_of(series, held)
 
-    return first
+    return every
+
+
+def _without_place(name: str) -> str:
+    """The name that a guest knows a file by: what came before it here is ours."""
+    return name.partition("/")[2]
+
+
+def _is_nifti(study: Study) -> bool:
+    return any(i.transfer_syntax == NIFTI for s in study.series for i in s.instances)
+
+
+def _told(study: Study) -> dict[str, Any]:
+    """Whose study it is, and which: what parts one result from the next on the page of whoever dropped them."""
+    return {
+        "patient": study.patient.name, "patient_id": study.patient.id, "description": study.description,
+        "date": study.date.isoformat() if study.date else "", "modalities": list(study.modalities),
+        "images": study.instance_count,
+    }  # fmt: skip
 
 
 def _no_source(uid: str) -> bytes:
     raise NotFound(
         "a DICOM image behind a NIfTI file", "there is none to refer to", "drop the DICOM series to get a SEG"
     )
-
-
-def _study_of(volume: Volume, modality: str) -> Study:
-    """What a plan needs to know of a volume without a header."""
-    slices, rows, columns = volume.geometry.shape
-    frames = slices * (len(volume.axes[0]) if volume.axes else 1)
-    image = Instance("2.25.1", "", "", "", 0, 1, rows, columns, frames)
-    facts = {"SliceThickness": volume.geometry.spacing_mm[0]}
-    return Study("2.25.0", Patient(""), series=(Series(_SERIES, modality, 1, facts=facts, instances=(image,)),))
-
-
-def _overlays(image: Volume, regions: Sequence[Region]) -> Iterator[tuple[int, bytes]]:
-    """Slices through the regions with their outlines, evenly over their extent."""
-    import numpy as np
-
-    array = image.array
-    while array.ndim > 3:
-        array = array[array.shape[0] // 2]
-    drawn = [r for r in regions if r.geometry.same_grid(image.geometry)]
-    touched = sorted({int(k) for r in drawn for k in np.flatnonzero(_mask(r).any(axis=(1, 2)))})
-    if not touched:
-        return
-    step = max(1, -(-len(touched) // _PICTURES))
-    low, high = _window(array, image.unit)
-    for k in touched[::step]:
-        grey = np.clip((array[k].astype(np.float32) - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)
-        yield k, _outlined(grey, [_mask(r)[k] for r in drawn])
-
-
-def _mask(region: Region) -> npt.NDArray[np.bool_]:
-    assert region.mask is not None
-    return region.mask
-
-
-def _window(array: Any, unit: str) -> tuple[float, float]:
-    import numpy as np
-
-    if unit == "[hnsf'U]":
-        return -160.0, 240.0
-    sample = array[:: max(1, array.shape[0] // 16)]
-    low, high = np.percentile(sample[np.isfinite(sample)], [1, 99.5])
-    return float(low), float(high)
-
-
-def _outlined(grey: npt.NDArray[np.uint8], masks: Sequence[npt.NDArray[np.bool_]]) -> bytes:
-    import io
-
-    import numpy as np
-    from PIL import Image
-    from scipy import ndimage
-
-    scale = max(1, round(512 / max(grey.shape)))
-    big = np.repeat(np.repeat(grey, scale, 0), scale, 1)
-    picture = np.stack([big] * 3, axis=-1)
-    for number, mask in enumerate(masks):
-        if not mask.any():
-            continue
-        large = np.repeat(np.repeat(mask, scale, 0), scale, 1)
-        inner = large & ~ndimage.binary_erosion(large, iterations=max(1, scale // 2), border_value=0)
-        halo = ndimage.binary_dilation(large) & ~large
-        picture[halo] = 0
-        colour = CONTOUR_COLOURS[number % len(CONTOUR_COLOURS)]
-        picture[inner] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "PNG")
-    return out.getvalue()

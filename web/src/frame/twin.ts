@@ -33,7 +33,7 @@ export function jsonOf({ page, id, part }: Place, query: URLSearchParams): strin
     case "headset":
       return `/api/studies/${word}/surfaces`;
     case "segment":
-      return "/api/analyses";
+      return "/api/segment";
     case "oversight":
       return oversight(part, word, query);
     case "department":

@@ -5,8 +5,8 @@ import type { AnalysisCard } from "../api/shapes";
 import { bind } from "../keys/keyboard";
 import { MachineMark } from "../kit/marks";
 import { Refused } from "../kit/states";
-import { clock, count, number, quantity, spoken } from "../words";
-import { filesOf, Run, type Result } from "./run";
+import { clock, count, number, person, quantity, sentence, spoken } from "../words";
+import { filesOf, type Measurement, type OfStudy, Run, type Result } from "./run";
 import "./segmentation.css";
 
 /** Drop a series, choose an analysis, take what comes out. Nothing of it is kept. */
@@ -22,12 +22,15 @@ export function SegmentPage() {
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => {
     void analyses.current!.load();
+    void here.find();
     const forget = bind("segment", { filter: () => field.current?.click() });
-    return () => (forget(), here.leave());
+    return () => (forget(), here.stop());
   }, []);
   const take = (files: File[]) => void here.send(files, analysis, modality);
   const state = here.state.value;
   const told = here.told.value;
+  const others = here.yours.value.filter((one) => one.id !== told?.id && state !== "sending");
+  const people = new Set(told?.studies.map((one) => `${one.patient_id} ${one.patient}`)).size;
   return (
     <>
       <header class="bar" data-region tabIndex={-1}>
@@ -44,7 +47,7 @@ export function SegmentPage() {
           </label>
           <label>A NIfTI file is
             <select value={modality} disabled={state !== "empty"} onChange={(event) => setModality(event.currentTarget.value)}>
-              <option value="">not among them</option><option>CT</option><option>MR</option><option>PT</option>
+              <option value="">not among them</option><option value="CT">CT, in HU</option><option value="MR">MR</option><option value="PT">PET, in SUV by body weight</option>
             </select>
           </label>
         </form>
@@ -52,49 +55,87 @@ export function SegmentPage() {
           <section class={over ? "drop over" : "drop"} aria-label="Images"
             onDragOver={(event) => (event.preventDefault(), setOver(true))} onDragLeave={() => setOver(false)}
             onDrop={(event) => { event.preventDefault(); setOver(false); void filesOf(event.dataTransfer!).then(take); }}>
-            <p><strong>Drop files, a folder or a ZIP here</strong><br /><span class="muted">DICOM, or NIfTI with its modality chosen above</span></p>
+            <p><strong>Drop files, a folder or a ZIP here</strong><br /><span class="muted">DICOM, or NIfTI with its modality chosen above; a file with “mask” in its name outlines the regions of the image beside it</span></p>
             <p class="acts">
               <label class="button">Choose files<input ref={field} class="hidden" type="file" multiple onChange={(event) => take([...(event.currentTarget.files ?? [])])} /></label>
               <label class="button">Choose a folder<input class="hidden" type="file" multiple {...{ webkitdirectory: true }} onChange={(event) => take([...(event.currentTarget.files ?? [])])} /></label>
             </p>
           </section>
         )}
-        {here.trouble.value && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {here.trouble.value.what}{here.trouble.value.why && `: ${here.trouble.value.why}`}. {here.trouble.value.remedy}</p>}
+        {here.trouble.value && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> {sentence(here.trouble.value.what)}{here.trouble.value.why && `: ${here.trouble.value.why}`}. {here.trouble.value.remedy && `${sentence(here.trouble.value.remedy)}.`}</p>}
+        {others.length > 0 && (
+          <section aria-label="Yours from before">
+            <h2>Yours from before</h2>
+            <table class="plain"><tbody>{others.map((one) => (
+              <tr key={one.id}>
+                <th scope="row">{one.analysis ? spoken(one.analysis) : "Every one that fits"}, {count(one.files, "file")}</th>
+                <td>{one.state === "taking" ? "not all was sent" : one.state === "done" || one.state === "failed" ? one.state : `${one.state}: ${one.words}`}, deleted at {clock(new Date(one.gone_at))} unless you look</td>
+                <td>{one.state !== "taking" && <button type="button" disabled={state === "sending"} onClick={() => (here.putDown(), void here.open(one.id))}>Open</button>} <button type="button" onClick={() => void here.remove(one.id)}>Delete</button></td>
+              </tr>))}</tbody></table>
+          </section>
+        )}
         {state !== "empty" && (
           <p class="acts" role="status">
             {state === "sending" && <>{here.sent.value} of {count(here.total.value, "file")} sent</>}
-            {(state === "waiting" || state === "running") && <>{state === "waiting" ? "Waiting" : "Running"}: {told?.words}</>}
+            {(state === "waiting" || state === "running") && <>{state === "waiting" ? "Waiting" : "Running"}: {here.heard.value ? told?.words : "the server does not answer; it is asked again"}</>}
             {state === "done" && <><span class="fine" aria-hidden="true">✓</span> Done. Deleted at {clock(new Date(told!.gone_at))} unless you look again</>}
             {state === "failed" && <><span class="now" aria-hidden="true">⬢</span> Not analysed: {told?.words}</>}
-            <button type="button" onClick={() => here.leave()}>{state === "sending" || state === "running" ? "Stop and delete" : "Delete it now"}</button>
+            <button type="button" onClick={() => void here.leave()}>{state === "sending" || state === "running" || state === "waiting" ? "Stop and delete" : "Delete it now"}</button>
           </p>
         )}
         {told && told.rejected.length > 0 && <details class="rules"><summary>{count(told.rejected.length, "file")} not taken</summary><ul>{told.rejected.map((one, i) => <li key={i}>{one.file}: {one.why}</li>)}</ul></details>}
-        {told?.results.map((one, i) => <Outcome key={i} one={one} base={`/api/segment/${told.id}/files/`} />)}
+        {people > 1 && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span> Images of {people} patients: each result stands under its own.</p>}
+        {told?.studies.map((of, n) => (
+          <section key={n} aria-label={nameOf(of)}>
+            <h2>{nameOf(of)}</h2>
+            {told.results.map((one, i) => one.study === n && (told.analysis || one.answer !== "declined") && <Outcome key={i} one={one} take={(name) => void here.take(name)} base={`/api/segment/${told.id}/files/`} />)}
+            <NotLooked of={told.analysis ? [] : told.results.filter((one) => one.study === n && one.answer === "declined")} />
+          </section>
+        ))}
       </main>
     </>
   );
 }
 
-function Outcome({ one, base }: { one: Result; base: string }) {
+/** Whose study it is, and which: what was dropped tells it, or is a file's name. */
+function nameOf(of: OfStudy): string {
+  return [of.patient ? person(of.patient) : "", of.patient_id, of.description, of.date, of.modalities.join("/"), count(of.images, "image")].filter(Boolean).join(" · ");
+}
+
+/** Of all analyses those that are for other images: one line each, behind one line. */
+function NotLooked({ of }: { of: Result[] }) {
+  if (!of.length) return null;
+  return (
+    <details class="rules"><summary>{count(of.length, "analysis", "analyses")} not looked, because</summary>
+      <ul>{of.map((one) => <li key={one.analysis}>{spoken(one.analysis)}: {one.reasons.join("; ")}</li>)}</ul>
+    </details>
+  );
+}
+
+function Outcome({ one, base, take }: { one: Result; base: string; take: (name: string) => void }) {
   if (one.answer === "declined") return <section class="outcome"><Refused title={`${spoken(one.analysis)}: not looked, because`} reasons={one.reasons} /></section>;
   return (
     <section class="outcome" aria-label={spoken(one.analysis)}>
-      <h2><MachineMark /> {spoken(one.analysis)} <span class="muted">{one.answer === "found" ? `found ${one.findings.length}` : "looked, found none"}</span></h2>
+      <h3><MachineMark /> {spoken(one.analysis)} <span class="muted">{one.answer === "found" ? `found ${one.findings.length}` : "looked, found none"}</span></h3>
       {(one.findings.length > 0 || one.measurements.length > 0) && (
         <table class="plain">
           <thead><tr><th scope="col">What</th><th scope="col">Measured</th><th scope="col" class="num">Volume</th></tr></thead>
           <tbody>
-            {one.findings.map((finding, i) => <tr key={i}><th scope="row">{finding.words || finding.what?.meaning}</th><td>{finding.measurements.map((m) => `${m.what.meaning} ${quantity(m.value, m.unit, m.low, m.high)}`).join(" · ")}</td><td class="num">{finding.where?.volume_ml != null ? `${number(finding.where.volume_ml)}\u2009mL` : "–"}</td></tr>)}
-            {one.measurements.map((m, i) => <tr key={`m${i}`}><th scope="row">{m.what.meaning}</th><td>{quantity(m.value, m.unit, m.low, m.high)}</td><td class="num">–</td></tr>)}
+            {one.findings.map((finding, i) => <tr key={i}><th scope="row">{finding.words || finding.what?.meaning}</th><td>{finding.measurements.map((m) => `${nameOfMeasure(m)} ${quantity(m.value, m.unit, m.low, m.high)}`).join(" · ")}</td><td class="num">{finding.where?.volume_ml != null ? `${number(finding.where.volume_ml)}\u2009mL` : "–"}</td></tr>)}
+            {one.measurements.map((m, i) => <tr key={`m${i}`}><th scope="row">{nameOfMeasure(m)}</th><td>{quantity(m.value, m.unit, m.low, m.high)}</td><td class="num">–</td></tr>)}
           </tbody>
         </table>
       )}
       {one.pictures.length > 0 && <ul class="gallery">{one.pictures.map((picture) => <li key={picture.name}><img src={base + picture.name} alt={`Slice ${picture.slice} with the outlines`} loading="lazy" /><span class="muted">slice {picture.slice}</span></li>)}</ul>}
-      <p class="acts downloads">{one.files.map((file) => <a key={file.name} class="button" href={base + file.name} download={file.name}>{kindOf(file.name)} <span class="muted">{size(file.size)}</span></a>)}</p>
+      <p class="acts downloads">{one.files.map((file) => <a key={file.name} class="button" href={base + file.name} download={file.name} onClick={(event) => (event.preventDefault(), take(file.name))}>{kindOf(file.name)} <span class="muted">{size(file.size)}</span></a>)}</p>
       {one.left.length > 0 && <details class="rules"><summary>{count(one.left.length, "form")} left out</summary><ul>{one.left.map((left) => <li key={left.name}>{kindOf(left.name)}: {left.why}</li>)}</ul></details>}
     </section>
   );
+}
+
+/** What was measured, and how where it can be measured in more ways than one. */
+function nameOfMeasure(one: Measurement): string {
+  return one.definition ? `${one.what.meaning} (${one.definition})` : one.what.meaning;
 }
 
 function kindOf(name: string): string {
