@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
-import { ask, signedOut, Trouble } from "./api/door";
-import { hangUp } from "./api/live";
+import { answered, ask, signedOut, Trouble } from "./api/door";
+import { hangUp, refused } from "./api/live";
 import type { Me } from "./api/shapes";
 import { address, go, place } from "./router";
 import { begin } from "./begin";
@@ -33,18 +33,38 @@ export const OPEN: ReadonlySet<string> = new Set(["sign-in", "shared"]);
 export function guardTheDoor(): void {
   signedOut.subscribe((count) => {
     if (!count) return;
-    me.value = null;
     hangUp();
     const here = address.peek();
-    if (!OPEN.has(place.peek().page)) go(`/sign-in?to=${encodeURIComponent(here.pathname + here.search)}`, { replace: true });
+    const door = `/sign-in?to=${encodeURIComponent(here.pathname + here.search)}`;
+    if (me.peek() && !OPEN.has(place.peek().page)) return leave(door);
+    me.value = null;
+    if (!OPEN.has(place.peek().page)) go(door, { replace: true });
   });
+  refused.subscribe((count) => count && me.peek() && void ask("/api/me").catch(() => undefined)); // 401 leads to the above
+  setInterval(() => void lookWhetherOver(), 30_000);
+}
+
+/** Go to the door as a page of its own: what this one showed goes at once, and what it held in memory with it. */
+function leave(door: string): void {
+  document.body.replaceChildren();
+  location.replace(door);
+}
+
+/** A page that cannot reach the server hears of no end: after as long a silence as the server bears, it leaves by itself. */
+async function lookWhetherOver(): Promise<void> {
+  const person = me.peek();
+  if (!person?.idle_s || OPEN.has(place.peek().page) || Date.now() - answered.at < person.idle_s * 1000) return;
+  try {
+    await ask("/api/me/sessions"); // another page of this browser may have been used meanwhile; asking this keeps nothing awake
+  } catch (error) {
+    if (error instanceof Trouble && error.unreached) leave("/sign-in");
+  }
 }
 
 export async function signOut(): Promise<void> {
   await ask("/api/sign-out", { method: "POST" });
   hangUp();
-  me.value = null;
-  go("/sign-in");
+  leave("/sign-in");
 }
 
 /** Whether the table of rights lets this person do something. The server decides; this only keeps inert what would be refused. */

@@ -12,6 +12,7 @@ from isocenter.doors.pages_guard import ENDED
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_web import index
 from isocenter.doors.pages_who import COOKIE, SiteHere, cookie_name, needs, token_of
+from isocenter.govern.people import IDLE
 from isocenter.govern.policy import RULES, Person, may, why
 
 __all__ = ["LEFT", "address_of", "keep", "remember", "router"]
@@ -113,8 +114,12 @@ def sign_out(request: Request, response: Response, site: SiteHere, _: Annotated[
 
 @router.get("/api/me")
 def me(request: Request, who: Annotated[Person, needs("me")]) -> Any:
-    """Name, role and rights of whoever is signed in, each with its rule, and whether this is a demonstration."""
-    return {**_me(who, request), "rights": {v: {"may": may(who, v), "rule": why(who, v)} for v in RULES}}
+    """Name, role and rights of whoever is signed in, each with its rule, and how long the session bears silence."""
+    return {
+        **_me(who, request),
+        "idle_s": IDLE.total_seconds(),
+        "rights": {v: {"may": may(who, v), "rule": why(who, v)} for v in RULES},
+    }
 
 
 def _me(person: Person, request: Request) -> dict[str, Any]:

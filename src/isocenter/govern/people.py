@@ -19,6 +19,7 @@ from isocenter.errors import Forbidden, Refused, TooOften
 from isocenter.govern.policy import NOBODY, Person
 
 __all__ = [
+    "IDLE",
     "Link",
     "Links",
     "Session",
@@ -27,6 +28,10 @@ __all__ = [
     "secret_digest",
     "secrets_of_one_process",
 ]
+
+
+IDLE = timedelta(hours=1)
+"""For so long a session bears that nothing is asked."""
 
 
 def secret_digest(token: str) -> str:
@@ -115,9 +120,7 @@ class Sessions:
         most: sessions that one account has at a time; the one that was silent longest gives way to a new one.
     """
 
-    def __init__(
-        self, *, idle: timedelta = timedelta(hours=1), absolute: timedelta = timedelta(hours=12), most: int = 10
-    ) -> None:
+    def __init__(self, *, idle: timedelta = IDLE, absolute: timedelta = timedelta(hours=12), most: int = 10) -> None:
         if not timedelta() < idle <= absolute or most < 1:
             raise Refused(
                 f"idle {idle}, absolute {absolute}, {most} at a time", "0 < idle <= absolute, and one at least"

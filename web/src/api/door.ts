@@ -31,6 +31,9 @@ export const reachable = signal(true);
 /** Counts up whenever the server says that nobody is signed in. */
 export const signedOut = signal(0);
 
+/** When the server last answered something that was asked: from then on it counts how long nobody asks. */
+export const answered = { at: Date.now() };
+
 interface Ask {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
@@ -69,6 +72,7 @@ async function answerTo(path: string, { method = "GET", body, deadline_s = 20, a
     throw new Trouble(0, "The server cannot be reached", "the connection failed", "Check that Isocenter is running, then try again", "offline");
   }
   reachable.value = true;
+  if (answer.ok) answered.at = Date.now();
   if (answer.ok) return answer;
   if (answer.status === 401) signedOut.value += 1;
   throw await troubleOf(answer);

@@ -19,7 +19,7 @@ function open(page: MessagePort): void {
   }
   source = new EventSource("/api/events");
   source.onopen = () => say({ at: "open" });
-  source.onerror = () => say({ at: "lost" });
+  source.onerror = () => say({ at: source?.readyState === EventSource.CLOSED ? "refused" : "lost" });
   source.onmessage = (message: MessageEvent<string>) => say({ at: "said", data: message.data });
   source.addEventListener("pulse", () => say({ at: "pulse" }));
 }

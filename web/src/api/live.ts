@@ -11,11 +11,14 @@ export interface Happening {
 export const STOPS: ReadonlySet<string> = new Set(["AnalysisStopped", "AnalysisResumed"]);
 
 /** What the channel that all pages of a browser share tells each of them. */
-export type Said = { at: "open" | "lost" | "pulse" } | { at: "said"; data: string };
+export type Said = { at: "open" | "lost" | "refused" | "pulse" } | { at: "said"; data: string };
 
 /** When the live channel last spoke, and whether it is open. */
 export const heard = signal<Date | null>(null);
 export const live = signal(false);
+
+/** How often the server has refused the channel, as it does when the session has ended. */
+export const refused = signal(0);
 
 const listeners = new Set<(happening: Happening) => void>();
 let close: (() => void) | null = null;
@@ -60,15 +63,17 @@ function shared(): () => void {
 function ofOnesOwn(): () => void {
   const source = new EventSource("/api/events");
   source.onopen = () => take({ at: "open" });
-  source.onerror = () => take({ at: "lost" });
+  source.onerror = () => take({ at: source.readyState === EventSource.CLOSED ? "refused" : "lost" });
   source.onmessage = (message: MessageEvent<string>) => take({ at: "said", data: message.data });
   source.addEventListener("pulse", () => take({ at: "pulse" })); // nothing happened, but the channel lives
   return () => source.close();
 }
 
 function take(said: Said): void {
-  if (said.at !== "pulse") live.value = said.at !== "lost";
-  if (said.at !== "lost") heard.value = new Date();
+  const deaf = said.at === "lost" || said.at === "refused";
+  if (said.at !== "pulse") live.value = !deaf;
+  if (!deaf) heard.value = new Date();
+  if (said.at === "refused") refused.value += 1;
   const happening = said.at === "said" && read(said.data);
   if (happening) for (const listener of listeners) listener(happening);
 }

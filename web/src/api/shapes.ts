@@ -10,6 +10,8 @@ export interface Me {
   name: string;
   role: string;
   demo: boolean;
+  /** Seconds without a question after which the server ends the session. */
+  idle_s?: number;
   /** verb -> whether this person may, and the rule in words. */
   rights: Record<string, { may: boolean; rule: string }>;
 }

@@ -4,6 +4,7 @@ import { nameOf, ownerOf, ownKeys, keysOf, SCOPES, SCREENS, type Scope, shown, t
 import { Blocks } from "./blocks-part";
 import { change, changed, mine, type Mine } from "./mine";
 import { Password } from "./password";
+import { Sessions } from "./sessions";
 
 interface Choice<K extends keyof Mine> {
   name: K;
@@ -52,6 +53,7 @@ export function MinePart({ wanted }: { wanted: string }) {
       </section>
       {fits("text blocks macros report") && <Blocks set={set} />}
       {fits("password sign in account") && <Password />}
+      {fits("where you are signed in sessions") && <Sessions />}
       <section aria-labelledby="keys">
         <h2 id="keys">Keys</h2>
         {fits("single keys") && (
