@@ -361,14 +361,16 @@ class House:
     def _way(self) -> pages_oidc.Way | None:
         from isocenter.doors.oidc_client import Provider
         from isocenter.doors.pages_oidc import Way
-        from isocenter.govern.oidc import read_table
+        from isocenter.govern.oidc import Strength, read_table
 
         said = self.settings
         if not said.oidc_issuer:
             return None
         table = read_table(said.oidc_roles, claim=said.oidc_claim, name=said.oidc_name)
         secret = said.oidc_secret.read_text("utf-8").strip() if said.oidc_secret else ""
-        return Way(Provider(said.oidc_issuer, said.oidc_client, secret, table), said.address)
+        age = timedelta(minutes=said.oidc_age_min) if said.oidc_age_min else None
+        asks = Strength(_listed(said.oidc_acr), _listed(said.oidc_amr), age)
+        return Way(Provider(said.oidc_issuer, said.oidc_client, secret, table, asks=asks), said.address)
 
     def _web_tls(self) -> ssl.SSLContext | None:
         from isocenter.doors import tls
@@ -408,7 +410,7 @@ class House:
         dimse_scu.echo(_peer(self.settings, peer), calling=self.settings.aet)
 
     def _names(self) -> tuple[str, ...]:
-        return tuple(n.strip() for n in self.settings.names.split(",") if n.strip())
+        return _listed(self.settings.names)
 
     def add_known_peers(self) -> None:
         """Let the peers named in the settings associate."""
@@ -507,6 +509,10 @@ def open_house(settings: Settings, *, server: bool = False, apart: bool = True, 
     if settings.workitem_lease_min:
         site.working.lease = timedelta(minutes=settings.workitem_lease_min)
     return House(settings, site, database)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in text.split(",") if one.strip())
 
 
 def _peer(settings: Settings, told: Mapping[str, Any]) -> Peer:

@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     oidc_roles: str = Field("", description="Which value of the claim gives which role: radiologists=reader,it=admin.")
     oidc_claim: str = Field("groups", description="The claim that gives the role, with dots into objects.")
     oidc_name: str = Field("preferred_username", description="The claim that is shown as the account's name.")
+    oidc_acr: str = Field("", description="Classes of sign-in (acr) there, by commas: a token must tell one of them.")
+    oidc_amr: str = Field("", description="Methods of sign-in (amr) there, by commas: a token must tell one, as mfa.")
+    oidc_age_min: int = Field(0, ge=0, description="How long ago the sign-in there may be (auth_time); 0: any time.")
     workers: int = Field(2, ge=0, description="Analyses that run at the same time: one a core of a small machine.")
     quiet_s: float = Field(0.4, ge=0, description="A study is analysed when nothing has arrived for it for so long.")
     workitem_lease_min: float = Field(

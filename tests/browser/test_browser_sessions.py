@@ -44,7 +44,7 @@ def test_a_session_that_is_ended_elsewhere_leaves_its_open_page_within_seconds(d
     left = _lists_patients(there)
     own = here.new_page()
     own.goto("/settings")
-    own.get_by_role("heading", name="Where you are signed in").wait_for()
+    own.get_by_label("Your password, once more").scroll_into_view_if_needed()
     shot(own, "settings-sessions")
     own.get_by_label("Your password, once more").fill(WORD)
     own.get_by_role("button", name="End all others").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from isocenter.doors.oidc_client import Provider
 from isocenter.doors.pages import application
 from isocenter.doors.pages_oidc import Way
 from isocenter.errors import Forbidden, Refused, Unavailable
-from isocenter.govern.oidc import read_table
+from isocenter.govern.oidc import Strength, read_table
 from isocenter.govern.policy import HOUSE, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
@@ -225,3 +226,27 @@ def test_a_notice_that_proves_nothing_ends_nothing_and_is_told_to_the_journal(wo
     assert len(causes) == 7 and all(c.startswith("back-channel logout: ") for c in causes)
     plain = application(site, demo=False, clock=lambda: NOW)
     assert _end(Browser(plain), good).status_code == 400, "no service is set up"
+
+
+def test_a_weak_sign_in_at_the_service_opens_nothing_here_where_the_site_asks_for_a_strong_one(
+    world: tuple[Site, Issuer, Any],
+) -> None:
+    site, issuer, app = world
+    app.state.way.provider.asks = Strength(methods=("mfa",))
+    issuer.says = {"amr": ["pwd"]}
+    assert _in(Browser(app), issuer).status_code == 403
+    refused = site.journal.since(kinds=(Kind.SIGN_IN_REFUSED,), limit=1, newest_first=True)[0]
+    assert "methods ['pwd']" in refused.event.details["cause"]
+    issuer.says = {"amr": ["pwd", "mfa"]}
+    assert _in(Browser(app), issuer).status_code == 303
+
+
+def test_what_the_settings_ask_of_the_service_goes_out_with_the_question(tmp_path: Path) -> None:
+    said = {"oidc_issuer": ISSUER, "oidc_roles": "rad=reader", "oidc_acr": "urn:two, urn:three", "oidc_age_min": 5}
+    with contextlib.closing(open_house(Settings(folder=tmp_path / "a", **said))) as house:  # type: ignore[arg-type]
+        way = house._way()
+        assert way is not None
+        way.provider.http = httpx.Client(transport=Issuer())
+        out = way.provider.way_out(way.waiting.begin(NOW), "https://pacs.example.org/back")
+    asked = parse_qs(urlsplit(out).query)
+    assert (asked["acr_values"], asked["max_age"]) == (["urn:two urn:three"], ["300"])

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from isocenter.errors import Forbidden, Refused
-from isocenter.govern.oidc import NotProven, Waiting, account_of, read_table, read_token
+from isocenter.govern.oidc import NotProven, Strength, Waiting, account_of, read_table, read_token
 from issuer_for_sign_in import CLIENT, EC, ISSUER, KEYS, NOW, PEM, RSA, STRANGER, claims, jwk, raw, signed
 
 AT = int(NOW.timestamp())
@@ -159,3 +159,34 @@ def test_roles_come_from_the_table_and_from_nowhere_else() -> None:
     for text in ("", "it", "it=service", "=admin"):
         with pytest.raises(Refused):
             read_table(text, claim="groups", name="email")
+
+
+STRONG = Strength(("urn:two", "urn:three"), ("mfa", "hwk"), timedelta(minutes=30))
+ENOUGH = {"acr": "urn:two", "amr": ["pwd", "mfa"], "auth_time": AT - 60}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [
+        ({"acr": "urn:one"}, "class 'urn:one'"),
+        ({"acr": None}, "class 'None'"),
+        ({"acr": ["urn:two"]}, "class"),
+        ({"amr": ["pwd"]}, "methods"),
+        ({"amr": "mfa"}, "methods"),
+        ({"amr": None}, "methods"),
+        ({"auth_time": AT - HOUR}, "3600 s ago"),
+        ({"auth_time": AT + HOUR}, "s ago"),
+        ({"auth_time": None}, "auth_time"),
+    ],
+)
+def test_a_sign_in_there_that_is_weaker_or_older_than_the_site_asks_is_refused(wrong: Any, cause: str) -> None:
+    STRONG.check(claims("n", **ENOUGH), NOW)
+    with pytest.raises(NotProven) as refusal:
+        STRONG.check(claims("n", **{**ENOUGH, **wrong}), NOW)
+    assert cause in refusal.value.cause
+
+
+def test_a_site_that_asks_nothing_of_it_takes_every_sign_in_there() -> None:
+    Strength().check(claims("n"), NOW)
+    assert Strength().question == {}
+    assert STRONG.question == {"acr_values": "urn:two urn:three", "max_age": "1800"}

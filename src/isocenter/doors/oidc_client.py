@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from isocenter.doors.tls import is_loopback
 from isocenter.errors import Refused, Unavailable
-from isocenter.govern.oidc import Asked, NotProven, Table
+from isocenter.govern.oidc import Asked, NotProven, Strength, Table
 
 if TYPE_CHECKING:
     import httpx
@@ -33,6 +33,7 @@ class Provider:
         issuer: its address, which every token must name.
         client: our name there. secret: that was given to us, empty for a public client.
         table: which claim gives which role.
+        asks: how strongly somebody must have signed in there.
         http: to ask with; a test passes its own.
     """
 
@@ -41,6 +42,7 @@ class Provider:
     secret: str
     table: Table
     http: httpx.Client | None = None
+    asks: Strength = field(default_factory=Strength)
     _found: Mapping[str, str] = field(default_factory=dict)
     _keys: Sequence[Mapping[str, Any]] = ()
     _asked: float = float("-inf")
@@ -54,7 +56,7 @@ class Provider:
         question = {
             "response_type": "code", "client_id": self.client, "redirect_uri": back, "scope": "openid profile email",
             "state": asked.state, "nonce": asked.nonce, "code_challenge": asked.challenge,
-            "code_challenge_method": "S256",
+            "code_challenge_method": "S256", **self.asks.question,
         }  # fmt: skip
         if anew:
             question["prompt"] = "login"

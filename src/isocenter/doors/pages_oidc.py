@@ -92,6 +92,7 @@ def back(
             token, way.provider.keys(str(head_of(token).get("kid", ""))), issuer=way.provider.issuer,
             client=way.provider.client, nonce=asked.nonce, now=now,
         )  # fmt: skip
+        way.provider.asks.check(claims, now)
         there = claims.get("sid")
         session = entrance.sign_in_by_service(
             *account_of(claims, way.provider.table), address=address, session=there if isinstance(there, str) else ""

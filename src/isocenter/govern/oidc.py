@@ -28,7 +28,7 @@ from isocenter.govern.people import secret_digest
 from isocenter.govern.policy import Role
 
 __all__ = [
-    "ALGORITHMS", "Asked", "Ended", "NotProven", "Table", "Waiting", "account_of", "head_of", "read_logout",
+    "ALGORITHMS", "Asked", "Ended", "NotProven", "Strength", "Table", "Waiting", "account_of", "head_of", "read_logout",
     "read_table", "read_token",
 ]  # fmt: skip
 
@@ -149,6 +149,44 @@ def read_token(
     _check_subject(claims)
     _check_times(claims, now)
     return claims
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How strongly somebody must have signed in at the service; as shipped nothing is asked beyond its own rules.
+
+    Args:
+        classes: values of ``acr``, of which the token must tell one.
+        methods: values of ``amr`` (RFC 8176: ``mfa``, ``hwk``, ``otp``), of which the token must tell one.
+        age: how long ago the sign-in there may be (``auth_time``); None: any time.
+    """
+
+    classes: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    age: timedelta | None = None
+
+    @property
+    def question(self) -> dict[str, str]:
+        """What is added to the question that goes out (OpenID Connect Core 1.0, section 3.1.2.1)."""
+        asked = {"acr_values": " ".join(self.classes)} if self.classes else {}
+        return asked if self.age is None else {**asked, "max_age": f"{self.age.total_seconds():.0f}"}
+
+    def check(self, claims: Mapping[str, Any], now: datetime) -> None:
+        """Go on only with a sign-in that was strong enough; what the token does not tell counts as weak.
+
+        Raises:
+            NotProven: it was not.
+        """
+        methods = claims.get("amr")
+        told = methods if isinstance(methods, list) else []
+        if self.classes and claims.get("acr") not in self.classes:
+            raise NotProven(f"a sign-in there of the class {str(claims.get('acr'))[:60]!r}")
+        if self.methods and not set(self.methods) & {m for m in told if isinstance(m, str)}:
+            raise NotProven(f"a sign-in there by the methods {str(told)[:60]}")
+        if self.age is not None:
+            since = now.timestamp() - _seconds(claims, "auth_time")
+            if not -_LEEWAY.total_seconds() <= since <= (self.age + _LEEWAY).total_seconds():
+                raise NotProven(f"a sign-in there of {since:.0f} s ago")
 
 
 @dataclass(frozen=True)
