@@ -14,8 +14,10 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.analysis.weights import models
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.learn.border import KINDS, spoilt
+from isocenter.learn.examining import chosen_from
 from isocenter.learn.judge import judged
-from isocenter.learn.outside import FILE, canvas, strangeness
+from isocenter.learn.likeness import found, indexed, worth
+from isocenter.learn.outside import FILE, NO_BORDER, canvas, no_border, strangeness
 from isocenter.learn.recalibrate import network_digest, recalibrated
 from isocenter.learn.strangers import collections_in, taught_to_decline
 
@@ -74,6 +76,30 @@ def test_what_is_unlike_is_declined_and_the_answers_stay(taught: Path, tmp_path:
     refused = held.evidence["out_of_scope"]
     assert {*KINDS, "squares 0 (others of it were shown)", "right ones, for comparison"} <= set(refused)
     assert "| upside down | 120 |" in (taught / "card.md").read_text()
+
+
+def test_every_road_asks_the_border_and_says_why(taught: Path, tmp_path: Path) -> None:
+    known, upside = saved(tmp_path / "a.npz", right(60, 7)), saved(tmp_path / "up.npz", right(60, 7)[:, ::-1])
+    mixed = saved(tmp_path / "mixed.npz", np.concatenate([right(60, 7), right(10, 8)[:, ::-1]]))
+    told = judged(taught, upside)
+    assert told.report["border"] == "asked"
+    assert all(bool(row["because"]) == row["declined"] for row in told.predictions)
+    assert any("beyond the border taught to the model" in row["because"] for row in told.predictions)
+    out: list[tuple[str, str]] = []
+    indexed([("", mixed)], taught, refused=0.1, left_out=out).write(tmp_path / "index")
+    assert sum(name in {f"train/{n:05d}" for n in range(60, 70)} for name, _ in out) >= 9 and len(out) <= 25
+    for one in found(tmp_path / "index", upside, taught, k=3):
+        assert (one["near"] == []) == bool(one["declined"]) and one["border"] == "asked"
+    assert sum(bool(one["declined"]) for one in found(tmp_path / "index", upside, taught)) >= 54
+    assert worth(mixed, taught, draws=2)["declined"] >= 9
+    told = chosen_from(mixed, known, taught, n=5)
+    assert set(told["because"]) == set(told["strange"]) and len(told["strange"]) >= 9
+    assert not set(told["strange"]) & {one["file"] for one in told["chosen"]}
+
+
+def test_a_model_without_a_border_says_so() -> None:
+    assert no_border({"classes": ["no", "yes"]}) == NO_BORDER
+    assert not any(map(no_border, ({"scope": {}}, {"rest": True}, {"gate": {}})))
 
 
 def test_a_border_is_neither_exchanged_nor_taken_away(taught: Path, tmp_path: Path) -> None:

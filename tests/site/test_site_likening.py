@@ -101,3 +101,17 @@ def test_projects_bound_it_and_rights_do(here: tuple[Site, list[str]]) -> None:
         site.likening.similar(uids[0], who=Person("ct", Role.SERVICE))
     with pytest.raises(Refused, match="side by side"):
         site.likening.similar(uids[0], who=HOUSE, k=21)
+
+
+def test_what_the_model_declined_has_no_neighbours_and_is_none(here: tuple[Site, list[str]]) -> None:
+    site, uids = here
+    digest = models()[AI][0].digest
+    before = {one["study"] for one in site.likening.similar(uids[0], who=HOUSE)["cases"]}
+    assert uids[2] in before
+    for uid in (uids[2], uids[0]):
+        series = site.index.study(uid).series[0].uid
+        said = Result(uid, Outcome.DECLINED, Origin("machine", AI, "1", digest), MONDAY, ("another part",),
+                      receipt=Receipt(series=(series,)))  # fmt: skip
+        keep(site, said, "isocenter", MONDAY)
+        told = {one["study"] for one in site.likening.similar(uids[0], who=HOUSE)["cases"]}
+        assert told == (before - {uids[2]} if uid == uids[2] else set())

@@ -204,6 +204,8 @@ def judge(
             interval = f" ({one['low']:.3f} to {one['high']:.3f})" if "low" in one else ""
             screen.say(f"{name} {part} {one['value']:.3f}{interval}".replace("  ", " "))
     screen.say(f"n = {said['n']}, declined {said['declined']}")
+    if said["border"] != "asked":
+        screen.say(said["border"])
     if said.get("learnt_from"):
         screen.say(
             f"{said['learnt_from']} of these cases the model has learnt from: of them it answers from memory, and no "

@@ -31,10 +31,14 @@ def build(
 
     screen, here = Screen(as_json), settings()
     named = [(a, Path(b)) if sign else ("", Path(a)) for a, sign, b in (one.partition("=") for one in data)]
-    made = indexed(named, model, Path(here.models) if here.models else None, refused=refused)
+    left: list[tuple[str, str]] = []
+    made = indexed(named, model, Path(here.models) if here.models else None, refused=refused, left_out=left)
     made.write(out)
     told = {"n": len(made.cases), "people": len({c.person for c in made.cases}), "limit": made.limit}
-    screen.answer({**told, "model": made.model, "refused": made.refused})
+    shown = [{"file": name, "because": why} for name, why in left]
+    screen.answer({**told, "model": made.model, "refused": made.refused, "left_out": shown})
+    for name, why in left:
+        screen.warn(f"{name} is left out: {why}")
     screen.say(f"{told['n']} cases of {told['people']} people in {out}; {refused:.1%} of their like are called strange")
 
 
@@ -55,7 +59,10 @@ def find(
     told = found(index, images, model, Path(here.models) if here.models else None, k=k, projects=project)
     screen.answer({"cases": told})
     for one in told:
-        strange = "  like none of the known cases" if max(one["strangeness"], one["strangeness_to_model"]) > 1 else ""
+        if one["declined"]:
+            screen.say(f"{one['file']}  declined: {one['declined']}")
+            continue
+        strange = "  like none of the known cases" if one["strangeness"] > 1 else ""
         screen.say(f"{one['file']}{strange}")
         screen.table("", ("distance", "label", "from", "case"),
                      [(f"{n['distance']:.3f}", n["label"], n["source"], n["name"]) for n in one["near"]])  # fmt: skip
@@ -78,5 +85,9 @@ def few(
     rows = [(s["shots"], f"{s['auc']:.3f}", f"{s['low']:.3f} to {s['high']:.3f}") for s in told["shots"]]
     screen.table("", ("people of each class", "AUC", "95 % of draws"), rows)
     near = told["precision_at_10"]
+    if told["declined"]:
+        screen.say(f"{told['declined']} of {told['n']} images are like nothing that the model learnt from")
+    if told["border"] != "asked":
+        screen.say(told["border"])
     screen.say(f"of 10 neighbours {near['value']:.3f} have the same label ({near['low']:.3f} to {near['high']:.3f}); "
                f"by chance {near['chance']:.3f}")  # fmt: skip

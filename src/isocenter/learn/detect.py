@@ -347,4 +347,7 @@ def judged(
     if strange is not None:
         far = {one.name for one, s in zip(pictures, strange([one.picture for one in pictures]), strict=True) if s}
         missing, rows = missing + len(far), [row | {"declined": row["name"] in far} for row in rows]
+        found = {row["name"] for row in rows}
+        blank: dict[str, Any] = dict.fromkeys(rows[0] if rows else ("name",), "")
+        rows += [blank | {"name": name, "declined": True} for name in sorted(far - found)]
     return figures | {"declined": missing}, rows, {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from isocenter.learn.examples import Examples
 from isocenter.learn.films import read_films
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import read_labelled
+from isocenter.learn.outside import must_name, why_declined
 from isocenter.learn.recipes import recipe_behind
 from isocenter.methods.picture import prepared
 from isocenter.record import Model
 
-__all__ = ["embedded", "pictures_of"]
+__all__ = ["Looked", "embedded", "pictures_of"]
 
 _AT_ONCE = 64
 
@@ -36,24 +38,48 @@ def pictures_of(model: Model, data: Path, split: str | None = None) -> Examples:
     raise Refused(f"'{model.name}' has no embedding", "only classifiers of pictures and volumes have one")
 
 
-def embedded(
-    model: Model, session: Any, pictures: npt.NDArray[np.uint8]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """(n, channels) embeddings and (n,) strangeness: above 1 the picture is like nothing that the model learnt from.
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What a model saw in pictures, and whether it was made for them.
+
+    Args:
+        rows: (n, channels) embeddings.
+        strangeness: (n,) to the model and to the border beside it; above 1 it is like nothing that was learnt from.
+        why: for each picture why the model declines it; empty where it does not.
+    """
+
+    rows: npt.NDArray[np.float32]
+    strangeness: npt.NDArray[np.float64]
+    why: tuple[str, ...]
+
+    @property
+    def declined(self) -> npt.NDArray[np.bool_]:
+        """(n,) which pictures the model was not made for."""
+        return np.array([bool(one) for one in self.why])
+
+
+def embedded(model: Model, session: Any, folder: Path, pictures: npt.NDArray[np.uint8]) -> Looked:
+    """What a model sees in pictures; none goes by the border that was taught to it.
+
+    Args:
+        folder: of the model, where its border lies.
 
     Raises:
-        Refused: a model without an embedding.
+        Refused: a model without an embedding, or whose border is not that of its record.
     """
+    must_name(session, model.inputs)
     names = {o.name for o in session.get_outputs()}
     if not {"embedding", "strangeness"} <= names:
         raise Refused(f"'{model.name}' has no embedding", f"it answers {', '.join(sorted(names))}")
-    rows, strange = [], []
+    wanted = ["embedding", *(n for n in ("strangeness", "certainty", "scope") if n in names)]
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in wanted}
     for start in range(0, len(pictures), _AT_ONCE):
         image = _prepared(model, pictures[start : start + _AT_ONCE])
-        row, far = session.run(["embedding", "strangeness"], {"image": image})
-        rows.append(row.reshape(len(image), -1))
-        strange.append(far.reshape(len(image)))
-    return np.concatenate(rows).astype(np.float32), np.concatenate(strange).astype(np.float32)
+        for name, value in zip(wanted, session.run(wanted, {"image": image}), strict=True):
+            parts[name].append(value.reshape(len(image), -1))
+    said = {name: np.concatenate(values) for name, values in parts.items()}
+    strange, why = why_declined(folder, model.inputs, said, list(pictures))
+    return Looked(said["embedding"].astype(np.float32), strange, tuple(why))
 
 
 def _prepared(model: Model, some: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

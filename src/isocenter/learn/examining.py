@@ -11,9 +11,10 @@ import numpy as np
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import NotFound, Refused
 from isocenter.learn.embedding import embedded, pictures_of
-from isocenter.learn.judge import opened
+from isocenter.learn.judge import folder_of, opened
 from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import unlabelled
+from isocenter.learn.outside import no_border
 from isocenter.learn.recipes import recipe_behind
 from isocenter.methods.logistic import fit_head, unseen
 from isocenter.methods.reader_noise import doubted, doubts
@@ -46,7 +47,7 @@ def doubted_in(
         readers = {row["file"]: row["readers"].split() for row in csv.DictReader(text)}
     held, session = opened(model, extra)
     cases = pictures_of(held, data)
-    rows, _ = embedded(held, session, cases.pictures)
+    rows = embedded(held, session, folder_of(model, held, extra), cases.pictures).rows
     certainty = unseen(rows, cases.labels, cases.groups, weights=cases.weights)
     flagged = doubts(cases.labels, certainty)
     votes = [(r, k) for k, name in enumerate(cases.names) for r in readers.get(name, ())]
@@ -90,9 +91,10 @@ def chosen_from(
     if set(np.unique(labelled.labels)) - {0, 1}:
         raise Refused("labels of more than two classes", "the rules know two")
     names, pictures = unlabelled(data, how)
-    before, _ = embedded(held, session, labelled.pictures)
-    rows, strange = embedded(held, session, pictures)
-    usual = np.flatnonzero(strange <= 1)
+    place = folder_of(model, held, extra)
+    before = embedded(held, session, place, labelled.pictures).rows
+    looked = embedded(held, session, place, pictures)
+    rows, usual = looked.rows, np.flatnonzero(~looked.declined)
     if not 0 < n <= len(usual):
         raise Refused(
             f"{n} of {len(usual)} images", f"{len(names) - len(usual)} of {len(names)} are like nothing that "
@@ -101,7 +103,9 @@ def chosen_from(
     certainty = fit_head(before, labelled.labels, weights=labelled.weights).certainty(rows)
     picked = usual[chosen(rows[usual], certainty[usual], n, rule=rule, known=before, seed=seed)]
     return {
-        "rule": rule, "of": len(names), "strange": [names[k] for k in np.flatnonzero(strange > 1)],
+        "rule": rule, "of": len(names), "strange": [names[k] for k in np.flatnonzero(looked.declined)],
+        "because": {names[k]: looked.why[k] for k in np.flatnonzero(looked.declined)},
+        "border": no_border(held.inputs) or "asked",
         "chosen": [{"file": names[k], "certainty": round(float(certainty[k]), 4)} for k in picked],
     }  # fmt: skip
 
@@ -124,7 +128,7 @@ def gained_in(
         raise Refused("labels of other than two classes", "the rules know two", "give two classes")
     if draws < 2:
         raise Refused(f"{draws} draws", "without two nothing is known of chance")
-    rows, _ = embedded(held, session, cases.pictures)
+    rows = embedded(held, session, folder_of(model, held, extra), cases.pictures).rows
     curves: dict[str, list[list[float]]] = {rule: [] for rule in RULES}
     people, counts = np.unique(cases.groups), list[int]()
     for seed in range(draws):

@@ -67,13 +67,13 @@ def read_joined(data: Path, how: Table, split: str | None = None, *, digest: str
             "train it again through the model that is here",
         )  # fmt: skip
     pictures = _pictures(rows, how, held)
-    looked, far = embedded(held, open_session(how.through), pictures)
-    columns = tuple(Column(f"{how.through} {k + 1}", "number") for k in range(looked.shape[1]))
+    looked = embedded(held, open_session(how.through), file.parent, pictures)
+    columns = tuple(Column(f"{how.through} {k + 1}", "number") for k in range(looked.rows.shape[1]))
     sha = hashlib.sha256(rows.digest.encode() + pictures.tobytes())
-    whole = replace(rows, values=np.hstack([rows.values, looked.astype(np.float64)]), digest=sha.hexdigest())
+    whole = replace(rows, values=np.hstack([rows.values, looked.rows.astype(np.float64)]), digest=sha.hexdigest())
     known = seen(file.parent, pictures)
     return Joined(
-        whole, replace(how, columns=how.columns + columns), far > 1,
+        whole, replace(how, columns=how.columns + columns), looked.declined,
         {"model": how.through, "digest": held.digest, "columns": len(columns)},
         0 if known is None else int(np.count_nonzero(known)),
     )  # fmt: skip

@@ -23,7 +23,7 @@ from isocenter.learn.judge_classes import area_of, class_figures, line_of, rate_
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import REST, read_labelled
 from isocenter.learn.learnt import FILE, seen
-from isocenter.learn.outside import must_name, strangeness
+from isocenter.learn.outside import must_name, no_border, strangeness, why_declined
 from isocenter.learn.recipes import recipe_behind
 from isocenter.methods import calibration, roc
 from isocenter.methods.picture import prepared
@@ -49,9 +49,10 @@ class Judged:
     Args:
         report: ``{"model", "task", "n", "metrics", "calibration", "subgroups", "declined"}``; of pictures and
             volumes, and of a whole table, also ``learnt_from``, how many of the cases the model has learnt from, where
-            that is known.
+            that is known. ``border`` is *asked*, or says that none was taught.
         model: the record of what was judged.
-        predictions: a row for each case: name, label, what was said, and whether it would be declined.
+        predictions: a row for each case: name, label, what was said, whether it would be declined, and why; a negative
+            answer of a model that was taught no border says so there.
         features: (n, d) of the same cases, what the answers are made from; None where the model does not tell them.
         masks: name -> (labels, affine) of a model that outlines; empty for others.
     """
@@ -134,6 +135,7 @@ def judged(model: str | Path, data: Path, split: str | None = None, extra: Path 
     else:
         raise Refused(f"'{held.name}' answers for '{kind}'", f"judged are {', '.join(('films', 'classes', *_OWN))}")
     report = {"model": held.name, "task": held.name, **{k: figures_[k] for k in _REPORTED}}
+    report["border"] = no_border(held.inputs) or "asked"
     if "learnt_from" in figures_:
         report["learnt_from"] = figures_["learnt_from"]
     return Judged(report, held, rows, features, masks)
@@ -213,13 +215,14 @@ def _films(held: Model, session: Any, data: Path, split: str | None, place: Path
     assert isinstance(how, Classifier2D)
     examples = read_films(data, how, split)
     said = answered(session, examples.pictures, int(held.inputs["size"]))
-    kept = _answered(said, held.inputs)
+    why = why_declined(place, held.inputs, said, list(examples.pictures))[1]
     rows = [
-        {"name": name, "person": int(whose), "label": int(label), "certainty": float(c), "declined": not k}
-        for name, whose, label, c, k in zip(
-            examples.names, examples.groups, examples.labels, said["certainty"][:, 0], kept, strict=True
+        {"name": name, "person": int(whose), "label": int(label), "certainty": float(c), "declined": bool(line),
+         "because": line}
+        for name, whose, label, c, line in zip(
+            examples.names, examples.groups, examples.labels, said["certainty"][:, 0], why, strict=True
         )
-    ]
+    ]  # fmt: skip
     shown = figures(examples, said, held.inputs, how.subtypes)
     if (known := seen(place, examples.pictures)) is not None:
         shown["learnt_from"] = int(np.count_nonzero(known))
@@ -254,12 +257,10 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
         for held_, value in zip(parts.values(), session.run(list(parts), {"image": batch}), strict=True):
             held_.append(value.astype(np.float64))
     said = {name: np.concatenate(v) for name, v in parts.items()}
-    logits, certainty, strange = said["logits"], said["certainty"], said["strangeness"]
-    declined = strange > 1
-    if told := inputs.get("scope"):
-        declined |= strangeness(place, told, list(examples.pictures)) > 1
+    logits, certainty = said["logits"], said["certainty"]
+    why = why_declined(place, inputs, said, list(examples.pictures))[1]
+    declined = np.array([bool(line) for line in why])
     if rest:
-        declined |= certainty.argmax(1) == kinds
         certainty = certainty[:, :kinds] / certainty[:, :kinds].sum(1, keepdims=True)
     inside = examples.labels != REST
     shown = class_figures(
@@ -274,12 +275,18 @@ def _classes(held: Model, session: Any, data: Path, split: str | None, place: Pa
         shown["learnt_from"] = int(np.count_nonzero(known))
     rows = [
         {"name": name, "person": int(whose), "label": int(label), "said": int(c.argmax())}
-        | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)} | {"declined": bool(d)}
-        for name, whose, label, c, d in zip(
-            examples.names, examples.groups, examples.labels, certainty, declined, strict=True
+        | {f"certainty {n}": float(v) for n, v in zip(how.classes, c, strict=True)}
+        | {"declined": bool(line), "because": line or ("" if _positive(int(c.argmax()), inputs) else no_border(inputs))}
+        for name, whose, label, c, line in zip(
+            examples.names, examples.groups, examples.labels, certainty, why, strict=True
         )
     ]  # fmt: skip
     return shown, rows, said.get("embedding")
+
+
+def _positive(said: int, inputs: Any) -> bool:
+    """Whether an answer says that there is something."""
+    return said >= int(inputs["positive"]) if inputs["ordered"] else said == int(inputs["positive"])
 
 
 def answered(session: Any, pictures: npt.NDArray[np.uint8], size: int, batch: int = 16) -> dict[str, npt.NDArray[Any]]:

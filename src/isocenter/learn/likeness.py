@@ -11,9 +11,10 @@ import numpy as np
 from isocenter.errors import Refused
 from isocenter.learn.embedding import embedded, pictures_of
 from isocenter.learn.examples import person
-from isocenter.learn.judge import opened
+from isocenter.learn.judge import folder_of, opened
 from isocenter.learn.kinds import Classes, Classifier2D
 from isocenter.learn.labelled import unlabelled
+from isocenter.learn.outside import no_border
 from isocenter.learn.recipes import recipe_behind
 from isocenter.learn.similar import Case, Index
 from isocenter.methods.nearest import few_shots, precision_at, unit
@@ -23,9 +24,14 @@ __all__ = ["found", "indexed", "worth"]
 
 
 def indexed(
-    data: Sequence[tuple[str, Path]], model: str | Path, extra: Path | None = None, *, refused: float = 0.01
-) -> Index:
+    data: Sequence[tuple[str, Path]], model: str | Path, extra: Path | None = None, *, refused: float = 0.01,
+    left_out: list[tuple[str, str]] | None = None,
+) -> Index:  # fmt: skip
     """An index of labelled images of one or several projects.
+
+    Args:
+        left_out: where it is given, images that the model was not made for are put here with the reason; they are not
+            in the index either way.
 
     Raises:
         Refused: a model without an embedding, or too few people.
@@ -34,9 +40,13 @@ def indexed(
     rows, cases = [], []
     for project, path in data:
         known = pictures_of(held, path)
-        rows.append(embedded(held, session, known.pictures)[0])
-        names = _classes(held)
-        for name, label in zip(known.names, known.labels.tolist(), strict=True):
+        looked, names = embedded(held, session, folder_of(model, held, extra), known.pictures), _classes(held)
+        rows.append(looked.rows[~looked.declined])
+        for name, label, why in zip(known.names, known.labels.tolist(), looked.why, strict=True):
+            if why:
+                if left_out is not None:
+                    left_out.append((name, why))
+                continue
             cases.append(
                 Case(name, _whose(name), project, names[label] if label >= 0 else "none of them", "with the images")
             )
@@ -50,7 +60,7 @@ def found(
     """For each image its strangeness and its nearest known cases, none of the same person.
 
     Strange are images far from all known cases, or far from what the model learnt from: neither finds all that the
-    other does.
+    other does. What the model was not made for has no neighbours: their labels would pass for an answer.
 
     Raises:
         Conflict: the index is of another model.
@@ -62,20 +72,22 @@ def found(
     else:
         cases = pictures_of(held, images)
         names, pictures = list(cases.names), cases.pictures
-    rows, by_model = embedded(held, session, pictures)
+    looked = embedded(held, session, folder_of(model, held, extra), pictures)
+    rows = looked.rows
     strange = known.strangeness(rows, held.digest)
     near_all = known.like(rows, k, person=[_whose(n) for n in names], projects=projects, model=held.digest)
-    told = zip(names, strange.tolist(), by_model.tolist(), near_all, strict=True)
+    told = zip(names, strange.tolist(), looked.strangeness.tolist(), looked.why, near_all, strict=True)
     return [
         {
             "file": name, "strangeness": round(far, 4), "strangeness_to_model": round(to_model, 4),
-            "near": [
+            "declined": why, "border": no_border(held.inputs) or "asked",
+            "near": [] if why else [
                 {"name": n.case.name, "label": n.case.label, "source": n.case.source, "project": n.case.project,
                  "distance": round(n.distance, 5)}
                 for n in near
             ],
         }
-        for name, far, to_model, near in told
+        for name, far, to_model, why, near in told
     ]  # fmt: skip
 
 
@@ -89,10 +101,12 @@ def worth(data: Path, model: str | Path, extra: Path | None = None, *, draws: in
     cases = pictures_of(held, data)
     if set(np.unique(cases.labels)) != {0, 1}:
         raise Refused("labels of other than two classes", "a head tells one thing from another", "give two classes")
-    rows, _ = embedded(held, session, cases.pictures)
+    looked = embedded(held, session, folder_of(model, held, extra), cases.pictures)
+    rows = looked.rows
     value, low, high, chance = precision_at(unit(rows), cases.labels, cases.groups)
     return {
         "model": held.name, "n": len(cases), "draws": draws,
+        "declined": int(np.count_nonzero(looked.declined)), "border": no_border(held.inputs) or "asked",
         "shots": [
             {"shots": s.shots, "auc": s.mean, "low": s.low, "high": s.high}
             for s in few_shots(rows, cases.labels, cases.groups, draws=draws)

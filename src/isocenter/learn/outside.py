@@ -20,11 +20,23 @@ from isocenter.analysis.weights import read_file
 from isocenter.errors import Refused
 from isocenter.methods.picture import resampled
 
-__all__ = ["FILE", "NAMED", "SIDE", "canvas", "must_name", "strangeness"]
+__all__ = [
+    "FILE",
+    "NAMED",
+    "NO_BORDER",
+    "SIDE",
+    "canvas",
+    "far",
+    "must_name",
+    "no_border",
+    "strangeness",
+    "why_declined",
+]
 
 FILE, SIDE = "scope.onnx", 40
 NAMED = "scope"
 """Under this word the metadata of a model's file name the digest of the network beside it."""
+NO_BORDER = "no border was taught: that it finds nothing says nothing of a wrong image"
 
 Array = npt.NDArray[Any]
 
@@ -87,6 +99,52 @@ def strangeness(folder: Path, told: Any, images: Sequence[Array]) -> npt.NDArray
             raise Refused(f"images of {some.shape[1]} channels", f"the model looks at {told['channels']}")
         found[start : start + 64] = session.run(["strangeness"], {"canvas": some})[0]
     return found
+
+
+def no_border(inputs: Mapping[str, Any]) -> str:
+    """What is to be said with each negative answer of a model; empty where it was taught what to decline.
+
+    Args:
+        inputs: of its record: of a border beside it, a class of what is none of its own, or a gate of films.
+    """
+    return "" if "scope" in inputs or inputs.get("rest") or "gate" in inputs else NO_BORDER
+
+
+def why_declined(
+    folder: Path, inputs: Mapping[str, Any], said: Mapping[str, npt.NDArray[Any]], images: Sequence[Array]
+) -> tuple[npt.NDArray[np.float64], list[str]]:
+    """(n,) how strange images are to a model and to the border beside it, and why each is declined; empty where not.
+
+    Args:
+        folder: of the model. inputs: of its record.
+        said: what it answered: ``strangeness`` (n,), and ``certainty`` or ``scope`` (n, …) where it has them.
+        images: as the model reads them, for the border.
+
+    Raises:
+        Refused: see `strangeness`.
+    """
+    own = np.asarray(said["strangeness"], np.float64).reshape(len(images))
+    beside = strangeness(folder, inputs["scope"], images) if "scope" in inputs else np.zeros(len(images))
+    limit = float(inputs["gate"]["strangeness"]) if "gate" in inputs else 1.0
+    kinds = len(inputs.get("classes", ()))
+    why = []
+    for k in range(len(images)):
+        if "gate" in inputs and said["scope"][k, 1] < inputs["gate"]["child"]:
+            why.append("it does not look like an upright frontal chest radiograph of a small child")
+        elif inputs.get("rest") and int(said["certainty"][k].argmax()) == kinds:
+            why.append("it is none of the kinds that the model knows")
+        elif beside[k] > 1:
+            why.append(f"it is beyond the border taught to the model (strangeness {beside[k]:.1f}, at most 1)")
+        elif own[k] > limit:
+            why.append(far(own[k]))
+        else:
+            why.append("")
+    return np.maximum(own / limit, beside), why
+
+
+def far(strangeness: float) -> str:
+    """Why a model itself declines an image, in words."""
+    return f"it lies {strangeness:.1f} times as far from what the model learnt from as its outermost examples"
 
 
 def _opened(folder: Path, digest: str) -> Any:

@@ -25,6 +25,7 @@ from isocenter.learn.kinds import Classes
 from isocenter.learn.labelled import read_labelled
 from isocenter.learn.learnt import keep
 from isocenter.learn.networks import GridNet
+from isocenter.learn.outside import far, no_border
 from isocenter.methods import calibration, roc
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model
@@ -201,13 +202,14 @@ def judged(
         for kept, value in zip(parts.values(), session.run(list(parts), {"image": some}), strict=True):
             kept.append(value.astype(np.float64))
     logits, certainty, strange = (np.concatenate(each) for each in parts.values())
-    truth, declined = shown_in(examples.labels, len(how.classes)), strange > 1
+    truth, declined, unsaid = shown_in(examples.labels, len(how.classes)), strange > 1, no_border(held.inputs)
     rows = [
         {"name": name, "person": int(whose), "findings": "|".join(np.array(how.classes)[own]),
          "right": float(((stated >= 0.5) == own).mean())}
-        | {f"certainty {n}": float(v) for n, v in zip(how.classes, stated, strict=True)} | {"declined": bool(d)}
-        for name, whose, own, stated, d in zip(
-            examples.names, examples.groups, truth, certainty, declined, strict=True
+        | {f"certainty {n}": float(v) for n, v in zip(how.classes, stated, strict=True)}
+        | {"declined": bool(s > 1), "because": far(s) if s > 1 else "" if stated.max() >= 0.5 else unsaid}
+        for name, whose, own, stated, s in zip(
+            examples.names, examples.groups, truth, certainty, strange, strict=True
         )
     ]  # fmt: skip
     return figures_of_findings(truth, logits, certainty, declined, how.classes), rows, {}

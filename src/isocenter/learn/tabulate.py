@@ -26,6 +26,7 @@ from isocenter.learn.export import COMPARED, exported
 from isocenter.learn.joined import Joined, read_joined
 from isocenter.learn.judge_classes import class_figures
 from isocenter.learn.kinds import Column, Table
+from isocenter.learn.outside import no_border
 from isocenter.learn.rows import Rows, groups_of
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
@@ -313,16 +314,24 @@ def judged(
     read = _read(held, data, split)
     rows, how = read.rows, read.how
     logits, certainty = session.run(["logits", "certainty"], {"image": rows.values.astype(np.float32)})
-    declined = (np.isnan(rows.values[:, : len(_asked(held).columns)]).mean(axis=1) > 0.5) | read.strange
+    missing = np.isnan(rows.values[:, : len(_asked(held).columns)]).mean(axis=1) > 0.5
+    declined = missing | read.strange
     shown = class_figures(
         rows.labels, logits.astype(np.float64), certainty.astype(np.float64), declined, inputs,
         groups_of(rows.values, how),
     )  # fmt: skip
     told = [
-        {"name": name, "label": int(label), "certainty": float(c), "declined": bool(d)}
-        for name, label, c, d in zip(rows.names, rows.labels, certainty[:, 1], declined, strict=True)
-    ]
+        {"name": name, "label": int(label), "certainty": float(c), "declined": bool(m or s),
+         "because": _because(bool(m), bool(s)) or ("" if c >= inputs["threshold"] else no_border(inputs))}
+        for name, label, c, m, s in zip(rows.names, rows.labels, certainty[:, 1], missing, read.strange, strict=True)
+    ]  # fmt: skip
     return shown, told, {}
+
+
+def _because(missing: bool, strange: bool) -> str:
+    if missing:
+        return "most of its values are missing"
+    return "its picture is like nothing that the model which looks at it learnt from" if strange else ""
 
 
 def learnt(held: Model, data: Path, split: str | None) -> npt.NDArray[np.bool_] | None:

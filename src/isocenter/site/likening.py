@@ -26,7 +26,7 @@ from isocenter.govern.policy import Person, must
 from isocenter.methods.nearest import nearest, unit
 from isocenter.methods.picture import prepared
 from isocenter.reading.session import machine_of
-from isocenter.record import Event, Kind, Model, Result
+from isocenter.record import Event, Kind, Model, Outcome, Result
 from isocenter.site.disclosing import Disclosing
 from isocenter.site.loading import volumes_of
 
@@ -112,11 +112,14 @@ class Likening:
         return told
 
     def _answered(self, study_uid: str, who: Person) -> tuple[Model, Result] | None:
-        """The newest answer on a study that this person may see, of a model with an embedding, and that model."""
+        """The newest answer on a study that this person may see, of a model with an embedding, and that model.
+
+        None where it declined: neighbours of what it was not made for would pass for an answer.
+        """
         for _, result in reversed(self.disclosing.results(study_uid, who)):
             model = self._models().get(machine_of(result)[2])
             if model is not None and result.receipt.series:
-                return model, result
+                return None if result.outcome is Outcome.DECLINED else (model, result)
         return None
 
     def _models(self) -> Mapping[str, Model]:
@@ -143,7 +146,8 @@ class Likening:
             for _, result in reversed(self.disclosing.results(uid, who)):
                 name, _, digest = machine_of(result)
                 if (name, digest) == (analysis, model.digest) and result.receipt.series:
-                    found[uid] = (event, result)
+                    if result.outcome is not Outcome.DECLINED:
+                        found[uid] = (event, result)
                     break
         return found
 
