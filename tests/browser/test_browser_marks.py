@@ -274,6 +274,14 @@ def test_paint_see_it_in_three_planes_hide_it_and_take_it_back(page: Any, jar: s
     page.get_by_role("combobox", name="region").wait_for()
     seen = page.evaluate(EXTENT, 0)
     (ox, oy) = seen["at"]
+    page.context.expected.append("400")
+    page.mouse.click(ox + seen["left"], oy + 30)  # in the air beside the jar: what is said of it moves no image
+    page.get_by_role("alert").get_by_text("Click on tissue, or draw with the brush.").wait_for()
+    assert page.evaluate(EXTENT, 0) == seen
+    page.keyboard.press("Shift+T")  # a range that means something on these images: the brighter half of the window
+    page.get_by_role("spinbutton", name="from").wait_for()
+    assert [page.get_by_role("spinbutton", name=end).input_value() for end in ("from", "to")] == ["40", "240"]
+    page.keyboard.press("Shift+C")
     page.mouse.click(ox + seen["x"], oy + seen["y"])
     until(lambda: [f for f in findings(page) if f["where"]["has_mask"]], 60)
     until(lambda: outlined(page, 0))

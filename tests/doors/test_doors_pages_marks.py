@@ -337,6 +337,29 @@ def test_clicks_go_on_from_those_before_and_keep_what_was_painted(bench: Bench) 
     assert [sorted(c) for c in drawn["clicks"]] == [["inside", "mm"]] * 3
 
 
+def test_the_last_voxel_is_not_taken_away_and_large_volumes_are_written_as_numbers(bench: Bench) -> None:
+    centre = bench.jar.truth["balls"][0]["centre_mm"]
+    assert bench.segment("brush", points=[centre], radius=4.0).status_code == 200
+    (painted,) = bench.findings()
+    answer = bench.segment("brush", points=[centre], radius=9.0, add=False, tracking=painted["tracking"])
+    assert (answer.status_code, "strike the finding" in answer.text) == (400, True)
+    assert volume_ml(bench.findings()[0]) == volume_ml(painted)
+    assert bench.segment("brush", points=[centre], radius=300.0, tracking=painted["tracking"]).status_code == 200
+    assert bench.findings()[0]["words"] == f"Region: {48 * 128 * 144 * 1.6 / 1000:.0f} mL."
+
+
+def test_a_box_on_a_picture_without_a_place_in_the_patient(bench: Bench) -> None:
+    study = str(dcmread(io.BytesIO(ultrasound.patient().files[0])).StudyInstanceUID)
+    (series,) = bench.site.study(study, who=HOUSE).series
+    image = series.instances[0]
+    bench.open(study)
+    box = [[image.columns * part, image.rows * part] for part in (0.3, 0.7)]
+    body = {"how": "click", "series_uid": series.uid, "instance_uid": image.sop_uid, "points": [], "box": box}
+    answer = bench.browser.post(f"/api/studies/{study}/segment", body | {"version": bench.version(study)})
+    assert answer.status_code == 200, answer.text
+    assert bench.findings(study)[0]["words"].endswith(" pixels.")
+
+
 def test_a_box_outlines_a_ball_without_a_click(bench: Bench) -> None:
     centre = np.array(bench.jar.truth["balls"][0]["centre_mm"])
     reach = 14 * bench.image_at(centre)[1].directions.sum(axis=1)  # along the axes of its images, which are tilted

@@ -67,6 +67,18 @@ def test_what_hung_on_by_what_was_taken_goes_along_unless_somebody_clicked_into_
     assert not both[18, 30, 29]
 
 
+def test_a_click_in_air_or_far_away_on_what_has_no_border_is_refused() -> None:
+    """A click beside a jar took in 180 mL of air, and one far off in noise as much of that."""
+    jar = ball((18, 30, 30), 25)
+    one = ball((18, 30, 14), 6)
+    volume = image(one)
+    with pytest.raises(Refused, match="leaks"):
+        corrected(volume, one, at(18, 50, 52), [at(18, 30, 14)])
+    volume.array[~jar] = -1000
+    with pytest.raises(Refused, match=r"a click in air \(median -1000 "):
+        corrected(volume, one, at(18, 3, 3))
+
+
 def test_a_part_of_its_own_is_outlined_by_itself() -> None:
     one, other = ball((18, 20, 14), 8), ball((18, 40, 46), 8)
     after = corrected(image(one, other), one, at(18, 40, 46))
@@ -85,7 +97,10 @@ def test_clicks_are_kept_to_and_change_one_way_only_whatever_they_say(seed: int)
             continue
         if not mask.any():
             break
-        after = corrected(volume, mask, click, said)
+        try:
+            after = corrected(volume, mask, click, said)
+        except Refused:  # far away on what has no border: nothing is changed
+            continue
         assert not ((mask & ~after) if click.inside else (after & ~mask)).any()
         said.append(click)
         mask = after

@@ -24,9 +24,9 @@ from scipy import ndimage
 
 from isocenter.errors import Refused
 from isocenter.methods.components import labelled
-from isocenter.methods.promptable import Click, outline
+from isocenter.methods.promptable import Click, must_be_tissue, outline
 from isocenter.methods.random_walk import geodesic_mm, usual_step, walk
-from isocenter.space import Volume
+from isocenter.space import Geometry, Volume
 
 __all__ = ["corrected"]
 
@@ -37,6 +37,7 @@ Ints = npt.NDArray[np.int64]
 _REACH = 2.5  # of the distance to the border: what may change
 _MOST_MM = 60.0
 _APART = 4.0  # voxels from the region, from which on a click may mean a part of its own
+_FAR_MM = 20.0  # so near, and as near as the region is long, a click may mean the region's own border
 _LARGEST = 48**3  # voxels of a walk
 _BINS = 48
 _SUREST = 0.95  # what looks alone may say
@@ -73,7 +74,8 @@ def corrected(volume: Volume, mask: Bools, click: Click, held: Sequence[Click] =
         outside. A click on what has its side already changes nothing.
 
     Raises:
-        Refused: a click beside the image, a region without voxels, or of another shape.
+        Refused: a click beside the image, a region without voxels, or of another shape; a click inside away from the
+            region in air, or further away than 20 mm and than the region is long, on what has no border of its own.
     """
     if mask.shape != volume.geometry.shape or not mask.any():
         raise Refused("a region that is none on these images", "there is nothing to correct", "click anew")
@@ -82,9 +84,11 @@ def corrected(volume: Volume, mask: Bools, click: Click, held: Sequence[Click] =
         return mask
     border_mm = _to_border(volume, mask, at, click.inside)
     if click.inside and border_mm > _APART * max(volume.geometry.spacing_mm):
-        part = _of_its_own(volume, mask, click, held)
+        must_be_tissue(volume, [click])
+        part = _of_its_own(volume, mask, click, held, needed=border_mm > max(_FAR_MM, _size_mm(mask, volume.geometry)))
         if part is not None:
             return part
+    border_mm = _MOST_MM / _REACH if np.isinf(border_mm) else border_mm
     reach_mm = min(_MOST_MM, max(_REACH * border_mm, 3.0 * max(volume.geometry.spacing_mm)))
     near = _around(volume, mask, at, held, reach_mm)
     flips = _flips(near, border_mm, to=click.inside)
@@ -115,14 +119,29 @@ def _without_loose(before: Bools, after: Bools, at: tuple[int, ...], inside: Seq
     return made
 
 
-def _of_its_own(volume: Volume, mask: Bools, click: Click, held: Sequence[Click]) -> Bools | None:
-    """The region with what the click outlines by itself, where that does not touch the region: another part of it."""
+def _size_mm(mask: Bools, grid: Geometry) -> float:
+    """How long a region is, along the longest side of its box."""
+    where = np.argwhere(mask)
+    return float(((np.ptp(where, axis=0) + 1) * np.array(grid.spacing_mm)).max())
+
+
+def _of_its_own(volume: Volume, mask: Bools, click: Click, held: Sequence[Click], *, needed: bool) -> Bools | None:
+    """The region with what the click outlines by itself, where that does not touch the region: another part of it.
+
+    Args:
+        needed: the click is so far away that it says nothing about the border of the region: it joins what it outlines.
+
+    Raises:
+        Refused: it is `needed`, and outlines nothing.
+    """
     try:
         found = outline(volume, [click, *(c for c in held if not c.inside)])
     except Refused:
+        if needed:
+            raise
         return None
     cut = tuple(slice(a, b) for a, b in zip(found.start, found.stop, strict=True))
-    if (ndimage.binary_dilation(found.mask) & mask[cut]).any():
+    if not needed and (ndimage.binary_dilation(found.mask) & mask[cut]).any():
         return None
     made = mask.copy()
     made[cut] |= found.mask
@@ -137,14 +156,14 @@ def _index(volume: Volume, click: Click) -> tuple[int, ...]:
 
 
 def _to_border(volume: Volume, mask: Bools, at: tuple[int, ...], inside: bool) -> float:
-    """Millimetres from the click to the nearest voxel of the other side; at most as far as anything may change."""
+    """Millimetres from the click to the nearest voxel of the other side; infinite beyond where anything may change."""
     spacing = np.array(volume.geometry.spacing_mm)
     reach = np.ceil(_MOST_MM / spacing).astype(int)
     low, high = np.maximum(np.array(at) - reach, 0), np.minimum(np.array(at) + reach + 1, mask.shape)
     part = mask[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
     other = np.argwhere(part if inside else ~part)
     if not len(other):
-        return _MOST_MM / _REACH
+        return float("inf")
     away = (other + low - np.array(at)) * spacing
     return float(np.sqrt((away**2).sum(axis=1).min()))
 

@@ -32,7 +32,7 @@ from isocenter.methods.distance import depth_mm
 from isocenter.methods.random_walk import geodesic_mm, usual_step, walk
 from isocenter.space import Volume
 
-__all__ = ["Click", "Outlined", "outline"]
+__all__ = ["Click", "Outlined", "must_be_tissue", "outline"]
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -120,7 +120,7 @@ def outline(volume: Volume, clicks: Sequence[Click], box_mm: tuple[Point, Point]
         raise Refused("no click inside", "there is nothing to grow from", "click on what is meant")
     if {tuple(p) for p in inner} & {tuple(p) for p in outer}:
         raise Refused("one voxel clicked as inside and as outside", "it cannot be both", "take one of them back")
-    _not_air(volume, inner)
+    must_be_tissue(volume, clicks)
     if box is not None:
         return _outlined(_crop(volume, inner, outer, box, 0.0))[0]
     # A click in a thin thing has other tissue beside it: where nothing holds the click and its neighbours, it alone.
@@ -185,23 +185,29 @@ def _box(volume: Volume, box_mm: tuple[Point, Point]) -> tuple[Ints, Ints]:
     return low, high
 
 
-def _not_air(volume: Volume, inner: Ints) -> None:
+def must_be_tissue(volume: Volume, clicks: Sequence[Click]) -> None:
+    """Refuse clicks inside that lie in air: below -930 HU, or in the darkest 3 % of the range of another image."""
+    inner = _indices(volume, clicks, True)
     if volume.unit == "[hnsf'U]":
         level, told = _AIR_HU, f"{_AIR_HU:.0f} HU"
     else:
         step = 4 if volume.array.size > 2**18 else 1
         low, high = (float(v) for v in np.nanpercentile(volume.array[::step, ::step, ::step], (1, 99.5)))
         level = low + 0.03 * (high - low)
-        told = f"{level:.3g}, 3 % of what the image holds"
+        told = f"{_short(level)}, 3 % of what the image holds"
     for at in inner:
         part = volume.array[tuple(slice(max(0, int(i) - 1), int(i) + 2) for i in at)]
         middle = float(np.median(part))
         if not middle > level:
             raise Refused(
-                f"a click in air (median {middle:.3g} around it, air up to {told})",
+                f"a click in air (median {_short(middle)} around it, air up to {told})",
                 "there is no tissue to outline",
                 "click on tissue, or draw with the brush",
             )
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _crop(volume: Volume, inner: Ints, outer: Ints, box: tuple[Ints, Ints] | None, reach_mm: float) -> _Crop:

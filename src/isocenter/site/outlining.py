@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import NotFound, Refused
+from isocenter.forms.words import number
 from isocenter.govern.policy import Person, must
 from isocenter.methods import brush
 from isocenter.reading.session import Correction, Reading
@@ -195,6 +196,10 @@ def outlined(
     volume = _volume(study, edit, volumes, get)
     before = _before(edit, latest)
     mask, clicks = _mask(volume, edit, before)
+    if not mask.any():
+        raise Refused(
+            "an act that leaves nothing of the region", "a region without voxels says nothing", "strike the finding"
+        )
     region = Region(volume.geometry, Shape.MASK, mask, None, volume.series_uid, edit.instance_uid, _label(edit, before))
     drawn: dict[str, Any] = {"tool": edit.how, **({"clicks": clicks} if clicks else {})}
     if before is None:
@@ -319,6 +324,8 @@ def _points(volume: Volume, given: Points | None) -> Points:
     points = np.asarray(given if given is not None else np.zeros((0, 3)), dtype=np.float64)
     if points.ndim != 2 or points.shape[1] not in (2, 3) or not np.isfinite(points).all():
         raise Refused("points that are no places", "they have finite numbers, two or three each", "draw it again")
+    if not len(points):
+        return np.zeros((0, 3))
     if points.shape[1] == 3:
         if volume.geometry.reference is not Reference.PATIENT:
             raise Refused("millimetres of a patient on an image without a place in one", "they mean nothing there")
@@ -333,8 +340,6 @@ def _points(volume: Volume, given: Points | None) -> Points:
 
 def _size(region: Region, volume: Volume) -> tuple[Measurement, ...]:
     assert region.mask is not None
-    if not region.voxels:
-        return ()
     told: list[Measurement] = []
     if region.geometry.reference is Reference.PATIENT:
         told.append(Measurement(codes.VOLUME, region.volume_ml, "mL", definition="voxel counting"))
@@ -355,8 +360,6 @@ def _size(region: Region, volume: Volume) -> tuple[Measurement, ...]:
 
 
 def _words(region: Region) -> str:
-    if not region.voxels:
-        return f"{region.label}: empty."
     if region.geometry.reference is Reference.PATIENT:
-        return f"{region.label}: {region.volume_ml:.3g} mL."
+        return f"{region.label}: {number(region.volume_ml, 'mL')}."
     return f"{region.label}: {region.voxels} pixels."

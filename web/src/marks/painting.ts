@@ -2,7 +2,7 @@ import { computed, type Signal, signal, untracked } from "@preact/signals";
 import { ask } from "../api/door";
 import type { Session } from "../room/session";
 import type { Lightbox } from "../viewer/lightbox";
-import { type Hand, plus, type Point2, type Point3, type Viewport } from "../viewer/viewport";
+import { type Hand, plus, type Point2, type Point3, type Range, type Viewport } from "../viewer/viewport";
 import { imageOf } from "./measuring";
 import { type Spot, spotAt } from "./spot";
 
@@ -49,6 +49,8 @@ export class Painting implements Hand {
   /** The region that is painted on, as long as it is there; empty for a new one. */
   readonly tracking = computed(() => this.standing(this.target.value));
   private down_ = false;
+  /** The series whose values the range stands for. */
+  private ranged = "";
 
   constructor(private readonly session: Session, private readonly lightbox: Lightbox, private readonly may: () => string) {}
 
@@ -62,7 +64,16 @@ export class Painting implements Hand {
     const viewport = this.lightbox.active.peek();
     const series = viewport?.series.peek();
     if (series && (how === "click" || how === "box")) void ask(`/api/studies/${this.session.uid}/series/${series.uid}/ready`, { method: "POST", body: {}, deadline_s: 60 }).catch(() => undefined); // the click says what cannot be done
+    if (how === "threshold" && viewport && series && series.uid !== this.ranged) this.fromWindow(series.uid, viewport.range.peek());
     if (viewport) this.at.value = { viewport, at: [viewport.element.clientWidth / 2, viewport.element.clientHeight / 2] };
+  }
+
+  /** A range that means something in the unit of a series: the brighter half of what is shown as grey. */
+  private fromWindow(series: string, range: Range | null): void {
+    if (!range) return;
+    const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.max(range.upper - range.lower, 1e-6))));
+    this.values.value = [(range.lower + range.upper) / 2, range.upper].map((value) => Number(value.toFixed(digits))) as [number, number];
+    this.ranged = series;
   }
 
   putBack(): void {

@@ -1,4 +1,5 @@
 import type { Desk } from "../room/desk";
+import { unit as unitOf } from "../words";
 import { Group } from "../kit/group";
 import { Key } from "../kit/marks";
 import { keyOf } from "../keys/keyboard";
@@ -37,7 +38,7 @@ export function MarkTools({ desk }: { desk: Desk }) {
 export function BrushOptions({ desk }: { desk: Desk }) {
   const { painting } = desk.marks;
   const brushes = painting.how.value === "brush" || painting.how.value === "threshold";
-  const unit = desk.lightbox.active.value?.series.value?.unit ?? "";
+  const unit = unitOf(desk.lightbox.active.value?.series.value?.unit ?? "");
   if (!painting.how.value) return null;
   return (
     <span class="with">
@@ -46,7 +47,7 @@ export function BrushOptions({ desk }: { desk: Desk }) {
       {brushes && <label class="small">radius <input type="number" min={0.5} max={100} step={0.5} value={painting.radius_mm.value} onInput={(event) => (painting.radius_mm.value = Math.max(0.1, event.currentTarget.valueAsNumber || 1))} /> mm</label>}
       {brushes && <label class="check"><input type="checkbox" checked={painting.ball.value} onChange={(event) => (painting.ball.value = event.currentTarget.checked)} /> through slices</label>}
       {painting.how.value === "threshold" && [0, 1].map((end) => (
-        <label class="small" key={end}>{end ? "to" : "from"} <input type="number" value={painting.values.value[end]} onInput={(event) => (painting.values.value = painting.values.value.map((v, i) => (i === end ? event.currentTarget.valueAsNumber || 0 : v)) as [number, number])} />{end ? ` ${unit.replace("[hnsf'U]", "HU")}` : ""}</label>
+        <label class="small" key={end}>{end ? "to" : "from"} <input type="number" step="any" value={painting.values.value[end]} onInput={(event) => (painting.values.value = painting.values.value.map((v, i) => (i === end ? event.currentTarget.valueAsNumber || 0 : v)) as [number, number])} />{end ? ` ${unit}` : ""}</label>
       ))}
       <label class="small">region <select value={painting.tracking.value} onChange={(event) => painting.choose(event.currentTarget.value)}>
         <option value="">new</option>

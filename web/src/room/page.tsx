@@ -11,7 +11,7 @@ import { MapPanel } from "../maps/panel";
 import { MarkTools, Sets } from "../marks/panel";
 import { expandHere } from "../report/blocks";
 import { go, to } from "../router";
-import { moment } from "../words";
+import { moment, sentence } from "../words";
 import { rowToTake } from "../worklist/rows";
 import { TILT } from "../viewer/cross";
 import { Desk } from "./desk";
@@ -58,7 +58,7 @@ export function RoomPage({ study: uid }: { study: string }) {
       <PatientBar session={session} study={state.value} frozen={frozen} leave={() => void desk.leave()} sign={() => desk.askToSign()} />
       <GlassBar study={uid} />
       {state.stale && <Stale time={state.time} again={() => void session.study.load()} />}
-      {trouble && <p class="callout" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{trouble.what}{trouble.why && `: ${trouble.why}`}. {trouble.remedy}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
+      {trouble && <p class="callout over" role="alert"><span class="soon" aria-hidden="true">▲</span> <span>{sentence(trouble.what)}{trouble.why && `: ${trouble.why}`}. {trouble.remedy && `${sentence(trouble.remedy)}.`}</span><span class="gap" /><button type="button" onClick={() => (session.acts.trouble.value = null)}>Close</button></p>}
       <main class="room" inert={frozen}>
         <div class="images">
           <div><div class="benches"><ToolBar desk={desk} /><MarkTools desk={desk} /></div><HandBar desk={desk} /></div>
