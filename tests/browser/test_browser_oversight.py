@@ -198,7 +198,7 @@ def test_two_desks_on_one_view(desk: Any, served: Any) -> None:
 
 
 def test_a_series_dropped_on_the_page_and_gone_again(desk: Any, served: Any, axe: str) -> None:
-    page = desk("lee")
+    page = desk("lee", expected=("404",))
     page.goto("/segment")
     page.locator(".service select").first.select_option("image_quality")
     before = served[1].index.counts()["instances"]

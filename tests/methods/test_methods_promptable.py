@@ -12,6 +12,7 @@ from isocenter.errors import Refused
 from isocenter.methods.connectedness import flood, nested
 from isocenter.methods.promptable import Click, Outlined, outline
 from isocenter.space import Axis, Geometry, Volume
+from isocenter.testing.phantoms import brain
 
 CT = ("attenuation", "[hnsf'U]")
 
@@ -72,6 +73,20 @@ def test_one_click_outlines_a_ball(diameter: float, value: float, spacing: tuple
 def test_a_ball_larger_than_the_first_crop_is_found_whole_and_not_a_patch_of_its_noise() -> None:
     volume, (truth,) = jar([((60, 60, 60), 60, 40)], size_mm=120, noise=12)
     assert dice(full(outline(volume, [Click((60, 60, 60))]), volume), truth) > 0.93
+
+
+def test_what_is_larger_than_the_largest_crop_is_refused_and_not_cut_off_at_it() -> None:
+    """A brain was told as 1455 mL with a flat border where the crop ended."""
+    volume, (truth,) = jar([((120, 120, 120), 140, 300)], spacing=(4, 4, 4), size_mm=240)
+    assert dice(full(outline(volume, [Click((120, 120, 120))]), volume), truth) > 0.97
+    grid = Geometry.regular(shape=(44, 192, 192), spacing_mm=(3.5, 1.15, 1.15), origin_mm=(-109.825, -109.825, -71.25))
+    lines = (np.arange(n, dtype=np.float32) * mm for n, mm in zip(grid.shape, grid.spacing_mm, strict=True))
+    z, y, x = (line + start for line, start in zip(lines, reversed(grid.origin_mm), strict=True))
+    z, y, x = z[:, None, None], y[None, :, None], x[None, None, :]
+    head, _ = brain._head((x, y, z), [], 1)
+    head = head * (1 + 0.1 * (x / 100) + 0.08 * (y / 100)) + np.random.default_rng(7).normal(0, 6, grid.shape)
+    with pytest.raises(Refused, match="within 162 mm it has no end"):
+        outline(Volume(head.astype(np.float32), grid, "intensity", "{arbitrary}"), [Click((0.6, -10.5, 4.0))])
 
 
 @pytest.mark.parametrize("kind", [("intensity", "{arbitrary}"), ("activity concentration", "Bq/mL")])

@@ -46,7 +46,8 @@ _ROUNDS, _STILL = 4, 0.03  # guesses at most, and the share of voxels that may s
 _CORRELATION = 4.0  # voxels over which the walk smooths what the looks of a voxel say
 _APART = 1.0  # standard deviations of the noise by which a region must stand apart from what is around it
 _SUREST, _CLICKED = 0.95, 0.998  # what looks alone may say; what a click may say against them
-_RIM = 0.5  # of a region's cross-section on the rim of the crop: it is cut off
+_RIM = 0.5  # of a region's cross-section on the rim of the crop: it is cut off, and a larger crop is tried
+_RIM_OF_LAST = 0.05  # the same where no larger crop follows: what is cut there would be told as whole
 _NEAR = 0.35  # of the size of the guess: how far a click overrules the looks
 _BINS = 48
 _LONG = 3.0
@@ -122,21 +123,22 @@ def outline(volume: Volume, clicks: Sequence[Click], box_mm: tuple[Point, Point]
         raise Refused("one voxel clicked as inside and as outside", "it cannot be both", "take one of them back")
     must_be_tissue(volume, clicks)
     if box is not None:
-        return _outlined(_crop(volume, inner, outer, box, 0.0))[0]
+        return _outlined(_crop(volume, inner, outer, box, 0.0), 0.0)[0]
+    widest = _leaking(0.0)  # what is told at last: of the largest crop
     # A click in a thin thing has other tissue beside it: where nothing holds the click and its neighbours, it alone.
     for reach, alone in (*((mm, False) for mm in _REACH_MM), (_REACH_MM[0], True)):
         try:
-            outlined, apart = _outlined(_crop(volume, inner, outer, None, reach), alone=alone)
+            outlined, apart = _outlined(_crop(volume, inner, outer, None, reach), reach, alone=alone)
         except _Leak as leak:
-            last: Refused = leak
+            widest = widest if alone else leak
             continue
         if apart >= _APART:
             return outlined
-        last = _leaking(2 * reach)  # a patch of noise, or the middle of something larger
-    raise Refused(last.what, last.why, last.do)
+        widest = widest if alone else _leaking(2 * reach)  # a patch of noise, or the middle of something larger
+    raise Refused(widest.what, widest.why, widest.do)
 
 
-def _outlined(crop: _Crop, *, alone: bool = False) -> tuple[Outlined, float]:
+def _outlined(crop: _Crop, reach_mm: float, *, alone: bool = False) -> tuple[Outlined, float]:
     """What was outlined, and by how many standard deviations of the noise it stands apart from what is around it."""
     mask = _first_guess(crop, alone)
     for number in range(_ROUNDS):
@@ -147,14 +149,14 @@ def _outlined(crop: _Crop, *, alone: bool = False) -> tuple[Outlined, float]:
             break
     mask = mask if crop.boxed else _seen(mask, crop)
     contrast, apart = _contrast(crop, mask)
-    if _cut_off(crop, mask):
+    if _cut_off(crop, mask, reach_mm):
         raise _leaking(_width_mm(crop))
     if (crop.thin > 1).any():
         mask = _thick(mask, crop)
     return Outlined(mask, _three(crop.low), _three(crop.high), contrast), apart
 
 
-def _cut_off(crop: _Crop, mask: Bools) -> bool:
+def _cut_off(crop: _Crop, mask: Bools, reach_mm: float) -> bool:
     """Whether the crop ends a region that goes on: it lies on the crop's rim by half of a cross-section."""
     on_rim = [
         np.count_nonzero(mask.take((1, -2)[end], axis=axis))
@@ -162,7 +164,8 @@ def _cut_off(crop: _Crop, mask: Bools) -> bool:
         for end in (0, 1)
         if crop.open_faces[axis, end]
     ]
-    return bool(max(on_rim, default=0) > _RIM * np.count_nonzero(mask) ** (2 / 3))
+    rim = _RIM if reach_mm < _REACH_MM[-1] else _RIM_OF_LAST
+    return bool(max(on_rim, default=0) > rim * np.count_nonzero(mask) ** (2 / 3))
 
 
 # ---- the prompts on a crop
