@@ -25,14 +25,22 @@ def scope(
     ] = None,
     split: Annotated[str | None, typer.Option(help="Only this part of the data, such as train.")] = None,
     turned: Annotated[bool, typer.Option(help="Whether an image that is turned or upside down is a wrong one.")] = True,
+    mirrored: Annotated[
+        bool, typer.Option(help="Whether a mirrored picture is right, as of eyes and breasts.")
+    ] = False,
     given_up: Annotated[float, typer.Option(help="Part of right images that may lie beyond each border.")] = 0.01,
+    steps: Annotated[int, typer.Option(help="How long it learns, in batches of 64.")] = 1200,
+    width: Annotated[int, typer.Option(help="Channels of the first stage of the network.")] = 16,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="File that keeps the teaching: it goes on after a stop.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same border on the same machine.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Teach a model what it must decline: another version of it, with a small network beside, and a candidate.
 
-    Wrong images are made of the right ones (inverted, turned, cut out, in tiles, halves of two, noise) and taken from
-    other collections; the table tells how many of those that were not shown are declined.
+    Wrong images are made of the right ones (inverted, turned, askew, cut out, in tiles, halves of two, noise) and taken
+    from other collections; the table tells how many of those that were not shown are declined.
     """
     from isocenter.cli.screen import Screen
     from isocenter.learn.strangers import taught_to_decline
@@ -40,7 +48,8 @@ def scope(
     screen, chosen = Screen(as_json), settings()
     shelf = Path(chosen.models) if chosen.models else None
     made = taught_to_decline(
-        model, data, out, show or (), ask or (), shelf, split=split, turned=turned, given_up=given_up, seed=seed,
+        model, data, out, show or (), ask or (), shelf, split=split, turned=turned, mirrored=mirrored,
+        given_up=given_up, steps=steps, width=width, seed=seed, checkpoint=checkpoint,
         tell=screen.warn if as_json else screen.say,
     )  # fmt: skip
     screen.answer(made)

@@ -25,7 +25,7 @@ from isocenter.analysis.weights import read_file
 from isocenter.errors import Conflict, NotFound, Refused
 from isocenter.learn.border import KINDS, TURNS, Border, fit_border, kept_beside, spoilt
 from isocenter.learn.card import plain_page
-from isocenter.learn.gridded import ENDINGS, opened
+from isocenter.learn.gridded import ENDINGS, fitted, opened
 from isocenter.learn.judge import asked, folder_of
 from isocenter.learn.judge import opened as opened_model
 from isocenter.learn.kinds import Classes
@@ -49,13 +49,15 @@ class _Right:
 
     images: Sequence[Array]
     people: npt.NDArray[np.int64]
+    read: Callable[[Array], Array]
+    """Brings any image of their make to what the model reads of it."""
 
 
 def taught_to_decline(
     model: str | Path, data: Path, out: Path, shown: Sequence[Path] = (), kept: Sequence[Path] = (),
-    extra: Path | None = None, *, split: str | None = None, turned: bool = True, given_up: float = 0.01,
-    steps: int = 500, seed: int = 0, tell: Progress = lambda line: None,
-    clock: Callable[[], float] = time.monotonic,
+    extra: Path | None = None, *, split: str | None = None, turned: bool = True, mirrored: bool = False,
+    given_up: float = 0.01, steps: int = 1200, width: int = 16, seed: int = 0, checkpoint: Path | None = None,
+    tell: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
 ) -> Model:  # fmt: skip
     """A new version of a model that declines what is like nothing it learnt from.
 
@@ -64,8 +66,10 @@ def taught_to_decline(
         out: folder for the new version; empty or new.
         shown: collections of other things (``.npz``, or a folder of pictures or volumes), of which three quarters are
             shown. kept: more of them, which are only asked about.
-        split: only this part of `data`. turned: whether a turned image is a wrong one.
-        given_up: part of the right images that may lie beyond each of the two borders.
+        split: only this part of `data`. turned: whether a turned image is a wrong one; mirrored: whether a mirrored
+            one is right.
+        given_up: part of the right images that may lie beyond each border.
+        checkpoint: file that keeps the teaching; one that was stopped is taken up from it.
 
     Raises:
         Refused: a model of another kind, too few images. NotFound: nothing there. Conflict: the folder holds something.
@@ -87,19 +91,22 @@ def taught_to_decline(
             drawn = rng.random(len(images)) < (_SHOWN if show else 0)
             others[name] = [one for one, d in zip(images, drawn, strict=True) if d]
             told = f"{name} (others of it were shown)" if show else f"{name} (none was ever shown)"
-            asked_about[told] = [one for one, d in zip(images, drawn, strict=True) if not d][:_EACH]
+            asked_about[told] = [right.read(one) for one, d in zip(images, drawn, strict=True) if not d][:_EACH]
     border = fit_border(
         [one for one, i in zip(right.images, inside, strict=True) if i], lays[inside], others, seed, turned=turned,
-        given_up=given_up, steps=steps, progress=tell, clock=clock,
+        mirrored=mirrored, given_up=given_up, steps=steps, width=width, read=right.read,
+        checkpoint=checkpoint, progress=tell, clock=clock,
     )  # fmt: skip
     measured = [one for one, i in zip(right.images, inside, strict=True) if not i]
     for kind in (k for k in KINDS if turned or k not in TURNS):
         asked_about[kind] = [
-            spoilt(measured[k % len(measured)], measured[(7 * k + 1) % len(measured)], kind, rng) for k in range(_EACH)
+            right.read(spoilt(measured[k % len(measured)], measured[(7 * k + 1) % len(measured)], kind, rng))
+            for k in range(_EACH)
         ]
     return _written(
         held, folder_of(model, held, extra), border, measured, asked_about, out, {
-            "taught on": f"{len(right.images)} images, seed {seed}, {steps} steps, {given_up:g} beyond each border",
+            "taught on": f"{len(right.images)} images, seed {seed}, {steps} steps, width {width}, "
+            f"{given_up:g} beyond each border" + (", mirrored ones are right" if mirrored else ""),
             "shown": [name for name, images in others.items() if images],
         },
     )  # fmt: skip
@@ -109,10 +116,17 @@ def _right(held: Model, data: Path, split: str | None) -> _Right:
     kind = held.inputs["kind"]
     if kind == "classes":
         examples = read_labelled(data, asked(held), split)
-        return _Right(list(examples.pictures), examples.groups)
+        return _Right(list(examples.pictures), examples.groups, lambda image: _fitted(image, asked(held)))
     module = import_module(f"isocenter.learn.{'segment' if kind == 'masks' else 'detect'}")
     images: list[Array] = module.cases_in(held, data, split)
-    return _Right(images, np.arange(len(images)))
+    return _Right(images, np.arange(len(images)), lambda image: image)
+
+
+def _fitted(image: Array, how: Classes) -> Array:
+    x = np.asarray(image)
+    if x.dtype.kind == "f" and x.min() >= 0 and 1 < x.max() <= 255:  # of 8 bits before it was spoilt
+        x = np.floor(x + 0.5).astype(np.uint8)
+    return fitted(x, how, "a wrong image", enlarge=True)
 
 
 def collections_in(path: Path, like: Sequence[Array], rng: np.random.Generator) -> dict[str, list[Array]]:
