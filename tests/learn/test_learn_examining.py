@@ -60,6 +60,9 @@ def test_who_exchanges_labels_is_named(known: Path) -> None:
     assert named == {"ito": False, "kim": False, "ruiz": False, "lee": True}, told["readers"]
     wrong = [f for f in told["files"] if f["readers"] == ["lee"]]
     assert len(wrong) > len(told["files"]) / 3
+    assert told["border"] == "asked" and len(told["because"]) > 200, "spots are no ultrasound"
+    words = CliRunner().invoke(app, ["examples", "doubt", str(known), "--model", MODEL]).output
+    assert words.count("is none for this model: it") == 20
 
 
 def test_what_to_label_next_and_what_a_rule_would_have_brought(known: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -89,6 +89,7 @@ def doubt(
     screen.say(f"{len(report['files'])} labels are doubted; look at these files first:")
     for file in report["files"][:20]:
         screen.say(f"   {file['file']} ({file['certainty']:.2f})")
+    _tell_declined(screen, report)
 
 
 @examples.command()
@@ -108,6 +109,15 @@ def choose(
     report = chosen_from(data, known, model, Path(here.models) if here.models else None, n=n, rule=rule)
     screen.answer(report)
     screen.table("", ("file", "certainty"), [(c["file"], f"{c['certainty']:.2f}") for c in report["chosen"]])
+    _tell_declined(screen, report)
+
+
+def _tell_declined(screen: Any, report: dict[str, Any]) -> None:
+    """Which images the model was not made for, and why; or that nobody taught it what to decline."""
+    for file, why in list(report["because"].items())[:20]:
+        screen.say(f"   {file} is none for this model: {why}")
+    if report["border"] != "asked":
+        screen.say(report["border"])
 
 
 @examples.command()

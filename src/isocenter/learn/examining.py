@@ -30,7 +30,7 @@ def doubted_in(
     """Doubted labels of a folder of examples, and each reader's share in them.
 
     Each case is answered by a head on the model's embedding that saw no case of its person. Examples of several readers
-    count for each of them.
+    count for each of them. Images that the model was not made for are named with the reason (``because``).
 
     Args:
         data: folder of `from_readings.written`.
@@ -47,7 +47,8 @@ def doubted_in(
         readers = {row["file"]: row["readers"].split() for row in csv.DictReader(text)}
     held, session = opened(model, extra)
     cases = pictures_of(held, data)
-    rows = embedded(held, session, folder_of(model, held, extra), cases.pictures).rows
+    looked = embedded(held, session, folder_of(model, held, extra), cases.pictures)
+    rows = looked.rows
     certainty = unseen(rows, cases.labels, cases.groups, weights=cases.weights)
     flagged = doubts(cases.labels, certainty)
     votes = [(r, k) for k, name in enumerate(cases.names) for r in readers.get(name, ())]
@@ -55,7 +56,8 @@ def doubted_in(
     told = doubted(who, cases.labels[which], certainty[which], false_alarms=false_alarms) if len(set(who)) > 1 else []
     worst = np.argsort(np.where(cases.labels == 1, certainty, 1 - certainty))
     return {
-        "n": len(cases), "model": held.name,
+        "n": len(cases), "model": held.name, "border": no_border(held.inputs) or "asked",
+        "because": {name: why for name, why in zip(cases.names, looked.why, strict=True) if why},
         "readers": [
             {"reader": t.reader, "n": t.n, "doubted": t.doubted, "expected": round(t.expected, 2), "p": t.p,
              "named": t.named, "share": round(t.share, 4)}
@@ -128,7 +130,8 @@ def gained_in(
         raise Refused("labels of other than two classes", "the rules know two", "give two classes")
     if draws < 2:
         raise Refused(f"{draws} draws", "without two nothing is known of chance")
-    rows = embedded(held, session, folder_of(model, held, extra), cases.pictures).rows
+    looked = embedded(held, session, folder_of(model, held, extra), cases.pictures)
+    rows = looked.rows
     curves: dict[str, list[list[float]]] = {rule: [] for rule in RULES}
     people, counts = np.unique(cases.groups), list[int]()
     for seed in range(draws):
@@ -143,6 +146,7 @@ def gained_in(
             told.append([area for _, area in curve])
     return {
         "model": held.name, "n": len(cases), "draws": draws,
+        "declined": int(np.count_nonzero(looked.declined)), "border": no_border(held.inputs) or "asked",
         "rules": {
             rule: [
                 {"labels": n, "auc": round(float(a.mean()), 4), "low": round(float(np.quantile(a, 0.025)), 4),
