@@ -79,6 +79,7 @@ ABOUT = {
         GET /api/results/{id}/section
         GET /api/results/{id}/mask
         GET /api/results/{id}/map
+        GET /api/results/{id}/regions/{tracking}/{form}
         GET /api/explain/{id}
         GET /dicom-web/studies/{study}
         GET /dicom-web/studies/{study}/metadata
@@ -265,6 +266,7 @@ ABOUT = {
         GET /api/consents/terms
         POST /api/consents/fhir
         GET /api/audit/chain
+        GET /api/segment
         POST /api/segment
         PUT /api/segment/{id}/files
         POST /api/segment/{id}/start

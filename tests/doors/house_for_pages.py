@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Conflict, Forbidden, IsocenterError, NotAVolume, NotFound, Refused, WrongState
+from isocenter.forms.bundle import Written
 from isocenter.forms.registration import Joined
 from isocenter.govern.consent import Decision
 from isocenter.govern.oidc import Ended
@@ -464,6 +465,10 @@ class House:
 
     def ready(self, study_uid: str, series_uid: str, *, who: Person) -> None:
         must(who, "correct", study_uid)
+
+    def take(self, digest: str, tracking: str, form: str, *, who: Person) -> Written:
+        must(who, "send", digest)
+        return Written("region.stl", "model/stl", f"{tracking} {form}".encode())
 
     def registrations(self, study_uid: str, *, who: Person) -> list[Joined]:
         must(who, "study", study_uid)

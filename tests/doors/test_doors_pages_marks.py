@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import shutil
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browser_for_pages import Browser
+from nibabel import Nifti1Image
 from pydicom import dcmread
 
 from isocenter.app import House, open_house
@@ -289,6 +292,39 @@ def test_a_click_outlines_a_ball_and_goes_out_as_a_segmentation(bench: Bench) ->
     assert int(np.unpackbits(np.frombuffer(seg.PixelData, np.uint8)).sum()) * 1.6 / 1000 == pytest.approx(
         volume_ml(finding)
     )
+
+
+def test_a_region_is_taken_as_a_file_in_four_forms_and_the_journal_tells_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ball = bench.jar.truth["balls"][0]
+    assert bench.segment("threshold", points=[ball["centre_mm"]], radius=15.0, values=[150, 900]).status_code == 200
+    (result,) = bench.results()
+    (finding,) = result["findings"]
+    here = f"/api/results/{result['id']}/regions/{finding['tracking']}"
+    taken = {form: bench.browser.get(f"{here}/{form}") for form in ("seg", "nifti", "stl", "glb")}
+    assert {form: answer.status_code for form, answer in taken.items()} == dict.fromkeys(taken, 200)
+    assert taken["seg"].headers["content-disposition"].endswith('.seg.dcm"')
+    seg = dcmread(io.BytesIO(taken["seg"].content))
+    voxels = int(np.unpackbits(np.frombuffer(seg.PixelData, np.uint8)).sum())
+    mask = Nifti1Image.from_bytes(gzip.decompress(taken["nifti"].content))
+    assert voxels == np.count_nonzero(mask.get_fdata())
+    assert voxels * 1.6 / 1000 == pytest.approx(volume_ml(finding))
+    (triangles,) = struct.unpack_from("<I", taken["stl"].content, 80)
+    assert triangles > 100
+    assert taken["glb"].content[:4] == b"glTF"
+    sent = [s.event.details["destination"] for s in bench.site.journal.since() if s.event.kind is Kind.SENT]
+    assert sent == [f"a file ({form})" for form in taken]
+    assert bench.browser.get(f"{here}/pdf").status_code == 404
+    assert bench.browser.get(f"{here[:-1]}0/seg").status_code == 404
+    with monkeypatch.context() as shown:
+        shown.setattr(bench.site.consents, "demonstrated", lambda: frozenset({bench.study}))
+        answer = bench.browser.get(f"{here}/seg")
+    assert (answer.status_code, "an image of the demonstration" in answer.text) == (400, True)
+    asked = {"version": bench.version(), "tracking": finding["tracking"], "verdict": "struck", "reason": "deleted"}
+    assert bench.browser.post(f"/api/readings/{bench.study}/correct", asked).status_code == 200
+    struck = bench.results()[0]["id"]
+    assert bench.browser.get(f"/api/results/{struck}/regions/{finding['tracking']}/seg").status_code == 404
 
 
 def test_what_is_made_ready_is_not_decoded_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,6 +172,7 @@ def addresses(app: Any, a: Twin, b: Twin) -> list[str]:
     images = [(s.uid, i.sop_uid) for s in study.series for i in s.instances]
     head = a.site.head()
     known: dict[str, list[str]] = {
+        "form": ["seg", "nifti"],
         "thread": ["1"], "rest": ["metadata"], "name": ["heat", ANALYSIS], "fixed": [images[0][0]], "by": ["kept"],
         "uid": [STUDY, PRIOR], "study": [STUDY, PRIOR], "frames": ["1"], "path": ["7FE00010", "00620002", "index.html"],
         "analysis": [ANALYSIS], "scope": ["me", "site", "views"], "tracking": [TRACKING], "name.png": ["heat.png"],

@@ -164,6 +164,21 @@ def mask(
     return _array_of(labels.tobytes(), told(grid, type="uint8", regions=tracked))
 
 
+@router.get("/api/results/{id}/regions/{tracking}/{form}")
+def take(
+    id: Digest,
+    tracking: _TrackingPath,
+    form: Annotated[str, Path(max_length=64)],
+    site: SiteHere,
+    who: Annotated[Person, needs("send")],
+) -> Response:
+    """One region as a file: seg, nifti, stl or glb. That it was taken is told in the journal."""
+    here: PagesSite = site
+    made = here.take(id, tracking, form, who=who)
+    headers = {"Content-Disposition": f'attachment; filename="{made.name}"', "Cache-Control": "no-store"}
+    return Response(made.data, media_type=made.media, headers=headers)
+
+
 @router.get("/api/results/{id}/map")
 def values(
     id: Digest, site: SiteHere, who: Annotated[Person, needs("results")], name: Annotated[str, Query(max_length=128)]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import IsocenterError
+from isocenter.forms.bundle import Written
 from isocenter.forms.registration import Joined
 from isocenter.govern.oidc import Ended
 from isocenter.govern.people import Session
@@ -205,6 +206,9 @@ class PagesSite(Protocol):
 
     def segment(self, study_uid: str, edit: Edit, *, version: int, who: Person) -> Reading:
         """One act on a region that the reader outlines."""
+
+    def take(self, digest: str, tracking: str, form: str, *, who: Person) -> Written:
+        """One region of a result as a file of whoever asks."""
 
     def ready(self, study_uid: str, series_uid: str, *, who: Person) -> None:
         """Make ready what the first click on a series needs."""

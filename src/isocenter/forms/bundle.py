@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from isocenter.errors import IsocenterError
+from isocenter.errors import IsocenterError, NotFound
 from isocenter.forms import maps, mesh, nifti, parametric_map, plot, seg, sr
 from isocenter.forms.answer import answer
 from isocenter.forms.key_images import key_images
@@ -18,9 +18,15 @@ from isocenter.forms.segments import bullseyes
 from isocenter.record import Map, Outcome, Result, Study, Verdict
 from isocenter.space import Reference, Shape
 
-__all__ = ["Bundle", "Left", "Written", "dicom", "everything"]
+__all__ = ["REGION_FORMS", "Bundle", "Left", "Written", "dicom", "everything", "region"]
 
 DICOM = "application/dicom"
+REGION_FORMS = {
+    "seg": ("seg.dcm", DICOM), "nifti": ("nii.gz", "application/gzip"), "stl": ("stl", "model/stl"),
+    "glb": ("glb", "model/gltf-binary"),
+}  # fmt: skip
+"""Form of one region -> ending of its file, media type."""
+
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -90,6 +96,32 @@ def dicom(
     if result.outcome is not Outcome.DECLINED:
         _objects(to, result, study, sources, blob, kind, signed, withheld)
     return Bundle(tuple(to.files), tuple(to.left))
+
+
+def region(result: Result, tracking: str, form: str, study: Study, sources: Sources) -> Written:
+    """One outlined finding in one form.
+
+    Args:
+        form: a key of `REGION_FORMS`.
+
+    Raises:
+        NotFound: the result has no such finding, it outlines nothing, or was struck.
+        Refused: the form cannot hold it, such as NIfTI a region without a place in the patient.
+    """
+    if form not in REGION_FORMS:
+        raise NotFound(f"the form '{form:.20}'", f"a region is taken as {', '.join(REGION_FORMS)}")
+    found = next((f for f in result.findings if f.tracking == tracking and f.verdict is not Verdict.STRUCK), None)
+    where = found.where if found else None
+    if found is None or where is None or where.mask is None or not where.voxels:
+        raise NotFound("no such region in this result", "it may have been replaced or struck", "load the study again")
+    ending, media = REGION_FORMS[form]
+    if form == "seg":
+        (data, *_) = seg.write(replace(result, findings=(found,)), study, sources)
+    elif form == "nifti":
+        data = nifti.write(where)
+    else:
+        data = mesh.write(where, "stl" if form == "stl" else "glb")
+    return Written(f"{_stem(result)}.{ending}", media, data)
 
 
 def everything(

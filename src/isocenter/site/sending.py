@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound
 from isocenter.govern.consent import Purpose, Use
@@ -12,6 +12,9 @@ from isocenter.record import Kind
 from isocenter.site.consenting import Consenting
 from isocenter.site.reporting import Reports
 from isocenter.site.showing import Showing
+
+if TYPE_CHECKING:
+    from isocenter.forms.bundle import Written
 
 __all__ = ["Send", "Sending"]
 
@@ -51,6 +54,29 @@ class Sending(Reports):
             objects=len(answers), failed=len(lost), reasons=sorted(set(lost))[:5],
         )  # fmt: skip
         return answers
+
+    def take(self, digest: str, tracking: str, form: str, *, who: Person) -> Written:
+        """One region of a result as a file of whoever asks, with the patient in its header where the form has one.
+
+        Args:
+            form: seg, nifti, stl or glb.
+
+        Raises:
+            NotFound: no such result, region or form, or not for this person yet.
+            Refused: an image of the demonstration, or a form that cannot hold it.
+        """
+        from isocenter.forms.bundle import region
+
+        must(who, "send", digest)
+        result = self._disclosing.result(digest, who)
+        self.consents.leaving(result.study_uid)
+        made = region(
+            result, tracking, form, self._disclosing.study(self.index.study(result.study_uid), who), self._source
+        )
+        self._tell(
+            Kind.SENT, who.name, result.study_uid, destination=f"a file ({form})", objects=1, failed=0, reasons=[]
+        )
+        return made
 
     def export(
         self,

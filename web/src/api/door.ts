@@ -78,7 +78,7 @@ async function answerTo(path: string, { method = "GET", body, deadline_s = 20, a
   throw await troubleOf(answer);
 }
 
-async function troubleOf(answer: Response): Promise<Trouble> {
+export async function troubleOf(answer: Response): Promise<Trouble> {
   try {
     const { error, detail } = await answer.json();
     if (error) return new Trouble(answer.status, error.what ?? answer.statusText, error.why ?? "", error.do ?? "", error.kind ?? "", error.event ?? "");

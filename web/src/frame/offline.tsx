@@ -8,7 +8,7 @@ import { clock } from "../words";
 export function OfflineBar() {
   if (!me.value || reachable.value) return null;
   return (
-    <p class="callout slim" role="status">
+    <p class="callout slim offline" role="status">
       <span class="soon" aria-hidden="true">▲</span> <span class="hidden">Important:</span>
       <span>Offline{heard.value && ` since ${clock(heard.value)}`}: what is on screen can be read. <WaitingActs /></span>
     </p>

@@ -11,6 +11,7 @@ import type { Desk } from "./desk";
 import { Timeline } from "./timeline";
 import choices from "./kinds.json";
 import { type Answerable, asks, type Decision, type Found, waits } from "./session";
+import { Take } from "./taking";
 
 /** What was found, one card each; what was looked for and not found; and what was not looked for, and why. Three answers, never two. */
 export function Findings({ desk }: { desk: Desk }) {
@@ -102,6 +103,7 @@ export function Card({ of, desk }: { of: Answerable; desk: Desk }) {
       {result.model_state && result.model_state !== "released" && <p class="muted"><span class="soon" aria-hidden="true">▲</span> Its model is {result.model_state === "candidate" ? "a candidate" : result.model_state}: it was released by nobody here.</p>}
       {result.stopped && <p><span class="now"><span aria-hidden="true">⬢</span> Stopped</span> <span class="muted">by {result.stopped.by}, {moment(result.stopped.when)} UTC: {result.stopped.reason}</span></p>}
       <Numbers of={finding.measurements} />
+      <Take one={one} session={session} />
       <p class="muted">
         {one.machine && <><Certainty value={finding.certainty} />{finding.here && " · "}<Here known={finding.here} />{open && <> · <span class={`whole-word ${seen ? "fine" : "faint"}`}>{seen ? "seen ✓" : "not seen yet"}</span></>}<br /></>}
         {result.analysis && one.machine && <><a href={to.analyses(result.analysis)}>{spoken(result.analysis)} {result.version}</a> </>}

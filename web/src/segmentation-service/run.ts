@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { ask, Trouble } from "../api/door";
+import { ask, Trouble, troubleOf } from "../api/door";
 import { asTrouble } from "../api/load";
 
 export interface Measurement {
@@ -207,8 +207,7 @@ async function put(id: string, file: File): Promise<void> {
     throw new Trouble(0, `${file.name} was not sent`, "the server cannot be reached, or the file was changed or deleted meanwhile", "Drop the images again", "offline");
   }
   if (answer.ok) return;
-  const { error } = (await answer.json()) as { error: { what: string; why: string; do: string; kind: string } };
-  throw new Trouble(answer.status, error.what, error.why, error.do, error.kind);
+  throw await troubleOf(answer);
 }
 
 /** Files of a drop, also those in folders. */
