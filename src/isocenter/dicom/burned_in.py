@@ -23,6 +23,7 @@ from isocenter.dicom.fine_structure import relief, standing_out
 from isocenter.dicom.lettering import rows_of_pieces
 from isocenter.dicom.pixels import frame_count, frames, native
 from isocenter.dicom.streams import Box
+from isocenter.dicom.strokes import Least, is_written
 from isocenter.errors import IsocenterError
 
 __all__ = ["Verdict", "judge", "written_lines"]
@@ -182,10 +183,12 @@ _SCALES = (1, 2, 4)
 _FAINT, _CLEAR = 0.06, 0.1  # shares of the picture's range: contrast of letters of one value, and of any
 _FEW = 3  # letters of one value that make a line
 _STEEP, _MANY, _TALL = 2.0, 5, 6  # letters of any value: how far above what is around, how many, how many pixels tall
-# Of a line: strokes that a quarter of its rows cross, in all and in a length of its own height; share of the range by
-# which it stands out. Pixels of one value are drawn more surely than those of any, so less is asked of them. One line
-# that is surely of letters makes a picture written on; beside it a fainter row is blanked, too.
-_SURELY_OF_ONE, _SURELY_OF_ANY, _PERHAPS_OF_ANY = (3, 0.5, 0.15), (4, 0.9, 0.15), (4, 0.0, 0.13)
+# Pixels of one value are drawn more surely than those of any, so less is asked of them; where a row stands out far, few
+# letters do. One line that is surely of letters makes a picture written on; a fainter row beside it is blanked, too.
+_SURELY_OF_ONE = Least(0.15, crossed=3, dense=0.5, apart=5, apart_dense=0.5, contrast=0.09)
+_SURELY_OF_ANY = Least(0.15, crossed=4, dense=0.9, apart=5, apart_dense=0.5, contrast=0.05)
+_FAR_OUT = Least(0.4, apart=6, apart_dense=0.4)
+_PERHAPS_OF_ANY = Least(0.13, crossed=4)
 _AROUND = 16  # pixels: half the width of what counts as around
 _WIDEST = 1 << 17  # between whole values that are counted one by one
 _SPIKE, _SPIKES = 6.0, 6  # by how many deviations a drawn value is too frequent, and how many such are followed
@@ -196,10 +199,10 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
 
     Letters that were drawn with one value, as machines draw them, make this value more frequent among thin pixels than
     the values beside it, however much fine structure there is: so small ones and those in speckle are found. Letters of
-    any value (a lossy compression or a lens has blurred them) are thin and stand out from what is around them; a rib or
-    a ripple does so, too, but runs along the line, where letters cross it stroke by stroke, some in each length of its
-    height; a row of grain is crossed less often or stands out less. Both bright and dark, upright and turned by a
-    quarter, at three scales.
+    any value (a lossy compression or a lens has blurred them) are thin and stand out from what is around them; a rib, a
+    ripple or a vessel does so, too, but runs along the line, where letters cross it stroke by stroke and show the
+    ground between strokes (`strokes`); a row of grain is crossed less often or stands out less. Both bright and dark,
+    upright and turned by a quarter, at three scales.
 
     Args:
         grey: (rows, columns).
@@ -222,16 +225,20 @@ def written_lines(grey: npt.NDArray[Any]) -> list[tuple[int, int, int, int]]:
             thin = relief(light)
             for mask in _drawn(part, thin):
                 rows = rows_of_pieces(mask, least=_FEW)
-                surely = surely or any(_is_of_strokes(mask, thin, r, _SURELY_OF_ONE) for r in rows)
+                surely = surely or any(is_written(mask, thin, light, r, _SURELY_OF_ONE) for r in rows)
                 found += _times(rows, scale)
             if scale < _SCALES[-1]:
                 thin = relief(soft) if scale > 1 else thin  # nothing was averaged
                 mask = standing_out(thin, _AROUND, _CLEAR, _STEEP)
-                rows = [r for r in rows_of_pieces(mask, least=_MANY) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
-                rows = [r for r in rows if _is_of_strokes(mask, thin, r, _PERHAPS_OF_ANY)]
-                surely = surely or any(_is_of_strokes(mask, thin, r, _SURELY_OF_ANY) for r in rows)
-                found += _times(rows, scale)
+                plain = [r for r in _tall(mask, _MANY) if is_written(mask, thin, soft, r, _PERHAPS_OF_ANY)]
+                far = [r for r in _tall(mask, _FEW) if is_written(mask, thin, soft, r, _FAR_OUT)]
+                surely = surely or bool(far) or any(is_written(mask, thin, soft, r, _SURELY_OF_ANY) for r in plain)
+                found += _times(plain + far, scale)
     return _joined(found, grey.shape) if surely else []
+
+
+def _tall(mask: npt.NDArray[np.bool_], least: int) -> list[tuple[int, int, int, int]]:
+    return [r for r in rows_of_pieces(mask, least=least) if min(r[2] - r[0], r[3] - r[1]) >= _TALL]
 
 
 def _floats(grey: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -290,24 +297,6 @@ def _with_neighbours(seeds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     out[:, 1:] |= grown[:, :-1]
     out[:, :-1] |= grown[:, 1:]
     return out
-
-
-def _is_of_strokes(
-    mask: npt.NDArray[np.bool_],
-    relief: npt.NDArray[np.float32],
-    line: tuple[int, int, int, int],
-    least: tuple[int, float, float],
-) -> bool:
-    """Whether a line is crossed by strokes, as letters are, and stands out as what somebody wrote to be read."""
-    top, left, bottom, right = line
-    crossed, dense, strong = least
-    part = mask[top:bottom, left:right]
-    if relief[top:bottom, left:right][part].mean(dtype=np.float64) < strong:
-        return False
-    along = part if part.shape[1] >= part.shape[0] else part.T
-    strokes = np.count_nonzero(along[:, 1:] & ~along[:, :-1], axis=1) + along[:, 0]
-    many = int(np.sort(strokes)[-1 - max(1, len(strokes) // 4)])
-    return many >= crossed and many * along.shape[0] >= dense * along.shape[1]
 
 
 def _times(lines: list[tuple[int, int, int, int]], scale: int) -> list[tuple[int, int, int, int]]:
