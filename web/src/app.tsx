@@ -1,6 +1,7 @@
 import { useEffect } from "preact/hooks";
 import { askEarly } from "./api/early";
 import { listen } from "./api/live";
+import { FaultBar } from "./frame/fault";
 import { Foot } from "./frame/foot";
 import { Lazy } from "./frame/lazy";
 import { Rail } from "./frame/rail";
@@ -50,6 +51,7 @@ export function App() {
       {!bare && <Rail />}
       <div class="page">
         <OfflineBar />
+        <FaultBar />
         {here.page === "sign-in" ? <SignInPage /> : here.page === "shared" ? <Lazy key="shared" what="what was shared" load={() => import("./shared/page").then((module) => module.SharedPage)} with={{}} /> : person ? <Page here={here} /> : <Loading what="who you are" bars={0} />}
       </div>
       <Foot />

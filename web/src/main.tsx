@@ -7,11 +7,13 @@ import "./style/pages.css";
 import "./style/tables.css";
 import "./style/palette.css";
 import { App } from "./app";
+import { watchFaults } from "./frame/fault";
 import { startKeyboard } from "./keys/keyboard";
 import { guardTheDoor, whoAmI } from "./me";
 import { followLinks } from "./router";
 import { wearSettings } from "./theme";
 
+watchFaults();
 wearSettings();
 followLinks();
 startKeyboard();

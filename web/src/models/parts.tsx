@@ -10,9 +10,15 @@ export function Unknown({ because }: { because: string }) {
   return <span class="muted">unknown, because {because}</span>;
 }
 
-export function figure({ value, low, high }: Figure): string {
-  return low === null || high === null ? value.toFixed(3) : `${value.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;
+/** A figure with its interval; several numbers of one thing by their names, as a maker with few cases gives them. */
+export function figure(of: Figure | number | Record<string, number>): string {
+  if (typeof of === "number") return String(of);
+  if (!isFigure(of)) return Object.entries(of).map(([name, one]) => `${name.replaceAll("_", " ")} ${one.toFixed(3)}`).join(", ");
+  const { value, low, high } = of;
+  return low == null || high == null ? value.toFixed(3) : `${value.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;
 }
+
+const isFigure = (of: Figure | Record<string, number>): of is Figure => typeof of.value === "number";
 
 const FIELDS: [string, string][] = [
   ["intended_use", "For"], ["not_for", "Not for"], ["limits", "Limits"], ["source", "Data"], ["people", "People"], ["pictures", "Pictures"], ["licence", "Licence"], ["training", "Training"],

@@ -1,15 +1,16 @@
 /** A figure with its 95 % interval. */
 export interface Figure {
   value: number;
-  low: number | null;
-  high: number | null;
+  /** Not there where no interval was made. */
+  low?: number | null;
+  high?: number | null;
 }
 
 export interface Subgroup {
   [name: string]: unknown;
   n?: number;
   positives?: number;
-  metrics?: Record<string, Figure>;
+  metrics?: Record<string, Figure | number | Record<string, number>>;
 }
 
 export interface Bin {
