@@ -55,6 +55,14 @@ def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tm
         shot(page, "cohort-hand-out-refused")
         page.get_by_role("button", name="Change it and try again").click()
         page.get_by_role("heading", name="How it leaves").wait_for()
+        # a server that was started anew has no copies any more: that is said, and nobody waits for them
+        gone = {
+            "error": {"kind": "NotFound", "what": "no such hand-out", "why": "it was deleted", "do": "begin another"}
+        }
+        page.route("**/api/hand-outs/*", lambda route: route.fulfill(status=404, json=gone))
+        page.get_by_role("button", name="Hand out 20 studies").click()
+        page.get_by_text("The copies are not here any more").wait_for()
+        page.unroute("**/api/hand-outs/*")
         page.get_by_role("link", name="All").click()
         page.get_by_role("link", name="CT of the department").wait_for()
 

@@ -194,6 +194,10 @@ def test_whatever_came_together_is_analysed_and_one_bad_file_costs_only_itself(g
     assert [(r["study"], r["answer"]) for r in told["results"]] == [(0, "found"), (1, "found"), (2, "found")]
     (refused,) = told["rejected"]
     assert (refused["file"], "no whole NIfTI image" in refused["why"]) == ("cut.nii", True)
+    changed = bytearray(ct())
+    changed[-2] ^= 0xFF
+    told = done(guests, give(guests, ("a.dcm", ct()), ("b.dcm", bytes(changed))))
+    assert [(r["file"], "two contents" in r["why"]) for r in told["rejected"]] == [("several files", True)]
     told = done(guests, give(guests, ("nothing.zip", packed())))
     assert "empty ZIP archive" in told["words"]
 
@@ -204,6 +208,7 @@ def test_a_nifti_image_with_its_mask_is_measured_there(tmp_path: Path, clock: Cl
     guests = Segmenting(Registry({"volumetry": Volumetry()}, {}), clock, apart=False, base=tmp_path)
     told = done(guests, give(guests, ("ball.nii.gz", data), ("lesion_mask.nii.gz", mask), modality="CT"))
     (finding,) = told["results"][0]["findings"]
+    assert {one["why"].split(",")[0] for one in told["results"][0]["left"]} == {"a DICOM object refers to DICOM images"}
     assert finding["where"]["volume_ml"] == pytest.approx(np.count_nonzero(volume.array > 0) * 6e-3)
     shown, _ = guests.file(told["id"], told["results"][0]["pictures"][0]["name"], who=ITO)
     picture = Image.open(io.BytesIO(shown))

@@ -43,6 +43,7 @@ KEPT = timedelta(minutes=30)
 """How long a guest's files stay when nobody asks for them."""
 
 _PREFIX = "isocenter-guest-"
+_NO_DICOM = "a DICOM object refers to DICOM images, and a NIfTI file is none. Drop the DICOM series to get it."
 _FILES, _BYTES, _RUNS = 5000, 4 << 30, 4  # of one run, of one run, of one person
 
 
@@ -378,7 +379,8 @@ class Segmenting:
             (guest.folder / "out" / name).write_bytes(one.data)
             files.append({"name": name, "media": one.media, "size": len(one.data)})
         pictures = self._pictures(guest, number, done, images)
-        left = [{"name": one.name, "why": one.why} for one in bundle.left]
+        why = _NO_DICOM if _is_nifti(study) else ""
+        left = [{"name": o.name, "why": why if why and o.name.endswith(".dcm") else o.why} for o in bundle.left]
         guest.results.append({**told, "study": number_of_study, "files": files, "pictures": pictures, "left": left})
 
     def _pictures(
@@ -418,7 +420,7 @@ def _images(load: Loading, study: Study, held: Folder) -> Callable[[], Iterator[
 
 def _without_place(name: str) -> str:
     """The name that a guest knows a file by: what came before it here is ours."""
-    return name.partition("/")[2]
+    return name.partition("/")[2] or "several files"
 
 
 def _is_nifti(study: Study) -> bool:
@@ -435,6 +437,4 @@ def _told(study: Study) -> dict[str, Any]:
 
 
 def _no_source(uid: str) -> bytes:
-    raise NotFound(
-        "a DICOM image behind a NIfTI file", "there is none to refer to", "drop the DICOM series to get a SEG"
-    )
+    raise NotFound("a DICOM image behind a NIfTI file", "there is none to refer to")

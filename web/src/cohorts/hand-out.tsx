@@ -128,7 +128,7 @@ function Progress({ told, here, again }: { told: Told; here: HandOut; again: () 
       </p>
       {!ended && told.of > 0 && <progress max={told.of} value={told.done} aria-label="Studies copied" />}
       <div class="acts">
-        {told.state === "done" && <a class="button primary" href={`/api/hand-outs/${told.id}/file`} download>Take the file <Key of={keyOf("cohorts", "take")} /></a>}
+        {told.state === "done" && <a class="button primary" href={`/api/hand-outs/${told.id}/file`} download onClick={(event) => (event.preventDefault(), void here.take())}>Take the file <Key of={keyOf("cohorts", "take")} /></a>}
         <button type="button" onClick={remove}>{told.state === "refused" ? "Change it and try again" : ended ? "Delete it here" : "Stop"}</button>
       </div>
       {told.state === "done" && <p class="muted">Images and results as DICOM, the table as CSV and Parquet, and the report, all under the same pseudonyms.</p>}

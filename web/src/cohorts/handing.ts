@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { ask, type Trouble } from "../api/door";
+import { ask, Trouble } from "../api/door";
 import { asTrouble } from "../api/load";
 
 /** What it is wanted for, with what terms of use may want to know. */
@@ -71,6 +71,7 @@ export const PURPOSES: Record<string, string> = {
 };
 
 const LOOK_MS = 700;
+const GONE = new Trouble(404, "The copies are not here any more", "they were deleted, nobody asked for them for a day, or the server was started anew; what was handed out before stands beside", "Hand the cohort out again", "gone");
 
 /** One hand-out of this person: begun, asked after until it ends, taken, deleted. It goes on when the page is left. */
 export class HandOut {
@@ -94,6 +95,29 @@ export class HandOut {
     if (told) void this.follow(told);
   }
 
+  /** Take the file to this computer; where it is gone that is said, instead of a download that fails without a word. */
+  async take(): Promise<void> {
+    const id = this.told.peek()?.id;
+    if (!id) return;
+    try {
+      this.told.value = await ask<Told>(`/api/hand-outs/${id}`);
+      const link = document.createElement("a");
+      [link.href, link.download] = [`/api/hand-outs/${id}/file`, ""];
+      link.click();
+    } catch (error) {
+      this.missed(error);
+      if (asTrouble(error).status !== 404) this.trouble.value = asTrouble(error);
+    }
+  }
+
+  /** One look that fails is made again; of what is gone it is said, and nothing waits for it. */
+  private missed(error: unknown): void {
+    if (asTrouble(error).status !== 404) return;
+    this.stop();
+    this.told.value = null;
+    this.trouble.value = GONE;
+  }
+
   /** Stop it, or delete its copies. */
   async remove(): Promise<void> {
     const id = this.told.peek()?.id;
@@ -113,8 +137,12 @@ export class HandOut {
     while (turn === this.turn && (this.told.peek()?.state === "waiting" || this.told.peek()?.state === "running")) {
       await new Promise((done) => setTimeout(done, LOOK_MS));
       if (turn !== this.turn) return;
-      const now = await ask<Told>(`/api/hand-outs/${told.id}`).catch(() => null); // one look that fails is made again
-      if (now && turn === this.turn) this.told.value = now;
+      try {
+        const now = await ask<Told>(`/api/hand-outs/${told.id}`);
+        if (turn === this.turn) this.told.value = now;
+      } catch (error) {
+        if (turn === this.turn) this.missed(error);
+      }
     }
   }
 }
