@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FILE", "keep", "seen"]
+__all__ = ["FILE", "join", "keep", "seen"]
 
 FILE = "learnt.bin"
 """Beside ``model.onnx``: the marks in order, four bytes each."""
@@ -29,6 +29,12 @@ def _marks(pictures: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.uint32]:
 def keep(folder: Path, pictures: Iterable[npt.NDArray[Any]]) -> None:
     """Write the marks of cases, as a model of this kind reads them, into its folder."""
     (folder / FILE).write_bytes(np.unique(_marks(pictures)).astype("<u4").tobytes())
+
+
+def join(folder: Path, other: Path) -> None:
+    """Add the marks of another folder: a model that goes on from another has learnt from what that one learnt from."""
+    marks = [np.frombuffer((one / FILE).read_bytes(), "<u4") for one in (folder, other)]
+    (folder / FILE).write_bytes(np.unique(np.concatenate(marks)).astype("<u4").tobytes())
 
 
 def seen(folder: Path, pictures: Iterable[npt.NDArray[Any]]) -> npt.NDArray[np.bool_] | None:

@@ -7,20 +7,28 @@ films that pass through, so that the answers are the same and learning goes on a
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from isocenter.analysis.weights import read_file, record_in
 from isocenter.dicom.confining import bounded_memory
 from isocenter.errors import NotFound, Refused
+from isocenter.learn.card import marks_in, page
+from isocenter.learn.examples import Examples
 from isocenter.learn.kinds import Classifier2D
+from isocenter.learn.learnt import FILE, join, seen
 from isocenter.learn.networks import ResidualNet
 from isocenter.learn.scope import WIDTHS, Scope
+from isocenter.record import Model, to_plain
 
-__all__ = ["SPLIT", "digest_of_weights", "gate_of", "read_back", "split_of"]
+__all__ = ["SPLIT", "apart_from", "digest_of_weights", "gate_of", "handed_on", "read_back", "split_of"]
 
 SPLIT = "seed of the split"
 """On the card of what began with another model: by which seed its people were held back, where that is not its own."""
@@ -59,28 +67,70 @@ def read_back(folder: Path, recipe: Classifier2D, films: Tensor) -> ResidualNet:
     return net
 
 
-def split_of(folder: Path, examples: str) -> int:
-    """The seed by which people were held back from a model that another goes on from, so that they stay held back.
+def split_of(folder: Path, examples: Examples, seed: int) -> int:
+    """The seed by which people are held back when a training goes on from a model.
 
-    With another draw most of those who are to measure would be among those whom the first network learnt from.
-
-    Args:
-        examples: digest of what is learnt from now.
+    Of the examples that it learnt from, by the one that held them back there, so that they stay held back: with another
+    draw most of those who are to measure would be among those whom the first network learnt from. Of others by `seed`,
+    and `apart_from` sees to it that none of whom it learnt from measures.
 
     Raises:
-        Refused: no record there that says so, or it learnt from other examples.
+        Refused: no record there that says so, or it learnt from other examples and nothing tells from which.
     """
     told = "whom it learnt from, and who may measure, is not known"
     if not (folder / "model.json").is_file():
         raise Refused(f"a beginning without record in '{folder}'", told, "put its model.json beside model.onnx")
     held = record_in(folder / "model.json")
     training = held.card.get("training", {})
-    if held.examples != examples or "seed" not in training:
+    if held.examples == examples.digest and "seed" in training:
+        return int(training.get(SPLIT, training["seed"]))
+    if not (folder / FILE).is_file():
         raise Refused(
-            f"the beginning in '{folder}'", f"it learnt from {str(held.examples)[:12]}… and not from {examples[:12]}…: "
-            + told, "give the data that it was trained on, or train without --begin",
+            f"the beginning in '{folder}'", f"it learnt from {str(held.examples)[:12]}… and not from "
+            f"{examples.digest[:12]}…: " + told, f"give the data that it was trained on, or put its {FILE} beside it",
         )  # fmt: skip
-    return int(training.get(SPLIT, training["seed"]))
+    return seed
+
+
+def apart_from(
+    folder: Path, examples: Examples, inside: npt.NDArray[np.int64], aside: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:  # fmt: skip
+    """A split of which nobody measures who is in a picture that the model of this folder learnt from.
+
+    Raises:
+        Refused: of those who are left to measure all are of one class, or there are none.
+    """
+    known = seen(folder, examples.pictures)
+    if known is None or not known.any() or record_in(folder / "model.json").examples == examples.digest:
+        return inside, aside
+    old = np.isin(examples.groups[aside], examples.groups[known])
+    left = aside[~old]
+    if len(np.unique(examples.labels[left])) < 2:
+        raise Refused(
+            f"{len(left)} pictures to measure by", "it learnt from the others, or they are of one class",
+            "give more people whom it did not learn from, or train without --begin",
+        )  # fmt: skip
+    return np.sort(np.concatenate([inside, aside[old]])), left
+
+
+def handed_on(folder: Path, out: Path, model: Model) -> Model:
+    """The record of a model that goes on from another, with all that the first had learnt from in it.
+
+    What it learnt from is known again by a sealed test, and by a withdrawal of consent, whichever training it was in.
+    """
+    first = record_in(folder / "model.json")
+    if (folder / FILE).is_file():
+        join(out, folder)
+    card = {**model.card, "training": {**model.card["training"], **marks_in(out)}}
+    if earlier := first.card.get("learned_from"):
+        card["learned_from"] = sorted({*card.get("learned_from", ()), *earlier})
+    version = model.version
+    if (first.name, first.version.isdigit()) == (model.name, True) and first.examples != model.examples:
+        version = str(int(first.version) + 1)
+    whole = replace(model, card=card, version=version)
+    (out / "model.json").write_text(json.dumps(to_plain(whole), indent=1, sort_keys=True) + "\n", "utf-8")
+    (out / "card.md").write_text(page(whole), "utf-8")
+    return whole
 
 
 def gate_of(folder: Path) -> Scope:

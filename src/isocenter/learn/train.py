@@ -33,7 +33,7 @@ from isocenter.learn.networks import ResidualNet
 from isocenter.learn.pretrain import beginning
 from isocenter.learn.recipes import OWN_TRAINING, recipe
 from isocenter.learn.scope import Others, Scope, fit_scope, read_others
-from isocenter.learn.taken_up import SPLIT, gate_of, read_back, split_of
+from isocenter.learn.taken_up import SPLIT, apart_from, gate_of, handed_on, read_back, split_of
 from isocenter.methods.calibration import Scale, fit_scale
 from isocenter.record import Model, to_plain
 
@@ -82,7 +82,8 @@ def train(
         progress: is told each step in one line.
         begin: folder of a pretraining (`pretrain`) whose body classes of pictures and volumes begin with; for a recipe
             of films that goes on from another, a folder with the model of that one, which, with its gate, is then not
-            trained again; the people who were held back from it stay held back, whatever the seed.
+            trained again; the people who were held back from it stay held back, whatever the seed, and among other
+            examples nobody measures whom it learnt from.
         others: MedNIST array for the gate; by default ``mednist/mednist_64.npz`` beside `data`, where it is.
 
     Returns:
@@ -130,8 +131,10 @@ def _trained(
         tell(", ".join(f"{name} {value['value']:.4f}" for name, value in model.evidence["metrics"].items()))
         return learned(model, data, out)
     examples = read_films(data, how)
-    drawn = seed if begin is None else split_of(begin, examples.digest)
+    drawn = seed if begin is None else split_of(begin, examples, seed)
     inside, aside, pairs = split(examples, how.validation, drawn)
+    if begin is not None:
+        inside, aside = apart_from(begin, examples, inside, aside)
     tell(f"{len(examples)} pictures, {len(inside)} for training, {len(aside)} for validation; {pairs} near-duplicates")
     chosen, held = examples.take(inside), examples.take(aside)
     start = _begun(how, chosen, seed, begin, out, tell)
@@ -159,7 +162,8 @@ def _trained(
     for name in ("begun", *(f"member{k}" for k in range(how.members))):
         (out / f"{name}.checkpoint").unlink(missing_ok=True)
     tell(f"AUC on validation {model.evidence['metrics']['auc']['value']:.4f}")
-    return learned(model, data, out)
+    model = learned(model, data, out)
+    return model if begin is None else handed_on(begin, out, model)
 
 
 def _begins(how: Recipe) -> bool:
