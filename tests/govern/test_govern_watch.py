@@ -53,3 +53,9 @@ def test_false_alarms_are_as_rare_as_declared() -> None:
         assert five["missed"] == 0 and five["days_mean"] > 0
     count = sum(len(alarms(stream(seed, n=1900))) for seed in range(20, 28))
     assert count / 8 <= 1.0
+
+
+def test_what_it_always_did_is_no_news() -> None:
+    """A model that declines every film of a children's hospital, from the first on, raises no alarm for it."""
+    told = watch([Seen(DAY + timedelta(days=k / 10), None, None, "A") for k in range(900)], times=0)
+    assert [c["chart"] for c in told["charts"]] == ["inputs, scanners"] and not told["alarms"]

@@ -21,7 +21,17 @@ def solved(rise: int, fall: int, limit: int, p: float) -> float:
 
 @pytest.mark.parametrize(
     ("rise", "fall", "limit", "p"),
-    [(1, 1, 3, 0.5), (6, 1, 30, 0.1), (9, 1, 70, 0.05), (3, 1, 20, 0.4), (12, 1, 12, 0.2), (1, 7, 40, 0.85)],
+    [
+        (1, 1, 3, 0.5),
+        (6, 1, 30, 0.1),
+        (9, 1, 70, 0.05),
+        (3, 1, 20, 0.4),
+        (12, 1, 12, 0.2),
+        (1, 7, 40, 0.85),
+        (5, 3, 90, 0.35),
+        (30, 4, 9, 0.1),
+        (3, 50, 20, 0.6),
+    ],
 )
 def test_the_mean_run_is_that_of_the_whole_system(rise: int, fall: int, limit: int, p: float) -> None:
     assert average_run(rise, fall, limit, p) == pytest.approx(solved(rise, fall, limit, p), rel=1e-9)
@@ -46,12 +56,23 @@ def test_false_alarms_and_delays_by_simulation() -> None:
     assert at_zero.mean == pytest.approx(average_run(by.rise, by.fall, by.limit, 0.18), rel=0.05)
 
 
+@pytest.mark.parametrize("usual", [0.01, 0.1, 0.2, 0.25, 0.35, 0.5, 0.65, 0.8, 0.9])
+def test_a_rise_of_five_points_is_found_whatever_is_usual(usual: float) -> None:
+    """Steps that were rounded to one and a whole number rose, or fell, whether anything had changed or not."""
+    worse = usual + 0.05
+    by = chart(usual, worse, 20_000)
+    assert usual * by.rise < (1 - usual) * by.fall and worse * by.rise > (1 - worse) * by.fall
+    found = delays(by, worse, rng=np.random.default_rng(1), times=400)
+    assert found.missed == 0 and found.mean < 1000
+    assert by.run >= 20_000 > average_run(by.rise, by.fall, by.limit - 1, usual)
+
+
 def test_what_no_chart_can_be_is_refused() -> None:
     by = chart(0.1, 0.2, 10)
     for broken in (
         lambda: chart(0.2, 0.1, 100), lambda: chart(0.0, 0.1, 100), lambda: chart(0.1, 0.2, float("nan")),
         lambda: follow([0.5], by), lambda: delays(by, 0, rng=np.random.default_rng()),
-        lambda: average_run(2, 2, 5, 0.5),
+        lambda: average_run(0, 2, 5, 0.5), lambda: average_run(2, 2, 5, 1.0),
     ):  # fmt: skip
         with pytest.raises(Refused):
             broken()

@@ -44,6 +44,7 @@ CHARTS: Mapping[str, str] = MappingProxyType(
 
 _SIX_MONTHS = 182.625  # days
 _SURE = 0.8  # of the interval whose upper end is taken for usual, so that a lucky beginning causes no alarms
+_NEARLY_ALL = 0.95
 _SEED = 4
 
 
@@ -116,7 +117,9 @@ def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, list[in
             hits = sum(n == 1 for n in known.values())
         if len(before) < BASELINE // 2:
             continue
-        usual = min(max(wilson(hits, len(before), _SURE).high, 0.005), 0.95)
+        usual = max(wilson(hits, len(before), _SURE).high, 0.005)
+        if usual > _NEARLY_ALL:  # there is no rise left that could be seen
+            continue
         streams[name] = ([bool(all_flags[n]) for n in places], usual, places)
     return streams
 

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+from scipy.linalg import solve_banded
 
 from isocenter.errors import Refused
 
 __all__ = ["Chart", "Delay", "average_run", "chart", "delays", "follow"]
 
 _MOST = 200_000  # steps of the sum up to the limit
+_NEAR = 0.02
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Chart:
     """A chart of cases that are wrong (1) or right (0).
 
     The sum rises by `rise` for a wrong case and falls by `fall` for a right one, never below zero; at `limit` it
-    alarms. The larger of the two steps is how many times as much evidence one case of that kind is; the other is one.
+    alarms. The steps are to each other as the evidence that a case of each kind is.
 
     Args:
         usual: share of wrong cases when nothing has changed.
@@ -72,8 +74,7 @@ def chart(usual: float, worse: float, run: float) -> Chart:
         raise Refused(
             f"a chart from {usual:g} to {worse:g}, {run:g} cases apart", "0 < usual < worse < 1, and one case or more"
         )
-    up, down = np.log(worse / usual), -np.log((1 - worse) / (1 - usual))
-    rise, fall = max(1, round(up / down)), max(1, round(down / up))
+    rise, fall = _steps(np.log(worse / usual) / -np.log((1 - worse) / (1 - usual)))
     low, high = rise, 2 * rise
     while average_run(rise, fall, high, usual) < run:
         low, high = high, 2 * high
@@ -86,54 +87,43 @@ def chart(usual: float, worse: float, run: float) -> Chart:
     return Chart(usual, worse, rise, fall, limit, average_run(rise, fall, limit, usual))
 
 
+def _steps(ratio: float) -> tuple[int, int]:
+    """Whole steps whose ratio is within a fiftieth of that of the evidence, the smallest that are.
+
+    Coarser ones would be another chart: for shares near one half, one whose sum rises, or falls, whether anything has
+    changed or not.
+
+    >>> _steps(46.5), _steps(1.66), _steps(0.62)
+    ((46, 1), (5, 3), (5, 8))
+    """
+    for one in range(1, 60):
+        rise, fall = (round(one * ratio), one) if ratio >= 1 else (one, round(one / ratio))
+        if abs(rise / fall / ratio - 1) <= _NEAR:
+            return rise, fall
+    return max(1, round(60 * ratio)), 60  # never reached: 1/60 is nearer
+
+
 def average_run(rise: int, fall: int, limit: int, share: float) -> float:
     """Mean number of cases from zero until the sum reaches its limit, exactly, from the equations of its steps:
     L(s) = 1 + p·L(s + rise) + (1 − p)·L(max(0, s − fall)), and L = 0 from the limit on.
 
     Raises:
-        Refused: where neither step is one.
+        Refused: steps or a limit below one, or a share outside 0 … 1.
 
     >>> round(average_run(1, 1, 1, 0.25), 9)  # the first wrong case alarms
     4.0
     """
-    if min(rise, fall) != 1:
-        raise Refused(f"steps of {rise} and {fall}", "one of them is one")
-    return float(_stepping_down(rise, limit, share) if fall == 1 else _stepping_up(fall, limit, share))
-
-
-@njit(cache=True)
-def _stepping_up(fall: int, limit: int, p: float) -> float:
-    """With a rise of one, L(s) = L(0) − c(s), and c follows upwards; at the limit c = L(0)."""
-    c = np.zeros(limit + 1)
-    for s in range(limit):
-        c[s + 1] = (c[s] - (1.0 - p) * c[max(s - fall, 0)] + 1.0) / p
-    return float(c[limit])
-
-
-@njit(cache=True)
-def _stepping_down(rise: int, limit: int, p: float) -> float:
-    """With a fall of one, a sum that comes down passes each value below: mean times and chances are put together."""
-    # time(s): mean cases from s until the limit or the first visit at s - 1; reach(s): chance that it is s - 1.
-    time, reach = np.zeros(limit + 1), np.zeros(limit + 1)
-    for s in range(limit - 1, 0, -1):
-        # after a wrong case at s + rise it comes down one by one to s, unless it reaches the limit before
-        t, r = 0.0, 1.0
-        if s + rise >= limit:
-            t, r = 0.0, 0.0
-        else:
-            for at in range(s + rise, s, -1):
-                t += r * time[at]
-                r *= reach[at]
-        # time(s) = 1 + p (t + r time(s)), reach(s) = (1 - p) + p r reach(s)
-        time[s] = (1.0 + p * t) / (1.0 - p * r)
-        reach[s] = (1.0 - p) / (1.0 - p * r)
-    if rise >= limit:
-        return 1.0 / p
-    t, r = 0.0, 1.0
-    for at in range(rise, 0, -1):
-        t += r * time[at]
-        r *= reach[at]
-    return (1.0 + p * t) / (p * (1.0 - r))
+    if min(rise, fall, limit) < 1 or not 0 < share < 1:
+        raise Refused(
+            f"steps of {rise} and {fall} up to {limit}, share {share:g}", "they are one or more, it is between"
+        )
+    fall, rise = min(fall, limit), min(rise, limit)  # further than all of it nothing falls or rises
+    bands = np.zeros((rise + fall + 1, limit))  # band[rise + row - column, column]
+    bands[rise] = 1.0
+    bands[0, rise:] -= share
+    at = np.arange(limit)
+    np.subtract.at(bands, (rise + at - np.maximum(at - fall, 0), np.maximum(at - fall, 0)), 1.0 - share)
+    return float(solve_banded((fall, rise), bands, np.ones(limit))[0])
 
 
 def follow(wrong: npt.ArrayLike, by: Chart) -> tuple[npt.NDArray[np.int64], int | None]:
