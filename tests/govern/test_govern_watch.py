@@ -14,14 +14,15 @@ DAY = datetime(2026, 1, 1, tzinfo=UTC)
 def stream(seed: int, n: int = 700, **after: float) -> list[Seen]:
     """About ten studies a day; `after` case 300 the shares are others."""
     rng = np.random.default_rng(seed)
-    usual = {"agreed": 0.92, "found": 0.2, "declined": 0.03, "new": 0.0}
+    usual = {"agreed": 0.92, "found": 0.2, "declined": 0.03, "new": 0.0, "darker": 0.0}
     seen = []
     for k in range(n):
         p = usual | after if k >= 300 else usual
         found = None if rng.random() < p["declined"] else bool(rng.random() < p["found"])
         scanner = "new" if rng.random() < p["new"] else "ABC"[rng.integers(3)]
         agreed = None if found is None else bool(rng.random() < p["agreed"])
-        seen.append(Seen(DAY + timedelta(days=k / 10), found, agreed, scanner))
+        look = tuple(rng.normal((0.5 - p["darker"], 0.3, 0.05), (0.05, 0.02, 0.01)).tolist())
+        seen.append(Seen(DAY + timedelta(days=k / 10), found, agreed, scanner, look))
     return seen
 
 
@@ -37,7 +38,8 @@ def test_nothing_is_said_before_the_baseline_is_there() -> None:
 def test_each_planted_change_alarms_in_its_chart() -> None:
     for change, name in (
         ({"agreed": 0.72}, "agreement"), ({"found": 0.5}, "outputs, more"), ({"found": 0.0}, "outputs, fewer"),
-        ({"declined": 0.25}, "inputs, declined"), ({"new": 0.4}, "inputs, scanners"),
+        ({"declined": 0.25}, "inputs, declined"), ({"darker": 0.1}, "inputs, looks"),
+        ({"new": 0.4}, "inputs, scanners"),
     ):  # fmt: skip
         assert name in alarms(stream(1, **change)), name
 
@@ -58,4 +60,5 @@ def test_false_alarms_are_as_rare_as_declared() -> None:
 def test_what_it_always_did_is_no_news() -> None:
     """A model that declines every film of a children's hospital, from the first on, raises no alarm for it."""
     told = watch([Seen(DAY + timedelta(days=k / 10), None, None, "A") for k in range(900)], times=0)
-    assert [c["chart"] for c in told["charts"]] == ["inputs, scanners"] and not told["alarms"]
+    assert [c["chart"] for c in told["charts"]] == ["inputs, scanners"], "no image was looked at, either"
+    assert not told["alarms"]

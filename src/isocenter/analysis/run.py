@@ -28,6 +28,7 @@ from isocenter.analysis.protocol import Analysis, Answer, Limits, parameters
 from isocenter.analysis.registry import address, load
 from isocenter.dicom.confining import confine
 from isocenter.errors import IsocenterError, LimitReached, Refused
+from isocenter.methods.look import look
 from isocenter.record import Finding, Map, Measurement, Origin, Outcome, Receipt, Result, Urgency, digest_of
 from isocenter.space import Region, Volume
 
@@ -79,10 +80,12 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
     held = analysis if analysis is not None else load(request.analysis)
     blobs: dict[str, bytes] = {}
     model = ""
+    seen: tuple[float, ...] = ()
     chosen: dict[str, Any] = {}
     try:
         chosen = _chosen(held, request.parameters or {})
         inputs = dict(request.load())
+        seen = _look(inputs)
         if weights := getattr(held, "weights", ""):
             from isocenter.analysis import weights as shelf
 
@@ -109,8 +112,9 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
         )
     origin = Origin("machine", held.name, held.version, model, chosen)
     receipt = Receipt(
-        tuple(sorted(request.digests)), request.series, __version__, round(time.monotonic() - started, 3), _peak_mib()
-    )
+        tuple(sorted(request.digests)), request.series, __version__, round(time.monotonic() - started, 3), _peak_mib(),
+        seen,
+    )  # fmt: skip
     if answer.outcome is Outcome.DECLINED:
         blobs = {}
     result = Result(
@@ -118,6 +122,13 @@ def run(request: Request, analysis: Analysis | None = None, *, alone: bool = Fal
         maps, answer.curves, _urgency(held, answer), receipt,
     )  # fmt: skip
     return Run(result, blobs)
+
+
+def _look(inputs: Mapping[str, Any]) -> tuple[float, ...]:
+    """How the first image among the inputs of an analysis looks; nothing where there is none."""
+    each = (one for value in inputs.values() for one in (value if isinstance(value, list | tuple) else (value,)))
+    first = next((one for one in each if isinstance(one, Volume)), None)
+    return (first is not None and look(first.array)) or ()
 
 
 def run_apart(request: Request, *, stopped: Callable[[], bool] = bool) -> Run:

@@ -1,10 +1,11 @@
-"""How a model does since it is in use: five charts with one declared rate of false alarms, and their delays.
+"""How a model does since it is in use: six charts with one declared rate of false alarms, and their delays.
 
 Performance and drift are two things (Kore et al., Nat Commun 2024): what comes in may change and the answers stay
 right, and answers may go wrong on images that look as ever. So both are watched: whether reports say what the model
-said, how often it finds something, how often it declines, and whether images come from scanners that it had not met.
-All charts together alarm falsely at most once in six months on average; how long a fall of five and of ten points stays
-unseen is simulated from the same charts and told with them.
+said, how often it finds something, how often it declines, whether images look otherwise than they did, and whether
+they come from scanners that it had not met. All charts
+together alarm falsely at most once in six months on average; how long a fall of five and of ten points stays unseen is
+simulated from the same charts and told with them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ CHARTS: Mapping[str, str] = MappingProxyType(
         "outputs, more": "studies in which it finds something",
         "outputs, fewer": "studies in which it looks and finds nothing",
         "inputs, declined": "studies that it declines",
+        "inputs, looks": "studies whose image looks otherwise than nine in ten of the first",
         "inputs, scanners": "studies from a scanner that it had not met",
     }
 )
@@ -45,6 +47,7 @@ CHARTS: Mapping[str, str] = MappingProxyType(
 _SIX_MONTHS = 182.625  # days
 _SURE = 0.8  # of the interval whose upper end is taken for usual, so that a lucky beginning causes no alarms
 _NEARLY_ALL = 0.95
+_NUMBERS, _FINEST = 3, 1e-3  # of a look, and to what it is rounded
 _SEED = 4
 
 
@@ -57,12 +60,14 @@ class Seen:
         found: whether it found something; None where it declined.
         agreed: whether the report says the same; None where that was not told.
         scanner: maker, model and station; empty where the header does not say.
+        look: of its image (`methods.look`); empty where nobody looked.
     """
 
     when: datetime
     found: bool | None
     agreed: bool | None
     scanner: str = ""
+    look: tuple[float, ...] = ()
 
 
 def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
@@ -106,6 +111,7 @@ def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, list[in
         "outputs, more": [s.found for s in seen],
         "outputs, fewer": [None if s.found is None else not s.found for s in seen],
         "inputs, declined": [s.found is None for s in seen],
+        "inputs, looks": _otherwise(seen),
         "inputs, scanners": [s.scanner not in known for s in seen],
     }
     streams = {}
@@ -122,6 +128,22 @@ def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, list[in
             continue
         streams[name] = ([bool(all_flags[n]) for n in places], usual, places)
     return streams
+
+
+def _otherwise(seen: Sequence[Seen]) -> list[bool | None]:
+    """Whether each image lies farther from the middle of the first ones, in any of its numbers, than nine in ten of
+    them; None where its look is not known, or that of too few of the first.
+    """
+    first = np.array([s.look for s in seen[:BASELINE] if len(s.look) == _NUMBERS])
+    if len(first) < BASELINE // 2:
+        return [None] * len(seen)
+    middle = np.median(first, axis=0)
+    spread = np.maximum(np.median(np.abs(first - middle), axis=0), _FINEST)
+    border = np.quantile(np.max(np.abs(first - middle) / spread, axis=1), 0.9, method="higher")
+    return [
+        bool(np.max(np.abs(np.array(s.look) - middle) / spread) > border) if len(s.look) == _NUMBERS else None
+        for s in seen
+    ]
 
 
 def _line(

@@ -227,6 +227,7 @@ class Receipt:
     code: str = ""  # version of Isocenter
     seconds: float = 0.0
     peak_mib: float = 0.0
+    look: tuple[float, ...] = ()  # of the first image that was read (`methods.look`), to see whether images change
 
 
 @dataclass(frozen=True)

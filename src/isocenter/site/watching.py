@@ -49,6 +49,7 @@ class Watching:
     stop: Callable[[str, str], None]
     shelf: str = ""
     _heeded: int = field(default=-1, init=False)
+    _looks: dict[str, tuple[float, ...]] = field(default_factory=dict, init=False)
 
     def models(self, *, who: Person) -> list[dict[str, Any]]:
         """All models on which an analysis runs here, each as `model` tells it."""
@@ -126,9 +127,16 @@ class Watching:
             spoke = [h["outcome"] == Outcome.FOUND.value for h in mine if h["outcome"] != Outcome.DECLINED.value]
             calls = [c["machine"] == c["final"] for c in event.details.get("calls", ()) if c["analysis"] in users]
             seen.append(
-                Seen(event.time, any(spoke) if spoke else None, all(calls) if calls else None, scanners.get(uid, ""))
-            )
+                Seen(event.time, any(spoke) if spoke else None, all(calls) if calls else None, scanners.get(uid, ""),
+                     self._look(str(mine[0]["digest"])))
+            )  # fmt: skip
         return seen
+
+    def _look(self, digest: str) -> tuple[float, ...]:
+        """How the image of a result looks; asked of the archive once."""
+        if digest not in self._looks:
+            self._looks[digest] = self.index.result(digest).receipt.look
+        return self._looks[digest]
 
 
 def _scanner(series: Any) -> str:
