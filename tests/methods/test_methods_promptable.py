@@ -170,6 +170,12 @@ def test_a_click_in_air_is_refused(kind: tuple[str, str], air: float, tissue: fl
         outline(volume, [Click((5, 5, 5))])
 
 
+def test_the_darkest_part_of_an_image_without_air_is_tissue() -> None:
+    """Muscle of a small MR was told to be air: it was the darkest that the image held."""
+    volume, (truth,) = jar([((45, 45, 45), 30, 200)], background=1000, noise=20, kind=("intensity", "{arbitrary}"))
+    assert dice(full(outline(volume, [Click((45, 45, 45))]), volume), truth) > 0.9
+
+
 def test_what_has_no_border_is_refused_and_not_guessed() -> None:
     volume, _ = jar([], noise=10, background=50, size_mm=200, spacing=(2, 2, 2))
     with pytest.raises(Refused, match=r"leaks.*no border"):

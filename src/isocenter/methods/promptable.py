@@ -42,6 +42,7 @@ Point = tuple[float, float, float]
 _REACH_MM = (20.0, 40.0, 80.0)  # half sides of the crops that are tried, small ones first
 _LARGEST = 64**3  # voxels of a walk
 _AIR_HU = -930.0  # emphysema reaches -950 in single voxels, air outside the body lies below -970
+_AIR_SHARE = 0.06  # of the median of what is brighter than the mean: above the noise of air, below dark tissue
 _ROUNDS, _STILL = 4, 0.03  # guesses at most, and the share of voxels that may still change
 _CORRELATION = 4.0  # voxels over which the walk smooths what the looks of a voxel say
 _APART = 1.0  # standard deviations of the noise by which a region must stand apart from what is around it
@@ -189,15 +190,19 @@ def _box(volume: Volume, box_mm: tuple[Point, Point]) -> tuple[Ints, Ints]:
 
 
 def must_be_tissue(volume: Volume, clicks: Sequence[Click]) -> None:
-    """Refuse clicks inside that lie in air: below -930 HU, or in the darkest 3 % of the range of another image."""
+    """Refuse clicks inside that lie in air: below -930 HU; in another image darker than 6 % of what is bright in it.
+
+    Air has no signal: where an image holds no value near zero, its darkest part is tissue.
+    """
     inner = _indices(volume, clicks, True)
     if volume.unit == "[hnsf'U]":
         level, told = _AIR_HU, f"{_AIR_HU:.0f} HU"
     else:
         step = 4 if volume.array.size > 2**18 else 1
-        low, high = (float(v) for v in np.nanpercentile(volume.array[::step, ::step, ::step], (1, 99.5)))
-        level = low + 0.03 * (high - low)
-        told = f"{_short(level)}, 3 % of what the image holds"
+        some = volume.array[::step, ::step, ::step]
+        base = min(0.0, float(np.nanpercentile(some, 1)))
+        level = base + _AIR_SHARE * (float(np.nanmedian(some[some >= np.nanmean(some)])) - base)
+        told = f"{_short(level)}, 6 % of what is bright in the image"
     for at in inner:
         part = volume.array[tuple(slice(max(0, int(i) - 1), int(i) + 2) for i in at)]
         middle = float(np.median(part))

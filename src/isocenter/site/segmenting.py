@@ -432,7 +432,7 @@ def _told(study: Study) -> dict[str, Any]:
     return {
         "patient": study.patient.name, "patient_id": study.patient.id, "description": study.description,
         "date": study.date.isoformat() if study.date else "", "modalities": list(study.modalities),
-        "images": study.instance_count,
+        "images": sum(max(1, i.frames) for s in study.series for i in s.instances),
     }  # fmt: skip
 
 
