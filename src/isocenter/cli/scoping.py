@@ -29,6 +29,9 @@ def scope(
         bool, typer.Option(help="Whether a mirrored picture is right, as of eyes and breasts.")
     ] = False,
     given_up: Annotated[float, typer.Option(help="Part of right images that may lie beyond each border.")] = 0.01,
+    given_up_turned: Annotated[
+        float | None, typer.Option(help="Part beyond the border of turned views; as the others without it.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="How long it learns, in batches of 64.")] = 1200,
     width: Annotated[int, typer.Option(help="Channels of the first stage of the network.")] = 16,
     checkpoint: Annotated[
@@ -49,7 +52,7 @@ def scope(
     shelf = Path(chosen.models) if chosen.models else None
     made = taught_to_decline(
         model, data, out, show or (), ask or (), shelf, split=split, turned=turned, mirrored=mirrored,
-        given_up=given_up, steps=steps, width=width, seed=seed, checkpoint=checkpoint,
+        given_up=given_up, given_up_turned=given_up_turned, steps=steps, width=width, seed=seed, checkpoint=checkpoint,
         tell=screen.warn if as_json else screen.say,
     )  # fmt: skip
     screen.answer(made)

@@ -35,7 +35,7 @@ KINDS = (
 )  # fmt: skip
 """In which ways `spoilt` makes a wrong image of a right one."""
 TURNS = ("quarter turn", "half turn", "upside down", "askew")
-_SPOILT, _TIMES = {False: 12_000, True: 1500}, 32  # spoilt pictures or volumes at most, and of each right one
+_SPOILT, _TIMES = {False: 12_000, True: 6000}, 32  # spoilt pictures or volumes at most, and of each right one
 _OTHER = len(KINDS) + 1  # what is of another collection; 0 is right, and the rest are `KINDS`
 
 
@@ -192,8 +192,8 @@ def _moved(x: Tensor, random: torch.Generator, turn_deg: float) -> Tensor:
 
 def fit_border(
     images: Sequence[Array], held: npt.NDArray[np.bool_], others: Mapping[str, Sequence[Array]], seed: int, *,
-    turned: bool = True, mirrored: bool = False, given_up: float = 0.01, steps: int = 1200, width: int = 16,
-    turn_deg: float = 8.0,
+    turned: bool = True, mirrored: bool = False, given_up: float = 0.01,
+    given_up_turned: float | None = None, steps: int = 1200, width: int = 16, turn_deg: float = 8.0,
     read: Callable[[Array], Array] = lambda image: image,
     checkpoint: Path | None = None, progress: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
 ) -> Border:  # fmt: skip
@@ -206,6 +206,7 @@ def fit_border(
         turned: whether an image is wrong when it is turned or upside down; not where nothing has an upper side.
         mirrored: whether a picture is right when left and right are exchanged, as of eyes and breasts.
         given_up: part of the held images beyond each of the borders, of which there are two, or three with turns.
+        given_up_turned: part beyond the third, that of turned views; as the others without it.
         steps: of 64 canvases. width: channels of the first stage; each of the two others has twice as many.
         turn_deg: by which right images may differ.
         read: brings a wrong image to what the model reads.
@@ -260,7 +261,8 @@ def fit_border(
     whiten = axes[:, kept] / variance[kept].sqrt()
     away = ((asked.double() - centre) @ whiten).norm(dim=1)
     whiten = whiten / torch.quantile(away, 1 - given_up)
-    least, most = (float(torch.quantile(one, given_up)) for one in (odds, around))
+    turned_off = given_up if given_up_turned is None else given_up_turned
+    least, most = float(torch.quantile(odds, given_up)), float(torch.quantile(around, turned_off))
     return Border(net, centre.float(), whiten.float(), least, most if views else None)
 
 

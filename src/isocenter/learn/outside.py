@@ -36,7 +36,7 @@ __all__ = [
 FILE, SIDE = "scope.onnx", 40
 NAMED = "scope"
 """Under this word the metadata of a model's file name the digest of the network beside it."""
-NO_BORDER = "no border was taught: that it finds nothing says nothing of a wrong image"
+NO_BORDER = "no border was taught: that it finds nothing says nothing of what it was not made for"
 
 Array = npt.NDArray[Any]
 

@@ -56,7 +56,8 @@ class _Right:
 def taught_to_decline(
     model: str | Path, data: Path, out: Path, shown: Sequence[Path] = (), kept: Sequence[Path] = (),
     extra: Path | None = None, *, split: str | None = None, turned: bool = True, mirrored: bool = False,
-    given_up: float = 0.01, steps: int = 1200, width: int = 16, seed: int = 0, checkpoint: Path | None = None,
+    given_up: float = 0.01, given_up_turned: float | None = None, steps: int = 1200, width: int = 16, seed: int = 0,
+    checkpoint: Path | None = None,
     tell: Progress = lambda line: None, clock: Callable[[], float] = time.monotonic,
 ) -> Model:  # fmt: skip
     """A new version of a model that declines what is like nothing it learnt from.
@@ -68,7 +69,7 @@ def taught_to_decline(
             shown. kept: more of them, which are only asked about.
         split: only this part of `data`. turned: whether a turned image is a wrong one; mirrored: whether a mirrored
             one is right.
-        given_up: part of the right images that may lie beyond each border.
+        given_up: part of the right images that may lie beyond each border; given_up_turned: see `fit_border`.
         checkpoint: file that keeps the teaching; one that was stopped is taken up from it.
 
     Raises:
@@ -94,8 +95,8 @@ def taught_to_decline(
             asked_about[told] = [right.read(one) for one, d in zip(images, drawn, strict=True) if not d][:_EACH]
     border = fit_border(
         [one for one, i in zip(right.images, inside, strict=True) if i], lays[inside], others, seed, turned=turned,
-        mirrored=mirrored, given_up=given_up, steps=steps, width=width, read=right.read,
-        checkpoint=checkpoint, progress=tell, clock=clock,
+        mirrored=mirrored, given_up=given_up, given_up_turned=given_up_turned, steps=steps, width=width,
+        read=right.read, checkpoint=checkpoint, progress=tell, clock=clock,
     )  # fmt: skip
     measured = [one for one, i in zip(right.images, inside, strict=True) if not i]
     for kind in (k for k in KINDS if turned or k not in TURNS):
@@ -106,7 +107,9 @@ def taught_to_decline(
     return _written(
         held, folder_of(model, held, extra), border, measured, asked_about, out, {
             "taught on": f"{len(right.images)} images, seed {seed}, {steps} steps, width {width}, "
-            f"{given_up:g} beyond each border" + (", mirrored ones are right" if mirrored else ""),
+            f"{given_up:g} beyond each border"
+            + ("" if given_up_turned is None else f", {given_up_turned:g} beyond that of turned views")
+            + (", mirrored ones are right" if mirrored else ""),
             "shown": [name for name, images in others.items() if images],
         },
     )  # fmt: skip
