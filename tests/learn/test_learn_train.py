@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +17,7 @@ import onnxruntime  # noqa: E402
 from isocenter.errors import NotFound, Refused, Unavailable  # noqa: E402
 from isocenter.learn import recipes  # noqa: E402
 from isocenter.learn.export import OUTPUTS, Whole, export, exported  # noqa: E402
-from isocenter.learn.films import read_films  # noqa: E402
 from isocenter.learn.judge import judge, must_be_new  # noqa: E402
-from isocenter.learn.learnt import keep, seen  # noqa: E402
 from isocenter.learn.networks import ResidualNet  # noqa: E402
 from isocenter.learn.recipes import Augmentation, Classifier2D  # noqa: E402
 from isocenter.learn.scope import ADULT, CHILD, Others, Scope, fit_scope, read_others, wrong_pictures  # noqa: E402
@@ -151,48 +147,6 @@ def test_films_go_on_from_a_model_that_is_there(
         assert np.allclose(*(file.run([output], {"image": image})[0] for file in files), atol=1e-4), "the gate is kept"
     one, other = (m.evidence["metrics"]["auc"]["value"] for m in (first, model))
     assert other > one - 0.05, "four epochs had taught it, one more does not unteach"
-
-
-def test_the_next_version_learns_from_other_films_and_nobody_known_measures(
-    trained: tuple[Model, Path, list[str]], data: Path, tmp_path: Path
-) -> None:
-    first, folder, _ = trained
-    shutil.copytree(folder, tmp_path / "first")
-    told = json.loads((folder / "model.json").read_text())
-    told["card"]["learned_from"] = ["f" * 64]
-    (tmp_path / "first/model.json").write_text(json.dumps(told))
-    rng = np.random.default_rng(7)
-    for i in range(48):  # 16 new people, and 12 of the old ones
-        film = np.kron(rng.integers(10, 90, (16, 16)), np.ones((4, 4))).astype(np.uint8)
-        film[4:8, 8:56] = 200
-        if i % 2:
-            film[28:44, 10:24] = 240
-        path = tmp_path / "more" / ("NO", "YES")[i % 2] / f"new{i // 3}_{i}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(film).save(path)
-    old = [f for f in sorted(data.rglob("*.png")) if int(re.findall(r"\d+", f.name)[-1]) < 36]
-    for file in old:
-        shutil.copy(file, tmp_path / "more" / file.parent.name)
-    how = recipes.RECIPES[TASK]
-    assert isinstance(how, Classifier2D)
-    recipes.RECIPES["next"] = replace(how, epochs=1, rate=1e-4, gate_steps=2, begins=how)
-    try:
-        model = train("next", tmp_path / "more", tmp_path / "next", seed=1, begin=tmp_path / "first")
-        for file in (tmp_path / "more").rglob("new*"):
-            file.unlink()
-        with pytest.raises(Refused, match=r"0 pictures to measure by|to measure by: it learnt from the others"):
-            keep(tmp_path / "first", read_films(data, how).pictures)
-            train("next", tmp_path / "more", tmp_path / "none", seed=1, begin=tmp_path / "first")
-    finally:
-        recipes.RECIPES.pop("next")
-    assert (model.version, model.parent) == ("2", first.digest) and model.examples != first.examples
-    assert model.evidence["n"] + model.card["pictures"]["training"] == 48 + len(old)
-    learnt = seen(folder, read_films(data, how).pictures)
-    assert learnt is not None and learnt.any()
-    assert seen(tmp_path / "next", read_films(data, how).pictures[learnt]).all(), "what the first learnt from, too"
-    assert model.evidence["n"] <= 48 + sum(~learnt), "none of them measured"
-    assert model.card["learned_from"] == ["f" * 64], "a withdrawal finds it"
-    assert judge(tmp_path / "next", data)["learnt_from"] >= learnt.sum()
 
 
 def test_the_gate_sees_the_same_picture_whatever_the_size_of_the_classifiers() -> None:

@@ -55,7 +55,9 @@ class Analysing(Answers):
         chosen = [self.registry.get(only)] if only else list(self.registry.analyses.values())
         stops = self.gating.stops()
         if only and only in stops:
-            raise Refused(f"the analysis '{only}'", stops[only].sentence(), "another person can start it again")
+            by_gate = only not in self._disclosing.stops()
+            do = "isocenter release tells what is missing" if by_gate else "another person can start it again"
+            raise Refused(f"the analysis '{only}'", stops[only].sentence(), do)
         given = own(parameters or {}, chosen)
         chosen = [a for a in chosen if a.name not in stops]
         earlier = self._earlier(study, chosen)
