@@ -176,6 +176,20 @@ def test_the_darkest_part_of_an_image_without_air_is_tissue() -> None:
     assert dice(full(outline(volume, [Click((45, 45, 45))]), volume), truth) > 0.9
 
 
+def test_nearly_all_of_an_image_is_no_region() -> None:
+    """A click on muscle outlined 93 % of a small image, all of it that was not the brightest."""
+    small = Volume(*_corner(np.random.default_rng(7)), "intensity", "{arbitrary}")
+    with pytest.raises(Refused, match="leaks"):
+        outline(small, [Click((7.0, 7.0, 0.0))])
+
+
+def _corner(rng: np.random.Generator) -> tuple[np.ndarray, Geometry]:
+    """One slice of tissue with a bright corner."""
+    grid = Geometry.regular(shape=(1, 64, 64), spacing_mm=(0.8, 0.3, 0.3))
+    values = np.where(np.add.outer(np.arange(64), np.arange(64)) > 108, 2000.0, 400.0)[None]
+    return (values + rng.normal(0, 20, values.shape)).astype(np.float32), grid
+
+
 def test_what_has_no_border_is_refused_and_not_guessed() -> None:
     volume, _ = jar([], noise=10, background=50, size_mm=200, spacing=(2, 2, 2))
     with pytest.raises(Refused, match=r"leaks.*no border"):

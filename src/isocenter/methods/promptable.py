@@ -43,6 +43,7 @@ _REACH_MM = (20.0, 40.0, 80.0)  # half sides of the crops that are tried, small 
 _LARGEST = 64**3  # voxels of a walk
 _AIR_HU = -930.0  # emphysema reaches -950 in single voxels, air outside the body lies below -970
 _AIR_SHARE = 0.06  # of the median of what is brighter than the mean: above the noise of air, below dark tissue
+_OF_IMAGE = 0.75  # of all voxels: what is larger has its border beside the image, if it has one
 _ROUNDS, _STILL = 4, 0.03  # guesses at most, and the share of voxels that may still change
 _CORRELATION = 4.0  # voxels over which the walk smooths what the looks of a voxel say
 _APART = 1.0  # standard deviations of the noise by which a region must stand apart from what is around it
@@ -133,7 +134,7 @@ def outline(volume: Volume, clicks: Sequence[Click], box_mm: tuple[Point, Point]
         except _Leak as leak:
             widest = widest if alone else leak
             continue
-        if apart >= _APART:
+        if apart >= _APART and np.count_nonzero(outlined.mask) <= _OF_IMAGE * volume.array.size:
             return outlined
         widest = widest if alone else _leaking(2 * reach)  # a patch of noise, or the middle of something larger
     raise Refused(widest.what, widest.why, widest.do)

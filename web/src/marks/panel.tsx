@@ -43,7 +43,7 @@ export function BrushOptions({ desk }: { desk: Desk }) {
   return (
     <span class="with">
       {painting.how.value !== "box" && <button type="button" aria-pressed={!painting.add.value} onClick={() => (painting.add.value = !painting.add.value)}>{painting.add.value ? "Adds" : "Takes away"} {key("seg-turn")}</button>}
-      {painting.how.value === "box" && <label class="small" title="Through the slices, in millimetres; empty: as deep as it is wide and high in the mean">depth <input type="number" min={1} max={500} step={1} placeholder="as wide" value={painting.depth_mm.value ?? ""} onInput={(event) => (painting.depth_mm.value = event.currentTarget.valueAsNumber > 0 ? event.currentTarget.valueAsNumber : null)} /> mm</label>}
+      {painting.how.value === "box" && desk.lightbox.active.value?.view.value && <label class="small" title="Through the slices, in millimetres; empty: as deep as it is wide and high in the mean">depth <input type="number" min={1} max={500} step={1} placeholder="as wide" value={painting.depth_mm.value ?? ""} onInput={(event) => (painting.depth_mm.value = event.currentTarget.valueAsNumber > 0 ? event.currentTarget.valueAsNumber : null)} /> mm</label>}
       {brushes && <label class="small">radius <input type="number" min={0.5} max={100} step={0.5} value={painting.radius_mm.value} onInput={(event) => (painting.radius_mm.value = Math.max(0.1, event.currentTarget.valueAsNumber || 1))} /> mm</label>}
       {brushes && <label class="check"><input type="checkbox" checked={painting.ball.value} onChange={(event) => (painting.ball.value = event.currentTarget.checked)} /> through slices</label>}
       {painting.how.value === "threshold" && [0, 1].map((end) => (
