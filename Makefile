@@ -13,7 +13,7 @@ comma  := ,
 STAMP  := $(VENV)/.made-$(subst $(comma),-,$(EXTRAS))
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo serve test check lint types contracts browser nightly fuzz bench docs web sbom clean
+.PHONY: demo serve test check lint types contracts browser nightly fuzz bench docs web sbom audit clean
 
 demo: $(VENV)/.made-core ## set up all that is needed and run the main job
 	$(BIN)/isocenter demo $(ARGS)
@@ -64,6 +64,13 @@ web: $(VENV)/.made-core ## build the pages again after a change under web/
 
 sbom: $(VENV)/.made-core ## bill of materials of this installation (CycloneDX)
 	$(BIN)/isocenter sbom sbom.cdx.json --lock web/package-lock.json
+
+audit: $(STAMP) ## known faults of every component, asked of PyPI and npm; fails where they do not answer for all
+	$(PYTHON) -m venv artefacts/audit && artefacts/audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/isocenter sbom artefacts/audit/bill.json --lock web/package-lock.json
+	$(BIN)/python -c "import json; [print(c['name'], c['version'], sep='==') for c in json.load(open('artefacts/audit/bill.json'))['components'] if c['purl'].startswith('pkg:pypi/')]" > artefacts/audit/pypi.txt
+	artefacts/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement artefacts/audit/pypi.txt
+	cd web && npm audit --omit=dev --audit-level=high
 
 docs: $(VENV)/.made-core ## the generated pages of the manual
 	$(BIN)/isocenter manual docs/look-up
