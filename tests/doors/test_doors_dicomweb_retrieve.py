@@ -56,6 +56,16 @@ def test_one_instance_comes_alone_when_asked_so(shelf: Shelf, sample: Callable[[
     assert body.type.startswith("application/dicom;") and b"".join(body.pieces) == data
 
 
+@pytest.mark.parametrize("begin", [b"MZ\x90", b"\x7fELF", b"#!/bin/sh\n", b"%PDF-1.4", b"<html><script>"])
+def test_no_program_leaves_in_front_of_an_image(shelf: Shelf, sample: Callable[[str], bytes], begin: bytes) -> None:
+    data = sample("CT_small.dcm")
+    planted = begin + data[len(begin) :]
+    for accept in ("application/dicom", _DICOM + "; transfer-syntax=*"):
+        left = b"".join(retrieve.whole(shelf, READER, _target(shelf, planted), wishes(accept)).pieces)
+        assert begin not in left and bytes(128) + data[128:] in left
+    assert shelf.files[str(dcmread(BytesIO(data)).SOPInstanceUID)] == planted, "what is stored stays as it came"
+
+
 @pytest.mark.parametrize("accept", ["text/html", "image/png", _DICOM + "; transfer-syntax=1.2.840.10008.1.2.4.80"])
 def test_what_cannot_be_given_whole(shelf: Shelf, sample: Callable[[str], bytes], accept: str) -> None:
     target = _target(shelf, sample("CT_small.dcm"))

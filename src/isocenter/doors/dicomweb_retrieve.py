@@ -17,6 +17,7 @@ from isocenter.doors.archive import Archive
 from isocenter.doors.media import EXPLICIT, NotAcceptable, Wish, frame_type, frame_wish
 from isocenter.doors.multipart import Part, new_boundary, write
 from isocenter.doors.negotiation import IMPLICIT
+from isocenter.doors.part10 import harmless
 from isocenter.doors.transcode import transcode
 from isocenter.errors import NotFound, Refused
 from isocenter.govern.policy import Person
@@ -98,7 +99,7 @@ def whole(site: Archive, who: Person, target: Target, said: Sequence[Wish]) -> B
                     data = transcode(data, wanted)
                 except Refused as error:
                     raise NotAcceptable(error.what, error.why, "ask for transfer-syntax=*") from None
-            yield data, wanted
+            yield harmless(data), wanted
 
     if not taken[0].many and taken[0].type == "application/dicom":
         data, syntax = next(files())

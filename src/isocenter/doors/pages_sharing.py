@@ -16,6 +16,7 @@ from isocenter.doors.pages_json import patient
 from isocenter.doors.pages_pictures import Wanted, described
 from isocenter.doors.pages_site import PagesSite
 from isocenter.doors.pages_who import SiteHere, needs
+from isocenter.doors.part10 import harmless
 from isocenter.govern.consent import Purpose
 from isocenter.govern.policy import Person
 from isocenter.record import Study
@@ -125,7 +126,7 @@ def shared_instance(
     here: PagesSite = site
     data = here.sharing.instance(secret, uid, address=_address(request), word=_said(word))
     headers = {"Content-Disposition": "attachment", "X-Content-Type-Options": "nosniff"}
-    return Response(data, media_type="application/dicom", headers=headers)
+    return Response(harmless(data), media_type="application/dicom", headers=headers)
 
 
 @router.get("/api/shared/series/{series}/pictures")

@@ -13,7 +13,7 @@ from typing import Final
 
 from isocenter.errors import NotWhole
 
-__all__ = ["IMPLEMENTATION_UID", "IMPLEMENTATION_VERSION", "Meta", "identity", "is_uid", "split", "wrap"]
+__all__ = ["IMPLEMENTATION_UID", "IMPLEMENTATION_VERSION", "Meta", "harmless", "identity", "is_uid", "split", "wrap"]
 
 IMPLEMENTATION_UID: Final = "2.25.293185581139407248614031063292994972119"
 IMPLEMENTATION_VERSION: Final = "ISOCENTER_0_1"
@@ -67,6 +67,19 @@ def _short(element: int, vr: bytes, text: str) -> bytes:
     if len(raw) % 2:
         raw += b"\0" if vr == b"UI" else b" "
     return struct.pack("<HH2sH", 2, element, vr, len(raw)) + raw
+
+
+def harmless(data: bytes) -> bytes:
+    """A file as it leaves: nothing stands before its mark that another program would run (CVE-2019-11687).
+
+    The archive keeps what its sender gave. The beginning of a TIFF stays: slides are both at once (PS3.10, 7.1).
+
+    >>> harmless(b"MZ" + b"x" * 126 + b"DICM...")[:4], harmless(b"II*\\0" + b"x" * 124 + b"DICM")[:2]
+    (b'\\x00\\x00\\x00\\x00', b'II')
+    """
+    if not any(data[:128]) or bytes(data[:4]) in (b"II*\0", b"MM\0*"):
+        return data
+    return b"\0" * 128 + bytes(data[128:])
 
 
 def split(data: bytes | bytearray) -> Meta:
