@@ -146,3 +146,17 @@ def test_what_cannot_be_taught_is_refused(taught: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "flat.npz", images=np.zeros((4, 9, 9), np.uint8))
     with pytest.raises(Refused, match=r"no image in flat\.npz"):
         collections_in(tmp_path / "flat.npz", list(right(2, 0)), rng)
+
+
+@pytest.mark.parametrize("name", ["pneumoniamnist", "breastmnist", "retinamnist", "adrenalmnist3d"])
+def test_a_shipped_border_knows_wrong_images_of_a_part_that_taught_nothing(name: str, data: Path) -> None:
+    held, weights = models()[name]
+    some, rng = np.load(data / "medmnist" / f"{name}.npz")["val_images"][:20], np.random.default_rng(0)
+    some = some * np.uint8(255) if some.max() <= 1 else some
+    wrong = [
+        spoilt(one, some[k - 1], kind, rng) for kind in KINDS if kind not in ("askew", "cut out")
+        for k, one in enumerate(some)
+    ]  # fmt: skip
+    told = held.inputs["scope"]
+    assert np.mean(strangeness(weights.parent, told, [np.clip(w, 0, 255).astype(np.uint8) for w in wrong]) > 1) >= 0.96
+    assert np.mean(strangeness(weights.parent, told, list(some)) > 1) <= 0.1
