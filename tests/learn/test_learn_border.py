@@ -11,11 +11,15 @@ import pytest
 
 pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 
+from PIL import Image
+
 from isocenter.analysis.weights import models
 from isocenter.errors import Conflict, NotFound, Refused
+from isocenter.learn import detect
 from isocenter.learn.border import KINDS, spoilt
 from isocenter.learn.examining import chosen_from
 from isocenter.learn.judge import judged
+from isocenter.learn.judge_boxes import Found
 from isocenter.learn.likeness import found, indexed, worth
 from isocenter.learn.outside import FILE, NO_BORDER, canvas, no_border, strangeness
 from isocenter.learn.recalibrate import network_digest, recalibrated
@@ -160,3 +164,19 @@ def test_a_shipped_border_knows_wrong_images_of_a_part_that_taught_nothing(name:
     told = held.inputs["scope"]
     assert np.mean(strangeness(weights.parent, told, [np.clip(w, 0, 255).astype(np.uint8) for w in wrong]) > 1) >= 0.96
     assert np.mean(strangeness(weights.parent, told, list(some)) > 1) <= 0.1
+
+
+def test_a_wrong_picture_without_a_box_is_declined_and_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["file,class,xmin,ymin,xmax,ymax"]
+    for k in range(2):
+        grey = np.linspace(0, 60 + k, 320 * 240).reshape(240, 320)
+        Image.fromarray(np.stack([grey] * 3, -1).astype(np.uint8)).save(tmp_path / f"dark{k}.png")
+        lines.append(f"dark{k}.png,RBC,10,10,60,60")
+    (tmp_path / "boxes.csv").write_text("\n".join(lines) + "\n")
+    nothing = Found(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))
+    monkeypatch.setattr(detect, "_asked", lambda *given: nothing)
+    told = judged("bccd", tmp_path / "boxes.csv")
+    assert told.report["declined"] == 2
+    assert [(row["name"], row["declined"]) for row in told.predictions] == [("dark0", True), ("dark1", True)]
