@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,7 +33,7 @@ def watch(
             continue
         rows = [
             (c["chart"], c["cases"], f"{c['usual']:.3f}", f"{c['sum']} of {c['limit']}",
-             f"{c['delays'][0]['cases_mean']:.0f}, {c['delays'][1]['cases_mean']:.0f}",
+             ", ".join(map(_late, c["delays"])),
              f"alarm at case {c['alarm']['case']}" if c["alarm"] else "")
             for c in one["charts"]
         ]  # fmt: skip
@@ -45,3 +45,9 @@ def watch(
         screen.say(f"written down: {one['model']}, {one['chart']}" + (", suspended" if one["stop_rule"] else ""))
     if any(one["alarms"] for one in told):
         raise typer.Exit(1)
+
+
+def _late(told: dict[str, Any]) -> str:
+    """Cases until a change shows; in brackets how many of such changes stayed unseen for 20,000."""
+    missed = f" ({100 * told['missed']:.0f} % unseen)" if told["missed"] >= 0.005 else ""
+    return f"{told['cases_mean']:.0f}{missed}"

@@ -89,12 +89,12 @@ def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
     from isocenter.methods.control_chart import chart  # with a compiler that no other command shall wait for
 
     expected = 0.0
-    for name, (flags, usual, places) in _streams(seen).items():
+    for name, (flags, first, usual, places) in _streams(seen).items():
         days = max((seen[-1].when - seen[0].when).total_seconds() / 86_400, 1.0)
         in_six = max(len(flags) / days * _SIX_MONTHS, 1.0)
         by = chart(usual, min(usual + SHIFTS[0], (1 + usual) / 2), in_six * len(CHARTS))
         expected += in_six / by.run
-        line = _line(name, by, flags, days / max(len(flags), 1), places, times)
+        line = _line(name, by, first, flags, days / max(len(flags), 1), places, times)
         told["charts"].append(line)
         if line["alarm"] is not None:
             told["alarms"].append({"chart": name, "of": CHARTS[name], **line["alarm"]})
@@ -102,8 +102,8 @@ def watch(seen: Sequence[Seen], *, times: int = 2000) -> dict[str, Any]:
     return told
 
 
-def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, list[int]]]:
-    """Chart -> (whether each case counts, its usual share by the baseline, place of each case)."""
+def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, float, list[int]]]:
+    """Chart -> (whether each case counts, its share in the baseline, what is taken for usual, place of each case)."""
     first = seen[:BASELINE]
     known = Counter(s.scanner for s in first)
     flags: dict[str, list[bool | None]] = {
@@ -126,7 +126,7 @@ def _streams(seen: Sequence[Seen]) -> dict[str, tuple[list[bool], float, list[in
         usual = max(wilson(hits, len(before), _SURE).high, 0.005)
         if usual > _NEARLY_ALL:  # there is no rise left that could be seen
             continue
-        streams[name] = ([bool(all_flags[n]) for n in places], usual, places)
+        streams[name] = ([bool(all_flags[n]) for n in places], hits / len(before), usual, places)
     return streams
 
 
@@ -147,7 +147,7 @@ def _otherwise(seen: Sequence[Seen]) -> list[bool | None]:
 
 
 def _line(
-    name: str, by: Chart, flags: Sequence[bool], days: float, places: Sequence[int], times: int
+    name: str, by: Chart, first: float, flags: Sequence[bool], days: float, places: Sequence[int], times: int
 ) -> dict[str, Any]:  # fmt: skip
     from isocenter.methods.control_chart import delays, follow
 
@@ -160,7 +160,7 @@ def _line(
         }  # fmt: skip
     late = []
     for shift in SHIFTS if times else ():
-        after = min(by.usual + shift, 0.999)
+        after = min(first + shift, 0.999)  # from what was seen, not from what is taken for usual to be on the safe side
         told = delays(by, after, rng=np.random.default_rng(_SEED), times=times)
         late.append(
             {"points": round(100 * shift), "cases_mean": told.mean, "cases_median": told.median,
