@@ -26,6 +26,7 @@ _GRADES = ((22.1, "S3"), (17.4, "S2"), (6.4, "S1"))
 _T1_WARN, _T1_REFUSE = 0.5, 2.0  # points at 20 % fat
 _ASKEW = 0.07
 _LEAST_VOXELS = 20
+_MOST_UNSOUND, _LEAST_TOLD = 0.1, 0.02
 _LIMIT_OF_MAGNITUDE = (
     "from magnitudes alone: fat and water are told apart by fat's smaller peaks only, so above 50 % the answer may be "
     "its mirror image"
@@ -133,11 +134,20 @@ class LiverFatIron:
             "R2*": scan.main.like(r2_star, quantity="R2*", unit="1/s"),
         }
         maps = _of_the_body(maps, fatwater.body(signal, scan.main.geometry.voxel_volume_mm3 / 1000.0, left))
-        places, told = _places(scan.main, drawn, pdff, signal)
+        unsound = found.unsound if scan.images is not None else fitted.unsound
+        # Iron drowns the fat of watery tissue; that of fat it does not.
+        places, told = _places(scan.main, drawn, np.where(unsound, np.float32(0.0), pdff), signal)
         remarks += told
         measured, findings = [], []
+        if scan.images is not None:
+            for label, mask in places:
+                remarks += _of_iron(label, mask, found, scan.times_s)
+            _must_be_in_phase(found, scan.times_s)
+        else:
+            for label, mask in places:
+                remarks += _of_magnitudes(label, mask, fitted)
         for label, mask in places:
-            kept, share = liver_region.without_vessels(mask, pdff, r2_star)
+            kept, share = liver_region.without_vessels(mask & ~unsound, pdff, r2_star)
             one = _Measured(label, kept, share, float(pdff[kept].mean()), float(r2_star[kept].mean()), how)
             if scan.images is None:
                 unsure = float(fitted.unsure[kept].mean())
@@ -222,8 +232,8 @@ def _separated(
 ) -> tuple[fatwater.FatWater, list[str]]:
     """Fat and water, the phase of alternate readouts taken away where the echoes tell it."""
     assert scan.images is not None
-    said, left = [], "the phase between odd and even echoes that could be told was taken away"
-    if not (why := bipolar.untold(scan.times_s)):
+    said = []
+    if not bipolar.untold(scan.times_s):
         found, phase = bipolar.separate_alternate(scan.images, scan.times_s, field, spacing_mm, turning=turning)
         if phase.there:
             said.append(
@@ -232,14 +242,17 @@ def _separated(
             )
     else:
         found = fatwater.separate(scan.images, scan.times_s, field, spacing_mm, turning=turning)
-        left = why
+    return found, said
+
+
+def _must_be_in_phase(found: fatwater.FatWater, times_s: npt.NDArray[np.float64]) -> None:
+    left = bipolar.untold(times_s) or "the phase between odd and even echoes that could be told was taken away"
     if found.askew > _ASKEW:
         raise Refused(
             f"fat and water {100 * found.askew:.0f} % askew in phase",
             f"as echoes read in alternate directions (bipolar) leave them: the fit takes their phase for fat ({left})",
             "acquire with readouts in one direction, or send the corrected images",
         )
-    return found, said
 
 
 def _of_turning(found: fatwater.FatWater) -> list[str]:
@@ -249,6 +262,53 @@ def _of_turning(found: fatwater.FatWater) -> list[str]:
     if found.gap > 0.3:
         said.append(f"the map of the field may not be the best one (gap {100 * found.gap:.0f} %): look for exchanges")
     return said
+
+
+def _of_iron(label: str, mask: Mask, found: fatwater.FatWater, times_s: npt.NDArray[np.float64]) -> list[str]:
+    """What iron has left of the echoes in a region, in words.
+
+    Raises:
+        Refused: where it has left too little in more than a tenth of the region.
+    """
+    lost = float(found.unsound[mask].mean())
+    if lost > _MOST_UNSOUND:
+        first, second = (1000.0 * float(t) for t in times_s[:2])
+        raise Refused(
+            f"signal of {label} that is gone by the second echo ({second:.2g} ms) in {100 * lost:.0f} % of it",
+            "iron makes it decay so fast that the echoes tell neither fat nor R2*: that is very much iron, how much is "
+            "not known",
+            f"acquire with a first echo and a spacing well below {min(first, second - first):.1f} ms, or measure the "
+            "iron by R2 or at a lower field",
+        )
+    said = []
+    if lost > 0.001:
+        said.append(f"{label}: {100 * lost:.1f} % of it had no signal left by the second echo and was left out")
+    if (share := float(found.pooled[mask].mean())) > _LEAST_TOLD:
+        said.append(
+            f"{label}: in {100 * share:.0f} % of it noise drowns all echoes after the second, as iron makes it; there "
+            "fat and R2* come from neighbourhoods of voxels together"
+        )
+    return said
+
+
+def _of_magnitudes(label: str, mask: Mask, fitted: fat_magnitude.Magnitudes) -> list[str]:
+    """How well magnitudes tell fat in a region, in words.
+
+    Raises:
+        Refused: where they do not tell it to 3 points in more than a tenth of the region.
+    """
+    if (lost := float(fitted.unsound[mask].mean())) > _MOST_UNSOUND:
+        raise Refused(
+            f"magnitudes too noisy to tell the fat of {label} in {100 * lost:.0f} % of it",
+            "without phase these echo times leave it uncertain by more than 3 points, in neighbourhoods of voxels too",
+            "send the phase images, or acquire with less noise or at 3 T",
+        )
+    if (share := float(fitted.pooled[mask].mean())) > _LEAST_TOLD:
+        return [
+            f"{label}: in {100 * share:.0f} % of it one voxel's magnitudes do not tell its fat; there it comes from "
+            "neighbourhoods of voxels together"
+        ]
+    return []
 
 
 def _places(
@@ -341,13 +401,14 @@ def _two_point(scan: EchoScan, field: float, drawn: tuple[Region, ...] | None, r
     """Two echoes: a fat fraction of signal, and neither PDFF nor R2*."""
     fraction, signal = fat_magnitude.two_point(scan.magnitude, scan.times_s, field)
     places, told = _places(scan.main, drawn, fraction, signal)
-    measured = [
-        Measurement(
-            codes.FAT_FRACTION, float(np.nanmean(fraction[mask])), "%",
-            definition=f"{label}: two-point Dixon from magnitudes, not PDFF",
-        )
-        for label, mask in places
-    ]  # fmt: skip
+    measured = []
+    for label, mask in places:
+        kept, share = liver_region.without_vessels(mask, fraction)
+        words = f"{label}: two-point Dixon from magnitudes, not PDFF"
+        measured += [
+            Measurement(codes.FAT_FRACTION, float(fraction[kept].mean()), "%", definition=words),
+            Measurement(codes.EXCLUDED_SHARE, 100 * share, "%", definition=f"{label}: vessels and edges"),
+        ]
     said = (
         "two echoes give a fat fraction of the signal, which is no PDFF: decay, T1 and spectrum are not corrected, and "
         "it folds at 50 %. No R2* and no iron",

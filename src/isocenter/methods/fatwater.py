@@ -4,7 +4,8 @@ S(t) = (W + F a(t)) exp(i 2 pi f t) exp(-R2* t), with a(t) the six-peak signal o
 of small blocks is found first, for all places together (`field_map`); from there each voxel is refined by Gauss and
 Newton in the complex field f + i R2* / 2 pi, in which the model is analytic (T2*-IDEAL). W and F are complex, so noise
 does not lift them; the fat fraction takes the weaker of the two from the difference to the whole (magnitude
-discrimination), so that noise does not lift it near 0 either.
+discrimination), so that noise does not lift it near 0 either. Where iron leaves the later echoes to noise, a voxel's
+neighbourhood is fitted together (`fat_pooled`).
 
 Sources: Yu et al., Magn Reson Med 60 (2008) 1122; Hernando et al., Magn Reson Med 63 (2010) 79; Liu et al., Magn Reson
 Med 58 (2007) 354; QIBA Profile PDFF.
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from numba import njit
 
 from isocenter.errors import Refused
-from isocenter.methods import field_map
+from isocenter.methods import fat_pooled, field_map
 from isocenter.methods.components import labelled
 from isocenter.methods.fat_spectrum import GAMMA_MHZ_PER_T, fat_signal, must_be_echo_times
 from isocenter.methods.shares import in_parts
@@ -60,6 +61,8 @@ class FatWater:
             alternate directions (bipolar) leave the echoes phases of alternate sign, and the fit takes them for fat of
             another phase.
         gap: by how much the labelling of the field could be better at most, relative to its energy.
+        pooled: where fat, decay and field come from a neighbourhood together, since noise drowns the later echoes.
+        unsound: where even the neighbourhood does not tell the fat fraction to 3 points; NaN in fraction and decay.
     """
 
     pdff: Array
@@ -73,6 +76,8 @@ class FatWater:
     turning_sure: bool
     askew: float
     gap: float
+    pooled: Mask
+    unsound: Mask
 
 
 def foreground(echoes: npt.NDArray[Any], *, share: float = 0.06) -> Mask:
@@ -190,8 +195,16 @@ def separate(
     maps = fitted(mirrored, where, field.hertz, field.weight + 1e-12)
     # Where iron has left nothing by the third echo, phase is that of noise and tells of no readout.
     lasting = where & (maps[1] * times[min(2, len(times) - 1)] < _FADED)
+    pooled = fat_pooled.faint(echoes, where, maps[5])
+    askew = _askew(maps[6], lasting & ~pooled)
+    unsound = np.zeros(where.shape, bool)
+    if pooled.any():
+        together = fat_pooled.pool(echoes, mirrored, times, fat, pooled, maps[2])
+        unsound = pooled & ~fat_pooled.sound(together, times)
+        maps[:3, pooled] = together[:3, pooled]
+        maps[:2, unsound] = np.nan
     return FatWater(
-        maps[0], maps[1], maps[2], maps[3], maps[4], maps[5], where, mirrored, sure, _askew(maps[6], lasting), field.gap
+        maps[0], maps[1], maps[2], maps[3], maps[4], maps[5], where, mirrored, sure, askew, field.gap, pooled, unsound
     )
 
 

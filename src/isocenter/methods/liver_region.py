@@ -73,7 +73,9 @@ def without_vessels(region: Mask, *maps: Array) -> tuple[Mask, float]:
     """
     kept = region.copy()
     for each in maps:
-        smooth = ndimage.uniform_filter(np.nan_to_num(each), (1, 3, 3))
+        # The mean of what there is: a hole in the map beside a voxel says nothing of it.
+        known = ndimage.uniform_filter(np.isfinite(each).astype(np.float64), (1, 3, 3))
+        smooth = ndimage.uniform_filter(np.nan_to_num(each).astype(np.float64), (1, 3, 3)) / np.maximum(known, 1e-9)
         values = smooth[region]
         middle = float(np.median(values))
         # The nearest quarter says how much liver varies, also where much of the region is something else.

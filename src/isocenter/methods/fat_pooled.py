@@ -1,0 +1,257 @@
+"""Fat and decay of voxels that iron has left hardly an echo, from their neighbourhood together.
+
+Where R2* is so fast that noise drowns the third echo, one voxel does not tell fat from decay: its answer is wild, and
+the mean of such answers wrong. A neighbourhood shares decay and field (the slow part of which is taken away first),
+while water and fat stay each voxel's own. Summed over it, the products of echoes hold all that least squares needs, and
+the noise in them is known and taken away, so that it does not lift fat. The neighbourhood grows until the fraction is
+known to a point.
+
+Source: the elimination of linear unknowns follows Golub and Pereyra, SIAM J Numer Anal 10 (1973) 413; the error is the
+bound of Cramer and Rao.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+from scipy import ndimage
+
+from isocenter.methods.shares import in_parts
+
+__all__ = ["faint", "pool", "sound"]
+
+Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+_UNSOUND_POINTS = 3.0  # of standard error, with all that the neighbourhood tells
+_GONE = 2.6  # decays by the second echo, of which a fourteenth is left: only the first echo says anything
+_KNOWN_POINTS = 1.0
+_FAINT = 6.0  # standard deviations of one channel that one of the later echoes must reach on the mean of 3 x 3 voxels
+_DROWNED = 4.0  # the same of the voxel alone: beside bright tissue the mean says nothing
+_HALVES = np.array([3, 5, 8])  # of the neighbourhood within a slice, voxels
+_RATES = np.geomspace(20.0, 2000.0, 24)
+_HERTZ = np.arange(-60.0, 61.0, 15.0)
+_LEAST = 12  # voxels of a neighbourhood
+
+
+def faint(echoes: npt.NDArray[Any], where: Mask, residual: Array) -> Mask:
+    """Voxels whose echoes from the third on are all lost in noise, on the mean of 3 x 3 voxels.
+
+    Args:
+        echoes: (echoes, slices, rows, columns), complex; four or more echoes, or none is found.
+        where: that were fitted.
+        residual: what the fit left, 0 to 1 (root of the ratio of energies): it tells the noise.
+    """
+    n = len(echoes)
+    if n < 4:
+        return np.zeros(where.shape, bool)
+    size = np.abs(echoes)
+    left = residual[where].astype(np.float64) ** 2 * (size[:, where].astype(np.float64) ** 2).sum(axis=0)
+    left = left[np.isfinite(left)]
+    # Six real unknowns of 2 n numbers; the median of a chi-square is a little below its mean.
+    noise = float(np.sqrt(np.median(left) / (2 * n - 6) * (1.0 + 2.0 / (9.0 * (2 * n - 6))) ** 3)) if left.size else 0.0
+    if not noise > 0.0:
+        return np.zeros(where.shape, bool)
+    late = np.stack([ndimage.uniform_filter(each, (1, 3, 3)) for each in size[2:]]).max(axis=0)
+    return np.asarray(where & ((late < _FAINT * noise) | (size[2:].max(axis=0) < _DROWNED * noise)))
+
+
+def sound(together: npt.NDArray[np.float32], times: npt.NDArray[np.float64]) -> Mask:
+    """Where an answer of `pool` is one: the fraction known to 3 points, and more left at the second echo than 7 %."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((together[3] <= _UNSOUND_POINTS) & (together[1] * times[1] <= _GONE))
+
+
+def pool(
+    echoes: npt.NDArray[np.complexfloating], mirrored: bool, times: npt.NDArray[np.float64],
+    fat: npt.NDArray[np.complexfloating], where: Mask, field_hz: Array,
+) -> npt.NDArray[np.float32]:  # fmt: skip
+    """Fat fraction (percent), R2* (1/s), field (Hz) and the fraction's standard error (points), from neighbourhoods.
+
+    Args:
+        echoes: (echoes, slices, rows, columns).
+        mirrored: whether phase turns the other way.
+        times, fat: seconds, and fat's signal at them.
+        where: voxels to do, which are one another's neighbours.
+        field_hz: the field of each voxel as it was fitted alone.
+
+    Returns:
+        (4, slices, rows, columns); NaN outside, and where too few neighbours tell nothing.
+    """
+    out = np.full((4, *where.shape), np.nan, np.float32)
+    if not where.any():
+        return out
+    slow, stored = _calm(field_hz, where), np.asarray(echoes, np.complex128)
+    # Voxels whose slow field is wrong add up out of phase: that of neighbourhoods is calmer, so it is done twice.
+    for halves in (_HALVES[:1], _HALVES):
+        in_parts(
+            _pool, where.shape[0] * where.shape[1], stored, mirrored, times, np.asarray(fat, np.complex128), where,
+            slow, halves, _RATES, _HERTZ, _KNOWN_POINTS, _LEAST, out,
+        )  # fmt: skip
+        slow = _calm(out[2], where)
+    return out
+
+
+def _calm(field_hz: Array, where: Mask) -> Array:
+    """The field by the median of 5 x 5 voxels, those without one taking their nearest neighbour's."""
+    known = where & np.isfinite(field_hz)
+    if not known.any():
+        return np.zeros(where.shape, np.float32)
+    nearest = ndimage.distance_transform_edt(
+        ~known, sampling=(1e3, 1.0, 1.0), return_distances=False, return_indices=True
+    )
+    return np.asarray(ndimage.median_filter(field_hz[tuple(nearest)], (1, 5, 5)), np.float32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pool(
+    first: int, last: int, echoes: Any, mirrored: bool, times: Any, fat: Any, where: Any, slow: Any, halves: Any,
+    rates: Any, hertz: Any, known: float, least: int, out: Any,
+) -> None:  # fmt: skip
+    n, slices, rows, columns = echoes.shape
+    products, s, both = np.empty((n, n), np.complex128), np.empty(n, np.complex128), np.empty((2, 2), np.complex128)
+    at = np.empty(4)
+    for line in range(first, last):
+        z, y = line // rows, line % rows
+        for x in range(columns):
+            if not where[z, y, x]:
+                continue
+            for h in range(len(halves)):
+                half, deep = halves[h], 0 if h == 0 else 1
+                products[:] = 0.0
+                count = 0
+                for k in range(max(z - deep, 0), min(z + deep + 1, slices)):
+                    for j in range(max(y - half, 0), min(y + half + 1, rows)):
+                        for i in range(max(x - half, 0), min(x + half + 1, columns)):
+                            if not where[k, j, i]:
+                                continue
+                            count += 1
+                            for a in range(n):
+                                value = echoes[a, k, j, i]
+                                if mirrored:
+                                    value = np.conj(value)
+                                s[a] = value * np.exp(-2j * np.pi * slow[k, j, i] * times[a])
+                            for a in range(n):
+                                for b in range(a + 1):
+                                    products[a, b] += s[a] * np.conj(s[b])
+                if count < least:
+                    continue
+                for a in range(n):
+                    for b in range(a):
+                        products[b, a] = np.conj(products[a, b])
+                _settle(products, count, times, fat, rates, hertz, both, at)
+                out[0, z, y, x], out[1, z, y, x] = at[0], at[1]
+                out[2, z, y, x], out[3, z, y, x] = slow[z, y, x] + at[2], at[3]
+                if at[3] <= known:
+                    break
+
+
+@njit(cache=True, error_model="numpy")
+def _left(
+    products: Any, times: Any, fat: Any, f: float, r: float, turned: Any, both: Any
+) -> tuple[float, float, float, complex]:
+    """What water and fat of each voxel leave at a field and a decay; the moments of water and fat stand in `both`.
+
+    With it the inner products of the two model signals: water's, fat's, and the mixed one.
+    """
+    n = len(times)
+    whole, aa, bb = 0.0, 0.0, 0.0
+    ab, pp, pq, qq = 0j, 0j, 0j, 0j
+    for k in range(n):
+        whole += products[k, k].real
+        turned[k] = np.exp(complex(-r, 2.0 * np.pi * f) * times[k])
+        size = turned[k].real ** 2 + turned[k].imag ** 2
+        aa += size
+        bb += size * (fat[k].real ** 2 + fat[k].imag ** 2)
+        ab += size * fat[k]
+    for k in range(n):
+        one, row = 0j, 0j
+        for j in range(n):
+            part = np.conj(turned[k]) * products[k, j] * turned[j]
+            one += part
+            row += part * fat[j]
+        pp += one
+        pq += row
+        qq += np.conj(fat[k]) * row
+    below = aa * bb - (ab.real**2 + ab.imag**2)
+    # The inverse of the model's own products, on both sides of those of the echoes with the model.
+    ia, ib, ic = bb / below, -ab / below, aa / below
+    one_p, one_q = ia * pp + ib * np.conj(pq), ia * pq + ib * qq
+    two_p, two_q = np.conj(ib) * pp + ic * np.conj(pq), np.conj(ib) * pq + ic * qq
+    both[0, 0], both[0, 1] = one_p * ia + one_q * np.conj(ib), one_p * ib + one_q * ic
+    both[1, 0], both[1, 1] = two_p * ia + two_q * np.conj(ib), two_p * ib + two_q * ic
+    return whole - (one_p + two_q).real, aa, bb, ab
+
+
+@njit(cache=True, error_model="numpy")
+def _fraction(both: Any, aa: float, bb: float, ab: complex, noise: float) -> float:
+    """Fat's share of the signal in phase with the whole, percent, without the moments of noise."""
+    below = aa * bb - (ab.real**2 + ab.imag**2)
+    ww, ff, fw = both[0, 0].real, both[1, 1].real, both[1, 0].real
+    ww, ff, fw = ww - noise * bb / below, ff - noise * aa / below, fw + noise * ab.real / below
+    whole = ww + ff + 2.0 * fw
+    share: float = 100.0 * (ff + fw) / whole if whole > 0.0 else np.nan
+    return share
+
+
+@njit(cache=True, error_model="numpy")
+def _settle(products: Any, count: int, times: Any, fat: Any, rates: Any, hertz: Any, both: Any, at: Any) -> None:
+    """Field and decay that leave least, by a search that halves its step.
+
+    Fraction, decay, field and error stand in `at`.
+    """
+    n = len(times)
+    turned = np.empty(n, np.complex128)
+    now, f, r = np.inf, 0.0, rates[0]
+    for i in range(len(rates)):
+        for j in range(len(hertz)):
+            then = _left(products, times, fat, hertz[j], rates[i], turned, both)[0]
+            if then < now:
+                now, f, r = then, hertz[j], rates[i]
+    by_f, by_r = 0.5 * (hertz[1] - hertz[0]), 0.1 * r
+    while by_f > 0.05 or by_r > 0.1:
+        better = False
+        for k in range(4):
+            f_new = f + (by_f if k == 0 else (-by_f if k == 1 else 0.0))
+            r_new = max(r + (by_r if k == 2 else (-by_r if k == 3 else 0.0)), 0.0)
+            then = _left(products, times, fat, f_new, r_new, turned, both)[0]
+            if then < now:
+                now, f, r, better = then, f_new, r_new, True
+        if not better:
+            by_f, by_r = 0.5 * by_f, 0.5 * by_r
+    now, aa, bb, ab = _left(products, times, fat, f, r, turned, both)
+    noise = now / max(count * (n - 2) - 1, 1)  # of both channels together
+    share = _fraction(both, aa, bb, ab, noise * count)
+    size = max((both[0, 0] + both[1, 1] + 2.0 * both[1, 0].real).real / count, 1e-30)
+    below = aa * bb - (ab.real**2 + ab.imag**2)
+    p = 0.01 * share
+    # (1 - p) dF - p dW, with the covariance of W and F at a known decay and field; one of two channels counts.
+    own = ((1 - p) ** 2 * aa + p * p * bb + 2 * p * (1 - p) * ab.real) / below
+    error = 0.5 * noise * own / (size * count)
+    # How share and what is left change with field and decay, by differences.
+    df, dr = 0.5, max(0.01 * r, 1.0)
+    up, a1, b1, c1 = _left(products, times, fat, f + df, r, turned, both)
+    share_f = _fraction(both, a1, b1, c1, noise * count)
+    down, a1, b1, c1 = _left(products, times, fat, f - df, r, turned, both)
+    share_f = (share_f - _fraction(both, a1, b1, c1, noise * count)) / (200.0 * df)
+    ff = (up + down - 2.0 * now) / df**2
+    up, a1, b1, c1 = _left(products, times, fat, f, r + dr, turned, both)
+    share_r = _fraction(both, a1, b1, c1, noise * count)
+    down, a1, b1, c1 = _left(products, times, fat, f, r - dr, turned, both)
+    share_r = (share_r - _fraction(both, a1, b1, c1, noise * count)) / (200.0 * dr)
+    rr = (up + down - 2.0 * now) / dr**2
+    crossed = _left(products, times, fat, f + df, r + dr, turned, both)[0]
+    crossed += _left(products, times, fat, f - df, r - dr, turned, both)[0]
+    crossed -= _left(products, times, fat, f + df, r - dr, turned, both)[0]
+    crossed -= _left(products, times, fat, f - df, r + dr, turned, both)[0]
+    crossed /= 4.0 * df * dr
+    curved = ff * rr - crossed * crossed
+    if curved > 0.0 and ff > 0.0:
+        error += noise * (share_f**2 * rr - 2.0 * share_f * share_r * crossed + share_r**2 * ff) / curved
+        at[3] = 100.0 * np.sqrt(error)
+    else:
+        at[3] = np.inf
+    at[0], at[1], at[2] = share, r, f
