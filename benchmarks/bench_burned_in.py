@@ -10,6 +10,8 @@ Noticed is an image for which a line is found that lies on the letters; a false 
 screen is a page of writing also without a name: of it nothing is counted as held without cause.
 
 `--turned 30` draws every line at up to so many degrees, `--contrast 0.1 0.25` with so little of the range.
+`--script arabic` writes names whose letters join (DejaVu, with Pillow's Raqm), `--script hand` words of one stroke
+each, of loops, arches and stems as a pen joins them; no real hand wrote them.
 
 With `--data` the same writing is drawn on real CT and MR images of at least 128 pixels a side, in the values in which
 they are stored, and the whole decision is asked (`judge`), which does not search every image of that kind.
@@ -39,6 +41,15 @@ from isocenter.errors import IsocenterError
 from isocenter.methods.intervals import wilson
 
 KINDS = ("ultrasound", "radiograph", "film", "capture", "angiogram", "photograph", "dose screen")
+ARABIC = ("محمد علي حسن", "فاطمة الزهراء", "مستشفى المدينة", "المريض: يوسف خليل", "عبد الرحمن ١٩٦٠")
+# Of a letter from left to right: x from 0 to 1, y from -1 (below the line) over 1 (low letters) to 2 (tall ones).
+_PEN = (
+    ((0.5, 0.6), (0.7, 1.0), (0.4, 1.0), (0.3, 0.3), (0.6, 0.0), (1, 0.2)),
+    ((0.6, 1.6), (0.5, 2.0), (0.35, 1.2), (0.5, 0.0), (1, 0.2)),
+    ((0.2, 1.0), (0.25, 0.0), (0.5, 1.0), (0.7, 0.9), (0.75, 0.0), (1, 0.2)),
+    ((0.3, 1.0), (0.35, 0.1), (0.6, 0.1), (0.75, 1.0), (0.8, 0.0), (1, 0.2)),
+    ((0.7, 1.0), (0.3, 0.8), (0.4, 0.1), (0.75, 1.0), (0.7, -0.8), (0.45, -0.9), (0.6, -0.2), (1, 0.2)),
+)
 _OWN_WRITING = "dose screen"
 WORDS = ("QUAXELBERG^ANNA", "Petersen, Ole", "ID 0047-1123", "12.05.1960", "Krankenhaus Mitte", "DOB 03/11/48 M",
          "MEIER K", "Acc: A778123", "MULLER-LUDENSCHEIDT, Hans-Georg", "1987-04-09 14:22:07")  # fmt: skip
@@ -55,12 +66,14 @@ class Writing:
         western: files, and None for the font that ships with Pillow.
         turned_deg: by up to how much every line is turned; 0 for the mixture of upright, a quarter and slightly askew.
         contrast: least and most of the range from what is below a line to its letters.
+        script: "print", "arabic" or "hand".
     """
 
     western: list[Path | None]
     eastern: list[Path]
     turned_deg: float = 0.0
     contrast: tuple[float, float] = (0.25, 1.0)
+    script: str = "print"
 
 
 def fonts(more: Path | None = None) -> Writing:
@@ -200,17 +213,24 @@ def inscribed(rng: np.random.Generator, empty: Grey, kind: str, some: Writing) -
 
 
 def _mask(rng: np.random.Generator, some: Writing, shape: tuple[int, int]) -> Grey:
-    eastern = bool(some.eastern) and rng.random() < 0.25
-    every: Sequence[str] = EASTERN if eastern else WORDS
+    eastern = some.script == "print" and bool(some.eastern) and rng.random() < 0.25
+    every: Sequence[str] = ARABIC if some.script == "arabic" else EASTERN if eastern else WORDS
     for tries in range(100):
         words, size = str(rng.choice(every)), int(rng.integers(14 if eastern else 10, 41))
         if tries >= 20:  # a small image: the smallest letters, and of them the words that there is room for
             words, size = min(every, key=len), 14 if eastern else 10
         choice: Sequence[Path | None] = some.eastern if eastern else some.western
+        if some.script == "arabic":
+            choice = [
+                f for f in some.western if f and f.stem in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansCondensed")
+            ]
         chosen = choice[rng.integers(len(choice))]
         font = ImageFont.load_default(size) if chosen is None else ImageFont.truetype(str(chosen), size)
         page = Image.new("L", (2 * size * len(words) + 20, 3 * size))
-        ImageDraw.Draw(page).text((8, size // 2), words, fill=255, font=font)
+        if some.script == "hand":
+            page = _by_hand(rng, len(words), size)
+        else:
+            ImageDraw.Draw(page).text((8, size // 2), words, fill=255, font=font)
         angle = float(rng.choice([0, 0, 0, 0, 90, rng.uniform(-4, 4)]))
         if some.turned_deg:
             angle = rng.uniform(-some.turned_deg, some.turned_deg)
@@ -220,6 +240,25 @@ def _mask(rng: np.random.Generator, some: Writing, shape: tuple[int, int]) -> Gr
         if mask.shape[0] < shape[0] and mask.shape[1] < shape[1]:
             return mask
     raise SystemExit(f"an image of {shape[0]} x {shape[1]} pixels has no room for writing")
+
+
+def _by_hand(rng: np.random.Generator, letters: int, size: int) -> Image.Image:
+    """Words of one stroke each, low letters half as tall as a line of print of this size."""
+    page = Image.new("L", (2 * size * letters + 20, 3 * size))
+    pen, low, lean = ImageDraw.Draw(page), size / 2, rng.uniform(0, 0.5)
+    at, line, width = 8.0 + size, 1.7 * size, int(rng.integers(1, 4))
+    points = [(at, line)]
+    for number in range(letters):
+        for x, y in _PEN[rng.integers(len(_PEN))]:
+            up = low * (y + rng.normal(0, 0.08))
+            points.append((at + low * (x + rng.normal(0, 0.05)) + lean * up, line - up))
+        at += low
+        if number == letters - 1 or rng.random() < 0.15:
+            places = ndimage.gaussian_filter1d(ndimage.zoom(np.array(points), (8, 1), order=1), 3, axis=0)
+            pen.line([(float(x), float(y)) for x, y in places], fill=255, width=width, joint="curve")
+            at += low
+            points = [(at, line)]
+    return page
 
 
 def stored(rng: np.random.Generator, grey: Grey, kind: str) -> npt.NDArray[np.uint16] | npt.NDArray[np.uint8]:
@@ -307,8 +346,9 @@ def main() -> None:
     asked.add_argument("--fonts", type=Path, help="folder with more fonts")
     asked.add_argument("--turned", type=float, default=0.0, help="degrees by which lines are turned")
     asked.add_argument("--contrast", type=float, nargs=2, default=(0.25, 1.0), help="of letters, shares of the range")
+    asked.add_argument("--script", choices=("print", "arabic", "hand"), default="print")
     given = asked.parse_args()
-    some = replace(fonts(given.fonts), turned_deg=given.turned, contrast=tuple(given.contrast))
+    some = replace(fonts(given.fonts), turned_deg=given.turned, contrast=tuple(given.contrast), script=given.script)
     told: dict[str, object] = {}
     started = time.process_time()
     for kind in given.kinds if given.images else ():
