@@ -12,6 +12,7 @@ import pytest
 from scipy import ndimage
 
 from isocenter.errors import Refused
+from isocenter.methods import defacing
 from isocenter.methods.average_head import fits
 from isocenter.methods.defacing import Face, face_of, skin_left
 from isocenter.site.defacing import average_head
@@ -82,6 +83,19 @@ def test_the_skin_of_another_scan_tells_whether_a_face_fits_it() -> None:
     spared = replace(face, mask=face.mask & (np.arange(face.mask.shape[2]) > face.mask.shape[2] // 2))
     skin, left, _ = skin_left(volume, spared)
     assert skin > 80 and left > 0.3  # half of a face would be left
+
+
+@pytest.mark.parametrize(("skin_cm2", "passes"), [(5.7, False), (3.9, True)])
+def test_a_shallow_cut_is_refused_also_where_little_of_a_face_is_seen(
+    monkeypatch: pytest.MonkeyPatch, skin_cm2: float, passes: bool
+) -> None:
+    volume, _ = head.volume("T1", **COARSE)
+    monkeypatch.setattr(defacing, "_skin", lambda *given: (skin_cm2, 0.0, 4.5))  # as a real head in thick slices had it
+    if passes:
+        assert face_of(volume, average_head()) is not None
+    else:
+        with pytest.raises(Refused, match="of facial skin"):
+            face_of(volume, average_head())
 
 
 def test_a_cut_that_is_refused_is_not_taken_by_a_worse_fit(data: Path) -> None:
