@@ -158,6 +158,8 @@ def test_two_echoes_give_a_fat_fraction_and_no_pdff(truth: dict[str, Any]) -> No
     both = truth["liver"] | (truth["body"] & (truth["pdff"] <= 3))
     with pytest.raises(Refused, match="holds more than liver"):
         LiverFatIron().run(two, drawn(two, both))  # two tissues have no one fraction
+    with pytest.raises(Refused, match="two echoes and no drawn liver"):
+        LiverFatIron().run(two, None)
     alike = parts_of(kind="magnitude", echoes_ms=(4.6, 9.2))
     with pytest.raises(Refused, match="look alike"):
         LiverFatIron().run(alike, drawn(alike, truth["liver"]))

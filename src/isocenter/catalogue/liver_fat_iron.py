@@ -400,6 +400,12 @@ def _iron(one: _Measured, field: float, calibration: str, remarks: list[str]) ->
 def _two_point(scan: EchoScan, field: float, drawn: tuple[Region, ...] | None, remarks: list[str]) -> Answer:
     """Two echoes: a fat fraction of signal, and neither PDFF nor R2*."""
     fraction, signal = fat_magnitude.two_point(scan.magnitude, scan.times_s, field)
+    if not drawn:
+        raise Refused(
+            "two echoes and no drawn liver",
+            "a fraction of signal does not tell the liver from muscle and bowel around it: what is found may hold both",
+            "draw the liver",
+        )
     places, told = _places(scan.main, drawn, fraction, signal)
     measured = []
     for label, mask in places:
