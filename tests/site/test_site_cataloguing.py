@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.data import get_testdata_file
 
 from department_for_oversight import AI, CHIEF, FOUND, ITO, LEE, STRUCK, at, department, uid
+from isocenter.analysis import weights
 from isocenter.errors import Forbidden, NotFound, Refused
 from isocenter.govern.policy import Person, Role
 from isocenter.reading.disclosure import Mode, Use
-from isocenter.record import Event, Kind
+from isocenter.record import Event, Kind, to_plain
 from isocenter.site.verbs import HOUSE, Site
 
 
@@ -49,6 +53,24 @@ def test_what_readers_confirmed_is_withheld_while_it_is_little(site: Site) -> No
     assert told["analyses"] == [AI] and told["card"]
     with pytest.raises(NotFound):
         site.cataloguing.model("nonsense", who=ITO)
+
+
+def test_figures_of_a_group_of_few_events_do_not_leave_the_server(site: Site, tmp_path: Path) -> None:
+    told: dict[str, Any] = dict(to_plain(weights.models()[AI][0]))
+    figures = {"metrics": {"auc": {"value": 0.8125, "low": 0.5, "high": 0.9}}, "gaps": {"auc": 0.8125}}
+    told["evidence"]["subgroups"] = [
+        {"by": "age", "name": name, "n": n, kind: events, **figures}
+        for name, n, kind, events in (("80+", 64, "events", 9), ("old", 64, "positives", 9), ("all", 64, "events", 10))
+    ]
+    (tmp_path / "shelf/own").mkdir(parents=True)
+    (tmp_path / "shelf/own/model.json").write_text(json.dumps(told), "utf-8")
+    here = replace(site.cataloguing, shelf=str(tmp_path / "shelf"))
+    for evidence in (here.model(AI, who=ITO)["evidence"], here.analysis(AI, who=ITO)["evidence"]):
+        few, other, many = evidence["subgroups"]
+        assert many["metrics"]["auc"]["value"] == 0.8125 and "insufficient" not in many
+        assert few == {"by": "age", "name": "80+", "n": 64, "events": 9, "metrics": {},
+                       "insufficient": "fewer than 10 events"}  # fmt: skip
+        assert "0.8125" not in json.dumps(other)
 
 
 def test_a_stop_ends_raises_runs_and_what_leaves_the_house(tmp_path: Path) -> None:

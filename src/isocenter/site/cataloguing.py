@@ -164,7 +164,7 @@ class Cataloguing:
         if not model:
             return {}
         held = weights.models(Path(self.shelf) if self.shelf else None).get(model)
-        return dict(to_plain(held[0].evidence)) if held else {}
+        return _told(to_plain(held[0].evidence)) if held else {}
 
     # ---- models ----------------------------------------------------------------------------------------------
 
@@ -177,9 +177,10 @@ class Cataloguing:
             users = [n for n, a in self.registry.analyses.items() if getattr(a, "weights", "") == held.name]
             stopped = [_stop(stops[n]) for n in users if n in stops]
             way = self.disclosing.gates().of(held.digest)
+            plain = to_plain(held)
             told.append(
-                {**to_plain(held), "state": way.state, "analyses": users, "stopped": stopped,
-                 "alarms": self._alarms(held.name, held.digest, way)}
+                {**plain, "evidence": _told(plain["evidence"]), "state": way.state, "analyses": users,
+                 "stopped": stopped, "alarms": self._alarms(held.name, held.digest, way)}
             )  # fmt: skip
         return told
 
@@ -284,6 +285,26 @@ class Cataloguing:
             }
             for s in found
         ]  # fmt: skip
+
+
+def _events(group: Mapping[str, Any]) -> int:
+    """Cases of a subgroup that count: those with the disease, or all where the evidence does not tell them apart."""
+    n = int(group.get("n", 0))
+    return min(n, int(group.get("events", group.get("positives", n))))
+
+
+def _told(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Evidence as it may leave the server: without the figures of a subgroup that has too few events."""
+    if not evidence.get("subgroups"):
+        return dict(evidence)
+    return {**evidence, "subgroups": [_group(one) for one in evidence["subgroups"]]}
+
+
+def _group(one: Mapping[str, Any]) -> dict[str, Any]:
+    if _events(one) >= FEW:
+        return dict(one)
+    counts = {name: value for name, value in one.items() if not isinstance(value, Mapping | list)}
+    return {**counts, "metrics": {}, "insufficient": one.get("insufficient") or f"fewer than {FEW} events"}
 
 
 def _stop(one: stopping.Stop) -> dict[str, Any]:

@@ -1,24 +1,25 @@
 import type { ComponentChildren } from "preact";
 import { spoken } from "../words";
-import type { Figure, Model, Subgroup } from "./shapes";
-
-/** Fewer events than this say nothing of a group, and might point to a person. */
-const FEW = 10;
+import type { Figure, Model, Subgroup, Told } from "./shapes";
 
 /** An empty field says why it is empty. */
 export function Unknown({ because }: { because: string }) {
   return <span class="muted">unknown, because {because}</span>;
 }
 
-/** A figure with its interval; several numbers of one thing by their names, as a maker with few cases gives them. */
-export function figure(of: Figure | number | Record<string, number>): string {
-  if (typeof of === "number") return String(of);
-  if (!isFigure(of)) return Object.entries(of).map(([name, one]) => `${name.replaceAll("_", " ")} ${one.toFixed(3)}`).join(", ");
-  const { value, low, high } = of;
+export function figure({ value, low, high }: Figure): string {
   return low == null || high == null ? value.toFixed(3) : `${value.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;
 }
 
-const isFigure = (of: Figure | Record<string, number>): of is Figure => typeof of.value === "number";
+/** A figure of whichever form: what is no interval is named, as the greatest error or the number of cases. */
+function told(one: Told): string {
+  const plain = (value: number) => (Number.isInteger(value) ? String(value) : value.toFixed(3));
+  if (typeof one === "number") return plain(one);
+  const whole = one.low != null && one.high != null;
+  const others = Object.entries(one).filter(([name, value]) => value != null && name !== "value" && !(whole && (name === "low" || name === "high")));
+  const named = others.map(([name, value]) => `${spoken(name)} ${plain(value!)}`).join(", ");
+  return [one.value == null ? "" : figure(one as Figure), named].filter(Boolean).join("; ");
+}
 
 const FIELDS: [string, string][] = [
   ["intended_use", "For"], ["not_for", "Not for"], ["limits", "Limits"], ["source", "Data"], ["people", "People"], ["pictures", "Pictures"], ["licence", "Licence"], ["training", "Training"],
@@ -66,14 +67,21 @@ function Named({ name, of }: { name: string; of: unknown }) {
   );
 }
 
+/** Test cases that the evidence rests on; undefined where it does not tell. */
+export function casesOf({ n, metrics }: Model["evidence"]): number | undefined {
+  const counted = metrics?.n;
+  return n ?? (typeof counted === "number" ? counted : undefined);
+}
+
 export function Figures({ evidence }: { evidence: Model["evidence"] }) {
-  const { metrics, n, positives, declined, out_of_scope } = evidence;
+  const { metrics, positives, declined, out_of_scope } = evidence;
+  const n = casesOf(evidence);
   if (!metrics) return <p><Unknown because="no evidence came with the weights" /></p>;
   return (
     <>
-      <h2>Claimed by its maker on {n?.toLocaleString("en")} test cases{positives !== undefined && `, ${positives} of them positive`}{declined !== undefined && `; it declined ${declined}`}</h2>
+      <h2>Claimed by its maker{n !== undefined && ` on ${n.toLocaleString("en")} test cases`}{positives !== undefined && `, ${positives} of them positive`}{declined !== undefined && `; it declined ${declined}`}</h2>
       <table class="plain"><thead><tr><th scope="col">Figure</th><th scope="col">Value (95 %)</th></tr></thead>
-        <tbody>{Object.entries(metrics).map(([name, one]) => <tr key={name}><td>{spoken(name)}</td><td>{figure(one)}</td></tr>)}</tbody></table>
+        <tbody>{Object.entries(metrics).map(([name, one]) => <tr key={name}><td>{spoken(name)}</td><td>{told(one)}</td></tr>)}</tbody></table>
       {out_of_scope && (
         <>
           <h2>What it was not made for, and how often it said so</h2>
@@ -85,13 +93,11 @@ export function Figures({ evidence }: { evidence: Model["evidence"] }) {
   );
 }
 
-const events = (group: Subgroup) => Math.min(group.positives ?? group.n ?? 0, group.n ?? 0);
-
 export function Subgroups({ model }: { model: Model }) {
   const groups = model.evidence.subgroups ?? [];
   if (!groups.length) return <p><Unknown because="its evidence names no subgroup" /></p>;
   const names = [...new Set(groups.flatMap((group) => Object.keys(group.metrics ?? {})))];
-  const nameOf = (group: Subgroup) => Object.entries(group).filter(([key, value]) => !["metrics", "n", "positives"].includes(key) && typeof value === "string").map(([, value]) => value).join(" ") || "unnamed";
+  const nameOf = (group: Subgroup) => Object.entries(group).filter(([key, value]) => !["insufficient", "without"].includes(key) && typeof value === "string").map(([, value]) => value).join(" ") || "unnamed";
   return (
     <table class="plain">
       <thead><tr><th scope="col">Group</th><th scope="col" class="num">n</th><th scope="col" class="num">Positive</th>{names.map((name) => <th scope="col" key={name}>{spoken(name)} (95 %)</th>)}</tr></thead>
@@ -100,8 +106,8 @@ export function Subgroups({ model }: { model: Model }) {
           <tr key={i}>
             <td>{nameOf(group)}</td>
             <td class="num">{group.n ?? ""}</td>
-            <td class="num">{group.positives ?? ""}</td>
-            {events(group) < FEW ? <td colSpan={names.length} class="muted">withheld: fewer than {FEW} events</td> : names.map((name) => <td key={name}>{group.metrics?.[name] ? figure(group.metrics[name]) : <Unknown because="not given" />}</td>)}
+            <td class="num">{group.events ?? group.positives ?? <span class="muted">not told</span>}</td>
+            {group.insufficient ? <td colSpan={names.length} class="muted">withheld: {group.insufficient}</td> : names.map((name) => <td key={name}>{group.metrics?.[name] ? told(group.metrics[name]) : <Unknown because="not given" />}</td>)}
           </tr>
         ))}
       </tbody>

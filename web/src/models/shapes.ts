@@ -6,11 +6,18 @@ export interface Figure {
   high?: number | null;
 }
 
+/** What evidence says of one figure: a number with its interval and what else was counted, numbers by name, or one number. */
+export type Told = number | (Partial<Figure> & { [name: string]: number | null | undefined });
+
 export interface Subgroup {
   [name: string]: unknown;
   n?: number;
+  /** Those with the disease. */
+  events?: number;
   positives?: number;
-  metrics?: Record<string, Figure | number | Record<string, number>>;
+  /** Why its figures are withheld. */
+  insufficient?: string;
+  metrics?: Record<string, Told>;
 }
 
 export interface Bin {
@@ -55,7 +62,7 @@ export interface Model {
     n?: number;
     positives?: number;
     declined?: number;
-    metrics?: Record<string, Figure>;
+    metrics?: Record<string, Told>;
     subgroups?: Subgroup[];
     calibration?: { bins: Bin[]; brier: number; ece: number; slope?: Figure; intercept?: Figure; line_not_made?: string };
     out_of_scope?: Record<string, { n: number; declined: number }>;

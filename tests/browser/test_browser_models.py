@@ -1,0 +1,140 @@
+"""Every figure of the models page is that of its source: the files of the models, and the figures that were counted."""
+
+from __future__ import annotations
+
+import json
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+FILES = sorted((Path(__file__).parents[2] / "models").glob("*/model.json"))
+FEW = 10
+
+
+def three(value: float) -> str:
+    """Three decimals of the stored number, as written by hand: half goes up."""
+    told = Decimal(value).quantize(Decimal("0.001"), ROUND_HALF_UP if value >= 0 else "ROUND_HALF_DOWN")
+    return str(told)
+
+
+def figure(told: Any) -> str:
+    """A number, a number with its interval, or numbers by name."""
+    if not isinstance(told, dict):
+        return str(told) if float(told).is_integer() else three(told)
+    whole = told.get("low") is not None and told.get("high") is not None
+    first = three(told["value"]) if "value" in told else ""
+    if whole:
+        first += f" ({three(told['low'])}–{three(told['high'])})"
+    skipped = {"value", *(("low", "high") if whole else ())}
+    rest = [f"{name.capitalize()} {figure(value)}" for name, value in told.items() if name not in skipped]
+    return "; ".join(part for part in (first, ", ".join(rest)) if part)
+
+
+def cells(table: Any) -> list[list[str]]:
+    table.wait_for()
+    found = table.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(one => one.innerText))")
+    return [[text.strip() for text in row] for row in found]
+
+
+def named(page: Any, column: str) -> Any:
+    return page.locator("main table").filter(has=page.get_by_role("columnheader", name=column, exact=True))
+
+
+def test_every_figure_of_every_model_is_that_of_its_file(page: Any) -> None:
+    """Figures, what it was not made for, subgroups and calibration of each model that ships, to the last digit."""
+    compared = 0
+    for file in FILES:
+        model = json.loads(file.read_text("utf-8"))
+        evidence = model["evidence"]
+        page.goto(f"/models/{model['name']}/evidence")
+        page.get_by_role("region", name="In short").wait_for()
+        shown = cells(named(page, "Value (95 %)"))
+        wanted = list(evidence["metrics"].values())
+        assert sorted(row[1] for row in shown) == sorted(figure(one) for one in wanted), file
+        compared += len(wanted)
+        strange = evidence.get("out_of_scope", {})
+        if strange:
+            told = [[name, str(one["n"]), str(one["declined"])] for name, one in strange.items()]
+            assert sorted(cells(named(page, "Pictures"))) == sorted(told), file
+            compared += 2 * len(told)
+        page.keyboard.press("3")
+        groups = evidence.get("subgroups") or []
+        if groups:
+            rows = cells(named(page, "Group"))
+            for row, group in zip(rows, groups, strict=True):
+                assert row[0] == " ".join(filter(None, (group.get("by"), group["name"]))) and row[1] == str(group["n"])
+                assert row[2] == str(group.get("events", group.get("positives", "not told")))
+                few = min(group.get("events", group["n"]), group["n"]) < FEW
+                assert few == row[3].startswith("withheld: "), (file, row)
+                if not few:
+                    assert sorted(row[3:]) == sorted(figure(one) for one in group["metrics"].values()), (file, row)
+                compared += len(row) - 1
+        else:
+            page.get_by_text("its evidence names no subgroup").wait_for()
+        page.keyboard.press("4")
+        claimed = evidence.get("calibration")
+        if claimed:
+            rows = cells(named(page, "Stated"))
+            hint = [[three(b["stated"]), three(b["true"]) + (" few" if b["n"] < FEW else ""), str(b["n"])]
+                    for b in claimed["bins"]]  # fmt: skip
+            assert rows == hint, file
+            caption = page.locator("caption").first.inner_text()
+            words = f"Expected calibration error {three(claimed['ece'])}, Brier score {three(claimed['brier'])}"
+            line = [f"{name} {figure(claimed[name])}" for name in ("slope", "intercept") if claimed.get(name)]
+            assert caption == ", ".join([words, *line]), file
+            compared += 3 * len(rows) + 2 + len(line)
+        else:
+            page.get_by_text("its evidence holds no calibration").wait_for()
+    assert len(FILES) > 8 and compared > 500, "what is compared is a figure"
+
+
+def share(n: int | None, *parts: float) -> dict[str, Any]:
+    return {"n": n, **dict(zip(("share", "low", "high"), parts or (None, None, None), strict=True))}
+
+
+def test_drift_runs_and_charts_are_the_figures_that_were_counted(page: Any) -> None:
+    """What a signed study adds up to is held below the page; here each number of it is on the page, once, unchanged."""
+    name = "chest_xray_opacity"
+    model = page.request.get(f"/api/models/{name}").json()
+    model["runs"] = {
+        "studies": 431, "answers": {"found": 97, "none": 313, "declined": 21}, "versions": {"2": 402, "1": 29},
+        "months": [{"month": "2026-09", **share(211, 0.194, 0.147, 0.253)}, {"month": "2026-10", **share(None)}],
+    }  # fmt: skip
+    model["confirmed"] = {
+        **share(118, 0.839, 0.762, 0.894), "needed": 0,
+        "months": [{"month": "2026-09", **share(41, 0.78, 0.633, 0.88)}],
+        "bands": [{"from": 0.6, "to": 0.8, **share(23, 0.5652, 0.368, 0.744)}, {"from": 0.8, "to": 1.0, **share(None)}],
+    }  # fmt: skip
+    line = {
+        "chart": "agreement", "of": "reports that say otherwise", "cases": 331, "usual": 0.1234, "sum": 17, "limit": 46,
+        "delays": [{"cases_mean": 212.6, "days_mean": 38.4}, {"cases_mean": 71.2, "days_mean": 12.9}],
+        "alarm": {"case": 289, "share_lately": 0.3456, "usual": 0.1234},
+    }  # fmt: skip
+    told = "at most one in six months"
+    watched = {"needed": 0, "baseline": 100, "since": "", "charts": [line], "alarms": [{"chart": "agreement"}],
+               "on_alarm": "", "false_alarms": {"declared": told}}  # fmt: skip
+    page.route(f"**/api/models/{name}", lambda route: route.fulfill(json=model))
+    page.route(f"**/api/models/{name}/watch", lambda route: route.fulfill(json=watched))
+    page.goto(f"/models/{name}/drift")
+    page.get_by_role("alert").get_by_text("Alarm: agreement").wait_for()
+    plain = [[text.replace("\u2009", " ") for text in row] for row in cells(named(page, "Chart"))]
+    assert plain == [["⬢ agreement alarm at study 289: 34.6 % lately", "reports that say otherwise", "12.3 %",
+                      "17 of 46", "213 studies (38 days), 71 studies (13 days)"]]  # fmt: skip
+    months = [[text.replace("\u2009", " ") for text in row] for row in cells(named(page, "Month"))]
+    assert months == [["2026-09", "19 % (15–25, n 211)", "78 % (63–88, n 41)"],
+                      ["2026-10", "withheld: too few cases", "no finding was decided"]]  # fmt: skip
+    cases = model["evidence"]["n"]
+    short = page.get_by_role("region", name="In short").inner_text().replace("\u2009", " ")
+    assert "readers kept or changed 84 % (76–89, n 118)" in short and f"Claimed on {cases} test cases" in short, short
+    page.keyboard.press("6")
+    assert cells(named(page, "Runs")) == [
+        ["found something", "97"], ["looked and found none", "313"], ["did not look", "21"]
+    ]  # fmt: skip
+    assert "431 studies" in page.locator("main").inner_text()
+    page.keyboard.press("4")
+    bands = [[text.replace("\u2009", " ") for text in row] for row in cells(named(page, "Stated certainty"))]
+    assert bands == [["0.6 to 0.8", "57 % (37–74, n 23)"], ["0.8 to 1.0", "withheld: too few cases"]]
