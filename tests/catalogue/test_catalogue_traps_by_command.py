@@ -224,9 +224,8 @@ LIVER = (
     ),
     Trap(
         "liver_fat_iron",
-        "not PDFF",
+        "two echoes and no drawn liver",
         lambda: abdomen_mr.patient(size=64, slices=2, echoes_ms=(2.3, 4.6)).files,
-        answer="none",
     ),
     Trap("liver_fat_iron", "phase turns the other way, or", mirrored, given={"turning": "as is"}),
     Trap("liver_fat_iron", "phase turned the other way", mirrored, answer="found"),
