@@ -234,7 +234,6 @@ LIVER = (
         "phase images at 5 of 6 echo times",
         of("liver"),
         keep=lambda ds: "P" not in ds.ImageType or float(ds.EchoTime) > 1.6,
-        answer="found",
     ),
     Trap("liver_fat_iron", "no iron is given", of("liver"), {"ContrastBolusAgent": "Gadoxetate"}, answer="found"),
     Trap("liver_fat_iron", "no Magnetic Field Strength", of("liver"), {"MagneticFieldStrength": None}),

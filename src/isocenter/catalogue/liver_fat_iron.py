@@ -145,7 +145,7 @@ class LiverFatIron:
             _must_be_in_phase(found, scan.times_s)
         else:
             for label, mask in places:
-                remarks += _of_magnitudes(label, mask, fitted)
+                remarks += _of_magnitudes(label, mask, fitted, scan.remarks)
         for label, mask in places:
             kept, share = liver_region.without_vessels(mask & ~unsound, pdff, r2_star)
             one = _Measured(label, kept, share, float(pdff[kept].mean()), float(r2_star[kept].mean()), how)
@@ -291,7 +291,7 @@ def _of_iron(label: str, mask: Mask, found: fatwater.FatWater, times_s: npt.NDAr
     return said
 
 
-def _of_magnitudes(label: str, mask: Mask, fitted: fat_magnitude.Magnitudes) -> list[str]:
+def _of_magnitudes(label: str, mask: Mask, fitted: fat_magnitude.Magnitudes, told: tuple[str, ...]) -> list[str]:
     """How well magnitudes tell fat in a region, in words.
 
     Raises:
@@ -300,7 +300,12 @@ def _of_magnitudes(label: str, mask: Mask, fitted: fat_magnitude.Magnitudes) -> 
     if (lost := float(fitted.unsound[mask].mean())) > _MOST_UNSOUND:
         raise Refused(
             f"magnitudes too noisy to tell the fat of {label} in {100 * lost:.0f} % of it",
-            "without phase these echo times leave it uncertain by more than 3 points, in neighbourhoods of voxels too",
+            "; ".join(
+                (
+                    *told,
+                    "without phase these echo times leave it uncertain by more than 3 points, in neighbourhoods too",
+                )
+            ),
             "send the phase images, or acquire with less noise or at 3 T",
         )
     if (share := float(fitted.pooled[mask].mean())) > _LEAST_TOLD:
