@@ -102,9 +102,9 @@ class House:
         self.site.journal.append(Event(Kind.PSEUDONYMS_CHANGED, now(), HOUSE.name, "pseudonyms", told))
         return {"was": was, "now": now_}
 
-    def sign_in_link(self, name: str = "admin") -> str:
-        """An address that signs its bearer in once."""
-        return f"{self.address}/sign-in?token={self.site.link(name)}"
+    def sign_in_link(self, name: str = "admin", life: timedelta | None = None) -> str:
+        """An address that signs its bearer in once, within ten minutes unless another life is given."""
+        return f"{self.address}/sign-in?token={self.site.link(name, life)}"
 
     # ---- jobs ------------------------------------------------------------------------------------------------
 

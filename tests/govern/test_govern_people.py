@@ -29,6 +29,8 @@ def test_a_link_opens_once() -> None:
 
 def test_an_expired_link_is_refused_and_spent() -> None:
     links = Links(life=timedelta(hours=1))
+    longer = links.issue("admin", NOON, timedelta(hours=24))
+    assert links.redeem(longer, NOON + timedelta(hours=23)) == "admin"
     token = links.issue("admin", NOON)
     with pytest.raises(Forbidden):
         links.redeem(token, NOON + timedelta(hours=1))

@@ -66,10 +66,10 @@ class Links:
         self._kept: dict[str, Link] = {}
         self._lock = threading.Lock()
 
-    def issue(self, name: str, now: datetime) -> str:
-        """A fresh token for an account; whoever holds it can sign in once."""
+    def issue(self, name: str, now: datetime, life: timedelta | None = None) -> str:
+        """A fresh token for an account; whoever holds it can sign in once, within the life that is given or set."""
         token = secrets.token_urlsafe(32)
-        link = Link(secret_digest(token), name, now + self._life)
+        link = Link(secret_digest(token), name, now + (life or self._life))
         with self._lock:
             self._kept = {d: kept for d, kept in self._kept.items() if kept.until > now}
             self._kept[link.digest] = link

@@ -142,9 +142,9 @@ class Entrance:
         self.change(name, by=name, password=new)
         return self._begin(name, address)
 
-    def link(self, name: str) -> str:
-        """A one-time link's secret for an account."""
-        return self._links.issue(name, self.clock())
+    def link(self, name: str, life: timedelta | None = None) -> str:
+        """A one-time link's secret for an account; for ten minutes unless another life is given."""
+        return self._links.issue(name, self.clock(), life)
 
     def by_link(self, link: str, *, address: str) -> str:
         """A session token for a one-time link; the link is spent.

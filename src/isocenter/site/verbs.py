@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,9 +213,9 @@ class Site(Looking, Analysing, HandingOut, Desk, Marks, Registering, Exchanging)
         """A session token; Forbidden in the same words for every cause, LimitReached after too many tries."""
         return self._entrance.by_password(name, password, address=address)
 
-    def link(self, name: str) -> str:
-        """A one-time sign-in link's secret for an account."""
-        return self._entrance.link(name)
+    def link(self, name: str, life: timedelta | None = None) -> str:
+        """A one-time sign-in link's secret for an account; for ten minutes unless another life is given."""
+        return self._entrance.link(name, life)
 
     def sign_in_by_link(self, link: str, *, address: str) -> str:
         """A session token for a one-time link; the link is spent."""
