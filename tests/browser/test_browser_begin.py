@@ -142,6 +142,38 @@ def test_a_past_across_a_clock_change_is_the_same_in_three_time_zones(browser: A
 
 
 @pytest.mark.slow
+def test_two_studies_of_a_past_stand_side_by_side_and_never_those_of_two_people(browser: Any, tmp_path: Path) -> None:
+    other = dcmread(io.BytesIO(of("20240501", "CT of another")))
+    other.PatientID, other.PatientName = "ANOTHER-1", "Quxley^Another"
+    strange = io.BytesIO()
+    other.save_as(strange)
+    with serving(tmp_path) as (house, address):
+        files = [of("20240301", "CT first"), of("20240401", "CT second"), of("20250301", "CT last"), strange.getvalue()]
+        assert {s.status for s in house.site.receive(files, sender="CT", who=HOUSE)} == {"stored"}
+        uids = {s.description: s.uid for s in house.site.studies(who=HOUSE)}
+        page = browser.new_context(base_url=address, viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(20_000)
+        page.goto(f"/sign-in?token={house.site.link('admin')}")
+        page.goto(f"/patients/{uids['CT first']}")
+        page.get_by_role("button", name="Compare").wait_for()
+        page.keyboard.press("c")
+        page.get_by_text("2024-03-01 beside which other?").wait_for()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("c")
+        until(lambda: page.url.endswith(f"/study/{uids['CT last']}?beside={uids['CT first']}"))
+        beside = page.locator(".earlier[aria-pressed=true]")
+        beside.filter(has_text="2024-03-01").wait_for()
+        page.get_by_text("−365 d").first.wait_for()
+        shot(page, "compared")
+        page.goto(f"/study/{uids['CT last']}?beside={uids['CT of another']}")
+        page.locator(".earlier").first.wait_for()
+        page.wait_for_timeout(500)  # nothing is to come
+        assert beside.filter(has_text="2024-05-01").count() == 0 and "another" not in page.locator("body").inner_text()
+        page.context.close()
+
+
+@pytest.mark.slow
 def test_two_hundred_crooked_files_end_in_a_ledger_that_adds_up(browser: Any, tmp_path: Path) -> None:
     if not BUILT.is_file():
         pytest.skip("the pages are not built; run python hatch_build.py")

@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import "../style/opinion.css";
 import { ask } from "../api/door";
@@ -37,21 +38,33 @@ export function TimelinePage({ study }: { study: string }) {
   const source = useRef<Source<Whole>>(null);
   source.current ??= new Source((abort) => ask<Whole>(`/api/patients/${study}/timeline`, { abort }));
   const whole = source.current;
-  const [at, setAt] = useState(-1);
+  // Signals: a key that comes before the page is drawn anew must act on where one is now.
+  const at = useSignal(-1);
   const [listed, setListed] = useState(false);
+  const chosen = useSignal("");
   useEffect(() => {
     void whole.load();
     return () => whole.stop();
   }, []);
   const studies = whole.value?.studies ?? [];
-  const now = at < 0 ? studies.findIndex((one) => one.here) : at;
+  const from = () => (at.value < 0 ? studies.findIndex((one) => one.here) : at.value);
+  const now = from();
+  /** One study, then another: the later is opened with the earlier beside it. */
+  const compare = () => {
+    const [here, first] = [studies[from()]?.study ?? "", chosen.value];
+    chosen.value = first === here ? "" : here;
+    if (!first || !here || first === here) return;
+    const [early, late] = studies.map((one) => one.study).filter((one) => one === first || one === here);
+    go(`${to.study(late!)}?beside=${early}`);
+  };
   useEffect(() => bind("timeline", {
-    later: () => setAt(Math.min(studies.length - 1, now + 1)),
-    earlier: () => setAt(Math.max(0, now - 1)),
-    open: () => studies[now] && go(to.study(studies[now].study)),
+    later: () => (at.value = Math.min(studies.length - 1, from() + 1)),
+    earlier: () => (at.value = Math.max(0, from() - 1)),
+    open: () => studies[from()] && go(to.study(studies[from()]!.study)),
+    compare,
     list: () => setListed((before) => !before),
     leave: () => go(to.patients()),
-  }), [studies, now]);
+  }), [studies]);
   const patient = whole.value?.patient;
   return (
     <>
@@ -59,11 +72,13 @@ export function TimelinePage({ study }: { study: string }) {
         <h1>{patient ? person(patient.name) : "Patient"}</h1>
         {patient && <><span class="id">{patient.id}</span>{patient.birth_date && <span>b. {day(patient.birth_date)}</span>}{patient.sex && <span>{patient.sex}</span>}</>}
         <span class="gap" />
+        <span class="muted" role="status">{chosen.value && `${day(studies.find((one) => one.study === chosen.value)?.date)} beside which other? Go to it and compare again.`}</span>
+        {studies.length > 1 && <button type="button" aria-pressed={!!chosen.value} onClick={compare}>Compare <Key of={keyOf("timeline", "compare")} /></button>}
         <button type="button" aria-pressed={listed} onClick={() => setListed(!listed)}>As a list <Key of={keyOf("timeline", "list")} /></button>
         <a class="button" href={to.patients()}>All patients <Key of={keyOf("timeline", "leave")} /></a>
       </header>
       <main class="desk-list" data-region tabIndex={-1}>
-        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} /> : <Lanes whole={value} now={now} take={setAt} again={() => void whole.load()} />)}</Shown>
+        <Shown of={whole} what="the timeline">{(value) => (listed ? <Listed whole={value} /> : <Lanes whole={value} now={now} take={(i) => (at.value = i)} again={() => void whole.load()} />)}</Shown>
       </main>
     </>
   );

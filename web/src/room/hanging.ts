@@ -34,7 +34,15 @@ export class Hanging {
     this.hang.value = await askOrTake<Hang>(`/api/studies/${this.study}/hang`).catch(() => null);
     const kept = this.keptStage();
     this.stage.value = Math.max(0, this.stages.value.findIndex((one) => one.name === kept));
-    void this.lightbox.soon().then(() => ask<Priors>(`/api/studies/${this.study}/priors`)).then((found) => (this.priors.value = found), () => undefined);
+    void this.lightbox.soon().then(() => ask<Priors>(`/api/studies/${this.study}/priors`)).then((found) => this.take(found), () => undefined);
+  }
+
+  /** The address may name an earlier study to begin beside; one that is none of this person's is not in the list, and not heeded. */
+  private take(found: Priors): void {
+    this.priors.value = found;
+    const wanted = new URLSearchParams(location.search).get("beside");
+    const named = wanted && found.priors.find((one) => one.study === wanted);
+    if (named) this.compare(named);
   }
 
   /** Fetch the first images of the stage that is up, before there is a place to hang them. */
