@@ -102,6 +102,11 @@ def test_three_planes_are_lit_and_share_a_point(page: Any, studies: Callable[[st
     until(lambda: all(lit(page, viewport) > 0.05 for viewport in range(4)), 40)
     until(lambda: page.locator(".overlay .cross").count() >= 3)
     shot(page, "room-planes")
+    ended = page.locator(".corner.tl").get_by_text("alone · S links them again")
+    page.keyboard.press("s")
+    until(lambda: ended.count() == 3)
+    page.keyboard.press("s")
+    until(lambda: ended.count() == 0)
     page.keyboard.press("Shift+L")
     until(lambda: page.locator(".viewport").count() == 1)
 

@@ -137,12 +137,13 @@ function Whose({ desk, view, place }: { desk: Desk; view: Viewport; place: numbe
   const prior = own ? undefined : hanging.priors.value?.priors.find((one) => one.study === series.study);
   const about = (own ? desk.viewable.value : (prior?.series ?? [])).find((one) => one.uid === series.uid);
   const lead = lightbox.active.value;
-  const how = lead && lead !== view && lightbox.cells.value[place]?.kind === "stack" && lightbox.layout.value !== "planes" ? lightbox.links.how(lead, view) : null;
+  const ended = !!lead && lead !== view && !lightbox.links.on.value;
+  const how = ended ? "ended" : lead && lead !== view && lightbox.cells.value[place]?.kind === "stack" && lightbox.layout.value !== "planes" ? lightbox.links.how(lead, view) : null;
   return (
     <>
       {!own && <strong class="prior">{prior ? `PRIOR ${Hanging.said(prior)}` : "PRIOR"}{"\n"}</strong>}
       {view.kind !== "stack" && `${view.name.value}  `}{series.modality} {about?.number != null && `#${about.number} `}{about?.description}
-      {how && `\n${{ frame: "together, same frame", pinned: "together, pinned by hand", no: "alone · S pins the pair" }[how]}`}
+      {how && `\n${{ frame: "together, same frame", pinned: "together, pinned by hand", no: "alone · S pins the pair", ended: "alone · S links them again" }[how]}`}
     </>
   );
 }
