@@ -21,8 +21,8 @@ demo: $(VENV)/.made-core ## set up all that is needed and run the main job
 serve: $(VENV)/.made-core
 	$(BIN)/isocenter serve $(ARGS)
 
-# The browser driver keeps an event loop of its own for the whole process, so those tests have processes to themselves:
-# two, each with a server and a browser, for a file of tests stays in one.
+# The browser driver keeps an event loop of its own for the whole process, so those tests have a process to themselves;
+# two of them take as long, since pictures drawn without a graphics card keep both cores busy.
 # Servers, a browser and workers share two cores: what fails once is asked once more, and the end says that it was (-rR).
 # Much of a test is waiting for another process, so that four at a time keep two cores busy. What tests write goes to
 # memory where there is enough of it, since every archive waits for its flushes: the tests of power cuts have a disk of
@@ -31,7 +31,7 @@ test browser: export PYTEST_DEBUG_TEMPROOT := $(IN_MEMORY)
 test: $(STAMP) check ## checks, then every test
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser and not nightly" \
 	  --reruns 1 -rR $(ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "browser and not slow" --reruns 1 -rR tests/browser $(ARGS)
+	$(BIN)/python -m pytest -m "browser and not slow" --reruns 1 -rR tests/browser $(ARGS)
 
 check: lint contracts types ## ruff, import contracts, mypy strict
 

@@ -16,6 +16,7 @@ from department_for_oversight import uid
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.slow
 def test_a_question_is_frozen_and_taken_out_and_a_link_is_ended(browser: Any, tmp_path: Path, axe: str) -> None:
     if not BUILT.is_file():
         pytest.skip("the pages are not built; run python hatch_build.py")

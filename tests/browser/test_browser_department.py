@@ -53,6 +53,7 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         yield there
 
 
+@pytest.mark.slow
 def test_every_part_without_fault_in_both_themes_and_with_its_json(page: Any, axe: str) -> None:
     found = {}
     page.goto("/department")
@@ -104,6 +105,7 @@ def test_an_alert_is_told_with_its_six_fields(page: Any) -> None:
     page.get_by_text("Dr Lee, ward 3, telephone").wait_for()
 
 
+@pytest.mark.slow
 def test_images_out_of_use_and_back_and_two_people_again(page: Any, context: Any) -> None:
     context.expected.append("Failed to load resource")  # a peer that is not there
     row = page.request.get("/api/worklist").json()["rows"][0]

@@ -46,6 +46,7 @@ def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         yield there
 
 
+@pytest.mark.slow
 def test_an_mr_over_a_ct_is_coloured_from_where_the_reader_says(page: Any) -> None:
     study = page.request.get("/api/worklist?limit=5").json()["rows"][0]["study"]
     page.goto(f"/study/{study}")

@@ -194,6 +194,7 @@ def of_another_series(image: bytes) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_an_open_study_grows_while_it_arrives_and_keeps_place_and_marks(page: Any, shelf: tuple[Site, Archive]) -> None:
     made = balls.patient(seed=next(SEEDS))
     arrive = lambda files: shelf[1].receive(files, sender="scanner", who=HOUSE)  # noqa: E731

@@ -68,6 +68,7 @@ def cells(page: Any, row: str) -> list[str]:
     return [text.replace("\u2009", " ") for text in found.locator("td").all_inner_texts()]
 
 
+@pytest.mark.slow
 def test_the_figures_of_thirty_studies(desk: Any) -> None:
     page = desk("ito")
     page.goto("/oversight/turnaround?span=waiting&target=20")

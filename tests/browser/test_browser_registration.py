@@ -77,6 +77,7 @@ def on_the_ball(page: Any) -> None:
         assert np.hypot(*away) * np.linalg.norm(lies.right) < AWAY_MM, viewport
 
 
+@pytest.mark.slow
 def test_what_shares_no_frame_is_registered_on_request_and_lies_where_it_should(page: Any) -> None:
     opened(page)
     page.get_by_text("PT and CT do not share a frame of reference").first.wait_for()

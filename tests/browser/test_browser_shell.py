@@ -197,6 +197,7 @@ def test_whoever_may_not_is_told_the_rule_and_who_grants_it(page: Any, context: 
     page.get_by_role("alert").get_by_text("ab12").wait_for()
 
 
+@pytest.mark.slow
 def test_eight_pages_of_one_browser_load_and_hear_what_happens(context: Any) -> None:
     """A browser opens six connections to a server: a live channel for each page would leave none for the seventh."""
     pages = [context.new_page() for _ in range(8)]

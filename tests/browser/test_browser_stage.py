@@ -494,6 +494,7 @@ def test_q_shows_the_prior_in_the_same_place(page: Any, open_study: Callable[[st
     assert np.array_equal(settled(page), today)
 
 
+@pytest.mark.slow
 def test_hung_as_and_kept_as_mine(page: Any, open_study: Callable[[str], None]) -> None:
     open_study("Stage chest CT")
     page.get_by_text("hung as PET with CT, 4 of 4 rules").click()
@@ -520,6 +521,7 @@ def test_the_bar_shows_what_was_really_on_screen(page: Any, open_study: Callable
     assert (bar.get_attribute("d") or "").count("M") == 2, "the ten between were not there long enough"
 
 
+@pytest.mark.slow
 def test_an_oblique_plane_cuts_where_it_says(page: Any, open_study: Callable[[str], None]) -> None:
     open_study("Stage chest CT")
     page.keyboard.press("1")
@@ -536,6 +538,7 @@ def test_an_oblique_plane_cuts_where_it_says(page: Any, open_study: Callable[[st
     shot(page, "stage-oblique")
 
 
+@pytest.mark.slow
 def test_without_webgl_planes_come_from_the_server(playwright: Any, chromium: str, site: Site, phantoms: None) -> None:
     flags = [flag for flag in FLAGS if flag != "--enable-unsafe-swiftshader"]
     browser = playwright.chromium.launch(executable_path=chromium, args=[*flags, "--disable-3d-apis"])

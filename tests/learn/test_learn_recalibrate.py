@@ -67,6 +67,7 @@ def test_a_new_version_states_what_is_true_on_other_people(tmp_path: Path, how: 
         assert network_digest((tmp_path / "third" / "model.onnx").read_bytes()) == network_digest(file.read_bytes())
 
 
+@pytest.mark.nightly
 def test_many_classes_and_films_keep_their_other_answers(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     data = tmp_path / "many.npz"

@@ -74,7 +74,9 @@ def test_one_class_is_refused(name: str, tmp_path: Path) -> None:
         judged(name, path)
 
 
-@pytest.mark.parametrize("name", ["cleveland_heart", "pneumoniamnist", "retinamnist"])
+@pytest.mark.parametrize(
+    "name", ["cleveland_heart", "pneumoniamnist", pytest.param("retinamnist", marks=pytest.mark.nightly)]
+)
 def test_of_noise_it_knows_nothing_and_the_interval_says_so(name: str, tmp_path: Path) -> None:
     found = judged(name, some(name, tmp_path, 100))
     area = found.report["metrics"]["auc"]
