@@ -55,7 +55,7 @@ class Link:
 
 
 class Links:
-    """One-time sign-in links: each opens once, for one account, until its hour has passed.
+    """One-time sign-in links: each opens once, for one account, until its time has passed.
 
     Args:
         life: how long a link may wait to be opened.
