@@ -75,6 +75,21 @@ def test_another_archive_takes_the_study_through_the_link(site: Site, tmp_path: 
     assert kinds.count("ShareUsed") == 4 and "Shared" in kinds and "ShareEnded" in kinds
 
 
+@pytest.mark.parametrize("begin", [b"MZ\x90\0", b"\x7fELF\2", b"%PDF-1.7", b"#!/bin/sh\n", b"<script>"])
+def test_no_program_leaves_by_a_link(site: Site, begin: bytes) -> None:
+    """Whoever is given a study gets no file that their own machine would run (CVE-2019-11687)."""
+    mr = Path(str(get_testdata_file("MR_small.dcm"))).read_bytes()
+    planted = begin + mr[len(begin) :]
+    (stored,) = site.receive([planted], sender="MR1", who=HOUSE)
+    (study,) = [s.uid for s in site.studies(who=HOUSE) if any(x.modality == "MR" for x in s.series)]
+    app = application(site, demo=False, clock=site.clock)
+    chief = Browser(app, bearer=site.sign_in_by_link(site.link("chief"), address="x"))
+    told = chief.post(f"/api/studies/{study}/links", {"hours": 2}).json()
+    ((_, left),) = list(fetch("http://localhost" + told["link"], client=httpx.Client(transport=Wire(app))))
+    assert left == bytes(128) + mr[128:]
+    assert site.blobs.get(stored.digest) == planted, "what is stored stays as it came"
+
+
 def test_whoever_holds_the_link_sees_the_images_and_nothing_once_it_has_ended(site: Site) -> None:
     app = application(site, demo=False, clock=site.clock)
     chief, stranger = Browser(app, bearer=site.sign_in_by_link(site.link("chief"), address="x")), Browser(app)
