@@ -46,9 +46,7 @@ def accounts(tmp_path: Path) -> Iterator[tuple[str, str]]:
         owner.dispose()
 
 
-def test_the_account_of_every_day_works_and_leaves_the_journal_alone(
-    accounts: tuple[str, str], tmp_path: Path
-) -> None:
+def test_the_account_of_every_day_works_and_leaves_the_journal_alone(accounts: tuple[str, str], tmp_path: Path) -> None:
     _, url = accounts
     database, blobs = Database(url), Blobs(str(tmp_path / "blobs"))
     journal, index = Journal(database, blobs), Index(database, blobs)
@@ -78,9 +76,11 @@ def test_the_account_of_every_day_works_and_leaves_the_journal_alone(
         "COPY event TO PROGRAM 'cat'",
         "SELECT pg_read_file('/etc/passwd')",
     ):
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            with pytest.raises(sa.exc.ProgrammingError, match="permission denied|must be (owner|superuser)"):
-                connection.exec_driver_sql(forbidden)
+        with (
+            engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+            pytest.raises(sa.exc.ProgrammingError, match=r"permission denied|must be (owner|superuser)"),
+        ):
+            connection.exec_driver_sql(forbidden)
     engine.dispose()
     assert journal.verify() > 0
     database.close()
