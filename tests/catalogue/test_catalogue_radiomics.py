@@ -185,14 +185,57 @@ def test_remarks() -> None:
     mask = apart.mask.copy()
     mask[4:12, 13:15] = False
     edge = box((0, 8), (8, 20), (8, 22), label="edge")
-    coarse = Geometry.regular(shape=(16, 15, 15), spacing_mm=(2.0, 4.0, 4.0), frame_of_reference="2.25.9")
-    elsewhere = box((4, 12), (4, 10), (4, 10), label="coarse", grid=coarse)
-    answer = Radiomics().run(CT, (replace(apart, mask=mask), edge, elsewhere, box((1, 2), (1, 3), (1, 3), label="dot")))
+    answer = Radiomics().run(CT, (replace(apart, mask=mask), edge, box((1, 2), (1, 3), (1, 3), label="dot")))
     said = "; ".join(answer.reasons)
-    assert len(answer.findings) == 3
-    for words in ("two: in 2 parts", "edge: reaches the edge", "coarse: outlined on another grid", "dot: 4 voxels"):
+    assert len(answer.findings) == 2
+    for words in ("two: in 2 parts", "edge: reaches the edge", "dot: 4 voxels"):
         assert words in said
     assert "compare textures only" in "; ".join(Radiomics().run(CT, (LUMP,), configuration="D").reasons)
+
+
+def regular(**changes: Any) -> Geometry:
+    given = {"shape": GRID.shape, "spacing_mm": GRID.spacing_mm, "frame_of_reference": GRID.frame_of_reference}
+    return Geometry.regular(**{**given, **changes})
+
+
+def turned(degrees: float) -> Geometry:
+    affine, angle = GRID.affine.copy(), np.deg2rad(degrees)
+    round_z = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    affine[:3, :3] = round_z @ affine[:3, :3]
+    return Geometry(affine, GRID.shape, GRID.frame_of_reference)
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        (
+            regular(shape=(16, 15, 15), spacing_mm=(2.0, 4.0, 4.0)),
+            r"voxels have another size\): mask 16 x 15 x 15 voxels of 2 x 4 x 4 mm from \(0, 0, 0\) mm; "
+            r"image 16 x 30 x 30 voxels of 2 x 2 x 2 mm from \(0, 0, 0\) mm.*export the mask with the size",
+        ),
+        (regular(origin_mm=(0.0, 1.0, 0.0)), r"lie between those of the image\): .* from \(0, 1, 0\) mm; image"),
+        (regular(origin_mm=(0.0, 0.0, 24.0)), r"marks voxels beyond the image\): .* from \(0, 0, 24\) mm; image"),
+        (turned(3.0), r"its axes are turned"),
+    ],
+)
+def test_a_mask_on_another_grid_is_refused_unless_its_resampling_is_asked_for(grid: Geometry, words: str) -> None:
+    mask = box((2, 8), (4, 12), (4, 12), label="coarse", grid=grid)
+    with pytest.raises(Refused, match=rf"coarse: a mask on another grid than the image \(.*{words}"):
+        Radiomics().run(CT, (mask,))
+    asked = Radiomics().run(CT, (mask,), other_grid="nearest")
+    said = "".join(asked.reasons)
+    assert len(asked.findings) == 1 and "by nearest neighbour: the outline has moved" in said
+    assert ("256 voxels beyond the image are left out" in said) == ("beyond" in words)
+
+
+def test_a_mask_of_part_of_the_image_or_stored_in_another_order_is_the_same_mask() -> None:
+    assert LUMP.mask is not None
+    held = Volume(LUMP.mask, GRID)
+    for other in (held.cropped((3, 0, 0), (13, 30, 30)), held.permuted((2, 0, 1)).flipped(1)):
+        answer = Radiomics().run(CT, (Region(other.geometry, mask=other.array, label="lump"),))
+        assert answer.reasons == Radiomics().run(CT, (LUMP,)).reasons
+        values = [[m.value for m in a.findings[0].measurements] for a in (answer, Radiomics().run(CT, (LUMP,)))]
+        assert values[0] == values[1]
 
 
 @pytest.mark.parametrize(

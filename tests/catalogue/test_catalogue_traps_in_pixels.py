@@ -177,7 +177,8 @@ def holed(value: float, place: tuple[int, int, int]) -> np.ndarray:
         ("configuration C", holed(np.nan, (0, 0, 0)), _BOX, (), "found"),
         ("no voxel of the region between -500 and 400", _NOISE - 2000, _BOX, ("configuration=A",), "declined"),
         ("each region's own range: compare", _NOISE, _BOX, ("configuration=D",), "found"),
-        ("outlined on another grid", _NOISE, _BOX[:, :, :10], (), "found"),
+        ("a mask on another grid than the image", _NOISE, _BOX[::2, ::2, ::2], (), "declined"),
+        ("by nearest neighbour", _NOISE, _BOX[::2, ::2, ::2], ("other_grid=nearest",), "found"),
         ("on intensities that are not HU", np.abs(_NOISE) + 100, _BOX, ("configuration=C", "MR"), "declined"),
         ("arbitrary and not normalised", np.abs(_NOISE) + 100, _BOX, ("MR",), "found"),
     ),
@@ -193,7 +194,8 @@ def test_a_region_that_radiomics_cannot_measure_is_told(
 ) -> None:
     monkeypatch.setattr(running, "run_apart", running.run)
     for name, array in (("image", image), ("mask", mask)):
-        nib.save(nib.Nifti1Image(array, _GRID), tmp_path / f"{name}.nii.gz")
+        steps = np.array(_NOISE.shape) / array.shape
+        nib.save(nib.Nifti1Image(array, _GRID @ np.diag([*steps, 1.0])), tmp_path / f"{name}.nii.gz")
     sets = [part for one in more if "=" in one for part in ("--set", one)]
     where = [str(tmp_path / "image.nii.gz"), "--mask", str(tmp_path / "mask.nii.gz")]
     kind = "MR" if "MR" in more else "CT"

@@ -13,6 +13,7 @@ from scipy.ndimage import map_coordinates
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
+from isocenter.catalogue.mask_grid import brought, only_its_own
 from isocenter.errors import Refused
 from isocenter.methods import ibsi, ibsi_diagnostics, pet_header, suv
 from isocenter.methods import radiomics as methods
@@ -20,7 +21,7 @@ from isocenter.methods.components import labelled
 from isocenter.methods.radiomics import CONFIGURATIONS, Configuration
 from isocenter.methods.response_maps import RESPONSES, response
 from isocenter.record import Code, Curve, Finding, Measurement, codes
-from isocenter.space import Geometry, Reference, Region, Volume, resample_region
+from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = ["Radiomics"]
 
@@ -49,6 +50,7 @@ Named = Literal[
     "7.a.1", "7.a.2", "8.a.1", "8.a.2", "8.a.3", "9.a", "9.b.1", "10.a", "10.b.1",
 ]  # fmt: skip
 Kept = Literal["as configured", "yes", "no"]
+OtherGrid = Literal["refuse", "nearest"]
 
 
 class Radiomics:
@@ -96,12 +98,13 @@ class Radiomics:
         bins: int = 0,
         merges: str = "",
         filter: str = "",
+        other_grid: OtherGrid = "refuse",
     ) -> Answer:
         """Measure each region.
 
         Args:
             image: CT in HU, PET that can be brought to SUV, or MR.
-            regions: outlined on any grid of the same frame of reference.
+            regions: of voxels of the image, all of them or a part.
             configuration: how features are made: A to E of IBSI 1 and 1.A to 9.B of IBSI 2 (filters) for CT, SUV for
                 PET, MR; auto takes C, SUV or MR by the image. The digital phantom's and 1.a.1 to 10.b.1 (response maps
                 of IBSI 2) are for images of grey levels. What follows changes single settings of it.
@@ -115,6 +118,8 @@ class Radiomics:
             merges: of the textures, separated by commas: 2D, 2_5D, 3D.
             filter: measured is its response: a name of IBSI 2 (3.B), or a filter with its settings, such as
                 "laplacian_of_gaussian(sigma_mm=2.5, boundary=nearest)".
+            other_grid: a region whose voxels are not those of the image is refused; nearest brings it there, by which
+                its outline moves up to half a voxel, and its shape and texture with it.
 
         Raises:
             Refused: when the image cannot carry the configuration, or none of the regions can be measured.
@@ -147,7 +152,7 @@ class Radiomics:
         for number, region in enumerate(drawn, start=1):
             called = region.label or f"region {number}"
             try:
-                on_grid, doubts = scan.region(region)
+                on_grid, doubts = scan.region(region, other_grid)
                 found, curve = scan.measured(on_grid, chosen, called, sizes, shown)
             except Refused as why:
                 remarks.append(f"{called}: {why}")
@@ -254,15 +259,17 @@ class _Scan:
             )
         return chosen
 
-    def region(self, region: Region) -> tuple[Region, list[str]]:
+    def region(self, region: Region, other_grid: OtherGrid) -> tuple[Region, list[str]]:
         """The region on this grid, with what is to be said of it."""
         doubts = []
         region.must_be_placed()
         if region.mask is None:
             raise Refused(f"a {region.shape.value}", "it has no voxels")
-        if not region.geometry.same_grid(self.geometry):
-            region = resample_region(region, self.geometry)
-            doubts.append("outlined on another grid; brought to the image by nearest neighbour")
+        if other_grid == "refuse":
+            region = only_its_own(region, self.geometry, otherwise="other_grid=nearest takes it all the same")
+        else:
+            region, moved = brought(region, self.geometry)
+            doubts += [moved] if moved else []
         if not region.voxels:
             raise Refused("a region without voxels on this image", "it was outlined elsewhere, or is empty")
         assert region.mask is not None

@@ -11,10 +11,10 @@ import numpy as np
 from isocenter.errors import LimitReached, Refused
 from isocenter.forms import maker, planes
 from isocenter.forms.maker import Sources
-from isocenter.forms.regrid import onto
 from isocenter.record import Code, Map, Result, Study
 from isocenter.record.result import unit_meaning
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
+from isocenter.space.regrid import onto
 
 __all__ = ["identity", "read", "write"]
 

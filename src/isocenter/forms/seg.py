@@ -19,9 +19,9 @@ import numpy.typing as npt
 from isocenter.errors import LimitReached, Refused
 from isocenter.forms import maker, planes
 from isocenter.forms.maker import Sources
-from isocenter.forms.regrid import onto
 from isocenter.record import Code, Finding, Result, Study, Verdict, codes
 from isocenter.space import Geometry, Reference, Region, Shape, Volume
+from isocenter.space.regrid import onto
 
 if TYPE_CHECKING:
     from pydicom import Dataset

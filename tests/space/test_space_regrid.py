@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from isocenter.errors import Refused
-from isocenter.forms.regrid import onto
 from isocenter.space import Geometry, Volume
+from isocenter.space.regrid import onto
 
 GRID = Geometry.regular(shape=(3, 4, 5), spacing_mm=(2, 1, 0.5), origin_mm=(7, -3, 11), frame_of_reference="1.2")
 VALUES = np.random.default_rng(0).normal(size=GRID.shape).astype(np.float32)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from isocenter.errors import Refused
-from isocenter.space import Geometry
+from isocenter.space.geometry import Geometry
 
 __all__ = ["onto"]
 

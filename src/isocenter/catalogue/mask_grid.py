@@ -1,0 +1,74 @@
+"""A mask on the voxels of the image that it is laid over: as it is, moved by whole voxels, or told and refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from isocenter.errors import Refused
+from isocenter.space import Geometry, Region, resample_region
+from isocenter.space.regrid import onto
+
+__all__ = ["brought", "only_its_own"]
+
+
+def only_its_own(region: Region, image: Geometry, *, otherwise: str = "") -> Region:
+    """A mask whose voxels are voxels of the image, all of them or a part, in the image's order.
+
+    Args:
+        otherwise: what else whoever is refused may do.
+
+    Raises:
+        Refused: when its voxels are others, or marked ones lie beyond the image; both grids are named.
+    """
+    own = region.geometry
+    if own.same_grid(image):
+        return region
+    own.must_share_frame(image)
+    assert region.mask is not None
+    try:
+        return replace(region, geometry=image, mask=onto(region.mask, own, image))
+    except Refused:
+        raise Refused(
+            f"a mask on another grid than the image ({_differing(own, image)}): "
+            f"mask {_told(own)}; image {_told(image)}",
+            "moved to the image's voxels, its outline would change, and shape and texture with it",
+            "outline the region on this image, or export the mask with the size, spacing and origin of the image"
+            + (otherwise and f"; {otherwise}"),
+        ) from None
+
+
+def brought(region: Region, image: Geometry) -> tuple[Region, str]:
+    """A mask on the image's voxels, by the nearest one where its own are others; then also what is to be said of it.
+
+    Raises:
+        Refused: when the two frames of reference differ.
+    """
+    try:
+        return only_its_own(region, image), ""
+    except Refused:
+        moved = resample_region(region, image)
+    assert region.mask is not None
+    beyond = ~image.contains(region.geometry.to_patient(np.argwhere(region.mask)))
+    cut = f", and {np.count_nonzero(beyond)} voxels beyond the image are left out" if beyond.any() else ""
+    return moved, (
+        f"its mask ({_told(region.geometry)}) is on another grid than the image ({_told(image)}) and was brought to it "
+        f"by nearest neighbour: the outline has moved up to half a voxel{cut}"
+    )
+
+
+def _differing(mask: Geometry, image: Geometry) -> str:
+    turned = np.abs(mask.directions.T @ image.directions)
+    if np.abs(turned.max(axis=0) - 1.0).max() > 1e-4:
+        return "its axes are turned"
+    if not np.allclose(np.array(mask.spacing_mm)[turned.argmax(axis=0)], image.spacing_mm, rtol=1e-3):
+        return "its voxels have another size"
+    beyond = np.abs(image.to_index(mask.to_patient((0, 0, 0))) % 1.0 - 0.5).min() > 0.48
+    return "it marks voxels beyond the image" if beyond else "its voxels lie between those of the image"
+
+
+def _told(grid: Geometry) -> str:
+    size, spacing = (" x ".join(f"{v:.6g}" for v in values) for values in (grid.shape, grid.spacing_mm))
+    origin = ", ".join(f"{v:.6g}" for v in grid.origin_mm)
+    return f"{size} voxels of {spacing} mm from ({origin}) mm"
