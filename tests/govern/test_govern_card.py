@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 
 from department_for_oversight import AI, CHIEF, ITO, department
 from isocenter.errors import Forbidden, NotFound
-from isocenter.forms.model_card import lines
+from isocenter.forms.model_card import lines, page, pdf
 from isocenter.govern.card import ASKED, SCHEMA, card
 from isocenter.govern.policy import Person, Role
+from isocenter.record import Model
 
 _KINDS = {"object": Mapping, "string": str, "boolean": bool, "array": list, "number": (int, float)}
 
@@ -68,6 +70,24 @@ def test_the_card_of_a_model_is_whole_and_says_what_is_not_known(tmp_path: Path)
             site.carding.card("nonsense", who=ITO)
         with pytest.raises(Forbidden):
             site.carding.card(AI, who=Person("ct", Role.SERVICE))
+
+
+def test_a_card_withholds_the_figures_of_groups_with_few_events(tmp_path: Path) -> None:
+    figures = {"metrics": {"auc": {"value": 0.8125, "low": 0.5, "high": 0.9}}, "gaps": {"auc": {"value": -0.8125}}}
+    rows = [{"by": "sex", "name": f"{events}", "n": 40, "events": events, **figures} for events in (9, 10)]
+    model = Model("m", "1", "0" * 64, evidence={"n": 80, "subgroups": rows})
+    told = card(model, now=datetime(2026, 11, 27, tzinfo=UTC))
+    for groups in (
+        told["evidence"]["subgroups"], told["source_attributes"]["7.ii"]["says"],
+        told["source_attributes"]["5.i"]["says"], told["chai"]["fairness"]["says"],
+    ):  # fmt: skip
+        few, enough = groups
+        assert few["insufficient"] == "insufficient data: 9 events, 10 are needed" and few["metrics"] == {}
+        assert enough == rows[1] and "gaps" not in few
+    assert "insufficient data: 9 events" in page(told) and page(told).count("0.812 (") * 2 == page(
+        card(replace(model, evidence={"n": 80, "subgroups": [rows[1]] * 2}), now=datetime(2026, 11, 27, tzinfo=UTC))
+    ).count("0.812 (")
+    assert pdf(told)[:5] == b"%PDF-"
 
 
 def test_values_as_words() -> None:

@@ -69,7 +69,7 @@ def test_figures_of_a_group_of_few_events_do_not_leave_the_server(site: Site, tm
         few, other, many = evidence["subgroups"]
         assert many["metrics"]["auc"]["value"] == 0.8125 and "insufficient" not in many
         assert few == {"by": "age", "name": "80+", "n": 64, "events": 9, "metrics": {},
-                       "insufficient": "fewer than 10 events"}  # fmt: skip
+                       "insufficient": "insufficient data: 9 events, 10 are needed"}  # fmt: skip
         assert "0.8125" not in json.dumps(other)
 
 

@@ -158,3 +158,9 @@ def test_images_of_the_demonstration_are_seen_but_leave_by_no_way_and_teach_noth
     _, left = site.hand_out(id, tmp_path / "out", use=research(site), who=HOUSE)
     assert len(list((tmp_path / "out").rglob("*.dcm"))) == 5
     assert [(row["study"], row["why"]) for row in left] == [(shown, "an image of the demonstration stays here")]
+    whole = frozen(site, "with the phantom")
+    told = csv.DictReader(io.StringIO(site.cohorts.export(whole, "csv", who=HOUSE)[0].decode()))
+    assert [row["demonstration"] for row in told].count("yes") == 1 and told.line_num == 7, (
+        "numbers of a phantom say so"
+    )
+    assert site.cohorts.cohort(whole, who=HOUSE)["demonstrated"] == 1

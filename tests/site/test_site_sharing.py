@@ -15,6 +15,8 @@ from pydicom.data import get_testdata_file
 
 from isocenter.app import open_house
 from isocenter.errors import Forbidden, LimitReached, NotFound, Refused, Unavailable
+from isocenter.govern import sharing as links
+from isocenter.govern.consent import DEMONSTRATION
 from isocenter.govern.policy import HOUSE, Person, Role
 from isocenter.record import Kind
 from isocenter.settings import Settings
@@ -125,6 +127,36 @@ def test_an_open_page_asks_how_long_it_may_stay_and_is_shown_nothing_by_it(
     with pytest.raises(Forbidden, match="opens nothing"):
         sharing.left_s(secret, address="a", word="früh um fünf")
     assert len(site.journal.since(kinds=[Kind.SHARE_USED])) == looks
+
+
+def test_a_link_to_a_study_of_the_demonstration_opens_nothing_and_is_not_extended(
+    sharing: Sharing, site: Site, clock: Clock
+) -> None:
+    ds = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
+    shown, ds.SeriesInstanceUID = "1.2.777.8", "1.2.777.8.0"
+    ds.StudyInstanceUID = shown
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "1.2.777.8.1"
+    out = BytesIO()
+    ds.save_as(out)
+    list(site.receive([out.getvalue()], sender=DEMONSTRATION, who=HOUSE))
+    secret, event = links.share(
+        shown, who="chief", now=clock(), life=timedelta(hours=72)
+    )  # as older versions gave them
+    site.journal.append(event)
+    for look in (
+        lambda: opened(sharing, secret), lambda: sharing.left_s(secret, address="a"),
+        lambda: sharing.instance(secret, "1.2.777.8.1", address="a"),
+    ):  # fmt: skip
+        with pytest.raises(Forbidden, match="opens nothing"):
+            look()
+    assert not site.journal.since(kinds=[Kind.SHARE_USED])
+    (told,) = sharing.shares(who=CHIEF)
+    assert told["lives"] and told["closed"] == "a study of the demonstration stays here"
+    with pytest.raises(Refused, match="an image of the demonstration"):
+        sharing.extend(told["id"], who=CHIEF, hours=240)
+    sharing.end(told["id"], who=CHIEF)
+    (told,) = sharing.shares(who=CHIEF)
+    assert not told["lives"] and told["closed"] == ""
 
 
 def test_a_link_is_extended_while_it_lives_and_only_forwards(sharing: Sharing, site: Site, clock: Clock) -> None:

@@ -20,15 +20,19 @@ COLUMNS: dict[str, str] = {
     "finding_scheme": "string", "finding": "string", "site": "string", "laterality": "string", "certainty": "double",
     "verdict": "string", "series_uid": "string", "label": "string", "measure_code": "string",
     "measure_scheme": "string", "measure": "string", "value": "double", "unit": "string", "low": "double",
-    "high": "double", "definition": "string",
+    "high": "double", "definition": "string", "demonstration": "string",
 }  # fmt: skip
 """Columns in order, with their Arrow types; the same for every table, so that tables can be joined."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def rows(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """One row for each measurement; a finding or an answer without any keeps one row with no value."""
+def rows(results: Iterable[Result], *, demonstration: bool = False) -> list[dict[str, Any]]:
+    """One row for each measurement; a finding or an answer without any keeps one row with no value.
+
+    Args:
+        demonstration: the images are phantoms of the demonstration, which each row then says.
+    """
     found = []
     for result in results:
         head = {
@@ -40,6 +44,7 @@ def rows(results: Iterable[Result]) -> list[dict[str, Any]]:
             "made": result.made.isoformat(),
             "answer": result.answer.value,
             "reasons": "; ".join(result.reasons),
+            "demonstration": "yes" if demonstration else "no",
         }
         mine = [{**head, **_finding(f), **_number(m)} for f in result.findings for m in (f.measurements or (None,))]
         mine += [{**head, **_number(m)} for m in result.measurements]

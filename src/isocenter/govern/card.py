@@ -13,6 +13,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from isocenter.methods import subgroups
 from isocenter.record import Model
 
 __all__ = ["ASKED", "SCHEMA", "card"]
@@ -120,7 +121,7 @@ def card(
         "notice": _NOTICE,
         "source_attributes": {k: {"asks": ASKED[k], **told[k]} for k in ASKED},
         "chai": _chai(model, way, told),
-        "evidence": {k: v for k, v in model.evidence.items() if k in _FIGURES},
+        "evidence": _figures(model.evidence),
         "explanation": _explained(model),
         "way": {k: way[k] for k in ("state", "steps", "change", "test", "looks", "judged")},
     }  # fmt: skip
@@ -130,6 +131,14 @@ _FIGURES = (
     "n", "positives", "threshold", "metrics", "networks", "seeds", "splits", "subgroups", "calibration", "declined",
     "out_of_scope", "parity",
 )  # fmt: skip
+
+
+def _figures(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence without what no card shows, and without figures of groups that have too few events."""
+    kept = {name: value for name, value in evidence.items() if name in _FIGURES}
+    return kept | ({"subgroups": subgroups.shown(kept["subgroups"])} if kept.get("subgroups") else {})
+
+
 _NO_WAY: Mapping[str, Any] = MappingProxyType({"steps": [], "change": None, "test": None, "looks": 0, "judged": None})
 _NO_ARCHIVE = "no archive was asked"
 _NO_GROUPS = "the evidence names no sex, age, site or scanner"
@@ -166,7 +175,7 @@ def _attributes(
     model: Model, way: Mapping[str, Any], here: Mapping[str, Any], watched: Mapping[str, Any] | None, *, alone: bool
 ) -> dict[str, dict[str, Any]]:
     told, shown, inputs = model.card, model.evidence, model.inputs
-    groups = [g for g in shown.get("subgroups", ()) if g.get("by") not in (None, "class")]
+    groups = [g for g in subgroups.shown(shown.get("subgroups") or ()) if g.get("by") not in (None, "class")]
     fair: dict[str, Any] = _says(groups, "evidence.subgroups") if groups else _unknown(_NO_GROUPS, "evidence.subgroups")
     judged, local = way.get("judged"), here["confirmed"]
     columns = [c["name"] for c in inputs.get("columns", ()) if c["name"].lower() in ("sex", "age", "race", "gender")]

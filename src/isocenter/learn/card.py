@@ -16,6 +16,7 @@ from isocenter.learn.kinds import Boxes, Classes, Masks, Table
 from isocenter.learn.learnt import FILE
 from isocenter.learn.recipe_files import recipe_text
 from isocenter.learn.recipes import RECIPES
+from isocenter.methods import subgroups
 from isocenter.record import Model, to_plain
 
 __all__ = ["amended", "code_digest", "explained", "headings", "marks_in", "page", "plain_page", "written"]
@@ -82,7 +83,7 @@ def page(model: Model) -> str:
         ],
         *[
             _row(f"{metric}, {group['name']} (n = {group['n']})", value)
-            for group in shown["subgroups"]
+            for group in subgroups.shown(shown["subgroups"])
             for metric, value in group["metrics"].items()
         ],
         f"| expected calibration error | {shown['calibration']['ece']:.3f} | |",
@@ -276,13 +277,15 @@ def plain_page(model: Model) -> str:
     for again in shown.get("seeds", ()):
         for figure in headings(again, card["goal"]):
             lines.append(_aimed(f"{figure}, {_again(again)}", again[figure], None))
-    groups = [g for g in shown["subgroups"] if g["metrics"]]
+    groups = [g for g in subgroups.shown(shown["subgroups"]) if g["metrics"] or "insufficient" in g]
     if groups:
         lines += ["", "## Subgroups", "", "| group | n | figure | value | 95 % interval |", "|---|---|---|---|---|"]
         lines += [
             f"| {g['by']} {g['name']} | {g['n']} | {name} | {v['value']:.3f} | {v['low']:.3f} to {v['high']:.3f} |"
             for g in groups for name, v in g["metrics"].items()
         ]  # fmt: skip
+        few = [g for g in groups if "insufficient" in g]
+        lines += [f"| {g['by']} {g['name']} | {g['n']} | {g['insufficient']} | | |" for g in few]
     if refused := shown.get("out_of_scope"):
         lines += ["", "## What is refused", "", "| pictures | n | declined |", "|---|---|---|"]
         lines += [f"| {kind} | {row['n']} | {row['declined']} |" for kind, row in refused.items()]

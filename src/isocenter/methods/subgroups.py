@@ -10,9 +10,10 @@ it would be taken for fairness.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +22,39 @@ from isocenter.errors import Refused
 from isocenter.methods.intervals import wilson
 from isocenter.methods.roc import auc
 
-__all__ = ["FEW", "Gap", "Question", "area_gap", "bands", "chances", "mean_gap", "share_gap"]
+__all__ = ["FEW", "Gap", "Question", "area_gap", "bands", "chances", "events", "mean_gap", "share_gap", "shown"]
 
 FEW = 10
 """Fewer events than this are insufficient data (handbooks ask for ten at least)."""
 
 _YEARS = (0.0, 18.0, 40.0, 65.0, 80.0)
 _AT_ONCE = 8_000_000  # values that are drawn again at once, which bounds the memory
+
+
+def events(group: Mapping[str, Any]) -> int:
+    """Cases of a group that count: those with the disease, or all where its row does not tell them apart."""
+    n = int(group.get("n", 0))
+    return min(n, int(group.get("events", group.get("positives", n))))
+
+
+def shown(groups: Sequence[Mapping[str, Any]], few: int = FEW) -> list[dict[str, Any]]:
+    """Rows of groups as anybody may see them: of fewer events than `few` no figure, which might point to a person.
+
+    Args:
+        groups: each with ``n``, ``metrics`` and where it is known ``events``.
+
+    >>> shown([{"name": "80+", "n": 40, "events": 8, "metrics": {"auc": {"value": 0.7}}}])[0]["insufficient"]
+    'insufficient data: 8 events, 10 are needed'
+    """
+    told = []
+    for one in groups:
+        if (held := events(one)) >= few:
+            told.append(dict(one))
+            continue
+        counts = {name: value for name, value in one.items() if not isinstance(value, Mapping | list)}
+        why = one.get("insufficient") or f"insufficient data: {held} events, {few} are needed"
+        told.append({**counts, "metrics": {}, "insufficient": why})
+    return told
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from isocenter.errors import NotFound, Refused
 from isocenter.govern import stopping
 from isocenter.govern.gate import Way
 from isocenter.govern.policy import Person, may, must
+from isocenter.methods import subgroups
 from isocenter.methods.intervals import wilson
 from isocenter.reading.confirmed import BANDS, LEAST, band
 from isocenter.reading.disclosure import Use
@@ -287,24 +288,11 @@ class Cataloguing:
         ]  # fmt: skip
 
 
-def _events(group: Mapping[str, Any]) -> int:
-    """Cases of a subgroup that count: those with the disease, or all where the evidence does not tell them apart."""
-    n = int(group.get("n", 0))
-    return min(n, int(group.get("events", group.get("positives", n))))
-
-
 def _told(evidence: Mapping[str, Any]) -> dict[str, Any]:
     """Evidence as it may leave the server: without the figures of a subgroup that has too few events."""
     if not evidence.get("subgroups"):
         return dict(evidence)
-    return {**evidence, "subgroups": [_group(one) for one in evidence["subgroups"]]}
-
-
-def _group(one: Mapping[str, Any]) -> dict[str, Any]:
-    if _events(one) >= FEW:
-        return dict(one)
-    counts = {name: value for name, value in one.items() if not isinstance(value, Mapping | list)}
-    return {**counts, "metrics": {}, "insufficient": one.get("insufficient") or f"fewer than {FEW} events"}
+    return {**evidence, "subgroups": subgroups.shown(evidence["subgroups"])}
 
 
 def _stop(one: stopping.Stop) -> dict[str, Any]:

@@ -212,17 +212,20 @@ class Cohorting:
         """The table of a frozen cohort as CSV or Parquet under pseudonyms, and the digest of the file.
 
         The pseudonyms are keyed by the secret of the archive and hold for this cohort alone; ages above 90 years are
-        given as 90, and no date but the year.
+        given as 90, and no date but the year. Each row says whether it is of the demonstration, whose phantoms would
+        be taken for patients elsewhere.
         """
         must(who, "export", id)
         made, kept, closed = self._frozen(id, who)
         if closed and not kept:
             raise Refused("a table of nobody", closed[0][0], "ask for terms of use, or for another cohort")
         by = Pseudonyms(self.secret("pseudonyms")).within(f"cohort {id}")
+        phantoms = self.consents.demonstrated()
         rows = [
-            {"case": by.case(m.study), "person": by.patient(m.patient, ""), **values}
+            {"case": by.case(m.study), "person": by.patient(m.patient, ""),
+             "demonstration": "yes" if m.study in phantoms else "no", **values}
             for m, values in zip(kept, self.rows(kept), strict=True)
-        ]
+        ]  # fmt: skip
         data = _csv(rows) if form == "csv" else _parquet(rows)
         digest = hashlib.sha256(data).hexdigest()
         details = {"name": made.name, "rows": len(rows), "form": form, "file": digest, "domain": by.domain}
@@ -319,10 +322,12 @@ class Cohorting:
     def _told(self, kept: Sequence[Member], field: str, by: str) -> dict[str, Any]:
         known = table.fields(kept)
         names = [f["name"] for f in known]
+        phantoms = self.consents.demonstrated()
         return {
             "n": len(kept),
             "people": len({m.patient for m in kept}),
             "few": table.FEW,
+            "demonstrated": sum(m.study in phantoms for m in kept),
             "fields": known,
             "chart": table.chart(kept, field, by) if field else None,
             "rows": [{"study": m.study, **{n: m.values[n] for n in names if n in m.values}} for m in kept[:_ROWS]],

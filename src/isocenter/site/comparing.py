@@ -17,6 +17,7 @@ from isocenter.analysis import weights
 from isocenter.errors import NotFound, Refused
 from isocenter.govern import gate
 from isocenter.govern.policy import Person, must
+from isocenter.methods import subgroups
 from isocenter.methods.noninferiority import Gap
 from isocenter.record import Kind, Model, to_plain
 from isocenter.site.disclosing import Disclosing
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Comparing"]
 
 _ALL = 10_000_000
-_FEW = 10  # events of a group, below which its figures say nothing and might point to a person
 _PARTS = ("digest", "examples", "code", "inputs", "card")
 
 
@@ -204,9 +204,9 @@ def _groups(left: Model, right: Model) -> list[dict[str, Any]]:
 def _cell(group: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if group is None:
         return None
-    n = int(group.get("n", 0))
-    events = min(n, int(group.get("events", group.get("positives", n))))
-    return {"n": n, "metrics": _metrics(group.get("metrics"))} if events >= _FEW else {"n": None, "metrics": {}}
+    if subgroups.events(group) < subgroups.FEW:
+        return {"n": None, "metrics": {}}
+    return {"n": int(group.get("n", 0)), "metrics": _metrics(group.get("metrics"))}
 
 
 def _metrics(told: Any) -> dict[str, dict[str, Any]]:

@@ -99,11 +99,16 @@ class Consenting:
         Raises:
             Refused: it is.
         """
-        if study_uid in self.demonstrated():
+        if self.of_demonstration(study_uid):
             raise Refused(
                 "an image of the demonstration", "it stays here: elsewhere it would be taken for a patient's",
                 "receive images of your own (`isocenter receive FOLDER`) and give those out",
             )  # fmt: skip
+
+    def of_demonstration(self, study_uid: str) -> bool:
+        """Whether the demonstration brought this study along."""
+        kinds = (Kind.INSTANCES_RECEIVED,)
+        return bool(self.journal.since(kinds=kinds, subject=study_uid, who=DEMONSTRATION, limit=1))
 
     def demonstrated(self) -> frozenset[str]:
         """The studies that the demonstration brought along."""
@@ -112,7 +117,7 @@ class Consenting:
 
     def decided(self, study: Study, use: Use) -> Decision:
         """The answer for one study, allowed or not."""
-        if use.purpose in _TEACHES and study.uid in self.demonstrated():
+        if use.purpose in _TEACHES and self.of_demonstration(study.uid):
             return _STAYS
         patient = study.patient.id, study.patient.issuer
         return consent.decide(self._acts.state(), patient, study.uid, use, self.clock(), self._unasked())

@@ -7,14 +7,13 @@ read as it was sealed.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from isocenter.errors import NotFound
 from isocenter.govern.policy import Person, must
 from isocenter.reading import report as reports
 from isocenter.reading import session
 from isocenter.reading.critical import Communication
-from isocenter.record import Kind, Verdict, canonical, from_plain
+from isocenter.record import Kind, canonical, from_plain
 from isocenter.site.sitting import Sitting
 
 __all__ = ["Reports"]
@@ -108,14 +107,6 @@ class Reports(Sitting):
                 *map_pictures(study, results, self._source, self.blobs.kept, withheld=self.showing.withheld),
             ),
         )
-
-    def report_table(self, study_uid: str, *, who: Person) -> bytes:
-        """Every number behind the report, as CSV: what stands on paper, and the hundreds (radiomics) that do not."""
-        from isocenter.forms import table
-
-        results = [self.index.result(digest) for digest in self.report(study_uid, who=who).results]
-        kept = [replace(r, findings=tuple(f for f in r.findings if f.verdict is not Verdict.STRUCK)) for r in results]
-        return table.csv([row for row in table.rows(kept) if row["finding"] or row["value"] is not None])
 
     def known_since(self, study_uid: str, report: reports.Report, *, who: Person) -> list[str]:
         """What is to be known of a report beyond its words, in sentences: who was told of critical findings after the

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from isocenter.errors import NotFound
 from isocenter.govern.consent import Purpose, Use
 from isocenter.govern.policy import Person, must
-from isocenter.record import Kind
+from isocenter.record import Kind, Verdict
 from isocenter.site.consenting import Consenting
 from isocenter.site.reporting import Reports
 from isocenter.site.showing import Showing
@@ -54,6 +55,18 @@ class Sending(Reports):
             objects=len(answers), failed=len(lost), reasons=sorted(set(lost))[:5],
         )  # fmt: skip
         return answers
+
+    def report_table(self, study_uid: str, *, who: Person) -> bytes:
+        """Every number behind the report, as CSV: what stands on paper, and the hundreds (radiomics) that do not.
+
+        Each row says whether the study is of the demonstration: numbers of phantoms look like those of patients.
+        """
+        from isocenter.forms import table
+
+        results = [self.index.result(digest) for digest in self.report(study_uid, who=who).results]
+        kept = [replace(r, findings=tuple(f for f in r.findings if f.verdict is not Verdict.STRUCK)) for r in results]
+        told = table.rows(kept, demonstration=self.consents.of_demonstration(study_uid))
+        return table.csv([row for row in told if row["finding"] or row["value"] is not None])
 
     def take(self, digest: str, tracking: str, form: str, *, who: Person) -> Written:
         """One region of a result as a file of whoever asks, with the patient in its header where the form has one.

@@ -73,12 +73,12 @@ class Sharing:
         return secret, self._known.state()[secret_digest(secret)].told(now)
 
     def shares(self, *, who: Person, study_uid: str = "") -> list[dict[str, Any]]:
-        """Links that were given, the newest first."""
+        """Links that were given, the newest first; ``closed`` says why one opens nothing though it has not ended."""
         must(who, "share", study_uid)
         now = self.clock()
         held = [s for s in self._known.state().values() if self.holds(s.study_uid, who, "share")]
-        found = [s for s in held if not study_uid or s.study_uid == study_uid]
-        return [s.told(now) for s in sorted(found, key=lambda s: s.given, reverse=True)]
+        found = sorted((s for s in held if not study_uid or s.study_uid == study_uid), key=lambda s: s.given)
+        return [s.told(now) | {"closed": self._closed(s) if s.lives(now) else ""} for s in reversed(found)]
 
     def end(self, id: str, *, who: Person, reason: str = "") -> None:
         """End a link now."""
@@ -90,12 +90,13 @@ class Sharing:
 
         Raises:
             NotFound: none of that name that lives. Refused: an end that is too far off or before the one that it has,
-                or terms of use that do not permit it (any more).
+                terms of use that do not permit it (any more), or a study of the demonstration.
         """
         must(who, "share")
         mine, now = self._mine(who), self.clock()
         link = sharing.living(mine, id, now)
         self.consents.allowed(link.study_uid, link.purpose, who=who)
+        self.consents.leaving(link.study_uid)
         self.journal.append(sharing.extend(mine, id, who=who.name, now=now, life=timedelta(hours=hours), reason=reason))
         return self._known.state()[link.digest].told(now)
 
@@ -189,12 +190,7 @@ class Sharing:
         right = link is not None and hmac.compare_digest(link.digest, digest) and link.lives(now)
         if link is not None and right and link.credential:
             self._tries.check(f"word of {link.id}", now)  # from however many addresses it is guessed
-        if (
-            link is None
-            or not right
-            or not self._permitted(link)
-            or (link.credential and not fits(link.credential, word))
-        ):
+        if link is None or not right or self._closed(link) or (link.credential and not fits(link.credential, word)):
             self._tries.failed(address, now)
             if link is not None and right and word:
                 self._tries.failed(f"word of {link.id}", now)
@@ -205,13 +201,19 @@ class Sharing:
             )
         return link
 
-    def _permitted(self, link: Share) -> bool:
-        """Whether the terms of use still permit it: they may have been withdrawn after the link was given."""
+    def _closed(self, link: Share) -> str:
+        """Why a link that has not ended opens nothing; empty where it opens.
+
+        Terms of use may have been withdrawn after it was given, and links of older versions may show a study of the
+        demonstration, which stays here.
+        """
+        if self.consents.of_demonstration(link.study_uid):
+            return "a study of the demonstration stays here"
         if link.purpose is Purpose.CARE:
-            return True
+            return ""
         study = self.index.study(link.study_uid)
-        use = self.consents.use(link.purpose, who=Person(link.by, Role.SERVICE))
-        return self.consents.decided(study, use).allowed
+        made = self.consents.decided(study, self.consents.use(link.purpose, who=Person(link.by, Role.SERVICE)))
+        return "" if made.allowed else made.reason
 
     def _used(self, link: Share, address: str, *, what: str) -> None:
         told = {"share": link.id, "address": address, "what": what}
