@@ -229,7 +229,11 @@ def links(
     screen.answer({"links": rows, "total": len(many), "offset": offset})
     screen.table(
         f"{len(rows)} of {len(many)} links", ("link", "study", "by", "to", "until", "used", "opens"),
-        [(r["id"], r["study"], r["by"], r["to"], r["until"], r["used"], "yes" if r["lives"] else "no") for r in rows],
+        [
+            (r["id"], r["study"], r["by"], r["to"], r["until"], r["used"],
+             f"no: {r['closed']}" if r["closed"] else "yes" if r["lives"] else "no")
+            for r in rows
+        ],
     )  # fmt: skip
 
 

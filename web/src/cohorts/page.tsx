@@ -158,8 +158,8 @@ function Whole({ table, id, q, frozen }: { table: Table; id: string; q: string; 
 
 function Ledger({ table }: { table: Table }) {
   const out = table.ledger.filter((one) => one.left_out > 0);
-  if (!out.length && !table.closed.length) return null;
-  return <ul class="bullets">{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}</ul>;
+  if (!out.length && !table.closed.length && !table.demonstrated) return null;
+  return <ul class="bullets">{table.demonstrated > 0 && <li><strong>{table.demonstrated}</strong> of these are phantoms of the demonstration: every row of them says so when the table is taken out, and their images stay here</li>}{table.closed.map((one) => <li key={one.reason}><strong>{one.studies ?? `under ${table.few}`}</strong> stay out: {one.reason} (<a href={to.sharing("consent")}>consent</a>)</li>)}{out.map((one) => <li key={one.filter}><strong>{one.left_out}</strong> left out by <code>{one.filter}</code>{!!one.missing && <span class="muted">, {one.missing} of them because they do not have it</span>}</li>)}</ul>;
 }
 
 function Line({ column, current, few }: { column: Column; current: boolean; few: number }) {

@@ -38,6 +38,8 @@ export interface Table {
   q: string;
   ledger: { filter: string; left_out: number; missing: number | null }[];
   /** Why studies may not be used, by the terms of use; few are not counted. */
+  /** How many of them are phantoms of the demonstration. */
+  demonstrated: number;
   closed: { reason: string; studies: number | null }[];
   fields: Column[];
   chart: Figures | null;

@@ -4,7 +4,7 @@ import { Source } from "../api/load";
 import type { AnalysisCard } from "../api/shapes";
 import { bind } from "../keys/keyboard";
 import { MachineMark } from "../kit/marks";
-import { Refused } from "../kit/states";
+import { Failed, Refused } from "../kit/states";
 import { clock, count, number, person, quantity, sentence, spoken } from "../words";
 import { filesOf, type Measurement, type OfStudy, Run, type Result } from "./run";
 import "./segmentation.css";
@@ -30,6 +30,7 @@ export function SegmentPage() {
   const state = here.state.value;
   const told = here.told.value;
   const others = here.yours.value.filter((one) => one.id !== told?.id && state !== "sending");
+  const catalogue = analyses.current.state.value;
   const people = new Set(told?.studies.map((one) => `${one.patient_id} ${one.patient}`)).size;
   return (
     <>
@@ -51,6 +52,7 @@ export function SegmentPage() {
             </select>
           </label>
         </form>
+        {catalogue.at === "failed" && <Failed trouble={catalogue.trouble} again={() => void analyses.current!.load()} stands="The list of analyses is not here, so that none can be chosen. Images can still be dropped: every analysis that fits them is run then." />}
         {state === "empty" && (
           <section class={over ? "drop over" : "drop"} aria-label="Images"
             onDragOver={(event) => (event.preventDefault(), setOver(true))} onDragLeave={() => setOver(false)}

@@ -31,6 +31,8 @@ interface Link {
   used: number;
   ended: string | null;
   lives: boolean;
+  /** Why it opens nothing although it has not ended; empty where it opens. */
+  closed: string;
 }
 
 /** Give exactly this, to exactly them, until exactly then; and take it back. */
@@ -146,15 +148,19 @@ function List({ links, again }: { links: Link[]; again: () => void }) {
           {links.map((one) => (
             <tr key={one.id}>
               <td>{one.to || <span class="muted">nobody was named</span>}</td>
-              <td><a href={to.study(one.study)}>Open</a>{one.lives && <> · <a href={to.preview(one.study)}>as they see it</a></>}</td>
+              <td><a href={to.study(one.study)}>Open</a>{one.lives && !one.closed && <> · <a href={to.preview(one.study)}>as they see it</a></>}</td>
               <td>{moment(one.given)} <span class="muted">by {one.by}</span></td>
               <td>{moment(one.until)}{one.asks_a_word && <span class="muted"> · with a word</span>}</td>
               <td class="num">{count(one.used, "time")}</td>
               <td>
                 {one.lives ? (
                   <span class="acts">
-                    <span class="soon"><span aria-hidden="true">▲</span> open</span>
-                    <button type="button" onClick={() => setLonger(one)}>Extend<span class="hidden"> the link for {one.to}</span></button>
+                    {one.closed ? <span>opens nothing: {one.closed}</span> : (
+                      <>
+                        <span class="soon"><span aria-hidden="true">▲</span> open</span>
+                        <button type="button" onClick={() => setLonger(one)}>Extend<span class="hidden"> the link for {one.to}</span></button>
+                      </>
+                    )}
                     <button type="button" onClick={() => void act(one, "end", {})}>End it<span class="hidden"> for {one.to}</span></button>
                   </span>
                 ) : <span class="muted">{one.ended ? `ended ${moment(one.ended)} UTC` : "expired"}</span>}

@@ -1,7 +1,8 @@
-import { useEffect, useState } from "preact/hooks";
-import { ask, Trouble } from "../api/door";
+import { useEffect, useRef } from "preact/hooks";
+import { ask, reachable } from "../api/door";
+import { type Loaded, Source } from "../api/load";
 import { to } from "../router";
-import { spoken } from "../words";
+import { clock, sentence, spoken } from "../words";
 
 /** A change of the mean wait in minutes; without bounds where there are too few studies for them. */
 interface Change {
@@ -22,23 +23,37 @@ interface Effect {
 
 /** The effect of triage stands under the list that it orders: what it gave and whom it cost, or why that is not known. */
 export function EffectLine() {
-  const [words, setWords] = useState("is being counted");
+  const source = useRef<Source<Effect>>(null);
+  source.current ??= new Source((abort) => ask<Effect>("/api/worklist/effect", { abort }));
+  const effect = source.current;
   useEffect(() => {
-    const abort = new AbortController();
     // The list comes first: the figures are computed from the whole log.
-    const later = setTimeout(() => ask<Effect>("/api/worklist/effect", { abort: abort.signal }).then(
-      (told) => setWords(said(told)),
-      (error: unknown) => !abort.signal.aborted && setWords(error instanceof Trouble && error.status === 404 ? "not known, because this server does not count it" : "not known, because the figures could not be asked for"),
-    ), 1500);
-    return () => (clearTimeout(later), abort.abort());
+    const later = setTimeout(() => void effect.load(), 1500);
+    // What could not be asked for is asked again as soon as the server is there.
+    const forget = reachable.subscribe((here) => here && unreached(effect.state.peek()) && void effect.load());
+    return () => (clearTimeout(later), forget(), effect.stop());
   }, []);
+  const state = effect.state.value;
+  const words = wordsOf(state);
   return (
     <p class="effect">
-      <span class="muted">Effect of triage</span> <span>{words}</span>
+      <span class="muted">Effect of triage</span> <span title={words}>{words}</span>
+      {(state.at === "failed" || (state.at === "there" && state.stale)) && <button type="button" onClick={() => void effect.load()}>Try again<span class="hidden"> to count the effect of triage</span></button>}
       <span class="gap" />
       <a href={to.oversight("triage")}>Open</a>
     </p>
   );
+}
+
+function unreached(state: Loaded<Effect>): boolean {
+  return state.at === "failed" ? state.trouble.unreached : state.at === "there" && state.stale;
+}
+
+function wordsOf(state: Loaded<Effect>): string {
+  if (state.at === "loading") return "is being counted";
+  if (state.at === "there") return `${said(state.value)}${state.stale ? ` (as of ${clock(state.time)}; the server cannot be reached)` : ""}`;
+  const { what, why, remedy } = state.trouble;
+  return `not known, because the figures could not be asked for. ${[what + (why && `: ${why}`), remedy].filter(Boolean).map((one) => `${sentence(one)}.`).join(" ")}`;
 }
 
 function said({ analysis, n, needed, groups, predicted }: Effect): string {
