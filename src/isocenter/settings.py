@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     password_words: str = Field(
         "", description="Words that no password may rest on, by commas: names of hospital, town, systems."
     )
+    password_file: Path | None = Field(
+        None, description="File with the password of who acts by a command, readable by its owner alone; none: ask."
+    )
     oidc_issuer: str = Field("", description="OpenID Connect issuer through which people may sign in; empty for none.")
     oidc_client: str = Field(
         "isocenter", description="Our name at the issuer; it returns to ADDRESS/sign-in/oidc/back."

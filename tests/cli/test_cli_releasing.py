@@ -16,12 +16,14 @@ pytest.importorskip("torch", reason="the extra 'ml' is not installed")
 from isocenter.analysis.weights import models
 from isocenter.app import open_house
 from isocenter.cli import app
-from isocenter.errors import IsocenterError
+from isocenter.errors import Forbidden, IsocenterError, NotFound, Refused
+from isocenter.govern.passwords import hash_password
 from isocenter.learn.learnt import keep
 from isocenter.record import Event, Kind
 from isocenter.settings import Settings
 
-NAME = "cleveland_heart"
+NAME, RUN = "cleveland_heart", CliRunner()
+WORD = "four quiet herons wade"
 CHANGE = {"may_change": ["weights"], "protocol": {"shadow_cases": 0, "looks": 2}, "impact": "none: a demonstration"}
 
 
@@ -34,17 +36,20 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "groups.csv").write_text("sex\n" + "\n".join("FM"[i // 20] for i in range(40)))
     (tmp_path / "change.json").write_text(json.dumps(CHANGE))
     held = open_house(Settings(folder=tmp_path / "archive"), make=True)
-    now = held.site.clock()
+    now, credential = held.site.clock(), hash_password(WORD)
     for name, role in (("ito", "admin"), ("lee", "admin"), ("kim", "reader")):
-        told = {"role": role, "credential": "none"}
+        told = {"role": role, "credential": credential}
         held.site.journal.append(Event(Kind.PERSON_ADDED, now, "isocenter", name, told))
     held.close()
+    (tmp_path / "word").write_text(f"{WORD}\n")
+    (tmp_path / "word").chmod(0o600)
     return tmp_path
 
 
 def release(folder: Path, *said: str, name: str = NAME) -> Any:
     asked = ["release", name, "--json", "--folder", str(folder / "archive"), *said]
-    result = CliRunner().invoke(app, asked, catch_exceptions=True)
+    where = {"ISOCENTER_PASSWORD_FILE": str(folder / "word")}
+    result = CliRunner(env=where).invoke(app, asked, catch_exceptions=True)
     if isinstance(result.exception, IsocenterError):
         raise result.exception
     assert result.exit_code == 0, result.output
@@ -55,7 +60,7 @@ def test_the_whole_way(folder: Path) -> None:
     mine = ("--by", "ito", "--reason", "it is time")
     assert release(folder, "--show")["state"] == "candidate"
     for said, lacks in (
-        ((), "takes"), (("--by", "kim", "--reason", "r"), "release"), (("--by", "nobody"), "nobody of that name"),
+        ((), "takes"), (("--by", "kim", "--reason", "r"), "release"), (("--by", "nobody"), "belong together"),
         ((*mine, "--step", "release"), "possible are"), (mine, "test"),
     ):  # fmt: skip
         with pytest.raises(IsocenterError, match=lacks):
@@ -103,3 +108,30 @@ def test_a_sealed_test_is_looked_at_by_release_alone(folder: Path, monkeypatch: 
     monkeypatch.setenv("ISOCENTER_FOLDER", str(folder / "none"))
     result = CliRunner().invoke(app, ["judge", NAME, "--data", str(folder / "test.csv"), "--json"])
     assert result.exit_code == 0, "who has no archive has sealed nothing"
+
+
+def test_a_name_alone_takes_no_step(folder: Path) -> None:
+    archive = ["--folder", str(folder / "archive")]
+    asked = ["release", NAME, "--by", "ito", "--reason", "r", "--change", str(folder / "change.json"), *archive]
+    for typed, by, error in (
+        ("another word\n", "ito", Forbidden), ("", "ito", SystemExit), (f"{WORD}\n", "kim", Forbidden)
+    ):  # fmt: skip
+        said = [by if one == "ito" else one for one in asked]
+        assert isinstance(RUN.invoke(app, said, input=typed).exception, error)
+    told = json.loads(RUN.invoke(app, ["release", NAME, "--show", "--json", *archive]).stdout)
+    assert told["change"] is None and not told["steps"]
+    done = RUN.invoke(app, asked, input=f"{WORD}\n")
+    assert done.exit_code == 0 and WORD not in done.output, done.output
+    held = open_house(Settings(folder=folder / "archive"))
+    ends = [s.event.kind for s in held.site.journal.since(0) if s.event.kind in (Kind.SIGNED_IN, Kind.SIGNED_OUT)]
+    held.close()
+    assert ends == [Kind.SIGNED_IN, Kind.SIGNED_OUT] * 2, "a command leaves no session behind"
+
+
+def test_a_password_is_read_from_a_file_of_its_owner_alone(folder: Path) -> None:
+    (folder / "word").chmod(0o644)
+    with pytest.raises(Refused, match="others may read that file"):
+        release(folder, "--by", "ito", "--reason", "r", "--step", "reject")
+    (folder / "word").unlink()
+    with pytest.raises(NotFound, match="ISOCENTER_PASSWORD_FILE"):
+        release(folder, "--by", "ito", "--reason", "r", "--step", "reject")

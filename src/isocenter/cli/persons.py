@@ -1,7 +1,8 @@
 """Who acts at this terminal, and whether they mean it: asked in one place, in the same words, by every command.
 
-Whoever may read the folder acts as the house. What cannot come back is for persons: they sign in by name and password,
-and the password never stands on the command line.
+Whoever may read the folder acts as the house. What cannot come back, and what shows people more of a machine, is for
+persons: they sign in by name and password. The password never stands on the command line; where nobody sits there to
+type it, it is read from a file that only its owner can read.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
+from isocenter.errors import NotFound, Refused
+
 __all__ = ["Account", "Asking", "hidden", "signed_in", "sure"]
 
 Account = Annotated[str, typer.Option(help="Your account: persons erase, not the house. The password is asked for.")]
@@ -21,16 +24,33 @@ Asking = Annotated[str, typer.Option(help="Why: then another is asked to erase. 
 
 @contextmanager
 def signed_in(folder: Path | None, name: str) -> Iterator[tuple[Any, Any]]:
-    """The archive of a folder, and the person who signs in at this terminal.
+    """The archive of a folder, and the person who signs in at this terminal, and is signed out again when done.
 
     Raises:
-        Forbidden: a wrong name or password. LimitReached: too many of them.
+        Forbidden: a wrong name or password, or an account that was closed. LimitReached: too many of them.
+        Refused: a file of the password that others may read. NotFound: it is not there.
     """
-    from isocenter.cli import house
+    from isocenter.cli import house, settings
 
-    word = hidden("Password")
+    kept = settings(folder).password_file
+    word = _in_file(kept) if kept is not None else hidden(f"Password of {name}")
     with house(folder) as held:
-        yield held, held.site.person_of(held.site.sign_in(name, word, address="this machine"))
+        token = held.site.sign_in(name, word, address="this machine")
+        try:
+            yield held, held.site.person_of(token)
+        finally:
+            held.site.sign_out(token)
+
+
+def _in_file(path: Path) -> str:
+    try:
+        if path.stat().st_mode & 0o077:
+            raise Refused(f"the password in {path}", "others may read that file", f"run: chmod 600 {path}")
+        return path.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as absent:
+        raise NotFound(
+            f"a password in {path}", f"ISOCENTER_PASSWORD_FILE names it: {absent}", "without it you are asked"
+        ) from absent
 
 
 def hidden(words: str, *, new: bool = False) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from isocenter.cli import Json, Where, app, house
+from isocenter.cli.persons import signed_in
+from isocenter.errors import Refused
 
 __all__: list[str] = []
 
@@ -18,7 +20,7 @@ _STEPS = ("compare", "shadow", "release", "suspend", "reject", "retire")
 def release(
     model: Annotated[str, typer.Argument(help="Name of a model.")],
     by: Annotated[
-        str, typer.Option(help="Account of the person who takes the step; a model takes none by itself.")
+        str, typer.Option(help="Account of the person who takes the step, whose password is asked for.")
     ] = "",
     reason: Annotated[str, typer.Option(help="Why; it stands in the journal.")] = "",
     step: Annotated[str, typer.Option(help="test, " + ", ".join(_STEPS) + "; by default the next on its way.")] = "",
@@ -33,27 +35,34 @@ def release(
 ) -> None:
     """Take one step of a model's way: sealed test, not inferior, shadow, released; or suspend it everywhere."""
     from isocenter.cli.screen import Screen
-    from isocenter.govern.policy import HOUSE
+    from isocenter.govern.policy import HOUSE, must
 
     screen = Screen(as_json)
-    with house(folder) as held:
-        gating = held.site.gating
-        if not show:
-            who = gating.named(by)
-            said = {"reason": reason, "who": who}
-            if change is not None:
-                gating.declare(model, _record(change), **said)
-            if seal is not None:
-                from isocenter.learn.sealed import digest_of_data
+    if show:
+        with house(folder) as held:
+            _say(screen, held.site.gating.told(model, who=HOUSE))
+        return
+    if not by.strip():
+        raise Refused("a step that nobody takes", "a model takes no step by itself", "name a person with --by")
+    with signed_in(folder, by) as (held, who):
+        must(who, "release")  # before a change record is looked for, and anything is measured
+        gating, said = held.site.gating, {"reason": reason, "who": who}
+        if change is not None:
+            gating.declare(model, _record(change), **said)
+        if seal is not None:
+            from isocenter.learn.sealed import digest_of_data
 
-                gating.seal(model, digest_of_data(seal), **said)
-            if data is not None or step == "test":
-                _test(held.site, model, data, groups, against, said)
-            elif step or (change is None and seal is None):
-                gating.step(model, step or _next(gating.told(model, who=HOUSE)), **said)
-        told = gating.told(model, who=HOUSE)
+            gating.seal(model, digest_of_data(seal), **said)
+        if data is not None or step == "test":
+            _test(held.site, model, data, groups, against, said)
+        elif step or (change is None and seal is None):
+            gating.step(model, step or _next(gating.told(model, who=HOUSE)), **said)
+        _say(screen, gating.told(model, who=HOUSE))
+
+
+def _say(screen: Any, told: dict[str, Any]) -> None:
     screen.answer(told)
-    screen.say(f"{model}: {told['state']}, weights {told['digest'][:12]}")
+    screen.say(f"{told['model']}: {told['state']}, weights {told['digest'][:12]}")
     for one in told["missing"]:
         screen.say(f"the step '{told['next']}' lacks: {one}")
 
@@ -69,7 +78,7 @@ def _next(told: dict[str, Any]) -> str:
 def _record(path: Path) -> dict[str, Any]:
     import json
 
-    from isocenter.errors import NotFound, Refused
+    from isocenter.errors import NotFound
 
     try:
         said = json.loads(path.read_text("utf-8"))
@@ -89,7 +98,6 @@ def _must_be_the_network(model: str, against: Path, shelf: Path | None) -> None:
         Refused: other weights, under the name of a recalibration.
     """
     from isocenter.analysis.weights import models, read_file
-    from isocenter.errors import Refused
     from isocenter.learn.recalibrate import network_digest
 
     mine, theirs = read_file(models(shelf)[model][1]), read_file(against / "model.onnx")
@@ -103,7 +111,6 @@ def _must_be_the_network(model: str, against: Path, shelf: Path | None) -> None:
 def _test(
     site: Any, model: str, data: Path | None, groups: Path | None, against: Path | None, said: dict[str, Any]
 ) -> None:
-    from isocenter.errors import Refused
     from isocenter.govern.gate import declared
     from isocenter.learn.answers import answers_of
     from isocenter.learn.judge import judged, must_be_new

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isocenter.analysis import weights
-from isocenter.errors import Forbidden, NotFound, Refused
+from isocenter.errors import NotFound, Refused
 from isocenter.govern import gate, stopping
-from isocenter.govern.policy import HOUSE, Person, Role, must
+from isocenter.govern.policy import HOUSE, Person, must
 from isocenter.methods.intervals import wilson
 from isocenter.reading import disclosure
 from isocenter.reading.disclosure import Mode, Use
@@ -51,23 +51,6 @@ class Gating:
     shelf: str = ""
 
     # ---- who and what
-
-    def named(self, name: str) -> Person:
-        """The person of an account, who takes a step by name.
-
-        Raises:
-            Refused: nobody is named. NotFound: there is no such account. Forbidden: it was closed, or may not release.
-        """
-        if not name.strip():
-            raise Refused("a step that nobody takes", "a model takes no step by itself", "name a person with --by")
-        held = self.index.person(name)
-        if held is None:
-            raise NotFound(f"an account '{name:.64}'", "nobody of that name works here", "add it: `isocenter person`")
-        if held["disabled"]:
-            raise Forbidden(f"the account '{name}'", "it was closed", "name a person who works here")
-        person = Person(name, Role(held["role"]))
-        must(person, "release")
-        return person
 
     def model(self, name: str) -> Model:
         """A model that is here, by name.
