@@ -160,39 +160,69 @@ def test_a_database_that_is_full_at_any_page_acknowledges_nothing_and_goes_on_la
     database.close()
 
 
-@pytest.mark.parametrize("step", range(4))
-def test_a_migration_that_is_killed_in_the_middle_is_as_if_it_had_not_begun(tmp_path: Path, step: int) -> None:
-    """The tables of the first version with an image in them; the migration ends at its n-th statement."""
+_SINCE = {  # what each step of the tables' history added
+    "0002": ("ALTER TABLE reading DROP COLUMN assigned",),
+    "0003": tuple(f"DROP TABLE {table}" for table in ("rejected", "alias", "rehomed")),
+    "0004": ("DROP TABLE home",),
+}
+
+
+@pytest.mark.parametrize("studies", [40, pytest.param(1000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("stands", ["0001", "0002", "0003"])
+def test_a_migration_that_is_killed_in_the_middle_is_as_if_it_had_not_begun(
+    tmp_path: Path, stands: str, studies: int, progress: Callable[[str], None]
+) -> None:
+    """From every earlier version, killed at every statement one after the other; then it is brought up whole."""
     from isocenter.store import migrations
 
     url = f"sqlite:///{tmp_path}/a.sqlite"
     database, blobs = Database(url), Blobs(str(tmp_path / "blobs"))
-    receive(database, blobs, Journal(database, blobs), [(b"one", image(1))], "CT1", NOON)
-    for table in ("rejected", "alias", "rehomed", "home"):
-        with database._begin() as connection:
-            connection.exec_driver_sql(f"DROP TABLE {table}")
-            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+    many = [(data_of(n), image(n, study=f"1.2.{n}")) for n in range(studies)]
+    assert all(one.status == "stored" for one in receive(database, blobs, Journal(database, blobs), many, "CT1", NOON))
+    whole = dump(database)
+    with database._begin() as connection:
+        for step, added in reversed(_SINCE.items()):
+            for statement in added if step > stands else ():
+                connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{stands}'")
     database.close()
 
-    engine, seen = sa.create_engine(url), []
+    engine, left = sa.create_engine(url), [0]
     sa.event.listen(engine, "connect", lambda c, _: setattr(c, "isolation_level", None))
     sa.event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
 
     def kill(_conn: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.strip().startswith("CREATE"):
-            seen.append(statement)
-            if len(seen) > step:
+        if not statement.startswith(("BEGIN", "PRAGMA")):
+            left[0] -= 1
+            if left[0] == 0:
                 raise KeyboardInterrupt
 
     sa.event.listen(engine, "before_cursor_execute", kill)
-    with pytest.raises(KeyboardInterrupt):
-        migrations.upgrade(engine, "0002")
+    before, kills = _tables(url), 0
+    while left[0] <= 0:
+        left[0] = kills + 1
+        try:
+            migrations.upgrade(engine, stands)
+        except KeyboardInterrupt:
+            kills += 1
+            engine.dispose()
+            assert _tables(url) == before, f"killed at statement {kills}"
     engine.dispose()
-    with sa.create_engine(url).connect() as connection:
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0002"
-        assert not sa.inspect(connection).has_table("rejected")
+    assert kills > 3 and _tables(url) != before
     again = Database(url)
-    assert Index(again, blobs).counts()["instances"] == 1
+    assert dump(again) == whole
     rebuild(again, blobs)
+    assert dump(again) == whole and Index(again, blobs).counts()["studies"] == studies
     again.close()
     blobs.close()
+    progress(f"{kills} kills of the way from {stands} with {studies} studies")
+
+
+def _tables(url: str) -> list[tuple[str, ...]]:
+    """What a database is made of, and the version that it says."""
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        made = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+        stands = connection.exec_driver_sql("SELECT version_num FROM alembic_version").fetchall()
+    engine.dispose()
+    return [tuple(map(str, row)) for row in (*made, *stands)]
