@@ -176,23 +176,28 @@ def test_a_large_batch_over_many_studies(archive: Any) -> None:
 
 
 def test_many_senders_of_the_same_study(archive: Any) -> None:
-    """Eight senders, every image sent by two of them: each is stored once and there once; parents and counts agree."""
+    """64 senders, every image sent by two of them, names written in two ways: each is stored once and there once."""
     statuses: list[str] = []
+    names = (Patient("P1", "Doe^Jane"), Patient("P1", "DOE^JANE^^^"))
 
     def send(k: int) -> None:
-        for n in range(12):
-            number = (k // 2) * 12 + n
-            statuses.append(take(archive, (pixels(number), image(number)), sender=f"S{k}")[0].status)
+        for n in range(3):
+            number = (k // 2) * 3 + n
+            one = image(number, patient=names[k // 2 % 2])
+            statuses.append(take(archive, (pixels(number), one), sender=f"S{k}")[0].status)
 
-    threads = [threading.Thread(target=send, args=(k,)) for k in range(8)]
+    threads = [threading.Thread(target=send, args=(k,)) for k in range(64)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert statuses.count("stored") == 48 and statuses.count("there") == 48
+    assert statuses.count("stored") == 96 and statuses.count("there") == 96
     (row,) = archive.index.find("STUDY", {})
-    assert (row["NumberOfStudyRelatedSeries"], row["NumberOfStudyRelatedInstances"]) == (1, 48)
-    assert archive.index.counts()["instances"] == 48 and archive.journal.verify() >= 1
+    assert (row["NumberOfStudyRelatedSeries"], row["NumberOfStudyRelatedInstances"]) == (1, 96)
+    assert archive.index.counts()["instances"] == 96 and archive.journal.verify() >= 1
+    before = dump(archive.database)
+    rebuild(archive.database, archive.blobs)
+    assert dump(archive.database) == before
 
 
 class FullDisk(Disk):
