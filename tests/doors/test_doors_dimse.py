@@ -146,6 +146,21 @@ def test_the_same_again_is_a_success_and_another_content_a_duplicate(
     }
 
 
+def test_what_the_door_itself_refuses_is_told_to_the_journal(shelf: Shelf, sample: Callable[[str], bytes]) -> None:
+    """A UID that is a path, an image under another's UID: who tried that stands in the journal, what they wrote not."""
+    said: list[IsocenterError] = []
+    shelf.listed += [{"aet": "TESTER", "host": "127.0.0.1", "port": 0}]
+    opened = Listener(shelf, aet="ISOCENTER", port=0, who=person_behind, said_no=said.append)
+    port = opened.start()
+    try:
+        for uid, why in (("../../etc/passwd", "not a UID"), ("1.2.3", "another class or instance")):
+            _raw(port, sample("CT_small.dcm"), words={"AffectedSOPInstanceUID": uid})
+            assert "'TESTER'" in said[-1].what and why in said[-1].why and uid not in str(said[-1])
+        assert len(said) == 2 and not shelf.files
+    finally:
+        opened.stop()
+
+
 def test_a_truncated_image_is_refused_and_the_association_lives_on(
     listener: Opened, shelf: Shelf, sample: Callable[[str], bytes]
 ) -> None:

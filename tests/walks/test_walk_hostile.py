@@ -18,6 +18,7 @@ from isocenter.testing.hostile_envelopes import BAIT, CANARY
 
 DOORS = ("imported", "c_store", "stow", "zipped", "on_media", "as_weights")
 _ALLOWED_KB = 256 * 1024
+_ALLOWED_S = 2.0  # of processor time of the server, for one member at one door
 
 
 @pytest.fixture
@@ -33,7 +34,10 @@ def doors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Doors]:
 def test_26_classes_of_20_at_every_door(doors: Doors) -> None:
     rng = random.Random(5)
     doors.play(Member("", "honest", "object", written(image(rng))))
-    open_session(next(iter(models())))  # a server that works has loaded by then what these need
+    open_session(next(iter(models())))  # a server that works has loaded and compiled by then what these need
+    for member in members("H25", count=4):
+        doors._shown(member)
+    doors.slowest = (0.0, "")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for kind in CLASSES:
         for member in members(kind, count=20):
@@ -49,4 +53,5 @@ def test_26_classes_of_20_at_every_door(doors: Doors) -> None:
     assert list(site.blobs.scrub()) == []
     few = [(kind, door) for kind in CLASSES for door in DOORS if doors.played[kind, door] < 20]
     assert len(CLASSES) == 26 and not few, few
+    assert doors.slowest[0] < _ALLOWED_S, doors.slowest
     print(f"grew by {grown} kB, the slowest {doors.slowest}, heard {dict(doors.heard)}")

@@ -454,11 +454,11 @@ class Listener:
         sop_class = message.words.get("AffectedSOPClassUID", "")
         sop_uid = message.words.get("AffectedSOPInstanceUID", "")
         if not part10.is_uid(sop_uid):
-            return self._turn_away(call, message, 0x0117, "the SOP Instance UID is not a UID")
+            return self._refuse(call, message, 0x0117, "the SOP Instance UID is not a UID")
         if sop_class != context.abstract:
-            return self._turn_away(call, message, 0xA900, "SOP class differs from the presentation context")
+            return self._refuse(call, message, 0xA900, "SOP class differs from the presentation context")
         if message.data is None:
-            return self._turn_away(call, message, 0xC000, "no data set came with the request")
+            return self._refuse(call, message, 0xC000, "no data set came with the request")
         arriving = message.sink if isinstance(message.sink, _Arriving) else self._arriving(call, context, sop_uid)
         for piece in message.data:
             arriving.write(piece)
@@ -467,9 +467,9 @@ class Listener:
         with memoryview(arriving.incoming.data)[arriving.head :] as data:
             empty, claimed = not data, part10.identity(data, context.syntax)
         if empty:
-            return self._turn_away(call, message, 0xC000, "no data set came with the request")
+            return self._refuse(call, message, 0xC000, "no data set came with the request")
         if claimed is not None and claimed != (sop_class, sop_uid):
-            return self._turn_away(call, message, 0xA900, "the data set is another class or instance than the command")
+            return self._refuse(call, message, 0xA900, "the data set is another class or instance than the command")
         (stored,) = self._site.receive([arriving.incoming], sender=call.calling, who=call.who)
         if stored.status in ("stored", "there"):
             self._count(stored.status)
@@ -492,7 +492,13 @@ class Listener:
         incoming = self._site.incoming(sender=call.calling, who=call.who)
         return _Arriving(incoming, part10.wrap(context.abstract, sop_uid, context.syntax))
 
-    def _turn_away(self, call: _Call, message: Message, status: int, reason: str, *, counted: str = "rejected") -> None:
+    def _refuse(self, call: _Call, message: Message, status: int, reason: str) -> None:
+        """Say no before the archive saw anything: nobody else would write down who tried what."""
+        if self._said_no is not None:
+            self._said_no(Refused(f"an instance from '{call.calling}'", reason))
+        self._turn_away(call, message, status, reason, counted="rejected")
+
+    def _turn_away(self, call: _Call, message: Message, status: int, reason: str, *, counted: str) -> None:
         self._count(counted)
         # Not the reason: it may quote the header. The answer has it, and the journal what the archive refused.
         LOG.warning("instance from '%s' not stored, status 0x%04X (%s)", call.calling, status, counted)
