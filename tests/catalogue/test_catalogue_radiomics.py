@@ -47,6 +47,16 @@ def test_what_is_said_has_codes_units_and_its_configuration() -> None:
         "cm_joint_entr_3D_avg, in three dimensions, averaged over directions (ITBB), configuration C",
         "cm_joint_entr_3D_comb, in three dimensions, directions merged (IAZD), configuration C",
     ]
+    # Of 1,000 bins the intensity-volume histogram tells the number of a bin, and not HU.
+    units = [
+        [
+            m.unit
+            for m in Radiomics().run(CT, (LUMP,), configuration=c).findings[0].measurements
+            if m.what.code == "PWN1"
+        ]
+        for c in "CE"
+    ]
+    assert units == [["[hnsf'U]"], ["1"]]
     (curve,) = answer.curves
     assert curve.x[0] < curve.x[-1] and curve.y["volume"][0] == 1.0 and curve.y["volume"][-1] == 0.0
 

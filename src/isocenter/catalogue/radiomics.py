@@ -96,6 +96,8 @@ class Radiomics:
         outliers_sd: float = -1.0,
         bin_width: float = 0.0,
         bins: int = 0,
+        ivh_bin_width: float = 0.0,
+        ivh_bins: int = 0,
         merges: str = "",
         filter: str = "",
         other_grid: OtherGrid = "refuse",
@@ -114,7 +116,7 @@ class Radiomics:
             within: lowest and highest intensity that are kept, such as "-500 to 400".
             outliers_sd: voxels farther from the mean are left out; 0 keeps all, below 0 keeps what is configured.
             bin_width, bins: of the grey levels, a width from the lower end of the range or a number; 0 keeps what is
-                configured.
+                configured. ivh_bin_width, ivh_bins: the same of the intensity-volume histogram.
             merges: of the textures, separated by commas: 2D, 2_5D, 3D.
             filter: measured is its response: a name of IBSI 2 (3.B), or a filter with its settings, such as
                 "laplacian_of_gaussian(sigma_mm=2.5, boundary=nearest)".
@@ -134,6 +136,8 @@ class Radiomics:
             outliers_sd=None if outliers_sd < 0 else outliers_sd,
             bin_width=bin_width or None,
             bins=bins or None,
+            ivh_width=ivh_bin_width or None,
+            ivh_bins=ivh_bins or None,
             merges=tuple(m.strip() for m in merges.split(",") if m.strip()),
             filter=filter,
         )
@@ -238,7 +242,7 @@ class _Scan:
             )
         if name == "SUV" and self.unit != _SUV:
             raise Refused("configuration SUV on intensities that are not SUV", "its bins are of 0.5 SUV")
-        if not self.unit and (changes.get("bin_width") or changes.get("within")):
+        if not self.unit and any(changes.get(width) for width in ("bin_width", "ivh_width", "within")):
             raise Refused(
                 "a range or bins of a width on arbitrary intensities",
                 "they mean another thing in every scan",
@@ -332,7 +336,9 @@ class _Scan:
 
     def _measurement(self, tag: str, value: float, chosen: Configuration) -> Measurement | None:
         feature = ibsi.feature(tag)
-        scale = "1" if _of_levels(chosen) else self.unit
+        # Of a number of bins the intensity-volume histogram gives numbers of bins.
+        numbers = _of_levels(chosen) or (feature.tag.startswith("ivh_") and chosen.ivh_bins is not None)
+        scale = "1" if numbers else self.unit
         unit = _PLAIN.get(feature.unit) or _UNITS.get(scale, {}).get(feature.unit, "")
         if not unit or (not scale and feature.tag in _OFFSET):
             return None
@@ -391,6 +397,10 @@ def _told(chosen: Configuration) -> str:
         parts.append(f"bins of {chosen.bin_width:g}")
     elif chosen.bins is not None:
         parts.append(f"{chosen.bins} bins over each region's own range")
+    if chosen.ivh_width is not None and not chosen.filter:
+        parts.append(f"intensity-volume histogram in bins of {chosen.ivh_width:g}")
+    elif chosen.ivh_bins is not None and not chosen.filter:
+        parts.append(f"intensity-volume histogram in {chosen.ivh_bins} bins")
     return f"configuration {chosen.name}: {', '.join(parts)}"
 
 

@@ -53,6 +53,7 @@ class Configuration:
         bin_width: fixed bin size, counted from the lower end of `within`; None for a fixed number.
         bins: fixed number of bins; None with `bin_width`, and both None for an image of grey levels.
         ivh_width, ivh_bins: the same for the intensity-volume histogram; both None for whole intensities as they are.
+            With a number of bins its intensities at a volume are numbers of bins, from 1 on.
         merges: of the textures, of `texture.DIMENSIONS`.
         filter: a filter of `response_maps`, by the name of its configuration or as a call with its settings, whose
             response is measured in place of the image; range and outliers are those of the image before it.
@@ -136,6 +137,8 @@ def changed(
     outliers_sd: float | None = None,
     bin_width: float | None = None,
     bins: int | None = None,
+    ivh_width: float | None = None,
+    ivh_bins: int | None = None,
     merges: tuple[str, ...] = (),
     filter: str = "",
 ) -> Configuration:
@@ -147,7 +150,7 @@ def changed(
     Args:
         spacing_mm: 0 for the image's own voxels.
         outliers_sd: 0 for all.
-        bin_width, bins: one of them.
+        bin_width, bins: one of them. ivh_width, ivh_bins: one of them, of the intensity-volume histogram.
 
     Raises:
         Refused: for sizes that are none, both kinds of bins, an unknown merge or filter.
@@ -177,15 +180,12 @@ def changed(
         _positive("outliers beyond", outliers_sd, "standard deviations", zero=True)
         c = replace(c, outliers_sd=outliers_sd or None)
         said.append(f"outliers beyond {outliers_sd:g} SD left out" if outliers_sd else "outliers kept")
-    if bin_width is not None and bins is not None:
-        raise Refused(f"bins of {bin_width:g} and {bins} bins", "one of them divides the range", "give one")
-    if bin_width is not None:
-        _positive("bins of", bin_width, "")
-        c = replace(c, bin_width=bin_width, bins=None)
-        said.append(f"bins of {bin_width:g}")
-    if bins is not None:
-        c = replace(c, bin_width=None, bins=bins)
-        said.append(f"{bins} bins")
+    if bin_width is not None or bins is not None:
+        said.append(_bins(bin_width, bins))
+        c = replace(c, bin_width=bin_width, bins=bins)
+    if ivh_width is not None or ivh_bins is not None:
+        said.append(f"{_bins(ivh_width, ivh_bins)} of the intensity-volume histogram")
+        c = replace(c, ivh_width=ivh_width, ivh_bins=ivh_bins)
     if merges:
         unknown = [m for m in merges if m not in texture.DIMENSIONS]
         if unknown:
@@ -198,6 +198,15 @@ def changed(
         c = replace(c, filter=filter, families=families)
         said.append(filter)
     return replace(c, name=f"{c.name} with {', '.join(said)}") if said else c
+
+
+def _bins(width: float | None, count: int | None) -> str:
+    if width is not None and count is not None:
+        raise Refused(f"bins of {width:g} and {count} bins", "one of them divides the range", "give one")
+    if width is None:
+        return f"{count} bins"
+    _positive("bins of", width, "")
+    return f"bins of {width:g}"
 
 
 def _positive(what: str, value: float, unit: str, *, zero: bool = False) -> None:
@@ -345,7 +354,7 @@ def _named(configuration: Configuration | str) -> Configuration:
 
 def _levels(x: Floats, configuration: Configuration) -> tuple[discretisation.Levels, int]:
     if configuration.bin_width is not None:
-        low = configuration.within[0] if configuration.within else float(x.min())
+        low, _ = _range(x, configuration)
         levels = discretisation.fixed_bin_size(x, configuration.bin_width, low)
         return levels, int(levels.max())
     if configuration.bins is not None:
@@ -354,22 +363,26 @@ def _levels(x: Floats, configuration: Configuration) -> tuple[discretisation.Lev
     return levels, int(levels.max())
 
 
-def _volume_grid(x: Floats, configuration: Configuration) -> tuple[Floats, Floats | None]:
+def _volume_grid(x: Floats, configuration: Configuration) -> tuple[Floats, Floats]:
     """Intensities for the intensity-volume histogram, and every intensity that there could be."""
     if configuration.ivh_bins is not None:
         levels = discretisation.fixed_bin_number(x, configuration.ivh_bins)
         return levels.astype(np.float64), np.arange(1.0, configuration.ivh_bins + 1.0)
     if configuration.ivh_width is not None:
         width = configuration.ivh_width
-        low, high = configuration.within or (float(x.min()), float(x.max()))
-        high = high if np.isfinite(high) else float(x.max())
+        low, high = _range(x, configuration)
         levels = discretisation.fixed_bin_size(x, width, low)
         bins = max(int(np.ceil((high - low) / width)), int(levels.max()))
         centres = np.asarray(low + (np.arange(1, bins + 1) - 0.5) * width, dtype=np.float64)
         return centres[levels - 1], centres
-    if configuration.within is None:
-        return x, None
-    return x, np.arange(configuration.within[0], configuration.within[1] + 1.0)
+    low, high = _range(x, configuration)
+    return x, np.arange(low, high + 1.0)
+
+
+def _range(x: Floats, configuration: Configuration) -> tuple[float, float]:
+    """The range that is kept; where it has no end, that of the region."""
+    low, high = configuration.within or (-np.inf, np.inf)
+    return low if np.isfinite(low) else float(x.min()), high if np.isfinite(high) else float(x.max())
 
 
 def _box(mask: Mask) -> tuple[slice, ...]:
