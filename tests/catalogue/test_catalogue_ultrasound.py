@@ -19,6 +19,7 @@ from isocenter.analysis.plan import plan
 from isocenter.analysis.run import Request, run
 from isocenter.catalogue.fetal_biometry import AGE, BIOMETRY, WEIGHT, FetalBiometry
 from isocenter.catalogue.liver_stiffness import LiverStiffness
+from isocenter.catalogue.plane_image import grey
 from isocenter.catalogue.thyroid_nodule import ThyroidNodule
 from isocenter.catalogue.ultrasound_speckle import SHAPE, UltrasoundSpeckle
 from isocenter.cli import app
@@ -32,6 +33,7 @@ from isocenter.testing.phantoms import fetus, ultrasound
 
 PLANE = Geometry.regular(shape=(1, 120, 160), spacing_mm=(1.0, 0.2, 0.2), reference=Reference.PLANE)
 ROW, COLUMN = np.indices(PLANE.shape[1:])
+SOLID: Any = {"composition": "solid", "echogenicity": "hypoechoic", "shape": "wider than tall", "margin": "smooth"}
 PICTURE = (120.0 + 30.0 * np.cos(ROW / 2.0) * np.sin(COLUMN / 3.0))[None].astype(np.float32)
 IMAGE = Volume(PICTURE, PLANE)
 
@@ -222,3 +224,91 @@ def test_lists_of_numbers_and_no_are_understood_on_the_command_line(tmp_path: Pa
     assert result["answer"] == "found", result["reasons"]
     words = result["findings"][0]["words"]
     assert "TR2, not suspicious, 2 points" in words and "26 mm: no aspiration" in words and "Grown (2 of 3" in words
+
+
+def test_an_outline_has_the_scale_of_the_view_of_its_own_picture(tmp_path: Path) -> None:
+    """Two pictures of two views each, as machines write them: the outline lies in the second view of the second."""
+    made = fetus.patient()
+    (data,) = made.files
+    mask = np.zeros(pydicom.dcmread(io.BytesIO(data)).pixel_array.shape[:2], bool)
+    row, column = np.indices(mask.shape)
+    middle = mask.shape[1] // 2
+    mask |= ((row - 200) / 80.0) ** 2 + ((column - middle - 130) / 100.0) ** 2 <= 1.0
+    files = []
+    for number, second in ((1, 0.05), (2, 0.04)):
+        ds = pydicom.dcmread(io.BytesIO(data))
+        (left,) = ds.SequenceOfUltrasoundRegions
+        right = pydicom.dcmread(io.BytesIO(data)).SequenceOfUltrasoundRegions[0]
+        for view, x0, cm in ((left, 0, 0.03), (right, middle, second)):
+            view.RegionLocationMinX0, view.RegionLocationMaxX1 = x0, x0 + middle - 1
+            view.RegionLocationMinY0, view.RegionLocationMaxY1 = 0, mask.shape[0] - 1
+            view.PhysicalDeltaX = view.PhysicalDeltaY = cm
+        # The colour box over the tissue: the same scale, rounded otherwise.
+        colour = pydicom.dcmread(io.BytesIO(data)).SequenceOfUltrasoundRegions[0]
+        colour.update(right)
+        colour.PhysicalDeltaX, colour.RegionDataType = second * (1.0 + 1e-6), 2
+        ds.SequenceOfUltrasoundRegions = [left, right, colour]
+        ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{ds.SOPInstanceUID}.{number}"
+        ds.InstanceNumber = number
+        out = io.BytesIO()
+        ds.save_as(out)
+        files.append(out.getvalue())
+    study = merge([read_header(f) for f in files])[0]
+    (image,), _ = loaded([files[1]])
+    head = Region(Geometry.regular(shape=image.geometry.shape, reference=Reference.PIXEL), mask=mask[None],
+                  series_uid=image.series_uid, instance_uid=image.instance_uids[0], label="head")  # fmt: skip
+    drawn = Result(study.uid, Outcome.FOUND, Origin("person", "reader"), datetime.now(UTC),
+                   findings=(Finding(codes.STRUCTURE, where=head, words="Head."),))  # fmt: skip
+    by_uid = {i.sop_uid: f for i, f in zip(study.series[0].instances, files, strict=True)}
+    files += seg.write(drawn, study, by_uid.__getitem__)
+    # A further series of the same patient must not be taken in its stead.
+    ds = pydicom.dcmread(io.BytesIO(data))
+    ds.SeriesInstanceUID += ".9"
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{ds.SOPInstanceUID}.9"
+    out = io.BytesIO()
+    ds.save_as(out)
+    for number, file in enumerate([*files, out.getvalue()]):
+        (tmp_path / f"{number}.dcm").write_bytes(file)
+    done = CliRunner().invoke(app, ["analyse", str(tmp_path), "--only", "fetal_biometry", "--json"])
+    (answer,) = json.loads(done.stdout)
+    said = {m["what"]["meaning"]: m["value"] for f in answer["findings"] for m in f["measurements"]}
+    assert said["Head Circumference"] == pytest.approx(227.0, abs=0.6), answer  # 80 by 64 mm; 142 or 170 otherwise
+
+
+def test_speckle_of_a_lossy_picture_is_not_measured() -> None:
+    with pytest.raises(Refused, match="compressed with loss"):
+        image = replace(IMAGE, facts={"LossyImageCompression": "01"})
+        UltrasoundSpeckle().run(image, (disc(6.0),), dynamic_range_db=60.0)
+
+
+def test_a_stack_of_slices_is_no_picture() -> None:
+    grid = Geometry.regular(shape=(12, 120, 160), spacing_mm=(1.0, 0.2, 0.2), reference=Reference.PLANE)
+    with pytest.raises(Refused, match="a stack of 12 slices"):
+        grey(Volume(np.repeat(PICTURE, 12, axis=0), grid))
+
+
+def test_a_comma_within_a_reading_is_not_taken_for_two_readings() -> None:
+    for readings in ("5,1; 4,9; 5,2; 5,3; 5,1", "5,1 4,9 5,2 5,3 5,1"):
+        with pytest.raises(Refused, match="decimals with a point"):
+            LiverStiffness().run(IMAGE, readings=readings, unit="kPa")
+    assert LiverStiffness().run(IMAGE, readings="5,5,5,5,5", unit="kPa").outcome is Outcome.FOUND
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"longest_mm": 1.2}, "was it given in centimetres"),
+        ({"sizes_mm": "1.2, 1.0, 1.4"}, "was it given in centimetres"),
+        ({"sizes_before_mm": "10, 10, 10"}, "dimensions of one day alone"),
+    ],
+)
+def test_sizes_of_a_nodule_that_cannot_be_used(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        ThyroidNodule().run(IMAGE, None, **SOLID, **given)
+
+
+def test_a_size_just_below_a_threshold_is_not_rounded_to_it_and_children_are_declined() -> None:
+    (nodule,) = ThyroidNodule().run(IMAGE, None, **SOLID, longest_mm=14.9).findings
+    assert "14.9 mm: follow-up" in nodule.words and "from 10 mm" in nodule.words
+    with pytest.raises(Refused, match="a patient of 8 years"):
+        ThyroidNodule().run(replace(IMAGE, facts={"PatientAge": "008Y"}), None, **SOLID, longest_mm=14.9)

@@ -148,7 +148,8 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
     fit = fit or list(together)
     if not fit:
         return [], _nearest(first, study)
-    candidates = fit if first.every else sorted(fit, key=_preference, reverse=True)[:1]
+    drawn = _drawn_on(study) if any(n.gives == "regions" and not n.earlier for _, n in others) else set()
+    candidates = fit if first.every else sorted(fit, key=lambda s: (s.uid in drawn, _preference(s)), reverse=True)[:1]
     bindings = []
     unmet: tuple[Unmet, ...] = ()
     for main in candidates:
@@ -168,6 +169,11 @@ def _bind(analysis: Analysis, study: Study, earlier: Sequence[Study]) -> tuple[l
         else:
             bindings.append(Binding(analysis.name, bound))
     return bindings, unmet
+
+
+def _drawn_on(study: Study) -> set[str]:
+    """Series that outlines of this study were drawn on: where these are asked for, such a series is the one meant."""
+    return {uid for s in study.series for uid in s.facts.get("ReferencedSeriesUIDs", ())}
 
 
 def _beside(main: Series, fitting: list[Series], need: Need) -> tuple[str, ...]:

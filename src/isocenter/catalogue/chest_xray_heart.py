@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.plane_image import grey
+from isocenter.catalogue.plane_image import age_said, age_years, grey
 from isocenter.errors import Refused
 from isocenter.methods import lung_fields
 from isocenter.methods.lung_network import two_opinions
@@ -92,10 +92,10 @@ class ChestXrayHeart:
                 "lungs and heart are outlined on a frontal one",
                 "send the PA picture",
             )
-        years = _years(str(image.facts.get("PatientAge") or ""))
+        years = age_years(str(image.facts.get("PatientAge") or ""))
         if years is not None and years < _ADULT_YEARS:
             raise Refused(
-                f"a patient of {years:.0f} years",
+                f"a patient of {age_said(years)}",
                 "the form of the lungs that is looked for and the limit of the ratio are those of adults",
             )
         picture, coloured = grey(image)
@@ -192,14 +192,9 @@ def _unfit(image: Volume, view: str) -> tuple[str, ...]:
     described = " ".join(str(image.facts.get(k) or "") for k in ("SeriesDescription", "ViewCode"))
     if lying := _LYING.search(described):
         reasons.append(f"the picture was taken lying or at the bed ('{lying.group()}'): the heart is magnified")
-    if _years(str(image.facts.get("PatientAge") or "")) is None:
+    if age_years(str(image.facts.get("PatientAge") or "")) is None:
         reasons.append("the header does not say the patient's age")
     return tuple(reasons)
-
-
-def _years(age: str) -> float | None:
-    found = re.fullmatch(r"(\d{1,3})([DWMY])", age.strip())
-    return int(found[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[found[2]] if found else None
 
 
 def _quality(chest: lung_fields.Chest) -> tuple[tuple[str, ...], tuple[str, ...]]:

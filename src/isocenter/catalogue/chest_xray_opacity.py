@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
 from isocenter.analysis.weights import record_of
+from isocenter.catalogue.plane_image import age_said, age_years
 from isocenter.errors import Refused
 from isocenter.methods.picture import prepared
 from isocenter.methods.saliency import activation, standing_out
@@ -123,9 +123,9 @@ def _unfit(image: Volume) -> tuple[str, ...]:
     part = str(image.facts.get("BodyPartExamined") or "").strip()
     if part and not any(word in part.lower() for word in _PARTS):
         reasons.append(f"the header says {part}, a chest is wanted")
-    age = _years(str(image.facts.get("PatientAge") or ""))
+    age = age_years(str(image.facts.get("PatientAge") or ""))
     if age is not None and not _YOUNGEST <= age <= _OLDEST:
-        reasons.append(f"the patient is {_said(age)} old; the network learnt from children of 1 to 5 years")
+        reasons.append(f"the patient is {age_said(age)} old; the network learnt from children of 1 to 5 years")
     return tuple(reasons)
 
 
@@ -133,20 +133,6 @@ def _stands_out(places: npt.NDArray[Any], weights: Any) -> bool:
     """Whether the highest places of the map speak for an opacity by themselves, by the border in their record."""
     record = record_of(weights)
     return record is not None and "place" in record.inputs and bool(standing_out(places) >= record.inputs["place"])
-
-
-def _years(age: str) -> float | None:
-    """DICOM's age string (PS3.5 6.2) in years; None where there is none.
-
-    >>> _years("018M"), _years("")
-    (1.5, None)
-    """
-    found = re.fullmatch(r"(\d{1,3})([DWMY])", age.strip())
-    return int(found[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[found[2]] if found else None
-
-
-def _said(years: float) -> str:
-    return f"{years:.0f} years" if years >= 2 else f"{12 * years:.0f} months"
 
 
 def _strange(scope: npt.NDArray[Any], strangeness: float) -> str:

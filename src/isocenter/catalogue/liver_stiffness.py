@@ -56,13 +56,17 @@ class LiverStiffness:
             unit: of the readings, as the machine shows them.
 
         Raises:
-            Refused: without readings or their unit, for fewer than five, or for a reading that the unit cannot have.
+            Refused: without readings or their unit, for fewer than five, for decimals with a comma, or for a reading
+                that the unit cannot have.
         """
         grey(image)
         if not readings.strip():
             raise Refused("no readings", "stiffness is read on the machine", "give them with commas between")
         if unit == "not stated":
             raise Refused("readings without a unit", "5 kPa and 5 m/s are a healthy liver and none", "say kPa or m/s")
+        parts = re.split(r"[;\s]+", readings.strip())
+        if len(parts) > 1 and any(re.fullmatch(r"\d+,\d+", part) for part in parts):
+            raise Refused(f"readings '{readings}'", "a comma parts two readings", "write decimals with a point: 5.1")
         try:
             values = tuple(float(part) for part in re.split(r"[,;\s]+", readings.strip()) if part)
         except ValueError as wrong:

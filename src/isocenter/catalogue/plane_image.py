@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from isocenter.dicom.plane import scales_at
 from isocenter.errors import Refused
 from isocenter.methods.volumetry import axes_of
 from isocenter.space import Geometry, Reference, Region, Volume
 
-__all__ = ["Ellipse", "calibrated", "ellipse_of", "grey", "longest_mm", "on_image"]
+__all__ = ["Ellipse", "age_said", "age_years", "calibrated", "ellipse_of", "grey", "longest_mm", "on_image"]
 
 _FEWEST_PIXELS = 32  # along a side
 
@@ -22,9 +24,16 @@ def grey(image: Volume) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] 
     """(rows, columns) brightness of one picture, and which pixels are coloured (Doppler, text, overlays).
 
     Raises:
-        Refused: for a film, a picture of one value or of less than 32 pixels a side, or values that are not numbers.
+        Refused: for a film or a stack of slices, a picture of one value or of less than 32 pixels a side, or values
+            that are not numbers.
     """
     array: npt.NDArray[Any] = image.array
+    if image.geometry.shape[0] > 1:
+        raise Refused(
+            f"a stack of {image.geometry.shape[0]} slices",
+            "one picture is looked at, and tomosynthesis or a volume is none",
+            "send the plain picture",
+        )
     for axis in image.axes:
         if axis.name != "channel" and len(axis) > 1:
             raise Refused(
@@ -44,6 +53,25 @@ def grey(image: Volume) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_] 
     if picture.min() == picture.max():
         raise Refused(f"a picture of one value ({float(picture.flat[0]):g})", "there is no image in it")
     return picture, coloured
+
+
+def age_years(age: str) -> float | None:
+    """DICOM's age string (PS3.5 6.2) in years; None where there is none.
+
+    >>> age_years("018M"), age_years("")
+    (1.5, None)
+    """
+    found = re.fullmatch(r"(\d{1,3})([DWMY])", age.strip())
+    return int(found[1]) / {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}[found[2]] if found else None
+
+
+def age_said(years: float) -> str:
+    """An age as it is spoken: years, and months of those below two.
+
+    >>> age_said(0.25), age_said(12.0)
+    ('3 months', '12 years')
+    """
+    return f"{years:.0f} years" if years >= 2 else f"{12 * years:.0f} months"
 
 
 def on_image(regions: Sequence[Region] | None, image: Volume) -> tuple[Region, ...]:
@@ -75,17 +103,16 @@ def calibrated(region: Region, image: Volume) -> Region:
     if not held or region.geometry != image.geometry:
         return region
     (_, top, left), (_, bottom, right) = region.bounds
-    inside = [r for r in held if r[0] <= left and r[1] <= top and right - 1 <= r[2] and bottom - 1 <= r[3]]
-    if not inside:
+    scales = scales_at(held, left, top, right - 1, bottom - 1)
+    if not scales:
         raise Refused(
             f"{region.label or 'an outline'} outside the calibrated part of the picture",
             "lengths are known only within one region of the Sequence of Ultrasound Regions",
             "measure within one view",
         )
-    scales = {(float(r[4]), float(r[5])) for r in inside}
     if len(scales) > 1:
         raise Refused(f"{region.label or 'an outline'} in two regions of the picture", "their scales differ")
-    across, down = scales.pop()
+    across, down = scales[0]
     grid = Geometry.regular(
         shape=region.geometry.shape, spacing_mm=(1.0, down, across), reference=Reference.PLANE,
         frame_of_reference=region.geometry.frame_of_reference,

@@ -9,7 +9,7 @@ import numpy as np
 
 from isocenter.analysis.need import Need
 from isocenter.analysis.protocol import Answer, Limits, Yield
-from isocenter.catalogue.plane_image import calibrated, grey, longest_mm, on_image
+from isocenter.catalogue.plane_image import age_said, age_years, calibrated, grey, longest_mm, on_image
 from isocenter.errors import Refused
 from isocenter.methods import tirads
 from isocenter.record import Code, Finding, Measurement, codes
@@ -88,10 +88,13 @@ class ThyroidNodule:
             sizes_mm, sizes_before_mm: three dimensions now and before, such as "12, 10, 14", to judge growth.
 
         Raises:
-            Refused: for features that are not stated or contradict each other, and for a size from an outline on a
-                picture without calibration.
+            Refused: for a child, for features that are not stated or contradict each other, and for a size from an
+                outline on a picture without calibration.
         """  # fmt: skip
         grey(image)
+        years = age_years(str(image.facts.get("PatientAge") or ""))
+        if years is not None and years < 18:
+            raise Refused(f"a patient of {age_said(years)}", "ACR TI-RADS was made for the nodules of adults")
         stated = {"composition": composition, "echogenicity": echogenicity, "shape": shape, "margin": margin}
         missing = [name for name, word in stated.items() if word == _UNKNOWN]
         if missing and composition != "spongiform":
@@ -121,7 +124,7 @@ class ThyroidNodule:
         if length:
             advised, rule = tirads.advice(rated.level, length)
             said.append(Measurement(codes.LONG_AXIS, length, "mm", definition=how))
-            words += f" {length:.0f} mm: {advised} ({rule})."
+            words += f" {round(length, 1):g} mm: {advised} ({rule})."
         else:
             words += " Without a size nothing is advised."
         if now:

@@ -69,9 +69,15 @@ class UltrasoundSpeckle:
             filter: that makes the picture ``despeckled``.
 
         Raises:
-            Refused: without the dynamic range, for outlines with colour, text or more than 2 % of white or black
-                pixels, or with fewer than 200 pixels.
+            Refused: without the dynamic range, for a picture compressed with loss, for outlines with colour, text or
+                more than 2 % of white or black pixels, or with fewer than 200 pixels.
         """
+        if str(image.facts.get("LossyImageCompression") or "") == "01":
+            raise Refused(
+                "a picture that was compressed with loss (JPEG)",
+                "compression changes the statistics of speckle",
+                "send it as the machine made it, without loss",
+            )
         picture, coloured = grey(image)
         white = _white(picture)
         amplitude = speckle.envelope(picture, dynamic_range_db, white=white)

@@ -7,7 +7,7 @@ volumes and positions in the patient are never true, and the geometry says so.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from isocenter.errors import LimitReached, Refused
 from isocenter.record import Instance, Series
 from isocenter.space import Axis, Geometry, Reference, Volume
 
-__all__ = ["coloured", "plane"]
+__all__ = ["coloured", "plane", "scales_at"]
 
 _LARGEST = 1 << 32  # bytes of one decoded image or cine
 _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
@@ -35,6 +35,8 @@ _REGIONS, _UNITS_X, _UNITS_Y, _DELTA_X, _DELTA_Y, _SPATIAL = (
 _EDGES = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)  # of a region: left, top, right, bottom
 _MODALITY_LUT, _DESCRIPTOR, _LUT = 0x00283000, 0x00283002, 0x00283006
 _CENTIMETRES, _TISSUE = 3, 1
+_SAME_SCALE = 1e-3
+_LOSSY = {f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 81)}  # JPEG baseline and extended, JPEG-LS near-lossless
 
 
 def plane(series: Series, instance: Instance, data: bytes) -> Volume:
@@ -69,6 +71,8 @@ def plane(series: Series, instance: Instance, data: bytes) -> Volume:
         array = array[0]
     spacing, reference, source = _spacing(file, facts, series.modality)
     facts["SpacingFrom"] = source
+    if instance.transfer_syntax in _LOSSY:
+        facts["LossyImageCompression"] = "01"  # not every maker says so
     if source == "SequenceOfUltrasoundRegions":
         facts["UltrasoundRegions"] = list(_regions(file))
     geometry = Geometry.regular(
@@ -180,6 +184,25 @@ def _regions(file: File) -> Iterator[list[float]]:
             if x and y and _positive(abs(x[0]), abs(y[0])) and file.integer(_SPATIAL, 0, region) == _TISSUE:
                 edges = [float(file.integer(edge, 0, region)) for edge in _EDGES]
                 yield [*edges, abs(x[0]) * 10.0, abs(y[0]) * 10.0]
+
+
+def scales_at(
+    regions: Sequence[Sequence[float]], left: int, top: int, right: int, bottom: int
+) -> list[tuple[float, float]]:
+    """(mm across, mm down) of the calibrated regions of an ultrasound picture that hold a rectangle of pixels.
+
+    Two of one scale are one: machines write the colour box over the tissue, rounded otherwise in the last digits.
+
+    Args:
+        regions: the fact ``UltrasoundRegions``. left, top, right, bottom: first and last column and row, both inside.
+    """
+    found: list[tuple[float, float]] = []
+    for x0, y0, x1, y1, across, down in regions:
+        inside = x0 <= left and y0 <= top and right <= x1 and bottom <= y1
+        known = any(abs(across / a - 1.0) < _SAME_SCALE and abs(down / d - 1.0) < _SAME_SCALE for a, d in found)
+        if inside and not known:
+            found.append((float(across), float(down)))
+    return found
 
 
 def _positive(*values: Any) -> bool:

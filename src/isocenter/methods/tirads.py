@@ -41,6 +41,7 @@ _MEANING = {
 _BIOPSY_MM, _FOLLOW_MM = {3: 25.0, 4: 15.0, 5: 10.0}, {3: 15.0, 4: 10.0, 5: 5.0}
 _YEARS = {3: "1, 3 and 5", 4: "1, 2, 3 and 5", 5: "each of 5"}
 _EPSILON = 1e-9
+_SMALLEST_MM = 2.0
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,18 @@ def advice(level: int, longest_mm: float) -> tuple[str, str]:
     """(what ACR advises, rule) for a level and the longest of three dimensions.
 
     Raises:
-        Refused: for a level outside 1 to 5 or a size that is not positive.
+        Refused: for a level outside 1 to 5, or a size below 2 mm, which is one in centimetres, or from 200 mm on.
 
     >>> advice(4, 15.0)[0]
     'fine-needle aspiration'
     """
     if level not in _MEANING:
         raise Refused(f"level TR{level}", "it is TR1 to TR5")
-    if not 0 < longest_mm < 200:
-        raise Refused(f"a nodule of {longest_mm:g} mm", "no nodule of the thyroid measures that", "give millimetres")
+    if not _SMALLEST_MM <= longest_mm < 200:
+        cm = " (was it given in centimetres?)" if 0 < longest_mm < _SMALLEST_MM else ""
+        raise Refused(
+            f"a nodule of {longest_mm:g} mm{cm}", "no nodule of the thyroid measures that", "give millimetres"
+        )
     if level < 3:
         return "no aspiration", f"ACR TI-RADS 2017, TR{level}"
     biopsy, follow = _BIOPSY_MM[level], _FOLLOW_MM[level]
@@ -134,7 +138,8 @@ def grown(before_mm: Sequence[float], now_mm: Sequence[float]) -> tuple[bool, st
     """
     for sizes in (before_mm, now_mm):
         if len(sizes) != 3 or not all(s > 0 for s in sizes):
-            raise Refused(f"dimensions {', '.join(f'{s:g}' for s in sizes)} mm", "growth is judged from three")
+            said = f"dimensions {', '.join(f'{s:g}' for s in sizes)} mm" if sizes else "dimensions of one day alone"
+            raise Refused(said, "growth is judged from three dimensions before and three now", "give both")
     enough = sum(
         n - b >= 2.0 - _EPSILON and n / b - 1.0 >= 0.2 - _EPSILON for b, n in zip(before_mm, now_mm, strict=True)
     )

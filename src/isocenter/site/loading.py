@@ -20,7 +20,7 @@ from isocenter.analysis.need import Dated, Need
 from isocenter.errors import IsocenterError, NotAVolume, Refused
 from isocenter.record import Series, Study
 from isocenter.site.nifti_study import NIFTI, is_nifti, nifti_files, regions_in, volume_in
-from isocenter.space import Reference, Region, Volume
+from isocenter.space import Geometry, Reference, Region, Volume
 
 __all__ = ["Folder", "Loading", "read_folder", "read_nifti", "regions_of", "safe_name", "volumes_of"]
 
@@ -152,7 +152,9 @@ def _is_plain(series: Series) -> bool:
 def _calibrated(region: Region, study: Study, get: Get) -> Region:
     """An outline on a single picture (ultrasound, radiograph) with the length of that picture's pixels.
 
-    A Segmentation of a picture without a place in the patient has pixels and no millimetres of its own.
+    A Segmentation of a picture without a place in the patient has pixels and no millimetres of its own. Where the
+    picture has several calibrated regions the outline has the scale of the one that it lies in; an outline that lies in
+    none, or in two, stays without millimetres.
     """
     if region.geometry.reference is not Reference.PIXEL or not region.instance_uid:
         return region
@@ -161,8 +163,24 @@ def _calibrated(region: Region, study: Study, get: Get) -> Region:
         if mine:
             (picture, *_) = volumes_of(replace(series, instances=mine), get)
             same = picture.geometry.shape == region.geometry.shape
-            return replace(region, geometry=picture.geometry) if same else region
+            return replace(region, geometry=_scaled(region, picture)) if same else region
     return region
+
+
+def _scaled(region: Region, picture: Volume) -> Geometry:
+    from isocenter.dicom.plane import scales_at
+
+    held = picture.facts.get("UltrasoundRegions")
+    if not held or region.mask is None or not region.voxels:
+        return picture.geometry
+    (_, top, left), (_, bottom, right) = region.bounds
+    scales = scales_at(held, left, top, right - 1, bottom - 1)
+    if len(scales) != 1:
+        return region.geometry
+    ((across, down),) = scales
+    if (1.0, down, across) == tuple(picture.geometry.spacing_mm):
+        return picture.geometry
+    return Geometry.regular(shape=picture.geometry.shape, spacing_mm=(1.0, down, across), reference=Reference.PLANE)
 
 
 def _structures(series: Series, files: _Files, candidates: list[Series], get: Get) -> tuple[Region, ...]:
